@@ -1,0 +1,96 @@
+"""What the cache keeps, and what it finds again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from thriftgate.types import Choice, Usage, Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One verified outcome: whether an entry's answer would have been right for another question."""
+
+    entry_id: str
+    scope: str
+    route: str
+    similarity: float
+    features: Mapping[str, float] = field(default_factory=dict[str, float])
+    """The evidence the decision saw, by feature name."""
+    is_correct: bool
+    observed_at: float
+    source: str = "fresh_answer"
+    """fresh_answer, judge or feedback."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheEntry:
+    """One kept answer with the question it answered."""
+
+    entry_id: str
+    scope: str
+    """Hash of everything that must be equal for an answer to be shared."""
+    key: str
+    """Hash of the normalised question, for exact hits."""
+    route: str
+    question: str
+    embedding: Vector | None
+    choices: tuple[Choice, ...]
+    model: str
+    """The tier that gave the answer."""
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float = 0.0
+    """What the answer cost when it was made."""
+    baseline_cost_usd: float = 0.0
+    """What the strongest tier would have cost for it: what each hit saves."""
+    created_at: float
+    expires_at: float
+    stale_at: float | None = None
+    """From here on a hit is still served, but a fresh answer is fetched behind it; None: never stale."""
+    tags: tuple[str, ...] = ()
+    prompt_version: str = ""
+    collection: str = ""
+    hits: int = 0
+    outcomes: tuple[Observation, ...] = ()
+    """The latest verified outcomes of this entry (at most 64), oldest first: its learned boundary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An entry near a question. `similarity` is the cosine in [0, 1]."""
+
+    entry: CacheEntry
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What one look into the store found."""
+
+    exact: CacheEntry | None = None
+    neighbours: tuple[Neighbour, ...] = ()
+    """Nearest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeFilter:
+    """Which entries to forget; every given condition must hold. With none given, everything goes."""
+
+    route: str | None = None
+    scope: str | None = None
+    tag: str | None = None
+    entry_id: str | None = None
+    prompt_version_not: str | None = None
+    """Entries made with any other version of the prompt."""
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStats:
+    """How full and how useful the cache of one route is."""
+
+    route: str
+    entries: int
+    hits: int
+    scopes: int
+    observations: int
+    wrong_observations: int

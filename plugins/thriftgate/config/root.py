@@ -1,0 +1,62 @@
+"""The whole of `callback_settings.thriftgate`."""
+
+from pydantic import Field
+
+from thriftgate.config.base import Duration, Section
+from thriftgate.config.cache import CacheConfig
+from thriftgate.config.cascade import CascadeConfig
+
+
+class RoutePromptConfig(Section):
+    """Which prompt a route is answered with."""
+
+    name: str = Field(min_length=1, description="A folder under `prompts/`.")
+
+
+class RouteConfig(Section):
+    """One use case: what clients call as `model`, and the stages that answer it. An absent stage is off."""
+
+    cascade: CascadeConfig = Field(description="Which models are asked, cheapest first.")
+    cache: CacheConfig | None = Field(default=None, description="Serve answers again; absent: off.")
+    prompt: RoutePromptConfig | None = Field(
+        default=None, description="The route's own prompt; absent: only the client's."
+    )
+    capture_content: bool = Field(
+        default=False, description="Keep what users said and were told in the ledger and in traces."
+    )
+
+
+class EmbedderConfig(Section):
+    """What turns questions into vectors."""
+
+    model: str = Field(
+        default="local", description="`local` (MiniLM on this CPU), or an embedding model of `model_list`."
+    )
+    dimensions: int = Field(default=384, ge=1, description="Length of the vectors; must be the model's own.")
+    cache_size: int = Field(default=10_000, ge=0, description="Recently embedded texts that are kept in memory.")
+
+
+class LedgerConfig(Section):
+    """How the book of record is written."""
+
+    flush_interval: Duration = Field(default=1.0, gt=0, description="Rows are written at least this often.")
+    max_queue: int = Field(
+        default=10_000, ge=1, description="Rows kept while the database is away; the oldest go first."
+    )
+    retention: Duration = Field(
+        default=7_776_000.0, gt=0, description="Rows older than this are deleted (default 90 days)."
+    )
+
+
+class ThriftgateConfig(Section):
+    """Everything thriftgate reads from `callback_settings.thriftgate`."""
+
+    database_url: str | None = Field(
+        default=None, description="PostgreSQL with pgvector; absent: an embedded one under `data_dir`."
+    )
+    redis_url: str | None = Field(default=None, description="Redis 8; absent: PostgreSQL serves the cache.")
+    data_dir: str = Field(default=".thriftgate", description="Where the embedded database and generated files live.")
+    prompts_dir: str = Field(default="prompts", description="Where the prompt registry's files are.")
+    embedder: EmbedderConfig = Field(default=EmbedderConfig(), description="What turns questions into vectors.")
+    ledger: LedgerConfig = Field(default=LedgerConfig(), description="How the book of record is written.")
+    routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")

@@ -1,0 +1,138 @@
+"""Every way thriftgate says no, as one tree.
+
+    GatewayError
+    ├── ConfigurationError            start only, exit code 2
+    ├── RequestRejectedError          4xx: the caller can fix it
+    │   ├── InvalidRequestError       400
+    │   ├── InvalidPromptError        400
+    │   ├── ContextWindowExceededError 400
+    │   ├── ContentBlockedError       400
+    │   ├── OutputInvalidError        422
+    │   └── RateLimitExceededError    429, with `retry_after`
+    ├── TierFailedError               one tier did not answer; never reaches a client by itself
+    ├── AllTiersFailedError           502, with the cause of each tier
+    ├── StoreUnavailableError         503, only from what fails closed; what fails open catches it
+    └── OverloadedError               503, with `retry_after`
+
+Messages are written for the person who reads them at the other end of the wire: they never quote what a
+user sent or was told, and never a credential.
+"""
+
+from collections.abc import Sequence
+
+
+class GatewayError(Exception):
+    """Something thriftgate refuses or cannot do."""
+
+    status_code = 500
+    error_type = "api_error"
+
+    @property
+    def message(self) -> str:
+        """The sentence a client may read."""
+        return str(self)
+
+
+class ConfigurationError(GatewayError):
+    """The configuration has mistakes; `problems` names every one of them.
+
+    Raised at start only; the process ends with exit code 2.
+    """
+
+    error_type = "configuration_error"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class RequestRejectedError(GatewayError):
+    """The request cannot be served as it is; the caller can change it."""
+
+    status_code = 400
+    error_type = "invalid_request_error"
+
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None) -> None:
+        self.code = code
+        self.param = param
+        super().__init__(message)
+
+
+class InvalidRequestError(RequestRejectedError):
+    """A parameter is missing, malformed or contradicts another one."""
+
+
+class InvalidPromptError(RequestRejectedError):
+    """The route's prompt cannot be rendered from the given variables."""
+
+
+class ContextWindowExceededError(RequestRejectedError):
+    """The conversation does not fit the model, even after trimming."""
+
+
+class ContentBlockedError(RequestRejectedError):
+    """A guard refused what was sent or what would have been answered."""
+
+
+class OutputInvalidError(RequestRejectedError):
+    """No tier gave an answer of the shape that the route requires."""
+
+    status_code = 422
+
+
+class RateLimitExceededError(RequestRejectedError):
+    """The caller's allowance is used up; `retry_after` seconds from now there is more."""
+
+    status_code = 429
+    error_type = "rate_limit_error"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, code="rate_limit_exceeded")
+
+
+class TierFailedError(GatewayError):
+    """One tier gave no answer, after all retries and fallbacks of its model group.
+
+    `status_code` is the provider's own where it sent one; `cause` is safe to show to a client.
+    `rejected` says that the request itself was at fault (a 400, 413 or 422), so that asking another
+    tier would only repeat the refusal.
+    """
+
+    def __init__(self, tier: str, cause: str, *, status_code: int = 502, rejected: bool = False) -> None:
+        self.tier = tier
+        self.cause = cause
+        self.status_code = status_code
+        self.rejected = rejected
+        super().__init__(f"{tier}: {cause}")
+
+
+class AllTiersFailedError(GatewayError):
+    """No tier of the route answered; `failures` holds each tier's cause in the order they were asked."""
+
+    status_code = 502
+    error_type = "upstream_error"
+
+    def __init__(self, route: str, failures: Sequence[TierFailedError]) -> None:
+        self.route = route
+        self.failures = tuple(failures)
+        causes = "; ".join(str(failure) for failure in self.failures) or "no tier could be asked"
+        super().__init__(f"every tier of route '{route}' failed: {causes}")
+
+
+class StoreUnavailableError(GatewayError):
+    """A store did not answer in time."""
+
+    status_code = 503
+    error_type = "service_unavailable_error"
+
+
+class OverloadedError(GatewayError):
+    """More requests wait than can be served before their deadlines."""
+
+    status_code = 503
+    error_type = "overloaded_error"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)

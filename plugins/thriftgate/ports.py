@@ -1,0 +1,162 @@
+"""Everything the services need from the outside, on one screen.
+
+A port is implemented in `stores/` or `proxy/`, and by the fakes of `tests/fakes.py`. Each has one contract
+suite in `tests/stores/` that every implementation must pass.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from thriftgate.caching.entries import CacheEntry, CacheStats, Lookup, Observation, PurgeFilter
+from thriftgate.types import Answer, CallPurpose, ChatRequest, RequestRecord, Usage, Vector
+
+
+class Clock(Protocol):
+    """Time, so that tests can hold it."""
+
+    def time(self) -> float:
+        """Seconds since the Unix epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back; only differences mean anything."""
+        ...
+
+
+class Completer(Protocol):
+    """Asks a model group; retries, cooldowns and fallbacks happen behind it."""
+
+    async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
+        """The whole answer. Raises TierFailedError when the group gave none."""
+        ...
+
+    def stream(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> AsyncIterator[Mapping[str, Any]]:
+        """OpenAI `chat.completion.chunk` objects as they come, the last with `usage`.
+
+        Raises TierFailedError before the first chunk when the group gave nothing, and while iterating when
+        it broke off. Closing the iterator cancels the call upstream.
+        """
+        ...
+
+
+class Pricer(Protocol):
+    """What tokens cost."""
+
+    def cost_usd(self, model: str, usage: Usage) -> float | None:
+        """The price of `usage` at the model group `model`; None when no price is known."""
+        ...
+
+    def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:
+        """Tokens of a text or conversation, by the model's tokenizer or a close one."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names model, pooling and precision: vectors are only comparable under the same fingerprint."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """Length of every vector."""
+        ...
+
+    def cached(self, text: str) -> Vector | None:
+        """The vector of a recently embedded text, at no cost; None when it must be computed."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Shape (len(texts), dimensions), rows of length 1. Never blocks the event loop."""
+        ...
+
+
+class AnswerCache(Protocol):
+    """Answers given before, found by exact key or by meaning, within one scope only.
+
+    Every method raises StoreUnavailableError when the store does not answer; the caller then goes on
+    uncached (the cache fails open).
+    """
+
+    async def lookup(self, scope: str, key: str, embedding: Vector | None, *, limit: int = 8) -> Lookup:
+        """The entry with this exact key and, where `embedding` is given, the nearest `limit` of the scope.
+
+        Expired entries are never returned.
+        """
+        ...
+
+    async def store(self, entry: CacheEntry) -> None:
+        """Keep an answer; replaces the entry of the same scope and key."""
+        ...
+
+    async def touch(self, scope: str, entry_id: str) -> None:
+        """Count one hit, for eviction by use."""
+        ...
+
+    async def observe(self, observation: Observation) -> None:
+        """Keep one verified outcome: was this neighbour's answer right for that question?"""
+        ...
+
+    async def observations(self, route: str, *, limit: int = 5000) -> Sequence[Observation]:
+        """The latest verified outcomes of a route, newest first."""
+        ...
+
+    async def purge(self, what: PurgeFilter) -> int:
+        """Forget every entry that matches all given conditions; returns how many."""
+        ...
+
+    async def evict(self, route: str, *, keep: int) -> int:
+        """Drop the least used entries of a route until `keep` remain; returns how many went."""
+        ...
+
+    async def stats(self) -> Sequence[CacheStats]:
+        """Per route: entries, hits, bytes, observations."""
+        ...
+
+    def entries(self, route: str | None = None) -> AsyncIterator[CacheEntry]:
+        """Every live entry, for export."""
+        ...
+
+
+class Flights(Protocol):
+    """Lets identical concurrent misses, in all workers, call upstream once.
+
+    Raises StoreUnavailableError; the caller then makes its own call.
+    """
+
+    async def take_off(self, key: str, *, owner: str, lease: float) -> bool:
+        """True when `owner` now leads the flight; False when somebody else does. The lease ends by itself."""
+        ...
+
+    async def renew(self, key: str, *, owner: str, lease: float) -> bool:
+        """Prolong the lease of a leader that is still at work; False when it was lost."""
+        ...
+
+    async def land(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
+        """Publish the outcome to every waiter, and keep it for `keep` seconds for late ones."""
+        ...
+
+    async def wait(self, key: str, *, patience: float) -> Mapping[str, Any] | None:
+        """The leader's outcome; None when it died (its lease ran out) or `patience` seconds passed."""
+        ...
+
+
+class Judge(Protocol):
+    """Says whether an answer is as good as a reference."""
+
+    async def is_acceptable(self, request: ChatRequest, answer: str, reference: str) -> bool | None:
+        """True or False; None when it cannot tell."""
+        ...
+
+
+class Ledger(Protocol):
+    """The book of record: one row per request, and one per model call."""
+
+    async def record(self, records: Sequence[RequestRecord]) -> None:
+        """Write rows; the same request id twice counts once. Raises StoreUnavailableError."""
+        ...

@@ -1,0 +1,1 @@
+"""Versioned prompts, variants and experiments: pure."""

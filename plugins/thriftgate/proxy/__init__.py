@@ -1,0 +1,1 @@
+"""The edge: the only folder that imports litellm."""

@@ -1,0 +1,1 @@
+"""The pipeline of a route: pure flows driven over ports."""

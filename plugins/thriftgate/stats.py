@@ -1,0 +1,1 @@
+"""Intervals, bootstrap, calibration error and Learn-then-Test."""

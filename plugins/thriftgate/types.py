@@ -1,0 +1,289 @@
+"""The values that travel between the floors: requests, answers, and the record of what happened.
+
+Messages, tools and parameters stay in OpenAI's JSON shape, so that what we do not understand (images, audio,
+a provider's extras) passes through untouched. Money is in US dollars, times are in seconds, `*_at` are seconds
+since the Unix epoch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+Message = Mapping[str, Any]
+Vector = npt.NDArray[np.float32]
+"""One embedding: shape (dimensions,), length 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, as the proxy authenticated them. Only `key_hash` is ever the key; never the key itself."""
+
+    key_hash: str | None = None
+    key_alias: str | None = None
+    user_id: str | None = None
+    """The virtual key's owner, else the `user` field of the request."""
+    team_id: str | None = None
+    team_alias: str | None = None
+    session_id: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """One question to a route: the conversation, OpenAI parameters, and who asks."""
+
+    request_id: str
+    route: str
+    messages: tuple[Message, ...]
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Everything of the request body except model, messages and stream, in OpenAI's names."""
+    caller: Caller = Caller()
+    no_cache: bool = False
+    """The client wants a fresh answer: do not serve from the cache."""
+    no_store: bool = False
+    """The client wants its answer forgotten: do not put it into the cache."""
+    prompt_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    traceparent: str | None = None
+
+    @property
+    def tools(self) -> Sequence[Mapping[str, Any]]:
+        """The tools the model may call; empty when none were sent."""
+        return self.params.get("tools") or ()
+
+    def with_messages(self, messages: Sequence[Message]) -> "ChatRequest":
+        """The same request with another conversation."""
+        return replace(self, messages=tuple(messages))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call. `is_estimated` when the provider sent none and a tokenizer counted."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    """The part of `prompt_tokens` the provider read from its own prompt cache."""
+    reasoning_tokens: int = 0
+    """The part of `completion_tokens` the model spent on thinking."""
+    is_estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.is_estimated or other.is_estimated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One generated token with its natural-log probability and those of the best alternatives."""
+
+    token: str
+    logprob: float
+    top_logprobs: tuple[float, ...] = ()
+    """Log-probabilities of the most likely tokens at this place, best first, the chosen one among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the `n` answers to a request."""
+
+    message: Message
+    """OpenAI's assistant message: content, tool_calls, refusal, and whatever else the provider sent."""
+    finish_reason: str | None = None
+    """stop, length, tool_calls, content_filter; None when the stream broke off."""
+    logprobs: Mapping[str, Any] | None = None
+    """OpenAI's logprobs object as it came; kept to be handed to clients that asked for it."""
+
+    @property
+    def text(self) -> str:
+        """The content as plain text; empty for a bare tool call."""
+        content = self.message.get("content")
+        if isinstance(content, str):
+            return content
+        if isinstance(content, Sequence):
+            return "".join(str(part.get("text", "")) for part in cast("Sequence[Mapping[str, Any]]", content))
+        return ""
+
+    @property
+    def tool_calls(self) -> Sequence[Mapping[str, Any]]:
+        """The tool calls the model asks for."""
+        return self.message.get("tool_calls") or ()
+
+    @property
+    def token_logprobs(self) -> tuple[TokenLogprob, ...]:
+        """The answer's tokens with their log-probabilities; empty when the provider sends none."""
+        tokens: Sequence[Mapping[str, Any]] = (self.logprobs or {}).get("content") or ()
+        return tuple(
+            TokenLogprob(
+                token=str(token.get("token", "")),
+                logprob=float(token["logprob"]),
+                top_logprobs=tuple(
+                    sorted((float(top["logprob"]) for top in token.get("top_logprobs") or ()), reverse=True)
+                ),
+            )
+            for token in tokens
+            if token.get("logprob") is not None
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one tier said, and what it cost."""
+
+    choices: tuple[Choice, ...]
+    model: str
+    """The tier: a model group of `model_list`."""
+    deployment: str = ""
+    """The provider's model that really answered, for example `anthropic/claude-haiku-4-5`."""
+    usage: Usage = Usage()
+    cost_usd: float = 0.0
+    provider_id: str | None = None
+    """The provider's own id of the answer (`chatcmpl-…`)."""
+
+    @property
+    def text(self) -> str:
+        """The first choice as plain text."""
+        return self.choices[0].text if self.choices else ""
+
+    @property
+    def tool_calls(self) -> Sequence[Mapping[str, Any]]:
+        """The tool calls of the first choice."""
+        return self.choices[0].tool_calls if self.choices else ()
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the first choice ended."""
+        return self.choices[0].finish_reason if self.choices else None
+
+
+class DecisionKind(StrEnum):
+    """How a request was answered; the value of the header `x-thriftgate-decision`."""
+
+    EXACT_HIT = "exact_hit"
+    SEMANTIC_HIT = "semantic_hit"
+    ACCEPTED = "accepted"
+    """A cheaper tier answered and its answer was good enough."""
+    ESCALATED = "escalated"
+    """A cheaper tier was asked first; a stronger one gave the answer."""
+    ONLY_TIER = "only_tier"
+    """One tier was asked and no other was in question; `reason` says why."""
+    FAILED = "failed"
+    """Nothing was answered."""
+
+
+class CallPurpose(StrEnum):
+    """Why a model was called."""
+
+    ANSWER = "answer"
+    SECOND_SAMPLE = "second_sample"
+    AUDIT = "audit"
+    VERIFY = "verify"
+    JUDGE = "judge"
+    EMBEDDING = "embedding"
+
+
+class Status(StrEnum):
+    """How a request or a call ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierCall:
+    """One call of a model on behalf of a request."""
+
+    model: str
+    deployment: str = ""
+    purpose: CallPurpose = CallPurpose.ANSWER
+    started_at: float
+    duration: float
+    time_to_first_token: float | None = None
+    usage: Usage = Usage()
+    cost_usd: float = 0.0
+    status: Status = Status.OK
+    error: str | None = None
+    """The error's class and status, never its text."""
+    confidence: float | None = None
+    mean_logprob: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage of a request's pipeline (prompt, cache, cascade …), for traces and latency histograms."""
+
+    name: str
+    started_at: float
+    duration: float
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptRef:
+    """Which prompt a request was answered with."""
+
+    name: str
+    variant: str
+    version: str
+    """Content hash; changes with every edit."""
+    experiment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """What happened to one client request: the row of the ledger, and all that a trace or a metric needs."""
+
+    request_id: str
+    route: str
+    caller: Caller = Caller()
+    started_at: float
+    duration: float
+    time_to_first_token: float | None = None
+    status: Status = Status.OK
+    error: str | None = None
+    """The error's class and status, never its text."""
+    stream: bool = False
+    decision: DecisionKind
+    reason: str | None = None
+    """A short fixed phrase (never user text) for why this decision was taken."""
+    tier: str | None = None
+    """The tier whose answer was given; for a hit, the tier that once gave it."""
+    confidence: float | None = None
+    similarity: float | None = None
+    usage: Usage = Usage()
+    """Of the answer the client got; a hit used none."""
+    cost_usd: float = 0.0
+    """Everything this request made us pay: every tier, second samples, judges, embeddings."""
+    baseline_cost_usd: float = 0.0
+    """What the strongest tier would have cost for the same answer."""
+    calls: tuple[TierCall, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    signals: Mapping[str, float] = field(default_factory=dict[str, float])
+    prompt: PromptRef | None = None
+    coalesced: bool = False
+    cache_entry_id: str | None = None
+    traceparent: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    input: tuple[Message, ...] | None = None
+    """The conversation; None unless the operator turned content capture on."""
+    output: str | None = None
+    """The answer; None unless the operator turned content capture on."""
+
+    @property
+    def saved_usd(self) -> float:
+        """What the request cost less than it would have without us; negative when it cost more."""
+        return self.baseline_cost_usd - self.cost_usd
