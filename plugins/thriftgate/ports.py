@@ -11,7 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.caching.entries import CacheEntry, CacheStats, Lookup, Observation, PurgeFilter
-from thriftgate.types import Answer, CallPurpose, ChatRequest, RequestRecord, Usage, Vector
+from thriftgate.types import (
+    Answer,
+    Audit,
+    AuditKind,
+    CallPurpose,
+    ChatRequest,
+    RequestRecord,
+    SummaryGroup,
+    SummaryRow,
+    Usage,
+    Vector,
+)
 
 
 class Clock(Protocol):
@@ -159,4 +170,41 @@ class Ledger(Protocol):
 
     async def record(self, records: Sequence[RequestRecord]) -> None:
         """Write rows; the same request id twice counts once. Raises StoreUnavailableError."""
+        ...
+
+    async def get(self, request_id: str) -> RequestRecord | None:
+        """The row of one request; None when there is none."""
+        ...
+
+    async def recent(self, *, limit: int = 50, route: str | None = None) -> Sequence[RequestRecord]:
+        """The latest requests, newest first."""
+        ...
+
+    def records(
+        self, *, since: float | None = None, until: float | None = None, route: str | None = None
+    ) -> AsyncIterator[RequestRecord]:
+        """Every request started in [since, until), oldest first, read page by page."""
+        ...
+
+    async def summarise(
+        self, by: SummaryGroup, *, since: float | None = None, until: float | None = None
+    ) -> Sequence[SummaryRow]:
+        """What the requests started in [since, until) cost and saved, the dearest group first (days: in order).
+
+        By `model` the calls are counted and priced instead of the requests.
+        """
+        ...
+
+    async def delete_older_than(self, before: float) -> int:
+        """Forget requests started, and audits judged, before this time; returns how many requests went."""
+        ...
+
+    async def add_audit(self, audit: Audit) -> None:
+        """Keep one verdict; a later one on the same request, kind and tier replaces it."""
+        ...
+
+    async def audits(
+        self, *, route: str | None = None, kind: AuditKind | None = None, since: float | None = None
+    ) -> Sequence[Audit]:
+        """The verdicts since a time, oldest first."""
         ...

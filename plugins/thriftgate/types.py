@@ -8,12 +8,13 @@ since the Unix epoch.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 Message = Mapping[str, Any]
+SummaryGroup = Literal["total", "user", "team", "route", "model", "day", "key"]
 Vector = npt.NDArray[np.float32]
 """One embedding: shape (dimensions,), length 1."""
 
@@ -48,6 +49,8 @@ class ChatRequest:
     """The client wants its answer forgotten: do not put it into the cache."""
     prompt_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
     traceparent: str | None = None
+    edge: object = field(default=None, repr=False, compare=False)
+    """What the edge needs to call models in the caller's name; opaque to every other floor."""
 
     @property
     def tools(self) -> Sequence[Mapping[str, Any]]:
@@ -203,6 +206,14 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+class AuditKind(StrEnum):
+    """What an audit judged."""
+
+    CASCADE = "cascade"
+    CACHE = "cache"
+    FEEDBACK = "feedback"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierCall:
     """One call of a model on behalf of a request."""
@@ -287,3 +298,50 @@ class RequestRecord:
     def saved_usd(self) -> float:
         """What the request cost less than it would have without us; negative when it cost more."""
         return self.baseline_cost_usd - self.cost_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """One answer that was judged after it had been given."""
+
+    request_id: str
+    kind: AuditKind
+    route: str
+    tier: str | None = None
+    """The tier whose answer was judged."""
+    judged_at: float
+    is_acceptable: bool | None
+    """None when the judge could not tell."""
+    score: float | None = None
+    """The confidence or similarity that the decision had seen."""
+    cost_usd: float = 0.0
+    """What the judging cost: the reference answer and the judge."""
+    holdout: bool = False
+    """Drawn at random whatever the score: such audits alone give unbiased estimates."""
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Signals and features, for recalibration; never what was said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRow:
+    """What the requests of one group (a user, a route, a day …) cost and saved. Durations in seconds."""
+
+    group: str | None
+    """The user, team, route, model, day (UTC, `2026-01-31`) or key hash; None where requests had none."""
+    label: str | None = None
+    """A readable name of the group where there is one: the alias of a team or key."""
+    requests: int
+    failures: int
+    decisions: Mapping[DecisionKind, int] = field(default_factory=dict[DecisionKind, int])
+    """Empty by model: a decision belongs to a request."""
+    usage: Usage = Usage()
+    cost_usd: float
+    baseline_cost_usd: float | None
+    """None by model: the baseline belongs to a request."""
+    duration_p50: float
+    duration_p95: float
+
+    @property
+    def saved_usd(self) -> float | None:
+        """What the group cost less than it would have without us; None by model."""
+        return None if self.baseline_cost_usd is None else self.baseline_cost_usd - self.cost_usd
