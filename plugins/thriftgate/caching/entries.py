@@ -52,6 +52,13 @@ class CacheEntry:
     hits: int = 0
     outcomes: tuple[Observation, ...] = ()
     """The latest verified outcomes of this entry (at most 64), oldest first: its learned boundary."""
+    answer_group: str = ""
+    """Shared by entries whose answers were found to say the same; empty: the entry is a group of its own."""
+
+    @property
+    def group(self) -> str:
+        """The answer group; the entry's own id when its answer was never found to equal another one."""
+        return self.answer_group or self.entry_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,11 @@ class CacheConfig(Section):
         default="team", description="Who shares answers; without a team (or user) the virtual key is the tenant."
     )
     share: Literal["tenant", "global"] = Field(default="tenant", description="`global`: all tenants share answers.")
-    history_turns: int = Field(
-        default=4, ge=0, description="So many earlier turns must be equal for a follow-up question to match."
+    history_turns: int | None = Field(
+        default=None,
+        ge=1,
+        description="So many of the latest earlier turns must be equal for a follow-up question to match; absent: "
+        "the whole conversation.",
     )
     max_temperature: float = Field(
         default=1.0, ge=0, le=2, description="Requests above this temperature are not cached."

@@ -1,0 +1,102 @@
+"""Questions whose right answer changes by itself, or belongs to one person: today's rate, my balance, the weather.
+
+A sentence is time-bound when it *asks* (it ends in a question mark, or opens like a question or an order) and
+either names a time that moves ("today", "currently") or a subject that never stands still (weather, headlines).
+"I lost my card yesterday" tells and does not ask, so it stays cacheable. The false alarms on public support
+questions are measured in `evals/cache`.
+
+The languages are English, German, French, Spanish, Italian, Portuguese, Dutch, Chinese and Japanese; in any
+other one nothing is detected, and the route must say `time_sensitive: true`.
+
+Failure behaviour: pure and total.
+"""
+
+import re
+
+_ENDS = r".!?;\n\u3002\uff01\uff1f"
+_SENTENCE = re.compile(rf"[^{_ENDS}]+[{_ENDS}]*")
+_TYPOGRAPHIC = str.maketrans({"\u2019": "'", "\uff1f": "?"})
+
+# A moving time: the answer given to it yesterday is another one.
+_MOVING = (
+    # en
+    r"today(?:'s)?|tonight(?:'s)?|right now|currently|at the moment|at present|as of now|up[- ]to[- ]date|"
+    r"latest|newest|most recent|this (?:morning|afternoon|evening|week|weekend|month|quarter|year)'?s?|"
+    r"(?:current|live|real[- ]time) (?:\S+ ){0,5}?(?:price|rate|rates|balance|status|score|value|level|version|"
+    r"weather|temperature|apy|credit|stock|availability|news|time|president|ceo|wait|transactions)s?|"
+    r"(?:what|which|who|where|how|is|are|show)\b.*\bnow|"
+    # de
+    r"heute|heutigen?|jetzt|gerade|momentan|derzeit|aktuell\w*|neueste\w*|diese (?:woche|nacht)|diesen monat|"
+    # fr
+    r"aujourd'hui|maintenant|en ce moment|actuel\w*|ce soir|cette semaine|ce mois|derni[eè]res? nouvelles|"
+    # es
+    r"hoy|ahora|actual(?:es|mente)|(?:precio|tipo|tasa|saldo|estado|valor|cotizaci[oó]n) actual|en este momento|esta (?:noche|semana)|este mes|[uú]ltimas noticias|"
+    # it
+    r"oggi|adesso|attual\w*|in questo momento|stasera|questa settimana|questo mese|ultime notizie|"
+    # pt
+    r"hoje|agora|neste momento|atual(?:mente)?|esta semana|este m[eê]s|[uú]ltimas not[ií]cias|"
+    # nl
+    r"vandaag|op dit moment|momenteel|huidige|vanavond|deze week|deze maand|laatste nieuws"
+)
+
+# A subject that moves by itself, with no word of time near it.
+_RESTLESS = (
+    r"weather|forecast|headlines?|breaking news|stock price|share price|what (?:time|day|date) is it|"
+    r"price of (?:bitcoin|btc|ethereum|eth|gold|silver|oil|gas)|(?:bitcoin|btc|ethereum|eth|gold|oil) price|"
+    r"(?:i|we) (?:have|got) left|"
+    r"wetter|schlagzeilen|aktienkurs|wie viel uhr|wie sp[aä]t ist|welcher tag|"
+    r"m[eé]t[eé]o|quelle heure|quel jour|cours de l'action|"
+    r"qu[eé] tiempo hace|qu[eé] hora es|qu[eé] d[ií]a es|precio de las? acci[oó]n|"
+    r"che tempo fa|che ore sono|che giorno|"
+    r"que horas s[aã]o|previs[aã]o do tempo|"
+    r"weersverwachting|hoe laat is|welke dag"
+)
+
+# A look into one person's own account.
+_PERSONAL = (
+    r"(?:what(?:'s| is| are| was)|how much is|show(?: me)?|check|tell me|give me|list) (?:\S+ ){0,2}?my (?:\S+ ){0,3}?"
+    r"(?:balance|credit score|available credit|transactions|order status|account number|routing number|data usage)|"
+    r"how much (?:\S+ ){0,2}?(?:do|did) i (?:have(?! to)|owe|spend|spent)|(?:status|eta) of (?:my|the) (?:order|claim|refund)|"
+    r"where(?:'s| is) my (?:order|package|parcel|refund)|when (?:is|was) my (?:next|last) \w+|"
+    r"mein (?:konto|rest|guthaben)\w*stand|wo ist meine? (?:bestellung|paket)|o[uù] est ma commande|mon solde|"
+    r"mi saldo|d[oó]nde est[aá] mi pedido|il mio saldo|dov'[eè] il mio ordine|"
+    r"meu saldo|onde est[aá] (?:o )?meu pedido|"
+    r"mijn saldo|waar is mijn bestelling"
+)
+
+_OPENING = (
+    r"(?:(?:please|pls|hi|hello|hey|ok|so|and|but)[, ]+)*"
+    r"(?:what|which|who|whose|where|when|why|how|is|are|was|were|do|does|did|can|could|will|would|should|has|have|"
+    r"show|tell|give|list|check|get|find|look|pull|summari[sz]e|"
+    r"was|welche\w*|wer|wo|wann|wie|ist|sind|gibt|zeig\w*|nenn\w*|"
+    r"quel\w*|qui|o[uù]|quand|combien|est-ce|donne\w*|montre\w*|"
+    r"qu[eé]|cu[aá]l\w*|qui[eé]n\w*|d[oó]nde|cu[aá]ndo|cu[aá]nto\w*|c[oó]mo|dime|muestra\w*|"
+    r"che|qual\w*|chi|dove|quando|quanto|come|dimmi|mostra\w*|quem|onde|mostre|wat|welke|wie|waar|wanneer|hoeveel|toon)\b"
+)
+
+# Neither Chinese nor Japanese puts spaces between words, so these stand without word boundaries.
+_CJK = re.compile(
+    r"今天|今日|今晚|今夜|现在|現在|目前|最新|天气|天気|股价|株価|汇率是多少|为替レート|几点|何時ですか|余额|残高"
+)
+
+_TIME_BOUND = re.compile(rf"\b(?:{_MOVING})(?!\w)|\b(?:{_RESTLESS})(?!\w)", re.IGNORECASE)
+_ASKS = re.compile(rf"\W*{_OPENING}", re.IGNORECASE)
+_OWN_ACCOUNT = re.compile(rf"\b(?:{_PERSONAL})(?!\w)", re.IGNORECASE)
+
+
+def is_time_bound(question: str) -> bool:
+    """Whether the answer to `question` goes out of date by itself. About 10 µs for 20 words."""
+    return any(_asks(sentence) and _moves(sentence) for sentence in _SENTENCE.findall(question.translate(_TYPOGRAPHIC)))
+
+
+def is_about_own_account(question: str) -> bool:
+    """Whether `question` asks to look something up for this one person. About 10 µs for 20 words."""
+    return _OWN_ACCOUNT.search(question.translate(_TYPOGRAPHIC)) is not None
+
+
+def _asks(sentence: str) -> bool:
+    return sentence.rstrip()[-1:] == "?" or _ASKS.match(sentence) is not None or _CJK.search(sentence) is not None
+
+
+def _moves(sentence: str) -> bool:
+    return _TIME_BOUND.search(sentence) is not None or _CJK.search(sentence) is not None
