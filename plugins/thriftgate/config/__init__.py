@@ -2,16 +2,24 @@
 
 from thriftgate.config.cache import CacheConfig, VerifyConfig
 from thriftgate.config.cascade import CascadeConfig, TierConfig
+from thriftgate.config.load import LoadedConfig, from_section, load
+from thriftgate.config.model_list import Deployment, ModelGroup, ModelList
 from thriftgate.config.root import EmbedderConfig, LedgerConfig, RouteConfig, RoutePromptConfig, ThriftgateConfig
 
 __all__ = [
     "CacheConfig",
     "CascadeConfig",
+    "Deployment",
     "EmbedderConfig",
     "LedgerConfig",
+    "LoadedConfig",
+    "ModelGroup",
+    "ModelList",
     "RouteConfig",
     "RoutePromptConfig",
     "ThriftgateConfig",
     "TierConfig",
     "VerifyConfig",
+    "from_section",
+    "load",
 ]

@@ -1,0 +1,87 @@
+"""`thriftgate check`: every mistake of a configuration at once, without starting anything."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from thriftgate.config import LoadedConfig, load
+from thriftgate.errors import ConfigurationError
+
+DEFAULT_CONFIG = "litellm_config.yaml"
+
+
+@click.command("check")
+@click.argument("config", type=click.Path(path_type=Path), default=DEFAULT_CONFIG)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_context
+def command(ctx: click.Context, config: Path, *, as_json: bool) -> None:
+    """Name every mistake in a configuration.
+
+    CONFIG is LiteLLM's configuration file (default: litellm_config.yaml). Nothing is started and nothing is
+    called: the file, the environment variables it names, its prompts and its prices are looked at. Exit code 0
+    means that the gateway would start with it, 2 that it would not.
+    """
+    try:
+        loaded = load(config, os.environ)
+    except ConfigurationError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps({"file": str(config), "problems": error.problems, "warnings": []}, indent=2))
+        ctx.exit(2)
+    if as_json:
+        click.echo(json.dumps({"file": str(config), "problems": [], **_facts(loaded)}, indent=2))
+    else:
+        _print_routes(loaded)
+
+
+def _facts(loaded: LoadedConfig) -> dict[str, Any]:
+    routes = {
+        name: {
+            "models": loaded.clients_call(name),
+            "tiers": [tier.model for tier in route.cascade.tiers],
+            "cache": route.cache is not None,
+            "prompt": route.prompt.name if route.prompt else None,
+        }
+        for name, route in loaded.thriftgate.routes.items()
+    }
+    return {"warnings": loaded.warnings, "routes": routes}
+
+
+def _print_routes(loaded: LoadedConfig) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(soft_wrap=True, highlight=False)
+    for warning in loaded.warnings:
+        console.print(Text.assemble(("warning ", "yellow"), warning))
+    table = Table("route", "clients call", "tiers, cheapest first", "cache", "prompt", box=None, pad_edge=False)
+    for name, route in loaded.thriftgate.routes.items():
+        tiers = " > ".join(_priced(loaded, tier.model) for tier in route.cascade.tiers)
+        prompt = route.prompt.name if route.prompt else "off"
+        table.add_row(name, ", ".join(loaded.clients_call(name)), tiers, _cache(route.cache), prompt)
+    console.print(table)
+    console.print(Text.assemble(("ok", "bold green"), f"  {loaded.path.name} has no mistakes"))
+
+
+def _priced(loaded: LoadedConfig, model: str) -> str:
+    group = loaded.models.find(model)
+    price = group.price if group else None
+    return f"{model} (${price.input * 1e6:.2f}/${price.output * 1e6:.2f})" if price else model
+
+
+def _cache(cache: Any) -> str:
+    if cache is None:
+        return "off"
+    kind = "exact" if cache.max_error == 0 else f"max_error {cache.max_error:g}"
+    return f"{kind}, ttl {_spell_seconds(cache.ttl)}"
+
+
+def _spell_seconds(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"

@@ -1,0 +1,148 @@
+"""Whether LiteLLM's own sections load thriftgate, once, and protect it with a key.
+
+LiteLLM starts without a word where a guardrail is misspelt or a section is unknown; these checks say it first.
+
+Failure behaviour: nothing here raises; what has an unexpected shape is LiteLLM's to refuse and is passed over.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import thriftgate
+from thriftgate.config.document import at, items, mapping
+from thriftgate.config.environment import resolve, variable_of
+from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
+from thriftgate.config.route_checks import Finding
+
+PLUGIN = "thriftgate.proxy.plugin"
+HANDLER = f"{PLUGIN}.routes"
+_SECTIONS = (
+    "callback_settings", "credential_list", "environment_variables", "files_settings", "finetune_settings",
+    "general_settings", "guardrails", "include", "litellm_settings", "mcp_servers", "model_list", "router_settings",
+)  # fmt: skip
+_CALLBACK_LISTS = ("callbacks", "success_callback", "failure_callback", "audit_log_callbacks")
+_PUBLIC_KEY_DIGESTS = frozenset({"88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"})
+"""SHA-256 of the master keys that stand in LiteLLM's documentation; LiteLLM refuses to start with one."""
+_SHORT_KEY = 16
+
+
+@cache
+def plugin_names() -> frozenset[str]:
+    """What `thriftgate.proxy.plugin` defines, read from its source: importing it would import LiteLLM."""
+    names: set[str] = set()
+    for folder in thriftgate.__path__:
+        source = Path(folder, "proxy", "plugin.py")
+        if source.is_file():
+            names |= set(_defined(ast.parse(source.read_text(encoding="utf-8"))))
+    return frozenset(names)
+
+
+def _defined(module: ast.Module) -> Iterator[str]:
+    for statement in module.body:
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield statement.name
+        elif isinstance(statement, ast.Assign):
+            yield from (
+                node.id for target in statement.targets for node in ast.walk(target) if isinstance(node, ast.Name)
+            )
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            yield statement.target.id
+        elif isinstance(statement, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in statement.names)
+
+
+def check_litellm(values: Mapping[str, Any], environ: Mapping[str, str], base: Path) -> Iterator[Finding]:
+    """Everything about LiteLLM's sections that decides whether thriftgate runs in this proxy."""
+    yield from _check_sections(values)
+    yield from _check_handler(values)
+    for path, name in _references(values):
+        yield from _check_reference(path, name)
+    yield from _check_shadow(base)
+    yield from _check_master_key(values, environ)
+
+
+def _check_sections(values: Mapping[str, Any]) -> Iterator[Finding]:
+    for name in values:
+        if name == "thriftgate":
+            yield Finding(Problem((name,), "stands in the wrong place: LiteLLM reads it under callback_settings"))
+        elif name not in _SECTIONS and (suggestion := did_you_mean(name, _SECTIONS)):
+            words = f"LiteLLM knows no such section and ignores it{suggestion}"
+            yield Finding(Problem((name,), words), is_warning=True)
+
+
+def _check_handler(values: Mapping[str, Any]) -> Iterator[Finding]:
+    path: KeyPath = ("litellm_settings", "custom_provider_map")
+    entries = [(index, mapping(entry)) for index, entry in enumerate(items(at(values, *path)))]
+    ours = [(index, entry) for index, entry in entries if entry.get("provider") == "thriftgate"]
+    if not ours:
+        words = f"is missing: add [{{provider: thriftgate, custom_handler: {HANDLER}}}], else no route is served"
+        yield Finding(Problem(path, words))
+    for index, entry in ours:
+        handler = entry.get("custom_handler")
+        if handler != HANDLER:
+            yield Finding(Problem((*path, index, "custom_handler"), f"must be {HANDLER}, not '{handler}'"))
+
+
+def _references(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    for key in _CALLBACK_LISTS:
+        for index, name in enumerate(items(at(values, "litellm_settings", key))):
+            if isinstance(name, str):
+                yield ("litellm_settings", key, index), name
+    for index, guardrail in enumerate(items(values.get("guardrails"))):
+        name = at(guardrail, "litellm_params", "guardrail")
+        if isinstance(name, str):
+            yield ("guardrails", index, "litellm_params", "guardrail"), name
+
+
+def _check_reference(path: KeyPath, name: str) -> Iterator[Finding]:
+    if name.startswith("plugins."):
+        words = f"name the installed package, '{name.removeprefix('plugins.')}': by a path LiteLLM would load it twice"
+        yield Finding(Problem(path, words))
+    elif name.startswith("thriftgate."):
+        module, _, attribute = name.rpartition(".")
+        if module != PLUGIN or attribute not in plugin_names():
+            known = sorted(f"{PLUGIN}.{known}" for known in plugin_names() if not known.startswith("_"))
+            yield Finding(Problem(path, f"thriftgate has no '{name}'{did_you_mean(name, known)}"))
+
+
+def _check_shadow(base: Path) -> Iterator[Finding]:
+    """LiteLLM looks for `thriftgate/…` beside the file first, and would run a second copy with a second state."""
+    if (base / "thriftgate").is_dir():
+        words = "a folder named 'thriftgate' stands next to this file; LiteLLM would run it in place of the package"
+        yield Finding(Problem((), f"{words}: move one of them"))
+
+
+def master_key_of(values: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    """The key that guards the proxy, from the file or from LITELLM_MASTER_KEY."""
+    key = at(values, "general_settings", "master_key")
+    found = resolve(key, environ)[0] if key is not None else environ.get("LITELLM_MASTER_KEY")
+    return str(found) if found else None
+
+
+def _check_master_key(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Finding]:
+    path: KeyPath = ("general_settings", "master_key")
+    key = master_key_of(values, environ)
+    if key is None:
+        name = variable_of(at(values, *path)) or "LITELLM_MASTER_KEY"
+        words = f"is not set ({name} is empty): `thriftgate up` makes one; LiteLLM alone refuses to start without"
+        yield Finding(Problem(path, words), is_warning=True)
+    elif hashlib.sha256(key.strip().encode()).hexdigest() in _PUBLIC_KEY_DIGESTS:
+        words = "is the example from LiteLLM's documentation, which everybody knows; LiteLLM refuses to start with it"
+        yield Finding(Problem(path, words))
+    elif len(key.strip()) < _SHORT_KEY:
+        words = f"has only {len(key.strip())} characters and could be guessed; `openssl rand -hex 32` makes a good one"
+        yield Finding(Problem(path, words), is_warning=True)
+
+
+def check_callback_settings(values: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whether our section is there at all, or written with a slip."""
+    settings = mapping(values.get("callback_settings"))
+    if "thriftgate" not in settings:
+        suggestion = next(
+            (f" (is '{name}' meant to be it?)" for name in settings if did_you_mean(name, ["thriftgate"])), ""
+        )
+        yield Finding(Problem(SECTION, f"is missing: thriftgate has no route to serve{suggestion}"))

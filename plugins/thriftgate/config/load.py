@@ -1,0 +1,179 @@
+"""Reads `litellm_config.yaml` and names every mistake at once.
+
+The file is LiteLLM's; thriftgate's own section stands under `callback_settings.thriftgate`. This module reads it
+without LiteLLM, so that a mistake is known in a second and not after the proxy's long start.
+
+Failure behaviour: `load` and `from_section` raise ConfigurationError with all problems; warnings never raise.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from thriftgate.config.document import Document, mapping, read_document
+from thriftgate.config.environment import Unset, resolve
+from thriftgate.config.litellm_checks import check_callback_settings, check_litellm, master_key_of
+from thriftgate.config.model_list import ModelList, environment_with, read_model_list
+from thriftgate.config.problems import SECTION, KeyPath, Problem, describe, model_of, problems_of, spell
+from thriftgate.config.root import RouteConfig, ThriftgateConfig
+from thriftgate.config.route_checks import Finding, check_embedder, check_files, check_routes, check_urls
+from thriftgate.errors import ConfigurationError
+
+_MOST_ROUNDS = 10
+"""Taking out wrong keys can make a section incomplete, level by level; no section is nested deeper."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedConfig:
+    """A configuration without mistakes, and what thriftgate needs to know of the rest of the file."""
+
+    path: Path
+    thriftgate: ThriftgateConfig
+    models: ModelList
+    master_key: str | None = field(repr=False)
+    """The proxy's master key; None when neither the file nor the environment has one."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def base_dir(self) -> Path:
+        """The folder that relative paths of the configuration are seen from."""
+        return self.path.parent
+
+    def clients_call(self, route: str) -> tuple[str, ...]:
+        """The model names that lead to a route."""
+        return tuple(group.name for group in self.models.groups.values() if route in group.routes)
+
+
+def load(path: Path, environ: Mapping[str, str]) -> LoadedConfig:
+    """The configuration in the file `path`, with variables from `environ`.
+
+    Raises ConfigurationError; each problem reads `file:line: key.path: what is wrong`.
+    """
+    path = path.absolute()
+    document = read_document(path)
+    if not document.values:
+        raise ConfigurationError(_say(document, document.problems, path))
+    environ = environment_with(document.values, environ)
+    models, problems = read_model_list(document.values, environ)
+    section, unset, findings = _read_section(document, environ)
+    config, sound, mistakes = _validate(section)
+    named = {missing.path for missing in unset}
+    problems += [mistake for mistake in mistakes if mistake.path not in named]
+    findings += check_litellm(document.values, environ, path.parent)
+    if sound is not None:
+        names = frozenset(mapping(section.get("routes")))
+        findings += check_routes(sound.routes, names=names, models=models)
+        findings += (*check_embedder(sound, models), *check_files(sound, path.parent), *check_urls(sound))
+    problems += [finding.problem for finding in findings if not finding.is_warning]
+    problems += document.problems
+    if problems or config is None:
+        raise ConfigurationError(_say(document, problems, path))
+    return LoadedConfig(
+        path=path,
+        thriftgate=config,
+        models=models,
+        master_key=master_key_of(document.values, environ),
+        warnings=tuple(_say(document, [finding.problem for finding in findings], path)),
+    )
+
+
+def from_section(section: Mapping[str, Any]) -> ThriftgateConfig:
+    """The model of `callback_settings.thriftgate` as LiteLLM hands it over, its variables already resolved.
+
+    Raises ConfigurationError; each problem reads `key.path: what is wrong`. What needs the rest of the file is
+    not checked here: use `load` for that.
+    """
+    config, _, problems = _validate(section)
+    if config is None:
+        raise ConfigurationError([f"{spell(problem.path)}: {problem.message}" for problem in problems])
+    return config
+
+
+def _read_section(
+    document: Document, environ: Mapping[str, str]
+) -> tuple[Mapping[str, Any], list[Unset], list[Finding]]:
+    """Our section with its variables resolved, the unset ones, and what can be said before values are looked at."""
+    findings = list(check_callback_settings(document.values))
+    written = mapping(document.values.get("callback_settings")).get("thriftgate")
+    if written is not None and not isinstance(written, Mapping):
+        findings.append(Finding(Problem(SECTION, f"must be a section with keys and values, not {describe(written)}")))
+    section, unset = resolve(mapping(written), environ, path=SECTION)
+    findings += [_unset(missing) for missing in unset]
+    findings += _empty_sections(mapping(written))
+    return mapping(section), unset, findings
+
+
+def _unset(missing: Unset) -> Finding:
+    words = f"the environment variable {missing.variable} is not set"
+    field_info = (
+        ThriftgateConfig.model_fields.get(str(missing.path[-1])) if len(missing.path) == len(SECTION) + 1 else None
+    )
+    if field_info is not None and field_info.default is None:
+        return Finding(
+            Problem(missing.path, f"{words}; thriftgate goes on as if this key were absent"), is_warning=True
+        )
+    return Finding(Problem(missing.path, words))
+
+
+def _empty_sections(section: Mapping[str, Any]) -> Iterable[Finding]:
+    """`cache:` with nothing after it means off, which its writer hardly meant."""
+    for name, route in mapping(section.get("routes")).items():
+        for key, value in mapping(route).items():
+            known = RouteConfig.model_fields.get(key)
+            if value is None and known is not None and known.default is None and model_of(known.annotation):
+                words = f"is empty, which means off; `{key}: {{}}` turns it on with its defaults"
+                yield Finding(Problem((*SECTION, "routes", name, key), words), is_warning=True)
+
+
+def _validate(section: Mapping[str, Any]) -> tuple[ThriftgateConfig | None, ThriftgateConfig | None, list[Problem]]:
+    """The configuration, else what is sound of it, and every mistake.
+
+    The sound part lets one bad key not hide what is wrong with the others; only the first is ever served.
+    """
+    try:
+        config = ThriftgateConfig.model_validate(section)
+    except ValidationError as error:
+        return None, _sound_part(section, error), problems_of(error, ThriftgateConfig)
+    return config, config, []
+
+
+def _sound_part(section: Mapping[str, Any], error: ValidationError) -> ThriftgateConfig | None:
+    """What is left when every wrong key is taken out; where a key is missing, its section goes."""
+    remaining: Any = section
+    for _ in range(_MOST_ROUNDS):
+        wrong = [detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"] for detail in error.errors()]
+        remaining = _without(remaining, set(wrong))
+        try:
+            return ThriftgateConfig.model_validate(remaining)
+        except ValidationError as next_error:
+            error = next_error
+    return None
+
+
+def _without(values: Any, paths: set[KeyPath]) -> Any:
+    if not paths:
+        return values
+    if isinstance(values, list):
+        # What follows a wrong item goes too: a later one must not be reported under an earlier one's number.
+        first = min((path[0] for path in paths if len(path) == 1 and isinstance(path[0], int)), default=None)
+        entries = enumerate(cast("list[Any]", values)[:first])
+        return [_without(item, _below(paths, index)) for index, item in entries]
+    return {key: _without(value, _below(paths, key)) for key, value in mapping(values).items() if (key,) not in paths}
+
+
+def _below(paths: set[KeyPath], key: str | int) -> set[KeyPath]:
+    return {path[1:] for path in paths if path[:1] == (key,) and len(path) > 1}
+
+
+def _say(document: Document, problems: Iterable[Problem], path: Path) -> list[str]:
+    """Each problem with its place, in the order of the file, each once."""
+    said: dict[str, tuple[str, int]] = {}
+    for problem in problems:
+        place = problem.place or document.place(problem.path) or (path.name, 0)
+        where = f"{place[0]}:{place[1]}" if place[1] else place[0]
+        words = ": ".join(part for part in (where, spell(problem.path), problem.message) if part)
+        said.setdefault(words, (place[0], place[1]))
+    return sorted(said, key=lambda words: (said[words][0] != path.name, said[words]))

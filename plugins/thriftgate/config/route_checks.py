@@ -1,0 +1,186 @@
+"""Whether the routes fit the rest of the file: their models exist, are no routes, have keys and known prices.
+
+Failure behaviour: nothing here raises; what cannot be checked because something else is wrong is left out.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from thriftgate.config.model_list import ModelGroup, ModelList
+from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
+from thriftgate.config.root import RouteConfig, ThriftgateConfig
+
+ROUTES: KeyPath = (*SECTION, "routes")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found: a problem stops the start, a warning does not."""
+
+    problem: Problem
+    is_warning: bool = False
+
+
+def check_routes(routes: Mapping[str, RouteConfig], *, names: frozenset[str], models: ModelList) -> Iterator[Finding]:
+    """Check valid `routes` against the model list; `names` are those of all routes, also the invalid ones."""
+    yield from _check_entries(names, models)
+    for name, route in routes.items():
+        path: KeyPath = (*ROUTES, name, "cascade")
+        seen: set[str] = set()
+        for index, tier in enumerate(route.cascade.tiers):
+            where = (*path, "tiers", index, "model")
+            if tier.model in seen:
+                yield Finding(
+                    Problem(where, f"'{tier.model}' is already a tier of this route: asking it twice helps nobody")
+                )
+            seen.add(tier.model)
+            yield from _check_group(tier.model, where, models)
+        if route.cascade.baseline is not None:
+            yield from _check_group(route.cascade.baseline, (*path, "baseline"), models)
+        yield from _check_order(route, path, models)
+    yield from _check_keys(routes, models)
+
+
+def check_embedder(config: ThriftgateConfig, models: ModelList) -> Iterator[Finding]:
+    """An embedder that is not `local` must be a model group."""
+    if config.embedder.model != "local":
+        yield from _check_group(config.embedder.model, (*SECTION, "embedder", "model"), models, price=False)
+
+
+def _check_entries(names: frozenset[str], models: ModelList) -> Iterator[Finding]:
+    """Every route has an entry in the model list, and every such entry a route."""
+    served: set[str] = set()
+    for group in models.groups.values():
+        for deployment in group.deployments:
+            if deployment.route is None:
+                continue
+            served.add(deployment.route)
+            if deployment.route not in names:
+                words = f"there is no route '{deployment.route}' under callback_settings.thriftgate.routes"
+                where = (*deployment.path, "litellm_params", "model")
+                yield Finding(Problem(where, words + did_you_mean(deployment.route, names)))
+        if group.routes and len(group.deployments) > 1:
+            words = f"'{group.name}' leads to a route and to something else: a route is the only entry of its name"
+            yield Finding(Problem((*group.deployments[-1].path, "model_name"), words))
+    for name in sorted(names - served):
+        entry = f"{{model_name: {name}, litellm_params: {{model: thriftgate/{name}}}}}"
+        yield Finding(Problem((*ROUTES, name), f"no client can reach this route: add {entry} to model_list"))
+
+
+def _check_group(name: str, where: KeyPath, models: ModelList, *, price: bool = True) -> Iterator[Finding]:
+    group = models.find(name)
+    if group is None:
+        plain = [other for other in models.names if not _is_route(models.find(other))]
+        yield Finding(Problem(where, f"no entry of model_list is named '{name}'{did_you_mean(name, plain)}"))
+    elif group.routes:
+        words = f"'{name}' is itself a route; a route asks plain models, else requests could go in circles"
+        yield Finding(Problem(where, words))
+    elif price and not group.is_pattern:
+        yield from _check_prices(group)
+
+
+def _is_route(group: ModelGroup | None) -> bool:
+    return group is not None and bool(group.routes)
+
+
+def _check_prices(group: ModelGroup) -> Iterator[Finding]:
+    for deployment in group.deployments:
+        if deployment.price is None:
+            words = (
+                f"no price is known for '{deployment.model}': add input_cost_per_token and output_cost_per_token "
+                "(US dollars; 0 for a model you run yourself)"
+            )
+            yield Finding(Problem((*deployment.path, "litellm_params"), words))
+
+
+def _check_order(route: RouteConfig, path: KeyPath, models: ModelList) -> Iterator[Finding]:
+    """A tier that costs more than the next one makes a cascade that loses money."""
+    tiers = route.cascade.tiers
+    for index in range(len(tiers) - 1):
+        first, second = models.find(tiers[index].model), models.find(tiers[index + 1].model)
+        if first is None or second is None or first.price is None or second.price is None:
+            continue
+        if first.price.blended > second.price.blended:
+            words = (
+                f"'{first.name}' ({first.price}) costs more than '{second.name}' ({second.price}), which is asked "
+                "after it: tiers go from the cheapest to the strongest"
+            )
+            yield Finding(Problem((*path, "tiers", index, "model"), words), is_warning=True)
+
+
+def _check_keys(routes: Mapping[str, RouteConfig], models: ModelList) -> Iterator[Finding]:
+    """A group of which no deployment has its key is a problem where a route needs it, else a warning."""
+    needed: dict[str, list[str]] = {}
+    for name, route in routes.items():
+        for tier in route.cascade.tiers:
+            needed.setdefault(models.aliases.get(tier.model, tier.model), []).append(name)
+    for group in models.groups.values():
+        usable = any(deployment.missing_variable is None for deployment in group.deployments)
+        for deployment in group.deployments:
+            if deployment.missing_variable is None:
+                continue
+            words = f"the environment variable {deployment.missing_variable} is not set"
+            is_problem = not usable and group.name in needed
+            if is_problem:
+                routes_named = ", ".join(f"'{name}'" for name in needed[group.name])
+                words += f", and route {routes_named} needs a working '{group.name}'"
+            else:
+                words += f": this deployment of '{group.name}' cannot answer"
+            where = (*deployment.path, "litellm_params", "api_key")
+            yield Finding(Problem(where, words), is_warning=not is_problem)
+
+
+def check_files(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+    """Prompt folders and artefacts that routes name exist. Paths are seen from the folder of the file."""
+    prompts = base / config.prompts_dir
+    for name, route in config.routes.items():
+        if route.prompt is not None and not (prompts / route.prompt.name / "prompt.yaml").is_file():
+            known = [found.parent.name for found in prompts.glob("*/prompt.yaml")]
+            words = f"there is no {config.prompts_dir}/{route.prompt.name}/prompt.yaml"
+            where = (*ROUTES, name, "prompt", "name")
+            yield Finding(Problem(where, words + did_you_mean(route.prompt.name, known)))
+        for path, artefact in _artefacts(route, (*ROUTES, name)):
+            if not (base / artefact).is_file():
+                yield Finding(Problem(path, f"there is no file '{artefact}'"))
+
+
+def _artefacts(section: BaseModel, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    for name in type(section).model_fields:
+        value: Any = getattr(section, name)
+        if name == "artefact" and isinstance(value, str):
+            yield (*path, name), value
+        elif isinstance(value, BaseModel):
+            yield from _artefacts(value, (*path, name))
+
+
+def check_urls(config: ThriftgateConfig) -> Iterator[Finding]:
+    """The stores' addresses have a shape that a client can use. They are never quoted: they hold passwords."""
+    wanted = {
+        "database_url": (config.database_url, ("postgresql", "postgres"), "postgresql://user:password@host:5432/name"),
+        "redis_url": (config.redis_url, ("redis", "rediss", "unix"), "redis://:password@host:6379/0"),
+    }
+    for name, (url, schemes, example) in wanted.items():
+        if url is None:
+            continue
+        words = _wrong_with(url, schemes)
+        if words:
+            yield Finding(Problem((*SECTION, name), f"{words}; it should look like {example}"))
+
+
+def _wrong_with(url: str, schemes: tuple[str, ...]) -> str | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "its host or port cannot be read (special characters in a password must be percent-encoded)"
+    if parts.scheme not in schemes:
+        # A word before `://` is no secret; without it the whole value might be one.
+        return f"must start with {schemes[0]}://" + (f", not {parts.scheme}://" if "://" in url else "")
+    if not parts.hostname and "host=" not in parts.query and parts.scheme != "unix":
+        return "names no host"
+    return None
