@@ -1,0 +1,48 @@
+# Every target sets up what it needs. Arguments go through ARGS: make test ARGS="-k cache", make run ARGS="--port 4001"
+.DEFAULT_GOAL := help
+.PHONY: help run test check format eval bench docs secrets clean
+
+BIN := .venv/bin
+READY := .venv/.ready
+PYTHON ?=
+ARGS ?=
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): uv.lock pyproject.toml scripts/bootstrap.sh
+	@PYTHON="$(PYTHON)" scripts/bootstrap.sh
+
+run: $(READY) ## Start the gateway on http://localhost:4000 (Ctrl-C ends it)
+	@$(BIN)/thriftgate up $(ARGS)
+
+test: $(READY) ## Run the tests
+	@$(BIN)/pytest $(ARGS)
+
+check: $(READY) ## Check format, lint, types, import floors, generated docs and secrets
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/write_docs.py --check
+	@$(BIN)/python scripts/find_secrets.py
+
+format: $(READY) ## Format the code and repair what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+eval: $(READY) ## Measure quality and savings on public data sets (ARGS="cache" for one)
+	@$(BIN)/python scripts/run_evals.py $(ARGS)
+
+bench: $(READY) ## Compare the gateway's speed with a bare LiteLLM proxy
+	@$(BIN)/python scripts/run_evals.py benchmarks $(ARGS)
+
+docs: $(READY) ## Write docs/configuration.md and docs/cli.md anew
+	@$(BIN)/python scripts/write_docs.py
+
+secrets: $(READY) ## Look for credentials in the tracked files
+	@$(BIN)/python scripts/find_secrets.py
+
+clean: ## Remove the environment and all caches; .thriftgate/ (your data) stays
+	rm -rf .venv .tools dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
