@@ -30,7 +30,8 @@ _MOVING = (
     # fr
     r"aujourd'hui|maintenant|en ce moment|actuel\w*|ce soir|cette semaine|ce mois|derni[eè]res? nouvelles|"
     # es
-    r"hoy|ahora|actual(?:es|mente)|(?:precio|tipo|tasa|saldo|estado|valor|cotizaci[oó]n) actual|en este momento|esta (?:noche|semana)|este mes|[uú]ltimas noticias|"
+    r"hoy|ahora|actual(?:es|mente)|(?:precio|tipo|tasa|saldo|estado|valor|cotizaci[oó]n) actual|"
+    r"en este momento|esta (?:noche|semana)|este mes|[uú]ltimas noticias|"
     # it
     r"oggi|adesso|attual\w*|in questo momento|stasera|questa settimana|questo mese|ultime notizie|"
     # pt
@@ -56,7 +57,8 @@ _RESTLESS = (
 _PERSONAL = (
     r"(?:what(?:'s| is| are| was)|how much is|show(?: me)?|check|tell me|give me|list) (?:\S+ ){0,2}?my (?:\S+ ){0,3}?"
     r"(?:balance|credit score|available credit|transactions|order status|account number|routing number|data usage)|"
-    r"how much (?:\S+ ){0,2}?(?:do|did) i (?:have(?! to)|owe|spend|spent)|(?:status|eta) of (?:my|the) (?:order|claim|refund)|"
+    r"how much (?:\S+ ){0,2}?(?:do|did) i (?:have(?! to)|owe|spend|spent)|"
+    r"(?:status|eta) of (?:my|the) (?:order|claim|refund)|"
     r"where(?:'s| is) my (?:order|package|parcel|refund)|when (?:is|was) my (?:next|last) \w+|"
     r"mein (?:konto|rest|guthaben)\w*stand|wo ist meine? (?:bestellung|paket)|o[uù] est ma commande|mon solde|"
     r"mi saldo|d[oó]nde est[aá] mi pedido|il mio saldo|dov'[eè] il mio ordine|"
