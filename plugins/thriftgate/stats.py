@@ -1,1 +1,0 @@
-"""Intervals, bootstrap, calibration error and Learn-then-Test."""

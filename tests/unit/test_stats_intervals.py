@@ -1,0 +1,119 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import beta, binom
+
+from thriftgate.stats import (
+    Interval,
+    bootstrap_interval,
+    clopper_pearson,
+    clopper_pearson_upper,
+    mean_interval,
+    newcombe_interval,
+    percentile,
+    wilson_interval,
+)
+
+counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(counts, st.floats(0.5, 0.999))
+def test_wilson_holds_the_share_and_stays_inside_the_unit_interval(count: tuple[int, int], confidence: float):
+    successes, n = count
+    interval = wilson_interval(successes, n, confidence)
+    assert 0 <= interval.low <= successes / n <= interval.high <= 1
+    assert successes / n in interval
+
+
+def test_wilson_gives_the_published_example():
+    # Newcombe 1998, table I: 81 of 263.
+    interval = wilson_interval(81, 263)
+    assert interval.low == pytest.approx(0.2553, abs=5e-5)
+    assert interval.high == pytest.approx(0.3662, abs=5e-5)
+
+
+@given(counts)
+def test_more_confidence_never_shortens_an_interval(count: tuple[int, int]):
+    for make in (wilson_interval, clopper_pearson):
+        sure, surer = make(*count, 0.9), make(*count, 0.99)
+        assert surer.low <= sure.low
+        assert surer.high >= sure.high
+
+
+@given(counts, st.sampled_from([0.01, 0.05, 0.2]))
+def test_the_exact_upper_bound_is_where_the_binomial_tail_equals_delta(count: tuple[int, int], delta: float):
+    successes, n = count
+    bound = clopper_pearson_upper(successes, n, delta)
+    if successes == n:
+        assert bound == 1
+    else:
+        assert binom.cdf(successes, n, bound) == pytest.approx(delta, rel=1e-6)
+        assert bound == pytest.approx(beta.ppf(1 - delta, successes + 1, n - successes))
+
+
+@given(counts)
+def test_clopper_pearson_mirrors_successes_and_failures(count: tuple[int, int]):
+    successes, n = count
+    one, other = clopper_pearson(successes, n), clopper_pearson(n - successes, n)
+    assert one.low == pytest.approx(1 - other.high)
+    assert one.high == pytest.approx(1 - other.low)
+
+
+def test_an_empty_sample_says_nothing():
+    for interval in (wilson_interval(0, 0), clopper_pearson(0, 0)):
+        assert (interval.low, interval.high) == (0, 1)
+        assert math.isnan(interval.estimate)
+    assert math.isnan(newcombe_interval((0, 3), (0, 5)).estimate)
+    assert mean_interval([]).high == math.inf
+    assert math.isnan(percentile([], 50))
+
+
+@pytest.mark.parametrize(("successes", "n", "confidence"), [(3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0), (1, 2, 0.0)])
+def test_impossible_counts_are_refused(successes: int, n: int, confidence: float):
+    with pytest.raises(ValueError, match=r"cannot be|between 0 and 1"):
+        wilson_interval(successes, n, confidence)
+
+
+def test_newcombe_gives_the_published_example():
+    # Newcombe 1998, example (a), method 10: 56/70 - 48/80.
+    interval = newcombe_interval((56, 48), (70, 80))
+    assert interval.low == pytest.approx(0.0524, abs=5e-5)
+    assert interval.high == pytest.approx(0.3339, abs=5e-5)
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    rng = np.random.default_rng(7)
+    trials, n, share = 2000, 80, 0.1
+    covered = {"wilson": 0, "exact": 0, "mean": 0}
+    for successes in rng.binomial(n, share, trials):
+        covered["wilson"] += share in wilson_interval(int(successes), n)
+        covered["exact"] += share in clopper_pearson(int(successes), n)
+        covered["mean"] += 0.5 in mean_interval(rng.uniform(size=n))
+    assert covered["exact"] / trials >= 0.95
+    assert 0.93 <= covered["wilson"] / trials <= 0.98
+    assert 0.93 <= covered["mean"] / trials <= 0.97
+
+
+def test_the_bootstrap_agrees_with_theory_for_a_mean_and_keeps_pairs_together():
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=300)
+    interval = bootstrap_interval(values, lambda sample: float(sample.mean()), rng)
+    theory = mean_interval(values)
+    assert interval.estimate == pytest.approx(theory.estimate)
+    assert interval.half_width == pytest.approx(theory.half_width, rel=0.15)
+    pairs = np.column_stack([values, values])
+    apart = bootstrap_interval(pairs, lambda rows: float(np.abs(rows[:, 0] - rows[:, 1]).max()), rng, resamples=50)
+    assert apart == Interval(0.0, 0.0, 0.0)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.floats(0, 100))
+def test_a_percentile_lies_within_the_sample(values: list[float], q: float):
+    assert min(values) <= percentile(values, q) <= max(values)
+
+
+def test_a_percentile_beyond_100_is_refused():
+    with pytest.raises(ValueError, match="between 0 and 100"):
+        percentile([1.0], 101)
