@@ -198,16 +198,15 @@ class Database:
             pool = self._pools[loop] = cast("_Pool", made)
         return pool
 
-    async def _connect(self, *args: Any, **options: Any) -> Any:
+    async def _connect(self, dsn: str, **options: Any) -> Any:
         """Connect, but do not knock at a closed door for every request: one attempt per pause."""
         if self._monotonic() < self._retry_at:
             raise ConnectionRefusedError("the database was away a moment ago")
         try:
-            connection: Any = await asyncpg.connect(*args, **options)  # pyright: ignore[reportUnknownVariableType]
+            return await open_connection(dsn, **options)
         except (OSError, TimeoutError, asyncpg.PostgresError):
             self._retry_at = self._monotonic() + _PAUSE_AFTER_REFUSAL
             raise
-        return connection
 
     def _connect_options(self) -> dict[str, Any]:
         return {
@@ -228,6 +227,11 @@ class Database:
 def connect(dsn: str, *, schema: str = SCHEMA, max_connections: int = 8) -> Database:
     """The database behind a DSN. Nothing is opened yet: the first query does that, on its own event loop."""
     return Database(dsn, schema=schema, max_connections=max_connections)
+
+
+async def open_connection(dsn: str, **options: Any) -> Any:
+    """One connection outside any pool, with asyncpg's own options and errors."""
+    return await cast("Any", asyncpg.connect)(dsn, **options)
 
 
 def plain_dsn(dsn: str) -> str:
