@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.caching.entries import CacheEntry, CacheStats, Lookup, Observation, PurgeFilter
+from thriftgate.prompts.registry import Registry
 from thriftgate.types import (
     Answer,
     Audit,
@@ -207,4 +208,16 @@ class Ledger(Protocol):
         self, *, route: str | None = None, kind: AuditKind | None = None, since: float | None = None
     ) -> Sequence[Audit]:
         """The verdicts since a time, oldest first."""
+        ...
+
+
+class PromptSource(Protocol):
+    """The prompts, as they are served now. Never raises: what is broken keeps its last good state."""
+
+    def snapshot(self) -> Registry:
+        """Every prompt, immutable; costs nothing."""
+        ...
+
+    async def refresh(self) -> Registry:
+        """Look for edits, and serve what is new and good; called from time to time, off the request path."""
         ...

@@ -4,7 +4,8 @@ from thriftgate.config.cache import CacheConfig, VerifyConfig
 from thriftgate.config.cascade import CascadeConfig, TierConfig
 from thriftgate.config.load import LoadedConfig, from_section, load
 from thriftgate.config.model_list import Deployment, ModelGroup, ModelList
-from thriftgate.config.root import EmbedderConfig, LedgerConfig, RouteConfig, RoutePromptConfig, ThriftgateConfig
+from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
+from thriftgate.config.root import EmbedderConfig, LedgerConfig, RouteConfig, ThriftgateConfig
 
 __all__ = [
     "CacheConfig",
@@ -15,6 +16,7 @@ __all__ = [
     "LoadedConfig",
     "ModelGroup",
     "ModelList",
+    "PromptsConfig",
     "RouteConfig",
     "RoutePromptConfig",
     "ThriftgateConfig",

@@ -5,12 +5,7 @@ from pydantic import Field
 from thriftgate.config.base import Duration, Section
 from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
-
-
-class RoutePromptConfig(Section):
-    """Which prompt a route is answered with."""
-
-    name: str = Field(min_length=1, description="A folder under `prompts/`.")
+from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
 
 
 class RouteConfig(Section):
@@ -57,6 +52,7 @@ class ThriftgateConfig(Section):
     redis_url: str | None = Field(default=None, description="Redis 8; absent: PostgreSQL serves the cache.")
     data_dir: str = Field(default=".thriftgate", description="Where the embedded database and generated files live.")
     prompts_dir: str = Field(default="prompts", description="Where the prompt registry's files are.")
+    prompts: PromptsConfig = Field(default=PromptsConfig(), description="Where prompts come from.")
     embedder: EmbedderConfig = Field(default=EmbedderConfig(), description="What turns questions into vectors.")
     ledger: LedgerConfig = Field(default=LedgerConfig(), description="How the book of record is written.")
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")

@@ -1,0 +1,91 @@
+"""The stage `prompt` of a route: from what a client sent to what the model is asked.
+
+Failure behaviour: InvalidPromptError (400) for what the caller can put right. A prompt that is not in the
+registry is a PromptMissingError (500): the configuration check keeps a gateway from starting like that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from thriftgate.config.prompts import RoutePromptConfig
+from thriftgate.errors import GatewayError
+from thriftgate.ports import Clock, PromptSource
+from thriftgate.prompts.assignment import assign, is_running
+from thriftgate.prompts.registry import Prompt
+from thriftgate.prompts.render import converse, render, with_defaults
+from thriftgate.prompts.schema import Experiment
+from thriftgate.prompts.versions import PromptVersion
+from thriftgate.types import ChatRequest, PromptRef
+
+Stops = Mapping[str, frozenset[str]]
+"""Variants that guards have stopped, by `prompt/experiment`."""
+
+
+class PromptMissingError(GatewayError):
+    """A route names a prompt or label that the registry does not have."""
+
+
+class PromptService:
+    """Gives requests their route's prompt, in the variant that is the caller's."""
+
+    def __init__(self, source: PromptSource, clock: Clock) -> None:
+        self._source = source
+        self._clock = clock
+        self.stops: Stops = {}
+        """Replaced whole by whoever watches the guards."""
+
+    def apply(self, request: ChatRequest, route_prompt: RoutePromptConfig) -> tuple[ChatRequest, PromptRef]:
+        """The request as the model gets it, and which prompt that is.
+
+        The prompt's messages stand around the caller's; its parameters hold where the caller set none.
+
+        Raises:
+            InvalidPromptError: A variable is unknown, missing or unfit, or a system message is not allowed.
+            PromptMissingError: The registry has no such prompt.
+        """
+        prompt = self._source.snapshot().prompts.get(route_prompt.name)
+        if prompt is None:
+            raise PromptMissingError(f"route '{request.route}': there is no prompt '{route_prompt.name}'")
+        version, experiment = self._choose(prompt, request, route_prompt)
+        rendered = render(version, request.prompt_variables, also_known=prompt.variable_names)
+        applied = replace(
+            request,
+            messages=converse(rendered, request.messages, client_system=route_prompt.client_system),
+            params=with_defaults(request.params, rendered.params),
+        )
+        ref = PromptRef(name=prompt.name, variant=version.variant, version=version.hash, experiment=experiment)
+        return applied, ref
+
+    def _choose(
+        self, prompt: Prompt, request: ChatRequest, route_prompt: RoutePromptConfig
+    ) -> tuple[PromptVersion, str | None]:
+        now = self._clock.time()
+        for name, experiment in prompt.experiments.items() if route_prompt.experiments else ():
+            if not is_running(experiment, now):
+                continue
+            stopped = self.stops.get(f"{prompt.name}/{name}", frozenset())
+            unit_id = unit_of(request, experiment)
+            assignment = assign(experiment, unit_id, now, prompt=prompt.name, name=name, stopped=stopped)
+            version = prompt.resolve(assignment.variant) if assignment.variant is not None else None
+            if version is not None:
+                return version, name
+        version = prompt.resolve(route_prompt.label)
+        if version is None:
+            raise PromptMissingError(
+                f"route '{request.route}': prompt '{prompt.name}' has nothing labelled '{route_prompt.label}'"
+            )
+        return version, None
+
+
+def unit_of(request: ChatRequest, experiment: Experiment) -> str | None:
+    """Who asks, in the experiment's unit; None when the request does not say."""
+    caller = request.caller
+    match experiment.unit:
+        case "user":
+            return caller.user_id
+        case "session":
+            return caller.session_id
+        case "key":
+            return caller.key_hash
+        case "request":
+            return request.request_id
