@@ -130,7 +130,7 @@ python_choice=(--python "$python")
 if [ -x .venv/bin/python ]; then
     python_choice=(--python .venv/bin/python)
 else
-    say "setup: installing the packages of uv.lock into .venv (about 300 MB, once)"
+    say "setup: installing the packages of uv.lock into .venv (1.4 GB on disk, once)"
 fi
 sync || fail "the packages of uv.lock could not be installed (see above); with the cause removed, try again."
 touch .venv/.ready

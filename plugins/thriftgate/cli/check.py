@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from thriftgate.config import LoadedConfig, load
+from thriftgate.config import CacheConfig, LoadedConfig, load
+from thriftgate.config.docs import spell_duration
 from thriftgate.errors import ConfigurationError
 
 DEFAULT_CONFIG = "litellm_config.yaml"
@@ -73,15 +74,8 @@ def _priced(loaded: LoadedConfig, model: str) -> str:
     return f"{model} (${price.input * 1e6:.2f}/${price.output * 1e6:.2f})" if price else model
 
 
-def _cache(cache: Any) -> str:
+def _cache(cache: CacheConfig | None) -> str:
     if cache is None:
         return "off"
     kind = "exact" if cache.max_error == 0 else f"max_error {cache.max_error:g}"
-    return f"{kind}, ttl {_spell_seconds(cache.ttl)}"
-
-
-def _spell_seconds(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g}{unit}"
-    return f"{seconds:g}s"
+    return f"{kind}, ttl {spell_duration(cache.ttl)}"

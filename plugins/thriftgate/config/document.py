@@ -4,6 +4,7 @@ Failure behaviour: a file that cannot be read or is not YAML yields no values an
 is a problem and its last value is kept, as YAML parsers do. Nothing here raises for what a file says.
 """
 
+import os
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +44,7 @@ def read_document(path: Path) -> Document:
     LiteLLM appends an included list to a list, and lets any other included value replace the one that stands
     in the including file.
     """
-    document = _read_one(path)
+    document = _read_one(path, path.name)
     pending = list(_includes(document, path))
     seen = {path.resolve()}
     while pending:
@@ -55,7 +56,7 @@ def read_document(path: Path) -> Document:
             document.problems.append(Problem(key_path, f"there is no file '{name}' to include"))
         elif found.resolve() not in seen:
             seen.add(found.resolve())
-            included = _read_one(found)
+            included = _read_one(found, os.path.relpath(found, path.parent))
             pending += _includes(included, found)
             _merge(document, included)
     document.values.pop("include", None)
@@ -100,35 +101,33 @@ def _merge(document: Document, included: Document) -> None:
             document.places.setdefault(key_path, place)
 
 
-def _read_one(path: Path) -> Document:
+def _read_one(path: Path, name: str) -> Document:
     document = Document()
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        document.problems.append(Problem((), "is not a UTF-8 text file", place=Place(path.name, 1)))
+        document.problems.append(Problem((), "is not a UTF-8 text file", place=Place(name, 1)))
         return document
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "not readable")
-        document.problems.append(Problem((), reason, place=Place(path.name, 0)))
+        document.problems.append(Problem((), reason, place=Place(name, 0)))
         return document
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
-        values = _Builder(loader, document, path.name).build(node, ()) if node is not None else None
+        values = _Builder(loader, document, name).build(node, ()) if node is not None else None
     except yaml.MarkedYAMLError as error:
-        document.problems.append(Problem((), f"is not valid YAML: {_in_words(error)}", place=_marked(error, path)))
+        document.problems.append(Problem((), f"is not valid YAML: {_in_words(error)}", place=_marked(error, name)))
         return document
     except (yaml.YAMLError, RecursionError):
-        document.problems.append(Problem((), "is not valid YAML", place=Place(path.name, 1)))
+        document.problems.append(Problem((), "is not valid YAML", place=Place(name, 1)))
         return document
     finally:
         loader.dispose()
     if isinstance(values, dict):
         document.values.update(cast("dict[str, Any]", values))
     else:
-        document.problems.append(
-            Problem((), "must hold keys and values, such as `model_list:`", place=Place(path.name, 1))
-        )
+        document.problems.append(Problem((), "must hold keys and values, such as `model_list:`", place=Place(name, 1)))
     return document
 
 
@@ -139,9 +138,9 @@ def _in_words(error: yaml.MarkedYAMLError) -> str:
     return problem
 
 
-def _marked(error: yaml.MarkedYAMLError, path: Path) -> Place:
+def _marked(error: yaml.MarkedYAMLError, name: str) -> Place:
     mark = error.problem_mark or error.context_mark
-    return Place(path.name, mark.line + 1 if mark else 1)
+    return Place(name, mark.line + 1 if mark else 1)
 
 
 class _Builder:
@@ -187,8 +186,10 @@ class _Builder:
         """Before `<<` is expanded: what a merge brings in may be overridden, what is written twice is a slip."""
         first_lines: dict[Hashable, int] = {}
         for key_node, _ in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self._key(key_node)
-            if key in first_lines and key_node.tag != "tag:yaml.org,2002:merge":
+            if key in first_lines:
                 words = f"is given twice (first in line {first_lines[key]}); the first is lost"
                 self._problem((*path, str(key)), words, key_node)
             first_lines.setdefault(key, key_node.start_mark.line + 1)

@@ -15,7 +15,7 @@ from typing import Any
 import thriftgate
 from thriftgate.config.document import at, items, mapping
 from thriftgate.config.environment import resolve, variable_of
-from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
+from thriftgate.config.problems import SECTION, KeyPath, Problem, describe, did_you_mean
 from thriftgate.config.route_checks import Finding
 
 PLUGIN = "thriftgate.proxy.plugin"
@@ -33,7 +33,7 @@ _SHORT_KEY = 16
 @cache
 def plugin_names() -> frozenset[str]:
     """What `thriftgate.proxy.plugin` defines, read from its source: importing it would import LiteLLM."""
-    names: set[str] = set()
+    names = {HANDLER.rpartition(".")[2]}
     for folder in thriftgate.__path__:
         source = Path(folder, "proxy", "plugin.py")
         if source.is_file():
@@ -104,9 +104,11 @@ def _check_reference(path: KeyPath, name: str) -> Iterator[Finding]:
         yield Finding(Problem(path, words))
     elif name.startswith("thriftgate."):
         module, _, attribute = name.rpartition(".")
-        if module != PLUGIN or attribute not in plugin_names():
-            known = sorted(f"{PLUGIN}.{known}" for known in plugin_names() if not known.startswith("_"))
-            yield Finding(Problem(path, f"thriftgate has no '{name}'{did_you_mean(name, known)}"))
+        if module != PLUGIN:
+            yield Finding(Problem(path, f"thriftgate has no '{name}': what LiteLLM may load stands in {PLUGIN}"))
+        elif attribute not in plugin_names():
+            public = [known for known in plugin_names() if not known.startswith("_")]
+            yield Finding(Problem(path, f"{PLUGIN} has no '{attribute}'{did_you_mean(attribute, public)}"))
 
 
 def _check_shadow(base: Path) -> Iterator[Finding]:
@@ -141,8 +143,12 @@ def _check_master_key(values: Mapping[str, Any], environ: Mapping[str, str]) -> 
 def check_callback_settings(values: Mapping[str, Any]) -> Iterator[Finding]:
     """Whether our section is there at all, or written with a slip."""
     settings = mapping(values.get("callback_settings"))
+    written = settings.get("thriftgate")
     if "thriftgate" not in settings:
-        suggestion = next(
-            (f" (is '{name}' meant to be it?)" for name in settings if did_you_mean(name, ["thriftgate"])), ""
-        )
-        yield Finding(Problem(SECTION, f"is missing: thriftgate has no route to serve{suggestion}"))
+        if "thriftgate" in values:
+            return  # it is named where it stands
+        slip = next((f" (is '{name}' meant to be it?)" for name in settings if did_you_mean(name, ["thriftgate"])), "")
+        yield Finding(Problem(SECTION, f"is missing: thriftgate has no route to serve{slip}"))
+    elif not isinstance(written, Mapping) or not written:
+        words = f"must be a section with `routes`, not {describe(written) if written else 'nothing'}"
+        yield Finding(Problem(SECTION, words))

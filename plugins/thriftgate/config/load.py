@@ -13,11 +13,11 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from thriftgate.config.document import Document, mapping, read_document
+from thriftgate.config.document import Document, at, mapping, read_document
 from thriftgate.config.environment import Unset, resolve
 from thriftgate.config.litellm_checks import check_callback_settings, check_litellm, master_key_of
 from thriftgate.config.model_list import ModelList, environment_with, read_model_list
-from thriftgate.config.problems import SECTION, KeyPath, Problem, describe, model_of, problems_of, spell
+from thriftgate.config.problems import SECTION, KeyPath, Problem, mistakes_of, model_of, problems_of, spell
 from thriftgate.config.root import RouteConfig, ThriftgateConfig
 from thriftgate.config.route_checks import Finding, check_embedder, check_files, check_routes, check_urls
 from thriftgate.errors import ConfigurationError
@@ -59,7 +59,7 @@ def load(path: Path, environ: Mapping[str, str]) -> LoadedConfig:
     environ = environment_with(document.values, environ)
     models, problems = read_model_list(document.values, environ)
     section, unset, findings = _read_section(document, environ)
-    config, sound, mistakes = _validate(section)
+    config, sound, mistakes = _validate(section) if section else (None, None, [])
     named = {missing.path for missing in unset}
     problems += [mistake for mistake in mistakes if mistake.path not in named]
     findings += check_litellm(document.values, environ, path.parent)
@@ -97,9 +97,7 @@ def _read_section(
 ) -> tuple[Mapping[str, Any], list[Unset], list[Finding]]:
     """Our section with its variables resolved, the unset ones, and what can be said before values are looked at."""
     findings = list(check_callback_settings(document.values))
-    written = mapping(document.values.get("callback_settings")).get("thriftgate")
-    if written is not None and not isinstance(written, Mapping):
-        findings.append(Finding(Problem(SECTION, f"must be a section with keys and values, not {describe(written)}")))
+    written = at(document.values, *SECTION)
     section, unset = resolve(mapping(written), environ, path=SECTION)
     findings += [_unset(missing) for missing in unset]
     findings += _empty_sections(mapping(written))
@@ -144,7 +142,7 @@ def _sound_part(section: Mapping[str, Any], error: ValidationError) -> Thriftgat
     """What is left when every wrong key is taken out; where a key is missing, its section goes."""
     remaining: Any = section
     for _ in range(_MOST_ROUNDS):
-        wrong = [detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"] for detail in error.errors()]
+        wrong = [detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"] for detail in mistakes_of(error)]
         remaining = _without(remaining, set(wrong))
         try:
             return ThriftgateConfig.model_validate(remaining)

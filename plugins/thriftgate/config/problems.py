@@ -50,12 +50,20 @@ def one_of(names: Iterable[str]) -> str:
     return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
 
 
+def mistakes_of(error: ValidationError) -> list[ErrorDetails]:
+    """What pydantic found, without its echo: a list is not also too short because its entries are wrong."""
+    details = error.errors(include_url=False, include_input=True)
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(other["loc"][: len(detail["loc"])] == detail["loc"] for other in details if other is not detail)
+    ]
+
+
 def problems_of(error: ValidationError, model: type[BaseModel], *, prefix: KeyPath = SECTION) -> list[Problem]:
     """Every mistake pydantic found, in plain words, under the key paths of the file."""
-    return [
-        Problem((*prefix, *detail["loc"]), _in_words(detail, model))
-        for detail in error.errors(include_url=False, include_input=True)
-    ]
+    return [Problem((*prefix, *detail["loc"]), _in_words(detail, model)) for detail in mistakes_of(error)]
 
 
 def _in_words(detail: ErrorDetails, model: type[BaseModel]) -> str:
