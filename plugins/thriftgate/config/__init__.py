@@ -2,7 +2,7 @@
 
 from thriftgate.config.cache import CacheConfig, VerifyConfig
 from thriftgate.config.cascade import CascadeConfig, TierConfig
-from thriftgate.config.load import LoadedConfig, from_section, load
+from thriftgate.config.load import LoadedConfig, from_section, load, load_section
 from thriftgate.config.model_list import Deployment, ModelGroup, ModelList
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
 from thriftgate.config.root import EmbedderConfig, LedgerConfig, RouteConfig, ThriftgateConfig
@@ -24,4 +24,5 @@ __all__ = [
     "VerifyConfig",
     "from_section",
     "load",
+    "load_section",
 ]

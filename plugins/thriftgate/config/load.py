@@ -80,6 +80,23 @@ def load(path: Path, environ: Mapping[str, str]) -> LoadedConfig:
     )
 
 
+def load_section(path: Path, environ: Mapping[str, str]) -> ThriftgateConfig:
+    """Only our own section of the file, for commands that need its stores and not its models.
+
+    Raises ConfigurationError for mistakes in that section; a missing provider key or price is none.
+    """
+    path = path.absolute()
+    document = read_document(path)
+    section, unset, findings = _read_section(document, environment_with(document.values, environ))
+    config, _, mistakes = _validate(section) if section else (None, None, [])
+    named = {missing.path for missing in unset}
+    problems = [*document.problems, *(finding.problem for finding in findings if not finding.is_warning)]
+    problems += [mistake for mistake in mistakes if mistake.path not in named]
+    if problems or config is None:
+        raise ConfigurationError(_say(document, problems, path))
+    return config
+
+
 def from_section(section: Mapping[str, Any]) -> ThriftgateConfig:
     """The model of `callback_settings.thriftgate` as LiteLLM hands it over, its variables already resolved.
 

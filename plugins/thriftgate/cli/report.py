@@ -1,0 +1,191 @@
+"""`thriftgate report`: what the gateway cost and what it saved, as a table, CSV or JSON."""
+
+import asyncio
+import csv
+import json
+import math
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from thriftgate.config import load_section
+from thriftgate.config.base import parse_duration
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from thriftgate.services.report import Report
+    from thriftgate.stats.intervals import Interval
+    from thriftgate.types import SummaryGroup, SummaryRow
+
+_GROUPS = ("total", "user", "team", "route", "model", "day", "key")
+
+
+def parse_since(text: str, *, now: float) -> float:
+    """Seconds since the epoch of `7d` (ago), `2026-11-01` or `2026-11-01T09:30` (UTC unless it says otherwise)."""
+    try:
+        ago = parse_duration(text)
+    except ValueError:
+        ago = None
+    if isinstance(ago, float):
+        return now - ago
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"'{text}' is neither a time span (24h, 7d, 2w) nor a date (2026-11-01)", param_hint="--since"
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+@click.command("report")
+@click.option("--by", type=click.Choice(_GROUPS), default="total", show_default=True, help="One row for each of these.")
+@click.option("--since", help="Only requests since then: a time span (24h, 7d, 2w) or a date (2026-11-01, UTC).")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), default="litellm_config.yaml", show_default=True,
+    help="The configuration that names the database.",
+)  # fmt: skip
+def command(*, by: "SummaryGroup", since: str | None, as_csv: bool, as_json: bool, config: Path) -> None:
+    """Print what the gateway cost and what it saved.
+
+    `saved` is against the route's baseline model answering the same requests, net of every extra call that was made.
+    Its share comes with a 95 % interval that takes the requests as a sample of such traffic.
+    """
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other")
+    start = parse_since(since, now=time.time()) if since else None
+    report = asyncio.run(_read(config, by, start))
+    if as_json:
+        print(json.dumps(_as_json(report), indent=2))
+    elif as_csv:
+        _print_csv(report)
+    else:
+        _print_table(report)
+
+
+async def _read(path: Path, by: "SummaryGroup", since: float | None) -> "Report":
+    from thriftgate.services.report import make_report
+    from thriftgate.stores.embedded import prepare_database
+    from thriftgate.stores.postgres import connect
+    from thriftgate.stores.postgres_ledger import PostgresLedger
+
+    config = load_section(path, os.environ)
+    dsn = await asyncio.to_thread(prepare_database, config.database_url, path.parent / config.data_dir)
+    database = connect(dsn, max_connections=1)
+    try:
+        return await make_report(PostgresLedger(database), by, since=since)
+    finally:
+        await database.close()
+
+
+def _as_json(report: "Report") -> dict[str, object]:
+    from thriftgate.services.report import as_record
+
+    return {
+        "by": report.by,
+        "since": report.since,
+        "rows": [as_record(row, report.saved_shares.get(row.group)) for row in report.rows],
+        "total": as_record(report.total, report.total_share) if report.total else None,
+    }
+
+
+def _print_csv(report: "Report") -> None:
+    from thriftgate.services.report import as_record
+
+    records = [as_record(row, report.saved_shares.get(row.group)) for row in report.rows]
+    if records:
+        writer = csv.DictWriter(sys.stdout, fieldnames=list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+
+
+def _print_table(report: "Report") -> None:
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    if report.total is None:
+        when = f" since {_moment(report.since)}" if report.since is not None else ""
+        console.print(f"No request was answered{when}.")
+        return
+    console.print(_table(report, report.total))
+    if report.total_share is None and report.by != "model":
+        console.print("No interval: too few requests, or too many to read one by one.", style="dim")
+    if any(row.usage.is_estimated for row in report.rows):
+        console.print("~ some tokens were counted by us: the provider sent no usage", style="dim")
+
+
+def _table(report: "Report", total: "SummaryRow") -> "Table":
+    from rich.table import Table
+
+    calls = report.by == "model"
+    since = f"since {_moment(report.since)}" if report.since is not None else "all time"
+    table = Table(title=f"{'Model calls' if calls else 'Requests'}, {since}", title_justify="left", box=None)
+    table.add_column("" if report.by == "total" else report.by)
+    wanted = ["calls" if calls else "requests", "failed"]
+    wanted += [] if calls else ["exact / semantic hits", "accepted", "escalated", "only tier"]
+    wanted += ["tokens in / out", "cost $"] + ([] if calls else ["baseline $", "saved $", "saved %"])
+    for name in [*wanted, "p50 s", "p95 s"]:
+        table.add_column(name, justify="right")
+    digits = _digits(max(total.cost_usd, total.baseline_cost_usd or 0.0))
+    if report.by != "total":
+        for row in report.rows:
+            table.add_row(_name(row), *_cells(row, report.saved_shares.get(row.group), digits, calls=calls))
+        table.add_section()
+    table.add_row("total", *_cells(total, report.total_share, digits, calls=calls), style="bold")
+    return table
+
+
+def _cells(row: "SummaryRow", share: "Interval | None", digits: int, *, calls: bool) -> list[str]:
+    from thriftgate.types import DecisionKind
+
+    cells = [f"{row.requests:,}", f"{row.failures:,}"]
+    if not calls:
+        count = {kind: row.decisions.get(kind, 0) for kind in DecisionKind}
+        cells.append(f"{count[DecisionKind.EXACT_HIT]:,} / {count[DecisionKind.SEMANTIC_HIT]:,}")
+        cells += [
+            f"{count[kind]:,}" for kind in (DecisionKind.ACCEPTED, DecisionKind.ESCALATED, DecisionKind.ONLY_TIER)
+        ]
+    mark = "~" if row.usage.is_estimated else ""
+    cells += [f"{mark}{row.usage.prompt_tokens:,} / {row.usage.completion_tokens:,}", f"{row.cost_usd:,.{digits}f}"]
+    if not calls:
+        cells += [_money(row.baseline_cost_usd, digits), _money(row.saved_usd, digits), _share(row, share)]
+    return [*cells, _seconds(row.duration_p50), _seconds(row.duration_p95)]
+
+
+def _name(row: "SummaryRow") -> str:
+    if row.group is None:
+        return "(none)"
+    # A key's hash is long; its first characters tell keys apart, its alias is what people know.
+    short = row.group if len(row.group) <= 32 else f"{row.group[:12]}…"
+    return f"{row.label} ({short})" if row.label and row.label != row.group else short
+
+
+def _share(row: "SummaryRow", share: "Interval | None") -> str:
+    if share is not None:
+        return f"{100 * share.estimate:.1f} ± {100 * share.half_width:.1f}"
+    saved = row.saved_usd
+    return f"{100 * saved / row.baseline_cost_usd:.1f}" if saved is not None and row.baseline_cost_usd else "-"
+
+
+def _digits(largest: float) -> int:
+    """Decimals that show a few significant digits of the largest sum."""
+    return 2 if largest >= 100 else 4 if largest >= 0.1 else 6
+
+
+def _money(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _seconds(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _moment(at: float | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

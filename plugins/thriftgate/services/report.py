@@ -1,0 +1,144 @@
+"""What the gateway cost and what it saved, from the ledger.
+
+A share saved is a ratio of two sums over requests, `1 - cost / baseline`; its interval is the delta method's for a
+ratio estimator (Cochran, Sampling Techniques, 1977, chapter 6), taken over the requests as a sample of such traffic.
+It widens where few dear requests decide the sum.
+
+Failure behaviour: raises what the ledger raises (StoreUnavailableError).
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from statistics import NormalDist
+
+from thriftgate.ports import Ledger
+from thriftgate.stats.intervals import Interval
+from thriftgate.types import DecisionKind, RequestRecord, SummaryGroup, SummaryRow, Usage
+
+MOST_RECORDS = 50_000
+"""With more requests than this no intervals are made: each record would have to be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The rows of one period, with a row for all of them."""
+
+    by: SummaryGroup
+    since: float | None
+    until: float | None
+    rows: Sequence[SummaryRow]
+    total: SummaryRow | None
+    """None when nothing was asked in that time."""
+    saved_shares: Mapping[str | None, Interval] = field(default_factory=dict[str | None, Interval])
+    """The share saved of each group, where the requests were few enough to be read one by one."""
+    total_share: Interval | None = None
+
+
+async def make_report(ledger: Ledger, by: SummaryGroup, *, since: float | None, until: float | None = None) -> Report:
+    """The report of the requests started in [since, until)."""
+    totals = await ledger.summarise("total", since=since, until=until)
+    total = totals[0] if totals and totals[0].requests else None
+    rows = await ledger.summarise(by, since=since, until=until) if total is not None else ()
+    shares: dict[str | None, RatioSample] = {}
+    overall = RatioSample()
+    if total is not None and by != "model" and total.requests <= MOST_RECORDS:
+        group_of = _GROUPS[by]
+        async for record in ledger.records(since=since, until=until):
+            overall.add(record.cost_usd, record.baseline_cost_usd)
+            shares.setdefault(group_of(record), RatioSample()).add(record.cost_usd, record.baseline_cost_usd)
+    return Report(
+        by=by,
+        since=since,
+        until=until,
+        rows=rows,
+        total=_sum_of_calls(rows) if by == "model" and rows else total,
+        saved_shares={group: share for group, sample in shares.items() if (share := sample.saved_share()) is not None},
+        total_share=overall.saved_share(),
+    )
+
+
+def _day(started_at: float) -> str:
+    return datetime.fromtimestamp(started_at, UTC).date().isoformat()
+
+
+_GROUPS: Mapping[SummaryGroup, Callable[[RequestRecord], str | None]] = {
+    "total": lambda _record: None,
+    "user": lambda record: record.caller.user_id,
+    "team": lambda record: record.caller.team_id,
+    "route": lambda record: record.route,
+    "day": lambda record: _day(record.started_at),
+    "key": lambda record: record.caller.key_hash,
+}
+
+
+def _sum_of_calls(rows: Sequence[SummaryRow]) -> SummaryRow:
+    """All calls of all models. A percentile of everything cannot be had from percentiles: NaN."""
+    return SummaryRow(
+        group=None,
+        requests=sum(row.requests for row in rows),
+        failures=sum(row.failures for row in rows),
+        usage=sum((row.usage for row in rows), Usage()),
+        cost_usd=math.fsum(row.cost_usd for row in rows),
+        baseline_cost_usd=None,
+        duration_p50=math.nan,
+        duration_p95=math.nan,
+    )
+
+
+@dataclass(slots=True)
+class RatioSample:
+    """Pairs of cost and baseline, kept as their sums."""
+
+    n: int = 0
+    cost: float = 0.0
+    baseline: float = 0.0
+    _cost_squared: float = 0.0
+    _baseline_squared: float = 0.0
+    _product: float = 0.0
+
+    def add(self, cost: float, baseline: float) -> None:
+        """Take one more request into the sample; both in US dollars."""
+        self.n += 1
+        self.cost += cost
+        self.baseline += baseline
+        self._cost_squared += cost * cost
+        self._baseline_squared += baseline * baseline
+        self._product += cost * baseline
+
+    def saved_share(self, confidence: float = 0.95) -> Interval | None:
+        """The share of the baseline that was saved; None for fewer than two requests or a baseline of nothing."""
+        if self.n < 2 or self.baseline <= 0:
+            return None
+        ratio = self.cost / self.baseline
+        squares = self._cost_squared - 2 * ratio * self._product + ratio * ratio * self._baseline_squared
+        deviation = math.sqrt(max(0.0, squares) * self.n / (self.n - 1)) / self.baseline
+        half = NormalDist().inv_cdf(0.5 + confidence / 2) * deviation
+        return Interval(1 - ratio - half, 1 - ratio + half, 1 - ratio)
+
+
+def as_record(row: SummaryRow, share: Interval | None) -> dict[str, str | int | float | None]:
+    """One row as flat values with units in their names, for CSV and JSON; NaN becomes None."""
+    saved = row.saved_usd
+    record: dict[str, str | int | float | None] = {
+        "group": row.group,
+        "label": row.label,
+        "requests": row.requests,
+        "failures": row.failures,
+        **{str(kind): row.decisions.get(kind, 0) if row.decisions else None for kind in DecisionKind},
+        "prompt_tokens": row.usage.prompt_tokens,
+        "completion_tokens": row.usage.completion_tokens,
+        "cached_tokens": row.usage.cached_tokens,
+        "reasoning_tokens": row.usage.reasoning_tokens,
+        "tokens_estimated": int(row.usage.is_estimated),
+        "cost_usd": row.cost_usd,
+        "baseline_cost_usd": row.baseline_cost_usd,
+        "saved_usd": saved,
+        "saved_share": saved / row.baseline_cost_usd if saved is not None and row.baseline_cost_usd else None,
+        "saved_share_low": share.low if share else None,
+        "saved_share_high": share.high if share else None,
+        "duration_p50_seconds": row.duration_p50,
+        "duration_p95_seconds": row.duration_p95,
+    }
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in record.items()}
