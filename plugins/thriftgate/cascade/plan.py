@@ -1,0 +1,65 @@
+"""Which tiers a request may go through, decided before anybody is asked.
+
+Failure behaviour: none; a request whose tools cannot be understood is treated as one that needs tools.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from thriftgate.cascade.flow import Tier
+from thriftgate.types import ChatRequest
+
+ToolPolicy = Literal["strong", "cascade"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Whom to ask, in order, and why not everybody."""
+
+    tiers: tuple[Tier, ...]
+    reason: str
+    """A fixed phrase: `cascade`, or why only one tier is in question."""
+
+
+def plan(request: ChatRequest, tiers: Sequence[Tier], *, tools: ToolPolicy = "strong") -> Plan:
+    """The tiers in question for this request.
+
+    A turn that must call a tool goes to the strongest tier; so does a turn that may call one or answers a
+    tool's result, unless `tools` is `cascade`.
+    """
+    if not tiers:
+        raise ValueError("a route needs at least one tier")
+    if len(tiers) == 1:
+        return Plan(tuple(tiers), "only_tier")
+    reason = needs_strong(request, tools=tools)
+    return Plan((tiers[-1],), reason) if reason else Plan(tuple(tiers), "cascade")
+
+
+def needs_strong(request: ChatRequest, *, tools: ToolPolicy = "strong") -> str | None:
+    """Why only the strongest tier may answer, as a fixed phrase; None when cheaper ones may."""
+    if must_call_tool(request):
+        return "tool_required"
+    if tools == "cascade":
+        return None
+    if may_call_tool(request):
+        return "tools_offered"
+    if request.messages and request.messages[-1].get("role") in ("tool", "function"):
+        return "tool_result"
+    return None
+
+
+def must_call_tool(request: ChatRequest) -> bool:
+    """The client forces a tool call: `tool_choice: required`, `any`, or a named tool (also in the old form)."""
+    return _choice(request) not in (None, "auto", "none") or isinstance(request.params.get("function_call"), dict)
+
+
+def may_call_tool(request: ChatRequest) -> bool:
+    """Tools were offered and the client did not forbid to use them."""
+    return bool(request.tools or request.params.get("functions")) and _choice(request) != "none"
+
+
+def _choice(request: ChatRequest) -> object:
+    """The word of `tool_choice`; for an object its `type`, which some providers also use for auto and none."""
+    choice: object = request.params.get("tool_choice")
+    return cast("Mapping[str, object]", choice).get("type") if isinstance(choice, Mapping) else choice

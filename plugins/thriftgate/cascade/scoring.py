@@ -1,0 +1,131 @@
+"""How confident one may be in an answer, before and after a route is calibrated.
+
+Failure behaviour: a signal that throws is counted in `signals["signal_errors"]` and the confidence becomes None,
+so that the request escalates; nothing is raised.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol, cast
+
+from thriftgate.cascade.flow import Scored, Tier
+from thriftgate.cascade.signals import SIGNALS, Evidence, measure
+from thriftgate.cascade.signals import tools as tools_signal
+from thriftgate.cascade.signals import validity as validity_signal
+from thriftgate.types import Answer, ChatRequest, Choice
+
+TOP_LOGPROBS = 2
+"""Asked for, so that the margin to the runner-up is known."""
+
+
+class Scorer(Protocol):
+    """Judges the answers of one route."""
+
+    def score(self, request: ChatRequest, answer: Answer, *, second: Answer | None = None) -> Scored:
+        """How good `answer` seems; `second` is another cheap answer to the same request, where one was bought."""
+        ...
+
+
+class StaticScorer:
+    """Judges without calibration: the tokens' geometric mean probability where known, lowered by what the text says.
+
+    Its confidence is a score that orders answers, no probability: `accept_at` must be chosen by trial until the
+    route is calibrated.
+    """
+
+    def score(self, request: ChatRequest, answer: Answer, *, second: Answer | None = None) -> Scored:
+        """The worst of the answer's choices decides."""
+        return worst_choice(request, answer, second, static_confidence)
+
+
+def worst_choice(
+    request: ChatRequest,
+    answer: Answer,
+    second: Answer | None,
+    confidence_of: Callable[[Mapping[str, float]], float | None],
+) -> Scored:
+    """Score each of the answer's choices and keep the worst: a client that asks for `n` answers may use any."""
+    other = second.choices[0] if second and second.choices else None
+    scored = [score_choice(request, choice, other, confidence_of) for choice in answer.choices]
+    if not scored:
+        return Scored(confidence=None, veto="empty_answer")
+    vetoed = next((one for one in scored if one.veto is not None), None)
+    if vetoed is not None:
+        return vetoed
+    return min(scored, key=lambda one: -1.0 if one.confidence is None else one.confidence)
+
+
+def score_choice(
+    request: ChatRequest,
+    choice: Choice,
+    second: Choice | None,
+    confidence_of: Callable[[Mapping[str, float]], float | None],
+) -> Scored:
+    """Veto, signals and confidence of one choice."""
+    evidence = Evidence(request, choice, second=second)
+    features = measure(evidence, SIGNALS)
+    if features.errors:
+        return Scored(confidence=None, signals={**features, "signal_errors": float(features.errors)})
+    veto = validity_signal.objection(evidence) or tools_signal.objection(evidence)
+    confidence = confidence_of(features)
+    if confidence is not None and math.isnan(confidence):
+        confidence = None
+    return Scored(confidence=confidence, signals=dict(features), veto=veto)
+
+
+def static_confidence(features: Mapping[str, float]) -> float:
+    """Rules of thumb in place of labels; in [0, 1]."""
+    mean_logprob = features.get("logprob_mean")
+    confidence = 0.9 if mean_logprob is None else math.exp(min(0.0, mean_logprob))
+    confidence = min(confidence, features.get("self_confidence", 1.0))
+    if "agreement" in features:
+        confidence = min(confidence, 0.9 if features["agreement"] else 0.4)
+    confidence *= 0.1 if features.get("refusal") else 1.0
+    confidence *= 0.3 if features.get("ignorance") else 1.0
+    # One hedge is manners, several are doubt.
+    confidence *= math.exp(-0.4 * max(0.0, features.get("hedges", 0.0) - math.log(2)))
+    confidence *= math.exp(-0.5 * features.get("sums_wrong", 0.0))
+    return confidence * (0.5 if features.get("repetition", 0.0) > 0.5 else 1.0)
+
+
+def for_request(scorer: Scorer, request: ChatRequest) -> Callable[[Tier, Answer], Scored]:
+    """The `score` that `flow.cascade` takes, for one request."""
+
+    def score(tier: Tier, answer: Answer) -> Scored:
+        return scorer.score(request, answer)
+
+    return score
+
+
+def wants_logprobs(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with log-probabilities asked for; for every tier but the last.
+
+    A client's own larger `top_logprobs` stays. Send it only to providers that know the parameter.
+    """
+    top = params.get("top_logprobs")
+    return {**params, "logprobs": True, "top_logprobs": max(TOP_LOGPROBS, top if isinstance(top, int) else 0)}
+
+
+def as_client_asked(answer: Answer, params: Mapping[str, Any]) -> Answer:
+    """The answer with the log-probabilities that the client's own `params` ask for, and no others."""
+    if not any(choice.logprobs for choice in answer.choices):
+        return answer
+    return replace(
+        answer,
+        choices=tuple(replace(choice, logprobs=_trimmed(choice.logprobs, params)) for choice in answer.choices),
+    )
+
+
+def _trimmed(logprobs: Mapping[str, Any] | None, params: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if not logprobs or not params.get("logprobs"):
+        return None
+    top = params.get("top_logprobs") or 0
+    content = logprobs.get("content")
+    if not content:
+        return logprobs
+    tokens = [
+        {**token, "top_logprobs": list(token.get("top_logprobs") or ())[:top]}
+        for token in cast("list[Mapping[str, Any]]", content)
+    ]
+    return {**logprobs, "content": tokens}

@@ -1,0 +1,78 @@
+"""How sure the model was of its own words: token log-probabilities.
+
+Cost: free where the provider returns `logprobs` (OpenAI-compatible ones do; Anthropic does not).
+Low quantiles tell more than the mean, which a long fluent answer dilutes (Gupta et al. 2024, arXiv 2404.10136);
+the margin between the two best tokens is the least overconfident of all (UCCI 2026, arXiv 2605.18796).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from thriftgate.cascade.signals.evidence import Evidence, Signal
+
+_NO_MARGIN = 20.0
+"""Stands for "no alternative was given": as sure as can be."""
+
+
+def measure(evidence: Evidence) -> Mapping[str, float] | None:
+    """Mean, minimum and low quantiles in nats (0 is certain), margins in nats, and perplexity-free confidence."""
+    return summarise((evidence.choice.logprobs or {}).get("content") or ())
+
+
+def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None:
+    """The same of raw OpenAI logprob entries; None when there is none."""
+    scored = [token for token in tokens if token.get("logprob") is not None]
+    # Punctuation and white space are nearly certain whatever the answer is worth: they would hide the doubt.
+    content = [token for token in scored if any(map(str.isalnum, str(token.get("token", ""))))] or scored
+    if not content:
+        return None
+    values = sorted(max(-100.0, float(token["logprob"])) for token in content)
+    margins = sorted(margin(token) for token in content)
+    mean = sum(values) / len(values)
+    return {
+        "logprob_mean": mean,
+        "logprob_min": values[0],
+        "logprob_q10": _quantile(values, 0.1),
+        "logprob_q25": _quantile(values, 0.25),
+        "margin_min": margins[0],
+        "margin_q10": _quantile(margins, 0.1),
+        # log(-log p) spreads out the crowd of nearly certain answers (rational tuning, arXiv 2501.09345).
+        "logprob_stretched": math.log(1e-6 - mean),
+    }
+
+
+def margin(token: Mapping[str, Any]) -> float:
+    """How far the best token is ahead of the second best, in nats; never negative."""
+    best = second = -math.inf
+    for top in token.get("top_logprobs") or ():
+        value = float(top["logprob"])
+        if value > best:
+            best, second = value, best
+        elif value > second:
+            second = value
+    return min(_NO_MARGIN, best - second) if second > -math.inf else _NO_MARGIN
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """Linear between neighbours, of an ordered sequence."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+LOGPROBS = Signal(
+    name="logprobs",
+    cost="logprobs",
+    features=(
+        "logprob_mean",
+        "logprob_min",
+        "logprob_q10",
+        "logprob_q25",
+        "margin_min",
+        "margin_q10",
+        "logprob_stretched",
+    ),
+    measure=measure,
+)

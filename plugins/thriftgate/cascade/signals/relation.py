@@ -1,0 +1,44 @@
+"""How the answer relates to the question and to what was given with it. Cost: free.
+
+Answers that wander off, that are much longer than usual, or whose numbers and names stand nowhere in the given
+passages are wrong more often.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from itertools import islice
+
+from thriftgate.cascade.signals.evidence import LONGEST_TEXT, Evidence, Signal, message_text
+
+_WORD = re.compile(r"\w{3,}")
+_SPECIFIC = re.compile(r"\b(?:\d[\d.,:/-]*|[A-Z][\w-]{2,})")
+_MOST_WORDS = 1500
+
+
+def measure(evidence: Evidence) -> Mapping[str, float]:
+    """Lengths (log characters), their ratio, word overlap, and the share of specifics found in what was given."""
+    question, answer = evidence.question, evidence.text
+    asked, said = _words(question), _words(answer)
+    shared = len(asked & said)
+    given = "\n".join(message_text(message)[:LONGEST_TEXT] for message in evidence.request.messages)
+    specifics = set(islice((match[0].rstrip(".,:/-") for match in _SPECIFIC.finditer(answer)), 200))
+    return {
+        "answer_length": math.log1p(len(evidence.choice.text)),
+        "length_ratio": math.log1p(len(evidence.choice.text)) - math.log1p(len(question)),
+        "question_covered": shared / len(asked) if asked else 0.0,
+        "answer_from_question": shared / len(said) if said else 0.0,
+        "support": sum(found in given for found in specifics) / len(specifics) if specifics else 1.0,
+    }
+
+
+def _words(text: str) -> set[str]:
+    return {match[0] for match in islice(_WORD.finditer(text.casefold()), _MOST_WORDS)}
+
+
+RELATION = Signal(
+    name="relation",
+    cost="free",
+    features=("answer_length", "length_ratio", "question_covered", "answer_from_question", "support"),
+    measure=measure,
+)

@@ -1,0 +1,99 @@
+"""Tool calls that are wrong, or missing where one was due. Cost: free.
+
+With `tools: cascade` cheaper models answer turns with tools too; this is what then catches their mistakes:
+an unknown tool, arguments that are no JSON or do not fit the tool's schema, a forced call that did not come, a
+call written out as text, and an announcement ("let me look that up") that no call follows.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from thriftgate.cascade.signals.evidence import Evidence, Signal, fold
+from thriftgate.cascade.signals.validity import fits
+
+ANNOUNCEMENTS = (
+    "let me check", "let me look", "let me search", "let me find", "let me fetch", "let me see what", "i'll look",
+    "i will look", "i'll check", "i will check", "i'll search", "i will search", "i'll fetch", "i'll call",
+    "i will call", "i need to call", "i would need to look", "i don't have access to real-time",
+    "i don't have real-time", "i can't access", "i cannot access", "i don't have access to your",
+    "one moment", "give me a moment",
+    "ich schaue nach", "ich prüfe das", "einen moment", "ich habe keinen zugriff", "je vérifie", "je vais vérifier",
+    "un instant", "je n'ai pas accès", "déjame revisar", "voy a buscar", "un momento", "no tengo acceso",
+    "controllo subito", "non ho accesso", "vou verificar", "não tenho acesso", "ik kijk even", "ik heb geen toegang",
+    "让我查", "我来查", "稍等", "确認します", "確認いたします", "少々お待ち",
+)  # fmt: skip
+_OPENING = 300
+_WRITTEN_CALL = re.compile(
+    r'<tool_call>|<function[=_]|"(?:tool|function|name)"\s*:\s*"([\w.-]+)"\s*,\s*"(?:arguments|parameters|input)"'
+)
+
+
+def objection(evidence: Evidence) -> str | None:
+    """A fixed phrase for what is wrong with the answer's use of tools; None when nothing is."""
+    calls = evidence.choice.tool_calls
+    if calls:
+        offered = _schemas(evidence)
+        return next((wrong for call in calls if (wrong := _wrong_with(call, offered))), None)
+    return "tool_missing" if is_tool_missing(evidence) else None
+
+
+def is_tool_missing(evidence: Evidence) -> bool:
+    """The answer should have called a tool: one was forced, announced, or written out as text."""
+    params = evidence.request.params
+    offered = _schemas(evidence)
+    choice = params.get("tool_choice")
+    if not offered or choice == "none":
+        return False
+    if choice in ("required", "any") or isinstance(choice, Mapping):
+        return True
+    written = _WRITTEN_CALL.search(evidence.text)
+    if written and (written[1] is None or written[1] in offered):
+        return True
+    opening = evidence.folded[:_OPENING]
+    return any(phrase in opening for phrase in ANNOUNCEMENTS) or _names_a_tool(opening, offered)
+
+
+def measure(evidence: Evidence) -> Mapping[str, float]:
+    """1 where a call is wrong, 1 where one is missing."""
+    wrong = objection(evidence)
+    return {"tool_wrong": float(wrong not in (None, "tool_missing")), "tool_missing": float(wrong == "tool_missing")}
+
+
+def _names_a_tool(opening: str, offered: Mapping[str, Any]) -> bool:
+    """Says a tool's programming name ("use get_order_status"), which no user should be told.
+
+    The name must have an underscore or a capital: `search` is also a word.
+    """
+    return any(fold(name) in opening for name in offered if "_" in name or name != name.lower())
+
+
+def _wrong_with(call: Mapping[str, Any], offered: Mapping[str, Any]) -> str | None:
+    function: Mapping[str, Any] = call.get("function") or {}
+    name = str(function.get("name") or "")
+    if name not in offered:
+        return "tool_unknown"
+    try:
+        arguments: object = json.loads(function.get("arguments") or "{}")
+    except (ValueError, TypeError):
+        return "tool_arguments_invalid"
+    schema: object = offered[name]
+    fine = isinstance(arguments, dict) and (
+        not isinstance(schema, Mapping) or fits(cast("object", arguments), cast("Mapping[str, Any]", schema))
+    )
+    return None if fine else "tool_arguments_invalid"
+
+
+def _schemas(evidence: Evidence) -> dict[str, Any]:
+    """The parameters' schema of each offered tool, by name."""
+    found: dict[str, Any] = {}
+    legacy: Sequence[Mapping[str, Any]] = evidence.request.params.get("functions") or ()
+    for tool in (*evidence.request.tools, *legacy):
+        function: Mapping[str, Any] = tool.get("function") or tool
+        if function.get("name"):
+            found[str(function["name"])] = function.get("parameters") or function.get("input_schema")
+    return found
+
+
+TOOLS = Signal(name="tools", cost="free", features=("tool_wrong", "tool_missing"), measure=measure)

@@ -1,0 +1,191 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thriftgate.cascade.flow import Outcome, Scored, Tier, cascade
+from thriftgate.errors import AllTiersFailedError, TierFailedError
+from thriftgate.types import Answer, Choice, DecisionKind
+
+
+def answer(model: str) -> Answer:
+    return Answer(choices=(Choice({"role": "assistant", "content": model}),), model=model)
+
+
+def failure(model: str, *, rejected: bool = False) -> TierFailedError:
+    return TierFailedError(model, "503 from the provider", rejected=rejected)
+
+
+class World:
+    """Answers for tiers: each model's confidence, or None when it fails. Remembers who was asked."""
+
+    def __init__(self, confidences: dict[str, float | None], *, vetoes: dict[str, str] | None = None) -> None:
+        self.confidences = confidences
+        self.vetoes = vetoes or {}
+        self.asked: list[str] = []
+
+    def score(self, tier: Tier, answer: Answer) -> Scored:
+        return Scored(confidence=self.confidences[tier.model], veto=self.vetoes.get(tier.model))
+
+    def run(self, *tiers: Tier, serve_rejected_answer: bool = False) -> Outcome:
+        flow = cascade(tiers, score=self.score, route="support", serve_rejected_answer=serve_rejected_answer)
+        tier = next(flow)
+        while True:
+            self.asked.append(tier.model)
+            reply = failure(tier.model) if self.confidences[tier.model] is None else answer(tier.model)
+            try:
+                tier = flow.send(reply)
+            except StopIteration as end:
+                return end.value
+
+
+def test_a_confident_cheap_answer_is_given_and_nobody_else_is_asked():
+    world = World({"small": 0.9, "large": 1.0})
+    outcome = world.run(Tier("small", 0.7), Tier("large"))
+    assert world.asked == ["small"]
+    assert (outcome.decision, outcome.reason, outcome.confidence) == (DecisionKind.ACCEPTED, "confident", 0.9)
+    assert outcome.answer.model == "small"
+
+
+def test_a_doubtful_cheap_answer_escalates():
+    world = World({"small": 0.5, "large": 1.0})
+    outcome = world.run(Tier("small", 0.7), Tier("large"))
+    assert world.asked == ["small", "large"]
+    assert (outcome.decision, outcome.reason) == (DecisionKind.ESCALATED, "below_threshold")
+    assert outcome.answer.model == "large"
+    assert [one.answer.model for one in outcome.rejected] == ["small"]
+    assert outcome.confidence == 0.5
+
+
+def test_a_veto_escalates_whatever_the_confidence():
+    outcome = World({"small": 1.0, "large": 1.0}, vetoes={"small": "schema_invalid"}).run(
+        Tier("small", 0.0), Tier("large")
+    )
+    assert (outcome.decision, outcome.reason) == (DecisionKind.ESCALATED, "schema_invalid")
+
+
+def test_no_confidence_and_nan_escalate():
+    def score(tier: Tier, answer: Answer) -> Scored:
+        return Scored(confidence=None)
+
+    def score_nan(tier: Tier, answer: Answer) -> Scored:
+        return Scored(confidence=math.nan)
+
+    for scorer, reason in ((score, "no_confidence"), (score_nan, "below_threshold")):
+        flow = cascade([Tier("small", 0.0), Tier("large")], score=scorer)
+        next(flow)
+        assert flow.send(answer("small")).model == "large"
+        with pytest.raises(StopIteration) as end:
+            flow.send(answer("large"))
+        assert end.value.value.reason == reason
+
+
+def test_a_scorer_that_throws_escalates_and_is_counted():
+    def score(tier: Tier, answer: Answer) -> Scored:
+        raise ZeroDivisionError
+
+    flow = cascade([Tier("small", 0.0), Tier("large")], score=score)
+    next(flow)
+    assert flow.send(answer("small")).model == "large"
+    with pytest.raises(StopIteration) as end:
+        flow.send(answer("large"))
+    assert end.value.value.signals == {"scorer_errors": 1.0}
+    assert end.value.value.reason == "no_confidence"
+
+
+def test_one_tier_is_given_unseen():
+    outcome = World({"large": 0.0}).run(Tier("large"))
+    assert (outcome.decision, outcome.reason) == (DecisionKind.ONLY_TIER, "only_tier")
+
+
+def test_the_last_tier_is_not_scored_even_with_a_threshold():
+    outcome = World({"small": 0.1, "large": 0.0}).run(Tier("small", 0.5), Tier("large", 0.9))
+    assert outcome.answer.model == "large"
+
+
+def test_a_failed_cheap_tier_is_skipped():
+    outcome = World({"small": None, "large": 1.0}).run(Tier("small", 0.7), Tier("large"))
+    assert (outcome.decision, outcome.reason) == (DecisionKind.ESCALATED, "cheaper_tier_failed")
+    assert [one.tier for one in outcome.failures] == ["small"]
+
+
+def test_a_failure_may_be_thrown_as_well_as_sent():
+    flow = cascade([Tier("small", 0.7), Tier("large")], score=World({"small": 1.0}).score)
+    next(flow)
+    assert flow.throw(failure("small")).model == "large"
+
+
+def test_a_rejected_request_is_not_tried_again_elsewhere():
+    flow = cascade([Tier("small", 0.7), Tier("large")], score=World({}).score)
+    next(flow)
+    with pytest.raises(TierFailedError, match="small"):
+        flow.send(failure("small", rejected=True))
+
+
+def test_all_tiers_failing_names_every_cause():
+    with pytest.raises(AllTiersFailedError, match=r"support.*small: 503.*large: 503"):
+        World({"small": None, "large": None}).run(Tier("small", 0.7), Tier("large"))
+
+
+def test_a_rejected_answer_is_served_only_when_asked_for():
+    tiers = (Tier("small", 0.7), Tier("large"))
+    with pytest.raises(AllTiersFailedError):
+        World({"small": 0.5, "large": None}).run(*tiers)
+    outcome = World({"small": 0.5, "large": None}).run(*tiers, serve_rejected_answer=True)
+    assert (outcome.answer.model, outcome.reason) == ("small", "stronger_tiers_failed")
+
+
+def test_an_unusable_answer_is_never_served():
+    world = World({"small": 0.5, "large": None}, vetoes={"small": "empty_answer"})
+    with pytest.raises(AllTiersFailedError):
+        world.run(Tier("small", 0.7), Tier("large"), serve_rejected_answer=True)
+
+
+def test_other_exceptions_pass_through():
+    flow = cascade([Tier("small", 0.7), Tier("large")], score=World({}).score)
+    next(flow)
+    with pytest.raises(KeyboardInterrupt):
+        flow.throw(KeyboardInterrupt())
+
+
+def test_a_cascade_without_tiers_is_refused():
+    with pytest.raises(ValueError, match="at least one tier"):
+        next(cascade([], score=World({}).score))
+
+
+worlds = st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=1, max_size=5)
+
+
+def run(confidences: list[float | None], thresholds: list[float]) -> tuple[list[str], Outcome | None]:
+    models = [f"tier-{place}" for place in range(len(confidences))]
+    world = World(dict(zip(models, confidences, strict=True)))
+    tiers = [Tier(model, at) for model, at in zip(models, thresholds[: len(models)], strict=True)]
+    try:
+        return world.asked, world.run(*tiers, serve_rejected_answer=True)
+    except AllTiersFailedError:
+        return world.asked, None
+
+
+@given(worlds, st.lists(st.floats(0, 1), min_size=5, max_size=5), st.lists(st.floats(0, 1), min_size=5, max_size=5))
+def test_stricter_thresholds_never_call_fewer_tiers(
+    confidences: list[float | None], thresholds: list[float], extra: list[float]
+):
+    stricter = [min(1.0, low + more) for low, more in zip(thresholds, extra, strict=True)]
+    asked, _ = run(confidences, thresholds)
+    asked_strictly, _ = run(confidences, stricter)
+    assert asked_strictly[: len(asked)] == asked
+
+
+@given(worlds, st.lists(st.floats(0, 1), min_size=5, max_size=5))
+def test_tiers_are_asked_in_order_and_once_and_the_given_answer_is_one_of_theirs(
+    confidences: list[float | None], thresholds: list[float]
+):
+    asked, outcome = run(confidences, thresholds)
+    assert asked == [f"tier-{place}" for place in range(len(asked))]
+    answered = {f"tier-{place}" for place, confidence in enumerate(confidences) if confidence is not None}
+    if outcome is None:
+        assert not answered
+    else:
+        assert outcome.answer.model in answered & set(asked)
+        assert len(outcome.failures) == len(asked) - len(answered & set(asked))
