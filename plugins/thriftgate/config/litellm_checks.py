@@ -42,16 +42,16 @@ def plugin_names() -> frozenset[str]:
 
 
 def _defined(module: ast.Module) -> Iterator[str]:
+    """The instances and classes that LiteLLM may be given; functions and what is borrowed from elsewhere are not."""
     for statement in module.body:
-        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(statement, ast.ClassDef):
             yield statement.name
         elif isinstance(statement, ast.Assign):
-            yield from (
-                node.id for target in statement.targets for node in ast.walk(target) if isinstance(node, ast.Name)
-            )
+            targets = [node for target in statement.targets for node in ast.walk(target)]
+            yield from (node.id for node in targets if isinstance(node, ast.Name))
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             yield statement.target.id
-        elif isinstance(statement, ast.ImportFrom):
+        elif isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("thriftgate.proxy"):
             yield from (alias.asname or alias.name for alias in statement.names)
 
 
