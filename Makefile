@@ -8,7 +8,7 @@ PYTHON ?=
 ARGS ?=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): uv.lock pyproject.toml scripts/bootstrap.sh
 	@PYTHON="$(PYTHON)" scripts/bootstrap.sh

@@ -1,0 +1,160 @@
+"""The rules of the house, as far as a program can see them. Each says why in its failure."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent.parent
+PACKAGE = REPO / "plugins" / "thriftgate"
+
+
+def tracked(*suffixes: str) -> list[Path]:
+    """Every file that is, or will be, in the repository."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPO,
+        capture_output=True,
+        check=True,
+    )
+    paths = [REPO / name for name in listing.stdout.decode().split("\0") if name.endswith(suffixes)]
+    return [path for path in paths if path.is_file()]
+
+
+SOURCES = tracked(".py")
+MODULES = [path for path in SOURCES if PACKAGE in path.parents]
+TESTS = [path for path in SOURCES if REPO / "tests" in path.parents]
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(REPO)) for path in paths]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def calls(path: Path) -> Iterator[str]:
+    """Every function that a file calls, as it is written: `time.sleep`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+def floor(path: Path) -> str:
+    """The folder under the package; a module at its top is its own."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_the_rules_look_at_all_of_the_code() -> None:
+    assert len(MODULES) > 40
+    assert len(TESTS) > 10
+
+
+def test_no_file_is_longer_than_a_reader_can_hold() -> None:
+    long = {str(path.relative_to(REPO)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert not {name: lines for name, lines in long.items() if lines >= MOST_LINES.get(name, 300)}
+
+
+MOST_LINES = {"plugins/thriftgate/types.py": 400}
+"""The one exception: the values that travel between the floors stand on one page."""
+
+
+def test_no_module_is_named_after_nothing() -> None:
+    vague = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc", "base_manager"}
+    assert not [name for name, path in zip(names(SOURCES), SOURCES, strict=True) if path.stem in vague]
+
+
+def test_only_the_proxy_imports_litellm() -> None:
+    users = [path for path in MODULES if any(name.split(".")[0] == "litellm" for name in imports(path))]
+    assert {floor(path) for path in users} <= {"proxy"}, names(users)
+
+
+IMPURE = {
+    "asyncio", "asyncpg", "http", "httpx", "logging", "os", "random", "redis", "requests", "socket", "subprocess",
+    "threading", "time", "urllib",
+}  # fmt: skip
+
+
+def test_the_pure_floors_import_neither_clock_nor_chance_nor_world() -> None:
+    pure = [path for path in MODULES if floor(path) in {"cascade", "caching", "stats", "types", "errors"}]
+    impure = {str(path.relative_to(REPO)): found for path in pure if (found := IMPURE & roots(path))}
+    assert not impure, "pass the clock, the randomness and the data in"
+
+
+def roots(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports(path)}
+
+
+SLEEPERS = {"plugins/thriftgate/stores/embedded.py", "plugins/thriftgate/stores/embedded_process.py"}
+"""They wait for another process, in a thread of their own, and have nothing else to wait with."""
+
+
+def test_nothing_sleeps_while_a_request_waits() -> None:
+    sleeping = {str(path.relative_to(REPO)) for path in MODULES if "time.sleep" in set(calls(path))}
+    assert sleeping <= SLEEPERS
+
+
+def test_no_test_sleeps() -> None:
+    sleeping = [path for path in TESTS if {"time.sleep"} & set(calls(path))]
+    assert not sleeping, names(sleeping)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=names(MODULES))
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse(text))
+    assert docstring or not text.strip(), "a module begins with a sentence that a user would say"
+
+
+def test_every_module_at_the_edge_says_how_it_fails() -> None:
+    edge = [path for path in MODULES if floor(path) in {"stores", "services", "proxy"}]
+    silent = [
+        path
+        for path in edge
+        if any(isinstance(node, ast.Raise | ast.Try) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        and "Failure behaviour:" not in (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
+    ]
+    assert not silent, names(silent)
+
+
+def test_no_blanket_is_thrown_over_the_type_checker() -> None:
+    blanket = re.compile(r"#\s*(?:type:\s*ignore|pyright:\s*(?:basic|strict=false|ignore(?!\[)))|#\s*noqa(?!:)")
+    covered = [path for path in SOURCES if blanket.search(path.read_text(encoding="utf-8"))]
+    assert not [path for path in covered if path != Path(__file__)], names(covered)
+
+
+def test_a_test_is_a_sentence() -> None:
+    short: list[str] = []
+    for path in TESTS:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else ""
+            if name.startswith("test_") and name.count("_") < 3:
+                short.append(f"{path.relative_to(REPO)}: {name}")
+    assert not short
+
+
+def test_no_file_names_the_host_of_a_package_registry() -> None:
+    hosts = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"))]
+    text_files = tracked(".py", ".md", ".toml", ".yaml", ".yml", ".sh", "Makefile", "Dockerfile", ".ci/run")
+    naming = [path for path in text_files if any(host in path.read_text(encoding="utf-8") for host in hosts)]
+    assert not naming, names(naming)
+
+
+def test_scripts_for_the_shell_stop_at_the_first_mistake() -> None:
+    scripts = tracked(".sh", ".ci/run")
+    assert scripts
+    for path in scripts:
+        done = subprocess.run(["bash", "-n", str(path)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"^set -e?uo? pipefail|^set -uo pipefail", path.read_text(encoding="utf-8"), re.MULTILINE), (
+            path
+        )
