@@ -3,10 +3,12 @@
 The graph takes `input_ids` (batch, sequence) and `lengths` (batch,), both int32, padded on the right with any id,
 and gives `embedding` (batch, 384). It is written with onnxruntime's fused operators (domain com.microsoft).
 
-In `int8` the matrices hold one scale per output channel and each token's activations get a scale of their own.
+In `int8` the matrices hold one scale per output channel, and each token's activations get a scale of their own.
 onnxruntime's own dynamic quantisation has one scale for the whole batch: there, the vector of a text changes with
 the texts that happen to be computed beside it (measured: cosine down to 0.98). Here it does not change at all,
-so a cache finds again what it stored.
+so a cache finds again what it stored. Two more things keep the vectors close to float32's, after LLM.int8()
+(Dettmers et al., arXiv 2208.07339): the few channels that are always far louder than the others are multiplied in
+float32, and the activation's output, which hardly goes below zero, uses all 256 steps above its floor.
 
 Only this module imports `onnx`, and it is only imported when no built graph is on disk.
 
@@ -29,6 +31,10 @@ Floats = npt.NDArray[np.float32]
 LAYERS = 6
 HEADS = 12
 WIDTH = 384
+LOUD_CHANNELS = (63, 99, 127, 157, 223, 267, 319, 338)
+"""Where these weights' hidden states are 5 to 20 times as large as elsewhere, in every layer and for every text."""
+GELU_FLOOR = 0.17
+"""No value of the GELU is below -0.17 (its minimum is -0.16997)."""
 _EPSILON = 1e-12
 _FUSED = "com.microsoft"
 _IR_VERSION = 9
@@ -98,33 +104,34 @@ class _GraphWriter:
         names = [f"{layer}.attention.self.{part}" for part in ("query", "key", "value")]
         matrix = np.concatenate([self._weight(f"{name}.weight").T for name in names], axis=1)
         bias = np.concatenate([self._weight(f"{name}.bias") for name in names])
-        projected = self._matmul(hidden, f"{layer}.qkv", matrix)
+        projected, bias_name = self._matmul(hidden, f"{layer}.qkv", matrix, bias, kind="norm")
         parts = [f"{layer}.{part}" for part in "qkv"]
         self._nodes.append(
             helper.make_node("Split", [projected, self._integers("thirds", WIDTH, WIDTH, WIDTH)], parts, axis=-1)
         )
         attended = self._node(
             "MultiHeadAttention",
-            [*parts, self._constant(f"{layer}.qkv.bias", bias), "lengths"],
+            [*parts, bias_name, "lengths"],
             f"{layer}.attended",
             fused=True,
             num_heads=HEADS,
         )
-        return self._join(f"{layer}.attention.output", attended, hidden)
+        return self._join(f"{layer}.attention.output", attended, hidden, kind="any")
 
     def _feed_forward(self, layer: str, hidden: str) -> str:
-        name = f"{layer}.intermediate.dense"
-        widened = self._matmul(hidden, name, self._weight(f"{name}.weight").T)
-        bias = self._constant(f"{name}.bias", self._weight(f"{name}.bias"))
+        widened, bias = self._linear(f"{layer}.intermediate.dense", hidden, kind="norm")
         activated = self._node("BiasGelu", [widened, bias], f"{layer}.activated", fused=True)
-        return self._join(f"{layer}.output", activated, hidden)
+        return self._join(f"{layer}.output", activated, hidden, kind="gelu")
 
-    def _join(self, name: str, inner: str, hidden: str) -> str:
+    def _join(self, name: str, inner: str, hidden: str, *, kind: str) -> str:
         """Project `inner` back, add it to `hidden`, normalise."""
-        projected = self._matmul(inner, f"{name}.dense", self._weight(f"{name}.dense.weight").T)
-        bias = self._constant(f"{name}.dense.bias", self._weight(f"{name}.dense.bias"))
+        projected, bias = self._linear(f"{name}.dense", inner, kind=kind)
         inputs = [projected, hidden, *self._norm(f"{name}.LayerNorm"), bias]
         return self._node("SkipLayerNormalization", inputs, f"{name}.joined", fused=True, epsilon=_EPSILON)
+
+    def _linear(self, name: str, left: str, *, kind: str) -> tuple[str, str]:
+        matrix, bias = self._weight(f"{name}.weight").T, self._weight(f"{name}.bias")
+        return self._matmul(left, name, matrix, bias, kind=kind)
 
     def _pool(self, hidden: str) -> None:
         """Sum over the real tokens, then unit length: dividing by their number would cancel out."""
@@ -137,29 +144,29 @@ class _GraphWriter:
         summed = self._node("Squeeze", [self._node("MatMul", [row, hidden], "sum_row"), "axis"], "sum")
         self._node("LpNormalization", [summed], "embedding", axis=-1, p=2)
 
-    def _matmul(self, left: str, name: str, matrix: Floats) -> str:
-        """`left` @ `matrix`, shape (inputs, outputs), in the chosen precision."""
+    def _matmul(self, left: str, name: str, matrix: Floats, bias: Floats, *, kind: str = "any") -> tuple[str, str]:
+        """`left` @ `matrix`, shape (inputs, outputs), without its bias: the bias to add comes beside it.
+
+        `kind` says what `left` is: "norm" the output of a normalisation, "gelu" that of the activation.
+        """
         if self._precision == "fp32":
-            return self._node("MatMul", [left, self._constant(f"{name}.weight", matrix)], f"{name}.product")
+            product = self._node("MatMul", [left, self._constant(f"{name}.matrix", matrix)], f"{name}.product")
+            return product, self._constant(f"{name}.bias", bias)
+        aside: str | None = None
+        if kind == "norm":
+            left, matrix, aside = self._set_loud_channels_aside(left, name, matrix)
         scales = np.maximum(np.abs(matrix).max(axis=0) / 127, np.finfo(np.float32).tiny).astype(np.float32)
         quantised = np.clip(np.rint(matrix / scales), -127, 127).astype(np.int8)
-        one, middle = (
-            self._constant("one", np.array(1, dtype=np.float32)),
-            self._constant("middle", np.array(128, dtype=np.uint8)),
-        )
-        size = self._node("Abs", [left], f"{name}.size")
-        peak = self._node("ReduceMax", [size, self._integers("last", -1)], f"{name}.peak", keepdims=1)
-        scale = self._node(
-            "Mul", [peak, self._constant("step_127", np.array(1 / 127, dtype=np.float32))], f"{name}.scale"
-        )
-        scaled = self._node("Div", [left, scale], f"{name}.scaled")
-        bytes_ = self._node("QuantizeLinear", [scaled, one, middle], f"{name}.bytes")
-        product = self._node(
+        if kind == "gelu":
+            left = self._node("Add", [left, self._float("gelu_floor", GELU_FLOOR)], f"{name}.raised")
+            bias = bias - np.float32(GELU_FLOOR) * (quantised.astype(np.float32) * scales).sum(axis=0)
+        integers, scale, middle = self._quantise_rows(left, name, is_positive=kind == "gelu")
+        unscaled = self._node(
             "MatMulIntegerToFloat",
             [
-                bytes_,
-                self._constant(f"{name}.weight", quantised),
-                one,
+                integers,
+                self._constant(f"{name}.matrix", quantised),
+                self._float("one", 1),
                 self._constant(f"{name}.scales", scales),
                 middle,
                 self._constant(f"{name}.zeros", np.zeros_like(scales, dtype=np.int8)),
@@ -167,7 +174,31 @@ class _GraphWriter:
             f"{name}.unscaled",
             fused=True,
         )
-        return self._node("Mul", [product, scale], f"{name}.product")
+        product = self._node("Mul", [unscaled, scale], f"{name}.scaled_back")
+        if aside is not None:
+            product = self._node("Add", [product, aside], f"{name}.product")
+        return product, self._constant(f"{name}.bias", bias)
+
+    def _quantise_rows(self, left: str, name: str, *, is_positive: bool) -> tuple[str, str, str]:
+        """Each row in 8 bits: the integers, the scale of each row, and the integer that stands for zero."""
+        size = left if is_positive else self._node("Abs", [left], f"{name}.size")
+        steps, zero = (255, 0) if is_positive else (127, 128)
+        peak = self._node("ReduceMax", [size, self._integers("last", -1)], f"{name}.peak", keepdims=1)
+        scale = self._node("Mul", [peak, self._float(f"step_{steps}", 1 / steps)], f"{name}.scale")
+        scaled = self._node("Div", [left, scale], f"{name}.rescaled")
+        middle = self._constant(f"middle_{zero}", np.array(zero, dtype=np.uint8))
+        integers = self._node("QuantizeLinear", [scaled, self._float("one", 1), middle], f"{name}.integers")
+        return integers, scale, middle
+
+    def _set_loud_channels_aside(self, left: str, name: str, matrix: Floats) -> tuple[str, Floats, str]:
+        """What is left without the loud channels, its matrix, and their own product in float32."""
+        loud = list(LOUD_CHANNELS)
+        quiet = np.ones(WIDTH, dtype=np.float32)
+        quiet[loud] = 0
+        picked = self._node("Gather", [left, self._integers("loud", *loud)], f"{name}.loud", axis=-1)
+        aside = self._node("MatMul", [picked, self._constant(f"{name}.loud_matrix", matrix[loud])], f"{name}.aside")
+        muted = self._node("Mul", [left, self._constant("quiet", quiet)], f"{name}.muted")
+        return muted, matrix * quiet[:, None], aside
 
     def _norm(self, name: str) -> Sequence[str]:
         return [self._constant(f"{name}.{part}", self._weight(f"{name}.{part}")) for part in ("weight", "bias")]
@@ -186,6 +217,9 @@ class _GraphWriter:
         if name not in self._constants:
             self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name)
         return name
+
+    def _float(self, name: str, value: float) -> str:
+        return self._constant(name, np.array(value, dtype=np.float32))
 
     def _integers(self, name: str, *values: int) -> str:
         return self._constant(name, np.array(values, dtype=np.int64))
