@@ -99,6 +99,11 @@ def test_an_empty_variable_counts_as_unset() -> None:
         load(GOOD / "support.yaml", {**ENVIRONMENT, "ANTHROPIC_API_KEY": "", "OPENAI_API_KEY": ""})
 
 
+def test_where_keys_are_not_required_a_tier_without_one_is_only_a_warning() -> None:
+    loaded = load(GOOD / "support.yaml", {}, require_keys=False)
+    assert len([warning for warning in loaded.warnings if "needs a working" in warning]) == 3
+
+
 def test_one_working_deployment_is_enough_for_a_tier() -> None:
     loaded = load(GOOD / "support.yaml", {**ENVIRONMENT, "OPENAI_API_KEY": ""})
     assert [warning for warning in loaded.warnings if "OPENAI_API_KEY" in warning]

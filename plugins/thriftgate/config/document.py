@@ -91,7 +91,7 @@ def _merge(document: Document, included: Document) -> None:
             document.values[key] = [*mine, *value]
         else:
             document.values[key] = value
-            for known in [known for known in document.places if known[0] == key]:
+            for known in [known for known in document.places if known[:1] == (key,)]:
                 del document.places[known]
     for key_path, place in included.places.items():
         if len(key_path) > 1 and key_path[0] in offsets:

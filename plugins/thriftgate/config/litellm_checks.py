@@ -59,6 +59,7 @@ def check_litellm(values: Mapping[str, Any], environ: Mapping[str, str], base: P
     """Everything about LiteLLM's sections that decides whether thriftgate runs in this proxy."""
     yield from _check_sections(values)
     yield from _check_handler(values)
+    yield from _check_native_cache(values)
     for path, name in _references(values):
         yield from _check_reference(path, name)
     yield from _check_shadow(base)
@@ -85,6 +86,13 @@ def _check_handler(values: Mapping[str, Any]) -> Iterator[Finding]:
         handler = entry.get("custom_handler")
         if handler != HANDLER:
             yield Finding(Problem((*path, index, "custom_handler"), f"must be {HANDLER}, not '{handler}'"))
+
+
+def _check_native_cache(values: Mapping[str, Any]) -> Iterator[Finding]:
+    """LiteLLM's cache answers before a route is asked, and does not keep tenants apart."""
+    if at(values, "litellm_settings", "cache") is True:
+        words = "LiteLLM's own cache answers across tenants, also for routes; a route's `cache` section does not"
+        yield Finding(Problem(("litellm_settings", "cache"), words), is_warning=True)
 
 
 def _references(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:

@@ -47,8 +47,11 @@ class LoadedConfig:
         return tuple(group.name for group in self.models.groups.values() if route in group.routes)
 
 
-def load(path: Path, environ: Mapping[str, str]) -> LoadedConfig:
+def load(path: Path, environ: Mapping[str, str], *, require_keys: bool = True) -> LoadedConfig:
     """The configuration in the file `path`, with variables from `environ`.
+
+    A tier of which no deployment has its provider's key is a problem, or without `require_keys` a warning: then
+    something else, such as the demo provider, plays the models.
 
     Raises ConfigurationError; each problem reads `file:line: key.path: what is wrong`.
     """
@@ -65,7 +68,7 @@ def load(path: Path, environ: Mapping[str, str]) -> LoadedConfig:
     findings += check_litellm(document.values, environ, path.parent)
     if sound is not None:
         names = frozenset(mapping(section.get("routes")))
-        findings += check_routes(sound.routes, names=names, models=models)
+        findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)
         findings += (*check_embedder(sound, models), *check_files(sound, path.parent), *check_urls(sound))
     problems += [finding.problem for finding in findings if not finding.is_warning]
     problems += document.problems

@@ -44,12 +44,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (did you mean '{by_folded[close[0]]}'?)" if close else ""
 
 
-def one_of(names: Iterable[str]) -> str:
-    """`'a', 'b' or 'c'`."""
-    quoted = [f"'{name}'" for name in names]
-    return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
-
-
 def mistakes_of(error: ValidationError) -> list[ErrorDetails]:
     """What pydantic found, without its echo: a list is not also too short because its entries are wrong."""
     details = error.errors(include_url=False, include_input=True)

@@ -4,7 +4,7 @@ Failure behaviour: nothing here raises; what cannot be checked because something
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +26,9 @@ class Finding:
     is_warning: bool = False
 
 
-def check_routes(routes: Mapping[str, RouteConfig], *, names: frozenset[str], models: ModelList) -> Iterator[Finding]:
+def check_routes(
+    routes: Mapping[str, RouteConfig], *, names: frozenset[str], models: ModelList, require_keys: bool
+) -> Iterator[Finding]:
     """Check valid `routes` against the model list; `names` are those of all routes, also the invalid ones."""
     yield from _check_entries(names, models)
     for name, route in routes.items():
@@ -43,7 +45,8 @@ def check_routes(routes: Mapping[str, RouteConfig], *, names: frozenset[str], mo
         if route.cascade.baseline is not None:
             yield from _check_group(route.cascade.baseline, (*path, "baseline"), models)
         yield from _check_order(route, path, models)
-    yield from _check_keys(routes, models)
+    for finding in _check_keys(routes, models):
+        yield finding if require_keys else replace(finding, is_warning=True)
 
 
 def check_embedder(config: ThriftgateConfig, models: ModelList) -> Iterator[Finding]:
@@ -52,7 +55,7 @@ def check_embedder(config: ThriftgateConfig, models: ModelList) -> Iterator[Find
         yield from _check_group(config.embedder.model, (*SECTION, "embedder", "model"), models, price=False)
 
 
-def _check_entries(names: frozenset[str], models: ModelList) -> Iterator[Finding]:
+def _check_entries(names: frozenset[str], models: ModelList, require_keys: bool) -> Iterator[Finding]:
     """Every route has an entry in the model list, and every such entry a route."""
     served: set[str] = set()
     for group in models.groups.values():
