@@ -1,0 +1,120 @@
+"""The order of waiting texts, their company, and the memory of recent vectors: pure, so tested by properties."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thriftgate.stores.local_embedder_memory import RecentVectors
+from thriftgate.stores.local_embedder_queue import FairQueue, Ticket, length_groups
+
+callers_texts = st.lists(st.lists(st.text(max_size=40), min_size=1, max_size=12), max_size=6)
+
+
+def rounds_of(queue: FairQueue[int], *, max_texts: int, max_characters: int) -> list[list[Ticket[int]]]:
+    rounds: list[list[Ticket[int]]] = []
+    while tickets := queue.next_round(max_texts=max_texts, max_characters=max_characters):
+        rounds.append(tickets)
+    return rounds
+
+
+def filled(callers: list[list[str]]) -> FairQueue[int]:
+    queue: FairQueue[int] = FairQueue()
+    for caller, texts in enumerate(callers):
+        queue.add(caller, texts)
+    return queue
+
+
+@given(callers_texts, st.integers(1, 8), st.integers(0, 100))
+def test_every_text_is_served_once_and_in_its_callers_order(
+    callers: list[list[str]], max_texts: int, max_characters: int
+) -> None:
+    served: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for tickets in rounds_of(filled(callers), max_texts=max_texts, max_characters=max_characters):
+        for ticket in tickets:
+            served[ticket.caller].append((ticket.position, ticket.text))
+    assert served == {caller: list(enumerate(texts)) for caller, texts in enumerate(callers)}
+
+
+@given(callers_texts, st.integers(1, 8), st.integers(0, 100))
+def test_a_round_is_never_fuller_than_allowed_unless_it_is_one_text(
+    callers: list[list[str]], max_texts: int, max_characters: int
+) -> None:
+    for tickets in rounds_of(filled(callers), max_texts=max_texts, max_characters=max_characters):
+        assert len(tickets) <= max_texts
+        assert len(tickets) == 1 or sum(len(ticket.text) for ticket in tickets) <= max_characters
+
+
+@given(st.integers(2, 500), st.integers(1, 8))
+def test_one_question_is_in_the_next_round_whatever_a_bulk_caller_brought(bulk: int, max_texts: int) -> None:
+    queue = filled([["warm-up"] * bulk])
+    queue.next_round(max_texts=max_texts, max_characters=1_000)
+    queue.add(1, ["where is my order?"])
+    following = [queue.next_round(max_texts=max_texts, max_characters=1_000) for _ in range(2)]
+    assert 1 in {ticket.caller for tickets in following for ticket in tickets}
+
+
+@given(callers_texts, st.integers(0, 5))
+def test_a_dropped_caller_is_served_no_more_and_the_others_all_the_same(callers: list[list[str]], dropped: int) -> None:
+    queue = filled(callers)
+    queue.drop(dropped)
+    left = [ticket for tickets in rounds_of(queue, max_texts=4, max_characters=50) for ticket in tickets]
+    assert len(left) == sum(len(texts) for caller, texts in enumerate(callers) if caller != dropped)
+    assert dropped not in {ticket.caller for ticket in left}
+
+
+def test_draining_names_who_waited_and_leaves_nothing() -> None:
+    queue = filled([["a", "b"], ["c"]])
+    assert queue.drain() == [0, 1]
+    assert queue.next_round() == []
+
+
+@given(st.lists(st.integers(2, 256), max_size=40))
+def test_groups_hold_every_position_once_and_pad_little(lengths: list[int]) -> None:
+    groups = length_groups(lengths)
+    assert sorted(position for group in groups for position in group) == list(range(len(lengths)))
+    for group in groups:
+        shortest, longest = min(lengths[place] for place in group), max(lengths[place] for place in group)
+        assert longest <= shortest * 1.25 + 4
+
+
+def vector(value: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    return np.full(4, value, dtype=np.float32)
+
+
+@given(st.integers(0, 5), st.lists(st.tuples(st.booleans(), st.sampled_from("abcdefgh")), max_size=60))
+def test_the_memory_behaves_like_a_list_that_is_kept_in_order_of_use(
+    size: int, actions: list[tuple[bool, str]]
+) -> None:
+    memory, model = RecentVectors(size), list[str]()
+    for is_put, text in actions:
+        if is_put:
+            memory.put(text, vector(ord(text)))
+            model = ([kept for kept in model if kept != text] + [text])[-size:] if size else []
+        else:
+            found = memory.get(text)
+            assert (found is not None) == (text in model)
+            if found is not None:
+                assert found[0] == ord(text)
+                model = [*(kept for kept in model if kept != text), text]
+    assert len(memory) == len(model)
+
+
+def test_what_is_remembered_cannot_be_changed_from_outside() -> None:
+    memory, row = RecentVectors(2), vector(1)
+    memory.put("a", row)
+    row[:] = 7
+    found = memory.get("a")
+    assert found is not None
+    assert found[0] == 1
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 3
+
+
+def test_a_lone_surrogate_can_be_remembered() -> None:
+    memory = RecentVectors(2)
+    memory.put("\ud800", vector(1))
+    assert memory.get("\ud800") is not None
+    assert memory.get("\ud801") is None
