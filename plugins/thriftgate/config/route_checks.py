@@ -55,7 +55,7 @@ def check_embedder(config: ThriftgateConfig, models: ModelList) -> Iterator[Find
         yield from _check_group(config.embedder.model, (*SECTION, "embedder", "model"), models, price=False)
 
 
-def _check_entries(names: frozenset[str], models: ModelList, require_keys: bool) -> Iterator[Finding]:
+def _check_entries(names: frozenset[str], models: ModelList) -> Iterator[Finding]:
     """Every route has an entry in the model list, and every such entry a route."""
     served: set[str] = set()
     for group in models.groups.values():
