@@ -106,6 +106,12 @@ def test_check_lists_every_mistake_on_stderr_and_exits_with_2(
     ]
 
 
+def test_for_the_demo_a_providers_key_may_be_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(CONFIGS / "good" / "support.yaml")]) == 2
+    assert main(["check", "--demo", str(CONFIGS / "good" / "support.yaml")]) == 0
+    assert "warning support.yaml:4: model_list[0].litellm_params.api_key" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("name", "code"), [("good/support", 0), ("bad/many_mistakes", 2)])
 def test_check_prints_json_for_machines(
     name: str, code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -16,9 +16,12 @@ DEFAULT_CONFIG = "litellm_config.yaml"
 
 @click.command("check")
 @click.argument("config", type=click.Path(path_type=Path), default=DEFAULT_CONFIG)
+@click.option(
+    "--demo", is_flag=True, help="A missing provider's key is no mistake: the demo provider plays the models."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
-def command(ctx: click.Context, config: Path, *, as_json: bool) -> None:
+def command(ctx: click.Context, config: Path, *, demo: bool, as_json: bool) -> None:
     """Name every mistake in a configuration.
 
     CONFIG is LiteLLM's configuration file (default: litellm_config.yaml). Nothing is started and nothing is
@@ -26,7 +29,7 @@ def command(ctx: click.Context, config: Path, *, as_json: bool) -> None:
     means that the gateway would start with it, 2 that it would not.
     """
     try:
-        loaded = load(config, os.environ)
+        loaded = load(config, os.environ, require_keys=not demo)
     except ConfigurationError as error:
         if not as_json:
             raise

@@ -35,6 +35,8 @@ class LoadedConfig:
     models: ModelList
     master_key: str | None = field(repr=False)
     """The proxy's master key; None when neither the file nor the environment has one."""
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """The whole file with its includes merged, as it is written: `os.environ/NAME` is not resolved."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -79,6 +81,7 @@ def load(path: Path, environ: Mapping[str, str], *, require_keys: bool = True) -
         thriftgate=config,
         models=models,
         master_key=master_key_of(document.values, environ),
+        values=document.values,
         warnings=tuple(_say(document, [finding.problem for finding in findings], path)),
     )
 
