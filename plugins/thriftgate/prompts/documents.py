@@ -8,7 +8,7 @@ Failure behaviour: every mistake becomes a problem in the findings; a document t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -77,7 +77,10 @@ class _Builder:
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
             self.lines[(*path, "\n")] = line + 1
-        return self._loader.construct_object(node)  # pyright: ignore[reportUnknownVariableType]
+        value = cast("Any", self._loader.construct_object(node))
+        if isinstance(value, str) and not is_unicode(value):
+            self._findings.error(self._file, line, "half a Unicode character (a lone surrogate) is not a text")
+        return value
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
@@ -92,6 +95,11 @@ class _Builder:
             self.lines[(*path, key)] = line
             mapping[key] = self.build(value_node, (*path, key))
         return mapping
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8; JSON and YAML escapes can make one that cannot."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def read_yaml(text: str, *, file: str, findings: Findings, first_line: int = 1) -> Document | None:

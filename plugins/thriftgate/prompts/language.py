@@ -106,18 +106,33 @@ def walk(tree: nodes.Node) -> Iterator[nodes.Node]:
         stack.extend(node.iter_child_nodes())
 
 
-def meter(tree: nodes.Template) -> nodes.Template:
+def size(tree: nodes.Node, includes: Mapping[str, int]) -> int:
+    """How many nodes a template has, with those of what it includes (`includes`: their sizes by name)."""
+    total = 0
+    for node in walk(tree):
+        total += 1
+        if isinstance(node, nodes.Include) and isinstance(node.template, nodes.Const):
+            total += includes.get(node.template.value, 0)
+    return total
+
+
+def meter(tree: nodes.Template, includes: Mapping[str, int]) -> nodes.Template:
     """The template changed such that everything that can be long pays for its length."""
-    _Metering().generic_visit(tree)
+    _Metering(includes).generic_visit(tree)
     return tree
 
 
 class _Metering(NodeTransformer):
     # Jinja finds these by the node's name.
 
+    def __init__(self, includes: Mapping[str, int]) -> None:
+        self._includes = includes
+
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+        # A turn costs what its body has to do, or a short loop around a long body would run for minutes.
+        per_turn = nodes.Const(size(node, self._includes), lineno=node.lineno)
         self.generic_visit(node)
-        node.iter = _filtered(node.iter, METERED_ITEMS)
+        node.iter = _filtered(node.iter, METERED_ITEMS, per_turn)
         return node
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
@@ -138,5 +153,5 @@ class _Metering(NodeTransformer):
         return _filtered(nodes.List(list(node.nodes), lineno=node.lineno), METERED_CONCAT)
 
 
-def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+def _filtered(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(node, name, list(arguments), [], None, None, lineno=node.lineno)

@@ -8,7 +8,7 @@ Templates come from files or from Langfuse, values from strangers. Three fences 
 * a meter: loops, filters, comparisons and output pay for what they touch and stop when the budget is gone.
 
 The meter counts work, not seconds: a prompt that renders on an idle machine renders on a busy one, and how
-long a spent budget takes is bounded all the same (tens of milliseconds).
+long a spent budget takes is bounded all the same (about a tenth of a second).
 
 Failure behaviour: reading reports problems into findings. Rendering raises TemplateRenderError with file and line,
 and a fixed phrase for the reason: never a value.
@@ -24,7 +24,16 @@ from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from thriftgate.prompts.filters import FILTERS, TESTS, Work, measure
-from thriftgate.prompts.language import METERED_CONCAT, METERED_ITEMS, METERED_VALUE, LanguageCheck, Source, meter, walk
+from thriftgate.prompts.language import (
+    METERED_CONCAT,
+    METERED_ITEMS,
+    METERED_VALUE,
+    LanguageCheck,
+    Source,
+    meter,
+    size,
+    walk,
+)
 from thriftgate.prompts.problems import Findings, did_you_mean
 
 _METER = " meter"
@@ -46,8 +55,8 @@ class Limits:
     """What one rendering may use."""
 
     output_chars: int = 200_000
-    work: int = 2_000_000
-    """Steps of loops plus characters touched by filters, comparisons and output."""
+    work: int = 1_000_000
+    """Nodes of loop bodies, times their turns, plus characters touched by filters, comparisons and output."""
 
 
 DEFAULT_LIMITS = Limits()
@@ -60,11 +69,11 @@ def _metered(context: Context, value: Any) -> Any:
 
 
 @pass_context
-def _metered_items(context: Context, value: Any) -> Any:
+def _metered_items(context: Context, value: Any, per_turn: int) -> Any:
     if not isinstance(value, (list, tuple)):
         raise TemplateError("a loop needs a list")
     items = cast("Sequence[Any]", value)
-    _work(context).spend(len(items))
+    _work(context).spend(len(items) * per_turn)
     return items
 
 
@@ -137,6 +146,7 @@ class Templates:
         self._language = LanguageCheck(frozenset(variables), findings)
         self._includes = includes
         self._findings = findings
+        self._sizes: dict[str, int] = {}
         self.used_includes: set[str] = set()
 
     @property
@@ -148,12 +158,13 @@ class Templates:
         """The template ready to render; None, with problems in the findings, when it is not allowed."""
         return self._compile(source, including=())
 
-    def _compile(self, source: Source, including: tuple[str, ...]) -> Template | None:
+    def _compile(self, source: Source, including: tuple[str, ...], *, include: str = "") -> Template | None:
         tree = self._parse(source)
         if tree is None or not self._check(tree, source, including):
             return None
+        self._sizes[include] = size(tree, self._sizes)
         try:
-            code = self._environment.compile(meter(tree), filename=source.file)
+            code = self._environment.compile(meter(tree, self._sizes), filename=source.file)
         except (TemplateSyntaxError, SyntaxError, RecursionError, MemoryError):
             self._findings.error(source.file, source.line, "the template is nested too deeply or is not valid Jinja")
             return None
@@ -172,7 +183,7 @@ class Templates:
             )
             return None
         for node in walk(tree):
-            node.lineno += source.line - 1
+            node.lineno = (node.lineno or 1) + source.line - 1  # operands of comparisons come without a line
         return tree
 
     def _check(self, tree: nodes.Template, source: Source, including: tuple[str, ...]) -> bool:
@@ -196,7 +207,7 @@ class Templates:
             self._findings.error(source.file, node.lineno, f"'{name}' includes itself")
         else:
             self.used_includes.add(name)
-            compiled = self._compile(self._includes[name], (*including, name))
+            compiled = self._compile(self._includes[name], (*including, name), include=name)
             if compiled is not None:
                 self._loader.templates[name] = compiled
 

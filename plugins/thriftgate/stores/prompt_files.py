@@ -5,6 +5,7 @@ a folder that disappears keeps being served until the next start. Nothing is rai
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,13 +72,20 @@ class PromptFiles:
 
     def _look(self) -> Fingerprint:
         found: dict[str, tuple[int, int, int]] = {}
-        for path in self._paths(self._directory):
-            try:
-                status = path.stat()
-            except OSError:
-                continue  # removed while we looked
-            found[str(path)] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        for folder in self._folders():
+            for path in self._paths(folder):
+                with contextlib.suppress(OSError):  # removed while we looked
+                    status = path.stat()
+                    found[str(path)] = (status.st_mtime_ns, status.st_size, status.st_ino)
         return found
+
+    def _folders(self) -> list[Path]:
+        """The folders of prompts, and the one of shared texts; empty when the registry's folder is away."""
+        try:
+            entries = sorted(entry for entry in self._directory.iterdir() if entry.is_dir())
+        except OSError:
+            return []
+        return [entry for entry in entries if entry.name == _SHARED or not entry.name.startswith((".", "_"))]
 
     def _paths(self, folder: Path) -> Iterator[Path]:
         try:
@@ -85,17 +93,14 @@ class PromptFiles:
         except OSError:
             return
         for path in entries:
-            hidden = any(part.startswith(".") for part in path.relative_to(self._directory).parts)
+            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
             if not hidden and path.suffix in _ENDINGS and path.is_file():
                 yield path
 
     def _read(self) -> tuple[dict[str, _Folder], list[Problem]]:
-        try:
-            names = sorted(entry.name for entry in self._directory.iterdir() if entry.is_dir())
-        except OSError as error:
-            return {}, [Problem(str(self._directory), 1, f"cannot be read: {error.strerror}")]
-        wanted = [name for name in names if not name.startswith((".", "_"))]
-        return {name: self._folder(self._directory / name) for name in wanted}, []
+        if not self._directory.is_dir():
+            return {}, [Problem(str(self._directory), 1, "there is no such folder")]
+        return {folder.name: self._folder(folder) for folder in self._folders() if folder.name != _SHARED}, []
 
     def _folder(self, folder: Path) -> _Folder:
         files: dict[str, str] = {}
