@@ -11,6 +11,7 @@
     │   └── RateLimitExceededError    429, with `retry_after`
     ├── TierFailedError               one tier did not answer; never reaches a client by itself
     ├── AllTiersFailedError           502, with the cause of each tier
+    ├── BrokenOffError                502, after the first token of a stream: it cannot be taken back
     ├── StoreUnavailableError         503, only from what fails closed; what fails open catches it
     └── OverloadedError               503, with `retry_after`
 
@@ -118,6 +119,17 @@ class AllTiersFailedError(GatewayError):
         self.failures = tuple(failures)
         causes = "; ".join(str(failure) for failure in self.failures) or "no tier could be asked"
         super().__init__(f"every tier of route '{route}' failed: {causes}")
+
+
+class BrokenOffError(GatewayError):
+    """A streamed answer broke off after its first token; the client has only a part of it."""
+
+    status_code = 502
+    error_type = "upstream_error"
+
+    def __init__(self, failure: TierFailedError) -> None:
+        self.failure = failure
+        super().__init__(f"the answer broke off: {failure}")
 
 
 class StoreUnavailableError(GatewayError):

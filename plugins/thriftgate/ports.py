@@ -53,6 +53,10 @@ class Completer(Protocol):
         """
         ...
 
+    def supports(self, model: str, param: str) -> bool:
+        """Whether every deployment of the model group takes this OpenAI parameter."""
+        ...
+
 
 class Pricer(Protocol):
     """What tokens cost."""

@@ -1,0 +1,118 @@
+"""The configuration as the proxy gets it: the operator's file, without the deployments that cannot answer.
+
+LiteLLM would call a deployment whose key is missing and fail; so such deployments are left out while their group
+has others. Without any key at all, every model is played by the offline demo provider.
+
+Failure behaviour: pure but for the one file that `write` makes; mistakes were named by `load` before.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from thriftgate.config import ThriftgateConfig
+from thriftgate.config.model_list import ModelList
+
+DEMO_SMALL = "demo-small"
+DEMO_LARGE = "demo-large"
+DEMO_BACKUP = "demo-large-backup"
+_DEMO_PRICES = {
+    DEMO_SMALL: {"input_cost_per_token": 0.25e-6, "output_cost_per_token": 1.25e-6},
+    DEMO_LARGE: {"input_cost_per_token": 5e-6, "output_cost_per_token": 25e-6},
+    DEMO_BACKUP: {"input_cost_per_token": 5e-6, "output_cost_per_token": 25e-6},
+}
+_KEPT = ("order", "timeout", "stream_timeout", "max_retries", "cooldown_time", "weight", "rpm", "tpm")
+"""What stays of a deployment that the demo provider plays: how it is called, not who is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """What the proxy is started with."""
+
+    values: Mapping[str, Any]
+    is_demo: bool
+    left_out: Sequence[str]
+    """Deployments without a key, in words."""
+
+    def write(self, path: Path) -> None:
+        """Write it for LiteLLM, readable by us alone: a configuration may hold keys."""
+        import yaml
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            yaml.safe_dump(dict(self.values), file, sort_keys=False, allow_unicode=True)
+
+
+def has_any_key(models: ModelList) -> bool:
+    """Whether any plain model can be called as things are."""
+    return any(
+        deployment.missing_variable is None and deployment.route is None
+        for group in models.groups.values()
+        for deployment in group.deployments
+    )
+
+
+def missing_variables(models: ModelList) -> frozenset[str]:
+    """The environment variables with keys that are not set."""
+    return frozenset(
+        deployment.missing_variable
+        for group in models.groups.values()
+        for deployment in group.deployments
+        if deployment.missing_variable is not None
+    )
+
+
+def runtime_config(values: Mapping[str, Any], models: ModelList) -> RuntimeConfig:
+    """The operator's configuration without the deployments that lack their key."""
+    lacking = {
+        deployment.path[1]: f"{deployment.group}: {deployment.model} ({deployment.missing_variable} is not set)"
+        for group in models.groups.values()
+        for deployment in group.deployments
+        if deployment.missing_variable is not None
+    }
+    entries = cast("Sequence[Any]", values.get("model_list") or ())
+    kept = [entry for index, entry in enumerate(entries) if index not in lacking]
+    return RuntimeConfig({**_merged(values), "model_list": kept}, is_demo=False, left_out=tuple(lacking.values()))
+
+
+def demo_config(
+    values: Mapping[str, Any], config: ThriftgateConfig, models: ModelList, *, base_url: str
+) -> RuntimeConfig:
+    """The operator's configuration with every model played by the demo provider.
+
+    The last tier of a route is played by the strong model, its further deployments by that one's backup, and
+    all others by the weak one.
+    """
+    strong = {
+        models.aliases.get(name, name) for name in (route.cascade.tiers[-1].model for route in config.routes.values())
+    }
+    routes = {
+        deployment.path[1] for group in models.groups.values() for deployment in group.deployments if deployment.route
+    }
+    seen: set[str] = set()
+    entries: list[Any] = []
+    for index, entry in enumerate(cast("Sequence[Mapping[str, Any]]", values.get("model_list") or ())):
+        if index in routes:
+            entries.append(entry)
+            continue
+        group = str(entry.get("model_name"))
+        model = (DEMO_BACKUP if group in seen else DEMO_LARGE) if group in strong else DEMO_SMALL
+        seen.add(group)
+        entries.append(_played(entry, model, base_url))
+    return RuntimeConfig({**_merged(values), "model_list": entries}, is_demo=True, left_out=())
+
+
+def _played(entry: Mapping[str, Any], model: str, base_url: str) -> Mapping[str, Any]:
+    params = cast("Mapping[str, Any]", entry.get("litellm_params") or {})
+    kept = {name: params[name] for name in _KEPT if name in params}
+    played = {"model": f"openai/{model}", "api_base": base_url, "api_key": "demo", **_DEMO_PRICES[model], **kept}
+    return {**deepcopy(dict(entry)), "litellm_params": played}
+
+
+def _merged(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without `include`: what it named is in `values` already, and its paths do not hold where the copy lies."""
+    return {name: value for name, value in values.items() if name != "include"}

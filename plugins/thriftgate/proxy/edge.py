@@ -1,0 +1,52 @@
+"""One object per client request that the hooks and the provider share, found through a context variable.
+
+LiteLLM calls our hooks and our provider at different places of one request; the metadata it passes along is not
+the same object on every endpoint (`/v1/messages` and `/v1/responses` rebuild it). A context variable set before
+the call reaches all of them: LiteLLM runs the model call in a task that inherits the request's context.
+"""
+
+from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from litellm.proxy._types import UserAPIKeyAuth
+
+from thriftgate.errors import GatewayError
+
+HEADER_PREFIX = "x-thriftgate-"
+
+
+@dataclass(slots=True)
+class EdgeRequest:
+    """What the edge knows of the request it is serving."""
+
+    request_id: str
+    route: str
+    body: Mapping[str, Any]
+    """The request as LiteLLM parsed it, in the endpoint's own format."""
+    headers: Mapping[str, str]
+    """The client's HTTP headers, names in lower case."""
+    auth: UserAPIKeyAuth | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the client is told about how it was served, as far as it is known by now."""
+    late_headers: MutableMapping[str, str] | None = None
+    """Headers of a streamed answer that may be filled until its first chunk is there."""
+    outbox: list[Any] = field(default_factory=list[Any])
+    """Chunks of a streamed answer on their way around LiteLLM's stream wrapper; see `hooks.py`."""
+    error: GatewayError | None = None
+    """Why the request failed, if we know."""
+
+    def tell(self, summary: Mapping[str, Any]) -> None:
+        """Note what the client is told, and put it into the headers of a stream that has not begun."""
+        self.summary = summary
+        if self.late_headers is not None:
+            self.late_headers.update(headers_of(summary))
+
+
+def headers_of(summary: Mapping[str, Any]) -> dict[str, str]:
+    """`x-thriftgate-*` headers of what a client is told."""
+    return {HEADER_PREFIX + name.replace("_", "-"): str(value) for name, value in summary.items()}
+
+
+current: ContextVar[EdgeRequest | None] = ContextVar("thriftgate_edge_request", default=None)

@@ -1,0 +1,102 @@
+"""Our errors as HTTP, and LiteLLM's as ours: the one table of each.
+
+Failure behaviour: an error that nobody foresaw becomes a blank 500 with the request's id; its text stays in
+the log, and there only as its class.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import httpx
+from fastapi import HTTPException
+from litellm import exceptions
+from litellm.litellm_core_utils.secret_redaction import redact_string
+
+from thriftgate.errors import (
+    AllTiersFailedError,
+    BrokenOffError,
+    GatewayError,
+    InvalidRequestError,
+    OverloadedError,
+    RateLimitExceededError,
+    RequestRejectedError,
+    TierFailedError,
+)
+
+_CAUSES: tuple[tuple[type[BaseException], str], ...] = (
+    (exceptions.Timeout, "timed out"),
+    (exceptions.RateLimitError, "is rate limited"),
+    (exceptions.AuthenticationError, "refused our credentials"),
+    (exceptions.PermissionDeniedError, "refused our credentials"),
+    (exceptions.ContextWindowExceededError, "cannot take a conversation this long"),
+    (exceptions.ContentPolicyViolationError, "refused the content"),
+    (exceptions.NotFoundError, "does not know the model"),
+    (exceptions.ServiceUnavailableError, "is unavailable"),
+    (exceptions.APIConnectionError, "cannot be reached"),
+    (exceptions.InternalServerError, "had an internal error"),
+    (exceptions.BadGatewayError, "had an internal error"),
+    (httpx.TimeoutException, "timed out"),
+    (asyncio.TimeoutError, "timed out"),
+    (httpx.HTTPError, "cannot be reached"),
+)
+_MAX_PROVIDER_TEXT = 400
+_REQUEST_AT_FAULT = frozenset({400, 413, 422})
+
+
+def tier_failure(model: str, error: Exception) -> TierFailedError:
+    """What a failed call of a model group means to us.
+
+    A provider's own words are passed on only when they say what is wrong with the request (400, 413, 422),
+    with everything redacted that looks like a credential.
+    """
+    status = getattr(error, "status_code", None)
+    status = status if isinstance(status, int) and 400 <= status < 600 else 502
+    cause = next((text for kind, text in _CAUSES if isinstance(error, kind)), None)
+    if cause is not None:
+        return TierFailedError(model, f"{cause} ({status})", status_code=status)
+    if status in _REQUEST_AT_FAULT:
+        text = redact_string(str(getattr(error, "message", "") or error)).split("\n")[0][:_MAX_PROVIDER_TEXT]
+        return TierFailedError(model, text, status_code=status, rejected=True)
+    return TierFailedError(model, f"failed ({type(error).__name__}, {status})", status_code=status)
+
+
+def gateway_error(error: BaseException, *, request_id: str) -> GatewayError:
+    """The error a client may see: ours as it is, anything else blank."""
+    if isinstance(error, AllTiersFailedError):
+        rejected = next((failure for failure in error.failures if failure.rejected), None)
+        return InvalidRequestError(rejected.cause) if rejected else error
+    if isinstance(error, TierFailedError):
+        return InvalidRequestError(error.cause) if error.rejected else BrokenOffError(error)
+    if isinstance(error, GatewayError):
+        return error
+    return GatewayError(f"internal error; request id {request_id}")
+
+
+class ClientHTTPException(HTTPException):
+    """An error in the form that LiteLLM turns into OpenAI's error object: it reads `type` and `param` off it."""
+
+    def __init__(self, error: GatewayError) -> None:
+        super().__init__(error.status_code, error.message, headers=dict(error_headers(error)))
+        self.type = error.error_type
+        self.param = error.param if isinstance(error, RequestRejectedError) else None
+
+
+class ClientStreamError(Exception):
+    """The same for a stream: LiteLLM ends it with an error event where an HTTPException would tear the connection.
+
+    Before the first chunk LiteLLM makes a whole error response of it, with this status.
+    """
+
+    def __init__(self, error: GatewayError) -> None:
+        super().__init__(error.message)
+        self.message = error.message
+        self.status_code = error.status_code
+        self.type = error.error_type
+        self.param = error.param if isinstance(error, RequestRejectedError) else None
+
+
+def error_headers(error: GatewayError) -> Mapping[str, str]:
+    """`retry-after` where the error knows when to come back."""
+    if isinstance(error, RateLimitExceededError | OverloadedError):
+        return {"retry-after": str(max(1, round(error.retry_after)))}
+    return {}

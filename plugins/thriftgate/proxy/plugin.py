@@ -1,0 +1,75 @@
+"""What LiteLLM loads: `custom_handler: thriftgate.proxy.plugin.routes`.
+
+Importing this module reads `callback_settings.thriftgate`, prepares the database and builds the gateway, once per
+worker; LiteLLM imports it while the proxy starts.
+
+Failure behaviour: a mistake in the configuration ends the process with exit code 2 and nothing but the problems
+on its last lines. LiteLLM would swallow an exception here among hundreds of log lines, or go on without us.
+"""
+
+import asyncio
+import atexit
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import litellm
+from litellm.proxy import proxy_server
+
+from thriftgate.config.load import from_section
+from thriftgate.config.model_list import ROUTE_PREFIX
+from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.proxy.assembly import Gateway, assemble
+from thriftgate.proxy.hooks import EdgeHooks
+from thriftgate.proxy.provider import ThriftgateProvider
+
+CONFIG_VARIABLE = "THRIFTGATE_CONFIG"
+"""Names the operator's file when LiteLLM was given a copy of it: relative paths are seen from there."""
+
+
+def _base_dir() -> Path:
+    path = os.environ.get(CONFIG_VARIABLE) or proxy_server.user_config_file_path
+    return Path(path).absolute().parent if path else Path.cwd()
+
+
+def _refuse(problems: object) -> NoReturn:
+    print(f"\nthriftgate cannot start:\n{problems}\n", file=sys.stderr, flush=True)  # noqa: T201  the operator's last line
+    os._exit(2)
+
+
+def _start() -> Gateway:
+    section = cast("Mapping[str, Any]", litellm.callback_settings.get("thriftgate") or {})
+    try:
+        return assemble(from_section(section), base_dir=_base_dir())
+    except ConfigurationError as error:
+        _refuse(error)
+    except StoreUnavailableError as error:
+        _refuse(f"callback_settings.thriftgate.database_url: {error}")
+
+
+def _stop() -> None:
+    asyncio.run(gateway.aclose())
+
+
+def _model_names() -> Mapping[str, str]:
+    """What clients may send as `model` to reach a route, and the route."""
+    router = proxy_server.llm_router
+    if router is None:
+        return {}
+    entries = cast("Sequence[Mapping[str, Any]]", router.model_list)
+    models = {str(entry["model_name"]): str(entry["litellm_params"]["model"]) for entry in entries}
+    return {name: model.removeprefix(ROUTE_PREFIX) for name, model in models.items() if model.startswith(ROUTE_PREFIX)}
+
+
+gateway = _start()
+atexit.register(_stop)
+with suppress(RuntimeError):  # no running loop: somebody imports us outside a proxy
+    asyncio.get_running_loop()
+    gateway.start()
+routes = ThriftgateProvider(lambda: gateway.routes)
+edge = EdgeHooks(_model_names)
+# The routes do not work without their hooks, so these do not depend on a second line of the configuration.
+litellm.logging_callback_manager.add_litellm_callback(edge)

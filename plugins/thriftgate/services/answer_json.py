@@ -1,0 +1,37 @@
+"""Answers as JSON and back, for flights between workers and for export."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from thriftgate.types import Answer, Choice, Usage
+
+
+def answer_to_json(answer: Answer) -> dict[str, Any]:
+    """The answer as a JSON object."""
+    return {
+        "choices": [
+            {"message": dict(choice.message), "finish_reason": choice.finish_reason, "logprobs": choice.logprobs}
+            for choice in answer.choices
+        ],
+        "model": answer.model,
+        "deployment": answer.deployment,
+        "usage": asdict(answer.usage),
+        "cost_usd": answer.cost_usd,
+        "provider_id": answer.provider_id,
+    }
+
+
+def answer_from_json(raw: Mapping[str, Any]) -> Answer:
+    """The answer of `answer_to_json`. Raises KeyError or TypeError when it is not one."""
+    return Answer(
+        choices=tuple(
+            Choice(message=choice["message"], finish_reason=choice["finish_reason"], logprobs=choice["logprobs"])
+            for choice in raw["choices"]
+        ),
+        model=raw["model"],
+        deployment=raw["deployment"],
+        usage=Usage(**raw["usage"]),
+        cost_usd=raw["cost_usd"],
+        provider_id=raw["provider_id"],
+    )

@@ -1,0 +1,52 @@
+"""Work that nobody waits for: stores, audits, verifications.
+
+Failure behaviour: a task that fails is counted and logged by its name and the error's class, never by its
+content. Above `limit` running tasks new ones are dropped and counted: background work may never pile up in front
+of requests. `drain()` waits for what is under way and cancels the rest.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+class BackgroundTasks:
+    """Starts coroutines and keeps them alive until they end."""
+
+    def __init__(self, *, limit: int = 200) -> None:
+        self._limit = limit
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failures: Counter[str] = Counter()
+        """Failed tasks by name."""
+        self.dropped: Counter[str] = Counter()
+        """Tasks that were not started because too many were running, by name."""
+
+    def start(self, name: str, work: Coroutine[Any, Any, object]) -> None:
+        """Run `work` beside the request; `name` is a fixed word for logs and counters."""
+        if len(self._tasks) >= self._limit:
+            self.dropped[name] += 1
+            work.close()
+            return
+        task = asyncio.create_task(self._run(name, work), name=f"thriftgate:{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, name: str, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except Exception as error:
+            self.failures[name] += 1
+            logger.warning("background task %s failed: %s", name, type(error).__name__)
+
+    async def drain(self, patience: float = 2.0) -> None:
+        """Wait `patience` seconds for what is under way, then cancel it."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=patience)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

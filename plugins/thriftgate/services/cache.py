@@ -1,0 +1,270 @@
+"""Finds answers given before, and keeps new ones.
+
+Failure behaviour: fails open. A store or an embedder that does not answer is counted and logged at most once a
+minute, and the request goes on uncached. Keeping an answer happens beside the request and never delays it.
+"""
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from thriftgate.caching.decision import Decision, Explore, Hit, Miss, decide
+from thriftgate.caching.eligibility import EligibilitySettings, may_serve, may_store
+from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour, Observation
+from thriftgate.caching.policy import FixedThreshold
+from thriftgate.caching.scope import CacheScope, ScopeSettings, scope_of
+from thriftgate.config import CacheConfig
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.ports import AnswerCache, Clock, Embedder
+from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.journal import Journal
+from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Vector
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_WARN_EVERY = 60.0
+
+
+class Decider(Protocol):
+    """Whether a neighbour's answer is right for a question, learnt from verified outcomes."""
+
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+        """`draw` is uniform in [0, 1): the randomness of exploration."""
+        ...
+
+    def update(self, observation: Observation) -> None:
+        """Learn from one verified outcome."""
+        ...
+
+
+class FixedDecider:
+    """Decides by a fixed similarity and learns nothing."""
+
+    def __init__(self, policy: FixedThreshold) -> None:
+        self._policy = policy
+
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+        """The nearest entry above the threshold that no guard objects to."""
+        return decide(question, neighbours, policy=self._policy, draw=draw)
+
+    def update(self, observation: Observation) -> None:
+        """A threshold stays what it is."""
+
+
+class Verifier(Protocol):
+    """Finds out in the background whether hits are right."""
+
+    def after_hit(self, request: ChatRequest, question: str, hit: Hit) -> None:
+        """A semantic hit was served; maybe check it."""
+        ...
+
+    def after_explore(self, request: ChatRequest, question: str, explore: Explore, answer: Answer) -> None:
+        """A fresh answer came for a question that was nearly a hit: compare it."""
+        ...
+
+
+@dataclass(slots=True)
+class Ticket:
+    """What a miss leads to: where its answer will be kept."""
+
+    scope: CacheScope | None = None
+    embedding: Vector | None = None
+    decision: Decision | None = None
+
+    @property
+    def flight(self) -> str | None:
+        """The key to coalesce by; None when this request must not share."""
+        return self.scope.flight if self.scope else None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An answer from the cache."""
+
+    answer: Answer
+    entry: CacheEntry
+    kind: DecisionKind
+    similarity: float
+    confidence: float | None
+    is_stale: bool
+
+
+class CacheService:
+    """The cache of one route."""
+
+    def __init__(
+        self,
+        config: CacheConfig,
+        *,
+        cache: AnswerCache,
+        embedder: Embedder,
+        decider: Decider,
+        verifier: Verifier | None,
+        tier_policy: Sequence[str],
+        clock: Clock,
+        draw: Callable[[], float],
+        background: BackgroundTasks,
+    ) -> None:
+        self._config = config
+        self._cache = cache
+        self._embedder = embedder
+        self._decider = decider
+        self._verifier = verifier
+        self._tier_policy = tier_policy
+        self._clock = clock
+        self._draw = draw
+        self._background = background
+        self._scoping = ScopeSettings(tenant=config.tenant, share=config.share, history_turns=config.history_turns)
+        self._limits = EligibilitySettings(max_temperature=config.max_temperature, time_sensitive=config.time_sensitive)
+        self._warned_at: float | None = None
+        self.failures = 0
+        """Look-ups and stores that failed since the start."""
+
+    async def find(self, request: ChatRequest, prompt: PromptRef | None, journal: Journal) -> Served | Ticket:
+        """An answer that may be given again, or a ticket to keep the fresh one with."""
+        with journal.stage("cache") as notes:
+            ticket = Ticket()
+            try:
+                scope = scope_of(
+                    request,
+                    settings=self._scoping,
+                    prompt=prompt,
+                    tiers=self._tier_policy,
+                    embedder=self._embedder.fingerprint,
+                )
+            except TypeError:
+                notes["outcome"] = "not cacheable"
+                return ticket
+            verdict = may_serve(request, scope.question, settings=self._limits, has_tenant=scope.has_tenant)
+            if not verdict.is_allowed:
+                notes["outcome"] = str(verdict.reason)
+                if request.no_cache and not request.no_store:
+                    ticket.scope = scope
+                return ticket
+            ticket.scope = scope
+            served = await self._guarded(self._look_up(ticket))
+            notes["outcome"] = served.kind.value if served else _outcome(ticket.decision)
+            if served is None:
+                return ticket
+            if self._verifier and isinstance(ticket.decision, Hit):
+                self._verifier.after_hit(request, scope.question, ticket.decision)
+            return served
+
+    async def _look_up(self, ticket: Ticket) -> Served | None:
+        scope = ticket.scope
+        assert scope is not None, "a look-up has a scope"
+        semantic = self._config.max_error > 0 or self._config.min_similarity is not None
+        # A question embedded a moment ago brings its vector along: both look-ups in one round trip.
+        ticket.embedding = self._embedder.cached(scope.question) if semantic else None
+        found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding)
+        if found.exact is not None:
+            return self._exact(found.exact)
+        if not semantic:
+            return None
+        if ticket.embedding is None:
+            ticket.embedding = (await self._embedder.embed([scope.question]))[0]
+            found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding)
+            if found.exact is not None:
+                return self._exact(found.exact)
+        return self._judged(ticket, found)
+
+    def _exact(self, entry: CacheEntry) -> Served:
+        return self._served(entry, DecisionKind.EXACT_HIT, similarity=1.0, confidence=None)
+
+    def _judged(self, ticket: Ticket, found: Lookup) -> Served | None:
+        assert ticket.scope is not None, "a look-up has a scope"
+        decision = self._decider.decide(ticket.scope.question, found.neighbours, draw=self._draw())
+        ticket.decision = decision
+        if not isinstance(decision, Hit):
+            return None
+        return self._served(
+            decision.entry,
+            DecisionKind.SEMANTIC_HIT,
+            similarity=decision.similarity,
+            confidence=decision.confidence,
+        )
+
+    def _served(self, entry: CacheEntry, kind: DecisionKind, *, similarity: float, confidence: float | None) -> Served:
+        self._background.start("cache_touch", self._cache.touch(entry.scope, entry.entry_id))
+        answer = Answer(choices=entry.choices, model=entry.model, deployment="", usage=entry.usage, cost_usd=0.0)
+        is_stale = entry.stale_at is not None and self._clock.time() >= entry.stale_at
+        return Served(answer, entry, kind, similarity, confidence, is_stale)
+
+    def keep(
+        self,
+        request: ChatRequest,
+        ticket: Ticket,
+        answer: Answer,
+        *,
+        prompt: PromptRef | None,
+        baseline_cost_usd: float,
+    ) -> None:
+        """Keep a fresh answer, in the background, if it is one that may be kept."""
+        scope = ticket.scope
+        if scope is None:
+            return
+        if self._verifier and isinstance(ticket.decision, Explore):
+            self._verifier.after_explore(request, scope.question, ticket.decision, answer)
+        verdict = may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant)
+        if verdict.is_allowed:
+            entry = self._entry(request, ticket, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
+            self._background.start("cache_store", self._guarded(self._store(entry, scope.question)))
+
+    async def _store(self, entry: CacheEntry, question: str) -> None:
+        if entry.embedding is None and self._config.max_error > 0:
+            entry = replace(entry, embedding=(await self._embedder.embed([question]))[0])
+        await self._cache.store(entry)
+
+    def _entry(
+        self,
+        request: ChatRequest,
+        ticket: Ticket,
+        scope: CacheScope,
+        answer: Answer,
+        *,
+        prompt: PromptRef | None,
+        baseline_cost_usd: float,
+    ) -> CacheEntry:
+        now = self._clock.time()
+        spread = 1 + self._config.ttl_jitter * (2 * self._draw() - 1)
+        fresh_until = now + self._config.ttl * spread
+        swr = self._config.stale_while_revalidate
+        return CacheEntry(
+            entry_id=uuid.uuid4().hex,
+            scope=scope.scope,
+            key=scope.key,
+            route=request.route,
+            question=scope.question,
+            embedding=ticket.embedding,
+            choices=answer.choices,
+            model=answer.model,
+            usage=answer.usage,
+            cost_usd=answer.cost_usd,
+            baseline_cost_usd=baseline_cost_usd,
+            created_at=now,
+            expires_at=fresh_until + swr,
+            stale_at=fresh_until if swr else None,
+            tags=self._config.tags,
+            prompt_version=prompt.version if prompt else "",
+        )
+
+    async def _guarded(self, work: Awaitable[T]) -> T | None:
+        """The result, or None when the store or the embedder failed: the cache fails open."""
+        try:
+            return await work
+        except StoreUnavailableError as error:
+            self.failures += 1
+            now = self._clock.monotonic()
+            if self._warned_at is None or now - self._warned_at >= _WARN_EVERY:
+                self._warned_at = now
+                logger.warning("the cache is away (%s): requests go on uncached", type(error).__name__)
+            return None
+
+
+def _outcome(decision: Decision | None) -> str:
+    if isinstance(decision, Miss | Explore):
+        return str(decision.reason)
+    return "miss"

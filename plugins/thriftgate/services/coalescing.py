@@ -1,0 +1,94 @@
+"""Identical questions that are asked at the same time go upstream once, across all workers.
+
+The first to ask leads; the others wait for what it lands. A leader that ends without an answer (its client went
+away, its worker died) frees the flight, and one of the waiters asks instead; so nobody hangs on a dead leader.
+
+Failure behaviour: when the store of flights is away, everybody asks for themselves.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.ports import Clock, Flights
+
+
+class Seat:
+    """One request's place in a flight. A leader must `land()` its outcome; without one the flight is freed."""
+
+    def __init__(self, outcome: Mapping[str, Any] | None = None) -> None:
+        self.joined = outcome
+        """The leader's outcome, for those who waited; None for those who must ask."""
+        self.landed: Mapping[str, Any] | None = None
+
+    def land(self, outcome: Mapping[str, Any]) -> None:
+        """Give this outcome (a JSON object) to everybody who waits."""
+        self.landed = outcome
+
+
+class Coalescer:
+    """Seats requests by key.
+
+    `lease` is how long a leader may be silent before it counts as dead; it is renewed while the leader works.
+    `keep` is how long an outcome stays for those who come a moment too late.
+    """
+
+    def __init__(
+        self, flights: Flights, *, clock: Clock, lease: float = 10.0, keep: float = 2.0, patience: float = 60.0
+    ) -> None:
+        self._flights = flights
+        self._clock = clock
+        self._lease = lease
+        self._keep = keep
+        self._patience = patience
+
+    @asynccontextmanager
+    async def seat(self, key: str) -> AsyncGenerator[Seat]:
+        """Lead the flight of this key, or wait for its leader."""
+        owner = uuid.uuid4().hex
+        joined = await self._join(key, owner)
+        if joined is not _LEADING:
+            yield Seat(joined)
+            return
+        seat = Seat()
+        renewal = asyncio.create_task(self._renew(key, owner))
+        try:
+            yield seat
+        finally:
+            renewal.cancel()
+            with suppress(StoreUnavailableError):
+                # Shielded: the client of a leader may be gone, but those who wait must still be told.
+                await asyncio.shield(
+                    self._flights.land(key, owner=owner, outcome=seat.landed or _ABANDONED, keep=self._kept(seat))
+                )
+
+    def _kept(self, seat: Seat) -> float:
+        return self._keep if seat.landed else 0.05
+
+    async def _join(self, key: str, owner: str) -> Mapping[str, Any] | None:
+        """The outcome of somebody else's flight; `_LEADING` when ours is the lead; None to ask alone."""
+        deadline = self._clock.monotonic() + self._patience
+        while (left := deadline - self._clock.monotonic()) > 0:
+            try:
+                if await self._flights.take_off(key, owner=owner, lease=self._lease):
+                    return _LEADING
+                outcome = await self._flights.wait(key, patience=left)
+            except StoreUnavailableError:
+                return None
+            if outcome is not None and outcome != _ABANDONED:
+                return outcome
+        return None
+
+    async def _renew(self, key: str, owner: str) -> None:
+        with suppress(StoreUnavailableError):
+            await asyncio.sleep(self._lease / 3)
+            # A heartbeat, no wait for a condition.
+            while await self._flights.renew(key, owner=owner, lease=self._lease):  # noqa: ASYNC110
+                await asyncio.sleep(self._lease / 3)
+
+
+_LEADING: Mapping[str, Any] = {"leading": True}
+_ABANDONED: Mapping[str, Any] = {"abandoned": True}

@@ -1,0 +1,162 @@
+"""Keeps notes while a request is served, and hands them over as one `RequestRecord` at its end."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from thriftgate.ports import Clock
+from thriftgate.types import (
+    Answer,
+    ChatRequest,
+    DecisionKind,
+    PromptRef,
+    RequestRecord,
+    Stage,
+    Status,
+    TierCall,
+    Usage,
+)
+
+
+class Journal:
+    """What happened to one request so far. One object per request, written by the stages as they go."""
+
+    def __init__(self, request: ChatRequest, *, clock: Clock, stream: bool, capture_content: bool) -> None:
+        self.request = request
+        self.clock = clock
+        self.stream = stream
+        self.capture_content = capture_content
+        self.started_at = clock.time()
+        self._started = clock.monotonic()
+        self._stages: list[Stage] = []
+        self._calls: list[TierCall] = []
+        self.time_to_first_token: float | None = None
+        self.decision = DecisionKind.FAILED
+        self.reason: str | None = None
+        self.tier: str | None = None
+        self.confidence: float | None = None
+        self.similarity: float | None = None
+        self.signals: Mapping[str, float] = {}
+        self.prompt: PromptRef | None = None
+        self.coalesced = False
+        self.cache_entry_id: str | None = None
+        self.usage = Usage()
+        self.baseline_cost_usd = 0.0
+        self.output: str | None = None
+        self.metadata: dict[str, Any] = {}
+        self.status = Status.OK
+        self.error: str | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the request came in."""
+        return self.clock.monotonic() - self._started
+
+    @property
+    def cost_usd(self) -> float:
+        """Everything paid for this request so far."""
+        return sum(call.cost_usd for call in self._calls)
+
+    @property
+    def saved_usd(self) -> float:
+        """What the request cost less than the baseline."""
+        return self.baseline_cost_usd - self.cost_usd
+
+    @property
+    def calls(self) -> tuple[TierCall, ...]:
+        """Every model call so far."""
+        return tuple(self._calls)
+
+    @contextmanager
+    def stage(self, name: str) -> Generator[dict[str, Any]]:
+        """Time one stage; what is put into the yielded mapping becomes its attributes."""
+        attributes: dict[str, Any] = {}
+        started_at, started = self.clock.time(), self.clock.monotonic()
+        try:
+            yield attributes
+        finally:
+            duration = self.clock.monotonic() - started
+            self._stages.append(Stage(name=name, started_at=started_at, duration=duration, attributes=attributes))
+
+    def add_call(self, call: TierCall) -> None:
+        """Note a model call."""
+        self._calls.append(call)
+
+    def note_confidence(self, model: str, confidence: float | None) -> None:
+        """Write the confidence onto the latest call of a tier."""
+        for place in range(len(self._calls) - 1, -1, -1):
+            if self._calls[place].model == model:
+                self._calls[place] = replace(self._calls[place], confidence=confidence)
+                return
+
+    def first_token(self) -> None:
+        """The client is about to get its first token."""
+        if self.time_to_first_token is None:
+            self.time_to_first_token = self.elapsed
+
+    def served(self, answer: Answer, *, decision: DecisionKind, reason: str | None, tier: str) -> None:
+        """The client gets this answer."""
+        self.decision, self.reason, self.tier = decision, reason, tier
+        self.usage = answer.usage
+        if self.capture_content:
+            self.output = answer.text
+
+    def ended(self, status: Status, error: BaseException | None = None) -> None:
+        """The request ended; the error's class is kept, never its text."""
+        self.status = status
+        if status is Status.FAILED:
+            self.decision = DecisionKind.FAILED
+        if error is not None:
+            code = getattr(error, "status_code", None)
+            self.error = type(error).__name__ + (f" {code}" if code else "")
+
+    def record(self) -> RequestRecord:
+        """The row for the ledger."""
+        return RequestRecord(
+            request_id=self.request.request_id,
+            route=self.request.route,
+            caller=self.request.caller,
+            started_at=self.started_at,
+            duration=self.elapsed,
+            time_to_first_token=self.time_to_first_token,
+            status=self.status,
+            error=self.error,
+            stream=self.stream,
+            decision=self.decision,
+            reason=self.reason,
+            tier=self.tier,
+            confidence=self.confidence,
+            similarity=self.similarity,
+            usage=self.usage,
+            cost_usd=self.cost_usd,
+            baseline_cost_usd=self.baseline_cost_usd,
+            calls=self.calls,
+            stages=tuple(self._stages),
+            signals=dict(self.signals),
+            prompt=self.prompt,
+            coalesced=self.coalesced,
+            cache_entry_id=self.cache_entry_id,
+            traceparent=self.request.traceparent,
+            metadata=dict(self.metadata),
+            input=self.request.messages if self.capture_content else None,
+            output=self.output,
+        )
+
+    def summary(self, *, is_complete: bool = True) -> dict[str, Any]:
+        """What a client is told: the values of the `x-thriftgate-*` headers that are known by now.
+
+        Until it `is_complete` nobody can say what the request costs or saves.
+        """
+        known: dict[str, Any] = {
+            "decision": self.decision.value,
+            "tier": self.tier,
+            "confidence": None if self.confidence is None else round(self.confidence, 4),
+            "similarity": None if self.similarity is None else round(self.similarity, 4),
+            "cost": f"{self.cost_usd:.8f}" if is_complete else None,
+            "saved": f"{self.saved_usd:.8f}" if is_complete else None,
+            "request_id": self.request.request_id,
+        }
+        if self.usage.is_estimated:
+            known["cost_is_estimated"] = True
+        return {key: value for key, value in known.items() if value is not None}

@@ -1,0 +1,103 @@
+"""Where the record of a request goes: the ledger, the metrics, the traces.
+
+Failure behaviour: `submit()` never blocks and never raises. While the ledger is away up to `max_queue` rows wait
+for it; beyond that the oldest are dropped and counted. `aclose()` writes what is left, within its patience.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.ports import Ledger
+from thriftgate.types import RequestRecord
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 500
+
+
+class LedgerWriter:
+    """Writes records to the ledger in batches, from one task of its own that starts with the first record."""
+
+    def __init__(self, ledger: Ledger, *, flush_interval: float, max_queue: int) -> None:
+        self._ledger = ledger
+        self._flush_interval = flush_interval
+        self._queue: deque[RequestRecord] = deque(maxlen=max_queue)
+        self._task: asyncio.Task[None] | None = None
+        self._has_work = asyncio.Event()
+        self.dropped = 0
+        """Records that were lost because the ledger was away for too long."""
+
+    @property
+    def waiting(self) -> int:
+        """Records that are not written yet."""
+        return len(self._queue)
+
+    def submit(self, record: RequestRecord) -> None:
+        """Take a record."""
+        if len(self._queue) == self._queue.maxlen:
+            self.dropped += 1
+        self._queue.append(record)
+        self._has_work.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="thriftgate:ledger")
+
+    async def _run(self) -> None:
+        is_away = False
+        while True:
+            await self._has_work.wait()
+            await asyncio.sleep(self._flush_interval)
+            try:
+                await self.flush()
+            except StoreUnavailableError:
+                if not is_away:
+                    logger.warning("the ledger is away: %d records wait for it", len(self._queue))
+                is_away = True
+            else:
+                is_away = False
+
+    async def flush(self) -> None:
+        """Write everything that waits. Raises StoreUnavailableError, and keeps what was not written."""
+        self._has_work.clear()
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
+            try:
+                await self._ledger.record(batch)
+            except BaseException:
+                # Back to the front, as far as there is room: new records came in meanwhile.
+                room = (self._queue.maxlen or len(batch)) - len(self._queue)
+                self.dropped += max(0, len(batch) - room)
+                self._queue.extendleft(reversed(batch[max(0, len(batch) - room) :]))
+                self._has_work.set()
+                raise
+
+    async def aclose(self, patience: float = 2.0) -> None:
+        """Write what is left, and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        try:
+            async with asyncio.timeout(patience):
+                await self.flush()
+        except (StoreUnavailableError, TimeoutError):
+            logger.warning("%d ledger records could not be written before the end", len(self._queue))
+
+
+class Recorders:
+    """Hands each record to every sink; one that fails does not keep it from the others."""
+
+    def __init__(self, sinks: Sequence[Callable[[RequestRecord], None]]) -> None:
+        self._sinks = tuple(sinks)
+        self.failures = 0
+
+    def submit(self, record: RequestRecord) -> None:
+        """Take a record; never raises."""
+        for sink in self._sinks:
+            try:
+                sink(record)
+            except Exception as error:
+                self.failures += 1
+                logger.warning("a record could not be handed on: %s", type(error).__name__)

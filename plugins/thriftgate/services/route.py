@@ -1,0 +1,302 @@
+"""One use case, from a request to its answer: the visible list of stages.
+
+    prompt ▸ cache? ──hit────────────────────────────┐
+              └─miss─▶ coalesce ▸ cascade ▸ store ───┴▶ answer, whole or streamed
+
+Failure behaviour: cache and coalescing fail open. AllTiersFailedError when no tier answered. Whatever happens
+(an answer, an error, a client that went away), exactly one RequestRecord is handed to the recorder.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from thriftgate.cascade.flow import Outcome
+from thriftgate.cascade.plan import Plan
+from thriftgate.cascade.scoring import Scorer, as_client_asked
+from thriftgate.config import RouteConfig
+from thriftgate.ports import Clock, Completer, Pricer
+from thriftgate.services.answer_json import answer_from_json, answer_to_json
+from thriftgate.services.asking import Asker
+from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.cache import CacheService, Served, Ticket
+from thriftgate.services.cascade import CascadeRun
+from thriftgate.services.chunks import chunks_of, usage_object
+from thriftgate.services.coalescing import Coalescer, Seat
+from thriftgate.services.journal import Journal
+from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, RequestRecord, Status
+
+
+class Recorder(Protocol):
+    """Takes the record of a request that has ended; never blocks, never raises."""
+
+    def submit(self, record: RequestRecord) -> None:
+        """Take it."""
+        ...
+
+
+class PromptStage(Protocol):
+    """Puts the route's prompt in front of the conversation."""
+
+    def __call__(self, request: ChatRequest) -> tuple[ChatRequest, PromptRef]:
+        """Raises InvalidPromptError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteParts:
+    """What a route is made of; None where a stage is off."""
+
+    name: str
+    config: RouteConfig
+    completer: Completer
+    pricer: Pricer
+    planner: Callable[[ChatRequest], Plan]
+    scorer: Scorer
+    recorder: Recorder
+    background: BackgroundTasks
+    clock: Clock
+    prompt: PromptStage | None = None
+    cache: CacheService | None = None
+    coalescer: Coalescer | None = None
+
+
+@dataclass(slots=True)
+class _Serving:
+    """A request on its way through the stages."""
+
+    request: ChatRequest
+    journal: Journal
+    ticket: Ticket
+    prompt: PromptRef | None = None
+
+
+class RouteService:
+    """Answers the requests of one route."""
+
+    def __init__(self, parts: RouteParts) -> None:
+        self._parts = parts
+        cascade = parts.config.cascade
+        self._baseline = cascade.baseline or cascade.tiers[-1].model
+
+    async def answer(self, request: ChatRequest, tell: Callable[[Mapping[str, Any]], None]) -> Answer:
+        """The whole answer; `tell` gets what the client is told about it. Raises GatewayError."""
+        async with self._journal(request, tell, stream=False) as journal:
+            serving, served = await self._prepared(request, journal)
+            if served is not None:
+                return self._hit(serving, served)
+            async with self._seat(serving) as seat:
+                if (joined := self._joined(serving, seat)) is not None:
+                    return joined
+                run = self._run(serving)
+                with journal.stage("cascade") as notes:
+                    outcome = await run.answer()
+                    notes["tier"] = outcome.tier.model
+                self._done(serving, outcome, seat)
+                return outcome.answer
+
+    async def stream(
+        self, request: ChatRequest, tell: Callable[[Mapping[str, Any]], None]
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        """OpenAI chunks of the answer. `tell` is called before the first chunk and once more before the last.
+
+        The finish reasons are held back until the cost is known; the last chunk has no choices but the usage and
+        the field `thriftgate`. Raises GatewayError; after the first chunk that is a break the client must be
+        told of.
+        """
+        async with self._journal(request, tell, stream=True) as journal:
+            serving, served = await self._prepared(request, journal)
+            envelope = _Envelope(request)
+            if served is not None:
+                answer = self._hit(serving, served)
+                async for chunk in self._replayed(answer, envelope, journal, tell):
+                    yield chunk
+                return
+            async with self._seat(serving) as seat:
+                if (joined := self._joined(serving, seat)) is not None:
+                    async for chunk in self._replayed(joined, envelope, journal, tell):
+                        yield chunk
+                    return
+                async with aclosing(self._streamed(serving, seat, envelope, tell)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+
+    async def _streamed(
+        self, serving: _Serving, seat: Seat, envelope: "_Envelope", tell: Callable[[Mapping[str, Any]], None]
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        journal, run = serving.journal, self._run(serving)
+        cascade = self._parts.config.cascade
+        last: list[Mapping[str, Any]] = []
+        is_done = False
+        with journal.stage("cascade") as notes:
+            choices = run.stream(optimistic=cascade.streaming == "optimistic", hold_limit=cascade.hold_limit)
+            async with aclosing(choices):
+                async for choice in choices:
+                    if journal.time_to_first_token is None:
+                        journal.first_token()
+                        journal.decision, journal.tier = run.expected
+                        if run.outcome is not None:
+                            # A held answer that was accepted: all is known before its first chunk.
+                            self._done(serving, run.outcome, seat)
+                            is_done = True
+                        tell(journal.summary(is_complete=is_done))
+                    if choice.get("finish_reason"):
+                        last.append(choice)
+                    else:
+                        yield envelope.chunk(choice)
+            assert run.outcome is not None, "a cascade that ended has its outcome"
+            notes["tier"] = run.outcome.tier.model
+        if not is_done:
+            self._done(serving, run.outcome, seat)
+        tell(journal.summary())
+        for chunk in envelope.ending(last, run.outcome.answer, journal.summary()):
+            yield chunk
+
+    async def _replayed(
+        self,
+        answer: Answer,
+        envelope: "_Envelope",
+        journal: Journal,
+        tell: Callable[[Mapping[str, Any]], None],
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        """A whole answer as a stream. Gives way between chunks, so that a long one does not hold the loop."""
+        journal.first_token()
+        tell(journal.summary())
+        last: list[Mapping[str, Any]] = []
+        for choice in chunks_of(as_client_asked(answer, journal.request.params)):
+            if choice.get("finish_reason"):
+                last.append(choice)
+            else:
+                yield envelope.chunk(choice)
+                await asyncio.sleep(0)
+        for chunk in envelope.ending(last, answer, journal.summary()):
+            yield chunk
+
+    async def _prepared(self, request: ChatRequest, journal: Journal) -> tuple[_Serving, Served | None]:
+        """Prompt and cache look-up."""
+        serving = _Serving(request, journal, Ticket())
+        if self._parts.prompt is not None:
+            with journal.stage("prompt"):
+                serving.request, serving.prompt = self._parts.prompt(request)
+                journal.prompt = serving.prompt
+        if self._parts.cache is None:
+            return serving, None
+        found = await self._parts.cache.find(serving.request, serving.prompt, journal)
+        if isinstance(found, Ticket):
+            serving.ticket = found
+            return serving, None
+        return serving, found
+
+    def _hit(self, serving: _Serving, served: Served) -> Answer:
+        journal = serving.journal
+        journal.served(served.answer, decision=served.kind, reason=None, tier=served.entry.model)
+        journal.usage = type(journal.usage)()
+        journal.similarity, journal.confidence = served.similarity, served.confidence
+        journal.cache_entry_id = served.entry.entry_id
+        journal.baseline_cost_usd = served.entry.baseline_cost_usd
+        if served.is_stale:
+            self._parts.background.start("cache_refresh", self._refresh(serving.request))
+        return served.answer
+
+    async def _refresh(self, request: ChatRequest) -> None:
+        """Fetch a fresh answer behind a stale hit."""
+        await self.answer(replace(request, no_cache=True, request_id=f"{request.request_id}-refresh"), lambda _: None)
+
+    @asynccontextmanager
+    async def _seat(self, serving: _Serving) -> AsyncGenerator[Seat]:
+        flight = serving.ticket.flight
+        if self._parts.coalescer is None or flight is None or serving.request.no_cache:
+            yield Seat()
+            return
+        async with self._parts.coalescer.seat(flight) as seat:
+            yield seat
+
+    def _joined(self, serving: _Serving, seat: Seat) -> Answer | None:
+        """The answer of somebody who asked the same at the same time."""
+        if seat.joined is None:
+            return None
+        answer = answer_from_json(seat.joined["answer"])
+        journal = serving.journal
+        journal.served(answer, decision=DecisionKind.EXACT_HIT, reason="coalesced", tier=answer.model)
+        journal.usage = type(journal.usage)()
+        journal.coalesced = True
+        journal.similarity = 1.0
+        journal.baseline_cost_usd = float(seat.joined["baseline_cost_usd"])
+        return answer
+
+    def _run(self, serving: _Serving) -> CascadeRun:
+        asker = Asker(self._parts.completer, self._parts.pricer, serving.journal)
+        return CascadeRun(asker, serving.request, scorer=self._parts.scorer, plan=self._parts.planner(serving.request))
+
+    def _done(self, serving: _Serving, outcome: Outcome, seat: Seat) -> None:
+        """The cascade has its answer: book it, keep it, and tell those who wait."""
+        journal, answer = serving.journal, outcome.answer
+        journal.served(answer, decision=outcome.decision, reason=outcome.reason, tier=outcome.tier.model)
+        journal.confidence, journal.signals = outcome.confidence, outcome.signals
+        journal.baseline_cost_usd = self._baseline_cost_usd(answer)
+        if self._parts.cache is not None:
+            self._parts.cache.keep(
+                serving.request,
+                serving.ticket,
+                answer,
+                prompt=serving.prompt,
+                baseline_cost_usd=journal.baseline_cost_usd,
+            )
+        if not serving.request.no_store:
+            seat.land({"answer": answer_to_json(answer), "baseline_cost_usd": journal.baseline_cost_usd})
+
+    def _baseline_cost_usd(self, answer: Answer) -> float:
+        """What the strongest tier would have cost for the same tokens; its own cost where it answered."""
+        if answer.model == self._baseline:
+            return answer.cost_usd
+        cost = self._parts.pricer.cost_usd(self._baseline, answer.usage)
+        return answer.cost_usd if cost is None else cost
+
+    @asynccontextmanager
+    async def _journal(
+        self, request: ChatRequest, tell: Callable[[Mapping[str, Any]], None], *, stream: bool
+    ) -> AsyncGenerator[Journal]:
+        parts = self._parts
+        journal = Journal(request, clock=parts.clock, stream=stream, capture_content=parts.config.capture_content)
+        try:
+            yield journal
+        except (asyncio.CancelledError, GeneratorExit) as error:
+            journal.ended(Status.CANCELLED, error)
+            raise
+        except BaseException as error:
+            journal.ended(Status.FAILED, error)
+            raise
+        finally:
+            tell(journal.summary())
+            parts.recorder.submit(journal.record())
+
+
+class _Envelope:
+    """Wraps choices into chunks of one stream."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        self._frame: dict[str, Any] = {
+            "id": f"chatcmpl-{request.request_id}",
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+            "model": request.route,
+        }
+
+    def chunk(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One chunk with one choice."""
+        return {**self._frame, "choices": [choice]}
+
+    def ending(
+        self, last: Sequence[Mapping[str, Any]], answer: Answer, summary: Mapping[str, Any]
+    ) -> Sequence[Mapping[str, Any]]:
+        """The chunks with the finish reasons, then one with usage and what the client is told."""
+        usage: dict[str, Any] = {
+            **self._frame,
+            "choices": [],
+            "usage": usage_object(answer.usage),
+            "thriftgate": dict(summary),
+        }
+        return [*(self.chunk(choice) for choice in last), usage]
