@@ -56,6 +56,20 @@ def test_every_mistake_of_the_configuration_is_a_finding() -> None:
     assert {finding.status for finding in findings} == {"failed"}
 
 
+def test_without_any_key_the_demo_provider_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    findings = doctor.check_configuration(GOOD / "support.yaml", [])
+    assert [finding.status for finding in findings] == ["ok", "note"]
+    assert "demo provider" in findings[1].words
+
+
+def test_with_some_keys_a_tier_without_one_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")
+    findings = doctor.check_configuration(GOOD / "support.yaml", [])
+    assert [finding.status for finding in findings] == ["failed"]
+
+
 def test_a_key_is_reported_by_its_variable_and_never_by_its_value() -> None:
     loaded: list[LoadedConfig] = []
     doctor.check_configuration(GOOD / "support.yaml", loaded)

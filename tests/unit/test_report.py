@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.cli.report import parse_since
+from thriftgate.cli.report import parse_since, print_table
 from thriftgate.services.report import MOST_RECORDS, RatioSample, as_record, make_report
 from thriftgate.types import (
     Audit,
@@ -182,6 +182,39 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
         assert share is not None
         held += share.low <= 0.54 <= share.high
     assert 0.90 <= held / trials <= 0.98
+
+
+async def test_the_table_has_a_row_for_each_group_and_one_for_all(capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = LedgerInMemory([request(0.2, 1.0, user="ada"), request(0.4, 1.0, user="ada"), request(1, 1)])
+    print_table(await make_report(ledger, "user", since=NOW))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "since 2026-11-01 02:26 UTC" in printed
+    assert "ada 2 0 0+0 2 0 0 20 10 0.6000 2.0000 1.4000 70.0 ± 19.6 1.000 1.000" in printed
+    assert "(none) 1 0" in printed
+    assert "total 3 0 0+0 3 0 0 30 15 1.6000 3.0000 1.4000 46.7 ± 47.1 1.000 1.000" in printed
+
+
+async def test_by_model_only_what_belongs_to_a_call_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(await make_report(LedgerInMemory([request(0.2, 1.0)]), "model", since=None))
+    header = capsys.readouterr().out.splitlines()[1].split()
+    assert header == ["model", "calls", "failed", "tokens", "in", "out", "cost", "$", "p50", "s", "p95", "s"]
+
+
+async def test_a_narrow_terminal_shows_what_matters_most(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    print_table(await make_report(LedgerInMemory([request(0.2, 1.0, user="a" * 32)] * 2), "user", since=None))
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert "baseline" not in printed
+    assert "A wider terminal" in printed
+
+
+async def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(await make_report(LedgerInMemory(), "total", since=None))
+    assert capsys.readouterr().out.strip() == "No request was answered."
 
 
 @pytest.mark.parametrize(

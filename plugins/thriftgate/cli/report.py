@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from thriftgate.stats.intervals import Interval
     from thriftgate.types import SummaryGroup, SummaryRow
 
+_WIDE = 140
+"""Columns of text that the whole table takes with ordinary names."""
+_UNBOUNDED = 250
+"""A file or a pipe has no edge; rich would fold the table into 80 columns there."""
+_ONLY_WHEN_WIDE = ("failed", "only tier", "tokens in", "out", "baseline $", "saved $", "p50 s")
+_NOT_BY_MODEL = ("hits", "accepted", "escalated", "only tier", "baseline $", "saved $", "saved %")
 _GROUPS = ("total", "user", "team", "route", "model", "day", "key")
 
 
@@ -56,7 +62,8 @@ def command(*, by: "SummaryGroup", since: str | None, as_csv: bool, as_json: boo
     """Print what the gateway cost and what it saved.
 
     `saved` is against the route's baseline model answering the same requests, net of every extra call that was made.
-    Its share comes with a 95 % interval that takes the requests as a sample of such traffic.
+    Its share comes with a 95 % interval that takes the requests as a sample of such traffic. `hits` are exact and
+    semantic ones; `accepted` answers came from a cheaper tier, `escalated` ones from a stronger one after it.
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
@@ -67,7 +74,7 @@ def command(*, by: "SummaryGroup", since: str | None, as_csv: bool, as_json: boo
     elif as_csv:
         _print_csv(report)
     else:
-        _print_table(report)
+        print_table(report)
 
 
 async def _read(path: Path, by: "SummaryGroup", since: float | None) -> "Report":
@@ -106,64 +113,80 @@ def _print_csv(report: "Report") -> None:
         writer.writerows(records)
 
 
-def _print_table(report: "Report") -> None:
+def print_table(report: "Report") -> None:
+    """Print the report for a person: on a narrow terminal the columns that matter most, elsewhere all."""
     from rich.console import Console
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_UNBOUNDED)
     if report.total is None:
         when = f" since {_moment(report.since)}" if report.since is not None else ""
         console.print(f"No request was answered{when}.")
         return
-    console.print(_table(report, report.total))
+    is_narrow = console.is_terminal and console.width < _WIDE
+    console.print(_table(report, report.total, is_narrow=is_narrow))
     if report.total_share is None and report.by != "model":
         console.print("No interval: too few requests, or too many to read one by one.", style="dim")
     if any(row.usage.is_estimated for row in report.rows):
         console.print("~ some tokens were counted by us: the provider sent no usage", style="dim")
+    if is_narrow:
+        console.print("A wider terminal, --csv and --json show more columns.", style="dim")
 
 
-def _table(report: "Report", total: "SummaryRow") -> "Table":
+def _table(report: "Report", total: "SummaryRow", *, is_narrow: bool) -> "Table":
     from rich.table import Table
 
-    calls = report.by == "model"
+    what = "Model calls" if report.by == "model" else "Requests"
     since = f"since {_moment(report.since)}" if report.since is not None else "all time"
-    table = Table(title=f"{'Model calls' if calls else 'Requests'}, {since}", title_justify="left", box=None)
-    table.add_column("" if report.by == "total" else report.by)
-    wanted = ["calls" if calls else "requests", "failed"]
-    wanted += [] if calls else ["exact / semantic hits", "accepted", "escalated", "only tier"]
-    wanted += ["tokens in / out", "cost $"] + ([] if calls else ["baseline $", "saved $", "saved %"])
-    for name in [*wanted, "p50 s", "p95 s"]:
-        table.add_column(name, justify="right")
+    table = Table(title=f"{what}, {since}", title_justify="left", box=None, pad_edge=False)
+    table.add_column("" if report.by == "total" else report.by, overflow="fold", min_width=10)
     digits = _digits(max(total.cost_usd, total.baseline_cost_usd or 0.0))
+    summed = _cells(total, report.total_share, digits)
+    names = [name for name in summed if not (is_narrow and name in _ONLY_WHEN_WIDE)]
+    names = [name for name in names if not (report.by == "model" and name in _NOT_BY_MODEL)]
+    for name in names:
+        table.add_column(
+            "calls" if report.by == "model" and name == "requests" else name, justify="right", no_wrap=True
+        )
     if report.by != "total":
         for row in report.rows:
-            table.add_row(_name(row), *_cells(row, report.saved_shares.get(row.group), digits, calls=calls))
+            cells = _cells(row, report.saved_shares.get(row.group), digits)
+            table.add_row(_name(row, report.by), *(cells[name] for name in names))
         table.add_section()
-    table.add_row("total", *_cells(total, report.total_share, digits, calls=calls), style="bold")
+    table.add_row("total", *(summed[name] for name in names), style="bold")
     return table
 
 
-def _cells(row: "SummaryRow", share: "Interval | None", digits: int, *, calls: bool) -> list[str]:
+def _cells(row: "SummaryRow", share: "Interval | None", digits: int) -> dict[str, str]:
+    """Every cell of a row by its column, in the order of the columns."""
     from thriftgate.types import DecisionKind
 
-    cells = [f"{row.requests:,}", f"{row.failures:,}"]
-    if not calls:
-        count = {kind: row.decisions.get(kind, 0) for kind in DecisionKind}
-        cells.append(f"{count[DecisionKind.EXACT_HIT]:,} / {count[DecisionKind.SEMANTIC_HIT]:,}")
-        cells += [
-            f"{count[kind]:,}" for kind in (DecisionKind.ACCEPTED, DecisionKind.ESCALATED, DecisionKind.ONLY_TIER)
-        ]
+    count = {kind: row.decisions.get(kind, 0) for kind in DecisionKind}
     mark = "~" if row.usage.is_estimated else ""
-    cells += [f"{mark}{row.usage.prompt_tokens:,} / {row.usage.completion_tokens:,}", f"{row.cost_usd:,.{digits}f}"]
-    if not calls:
-        cells += [_money(row.baseline_cost_usd, digits), _money(row.saved_usd, digits), _share(row, share)]
-    return [*cells, _seconds(row.duration_p50), _seconds(row.duration_p95)]
+    return {
+        "requests": f"{row.requests:,}",
+        "failed": f"{row.failures:,}",
+        "hits": f"{count[DecisionKind.EXACT_HIT]:,}+{count[DecisionKind.SEMANTIC_HIT]:,}",
+        "accepted": f"{count[DecisionKind.ACCEPTED]:,}",
+        "escalated": f"{count[DecisionKind.ESCALATED]:,}",
+        "only tier": f"{count[DecisionKind.ONLY_TIER]:,}",
+        "tokens in": f"{mark}{row.usage.prompt_tokens:,}",
+        "out": f"{mark}{row.usage.completion_tokens:,}",
+        "cost $": _money(row.cost_usd, digits),
+        "baseline $": _money(row.baseline_cost_usd, digits),
+        "saved $": _money(row.saved_usd, digits),
+        "saved %": _share(row, share),
+        "p50 s": _seconds(row.duration_p50),
+        "p95 s": _seconds(row.duration_p95),
+    }
 
 
-def _name(row: "SummaryRow") -> str:
+def _name(row: "SummaryRow", by: "SummaryGroup") -> str:
     if row.group is None:
         return "(none)"
     # A key's hash is long; its first characters tell keys apart, its alias is what people know.
-    short = row.group if len(row.group) <= 32 else f"{row.group[:12]}…"
+    short = f"{row.group[:12]}…" if by == "key" and len(row.group) > 12 else row.group
     return f"{row.label} ({short})" if row.label and row.label != row.group else short
 
 
