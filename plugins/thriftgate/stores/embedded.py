@@ -64,21 +64,32 @@ class EmbeddedPostgres:
             raise ConfigurationError(
                 [f"data_dir: the embedded PostgreSQL cannot use {self.data_dir}: {error.strerror} ({error.filename})"]
             ) from error
-        return self._process.dsn(_DATABASE)
+        dsn = self._process.dsn(_DATABASE)
+        _run(_create_database(dsn))
+        return dsn
 
-    def release(self) -> None:
-        """This process needs the server no longer; the last one stops it. May be called again."""
-        if self._users is None or os.getpid() != self._pid:  # a forked child has its parent's lock, not its own
-            return
+    def release(self) -> bool:
+        """This process needs the server no longer; the last one stops it, and is told so. May be called again."""
+        if self._users is None or not self.is_ours:
+            return False
         with self._one_at_a_time():
             try:
                 fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_last = True
             except BlockingIOError:
-                pass  # somebody else still uses it
-            else:
-                self._process.stop()
-            os.close(self._users)
-            self._users = None
+                is_last = False
+            try:
+                if is_last:
+                    self._process.stop()
+            finally:
+                os.close(self._users)
+                self._users = None
+        return is_last
+
+    @property
+    def is_ours(self) -> bool:
+        """False in a forked child: it sees its parent's lock, and must not give it up."""
+        return os.getpid() == self._pid
 
     @contextmanager
     def _one_at_a_time(self) -> Generator[None]:
@@ -115,11 +126,10 @@ def prepare_database(url: str | None, data_dir: Path) -> str:
     with _servers_lock:
         path = data_dir.expanduser().absolute()
         server = _servers.get(path)
-        if server is None or server._pid != os.getpid():  # pyright: ignore[reportPrivateUsage]
+        if server is None or not server.is_ours:
             server = _servers[path] = EmbeddedPostgres(path)
             atexit.register(server.release)
         dsn = server.start()
-    _run(_create_database(dsn))
     _run(migrate(dsn))
     return dsn
 

@@ -28,17 +28,21 @@ CREATE INDEX cache_entries_by_route ON cache_entries (route);
 CREATE INDEX cache_entries_by_expiry ON cache_entries (expires_at);
 
 -- The vectors stand apart so that counting a hit never touches their index. The column has no dimension: each
--- embedder's length gets an index of its own when it is first used (PostgresAnswerCache), and a scope, which names
+-- embedder's length gets indexes of its own when it is first used (PostgresAnswerCache), and a scope, which names
 -- the embedder, never mixes two.
+--
+-- The first 2,000 vectors of a scope (bucket NULL) are compared one by one, which is exact and takes 2 ms; those
+-- beyond go to one of 16 approximate indexes, chosen by the scope. One index for all scopes would have to walk
+-- through everybody else's vectors to find eight of a small tenant's: 70 ms, and a recall of 0.97.
 CREATE TABLE cache_vectors (
     entry             bigint PRIMARY KEY REFERENCES cache_entries ON DELETE CASCADE,
     scope             text NOT NULL,
+    bucket            smallint,
     expires_at        double precision NOT NULL,
     embedding         vector NOT NULL
 );
-ALTER TABLE cache_vectors ALTER COLUMN embedding SET STORAGE PLAIN;
 
-CREATE INDEX cache_vectors_by_scope ON cache_vectors (scope);
+CREATE INDEX cache_vectors_by_scope ON cache_vectors (scope, bucket);
 
 -- Verified outcomes outlive their entry: they are what the decision boundary is learned from. No text in them.
 CREATE TABLE cache_observations (
