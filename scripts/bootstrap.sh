@@ -105,7 +105,7 @@ sync() {
     local index
     index="$(mirror)"
     if [ -z "$index" ]; then
-        "$uv" sync --quiet --frozen "${python_choice[@]}"
+        "$uv" sync $quiet --frozen "${python_choice[@]}"
         return
     fi
     # The lock holds the addresses of the files; a mirror has the same files, which the hashes prove.
@@ -113,7 +113,7 @@ sync() {
     requirements="$(mktemp)"
     "$uv" export --quiet --frozen --no-emit-project --output-file "$requirements" >/dev/null
     [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$python" .venv
-    "$uv" pip sync --quiet --python .venv/bin/python --default-index "$index" --require-hashes "$requirements"
+    "$uv" pip sync $quiet --python .venv/bin/python --default-index "$index" --require-hashes "$requirements"
     "$uv" pip install --quiet --python .venv/bin/python --default-index "$index" --no-deps --editable .
     rm -f "$requirements"
 }
@@ -126,6 +126,9 @@ export SSL_CERT_FILE="${SSL_CERT_FILE:-${PIP_CERT:-}}"
 [ -n "$SSL_CERT_FILE" ] || unset SSL_CERT_FILE
 unset VIRTUAL_ENV CONDA_PREFIX
 
+# A person sees the downloads go on; a log has no use for that.
+quiet=--quiet
+[ ! -t 2 ] || quiet=
 python_choice=(--python "$python")
 if [ -x .venv/bin/python ]; then
     python_choice=(--python .venv/bin/python)
