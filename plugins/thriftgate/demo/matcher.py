@@ -1,5 +1,9 @@
 """Finds what a free question is about: TF-IDF over words, word pairs and letter triples, compared by cosine.
 
+A text's score is its own cosine blended with that of its owner's centroid, so that an owner whose wordings share the
+question's words wins over one that has a single similar sentence. A small thesaurus stands in for what a language
+model knows of words.
+
 Failure behaviour: pure and total; a question that shares nothing with what is known scores 0.
 """
 
@@ -14,11 +18,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from thriftgate.demo.lexicon import FILLERS, NEGATIONS, PHRASES, SYNONYMS
+
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[$€£%]")
-_NEGATIONS = frozenset({"not", "no", "never", "without", "cannot", "nothing", "none"})
+_IDENTIFIER = re.compile(r"#?\b[a-z]{2,4}-\d{3,}\b|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|#\d{4,}\b")
 # Letter triples catch inflection and typing errors; pairs of words catch order. Words carry the most.
 _PAIR_WEIGHT = 0.5
 _TRIPLE_WEIGHT = 0.35
+_FILLER_WEIGHT = 0.25
+_CENTROID_SHARE = 0.35
 # One number or one "not" makes another question out of the same words.
 _TELLING_WEIGHT = 2.0
 _REMEMBERED_QUESTIONS = 8192
@@ -49,12 +57,13 @@ class Matcher:
         self._unseen_idf = math.log(1 + self.size)
         self._idf = {feature: math.log((1 + self.size) / (0.5 + count)) for feature, count in documents.items()}
         # By feature, not by text: a question then reads only the rows of its own features.
-        self._weights = np.zeros((len(documents), self.size), dtype=np.float32)
+        weights = np.zeros((len(documents), self.size), dtype=np.float32)
         for place, (_, counts) in enumerate(owned):
-            weights = self._weigh(counts)
-            length = _length(weights)
-            for feature, weight in weights.items():
-                self._weights[self._columns[feature], place] = weight / length
+            features = self._weigh(counts)
+            length = _length(features)
+            for feature, weight in features.items():
+                weights[self._columns[feature], place] = weight / length
+        self._weights = (1 - _CENTROID_SHARE) * weights + _CENTROID_SHARE * self._centroids(weights)
         self.find: Callable[[str], Match | None] = lru_cache(_REMEMBERED_QUESTIONS)(self._find)
 
     def rank(self, question: str, owners: Sequence[str] | None = None) -> list[Match]:
@@ -66,6 +75,15 @@ class Matcher:
                 best[owner] = max(best.get(owner, 0.0), float(score))
         return sorted((Match(owner, score) for owner, score in best.items()), key=lambda match: -match.score)
 
+    def _centroids(self, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """For each text the unit mean of its owner's texts, shape (features, size)."""
+        owners = np.asarray(self._owners)
+        centroids = np.empty_like(weights)
+        for owner in set(self._owners):
+            mean = weights[:, owners == owner].mean(axis=1, keepdims=True)
+            centroids[:, owners == owner] = mean / (np.linalg.norm(mean) or 1.0)
+        return centroids
+
     def _find(self, question: str) -> Match | None:
         if not self._owners:
             return None
@@ -74,14 +92,15 @@ class Matcher:
         return Match(self._owners[best], float(scores[best]))
 
     def _scores(self, question: str) -> npt.NDArray[np.float32]:
-        """The cosine with every known text, shape (size,)."""
+        """The score of every known text, shape (size,)."""
         weights = self._weigh(Counter(_features(question)))
         known = [(self._columns[feature], weight) for feature, weight in weights.items() if feature in self._columns]
         if not known:
             return np.zeros(self.size, dtype=np.float32)
         rows, values = zip(*known, strict=True)
         # What nobody knows still makes the question longer: off-topic words push every cosine down.
-        return np.asarray(values, dtype=np.float32) @ self._weights[list(rows)] / _length(weights)
+        cosines = np.asarray(values, dtype=np.float32) @ self._weights[list(rows)] / _length(weights)
+        return cosines.astype(np.float32, copy=False)
 
     def _weigh(self, counts: Mapping[str, int]) -> dict[str, float]:
         return {
@@ -98,13 +117,16 @@ def normalize(text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return [word.replace("\u2019", "'").removesuffix("'s") for word in _WORD.findall(text.lower())]
+    plain = _IDENTIFIER.sub(" identifier ", text.lower())
+    for phrase, word in PHRASES:
+        plain = phrase.sub(word, plain)
+    return [word.replace("\u2019", "'").removesuffix("'s") for word in _WORD.findall(plain)]
 
 
 def _features(text: str) -> Iterator[str]:
     words = _words(text)
     for word in words:
-        yield "w" + _stem(word)
+        yield "w" + _canonical(word)
         if word.isascii():
             padded = f" {word} "
             if len(word) > 3:
@@ -112,7 +134,7 @@ def _features(text: str) -> Iterator[str]:
         else:
             # Scripts without spaces: pairs of characters stand for words.
             yield from ("t" + word[start : start + 2] for start in range(len(word) - 1))
-    yield from (f"p{_stem(first)} {_stem(second)}" for first, second in pairwise(words))
+    yield from (f"p{_canonical(first)} {_canonical(second)}" for first, second in pairwise(words))
 
 
 def _kind_weight(feature: str) -> float:
@@ -121,11 +143,17 @@ def _kind_weight(feature: str) -> float:
         return _PAIR_WEIGHT
     if kind == "t":
         return _TRIPLE_WEIGHT
-    return _TELLING_WEIGHT if body.isdigit() or body in _NEGATIONS or body.endswith("n't") else 1.0
+    if body in FILLERS:
+        return _FILLER_WEIGHT
+    return _TELLING_WEIGHT if body.isdigit() or body in NEGATIONS or body.endswith("n't") else 1.0
 
 
 def _length(weights: Mapping[str, float]) -> float:
     return math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
+
+
+def _canonical(word: str) -> str:
+    return SYNONYMS.get(word) or SYNONYMS.get(stem := _stem(word), stem)
 
 
 def _stem(word: str) -> str:

@@ -22,6 +22,8 @@ _CONFIDENCE_NAMES = frozenset({"confidence", "certainty", "score", "probability"
 _AREA_NAMES = frozenset({"category", "area", "topic", "intent", "subject", "title", "department", "label"})
 _SURE, _UNSURE = 0.95, 0.4
 _DEEPEST = 6
+"""Optional properties are left out below this depth, so that a recursive schema comes to its end."""
+_NEVER_DEEPER = 40
 
 
 def structured_text(text: str, entry: Entry | None, schema: Mapping[str, Any] | None, *, is_sure: bool) -> str:
@@ -43,6 +45,8 @@ class _Filler:
 
     def fill(self, schema: Mapping[str, Any], *, name: str, depth: int) -> Any:
         """A value that is valid under `schema`."""
+        if depth > _NEVER_DEEPER:
+            return None
         schema = self._resolve(schema)
         if "const" in schema:
             return schema["const"]

@@ -17,6 +17,8 @@ TOKENS_PER_MESSAGE = 4
 TOKENS_PER_REPLY = 3
 TOKENS_PER_IMAGE = 85
 
+IDENTIFIER = re.compile(r"#?\b(?:[A-Z]{2,4}-\d{3,}|\d{5,})\b")
+"""An order, invoice or subscription number in a text."""
 _TOKEN = re.compile(r" ?[^\W\d_]{1,6}| ?\d{1,3}| ?[^\s\w]| ?_|\s+|.", re.DOTALL)
 
 

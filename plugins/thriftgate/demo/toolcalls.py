@@ -12,9 +12,8 @@ from typing import Any, cast
 
 from thriftgate.demo.knowledge import Entry, ToolHint
 from thriftgate.demo.request import NamedTool, ToolSpec
-from thriftgate.demo.tokens import content_text
+from thriftgate.demo.tokens import IDENTIFIER, content_text
 
-IDENTIFIER = re.compile(r"#?\b(?:[A-Z]{2,4}-\d{3,}|\d{5,})\b")
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _NUMBER = re.compile(r"(?<![\w-])\d+(?:\.\d+)?(?![\w-])")

@@ -1,0 +1,128 @@
+"""Whether an answer is right, by the key facts that the truth consists of.
+
+A fact is a phrase. `a | b` wants either, `a & b` wants both, and `!a` must not be said. Phrases are looked for as
+runs of whole words after normalisation: lower case, number words as digits, no thousands separators, no plural `s`,
+`%` as "percent", hyphens as spaces. "14 days" is therefore found in "a 14-day window" and not in "114 days". Where a
+script has no spaces between words, the phrase is looked for as it stands.
+
+A tool call is right when its name and its arguments are. An answer may be a JSON document: its texts are judged.
+
+Failure behaviour: pure and total.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+_WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|%")
+_GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_SYMBOLS = {"%": "percent"}
+_NUMBER_WORDS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen",
+)  # fmt: skip
+_NUMBERS = {word: str(number) for number, word in enumerate(_NUMBER_WORDS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What a right answer has: the facts it states, or the tool it calls with which arguments."""
+
+    facts: tuple[str, ...] = ()
+    tool: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Right when nothing is missing. `missing` are the facts (or "tool", or an argument's name) that failed."""
+
+    missing: tuple[str, ...] = ()
+
+    @property
+    def is_right(self) -> bool:
+        """True when every fact holds."""
+        return not self.missing
+
+
+def judge(truth: Truth, text: str, tool_calls: Sequence[Mapping[str, Any]] = ()) -> Judgement:
+    """Compare an answer with the truth. `tool_calls` are OpenAI's objects."""
+    if truth.tool is not None:
+        return _judge_calls(truth, tool_calls)
+    if tool_calls:
+        return Judgement(("text",))
+    said = _said(text)
+    return Judgement(tuple(fact for fact in truth.facts if not _holds(fact, said)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    words: str
+    """Normalised words between single spaces, with one at either end."""
+    raw: str
+
+    def has(self, phrase: str) -> bool:
+        if not phrase.isascii() and phrase.lower() in self.raw:
+            return True
+        return f" {_normalize(phrase)} " in self.words
+
+
+def _said(text: str) -> _Said:
+    plain = " ".join(_texts(text))
+    return _Said(f" {_normalize(plain)} ", plain.lower())
+
+
+def _holds(fact: str, said: _Said) -> bool:
+    if fact.startswith("!"):
+        return not said.has(fact[1:])
+    return any(all(said.has(part.strip()) for part in option.split("&")) for option in fact.split("|"))
+
+
+def _normalize(text: str) -> str:
+    return " ".join(map(_canonical, _WORD.findall(_GROUPED.sub("", text.lower()))))
+
+
+def _canonical(word: str) -> str:
+    if word[0].isdigit():
+        # 7.50 is 7.5; 8:00 stays.
+        return word.rstrip("0").rstrip(".") if "." in word and ":" not in word else word
+    if word in _NUMBERS or word in _SYMBOLS:
+        return _NUMBERS.get(word) or _SYMBOLS[word]
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def _texts(text: str) -> Iterator[str]:
+    """The text, or all strings and numbers of the JSON document that it is."""
+    try:
+        document: object = json.loads(text) if text.lstrip()[:1] in {"{", "["} else text
+    except ValueError:
+        document = text
+    yield from _leaves(document)
+
+
+def _leaves(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for item in cast("Mapping[str, object]", value).values():
+            yield from _leaves(item)
+    elif isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _leaves(item)
+    elif isinstance(value, str | int | float):
+        yield str(value)
+
+
+def _judge_calls(truth: Truth, tool_calls: Sequence[Mapping[str, Any]]) -> Judgement:
+    functions: list[Mapping[str, Any]] = [call.get("function") or {} for call in tool_calls]
+    named = [function for function in functions if function.get("name") == truth.tool]
+    if not named:
+        return Judgement(("tool",))
+    try:
+        arguments: object = json.loads(str(named[0].get("arguments") or "{}"))
+    except ValueError:
+        arguments = None
+    if not isinstance(arguments, dict):
+        return Judgement(("arguments",))
+    given = cast("Mapping[str, Any]", arguments)
+    return Judgement(tuple(name for name, value in truth.arguments.items() if given.get(name) != value))
