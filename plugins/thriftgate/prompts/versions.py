@@ -6,7 +6,7 @@ Failure behaviour: none; everything here is total.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -55,6 +55,10 @@ class PromptVersion:
     def name(self) -> str:
         """`control@2`, or `control` for the variant's file as it is now."""
         return self.variant if self.number is None else f"{self.variant}@{self.number}"
+
+    def frozen_as(self, number: int) -> "PromptVersion":
+        """The same content as version `number` of its variant."""
+        return replace(self, number=number, file=f"{self.prompt}/versions/{self.variant}@{number}.md")
 
     @property
     def variables(self) -> Mapping[str, Variable]:

@@ -1,7 +1,8 @@
 """The prompt registry in a folder: read whole, replaced whole.
 
 Failure behaviour: a prompt with errors keeps the last state that had none, and the registry's problems say so;
-a folder that disappears keeps being served until the next start. Nothing is raised for what stands in files.
+a folder that disappears keeps being served until the next start. Nothing is raised for what stands in files;
+only `text` and `write`, which the command line uses, raise PromptChangeError.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from thriftgate.prompts.changes import HISTORY, SETTINGS, Changes, PromptChangeError
 from thriftgate.prompts.problems import Problem
 from thriftgate.prompts.registry import Prompt, Registry, parse_prompt
 
@@ -109,8 +111,8 @@ class PromptFiles:
             try:
                 files[path.relative_to(folder).as_posix()] = self._text(path)
             except (OSError, ValueError) as error:
-                why = error.strerror if isinstance(error, OSError) and error.strerror else _why(error)
-                problems.append(Problem(path.relative_to(self._directory).as_posix(), 1, f"cannot be read: {why}"))
+                place = path.relative_to(self._directory).as_posix()
+                problems.append(Problem(place, 1, f"cannot be read: {_why(error)}"))
         return _Folder(files, tuple(problems))
 
     def _shared(self, prompt: str) -> Mapping[str, str]:
@@ -132,8 +134,39 @@ class PromptFiles:
             raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
         return path.read_bytes().decode("utf-8")
 
+    def text(self, prompt: str, path: str) -> str:
+        """The text of one file of a prompt. Raises PromptChangeError when it cannot be read."""
+        try:
+            return self._text(self._directory / prompt / path)
+        except (OSError, ValueError) as error:
+            raise PromptChangeError(f"{prompt}/{path} cannot be read: {_why(error)}") from None
+
+    def write(self, prompt: str, changes: Changes) -> None:
+        """Write what was decided into the folder of `prompt`.
+
+        `prompt.yaml` is replaced after the versions it names were written and before the history is added to:
+        whatever is interrupted, what is served exists, and a rollback finds its way. Raises PromptChangeError.
+        """
+        folder = self._directory / prompt
+        try:
+            for path, text in changes.new_files.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                with (folder / path).open("x", encoding="utf-8", newline="\n") as file:
+                    file.write(text)
+            if changes.settings is not None:
+                aside = folder / f".{SETTINGS}.new"
+                aside.write_text(changes.settings, encoding="utf-8", newline="")
+                aside.replace(folder / SETTINGS)
+            if changes.events:
+                with (folder / HISTORY).open("a", encoding="utf-8", newline="\n") as file:
+                    file.writelines(event.line() for event in changes.events)
+        except OSError as error:
+            raise PromptChangeError(f"{prompt} cannot be changed: {error.strerror}: {error.filename}") from None
+
 
 def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or "the system refuses"
     return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
