@@ -1,5 +1,12 @@
 """What a number is worth: intervals, calibration error, Learn-then-Test, and tests that may be looked at any time."""
 
+from thriftgate.stats.calibration import (
+    auroc,
+    auroc_interval,
+    calibration_error_interval,
+    expected_calibration_error,
+)
+from thriftgate.stats.frontier import average_performance_gap_recovered, cost_at_quality
 from thriftgate.stats.intervals import (
     Interval,
     bootstrap_interval,
@@ -13,21 +20,41 @@ from thriftgate.stats.intervals import (
 from thriftgate.stats.sequential import (
     BettingTest,
     TwoSampleTest,
+    betting_p_value,
     confidence_sequence,
     sequential_two_sample,
+)
+from thriftgate.stats.testing import (
+    binomial_p_value,
+    fixed_sequence,
+    labels_needed,
+    loss_p_value,
+    trinomial_p_value,
 )
 
 __all__ = [
     "BettingTest",
     "Interval",
     "TwoSampleTest",
+    "auroc",
+    "auroc_interval",
+    "average_performance_gap_recovered",
+    "betting_p_value",
+    "binomial_p_value",
     "bootstrap_interval",
+    "calibration_error_interval",
     "clopper_pearson",
     "clopper_pearson_upper",
     "confidence_sequence",
+    "cost_at_quality",
+    "expected_calibration_error",
+    "fixed_sequence",
+    "labels_needed",
+    "loss_p_value",
     "mean_interval",
     "newcombe_interval",
     "percentile",
     "sequential_two_sample",
+    "trinomial_p_value",
     "wilson_interval",
 ]

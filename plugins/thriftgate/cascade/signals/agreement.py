@@ -8,12 +8,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from thriftgate.cascade.signals.evidence import NOT_JSON, Evidence, Signal, parse_json
+from thriftgate.cascade.signals.evidence import LONGEST_TEXT, NOT_JSON, Evidence, Signal, parse_json
 
 _OPTION = re.compile(
     r"(?:answer|option|choice|antwort|réponse|respuesta|risposta|resposta)\W{0,12}(?:is|ist|est|es|è|é)?\W{0,6}\(?([A-J])\b",
     re.I,
 )
+_CONCLUDING = 800
+"""Characters at the end of an answer in which it says what it comes to."""
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _LONE_OPTION = re.compile(r"^\W*([A-J])\W*$")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
@@ -23,7 +25,7 @@ def measure(evidence: Evidence) -> Mapping[str, float] | None:
     """1 when the conclusions agree, 0 when they do not, and how alike the words are; None without a second answer."""
     if evidence.second is None:
         return None
-    one, other = evidence.text, evidence.second.text[-8000:]
+    one, other = evidence.text, evidence.second.text[-LONGEST_TEXT:]
     return {"agreement": float(agrees(one, other)), "word_overlap": word_overlap(one, other)}
 
 
@@ -40,6 +42,7 @@ def conclusion(text: str) -> Any:
     parsed = parse_json(text)
     if isinstance(parsed, dict | list):
         return cast("object", parsed)
+    text = text[-_CONCLUDING:]
     boxed = _BOXED.findall(text)
     if boxed:
         return _number(boxed[-1]) or boxed[-1].strip().casefold()
@@ -47,7 +50,7 @@ def conclusion(text: str) -> Any:
     lone = _LONE_OPTION.match(text)
     if options or lone:
         return (options[-1] if options else lone[1] if lone else "").upper()
-    numbers = _NUMBER.findall(text[-600:])
+    numbers = _NUMBER.findall(text)
     return _number(numbers[-1]) if numbers else None if parsed is NOT_JSON else parsed
 
 

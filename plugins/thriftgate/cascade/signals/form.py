@@ -49,6 +49,7 @@ def measure(evidence: Evidence) -> Mapping[str, float]:
 def check_sums(text: str) -> tuple[int, int]:
     """How many written calculations ("3 * 4 = 12") there are, and how many are wrong by more than rounding."""
     checked = wrong = 0
+    text = text.replace("\\times", "*").replace("\\cdot", "*")
     for sign in islice(re.finditer("=", text), _MOST_SUMS):
         result = _RESULT.match(text, sign.end())
         value = calculate(_calculation_before(text, sign.start())) if result else None

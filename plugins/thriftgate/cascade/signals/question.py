@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import cast
 
-from thriftgate.cascade.signals.evidence import Evidence, Signal, message_text
+from thriftgate.cascade.signals.evidence import LONGEST_TEXT, Evidence, Signal, message_text
 from thriftgate.types import ChatRequest, Message
 
 _CODE = re.compile(r"```|\bdef |\bfunction\b|\bclass \b|=>|\{\s*$|;\s*$|</\w+>|\bSELECT\b|\bimport \w", re.MULTILINE)
@@ -19,7 +19,7 @@ def features(request: ChatRequest) -> Mapping[str, float]:
     asked = next(
         (text for text, message in zip(reversed(texts), reversed(request.messages), strict=True) if _is_user(message)),
         "",
-    )[-8000:]
+    )[-LONGEST_TEXT:]
     length = max(1, len(asked))
     return {
         "question_length": math.log1p(len(asked)),

@@ -1,0 +1,120 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, multinomial
+
+from thriftgate.stats import binomial_p_value, fixed_sequence, labels_needed, loss_p_value, trinomial_p_value
+from thriftgate.stats.testing import _distance, _tail  # pyright: ignore[reportPrivateUsage]
+
+counts = st.integers(1, 200).flatmap(
+    lambda n: st.integers(0, n).flatmap(lambda plus: st.tuples(st.just(plus), st.integers(0, n - plus), st.just(n)))
+)
+
+
+@given(st.lists(st.floats(0, 1)), st.floats(0.001, 0.5))
+def test_testing_stops_at_the_first_failure(p_values: list[float], delta: float):
+    passed = fixed_sequence(p_values, delta)
+    assert all(p_value <= delta for p_value in p_values[:passed])
+    assert passed == len(p_values) or p_values[passed] > delta
+
+
+def test_a_candidate_after_a_failure_never_passes():
+    assert fixed_sequence([0.01, 0.2, 0.0], 0.05) == 1
+    assert fixed_sequence([float("nan"), 0.0], 0.05) == 0
+
+
+@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.001, 0.9))
+def test_the_binomial_p_value_is_the_binomial_tail(count: tuple[int, int], limit: float):
+    assert binomial_p_value(*count, limit) == pytest.approx(binom.cdf(*count, limit), rel=1e-9)
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 12), st.floats(0.05, 0.99), st.floats(-0.9, 0.9), st.floats(-4, 4))
+def test_the_trinomial_tail_is_the_sum_over_all_outcomes(n: int, share: float, tilt: float, distance: float):
+    limit = share * tilt
+    plus, minus = (share + limit) / 2, (share - limit) / 2
+    exact = sum(
+        float(multinomial.pmf([a, b, n - a - b], n, [plus, minus, 1 - plus - minus]))
+        for a in range(n + 1)
+        for b in range(n + 1 - a)
+        if _distance(a - b, a + b, n, limit) <= distance + 1e-12
+    )
+    assert _tail(distance, n, share, limit) == pytest.approx(exact, abs=1e-9)
+
+
+@settings(max_examples=60)
+@given(counts, st.floats(0.005, 0.3))
+def test_more_losses_are_never_more_evidence(count: tuple[int, int, int], limit: float):
+    plus, minus, n = count
+    p_value = trinomial_p_value(plus, minus, n, limit)
+    assert 0 <= p_value <= 1
+    if plus + minus < n:
+        assert trinomial_p_value(plus + 1, minus, n, limit) >= p_value - 1e-3
+    assert trinomial_p_value(plus, minus, n, limit * 1.5) <= p_value + 1e-3
+
+
+@pytest.mark.parametrize(("share", "limit", "n"), [(0.02, 0.02, 300), (0.1, 0.02, 300), (0.3, 0.05, 200), (0.6, 0, 50)])
+def test_the_trinomial_test_errs_at_most_as_often_as_promised(share: float, limit: float, n: int):
+    """At the edge of the hypothesis; a one-sided normal test errs in up to 13 % of these cases."""
+    plus, minus = (share + limit) / 2, (share - limit) / 2
+    rng = np.random.default_rng(0)
+    runs = 500
+    drawn = rng.multinomial(n, [plus, minus, 1 - plus - minus], size=runs)
+    wrong = sum(trinomial_p_value(int(a), int(b), n, limit) <= 0.05 for a, b, _ in drawn)
+    # 0.05 and three standard errors of the simulation.
+    assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+def test_the_trinomial_test_is_nearly_as_sharp_as_the_normal_one():
+    plus, minus, n, limit = 40, 20, 2000, 0.02
+    mean = (plus - minus) / n
+    z = (limit - mean) / math.sqrt(((plus + minus) / n - mean**2) / n)
+    normal = 0.5 * math.erfc(z / math.sqrt(2))
+    assert trinomial_p_value(plus, minus, n, limit) < 2 * normal
+
+
+def test_the_test_is_chosen_by_the_kind_of_losses():
+    assert loss_p_value([0] * 190 + [1] * 2, 0.05) == binomial_p_value(2, 192, 0.05)
+    assert loss_p_value([0] * 190 + [1, -1], 0.05) == trinomial_p_value(1, 1, 192, 0.05)
+    assert loss_p_value([0.0] * 190 + [0.5, -0.5], 0.05) < 0.05
+    assert loss_p_value([0.0] * 30 + [0.5, -0.5], 0.05) > 0.05
+    assert loss_p_value([], 0.05) == 1
+    with pytest.raises(ValueError, match="-1, 1"):
+        loss_p_value([2.0], 0.05)
+
+
+def test_graded_losses_at_the_limit_are_seldom_called_smaller():
+    rng = np.random.default_rng(1)
+    wrong = 0
+    for _ in range(300):
+        losses = np.where(rng.uniform(size=300) < 0.2, rng.uniform(-0.5, 0.7, size=300), 0.0)
+        wrong += loss_p_value(losses, 0.02) <= 0.05
+    assert wrong / 300 <= 0.05
+
+
+def test_learn_then_test_keeps_its_promise_where_picking_the_best_threshold_does_not():
+    """Twenty thresholds whose true loss crosses the limit in the middle; what was chosen is compared with the truth."""
+    rng = np.random.default_rng(2)
+    true_losses = np.linspace(0.0, 0.08, 20)
+    limit, n, runs = 0.04, 250, 300
+    broken = naive_broken = 0
+    for _ in range(runs):
+        draws = rng.uniform(size=n)
+        losses = [(draws < loss).astype(float) for loss in true_losses]
+        passed = fixed_sequence((loss_p_value(loss, limit) for loss in losses), 0.05)
+        broken += bool(passed) and true_losses[passed - 1] > limit
+        naive = max(place for place, loss in enumerate(losses) if loss.mean() <= limit)
+        naive_broken += true_losses[naive] > limit
+    assert broken / runs <= 0.05
+    assert naive_broken / runs > 0.3
+
+
+@pytest.mark.parametrize(
+    ("limit", "delta", "n"), [(0.02, 0.1, 114), (0.01, 0.1, 230), (0.005, 0.1, 460), (0.02, 0.05, 149)]
+)
+def test_the_least_number_of_labels_is_known(limit: float, delta: float, n: int):
+    assert labels_needed(limit, delta) == n
+    assert binomial_p_value(0, n, limit) <= delta < binomial_p_value(0, n - 1, limit)
