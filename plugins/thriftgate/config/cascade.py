@@ -19,6 +19,51 @@ class TierConfig(Section):
     )
 
 
+class AuditConfig(Section):
+    """How much may be spent on finding out whether accepted answers were good."""
+
+    share: float = Field(
+        default=0.02, ge=0, le=1, description="Share of accepted answers that the strongest tier answers as well."
+    )
+    max_per_minute: int = Field(default=10, ge=0, description="Never more audits than this in a minute, per worker.")
+    judge: str | None = Field(
+        default=None, description="The model group that compares the two answers; default: the strongest tier."
+    )
+
+
+class SecondSampleConfig(Section):
+    """Another cheap answer to compare with, where the first alone does not decide."""
+
+    model: str | None = Field(
+        default=None, description="The model group that gives it; default: the tier itself, asked again."
+    )
+    only_between: tuple[float, float] = Field(
+        default=(0.0, 1.0),
+        description="Bought only when the confidence without it lies in this range; less than all saves calls.",
+    )
+
+
+class OptimisticConfig(Section):
+    """When an optimistically streamed answer is given up."""
+
+    floor: float = Field(
+        default=0.5, ge=0, le=1, description="The running confidence below which the cheap answer is stopped."
+    )
+    until: int = Field(
+        default=64, ge=1, description="Tokens after which a started answer is finished whatever its confidence."
+    )
+    window: int = Field(default=16, ge=1, description="Latest tokens that the running confidence looks at.")
+
+
+class BudgetShiftConfig(Section):
+    """Cheaper answers for callers who have nearly used up their budget."""
+
+    starts_at: float = Field(default=0.8, ge=0, lt=1, description="Share of the budget from which answers get cheaper.")
+    max_quality_loss: float = Field(
+        default=0.05, gt=0, lt=1, description="The floor: at the end of the budget at most this quality is lost."
+    )
+
+
 class CascadeConfig(Section):
     """Which models a route asks, cheapest first, and when an answer is good enough."""
 
@@ -29,10 +74,53 @@ class CascadeConfig(Section):
         le=1,
         description="Confidence from which a cheaper tier's answer is given; used until the route is calibrated.",
     )
-    streaming: Literal["hold", "optimistic"] = Field(
+    max_quality_loss: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="At most so much quality is lost against always asking the strongest tier (0.02: two answers "
+        "in a hundred); with no artefact that proves it, everything escalates.",
+    )
+    delta: float = Field(
+        default=0.05, gt=0, lt=0.5, description="The chance that the promise of `max_quality_loss` is not kept."
+    )
+    artefact: str | None = Field(
+        default=None, description="Path of the JSON file that `thriftgate cascade calibrate --write` made."
+    )
+    tools: Literal["strong", "cascade"] = Field(
+        default="strong",
+        description="Turns that may call a tool, or answer a tool's result: `strong` sends them to the strongest "
+        "tier, `cascade` lets cheaper ones try and checks their calls. Forced tool calls always go to the strongest.",
+    )
+    signals: tuple[str, ...] | Literal["auto"] = Field(
+        default="auto", description="Signals that may be used; `auto`: all that the provider's answers allow."
+    )
+    second_sample: SecondSampleConfig | None = Field(
+        default=None, description="Compare with a second cheap answer; absent: never."
+    )
+    audit: AuditConfig = Field(default=AuditConfig(), description="Checking accepted answers in the background.")
+    holdout: float = Field(
+        default=0.01,
+        ge=0,
+        le=0.5,
+        description="Share of users whose requests always go to the strongest tier, to measure savings against.",
+    )
+    on_strong_failure: Literal["fail", "serve_rejected"] = Field(
+        default="fail",
+        description="When all stronger tiers fail after a cheap answer was rejected: `fail` answers 502, "
+        "`serve_rejected` gives the cheap answer, for which the promise then does not hold.",
+    )
+    streaming: Literal["hold", "optimistic", "strong_first_token"] = Field(
         default="hold",
         description="With `stream: true`: `hold` shows nothing before the answer is accepted; `optimistic` "
-        "shows the cheap answer while it is written and cannot take it back.",
+        "shows the cheap answer while it is written and cannot take it back; `strong_first_token` streams the "
+        "strongest tier's answer at once and asks no cheaper one.",
+    )
+    optimistic: OptimisticConfig = Field(
+        default=OptimisticConfig(), description="When an optimistically streamed answer is given up."
+    )
+    budget_shift: BudgetShiftConfig | None = Field(
+        default=None, description="Cheaper answers near the end of a budget; absent: never."
     )
     hold_limit: Duration = Field(
         default=30.0, gt=0, description="A held answer that takes longer is given up and escalated."
