@@ -91,7 +91,11 @@ class PostgresProcess:
                 time.sleep(0.1)
             else:
                 return
-        (self.path / "postmaster.pid").unlink(missing_ok=True)  # of a server that was killed
+        # What a killed server left. It would be in the way when its number is another process's by now; whether its
+        # children still live, PostgreSQL knows from the shared memory.
+        socket = self._socket_dir() / _SOCKET
+        for left in (self.path / "postmaster.pid", socket, socket.with_name(f"{_SOCKET}.lock")):
+            left.unlink(missing_ok=True)
         self._write_settings()
         while True:
             reason = self._try_start(patience)

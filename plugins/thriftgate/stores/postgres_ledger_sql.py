@@ -1,0 +1,103 @@
+"""The statements of the ledger. `$n` stand for values; column names are ours."""
+
+from thriftgate.types import DecisionKind, SummaryGroup
+
+REQUEST_COLUMNS = (
+    "request_id", "route", "key_hash", "key_alias", "user_id", "team_id", "team_alias", "session_id", "tags",
+    "started_at", "duration", "time_to_first_token", "status", "error", "stream", "decision", "reason", "tier",
+    "confidence", "similarity", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens",
+    "is_estimated", "cost_usd", "baseline_cost_usd", "signals", "stages", "prompt", "coalesced", "cache_entry_id",
+    "traceparent", "metadata", "input", "output",
+)  # fmt: skip
+CALL_COLUMNS = (
+    "request_id", "position", "model", "deployment", "purpose", "started_at", "duration", "time_to_first_token",
+    "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "is_estimated", "cost_usd", "status",
+    "error", "confidence", "mean_logprob",
+)  # fmt: skip
+AUDIT_COLUMNS = (
+    "request_id", "kind", "tier", "route", "judged_at", "is_acceptable", "score", "cost_usd", "holdout", "details",
+)  # fmt: skip
+
+
+def _insert(table: str, columns: tuple[str, ...]) -> str:
+    places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
+
+
+INSERT_REQUEST = f"{_insert('requests', REQUEST_COLUMNS)} ON CONFLICT DO NOTHING RETURNING request_id"
+INSERT_CALL = _insert("calls", CALL_COLUMNS)
+ADD_AUDIT = (
+    f"{_insert('audits', AUDIT_COLUMNS)} ON CONFLICT (request_id, kind, tier) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in AUDIT_COLUMNS[3:])
+    + " WHERE excluded.judged_at >= audits.judged_at"
+)
+
+_RECORD = """
+SELECT r.*, c.calls FROM requests r LEFT JOIN LATERAL (
+    SELECT json_agg(calls ORDER BY position) AS calls FROM calls WHERE calls.request_id = r.request_id
+) c ON true
+"""
+GET = f"{_RECORD} WHERE r.request_id = $1"
+RECENT = f"""
+{_RECORD} WHERE $1::text IS NULL OR r.route = $1 ORDER BY r.started_at DESC, r.request_id DESC LIMIT $2
+"""
+PAGE = f"""
+{_RECORD} WHERE (r.started_at, r.request_id) > ($1, $2) AND r.started_at < coalesce($3::float8, 'infinity')
+  AND ($4::text IS NULL OR r.route = $4)
+ORDER BY r.started_at, r.request_id LIMIT $5
+"""
+
+DELETE_OLDER = """
+WITH audited AS (DELETE FROM audits WHERE judged_at < $1),
+gone AS (DELETE FROM requests WHERE started_at < $1 RETURNING 1)
+SELECT count(*) FROM gone
+"""
+
+AUDITS = """
+SELECT * FROM audits
+WHERE ($1::text IS NULL OR route = $1) AND ($2::text IS NULL OR kind = $2)
+  AND judged_at >= coalesce($3::float8, '-infinity')
+ORDER BY judged_at, request_id, kind, tier
+"""
+
+_GROUPS = {
+    "total": ("NULL::text", "NULL::text"),
+    "user": ("user_id", "NULL::text"),
+    "team": ("team_id", "max(team_alias)"),
+    "route": ("route", "NULL::text"),
+    "day": ("to_char(to_timestamp(started_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')", "NULL::text"),
+    "key": ("key_hash", "max(key_alias)"),
+}
+
+_SUMS = """
+    sum(prompt_tokens)::bigint AS prompt_tokens, sum(completion_tokens)::bigint AS completion_tokens,
+    sum(cached_tokens)::bigint AS cached_tokens, sum(reasoning_tokens)::bigint AS reasoning_tokens,
+    bool_or(is_estimated) AS is_estimated, sum(cost_usd) AS cost_usd,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY duration) AS duration_p50,
+    percentile_cont(0.95) WITHIN GROUP (ORDER BY duration) AS duration_p95
+"""
+_WITHIN = "r.started_at >= coalesce($1::float8, '-infinity') AND r.started_at < coalesce($2::float8, 'infinity')"
+_DECISIONS = ",\n       ".join(f"count(*) FILTER (WHERE decision = '{kind}') AS {kind}" for kind in DecisionKind)
+
+_BY_MODEL = f"""
+SELECT model AS name, NULL::text AS label, count(DISTINCT request_id) AS requests,
+       count(*) FILTER (WHERE status <> 'ok') AS failures,
+       NULL::float8 AS baseline_cost_usd, {_SUMS}
+FROM (SELECT calls.* FROM calls JOIN requests r USING (request_id) WHERE {_WITHIN}) chosen
+GROUP BY model ORDER BY cost_usd DESC, name
+"""
+
+
+def summary(by: SummaryGroup) -> str:
+    """Sums of the requests (or, by model, of the calls) of each group. $1 since, $2 until."""
+    if by == "model":
+        return _BY_MODEL
+    name, label = _GROUPS[by]
+    order = "name" if by == "day" else "cost_usd DESC, name"
+    return f"""
+WITH chosen AS (SELECT r.*, {name} AS name FROM requests r WHERE {_WITHIN})
+SELECT name, {label} AS label, count(*) AS requests, count(*) FILTER (WHERE status <> 'ok') AS failures,
+       {_DECISIONS},
+       sum(baseline_cost_usd) AS baseline_cost_usd, {_SUMS}
+FROM chosen GROUP BY name ORDER BY {order}
+"""
