@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from tests.stores.cases import DIMENSIONS
+from tests.stores.redis_process import BINARY, RedisProcess
 
 from thriftgate.ports import AnswerCache
 from thriftgate.stores.embedded import EmbeddedPostgres, prepare_database
 from thriftgate.stores.postgres import Database, open_connection
 from thriftgate.stores.postgres_cache import PostgresAnswerCache
+from thriftgate.stores.redis_connection import RedisServer
 
 TABLES = ("cache_entries", "cache_observations", "flights", "requests", "audits")
 
@@ -65,3 +67,23 @@ def store(request: pytest.FixtureRequest) -> AnswerCache:
     database: Database = request.getfixturevalue("database")
     limit = {"postgres": 2000, "postgres-indexed": 3}[request.param]
     return PostgresAnswerCache(database, dimensions=DIMENSIONS, exact_limit=limit)
+
+
+@pytest.fixture(scope="session")
+def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """A Redis of this worker's own, for what needs no query engine."""
+    if BINARY is None:
+        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
+    process = RedisProcess(tmp_path_factory.mktemp("redis"))
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+async def redis_server(redis_process: RedisProcess) -> AsyncIterator[RedisServer]:
+    """The worker's Redis, with nothing in it."""
+    server = RedisServer(redis_process.url)
+    await server.client().flushall()
+    yield server
+    await server.close()

@@ -9,23 +9,32 @@ import pytest
 from thriftgate.ports import Flights
 from thriftgate.stores.postgres import Database
 from thriftgate.stores.postgres_flights import PostgresFlights
+from thriftgate.stores.redis_connection import RedisServer
+from thriftgate.stores.redis_flights import RedisFlights
+from thriftgate.stores.redis_keys import digest
 
 ANSWER = {"answer": "yes \x00 😀", "cost": 0.5, "choices": [{"message": {"content": None}}]}
 
 
-@pytest.fixture(params=["postgres"])
+@pytest.fixture(params=["postgres", "redis"])
 def flights(request: pytest.FixtureRequest) -> Flights:
     """Every implementation, empty: one worker."""
+    if request.param == "redis":
+        return RedisFlights(request.getfixturevalue("redis_server"))
     return PostgresFlights(request.getfixturevalue("database"))
 
 
 @pytest.fixture
-async def other_worker(flights: Flights, postgres_dsn: str) -> AsyncIterator[Flights]:
+async def other_worker(request: pytest.FixtureRequest, flights: Flights) -> AsyncIterator[Flights]:
     """The same flights seen from another worker, with connections of its own."""
-    assert isinstance(flights, PostgresFlights)
-    database = Database(postgres_dsn)
-    yield PostgresFlights(database)
-    await database.close()
+    if isinstance(flights, RedisFlights):
+        server = RedisServer(request.getfixturevalue("redis_process").url)
+        yield RedisFlights(server)
+        await server.close()
+    else:
+        database = Database(request.getfixturevalue("postgres_dsn"))
+        yield PostgresFlights(database)
+        await database.close()
 
 
 async def test_the_first_leads_and_the_second_waits(flights: Flights) -> None:
@@ -167,6 +176,11 @@ async def test_a_hundred_waiters_call_upstream_once(flights: Flights, other_work
 
 async def joined(flights: Flights, key: str) -> None:
     """Wait until somebody waits for the flight."""
+    if isinstance(flights, RedisFlights):
+        server: RedisServer = flights._server  # pyright: ignore[reportPrivateUsage]
+        while not await server.client().hget(f"thriftgate:flight:{digest(key)}", "is_awaited"):
+            pass
+        return
     assert isinstance(flights, PostgresFlights)
     database: Database = flights._database  # pyright: ignore[reportPrivateUsage]
     while not await database.fetchval("SELECT is_awaited FROM flights WHERE key = $1", key):

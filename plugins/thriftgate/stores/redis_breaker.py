@@ -1,0 +1,51 @@
+"""When a server is down, whom to let try.
+
+After a failure nobody asks for a moment; then one caller tries, and all others still do not wait. Each failed try
+doubles the moment, a success ends it. A dead server thus costs one request in a while a timeout, and no other
+anything.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Closed while the server answers; open for a short, growing time after it did not.
+
+    Times are seconds of a clock that never goes back. Not thread-safe: one event loop uses it at a time.
+    """
+
+    first_pause: float = 0.1
+    longest_pause: float = 5.0
+    _pause: float = field(default=0.0, init=False)
+    """0 while closed."""
+    _opened_at: float = field(default=0.0, init=False)
+    _retry_at: float = field(default=0.0, init=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the last thing known of the server is a failure."""
+        return self._pause > 0
+
+    def allows(self, now: float) -> bool:
+        """Whether a call may be made now. While open, True goes to one caller each pause: the one who tries."""
+        if self.is_open:
+            if now < self._retry_at:
+                return False
+            self._retry_at = now + self._pause
+        return True
+
+    def succeeded(self) -> None:
+        """A call was answered."""
+        self._pause = 0.0
+
+    def failed(self, *, started_at: float, now: float) -> None:
+        """A call that began at `started_at` was not answered.
+
+        Calls that were under way when the breaker opened tell nothing new, so fifty of them count as one.
+        """
+        if self.is_open and started_at < self._opened_at:
+            return
+        self._pause = min(self.longest_pause, 2 * self._pause) if self.is_open else self.first_pause
+        self._opened_at = now
+        self._retry_at = now + self._pause

@@ -1,0 +1,60 @@
+"""A real redis-server of our own, on a free port, that tests may stop, freeze and start again."""
+
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+BINARY = shutil.which("redis-server")
+
+
+class RedisProcess:
+    """One server; it keeps its port over restarts, and nothing on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        assert BINARY is not None
+        self._folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it, and return when it accepts connections."""
+        command = [str(BINARY), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        command += ["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert process.stdout is not None
+        lines: list[str] = []
+        for line in process.stdout:
+            lines.append(line)
+            if "Ready to accept connections" in line:
+                self._process = process
+                return
+        raise RuntimeError("redis-server did not start:\n" + "".join(lines))
+
+    def stop(self) -> None:
+        """End it, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=10)
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
+
+    def freeze(self) -> None:
+        """It keeps its connections, but answers no more."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)

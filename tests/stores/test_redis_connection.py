@@ -1,0 +1,251 @@
+"""A Redis that is refused, hung, back again, or not the one we need: against a real server that is really stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+from redis.exceptions import OutOfMemoryError, ResponseError
+from tests.stores.redis_process import BINARY, RedisProcess
+
+from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.stores.redis_breaker import Breaker
+from thriftgate.stores.redis_connection import RedisServer, reason_of
+from thriftgate.stores.redis_keys import digest
+from thriftgate.stores.redis_patience import Patience
+
+# The breaker: pure.
+
+
+def test_a_closed_breaker_allows_everybody() -> None:
+    assert all(Breaker().allows(now) for now in (0.0, 0.0, 7.5))
+
+
+def test_after_a_failure_one_caller_in_each_pause_may_try() -> None:
+    breaker = Breaker(first_pause=1.0)
+    breaker.failed(started_at=10.0, now=10.0)
+    assert [breaker.allows(now) for now in (10.0, 10.9, 11.0, 11.0, 11.5, 12.0)] == [
+        False, False, True, False, False, True
+    ]  # fmt: skip
+
+
+def test_every_failed_try_doubles_the_pause_up_to_the_longest() -> None:
+    breaker, now, pauses = Breaker(first_pause=1.0, longest_pause=5.0), 0.0, list[float]()
+    for _ in range(5):
+        breaker.failed(started_at=now, now=now)
+        waited = 0.0
+        while not breaker.allows(now + waited):
+            waited += 0.5
+        pauses.append(waited)
+        now += waited
+    assert pauses == [1.0, 2.0, 4.0, 5.0, 5.0]
+
+
+def test_calls_that_fail_together_count_as_one_failure() -> None:
+    one, many = Breaker(first_pause=1.0), Breaker(first_pause=1.0)
+    one.failed(started_at=0.0, now=1.0)
+    for late in range(50):
+        many.failed(started_at=0.0 + late / 100, now=1.0)
+    assert many == one
+
+
+def test_a_success_closes_it_and_forgets_how_long_the_pauses_were() -> None:
+    breaker = Breaker(first_pause=1.0)
+    for now in (0.0, 10.0, 20.0):
+        breaker.failed(started_at=now, now=now)
+    breaker.succeeded()
+    assert breaker.allows(20.0)
+    breaker.failed(started_at=30.0, now=30.0)
+    assert breaker.allows(31.0)
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 20), st.booleans()), max_size=60))
+def test_a_dead_server_is_tried_at_most_once_in_a_first_pause(steps: list[tuple[float, bool]]) -> None:
+    breaker, now, tries = Breaker(first_pause=0.1), 0.0, list[float]()
+    for step, fails in steps:
+        now += step
+        if breaker.allows(now):
+            if breaker.is_open:
+                tries.append(now)
+            if fails:
+                breaker.failed(started_at=now, now=now)
+    assert all(later - earlier >= 0.0999 for earlier, later in pairwise(tries))
+
+
+# Patience: a deadline that only silence uses up.
+
+
+async def looks_until_given_up(patience: Patience) -> None:
+    with pytest.raises(TimeoutError):
+        async with patience.within(0.001):
+            await asyncio.Event().wait()
+
+
+async def test_silence_ends_at_the_first_look() -> None:
+    looks: list[float] = []
+    await looks_until_given_up(Patience(cpu_clock=lambda: looks.append(0.0) or 0.0))
+    assert len(looks) == 2  # at the beginning, and once
+
+
+async def test_time_in_which_this_thread_computed_does_not_count_but_not_for_ever() -> None:
+    looks: list[float] = []
+
+    def always_busy() -> float:
+        looks.append(0.0)
+        return 1000.0 * len(looks)
+
+    await looks_until_given_up(Patience(cpu_clock=always_busy))
+    assert len(looks) > 2
+
+
+async def test_an_answer_to_another_call_is_a_sign_of_life() -> None:
+    patience, looks = Patience(cpu_clock=lambda: looks.append(0.0) or 0.0), list[float]()
+    silent = asyncio.create_task(looks_until_given_up(patience))
+    await asyncio.sleep(0)
+    async with patience.within(1.0):
+        pass
+    await silent
+    assert len(looks) == 4  # this one's beginning among them
+
+
+# A real server.
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[RedisProcess]:
+    """A server that a test may stop."""
+    if BINARY is None:
+        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
+    process = RedisProcess(tmp_path)
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def server(process: RedisProcess, clock: Clock) -> AsyncIterator[RedisServer]:
+    server = RedisServer(process.url, clock=clock)
+    yield server
+    await server.close()
+
+
+async def echo(server: RedisServer, text: str = "hello", *, deadline: float = 5.0) -> str:
+    async def work(client: Redis) -> bytes:
+        return cast("bytes", await cast("Any", client.echo(text)))
+
+    return (await server.run(work, deadline=deadline)).decode()
+
+
+async def refused(server: RedisServer, *, deadline: float = 0.05) -> str:
+    with pytest.raises(StoreUnavailableError) as caught:
+        await echo(server, "what a user said", deadline=deadline)
+    return str(caught.value)
+
+
+async def test_a_stopped_server_is_unavailable_then_skipped_then_found_again(
+    server: RedisServer, process: RedisProcess, clock: Clock
+) -> None:
+    assert "does not answer (ConnectionError)" in await refused(server)
+    assert await refused(server) == "Redis did not answer a moment ago"
+    process.start()
+    assert await refused(server) == "Redis did not answer a moment ago"
+    clock.now += 10
+    assert await echo(server) == "hello"
+
+
+async def test_a_server_that_stops_between_two_calls_is_noticed_and_its_return_too(
+    server: RedisServer, process: RedisProcess, clock: Clock
+) -> None:
+    for _ in range(3):
+        process.start()
+        clock.now += 10
+        assert await echo(server) == "hello"
+        process.stop()
+        assert "does not answer" in await refused(server)
+
+
+async def test_a_frozen_server_is_unavailable_and_no_late_reply_reaches_another_call(
+    server: RedisServer, process: RedisProcess, clock: Clock
+) -> None:
+    process.start()
+    assert await echo(server) == "hello"
+    process.freeze()
+    found = await asyncio.gather(*(echo(server, f"lost {i}", deadline=0.05) for i in range(20)), return_exceptions=True)
+    assert {type(error) for error in found} == {StoreUnavailableError}
+    process.thaw()
+    clock.now += 10
+    assert await echo(server) == "hello"
+    texts = [f"text {i}" for i in range(50)]
+    assert await asyncio.gather(*(echo(server, text) for text in texts)) == texts
+
+
+async def test_a_refused_command_does_not_open_the_breaker(server: RedisServer, process: RedisProcess) -> None:
+    process.start()
+
+    async def search(client: Redis) -> object:
+        return await cast("Any", client.execute_command("FT.SEARCH", "index", "what a user said"))
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        await server.run(search, deadline=5.0)
+    assert str(caught.value) == ("Redis refused a command (it has no query engine: Redis 8 or redis-stack is needed)")
+    assert await echo(server) == "hello"
+
+
+def test_one_server_object_serves_event_loops_that_come_one_after_the_other(process: RedisProcess) -> None:
+    process.start()
+    server = RedisServer(process.url)
+
+    async def use() -> str:
+        answer = await echo(server)
+        await server.close()
+        return answer
+
+    assert [asyncio.run(use()) for _ in range(3)] == ["hello"] * 3
+
+
+@pytest.mark.parametrize("url", ["", "localhost:6379", "http://x", "redis://host:notaport"])
+def test_what_is_no_redis_url_is_a_configuration_error_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="redis_url: expected something like redis://"):
+        RedisServer(url)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"), "WRONGTYPE"),
+        (ResponseError("Invalid filter: what a user said"), "ResponseError"),
+        (OutOfMemoryError("command not allowed when used memory > 'maxmemory'"), "OutOfMemoryError"),
+        (ResponseError("unknown command 'FT.INFO'"), "it has no query engine: Redis 8 or redis-stack is needed"),
+    ],
+)
+def test_a_reason_names_the_kind_of_error_and_not_what_was_sent(error: ResponseError, reason: str) -> None:
+    assert reason_of(error) == reason
+
+
+# Names.
+
+
+@given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
+def test_different_names_have_different_digests(one: list[str], other: list[str]) -> None:
+    assert (digest(*one) == digest(*other)) == (one == other)
+
+
+def test_a_digest_is_hexadecimal_whatever_the_name() -> None:
+    assert set(digest("{a}|b*, \ud800\x00")) <= set("0123456789abcdef")
+    assert digest("ab", "c") != digest("a", "bc")
