@@ -2,8 +2,9 @@
 
 What the weak model says to a question is drawn from its weakness for that entry (`MANNERS`), with a random stream
 seeded by the model, the entry and the wording: the same question gets the same answer again, as at temperature 0.
-With a temperature above 0 the request's seed is part of the stream (without one, the provider's own counter), so a
-second sample agrees where the model knows and wavers where it guesses. The n answers to one request are n draws.
+At a temperature t a share t of the draws is fresh: seeded by the request's seed too, or without one by the provider's
+own counter. So a second sample agrees where the model knows and wavers where it guesses. The n answers to one request
+are n draws.
 
 Failure behaviour: pure but for that counter; every request that `request.parse_call` lets through is answered.
 """
@@ -86,6 +87,7 @@ _WEAK_UNKNOWN = (
 )
 _NO_QUESTION = "Hello! I am the Brindlebox support assistant. What can I help you with?"
 _OPENERS = ("", "", "", "Sure. ", "Happy to help. ", "Good question. ", "Thanks for asking. ")
+_GREEDY = "greedy"
 # A weak model that was given a tool answers without it now and then.
 _FORGETS_TOOL = 0.2
 
@@ -117,8 +119,10 @@ class Engine:
 
     def _draw_key(self, call: CompletionCall) -> str:
         if not call.temperature:
-            return "greedy"
-        return f"seed {call.seed}" if call.seed is not None else f"request {next(self._requests)}"
+            return _GREEDY
+        draw = f"seed {call.seed}" if call.seed is not None else f"request {next(self._requests)}"
+        is_fresh = Random(_seed(draw, normalize(_last_question(call)))).random() < call.temperature
+        return draw if is_fresh else _GREEDY
 
     def _reply(self, call: CompletionCall, model: DemoModel, entry: Entry | None, draw: str) -> Reply:
         question = _last_question(call)

@@ -10,10 +10,10 @@ NEGATIONS = frozenset({"not", "no", "never", "without", "cannot", "nothing", "no
 FILLERS = frozenset(
     word
     for line in (
-        "a an the i we you he it they me us my our your is are am be been was were do does did can could would should",
-        "will may shall must have has had of to in on at by for from with into about as and or if so then that this these",
-        "those there here what which who how when where why please tell me some any just want need like get got possible way",
-        "help know brindlebox one out up hi hello hey thanks thank let",
+        "a an the i we you he it they me us my our your is are am be been was were do does did can could would",
+        "should will may shall must have has had of to in on at by for from with into about as and or if so then that",
+        "this these those there here what which who how when where why please tell me some any just want need like get",
+        "got possible way help know brindlebox one out up hi hello hey thanks thank let",
     )
     for word in line.split()
 )

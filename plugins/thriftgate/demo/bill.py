@@ -1,0 +1,186 @@
+"""The bill of a demo run: what it cost, what it would have cost, and whether the answers were right.
+
+Everything is counted from the outcomes. Savings are paired: both sides of the comparison are the same requests, and
+the bootstrap draws them together. A hit is *false* when the answer that the cache served is wrong for the question;
+since the cache may also keep a wrong answer that a cheap model once gave to this very question, false hits are
+counted among the traps, where serving the near-duplicate's answer is the typical mistake.
+
+Failure behaviour: pure; randomness is passed in. What cannot be known (a share of nothing, a price that nobody
+told) is None.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from thriftgate.demo.driver import Outcome
+from thriftgate.demo.workload import CaseKind
+from thriftgate.stats import Interval, bootstrap_interval, percentile, wilson_interval
+from thriftgate.types import DecisionKind
+
+_HITS = frozenset({DecisionKind.EXACT_HIT.value, DecisionKind.SEMANTIC_HIT.value})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Seconds, of the requests that were answered."""
+
+    n: int
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How many of `n` judged answers were right, with the Wilson 95 % interval of the share."""
+
+    right: int
+    n: int
+    share: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The same requests with and without thriftgate. Money in US dollars.
+
+    `saved_share` is 1 - cost / baseline cost, with its 95 % bootstrap interval; None when a price is not known.
+    """
+
+    n: int
+    cost_usd: float | None
+    baseline_cost_usd: float | None
+    saved_share: Interval | None
+    quality: Quality
+    baseline_quality: Quality
+    latency: Latency
+    baseline_latency: Latency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """Everything that a run shows."""
+
+    requests: int
+    failures: Mapping[str, int]
+    """Counted by reason."""
+    baseline_failures: Mapping[str, int]
+    streamed: int
+    repeats: int
+    kinds: Mapping[str, int]
+    prompt_tokens: int
+    completion_tokens: int
+    decisions: Mapping[str, int]
+    tool_turns: int
+    coalesced: int | None
+    """None when the gateway does not tell which requests joined others."""
+    cost_usd: float | None
+    told_saved_usd: float | None
+    """What the gateway's own headers say it saved."""
+    latency: Latency
+    latency_by_decision: Mapping[str, Latency]
+    quality: Quality
+    quality_by_decision: Mapping[str, Quality]
+    traps: int
+    trap_hits: int
+    """Traps that the cache answered."""
+    false_hits: int
+    """Those of them that it answered wrongly."""
+    comparison: Comparison | None
+
+    @property
+    def failed(self) -> int:
+        """Requests through thriftgate that were not answered."""
+        return sum(self.failures.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, intervals as low/high/estimate; None for what is not a number."""
+        return _plain(asdict(self))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in cast("dict[str, Any]", value).items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def make_bill(outcomes: Sequence[Outcome], baseline: Sequence[Outcome], rng: np.random.Generator) -> Bill:
+    """Count a run; `baseline` are outcomes of (some of) the same cases at the strong model, or none."""
+    answered = [outcome for outcome in outcomes if outcome.error is None]
+    by_decision: dict[str, list[Outcome]] = {}
+    for outcome in answered:
+        by_decision.setdefault(outcome.decision or "untold", []).append(outcome)
+    traps = [outcome for outcome in answered if outcome.case.kind is CaseKind.TRAP]
+    trap_hits = [outcome for outcome in traps if outcome.decision in _HITS]
+    told = [outcome.is_coalesced for outcome in answered if outcome.is_coalesced is not None]
+    saved = [outcome.saved_usd for outcome in answered if outcome.saved_usd is not None]
+    return Bill(
+        requests=len(outcomes),
+        failures=_failures(outcomes),
+        baseline_failures=_failures(baseline),
+        streamed=sum(outcome.is_streamed for outcome in outcomes),
+        repeats=sum(outcome.case.is_repeat for outcome in outcomes),
+        kinds=dict(Counter(outcome.case.kind.value for outcome in outcomes)),
+        prompt_tokens=sum(outcome.prompt_tokens for outcome in answered),
+        completion_tokens=sum(outcome.completion_tokens for outcome in answered),
+        decisions={decision: len(group) for decision, group in by_decision.items()},
+        tool_turns=sum(outcome.case.kind in {CaseKind.TOOL_CALL, CaseKind.TOOL_RESULT} for outcome in answered),
+        coalesced=sum(told) if told else None,
+        cost_usd=_cost(answered),
+        told_saved_usd=sum(saved) if saved else None,
+        latency=_latency(answered),
+        latency_by_decision={decision: _latency(group) for decision, group in by_decision.items()},
+        quality=_quality(answered),
+        quality_by_decision={decision: _quality(group) for decision, group in by_decision.items()},
+        traps=len(traps),
+        trap_hits=len(trap_hits),
+        false_hits=sum(not outcome.is_right for outcome in trap_hits),
+        comparison=_compare(answered, baseline, rng),
+    )
+
+
+def _compare(answered: Sequence[Outcome], baseline: Sequence[Outcome], rng: np.random.Generator) -> Comparison | None:
+    without = {outcome.case.id: outcome for outcome in baseline if outcome.error is None}
+    pairs = [(outcome, without[outcome.case.id]) for outcome in answered if outcome.case.id in without]
+    if not pairs:
+        return None
+    ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    cost, baseline_cost = _cost(ours), _cost(theirs)
+    saved = None
+    if cost is not None and baseline_cost:
+        costs = np.asarray([(mine.cost_usd, other.cost_usd) for mine, other in pairs], dtype=np.float64)
+        saved = bootstrap_interval(costs, lambda sample: float(1 - sample[:, 0].sum() / sample[:, 1].sum()), rng)
+    return Comparison(
+        n=len(pairs),
+        cost_usd=cost,
+        baseline_cost_usd=baseline_cost,
+        saved_share=saved,
+        quality=_quality(ours),
+        baseline_quality=_quality(theirs),
+        latency=_latency(ours),
+        baseline_latency=_latency(theirs),
+    )
+
+
+def _failures(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    return dict(Counter(outcome.error for outcome in outcomes if outcome.error is not None).most_common())
+
+
+def _cost(outcomes: Sequence[Outcome]) -> float | None:
+    """What they cost together; None when one of them was not priced."""
+    costs = [outcome.cost_usd for outcome in outcomes]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known and len(known) == len(costs) else None
+
+
+def _latency(outcomes: Sequence[Outcome]) -> Latency:
+    seconds = [outcome.latency for outcome in outcomes]
+    return Latency(n=len(seconds), p50=percentile(seconds, 50), p95=percentile(seconds, 95))
+
+
+def _quality(outcomes: Sequence[Outcome]) -> Quality:
+    right = sum(outcome.is_right for outcome in outcomes)
+    return Quality(right=right, n=len(outcomes), share=wilson_interval(right, len(outcomes)))

@@ -1,0 +1,268 @@
+"""Sends a workload through a running gateway with the real OpenAI SDK, and notes what came back.
+
+Failure behaviour: a request that fails becomes an outcome with `error`, the exception's class and status, never its
+text; `GatewayUnreachableError` and `KeyRefusedError` are raised by `check_gateway` before anything is sent.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import httpx
+from openai import APIError, APIStatusError, AsyncOpenAI
+from openai.types.chat import ChatCompletionChunk
+
+from thriftgate.demo.judge import judge
+from thriftgate.demo.workload import Case
+from thriftgate.errors import GatewayError
+
+_PREFIX = "x-thriftgate-"
+_LITELLM_COST = "x-litellm-response-cost"
+_PATIENCE = 5.0
+
+
+class GatewayUnreachableError(GatewayError):
+    """Nothing answers at the gateway's address, or what answers is no gateway."""
+
+
+class KeyRefusedError(GatewayError):
+    """The gateway does not know the key."""
+
+
+class ModelMissingError(GatewayError):
+    """The gateway does not have the model that the demo asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one request. Costs in US dollars, None where the gateway did not say; latency in seconds."""
+
+    case: Case
+    is_right: bool = False
+    latency: float = math.nan
+    is_streamed: bool = False
+    decision: str | None = None
+    tier: str | None = None
+    confidence: float | None = None
+    similarity: float | None = None
+    cost_usd: float | None = None
+    saved_usd: float | None = None
+    is_coalesced: bool | None = None
+    """None where the gateway does not tell."""
+    request_id: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """How a workload is sent. `streamed` has the ids of the cases that are asked with `stream: true`."""
+
+    model: str
+    concurrency: int
+    streamed: Set[str] = frozenset()
+    system: str | None = None
+    """A system message put before every conversation."""
+
+
+async def drive(
+    client: AsyncOpenAI, cases: Sequence[Case], plan: Drive, on_done: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """Ask every case, `plan.concurrency` at a time and started in their order; outcomes in the cases' order."""
+    waiting = iter(list(enumerate(cases)))
+    outcomes: dict[int, Outcome] = {}
+
+    async def work() -> None:
+        for place, case in waiting:
+            outcomes[place] = await ask(client, case, plan)
+            on_done(outcomes[place])
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(plan.concurrency):
+            group.create_task(work())
+    return [outcomes[place] for place in range(len(cases))]
+
+
+async def ask(client: AsyncOpenAI, case: Case, plan: Drive) -> Outcome:
+    """Ask one case and judge the answer."""
+    started = time.monotonic()
+    try:
+        outcome = await (_ask_streamed if case.id in plan.streamed else _ask_whole)(client, case, plan)
+    except APIStatusError as error:
+        return Outcome(case=case, error=f"{type(error).__name__} {error.status_code}")
+    except (APIError, httpx.HTTPError) as error:
+        return Outcome(case=case, error=type(error).__name__)
+    return replace(outcome, latency=time.monotonic() - started)
+
+
+async def check_gateway(base_url: str, api_key: str, models: Sequence[str]) -> None:
+    """Make sure that there is a gateway which knows the key and the models.
+
+    Raises:
+        GatewayUnreachableError: nothing answers, or not a gateway.
+        KeyRefusedError: the key is wrong or missing.
+        ModelMissingError: a model is not offered.
+    """
+    url = f"{base_url}/v1/models"
+    try:
+        async with httpx.AsyncClient(timeout=_PATIENCE) as client:
+            response = await client.get(url, headers={"authorization": f"Bearer {api_key}"})
+    except httpx.HTTPError as error:
+        raise GatewayUnreachableError(
+            f"no gateway answers at {base_url} ({type(error).__name__}): start one with `thriftgate up`, "
+            "or name its address with --base-url"
+        ) from error
+    if response.status_code in {401, 403}:
+        raise KeyRefusedError(
+            f"the gateway at {base_url} refuses the key: give the right one with --api-key, in LITELLM_MASTER_KEY, "
+            "or run the command where `thriftgate up` was run (.thriftgate/master_key)"
+        )
+    offered = _model_names(response)
+    if offered is None:
+        raise GatewayUnreachableError(f"{url} answered with status {response.status_code}, which no gateway would")
+    for model in models:
+        if model not in offered:
+            raise ModelMissingError(f"the gateway has no model '{model}'; it has {', '.join(sorted(offered))}")
+
+
+async def fetch_price(base_url: str, api_key: str, model: str) -> tuple[float, float] | None:
+    """US dollars per input and output token of a model group, as the gateway knows them; None when it does not."""
+    async with httpx.AsyncClient(timeout=_PATIENCE) as client:
+        try:
+            response = await client.get(f"{base_url}/model/info", headers={"authorization": f"Bearer {api_key}"})
+            entries: list[dict[str, Any]] = response.json().get("data") or [] if response.is_success else []
+        except (httpx.HTTPError, ValueError):
+            return None
+    for entry in entries:
+        info: Mapping[str, Any] = entry.get("model_info") or {}
+        price = _number(info.get("input_cost_per_token")), _number(info.get("output_cost_per_token"))
+        if entry.get("model_name") == model and price[0] is not None and price[1] is not None:
+            return price[0], price[1]
+    return None
+
+
+def priced(outcomes: Sequence[Outcome], price: tuple[float, float] | None) -> list[Outcome]:
+    """The outcomes, with tokens times price where the gateway named no cost."""
+    if price is None:
+        return list(outcomes)
+    return [
+        outcome
+        if outcome.cost_usd is not None
+        else replace(outcome, cost_usd=outcome.prompt_tokens * price[0] + outcome.completion_tokens * price[1])
+        for outcome in outcomes
+    ]
+
+
+def _model_names(response: httpx.Response) -> set[str] | None:
+    try:
+        document: object = response.json() if response.is_success else None
+    except ValueError:
+        return None
+    if not isinstance(document, dict):
+        return None
+    cards: object = cast("dict[str, object]", document).get("data")
+    if not isinstance(cards, list):
+        return None
+    return {str(card.get("id")) for card in cast("list[dict[str, Any]]", cards)}
+
+
+def _body(case: Case, plan: Drive) -> dict[str, Any]:
+    system = [{"role": "system", "content": plan.system}] if plan.system else []
+    body: dict[str, Any] = {"model": plan.model, "messages": [*system, *case.messages], "user": case.user}
+    if case.tools:
+        body["tools"] = list(case.tools)
+    body["extra_body"] = {"metadata": {"tags": [f"team:{case.team}", f"kind:{case.kind.value}"]}}
+    return body
+
+
+async def _ask_whole(client: AsyncOpenAI, case: Case, plan: Drive) -> Outcome:
+    raw = await client.chat.completions.with_raw_response.create(**_body(case, plan), stream=False)
+    completion = raw.parse()
+    told = _from_headers(raw.headers)
+    message = completion.choices[0].message
+    calls = [call.model_dump() for call in message.tool_calls or ()]
+    usage = completion.usage
+    return Outcome(
+        case=case,
+        is_right=judge(case.truth, message.content or "", calls).is_right,
+        prompt_tokens=usage.prompt_tokens if usage else 0,
+        completion_tokens=usage.completion_tokens if usage else 0,
+        **told,
+    )
+
+
+async def _ask_streamed(client: AsyncOpenAI, case: Case, plan: Drive) -> Outcome:
+    raw = await client.chat.completions.with_raw_response.create(
+        **_body(case, plan), stream=True, stream_options={"include_usage": True}
+    )
+    stream = raw.parse()
+    told = _from_headers(raw.headers)
+    text: list[str] = []
+    calls: dict[int, dict[str, Any]] = {}
+    usage: tuple[int, int] = (0, 0)
+    async for chunk in stream:
+        for choice in chunk.choices:
+            text.append(choice.delta.content or "")
+            _grow(calls, choice.delta.tool_calls or ())
+        if chunk.usage is not None:
+            usage = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+        told |= _from_chunk(chunk)
+    return Outcome(
+        case=case,
+        is_streamed=True,
+        is_right=judge(case.truth, "".join(text), list(calls.values())).is_right,
+        prompt_tokens=usage[0],
+        completion_tokens=usage[1],
+        **told,
+    )
+
+
+def _grow(calls: dict[int, dict[str, Any]], pieces: Sequence[Any]) -> None:
+    """Add the pieces of tool calls that one chunk brought."""
+    for piece in pieces:
+        function = calls.setdefault(piece.index, {"function": {"name": "", "arguments": ""}})["function"]
+        function["name"] += (piece.function and piece.function.name) or ""
+        function["arguments"] += (piece.function and piece.function.arguments) or ""
+
+
+def _from_headers(headers: Mapping[str, str]) -> dict[str, Any]:
+    told = {name.removeprefix(_PREFIX): value for name, value in headers.items() if name.startswith(_PREFIX)}
+    if "cost" not in told and _LITELLM_COST in headers:
+        told["cost"] = headers[_LITELLM_COST]
+    return _told(told)
+
+
+def _from_chunk(chunk: ChatCompletionChunk) -> dict[str, Any]:
+    """The extra field `thriftgate` of a chunk or of its usage."""
+    for holder in (chunk.model_extra, chunk.usage.model_extra if chunk.usage else None):
+        extra: object = (holder or {}).get("thriftgate")
+        if isinstance(extra, dict):
+            return _told(cast("dict[str, object]", extra))
+    return {}
+
+
+def _told(values: Mapping[str, object]) -> dict[str, Any]:
+    """The fields of an Outcome that the gateway told, from headers or from a chunk."""
+    told: dict[str, Any] = {}
+    for name, key in (("decision", "decision"), ("tier", "tier"), ("request_id", "request_id")):
+        if value := values.get(key) or values.get(key.replace("_", "-")):
+            told[name] = str(value)
+    numbers = (("confidence", "confidence"), ("similarity", "similarity"), ("cost_usd", "cost"), ("saved_usd", "saved"))
+    for name, key in numbers:
+        if (number := _number(values.get(key))) is not None:
+            told[name] = number
+    if (coalesced := values.get("coalesced")) is not None:
+        told["is_coalesced"] = str(coalesced).lower() == "true"
+    return told
+
+
+def _number(value: object) -> float | None:
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

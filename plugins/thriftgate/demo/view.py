@@ -1,0 +1,114 @@
+"""The bill as a person reads it.
+
+Failure behaviour: pure; what is not known is shown as "not told", never as 0.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from thriftgate.demo.bill import Bill, Comparison, Latency, Quality
+from thriftgate.stats import Interval
+from thriftgate.types import DecisionKind
+
+_UNKNOWN = "not told"
+
+
+def print_bill(bill: Bill, console: Console, *, model: str, baseline_model: str) -> None:
+    """Print THE BILL."""
+    parts: list[RenderableType] = [_decisions(bill), _totals(bill)]
+    if bill.comparison is not None:
+        parts.append(_comparison(bill.comparison, baseline_model))
+    parts.extend(_failures(bill))
+    title = f"THE BILL   {bill.requests} requests to '{model}'"
+    console.print(Panel(Group(*parts), title=title, title_align="left", expand=False, padding=(1, 2)))
+
+
+def _decisions(bill: Bill) -> Table:
+    table = Table("decision", "requests", "p50", "p95", "judged right", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    order = [kind.value for kind in DecisionKind]
+    for decision in sorted(bill.decisions, key=lambda name: order.index(name) if name in order else len(order)):
+        latency, quality = bill.latency_by_decision[decision], bill.quality_by_decision[decision]
+        table.add_row(decision, _count(bill.decisions[decision], bill), *_seconds(latency), _right(quality))
+    table.add_row(Text("all", "bold"), str(bill.latency.n), *_seconds(bill.latency), _right(bill.quality))
+    return table
+
+
+def _totals(bill: Bill) -> Table:
+    told = _UNKNOWN if bill.told_saved_usd is None else _money(bill.told_saved_usd)
+    kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in bill.kinds.items())
+    rows = (
+        ("asked", f"{kinds}; {bill.repeats} repeats, {bill.streamed} streamed"),
+        ("tokens", f"{bill.prompt_tokens:,} in, {bill.completion_tokens:,} out"),
+        ("tool turns", str(bill.tool_turns)),
+        ("coalesced", _UNKNOWN if bill.coalesced is None else str(bill.coalesced)),
+        ("traps", f"{bill.traps} asked, {bill.trap_hits} answered from the cache, {bill.false_hits} of them falsely"),
+        ("cost", f"{_money(bill.cost_usd)}; the gateway says that it saved {told}"),
+    )
+    return _grid(rows)
+
+
+def _comparison(comparison: Comparison, baseline_model: str) -> Table:
+    title = f"\nthe same {comparison.n} requests with and without thriftgate"
+    table = Table("", "with", f"always '{baseline_model}'", title=title, title_justify="left", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    ours, theirs = comparison.latency, comparison.baseline_latency
+    table.add_row("cost", _money(comparison.cost_usd), _money(comparison.baseline_cost_usd))
+    table.add_row("judged right", _right(comparison.quality), _right(comparison.baseline_quality))
+    table.add_row("latency p50 / p95", " / ".join(_seconds(ours)), " / ".join(_seconds(theirs)))
+    table.add_row(Text("saved", "bold"), Text(_share(comparison.saved_share), "bold green"), "")
+    return table
+
+
+def _failures(bill: Bill) -> Iterable[RenderableType]:
+    for words, failures in (("failed", bill.failures), ("failed without thriftgate", bill.baseline_failures)):
+        if failures:
+            yield Text(f"\n{sum(failures.values())} {words}: {_reasons(failures)}", "red")
+
+
+def _reasons(failures: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in failures.items())
+
+
+def _grid(rows: Iterable[tuple[str, str]]) -> Table:
+    grid = Table(show_header=False, box=None, pad_edge=False)
+    grid.add_row("", "")
+    for name, value in rows:
+        grid.add_row(Text(name, "dim"), value)
+    return grid
+
+
+def _count(count: int, bill: Bill) -> str:
+    return f"{count} ({count / bill.latency.n:.0%})"
+
+
+def _seconds(latency: Latency) -> tuple[str, str]:
+    return _duration(latency.p50), _duration(latency.p95)
+
+
+def _duration(seconds: float) -> str:
+    if math.isnan(seconds):
+        return "-"
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def _right(quality: Quality) -> str:
+    if not quality.n:
+        return "-"
+    share = quality.share
+    return f"{quality.right}/{quality.n} = {share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}]"
+
+
+def _share(share: Interval | None) -> str:
+    return _UNKNOWN if share is None else f"{share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}]"
+
+
+def _money(dollars: float | None) -> str:
+    return _UNKNOWN if dollars is None else f"${dollars:.4f}"
