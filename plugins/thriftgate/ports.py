@@ -225,3 +225,15 @@ class PromptSource(Protocol):
     async def refresh(self) -> Registry:
         """Look for edits, and serve what is new and good; called from time to time, off the request path."""
         ...
+
+
+class StopStore(Protocol):
+    """Remembers which variants guards have stopped, for all workers and over restarts."""
+
+    async def load(self) -> Mapping[str, frozenset[str]]:
+        """Stopped variants by `prompt/experiment`. Raises StoreUnavailableError."""
+        ...
+
+    async def add(self, experiment: str, variant: str, *, at: float, why: Mapping[str, Any]) -> None:
+        """Stop a variant; again changes nothing. Raises StoreUnavailableError."""
+        ...

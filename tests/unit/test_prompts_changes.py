@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thriftgate.prompts.changes import Changes, PromptChangeError, promote, roll_back, set_label
@@ -132,6 +132,7 @@ def test_a_version_that_is_gone_cannot_be_served_again() -> None:
         folder.roll_back()
 
 
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.sampled_from(["control", "concise"]), st.sampled_from(["A", "B", "C"])), max_size=6))
 def test_rolling_back_undoes_promotions_one_by_one(edits: list[tuple[str, str]]) -> None:
     folder = Folder()

@@ -119,10 +119,9 @@ A = "experiments:\n  a:\n    variants: {control: 1}\n"
             A + "    holdout: 120%",
             "4: experiments.a.holdout: input should be",
         ),
-        (
-            A + "    guards:\n      - {metric: cost}",
-            "5: experiment 'a': a guard on cost needs a cap in US dollars",
-        ),
+        (A + "    guards:\n      - {metric: mood}", "5: experiments.a.guards.0.metric: input should be"),
+        (A + "    window: soon", "4: experiments.a.window: must be a time span"),
+        (A + "    min_effect: 0", "4: experiments.a.min_effect: input should be greater than 0"),
         (
             A + "    ramp:\n      - at: 2026-07-02\n        variants: {x: 1}",
             "6: experiment 'a': ramp: 'x' is none of its variants",

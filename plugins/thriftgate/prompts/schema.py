@@ -66,12 +66,22 @@ def parse_share(value: Any) -> Any:
     return value
 
 
+def parse_span(value: Any) -> Any:
+    """Seconds of `90`, `90s`, `15m`, `1h` or `7d`."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value)):
+        return float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}[match[2]]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("must be a time span: 90s, 15m, 1h, 7d")  # noqa: TRY004 - pydantic
+    return value
+
+
 Name = Annotated[StrictStr, AfterValidator(_name)]
 VariableName = Annotated[StrictStr, AfterValidator(_variable_name)]
 Reference = Annotated[StrictStr, AfterValidator(_reference)]
 Number = Annotated[float, StrictMarker(), Field(allow_inf_nan=False)]
 Moment = Annotated[float, BeforeValidator(parse_moment)]
 Share = Annotated[float, BeforeValidator(parse_share), StrictMarker(), Field(ge=0, le=1, allow_inf_nan=False)]
+Duration = Annotated[float, BeforeValidator(parse_span), Field(ge=0, allow_inf_nan=False)]
 Weight = Annotated[float, StrictMarker(), Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Scalar = StrictStr | StrictBool | StrictInt | Number | None
 
@@ -151,20 +161,24 @@ class RampStep(Closed):
     variants: dict[Reference, Weight] = Field(min_length=1, description="Weights from then on.")
 
 
+Metric = Literal["quality", "feedback", "escalation", "cost", "latency", "failure"]
+
+
 class Guard(Closed):
     """Stops a variant when it is certainly worse than the control by more than a margin."""
 
-    metric: Literal["quality", "feedback", "escalation", "cost", "latency", "failure"] = Field(
-        description="What must not get worse."
+    metric: Metric = Field(description="What must not get worse.")
+    margin: Share = Field(
+        default=0.0, description="How much worse is tolerated: of 1 for rates, of the cap for cost and latency."
     )
-    margin: Annotated[float, BeforeValidator(parse_share), StrictMarker(), Field(ge=0, le=1)] = Field(
-        default=0.0,
-        description="How much worse is tolerated: a share of 1 for rates, of `cap` for cost and latency.",
-    )
-    cap: Annotated[Number, Field(gt=0)] | None = Field(
-        default=None, description="Cost in US dollars or latency in seconds above which a request counts as `cap`."
-    )
-    min_n: StrictInt = Field(default=50, ge=2, description="No decision before each side has this many.")
+    min_units: StrictInt = Field(default=30, ge=2, description="No decision before each side has this many units.")
+
+
+class Caps(Closed):
+    """Cost and latency are tested on a scale from 0 to these; what is above counts as the cap."""
+
+    cost: Annotated[Number, Field(gt=0)] = Field(default=0.1, description="US dollars for one request.")
+    latency: Annotated[Number, Field(gt=0)] = Field(default=30.0, description="Seconds for one request.")
 
 
 class Experiment(Closed):
@@ -188,9 +202,16 @@ class Experiment(Closed):
     )
     ramp: list[RampStep] = Field(default_factory=list[RampStep], description="Other weights from given moments on.")
     guards: list[Guard] = Field(default_factory=list[Guard], description="What stops a losing variant by itself.")
-    metric: Literal["quality", "feedback", "escalation", "cost", "latency", "failure"] = Field(
-        default="quality", description="What decides the experiment."
+    metric: Metric = Field(default="quality", description="What decides the experiment.")
+    min_effect: Share = Field(
+        default=0.05, gt=0, description="The smallest difference that would matter: of 1, or of the cap."
     )
+    window: Duration = Field(
+        default=3600.0,
+        description="A unit's requests within this time of its first are one observation: its later ones are not "
+        "independent of them.",
+    )
+    caps: Caps = Field(default=Caps(), description="Scales of cost and latency.")
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = Field(
         default=0.05, description="Chance that a decision is taken although there is no difference."
     )

@@ -13,7 +13,7 @@ from thriftgate.ports import Clock, PromptSource
 from thriftgate.prompts.assignment import assign, is_running
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.render import converse, render, with_defaults
-from thriftgate.prompts.schema import Experiment
+from thriftgate.prompts.tally import unit_of
 from thriftgate.prompts.versions import PromptVersion
 from thriftgate.types import ChatRequest, PromptRef
 
@@ -46,46 +46,33 @@ class PromptService:
         prompt = self._source.snapshot().prompts.get(route_prompt.name)
         if prompt is None:
             raise PromptMissingError(f"route '{request.route}': there is no prompt '{route_prompt.name}'")
-        version, experiment = self._choose(prompt, request, route_prompt)
+        version, variant, experiment = self._choose(prompt, request, route_prompt)
         rendered = render(version, request.prompt_variables, also_known=prompt.variable_names)
         applied = replace(
             request,
             messages=converse(rendered, request.messages, client_system=route_prompt.client_system),
             params=with_defaults(request.params, rendered.params),
         )
-        ref = PromptRef(name=prompt.name, variant=version.variant, version=version.hash, experiment=experiment)
+        ref = PromptRef(name=prompt.name, variant=variant, version=version.hash, experiment=experiment)
         return applied, ref
 
     def _choose(
         self, prompt: Prompt, request: ChatRequest, route_prompt: RoutePromptConfig
-    ) -> tuple[PromptVersion, str | None]:
+    ) -> tuple[PromptVersion, str, str | None]:
+        """The version, what it is called in the ledger, and the experiment it belongs to."""
         now = self._clock.time()
         for name, experiment in prompt.experiments.items() if route_prompt.experiments else ():
             if not is_running(experiment, now):
                 continue
             stopped = self.stops.get(f"{prompt.name}/{name}", frozenset())
-            unit_id = unit_of(request, experiment)
+            unit_id = unit_of(experiment, request.caller, request.request_id)
             assignment = assign(experiment, unit_id, now, prompt=prompt.name, name=name, stopped=stopped)
             version = prompt.resolve(assignment.variant) if assignment.variant is not None else None
-            if version is not None:
-                return version, name
+            if version is not None and assignment.variant is not None:
+                return version, assignment.variant, name
         version = prompt.resolve(route_prompt.label)
         if version is None:
             raise PromptMissingError(
                 f"route '{request.route}': prompt '{prompt.name}' has nothing labelled '{route_prompt.label}'"
             )
-        return version, None
-
-
-def unit_of(request: ChatRequest, experiment: Experiment) -> str | None:
-    """Who asks, in the experiment's unit; None when the request does not say."""
-    caller = request.caller
-    match experiment.unit:
-        case "user":
-            return caller.user_id
-        case "session":
-            return caller.session_id
-        case "key":
-            return caller.key_hash
-        case "request":
-            return request.request_id
+        return version, version.variant, None
