@@ -1,0 +1,227 @@
+"""Play a stream of labelled questions through the cache, to measure a policy before anybody is served by it.
+
+Two questions of one group have the same right answer. Each question is looked up among the entries stored so far;
+a hit is right when the groups are equal. What the policy gets to know is exactly what a running gateway would know:
+
+- a miss goes upstream anyway, so its fresh answer is compared with those of its nearest neighbours, for free;
+- a share of the hits (`verify_share`) is verified by one extra call each;
+- every comparison may be mistaken (`missed_agreement`, `false_agreement`), as a judge of texts is.
+
+Failure behaviour: pure and deterministic for a given `seed`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason, decide
+from thriftgate.caching.entries import CacheEntry, Neighbour, Observation
+from thriftgate.caching.evidence import FEATURES, NEIGHBOURS, Evidence, gather
+from thriftgate.caching.grouping import answer_group
+from thriftgate.caching.policy import FixedThreshold
+from thriftgate.types import Vector
+
+_KEPT_OUTCOMES = 64
+_SCOPE = "rehearsal"
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """Questions with the answer group of each, and their unit vectors: shape (n, dimensions)."""
+
+    questions: Sequence[str]
+    groups: Sequence[str]
+    vectors: Vectors
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    def take(self, indices: Sequence[int]) -> "Labelled":
+        """The questions at these places, in this order."""
+        return Labelled(
+            [self.questions[i] for i in indices], [self.groups[i] for i in indices], self.vectors[list(indices)]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What the world is like while a stream is played."""
+
+    verify_share: float = 0.02
+    missed_agreement: float = 0.0
+    """Probability that two equal answers are taken for different ones."""
+    false_agreement: float = 0.0
+    """Probability that two different answers are taken for equal ones."""
+    comparisons: int = NEIGHBOURS
+    """With so many neighbours' answers a fresh answer is compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What became of one question."""
+
+    decision: Decision
+    is_right: bool
+    """Whether the answer in question (of a hit, or of an entry to explore) is the right one; False for a miss."""
+
+    @property
+    def is_wrong_hit(self) -> bool:
+        """A wrong answer was served."""
+        return isinstance(self.decision, Hit) and not self.is_right
+
+
+class Decider(Protocol):
+    """Decides, and may learn: a `Learner` is one."""
+
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+        """Hit, Explore or Miss."""
+        ...
+
+    def update(self, observation: Observation) -> None:
+        """Take in one verified outcome."""
+        ...
+
+
+class Unlearning:
+    """A `Decider` that decides by a fixed threshold and learns nothing."""
+
+    def __init__(self, policy: FixedThreshold) -> None:
+        self._policy = policy
+
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+        """By similarity alone."""
+        return decide(question, neighbours, policy=self._policy, draw=draw)
+
+    def update(self, observation: Observation) -> None:
+        """Nothing to learn."""
+
+
+class _Shelf:
+    """The entries stored so far."""
+
+    def __init__(self, dimensions: int, capacity: int) -> None:
+        self._vectors = np.empty((capacity, dimensions), dtype=np.float32)
+        self.entries: list[CacheEntry] = []
+
+    def near(self, vector: Vector) -> list[Neighbour]:
+        if not self.entries:
+            return []
+        similarities = self._vectors[: len(self.entries)] @ vector
+        count = min(NEIGHBOURS, len(similarities))
+        places = np.argpartition(-similarities, count - 1)[:count]
+        places = places[np.argsort(-similarities[places], kind="stable")]
+        nearest = cast("list[int]", places.tolist())
+        return [Neighbour(self.entries[place], max(0.0, float(similarities[place]))) for place in nearest]
+
+    def add(self, entry: CacheEntry, vector: Vector) -> None:
+        self._vectors[len(self.entries)] = vector
+        self.entries.append(entry)
+
+    def note(self, observation: Observation) -> None:
+        place = int(observation.entry_id)
+        entry = self.entries[place]
+        self.entries[place] = replace(entry, outcomes=(*entry.outcomes, observation)[-_KEPT_OUTCOMES:])
+
+
+def rehearse(data: Labelled, decider: Decider, *, conditions: Conditions, seed: int) -> Iterator[Step]:
+    """Play `data` in the given order; yields a step for each question."""
+    rng = np.random.default_rng(seed)
+    shelf = _Shelf(data.vectors.shape[1], len(data))
+    group_of: dict[str, str] = {}
+    for question, group, vector in zip(data.questions, data.groups, _rows(data.vectors), strict=True):
+        neighbours = shelf.near(vector)
+        decision = decider.decide(question, neighbours, draw=float(rng.random()))
+        is_right = not isinstance(decision, Miss) and group_of[decision.entry.entry_id] == group
+        yield Step(decision, is_right)
+        if isinstance(decision, Hit):
+            if rng.random() < conditions.verify_share:
+                _learn(decider, shelf, decision, _judged(is_right, conditions, rng))
+            continue
+        verdicts = [
+            (near.entry, _judged(group_of[near.entry.entry_id] == group, conditions, rng))
+            for near in neighbours[: conditions.comparisons]
+        ]
+        if isinstance(decision, Explore):
+            agreed = {entry.entry_id: agrees for entry, agrees in verdicts}
+            if decision.entry.entry_id in agreed:
+                _learn(decider, shelf, decision, agreed[decision.entry.entry_id])
+        entry = _entry(str(len(shelf.entries)), question, answer_group(verdicts))
+        group_of[entry.entry_id] = group
+        shelf.add(entry, vector)
+
+
+class _Collector:
+    """A `Decider` that serves the candidate of the evidence by its similarity, and keeps the evidence."""
+
+    def __init__(self, min_similarity: float) -> None:
+        self._min_similarity = min_similarity
+
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+        found = gather(question, neighbours)
+        if not isinstance(found, Evidence):
+            return Miss(reason=MissReason.GUARD)
+        entry, similarity = found.candidate.entry, found.candidate.similarity
+        features: dict[str, float] = dict(zip(FEATURES, found.values, strict=True))
+        kind = Hit if similarity >= self._min_similarity else Explore
+        return kind(entry=entry, similarity=similarity, confidence=None, features=features)
+
+    def update(self, observation: Observation) -> None:
+        pass
+
+
+def collect(
+    data: Labelled, *, conditions: Conditions, seed: int, min_similarity: float = 0.9
+) -> tuple[list[tuple[float, ...]], list[bool]]:
+    """The evidence of every question in a stream served by similarity, and whether the candidate's answer was right."""
+    rows: list[tuple[float, ...]] = []
+    labels: list[bool] = []
+    for step in rehearse(data, _Collector(min_similarity), conditions=conditions, seed=seed):
+        if not isinstance(step.decision, Miss):
+            rows.append(tuple(step.decision.features[name] for name in FEATURES))
+            labels.append(step.is_right)
+    return rows, labels
+
+
+def _rows(vectors: Vectors) -> list[Vector]:
+    return [vectors[place] for place in range(len(vectors))]
+
+
+def _judged(is_equal: bool, conditions: Conditions, rng: np.random.Generator) -> bool:
+    """What a fallible comparison of the two answers says."""
+    mistake = conditions.missed_agreement if is_equal else conditions.false_agreement
+    return is_equal != (rng.random() < mistake)
+
+
+def _learn(decider: Decider, shelf: _Shelf, decision: Hit | Explore, is_correct: bool) -> None:
+    observation = Observation(
+        entry_id=decision.entry.entry_id,
+        scope=_SCOPE,
+        route=_SCOPE,
+        similarity=decision.similarity,
+        features=decision.features,
+        is_correct=is_correct,
+        observed_at=0.0,
+    )
+    decider.update(observation)
+    shelf.note(observation)
+
+
+def _entry(entry_id: str, question: str, group: str) -> CacheEntry:
+    return CacheEntry(
+        entry_id=entry_id,
+        scope=_SCOPE,
+        key=question,
+        route=_SCOPE,
+        question=question,
+        embedding=None,
+        choices=(),
+        model="",
+        created_at=0.0,
+        expires_at=float("inf"),
+        answer_group=group,
+    )
