@@ -29,7 +29,7 @@ def print_bill(bill: Bill, console: Console, *, model: str, baseline_model: str)
 
 
 def _decisions(bill: Bill) -> Table:
-    table = Table("decision", "requests", "p50", "p95", "judged right", box=None, pad_edge=False)
+    table = Table("decision", "requests", "p50", "p95", "judged right [95 %]", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
     order = [kind.value for kind in DecisionKind]
@@ -61,7 +61,7 @@ def _comparison(comparison: Comparison, baseline_model: str) -> Table:
         column.justify = "right"
     ours, theirs = comparison.latency, comparison.baseline_latency
     table.add_row("cost", _money(comparison.cost_usd), _money(comparison.baseline_cost_usd))
-    table.add_row("judged right", _right(comparison.quality), _right(comparison.baseline_quality))
+    table.add_row("judged right", _share(comparison.quality.share), _share(comparison.baseline_quality.share))
     table.add_row("latency p50 / p95", " / ".join(_seconds(ours)), " / ".join(_seconds(theirs)))
     table.add_row(Text("saved", "bold"), Text(_share(comparison.saved_share), "bold green"), "")
     return table
@@ -102,12 +102,12 @@ def _duration(seconds: float) -> str:
 def _right(quality: Quality) -> str:
     if not quality.n:
         return "-"
-    share = quality.share
-    return f"{quality.right}/{quality.n} = {share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}]"
+    return f"{quality.right}/{quality.n}  {_share(quality.share)}"
 
 
 def _share(share: Interval | None) -> str:
-    return _UNKNOWN if share is None else f"{share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}]"
+    """A share with its 95 % interval, in per cent."""
+    return _UNKNOWN if share is None else f"{share.estimate:.1%} [{share.low * 100:.1f}, {share.high * 100:.1f}]"
 
 
 def _money(dollars: float | None) -> str:
