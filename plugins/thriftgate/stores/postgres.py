@@ -212,6 +212,8 @@ class Database:
         return {
             "timeout": self.timeouts.connect,
             "command_timeout": self.timeouts.statement,
+            # A plan made while a table was small must not stay when it has grown.
+            "max_cached_statement_lifetime": 60,
             "server_settings": {
                 "application_name": "thriftgate",
                 "search_path": f'"{self.schema}", public, extensions',
@@ -222,7 +224,7 @@ class Database:
                 "jit": "off",
                 # Enough candidates for a recall above 0.99 (evals/benchmarks/cache_recall.py), and on until enough
                 # of them are of the right scope.
-                "hnsw.ef_search": "100",
+                "hnsw.ef_search": "200",
                 "hnsw.iterative_scan": "relaxed_order",
             },
         }

@@ -181,10 +181,14 @@ class PostgresAnswerCache:
         """Make the indexes of this length of vectors, once; instant while there are no such vectors."""
         if self._has_indexes or self._dimensions > _MAX_INDEXED_DIMENSIONS:
             return
-        async with self._database.connection() as connection, connection.transaction():
-            for statement in sql.create_indexes(self._dimensions):
-                await connection.fetch(statement, timeout=self._database.timeouts.report)
-        self._has_indexes = True
+        self._has_indexes = True  # others need not wait for us: what they store meanwhile is indexed too
+        try:
+            async with self._database.connection() as connection, connection.transaction():
+                for statement in sql.create_indexes(self._dimensions):
+                    await connection.fetch(statement, timeout=self._database.timeouts.report)
+        except BaseException:
+            self._has_indexes = False
+            raise
 
     def _unit(self, embedding: Vector | None) -> Vector | None:
         """The vector at length 1, so that the inner product is the cosine; None for one without a direction."""
