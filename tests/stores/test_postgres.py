@@ -1,6 +1,7 @@
 """The connection pool, the migrations, and text that PostgreSQL would refuse."""
 
 import asyncio
+import json
 import threading
 from pathlib import Path
 
@@ -215,4 +216,6 @@ async def test_postgres_takes_every_value_as_json_and_gives_it_back(database: Da
 @given(json_values)
 async def test_postgres_takes_every_value_as_jsonb(database: Database, value: object) -> None:
     stored = to_jsonb(value)
-    assert from_json(await database.fetchval("SELECT $1::jsonb", stored)) == from_json(stored)
+    kept = await database.fetchval("SELECT $1::jsonb", stored)
+    # jsonb has one kind of number: 1e16 comes back as 10000000000000000.
+    assert json.loads(kept, parse_int=float) == json.loads(stored, parse_int=float)
