@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Send
 
 from thriftgate.demo.engine import MODELS, Engine
 from thriftgate.demo.faults import Failure, FaultBoard, Faults, Pace
@@ -38,7 +39,16 @@ _ERRORS = {
 
 
 class StreamBrokenError(Exception):
-    """A stream ends in the middle because a fault says so; the server cuts the connection."""
+    """A stream ends in the middle because a fault says so."""
+
+
+class EventResponse(StreamingResponse):
+    """Server-sent events; a StreamBrokenError leaves the response unfinished, so that the server hangs up."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the events as they come."""
+        with suppress(StreamBrokenError):
+            await super().stream_response(send)
 
 
 @dataclass(slots=True)
@@ -73,7 +83,7 @@ class DemoProvider:
         if call.stream:
             breaks = failure is not None and failure.breaks
             stream = self._stream(call, completion, latency, token_latency, breaks=breaks)
-            return StreamingResponse(stream, media_type="text/event-stream", headers=LABEL_HEADERS)
+            return EventResponse(stream, media_type="text/event-stream", headers=LABEL_HEADERS)
         # The choices of one request are generated side by side.
         longest = max(choice.completion_tokens for choice in completion.choices)
         if await _client_left(request, latency + token_latency * longest):
