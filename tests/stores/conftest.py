@@ -1,21 +1,26 @@
 """One embedded PostgreSQL for the whole test run, one database for each worker, empty tables for each test."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from redis.asyncio import Redis
 from tests.stores.cases import DIMENSIONS
 from tests.stores.redis_process import BINARY, RedisProcess
+from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.ports import AnswerCache
 from thriftgate.stores.embedded import EmbeddedPostgres, prepare_database
 from thriftgate.stores.postgres import Database, open_connection
 from thriftgate.stores.postgres_cache import PostgresAnswerCache
-from thriftgate.stores.redis_connection import RedisServer
+from thriftgate.stores.redis_cache import RedisAnswerCache
+from thriftgate.stores.redis_connection import Deadlines, RedisServer
 
 TABLES = ("cache_entries", "cache_observations", "flights", "requests", "audits")
 
@@ -58,12 +63,15 @@ async def database(postgres_dsn: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest.fixture(params=["postgres", "postgres-indexed"])
+@pytest.fixture(params=["postgres", "postgres-indexed", "redis-stand-in", "redis"])
 def store(request: pytest.FixtureRequest) -> AnswerCache:
     """Every implementation of the answer cache, empty.
 
-    `postgres-indexed` puts all but three vectors of a scope into the approximate index.
+    `postgres-indexed` puts all but three vectors of a scope into the approximate index. `redis-stand-in` is a plain
+    Redis behind a stand-in for the query engine; `redis` needs the real one, in THRIFTGATE_TEST_REDIS_URL.
     """
+    if request.param.startswith("redis"):
+        return request.getfixturevalue({"redis": "redis_cache", "redis-stand-in": "stand_in_cache"}[request.param])
     database: Database = request.getfixturevalue("database")
     limit = {"postgres": 2000, "postgres-indexed": 3}[request.param]
     return PostgresAnswerCache(database, dimensions=DIMENSIONS, exact_limit=limit)
@@ -87,3 +95,44 @@ async def redis_server(redis_process: RedisProcess) -> AsyncIterator[RedisServer
     await server.client().flushall()
     yield server
     await server.close()
+
+
+@pytest.fixture
+async def query_engine(redis_process: RedisProcess, redis_server: RedisServer) -> AsyncIterator[QueryEngine]:
+    """The worker's Redis, empty, with a stand-in for the query engine before it."""
+    engine = QueryEngine(redis_process.port)
+    await engine.start()
+    yield engine
+    await engine.stop()
+
+
+@pytest.fixture
+async def stand_in_cache(query_engine: QueryEngine) -> AsyncIterator[AnswerCache]:
+    """The Redis cache on the stand-in."""
+    server = RedisServer(query_engine.url, deadlines=Deadlines(lookup=10.0))  # the stand-in is slow
+    yield RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test")
+    await server.close()
+
+
+@pytest.fixture
+async def redis_cache() -> AsyncIterator[AnswerCache]:
+    """The Redis cache on a real query engine, under a name of its own that nothing is left of."""
+    url = os.environ.get("THRIFTGATE_TEST_REDIS_URL")
+    if not url:
+        pytest.skip("THRIFTGATE_TEST_REDIS_URL does not name a Redis with the query engine")
+    server, namespace = RedisServer(url), f"thriftgate-test-{uuid.uuid4().hex}"
+    cache = RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test", namespace=namespace)
+    await cache.prepare()
+    yield cache
+    await clear_namespace(server.client(), namespace)
+    await server.close()
+
+
+async def clear_namespace(client: Redis, namespace: str) -> None:
+    """Drop the indexes and keys of a test."""
+    for name in await cast("Any", client.execute_command("FT._LIST")):
+        if name.startswith(namespace.encode()):
+            await cast("Any", client.execute_command("FT.DROPINDEX", name))
+    keys = cast("AsyncIterator[bytes]", client.scan_iter(f"{namespace}:*", count=1000))
+    async for key in keys:
+        await client.unlink(key)

@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -29,15 +30,24 @@ from thriftgate.stores.redis_patience import Patience
 
 ResultT = TypeVar("ResultT")
 
-LOOKUP_DEADLINE = 0.05
-"""Seconds for what a request waits for: with Redis down it goes on this much later at most."""
-WRITE_DEADLINE = 1.0
-"""Seconds for what nobody waits for."""
-REPORT_DEADLINE = 60.0
-"""Seconds for purging, listing and counting everything."""
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """After how many seconds of silence a call is given up."""
+
+    lookup: float = 0.05
+    """What a request waits for: with Redis down it goes on this much later at most."""
+    write: float = 1.0
+    """What nobody waits for."""
+    prepare: float = 5.0
+    """Making indexes at the start."""
+    report: float = 60.0
+    """Purging, listing and counting everything."""
+
 
 _MAX_CONNECTIONS = 32
 """For each event loop. Redis works on one command at a time; more connections only cost more handshakes."""
+_DEADLINES = Deadlines()
 
 
 class RedisServer:
@@ -45,6 +55,7 @@ class RedisServer:
 
     Args:
         url: `redis://`, `rediss://` or `unix://`, with password and database number.
+        deadlines: How long to wait, by what is waited for.
         clock: Seconds that never go back.
         breaker: Decides who may try while the server is down.
 
@@ -52,8 +63,14 @@ class RedisServer:
     """
 
     def __init__(
-        self, url: str, *, clock: Callable[[], float] = time.monotonic, breaker: Breaker | None = None
+        self,
+        url: str,
+        *,
+        deadlines: Deadlines = _DEADLINES,
+        clock: Callable[[], float] = time.monotonic,
+        breaker: Breaker | None = None,
     ) -> None:
+        self.deadlines = deadlines
         self._url = url
         self._clock = clock
         self._breaker = breaker or Breaker()
@@ -76,7 +93,8 @@ class RedisServer:
             self._breaker.failed(started_at=started_at, now=self._clock())
             raise StoreUnavailableError(f"Redis does not answer ({type(error).__name__})") from error
         except RedisError as error:
-            raise StoreUnavailableError(f"Redis refused a command ({reason_of(error)})") from error
+            # Not `from error`: it quotes the command, and with it what a user said.
+            raise StoreUnavailableError(f"Redis refused a command ({reason_of(error)})") from None
         self._breaker.succeeded()
         return result
 

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from thriftgate.stores.redis_connection import LOOKUP_DEADLINE, WRITE_DEADLINE, RedisServer, text_of
+from thriftgate.stores.redis_connection import RedisServer, text_of
 from thriftgate.stores.redis_keys import NAMESPACE, digest
 
 _POLL_LISTENING = 1.0
@@ -81,11 +81,13 @@ class RedisFlights:
 
     async def take_off(self, key: str, *, owner: str, lease: float) -> bool:
         """True when `owner` now leads the flight; False when somebody else does, or has just landed."""
-        return bool(await self._script(_TAKE_OFF, key, owner, _milliseconds(lease), deadline=LOOKUP_DEADLINE))
+        return bool(
+            await self._script(_TAKE_OFF, key, owner, _milliseconds(lease), deadline=self._server.deadlines.lookup)
+        )
 
     async def renew(self, key: str, *, owner: str, lease: float) -> bool:
         """Prolong the lease of a leader that is still at work; False when it was lost."""
-        return bool(await self._script(_RENEW, key, owner, _milliseconds(lease), deadline=WRITE_DEADLINE))
+        return bool(await self._script(_RENEW, key, owner, _milliseconds(lease), deadline=self._server.deadlines.write))
 
     async def land(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
         """Publish the outcome to every waiter, and keep it for `keep` seconds for late ones.
@@ -94,7 +96,7 @@ class RedisFlights:
         """
         dumped = json.dumps(outcome, separators=(",", ":"))
         arguments = (_milliseconds(keep), dumped, self._channel, digest(key), _milliseconds(_GRACE))
-        await self._script(_LAND, key, owner, *arguments, deadline=WRITE_DEADLINE)
+        await self._script(_LAND, key, owner, *arguments, deadline=self._server.deadlines.write)
 
     async def wait(self, key: str, *, patience: float) -> Mapping[str, Any] | None:
         """The leader's outcome; None when it died (its lease ran out) or `patience` seconds passed.
@@ -121,7 +123,7 @@ class RedisFlights:
 
     async def _look(self, key: str) -> tuple[Mapping[str, Any] | None, float]:
         """The outcome, if it is there, and how many seconds the lease still has (0: there is no flight)."""
-        outcome, milliseconds = await self._script(_LOOK, key, deadline=LOOKUP_DEADLINE)
+        outcome, milliseconds = await self._script(_LOOK, key, deadline=self._server.deadlines.lookup)
         found = None if outcome is None else cast("Mapping[str, Any]", json.loads(outcome))
         return found, milliseconds / 1000
 

@@ -10,10 +10,13 @@ NAMESPACE = "thriftgate"
 
 
 def digest(*parts: str) -> str:
-    """32 hex digits for a tuple of texts; different tuples do not share one."""
+    """The letter d and 32 hex digits for a tuple of texts; different tuples do not share one.
+
+    The letter keeps the query engine from reading a tag like 12e45 as a number.
+    """
     hashed = blake2b(digest_size=16)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
         hashed.update(len(data).to_bytes(8, "big"))
         hashed.update(data)
-    return hashed.hexdigest()
+    return f"d{hashed.hexdigest()}"

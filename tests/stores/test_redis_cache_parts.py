@@ -1,0 +1,410 @@
+"""What the Redis cache sends and how it keeps things: command by command, and the cases its contract does not know."""
+
+import asyncio
+import math
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+from tests.stores.cases import DIMENSIONS, entry, observation, vector
+from tests.stores.redis_process import BINARY, RedisProcess
+from tests.stores.redis_query_engine import QueryEngine
+
+from thriftgate.caching.entries import CacheEntry, Observation, PurgeFilter
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.stores import redis_cache_codec as codec
+from thriftgate.stores import redis_cache_schema as schema
+from thriftgate.stores.redis_cache import RedisAnswerCache
+from thriftgate.stores.redis_connection import Deadlines, RedisServer
+from thriftgate.stores.redis_keys import digest
+from thriftgate.types import Choice, Usage
+
+# What is asked of the query engine.
+
+NAMES = schema.Names("tg", "tg:cache:v1:space")
+
+
+def test_the_indexes_are_made_like_this() -> None:
+    answers, uses = schema.schemas(NAMES, dimensions=384)
+    assert (answers.index.name, answers.index.prefix) == ("tg:cache:v1:space:answers", "tg:cache:v1:space:answer:")
+    assert (uses.index.name, uses.index.prefix) == ("tg:cache:v1:space:uses", "tg:cache:v1:space:use:")
+    scope, embedding = (" ".join(map(_wire, field.redis_args())) for field in answers.redis_fields)
+    assert scope == "scope TAG SEPARATOR ,"
+    assert embedding == (
+        "embedding VECTOR HNSW 14 TYPE FLOAT32 DIM 384 DISTANCE_METRIC COSINE"
+        " M 16 EF_CONSTRUCTION 200 EF_RUNTIME 200 EPSILON 0.01"
+    )
+    assert [" ".join(map(_wire, field.redis_args())) for field in uses.redis_fields] == [
+        "scope TAG SEPARATOR , SORTABLE",
+        "route TAG SEPARATOR , SORTABLE",
+        "tags TAG SEPARATOR ,",
+        "prompt TAG SEPARATOR ,",
+        "collection TAG SEPARATOR ,",
+        "entry_id TAG SEPARATOR ,",
+        "hits NUMERIC SORTABLE",
+        "used_at NUMERIC SORTABLE",
+    ]
+
+
+def _wire(argument: object) -> str:
+    """An argument as redis-py sends it: an enumeration of texts by its value."""
+    return str.__str__(argument) if isinstance(argument, str) else str(argument)
+
+
+def test_the_nearest_neighbours_are_asked_for_like_this() -> None:
+    command = schema.nearest(NAMES, "dabc", b"\x00\x01", limit=8)
+    assert command == (
+        "FT.SEARCH", "tg:cache:v1:space:answers",
+        "(@scope:{dabc})=>[KNN 12 @embedding $vector EF_RUNTIME $EF AS vector_distance]",
+        "RETURN", 4, "body", "outcomes", "embedding", "vector_distance", "SORTBY", "vector_distance", "ASC",
+        "DIALECT", 2, "LIMIT", 0, 12, "PARAMS", 4, "vector", b"\x00\x01", "EF", 200,
+    )  # fmt: skip
+
+
+texts = st.text() | st.sampled_from(["", "a|b", "{x}", "*", "a,b", "@route:{x}", "\\", "'; --", "12e45", "\ud800"])
+
+
+@given(st.builds(PurgeFilter, **dict.fromkeys(["route", "scope", "tag", "collection"], st.none() | texts)), texts)
+def test_no_text_reaches_a_query_as_it_is(what: PurgeFilter, version: str) -> None:
+    given_conditions = [what.route, what.scope, what.tag, what.collection]
+    for purged in (what, replace(what, prompt_version_not=version, entry_id=version)):
+        query = str(schema.purged(purged))
+        assert set(query) <= set("abcdefghijklmnopqrstuvwxyz0123456789_@:{}()- *")
+        assert query.count("@") == sum(text is not None for text in given_conditions) + 2 * (purged is not what)
+
+
+def test_purging_without_conditions_matches_everything() -> None:
+    assert str(schema.purged(PurgeFilter())) == "*"
+
+
+def test_another_layout_or_embedder_is_outdated_and_another_application_is_not() -> None:
+    names = schema.Names.of(fingerprint="minilm", dimensions=384)
+    others = [schema.Names.of(fingerprint="other", dimensions=384), schema.Names.of(fingerprint="minilm", dimensions=8)]
+    assert len({names.base, *(other.base for other in others)}) == 3
+    assert all(names.is_outdated(other.answers) for other in others)
+    assert names.is_outdated("thriftgate:cache:v0:x:answers")
+    assert not any(map(names.is_outdated, [names.answers, names.uses, "app:cache:v1:answers", "thriftgate:x"]))
+
+
+# How entries are kept.
+
+numbers = st.floats(0, 2e9)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+choices = st.builds(
+    Choice,
+    message=st.dictionaries(texts, json_values, max_size=3),
+    finish_reason=st.none() | texts,
+    logprobs=st.none() | st.dictionaries(texts, json_values, max_size=2),
+)
+observations = st.builds(
+    Observation,
+    entry_id=st.just("id"),
+    scope=st.just("scope"),
+    route=st.just("support"),
+    similarity=st.floats(0, 1),
+    features=st.dictionaries(texts, st.floats(allow_nan=False, allow_infinity=False), max_size=4),
+    is_correct=st.booleans(),
+    observed_at=numbers,
+    source=texts,
+)
+entries = st.builds(
+    CacheEntry,
+    entry_id=st.just("id"),
+    scope=st.just("scope"),
+    key=texts,
+    route=st.just("support"),
+    question=texts,
+    embedding=st.none(),
+    choices=st.lists(choices, max_size=3).map(tuple),
+    model=texts,
+    usage=st.builds(Usage, *[st.integers(0, 10**9)] * 4, st.booleans()),
+    cost_usd=numbers,
+    baseline_cost_usd=numbers,
+    created_at=numbers,
+    expires_at=numbers,
+    stale_at=st.none() | numbers,
+    tags=st.lists(texts, max_size=3).map(tuple),
+    prompt_version=texts,
+    collection=texts,
+    hits=st.integers(0, 10**9),
+    answer_group=texts,
+)
+
+
+def written(fields: codec.Fields) -> dict[bytes, bytes]:
+    """A hash as it comes back from Redis."""
+    return {_bytes(name): _bytes(value) for name, value in fields.items()}
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("ascii")
+
+
+@given(entries, st.lists(observations, max_size=4))
+def test_every_entry_comes_back_as_it_was(kept: CacheEntry, outcomes: list[Observation]) -> None:
+    fields = written(codec.answer_fields(kept, None))
+    fields[b"outcomes"] = "".join(codec.outcome_line(outcome) + "\n" for outcome in outcomes).encode("ascii")
+    in_order = tuple(sorted(outcomes, key=lambda outcome: outcome.observed_at))
+    assert codec.entry_of(fields) == replace(kept, outcomes=in_order)
+    again = codec.entry_of(fields, hits=7)
+    assert again is not None
+    assert again.hits == 7
+
+
+@given(observations)
+def test_every_observation_comes_back_as_it_was(seen: Observation) -> None:
+    assert codec.observation_of(written(codec.observation_fields(seen))) == seen
+
+
+@given(entries)
+def test_the_hash_of_uses_holds_digests_and_numbers_only(kept: CacheEntry) -> None:
+    fields = written(codec.use_fields(kept, used_at=12.5))
+    assert set(b"".join(fields.values())) <= set(b"abcdef0123456789,.")
+    tags = fields.get(b"tags", b"").split(b",")
+    assert all(digest(tag).encode() in tags for tag in kept.tags)
+
+
+def test_a_vector_comes_back_to_the_last_bit_and_may_be_changed() -> None:
+    fields = written(codec.answer_fields(entry("a"), vector(3)))
+    found = codec.entry_of(fields)
+    assert found is not None
+    assert found.embedding is not None
+    assert np.array_equal(found.embedding, vector(3))
+    found.embedding[0] = 1
+
+
+def test_mappings_and_tuples_of_a_message_are_kept_as_json() -> None:
+    message = MappingProxyType({"role": "assistant", "parts": ({"a": 1}, MappingProxyType({"b": 2}))})
+    found = codec.entry_of(written(codec.answer_fields(entry("a", choices=(Choice(message),)), None)))
+    assert found is not None
+    assert found.choices[0].message == {"role": "assistant", "parts": [{"a": 1}, {"b": 2}]}
+
+
+def test_an_entry_that_ended_meanwhile_is_none() -> None:
+    assert codec.entry_of({}) is None
+    assert codec.entry_of(codec.fields_of(None)) is None
+
+
+@given(st.floats(-1e-6, 2 + 1e-6))
+def test_a_similarity_is_in_0_to_1_whatever_the_distance(distance: float) -> None:
+    similarity = codec.similarity_of(repr(distance).encode())
+    assert 0 <= similarity <= 1
+    assert similarity == pytest.approx(max(0, 1 - distance), abs=2e-6)
+
+
+@pytest.mark.parametrize("empty", [np.zeros(8), np.full(8, math.nan), np.full(8, math.inf)], ids=["0", "nan", "inf"])
+def test_a_vector_without_a_direction_is_none(empty: Any) -> None:
+    assert codec.unit(empty.astype(np.float32), dimensions=8) is None
+
+
+def test_a_vector_of_another_embedder_is_an_error_of_ours() -> None:
+    with pytest.raises(ValueError, match=r"shape \(384,\), not \(8,\)"):
+        codec.unit(vector(1, dimensions=384), dimensions=8)
+
+
+# Against a real Redis behind a stand-in for the query engine.
+
+PATIENT = Deadlines(lookup=10.0)
+"""The stand-in is slow."""
+
+
+@pytest.fixture
+async def server(query_engine: QueryEngine) -> AsyncIterator[RedisServer]:
+    server = RedisServer(query_engine.url, deadlines=PATIENT)
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+def cache(server: RedisServer) -> RedisAnswerCache:
+    return RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test")
+
+
+async def keys(server: RedisServer) -> dict[str, int]:
+    """Every key with its time to live in seconds; -1 for none."""
+    client = server.client()
+    names = cast("list[bytes]", await client.keys("*"))
+    return {name.decode(): await client.ttl(name) for name in names}
+
+
+async def test_a_look_up_sends_one_search(cache: RedisAnswerCache, query_engine: QueryEngine) -> None:
+    await cache.store(entry("a"))
+    query_engine.commands.clear()
+    await cache.lookup("scope", "key-a", vector(1))
+    await cache.lookup("scope", "key-a", None)
+    assert [command[0] for command in query_engine.commands] == [b"FT.SEARCH"]
+
+
+async def test_everything_an_entry_leaves_behind_ends_with_it(cache: RedisAnswerCache, server: RedisServer) -> None:
+    await cache.store(entry("a", tags=("x", "y")))
+    await cache.touch("scope", "id-a")
+    await cache.observe(observation("id-a"))
+    found = await keys(server)
+    lasting = {
+        name.split(":")[-1] if name.endswith("routes") else name.split(":")[-2] for name in found if found[name] < 0
+    }
+    assert lasting == {"routes", "seen"}
+    assert all(3500 < left <= 3600 for left in found.values() if left >= 0)
+    assert len([left for left in found.values() if left >= 0]) == 3
+
+
+async def test_nothing_of_a_purged_entry_is_left(cache: RedisAnswerCache, server: RedisServer) -> None:
+    await cache.store(entry("a"))
+    assert await cache.purge(PurgeFilter(tag="other")) == 0
+    assert await cache.purge(PurgeFilter(entry_id="id-a")) == 1
+    assert [name for name in await keys(server) if not name.endswith(":routes")] == []
+
+
+async def test_a_late_touch_or_outcome_does_not_bring_an_entry_back(
+    cache: RedisAnswerCache, server: RedisServer
+) -> None:
+    await cache.store(entry("a"))
+    await cache.store(entry("a", entry_id="id-new"))
+    await cache.touch("scope", "id-a")
+    await cache.observe(observation("id-a", is_correct=False))
+    found = (await cache.lookup("scope", "key-a", None)).exact
+    assert found is not None
+    assert (found.entry_id, found.hits, found.outcomes) == ("id-new", 0, ())
+    await cache.purge(PurgeFilter())
+    await cache.touch("scope", "id-new")
+    await cache.observe(observation("id-new"))
+    assert not any(":answer:" in name or ":use:" in name for name in await keys(server))
+
+
+async def test_an_outcome_does_not_prolong_an_entry(cache: RedisAnswerCache, server: RedisServer) -> None:
+    await cache.store(replace(entry("a"), expires_at=entry("a").created_at + 100))
+    await cache.observe(observation("id-a"))
+    await cache.touch("scope", "id-a")
+    assert {left for left in (await keys(server)).values() if left >= 0} <= {99, 100}
+
+
+async def test_two_gateways_that_start_at_once_share_their_indexes(server: RedisServer) -> None:
+    caches = [RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test") for _ in range(4)]
+    await asyncio.gather(*(cache.prepare() for cache in caches))
+    await caches[0].store(entry("a"))
+    assert (await caches[1].lookup("scope", "key-a", vector(1))).neighbours
+
+
+@pytest.mark.parametrize("which", ["answers", "uses"])
+async def test_an_index_that_is_gone_is_made_again(cache: RedisAnswerCache, server: RedisServer, which: str) -> None:
+    await cache.store(entry("a"))
+    names = schema.Names.of(fingerprint="test", dimensions=DIMENSIONS)
+    await _command(server, "FT.DROPINDEX", getattr(names, which))
+    assert len((await cache.lookup("scope", "none", vector(1))).neighbours) == 1
+    assert [stats.entries for stats in await cache.stats()] == [1]
+
+
+async def test_after_a_flush_it_starts_over(cache: RedisAnswerCache, server: RedisServer) -> None:
+    await cache.store(entry("a"))
+    await server.client().flushall()
+    assert (await cache.lookup("scope", "key-a", vector(1))).neighbours == ()
+    await cache.store(entry("b"))
+    assert [kept.key async for kept in cache.entries()] == ["key-b"]
+
+
+async def test_embedders_do_not_see_each_others_answers_and_empty_indexes_go(
+    cache: RedisAnswerCache, server: RedisServer
+) -> None:
+    await cache.store(entry("a"))
+    other = RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="other")
+    assert await other.lookup("scope", "key-a", vector(1)) == await other.lookup("none", "none", None)
+    ours = schema.Names.of(fingerprint="test", dimensions=DIMENSIONS)
+    listed = await _command(server, "FT._LIST")
+    assert {ours.answers.encode(), ours.uses.encode()} <= set(listed)  # there is still something in them
+    await cache.purge(PurgeFilter())
+    await other.prepare()
+    assert ours.uses.encode() not in await _command(server, "FT._LIST")
+    await cache.store(entry("b"))  # and whoever still uses them makes them again
+    assert [kept.key async for kept in cache.entries()] == ["key-b"]
+
+
+async def test_a_route_keeps_only_so_many_outcomes(cache: RedisAnswerCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("thriftgate.stores.redis_cache._OBSERVATIONS", 100)
+    for i in range(350):
+        await cache.observe(observation("id-a", observed_at=float(i)))
+    seen = await cache.observations("support")
+    assert 100 <= len(seen) <= 250  # Redis drops whole blocks
+    assert [outcome.observed_at for outcome in seen[:3]] == [349.0, 348.0, 347.0]
+    assert list(await cache.observations("support", limit=0)) == []
+
+
+async def test_a_full_redis_refuses_an_answer_and_says_nothing_of_it(
+    cache: RedisAnswerCache, server: RedisServer
+) -> None:
+    await cache.prepare()
+    await server.client().config_set("maxmemory", "1")
+    try:
+        with pytest.raises(StoreUnavailableError) as caught:
+            await cache.store(entry("a", question="secret".upper()))
+        assert (await cache.lookup("scope", "key-a", vector(1))).exact is None  # reading still works
+    finally:
+        await server.client().config_set("maxmemory", "0")
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+async def _command(server: RedisServer, *arguments: str) -> Any:
+    async def work(client: Redis) -> Any:
+        return await cast("Any", client.execute_command(*arguments))
+
+    return await server.run(work, deadline=5.0)
+
+
+async def _entries(cache: RedisAnswerCache) -> None:
+    assert [kept async for kept in cache.entries()]
+
+
+METHODS: dict[str, Callable[[RedisAnswerCache], Awaitable[object]]] = {
+    "prepare": lambda cache: cache.prepare(),
+    "lookup": lambda cache: cache.lookup("scope", "key", vector(1)),
+    "store": lambda cache: cache.store(entry("a")),
+    "touch": lambda cache: cache.touch("scope", "id-a"),
+    "observe": lambda cache: cache.observe(observation("id-a")),
+    "observations": lambda cache: cache.observations("support"),
+    "purge": lambda cache: cache.purge(PurgeFilter()),
+    "evict": lambda cache: cache.evict("support", keep=1),
+    "stats": lambda cache: cache.stats(),
+    "entries": _entries,
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_without_a_query_engine_every_call_says_what_is_missing(redis_server: RedisServer, method: str) -> None:
+    plain = RedisAnswerCache(redis_server, dimensions=DIMENSIONS, fingerprint="test")
+    with pytest.raises(StoreUnavailableError, match="it has no query engine: Redis 8 or redis-stack is needed"):
+        await METHODS[method](plain)
+
+
+async def test_a_redis_that_stops_is_unavailable_for_every_call_and_found_again(tmp_path: Path) -> None:
+    if BINARY is None:
+        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
+    process, now = RedisProcess(tmp_path), 0.0
+    process.start()
+    engine = QueryEngine(process.port)
+    await engine.start()
+    server = RedisServer(engine.url, deadlines=PATIENT, clock=lambda: now)
+    cache = RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test")
+    await cache.store(entry("a"))
+    process.stop()
+    for call in METHODS.values():
+        now += 60  # past the breaker, so that each really tries
+        with pytest.raises(StoreUnavailableError):
+            await call(cache)
+    process.start()
+    now += 60
+    await cache.store(entry("b"))
+    assert (await cache.lookup("scope", "key-b", vector(1))).exact is not None
+    await server.close()
+    await engine.stop()
+    process.stop()
