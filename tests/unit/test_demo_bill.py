@@ -1,0 +1,94 @@
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from thriftgate.demo.bill import Bill, make_bill
+from thriftgate.demo.driver import Outcome, priced
+from thriftgate.demo.judge import Truth
+from thriftgate.demo.view import print_bill
+from thriftgate.demo.workload import Case, CaseKind
+
+
+def outcome(number: int, *, kind: CaseKind = CaseKind.QUESTION, **told: object) -> Outcome:
+    case = Case(
+        id=str(number), kind=kind, entry_id="free-trial", is_hard=False, messages=(), truth=Truth(("21 day",)),
+        user="user-1", team="retail",
+    )  # fmt: skip
+    plain = Outcome(case=case, is_right=True, latency=0.5, decision="accepted", cost_usd=0.001, prompt_tokens=10)
+    return replace(plain, **told)  # pyright: ignore[reportArgumentType]
+
+
+def bill(outcomes: list[Outcome], baseline: list[Outcome] | None = None) -> Bill:
+    return make_bill(outcomes, baseline or [], np.random.default_rng(0))
+
+
+def shown(what: Bill) -> str:
+    page = io.StringIO()
+    print_bill(what, Console(file=page, width=100), model="support", baseline_model="large")
+    return page.getvalue()
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 1)), min_size=2, max_size=30))
+def test_what_is_saved_is_measured_on_pairs_and_lies_in_its_interval(costs: list[tuple[float, float]]):
+    ours = [outcome(number, cost_usd=mine) for number, (mine, _) in enumerate(costs)]
+    theirs = [outcome(number, cost_usd=other) for number, (_, other) in enumerate(costs)]
+    comparison = bill(ours, theirs[::-1]).comparison
+    assert comparison is not None
+    saved = comparison.saved_share
+    assert saved is not None
+    assert saved.low <= saved.estimate <= saved.high
+    assert saved.estimate == pytest.approx(1 - sum(mine for mine, _ in costs) / sum(other for _, other in costs))
+
+
+def test_only_requests_that_were_answered_on_both_sides_are_compared():
+    ours = [outcome(1), outcome(2, error="APITimeoutError"), outcome(3)]
+    theirs = [outcome(1, cost_usd=0.01), outcome(2, cost_usd=0.01), outcome(3, error="InternalServerError 500")]
+    made = bill(ours, theirs)
+    assert made.comparison is not None
+    assert made.comparison.n == 1
+    assert made.failures == {"APITimeoutError": 1}
+    assert made.baseline_failures == {"InternalServerError 500": 1}
+    assert "1 failed without thriftgate: 1 InternalServerError 500" in shown(made)
+
+
+def test_a_cost_that_nobody_told_is_not_zero():
+    made = bill([outcome(1), outcome(2, cost_usd=None)], [outcome(1, cost_usd=0.01), outcome(2, cost_usd=0.01)])
+    assert made.cost_usd is None
+    assert made.comparison is not None
+    assert made.comparison.saved_share is None
+    assert "not told" in shown(made)
+
+
+def test_an_untold_cost_is_tokens_times_price_and_a_told_one_stays():
+    first, second = priced([outcome(1, cost_usd=None, completion_tokens=4), outcome(2)], (0.1, 0.5))
+    assert first.cost_usd == pytest.approx(10 * 0.1 + 4 * 0.5)
+    assert second.cost_usd == 0.001
+    assert priced([outcome(1, cost_usd=None)], None)[0].cost_usd is None
+
+
+def test_false_hits_are_wrong_answers_to_traps_from_the_cache():
+    made = bill(
+        [
+            outcome(1, kind=CaseKind.TRAP, decision="semantic_hit", is_right=False),
+            outcome(2, kind=CaseKind.TRAP, decision="semantic_hit"),
+            outcome(3, kind=CaseKind.TRAP, decision="accepted", is_right=False),
+            outcome(4, decision="semantic_hit", is_right=False),
+        ]
+    )
+    assert (made.traps, made.trap_hits, made.false_hits) == (3, 2, 1)
+    assert made.quality_by_decision["semantic_hit"].right == 1
+
+
+def test_a_run_in_which_everything_failed_still_makes_a_bill():
+    made = bill([outcome(1, error="APIConnectionError")], [outcome(1, error="APIConnectionError")])
+    assert made.failed == 1
+    assert made.comparison is None
+    document = json.loads(json.dumps(made.as_json(), allow_nan=False))
+    assert document["latency"] == {"n": 0, "p50": None, "p95": None}
+    assert "1 failed: 1 APIConnectionError" in shown(made)
