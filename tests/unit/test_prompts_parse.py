@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from thriftgate.prompts.parse import FileName, parse_variant
@@ -171,6 +171,7 @@ TEXT = st.text(
 MESSAGE = TEXT.filter(lambda text: text.strip() and text.strip("\n") == text)
 
 
+@example(description="\x85", messages=[("system", "0")], examples=[("\u2028a", "b\x85")], tone="0", default="\x85")
 @given(
     description=TEXT,
     messages=st.lists(

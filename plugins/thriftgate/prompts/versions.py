@@ -5,7 +5,7 @@ Failure behaviour: none; everything here is total.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -98,19 +98,26 @@ def dump(version: PromptVersion) -> str:
     Reading it back gives a version with the same content and hash.
     """
     front = version.front.model_dump(exclude_unset=True, exclude={"includes", "frozen"})
-    front["frozen"] = version.hash
-    head = yaml.dump(front, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
-    blocks = [f"---\n{head}---"]
     first, end = version.examples_at
-    for index, message in enumerate(version.messages):
-        if index == version.conversation_at:
-            blocks.append("[[conversation]]")
-        if not first <= index < end:
-            blocks.append(f"[[{message.role}]]\n{escape(message.source.text)}")
-    if version.conversation_at == len(version.messages):
-        blocks.append("[[conversation]]")
-    blocks += [f"[[include {name}]]\n{escape(source.text)}" for name, source in sorted(version.includes.items())]
-    return "\n".join(blocks) + "\n"
+    body = [(message.role, message.source.text) for message in (*version.messages[:first], *version.messages[end:])]
+    at = version.conversation_at - (end - first)
+    includes = {name: source.text for name, source in version.includes.items()}
+    return write_file({**front, "frozen": version.hash}, body, conversation_at=at, includes=includes)
+
+
+def write_file(
+    front: Mapping[str, Any],
+    messages: Sequence[tuple[str, str]],
+    *,
+    conversation_at: int,
+    includes: Mapping[str, str],
+) -> str:
+    """The text of a variant's file: `messages` are roles and templates, `includes` shared texts by name."""
+    head = yaml.dump(dict(front), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
+    blocks = [f"[[{role}]]\n{escape(text)}" for role, text in messages]
+    blocks.insert(conversation_at, "[[conversation]]")
+    blocks += [f"[[include {name}]]\n{escape(text)}" for name, text in sorted(includes.items())]
+    return f"---\n{head}---\n" + "\n".join(blocks) + "\n"
 
 
 def escape(text: str) -> str:
@@ -137,7 +144,10 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text.strip() else None
+    if any(not char.isprintable() and char != "\n" for char in text):
+        style = '"'  # PyYAML folds U+0085 and its kind into spaces in any other style
+    else:
+        style = "|" if "\n" in text.strip() else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
