@@ -66,11 +66,12 @@ async def _read(path: Path, prompt: Prompt, name: str) -> "tuple[ExperimentRepor
     from thriftgate.stores.embedded import prepare_database
     from thriftgate.stores.postgres import connect
     from thriftgate.stores.postgres_ledger import PostgresLedger
+    from thriftgate.stores.prompt_sources import STOPS
     from thriftgate.stores.prompt_stops import PromptStops
 
     config = load_section(path, os.environ)
     data_dir = path.parent / config.data_dir
-    stops = await PromptStops(data_dir / "experiments.json").read()
+    stops = await PromptStops(data_dir / STOPS).read()
     dsn = await asyncio.to_thread(prepare_database, config.database_url, data_dir)
     database = connect(dsn, max_connections=1)
     try:

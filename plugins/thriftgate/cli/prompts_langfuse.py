@@ -8,12 +8,12 @@ import click
 
 from thriftgate.prompts.registry import Prompt
 from thriftgate.stores.prompt_files import PromptFiles
+from thriftgate.stores.prompt_sources import NUMBERS
 
 if TYPE_CHECKING:
     from thriftgate.stores.langfuse_prompts import LangfuseNumbers
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-NUMBERS = "langfuse_prompts.json"
 
 
 def data_dir_option(function: Command) -> Command:
