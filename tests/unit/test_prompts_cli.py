@@ -28,8 +28,8 @@ def run(directory: Path, *arguments: str, ok: bool = True) -> Result:
 def test_help_lists_every_command_and_each_has_its_own_help(directory: Path) -> None:
     output = run(directory, "--help").output
 
-    for name, help_line in COMMANDS.items():
-        assert help_line in output
+    for name in COMMANDS:
+        assert f"  {name} " in output
         assert "Usage:" in run(directory, name, "--help").output
 
 

@@ -2,43 +2,21 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
-COMMANDS = {
-    "lint": "Name every mistake in the prompts.",
-    "show": "Show the prompts, or all of one.",
-    "render": "Show what a model would be told.",
-    "diff": "Show what differs between two versions.",
-    "new": "Begin a prompt, or a variant of one.",
-    "promote": "Freeze a variant and serve it under a label.",
-    "rollback": "Serve what a label served before.",
-    "history": "List what happened to a prompt.",
-    "experiment": "Say what an experiment has shown so far.",
-    "push": "Copy versions and labels to Langfuse.",
-    "pull": "Fetch from Langfuse what was written there.",
-    "status": "Compare the prompts here with those in Langfuse.",
-}
-"""Every command with its help line."""
+COMMANDS = ("lint", "show", "render", "diff", "new", "promote", "rollback", "history", "experiment", "push", "pull",
+            "status")  # fmt: skip
+"""Every command, in the order of the help."""
 
 
-class _Commands(click.Group):
+class _InOrder(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"thriftgate.cli.prompts_{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        return list(self.commands)
 
 
-@click.command("prompts", cls=_Commands)
+@click.group("prompts", cls=_InOrder)
 @click.option(
     "--prompts-dir", "directory", type=click.Path(path_type=Path), default="prompts", show_default=True,
     help="The folder with one subfolder for each prompt.",
@@ -47,3 +25,13 @@ class _Commands(click.Group):
 def command(ctx: click.Context, directory: Path) -> None:
     """Look at the prompts and their experiments, change what is served, and mirror it to Langfuse."""
     ctx.obj = directory
+
+
+def _load(name: str) -> click.Command:
+    loaded: Any = import_module(f"thriftgate.cli.prompts_{name}").command
+    assert isinstance(loaded, click.Command)
+    return loaded
+
+
+for _name in COMMANDS:
+    command.add_command(_load(_name))
