@@ -9,7 +9,7 @@ from thriftgate.prompts.registry import PRODUCTION
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-@click.command("diff")
+@click.command("diff", short_help="Show what differs between two versions.")
 @click.argument("name")
 @click.argument("before", default=PRODUCTION)
 @click.argument("after", required=False)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from thriftgate.stores.prompt_stops import Stops
 
 
-@click.command("experiment")
+@click.command("experiment", short_help="Say what an experiment has shown so far.")
 @click.argument("name")
 @click.argument("experiment", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

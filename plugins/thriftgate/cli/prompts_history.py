@@ -8,7 +8,7 @@ import click
 from thriftgate.cli.prompts_registry import open_prompt, print_json
 
 
-@click.command("history")
+@click.command("history", short_help="List what happened to a prompt.")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context

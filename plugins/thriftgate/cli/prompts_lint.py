@@ -10,7 +10,7 @@ from thriftgate.prompts.lint import lint
 from thriftgate.stores.prompt_files import PromptFiles
 
 
-@click.command("lint")
+@click.command("lint", short_help="Name every mistake in the prompts.")
 @click.argument("name", required=False)
 @click.option("--strict", is_flag=True, help="Warnings fail as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")

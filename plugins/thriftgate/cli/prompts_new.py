@@ -27,7 +27,7 @@ You are an assistant of {{ company }}. Answer politely and to the point.
 """
 
 
-@click.command("new")
+@click.command("new", short_help="Begin a prompt, or a variant of one.")
 @click.argument("name")
 @click.argument("variant", default="control")
 @click.option("--from", "source", help="Copy this variant or version instead of beginning with an example.")

@@ -9,7 +9,7 @@ from thriftgate.prompts.changes import SETTINGS, promote
 from thriftgate.prompts.registry import PRODUCTION
 
 
-@click.command("promote")
+@click.command("promote", short_help="Freeze a variant and serve it under a label.")
 @click.argument("name")
 @click.argument("reference")
 @click.option("--label", default=PRODUCTION, show_default=True, help="The label to move.")

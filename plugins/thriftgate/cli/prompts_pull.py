@@ -10,7 +10,7 @@ from thriftgate.prompts.registry import Prompt
 from thriftgate.stores.prompt_files import PromptFiles
 
 
-@click.command("pull")
+@click.command("pull", short_help="Fetch from Langfuse what was written there.")
 @click.argument("name", required=False)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.pass_context

@@ -9,7 +9,7 @@ from thriftgate.cli.prompts_langfuse import chosen, data_dir_option, open_number
 from thriftgate.prompts.registry import Prompt
 
 
-@click.command("push")
+@click.command("push", short_help="Copy versions and labels to Langfuse.")
 @click.argument("name", required=False)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--force", is_flag=True, help="Move labels also off versions that were written in Langfuse.")

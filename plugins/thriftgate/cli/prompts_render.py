@@ -14,7 +14,7 @@ from thriftgate.prompts.render import render
 from thriftgate.prompts.schema import Variable
 
 
-@click.command("render")
+@click.command("render", short_help="Show what a model would be told.")
 @click.argument("name")
 @click.argument("reference", default=PRODUCTION)
 @click.option("--var", "assignments", multiple=True, metavar="NAME=VALUE", help="A variable; may be repeated.")

@@ -9,7 +9,7 @@ from thriftgate.prompts.changes import SETTINGS, roll_back
 from thriftgate.prompts.registry import PRODUCTION
 
 
-@click.command("rollback")
+@click.command("rollback", short_help="Serve what a label served before.")
 @click.argument("name")
 @click.option("--label", default=PRODUCTION, show_default=True, help="The label to move.")
 @click.option("--note", default="", help="Why; kept in the history.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@click.command("show")
+@click.command("show", short_help="Show the prompts, or all of one.")
 @click.argument("name", required=False)
 @click.argument("reference", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

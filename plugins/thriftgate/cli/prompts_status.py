@@ -11,7 +11,7 @@ from thriftgate.cli.prompts_registry import print_json
 from thriftgate.prompts.registry import Prompt
 
 
-@click.command("status")
+@click.command("status", short_help="Compare the prompts here with those in Langfuse.")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @data_dir_option

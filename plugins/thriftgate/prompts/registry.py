@@ -34,17 +34,18 @@ class Prompt:
     labels: Mapping[str, str]
     experiments: Mapping[str, Experiment] = field(default_factory=dict[str, Experiment])
     history: tuple[Event, ...] = ()
+    variable_names: frozenset[str] = field(init=False)
+    """Variables of any variant or version: what callers may send."""
+
+    def __post_init__(self) -> None:
+        every = (*self.variants.values(), *self.versions.values())
+        names = frozenset(name for version in every for name in version.variables)
+        object.__setattr__(self, "variable_names", names)  # once, and not for every request
 
     def resolve(self, reference: str) -> PromptVersion | None:
         """The version that a label, a variant or a version's name means; None when there is none."""
         reference = self.labels.get(reference, reference)
         return self.variants.get(reference) or self.versions.get(reference)
-
-    @property
-    def variable_names(self) -> frozenset[str]:
-        """Variables of any variant or version: what callers may send."""
-        every = (*self.variants.values(), *self.versions.values())
-        return frozenset(name for version in every for name in version.variables)
 
 
 @dataclass(frozen=True, slots=True)
