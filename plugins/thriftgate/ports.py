@@ -48,6 +48,8 @@ class Completer(Protocol):
     def stream(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> AsyncIterator[Mapping[str, Any]]:
         """OpenAI `chat.completion.chunk` objects as they come, the last with `usage`.
 
+        Beside OpenAI's fields a chunk may carry `cost_usd`, `deployment` and `usage_is_estimated`.
+
         Raises TierFailedError before the first chunk when the group gave nothing, and while iterating when
         it broke off. Closing the iterator cancels the call upstream.
         """

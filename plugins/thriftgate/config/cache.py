@@ -13,6 +13,10 @@ class VerifyConfig(Section):
     share: float = Field(
         default=0.02, ge=0, le=1, description="Share of semantic hits that are checked in the background."
     )
+    judge: str | None = Field(
+        default=None,
+        description="A model group that compares answers; absent: their embeddings and the guards do, for free.",
+    )
     max_per_minute: int = Field(default=10, ge=0, description="Never more checks than this in a minute, per worker.")
 
 

@@ -20,15 +20,21 @@ from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import CacheConfig, RouteConfig, ThriftgateConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.ports import Clock, Flights
+from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.cache import CacheService, Decider, FixedDecider
+from thriftgate.services.budget import Budget
+from thriftgate.services.cache import CacheService
 from thriftgate.services.coalescing import Coalescer
+from thriftgate.services.deciding import Decider, FixedDecider
+from thriftgate.services.feedback import FeedbackService
+from thriftgate.services.judges import AgreementJudge, ModelJudge
 from thriftgate.services.prompts import PromptService
 from thriftgate.services.recording import LedgerWriter, Recorders
-from thriftgate.services.route import RouteParts, RouteService
+from thriftgate.services.route import RouteParts, RouteService, baseline_of
 from thriftgate.services.upkeep import Job, Upkeep
+from thriftgate.services.verification import CacheVerifier
 from thriftgate.stores.embedded import prepare_database
 from thriftgate.stores.local_embedder import LocalEmbedder
 from thriftgate.stores.postgres import Database
@@ -64,6 +70,8 @@ class Gateway:
     writer: LedgerWriter
     upkeep: Upkeep
     background: BackgroundTasks
+    breaker: Breaker
+    feedback: FeedbackService
     embedder: LocalEmbedder | None = None
     cache: PostgresAnswerCache | None = None
 
@@ -91,6 +99,7 @@ class _Shared:
     pricer: RouterPricer
     recorder: Recorders
     background: BackgroundTasks
+    ledger: PostgresLedger
     prompts: PromptService
     flights: Flights
     cache: PostgresAnswerCache | None
@@ -119,20 +128,29 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path) -> Gateway:
         pricer=pricer,
         recorder=Recorders([writer.submit]),
         background=BackgroundTasks(),
+        ledger=ledger,
         prompts=PromptService(files, clock),
         flights=PostgresFlights(database),
         cache=cache,
         embedder=embedder,
         draw=random.random,
     )
+    caches = {name: _cache(name, route, shared) for name, route in config.routes.items()}
     return Gateway(
         config=config,
-        routes={name: _route(name, route, shared) for name, route in config.routes.items()},
+        routes={name: _route(name, route, shared, caches[name]) for name, route in config.routes.items()},
         database=database,
         ledger=ledger,
         writer=writer,
         upkeep=Upkeep(_jobs(config, files, ledger, cache, clock)),
         background=shared.background,
+        breaker=Breaker(router),
+        feedback=FeedbackService(
+            ledger=ledger,
+            writer=writer,
+            verifiers={name: one.verifier for name, one in caches.items() if one and one.verifier},
+            clock=clock,
+        ),
         embedder=embedder,
         cache=cache,
     )
@@ -173,7 +191,7 @@ def _jobs(
     return jobs
 
 
-def _route(name: str, config: RouteConfig, shared: _Shared) -> RouteService:
+def _route(name: str, config: RouteConfig, shared: _Shared, cache: CacheService | None) -> RouteService:
     cascade = config.cascade
     tiers = tuple(
         Tier(tier.model, None if tier is cascade.tiers[-1] else _first_set(tier.accept_at, cascade.accept_at))
@@ -192,21 +210,36 @@ def _route(name: str, config: RouteConfig, shared: _Shared) -> RouteService:
             background=shared.background,
             clock=shared.clock,
             prompt=partial(shared.prompts.apply, route_prompt=prompt) if prompt else None,
-            cache=_cache(config, shared),
-            coalescer=Coalescer(shared.flights, clock=shared.clock) if config.cache else None,
+            cache=cache,
+            coalescer=Coalescer(shared.flights, clock=shared.clock) if cache else None,
         )
     )
 
 
-def _cache(config: RouteConfig, shared: _Shared) -> CacheService | None:
+def _cache(name: str, config: RouteConfig, shared: _Shared) -> CacheService | None:
     if config.cache is None or shared.cache is None or shared.embedder is None:
         return None
+    decider = _decider(config.cache, shared.base_dir)
+    verify = config.cache.verify
+    judge = ModelJudge(shared.completer, verify.judge) if verify.judge else AgreementJudge(shared.embedder)
+    verifier = CacheVerifier(
+        route=name,
+        reference_model=baseline_of(config),
+        completer=shared.completer,
+        judge=judge,
+        cache=shared.cache,
+        decider=decider,
+        ledger=shared.ledger,
+        budget=Budget(share=verify.share, max_per_minute=verify.max_per_minute, clock=shared.clock, draw=shared.draw),
+        background=shared.background,
+        clock=shared.clock,
+    )
     return CacheService(
         config.cache,
         cache=shared.cache,
         embedder=shared.embedder,
-        decider=_decider(config.cache, shared.base_dir),
-        verifier=None,
+        decider=decider,
+        verifier=verifier,
         tier_policy=[tier.model_dump_json() for tier in config.cascade.tiers],
         clock=shared.clock,
         draw=shared.draw,

@@ -7,13 +7,14 @@ Failure behaviour: whatever the router raises after its retries and fallbacks be
 Closing a stream closes the provider's connection.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 import litellm
 from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata
 from litellm.types.utils import InternalCallOrigin, ModelResponse, ModelResponseStream
 
+from thriftgate.errors import TierFailedError
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.messages import answer_of
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
@@ -57,9 +58,14 @@ class RouterCompleter:
         except Exception as error:
             raise tier_failure(model, error) from error
         chunks = cast("AsyncIterator[ModelResponseStream]", response)
+        seen: set[int] = set()
         try:
             async for chunk in chunks:
-                yield self._chunk(chunk)
+                _refuse_made_up_ending(model, chunk, response)
+                seen |= {choice.index for choice in chunk.choices}
+                yield _finished(self._chunk(chunk, response), seen)
+        except TierFailedError:
+            raise
         except Exception as error:
             raise tier_failure(model, error) from error
         finally:
@@ -88,9 +94,12 @@ class RouterCompleter:
         ]
         return frozenset[str].intersection(*params) if params else frozenset()
 
-    def _chunk(self, chunk: ModelResponseStream) -> Mapping[str, Any]:
+    def _chunk(self, chunk: ModelResponseStream, response: object) -> Mapping[str, Any]:
         raw: dict[str, Any] = chunk.model_dump(exclude_none=True)
         usage = usage_of(raw.get("usage"))
+        if usage is not None and not any(getattr(one, "usage", None) for one in _received(response)):
+            # LiteLLM counts where the provider did not; the request is then priced by a tokenizer, and says so.
+            raw["usage_is_estimated"] = True
         hidden = _hidden(chunk)
         if usage is not None:
             raw["cost_usd"] = self._pricer.deployment_cost_usd(str(hidden.get("model_id") or ""), usage)
@@ -114,6 +123,33 @@ class RouterCompleter:
             if parent.get(name):
                 kwargs[name] = parent[name]
         return kwargs
+
+
+def _finished(chunk: Mapping[str, Any], seen: set[int]) -> Mapping[str, Any]:
+    """LiteLLM ends only the first of several choices: its finish reason stands for all that were seen."""
+    reasons = [choice["finish_reason"] for choice in chunk.get("choices") or () if choice.get("finish_reason")]
+    if not reasons or len(seen) == 1:
+        return chunk
+    endings: list[dict[str, Any]] = [
+        {"index": index, "delta": {}, "finish_reason": reasons[0]} for index in sorted(seen)
+    ]
+    return {**chunk, "choices": endings}
+
+
+def _received(response: object) -> Sequence[object]:
+    """The chunks that came from the provider, as LiteLLM's stream wrapper keeps them."""
+    return cast("Sequence[object]", getattr(response, "chunks", None) or ())
+
+
+def _refuse_made_up_ending(model: str, chunk: ModelResponseStream, response: object) -> None:
+    """LiteLLM says `stop` for a stream that just ends, as a cut one does; the provider's own chunks tell."""
+    if not any(choice.finish_reason for choice in chunk.choices):
+        return
+    received = _received(response)
+    if received and not any(
+        choice.finish_reason for one in received for choice in cast("ModelResponseStream", one).choices
+    ):
+        raise TierFailedError(model, "the stream ended without a finish reason")
 
 
 def _hidden(response: object) -> Mapping[str, Any]:

@@ -34,6 +34,8 @@ class EdgeRequest:
     """Headers of a streamed answer that may be filled until its first chunk is there."""
     outbox: list[Any] = field(default_factory=list[Any])
     """Chunks of a streamed answer on their way around LiteLLM's stream wrapper; see `hooks.py`."""
+    is_streaming: bool = False
+    """The client is being handed a stream, so an error can only be an event in it."""
     error: GatewayError | None = None
     """Why the request failed, if we know."""
 

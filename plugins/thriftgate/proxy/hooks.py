@@ -5,7 +5,7 @@ tests notice when one goes dead.
 """
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, cast
 
 from fastapi import HTTPException
@@ -28,9 +28,18 @@ _NOT_FOR_MODELS = frozenset({"model", "messages", "metadata", "proxy_server_requ
 class EdgeHooks(CustomLogger):
     """Opens the EdgeRequest of each request to a route, and closes it with headers, chunks or an error."""
 
-    def __init__(self, routes: Callable[[], Collection[str]]) -> None:
+    def __init__(
+        self, routes: Callable[[], Mapping[str, str]], *, on_failure: Callable[[Mapping[str, Any]], None]
+    ) -> None:
         super().__init__()
         self._routes = routes
+        self._on_failure = on_failure
+
+    async def async_log_failure_event(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
+    ) -> None:
+        """A call of a deployment failed."""
+        self._on_failure(kwargs)
 
     async def async_pre_call_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
@@ -89,9 +98,12 @@ class EdgeHooks(CustomLogger):
         user_api_key_dict: UserAPIKeyAuth,
         traceback_str: str | None = None,
     ) -> HTTPException | None:
-        """Our own error instead of what LiteLLM made of it. Streams get theirs from the iterator hook."""
+        """Our own error instead of what LiteLLM made of it.
+
+        A stream that is being handed out got its error from the iterator hook: an HTTPException would tear it.
+        """
         edge = current.get()
-        if edge is None or edge.error is None or edge.body.get("stream"):
+        if edge is None or edge.error is None or edge.is_streaming:
             return None
         return ClientHTTPException(edge.error)
 
@@ -100,6 +112,8 @@ class EdgeHooks(CustomLogger):
     ) -> AsyncGenerator[Any, None]:
         """The route's own chunks instead of what LiteLLM's stream wrapper made of them; see `provider.py`."""
         edge = current.get()
+        if edge is not None:
+            edge.is_streaming = True
         try:
             if edge is None or not _is_chat_completion(request_data):
                 async for chunk in response:

@@ -24,6 +24,7 @@ from thriftgate.config.model_list import ROUTE_PREFIX
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.proxy.assembly import Gateway, assemble
 from thriftgate.proxy.hooks import EdgeHooks
+from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.provider import ThriftgateProvider
 
 CONFIG_VARIABLE = "THRIFTGATE_CONFIG"
@@ -70,6 +71,7 @@ with suppress(RuntimeError):  # no running loop: somebody imports us outside a p
     asyncio.get_running_loop()
     gateway.start()
 routes = ThriftgateProvider(lambda: gateway.routes)
-edge = EdgeHooks(_model_names)
+edge = EdgeHooks(_model_names, on_failure=gateway.breaker.note_failure)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
+proxy_server.app.include_router(operator_api(lambda: gateway))

@@ -6,6 +6,7 @@ away) is booked with what had been written by then, its tokens counted by a toke
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, cast
 
 from thriftgate.errors import TierFailedError
@@ -70,6 +71,7 @@ class AskedStream:
         self._assembler = AnswerAssembler()
         self._cost_usd: float | None = None
         self._deployment = ""
+        self._is_estimated = False
         self._first_at: float | None = None
         self.has_started = False
         self.answer: Answer | None = None
@@ -103,6 +105,7 @@ class AskedStream:
     ) -> AsyncGenerator[Mapping[str, Any], None]:
         async for chunk in chunks:
             self._assembler.feed(chunk)
+            self._is_estimated = self._is_estimated or bool(chunk.get("usage_is_estimated"))
             self._cost_usd = chunk.get("cost_usd", self._cost_usd)
             self._deployment = chunk.get("deployment") or self._deployment
             if chunk.get("choices"):
@@ -139,7 +142,7 @@ class AskedStream:
     def _usage(self, *, failed: bool) -> Usage:
         """What the provider counted; where it did not, what a tokenizer counts, and marked so."""
         if self._assembler.usage is not None:
-            return self._assembler.usage
+            return replace(self._assembler.usage, is_estimated=self._is_estimated)
         if failed and not self.has_started:
             return Usage()
         count = self._asker.pricer.count_tokens

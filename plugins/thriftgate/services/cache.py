@@ -6,64 +6,27 @@ minute, and the request goes on uncached. Keeping an answer happens beside the r
 
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from thriftgate.caching.decision import Decision, Explore, Hit, Miss, decide
+from thriftgate.caching.decision import Decision, Explore, Hit, Miss
 from thriftgate.caching.eligibility import EligibilitySettings, may_serve, may_store
-from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour, Observation
-from thriftgate.caching.policy import FixedThreshold
+from thriftgate.caching.entries import CacheEntry, Lookup
 from thriftgate.caching.scope import CacheScope, ScopeSettings, scope_of
 from thriftgate.config import CacheConfig
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import AnswerCache, Clock, Embedder
 from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.deciding import Decider
 from thriftgate.services.journal import Journal
+from thriftgate.services.verification import CacheVerifier
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Vector
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _WARN_EVERY = 60.0
-
-
-class Decider(Protocol):
-    """Whether a neighbour's answer is right for a question, learnt from verified outcomes."""
-
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
-        """`draw` is uniform in [0, 1): the randomness of exploration."""
-        ...
-
-    def update(self, observation: Observation) -> None:
-        """Learn from one verified outcome."""
-        ...
-
-
-class FixedDecider:
-    """Decides by a fixed similarity and learns nothing."""
-
-    def __init__(self, policy: FixedThreshold) -> None:
-        self._policy = policy
-
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
-        """The nearest entry above the threshold that no guard objects to."""
-        return decide(question, neighbours, policy=self._policy, draw=draw)
-
-    def update(self, observation: Observation) -> None:
-        """A threshold stays what it is."""
-
-
-class Verifier(Protocol):
-    """Finds out in the background whether hits are right."""
-
-    def after_hit(self, request: ChatRequest, question: str, hit: Hit) -> None:
-        """A semantic hit was served; maybe check it."""
-        ...
-
-    def after_explore(self, request: ChatRequest, question: str, explore: Explore, answer: Answer) -> None:
-        """A fresh answer came for a question that was nearly a hit: compare it."""
-        ...
 
 
 @dataclass(slots=True)
@@ -90,6 +53,8 @@ class Served:
     similarity: float
     confidence: float | None
     is_stale: bool
+    features: Mapping[str, float] = field(default_factory=dict[str, float])
+    """The evidence of a semantic hit."""
 
 
 class CacheService:
@@ -102,7 +67,7 @@ class CacheService:
         cache: AnswerCache,
         embedder: Embedder,
         decider: Decider,
-        verifier: Verifier | None,
+        verifier: CacheVerifier | None,
         tier_policy: Sequence[str],
         clock: Clock,
         draw: Callable[[], float],
@@ -112,7 +77,7 @@ class CacheService:
         self._cache = cache
         self._embedder = embedder
         self._decider = decider
-        self._verifier = verifier
+        self.verifier = verifier
         self._tier_policy = tier_policy
         self._clock = clock
         self._draw = draw
@@ -149,8 +114,8 @@ class CacheService:
             notes["outcome"] = served.kind.value if served else _outcome(ticket.decision)
             if served is None:
                 return ticket
-            if self._verifier and isinstance(ticket.decision, Hit):
-                self._verifier.after_hit(request, scope.question, ticket.decision)
+            if self.verifier and isinstance(ticket.decision, Hit):
+                self.verifier.after_hit(request, scope.question, ticket.decision)
             return served
 
     async def _look_up(self, ticket: Ticket) -> Served | None:
@@ -185,13 +150,22 @@ class CacheService:
             DecisionKind.SEMANTIC_HIT,
             similarity=decision.similarity,
             confidence=decision.confidence,
+            features=decision.features,
         )
 
-    def _served(self, entry: CacheEntry, kind: DecisionKind, *, similarity: float, confidence: float | None) -> Served:
+    def _served(
+        self,
+        entry: CacheEntry,
+        kind: DecisionKind,
+        *,
+        similarity: float,
+        confidence: float | None,
+        features: Mapping[str, float] | None = None,
+    ) -> Served:
         self._background.start("cache_touch", self._cache.touch(entry.scope, entry.entry_id))
-        answer = Answer(choices=entry.choices, model=entry.model, deployment="", usage=entry.usage, cost_usd=0.0)
+        answer = Answer(choices=entry.choices, model=entry.model, usage=entry.usage)
         is_stale = entry.stale_at is not None and self._clock.time() >= entry.stale_at
-        return Served(answer, entry, kind, similarity, confidence, is_stale)
+        return Served(answer, entry, kind, similarity, confidence, is_stale, features or {})
 
     def keep(
         self,
@@ -206,8 +180,8 @@ class CacheService:
         scope = ticket.scope
         if scope is None:
             return
-        if self._verifier and isinstance(ticket.decision, Explore):
-            self._verifier.after_explore(request, scope.question, ticket.decision, answer)
+        if self.verifier and isinstance(ticket.decision, Explore):
+            self.verifier.after_explore(request, scope.question, ticket.decision, answer)
         verdict = may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant)
         if verdict.is_allowed:
             entry = self._entry(request, ticket, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)

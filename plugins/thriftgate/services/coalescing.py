@@ -33,7 +33,7 @@ class Coalescer:
     """Seats requests by key.
 
     `lease` is how long a leader may be silent before it counts as dead; it is renewed while the leader works.
-    `keep` is how long an outcome stays for those who come a moment too late.
+    `keep` is how long an outcome stays, so that everybody who waits can fetch it.
     """
 
     def __init__(
@@ -61,15 +61,16 @@ class Coalescer:
             renewal.cancel()
             with suppress(StoreUnavailableError):
                 # Shielded: the client of a leader may be gone, but those who wait must still be told.
-                await asyncio.shield(
-                    self._flights.land(key, owner=owner, outcome=seat.landed or _ABANDONED, keep=self._kept(seat))
-                )
+                await asyncio.shield(self._flights.land(key, owner=owner, outcome=self._told(seat), keep=self._keep))
 
-    def _kept(self, seat: Seat) -> float:
-        return self._keep if seat.landed else 0.05
+    def _told(self, seat: Seat) -> Mapping[str, Any]:
+        if seat.landed is None:
+            return _ABANDONED
+        return {"outcome": seat.landed, "landed_at": self._clock.time()}
 
     async def _join(self, key: str, owner: str) -> Mapping[str, Any] | None:
         """The outcome of somebody else's flight; `_LEADING` when ours is the lead; None to ask alone."""
+        arrived_at = self._clock.time()
         deadline = self._clock.monotonic() + self._patience
         while (left := deadline - self._clock.monotonic()) > 0:
             try:
@@ -79,7 +80,8 @@ class Coalescer:
             except StoreUnavailableError:
                 return None
             if outcome is not None and outcome != _ABANDONED:
-                return outcome
+                # Who comes after the landing asks alone: what may be given again is the cache's to say.
+                return None if arrived_at > outcome["landed_at"] else outcome["outcome"]
         return None
 
     async def _renew(self, key: str, owner: str) -> None:

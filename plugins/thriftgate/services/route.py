@@ -8,8 +8,7 @@ Failure behaviour: cache and coalescing fail open. AllTiersFailedError when no t
 """
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -24,8 +23,9 @@ from thriftgate.services.asking import Asker
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.cache import CacheService, Served, Ticket
 from thriftgate.services.cascade import CascadeRun
-from thriftgate.services.chunks import chunks_of, usage_object
+from thriftgate.services.chunks import chunks_of
 from thriftgate.services.coalescing import Coalescer, Seat
+from thriftgate.services.envelope import Envelope
 from thriftgate.services.journal import Journal
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, RequestRecord, Status
 
@@ -74,13 +74,17 @@ class _Serving:
     prompt: PromptRef | None = None
 
 
+def baseline_of(config: RouteConfig) -> str:
+    """The model group that savings are counted against: what clients would use without us."""
+    return config.cascade.baseline or config.cascade.tiers[-1].model
+
+
 class RouteService:
     """Answers the requests of one route."""
 
     def __init__(self, parts: RouteParts) -> None:
         self._parts = parts
-        cascade = parts.config.cascade
-        self._baseline = cascade.baseline or cascade.tiers[-1].model
+        self._baseline = baseline_of(parts.config)
 
     async def answer(self, request: ChatRequest, tell: Callable[[Mapping[str, Any]], None]) -> Answer:
         """The whole answer; `tell` gets what the client is told about it. Raises GatewayError."""
@@ -109,7 +113,7 @@ class RouteService:
         """
         async with self._journal(request, tell, stream=True) as journal:
             serving, served = await self._prepared(request, journal)
-            envelope = _Envelope(request)
+            envelope = Envelope(request)
             if served is not None:
                 answer = self._hit(serving, served)
                 async for chunk in self._replayed(answer, envelope, journal, tell):
@@ -125,7 +129,7 @@ class RouteService:
                         yield chunk
 
     async def _streamed(
-        self, serving: _Serving, seat: Seat, envelope: "_Envelope", tell: Callable[[Mapping[str, Any]], None]
+        self, serving: _Serving, seat: Seat, envelope: Envelope, tell: Callable[[Mapping[str, Any]], None]
     ) -> AsyncGenerator[Mapping[str, Any], None]:
         journal, run = serving.journal, self._run(serving)
         cascade = self._parts.config.cascade
@@ -158,7 +162,7 @@ class RouteService:
     async def _replayed(
         self,
         answer: Answer,
-        envelope: "_Envelope",
+        envelope: Envelope,
         journal: Journal,
         tell: Callable[[Mapping[str, Any]], None],
     ) -> AsyncGenerator[Mapping[str, Any], None]:
@@ -195,7 +199,8 @@ class RouteService:
         journal.served(served.answer, decision=served.kind, reason=None, tier=served.entry.model)
         journal.usage = type(journal.usage)()
         journal.similarity, journal.confidence = served.similarity, served.confidence
-        journal.cache_entry_id = served.entry.entry_id
+        journal.cache_entry_id, journal.signals = served.entry.entry_id, served.features
+        journal.metadata["cache_scope"] = served.entry.scope
         journal.baseline_cost_usd = served.entry.baseline_cost_usd
         if served.is_stale:
             self._parts.background.start("cache_refresh", self._refresh(serving.request))
@@ -237,16 +242,17 @@ class RouteService:
         journal.served(answer, decision=outcome.decision, reason=outcome.reason, tier=outcome.tier.model)
         journal.confidence, journal.signals = outcome.confidence, outcome.signals
         journal.baseline_cost_usd = self._baseline_cost_usd(answer)
-        if self._parts.cache is not None:
-            self._parts.cache.keep(
-                serving.request,
-                serving.ticket,
-                answer,
-                prompt=serving.prompt,
-                baseline_cost_usd=journal.baseline_cost_usd,
-            )
-        if not serving.request.no_store:
-            seat.land({"answer": answer_to_json(answer), "baseline_cost_usd": journal.baseline_cost_usd})
+        if self._parts.cache is None:
+            return
+        self._parts.cache.keep(
+            serving.request,
+            serving.ticket,
+            answer,
+            prompt=serving.prompt,
+            baseline_cost_usd=journal.baseline_cost_usd,
+        )
+        landed = {"answer": answer_to_json(answer), "baseline_cost_usd": journal.baseline_cost_usd}
+        seat.land(landed)
 
     def _baseline_cost_usd(self, answer: Answer) -> float:
         """What the strongest tier would have cost for the same tokens; its own cost where it answered."""
@@ -272,31 +278,3 @@ class RouteService:
         finally:
             tell(journal.summary())
             parts.recorder.submit(journal.record())
-
-
-class _Envelope:
-    """Wraps choices into chunks of one stream."""
-
-    def __init__(self, request: ChatRequest) -> None:
-        self._frame: dict[str, Any] = {
-            "id": f"chatcmpl-{request.request_id}",
-            "object": "chat.completion.chunk",
-            "created": int(time.time()),
-            "model": request.route,
-        }
-
-    def chunk(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One chunk with one choice."""
-        return {**self._frame, "choices": [choice]}
-
-    def ending(
-        self, last: Sequence[Mapping[str, Any]], answer: Answer, summary: Mapping[str, Any]
-    ) -> Sequence[Mapping[str, Any]]:
-        """The chunks with the finish reasons, then one with usage and what the client is told."""
-        usage: dict[str, Any] = {
-            **self._frame,
-            "choices": [],
-            "usage": usage_object(answer.usage),
-            "thriftgate": dict(summary),
-        }
-        return [*(self.chunk(choice) for choice in last), usage]

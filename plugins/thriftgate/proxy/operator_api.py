@@ -1,0 +1,99 @@
+"""Our own HTTP endpoints on the proxy, under `/thriftgate/`; for operators, behind the proxy's own authentication.
+
+Failure behaviour: a store that is away gives 503; whoever is no proxy admin gets 403. Feedback may be given with
+any key, but only about requests of that key.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException
+from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
+from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
+from pydantic import BaseModel, ConfigDict, Field
+
+from thriftgate.caching.entries import PurgeFilter
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.proxy.assembly import Gateway
+
+Auth = Annotated[UserAPIKeyAuth, Depends(user_api_key_auth)]
+
+
+class PurgeRequest(BaseModel):
+    """Which cache entries to forget; all given conditions must hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    route: str | None = None
+    tag: str | None = None
+    entry_id: str | None = None
+    everything: bool = Field(default=False, description="Must be true when nothing else is given.")
+
+
+class FeedbackRequest(BaseModel):
+    """What a user thought of an answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    request_id: str = Field(min_length=1, max_length=200)
+    is_correct: bool
+
+
+def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
+    """The endpoints, to be included in the proxy's app."""
+    router = APIRouter(prefix="/thriftgate", tags=["thriftgate"])
+
+    @router.get("/status")
+    async def status(auth: Auth) -> dict[str, Any]:
+        """Every deployment with its breaker's state, and what waits or was lost."""
+        _require_admin(auth)
+        one = gateway()
+        return {
+            "routes": sorted(one.routes),
+            "deployments": [asdict(state) for state in await one.breaker.states()],
+            "ledger": {"waiting": one.writer.waiting, "dropped": one.writer.dropped},
+            "background": {"failures": dict(one.background.failures), "dropped": dict(one.background.dropped)},
+        }
+
+    @router.post("/cache/purge")
+    async def purge(body: PurgeRequest, auth: Auth) -> dict[str, int]:
+        """Forget cached answers by route, tag or entry."""
+        _require_admin(auth)
+        one = gateway()
+        what = PurgeFilter(route=body.route, tag=body.tag, entry_id=body.entry_id)
+        if what == PurgeFilter() and not body.everything:
+            raise HTTPException(400, "name a route, a tag or an entry, or set 'everything'")
+        if one.cache is None:
+            return {"purged": 0}
+        try:
+            return {"purged": await one.cache.purge(what)}
+        except StoreUnavailableError as error:
+            raise HTTPException(503, "the cache is away") from error
+
+    @router.post("/feedback", status_code=202)
+    async def feedback(body: FeedbackRequest, auth: Auth) -> dict[str, str]:
+        """Say whether an answer was right; the cache and the cascade learn from it."""
+        one = gateway()
+        try:
+            is_known = await one.feedback.take(
+                body.request_id,
+                is_correct=body.is_correct,
+                key_hash=None if _is_admin(auth) else auth.api_key or auth.token,
+            )
+        except StoreUnavailableError as error:
+            raise HTTPException(503, "the ledger is away") from error
+        if not is_known:
+            raise HTTPException(404, "there is no such request of this key")
+        return {"status": "accepted"}
+
+    return router
+
+
+def _is_admin(auth: UserAPIKeyAuth) -> bool:
+    return auth.user_role in (LitellmUserRoles.PROXY_ADMIN, LitellmUserRoles.PROXY_ADMIN_VIEW_ONLY)
+
+
+def _require_admin(auth: UserAPIKeyAuth) -> None:
+    if not _is_admin(auth):
+        raise HTTPException(403, "this is for proxy admins: use the master key")

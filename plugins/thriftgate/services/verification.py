@@ -1,0 +1,115 @@
+"""Finds out, beside the requests, whether semantic hits were right, and lets the cache learn from it.
+
+A budgeted share of the hits is asked afresh of the baseline tier and compared. A near miss costs nothing extra: its
+answer was fetched anyway. Users' feedback counts as well.
+
+Failure behaviour: nothing here delays or breaks a request. A fresh answer that does not come, a judge that cannot
+tell or a store that is away means that nothing is learnt this time.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from thriftgate.caching.decision import Explore, Hit
+from thriftgate.caching.entries import CacheEntry, Observation
+from thriftgate.errors import StoreUnavailableError, TierFailedError
+from thriftgate.ports import AnswerCache, Clock, Completer, Judge, Ledger
+from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.budget import Budget
+from thriftgate.services.deciding import Decider
+from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheVerifier:
+    """Verifies the hits of one route."""
+
+    route: str
+    reference_model: str
+    """The model group that gives fresh answers to compare with: the route's baseline."""
+    completer: Completer
+    judge: Judge
+    cache: AnswerCache
+    decider: Decider
+    ledger: Ledger
+    budget: Budget
+    background: BackgroundTasks
+    clock: Clock
+
+    def after_hit(self, request: ChatRequest, question: str, hit: Hit) -> None:
+        """A semantic hit was served; maybe check it."""
+        if self.budget.take():
+            self.background.start("cache_verify", self._verify(request, hit))
+
+    def after_explore(self, request: ChatRequest, question: str, explore: Explore, answer: Answer) -> None:
+        """A fresh answer came for a question that was nearly a hit: compare the two."""
+        self.background.start("cache_compare", self._compare(request, explore, answer))
+
+    async def _verify(self, request: ChatRequest, hit: Hit) -> None:
+        with suppress(TierFailedError):
+            fresh = await self.completer.complete(self.reference_model, request, purpose=CallPurpose.VERIFY)
+            is_correct = await self.judge.is_acceptable(request, _text(hit.entry), fresh.text)
+            await self._audit(request, hit, is_correct, cost_usd=fresh.cost_usd)
+            if is_correct is not None:
+                await self._learn(hit.entry, hit.similarity, hit.features, is_correct, source="fresh_answer")
+
+    async def _compare(self, request: ChatRequest, explore: Explore, answer: Answer) -> None:
+        is_correct = await self.judge.is_acceptable(request, _text(explore.entry), answer.text)
+        if is_correct is not None:
+            await self._learn(explore.entry, explore.similarity, explore.features, is_correct, source="fresh_answer")
+
+    async def learn_from_feedback(
+        self, entry_id: str, scope: str, similarity: float, features: Mapping[str, float], *, is_correct: bool
+    ) -> None:
+        """A user said whether a hit was right. Raises StoreUnavailableError."""
+        await self._observe(entry_id, scope, similarity, features, is_correct, "feedback")
+
+    async def _learn(
+        self, entry: CacheEntry, similarity: float, features: Mapping[str, float], is_correct: bool, *, source: str
+    ) -> None:
+        with suppress(StoreUnavailableError):
+            await self._observe(entry.entry_id, entry.scope, similarity, features, is_correct, source)
+
+    async def _observe(
+        self,
+        entry_id: str,
+        scope: str,
+        similarity: float,
+        features: Mapping[str, float],
+        is_correct: bool,
+        source: str,
+    ) -> None:
+        observation = Observation(
+            entry_id=entry_id,
+            scope=scope,
+            route=self.route,
+            similarity=similarity,
+            features=features,
+            is_correct=is_correct,
+            observed_at=self.clock.time(),
+            source=source,
+        )
+        # The own policy first: it must learn even while the store is away. The other workers learn from the store.
+        self.decider.update(observation)
+        await self.cache.observe(observation)
+
+    async def _audit(self, request: ChatRequest, hit: Hit, is_correct: bool | None, *, cost_usd: float) -> None:
+        audit = Audit(
+            request_id=request.request_id,
+            kind=AuditKind.CACHE,
+            route=self.route,
+            tier=hit.entry.model,
+            judged_at=self.clock.time(),
+            is_acceptable=is_correct,
+            score=hit.confidence,
+            cost_usd=cost_usd,
+            holdout=True,
+            details=dict(hit.features),
+        )
+        with suppress(StoreUnavailableError):
+            await self.ledger.add_audit(audit)
+
+
+def _text(entry: CacheEntry) -> str:
+    return entry.choices[0].text if entry.choices else ""

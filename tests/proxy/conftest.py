@@ -1,0 +1,215 @@
+"""The real LiteLLM proxy as a process, real SDKs in front of it, and upstream providers that do what a test says."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import httpx
+import openai
+import pytest
+import yaml
+from pytest_httpserver import HTTPServer
+from tests.proxy.upstream import Upstream
+
+ROOT = Path(__file__).parents[2]
+MASTER_KEY = "sk-master-of-the-tests-0123456789abcdef"
+CLIENT_KEY = "sk-app-acme-ada"
+"""Key `app` of team `acme`, whose user is `ada`; see auth.py."""
+_PRICES = {"cheap": (1e-6, 2e-6), "strong": (10e-6, 20e-6)}
+_START_PATIENCE = 240.0
+_LITELLM = (sys.executable, "-c", "from litellm import run_server; run_server()")
+
+
+@dataclass(frozen=True)
+class GatewayProcess:
+    """A running proxy."""
+
+    base_url: str
+    folder: Path
+    upstream: Upstream
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "proxy.log").read_text(encoding="utf-8", errors="replace")
+
+    def openai(self, key: str = CLIENT_KEY, **options: Any) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.base_url}/v1", api_key=key, max_retries=0, **options)
+
+    def anthropic(self, key: str = CLIENT_KEY) -> anthropic.Anthropic:
+        return anthropic.Anthropic(base_url=self.base_url, api_key=key, max_retries=0)
+
+    def post(self, path: str, body: object, key: str = CLIENT_KEY, **headers: str) -> httpx.Response:
+        return httpx.post(
+            f"{self.base_url}{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {key}", **headers},
+            timeout=60,
+        )
+
+    def charged(self, trace: str | None = None) -> list[dict[str, Any]]:
+        """What LiteLLM charged so far, in order."""
+        path = self.folder / "spend.jsonl"
+        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [row for row in rows if trace is None or row["trace"] == trace]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def deployment(name: str, upstream_url: str, *, model: str | None = None, **params: Any) -> dict[str, Any]:
+    """A plain model of the test upstream; its price by the word in its name."""
+    prompt, completion = _PRICES["strong" if "strong" in name or "large" in name else "cheap"]
+    return {
+        "model_name": name,
+        "litellm_params": {
+            "model": f"openai/{model or name}",
+            "api_base": upstream_url,
+            "api_key": "sk-upstream-secret",
+            "input_cost_per_token": prompt,
+            "output_cost_per_token": completion,
+            **params,
+        },
+    }
+
+
+def route(name: str) -> dict[str, Any]:
+    return {"model_name": name, "litellm_params": {"model": f"thriftgate/{name}"}}
+
+
+def gateway_config(upstream_url: str) -> dict[str, Any]:
+    """The shipped configuration's own settings, with the models and routes that the tests need."""
+    shipped = yaml.safe_load((ROOT / "litellm_config.yaml").read_text())
+    dead = f"http://127.0.0.1:{free_port()}/v1"
+    models = [
+        *(deployment(name, upstream_url) for name in ("small", "large", "fragile-small", "fragile-large")),
+        *(deployment(name, upstream_url) for name in ("tool-small", "tool-large")),
+        deployment("lost-large", upstream_url),
+        deployment("impatient-small", upstream_url, timeout=1),
+        deployment("impatient-large", upstream_url),
+        deployment("ha-strong", upstream_url, model="ha-primary", order=1),
+        deployment("ha-strong", upstream_url, model="ha-backup", order=2),
+        deployment("dead-strong", dead, model="dead-primary", order=1),
+        deployment("dead-strong", upstream_url, model="dead-backup", order=2),
+        deployment("hang-strong", upstream_url, model="hang-primary", order=1, timeout=0.5),
+        deployment("hang-strong", upstream_url, model="hang-backup", order=2),
+        deployment("garbled-strong", upstream_url, model="garbled-primary", order=1),
+        deployment("garbled-strong", upstream_url, model="garbled-backup", order=2),
+        deployment("limited-strong", upstream_url, model="limited-primary", order=1),
+        deployment("limited-strong", upstream_url, model="limited-backup", order=2),
+    ]
+    two = {"cascade": {"tiers": [{"model": "small"}, {"model": "large"}], "accept_at": 0.8}}
+    routes: dict[str, Any] = {
+        "support": two,
+        "optimistic": {"cascade": {**two["cascade"], "streaming": "optimistic"}},
+        "plain": {"cascade": {"tiers": [{"model": "large"}]}},
+        "cached": {**two, "cache": {"max_error": 0.01, "ttl": "10m", "min_similarity": 0.9}},
+        "prompted": {**two, "prompt": {"name": "support"}},
+        "fragile": {"cascade": {"tiers": [{"model": "fragile-small"}, {"model": "fragile-large"}]}},
+        "tools": {"cascade": {"tiers": [{"model": "tool-small"}, {"model": "tool-large"}]}},
+        "lost": {"cascade": {"tiers": [{"model": "lost-large"}]}},
+        "impatient": {"cascade": {"tiers": [{"model": "impatient-small"}, {"model": "impatient-large"}]}},
+        "ha": {"cascade": {"tiers": [{"model": "ha-strong"}]}},
+        "dead": {"cascade": {"tiers": [{"model": "dead-strong"}]}},
+        "garbled": {"cascade": {"tiers": [{"model": "garbled-strong"}]}},
+        "limited": {"cascade": {"tiers": [{"model": "limited-strong"}]}},
+        "hanging": {"cascade": {"tiers": [{"model": "hang-strong"}]}},
+    }
+    return {
+        "model_list": [*models, *(route(name) for name in routes)],
+        "router_settings": shipped["router_settings"],
+        "litellm_settings": {**shipped["litellm_settings"], "callbacks": ["spend.recorder"]},
+        "general_settings": {
+            **shipped["general_settings"],
+            "master_key": MASTER_KEY,
+            "custom_auth": "auth.authenticate",
+            "background_health_checks": False,
+        },
+        "callback_settings": {
+            "thriftgate": {"prompts_dir": str(ROOT / "prompts"), "ledger": {"flush_interval": "50ms"}, "routes": routes}
+        },
+    }
+
+
+def start_proxy(folder: Path, config: Mapping[str, Any], port: int) -> subprocess.Popen[bytes]:
+    """`litellm --config …` as an operator would start it, its log in the folder."""
+    for name in ("auth.py", "spend.py"):
+        shutil.copy(Path(__file__).with_name(name), folder / name)
+    (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
+    with (folder / "proxy.log").open("wb") as log:
+        return subprocess.Popen(
+            [*_LITELLM, "--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(port)],
+            env={**os.environ, "THRIFTGATE_TEST_SPEND": str(folder / "spend.jsonl")},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def wait_until_alive(process: subprocess.Popen[bytes], base_url: str, folder: Path) -> None:
+    deadline = time.monotonic() + _START_PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{base_url}/health/liveliness", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.3)
+    pytest.fail("the proxy did not start:\n" + (folder / "proxy.log").read_text(errors="replace")[-4000:])
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def provider_server() -> Iterator[HTTPServer]:
+    server = HTTPServer(threaded=True)
+    server.start()
+    yield server
+    server.clear()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def gateway_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
+    """One proxy for the whole run: it takes up to 40 seconds to start."""
+    upstream = Upstream(provider_server)
+    folder = Path(tempfile.mkdtemp(prefix="thriftgate-proxy-"))
+    folder.chmod(0o755)  # the embedded database runs as a system user of its own when we are root
+    port = free_port()
+    process = start_proxy(folder, gateway_config(upstream.base_url), port)
+    base_url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_alive(process, base_url, folder)
+        yield GatewayProcess(base_url, folder, upstream)
+    finally:
+        stop(process)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def gateway(gateway_process: GatewayProcess) -> GatewayProcess:
+    """The running proxy, with nothing asked yet."""
+    gateway_process.upstream.forget()
+    return gateway_process

@@ -1,0 +1,95 @@
+"""What a client gets for a request that cannot be served: OpenAI's error shape, the right status, no secrets."""
+
+from typing import Any
+
+import pytest
+from tests.proxy.conftest import GatewayProcess
+from tests.proxy.upstream import fails, garbage, says, slow
+
+pytestmark = pytest.mark.xdist_group("proxy")
+
+USER = {"role": "user", "content": "My secret word is xylophone-42"}
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "messages"),
+        ({"messages": []}, "messages"),
+        ({"messages": "hello"}, "messages"),
+        ({"messages": ["hello"]}, "messages[0]"),
+        ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": {"text": "x"}}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages[0].content"),
+        ({"messages": [USER], "n": 0}, "n"),
+        ({"messages": [USER], "n": "many"}, "n"),
+        ({"messages": [USER], "tools": {}}, "tools"),
+        ({"messages": [USER], "prompt_variables": "x"}, "prompt_variables"),
+    ],
+)
+def test_a_malformed_request_is_a_400_that_names_the_parameter(
+    gateway: GatewayProcess, body: dict[str, Any], param: str
+) -> None:
+    response = gateway.post("/v1/chat/completions", {"model": "support", **body})
+    error = response.json()["error"]
+    assert response.status_code == 400
+    assert error["type"] == "invalid_request_error"
+    assert error["param"] == param
+    assert "Traceback" not in error["message"]
+    assert "xylophone" not in response.text
+
+
+def test_an_unknown_model_is_refused_by_litellm(gateway: GatewayProcess) -> None:
+    response = gateway.post("/v1/chat/completions", {"model": "nonsense", "messages": [USER]})
+    assert response.status_code in (400, 404)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_when_every_tier_fails_the_client_gets_a_502_with_each_cause_and_no_secret(
+    gateway: GatewayProcess, stream: bool
+) -> None:
+    leak = "key sk-upstream-secret was refused for xylophone-42"
+    gateway.upstream.on("fragile-small", fails(500, leak))
+    gateway.upstream.on("fragile-large", fails(503, leak))
+    response = gateway.post("/v1/chat/completions", {"model": "fragile", "messages": [USER], "stream": stream})
+    error = response.json()["error"]
+    assert response.status_code == 502
+    assert error["type"] == "upstream_error"
+    assert "fragile-small: " in error["message"]
+    assert "fragile-large: " in error["message"]
+    assert "sk-upstream" not in response.text
+    assert "xylophone" not in response.text
+
+
+def test_a_request_that_a_provider_rejects_is_the_clients_400_and_asks_nobody_else(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("tool-small", fails(400, "'temperature' must be at most 2"))
+    response = gateway.post("/v1/chat/completions", {"model": "tools", "messages": [USER], "temperature": 3})
+    assert response.status_code == 400
+    assert "'temperature' must be at most 2" in response.json()["error"]["message"]
+    assert gateway.upstream.asked("tool-large") == []
+
+
+def test_garbage_from_a_provider_is_a_failed_tier(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("lost-large", garbage())
+    response = gateway.post("/v1/chat/completions", {"model": "lost", "messages": [USER]})
+    assert response.status_code == 502
+    assert "load balancer" not in response.text
+
+
+def test_a_tier_that_is_too_slow_is_escalated_past(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("impatient-small", slow(3, says("Too late.")))
+    gateway.upstream.on("impatient-large", says("In time."))
+    response = gateway.post("/v1/chat/completions", {"model": "impatient", "messages": [USER]})
+    assert response.json()["choices"][0]["message"]["content"] == "In time."
+    assert response.headers["x-thriftgate-decision"] == "escalated"
+
+
+def test_nothing_that_a_user_said_is_in_the_log(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("I will remember xylophone-42."))
+    gateway.upstream.on("fragile-small", fails(500, "no"))
+    gateway.upstream.on("fragile-large", fails(500, "no"))
+    gateway.post("/v1/chat/completions", {"model": "support", "messages": [USER]})
+    gateway.post("/v1/chat/completions", {"model": "fragile", "messages": [USER]})
+    gateway.post("/v1/chat/completions", {"model": "support", "messages": [USER, "broken"]})
+    assert "xylophone" not in gateway.log

@@ -1,0 +1,115 @@
+"""Each request is charged exactly once, to the caller's key, and stands in the ledger with what it saved."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from tests.proxy.conftest import GatewayProcess
+from tests.proxy.upstream import fails, says
+
+from thriftgate.stores.embedded import prepare_database
+from thriftgate.stores.postgres import Database
+from thriftgate.stores.postgres_ledger import PostgresLedger
+from thriftgate.types import RequestRecord
+
+pytestmark = pytest.mark.xdist_group("proxy")
+
+SMALL, LARGE = 10 * 1e-6 + 4 * 2e-6, 10 * 10e-6 + 4 * 20e-6
+
+
+def ask(gateway: GatewayProcess, model: str, question: str, **params: Any) -> httpx.Response:
+    body = {"model": model, "messages": [{"role": "user", "content": question}], **params}
+    return gateway.post("/v1/chat/completions", body, "sk-biller-acme-carol")
+
+
+def charged_by(gateway: GatewayProcess, action: Callable[[], object], settle: float = 1.0) -> list[dict[str, Any]]:
+    """What LiteLLM charged for one action, in whatever rows."""
+    before = len(gateway.charged())
+    action()
+    # LiteLLM logs beside the request; waiting longer can only add rows, and too many would fail the test.
+    time.sleep(settle)
+    return gateway.charged()[before:]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("logprob", "cost"), [(-0.01, SMALL), (-2.0, SMALL + LARGE)], ids=["accepted", "escalated"])
+def test_a_request_is_charged_once_whole_or_streamed(
+    gateway: GatewayProcess, stream: bool, logprob: float, cost: float
+) -> None:
+    gateway.upstream.on("small", says("Five days.", logprob=logprob))
+    gateway.upstream.on("large", says("Five days."))
+    rows = charged_by(gateway, lambda: ask(gateway, "support", "How long?", stream=stream))
+    assert sum(row["cost"] for row in rows) == pytest.approx(cost)
+    assert {row["team"] for row in rows if row["cost"]} == {"acme"}
+
+
+def test_a_hit_is_charged_nothing(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("Under the lid."))
+    for _ in range(40):
+        if ask(gateway, "cached", "Where is the serial number?").headers["x-thriftgate-decision"] == "exact_hit":
+            break
+        time.sleep(0.1)
+    rows = charged_by(gateway, lambda: ask(gateway, "cached", "Where is the serial number?"))
+    assert sum(row["cost"] for row in rows) == 0
+
+
+def test_a_failed_request_is_charged_nothing(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("fragile-small", fails(500))
+    gateway.upstream.on("fragile-large", fails(500))
+    rows = charged_by(gateway, lambda: ask(gateway, "fragile", "How long?"))
+    assert sum(row["cost"] for row in rows) == 0
+
+
+def record_of(gateway: GatewayProcess, request_id: str) -> RequestRecord:
+    """The ledger's row, read as `thriftgate report` reads it: by another process on the same database."""
+
+    async def read() -> RequestRecord | None:
+        database = Database(prepare_database(None, gateway.folder / ".thriftgate"))
+        try:
+            ledger = PostgresLedger(database)
+            for _ in range(50):
+                if (record := await ledger.get(request_id)) is not None:
+                    return record
+                await asyncio.sleep(0.1)
+            return None
+        finally:
+            await database.close()
+
+    record = asyncio.run(read())
+    assert record is not None, "the request is not in the ledger"
+    return record
+
+
+def test_the_ledger_has_who_asked_what_it_cost_and_each_call(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("Maybe?", logprob=-2.0))
+    gateway.upstream.on("large", says("Five days."))
+    response = ask(gateway, "support", "How long?", user="customer-7")
+    record = record_of(gateway, response.headers["x-thriftgate-request-id"])
+    assert record.decision == "escalated"
+    assert (record.caller.team_id, record.caller.key_alias, record.caller.user_id) == ("acme", "biller", "customer-7")
+    assert [(call.model, call.status) for call in record.calls] == [("small", "ok"), ("large", "ok")]
+    assert record.cost_usd == pytest.approx(SMALL + LARGE)
+    assert record.saved_usd == pytest.approx(-SMALL)
+    assert record.input is None
+    assert record.output is None
+
+
+def test_a_failed_request_is_in_the_ledger_with_its_causes(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("fragile-small", fails(500))
+    gateway.upstream.on("fragile-large", fails(500))
+    response = ask(gateway, "fragile", "How long?")
+    record = record_of(gateway, response.headers["x-thriftgate-request-id"])
+    assert (record.status, record.decision) == ("failed", "failed")
+    assert [call.status for call in record.calls] == ["failed", "failed"]
+
+
+def test_feedback_is_taken_for_requests_of_the_same_key_only(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("Five days."))
+    request_id = ask(gateway, "support", "How long?").headers["x-thriftgate-request-id"]
+    verdict = {"request_id": request_id, "is_correct": False}
+    assert gateway.post("/thriftgate/feedback", verdict, "sk-stranger-acme-eve").status_code == 404
+    assert gateway.post("/thriftgate/feedback", verdict, "sk-biller-acme-carol").status_code == 202
+    assert gateway.post("/thriftgate/feedback", {"request_id": request_id}, "sk-biller-acme-carol").status_code == 422

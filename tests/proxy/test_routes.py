@@ -1,0 +1,161 @@
+"""Whole answers through the real proxy, with the SDKs that clients use."""
+
+from typing import Any
+
+import httpx
+import pytest
+from openai.types.chat import ChatCompletion
+from tests.proxy.conftest import GatewayProcess
+from tests.proxy.upstream import calls_tool, says
+
+pytestmark = pytest.mark.xdist_group("proxy")
+
+QUESTION = [{"role": "user", "content": "How long does a refund take?"}]
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "order_status", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+def ask(gateway: GatewayProcess, model: str, **params: Any) -> tuple[ChatCompletion, httpx.Headers]:
+    with gateway.openai() as client:
+        create: Any = client.chat.completions.with_raw_response.create
+        raw = create(model=model, messages=QUESTION, **params)
+        return raw.parse(), raw.headers
+
+
+def test_a_confident_cheap_answer_is_accepted_and_says_what_it_saved(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("Five days."))
+    answer, headers = ask(gateway, "support")
+    assert answer.choices[0].message.content == "Five days."
+    assert answer.model == "support"
+    assert headers["x-thriftgate-decision"] == "accepted"
+    assert headers["x-thriftgate-tier"] == "small"
+    assert float(headers["x-thriftgate-confidence"]) > 0.8
+    assert float(headers["x-thriftgate-cost"]) == pytest.approx(10 * 1e-6 + 4 * 2e-6)
+    assert float(headers["x-thriftgate-saved"]) == pytest.approx(9 * (10 * 1e-6 + 4 * 2e-6))
+    assert headers["x-thriftgate-request-id"] == headers["x-litellm-call-id"]
+    assert gateway.upstream.asked("large") == []
+
+
+def test_an_unsure_cheap_answer_is_escalated_and_both_calls_are_paid(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("Perhaps nine days?", logprob=-1.5))
+    gateway.upstream.on("large", says("Five days."))
+    answer, headers = ask(gateway, "support")
+    assert answer.choices[0].message.content == "Five days."
+    assert headers["x-thriftgate-decision"] == "escalated"
+    assert headers["x-thriftgate-tier"] == "large"
+    assert float(headers["x-thriftgate-cost"]) == pytest.approx(11 * (10 * 1e-6 + 4 * 2e-6))
+    assert float(headers["x-thriftgate-saved"]) == pytest.approx(-(10 * 1e-6 + 4 * 2e-6))
+
+
+def test_a_route_with_one_tier_asks_it_and_says_so(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("large", says("Five days."))
+    _, headers = ask(gateway, "plain")
+    assert headers["x-thriftgate-decision"] == "only_tier"
+    assert float(headers["x-thriftgate-saved"]) == 0
+
+
+def test_logprobs_are_asked_of_the_cheap_tier_but_not_handed_to_a_client_that_did_not_ask(
+    gateway: GatewayProcess,
+) -> None:
+    gateway.upstream.on("small", says("Five days."))
+    answer, _ = ask(gateway, "support")
+    assert gateway.upstream.asked("small")[0]["logprobs"] is True
+    assert answer.choices[0].logprobs is None
+    asked, _ = ask(gateway, "support", logprobs=True, top_logprobs=1)
+    assert asked.choices[0].logprobs is not None
+    tokens = asked.choices[0].logprobs.content or []
+    assert [token.token for token in tokens] == ["Five ", "days."]
+    assert all(len(token.top_logprobs) == 1 for token in tokens)
+
+
+def test_parameters_reach_the_model_as_they_were_sent(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("large", says("Five days."))
+    sent: dict[str, Any] = {
+        "temperature": 0.3,
+        "top_p": 0.9,
+        "stop": ["END"],
+        "seed": 7,
+        "max_tokens": 50,
+        "presence_penalty": 0.1,
+        "response_format": {"type": "json_object"},
+        "extra_body": {"a_new_parameter": {"x": 1}},
+    }
+    ask(gateway, "plain", **sent)
+    body = gateway.upstream.asked("large")[0]
+    for name, value in sent.items():
+        if name != "extra_body":
+            assert body[name] == value, name
+    assert body["a_new_parameter"] == {"x": 1}
+    for ours in ("prompt_variables", "allowed_openai_params", "num_retries", "metadata", "cache"):
+        assert ours not in body
+
+
+def test_images_in_content_are_left_intact(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("large", says("A red square."))
+    parts = [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"}},
+    ]
+    response = gateway.post(
+        "/v1/chat/completions", {"model": "plain", "messages": [{"role": "user", "content": parts}]}
+    )
+    assert response.status_code == 200
+    assert gateway.upstream.asked("large")[0]["messages"][0]["content"] == parts
+
+
+def test_n_answers_come_back_as_n_choices(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("large", says("Five days."))
+    answer, _ = ask(gateway, "plain", n=3)
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+
+
+def test_a_turn_with_tools_goes_to_the_strong_tier_and_its_call_comes_back(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("tool-large", calls_tool("order_status", {"order": "A-17"}))
+    answer, headers = ask(gateway, "tools", tools=[TOOL])
+    calls = answer.choices[0].message.tool_calls or []
+    assert [call.to_dict()["function"] for call in calls] == [
+        {"name": "order_status", "arguments": '{"order": "A-17"}'}
+    ]
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert headers["x-thriftgate-decision"] == "only_tier"
+    assert gateway.upstream.asked("tool-small") == []
+
+
+def test_anthropic_clients_are_served_by_the_same_route(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("Five days."))
+    with gateway.anthropic() as client:
+        raw = client.messages.with_raw_response.create(
+            model="support",
+            max_tokens=50,
+            system="Be brief.",
+            messages=[{"role": "user", "content": "How long does a refund take?"}],
+        )
+    message = raw.parse()
+    assert message.content[0].to_dict()["text"] == "Five days."
+    assert message.usage.input_tokens == 10
+    assert raw.headers["x-thriftgate-decision"] == "accepted"
+    assert gateway.upstream.asked("small")[0]["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_the_responses_api_is_served_by_the_same_route(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("Five days."))
+    with gateway.openai() as client:
+        raw = client.responses.with_raw_response.create(model="support", input="How long does a refund take?")
+    assert raw.parse().output_text == "Five days."
+    assert raw.headers["x-thriftgate-decision"] == "accepted"
+
+
+def test_the_prompt_of_a_route_is_put_in_front(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("Five days."))
+    ask(gateway, "prompted")
+    messages = gateway.upstream.asked("small")[0]["messages"]
+    assert messages[0]["role"] == "system"
+    assert messages[-1] == QUESTION[0]
+
+
+def test_a_plain_model_is_left_to_litellm(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("large", says("Five days."))
+    _, headers = ask(gateway, "large")
+    assert "x-thriftgate-decision" not in headers

@@ -1,0 +1,198 @@
+"""The providers behind the proxy: an OpenAI-compatible HTTP server whose models do what a test says."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+Body = Mapping[str, Any]
+Reply = Callable[[Body], Response]
+
+
+class Upstream:
+    """Answers every model by the reply that was set for it, and remembers what it was asked."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.server = server
+        self._replies: dict[str, Reply] = {}
+        self._asked: list[Body] = []
+        self._lock = threading.Lock()
+        self.closed_early: list[str] = []
+        """Models whose stream was closed by the proxy before it had ended."""
+        server.expect_request("/v1/chat/completions", method="POST").respond_with_handler(self._handle)
+
+    @property
+    def base_url(self) -> str:
+        return self.server.url_for("/v1")
+
+    def on(self, model: str, reply: Reply) -> None:
+        """From now on `model` answers so."""
+        self._replies[model] = reply
+
+    def asked(self, model: str) -> list[Body]:
+        """The request bodies that `model` got."""
+        with self._lock:
+            return [body for body in self._asked if body["model"] == model]
+
+    def forget(self) -> None:
+        with self._lock:
+            self._asked.clear()
+        self.closed_early.clear()
+
+    def _handle(self, request: Request) -> Response:
+        body: Body = json.loads(request.get_data())
+        with self._lock:
+            self._asked.append(body)
+        reply = self._replies.get(body["model"])
+        return reply(body) if reply else Response(json.dumps({"error": {"message": "no such model"}}), 404)
+
+
+def usage(prompt: int = 10, completion: int = 4) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def says(
+    text: str, *, logprob: float | None = -0.01, finish_reason: str = "stop", with_usage: bool = True, **message: Any
+) -> Reply:
+    """A plain answer, whole or streamed word by word; `logprob` for each of its tokens."""
+
+    def reply(body: Body) -> Response:
+        wants_logprobs = bool(body.get("logprobs")) and logprob is not None
+        if body.get("stream"):
+            chunks = _chunks(body, text, logprob if wants_logprobs else None, finish_reason, with_usage, message)
+            return sse(chunks)
+        choice: dict[str, Any] = {
+            "message": {"role": "assistant", "content": text, **message},
+            "finish_reason": finish_reason,
+            "logprobs": {"content": [_token(word, logprob) for word in _words(text)]} if wants_logprobs else None,
+        }
+        choices = [{"index": index, **choice} for index in range(body.get("n") or 1)]
+        answer: dict[str, Any] = {**_frame(body, "chat.completion"), "choices": choices}
+        if with_usage:
+            answer["usage"] = usage()
+        return _json(answer)
+
+    return reply
+
+
+def fails(status: int, message: str = "the provider says no", headers: Mapping[str, str] | None = None) -> Reply:
+    """An error in OpenAI's shape."""
+    error = {"error": {"message": message, "type": "server_error", "code": None, "param": None}}
+    return lambda _: Response(json.dumps(error), status, dict(headers or {}), content_type="application/json")
+
+
+def garbage() -> Reply:
+    """Status 200 and a body that is no JSON."""
+    return lambda _: Response("<html>502 from some load balancer</html>", 200, content_type="application/json")
+
+
+def slow(seconds: float, reply: Reply) -> Reply:
+    """Answers, but only after a while."""
+
+    def late(body: Body) -> Response:
+        time.sleep(seconds)  # in the server's own thread: the provider is slow, not the test
+        return reply(body)
+
+    return late
+
+
+def breaks_off(words: Sequence[str]) -> Reply:
+    """A stream that ends after some words, without a finish reason and without [DONE]."""
+    return lambda body: sse([_delta(body, {"content": word}) for word in words], done=False)
+
+
+def drips(upstream: Upstream, words: Sequence[str], pause: float) -> Reply:
+    """A stream with a pause after each word; notes in `closed_early` when the reader goes away."""
+
+    def reply(body: Body) -> Response:
+        def stream() -> Iterator[bytes]:
+            finished = False
+            try:
+                for word in words:
+                    yield f"data: {json.dumps(_delta(body, {'content': word}))}\n\n".encode()
+                    time.sleep(pause)
+                yield from _ending(body)
+                finished = True
+            finally:
+                if not finished:
+                    upstream.closed_early.append(str(body["model"]))
+
+        return Response(stream(), 200, content_type="text/event-stream")
+
+    return reply
+
+
+def calls_tool(name: str, arguments: Mapping[str, Any]) -> Reply:
+    """An answer that asks for one tool call."""
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    call = {"id": "call_1", "type": "function", "function": function}
+
+    def reply(body: Body) -> Response:
+        if body.get("stream"):
+            half = len(function["arguments"]) // 2
+            pieces = [
+                {"index": 0, **call, "function": {"name": name, "arguments": function["arguments"][:half]}},
+                {"index": 0, "function": {"arguments": function["arguments"][half:]}},
+            ]
+            deltas = [_delta(body, {"tool_calls": [piece]}) for piece in pieces]
+            return sse([*deltas, _delta(body, {}, "tool_calls"), {**_frame(body), "choices": [], "usage": usage()}])
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        choices = [{"index": 0, "message": message, "finish_reason": "tool_calls"}]
+        return _json({**_frame(body, "chat.completion"), "choices": choices, "usage": usage()})
+
+    return reply
+
+
+def sse(chunks: Sequence[Mapping[str, Any]], *, done: bool = True) -> Response:
+    """Chunks as server-sent events."""
+    lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+    return Response("".join([*lines, "data: [DONE]\n\n"] if done else lines), 200, content_type="text/event-stream")
+
+
+def _frame(body: Body, kind: str = "chat.completion.chunk") -> dict[str, Any]:
+    return {"id": "chatcmpl-up", "object": kind, "created": 1_700_000_000, "model": body["model"]}
+
+
+def _delta(body: Body, delta: Mapping[str, Any], finish_reason: str | None = None, index: int = 0) -> dict[str, Any]:
+    return {**_frame(body), "choices": [{"index": index, "delta": delta, "finish_reason": finish_reason}]}
+
+
+def _ending(body: Body) -> Iterator[bytes]:
+    yield f"data: {json.dumps(_delta(body, {}, 'stop'))}\n\n".encode()
+    yield f"data: {json.dumps({**_frame(body), 'choices': [], 'usage': usage()})}\n\n".encode()
+    yield b"data: [DONE]\n\n"
+
+
+def _chunks(
+    body: Body, text: str, logprob: float | None, finish_reason: str, with_usage: bool, message: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    chunks: list[dict[str, Any]] = []
+    indexes = range(body.get("n") or 1)
+    for index in indexes:
+        chunks.append(_delta(body, {"role": "assistant", "content": "", **message}, index=index))
+        for word in _words(text):
+            chunk = _delta(body, {"content": word}, index=index)
+            if logprob is not None:
+                chunk["choices"][0]["logprobs"] = {"content": [_token(word, logprob)]}
+            chunks.append(chunk)
+    chunks += [_delta(body, {}, finish_reason, index=index) for index in indexes]
+    if with_usage:
+        chunks.append({**_frame(body), "choices": [], "usage": usage()})
+    return chunks
+
+
+def _words(text: str) -> list[str]:
+    return [word + " " for word in text.split(" ")[:-1]] + text.split(" ")[-1:]
+
+
+def _token(word: str, logprob: float | None) -> dict[str, Any]:
+    top = [{"token": word, "logprob": logprob, "bytes": None}, {"token": "?", "logprob": -9.0, "bytes": None}]
+    return {"token": word, "logprob": logprob, "bytes": None, "top_logprobs": top}
+
+
+def _json(body: Mapping[str, Any]) -> Response:
+    return Response(json.dumps(body), 200, content_type="application/json")
