@@ -22,6 +22,8 @@ from thriftgate.stores.postgres_cache import PostgresAnswerCache
 from thriftgate.stores.redis_cache import RedisAnswerCache
 from thriftgate.stores.redis_connection import Deadlines, RedisServer
 
+PATIENT = Deadlines(lookup=30.0, write=30.0)
+"""A busy machine fails no test of what is right."""
 TABLES = ("cache_entries", "cache_observations", "flights", "requests", "audits")
 
 
@@ -91,7 +93,7 @@ def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisPro
 @pytest.fixture
 async def redis_server(redis_process: RedisProcess) -> AsyncIterator[RedisServer]:
     """The worker's Redis, with nothing in it."""
-    server = RedisServer(redis_process.url)
+    server = RedisServer(redis_process.url, deadlines=PATIENT)
     await server.client().flushall()
     yield server
     await server.close()
@@ -109,7 +111,7 @@ async def query_engine(redis_process: RedisProcess, redis_server: RedisServer) -
 @pytest.fixture
 async def stand_in_cache(query_engine: QueryEngine) -> AsyncIterator[AnswerCache]:
     """The Redis cache on the stand-in."""
-    server = RedisServer(query_engine.url, deadlines=Deadlines(lookup=10.0))  # the stand-in is slow
+    server = RedisServer(query_engine.url, deadlines=PATIENT)
     yield RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test")
     await server.close()
 
@@ -120,7 +122,7 @@ async def redis_cache() -> AsyncIterator[AnswerCache]:
     url = os.environ.get("THRIFTGATE_TEST_REDIS_URL")
     if not url:
         pytest.skip("THRIFTGATE_TEST_REDIS_URL does not name a Redis with the query engine")
-    server, namespace = RedisServer(url), f"thriftgate-test-{uuid.uuid4().hex}"
+    server, namespace = RedisServer(url, deadlines=PATIENT), f"thriftgate-test-{uuid.uuid4().hex}"
     cache = RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test", namespace=namespace)
     await cache.prepare()
     yield cache

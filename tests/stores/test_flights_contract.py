@@ -9,7 +9,7 @@ import pytest
 from thriftgate.ports import Flights
 from thriftgate.stores.postgres import Database
 from thriftgate.stores.postgres_flights import PostgresFlights
-from thriftgate.stores.redis_connection import RedisServer
+from thriftgate.stores.redis_connection import Deadlines, RedisServer
 from thriftgate.stores.redis_flights import RedisFlights
 from thriftgate.stores.redis_keys import digest
 
@@ -28,7 +28,7 @@ def flights(request: pytest.FixtureRequest) -> Flights:
 async def other_worker(request: pytest.FixtureRequest, flights: Flights) -> AsyncIterator[Flights]:
     """The same flights seen from another worker, with connections of its own."""
     if isinstance(flights, RedisFlights):
-        server = RedisServer(request.getfixturevalue("redis_process").url)
+        server = RedisServer(request.getfixturevalue("redis_process").url, deadlines=Deadlines(lookup=30.0))
         yield RedisFlights(server)
         await server.close()
     else:

@@ -216,7 +216,7 @@ def test_a_vector_of_another_embedder_is_an_error_of_ours() -> None:
 
 # Against a real Redis behind a stand-in for the query engine.
 
-PATIENT = Deadlines(lookup=10.0)
+PATIENT = Deadlines(lookup=30.0, write=30.0)
 """The stand-in is slow."""
 
 

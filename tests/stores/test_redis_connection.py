@@ -1,8 +1,9 @@
 """A Redis that is refused, hung, back again, or not the one we need: against a real server that is really stopped."""
 
 import asyncio
+import selectors
 from collections.abc import AsyncIterator, Iterator
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -80,37 +81,59 @@ def test_a_dead_server_is_tried_at_most_once_in_a_first_pause(steps: list[tuple[
 # Patience: a deadline that only silence uses up.
 
 
-async def looks_until_given_up(patience: Patience) -> None:
-    with pytest.raises(TimeoutError):
-        async with patience.within(0.001):
-            await asyncio.Event().wait()
+class InstantLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes only while it has nothing to do, and then at once."""
+
+    def __init__(self) -> None:
+        loop, self.now = self, 0.0
+
+        class Selector(selectors.DefaultSelector):
+            def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+                loop.now += timeout or 0.0
+                return super().select(0)
+
+        super().__init__(Selector())
+
+    def time(self) -> float:
+        return self.now
 
 
-async def test_silence_ends_at_the_first_look() -> None:
-    looks: list[float] = []
-    await looks_until_given_up(Patience(cpu_clock=lambda: looks.append(0.0) or 0.0))
-    assert len(looks) == 2  # at the beginning, and once
+def time_until_given_up(patience: Patience, *, answered_at: float | None = None) -> float:
+    """After how many seconds a call with a deadline of 1 is given up; another call is answered at `answered_at`."""
+    loop = InstantLoop()
+
+    async def other() -> None:
+        async with patience.within(1.0):
+            await asyncio.sleep(answered_at or 0.0)
+
+    async def silent() -> float:
+        answered = asyncio.create_task(other()) if answered_at is not None else None
+        with pytest.raises(TimeoutError):
+            async with patience.within(1.0):
+                await asyncio.Event().wait()
+        if answered is not None:
+            await answered
+        return loop.time()
+
+    try:
+        return loop.run_until_complete(silent())
+    finally:
+        loop.close()
 
 
-async def test_time_in_which_this_thread_computed_does_not_count_but_not_for_ever() -> None:
-    looks: list[float] = []
-
-    def always_busy() -> float:
-        looks.append(0.0)
-        return 1000.0 * len(looks)
-
-    await looks_until_given_up(Patience(cpu_clock=always_busy))
-    assert len(looks) > 2
+def test_silence_ends_at_the_deadline() -> None:
+    assert time_until_given_up(Patience(cpu_clock=lambda: 0.0)) == pytest.approx(1.0)
 
 
-async def test_an_answer_to_another_call_is_a_sign_of_life() -> None:
-    patience, looks = Patience(cpu_clock=lambda: looks.append(0.0) or 0.0), list[float]()
-    silent = asyncio.create_task(looks_until_given_up(patience))
-    await asyncio.sleep(0)
-    async with patience.within(1.0):
-        pass
-    await silent
-    assert len(looks) == 4  # this one's beginning among them
+def test_time_in_which_this_thread_computed_does_not_count_but_not_for_ever() -> None:
+    ticks = count(step=0.6)
+    assert time_until_given_up(Patience(cpu_clock=lambda: next(ticks))) == pytest.approx(5.0)
+    idle = count(step=0.2)
+    assert time_until_given_up(Patience(cpu_clock=lambda: next(idle))) == pytest.approx(1.0)
+
+
+def test_an_answer_to_another_call_starts_the_deadline_anew() -> None:
+    assert time_until_given_up(Patience(cpu_clock=lambda: 0.0), answered_at=0.5) == pytest.approx(2.0)
 
 
 # A real server.

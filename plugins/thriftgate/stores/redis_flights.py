@@ -45,7 +45,8 @@ return 1
 
 _RENEW = f"""
 {_NOW}
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] or redis.call('HEXISTS', KEYS[1], 'outcome') == 1 then return 0 end
+local owner, ends_at, outcome = unpack(redis.call('HMGET', KEYS[1], 'owner', 'ends_at', 'outcome'))
+if owner ~= ARGV[1] or outcome or tonumber(ends_at) <= now then return 0 end
 redis.call('HSET', KEYS[1], 'ends_at', now + ARGV[2])
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """
