@@ -79,9 +79,10 @@ def test_false_hits_are_wrong_answers_to_traps_from_the_cache():
             outcome(2, kind=CaseKind.TRAP, decision="semantic_hit"),
             outcome(3, kind=CaseKind.TRAP, decision="accepted", is_right=False),
             outcome(4, decision="semantic_hit", is_right=False),
+            outcome(5, kind=CaseKind.TRAP, decision="exact_hit", is_right=False),
         ]
     )
-    assert (made.traps, made.trap_hits, made.false_hits) == (3, 2, 1)
+    assert (made.traps, made.trap_hits, made.false_hits) == (4, 2, 1)
     assert made.quality_by_decision["semantic_hit"].right == 1
 
 

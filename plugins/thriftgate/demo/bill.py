@@ -1,9 +1,8 @@
 """The bill of a demo run: what it cost, what it would have cost, and whether the answers were right.
 
 Everything is counted from the outcomes. Savings are paired: both sides of the comparison are the same requests, and
-the bootstrap draws them together. A hit is *false* when the answer that the cache served is wrong for the question;
-since the cache may also keep a wrong answer that a cheap model once gave to this very question, false hits are
-counted among the traps, where serving the near-duplicate's answer is the typical mistake.
+the bootstrap draws them together. A *false hit* is a semantic hit on a trap whose answer is wrong: most likely the
+near-duplicate's. An exact hit cannot be one; when it is wrong, the cache kept what a model once got wrong.
 
 Failure behaviour: pure; randomness is passed in. What cannot be known (a share of nothing, a price that nobody
 told) is None.
@@ -21,8 +20,6 @@ from thriftgate.demo.driver import Outcome
 from thriftgate.demo.workload import CaseKind
 from thriftgate.stats import Interval, bootstrap_interval, percentile, wilson_interval
 from thriftgate.types import DecisionKind
-
-_HITS = frozenset({DecisionKind.EXACT_HIT.value, DecisionKind.SEMANTIC_HIT.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +83,7 @@ class Bill:
     quality_by_decision: Mapping[str, Quality]
     traps: int
     trap_hits: int
-    """Traps that the cache answered."""
+    """Traps that got the answer of a similar question: semantic hits."""
     false_hits: int
     """Those of them that it answered wrongly."""
     comparison: Comparison | None
@@ -114,7 +111,7 @@ def make_bill(outcomes: Sequence[Outcome], baseline: Sequence[Outcome], rng: np.
     for outcome in answered:
         by_decision.setdefault(outcome.decision or "untold", []).append(outcome)
     traps = [outcome for outcome in answered if outcome.case.kind is CaseKind.TRAP]
-    trap_hits = [outcome for outcome in traps if outcome.decision in _HITS]
+    trap_hits = [outcome for outcome in traps if outcome.decision == DecisionKind.SEMANTIC_HIT]
     told = [outcome.is_coalesced for outcome in answered if outcome.is_coalesced is not None]
     saved = [outcome.saved_usd for outcome in answered if outcome.saved_usd is not None]
     return Bill(

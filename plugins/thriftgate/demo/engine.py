@@ -61,17 +61,17 @@ MANNERS: Mapping[Weakness, Sequence[tuple[Manner, float]]] = {
     Weakness.KNOWS: ((Manner.RIGHT, 0.92), (Manner.SHAKY, 0.05), (Manner.WRONG, 0.03)),
     Weakness.GUESSES: ((Manner.WRONG, 0.70), (Manner.HESITANT, 0.17), (Manner.SHAKY, 0.13)),
     Weakness.HESITATES: ((Manner.HESITANT, 0.75), (Manner.WRONG, 0.15), (Manner.SHAKY, 0.10)),
-    Weakness.MISREMEMBERS: ((Manner.OVERCONFIDENT, 0.90), (Manner.RIGHT, 0.10)),
-    Weakness.CONFUSES: ((Manner.WRONG, 0.60), (Manner.SHAKY, 0.20), (Manner.RIGHT, 0.12), (Manner.OVERCONFIDENT, 0.08)),
+    Weakness.MISREMEMBERS: ((Manner.OVERCONFIDENT, 0.70), (Manner.WRONG, 0.20), (Manner.RIGHT, 0.10)),
+    Weakness.CONFUSES: ((Manner.WRONG, 0.62), (Manner.SHAKY, 0.20), (Manner.RIGHT, 0.14), (Manner.OVERCONFIDENT, 0.04)),
 }
 """How often the weak model answers in which manner, by its weakness; each row sums to 1."""
 
 _DOUBT: Mapping[Manner, tuple[float, float]] = {
     Manner.RIGHT: (0.05, 0.5),
-    Manner.SHAKY: (0.22, 0.4),
-    Manner.WRONG: (0.38, 0.4),
+    Manner.SHAKY: (0.24, 0.4),
+    Manner.WRONG: (0.46, 0.42),
     Manner.OVERCONFIDENT: (0.055, 0.4),
-    Manner.HESITANT: (0.42, 0.3),
+    Manner.HESITANT: (0.48, 0.35),
     Manner.UNKNOWN: (0.45, 0.3),
 }
 """Median and log-scale spread of an answer's mean negative log-probability, in nats; they overlap as real ones do."""

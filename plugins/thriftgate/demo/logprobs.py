@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-_TELLING_WEIGHT = 1.8
-_FILLER_WEIGHT = 0.6
+_TELLING_WEIGHT = 3.0
+_NEVER_CERTAIN = 1e-6
 _LEAST_PROBABILITY = 1e-6
 _NEXT_SHARE = 0.6
 """The most likely alternative takes this share of what the chosen token leaves; the next one this share of the rest."""
@@ -25,7 +25,10 @@ _ALTERNATIVES = (
 
 def draw_logprobs(tokens: Sequence[str], *, doubt: float, rng: Random) -> list[float]:
     """One natural-log probability for each token, in [ln 1e-6, 0)."""
-    return [_draw(token, doubt, rng) for token in tokens]
+    weights = [_TELLING_WEIGHT if _is_telling(token) else 1.0 for token in tokens]
+    scale = doubt * len(weights) / (sum(weights) or 1.0)
+    least = math.log(_LEAST_PROBABILITY)
+    return [round(max(least, -rng.expovariate(1.0) * scale * weight - _NEVER_CERTAIN), 6) for weight in weights]
 
 
 def logprobs_object(tokens: Sequence[str], values: Sequence[float], *, top: int) -> dict[str, Any]:
@@ -39,11 +42,9 @@ def logprobs_object(tokens: Sequence[str], values: Sequence[float], *, top: int)
     }
 
 
-def _draw(token: str, doubt: float, rng: Random) -> float:
+def _is_telling(token: str) -> bool:
     body = token.strip()
-    is_telling = body[:1].isdigit() or body[:1].isupper() or body in {"$", "€", "%", "not", "no"}
-    scale = doubt * (_TELLING_WEIGHT if is_telling else _FILLER_WEIGHT)
-    return round(max(math.log(_LEAST_PROBABILITY), -rng.expovariate(1.0) * scale - 1e-6), 6)
+    return body[:1].isdigit() or body[:1].isupper() or body in {"$", "€", "%", "not", "no"}
 
 
 def _token(token: str, value: float) -> dict[str, Any]:
