@@ -36,6 +36,7 @@ from thriftgate.stores.embedded import prepare_database, release_database
 from thriftgate.stores.local_embedder import LocalEmbedder
 from thriftgate.stores.postgres import Database, open_connection
 from thriftgate.stores.postgres_cache import PostgresAnswerCache
+from thriftgate.stores.postgres_cache_sql import EF_CONSTRUCTION
 from thriftgate.types import Choice, Usage
 
 Matrix = npt.NDArray[np.float32]
@@ -176,11 +177,12 @@ async def measure(cache: PostgresAnswerCache, layout: Layout, asked: Matrix) -> 
 async def compare(dsn: str, layouts: Sequence[Layout], asked: Matrix) -> list[Row]:
     """The same look-ups (vectors only) as the design would be without its two parts."""
     connection = await open_connection(dsn, server_settings={"search_path": "thriftgate, public"})
-    for name, value in {"hnsw.ef_search": "200", "hnsw.iterative_scan": "relaxed_order", "jit": "off"}.items():
+    for name, value in {"hnsw.ef_search": "100", "hnsw.iterative_scan": "relaxed_order", "jit": "off"}.items():
         await connection.execute(f"SET {name} = {value}")
     print("building one index for all scopes …")
     await connection.execute(
         "CREATE INDEX one_for_all ON cache_vectors USING hnsw ((embedding::halfvec(384)) halfvec_ip_ops)"
+        f" WITH (m = 16, ef_construction = {EF_CONSTRUCTION})"
     )
     nearest = "SELECT -(embedding <#> $1::real[]::vector) FROM cache_vectors WHERE"
     variants = {

@@ -224,7 +224,7 @@ class Database:
                 "jit": "off",
                 # Enough candidates for a recall above 0.99 (evals/benchmarks/cache_recall.py), and on until enough
                 # of them are of the right scope.
-                "hnsw.ef_search": "200",
+                "hnsw.ef_search": "100",
                 "hnsw.iterative_scan": "relaxed_order",
             },
         }
