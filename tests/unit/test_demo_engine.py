@@ -293,3 +293,20 @@ def test_the_identifiers_of_the_wordings_are_identifiers():
     for entry in tools:
         assert any(IDENTIFIER.search(wording) for wording in entry.wordings)
         assert any(IDENTIFIER.search(wording) for wording in entry.held_out)
+
+
+def compared(one: str, other: str) -> str:
+    instruction = {"role": "system", "content": "Compare the answers. Reply with one word: SAME or DIFFERENT."}
+    return ask("demo-large", instruction, json.dumps({"answer_1": one, "answer_2": other}), max_tokens=5).text
+
+
+@pytest.mark.parametrize("entry", KNOWLEDGE.of_kind(EntryKind.TOPIC), ids=lambda entry: entry.id)
+def test_a_model_that_is_asked_to_compare_answers_tells_right_from_wrong(entry: Entry):
+    for said in ("Happy to help. {}", "I think it works like this, though I may be mistaken: {}"):
+        assert compared(entry.answer, said.format(entry.answer)) == "SAME"
+    assert compared(entry.answer, entry.wrong) == "DIFFERENT"
+
+
+def test_a_question_in_json_is_no_comparison_unless_a_system_message_says_so():
+    question = json.dumps({"question": "How long is the free trial?", "language": "en"})
+    assert "21 days" in ask("demo-large", question).text

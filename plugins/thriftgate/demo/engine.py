@@ -16,6 +16,7 @@ from enum import StrEnum
 from itertools import count
 from random import Random
 
+from thriftgate.demo.comparison import compare
 from thriftgate.demo.conversation import Comprehension
 from thriftgate.demo.knowledge import Entry, EntryKind, Knowledge, Weakness
 from thriftgate.demo.matcher import normalize
@@ -128,6 +129,8 @@ class Engine:
         question = _last_question(call)
         seed = _seed(model.name, entry.id if entry else "", normalize(question), draw)
         rng = Random(seed)
+        if verdict := compare(call.messages):
+            return _sure(verdict, model, rng, seed)
         if call.messages[-1].get("role") == "tool":
             return _sure(tell_result(call.messages, entry), model, rng, seed)
         tool_call = choose_call(call.tools, call.tool_choice, entry, question)
@@ -180,6 +183,6 @@ def _say(entry: Entry | None, manner: Manner, model: DemoModel, question: str, r
         case Manner.HESITANT:
             return entry.hesitant
         case Manner.SHAKY:
-            return f"I think this is right, but I am not fully certain: {entry.answer}"
+            return f"I think it works like this, though I may be mistaken: {entry.answer}"
         case _:
             return opener + entry.answer

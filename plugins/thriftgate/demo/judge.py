@@ -66,12 +66,12 @@ class _Said:
     def has(self, phrase: str) -> bool:
         if not phrase.isascii() and phrase.lower() in self.raw:
             return True
-        return f" {_normalize(phrase)} " in self.words
+        return f" {normalize_words(phrase)} " in self.words
 
 
 def _said(text: str) -> _Said:
     plain = " ".join(_texts(text))
-    return _Said(f" {_normalize(plain)} ", plain.lower())
+    return _Said(f" {normalize_words(plain)} ", plain.lower())
 
 
 def _holds(fact: str, said: _Said) -> bool:
@@ -80,7 +80,8 @@ def _holds(fact: str, said: _Said) -> bool:
     return any(all(said.has(part.strip()) for part in option.split("&")) for option in fact.split("|"))
 
 
-def _normalize(text: str) -> str:
+def normalize_words(text: str) -> str:
+    """A text's words in the form in which facts are looked for, with single spaces."""
     return " ".join(map(_canonical, _WORD.findall(_GROUPED.sub("", text.lower()))))
 
 
