@@ -1,8 +1,9 @@
 """Each request is charged exactly once, to the caller's key, and stands in the ledger with what it saved."""
 
 import asyncio
+import hashlib
 import time
-from collections.abc import Callable
+import uuid
 from typing import Any
 
 import httpx
@@ -20,18 +21,21 @@ pytestmark = pytest.mark.xdist_group("proxy")
 SMALL, LARGE = 10 * 1e-6 + 4 * 2e-6, 10 * 10e-6 + 4 * 20e-6
 
 
-def ask(gateway: GatewayProcess, model: str, question: str, **params: Any) -> httpx.Response:
+def ask(
+    gateway: GatewayProcess, model: str, question: str, *, key: str = "sk-biller-acme-carol", **params: Any
+) -> httpx.Response:
     body = {"model": model, "messages": [{"role": "user", "content": question}], **params}
-    return gateway.post("/v1/chat/completions", body, "sk-biller-acme-carol")
+    return gateway.post("/v1/chat/completions", body, key)
 
 
-def charged_by(gateway: GatewayProcess, action: Callable[[], object], settle: float = 1.0) -> list[dict[str, Any]]:
-    """What LiteLLM charged for one action, in whatever rows."""
-    before = len(gateway.charged())
-    action()
+def charged_for(gateway: GatewayProcess, model: str, question: str, **params: Any) -> list[dict[str, Any]]:
+    """What LiteLLM charged for one request, in whatever rows: the request has a key of its own."""
+    key = f"sk-{uuid.uuid4().hex}-acme-carol"
+    ask(gateway, model, question, key=key, **params)
     # LiteLLM logs beside the request; waiting longer can only add rows, and too many would fail the test.
-    time.sleep(settle)
-    return gateway.charged()[before:]
+    time.sleep(1)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return [row for row in gateway.charged() if row["key"] == digest]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -41,7 +45,7 @@ def test_a_request_is_charged_once_whole_or_streamed(
 ) -> None:
     gateway.upstream.on("small", says("Five days.", logprob=logprob))
     gateway.upstream.on("large", says("Five days."))
-    rows = charged_by(gateway, lambda: ask(gateway, "support", "How long?", stream=stream))
+    rows = charged_for(gateway, "support", "How long?", stream=stream)
     assert sum(row["cost"] for row in rows) == pytest.approx(cost)
     assert {row["team"] for row in rows if row["cost"]} == {"acme"}
 
@@ -52,14 +56,14 @@ def test_a_hit_is_charged_nothing(gateway: GatewayProcess) -> None:
         if ask(gateway, "cached", "Where is the serial number?").headers["x-thriftgate-decision"] == "exact_hit":
             break
         time.sleep(0.1)
-    rows = charged_by(gateway, lambda: ask(gateway, "cached", "Where is the serial number?"))
+    rows = charged_for(gateway, "cached", "Where is the serial number?")
     assert sum(row["cost"] for row in rows) == 0
 
 
 def test_a_failed_request_is_charged_nothing(gateway: GatewayProcess) -> None:
     gateway.upstream.on("fragile-small", fails(500))
     gateway.upstream.on("fragile-large", fails(500))
-    rows = charged_by(gateway, lambda: ask(gateway, "fragile", "How long?"))
+    rows = charged_for(gateway, "fragile", "How long?")
     assert sum(row["cost"] for row in rows) == 0
 
 

@@ -255,8 +255,9 @@ def _told(values: Mapping[str, object]) -> dict[str, Any]:
     for name, key in numbers:
         if (number := _number(values.get(key))) is not None:
             told[name] = number
-    if (coalesced := values.get("coalesced")) is not None:
-        told["is_coalesced"] = str(coalesced).lower() == "true"
+    if told:
+        # Told only of requests that were.
+        told["is_coalesced"] = str(values.get("coalesced", False)).lower() == "true"
     return told
 
 

@@ -6,42 +6,37 @@ start. Everything else that is away later is handled where it is used.
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from thriftgate.caching.artefact import Artefact, shipped
-from thriftgate.caching.learner import Learner
-from thriftgate.caching.policy import FixedThreshold
-from thriftgate.cascade.flow import Tier
-from thriftgate.cascade.plan import plan
-from thriftgate.cascade.scoring import StaticScorer
-from thriftgate.config import CacheConfig, RouteConfig, ThriftgateConfig
-from thriftgate.errors import ConfigurationError
-from thriftgate.ports import Clock, Flights
+from thriftgate.config import ThriftgateConfig
+from thriftgate.ports import AnswerCache, Flights
 from thriftgate.proxy.breaker import Breaker
+from thriftgate.proxy.building import Shared, build_cache, build_route
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.budget import Budget
-from thriftgate.services.cache import CacheService
-from thriftgate.services.coalescing import Coalescer
-from thriftgate.services.deciding import Decider, FixedDecider
+from thriftgate.services.experiments import ExperimentGuards
 from thriftgate.services.feedback import FeedbackService
-from thriftgate.services.judges import AgreementJudge, ModelJudge
+from thriftgate.services.prompt_watch import PromptWatch
 from thriftgate.services.prompts import PromptService
 from thriftgate.services.recording import LedgerWriter, Recorders
-from thriftgate.services.route import RouteParts, RouteService, baseline_of
+from thriftgate.services.route import RouteService
 from thriftgate.services.upkeep import Job, Upkeep
-from thriftgate.services.verification import CacheVerifier
 from thriftgate.stores.embedded import prepare_database
 from thriftgate.stores.local_embedder import LocalEmbedder
 from thriftgate.stores.postgres import Database
 from thriftgate.stores.postgres_cache import PostgresAnswerCache
 from thriftgate.stores.postgres_flights import PostgresFlights
 from thriftgate.stores.postgres_ledger import PostgresLedger
-from thriftgate.stores.prompt_files import PromptFiles
+from thriftgate.stores.prompt_sources import STOPS, OpenPrompts, open_prompts
+from thriftgate.stores.prompt_stops import PromptStops
+
+if TYPE_CHECKING:
+    from thriftgate.stores.redis_connection import RedisServer
 
 _DAILY = 86_400.0
 _EVERY_MINUTE = 60.0
@@ -66,6 +61,8 @@ class Gateway:
     config: ThriftgateConfig
     routes: Mapping[str, RouteService]
     database: Database
+    redis: "RedisServer | None"
+    prompts: OpenPrompts
     ledger: PostgresLedger
     writer: LedgerWriter
     upkeep: Upkeep
@@ -73,7 +70,7 @@ class Gateway:
     breaker: Breaker
     feedback: FeedbackService
     embedder: LocalEmbedder | None = None
-    cache: PostgresAnswerCache | None = None
+    cache: AnswerCache | None = None
 
     def start(self) -> None:
         """Begin the upkeep, and load the embedder before the first question needs it; in the running loop."""
@@ -86,42 +83,27 @@ class Gateway:
         await self.upkeep.stop()
         await self.background.drain()
         await self.writer.aclose()
+        if self.prompts.client is not None:
+            await self.prompts.client.close()
+        if self.redis is not None:
+            await self.redis.close()
         await self.database.close()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shared:
-    """What all routes have in common."""
-
-    base_dir: Path
-    clock: Clock
-    completer: RouterCompleter
-    pricer: RouterPricer
-    recorder: Recorders
-    background: BackgroundTasks
-    ledger: PostgresLedger
-    prompts: PromptService
-    flights: Flights
-    cache: PostgresAnswerCache | None
-    embedder: LocalEmbedder | None
-    draw: Callable[[], float]
-
-
-def assemble(config: ThriftgateConfig, *, base_dir: Path) -> Gateway:
+def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, str]) -> Gateway:
     """Build everything. Raises ConfigurationError or StoreUnavailableError."""
     data_dir = base_dir / config.data_dir
-    database = Database(prepare_database(config.database_url, data_dir))
     clock = SystemClock()
+    database = Database(prepare_database(config.database_url, data_dir))
+    redis = _redis(config)
+    prompts = open_prompts(config, base_dir, environ, clock)
     ledger = PostgresLedger(database)
     writer = LedgerWriter(ledger, flush_interval=config.ledger.flush_interval, max_queue=config.ledger.max_queue)
-    files = _prompt_files(config, base_dir)
-    embedder = cache = None
-    if any(route.cache for route in config.routes.values()):
-        embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size)
-        cache = PostgresAnswerCache(database, dimensions=embedder.dimensions)
+    has_cache = any(route.cache for route in config.routes.values())
+    embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size) if has_cache else None
     router = RouterSource()
     pricer = RouterPricer(router)
-    shared = _Shared(
+    shared = Shared(
         base_dir=base_dir,
         clock=clock,
         completer=RouterCompleter(router, pricer),
@@ -129,133 +111,74 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path) -> Gateway:
         recorder=Recorders([writer.submit]),
         background=BackgroundTasks(),
         ledger=ledger,
-        prompts=PromptService(files, clock),
-        flights=PostgresFlights(database),
-        cache=cache,
+        prompts=PromptService(prompts.source, clock),
+        flights=_flights(redis, database),
+        cache=_answer_cache(embedder, redis, database) if embedder else None,
         embedder=embedder,
         draw=random.random,
     )
-    caches = {name: _cache(name, route, shared) for name, route in config.routes.items()}
+    caches = {name: build_cache(name, route, shared) for name, route in config.routes.items()}
+    verifiers = {name: one.verifier for name, one in caches.items() if one and one.verifier}
     return Gateway(
         config=config,
-        routes={name: _route(name, route, shared, caches[name]) for name, route in config.routes.items()},
+        routes={name: build_route(name, route, shared, caches[name]) for name, route in config.routes.items()},
         database=database,
+        redis=redis,
+        prompts=prompts,
         ledger=ledger,
         writer=writer,
-        upkeep=Upkeep(_jobs(config, files, ledger, cache, clock)),
+        upkeep=Upkeep(_jobs(config, shared, prompts, data_dir)),
         background=shared.background,
         breaker=Breaker(router),
-        feedback=FeedbackService(
-            ledger=ledger,
-            writer=writer,
-            verifiers={name: one.verifier for name, one in caches.items() if one and one.verifier},
-            clock=clock,
-        ),
+        feedback=FeedbackService(ledger=ledger, writer=writer, verifiers=verifiers, clock=clock),
         embedder=embedder,
-        cache=cache,
+        cache=shared.cache,
     )
 
 
-def _prompt_files(config: ThriftgateConfig, base_dir: Path) -> PromptFiles:
-    """The registry, read once: a prompt that a route needs must be good at the start."""
-    files = PromptFiles(base_dir / config.prompts_dir)
-    registry = files.reload()
-    needed = {route.prompt.name for route in config.routes.values() if route.prompt is not None}
-    if missing := needed - set(registry.prompts):
-        said = [str(problem) for problem in registry.problems]
-        raise ConfigurationError([*said, *(f"prompts: there is no usable prompt '{name}'" for name in sorted(missing))])
-    return files
+# RedisVL takes a second to import, which a gateway without Redis need not wait for.
+def _redis(config: ThriftgateConfig) -> "RedisServer | None":
+    if config.redis_url is None:
+        return None
+    from thriftgate.stores.redis_connection import RedisServer
+
+    return RedisServer(config.redis_url)
 
 
-def _jobs(
-    config: ThriftgateConfig,
-    files: PromptFiles,
-    ledger: PostgresLedger,
-    cache: PostgresAnswerCache | None,
-    clock: Clock,
-) -> list[Job]:
+def _flights(redis: "RedisServer | None", database: Database) -> Flights:
+    if redis is None:
+        return PostgresFlights(database)
+    from thriftgate.stores.redis_flights import RedisFlights
+
+    return RedisFlights(redis)
+
+
+def _answer_cache(embedder: LocalEmbedder, redis: "RedisServer | None", database: Database) -> AnswerCache:
+    if redis is None:
+        return PostgresAnswerCache(database, dimensions=embedder.dimensions)
+    from thriftgate.stores.redis_cache import RedisAnswerCache
+
+    return RedisAnswerCache(redis, dimensions=embedder.dimensions, fingerprint=embedder.fingerprint)
+
+
+def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_dir: Path) -> list[Job]:
     async def forget_old_rows() -> None:
-        await ledger.delete_older_than(clock.time() - config.ledger.retention)
+        await shared.ledger.delete_older_than(shared.clock.time() - config.ledger.retention)
 
+    guards = ExperimentGuards(
+        prompts.source, shared.prompts, shared.ledger, PromptStops(data_dir / STOPS), shared.clock
+    )
     jobs = [
-        Job("prompt_refresh", config.prompts.refresh_interval, files.refresh),
+        Job("prompt_refresh", config.prompts.refresh_interval, PromptWatch(prompts.source).look),
+        Job("experiment_guards", config.prompts.guard_interval, guards.check),
         Job("ledger_retention", _DAILY, forget_old_rows),
     ]
-    if cache is not None:
-        jobs.append(Job("cache_expiry", _EVERY_MINUTE, cache.delete_expired))
+    if shared.cache is not None:
+        if isinstance(shared.cache, PostgresAnswerCache):
+            jobs.append(Job("cache_expiry", _EVERY_MINUTE, shared.cache.delete_expired))
         jobs += [
-            Job("cache_eviction", _EVERY_MINUTE, partial(cache.evict, name, keep=route.cache.max_entries))
+            Job("cache_eviction", _EVERY_MINUTE, partial(shared.cache.evict, name, keep=route.cache.max_entries))
             for name, route in config.routes.items()
             if route.cache is not None
         ]
     return jobs
-
-
-def _route(name: str, config: RouteConfig, shared: _Shared, cache: CacheService | None) -> RouteService:
-    cascade = config.cascade
-    tiers = tuple(
-        Tier(tier.model, None if tier is cascade.tiers[-1] else _first_set(tier.accept_at, cascade.accept_at))
-        for tier in cascade.tiers
-    )
-    prompt = config.prompt
-    return RouteService(
-        RouteParts(
-            name=name,
-            config=config,
-            completer=shared.completer,
-            pricer=shared.pricer,
-            planner=partial(plan, tiers=tiers),
-            scorer=StaticScorer(),
-            recorder=shared.recorder,
-            background=shared.background,
-            clock=shared.clock,
-            prompt=partial(shared.prompts.apply, route_prompt=prompt) if prompt else None,
-            cache=cache,
-            coalescer=Coalescer(shared.flights, clock=shared.clock) if cache else None,
-        )
-    )
-
-
-def _cache(name: str, config: RouteConfig, shared: _Shared) -> CacheService | None:
-    if config.cache is None or shared.cache is None or shared.embedder is None:
-        return None
-    decider = _decider(config.cache, shared.base_dir)
-    verify = config.cache.verify
-    judge = ModelJudge(shared.completer, verify.judge) if verify.judge else AgreementJudge(shared.embedder)
-    verifier = CacheVerifier(
-        route=name,
-        reference_model=baseline_of(config),
-        completer=shared.completer,
-        judge=judge,
-        cache=shared.cache,
-        decider=decider,
-        ledger=shared.ledger,
-        budget=Budget(share=verify.share, max_per_minute=verify.max_per_minute, clock=shared.clock, draw=shared.draw),
-        background=shared.background,
-        clock=shared.clock,
-    )
-    return CacheService(
-        config.cache,
-        cache=shared.cache,
-        embedder=shared.embedder,
-        decider=decider,
-        verifier=verifier,
-        tier_policy=[tier.model_dump_json() for tier in config.cascade.tiers],
-        clock=shared.clock,
-        draw=shared.draw,
-        background=shared.background,
-    )
-
-
-def _decider(config: CacheConfig, base_dir: Path) -> Decider:
-    if config.min_similarity is not None:
-        return FixedDecider(FixedThreshold(config.min_similarity))
-    if config.artefact is None:
-        return Learner(shipped(), max_error=config.max_error)
-    path = base_dir / config.artefact
-    artefact = Artefact.from_json(path.read_text(encoding="utf-8"), source=str(path))
-    return Learner(artefact, max_error=config.max_error)
-
-
-def _first_set(own: float | None, default: float) -> float:
-    return default if own is None else own

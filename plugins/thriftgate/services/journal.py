@@ -157,6 +157,8 @@ class Journal:
             "saved": f"{self.saved_usd:.8f}" if is_complete else None,
             "request_id": self.request.request_id,
         }
+        if self.coalesced:
+            known["coalesced"] = True
         if self.usage.is_estimated:
             known["cost_is_estimated"] = True
         return {key: value for key, value in known.items() if value is not None}

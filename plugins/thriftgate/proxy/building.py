@@ -1,0 +1,121 @@
+"""Builds one route from its configuration and what all routes share.
+
+Failure behaviour: an artefact that cannot be read or is stale raises ConfigurationError at the start.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from thriftgate.caching.artefact import Artefact, shipped
+from thriftgate.caching.learner import Learner
+from thriftgate.caching.policy import FixedThreshold
+from thriftgate.cascade.flow import Tier
+from thriftgate.cascade.plan import plan
+from thriftgate.cascade.scoring import StaticScorer
+from thriftgate.config import CacheConfig, RouteConfig
+from thriftgate.ports import AnswerCache, Clock, Flights, Ledger
+from thriftgate.proxy.completer import RouterCompleter
+from thriftgate.proxy.pricing import RouterPricer
+from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.budget import Budget
+from thriftgate.services.cache import CacheService
+from thriftgate.services.coalescing import Coalescer
+from thriftgate.services.deciding import Decider, FixedDecider
+from thriftgate.services.judges import AgreementJudge, ModelJudge
+from thriftgate.services.prompts import PromptService
+from thriftgate.services.recording import Recorders
+from thriftgate.services.route import RouteParts, RouteService, baseline_of
+from thriftgate.services.verification import CacheVerifier
+from thriftgate.stores.local_embedder import LocalEmbedder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all routes have in common."""
+
+    base_dir: Path
+    clock: Clock
+    completer: RouterCompleter
+    pricer: RouterPricer
+    recorder: Recorders
+    background: BackgroundTasks
+    ledger: Ledger
+    prompts: PromptService
+    flights: Flights
+    cache: AnswerCache | None
+    embedder: LocalEmbedder | None
+    draw: Callable[[], float]
+
+
+def build_route(name: str, config: RouteConfig, shared: Shared, cache: CacheService | None) -> RouteService:
+    """The route `name`, ready to answer."""
+    cascade = config.cascade
+    tiers = tuple(
+        Tier(tier.model, None if tier is cascade.tiers[-1] else _first_set(tier.accept_at, cascade.accept_at))
+        for tier in cascade.tiers
+    )
+    prompt = config.prompt
+    return RouteService(
+        RouteParts(
+            name=name,
+            config=config,
+            completer=shared.completer,
+            pricer=shared.pricer,
+            planner=partial(plan, tiers=tiers),
+            scorer=StaticScorer(),
+            recorder=shared.recorder,
+            background=shared.background,
+            clock=shared.clock,
+            prompt=partial(shared.prompts.apply, route_prompt=prompt) if prompt else None,
+            cache=cache,
+            coalescer=Coalescer(shared.flights, clock=shared.clock) if cache else None,
+        )
+    )
+
+
+def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService | None:
+    """The cache of the route `name`; None where it has none."""
+    if config.cache is None or shared.cache is None or shared.embedder is None:
+        return None
+    decider = _decider(config.cache, shared.base_dir)
+    verify = config.cache.verify
+    judge = ModelJudge(shared.completer, verify.judge) if verify.judge else AgreementJudge(shared.embedder)
+    verifier = CacheVerifier(
+        route=name,
+        reference_model=baseline_of(config),
+        completer=shared.completer,
+        judge=judge,
+        cache=shared.cache,
+        decider=decider,
+        ledger=shared.ledger,
+        budget=Budget(share=verify.share, max_per_minute=verify.max_per_minute, clock=shared.clock, draw=shared.draw),
+        background=shared.background,
+        clock=shared.clock,
+    )
+    return CacheService(
+        config.cache,
+        cache=shared.cache,
+        embedder=shared.embedder,
+        decider=decider,
+        verifier=verifier,
+        tier_policy=[tier.model_dump_json() for tier in config.cascade.tiers],
+        clock=shared.clock,
+        draw=shared.draw,
+        background=shared.background,
+    )
+
+
+def _decider(config: CacheConfig, base_dir: Path) -> Decider:
+    if config.min_similarity is not None:
+        return FixedDecider(FixedThreshold(config.min_similarity))
+    if config.artefact is None:
+        return Learner(shipped(), max_error=config.max_error)
+    path = base_dir / config.artefact
+    artefact = Artefact.from_json(path.read_text(encoding="utf-8"), source=str(path))
+    return Learner(artefact, max_error=config.max_error)
+
+
+def _first_set(own: float | None, default: float) -> float:
+    return default if own is None else own
