@@ -11,7 +11,7 @@ import pytest
 from tests.proxy.conftest import GatewayProcess
 from tests.proxy.upstream import fails, says
 
-from thriftgate.stores.embedded import prepare_database
+from thriftgate.stores.embedded import EmbeddedPostgres
 from thriftgate.stores.postgres import Database
 from thriftgate.stores.postgres_ledger import PostgresLedger
 from thriftgate.types import RequestRecord
@@ -69,9 +69,10 @@ def test_a_failed_request_is_charged_nothing(gateway: GatewayProcess) -> None:
 
 def record_of(gateway: GatewayProcess, request_id: str) -> RequestRecord:
     """The ledger's row, read as `thriftgate report` reads it: by another process on the same database."""
+    server = EmbeddedPostgres(gateway.folder / ".thriftgate")
 
     async def read() -> RequestRecord | None:
-        database = Database(prepare_database(None, gateway.folder / ".thriftgate"))
+        database = Database(server.start())
         try:
             ledger = PostgresLedger(database)
             for _ in range(50):
@@ -82,7 +83,10 @@ def record_of(gateway: GatewayProcess, request_id: str) -> RequestRecord:
         finally:
             await database.close()
 
-    record = asyncio.run(read())
+    try:
+        record = asyncio.run(read())
+    finally:
+        server.release()
     assert record is not None, "the request is not in the ledger"
     return record
 
