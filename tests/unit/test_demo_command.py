@@ -164,8 +164,8 @@ def test_wrong_answers_to_traps_from_the_cache_are_false_hits(gateway: FakeGatew
     assert 0 < bill["false_hits"] <= len(cases)
 
 
-def test_coalesced_requests_are_counted_where_the_gateway_tells(gateway: FakeGateway, demo: Callable[..., Result]):
-    assert bill_of(demo("--json", "--api-key", KEY, "--baseline-share", "0"))["coalesced"] is None
+def test_coalesced_requests_are_counted(gateway: FakeGateway, demo: Callable[..., Result]):
+    assert bill_of(demo("--json", "--api-key", KEY, "--baseline-share", "0"))["coalesced"] == 0
     gateway.extra = {"coalesced": True}
     assert bill_of(demo("--json", "--api-key", KEY, "--baseline-share", "0"))["coalesced"] == REQUESTS
 

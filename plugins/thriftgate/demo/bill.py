@@ -72,8 +72,8 @@ class Bill:
     completion_tokens: int
     decisions: Mapping[str, int]
     tool_turns: int
-    coalesced: int | None
-    """None when the gateway does not tell which requests joined others."""
+    coalesced: int
+    """Requests that got the answer of an identical one in flight."""
     cost_usd: float | None
     told_saved_usd: float | None
     """What the gateway's own headers say it saved."""
@@ -112,7 +112,6 @@ def make_bill(outcomes: Sequence[Outcome], baseline: Sequence[Outcome], rng: np.
         by_decision.setdefault(outcome.decision or "untold", []).append(outcome)
     traps = [outcome for outcome in answered if outcome.case.kind is CaseKind.TRAP]
     trap_hits = [outcome for outcome in traps if outcome.decision == DecisionKind.SEMANTIC_HIT]
-    told = [outcome.is_coalesced for outcome in answered if outcome.is_coalesced is not None]
     saved = [outcome.saved_usd for outcome in answered if outcome.saved_usd is not None]
     return Bill(
         requests=len(outcomes),
@@ -125,7 +124,7 @@ def make_bill(outcomes: Sequence[Outcome], baseline: Sequence[Outcome], rng: np.
         completion_tokens=sum(outcome.completion_tokens for outcome in answered),
         decisions={decision: len(group) for decision, group in by_decision.items()},
         tool_turns=sum(outcome.case.kind in {CaseKind.TOOL_CALL, CaseKind.TOOL_RESULT} for outcome in answered),
-        coalesced=sum(told) if told else None,
+        coalesced=sum(outcome.is_coalesced for outcome in answered),
         cost_usd=_cost(answered),
         told_saved_usd=sum(saved) if saved else None,
         latency=_latency(answered),

@@ -50,8 +50,8 @@ class Outcome:
     similarity: float | None = None
     cost_usd: float | None = None
     saved_usd: float | None = None
-    is_coalesced: bool | None = None
-    """None where the gateway does not tell."""
+    is_coalesced: bool = False
+    """It got the answer of an identical request that was in flight."""
     request_id: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0

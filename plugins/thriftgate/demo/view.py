@@ -47,7 +47,7 @@ def _totals(bill: Bill) -> Table:
         ("asked", f"{kinds}; {bill.repeats} repeats, {bill.streamed} streamed"),
         ("tokens", f"{bill.prompt_tokens:,} in, {bill.completion_tokens:,} out"),
         ("tool turns", str(bill.tool_turns)),
-        ("coalesced", _UNKNOWN if bill.coalesced is None else str(bill.coalesced)),
+        ("coalesced", str(bill.coalesced)),
         ("traps", f"{bill.traps} asked, {bill.trap_hits} of them semantic hits, {bill.false_hits} of those false"),
         ("cost", f"{_money(bill.cost_usd)}; the gateway says that it saved {told}"),
     )
