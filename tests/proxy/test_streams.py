@@ -87,9 +87,8 @@ def test_several_choices_each_come_to_their_end(gateway: GatewayProcess) -> None
 def test_a_tool_call_streams_in_pieces_that_join_to_its_arguments(gateway: GatewayProcess) -> None:
     gateway.upstream.on("tool-large", calls_tool("order_status", {"order": "A-17"}))
     chunks, _, _ = stream(gateway, "tools", tools=[TOOL])
-    pieces: list[dict[str, Any]] = [
-        call for chunk in chunks for choice in chunk["choices"] for call in choice["delta"].get("tool_calls") or []
-    ]
+    deltas: list[dict[str, Any]] = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+    pieces: list[dict[str, Any]] = sum((delta.get("tool_calls") or [] for delta in deltas), [])
     assert json.loads("".join(piece["function"].get("arguments") or "" for piece in pieces)) == {"order": "A-17"}
     assert finish_reasons(chunks) == [(0, "tool_calls")]
 
