@@ -88,7 +88,8 @@ def test_a_tool_call_streams_in_pieces_that_join_to_its_arguments(gateway: Gatew
     gateway.upstream.on("tool-large", calls_tool("order_status", {"order": "A-17"}))
     chunks, _, _ = stream(gateway, "tools", tools=[TOOL])
     deltas: list[dict[str, Any]] = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
-    pieces: list[dict[str, Any]] = sum((delta.get("tool_calls") or [] for delta in deltas), [])
+    calls: list[list[dict[str, Any]]] = [delta["tool_calls"] for delta in deltas if delta.get("tool_calls")]
+    pieces = [piece for call in calls for piece in call]
     assert json.loads("".join(piece["function"].get("arguments") or "" for piece in pieces)) == {"order": "A-17"}
     assert finish_reasons(chunks) == [(0, "tool_calls")]
 
