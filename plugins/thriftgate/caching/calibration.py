@@ -12,12 +12,11 @@ import numpy as np
 
 from thriftgate.caching.artefact import Artefact
 from thriftgate.caching.evidence import FEATURES
-from thriftgate.caching.policy import Matrix, sigmoid
+from thriftgate.caching.logistic import Matrix, fit_logistic
 from thriftgate.caching.rehearsal import Conditions, Labelled, collect
 
 _RIDGE = 1.0
 _CONSTANT = 1e-6
-_NEWTON_STEPS = 25
 
 
 def calibrate(
@@ -54,7 +53,7 @@ def shuffled(size: int, rng: np.random.Generator) -> list[int]:
 
 
 def fit(rows: Matrix, labels: Matrix, *, calibrated_on: str, prior: Artefact | None = None) -> Artefact:
-    """Logistic regression by Newton's method. `rows`: shape (n, features), raw; `labels`: 1 where right."""
+    """Logistic regression of the labels on the features. `rows`: shape (n, features), raw; `labels`: 1 where right."""
     mean: Matrix
     scale: Matrix
     if prior is None:
@@ -67,16 +66,11 @@ def fit(rows: Matrix, labels: Matrix, *, calibrated_on: str, prior: Artefact | N
         centre = np.array([prior.intercept, *(prior.weights[name] for name in FEATURES)])
         precision = prior.prior_precision
     design = np.hstack([np.ones((len(rows), 1)), (rows - mean) / scale])
-    weights = centre.copy()
-    for _ in range(_NEWTON_STEPS):
-        p = sigmoid(design @ weights)
-        gradient = design.T @ (p - labels) + precision * (weights - centre)
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + precision * np.eye(len(weights))
-        weights = weights - np.linalg.solve(hessian, gradient)
+    weights, _ = fit_logistic(design, labels, centre=centre, precision=precision)
     return Artefact(
         calibrated_on=calibrated_on,
         examples=len(labels),
-        intercept=float(weights[0]),
+        intercept=round(float(weights[0]), 6),
         weights=_table(weights[1:]),
         mean=_table(mean),
         scale=_table(scale),

@@ -19,7 +19,8 @@ from thriftgate.caching.artefact import Artefact
 from thriftgate.caching.decision import Decision, Miss, decide
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES
-from thriftgate.caching.policy import CONFIDENCE, SERVED, Matrix, Policy, moderated, sigmoid, values_of
+from thriftgate.caching.logistic import Matrix, fit_logistic
+from thriftgate.caching.policy import CONFIDENCE, SERVED, Policy, moderated, values_of
 
 WINDOW = 10_000
 """Requests over which the threshold is set."""
@@ -27,7 +28,6 @@ KEPT_OBSERVATIONS = 5_000
 _REFIT_EVERY = 50
 _RETHRESHOLD_EVERY = 50
 _FIRST_THRESHOLD_AT = 200
-_NEWTON_STEPS = 4
 _LOWEST_THRESHOLD = 0.8
 """Whatever the budget allows, an answer is not served on worse odds than four to one."""
 _ASSUMED_INFLATION = 1.25
@@ -118,19 +118,18 @@ class Learner:
             self._seen_wrong += 1 - float(observation.is_correct)
 
     def _fit(self) -> None:
-        """Newton's method on the posterior; the covariance is its Laplace approximation. About 3 ms."""
+        """The most probable weights after everything seen. About 3 ms for 5,000 observations."""
         self._since_fit = 0
         if not self._rows:
             return
-        rows, labels = np.array(self._rows), np.array(self._labels)
-        prior, weights = self._prior.weights, self._policy.weights
-        hessian = np.eye(len(prior)) * self._precision
-        for _ in range(_NEWTON_STEPS):
-            p = sigmoid(rows @ weights)
-            gradient = rows.T @ (p - labels) + self._precision * (weights - prior)
-            hessian = (rows * (p * (1 - p))[:, None]).T @ rows + self._precision * np.eye(len(prior))
-            weights = weights - np.linalg.solve(hessian, gradient)
-        self._policy = replace(self._policy, weights=weights, covariance=np.linalg.inv(hessian))
+        weights, covariance = fit_logistic(
+            np.array(self._rows),
+            np.array(self._labels),
+            centre=self._prior.weights,
+            precision=self._precision,
+            start=self._policy.weights,
+        )
+        self._policy = replace(self._policy, weights=weights, covariance=covariance)
 
     def _set_threshold(self) -> None:
         if self._requests < _FIRST_THRESHOLD_AT or self._max_error == 0:

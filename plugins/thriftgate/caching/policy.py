@@ -8,19 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thriftgate.caching.artefact import Artefact
 from thriftgate.caching.entries import Observation
 from thriftgate.caching.evidence import FEATURES
-
-Matrix = npt.NDArray[np.float64]
+from thriftgate.caching.logistic import Matrix, fit_logistic, sigmoid
 
 SERVED = "served"
 """Name in `Observation.features`: 1 when the observation is about an answer that was served."""
 CONFIDENCE = "confidence"
 """Name in `Observation.features`: the confidence at the time of the decision."""
-_NEWTON_STEPS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +77,14 @@ class Policy:
             return 0.0
         expected = np.array([self._logit_of(outcome) for outcome in outcomes])
         is_correct = np.array([float(outcome.is_correct) for outcome in outcomes])
-        offset = 0.0
-        for _ in range(_NEWTON_STEPS):
-            p = sigmoid(expected + offset)
-            slope = float(np.sum(is_correct - p)) - offset / self.entry_variance
-            offset += slope / (float(np.sum(p * (1 - p))) + 1 / self.entry_variance)
-        return offset
+        offset, _ = fit_logistic(
+            np.ones((len(outcomes), 1)),
+            is_correct,
+            centre=np.zeros(1),
+            precision=1 / self.entry_variance,
+            offsets=expected,
+        )
+        return float(offset[0])
 
     def _logit_of(self, outcome: Observation) -> float:
         """What the evidence of an outcome promised; without evidence, what it takes to be served."""
@@ -100,11 +99,6 @@ def values_of(observation: Observation) -> tuple[float, ...] | None:
     """The evidence an observation was made with, in the order of `FEATURES`; None when any of it is missing."""
     values = tuple(observation.features.get(name, math.nan) for name in FEATURES)
     return None if any(math.isnan(value) for value in values) else values
-
-
-def sigmoid(logit: Matrix) -> Matrix:
-    """The logistic function, safe for large logits."""
-    return 1 / (1 + np.exp(-np.clip(logit, -40, 40)))
 
 
 def moderated(logit: Matrix, variance: Matrix) -> Matrix:

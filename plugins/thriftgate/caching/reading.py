@@ -23,6 +23,8 @@ _CODE = re.compile(
     re.DOTALL,
 )
 _SENTENCE_START = re.compile(r"(?:^|[.!?;:\n]\s*|[\"(]\s*)\W*(\w+)")
+# The month is a verb as well, so only a capital letter inside a sentence tells it.
+_MAY = re.compile(r"(?<=[a-z\d,] )May\b")
 _NAME = re.compile(r"\b[A-Z][^\W\d_]*(?:[A-Z][^\W\d_]*)*\b")
 _TYPOGRAPHIC = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2011": "-", "\u2013": "-"})
 _CACHED_READINGS = 8192
@@ -37,6 +39,8 @@ class Reading:
     """One for each word."""
     content: frozenset[str]
     """Stems of the words that carry meaning; negations are counted apart."""
+    frame: frozenset[str]
+    """`content` without names, dates and numbers: what kind of question it is."""
     numbers: tuple[str, ...]
     """Sorted; identifiers with digits count as numbers."""
     names: frozenset[str]
@@ -56,14 +60,23 @@ def read(question: str) -> Reading:
     text = question.translate(_TYPOGRAPHIC)
     words = tuple(word.lower() for word in _WORD.findall(text))
     stems = tuple(stem(word) for word in words)
+    names = _names(text)
+    content = frozenset(stemmed for word, stemmed in zip(words, stems, strict=True) if _is_content(word))
+    particular = frozenset(
+        stem(word) for word in words if word in names or word in DATES or any(map(str.isdigit, word))
+    )
+    dates = {DATES[word] for word in words if word in DATES}
+    if _MAY.search(text):
+        dates.add("mai")
     return Reading(
         words=words,
         stems=stems,
-        content=frozenset(stemmed for word, stemmed in zip(words, stems, strict=True) if _is_content(word)),
+        content=content,
+        frame=content - particular,
         numbers=_numbers(text, words),
-        names=_names(text),
+        names=names,
         currencies=frozenset(CURRENCIES[word] for word in words if word in CURRENCIES),
-        dates=frozenset(DATES[word] for word in words if word in DATES),
+        dates=frozenset(dates),
         negations=sum(map(_is_negation, words)),
         code=tuple(sorted(set(_CODE.findall(text)))),
         language=_language(text, words),

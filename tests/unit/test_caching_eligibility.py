@@ -1,0 +1,192 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from thriftgate.caching.eligibility import EligibilitySettings, Reason, may_serve, may_store
+from thriftgate.caching.timebound import is_about_own_account, is_time_bound
+from thriftgate.types import Answer, ChatRequest, Choice
+
+QUESTION = "How do I reset my password?"
+REQUEST = ChatRequest(request_id="r", route="support", messages=({"role": "user", "content": QUESTION},))
+SETTINGS = EligibilitySettings()
+
+
+def answer(content: Any = "Open the settings.", finish_reason: str | None = "stop", **message: Any) -> Answer:
+    return Answer(choices=(Choice({"role": "assistant", "content": content, **message}, finish_reason),), model="small")
+
+
+def serve(request: ChatRequest = REQUEST, question: str = QUESTION, **options: Any) -> Reason:
+    return may_serve(request, question, settings=options.pop("settings", SETTINGS), **options).reason
+
+
+def store(
+    given: Answer | None = None, request: ChatRequest = REQUEST, question: str = QUESTION, **options: Any
+) -> Reason:
+    settings = options.pop("settings", SETTINGS)
+    return may_store(request, question, given or answer(), settings=settings, **options).reason
+
+
+def test_an_ordinary_question_and_answer_are_eligible() -> None:
+    assert serve() == store() == Reason.ELIGIBLE
+    assert may_serve(REQUEST, QUESTION, settings=SETTINGS).is_allowed
+
+
+@pytest.mark.parametrize(
+    ("request_", "settings", "reason"),
+    [
+        (replace(REQUEST, params={"temperature": 1.3}), SETTINGS, Reason.TEMPERATURE),
+        (REQUEST, EligibilitySettings(max_temperature=0.5), Reason.TEMPERATURE),
+        (REQUEST, EligibilitySettings(time_sensitive=True), Reason.TIME_SENSITIVE_ROUTE),
+        (
+            REQUEST.with_messages([{"role": "tool", "content": "42", "tool_call_id": "1"}, *REQUEST.messages]),
+            SETTINGS,
+            Reason.TOOL_TURN,
+        ),
+        (
+            REQUEST.with_messages([{"role": "assistant", "tool_calls": [{"id": "1"}]}, *REQUEST.messages]),
+            SETTINGS,
+            Reason.TOOL_TURN,
+        ),
+        (
+            REQUEST.with_messages([{"role": "user", "content": [{"type": "tool_result", "content": "42"}]}]),
+            SETTINGS,
+            Reason.TOOL_TURN,
+        ),
+        (
+            REQUEST.with_messages([*REQUEST.messages, {"role": "assistant", "content": "You"}]),
+            SETTINGS,
+            Reason.NO_QUESTION,
+        ),
+    ],
+)
+def test_some_requests_are_neither_served_nor_stored(
+    request_: ChatRequest, settings: EligibilitySettings, reason: Reason
+) -> None:
+    assert serve(request_, settings=settings) == reason
+    assert store(request=request_, settings=settings) == reason
+
+
+def test_nothing_is_shared_with_an_unknown_caller() -> None:
+    assert serve(has_tenant=False) == store(has_tenant=False) == Reason.UNKNOWN_TENANT
+
+
+def test_an_image_without_words_is_no_question() -> None:
+    assert serve(question="  ") == Reason.NO_QUESTION
+
+
+def test_a_client_that_wants_a_fresh_answer_still_renews_the_entry() -> None:
+    request = replace(REQUEST, no_cache=True)
+    assert serve(request) == Reason.NO_CACHE
+    assert store(request=request) == Reason.ELIGIBLE
+
+
+def test_a_client_that_wants_to_be_forgotten_may_still_be_served() -> None:
+    request = replace(REQUEST, no_store=True)
+    assert serve(request) == Reason.ELIGIBLE
+    assert store(request=request) == Reason.NO_STORE
+
+
+def test_a_low_temperature_is_fine_and_tools_may_be_offered() -> None:
+    assert serve(replace(REQUEST, params={"temperature": 0, "tools": [{"type": "function"}]})) == Reason.ELIGIBLE
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (Answer(choices=(), model="small"), Reason.NO_CHOICE),
+        (answer(""), Reason.NO_CHOICE),
+        (answer(" \n"), Reason.NO_CHOICE),
+        (answer(None, "tool_calls", tool_calls=[{"id": "1"}]), Reason.TOOL_CALL),
+        (answer("Let me look.", "stop", tool_calls=[{"id": "1"}]), Reason.TOOL_CALL),
+        (answer("x", "function_call"), Reason.TOOL_CALL),
+        (answer("Half of a sen", "length"), Reason.UNFINISHED),
+        (answer("Half of a sen", None), Reason.UNFINISHED),
+        (answer("x", "content_filter"), Reason.FILTERED),
+        (answer("x", refusal="I will not."), Reason.REFUSED),
+        (answer("I'm sorry, but I can't help with that."), Reason.REFUSED),
+        (answer("I\u2019m sorry, but I can\u2019t help with that."), Reason.REFUSED),
+        (answer("Leider kann ich dabei nicht helfen. Ich kann das nicht."), Reason.REFUSED),
+    ],
+)
+def test_what_is_never_kept(given: Answer, reason: Reason) -> None:
+    assert store(given) == reason
+
+
+def test_an_apology_that_goes_on_to_help_is_kept() -> None:
+    assert store(answer("I'm sorry to hear that! Open the settings and choose a new one.")) == Reason.ELIGIBLE
+    assert store(answer("I cannot see your account, but here is how it works. " + "Step. " * 80)) == Reason.ELIGIBLE
+
+
+def test_one_bad_choice_of_several_spoils_the_answer() -> None:
+    good, bad = answer().choices[0], answer("Half", "length").choices[0]
+    assert store(Answer(choices=(good, good), model="small")) == Reason.ELIGIBLE
+    assert store(Answer(choices=(good, bad), model="small")) == Reason.UNFINISHED
+
+
+def test_restored_personal_data_is_never_kept() -> None:
+    assert store(holds_personal_data=True) == Reason.PERSONAL_DATA
+
+
+def test_reasons_are_fixed_phrases() -> None:
+    assert all(reason.value and "{" not in reason.value for reason in Reason)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the weather in Paris?",
+        "What's the current price of gold?",
+        "Is the service down right now?",
+        "who is the current president of France",
+        "Show me today's headlines",
+        "What are the latest exchange rates?",
+        "What time is it in Tokyo?",
+        "Wie ist das Wetter morgen?",
+        "Was kostet Bitcoin aktuell?",
+        "Welche Angebote gibt es heute?",
+        "Quel temps fait-il aujourd\u2019hui ?",
+        "\u00bfCu\u00e1l es el precio actual del oro?",
+        "Che ore sono?",
+        "Qual \u00e9 a cota\u00e7\u00e3o do d\u00f3lar hoje?",
+        "Wat is de huidige prijs?",
+        "\u4eca\u5929\u5929\u6c14\u600e\u4e48\u6837\uff1f",
+    ],
+)
+def test_a_question_whose_answer_moves_is_time_bound(question: str) -> None:
+    assert is_time_bound(question)
+    assert serve(question=question) == Reason.TIME_BOUND
+    assert serve(question=question, settings=EligibilitySettings(detect_time_bound=False)) == Reason.ELIGIBLE
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "I lost my card yesterday. How do I block it?",
+        "My transfer from this morning is missing",
+        "Which currencies do you support?",
+        "Can you send me the actual card?",
+        "How do I reset my password?",
+        "What does a forecaster do?",
+    ],
+)
+def test_a_story_with_a_day_in_it_is_not_time_bound(question: str) -> None:
+    assert not is_time_bound(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "is_personal"),
+    [
+        ("What is my balance?", True),
+        ("Show me my last transactions", True),
+        ("Where is my order?", True),
+        ("How much do I owe?", True),
+        ("Wo ist meine Bestellung?", True),
+        ("How much do I have to pay for a transfer?", False),
+        ("How can I check a balance?", False),
+        ("Where is my nearest branch?", False),
+    ],
+)
+def test_a_look_into_the_callers_own_account_is_recognised(question: str, is_personal: bool) -> None:
+    assert is_about_own_account(question) is is_personal
+    assert (serve(question=question) == Reason.OWN_ACCOUNT) is is_personal

@@ -1,0 +1,141 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thriftgate.caching import guards
+from thriftgate.caching.guards import GUARDS, Veto, first_veto, substituted_words, substitution
+from thriftgate.caching.reading import read, stem
+
+VOCABULARY = (
+    "how do I not can't send buy sell card my the 5 7 WT-44219 Paris Anna from to savings checking premium basic "
+    "Monday today without eligible ineligible foo() a_b `x` usd $ \u20ac wie ist was nicht fee fees, is it?"
+)
+sentences = st.lists(st.sampled_from(VOCABULARY.split()), max_size=9).map(" ".join) | st.text(max_size=30)
+
+TRAPS: dict[Veto, list[tuple[str, str]]] = {
+    Veto.NUMBERS: [
+        ("Transfer $5,000 to savings", "Transfer $500 to savings"),
+        ("Status of wire WT-44219?", "Status of wire WT-44291?"),
+        ("Rate on loan LN-5567?", "Rate on loan LN-5567A?"),
+        ("Is there a fee above 2 withdrawals?", "Is there a fee above three withdrawals?"),
+        ("Do you ship within 3 days?", "Do you ship within days?"),
+        ("What is 1.5 percent of it?", "What is 15 percent of it?"),
+    ],
+    Veto.DATES: [("Are you open on Monday?", "Are you open on Tuesday?"), ("Is it due in March?", "Is it due in May?")],
+    Veto.ENTITIES: [
+        ("What is the address of Tom Reed?", "What is the address of Tim Reed?"),
+        ("Can I use it in Japan?", "Can I use it in Norway?"),
+        ("What is the fee in euros?", "What is the fee in dollars?"),
+        ("Does it work with Slack?", "Does it work?"),
+    ],
+    Veto.NEGATION: [
+        ("Are fees waived for members?", "Are fees not waived for members?"),
+        ("Which files are encrypted?", "Which files aren't encrypted?"),
+        ("Which accounts are eligible?", "Which accounts are ineligible?"),
+        ("Is deposit available?", "Is deposit unavailable?"),
+        ("Welche Karten sind kostenlos?", "Welche Karten sind nicht kostenlos?"),
+    ],
+    Veto.LANGUAGE: [
+        ("How do I cancel my order?", "Wie kann ich meine Bestellung stornieren?"),
+        ("How do I pay?", "\u043a\u0430\u043a \u043e\u043f\u043b\u0430\u0442\u0438\u0442\u044c?"),
+    ],
+    Veto.CODE: [
+        ("How do I call list_items()?", "How do I call delete_items()?"),
+        ("What does `--force` do?", "What does `--dry-run` do?"),
+        ("Where is config.yaml?", "Where is config.json?"),
+    ],
+    Veto.ANTONYMS: [
+        ("Should I buy bonds?", "Should I sell bonds?"),
+        ("How do I enable two-factor login?", "How do I disable two-factor login?"),
+        ("Fee on a basic account?", "Fee on a premium account?"),
+        ("Do you accept Visa?", "Do you accept Mastercard?"),
+    ],
+    Veto.ROLES: [
+        ("Move money from savings to checking", "Move money from checking to savings"),
+        ("Can a dog bite a cat?", "Can a cat bite a dog?"),
+        ("Convert my IRA to a Roth", "Convert my Roth to an IRA"),
+    ],
+}
+
+PARAPHRASES = [
+    ("How do I reset my password?", "How can I reset the password?"),
+    ("My card isn't working", "My card is not working"),
+    ("Status of wire transfer #WT-44219?", "Can you check the status of wire transfer WT-44219?"),
+    ("It costs $5,000.00", "It costs 5000 $"),
+    ("I have two cards", "I have 2 cards"),
+    ("Can I use google pay for topping -up", "Can I use google pay to top up?"),
+    ("Are overdraft fees waived for premium customers?", "Do premium customers get overdraft fees waived?"),
+    ("yesterday my card was stolen", "my card was stolen yesterday"),
+    ("HOW DO I PAY?", "How do I pay?"),
+    ("What's the limit per depositor?", "How much does it cover per depositor?"),
+]
+
+
+@pytest.mark.parametrize(("veto", "pair"), [(veto, pair) for veto, pairs in TRAPS.items() for pair in pairs])
+def test_a_trap_is_seen_from_both_sides(veto: Veto, pair: tuple[str, str]) -> None:
+    guard = getattr(guards, veto.name.lower())
+    assert guard(*pair) == guard(*pair[::-1]) == veto
+    assert first_veto(*pair) is not None
+
+
+@pytest.mark.parametrize("pair", PARAPHRASES)
+def test_a_paraphrase_is_not_vetoed(pair: tuple[str, str]) -> None:
+    assert first_veto(*pair) is None
+
+
+@given(sentences, sentences)
+def test_every_guard_is_symmetric(a: str, b: str) -> None:
+    for guard in (*GUARDS, substitution):
+        assert guard(a, b) == guard(b, a)
+
+
+@given(sentences)
+def test_no_guard_objects_to_the_same_question(a: str) -> None:
+    assert first_veto(a, a) is None
+    assert substitution(a, a) is None
+
+
+@given(sentences.filter(lambda text: text.strip() != ""), st.integers(2, 999), st.integers(2, 999))
+def test_another_number_is_always_seen(text: str, one: int, other: int) -> None:
+    assert (guards.numbers(f"{text} {one}", f"{text} {other}") is Veto.NUMBERS) == (one != other)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ("Fee for a savings account?", "Fee for a business account?", {"saving"}),
+        ("I lost my card", "I misplaced my card", {"lost"}),
+        ("How do I pay?", "How can I pay?", set[str]()),
+        ("Where do I pay my bill?", "How long does shipping take?", set[str]()),
+        ("It is not working", "It isn't working", set[str]()),
+    ],
+)
+def test_one_replaced_word_is_named(a: str, b: str, expected: set[str]) -> None:
+    assert substituted_words(a, b) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("transfer", "transfers", "transferring", "transferred"),
+        ("waive", "waived", "waives", "waiving"),
+        ("fee", "fees"),
+    ],
+)
+def test_forms_of_a_word_share_a_stem(words: tuple[str, ...]) -> None:
+    assert len({stem(word) for word in words}) == 1
+
+
+def test_a_narrated_detail_on_one_side_only_is_no_veto_in_a_looser_paraphrase() -> None:
+    assert first_veto("I paid yesterday at 2 shops and the app shows nothing", "Why is my payment missing?") is None
+
+
+def test_a_reading_names_what_it_found() -> None:
+    reading = read("Does Anna not pay $5,000.50 on Monday with pay_now()?")
+    assert reading.numbers == ("5000.5",)
+    assert reading.names == {"anna", "monday"}
+    assert reading.currencies == {"usd"}
+    assert reading.dates == {"monday"}
+    assert reading.negations == 1
+    assert reading.code == ("pay_now()",)
+    assert reading.language == "en"

@@ -1,0 +1,319 @@
+import re
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from thriftgate.caching.canonical import digest, encode
+from thriftgate.caching.scope import IMMATERIAL_PARAMS, CacheScope, ScopeSettings, normalise, scope_of, tenant_of
+from thriftgate.types import Caller, ChatRequest, PromptRef
+
+PROMPT = PromptRef(name="support", variant="control", version="abc")
+ASK: dict[str, Any] = {"role": "user", "content": "How do I reset my password?"}
+REQUEST = ChatRequest(
+    request_id="r1",
+    route="support",
+    messages=({"role": "system", "content": "Be kind."}, ASK),
+    params={"temperature": 0.2},
+    caller=Caller(key_hash="k1", team_id="t1", user_id="u1"),
+)
+
+
+def _containers(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+
+
+json_values: st.SearchStrategy[object] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6),
+    _containers,
+    max_leaves=8,
+)
+
+
+def scope(request: ChatRequest = REQUEST, **changes: Any) -> CacheScope:
+    settings = changes.pop("settings", ScopeSettings())
+    arguments: dict[str, Any] = {"prompt": PROMPT, "tiers": ("small", "large"), "embedder": "minilm", **changes}
+    return scope_of(request, settings=settings, **arguments)
+
+
+def talk(*texts: str) -> tuple[dict[str, Any], ...]:
+    """A conversation of alternating user and assistant messages."""
+    return tuple({"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts))
+
+
+def equal_as_json(a: object, b: object) -> bool:
+    """What `encode` promises to tell apart, by a definition of its own."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        left, right = cast("dict[str, object]", a), cast("dict[str, object]", b)
+        return left.keys() == right.keys() and all(equal_as_json(left[key], right[key]) for key in left)
+    if isinstance(a, list) and isinstance(b, list):
+        items, others = cast("list[object]", a), cast("list[object]", b)
+        return len(items) == len(others) and all(map(equal_as_json, items, others))
+    if isinstance(a, bool) or isinstance(b, bool) or a is None or b is None:
+        return a is b
+    return isinstance(a, str) == isinstance(b, str) and a == b
+
+
+@given(json_values, json_values)
+def test_two_values_share_bytes_exactly_when_they_are_equal_as_json(a: object, b: object) -> None:
+    assert (encode(a) == encode(b)) == equal_as_json(a, b)
+
+
+@given(st.dictionaries(st.text(max_size=5), json_values, max_size=5), st.randoms(use_true_random=False))
+def test_the_order_of_keys_does_not_matter(value: dict[str, object], random: Any) -> None:
+    keys = list(value)
+    random.shuffle(keys)
+    assert digest({key: value[key] for key in keys}) == digest(value)
+
+
+LOOKALIKES: list[tuple[object, object]] = [
+    (["ab", "c"], ["a", "bc"]),
+    (["a", ["b"]], [["a"], "b"]),
+    ([1, "1"], ["1", 1]),
+    ([True], [1]),
+    ([None], ["null"]),
+    ([], [[]]),
+    ({}, []),
+    ({"a": "b"}, ["a", "b"]),
+    ("s1:a", ["a"]),
+    (["1:a"], ["a"]),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), LOOKALIKES)
+def test_no_string_imitates_a_structure(a: object, b: object) -> None:
+    assert digest(a) != digest(b)
+
+
+def test_whole_floats_are_integers_in_json() -> None:
+    assert digest(1) == digest(1.0)
+    assert digest(0.1) != digest(0.10000001)
+
+
+@pytest.mark.parametrize("value", [object(), {1: "a"}, [{"a": {2}}]])
+def test_what_json_does_not_know_is_refused(value: object) -> None:
+    with pytest.raises(TypeError):
+        digest(value)
+
+
+different: dict[str, CacheScope] = {
+    "team": scope(replace(REQUEST, caller=Caller(key_hash="k1", team_id="t2"))),
+    "route": scope(replace(REQUEST, route="sales")),
+    "prompt name": scope(prompt=replace(PROMPT, name="other")),
+    "prompt variant": scope(prompt=replace(PROMPT, variant="b")),
+    "prompt version": scope(prompt=replace(PROMPT, version="abd")),
+    "no prompt": scope(prompt=None),
+    "prompt variables": scope(replace(REQUEST, prompt_variables={"product": "x"})),
+    "system text": scope(REQUEST.with_messages([{"role": "system", "content": "Be rude."}, ASK])),
+    "no system text": scope(REQUEST.with_messages([ASK])),
+    "developer instead of system": scope(REQUEST.with_messages([{"role": "developer", "content": "Be kind."}, ASK])),
+    "system text later": scope(REQUEST.with_messages([ASK, {"role": "system", "content": "Be kind."}])),
+    "earlier turn": scope(REQUEST.with_messages([REQUEST.messages[0], *talk("Hi", "Hello"), ASK])),
+    "prefilled answer": scope(REQUEST.with_messages([*REQUEST.messages, {"role": "assistant", "content": "You"}])),
+    "name of the speaker": scope(REQUEST.with_messages([REQUEST.messages[0], {**ASK, "name": "Ann"}])),
+    "image": scope(
+        REQUEST.with_messages(
+            [
+                REQUEST.messages[0],
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": ASK["content"]},
+                        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+                    ],
+                },
+            ]
+        )
+    ),
+    "tier": scope(tiers=("small",)),
+    "tier order": scope(tiers=("large", "small")),
+    "embedder": scope(embedder="other"),
+}
+MATERIAL: dict[str, Any] = {
+    "temperature": 0.3,
+    "top_p": 0.5,
+    "n": 2,
+    "stop": ["."],
+    "seed": 1,
+    "max_tokens": 5,
+    "max_completion_tokens": 5,
+    "logit_bias": {"5": 1},
+    "logprobs": True,
+    "top_logprobs": 2,
+    "modalities": ["audio"],
+    "audio": {"voice": "a"},
+    "tools": [{"type": "function", "function": {"name": "f"}}],
+    "tool_choice": "auto",
+    "parallel_tool_calls": False,
+    "response_format": {"type": "json_object"},
+    "reasoning_effort": "low",
+    "presence_penalty": 1,
+    "frequency_penalty": 1,
+    "a_parameter_of_tomorrow": 1,
+}
+different |= {
+    f"param {name}": scope(replace(REQUEST, params={**REQUEST.params, name: value})) for name, value in MATERIAL.items()
+}
+
+
+@pytest.mark.parametrize("name", different)
+def test_a_difference_in_any_field_makes_another_scope(name: str) -> None:
+    assert different[name].scope != scope().scope
+
+
+def test_no_two_of_these_differences_meet_in_one_scope() -> None:
+    assert len({each.scope for each in different.values()}) == len(different)
+
+
+@pytest.mark.parametrize("name", sorted(IMMATERIAL_PARAMS))
+def test_what_does_not_change_the_answer_does_not_change_the_scope(name: str) -> None:
+    assert scope(replace(REQUEST, params={**REQUEST.params, name: "x"})) == scope()
+
+
+@given(st.dictionaries(st.text(max_size=8), json_values, max_size=4), st.text(max_size=8), json_values)
+def test_any_other_value_of_any_parameter_makes_another_scope(
+    params: dict[str, object], name: str, value: object
+) -> None:
+    assume(name not in IMMATERIAL_PARAMS and not equal_as_json(params.get(name), value))
+    before = scope(replace(REQUEST, params=params))
+    assert scope(replace(REQUEST, params={**params, name: value})).scope != before.scope
+
+
+@given(st.text(max_size=6), st.text(max_size=6), st.text(max_size=6), st.text(max_size=6))
+def test_texts_never_flow_from_one_field_into_the_next(a: str, b: str, c: str, d: str) -> None:
+    assume((a, b) != (c, d))
+
+    def of(route: str, system: str) -> str:
+        return scope(replace(REQUEST, route=route, messages=({"role": "system", "content": system}, ASK))).scope
+
+    assert of(a, b) != of(c, d)
+
+
+def test_the_question_is_no_part_of_the_scope_but_of_the_key() -> None:
+    other = scope(REQUEST.with_messages([REQUEST.messages[0], {"role": "user", "content": "Another question"}]))
+    assert other.scope == scope().scope
+    assert other.key != scope().key
+    assert other.question == "Another question"
+    assert other.flight != scope().flight
+
+
+def test_a_parameter_that_is_null_was_not_sent() -> None:
+    assert scope(replace(REQUEST, params={**REQUEST.params, "seed": None})) == scope()
+
+
+def test_one_text_part_is_the_same_question_as_a_string() -> None:
+    parts = [{"type": "text", "text": ASK["content"], "cache_control": {"type": "ephemeral"}}]
+    assert scope(REQUEST.with_messages([REQUEST.messages[0], {"role": "user", "content": parts}])) == scope()
+
+
+def test_a_request_without_a_question_has_an_empty_one() -> None:
+    assert scope(REQUEST.with_messages([])).question == ""
+    assert scope(REQUEST.with_messages([{"role": "user", "content": None}])).question == ""
+
+
+def test_request_ids_and_wishes_do_not_matter() -> None:
+    assert scope(replace(REQUEST, request_id="r2", no_cache=True, no_store=True, traceparent="x")) == scope()
+
+
+def test_an_unhashable_parameter_is_a_type_error() -> None:
+    with pytest.raises(TypeError):
+        scope(replace(REQUEST, params={"response_format": object()}))
+
+
+# Earlier turns
+
+
+@given(st.lists(st.text(max_size=4), min_size=2, max_size=9), st.data())
+def test_without_a_window_every_earlier_word_counts(texts: list[str], data: st.DataObject) -> None:
+    changed = data.draw(st.integers(0, len(texts) - 1))
+    others = [text + "!" if place == changed else text for place, text in enumerate(texts)]
+    before = scope(REQUEST.with_messages([*talk(*texts), ASK]))
+    assert scope(REQUEST.with_messages([*talk(*others), ASK])).scope != before.scope
+
+
+@given(st.integers(1, 4), st.integers(0, 6), st.integers(0, 6))
+def test_a_window_looks_at_the_latest_turns_only(window: int, common: int, extra: int) -> None:
+    shared = [text for turn in range(common) for text in (f"q{turn}", f"a{turn}")]
+    older = [text for turn in range(extra) for text in (f"Q{turn}", f"A{turn}")]
+    settings = ScopeSettings(history_turns=window)
+    one = scope(REQUEST.with_messages([*talk("X", "Y", *older, *shared), ASK]), settings=settings)
+    two = scope(REQUEST.with_messages([*talk("Z", "W", *older, *shared), ASK]), settings=settings)
+    assert (one.scope == two.scope) == (common + extra >= window)
+
+
+def test_a_conversation_that_fits_the_window_never_matches_the_end_of_a_longer_one() -> None:
+    settings = ScopeSettings(history_turns=1)
+    short = scope(REQUEST.with_messages([*talk("a", "b"), ASK]), settings=settings)
+    long = scope(REQUEST.with_messages([*talk("x", "y", "a", "b"), ASK]), settings=settings)
+    assert short.scope != long.scope
+
+
+# Tenants
+
+
+@pytest.mark.parametrize(
+    ("tenant", "caller", "expected"),
+    [
+        ("team", Caller(team_id="t", key_hash="k", user_id="u"), ["team", "t"]),
+        ("team", Caller(key_hash="k", user_id="u"), ["key", "k"]),
+        ("team", Caller(user_id="u"), None),
+        ("team", Caller(team_id="", key_hash=""), None),
+        ("key", Caller(team_id="t", key_hash="k"), ["key", "k"]),
+        ("key", Caller(team_id="t"), None),
+        ("user", Caller(team_id="t", key_hash="k", user_id="u"), ["team", "t", "user", "u"]),
+        ("user", Caller(key_hash="k", user_id="u"), ["key", "k", "user", "u"]),
+        ("user", Caller(team_id="t", key_hash="k"), ["key", "k"]),
+        ("user", Caller(team_id="t"), None),
+    ],
+)
+def test_who_the_tenant_is(tenant: Any, caller: Caller, expected: list[str] | None) -> None:
+    assert tenant_of(caller, ScopeSettings(tenant=tenant)) == expected
+
+
+def test_a_user_id_claimed_under_another_key_reaches_nothing() -> None:
+    settings = ScopeSettings(tenant="user")
+    mine = scope(replace(REQUEST, caller=Caller(key_hash="k1", user_id="u")), settings=settings)
+    theirs = scope(replace(REQUEST, caller=Caller(key_hash="k2", user_id="u")), settings=settings)
+    assert mine.scope != theirs.scope
+
+
+def test_unknown_callers_never_share_by_accident() -> None:
+    one = scope(replace(REQUEST, caller=Caller()))
+    two = scope(replace(REQUEST, caller=Caller(), request_id="r2"))
+    assert one.scope != two.scope
+    assert not one.has_tenant
+
+
+def test_all_tenants_share_only_when_told_to() -> None:
+    settings = ScopeSettings(share="global")
+    callers = (Caller(), Caller(key_hash="k"), Caller(team_id="t"))
+    scopes = {scope(replace(REQUEST, caller=caller), settings=settings).scope for caller in callers}
+    assert len(scopes) == 1
+    assert scopes.isdisjoint({scope().scope})
+
+
+@given(st.text(max_size=40))
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (" How  do I?\n", "How do I?", True),
+        ("cafe\u0301", "caf\u00e9", True),
+        ("if a:\n  b\nc", "if a:\n  b\n  c", False),
+        ("polish", "Polish", False),
+        ("x\u00b2", "x2", False),
+        ("Is it on?", "Is it on", False),
+    ],
+)
+def test_exact_hits_forgive_white_space_only(one: str, other: str, same: bool) -> None:
+    assert (normalise(one) == normalise(other)) is same
+
+
+def test_hashes_are_hex() -> None:
+    assert re.fullmatch("[0-9a-f]{64}", scope().scope)
+    assert re.fullmatch("[0-9a-f]{64}", scope().key)
