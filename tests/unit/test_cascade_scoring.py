@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.cascade import scoring
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.scoring import StaticScorer, as_client_asked, for_request, static_confidence, wants_logprobs
-from thriftgate.cascade.signals import Evidence
+from thriftgate.cascade.signals import SIGNALS, Evidence, Signal
 from thriftgate.types import Answer, ChatRequest, Choice
 
 REQUEST = ChatRequest(request_id="r", route="s", messages=({"role": "user", "content": "Where is my order?"},))
@@ -61,13 +60,12 @@ def test_an_answer_without_choices_is_empty():
     assert StaticScorer().score(REQUEST, Answer(choices=(), model="small")).veto == "empty_answer"
 
 
-def test_a_signal_that_throws_takes_all_confidence_away_and_is_counted(monkeypatch: pytest.MonkeyPatch):
+def test_a_signal_that_throws_takes_all_confidence_away_and_is_counted():
     def boom(evidence: Evidence) -> dict[str, float]:
         raise RuntimeError
 
-    broken = scoring.SIGNALS[0].__class__("boom", "free", ("boom",), boom)
-    monkeypatch.setattr(scoring, "SIGNALS", (*scoring.SIGNALS, broken))
-    scored = for_request(StaticScorer(), REQUEST)(Tier("small", 0.5), answer("It shipped."))
+    broken = Signal("boom", "free", ("boom",), boom)
+    scored = for_request(StaticScorer((*SIGNALS, broken)), REQUEST)(Tier("small", 0.5), answer("It shipped."))
     assert scored.confidence is None
     assert scored.signals["signal_errors"] == 1
 
@@ -97,3 +95,11 @@ def test_the_client_gets_the_log_probabilities_it_asked_for_and_no_others():
     assert bare["content"][0] == {"token": "w", "logprob": -0.1, "top_logprobs": []}
     untouched = answer("It shipped.")
     assert as_client_asked(untouched, {"logprobs": True}) is untouched
+
+
+def test_an_earlier_answer_that_was_not_accepted_is_what_the_next_is_compared_with():
+    score = for_request(StaticScorer(), REQUEST)
+    first = score(Tier("small", 0.99), answer("It is 12."))
+    assert "agreement" not in first.signals
+    assert score(Tier("middle", 0.5), answer("It is 9.")).signals["agreement"] == 0
+    assert score(Tier("other", 0.5), answer("So it is 9.")).signals["agreement"] == 1

@@ -22,17 +22,44 @@ class Plan:
     """A fixed phrase: `cascade`, or why only one tier is in question."""
 
 
-def plan(request: ChatRequest, tiers: Sequence[Tier], *, tools: ToolPolicy = "strong") -> Plan:
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a calibrated route knows of a question before anybody is asked."""
+
+    outlook: float | None
+    """The chance that the first tier's answer will be good enough; None: nothing can be said."""
+    skip_below: float
+    trust_above: float | None = None
+
+
+def plan(
+    request: ChatRequest,
+    tiers: Sequence[Tier],
+    *,
+    tools: ToolPolicy = "strong",
+    is_held_out: bool = False,
+    forecast: Forecast | None = None,
+) -> Plan:
     """The tiers in question for this request.
 
     A turn that must call a tool goes to the strongest tier; so does a turn that may call one or answers a
-    tool's result, unless `tools` is `cascade`.
+    tool's result, unless `tools` is `cascade`. So do the requests of the control group, and hopeless ones. With
+    nothing known of the question, a route that decides by it alone asks the strongest tier.
     """
     if not tiers:
         raise ValueError("a route needs at least one tier")
     if len(tiers) == 1:
         return Plan(tuple(tiers), "only_tier")
     reason = needs_strong(request, tools=tools)
+    if reason is None and is_held_out:
+        reason = "held_out"
+    if reason is None and forecast is not None:
+        if forecast.outlook is None:
+            reason = "no_outlook" if forecast.trust_above is not None else None
+        elif forecast.outlook < forecast.skip_below:
+            reason = "poor_outlook"
+        elif forecast.trust_above is not None and forecast.outlook >= forecast.trust_above:
+            return Plan((Tier(tiers[0].model), *tiers[1:]), "good_outlook")
     return Plan((tiers[-1],), reason) if reason else Plan(tuple(tiers), "cascade")
 
 

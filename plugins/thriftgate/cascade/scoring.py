@@ -5,25 +5,33 @@ so that the request escalates; nothing is raised.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, cast
 
 from thriftgate.cascade.flow import Scored, Tier
-from thriftgate.cascade.signals import SIGNALS, Evidence, measure
+from thriftgate.cascade.signals import SIGNALS, Evidence, Signal, measure
 from thriftgate.cascade.signals import tools as tools_signal
 from thriftgate.cascade.signals import validity as validity_signal
-from thriftgate.types import Answer, ChatRequest, Choice
+from thriftgate.types import Answer, ChatRequest, Vector
 
 TOP_LOGPROBS = 2
 """Asked for, so that the margin to the runner-up is known."""
 
 
+ConfidenceOf = Callable[[Mapping[str, float]], float | None]
+
+
 class Scorer(Protocol):
     """Judges the answers of one route."""
 
-    def score(self, request: ChatRequest, answer: Answer, *, second: Answer | None = None) -> Scored:
-        """How good `answer` seems; `second` is another cheap answer to the same request, where one was bought."""
+    def score(
+        self, request: ChatRequest, answer: Answer, *, second: Answer | None = None, vector: Vector | None = None
+    ) -> Scored:
+        """How good `answer` seems.
+
+        `second` is another cheap answer to the same request, where there is one; `vector` the question's embedding.
+        """
         ...
 
 
@@ -34,20 +42,26 @@ class StaticScorer:
     route is calibrated.
     """
 
-    def score(self, request: ChatRequest, answer: Answer, *, second: Answer | None = None) -> Scored:
-        """The worst of the answer's choices decides."""
-        return worst_choice(request, answer, second, static_confidence)
+    def __init__(self, signals: Sequence[Signal] = SIGNALS) -> None:
+        self._signals = signals
+
+    def score(
+        self, request: ChatRequest, answer: Answer, *, second: Answer | None = None, vector: Vector | None = None
+    ) -> Scored:
+        """The worst of the answer's choices decides; the vector is not used."""
+        return worst_choice(request, answer, second, static_confidence, self._signals)
 
 
 def worst_choice(
     request: ChatRequest,
     answer: Answer,
     second: Answer | None,
-    confidence_of: Callable[[Mapping[str, float]], float | None],
+    confidence_of: ConfidenceOf,
+    signals: Sequence[Signal] = SIGNALS,
 ) -> Scored:
     """Score each of the answer's choices and keep the worst: a client that asks for `n` answers may use any."""
     other = second.choices[0] if second and second.choices else None
-    scored = [score_choice(request, choice, other, confidence_of) for choice in answer.choices]
+    scored = [score_choice(Evidence(request, one, second=other), confidence_of, signals) for one in answer.choices]
     if not scored:
         return Scored(confidence=None, veto="empty_answer")
     vetoed = next((one for one in scored if one.veto is not None), None)
@@ -56,15 +70,9 @@ def worst_choice(
     return min(scored, key=lambda one: -1.0 if one.confidence is None else one.confidence)
 
 
-def score_choice(
-    request: ChatRequest,
-    choice: Choice,
-    second: Choice | None,
-    confidence_of: Callable[[Mapping[str, float]], float | None],
-) -> Scored:
+def score_choice(evidence: Evidence, confidence_of: ConfidenceOf, signals: Sequence[Signal] = SIGNALS) -> Scored:
     """Veto, signals and confidence of one choice."""
-    evidence = Evidence(request, choice, second=second)
-    features = measure(evidence, SIGNALS)
+    features = measure(evidence, signals)
     if features.errors:
         return Scored(confidence=None, signals={**features, "signal_errors": float(features.errors)})
     veto = validity_signal.objection(evidence) or tools_signal.objection(evidence)
@@ -89,11 +97,21 @@ def static_confidence(features: Mapping[str, float]) -> float:
     return confidence * (0.5 if features.get("repetition", 0.0) > 0.5 else 1.0)
 
 
-def for_request(scorer: Scorer, request: ChatRequest) -> Callable[[Tier, Answer], Scored]:
-    """The `score` that `flow.cascade` takes, for one request."""
+def for_request(
+    scorer: Scorer, request: ChatRequest, *, second: Answer | None = None, vector: Vector | None = None
+) -> Callable[[Tier, Answer], Scored]:
+    """The `score` that `flow.cascade` takes, for one request.
+
+    An answer that a cheaper tier gave and that was not accepted is what the next tier's answer is compared with;
+    it costs nothing more.
+    """
+    earlier = second
 
     def score(tier: Tier, answer: Answer) -> Scored:
-        return scorer.score(request, answer)
+        nonlocal earlier
+        scored = scorer.score(request, answer, second=earlier, vector=vector)
+        earlier = answer
+        return scored
 
     return score
 

@@ -19,7 +19,7 @@ from thriftgate.stats.sequential import betting_p_value
 
 _NUISANCE_LEVEL = 0.001
 """Spent on not knowing how often the two answers differ (Berger & Boos 1994)."""
-_NUISANCE_GRID = 48
+_NUISANCE_GRID = 24
 
 
 def fixed_sequence(p_values: Iterable[float], delta: float) -> int:

@@ -1,0 +1,236 @@
+"""From labelled answers to a cascade that keeps a promise.
+
+    labels ─┬─ fit part ──▶ a model per tier ──▶ candidate thresholds, from safe to bold (Pareto set)
+            └─ test part ─────────────────────▶ Learn-then-Test along the candidates ──▶ the cheapest that passed
+
+The two parts share no question, so the tests are as honest as if the candidates had been written down beforehand
+(Pareto testing; Laufer-Goldshtein et al. 2022, arXiv 2210.07913). Confidences are calibrated on the test part, which
+costs nothing: a strictly increasing map changes what a score is called, not which answers are accepted.
+
+Failure behaviour: with too few labels, or when nothing cheaper passes, the result accepts no cheap answer and
+`guarantee.words` says why; nothing is raised for that. Labels with different numbers of tiers raise ValueError.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from thriftgate.cascade import words
+from thriftgate.cascade.candidates import accept_candidates, route_candidates, thresholds
+from thriftgate.cascade.labels import Label
+from thriftgate.cascade.models import Confidence, Probe
+from thriftgate.cascade.outlook import fit_outlook, outlooks
+from thriftgate.cascade.policy import LOSSES, Policy, Replay, replay_of
+from thriftgate.cascade.tier_models import (
+    LEAST_TO_FIT,
+    TierModels,
+    add_outlook,
+    cross_fitted_scores,
+    fit_tier_models,
+    is_no_worse,
+    with_outlook,
+)
+from thriftgate.stats import fixed_sequence, labels_needed, loss_p_value
+
+ENOUGH_TO_FIT = 2000
+"""Labels beyond which a small model learns little more; they prove better than they teach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What the operator wants to be sure of."""
+
+    max_quality_loss: float = 0.02
+    delta: float = 0.05
+    loss: str = "net"
+    """`net`: quality of always-strong minus that of the cascade; `regressions`: only what got worse counts."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_quality_loss < 1 or not 0 < self.delta < 1 or self.loss not in LOSSES:
+            raise ValueError(f"no such promise: {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """One candidate and how its test went."""
+
+    policy: Policy
+    cost_share: float
+    """Of always asking the strongest tier, on the test labels."""
+    cheap_share: float
+    """Of questions that a cheaper tier answers."""
+    loss: float
+    p_value: float
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Everything calibration learnt; `artefact.of_calibration` makes the file of it."""
+
+    promise: Promise
+    fit: list[Label]
+    test: list[Label]
+    models: TierModels
+    replay: Replay
+    """The test labels, scored."""
+    tested: tuple[Tested, ...]
+    """Safest first; those after the first failure did not pass, whatever their p-value."""
+    chosen: Tested | None
+    """The cheapest that passed; None: only the strongest tier is asked."""
+    why: str
+    """The promise in a sentence, or why there is none."""
+    router: Confidence | None = None
+    probe: Probe | None = None
+
+
+def calibrate(
+    labels: Sequence[Label],
+    promise: Promise,
+    rng: np.random.Generator,
+    *,
+    method: Literal["split", "cross"] = "split",
+    fit_share: float | None = None,
+    embedder: str = "",
+) -> Calibration:
+    """Learn scores and thresholds from labels, and prove what can be proved.
+
+    Args:
+        labels: All with the same tiers. Without answer features (`features` empty) the choice between the first
+            and the last tier is made from the question alone.
+        promise: What must hold.
+        rng: Decides the split and the folds; the same seed gives the same artefact.
+        method: `split` fits on one part and tests on the other, an exact guarantee. `cross` lets every label do
+            both, scored by models that have not seen it: better with few labels, for two tiers and without vectors
+            only; its guarantee is approximate, since the served model is fitted on all (see the evals).
+        fit_share: Part of the labels that models are fitted on; the rest proves. Default: 0.35, and at most
+            `ENOUGH_TO_FIT` labels.
+        embedder: Fingerprint of what made the labels' vectors; empty: vectors are not used.
+    """
+    if len({len(label.quality) for label in labels}) > 1:
+        raise ValueError("labels must all have the same number of tiers")
+    if method == "cross":
+        return _calibrate_crosswise(list(labels), promise, rng)
+    share = min(0.35, ENOUGH_TO_FIT / max(1, len(labels))) if fit_share is None else fit_share
+    fit, test = split(labels, share, rng)
+    probe = None
+    if embedder and len(fit) >= LEAST_TO_FIT and all(label.vector is not None for label in labels):
+        probe, fit = with_outlook(fit, rng, embedder=embedder)
+        vectors = np.array([label.vector for label in test], dtype=np.float64).reshape(len(test), -1)
+        test = add_outlook(test, vectors @ np.array(probe.weights) + probe.intercept if len(test) else np.empty(0))
+    models = fit_tier_models(fit, rng)
+    routes_only = not any(label.features for label in labels)
+    router, policies = (_route if routes_only else _accept)(fit, models, promise, rng)
+    replay = replay_of(test, models.scores(test), outlooks(router, [label.question for label in test]))
+    tested, chosen, why = run_tests(policies, replay, promise)
+    return Calibration(
+        promise=promise,
+        fit=fit,
+        test=test,
+        models=models,
+        replay=replay,
+        tested=tested,
+        chosen=chosen,
+        why=why,
+        router=router if chosen and np.isfinite(chosen.policy.skip_below) else None,
+        probe=probe,
+    )
+
+
+def split(labels: Sequence[Label], share: float, rng: np.random.Generator) -> tuple[list[Label], list[Label]]:
+    """Two parts at random, about `share` in the first; labels of one group stay together."""
+    groups = sorted({label.group for label in labels})
+    first: set[str] = {groups[i] for i in rng.permutation(len(groups))[: round(share * len(groups))]}
+    return [label for label in labels if label.group in first], [label for label in labels if label.group not in first]
+
+
+def _calibrate_crosswise(labels: list[Label], promise: Promise, rng: np.random.Generator) -> Calibration:
+    """Every label is scored by models that have not seen it, and then used in the test.
+
+    Candidates must not depend on what is tested, so they are quantiles of the scores alone, from strict to loose.
+    """
+    if labels and (len(labels[0].quality) != 2 or not any(label.features for label in labels)):
+        raise ValueError("crosswise calibration needs exactly two tiers and the features of the cheaper one's answers")
+    models = fit_tier_models(labels, rng)
+    scores = cross_fitted_scores(labels, rng) if labels else np.empty((0, 1))
+    replay = replay_of(labels, scores)
+    policies = [Policy((rung,)) for rung in thresholds(replay.scores[:, 0], 60)]
+    tested, chosen, why = run_tests(policies, replay, promise)
+    return Calibration(
+        promise=promise,
+        fit=[],
+        test=labels,
+        models=models,
+        replay=replay,
+        tested=tested,
+        chosen=chosen,
+        why=why,
+    )
+
+
+def _accept(
+    fit: list[Label], models: TierModels, promise: Promise, rng: np.random.Generator
+) -> tuple[Confidence | None, list[Policy]]:
+    """Candidates that accept by the answer's score, with hopeless questions skipped where that saves money."""
+    if all(model is None for model in models.models):
+        return None, []
+    scores = cross_fitted_scores(fit, rng)
+    replay = replay_of(fit, scores)
+    # What will be accepted in the end is not known yet; half the allowed loss is a fair guess.
+    likely = [
+        policy
+        for policy in accept_candidates(replay, loss=promise.loss)
+        if replay.play(policy).losses(replay, promise.loss).mean() <= promise.max_quality_loss / 2
+    ]
+    accepted = (replay.scores[:, 0] >= likely[-1].accept_at[0]).astype(float)
+    found = fit_outlook([label.question for label in fit], accepted, rng)
+    router, outlook = found if found is not None else (None, None)
+    return router, accept_candidates(replay_of(fit, scores, outlook), loss=promise.loss)
+
+
+def _route(
+    fit: list[Label], models: TierModels, promise: Promise, rng: np.random.Generator
+) -> tuple[Confidence | None, list[Policy]]:
+    """Candidates that choose between the first and the last tier from the question alone."""
+    found = fit_outlook([label.question for label in fit], is_no_worse(fit, 0), rng)
+    if found is None:
+        return None, []
+    router, outlook = found
+    scores = np.full((len(fit), len(models.models)), -np.inf)
+    return router, route_candidates(replay_of(fit, scores, outlook), loss=promise.loss)
+
+
+def run_tests(
+    policies: Sequence[Policy], replay: Replay, promise: Promise
+) -> tuple[tuple[Tested, ...], Tested | None, str]:
+    """Learn-then-Test along the candidates, and the cheapest that passed."""
+    limit, delta = promise.max_quality_loss, promise.delta
+    needed = labels_needed(limit, delta)
+    if len(replay) < needed:
+        return (), None, words.too_few(tested=len(replay), needed=needed, limit=limit, delta=delta)
+    plays = [replay.play(policy) for policy in policies]
+    losses = [played.losses(replay, promise.loss) for played in plays]
+    p_values = [loss_p_value(loss, limit) for loss in losses]
+    passed = fixed_sequence(p_values, delta)
+    strong_cost = max(float(replay.cost_usd[:, -1].mean()), 1e-300)
+    tested = tuple(
+        Tested(
+            policy=policy,
+            cost_share=float(played.cost_usd.mean()) / strong_cost,
+            cheap_share=float((played.tier < replay.quality.shape[1] - 1).mean()),
+            loss=float(loss.mean()),
+            p_value=p_value,
+            passed=place < passed,
+        )
+        for place, (policy, played, loss, p_value) in enumerate(zip(policies, plays, losses, p_values, strict=True))
+    )
+    accepting = [one for one in tested if one.passed and one.cheap_share > 0]
+    if not accepting:
+        return tested, None, words.nothing_passed(limit=limit, delta=delta, tested=len(replay))
+    best = min(accepting, key=lambda one: one.cost_share)
+    if best.cost_share >= 1:
+        return tested, None, words.nothing_cheaper(limit=limit)
+    why = words.promised(limit=limit, delta=delta, loss=promise.loss, cost_share=best.cost_share, tested=len(replay))
+    return tested, best, why

@@ -1,0 +1,59 @@
+"""Questions whose answers are known to be good or bad: what calibration learns from."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from thriftgate.types import Audit, AuditKind, Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """One question with every tier's quality and cost, and what the signals saw in the cheaper tiers' answers."""
+
+    group: str
+    """Questions of one group are kept together when labels are split: duplicates must not leak."""
+    quality: tuple[float, ...]
+    """Of each tier's answer, in [0, 1], cheapest first; the last is what losses are counted against."""
+    cost_usd: tuple[float, ...]
+    """Of asking each tier once, second samples included."""
+    features: tuple[Mapping[str, float], ...] = ()
+    """Per tier but the last; empty when the answers themselves are unknown."""
+    vetoes: tuple[str | None, ...] = ()
+    """Per tier but the last: an objection for which the answer escalates whatever its confidence."""
+    question: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What could be known before anybody was asked."""
+    vector: Vector | None = None
+    """The question's embedding, where there is one."""
+
+
+def labels_from_audits(
+    audits: Iterable[Audit], *, tiers: Sequence[str], cost_usd: Sequence[float], unbiased_only: bool = True
+) -> list[Label]:
+    """Labels out of the ledger's verdicts on cascaded answers of a route with two tiers.
+
+    An audit says whether the cheap answer was as good as the strongest tier's; that is the loss itself, so the
+    strong answer counts as 1. `cost_usd` is the mean price of one call of each tier. Audits that were drawn
+    because of their score, or of answers that had been accepted, would bias what is learnt: only those of the
+    random draw (`holdout`) are taken, unless `unbiased_only` is off. Verdicts that the judge left open and audits
+    of tiers that are gone are left out.
+    """
+    if len(tiers) != 2 or len(cost_usd) != 2:
+        raise ValueError("audits compare one cheaper tier with the strongest: two tiers and two prices are needed")
+    labels: list[Label] = []
+    for audit in audits:
+        features: Mapping[str, float] = audit.details.get("signals") or {}
+        if audit.kind is not AuditKind.CASCADE or audit.is_acceptable is None or audit.tier != tiers[0]:
+            continue
+        if (unbiased_only and not audit.holdout) or not features:
+            continue
+        labels.append(
+            Label(
+                group=str(audit.details.get("group") or audit.request_id),
+                quality=(float(audit.is_acceptable), 1.0),
+                cost_usd=tuple(cost_usd),
+                features=(features,),
+                vetoes=(audit.details.get("veto"),),
+                question=features,
+            )
+        )
+    return labels

@@ -1,0 +1,190 @@
+"""What a calibration says about itself: the artefact to serve from, and what more labels would buy."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from thriftgate.cascade.artefact import Artefact, Guarantee, Router, TierConfidence
+from thriftgate.cascade.calibration import Calibration, Tested, run_tests
+from thriftgate.cascade.fit import cross_fitted, fit_calibrator
+from thriftgate.cascade.models import Calibrator, Confidence
+from thriftgate.cascade.signals import SIGNALS
+from thriftgate.cascade.tier_models import is_no_worse
+from thriftgate.stats import (
+    Interval,
+    auroc_interval,
+    calibration_error_interval,
+    fixed_sequence,
+    labels_needed,
+    loss_p_value,
+    mean_interval,
+    wilson_interval,
+)
+from thriftgate.stats.intervals import Floats
+
+NEVER = 2.0
+"""A threshold that no confidence reaches."""
+LIMITS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+"""Promises that an artefact carries besides its own, for `budget_shift`."""
+_ROUNDING = 1e-9
+"""Taken off a threshold so that the very score it stands for still passes."""
+
+
+def artefact_of(
+    calibration: Calibration,
+    *,
+    tiers: Sequence[str],
+    rng: np.random.Generator,
+    route: str = "",
+    prompt_version: str = "",
+    created_at: str = "",
+) -> Artefact:
+    """The file to serve from. `rng` is for the folds and bootstrap of the reported errors only."""
+    chosen, promise = calibration.chosen, calibration.promise
+    confidences = tuple(
+        found for tier, name in enumerate(tiers[:-1]) if (found := _tier_confidence(calibration, tier, name, rng))
+    )
+    used = {feature for one in confidences for feature in one.confidence.model.features}
+    return Artefact(
+        tiers=tuple(tiers),
+        signals=tuple(signal.name for signal in SIGNALS if used & set(signal.features)),
+        labels=len(calibration.fit) + len(calibration.test),
+        labels_tested=len(calibration.test),
+        confidences=confidences,
+        guarantee=Guarantee(
+            max_quality_loss=promise.max_quality_loss,
+            delta=promise.delta,
+            loss=promise.loss,
+            holds=chosen is not None,
+            p_value=chosen.p_value if chosen else 1.0,
+            words=calibration.why,
+        ),
+        expected=expected(calibration, chosen) if chosen else {},
+        frontier=tuple(_frontier_row(one) for one in calibration.tested),
+        promises=tuple(_promise_row(calibration, confidences, limit) for limit in LIMITS),
+        router=_router(calibration),
+        probe=calibration.probe,
+        prompt_version=prompt_version,
+        route=route,
+        created_at=created_at,
+    )
+
+
+def expected(calibration: Calibration, one: Tested) -> dict[str, Any]:
+    """What a candidate did on the test labels, with intervals."""
+    replay = calibration.replay
+    played = replay.play(one.policy)
+    loss = mean_interval(played.losses(replay, calibration.promise.loss))
+    strong = mean_interval(replay.quality[:, -1])
+    cheap = int((played.tier < replay.quality.shape[1] - 1).sum())
+    return {
+        "cost_share": round(one.cost_share, 4),
+        "cheap_share": as_dict(wilson_interval(cheap, len(replay))),
+        "quality_loss": as_dict(loss),
+        "quality_strong": as_dict(strong),
+    }
+
+
+def with_more_labels(calibration: Calibration, more: int) -> float:
+    """The cost share to be expected with so many more labels, if losses stay what they are; 1 for no promise.
+
+    Each candidate's losses are repeated in proportion and tested again: the outcome of a typical, not a lucky, draw.
+    """
+    replay, promise = calibration.replay, calibration.promise
+    total = len(calibration.fit) + len(calibration.test)
+    if not total or not len(replay) or not calibration.tested:
+        return 1.0
+    n = round(len(replay) * (total + more) / total)
+    if n < labels_needed(promise.max_quality_loss, promise.delta):
+        return 1.0
+    p_values = (_projected_p_value(calibration, one, n) for one in calibration.tested)
+    passed = fixed_sequence(p_values, promise.delta)
+    return min([1.0, *(one.cost_share for one in calibration.tested[:passed])])
+
+
+def as_dict(interval: Interval) -> dict[str, float]:
+    """An interval as plain, rounded numbers; what is not finite is left out."""
+    parts = {"low": interval.low, "estimate": interval.estimate, "high": interval.high}
+    return {name: round(value, 5) for name, value in parts.items() if math.isfinite(value)}
+
+
+def _projected_p_value(calibration: Calibration, one: Tested, n: int) -> float:
+    replay = calibration.replay
+    losses = np.sort(replay.play(one.policy).losses(replay, calibration.promise.loss))
+    # The same distribution with n values: each takes the place of its quantile.
+    places = np.minimum(((np.arange(n) + 0.5) / n * len(losses)).astype(int), len(losses) - 1)
+    return loss_p_value(losses[places], calibration.promise.max_quality_loss)
+
+
+def _tier_confidence(calibration: Calibration, tier: int, name: str, rng: np.random.Generator) -> TierConfidence | None:
+    """The tier's model with a calibration on the test labels, and both of their errors."""
+    model = calibration.models.models[tier]
+    if model is None:
+        return None
+    raw = calibration.replay.scores[:, tier]
+    known = np.isfinite(raw)
+    scores, outcomes = raw[known], is_no_worse(calibration.test, tier)[known]
+    calibrator = fit_calibrator(scores, outcomes)
+    threshold = calibration.chosen.policy.accept_at[tier] if calibration.chosen else np.inf
+    honest = cross_fitted(len(scores), rng, lambda rest, held: _confidences(scores, outcomes, rest, held))
+    seen = ~np.isnan(honest)
+    return TierConfidence(
+        tier=name,
+        confidence=Confidence(model, calibrator),
+        accept_at=_as_confidence(calibrator, threshold),
+        auroc=as_dict(auroc_interval(scores, outcomes, rng)),
+        calibration_error=as_dict(calibration_error_interval(honest[seen], outcomes[seen], rng)),
+    )
+
+
+def _confidences(scores: Floats, outcomes: Floats, rest: Any, held: Any) -> Floats:
+    calibrator = fit_calibrator(scores[rest], outcomes[rest])
+    return np.array([calibrator.confidence(float(score)) for score in scores[held]])
+
+
+def _router(calibration: Calibration) -> Router | None:
+    if calibration.router is None or calibration.chosen is None:
+        return None
+    policy = calibration.chosen.policy
+    trust = policy.trust_above
+    return Router(
+        confidence=calibration.router,
+        skip_below=float(policy.skip_below),
+        trust_above=float(trust) if np.isfinite(trust) else None,
+    )
+
+
+def _as_confidence(calibrator: Calibrator, threshold: float) -> float:
+    """A threshold on scores as one on confidences; infinity is `NEVER`."""
+    return max(0.0, calibrator.confidence(float(threshold)) - _ROUNDING) if np.isfinite(threshold) else NEVER
+
+
+def _promise_row(calibration: Calibration, confidences: Sequence[TierConfidence], limit: float) -> Mapping[str, Any]:
+    """The cheapest candidate for another limit; each limit's own test holds with probability 1 - delta."""
+    chosen = run_tests(
+        [one.policy for one in calibration.tested],
+        calibration.replay,
+        replace(calibration.promise, max_quality_loss=limit),
+    )[1]
+    policy = chosen.policy if chosen else None
+    # Skipping was tested along with the thresholds; a promise that skips differently is not the route's to make.
+    own = calibration.chosen.policy.skip_below if calibration.chosen else -np.inf
+    if chosen is None or policy is None or policy.skip_below != own or len(confidences) != len(policy.accept_at):
+        return {"max_quality_loss": limit, "holds": False, "accept_at": [], "cost_share": 1.0}
+    levels = [
+        _as_confidence(one.confidence.calibrator, at) for one, at in zip(confidences, policy.accept_at, strict=True)
+    ]
+    return {"max_quality_loss": limit, "holds": True, "accept_at": levels, "cost_share": round(chosen.cost_share, 4)}
+
+
+def _frontier_row(one: Tested) -> Mapping[str, Any]:
+    return {
+        "cost_share": round(one.cost_share, 4),
+        "cheap_share": round(one.cheap_share, 4),
+        "loss": round(one.loss, 5),
+        "p_value": round(one.p_value, 6),
+        "passed": one.passed,
+    }

@@ -1,0 +1,420 @@
+"""Calibration on made-up traffic whose truth is known exactly, so that the promise can be checked exactly."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thriftgate.cascade import artefact as artefacts
+from thriftgate.cascade.artefact import Artefact, StaleArtefactError
+from thriftgate.cascade.calibrated import CalibratedScorer
+from thriftgate.cascade.calibration import Calibration, Promise, calibrate, split
+from thriftgate.cascade.flow import CascadeFlow, Outcome, Tier, cascade
+from thriftgate.cascade.labels import Label, labels_from_audits
+from thriftgate.cascade.plan import plan
+from thriftgate.cascade.policy import Policy, Replay
+from thriftgate.cascade.report import NEVER, artefact_of, with_more_labels
+from thriftgate.cascade.scoring import for_request
+from thriftgate.types import Answer, Audit, AuditKind, ChatRequest, Choice
+
+TIERS = ("small", "large")
+
+
+def labels(n: int, rng: np.random.Generator, *, sharpness: float = 2.0, cheap: float = 0.1) -> list[Label]:
+    """Traffic in which `hedges` and `sums_wrong` tell how likely the cheap answer is worse."""
+    made: list[Label] = []
+    for place in range(n):
+        doubt, noise = rng.normal(), rng.normal()
+        good = rng.uniform() < 1 / (1 + np.exp(sharpness * doubt - 1.0))
+        strong = rng.uniform() < 0.9
+        made.append(
+            Label(
+                group=str(place),
+                quality=(float(good), float(strong)),
+                cost_usd=(cheap, 1.0),
+                features=({"hedges": doubt, "repetition": noise},),
+                vetoes=(None,),
+                question={"question_length": noise},
+            )
+        )
+    return made
+
+
+def artefact(calibration: Calibration) -> Artefact:
+    return artefact_of(calibration, tiers=TIERS, rng=np.random.default_rng(1), created_at="2026-01-01T00:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Calibration:
+    rng = np.random.default_rng(0)
+    return calibrate(labels(3000, rng), Promise(0.02, 0.05), rng)
+
+
+@pytest.fixture(scope="module")
+def made(calibration: Calibration) -> Artefact:
+    return artefact(calibration)
+
+
+@pytest.fixture(scope="module")
+def made_from_texts() -> Artefact:
+    return real_artefact()
+
+
+def test_plenty_of_labels_buy_a_promise_and_a_saving(calibration: Calibration):
+    assert calibration.chosen is not None
+    assert calibration.chosen.cost_share < 0.8
+    assert "95% confidence at most 2.0%" in calibration.why
+    assert calibration.chosen.passed
+    assert calibration.chosen.p_value <= 0.05
+
+
+def test_the_promise_is_kept_as_often_as_promised():
+    """Picking the boldest threshold that looks fine on the same labels breaks it far more often."""
+    truth = labels(6000, np.random.default_rng(99))
+    broken = naive_broken = 0
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        found = calibrate(labels(500, rng), Promise(0.04, 0.05), rng)
+        scores = found.models.scores(truth)
+        everything = Replay(
+            scores, np.array([one.quality for one in truth]), np.array([one.cost_usd for one in truth]), np.empty(0)
+        )
+        everything = replace(everything, outlook=np.full(len(truth), np.nan))
+        if found.chosen:
+            broken += everything.play(replace(found.chosen.policy, skip_below=-np.inf)).losses(everything).mean() > 0.04
+        looks_fine = [one for one in found.tested if one.loss <= 0.04]
+        boldest = min(looks_fine, key=lambda one: one.cost_share).policy
+        naive_broken += everything.play(replace(boldest, skip_below=-np.inf)).losses(everything).mean() > 0.04
+    # 24 tries at 5 %: more than 4 would happen once in 160 times.
+    assert broken <= 4
+    assert naive_broken >= broken + 4
+
+
+def test_too_few_labels_accept_nothing_and_say_so():
+    rng = np.random.default_rng(0)
+    found = calibrate(labels(120, rng), Promise(0.02, 0.05), rng)
+    assert found.chosen is None
+    assert "78 for testing" in found.why
+    assert "149 are needed" in found.why
+    made = artefact(found)
+    assert not made.guarantee.holds
+    assert all(one.accept_at == NEVER for one in made.confidences)
+
+
+@pytest.mark.parametrize("method", ["split", "cross"])
+def test_no_labels_at_all_are_too_few_as_well(method: Any):
+    found = calibrate([], Promise(), np.random.default_rng(0), method=method)
+    assert found.chosen is None
+    assert "0 for testing" in found.why
+    assert artefact(found).confidences == ()
+
+
+def test_a_cheap_model_that_is_always_worse_is_never_accepted():
+    rng = np.random.default_rng(0)
+    bad = [replace(label, quality=(0.0, 1.0)) for label in labels(600, rng)]
+    found = calibrate(bad, Promise(), rng)
+    assert found.chosen is None
+    assert "everything escalates" in found.why
+
+
+def test_a_cheap_tier_that_costs_as_much_is_not_worth_asking():
+    rng = np.random.default_rng(0)
+    found = calibrate(labels(1500, rng, cheap=1.0), Promise(0.01, 0.05), rng)
+    assert found.chosen is None
+    assert "costs more than it saves" in found.why
+
+
+def test_counting_only_regressions_is_the_stricter_promise(calibration: Calibration):
+    rng = np.random.default_rng(0)
+    strict = calibrate(labels(3000, rng), Promise(0.02, 0.05, loss="regressions"), rng)
+    assert calibration.chosen is not None
+    assert strict.chosen is not None
+    assert strict.chosen.cost_share >= calibration.chosen.cost_share
+    assert "only answers that got worse" in strict.why
+
+
+def test_crosswise_calibration_uses_every_label_in_the_test():
+    rng = np.random.default_rng(0)
+    found = calibrate(labels(500, rng), Promise(0.05, 0.05), rng, method="cross")
+    assert len(found.test) == 500
+    assert found.chosen is not None
+
+
+def test_graded_labels_are_tested_too():
+    rng = np.random.default_rng(0)
+    graded = [replace(one, quality=(0.2 + 0.6 * one.quality[0], 0.8)) for one in labels(3000, rng, sharpness=4)]
+    assert calibrate(graded, Promise(0.05, 0.05), rng).chosen is not None
+
+
+def test_three_tiers_are_calibrated_jointly():
+    rng = np.random.default_rng(0)
+    three = [
+        replace(
+            one,
+            quality=(one.quality[0], float(rng.uniform() < 0.85), one.quality[-1]),
+            cost_usd=(0.05, 0.3, 1.0),
+            features=(*one.features, {"hedges": float(rng.normal())}),
+            vetoes=(None, None),
+        )
+        for one in labels(2500, rng)
+    ]
+    found = calibrate(three, Promise(0.05, 0.05), rng)
+    assert found.chosen is not None
+    assert len(found.chosen.policy.accept_at) == 2
+    made = artefact_of(found, tiers=("a", "b", "c"), rng=rng)
+    assert [one.tier for one in made.confidences] == ["a", "b"]
+
+
+def test_without_answers_the_question_alone_decides():
+    rng = np.random.default_rng(0)
+    bare = [replace(one, features=(), vetoes=(), question=one.features[0]) for one in labels(2500, rng, sharpness=4)]
+    found = calibrate(bare, Promise(0.03, 0.05), rng)
+    assert found.chosen is not None
+    assert found.router is not None
+    made = artefact(found)
+    assert made.router is not None
+    assert made.router.trust_above == pytest.approx(made.router.skip_below)
+    assert made.confidences == ()
+
+
+def test_labels_with_different_numbers_of_tiers_are_refused():
+    rng = np.random.default_rng(0)
+    mixed = [*labels(5, rng), replace(labels(1, rng)[0], quality=(1.0, 1.0, 1.0))]
+    with pytest.raises(ValueError, match="same number of tiers"):
+        calibrate(mixed, Promise(), rng)
+
+
+@pytest.mark.parametrize("wrong", [{"max_quality_loss": 0.0}, {"delta": 1.0}, {"loss": "vibes"}])
+def test_impossible_promises_are_refused(wrong: dict[str, Any]):
+    with pytest.raises(ValueError, match="no such promise"):
+        Promise(**wrong)
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=30), st.floats(0, 1))
+def test_a_split_loses_nothing_and_keeps_groups_together(groups: list[str], share: float):
+    given_labels = [Label(group=group, quality=(1.0, 1.0), cost_usd=(1.0, 1.0)) for group in groups]
+    first, second = split(given_labels, share, np.random.default_rng(0))
+    assert len(first) + len(second) == len(groups)
+    assert not {one.group for one in first} & {one.group for one in second}
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10_000), st.floats(-2, 2), st.floats(0, 2))
+def test_a_stricter_threshold_never_accepts_more_and_never_costs_less_strong_calls(seed: int, low: float, more: float):
+    rng = np.random.default_rng(seed)
+    replay = Replay(rng.normal(size=(40, 2)), rng.uniform(size=(40, 3)), np.ones((40, 3)), np.full(40, np.nan))
+    loose, strict = replay.play(Policy((low, low))), replay.play(Policy((low + more, low + more)))
+    assert (strict.tier >= loose.tier).all()
+    assert (strict.cost_usd >= loose.cost_usd).all()
+
+
+def test_more_labels_are_never_expected_to_cost_more(calibration: Calibration):
+    now, later = with_more_labels(calibration, 0), with_more_labels(calibration, 5000)
+    assert calibration.chosen is not None
+    assert now == pytest.approx(calibration.chosen.cost_share, abs=0.05)
+    assert later <= now + 0.01
+
+
+def test_an_artefact_survives_its_file_unchanged(made: Artefact):
+    read = artefacts.parse(made.dump())
+    assert read.dump() == made.dump()
+    assert read.confidences == made.confidences
+    assert read.guarantee == made.guarantee
+    assert read.confidences[0].auroc["estimate"] > 0.6
+    assert read.confidences[0].calibration_error["high"] < 0.15
+
+
+def test_the_artefacts_confidence_accepts_exactly_what_was_tested(calibration: Calibration, made: Artefact):
+    assert calibration.chosen is not None
+    tier = artefacts.parse(made.dump()).confidences[0]
+    threshold = calibration.chosen.policy.accept_at[0]
+    for label, score in zip(calibration.test, calibration.replay.scores[:, 0], strict=True):
+        confidence = tier.confidence.of(label.features[0])
+        assert confidence is not None
+        assert (confidence >= tier.accept_at) == (score >= threshold)
+
+
+@pytest.mark.parametrize(
+    ("fits", "words"),
+    [
+        ({"tiers": ("tiny", "large")}, "made for the tiers small, large; the route has tiny, large"),
+        ({"tiers": TIERS, "prompt_version": "abc"}, "prompt version"),
+        (
+            {"tiers": TIERS, "max_quality_loss": 0.01},
+            "promises a quality loss of at most 0.02; the route promises 0.01",
+        ),
+        ({"tiers": TIERS, "delta": 0.01}, "chance of 0.05"),
+    ],
+)
+def test_a_stale_artefact_is_refused_with_its_reason(made: Artefact, fits: dict[str, Any], words: str):
+    made.check(tiers=TIERS, max_quality_loss=0.02, delta=0.05)
+    with pytest.raises(StaleArtefactError, match=words) as refused:
+        made.check(**fits)
+    assert "thriftgate cascade calibrate" in str(refused.value)
+
+
+def test_every_reason_is_named_at_once(made: Artefact):
+    with pytest.raises(StaleArtefactError) as refused:
+        made.check(tiers=("a", "b"), prompt_version="new", max_quality_loss=0.001)
+    assert len(refused.value.problems) == 3
+
+
+def test_signals_of_another_version_make_an_artefact_stale(made: Artefact):
+    changed = json.loads(made.dump())
+    changed["confidences"][0]["confidence"]["model"]["features"][0] = "aura"
+    with pytest.raises(StaleArtefactError, match="does not have: aura"):
+        artefacts.parse(json.dumps(changed)).check(tiers=TIERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "no JSON"),
+        ("[]", "no artefact"),
+        ('{"kind": "thriftgate-cascade", "version": 99}', "format version 99"),
+        ('{"kind": "thriftgate-cascade", "version": 1}', "damaged"),
+    ],
+)
+def test_what_is_no_artefact_is_refused(text: str, words: str):
+    with pytest.raises(StaleArtefactError, match=words):
+        artefacts.parse(text)
+
+
+@pytest.mark.parametrize("where", ["knots", "weights"])
+def test_a_damaged_artefact_is_refused(made: Artefact, where: str):
+    changed = json.loads(made.dump())
+    confidence = changed["confidences"][0]["confidence"]
+    if where == "knots":
+        confidence["calibrator"]["knots"].reverse()
+    else:
+        confidence["model"]["weights"][0] = float("nan")
+    with pytest.raises(StaleArtefactError, match="damaged"):
+        artefacts.parse(json.dumps(changed))
+
+
+def test_a_missing_file_is_named(tmp_path: Any):
+    with pytest.raises(StaleArtefactError, match="cannot read"):
+        artefacts.load(tmp_path / "none.json")
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(StaleArtefactError, match=r"bad\.json': this is no JSON"):
+        artefacts.load(tmp_path / "bad.json")
+
+
+def request(text: str = "What is 2 + 2?") -> ChatRequest:
+    return ChatRequest(request_id="r", route="s", messages=({"role": "user", "content": text},))
+
+
+def said(text: str, model: str = "small") -> Answer:
+    return Answer(choices=(Choice({"role": "assistant", "content": text}, "stop"),), model=model)
+
+
+def drive(flow: CascadeFlow, answers: dict[str, Answer]) -> tuple[list[str], Outcome]:
+    tier = next(flow)
+    names = [tier.model]
+    while True:
+        try:
+            tier = flow.send(answers[tier.model])
+        except StopIteration as end:
+            return names, end.value
+        names.append(tier.model)
+
+
+def real_artefact() -> Artefact:
+    """Calibrated on features measured from real texts: hedged answers are worse."""
+    from thriftgate.cascade.signals import Evidence, measure
+
+    rng = np.random.default_rng(0)
+    made: list[Label] = []
+    for place in range(1200):
+        hedged = rng.uniform() < 0.4
+        text = "Maybe it is 4, perhaps, I think." if hedged else "It is 4."
+        good = rng.uniform() < (0.3 if hedged else 0.99)
+        features = measure(Evidence(request(), said(text).choices[0]))
+        made.append(
+            Label(
+                group=str(place), quality=(float(good), 1.0), cost_usd=(0.1, 1.0), features=(features,), vetoes=(None,)
+            )
+        )
+    found = calibrate(made, Promise(0.03, 0.05), rng)
+    assert found.chosen is not None
+    return artefacts.parse(artefact(found).dump())
+
+
+def test_a_calibrated_route_accepts_plain_answers_and_escalates_hedged_ones(made_from_texts: Artefact):
+    scorer = CalibratedScorer(made_from_texts)
+    tiers = scorer.tiers(TIERS)
+    for text, asked in (("It is 4.", ["small"]), ("Maybe it is 4, perhaps, I think.", ["small", "large"])):
+        flow = cascade(tiers, score=for_request(scorer, request()))
+        names, outcome = drive(flow, {"small": said(text), "large": said("4", "large")})
+        assert names == asked
+        assert outcome.confidence is not None
+        parts = scorer.explain("small", outcome.signals)
+        assert abs(parts[next(iter(parts))]) == max(map(abs, parts.values()))
+
+
+def test_an_unknown_tier_is_never_accepted(made_from_texts: Artefact):
+    scorer = CalibratedScorer(made_from_texts)
+    assert scorer.score(request(), said("It is 4.", "other")).confidence is None
+    assert scorer.tiers(("other", "large"))[0].accept_at == NEVER
+
+
+def test_looser_promises_come_with_lower_thresholds(made_from_texts: Artefact):
+    proven = [row for row in made_from_texts.promises if row["holds"]]
+    assert proven
+    levels = [row["accept_at"][0] for row in proven]
+    assert levels == sorted(levels, reverse=True)
+
+
+def test_a_calibrated_router_plans_before_anybody_is_asked():
+    rng = np.random.default_rng(0)
+    from thriftgate.cascade.signals.question import features
+
+    made: list[Label] = []
+    for place in range(2500):
+        hard = rng.uniform() < 0.5
+        asked = request("Prove that the integral of x^2 + 3 = 7 holds for 12 and 13." if hard else "Hello there")
+        good = rng.uniform() < (0.3 if hard else 0.995)
+        made.append(Label(group=str(place), quality=(float(good), 1.0), cost_usd=(0.1, 1.0), question=features(asked)))
+    scorer = CalibratedScorer(artefact(calibrate(made, Promise(0.02, 0.05), rng)))
+    tiers = scorer.tiers(TIERS)
+    easy, hard = request("Hello there"), request("Prove that the integral of x^2 + 3 = 7 holds for 12 and 13.")
+    assert plan(easy, tiers, forecast=scorer.forecast(easy)).reason == "good_outlook"
+    assert plan(easy, tiers, forecast=scorer.forecast(easy)).tiers[0] == Tier("small")
+    assert plan(hard, tiers, forecast=scorer.forecast(hard)).reason == "poor_outlook"
+    assert plan(hard, tiers, forecast=scorer.forecast(hard)).tiers == (Tier("large"),)
+    assert plan(easy, tiers, is_held_out=True).reason == "held_out"
+
+
+def audit(**changes: Any) -> Audit:
+    made = Audit(
+        request_id="r1",
+        kind=AuditKind.CASCADE,
+        route="s",
+        tier="small",
+        judged_at=0.0,
+        is_acceptable=True,
+        holdout=True,
+        details={"signals": {"hedges": 0.5}},
+    )
+    return replace(made, **changes)
+
+
+def test_audits_become_labels_unless_they_would_bias():
+    kept = labels_from_audits([audit(), audit(request_id="r2", is_acceptable=False)], tiers=TIERS, cost_usd=(0.1, 1.0))
+    assert [label.quality for label in kept] == [(1.0, 1.0), (0.0, 1.0)]
+    assert kept[0].features == ({"hedges": 0.5},)
+    left_out = [
+        audit(holdout=False),
+        audit(is_acceptable=None),
+        audit(tier="gone"),
+        audit(kind=AuditKind.CACHE),
+        audit(details={}),
+    ]
+    assert labels_from_audits(left_out, tiers=TIERS, cost_usd=(0.1, 1.0)) == []
+    assert len(labels_from_audits(left_out[:1], tiers=TIERS, cost_usd=(0.1, 1.0), unbiased_only=False)) == 1
+    with pytest.raises(ValueError, match="two tiers"):
+        labels_from_audits([], tiers=("a", "b", "c"), cost_usd=(1.0,))
