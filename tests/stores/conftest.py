@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
+from tests.fakes import InMemoryAnswerCache, LoopClock
 from tests.stores.cases import DIMENSIONS
 from tests.stores.redis_process import BINARY, RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
@@ -65,17 +66,20 @@ async def database(postgres_dsn: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest.fixture(params=["postgres", "postgres-indexed", "redis-stand-in", "redis"])
+@pytest.fixture(params=["postgres", "postgres-indexed", "redis-stand-in", "redis", "memory"])
 def store(request: pytest.FixtureRequest) -> AnswerCache:
     """Every implementation of the answer cache, empty.
 
     `postgres-indexed` puts all but three vectors of a scope into the approximate index. `redis-stand-in` is a plain
-    Redis behind a stand-in for the query engine; `redis` needs the real one, in THRIFTGATE_TEST_REDIS_URL.
+    Redis behind a stand-in for the query engine; `redis` needs the real one, in THRIFTGATE_TEST_REDIS_URL. `memory`
+    is the fake that the services are tested with: it must not lie.
     """
+    if request.param == "memory":
+        return InMemoryAnswerCache(LoopClock())
     if request.param.startswith("redis"):
         return request.getfixturevalue({"redis": "redis_cache", "redis-stand-in": "stand_in_cache"}[request.param])
     database: Database = request.getfixturevalue("database")
-    limit = {"postgres": 2000, "postgres-indexed": 3}[request.param]
+    limit = {"postgres": 1000, "postgres-indexed": 3}[request.param]
     return PostgresAnswerCache(database, dimensions=DIMENSIONS, exact_limit=limit)
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
+from tests.fakes import InMemoryFlights, LoopClock, settle
 
 from thriftgate.ports import Flights
 from thriftgate.stores.postgres import Database
@@ -16,9 +17,11 @@ from thriftgate.stores.redis_keys import digest
 ANSWER = {"answer": "yes \x00 😀", "cost": 0.5, "choices": [{"message": {"content": None}}]}
 
 
-@pytest.fixture(params=["postgres", "redis"])
+@pytest.fixture(params=["postgres", "redis", "memory"])
 def flights(request: pytest.FixtureRequest) -> Flights:
-    """Every implementation, empty: one worker."""
+    """Every implementation, empty: one worker. `memory` is the fake that the services are tested with."""
+    if request.param == "memory":
+        return InMemoryFlights(LoopClock())
     if request.param == "redis":
         return RedisFlights(request.getfixturevalue("redis_server"))
     return PostgresFlights(request.getfixturevalue("database"))
@@ -31,6 +34,8 @@ async def other_worker(request: pytest.FixtureRequest, flights: Flights) -> Asyn
         server = RedisServer(request.getfixturevalue("redis_process").url, deadlines=Deadlines(lookup=30.0))
         yield RedisFlights(server)
         await server.close()
+    elif isinstance(flights, InMemoryFlights):
+        yield flights
     else:
         database = Database(request.getfixturevalue("postgres_dsn"))
         yield PostgresFlights(database)
@@ -180,6 +185,10 @@ async def joined(flights: Flights, key: str) -> None:
         server: RedisServer = flights._server  # pyright: ignore[reportPrivateUsage]
         while not await server.client().hget(f"thriftgate:flight:{digest(key)}", "is_awaited"):
             pass
+        return
+    if isinstance(flights, InMemoryFlights):
+        while not flights.waiting[key]:
+            await settle(1)
         return
     assert isinstance(flights, PostgresFlights)
     database: Database = flights._database  # pyright: ignore[reportPrivateUsage]
