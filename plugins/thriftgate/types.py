@@ -31,6 +31,8 @@ class Caller:
     team_alias: str | None = None
     session_id: str | None = None
     tags: tuple[str, ...] = ()
+    budget_used_share: float | None = None
+    """How much of the tightest budget of key, team and user is spent; None without any budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.ports import AnswerCache, Flights
@@ -36,6 +36,7 @@ from thriftgate.stores.prompt_sources import STOPS, OpenPrompts, open_prompts
 from thriftgate.stores.prompt_stops import PromptStops
 
 if TYPE_CHECKING:
+    from thriftgate.stores.redis_cache import RedisAnswerCache
     from thriftgate.stores.redis_connection import RedisServer
 
 _DAILY = 86_400.0
@@ -77,6 +78,8 @@ class Gateway:
         self.upkeep.start()
         if self.embedder is not None:
             self.background.start("embedder_warm_up", self.embedder.warm_up())
+        if self.redis is not None and self.cache is not None:
+            self.background.start("cache_indexes", cast("RedisAnswerCache", self.cache).prepare())
 
     async def aclose(self) -> None:
         """Write what waits, then let go of everything."""
@@ -99,8 +102,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     prompts = open_prompts(config, base_dir, environ, clock)
     ledger = PostgresLedger(database)
     writer = LedgerWriter(ledger, flush_interval=config.ledger.flush_interval, max_queue=config.ledger.max_queue)
-    has_cache = any(route.cache for route in config.routes.values())
-    embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size) if has_cache else None
+    has_vectors = any(route.cache or route.cascade.artefact for route in config.routes.values())
+    embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size) if has_vectors else None
     router = RouterSource()
     pricer = RouterPricer(router)
     shared = Shared(

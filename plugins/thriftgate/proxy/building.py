@@ -11,19 +11,23 @@ from pathlib import Path
 from thriftgate.caching.artefact import Artefact, shipped
 from thriftgate.caching.learner import Learner
 from thriftgate.caching.policy import FixedThreshold
-from thriftgate.cascade.flow import Tier
-from thriftgate.cascade.plan import plan
+from thriftgate.cascade.artefact import load
+from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.scoring import StaticScorer
+from thriftgate.cascade.signals import SIGNALS, named
 from thriftgate.config import CacheConfig, RouteConfig
+from thriftgate.errors import ConfigurationError
 from thriftgate.ports import AnswerCache, Clock, Flights, Ledger
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.pricing import RouterPricer
+from thriftgate.services.audit import CascadeAuditor
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.budget import Budget
 from thriftgate.services.cache import CacheService
 from thriftgate.services.coalescing import Coalescer
 from thriftgate.services.deciding import Decider, FixedDecider
 from thriftgate.services.judges import AgreementJudge, ModelJudge
+from thriftgate.services.planning import Planner
 from thriftgate.services.prompts import PromptService
 from thriftgate.services.recording import Recorders
 from thriftgate.services.route import RouteParts, RouteService, baseline_of
@@ -50,12 +54,7 @@ class Shared:
 
 
 def build_route(name: str, config: RouteConfig, shared: Shared, cache: CacheService | None) -> RouteService:
-    """The route `name`, ready to answer."""
-    cascade = config.cascade
-    tiers = tuple(
-        Tier(tier.model, None if tier is cascade.tiers[-1] else _first_set(tier.accept_at, cascade.accept_at))
-        for tier in cascade.tiers
-    )
+    """The route `name`, ready to answer. Raises ConfigurationError when its artefact is stale."""
     prompt = config.prompt
     return RouteService(
         RouteParts(
@@ -63,15 +62,54 @@ def build_route(name: str, config: RouteConfig, shared: Shared, cache: CacheServ
             config=config,
             completer=shared.completer,
             pricer=shared.pricer,
-            planner=partial(plan, tiers=tiers),
-            scorer=StaticScorer(),
+            planner=Planner(route=name, config=config.cascade, scorer=_scorer(config, shared)),
+            auditor=_auditor(name, config, shared),
             recorder=shared.recorder,
             background=shared.background,
             clock=shared.clock,
+            embedder=shared.embedder,
             prompt=partial(shared.prompts.apply, route_prompt=prompt) if prompt else None,
             cache=cache,
             coalescer=Coalescer(shared.flights, clock=shared.clock) if cache else None,
         )
+    )
+
+
+def _scorer(config: RouteConfig, shared: Shared) -> StaticScorer | CalibratedScorer:
+    cascade = config.cascade
+    if cascade.artefact is None:
+        try:
+            return StaticScorer(SIGNALS if cascade.signals == "auto" else named(cascade.signals))
+        except ValueError as error:
+            raise ConfigurationError([f"cascade.signals: {error}"]) from None
+    artefact = load(shared.base_dir / cascade.artefact)
+    artefact.check(
+        tiers=[tier.model for tier in cascade.tiers],
+        # A prompt may change while the gateway runs: whether its version is the artefact's is asked of each request.
+        prompt_version=artefact.prompt_version,
+        embedder=shared.embedder.fingerprint if shared.embedder else "",
+        max_quality_loss=cascade.max_quality_loss,
+        delta=cascade.delta,
+    )
+    return CalibratedScorer(artefact)
+
+
+def _auditor(name: str, config: RouteConfig, shared: Shared) -> CascadeAuditor | None:
+    audit = config.cascade.audit
+    if len(config.cascade.tiers) == 1 or audit.share == 0:
+        return None
+    strongest = config.cascade.tiers[-1].model
+    return CascadeAuditor(
+        route=name,
+        strongest=strongest,
+        share=audit.share,
+        completer=shared.completer,
+        judge=ModelJudge(shared.completer, audit.judge or strongest),
+        ledger=shared.ledger,
+        # Who is audited was drawn by the request's id already: the budget only caps how many there are in a minute.
+        budget=Budget(share=1.0, max_per_minute=audit.max_per_minute, clock=shared.clock, draw=shared.draw),
+        background=shared.background,
+        clock=shared.clock,
     )
 
 
@@ -115,7 +153,3 @@ def _decider(config: CacheConfig, base_dir: Path) -> Decider:
     path = base_dir / config.artefact
     artefact = Artefact.from_json(path.read_text(encoding="utf-8"), source=str(path))
     return Learner(artefact, max_error=config.max_error)
-
-
-def _first_set(own: float | None, default: float) -> float:
-    return default if own is None else own

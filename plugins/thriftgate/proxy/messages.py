@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from litellm.proxy._types import UserAPIKeyAuth
 from litellm.types.utils import ModelResponse, ModelResponseStream
 
 from thriftgate.errors import TierFailedError
@@ -63,7 +64,19 @@ def _caller(edge: EdgeRequest) -> Caller:
         team_alias=auth.team_alias,
         session_id=str(session) if session else None,
         tags=tuple(str(tag) for tag in cast("list[object]", tags)) if isinstance(tags, list) else (),
+        budget_used_share=_budget_used_share(auth),
     )
+
+
+def _budget_used_share(auth: UserAPIKeyAuth) -> float | None:
+    """Of the budgets that LiteLLM knows for this key, its team and its user, how much of the tightest is spent."""
+    budgets = (
+        (auth.spend, auth.max_budget),
+        (auth.team_spend, auth.team_max_budget),
+        (auth.user_spend, auth.user_max_budget),
+    )
+    shares = [(spent or 0.0) / limit for spent, limit in budgets if limit]
+    return max(shares) if shares else None
 
 
 def answer_of(model: str, response: ModelResponse, *, deployment: str, cost_usd: float) -> Answer:

@@ -13,11 +13,14 @@ from typing import Any
 
 from thriftgate.cascade.flow import CascadeFlow, Outcome, Scored, Tier, cascade
 from thriftgate.cascade.plan import Plan
+from thriftgate.cascade.running import RunningConfidence
 from thriftgate.cascade.scoring import Scorer, as_client_asked, wants_logprobs
+from thriftgate.config import CascadeConfig
 from thriftgate.errors import TierFailedError
 from thriftgate.services.asking import AskedStream, Asker
 from thriftgate.services.chunks import chunks_of
-from thriftgate.types import Answer, ChatRequest, DecisionKind
+from thriftgate.services.optimism import OptimisticStream
+from thriftgate.types import Answer, CallPurpose, ChatRequest, DecisionKind, Vector
 
 ChoiceChunk = Mapping[str, Any]
 """One element of a chunk's `choices`."""
@@ -26,11 +29,26 @@ ChoiceChunk = Mapping[str, Any]
 class CascadeRun:
     """One request's way through the tiers. Use `answer()` or `stream()`, once; then read `outcome`."""
 
-    def __init__(self, asker: Asker, request: ChatRequest, *, scorer: Scorer, plan: Plan) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        request: ChatRequest,
+        *,
+        config: CascadeConfig,
+        scorer: Scorer,
+        plan: Plan,
+        vector: Vector | None = None,
+    ) -> None:
         self._asker = asker
         self._request = request
+        self._config = config
         self._scorer = scorer
         self._plan = plan
+        self._vector = vector
+        self._earlier: Answer | None = None
+        self._scored: Scored | None = None
+        self._has_collapsed = False
+        self._next: Tier | None = None
         self.outcome: Outcome | None = None
         self.expected: tuple[DecisionKind, str] = (DecisionKind.ONLY_TIER, plan.tiers[0].model)
         """How the request is going to be answered and by which tier, as far as it is known by now."""
@@ -40,41 +58,72 @@ class CascadeRun:
         flow = self._flow()
         tier: Tier | None = next(flow)
         while tier is not None:
-            tier = self._send(flow, await self._ask(tier, patience=None))
+            tier = await self._judged(flow, tier, await self._ask(tier, patience=None))
         return self._ended()
 
-    async def stream(self, *, optimistic: bool, hold_limit: float) -> AsyncGenerator[ChoiceChunk, None]:
+    async def stream(self) -> AsyncGenerator[ChoiceChunk, None]:
         """The answer as it is written. Raises AllTiersFailedError before the first chunk only.
 
-        A tier whose answer may still be refused is asked whole and held back; the tier that ends the cascade
-        is streamed through. `optimistic` streams the first tier through as well and so cannot escalate once
-        its first token is out.
+        The tier that ends the cascade is streamed through. One whose answer may still be refused is asked whole and
+        held back (`hold`), or shown once its first tokens look good (`optimistic`).
         """
         flow = self._flow()
         tier: Tier | None = next(flow)
         while tier is not None:
-            if tier is self._plan.tiers[-1] or optimistic:
+            if tier is self._plan.tiers[-1]:
                 self._expect(tier)
-                stream = self._asker.stream(tier.model, self._asked(tier))
+                last = self._asker.stream(tier.model, self._asked(tier))
                 failure: TierFailedError | None = None
                 try:
-                    async with aclosing(self._through(stream)) as choices:
+                    async with aclosing(_choices_of(last)) as choices:
                         async for choice in choices:
                             yield choice
                 except TierFailedError as error:
-                    if stream.has_started:
+                    if last.has_started:
                         raise
                     failure = error
-                tier = self._send(flow, failure or self._whole(stream), shown=tier if failure is None else None)
+                tier = await self._judged(flow, tier, failure or _whole(last))
+            elif self._config.streaming == "optimistic":
+                async with aclosing(self._optimistic(flow, tier)) as shown:
+                    async for choice in shown:
+                        yield choice
+                tier = self._next
             else:
-                reply = await self._ask(tier, patience=hold_limit)
-                tier = self._send(flow, reply)
+                tier = await self._judged(flow, tier, await self._ask(tier, patience=self._config.hold_limit))
                 if tier is None:
                     for choice in chunks_of(as_client_asked(self._ended().answer, self._request.params)):
                         yield choice
 
+    async def _optimistic(self, flow: CascadeFlow, tier: Tier) -> AsyncGenerator[ChoiceChunk, None]:
+        """A cheap answer, shown as soon as it looks good; sets `_next` to the tier to ask after it, if any."""
+        settings = self._config.optimistic
+        running = RunningConfidence(floor=settings.floor, until=settings.until, window=settings.window)
+        optimism = OptimisticStream(running)
+        stream = self._asker.stream(tier.model, self._asked(tier))
+        reply: Answer | TierFailedError
+        try:
+            async with aclosing(optimism.choices(_choices_of(stream))) as choices:
+                async for choice in choices:
+                    self._expect(tier)
+                    yield choice
+            reply = stream.answer or TierFailedError(tier.model, "its first tokens were too unsure")
+            self._has_collapsed = optimism.has_collapsed
+        except TierFailedError as error:
+            if optimism.is_shown:
+                raise
+            reply = error
+        self._next = await self._judged(flow, tier, reply, is_shown=optimism.is_shown)
+        if self._next is None and not optimism.is_shown:
+            for choice in optimism.held:
+                yield choice
+
     def _flow(self) -> CascadeFlow:
-        return cascade(self._plan.tiers, score=self._score, route=self._request.route)
+        return cascade(
+            self._plan.tiers,
+            score=lambda _tier, _answer: self._scored or Scored(confidence=None),
+            route=self._request.route,
+            serve_rejected_answer=self._config.on_strong_failure == "serve_rejected",
+        )
 
     def _expect(self, tier: Tier) -> None:
         if tier is self._plan.tiers[0]:
@@ -83,10 +132,31 @@ class CascadeRun:
         else:
             self.expected = (DecisionKind.ESCALATED, tier.model)
 
-    def _score(self, tier: Tier, answer: Answer) -> Scored:
-        scored = self._scorer.score(self._request, answer)
+    async def _judged(
+        self, flow: CascadeFlow, tier: Tier, reply: Answer | TierFailedError, *, is_shown: bool = False
+    ) -> Tier | None:
+        """The next tier to ask; None when the cascade has its outcome."""
+        if isinstance(reply, Answer) and tier is not self._plan.tiers[-1]:
+            self._scored = await self._score(tier, reply)
+            self._earlier = reply
+        return self._send(flow, reply, shown=tier if is_shown else None)
+
+    async def _score(self, tier: Tier, answer: Answer) -> Scored:
+        """How good the answer seems; compared with an earlier tier's answer, or with a second sample where bought."""
+        scored = self._scorer.score(self._request, answer, second=self._earlier, vector=self._vector)
+        sampling = self._config.second_sample
+        if sampling is not None and self._earlier is None and _is_between(scored.confidence, sampling.only_between):
+            second = await self._second_sample(sampling.model or tier.model)
+            if second is not None:
+                scored = self._scorer.score(self._request, answer, second=second, vector=self._vector)
         self._asker.journal.note_confidence(tier.model, scored.confidence)
         return scored
+
+    async def _second_sample(self, model: str) -> Answer | None:
+        try:
+            return await self._asker.ask(model, self._request, purpose=CallPurpose.SECOND_SAMPLE)
+        except TierFailedError:
+            return None
 
     def _asked(self, tier: Tier) -> ChatRequest:
         """The request as this tier gets it: with logprobs where its answer is judged and its provider has them."""
@@ -102,18 +172,6 @@ class CascadeRun:
             return failure
         except TimeoutError:
             return TierFailedError(tier.model, f"did not answer within {patience:g} s", status_code=504)
-
-    @staticmethod
-    async def _through(stream: AskedStream) -> AsyncGenerator[ChoiceChunk, None]:
-        async with aclosing(stream.chunks()) as chunks:
-            async for chunk in chunks:
-                for choice in chunk["choices"]:
-                    yield choice
-
-    @staticmethod
-    def _whole(stream: AskedStream) -> Answer:
-        assert stream.answer is not None, "a stream that ended without an error has its answer"
-        return stream.answer
 
     def _send(self, flow: CascadeFlow, reply: Answer | TierFailedError, *, shown: Tier | None = None) -> Tier | None:
         """The next tier to ask; None when the cascade has its outcome. `shown`: the client has this tier's answer."""
@@ -134,8 +192,28 @@ class CascadeRun:
 
     def _reasoned(self, outcome: Outcome) -> Outcome:
         """Where the plan left tiers out, its reason is the one that counts."""
-        return outcome if self._plan.reason == "cascade" else replace(outcome, reason=self._plan.reason)
+        if self._plan.reason != "cascade":
+            return replace(outcome, reason=self._plan.reason)
+        if self._has_collapsed and outcome.decision is DecisionKind.ESCALATED:
+            return replace(outcome, reason="collapsed")
+        return outcome
 
     def _ended(self) -> Outcome:
         assert self.outcome is not None, "the cascade has ended"
         return self.outcome
+
+
+async def _choices_of(stream: AskedStream) -> AsyncGenerator[ChoiceChunk, None]:
+    async with aclosing(stream.chunks()) as chunks:
+        async for chunk in chunks:
+            for choice in chunk["choices"]:
+                yield choice
+
+
+def _whole(stream: AskedStream) -> Answer:
+    assert stream.answer is not None, "a stream that ended without an error has its answer"
+    return stream.answer
+
+
+def _is_between(confidence: float | None, bounds: tuple[float, float]) -> bool:
+    return confidence is not None and bounds[0] <= confidence <= bounds[1]

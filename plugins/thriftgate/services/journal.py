@@ -150,6 +150,7 @@ class Journal:
         """
         known: dict[str, Any] = {
             "decision": self.decision.value,
+            "reason": self.reason,
             "tier": self.tier,
             "confidence": None if self.confidence is None else round(self.confidence, 4),
             "similarity": None if self.similarity is None else round(self.similarity, 4),

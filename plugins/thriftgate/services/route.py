@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from thriftgate.cascade.flow import Outcome
-from thriftgate.cascade.plan import Plan
-from thriftgate.cascade.scoring import Scorer, as_client_asked
+from thriftgate.cascade.scoring import as_client_asked
 from thriftgate.config import RouteConfig
-from thriftgate.ports import Clock, Completer, Pricer
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.ports import Clock, Completer, Embedder, Pricer
 from thriftgate.services.answer_json import answer_from_json, answer_to_json
 from thriftgate.services.asking import Asker
+from thriftgate.services.audit import CascadeAuditor
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.cache import CacheService, Served, Ticket
 from thriftgate.services.cascade import CascadeRun
@@ -27,7 +28,9 @@ from thriftgate.services.chunks import chunks_of
 from thriftgate.services.coalescing import Coalescer, Seat
 from thriftgate.services.envelope import Envelope
 from thriftgate.services.journal import Journal
-from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, RequestRecord, Status
+from thriftgate.services.planning import Planner
+from thriftgate.services.questions import question_of
+from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, RequestRecord, Status, Vector
 
 
 class Recorder(Protocol):
@@ -54,11 +57,12 @@ class RouteParts:
     config: RouteConfig
     completer: Completer
     pricer: Pricer
-    planner: Callable[[ChatRequest], Plan]
-    scorer: Scorer
+    planner: Planner
     recorder: Recorder
     background: BackgroundTasks
     clock: Clock
+    auditor: CascadeAuditor | None = None
+    embedder: Embedder | None = None
     prompt: PromptStage | None = None
     cache: CacheService | None = None
     coalescer: Coalescer | None = None
@@ -95,7 +99,7 @@ class RouteService:
             async with self._seat(serving) as seat:
                 if (joined := self._joined(serving, seat)) is not None:
                     return joined
-                run = self._run(serving)
+                run = await self._run(serving)
                 with journal.stage("cascade") as notes:
                     outcome = await run.answer()
                     notes["tier"] = outcome.tier.model
@@ -131,13 +135,11 @@ class RouteService:
     async def _streamed(
         self, serving: _Serving, seat: Seat, envelope: Envelope, tell: Callable[[Mapping[str, Any]], None]
     ) -> AsyncGenerator[Mapping[str, Any], None]:
-        journal, run = serving.journal, self._run(serving)
-        cascade = self._parts.config.cascade
+        journal, run = serving.journal, await self._run(serving)
         last: list[Mapping[str, Any]] = []
         is_done = False
         with journal.stage("cascade") as notes:
-            choices = run.stream(optimistic=cascade.streaming == "optimistic", hold_limit=cascade.hold_limit)
-            async with aclosing(choices):
+            async with aclosing(run.stream()) as choices:
                 async for choice in choices:
                     if journal.time_to_first_token is None:
                         journal.first_token()
@@ -232,9 +234,23 @@ class RouteService:
         journal.baseline_cost_usd = float(seat.joined["baseline_cost_usd"])
         return answer
 
-    def _run(self, serving: _Serving) -> CascadeRun:
-        asker = Asker(self._parts.completer, self._parts.pricer, serving.journal)
-        return CascadeRun(asker, serving.request, scorer=self._parts.scorer, plan=self._parts.planner(serving.request))
+    async def _run(self, serving: _Serving) -> CascadeRun:
+        parts, request, journal = self._parts, serving.request, serving.journal
+        vector = await self._vector(serving) if parts.planner.needs_vector else None
+        planned = parts.planner.plan(request, prompt=serving.prompt, vector=vector, stream=journal.stream)
+        asker = Asker(parts.completer, parts.pricer, journal)
+        return CascadeRun(
+            asker, request, config=parts.config.cascade, scorer=parts.planner.scorer, plan=planned, vector=vector
+        )
+
+    async def _vector(self, serving: _Serving) -> Vector | None:
+        """The question's embedding, where the cache has not made it already; None when it cannot be had."""
+        if serving.ticket.embedding is not None or self._parts.embedder is None:
+            return serving.ticket.embedding
+        try:
+            return (await self._parts.embedder.embed([question_of(serving.request.messages)]))[0]
+        except StoreUnavailableError:
+            return None
 
     def _done(self, serving: _Serving, outcome: Outcome, seat: Seat) -> None:
         """The cascade has its answer: book it, keep it, and tell those who wait."""
@@ -242,6 +258,8 @@ class RouteService:
         journal.served(answer, decision=outcome.decision, reason=outcome.reason, tier=outcome.tier.model)
         journal.confidence, journal.signals = outcome.confidence, outcome.signals
         journal.baseline_cost_usd = self._baseline_cost_usd(answer)
+        if self._parts.auditor is not None:
+            self._parts.auditor.after(serving.request, outcome)
         if self._parts.cache is None:
             return
         self._parts.cache.keep(

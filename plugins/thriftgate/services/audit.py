@@ -1,0 +1,88 @@
+"""Finds out, beside the requests, whether cheap answers were as good as the strongest tier's.
+
+Which requests are audited is drawn whatever their answers looked like, so that what is learnt is not biased. An
+accepted answer is asked of the strongest tier as well; for an escalated one both answers are there already.
+
+Failure behaviour: nothing here delays or breaks a request. A reference that does not come, a judge that cannot
+tell or a ledger that is away means one audit less.
+"""
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+
+from thriftgate.cascade.flow import Outcome
+from thriftgate.cascade.holdout import is_audited
+from thriftgate.errors import StoreUnavailableError, TierFailedError
+from thriftgate.ports import Clock, Completer, Judge, Ledger
+from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.budget import Budget
+from thriftgate.services.questions import question_of
+from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest, DecisionKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeAuditor:
+    """Audits the cascade of one route."""
+
+    route: str
+    strongest: str
+    share: float
+    completer: Completer
+    judge: Judge
+    ledger: Ledger
+    budget: Budget
+    background: BackgroundTasks
+    clock: Clock
+
+    def after(self, request: ChatRequest, outcome: Outcome) -> None:
+        """A request went through the cascade; maybe audit its first tier's answer."""
+        if not is_audited(request.request_id, share=self.share):
+            return
+        if outcome.decision is DecisionKind.ACCEPTED and outcome.tier.model != self.strongest:
+            if self.budget.take():
+                self.background.start("cascade_audit", self._audit_accepted(request, outcome))
+        elif outcome.rejected and outcome.tier.model == self.strongest:
+            self.background.start("cascade_audit", self._audit_escalated(request, outcome))
+
+    async def _audit_accepted(self, request: ChatRequest, outcome: Outcome) -> None:
+        with suppress(TierFailedError, StoreUnavailableError):
+            reference = await self.completer.complete(self.strongest, request, purpose=CallPurpose.AUDIT)
+            is_acceptable = await self.judge.is_acceptable(request, outcome.answer.text, reference.text)
+            audit = self._audit(request, outcome, outcome.answer, is_acceptable, cost_usd=reference.cost_usd)
+            await self.ledger.add_audit(audit)
+
+    async def _audit_escalated(self, request: ChatRequest, outcome: Outcome) -> None:
+        rejected = outcome.rejected[0]
+        with suppress(StoreUnavailableError):
+            is_acceptable = await self.judge.is_acceptable(request, rejected.answer.text, outcome.answer.text)
+            audit = self._audit(request, outcome, rejected.answer, is_acceptable, cost_usd=0.0)
+            await self.ledger.add_audit(audit)
+
+    def _audit(
+        self, request: ChatRequest, outcome: Outcome, judged: Answer, is_acceptable: bool | None, *, cost_usd: float
+    ) -> Audit:
+        rejected = next((one for one in outcome.rejected if one.answer is judged), None)
+        signals = rejected.scored.signals if rejected else outcome.signals
+        return Audit(
+            request_id=request.request_id,
+            kind=AuditKind.CASCADE,
+            route=self.route,
+            tier=judged.model,
+            judged_at=self.clock.time(),
+            is_acceptable=is_acceptable,
+            score=rejected.scored.confidence if rejected else outcome.confidence,
+            cost_usd=cost_usd,
+            holdout=True,
+            details={
+                "signals": dict(signals),
+                "veto": rejected.scored.veto if rejected else None,
+                "is_accepted": rejected is None,
+                "group": _group(request),
+            },
+        )
+
+
+def _group(request: ChatRequest) -> str:
+    """The same for the same last question, so that duplicates are not split between calibration and test."""
+    return hashlib.blake2b(question_of(request.messages).encode(), digest_size=12).hexdigest()

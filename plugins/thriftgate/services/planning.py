@@ -1,0 +1,102 @@
+"""Which tiers a request may go through, by everything that is known before anybody is asked.
+
+Failure behaviour: a route that promises a quality loss but has no artefact that proves it, or one made for another
+prompt version, sends everything to the strongest tier, and says so in its reason. A share of these requests still
+goes through all tiers, unaccepted, so that labels for a calibration come together.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from thriftgate.cascade.budget import accept_at_for, allowed_loss
+from thriftgate.cascade.calibrated import CalibratedScorer
+from thriftgate.cascade.flow import Tier
+from thriftgate.cascade.holdout import is_audited, is_held_out
+from thriftgate.cascade.plan import Plan, plan
+from thriftgate.cascade.scoring import StaticScorer
+from thriftgate.config import CascadeConfig
+from thriftgate.types import ChatRequest, PromptRef, Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """Plans the requests of one route."""
+
+    route: str
+    config: CascadeConfig
+    scorer: StaticScorer | CalibratedScorer
+
+    @property
+    def needs_vector(self) -> bool:
+        """The question's embedding is part of the evidence."""
+        return isinstance(self.scorer, CalibratedScorer) and self.scorer.artefact.needs_embedding
+
+    def plan(
+        self,
+        request: ChatRequest,
+        *,
+        prompt: PromptRef | None = None,
+        vector: Vector | None = None,
+        stream: bool = False,
+    ) -> Plan:
+        """The tiers in question, and why not all of them."""
+        if stream and self.config.streaming == "strong_first_token":
+            return self._strongest("strong_first_token")
+        scorer = self.scorer
+        if not isinstance(scorer, CalibratedScorer):
+            return self._uncalibrated(request)
+        if (prompt.version if prompt else "") != scorer.artefact.prompt_version:
+            return self._without_proof(request, "stale_artefact")
+        return self._calibrated(request, scorer, vector)
+
+    def _uncalibrated(self, request: ChatRequest) -> Plan:
+        if self.config.max_quality_loss is not None:
+            return self._without_proof(request, "uncalibrated")
+        return plan(request, self._static_tiers(), tools=self.config.tools, is_held_out=self._is_held_out(request))
+
+    def _calibrated(self, request: ChatRequest, scorer: CalibratedScorer, vector: Vector | None) -> Plan:
+        if not scorer.artefact.guarantee.holds:
+            return self._without_proof(request, "promise_not_proven")
+        models = [tier.model for tier in self.config.tiers]
+        shifted = self._shifted(request, scorer)
+        planned = plan(
+            request,
+            scorer.tiers(models, accept_at=shifted),
+            tools=self.config.tools,
+            is_held_out=self._is_held_out(request),
+            forecast=scorer.forecast(request, vector=vector),
+        )
+        return replace(planned, reason="budget_shift") if shifted and planned.reason == "cascade" else planned
+
+    def _shifted(self, request: ChatRequest, scorer: CalibratedScorer) -> tuple[float, ...] | None:
+        """Looser thresholds for a caller whose budget runs low; None for everybody else."""
+        shift, promised = self.config.budget_shift, scorer.artefact.guarantee.max_quality_loss
+        used = request.caller.budget_used_share
+        if shift is None or used is None or used <= shift.starts_at:
+            return None
+        loss = allowed_loss(used, starts_at=shift.starts_at, promised=promised, floor=shift.max_quality_loss)
+        return accept_at_for(scorer.artefact.promises, loss)
+
+    def _without_proof(self, request: ChatRequest, reason: str) -> Plan:
+        if not is_audited(request.request_id, share=self.config.audit.share):
+            return self._strongest(reason)
+        tiers = tuple(replace(tier, accept_at=math.inf) for tier in self._static_tiers()[:-1])
+        planned = plan(request, (*tiers, self._static_tiers()[-1]), tools=self.config.tools)
+        return replace(planned, reason="collecting_labels") if planned.reason == "cascade" else planned
+
+    def _strongest(self, reason: str) -> Plan:
+        last = Tier(self.config.tiers[-1].model)
+        return Plan((last,), reason if len(self.config.tiers) > 1 else "only_tier")
+
+    def _static_tiers(self) -> tuple[Tier, ...]:
+        config = self.config
+        cheaper = (
+            Tier(tier.model, config.accept_at if tier.accept_at is None else tier.accept_at)
+            for tier in config.tiers[:-1]
+        )
+        return (*cheaper, Tier(config.tiers[-1].model))
+
+    def _is_held_out(self, request: ChatRequest) -> bool:
+        caller = request.caller
+        unit = caller.user_id or caller.session_id or caller.key_hash or request.request_id
+        return is_held_out(unit, route=self.route, share=self.config.holdout)
