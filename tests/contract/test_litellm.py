@@ -1,0 +1,127 @@
+"""What we assume of LiteLLM and it does not promise: when a release changes one of these, this says which.
+
+The rest of what we assume is proven over real HTTP in `tests/proxy/`.
+"""
+
+import inspect
+import json
+import warnings
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    from litellm.integrations.custom_logger import CustomLogger
+    from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata
+    from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
+    from litellm.llms.custom_llm import CustomLLM
+    from litellm.proxy import common_request_processing, proxy_server
+    from litellm.router_utils.add_retry_fallback_headers import get_hidden_params_dict
+    from litellm.router_utils.cooldown_cache import CooldownCache
+    from litellm.types.utils import ModelResponseStream
+
+    from thriftgate.proxy.hooks import EdgeHooks
+    from thriftgate.proxy.messages import chunk_of
+    from thriftgate.proxy.provider import ThriftgateProvider
+
+pytestmark = [pytest.mark.xdist_group("litellm"), pytest.mark.filterwarnings("ignore")]
+
+HOOKS = [name for name in vars(EdgeHooks) if name.startswith("async_")]
+CHUNK: dict[str, Any] = {
+    "id": "c",
+    "object": "chat.completion.chunk",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+}
+
+
+def test_the_installed_version_is_one_that_was_tried() -> None:
+    major, minor = version("litellm").split(".")[:2]
+    assert (int(major), int(minor)) in {(1, 106), (1, 107), (1, 108), (1, 109)}
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_has_litellms_name_and_parameter_names(name: str) -> None:
+    """LiteLLM calls hooks by keyword and finds them by name; a slip is silently dead."""
+    theirs = inspect.signature(getattr(CustomLogger, name)).parameters
+    ours = inspect.signature(getattr(EdgeHooks, name)).parameters
+    needed = {name for name, parameter in theirs.items() if parameter.default is inspect.Parameter.empty}
+    assert needed <= set(ours)
+    assert set(ours) <= set(theirs)
+
+
+def test_the_provider_overrides_what_litellm_calls() -> None:
+    for name in ("acompletion", "astreaming"):
+        assert hasattr(CustomLLM, name)
+        assert name in vars(ThriftgateProvider)
+
+
+def test_a_nested_call_keeps_the_callers_identity_and_not_the_budget_reservation() -> None:
+    parent = {"user_api_key_hash": "k", "user_api_key_team_id": "t", "user_api_key_budget_reservation": object()}
+    nested = forwarded_internal_call_metadata(parent, "thriftgate")  # pyright: ignore[reportArgumentType]
+    assert nested["user_api_key_hash"] == "k"
+    assert nested["user_api_key_team_id"] == "t"
+    assert "user_api_key_budget_reservation" not in nested
+
+
+def test_headers_may_be_added_to_a_stream_until_its_first_chunk() -> None:
+    """We fill `additional_headers` late: it must be the very dict that is read when the first chunk is there."""
+
+    class Streamed:
+        _hidden_params: dict[str, Any]
+
+    streamed = Streamed()
+    streamed._hidden_params = {"additional_headers": {}}  # pyright: ignore[reportPrivateUsage]
+    assert get_hidden_params_dict(streamed) is streamed._hidden_params  # pyright: ignore[reportPrivateUsage]
+    source = inspect.getsource(
+        common_request_processing.ProxyBaseLLMRequestProcessing.__dict__["_stream_response_headers"]
+    )
+    assert 'hidden_params.get("additional_headers")' in source
+    assert "refresh_headers" in inspect.signature(common_request_processing.create_response).parameters
+
+
+def test_a_chunk_with_a_fingerprint_keeps_fields_that_litellm_does_not_know() -> None:
+    kept = _serialized({**CHUNK, "system_fingerprint": "thriftgate", "thriftgate": {"decision": "accepted"}})
+    assert kept["thriftgate"] == {"decision": "accepted"}
+
+
+def test_a_chunk_without_a_fingerprint_loses_them() -> None:
+    """The reason for the fingerprint; when this fails it may go."""
+    assert "thriftgate" not in _serialized({**CHUNK, "thriftgate": {"decision": "accepted"}})
+
+
+def _serialized(chunk: dict[str, Any]) -> dict[str, Any]:
+    serialize: Any = vars(proxy_server)["_serialize_streaming_chunk"]
+    return json.loads(serialize(chunk_of(chunk)))
+
+
+def test_the_stream_wrapper_drops_what_follows_a_finish_reason() -> None:
+    """The reason why chunks take a second way to the client; when this fails the outbox may go."""
+    source = inspect.getsource(vars(CustomStreamWrapper)["_dispatch_provider_chunk"])
+    assert "received_finish_reason is not None" in source
+    assert "raise StopIteration" in source
+
+
+def test_the_stream_wrapper_keeps_only_finish_reasons_that_a_provider_sent() -> None:
+    """How a cut stream is told from one that ended: see `completer._refuse_made_up_ending`."""
+    source = inspect.getsource(vars(CustomStreamWrapper)["_finalize_completed_stream"])
+    assert "self.received_finish_reason is not None or self.intermittent_finish_reason is not None" in source
+    assert "choices" in ModelResponseStream.model_fields
+
+
+def test_the_breaker_can_be_told_and_asked() -> None:
+    told = inspect.signature(CooldownCache.add_deployment_to_cooldown).parameters
+    assert {"model_id", "original_exception", "exception_status", "cooldown_time"} <= set(told)
+    assert {"model_ids", "parent_otel_span"} <= set(
+        inspect.signature(CooldownCache.async_get_active_cooldowns).parameters
+    )
+
+
+def test_the_proxy_runs_without_its_proprietary_part() -> None:
+    assert isinstance(proxy_server, ModuleType)
+    with pytest.raises(ModuleNotFoundError):
+        __import__("litellm_enterprise")
