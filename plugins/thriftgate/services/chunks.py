@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from thriftgate.types import Answer, Choice, Usage
 
-_PIECE = re.compile(r"\s*\S+\s*")
+_PIECE = re.compile(r"\S+\s*|\s+")
+"""A word with the white space behind it; cannot backtrack, as models have been seen to answer 10,000 blanks."""
 _WORDS_PER_CHUNK = 4
 """A replayed answer comes in pieces of so many words: few enough to look alive, enough to stay cheap."""
 
@@ -52,14 +53,15 @@ def chunks_of(answer: Answer) -> Iterator[Mapping[str, Any]]:
 def _choice_chunks(index: int, choice: Choice) -> Iterator[Mapping[str, Any]]:
     message = choice.message
     rest = {key: value for key, value in message.items() if key not in {"role", "content", "tool_calls"} and value}
-    yield {"index": index, "delta": {"role": "assistant", "content": "", **rest}, "finish_reason": None}
+    opening = None if message.get("content") is None else ""
+    yield {"index": index, "delta": {"role": "assistant", "content": opening, **rest}, "finish_reason": None}
     logprobs = choice.logprobs
     for piece in _pieces(choice.text):
         chunk: dict[str, Any] = {"index": index, "delta": {"content": piece}, "finish_reason": None}
         if logprobs is not None:
             chunk["logprobs"], logprobs = logprobs, None
         yield chunk
-    calls = [{"index": place, **call} for place, call in enumerate(choice.tool_calls)]
+    calls = [{**call, "index": place} for place, call in enumerate(choice.tool_calls)]
     if calls:
         yield {"index": index, "delta": {"tool_calls": calls}, "finish_reason": None}
     yield {"index": index, "delta": {}, "finish_reason": choice.finish_reason or "stop"}
@@ -68,10 +70,6 @@ def _choice_chunks(index: int, choice: Choice) -> Iterator[Mapping[str, Any]]:
 def _pieces(text: str) -> Iterator[str]:
     """The text in pieces of a few words; joined they are the text again, white space included."""
     words = _PIECE.findall(text)
-    if not words:
-        if text:
-            yield text
-        return
     for start in range(0, len(words), _WORDS_PER_CHUNK):
         yield "".join(words[start : start + _WORDS_PER_CHUNK])
 
@@ -79,8 +77,8 @@ def _pieces(text: str) -> Iterator[str]:
 class AnswerAssembler:
     """Puts a streamed answer together again: `feed()` every chunk, then take `answer()`.
 
-    Tool calls grow by their `index`, texts by concatenation, logprobs by appending; fields that we do not know
-    are kept when they are texts (concatenated) or last seen otherwise.
+    Tool calls grow by their `index`, texts by concatenation, lists and logprobs by appending; of other fields
+    that we do not know the last seen value is kept.
     """
 
     def __init__(self) -> None:
@@ -139,11 +137,11 @@ class _GrowingChoice:
 
     @property
     def generated(self) -> str:
-        arguments = "".join(
-            str(call["function"].get("name") or "") + str(call["function"].get("arguments") or "")
-            for call in self._tool_calls.values()
-        )
-        return self.content + arguments
+        functions = [call["function"] for call in self._tool_calls.values()]
+        functions += [self._fields["function_call"]] if "function_call" in self._fields else []
+        arguments = [str(one.get("name") or "") + str(one.get("arguments") or "") for one in functions]
+        beside = [str(self._fields.get(name) or "") for name in ("reasoning_content", "refusal")]
+        return "".join([self.content, *beside, *arguments])
 
     def feed(self, choice: Mapping[str, Any]) -> None:
         delta: Mapping[str, Any] = choice.get("delta") or {}
@@ -155,31 +153,23 @@ class _GrowingChoice:
             elif key == "tool_calls":
                 for call in value or ():
                     self._grow_tool_call(call)
+            elif key == "function_call" and value:
+                _grow_function(self._fields.setdefault(key, {}), value)
             elif key != "role" and value is not None:
-                self._grow_field(key, value)
+                _grow(self._fields, key, value)
         logprobs: Mapping[str, Any] = choice.get("logprobs") or {}
         self._logprobs.extend(logprobs.get("content") or ())
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
-
-    def _grow_field(self, key: str, value: object) -> None:
-        known = self._fields.get(key)
-        if isinstance(known, str) and isinstance(value, str):
-            self._fields[key] = known + value
-        elif isinstance(known, list) and isinstance(value, list):
-            self._fields[key] = [*cast("list[Any]", known), *cast("list[Any]", value)]
-        else:
-            self._fields[key] = value
 
     def _grow_tool_call(self, piece: Mapping[str, Any]) -> None:
         place = int(piece.get("index") or 0)
         call = self._tool_calls.setdefault(place, {"id": None, "type": "function", "function": {}})
         call["id"] = call["id"] or piece.get("id")
         call["type"] = piece.get("type") or call["type"]
-        function: dict[str, Any] = call["function"]
-        pieces: Mapping[str, Any] = piece.get("function") or {}
-        for key, value in pieces.items():
-            if value is not None:
-                function[key] = function.get(key, "") + value if isinstance(value, str) else value
+        _grow_function(call["function"], piece.get("function") or {})
+        for key, value in piece.items():
+            if key not in _TOOL_CALL_FIELDS and value is not None:
+                _grow(call, key, value)
 
     def choice(self) -> Choice:
         message: dict[str, Any] = {"role": "assistant", **self._fields}
@@ -191,3 +181,22 @@ class _GrowingChoice:
             finish_reason=self.finish_reason,
             logprobs={"content": self._logprobs} if self._logprobs else None,
         )
+
+
+_TOOL_CALL_FIELDS = frozenset({"index", "id", "type", "function"})
+
+
+def _grow(fields: dict[str, Any], key: str, value: object) -> None:
+    known = fields.get(key)
+    if isinstance(known, str) and isinstance(value, str):
+        fields[key] = known + value
+    elif isinstance(known, list) and isinstance(value, list):
+        fields[key] = [*cast("list[Any]", known), *cast("list[Any]", value)]
+    else:
+        fields[key] = value
+
+
+def _grow_function(function: dict[str, Any], pieces: Mapping[str, Any]) -> None:
+    for key, value in pieces.items():
+        if value is not None:
+            _grow(function, key, value)
