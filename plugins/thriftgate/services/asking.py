@@ -88,8 +88,11 @@ class AskedStream:
         error: BaseException | None = None
         try:
             chunks = self._asker.completer.stream(self._model, self._request, purpose=CallPurpose.ANSWER)
-            async with aclosing(cast("AsyncGenerator[Mapping[str, Any], None]", chunks)) as upstream:
-                async for chunk in self._noted(upstream, started):
+            async with (
+                aclosing(cast("AsyncGenerator[Mapping[str, Any], None]", chunks)) as upstream,
+                aclosing(self._noted(upstream, started)) as noted,
+            ):
+                async for chunk in noted:
                     yield chunk
             if not self._assembler.is_complete:
                 # Upstream closed the connection without a finish reason: the answer is cut, whatever it looks like.
