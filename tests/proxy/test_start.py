@@ -1,0 +1,106 @@
+"""Starting and stopping as an operator does: `thriftgate up`, and a proxy that refuses a broken configuration."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.proxy.conftest import ROOT, deployment, free_port, start_proxy
+
+pytestmark = pytest.mark.xdist_group("start")
+
+_PATIENCE = 240.0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the embedded database may use: it runs as a system user of its own when we are root."""
+    path = Path(tempfile.mkdtemp(prefix="thriftgate-up-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def test_up_serves_offline_with_two_workers_and_leaves_nothing_behind(folder: Path) -> None:
+    shutil.copy(ROOT / "litellm_config.yaml", folder)
+    shutil.copytree(ROOT / "prompts", folder / "prompts")
+    port, demo_port = free_port(), free_port()
+    argv = [sys.executable, "-m", "thriftgate", "up", "--port", str(port), "--demo-port", str(demo_port)]
+    with (folder / "up.log").open("wb") as log:
+        up = subprocess.Popen([*argv, "--workers", "2"], cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        key = _wait_for_key(up, folder, port)
+        answers = [_ask(port, key) for _ in range(6)]
+        assert {answer.status_code for answer in answers} == {200}
+        # The cache is one for both workers: a question is asked of a model at most once by each.
+        assert answers[-1].headers["x-thriftgate-decision"] == "exact_hit"
+    finally:
+        up.send_signal(signal.SIGINT)
+        code = up.wait(60)
+    said = (folder / "up.log").read_text()
+    assert code == 0, said
+    assert "offline demo provider" in said
+    assert key in said
+    assert "Traceback" not in said
+    for address in (port, demo_port):
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"http://127.0.0.1:{address}/", timeout=2)
+    assert not (folder / ".thriftgate" / "postgres" / "postmaster.pid").exists()
+    assert (folder / ".thriftgate" / "master_key").stat().st_mode & 0o077 == 0
+
+
+def _wait_for_key(up: subprocess.Popen[bytes], folder: Path, port: int) -> str:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline and up.poll() is None:
+        if "Ctrl-C stops it" in (folder / "up.log").read_text():
+            return (folder / ".thriftgate" / "master_key").read_text().strip()
+        time.sleep(0.3)
+    pytest.fail(f"up did not come up on port {port}:\n" + (folder / "up.log").read_text())
+
+
+def _ask(port: int, key: str) -> httpx.Response:
+    time.sleep(0.5)  # the answer before this one is kept beside its request
+    body = {"model": "support", "messages": [{"role": "user", "content": "How do I change my e-mail address?"}]}
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.post(f"http://localhost:{port}/v1/chat/completions", json=body, headers=headers, timeout=60)
+
+
+def test_a_proxy_started_without_us_refuses_a_broken_configuration_with_words(folder: Path) -> None:
+    config = {
+        "model_list": [
+            deployment("small", "http://127.0.0.1:9/v1"),
+            {"model_name": "support", "litellm_params": {"model": "thriftgate/support"}},
+        ],
+        "litellm_settings": {
+            "custom_provider_map": [{"provider": "thriftgate", "custom_handler": "thriftgate.proxy.plugin.routes"}]
+        },
+        "general_settings": {"master_key": "sk-a-long-enough-master-key-0123456789"},
+        "callback_settings": {
+            "thriftgate": {"routes": {"support": {"cascade": {"tiers": [{"model": "small"}], "acept_at": 0.7}}}}
+        },
+    }
+    process = start_proxy(folder, config, free_port())
+    code = process.wait(_PATIENCE)
+    last_lines = (folder / "proxy.log").read_text().splitlines()[-4:]
+    assert code == 2
+    assert any("routes.support.cascade.acept_at" in line for line in last_lines), last_lines
+    assert any("did you mean 'accept_at'" in line for line in last_lines), last_lines
+
+
+def test_up_refuses_a_broken_configuration_before_it_starts_anything(folder: Path) -> None:
+    (folder / "litellm_config.yaml").write_text(json.dumps({"model_list": []}))
+    done = subprocess.run(
+        [sys.executable, "-m", "thriftgate", "up"],
+        cwd=folder, capture_output=True, text=True, env={**os.environ, "COLUMNS": "120"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "custom_provider_map" in done.stderr
+    assert not (folder / ".thriftgate").exists()
