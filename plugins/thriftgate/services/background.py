@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -43,10 +44,12 @@ class BackgroundTasks:
             logger.warning("background task %s failed: %s", name, type(error).__name__)
 
     async def drain(self, patience: float = 2.0) -> None:
-        """Wait `patience` seconds for what is under way, then cancel it."""
-        if not self._tasks:
-            return
-        _, late = await asyncio.wait(self._tasks, timeout=patience)
+        """Wait `patience` seconds for what is under way and what that starts, then cancel it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        late = tuple(self._tasks)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)

@@ -1,7 +1,9 @@
 """Identical questions that are asked at the same time go upstream once, across all workers.
 
 The first to ask leads; the others wait for what it lands. A leader that ends without an answer (its client went
-away, its worker died) frees the flight, and one of the waiters asks instead; so nobody hangs on a dead leader.
+away, its worker died) frees the flight, and one of the waiters asks instead; so nobody hangs on a dead leader. When
+the leader's call failed, each of its waiters asks for itself at once: one after the other they would wait for as many
+failures as there are waiters.
 
 Failure behaviour: when the store of flights is away, everybody asks for themselves.
 """
@@ -54,19 +56,22 @@ class Coalescer:
             yield Seat(joined)
             return
         seat = Seat()
+        told = _ABANDONED
         renewal = asyncio.create_task(self._renew(key, owner))
         try:
             yield seat
+        except Exception:
+            told = _FAILED
+            raise
         finally:
             renewal.cancel()
+            if seat.landed is not None:
+                told = {"outcome": seat.landed, "landed_at": self._clock.time()}
+            # Only an answer is kept for late ones: whoever comes after a failure shall lead a new flight.
+            keep = self._keep if seat.landed is not None else 0.0
             with suppress(StoreUnavailableError):
                 # Shielded: the client of a leader may be gone, but those who wait must still be told.
-                await asyncio.shield(self._flights.land(key, owner=owner, outcome=self._told(seat), keep=self._keep))
-
-    def _told(self, seat: Seat) -> Mapping[str, Any]:
-        if seat.landed is None:
-            return _ABANDONED
-        return {"outcome": seat.landed, "landed_at": self._clock.time()}
+                await asyncio.shield(self._flights.land(key, owner=owner, outcome=told, keep=keep))
 
     async def _join(self, key: str, owner: str) -> Mapping[str, Any] | None:
         """The outcome of somebody else's flight; `_LEADING` when ours is the lead; None to ask alone."""
@@ -79,18 +84,22 @@ class Coalescer:
                 outcome = await self._flights.wait(key, patience=left)
             except StoreUnavailableError:
                 return None
+            if outcome == _FAILED:
+                return None
             if outcome is not None and outcome != _ABANDONED:
                 # Who comes after the landing asks alone: what may be given again is the cache's to say.
                 return None if arrived_at > outcome["landed_at"] else outcome["outcome"]
         return None
 
     async def _renew(self, key: str, owner: str) -> None:
-        with suppress(StoreUnavailableError):
+        while True:
             await asyncio.sleep(self._lease / 3)
-            # A heartbeat, no wait for a condition.
-            while await self._flights.renew(key, owner=owner, lease=self._lease):  # noqa: ASYNC110
-                await asyncio.sleep(self._lease / 3)
+            # A store that is away for a moment may be back before the lease ends.
+            with suppress(StoreUnavailableError):
+                if not await self._flights.renew(key, owner=owner, lease=self._lease):
+                    return
 
 
 _LEADING: Mapping[str, Any] = {"leading": True}
 _ABANDONED: Mapping[str, Any] = {"abandoned": True}
+_FAILED: Mapping[str, Any] = {"failed": True}

@@ -1,7 +1,8 @@
 """Where the record of a request goes: the ledger, the metrics, the traces.
 
 Failure behaviour: `submit()` never blocks and never raises. While the ledger is away up to `max_queue` rows wait
-for it; beyond that the oldest are dropped and counted. `aclose()` writes what is left, within its patience.
+for it; beyond that the oldest are dropped and counted. A row that the ledger refuses for any other reason is dropped
+and counted alone. `aclose()` writes what is left, within its patience.
 """
 
 import asyncio
@@ -27,13 +28,17 @@ class LedgerWriter:
         self._queue: deque[RequestRecord] = deque(maxlen=max_queue)
         self._task: asyncio.Task[None] | None = None
         self._has_work = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._under_way = 0
+        self._suspects = 0
+        """So many records at the front were refused together and are written one by one."""
         self.dropped = 0
-        """Records that were lost because the ledger was away for too long."""
+        """Records that were lost because the ledger was away for too long, or because it refused them."""
 
     @property
     def waiting(self) -> int:
         """Records that are not written yet."""
-        return len(self._queue)
+        return len(self._queue) + self._under_way
 
     def submit(self, record: RequestRecord) -> None:
         """Take a record."""
@@ -59,19 +64,41 @@ class LedgerWriter:
                 is_away = False
 
     async def flush(self) -> None:
-        """Write everything that waits. Raises StoreUnavailableError, and keeps what was not written."""
-        self._has_work.clear()
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
-            try:
-                await self._ledger.record(batch)
-            except BaseException:
-                # Back to the front, as far as there is room: new records came in meanwhile.
-                room = (self._queue.maxlen or len(batch)) - len(self._queue)
-                self.dropped += max(0, len(batch) - room)
-                self._queue.extendleft(reversed(batch[max(0, len(batch) - room) :]))
-                self._has_work.set()
-                raise
+        """Write everything that was submitted by now. Raises StoreUnavailableError, and keeps what was not written."""
+        # One writer at a time: rows stay in order, and who flushes finds also those written that another had taken.
+        async with self._writing:
+            self._has_work.clear()
+            while self._queue:
+                size = 1 if self._suspects else _BATCH
+                batch = [self._queue.popleft() for _ in range(min(size, len(self._queue)))]
+                self._under_way = len(batch)
+                try:
+                    await self._ledger.record(batch)
+                except (StoreUnavailableError, asyncio.CancelledError):
+                    self._put_back(batch)
+                    raise
+                except Exception as error:
+                    self._refused(batch, error)
+                finally:
+                    self._under_way = 0
+                self._suspects = max(0, self._suspects - 1)
+
+    def _put_back(self, batch: Sequence[RequestRecord]) -> None:
+        """To the front, as far as there is room: new records may have come in meanwhile."""
+        room = (self._queue.maxlen or len(batch)) - len(self._queue)
+        lost = max(0, len(batch) - room)
+        self.dropped += lost
+        self._queue.extendleft(reversed(batch[lost:]))
+        self._has_work.set()
+
+    def _refused(self, batch: Sequence[RequestRecord], error: Exception) -> None:
+        """A record that cannot be written must not keep the others from it."""
+        if len(batch) == 1:
+            self.dropped += 1
+            logger.warning("the ledger refused a record: %s", type(error).__name__)
+        else:
+            self._put_back(batch)
+            self._suspects = len(batch) + 1
 
     async def aclose(self, patience: float = 2.0) -> None:
         """Write what is left, and stop."""
