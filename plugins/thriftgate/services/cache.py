@@ -84,6 +84,7 @@ class CacheService:
         self._background = background
         self._scoping = ScopeSettings(tenant=config.tenant, share=config.share, history_turns=config.history_turns)
         self._limits = EligibilitySettings(max_temperature=config.max_temperature, time_sensitive=config.time_sensitive)
+        self._is_semantic = config.max_error > 0 or config.min_similarity is not None
         self._warned_at: float | None = None
         self.failures = 0
         """Look-ups and stores that failed since the start."""
@@ -110,7 +111,7 @@ class CacheService:
                     ticket.scope = scope
                 return ticket
             ticket.scope = scope
-            served = await self._guarded(self._look_up(ticket))
+            served = await self._guarded(lambda: self._look_up(ticket))
             notes["outcome"] = served.kind.value if served else _outcome(ticket.decision)
             if served is None:
                 return ticket
@@ -121,13 +122,12 @@ class CacheService:
     async def _look_up(self, ticket: Ticket) -> Served | None:
         scope = ticket.scope
         assert scope is not None, "a look-up has a scope"
-        semantic = self._config.max_error > 0 or self._config.min_similarity is not None
         # A question embedded a moment ago brings its vector along: both look-ups in one round trip.
-        ticket.embedding = self._embedder.cached(scope.question) if semantic else None
+        ticket.embedding = self._embedder.cached(scope.question) if self._is_semantic else None
         found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding)
         if found.exact is not None:
             return self._exact(found.exact)
-        if not semantic:
+        if not self._is_semantic:
             return None
         if ticket.embedding is None:
             ticket.embedding = (await self._embedder.embed([scope.question]))[0]
@@ -185,10 +185,10 @@ class CacheService:
         verdict = may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant)
         if verdict.is_allowed:
             entry = self._entry(request, ticket, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
-            self._background.start("cache_store", self._guarded(self._store(entry, scope.question)))
+            self._background.start("cache_store", self._guarded(lambda: self._store(entry, scope.question)))
 
     async def _store(self, entry: CacheEntry, question: str) -> None:
-        if entry.embedding is None and self._config.max_error > 0:
+        if entry.embedding is None and self._is_semantic:
             entry = replace(entry, embedding=(await self._embedder.embed([question]))[0])
         await self._cache.store(entry)
 
@@ -225,10 +225,10 @@ class CacheService:
             prompt_version=prompt.version if prompt else "",
         )
 
-    async def _guarded(self, work: Awaitable[T]) -> T | None:
+    async def _guarded(self, work: Callable[[], Awaitable[T]]) -> T | None:
         """The result, or None when the store or the embedder failed: the cache fails open."""
         try:
-            return await work
+            return await work()
         except StoreUnavailableError as error:
             self.failures += 1
             now = self._clock.monotonic()
