@@ -83,6 +83,8 @@ class Artefact:
     """Other promises and their thresholds, each proved by itself: max_quality_loss, holds, accept_at, cost_share."""
     router: Router | None = None
     probe: Probe | None = None
+    deployments: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """The provider's models behind each tier when it was made; empty where they were not known."""
     prompt_version: str = ""
     route: str = ""
     created_at: str = ""
@@ -108,6 +110,7 @@ class Artefact:
         self,
         *,
         tiers: Sequence[str],
+        deployments: Mapping[str, Sequence[str]] | None = None,
         prompt_version: str = "",
         embedder: str = "",
         max_quality_loss: float | None = None,
@@ -117,6 +120,10 @@ class Artefact:
         wrong: list[str] = []
         if tuple(tiers) != self.tiers:
             wrong.append(f"it was made for the tiers {', '.join(self.tiers)}; the route has {', '.join(tiers)}")
+        for tier, models in self.deployments.items():
+            now = (deployments or {}).get(tier)
+            if now is not None and set(now) != set(models):
+                wrong.append(f"behind '{tier}' were {', '.join(models)}; now there are {', '.join(now)}")
         if prompt_version != self.prompt_version:
             wrong.append(f"it was made for prompt version '{self.prompt_version}'; the route has '{prompt_version}'")
         if self.probe is not None and embedder != self.probe.embedder:
@@ -173,6 +180,7 @@ def _artefact(fields: Mapping[str, Any]) -> Artefact:
         signals=tuple(fields["signals"]),
         frontier=tuple(fields["frontier"]),
         promises=tuple(fields["promises"]),
+        deployments=fields["deployments"],
         guarantee=Guarantee(**fields["guarantee"]),
         confidences=tuple(_tier_confidence(one) for one in fields["confidences"]),
         router=_optional(_router, fields["router"]),

@@ -82,8 +82,14 @@ class Calibration:
     """The cheapest that passed; None: only the strongest tier is asked."""
     why: str
     """The promise in a sentence, or why there is none."""
-    router: Confidence | None = None
+    fitted_router: Confidence | None = None
+    """The outlook on questions, as the candidates used it."""
     probe: Probe | None = None
+
+    @property
+    def router(self) -> Confidence | None:
+        """The outlook on questions, where the chosen policy decides by it."""
+        return self.fitted_router if self.chosen and np.isfinite(self.chosen.policy.skip_below) else None
 
 
 def calibrate(
@@ -134,7 +140,7 @@ def calibrate(
         tested=tested,
         chosen=chosen,
         why=why,
-        router=router if chosen and np.isfinite(chosen.policy.skip_below) else None,
+        fitted_router=router,
         probe=probe,
     )
 

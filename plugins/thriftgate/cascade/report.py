@@ -40,6 +40,7 @@ def artefact_of(
     rng: np.random.Generator,
     route: str = "",
     prompt_version: str = "",
+    deployments: Mapping[str, Sequence[str]] | None = None,
     created_at: str = "",
 ) -> Artefact:
     """The file to serve from. `rng` is for the folds and bootstrap of the reported errors only."""
@@ -67,6 +68,7 @@ def artefact_of(
         promises=tuple(_promise_row(calibration, confidences, limit) for limit in LIMITS),
         router=_router(calibration),
         probe=calibration.probe,
+        deployments=dict(deployments or {}),
         prompt_version=prompt_version,
         route=route,
         created_at=created_at,

@@ -82,6 +82,17 @@ def score_choice(evidence: Evidence, confidence_of: ConfidenceOf, signals: Seque
     return Scored(confidence=confidence, signals=dict(features), veto=veto)
 
 
+def answer_features(
+    request: ChatRequest, answer: Answer, *, second: Answer | None = None, signals: Sequence[Signal] = SIGNALS
+) -> tuple[dict[str, float], str | None]:
+    """What calibration learns from: the features of an answer's first choice, and the objection to it if any."""
+    if not answer.choices:
+        return {}, "empty_answer"
+    other = second.choices[0] if second and second.choices else None
+    scored = score_choice(Evidence(request, answer.choices[0], second=other), lambda features: None, signals)
+    return dict(scored.signals), scored.veto
+
+
 def static_confidence(features: Mapping[str, float]) -> float:
     """Rules of thumb in place of labels; in [0, 1]."""
     mean_logprob = features.get("logprob_mean")

@@ -1,0 +1,252 @@
+"""The recorded answers: questions with what cheap and strong models said, whether it was right, and what it cost.
+
+Costs are tokens (characters / 4) times list prices in US dollars per million tokens (input, output), taken from the
+price map of LiteLLM 1.109. Question and answer are counted, no few-shot prompt.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thriftgate.cascade.labels import Label
+from thriftgate.cascade.scoring import answer_features
+from thriftgate.cascade.signals.question import features as question_features
+from thriftgate.types import Answer, ChatRequest, Choice, Vector
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+DATA = Path(os.environ.get("THRIFTGATE_DATA", ROOT.parent / "shared" / "data"))
+PRICES = {
+    "mixtral-8x7b": (0.60, 0.60),  # together_ai/mistralai/Mixtral-8x7B-Instruct-v0.1
+    "gpt-4-1106": (10.0, 30.0),  # gpt-4-1106-preview
+    "llama-3.1-8b": (0.03, 0.05),  # deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct
+    "llama-3.1-70b": (0.40, 0.40),  # deepinfra/meta-llama/Meta-Llama-3.1-70B-Instruct
+    "phi-3-mini": (0.10, 0.10),  # fireworks_ai/accounts/fireworks/models/phi-3-mini-128k-instruct
+}
+_MMLU_ANSWER = 4
+"""Characters of an answer where only its correctness is published: one option letter, about a token."""
+_LETTERS = "ABCDEFGHIJ"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question with the answers of every tier."""
+
+    request: ChatRequest
+    answers: tuple[Answer | None, ...]
+    """Per tier; None where only the correctness is known."""
+    is_right: tuple[bool, ...]
+    second: Answer | None = None
+    """Another cheap answer, bought for every question."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSet:
+    """One replayed data set."""
+
+    name: str
+    tiers: tuple[str, ...]
+    items: list[Item]
+    labels: list[Label]
+    embedder: str = ""
+
+
+def absent() -> str | None:
+    """Why the sets cannot be replayed; None when they can."""
+    needed = [DATA / "routellm" / "gsm8k_responses.csv", DATA / "mmlu_pro"]
+    missing = [str(path) for path in needed if not path.exists()]
+    return f"no recorded answers at {', '.join(missing)} (set THRIFTGATE_DATA)" if missing else None
+
+
+def recorded_sets(names: Sequence[str] = ()) -> Iterator[RecordedSet]:
+    """The data sets, all or those named, one after the other: they need memory."""
+    for name, load in SETS.items():
+        if not names or name in names:
+            yield load(name)
+
+
+def gsm8k(name: str) -> RecordedSet:
+    """RouteLLM's GSM8K: Mixtral-8x7B before GPT-4."""
+    tiers = ("mixtral-8x7b", "gpt-4-1106")
+    items = [
+        Item(
+            _asked(row[0]),
+            (_said(tiers[0], row[0], row[3]), _said(tiers[1], row[0], row[4])),
+            (row[1] == "True", row[2] == "True"),
+        )
+        for row in _rows(DATA / "routellm" / "gsm8k_responses.csv")
+    ]
+    return RecordedSet(name, tiers, items, labels_of(items, tiers))
+
+
+def gsm8k_embedded(name: str) -> RecordedSet:
+    """The same, with the question's embedding as one more signal."""
+    recorded = gsm8k(name)
+    vectors, embedder = embed([item.request.messages[0]["content"] for item in recorded.items])
+    labels = [replace(label, vector=vector) for label, vector in zip(recorded.labels, vectors, strict=True)]
+    return replace(recorded, labels=labels, embedder=embedder)
+
+
+def mmlu(name: str) -> RecordedSet:
+    """RouteLLM's MMLU: correctness only, so the question alone decides, by its features and its embedding."""
+    tiers = ("mixtral-8x7b", "gpt-4-1106")
+    rows = [row for path in sorted((DATA / "routellm").glob("mmlu_*.csv")) for row in _rows(path)]
+    items = [Item(_asked(row[0]), (None, None), (row[1] == "True", row[2] == "True")) for row in rows]
+    vectors, embedder = embed([row[0] for row in rows])
+    labels = [replace(label, vector=vector) for label, vector in zip(labels_of(items, tiers), vectors, strict=True)]
+    return RecordedSet(name, tiers, items, labels, embedder)
+
+
+def mmlu_pro(name: str) -> RecordedSet:
+    """MMLU-Pro: Llama-3.1-8B before 70B, on what the cheap answer's text tells."""
+    tiers = ("llama-3.1-8b", "llama-3.1-70b")
+    items = [_pro_item(models, tiers) for models in _pro_rows()]
+    return RecordedSet(name, tiers, items, labels_of(items, tiers))
+
+
+def mmlu_pro_second_sample(name: str) -> RecordedSet:
+    """The same, with Phi-3-mini asked as well for every question and the two cheap answers compared."""
+    tiers = ("llama-3.1-8b", "llama-3.1-70b")
+    items = [
+        replace(_pro_item(models, tiers), second=_pro_answer("phi-3-mini", models["phi-3-mini"]))
+        for models in _pro_rows()
+    ]
+    return RecordedSet(name, tiers, items, labels_of(items, tiers))
+
+
+def mmlu_pro_three_tiers(name: str) -> RecordedSet:
+    """Llama-3.1-8B, then Phi-3-mini compared with it, then 70B: the second opinion is only bought where needed."""
+    tiers = ("llama-3.1-8b", "phi-3-mini", "llama-3.1-70b")
+    items = [_pro_item(models, tiers) for models in _pro_rows()]
+    return RecordedSet(name, tiers, items, labels_of(items, tiers))
+
+
+SETS: dict[str, Callable[[str], RecordedSet]] = {
+    "gsm8k": gsm8k,
+    "gsm8k_embedded": gsm8k_embedded,
+    "mmlu": mmlu,
+    "mmlu_pro": mmlu_pro,
+    "mmlu_pro_second_sample": mmlu_pro_second_sample,
+    "mmlu_pro_three_tiers": mmlu_pro_three_tiers,
+}
+
+
+def labels_of(items: Sequence[Item], tiers: Sequence[str]) -> list[Label]:
+    """What calibration learns from, made by the code that serves; each answer is compared with the one before it."""
+    labels: list[Label] = []
+    for item in items:
+        earlier = item.second
+        features: list[dict[str, float]] = []
+        vetoes: list[str | None] = []
+        for answer in item.answers[:-1]:
+            if answer is not None:
+                measured, veto = answer_features(item.request, answer, second=earlier)
+                features.append(measured)
+                vetoes.append(veto)
+            earlier = answer
+        labels.append(
+            Label(
+                group=hashlib.sha256(item.request.messages[0]["content"].encode()).hexdigest()[:16],
+                quality=tuple(float(right) for right in item.is_right),
+                cost_usd=_costs(item, tiers),
+                features=tuple(features),
+                vetoes=tuple(vetoes),
+                question=question_features(item.request),
+            )
+        )
+    return labels
+
+
+def embed(texts: Sequence[str]) -> tuple[list[Vector], str]:
+    """The questions' vectors by the local embedder, kept under `.thriftgate/` for the next run."""
+    import asyncio
+
+    from thriftgate.stores.local_embedder import LocalEmbedder
+
+    embedder = LocalEmbedder(ROOT / ".thriftgate", cache_size=0)
+    key = hashlib.sha256("\x00".join([embedder.fingerprint, *texts]).encode()).hexdigest()[:16]
+    kept = ROOT / ".thriftgate" / "evals" / f"vectors-{key}.npy"
+    if not kept.exists():
+        print(f"embedding {len(texts):,} questions …", file=sys.stderr)
+        vectors = asyncio.run(embedder.embed(texts))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.save(kept, vectors)
+    return list(np.load(kept)), embedder.fingerprint
+
+
+def _asked(text: str) -> ChatRequest:
+    return ChatRequest(request_id="eval", route="eval", messages=({"role": "user", "content": text},))
+
+
+def _said(model: str, question: str, text: str) -> Answer:
+    return Answer(
+        choices=(Choice({"role": "assistant", "content": text or " "}, "stop"),),
+        model=model,
+        cost_usd=_price(model, len(question), len(text)),
+    )
+
+
+def _price(model: str, asked: int, said: int) -> float:
+    into, out = PRICES[model]
+    return (asked * into + said * out) / 4 / 1e6
+
+
+def _costs(item: Item, tiers: Sequence[str]) -> tuple[float, ...]:
+    asked = len(item.request.messages[0]["content"])
+    costs = [
+        answer.cost_usd if answer is not None else _price(tier, asked, _MMLU_ANSWER)
+        for tier, answer in zip(tiers, item.answers, strict=True)
+    ]
+    costs[0] += item.second.cost_usd if item.second is not None else 0.0
+    return tuple(costs)
+
+
+def _rows(path: Path) -> list[list[str]]:
+    csv.field_size_limit(10**8)
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))[1:]
+
+
+_PRO_FILES = {
+    "llama-3.1-8b": "Meta-Llama-3_1-8B-Instruct",
+    "llama-3.1-70b": "Meta-Llama-3_1-70B-Instruct",
+    "phi-3-mini": "Phi-3-mini-4k-instruct",
+}
+
+
+def _pro_rows() -> list[dict[str, dict[str, Any]]]:
+    """Per question that every model answered: what each model said."""
+    by_question: dict[int, dict[str, dict[str, Any]]] = {}
+    for model, stem in _PRO_FILES.items():
+        with zipfile.ZipFile(DATA / "mmlu_pro" / f"model_outputs_{stem}_5shots.zip") as archive:
+            for row in json.loads(archive.read(archive.namelist()[0])):
+                by_question.setdefault(row["question_id"], {})[model] = row
+    return [models for _, models in sorted(by_question.items()) if len(models) == len(_PRO_FILES)]
+
+
+def _pro_question(row: dict[str, Any]) -> str:
+    return "\n".join(
+        [row["question"], *(f"{letter}. {text}" for letter, text in zip(_LETTERS, row["options"], strict=False))]
+    )
+
+
+def _pro_answer(model: str, row: dict[str, Any]) -> Answer:
+    return _said(model, _pro_question(row), row["generated_text"])
+
+
+def _pro_item(models: dict[str, dict[str, Any]], tiers: Sequence[str]) -> Item:
+    rows = [models[tier] for tier in tiers]
+    return Item(
+        _asked(_pro_question(rows[0])),
+        tuple(_pro_answer(tier, row) for tier, row in zip(tiers, rows, strict=True)),
+        tuple(row["pred"] == row["answer"] for row in rows),
+    )

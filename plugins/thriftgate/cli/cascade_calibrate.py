@@ -1,0 +1,239 @@
+"""`thriftgate cascade calibrate`: from labelled answers to thresholds that keep a promise.
+
+A dry run unless `--write` names the artefact's file.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from thriftgate.cascade.artefact import Artefact
+    from thriftgate.cascade.calibration import Calibration
+    from thriftgate.cascade.label_file import LabelFile, TierPrice
+
+_MOST_PROBLEMS = 20
+_MORE_LABELS = 500
+_ROWS = 12
+
+
+@click.command("calibrate")
+@click.argument("labels_file", metavar="FILE.jsonl", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take tiers, prices and promise of --route from this file.",
+)
+@click.option("--route", default="", help="The route in --config.")
+@click.option(
+    "--tiers", help="Model groups, cheapest first, separated by commas (default: of the route, else small,large)."
+)
+@click.option("--price", "prices", multiple=True, metavar="TIER=IN/OUT", help="US dollars per million tokens.")
+@click.option(
+    "--max-quality-loss",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="The promise (default: the route's, else 0.02).",
+)
+@click.option(
+    "--delta",
+    type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+    help="The chance that it is not kept (default: the route's, else 0.05).",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(["net", "regressions"]),
+    default="net",
+    show_default=True,
+    help="net: what gets better counts as well; regressions: only what gets worse.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["split", "cross"]),
+    default="split",
+    show_default=True,
+    help="split: an exact guarantee; cross: every label teaches and proves, for few labels.",
+)
+@click.option("--prompt-version", default="", help="The version of the prompt that the answers were made with.")
+@click.option(
+    "--write",
+    "artefact_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the artefact for `cascade.artefact` here.",
+)
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the frontier here.")
+@click.option("--skip-bad-lines", is_flag=True, help="Go on without the lines that cannot be used.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    labels_file: Path,
+    *,
+    config_file: Path | None,
+    route: str,
+    tiers: str | None,
+    prices: tuple[str, ...],
+    max_quality_loss: float | None,
+    delta: float | None,
+    loss: str,
+    method: Literal["split", "cross"],
+    prompt_version: str,
+    artefact_file: Path | None,
+    png: Path | None,
+    skip_bad_lines: bool,
+    seed: int,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Find thresholds for a cascade that lose at most the promised quality, and prove it.
+
+    FILE.jsonl has one labelled question per line: {"question": …, "cheap": …, "strong": …, "label": true|false}; an
+    answer may be an object with `content` and `logprobs`. The frontier is printed, with what was proved and what
+    more labels would buy. Exit code 1 when nothing can be promised, 2 when lines cannot be used.
+    """
+    import numpy as np
+
+    from thriftgate.cascade.calibration import Promise, calibrate
+    from thriftgate.cascade.label_file import read_labels
+    from thriftgate.cascade.report import artefact_of, with_more_labels
+
+    setting = _Setting(config_file, route, tiers, prices)
+    with labels_file.open(encoding="utf-8", errors="replace") as lines:
+        found = read_labels(lines, tiers=setting.tiers, prices=setting.prices)
+    _refuse_bad_lines(found, labels_file.name, skip=skip_bad_lines)
+    promise = Promise(max_quality_loss or setting.max_quality_loss, delta or setting.delta, loss)
+    rng = np.random.default_rng(seed)
+    calibration = calibrate(found.labels, promise, rng, method=method)
+    artefact = artefact_of(
+        calibration,
+        tiers=setting.tiers,
+        rng=rng,
+        route=route,
+        prompt_version=prompt_version,
+        deployments=setting.deployments,
+        created_at=_now(),
+    )
+    later = with_more_labels(calibration, _MORE_LABELS)
+    if png is not None:
+        from thriftgate.cli.cascade_picture import draw_frontier
+
+        draw_frontier(calibration, png, title=f"{labels_file.name}: {len(found.labels):,} labels")
+    if artefact_file is not None:
+        artefact_file.write_text(artefact.dump(), encoding="utf-8")
+    if as_json:
+        _print_json(artefact, later, found)
+    else:
+        _print_tables(calibration, artefact, later, found, artefact_file)
+    if calibration.chosen is None:
+        raise SystemExit(1)
+
+
+class _Setting:
+    """Tiers, prices and promise, from the configuration and the command line."""
+
+    def __init__(self, config_file: Path | None, route: str, tiers: str | None, prices: tuple[str, ...]) -> None:
+        from thriftgate.cascade.label_file import TierPrice
+
+        self.tiers = tuple(name.strip() for name in tiers.split(",")) if tiers else ("small", "large")
+        self.max_quality_loss, self.delta = 0.02, 0.05
+        self.prices: dict[str, TierPrice] = {}
+        self.deployments: dict[str, tuple[str, ...]] = {}
+        if config_file is not None:
+            self._read(config_file, route, keep_tiers=tiers is not None)
+        self.prices.update(_price(text) for text in prices)
+        if len(self.tiers) < 2 or len(set(self.tiers)) < len(self.tiers):
+            raise click.UsageError(f"a cascade needs two different tiers or more, not: {', '.join(self.tiers)}")
+
+    def _read(self, config_file: Path, route: str, *, keep_tiers: bool) -> None:
+        from thriftgate.cascade.label_file import TierPrice
+        from thriftgate.config.load import load
+        from thriftgate.errors import ConfigurationError
+
+        try:
+            config = load(config_file, os.environ, require_keys=False)
+        except ConfigurationError as error:
+            raise click.ClickException(str(error)) from None
+        cascade = config.thriftgate.routes[route].cascade if route in config.thriftgate.routes else None
+        if cascade is None:
+            raise click.UsageError(f"--route must be one of: {', '.join(config.thriftgate.routes)}")
+        if not keep_tiers:
+            self.tiers = tuple(tier.model for tier in cascade.tiers)
+        self.max_quality_loss = cascade.max_quality_loss or self.max_quality_loss
+        self.delta = cascade.delta
+        for tier in self.tiers:
+            group = config.models.find(tier)
+            if group is not None and group.price is not None:
+                self.prices[tier] = TierPrice(group.price.input, group.price.output)
+            if group is not None:
+                self.deployments[tier] = tuple(one.model for one in group.deployments)
+
+
+def _price(text: str) -> "tuple[str, TierPrice]":
+    from thriftgate.cascade.label_file import TierPrice
+
+    tier, _, amounts = text.partition("=")
+    into, _, out = amounts.partition("/")
+    try:
+        return tier, TierPrice(float(into) / 1e6, float(out or into) / 1e6)
+    except ValueError:
+        raise click.UsageError(f"--price reads TIER=IN/OUT, for example small=0.15/0.60, not '{text}'") from None
+
+
+def _refuse_bad_lines(found: "LabelFile", name: str, *, skip: bool) -> None:
+    for problem in found.problems[:_MOST_PROBLEMS]:
+        click.echo(f"{name}, {problem}", err=True)
+    if len(found.problems) > _MOST_PROBLEMS:
+        click.echo(f"{name}: and {len(found.problems) - _MOST_PROBLEMS} more", err=True)
+    if found.problems and not skip:
+        click.echo(
+            f"{len(found.problems)} lines cannot be used; put them right, or go on with --skip-bad-lines", err=True
+        )
+        raise SystemExit(2)
+
+
+def _print_json(artefact: "Artefact", later: float, found: "LabelFile") -> None:
+    import json
+
+    more = {"more_labels": _MORE_LABELS, "cost_share": round(later, 4)}
+    click.echo(json.dumps({**json.loads(artefact.dump()), "would_buy": more, "bad_lines": found.problems}, indent=2))
+
+
+def _print_tables(
+    calibration: "Calibration", artefact: "Artefact", later: float, found: "LabelFile", artefact_file: Path | None
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if calibration.tested:
+        table = Table(
+            title=f"{len(found.labels):,} labels, {len(calibration.test):,} of them test", title_justify="left"
+        )
+        for name in ("cost of always-strong", "cheap answers", "quality loss", "p-value", "proved"):
+            table.add_column(name, justify="right")
+        step = max(1, len(calibration.tested) // _ROWS)
+        for one in calibration.tested:
+            if one is calibration.chosen or calibration.tested.index(one) % step == 0:
+                mark = " ←" if one is calibration.chosen else ""
+                cells = (f"{one.cost_share:.1%}", f"{one.cheap_share:.1%}", f"{one.loss:.2%}", f"{one.p_value:.4f}")
+                table.add_row(*cells, ("yes" if one.passed else "no") + mark)
+        console.print(table)
+    for one in artefact.confidences:
+        console.print(f"{one.tier}: accepted from confidence {one.accept_at:.3f}, AUROC {_spelt(one.auroc)}, "
+                      f"calibration error {_spelt(one.calibration_error)}", highlight=False)  # fmt: skip
+    console.print(f"\n[bold]{artefact.guarantee.words}[/bold]", highlight=False)
+    console.print(f"With {_MORE_LABELS} labels more it would cost about {later:.0%} of always-strong.", highlight=False)
+    written = f"Written to {artefact_file}." if artefact_file else "A dry run: --write FILE keeps it."
+    console.print(written, highlight=False)
+
+
+def _spelt(interval: Any) -> str:
+    if "estimate" not in interval:
+        return "unknown"
+    return f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat(timespec="seconds")

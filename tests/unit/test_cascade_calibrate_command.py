@@ -1,0 +1,140 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from thriftgate.cascade import artefact as artefacts
+from thriftgate.cli.cascade import command
+
+PRICES = ("--price", "small=0.1/0.4", "--price", "large=2/8")
+
+
+def rows(n: int) -> list[dict[str, Any]]:
+    """Hedged answers are worse."""
+    rng = np.random.default_rng(0)
+    made: list[dict[str, Any]] = []
+    for place in range(n):
+        hedged = rng.uniform() < 0.4
+        cheap = "Maybe it is 4, perhaps, I think." if hedged else "It is 4."
+        label = bool(rng.uniform() < (0.3 if hedged else 0.99))
+        made.append({"question": f"What is number {place}?", "cheap": cheap, "strong": "It is 4.", "label": label})
+    return made
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "labels.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows(900))) + "\n")
+    return path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(command, ["calibrate", *map(str, arguments)])
+
+
+def test_a_dry_run_prints_the_frontier_the_promise_and_what_more_labels_buy(labels: Path):
+    result = run(labels, *PRICES)
+    assert result.exit_code == 0, result.output
+    for words in (
+        "quality loss",
+        "With 95% confidence at most 2.0%",
+        "With 500 labels more",
+        "A dry run",
+        "←",
+        "AUROC",
+    ):
+        assert words in result.output
+    assert list(labels.parent.iterdir()) == [labels]
+
+
+def test_the_written_artefact_can_be_served_from_and_the_picture_is_drawn(labels: Path, tmp_path: Path):
+    result = run(labels, *PRICES, "--write", tmp_path / "a.json", "--png", tmp_path / "a.png", "--route", "support")
+    assert result.exit_code == 0, result.output
+    read = artefacts.load(tmp_path / "a.json")
+    read.check(tiers=("small", "large"), max_quality_loss=0.02, delta=0.05)
+    assert read.guarantee.holds
+    assert read.created_at
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_json_is_the_artefact_and_the_same_seed_gives_the_same(labels: Path):
+    one, other = (json.loads(run(labels, *PRICES, "--json").output) for _ in range(2))
+    assert one["guarantee"]["holds"]
+    assert one["would_buy"]["more_labels"] == 500
+    assert {**one, "created_at": ""} == {**other, "created_at": ""}
+
+
+def test_too_few_labels_end_with_code_1_and_say_how_many_are_needed(tmp_path: Path):
+    path = tmp_path / "few.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows(50))))
+    result = run(path, *PRICES)
+    assert result.exit_code == 1
+    assert "149 are needed" in " ".join(result.output.split())
+
+
+def test_bad_lines_end_with_code_2_and_are_named_with_numbers(labels: Path):
+    with labels.open("a") as file:
+        file.write("{broken\n")
+        file.write(json.dumps({**rows(1)[0], "label": "yes"}) + "\n")
+    result = run(labels, *PRICES)
+    assert result.exit_code == 2
+    assert "labels.jsonl, line 901: no JSON" in result.stderr
+    assert "line 902: `label` must be" in result.stderr
+    assert "--skip-bad-lines" in result.stderr
+    assert run(labels, *PRICES, "--skip-bad-lines").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--tiers", "small"), "two different tiers"),
+        (("--tiers", "small,small"), "two different tiers"),
+        (("--price", "small=cheap"), "TIER=IN/OUT"),
+    ],
+)
+def test_wrong_options_are_explained(labels: Path, arguments: tuple[str, ...], words: str):
+    result = run(labels, *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_without_prices_every_line_asks_for_one(labels: Path):
+    result = run(labels)
+    assert result.exit_code == 2
+    assert "has no cost of small" in result.stderr
+    assert "and 880 more" in result.stderr
+
+
+CONFIG = """
+model_list:
+  - model_name: tiny
+    litellm_params: {model: openai/gpt-4o-mini, api_key: sk-x}
+  - model_name: large
+    litellm_params: {model: openai/gpt-4o, api_key: sk-x}
+  - model_name: support
+    litellm_params: {model: thriftgate/support}
+litellm_settings:
+  callbacks: []
+  custom_provider_map: [{provider: thriftgate, custom_handler: thriftgate.proxy.plugin.routes}]
+callback_settings:
+  thriftgate:
+    routes:
+      support:
+        cascade: {tiers: [{model: tiny}, {model: large}], max_quality_loss: 0.03}
+"""
+
+
+def test_tiers_prices_and_promise_come_from_the_configuration(labels: Path, tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    result = run(labels, "--config", tmp_path / "config.yaml", "--route", "support", "--json")
+    assert result.exit_code == 0, result.output
+    made = json.loads(result.output)
+    assert made["tiers"] == ["tiny", "large"]
+    assert made["guarantee"]["max_quality_loss"] == 0.03
+    assert made["deployments"] == {"tiny": ["openai/gpt-4o-mini"], "large": ["openai/gpt-4o"]}
+    unknown = run(labels, "--config", tmp_path / "config.yaml", "--route", "sales")
+    assert unknown.exit_code == 2
+    assert "--route must be one of: support" in unknown.stderr
