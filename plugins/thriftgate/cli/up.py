@@ -60,7 +60,8 @@ def command(
     services = _services(
         loaded, prepared, data_dir, key=key, host=host, port=port, workers=workers, demo_port=demo_port
     )
-    for number in (signal.SIGTERM, signal.SIGINT):  # a shell starts background jobs with SIGINT ignored
+    # A shell starts background jobs with SIGINT ignored; SIGHUP comes when the terminal is closed.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         with console.status("preparing the database …") as status:
