@@ -1,6 +1,6 @@
 """The answer cache in PostgreSQL with pgvector: exact keys and nearest neighbours in one round trip.
 
-A look-up compares the question with the first 2,000 vectors of its scope one by one, and finds the nearest of the
+A look-up compares the question with the first 1,000 vectors of its scope one by one, and finds the nearest of the
 rest through an approximate index (HNSW, arXiv 1603.09320; half precision, then ranked again in full precision).
 What a user said is kept as question and answer, as it must be to be served again; it ends with its entry.
 

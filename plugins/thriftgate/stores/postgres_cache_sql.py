@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Sequence
 
-EXACT_LIMIT = 2000
+EXACT_LIMIT = 1000
 """So many vectors of a scope are compared one by one before the approximate index is used."""
 BUCKETS = 16
 """Approximate indexes per length of vectors: large scopes of different tenants seldom share one."""
