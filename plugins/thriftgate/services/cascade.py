@@ -6,7 +6,8 @@ its first token cannot be taken back: it raises TierFailedError, and the client 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+import math
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,7 @@ from thriftgate.errors import TierFailedError
 from thriftgate.services.asking import AskedStream, Asker
 from thriftgate.services.chunks import chunks_of
 from thriftgate.services.optimism import OptimisticStream
-from thriftgate.types import Answer, CallPurpose, ChatRequest, DecisionKind, Vector
+from thriftgate.types import Answer, CallPurpose, ChatRequest, Choice, DecisionKind, Vector
 
 ChoiceChunk = Mapping[str, Any]
 """One element of a chunk's `choices`."""
@@ -70,32 +71,48 @@ class CascadeRun:
         flow = self._flow()
         tier: Tier | None = next(flow)
         while tier is not None:
-            if tier is self._plan.tiers[-1]:
-                self._expect(tier)
-                last = self._asker.stream(tier.model, self._asked(tier))
-                failure: TierFailedError | None = None
-                try:
-                    async with aclosing(_choices_of(last)) as choices:
-                        async for choice in choices:
-                            yield choice
-                except TierFailedError as error:
-                    if last.has_started:
-                        raise
-                    failure = error
-                tier = await self._judged(flow, tier, failure or _whole(last))
-            elif self._config.streaming == "optimistic":
-                async with aclosing(self._optimistic(flow, tier)) as shown:
-                    async for choice in shown:
-                        yield choice
-                tier = self._next
-            else:
-                tier = await self._judged(flow, tier, await self._ask(tier, patience=self._config.hold_limit))
-                if tier is None:
-                    for choice in chunks_of(as_client_asked(self._ended().answer, self._request.params)):
-                        yield choice
+            async with aclosing(self._asked_streaming(flow, tier)) as choices:
+                async for choice in choices:
+                    yield choice
+            tier = self._next
+
+    def _asked_streaming(self, flow: CascadeFlow, tier: Tier) -> AsyncGenerator[ChoiceChunk, None]:
+        """What the client sees of a tier; sets `_next` to the tier to ask after it, if any."""
+        if self._is_final(tier):
+            return self._through(flow, tier)
+        # What must never be accepted, such as an answer asked for its label alone, must not be shown either.
+        if self._config.streaming == "optimistic" and tier.accept_at != math.inf:
+            return self._optimistic(flow, tier)
+        return self._held(flow, tier)
+
+    async def _through(self, flow: CascadeFlow, tier: Tier) -> AsyncGenerator[ChoiceChunk, None]:
+        """The answer of a tier that ends the cascade, as it is written."""
+        self._expect(tier)
+        stream = self._asker.stream(tier.model, self._asked(tier))
+        reply: Answer | TierFailedError
+        try:
+            async with aclosing(_choices_of(stream)) as choices:
+                async for choice in choices:
+                    yield choice
+            reply = _whole(stream)
+        except TierFailedError as error:
+            if stream.has_started:
+                raise
+            reply = error
+        self._next = await self._judged(flow, tier, reply)
+        if self._next is None and isinstance(reply, TierFailedError):
+            for choice in self._replayed():
+                yield choice
+
+    async def _held(self, flow: CascadeFlow, tier: Tier) -> AsyncGenerator[ChoiceChunk, None]:
+        """A cheap answer, shown when it was accepted."""
+        self._next = await self._judged(flow, tier, await self._ask(tier, patience=self._config.hold_limit))
+        if self._next is None:
+            for choice in self._replayed():
+                yield choice
 
     async def _optimistic(self, flow: CascadeFlow, tier: Tier) -> AsyncGenerator[ChoiceChunk, None]:
-        """A cheap answer, shown as soon as it looks good; sets `_next` to the tier to ask after it, if any."""
+        """A cheap answer, shown as soon as it looks good."""
         settings = self._config.optimistic
         running = RunningConfidence(floor=settings.floor, until=settings.until, window=settings.window)
         optimism = OptimisticStream(running)
@@ -105,7 +122,7 @@ class CascadeRun:
             async with aclosing(optimism.choices(_choices_of(stream))) as choices:
                 async for choice in choices:
                     self._expect(tier)
-                    yield choice
+                    yield self._as_asked(choice)
             reply = stream.answer or TierFailedError(tier.model, "its first tokens were too unsure")
             self._has_collapsed = optimism.has_collapsed
         except TierFailedError as error:
@@ -115,7 +132,7 @@ class CascadeRun:
         self._next = await self._judged(flow, tier, reply, is_shown=optimism.is_shown)
         if self._next is None and not optimism.is_shown:
             for choice in optimism.held:
-                yield choice
+                yield self._as_asked(choice)
 
     def _flow(self) -> CascadeFlow:
         return cascade(
@@ -125,19 +142,37 @@ class CascadeRun:
             serve_rejected_answer=self._config.on_strong_failure == "serve_rejected",
         )
 
+    def _is_final(self, tier: Tier) -> bool:
+        """Whether this tier's answer is given whatever it is worth."""
+        return tier is self._plan.tiers[-1] or tier.accept_at is None
+
     def _expect(self, tier: Tier) -> None:
         if tier is self._plan.tiers[0]:
-            alone = len(self._plan.tiers) == 1
-            self.expected = (DecisionKind.ONLY_TIER if alone else DecisionKind.ACCEPTED, tier.model)
+            decision = DecisionKind.ONLY_TIER if self._is_final(tier) else DecisionKind.ACCEPTED
+            self.expected = (decision, tier.model)
         else:
             self.expected = (DecisionKind.ESCALATED, tier.model)
+
+    def _replayed(self) -> Iterator[ChoiceChunk]:
+        return chunks_of(as_client_asked(self._ended().answer, self._request.params))
+
+    def _as_asked(self, choice: ChoiceChunk) -> ChoiceChunk:
+        """Without the log-probabilities that only we have asked for."""
+        if not choice.get("logprobs"):
+            return choice
+        piece = Answer(choices=(Choice({}, logprobs=choice["logprobs"]),), model="")
+        return {**choice, "logprobs": as_client_asked(piece, self._request.params).choices[0].logprobs}
 
     async def _judged(
         self, flow: CascadeFlow, tier: Tier, reply: Answer | TierFailedError, *, is_shown: bool = False
     ) -> Tier | None:
         """The next tier to ask; None when the cascade has its outcome."""
-        if isinstance(reply, Answer) and tier is not self._plan.tiers[-1]:
-            self._scored = await self._score(tier, reply)
+        if isinstance(reply, Answer) and not self._is_final(tier):
+            try:
+                self._scored = await self._score(tier, reply)
+            except Exception:
+                # A scorer that throws costs money, never an answer: the request escalates and the error is counted.
+                self._scored = Scored(confidence=None, signals={"scorer_errors": 1.0})
             self._earlier = reply
         return self._send(flow, reply, shown=tier if is_shown else None)
 
@@ -154,13 +189,14 @@ class CascadeRun:
 
     async def _second_sample(self, model: str) -> Answer | None:
         try:
-            return await self._asker.ask(model, self._request, purpose=CallPurpose.SECOND_SAMPLE)
-        except TierFailedError:
+            async with asyncio.timeout(self._config.hold_limit):
+                return await self._asker.ask(model, self._request, purpose=CallPurpose.SECOND_SAMPLE)
+        except (TierFailedError, TimeoutError):
             return None
 
     def _asked(self, tier: Tier) -> ChatRequest:
         """The request as this tier gets it: with logprobs where its answer is judged and its provider has them."""
-        if tier is self._plan.tiers[-1] or not self._asker.completer.supports(tier.model, "logprobs"):
+        if self._is_final(tier) or not self._asker.completer.supports(tier.model, "logprobs"):
             return self._request
         return replace(self._request, params=wants_logprobs(self._request.params))
 
@@ -171,7 +207,8 @@ class CascadeRun:
         except TierFailedError as failure:
             return failure
         except TimeoutError:
-            return TierFailedError(tier.model, f"did not answer within {patience:g} s", status_code=504)
+            cause = "timed out" if patience is None else f"did not answer within {patience:g} s"
+            return TierFailedError(tier.model, cause, status_code=504)
 
     def _send(self, flow: CascadeFlow, reply: Answer | TierFailedError, *, shown: Tier | None = None) -> Tier | None:
         """The next tier to ask; None when the cascade has its outcome. `shown`: the client has this tier's answer."""
@@ -184,8 +221,14 @@ class CascadeRun:
         if shown is not None and isinstance(reply, Answer):
             # An optimistic stream is out, whatever its score says: the cascade ends with it.
             flow.close()
+            scored = self._scored or Scored(confidence=None)
             self.outcome = Outcome(
-                answer=reply, tier=shown, decision=DecisionKind.ACCEPTED, reason="streamed_optimistically"
+                answer=reply,
+                tier=shown,
+                decision=self.expected[0],
+                reason="streamed_optimistically",
+                confidence=scored.confidence,
+                signals=scored.signals,
             )
             return None
         return tier

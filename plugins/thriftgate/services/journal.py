@@ -8,6 +8,7 @@ from typing import Any
 from thriftgate.ports import Clock
 from thriftgate.types import (
     Answer,
+    CallPurpose,
     ChatRequest,
     DecisionKind,
     PromptRef,
@@ -84,9 +85,9 @@ class Journal:
         self._calls.append(call)
 
     def note_confidence(self, model: str, confidence: float | None) -> None:
-        """Write the confidence onto the latest call of a tier."""
+        """Write the confidence onto the latest answer of a tier."""
         for place in range(len(self._calls) - 1, -1, -1):
-            if self._calls[place].model == model:
+            if self._calls[place].model == model and self._calls[place].purpose is CallPurpose.ANSWER:
                 self._calls[place] = replace(self._calls[place], confidence=confidence)
                 return
 
