@@ -18,8 +18,7 @@ COMMANDS = {
     "report": "Print what the gateway cost and what it saved.",
     "cache": "Look into the answer cache, tune it, and forget entries.",
     "cascade": "Calibrate when a cheaper model's answer is good enough.",
-    "prompts": "Look at the prompts and their experiments.",
-    "langfuse": "Set up and check the observability in Langfuse.",
+    "prompts": "Look at the prompts and their experiments, change what is served, and mirror it to Langfuse.",
     "doctor": "Say what this machine lacks to run the gateway.",
 }
 """Every command with its help line, in the order of `thriftgate --help`."""

@@ -2,6 +2,9 @@
 
 LiteLLM finds a hook only on the leaf class and only under its exact name and parameter names; the contract
 tests notice when one goes dead.
+
+Failure behaviour: a malformed conversation is refused with HTTP 400 before a model is asked; a stream that breaks off
+ends with an error event of ours; any other error passes through as it came.
 """
 
 import json

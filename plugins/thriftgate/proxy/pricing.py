@@ -1,4 +1,7 @@
-"""What tokens cost, from LiteLLM's price map or the prices written in `model_list`."""
+"""What tokens cost, from LiteLLM's price map or the prices written in `model_list`.
+
+Failure behaviour: a model without a known price costs None. Without LiteLLM's router, RuntimeError.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

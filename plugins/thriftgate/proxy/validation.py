@@ -2,6 +2,8 @@
 
 LiteLLM answers a malformed conversation with the traceback of whatever it hit first. Only the shape is looked at,
 and only where every provider agrees on it; what a model supports is for the model to say.
+
+Failure behaviour: raises InvalidRequestError (HTTP 400), which names the parameter and never quotes what was said.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,7 @@
-"""Keeps notes while a request is served, and hands them over as one `RequestRecord` at its end."""
+"""Keeps notes while a request is served, and hands them over as one `RequestRecord` at its end.
+
+Failure behaviour: none of its own; a stage that raises is noted with its duration, and its error goes on.
+"""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager

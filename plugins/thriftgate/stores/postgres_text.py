@@ -1,8 +1,10 @@
-r"""Any text and any JSON in and out of PostgreSQL, which refuses NUL bytes and half surrogates.
+""""Any text and any JSON in and out of PostgreSQL, which refuses NUL bytes and half surrogates.
 
 Models and users send both. An answer must not be lost for one odd character, and two different scopes must never
 become the same, so the escape is reversible: `\` becomes `\\`, NUL becomes `\0`, a lone surrogate `\udXXX`.
 Text without them, which is nearly all there is, is stored as it stands.
+
+Failure behaviour: NaN and infinities, which JSON lacks, become null; a value of an unknown class is stored as its text.
 """
 
 import json

@@ -2,6 +2,8 @@
 
 Bodies are JSON in ASCII, so that every text survives, half surrogates and NUL included. Vectors are float32,
 little-endian, as the query engine reads them.
+
+Failure behaviour: an embedding of another length than the index's raises ValueError.
 """
 
 import json

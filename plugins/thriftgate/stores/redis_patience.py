@@ -4,6 +4,8 @@ A deadline of 50 ms is short enough that a busy event loop breaks it: a hundred 
 is down. So only silence counts: where, since the last look, any other call was answered, or this thread was itself
 at work most of the time, the deadline starts anew. A server that is really gone answers nobody while the loop has
 nothing to do, and the first deadline stands.
+
+Failure behaviour: raises TimeoutError when the server was silent while the loop was idle, at the latest after several deadlines.
 """
 
 import asyncio
