@@ -1,15 +1,12 @@
 """Does the PostgreSQL cache find the neighbours that are there, and how fast?
 
-Stores real questions (BANKING77 and Bitext, embedded by the local MiniLM, with the phrases around them that people
-write) through the very code that serves, and compares each look-up with a brute-force search of its scope:
-
-- `100 scopes of 1,000`: many small tenants;
-- `1 scope of 100,000` beside them: one large tenant;
+Stores real questions (BANKING77 and Bitext, embedded by the local MiniLM, with phrases around them as people
+write them) through the very code that serves, and compares each look-up with a brute-force search of its scope:
+- `100 scopes of 1,000`, and `1 scope of 100,000` beside them: many small tenants, and one large;
 - `10 scopes of 10,000`: tenants in between, in a database of their own.
 
-A neighbour counts as found when it is as near as the true one of its rank (ties are common: people repeat
-themselves). Recall is the mean over queries of the share of the true eight that were found. Look-ups run one after
-the other; each brings the entries, answers and outcomes along, as a request needs them.
+A neighbour counts as found when it is as near as the true one of its rank (people repeat themselves). Recall is the
+mean over queries of the share of the true eight that were found. Look-ups run one by one and bring entries along.
 
     uv run --frozen python -m evals.benchmarks.cache_recall            # the table, and results/cache_recall.json
     uv run --frozen python -m evals.benchmarks.cache_recall --compare  # also what the design was chosen against

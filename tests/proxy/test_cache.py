@@ -1,6 +1,5 @@
 """The answer cache through the real proxy and a real PostgreSQL."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,6 +7,7 @@ import httpx
 import pytest
 from tests.proxy.conftest import MASTER_KEY, GatewayProcess
 from tests.proxy.upstream import calls_tool, drips, says, slow
+from tests.proxy.waiting import eventually, settle
 
 pytestmark = pytest.mark.xdist_group("proxy")
 
@@ -25,13 +25,14 @@ def decision(response: httpx.Response) -> str:
 
 def settled(gateway: GatewayProcess, question: str, **params: Any) -> httpx.Response:
     """Ask until the answer comes from the cache: it is kept beside the request, a moment later."""
-    response = ask(gateway, question, **params)
-    for _ in range(40):
-        if decision(response).endswith("_hit"):
-            break
-        time.sleep(0.1)
-        response = ask(gateway, question, **params)
-    return response
+    responses = [ask(gateway, question, **params)]
+
+    def is_hit() -> bool:
+        responses.append(ask(gateway, question, **params))
+        return decision(responses[-1]).endswith("_hit")
+
+    eventually(is_hit)
+    return responses[-1]
 
 
 def test_the_same_question_again_costs_nothing_and_says_so(gateway: GatewayProcess) -> None:
@@ -95,11 +96,7 @@ def test_a_follow_up_in_another_conversation_is_no_hit(gateway: GatewayProcess) 
         ]
         return gateway.post("/v1/chat/completions", {"model": "cached", "messages": messages})
 
-    for _ in range(40):
-        if decision(follow_up("Do you ship to Norway?")) == "exact_hit":
-            break
-        time.sleep(0.1)
-    assert decision(follow_up("Do you ship to Norway?")) == "exact_hit"
+    assert eventually(lambda: decision(follow_up("Do you ship to Norway?")) == "exact_hit")
     assert decision(follow_up("Do you offer gift wrapping?")) == "accepted"
 
 
@@ -133,7 +130,7 @@ def test_what_must_not_be_served_again_is_not(gateway: GatewayProcess, question:
     gateway.upstream.on("small", reply)
     gateway.upstream.on("large", reply)
     assert not decision(ask(gateway, question)).endswith("_hit")
-    time.sleep(0.3)
+    settle(0.3)
     assert not decision(ask(gateway, question)).endswith("_hit")
 
 
@@ -153,7 +150,8 @@ def test_a_hit_is_replayed_as_a_stream_with_usage(gateway: GatewayProcess) -> No
     assert text == "First line.\nSecond line, with  two spaces."
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.completion_tokens == 4
-    assert chunks[-1].to_dict()["thriftgate"]["decision"] == "exact_hit"  # type: ignore[index]
+    told: Any = chunks[-1].to_dict()["thriftgate"]
+    assert told["decision"] == "exact_hit"
 
 
 def test_a_stream_that_a_client_left_is_not_stored(gateway: GatewayProcess) -> None:
@@ -164,7 +162,7 @@ def test_a_stream_that_a_client_left_is_not_stored(gateway: GatewayProcess) -> N
     headers = {"Authorization": "Bearer sk-app-acme-ada"}
     with httpx.stream("POST", f"{gateway.base_url}/v1/chat/completions", json=body, headers=headers) as response:
         next(response.iter_lines())
-    time.sleep(0.5)
+    settle(0.5)
     gateway.upstream.on("large", says("A whole answer."))
     assert decision(ask(gateway, question)) == "escalated"
 

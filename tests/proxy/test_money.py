@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 import uuid
 from typing import Any
 
@@ -10,6 +9,7 @@ import httpx
 import pytest
 from tests.proxy.conftest import GatewayProcess
 from tests.proxy.upstream import fails, says
+from tests.proxy.waiting import eventually, settle
 
 from thriftgate.stores.embedded import EmbeddedPostgres
 from thriftgate.stores.postgres import Database
@@ -33,7 +33,7 @@ def charged_for(gateway: GatewayProcess, model: str, question: str, **params: An
     key = f"sk-{uuid.uuid4().hex}-acme-carol"
     ask(gateway, model, question, key=key, **params)
     # LiteLLM logs beside the request; waiting longer can only add rows, and too many would fail the test.
-    time.sleep(1)
+    settle(1)
     digest = hashlib.sha256(key.encode()).hexdigest()
     return [row for row in gateway.charged() if row["key"] == digest]
 
@@ -52,11 +52,9 @@ def test_a_request_is_charged_once_whole_or_streamed(
 
 def test_a_hit_is_charged_nothing(gateway: GatewayProcess) -> None:
     gateway.upstream.on("small", says("Under the lid."))
-    for _ in range(40):
-        if ask(gateway, "cached", "Where is the serial number?").headers["x-thriftgate-decision"] == "exact_hit":
-            break
-        time.sleep(0.1)
-    rows = charged_for(gateway, "cached", "Where is the serial number?")
+    question = "Where is the serial number?"
+    assert eventually(lambda: ask(gateway, "cached", question).headers["x-thriftgate-decision"] == "exact_hit")
+    rows = charged_for(gateway, "cached", question)
     assert sum(row["cost"] for row in rows) == 0
 
 

@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.proxy.conftest import ROOT, deployment, free_port, start_proxy
+from tests.proxy.conftest import MASTER_KEY, ROOT, deployment, free_port, start_proxy
+from tests.proxy.waiting import eventually, settle
 
 pytestmark = pytest.mark.xdist_group("start")
 
@@ -58,16 +58,14 @@ def test_up_serves_offline_with_two_workers_and_leaves_nothing_behind(folder: Pa
 
 
 def _wait_for_key(up: subprocess.Popen[bytes], folder: Path, port: int) -> str:
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline and up.poll() is None:
-        if "Ctrl-C stops it" in (folder / "up.log").read_text():
-            return (folder / ".thriftgate" / "master_key").read_text().strip()
-        time.sleep(0.3)
-    pytest.fail(f"up did not come up on port {port}:\n" + (folder / "up.log").read_text())
+    log = folder / "up.log"
+    eventually(lambda: "Ctrl-C stops it" in log.read_text() or up.poll() is not None, _PATIENCE)
+    assert "Ctrl-C stops it" in log.read_text(), f"up did not come up on port {port}:\n{log.read_text()}"
+    return (folder / ".thriftgate" / "master_key").read_text().strip()
 
 
 def _ask(port: int, key: str) -> httpx.Response:
-    time.sleep(0.5)  # the answer before this one is kept beside its request
+    settle(0.5)  # the answer before this one is kept beside its request
     body = {"model": "support", "messages": [{"role": "user", "content": "How do I change my e-mail address?"}]}
     headers = {"Authorization": f"Bearer {key}"}
     return httpx.post(f"http://localhost:{port}/v1/chat/completions", json=body, headers=headers, timeout=60)
@@ -82,7 +80,7 @@ def test_a_proxy_started_without_us_refuses_a_broken_configuration_with_words(fo
         "litellm_settings": {
             "custom_provider_map": [{"provider": "thriftgate", "custom_handler": "thriftgate.proxy.plugin.routes"}]
         },
-        "general_settings": {"master_key": "sk-a-long-enough-master-key-0123456789"},
+        "general_settings": {"master_key": MASTER_KEY},
         "callback_settings": {
             "thriftgate": {"routes": {"support": {"cascade": {"tiers": [{"model": "small"}], "acept_at": 0.7}}}}
         },

@@ -1,7 +1,6 @@
 """Streamed answers through the real proxy: chunk for chunk what a client of OpenAI expects, and how they end."""
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam
 from tests.proxy.conftest import CLIENT_KEY, GatewayProcess
 from tests.proxy.upstream import breaks_off, calls_tool, drips, fails, says
+from tests.proxy.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("proxy")
 
@@ -167,11 +167,3 @@ def test_a_client_that_goes_away_before_the_first_token_ends_the_call_upstream(g
     with pytest.raises(httpx.TimeoutException):
         httpx.post(f"{gateway.base_url}/v1/chat/completions", json=body, headers=headers, timeout=0.5)
     assert eventually(lambda: gateway.upstream.closed_early == ["lost-large"])
-
-
-def eventually(condition: Any, patience: float = 10.0) -> bool:
-    """Whether the condition comes true: the proxy notices a closed connection in its own time."""
-    deadline = time.monotonic() + patience
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return bool(condition())
