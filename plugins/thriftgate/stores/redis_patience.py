@@ -5,7 +5,8 @@ is down. So only silence counts: where, since the last look, any other call was 
 at work most of the time, the deadline starts anew. A server that is really gone answers nobody while the loop has
 nothing to do, and the first deadline stands.
 
-Failure behaviour: raises TimeoutError when the server was silent while the loop was idle, at the latest after several deadlines.
+Failure behaviour: raises TimeoutError when the server was silent while the loop was idle, and after a few deadlines
+whatever the loop did.
 """
 
 import asyncio
