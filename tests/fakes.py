@@ -31,6 +31,7 @@ __all__ = [
     "InMemoryFlights",
     "LoopClock",
     "MemoryLedger",
+    "Reply",
     "Streamed",
     "answer_of",
     "ask",

@@ -30,7 +30,7 @@ from thriftgate.services.envelope import Envelope
 from thriftgate.services.journal import Journal
 from thriftgate.services.planning import Planner
 from thriftgate.services.questions import question_of
-from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, RequestRecord, Status, Vector
+from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, RequestRecord, Status, Usage, Vector
 
 
 class Recorder(Protocol):
@@ -88,6 +88,7 @@ class RouteService:
 
     def __init__(self, parts: RouteParts) -> None:
         self._parts = parts
+        self._refreshing: set[str] = set()
         self._baseline = baseline_of(parts.config)
 
     async def answer(self, request: ChatRequest, tell: Callable[[Mapping[str, Any]], None]) -> Answer:
@@ -119,8 +120,7 @@ class RouteService:
             serving, served = await self._prepared(request, journal)
             envelope = Envelope(request)
             if served is not None:
-                answer = self._hit(serving, served)
-                async for chunk in self._replayed(answer, envelope, journal, tell):
+                async for chunk in self._replayed(self._hit(serving, served), envelope, journal, tell):
                     yield chunk
                 return
             async with self._seat(serving) as seat:
@@ -162,11 +162,7 @@ class RouteService:
             yield chunk
 
     async def _replayed(
-        self,
-        answer: Answer,
-        envelope: Envelope,
-        journal: Journal,
-        tell: Callable[[Mapping[str, Any]], None],
+        self, answer: Answer, envelope: Envelope, journal: Journal, tell: Callable[[Mapping[str, Any]], None]
     ) -> AsyncGenerator[Mapping[str, Any], None]:
         """A whole answer as a stream. Gives way between chunks, so that a long one does not hold the loop."""
         journal.first_token()
@@ -199,23 +195,32 @@ class RouteService:
     def _hit(self, serving: _Serving, served: Served) -> Answer:
         journal = serving.journal
         journal.served(served.answer, decision=served.kind, reason=None, tier=served.entry.model)
-        journal.usage = type(journal.usage)()
+        journal.usage = Usage()
         journal.similarity, journal.confidence = served.similarity, served.confidence
         journal.cache_entry_id, journal.signals = served.entry.entry_id, served.features
         journal.metadata["cache_scope"] = served.entry.scope
         journal.baseline_cost_usd = served.entry.baseline_cost_usd
-        if served.is_stale:
-            self._parts.background.start("cache_refresh", self._refresh(serving.request))
+        if served.is_stale and not journal.request.no_store:
+            # The request as it came: the prompt is put in front of it once more.
+            self._parts.background.start("cache_refresh", self._refresh(journal.request, served.entry.entry_id))
         return served.answer
 
-    async def _refresh(self, request: ChatRequest) -> None:
-        """Fetch a fresh answer behind a stale hit."""
-        await self.answer(replace(request, no_cache=True, request_id=f"{request.request_id}-refresh"), lambda _: None)
+    async def _refresh(self, request: ChatRequest, entry_id: str) -> None:
+        """Fetch a fresh answer behind a stale hit, once however many hits there are meanwhile."""
+        if entry_id in self._refreshing:
+            return
+        self._refreshing.add(entry_id)
+        try:
+            fresh = replace(request, no_cache=True, request_id=f"{request.request_id}-refresh")
+            await self.answer(fresh, lambda _: None)
+        finally:
+            self._refreshing.discard(entry_id)
 
     @asynccontextmanager
     async def _seat(self, serving: _Serving) -> AsyncGenerator[Seat]:
-        flight = serving.ticket.flight
-        if self._parts.coalescer is None or flight is None or serving.request.no_cache:
+        request, flight = serving.request, serving.ticket.flight
+        # Who must not leave an answer behind must not hand it to others either.
+        if self._parts.coalescer is None or flight is None or request.no_cache or request.no_store:
             yield Seat()
             return
         async with self._parts.coalescer.seat(flight) as seat:
@@ -228,7 +233,7 @@ class RouteService:
         answer = answer_from_json(seat.joined["answer"])
         journal = serving.journal
         journal.served(answer, decision=DecisionKind.EXACT_HIT, reason="coalesced", tier=answer.model)
-        journal.usage = type(journal.usage)()
+        journal.usage = Usage()
         journal.coalesced = True
         journal.similarity = 1.0
         journal.baseline_cost_usd = float(seat.joined["baseline_cost_usd"])
@@ -262,15 +267,10 @@ class RouteService:
             self._parts.auditor.after(serving.request, outcome)
         if self._parts.cache is None:
             return
-        self._parts.cache.keep(
-            serving.request,
-            serving.ticket,
-            answer,
-            prompt=serving.prompt,
-            baseline_cost_usd=journal.baseline_cost_usd,
-        )
-        landed = {"answer": answer_to_json(answer), "baseline_cost_usd": journal.baseline_cost_usd}
-        seat.land(landed)
+        baseline, request = journal.baseline_cost_usd, serving.request
+        shared = as_client_asked(answer, request.params)  # log-probabilities for our own judgement fill no store
+        self._parts.cache.keep(request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
+        seat.land({"answer": answer_to_json(shared), "baseline_cost_usd": baseline})
 
     def _baseline_cost_usd(self, answer: Answer) -> float:
         """What the strongest tier would have cost for the same tokens; its own cost where it answered."""

@@ -1,0 +1,137 @@
+"""A whole route over fakes, and clients that ask it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes import (
+    FakeClock,
+    FakeCompleter,
+    FakeEmbedder,
+    FakePricer,
+    InMemoryAnswerCache,
+    InMemoryFlights,
+    answer_of,
+    settle,
+)
+
+from thriftgate.caching.entries import CacheEntry
+from thriftgate.caching.policy import FixedThreshold
+from thriftgate.cascade.scoring import StaticScorer
+from thriftgate.config import RouteConfig
+from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.cache import CacheService
+from thriftgate.services.coalescing import Coalescer
+from thriftgate.services.deciding import FixedDecider
+from thriftgate.services.planning import Planner
+from thriftgate.services.recording import Recorders
+from thriftgate.services.route import PromptStage, RouteParts, RouteService
+from thriftgate.types import Answer, ChatRequest, RequestRecord
+
+SURE = answer_of("a good answer of several words", logprob=-0.01)
+"""Accepted of the small tier."""
+UNSURE = answer_of("perhaps a poor answer", logprob=-3.0)
+"""Escalated."""
+STRONG = answer_of("the strong answer", model="large")
+
+
+class RouteDesk:
+    """The route `support`: small before large, exact and semantic cache, coalescing."""
+
+    def __init__(
+        self, *, prompt: PromptStage | None = None, cache: Mapping[str, Any] | None = None, **cascade: Any
+    ) -> None:
+        self.clock = FakeClock()
+        self.completer = FakeCompleter({"small": SURE, "large": STRONG})
+        self.pricer = FakePricer()
+        self.store = InMemoryAnswerCache(self.clock)
+        self.flights = InMemoryFlights(self.clock)
+        self.background = BackgroundTasks()
+        self.records: list[RequestRecord] = []
+        settings: dict[str, Any] = {
+            "cascade": {"tiers": [{"model": "small"}, {"model": "large"}], "holdout": 0, **cascade},
+            "cache": {"max_error": 0, "min_similarity": 0.8, "ttl_jitter": 0, **(cache or {})},
+        }
+        self.config = RouteConfig.model_validate(settings)
+        self._prompt = prompt
+        self.route = self.worker()
+
+    def worker(self) -> RouteService:
+        """The route as another worker serves it, over the same stores."""
+        assert self.config.cache is not None
+        embedder = FakeEmbedder()
+        cache = CacheService(
+            self.config.cache,
+            cache=self.store,
+            embedder=embedder,
+            decider=FixedDecider(FixedThreshold(0.8)),
+            verifier=None,
+            tier_policy=["small", "large"],
+            clock=self.clock,
+            draw=lambda: 0.5,
+            background=self.background,
+        )
+        return RouteService(
+            RouteParts(
+                name="support",
+                config=self.config,
+                completer=self.completer,
+                pricer=self.pricer,
+                planner=Planner(route="support", config=self.config.cascade, scorer=StaticScorer()),
+                recorder=Recorders([self.records.append]),
+                background=self.background,
+                clock=self.clock,
+                embedder=embedder,
+                prompt=self._prompt,
+                cache=cache,
+                coalescer=Coalescer(self.flights, clock=self.clock),
+            )
+        )
+
+    @property
+    def record(self) -> RequestRecord:
+        """The one record that there is."""
+        (record,) = self.records
+        return record
+
+    async def entries(self) -> list[CacheEntry]:
+        await settle()
+        return [entry async for entry in self.store.entries()]
+
+    async def answer(self, request: ChatRequest) -> Answer:
+        return await self.route.answer(request, lambda _: None)
+
+    async def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Let everything run until the condition holds."""
+        for _ in range(10_000):
+            if condition():
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("this never happens")
+
+
+@dataclass
+class Client:
+    """Reads a streamed answer, and remembers what it was told before the first chunk and at the end."""
+
+    route: RouteService
+    chunks: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    told: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    told_at_first_chunk: Mapping[str, Any] | None = None
+
+    async def read(self, request: ChatRequest, *, at_most: int | None = None) -> str:
+        """The text of the answer; the client leaves after `at_most` chunks."""
+        async with aclosing(self.route.stream(request, self.told.append)) as chunks:
+            async for chunk in chunks:
+                if not self.chunks:
+                    self.told_at_first_chunk = self.told[-1]
+                self.chunks.append(chunk)
+                if len(self.chunks) == at_most:
+                    break
+        return self.text
+
+    @property
+    def text(self) -> str:
+        return "".join(choice["delta"].get("content") or "" for chunk in self.chunks for choice in chunk["choices"])
