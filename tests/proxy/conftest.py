@@ -110,15 +110,23 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
         deployment("limited-strong", upstream_url, model="limited-primary", order=1),
         deployment("limited-strong", upstream_url, model="limited-backup", order=2),
     ]
-    two = {"cascade": {"tiers": [{"model": "small"}, {"model": "large"}], "accept_at": 0.8}}
+    two: dict[str, Any] = {
+        "cascade": {
+            "tiers": [{"model": "small"}, {"model": "large"}],
+            "accept_at": 0.8,
+            # No call by chance: tests count calls and money.
+            "audit": {"share": 0},
+            "holdout": 0,
+        }
+    }
     routes: dict[str, Any] = {
         "support": two,
         "optimistic": {"cascade": {**two["cascade"], "streaming": "optimistic"}},
         "plain": {"cascade": {"tiers": [{"model": "large"}]}},
-        "cached": {**two, "cache": {"max_error": 0.01, "ttl": "10m", "min_similarity": 0.9}},
+        "cached": {**two, "cache": {"max_error": 0.01, "ttl": "10m", "min_similarity": 0.9, "verify": {"share": 0}}},
         "prompted": {**two, "prompt": {"name": "support"}},
-        "fragile": {"cascade": {"tiers": [{"model": "fragile-small"}, {"model": "fragile-large"}]}},
-        "tools": {"cascade": {"tiers": [{"model": "tool-small"}, {"model": "tool-large"}]}},
+        "fragile": {"cascade": {"tiers": [{"model": "fragile-small"}, {"model": "fragile-large"}], "holdout": 0}},
+        "tools": {"cascade": {"tiers": [{"model": "tool-small"}, {"model": "tool-large"}], "holdout": 0}},
         "lost": {"cascade": {"tiers": [{"model": "lost-large"}]}},
         "impatient": {"cascade": {"tiers": [{"model": "impatient-small"}, {"model": "impatient-large"}]}},
         "ha": {"cascade": {"tiers": [{"model": "ha-strong"}]}},
