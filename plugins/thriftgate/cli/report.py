@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from thriftgate.config.base import parse_duration
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from thriftgate.services.quality import RouteQuality
     from thriftgate.services.report import Report
     from thriftgate.stats.intervals import Interval
     from thriftgate.types import SummaryGroup, SummaryRow
@@ -29,6 +31,9 @@ _UNBOUNDED = 250
 """A file or a pipe has no edge; rich would fold the table into 80 columns there."""
 _ONLY_WHEN_WIDE = ("failed", "only tier", "tokens in", "out", "baseline $", "saved $", "p50 s")
 _NOT_BY_MODEL = ("hits", "accepted", "escalated", "only tier", "baseline $", "saved $", "saved %")
+_WITH_QUALITY = ("total", "route")
+_SEED = 0
+"""The bootstrap's: the same ledger gives the same interval."""
 _GROUPS = ("total", "user", "team", "route", "model", "day", "key")
 
 
@@ -64,21 +69,35 @@ def command(*, by: "SummaryGroup", since: str | None, as_csv: bool, as_json: boo
     `saved` is against the route's baseline model answering the same requests, net of every extra call that was made.
     Its share comes with a 95 % interval that takes the requests as a sample of such traffic. `hits` are exact and
     semantic ones; `accepted` answers came from a cheaper tier, `escalated` ones from a stronger one after it.
+
+    By total and by route the quality follows: what audits of accepted answers, verified hits and users' feedback say,
+    whether the promised quality is kept, and what the requests cost beside those of a control group.
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
     start = parse_since(since, now=time.time()) if since else None
-    report = asyncio.run(_read(config, by, start))
+    report, quality = asyncio.run(_read(config, by, start))
     if as_json:
-        print(json.dumps(_as_json(report), indent=2))
+        print(json.dumps(_as_json(report, quality), indent=2))
     elif as_csv:
         _print_csv(report)
     else:
         print_table(report)
+        if by in _WITH_QUALITY and report.total is not None:
+            from thriftgate.cli.report_quality import print_quality
+
+            print_quality(quality)
 
 
-async def _read(path: Path, by: "SummaryGroup", since: float | None) -> "Report":
-    from thriftgate.services.report import make_report
+async def _read(
+    path: Path, by: "SummaryGroup", since: float | None
+) -> tuple["Report", "Sequence[RouteQuality] | None"]:
+    """The report, and the quality where it belongs to it and the requests are few enough to be read one by one."""
+    import numpy as np
+
+    from thriftgate.cli.report_quality import promises_of
+    from thriftgate.services.quality import make_quality
+    from thriftgate.services.report import MOST_RECORDS, make_report
     from thriftgate.stores.embedded import prepare_database
     from thriftgate.stores.postgres import connect
     from thriftgate.stores.postgres_ledger import PostgresLedger
@@ -87,12 +106,18 @@ async def _read(path: Path, by: "SummaryGroup", since: float | None) -> "Report"
     dsn = await asyncio.to_thread(prepare_database, config.database_url, path.parent / config.data_dir)
     database = connect(dsn, max_connections=1)
     try:
-        return await make_report(PostgresLedger(database), by, since=since)
+        ledger = PostgresLedger(database)
+        report = await make_report(ledger, by, since=since)
+        if by not in _WITH_QUALITY or (report.total is not None and report.total.requests > MOST_RECORDS):
+            return report, None
+        promises = promises_of(config, path.parent)
+        return report, await make_quality(ledger, promises, np.random.default_rng(_SEED), since=since)
     finally:
         await database.close()
 
 
-def _as_json(report: "Report") -> dict[str, object]:
+def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict[str, object]:
+    from thriftgate.cli.report_quality import as_json
     from thriftgate.services.report import as_record
 
     return {
@@ -100,6 +125,7 @@ def _as_json(report: "Report") -> dict[str, object]:
         "since": report.since,
         "rows": [as_record(row, report.saved_shares.get(row.group)) for row in report.rows],
         "total": as_record(report.total, report.total_share) if report.total else None,
+        "quality": None if quality is None else [as_json(one) for one in quality],
     }
 
 
