@@ -8,7 +8,6 @@ import numpy as np
 from thriftgate.cascade.calibration import Calibration
 from thriftgate.cascade.candidates import thresholds
 from thriftgate.cascade.labels import Label
-from thriftgate.cascade.outlook import outlooks
 from thriftgate.cascade.policy import Policy, Replay, replay_of
 from thriftgate.cascade.tier_models import add_outlook
 from thriftgate.stats import average_performance_gap_recovered, cost_at_quality
@@ -36,7 +35,7 @@ def scored(calibration: Calibration, labels: Sequence[Label]) -> Replay:
         outlook = vectors @ np.array(calibration.probe.weights) + calibration.probe.intercept
         labels = add_outlook(labels, outlook)
     router = calibration.fitted_router
-    return replay_of(labels, calibration.models.scores(labels), outlooks(router, [one.question for one in labels]))
+    return replay_of(labels, calibration.models.scores(labels), router.outlooks(labels) if router else None)
 
 
 def curve(replay: Replay, policies: Sequence[Policy]) -> Curve:

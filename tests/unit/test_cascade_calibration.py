@@ -13,12 +13,15 @@ from thriftgate.cascade import artefact as artefacts
 from thriftgate.cascade.artefact import Artefact, StaleArtefactError
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.calibration import Calibration, Promise, calibrate, split
-from thriftgate.cascade.flow import CascadeFlow, Outcome, Tier, cascade
+from thriftgate.cascade.candidates import thresholds
+from thriftgate.cascade.flow import CascadeFlow, Outcome, Scored, Tier, cascade, why_not
 from thriftgate.cascade.labels import Label, labels_from_audits
 from thriftgate.cascade.plan import plan
-from thriftgate.cascade.policy import Policy, Replay
+from thriftgate.cascade.policy import Policy, Replay, replay_of
 from thriftgate.cascade.report import NEVER, artefact_of, with_more_labels
 from thriftgate.cascade.scoring import for_request
+from thriftgate.cascade.stake import Stake
+from thriftgate.cascade.tier_models import TierModels
 from thriftgate.types import Answer, Audit, AuditKind, ChatRequest, Choice
 
 TIERS = ("small", "large")
@@ -235,7 +238,8 @@ def test_the_artefacts_confidence_accepts_exactly_what_was_tested(calibration: C
     for label, score in zip(calibration.test, calibration.replay.scores[:, 0], strict=True):
         confidence = tier.confidence.of(label.features[0])
         assert confidence is not None
-        assert (confidence >= tier.accept_at) == (score >= threshold)
+        scored = Scored(confidence=confidence, weighed=tier.stake.weigh(confidence, label.features[0]))
+        assert (why_not(tier.accept_at, scored) is None) == (score >= threshold)
 
 
 @pytest.mark.parametrize(
@@ -418,3 +422,31 @@ def test_audits_become_labels_unless_they_would_bias():
     assert len(labels_from_audits(left_out[:1], tiers=TIERS, cost_usd=(0.1, 1.0), unbiased_only=False)) == 1
     with pytest.raises(ValueError, match="two tiers"):
         labels_from_audits([], tiers=("a", "b", "c"), cost_usd=(1.0,))
+
+
+def test_the_risk_is_taken_where_it_saves_most():
+    """Half of the traffic costs five times the other half, with the same doubts: the dear half is accepted more."""
+    rng = np.random.default_rng(0)
+    made: list[Label] = []
+    for place, label in enumerate(labels(4000, rng)):
+        dear = place % 2 == 0
+        lengths = {"question_length": np.log1p(500.0 if dear else 100.0), "answer_length": 0.0}
+        price = 5.0 if dear else 1.0
+        features = {**label.features[0], **lengths}
+        made.append(replace(label, cost_usd=(0.1, price), features=(features,), question=lengths))
+    found = calibrate(made, Promise(0.02, 0.05), rng)
+    assert found.chosen is not None
+    played = found.replay.play(found.chosen.policy)
+    dear = found.replay.cost_usd[:, -1] > 1
+    assert (played.tier[dear] == 0).mean() > (played.tier[~dear] == 0).mean() + 0.1
+    stake = artefact(found).confidences[0].stake
+    assert stake.of(made[0].features[0]) / stake.of(made[1].features[0]) == pytest.approx(5, rel=0.05)
+    model = found.models.models[0]
+    assert model is not None
+    even = replay_of(found.test, TierModels((replace(model, stake=Stake()),)).scores(found.test))
+    assert cost_within(found.replay, 0.02) < 0.97 * cost_within(even, 0.02)
+
+
+def cost_within(replay: Replay, loss: float) -> float:
+    played = [replay.play(Policy((rung,))) for rung in thresholds(replay.scores[:, 0], 300)]
+    return min(float(one.cost_usd.mean()) for one in played if one.losses(replay).mean() <= loss)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from thriftgate.cascade.fit import (
     ridge_logistic,
 )
 from thriftgate.cascade.models import Calibrator, Logistic, sigmoid
+from thriftgate.cascade.stake import POWERS, Stake, fit_stake, saving_within
 from thriftgate.stats import auroc, expected_calibration_error
 
 RNG = np.random.default_rng(0)
@@ -137,3 +139,51 @@ def test_cross_fitting_predicts_each_item_by_models_that_have_not_seen_it(n: int
 
     predicted = cross_fitted(n, np.random.default_rng(n), predict)
     assert np.isnan(predicted).all() if n == 1 else (predicted == np.arange(n)).all()
+
+
+lengths = st.floats(0, 9)
+stakes = st.builds(
+    Stake, st.floats(0, 2), st.floats(0, 0.01), st.floats(0, 0.01), st.sampled_from(POWERS), st.floats(0, 1)
+)
+
+
+@given(stakes, st.floats(0, 1), st.floats(0, 1), lengths, lengths)
+def test_weighing_keeps_the_order_and_never_makes_a_dearer_question_harder(
+    stake: Stake, one: float, other: float, short: float, more: float
+):
+    cheap, dear = {"question_length": short}, {"question_length": short + more}
+    low, high = sorted((one, other))
+    assert stake.weigh(low, cheap) <= stake.weigh(high, cheap) + 1e-12
+    assert stake.weigh(one, cheap) <= stake.weigh(one, dear) + 1e-9
+    assert replace(stake, power=0.0).weigh(one, dear) == one
+
+
+def test_a_stake_follows_lengths_and_stays_bounded():
+    rng = np.random.default_rng(0)
+    rows = [
+        {"question_length": math.log1p(rng.integers(10, 900)), "answer_length": math.log1p(rng.integers(10, 900))}
+        for _ in range(300)
+    ]
+    costs = np.array(
+        [0.01 + 0.002 * math.expm1(row["question_length"]) + 0.006 * math.expm1(row["answer_length"]) for row in rows]
+    )
+    stake = fit_stake(rows, costs)
+    assert [stake.of(row) for row in rows] == pytest.approx(np.clip(costs / costs.mean(), 0.1, 10), rel=0.01)
+    assert stake.of({"answer_length": 30.0}) == 10
+    assert fit_stake(rows, [0.3] * 300).of(rows[0]) == pytest.approx(1)
+    assert fit_stake([], []) == Stake()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.sampled_from([-1.0, 0.0, 1.0])), min_size=1, max_size=12),
+    st.floats(0.0, 0.5),
+)
+def test_the_saving_within_a_loss_is_the_best_threshold_by_brute_force(pairs: list[tuple[int, float]], limit: float):
+    scores, losses = np.array([float(s) for s, _ in pairs]), np.array([loss for _, loss in pairs])
+    saved = np.arange(1.0, len(pairs) + 1)
+    possible = [
+        saved[scores >= at].sum() / saved.sum()
+        for at in set(scores)
+        if losses[scores >= at].sum() / len(pairs) <= limit
+    ]
+    assert saving_within(scores, losses, saved, limit) == pytest.approx(max([0.0, *possible]))

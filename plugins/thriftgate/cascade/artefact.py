@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from thriftgate.cascade.models import OUTLOOK, Calibrator, Confidence, Logistic, Probe
 from thriftgate.cascade.signals import SIGNALS
+from thriftgate.cascade.stake import Stake
 from thriftgate.errors import ConfigurationError
 
 KIND = "thriftgate-cascade"
@@ -31,7 +32,8 @@ class TierConfidence:
     tier: str
     confidence: Confidence
     accept_at: float
-    """The calibrated threshold; above 1: never."""
+    """The threshold for confidences weighed by the stake; at most 1, and 2 for never."""
+    stake: Stake
     auroc: Mapping[str, float] = field(default_factory=dict[str, float])
     """low, high, estimate: does the score tell good answers from bad ones?"""
     calibration_error: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -47,7 +49,9 @@ class Router:
     skip_below: float
     """Below this chance the strongest tier is asked at once."""
     trust_above: float | None = None
-    """From this chance the first tier's answer is given unseen; None: never."""
+    """From this chance, weighed by the stake, the first tier's answer is given unseen; None: never."""
+    stake: Stake | None = None
+    """Given where the question alone decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +201,7 @@ def _tier_confidence(fields: Mapping[str, Any]) -> TierConfidence:
         tier=str(fields["tier"]),
         confidence=_confidence(fields["confidence"]),
         accept_at=_finite(fields["accept_at"]),
+        stake=_stake(fields["stake"]),
         auroc=fields["auroc"],
         calibration_error=fields["calibration_error"],
     )
@@ -207,7 +212,12 @@ def _router(fields: Mapping[str, Any]) -> Router:
         confidence=_confidence(fields["confidence"]),
         skip_below=_finite(fields["skip_below"]),
         trust_above=_optional(_finite, fields["trust_above"]),
+        stake=_optional(_stake, fields["stake"]),
     )
+
+
+def _stake(fields: Mapping[str, Any]) -> Stake:
+    return Stake(**{name: _finite(value) for name, value in fields.items()})
 
 
 def _probe(fields: Mapping[str, Any]) -> Probe:

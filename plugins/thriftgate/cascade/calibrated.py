@@ -5,6 +5,7 @@ second sample, no vector where the artefact needs them) or a signal that throws 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from thriftgate.cascade.artefact import Artefact
 from thriftgate.cascade.flow import Scored, Tier
@@ -22,39 +23,45 @@ class CalibratedScorer:
     def __init__(self, artefact: Artefact) -> None:
         self.artefact = artefact
         self._signals = named(artefact.signals)
-        self._confidences = {one.tier: one.confidence for one in artefact.confidences}
+        self._tiers = {one.tier: one for one in artefact.confidences}
 
     def score(
         self, request: ChatRequest, answer: Answer, *, second: Answer | None = None, vector: Vector | None = None
     ) -> Scored:
         """The calibrated chance that the answer is no worse than the strongest tier's would be."""
-        confidence = self._confidences.get(answer.model)
+        tier = self._tiers.get(answer.model)
         outlook = self._outlook_feature(vector)
 
         def confidence_of(features: Mapping[str, float]) -> float | None:
-            return None if confidence is None else confidence.of({**features, **outlook})
+            return None if tier is None else tier.confidence.of({**features, **outlook})
 
-        return worst_choice(request, answer, second, confidence_of, self._signals)
+        scored = worst_choice(request, answer, second, confidence_of, self._signals)
+        if tier is None or scored.confidence is None:
+            return scored
+        return replace(scored, weighed=tier.stake.weigh(scored.confidence, scored.signals))
 
     def forecast(self, request: ChatRequest, *, vector: Vector | None = None) -> Forecast | None:
         """What can be said before anybody is asked; None when the artefact decides nothing there."""
         router = self.artefact.router
         if router is None:
             return None
-        outlook = router.confidence.of({**question_features(request), **self._outlook_feature(vector)})
+        features = {**question_features(request), **self._outlook_feature(vector)}
+        outlook = router.confidence.of(features)
+        if outlook is not None and router.stake is not None:
+            outlook = router.stake.weigh(outlook, features)
         return Forecast(outlook, skip_below=router.skip_below, trust_above=router.trust_above)
 
     def tiers(self, models: Sequence[str], *, accept_at: Sequence[float] | None = None) -> tuple[Tier, ...]:
         """The tiers with their calibrated thresholds, or with `accept_at` (of a promise of the artefact)."""
-        known = {one.tier: one.accept_at for one in self.artefact.confidences}
         never = 2.0
-        levels = [known.get(model, never) for model in models[:-1]] if accept_at is None else list(accept_at)
+        known = [self._tiers[model].accept_at if model in self._tiers else never for model in models[:-1]]
+        levels = known if accept_at is None else list(accept_at)
         return (*(Tier(model, level) for model, level in zip(models[:-1], levels, strict=True)), Tier(models[-1]))
 
     def explain(self, tier: str, signals: Mapping[str, float]) -> dict[str, float]:
         """What each feature added to the log-odds of the tier's answer, the strongest first."""
-        confidence = self._confidences.get(tier)
-        parts = confidence.model.contributions(signals) if confidence else {}
+        known = self._tiers.get(tier)
+        parts = known.confidence.model.contributions(signals) if known else {}
         return dict(sorted(parts.items(), key=lambda part: -abs(part[1])))
 
     def _outlook_feature(self, vector: Vector | None) -> dict[str, float]:

@@ -4,8 +4,8 @@
             └─ test part ─────────────────────▶ Learn-then-Test along the candidates ──▶ the cheapest that passed
 
 The two parts share no question, so the tests are as honest as if the candidates had been written down beforehand
-(Pareto testing; Laufer-Goldshtein et al. 2022, arXiv 2210.07913). Confidences are calibrated on the test part, which
-costs nothing: a strictly increasing map changes what a score is called, not which answers are accepted.
+(Pareto testing; Laufer-Goldshtein et al. 2022, arXiv 2210.07913). Confidences are calibrated on cross-fitted scores of
+the fit part and their error is measured on the test part.
 
 Failure behaviour: with too few labels, or when nothing cheaper passes, the result accepts no cheap answer and
 `guarantee.words` says why; nothing is raised for that. Labels with different numbers of tiers raise ValueError.
@@ -23,16 +23,18 @@ from thriftgate.cascade.labels import Label
 from thriftgate.cascade.models import Confidence, Probe
 from thriftgate.cascade.outlook import fit_outlook, outlooks
 from thriftgate.cascade.policy import LOSSES, Policy, Replay, replay_of
+from thriftgate.cascade.stake import Stake, choose_weight, fit_stake
 from thriftgate.cascade.tier_models import (
     LEAST_TO_FIT,
     TierModels,
     add_outlook,
-    cross_fitted_scores,
     fit_tier_models,
     is_no_worse,
+    losses_of,
     with_outlook,
 )
 from thriftgate.stats import fixed_sequence, labels_needed, loss_p_value
+from thriftgate.stats.intervals import Floats
 
 ENOUGH_TO_FIT = 2000
 """Labels beyond which a small model learns little more; they prove better than they teach."""
@@ -66,6 +68,19 @@ class Tested:
     passed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FittedRouter:
+    """The outlook on questions before anybody is asked."""
+
+    confidence: Confidence
+    stake: Stake | None = None
+    """Given where the question alone decides: the risk is then weighed; else the outlook is a plain chance."""
+
+    def outlooks(self, labels: Sequence[Label]) -> Floats:
+        """Per label; NaN where features are missing."""
+        return outlooks(self.confidence, [label.question for label in labels], self.stake)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """Everything calibration learnt; `artefact.of_calibration` makes the file of it."""
@@ -82,12 +97,12 @@ class Calibration:
     """The cheapest that passed; None: only the strongest tier is asked."""
     why: str
     """The promise in a sentence, or why there is none."""
-    fitted_router: Confidence | None = None
+    fitted_router: FittedRouter | None = None
     """The outlook on questions, as the candidates used it."""
     probe: Probe | None = None
 
     @property
-    def router(self) -> Confidence | None:
+    def router(self) -> FittedRouter | None:
         """The outlook on questions, where the chosen policy decides by it."""
         return self.fitted_router if self.chosen and np.isfinite(self.chosen.policy.skip_below) else None
 
@@ -126,10 +141,10 @@ def calibrate(
         probe, fit = with_outlook(fit, rng, embedder=embedder)
         vectors = np.array([label.vector for label in test], dtype=np.float64).reshape(len(test), -1)
         test = add_outlook(test, vectors @ np.array(probe.weights) + probe.intercept if len(test) else np.empty(0))
-    models = fit_tier_models(fit, rng)
+    models, fit_scores = fit_tier_models(fit, rng, limit=promise.max_quality_loss, loss=promise.loss)
     routes_only = not any(label.features for label in labels)
-    router, policies = (_route if routes_only else _accept)(fit, models, promise, rng)
-    replay = replay_of(test, models.scores(test), outlooks(router, [label.question for label in test]))
+    router, policies = (_route if routes_only else _accept)(fit, fit_scores, promise, rng)
+    replay = replay_of(test, models.scores(test), router.outlooks(test) if router else None)
     tested, chosen, why = run_tests(policies, replay, promise)
     return Calibration(
         promise=promise,
@@ -159,8 +174,7 @@ def _calibrate_crosswise(labels: list[Label], promise: Promise, rng: np.random.G
     """
     if labels and (len(labels[0].quality) != 2 or not any(label.features for label in labels)):
         raise ValueError("crosswise calibration needs exactly two tiers and the features of the cheaper one's answers")
-    models = fit_tier_models(labels, rng)
-    scores = cross_fitted_scores(labels, rng) if labels else np.empty((0, 1))
+    models, scores = fit_tier_models(labels, rng, limit=promise.max_quality_loss, loss=promise.loss)
     replay = replay_of(labels, scores)
     policies = [Policy((rung,)) for rung in thresholds(replay.scores[:, 0], 60)]
     tested, chosen, why = run_tests(policies, replay, promise)
@@ -177,12 +191,11 @@ def _calibrate_crosswise(labels: list[Label], promise: Promise, rng: np.random.G
 
 
 def _accept(
-    fit: list[Label], models: TierModels, promise: Promise, rng: np.random.Generator
-) -> tuple[Confidence | None, list[Policy]]:
-    """Candidates that accept by the answer's score, with hopeless questions skipped where that saves money."""
-    if all(model is None for model in models.models):
+    fit: list[Label], scores: Floats, promise: Promise, rng: np.random.Generator
+) -> tuple[FittedRouter | None, list[Policy]]:
+    """Candidates that accept by the answer's confidence, with hopeless questions skipped where that saves money."""
+    if not np.isfinite(scores).any():
         return None, []
-    scores = cross_fitted_scores(fit, rng)
     replay = replay_of(fit, scores)
     # What will be accepted in the end is not known yet; half the allowed loss is a fair guess.
     likely = [
@@ -192,20 +205,27 @@ def _accept(
     ]
     accepted = (replay.scores[:, 0] >= likely[-1].accept_at[0]).astype(float)
     found = fit_outlook([label.question for label in fit], accepted, rng)
-    router, outlook = found if found is not None else (None, None)
-    return router, accept_candidates(replay_of(fit, scores, outlook), loss=promise.loss)
+    if found is None:
+        return None, accept_candidates(replay, loss=promise.loss)
+    confidence, outlook = found
+    return FittedRouter(confidence), accept_candidates(replay_of(fit, scores, outlook), loss=promise.loss)
 
 
 def _route(
-    fit: list[Label], models: TierModels, promise: Promise, rng: np.random.Generator
-) -> tuple[Confidence | None, list[Policy]]:
+    fit: list[Label], scores: Floats, promise: Promise, rng: np.random.Generator
+) -> tuple[FittedRouter | None, list[Policy]]:
     """Candidates that choose between the first and the last tier from the question alone."""
-    found = fit_outlook([label.question for label in fit], is_no_worse(fit, 0), rng)
+    questions = [label.question for label in fit]
+    found = fit_outlook(questions, is_no_worse(fit, 0), rng) if fit else None
     if found is None:
         return None, []
-    router, outlook = found
-    scores = np.full((len(fit), len(models.models)), -np.inf)
-    return router, route_candidates(replay_of(fit, scores, outlook), loss=promise.loss)
+    confidence, outlook = found
+    costs = [label.cost_usd[-1] for label in fit]
+    lost = losses_of(fit, 0, promise.loss)
+    chances, limit = np.nan_to_num(outlook).tolist(), promise.max_quality_loss
+    stake, weighed = choose_weight(fit_stake(questions, costs), questions, chances, lost, costs, limit=limit)
+    replay = replay_of(fit, scores, weighed)
+    return FittedRouter(confidence, stake), route_candidates(replay, loss=promise.loss)
 
 
 def run_tests(

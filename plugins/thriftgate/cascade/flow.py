@@ -39,6 +39,8 @@ class Scored:
     """What was measured, by signal name."""
     veto: str | None = None
     """A fixed phrase for why the answer must not be accepted whatever the confidence; None: no objection."""
+    weighed: float | None = None
+    """The confidence as thresholds see it, weighed by the money at stake; None: the confidence itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ def why_not(accept_at: float, scored: Scored) -> str | None:
     if scored.confidence is None:
         return "no_confidence"
     # Written so that a NaN, of which no comparison holds, escalates.
-    return None if scored.confidence >= accept_at else "below_threshold"
+    value = scored.confidence if scored.weighed is None else scored.weighed
+    return None if value >= accept_at else "below_threshold"
 
 
 def _ask(tier: Tier) -> Generator[Tier, Answer | TierFailedError, Answer | TierFailedError]:

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.cascade.fit import cross_fitted, fit_calibrator, fit_logistic, picked
-from thriftgate.cascade.models import Confidence, Logistic
-from thriftgate.cascade.tier_models import LEAST_TO_FIT, usable_features
+from thriftgate.cascade.models import Confidence
+from thriftgate.cascade.stake import Stake
+from thriftgate.cascade.tier_models import LEAST_TO_FIT, log_odds, usable_features
 from thriftgate.stats.intervals import Floats
 
 Questions = Sequence[Mapping[str, float]]
@@ -23,26 +24,26 @@ def fit_outlook(questions: Questions, outcomes: Floats, rng: np.random.Generator
         return None
     whole = [i for i, question in enumerate(questions) if all(name in question for name in names)]
     rows, target = [questions[i] for i in whole], outcomes[whole]
-    whole_fit = fit_logistic(rows, target, features=names, rng=rng)
+    fitted = fit_logistic(rows, target, features=names, rng=rng)
 
     def predict(rest: npt.NDArray[np.intp], held: npt.NDArray[np.intp]) -> Floats:
-        fold = fit_logistic(picked(rows, rest), target[rest], features=names, rng=rng, penalty=whole_fit.penalty)
-        return scores(fold.model, picked(rows, held))
+        fold = fit_logistic(picked(rows, rest), target[rest], features=names, rng=rng, penalty=fitted.penalty)
+        return log_odds(fold.model, picked(rows, held))
 
-    scored = cross_fitted(len(rows), rng, predict)
-    fitted = Confidence(whole_fit.model, fit_calibrator(np.nan_to_num(scored), target))
+    scores = np.nan_to_num(cross_fitted(len(rows), rng, predict))
+    confidence = Confidence(fitted.model, fit_calibrator(scores, target))
     outlook = np.full(len(questions), np.nan)
-    outlook[whole] = [fitted.calibrator.confidence(float(score)) for score in np.nan_to_num(scored)]
-    return fitted, outlook
+    outlook[whole] = [confidence.calibrator.confidence(score) for score in scores.tolist()]
+    return confidence, outlook
 
 
-def outlooks(confidence: Confidence | None, questions: Questions) -> Floats:
-    """The outlook on each question; NaN without a model or where features are missing."""
+def outlooks(confidence: Confidence | None, questions: Questions, stake: Stake | None = None) -> Floats:
+    """The outlook on each question, weighed where there is a stake; NaN without a model or features."""
     chances = [None if confidence is None else confidence.of(question) for question in questions]
-    return np.array([np.nan if chance is None else chance for chance in chances], dtype=np.float64)
+    found = np.array([np.nan if chance is None else chance for chance in chances], dtype=np.float64)
+    return found if stake is None else weighed_all(found, questions, stake)
 
 
-def scores(model: Logistic, questions: Questions) -> Floats:
-    """Log-odds per question; NaN where features are missing."""
-    found = [model.score(question) for question in questions]
-    return np.array([np.nan if score is None else score for score in found], dtype=np.float64)
+def weighed_all(outlook: Floats, questions: Questions, stake: Stake) -> Floats:
+    """Outlooks weighed by what is at stake in each question."""
+    return np.array([stake.weigh(chance, one) for chance, one in zip(outlook.tolist(), questions, strict=True)])

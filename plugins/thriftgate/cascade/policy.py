@@ -79,8 +79,7 @@ class Played:
 
         `net` counts what a cheaper answer does better as well; `regressions` only what it does worse.
         """
-        lost = replay.quality[:, -1] - self.quality
-        return np.maximum(lost, 0.0) if kind == "regressions" else lost
+        return as_loss(replay.quality[:, -1] - self.quality, kind)
 
 
 def replay_of(labels: Sequence[Label], scores: Floats, outlook: Floats | None = None) -> Replay:
@@ -97,3 +96,8 @@ def replay_of(labels: Sequence[Label], scores: Floats, outlook: Floats | None = 
         cost_usd=np.array([label.cost_usd for label in labels], dtype=np.float64).reshape(-1, tiers),
         outlook=np.full(len(labels), np.nan) if outlook is None else outlook,
     )
+
+
+def as_loss(lost: Floats, kind: str) -> Floats:
+    """Quality lost per question as the promise counts it."""
+    return np.maximum(lost, 0.0) if kind == "regressions" else lost

@@ -9,8 +9,6 @@ import numpy as np
 
 from thriftgate.cascade.artefact import Artefact, Guarantee, Router, TierConfidence
 from thriftgate.cascade.calibration import Calibration, Tested, run_tests
-from thriftgate.cascade.fit import cross_fitted, fit_calibrator
-from thriftgate.cascade.models import Calibrator, Confidence
 from thriftgate.cascade.signals import SIGNALS
 from thriftgate.cascade.tier_models import is_no_worse
 from thriftgate.stats import (
@@ -23,14 +21,12 @@ from thriftgate.stats import (
     mean_interval,
     wilson_interval,
 )
-from thriftgate.stats.intervals import Floats
 
 NEVER = 2.0
 """A threshold that no confidence reaches."""
+_LENGTHS = ("question_length", "answer_length")
 LIMITS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 """Promises that an artefact carries besides its own, for `budget_shift`."""
-_ROUNDING = 1e-9
-"""Taken off a threshold so that the very score it stands for still passes."""
 
 
 def artefact_of(
@@ -48,7 +44,8 @@ def artefact_of(
     confidences = tuple(
         found for tier, name in enumerate(tiers[:-1]) if (found := _tier_confidence(calibration, tier, name, rng))
     )
-    used = {feature for one in confidences for feature in one.confidence.model.features}
+    # Stakes are told from lengths, which these two signals measure.
+    used = {feature for one in confidences for feature in one.confidence.model.features} | {*_LENGTHS}
     return Artefact(
         tiers=tuple(tiers),
         signals=tuple(signal.name for signal in SIGNALS if used & set(signal.features)),
@@ -122,29 +119,29 @@ def _projected_p_value(calibration: Calibration, one: Tested, n: int) -> float:
 
 
 def _tier_confidence(calibration: Calibration, tier: int, name: str, rng: np.random.Generator) -> TierConfidence | None:
-    """The tier's model with a calibration on the test labels, and both of their errors."""
+    """The tier's model and threshold, with its errors on the test labels, which it has not seen."""
     model = calibration.models.models[tier]
     if model is None:
         return None
-    raw = calibration.replay.scores[:, tier]
-    known = np.isfinite(raw)
-    scores, outcomes = raw[known], is_no_worse(calibration.test, tier)[known]
-    calibrator = fit_calibrator(scores, outcomes)
+    known = [place for place, label in enumerate(calibration.test) if tier < len(label.features)]
+    confidences = [model.confidence.of(calibration.test[place].features[tier]) for place in known]
+    seen = [place for place, confidence in zip(known, confidences, strict=True) if confidence is not None]
+    values = [confidence for confidence in confidences if confidence is not None]
+    outcomes = is_no_worse([calibration.test[place] for place in seen], tier)
     threshold = calibration.chosen.policy.accept_at[tier] if calibration.chosen else np.inf
-    honest = cross_fitted(len(scores), rng, lambda rest, held: _confidences(scores, outcomes, rest, held))
-    seen = ~np.isnan(honest)
     return TierConfidence(
         tier=name,
-        confidence=Confidence(model, calibrator),
-        accept_at=_as_confidence(calibrator, threshold),
-        auroc=as_dict(auroc_interval(scores, outcomes, rng)),
-        calibration_error=as_dict(calibration_error_interval(honest[seen], outcomes[seen], rng)),
+        confidence=model.confidence,
+        accept_at=_written(threshold),
+        stake=model.stake,
+        auroc=as_dict(auroc_interval(values, outcomes, rng)),
+        calibration_error=as_dict(calibration_error_interval(values, outcomes, rng)),
     )
 
 
-def _confidences(scores: Floats, outcomes: Floats, rest: Any, held: Any) -> Floats:
-    calibrator = fit_calibrator(scores[rest], outcomes[rest])
-    return np.array([calibrator.confidence(float(score)) for score in scores[held]])
+def _written(threshold: float) -> float:
+    """A threshold as it stands in the file; infinity is `NEVER`."""
+    return float(threshold) if np.isfinite(threshold) else NEVER
 
 
 def _router(calibration: Calibration) -> Router | None:
@@ -153,15 +150,11 @@ def _router(calibration: Calibration) -> Router | None:
     policy = calibration.chosen.policy
     trust = policy.trust_above
     return Router(
-        confidence=calibration.router,
+        confidence=calibration.router.confidence,
         skip_below=float(policy.skip_below),
         trust_above=float(trust) if np.isfinite(trust) else None,
+        stake=calibration.router.stake,
     )
-
-
-def _as_confidence(calibrator: Calibrator, threshold: float) -> float:
-    """A threshold on scores as one on confidences; infinity is `NEVER`."""
-    return max(0.0, calibrator.confidence(float(threshold)) - _ROUNDING) if np.isfinite(threshold) else NEVER
 
 
 def _promise_row(calibration: Calibration, confidences: Sequence[TierConfidence], limit: float) -> Mapping[str, Any]:
@@ -176,9 +169,7 @@ def _promise_row(calibration: Calibration, confidences: Sequence[TierConfidence]
     own = calibration.chosen.policy.skip_below if calibration.chosen else -np.inf
     if chosen is None or policy is None or policy.skip_below != own or len(confidences) != len(policy.accept_at):
         return {"max_quality_loss": limit, "holds": False, "accept_at": [], "cost_share": 1.0}
-    levels = [
-        _as_confidence(one.confidence.calibrator, at) for one, at in zip(confidences, policy.accept_at, strict=True)
-    ]
+    levels = [_written(threshold) for threshold in policy.accept_at]
     return {"max_quality_loss": limit, "holds": True, "accept_at": levels, "cost_share": round(chosen.cost_share, 4)}
 
 

@@ -1,5 +1,7 @@
 """One model per cheaper tier: from what its signals saw to the chance that its answer is no worse.
 
+Confidences are calibrated on cross-fitted scores, so no label judges its own model.
+
 Failure behaviour: a tier whose labels share no feature, or are too few, gets no model; its answers are never accepted.
 """
 
@@ -10,9 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from thriftgate.cascade.fit import Fitted, cross_fitted, fit_logistic, fit_probe, picked
+from thriftgate.cascade.fit import cross_fitted, fit_calibrator, fit_logistic, fit_probe, picked
 from thriftgate.cascade.labels import Label
-from thriftgate.cascade.models import OUTLOOK, Logistic, Probe
+from thriftgate.cascade.models import OUTLOOK, Confidence, Logistic, Probe
+from thriftgate.cascade.policy import as_loss
+from thriftgate.cascade.stake import Stake, choose_weight, fit_stake
 from thriftgate.stats.intervals import Floats
 
 LEAST_TO_FIT = 30
@@ -24,15 +28,32 @@ _PRESENT = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class TierModels:
-    """The models, and the scores they give to labels."""
+class TierModel:
+    """How one tier's answers are judged, and how much is at stake."""
 
-    models: tuple[Logistic | None, ...]
+    confidence: Confidence
+    stake: Stake
+
+    def weighed(self, features: Mapping[str, float]) -> float | None:
+        """The confidence weighed by the stake; None when features are missing."""
+        confidence = self.confidence.of(features)
+        return None if confidence is None else self.stake.weigh(confidence, features)
+
+
+@dataclass(frozen=True, slots=True)
+class TierModels:
+    """One model per tier but the last; None where there was nothing to learn."""
+
+    models: tuple[TierModel | None, ...]
 
     def scores(self, labels: Sequence[Label]) -> Floats:
-        """Log-odds, shape (n, tiers - 1); NaN where there is no score."""
-        columns = [_scores_of(model, labels, tier) for tier, model in enumerate(self.models)]
-        return np.column_stack(columns) if labels else np.empty((0, len(self.models)))
+        """Weighed confidences, shape (n, tiers - 1); NaN where there is none."""
+        scores = np.full((len(labels), len(self.models)), np.nan)
+        for tier, model in enumerate(self.models):
+            if model is not None:
+                weights = (model.weighed(features) for features in _rows(labels, tier))
+                scores[:, tier] = [np.nan if weight is None else weight for weight in weights]
+        return scores
 
 
 def is_no_worse(labels: Sequence[Label], tier: int) -> Floats:
@@ -40,17 +61,22 @@ def is_no_worse(labels: Sequence[Label], tier: int) -> Floats:
     return np.array([float(label.quality[tier] >= label.quality[-1] - 1e-9) for label in labels])
 
 
-def fit_tier_models(labels: Sequence[Label], rng: np.random.Generator) -> TierModels:
-    """Fit a model for every tier but the last."""
-    tiers = len(labels[0].quality) if labels else 2
-    fitted = [_fit_tier(labels, tier, rng) for tier in range(tiers - 1)]
-    return TierModels(tuple(one.model if one else None for one in fitted))
+def losses_of(labels: Sequence[Label], tier: int, loss: str) -> Floats:
+    """What is lost when the tier's answer is given instead of the strongest one's."""
+    return as_loss(np.array([label.quality[-1] - label.quality[tier] for label in labels], dtype=np.float64), loss)
 
 
-def cross_fitted_scores(labels: Sequence[Label], rng: np.random.Generator) -> Floats:
-    """Scores of each label by models that have not seen it; shape as `TierModels.scores`."""
-    tiers = range(len(labels[0].quality) - 1)
-    return np.column_stack([_cross_fitted_tier(labels, tier, rng) for tier in tiers])
+def fit_tier_models(
+    labels: Sequence[Label], rng: np.random.Generator, *, limit: float, loss: str
+) -> tuple[TierModels, Floats]:
+    """A model for every tier but the last, and the labels' weighed confidences.
+
+    The confidences, shape (n, tiers - 1), are cross-fitted: each is by models that have not seen its label.
+    """
+    cheaper = (len(labels[0].quality) if labels else 2) - 1
+    fitted = [_fit_tier(labels, tier, rng, limit, loss) for tier in range(cheaper)]
+    scores = np.column_stack([scores for _, scores in fitted]) if labels else np.empty((0, cheaper))
+    return TierModels(tuple(model for model, _ in fitted)), scores
 
 
 def usable_features(rows: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
@@ -85,33 +111,42 @@ def add_outlook(labels: Sequence[Label], outlooks: Floats) -> list[Label]:
 
 
 def _fit_tier(
-    labels: Sequence[Label], tier: int, rng: np.random.Generator, penalty: float | None = None
-) -> Fitted | None:
-    """Vetoed answers never come to a decision, so they teach nothing about it."""
-    usable = [label for label in labels if tier < len(label.features) and not _is_vetoed(label, tier)]
-    names = usable_features([label.features[tier] for label in usable])
-    whole = [label for label in usable if all(name in label.features[tier] for name in names)]
-    if len(whole) < LEAST_TO_FIT or not names:
-        return None
-    rows = [label.features[tier] for label in whole]
-    return fit_logistic(rows, is_no_worse(whole, tier), features=names, rng=rng, penalty=penalty)
-
-
-def _cross_fitted_tier(labels: Sequence[Label], tier: int, rng: np.random.Generator) -> Floats:
-    whole = _fit_tier(labels, tier, rng)
+    labels: Sequence[Label], tier: int, rng: np.random.Generator, limit: float, loss: str
+) -> tuple[TierModel | None, Floats]:
+    """The tier's model and its cross-fitted, weighed confidences; vetoed answers teach nothing, they never count."""
+    scores = np.full(len(labels), np.nan)
+    rows = _rows(labels, tier)
+    known = [place for place, label in enumerate(labels) if tier < len(label.features) and not _is_vetoed(label, tier)]
+    names = usable_features([rows[place] for place in known])
+    places = np.array([place for place in known if all(name in rows[place] for name in names)], dtype=np.intp)
+    if len(places) < LEAST_TO_FIT or not names:
+        return None, scores
+    whole, outcomes = picked(rows, places), is_no_worse(labels, tier)[places]
+    fitted = fit_logistic(whole, outcomes, features=names, rng=rng)
 
     def predict(rest: npt.NDArray[np.intp], held: npt.NDArray[np.intp]) -> Floats:
-        fold = _fit_tier(picked(labels, rest), tier, rng, penalty=whole.penalty if whole else None)
-        return _scores_of(fold.model if fold else None, picked(labels, held), tier)
+        fold = fit_logistic(picked(whole, rest), outcomes[rest], features=names, rng=rng, penalty=fitted.penalty)
+        return log_odds(fold.model, picked(whole, held))
 
-    return cross_fitted(len(labels), rng, predict)
+    raw = cross_fitted(len(places), rng, predict)
+    calibrator = fit_calibrator(raw, outcomes)
+    confidences = [calibrator.confidence(score) for score in raw.tolist()]
+    costs = [label.cost_usd[-1] for label in picked(labels, places)]
+    lost = losses_of(labels, tier, loss)[places]
+    stake, weighed = choose_weight(fit_stake(whole, costs), whole, confidences, lost, costs, limit=limit)
+    scores[places] = weighed
+    return TierModel(Confidence(fitted.model, calibrator), stake), scores
 
 
-def _scores_of(model: Logistic | None, labels: Sequence[Label], tier: int) -> Floats:
-    if model is None:
-        return np.full(len(labels), np.nan)
-    scored = [model.score(label.features[tier]) if tier < len(label.features) else None for label in labels]
-    return np.array([np.nan if score is None else score for score in scored], dtype=np.float64)
+def log_odds(model: Logistic, rows: Sequence[Mapping[str, float]]) -> Floats:
+    """Scores per row; NaN where features are missing."""
+    found = [model.score(row) for row in rows]
+    return np.array([np.nan if score is None else score for score in found], dtype=np.float64)
+
+
+def _rows(labels: Sequence[Label], tier: int) -> list[Mapping[str, float]]:
+    """The features of a tier's answers; empty where there are none."""
+    return [label.features[tier] if tier < len(label.features) else {} for label in labels]
 
 
 def _is_vetoed(label: Label, tier: int) -> bool:
