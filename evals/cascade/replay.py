@@ -51,16 +51,13 @@ def curve(replay: Replay, policies: Sequence[Policy]) -> Curve:
 
 
 def sweep(calibration: Calibration, replay: Replay) -> Curve:
-    """The calibrated score with every threshold, chosen with hindsight."""
-    if np.isfinite(replay.scores).any():
-        policies = (
-            [one.policy for one in calibration.tested]
-            if replay.scores.shape[1] > 1
-            else [Policy((rung,)) for rung in thresholds(replay.scores[:, 0], 400)]
-        )
-    else:
+    """The calibrated confidence with every threshold, and every tested candidate, to choose from with hindsight."""
+    policies = [one.policy for one in calibration.tested]
+    if replay.scores.shape[1] == 1 and np.isfinite(replay.scores).any():
+        policies += [Policy((rung,)) for rung in thresholds(replay.scores[:, 0], 400)]
+    elif not np.isfinite(replay.scores).any():
         never = (np.inf,) * replay.scores.shape[1]
-        policies = [Policy(never, skip_below=rung, trust_above=rung) for rung in thresholds(replay.outlook, 400)]
+        policies += [Policy(never, skip_below=rung, trust_above=rung) for rung in thresholds(replay.outlook, 400)]
     return curve(replay, policies)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from thriftgate.types import ChatRequest, Choice, Message
 
-LONGEST_TEXT = 4000
+LONGEST_TEXT = 3000
 """Characters of an answer that the text signals read; the rest changes nothing and would cost time."""
 
 Cost = Literal["free", "logprobs", "second_sample"]

@@ -5,31 +5,35 @@ import re
 from collections.abc import Mapping
 from typing import cast
 
-from thriftgate.cascade.signals.evidence import LONGEST_TEXT, Evidence, Signal, message_text
+from thriftgate.cascade.signals.evidence import Evidence, Signal, message_text
 from thriftgate.types import ChatRequest, Message
 
-_CODE = re.compile(r"```|\bdef |\bfunction\b|\bclass \b|=>|\{\s*$|;\s*$|</\w+>|\bSELECT\b|\bimport \w", re.MULTILINE)
-_MATHS = re.compile(r"\d\s*[-+*/^=]\s*\d|\\frac|\\int|\\sum|\bprove\b|\bintegral\b|\bderivative\b|\bequation\b", re.I)
+_CODE = ("```", "def ", "function ", "class ", "=>", "</", "SELECT ", "import ", "{\n", ";\n", "#include")
+_MATHS = ("\\frac", "\\int", "\\sum", "prove ", "integral", "derivative", "equation", "probability")
+_CALCULATION = re.compile(r"\d\s?[-+*/^=]\s?\d")
+_LONGEST_QUESTION = 2000
+"""Characters of the question, from its end, that are read; how long it is counts in full."""
 _LIST = re.compile(r"^\s*(?:[-*•]|\(?[A-Ja-j\d]{1,2}[.)])\s", re.MULTILINE)
 
 
 def features(request: ChatRequest) -> Mapping[str, float]:
     """Length, numbers, code, maths, listed options, questions asked, script, depth, pictures and tools."""
     texts = [message_text(message) for message in request.messages]
-    asked = next(
+    whole = next(
         (text for text, message in zip(reversed(texts), reversed(request.messages), strict=True) if _is_user(message)),
         "",
-    )[-LONGEST_TEXT:]
-    length = max(1, len(asked))
+    )
+    asked = whole[-_LONGEST_QUESTION:]
+    lowered = asked.lower()
     return {
-        "question_length": math.log1p(len(asked)),
-        "context_length": math.log1p(sum(map(len, texts)) - len(asked)),
+        "question_length": math.log1p(len(whole)),
+        "context_length": math.log1p(sum(map(len, texts)) - len(whole)),
         "question_numbers": math.log1p(len(re.findall(r"\d+(?:\.\d+)?", asked))),
-        "question_code": float(bool(_CODE.search(asked))),
-        "question_maths": math.log1p(len(_MATHS.findall(asked))),
+        "question_code": float(any(mark in asked for mark in _CODE)),
+        "question_maths": math.log1p(sum(map(lowered.count, _MATHS)) + len(_CALCULATION.findall(asked))),
         "question_options": math.log1p(len(_LIST.findall(asked))),
         "question_marks": float(min(5, asked.count("?"))),
-        "question_foreign": sum(ord(character) > 0x24F for character in asked) / length,
+        "question_foreign": _foreign_share(asked),
         "turns": math.log1p(sum(map(_is_user, request.messages))),
         "pictures": float(any(_has_parts(message) for message in request.messages)),
         "tools_offered": math.log1p(len(request.tools)),
@@ -39,6 +43,11 @@ def features(request: ChatRequest) -> Mapping[str, float]:
 def measure(evidence: Evidence) -> Mapping[str, float]:
     """The features of the request that the answer belongs to."""
     return features(evidence.request)
+
+
+def _foreign_share(text: str) -> float:
+    """Of characters beyond the Latin alphabets."""
+    return 0.0 if text.isascii() else sum(ord(character) > 0x24F for character in text) / len(text)
 
 
 def _is_user(message: Message) -> bool:

@@ -13,7 +13,7 @@ from thriftgate.cascade.signals.evidence import LONGEST_TEXT, Evidence, Signal, 
 
 _WORD = re.compile(r"\w{3,}")
 _SPECIFIC = re.compile(r"\b(?:\d[\d.,:/-]*|[A-Z][\w-]{2,})")
-_MOST_WORDS = 1500
+_MOST_WORDS = 500
 
 
 def measure(evidence: Evidence) -> Mapping[str, float]:
