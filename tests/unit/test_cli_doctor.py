@@ -84,12 +84,12 @@ def test_a_key_is_reported_by_its_variable_and_never_by_its_value() -> None:
 
 
 async def test_without_redis_the_cache_is_served_from_elsewhere() -> None:
-    finding = await doctor.check_redis(ThriftgateConfig(routes={}))
+    (finding,) = await doctor.check_redis(ThriftgateConfig(routes={}))
     assert finding.status == "ok"
 
 
 async def test_a_redis_that_does_not_answer_is_named_without_its_password(free_port: int) -> None:
-    finding = await doctor.check_redis(
+    (finding,) = await doctor.check_redis(
         ThriftgateConfig(routes={}, redis_url=f"redis://:hunter2@127.0.0.1:{free_port}/0")
     )
     assert finding.status == "failed"

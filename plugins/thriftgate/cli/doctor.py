@@ -178,25 +178,14 @@ async def check_database(config: ThriftgateConfig, base: Path) -> Finding:
     return Finding("database", "ok", f"{kind} {version} with pgvector {vector}")
 
 
-async def check_redis(config: ThriftgateConfig) -> Finding:
+async def check_redis(config: ThriftgateConfig) -> list[Finding]:
     """Whether Redis, where one is named, can serve the cache."""
     if config.redis_url is None:
-        return Finding("Redis", "ok", "none is configured; PostgreSQL serves the cache")
-    from redis.asyncio import Redis
-    from redis.exceptions import RedisError, ResponseError
+        return [Finding("Redis", "ok", "none is configured; PostgreSQL serves the cache")]
+    from thriftgate.stores.redis_doctor import explain_redis
 
-    client = Redis.from_url(config.redis_url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE)
-    version = "of unknown version"
-    try:
-        version = (await client.info("server")).get("redis_version", version)
-        await client.execute_command("FT._LIST")
-    except ResponseError:
-        return Finding("Redis", "failed", f"Redis {version} has no query engine; Redis 8, or Redis Stack, has one")
-    except (RedisError, OSError) as error:
-        return Finding("Redis", "failed", f"no answer ({type(error).__name__}); is redis_url right, and is it running?")
-    finally:
-        await client.aclose()
-    return Finding("Redis", "ok", f"Redis {version} with the query engine")
+    remarks = await explain_redis(config.redis_url, patience=_PATIENCE)
+    return [Finding("Redis", remark.level, remark.words) for remark in remarks]
 
 
 def check_disk(base: Path) -> Finding:

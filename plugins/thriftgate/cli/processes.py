@@ -1,11 +1,13 @@
 """Child processes of `thriftgate up`: started with a log file, awaited by HTTP, stopped in order.
 
 Failure behaviour: a child that ends before it answers raises ServiceFailedError with the last lines of its log.
-A child that does not stop within its grace is killed. Children run in their own process group, so that Ctrl-C in
-the terminal reaches only us and the order of stopping is ours.
+A child that does not stop within its grace, or before a second Ctrl-C, is killed with all that it has started.
+Children run in their own process group, so that Ctrl-C in the terminal reaches only us and the order of stopping is
+ours.
 """
 
 import http.client
+import os
 import signal
 import subprocess
 import time
@@ -68,8 +70,9 @@ class Service:
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            # The whole group: workers that outlive their parent would keep its port.
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from thriftgate.config import ThriftgateConfig
-from thriftgate.config.model_list import ModelList
+from thriftgate.config.model_list import ModelList, groups_named
 
 DEMO_SMALL = "demo-small"
 DEMO_LARGE = "demo-large"
@@ -44,6 +44,7 @@ class RuntimeConfig:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o600)  # a file that was there already keeps its mode otherwise
             yaml.safe_dump(dict(self.values), file, sort_keys=False, allow_unicode=True)
 
 
@@ -56,21 +57,15 @@ def has_any_key(models: ModelList) -> bool:
     )
 
 
-def missing_variables(models: ModelList) -> frozenset[str]:
-    """The environment variables with keys that are not set."""
-    return frozenset(
-        deployment.missing_variable
-        for group in models.groups.values()
-        for deployment in group.deployments
-        if deployment.missing_variable is not None
-    )
-
-
 def runtime_config(values: Mapping[str, Any], models: ModelList) -> RuntimeConfig:
-    """The operator's configuration without the deployments that lack their key."""
+    """The operator's configuration without the deployments that lack their key while their group has others.
+
+    A group that lacks all its keys stays as it is: whoever calls it shall be told why it cannot answer.
+    """
     lacking = {
         deployment.path[1]: f"{deployment.group}: {deployment.model} ({deployment.missing_variable} is not set)"
         for group in models.groups.values()
+        if any(deployment.missing_variable is None for deployment in group.deployments)
         for deployment in group.deployments
         if deployment.missing_variable is not None
     }
@@ -87,9 +82,8 @@ def demo_config(
     The last tier of a route is played by the strong model, its further deployments by that one's backup, and
     all others by the weak one.
     """
-    strong = {
-        models.aliases.get(name, name) for name in (route.cascade.tiers[-1].model for route in config.routes.values())
-    }
+    last_tiers = [route.cascade.tiers[-1].model for route in config.routes.values()]
+    strong = {group.name for group in groups_named(last_tiers, models)}
     routes = {
         deployment.path[1] for group in models.groups.values() for deployment in group.deployments if deployment.route
     }

@@ -7,6 +7,7 @@ database, in this order; what does not stop in time is killed.
 
 import os
 import secrets
+import shlex
 import signal
 import socket
 import sys
@@ -19,7 +20,7 @@ import click
 
 from thriftgate.cli.check import DEFAULT_CONFIG
 from thriftgate.cli.processes import Service, ServiceFailedError, stop_all, wait_for_end, wait_until_ready
-from thriftgate.cli.runtime_config import RuntimeConfig, demo_config, has_any_key, missing_variables, runtime_config
+from thriftgate.cli.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config
 from thriftgate.config import LoadedConfig, load
 from thriftgate.config.document import read_document
 from thriftgate.config.model_list import environment_with, read_model_list
@@ -51,6 +52,7 @@ def command(
     clearly labelled as such. Ctrl-C stops everything; the data under .thriftgate/ stays.
     """
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console(highlight=False, soft_wrap=True)
     loaded, prepared = _prepare(config, demo=demo, demo_port=demo_port)
@@ -73,7 +75,7 @@ def command(
     except KeyboardInterrupt:
         console.print("\nstopping …")
     except ServiceFailedError as error:
-        console.print(f"[red]✗[/] {error}")
+        console.print(f"[red]✗[/] {escape(str(error))}")
         ctx.exit(error.exit_code)
     finally:
         stop_all(services)
@@ -91,7 +93,7 @@ def _prepare(path: Path, *, demo: bool | None, demo_port: int) -> tuple[LoadedCo
         demo = not has_any_key(models)
     if not demo:
         return load(path, os.environ), runtime_config(document.values, models)
-    loaded = load(path, {**dict.fromkeys(missing_variables(models), "demo"), **os.environ})
+    loaded = load(path, os.environ, require_keys=False)
     base_url = f"http://127.0.0.1:{demo_port}/v1"
     return loaded, demo_config(document.values, loaded.thriftgate, models, base_url=base_url)
 
@@ -185,22 +187,35 @@ def _refuse_taken_port(service: Service) -> None:
 def _welcome(console: "Console", loaded: LoadedConfig, *, host: str, port: int, key: str, is_new: bool) -> None:
     url = f"http://{_reachable(host)}:{port}"
     models = [name for route in loaded.thriftgate.routes for name in loaded.clients_call(route)]
-    model = models[0]
-    shown = key if is_new else "$LITELLM_MASTER_KEY"
+    model = next(iter([*models, *loaded.models.names]))
+    kept = _as_seen_from_here(loaded.base_dir / loaded.thriftgate.data_dir / "master_key")
+    shell, python = (key, repr(key)) if is_new else _where_the_key_is(loaded, kept)
     if is_new:
-        console.print(f"\nmaster key, shown only now (kept in .thriftgate/master_key): [bold]{key}[/]", markup=True)
+        console.print(f"\nmaster key, shown only now (kept in {kept}): [bold]{key}[/]", markup=True)
     console.print(f"""
 [bold]The gateway answers on {url}[/]   models: {", ".join(models)}
 
-  curl {url}/v1/chat/completions -H 'Authorization: Bearer {shown}' -H 'Content-Type: application/json' \\
+  curl {url}/v1/chat/completions -H "Authorization: Bearer {shell}" -H 'Content-Type: application/json' \\
     -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "How do I get a refund?"}}]}}' -i
 
   from openai import OpenAI
-  client = OpenAI(base_url="{url}/v1", api_key="{shown}")
+  client = OpenAI(base_url="{url}/v1", api_key={python})
   client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "How do I get a refund?"}}])
 
 API of the proxy: {url}/   try it: [bold]thriftgate demo[/]   what it saved: [bold]thriftgate report[/]
 Ctrl-C stops it.""")
+
+
+def _where_the_key_is(loaded: LoadedConfig, kept: Path) -> tuple[str, str]:
+    """How a shell and how Python come by a master key that is not shown again."""
+    if loaded.master_key:
+        return "$LITELLM_MASTER_KEY", 'os.environ["LITELLM_MASTER_KEY"]'
+    return f"$(cat {shlex.quote(str(kept))})", f"open({str(kept)!r}).read().strip()"
+
+
+def _as_seen_from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _reachable(host: str) -> str:

@@ -19,7 +19,14 @@ from thriftgate.config.litellm_checks import check_callback_settings, check_lite
 from thriftgate.config.model_list import ModelList, environment_with, read_model_list
 from thriftgate.config.problems import SECTION, KeyPath, Problem, mistakes_of, model_of, problems_of, spell
 from thriftgate.config.root import RouteConfig, ThriftgateConfig
-from thriftgate.config.route_checks import Finding, check_embedder, check_files, check_routes, check_urls
+from thriftgate.config.route_checks import (
+    Finding,
+    check_embedder,
+    check_files,
+    check_promises,
+    check_routes,
+    check_urls,
+)
 from thriftgate.errors import ConfigurationError
 
 _MOST_ROUNDS = 10
@@ -72,6 +79,7 @@ def load(path: Path, environ: Mapping[str, str], *, require_keys: bool = True) -
         names = frozenset(mapping(section.get("routes")))
         findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)
         findings += (*check_embedder(sound, models), *check_files(sound, path.parent), *check_urls(sound))
+        findings += check_promises(sound, path.parent)
     problems += [finding.problem for finding in findings if not finding.is_warning]
     problems += document.problems
     if problems or config is None:

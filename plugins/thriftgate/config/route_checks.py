@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from thriftgate.config.cascade import CascadeConfig
 from thriftgate.config.model_list import ModelGroup, ModelList
 from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
 from thriftgate.config.root import RouteConfig, ThriftgateConfig
@@ -150,6 +151,49 @@ def check_files(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
         for path, artefact in _artefacts(route, (*ROUTES, name)):
             if not (base / artefact).is_file():
                 yield Finding(Problem(path, f"there is no file '{artefact}'"))
+
+
+def check_promises(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+    """A promised quality has an artefact that proves it, made for these tiers and this promise.
+
+    Deployments and the prompt's version are not compared: the gateway asks for the prompt at each request.
+    """
+    for name, route in config.routes.items():
+        cascade = route.cascade
+        where = (*ROUTES, name, "cascade")
+        if cascade.artefact is None:
+            if cascade.max_quality_loss is not None and len(cascade.tiers) > 1:
+                words = (
+                    "nothing proves this promise yet, so every request goes to the strongest tier: make an artefact "
+                    "with `thriftgate cascade calibrate` and name it under `artefact`"
+                )
+                yield Finding(Problem((*where, "max_quality_loss"), words), is_warning=True)
+        elif (base / cascade.artefact).is_file():
+            yield from _check_artefact(cascade, base / cascade.artefact, where)
+
+
+def _check_artefact(cascade: CascadeConfig, path: Path, where: KeyPath) -> Iterator[Finding]:
+    # It brings numpy, which a configuration without artefacts need not wait for.
+    from thriftgate.cascade.artefact import StaleArtefactError, load
+
+    try:
+        artefact = load(path)
+        artefact.check(
+            tiers=[tier.model for tier in cascade.tiers],
+            prompt_version=artefact.prompt_version,
+            embedder=artefact.probe.embedder if artefact.probe else "",
+            max_quality_loss=cascade.max_quality_loss,
+            delta=cascade.delta,
+        )
+    except StaleArtefactError as error:
+        for problem in error.problems:
+            yield Finding(Problem((*where, "artefact"), problem.replace(str(path), cascade.artefact or "")))
+        return
+    if not artefact.guarantee.holds:
+        words = (
+            f"it could not prove its promise, so every request goes to the strongest tier: {artefact.guarantee.words}"
+        )
+        yield Finding(Problem((*where, "artefact"), words), is_warning=True)
 
 
 def _artefacts(section: BaseModel, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

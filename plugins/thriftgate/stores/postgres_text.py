@@ -1,4 +1,4 @@
-r""""Any text and any JSON in and out of PostgreSQL, which refuses NUL bytes and half surrogates.
+r"""Any text and any JSON in and out of PostgreSQL, which refuses NUL bytes and half surrogates.
 
 Models and users send both. An answer must not be lost for one odd character, and two different scopes must never
 become the same, so the escape is reversible: `\` becomes `\\`, NUL becomes `\0`, a lone surrogate `\udXXX`.
