@@ -1,9 +1,13 @@
 """Which policies are worth testing: the Pareto set of cost and loss, from the safest to the boldest.
 
+A few hundred labels see few losses, so the set has wide gaps: everything between two policies looks dominated by the
+bolder one. The gaps are filled with steps of the thresholds; Learn-then-Test pays nothing for candidates that pass.
+
 Failure behaviour: where nothing can be accepted the only candidate is the one that accepts nothing.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -30,14 +34,37 @@ def accept_candidates(replay: Replay, *, loss: str = "net") -> list[Policy]:
     known = replay.outlook[np.isfinite(replay.outlook)]
     skips = [-np.inf, *(np.unique(np.quantile(known, _SKIPPED)).tolist() if len(known) else ())]
     policies = (Policy(rung, skip_below=skip) for skip in skips for rung in product(*ladders))
-    return pareto(policies, replay, loss=loss)
+    front = pareto(policies, replay, loss=loss)
+    filled = front[:1]
+    for bolder in front[1:]:
+        steps = _steps(filled[-1].accept_at, bolder.accept_at, ladders)
+        filled += [*(replace(bolder, accept_at=step) for step in steps), bolder]
+    return filled
 
 
 def route_candidates(replay: Replay, *, loss: str = "net") -> list[Policy]:
     """Policies that choose between the first and the last tier before anybody is asked."""
     never = (np.inf,) * replay.scores.shape[1]
     ladder = thresholds(replay.outlook, _RUNGS[1])
-    return pareto((Policy(never, skip_below=rung, trust_above=rung) for rung in ladder), replay, loss=loss)
+    front = pareto((Policy(never, skip_below=rung, trust_above=rung) for rung in ladder), replay, loss=loss)
+    filled = front[:1]
+    for bolder in front[1:]:
+        steps = _steps((filled[-1].skip_below,), (bolder.skip_below,), [ladder])
+        filled += [*(replace(bolder, skip_below=step, trust_above=step) for (step,) in steps), bolder]
+    return filled
+
+
+def _steps(safer: tuple[float, ...], bolder: tuple[float, ...], ladders: list[list[float]]) -> list[tuple[float, ...]]:
+    """The thresholds on the way from one policy to the next, rung by rung on all ladders at once, without either end."""
+    starts = [ladder.index(one) for ladder, one in zip(ladders, safer, strict=True)]
+    ways = [ladder.index(one) - start for ladder, one, start in zip(ladders, bolder, starts, strict=True)]
+    count = max(abs(way) for way in ways)
+    return [
+        tuple(
+            ladder[start + round(way * step / count)] for ladder, start, way in zip(ladders, starts, ways, strict=True)
+        )
+        for step in range(1, count)
+    ]
 
 
 def thresholds(scores: Floats, rungs: int) -> list[float]:
