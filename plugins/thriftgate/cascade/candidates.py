@@ -55,7 +55,7 @@ def route_candidates(replay: Replay, *, loss: str = "net") -> list[Policy]:
 
 
 def _steps(safer: tuple[float, ...], bolder: tuple[float, ...], ladders: list[list[float]]) -> list[tuple[float, ...]]:
-    """The thresholds on the way from one policy to the next, rung by rung on all ladders at once, without either end."""
+    """The thresholds on the way from one policy to the next, rung by rung on all ladders at once, without the ends."""
     starts = [ladder.index(one) for ladder, one in zip(ladders, safer, strict=True)]
     ways = [ladder.index(one) - start for ladder, one, start in zip(ladders, bolder, starts, strict=True)]
     count = max(abs(way) for way in ways)
