@@ -47,11 +47,19 @@ _REQUEST_TIMEOUT = 120.0
     "--prompt", default="support", show_default=True,
     help="The prompt in ./prompts that the route adds: clients without a gateway would send it themselves.",
 )  # fmt: skip
+@click.option(
+    "--labels",
+    "labels_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="No bill: ask --tiers every distinct question and write labels for `thriftgate cascade calibrate` here.",
+)
+@click.option("--tiers", default="small,large", show_default=True, help="The model groups to label, cheapest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the bill as JSON.")
 @click.pass_context
 def command(
     ctx: click.Context, requests: int, concurrency: int, seed: int, base_url: str, api_key: str | None, model: str,
-    stream_share: float, baseline_model: str, baseline_share: float, prompt: str, *, as_json: bool,
+    stream_share: float, baseline_model: str, baseline_share: float, prompt: str,
+    labels_file: Path | None, tiers: str, *, as_json: bool,
 ) -> None:  # fmt: skip
     """Drive a support desk's questions through the gateway and print the bill.
 
@@ -66,6 +74,11 @@ def command(
 
     base_url = base_url.rstrip("/").removesuffix("/v1")
     key = api_key or _find_key()
+    if labels_file is not None:
+        from thriftgate.cli.demo_labels import write_labels
+
+        groups = [name.strip() for name in tiers.split(",")]
+        ctx.exit(write_labels(labels_file, groups, base_url, key, _route_prompt(prompt), requests, seed, concurrency))
     asyncio.run(check_gateway(base_url, key, [model, *([baseline_model] if baseline_share else [])]))
     cases = make_workload(load_knowledge(), seed=seed, requests=requests)
     rng = Random(f"{seed} streams and baseline")
@@ -75,7 +88,7 @@ def command(
         (list(cases), Drive(model=model, concurrency=concurrency, streamed=streamed)),
         (
             [case for case in cases if case.id in compared],
-            Drive(model=baseline_model, concurrency=concurrency, system=_system_prompt(prompt)),
+            Drive(model=baseline_model, concurrency=concurrency, system=_route_prompt(prompt)[0]),
         ),
     )
     outcomes, baseline = asyncio.run(_run(base_url, key, plans))
@@ -89,17 +102,19 @@ def _find_key() -> str:
     return _KEY_FILE.read_text(encoding="utf-8").strip() if _KEY_FILE.is_file() else "none"
 
 
-def _system_prompt(name: str) -> str | None:
-    """The system message that the route's prompt adds by default; None when there is no such prompt here."""
+def _route_prompt(name: str) -> tuple[str | None, str]:
+    """The system message that the route's prompt adds by default, and its version; None and "" without a prompt."""
     if not (_PROMPTS / name).is_dir():
-        return None
+        return None, ""
     from thriftgate.cli.prompts_registry import find_version, open_prompt
     from thriftgate.prompts.registry import PRODUCTION
     from thriftgate.prompts.render import render
 
     _, prompt = open_prompt(_PROMPTS, name)
-    rendered = render(find_version(prompt, PRODUCTION), {}, also_known=prompt.variable_names)
-    return "\n\n".join(str(message["content"]) for message in rendered.messages if message["role"] == "system") or None
+    version = find_version(prompt, PRODUCTION)
+    rendered = render(version, {}, also_known=prompt.variable_names)
+    texts = [str(message["content"]) for message in rendered.messages if message["role"] == "system"]
+    return "\n\n".join(texts) or None, version.hash
 
 
 async def _run(

@@ -131,18 +131,30 @@ async def check_gateway(base_url: str, api_key: str, models: Sequence[str]) -> N
 
 async def fetch_price(base_url: str, api_key: str, model: str) -> tuple[float, float] | None:
     """US dollars per input and output token of a model group, as the gateway knows them; None when it does not."""
+    for entry in await _model_info(base_url, api_key, model):
+        info: Mapping[str, Any] = entry.get("model_info") or {}
+        price = _number(info.get("input_cost_per_token")), _number(info.get("output_cost_per_token"))
+        if price[0] is not None and price[1] is not None:
+            return price[0], price[1]
+    return None
+
+
+async def fetch_deployments(base_url: str, api_key: str, model: str) -> list[str]:
+    """The provider's models behind a model group, each once; none when the gateway does not say."""
+    params: list[Mapping[str, Any]] = [
+        entry.get("litellm_params") or {} for entry in await _model_info(base_url, api_key, model)
+    ]
+    return sorted({str(one["model"]) for one in params if "model" in one})
+
+
+async def _model_info(base_url: str, api_key: str, model: str) -> list[dict[str, Any]]:
     async with httpx.AsyncClient(timeout=_PATIENCE) as client:
         try:
             response = await client.get(f"{base_url}/model/info", headers={"authorization": f"Bearer {api_key}"})
             entries: list[dict[str, Any]] = response.json().get("data") or [] if response.is_success else []
         except (httpx.HTTPError, ValueError):
-            return None
-    for entry in entries:
-        info: Mapping[str, Any] = entry.get("model_info") or {}
-        price = _number(info.get("input_cost_per_token")), _number(info.get("output_cost_per_token"))
-        if entry.get("model_name") == model and price[0] is not None and price[1] is not None:
-            return price[0], price[1]
-    return None
+            return []
+    return [entry for entry in entries if entry.get("model_name") == model]
 
 
 def priced(outcomes: Sequence[Outcome], price: tuple[float, float] | None) -> list[Outcome]:
