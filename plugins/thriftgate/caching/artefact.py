@@ -37,7 +37,7 @@ class Artefact:
     """How strongly a route's own observations are held to these weights: 1 / variance of a weight between domains."""
     entry_variance: float = 2.0
     """Variance of the log-odds between entries: how fast a single entry departs from the rest."""
-    threshold: float = 0.99
+    threshold: float = 0.985
     """Confidence from which a route serves hits before it has seen enough requests to set its own threshold."""
 
     def to_json(self) -> str:
@@ -84,7 +84,7 @@ def _problems(data: Mapping[str, Any]) -> list[str]:
         problems.append("every 'scale' must be above 0")
     if data.get("prior_precision", 1.0) <= 0 or data.get("entry_variance", 0.0) < 0:
         problems.append("'prior_precision' must be above 0 and 'entry_variance' at least 0")
-    if not 0 < data.get("threshold", 0.99) <= 1:
+    if not 0 < data.get("threshold", 1) <= 1:
         problems.append("'threshold' must be above 0 and at most 1")
     return problems
 

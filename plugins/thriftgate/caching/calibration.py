@@ -15,6 +15,9 @@ from thriftgate.caching.evidence import FEATURES
 from thriftgate.caching.logistic import Matrix, fit_logistic
 from thriftgate.caching.rehearsal import Conditions, Labelled, collect
 
+STREAM_LENGTHS = (*(60,) * 20, *(250,) * 6, 1_500, 1_500, 1_000_000)
+"""Young caches, of which a stream soon leaves the state, are played more often than full ones."""
+
 _RIDGE = 1.0
 _CONSTANT = 1e-6
 
@@ -23,7 +26,7 @@ def calibrate(
     datasets: Sequence[Labelled],
     *,
     calibrated_on: str,
-    lengths: Sequence[int] = (1_500, 1_500, 1_000_000),
+    lengths: Sequence[int] = STREAM_LENGTHS,
     conditions: Conditions | None = None,
     seed: int = 0,
     prior: Artefact | None = None,

@@ -30,10 +30,8 @@ _RETHRESHOLD_EVERY = 50
 _FIRST_THRESHOLD_AT = 200
 _LOWEST_THRESHOLD = 0.8
 """Whatever the budget allows, an answer is not served on worse odds than four to one."""
-_ASSUMED_INFLATION = 1.25
-"""An unknown domain is assumed to go wrong this much more often than predicted, until checked hits say otherwise."""
-_ASSUMPTION_WEIGHT = 2.0
-"""The assumption counts as much as so many expected errors among checked hits."""
+_CALIBRATED_UNTIL_SHOWN = 5.0
+"""The confidences are believed as firmly as if so many expected errors among checked hits had come true."""
 
 
 class Learner:
@@ -70,10 +68,11 @@ class Learner:
     def inflation(self) -> float:
         """By how much more often hits are wrong than their confidences say, from the checked ones; at least 1.
 
-        It multiplies every expected error, and starts at `_ASSUMED_INFLATION`.
+        It multiplies every expected error, and is held near 1 until many hits were checked: one wrong hit among a
+        few is no news at a promise of 1 %.
         """
-        wrong = self._seen_wrong + _ASSUMED_INFLATION * _ASSUMPTION_WEIGHT
-        return max(1.0, wrong / (self._expected_wrong + _ASSUMPTION_WEIGHT))
+        wrong = self._seen_wrong + _CALIBRATED_UNTIL_SHOWN
+        return max(1.0, wrong / (self._expected_wrong + _CALIBRATED_UNTIL_SHOWN))
 
     def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
         """`decision.decide` by the current policy, counted towards the budget. `draw` is uniform in [0, 1)."""
