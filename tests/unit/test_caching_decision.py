@@ -1,15 +1,13 @@
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thriftgate.caching.artefact import Artefact, shipped
+from thriftgate.caching.artefact import shipped
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason, decide
 from thriftgate.caching.entries import CacheEntry, Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES, Evidence, gather
@@ -17,7 +15,6 @@ from thriftgate.caching.grouping import answer_group
 from thriftgate.caching.guards import Veto
 from thriftgate.caching.learner import Learner, error_budget, threshold_for
 from thriftgate.caching.policy import CONFIDENCE, SERVED, FixedThreshold, Policy, values_of
-from thriftgate.errors import ConfigurationError
 
 ASKED = "How can I get my password back?"
 SUPPORTERS = (
@@ -366,47 +363,3 @@ def test_a_new_entry_joins_the_group_that_most_comparisons_speak_for(
 
 def test_an_entry_without_a_group_is_one_by_itself() -> None:
     assert answer_group([(entry("q", entry_id="e7"), True)]) == "e7"
-
-
-# The artefact
-
-
-def test_the_artefact_survives_being_written() -> None:
-    assert Artefact.from_json(shipped().to_json()) == shipped()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"format": 2}, "format 2 is not 1"),
-        ({"intercept": None}, "'intercept' must be a finite number"),
-        ({"intercept": math.inf}, "'intercept' must be a finite number"),
-        ({"weights": {}}, "'weights' must have exactly the features"),
-        ({"weights": 1}, "'weights' must map feature names to numbers"),
-        ({"scale": dict.fromkeys(FEATURES, 0)}, "every 'scale' must be above 0"),
-        ({"mean": dict.fromkeys(FEATURES, "x")}, "'mean.similarity' must be a finite number"),
-        ({"threshold": 0}, "'threshold' must be above 0"),
-        ({"prior_precision": 0}, "'prior_precision' must be above 0"),
-        ({"surprise": 1}, "'surprise' is unknown"),
-    ],
-)
-def test_a_bad_artefact_says_what_is_wrong(change: dict[str, Any], message: str) -> None:
-    data = json.loads(shipped().to_json()) | change
-    with pytest.raises(ConfigurationError, match=r"^my\.json: ") as caught:
-        Artefact.from_json(json.dumps(data), source="my.json")
-    assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"), [("{", "is no JSON"), ("[]", "must be a JSON object"), ("{}", "format None")]
-)
-def test_what_is_no_artefact_is_refused(text: str, message: str) -> None:
-    with pytest.raises(ConfigurationError, match=message):
-        Artefact.from_json(text)
-
-
-def test_every_missing_field_is_named_at_once() -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        Artefact.from_json('{"format": 1, "weights": {}, "mean": {}, "scale": {}}')
-    assert "'calibrated_on' is missing" in str(caught.value)
-    assert "'intercept' is missing" in str(caught.value)

@@ -1,6 +1,5 @@
 """Calibration on made-up traffic whose truth is known exactly, so that the promise can be checked exactly."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -8,13 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.cascade_labels import TIERS, artefact, labels
 
 from thriftgate.cascade import artefact as artefacts
-from thriftgate.cascade.artefact import Artefact, StaleArtefactError
+from thriftgate.cascade.artefact import Artefact
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.calibration import Calibration, Promise, calibrate, split
 from thriftgate.cascade.candidates import thresholds
-from thriftgate.cascade.flow import CascadeFlow, Outcome, Scored, Tier, cascade, why_not
+from thriftgate.cascade.flow import CascadeFlow, Outcome, Tier, cascade
 from thriftgate.cascade.labels import Label, labels_from_audits
 from thriftgate.cascade.plan import plan
 from thriftgate.cascade.policy import Policy, Replay, replay_of
@@ -24,42 +24,11 @@ from thriftgate.cascade.stake import Stake
 from thriftgate.cascade.tier_models import TierModels
 from thriftgate.types import Answer, Audit, AuditKind, ChatRequest, Choice
 
-TIERS = ("small", "large")
-
-
-def labels(n: int, rng: np.random.Generator, *, sharpness: float = 2.0, cheap: float = 0.1) -> list[Label]:
-    """Traffic in which `hedges` and `sums_wrong` tell how likely the cheap answer is worse."""
-    made: list[Label] = []
-    for place in range(n):
-        doubt, noise = rng.normal(), rng.normal()
-        good = rng.uniform() < 1 / (1 + np.exp(sharpness * doubt - 1.0))
-        strong = rng.uniform() < 0.9
-        made.append(
-            Label(
-                group=str(place),
-                quality=(float(good), float(strong)),
-                cost_usd=(cheap, 1.0),
-                features=({"hedges": doubt, "repetition": noise},),
-                vetoes=(None,),
-                question={"question_length": noise},
-            )
-        )
-    return made
-
-
-def artefact(calibration: Calibration) -> Artefact:
-    return artefact_of(calibration, tiers=TIERS, rng=np.random.default_rng(1), created_at="2026-01-01T00:00:00Z")
-
 
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
     rng = np.random.default_rng(0)
     return calibrate(labels(3000, rng), Promise(0.02, 0.05), rng)
-
-
-@pytest.fixture(scope="module")
-def made(calibration: Calibration) -> Artefact:
-    return artefact(calibration)
 
 
 @pytest.fixture(scope="module")
@@ -220,92 +189,6 @@ def test_more_labels_are_never_expected_to_cost_more(calibration: Calibration):
     assert calibration.chosen is not None
     assert now == pytest.approx(calibration.chosen.cost_share, abs=0.05)
     assert later <= now + 0.01
-
-
-def test_an_artefact_survives_its_file_unchanged(made: Artefact):
-    read = artefacts.parse(made.dump())
-    assert read.dump() == made.dump()
-    assert read.confidences == made.confidences
-    assert read.guarantee == made.guarantee
-    assert read.confidences[0].auroc["estimate"] > 0.6
-    assert read.confidences[0].calibration_error["high"] < 0.15
-
-
-def test_the_artefacts_confidence_accepts_exactly_what_was_tested(calibration: Calibration, made: Artefact):
-    assert calibration.chosen is not None
-    tier = artefacts.parse(made.dump()).confidences[0]
-    threshold = calibration.chosen.policy.accept_at[0]
-    for label, score in zip(calibration.test, calibration.replay.scores[:, 0], strict=True):
-        confidence = tier.confidence.of(label.features[0])
-        assert confidence is not None
-        scored = Scored(confidence=confidence, weighed=tier.stake.weigh(confidence, label.features[0]))
-        assert (why_not(tier.accept_at, scored) is None) == (score >= threshold)
-
-
-@pytest.mark.parametrize(
-    ("fits", "words"),
-    [
-        ({"tiers": ("tiny", "large")}, "made for the tiers small, large; the route has tiny, large"),
-        ({"tiers": TIERS, "prompt_version": "abc"}, "prompt version"),
-        (
-            {"tiers": TIERS, "max_quality_loss": 0.01},
-            "promises a quality loss of at most 0.02; the route promises 0.01",
-        ),
-        ({"tiers": TIERS, "delta": 0.01}, "chance of 0.05"),
-    ],
-)
-def test_a_stale_artefact_is_refused_with_its_reason(made: Artefact, fits: dict[str, Any], words: str):
-    made.check(tiers=TIERS, max_quality_loss=0.02, delta=0.05)
-    with pytest.raises(StaleArtefactError, match=words) as refused:
-        made.check(**fits)
-    assert "thriftgate cascade calibrate" in str(refused.value)
-
-
-def test_every_reason_is_named_at_once(made: Artefact):
-    with pytest.raises(StaleArtefactError) as refused:
-        made.check(tiers=("a", "b"), prompt_version="new", max_quality_loss=0.001)
-    assert len(refused.value.problems) == 3
-
-
-def test_signals_of_another_version_make_an_artefact_stale(made: Artefact):
-    changed = json.loads(made.dump())
-    changed["confidences"][0]["confidence"]["model"]["features"][0] = "aura"
-    with pytest.raises(StaleArtefactError, match="does not have: aura"):
-        artefacts.parse(json.dumps(changed)).check(tiers=TIERS)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("{", "no JSON"),
-        ("[]", "no artefact"),
-        ('{"kind": "thriftgate-cascade", "version": 99}', "format version 99"),
-        ('{"kind": "thriftgate-cascade", "version": 1}', "damaged"),
-    ],
-)
-def test_what_is_no_artefact_is_refused(text: str, words: str):
-    with pytest.raises(StaleArtefactError, match=words):
-        artefacts.parse(text)
-
-
-@pytest.mark.parametrize("where", ["knots", "weights"])
-def test_a_damaged_artefact_is_refused(made: Artefact, where: str):
-    changed = json.loads(made.dump())
-    confidence = changed["confidences"][0]["confidence"]
-    if where == "knots":
-        confidence["calibrator"]["knots"].reverse()
-    else:
-        confidence["model"]["weights"][0] = float("nan")
-    with pytest.raises(StaleArtefactError, match="damaged"):
-        artefacts.parse(json.dumps(changed))
-
-
-def test_a_missing_file_is_named(tmp_path: Any):
-    with pytest.raises(StaleArtefactError, match="cannot read"):
-        artefacts.load(tmp_path / "none.json")
-    (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(StaleArtefactError, match=r"bad\.json': this is no JSON"):
-        artefacts.load(tmp_path / "bad.json")
 
 
 def request(text: str = "What is 2 + 2?") -> ChatRequest:

@@ -6,6 +6,7 @@ import click
 
 COMMANDS = {
     "calibrate": "Find out from labelled answers when a cheap one is good enough.",
+    "explain": "Say why a request was answered by the tier that answered it.",
 }
 """Every command with its help line; `x` is loaded from `cli/cascade_x.py`."""
 

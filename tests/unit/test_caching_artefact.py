@@ -1,0 +1,52 @@
+"""The file that a cache's learned decision is kept in: written, read back, refused with every reason."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from thriftgate.caching.artefact import Artefact, shipped
+from thriftgate.caching.evidence import FEATURES
+from thriftgate.errors import ConfigurationError
+
+
+def test_the_artefact_survives_being_written() -> None:
+    assert Artefact.from_json(shipped().to_json()) == shipped()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "format 2 is not 1"),
+        ({"intercept": None}, "'intercept' must be a finite number"),
+        ({"intercept": math.inf}, "'intercept' must be a finite number"),
+        ({"weights": {}}, "'weights' must have exactly the features"),
+        ({"weights": 1}, "'weights' must map feature names to numbers"),
+        ({"scale": dict.fromkeys(FEATURES, 0)}, "every 'scale' must be above 0"),
+        ({"mean": dict.fromkeys(FEATURES, "x")}, "'mean.similarity' must be a finite number"),
+        ({"threshold": 0}, "'threshold' must be above 0"),
+        ({"prior_precision": 0}, "'prior_precision' must be above 0"),
+        ({"surprise": 1}, "'surprise' is unknown"),
+    ],
+)
+def test_a_bad_artefact_says_what_is_wrong(change: dict[str, Any], message: str) -> None:
+    data = json.loads(shipped().to_json()) | change
+    with pytest.raises(ConfigurationError, match=r"^my\.json: ") as caught:
+        Artefact.from_json(json.dumps(data), source="my.json")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "is no JSON"), ("[]", "must be a JSON object"), ("{}", "format None")]
+)
+def test_what_is_no_artefact_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        Artefact.from_json(text)
+
+
+def test_every_missing_field_is_named_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Artefact.from_json('{"format": 1, "weights": {}, "mean": {}, "scale": {}}')
+    assert "'calibrated_on' is missing" in str(caught.value)
+    assert "'intercept' is missing" in str(caught.value)
