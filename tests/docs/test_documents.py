@@ -92,9 +92,11 @@ def assert_command(words: list[str]) -> None:
     assert words[0] in COMMANDS, f"no command {words[0]}"
     command = load_command(words[0])
     rest = words[1:]
-    while isinstance(command, click.Group) and rest and rest[0] in command.commands:
-        command = command.commands[rest[0]]
-        rest = rest[1:]
+    while isinstance(command, click.Group) and rest:
+        found = command.get_command(click.Context(command), rest[0])
+        if found is None:
+            break
+        command, rest = found, rest[1:]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     for word in rest:
         if word in {"|", "&&", ";", ">", "&"}:

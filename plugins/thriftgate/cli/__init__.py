@@ -1,15 +1,12 @@
-"""The command line, one command per file, each loaded only when it is called.
-
-`thriftgate --help` must answer at once, and a command must not pay for the imports of another; so the group knows
-names and help lines, and imports `thriftgate.cli.<name>` when that command is asked for. Each module exports
-`command`.
-"""
+"""The command line, one command per file, each loaded only when it is called."""
 
 import platform
-from importlib import import_module, metadata
-from typing import Any
+from importlib import metadata
 
 import click
+
+from thriftgate.cli import lazy_group
+from thriftgate.cli.lazy_group import LazyGroup
 
 COMMANDS = {
     "up": "Start the gateway.",
@@ -24,44 +21,12 @@ COMMANDS = {
 """Every command with its help line, in the order of `thriftgate --help`."""
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command's name."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now; None when there is no such command."""
-        return load_command(cmd_name) if cmd_name in COMMANDS else None
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that `args` name; a word close to a command's name is met with a suggestion."""
-        from thriftgate.config.problems import did_you_mean
-
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            raise click.UsageError(f"no such command '{args[0]}'{did_you_mean(args[0], COMMANDS)}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands' help lines, without importing the commands."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+PREFIX = "thriftgate.cli."
 
 
 def load_command(name: str) -> click.Command:
-    """The command `name`, from the module of that name."""
-    try:
-        command: Any = import_module(f"thriftgate.cli.{name}").command
-    except ModuleNotFoundError as error:
-        if error.name != f"thriftgate.cli.{name}":
-            raise
-        raise click.UsageError(f"this build has no command '{name}'") from error
-    if not isinstance(command, click.Command):
-        raise TypeError(f"thriftgate.cli.{name}.command is not a click command")
-    return command
+    """The command `name`, imported now."""
+    return lazy_group.load_command(PREFIX, name)
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -79,7 +44,10 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(
+    cls=LazyGroup, prefix=PREFIX, lines=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)  # fmt: skip
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
     help="Print the versions of thriftgate, LiteLLM and Python.",

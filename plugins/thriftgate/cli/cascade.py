@@ -1,8 +1,8 @@
 """`thriftgate cascade`: the cascade's commands, each in its own file."""
 
-from importlib import import_module
-
 import click
+
+from thriftgate.cli.lazy_group import LazyGroup
 
 COMMANDS = {
     "calibrate": "Find out from labelled answers when a cheap one is good enough.",
@@ -11,22 +11,6 @@ COMMANDS = {
 """Every command with its help line; `x` is loaded from `cli/cascade_x.py`."""
 
 
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"thriftgate.cli.cascade_{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.command("cascade", cls=_Commands)
+@click.command("cascade", cls=LazyGroup, prefix="thriftgate.cli.cascade_", lines=COMMANDS)
 def command() -> None:
     """Calibrate when a cheaper model's answer is good enough."""

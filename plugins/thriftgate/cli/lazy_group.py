@@ -1,0 +1,63 @@
+"""A group of commands, each imported only when it is called.
+
+`--help` must answer at once, and a command must not pay for the imports of another. So a group knows names and help
+lines, and imports `<prefix><name>` when that command is asked for; the module exports `command`.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is called."""
+
+    def __init__(self, *args: Any, prefix: str = "", lines: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        """`prefix` comes before a command's name in its module's; `lines` are the help lines, in the help's order."""
+        super().__init__(*args, **kwargs)
+        self._prefix = prefix
+        self._lines = lines or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name."""
+        return list(self._lines)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now; None when there is no such command."""
+        return load_command(self._prefix, cmd_name) if cmd_name in self._lines else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` name; a word close to a command's name is met with a suggestion."""
+        from thriftgate.config.problems import did_you_mean
+
+        if args and not args[0].startswith("-") and args[0] not in self._lines:
+            raise click.UsageError(f"no such command '{args[0]}'{did_you_mean(args[0], self._lines)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands' help lines, without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._lines.items()))
+
+
+def load_command(prefix: str, name: str) -> click.Command:
+    """The command `name`, from the module of that name.
+
+    Raises:
+        click.UsageError: there is no such module.
+        TypeError: it exports something else as `command`.
+    """
+    module = f"{prefix}{name}"
+    try:
+        command: Any = import_module(module).command
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise click.UsageError(f"this build has no command '{name}'") from error
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{module}.command is not a click command")
+    return command
