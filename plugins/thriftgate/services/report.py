@@ -1,8 +1,6 @@
 """What the gateway cost and what it saved, from the ledger.
 
-A share saved is a ratio of two sums over requests, `1 - cost / baseline`; its interval is the delta method's for a
-ratio estimator (Cochran, Sampling Techniques, 1977, chapter 6), taken over the requests as a sample of such traffic.
-It widens where few dear requests decide the sum.
+The interval of the share saved (`stats/tallies.py`) widens where few dear requests decide the sum.
 
 Failure behaviour: raises what the ledger raises (StoreUnavailableError).
 """
@@ -11,10 +9,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from statistics import NormalDist
 
 from thriftgate.ports import Ledger
 from thriftgate.stats.intervals import Interval
+from thriftgate.stats.tallies import MoneySums
 from thriftgate.types import DecisionKind, RequestRecord, SummaryGroup, SummaryRow, Usage
 
 MOST_RECORDS = 50_000
@@ -109,13 +107,15 @@ class RatioSample:
 
     def saved_share(self, confidence: float = 0.95) -> Interval | None:
         """The share of the baseline that was saved; None for fewer than two requests or a baseline of nothing."""
-        if self.n < 2 or self.baseline <= 0:
-            return None
-        ratio = self.cost / self.baseline
-        squares = self._cost_squared - 2 * ratio * self._product + ratio * ratio * self._baseline_squared
-        deviation = math.sqrt(max(0.0, squares) * self.n / (self.n - 1)) / self.baseline
-        half = NormalDist().inv_cdf(0.5 + confidence / 2) * deviation
-        return Interval(1 - ratio - half, 1 - ratio + half, 1 - ratio)
+        sums = MoneySums(
+            n=self.n,
+            cost=self.cost,
+            baseline=self.baseline,
+            cost_squared=self._cost_squared,
+            baseline_squared=self._baseline_squared,
+            product=self._product,
+        )
+        return sums.saved_share(confidence)
 
 
 def as_record(row: SummaryRow, share: Interval | None) -> dict[str, str | int | float | None]:
