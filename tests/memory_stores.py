@@ -143,7 +143,7 @@ def _matches(entry: CacheEntry, what: PurgeFilter) -> bool:
         and what.scope in (None, entry.scope)
         and (what.tag is None or what.tag in entry.tags)
         and what.entry_id in (None, entry.entry_id)
-        and what.prompt_version_not != entry.prompt_version
+        and (not what.prompt_versions_not or entry.prompt_version not in what.prompt_versions_not)
         and what.collection in (None, entry.collection)
     )
 

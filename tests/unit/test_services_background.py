@@ -4,11 +4,12 @@ import asyncio
 import logging
 
 import pytest
-from tests.fakes import settle
+from tests.fakes import FakeClock, InMemoryAnswerCache, settle
 
+from thriftgate.caching.entries import CacheEntry
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.upkeep import Job, Upkeep
+from thriftgate.services.upkeep import Job, PromptVersionPurge, Upkeep
 
 
 class Work:
@@ -148,3 +149,44 @@ async def test_stopping_ends_a_job_that_is_at_work_and_it_may_be_started_again()
         await upkeep.stop()
         assert (work.started, work.cancelled) == (turn, turn)
     await upkeep.stop()
+
+
+class Versions:
+    """Plays the prompt service: which versions exist now."""
+
+    def __init__(self, *versions: str) -> None:
+        self.known = frozenset(versions)
+
+    def versions_of(self, name: str) -> frozenset[str]:
+        return self.known if name == "support" else frozenset()
+
+
+async def test_answers_of_a_version_that_is_gone_are_forgotten_once() -> None:
+    cache, prompts = InMemoryAnswerCache(FakeClock()), Versions("v1", "v2")
+    purge = PromptVersionPurge(cache, prompts, {"help": "support", "odd": "nowhere"})
+    for version in ("v1", "v2", "v3"):
+        await cache.store(entry(version))
+    assert await purge.look() == 1
+    assert await purge.look() == 0
+    assert cache.calls["purge"] == 1, "nothing has changed in between"
+    prompts.known = frozenset({"v2"})
+    assert await purge.look() == 1
+    assert [one.prompt_version async for one in cache.entries()] == ["v2"]
+
+
+async def test_a_purge_that_failed_is_tried_again() -> None:
+    cache = InMemoryAnswerCache(FakeClock())
+    purge = PromptVersionPurge(cache, Versions("v1"), {"help": "support"})
+    await cache.store(entry("v0"))
+    cache.is_away = True
+    with pytest.raises(StoreUnavailableError):
+        await purge.look()
+    cache.is_away = False
+    assert await purge.look() == 1
+
+
+def entry(version: str) -> CacheEntry:
+    return CacheEntry(
+        entry_id=version, scope="s", key=version, route="help", question=version, embedding=None, choices=(),
+        model="small", created_at=0.0, expires_at=float(10**12), prompt_version=version,
+    )  # fmt: skip

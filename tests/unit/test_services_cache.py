@@ -6,15 +6,27 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes import FakeClock, FakeEmbedder, InMemoryAnswerCache, answer_of, ask, settle
+from tests.fakes import (
+    FakeClock,
+    FakeCompleter,
+    FakeEmbedder,
+    InMemoryAnswerCache,
+    MemoryLedger,
+    answer_of,
+    ask,
+    settle,
+)
 
 from thriftgate.caching.entries import CacheEntry
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.config import CacheConfig
 from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.budget import Budget
 from thriftgate.services.cache import CacheService, Served, Ticket
 from thriftgate.services.deciding import FixedDecider
 from thriftgate.services.journal import Journal
+from thriftgate.services.judges import AgreementJudge
+from thriftgate.services.verification import CacheVerifier
 from thriftgate.types import Answer, Caller, ChatRequest, DecisionKind, PromptRef
 
 QUESTION = "how do I get a refund"
@@ -26,8 +38,9 @@ class Shop:
     """A cache service over fakes, where questions count as the same from a cosine of 0.8 on."""
 
     def __init__(
-        self, *, draw: float = 0.5, limit: int = 100, min_similarity: float | None = 0.8, **config: Any
-    ) -> None:
+        self, *, draw: float = 0.5, limit: int = 100, min_similarity: float | None = 0.8, compares: bool = False,
+        **config: Any,
+    ) -> None:  # fmt: skip
         self.clock = FakeClock()
         self.store = InMemoryAnswerCache(self.clock)
         self.embedder = FakeEmbedder()
@@ -41,12 +54,21 @@ class Shop:
             cache=self.store,
             embedder=self.embedder,
             decider=FixedDecider(FixedThreshold(0.8)),
-            verifier=None,
+            verifier=self._verifier() if compares else None,
             tier_policy=["small", "large"],
             clock=self.clock,
             draw=lambda: draw,
             background=self.background,
         )
+
+    def _verifier(self) -> CacheVerifier:
+        agreement = AgreementJudge(self.embedder)
+        return CacheVerifier(
+            route="support", reference_model="large", completer=FakeCompleter(), agreement=agreement, judge=agreement,
+            cache=self.store, decider=FixedDecider(FixedThreshold(0.8)), ledger=MemoryLedger(),
+            budget=Budget(share=0.0, max_per_minute=0, clock=self.clock, draw=lambda: 0.5),
+            background=self.background, clock=self.clock,
+        )  # fmt: skip
 
     async def find(self, request: ChatRequest, prompt: PromptRef | None = None) -> Served | Ticket:
         self.journals.append(Journal(request, clock=self.clock, stream=False, capture_content=False))
@@ -281,3 +303,15 @@ async def test_an_answer_that_is_not_kept_for_lack_of_room_is_dropped_without_a_
     await shop.serve(ask(QUESTION))
     assert shop.background.dropped == {"cache_store": 1}
     assert await shop.entries() == []
+
+
+async def test_a_fresh_answer_joins_the_group_of_neighbours_that_say_the_same() -> None:
+    shop = Shop(compares=True)
+    shop.embedder.place("refund please", near=QUESTION, cosine=0.7)
+    shop.embedder.place("which shop is open", near=QUESTION, cosine=0.6)
+    assert await shop.serve(ask(QUESTION)) == "miss"
+    assert await shop.serve(ask("refund please")) == "miss"
+    assert await shop.serve(ask("which shop is open"), answer_of("The one in town.")) == "miss"
+    entries = {entry.question: entry for entry in await shop.entries()}
+    assert entries["refund please"].group == entries[QUESTION].group == entries[QUESTION].entry_id
+    assert entries["which shop is open"].group == entries["which shop is open"].entry_id

@@ -1,5 +1,6 @@
 """Cached answers are verified beside the requests, and users may say what they think of one."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,13 +17,14 @@ from tests.fakes import (
 
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
 from thriftgate.caching.entries import CacheEntry, Neighbour, Observation
+from thriftgate.ports import Judge
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.budget import Budget
 from thriftgate.services.feedback import FeedbackService
 from thriftgate.services.judges import AgreementJudge
 from thriftgate.services.recording import LedgerWriter
 from thriftgate.services.verification import CacheVerifier
-from thriftgate.types import AuditKind, Caller, Choice, DecisionKind, RequestRecord
+from thriftgate.types import AuditKind, Caller, ChatRequest, Choice, DecisionKind, RequestRecord
 
 ENTRY = CacheEntry(
     entry_id="e1", scope="s", key="k", route="support", question="How long?", embedding=None,
@@ -49,7 +51,8 @@ class Remembering:
 class Desk:
     """A verifier with everything around it."""
 
-    def __init__(self, *, share: float = 1.0) -> None:
+    def __init__(self, *, share: float = 1.0, judge: Judge | None = None) -> None:
+        agreement = AgreementJudge(FakeEmbedder())
         self.clock = FakeClock()
         self.completer = FakeCompleter()
         self.cache = InMemoryAnswerCache(clock=self.clock)
@@ -60,7 +63,8 @@ class Desk:
             route="support",
             reference_model="large",
             completer=self.completer,
-            judge=AgreementJudge(FakeEmbedder()),
+            agreement=agreement,
+            judge=judge or agreement,
             cache=self.cache,
             decider=self.decider,
             ledger=self.ledger,
@@ -80,7 +84,7 @@ class Desk:
 async def test_a_hit_is_asked_afresh_and_the_policy_learns(fresh: str, is_correct: bool) -> None:
     desk = Desk()
     desk.completer.enqueue("large", fresh)
-    desk.verifier.after_hit(ask(), "How long?", HIT)
+    desk.verifier.after_hit(ask(), HIT)
     await desk.background.drain()
     assert [one.is_correct for one in desk.decider.taught] == [is_correct]
     assert desk.decider.taught[0].features == {"similarity": 0.93}
@@ -92,7 +96,7 @@ async def test_a_hit_is_asked_afresh_and_the_policy_learns(fresh: str, is_correc
 
 async def test_outside_the_budget_nothing_is_asked() -> None:
     desk = Desk(share=0.4)  # the draw is 0.5
-    desk.verifier.after_hit(ask(), "How long?", HIT)
+    desk.verifier.after_hit(ask(), HIT)
     await desk.background.drain()
     assert desk.completer.models == []
 
@@ -100,19 +104,64 @@ async def test_outside_the_budget_nothing_is_asked() -> None:
 async def test_a_fresh_answer_that_does_not_come_teaches_nothing() -> None:
     desk = Desk()
     desk.completer.enqueue("large", failure("large"))
-    desk.verifier.after_hit(ask(), "How long?", HIT)
+    desk.verifier.after_hit(ask(), HIT)
     await desk.background.drain()
     assert desk.decider.taught == []
     assert not desk.background.failures
 
 
+EXPLORE = Explore(entry=ENTRY, similarity=0.9, confidence=0.6)
+
+
+def near(entry_id: str, text: str, similarity: float, group: str = "") -> Neighbour:
+    choice = Choice(message={"role": "assistant", "content": text}, finish_reason="stop")
+    return Neighbour(replace(ENTRY, entry_id=entry_id, choices=(choice,), answer_group=group), similarity)
+
+
 async def test_a_near_miss_teaches_without_a_call() -> None:
     desk = Desk()
-    explore = Explore(entry=ENTRY, similarity=0.9, confidence=0.6)
-    desk.verifier.after_explore(ask(), "How long?", explore, answer_of("five days"))
-    await desk.background.drain()
+    await desk.verifier.compare(ask(), EXPLORE, [Neighbour(ENTRY, 0.9)], answer_of("five days"))
     assert [one.is_correct for one in desk.decider.taught] == [True]
     assert desk.completer.models == []
+
+
+async def test_an_answer_joins_the_group_of_the_neighbours_that_say_the_same() -> None:
+    desk = Desk()
+    neighbours = [
+        near("a", "five days", 0.95, "delivery"),
+        near("b", "call us at noon", 0.9),
+        near("c", "five days", 0.8),
+    ]
+    assert await desk.verifier.compare(ask(), None, neighbours, answer_of("five days")) == "delivery"
+    assert await desk.verifier.compare(ask(), None, neighbours[1:], answer_of("five days")) == "c"
+    assert await desk.verifier.compare(ask(), None, neighbours, answer_of("something else entirely")) == ""
+    assert desk.decider.taught == []
+
+
+async def test_far_questions_are_not_compared() -> None:
+    desk = Desk()
+    assert await desk.verifier.compare(ask(), None, [near("a", "five days", 0.3)], answer_of("five days")) == ""
+
+
+class Always:
+    """A judge that costs a call, and says what it is told to."""
+
+    def __init__(self, verdict: bool) -> None:
+        self.verdict = verdict
+        self.asked = 0
+
+    async def is_acceptable(self, request: ChatRequest, answer: str, reference: str) -> bool | None:
+        self.asked += 1
+        return self.verdict
+
+
+@pytest.mark.parametrize(("share", "asked"), [(1.0, 1), (0.4, 0)])
+async def test_where_texts_cannot_tell_the_judge_is_asked_within_the_budget(share: float, asked: int) -> None:
+    judge = Always(verdict=True)
+    desk = Desk(share=share, judge=judge)
+    far = Explore(entry=ENTRY, similarity=0.4, confidence=0.6)
+    await desk.verifier.compare(ask(), far, [Neighbour(ENTRY, 0.4)], answer_of("five days"))
+    assert judge.asked == asked == len(desk.decider.taught)
 
 
 def record(**fields: Any) -> RequestRecord:

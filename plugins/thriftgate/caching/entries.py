@@ -86,8 +86,8 @@ class PurgeFilter:
     scope: str | None = None
     tag: str | None = None
     entry_id: str | None = None
-    prompt_version_not: str | None = None
-    """Entries made with any other version of the prompt."""
+    prompt_versions_not: tuple[str, ...] = ()
+    """Entries made with any other version of the prompt than these; empty: whatever the version."""
     collection: str | None = None
 
 

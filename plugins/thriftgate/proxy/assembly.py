@@ -6,7 +6,7 @@ start. Everything else that is away later is handled where it is used.
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,13 +19,15 @@ from thriftgate.proxy.building import Shared, build_cache, build_route
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.deciding import SharedDecider
 from thriftgate.services.experiments import ExperimentGuards
 from thriftgate.services.feedback import FeedbackService
 from thriftgate.services.prompt_watch import PromptWatch
 from thriftgate.services.prompts import PromptService
 from thriftgate.services.recording import LedgerWriter, Recorders
 from thriftgate.services.route import RouteService
-from thriftgate.services.upkeep import Job, Upkeep
+from thriftgate.services.upkeep import Job, PromptVersionPurge, Upkeep
+from thriftgate.services.verification import CacheVerifier
 from thriftgate.stores.embedded import prepare_database
 from thriftgate.stores.local_embedder import LocalEmbedder
 from thriftgate.stores.postgres import Database
@@ -130,7 +132,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         prompts=prompts,
         ledger=ledger,
         writer=writer,
-        upkeep=Upkeep(_jobs(config, shared, prompts, data_dir)),
+        upkeep=Upkeep([*_jobs(config, shared, prompts, data_dir), *_learning(verifiers.values())]),
         background=shared.background,
         breaker=Breaker(router),
         feedback=FeedbackService(ledger=ledger, writer=writer, verifiers=verifiers, clock=clock),
@@ -179,9 +181,22 @@ def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_d
     if shared.cache is not None:
         if isinstance(shared.cache, PostgresAnswerCache):
             jobs.append(Job("cache_expiry", _EVERY_MINUTE, shared.cache.delete_expired))
+        prompted = {name: route.prompt.name for name, route in config.routes.items() if route.cache and route.prompt}
+        purge = PromptVersionPurge(shared.cache, shared.prompts, prompted)
+        jobs += [Job("cache_prompt_versions", config.prompts.refresh_interval, purge.look)]
         jobs += [
             Job("cache_eviction", _EVERY_MINUTE, partial(shared.cache.evict, name, keep=route.cache.max_entries))
             for name, route in config.routes.items()
             if route.cache is not None
         ]
     return jobs
+
+
+def _learning(verifiers: Iterable[CacheVerifier]) -> list[Job]:
+    """What other workers and earlier lives have verified, at the start and then every minute."""
+    deciders = [verifier.decider for verifier in verifiers]
+    return [
+        Job("cache_learning", _EVERY_MINUTE, decider.catch_up)
+        for decider in deciders
+        if isinstance(decider, SharedDecider)
+    ]

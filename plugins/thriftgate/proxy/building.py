@@ -25,7 +25,7 @@ from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.budget import Budget
 from thriftgate.services.cache import CacheService
 from thriftgate.services.coalescing import Coalescer
-from thriftgate.services.deciding import Decider, FixedDecider
+from thriftgate.services.deciding import Decider, FixedDecider, SharedDecider
 from thriftgate.services.judges import AgreementJudge, ModelJudge
 from thriftgate.services.planning import Planner
 from thriftgate.services.prompts import PromptService
@@ -117,14 +117,15 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
     """The cache of the route `name`; None where it has none."""
     if config.cache is None or shared.cache is None or shared.embedder is None:
         return None
-    decider = _decider(config.cache, shared.base_dir)
+    decider = _decider(name, config.cache, shared.base_dir, shared.cache)
     verify = config.cache.verify
-    judge = ModelJudge(shared.completer, verify.judge) if verify.judge else AgreementJudge(shared.embedder)
+    agreement = AgreementJudge(shared.embedder)
     verifier = CacheVerifier(
         route=name,
         reference_model=baseline_of(config),
         completer=shared.completer,
-        judge=judge,
+        agreement=agreement,
+        judge=ModelJudge(shared.completer, verify.judge) if verify.judge else agreement,
         cache=shared.cache,
         decider=decider,
         ledger=shared.ledger,
@@ -145,11 +146,11 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
     )
 
 
-def _decider(config: CacheConfig, base_dir: Path) -> Decider:
+def _decider(route: str, config: CacheConfig, base_dir: Path, cache: AnswerCache) -> Decider:
     if config.min_similarity is not None:
         return FixedDecider(FixedThreshold(config.min_similarity))
-    if config.artefact is None:
-        return Learner(shipped(), max_error=config.max_error)
-    path = base_dir / config.artefact
-    artefact = Artefact.from_json(path.read_text(encoding="utf-8"), source=str(path))
-    return Learner(artefact, max_error=config.max_error)
+    artefact = shipped()
+    if config.artefact is not None:
+        path = base_dir / config.artefact
+        artefact = Artefact.from_json(path.read_text(encoding="utf-8"), source=str(path))
+    return SharedDecider(Learner(artefact, max_error=config.max_error), route=route, cache=cache)

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss
 from thriftgate.caching.eligibility import EligibilitySettings, may_serve, may_store
-from thriftgate.caching.entries import CacheEntry, Lookup
+from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour
+from thriftgate.caching.evidence import NEIGHBOURS
 from thriftgate.caching.scope import CacheScope, ScopeSettings, scope_of
 from thriftgate.config import CacheConfig
 from thriftgate.errors import StoreUnavailableError
@@ -36,6 +37,8 @@ class Ticket:
     scope: CacheScope | None = None
     embedding: Vector | None = None
     decision: Decision | None = None
+    neighbours: tuple[Neighbour, ...] = ()
+    """What was found near the question, nearest first."""
 
     @property
     def flight(self) -> str | None:
@@ -116,7 +119,7 @@ class CacheService:
             if served is None:
                 return ticket
             if self.verifier and isinstance(ticket.decision, Hit):
-                self.verifier.after_hit(request, scope.question, ticket.decision)
+                self.verifier.after_hit(request, ticket.decision)
             return served
 
     async def _look_up(self, ticket: Ticket) -> Served | None:
@@ -124,14 +127,14 @@ class CacheService:
         assert scope is not None, "a look-up has a scope"
         # A question embedded a moment ago brings its vector along: both look-ups in one round trip.
         ticket.embedding = self._embedder.cached(scope.question) if self._is_semantic else None
-        found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding)
+        found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding, limit=NEIGHBOURS)
         if found.exact is not None:
             return self._exact(found.exact)
         if not self._is_semantic:
             return None
         if ticket.embedding is None:
             ticket.embedding = (await self._embedder.embed([scope.question]))[0]
-            found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding)
+            found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding, limit=NEIGHBOURS)
             if found.exact is not None:
                 return self._exact(found.exact)
         return self._judged(ticket, found)
@@ -142,7 +145,7 @@ class CacheService:
     def _judged(self, ticket: Ticket, found: Lookup) -> Served | None:
         assert ticket.scope is not None, "a look-up has a scope"
         decision = self._decider.decide(ticket.scope.question, found.neighbours, draw=self._draw())
-        ticket.decision = decision
+        ticket.decision, ticket.neighbours = decision, found.neighbours
         if not isinstance(decision, Hit):
             return None
         return self._served(
@@ -180,17 +183,24 @@ class CacheService:
         scope = ticket.scope
         if scope is None:
             return
-        if self.verifier and isinstance(ticket.decision, Explore):
-            self.verifier.after_explore(request, scope.question, ticket.decision, answer)
         verdict = may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant)
         if verdict.is_allowed:
             entry = self._entry(request, ticket, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
-            self._background.start("cache_store", self._guarded(lambda: self._store(entry, scope.question)))
+            self._background.start("cache_store", self._guarded(lambda: self._store(request, ticket, answer, entry)))
+        elif isinstance(ticket.decision, Explore):
+            self._background.start("cache_compare", self._compare(request, ticket, answer))
 
-    async def _store(self, entry: CacheEntry, question: str) -> None:
+    async def _store(self, request: ChatRequest, ticket: Ticket, answer: Answer, entry: CacheEntry) -> None:
+        group = await self._compare(request, ticket, answer)
         if entry.embedding is None and self._is_semantic:
-            entry = replace(entry, embedding=(await self._embedder.embed([question]))[0])
-        await self._cache.store(entry)
+            entry = replace(entry, embedding=(await self._embedder.embed([entry.question]))[0])
+        await self._cache.store(replace(entry, answer_group=group))
+
+    async def _compare(self, request: ChatRequest, ticket: Ticket, answer: Answer) -> str:
+        """The fresh answer's group among its neighbours'; the comparison is also what the policy learns from."""
+        if self.verifier is None or not ticket.neighbours:
+            return ""
+        return await self.verifier.compare(request, ticket.decision, ticket.neighbours, answer)
 
     def _entry(
         self,

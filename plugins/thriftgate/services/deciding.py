@@ -1,14 +1,20 @@
-"""Who decides whether a neighbour's answer is given again.
+"""Who decides whether a neighbour's answer is given again, and how workers learn from each other.
 
-Failure behaviour: pure.
+Failure behaviour: a store that is away raises StoreUnavailableError from `catch_up` alone; deciding goes on with what
+is known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from thriftgate.caching.decision import Decision, decide
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.policy import FixedThreshold
+from thriftgate.ports import AnswerCache
+
+_FIRST_LOOK = 5_000
+_LATER_LOOKS = 500
+_MOST_KNOWN = 20_000
 
 
 class Decider(Protocol):
@@ -35,3 +41,57 @@ class FixedDecider:
 
     def update(self, observation: Observation) -> None:
         """A threshold stays what it is."""
+
+
+class Learning(Decider, Protocol):
+    """A decider that can take in the outcomes of an earlier life: `caching.learner.Learner` is one."""
+
+    def replay(self, observations: Iterable[Observation]) -> None:
+        """Learn from outcomes that somebody else verified, oldest first."""
+        ...
+
+
+class SharedDecider:
+    """A learning decider that also learns from what other workers, and earlier lives, have verified."""
+
+    def __init__(self, learner: Learning, *, route: str, cache: AnswerCache) -> None:
+        self._learner = learner
+        self._route = route
+        self._cache = cache
+        self._known: dict[tuple[str, str, int], None] = {}
+        """Outcomes learnt already, oldest first; a dict is a set in order."""
+        self._looked = False
+
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+        """As the learner decides."""
+        return self._learner.decide(question, neighbours, draw=draw)
+
+    def update(self, observation: Observation) -> None:
+        """Learn from an outcome that this worker verified."""
+        self._note(observation)
+        self._learner.update(observation)
+
+    async def catch_up(self) -> int:
+        """Learn what the store has and this worker has not seen; returns how many outcomes that were.
+
+        Raises StoreUnavailableError.
+        """
+        limit = _LATER_LOOKS if self._looked else _FIRST_LOOK
+        stored = await self._cache.observations(self._route, limit=limit)
+        self._looked = True
+        unknown = [one for one in reversed(stored) if _identity(one) not in self._known]
+        for observation in unknown:
+            self._note(observation)
+        if unknown:
+            self._learner.replay(unknown)
+        return len(unknown)
+
+    def _note(self, observation: Observation) -> None:
+        self._known[_identity(observation)] = None
+        while len(self._known) > _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+
+
+def _identity(observation: Observation) -> tuple[str, str, int]:
+    # Stores keep times to the microsecond at best.
+    return observation.entry_id, observation.source, round(observation.observed_at * 100)

@@ -56,6 +56,13 @@ class PromptService:
         ref = PromptRef(name=prompt.name, variant=variant, version=version.hash, experiment=experiment)
         return applied, ref
 
+    def versions_of(self, name: str) -> frozenset[str]:
+        """The content hash of every version that could be served now; empty when there is no such prompt."""
+        prompt = self._source.snapshot().prompts.get(name)
+        if prompt is None:
+            return frozenset()
+        return frozenset(version.hash for version in (*prompt.variants.values(), *prompt.versions.values()))
+
     def _choose(
         self, prompt: Prompt, request: ChatRequest, route_prompt: RoutePromptConfig
     ) -> tuple[PromptVersion, str, str | None]:

@@ -1,12 +1,16 @@
-"""What a gateway does by itself from time to time: look for edited prompts, forget what has expired.
+"""What a gateway does by itself from time to time: look for edited prompts, forget what has expired or been replaced.
 
 Failure behaviour: a job that fails is logged by its name and the error's class, and is tried again at its next turn.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+from thriftgate.caching.entries import PurgeFilter
+from thriftgate.ports import AnswerCache
 
 logger = logging.getLogger(__name__)
 
@@ -46,3 +50,38 @@ class Upkeep:
             except Exception as error:
                 logger.warning("%s failed: %s", job.name, type(error).__name__)
             await asyncio.sleep(job.interval)
+
+
+class PromptVersions(Protocol):
+    """Knows which versions of a prompt exist."""
+
+    def versions_of(self, name: str) -> frozenset[str]:
+        """Content hashes; empty when there is no such prompt."""
+        ...
+
+
+class PromptVersionPurge:
+    """Forgets the answers of prompt versions that are gone.
+
+    Nobody would be served them, since the version is a part of every entry's scope; but they take up space.
+    """
+
+    def __init__(self, cache: AnswerCache, prompts: PromptVersions, routes: Mapping[str, str]) -> None:
+        """`routes`: the prompt of each route that has both a prompt and a cache."""
+        self._cache = cache
+        self._prompts = prompts
+        self._routes = routes
+        self._seen: dict[str, frozenset[str]] = {}
+
+    async def look(self) -> int:
+        """Purge where the versions have changed since the last look; returns how many entries went.
+
+        Raises StoreUnavailableError; the next look tries again.
+        """
+        gone = 0
+        for route, prompt in self._routes.items():
+            versions = self._prompts.versions_of(prompt)
+            if versions and versions != self._seen.get(route):
+                gone += await self._cache.purge(PurgeFilter(route=route, prompt_versions_not=tuple(sorted(versions))))
+                self._seen[route] = versions
+        return gone

@@ -1,24 +1,29 @@
 """Finds out, beside the requests, whether semantic hits were right, and lets the cache learn from it.
 
-A budgeted share of the hits is asked afresh of the baseline tier and compared. A near miss costs nothing extra: its
-answer was fetched anyway. Users' feedback counts as well.
+A budgeted share of the hits is asked afresh of the baseline tier and compared. A miss costs nothing extra: its answer
+was fetched anyway, so it is compared with its neighbours' answers. Entries whose answers say the same become one answer
+group, the strongest evidence that the cache has. Users' feedback counts as well.
 
 Failure behaviour: nothing here delays or breaks a request. A fresh answer that does not come, a judge that cannot
 tell or a store that is away means that nothing is learnt this time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from thriftgate.caching.decision import Explore, Hit
-from thriftgate.caching.entries import CacheEntry, Observation
+from thriftgate.caching.decision import Decision, Explore, Hit
+from thriftgate.caching.entries import CacheEntry, Neighbour, Observation
+from thriftgate.caching.grouping import answer_group
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import AnswerCache, Clock, Completer, Judge, Ledger
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.budget import Budget
 from thriftgate.services.deciding import Decider
 from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest
+
+_NEAR_ENOUGH = 0.5
+"""Similarity of two questions below which their answers are not compared: they would hardly ever say the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +34,10 @@ class CacheVerifier:
     reference_model: str
     """The model group that gives fresh answers to compare with: the route's baseline."""
     completer: Completer
+    agreement: Judge
+    """Compares answers for free, or cannot tell."""
     judge: Judge
+    """Compares answers within the budget."""
     cache: AnswerCache
     decider: Decider
     ledger: Ledger
@@ -37,14 +45,35 @@ class CacheVerifier:
     background: BackgroundTasks
     clock: Clock
 
-    def after_hit(self, request: ChatRequest, question: str, hit: Hit) -> None:
+    def after_hit(self, request: ChatRequest, hit: Hit) -> None:
         """A semantic hit was served; maybe check it."""
         if self.budget.take():
             self.background.start("cache_verify", self._verify(request, hit))
 
-    def after_explore(self, request: ChatRequest, question: str, explore: Explore, answer: Answer) -> None:
-        """A fresh answer came for a question that was nearly a hit: compare the two."""
-        self.background.start("cache_compare", self._compare(request, explore, answer))
+    async def compare(
+        self, request: ChatRequest, decision: Decision | None, neighbours: Sequence[Neighbour], answer: Answer
+    ) -> str:
+        """Compare a fresh answer with its neighbours', and learn from the one that was nearly served.
+
+        Returns the answer group that the fresh answer belongs to; empty when it agrees with no neighbour.
+        """
+        verdicts: list[tuple[CacheEntry, bool]] = []
+        for neighbour in neighbours:
+            if neighbour.similarity < _NEAR_ENOUGH:
+                break
+            agrees = await self.agreement.is_acceptable(request, _text(neighbour.entry), answer.text)
+            if agrees is not None:
+                verdicts.append((neighbour.entry, agrees))
+        if isinstance(decision, Explore):
+            known = {entry.entry_id: agrees for entry, agrees in verdicts}
+            is_correct = known.get(decision.entry.entry_id)
+            if is_correct is None and self.judge is not self.agreement and self.budget.take():
+                is_correct = await self.judge.is_acceptable(request, _text(decision.entry), answer.text)
+            if is_correct is not None:
+                await self._learn(
+                    decision.entry, decision.similarity, decision.features, is_correct, source="fresh_answer"
+                )
+        return answer_group(verdicts)
 
     async def _verify(self, request: ChatRequest, hit: Hit) -> None:
         with suppress(TierFailedError):
@@ -53,11 +82,6 @@ class CacheVerifier:
             await self._audit(request, hit, is_correct, cost_usd=fresh.cost_usd)
             if is_correct is not None:
                 await self._learn(hit.entry, hit.similarity, hit.features, is_correct, source="fresh_answer")
-
-    async def _compare(self, request: ChatRequest, explore: Explore, answer: Answer) -> None:
-        is_correct = await self.judge.is_acceptable(request, _text(explore.entry), answer.text)
-        if is_correct is not None:
-            await self._learn(explore.entry, explore.similarity, explore.features, is_correct, source="fresh_answer")
 
     async def learn_from_feedback(
         self, entry_id: str, scope: str, similarity: float, features: Mapping[str, float], *, is_correct: bool

@@ -128,16 +128,10 @@ class PostgresAnswerCache:
 
         Verified outcomes stay: they hold no text, and what they taught about similarity remains true.
         """
-        conditions = (
-            what.route,
-            what.scope,
-            what.tag,
-            what.entry_id,
-            what.prompt_version_not,
-            what.collection,
-        )
+        conditions = (what.route, what.scope, what.tag, what.entry_id, what.collection)
         texts = (None if text is None else to_text(text) for text in conditions)
-        return await self._count(sql.PURGE, *texts, self._clock())
+        versions = [to_text(version) for version in what.prompt_versions_not]
+        return await self._count(sql.PURGE, *texts, versions, self._clock())
 
     async def evict(self, route: str, *, keep: int) -> int:
         """Drop the least used entries of a route (expired ones, fewest hits, oldest last use) until `keep` remain.

@@ -183,8 +183,8 @@ def purged(what: PurgeFilter) -> FilterExpression:
     for field, text in given.items():
         if text is not None:
             found = found & _tag(field, digest(text))
-    if what.prompt_version_not is not None:
-        found = found & cast("FilterExpression", Tag("prompt") != digest(what.prompt_version_not))
+    for version in what.prompt_versions_not:
+        found = found & cast("FilterExpression", Tag("prompt") != digest(version))
     return found
 
 
