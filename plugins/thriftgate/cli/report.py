@@ -95,7 +95,7 @@ async def _read(
     """The report, and the quality where it belongs to it and the requests are few enough to be read one by one."""
     import numpy as np
 
-    from thriftgate.cli.report_quality import promises_of
+    from thriftgate.services.promises import promises_of
     from thriftgate.services.quality import make_quality
     from thriftgate.services.report import MOST_RECORDS, make_report
     from thriftgate.stores.embedded import prepare_database

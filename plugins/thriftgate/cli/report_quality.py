@@ -3,15 +3,10 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-
-from thriftgate.config import ThriftgateConfig
 
 if TYPE_CHECKING:
     from thriftgate.services.quality import Control, RouteQuality
-    from thriftgate.services.quality import Promise as RoutePromise
     from thriftgate.stats.intervals import Interval
 
 _ESCALATES = {
@@ -20,31 +15,6 @@ _ESCALATES = {
     "promise_not_proven": "its artefact could not prove the promise",
     "collecting_labels": "labels for a calibration are being collected",
 }
-
-
-def promises_of(config: ThriftgateConfig, base: Path) -> "dict[str, RoutePromise]":
-    """What each route promises; artefacts are looked for from the folder `base`."""
-    from thriftgate.services.quality import Promise
-
-    return {
-        name: Promise(
-            max_quality_loss=route.cascade.max_quality_loss,
-            delta=route.cascade.delta,
-            max_error=route.cache.max_error if route.cache else None,
-            calibrated_at=_calibrated_at(base / route.cascade.artefact) if route.cascade.artefact else None,
-        )
-        for name, route in config.routes.items()
-    }
-
-
-def _calibrated_at(path: Path) -> float | None:
-    """When the artefact was made; None for one that cannot be used: `thriftgate check` says why."""
-    from thriftgate.cascade.artefact import StaleArtefactError, load
-
-    try:
-        return datetime.fromisoformat(load(path).created_at).timestamp()
-    except (StaleArtefactError, ValueError):
-        return None
 
 
 def print_quality(quality: "Sequence[RouteQuality] | None") -> None:

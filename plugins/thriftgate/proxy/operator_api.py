@@ -79,7 +79,7 @@ def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
             is_known = await one.feedback.take(
                 body.request_id,
                 is_correct=body.is_correct,
-                key_hash=None if _is_admin(auth) else auth.api_key or auth.token,
+                key_hash=None if is_admin(auth) else auth.api_key or auth.token,
             )
         except StoreUnavailableError as error:
             raise HTTPException(503, "the ledger is away") from error
@@ -90,10 +90,11 @@ def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
     return router
 
 
-def _is_admin(auth: UserAPIKeyAuth) -> bool:
+def is_admin(auth: UserAPIKeyAuth) -> bool:
+    """Whether a key is a proxy admin's, also of one who may only look."""
     return auth.user_role in (LitellmUserRoles.PROXY_ADMIN, LitellmUserRoles.PROXY_ADMIN_VIEW_ONLY)
 
 
 def _require_admin(auth: UserAPIKeyAuth) -> None:
-    if not _is_admin(auth):
+    if not is_admin(auth):
         raise HTTPException(403, "this is for proxy admins: use the master key")

@@ -25,6 +25,7 @@ from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.proxy.assembly import Gateway, assemble
 from thriftgate.proxy.hooks import EdgeHooks
 from thriftgate.proxy.operator_api import operator_api
+from thriftgate.proxy.page.wiring import open_page
 from thriftgate.proxy.provider import ThriftgateProvider
 
 CONFIG_VARIABLE = "THRIFTGATE_CONFIG"
@@ -75,3 +76,4 @@ edge = EdgeHooks(_model_names, on_failure=gateway.breaker.note_failure)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
 proxy_server.app.include_router(operator_api(lambda: gateway))
+proxy_server.app.include_router(open_page(lambda: gateway, base_dir=_base_dir()))

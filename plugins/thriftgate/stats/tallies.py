@@ -8,7 +8,7 @@ Failure behaviour: pure and total; what cannot be said is None or NaN.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
@@ -94,7 +94,7 @@ class DeploymentTally:
     group: str
     """The model group."""
     deployment: str
-    """The provider's model; empty where a call failed before it had one."""
+    """The provider's model without its provider; empty where a call failed before it had one."""
     calls: int
     failures: int
     duration_p50: float
@@ -102,3 +102,18 @@ class DeploymentTally:
     duration_p95: float
     last_failure_at: float | None
     """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tallies:
+    """The requests of one period, summed in several ways; each way the dearest groups first."""
+
+    total: RequestTally | None = None
+    """None when nothing was asked."""
+    routes: Sequence[RequestTally] = ()
+    teams: Sequence[RequestTally] = ()
+    users: Sequence[RequestTally] = ()
+    stretches: Sequence[RequestTally] = ()
+    """Equal stretches of time, oldest first; those without requests are left out."""
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How many routes, teams and users there are, also those that were left out."""

@@ -1,0 +1,58 @@
+"""Puts the live page together from an overview and the worker's state.
+
+Failure behaviour: pure; see `views.py`.
+"""
+
+from thriftgate.proxy.page import rendering, views, views_quality, wording
+from thriftgate.proxy.page.state import State
+from thriftgate.services.overview import PERIODS, Overview
+
+INTERVALS = ((0, "off", "no refresh"), (10, "10 s", "every 10 seconds"), (60, "1 min", "every minute"))
+"""How often the page may load itself anew: seconds, short, and spoken. Off unless the operator chose otherwise."""
+
+
+def refresh_of(chosen: str) -> int:
+    """The seconds of the query's `refresh`, where it is one of those offered; else 0, which is off."""
+    return next((seconds for seconds, _, _ in INTERVALS if str(seconds) == chosen), 0)
+
+
+def page(overview: Overview, state: State, *, base: str, address: str, token: str, refresh: int, now: float) -> str:
+    """The whole page as HTML; `token` is that of the form to sign out, empty without a session."""
+    total = overview.tallies.total
+    saved, saved_share, saved_words = views.headline(overview)
+    bar, shares = views.shares(total) if total is not None else ([], [])
+    return rendering.render(
+        "page.html",
+        base,
+        token=token,
+        refresh=refresh,
+        intervals=INTERVALS,
+        periods=list(PERIODS.values()),
+        period=overview.period,
+        saved=saved,
+        saved_share=saved_share,
+        saved_words=saved_words,
+        facts=views.facts(overview),
+        drawing=views.drawing(overview),
+        shares_bar=bar,
+        shares=shares,
+        spend=views.spend_tables(overview),
+        quality=views_quality.route_cards(overview.standings),
+        experiments=views_quality.experiment_cards(overview.experiments, now=now),
+        deployments=views.deployment_rows(state, overview.deployments, now=now),
+        queues=state.queues,
+        is_calm=not any(queue.failed or queue.dropped for queue in state.queues),
+        requests=views.request_rows(overview.recent, now=now),
+        example=_example(address, overview.standings[0].route if overview.standings else "support"),
+        at=wording.moment(overview.until),
+        machine_at=wording.machine_moment(overview.until),
+        since_words=f"since {wording.moment(overview.since)}",
+    )
+
+
+def _example(address: str, route: str) -> str:
+    return (
+        f'curl {address.rstrip("/")}/v1/chat/completions -H "Authorization: Bearer $KEY" '
+        f"-H 'Content-Type: application/json' "
+        f'-d \'{{"model": "{route}", "messages": [{{"role": "user", "content": "Hello?"}}]}}\''
+    )

@@ -1,0 +1,88 @@
+"""Who is an operator: by LiteLLM's own authentication, so that every proxy admin's key works, and no other.
+
+Failure behaviour: whatever LiteLLM refuses, for whatever reason, is no operator.
+"""
+
+import hmac
+from typing import Any
+
+from fastapi import Request
+from litellm.proxy import proxy_server
+from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
+
+from thriftgate.proxy.operator_api import is_admin
+from thriftgate.proxy.page.sessions import Sessions
+
+LIFETIME = 8 * 3_600
+"""Of a session for the master key, in seconds: a working day."""
+SHORT_LIFETIME = 3_600
+"""Of a session for another admin's key: such a key can be revoked, and a session does not notice."""
+_PROBE = "/thriftgate/status"
+"""What LiteLLM is asked whether the key may: who may read this may look at the page."""
+
+
+class Operators:
+    """The sessions of this proxy's operators."""
+
+    def __init__(self) -> None:
+        self._sessions: tuple[str, Sessions] | None = None
+
+    def sessions(self) -> Sessions | None:
+        """Signed with the master key as it is now; None without one."""
+        key = _master_key()
+        if not key:
+            return None
+        if self._sessions is None or self._sessions[0] != key:
+            self._sessions = (key, Sessions(key))
+        return self._sessions[1]
+
+    def lifetime(self, key: str) -> int:
+        """How many seconds a session for this key is good."""
+        return LIFETIME if hmac.compare_digest(key.encode(), (_master_key() or "").encode()) else SHORT_LIFETIME
+
+
+def _master_key() -> str | None:
+    return proxy_server.master_key
+
+
+def sent_key(request: Request) -> str | None:
+    """The key of a client that is no browser: `Authorization: Bearer …`."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and key.strip() else None
+
+
+async def is_operators_key(key: str, request: Request) -> bool:
+    """Whether LiteLLM takes this key for a proxy admin's."""
+    # Latin-1 is what a header can hold; no key has anything else.
+    header = f"Bearer {key}".encode("latin-1", "replace")
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": _PROBE,
+        "raw_path": _PROBE.encode(),
+        "query_string": b"",
+        "headers": [(b"authorization", header)],
+        "client": request.scope.get("client"),
+        "server": request.scope.get("server"),
+        "scheme": request.scope.get("scheme", "http"),
+        "app": request.scope.get("app"),
+        "state": {},
+    }
+    try:
+        auth = await user_api_key_auth(
+            request=Request(scope, _no_body),
+            api_key=header.decode("latin-1"),
+            azure_api_key_header="",
+            anthropic_api_key_header=None,
+            google_ai_studio_api_key_header=None,
+            azure_apim_header=None,
+            custom_litellm_key_header=None,
+        )
+    except Exception:
+        # LiteLLM refuses with errors of many classes, and its custom authentication with any at all.
+        return False
+    return is_admin(auth)
+
+
+async def _no_body() -> dict[str, object]:
+    return {"type": "http.request", "body": b"", "more_body": False}

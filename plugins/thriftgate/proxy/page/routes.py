@@ -1,0 +1,198 @@
+"""The addresses of the live page: sign in, look, sign out.
+
+Failure behaviour: who is no operator gets the form to sign in (401), or 403 with a key that is none of an operator;
+too many wrong keys give 429; a database that is away gives 503, all as pages with words. Nothing is ever stored
+by this page, and no page may be kept by a browser or a proxy in between.
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.ports import Clock
+from thriftgate.proxy.assembly import Gateway
+from thriftgate.proxy.page import document, rendering
+from thriftgate.proxy.page.operators import Operators, is_operators_key, sent_key
+from thriftgate.proxy.page.sessions import Attempts
+from thriftgate.proxy.page.state import state_of
+from thriftgate.services.overview import PERIODS, OverviewService
+
+SESSION_COOKIE = "thriftgate_session"
+LOGIN_COOKIE = "thriftgate_login"
+_LOGIN_LIFETIME = 3_600
+_MOST_BYTES = 8_192
+"""Of a form: a key, a token and a period."""
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def live_page(gateway: Callable[[], Gateway], overviews: Callable[[], OverviewService], clock: Clock) -> APIRouter:
+    """The page, to be included in the proxy's app."""
+    router = APIRouter(prefix="/thriftgate", include_in_schema=False)
+    desk = Desk(gateway, overviews, clock)
+    for path in ("", "/"):
+        router.add_api_route(path, desk.look, methods=["GET"])
+    router.add_api_route("/login", desk.form, methods=["GET"])
+    router.add_api_route("/login", desk.sign_in, methods=["POST"])
+    router.add_api_route("/logout", desk.sign_out, methods=["POST"])
+    router.add_api_route("/static/{name}", static, methods=["GET"])
+    return router
+
+
+async def static(name: str) -> Response:
+    """The style sheet and the icon."""
+    if name not in rendering.STATIC:
+        return Response(status_code=404)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(rendering.static_file(name), media_type=rendering.STATIC[name], headers=headers)
+
+
+class Desk:
+    """Answers the page's requests."""
+
+    def __init__(self, gateway: Callable[[], Gateway], overviews: Callable[[], OverviewService], clock: Clock) -> None:
+        self._gateway = gateway
+        self._overviews = overviews
+        self._clock = clock
+        self._operators = Operators()
+        self._attempts = Attempts()
+
+    async def look(self, request: Request) -> Response:
+        """The page itself."""
+        sessions = self._operators.sessions()
+        if sessions is None:
+            return _without_master_key(request)
+        now = self._clock.time()
+        session = sessions.read(request.cookies.get(SESSION_COOKIE, ""), now=now)
+        if session is None:
+            key = sent_key(request)
+            if key is None:
+                query = f"?{request.url.query}" if request.url.query else ""
+                return RedirectResponse(f"{_base(request)}/login{query}", 303, headers=dict(_HEADERS))
+            if not await is_operators_key(key, request):
+                return _message(request, 403, "This key may not look", ["The page is for proxy admins only."])
+        period = PERIODS.get(request.query_params.get("period", ""), PERIODS["24h"])
+        token = "" if session is None else sessions.form_token("logout", session.nonce)
+        try:
+            overview = await self._overviews().get(period)
+        except StoreUnavailableError:
+            return _message(
+                request, 503, "The database is away",
+                ["Requests are still answered, and up to ledger.max_queue of them wait to be booked.",
+                 "This page tries again every 15 seconds."],
+                retry=15,
+            )  # fmt: skip
+        state = await state_of(self._gateway())
+        refresh = document.refresh_of(request.query_params.get("refresh", ""))
+        page = document.page(
+            overview, state, base=_base(request), address=str(request.base_url), token=token, refresh=refresh, now=now
+        )
+        return HTMLResponse(page, headers=dict(_HEADERS))
+
+    async def form(self, request: Request) -> Response:
+        """The form to sign in."""
+        if self._operators.sessions() is None:
+            return _without_master_key(request)
+        return self._form(request, request.query_params.get("period", ""), "", 200)
+
+    async def sign_in(self, request: Request) -> Response:
+        """Take a key, and give a session for it."""
+        sessions = self._operators.sessions()
+        if sessions is None:
+            return _without_master_key(request)
+        fields = await _fields(request)
+        period, key = fields.get("period", ""), fields.get("key", "").strip()
+        if not sessions.is_form_token("login", request.cookies.get(LOGIN_COOKIE, ""), fields.get("token", "")):
+            return self._form(request, period, "This form was no longer good. Please try once more.", 400)
+        address, now = request.client.host if request.client else "", self._clock.time()
+        wait = self._attempts.retry_after(address, now=now)
+        if wait is not None:
+            answer = self._form(request, period, f"Too many wrong keys. Try again in {wait:.0f} seconds.", 429)
+            answer.headers["Retry-After"] = str(int(wait) + 1)
+            return answer
+        # Counted before it is known, so that many guesses at the same moment count as many.
+        self._attempts.failed(address, now=now)
+        if not key or not await is_operators_key(key, request):
+            return self._form(request, period, "This is no operator's key.", 401)
+        self._attempts.succeeded(address)
+        lifetime = self._operators.lifetime(key)
+        answer = RedirectResponse(_base(request) + (f"?period={period}" if period in PERIODS else ""), 303)
+        answer.headers.update(_HEADERS)
+        session = sessions.issue(now=now, lifetime=lifetime, nonce=secrets.token_urlsafe(16))
+        _set_cookie(answer, request, SESSION_COOKIE, session, lifetime)
+        _set_cookie(answer, request, LOGIN_COOKIE, "", 0)
+        return answer
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session of this browser."""
+        sessions = self._operators.sessions()
+        session = sessions and sessions.read(request.cookies.get(SESSION_COOKIE, ""), now=self._clock.time())
+        token = (await _fields(request)).get("token", "")
+        if sessions and session and not sessions.is_form_token("logout", session.nonce, token):
+            return _message(request, 400, "Not signed out", ["The form was not one of this page."])
+        answer = RedirectResponse(f"{_base(request)}/login", 303, headers=dict(_HEADERS))
+        _set_cookie(answer, request, SESSION_COOKIE, "", 0)
+        return answer
+
+    def _form(self, request: Request, period: str, problem: str, status: int) -> Response:
+        sessions = self._operators.sessions()
+        assert sessions is not None
+        nonce = request.cookies.get(LOGIN_COOKIE, "") or secrets.token_urlsafe(16)
+        page = rendering.render(
+            "login.html", _base(request), problem=problem, token=sessions.form_token("login", nonce),
+            period=period if period in PERIODS else "",
+        )  # fmt: skip
+        answer = HTMLResponse(page, status, headers=dict(_HEADERS))
+        _set_cookie(answer, request, LOGIN_COOKIE, nonce, _LOGIN_LIFETIME)
+        return answer
+
+
+def _base(request: Request) -> str:
+    """The page's path as the browser sees it: the proxy may stand under a prefix."""
+    return f"{str(request.scope.get('root_path') or '').rstrip('/')}/thriftgate"
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """The fields of a form; none of a body that is too long or no form."""
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return {}
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MOST_BYTES:
+            return {}
+    return {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+
+
+def _set_cookie(answer: Response, request: Request, name: str, value: str, lifetime: int) -> None:
+    # Behind something that ends TLS the scheme is that something's word; to believe it can only make it stricter.
+    is_secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
+    answer.set_cookie(
+        name, value, max_age=lifetime, path=_base(request), secure=is_secure, httponly=True, samesite="strict"
+    )
+
+
+def _message(request: Request, status: int, title: str, lines: list[str], *, retry: int = 0) -> Response:
+    back, words = ("/login", "Sign in") if status == 403 else ("", "Try again")
+    page = rendering.render(
+        "message.html", _base(request), title=title, lines=lines, retry=retry, back=back, back_words=words
+    )
+    headers = {**_HEADERS, "Retry-After": str(retry)} if retry else dict(_HEADERS)
+    return HTMLResponse(page, status, headers=headers)
+
+
+def _without_master_key(request: Request) -> Response:
+    lines = ["This proxy has no master key, so nobody can show that they are its operator.",
+             "Set general_settings.master_key and restart."]  # fmt: skip
+    return _message(request, 403, "Set a master key first", lines)

@@ -1,0 +1,285 @@
+"""What the live page says, worked out before a template sees it: money, decisions, deployments, the last requests.
+
+Failure behaviour: pure and total; what is not known is a dash, and what is empty says what to do next.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from thriftgate.proxy.page import wording
+from thriftgate.proxy.page.charts import Box, Step, columns, stack
+from thriftgate.proxy.page.state import Deployment, State
+from thriftgate.services.explaining import why
+from thriftgate.services.overview import Overview
+from thriftgate.stats.tallies import DeploymentTally, RequestTally
+from thriftgate.types import DecisionKind, RequestRecord
+
+DECISIONS: Mapping[DecisionKind, tuple[str, str]] = {
+    DecisionKind.EXACT_HIT: ("exact hit", "the same question again, from the cache"),
+    DecisionKind.SEMANTIC_HIT: ("semantic hit", "the same meaning in other words, from the cache"),
+    DecisionKind.ACCEPTED: ("accepted", "a cheaper tier was sure enough"),
+    DecisionKind.ESCALATED: ("escalated", "a cheaper tier was asked first, a stronger one answered"),
+    DecisionKind.ONLY_TIER: ("only tier", "one tier was in question from the start"),
+    DecisionKind.FAILED: ("failed", "nothing was answered"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One of the figures on top."""
+
+    title: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One decision's part of all requests."""
+
+    look: str
+    name: str
+    meaning: str
+    n: str
+    percent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """One row of a table of money."""
+
+    name: str
+    requests: str
+    cost: str
+    baseline: str
+    saved: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpendTable:
+    """Money by one kind of group."""
+
+    title: str
+    column: str
+    rows: Sequence[Spend]
+    left_out: str
+    """How many groups are not shown, in words; empty when none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The columns over time, with the same numbers as rows."""
+
+    boxes: Sequence[Box]
+    words: str
+    rows: Sequence[tuple[str, str, str, str]]
+    first: str
+    last: str
+    top: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRow:
+    """One deployment."""
+
+    look: str
+    state: str
+    group: str
+    model: str
+    calls: str
+    failed: str
+    latency: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """One of the last requests, without anything that was said."""
+
+    request_id: str
+    at: str
+    machine_at: str
+    ago: str
+    route: str
+    who: str
+    look: str
+    decision: str
+    why: str
+    cost: str
+    saved: str
+    duration: str
+    calls: str
+
+
+def headline(overview: Overview) -> tuple[str, str, str]:
+    """What was saved, its share, and the sentence below."""
+    total = overview.tallies.total
+    if total is None:
+        return "", "", ""
+    digits = wording.digits_for(max(total.money.cost, total.money.baseline))
+    share = total.money.saved_share()
+    estimate = "" if share is None else wording.percent(share.estimate)
+    sure = "" if share is None else f" The share saved lies between {wording.interval(share)} (95 % interval)."
+    words = (
+        f"{wording.money(total.money.cost, digits)} spent instead of {wording.money(total.money.baseline, digits)}, "
+        f"which the strongest tiers alone would have taken for the same answers.{sure}"
+    )
+    return wording.money(total.saved_usd, digits), estimate, words.replace(" to ", " and ", 1)
+
+
+def facts(overview: Overview) -> list[Fact]:
+    """The figures on top."""
+    total = overview.tallies.total
+    if total is None:
+        return []
+    failed = "none failed" if not total.failures else f"{wording.count(total.failures)} failed or broke off"
+    hits, escalated = total.hit_share, total.escalated_share
+    return [
+        Fact("Requests", wording.count(total.requests), failed),
+        Fact("Answered from the cache", wording.percent(hits.estimate), _between(wording.interval(hits))),
+        Fact(
+            "Escalated",
+            wording.percent(escalated.estimate),
+            _between(wording.interval(escalated)) or "no cheaper tier was asked",
+        ),
+        Fact("Median duration", wording.seconds(overview.duration_p50),
+             f"95 % within {wording.seconds(overview.duration_p95)}"),
+    ]  # fmt: skip
+
+
+def _between(words: str) -> str:
+    return words and f"95 % interval {words}"
+
+
+def shares(total: RequestTally) -> tuple[list[Box], list[Share]]:
+    """How requests were answered, as a bar and as rows."""
+    counts = {kind: total.decisions.get(kind, 0) for kind in DECISIONS}
+    rows = [
+        Share(kind.value, *DECISIONS[kind], wording.count(n), wording.percent(n / total.requests))
+        for kind, n in counts.items()
+        if n
+    ]
+    return stack({kind.value: n for kind, n in counts.items()}), rows
+
+
+def drawing(overview: Overview) -> Drawing | None:
+    """Money over time; None without any."""
+    tallies, step = overview.tallies.stretches, overview.period.step
+    steps = [Step(one.started_at or overview.since, one.money.cost, one.money.baseline) for one in tallies]
+    boxes = columns(steps, since=overview.since, until=overview.until, step=step)
+    if not boxes:
+        return None
+    top = max(max(one.cost, one.baseline) for one in steps)
+    digits = wording.digits_for(top)
+    rows = [
+        (
+            wording.moment(one.at).removesuffix(":00 UTC"),
+            wording.money(one.cost, digits),
+            wording.money(one.baseline, digits),
+            wording.money(one.baseline - one.cost, digits),
+        )
+        for one in steps
+    ]
+    return Drawing(
+        boxes=boxes,
+        words=f"Columns: what was spent and what was saved in {overview.period.words}, "
+        f"in {len(steps)} stretches with requests; the tallest stands for {wording.money(top, digits)}.",
+        rows=rows,
+        first=wording.short_moment(overview.since, step=step),
+        last="now",
+        top=wording.money(top, digits),
+    )
+
+
+def spend_tables(overview: Overview) -> list[SpendTable]:
+    """Money by route, team and user."""
+    tallies = overview.tallies
+    return [
+        _spend_table("By route", "Route", tallies.routes, tallies.sizes.get("routes", 0)),
+        _spend_table("By team", "Team", tallies.teams, tallies.sizes.get("teams", 0)),
+        _spend_table("By user", "User", tallies.users, tallies.sizes.get("users", 0)),
+    ]
+
+
+def _spend_table(title: str, column: str, found: Sequence[RequestTally], size: int) -> SpendTable:
+    digits = wording.digits_for(max((max(one.money.cost, one.money.baseline) for one in found), default=0.0))
+    more = size - len(found)
+    return SpendTable(
+        title=title,
+        column=column,
+        rows=[_spend(one, f"no {column.lower()}", digits) for one in found],
+        left_out=f"and {wording.counted(more, 'other', 'others')} that cost less" if more > 0 else "",
+    )
+
+
+def _spend(one: RequestTally, nameless: str, digits: int) -> Spend:
+    share = one.money.saved_share()
+    name = one.label or one.group or nameless
+    saved = one.saved_usd / one.money.baseline if one.money.baseline > 0 else float("nan")
+    return Spend(
+        name=name,
+        requests=wording.count(one.requests),
+        cost=wording.money(one.money.cost, digits),
+        baseline=wording.money(one.money.baseline, digits),
+        saved=wording.percent(saved),
+        interval=wording.interval(share, 0),
+    )
+
+
+def deployment_rows(state: State, tallies: Sequence[DeploymentTally], *, now: float) -> list[DeploymentRow]:
+    """Every deployment that is configured, with what became of its calls."""
+    found = {(one.group, one.deployment): one for one in tallies}
+    places = [(one.group, one.model.rpartition("/")[2]) for one in state.deployments]
+    return [
+        _deployment(one, found.get(place), places.count(place) - 1, now)
+        for one, place in zip(state.deployments, places, strict=True)
+    ]
+
+
+def _deployment(one: Deployment, tally: DeploymentTally | None, twins: int, now: float) -> DeploymentRow:
+    look, state = "unknown", "not checked yet"
+    if one.is_cooling_down:
+        look, state = "bad", "left out by the breaker"
+    elif one.health == "unhealthy":
+        look, state = "bad", "fails its health check"
+    elif one.health == "healthy":
+        look, state = "good", "healthy"
+    elif tally is not None and tally.calls > tally.failures:
+        look, state = "good", "answers"
+    last = "" if tally is None or tally.last_failure_at is None else f", {wording.ago(tally.last_failure_at, now)}"
+    calls = wording.UNKNOWN if tally is None else wording.count(tally.calls)
+    return DeploymentRow(
+        look=look,
+        state=state,
+        group=one.group,
+        model=one.model,
+        # The ledger knows deployments by their model: twins cannot be told apart.
+        calls=calls if not twins or tally is None else f"{calls} with {wording.counted(twins, 'twin', 'twins')}",
+        failed=wording.UNKNOWN if tally is None else f"{wording.count(tally.failures)}{last}",
+        latency=wording.UNKNOWN if tally is None else wording.seconds(tally.duration_p50),
+    )
+
+
+def request_rows(records: Sequence[RequestRecord], *, now: float) -> list[RequestRow]:
+    """The last requests, newest first."""
+    digits = wording.digits_for(max((max(one.cost_usd, one.baseline_cost_usd) for one in records), default=0.0))
+    return [_request(record, digits, now) for record in records]
+
+
+def _request(record: RequestRecord, digits: int, now: float) -> RequestRow:
+    caller = record.caller
+    return RequestRow(
+        request_id=record.request_id,
+        at=wording.moment(record.started_at),
+        machine_at=wording.machine_moment(record.started_at),
+        ago=wording.ago(record.started_at, now),
+        route=record.route,
+        who=caller.user_id or caller.key_alias or caller.team_alias or caller.team_id or "",
+        look=record.decision.value,
+        decision=DECISIONS[record.decision][0],
+        why=why(record),
+        cost=wording.money(record.cost_usd, digits),
+        saved=wording.money(record.saved_usd, digits),
+        duration=wording.seconds(record.duration),
+        calls=", ".join(f"{call.model} ({wording.seconds(call.duration)})" for call in record.calls),
+    )

@@ -1,0 +1,199 @@
+"""What the live page says of quality: each route against its promises, and the experiments with prompts.
+
+Failure behaviour: pure and total; what is not known says what would make it known.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from thriftgate.prompts.verdicts import ArmReport, Comparison, ExperimentReport
+from thriftgate.proxy.page import wording
+from thriftgate.proxy.page.charts import Whisker, whisker
+from thriftgate.services.overview import ExperimentStanding, Standing
+from thriftgate.stats.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One promise and what is known of it."""
+
+    title: str
+    look: str
+    verdict: str
+    value: str
+    interval: str
+    promise: str
+    basis: str
+    whisker: Whisker | None
+    words: str
+    """The drawing for who cannot see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteCard:
+    """One route's quality."""
+
+    route: str
+    measures: Sequence[Measure]
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One variant of an experiment."""
+
+    name: str
+    share: str
+    requests: str
+    cost: str
+    metric: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentCard:
+    """One experiment."""
+
+    title: str
+    when: str
+    metric: str
+    arms: Sequence[Arm]
+    verdicts: Sequence[str]
+    notes: Sequence[str]
+
+
+def route_cards(standings: Sequence[Standing]) -> list[RouteCard]:
+    """Quality, route by route."""
+    return [RouteCard(one.route, list(_measures(one)), list(_notes(one))) for one in standings]
+
+
+def _measures(one: Standing) -> Iterator[Measure]:
+    judged = wording.counted(one.audits.n, "audited answer", "audited answers")
+    yield _measure(
+        "Lost by cheaper tiers",
+        one.quality_loss,
+        one.promise.max_quality_loss,
+        is_broken=one.drift is not None and one.drift.is_drifting,
+        basis=f"{judged}, {wording.count(one.audits.good)} as good as the strongest tier's",
+        unknown="No accepted answer was audited in this time",
+    )
+    if one.promise.max_error is not None or one.verifications.n:
+        verified = wording.counted(one.verifications.n, "verified hit", "verified hits")
+        yield _measure(
+            "Wrong answers from the cache",
+            one.wrong_share,
+            one.promise.max_error,
+            is_broken=False,
+            basis=f"{verified}, {wording.count(one.verifications.good)} right",
+            unknown="No hit was verified in this time",
+        )
+
+
+def _measure(
+    title: str, share: Interval | None, limit: float | None, *, is_broken: bool, basis: str, unknown: str
+) -> Measure:
+    promise = "nothing is promised" if limit is None else f"promised: at most {wording.percent(limit)}"
+    if share is None:
+        return Measure(title, "unknown", "no data", wording.UNKNOWN, "", promise, unknown, None, "")
+    look, verdict = _verdict(share, limit, is_broken=is_broken)
+    value, between = wording.percent(share.estimate, 2), wording.interval(share, 2)
+    return Measure(
+        title=title,
+        look=look,
+        verdict=verdict,
+        value=value,
+        interval=f"95 % interval {between}",
+        promise=promise,
+        basis=basis,
+        whisker=whisker(share, limit),
+        words=f"{title}: {value}, between {between.replace(' to ', ' and ')}; {promise}.",
+    )
+
+
+def _verdict(share: Interval, limit: float | None, *, is_broken: bool) -> tuple[str, str]:
+    if limit is None:
+        return "unknown", "measured"
+    if is_broken or share.low > limit:
+        return "bad", "above the promise"
+    if share.high <= limit:
+        return "good", "promise kept"
+    return "warn", "not certain yet"
+
+
+def _notes(one: Standing) -> Iterator[str]:
+    if one.drift is not None and one.drift.is_drifting:
+        yield "More is lost than promised, and that is no accident: recalibrate with `thriftgate cascade calibrate`."
+    if one.not_proven:
+        sent = wording.counted(one.not_proven, "request", "requests")
+        yield f"{sent} went to the strongest tier: the promise has no proof yet. Run `thriftgate cascade calibrate`."
+    if one.feedback.n:
+        good = wording.percent(one.feedback.share_good.estimate)
+        yield f"{wording.counted(one.feedback.n, 'verdict', 'verdicts')} of users, {good} positive."
+
+
+def experiment_cards(experiments: Sequence[ExperimentStanding], *, now: float) -> list[ExperimentCard]:
+    """The experiments with prompts."""
+    return [_experiment(one, now) for one in experiments]
+
+
+def _experiment(one: ExperimentStanding, now: float) -> ExperimentCard:
+    report = one.report
+    title = f"{one.prompt} / {one.name}"
+    if report is None:
+        waiting = one.starts_at is not None and one.starts_at > now
+        note = (
+            "It has not begun."
+            if waiting
+            else f"Too many requests to be read here: run `thriftgate prompts experiment {one.prompt} {one.name}`."
+        )
+        return ExperimentCard(title, _when(one, now), "", (), (), (note,))
+    return ExperimentCard(
+        title=title,
+        when=_when(one, now),
+        metric=report.metric,
+        arms=[_arm(arm, report.metric) for arm in report.arms],
+        verdicts=[_sentence(report, comparison) for comparison in report.deciding],
+        notes=report.notes,
+    )
+
+
+def _when(one: ExperimentStanding, now: float) -> str:
+    if one.starts_at is not None and one.starts_at > now:
+        return f"begins {wording.moment(one.starts_at)}"
+    if one.ends_at is not None and one.ends_at <= now:
+        return f"ended {wording.moment(one.ends_at)}"
+    return "running" if one.ends_at is None else f"running until {wording.moment(one.ends_at)}"
+
+
+def _arm(arm: ArmReport, metric: str) -> Arm:
+    measured = arm.metrics[metric]
+    is_known = measured.units > 0 and not math.isnan(measured.interval.estimate)
+    per_request = arm.cost_usd / arm.requests if arm.requests else math.nan
+    return Arm(
+        name=arm.variant,
+        share="stopped by its guard" if arm.is_stopped else wording.percent(arm.weight, 0),
+        requests=wording.count(arm.requests),
+        cost=wording.UNKNOWN if math.isnan(per_request) else wording.money(per_request, 6),
+        metric=_in_unit(metric, measured.interval.estimate) if is_known else wording.UNKNOWN,
+        interval=f"{_in_unit(metric, measured.interval.low)} to {_in_unit(metric, measured.interval.high)}, "
+        f"{wording.counted(measured.units, 'unit', 'units')}"
+        if is_known
+        else "no unit counts yet",
+    )
+
+
+def _in_unit(metric: str, value: float) -> str:
+    if metric == "cost":
+        return wording.money(value, 6)
+    return wording.seconds(value) if metric == "latency" else wording.percent(value)
+
+
+def _sentence(report: ExperimentReport, comparison: Comparison) -> str:
+    about = f"{comparison.metric.capitalize()} of {comparison.variant} against {report.control}"
+    if comparison.verdict == "undecided":
+        more = comparison.more_units or 0
+        rounded = f"{round(more, 1 - len(str(more)) + 1):,}" if more >= 100 else f"{more:,}"
+        return f"{about}: no decision yet, about {rounded} more units needed."
+    words = {"better": "better", "worse": "worse", "equal": "no difference that would matter"}
+    return f"{about}: {words[comparison.verdict]}."

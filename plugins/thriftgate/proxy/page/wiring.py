@@ -1,0 +1,37 @@
+"""Wires the live page to the gateway.
+
+Failure behaviour: nothing is opened and nothing is read before somebody looks.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from thriftgate.proxy.assembly import Gateway, SystemClock
+from thriftgate.proxy.page.routes import live_page
+from thriftgate.services.overview import OverviewService
+from thriftgate.services.promises import promises_of
+from thriftgate.stores.postgres_overview import PostgresOverview
+from thriftgate.stores.prompt_sources import STOPS
+from thriftgate.stores.prompt_stops import PromptStops
+
+
+def open_page(gateway: Callable[[], Gateway], *, base_dir: Path) -> APIRouter:
+    """The page of this gateway; artefacts and stopped variants are looked for from the folder `base_dir`."""
+    clock = SystemClock()
+
+    @cache
+    def overviews() -> OverviewService:
+        one = gateway()
+        return OverviewService(
+            PostgresOverview(one.database),
+            one.ledger,
+            one.prompts.source,
+            PromptStops(base_dir / one.config.data_dir / STOPS),
+            promises_of(one.config, base_dir),
+            clock,
+        )
+
+    return live_page(gateway, overviews, clock)
