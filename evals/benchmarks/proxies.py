@@ -1,0 +1,172 @@
+"""Starts the bare LiteLLM proxy and thriftgate side by side, and reads what they use from the operating system.
+
+CPU time is that of the proxy's own process and its children: of all measures it depends least on what else the machine
+is doing. The embedded database is counted apart.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import yaml
+
+KEY = f"sk-{secrets.token_hex(24)}"
+_PATIENCE = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A running proxy."""
+
+    name: str
+    url: str
+    process: psutil.Process
+    """The process that serves; not the command that started it."""
+    database: psutil.Process | None
+    start_seconds: float
+    """From the command to the first answer."""
+
+    def cpu_seconds(self) -> float:
+        """User and system time since its start, with its children's."""
+        return _cpu_of(self.process)
+
+    def database_cpu_seconds(self) -> float:
+        """The same for the embedded database; 0 where there is none."""
+        return _cpu_of(self.database) if self.database else 0.0
+
+    def memory_mb(self) -> float:
+        """Resident memory of the process and its children."""
+        return sum(one.memory_info().rss for one in [self.process, *self.process.children(recursive=True)]) / 1e6
+
+
+def _cpu_of(process: psutil.Process) -> float:
+    total = 0.0
+    for one in [process, *process.children(recursive=True)]:
+        times = one.cpu_times()
+        # The second pair is of children that have ended.
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def models(upstream: str) -> list[dict[str, object]]:
+    """The plain models, the same for both."""
+    return [
+        {
+            "model_name": name,
+            "litellm_params": {"model": f"openai/{name}", "api_base": upstream, "api_key": "none"},
+            "model_info": {"input_cost_per_token": 1e-6, "output_cost_per_token": 5e-6},
+        }
+        for name in ("small", "large")
+    ]
+
+
+def bare_config(upstream: str) -> dict[str, object]:
+    """LiteLLM as one would deploy it without us: a master key and two models."""
+    return {
+        "model_list": models(upstream),
+        "litellm_settings": {"turn_off_message_logging": True},
+        "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"},
+    }
+
+
+def gateway_config(upstream: str) -> dict[str, object]:
+    """The same with one route for each thing that is measured."""
+    quiet = {"audit": {"share": 0.0}, "holdout": 0.0}
+    only = {"tiers": [{"model": "small"}], **quiet}
+    verify = {"verify": {"share": 0.0}}
+    routes = {
+        "plain": {"cascade": only},
+        "cached": {"cascade": only, "cache": {"max_error": 0.01, **verify}},
+        "alike": {"cascade": only, "cache": {"min_similarity": 0.6, **verify}},
+        "cascade": {"cascade": {"tiers": [{"model": "small"}, {"model": "large"}], "accept_at": 0.5, **quiet}},
+    }
+    names = [{"model_name": name, "litellm_params": {"model": f"thriftgate/{name}"}} for name in routes]
+    config = bare_config(upstream)
+    provider = {"provider": "thriftgate", "custom_handler": "thriftgate.proxy.plugin.routes"}
+    return {
+        **config,
+        "model_list": [*models(upstream), *names],
+        "litellm_settings": {"turn_off_message_logging": True, "custom_provider_map": [provider]},
+        "callback_settings": {"thriftgate": {"routes": routes}},
+    }
+
+
+@contextmanager
+def upstream(port: int) -> Generator[str]:
+    """The instant provider's address."""
+    with _running([sys.executable, "-m", "evals.benchmarks.instant_upstream", "--port", str(port)], Path.cwd(), {}):
+        time.sleep(1.0)
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextmanager
+def bare(folder: Path, upstream_url: str, port: int) -> Generator[Proxy]:
+    """LiteLLM alone, in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(bare_config(upstream_url)), encoding="utf-8")
+    argv = [sys.executable, "-c", "from litellm import run_server; run_server()", "--config", str(config)]
+    argv += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+    started = time.monotonic()
+    with _running(argv, folder, {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}) as process:
+        _wait(port, process)
+        yield Proxy("bare", f"http://127.0.0.1:{port}", psutil.Process(process.pid), None, time.monotonic() - started)
+
+
+@contextmanager
+def gateway(folder: Path, upstream_url: str, port: int) -> Generator[Proxy]:
+    """`thriftgate up` in `folder`, as a user starts it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "litellm_config.yaml").write_text(yaml.safe_dump(gateway_config(upstream_url)), encoding="utf-8")
+    started = time.monotonic()
+    with _running([sys.executable, "-m", "thriftgate", "up", "--no-demo", "--port", str(port)], folder, {}) as process:
+        _wait(port, process)
+        seconds = time.monotonic() - started
+        yield Proxy("thriftgate", f"http://127.0.0.1:{port}", _server(process.pid), _database(folder), seconds)
+
+
+def _server(pid: int) -> psutil.Process:
+    """The proxy among the children of `thriftgate up`."""
+    children = psutil.Process(pid).children(recursive=True)
+    return next(one for one in children if any("run_server" in word for word in one.cmdline()))
+
+
+def _database(folder: Path) -> psutil.Process | None:
+    """The embedded PostgreSQL whose data lie in `folder`."""
+    for path in folder.glob(".thriftgate/**/postmaster.pid"):
+        return psutil.Process(int(path.read_text(encoding="utf-8").split()[0]))
+    return None
+
+
+@contextmanager
+def _running(argv: list[str], folder: Path, extra: dict[str, str]) -> Generator[subprocess.Popen[bytes]]:
+    environ = {**os.environ, **extra, "LITELLM_MASTER_KEY": KEY}
+    with (folder / "process.log").open("wb") if folder != Path.cwd() else open(os.devnull, "wb") as log:
+        process = subprocess.Popen(argv, cwd=folder, env=environ, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the proxy on port {port} ended with {process.returncode}; see its process.log")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/liveliness", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise RuntimeError(f"the proxy on port {port} does not answer")

@@ -1,0 +1,185 @@
+"""What a route costs beside the bare LiteLLM proxy: `make bench`, or `python -m evals.benchmarks.task [--quick]`.
+
+Both proxies run at the same time on an instant upstream, and take turns: in every round each scenario is measured right
+after the bare proxy, so that what else the machine does falls on both. The headline is CPU time per request as a ratio
+of the two; its interval is Student's over the rounds.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from evals.benchmarks.load import ASKED, Questions, Sent, send
+from evals.benchmarks.plot import draw
+from evals.benchmarks.proxies import KEY, Proxy, bare, gateway, upstream
+
+from thriftgate.stats import mean_interval
+
+RESULTS = Path(__file__).parent / "results"
+SCENARIOS = {
+    "nothing on": ("plain", "different", "only_tier"),
+    "miss": ("cached", "different", "only_tier"),
+    "exact hit": ("cached", "same", "exact_hit"),
+    "semantic hit": ("alike", "alike", "semantic_hit"),
+    "cascade accepted": ("cascade", "different", "accepted"),
+}
+"""Scenario -> (route, questions, the decision that every answer must have had)."""
+AIMS = {"nothing on": 1.10, "miss": 1.35, "exact hit": 1.0, "semantic hit": 1.25}
+_MEMORY_REQUESTS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One batch. CPU in milliseconds per request."""
+
+    cpu_ms: float
+    database_cpu_ms: float
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+def measure(proxy: Proxy, model: str, questions: list[str], decision: str) -> Measured:
+    """Send a batch and read what it took. Raises RuntimeError when it was not decided as the scenario says."""
+    cpu, database = proxy.cpu_seconds(), proxy.database_cpu_seconds()
+    sent: Sent = asyncio.run(send(proxy.url, KEY, model, questions))
+    used, used_by_database = proxy.cpu_seconds() - cpu, proxy.database_cpu_seconds() - database
+    if set(sent.decisions) != {decision}:
+        raise RuntimeError(f"{model}: every answer should have been '{decision}', but they were {dict(sent.decisions)}")
+    n = len(questions)
+    p50, p99 = (float(np.percentile(sent.latencies, share)) * 1e3 for share in (50, 99))
+    return Measured(used / n * 1e3, used_by_database / n * 1e3, n / sent.wall, p50, p99)
+
+
+def compare(one: Proxy, other: Proxy, rounds: int, batch: int) -> dict[str, Any]:
+    """All scenarios, `rounds` times, each beside the bare proxy `one`."""
+    questions = Questions()
+    # The entries that the hits will find, and every code path once.
+    measure(one, "small", questions.different(batch), "none")
+    for route in ("plain", "cached"):
+        measure(other, route, questions.different(batch // 2), "only_tier")
+    measure(other, "cascade", questions.different(batch // 2), "accepted")
+    for route in ("cached", "alike"):
+        measure(other, route, [ASKED], "only_tier")
+    rows: dict[str, list[tuple[Measured, Measured]]] = {name: [] for name in SCENARIOS}
+    for number in range(rounds):
+        for name, (route, kind, decision) in SCENARIOS.items():
+            base = measure(one, "small", questions.different(batch), "none")
+            ours = measure(other, route, getattr(questions, kind)(batch), decision)
+            rows[name].append((base, ours))
+        print(f"round {number + 1} of {rounds}", flush=True)
+    return {name: summary(pairs, AIMS.get(name)) for name, pairs in rows.items()}
+
+
+def summary(pairs: list[tuple[Measured, Measured]], aim: float | None) -> dict[str, Any]:
+    """Means over the rounds, and the ratios with their 95 % intervals."""
+
+    def mean(values: list[float]) -> float:
+        return round(float(np.mean(values)), 3)
+
+    made: dict[str, Any] = {"rounds": len(pairs), "aim_cpu": aim}
+    for side, place in (("bare", 0), ("ours", 1)):
+        for field in Measured.__slots__:
+            made[f"{side}_{field}"] = mean([getattr(pair[place], field) for pair in pairs])
+    for field in ("cpu_ms", "p50_ms"):
+        interval = mean_interval([getattr(ours, field) / getattr(base, field) for base, ours in pairs])
+        made[f"ratio_{field}"] = [round(value, 3) for value in (interval.estimate, interval.low, interval.high)]
+    return made
+
+
+def memory(proxy: Proxy, model: str, requests: int) -> dict[str, float]:
+    """Resident megabytes before and after so many requests."""
+    questions = Questions(seed=1)
+    before = proxy.memory_mb()
+    asyncio.run(send(proxy.url, KEY, model, questions.different(requests // 2)))
+    halfway = proxy.memory_mb()
+    asyncio.run(send(proxy.url, KEY, model, questions.different(requests - requests // 2)))
+    return {"start_mb": round(before), "halfway_mb": round(halfway), "after_mb": round(proxy.memory_mb())}
+
+
+def run(folder: Path, *, rounds: int, batch: int, starts: int, requests: int) -> dict[str, Any]:
+    """Everything, as plain values."""
+    found: dict[str, Any] = {"machine": machine(), "rounds": rounds, "batch": batch, "memory": {}}
+    seconds: dict[str, list[float]] = {"bare": [], "thriftgate": []}
+    with upstream(4099) as address:
+        for _ in range(starts - 1):
+            for name, start in (("bare", bare), ("thriftgate", gateway)):
+                with start(folder / name, address, 4097) as proxy:
+                    seconds[name].append(round(proxy.start_seconds, 2))
+        with bare(folder / "bare", address, 4097) as one, gateway(folder / "thriftgate", address, 4098) as other:
+            seconds["bare"].append(round(one.start_seconds, 2))
+            seconds["thriftgate"].append(round(other.start_seconds, 2))
+            found["memory"]["start"] = {one.name: round(one.memory_mb()), other.name: round(other.memory_mb())}
+            found["scenarios"] = compare(one, other, rounds, batch)
+            found["memory"][f"{requests} requests"] = {
+                "bare": memory(one, "small", requests),
+                "thriftgate, misses": memory(other, "cached", requests),
+            }
+    found["start_seconds"] = seconds
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Where this was measured, and how busy it was."""
+    return {
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_before": round(os.getloadavg()[0], 1),
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The results in Markdown."""
+    lines = [
+        "| scenario | CPU / request | of the bare proxy's [95 %] | aim | database CPU | p50 | p99 | requests/s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in found["scenarios"].items():
+        ratio, low, high = row["ratio_cpu_ms"]
+        aim = f"{row['aim_cpu']:.2f}x" if row["aim_cpu"] else "-"
+        lines.append(
+            f"| {name} | {row['ours_cpu_ms']:.2f} ms | {ratio:.2f}x [{low:.2f}, {high:.2f}] | {aim} "
+            f"| {row['ours_database_cpu_ms']:.2f} ms | {row['ours_p50_ms']:.1f} ms | {row['ours_p99_ms']:.1f} ms "
+            f"| {row['ours_per_second']:.0f} |"
+        )
+    base = next(iter(found["scenarios"].values()))
+    lines.append(
+        f"| bare | {base['bare_cpu_ms']:.2f} ms | 1 | - | - | {base['bare_p50_ms']:.1f} ms "
+        f"| {base['bare_p99_ms']:.1f} ms | {base['bare_per_second']:.0f} |"
+    )
+    starts = {name: f"{np.mean(values):.1f} s" for name, values in found["start_seconds"].items()}
+    lines += ["", f"Start-up: {starts}. Memory: {json.dumps(found['memory'])}."]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure, print, and write results/gateway.json, gateway.md and gateway.png."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="2 rounds, and no memory run: to see that it works")
+    quick: bool = parser.parse_args().quick
+    with tempfile.TemporaryDirectory(prefix="thriftgate-bench-") as name:
+        found = run(
+            Path(name),
+            rounds=2 if quick else 8,
+            batch=60 if quick else 150,
+            starts=1 if quick else 3,
+            requests=200 if quick else _MEMORY_REQUESTS,
+        )
+    print(table(found))
+    if not quick:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "gateway.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        (RESULTS / "gateway.md").write_text(table(found), encoding="utf-8")
+        draw(found, RESULTS / "gateway.png")
+
+
+if __name__ == "__main__":
+    main()
