@@ -233,6 +233,13 @@ class TierCall:
     """The error's class and status, never its text."""
     confidence: float | None = None
     mean_logprob: float | None = None
+    min_logprob: float | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the model was asked with besides the conversation, in OpenAI's names: temperature, max_tokens …"""
+    input: tuple[Message, ...] | None = None
+    """The conversation as this model got it; None unless the operator turned content capture on."""
+    output: str | None = None
+    """What it said, also where another answer was given; None unless the operator turned content capture on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +329,8 @@ class Audit:
     """Drawn at random whatever the score: such audits alone give unbiased estimates."""
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Signals and features, for recalibration; never what was said."""
+    traceparent: str | None = None
+    """The request's, so that the verdict finds its trace; kept with the request, not with the audit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,91 @@
+"""The attributes that Langfuse 4 reads from an OpenTelemetry span, and how values are put into them."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from thriftgate.tracing.model import Attribute, finite
+from thriftgate.types import Usage
+
+TRACE_NAME = "langfuse.trace.name"
+TAGS = "langfuse.trace.tags"
+TRACE_METADATA = "langfuse.trace.metadata."
+USER_ID = "user.id"
+SESSION_ID = "session.id"
+ENVIRONMENT = "langfuse.environment"
+RELEASE = "langfuse.release"
+IS_ROOT = "langfuse.internal.is_app_root"
+"""Keeps a request a root of its own in Langfuse's lists also below a caller's span that Langfuse never sees."""
+TYPE = "langfuse.observation.type"
+LEVEL = "langfuse.observation.level"
+STATUS_MESSAGE = "langfuse.observation.status_message"
+METADATA = "langfuse.observation.metadata."
+INPUT = "langfuse.observation.input"
+OUTPUT = "langfuse.observation.output"
+MODEL = "langfuse.observation.model.name"
+PARAMETERS = "langfuse.observation.model.parameters"
+USAGE = "langfuse.observation.usage_details"
+COST = "langfuse.observation.cost_details"
+FIRST_TOKEN_AT = "langfuse.observation.completion_start_time"
+PROMPT_NAME = "langfuse.observation.prompt.name"
+PROMPT_VERSION = "langfuse.observation.prompt.version"
+
+_LONGEST_ID = 200
+"""Characters that Langfuse takes of a user or session id."""
+_PARAMETERS = (
+    "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "n", "seed", "presence_penalty",
+    "frequency_penalty", "reasoning_effort", "thinking", "verbosity", "logprobs", "top_logprobs", "parallel_tool_calls",
+    "service_tier",
+)  # fmt: skip
+"""The parameters that are shown: none that can carry what somebody said."""
+
+
+def identifier(text: str) -> str:
+    """A user's or session's id as Langfuse takes it."""
+    return text[:_LONGEST_ID]
+
+
+def metadata(values: Mapping[str, Any], *, prefix: str = METADATA) -> dict[str, Attribute]:
+    """One attribute for each value that is there; what is no plain value becomes JSON."""
+    return {prefix + name: attribute for name, value in values.items() if (attribute := _plain(value)) is not None}
+
+
+def usage_details(usage: Usage) -> str:
+    """Tokens in Langfuse's parts, which add up to `total`; zeros included, or Langfuse counts for itself."""
+    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    reasoning = min(usage.reasoning_tokens, usage.completion_tokens)
+    return json.dumps(
+        {
+            "input": usage.prompt_tokens - cached,
+            "input_cached_tokens": cached,
+            "output": usage.completion_tokens - reasoning,
+            "output_reasoning_tokens": reasoning,
+            "total": usage.total_tokens,
+        }
+    )
+
+
+def cost_details(total: float, **parts: float) -> str:
+    """Dollars; zeros included, or Langfuse prices for itself. Parts beside the total do not change it."""
+    return json.dumps({"total": max(0.0, finite(total)), **{name: finite(part) for name, part in parts.items()}})
+
+
+def parameters(values: Mapping[str, Any]) -> str | None:
+    """The model's parameters as JSON; None when none was set."""
+    kept = {name: value for name in _PARAMETERS if (value := _plain(values.get(name))) is not None}
+    return json.dumps(kept) if kept else None
+
+
+def moment(at: float) -> str:
+    """ISO 8601 in UTC, as Langfuse takes times: `2026-01-31T09:30:00.123456Z`."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _plain(value: Any) -> Attribute | None:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)

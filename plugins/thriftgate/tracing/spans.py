@@ -1,0 +1,261 @@
+"""The trace of a request: the route, the stages of its pipeline, and every call of a model.
+
+    support                                  chain       decision, saving, what the client got
+    ├── limits, guards                       guardrail
+    ├── prompt, context                      span
+    ├── retrieve                             retriever
+    ├── cache                                span
+    │   └── embedding                        embedding
+    ├── cascade                              chain
+    │   ├── small                            generation  tokens, cost, time to first token, prompt, log-probabilities
+    │   └── large                            generation
+    └── validate                             evaluator
+
+A call stands below the stage it began in. The cost of all observations of a trace adds up to the request's; what the
+request saved is a part of the root's cost beside a total of zero, which Langfuse charts on its own line.
+
+User, session, tag, environment and release are on every span: Langfuse 4 filters and groups observations, not
+traces. There is exactly one tag, the team, because Langfuse groups by the whole list of tags.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from thriftgate.tracing import attributes as names
+from thriftgate.tracing.content import HIDDEN, ContentRule
+from thriftgate.tracing.facts import call_facts, request_facts
+from thriftgate.tracing.identity import parse_traceparent, span_id_of, trace_id_of
+from thriftgate.tracing.model import Attribute, Level, Span, finite
+from thriftgate.types import CallPurpose, DecisionKind, RequestRecord, Stage, Status, TierCall, Usage
+
+PromptNumber = Callable[[str, str], int | None]
+"""Langfuse's own number of a prompt's version, by the prompt's name and the version's content hash."""
+
+_STAGE_TYPES = {
+    "limits": "guardrail",
+    "guard": "guardrail",
+    "guards": "guardrail",
+    "privacy": "guardrail",
+    "safety": "guardrail",
+    "retrieve": "retriever",
+    "retrieval": "retriever",
+    "validate": "evaluator",
+    "validation": "evaluator",
+    "cascade": "chain",
+}
+_HITS = (DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT)
+_PROMPTED = (CallPurpose.ANSWER, CallPurpose.SECOND_SAMPLE)
+"""Calls that were asked with the route's prompt."""
+_LEFT = ("CancelledError", "GeneratorExit")
+"""How a client that went away ends a stage."""
+_NOTHING = 1e-12
+"""Dollars below which a difference is rounding."""
+
+
+def no_numbers(_name: str, _version: str) -> int | None:
+    """Without a map of versions no prompt is linked: a wrong link is worse than none."""
+    return None
+
+
+def spans_of(
+    record: RequestRecord,
+    *,
+    environment: str = "default",
+    release: str | None = None,
+    prompt_number: PromptNumber = no_numbers,
+    content: ContentRule = HIDDEN,
+) -> tuple[Span, ...]:
+    """The trace of one request, the root first. The same record gives the same spans.
+
+    Args:
+        record: What happened.
+        environment: Langfuse's environment: lower-case letters, digits, `-` and `_`.
+        release: Which release of the gateway served.
+        prompt_number: Links generations to a prompt in Langfuse.
+        content: How much of what was said is shown.
+    """
+    trace = _Trace(record, environment, release, prompt_number, content, content.shows(record.request_id))
+    return (
+        trace.root(),
+        *(trace.stage(place, stage) for place, stage in enumerate(record.stages)),
+        *(trace.call(place, call) for place, call in enumerate(record.calls)),
+    )
+
+
+@dataclass(slots=True)
+class _Trace:
+    record: RequestRecord
+    environment: str
+    release: str | None
+    prompt_number: PromptNumber
+    content: ContentRule
+    is_shown: bool
+    _common: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
+
+    def __post_init__(self) -> None:
+        self._common = self._everywhere()
+
+    def root(self) -> Span:
+        record = self.record
+        parent = parse_traceparent(record.traceparent)
+        return self._span(
+            (),
+            parent.span_id if parent else None,
+            name=record.route,
+            type_="chain",
+            started_at=record.started_at,
+            duration=record.duration,
+            status=record.status,
+            error=record.error,
+            attributes={
+                names.IS_ROOT: True,
+                # Langfuse reads cost and usage only beside a model; this is the one the client asked for.
+                names.MODEL: f"thriftgate/{record.route}",
+                names.USAGE: names.usage_details(Usage()),
+                names.COST: names.cost_details(_unexplained_cost(record), **_saving(record)),
+                **names.metadata(request_facts(record)),
+                **self._said(names.INPUT, record.input),
+                **self._said(names.OUTPUT, record.output),
+            },
+        )
+
+    def stage(self, place: int, stage: Stage) -> Span:
+        error = stage.attributes.get("error")
+        return self._span(
+            ("stage", place),
+            span_id_of(self.record.request_id),
+            name=stage.name,
+            type_=_STAGE_TYPES.get(stage.name, "span"),
+            started_at=stage.started_at,
+            duration=stage.duration,
+            status=_status_of(error),
+            error=str(error) if error else None,
+            attributes=names.metadata(stage.attributes),
+        )
+
+    def call(self, place: int, call: TierCall) -> Span:
+        stage = _stage_of(call, self.record.stages)
+        attributes: dict[str, Attribute] = {
+            names.MODEL: call.deployment or call.model,
+            names.USAGE: names.usage_details(call.usage),
+            names.COST: names.cost_details(call.cost_usd),
+            **names.metadata(call_facts(call)),
+            **self._prompt_link(call),
+            **self._said(names.INPUT, call.input),
+            **self._said(names.OUTPUT, call.output),
+        }
+        if (shown := names.parameters(call.parameters)) is not None:
+            attributes[names.PARAMETERS] = shown
+        if call.time_to_first_token is not None:
+            attributes[names.FIRST_TOKEN_AT] = names.moment(call.started_at + max(0.0, call.time_to_first_token))
+        return self._span(
+            ("call", place),
+            span_id_of(self.record.request_id, *(() if stage is None else ("stage", stage))),
+            name=call.model if call.purpose is CallPurpose.ANSWER else f"{call.purpose.value}: {call.model}",
+            type_="embedding" if call.purpose is CallPurpose.EMBEDDING else "generation",
+            started_at=call.started_at,
+            duration=call.duration,
+            status=call.status,
+            error=call.error,
+            attributes=attributes,
+        )
+
+    def _span(
+        self,
+        path: tuple[str | int, ...],
+        parent_id: str | None,
+        *,
+        name: str,
+        type_: str,
+        started_at: float,
+        duration: float,
+        status: Status,
+        error: str | None,
+        attributes: Mapping[str, Attribute],
+    ) -> Span:
+        level = level_of(status, error)
+        about: dict[str, Attribute] = {names.TYPE: type_, names.LEVEL: level}
+        if status is not Status.OK:
+            about[names.STATUS_MESSAGE] = error or status.value
+        return Span(
+            trace_id=trace_id_of(self.record.request_id, self.record.traceparent),
+            span_id=span_id_of(self.record.request_id, *path),
+            parent_id=parent_id,
+            name=name,
+            started_at=started_at,
+            ended_at=started_at + max(0.0, finite(duration)),
+            status=status,
+            attributes={**self._common, **about, **attributes},
+        )
+
+    def _everywhere(self) -> Mapping[str, Attribute]:
+        record, caller = self.record, self.record.caller
+        common: dict[str, Attribute] = {
+            names.TRACE_NAME: record.route,
+            names.TAGS: (f"team:{caller.team_alias or caller.team_id or 'none'}",),
+            names.ENVIRONMENT: self.environment,
+            **names.metadata(
+                {"route": record.route, "decision": record.decision.value, "tier": record.tier},
+                prefix=names.TRACE_METADATA,
+            ),
+        }
+        if caller.user_id:
+            common[names.USER_ID] = names.identifier(caller.user_id)
+        if caller.session_id:
+            common[names.SESSION_ID] = names.identifier(caller.session_id)
+        if self.release:
+            common[names.RELEASE] = self.release
+        return common
+
+    def _prompt_link(self, call: TierCall) -> Mapping[str, Attribute]:
+        prompt = self.record.prompt
+        if prompt is None or call.purpose not in _PROMPTED:
+            return {}
+        number = self.prompt_number(prompt.name, prompt.version)
+        return {} if number is None else {names.PROMPT_NAME: prompt.name, names.PROMPT_VERSION: number}
+
+    def _said(self, name: str, content: Any) -> Mapping[str, Attribute]:
+        if content is None or not self.is_shown:
+            return {}
+        return {name: self.content.text(content) if isinstance(content, str) else self.content.json(content)}
+
+
+def level_of(status: Status, error: str | None) -> Level:
+    """How bad an end is: a client that left or was refused (4xx) is a warning, what we failed at is an error."""
+    if status is Status.OK:
+        return "DEFAULT"
+    code = (error or "").rpartition(" ")[2]
+    is_refused = len(code) == 3 and code.startswith("4") and code.isdigit()
+    return "WARNING" if status is Status.CANCELLED or is_refused else "ERROR"
+
+
+def _status_of(error: object) -> Status:
+    if not error:
+        return Status.OK
+    return Status.CANCELLED if error in _LEFT else Status.FAILED
+
+
+def _stage_of(call: TierCall, stages: Sequence[Stage]) -> int | None:
+    """The latest stage that was under way when the call began."""
+    around = [
+        place
+        for place, stage in enumerate(stages)
+        if stage.started_at <= call.started_at <= stage.started_at + max(0.0, stage.duration)
+    ]
+    return max(around, key=lambda place: (stages[place].started_at, place), default=None)
+
+
+def _unexplained_cost(record: RequestRecord) -> float:
+    """What the request cost beyond its calls, so that the observations of a trace add up to the request."""
+    rest = finite(record.cost_usd) - sum(finite(call.cost_usd) for call in record.calls)
+    return rest if rest > _NOTHING else 0.0
+
+
+def _saving(record: RequestRecord) -> Mapping[str, float]:
+    """Langfuse refuses costs below zero: a request that cost more than the baseline has its own line for that."""
+    if record.status is not Status.OK:
+        return {}
+    source = "cache" if record.decision in _HITS else "cascade"
+    saved = finite(record.saved_usd)
+    return {f"saved_by_{source}": saved} if saved >= 0 else {f"extra_by_{source}": -saved}
