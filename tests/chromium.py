@@ -11,12 +11,13 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 BINARY = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 """None when there is no browser on this machine."""
@@ -32,7 +33,7 @@ _KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}
 class Tab:
     """One tab, as a user has it in front of them."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._count = 0
         self.events: list[dict[str, Any]] = []
@@ -58,7 +59,7 @@ class Tab:
             assert "errorText" not in result, result
 
     @contextmanager
-    def loading(self) -> Iterator[None]:
+    def loading(self) -> Generator[None]:
         """Wait for the page that something within leads to."""
         seen = len(self.events)
         yield
@@ -92,8 +93,9 @@ class Tab:
     def click(self, selector: str) -> None:
         """Click in the middle of something, with the mouse."""
         x, y = self.value(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
-            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()"
+            f"(() => {{ const found = document.querySelector({json.dumps(selector)});"
+            " found.scrollIntoView({block: 'center'}); const box = found.getBoundingClientRect();"
+            " return [box.x + box.width / 2, box.y + box.height / 2] })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
@@ -146,7 +148,7 @@ class Tab:
 
 
 @contextmanager
-def open_tab() -> Iterator[Tab]:
+def open_tab() -> Generator[Tab]:
     """A fresh browser with one tab; both end with the block."""
     assert BINARY is not None
     folder = Path(tempfile.mkdtemp(prefix="thriftgate-chromium-"))

@@ -26,7 +26,7 @@ from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord
 FRESH = 5.0
 REST = 20.0
 MOST_GROUPS = 8
-MOST_RECENT = 25
+MOST_RECENT = 20
 MOST_READ = 10_000
 """An experiment with more requests is left to `thriftgate prompts experiment`."""
 

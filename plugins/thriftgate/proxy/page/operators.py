@@ -36,6 +36,10 @@ class Operators:
             self._sessions = (key, Sessions(key))
         return self._sessions[1]
 
+    async def is_operator(self, key: str, request: Request) -> bool:
+        """Whether LiteLLM takes this key for a proxy admin's."""
+        return await _is_proxy_admin(key, request)
+
     def lifetime(self, key: str) -> int:
         """How many seconds a session for this key is good."""
         return LIFETIME if hmac.compare_digest(key.encode(), (_master_key() or "").encode()) else SHORT_LIFETIME
@@ -45,14 +49,7 @@ def _master_key() -> str | None:
     return proxy_server.master_key
 
 
-def sent_key(request: Request) -> str | None:
-    """The key of a client that is no browser: `Authorization: Bearer …`."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" and key.strip() else None
-
-
-async def is_operators_key(key: str, request: Request) -> bool:
-    """Whether LiteLLM takes this key for a proxy admin's."""
+async def _is_proxy_admin(key: str, request: Request) -> bool:
     # Latin-1 is what a header can hold; no key has anything else.
     header = f"Bearer {key}".encode("latin-1", "replace")
     scope: dict[str, Any] = {

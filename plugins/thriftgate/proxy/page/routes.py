@@ -6,8 +6,8 @@ by this page, and no page may be kept by a browser or a proxy in between.
 """
 
 import secrets
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
@@ -15,11 +15,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import Clock
-from thriftgate.proxy.assembly import Gateway
 from thriftgate.proxy.page import document, rendering
-from thriftgate.proxy.page.operators import Operators, is_operators_key, sent_key
-from thriftgate.proxy.page.sessions import Attempts
-from thriftgate.proxy.page.state import state_of
+from thriftgate.proxy.page.sessions import Attempts, Sessions
+from thriftgate.proxy.page.state import State
 from thriftgate.services.overview import PERIODS, OverviewService
 
 SESSION_COOKIE = "thriftgate_session"
@@ -37,10 +35,25 @@ _HEADERS: Final = {
 }
 
 
-def live_page(gateway: Callable[[], Gateway], overviews: Callable[[], OverviewService], clock: Clock) -> APIRouter:
+class Operators(Protocol):
+    """Who may look."""
+
+    def sessions(self) -> Sessions | None:
+        """What signs sessions; None when nobody can be an operator."""
+        ...
+
+    def lifetime(self, key: str) -> int:
+        """How many seconds a session for this key is good."""
+        ...
+
+    async def is_operator(self, key: str, request: Request) -> bool:
+        """Whether the key is an operator's."""
+        ...
+
+
+def live_page(desk: "Desk") -> APIRouter:
     """The page, to be included in the proxy's app."""
     router = APIRouter(prefix="/thriftgate", include_in_schema=False)
-    desk = Desk(gateway, overviews, clock)
     for path in ("", "/"):
         router.add_api_route(path, desk.look, methods=["GET"])
     router.add_api_route("/login", desk.form, methods=["GET"])
@@ -61,11 +74,17 @@ async def static(name: str) -> Response:
 class Desk:
     """Answers the page's requests."""
 
-    def __init__(self, gateway: Callable[[], Gateway], overviews: Callable[[], OverviewService], clock: Clock) -> None:
-        self._gateway = gateway
+    def __init__(
+        self,
+        operators: Operators,
+        overviews: Callable[[], OverviewService],
+        state: Callable[[], Awaitable[State]],
+        clock: Clock,
+    ) -> None:
+        self._operators = operators
         self._overviews = overviews
+        self._state = state
         self._clock = clock
-        self._operators = Operators()
         self._attempts = Attempts()
 
     async def look(self, request: Request) -> Response:
@@ -76,11 +95,11 @@ class Desk:
         now = self._clock.time()
         session = sessions.read(request.cookies.get(SESSION_COOKIE, ""), now=now)
         if session is None:
-            key = sent_key(request)
+            key = _sent_key(request)
             if key is None:
                 query = f"?{request.url.query}" if request.url.query else ""
                 return RedirectResponse(f"{_base(request)}/login{query}", 303, headers=dict(_HEADERS))
-            if not await is_operators_key(key, request):
+            if not await self._operators.is_operator(key, request):
                 return _message(request, 403, "This key may not look", ["The page is for proxy admins only."])
         period = PERIODS.get(request.query_params.get("period", ""), PERIODS["24h"])
         token = "" if session is None else sessions.form_token("logout", session.nonce)
@@ -93,7 +112,7 @@ class Desk:
                  "This page tries again every 15 seconds."],
                 retry=15,
             )  # fmt: skip
-        state = await state_of(self._gateway())
+        state = await self._state()
         refresh = document.refresh_of(request.query_params.get("refresh", ""))
         page = document.page(
             overview, state, base=_base(request), address=str(request.base_url), token=token, refresh=refresh, now=now
@@ -123,7 +142,7 @@ class Desk:
             return answer
         # Counted before it is known, so that many guesses at the same moment count as many.
         self._attempts.failed(address, now=now)
-        if not key or not await is_operators_key(key, request):
+        if not key or not await self._operators.is_operator(key, request):
             return self._form(request, period, "This is no operator's key.", 401)
         self._attempts.succeeded(address)
         lifetime = self._operators.lifetime(key)
@@ -161,6 +180,12 @@ class Desk:
 def _base(request: Request) -> str:
     """The page's path as the browser sees it: the proxy may stand under a prefix."""
     return f"{str(request.scope.get('root_path') or '').rstrip('/')}/thriftgate"
+
+
+def _sent_key(request: Request) -> str | None:
+    """The key of a client that is no browser: `Authorization: Bearer …`."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 
 
 async def _fields(request: Request) -> dict[str, str]:

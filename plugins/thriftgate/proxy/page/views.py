@@ -119,12 +119,12 @@ def headline(overview: Overview) -> tuple[str, str, str]:
     digits = wording.digits_for(max(total.money.cost, total.money.baseline))
     share = total.money.saved_share()
     estimate = "" if share is None else wording.percent(share.estimate)
-    sure = "" if share is None else f" The share saved lies between {wording.interval(share)} (95 % interval)."
+    sure = "" if share is None else f" Share saved: {wording.interval(share)}, a 95% interval like all ranges here."
     words = (
-        f"{wording.money(total.money.cost, digits)} spent instead of {wording.money(total.money.baseline, digits)}, "
-        f"which the strongest tiers alone would have taken for the same answers.{sure}"
+        f"{wording.money(total.money.cost, digits)} spent instead of the {wording.money(total.money.baseline, digits)} "
+        f"that the strongest tiers alone would have taken for the same answers.{sure}"
     )
-    return wording.money(total.saved_usd, digits), estimate, words.replace(" to ", " and ", 1)
+    return wording.money(total.saved_usd, digits), estimate, words
 
 
 def facts(overview: Overview) -> list[Fact]:
@@ -136,19 +136,15 @@ def facts(overview: Overview) -> list[Fact]:
     hits, escalated = total.hit_share, total.escalated_share
     return [
         Fact("Requests", wording.count(total.requests), failed),
-        Fact("Answered from the cache", wording.percent(hits.estimate), _between(wording.interval(hits))),
+        Fact("From the cache", wording.percent(hits.estimate), wording.interval(hits)),
         Fact(
             "Escalated",
             wording.percent(escalated.estimate),
-            _between(wording.interval(escalated)) or "no cheaper tier was asked",
+            wording.interval(escalated) or "no cheaper tier was asked",
         ),
         Fact("Median duration", wording.seconds(overview.duration_p50),
-             f"95 % within {wording.seconds(overview.duration_p95)}"),
+             f"95% within {wording.seconds(overview.duration_p95)}"),
     ]  # fmt: skip
-
-
-def _between(words: str) -> str:
-    return words and f"95 % interval {words}"
 
 
 def shares(total: RequestTally) -> tuple[list[Box], list[Share]]:
@@ -194,11 +190,8 @@ def drawing(overview: Overview) -> Drawing | None:
 def spend_tables(overview: Overview) -> list[SpendTable]:
     """Money by route, team and user."""
     tallies = overview.tallies
-    return [
-        _spend_table("By route", "Route", tallies.routes, tallies.sizes.get("routes", 0)),
-        _spend_table("By team", "Team", tallies.teams, tallies.sizes.get("teams", 0)),
-        _spend_table("By user", "User", tallies.users, tallies.sizes.get("users", 0)),
-    ]
+    kinds = (("Route", "routes", tallies.routes), ("Team", "teams", tallies.teams), ("User", "users", tallies.users))
+    return [_spend_table(f"By {kind.lower()}", kind, found, tallies.sizes.get(size, 0)) for kind, size, found in kinds]
 
 
 def _spend_table(title: str, column: str, found: Sequence[RequestTally], size: int) -> SpendTable:

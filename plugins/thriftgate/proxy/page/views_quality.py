@@ -70,7 +70,7 @@ def route_cards(standings: Sequence[Standing]) -> list[RouteCard]:
 
 def _measures(one: Standing) -> Iterator[Measure]:
     judged = wording.counted(one.audits.n, "audited answer", "audited answers")
-    yield _measure(
+    yield measure(
         "Lost by cheaper tiers",
         one.quality_loss,
         one.promise.max_quality_loss,
@@ -80,7 +80,7 @@ def _measures(one: Standing) -> Iterator[Measure]:
     )
     if one.promise.max_error is not None or one.verifications.n:
         verified = wording.counted(one.verifications.n, "verified hit", "verified hits")
-        yield _measure(
+        yield measure(
             "Wrong answers from the cache",
             one.wrong_share,
             one.promise.max_error,
@@ -90,9 +90,10 @@ def _measures(one: Standing) -> Iterator[Measure]:
         )
 
 
-def _measure(
+def measure(
     title: str, share: Interval | None, limit: float | None, *, is_broken: bool, basis: str, unknown: str
 ) -> Measure:
+    """A share held against the limit that was promised; `share` is None while nothing is known."""
     promise = "nothing is promised" if limit is None else f"promised: at most {wording.percent(limit)}"
     if share is None:
         return Measure(title, "unknown", "no data", wording.UNKNOWN, "", promise, unknown, None, "")
@@ -103,7 +104,7 @@ def _measure(
         look=look,
         verdict=verdict,
         value=value,
-        interval=f"95 % interval {between}",
+        interval=between,
         promise=promise,
         basis=basis,
         whisker=whisker(share, limit),

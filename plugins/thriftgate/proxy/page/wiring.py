@@ -10,7 +10,10 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from thriftgate.proxy.assembly import Gateway, SystemClock
-from thriftgate.proxy.page.routes import live_page
+from thriftgate.proxy.page.operators import Operators
+from thriftgate.proxy.page.routes import Desk, live_page
+from thriftgate.proxy.page.state import State
+from thriftgate.proxy.page.worker import state_of
 from thriftgate.services.overview import OverviewService
 from thriftgate.services.promises import promises_of
 from thriftgate.stores.postgres_overview import PostgresOverview
@@ -34,4 +37,7 @@ def open_page(gateway: Callable[[], Gateway], *, base_dir: Path) -> APIRouter:
             clock,
         )
 
-    return live_page(gateway, overviews, clock)
+    async def state() -> State:
+        return await state_of(gateway())
+
+    return live_page(Desk(Operators(), overviews, state, clock))

@@ -25,7 +25,7 @@ def money(value: float, digits: int) -> str:
 
 def percent(share: float, digits: int = 1) -> str:
     """A share in per cent."""
-    return UNKNOWN if math.isnan(share) else f"{100 * share:.{digits}f} %".replace("-", "\N{MINUS SIGN}")
+    return UNKNOWN if math.isnan(share) else f"{100 * share:.{digits}f}%".replace("-", "\N{MINUS SIGN}")
 
 
 def interval(share: Interval | None, digits: int = 1) -> str:
@@ -33,7 +33,7 @@ def interval(share: Interval | None, digits: int = 1) -> str:
     if share is None or math.isnan(share.estimate):
         return ""
     low, high = (f"{100 * end:.{digits}f}".replace("-", "\N{MINUS SIGN}") for end in (share.low, share.high))
-    return f"{low} to {high} %"
+    return f"{low} to {high}%"
 
 
 def count(value: int) -> str:

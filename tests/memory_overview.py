@@ -1,0 +1,123 @@
+"""The live page's sums over a ledger in memory, made one request at a time: what PostgreSQL must agree with."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+from tests.memory_ledger import MemoryLedger
+
+from thriftgate.stats.tallies import DeploymentTally, MoneySums, RequestTally, Tallies
+from thriftgate.types import DecisionKind, RequestRecord, Status, TierCall
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class MemoryOverview:
+    """Implements `services.overview.OverviewSource`."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        self.ledger = ledger
+
+    async def tallies(self, *, since: float, until: float, stretch: float, most: int) -> Tallies:
+        await self.ledger.reach("tallies")
+        records = self._within(since, until)
+        routes = _grouped(records, lambda record: record.route)
+        teams = _grouped(records, lambda record: record.caller.team_id)
+        users = _grouped(records, lambda record: record.caller.user_id)
+        steps = _grouped(records, lambda record: int((record.started_at - since) // stretch))
+        return Tallies(
+            total=tally(records, None) if records else None,
+            routes=_dearest(routes, most),
+            teams=_dearest(teams, most),
+            users=_dearest(users, most),
+            stretches=[tally(steps[step], None, started_at=since + step * stretch) for step in sorted(steps)],
+            sizes={"routes": len(routes), "teams": len(teams), "users": len(users)},
+        )
+
+    async def count(self, *, since: float | None, until: float) -> int:
+        return len(self._within(since or 0.0, until))
+
+    async def latencies(self, *, since: float, until: float) -> tuple[float, float]:
+        return _quantiles([record.duration for record in self._within(since, until)])
+
+    async def deployments(self, *, since: float, until: float) -> Sequence[DeploymentTally]:
+        calls: defaultdict[tuple[str, str], list[TierCall]] = defaultdict(list)
+        for record in self._within(since, until):
+            for call in record.calls:
+                calls[call.model, call.deployment.rpartition("/")[2]].append(call)
+        return [_deployment(*place, found) for place, found in sorted(calls.items())]
+
+    async def reasons(self, route: str, *, since: float, until: float) -> Mapping[tuple[DecisionKind, str], int]:
+        found = [record for record in self._within(since, until) if record.route == route]
+        return Counter((record.decision, record.reason or "") for record in found)
+
+    async def shifted(self, request_ids: Sequence[str]) -> frozenset[str]:
+        rows = self.ledger.rows
+        return frozenset(name for name in request_ids if name in rows and rows[name].reason == "budget_shift")
+
+    def _within(self, since: float, until: float) -> list[RequestRecord]:
+        return [record for record in self.ledger.rows.values() if since <= record.started_at < until]
+
+
+def tally(
+    records: Sequence[RequestRecord], group: str | None, *, label: str | None = None, started_at: float | None = None
+) -> RequestTally:
+    """The sums of some requests."""
+    costs = np.array([record.cost_usd for record in records])
+    baselines = np.array([record.baseline_cost_usd for record in records])
+    return RequestTally(
+        group=group,
+        label=label,
+        failures=sum(record.status is not Status.OK for record in records),
+        decisions=Counter(record.decision for record in records),
+        money=MoneySums(
+            n=len(records),
+            cost=float(costs.sum()),
+            baseline=float(baselines.sum()),
+            cost_squared=float(costs @ costs),
+            baseline_squared=float(baselines @ baselines),
+            product=float(costs @ baselines),
+        ),
+        started_at=started_at,
+    )
+
+
+def _grouped(records: Sequence[RequestRecord], key: Callable[[RequestRecord], Key]) -> dict[Key, list[RequestRecord]]:
+    groups: defaultdict[Key, list[RequestRecord]] = defaultdict(list)
+    for record in records:
+        groups[key(record)].append(record)
+    return groups
+
+
+def _dearest(groups: Mapping[Key, list[RequestRecord]], most: int) -> list[RequestTally]:
+    named = [(None if group is None else str(group), found) for group, found in groups.items()]
+    tallies = [tally(found, group, label=_label(group, found)) for group, found in named]
+    return sorted(tallies, key=lambda one: (-one.money.cost, -one.requests, one.group is None, one.group))[:most]
+
+
+def _label(group: str | None, records: Sequence[RequestRecord]) -> str | None:
+    """The alias of a team; other groups have none."""
+    if group is None or any(record.caller.team_id != group for record in records):
+        return None
+    return max((record.caller.team_alias for record in records if record.caller.team_alias), default=None)
+
+
+def _deployment(group: str, deployment: str, calls: Sequence[TierCall]) -> DeploymentTally:
+    failed = [call.started_at for call in calls if call.status is Status.FAILED]
+    p50, p95 = _quantiles([call.duration for call in calls])
+    return DeploymentTally(
+        group=group,
+        deployment=deployment,
+        calls=len(calls),
+        failures=len(failed),
+        duration_p50=p50,
+        duration_p95=p95,
+        last_failure_at=max(failed, default=None),
+    )
+
+
+def _quantiles(durations: Sequence[float]) -> tuple[float, float]:
+    if not durations:
+        return float("nan"), float("nan")
+    return float(np.quantile(durations, 0.5)), float(np.quantile(durations, 0.95))
