@@ -2,15 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.trace_desk import EVERY_KIND, TRACEPARENT
 
 from thriftgate.stores.postgres import Database
 from thriftgate.stores.postgres_ledger import PostgresLedger
+from thriftgate.tracing.content import ContentRule
+from thriftgate.tracing.otlp import encode
+from thriftgate.tracing.scores import scores_of
+from thriftgate.tracing.spans import spans_of
 from thriftgate.types import (
     Audit,
     AuditKind,
@@ -71,7 +77,15 @@ FULL = record(
     similarity=0.75,
     usage=Usage(1, 2, 3, 4, is_estimated=True),
     calls=(
-        call("small", deployment="anthropic/x", confidence=0.25, mean_logprob=-0.5, time_to_first_token=0.1),
+        call(
+            "small",
+            deployment="anthropic/x",
+            confidence=0.25,
+            mean_logprob=-0.5,
+            min_logprob=-2.5,
+            parameters={"temperature": 0.5, "thinking": {"type": "enabled"}},
+            time_to_first_token=0.1,
+        ),
         call("large", purpose=CallPurpose.AUDIT, status=Status.CANCELLED, error="Timeout", usage=Usage(9, 8, 7, 6)),
     ),
     stages=(Stage(name="cache", started_at=NOON, duration=0.01, attributes={"outcome": "miss", "n": [1, None]}),),
@@ -89,6 +103,26 @@ FULL = record(
 async def test_a_record_comes_back_as_it_was_written(ledger: PostgresLedger) -> None:
     await ledger.record([FULL])
     assert await ledger.get("full") == FULL
+
+
+async def test_a_record_that_comes_back_makes_the_same_trace(ledger: PostgresLedger) -> None:
+    await ledger.record(EVERY_KIND)
+    for one in EVERY_KIND:
+        kept = await ledger.get(one.request_id)
+        assert kept is not None
+        calls = tuple(replace(call, input=None, output=None) for call in one.calls)  # the ledger has the answer's only
+        assert encode(spans_of(kept, content=ContentRule())) == encode(
+            spans_of(replace(one, calls=calls), content=ContentRule())
+        )
+        assert scores_of(kept) == scores_of(one)
+
+
+async def test_a_verdict_comes_back_with_the_trace_of_its_request(ledger: PostgresLedger, database: Database) -> None:
+    told: list[Audit] = []
+    telling = PostgresLedger(database, on_audit=told.append)
+    await telling.record([record("a", traceparent=TRACEPARENT)])
+    await telling.add_audit(audit("a", traceparent=TRACEPARENT))
+    assert told == list(await ledger.audits())
 
 
 async def test_a_bare_record_comes_back_as_it_was_written(ledger: PostgresLedger) -> None:

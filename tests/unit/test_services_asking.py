@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,7 @@ async def test_a_call_is_booked_with_what_the_answer_cost(desk: Desk) -> None:
         cost_usd=0.014,
         status=Status.OK,
         mean_logprob=-0.5,
+        min_logprob=-0.5,
     )
     assert desk.journal.cost_usd == answer.cost_usd
 
@@ -81,6 +83,26 @@ async def test_a_failed_call_is_booked_as_failed_without_the_words_of_the_provid
     assert (desk.call.status, desk.call.error) == (Status.FAILED, "TierFailedError 504")
     assert (desk.call.usage, desk.call.cost_usd, desk.call.deployment) == (Usage(), 0.0, "")
     assert desk.call.purpose is CallPurpose.SECOND_SAMPLE
+
+
+async def test_of_what_a_model_was_asked_with_only_numbers_and_words_are_kept(desk: Desk) -> None:
+    params: dict[str, Any] = {
+        "temperature": 0.5, "thinking": {"type": "enabled", "budget_tokens": 9, "note": "my secret"}, "top_p": "my pin",
+        "stop": ["my secret"], "tools": [{}], "user": "ada", "reasoning_effort": "low", "seed": float("nan"),
+    }  # fmt: skip
+    desk.completer.enqueue("small", ANSWER)
+    await desk.asker.ask("small", replace(REQUEST, params=params))
+    assert desk.call.parameters == {
+        "temperature": 0.5, "thinking": {"type": "enabled", "budget_tokens": 9}, "reasoning_effort": "low",
+    }  # fmt: skip
+    assert (desk.call.input, desk.call.output) == (None, None)
+
+
+async def test_what_was_said_is_kept_only_where_the_operator_wants_it(desk: Desk) -> None:
+    desk.journal.capture_content = True
+    desk.completer.enqueue("small", ANSWER)
+    await desk.asker.ask("small", REQUEST)
+    assert (desk.call.input, desk.call.output) == (REQUEST.messages, ANSWER.text)
 
 
 async def test_a_cancelled_call_is_booked_as_cancelled(desk: Desk) -> None:

@@ -257,7 +257,7 @@ async def test_a_prompt_is_put_in_front_and_recorded() -> None:
     await desk.answer(ask())
     assert [message["role"] for message in desk.completer.history[0].request.messages] == ["system", "user"]
     assert desk.record.prompt == REFERENCE
-    assert [stage.name for stage in desk.record.stages] == ["prompt", "cache", "cascade"]
+    assert [stage.name for stage in desk.record.stages] == ["prompt", "cache", "coalesce", "plan", "cascade"]
 
 
 async def test_logprobs_for_our_own_judgement_are_not_kept_and_those_a_client_asked_for_are() -> None:

@@ -221,5 +221,5 @@ def test_whatever_a_record_holds_it_becomes_a_trace(
         (Status.FAILED, None, "ERROR"),
     ],
 )
-def test_levels(status: Status, error: str | None, level: str) -> None:
+def test_an_end_has_the_level_of_who_is_to_blame(status: Status, error: str | None, level: str) -> None:
     assert level_of(status, error) == level

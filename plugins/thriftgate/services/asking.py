@@ -12,7 +12,8 @@ from typing import Any, cast
 from thriftgate.errors import TierFailedError
 from thriftgate.ports import Completer, Pricer
 from thriftgate.services.chunks import AnswerAssembler
-from thriftgate.services.journal import Journal
+from thriftgate.services.journal import Journal, describe
+from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, TierCall, Usage
 
 
@@ -48,10 +49,21 @@ class Asker:
                     usage=answer.usage if answer else Usage(),
                     cost_usd=answer.cost_usd if answer else 0.0,
                     status=status_of(error),
-                    error=describe(error),
-                    mean_logprob=mean_logprob(answer),
+                    error=describe(error) if error else None,
+                    **self.evidence(request, answer),
                 )
             )
+
+    def evidence(self, request: ChatRequest, answer: Answer | None) -> dict[str, Any]:
+        """What a trace shows of a call beside its numbers; what was said only where the operator wants it."""
+        logprobs = _logprobs(answer)
+        return {
+            "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
+            "min_logprob": min(logprobs, default=None),
+            "parameters": shown_parameters(request.params),
+            "input": request.messages if self.journal.capture_content else None,
+            "output": answer.text if answer and self.journal.capture_content else None,
+        }
 
     def stream(self, model: str, request: ChatRequest) -> "AskedStream":
         """The answer of one model group as it is written."""
@@ -137,8 +149,8 @@ class AskedStream:
                 usage=usage,
                 cost_usd=cost_usd,
                 status=status_of(error),
-                error=describe(error),
-                mean_logprob=mean_logprob(answer),
+                error=describe(error) if error else None,
+                **self._asker.evidence(self._request, answer),
             )
         )
 
@@ -163,17 +175,8 @@ def status_of(error: BaseException | None) -> Status:
     return Status.FAILED if isinstance(error, Exception) else Status.CANCELLED
 
 
-def describe(error: BaseException | None) -> str | None:
-    """The error's class and status, never its text."""
-    if error is None:
-        return None
-    code = getattr(error, "status_code", None)
-    return type(error).__name__ + (f" {code}" if code else "")
-
-
-def mean_logprob(answer: Answer | None) -> float | None:
-    """The mean log-probability of the first choice's tokens; None when the provider sends none."""
+def _logprobs(answer: Answer | None) -> list[float]:
+    """Of the first choice's tokens; empty when the provider sends none."""
     if answer is None or not answer.choices:
-        return None
-    logprobs = [token.logprob for token in answer.choices[0].token_logprobs]
-    return sum(logprobs) / len(logprobs) if logprobs else None
+        return []
+    return [token.logprob for token in answer.choices[0].token_logprobs]

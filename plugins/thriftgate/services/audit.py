@@ -80,6 +80,7 @@ class CascadeAuditor:
                 "is_accepted": rejected is None,
                 "group": _group(request),
             },
+            traceparent=request.traceparent,
         )
 
 

@@ -11,7 +11,7 @@ Failure behaviour: when the store of flights is away, everybody asks for themsel
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any
 
 from thriftgate.errors import StoreUnavailableError
@@ -48,10 +48,14 @@ class Coalescer:
         self._patience = patience
 
     @asynccontextmanager
-    async def seat(self, key: str) -> AsyncGenerator[Seat]:
-        """Lead the flight of this key, or wait for its leader."""
+    async def seat(
+        self, key: str, *, noted: AbstractContextManager[dict[str, Any]] | None = None
+    ) -> AsyncGenerator[Seat]:
+        """Lead the flight of this key, or wait for its leader; `noted` is a stage that takes note of the wait."""
         owner = uuid.uuid4().hex
-        joined = await self._join(key, owner)
+        with noted or nullcontext(dict[str, Any]()) as notes:
+            joined = await self._join(key, owner)
+            notes["outcome"] = "first" if joined is _LEADING else "alone" if joined is None else "joined"
         if joined is not _LEADING:
             yield Seat(joined)
             return

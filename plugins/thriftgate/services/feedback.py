@@ -37,6 +37,7 @@ class FeedbackService:
             is_acceptable=is_correct,
             score=record.confidence,
             details=dict(record.signals),
+            traceparent=record.traceparent,
         )
         await self.ledger.add_audit(audit)
         verifier = self.verifiers.get(record.route)

@@ -79,6 +79,9 @@ class Journal:
         started_at, started = self.clock.time(), self.clock.monotonic()
         try:
             yield attributes
+        except BaseException as error:
+            attributes["error"] = describe(error)
+            raise
         finally:
             duration = self.clock.monotonic() - started
             self._stages.append(Stage(name=name, started_at=started_at, duration=duration, attributes=attributes))
@@ -112,8 +115,7 @@ class Journal:
         if status is Status.FAILED:
             self.decision = DecisionKind.FAILED
         if error is not None:
-            code = getattr(error, "status_code", None)
-            self.error = type(error).__name__ + (f" {code}" if code else "")
+            self.error = describe(error)
 
     def record(self) -> RequestRecord:
         """The row for the ledger."""
@@ -167,3 +169,9 @@ class Journal:
         if self.usage.is_estimated:
             known["cost_is_estimated"] = True
         return {key: value for key, value in known.items() if value is not None}
+
+
+def describe(error: BaseException) -> str:
+    """The error's class and status, never its text."""
+    code = getattr(error, "status_code", None)
+    return type(error).__name__ + (f" {code}" if code else "")

@@ -223,7 +223,7 @@ class RouteService:
         if self._parts.coalescer is None or flight is None or request.no_cache or request.no_store:
             yield Seat()
             return
-        async with self._parts.coalescer.seat(flight) as seat:
+        async with self._parts.coalescer.seat(flight, noted=serving.journal.stage("coalesce")) as seat:
             yield seat
 
     def _joined(self, serving: _Serving, seat: Seat) -> Answer | None:
@@ -241,12 +241,12 @@ class RouteService:
 
     async def _run(self, serving: _Serving) -> CascadeRun:
         parts, request, journal = self._parts, serving.request, serving.journal
-        vector = await self._vector(serving) if parts.planner.needs_vector else None
-        planned = parts.planner.plan(request, prompt=serving.prompt, vector=vector, stream=journal.stream)
-        asker = Asker(parts.completer, parts.pricer, journal)
-        return CascadeRun(
-            asker, request, config=parts.config.cascade, scorer=parts.planner.scorer, plan=planned, vector=vector
-        )
+        with journal.stage("plan") as notes:
+            vector = await self._vector(serving) if parts.planner.needs_vector else None
+            planned = parts.planner.plan(request, prompt=serving.prompt, vector=vector, stream=journal.stream)
+            notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)
+        asker, scorer = Asker(parts.completer, parts.pricer, journal), parts.planner.scorer
+        return CascadeRun(asker, request, config=parts.config.cascade, scorer=scorer, plan=planned, vector=vector)
 
     async def _vector(self, serving: _Serving) -> Vector | None:
         """The question's embedding, where the cache has not made it already; None when it cannot be had."""

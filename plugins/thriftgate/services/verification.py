@@ -130,6 +130,7 @@ class CacheVerifier:
             cost_usd=cost_usd,
             holdout=True,
             details=dict(hit.features),
+            traceparent=request.traceparent,
         )
         with suppress(StoreUnavailableError):
             await self.ledger.add_audit(audit)

@@ -7,7 +7,7 @@ Failure behaviour: every method raises StoreUnavailableError when the database d
 batch is then written, and the same batch may be sent again: a request id counts once.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from thriftgate.stores import postgres_ledger_sql as sql
 from thriftgate.stores.postgres import Database
@@ -28,8 +28,10 @@ _PAGE = 500
 class PostgresLedger:
     """What every request did, cost and saved (implements `ports.Ledger`)."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, on_audit: Callable[[Audit], None] = lambda _: None) -> None:
+        """`on_audit` is told of every verdict that was kept."""
         self._database = database
+        self._on_audit = on_audit
 
     async def record(self, records: Sequence[RequestRecord]) -> None:
         """Write rows; the same request id twice counts once, and the first row stays."""
@@ -90,6 +92,7 @@ class PostgresLedger:
     async def add_audit(self, audit: Audit) -> None:
         """Keep one verdict; a later one on the same request, kind and tier replaces it."""
         await self._database.execute(sql.ADD_AUDIT, *audit_values(audit))
+        self._on_audit(audit)
 
     async def audits(
         self, *, route: str | None = None, kind: AuditKind | None = None, since: float | None = None

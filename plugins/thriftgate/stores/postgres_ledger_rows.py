@@ -80,6 +80,8 @@ def call_values(record: RequestRecord) -> Iterator[Values]:
             _optional(call.error),
             finite(call.confidence),
             finite(call.mean_logprob),
+            finite(call.min_logprob),
+            to_jsonb(call.parameters),
         )
 
 
@@ -153,6 +155,7 @@ def audit_of(row: Row) -> Audit:
         cost_usd=row["cost_usd"],
         holdout=row["holdout"],
         details=from_json(row["details"]),
+        traceparent=_text(row["traceparent"]),
     )
 
 
@@ -186,6 +189,8 @@ def _call_of(call: Mapping[str, Any]) -> TierCall:
         error=_text(call["error"]),
         confidence=call["confidence"],
         mean_logprob=call["mean_logprob"],
+        min_logprob=call["min_logprob"],
+        parameters=_parsed(call["parameters"]),
     )
 
 
@@ -225,6 +230,11 @@ def _prompt_fields(prompt: PromptRef) -> Mapping[str, Any]:
         "version": prompt.version,
         "experiment": prompt.experiment,
     }
+
+
+def _parsed(stored: Any) -> Mapping[str, Any]:
+    """A JSON column that came inside another JSON value, and so is parsed already."""
+    return stored or {}
 
 
 def _number(number: float) -> float:

@@ -12,7 +12,7 @@ REQUEST_COLUMNS = (
 CALL_COLUMNS = (
     "request_id", "position", "model", "deployment", "purpose", "started_at", "duration", "time_to_first_token",
     "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "is_estimated", "cost_usd", "status",
-    "error", "confidence", "mean_logprob",
+    "error", "confidence", "mean_logprob", "min_logprob", "parameters",
 )  # fmt: skip
 AUDIT_COLUMNS = (
     "request_id", "kind", "tier", "route", "judged_at", "is_acceptable", "score", "cost_usd", "holdout", "details",
@@ -54,7 +54,8 @@ SELECT count(*) FROM gone
 """
 
 AUDITS = """
-SELECT * FROM audits
+SELECT audits.*, (SELECT r.traceparent FROM requests r WHERE r.request_id = audits.request_id) AS traceparent
+FROM audits
 WHERE ($1::text IS NULL OR route = $1) AND ($2::text IS NULL OR kind = $2)
   AND judged_at >= coalesce($3::float8, '-infinity')
 ORDER BY judged_at, request_id, kind, tier

@@ -2,9 +2,10 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from thriftgate.tracing.model import Attribute, finite
 from thriftgate.types import Usage
@@ -40,6 +41,7 @@ _PARAMETERS = (
     "service_tier",
 )  # fmt: skip
 """The parameters that are shown: none that can carry what somebody said."""
+_WORD = re.compile(r"[A-Za-z_]{1,20}")
 
 
 def identifier(text: str) -> str:
@@ -72,15 +74,34 @@ def cost_details(total: float, **parts: float) -> str:
     return json.dumps({"total": max(0.0, finite(total)), **{name: finite(part) for name, part in parts.items()}})
 
 
+def shown_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a model's parameters those that may be kept and shown: known names with a number or a single word."""
+    return {name: value for name in _PARAMETERS if (value := _harmless(values.get(name))) is not None}
+
+
 def parameters(values: Mapping[str, Any]) -> str | None:
     """The model's parameters as JSON; None when none was set."""
-    kept = {name: value for name in _PARAMETERS if (value := _plain(values.get(name))) is not None}
+    kept = shown_parameters(values)
     return json.dumps(kept) if kept else None
 
 
 def moment(at: float) -> str:
     """ISO 8601 in UTC, as Langfuse takes times: `2026-01-31T09:30:00.123456Z`."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        parts = cast("Mapping[object, Any]", value).items()
+        kept = {str(name): part for name, inner in parts if (part := _harmless(inner)) is not None and _is_word(name)}
+        return kept or None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, bool | int) or _is_word(value) else None
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None
 
 
 def _plain(value: Any) -> Attribute | None:
