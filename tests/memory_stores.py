@@ -82,7 +82,7 @@ class InMemoryAnswerCache(MemoryStore):
 
     async def purge(self, what: PurgeFilter) -> int:
         await self.reach("purge")
-        return self._drop(entry for entry in self._entries.values() if _matches(entry, what))
+        return self._drop(entry for entry in self._entries.values() if what.matches(entry))
 
     async def evict(self, route: str, *, keep: int) -> int:
         await self.reach("evict")
@@ -135,17 +135,6 @@ def _cosine(first: Vector | None, second: Vector | None) -> float:
     assert first is not None
     assert second is not None
     return float(np.clip(first @ second / (np.linalg.norm(first) * np.linalg.norm(second)), 0, 1))
-
-
-def _matches(entry: CacheEntry, what: PurgeFilter) -> bool:
-    return (
-        what.route in (None, entry.route)
-        and what.scope in (None, entry.scope)
-        and (what.tag is None or what.tag in entry.tags)
-        and what.entry_id in (None, entry.entry_id)
-        and (not what.prompt_versions_not or entry.prompt_version not in what.prompt_versions_not)
-        and what.collection in (None, entry.collection)
-    )
 
 
 class _Flight:

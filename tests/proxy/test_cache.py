@@ -1,5 +1,8 @@
 """The answer cache through the real proxy and a real PostgreSQL."""
 
+import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -186,3 +189,15 @@ def test_an_operator_can_forget_a_route_and_nobody_else_can(gateway: GatewayProc
     assert purged.status_code == 200
     assert purged.json()["purged"] >= 1
     assert decision(ask(gateway, "How much is the gift card fee?")) == "accepted"
+
+
+def test_what_an_operator_warms_is_what_a_client_gets(gateway: GatewayProcess) -> None:
+    lines = gateway.folder / "answers.jsonl"
+    lines.write_text(json.dumps({"question": "Which paper sizes fit?", "answer": "A4 and A5."}), encoding="utf-8")
+    arguments = ["cache", "warm", str(lines), "--route", "cached", "--team", "acme"]
+    config = ["--config", str(gateway.folder / "config.yaml")]
+    subprocess.run([sys.executable, "-m", "thriftgate", *arguments, *config], check=True, capture_output=True)
+    hit = ask(gateway, "Which paper sizes fit?")
+    assert decision(hit) == "exact_hit"
+    assert hit.json()["choices"][0]["message"]["content"] == "A4 and A5."
+    assert decision(ask(gateway, "Which paper sizes fit?", key="sk-app-other-bob")) != "exact_hit"

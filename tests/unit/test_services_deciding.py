@@ -10,6 +10,7 @@ from thriftgate.caching.decision import Decision, Miss, MissReason
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES
 from thriftgate.caching.learner import Learner
+from thriftgate.caching.policy import Policy
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.services.deciding import SharedDecider
 
@@ -19,6 +20,7 @@ class Pupil:
 
     def __init__(self) -> None:
         self.taught: list[Observation] = []
+        self.policy = Policy.of(shipped(), max_error=0.01)
 
     def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
         return Miss(reason=MissReason.EMPTY)

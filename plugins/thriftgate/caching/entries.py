@@ -90,6 +90,17 @@ class PurgeFilter:
     """Entries made with any other version of the prompt than these; empty: whatever the version."""
     collection: str | None = None
 
+    def matches(self, entry: CacheEntry) -> bool:
+        """Whether the entry is to be forgotten."""
+        return (
+            self.route in (None, entry.route)
+            and self.scope in (None, entry.scope)
+            and (self.tag is None or self.tag in entry.tags)
+            and self.entry_id in (None, entry.entry_id)
+            and (not self.prompt_versions_not or entry.prompt_version not in self.prompt_versions_not)
+            and self.collection in (None, entry.collection)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheStats:

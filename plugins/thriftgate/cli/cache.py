@@ -5,6 +5,11 @@ import click
 from thriftgate.cli.lazy_group import LazyGroup
 
 COMMANDS = {
+    "stats": "Say how full and how useful each cache is, and how often it was wrong.",
+    "inspect": "Say why a question would hit or miss.",
+    "purge": "Forget answers that are out of date.",
+    "warm": "Put questions with their answers into the cache.",
+    "export": "Write every answer in the cache as JSON lines.",
     "tune": "Draw hits against wrong answers, and recommend settings.",
 }
 """Every command with its help line; `x` is loaded from `cli/cache_x.py`."""

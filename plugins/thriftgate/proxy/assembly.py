@@ -5,7 +5,6 @@ start. Everything else that is away later is handled where it is used.
 """
 
 import random
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +35,7 @@ from thriftgate.stores.postgres_flights import PostgresFlights
 from thriftgate.stores.postgres_ledger import PostgresLedger
 from thriftgate.stores.prompt_sources import STOPS, OpenPrompts, open_prompts
 from thriftgate.stores.prompt_stops import PromptStops
+from thriftgate.stores.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from thriftgate.stores.redis_cache import RedisAnswerCache
@@ -43,18 +43,6 @@ if TYPE_CHECKING:
 
 _DAILY = 86_400.0
 _EVERY_MINUTE = 60.0
-
-
-class SystemClock:
-    """The clock of this machine."""
-
-    def time(self) -> float:
-        """Seconds since the Unix epoch."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from thriftgate.caching.artefact import Artefact, shipped
-from thriftgate.caching.learner import Learner
-from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade.artefact import load
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.cascade.signals import SIGNALS, named
-from thriftgate.config import CacheConfig, RouteConfig
+from thriftgate.config import RouteConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.ports import AnswerCache, Clock, Flights, Ledger
 from thriftgate.proxy.completer import RouterCompleter
@@ -23,9 +20,9 @@ from thriftgate.proxy.pricing import RouterPricer
 from thriftgate.services.audit import CascadeAuditor
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.budget import Budget
-from thriftgate.services.cache import CacheService
+from thriftgate.services.cache import CacheService, tier_policy_of
 from thriftgate.services.coalescing import Coalescer
-from thriftgate.services.deciding import Decider, FixedDecider, SharedDecider
+from thriftgate.services.deciding import decider_of
 from thriftgate.services.judges import AgreementJudge, ModelJudge
 from thriftgate.services.planning import Planner
 from thriftgate.services.prompts import PromptService
@@ -117,7 +114,7 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
     """The cache of the route `name`; None where it has none."""
     if config.cache is None or shared.cache is None or shared.embedder is None:
         return None
-    decider = _decider(name, config.cache, shared.base_dir, shared.cache)
+    decider = decider_of(name, config.cache, shared.base_dir, shared.cache)
     verify = config.cache.verify
     agreement = AgreementJudge(shared.embedder)
     verifier = CacheVerifier(
@@ -139,18 +136,8 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
         embedder=shared.embedder,
         decider=decider,
         verifier=verifier,
-        tier_policy=[tier.model_dump_json() for tier in config.cascade.tiers],
+        tier_policy=tier_policy_of(config.cascade),
         clock=shared.clock,
         draw=shared.draw,
         background=shared.background,
     )
-
-
-def _decider(route: str, config: CacheConfig, base_dir: Path, cache: AnswerCache) -> Decider:
-    if config.min_similarity is not None:
-        return FixedDecider(FixedThreshold(config.min_similarity))
-    artefact = shipped()
-    if config.artefact is not None:
-        path = base_dir / config.artefact
-        artefact = Artefact.from_json(path.read_text(encoding="utf-8"), source=str(path))
-    return SharedDecider(Learner(artefact, max_error=config.max_error), route=route, cache=cache)

@@ -15,7 +15,7 @@ from thriftgate.caching.eligibility import EligibilitySettings, may_serve, may_s
 from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour
 from thriftgate.caching.evidence import NEIGHBOURS
 from thriftgate.caching.scope import CacheScope, ScopeSettings, scope_of
-from thriftgate.config import CacheConfig
+from thriftgate.config import CacheConfig, CascadeConfig
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import AnswerCache, Clock, Embedder
 from thriftgate.services.background import BackgroundTasks
@@ -85,8 +85,8 @@ class CacheService:
         self._clock = clock
         self._draw = draw
         self._background = background
-        self._scoping = ScopeSettings(tenant=config.tenant, share=config.share, history_turns=config.history_turns)
-        self._limits = EligibilitySettings(max_temperature=config.max_temperature, time_sensitive=config.time_sensitive)
+        self._scoping = scoping_of(config)
+        self._limits = limits_of(config)
         self._is_semantic = config.max_error > 0 or config.min_similarity is not None
         self._warned_at: float | None = None
         self.failures = 0
@@ -246,6 +246,21 @@ class CacheService:
                 self._warned_at = now
                 logger.warning("the cache is away (%s): requests go on uncached", type(error).__name__)
             return None
+
+
+def scoping_of(config: CacheConfig) -> ScopeSettings:
+    """How the operator wants answers shared."""
+    return ScopeSettings(tenant=config.tenant, share=config.share, history_turns=config.history_turns)
+
+
+def limits_of(config: CacheConfig) -> EligibilitySettings:
+    """What the operator wants kept out of the cache."""
+    return EligibilitySettings(max_temperature=config.max_temperature, time_sensitive=config.time_sensitive)
+
+
+def tier_policy_of(cascade: CascadeConfig) -> list[str]:
+    """Everything that decides which model answers, in order; a part of every scope."""
+    return [tier.model_dump_json() for tier in cascade.tiers]
 
 
 def _outcome(decision: Decision | None) -> str:

@@ -5,11 +5,15 @@ is known.
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Protocol
 
+from thriftgate.caching.artefact import Artefact, shipped
 from thriftgate.caching.decision import Decision, decide
 from thriftgate.caching.entries import Neighbour, Observation
-from thriftgate.caching.policy import FixedThreshold
+from thriftgate.caching.learner import Learner
+from thriftgate.caching.policy import FixedThreshold, Policy
+from thriftgate.config import CacheConfig
 from thriftgate.ports import AnswerCache
 
 _FIRST_LOOK = 5_000
@@ -46,6 +50,11 @@ class FixedDecider:
 class Learning(Decider, Protocol):
     """A decider that can take in the outcomes of an earlier life: `caching.learner.Learner` is one."""
 
+    @property
+    def policy(self) -> Policy:
+        """What the next decision is made by."""
+        ...
+
     def replay(self, observations: Iterable[Observation]) -> None:
         """Learn from outcomes that somebody else verified, oldest first."""
         ...
@@ -61,6 +70,11 @@ class SharedDecider:
         self._known: dict[tuple[str, str, int], None] = {}
         """Outcomes learnt already, oldest first; a dict is a set in order."""
         self._looked = False
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which hits are served now."""
+        return self._learner.policy.threshold
 
     def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
         """As the learner decides."""
@@ -95,3 +109,14 @@ class SharedDecider:
 def _identity(observation: Observation) -> tuple[str, str, int]:
     # Stores keep times to the microsecond at best.
     return observation.entry_id, observation.source, round(observation.observed_at * 100)
+
+
+def decider_of(route: str, config: CacheConfig, base_dir: Path, cache: AnswerCache) -> Decider:
+    """Who decides for a route. Raises ConfigurationError for an artefact that cannot be used, OSError for none."""
+    if config.min_similarity is not None:
+        return FixedDecider(FixedThreshold(config.min_similarity))
+    artefact = shipped()
+    if config.artefact is not None:
+        path = base_dir / config.artefact
+        artefact = Artefact.from_json(path.read_text(encoding="utf-8"), source=str(path))
+    return SharedDecider(Learner(artefact, max_error=config.max_error), route=route, cache=cache)

@@ -1,0 +1,94 @@
+"""`thriftgate cache stats`: how full the caches are, how useful, and whether they keep their promise.
+
+Failure behaviour: a store or database that is away ends with exit code 1 and a sentence.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from thriftgate.cli.cache_opening import config_option, opened
+
+if TYPE_CHECKING:
+    from thriftgate.services.cache_figures import CacheFigures
+
+_DAY = 86_400.0
+
+
+@click.command("stats")
+@config_option
+@click.option("--days", type=click.FloatRange(min=0.01), default=7.0, show_default=True, help="How far to look back.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def command(config_file: Path, *, days: float, as_json: bool) -> None:
+    """Say how full and how useful the cache of each route is, and how often it was wrong.
+
+    The error is estimated from the hits that were checked beside the requests (`cache.verify`), with its interval.
+    """
+    figures = asyncio.run(_read(config_file, days * _DAY))
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps([{**asdict(one), "hit_rate": one.hit_rate} for one in figures], indent=2))
+    else:
+        _print(figures, days)
+
+
+async def _read(config_file: Path, seconds: float) -> "list[CacheFigures]":
+    from thriftgate.services.cache_figures import figures_of
+    from thriftgate.stores.embedded import prepare_database
+    from thriftgate.stores.postgres import connect
+    from thriftgate.stores.postgres_ledger import PostgresLedger
+    from thriftgate.stores.system_clock import SystemClock
+    from thriftgate.types import AuditKind
+
+    async with opened(config_file) as one:
+        since = SystemClock().time() - seconds
+        dsn = await asyncio.to_thread(prepare_database, one.section.database_url, one.base_dir / one.section.data_dir)
+        database = connect(dsn, max_connections=1)
+        try:
+            ledger = PostgresLedger(database)
+            promises = {
+                name: route.cache.max_error if route.cache.min_similarity is None else None
+                for name, route in one.section.routes.items()
+                if route.cache is not None
+            }
+            return figures_of(
+                promises,
+                await one.cache.stats(),
+                await ledger.summarise("route", since=since),
+                await ledger.audits(kind=AuditKind.CACHE, since=since),
+            )
+        finally:
+            await database.close()
+
+
+def _print(figures: "list[CacheFigures]", days: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"the last {days:g} days", title_justify="left")
+    table.add_column("route")
+    for name in ("entries", "scopes", "answers", "exact", "semantic", "hit rate", "checked", "wrong", "learnt from"):
+        table.add_column(name, justify="right")
+    for one in figures:
+        rate = "-" if one.hit_rate is None else f"{one.hit_rate:.1%}"
+        cells = (one.entries, one.scopes, one.answers, one.exact_hits, one.semantic_hits)
+        rest = (one.checked, one.wrong, one.observations)
+        table.add_row(one.route, *(f"{cell:,}" for cell in cells), rate, *(f"{cell:,}" for cell in rest))
+    console = Console()
+    console.print(table)
+    for one in figures:
+        console.print(_promise(one), highlight=False)
+
+
+def _promise(one: "CacheFigures") -> str:
+    if one.max_error is None:
+        return f"{one.route}: a fixed threshold, which promises nothing"
+    if one.error is None:
+        return f"{one.route}: promised at most {one.max_error:.1%} wrong; no semantic hit was checked in this time"
+    found = f"{one.error.estimate:.2%} [{one.error.low:.2%}, {one.error.high:.2%}]"
+    verdict = "within" if one.error.high <= one.max_error else "above" if one.error.low > one.max_error else "open"
+    return f"{one.route}: promised at most {one.max_error:.1%} of all answers wrong; seen {found}: {verdict}"

@@ -1,0 +1,85 @@
+"""How full a cache is, how useful, and how often it was wrong, as far as checked hits tell.
+
+Failure behaviour: pure; what cannot be known is None.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from thriftgate.caching.entries import CacheStats
+from thriftgate.stats import Interval
+from thriftgate.stats.intervals import clopper_pearson
+from thriftgate.types import Audit, DecisionKind, SummaryRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheFigures:
+    """One route."""
+
+    route: str
+    entries: int
+    scopes: int
+    answers: int
+    """Requests that were answered in the time looked at."""
+    exact_hits: int
+    semantic_hits: int
+    checked: int
+    """Semantic hits of that time that were checked and could be judged."""
+    wrong: int
+    error: Interval | None
+    """Share of all answers that were wrong because of a semantic hit, with its exact 95 % interval: the share of wrong
+    ones among the checked hits, times the share of semantic hits. None when no hit was checked."""
+    max_error: float | None
+    """The promise; None with a fixed threshold."""
+    observations: int
+    """Verified outcomes that the learner has, also of near misses and of users' feedback."""
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of the answers that came from the cache; None when there were none."""
+        return (self.exact_hits + self.semantic_hits) / self.answers if self.answers else None
+
+
+def figures_of(
+    promises: Mapping[str, float | None],
+    stats: Sequence[CacheStats],
+    summaries: Sequence[SummaryRow],
+    audits: Sequence[Audit],
+) -> list[CacheFigures]:
+    """Every route in `promises` (with its `max_error`), in their order.
+
+    `summaries` are by route, `audits` of cached answers.
+    """
+    full = {one.route: one for one in stats}
+    used = {row.group: row for row in summaries}
+    return [
+        _figures(route, promise, full.get(route), used.get(route), [one for one in audits if one.route == route])
+        for route, promise in promises.items()
+    ]
+
+
+def _figures(
+    route: str, promise: float | None, full: CacheStats | None, used: SummaryRow | None, audits: Sequence[Audit]
+) -> CacheFigures:
+    decisions: Mapping[DecisionKind, int] = used.decisions if used else {}
+    answers = used.requests - used.failures if used else 0
+    semantic = decisions.get(DecisionKind.SEMANTIC_HIT, 0)
+    judged = [one for one in audits if one.is_acceptable is not None]
+    wrong = sum(not one.is_acceptable for one in judged)
+    error = None
+    if judged and answers:
+        share, found = semantic / answers, clopper_pearson(wrong, len(judged))
+        error = Interval(found.low * share, found.high * share, wrong / len(judged) * share)
+    return CacheFigures(
+        route=route,
+        entries=full.entries if full else 0,
+        scopes=full.scopes if full else 0,
+        answers=answers,
+        exact_hits=decisions.get(DecisionKind.EXACT_HIT, 0),
+        semantic_hits=semantic,
+        checked=len(judged),
+        wrong=wrong,
+        error=error,
+        max_error=promise,
+        observations=full.observations if full else 0,
+    )
