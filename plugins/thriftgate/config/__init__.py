@@ -4,6 +4,7 @@ from thriftgate.config.cache import CacheConfig, VerifyConfig
 from thriftgate.config.cascade import CascadeConfig, TierConfig
 from thriftgate.config.load import LoadedConfig, from_section, load, load_section
 from thriftgate.config.model_list import Deployment, ModelGroup, ModelList
+from thriftgate.config.observability import LogsConfig, MetricsConfig
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
 from thriftgate.config.root import EmbedderConfig, LedgerConfig, RouteConfig, ThriftgateConfig
 
@@ -14,6 +15,8 @@ __all__ = [
     "EmbedderConfig",
     "LedgerConfig",
     "LoadedConfig",
+    "LogsConfig",
+    "MetricsConfig",
     "ModelGroup",
     "ModelList",
     "PromptsConfig",

@@ -5,6 +5,7 @@ from pydantic import Field
 from thriftgate.config.base import Duration, Section
 from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
+from thriftgate.config.observability import LogsConfig, MetricsConfig
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
 
 
@@ -55,4 +56,6 @@ class ThriftgateConfig(Section):
     prompts: PromptsConfig = Field(default=PromptsConfig(), description="Where prompts come from.")
     embedder: EmbedderConfig = Field(default=EmbedderConfig(), description="What turns questions into vectors.")
     ledger: LedgerConfig = Field(default=LedgerConfig(), description="How the book of record is written.")
+    metrics: MetricsConfig = Field(default=MetricsConfig(), description="Who may read the metrics.")
+    logs: LogsConfig | None = Field(default=None, description="A log line for each request; absent: off.")
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")

@@ -26,6 +26,11 @@ class BackgroundTasks:
         self.dropped: Counter[str] = Counter()
         """Tasks that were not started because too many were running, by name."""
 
+    @property
+    def running(self) -> int:
+        """Tasks that have not ended."""
+        return len(self._tasks)
+
     def start(self, name: str, work: Coroutine[Any, Any, object]) -> None:
         """Run `work` beside the request; `name` is a fixed word for logs and counters."""
         if len(self._tasks) >= self._limit:

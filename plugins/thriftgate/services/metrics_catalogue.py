@@ -1,0 +1,117 @@
+"""Every metric of the gateway, with its labels, on one screen.
+
+Labels are routes, models, and fixed words; never a user, a key, a team or anything a client wrote. Money is in US
+dollars, durations are in seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+PIPELINE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+"""Bounds of a stage: a cache answers in a millisecond, a model in a minute."""
+ANSWERS = PIPELINE[3:]
+"""Bounds of whole answers and of calls of models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric: what it says, and which labels tell its series apart."""
+
+    name: str
+    kind: Kind
+    says: str
+    labels: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+    """Of a histogram."""
+    is_shared: bool = False
+    """A gauge that all workers see alike: the highest counts, instead of their sum."""
+
+
+REQUESTS = Family(
+    "thriftgate_requests_total", "counter", "Requests to a route that have ended.",
+    ("route", "decision", "tier", "status"),
+)  # fmt: skip
+COALESCED = Family(
+    "thriftgate_coalesced_requests_total", "counter", "Requests that waited for the same answer as another one.",
+    ("route",),
+)  # fmt: skip
+REQUEST_DURATION = Family(
+    "thriftgate_request_duration_seconds", "histogram", "From a request's arrival at its route to its end.",
+    ("route", "decision"), ANSWERS,
+)  # fmt: skip
+FIRST_TOKEN = Family(
+    "thriftgate_time_to_first_token_seconds", "histogram", "From a streamed request's arrival to its first token.",
+    ("route",), ANSWERS,
+)  # fmt: skip
+STAGE_DURATION = Family(
+    "thriftgate_stage_duration_seconds", "histogram", "How long one stage of a route took.", ("route", "stage"),
+    PIPELINE,
+)  # fmt: skip
+MODEL_CALLS = Family(
+    "thriftgate_model_calls_total", "counter", "Calls of a model group on behalf of requests.",
+    ("route", "model", "purpose", "status"),
+)  # fmt: skip
+CALL_DURATION = Family(
+    "thriftgate_model_call_duration_seconds", "histogram", "How long a call of a model group took.", ("model",), ANSWERS
+)
+TOKENS = Family(
+    "thriftgate_tokens_total", "counter",
+    "Tokens of these calls. `cached` is a part of `prompt`, `reasoning` one of `completion`.",
+    ("route", "model", "kind"),
+)  # fmt: skip
+COST = Family("thriftgate_cost_usd_total", "counter", "What the calls for requests cost.", ("route", "model"))
+BASELINE_COST = Family(
+    "thriftgate_baseline_cost_usd_total", "counter", "What the baseline model would have cost for the same requests.",
+    ("route",),
+)  # fmt: skip
+SAVED = Family(
+    "thriftgate_saved_usd", "gauge",
+    "Baseline less cost, since the gateway started; falls when a request costs more than its baseline.", ("route",),
+)  # fmt: skip
+CACHE_ERROR = Family(
+    "thriftgate_cache_error_ratio", "gauge",
+    "Wrong cache hits among all answers of the last 7 days, by verified hits: estimate, its 95 % interval, and what"
+    " was promised.",
+    ("route", "bound"), is_shared=True,
+)  # fmt: skip
+QUALITY_LOSS = Family(
+    "thriftgate_quality_loss_ratio", "gauge",
+    "Answers of models that audits found worse than the strongest tier's, of the last 7 days: estimate, its interval,"
+    " and what was promised.",
+    ("route", "bound"), is_shared=True,
+)  # fmt: skip
+VERDICTS = Family(
+    "thriftgate_verdicts", "gauge",
+    "Verdicts behind these ratios: verified hits (cache), audited answers (cascade), users' feedback.",
+    ("route", "kind"), is_shared=True,
+)  # fmt: skip
+WAITING = Family("thriftgate_queue_waiting", "gauge", "Work that waits behind the requests.", ("queue",))
+DROPPED = Family(
+    "thriftgate_dropped_total", "counter", "Work behind the requests that was given up because too much waited.",
+    ("queue",),
+)  # fmt: skip
+TASK_FAILURES = Family(
+    "thriftgate_background_failures_total", "counter", "Tasks behind the requests that failed.", ("task",)
+)
+COOLING_DOWN = Family(
+    "thriftgate_deployment_cooling_down", "gauge",
+    "1 while the breaker leaves a deployment out in at least one worker, else 0.", ("group", "deployment"),
+    is_shared=True,
+)  # fmt: skip
+WORKERS = Family("thriftgate_workers", "gauge", "Processes that serve.")
+SCRAPE_PROBLEMS = Family(
+    "thriftgate_metrics_problems_total", "counter", "Snapshots of metrics that could not be written or read."
+)
+BUILD = Family("thriftgate_build_info", "gauge", "Which thriftgate this is; always 1.", ("version",), is_shared=True)
+
+FAMILIES: Mapping[str, Family] = {
+    family.name: family
+    for family in (
+        REQUESTS, COALESCED, REQUEST_DURATION, FIRST_TOKEN, STAGE_DURATION, MODEL_CALLS, CALL_DURATION, TOKENS, COST,
+        BASELINE_COST, SAVED, CACHE_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
+        WORKERS, SCRAPE_PROBLEMS, BUILD,
+    )
+}  # fmt: skip
