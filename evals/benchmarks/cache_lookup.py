@@ -71,7 +71,7 @@ async def all_at_once(cache: PostgresAnswerCache, embedder: LocalEmbedder, asked
 
     watch = asyncio.create_task(measure_lag(lags))
     started = time.perf_counter()
-    waits = sum(await asyncio.gather(*(call() for _ in range(CALLERS))), start=[])
+    waits = [wait for waits in await asyncio.gather(*(call() for _ in range(CALLERS))) for wait in waits]
     seconds = time.perf_counter() - started
     watch.cancel()
     return {
