@@ -18,6 +18,7 @@ from thriftgate.tracing.identity import (
     span_id_of,
     trace_id_of,
 )
+from thriftgate.tracing.masking import mask_obvious
 from thriftgate.tracing.otlp import encode
 from thriftgate.tracing.scores import score_of_audit, scores_of
 from thriftgate.tracing.spans import spans_of
@@ -169,3 +170,24 @@ def test_scores_of_one_request_do_not_replace_each_other() -> None:
     verdicts = [score_of_audit(replace(AUDIT, kind=kind, tier=tier)) for kind in AuditKind for tier in ("a", "b")]
     ids = [score.score_id for score in (*scores_of(ACCEPTED), *verdicts) if score]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("write to ada.b+c@mail.example.co.uk now", "write to <EMAIL> now"),
+        ("my card is 4111 1111 1111 1111.", "my card is <NUMBER>."),
+        ("call +49 (0)89 1234567", "call <NUMBER>"),
+        ("key sk-abcdefghijklmnopqrstuvwx", "key <CREDENTIAL>"),
+        ("Authorization: Bearer abc.def-ghi", "Authorization: <CREDENTIAL>"),
+        ("DE89 3704 0044 0532 0130 00", "<IBAN>"),
+        ("order 12345678 of 2026-01-31 costs 19.99", "order 12345678 of 2026-01-31 costs 19.99"),
+    ],
+)
+def test_what_is_plainly_private_is_masked(text: str, masked: str) -> None:
+    assert mask_obvious(text) == masked
+
+
+@given(before=st.text(max_size=30), after=st.text(max_size=30), name=st.from_regex(r"[a-z]{1,10}", fullmatch=True))
+def test_no_address_survives_wherever_it_stands(before: str, after: str, name: str) -> None:
+    assert f"{name}@example.com" not in mask_obvious(f"{before}{name}@example.com{after}")

@@ -7,12 +7,14 @@ from thriftgate.config.model_list import Deployment, ModelGroup, ModelList
 from thriftgate.config.observability import LogsConfig, MetricsConfig
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
 from thriftgate.config.root import EmbedderConfig, LedgerConfig, RouteConfig, ThriftgateConfig
+from thriftgate.config.tracing import LangfuseTracingConfig, TracingConfig
 
 __all__ = [
     "CacheConfig",
     "CascadeConfig",
     "Deployment",
     "EmbedderConfig",
+    "LangfuseTracingConfig",
     "LedgerConfig",
     "LoadedConfig",
     "LogsConfig",
@@ -24,6 +26,7 @@ __all__ = [
     "RoutePromptConfig",
     "ThriftgateConfig",
     "TierConfig",
+    "TracingConfig",
     "VerifyConfig",
     "from_section",
     "load",

@@ -27,10 +27,14 @@ from thriftgate.config.route_checks import (
     check_routes,
     check_urls,
 )
+from thriftgate.config.tracing_checks import check_tracing
 from thriftgate.errors import ConfigurationError
 
 _MOST_ROUNDS = 10
 """Taking out wrong keys can make a section incomplete, level by level; no section is nested deeper."""
+
+_SCRAPERS_TOKEN = ("metrics", "token")
+"""Without it fewer may look, so nothing is lost when it is not set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,7 @@ def load(path: Path, environ: Mapping[str, str], *, require_keys: bool = True) -
     path = path.absolute()
     document = read_document(path)
     if not document.values:
-        raise ConfigurationError(_say(document, document.problems, path))
+        raise ConfigurationError(_say(document, document.problems, path) or [f"{path.name}: the file is empty"])
     environ = environment_with(document.values, environ)
     models, problems = read_model_list(document.values, environ)
     section, unset, findings = _read_section(document, environ)
@@ -79,7 +83,7 @@ def load(path: Path, environ: Mapping[str, str], *, require_keys: bool = True) -
         names = frozenset(mapping(section.get("routes")))
         findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)
         findings += (*check_embedder(sound, models), *check_files(sound, path.parent), *check_urls(sound))
-        findings += check_promises(sound, path.parent)
+        findings += (*check_promises(sound, path.parent), *check_tracing(sound, document.values, environ))
     problems += [finding.problem for finding in findings if not finding.is_warning]
     problems += document.problems
     if problems or config is None:
@@ -137,10 +141,9 @@ def _read_section(
 
 def _unset(missing: Unset) -> Finding:
     words = f"the environment variable {missing.variable} is not set"
-    field_info = (
-        ThriftgateConfig.model_fields.get(str(missing.path[-1])) if len(missing.path) == len(SECTION) + 1 else None
-    )
-    if field_info is not None and field_info.default is None:
+    key = missing.path[len(SECTION) :]
+    field_info = ThriftgateConfig.model_fields.get(str(key[-1])) if len(key) == 1 else None
+    if key == _SCRAPERS_TOKEN or (field_info is not None and field_info.default is None):
         return Finding(
             Problem(missing.path, f"{words}; thriftgate goes on as if this key were absent"), is_warning=True
         )

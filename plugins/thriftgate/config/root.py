@@ -7,6 +7,7 @@ from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
 from thriftgate.config.observability import LogsConfig, MetricsConfig
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
+from thriftgate.config.tracing import TracingConfig
 
 
 class RouteConfig(Section):
@@ -19,6 +20,12 @@ class RouteConfig(Section):
     )
     capture_content: bool = Field(
         default=False, description="Keep what users said and were told in the ledger and in traces."
+    )
+    trace_content_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Of requests whose content is kept, the share whose traces show it; 0: only the ledger has it.",
     )
 
 
@@ -56,6 +63,7 @@ class ThriftgateConfig(Section):
     prompts: PromptsConfig = Field(default=PromptsConfig(), description="Where prompts come from.")
     embedder: EmbedderConfig = Field(default=EmbedderConfig(), description="What turns questions into vectors.")
     ledger: LedgerConfig = Field(default=LedgerConfig(), description="How the book of record is written.")
+    tracing: TracingConfig = Field(default=TracingConfig(), description="What Langfuse is told about each request.")
     metrics: MetricsConfig = Field(default=MetricsConfig(), description="Who may read the metrics.")
     logs: LogsConfig | None = Field(default=None, description="A log line for each request; absent: off.")
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")

@@ -1,0 +1,232 @@
+"""Sends what happened to somewhere else, without ever being in the way of a request.
+
+A `Lane` keeps what waits, bounded by count and by bytes; an `Exporter` empties its lanes in batches from one thread
+of its own, so that neither a slow network nor the encoding touches the event loop's work.
+
+Failure behaviour: `put()` never blocks and never raises. While the other side is away the lane fills up, then the
+oldest go and are counted; tries come ever more rarely. What is refused as a batch is sent in ever smaller parts, so
+that one bad item is dropped (and counted) alone. `close()` sends what it can within its patience.
+"""
+
+import logging
+import math
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from thriftgate.ports import Clock
+from thriftgate.tracing.delivery import Away, Delivery, Unacceptable, pause_after
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneLimits:
+    """How much a lane holds, and how much of it goes at once."""
+
+    max_items: int
+    max_bytes: int
+    batch_items: int = 100
+    batch_bytes: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneState:
+    """How a lane is doing."""
+
+    waiting: int
+    waiting_bytes: int
+    sent: int
+    dropped: int
+    """Lost because the other side was away for too long."""
+    refused: int
+    """Lost because the other side does not want them."""
+    failures: int
+    """Tries in a row that nobody took; 0 while all is well."""
+    last_error: str | None
+    """Why the last of them failed, in a fixed phrase."""
+
+
+class Lane(Generic[T]):
+    """Waiting items of one kind. `put()` from any thread; `step()` from one."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        send: Callable[[Sequence[T]], Delivery],
+        size_of: Callable[[T], int],
+        limits: LaneLimits,
+        clock: Clock,
+        draw: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self._send = send
+        self._size_of = size_of
+        self._limits = limits
+        self._clock = clock
+        self._draw = draw
+        self._lock = threading.Lock()
+        self._queue: deque[tuple[T, int]] = deque()
+        self._bytes = 0
+        self._under_way = 0
+        self._sent = self._dropped = self._refused = self._failures = 0
+        self._last_error: str | None = None
+        self._next_at = -math.inf
+        self._suspects = 0
+        """So many items at the front were refused together; at most `_portion` of them go at once."""
+        self._portion = limits.batch_items
+
+    @property
+    def state(self) -> LaneState:
+        """How it is doing."""
+        with self._lock:
+            return LaneState(
+                waiting=len(self._queue) + self._under_way,
+                waiting_bytes=self._bytes,
+                sent=self._sent,
+                dropped=self._dropped,
+                refused=self._refused,
+                failures=self._failures,
+                last_error=self._last_error,
+            )
+
+    def put(self, item: T) -> None:
+        """Let an item wait; the oldest make room for it."""
+        size = self._size_of(item)
+        with self._lock:
+            if size > self._limits.max_bytes:
+                self._dropped += 1
+                return
+            self._queue.append((item, size))
+            self._bytes += size
+            while len(self._queue) > self._limits.max_items or self._bytes > self._limits.max_bytes:
+                self._bytes -= self._queue.popleft()[1]
+                self._dropped += 1
+
+    def step(self, *, patient: bool = True) -> float:
+        """Send one batch, if it is time for it; without `patient` it is.
+
+        Returns the seconds after which another step makes sense; infinity: when something new waits.
+        """
+        now = self._clock.monotonic()
+        if patient and now < self._next_at:
+            return self._next_at - now
+        batch = self._take()
+        if not batch:
+            return math.inf
+        try:
+            delivery = self._send([item for item, _ in batch])
+        except Exception as error:
+            # A mistake of ours about one item; it must not keep the others from being sent.
+            delivery = Unacceptable(f"not sendable ({type(error).__name__})")
+        return self._settle(batch, delivery)
+
+    def _take(self) -> list[tuple[T, int]]:
+        with self._lock:
+            most = self._portion if self._suspects else self._limits.batch_items
+            batch: list[tuple[T, int]] = []
+            total = 0
+            while self._queue and len(batch) < most:
+                total += self._queue[0][1]
+                if batch and total > self._limits.batch_bytes:
+                    break
+                batch.append(self._queue.popleft())
+                self._bytes -= batch[-1][1]
+            self._under_way = len(batch)
+            return batch
+
+    def _settle(self, batch: Sequence[tuple[T, int]], delivery: Delivery) -> float:
+        with self._lock:
+            self._under_way = 0
+            if isinstance(delivery, Away):
+                self._put_back(batch)
+                return self._note_failure(delivery)
+            if isinstance(delivery, Unacceptable) and len(batch) > 1:
+                self._put_back(batch)
+                self._suspects = max(self._suspects, len(batch))
+                self._portion = max(1, len(batch) // 2)
+                return 0.0
+            refused = len(batch) if isinstance(delivery, Unacceptable) else min(delivery.refused, len(batch))
+            if isinstance(delivery, Unacceptable):
+                self._last_error = delivery.reason
+            self._refused += refused
+            self._sent += len(batch) - refused
+            self._failures, self._next_at = 0, -math.inf
+            self._suspects = max(0, self._suspects - len(batch))
+            return 0.0
+
+    def _put_back(self, batch: Sequence[tuple[T, int]]) -> None:
+        """To the front, as far as there is room: newer items may have come in meanwhile."""
+        for item, size in reversed(batch):
+            if len(self._queue) >= self._limits.max_items or self._bytes + size > self._limits.max_bytes:
+                self._dropped += 1
+            else:
+                self._queue.appendleft((item, size))
+                self._bytes += size
+
+    def _note_failure(self, away: Away) -> float:
+        self._failures += 1
+        if self._failures == 1:
+            logger.warning("%s cannot be sent, they wait: %s", self.name, away.reason)
+        self._last_error = away.reason
+        pause = pause_after(self._failures, draw=self._draw(), retry_after=away.retry_after)
+        self._next_at = self._clock.monotonic() + pause
+        return pause
+
+    def give_up(self) -> int:
+        """Forget what waits, and count it as dropped."""
+        with self._lock:
+            lost = len(self._queue) + self._under_way
+            self._queue.clear()
+            self._bytes = 0
+            self._dropped += lost
+            return lost
+
+
+class Exporter:
+    """Empties lanes from a daemon thread that starts with the first item."""
+
+    def __init__(self, lanes: Sequence[Lane[Any]], *, flush_interval: float) -> None:
+        self._lanes = tuple(lanes)
+        self._flush_interval = flush_interval
+        self._has_work = threading.Event()
+        self._is_closing = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """Something was put into a lane."""
+        if self._thread is None and not self._is_closing.is_set():
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="thriftgate:exporter", daemon=True)
+                    self._thread.start()
+        if not self._has_work.is_set():
+            self._has_work.set()
+
+    def close(self, patience: float) -> None:
+        """Send what waits, for at most `patience` seconds; what is left then is dropped and counted."""
+        self._is_closing.set()
+        self._has_work.set()
+        if self._thread is not None:
+            self._thread.join(patience)
+        if lost := sum(lane.give_up() for lane in self._lanes):
+            logger.warning("%d traces and scores could not be sent before the end", lost)
+
+    def _run(self) -> None:
+        while not self._is_closing.is_set():
+            self._has_work.clear()
+            pause = min(lane.step() for lane in self._lanes)
+            if pause == math.inf:
+                self._has_work.wait()
+                pause = self._flush_interval  # what else comes in a moment goes in the same batch
+            if pause > 0:
+                self._is_closing.wait(pause)
+        for lane in self._lanes:
+            while lane.step(patient=False) == 0:
+                pass
