@@ -78,6 +78,11 @@ class Tab:
         """What a user reads there."""
         return self.value(f"document.querySelector({json.dumps(selector)}).innerText")
 
+    def until(self, expression: str) -> None:
+        """Wait for a JavaScript expression to become true."""
+        look = f"const look = () => ({expression}) ? resolve(true) : setTimeout(look, 10); look()"
+        self.value(f"new Promise(resolve => {{ {look} }})")
+
     def type(self, text: str) -> None:
         """Write into what has the focus."""
         self.call("Input.insertText", text=text)

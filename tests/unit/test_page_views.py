@@ -148,7 +148,8 @@ def test_deployments_that_cannot_be_told_apart_say_so() -> None:
         last_failure_at=NOW - 120,
     )  # fmt: skip
     rows = views.deployment_rows(state, [tally], now=NOW)
-    assert [row.calls for row in rows] == ["7 with 1 twin", "7 with 1 twin", wording.UNKNOWN]
+    assert [(row.calls, row.shared) for row in rows[:2]] == [("7", "both together")] * 2
+    assert (rows[2].calls, rows[2].shared) == (wording.UNKNOWN, "")
     assert [row.state for row in rows] == ["healthy", "answers", "left out by the breaker"]
     assert rows[0].failed == "1, 2 min ago"
 
@@ -226,6 +227,14 @@ async def test_an_empty_page_says_what_to_do_next(tmp_path: Path) -> None:
     page = await page_of(desk)
     assert "Nothing was asked in the last hour" in page
     assert "1 d ago" in page
+
+
+async def test_without_teams_the_page_says_how_to_get_them(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    await desk.fill([request(n, caller=Caller(user_id="ann")) for n in range(3)])
+    page = await page_of(desk)
+    assert "No request came from a team" in page
+    assert "No request named a user" not in page
 
 
 async def test_free_models_have_no_share_saved_and_no_drawing(tmp_path: Path) -> None:

@@ -24,6 +24,12 @@ DECISIONS: Mapping[DecisionKind, tuple[str, str]] = {
 }
 
 
+_NAMELESS = {
+    "Team": "No request came from a team: give virtual keys a team_id to see what each team spends.",
+    "User": "No request named a user: give virtual keys an owner, or send the field user.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One of the figures on top."""
@@ -63,8 +69,8 @@ class SpendTable:
     title: str
     column: str
     rows: Sequence[Spend]
-    left_out: str
-    """How many groups are not shown, in words; empty when none."""
+    note: str
+    """How many groups are not shown, or why there are none; empty when there is nothing to add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,8 @@ class DeploymentRow:
     group: str
     model: str
     calls: str
+    shared: str
+    """That the figures are those of several deployments, which cannot be told apart; else empty."""
     failed: str
     latency: str
 
@@ -197,11 +205,13 @@ def spend_tables(overview: Overview) -> list[SpendTable]:
 def _spend_table(title: str, column: str, found: Sequence[RequestTally], size: int) -> SpendTable:
     digits = wording.digits_for(max((max(one.money.cost, one.money.baseline) for one in found), default=0.0))
     more = size - len(found)
+    is_nameless = [one.group for one in found] == [None]
+    note = f"and {wording.counted(more, 'other', 'others')} that cost less" if more > 0 else ""
     return SpendTable(
         title=title,
         column=column,
-        rows=[_spend(one, f"no {column.lower()}", digits) for one in found],
-        left_out=f"and {wording.counted(more, 'other', 'others')} that cost less" if more > 0 else "",
+        rows=() if is_nameless else [_spend(one, f"no {column.lower()}", digits) for one in found],
+        note=_NAMELESS.get(column, "") if is_nameless else note,
     )
 
 
@@ -240,14 +250,15 @@ def _deployment(one: Deployment, tally: DeploymentTally | None, twins: int, now:
     elif tally is not None and tally.calls > tally.failures:
         look, state = "good", "answers"
     last = "" if tally is None or tally.last_failure_at is None else f", {wording.ago(tally.last_failure_at, now)}"
-    calls = wording.UNKNOWN if tally is None else wording.count(tally.calls)
+    together = "both together" if twins == 1 else f"all {twins + 1} together"
     return DeploymentRow(
         look=look,
         state=state,
         group=one.group,
         model=one.model,
+        calls=wording.UNKNOWN if tally is None else wording.count(tally.calls),
         # The ledger knows deployments by their model: twins cannot be told apart.
-        calls=calls if not twins or tally is None else f"{calls} with {wording.counted(twins, 'twin', 'twins')}",
+        shared=together if twins and tally is not None else "",
         failed=wording.UNKNOWN if tally is None else f"{wording.count(tally.failures)}{last}",
         latency=wording.UNKNOWN if tally is None else wording.seconds(tally.duration_p50),
     )

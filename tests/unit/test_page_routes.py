@@ -1,0 +1,222 @@
+"""Who may look at the live page, and what happens to who may not: over HTTP, without a proxy around it."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.page_desk import ADMIN_KEY, MASTER_KEY, PageDesk, day
+
+HOME = "/thriftgate"
+
+
+class Browser(httpx.AsyncClient):
+    """A client with cookies that follows nothing by itself."""
+
+    def __init__(self, desk: PageDesk, **options: str) -> None:
+        transport = httpx.ASGITransport(app=desk.app, client=(options.get("address", "10.0.0.1"), 40_000))
+        super().__init__(transport=transport, base_url=options.get("base", "http://gateway:4000"))
+
+    async def token(self, path: str = f"{HOME}/login") -> str:
+        """What the form on that page has to send back."""
+        found = re.search(r'name="token" value="([0-9a-f]+)"', (await self.get(path)).text)
+        assert found is not None
+        return found[1]
+
+    async def sign_in(self, key: str, **fields: str) -> httpx.Response:
+        return await self.post(f"{HOME}/login", data={"token": await self.token(), "key": key, **fields})
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> PageDesk:
+    return PageDesk(tmp_path)
+
+
+@pytest.fixture
+async def browser(desk: PageDesk) -> Browser:
+    return Browser(desk)
+
+
+async def test_a_stranger_is_led_to_the_form_and_keeps_the_period(browser: Browser) -> None:
+    answer = await browser.get(f"{HOME}?period=7d")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{HOME}/login?period=7d")
+    assert 'name="period" value="7d"' in (await browser.get(answer.headers["location"])).text
+
+
+@pytest.mark.parametrize("key", [MASTER_KEY, ADMIN_KEY, f"  {MASTER_KEY}\n"])
+async def test_every_operators_key_opens_the_page(browser: Browser, desk: PageDesk, key: str) -> None:
+    await desk.fill(day(30))
+    answer = await browser.sign_in(key, period="1h")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{HOME}?period=1h")
+    page = await browser.get(answer.headers["location"])
+    assert page.status_code == 200
+    assert "Saved in the last hour" in page.text
+    assert key.strip() not in page.text
+
+
+async def test_a_wrong_key_is_refused_and_not_repeated(browser: Browser) -> None:
+    answer = await browser.sign_in("sk-guess")
+    assert answer.status_code == 401
+    assert "This is no operator's key." in answer.text.replace("&#39;", "'")
+    assert "sk-guess" not in answer.text
+    assert (await browser.get(HOME)).status_code == 303
+
+
+async def test_guessing_has_to_wait_even_with_the_right_key(browser: Browser, desk: PageDesk) -> None:
+    for _ in range(10):
+        assert (await browser.sign_in("sk-guess")).status_code == 401
+    asked = len(desk.admins.asked)
+    answer = await browser.sign_in(MASTER_KEY)
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) >= 300
+    assert len(desk.admins.asked) == asked, "nothing is compared while an address has to wait"
+    assert (await Browser(desk, address="10.0.0.2").sign_in(MASTER_KEY)).status_code == 303
+    desk.clock.advance(301)
+    assert (await browser.sign_in(MASTER_KEY)).status_code == 303
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64])
+async def test_a_form_of_somebody_else_signs_nobody_in(browser: Browser, desk: PageDesk, token: str) -> None:
+    await browser.token()
+    answer = await browser.post(f"{HOME}/login", data={"token": token, "key": MASTER_KEY})
+    assert answer.status_code == 400
+    assert not desk.admins.asked
+    assert "thriftgate_session" not in browser.cookies
+
+
+async def test_a_form_of_another_browser_signs_nobody_in(browser: Browser, desk: PageDesk) -> None:
+    other = await Browser(desk).token()
+    await browser.token()
+    assert (await browser.post(f"{HOME}/login", data={"token": other, "key": MASTER_KEY})).status_code == 400
+
+
+@pytest.mark.parametrize(("base", "is_secure"), [("http://gateway:4000", False), ("https://gateway", True)])
+async def test_scripts_and_other_sites_never_get_the_session(desk: PageDesk, base: str, is_secure: bool) -> None:
+    answer = await Browser(desk, base=base).sign_in(MASTER_KEY)
+    (cookie,) = [line for line in answer.headers.get_list("set-cookie") if line.startswith("thriftgate_session")]
+    attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
+    assert {"httponly", "samesite=strict", f"path={HOME}", "max-age=28800"} <= attributes
+    assert ("secure" in attributes) == is_secure
+
+
+@pytest.mark.parametrize(("key", "hours"), [(MASTER_KEY, 8), (ADMIN_KEY, 1)])
+async def test_a_session_ends_by_itself(browser: Browser, desk: PageDesk, key: str, hours: int) -> None:
+    await browser.sign_in(key)
+    desk.clock.advance(hours * 3_600 - 1)
+    assert (await browser.get(HOME)).status_code == 200
+    desk.clock.advance(1)
+    assert (await browser.get(HOME)).status_code == 303
+
+
+async def test_signing_out_ends_the_session_and_needs_the_pages_own_form(browser: Browser) -> None:
+    await browser.sign_in(MASTER_KEY)
+    token = await browser.token(HOME)
+    assert (await browser.post(f"{HOME}/logout", data={"token": "0" * 64})).status_code == 400
+    assert (await browser.get(HOME)).status_code == 200
+    answer = await browser.post(f"{HOME}/logout", data={"token": token})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{HOME}/login")
+    assert (await browser.get(HOME)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(f"Bearer {MASTER_KEY}", 200), (f"bearer {ADMIN_KEY}", 200), ("Bearer sk-guess", 403), ("Basic YTpi", 303),
+     ("Bearer ", 303)],
+)  # fmt: skip
+async def test_a_key_in_the_header_does_as_well(browser: Browser, header: str, status: int) -> None:
+    answer = await browser.get(HOME, headers={"Authorization": header})
+    assert answer.status_code == status
+    assert "set-cookie" not in answer.headers
+    assert 'action="/thriftgate/logout"' not in answer.text
+
+
+async def test_a_new_master_key_ends_all_sessions(browser: Browser, desk: PageDesk) -> None:
+    await browser.sign_in(MASTER_KEY)
+    desk.admins.master_key = "sk-the-next-one"
+    assert (await browser.get(HOME)).status_code == 303
+
+
+@pytest.mark.parametrize("path", [HOME, f"{HOME}/login"])
+async def test_without_a_master_key_nobody_gets_in(browser: Browser, desk: PageDesk, path: str) -> None:
+    desk.admins.master_key = None
+    answer = await browser.get(path, headers={"Authorization": f"Bearer {ADMIN_KEY}"})
+    assert answer.status_code == 403
+    assert "no master key" in answer.text
+    assert (await browser.post(f"{HOME}/login", data={"key": ADMIN_KEY})).status_code == 403
+
+
+async def test_a_database_that_is_away_is_said_so_and_tried_again(browser: Browser, desk: PageDesk) -> None:
+    await browser.sign_in(MASTER_KEY)
+    desk.ledger.is_away = True
+    answer = await browser.get(HOME)
+    assert answer.status_code == 503
+    assert "The database is away" in answer.text
+    assert '<meta http-equiv="refresh" content="15">' in answer.text
+    assert answer.headers["retry-after"] == "15"
+    desk.ledger.is_away = False
+    assert (await browser.get(HOME)).status_code == 200
+
+
+@pytest.mark.parametrize(("query", "seconds"), [("", 0), ("refresh=10", 10), ("refresh=60", 60), ("refresh=0.01", 0)])
+async def test_the_page_loads_itself_anew_only_for_who_asked(browser: Browser, query: str, seconds: int) -> None:
+    await browser.sign_in(MASTER_KEY)
+    page = (await browser.get(f"{HOME}?{query}&period=7d")).text
+    found = re.findall(r'http-equiv="refresh" content="(\d+)"', page)
+    assert found == ([str(seconds)] if seconds else [])
+    kept = f"&amp;refresh={seconds}" if seconds else ""
+    assert f'href="/thriftgate?period=24h{kept}"' in page, "the choice is kept when the period changes"
+
+
+@pytest.mark.parametrize("query", ["period=1y", "period=<script>", "period=%00&refresh=%ff", "period=" + "x" * 5_000])
+async def test_whatever_stands_in_the_address_a_page_is_shown(browser: Browser, query: str) -> None:
+    await browser.sign_in(MASTER_KEY)
+    answer = await browser.get(f"{HOME}?{query}")
+    assert answer.status_code == 200
+    assert "last 24 hours" in answer.text
+    assert "<script" not in (await Browser.get(browser, f"{HOME}/login?{query}")).text
+
+
+@pytest.mark.parametrize("path", [HOME, f"{HOME}/login", f"{HOME}?period=7d"])
+async def test_every_answer_forbids_what_it_does_not_need(browser: Browser, path: str) -> None:
+    await browser.sign_in(MASTER_KEY)
+    headers = (await browser.get(path)).headers
+    policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert "script-src" not in policy
+    assert policy["style-src"] == policy["img-src"] == policy["form-action"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", "application/x-www-form-urlencoded"),
+        (b"\xff\xfe&=&key", "application/x-www-form-urlencoded"),
+        (b"key=" + b"x" * 20_000, "application/x-www-form-urlencoded"),
+        (b'{"key": "x"}', "application/json"),
+    ],
+)
+async def test_whatever_is_posted_is_refused_with_the_form(browser: Browser, body: bytes, kind: str) -> None:
+    answer = await browser.post(f"{HOME}/login", content=body, headers={"content-type": kind})
+    assert answer.status_code == 400
+    assert "<form" in answer.text
+
+
+async def test_only_the_pages_own_files_are_served(browser: Browser) -> None:
+    style = await browser.get(f"{HOME}/static/page.css")
+    assert style.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in style.headers["cache-control"]
+    for name in ("../routes.py", "..%2froutes.py", "page.html", ""):
+        assert (await browser.get(f"{HOME}/static/{name}")).status_code == 404
+
+
+async def test_the_page_works_under_a_prefix(desk: PageDesk) -> None:
+    desk.app.root_path = "/llm"
+    browser = Browser(desk)
+    answer = await browser.get(f"/llm{HOME}")
+    assert answer.headers["location"] == f"/llm{HOME}/login"
+    page = (await browser.get(f"/llm{HOME}/login")).text
+    assert f'action="/llm{HOME}/login"' in page
+    assert f'href="/llm{HOME}/static/page.css' in page
