@@ -151,15 +151,17 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
     }
 
 
-def start_proxy(folder: Path, config: Mapping[str, Any], port: int) -> subprocess.Popen[bytes]:
+def start_proxy(
+    folder: Path, config: Mapping[str, Any], port: int, *options: str, **environ: str
+) -> subprocess.Popen[bytes]:
     """`litellm --config …` as an operator would start it, its log in the folder."""
     for name in ("auth.py", "spend.py"):
         shutil.copy(Path(__file__).with_name(name), folder / name)
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
     with (folder / "proxy.log").open("wb") as log:
         return subprocess.Popen(
-            [*_LITELLM, "--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(port)],
-            env={**os.environ, "THRIFTGATE_TEST_SPEND": str(folder / "spend.jsonl")},
+            [*_LITELLM, "--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(port), *options],
+            env={**os.environ, "THRIFTGATE_TEST_SPEND": str(folder / "spend.jsonl"), **environ},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -45,14 +45,16 @@ async def no_standings() -> Sequence[Standing]:
     return ()
 
 
-def board(folder: Path, metrics: Metrics | None = None, *cooling: bool) -> MetricsBoard:
+def board(
+    folder: Path, metrics: Metrics | None = None, *cooling: bool, deployments: Deployments | None = None
+) -> MetricsBoard:
     background = BackgroundTasks()
     return MetricsBoard(
         metrics or Metrics(),
         MetricFiles(folder),
         queues={},
         background=background,
-        deployments=Deployments(*cooling),  # pyright: ignore[reportArgumentType]  the proxy's own class needs litellm
+        deployments=deployments or Deployments(*cooling),  # pyright: ignore[reportArgumentType]  the proxy's own class needs litellm
         standings=StandingWatch(no_standings, background, FakeClock()),
     )
 
@@ -125,6 +127,18 @@ async def test_a_scrape_of_one_worker_speaks_for_all(tmp_path: Path) -> None:
     body = (await one.exposition(""))[0].decode()
     assert 'status="ok",tier="none"} 3.0' in body
     assert "thriftgate_workers 1.0" in body
+
+
+async def test_before_the_proxy_knows_its_deployments_there_are_metrics_without_them(tmp_path: Path) -> None:
+    class Unknown(Deployments):
+        async def states(self) -> Sequence[OneDeployment]:
+            raise RuntimeError
+
+    early = board(tmp_path, deployments=Unknown())
+    await early.share()
+    body = (await early.exposition(""))[0].decode()
+    assert "thriftgate_workers 1.0" in body
+    assert "cooling_down{" not in body
 
 
 async def test_without_its_folder_a_worker_answers_for_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

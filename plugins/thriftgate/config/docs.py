@@ -23,7 +23,7 @@ and is described here. An unknown key is refused, with a suggestion. `thriftgate
 every mistake at once, without starting anything.
 
 - **Variables**: a value `os.environ/NAME` is read from the environment. An unset variable is a mistake, except for
-  the two store addresses, where it is as if the key were absent.
+  the two store addresses and `metrics.token`, where it is as if the key were absent.
 - **Durations**: a number of seconds, or a number with a unit: `500ms`, `90s`, `15m`, `1h`, `7d`, `2w`.
 - **Paths** are seen from the folder of `litellm_config.yaml`.
 - **Off**: a section that is absent is off. `cache: {}` turns it on with its defaults.

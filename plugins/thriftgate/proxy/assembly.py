@@ -16,11 +16,14 @@ from thriftgate.ports import AnswerCache, Flights
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.building import Shared, build_cache, build_route
 from thriftgate.proxy.completer import RouterCompleter
+from thriftgate.proxy.metrics import WRITE_EVERY, MetricsBoard
+from thriftgate.proxy.observing import log_sinks, open_board
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.deciding import SharedDecider
 from thriftgate.services.experiments import ExperimentGuards
 from thriftgate.services.feedback import FeedbackService
+from thriftgate.services.metrics import Metrics
 from thriftgate.services.prompt_watch import PromptWatch
 from thriftgate.services.prompts import PromptService
 from thriftgate.services.recording import LedgerWriter, Recorders
@@ -60,6 +63,7 @@ class Gateway:
     background: BackgroundTasks
     breaker: Breaker
     feedback: FeedbackService
+    metrics: MetricsBoard
     embedder: LocalEmbedder | None = None
     cache: AnswerCache | None = None
 
@@ -76,6 +80,7 @@ class Gateway:
         await self.upkeep.stop()
         await self.background.drain()
         await self.writer.aclose()
+        self.metrics.close()
         if self.prompts.client is not None:
             await self.prompts.client.close()
         if self.redis is not None:
@@ -96,12 +101,13 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size) if has_vectors else None
     router = RouterSource()
     pricer = RouterPricer(router)
+    metrics = Metrics()
     shared = Shared(
         base_dir=base_dir,
         clock=clock,
         completer=RouterCompleter(router, pricer),
         pricer=pricer,
-        recorder=Recorders([writer.submit]),
+        recorder=Recorders([writer.submit, metrics.submit, *log_sinks(config)]),
         background=BackgroundTasks(),
         ledger=ledger,
         prompts=PromptService(prompts.source, clock),
@@ -112,6 +118,12 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     )
     caches = {name: build_cache(name, route, shared) for name, route in config.routes.items()}
     verifiers = {name: one.verifier for name, one in caches.items() if one and one.verifier}
+    breaker = Breaker(router)
+    board = open_board(
+        config, metrics, base_dir=base_dir, database=database, ledger=ledger, prompts=prompts,
+        queues={"ledger": writer}, background=shared.background, breaker=breaker, clock=clock,
+    )  # fmt: skip
+    jobs = [*_jobs(config, shared, prompts, data_dir), *_learning(verifiers.values())]
     return Gateway(
         config=config,
         routes={name: build_route(name, route, shared, caches[name]) for name, route in config.routes.items()},
@@ -120,9 +132,10 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         prompts=prompts,
         ledger=ledger,
         writer=writer,
-        upkeep=Upkeep([*_jobs(config, shared, prompts, data_dir), *_learning(verifiers.values())]),
+        upkeep=Upkeep([*jobs, Job("metrics", WRITE_EVERY, board.share)]),
         background=shared.background,
-        breaker=Breaker(router),
+        breaker=breaker,
+        metrics=board,
         feedback=FeedbackService(ledger=ledger, writer=writer, verifiers=verifiers, clock=clock),
         embedder=embedder,
         cache=shared.cache,

@@ -47,7 +47,7 @@ class Deployments(Protocol):
     """Knows which deployments the breaker leaves out."""
 
     async def states(self) -> "Sequence[DeploymentState]":
-        """Every deployment."""
+        """Every deployment. Raises RuntimeError while the proxy does not know them yet."""
         ...
 
 
@@ -106,11 +106,17 @@ class MetricsBoard:
         put_work(samples, self._queues, self._background)
         samples.put(catalogue.WORKERS, (), 1)
         samples.put(catalogue.SCRAPE_PROBLEMS, (), self._problems + self._files.unreadable)
-        for one in await self._deployments.states():
+        for one in await self._states():
             labels = one.group, one.model
             is_cold = max(samples.value(catalogue.COOLING_DOWN.name, *labels), float(one.is_cooling_down))
             samples.put(catalogue.COOLING_DOWN, labels, is_cold)
         return samples
+
+    async def _states(self) -> "Sequence[DeploymentState]":
+        try:
+            return await self._deployments.states()
+        except RuntimeError:
+            return ()
 
     def _others(self) -> Sequence[tuple[Samples, bool]]:
         found: list[tuple[Samples, bool]] = []

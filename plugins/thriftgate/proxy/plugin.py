@@ -24,7 +24,9 @@ from thriftgate.config.model_list import ROUTE_PREFIX
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.proxy.assembly import Gateway, assemble
 from thriftgate.proxy.hooks import EdgeHooks
+from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
+from thriftgate.proxy.page.operators import Operators
 from thriftgate.proxy.page.wiring import open_page
 from thriftgate.proxy.provider import ThriftgateProvider
 
@@ -77,3 +79,4 @@ edge = EdgeHooks(_model_names, on_failure=gateway.breaker.note_failure)
 litellm.logging_callback_manager.add_litellm_callback(edge)
 proxy_server.app.include_router(operator_api(lambda: gateway))
 proxy_server.app.include_router(open_page(lambda: gateway, base_dir=_base_dir()))
+proxy_server.app.include_router(metrics_api(lambda: gateway.metrics, gateway.config.metrics, Operators().is_operator))
