@@ -202,7 +202,8 @@ def _welcome(console: "Console", loaded: LoadedConfig, *, host: str, port: int, 
   client = OpenAI(base_url="{url}/v1", api_key={python})
   client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "How do I get a refund?"}}])
 
-API of the proxy: {url}/   try it: [bold]thriftgate demo[/]   what it saved: [bold]thriftgate report[/]
+Live page: [bold]{url}/thriftgate[/] (sign in with the key)   API of the proxy: {url}/
+Try it: [bold]thriftgate demo[/]   what it saved: [bold]thriftgate report[/]
 Ctrl-C stops it.""")
 
 
