@@ -36,9 +36,6 @@ _MOST_ROUNDS = 10
 _SCRAPERS_TOKEN = ("metrics", "token")
 """Without it fewer may look, so nothing is lost when it is not set."""
 
-_SCRAPERS_TOKEN = ("metrics", "token")
-"""Without it fewer may look, so nothing is lost when it is not set."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedConfig:
