@@ -18,6 +18,7 @@ from thriftgate.types import (
     AuditKind,
     CallPurpose,
     ChatRequest,
+    Judgement,
     RequestRecord,
     SummaryGroup,
     SummaryRow,
@@ -167,8 +168,8 @@ class Flights(Protocol):
 class Judge(Protocol):
     """Says whether an answer is as good as a reference."""
 
-    async def is_acceptable(self, request: ChatRequest, answer: str, reference: str) -> bool | None:
-        """True or False; None when it cannot tell."""
+    async def compare(self, request: ChatRequest, answer: str, reference: str) -> Judgement:
+        """The verdict, and what it cost; never raises because a model or an embedder is away."""
         ...
 
 

@@ -208,6 +208,16 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a judge made of an answer."""
+
+    is_acceptable: bool | None
+    """None when it cannot tell."""
+    cost_usd: float = 0.0
+    """What asking the judge took."""
+
+
 class AuditKind(StrEnum):
     """What an audit judged."""
 

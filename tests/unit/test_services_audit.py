@@ -98,6 +98,28 @@ async def test_a_reference_that_does_not_come_is_one_audit_less_and_no_error() -
     assert not desk.background.failures
 
 
+async def test_an_audit_costs_its_reference_and_its_judge() -> None:
+    desk = Desk()
+    desk.completer.enqueue("large", answer_of("nine days", model="large", cost_usd=0.03))
+    desk.completer.enqueue("judge", *[answer_of("DIFFERENT", model="judge", cost_usd=0.01)] * 2)
+    desk.auditor.after(ask(), ACCEPTED)
+    desk.auditor.after(replace(ask(), request_id="r2"), ESCALATED)
+    accepted, escalated = await desk.audits()
+    assert accepted.cost_usd == pytest.approx(0.04)
+    assert escalated.cost_usd == pytest.approx(0.01)
+    assert accepted.details["reference_cost_usd"] == 0.03
+
+
+async def test_a_minute_with_many_requests_leaves_out_as_many_rejected_answers_as_accepted_ones() -> None:
+    desk = Desk(max_per_minute=4)
+    desk.completer.enqueue("large", *["five days"] * 10)
+    desk.completer.enqueue("judge", *["SAME"] * 20)
+    for index in range(10):
+        desk.auditor.after(replace(ask(), request_id=f"a{index}"), ACCEPTED)
+        desk.auditor.after(replace(ask(), request_id=f"e{index}"), ESCALATED)
+    assert [audit.details["is_accepted"] for audit in await desk.audits()] == [True, False, True, False]
+
+
 async def test_no_more_references_are_bought_in_a_minute_than_the_budget_allows() -> None:
     desk = Desk(max_per_minute=2)
     desk.completer.enqueue("large", *["five days"] * 5)
@@ -108,7 +130,7 @@ async def test_no_more_references_are_bought_in_a_minute_than_the_budget_allows(
 
 
 async def test_the_share_is_drawn_by_the_requests_id_not_by_its_answer() -> None:
-    desk = Desk(share=0.2)
+    desk = Desk(share=0.2, max_per_minute=1000)
     drawn = [f"r{index}" for index in range(500)]
     desk.completer.enqueue("judge", *["SAME"] * 500)
     for request_id in drawn:
@@ -125,7 +147,7 @@ async def test_agreement_is_judged_without_a_call() -> None:
     embedder.place("No idea.", near="You wait 5 days.", cosine=0.2)
     judge = AgreementJudge(embedder)
     verdicts = [
-        await judge.is_acceptable(ask(), text, "You wait 5 days.")
+        (await judge.compare(ask(), text, "You wait 5 days.")).is_acceptable
         for text in ("You wait 5 days.", "It takes 5 days.", "It takes 9 days.", "Try the app.", "No idea.")
     ]
     assert verdicts == [True, True, False, None, False]

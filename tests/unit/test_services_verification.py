@@ -24,7 +24,7 @@ from thriftgate.services.feedback import FeedbackService
 from thriftgate.services.judges import AgreementJudge
 from thriftgate.services.recording import LedgerWriter
 from thriftgate.services.verification import CacheVerifier
-from thriftgate.types import AuditKind, Caller, ChatRequest, Choice, DecisionKind, RequestRecord
+from thriftgate.types import AuditKind, Caller, ChatRequest, Choice, DecisionKind, Judgement, RequestRecord
 
 ENTRY = CacheEntry(
     entry_id="e1", scope="s", key="k", route="support", question="How long?", embedding=None,
@@ -150,9 +150,9 @@ class Always:
         self.verdict = verdict
         self.asked = 0
 
-    async def is_acceptable(self, request: ChatRequest, answer: str, reference: str) -> bool | None:
+    async def compare(self, request: ChatRequest, answer: str, reference: str) -> Judgement:
         self.asked += 1
-        return self.verdict
+        return Judgement(self.verdict)
 
 
 @pytest.mark.parametrize(("share", "asked"), [(1.0, 1), (0.4, 0)])

@@ -27,12 +27,18 @@ class Label:
 
 
 def labels_from_audits(
-    audits: Iterable[Audit], *, tiers: Sequence[str], cost_usd: Sequence[float], unbiased_only: bool = True
+    audits: Iterable[Audit],
+    *,
+    tiers: Sequence[str],
+    cost_usd: Sequence[float],
+    costs: Mapping[str, Sequence[float]] | None = None,
+    unbiased_only: bool = True,
 ) -> list[Label]:
     """Labels out of the ledger's verdicts on cascaded answers of a route with two tiers.
 
     An audit says whether the cheap answer was as good as the strongest tier's; that is the loss itself, so the
-    strong answer counts as 1. `cost_usd` is the mean price of one call of each tier. Audits that were drawn
+    strong answer counts as 1. `costs` has what each tier took by request id, and `cost_usd` stands in for
+    requests that are not there. Audits that were drawn
     because of their score, or of answers that had been accepted, would bias what is learnt: only those of the
     random draw (`holdout`) are taken, unless `unbiased_only` is off. Verdicts that the judge left open and audits
     of tiers that are gone are left out.
@@ -50,7 +56,7 @@ def labels_from_audits(
             Label(
                 group=str(audit.details.get("group") or audit.request_id),
                 quality=(float(audit.is_acceptable), 1.0),
-                cost_usd=tuple(cost_usd),
+                cost_usd=tuple((costs or {}).get(audit.request_id, cost_usd)),
                 features=(features,),
                 vetoes=(audit.details.get("veto"),),
                 question=features,

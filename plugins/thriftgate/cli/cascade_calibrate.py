@@ -1,9 +1,11 @@
 """`thriftgate cascade calibrate`: from labelled answers to thresholds that keep a promise.
 
-A dry run unless `--write` names the artefact's file.
+A dry run unless `--write` names the artefact's file. The labels come from a file, or from the ledger's audits.
+
+Failure behaviour: lines that cannot be used are named and end the command, exit code 2, as wrong options do; where
+nothing can be promised the exit code is 1.
 """
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,22 +14,24 @@ import click
 if TYPE_CHECKING:
     from thriftgate.cascade.artefact import Artefact
     from thriftgate.cascade.calibration import Calibration
-    from thriftgate.cascade.label_file import LabelFile, TierPrice
+    from thriftgate.cli.cascade_sources import Source
 
-_MOST_PROBLEMS = 20
 _MORE_LABELS = 500
 _ROWS = 12
 
 
 @click.command("calibrate")
-@click.argument("labels_file", metavar="FILE.jsonl", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "labels_file", metavar="[FILE.jsonl]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
 @click.option(
     "--config",
     "config_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Take tiers, prices and promise of --route from this file.",
+    help="Take tiers, prices and promise of --route from this file, and the database for its audits.",
 )
 @click.option("--route", default="", help="The route in --config.")
+@click.option("--since", help="Of the audits only those since then: a time span (24h, 7d, 2w) or a date.")
 @click.option(
     "--tiers", help="Model groups, cheapest first, separated by commas (default: of the route, else small,large)."
 )
@@ -56,7 +60,7 @@ _ROWS = 12
     show_default=True,
     help="split: an exact guarantee; cross: every label teaches and proves, for few labels.",
 )
-@click.option("--prompt-version", default="", help="The version of the prompt that the answers were made with.")
+@click.option("--prompt-version", default="", help="The version of the prompt that the file's answers were made with.")
 @click.option(
     "--write",
     "artefact_file",
@@ -68,10 +72,11 @@ _ROWS = 12
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    labels_file: Path,
+    labels_file: Path | None,
     *,
     config_file: Path | None,
     route: str,
+    since: str | None,
     tiers: str | None,
     prices: tuple[str, ...],
     max_quality_loss: float | None,
@@ -88,19 +93,22 @@ def command(
     """Find thresholds for a cascade that lose at most the promised quality, and prove it.
 
     FILE.jsonl has one labelled question per line: {"question": …, "cheap": …, "strong": …, "label": true|false}; an
-    answer may be an object with `content` and `logprobs`. The frontier is printed, with what was proved and what
-    more labels would buy. Exit code 1 when nothing can be promised, 2 when lines cannot be used.
+    answer may be an object with `content` and `logprobs`. Without a file the labels are the audits that the gateway
+    made of --route, read from the ledger of --config. The frontier is printed, with what was proved and what more
+    labels would buy; the artefact is written with --write only. Exit code 1 when nothing can be promised, 2 when
+    lines cannot be used.
     """
     import numpy as np
 
     from thriftgate.cascade.calibration import Promise, calibrate
-    from thriftgate.cascade.label_file import read_labels
     from thriftgate.cascade.report import artefact_of, with_more_labels
+    from thriftgate.cli.cascade_sources import Setting, labels_of_file, labels_of_ledger
 
-    setting = _Setting(config_file, route, tiers, prices)
-    with labels_file.open(encoding="utf-8", errors="replace") as lines:
-        found = read_labels(lines, tiers=setting.tiers, prices=setting.prices)
-    _refuse_bad_lines(found, labels_file.name, skip=skip_bad_lines)
+    setting = Setting(config_file, route, tiers, prices)
+    if labels_file is not None:
+        found = labels_of_file(labels_file, setting, prompt_version=prompt_version, skip_bad_lines=skip_bad_lines)
+    else:
+        found = labels_of_ledger(config_file, route, setting, since=since)
     promise = Promise(max_quality_loss or setting.max_quality_loss, delta or setting.delta, loss)
     rng = np.random.default_rng(seed)
     calibration = calibrate(found.labels, promise, rng, method=method)
@@ -109,7 +117,7 @@ def command(
         tiers=setting.tiers,
         rng=rng,
         route=route,
-        prompt_version=prompt_version,
+        prompt_version=found.prompt_version,
         deployments=setting.deployments,
         created_at=_now(),
     )
@@ -117,7 +125,7 @@ def command(
     if png is not None:
         from thriftgate.cli.cascade_picture import draw_frontier
 
-        draw_frontier(calibration, png, title=f"{labels_file.name}: {len(found.labels):,} labels")
+        draw_frontier(calibration, png, title=f"{found.name}: {len(found.labels):,} labels")
     if artefact_file is not None:
         artefact_file.write_text(artefact.dump(), encoding="utf-8")
     if as_json:
@@ -128,83 +136,32 @@ def command(
         raise SystemExit(1)
 
 
-class _Setting:
-    """Tiers, prices and promise, from the configuration and the command line."""
-
-    def __init__(self, config_file: Path | None, route: str, tiers: str | None, prices: tuple[str, ...]) -> None:
-        from thriftgate.cascade.label_file import TierPrice
-
-        self.tiers = tuple(name.strip() for name in tiers.split(",")) if tiers else ("small", "large")
-        self.max_quality_loss, self.delta = 0.02, 0.05
-        self.prices: dict[str, TierPrice] = {}
-        self.deployments: dict[str, tuple[str, ...]] = {}
-        if config_file is not None:
-            self._read(config_file, route, keep_tiers=tiers is not None)
-        self.prices.update(_price(text) for text in prices)
-        if len(self.tiers) < 2 or len(set(self.tiers)) < len(self.tiers):
-            raise click.UsageError(f"a cascade needs two different tiers or more, not: {', '.join(self.tiers)}")
-
-    def _read(self, config_file: Path, route: str, *, keep_tiers: bool) -> None:
-        from thriftgate.cascade.label_file import TierPrice
-        from thriftgate.config.load import load
-        from thriftgate.errors import ConfigurationError
-
-        try:
-            config = load(config_file, os.environ, require_keys=False)
-        except ConfigurationError as error:
-            raise click.ClickException(str(error)) from None
-        cascade = config.thriftgate.routes[route].cascade if route in config.thriftgate.routes else None
-        if cascade is None:
-            raise click.UsageError(f"--route must be one of: {', '.join(config.thriftgate.routes)}")
-        if not keep_tiers:
-            self.tiers = tuple(tier.model for tier in cascade.tiers)
-        self.max_quality_loss = cascade.max_quality_loss or self.max_quality_loss
-        self.delta = cascade.delta
-        for tier in self.tiers:
-            group = config.models.find(tier)
-            if group is not None and group.price is not None:
-                self.prices[tier] = TierPrice(group.price.input, group.price.output)
-            if group is not None:
-                self.deployments[tier] = tuple(one.model for one in group.deployments)
-
-
-def _price(text: str) -> "tuple[str, TierPrice]":
-    from thriftgate.cascade.label_file import TierPrice
-
-    tier, _, amounts = text.partition("=")
-    into, _, out = amounts.partition("/")
-    try:
-        return tier, TierPrice(float(into) / 1e6, float(out or into) / 1e6)
-    except ValueError:
-        raise click.UsageError(f"--price reads TIER=IN/OUT, for example small=0.15/0.60, not '{text}'") from None
-
-
-def _refuse_bad_lines(found: "LabelFile", name: str, *, skip: bool) -> None:
-    for problem in found.problems[:_MOST_PROBLEMS]:
-        click.echo(f"{name}, {problem}", err=True)
-    if len(found.problems) > _MOST_PROBLEMS:
-        click.echo(f"{name}: and {len(found.problems) - _MOST_PROBLEMS} more", err=True)
-    if found.problems and not skip:
-        click.echo(
-            f"{len(found.problems)} lines cannot be used; put them right, or go on with --skip-bad-lines", err=True
-        )
-        raise SystemExit(2)
-
-
-def _print_json(artefact: "Artefact", later: float, found: "LabelFile") -> None:
+def _print_json(artefact: "Artefact", later: float, found: "Source") -> None:
     import json
 
     more = {"more_labels": _MORE_LABELS, "cost_share": round(later, 4)}
-    click.echo(json.dumps({**json.loads(artefact.dump()), "would_buy": more, "bad_lines": found.problems}, indent=2))
+    click.echo(
+        json.dumps(
+            {
+                **json.loads(artefact.dump()),
+                "would_buy": more,
+                "bad_lines": found.problems,
+                "left_out": dict(found.left_out),
+            },
+            indent=2,
+        )
+    )
 
 
 def _print_tables(
-    calibration: "Calibration", artefact: "Artefact", later: float, found: "LabelFile", artefact_file: Path | None
+    calibration: "Calibration", artefact: "Artefact", later: float, found: "Source", artefact_file: Path | None
 ) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
+    for reason, count in found.left_out.items():
+        console.print(f"{count:,} audits are no labels: {reason}", highlight=False)
     if calibration.tested:
         table = Table(
             title=f"{len(found.labels):,} labels, {len(calibration.test):,} of them test", title_justify="left"

@@ -153,10 +153,10 @@ def check_files(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
                 yield Finding(Problem(path, f"there is no file '{artefact}'"))
 
 
-def check_promises(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
-    """A promised quality has an artefact that proves it, made for these tiers and this promise.
+def check_promises(config: ThriftgateConfig, base: Path, models: ModelList) -> Iterator[Finding]:
+    """A promised quality has an artefact that proves it, made for these tiers, their models and this promise.
 
-    Deployments and the prompt's version are not compared: the gateway asks for the prompt at each request.
+    The prompt's version is not compared: it may change while the gateway runs, which asks for it at each request.
     """
     for name, route in config.routes.items():
         cascade = route.cascade
@@ -169,17 +169,21 @@ def check_promises(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
                 )
                 yield Finding(Problem((*where, "max_quality_loss"), words), is_warning=True)
         elif (base / cascade.artefact).is_file():
-            yield from _check_artefact(cascade, base / cascade.artefact, where)
+            yield from _check_artefact(cascade, base / cascade.artefact, where, models)
 
 
-def _check_artefact(cascade: CascadeConfig, path: Path, where: KeyPath) -> Iterator[Finding]:
+def _check_artefact(cascade: CascadeConfig, path: Path, where: KeyPath, models: ModelList) -> Iterator[Finding]:
     # It brings numpy, which a configuration without artefacts need not wait for.
     from thriftgate.cascade.artefact import StaleArtefactError, load
 
     try:
         artefact = load(path)
+        groups = {tier.model: models.find(tier.model) for tier in cascade.tiers}
         artefact.check(
             tiers=[tier.model for tier in cascade.tiers],
+            deployments={
+                name: [one.model for one in group.deployments] for name, group in groups.items() if group is not None
+            },
             prompt_version=artefact.prompt_version,
             embedder=artefact.probe.embedder if artefact.probe else "",
             max_quality_loss=cascade.max_quality_loss,

@@ -1,7 +1,9 @@
 """Asks model groups through the proxy's own router: retries, cooldowns and fallbacks stay LiteLLM's.
 
-Money: each nested call carries the caller's identity, so that LiteLLM charges it to the caller's key; the outer
-call of the route itself costs nothing there. Exactly one of the two is charged.
+Money: a nested call that serves the request, a second sample included, carries the caller's identity, so that
+LiteLLM charges it to the caller's key; the outer call of the route itself costs nothing there. Exactly one of the two
+is charged. What the gateway asks to check itself (audits, verifications, judges) belongs to the operator: it goes out
+without the caller's identity, so no key pays for it and no key's empty budget holds it up.
 
 Failure behaviour: whatever the router raises after its retries and fallbacks becomes a TierFailedError.
 Closing a stream closes the provider's connection.
@@ -19,8 +21,11 @@ from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.messages import answer_of
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.services.chunks import usage_of
+from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import Answer, CallPurpose, ChatRequest
 
+_OWN = frozenset({CallPurpose.AUDIT, CallPurpose.VERIFY, CallPurpose.JUDGE})
+"""Calls that nobody's answer waits for."""
 _ORIGIN = cast("InternalCallOrigin", "thriftgate")
 """Marks the spend rows of nested calls; LiteLLM's type lists only its own features."""
 
@@ -28,9 +33,10 @@ _ORIGIN = cast("InternalCallOrigin", "thriftgate")
 class RouterCompleter:
     """The `Completer` port on LiteLLM's router."""
 
-    def __init__(self, router: RouterSource, pricer: RouterPricer) -> None:
+    def __init__(self, router: RouterSource, pricer: RouterPricer, *, forward_traceparent: bool = False) -> None:
         self._router = router
         self._pricer = pricer
+        self._forward_traceparent = forward_traceparent
         self._supported: dict[str, frozenset[str]] = {}
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
@@ -111,7 +117,8 @@ class RouterCompleter:
 
     def _kwargs(self, model: str, request: ChatRequest, purpose: CallPurpose) -> dict[str, Any]:
         parent = cast("Mapping[str, Any]", request.edge or {})
-        metadata = forwarded_internal_call_metadata(parent.get("metadata"), _ORIGIN)
+        is_own = purpose in _OWN
+        metadata = {} if is_own else forwarded_internal_call_metadata(parent.get("metadata"), _ORIGIN)
         metadata |= {"thriftgate_purpose": purpose.value, "thriftgate_route": request.route}
         kwargs: dict[str, Any] = {
             "model": model,
@@ -119,6 +126,12 @@ class RouterCompleter:
             **request.params,
             "metadata": metadata,
         }
+        if is_own:
+            kwargs.pop("user", None)  # LiteLLM keeps a budget for it as well
+        if self._forward_traceparent:
+            headers = cast("Mapping[str, str]", request.params.get("extra_headers") or {})
+            traceparent = outgoing_traceparent(request.request_id, request.traceparent)
+            kwargs["extra_headers"] = {**headers, "traceparent": traceparent}
         for name in ("litellm_trace_id", "litellm_session_id"):
             if parent.get(name):
                 kwargs[name] = parent[name]

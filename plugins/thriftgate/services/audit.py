@@ -37,30 +37,40 @@ class CascadeAuditor:
 
     def after(self, request: ChatRequest, outcome: Outcome) -> None:
         """A request went through the cascade; maybe audit its first tier's answer."""
-        if not is_audited(request.request_id, share=self.share):
+        is_accepted = outcome.decision is DecisionKind.ACCEPTED and outcome.tier.model != self.strongest
+        is_escalated = bool(outcome.rejected) and outcome.tier.model == self.strongest
+        if not (is_accepted or is_escalated) or not is_audited(request.request_id, share=self.share):
             return
-        if outcome.decision is DecisionKind.ACCEPTED and outcome.tier.model != self.strongest:
-            if self.budget.take():
-                self.background.start("cascade_audit", self._audit_accepted(request, outcome))
-        elif outcome.rejected and outcome.tier.model == self.strongest:
-            self.background.start("cascade_audit", self._audit_escalated(request, outcome))
+        # One budget for both: were only accepted answers capped, rejected ones would be too many among the labels.
+        if self.budget.take():
+            audited = self._audit_accepted if is_accepted else self._audit_escalated
+            self.background.start("cascade_audit", audited(request, outcome))
 
     async def _audit_accepted(self, request: ChatRequest, outcome: Outcome) -> None:
         with suppress(TierFailedError, StoreUnavailableError):
             reference = await self.completer.complete(self.strongest, request, purpose=CallPurpose.AUDIT)
-            is_acceptable = await self.judge.is_acceptable(request, outcome.answer.text, reference.text)
-            audit = self._audit(request, outcome, outcome.answer, is_acceptable, cost_usd=reference.cost_usd)
+            judgement = await self.judge.compare(request, outcome.answer.text, reference.text)
+            cost = reference.cost_usd + judgement.cost_usd
+            audit = self._audit(request, outcome, outcome.answer, reference, judgement.is_acceptable, cost_usd=cost)
             await self.ledger.add_audit(audit)
 
     async def _audit_escalated(self, request: ChatRequest, outcome: Outcome) -> None:
         rejected = outcome.rejected[0]
         with suppress(StoreUnavailableError):
-            is_acceptable = await self.judge.is_acceptable(request, rejected.answer.text, outcome.answer.text)
-            audit = self._audit(request, outcome, rejected.answer, is_acceptable, cost_usd=0.0)
+            found = await self.judge.compare(request, rejected.answer.text, outcome.answer.text)
+            cheap, strong = rejected.answer, outcome.answer
+            audit = self._audit(request, outcome, cheap, strong, found.is_acceptable, cost_usd=found.cost_usd)
             await self.ledger.add_audit(audit)
 
     def _audit(
-        self, request: ChatRequest, outcome: Outcome, judged: Answer, is_acceptable: bool | None, *, cost_usd: float
+        self,
+        request: ChatRequest,
+        outcome: Outcome,
+        judged: Answer,
+        reference: Answer,
+        is_acceptable: bool | None,
+        *,
+        cost_usd: float,
     ) -> Audit:
         rejected = next((one for one in outcome.rejected if one.answer is judged), None)
         signals = rejected.scored.signals if rejected else outcome.signals
@@ -79,6 +89,8 @@ class CascadeAuditor:
                 "veto": rejected.scored.veto if rejected else None,
                 "is_accepted": rejected is None,
                 "group": _group(request),
+                # A calibration must know what accepting this answer saves.
+                "reference_cost_usd": reference.cost_usd,
             },
             traceparent=request.traceparent,
         )

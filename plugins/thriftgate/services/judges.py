@@ -12,7 +12,7 @@ from thriftgate.caching.guards import first_veto
 from thriftgate.caching.scope import normalise
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import Completer, Embedder
-from thriftgate.types import CallPurpose, ChatRequest
+from thriftgate.types import CallPurpose, ChatRequest, Judgement
 
 SAME_ABOVE = 0.85
 """Cosine of two answers' embeddings from which they count as the same, if no guard objects."""
@@ -30,8 +30,11 @@ class AgreementJudge:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
-    async def is_acceptable(self, request: ChatRequest, answer: str, reference: str) -> bool | None:
+    async def compare(self, request: ChatRequest, answer: str, reference: str) -> Judgement:
         """True when they agree, False when they surely do not, None in between."""
+        return Judgement(await self._agree(answer, reference))
+
+    async def _agree(self, answer: str, reference: str) -> bool | None:
         if normalise(answer) == normalise(reference):
             return True
         try:
@@ -53,7 +56,7 @@ class ModelJudge:
         self._completer = completer
         self._model = model
 
-    async def is_acceptable(self, request: ChatRequest, answer: str, reference: str) -> bool | None:
+    async def compare(self, request: ChatRequest, answer: str, reference: str) -> Judgement:
         """What the model says; None when it says neither or fails."""
         # As JSON, so that nothing in an answer can pass for an instruction or for the end of its quotation.
         compared = json.dumps({"answer_1": answer, "answer_2": reference}, ensure_ascii=False)
@@ -62,8 +65,7 @@ class ModelJudge:
         try:
             verdict = await self._completer.complete(self._model, asked, purpose=CallPurpose.JUDGE)
         except TierFailedError:
-            return None
+            return Judgement(None)
         words = verdict.text.strip().upper()
-        if words.startswith("SAME"):
-            return True
-        return False if words.startswith("DIFFERENT") else None
+        is_same = True if words.startswith("SAME") else False if words.startswith("DIFFERENT") else None
+        return Judgement(is_same, verdict.cost_usd)

@@ -61,14 +61,14 @@ class CacheVerifier:
         for neighbour in neighbours:
             if neighbour.similarity < _NEAR_ENOUGH:
                 break
-            agrees = await self.agreement.is_acceptable(request, _text(neighbour.entry), answer.text)
+            agrees = (await self.agreement.compare(request, _text(neighbour.entry), answer.text)).is_acceptable
             if agrees is not None:
                 verdicts.append((neighbour.entry, agrees))
         if isinstance(decision, Explore):
             known = {entry.entry_id: agrees for entry, agrees in verdicts}
             is_correct = known.get(decision.entry.entry_id)
             if is_correct is None and self.judge is not self.agreement and self.budget.take():
-                is_correct = await self.judge.is_acceptable(request, _text(decision.entry), answer.text)
+                is_correct = (await self.judge.compare(request, _text(decision.entry), answer.text)).is_acceptable
             if is_correct is not None:
                 await self._learn(
                     decision.entry, decision.similarity, decision.features, is_correct, source="fresh_answer"
@@ -78,8 +78,9 @@ class CacheVerifier:
     async def _verify(self, request: ChatRequest, hit: Hit) -> None:
         with suppress(TierFailedError):
             fresh = await self.completer.complete(self.reference_model, request, purpose=CallPurpose.VERIFY)
-            is_correct = await self.judge.is_acceptable(request, _text(hit.entry), fresh.text)
-            await self._audit(request, hit, is_correct, cost_usd=fresh.cost_usd)
+            judgement = await self.judge.compare(request, _text(hit.entry), fresh.text)
+            is_correct = judgement.is_acceptable
+            await self._audit(request, hit, is_correct, cost_usd=fresh.cost_usd + judgement.cost_usd)
             if is_correct is not None:
                 await self._learn(hit.entry, hit.similarity, hit.features, is_correct, source="fresh_answer")
 
