@@ -40,8 +40,8 @@ bench: $(READY) ## Compare the gateway's speed with a bare LiteLLM proxy
 docs: $(READY) ## Write docs/configuration.md and docs/cli.md anew
 	@$(BIN)/python scripts/write_docs.py
 
-secrets: $(READY) ## Write .env with fresh secrets for docker compose (an existing one stays)
-	@$(BIN)/python scripts/make_secrets.py
+secrets: $(READY) ## Write .env with fresh secrets for docker compose (what is there stays; ARGS=--langfuse)
+	@$(BIN)/python scripts/make_secrets.py $(ARGS)
 
 clean: ## Remove the environment and all caches; .thriftgate/ (your data) stays
 	rm -rf .venv .tools dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -15,15 +15,22 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (REPO / "Dockerfile").read_text()
 SECRETS: dict[str, Any] = runpy.run_path(str(REPO / "scripts" / "make_secrets.py"))
 
+LANGFUSE = {name: service for name, service in SERVICES.items() if name.startswith("langfuse-")}
+DECLARE_THEIR_OWN_USER = {"langfuse-web", "langfuse-worker"}
+"""Their images end with a USER of their own."""
+ROOT_WITHOUT_POWERS = {"langfuse-minio"}
+"""A new volume belongs to root, and the image has no user to give it to."""
+
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_image_is_pinned_and_no_service_runs_as_root(name: str) -> None:
     service = SERVICES[name]
     image, _, tag = service["image"].partition(":")
-    assert re.search(r"\d+\.\d+", tag), f"{image} has no pinned version"
+    assert re.search(r"\d+[.-]\d+", tag), f"{image} has no pinned version"
     assert service.get("user", "") not in ("root", "0")
-    assert "user" in service or name == "gateway"
+    assert "user" in service or name in {"gateway", *DECLARE_THEIR_OWN_USER, *ROOT_WITHOUT_POWERS}
     assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -49,7 +56,40 @@ def test_every_named_volume_is_declared_and_every_store_has_one() -> None:
 
 def test_every_variable_is_one_that_make_secrets_writes() -> None:
     named = set(re.findall(r"\$\{([A-Z_]+)", (REPO / "docker-compose.yml").read_text()))
-    assert named <= set(SECRETS["environment"]())
+    assert named <= set(SECRETS["environment"](langfuse=True))
+    required = set(re.findall(r"\$\{([A-Z_]+):\?", (REPO / "docker-compose.yml").read_text()))
+    assert required <= set(SECRETS["environment"]()), "compose reads the whole file, whatever the profile"
+
+
+def test_langfuse_starts_only_when_asked_for_and_nobody_waits_for_it() -> None:
+    assert len(LANGFUSE) == 6
+    assert all(service["profiles"] == ["langfuse"] for service in LANGFUSE.values())
+    assert all("profiles" not in service for name, service in SERVICES.items() if name not in LANGFUSE)
+    assert not set(SERVICES["gateway"]["depends_on"]) & set(LANGFUSE)
+
+
+def test_the_project_and_its_keys_exist_on_the_first_boot_and_are_the_gateways() -> None:
+    web, gateway = SERVICES["langfuse-web"]["environment"], SERVICES["gateway"]["environment"]
+    for kind in ("PUBLIC", "SECRET"):
+        assert web[f"LANGFUSE_INIT_PROJECT_{kind}_KEY"] == gateway[f"LANGFUSE_{kind}_KEY"]
+    given = {"ORG_ID", "PROJECT_ID", "USER_EMAIL", "USER_PASSWORD"}
+    assert {f"LANGFUSE_INIT_{name}" for name in given} <= set(web)
+    assert SECRETS["environment"](langfuse=True)["LANGFUSE_HOST"] == "http://langfuse-web:3000"
+
+
+def test_the_gateway_is_given_no_secret_of_langfuses_stores() -> None:
+    text = str(SERVICES["gateway"])
+    assert not re.search(r"LANGFUSE_(?!HOST|PUBLIC_KEY|SECRET_KEY)", text)
+
+
+def test_ports_are_open_to_this_machine_alone() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(ports) == 3
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_langfuse_is_given_the_encryption_key_it_wants() -> None:
+    assert re.fullmatch(r"[0-9a-f]{64}", SECRETS["environment"]()["LANGFUSE_ENCRYPTION_KEY"])
 
 
 def test_the_configuration_reads_the_stores_that_the_compose_file_names() -> None:
@@ -72,12 +112,24 @@ def test_what_must_not_be_in_the_image_is_not_in_the_lock(package: str) -> None:
 
 def test_secrets_are_drawn_once_and_are_nobody_elses_to_read(tmp_path: Path) -> None:
     target = tmp_path / ".env"
-    assert SECRETS["write"](target) is True
+    assert SECRETS["write"](target) == list(SECRETS["environment"]())
     first = target.read_text()
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert SECRETS["write"](target) is False
+    assert SECRETS["write"](target) == []
     assert target.read_text() == first
     assert SECRETS["environment"]() != SECRETS["environment"]()
+
+
+def test_what_is_missing_is_added_and_what_is_there_stays(tmp_path: Path) -> None:
+    target = tmp_path / ".env"
+    target.write_text("POSTGRES_PASSWORD=mine\nANTHROPIC_API_KEY=theirs")
+    assert "POSTGRES_PASSWORD" not in SECRETS["write"](target)
+    lines = target.read_text().splitlines()
+    assert lines[:2] == ["POSTGRES_PASSWORD=mine", "ANTHROPIC_API_KEY=theirs"]
+    added = SECRETS["write"](target, langfuse=True)
+    assert {"COMPOSE_PROFILES", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"} <= set(added)
+    names = [line.partition("=")[0] for line in target.read_text().splitlines()]
+    assert len(names) == len(set(names))
 
 
 def test_secrets_stay_out_of_git() -> None:
