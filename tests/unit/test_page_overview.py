@@ -111,7 +111,7 @@ async def _quality_both_ways(look: Look, seed: int) -> None:
     records = [record async for record in look.ledger.records(since=overview.since, until=overview.until)]
     audits = await look.ledger.audits(since=overview.since)
     quality = quality_of("support", records, audits, look.promise, np.random.default_rng(seed))
-    for name in ("audits", "quality_loss", "verifications", "wrong_share", "feedback"):
+    for name in ("audits", "quality_loss", "verifications", "wrong_share", "feedback", "checking_cost_usd"):
         assert getattr(standing, name) == pytest.approx(getattr(quality, name)), name
     assert standing.drift == quality.drift
     assert standing.not_proven == sum(quality.not_proven.values())
@@ -133,7 +133,8 @@ async def test_quality_is_what_the_report_says_of_the_same_requests(seed: int, n
             kind = AuditKind(str(rng.choice(list(AuditKind))))
             verdict = audit(record, good=(True, False, None)[rng.integers(3)], kind=kind)
             details = {"is_accepted": record.decision is DecisionKind.ACCEPTED}
-            await look.ledger.add_audit(replace(verdict, holdout=bool(rng.random() < 0.8), details=details))
+            drawn = {"holdout": bool(rng.random() < 0.8), "cost_usd": float(rng.random())}
+            await look.ledger.add_audit(replace(verdict, details=details, **drawn))
     await _quality_both_ways(look, seed)
 
 

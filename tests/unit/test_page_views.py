@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.page_desk import HOSTILE, NOW, PageDesk, day, request
+from tests.page_desk import HOSTILE, NOW, PageDesk, audit, day, request
 
 from thriftgate.proxy.page import document, views, views_quality, wording
 from thriftgate.proxy.page.charts import HEIGHT, WIDTH, Step, columns, stack, whisker
@@ -227,6 +227,15 @@ async def test_an_empty_page_says_what_to_do_next(tmp_path: Path) -> None:
     page = await page_of(desk)
     assert "Nothing was asked in the last hour" in page
     assert "1 d ago" in page
+
+
+async def test_what_checking_cost_is_said_beside_what_was_saved(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    await desk.fill([request(n) for n in range(9)])
+    assert "Checking the" not in await page_of(desk)
+    desk.clock.advance(6.0)
+    await desk.ledger.add_audit(replace(audit(request(1)), cost_usd=0.0123))
+    assert "quality cost $0.012300 besides." in await page_of(desk)
 
 
 async def test_without_teams_the_page_says_how_to_get_them(tmp_path: Path) -> None:

@@ -103,6 +103,8 @@ class Standing:
     feedback: Judged
     not_proven: int
     """Requests that went to the strongest tier because the promise has no proof."""
+    checking_cost_usd: float
+    """What audits and verifications themselves cost; not part of what requests cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +259,7 @@ def standing_of(
         wrong_share=_wrong_share(verified, reasons) if verified.n else None,
         feedback=judged([audit for audit in audits if audit.kind is AuditKind.FEEDBACK]),
         not_proven=sum(n for (_, reason), n in reasons.items() if reason in NOT_PROVEN),
+        checking_cost_usd=sum(audit.cost_usd for audit in audits if audit.kind is not AuditKind.FEEDBACK),
     )
 
 
