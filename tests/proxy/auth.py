@@ -14,4 +14,7 @@ async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
         raise HTTPException(401, "no such key")
     key, team, user = parts
     digest = hashlib.sha256(api_key.encode()).hexdigest()
-    return UserAPIKeyAuth(api_key=digest, key_alias=key, team_id=team, team_alias=f"team {team}", user_id=user)
+    limit = 1 if key == "limited" else None
+    return UserAPIKeyAuth(
+        api_key=digest, key_alias=key, team_id=team, team_alias=f"team {team}", user_id=user, rpm_limit=limit
+    )

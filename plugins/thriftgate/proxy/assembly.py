@@ -19,6 +19,7 @@ from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.metrics import WRITE_EVERY, MetricsBoard
 from thriftgate.proxy.observing import log_sinks, open_board
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
+from thriftgate.proxy.tracing import open_traces
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.deciding import SharedDecider
 from thriftgate.services.experiments import ExperimentGuards
@@ -28,6 +29,7 @@ from thriftgate.services.prompt_watch import PromptWatch
 from thriftgate.services.prompts import PromptService
 from thriftgate.services.recording import LedgerWriter, Recorders
 from thriftgate.services.route import RouteService
+from thriftgate.services.traces import TraceService
 from thriftgate.services.upkeep import Job, PromptVersionPurge, Upkeep
 from thriftgate.services.verification import CacheVerifier
 from thriftgate.stores.embedded import prepare_database
@@ -59,6 +61,7 @@ class Gateway:
     prompts: OpenPrompts
     ledger: PostgresLedger
     writer: LedgerWriter
+    recorder: Recorders
     upkeep: Upkeep
     background: BackgroundTasks
     breaker: Breaker
@@ -66,6 +69,7 @@ class Gateway:
     metrics: MetricsBoard
     embedder: LocalEmbedder | None = None
     cache: AnswerCache | None = None
+    traces: TraceService | None = None
 
     def start(self) -> None:
         """Begin the upkeep, and load the embedder before the first question needs it; in the running loop."""
@@ -80,6 +84,8 @@ class Gateway:
         await self.upkeep.stop()
         await self.background.drain()
         await self.writer.aclose()
+        if self.traces is not None:
+            self.traces.close(self.config.tracing.langfuse.shutdown_timeout)
         self.metrics.close()
         if self.prompts.client is not None:
             await self.prompts.client.close()
@@ -95,7 +101,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     database = Database(prepare_database(config.database_url, data_dir))
     redis = _redis(config)
     prompts = open_prompts(config, base_dir, environ, clock)
-    ledger = PostgresLedger(database)
+    traces = open_traces(config, environ, prompts.numbers, clock)
+    ledger = PostgresLedger(database, on_audit=traces.submit_audit) if traces else PostgresLedger(database)
     writer = LedgerWriter(ledger, flush_interval=config.ledger.flush_interval, max_queue=config.ledger.max_queue)
     has_vectors = any(route.cache or route.cascade.artefact for route in config.routes.values())
     embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size) if has_vectors else None
@@ -105,9 +112,9 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     shared = Shared(
         base_dir=base_dir,
         clock=clock,
-        completer=RouterCompleter(router, pricer),
+        completer=RouterCompleter(router, pricer, forward_traceparent=config.tracing.forward_traceparent),
         pricer=pricer,
-        recorder=Recorders([writer.submit, metrics.submit, *log_sinks(config)]),
+        recorder=Recorders([writer.submit, metrics.submit, *log_sinks(config), *([traces.submit] if traces else [])]),
         background=BackgroundTasks(),
         ledger=ledger,
         prompts=PromptService(prompts.source, clock),
@@ -121,7 +128,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     breaker = Breaker(router)
     board = open_board(
         config, metrics, base_dir=base_dir, database=database, ledger=ledger, prompts=prompts,
-        queues={"ledger": writer}, background=shared.background, breaker=breaker, clock=clock,
+        queues={"ledger": writer, **(traces.lanes if traces else {})}, background=shared.background,
+        breaker=breaker, clock=clock,
     )  # fmt: skip
     jobs = [*_jobs(config, shared, prompts, data_dir), *_learning(verifiers.values())]
     return Gateway(
@@ -132,6 +140,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         prompts=prompts,
         ledger=ledger,
         writer=writer,
+        recorder=shared.recorder,
+        traces=traces,
         upkeep=Upkeep([*jobs, Job("metrics", WRITE_EVERY, board.share)]),
         background=shared.background,
         breaker=breaker,
@@ -179,6 +189,8 @@ def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_d
         Job("experiment_guards", config.prompts.guard_interval, guards.check),
         Job("ledger_retention", _DAILY, forget_old_rows),
     ]
+    if prompts.numbers is not None:
+        jobs.append(Job("prompt_numbers", _EVERY_MINUTE, prompts.numbers.look))
     if shared.cache is not None:
         if isinstance(shared.cache, PostgresAnswerCache):
             jobs.append(Job("cache_expiry", _EVERY_MINUTE, shared.cache.delete_expired))

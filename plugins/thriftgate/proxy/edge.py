@@ -5,6 +5,7 @@ the same object on every endpoint (`/v1/messages` and `/v1/responses` rebuild it
 the call reaches all of them: LiteLLM runs the model call in a task that inherits the request's context.
 """
 
+import time
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class EdgeRequest:
     headers: Mapping[str, str]
     """The client's HTTP headers, names in lower case."""
     auth: UserAPIKeyAuth | None = None
+    prompt_id: str | None = None
+    """Which version of the route's prompt the client asks for."""
     summary: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the client is told about how it was served, as far as it is known by now."""
     late_headers: MutableMapping[str, str] | None = None
@@ -36,6 +39,9 @@ class EdgeRequest:
     """Chunks of a streamed answer on their way around LiteLLM's stream wrapper; see `hooks.py`."""
     is_streaming: bool = False
     """The client is being handed a stream, so an error can only be an event in it."""
+    started_at: float = field(default_factory=time.time)
+    is_recorded: bool = False
+    """Somebody else writes its record: the route, once it has the request."""
     error: GatewayError | None = None
     """Why the request failed, if we know."""
 

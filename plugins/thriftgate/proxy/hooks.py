@@ -19,7 +19,10 @@ from thriftgate.errors import GatewayError
 from thriftgate.proxy.edge import EdgeRequest, current, headers_of
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError
 from thriftgate.proxy.messages import chunk_of
-from thriftgate.proxy.validation import check_chat
+from thriftgate.proxy.refusals import edge_of, refusal_of
+from thriftgate.proxy.validation import check_chat, check_prompt
+from thriftgate.tracing.identity import outgoing_traceparent
+from thriftgate.types import RequestRecord
 
 _FINGERPRINT = {"system_fingerprint": "thriftgate"}
 """LiteLLM's fast serializer drops fields it does not know; a chunk with a fingerprint takes the complete one."""
@@ -32,11 +35,16 @@ class EdgeHooks(CustomLogger):
     """Opens the EdgeRequest of each request to a route, and closes it with headers, chunks or an error."""
 
     def __init__(
-        self, routes: Callable[[], Mapping[str, str]], *, on_failure: Callable[[Mapping[str, Any]], None]
+        self,
+        routes: Callable[[], Mapping[str, str]],
+        *,
+        on_failure: Callable[[Mapping[str, Any]], None],
+        record: Callable[[RequestRecord], None],
     ) -> None:
         super().__init__()
         self._routes = routes
         self._on_failure = on_failure
+        self._record = record
 
     async def async_log_failure_event(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
@@ -52,22 +60,17 @@ class EdgeHooks(CustomLogger):
         if model not in self._routes():
             current.set(None)
             return None
-        sent = cast("Mapping[str, Any]", data.get("proxy_server_request") or {})
-        headers = cast("Mapping[str, str]", sent.get("headers") or {})
-        current.set(
-            EdgeRequest(
-                request_id=str(data.get("litellm_call_id") or ""),
-                route=model,
-                body=data,
-                headers={name.lower(): value for name, value in headers.items()},
-                auth=user_api_key_dict,
-            )
-        )
-        if call_type in _CHAT_CALLS:
-            try:
+        edge = edge_of(data, user_api_key_dict)
+        current.set(edge)
+        try:
+            check_prompt(data)
+            if call_type in _CHAT_CALLS:
                 check_chat(data)
-            except GatewayError as error:
-                raise ClientHTTPException(error) from None
+        except GatewayError as error:
+            edge.error = error
+            raise ClientHTTPException(error) from None
+        # Left there, LiteLLM would look for it in a prompt management of its own.
+        edge.prompt_id = data.pop("prompt_id", None)
         # A route passes on what it does not know; without this LiteLLM refuses such parameters for our provider.
         data["allowed_openai_params"] = [name for name in data if name not in _NOT_FOR_MODELS]
         # Retries belong to the tiers' own calls: here they would multiply.
@@ -90,6 +93,7 @@ class EdgeHooks(CustomLogger):
             # A stream that has not begun: LiteLLM reads these once more when it has the first chunk.
             edge.late_headers = cast("dict[str, Any]", hidden).setdefault("additional_headers", {})
         headers = headers_of(edge.summary or {"request_id": edge.request_id})
+        headers["traceparent"] = outgoing_traceparent(edge.request_id, edge.headers.get("traceparent"))
         if "cost" in edge.summary:
             headers["x-litellm-response-cost"] = str(edge.summary["cost"])
         return headers
@@ -106,9 +110,26 @@ class EdgeHooks(CustomLogger):
         A stream that is being handed out got its error from the iterator hook: an HTTPException would tear it.
         """
         edge = current.get()
+        self._note_refusal(edge, request_data, user_api_key_dict, original_exception)
         if edge is None or edge.error is None or edge.is_streaming:
             return None
         return ClientHTTPException(edge.error)
+
+    def _note_refusal(
+        self, edge: EdgeRequest | None, data: Mapping[str, Any], auth: UserAPIKeyAuth, error: Exception
+    ) -> None:
+        """Record a request that never reached its route; the route records all others."""
+        route = self._routes().get(str(data.get("model") or ""))
+        if edge is None:
+            if route is None:
+                return
+            edge = edge_of(data, auth)
+            current.set(edge)
+        if not edge.is_recorded:
+            edge.is_recorded = True
+            record = refusal_of(edge, route or edge.route, edge.error or error)
+            if record is not None:
+                self._record(record)
 
     async def async_post_call_streaming_iterator_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, user_api_key_dict: UserAPIKeyAuth, response: AsyncIterator[Any], request_data: dict[str, Any]

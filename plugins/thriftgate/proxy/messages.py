@@ -18,6 +18,7 @@ from thriftgate.types import Answer, Caller, ChatRequest, Choice, Message, Usage
 _NOT_PARAMS = frozenset(
     {
         "stream", "stream_options", "max_retries", "extra_body", "timeout", "metadata", "cache", "prompt_variables",
+        "prompt_id",
         "api_key", "api_base", "allowed_openai_params", "num_retries",
     }
 )  # fmt: skip
@@ -39,16 +40,18 @@ def chat_request(
         route=edge.route,
         messages=tuple(messages),
         params=kept,
-        caller=_caller(edge),
+        caller=caller_of(edge),
         no_cache="no-cache" in wishes or bool(cache.get("no-cache")),
         no_store="no-store" in wishes or bool(cache.get("no-store")),
         prompt_variables=edge.body.get("prompt_variables") or {},
+        prompt_id=edge.prompt_id,
         traceparent=edge.headers.get("traceparent"),
         edge=parent,
     )
 
 
-def _caller(edge: EdgeRequest) -> Caller:
+def caller_of(edge: EdgeRequest) -> Caller:
+    """Who asks, as the proxy authenticated them."""
     auth = edge.auth
     metadata: Mapping[str, Any] = edge.body.get("litellm_metadata") or edge.body.get("metadata") or {}
     tags = metadata.get("tags")

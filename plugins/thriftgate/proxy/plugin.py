@@ -74,7 +74,7 @@ with suppress(RuntimeError):  # no running loop: somebody imports us outside a p
     asyncio.get_running_loop()
     gateway.start()
 routes = ThriftgateProvider(lambda: gateway.routes)
-edge = EdgeHooks(_model_names, on_failure=gateway.breaker.note_failure)
+edge = EdgeHooks(_model_names, on_failure=gateway.breaker.note_failure, record=gateway.recorder.submit)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
 proxy_server.app.include_router(operator_api(lambda: gateway))

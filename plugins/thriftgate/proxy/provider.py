@@ -87,7 +87,9 @@ class ThriftgateProvider(CustomLLM):
             "litellm_session_id": litellm_params.get("litellm_session_id"),
         }
         params = cast("Mapping[str, Any]", kwargs.get("optional_params") or {})
-        return route, chat_request(edge, kwargs["messages"], params, parent)
+        request = chat_request(edge, kwargs["messages"], params, parent)
+        edge.is_recorded = True
+        return route, request
 
 
 _EMPTY: Mapping[str, Any] = {"index": 0, "delta": {}, "finish_reason": None}

@@ -95,6 +95,17 @@ class Lane(Generic[T]):
                 last_error=self._last_error,
             )
 
+    @property
+    def waiting(self) -> int:
+        """Items that are not sent yet."""
+        return self.state.waiting
+
+    @property
+    def dropped(self) -> int:
+        """Items that were lost, whatever the reason."""
+        state = self.state
+        return state.dropped + state.refused
+
     def put(self, item: T) -> None:
         """Let an item wait; the oldest make room for it."""
         size = self._size_of(item)

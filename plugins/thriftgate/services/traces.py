@@ -6,7 +6,7 @@ while the backend is away. Nothing of this is in the way of a request; the ledge
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from thriftgate.ports import Clock
 from thriftgate.services.exporting import Exporter, Lane, LaneLimits, LaneState
@@ -114,9 +114,14 @@ class TraceService:
             self.judgements.put(score)
             self._exporter.wake()
 
+    @property
+    def lanes(self) -> Mapping[str, Lane[Any]]:
+        """The queues, by name."""
+        return {lane.name: lane for lane in (self.traces, self.judgements)}
+
     def states(self) -> Mapping[str, LaneState]:
         """What waits, went, and was lost: of `traces` and of `scores`."""
-        return {lane.name: lane.state for lane in (self.traces, self.judgements)}
+        return {name: lane.state for name, lane in self.lanes.items()}
 
     def close(self, patience: float = 2.0) -> None:
         """Send what waits, for at most `patience` seconds. Blocks: there may be no event loop any more at the end."""

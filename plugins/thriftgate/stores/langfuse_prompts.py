@@ -54,6 +54,10 @@ class LangfuseNumbers:
         """Read again what another process (`thriftgate prompts push`) may have written."""
         self._numbers = self._read().get(self._project, {})
 
+    async def look(self) -> None:
+        """The same, off the event loop."""
+        await asyncio.to_thread(self.reload)
+
     def keep(self, prompt: str, numbers: Mapping[str, int]) -> None:
         """Remember the numbers of a prompt. Raises OSError when the file cannot be written."""
         self._numbers = {**self._numbers, prompt: dict(numbers)}

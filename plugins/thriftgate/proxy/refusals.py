@@ -1,0 +1,62 @@
+"""The record of a request that never reached its route: malformed, blocked by a guard, over a limit or a budget.
+
+Whoever calls with no valid key (401, 403) leaves no record: anybody could fill the ledger that way.
+
+Failure behaviour: nothing here raises; what is not known of such a request stays empty.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from litellm.proxy._types import UserAPIKeyAuth
+
+from thriftgate.proxy.edge import EdgeRequest
+from thriftgate.proxy.messages import caller_of
+from thriftgate.types import DecisionKind, RequestRecord, Status
+
+_STRANGERS = frozenset({401, 403})
+REASON = "refused"
+
+
+def edge_of(data: Mapping[str, Any], auth: UserAPIKeyAuth) -> EdgeRequest:
+    """The request as far as LiteLLM has read it by now."""
+    sent: Mapping[str, Any] = data.get("proxy_server_request") or {}
+    headers: Mapping[str, str] = sent.get("headers") or {}
+    return EdgeRequest(
+        request_id=str(data.get("litellm_call_id") or uuid.uuid4()),
+        route=str(data.get("model") or ""),
+        body=data,
+        headers={name.lower(): value for name, value in headers.items()},
+        auth=auth,
+    )
+
+
+def refusal_of(edge: EdgeRequest, route: str, error: BaseException) -> RequestRecord | None:
+    """The record; None for a stranger's request."""
+    status = _status_of(error)
+    if status in _STRANGERS:
+        return None
+    return RequestRecord(
+        request_id=edge.request_id,
+        route=route,
+        caller=caller_of(edge),
+        started_at=edge.started_at,
+        duration=max(0.0, time.time() - edge.started_at),
+        status=Status.FAILED,
+        error=type(error).__name__ + (f" {status}" if status else ""),
+        stream=bool(edge.body.get("stream")),
+        decision=DecisionKind.FAILED,
+        reason=REASON,
+        traceparent=edge.headers.get("traceparent"),
+    )
+
+
+def _status_of(error: BaseException) -> int | None:
+    """LiteLLM's own exceptions have a `code`, which may be text; all others a `status_code`."""
+    for name in ("status_code", "code"):
+        found: object = getattr(error, name, None)
+        if isinstance(found, int) or (isinstance(found, str) and found.isdigit()):
+            return int(found)
+    return None

@@ -1,0 +1,375 @@
+"""Langfuse gets one trace for each request through the real proxy, whatever becomes of the request."""
+
+import json
+import shutil
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pytest_httpserver import HTTPServer
+from tests.proxy.conftest import (
+    CLIENT_KEY,
+    MASTER_KEY,
+    GatewayProcess,
+    free_port,
+    gateway_config,
+    route,
+    start_proxy,
+    stop,
+    wait_until_alive,
+)
+from tests.proxy.upstream import Upstream, drips, fails, says, slow
+from tests.proxy.waiting import eventually, settle
+from tests.trace_desk import TRACEPARENT, SeenSpan, decode
+from werkzeug import Request, Response
+
+from thriftgate.tracing import attributes as names
+from thriftgate.tracing.identity import span_id_of, trace_id_of
+
+pytestmark = pytest.mark.xdist_group("proxy-tracing")
+
+QUESTION = "How long does it take to return shoes to ada@example.com?"
+
+
+@dataclass
+class LangfuseIntakeServer:
+    """A Langfuse that takes traces and scores, and remembers them."""
+
+    bodies: list[bytes] = field(default_factory=list[bytes])
+    events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    status: int = 200
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take_traces(self, request: Request) -> Response:
+        assert request.headers["content-type"] == "application/x-protobuf"
+        assert request.headers["x-langfuse-ingestion-version"] == "4"
+        if self.status == 200:
+            with self.lock:
+                self.bodies.append(request.get_data())
+        return Response("{}", self.status, content_type="application/json")
+
+    def take_scores(self, request: Request) -> Response:
+        with self.lock:
+            self.events += json.loads(request.get_data())["batch"]
+        return Response('{"successes": [], "errors": []}', 207, content_type="application/json")
+
+    @property
+    def spans(self) -> list[SeenSpan]:
+        with self.lock:
+            return [span for body in self.bodies for span in decode(body)]
+
+    def roots(self) -> list[SeenSpan]:
+        return [span for span in self.spans if span.attributes.get(names.IS_ROOT)]
+
+    def trace(self, request_id: str) -> list[SeenSpan]:
+        """The trace of one request, the root first; waits for it."""
+        root_id = span_id_of(request_id)
+        assert eventually(lambda: any(span.span_id == root_id for span in self.spans)), f"no trace of {request_id}"
+        (root,) = [span for span in self.spans if span.span_id == root_id]
+        children = [span for span in self.spans if span.trace_id == root.trace_id and span.span_id != root_id]
+        return [root, *sorted(children, key=lambda span: span.started_at)]
+
+    def scores(self, request_id: str) -> dict[str, float]:
+        trace_id = trace_id_of(request_id)
+        with self.lock:
+            return {
+                event["body"]["name"]: event["body"]["value"]
+                for event in self.events
+                if event["body"]["traceId"] == trace_id
+            }
+
+
+@dataclass(frozen=True)
+class TracedGateway:
+    """A proxy that sends traces."""
+
+    process: GatewayProcess
+    langfuse: LangfuseIntakeServer
+    asked: list[str] = field(default_factory=list[str])
+    """The ids of all requests so far that had a valid key."""
+
+    @property
+    def upstream(self) -> Upstream:
+        return self.process.upstream
+
+    def ask(self, model: str, question: str = QUESTION, *, key: str = CLIENT_KEY, **more: Any) -> httpx.Response:
+        headers = more.pop("headers", {})
+        body = {"model": model, "messages": [{"role": "user", "content": question}], **more}
+        response = self.process.post("/v1/chat/completions", body, key, **headers)
+        if response.status_code != 401:
+            self.asked.append(response.headers["x-litellm-call-id"])
+        return response
+
+    def traced(self, response: httpx.Response) -> list[SeenSpan]:
+        return self.langfuse.trace(response.headers["x-thriftgate-request-id"])
+
+
+@pytest.fixture(scope="module")
+def langfuse_server() -> Iterator[HTTPServer]:
+    server = HTTPServer(threaded=True)
+    server.start()
+    yield server
+    server.clear()
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def traced(langfuse_server: HTTPServer) -> Iterator[TracedGateway]:
+    """One proxy with Langfuse's keys in its environment, for all tests of this file."""
+    providers = HTTPServer(threaded=True)
+    providers.start()
+    upstream, langfuse = Upstream(providers), LangfuseIntakeServer()
+    langfuse_server.expect_request("/api/public/otel/v1/traces").respond_with_handler(langfuse.take_traces)
+    langfuse_server.expect_request("/api/public/ingestion").respond_with_handler(langfuse.take_scores)
+    config = gateway_config(upstream.base_url)
+    section = config["callback_settings"]["thriftgate"]
+    section["tracing"] = {
+        "environment": "test", "release": "r-1", "forward_traceparent": True, "langfuse": {"flush_interval": "50ms"},
+    }  # fmt: skip
+    section["routes"]["open"] = {**section["routes"]["support"], "capture_content": True}
+    config["model_list"].append(route("open"))
+    folder = Path(tempfile.mkdtemp(prefix="thriftgate-traced-"))
+    folder.chmod(0o755)
+    port = free_port()
+    keys = {
+        "LANGFUSE_HOST": langfuse_server.url_for("").rstrip("/"),
+        "LANGFUSE_PUBLIC_KEY": "pk-1",
+        "LANGFUSE_SECRET_KEY": "sk-secret",
+    }
+    process = start_proxy(folder, config, port, **keys)
+    base_url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_alive(process, base_url, folder)
+        yield TracedGateway(GatewayProcess(base_url, folder, upstream), langfuse)
+    finally:
+        stop(process)
+        shutil.rmtree(folder, ignore_errors=True)
+        providers.clear()
+        providers.stop()
+
+
+def kinds(trace: list[SeenSpan]) -> list[tuple[str, str]]:
+    return [(span.name, span.kind) for span in trace]
+
+
+def test_a_plain_answer_is_a_route_and_one_generation(traced: TracedGateway) -> None:
+    traced.upstream.on("small", says("Ten days.", logprob=-0.01))
+    response = traced.ask("support", temperature=0.5, user="someone", headers={"x-session-id": "s-1"})
+    trace = traced.traced(response)
+    root, plan, cascade, small = trace
+    assert kinds(trace) == [("support", "chain"), ("plan", "span"), ("cascade", "chain"), ("small", "generation")]
+    assert root.parent_id == ""
+    assert root.trace_id == trace_id_of(response.headers["x-thriftgate-request-id"])
+    assert (plan.parent_id, cascade.parent_id, small.parent_id) == (root.span_id, root.span_id, cascade.span_id)
+    assert small.attributes[names.MODEL] == "openai/small"
+    assert small.parsed(names.USAGE) == {
+        "input": 10, "input_cached_tokens": 0, "output": 4, "output_reasoning_tokens": 0, "total": 14,
+    }  # fmt: skip
+    assert small.parsed(names.COST) == {"total": pytest.approx(10e-6 + 4 * 2e-6)}
+    assert small.parsed(names.PARAMETERS)["temperature"] == 0.5
+    assert small.about("mean_logprob") == small.about("min_logprob") == pytest.approx(-0.01)
+    assert root.about("decision") == "accepted"
+    assert root.parsed(names.COST)["saved_by_cascade"] == pytest.approx(float(response.headers["x-thriftgate-saved"]))
+    for span in trace:
+        assert span.level == "DEFAULT"
+        assert span.attributes[names.ENVIRONMENT] == "test"
+        assert span.attributes[names.RELEASE] == "r-1"
+        assert span.attributes[names.TAGS] == ("team:team acme",)
+        assert span.attributes[names.SESSION_ID] == "s-1"
+        assert span.attributes[names.USER_ID] == "someone"
+    assert eventually(lambda: "confidence" in traced.langfuse.scores(response.headers["x-thriftgate-request-id"]))
+
+
+def test_nothing_that_was_said_is_sent_unless_the_route_allows_it(traced: TracedGateway) -> None:
+    traced.upstream.on("small", says("Write to bob@example.com."))
+    hidden, shown = traced.traced(traced.ask("support")), traced.traced(traced.ask("open"))
+    assert not any(names.INPUT in span.attributes or names.OUTPUT in span.attributes for span in hidden)
+    assert "return shoes to <EMAIL>?" in shown[0].attributes[names.INPUT]
+    assert shown[0].attributes[names.OUTPUT] == "Write to <EMAIL>."
+    assert shown[-1].attributes[names.OUTPUT] == "Write to <EMAIL>."
+    assert b"@example.com" not in b"".join(traced.langfuse.bodies)
+
+
+def test_a_streamed_answer_has_its_time_to_first_token(traced: TracedGateway) -> None:
+    traced.upstream.on("large", says("A long answer in words."))
+    response = traced.ask("plain", stream=True)
+    assert "data: [DONE]" in response.text
+    root, *_, large = traced.traced(response)
+    assert root.about("stream") is True
+    assert 0 <= root.about("time_to_first_token") <= root.ended_at - root.started_at
+    assert names.FIRST_TOKEN_AT in large.attributes
+    assert large.parsed(names.USAGE)["total"] == 14
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_escalated_request_has_both_generations(traced: TracedGateway, stream: bool) -> None:
+    traced.upstream.on("small", says("unsure", logprob=-3.0))
+    traced.upstream.on("large", says("Certain."))
+    response = traced.ask("support", stream=stream)
+    root, _, cascade, small, large = traced.traced(response)
+    assert root.about("decision") == "escalated"
+    assert [(span.name, span.kind, span.parent_id) for span in (small, large)] == [
+        ("small", "generation", cascade.span_id),
+        ("large", "generation", cascade.span_id),
+    ]
+    costs = [span.parsed(names.COST)["total"] for span in (root, small, large)]
+    assert sum(costs) == pytest.approx(root.about("cost_usd"))
+    assert small.about("confidence") < 0.8
+
+
+def test_hits_have_the_look_up_and_no_generation(traced: TracedGateway) -> None:
+    traced.upstream.on("small", says("Write to help."))
+    question = "How can I contact your customer support team?"
+    first = traced.ask("cached", question)
+    assert eventually(lambda: traced.ask("cached", question).headers["x-thriftgate-decision"] == "exact_hit")
+    exact, semantic = traced.ask("cached", question), traced.ask("cached", "How can I contact your customer support?")
+    root, cache = traced.traced(exact)
+    assert (root.about("decision"), cache.name, cache.about("outcome")) == ("exact_hit", "cache", "exact_hit")
+    assert root.parsed(names.COST) == {"total": 0.0, "saved_by_cache": pytest.approx(18e-5)}
+    root, cache = traced.traced(semantic)
+    assert (root.about("decision"), cache.about("outcome")) == ("semantic_hit", "semantic_hit")
+    scores = traced.langfuse.scores
+    assert eventually(lambda: "similarity" in scores(semantic.headers["x-thriftgate-request-id"]))
+    assert "cache" in [span.name for span in traced.traced(first)]
+
+
+def test_everybody_who_waited_for_the_same_answer_has_a_trace(traced: TracedGateway) -> None:
+    traced.upstream.on("small", slow(1.0, says("Once.")))
+    with ThreadPoolExecutor(4) as pool:
+        question = "How often is a question asked that four people ask at once?"
+        responses = [future.result() for future in [pool.submit(traced.ask, "cached", question) for _ in range(4)]]
+    traces = [traced.traced(response) for response in responses]
+    assert sum(span.kind == "generation" for trace in traces for span in trace) == 1
+    joined = [trace for trace in traces if trace[0].about("coalesced")]
+    assert joined
+    for trace in joined:
+        (waited,) = [span for span in trace if span.name == "coalesce"]
+        assert waited.about("outcome") == "joined"
+        assert trace[0].about("reason") == "coalesced"
+
+
+def test_a_prompt_is_a_stage_and_named(traced: TracedGateway) -> None:
+    traced.upstream.on("small", says("Ten days."))
+    root, prompt, *_ = traced.traced(traced.ask("prompted"))
+    assert prompt.name == "prompt"
+    assert root.about("prompt") == "support"
+    assert len(root.about("prompt_version")) > 5
+
+
+def test_a_malformed_request_is_one_span_with_a_warning(traced: TracedGateway) -> None:
+    response = traced.process.post("/v1/chat/completions", {"model": "support", "messages": []})
+    assert response.status_code == 400
+    (root,) = traced.langfuse.trace(response.headers["x-litellm-call-id"])
+    assert (root.level, root.status, root.attributes[names.STATUS_MESSAGE]) == (
+        "WARNING", "ERROR", "InvalidRequestError 400",
+    )  # fmt: skip
+    assert root.attributes[names.TAGS] == ("team:team acme",)
+
+
+def test_a_request_over_litellms_limit_is_one_span_with_a_warning(traced: TracedGateway) -> None:
+    traced.upstream.on("small", says("Ten days."))
+    key = "sk-limited-acme-eve"
+    responses = [traced.ask("support", key=key) for _ in range(3)]
+    refused = next(response for response in responses if response.status_code == 429)
+    call_id = refused.headers["x-litellm-call-id"]
+    (root,) = traced.langfuse.trace(call_id)
+    assert root.level == "WARNING"
+    assert root.attributes[names.STATUS_MESSAGE].endswith(" 429")
+    assert root.attributes[names.USER_ID] == "eve"
+
+
+def test_a_stranger_leaves_no_trace(traced: TracedGateway) -> None:
+    assert traced.ask("support", key="wrong").status_code == 401
+    settle(0.5)
+    assert not [root for root in traced.langfuse.roots() if root.about("status") == "failed" and "401" in str(root)]
+
+
+def test_a_failed_request_has_every_failed_generation(traced: TracedGateway) -> None:
+    traced.upstream.on("fragile-small", fails(500))
+    traced.upstream.on("fragile-large", fails(503))
+    response = traced.ask("fragile")
+    assert response.status_code == 502
+    trace = traced.langfuse.trace(response.headers["x-litellm-call-id"])
+    assert (trace[0].level, trace[0].attributes[names.STATUS_MESSAGE]) == ("ERROR", "AllTiersFailedError 502")
+    failed = [span for span in trace if span.kind == "generation"]
+    assert [(span.name, span.level) for span in failed] == [("fragile-small", "ERROR"), ("fragile-large", "ERROR")]
+    assert all(span.attributes[names.STATUS_MESSAGE].startswith("TierFailedError 50") for span in failed)
+
+
+def test_a_client_that_left_is_a_warning_and_its_generation_is_paid(traced: TracedGateway) -> None:
+    traced.upstream.on("large", drips(traced.upstream, ["word "] * 40, pause=0.1))
+    body = {"model": "plain", "messages": [{"role": "user", "content": QUESTION}], "stream": True}
+    url, headers = f"{traced.process.base_url}/v1/chat/completions", {"Authorization": f"Bearer {CLIENT_KEY}"}
+    with httpx.stream("POST", url, json=body, headers=headers) as response:
+        request_id = response.headers["x-thriftgate-request-id"]
+        next(response.iter_lines())
+    root, *_, large = traced.langfuse.trace(request_id)
+    assert (root.about("status"), root.level, large.level) == ("cancelled", "WARNING", "WARNING")
+    assert large.parsed(names.COST)["total"] > 0
+    assert large.about("usage_is_estimated") is True
+
+
+def test_the_callers_trace_goes_on_through_us_and_to_the_model(traced: TracedGateway) -> None:
+    traced.upstream.server.clear_log()
+    traced.upstream.on("small", says("Ten days."))
+    response = traced.ask("support", headers={"traceparent": TRACEPARENT})
+    request_id = response.headers["x-thriftgate-request-id"]
+    handed_on = f"{TRACEPARENT[:35]}-{span_id_of(request_id)}-01"
+    assert response.headers["traceparent"] == handed_on
+    root = traced.langfuse.trace(request_id)[0]
+    assert (root.trace_id, root.parent_id) == (TRACEPARENT[3:35], TRACEPARENT[36:52])
+    asked = [request.headers.get("traceparent") for request, _ in traced.upstream.server.log]
+    assert asked == [handed_on]
+
+
+def test_feedback_becomes_a_score_of_the_trace(traced: TracedGateway) -> None:
+    traced.upstream.on("small", says("Ten days."))
+    request_id = traced.ask("support").headers["x-thriftgate-request-id"]
+    given = traced.process.post("/thriftgate/feedback", {"request_id": request_id, "is_correct": False})
+    assert given.status_code == 202
+    assert eventually(lambda: traced.langfuse.scores(request_id).get("feedback") == 0.0)
+
+
+def test_messages_of_anthropics_api_are_traced_alike(traced: TracedGateway) -> None:
+    traced.upstream.on("small", says("Ten days."))
+    body = {"model": "support", "max_tokens": 20, "messages": [{"role": "user", "content": QUESTION}]}
+    response = traced.process.post("/v1/messages", body)
+    trace = traced.traced(response)
+    assert [span.name for span in trace if span.kind == "generation"] == ["small"]
+
+
+def test_a_langfuse_that_was_away_gets_what_it_missed(traced: TracedGateway) -> None:
+    traced.upstream.on("small", says("Ten days."))
+    traced.langfuse.status = 503
+    missed = traced.ask("support")
+    status = {"Authorization": f"Bearer {MASTER_KEY}"}
+
+    def failures() -> int:
+        answer = httpx.get(f"{traced.process.base_url}/thriftgate/status", headers=status).json()
+        return answer["tracing"]["traces"]["failures"]
+
+    assert eventually(lambda: failures() > 0)
+    traced.langfuse.status = 200
+    assert traced.traced(missed)[0].about("decision") == "accepted"
+    assert eventually(lambda: failures() == 0)
+
+
+def test_never_two_traces_for_one_request_and_none_is_lost(traced: TracedGateway) -> None:
+    traced.upstream.on("small", says("Ten days."))
+    traced.ask("support")
+
+    def requests() -> Counter[str]:
+        return Counter(root.about("request_id") for root in traced.langfuse.roots())
+
+    assert eventually(lambda: set(traced.asked) <= set(requests()))
+    settle(0.3)
+    assert set(requests().values()) == {1}
+    spans = Counter((span.trace_id, span.span_id) for span in traced.langfuse.spans)
+    assert set(spans.values()) == {1}
