@@ -130,6 +130,33 @@ async def test_a_key_in_the_header_does_as_well(browser: Browser, header: str, s
     assert 'action="/thriftgate/logout"' not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("site", "mode", "status"),
+    [
+        ("none", "navigate", 200), ("same-origin", "navigate", 200), ("same-site", "navigate", 200),
+        ("same-site", "cors", 403), ("same-site", "no-cors", 403), ("cross-site", "cors", 403),
+    ],
+)  # fmt: skip
+async def test_another_page_of_the_same_site_cannot_read_it(
+    browser: Browser, site: str, mode: str, status: int
+) -> None:
+    await browser.sign_in(MASTER_KEY)
+    answer = await browser.get(HOME, headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode})
+    assert answer.status_code == status
+    assert (status == 200) == ("logout" in answer.text)
+
+
+async def test_another_page_of_the_same_site_cannot_post_its_forms(browser: Browser, desk: PageDesk) -> None:
+    foreign = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"}
+    fields = {"token": await browser.token(), "key": MASTER_KEY}
+    assert (await browser.post(f"{HOME}/login", data=fields, headers=foreign)).status_code == 400
+    assert not desk.admins.asked
+    await browser.sign_in(MASTER_KEY)
+    fields = {"token": await browser.token(HOME)}
+    assert (await browser.post(f"{HOME}/logout", data=fields, headers=foreign)).status_code == 400
+    assert (await browser.get(HOME)).status_code == 200
+
+
 async def test_a_new_master_key_ends_all_sessions(browser: Browser, desk: PageDesk) -> None:
     await browser.sign_in(MASTER_KEY)
     desk.admins.master_key = "sk-the-next-one"

@@ -92,6 +92,8 @@ class Desk:
         sessions = self._operators.sessions()
         if sessions is None:
             return _without_master_key(request)
+        if _is_foreign(request):
+            return _message(request, 403, "Open this page by itself", ["Another site asked for it in your name."])
         now = self._clock.time()
         session = sessions.read(request.cookies.get(SESSION_COOKIE, ""), now=now)
         if session is None:
@@ -130,7 +132,7 @@ class Desk:
         sessions = self._operators.sessions()
         if sessions is None:
             return _without_master_key(request)
-        fields = await _fields(request)
+        fields = {} if _is_foreign(request) else await _fields(request)
         period, key = fields.get("period", ""), fields.get("key", "").strip()
         if not sessions.is_form_token("login", request.cookies.get(LOGIN_COOKIE, ""), fields.get("token", "")):
             return self._form(request, period, "This form was no longer good. Please try once more.", 400)
@@ -157,7 +159,7 @@ class Desk:
         """End the session of this browser."""
         sessions = self._operators.sessions()
         session = sessions and sessions.read(request.cookies.get(SESSION_COOKIE, ""), now=self._clock.time())
-        token = (await _fields(request)).get("token", "")
+        token = "" if _is_foreign(request) else (await _fields(request)).get("token", "")
         if sessions and session and not sessions.is_form_token("logout", session.nonce, token):
             return _message(request, 400, "Not signed out", ["The form was not one of this page."])
         answer = RedirectResponse(f"{_base(request)}/login", 303, headers=dict(_HEADERS))
@@ -180,6 +182,17 @@ class Desk:
 def _base(request: Request) -> str:
     """The page's path as the browser sees it: the proxy may stand under a prefix."""
     return f"{str(request.scope.get('root_path') or '').rstrip('/')}/thriftgate"
+
+
+def _is_foreign(request: Request) -> bool:
+    """Whether another site's page asks in the operator's name, by what the browser says of itself.
+
+    A cookie that is `SameSite=Strict` still goes along with what a page on another port or subdomain of the same site
+    fetches, and who may read the answer is up to LiteLLM's CORS settings. Links to this page stay good.
+    """
+    from_elsewhere = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+    is_link = request.method == "GET" and request.headers.get("sec-fetch-mode") == "navigate"
+    return from_elsewhere and not is_link
 
 
 def _sent_key(request: Request) -> str | None:
