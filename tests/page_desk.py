@@ -156,7 +156,11 @@ class PageDesk:
         self.admins = Admins()
         self.folder = folder
         self.state = State(
-            queues=(Queue("ledger", 3, 0, 0), Queue("cache_refresh", None, 2, 1)),
+            queues=(
+                Queue("ledger", 3, 0, 0),
+                Queue("cache_refresh", None, 2, 1),
+                Queue("traces to Langfuse", 12, 0, 0, "3 tries in a row failed: no answer"),
+            ),
             deployments=(
                 Deployment("small", "openai/demo-small", False, "healthy"),
                 Deployment("large", "openai/demo-large", True, "healthy"),

@@ -14,7 +14,7 @@ from tests.page_desk import HOSTILE, NOW, PageDesk, audit, day, request
 
 from thriftgate.proxy.page import document, views, views_quality, wording
 from thriftgate.proxy.page.charts import HEIGHT, WIDTH, Step, columns, stack, whisker
-from thriftgate.proxy.page.state import Deployment, State
+from thriftgate.proxy.page.state import Deployment, Queue, State
 from thriftgate.services.explaining import why
 from thriftgate.services.overview import PERIODS
 from thriftgate.stats.intervals import Interval, wilson_interval
@@ -227,6 +227,15 @@ async def test_an_empty_page_says_what_to_do_next(tmp_path: Path) -> None:
     page = await page_of(desk)
     assert "Nothing was asked in the last hour" in page
     assert "1 d ago" in page
+
+
+async def test_what_was_lost_is_said_and_so_is_that_nothing_was(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    page = await page_of(desk)
+    assert "3 tries in a row failed: no answer" in page
+    assert "Nothing was lost" not in page
+    desk.state = State((Queue("ledger", 5, 0, 0),), desk.state.deployments)
+    assert "Nothing was lost" in await page_of(desk)
 
 
 async def test_what_checking_cost_is_said_beside_what_was_saved(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def page(overview: Overview, state: State, *, base: str, address: str, token: st
         experiments=views_quality.experiment_cards(overview.experiments, now=now),
         deployments=views.deployment_rows(state, overview.deployments, now=now),
         queues=state.queues,
-        is_calm=not any(queue.failed or queue.dropped for queue in state.queues),
+        is_calm=not any(queue.failed or queue.dropped or queue.trouble for queue in state.queues),
         requests=views.request_rows(overview.recent, now=now),
         example=_example(address, overview.standings[0].route if overview.standings else "support"),
         at=wording.moment(overview.until),

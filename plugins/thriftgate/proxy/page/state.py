@@ -18,7 +18,11 @@ class Queue:
     waiting: int | None
     """None for work that does not wait."""
     failed: int
+    """Items that were tried and lost."""
     dropped: int
+    """Items that were lost untried, for want of room."""
+    trouble: str = ""
+    """What is wrong at the moment, in fixed words; empty while all is well."""
 
 
 @dataclass(frozen=True, slots=True)
