@@ -50,6 +50,8 @@ class ChatRequest:
     no_store: bool = False
     """The client wants its answer forgotten: do not put it into the cache."""
     prompt_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    prompt_id: str | None = None
+    """Which version of the route's prompt the client wants: `name`, or `name/reference` with a label or version."""
     traceparent: str | None = None
     edge: object = field(default=None, repr=False, compare=False)
     """What the edge needs to call models in the caller's name; opaque to every other floor."""

@@ -19,6 +19,7 @@ import openai
 import pytest
 import yaml
 from pytest_httpserver import HTTPServer
+from tests.proxy.cascade_routes import ARTEFACT, cascade_routes, proven_artefact
 from tests.proxy.upstream import Upstream
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,18 @@ class GatewayProcess:
             headers={"Authorization": f"Bearer {key}", **headers},
             timeout=60,
         )
+
+    def get_status(self) -> dict[str, Any]:
+        """What `/thriftgate/status` says to the operator."""
+        headers = {"Authorization": f"Bearer {MASTER_KEY}"}
+        return httpx.get(f"{self.base_url}/thriftgate/status", headers=headers, timeout=60).json()
+
+    def cli(self, *arguments: str) -> str:
+        """What a command prints beside the running proxy. Fails the test when the command does."""
+        argv = [sys.executable, "-m", "thriftgate", *arguments, "--config", str(self.folder / "config.yaml")]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def charged(self, trace: str | None = None) -> list[dict[str, Any]]:
         """What LiteLLM charged so far, in order."""
@@ -95,7 +108,7 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
     dead = f"http://127.0.0.1:{free_port()}/v1"
     models = [
         *(deployment(name, upstream_url) for name in ("small", "large", "fragile-small", "fragile-large")),
-        *(deployment(name, upstream_url) for name in ("tool-small", "tool-large")),
+        *(deployment(name, upstream_url) for name in ("tool-small", "tool-large", "judge")),
         deployment("lost-large", upstream_url),
         deployment("impatient-small", upstream_url, timeout=1),
         deployment("impatient-large", upstream_url),
@@ -134,6 +147,7 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
         "garbled": {"cascade": {"tiers": [{"model": "garbled-strong"}]}},
         "limited": {"cascade": {"tiers": [{"model": "limited-strong"}]}},
         "hanging": {"cascade": {"tiers": [{"model": "hang-strong"}]}},
+        **cascade_routes(),
     }
     return {
         "model_list": [*models, *(route(name) for name in routes)],
@@ -157,6 +171,7 @@ def start_proxy(
     """`litellm --config …` as an operator would start it, its log in the folder."""
     for name in ("auth.py", "spend.py"):
         shutil.copy(Path(__file__).with_name(name), folder / name)
+    (folder / ARTEFACT).write_text(proven_artefact())
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
     with (folder / "proxy.log").open("wb") as log:
         return subprocess.Popen(

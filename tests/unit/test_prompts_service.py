@@ -164,3 +164,34 @@ def test_a_prompt_or_label_that_is_not_there_is_an_error_of_the_operator() -> No
         service.apply(request(), RoutePromptConfig(name="sales"))
     with pytest.raises(PromptMissingError, match="has nothing labelled 'candidate'"):
         service.apply(request(), RoutePromptConfig(name="support", label="candidate"))
+
+
+@pytest.mark.parametrize(
+    ("prompt_id", "variant"), [("support/concise", "concise"), ("support/production", "control"), (None, "control")]
+)
+def test_a_client_may_name_the_version_it_wants(prompt_id: str | None, variant: str) -> None:
+    applied, ref = Desk("labels: {production: control}").service().apply(request(prompt_id=prompt_id), ROUTE)
+    assert ref.variant == variant
+    assert applied.messages[0]["content"] == ("Short." if variant == "concise" else "Long for you.")
+
+
+def test_a_named_version_takes_no_part_in_an_experiment_and_the_bare_name_does() -> None:
+    service = Desk().service()
+    users = [f"u{number}" for number in range(40)]
+    named = {service.apply(request(user, prompt_id="support/control"), ROUTE)[1].experiment for user in users}
+    bare = {service.apply(request(user, prompt_id="support"), ROUTE)[1].experiment for user in users}
+    assert named == {None}
+    assert "short" in bare
+
+
+@pytest.mark.parametrize(
+    ("prompt_id", "words"),
+    [
+        ("billing", "serves the prompt 'support' and no other"),
+        ("support/nope", "has no such version; it has concise, control, production"),
+    ],
+)
+def test_another_prompt_or_version_is_refused_by_the_parameter_s_name(prompt_id: str, words: str) -> None:
+    with pytest.raises(InvalidPromptError, match=words) as refused:
+        Desk().service().apply(request(prompt_id=prompt_id), ROUTE)
+    assert refused.value.param == "prompt_id"

@@ -143,6 +143,8 @@ def print_explanation(
     if record.error:
         console.print(f"error       {record.error}")
     console.print(f"route       {record.route}; answered by {record.tier or 'nobody'}")
+    if record.prompt is not None:
+        console.print(f"prompt      {record.prompt.name}/{record.prompt.variant}, version {record.prompt.version}")
     console.print(f"cost        ${record.cost_usd:.6f}; the baseline's would have been ${record.baseline_cost_usd:.6f}")
     if record.similarity is not None:
         console.print(f"similarity  {record.similarity:.3f} to the cached question")

@@ -54,6 +54,7 @@ def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
             "deployments": [asdict(state) for state in await one.breaker.states()],
             "ledger": {"waiting": one.writer.waiting, "dropped": one.writer.dropped},
             "tracing": one.traces and {name: asdict(state) for name, state in one.traces.states().items()},
+            "prompts": {"problems": [str(problem) for problem in one.prompts.source.snapshot().problems]},
             "background": {"failures": dict(one.background.failures), "dropped": dict(one.background.dropped)},
         }
 

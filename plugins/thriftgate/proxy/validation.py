@@ -26,9 +26,15 @@ def check_chat(body: Mapping[str, Any]) -> None:
     tools: object = body.get("tools")
     if tools is not None and not isinstance(tools, list):
         raise InvalidRequestError("'tools' must be a list", param="tools")
+
+
+def check_prompt(body: Mapping[str, Any]) -> None:
+    """What a client says of the route's prompt, on every endpoint. Raises InvalidRequestError."""
     variables: object = body.get("prompt_variables")
     if variables is not None and not isinstance(variables, Mapping):
         raise InvalidRequestError("'prompt_variables' must be an object", param="prompt_variables")
+    if not isinstance(body.get("prompt_id"), str | None):
+        raise InvalidRequestError("'prompt_id' must be a text", param="prompt_id")
 
 
 def _check_message(message: object, path: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from thriftgate.config.prompts import RoutePromptConfig
-from thriftgate.errors import GatewayError
+from thriftgate.errors import GatewayError, InvalidPromptError
 from thriftgate.ports import Clock, PromptSource
 from thriftgate.prompts.assignment import assign, is_running
 from thriftgate.prompts.registry import Prompt
@@ -40,7 +40,8 @@ class PromptService:
         The prompt's messages stand around the caller's; its parameters hold where the caller set none.
 
         Raises:
-            InvalidPromptError: A variable is unknown, missing or unfit, or a system message is not allowed.
+            InvalidPromptError: A variable is unknown, missing or unfit, a system message is not allowed, or
+                `prompt_id` names another prompt or no version of it.
             PromptMissingError: The registry has no such prompt.
         """
         prompt = self._source.snapshot().prompts.get(route_prompt.name)
@@ -67,6 +68,10 @@ class PromptService:
         self, prompt: Prompt, request: ChatRequest, route_prompt: RoutePromptConfig
     ) -> tuple[PromptVersion, str, str | None]:
         """The version, what it is called in the ledger, and the experiment it belongs to."""
+        if request.prompt_id:
+            wanted = _wanted(prompt, request.prompt_id, route=request.route)
+            if wanted is not None:
+                return wanted, wanted.variant, None
         now = self._clock.time()
         for name, experiment in prompt.experiments.items() if route_prompt.experiments else ():
             if not is_running(experiment, now):
@@ -83,3 +88,17 @@ class PromptService:
                 f"route '{request.route}': prompt '{prompt.name}' has nothing labelled '{route_prompt.label}'"
             )
         return version, version.variant, None
+
+
+def _wanted(prompt: Prompt, prompt_id: str, *, route: str) -> PromptVersion | None:
+    """The version that a client asks for by `name/reference`; None for the name alone: what the route serves."""
+    name, _, reference = prompt_id.partition("/")
+    if name != prompt.name:
+        raise InvalidPromptError(f"route '{route}' serves the prompt '{prompt.name}' and no other", param="prompt_id")
+    if not reference:
+        return None
+    version = prompt.resolve(reference)
+    if version is None:
+        known = ", ".join(sorted({*prompt.labels, *prompt.variants, *prompt.versions}))
+        raise InvalidPromptError(f"prompt '{prompt.name}' has no such version; it has {known}", param="prompt_id")
+    return version

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.scoring import as_client_asked
 from thriftgate.config import RouteConfig
-from thriftgate.errors import StoreUnavailableError
+from thriftgate.errors import InvalidPromptError, StoreUnavailableError
 from thriftgate.ports import Clock, Completer, Embedder, Pricer
 from thriftgate.services.answer_json import answer_from_json, answer_to_json
 from thriftgate.services.asking import Asker
@@ -184,6 +184,8 @@ class RouteService:
             with journal.stage("prompt"):
                 serving.request, serving.prompt = self._parts.prompt(request)
                 journal.prompt = serving.prompt
+        elif request.prompt_id:
+            raise InvalidPromptError(f"route '{request.route}' has no prompt", param="prompt_id")
         if self._parts.cache is None:
             return serving, None
         found = await self._parts.cache.find(serving.request, serving.prompt, journal)
@@ -211,8 +213,9 @@ class RouteService:
             return
         self._refreshing.add(entry_id)
         try:
-            fresh = replace(request, no_cache=True, request_id=f"{request.request_id}-refresh")
-            await self.answer(fresh, lambda _: None)
+            await self.answer(
+                replace(request, no_cache=True, request_id=f"{request.request_id}-refresh"), lambda _: None
+            )
         finally:
             self._refreshing.discard(entry_id)
 
