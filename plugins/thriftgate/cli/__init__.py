@@ -16,6 +16,7 @@ COMMANDS = {
     "cache": "Look into the answer cache, tune it, and forget entries.",
     "cascade": "Calibrate when a cheaper model's answer is good enough.",
     "prompts": "Look at the prompts and their experiments, change what is served, and mirror it to Langfuse.",
+    "langfuse": "Look after the traces in Langfuse.",
     "doctor": "Say what this machine lacks to run the gateway.",
 }
 """Every command with its help line, in the order of `thriftgate --help`."""

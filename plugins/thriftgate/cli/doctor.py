@@ -49,7 +49,8 @@ def command(ctx: click.Context, config: Path, *, port: int, base_url: str | None
     """Say what this machine lacks to run the gateway.
 
     Looks at Python, the packages, the configuration CONFIG, the database, Redis, the port, the disk, the providers'
-    keys (only whether they are set) and a running gateway. The embedded database is started for it if it is not up.
+    keys (only whether they are set), Langfuse and a running gateway. The embedded database is started for it if it is
+    not up.
     """
     findings = list(examine(config, port=port, base_url=base_url or f"http://localhost:{port}"))
     if as_json:
@@ -75,6 +76,7 @@ def examine(path: Path, *, port: int, base_url: str) -> Iterator[Finding]:
     yield from _attempt("disk", lambda: check_disk(base))
     for found in loaded:
         yield from _attempt("providers", lambda found=found: check_providers(found))
+        yield from _attempt("Langfuse", lambda found=found: check_langfuse(found, base_url))
     yield from _attempt("gateway", lambda: check_gateway(base_url, port))
 
 
@@ -210,6 +212,16 @@ def check_providers(loaded: LoadedConfig) -> list[Finding]:
             else:
                 findings.append(Finding(subject, "ok", "its key is set, or it needs none"))
     return findings
+
+
+def check_langfuse(loaded: LoadedConfig, base_url: str) -> list[Finding]:
+    """Whether Langfuse takes traces, and whether a running gateway lost some. Without it requests are served anyway."""
+    from thriftgate.cli.langfuse_looks import look_at_langfuse, look_at_queue
+
+    looks = [look_at_langfuse(loaded.thriftgate, os.environ, patience=_PATIENCE)]
+    if (queue := look_at_queue(base_url, loaded.master_key, patience=_PATIENCE)) is not None:
+        looks.append(queue)
+    return [Finding("Langfuse", "note" if look.level == "failed" else look.level, look.words) for look in looks]
 
 
 def check_gateway(base_url: str, port: int) -> Finding:

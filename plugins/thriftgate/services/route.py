@@ -213,9 +213,8 @@ class RouteService:
             return
         self._refreshing.add(entry_id)
         try:
-            await self.answer(
-                replace(request, no_cache=True, request_id=f"{request.request_id}-refresh"), lambda _: None
-            )
+            fresh = replace(request, no_cache=True, request_id=f"{request.request_id}-refresh")
+            await self.answer(fresh, lambda _: None)
         finally:
             self._refreshing.discard(entry_id)
 
@@ -237,8 +236,7 @@ class RouteService:
         journal = serving.journal
         journal.served(answer, decision=DecisionKind.EXACT_HIT, reason="coalesced", tier=answer.model)
         journal.usage = Usage()
-        journal.coalesced = True
-        journal.similarity = 1.0
+        journal.coalesced, journal.similarity = True, 1.0
         journal.baseline_cost_usd = float(seat.joined["baseline_cost_usd"])
         return answer
 
