@@ -117,3 +117,35 @@ def test_any_line_is_read_or_named_and_never_quoted(line: str):
     assert len(found.problems) == (1 if line.strip() else 0)
     if len(line) > 30:
         assert line not in "".join(found.problems)
+
+
+MADE_WITH = {"prompt_version": "v1", "deployments": {"small": ["openai/s"], "large": ["openai/l", "azure/l"]}}
+
+
+def made_with(**changes: object) -> str:
+    row = {"question": "q", "cheap": "a", "strong": "b", "label": True, "cost_usd": {"small": 1, "large": 2}}
+    return json.dumps({**row, **changes})
+
+
+def test_lines_may_say_what_their_answers_were_made_with() -> None:
+    found = read_labels(
+        [made_with(**MADE_WITH), made_with(question="r"), made_with(question="s", **MADE_WITH)], tiers=TIERS
+    )
+    assert found.problems == []
+    assert found.prompt_version == "v1"
+    assert found.deployments == {"small": ("openai/s",), "large": ("openai/l", "azure/l")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"prompt_version": "v2"}, "was made with another prompt version than the lines before"),
+        ({"deployments": {"small": ["openai/other"]}}, "was made with other models than the lines before"),
+        ({"prompt_version": 2}, "`prompt_version` must be a text"),
+        ({"deployments": {"small": "openai/s"}}, "`deployments` must name a list of models for each tier"),
+        ({"deployments": []}, "`deployments` must name a list of models for each tier"),
+    ],
+)
+def test_a_mixture_is_named(changes: dict[str, object], problem: str) -> None:
+    found = read_labels([made_with(**MADE_WITH), made_with(question="r", **changes)], tiers=TIERS)
+    assert found.problems == [f"line 2: {problem}"]

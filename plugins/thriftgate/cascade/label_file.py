@@ -6,7 +6,8 @@
 
 `label` says whether the cheap answer is as good as the strong one; qualities lie in [0, 1]. An answer is a text or
 an OpenAI message with `logprobs`, `finish_reason` and `usage` beside it. `second` is another cheap answer, `params`
-the request's parameters, `cost_usd` the price of each tier's call.
+the request's parameters, `cost_usd` the price of each tier's call. `prompt_version` and `deployments` (the provider's
+models by tier) say what the answers were made with; they are the same on every line that has them.
 
 Failure behaviour: nothing is raised for a bad line; it is left out and named in `problems` with its number, never
 with its text. The same question and answer with two different labels is named with both lines.
@@ -44,6 +45,10 @@ class LabelFile:
     """The text of each label's question, for embedding."""
     problems: list[str] = field(default_factory=list[str])
     """`line 12: …`, in the file's order."""
+    prompt_version: str | None = None
+    """None where no line says."""
+    deployments: Mapping[str, tuple[str, ...]] | None = None
+    """The provider's models by tier; None where no line says."""
 
 
 class _BadLineError(ValueError):
@@ -64,6 +69,7 @@ def read_labels(
             request = _request(row)
             answers = _answers(row, tiers)
             label = _label(row, request, answers, tiers, prices or {})
+            _note_making(found, row)
         except _BadLineError as problem:
             found.problems.append(f"line {number}: {problem}")
             continue
@@ -75,6 +81,32 @@ def read_labels(
         found.labels.append(label)
         found.questions.append(str(request.messages[-1].get("content") or ""))
     return found
+
+
+def _note_making(found: LabelFile, row: Mapping[str, Any]) -> None:
+    """What the answers were made with; a mixture would prove nothing about any of it."""
+    version: object = row.get("prompt_version")
+    if version is not None:
+        if not isinstance(version, str):
+            raise _BadLineError("`prompt_version` must be a text")
+        if found.prompt_version not in (None, version):
+            raise _BadLineError("was made with another prompt version than the lines before")
+        found.prompt_version = version
+    deployments: object = row.get("deployments")
+    if deployments is not None:
+        models = _models_by_tier(deployments)
+        if found.deployments not in (None, models):
+            raise _BadLineError("was made with other models than the lines before")
+        found.deployments = models
+
+
+def _models_by_tier(value: object) -> dict[str, tuple[str, ...]]:
+    models: dict[str, tuple[str, ...]] = {}
+    for tier, names in cast("Mapping[str, object]", value).items() if isinstance(value, dict) else [("", None)]:
+        if not isinstance(names, list) or not all(isinstance(one, str) for one in cast("list[object]", names)):
+            raise _BadLineError("`deployments` must name a list of models for each tier")
+        models[tier] = tuple(cast("list[str]", names))
+    return models
 
 
 def _object(line: str) -> Mapping[str, Any]:

@@ -91,7 +91,11 @@ def labels_of_file(path: Path, setting: Setting, *, prompt_version: str, skip_ba
     with path.open(encoding="utf-8", errors="replace") as lines:
         found = read_labels(lines, tiers=setting.tiers, prices=setting.prices)
     _refuse_bad_lines(found, path.name, skip=skip_bad_lines)
-    return Source(name=path.name, labels=found.labels, problems=found.problems, prompt_version=prompt_version)
+    if found.deployments is not None:
+        # The answers' own word counts for more than what the configuration says today.
+        setting.deployments = dict(found.deployments)
+    version = prompt_version or found.prompt_version or ""
+    return Source(name=path.name, labels=found.labels, problems=found.problems, prompt_version=version)
 
 
 def labels_of_ledger(config: Path | None, route: str, setting: Setting, *, since: str | None) -> Source:

@@ -83,7 +83,10 @@ def load(path: Path, environ: Mapping[str, str], *, require_keys: bool = True) -
         names = frozenset(mapping(section.get("routes")))
         findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)
         findings += (*check_embedder(sound, models), *check_files(sound, path.parent), *check_urls(sound))
-        findings += (*check_promises(sound, path.parent, models), *check_tracing(sound, document.values, environ))
+        findings += (
+            *check_promises(sound, path.parent, models if require_keys else None),
+            *check_tracing(sound, document.values, environ),
+        )
     problems += [finding.problem for finding in findings if not finding.is_warning]
     problems += document.problems
     if problems or config is None:

@@ -3,7 +3,7 @@
 Failure behaviour: nothing here raises; what cannot be checked because something else is wrong is left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -153,10 +153,11 @@ def check_files(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
                 yield Finding(Problem(path, f"there is no file '{artefact}'"))
 
 
-def check_promises(config: ThriftgateConfig, base: Path, models: ModelList) -> Iterator[Finding]:
+def check_promises(config: ThriftgateConfig, base: Path, models: ModelList | None) -> Iterator[Finding]:
     """A promised quality has an artefact that proves it, made for these tiers, their models and this promise.
 
-    The prompt's version is not compared: it may change while the gateway runs, which asks for it at each request.
+    Models are not compared where `models` is None, because a demo provider plays them. The prompt's version is not
+    compared: it may change while the gateway runs, which asks for it at each request.
     """
     for name, route in config.routes.items():
         cascade = route.cascade
@@ -169,21 +170,19 @@ def check_promises(config: ThriftgateConfig, base: Path, models: ModelList) -> I
                 )
                 yield Finding(Problem((*where, "max_quality_loss"), words), is_warning=True)
         elif (base / cascade.artefact).is_file():
-            yield from _check_artefact(cascade, base / cascade.artefact, where, models)
+            yield from _check_artefact(route, base / cascade.artefact, where, models)
 
 
-def _check_artefact(cascade: CascadeConfig, path: Path, where: KeyPath, models: ModelList) -> Iterator[Finding]:
+def _check_artefact(route: RouteConfig, path: Path, where: KeyPath, models: ModelList | None) -> Iterator[Finding]:
     # It brings numpy, which a configuration without artefacts need not wait for.
     from thriftgate.cascade.artefact import StaleArtefactError, load
 
+    cascade = route.cascade
     try:
         artefact = load(path)
-        groups = {tier.model: models.find(tier.model) for tier in cascade.tiers}
         artefact.check(
             tiers=[tier.model for tier in cascade.tiers],
-            deployments={
-                name: [one.model for one in group.deployments] for name, group in groups.items() if group is not None
-            },
+            deployments=models and _deployments(cascade, models),
             prompt_version=artefact.prompt_version,
             embedder=artefact.probe.embedder if artefact.probe else "",
             max_quality_loss=cascade.max_quality_loss,
@@ -193,11 +192,24 @@ def _check_artefact(cascade: CascadeConfig, path: Path, where: KeyPath, models: 
         for problem in error.problems:
             yield Finding(Problem((*where, "artefact"), problem.replace(str(path), cascade.artefact or "")))
         return
+    if bool(artefact.prompt_version) != (route.prompt is not None):
+        words = (
+            "it was made without the route's prompt, so every request goes to the strongest tier: calibrate again "
+            "with --prompt-version"
+            if route.prompt is not None
+            else "it was made with a prompt and the route has none, so every request goes to the strongest tier"
+        )
+        yield Finding(Problem((*where, "artefact"), words), is_warning=True)
     if not artefact.guarantee.holds:
         words = (
             f"it could not prove its promise, so every request goes to the strongest tier: {artefact.guarantee.words}"
         )
         yield Finding(Problem((*where, "artefact"), words), is_warning=True)
+
+
+def _deployments(cascade: CascadeConfig, models: ModelList) -> Mapping[str, Sequence[str]]:
+    groups = {tier.model: models.find(tier.model) for tier in cascade.tiers}
+    return {name: [one.model for one in group.deployments] for name, group in groups.items() if group is not None}
 
 
 def _artefacts(section: BaseModel, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
