@@ -1,4 +1,4 @@
-"""`thriftgate report`: what the gateway cost and what it saved, as a table, CSV or JSON."""
+"""`thriftgate report`: what the gateway cost and what it saved, as a table, CSV, JSON or a page."""
 
 import asyncio
 import csv
@@ -60,22 +60,45 @@ def parse_since(text: str, *, now: float) -> float:
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one page with charts to this file: nothing to load, no script. Shows all groups, so not with --by.",
+)
+@click.option(
     "--config", type=click.Path(path_type=Path), default="litellm_config.yaml", show_default=True,
     help="The configuration that names the database.",
 )  # fmt: skip
-def command(*, by: "SummaryGroup", since: str | None, as_csv: bool, as_json: bool, config: Path) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    by: "SummaryGroup",
+    since: str | None,
+    as_csv: bool,
+    as_json: bool,
+    html: Path | None,
+    config: Path,
+) -> None:
     """Print what the gateway cost and what it saved.
 
     `saved` is against the route's baseline model answering the same requests, net of every extra call that was made.
     Its share comes with a 95 % interval that takes the requests as a sample of such traffic. `hits` are exact and
     semantic ones; `accepted` answers came from a cheaper tier, `escalated` ones from a stronger one after it.
 
-    By total and by route the quality follows: what audits of accepted answers, verified hits and users' feedback say,
-    whether the promised quality is kept, and what the requests cost beside those of a control group.
+    By total and by route follow latency, by route and stage, and quality: what audits of accepted answers, verified
+    hits and users' feedback say, whether the promised quality is kept, and what the requests cost beside those of a
+    control group.
     """
-    if as_csv and as_json:
-        raise click.UsageError("--csv and --json exclude each other")
+    if sum((as_csv, as_json, html is not None)) > 1:
+        raise click.UsageError("--csv, --json and --html exclude each other")
     start = parse_since(since, now=time.time()) if since else None
+    if html is not None:
+        if ctx.get_parameter_source("by") is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError("--html shows every group: leave --by out")
+        from thriftgate.cli.report_html import write_page
+
+        write_page(html, config, start, now=time.time())
+        return
     report, quality = asyncio.run(_read(config, by, start))
     if as_json:
         print(json.dumps(_as_json(report, quality), indent=2))
@@ -84,8 +107,10 @@ def command(*, by: "SummaryGroup", since: str | None, as_csv: bool, as_json: boo
     else:
         print_table(report)
         if by in _WITH_QUALITY and report.total is not None:
+            from thriftgate.cli.report_latency import print_latency
             from thriftgate.cli.report_quality import print_quality
 
+            print_latency(report.latencies)
             print_quality(quality)
 
 
@@ -117,6 +142,7 @@ async def _read(
 
 
 def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict[str, object]:
+    from thriftgate.cli.report_latency import as_json as latency_as_json
     from thriftgate.cli.report_quality import as_json
     from thriftgate.services.report import as_record
 
@@ -125,6 +151,9 @@ def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict
         "since": report.since,
         "rows": [as_record(row, report.saved_shares.get(row.group)) for row in report.rows],
         "total": as_record(report.total, report.total_share) if report.total else None,
+        "saved_usd_low": report.total_saved.low if report.total_saved else None,
+        "saved_usd_high": report.total_saved.high if report.total_saved else None,
+        "latency": [latency_as_json(row) for row in report.latencies],
         "quality": None if quality is None else [as_json(one) for one in quality],
     }
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from thriftgate.ports import Ledger
+from thriftgate.services.latency import LatencyRow, LatencySample
 from thriftgate.stats.intervals import Interval
 from thriftgate.stats.tallies import MoneySums
 from thriftgate.types import DecisionKind, RequestRecord, SummaryGroup, SummaryRow, Usage
@@ -32,6 +33,10 @@ class Report:
     saved_shares: Mapping[str | None, Interval] = field(default_factory=dict[str | None, Interval])
     """The share saved of each group, where the requests were few enough to be read one by one."""
     total_share: Interval | None = None
+    total_saved: Interval | None = None
+    """The sum saved in US dollars, with its interval; None where the requests were not read."""
+    latencies: Sequence[LatencyRow] = ()
+    """By route and stage, where the requests were few enough to be read one by one; empty by model."""
 
 
 async def make_report(ledger: Ledger, by: SummaryGroup, *, since: float | None, until: float | None = None) -> Report:
@@ -41,10 +46,12 @@ async def make_report(ledger: Ledger, by: SummaryGroup, *, since: float | None, 
     rows = await ledger.summarise(by, since=since, until=until) if total is not None else ()
     shares: dict[str | None, RatioSample] = {}
     overall = RatioSample()
+    latencies = LatencySample()
     if total is not None and by != "model" and total.requests <= MOST_RECORDS:
         group_of = _GROUPS[by]
         async for record in ledger.records(since=since, until=until):
             overall.add(record.cost_usd, record.baseline_cost_usd)
+            latencies.add(record)
             shares.setdefault(group_of(record), RatioSample()).add(record.cost_usd, record.baseline_cost_usd)
     return Report(
         by=by,
@@ -54,6 +61,8 @@ async def make_report(ledger: Ledger, by: SummaryGroup, *, since: float | None, 
         total=_sum_of_calls(rows) if by == "model" and rows else total,
         saved_shares={group: share for group, sample in shares.items() if (share := sample.saved_share()) is not None},
         total_share=overall.saved_share(),
+        total_saved=overall.saved_usd(),
+        latencies=latencies.rows(),
     )
 
 
@@ -107,7 +116,14 @@ class RatioSample:
 
     def saved_share(self, confidence: float = 0.95) -> Interval | None:
         """The share of the baseline that was saved; None for fewer than two requests or a baseline of nothing."""
-        sums = MoneySums(
+        return self._sums().saved_share(confidence)
+
+    def saved_usd(self, confidence: float = 0.95) -> Interval | None:
+        """The sum saved in US dollars; None for fewer than two requests."""
+        return self._sums().saved_usd(confidence)
+
+    def _sums(self) -> MoneySums:
+        return MoneySums(
             n=self.n,
             cost=self.cost,
             baseline=self.baseline,
@@ -115,7 +131,6 @@ class RatioSample:
             baseline_squared=self._baseline_squared,
             product=self._product,
         )
-        return sums.saved_share(confidence)
 
 
 def as_record(row: SummaryRow, share: Interval | None) -> dict[str, str | int | float | None]:
@@ -133,6 +148,7 @@ def as_record(row: SummaryRow, share: Interval | None) -> dict[str, str | int | 
         "reasoning_tokens": row.usage.reasoning_tokens,
         "tokens_estimated": int(row.usage.is_estimated),
         "cost_usd": row.cost_usd,
+        "cost_per_request_usd": row.cost_usd / row.requests if row.requests else None,
         "baseline_cost_usd": row.baseline_cost_usd,
         "saved_usd": saved,
         "saved_share": saved / row.baseline_cost_usd if saved is not None and row.baseline_cost_usd else None,

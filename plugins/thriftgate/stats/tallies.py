@@ -37,6 +37,15 @@ class MoneySums:
         half = NormalDist().inv_cdf(0.5 + confidence / 2) * deviation
         return Interval(1 - ratio - half, 1 - ratio + half, 1 - ratio)
 
+    def saved_usd(self, confidence: float = 0.95) -> Interval | None:
+        """The sum saved, by the normal approximation over requests; None for fewer than two of them."""
+        if self.n < 2:
+            return None
+        saved = self.baseline - self.cost
+        squares = self.baseline_squared - 2 * self.product + self.cost_squared - saved * saved / self.n
+        half = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(max(0.0, squares) * self.n / (self.n - 1))
+        return Interval(saved - half, saved + half, saved)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestTally:

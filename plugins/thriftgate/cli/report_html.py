@@ -1,0 +1,60 @@
+"""`thriftgate report --html`: reads the ledger and writes the page."""
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from thriftgate.config import load_section
+
+if TYPE_CHECKING:
+    from thriftgate.services.report_page import ReportPage
+
+_SEED = 0
+"""The bootstrap's: the same ledger gives the same interval."""
+
+
+def write_page(target: Path, config: Path, since: float | None, *, now: float) -> None:
+    """Write the page of the requests since a time, whole or not at all. Raises ClickException when it cannot."""
+    from thriftgate.services.report_page import render
+
+    page = asyncio.run(_read(config, since, now))
+    text = render(page)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(target)
+    except OSError as error:
+        raise click.ClickException(f"{target} cannot be written: {error.strerror}") from error
+    total = page.routes.total
+    click.echo(f"{target}: {total.requests if total else 0:,} requests, {len(text) / 1000:,.0f} kB")
+
+
+async def _read(path: Path, since: float | None, now: float) -> "ReportPage":
+    import numpy as np
+
+    from thriftgate.cli.report_quality import lines
+    from thriftgate.services.promises import promises_of
+    from thriftgate.services.quality import make_quality
+    from thriftgate.services.report import MOST_RECORDS
+    from thriftgate.services.report_page import Quality, read_page
+    from thriftgate.stores.embedded import prepare_database
+    from thriftgate.stores.postgres import connect
+    from thriftgate.stores.postgres_ledger import PostgresLedger
+
+    config = load_section(path, os.environ)
+    dsn = await asyncio.to_thread(prepare_database, config.database_url, path.parent / config.data_dir)
+    database = connect(dsn, max_connections=1)
+    try:
+        ledger = PostgresLedger(database)
+        page = await read_page(ledger, since=since, made_at=now)
+        if page.routes.total is None or page.routes.total.requests > MOST_RECORDS:
+            return page
+        promises = promises_of(config, path.parent)
+        found = await make_quality(ledger, promises, np.random.default_rng(_SEED), since=since)
+        return replace(page, quality=[Quality(route=one.route, lines=list(lines(one))) for one in found])
+    finally:
+        await database.close()
