@@ -90,10 +90,7 @@ def gsm8k(name: str) -> RecordedSet:
 
 def gsm8k_embedded(name: str) -> RecordedSet:
     """The same, with the question's embedding as one more signal."""
-    recorded = gsm8k(name)
-    vectors, embedder = embed([item.request.messages[0]["content"] for item in recorded.items])
-    labels = [replace(label, vector=vector) for label, vector in zip(recorded.labels, vectors, strict=True)]
-    return replace(recorded, labels=labels, embedder=embedder)
+    return _embedded(gsm8k(name))
 
 
 def mmlu(name: str) -> RecordedSet:
@@ -113,8 +110,13 @@ def mmlu_pro(name: str) -> RecordedSet:
     return RecordedSet(name, tiers, items, labels_of(items, tiers))
 
 
+def mmlu_pro_embedded(name: str) -> RecordedSet:
+    """The same, with the question's embedding as one more signal."""
+    return _embedded(mmlu_pro(name))
+
+
 def mmlu_pro_second_sample(name: str) -> RecordedSet:
-    """The same, with Phi-3-mini asked as well for every question and the two cheap answers compared."""
+    """MMLU-Pro with Phi-3-mini asked as well for every question, and the two cheap answers compared."""
     tiers = ("llama-3.1-8b", "llama-3.1-70b")
     items = [
         replace(_pro_item(models, tiers), second=_pro_answer("phi-3-mini", models["phi-3-mini"]))
@@ -135,6 +137,7 @@ SETS: dict[str, Callable[[str], RecordedSet]] = {
     "gsm8k_embedded": gsm8k_embedded,
     "mmlu": mmlu,
     "mmlu_pro": mmlu_pro,
+    "mmlu_pro_embedded": mmlu_pro_embedded,
     "mmlu_pro_second_sample": mmlu_pro_second_sample,
     "mmlu_pro_three_tiers": mmlu_pro_three_tiers,
 }
@@ -181,6 +184,12 @@ def embed(texts: Sequence[str]) -> tuple[list[Vector], str]:
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.save(kept, vectors)
     return list(np.load(kept)), embedder.fingerprint
+
+
+def _embedded(recorded: RecordedSet) -> RecordedSet:
+    vectors, embedder = embed([item.request.messages[0]["content"] for item in recorded.items])
+    labels = [replace(label, vector=vector) for label, vector in zip(recorded.labels, vectors, strict=True)]
+    return replace(recorded, labels=labels, embedder=embedder)
 
 
 def _asked(text: str) -> ChatRequest:

@@ -1,7 +1,7 @@
 """What each way of choosing between the tiers costs and loses on held-out questions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,12 +30,26 @@ class Curve:
 
 def scored(calibration: Calibration, labels: Sequence[Label]) -> Replay:
     """Labels as the calibrated cascade sees them."""
-    if calibration.probe is not None and labels:
-        vectors = np.array([label.vector for label in labels], dtype=np.float64)
-        outlook = vectors @ np.array(calibration.probe.weights) + calibration.probe.intercept
-        labels = add_outlook(labels, outlook)
+    labels = _with_outlook(calibration, labels)
     router = calibration.fitted_router
     return replay_of(labels, calibration.models.scores(labels), router.outlooks(labels) if router else None)
+
+
+def confidences(calibration: Calibration, labels: Sequence[Label]) -> Floats:
+    """The first tier's calibrated confidences before money weighs on them; NaN where there is none."""
+    labels = _with_outlook(calibration, labels)
+    model, router = calibration.models.models[0], calibration.fitted_router
+    if model is not None:
+        found = (model.confidence.of(label.features[0]) for label in labels)
+        return np.array([np.nan if one is None else one for one in found])
+    return replace(router, stake=None).outlooks(labels) if router else np.full(len(labels), np.nan)
+
+
+def _with_outlook(calibration: Calibration, labels: Sequence[Label]) -> Sequence[Label]:
+    if calibration.probe is None or not labels:
+        return labels
+    vectors = np.array([label.vector for label in labels], dtype=np.float64)
+    return add_outlook(labels, vectors @ np.array(calibration.probe.weights) + calibration.probe.intercept)
 
 
 def curve(replay: Replay, policies: Sequence[Policy]) -> Curve:

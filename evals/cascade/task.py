@@ -1,11 +1,10 @@
-"""Replay recorded answers through the cascade's own code: `make eval ARGS="cascade [--quick]"`, or
-`PYTHONPATH=. .venv/bin/python evals/cascade/task.py [SET …] [--quick]`.
+"""Replay recorded answers through the cascade's own code: `make eval ARGS=cascade`.
 
+Some sets only, or three resplits: `PYTHONPATH=. .venv/bin/python evals/cascade/task.py [SET …] [--quick]`.
 Per data set and resplit: one half calibrates (signals, models, Learn-then-Test), the other half is served and judged.
 Writes results/<set>.json, results/table.md and results/frontier.png.
 """
 
-# ruff: noqa: E402
 import json
 import os
 import platform
@@ -25,6 +24,7 @@ from evals.cascade.replay import (
     Curve,
     apgr,
     best_single_signal,
+    confidences,
     oracle_cost,
     random_mixing_cost,
     scored,
@@ -143,7 +143,7 @@ def hindsight(found: Calibration, held: list[Label]) -> dict[str, Any]:
             "random": random_mixing_cost(replay, target * strong),
             "oracle": oracle_cost(replay, target * strong),
         }
-    scores = replay.scores[:, 0] if np.isfinite(replay.scores).any() else replay.outlook
+    scores = confidences(found, held)
     seen = np.isfinite(scores)
     no_worse = (replay.quality[:, 0] >= replay.quality[:, -1])[seen]
     columns["auroc_no_worse"] = _interval(auroc_interval(scores[seen], no_worse, np.random.default_rng(0)))

@@ -1,4 +1,7 @@
-"""Custom authentication of the test proxy: `sk-<key>-<team>-<user>` is who it says; copied beside the config."""
+"""Custom authentication of the test proxy: `sk-<key>-<team>-<user>` is who it says; copied beside the config.
+
+The key `limited` may ask once a minute; `frugal` has spent nearly all of its budget.
+"""
 
 import hashlib
 
@@ -15,6 +18,8 @@ async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
     key, team, user = parts
     digest = hashlib.sha256(api_key.encode()).hexdigest()
     limit = 1 if key == "limited" else None
+    spend, budget = (0.99, 1.0) if key == "frugal" else (0.0, None)
     return UserAPIKeyAuth(
-        api_key=digest, key_alias=key, team_id=team, team_alias=f"team {team}", user_id=user, rpm_limit=limit
-    )
+        api_key=digest, key_alias=key, team_id=team, team_alias=f"team {team}", user_id=user, rpm_limit=limit,
+        spend=spend, max_budget=budget,
+    )  # fmt: skip
