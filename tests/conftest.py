@@ -9,7 +9,8 @@ settings.register_profile("thriftgate", deadline=None, suppress_health_check=[He
 settings.load_profile("thriftgate")
 
 # Tests can never spend money: whatever keys this shell has, no test and none of its child processes sees them.
-for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+# Nor does any send a trace to a real Langfuse.
+for name in [name for name in os.environ if name.endswith("_API_KEY") or name.startswith("LANGFUSE_")]:
     del os.environ[name]
 # No test may look for LiteLLM's price map on the network.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
