@@ -143,3 +143,10 @@ def test_the_scrape_and_the_provisioning_point_at_files_and_paths_that_exist() -
     assert all((DEPLOY / "prometheus" / name).exists() for name in scrape["rule_files"])
     sources = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/prometheus.yml").read_text())
     assert sources["datasources"][0]["uid"] == DASHBOARD["templating"]["list"][0]["current"]["value"]
+
+
+def test_the_document_lists_every_metric_with_its_labels() -> None:
+    text = (DEPLOY.parent / "docs" / "design" / "metrics.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(thriftgate_\w+)` \| (\w+) \| ([^|]*)\|$", text, re.MULTILINE)
+    written = {name: (kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in listed}
+    assert written == {name: (family.kind, family.labels) for name, family in FAMILIES.items()}

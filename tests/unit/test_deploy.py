@@ -16,6 +16,7 @@ DOCKERFILE = (REPO / "Dockerfile").read_text()
 SECRETS: dict[str, Any] = runpy.run_path(str(REPO / "scripts" / "make_secrets.py"))
 
 LANGFUSE = {name: service for name, service in SERVICES.items() if name.startswith("langfuse-")}
+METRICS = ("prometheus", "grafana")
 DECLARE_THEIR_OWN_USER = {"langfuse-web", "langfuse-worker"}
 """Their images end with a USER of their own."""
 ROOT_WITHOUT_POWERS = {"langfuse-minio"}
@@ -64,8 +65,27 @@ def test_every_variable_is_one_that_make_secrets_writes() -> None:
 def test_langfuse_starts_only_when_asked_for_and_nobody_waits_for_it() -> None:
     assert len(LANGFUSE) == 6
     assert all(service["profiles"] == ["langfuse"] for service in LANGFUSE.values())
-    assert all("profiles" not in service for name, service in SERVICES.items() if name not in LANGFUSE)
+    rest = {name: service.get("profiles") for name, service in SERVICES.items() if name not in LANGFUSE}
+    assert {name for name, profiles in rest.items() if profiles} == set(METRICS)
     assert not set(SERVICES["gateway"]["depends_on"]) & set(LANGFUSE)
+
+
+def test_prometheus_reads_the_metrics_with_the_gateways_token_and_grafana_finds_both() -> None:
+    assert all(SERVICES[name]["profiles"] == ["metrics"] for name in METRICS)
+    assert not set(SERVICES["gateway"]["depends_on"]) & set(METRICS)
+    secret = COMPOSE["secrets"]["metrics_token"]["environment"]
+    assert secret in SERVICES["gateway"]["environment"]
+    section = yaml.safe_load((REPO / "litellm_config.yaml").read_text())["callback_settings"]["thriftgate"]
+    assert section["metrics"] == {"token": f"os.environ/{secret}"}
+    scrape = yaml.safe_load((REPO / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"][0]
+    assert scrape["authorization"]["credentials_file"] == "/run/secrets/metrics_token"
+    assert scrape["static_configs"][0]["targets"] == ["gateway:4000"]
+    folders = [volume.split(":") for name in METRICS for volume in SERVICES[name]["volumes"] if volume.startswith(".")]
+    assert all((REPO / source).is_dir() for source, *_ in folders)
+    provider = yaml.safe_load((REPO / "deploy/grafana/provisioning/dashboards/thriftgate.yml").read_text())[
+        "providers"
+    ][0]
+    assert provider["options"]["path"] in {target for _, target, *_ in folders}
 
 
 def test_the_project_and_its_keys_exist_on_the_first_boot_and_are_the_gateways() -> None:
@@ -84,7 +104,7 @@ def test_the_gateway_is_given_no_secret_of_langfuses_stores() -> None:
 
 def test_ports_are_open_to_this_machine_alone() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 3
+    assert len(ports) == 4
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
