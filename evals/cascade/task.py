@@ -217,7 +217,8 @@ def main() -> None:
         for result in pool.map(run_set, names, [3 if quick else 20] * len(names)):
             result["machine"] = f"{platform.machine()}, Python {platform.python_version()}"
             (RESULTS / f"{result['set']}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    paths = [RESULTS / f"{name}.json" for name in data.SETS]
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
     write_table(results, RESULTS / "table.md")
     draw(results, RESULTS / "frontier.png")
 

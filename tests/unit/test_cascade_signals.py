@@ -137,6 +137,14 @@ def test_log_probabilities_are_taken_from_words_not_punctuation():
     assert measured["margin_min"] == 2.0
 
 
+def test_of_a_very_long_answer_only_the_end_is_read():
+    long = [entry("doubt", -9.0, -9.0, -9.5)] * 5000 + [entry("sure", -0.1, -0.1, -4.1)] * 600
+    measured = logprobs.summarise(long)
+    assert measured is not None
+    assert measured["logprob_min"] == -0.1
+    assert measured["margin_min"] == pytest.approx(4.0)
+
+
 def test_impossible_tokens_stay_finite():
     measured = logprobs.summarise([entry("x", -math.inf, -9999.0, -9999.0)])
     assert measured is not None

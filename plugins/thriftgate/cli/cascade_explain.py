@@ -57,7 +57,7 @@ REASONS = {
     "no_outlook": "nothing could be said of the question, and this route decides by it alone",
     "budget_shift": "the caller's budget runs low, so the thresholds were looser",
     "uncalibrated": "the route promises max_quality_loss and has no artefact that proves it",
-    "stale_artefact": "the route's artefact was made for another prompt version",
+    "stale_artefact": "the route's artefact was made for another version of its prompt",
     "promise_not_proven": "the route's artefact could not prove the promise",
     "collecting_labels": "the route has no proof yet; this request was sent through all tiers to collect a label",
 }

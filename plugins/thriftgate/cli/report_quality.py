@@ -33,7 +33,7 @@ def print_quality(quality: "Sequence[RouteQuality] | None") -> None:
         console.print(f"\nQuality of {one.route}", style="bold", markup=False)
         for topic, words in lines(one):
             is_bad = words.startswith(("drift:", "no proof"))
-            console.print(f"  {topic:<13}{words}", style="yellow" if is_bad else None, markup=False)
+            console.print(f"  {topic:<15}{words}", style="yellow" if is_bad else None, markup=False)
 
 
 def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
@@ -53,7 +53,7 @@ def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
         yield "feedback", f"{one.feedback.n:,} users' verdicts: {percent(one.feedback.share_good)} positive"
     yield (
         "net savings",
-        f"${one.saved_usd:.4f}, after ${one.checking_cost_usd:.4f} for the fresh answers of audits and verifications",
+        f"${one.saved_usd:.4f}, after ${one.checking_cost_usd:.4f} for audits and verifications: their fresh answers and judges",
     )
     yield "control group", _control(one.control)
 

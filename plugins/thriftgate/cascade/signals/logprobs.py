@@ -11,6 +11,8 @@ from typing import Any
 
 from thriftgate.cascade.signals.evidence import Evidence, Signal
 
+_MOST_TOKENS = 500
+"""Tokens that are read, from the answer's end, where its conclusion stands; more would cost time and tell little."""
 _NO_MARGIN = 20.0
 """Stands for "no alternative was given": as sure as can be."""
 
@@ -22,9 +24,9 @@ def measure(evidence: Evidence) -> Mapping[str, float] | None:
 
 def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None:
     """The same of raw OpenAI logprob entries; None when there is none."""
-    scored = [token for token in tokens if token.get("logprob") is not None]
+    scored = [token for token in tokens[-_MOST_TOKENS:] if token.get("logprob") is not None]
     # Punctuation and white space are nearly certain whatever the answer is worth: they would hide the doubt.
-    content = [token for token in scored if any(map(str.isalnum, str(token.get("token", ""))))] or scored
+    content = [token for token in scored if _says_something(str(token.get("token", "")))] or scored
     if not content:
         return None
     values = sorted(max(-100.0, float(token["logprob"])) for token in content)
@@ -44,14 +46,21 @@ def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None
 
 def margin(token: Mapping[str, Any]) -> float:
     """How far the best token is ahead of the second best, in nats; never negative."""
+    tops = token.get("top_logprobs") or ()
+    if len(tops) == 2:  # as many as we ask for, and short cuts count: an answer has hundreds of tokens
+        return min(_NO_MARGIN, abs(float(tops[0]["logprob"]) - float(tops[1]["logprob"])))
     best = second = -math.inf
-    for top in token.get("top_logprobs") or ():
+    for top in tops:
         value = float(top["logprob"])
         if value > best:
             best, second = value, best
         elif value > second:
             second = value
     return min(_NO_MARGIN, best - second) if second > -math.inf else _NO_MARGIN
+
+
+def _says_something(text: str) -> bool:
+    return text.strip().isalnum() or any(map(str.isalnum, text))
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
