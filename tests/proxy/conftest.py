@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 MASTER_KEY = "sk-master-of-the-tests-0123456789abcdef"
 CLIENT_KEY = "sk-app-acme-ada"
 """Key `app` of team `acme`, whose user is `ada`; see auth.py."""
+SCRAPER_TOKEN = "scraper-token-of-the-tests"
+"""Reads the metrics, and nothing else."""
 _PRICES = {"cheap": (1e-6, 2e-6), "strong": (10e-6, 20e-6)}
 _START_PATIENCE = 240.0
 _LITELLM = (sys.executable, "-c", "from litellm import run_server; run_server()")
@@ -160,7 +162,13 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
             "background_health_checks": False,
         },
         "callback_settings": {
-            "thriftgate": {"prompts_dir": str(ROOT / "prompts"), "ledger": {"flush_interval": "50ms"}, "routes": routes}
+            "thriftgate": {
+                "prompts_dir": str(ROOT / "prompts"),
+                "ledger": {"flush_interval": "50ms"},
+                "metrics": {"token": SCRAPER_TOKEN},
+                "logs": {"format": "json"},
+                "routes": routes,
+            }
         },
     }
 

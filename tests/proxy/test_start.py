@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.proxy.conftest import MASTER_KEY, ROOT, deployment, free_port, start_proxy
+from tests.proxy.scrape import read_series, total
 from tests.proxy.waiting import eventually, settle
 
 pytestmark = pytest.mark.xdist_group("start")
@@ -42,6 +43,7 @@ def test_up_serves_offline_with_two_workers_and_leaves_nothing_behind(folder: Pa
         assert {answer.status_code for answer in answers} == {200}
         # The cache is one for both workers: a question is asked of a model at most once by each.
         assert answers[-1].headers["x-thriftgate-decision"] == "exact_hit"
+        _whoever_is_scraped_speaks_for_both(f"http://localhost:{port}", key, requests=len(answers))
     finally:
         up.send_signal(signal.SIGINT)
         code = up.wait(60)
@@ -55,6 +57,15 @@ def test_up_serves_offline_with_two_workers_and_leaves_nothing_behind(folder: Pa
             httpx.get(f"http://127.0.0.1:{address}/", timeout=2)
     assert not (folder / ".thriftgate" / "postgres" / "postmaster.pid").exists()
     assert (folder / ".thriftgate" / "master_key").stat().st_mode & 0o077 == 0
+
+
+def _whoever_is_scraped_speaks_for_both(base_url: str, key: str, *, requests: int) -> None:
+    def seen() -> tuple[float, float]:
+        found = read_series(base_url, key)
+        return total(found, "thriftgate_workers"), total(found, "thriftgate_requests_total", status="ok")
+
+    # What the worker that was not asked has counted is written every two seconds.
+    assert eventually(lambda: [seen() for _ in range(6)] == [(2, requests)] * 6)
 
 
 def _wait_for_key(up: subprocess.Popen[bytes], folder: Path, port: int) -> str:
