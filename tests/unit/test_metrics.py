@@ -232,7 +232,7 @@ async def _nothing() -> None:
 def standing(wrong: Interval | None) -> Standing:
     return Standing(
         route="support", promise=Promise(max_error=0.01), audits=Judged(), drift=None, quality_loss=None,
-        verifications=Judged(good=90, bad=1), wrong_share=wrong, feedback=Judged(), not_proven=0,
+        verifications=Judged(good=90, bad=1), wrong_share=wrong, feedback=Judged(), not_proven=0, checking_cost_usd=0.0,
     )  # fmt: skip
 
 

@@ -53,7 +53,8 @@ def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
         yield "feedback", f"{one.feedback.n:,} users' verdicts: {percent(one.feedback.share_good)} positive"
     yield (
         "net savings",
-        f"${one.saved_usd:.4f}, after ${one.checking_cost_usd:.4f} for audits and verifications: their fresh answers and judges",
+        f"${one.saved_usd:.4f}, after ${one.checking_cost_usd:.4f} for audits and verifications: their fresh answers "
+        "and judges",
     )
     yield "control group", _control(one.control)
 
