@@ -37,7 +37,9 @@ def thriftgate(folder: Path, *arguments: str) -> str:
     argv = [sys.executable, "-m", "thriftgate", *arguments]
     done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"thriftgate {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"thriftgate {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}{done.stdout[:2000]}"
+        )
     return done.stdout
 
 
