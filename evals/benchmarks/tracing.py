@@ -2,7 +2,7 @@
 
 Three gateways run at the same time on an instant upstream: without tracing, with a Langfuse that takes every batch at
 once, and with one that accepts connections and never answers. In every round each gets the same number of requests,
-in turns, so that what else the machine does falls on all three. Differences to the gateway without tracing are taken
+one after the other in an order that is drawn, so that what else the machine does falls on all three. Differences to the gateway without tracing are taken
 within a round; their interval is the bootstrap's over the rounds, at 95 %.
 """
 
@@ -117,9 +117,9 @@ async def _rounds(proxies: Mapping[str, Proxy], rounds: int) -> dict[str, Any]:
     cpu: dict[str, list[float]] = {name: [] for name in proxies}
     for proxy in proxies.values():
         await send(proxy.url, KEY, "plain", questions.different(BATCH))  # warm up
-    for turn in range(rounds):
-        order = list(proxies)[turn % 3 :] + list(proxies)[: turn % 3]
-        for name in order:
+    orders = np.random.default_rng(0)
+    for _ in range(rounds):
+        for name in orders.permutation(list(proxies)):
             before = proxies[name].cpu_seconds()
             sent = await send(proxies[name].url, KEY, "plain", questions.different(BATCH))
             cpu[name].append((proxies[name].cpu_seconds() - before) / BATCH * 1e3)
