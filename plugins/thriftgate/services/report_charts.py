@@ -16,6 +16,7 @@ _ROW = 26
 _LABEL = 190
 _LONGEST = 26
 _AXIS = 22
+_WIDEST = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,10 @@ def bars(name: str, title: str, description: str, rows: Sequence[Bar], *, share:
     room = _WIDTH - _LABEL - 110
     drawn: list[str] = []
     for place, (row, total) in enumerate(zip(rows, sums, strict=True)):
-        y, x, scale = place * _ROW, float(_LABEL), room / ((total if share else longest) or 1.0)
+        y, x, whole = place * _ROW, float(_LABEL), (total if share else longest) or 1.0
         drawn.append(_text(_LABEL - 8, y + 17, _short(row.label), "end"))
         for part in row.parts:
-            width = part.value * scale
+            width = room * (part.value / whole)
             if width > 0:
                 drawn.append(_box(part.look, x, y + 4, width, _ROW - 8, f"{row.label}: {part.words}"))
             x += width
@@ -72,8 +73,8 @@ def columns(name: str, title: str, description: str, rows: Sequence[Bar], *, top
     highest = max((sum(part.value for part in row.parts) for row in rows), default=0.0)
     if highest <= 0:
         return ""
-    pitch = (_WIDTH - 20) / len(rows)
-    every = math.ceil(len(rows) * 74 / _WIDTH)
+    pitch = min((_WIDTH - 20) / len(rows), _WIDEST)
+    every = math.ceil(74 / pitch)
     drawn = [_line(10, 20, _WIDTH - 10, 20, "grid"), _text(_WIDTH - 10, 15, top_words, "end", "soft")]
     for place, row in enumerate(rows):
         x, y = 10 + place * pitch, 20.0 + height
