@@ -26,11 +26,11 @@ def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None
     """The same of raw OpenAI logprob entries; None when there is none."""
     scored = [token for token in tokens[-_MOST_TOKENS:] if token.get("logprob") is not None]
     # Punctuation and white space are nearly certain whatever the answer is worth: they would hide the doubt.
-    content = [token for token in scored if _says_something(str(token.get("token", "")))] or scored
+    content = [token for token in scored if _says_something(token.get("token") or "")] or scored
     if not content:
         return None
-    values = sorted(max(-100.0, float(token["logprob"])) for token in content)
-    margins = sorted(margin(token) for token in content)
+    values = sorted([max(-100.0, float(token["logprob"])) for token in content])
+    margins = sorted([margin(token) for token in content])
     mean = sum(values) / len(values)
     return {
         "logprob_mean": mean,
@@ -48,7 +48,8 @@ def margin(token: Mapping[str, Any]) -> float:
     """How far the best token is ahead of the second best, in nats; never negative."""
     tops = token.get("top_logprobs") or ()
     if len(tops) == 2:  # as many as we ask for, and short cuts count: an answer has hundreds of tokens
-        return min(_NO_MARGIN, abs(float(tops[0]["logprob"]) - float(tops[1]["logprob"])))
+        ahead = abs(tops[0]["logprob"] - tops[1]["logprob"])
+        return ahead if ahead < _NO_MARGIN else _NO_MARGIN
     best = second = -math.inf
     for top in tops:
         value = float(top["logprob"])
@@ -60,7 +61,7 @@ def margin(token: Mapping[str, Any]) -> float:
 
 
 def _says_something(text: str) -> bool:
-    return text.strip().isalnum() or any(map(str.isalnum, text))
+    return text.isalnum() or text.strip().isalnum() or any(map(str.isalnum, text))
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
