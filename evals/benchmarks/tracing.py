@@ -2,8 +2,8 @@
 
 Three gateways run at the same time on an instant upstream: without tracing, with a Langfuse that takes every batch at
 once, and with one that accepts connections and never answers. In every round each gets the same number of requests,
-one after the other in an order that is drawn, so that what else the machine does falls on all three. Differences to the gateway without tracing are taken
-within a round; their interval is the bootstrap's over the rounds, at 95 %.
+one after the other in an order that is drawn, so that what else the machine does falls on all three. Differences to the
+gateway without tracing are taken within a round; their interval is the bootstrap's over the rounds, at 95 %.
 """
 
 import argparse

@@ -6,6 +6,7 @@ The key `limited` may ask once a minute; `frugal` has spent nearly all of its bu
 import hashlib
 
 from fastapi import HTTPException, Request
+from litellm.exceptions import BudgetExceededError
 from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
 
 
@@ -17,6 +18,8 @@ async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
         raise HTTPException(401, "no such key")
     key, team, user = parts
     digest = hashlib.sha256(api_key.encode()).hexdigest()
+    if key == "broke":
+        raise BudgetExceededError(current_cost=2.0, max_budget=1.0)
     limit = 1 if key == "limited" else None
     spend, budget = (0.99, 1.0) if key == "frugal" else (0.0, None)
     return UserAPIKeyAuth(

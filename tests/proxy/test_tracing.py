@@ -285,6 +285,14 @@ def test_a_request_over_litellms_limit_is_one_span_with_a_warning(traced: Traced
     assert root.attributes[names.USER_ID] == "eve"
 
 
+def test_a_request_over_its_budget_is_one_span_with_a_warning(traced: TracedGateway) -> None:
+    refused = traced.process.post("/v1/chat/completions", {"model": "support", "messages": []}, "sk-broke-acme-eve")
+    assert 400 <= refused.status_code < 500
+    assert eventually(lambda: any("BudgetExceededError" in str(root) for root in traced.langfuse.roots()))
+    (root,) = [root for root in traced.langfuse.roots() if "BudgetExceededError" in str(root)]
+    assert (root.level, root.name, root.about("reason")) == ("WARNING", "support", "refused")
+
+
 def test_a_stranger_leaves_no_trace(traced: TracedGateway) -> None:
     assert traced.ask("support", key="wrong").status_code == 401
     settle(0.5)
