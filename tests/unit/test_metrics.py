@@ -88,6 +88,25 @@ def test_a_failed_request_has_no_tier_and_a_whole_answer_no_first_token() -> Non
     assert ("thriftgate_time_to_first_token_seconds", ("support",)) not in samples.histograms
 
 
+@pytest.mark.parametrize(
+    ("status", "error", "label"),
+    [
+        (Status.OK, None, "ok"),
+        (Status.FAILED, "AllTiersFailedError 502", "failed"),
+        (Status.FAILED, "InvalidPromptError 400", "refused"),
+        (Status.FAILED, "BudgetExceededError 429", "refused"),
+        (Status.FAILED, "ValueError", "failed"),
+        (Status.FAILED, None, "failed"),
+        (Status.CANCELLED, "CancelledError", "cancelled"),
+    ],
+)
+def test_a_fault_of_the_clients_is_not_counted_as_a_failure_of_ours(
+    status: Status, error: str | None, label: str
+) -> None:
+    samples = counted(escalated(status=status, error=error))
+    assert samples.value("thriftgate_requests_total", "support", "escalated", "large", label) == 1
+
+
 def test_a_label_takes_only_so_many_values_and_none_that_is_endless() -> None:
     metrics = Metrics(most_values=3)
     for number in range(10):

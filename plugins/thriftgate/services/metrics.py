@@ -12,11 +12,12 @@ from typing import Any, cast
 from thriftgate.services import metrics_catalogue as catalogue
 from thriftgate.services.metrics_catalogue import FAMILIES, Family
 from thriftgate.stats.histogram import Histogram
-from thriftgate.types import RequestRecord, TierCall
+from thriftgate.types import RequestRecord, Status, TierCall
 
 MOST_VALUES = 100
 """Of one label; what comes after is `other`. Routes and models are as many as the operator configured."""
 OTHER = "other"
+REFUSED = "refused"
 NONE = "none"
 """Where a request has no such thing: one that failed has no tier."""
 _LONGEST = 200
@@ -108,6 +109,13 @@ def merged(own: Samples, others: Iterable[tuple[Samples, bool]]) -> Samples:
     return whole
 
 
+def status_of(record: RequestRecord) -> str:
+    """How a request ended; `refused` where the fault was the client's (4xx), which should wake nobody."""
+    code = (record.error or "").rpartition(" ")[2]
+    is_refused = record.status is Status.FAILED and len(code) == 3 and code.isdecimal() and code.startswith("4")
+    return REFUSED if is_refused else record.status.value
+
+
 class Metrics:
     """Counts the records of this worker; a sink of `services.recording.Recorders`."""
 
@@ -122,7 +130,7 @@ class Metrics:
         route = self._known("route", record.route)
         tier = self._known("model", record.tier)
         decision = record.decision.value
-        samples.add(catalogue.REQUESTS, (route, decision, tier, record.status.value))
+        samples.add(catalogue.REQUESTS, (route, decision, tier, status_of(record)))
         if record.coalesced:
             samples.add(catalogue.COALESCED, (route,))
         samples.observe(catalogue.REQUEST_DURATION, (route, decision), record.duration)
