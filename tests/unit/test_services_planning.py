@@ -4,13 +4,18 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from tests import cascade_labels
 from tests.fakes import ask
 
+from thriftgate.cascade.artefact import Artefact
+from thriftgate.cascade.calibrated import CalibratedScorer
+from thriftgate.cascade.calibration import Promise, calibrate
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import CascadeConfig
 from thriftgate.services.planning import Planner
-from thriftgate.types import Caller
+from thriftgate.types import Caller, PromptRef
 
 MANY = 4_000
 
@@ -19,6 +24,17 @@ def planner(**settings: Any) -> Planner:
     tiers = [{"model": "small"}, {"model": "large"}]
     config = CascadeConfig.model_validate({"tiers": tiers, "accept_at": 0.7, "holdout": 0, **settings})
     return Planner(route="support", config=config, scorer=StaticScorer())
+
+
+@pytest.fixture(scope="module")
+def artefact() -> Artefact:
+    """Proves 5 %, and other promises around it."""
+    rng = np.random.default_rng(0)
+    return cascade_labels.artefact(calibrate(cascade_labels.labels(3000, rng), Promise(0.05, 0.05), rng))
+
+
+def calibrated(artefact: Artefact, **settings: Any) -> Planner:
+    return replace(planner(max_quality_loss=0.05, **settings), scorer=CalibratedScorer(artefact))
 
 
 def test_without_a_promise_the_static_threshold_decides() -> None:
@@ -70,3 +86,29 @@ def test_a_stream_may_go_to_the_strongest_tier_at_once() -> None:
 def test_one_tier_is_the_only_tier_whatever_is_promised() -> None:
     one = planner(tiers=[{"model": "large"}], max_quality_loss=0.02, audit={"share": 0})
     assert one.plan(ask()).reason == "only_tier"
+
+
+def test_an_artefact_of_another_prompt_version_is_not_served_from(artefact: Artefact) -> None:
+    one = calibrated(artefact, audit={"share": 0})
+    assert one.plan(ask()).reason == "cascade"
+    edited = PromptRef(name="support", variant="control", version="edited")
+    planned = one.plan(ask(), prompt=edited)
+    assert planned.reason == "stale_artefact"
+    assert [tier.model for tier in planned.tiers] == ["large"]
+
+
+def test_an_artefact_that_proves_nothing_escalates_everything(artefact: Artefact) -> None:
+    unproven = replace(artefact, guarantee=replace(artefact.guarantee, holds=False))
+    assert calibrated(unproven, audit={"share": 0}).plan(ask()).reason == "promise_not_proven"
+
+
+@pytest.mark.parametrize(("used", "reason"), [(None, "cascade"), (0.5, "cascade"), (0.99, "budget_shift")])
+def test_thresholds_loosen_only_near_the_end_of_a_budget_and_never_beyond_the_floor(
+    artefact: Artefact, used: float | None, reason: str
+) -> None:
+    one = calibrated(artefact, budget_shift={"starts_at": 0.8, "max_quality_loss": 0.12})
+    usual = one.plan(ask()).tiers[0].accept_at
+    planned = one.plan(ask(caller=Caller(key_hash="k", budget_used_share=used)))
+    assert planned.reason == reason
+    loosest = next(row for row in artefact.promises if row["max_quality_loss"] == 0.1)["accept_at"][0]
+    assert planned.tiers[0].accept_at == (loosest if reason == "budget_shift" else usual)
