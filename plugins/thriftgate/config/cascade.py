@@ -23,7 +23,11 @@ class AuditConfig(Section):
     """How much may be spent on finding out whether accepted answers were good."""
 
     share: float = Field(
-        default=0.02, ge=0, le=1, description="Share of accepted answers that the strongest tier answers as well."
+        default=0.02,
+        ge=0,
+        le=1,
+        description="Share of cascaded requests whose cheap answer is judged; an accepted one is compared with an "
+        "answer that the strongest tier is asked for.",
     )
     max_per_minute: int = Field(default=10, ge=0, description="Never more audits than this in a minute, per worker.")
     judge: str | None = Field(
