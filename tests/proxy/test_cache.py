@@ -201,3 +201,29 @@ def test_what_an_operator_warms_is_what_a_client_gets(gateway: GatewayProcess) -
     assert decision(hit) == "exact_hit"
     assert hit.json()["choices"][0]["message"]["content"] == "A4 and A5."
     assert decision(ask(gateway, "Which paper sizes fit?", key="sk-app-other-bob")) != "exact_hit"
+
+
+def test_an_operator_can_forget_by_version_of_the_prompt_and_collection(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("Blue and green."))
+    question = "Which colours does the tent come in?"
+    settled(gateway, question)
+    for condition in ({"prompt_version": "another"}, {"collection": "another"}, {"scope": "another"}):
+        kept = gateway.post("/thriftgate/cache/purge", {"route": "cached", **condition}, MASTER_KEY)
+        assert kept.json() == {"purged": 0}
+    assert decision(ask(gateway, question)) == "exact_hit"
+    gone = gateway.post("/thriftgate/cache/purge", {"prompt_versions_not": ["another"]}, MASTER_KEY)
+    assert gone.json()["purged"] >= 1
+    assert not decision(ask(gateway, question)).endswith("_hit")
+
+
+def test_nothing_is_forgotten_without_a_condition_or_for_one_that_does_not_exist(gateway: GatewayProcess) -> None:
+    for body, status in (({}, 400), ({"tenant": "acme"}, 422)):
+        assert gateway.post("/thriftgate/cache/purge", body, MASTER_KEY).status_code == status
+
+
+def test_a_temperature_above_the_limit_is_neither_kept_nor_served(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says("Perhaps."))
+    gateway.upstream.on("large", says("Perhaps."))
+    assert not decision(ask(gateway, "Will it rain on my parade?", temperature=1.9)).endswith("_hit")
+    settle(0.3)
+    assert not decision(ask(gateway, "Will it rain on my parade?", temperature=1.9)).endswith("_hit")

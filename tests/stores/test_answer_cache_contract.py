@@ -264,6 +264,8 @@ PURGED = {
     "scope": (PurgeFilter(scope="two"), {"c"}),
     "tag": (PurgeFilter(tag="pricing"), {"a", "d"}),
     "entry_id": (PurgeFilter(entry_id="id-d"), {"d"}),
+    "version": (PurgeFilter(prompt_version="v1"), {"a", "b", "c"}),
+    "version and its opposite": (PurgeFilter(prompt_version="v1", prompt_versions_not=("v1",)), set[str]()),
     "other versions": (PurgeFilter(prompt_versions_not=("v2",)), {"a", "b", "c"}),
     "other versions than several": (PurgeFilter(prompt_versions_not=("v2", "v1", "v0")), set[str]()),
     "collection": (PurgeFilter(collection="help"), {"b", "d"}),

@@ -86,6 +86,7 @@ class PurgeFilter:
     scope: str | None = None
     tag: str | None = None
     entry_id: str | None = None
+    prompt_version: str | None = None
     prompt_versions_not: tuple[str, ...] = ()
     """Entries made with any other version of the prompt than these; empty: whatever the version."""
     collection: str | None = None
@@ -97,6 +98,7 @@ class PurgeFilter:
             and self.scope in (None, entry.scope)
             and (self.tag is None or self.tag in entry.tags)
             and self.entry_id in (None, entry.entry_id)
+            and self.prompt_version in (None, entry.prompt_version)
             and (not self.prompt_versions_not or entry.prompt_version not in self.prompt_versions_not)
             and self.collection in (None, entry.collection)
         )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--entry", "entry_id", help="Only this entry; `cache inspect` and `cache export` name it.")
 @click.option("--scope", help="Only answers of this scope; `cache inspect` names it.")
 @click.option("--collection", help="Only answers made with passages of this collection.")
+@click.option("--prompt-version", "version", metavar="HASH", help="Only answers of this version of the prompt.")
 @click.option(
     "--prompt-version-not", "versions", multiple=True, metavar="HASH",
     help="Only answers of other versions of the prompt than this (and these).",
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(
     config_file: Path, *, route: str | None, tag: str | None, entry_id: str | None, scope: str | None,
-    collection: str | None, versions: tuple[str, ...], everything: bool, dry_run: bool, yes: bool,
+    collection: str | None, version: str | None, versions: tuple[str, ...], everything: bool, dry_run: bool, yes: bool,
 ) -> None:  # fmt: skip
     """Forget answers that are out of date.
 
@@ -42,8 +43,9 @@ def command(
     from thriftgate.caching.entries import PurgeFilter
 
     what = PurgeFilter(
-        route=route, tag=tag, entry_id=entry_id, scope=scope, collection=collection, prompt_versions_not=versions
-    )
+        route=route, tag=tag, entry_id=entry_id, scope=scope, collection=collection, prompt_version=version,
+        prompt_versions_not=versions,
+    )  # fmt: skip
     if what == PurgeFilter() and not everything:
         raise click.UsageError("say what to forget (--route, --tag, …), or --everything")
     if not dry_run and not yes:

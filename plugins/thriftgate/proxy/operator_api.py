@@ -28,6 +28,10 @@ class PurgeRequest(BaseModel):
     route: str | None = None
     tag: str | None = None
     entry_id: str | None = None
+    scope: str | None = None
+    collection: str | None = None
+    prompt_version: str | None = None
+    prompt_versions_not: tuple[str, ...] = ()
     everything: bool = Field(default=False, description="Must be true when nothing else is given.")
 
 
@@ -60,12 +64,12 @@ def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
 
     @router.post("/cache/purge")
     async def purge(body: PurgeRequest, auth: Auth) -> dict[str, int]:
-        """Forget cached answers by route, tag or entry."""
+        """Forget cached answers by route, tag, entry, scope, collection or version of the prompt."""
         _require_admin(auth)
         one = gateway()
-        what = PurgeFilter(route=body.route, tag=body.tag, entry_id=body.entry_id)
+        what = PurgeFilter(**body.model_dump(exclude={"everything"}))
         if what == PurgeFilter() and not body.everything:
-            raise HTTPException(400, "name a route, a tag or an entry, or set 'everything'")
+            raise HTTPException(400, "name a route, a tag, an entry or another condition, or set 'everything'")
         if one.cache is None:
             return {"purged": 0}
         try:

@@ -128,7 +128,7 @@ class PostgresAnswerCache:
 
         Verified outcomes stay: they hold no text, and what they taught about similarity remains true.
         """
-        conditions = (what.route, what.scope, what.tag, what.entry_id, what.collection)
+        conditions = (what.route, what.scope, what.tag, what.entry_id, what.collection, what.prompt_version)
         texts = (None if text is None else to_text(text) for text in conditions)
         versions = [to_text(version) for version in what.prompt_versions_not]
         return await self._count(sql.PURGE, *texts, versions, self._clock())

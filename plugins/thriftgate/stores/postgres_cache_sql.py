@@ -81,10 +81,11 @@ WITH gone AS (
     DELETE FROM cache_entries
     WHERE ($1::text IS NULL OR route = $1) AND ($2::text IS NULL OR scope = $2)
       AND ($3::text IS NULL OR $3 = ANY (tags)) AND ($4::text IS NULL OR entry_id = $4)
-      AND ($5::text IS NULL OR collection = $5) AND (cardinality($6::text[]) = 0 OR prompt_version <> ALL ($6))
+      AND ($5::text IS NULL OR collection = $5) AND (cardinality($7::text[]) = 0 OR prompt_version <> ALL ($7))
+      AND ($6::text IS NULL OR prompt_version = $6)
     RETURNING expires_at
 )
-SELECT count(*) FILTER (WHERE expires_at > $7) FROM gone
+SELECT count(*) FILTER (WHERE expires_at > $8) FROM gone
 """
 
 EVICT = """

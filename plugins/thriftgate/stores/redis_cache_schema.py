@@ -178,6 +178,7 @@ def purged(what: PurgeFilter) -> FilterExpression:
         "tags": what.tag,
         "collection": what.collection,
         "entry_id": what.entry_id,
+        "prompt": what.prompt_version,
     }
     found = everything()
     for field, text in given.items():
