@@ -1,0 +1,118 @@
+"""A Redis that freezes, dies and comes back, under the code that serves: nobody fails, and it recovers by itself."""
+
+import logging
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.fakes import FakeClock, FakeEmbedder, answer_of, ask, settle
+from tests.stores.redis_process import BINARY, RedisProcess
+from tests.stores.redis_query_engine import QueryEngine
+
+from thriftgate.caching.policy import FixedThreshold
+from thriftgate.config import CacheConfig
+from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.cache import CacheService, Served
+from thriftgate.services.coalescing import Coalescer
+from thriftgate.services.deciding import FixedDecider
+from thriftgate.services.journal import Journal
+from thriftgate.stores.redis_cache import RedisAnswerCache
+from thriftgate.stores.redis_connection import Deadlines, RedisServer
+from thriftgate.stores.redis_flights import RedisFlights
+from thriftgate.stores.system_clock import SystemClock
+
+
+class Till:
+    """What serves a request: cache and coalescing over one Redis. `now` is the breaker's and the warnings' clock."""
+
+    def __init__(self, engine: QueryEngine) -> None:
+        self.engine = engine
+        self.clock = FakeClock(time.time())  # entries end by the clock of Redis
+        self.server = RedisServer(engine.url, clock=self.clock.monotonic, deadlines=Deadlines(lookup=0.05, write=0.05))
+        self.embedder = FakeEmbedder()
+        self.background = BackgroundTasks(limit=100)
+        self.cache = RedisAnswerCache(self.server, dimensions=self.embedder.dimensions, fingerprint="test")
+        self.service = CacheService(
+            CacheConfig.model_validate({"min_similarity": 0.9, "max_error": 0.0, "ttl": "10h"}),
+            cache=self.cache, embedder=self.embedder, decider=FixedDecider(FixedThreshold(0.9)), verifier=None,
+            tier_policy=["small"], clock=self.clock, draw=lambda: 0.5, background=self.background,
+        )  # fmt: skip
+        self.coalescer = Coalescer(RedisFlights(self.server), clock=SystemClock())
+
+    async def answer(self, question: str) -> str:
+        """How a request ends: `hit`, or `asked` upstream; the fresh answer is kept."""
+        request = ask(question)
+        journal = Journal(request, clock=self.clock, stream=False, capture_content=False)
+        found = await self.service.find(request, None, journal)
+        if isinstance(found, Served):
+            return "hit"
+        assert found.flight is not None
+        async with self.coalescer.seat(found.flight) as seat:
+            seat.land({"answer": "yes"})
+            self.service.keep(request, found, answer_of("yes"), prompt=None, baseline_cost_usd=0.1)
+        await self.background.drain(patience=30)
+        await settle()
+        return "asked"
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> RedisProcess:
+    if BINARY is None:
+        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
+    return RedisProcess(tmp_path)
+
+
+@pytest.fixture
+async def till(process: RedisProcess) -> AsyncIterator[Till]:
+    process.start()
+    engine = QueryEngine(process.port)
+    await engine.start()
+    till = Till(engine)
+    await till.cache.prepare()
+    yield till
+    await till.server.close()
+    process.stop()
+    await engine.stop()
+
+
+async def until_hit(till: Till, question: str) -> None:
+    """A busy machine may break a deadline of 50 ms: ask past the breaker until the answer has been kept."""
+    for _ in range(50):
+        till.clock.advance(60)
+        if await till.answer(question) == "hit":
+            return
+    raise AssertionError("the answer was never kept")
+
+
+@pytest.mark.parametrize("outage", ["frozen", "stopped"])
+async def test_requests_go_on_while_redis_is_away_with_one_warning_a_minute_and_it_is_found_again(
+    till: Till, process: RedisProcess, outage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await until_hit(till, "before")
+    (process.freeze if outage == "frozen" else process.stop)()
+    till.clock.advance(60)
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, logger="thriftgate.services.cache"):
+        assert [await till.answer(f"question {i}") for i in range(20)] == ["asked"] * 20
+        assert len([one for one in caplog.records if one.name == "thriftgate.services.cache"]) == 1
+        till.clock.advance(60)
+        assert await till.answer("before") == "asked"
+    said = [one.getMessage() for one in caplog.records if one.name == "thriftgate.services.cache"]
+    assert len(said) == 2
+    assert "question" not in said[0]
+    (process.thaw if outage == "frozen" else process.start)()
+    await until_hit(till, "after")
+
+
+async def test_after_the_first_silence_nobody_waits_for_a_dead_redis(till: Till, process: RedisProcess) -> None:
+    await until_hit(till, "before")
+    process.freeze()
+    till.clock.advance(60)
+    await till.answer("notices")
+    sent, failures = len(till.engine.commands), till.service.failures
+    for i in range(10):
+        assert await till.answer(f"question {i}") == "asked"
+    assert till.service.failures >= failures + 10
+    assert len(till.engine.commands) == sent  # the breaker answered for Redis
+    process.thaw()
