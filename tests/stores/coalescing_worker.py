@@ -1,0 +1,32 @@
+"""A worker process of its own that leads a flight: it says so, and lands an answer once it is sent a line."""
+
+import asyncio
+import sys
+
+from thriftgate.ports import Flights
+from thriftgate.services.coalescing import Coalescer
+from thriftgate.stores.postgres import Database
+from thriftgate.stores.postgres_flights import PostgresFlights
+from thriftgate.stores.redis_connection import Deadlines, RedisServer
+from thriftgate.stores.redis_flights import RedisFlights
+from thriftgate.stores.system_clock import SystemClock
+
+
+def flights_at(url: str) -> Flights:
+    """The flights of a PostgreSQL or a Redis."""
+    if url.startswith("redis"):
+        return RedisFlights(RedisServer(url, deadlines=Deadlines(lookup=30.0, write=30.0)))
+    return PostgresFlights(Database(url))
+
+
+async def main(url: str, key: str, lease: float) -> None:
+    """Lead the flight of `key`."""
+    async with Coalescer(flights_at(url), clock=SystemClock(), lease=lease).seat(key) as seat:
+        sys.stdout.write("leading\n" if seat.joined is None else "joined\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.readline)
+        seat.land({"answer": "from another process"})
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))

@@ -1,0 +1,80 @@
+"""Identical misses of two real processes: one asks upstream, and a process that is killed hangs nobody."""
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, Process, create_subprocess_exec
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thriftgate.ports import Flights
+from thriftgate.services.coalescing import Coalescer
+from thriftgate.stores.postgres_flights import PostgresFlights
+from thriftgate.stores.redis_connection import RedisServer
+from thriftgate.stores.redis_flights import RedisFlights
+from thriftgate.stores.system_clock import SystemClock
+
+KEY = "one question"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=["postgres", "redis"])
+def url(request: pytest.FixtureRequest) -> str:
+    """A store with no flights in it."""
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        assert server
+        return request.getfixturevalue("redis_process").url
+    request.getfixturevalue("database")
+    return request.getfixturevalue("postgres_dsn")
+
+
+@pytest.fixture
+async def flights(url: str, request: pytest.FixtureRequest) -> Flights:
+    """This process's own connections."""
+    if url.startswith("redis"):
+        return RedisFlights(request.getfixturevalue("redis_server"))
+    return PostgresFlights(request.getfixturevalue("database"))
+
+
+async def leader(url: str, *, lease: float) -> Process:
+    """Another process, which leads by now."""
+    argv = [sys.executable, "-m", "tests.stores.coalescing_worker", url, KEY, str(lease)]
+    process = await create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE, cwd=ROOT)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"leading\n"
+    return process
+
+
+async def joined(flights: Flights, *, lease: float) -> Mapping[str, Any] | None:
+    """What one request here gets from another's flight; None when it had to ask itself."""
+    async with Coalescer(flights, clock=SystemClock(), lease=lease).seat(KEY) as seat:
+        if seat.joined is None:
+            seat.land({"answer": "from this process"})
+        return seat.joined
+
+
+async def test_those_who_wait_get_the_answer_of_another_process(url: str, flights: Flights) -> None:
+    process = await leader(url, lease=30.0)
+    waiting = [asyncio.create_task(joined(flights, lease=30.0)) for _ in range(5)]
+    await asyncio.wait(waiting, timeout=0.1)  # they are under way; sooner or later makes no difference to them
+    await process.communicate(b"land\n")
+    answers = await asyncio.gather(*waiting)
+    assert answers == [{"answer": "from another process"}] * 5
+
+
+async def test_when_a_leading_process_is_killed_one_of_those_who_wait_asks_and_the_rest_share_its_answer(
+    url: str, flights: Flights
+) -> None:
+    process = await leader(url, lease=2.0)
+    waiting = [asyncio.create_task(joined(flights, lease=2.0)) for _ in range(5)]
+    await asyncio.wait(waiting, timeout=0.1)
+    assert not any(task.done() for task in waiting)
+    process.kill()
+    await process.wait()
+    async with asyncio.timeout(30):
+        answers = await asyncio.gather(*waiting)
+    assert answers.count(None) == 1
+    assert answers.count({"answer": "from this process"}) == 4
