@@ -55,7 +55,9 @@ def _attribute(name: str, value: Attribute) -> KeyValue:
 
 
 def _set(target: AnyValue, value: Attribute) -> None:
-    if isinstance(value, bool):
+    if isinstance(value, str):
+        target.string_value = _text(value)
+    elif isinstance(value, bool):
         target.bool_value = value
     elif isinstance(value, int):
         if -_LATEST <= value <= _LATEST:
@@ -64,8 +66,6 @@ def _set(target: AnyValue, value: Attribute) -> None:
             target.string_value = str(value)  # protobuf's integers end at 64 bits
     elif isinstance(value, float):
         target.double_value = value
-    elif isinstance(value, str):
-        target.string_value = _text(value)
     else:
         for part in value:
             _set(target.array_value.values.add(), part)
@@ -73,7 +73,7 @@ def _set(target: AnyValue, value: Attribute) -> None:
 
 def _text(text: str) -> str:
     """Without lone surrogates, which JSON can carry and UTF-8 cannot."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _nanoseconds(at: float) -> int:
