@@ -4,7 +4,7 @@ What is kept and how it is called is said in `redis_cache_schema`. An entry ends
 that belongs to it. TTLs are told to Redis as seconds left, so our clock and its clock need not agree.
 
 Failure behaviour: every method raises StoreUnavailableError when Redis does not answer, or refuses; the caller goes
-on uncached. A look-up fails after 50 ms of silence, everything else after longer (see `redis_connection`). Indexes
+on uncached. A look-up fails after 40 ms of silence, everything else after longer (see `redis_connection`). Indexes
 that are missing (first start, FLUSHALL, another gateway's clean-up) are made again by the call that misses them;
 until Redis has read the existing entries into a new index, fewer neighbours are found. An `evict` or `purge` that
 breaks off has done part of its work, and doing it again completes it. A Redis Cluster is not supported.

@@ -1,6 +1,6 @@
 """How long to wait for a server, when the waiting may be our own fault.
 
-A deadline of 50 ms is short enough that a busy event loop breaks it: a hundred calls at once look like a server that
+A deadline of 40 ms is short enough that a busy event loop breaks it: a hundred calls at once look like a server that
 is down. So only silence counts: where, since the last look, any other call was answered, or this thread was itself
 at work most of the time, the deadline starts anew. A server that is really gone answers nobody while the loop has
 nothing to do, and the first deadline stands.
