@@ -116,13 +116,15 @@ def run(folder: Path, *, rounds: int, batch: int, starts: int, requests: int) ->
         with bare(folder / "bare", address, 4097) as one, gateway(folder / "thriftgate", address, 4098) as other:
             seconds["bare"].append(round(one.start_seconds, 2))
             seconds["thriftgate"].append(round(other.start_seconds, 2))
+            found["start_seconds"] = seconds
             found["memory"]["start"] = {one.name: round(one.memory_mb()), other.name: round(other.memory_mb())}
             found["scenarios"] = compare(one, other, rounds, batch)
+            found["machine"]["load_after"] = round(os.getloadavg()[0], 1)
+            print(json.dumps(found), flush=True)
             found["memory"][f"{requests} requests"] = {
                 "bare": memory(one, "small", requests),
                 "thriftgate, misses": memory(other, "cached", requests),
             }
-    found["start_seconds"] = seconds
     return found
 
 
@@ -163,15 +165,20 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     """Measure, print, and write results/gateway.json, gateway.md and gateway.png."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true", help="2 rounds, and no memory run: to see that it works")
-    quick: bool = parser.parse_args().quick
+    parser.add_argument("--quick", action="store_true", help="see that it works, in 2 rounds; writes nothing")
+    parser.add_argument("--rounds", type=int, default=8, help="how often every scenario is measured")
+    parser.add_argument("--batch", type=int, default=150, help="requests of a scenario per round")
+    parser.add_argument("--starts", type=int, default=3, help="how often each proxy is started")
+    parser.add_argument("--requests", type=int, default=_MEMORY_REQUESTS, help="requests between readings of memory")
+    given = parser.parse_args()
+    quick: bool = given.quick
     with tempfile.TemporaryDirectory(prefix="thriftgate-bench-") as name:
         found = run(
             Path(name),
-            rounds=2 if quick else 8,
-            batch=60 if quick else 150,
-            starts=1 if quick else 3,
-            requests=200 if quick else _MEMORY_REQUESTS,
+            rounds=2 if quick else given.rounds,
+            batch=60 if quick else given.batch,
+            starts=1 if quick else given.starts,
+            requests=200 if quick else given.requests,
         )
     print(table(found))
     if not quick:
