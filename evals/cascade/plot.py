@@ -1,8 +1,11 @@
 """Cost against quality as a picture, one panel per data set."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
+
+_COLUMNS = 4
 
 
 def draw(results: Sequence[dict[str, Any]], path: Path) -> None:
@@ -12,10 +15,14 @@ def draw(results: Sequence[dict[str, Any]], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(results), figsize=(4.6 * len(results), 4), squeeze=False)
-    for axis, result in zip(axes[0], results, strict=True):
+    rows = -(-len(results) // _COLUMNS)
+    figure, axes = pyplot.subplots(rows, _COLUMNS, figsize=(4.2 * _COLUMNS, 3.6 * rows), squeeze=False)
+    for axis in axes.flat[len(results) :]:
+        axis.set_axis_off()
+    for axis, result in zip(axes.flat, results, strict=False):
         _panel(axis, result)
-    axes[0][0].set_ylabel("quality (share right)")
+    for row in axes:
+        row[0].set_ylabel("quality (share right)")
     axes[0][0].legend(fontsize=8, loc="lower right")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
@@ -25,8 +32,10 @@ def draw(results: Sequence[dict[str, Any]], path: Path) -> None:
 def _panel(axis: Any, result: dict[str, Any]) -> None:
     qualities, prices = list(result["quality"].values()), list(result["cost_of_one_call"].values())
     axis.plot([prices[0], 1], [qualities[0], qualities[-1]], ":", color="grey", label="random mixing")
-    points = result["resplit"][0]["curve"]
-    axis.plot([x for x, _ in points], [y for _, y in points], color="tab:blue", label="calibrated score (hindsight)")
+    points = sorted(result["resplit"][0]["curve"])
+    # The best that so much money buys: candidates that skip questions lie below others of the same cost.
+    best = list(accumulate((quality for _, quality in points), max))
+    axis.plot([cost for cost, _ in points], best, color="tab:blue", label="calibrated score (hindsight)")
     for share, style in ((0.98, "--"), (0.95, "-.")):
         axis.axhline(share * qualities[-1], ls=style, lw=0.7, color="black")
         at = result["summary"][f"at_{share:g}"]
