@@ -66,6 +66,12 @@ def test_from_warming_to_purging(cache: Callable[..., Result], folder: Path) -> 
         ("support", 3, 0, None)
     ]
 
+    (figure,) = json.loads(cache("stats", "--contents", "--route", "support", "--json").stdout)
+    characters = sum(len(question) + len(answer) for question, answer in QUESTIONS.items())
+    assert (figure["contents"]["entries"], figure["contents"]["characters"]) == (3, characters)
+    assert 0 <= figure["contents"]["newest"] <= figure["contents"]["oldest"] < 3600
+    assert "3 entries with" in cache("stats", "--contents").output
+
     written = cache("export", "--output", str(folder / "out.jsonl"))
     assert "3 answers written" in written.output
     rows = [json.loads(line) for line in (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -12,7 +12,7 @@ import click
 from thriftgate.cli.cache_opening import config_option, opened
 
 if TYPE_CHECKING:
-    from thriftgate.services.cache_figures import CacheFigures
+    from thriftgate.services.cache_figures import CacheFigures, Contents
 
 _DAY = 86_400.0
 
@@ -20,24 +20,34 @@ _DAY = 86_400.0
 @click.command("stats")
 @config_option
 @click.option("--days", type=click.FloatRange(min=0.01), default=7.0, show_default=True, help="How far to look back.")
+@click.option("--route", help="Only this route.")
+@click.option("--contents", "reads", is_flag=True, help="Also read every entry: its age, and how much text is kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def command(config_file: Path, *, days: float, as_json: bool) -> None:
+def command(config_file: Path, *, days: float, route: str | None, reads: bool, as_json: bool) -> None:
     """Say how full and how useful the cache of each route is, and how often it was wrong.
 
     The error is estimated from the hits that were checked beside the requests (`cache.verify`), with its interval.
     """
-    figures = asyncio.run(_read(config_file, days * _DAY))
+    figures, contents = asyncio.run(_read(config_file, days * _DAY, route, reads=reads))
     if as_json:
         import json
         from dataclasses import asdict
 
-        click.echo(json.dumps([{**asdict(one), "hit_rate": one.hit_rate} for one in figures], indent=2))
+        rows = [{**asdict(one), "hit_rate": one.hit_rate} for one in figures]
+        for row in rows:
+            if row["route"] in contents:
+                row["contents"] = asdict(contents[row["route"]])
+        click.echo(json.dumps(rows, indent=2))
     else:
         _print(figures, days)
+        for name, one in contents.items():
+            click.echo(f"{name}: {one}")
 
 
-async def _read(config_file: Path, seconds: float) -> "list[CacheFigures]":
-    from thriftgate.services.cache_figures import figures_of
+async def _read(
+    config_file: Path, seconds: float, route: str | None, *, reads: bool
+) -> "tuple[list[CacheFigures], dict[str, Contents]]":
+    from thriftgate.services.cache_figures import contents_of, figures_of
     from thriftgate.stores.embedded import prepare_database
     from thriftgate.stores.postgres import connect
     from thriftgate.stores.postgres_ledger import PostgresLedger
@@ -45,6 +55,8 @@ async def _read(config_file: Path, seconds: float) -> "list[CacheFigures]":
     from thriftgate.types import AuditKind
 
     async with opened(config_file) as one:
+        if route is not None:
+            one.route(route)
         since = SystemClock().time() - seconds
         dsn = await asyncio.to_thread(prepare_database, one.section.database_url, one.base_dir / one.section.data_dir)
         database = connect(dsn, max_connections=1)
@@ -55,12 +67,16 @@ async def _read(config_file: Path, seconds: float) -> "list[CacheFigures]":
                 for name, route in one.section.routes.items()
                 if route.cache is not None
             }
-            return figures_of(
+            figures = figures_of(
                 promises,
                 await one.cache.stats(),
                 await ledger.summarise("route", since=since),
                 await ledger.audits(kind=AuditKind.CACHE, since=since),
             )
+            shown = [figure for figure in figures if route in (None, figure.route)]
+            names = [figure.route for figure in shown] if reads else []
+            now = since + seconds
+            return shown, {name: await contents_of(one.cache.entries(name), now=now) for name in names}
         finally:
             await database.close()
 

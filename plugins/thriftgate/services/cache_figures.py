@@ -1,12 +1,12 @@
 """How full a cache is, how useful, and how often it was wrong, as far as checked hits tell.
 
-Failure behaviour: pure; what cannot be known is None.
+Failure behaviour: pure, but for `contents_of`, which raises what the store raises; what cannot be known is None.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from thriftgate.caching.entries import CacheStats
+from thriftgate.caching.entries import CacheEntry, CacheStats
 from thriftgate.stats import Interval
 from thriftgate.stats.intervals import clopper_pearson
 from thriftgate.types import Audit, DecisionKind, SummaryRow
@@ -83,3 +83,36 @@ def _figures(
         max_error=promise,
         observations=full.observations if full else 0,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the cache of one route holds; ages are in seconds."""
+
+    entries: int
+    characters: int
+    """Of questions and answers; vectors and indexes come on top."""
+    oldest: float | None
+    newest: float | None
+    stale: int
+    """Entries that are served once more while a fresh answer is fetched."""
+
+    def __str__(self) -> str:
+        if self.oldest is None or self.newest is None:
+            return "nothing is kept"
+        ages = f"the oldest is {self.oldest / 3600:.1f} h old, the newest {self.newest / 3600:.1f} h"
+        return f"{self.entries:,} entries with {self.characters:,} characters; {ages}; {self.stale:,} are stale"
+
+
+async def contents_of(entries: AsyncIterator[CacheEntry], *, now: float) -> Contents:
+    """Read all entries, one after the other; `now` is Unix time. Raises what the store raises."""
+    count, characters, stale = 0, 0, 0
+    oldest = newest = None
+    async for entry in entries:
+        age = max(0.0, now - entry.created_at)
+        count += 1
+        characters += len(entry.question) + sum(len(choice.text) for choice in entry.choices)
+        stale += entry.stale_at is not None and entry.stale_at <= now
+        oldest = age if oldest is None else max(oldest, age)
+        newest = age if newest is None else min(newest, age)
+    return Contents(count, characters, oldest, newest, stale)
