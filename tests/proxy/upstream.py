@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from pytest_httpserver import HTTPServer
@@ -13,21 +14,26 @@ Body = Mapping[str, Any]
 Reply = Callable[[Body], Response]
 
 
+_NUMBERS = count()
+
+
 class Upstream:
     """Answers every model by the reply that was set for it, and remembers what it was asked."""
 
     def __init__(self, server: HTTPServer) -> None:
         self.server = server
+        # Several gateways of one run share the server; each has its own providers there.
+        self._prefix = f"/providers-{next(_NUMBERS)}"
         self._replies: dict[str, Reply] = {}
         self._asked: list[Body] = []
         self._lock = threading.Lock()
         self.closed_early: list[str] = []
         """Models whose stream was closed by the proxy before it had ended."""
-        server.expect_request("/v1/chat/completions", method="POST").respond_with_handler(self._handle)
+        server.expect_request(f"{self._prefix}/v1/chat/completions", method="POST").respond_with_handler(self._handle)
 
     @property
     def base_url(self) -> str:
-        return self.server.url_for("/v1")
+        return self.server.url_for(f"{self._prefix}/v1")
 
     def on(self, model: str, reply: Reply) -> None:
         """From now on `model` answers so."""
