@@ -13,6 +13,7 @@ from tests.fakes import (
     FakePricer,
     InMemoryAnswerCache,
     InMemoryFlights,
+    MemoryLedger,
     answer_of,
     settle,
 )
@@ -21,13 +22,17 @@ from thriftgate.caching.entries import CacheEntry
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import RouteConfig
+from thriftgate.services.audit import CascadeAuditor
 from thriftgate.services.background import BackgroundTasks
+from thriftgate.services.budget import Budget
 from thriftgate.services.cache import CacheService
 from thriftgate.services.coalescing import Coalescer
 from thriftgate.services.deciding import FixedDecider
+from thriftgate.services.judges import ModelJudge
 from thriftgate.services.planning import Planner
 from thriftgate.services.recording import Recorders
-from thriftgate.services.route import PromptStage, RouteParts, RouteService
+from thriftgate.services.route import RouteService
+from thriftgate.services.route_parts import PromptStage, RouteParts
 from thriftgate.types import Answer, ChatRequest, RequestRecord
 
 SURE = answer_of("a good answer of several words", logprob=-0.01)
@@ -41,7 +46,12 @@ class RouteDesk:
     """The route `support`: small before large, exact and semantic cache, coalescing."""
 
     def __init__(
-        self, *, prompt: PromptStage | None = None, cache: Mapping[str, Any] | None = None, **cascade: Any
+        self,
+        *,
+        prompt: PromptStage | None = None,
+        cache: Mapping[str, Any] | None = None,
+        route: Mapping[str, Any] | None = None,
+        **cascade: Any,
     ) -> None:
         self.clock = FakeClock()
         self.completer = FakeCompleter({"small": SURE, "large": STRONG})
@@ -49,10 +59,17 @@ class RouteDesk:
         self.store = InMemoryAnswerCache(self.clock)
         self.flights = InMemoryFlights(self.clock)
         self.background = BackgroundTasks()
+        self.ledger = MemoryLedger()
         self.records: list[RequestRecord] = []
         settings: dict[str, Any] = {
-            "cascade": {"tiers": [{"model": "small"}, {"model": "large"}], "holdout": 0, **cascade},
+            "cascade": {
+                "tiers": [{"model": "small"}, {"model": "large"}],
+                "holdout": 0,
+                "audit": {"share": 0},
+                **cascade,
+            },
             "cache": {"max_error": 0, "min_similarity": 0.8, "ttl_jitter": 0, **(cache or {})},
+            **(route or {}),
         }
         self.config = RouteConfig.model_validate(settings)
         self._prompt = prompt
@@ -87,7 +104,23 @@ class RouteDesk:
                 prompt=self._prompt,
                 cache=cache,
                 coalescer=Coalescer(self.flights, clock=self.clock),
+                auditor=self._auditor(),
             )
+        )
+
+    def _auditor(self) -> CascadeAuditor:
+        """Audits every answer that the configuration's share names; the model group `judge` compares."""
+        return CascadeAuditor(
+            route="support",
+            strongest="large",
+            share=self.config.cascade.audit.share,
+            completer=self.completer,
+            judge=ModelJudge(self.completer, "judge"),
+            ledger=self.ledger,
+            budget=Budget(share=1, max_per_minute=100, clock=self.clock, draw=lambda: 0.0),
+            background=self.background,
+            clock=self.clock,
+            capture_content=self.config.capture_content,
         )
 
     @property

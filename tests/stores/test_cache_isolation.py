@@ -12,9 +12,10 @@ from thriftgate.caching.policy import FixedThreshold
 from thriftgate.config import CacheConfig
 from thriftgate.ports import AnswerCache
 from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.cache import CacheService, Served
+from thriftgate.services.cache import CacheService
 from thriftgate.services.deciding import FixedDecider
 from thriftgate.services.journal import Journal
+from thriftgate.services.tickets import Served
 from thriftgate.stores.system_clock import SystemClock
 from thriftgate.types import Caller, ChatRequest, PromptRef
 

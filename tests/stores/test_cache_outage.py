@@ -13,10 +13,11 @@ from tests.stores.redis_query_engine import QueryEngine
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.config import CacheConfig
 from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.cache import CacheService, Served
+from thriftgate.services.cache import CacheService
 from thriftgate.services.coalescing import Coalescer
 from thriftgate.services.deciding import FixedDecider
 from thriftgate.services.journal import Journal
+from thriftgate.services.tickets import Served
 from thriftgate.stores.redis_cache import RedisAnswerCache
 from thriftgate.stores.redis_connection import Deadlines, RedisServer
 from thriftgate.stores.redis_flights import RedisFlights

@@ -22,10 +22,11 @@ from thriftgate.caching.policy import FixedThreshold
 from thriftgate.config import CacheConfig
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.budget import Budget
-from thriftgate.services.cache import CacheService, Served, Ticket
+from thriftgate.services.cache import CacheService
 from thriftgate.services.deciding import FixedDecider
 from thriftgate.services.journal import Journal
 from thriftgate.services.judges import AgreementJudge
+from thriftgate.services.tickets import Served, Ticket
 from thriftgate.services.verification import CacheVerifier
 from thriftgate.types import Answer, Caller, ChatRequest, DecisionKind, PromptRef
 

@@ -12,10 +12,11 @@ from thriftgate.caching.policy import FixedThreshold
 from thriftgate.caching.warm_file import WarmLine
 from thriftgate.config import RouteConfig
 from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.cache import CacheService, Served, tier_policy_of
+from thriftgate.services.cache import CacheService, tier_policy_of
 from thriftgate.services.cache_desk import CacheDesk
 from thriftgate.services.deciding import FixedDecider
 from thriftgate.services.journal import Journal
+from thriftgate.services.tickets import Served
 from thriftgate.types import Caller, ChatRequest, DecisionKind, PromptRef
 
 QUESTION, ANSWER = "how do I get a refund", "Write to the help desk."

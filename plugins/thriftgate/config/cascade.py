@@ -33,6 +33,10 @@ class AuditConfig(Section):
     judge: str | None = Field(
         default=None, description="The model group that compares the two answers; default: the strongest tier."
     )
+    correct_cache: bool = Field(
+        default=True,
+        description="Replace an answer in the cache that an audit found worse by the strongest tier's answer.",
+    )
 
 
 class SecondSampleConfig(Section):

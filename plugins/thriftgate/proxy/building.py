@@ -27,7 +27,8 @@ from thriftgate.services.judges import AgreementJudge, ModelJudge
 from thriftgate.services.planning import Planner
 from thriftgate.services.prompts import PromptService
 from thriftgate.services.recording import Recorders
-from thriftgate.services.route import RouteParts, RouteService, baseline_of
+from thriftgate.services.route import RouteService
+from thriftgate.services.route_parts import RouteParts, baseline_of
 from thriftgate.services.verification import CacheVerifier
 from thriftgate.stores.local_embedder import LocalEmbedder
 
@@ -107,6 +108,7 @@ def _auditor(name: str, config: RouteConfig, shared: Shared) -> CascadeAuditor |
         budget=Budget(share=1.0, max_per_minute=audit.max_per_minute, clock=shared.clock, draw=shared.draw),
         background=shared.background,
         clock=shared.clock,
+        capture_content=config.capture_content,
     )
 
 

@@ -1,13 +1,15 @@
 """Finds out, beside the requests, whether cheap answers were as good as the strongest tier's.
 
 Which requests are audited is drawn whatever their answers looked like, so that what is learnt is not biased. An
-accepted answer is asked of the strongest tier as well; for an escalated one both answers are there already.
+accepted answer is asked of the strongest tier as well; for an escalated one both answers are there already. An accepted
+answer that turns out to be worse is also reported to whoever can still put it right, such as the cache.
 
 Failure behaviour: nothing here delays or breaks a request. A reference that does not come, a judge that cannot
 tell or a ledger that is away means one audit less.
 """
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,6 +21,9 @@ from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.budget import Budget
 from thriftgate.services.questions import question_of
 from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest, DecisionKind
+
+Correct = Callable[[Answer], Awaitable[None]]
+"""Takes the strongest tier's answer in place of an accepted one that was worse; does not raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +39,30 @@ class CascadeAuditor:
     budget: Budget
     background: BackgroundTasks
     clock: Clock
+    capture_content: bool = False
+    """Keep the strongest tier's answers, which no request's record has, with the audits."""
 
-    def after(self, request: ChatRequest, outcome: Outcome) -> None:
-        """A request went through the cascade; maybe audit its first tier's answer."""
+    def after(self, request: ChatRequest, outcome: Outcome, *, correct: Correct | None = None) -> None:
+        """A request went through the cascade; maybe audit its first tier's answer.
+
+        `correct` is told the strongest tier's answer where an accepted one turned out to be worse.
+        """
         is_accepted = outcome.decision is DecisionKind.ACCEPTED and outcome.tier.model != self.strongest
         is_escalated = bool(outcome.rejected) and outcome.tier.model == self.strongest
         if not (is_accepted or is_escalated) or not is_audited(request.request_id, share=self.share):
             return
         # One budget for both: were only accepted answers capped, rejected ones would be too many among the labels.
         if self.budget.take():
-            audited = self._audit_accepted if is_accepted else self._audit_escalated
-            self.background.start("cascade_audit", audited(request, outcome))
+            accepted, escalated = self._audit_accepted, self._audit_escalated
+            work = accepted(request, outcome, correct) if is_accepted else escalated(request, outcome)
+            self.background.start("cascade_audit", work)
 
-    async def _audit_accepted(self, request: ChatRequest, outcome: Outcome) -> None:
+    async def _audit_accepted(self, request: ChatRequest, outcome: Outcome, correct: Correct | None) -> None:
         with suppress(TierFailedError, StoreUnavailableError):
             reference = await self.completer.complete(self.strongest, request, purpose=CallPurpose.AUDIT)
             judgement = await self.judge.compare(request, outcome.answer.text, reference.text)
+            if judgement.is_acceptable is False and correct is not None:
+                await correct(reference)
             cost = reference.cost_usd + judgement.cost_usd
             audit = self._audit(request, outcome, outcome.answer, reference, judgement.is_acceptable, cost_usd=cost)
             await self.ledger.add_audit(audit)
@@ -91,6 +104,7 @@ class CascadeAuditor:
                 "group": _group(request),
                 # A calibration must know what accepting this answer saves.
                 "reference_cost_usd": reference.cost_usd,
+                **({"reference": reference.text} if self.capture_content else {}),
             },
             traceparent=request.traceparent,
         )

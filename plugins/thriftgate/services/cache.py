@@ -7,12 +7,12 @@ minute, and the request goes on uncached. Keeping an answer happens beside the r
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss
 from thriftgate.caching.eligibility import EligibilitySettings, may_serve, may_store
-from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour
+from thriftgate.caching.entries import CacheEntry, Lookup, PurgeFilter
 from thriftgate.caching.evidence import NEIGHBOURS
 from thriftgate.caching.scope import CacheScope, ScopeSettings, scope_of
 from thriftgate.config import CacheConfig, CascadeConfig
@@ -21,43 +21,14 @@ from thriftgate.ports import AnswerCache, Clock, Embedder
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.deciding import Decider
 from thriftgate.services.journal import Journal
+from thriftgate.services.tickets import Served, Ticket
 from thriftgate.services.verification import CacheVerifier
-from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Vector
+from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _WARN_EVERY = 60.0
-
-
-@dataclass(slots=True)
-class Ticket:
-    """What a miss leads to: where its answer will be kept."""
-
-    scope: CacheScope | None = None
-    embedding: Vector | None = None
-    decision: Decision | None = None
-    neighbours: tuple[Neighbour, ...] = ()
-    """What was found near the question, nearest first."""
-
-    @property
-    def flight(self) -> str | None:
-        """The key to coalesce by; None when this request must not share."""
-        return self.scope.flight if self.scope else None
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """An answer from the cache."""
-
-    answer: Answer
-    entry: CacheEntry
-    kind: DecisionKind
-    similarity: float
-    confidence: float | None
-    is_stale: bool
-    features: Mapping[str, float] = field(default_factory=dict[str, float])
-    """The evidence of a semantic hit."""
 
 
 class CacheService:
@@ -186,11 +157,44 @@ class CacheService:
         verdict = may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant)
         if verdict.is_allowed:
             entry = self._entry(request, ticket, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
-            self._background.start("cache_store", self._guarded(lambda: self._store(request, ticket, answer, entry)))
+            self._background.start("cache_store", self._store(request, ticket, answer, entry))
         elif isinstance(ticket.decision, Explore):
             self._background.start("cache_compare", self._compare(request, ticket, answer))
 
+    async def correct(
+        self,
+        request: ChatRequest,
+        ticket: Ticket,
+        answer: Answer,
+        *,
+        prompt: PromptRef | None,
+        baseline_cost_usd: float,
+    ) -> None:
+        """Put a better answer in the place of the one that was kept; where it may not be kept, forget that one."""
+        scope = ticket.scope
+        if scope is None:
+            return
+        # The neighbours taught what they could when the first answer came.
+        again = replace(ticket, decision=None)
+        entry = self._entry(request, again, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
+        if may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant).is_allowed:
+            await self._store(request, again, answer, entry)
+        else:
+            async with ticket.writing:
+                await self._guarded(lambda: self._forget(scope))
+
+    async def _forget(self, scope: CacheScope) -> None:
+        kept = (await self._cache.lookup(scope.scope, scope.key, None)).exact
+        if kept is not None:
+            await self._cache.purge(PurgeFilter(scope=scope.scope, entry_id=kept.entry_id))
+
     async def _store(self, request: ChatRequest, ticket: Ticket, answer: Answer, entry: CacheEntry) -> None:
+        async with ticket.writing:
+            await self._guarded(lambda: self._compared_and_stored(request, ticket, answer, entry))
+
+    async def _compared_and_stored(
+        self, request: ChatRequest, ticket: Ticket, answer: Answer, entry: CacheEntry
+    ) -> None:
         group = await self._compare(request, ticket, answer)
         if entry.embedding is None and self._is_semantic:
             entry = replace(entry, embedding=(await self._embedder.embed([entry.question]))[0])

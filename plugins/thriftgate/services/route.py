@@ -11,61 +11,23 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.scoring import as_client_asked
-from thriftgate.config import RouteConfig
 from thriftgate.errors import InvalidPromptError, StoreUnavailableError
-from thriftgate.ports import Clock, Completer, Embedder, Pricer
 from thriftgate.services.answer_json import answer_from_json, answer_to_json
 from thriftgate.services.asking import Asker
-from thriftgate.services.audit import CascadeAuditor
-from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.cache import CacheService, Served, Ticket
+from thriftgate.services.audit import Correct
 from thriftgate.services.cascade import CascadeRun
 from thriftgate.services.chunks import chunks_of
-from thriftgate.services.coalescing import Coalescer, Seat
+from thriftgate.services.coalescing import Seat
 from thriftgate.services.envelope import Envelope
 from thriftgate.services.journal import Journal
-from thriftgate.services.planning import Planner
 from thriftgate.services.questions import question_of
-from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, RequestRecord, Status, Usage, Vector
-
-
-class Recorder(Protocol):
-    """Takes the record of a request that has ended; never blocks, never raises."""
-
-    def submit(self, record: RequestRecord) -> None:
-        """Take it."""
-        ...
-
-
-class PromptStage(Protocol):
-    """Puts the route's prompt in front of the conversation."""
-
-    def __call__(self, request: ChatRequest) -> tuple[ChatRequest, PromptRef]:
-        """Raises InvalidPromptError."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteParts:
-    """What a route is made of; None where a stage is off."""
-
-    name: str
-    config: RouteConfig
-    completer: Completer
-    pricer: Pricer
-    planner: Planner
-    recorder: Recorder
-    background: BackgroundTasks
-    clock: Clock
-    auditor: CascadeAuditor | None = None
-    embedder: Embedder | None = None
-    prompt: PromptStage | None = None
-    cache: CacheService | None = None
-    coalescer: Coalescer | None = None
+from thriftgate.services.route_parts import RouteParts, baseline_of
+from thriftgate.services.tickets import Served, Ticket
+from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, Usage, Vector
 
 
 @dataclass(slots=True)
@@ -76,11 +38,6 @@ class _Serving:
     journal: Journal
     ticket: Ticket
     prompt: PromptRef | None = None
-
-
-def baseline_of(config: RouteConfig) -> str:
-    """The model group that savings are counted against: what clients would use without us."""
-    return config.cascade.baseline or config.cascade.tiers[-1].model
 
 
 class RouteService:
@@ -264,14 +221,25 @@ class RouteService:
         journal.served(answer, decision=outcome.decision, reason=outcome.reason, tier=outcome.tier.model)
         journal.confidence, journal.signals = outcome.confidence, outcome.signals
         journal.baseline_cost_usd = self._baseline_cost_usd(answer)
+        if self._parts.cache is not None:
+            baseline, request = journal.baseline_cost_usd, serving.request
+            shared = as_client_asked(answer, request.params)  # log-probabilities for our own judgement fill no store
+            self._parts.cache.keep(request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
+            seat.land({"answer": answer_to_json(shared), "baseline_cost_usd": baseline})
         if self._parts.auditor is not None:
-            self._parts.auditor.after(serving.request, outcome)
-        if self._parts.cache is None:
-            return
-        baseline, request = journal.baseline_cost_usd, serving.request
-        shared = as_client_asked(answer, request.params)  # log-probabilities for our own judgement fill no store
-        self._parts.cache.keep(request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
-        seat.land({"answer": answer_to_json(shared), "baseline_cost_usd": baseline})
+            self._parts.auditor.after(serving.request, outcome, correct=self._correction(serving))
+
+    def _correction(self, serving: _Serving) -> Correct | None:
+        """How an answer that an audit found worse is replaced in the cache; None where it is not kept there."""
+        cache, request = self._parts.cache, serving.request
+        if cache is None or not self._parts.config.cascade.audit.correct_cache:
+            return None
+
+        async def correct(answer: Answer) -> None:
+            shared, baseline = as_client_asked(answer, request.params), self._baseline_cost_usd(answer)
+            await cache.correct(request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
+
+        return correct
 
     def _baseline_cost_usd(self, answer: Answer) -> float:
         """What the strongest tier would have cost for the same tokens; its own cost where it answered."""

@@ -1,0 +1,42 @@
+"""What a look-up in the cache leads to: an answer, or a ticket to keep the fresh one with."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from thriftgate.caching.decision import Decision
+from thriftgate.caching.entries import CacheEntry, Neighbour
+from thriftgate.caching.scope import CacheScope
+from thriftgate.types import Answer, DecisionKind, Vector
+
+
+@dataclass(slots=True)
+class Ticket:
+    """What a miss leads to: where its answer will be kept."""
+
+    scope: CacheScope | None = None
+    embedding: Vector | None = None
+    decision: Decision | None = None
+    neighbours: tuple[Neighbour, ...] = ()
+    """What was found near the question, nearest first."""
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """A correction is written after what it corrects."""
+
+    @property
+    def flight(self) -> str | None:
+        """The key to coalesce by; None when this request must not share."""
+        return self.scope.flight if self.scope else None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An answer from the cache."""
+
+    answer: Answer
+    entry: CacheEntry
+    kind: DecisionKind
+    similarity: float
+    confidence: float | None
+    is_stale: bool
+    features: Mapping[str, float] = field(default_factory=dict[str, float])
+    """The evidence of a semantic hit."""
