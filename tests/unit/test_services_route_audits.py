@@ -72,8 +72,9 @@ async def test_a_request_that_wants_no_copy_kept_gets_none_by_an_audit_either() 
 
 
 @pytest.mark.parametrize("capture_content", [False, True])
-async def test_the_better_answer_is_kept_with_the_audit_only_where_content_is_captured(capture_content: bool) -> None:
+async def test_both_answers_are_kept_with_the_audit_only_where_content_is_captured(capture_content: bool) -> None:
     desk = RouteDesk(audit=ALWAYS, route={"capture_content": capture_content})
     await audited(desk, "DIFFERENT")
     (audit,) = await desk.ledger.audits(route="support", kind=AuditKind.CASCADE)
-    assert audit.details.get("reference") == (STRONG.text if capture_content else None)
+    content = {"messages": list(ask().messages), "cheap": SURE.text, "strong": STRONG.text}
+    assert audit.details.get("content") == (content if capture_content else None)

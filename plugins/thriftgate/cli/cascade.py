@@ -6,6 +6,7 @@ from thriftgate.cli.lazy_group import LazyGroup
 
 COMMANDS = {
     "calibrate": "Find out from labelled answers when a cheap one is good enough.",
+    "export": "Write audited conversations with both answers, to read or to fine-tune on.",
     "explain": "Say why a request was answered by the tier that answered it.",
 }
 """Every command with its help line; `x` is loaded from `cli/cascade_x.py`."""

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.holdout import is_audited
@@ -40,7 +41,7 @@ class CascadeAuditor:
     background: BackgroundTasks
     clock: Clock
     capture_content: bool = False
-    """Keep the strongest tier's answers, which no request's record has, with the audits."""
+    """Keep the conversation and both answers, of which no record has all, with the audits."""
 
     def after(self, request: ChatRequest, outcome: Outcome, *, correct: Correct | None = None) -> None:
         """A request went through the cascade; maybe audit its first tier's answer.
@@ -104,10 +105,18 @@ class CascadeAuditor:
                 "group": _group(request),
                 # A calibration must know what accepting this answer saves.
                 "reference_cost_usd": reference.cost_usd,
-                **({"reference": reference.text} if self.capture_content else {}),
+                **({"content": _content(request, judged, reference)} if self.capture_content else {}),
             },
             traceparent=request.traceparent,
         )
+
+
+def _content(request: ChatRequest, judged: Answer, reference: Answer) -> dict[str, Any]:
+    return {
+        "messages": [dict(message) for message in request.messages],
+        "cheap": judged.text,
+        "strong": reference.text,
+    }
 
 
 def _group(request: ChatRequest) -> str:

@@ -12,8 +12,8 @@ from thriftgate.cascade.labels import Label, labels_from_audits
 from thriftgate.ports import Ledger
 from thriftgate.types import Audit, AuditKind, CallPurpose, RequestRecord
 
-_DAY = 86_400.0
-"""An audit is judged at most so long after its request."""
+LONGEST_AFTER = 86_400.0
+"""Seconds; an audit is judged at most so long after its request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ async def read_audit_labels(
     wanted = {audit.request_id for audit in audits}
     records: dict[str, RequestRecord] = {}
     means = _Means()
-    async for record in ledger.records(route=route, since=None if since is None else since - _DAY):
+    async for record in ledger.records(route=route, since=None if since is None else since - LONGEST_AFTER):
         means.add(record)
         if record.request_id in wanted:
             records[record.request_id] = record
