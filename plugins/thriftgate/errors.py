@@ -4,6 +4,7 @@
     ├── ConfigurationError            start only, exit code 2
     ├── RequestRejectedError          4xx: the caller can fix it
     │   ├── InvalidRequestError       400
+    │   ├── UnknownKeyError           401
     │   ├── InvalidPromptError        400
     │   ├── ContextWindowExceededError 400
     │   ├── ContentBlockedError       400
@@ -61,6 +62,13 @@ class RequestRejectedError(GatewayError):
 
 class InvalidRequestError(RequestRejectedError):
     """A parameter is missing, malformed or contradicts another one."""
+
+
+class UnknownKeyError(RequestRejectedError):
+    """The request's key is not one of the gateway's."""
+
+    status_code = 401
+    error_type = "authentication_error"
 
 
 class InvalidPromptError(RequestRejectedError):

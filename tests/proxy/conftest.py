@@ -122,6 +122,8 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
         deployment("hang-strong", upstream_url, model="hang-backup", order=2),
         deployment("garbled-strong", upstream_url, model="garbled-primary", order=1),
         deployment("garbled-strong", upstream_url, model="garbled-backup", order=2),
+        deployment("upset-strong", upstream_url, model="upset-primary", order=1),
+        deployment("upset-strong", upstream_url, model="upset-backup", order=2),
         deployment("limited-strong", upstream_url, model="limited-primary", order=1),
         deployment("limited-strong", upstream_url, model="limited-backup", order=2),
     ]
@@ -147,6 +149,7 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
         "ha": {"cascade": {"tiers": [{"model": "ha-strong"}]}},
         "dead": {"cascade": {"tiers": [{"model": "dead-strong"}]}},
         "garbled": {"cascade": {"tiers": [{"model": "garbled-strong"}]}},
+        "upset": {"cascade": {"tiers": [{"model": "upset-strong"}]}},
         "limited": {"cascade": {"tiers": [{"model": "limited-strong"}]}},
         "hanging": {"cascade": {"tiers": [{"model": "hang-strong"}]}},
         **cascade_routes(),

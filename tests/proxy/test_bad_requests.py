@@ -1,9 +1,11 @@
 """What a client gets for a request that cannot be served: OpenAI's error shape, the right status, no secrets."""
 
+import json
 from typing import Any
 
+import httpx
 import pytest
-from tests.proxy.conftest import GatewayProcess
+from tests.proxy.conftest import CLIENT_KEY, GatewayProcess
 from tests.proxy.upstream import fails, garbage, says, slow
 
 pytestmark = pytest.mark.xdist_group("proxy")
@@ -25,7 +27,17 @@ USER = {"role": "user", "content": "My secret word is xylophone-42"}
         ({"messages": [USER], "n": 0}, "n"),
         ({"messages": [USER], "n": "many"}, "n"),
         ({"messages": [USER], "tools": {}}, "tools"),
+        ({"messages": [USER], "tools": [1]}, "tools"),
+        ({"messages": [USER], "tool_choice": 5}, "tool_choice"),
+        ({"messages": [USER], "temperature": "hot"}, "temperature"),
+        ({"messages": [USER], "stream": "yes"}, "stream"),
+        ({"messages": [USER], "stop": 5}, "stop"),
+        ({"messages": [USER], "seed": 2**70}, "seed"),
+        ({"messages": [USER], "response_format": "json"}, "response_format"),
+        ({"messages": [USER], "logit_bias": [1]}, "logit_bias"),
         ({"messages": [USER], "prompt_variables": "x"}, "prompt_variables"),
+        ({"messages": [USER], "prompt_id": 5}, "prompt_id"),
+        ({"messages": [USER], "prompt_id": []}, "prompt_id"),
     ],
 )
 def test_a_malformed_request_is_a_400_that_names_the_parameter(
@@ -37,6 +49,46 @@ def test_a_malformed_request_is_a_400_that_names_the_parameter(
     assert error["type"] == "invalid_request_error"
     assert error["param"] == param
     assert "Traceback" not in error["message"]
+    assert "xylophone" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("value", "param"), [("NaN", "temperature"), ("-Infinity", "temperature"), ('"\\ud800", "x": NaN', "user")]
+)
+def test_what_only_pythons_json_takes_is_refused_and_cools_nobody_down(
+    gateway: GatewayProcess, value: str, param: str
+) -> None:
+    gateway.upstream.on("small", says("Yes."))
+    body = f'{{"model": "support", "messages": [{json.dumps(USER)}], "{param}": {value}}}'
+    headers = {"Authorization": f"Bearer {CLIENT_KEY}", "Content-Type": "application/json"}
+    refused = httpx.post(f"{gateway.base_url}/v1/chat/completions", content=body, headers=headers, timeout=60)
+    assert refused.status_code == 400
+    assert gateway.upstream.asked("small") == []
+    assert gateway.post("/v1/chat/completions", {"model": "support", "messages": [USER]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/messages", {"max_tokens": 5, "messages": "x"}),
+        ("/v1/messages", {"max_tokens": 5, "messages": []}),
+        ("/v1/messages", {"max_tokens": 5, "messages": [{"role": "user", "content": 5}]}),
+        ("/v1/messages", {"max_tokens": 5, "messages": [{"content": "x"}]}),
+        ("/v1/messages", {"max_tokens": "many", "messages": [USER]}),
+        ("/v1/messages", {"max_tokens": 5, "messages": [USER], "system": 7}),
+        ("/v1/responses", {"input": 5}),
+        ("/v1/responses", {"input": [1]}),
+        ("/v1/responses", {"input": "x", "instructions": 5}),
+        ("/v1/responses", {"input": "x", "tools": "y"}),
+    ],
+)
+def test_the_other_endpoints_refuse_malformed_requests_in_their_own_shape(
+    gateway: GatewayProcess, path: str, body: dict[str, Any]
+) -> None:
+    response = gateway.post(path, {"model": "support", **body})
+    assert response.status_code == 400
+    assert response.json()["error"]["type"] == "invalid_request_error"
+    assert "Traceback" not in response.text
     assert "xylophone" not in response.text
 
 

@@ -5,7 +5,7 @@ import time
 import httpx
 import pytest
 from tests.proxy.conftest import MASTER_KEY, GatewayProcess
-from tests.proxy.upstream import fails, garbage, says, slow
+from tests.proxy.upstream import chokes_on, fails, garbage, says, slow
 
 pytestmark = pytest.mark.xdist_group("proxy")
 
@@ -59,6 +59,29 @@ def test_a_rate_limited_primary_is_left_alone(gateway: GatewayProcess) -> None:
     answers = [timed(gateway, "limited")[0] for _ in range(3)]
     assert set(answers) == {"From the backup."}
     assert len(gateway.upstream.asked("limited-primary")) == 1
+
+
+def test_a_request_that_nobody_can_digest_closes_the_tier_to_nobody_else(gateway: GatewayProcess) -> None:
+    for model in ("upset-primary", "upset-backup"):
+        gateway.upstream.on(model, chokes_on("poison", says("All is well.")))
+    poison = {"model": "upset", "messages": [{"role": "user", "content": "poison"}]}
+    refused = gateway.post("/v1/chat/completions", poison)
+    assert refused.status_code == 502
+    assert "had an internal error" in refused.json()["error"]["message"]
+    assert is_cooling_down(gateway, "openai/upset-primary")
+    assert is_cooling_down(gateway, "openai/upset-backup")
+    assert timed(gateway, "upset")[0] == "All is well."
+
+
+def test_a_group_that_is_down_is_tried_again_once_a_second_and_not_by_every_request(gateway: GatewayProcess) -> None:
+    for model in ("upset-primary", "upset-backup"):
+        gateway.upstream.on(model, fails(500))
+    started = time.monotonic()
+    answers = [gateway.post("/v1/chat/completions", {"model": "upset", "messages": QUESTION}).json() for _ in range(12)]
+    seconds = time.monotonic() - started
+    asked = sum(len(gateway.upstream.asked(model)) for model in ("upset-primary", "upset-backup"))
+    assert asked <= 2 * (2 + seconds)
+    assert "cools down after failures" in answers[-1]["error"]["message"]
 
 
 def is_cooling_down(gateway: GatewayProcess, model: str) -> bool:

@@ -44,6 +44,7 @@ def test_up_serves_offline_with_two_workers_and_leaves_nothing_behind(folder: Pa
         # The cache is one for both workers: a question is asked of a model at most once by each.
         assert answers[-1].headers["x-thriftgate-decision"] == "exact_hit"
         _whoever_is_scraped_speaks_for_both(f"http://localhost:{port}", key, requests=len(answers))
+        _only_the_key_opens(f"http://localhost:{port}/v1/models", key)
     finally:
         up.send_signal(signal.SIGINT)
         code = up.wait(60)
@@ -66,6 +67,16 @@ def _whoever_is_scraped_speaks_for_both(base_url: str, key: str, *, requests: in
 
     # What the worker that was not asked has counted is written every two seconds.
     assert eventually(lambda: [seen() for _ in range(6)] == [(2, requests)] * 6)
+
+
+def _only_the_key_opens(url: str, key: str) -> None:
+    """As the lock has it: without LiteLLM's database, its optional parts and its proprietary ones."""
+    opened = [httpx.get(url, headers=sent, timeout=60).status_code for sent in ({}, _bearer("sk-x"), _bearer(key))]
+    assert opened == [401, 401, 200]
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
 
 
 def _wait_for_key(up: subprocess.Popen[bytes], folder: Path, port: int) -> str:

@@ -91,6 +91,11 @@ def fails(status: int, message: str = "the provider says no", headers: Mapping[s
     return lambda _: Response(json.dumps(error), status, dict(headers or {}), content_type="application/json")
 
 
+def chokes_on(word: str, otherwise: Reply) -> Reply:
+    """An internal error whenever the word is said."""
+    return lambda body: fails(500)(body) if word in json.dumps(body["messages"]) else otherwise(body)
+
+
 def garbage() -> Reply:
     """Status 200 and a body that is no JSON."""
     return lambda _: Response("<html>502 from some load balancer</html>", 200, content_type="application/json")

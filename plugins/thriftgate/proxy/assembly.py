@@ -109,10 +109,11 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     router = RouterSource()
     pricer = RouterPricer(router)
     metrics = Metrics()
+    breaker = Breaker(router)
     shared = Shared(
         base_dir=base_dir,
         clock=clock,
-        completer=RouterCompleter(router, pricer, forward_traceparent=config.tracing.forward_traceparent),
+        completer=RouterCompleter(router, pricer, breaker, forward_traceparent=config.tracing.forward_traceparent),
         pricer=pricer,
         recorder=Recorders([writer.submit, metrics.submit, *log_sinks(config), *([traces.submit] if traces else [])]),
         background=BackgroundTasks(),
@@ -125,7 +126,6 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     )
     caches = {name: build_cache(name, route, shared) for name, route in config.routes.items()}
     verifiers = {name: one.verifier for name, one in caches.items() if one and one.verifier}
-    breaker = Breaker(router)
     board = open_board(
         config, metrics, base_dir=base_dir, database=database, ledger=ledger, prompts=prompts,
         queues={"ledger": writer, **(traces.lanes if traces else {})}, background=shared.background,

@@ -3,17 +3,30 @@
 LiteLLM cools a deployment down after errors, rate limits and time-outs, but leaves connection errors out, so that
 a dead host is tried again by every request.
 
+A group whose deployments all cool down is closed to everybody. One request that makes each of them fail must not do
+that, so one deployment of a closed group is tried again every second: the half-open state of a circuit breaker.
+
 Failure behaviour: a deployment that LiteLLM no longer knows is passed over; nothing is raised.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from litellm import exceptions
+import aiohttp
+import httpx
+import openai
 from litellm.router import Router
+from litellm.router_utils.cooldown_cache import CooldownCache
+from litellm.types.router import RouterRateLimitError
 
 _DEFAULT_COOLDOWN = 30.0
+_PROBE_EVERY = 1.0
+"""Seconds between two tries of a closed group, per worker."""
+_FAULTS = range(500, 600)
+"""Statuses after which a try is worth it; who asks too often or with a wrong key must wait."""
+_UNREACHABLE = (httpx.TransportError, openai.APIConnectionError, aiohttp.ClientConnectionError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +42,11 @@ class DeploymentState:
 class Breaker:
     """Cools down what cannot be reached, and says what is cooling down."""
 
-    def __init__(self, router: Callable[[], Router]) -> None:
+    def __init__(self, router: Callable[[], Router], *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._router = router
+        self._monotonic = monotonic
+        self._probed: dict[str, float] = {}
+        """When each closed group was last tried."""
 
     def note_failure(self, kwargs: Mapping[str, Any]) -> None:
         """A call failed; `kwargs` are those of LiteLLM's failure event."""
@@ -49,6 +65,21 @@ class Breaker:
             exception_status=503,
             cooldown_time=float(router.cooldown_time or _DEFAULT_COOLDOWN),
         )
+
+    async def reopen(self, group: str) -> bool:
+        """Whether a closed group may be tried now; lets the deployment back in whose failure is the longest ago."""
+        now = self._monotonic()
+        if now - self._probed.get(group, -_PROBE_EVERY) < _PROBE_EVERY:
+            return False
+        cache = self._router().cooldown_cache
+        ids = self._router().get_model_ids(model_name=group)
+        cooling = await cache.async_get_active_cooldowns(model_ids=ids, parent_otel_span=None)
+        failed = [(value["timestamp"], one) for one, value in cooling if int(value["status_code"]) in _FAULTS]
+        if not failed:
+            return False
+        self._probed[group] = now
+        await cache.cooldown_store.async_delete_cache(CooldownCache.get_cooldown_cache_key(min(failed)[1]))
+        return True
 
     async def states(self) -> Sequence[DeploymentState]:
         """Every plain deployment with its state."""
@@ -69,8 +100,33 @@ class Breaker:
         ]
 
 
+def own_failure(error: BaseException) -> BaseException:
+    """What went wrong for this request, where LiteLLM only says at last that no deployment is left."""
+    if not isinstance(error, RouterRateLimitError):
+        return error
+    return next((one for one in _causes(error) if _is_litellms(one)), error)
+
+
 def _is_unreachable(error: object) -> bool:
-    """Connection refused, reset, or no such host; LiteLLM gives it one class on some ways and another on others."""
-    if isinstance(error, exceptions.APIConnectionError):
-        return True
-    return isinstance(error, exceptions.InternalServerError) and "Connection error" in str(error)
+    """Connection refused, reset, or no such host.
+
+    LiteLLM's own class for it does not tell: it stands for whatever LiteLLM itself tripped over as well.
+    """
+    if not isinstance(error, BaseException):
+        return False
+    return any(isinstance(one, _UNREACHABLE) and not _is_litellms(one) for one in _causes(error))
+
+
+def _is_litellms(error: BaseException) -> bool:
+    """LiteLLM's errors of a call, each of which names its provider; they derive from OpenAI's."""
+    return hasattr(error, "llm_provider")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it."""
+    one: BaseException | None = error
+    seen: set[int] = set()
+    while one is not None and id(one) not in seen:
+        yield one
+        seen.add(id(one))
+        one = one.__cause__ or one.__context__

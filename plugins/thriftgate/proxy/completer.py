@@ -14,9 +14,11 @@ from typing import Any, cast
 
 import litellm
 from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata
+from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin, ModelResponse, ModelResponseStream
 
 from thriftgate.errors import TierFailedError
+from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.messages import answer_of
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
@@ -33,8 +35,11 @@ _ORIGIN = cast("InternalCallOrigin", "thriftgate")
 class RouterCompleter:
     """The `Completer` port on LiteLLM's router."""
 
-    def __init__(self, router: RouterSource, pricer: RouterPricer, *, forward_traceparent: bool = False) -> None:
+    def __init__(
+        self, router: RouterSource, pricer: RouterPricer, breaker: Breaker, *, forward_traceparent: bool = False
+    ) -> None:
         self._router = router
+        self._breaker = breaker
         self._pricer = pricer
         self._forward_traceparent = forward_traceparent
         self._supported: dict[str, frozenset[str]] = {}
@@ -81,7 +86,15 @@ class RouterCompleter:
 
     async def _call(self, kwargs: dict[str, Any]) -> object:
         call = cast("Callable[..., Awaitable[object]]", self._router().acompletion)
-        return await call(**kwargs)
+        try:
+            return await call(**kwargs)
+        except RouterRateLimitError as error:
+            # Closed by others' requests, it may be tried again; a request that closed it itself has had its tries.
+            is_closed = own_failure(error) is error
+            if not (is_closed and await self._breaker.reopen(str(kwargs["model"]))):
+                raise
+            # One try: LiteLLM would wait before it tries a second time what is closed again by then.
+            return await call(**{**kwargs, "num_retries": 0})
 
     def supports(self, model: str, param: str) -> bool:
         """Whether every deployment of the model group takes this OpenAI parameter, as far as LiteLLM knows."""

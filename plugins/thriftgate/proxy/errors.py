@@ -11,6 +11,7 @@ import httpx
 from fastapi import HTTPException
 from litellm import exceptions
 from litellm.litellm_core_utils.secret_redaction import redact_string
+from litellm.types.router import RouterRateLimitError
 
 from thriftgate.errors import (
     AllTiersFailedError,
@@ -22,6 +23,7 @@ from thriftgate.errors import (
     RequestRejectedError,
     TierFailedError,
 )
+from thriftgate.proxy.breaker import own_failure
 
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (exceptions.Timeout, "timed out"),
@@ -43,12 +45,15 @@ _MAX_PROVIDER_TEXT = 400
 _REQUEST_AT_FAULT = frozenset({400, 413, 422})
 
 
-def tier_failure(model: str, error: Exception) -> TierFailedError:
+def tier_failure(model: str, error: BaseException) -> TierFailedError:
     """What a failed call of a model group means to us.
 
     A provider's own words are passed on only when they say what is wrong with the request (400, 413, 422),
     with everything redacted that looks like a credential.
     """
+    error = own_failure(error)
+    if isinstance(error, RouterRateLimitError):
+        return TierFailedError(model, "cools down after failures (503)", status_code=503)
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) and 400 <= status < 600 else 502
     cause = next((text for kind, text in _CAUSES if isinstance(error, kind)), None)

@@ -19,15 +19,14 @@ from thriftgate.errors import GatewayError
 from thriftgate.proxy.edge import EdgeRequest, current, headers_of
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError
 from thriftgate.proxy.messages import chunk_of
-from thriftgate.proxy.refusals import edge_of, refusal_of
-from thriftgate.proxy.validation import check_chat, check_prompt
+from thriftgate.proxy.refusals import early_error, edge_of, refusal_of
+from thriftgate.proxy.validation import check_request
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import RequestRecord
 
 _FINGERPRINT = {"system_fingerprint": "thriftgate"}
 """LiteLLM's fast serializer drops fields it does not know; a chunk with a fingerprint takes the complete one."""
 _MESSAGE_DELTA = b"event: message_delta\ndata: "
-_CHAT_CALLS = frozenset({"completion", "acompletion"})
 _NOT_FOR_MODELS = frozenset({"model", "messages", "metadata", "proxy_server_request", "secret_fields", "user"})
 
 
@@ -63,9 +62,7 @@ class EdgeHooks(CustomLogger):
         edge = edge_of(data, user_api_key_dict)
         current.set(edge)
         try:
-            check_prompt(data)
-            if call_type in _CHAT_CALLS:
-                check_chat(data)
+            check_request(data, call_type)
         except GatewayError as error:
             edge.error = error
             raise ClientHTTPException(error) from None
@@ -109,25 +106,23 @@ class EdgeHooks(CustomLogger):
 
         A stream that is being handed out got its error from the iterator hook: an HTTPException would tear it.
         """
+        route = self._routes().get(str(request_data.get("model") or ""))
         edge = current.get()
-        self._note_refusal(edge, request_data, user_api_key_dict, original_exception)
-        if edge is None or edge.error is None or edge.is_streaming:
+        if edge is None:
+            edge = edge_of(request_data, user_api_key_dict)
+            edge.error = early_error(request_data, original_exception, is_route=route is not None)
+            if route is not None:
+                current.set(edge)
+        self._note_refusal(edge, route, original_exception)
+        if edge.error is None or edge.is_streaming:
             return None
         return ClientHTTPException(edge.error)
 
-    def _note_refusal(
-        self, edge: EdgeRequest | None, data: Mapping[str, Any], auth: UserAPIKeyAuth, error: Exception
-    ) -> None:
-        """Record a request that never reached its route; the route records all others."""
-        route = self._routes().get(str(data.get("model") or ""))
-        if edge is None:
-            if route is None:
-                return
-            edge = edge_of(data, auth)
-            current.set(edge)
-        if not edge.is_recorded:
+    def _note_refusal(self, edge: EdgeRequest, route: str | None, error: Exception) -> None:
+        """Record a request to a route that never reached it; the route records all others."""
+        if route is not None and not edge.is_recorded:
             edge.is_recorded = True
-            record = refusal_of(edge, route or edge.route, edge.error or error)
+            record = refusal_of(edge, route, edge.error or error)
             if record is not None:
                 self._record(record)
 

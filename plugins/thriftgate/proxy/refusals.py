@@ -10,10 +10,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from litellm.proxy._types import UserAPIKeyAuth
+from litellm.proxy._types import ProxyErrorTypes, UserAPIKeyAuth
 
+from thriftgate.errors import GatewayError, InvalidRequestError, UnknownKeyError
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.messages import caller_of
+from thriftgate.proxy.validation import check_any
 from thriftgate.types import DecisionKind, RequestRecord, Status
 
 _STRANGERS = frozenset({401, 403})
@@ -31,6 +33,19 @@ def edge_of(data: Mapping[str, Any], auth: UserAPIKeyAuth) -> EdgeRequest:
         headers={name.lower(): value for name, value in headers.items()},
         auth=auth,
     )
+
+
+def early_error(data: Mapping[str, Any], error: BaseException, *, is_route: bool) -> GatewayError | None:
+    """What was wrong with a request that LiteLLM refused before it came to us, where LiteLLM does not say it well."""
+    if getattr(error, "type", None) == ProxyErrorTypes.no_db_connection:
+        # Without a database of LiteLLM's there is one key, and any other is refused for the want of a database.
+        return UnknownKeyError("this key is not known here", code="invalid_api_key")
+    try:
+        if is_route:
+            check_any(data)
+    except InvalidRequestError as ours:
+        return ours
+    return None
 
 
 def refusal_of(edge: EdgeRequest, route: str, error: BaseException) -> RequestRecord | None:

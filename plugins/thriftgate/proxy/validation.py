@@ -1,35 +1,154 @@
-"""Says what is wrong with a chat request before LiteLLM trips over it.
+"""Says what is wrong with a request before LiteLLM trips over it.
 
-LiteLLM answers a malformed conversation with the traceback of whatever it hit first. Only the shape is looked at,
-and only where every provider agrees on it; what a model supports is for the model to say.
+LiteLLM answers a malformed request with the traceback of whatever it hit first. Some it takes for a failure of the
+provider, such as one with a number that is not finite, and its breaker then closes the provider to everybody. Only the
+shape is looked at, and only where every provider agrees on it; what a model supports is for the model to say.
 
 Failure behaviour: raises InvalidRequestError (HTTP 400), which names the parameter and never quotes what was said.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _MAX_CHOICES = 128
+_LARGEST = 2**63
+"""Whole numbers from here on have no place in anybody's JSON parser."""
+_LITELLMS_OWN = frozenset({"metadata", "litellm_metadata", "proxy_server_request", "secret_fields", "litellm_params"})
+"""What LiteLLM has put beside the client's parameters by the time that it is seen here."""
 
 
-def check_chat(body: Mapping[str, Any]) -> None:
-    """Raises InvalidRequestError naming the parameter; its message never quotes a value."""
-    messages: object = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise InvalidRequestError("'messages' must be a list with at least one message", param="messages")
-    for index, message in enumerate(cast("list[object]", messages)):
-        _check_message(message, f"messages[{index}]")
-    _check_count(body.get("n"))
-    tools: object = body.get("tools")
-    if tools is not None and not isinstance(tools, list):
-        raise InvalidRequestError("'tools' must be a list", param="tools")
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def check_prompt(body: Mapping[str, Any]) -> None:
-    """What a client says of the route's prompt, on every endpoint. Raises InvalidRequestError."""
+def _is_count(value: object) -> bool:
+    return _is_whole(value) and 1 <= cast("int", value) <= _MAX_CHOICES
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or isinstance(value, float)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _are_objects(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_object, cast("list[object]", value)))
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in cast("list[object]", value))
+
+
+_Check = tuple[Callable[[object], bool], str]
+_NUMBER: _Check = (_is_number, "a number")
+_WHOLE: _Check = (_is_whole, "a whole number")
+_TRUTH: _Check = (lambda value: isinstance(value, bool), "true or false")
+_OBJECT: _Check = (_is_object, "an object")
+_TOOLS: _Check = (_are_objects, "a list of objects")
+
+_EVERYWHERE: Mapping[str, _Check] = {"stream": _TRUTH, "tools": _TOOLS, "temperature": _NUMBER, "top_p": _NUMBER}
+_CHAT: Mapping[str, _Check] = {
+    **_EVERYWHERE,
+    "n": (_is_count, f"a whole number from 1 to {_MAX_CHOICES}"),
+    "max_tokens": _WHOLE,
+    "max_completion_tokens": _WHOLE,
+    "seed": _WHOLE,
+    "top_logprobs": _WHOLE,
+    "frequency_penalty": _NUMBER,
+    "presence_penalty": _NUMBER,
+    "logprobs": _TRUTH,
+    "parallel_tool_calls": _TRUTH,
+    "stop": (lambda value: isinstance(value, str) or _are_texts(value), "a text or a list of texts"),
+    "tool_choice": (lambda value: isinstance(value, str | Mapping), "a text or an object"),
+    "response_format": _OBJECT,
+    "stream_options": _OBJECT,
+    "logit_bias": _OBJECT,
+}
+_MESSAGES: Mapping[str, _Check] = {
+    **_EVERYWHERE,
+    "max_tokens": _WHOLE,
+    "system": (lambda value: isinstance(value, str) or _are_objects(value), "a text or a list of blocks"),
+    "stop_sequences": (_are_texts, "a list of texts"),
+    "tool_choice": _OBJECT,
+}
+_RESPONSES: Mapping[str, _Check] = {
+    **_EVERYWHERE,
+    "input": (lambda value: isinstance(value, str) or _are_objects(value), "a text or a list of objects"),
+    "instructions": (lambda value: isinstance(value, str), "a text"),
+    "max_output_tokens": _WHOLE,
+}
+
+
+def check_request(body: Mapping[str, Any], call_type: str) -> None:
+    """A request to a route, on any endpoint. Raises InvalidRequestError naming the parameter, never quoting a value."""
+    check_any(body)
+    if call_type in ("completion", "acompletion"):
+        _check_conversation(body, _check_message)
+        _check_parameters(body, _CHAT)
+    elif call_type == "anthropic_messages":
+        _check_conversation(body, _check_block_message)
+        _check_parameters(body, _MESSAGES)
+    elif call_type in ("responses", "aresponses"):
+        _check_parameters(body, _RESPONSES)
+
+
+def check_any(body: Mapping[str, Any]) -> None:
+    """What holds on every endpoint. Raises InvalidRequestError."""
+    _check_values(body)
+    _check_prompt(body)
+
+
+def _check_parameters(body: Mapping[str, Any], checks: Mapping[str, _Check]) -> None:
+    for name, (is_fine, expected) in checks.items():
+        value: object = body.get(name)
+        if value is not None and not is_fine(value):
+            raise InvalidRequestError(f"'{name}' must be {expected}", param=name)
+
+
+def _check_values(body: Mapping[str, Any]) -> None:
+    """Python's JSON reader takes what no provider's does: NaN, endless numbers, halves of characters."""
+    for name in body.keys() - _LITELLMS_OWN:
+        waiting: list[object] = [body[name]]
+        while waiting:
+            one = waiting.pop()
+            fault = _fault_of(one)
+            if fault is not None:
+                raise InvalidRequestError(f"'{name}' contains {fault}", param=name)
+            if isinstance(one, dict):
+                fields = cast("dict[str, object]", one)
+                waiting += [*fields, *fields.values()]
+            elif isinstance(one, list):
+                waiting += cast("list[object]", one)
+
+
+def _fault_of(value: object) -> str | None:
+    """Why a value cannot be sent to anybody, if so."""
+    if isinstance(value, str):
+        # To ask whether a text is ASCII costs nothing, however long it is; most are, images among them.
+        return None if value.isascii() or _is_encodable(value) else "text that is not Unicode"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "a number that is not finite"
+    if isinstance(value, int):
+        return None if -_LARGEST <= value < _LARGEST else "a number that is too large"
+    return None
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_prompt(body: Mapping[str, Any]) -> None:
+    """What a client says of the route's prompt."""
     variables: object = body.get("prompt_variables")
     if variables is not None and not isinstance(variables, Mapping):
         raise InvalidRequestError("'prompt_variables' must be an object", param="prompt_variables")
@@ -37,17 +156,37 @@ def check_prompt(body: Mapping[str, Any]) -> None:
         raise InvalidRequestError("'prompt_id' must be a text", param="prompt_id")
 
 
-def _check_message(message: object, path: str) -> None:
-    if not isinstance(message, Mapping):
-        raise InvalidRequestError(f"'{path}' must be an object with 'role' and 'content'", param=path)
-    fields = cast("Mapping[str, object]", message)
+def _check_conversation(body: Mapping[str, Any], check: Callable[[Mapping[str, object], str], None]) -> None:
+    messages: object = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise InvalidRequestError("'messages' must be a list with at least one message", param="messages")
+    for index, message in enumerate(cast("list[object]", messages)):
+        path = f"messages[{index}]"
+        if not isinstance(message, Mapping):
+            raise InvalidRequestError(f"'{path}' must be an object with 'role' and 'content'", param=path)
+        check(cast("Mapping[str, object]", message), path)
+
+
+def _check_message(fields: Mapping[str, object], path: str) -> None:
+    """One of OpenAI's messages."""
     if fields.get("role") not in _ROLES:
         known = ", ".join(sorted(_ROLES))
         raise InvalidRequestError(f"'{path}.role' must be one of {known}", param=f"{path}.role")
     content = fields.get("content")
+    if content is None and fields["role"] in ("assistant", "function"):
+        return
+    _check_content(content, path)
+
+
+def _check_block_message(fields: Mapping[str, object], path: str) -> None:
+    """One of Anthropic's messages; which roles there are is LiteLLM's to say."""
+    if not isinstance(fields.get("role"), str):
+        raise InvalidRequestError(f"'{path}.role' must be a text", param=f"{path}.role")
+    _check_content(fields.get("content"), path)
+
+
+def _check_content(content: object, path: str) -> None:
     if content is None:
-        if fields["role"] in ("assistant", "function"):
-            return
         raise InvalidRequestError(f"'{path}.content' is missing", param=f"{path}.content")
     if isinstance(content, str):
         return
@@ -56,10 +195,3 @@ def _check_message(message: object, path: str) -> None:
         raise InvalidRequestError(
             f"'{path}.content' must be a text or a list of parts, each with a 'type'", param=f"{path}.content"
         )
-
-
-def _check_count(value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MAX_CHOICES:
-        raise InvalidRequestError(f"'n' must be a whole number from 1 to {_MAX_CHOICES}", param="n")

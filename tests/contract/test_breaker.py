@@ -1,0 +1,132 @@
+"""The breaker over LiteLLM's own router: what closes a deployment, and what opens a closed group again."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from tests.fakes import FakeClock
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    import aiohttp
+    import httpx
+    import openai
+    from litellm import exceptions
+    from litellm.router import Router
+    from litellm.types.router import RouterRateLimitError
+
+    from thriftgate.proxy.breaker import Breaker, own_failure
+    from thriftgate.proxy.errors import tier_failure
+
+pytestmark = [pytest.mark.xdist_group("litellm"), pytest.mark.filterwarnings("ignore")]
+
+GROUP = "strong"
+
+
+class Desk:
+    """A group of two deployments, and a breaker."""
+
+    def __init__(self) -> None:
+        models = [
+            {
+                "model_name": GROUP,
+                "litellm_params": {"model": f"openai/{name}", "api_key": "none"},
+                "model_info": {"id": name},
+            }
+            for name in ("primary", "backup")
+        ]
+        self.router = Router(model_list=models)
+        self.clock = FakeClock()
+        self.breaker = Breaker(lambda: self.router, monotonic=self.clock.monotonic)
+
+    def cool(self, deployment: str, status: int) -> None:
+        self.router.cooldown_cache.add_deployment_to_cooldown(deployment, Exception("no"), status, 30.0)
+
+    async def cooling(self) -> set[str]:
+        return {state.deployment_id for state in await self.breaker.states() if state.is_cooling_down}
+
+    def fail(self, deployment: str, error: Exception) -> None:
+        self.breaker.note_failure({"exception": error, "litellm_params": {"model_info": {"id": deployment}}})
+
+
+async def test_a_closed_group_gets_back_the_deployment_that_failed_first() -> None:
+    desk = Desk()
+    desk.cool("primary", 500)
+    desk.cool("backup", 500)
+    assert await desk.breaker.reopen(GROUP)
+    assert await desk.cooling() == {"backup"}
+
+
+async def test_a_closed_group_is_tried_once_a_second() -> None:
+    desk = Desk()
+    desk.cool("primary", 500)
+    desk.cool("backup", 503)
+    assert await desk.breaker.reopen(GROUP)
+    desk.clock.advance(0.9)
+    assert not await desk.breaker.reopen(GROUP)
+    desk.clock.advance(0.2)
+    assert await desk.breaker.reopen(GROUP)
+
+
+@pytest.mark.parametrize("status", [401, 404, 429])
+async def test_a_rate_limit_and_a_wrong_key_are_waited_out(status: int) -> None:
+    desk = Desk()
+    desk.cool("primary", status)
+    desk.cool("backup", status)
+    assert not await desk.breaker.reopen(GROUP)
+    assert await desk.cooling() == {"primary", "backup"}
+
+
+def caused(make: Callable[[], Exception], cause: Exception) -> Exception:
+    error = make()
+    error.__cause__ = cause
+    return error
+
+
+def connection_error() -> Exception:
+    return exceptions.APIConnectionError("it tripped", "openai", "primary")
+
+
+def internal_error() -> Exception:
+    return exceptions.InternalServerError("Connection error.", "openai", "primary")
+
+
+@pytest.mark.parametrize("make", [connection_error, internal_error])
+@pytest.mark.parametrize(
+    "cause",
+    [
+        httpx.ConnectError("refused"),
+        openai.APIConnectionError(request=cast("Any", httpx.Request("POST", "http://x"))),
+        aiohttp.ClientConnectionError(),
+        ConnectionResetError(),
+    ],
+    ids=lambda cause: type(cause).__name__,
+)
+async def test_a_deployment_that_cannot_be_reached_cools_down(make: Callable[[], Exception], cause: Exception) -> None:
+    desk = Desk()
+    desk.fail("primary", caused(make, cause))
+    assert await desk.cooling() == {"primary"}
+
+
+@pytest.mark.parametrize("cause", [TypeError("no such format"), ValueError("NaN"), KeyError("function")])
+async def test_what_litellm_itself_tripped_over_cools_nobody_down(cause: Exception) -> None:
+    desk = Desk()
+    desk.fail("primary", caused(connection_error, cause))
+    assert await desk.cooling() == set()
+
+
+def no_deployment_left() -> Exception:
+    return RouterRateLimitError(GROUP, 30.0, False, ["primary", "backup"], ("primary", "backup"))
+
+
+def test_a_request_that_closed_the_group_itself_hears_its_own_failure() -> None:
+    failed = exceptions.Timeout("late", "primary", "openai")
+    assert own_failure(caused(no_deployment_left, failed)) is failed
+    assert tier_failure(GROUP, caused(no_deployment_left, failed)).cause == "timed out (408)"
+
+
+def test_a_request_that_found_the_group_closed_hears_that_it_cools_down() -> None:
+    closed: Any = no_deployment_left()
+    assert own_failure(closed) is closed
+    assert tier_failure(GROUP, closed).cause == "cools down after failures (503)"
