@@ -65,9 +65,9 @@ class InMemoryAnswerCache(MemoryStore):
         await self.reach("store")
         self._entries[entry.scope, entry.key] = entry
 
-    async def touch(self, scope: str, entry_id: str) -> None:
+    async def touch(self, scope: str, entry_id: str, *, hits: int = 1) -> None:
         await self.reach("touch")
-        self._hits[scope, entry_id] += 1
+        self._hits[scope, entry_id] += hits
         self._used[scope, entry_id] = self._hits.total()
 
     async def observe(self, observation: Observation) -> None:

@@ -113,8 +113,8 @@ class AnswerCache(Protocol):
         """Keep an answer; replaces the entry of the same scope and key."""
         ...
 
-    async def touch(self, scope: str, entry_id: str) -> None:
-        """Count one hit, for eviction by use."""
+    async def touch(self, scope: str, entry_id: str, *, hits: int = 1) -> None:
+        """Count hits of an entry, for eviction by use."""
         ...
 
     async def observe(self, observation: Observation) -> None:

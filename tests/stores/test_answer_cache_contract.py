@@ -213,10 +213,11 @@ async def test_an_answer_of_a_megabyte_is_kept_whole(store: AnswerCache) -> None
 async def test_touches_are_counted_once_each_and_for_one_entry_only(store: AnswerCache) -> None:
     await keep(store, entry("a"), entry("b"))
     await asyncio.gather(*(store.touch("scope", "id-a") for _ in range(10)))
+    await store.touch("scope", "id-a", hits=5)
     await store.touch("other scope", "id-b")
     await store.touch("scope", "no such entry")
     hits = {kept.key: kept.hits async for kept in store.entries()}
-    assert hits == {"key-a": 10, "key-b": 0}
+    assert hits == {"key-a": 15, "key-b": 0}
 
 
 async def test_outcomes_come_with_the_entry_oldest_first(store: AnswerCache) -> None:

@@ -31,15 +31,16 @@ class BackgroundTasks:
         """Tasks that have not ended."""
         return len(self._tasks)
 
-    def start(self, name: str, work: Coroutine[Any, Any, object]) -> None:
-        """Run `work` beside the request; `name` is a fixed word for logs and counters."""
+    def start(self, name: str, work: Coroutine[Any, Any, object]) -> bool:
+        """Run `work` beside the request, unless too much is running; `name` is a fixed word for logs and counters."""
         if len(self._tasks) >= self._limit:
             self.dropped[name] += 1
             work.close()
-            return
+            return False
         task = asyncio.create_task(self._run(name, work), name=f"thriftgate:{name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
 
     async def _run(self, name: str, work: Coroutine[Any, Any, object]) -> None:
         try:

@@ -20,6 +20,7 @@ from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import AnswerCache, Clock, Embedder
 from thriftgate.services.background import BackgroundTasks
 from thriftgate.services.deciding import Decider
+from thriftgate.services.hits import HitCounter
 from thriftgate.services.journal import Journal
 from thriftgate.services.tickets import Served, Ticket
 from thriftgate.services.verification import CacheVerifier
@@ -56,6 +57,7 @@ class CacheService:
         self._clock = clock
         self._draw = draw
         self._background = background
+        self._hits = HitCounter(cache, background)
         self._scoping = scoping_of(config)
         self._limits = limits_of(config)
         self._is_semantic = config.max_error > 0 or config.min_similarity is not None
@@ -136,7 +138,7 @@ class CacheService:
         confidence: float | None,
         features: Mapping[str, float] | None = None,
     ) -> Served:
-        self._background.start("cache_touch", self._cache.touch(entry.scope, entry.entry_id))
+        self._hits.count(entry.scope, entry.entry_id)
         answer = Answer(choices=entry.choices, model=entry.model, usage=entry.usage)
         is_stale = entry.stale_at is not None and self._clock.time() >= entry.stale_at
         return Served(answer, entry, kind, similarity, confidence, is_stale, features or {})

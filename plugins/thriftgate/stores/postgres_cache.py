@@ -99,9 +99,9 @@ class PostgresAnswerCache:
             self._exact_limit,
         )
 
-    async def touch(self, scope: str, entry_id: str) -> None:
-        """Count one hit, for eviction by use."""
-        await self._database.execute(sql.TOUCH, to_text(scope), to_text(entry_id), self._clock())
+    async def touch(self, scope: str, entry_id: str, *, hits: int = 1) -> None:
+        """Count hits of an entry, for eviction by use."""
+        await self._database.execute(sql.TOUCH, to_text(scope), to_text(entry_id), self._clock(), hits)
 
     async def observe(self, observation: Observation) -> None:
         """Keep one verified outcome: was this neighbour's answer right for that question?"""

@@ -63,7 +63,7 @@ ON CONFLICT (entry) DO UPDATE SET
     embedding = excluded.embedding, expires_at = excluded.expires_at
 """
 
-TOUCH = f"UPDATE cache_entries SET hits = hits + 1, used_at = $3 WHERE scope = $1 AND entry_id = $2 AND {_UNSYNCED}"
+TOUCH = f"UPDATE cache_entries SET hits = hits + $4, used_at = $3 WHERE scope = $1 AND entry_id = $2 AND {_UNSYNCED}"
 
 OBSERVE = f"""
 INSERT INTO cache_observations (entry_id, scope, route, similarity, features, is_correct, observed_at, source)

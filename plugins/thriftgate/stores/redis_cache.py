@@ -35,7 +35,7 @@ _IDLE_ROUNDS = 3
 _TOUCH = """
 if redis.call('HGET', KEYS[1], 'entry') ~= ARGV[1] then return 0 end
 local hits = redis.call('HGET', KEYS[1], 'hits')
-redis.call('HSET', KEYS[1], 'hits', hits + 1, 'used_at', ARGV[2])
+redis.call('HSET', KEYS[1], 'hits', hits + ARGV[3], 'used_at', ARGV[2])
 return 1
 """
 """One HSET, and only on an entry that is still there: a hash made by a late hit would never end."""
@@ -125,15 +125,15 @@ class RedisAnswerCache:
 
         await self._redis.run(work, deadline=self._redis.deadlines.write)
 
-    async def touch(self, scope: str, entry_id: str) -> None:
-        """Count one hit, for eviction by use."""
+    async def touch(self, scope: str, entry_id: str, *, hits: int = 1) -> None:
+        """Count hits of an entry, for eviction by use."""
         entry = digest(scope, entry_id)
 
         async def work(client: Redis) -> None:
             identity: bytes | None = await cast("Any", client.get(self._names.pointer(entry)))
             if identity is not None:
                 use = self._names.use(identity.decode())
-                await cast("Any", client.eval(_TOUCH, 1, use, entry, repr(self._clock())))
+                await cast("Any", client.eval(_TOUCH, 1, use, entry, repr(self._clock()), hits))
 
         await self._redis.run(work, deadline=self._redis.deadlines.write)
 
