@@ -28,16 +28,28 @@ class FakeScorer:
 
     confidence: dict[str, float | BaseException]
     second: list[str | None] = field(default_factory=list[str | None])
+    without: float | None = 1.0
+    """None: there is no confidence without a rating."""
+    veto: str | None = None
 
     def score(
-        self, request: ChatRequest, answer: Answer, *, second: Answer | None = None, vector: Vector | None = None
+        self,
+        request: ChatRequest,
+        answer: Answer,
+        *,
+        second: Answer | None = None,
+        rating: float | None = None,
+        vector: Vector | None = None,
     ) -> Scored:
         self.second.append(second.text if second else None)
         confidence = self.confidence[answer.text]
         if isinstance(confidence, BaseException):
             raise confidence
         agrees = second is not None and second.text == answer.text
-        return Scored(confidence=min(1.0, confidence + 0.2 * agrees), signals={"length": float(len(answer.text))})
+        if self.veto is not None or (rating is None and self.without is None):
+            return Scored(confidence=None, veto=self.veto)
+        confidence = confidence + 0.2 * agrees if rating is None else rating
+        return Scored(confidence=min(1.0, confidence), signals={"length": float(len(answer.text))})
 
 
 class Desk:

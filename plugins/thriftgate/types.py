@@ -196,9 +196,12 @@ class CallPurpose(StrEnum):
 
     ANSWER = "answer"
     SECOND_SAMPLE = "second_sample"
+    RATING = "rating"
+    """A judge model's word on a cheap answer, before it is given."""
     AUDIT = "audit"
     VERIFY = "verify"
     JUDGE = "judge"
+    """A judge model's comparison of two answers, after one was given."""
     EMBEDDING = "embedding"
 
 

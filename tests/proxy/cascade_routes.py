@@ -33,6 +33,7 @@ def cascade_routes() -> dict[str, Any]:
         "unproven": {**usual, "max_quality_loss": 0.02},
         "proven": {**proven, "budget_shift": {"starts_at": 0.8, "max_quality_loss": 0.12}},
         "audited": {**static, "audit": {"share": 1, "judge": "judge"}},
+        "rated": {**static, "judge": {"model": "judge"}},
         "hasty": {**static, "hold_limit": "300ms"},
         "helpers": {**static, "tools": "cascade"},
         "watched": {**static, "streaming": "optimistic", "optimistic": {"floor": 0.5, "until": 8, "window": 4}},

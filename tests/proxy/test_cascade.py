@@ -37,6 +37,22 @@ def why(response: httpx.Response) -> tuple[str, str]:
     return response.headers["x-thriftgate-decision"], response.headers["x-thriftgate-reason"]
 
 
+@pytest.mark.parametrize(("rating", "decision"), [("95", "accepted"), ("10", "escalated")])
+def test_a_judge_that_doubts_a_cheap_answer_sends_the_question_on_at_the_callers_expense(
+    gateway: GatewayProcess, rating: str, decision: str
+) -> None:
+    gateway.upstream.on("small", says(CLEAN))
+    gateway.upstream.on("large", says(CLEAN))
+    gateway.upstream.on("judge", says(rating))
+    response = ask(gateway, "rated")
+    assert why(response)[0] == decision
+    (asked,) = gateway.upstream.asked("judge")
+    assert CLEAN in asked["messages"][1]["content"]
+    assert QUESTION in asked["messages"][1]["content"]
+    expected = 2 * SMALL + (LARGE if decision == "escalated" else 0)
+    assert float(response.headers["x-thriftgate-cost"]) == pytest.approx(expected)
+
+
 def test_a_promise_without_a_proof_escalates_everything_and_the_header_says_so(gateway: GatewayProcess) -> None:
     gateway.upstream.on("large", says(CLEAN))
     assert why(ask(gateway, "unproven")) == ("only_tier", "uncalibrated")

@@ -41,6 +41,16 @@ def test_log_probabilities_vetoes_and_second_answers_are_read():
     assert found.labels[2].vetoes == ("empty_answer",)
 
 
+def test_what_a_judge_said_of_the_cheapest_answer_is_read():
+    tiers = ("small", "middle", "large")
+    answers = {"small": "Five.", "middle": "Five.", "large": "Five."}
+    row = {"question": "Why?", "answers": answers, "quality": dict.fromkeys(tiers, 1), "judge": 0.85}
+    found = read(row, {**row, "question": "How?", "judge": 85}, {**GOOD, "judge": "sure"}, tiers=tiers)
+    assert [one.get("judge_score") for one in found.labels[0].features] == [0.85, None]
+    assert found.problems[0] == "line 2: `judge` must be true, false or a number from 0 to 1"
+    assert len(found.problems) == 2
+
+
 def test_several_tiers_and_graded_qualities_are_read():
     found = read(
         {

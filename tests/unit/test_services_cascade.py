@@ -138,6 +138,63 @@ async def test_a_stronger_tier_s_answer_is_compared_with_the_weaker_one_s_for_fr
     assert desk.completer.models == ["small", "small", "middle", "large"]
 
 
+async def test_evidence_that_a_confidence_needs_is_bought_where_there_is_none_yet() -> None:
+    """A calibrated route whose artefact needs a second sample has no confidence without it."""
+    desk = Desk(second_sample={"only_between": [0.4, 0.6]}, judge={"model": "judge", "only_between": [0.4, 0.6]})
+    desk.scorer.without = None
+    desk.completer.standing |= {"small": SURE, "judge": answer_of("90", model="judge")}
+    outcome = await desk.run.answer()
+    assert (outcome.decision, outcome.confidence) == (DecisionKind.ACCEPTED, 0.9)
+    assert [call.purpose for call in desk.journal.calls] == [
+        CallPurpose.ANSWER, CallPurpose.SECOND_SAMPLE, CallPurpose.RATING,
+    ]  # fmt: skip
+
+
+async def test_an_answer_that_must_not_be_given_is_not_rated() -> None:
+    desk = Desk(second_sample={}, judge={"model": "judge"})
+    desk.scorer.veto = "empty_answer"
+    desk.completer.standing["small"] = SURE
+    assert (await desk.run.answer()).reason == "empty_answer"
+    assert desk.completer.models == ["small", "large"]
+
+
+@pytest.mark.parametrize(("rating", "decision"), [("95", DecisionKind.ACCEPTED), ("20", DecisionKind.ESCALATED)])
+async def test_a_judge_decides_where_it_is_asked(rating: str, decision: DecisionKind) -> None:
+    desk = Desk(judge={"model": "judge", "only_between": [0.5, 1.0]})
+    desk.completer.standing |= {"small": SURE, "judge": answer_of(rating, model="judge", cost_usd=0.5)}
+    outcome = await desk.run.answer()
+    assert outcome.decision is decision
+    assert desk.journal.cost_usd == pytest.approx(sum(call.cost_usd for call in desk.journal.calls))
+    assert 0.5 in [call.cost_usd for call in desk.journal.calls if call.purpose is CallPurpose.RATING]
+
+
+async def test_a_judge_is_not_asked_where_it_changes_nothing() -> None:
+    desk = Desk(judge={"model": "judge", "only_between": [0.5, 0.8]})
+    desk.completer.standing["small"] = SURE
+    await desk.run.answer()
+    assert desk.completer.models == ["small"]
+
+
+@pytest.mark.parametrize("reply", [failure("judge"), Held(SURE), "no idea"], ids=["failed", "hangs", "no number"])
+async def test_a_judge_that_says_nothing_is_done_without(reply: BaseException | Held | str) -> None:
+    desk = Desk(judge={"model": "judge"}, hold_limit=1e-6)
+    desk.completer.enqueue("small", SURE)
+    desk.completer.enqueue("judge", reply)
+    outcome = await desk.run.answer()
+    assert (outcome.answer.text, outcome.confidence) == (SURE.text, 0.9)
+
+
+async def test_nothing_is_bought_for_an_answer_that_the_client_has_already() -> None:
+    early = {"until": 2, "window": 1}
+    desk = Desk(streaming="optimistic", optimistic=early, second_sample={}, judge={"model": "judge"})
+    desk.completer.standing["small"] = SURE
+    client = Client(desk.run)
+    await client.read()
+    assert client.text == SURE.text
+    assert desk.outcome.reason in ("confident", "streamed_optimistically")
+    assert desk.completer.models == ["small"]
+
+
 @given(
     confidences=st.tuples(st.floats(0, 1), st.floats(0, 1)),
     fails=st.tuples(st.booleans(), st.booleans()),

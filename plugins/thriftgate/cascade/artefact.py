@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from thriftgate.cascade.models import OUTLOOK, Calibrator, Confidence, Logistic, Probe
-from thriftgate.cascade.signals import SIGNALS
+from thriftgate.cascade.signals import SIGNALS, Cost
 from thriftgate.cascade.stake import Stake
 from thriftgate.errors import ConfigurationError
 
@@ -99,10 +99,9 @@ class Artefact:
         """Scores need the question's vector."""
         return self.probe is not None
 
-    @property
-    def needs_second_sample(self) -> bool:
-        """Scores of some tier need another cheap answer to compare with."""
-        wanted = {name for signal in SIGNALS if signal.cost == "second_sample" for name in signal.features}
+    def needs(self, cost: Cost) -> bool:
+        """Whether the scores of some tier need what costs so, such as another cheap answer to compare with."""
+        wanted = {name for signal in SIGNALS if signal.cost == cost for name in signal.features}
         return any(wanted & set(one.confidence.model.features) for one in self.confidences)
 
     def dump(self) -> str:

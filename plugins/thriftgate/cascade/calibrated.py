@@ -1,7 +1,8 @@
 """Judges answers with a calibrated artefact.
 
 Failure behaviour: an answer of a tier that the artefact does not know, a missing feature (no log-probabilities, no
-second sample, no vector where the artefact needs them) or a signal that throws gives no confidence: it escalates.
+second sample, no judge's rating, no vector where the artefact needs them) or a signal that throws gives no confidence:
+it escalates.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,13 @@ class CalibratedScorer:
         self._tiers = {one.tier: one for one in artefact.confidences}
 
     def score(
-        self, request: ChatRequest, answer: Answer, *, second: Answer | None = None, vector: Vector | None = None
+        self,
+        request: ChatRequest,
+        answer: Answer,
+        *,
+        second: Answer | None = None,
+        rating: float | None = None,
+        vector: Vector | None = None,
     ) -> Scored:
         """The calibrated chance that the answer is no worse than the strongest tier's would be."""
         tier = self._tiers.get(answer.model)
@@ -35,7 +42,7 @@ class CalibratedScorer:
         def confidence_of(features: Mapping[str, float]) -> float | None:
             return None if tier is None else tier.confidence.of({**features, **outlook})
 
-        scored = worst_choice(request, answer, second, confidence_of, self._signals)
+        scored = worst_choice(request, answer, confidence_of, self._signals, second=second, rating=rating)
         if tier is None or scored.confidence is None:
             return scored
         return replace(scored, weighed=tier.stake.weigh(scored.confidence, scored.signals))

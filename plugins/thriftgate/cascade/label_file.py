@@ -5,9 +5,10 @@
     {"question": "…", "answers": {"small": "…", "middle": "…", "large": "…"}, "quality": {"small": 0, …}}
 
 `label` says whether the cheap answer is as good as the strong one; qualities lie in [0, 1]. An answer is a text or
-an OpenAI message with `logprobs`, `finish_reason` and `usage` beside it. `second` is another cheap answer, `params`
-the request's parameters, `cost_usd` the price of each tier's call. `prompt_version` and `deployments` (the provider's
-models by tier) say what the answers were made with; they are the same on every line that has them.
+an OpenAI message with `logprobs`, `finish_reason` and `usage` beside it. `second` is another cheap answer, `judge` what
+a judge model said of the cheapest tier's answer (in [0, 1]), `params` the request's parameters, `cost_usd` the price of
+each tier's call. `prompt_version` and `deployments` (the provider's models by tier) say what the answers were made
+with; they are the same on every line that has them.
 
 Failure behaviour: nothing is raised for a bad line; it is left out and named in `problems` with its number, never
 with its text. The same question and answer with two different labels is named with both lines.
@@ -190,14 +191,15 @@ def _label(
     prices: Mapping[str, TierPrice],
 ) -> Label:
     earlier = _answer(row.get("second"), "second")
+    rating = None if row.get("judge") is None else _share(row["judge"], "judge")
     features: list[dict[str, float]] = []
     vetoes: list[str | None] = []
     for answer in answers[:-1]:
         if answer is not None:
-            measured, veto = answer_features(request, answer, second=earlier)
+            measured, veto = answer_features(request, answer, second=earlier, rating=rating)
             features.append(measured)
             vetoes.append(veto)
-        earlier = answer
+        earlier, rating = answer, None
     asked = json.dumps(request.messages, sort_keys=True, default=str)
     return Label(
         group=hashlib.sha256(asked.encode()).hexdigest()[:16],

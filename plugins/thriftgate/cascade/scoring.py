@@ -26,11 +26,18 @@ class Scorer(Protocol):
     """Judges the answers of one route."""
 
     def score(
-        self, request: ChatRequest, answer: Answer, *, second: Answer | None = None, vector: Vector | None = None
+        self,
+        request: ChatRequest,
+        answer: Answer,
+        *,
+        second: Answer | None = None,
+        rating: float | None = None,
+        vector: Vector | None = None,
     ) -> Scored:
         """How good `answer` seems.
 
-        `second` is another cheap answer to the same request, where there is one; `vector` the question's embedding.
+        `second` is another cheap answer to the same request, and `rating` what a judge model made of the answer, in
+        [0, 1], where there is one; `vector` the question's embedding.
         """
         ...
 
@@ -46,22 +53,33 @@ class StaticScorer:
         self._signals = signals
 
     def score(
-        self, request: ChatRequest, answer: Answer, *, second: Answer | None = None, vector: Vector | None = None
+        self,
+        request: ChatRequest,
+        answer: Answer,
+        *,
+        second: Answer | None = None,
+        rating: float | None = None,
+        vector: Vector | None = None,
     ) -> Scored:
         """The worst of the answer's choices decides; the vector is not used."""
-        return worst_choice(request, answer, second, static_confidence, self._signals)
+        return worst_choice(request, answer, static_confidence, self._signals, second=second, rating=rating)
 
 
 def worst_choice(
     request: ChatRequest,
     answer: Answer,
-    second: Answer | None,
     confidence_of: ConfidenceOf,
     signals: Sequence[Signal] = SIGNALS,
+    *,
+    second: Answer | None = None,
+    rating: float | None = None,
 ) -> Scored:
     """Score each of the answer's choices and keep the worst: a client that asks for `n` answers may use any."""
     other = second.choices[0] if second and second.choices else None
-    scored = [score_choice(Evidence(request, one, second=other), confidence_of, signals) for one in answer.choices]
+    scored = [
+        score_choice(Evidence(request, one, second=other, rating=rating), confidence_of, signals)
+        for one in answer.choices
+    ]
     if not scored:
         return Scored(confidence=None, veto="empty_answer")
     vetoed = next((one for one in scored if one.veto is not None), None)
@@ -83,13 +101,19 @@ def score_choice(evidence: Evidence, confidence_of: ConfidenceOf, signals: Seque
 
 
 def answer_features(
-    request: ChatRequest, answer: Answer, *, second: Answer | None = None, signals: Sequence[Signal] = SIGNALS
+    request: ChatRequest,
+    answer: Answer,
+    *,
+    second: Answer | None = None,
+    rating: float | None = None,
+    signals: Sequence[Signal] = SIGNALS,
 ) -> tuple[dict[str, float], str | None]:
     """What calibration learns from: the features of an answer's first choice, and the objection to it if any."""
     if not answer.choices:
         return {}, "empty_answer"
     other = second.choices[0] if second and second.choices else None
-    scored = score_choice(Evidence(request, answer.choices[0], second=other), lambda features: None, signals)
+    evidence = Evidence(request, answer.choices[0], second=other, rating=rating)
+    scored = score_choice(evidence, lambda features: None, signals)
     return dict(scored.signals), scored.veto
 
 
@@ -97,7 +121,7 @@ def static_confidence(features: Mapping[str, float]) -> float:
     """Rules of thumb in place of labels; in [0, 1]."""
     mean_logprob = features.get("logprob_mean")
     confidence = 0.9 if mean_logprob is None else math.exp(min(0.0, mean_logprob))
-    confidence = min(confidence, features.get("self_confidence", 1.0))
+    confidence = min(confidence, features.get("self_confidence", 1.0), features.get("judge_score", 1.0))
     if "agreement" in features:
         confidence = min(confidence, 0.9 if features["agreement"] else 0.4)
     confidence *= 0.1 if features.get("refusal") else 1.0

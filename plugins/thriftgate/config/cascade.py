@@ -47,7 +47,19 @@ class SecondSampleConfig(Section):
     )
     only_between: tuple[float, float] = Field(
         default=(0.0, 1.0),
-        description="Bought only when the confidence without it lies in this range; less than all saves calls.",
+        description="Bought only when the confidence without it lies in this range; less than all saves calls. An "
+        "artefact that needs it always has it.",
+    )
+
+
+class JudgeConfig(Section):
+    """A model that says how good a cheap answer is, before it is given."""
+
+    model: str = Field(min_length=1, description="The model group that rates the answer.")
+    only_between: tuple[float, float] = Field(
+        default=(0.0, 1.0),
+        description="Asked only when the confidence without it lies in this range; less than all saves calls. An "
+        "artefact that needs it always has it.",
     )
 
 
@@ -105,6 +117,9 @@ class CascadeConfig(Section):
     )
     second_sample: SecondSampleConfig | None = Field(
         default=None, description="Compare with a second cheap answer; absent: never."
+    )
+    judge: JudgeConfig | None = Field(
+        default=None, description="Ask another model how good a cheap answer is; absent: never."
     )
     audit: AuditConfig = Field(default=AuditConfig(), description="Checking accepted answers in the background.")
     holdout: float = Field(

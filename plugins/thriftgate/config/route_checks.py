@@ -43,11 +43,26 @@ def check_routes(
                 )
             seen.add(tier.model)
             yield from _check_group(tier.model, where, models)
-        if route.cascade.baseline is not None:
-            yield from _check_group(route.cascade.baseline, (*path, "baseline"), models)
+        for where, model in _helpers(route, (*ROUTES, name)):
+            yield from _check_group(model, where, models)
         yield from _check_order(route, path, models)
     for finding in _check_keys(routes, models):
         yield finding if require_keys else replace(finding, is_warning=True)
+
+
+def _helpers(route: RouteConfig, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """The models that a route asks or counts with besides its tiers; a misspelt judge would judge nothing, unseen."""
+    cascade, cache = route.cascade, route.cache
+    named = {
+        ("cascade", "baseline"): cascade.baseline,
+        ("cascade", "second_sample", "model"): cascade.second_sample and cascade.second_sample.model,
+        ("cascade", "judge", "model"): cascade.judge and cascade.judge.model,
+        ("cascade", "audit", "judge"): cascade.audit.judge,
+        ("cache", "verify", "judge"): cache and cache.verify.judge,
+    }
+    for keys, model in named.items():
+        if model is not None:
+            yield (*path, *keys), model
 
 
 def check_embedder(config: ThriftgateConfig, models: ModelList) -> Iterator[Finding]:
@@ -192,6 +207,13 @@ def _check_artefact(route: RouteConfig, path: Path, where: KeyPath, models: Mode
         for problem in error.problems:
             yield Finding(Problem((*where, "artefact"), problem.replace(str(path), cascade.artefact or "")))
         return
+    for name, is_needed, setting in (
+        ("second_sample", artefact.needs("second_sample"), cascade.second_sample),
+        ("judge", artefact.needs("judge"), cascade.judge),
+    ):
+        if is_needed and setting is None:
+            words = f"it needs `{name}`, which this cascade does not set: no answer could be judged, and all escalate"
+            yield Finding(Problem((*where, "artefact"), words))
     if bool(artefact.prompt_version) != (route.prompt is not None):
         words = (
             "it was made without the route's prompt, so every request goes to the strongest tier: calibrate again "

@@ -14,6 +14,7 @@ from thriftgate.types import Audit, AuditKind, CallPurpose, RequestRecord
 
 LONGEST_AFTER = 86_400.0
 """Seconds; an audit is judged at most so long after its request."""
+_FOR_THE_CHEAP_ANSWER = (CallPurpose.SECOND_SAMPLE, CallPurpose.RATING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +98,11 @@ def _unfit(audit: Audit, record: RequestRecord | None, tiers: Sequence[str], ver
 
 
 def _costs(audit: Audit, record: RequestRecord, tiers: Sequence[str], means: _Means) -> tuple[float, float]:
-    """What the cheap answer took, a second sample included, and what the strong one did or would have."""
+    """What the cheap answer took, with what was bought to judge it, and what the strong one did or would have."""
     cheap = sum(
         call.cost_usd
         for call in record.calls
-        if call.purpose is CallPurpose.SECOND_SAMPLE or (call.purpose is CallPurpose.ANSWER and call.model == tiers[0])
+        if call.purpose in _FOR_THE_CHEAP_ANSWER or (call.purpose is CallPurpose.ANSWER and call.model == tiers[0])
     )
     strong = float(audit.details.get("reference_cost_usd") or 0.0) or means.of(tiers[-1])
     return cheap, strong

@@ -14,6 +14,7 @@ from typing import Any
 
 from thriftgate.cascade.flow import CascadeFlow, Outcome, Scored, Tier, cascade
 from thriftgate.cascade.plan import Plan
+from thriftgate.cascade.rating import rating_of, rating_request
 from thriftgate.cascade.running import RunningConfidence
 from thriftgate.cascade.scoring import Scorer, as_client_asked, wants_logprobs
 from thriftgate.config import CascadeConfig
@@ -169,28 +170,38 @@ class CascadeRun:
         """The next tier to ask; None when the cascade has its outcome."""
         if isinstance(reply, Answer) and not self._is_final(tier):
             try:
-                self._scored = await self._score(tier, reply)
+                self._scored = await self._score(tier, reply, is_shown=is_shown)
             except Exception:
                 # A scorer that throws costs money, never an answer: the request escalates and the error is counted.
                 self._scored = Scored(confidence=None, signals={"scorer_errors": 1.0})
             self._earlier = reply
         return self._send(flow, reply, shown=tier if is_shown else None)
 
-    async def _score(self, tier: Tier, answer: Answer) -> Scored:
-        """How good the answer seems; compared with an earlier tier's answer, or with a second sample where bought."""
-        scored = self._scorer.score(self._request, answer, second=self._earlier, vector=self._vector)
-        sampling = self._config.second_sample
-        if sampling is not None and self._earlier is None and _is_between(scored.confidence, sampling.only_between):
-            second = await self._second_sample(sampling.model or tier.model)
+    async def _score(self, tier: Tier, answer: Answer, *, is_shown: bool) -> Scored:
+        """How good the answer seems, compared with an earlier tier's.
+
+        Where that does not settle it, a second sample and a judge are asked, unless the client has the answer already.
+        """
+        second = self._earlier
+        scored = self._scorer.score(self._request, answer, second=second, vector=self._vector)
+        sampling, judge = self._config.second_sample, self._config.judge
+        if sampling is not None and second is None and not is_shown and _is_open(scored, sampling.only_between):
+            second = await self._bought(sampling.model or tier.model, self._request, CallPurpose.SECOND_SAMPLE)
             if second is not None:
                 scored = self._scorer.score(self._request, answer, second=second, vector=self._vector)
+        if judge is not None and not is_shown and _is_open(scored, judge.only_between):
+            reply = await self._bought(judge.model, rating_request(self._request, answer), CallPurpose.RATING)
+            rating = None if reply is None else rating_of(reply.text)
+            if rating is not None:
+                scored = self._scorer.score(self._request, answer, second=second, rating=rating, vector=self._vector)
         self._asker.journal.note_confidence(tier.model, scored.confidence)
         return scored
 
-    async def _second_sample(self, model: str) -> Answer | None:
+    async def _bought(self, model: str, request: ChatRequest, purpose: CallPurpose) -> Answer | None:
+        """Another model's word, for which the request pays; None when it does not come in time."""
         try:
             async with asyncio.timeout(self._config.hold_limit):
-                return await self._asker.ask(model, self._request, purpose=CallPurpose.SECOND_SAMPLE)
+                return await self._asker.ask(model, request, purpose=purpose)
         except (TierFailedError, TimeoutError):
             return None
 
@@ -258,5 +269,8 @@ def _whole(stream: AskedStream) -> Answer:
     return stream.answer
 
 
-def _is_between(confidence: float | None, bounds: tuple[float, float]) -> bool:
-    return confidence is not None and bounds[0] <= confidence <= bounds[1]
+def _is_open(scored: Scored, bounds: tuple[float, float]) -> bool:
+    """Whether more evidence may change the decision; without a confidence it is just what may be missing."""
+    if scored.veto is not None:
+        return False
+    return scored.confidence is None or bounds[0] <= scored.confidence <= bounds[1]

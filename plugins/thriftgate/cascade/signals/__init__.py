@@ -9,6 +9,7 @@ from thriftgate.cascade.signals.agreement import AGREEMENT
 from thriftgate.cascade.signals.evidence import Cost, Evidence, Signal
 from thriftgate.cascade.signals.form import FORM
 from thriftgate.cascade.signals.hedging import HEDGING
+from thriftgate.cascade.signals.judge import JUDGE
 from thriftgate.cascade.signals.logprobs import LOGPROBS
 from thriftgate.cascade.signals.question import QUESTION
 from thriftgate.cascade.signals.refusal import REFUSAL
@@ -30,6 +31,7 @@ SIGNALS: tuple[Signal, ...] = (
     FORM,
     QUESTION,
     AGREEMENT,
+    JUDGE,
 )
 
 

@@ -12,18 +12,23 @@ from thriftgate.types import ChatRequest, Choice, Message
 LONGEST_TEXT = 3000
 """Characters of an answer that the text signals read; the rest changes nothing and would cost time."""
 
-Cost = Literal["free", "logprobs", "second_sample"]
-"""What a signal needs: nothing, token log-probabilities (free where the provider has them), another cheap answer."""
+Cost = Literal["free", "logprobs", "second_sample", "judge"]
+"""What a signal needs: nothing, token log-probabilities (free where the provider has them), another cheap answer, or a
+judge model's word."""
 
 
 class Evidence:
     """One answer with all that is known about it. What several signals need is worked out once."""
 
-    def __init__(self, request: ChatRequest, choice: Choice, *, second: Choice | None = None) -> None:
+    def __init__(
+        self, request: ChatRequest, choice: Choice, *, second: Choice | None = None, rating: float | None = None
+    ) -> None:
         self.request = request
         self.choice = choice
         self.second = second
         """Another answer to the same request, by the same or another cheap model."""
+        self.rating = rating
+        """What a judge model made of the answer, in [0, 1]."""
 
     @cached_property
     def text(self) -> str:
