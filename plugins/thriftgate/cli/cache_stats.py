@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate.cli.cache_opening import config_option, opened
+from thriftgate.cli.ledger_opening import opened_ledger
 
 if TYPE_CHECKING:
     from thriftgate.services.cache_figures import CacheFigures, Contents
@@ -48,9 +49,6 @@ async def _read(
     config_file: Path, seconds: float, route: str | None, *, reads: bool
 ) -> "tuple[list[CacheFigures], dict[str, Contents]]":
     from thriftgate.services.cache_figures import contents_of, figures_of
-    from thriftgate.stores.embedded import prepare_database
-    from thriftgate.stores.postgres import connect
-    from thriftgate.stores.postgres_ledger import PostgresLedger
     from thriftgate.stores.system_clock import SystemClock
     from thriftgate.types import AuditKind
 
@@ -58,10 +56,7 @@ async def _read(
         if route is not None:
             one.route(route)
         since = SystemClock().time() - seconds
-        dsn = await asyncio.to_thread(prepare_database, one.section.database_url, one.base_dir / one.section.data_dir)
-        database = connect(dsn, max_connections=1)
-        try:
-            ledger = PostgresLedger(database)
+        async with opened_ledger(one.section, one.base_dir) as ledger:
             promises = {
                 name: route.cache.max_error if route.cache.min_similarity is None else None
                 for name, route in one.section.routes.items()
@@ -77,8 +72,6 @@ async def _read(
             names = [figure.route for figure in shown] if reads else []
             now = since + seconds
             return shown, {name: await contents_of(one.cache.entries(name), now=now) for name in names}
-        finally:
-            await database.close()
 
 
 def _print(figures: "list[CacheFigures]", days: float) -> None:

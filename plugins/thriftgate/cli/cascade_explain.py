@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thriftgate.cli.ledger_opening import opened_ledger
 from thriftgate.config import ThriftgateConfig, load_section
 
 if TYPE_CHECKING:
@@ -89,16 +90,8 @@ def command(*, request_id: str, config: Path) -> None:
 async def _read(
     section: ThriftgateConfig, config: Path, request_id: str
 ) -> tuple["RequestRecord | None", list["Audit"]]:
-    from thriftgate.stores.embedded import prepare_database
-    from thriftgate.stores.postgres import connect
-    from thriftgate.stores.postgres_ledger import PostgresLedger
-
-    dsn = await asyncio.to_thread(prepare_database, section.database_url, config.parent / section.data_dir)
-    database = connect(dsn, max_connections=1)
-    try:
-        return await find(PostgresLedger(database), request_id)
-    finally:
-        await database.close()
+    async with opened_ledger(section, config.parent) as ledger:
+        return await find(ledger, request_id)
 
 
 async def find(ledger: "Ledger", request_id: str) -> tuple["RequestRecord | None", list["Audit"]]:

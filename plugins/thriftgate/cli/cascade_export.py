@@ -14,6 +14,7 @@ from typing import IO
 import click
 
 from thriftgate.cli.check import DEFAULT_CONFIG
+from thriftgate.cli.ledger_opening import opened_ledger
 from thriftgate.config import load_section
 
 
@@ -50,20 +51,13 @@ def command(config_file: Path, *, route: str, since: str | None, output: IO[str]
 
 async def _export(config_file: Path, route: str, since: float | None, output: IO[str], left_out: Counter[str]) -> int:
     from thriftgate.services.audit_export import audited_conversations
-    from thriftgate.stores.embedded import prepare_database
-    from thriftgate.stores.postgres import connect
-    from thriftgate.stores.postgres_ledger import PostgresLedger
 
     section = load_section(config_file, os.environ)
     if route not in section.routes:
         raise click.UsageError(f"--route must be one of: {', '.join(section.routes)}")
-    dsn = await asyncio.to_thread(prepare_database, section.database_url, config_file.parent / section.data_dir)
-    database = connect(dsn, max_connections=2)
     count = 0
-    try:
-        async for line in audited_conversations(PostgresLedger(database), route=route, since=since, left_out=left_out):
+    async with opened_ledger(section, config_file.parent, max_connections=2) as ledger:
+        async for line in audited_conversations(ledger, route=route, since=since, left_out=left_out):
             output.write(json.dumps(line, ensure_ascii=False) + "\n")
             count += 1
-    finally:
-        await database.close()
     return count

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thriftgate.cli.ledger_opening import opened_ledger
+
 if TYPE_CHECKING:
     from thriftgate.cascade.label_file import LabelFile, TierPrice
     from thriftgate.cascade.labels import Label
@@ -127,17 +129,10 @@ def labels_of_ledger(config: Path | None, route: str, setting: Setting, *, since
 async def _read(config: Path, route: str, tiers: Sequence[str], since: float | None) -> "AuditLabels":
     from thriftgate.config import load_section
     from thriftgate.services.audit_labels import read_audit_labels
-    from thriftgate.stores.embedded import prepare_database
-    from thriftgate.stores.postgres import connect
-    from thriftgate.stores.postgres_ledger import PostgresLedger
 
     section = load_section(config, os.environ)
-    dsn = await asyncio.to_thread(prepare_database, section.database_url, config.parent / section.data_dir)
-    database = connect(dsn, max_connections=1)
-    try:
-        return await read_audit_labels(PostgresLedger(database), route=route, tiers=tiers, since=since)
-    finally:
-        await database.close()
+    async with opened_ledger(section, config.parent) as ledger:
+        return await read_audit_labels(ledger, route=route, tiers=tiers, since=since)
 
 
 def _refuse_bad_lines(found: "LabelFile", name: str, *, skip: bool) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thriftgate.cli.ledger_opening import opened_ledger
 from thriftgate.cli.report import parse_since
 from thriftgate.config import load_section
 
@@ -58,19 +59,14 @@ async def _backfill(
 ) -> "Backfilled":
     from thriftgate.services.backfill import Backfill, Backfilled
     from thriftgate.services.trace_settings import settings_of
-    from thriftgate.stores.embedded import prepare_database
     from thriftgate.stores.langfuse_client import keys_from
     from thriftgate.stores.langfuse_intake import LangfuseIntake
     from thriftgate.stores.langfuse_prompts import LangfuseNumbers
-    from thriftgate.stores.postgres import connect
-    from thriftgate.stores.postgres_ledger import PostgresLedger
     from thriftgate.stores.prompt_sources import NUMBERS
 
     config = load_section(path, os.environ)
     keys = keys_from()
     data_dir = path.parent / config.data_dir
-    dsn = await asyncio.to_thread(prepare_database, config.database_url, data_dir)
-    database = connect(dsn, max_connections=1)
     intake = LangfuseIntake(keys, timeout=config.tracing.langfuse.timeout)
 
     def tell(done: Backfilled) -> None:
@@ -78,14 +74,14 @@ async def _backfill(
             click.echo(f"{done.requests:,} traces, {done.scores:,} scores", err=True)
 
     try:
-        return await Backfill(
-            ledger=PostgresLedger(database),
-            settings=settings_of(config, os.environ, LangfuseNumbers(data_dir / NUMBERS, keys.project)),
-            intake=None if dry_run else intake,
-            sleep=asyncio.sleep,
-            draw=random.random,
-            tell=tell,
-        ).run(since=since, until=until, route=route)
+        async with opened_ledger(config, path.parent) as ledger:
+            return await Backfill(
+                ledger=ledger,
+                settings=settings_of(config, os.environ, LangfuseNumbers(data_dir / NUMBERS, keys.project)),
+                intake=None if dry_run else intake,
+                sleep=asyncio.sleep,
+                draw=random.random,
+                tell=tell,
+            ).run(since=since, until=until, route=route)
     finally:
         intake.close()
-        await database.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thriftgate.cli.ledger_opening import opened_ledger
 from thriftgate.cli.prompts_registry import open_prompt, print_json
 from thriftgate.prompts.problems import did_you_mean
 from thriftgate.prompts.registry import Prompt
@@ -63,23 +64,15 @@ def _only(prompt: Prompt, experiment: str | None) -> str:
 async def _read(path: Path, prompt: Prompt, name: str) -> "tuple[ExperimentReport, Stops]":
     from thriftgate.config import load_section
     from thriftgate.services.experiments import examine
-    from thriftgate.stores.embedded import prepare_database
-    from thriftgate.stores.postgres import connect
-    from thriftgate.stores.postgres_ledger import PostgresLedger
     from thriftgate.stores.prompt_sources import STOPS
     from thriftgate.stores.prompt_stops import PromptStops
 
     config = load_section(path, os.environ)
     data_dir = path.parent / config.data_dir
     stops = await PromptStops(data_dir / STOPS).read()
-    dsn = await asyncio.to_thread(prepare_database, config.database_url, data_dir)
-    database = connect(dsn, max_connections=1)
-    try:
-        stopped = tuple(stops.get(f"{prompt.name}/{name}", {}))
-        report = await examine(PostgresLedger(database), prompt, name, now=time.time(), stopped=stopped)
-    finally:
-        await database.close()
-    return report, stops
+    stopped = tuple(stops.get(f"{prompt.name}/{name}", {}))
+    async with opened_ledger(config, path.parent) as ledger:
+        return await examine(ledger, prompt, name, now=time.time(), stopped=stopped), stops
 
 
 def print_report(report: "ExperimentReport", stops: dict[str, dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thriftgate.cli.ledger_opening import opened_ledger
 from thriftgate.config import load_section
 from thriftgate.config.base import parse_duration
 
@@ -123,22 +124,14 @@ async def _read(
     from thriftgate.services.promises import promises_of
     from thriftgate.services.quality import make_quality
     from thriftgate.services.report import MOST_RECORDS, make_report
-    from thriftgate.stores.embedded import prepare_database
-    from thriftgate.stores.postgres import connect
-    from thriftgate.stores.postgres_ledger import PostgresLedger
 
     config = load_section(path, os.environ)
-    dsn = await asyncio.to_thread(prepare_database, config.database_url, path.parent / config.data_dir)
-    database = connect(dsn, max_connections=1)
-    try:
-        ledger = PostgresLedger(database)
+    async with opened_ledger(config, path.parent) as ledger:
         report = await make_report(ledger, by, since=since)
         if by not in _WITH_QUALITY or (report.total is not None and report.total.requests > MOST_RECORDS):
             return report, None
         promises = promises_of(config, path.parent)
         return report, await make_quality(ledger, promises, np.random.default_rng(_SEED), since=since)
-    finally:
-        await database.close()
 
 
 def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict[str, object]:

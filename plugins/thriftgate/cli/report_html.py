@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thriftgate.cli.ledger_opening import opened_ledger
 from thriftgate.config import load_section
 
 if TYPE_CHECKING:
@@ -41,20 +42,12 @@ async def _read(path: Path, since: float | None, now: float) -> "ReportPage":
     from thriftgate.services.quality import make_quality
     from thriftgate.services.report import MOST_RECORDS
     from thriftgate.services.report_page import Quality, read_page
-    from thriftgate.stores.embedded import prepare_database
-    from thriftgate.stores.postgres import connect
-    from thriftgate.stores.postgres_ledger import PostgresLedger
 
     config = load_section(path, os.environ)
-    dsn = await asyncio.to_thread(prepare_database, config.database_url, path.parent / config.data_dir)
-    database = connect(dsn, max_connections=1)
-    try:
-        ledger = PostgresLedger(database)
+    async with opened_ledger(config, path.parent) as ledger:
         page = await read_page(ledger, since=since, made_at=now)
         if page.routes.total is None or page.routes.total.requests > MOST_RECORDS:
             return page
         promises = promises_of(config, path.parent)
         found = await make_quality(ledger, promises, np.random.default_rng(_SEED), since=since)
         return replace(page, quality=[Quality(route=one.route, lines=list(lines(one))) for one in found])
-    finally:
-        await database.close()
