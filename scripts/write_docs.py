@@ -44,7 +44,14 @@ def _with_subcommands(
 
 def _help(command: click.Command, path: str, parent: click.Context | None) -> str:
     name = "thriftgate" if command is main_group else f"thriftgate {path}"
-    context = click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
+    context = click.Context(
+        command,
+        info_name=name,
+        terminal_width=WIDTH,
+        max_content_width=WIDTH,
+        # As at the terminal, where every command is below the main one; click keeps the first answer for good.
+        help_option_names=main_group.context_settings["help_option_names"],
+    )
     formatter = HelpFormatter(width=WIDTH)
     command.format_help(context, formatter)
     return "\n".join(line.rstrip() for line in formatter.getvalue().strip().splitlines())
