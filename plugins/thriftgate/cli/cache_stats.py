@@ -78,9 +78,11 @@ def _print(figures: "list[CacheFigures]", days: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"the last {days:g} days", title_justify="left")
+    table = Table(
+        title=f"the last {days:g} days", title_justify="left", box=None, pad_edge=False, collapse_padding=True
+    )
     table.add_column("route")
-    for name in ("entries", "scopes", "answers", "exact", "semantic", "hit rate", "checked", "wrong", "learnt from"):
+    for name in ("entries", "scopes", "answers", "exact", "semantic", "hit rate", "checked", "wrong", "learnt"):
         table.add_column(name, justify="right")
     for one in figures:
         rate = "-" if one.hit_rate is None else f"{one.hit_rate:.1%}"
@@ -88,6 +90,8 @@ def _print(figures: "list[CacheFigures]", days: float) -> None:
         rest = (one.checked, one.wrong, one.observations)
         table.add_row(one.route, *(f"{cell:,}" for cell in cells), rate, *(f"{cell:,}" for cell in rest))
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # into a file or a pipe goes every column whole
     console.print(table)
     for one in figures:
         console.print(_promise(one), highlight=False)
