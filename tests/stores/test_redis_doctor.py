@@ -1,12 +1,14 @@
 """What `thriftgate doctor` says about a Redis, against real ones where that is possible."""
 
+import os
+
 import pytest
 from tests.stores.redis_process import BINARY, RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.errors import ConfigurationError
 from thriftgate.stores.redis_connection import RedisServer
-from thriftgate.stores.redis_doctor import Remark, explain_redis, remarks_on
+from thriftgate.stores.redis_doctor import Remark, engine_version, explain_redis, remarks_on
 
 NO_LIMIT = Remark("note", "no maxmemory is set: only TTLs and `cache.max_entries` keep it from growing")
 
@@ -26,6 +28,30 @@ async def test_a_redis_with_the_query_engine_passes(query_engine: QueryEngine) -
     assert words(found, "failed") == []
     assert words(found, "ok")[0].endswith("with the query engine")
     assert words(found, "note") == [NO_LIMIT.words, "it saves nothing to disk: a restart empties the cache"]
+
+
+@pytest.mark.parametrize(
+    ("modules", "version"),
+    [
+        (
+            [[b"name", b"ReJSON", b"ver", 20803], [b"name", b"search", b"ver", 21005, b"path", b"x", b"args", []]],
+            " 2.10.5",
+        ),
+        ([{b"name": b"search", b"ver": 80201}], " 8.2.1"),
+        ([{"name": "vectorset", "ver": 1}], ""),
+        ([], ""),
+    ],
+    ids=["flat lists", "maps", "other modules", "none"],
+)
+def test_the_engines_version_is_read_from_either_protocol(modules: list[object], version: str) -> None:
+    assert engine_version(modules) == version
+
+
+async def test_the_real_query_engine_passes() -> None:
+    url = os.environ.get("THRIFTGATE_TEST_REDIS_URL")
+    if url is None:
+        pytest.skip("THRIFTGATE_TEST_REDIS_URL does not name a Redis with the query engine")
+    assert words(await explain_redis(url), "failed") == []
 
 
 async def test_nobody_there_is_said_without_the_password() -> None:

@@ -69,17 +69,28 @@ async def _query_engine(client: Redis, name: str) -> Remark:
 
 
 async def _engine_version(client: Redis) -> str:
-    """The module's version, as text to append; empty where it is not told."""
     try:
-        modules = await cast("Any", client.execute_command("MODULE", "LIST"))
+        return engine_version(await cast("Any", client.execute_command("MODULE", "LIST")))
     except ResponseError:
         return ""
-    for module in cast("Sequence[Mapping[Any, Any]]", modules):
-        fields = {text_of(name): value for name, value in module.items()}
+
+
+def engine_version(modules: Sequence[object]) -> str:
+    """The query engine's version out of MODULE LIST, as text to append; empty where it is not told."""
+    for module in modules:
+        fields = _fields(module)
         if text_of(fields.get("name", "")) in ("search", "searchlight"):
             number = int(fields.get("ver", 0))
             return f" {number // 10_000}.{number // 100 % 100}.{number % 100}"
     return ""
+
+
+def _fields(module: object) -> dict[str, Any]:
+    """A module by its fields: Redis tells them as a map to a client of RESP3, and as a flat list to one of RESP2."""
+    if isinstance(module, Mapping):
+        return {text_of(name): value for name, value in cast("Mapping[Any, Any]", module).items()}
+    flat = cast("Sequence[Any]", module)
+    return {text_of(name): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
 
 
 async def _saves_to_disk(client: Redis, info: Mapping[str, Any]) -> bool | None:
