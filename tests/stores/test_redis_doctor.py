@@ -33,10 +33,7 @@ async def test_a_redis_with_the_query_engine_passes(query_engine: QueryEngine) -
 @pytest.mark.parametrize(
     ("modules", "version"),
     [
-        (
-            [[b"name", b"ReJSON", b"ver", 20803], [b"name", b"search", b"ver", 21005, b"path", b"x", b"args", []]],
-            " 2.10.5",
-        ),
+        ([[b"name", b"ReJSON", b"ver", 20803], [b"name", b"search", b"ver", 21005, b"path", b"x"]], " 2.10.5"),
         ([{b"name": b"search", b"ver": 80201}], " 8.2.1"),
         ([{"name": "vectorset", "ver": 1}], ""),
         ([], ""),
