@@ -14,14 +14,18 @@ import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    from litellm.caching.dual_cache import DualCache
+    from litellm.constants import INTERNAL_CALL_ORIGIN_METADATA_KEY
     from litellm.integrations.custom_logger import CustomLogger
     from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata
     from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
     from litellm.llms.custom_llm import CustomLLM
     from litellm.proxy import common_request_processing, proxy_server
+    from litellm.proxy.hooks import parallel_request_limiter_v3
+    from litellm.proxy.utils import InternalUsageCache
     from litellm.router_utils.add_retry_fallback_headers import get_hidden_params_dict
     from litellm.router_utils.cooldown_cache import CooldownCache
-    from litellm.types.utils import ModelResponseStream
+    from litellm.types.utils import ModelResponse, ModelResponseStream, Usage
 
     from thriftgate.proxy.hooks import EdgeHooks
     from thriftgate.proxy.messages import chunk_of
@@ -66,6 +70,20 @@ def test_a_nested_call_keeps_the_callers_identity_and_not_the_budget_reservation
     assert nested["user_api_key_hash"] == "k"
     assert nested["user_api_key_team_id"] == "t"
     assert "user_api_key_budget_reservation" not in nested
+
+
+def test_a_nested_calls_tokens_do_not_count_against_the_keys_limit_a_second_time() -> None:
+    """The outer call of a route has counted them: LiteLLM's limiter passes over what it is told is internal."""
+    nested = forwarded_internal_call_metadata({"user_api_key_hash": "k"}, "thriftgate")  # pyright: ignore[reportArgumentType]
+    assert nested[INTERNAL_CALL_ORIGIN_METADATA_KEY] == "thriftgate"
+    usage = Usage(prompt_tokens=10, completion_tokens=5, total_tokens=15)
+    answer = ModelResponse(usage=usage)
+    limiter: Any = parallel_request_limiter_v3._PROXY_MaxParallelRequestsHandler_v3(InternalUsageCache(DualCache()))  # pyright: ignore[reportPrivateUsage]
+    operations = limiter._build_success_event_pipeline_operations
+    own = {"user_api_key_hash": "k", "user_api_key_tpm_limit": 100}
+    for metadata, counts in ((own, True), ({**own, **nested}, False)):
+        kwargs = {"litellm_params": {"metadata": metadata}, "standard_logging_object": {"metadata": metadata}}
+        assert bool(operations(kwargs, answer, "total")) is counts
 
 
 def test_headers_may_be_added_to_a_stream_until_its_first_chunk() -> None:
