@@ -92,6 +92,12 @@ def test_the_other_endpoints_refuse_malformed_requests_in_their_own_shape(
     assert "xylophone" not in response.text
 
 
+def test_a_stranger_is_a_stranger_whatever_the_request_looks_like(gateway: GatewayProcess) -> None:
+    body = {"model": "support", "messages": [USER], "prompt_id": 5}
+    assert gateway.post("/v1/chat/completions", body, key="sk-nobody").status_code == 401
+    assert gateway.post("/v1/chat/completions", body).status_code == 400
+
+
 def test_an_unknown_model_is_refused_by_litellm(gateway: GatewayProcess) -> None:
     response = gateway.post("/v1/chat/completions", {"model": "nonsense", "messages": [USER]})
     assert response.status_code in (400, 404)

@@ -40,9 +40,10 @@ def early_error(data: Mapping[str, Any], error: BaseException, *, is_route: bool
     if getattr(error, "type", None) == ProxyErrorTypes.no_db_connection:
         # Without a database of LiteLLM's there is one key, and any other is refused for the want of a database.
         return UnknownKeyError("this key is not known here", code="invalid_api_key")
+    if not is_route or _status_of(error) is not None:
+        return None  # LiteLLM knew what it refused: a stranger, a budget, a limit
     try:
-        if is_route:
-            check_any(data)
+        check_any(data)
     except InvalidRequestError as ours:
         return ours
     return None
