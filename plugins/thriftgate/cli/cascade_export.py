@@ -13,20 +13,13 @@ from typing import IO
 
 import click
 
-from thriftgate.cli.check import DEFAULT_CONFIG
+from thriftgate.cli.cache_opening import config_option
 from thriftgate.cli.ledger_opening import opened_ledger
 from thriftgate.config import load_section
 
 
 @click.command("export")
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    help="LiteLLM's file.",
-)
+@config_option
 @click.option("--route", required=True, help="The route whose audits are written.")
 @click.option("--since", help="Only audits since then: 24h, 7d, 2026-11-01.")
 @click.option(

@@ -178,8 +178,8 @@ class CacheService:
             return
         # The neighbours taught what they could when the first answer came.
         again = replace(ticket, decision=None)
-        entry = self._entry(request, again, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
         if may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant).is_allowed:
+            entry = self._entry(request, again, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
             await self._store(request, again, answer, entry)
         else:
             async with ticket.writing:
