@@ -1,0 +1,88 @@
+"""The ladder: one step at a time, with a gap between up and down, and back by itself."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thriftgate.limits.ladder import LadderPolicy, LadderState, Step, move
+
+STEPS = tuple(step for step in Step if step is not Step.NORMAL)
+POLICY = LadderPolicy(STEPS, climb_at=0.8, descend_at=0.4, climb_after=2, descend_after=10)
+LOADS = st.lists(st.tuples(st.floats(0.05, 3), st.floats(0, 2)), max_size=150)
+"""Seconds since the last look, and the load."""
+
+
+def walked(state: LadderState, load: float, *, seconds: int, begin: float = 0.0) -> LadderState:
+    for n in range(seconds + 1):
+        state = move(POLICY, state, load=load, now=begin + n)
+    return state
+
+
+@given(LOADS)
+def test_it_moves_one_step_at_a_time_and_never_twice_within_its_pause(looks: list[tuple[float, float]]) -> None:
+    state, now, moves = LadderState(), 0.0, list[tuple[float, int]]()
+    for pause, load in looks:
+        now += pause
+        moved = move(POLICY, state, load=load, now=now)
+        assert abs(moved.height - state.height) <= 1
+        if moved.height != state.height:
+            assert load >= 0.8 if moved.height > state.height else load <= 0.4
+            moves.append((now, moved.height - state.height))
+        state = moved
+    for (earlier, _), (later, direction) in pairwise(moves):
+        assert later - earlier >= (2 if direction > 0 else 10) - 1e-9
+
+
+def test_lasting_load_climbs_every_step_and_lasting_calm_returns_to_normal() -> None:
+    state, seen = LadderState(), list[Step]()
+    for n in range(20):
+        state = move(POLICY, state, load=1.0, now=float(n))
+        if not seen or seen[-1] is not state.step(POLICY):
+            seen.append(state.step(POLICY))
+    assert seen == list(Step)
+    assert state.in_force(POLICY) == set(STEPS)
+    state = walked(state, 0.1, seconds=200, begin=20.0)
+    assert state == LadderState()
+    assert state.step(POLICY) is Step.NORMAL
+    assert not state.in_force(POLICY)
+
+
+def test_between_the_two_thresholds_it_stays() -> None:
+    up = walked(LadderState(), 1.0, seconds=4)
+    assert up.height == 2
+    assert walked(up, 0.6, seconds=500, begin=5.0).height == 2
+
+
+def test_a_short_peak_moves_nothing() -> None:
+    state = move(POLICY, LadderState(), load=5.0, now=0.0)
+    state = move(POLICY, state, load=0.5, now=1.0)
+    state = move(POLICY, state, load=5.0, now=1.9)
+    assert move(POLICY, state, load=5.0, now=3.0).height == 0
+    assert move(POLICY, state, load=5.0, now=3.9).height == 1
+
+
+def test_a_clock_set_back_does_not_freeze_it() -> None:
+    state = move(POLICY, LadderState(), load=1.0, now=1000.0)
+    state = move(POLICY, state, load=1.0, now=0.0)
+    assert move(POLICY, state, load=1.0, now=2.0).height == 1
+
+
+def test_a_ladder_shortened_by_a_reload_is_come_down_from_at_once() -> None:
+    short = LadderPolicy((Step.SHORTER,))
+    assert move(short, LadderState(height=5), load=0.6, now=0.0).height == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"steps": (Step.NORMAL,)},
+        {"steps": (Step.SHED, Step.SHED)},
+        {"steps": (), "climb_at": 0.4, "descend_at": 0.4},
+        {"steps": (), "climb_after": -1.0},
+    ],
+)
+def test_a_ladder_that_makes_no_sense_is_a_mistake(fields: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"steps|descend"):
+        LadderPolicy(**fields)  # pyright: ignore[reportArgumentType]
