@@ -1,0 +1,130 @@
+"""A chat completion, looked at. Source: OpenAI's API reference, "The chat completion object".
+
+Failure behaviour: pure and total.
+"""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from thriftgate.wire.answer import (
+    AnswerView,
+    ChoiceView,
+    Finish,
+    FinishKind,
+    Media,
+    ToolCall,
+    UsageDetails,
+    openai_usage,
+    token_logprobs,
+)
+from thriftgate.wire.request import Dialect, PartKind
+from thriftgate.wire.shapes import Body, Json, integer, items, mapping, objects, text, text_or_none
+
+_FINISHES = {
+    "stop": FinishKind.STOP, "end_turn": FinishKind.STOP, "stop_sequence": FinishKind.STOP, "eos": FinishKind.STOP,
+    "eos_token": FinishKind.STOP, "STOP": FinishKind.STOP, "COMPLETE": FinishKind.STOP, "completed": FinishKind.STOP,
+    "model_context_window_exceeded": FinishKind.LENGTH,
+    "tool_calls": FinishKind.TOOL_CALLS, "tool_use": FinishKind.TOOL_CALLS, "function_call": FinishKind.TOOL_CALLS,
+    "length": FinishKind.LENGTH, "max_tokens": FinishKind.LENGTH, "MAX_TOKENS": FinishKind.LENGTH,
+    "content_filter": FinishKind.FILTERED, "SAFETY": FinishKind.FILTERED, "safety": FinishKind.FILTERED,
+    "refusal": FinishKind.REFUSED, "pause_turn": FinishKind.PAUSED, "error": FinishKind.FAILED,
+}  # fmt: skip
+"""The words of OpenAI and of providers behind it; one that is not here counts as unknown."""
+
+
+class ChatAnswerView(AnswerView):
+    """A chat completion with one or several choices."""
+
+    dialect: ClassVar[Dialect] = Dialect.CHAT
+
+    @cached_property
+    def choices(self) -> tuple[ChoiceView, ...]:
+        """One view a choice."""
+        return tuple(_choice(choice, place) for place, choice in enumerate(objects(self.body.get("choices"))))
+
+    @cached_property
+    def usage(self) -> UsageDetails | None:
+        """Tokens with all their details."""
+        tier = self.body.get("service_tier")
+        return openai_usage(self.body.get("usage"), sent="prompt", got="completion", service_tier=tier)
+
+    def without_logprobs(self) -> Body:
+        """The body with every choice's `logprobs` null, as OpenAI sends it unasked."""
+        return hide_logprobs(self.body)
+
+
+def hide_logprobs(body: Json) -> Body:
+    """The completion or chunk with every choice's `logprobs` null."""
+    choices = [
+        {**mapping(choice), "logprobs": None} if mapping(choice).get("logprobs") is not None else choice
+        for choice in items(body.get("choices"))
+    ]
+    return {**body, "choices": choices}
+
+
+def finish_of(choice: Json) -> Finish:
+    """How a choice ended: the provider's own word counts, which LiteLLM keeps where it wrote another."""
+    native = next(
+        (
+            fields["native_finish_reason"]
+            for fields in (
+                mapping(choice.get("provider_specific_fields")),
+                mapping(mapping(choice.get("message")).get("provider_specific_fields")),
+                choice,
+            )
+            if fields.get("native_finish_reason") is not None
+        ),
+        None,
+    )
+    said = choice.get("finish_reason")
+    kind = _FINISHES.get(said, FinishKind.UNKNOWN) if isinstance(said, str) else FinishKind.UNKNOWN
+    if native is None:
+        return Finish(kind, text_or_none(said))
+    own = _FINISHES.get(native, FinishKind.UNKNOWN) if isinstance(native, str) else FinishKind.UNKNOWN
+    # Only where both say that it ended well has it ended well.
+    worse = kind if not Finish(kind, None).is_finished and Finish(own, None).is_finished else own
+    return Finish(worse, text_or_none(native))
+
+
+def _choice(choice: Json, place: int) -> ChoiceView:
+    message = mapping(choice.get("message"))
+    content = message.get("content")
+    logprobs = choice.get("logprobs")
+    index = integer(choice.get("index"))
+    return ChoiceView(
+        index=place if index is None else index,
+        text=content if isinstance(content, str) else "".join(text(part.get("text")) for part in objects(content)),
+        finish=finish_of(choice),
+        thinking=_thinking(message),
+        refusal=text(message.get("refusal")) or None,
+        tool_calls=tuple(_calls(message)),
+        citations=(*items(message.get("annotations")), *items(message.get("citations"))),
+        media=tuple(_media(message)),
+        logprobs=token_logprobs(mapping(logprobs).get("content")),
+    )
+
+
+def _thinking(message: Json) -> str:
+    for name in ("reasoning_content", "reasoning"):
+        if text(message.get(name)):
+            return text(message[name])
+    return "".join(text(block.get("thinking")) for block in objects(message.get("thinking_blocks")))
+
+
+def _calls(message: Json) -> list[ToolCall]:
+    calls: list[ToolCall] = []
+    for call in objects(message.get("tool_calls")):
+        function, custom = mapping(call.get("function")), mapping(call.get("custom"))
+        arguments: Any = function.get("arguments") if function else custom.get("input")
+        calls.append(ToolCall(text(call.get("id")), text((function or custom).get("name")), text(arguments)))
+    old = mapping(message.get("function_call"))
+    return [*calls, ToolCall("", text(old.get("name")), text(old.get("arguments")))] if old else calls
+
+
+def _media(message: Json) -> list[Media]:
+    found = [Media(PartKind.AUDIO, message["audio"])] if mapping(message.get("audio")) else []
+    found += [Media(PartKind.IMAGE, image) for image in objects(message.get("images"))]
+    for part in objects(message.get("content")):
+        if part.get("type") == "image_url":
+            found.append(Media(PartKind.IMAGE, part))
+    return found

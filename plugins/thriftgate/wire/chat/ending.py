@@ -1,0 +1,37 @@
+"""The ending of a stream of chat chunks, held back.
+
+Failure behaviour: pure and total.
+"""
+
+from typing import Any
+
+from thriftgate.wire.chat.answer import hide_logprobs
+from thriftgate.wire.chat.assembling import is_choice_ended, usage_only
+from thriftgate.wire.shapes import Json, integer, mapping, objects
+from thriftgate.wire.streams import Ending
+
+
+class ChatEnding(Ending):
+    """Holds from the chunk on in which the last of `n` choices ends."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._ended: set[int] = set()
+
+    def _begins_ending(self, event: Json) -> bool:
+        choices = objects(event.get("choices"))
+        self._ended.update(integer(choice.get("index")) or 0 for choice in choices if is_choice_ended(choice))
+        return len(self._ended) >= self.n or usage_only(event) or bool(mapping(event.get("error")))
+
+    def _shown(self, event: Json) -> Json | None:
+        if self.hide_usage:
+            if usage_only(event):
+                return None
+            event = {name: value for name, value in event.items() if name != "usage"} if "usage" in event else event
+        has_logprobs = self.hide_logprobs and any(
+            choice.get("logprobs") is not None for choice in objects(event.get("choices"))
+        )
+        return hide_logprobs(event) if has_logprobs else event
+
+    def _with_fields(self, held: list[Json], fields: Json) -> list[Json]:
+        return [*held[:-1], {**held[-1], **fields}]

@@ -1,0 +1,395 @@
+"""What a request says, whatever its dialect: the types that the three views share, and what is common to them.
+
+A view never changes the body it looks at. Each `with_…` returns a NEW body in which only the owned place differs;
+everything else, known to us or not, is the very same object in the same place.
+
+Failure behaviour: pure. Reading is total: an odd field counts as absent. Writing raises InvalidRequestError only
+where the body has no place for what is to be written.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+from thriftgate.errors import InvalidRequestError
+from thriftgate.wire.paths import Path, removed, replaced
+from thriftgate.wire.shapes import Body, Json, integer, number, text, text_or_none
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+class Dialect(StrEnum):
+    """The wire formats a client may speak."""
+
+    CHAT = "chat"
+    """OpenAI's chat completions."""
+    MESSAGES = "messages"
+    """Anthropic's messages."""
+    RESPONSES = "responses"
+    """OpenAI's Responses."""
+
+
+class PartKind(StrEnum):
+    """What a part of a turn is."""
+
+    TEXT = "text"
+    THINKING = "thinking"
+    TOOL_CALL = "tool_call"
+    TOOL_RESULT = "tool_result"
+    IMAGE = "image"
+    DOCUMENT = "document"
+    AUDIO = "audio"
+    VIDEO = "video"
+    FILE = "file"
+    REFUSAL = "refusal"
+    OTHER = "other"
+
+
+MEDIA = frozenset({PartKind.IMAGE, PartKind.DOCUMENT, PartKind.AUDIO, PartKind.VIDEO, PartKind.FILE})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One block of a turn, in its place."""
+
+    kind: PartKind
+    path: Path
+    value: Any
+    """The block as the client sent it; a string where the content is a bare string."""
+    text: str = ""
+    text_path: Path | None = None
+    """Where the text stands; None when the block has none."""
+    in_tool_result: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message (or, of Responses, one item) of the conversation; the system text outside of it is one too."""
+
+    role: Role
+    path: Path
+    parts: tuple[Part, ...]
+    value: Any
+
+    @property
+    def text(self) -> str:
+        """What is said in this turn: its text parts, one a line; of a tool's turn, what the tool gave back."""
+        return "\n".join(part.text for part in self.parts if part.kind is PartKind.TEXT and self._speaks(part))
+
+    @property
+    def has(self) -> frozenset[PartKind]:
+        """The kinds of parts, also those inside tool results."""
+        return frozenset(part.kind for part in self.parts)
+
+    def _speaks(self, part: Part) -> bool:
+        return not part.in_tool_result or self.role == "tool"
+
+
+class TextKind(StrEnum):
+    """Who wrote a text, and as what."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    THINKING = "thinking"
+    TOOL_ARGUMENTS = "tool_arguments"
+    """One string inside the arguments of a tool call, unescaped; the whole text where it is no JSON."""
+    TOOL_RESULT = "tool_result"
+    DOCUMENT = "document"
+    DEFINITION = "definition"
+    """A tool's description."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPlace:
+    """One text of a body and where it stands."""
+
+    path: Path
+    text: str
+    kind: TextKind
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that the model may call."""
+
+    name: str
+    path: Path
+    value: Json
+    schema: Json | None
+    """The JSON schema of its arguments, where the client sent one."""
+    is_server: bool
+    """The provider runs it (web search, code execution …): answers then depend on more than the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Something in the conversation that is not text."""
+
+    kind: PartKind
+    path: Path
+    carried: Literal["inline", "url", "file_id"]
+    """`inline`: its content is in the body. `url` and `file_id`: the body only names it."""
+    media_type: str | None = None
+    size: int = 0
+    """Characters of the inline content."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFormat:
+    """The shape the answer must have."""
+
+    kind: Literal["json_object", "json_schema", "forced_tool"]
+    """`forced_tool`: the client lets the model call one tool and no other, so its arguments are the answer."""
+    path: Path
+    name: str | None = None
+    schema: Json | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StateReference:
+    """A field that makes the answer depend on something outside the body, or leaves something behind."""
+
+    kind: str
+    """A fixed word: previous_response, conversation, container, file, prompt_template, background, store, url …"""
+    path: Path
+
+
+class RequestView(ABC):
+    """A client's request, looked at. `headers` are those of the request, in lower case; few dialects use one."""
+
+    dialect: ClassVar[Dialect]
+    max_tokens_names: ClassVar[tuple[str, ...]]
+    """The parameters that limit an answer's length, the newest first."""
+    not_params: ClassVar[frozenset[str]] = frozenset({"model", "stream"})
+    turns_field: ClassVar[str]
+    """The field of the body that holds the conversation."""
+
+    def __init__(self, body: Json, headers: Mapping[str, str] | None = None) -> None:
+        self.body = body
+        self.headers: Mapping[str, str] = headers or {}
+
+    # ---- what every dialect has to say
+
+    @cached_property
+    @abstractmethod
+    def turns(self) -> tuple[Turn, ...]:
+        """The conversation in order; system texts outside of it come first as turns of their own."""
+
+    @cached_property
+    @abstractmethod
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools the model may call."""
+
+    @cached_property
+    @abstractmethod
+    def forced_tool(self) -> Tool | None:
+        """The one tool the model must call; None when it may choose, also among several."""
+
+    @property
+    @abstractmethod
+    def must_call_tool(self) -> bool:
+        """True when the model may not answer in words."""
+
+    @cached_property
+    @abstractmethod
+    def answer_format(self) -> AnswerFormat | None:
+        """The shape that the answer must have; None for free text."""
+
+    @cached_property
+    @abstractmethod
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Images, documents, audio and files, also those inside tool results."""
+
+    @cached_property
+    @abstractmethod
+    def state_references(self) -> tuple[StateReference, ...]:
+        """What ties the request to state outside its body."""
+
+    @property
+    @abstractmethod
+    def asks_logprobs(self) -> bool:
+        """True when the client wants token log-probabilities."""
+
+    @property
+    @abstractmethod
+    def is_thinking(self) -> bool:
+        """True when the client turned the model's thinking on."""
+
+    @abstractmethod
+    def with_prompt(self, before: Sequence[Json], after: Sequence[Json] = (), *, keep_system: bool = True) -> Body:
+        """The body with a prompt's messages around the client's conversation.
+
+        `before` and `after` are messages of role system, user or assistant with a text `content`. The leading
+        system messages stand before the client's own system text, the others directly before its conversation.
+        `keep_system=False` takes the client's system texts out.
+        """
+
+    @abstractmethod
+    def with_logprobs(self, top: int) -> Body | None:
+        """The body asking for log-probabilities and `top` alternatives; None where the dialect has none."""
+
+    @abstractmethod
+    def _texts(self) -> Iterator[TextPlace]:
+        """All texts of the body in order."""
+
+    @abstractmethod
+    def _text_part(self, words: str) -> Json:
+        """A text block as it stands in a user's turn."""
+
+    # ---- reading, the same for all
+
+    @property
+    def model(self) -> str:
+        """The model or route that the client names."""
+        return text(self.body.get("model"))
+
+    @property
+    def stream(self) -> bool:
+        """True when the client wants events."""
+        return self.body.get("stream") is True
+
+    @property
+    def n(self) -> int:
+        """How many answers the client wants."""
+        wanted = integer(self.body.get("n"))
+        return wanted if wanted is not None and wanted > 0 else 1
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The most tokens the client lets the answer have."""
+        found = (integer(self.body.get(name)) for name in self.max_tokens_names)
+        return next((limit for limit in found if limit is not None), None)
+
+    @property
+    def temperature(self) -> float | None:
+        """The temperature that the client asks for."""
+        return number(self.body.get("temperature"))
+
+    @property
+    def user(self) -> str | None:
+        """Whom the client says it asks for."""
+        return text_or_none(self.body.get("user"))
+
+    @cached_property
+    def params(self) -> Json:
+        """Everything but the conversation, model and stream, by the client's own names; null counts as absent."""
+        left_out = self.not_params | {self.turns_field}
+        return {name: value for name, value in self.body.items() if name not in left_out and value is not None}
+
+    @cached_property
+    def question_turn(self) -> Turn | None:
+        """The last turn in which the user says something of their own."""
+        return next((turn for turn in reversed(self.turns) if turn.role == "user"), None)
+
+    @cached_property
+    def question_parts(self) -> tuple[Part, ...]:
+        """The text parts of the question, each in its place."""
+        turn = self.question_turn
+        if turn is None:
+            return ()
+        return tuple(part for part in turn.parts if part.kind is PartKind.TEXT and not part.in_tool_result)
+
+    @cached_property
+    def question(self) -> str:
+        """What the user asks: the text parts of the last user turn, one a line."""
+        return "\n".join(part.text for part in self.question_parts)
+
+    @cached_property
+    def instructions(self) -> str:
+        """The system texts, with an empty line between them."""
+        return "\n\n".join(turn.text for turn in self.turns if turn.role == "system")
+
+    @property
+    def ends_with_user(self) -> bool:
+        """True when nothing but system texts follows the question."""
+        spoken = [turn for turn in self.turns if turn.role != "system"]
+        return bool(spoken) and spoken[-1].role == "user"
+
+    @property
+    def has_tool_turns(self) -> bool:
+        """True when a tool has already been called in this conversation."""
+        used = {PartKind.TOOL_CALL, PartKind.TOOL_RESULT}
+        return any(turn.role == "tool" or turn.has & used for turn in self.turns)
+
+    @property
+    def has_server_tools(self) -> bool:
+        """True when the provider may run a tool by itself."""
+        return any(tool.is_server for tool in self.tools)
+
+    @property
+    def texts(self) -> tuple[TextPlace, ...]:
+        """Every text that a human, a model or a tool wrote, with its place."""
+        return tuple(self._texts())
+
+    # ---- writing, the same for all
+
+    def with_fields(self, fields: Json) -> Body:
+        """The body with top-level fields set; a value of None takes the field out."""
+        kept = {name: value for name, value in self.body.items() if fields.get(name, value) is not None}
+        return {**kept, **{name: value for name, value in fields.items() if value is not None}}
+
+    def with_texts(self, texts: Mapping[Path, str]) -> Body:
+        """The body with other texts at places of `texts`."""
+        return replaced(dict(self.body), texts)
+
+    def map_texts(self, change: Callable[[str], str], kinds: Iterable[TextKind] | None = None) -> Body:
+        """The body with each of its texts as `change` gives it; all kinds unless some are named."""
+        wanted = frozenset(kinds) if kinds is not None else frozenset(TextKind)
+        changes: dict[Path, str] = {}
+        for place in self._texts():
+            if place.kind in wanted:
+                words = change(place.text)
+                if words != place.text:
+                    changes[place.path] = words
+        return self.with_texts(changes)
+
+    def with_question(self, words: str) -> Body:
+        """The body with another question: the first text part has it, further text parts of the turn go.
+
+        Raises InvalidRequestError when there is no text of a user to replace.
+        """
+        first, *others = self._question_parts_or_refuse()
+        body = replaced(dict(self.body), {_place(first): words})
+        return removed(body, [part.path for part in others])
+
+    def with_context(self, words: str) -> Body:
+        """The body with `words` (passages, say) before the question, as a part of its own where parts are used.
+
+        Raises InvalidRequestError when there is no text of a user to put them before.
+        """
+        first = self._question_parts_or_refuse()[0]
+        if first.path == first.text_path:
+            return replaced(dict(self.body), {first.path: f"{words}\n\n{first.text}"})
+        turn = self.question_turn
+        assert turn is not None
+        holder, place = first.path[:-1], first.path[-1]
+        assert isinstance(place, int)
+        parts = list(turn.value["content"])
+        return replaced(dict(self.body), {holder: [*parts[:place], self._text_part(words), *parts[place:]]})
+
+    def without_turns(self, turns: Iterable[Turn]) -> Body:
+        """The body without these turns; whoever trims decides which, and keeps tool calls with their results."""
+        return removed(dict(self.body), [turn.path for turn in turns])
+
+    def with_system(self, prefix: str) -> Body:
+        """The body with a system text before the client's own."""
+        return self.with_prompt([{"role": "system", "content": prefix}])
+
+    def reread(self, body: Json) -> "RequestView":
+        """A view of another body of the same dialect with the same headers."""
+        return type(self)(body, self.headers)
+
+    def _question_parts_or_refuse(self) -> tuple[Part, ...]:
+        if not self.question_parts:
+            raise InvalidRequestError("the conversation has no text of a user", param=self.turns_field)
+        return self.question_parts
+
+
+def _place(part: Part) -> Path:
+    return part.text_path if part.text_path is not None else part.path

@@ -1,0 +1,121 @@
+"""Server-sent events as bytes, both ways. Source: the HTML standard, "Server-sent events", parsing of a stream.
+
+Failure behaviour: pure and total; bytes that are no UTF-8 become replacement characters.
+"""
+
+import codecs
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from thriftgate.wire.request import Dialect
+from thriftgate.wire.shapes import Json, mapping
+
+DONE = "[DONE]"
+_DONE_BYTES = b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SseEvent:
+    """One event: its name where it has one, and its data."""
+
+    data: str
+    event: str | None = None
+    id: str | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """True for OpenAI's last line of a stream."""
+        return self.data.strip() == DONE
+
+    @property
+    def body(self) -> Json | None:
+        """The data as a JSON object; None when it is none or empty."""
+        try:
+            parsed: Any = json.loads(self.data)
+        except (ValueError, RecursionError):
+            return None
+        return mapping(parsed) or None
+
+
+class SseDecoder:
+    """Bytes in pieces of any size → events: `feed()` each piece, `flush()` at the end.
+
+    Lines end in LF, CR or CRLF, also where a piece ends between the two; an event ends with an empty line. An event
+    that the end of the stream cuts off is given out by `flush` when it has data, since some servers forget the line.
+    """
+
+    def __init__(self) -> None:
+        self._text = codecs.getincrementaldecoder("utf-8")("replace")
+        self._line: list[str] = []
+        self._is_first = True
+        self._after_cr = False
+        self._data: list[str] = []
+        self._event: str | None = None
+        self._id: str | None = None
+
+    def feed(self, piece: bytes) -> list[SseEvent]:
+        """The events that this piece completes."""
+        return self._take(self._text.decode(piece))
+
+    def flush(self) -> list[SseEvent]:
+        """What the end of the stream leaves."""
+        found = self._take(self._text.decode(b"", final=True))
+        if self._line:
+            found += self._end_line("".join(self._line))
+            self._line = []
+        return found + self._end_event()
+
+    def _take(self, words: str) -> list[SseEvent]:
+        if self._is_first and words:
+            words, self._is_first = words.removeprefix("\ufeff"), False
+        if self._after_cr and words:
+            words, self._after_cr = words.removeprefix("\n"), False
+        if words.endswith("\r"):
+            self._after_cr = True
+        # str.splitlines would also split at characters that are content here
+        lines = words.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._line.append(lines[0])
+        found: list[SseEvent] = []
+        for following in lines[1:]:
+            found += self._end_line("".join(self._line))
+            self._line = [following] if following else []
+        return found
+
+    def _end_line(self, line: str) -> list[SseEvent]:
+        if not line:
+            return self._end_event()
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            self._data.append(value)
+        elif name == "event":
+            self._event = value
+        elif name == "id" and "\0" not in value:
+            self._id = value
+        return []
+
+    def _end_event(self) -> list[SseEvent]:
+        data, event, identity = self._data, self._event, self._id
+        self._data, self._event, self._id = [], None, None
+        return [SseEvent("\n".join(data), event, identity)] if data else []
+
+
+def encode(dialect: Dialect, event: Json) -> bytes:
+    """One event as the dialect's provider frames it: bare data for chat, named by its type for the others."""
+    data = _json_bytes(event)
+    if dialect is Dialect.CHAT:
+        return b"data: " + data + b"\n\n"
+    return b"event: " + str(event.get("type") or "message").encode() + b"\ndata: " + data + b"\n\n"
+
+
+def encode_end(dialect: Dialect) -> bytes:
+    """What follows the last event: OpenAI's `[DONE]` for chat, nothing for the others."""
+    return _DONE_BYTES if dialect is Dialect.CHAT else b""
+
+
+def _json_bytes(event: Json) -> bytes:
+    try:
+        return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which a model may well split
+        return json.dumps(event, separators=(",", ":")).encode()
