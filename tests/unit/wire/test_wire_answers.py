@@ -73,9 +73,12 @@ def test_audio_images_calls_and_refusals_are_content() -> None:
     assert chat({"content": None}).is_empty
 
 
-@pytest.mark.parametrize(
-    "odd", [[], [1], "x", 7, {"content": {}}, {"content": [1]}, {"content": [{"token": "a"}]}, {"content": [{}]}]
-)
+ODD_LOGPROBS: list[Any] = [
+    [], [1], "x", 7, {"content": {}}, {"content": [1]}, {"content": [{"token": "a"}]}, {"content": [{}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD_LOGPROBS)
 def test_log_probabilities_of_another_shape_are_as_if_there_were_none(odd: Any) -> None:
     assert chat(said("x"), logprobs=odd).choices[0].logprobs == ()
 
