@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from tests.wire_samples.chat_answers import CHAT_ANSWERS, Cut, chat_stream
 from tests.wire_samples.chat_requests import CHAT_REQUESTS
+from tests.wire_samples.messages_answers import MESSAGES_ANSWERS, messages_stream
+from tests.wire_samples.messages_requests import MESSAGES_REQUESTS
 from tests.wire_samples.samples import Body, Sample
 
 from thriftgate.wire.request import Dialect
@@ -20,7 +22,10 @@ class DialectSamples:
     stream: Callable[[Body, Cut], Iterator[Body]]
 
 
-SAMPLES = (DialectSamples(Dialect.CHAT, CHAT_REQUESTS, CHAT_ANSWERS, chat_stream),)
+SAMPLES = (
+    DialectSamples(Dialect.CHAT, CHAT_REQUESTS, CHAT_ANSWERS, chat_stream),
+    DialectSamples(Dialect.MESSAGES, MESSAGES_REQUESTS, MESSAGES_ANSWERS, messages_stream),
+)
 
 REQUESTS = [(one.dialect, sample) for one in SAMPLES for sample in one.requests]
 ANSWERS = [(one, sample) for one in SAMPLES for sample in one.answers]

@@ -45,13 +45,12 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool the model wants called, or that the provider called by itself (`is_server`)."""
+    """A tool that the model wants called, or that the provider called by itself."""
 
     id: str
     name: str
     arguments: str
     """JSON text; free text for a custom tool."""
-    is_server: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,9 @@ class ChoiceView:
     thinking: str = ""
     refusal: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    """What the client is to do."""
+    server_tool_calls: tuple[ToolCall, ...] = ()
+    """What the provider has done."""
     citations: tuple[Any, ...] = ()
     media: tuple[Media, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()

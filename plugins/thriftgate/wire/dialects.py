@@ -17,14 +17,19 @@ from thriftgate.wire.chat.assembling import ChatAssembler
 from thriftgate.wire.chat.ending import ChatEnding
 from thriftgate.wire.chat.replaying import replay as replay_chat
 from thriftgate.wire.chat.request import ChatRequestView
+from thriftgate.wire.messages.answer import MessagesAnswerView
+from thriftgate.wire.messages.assembling import MessagesAssembler
+from thriftgate.wire.messages.ending import MessagesEnding
+from thriftgate.wire.messages.replaying import replay as replay_messages
+from thriftgate.wire.messages.request import MessagesRequestView
 from thriftgate.wire.request import Dialect, RequestView
 from thriftgate.wire.shapes import Body, Json
 from thriftgate.wire.streams import Assembler, Ending
 
-_REQUESTS: Mapping[Dialect, type[RequestView]] = {Dialect.CHAT: ChatRequestView}
-_ANSWERS: Mapping[Dialect, type[AnswerView]] = {Dialect.CHAT: ChatAnswerView}
-_ASSEMBLERS: Mapping[Dialect, type[Assembler]] = {Dialect.CHAT: ChatAssembler}
-_ENDINGS: Mapping[Dialect, type[Ending]] = {Dialect.CHAT: ChatEnding}
+_REQUESTS: Mapping[Dialect, type[RequestView]] = {Dialect.CHAT: ChatRequestView, Dialect.MESSAGES: MessagesRequestView}
+_ANSWERS: Mapping[Dialect, type[AnswerView]] = {Dialect.CHAT: ChatAnswerView, Dialect.MESSAGES: MessagesAnswerView}
+_ASSEMBLERS: Mapping[Dialect, type[Assembler]] = {Dialect.CHAT: ChatAssembler, Dialect.MESSAGES: MessagesAssembler}
+_ENDINGS: Mapping[Dialect, type[Ending]] = {Dialect.CHAT: ChatEnding, Dialect.MESSAGES: MessagesEnding}
 
 
 def request_view(dialect: Dialect, body: Json, headers: Mapping[str, str] | None = None) -> RequestView:
@@ -49,5 +54,6 @@ def ending(view: RequestView, *, hide_logprobs: bool = False, hide_usage: bool =
 
 def replay(view: RequestView, answer: Json) -> Iterator[Body]:
     """The events that the provider's own stream would have answered this request with; `answer` is the whole one."""
-    assert isinstance(view, ChatRequestView)
+    if not isinstance(view, ChatRequestView):
+        return replay_messages(answer)
     return replay_chat(answer, include_usage=view.shows_usage)

@@ -135,6 +135,11 @@ def test_different_requests_have_different_identities(one: DialectSamples) -> No
 
 EQUAL: dict[Dialect, list[list[str]]] = {
     Dialect.CHAT: [["nulls", "plain", "prices and speed", "stream", "stream with usage", "who asks"]],
+    Dialect.MESSAGES: [
+        ["cached system", "system blocks"],
+        ["cached tools", "tools"],
+        ["nulls", "plain", "stream", "tier", "who asks"],
+    ],
 }
 
 

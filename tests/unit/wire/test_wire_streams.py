@@ -80,7 +80,10 @@ def test_what_grows_is_what_the_whole_answer_shows(one: DialectSamples, sample: 
     if sample.name != "content in parts":
         assert growing.text == whole.text
     for call in whole.tool_calls:
-        assert call.arguments in growing.generated or json.loads(call.arguments) == {}
+        compact = [call.arguments] if sample.name.startswith("custom") else [
+            call.arguments, json.dumps(json.loads(call.arguments or "{}"), separators=(",", ":"))
+        ]  # fmt: skip
+        assert any(written in growing.generated for written in compact) or compact[-1] == "{}"
 
 
 @answers
