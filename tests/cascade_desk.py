@@ -10,9 +10,9 @@ from tests.fakes import FakeClock, FakeCompleter, FakePricer, answer_of, ask
 from thriftgate.cascade.flow import Outcome, Scored, Tier
 from thriftgate.cascade.plan import Plan
 from thriftgate.config import CascadeConfig
-from thriftgate.services.asking import Asker
-from thriftgate.services.cascade import CascadeRun
-from thriftgate.services.journal import Journal
+from thriftgate.services.cascade.driver import CascadeRun
+from thriftgate.services.request.asking import Asker
+from thriftgate.services.request.journal import Journal
 from thriftgate.types import Answer, ChatRequest, DecisionKind, Status, Vector
 
 SURE = answer_of("a good answer of several words", logprob=-0.01)

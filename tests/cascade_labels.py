@@ -3,9 +3,9 @@
 import numpy as np
 
 from thriftgate.cascade.artefact import Artefact
-from thriftgate.cascade.calibration import Calibration
-from thriftgate.cascade.labels import Label
-from thriftgate.cascade.report import artefact_of
+from thriftgate.cascade.calibration.calibration import Calibration
+from thriftgate.cascade.calibration.labels import Label
+from thriftgate.cascade.calibration.report import artefact_of
 
 TIERS = ("small", "large")
 

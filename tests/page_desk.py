@@ -14,21 +14,11 @@ from thriftgate.prompts.registry import Registry
 from thriftgate.proxy.page.routes import Desk, live_page
 from thriftgate.proxy.page.sessions import Sessions
 from thriftgate.proxy.page.state import Deployment, Queue, State
-from thriftgate.services.overview import OverviewService
-from thriftgate.services.quality import Promise
-from thriftgate.stores.prompt_files import PromptFiles
-from thriftgate.stores.prompt_stops import PromptStops
-from thriftgate.types import (
-    Audit,
-    AuditKind,
-    Caller,
-    DecisionKind,
-    PromptRef,
-    RequestRecord,
-    Status,
-    TierCall,
-    Usage,
-)
+from thriftgate.services.books.overview import OverviewService
+from thriftgate.services.books.quality import Promise
+from thriftgate.stores.files.prompt_stops import PromptStops
+from thriftgate.stores.files.prompts import PromptFiles
+from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, PromptRef, RequestRecord, Status, TierCall, Usage
 
 MASTER_KEY = "sk-master-of-the-page-0123456789"
 ADMIN_KEY = "sk-another-admin"

@@ -22,17 +22,17 @@ from thriftgate.caching.entries import CacheEntry
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import RouteConfig
-from thriftgate.services.audit import CascadeAuditor
-from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.budget import Budget
-from thriftgate.services.cache import CacheService
-from thriftgate.services.coalescing import Coalescer
-from thriftgate.services.deciding import FixedDecider
-from thriftgate.services.judges import ModelJudge
-from thriftgate.services.planning import Planner
-from thriftgate.services.recording import Recorders
-from thriftgate.services.route import RouteService
-from thriftgate.services.route_parts import PromptStage, RouteParts
+from thriftgate.services.books.recording import Recorders
+from thriftgate.services.cache.deciding import FixedDecider
+from thriftgate.services.cache.service import CacheService
+from thriftgate.services.cascade.planning import Planner
+from thriftgate.services.checking.audit import CascadeAuditor
+from thriftgate.services.checking.judges import ModelJudge
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.request.budget import Budget
+from thriftgate.services.route.coalescing import Coalescer
+from thriftgate.services.route.parts import PromptStage, RouteParts
+from thriftgate.services.route.route import RouteService
 from thriftgate.types import Answer, ChatRequest, RequestRecord
 
 SURE = answer_of("a good answer of several words", logprob=-0.01)

@@ -21,10 +21,10 @@ from evals.benchmarks.cache_recall import Layout, Matrix, embedded, fill, machin
 from evals.benchmarks.embedder import measure_lag
 
 from thriftgate.caching.evidence import NEIGHBOURS
-from thriftgate.stores.embedded import prepare_database, release_database
-from thriftgate.stores.local_embedder import LocalEmbedder
-from thriftgate.stores.postgres import Database
-from thriftgate.stores.postgres_cache import PostgresAnswerCache
+from thriftgate.stores.embedded.database import prepare_database, release_database
+from thriftgate.stores.minilm.embedder import LocalEmbedder
+from thriftgate.stores.postgres.cache import PostgresAnswerCache
+from thriftgate.stores.postgres.database import Database
 
 RESULTS = Path(__file__).parent / "results"
 WORDS = 20

@@ -29,11 +29,11 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.caching.entries import CacheEntry
-from thriftgate.stores.embedded import prepare_database, release_database
-from thriftgate.stores.local_embedder import LocalEmbedder
-from thriftgate.stores.postgres import Database, open_connection
-from thriftgate.stores.postgres_cache import PostgresAnswerCache
-from thriftgate.stores.postgres_cache_sql import EF_CONSTRUCTION
+from thriftgate.stores.embedded.database import prepare_database, release_database
+from thriftgate.stores.minilm.embedder import LocalEmbedder
+from thriftgate.stores.postgres.cache import PostgresAnswerCache
+from thriftgate.stores.postgres.cache_sql import EF_CONSTRUCTION
+from thriftgate.stores.postgres.database import Database, open_connection
 from thriftgate.types import Choice, Usage
 
 Matrix = npt.NDArray[np.float32]

@@ -29,9 +29,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from thriftgate.stores.local_embedder import LocalEmbedder
-from thriftgate.stores.minilm import Precision
-from thriftgate.stores.minilm_files import MiniLMFiles, find_minilm
+from thriftgate.stores.minilm.embedder import LocalEmbedder
+from thriftgate.stores.minilm.files import MiniLMFiles, find_minilm
+from thriftgate.stores.minilm.model import Precision
 
 Matrix = npt.NDArray[np.float32]
 Row = dict[str, object]

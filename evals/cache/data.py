@@ -18,7 +18,7 @@ from typing import Any, cast
 import numpy as np
 
 from thriftgate.caching.rehearsal import Labelled, Vectors
-from thriftgate.stores.local_embedder import LocalEmbedder
+from thriftgate.stores.minilm.embedder import LocalEmbedder
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

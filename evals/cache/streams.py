@@ -9,7 +9,7 @@ import numpy as np
 from thriftgate.caching.calibration import shuffled
 from thriftgate.caching.decision import Hit
 from thriftgate.caching.rehearsal import Conditions, Decider, Labelled, rehearse
-from thriftgate.cli.cache_trial import Floats, share_interval
+from thriftgate.cli.cache.trial import Floats, share_interval
 from thriftgate.stats.intervals import bootstrap_interval, clopper_pearson
 
 

@@ -132,7 +132,7 @@ def _report(outcomes: Iterable[Outcome]) -> list[dict[str, object]]:
 
 
 def _draw(results: dict[str, Any]) -> None:
-    from thriftgate.cli.cache_curve import Curve, draw_curves
+    from thriftgate.cli.cache.curve import Curve, draw_curves
 
     RESULTS.mkdir(exist_ok=True)
     thresholds = [row for row in results["fixed"] if row["name"].startswith("test")]

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from thriftgate.cascade.labels import Label
+from thriftgate.cascade.calibration.labels import Label
 from thriftgate.cascade.scoring import answer_features
 from thriftgate.cascade.signals.question import features as question_features
 from thriftgate.types import Answer, ChatRequest, Choice, Vector
@@ -173,7 +173,7 @@ def embed(texts: Sequence[str]) -> tuple[list[Vector], str]:
     """The questions' vectors by the local embedder, kept under `.thriftgate/` for the next run."""
     import asyncio
 
-    from thriftgate.stores.local_embedder import LocalEmbedder
+    from thriftgate.stores.minilm.embedder import LocalEmbedder
 
     embedder = LocalEmbedder(ROOT / ".thriftgate", cache_size=0)
     key = hashlib.sha256("\x00".join([embedder.fingerprint, *texts]).encode()).hexdigest()[:16]

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from thriftgate.cascade.calibration import Calibration
-from thriftgate.cascade.candidates import thresholds
-from thriftgate.cascade.labels import Label
-from thriftgate.cascade.policy import Policy, Replay, replay_of
-from thriftgate.cascade.tier_models import add_outlook
+from thriftgate.cascade.calibration.calibration import Calibration
+from thriftgate.cascade.calibration.candidates import thresholds
+from thriftgate.cascade.calibration.labels import Label
+from thriftgate.cascade.calibration.policy import Policy, Replay, replay_of
+from thriftgate.cascade.calibration.tier_models import add_outlook
 from thriftgate.stats import average_performance_gap_recovered, cost_at_quality
 from thriftgate.stats.intervals import Floats
 

@@ -10,9 +10,9 @@ from evals.cascade.data import Item, RecordedSet
 from thriftgate.cascade import artefact as artefacts
 from thriftgate.cascade.artefact import Artefact
 from thriftgate.cascade.calibrated import CalibratedScorer
+from thriftgate.cascade.calibration.policy import Played
 from thriftgate.cascade.flow import CascadeFlow, Outcome, cascade
 from thriftgate.cascade.plan import plan
-from thriftgate.cascade.policy import Played
 from thriftgate.cascade.scoring import for_request
 from thriftgate.types import Answer, Choice, Vector
 

@@ -20,10 +20,10 @@ from evals.cascade import data
 from evals.cascade.data import Item, RecordedSet
 
 from thriftgate.cascade.calibrated import CalibratedScorer
-from thriftgate.cascade.calibration import Promise, calibrate
+from thriftgate.cascade.calibration.calibration import Promise, calibrate
+from thriftgate.cascade.calibration.report import artefact_of
 from thriftgate.cascade.flow import cascade
 from thriftgate.cascade.plan import plan
-from thriftgate.cascade.report import artefact_of
 from thriftgate.cascade.scoring import for_request
 from thriftgate.types import Answer
 

@@ -33,10 +33,10 @@ from evals.cascade.replay import (
 from evals.cascade.serve import serve
 from evals.cascade.table import write_table
 
-from thriftgate.cascade.calibration import Calibration, Promise, calibrate, split
-from thriftgate.cascade.labels import Label
-from thriftgate.cascade.policy import Replay
-from thriftgate.cascade.report import artefact_of
+from thriftgate.cascade.calibration.calibration import Calibration, Promise, calibrate, split
+from thriftgate.cascade.calibration.labels import Label
+from thriftgate.cascade.calibration.policy import Replay
+from thriftgate.cascade.calibration.report import artefact_of
 from thriftgate.stats import auroc_interval, mean_interval
 
 RESULTS = data.HERE / "results"

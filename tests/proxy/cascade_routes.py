@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from thriftgate.cascade.calibration import Promise, calibrate
-from thriftgate.cascade.label_file import TierPrice, read_labels
-from thriftgate.cascade.report import artefact_of
+from thriftgate.cascade.calibration.calibration import Promise, calibrate
+from thriftgate.cascade.calibration.label_file import TierPrice, read_labels
+from thriftgate.cascade.calibration.report import artefact_of
 
 ARTEFACT = "proven.json"
 TIERS = ("small", "large")

@@ -13,7 +13,7 @@ from tests.proxy.scrape import PATH, Series, read_series, total
 from tests.proxy.upstream import says
 from tests.proxy.waiting import eventually
 
-from thriftgate.services.metrics_catalogue import FAMILIES
+from thriftgate.services.telemetry.catalogue import FAMILIES
 
 pytestmark = pytest.mark.xdist_group("proxy")
 

@@ -11,9 +11,9 @@ from tests.proxy.conftest import GatewayProcess
 from tests.proxy.upstream import fails, says
 from tests.proxy.waiting import eventually, settle
 
-from thriftgate.stores.embedded import EmbeddedPostgres
-from thriftgate.stores.postgres import Database
-from thriftgate.stores.postgres_ledger import PostgresLedger
+from thriftgate.stores.embedded.database import EmbeddedPostgres
+from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.ledger import PostgresLedger
 from thriftgate.types import RequestRecord
 
 pytestmark = pytest.mark.xdist_group("proxy")

@@ -4,12 +4,12 @@ import asyncio
 import sys
 
 from thriftgate.ports import Flights
-from thriftgate.services.coalescing import Coalescer
-from thriftgate.stores.postgres import Database
-from thriftgate.stores.postgres_flights import PostgresFlights
-from thriftgate.stores.redis_connection import Deadlines, RedisServer
-from thriftgate.stores.redis_flights import RedisFlights
-from thriftgate.stores.system_clock import SystemClock
+from thriftgate.services.route.coalescing import Coalescer
+from thriftgate.stores.files.clock import SystemClock
+from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.flights import PostgresFlights
+from thriftgate.stores.redis.connection import Deadlines, RedisServer
+from thriftgate.stores.redis.flights import RedisFlights
 
 
 def flights_at(url: str) -> Flights:

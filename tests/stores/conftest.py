@@ -17,11 +17,11 @@ from tests.stores.redis_process import BINARY, RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.ports import AnswerCache
-from thriftgate.stores.embedded import EmbeddedPostgres, prepare_database
-from thriftgate.stores.postgres import Database, open_connection
-from thriftgate.stores.postgres_cache import PostgresAnswerCache
-from thriftgate.stores.redis_cache import RedisAnswerCache
-from thriftgate.stores.redis_connection import Deadlines, RedisServer
+from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_database
+from thriftgate.stores.postgres.cache import PostgresAnswerCache
+from thriftgate.stores.postgres.database import Database, open_connection
+from thriftgate.stores.redis.cache import RedisAnswerCache
+from thriftgate.stores.redis.connection import Deadlines, RedisServer
 
 PATIENT = Deadlines(lookup=30.0, write=30.0)
 """A busy machine fails no test of what is right."""

@@ -11,12 +11,12 @@ from thriftgate.caching.entries import PurgeFilter
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.config import CacheConfig
 from thriftgate.ports import AnswerCache
-from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.cache import CacheService
-from thriftgate.services.deciding import FixedDecider
-from thriftgate.services.journal import Journal
-from thriftgate.services.tickets import Served
-from thriftgate.stores.system_clock import SystemClock
+from thriftgate.services.cache.deciding import FixedDecider
+from thriftgate.services.cache.service import CacheService
+from thriftgate.services.cache.tickets import Served
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.request.journal import Journal
+from thriftgate.stores.files.clock import SystemClock
 from thriftgate.types import Caller, ChatRequest, PromptRef
 
 QUESTION = "which ways of paying do you take"

@@ -12,16 +12,16 @@ from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.config import CacheConfig
-from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.cache import CacheService
-from thriftgate.services.coalescing import Coalescer
-from thriftgate.services.deciding import FixedDecider
-from thriftgate.services.journal import Journal
-from thriftgate.services.tickets import Served
-from thriftgate.stores.redis_cache import RedisAnswerCache
-from thriftgate.stores.redis_connection import Deadlines, RedisServer
-from thriftgate.stores.redis_flights import RedisFlights
-from thriftgate.stores.system_clock import SystemClock
+from thriftgate.services.cache.deciding import FixedDecider
+from thriftgate.services.cache.service import CacheService
+from thriftgate.services.cache.tickets import Served
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.request.journal import Journal
+from thriftgate.services.route.coalescing import Coalescer
+from thriftgate.stores.files.clock import SystemClock
+from thriftgate.stores.redis.cache import RedisAnswerCache
+from thriftgate.stores.redis.connection import Deadlines, RedisServer
+from thriftgate.stores.redis.flights import RedisFlights
 
 
 class Till:
@@ -94,12 +94,12 @@ async def test_requests_go_on_while_redis_is_away_with_one_warning_a_minute_and_
     (process.freeze if outage == "frozen" else process.stop)()
     till.clock.advance(60)
     caplog.clear()
-    with caplog.at_level(logging.WARNING, logger="thriftgate.services.cache"):
+    with caplog.at_level(logging.WARNING, logger="thriftgate.services.cache.service"):
         assert [await till.answer(f"question {i}") for i in range(20)] == ["asked"] * 20
-        assert len([one for one in caplog.records if one.name == "thriftgate.services.cache"]) == 1
+        assert len([one for one in caplog.records if one.name == "thriftgate.services.cache.service"]) == 1
         till.clock.advance(60)
         assert await till.answer("before") == "asked"
-    said = [one.getMessage() for one in caplog.records if one.name == "thriftgate.services.cache"]
+    said = [one.getMessage() for one in caplog.records if one.name == "thriftgate.services.cache.service"]
     assert len(said) == 2
     assert "question" not in said[0]
     (process.thaw if outage == "frozen" else process.start)()

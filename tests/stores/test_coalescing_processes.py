@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from thriftgate.ports import Flights
-from thriftgate.services.coalescing import Coalescer
-from thriftgate.stores.postgres_flights import PostgresFlights
-from thriftgate.stores.redis_connection import RedisServer
-from thriftgate.stores.redis_flights import RedisFlights
-from thriftgate.stores.system_clock import SystemClock
+from thriftgate.services.route.coalescing import Coalescer
+from thriftgate.stores.files.clock import SystemClock
+from thriftgate.stores.postgres.flights import PostgresFlights
+from thriftgate.stores.redis.connection import RedisServer
+from thriftgate.stores.redis.flights import RedisFlights
 
 KEY = "one question"
 ROOT = Path(__file__).parents[2]

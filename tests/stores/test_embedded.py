@@ -17,14 +17,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
-from thriftgate.stores.embedded import EmbeddedPostgres, prepare_database, release_database
-from thriftgate.stores.embedded_process import PostgresProcess
-from thriftgate.stores.postgres import Database, Timeouts, open_connection
+from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_database, release_database
+from thriftgate.stores.embedded.process import PostgresProcess
+from thriftgate.stores.postgres.database import Database, Timeouts, open_connection
 
 USER = """
 import sys
 from pathlib import Path
-from thriftgate.stores.embedded import prepare_database
+from thriftgate.stores.embedded.database import prepare_database
 print(prepare_database(None, Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """

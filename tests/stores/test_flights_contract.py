@@ -8,11 +8,11 @@ import pytest
 from tests.fakes import InMemoryFlights, LoopClock, settle
 
 from thriftgate.ports import Flights
-from thriftgate.stores.postgres import Database
-from thriftgate.stores.postgres_flights import PostgresFlights
-from thriftgate.stores.redis_connection import Deadlines, RedisServer
-from thriftgate.stores.redis_flights import RedisFlights
-from thriftgate.stores.redis_keys import digest
+from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.flights import PostgresFlights
+from thriftgate.stores.redis.connection import Deadlines, RedisServer
+from thriftgate.stores.redis.flights import RedisFlights
+from thriftgate.stores.redis.keys import digest
 
 ANSWER = {"answer": "yes \x00 😀", "cost": 0.5, "choices": [{"message": {"content": None}}]}
 

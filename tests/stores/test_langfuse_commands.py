@@ -10,13 +10,13 @@ from click.testing import CliRunner, Result
 from pytest_httpserver import HTTPServer
 from tests.trace_desk import AUDIT, EVERY_KIND, decode
 
-from thriftgate.cli.doctor import check_langfuse
+from thriftgate.cli.gateway.doctor import check_langfuse
 from thriftgate.cli.langfuse import command
-from thriftgate.cli.langfuse_looks import describe, look_at_langfuse, look_at_queue
+from thriftgate.cli.langfuse.looks import describe, look_at_langfuse, look_at_queue
 from thriftgate.config import LoadedConfig, ThriftgateConfig
-from thriftgate.stores.langfuse_intake import INGESTION, PROJECTS, TRACES
-from thriftgate.stores.postgres import Database, connect
-from thriftgate.stores.postgres_ledger import PostgresLedger
+from thriftgate.stores.langfuse.intake import INGESTION, PROJECTS, TRACES
+from thriftgate.stores.postgres.database import Database, connect
+from thriftgate.stores.postgres.ledger import PostgresLedger
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.scores import scores_of
 

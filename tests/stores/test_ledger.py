@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.trace_desk import EVERY_KIND, TRACEPARENT
 
-from thriftgate.stores.postgres import Database
-from thriftgate.stores.postgres_ledger import PostgresLedger
+from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.ledger import PostgresLedger
 from thriftgate.tracing.content import ContentRule
 from thriftgate.tracing.otlp import encode
 from thriftgate.tracing.scores import scores_of

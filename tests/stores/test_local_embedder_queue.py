@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.stores.local_embedder_memory import RecentVectors
-from thriftgate.stores.local_embedder_queue import FairQueue, Ticket, length_groups
+from thriftgate.stores.minilm.memory import RecentVectors
+from thriftgate.stores.minilm.queue import FairQueue, Ticket, length_groups
 
 callers_texts = st.lists(st.lists(st.text(max_size=40), min_size=1, max_size=12), max_size=6)
 

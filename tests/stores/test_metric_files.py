@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from thriftgate.stores.metric_files import MetricFiles
+from thriftgate.stores.files.metrics import MetricFiles
 
 
 def seen(files: MetricFiles) -> list[tuple[int, bool]]:

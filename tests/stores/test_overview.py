@@ -13,9 +13,9 @@ from tests.page_desk import NOW, request
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.stats.tallies import RequestTally
-from thriftgate.stores.postgres import Database
-from thriftgate.stores.postgres_ledger import PostgresLedger
-from thriftgate.stores.postgres_overview import PostgresOverview
+from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.overview import PostgresOverview
 from thriftgate.types import Caller, DecisionKind, RequestRecord, Status, TierCall
 
 SINCE, UNTIL, STEP = NOW - 1_000.0, NOW, 100.0

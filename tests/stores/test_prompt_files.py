@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from thriftgate.prompts.registry import Registry
-from thriftgate.stores.prompt_files import PromptFiles
+from thriftgate.stores.files.prompts import PromptFiles
 
 SHIPPED = Path(__file__).parents[2] / "prompts"
 

@@ -11,10 +11,10 @@ from tests.langfuse_server import serve_langfuse
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.errors import ConfigurationError
-from thriftgate.services.prompt_watch import PromptWatch
-from thriftgate.stores.langfuse_prompts import LangfusePrompts
-from thriftgate.stores.prompt_files import PromptFiles
-from thriftgate.stores.prompt_sources import check_routes, open_prompts
+from thriftgate.services.upkeep.prompt_watch import PromptWatch
+from thriftgate.stores.files.prompt_sources import check_routes, open_prompts
+from thriftgate.stores.files.prompts import PromptFiles
+from thriftgate.stores.langfuse.prompts import LangfusePrompts
 
 KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-1", "LANGFUSE_SECRET_KEY": "sk-secret"}
 

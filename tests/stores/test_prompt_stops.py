@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from thriftgate.errors import StoreUnavailableError
-from thriftgate.stores.prompt_stops import PromptStops
+from thriftgate.stores.files.prompt_stops import PromptStops
 
 
 async def test_without_a_file_nothing_is_stopped(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.caching.entries import PurgeFilter
 from thriftgate.errors import StoreUnavailableError
-from thriftgate.stores import redis_cache_schema as schema
-from thriftgate.stores.redis_cache import RedisAnswerCache
-from thriftgate.stores.redis_connection import Deadlines, RedisServer
+from thriftgate.stores.redis import cache_schema as schema
+from thriftgate.stores.redis.cache import RedisAnswerCache
+from thriftgate.stores.redis.connection import Deadlines, RedisServer
 
 # What is asked of the query engine.
 
@@ -139,7 +139,7 @@ async def test_embedders_do_not_see_each_others_answers_and_empty_indexes_go(
 
 
 async def test_a_route_keeps_only_so_many_outcomes(cache: RedisAnswerCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("thriftgate.stores.redis_cache._OBSERVATIONS", 100)
+    monkeypatch.setattr("thriftgate.stores.redis.cache._OBSERVATIONS", 100)
     for i in range(350):
         await cache.observe(observation("id-a", observed_at=float(i)))
     seen = await cache.observations("support")

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.stores.cases import entry, vector
 
 from thriftgate.caching.entries import CacheEntry, Observation, PurgeFilter
-from thriftgate.stores import redis_cache_codec as codec
-from thriftgate.stores import redis_cache_schema as schema
-from thriftgate.stores.redis_keys import digest
+from thriftgate.stores.redis import cache_codec as codec
+from thriftgate.stores.redis import cache_schema as schema
+from thriftgate.stores.redis.keys import digest
 from thriftgate.types import Choice, Usage
 
 # What is asked of the query engine.

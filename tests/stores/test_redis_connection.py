@@ -15,10 +15,10 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 from tests.stores.redis_process import BINARY, RedisProcess
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
-from thriftgate.stores.redis_breaker import Breaker
-from thriftgate.stores.redis_connection import RedisServer, reason_of
-from thriftgate.stores.redis_keys import digest
-from thriftgate.stores.redis_patience import Patience
+from thriftgate.stores.redis.breaker import Breaker
+from thriftgate.stores.redis.connection import RedisServer, reason_of
+from thriftgate.stores.redis.keys import digest
+from thriftgate.stores.redis.patience import Patience
 
 # The breaker: pure.
 

@@ -7,8 +7,8 @@ from tests.stores.redis_process import BINARY, RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.errors import ConfigurationError
-from thriftgate.stores.redis_connection import RedisServer
-from thriftgate.stores.redis_doctor import Remark, engine_version, explain_redis, remarks_on
+from thriftgate.stores.redis.connection import RedisServer
+from thriftgate.stores.redis.doctor import Remark, engine_version, explain_redis, remarks_on
 
 NO_LIMIT = Remark("note", "no maxmemory is set: only TTLs and `cache.max_entries` keep it from growing")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from thriftgate.cli.report import command
-from thriftgate.stores.postgres import Database
-from thriftgate.stores.postgres_ledger import PostgresLedger
+from thriftgate.cli.report.command import command
+from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.ledger import PostgresLedger
 from thriftgate.types import Caller, DecisionKind, RequestRecord, Stage
 
 

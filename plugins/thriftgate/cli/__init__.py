@@ -21,13 +21,17 @@ COMMANDS = {
 }
 """Every command with its help line, in the order of `thriftgate --help`."""
 
-
 PREFIX = "thriftgate.cli."
+MODULES = {
+    "up": "gateway.up", "check": "gateway.check", "demo": "gateway.demo", "doctor": "gateway.doctor",
+    "report": "report.command",
+}  # fmt: skip
+"""Where a command stands that is not a group's folder of its own name."""
 
 
 def load_command(name: str) -> click.Command:
     """The command `name`, imported now."""
-    return lazy_group.load_command(PREFIX, name)
+    return lazy_group.load_command(PREFIX, name, module=MODULES.get(name))
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -46,7 +50,7 @@ def _version(package: str) -> str:
 
 
 @click.command(
-    cls=LazyGroup, prefix=PREFIX, lines=COMMANDS,
+    cls=LazyGroup, prefix=PREFIX, lines=COMMANDS, modules=MODULES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )  # fmt: skip
 @click.option(

@@ -1,7 +1,7 @@
 """A group of commands, each imported only when it is called.
 
 `--help` must answer at once, and a command must not pay for the imports of another. So a group knows names and help
-lines, and imports `<prefix><name>` when that command is asked for; the module exports `command`.
+lines, and imports its module when that command is asked for; the module exports `command`.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,19 @@ import click
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is called."""
 
-    def __init__(self, *args: Any, prefix: str = "", lines: Mapping[str, str] | None = None, **kwargs: Any) -> None:
-        """`prefix` comes before a command's name in its module's; `lines` are the help lines, in the help's order."""
+    def __init__(
+        self,
+        *args: Any,
+        prefix: str = "",
+        lines: Mapping[str, str] | None = None,
+        modules: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """A command's module is `prefix` and its name, or what `modules` says; `lines` are the help lines, in order."""
         super().__init__(*args, **kwargs)
         self._prefix = prefix
         self._lines = lines or {}
+        self._modules = modules or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command's name."""
@@ -26,7 +34,9 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, imported now; None when there is no such command."""
-        return load_command(self._prefix, cmd_name) if cmd_name in self._lines else None
+        if cmd_name not in self._lines:
+            return None
+        return load_command(self._prefix, cmd_name, module=self._modules.get(cmd_name))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -44,20 +54,20 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(self._lines.items()))
 
 
-def load_command(prefix: str, name: str) -> click.Command:
-    """The command `name`, from the module of that name.
+def load_command(prefix: str, name: str, *, module: str | None = None) -> click.Command:
+    """The command `name`, from the module of that name, or from `module` behind the same prefix.
 
     Raises:
         click.UsageError: there is no such module.
         TypeError: it exports something else as `command`.
     """
-    module = f"{prefix}{name}"
+    path = prefix + (module or name)
     try:
-        command: Any = import_module(module).command
+        command: Any = import_module(path).command
     except ModuleNotFoundError as error:
-        if error.name != module:
+        if error.name != path:
             raise
         raise click.UsageError(f"this build has no command '{name}'") from error
     if not isinstance(command, click.Command):
-        raise TypeError(f"{module}.command is not a click command")
+        raise TypeError(f"{path}.command is not a click command")
     return command

@@ -22,7 +22,7 @@ from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.messages import answer_of
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
-from thriftgate.services.chunks import usage_of
+from thriftgate.services.request.chunks import usage_of
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import Answer, CallPurpose, ChatRequest
 

@@ -12,7 +12,7 @@ from litellm.types.utils import ModelResponse, ModelResponseStream
 
 from thriftgate.errors import TierFailedError
 from thriftgate.proxy.edge import EdgeRequest
-from thriftgate.services.chunks import usage_object, usage_of
+from thriftgate.services.request.chunks import usage_object, usage_of
 from thriftgate.types import Answer, Caller, ChatRequest, Choice, Message, Usage
 
 _NOT_PARAMS = frozenset(

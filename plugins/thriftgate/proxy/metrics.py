@@ -23,12 +23,12 @@ from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 from thriftgate.config.observability import MetricsConfig
-from thriftgate.services import metrics_catalogue as catalogue
-from thriftgate.services.background import BackgroundTasks
-from thriftgate.services.metrics import Metrics, Samples, merged
-from thriftgate.services.metrics_exposition import exposed
-from thriftgate.services.metrics_state import Queue, StandingWatch, put_standings, put_work
-from thriftgate.stores.metric_files import MetricFiles
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.telemetry import catalogue
+from thriftgate.services.telemetry.exposition import exposed
+from thriftgate.services.telemetry.metrics import Metrics, Samples, merged
+from thriftgate.services.telemetry.state import Queue, StandingWatch, put_standings, put_work
+from thriftgate.stores.files.metrics import MetricFiles
 
 if TYPE_CHECKING:
     from thriftgate.proxy.breaker import DeploymentState

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from thriftgate.caching.entries import PurgeFilter
 from thriftgate.errors import StoreUnavailableError
-from thriftgate.proxy.assembly import Gateway
+from thriftgate.proxy.compose.gateway import Gateway
 
 Auth = Annotated[UserAPIKeyAuth, Depends(user_api_key_auth)]
 

@@ -22,12 +22,12 @@ from litellm.proxy import proxy_server
 from thriftgate.config.load import from_section
 from thriftgate.config.model_list import ROUTE_PREFIX
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
-from thriftgate.proxy.assembly import Gateway, assemble
+from thriftgate.proxy.compose.gateway import Gateway, assemble
+from thriftgate.proxy.compose.page import open_page
 from thriftgate.proxy.hooks import EdgeHooks
 from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
-from thriftgate.proxy.page.wiring import open_page
 from thriftgate.proxy.provider import ThriftgateProvider
 
 CONFIG_VARIABLE = "THRIFTGATE_CONFIG"

@@ -19,7 +19,7 @@ from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, gateway_error
 from thriftgate.proxy.messages import chat_request, chunk_of, response_of
-from thriftgate.services.route import RouteService
+from thriftgate.services.route.route import RouteService
 from thriftgate.types import ChatRequest
 
 logger = logging.getLogger(__name__)

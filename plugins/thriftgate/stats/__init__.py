@@ -1,11 +1,6 @@
 """What a number is worth: intervals, calibration error, Learn-then-Test, and tests that may be looked at any time."""
 
-from thriftgate.stats.calibration import (
-    auroc,
-    auroc_interval,
-    calibration_error_interval,
-    expected_calibration_error,
-)
+from thriftgate.stats.calibration import auroc, auroc_interval, calibration_error_interval, expected_calibration_error
 from thriftgate.stats.frontier import average_performance_gap_recovered, cost_at_quality
 from thriftgate.stats.intervals import (
     Interval,
@@ -24,13 +19,7 @@ from thriftgate.stats.sequential import (
     confidence_sequence,
     sequential_two_sample,
 )
-from thriftgate.stats.testing import (
-    binomial_p_value,
-    fixed_sequence,
-    labels_needed,
-    loss_p_value,
-    trinomial_p_value,
-)
+from thriftgate.stats.testing import binomial_p_value, fixed_sequence, labels_needed, loss_p_value, trinomial_p_value
 
 __all__ = [
     "BettingTest",

@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.limits.headers import (
-    Standing,
-    anthropic_headers,
-    duration,
-    openai_headers,
-    retry_headers,
-)
+from thriftgate.limits.headers import Standing, anthropic_headers, duration, openai_headers, retry_headers
 
 STANDINGS = (
     Standing("requests", 100, 40.7, 30.0),

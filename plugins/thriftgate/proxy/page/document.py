@@ -5,7 +5,7 @@ Failure behaviour: pure; see `views.py`.
 
 from thriftgate.proxy.page import rendering, views, views_quality, wording
 from thriftgate.proxy.page.state import State
-from thriftgate.services.overview import PERIODS, Overview
+from thriftgate.services.books.overview import PERIODS, Overview
 
 INTERVALS = ((0, "off", "no refresh"), (10, "10 s", "every 10 seconds"), (60, "1 min", "every minute"))
 """How often the page may load itself anew: seconds, short, and spoken. Off unless the operator chose otherwise."""

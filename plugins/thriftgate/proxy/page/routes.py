@@ -18,7 +18,7 @@ from thriftgate.ports import Clock
 from thriftgate.proxy.page import document, rendering
 from thriftgate.proxy.page.sessions import Attempts, Sessions
 from thriftgate.proxy.page.state import State
-from thriftgate.services.overview import PERIODS, OverviewService
+from thriftgate.services.books.overview import PERIODS, OverviewService
 
 SESSION_COOKIE = "thriftgate_session"
 LOGIN_COOKIE = "thriftgate_login"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from thriftgate.proxy.page import wording
 from thriftgate.proxy.page.charts import Box, Step, columns, stack
 from thriftgate.proxy.page.state import Deployment, State
-from thriftgate.services.explaining import why
-from thriftgate.services.overview import Overview
+from thriftgate.services.books.explaining import why
+from thriftgate.services.books.overview import Overview
 from thriftgate.stats.tallies import DeploymentTally, RequestTally
 from thriftgate.types import DecisionKind, RequestRecord
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from thriftgate.prompts.verdicts import ArmReport, Comparison, ExperimentReport
 from thriftgate.proxy.page import wording
 from thriftgate.proxy.page.charts import Whisker, whisker
-from thriftgate.services.overview import ExperimentStanding, Standing
+from thriftgate.services.books.overview import ExperimentStanding, Standing
 from thriftgate.stats.intervals import Interval
 
 

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from litellm.proxy import proxy_server
 
-from thriftgate.proxy.assembly import Gateway
+from thriftgate.proxy.compose.gateway import Gateway
 from thriftgate.proxy.page.state import Deployment, Health, Queue, State
-from thriftgate.services.exporting import LaneState
+from thriftgate.services.telemetry.exporting import LaneState
 
 
 async def state_of(gateway: Gateway) -> State:

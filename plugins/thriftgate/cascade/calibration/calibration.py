@@ -1,0 +1,262 @@
+"""From labelled answers to a cascade that keeps a promise.
+
+    labels ─┬─ fit part ──▶ a model per tier ──▶ candidate thresholds, from safe to bold (Pareto set)
+            └─ test part ─────────────────────▶ Learn-then-Test along the candidates ──▶ the cheapest that passed
+
+The two parts share no question, so the tests are as honest as if the candidates had been written down beforehand
+(Pareto testing; Laufer-Goldshtein et al. 2022, arXiv 2210.07913). Confidences are calibrated on cross-fitted scores of
+the fit part and their error is measured on the test part.
+
+Failure behaviour: with too few labels, or when nothing cheaper passes, the result accepts no cheap answer and
+`guarantee.words` says why; nothing is raised for that. Labels with different numbers of tiers raise ValueError.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from thriftgate.cascade.calibration import words
+from thriftgate.cascade.calibration.candidates import accept_candidates, route_candidates, thresholds
+from thriftgate.cascade.calibration.labels import Label
+from thriftgate.cascade.calibration.outlook import fit_outlook, outlooks
+from thriftgate.cascade.calibration.policy import LOSSES, Policy, Replay, replay_of
+from thriftgate.cascade.calibration.tier_models import (
+    LEAST_TO_FIT,
+    TierModels,
+    add_outlook,
+    fit_tier_models,
+    is_no_worse,
+    losses_of,
+    with_outlook,
+)
+from thriftgate.cascade.models import Confidence, Probe
+from thriftgate.cascade.stake import Stake, choose_weight, fit_stake
+from thriftgate.stats import fixed_sequence, labels_needed, loss_p_value
+from thriftgate.stats.intervals import Floats
+
+ENOUGH_TO_FIT = 2000
+"""Labels beyond which a small model learns little more; they prove better than they teach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What the operator wants to be sure of."""
+
+    max_quality_loss: float = 0.02
+    delta: float = 0.05
+    loss: str = "net"
+    """`net`: quality of always-strong minus that of the cascade; `regressions`: only what got worse counts."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_quality_loss < 1 or not 0 < self.delta < 1 or self.loss not in LOSSES:
+            raise ValueError(f"no such promise: {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """One candidate and how its test went."""
+
+    policy: Policy
+    cost_share: float
+    """Of always asking the strongest tier, on the test labels."""
+    cheap_share: float
+    """Of questions that a cheaper tier answers."""
+    loss: float
+    p_value: float
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FittedRouter:
+    """The outlook on questions before anybody is asked."""
+
+    confidence: Confidence
+    stake: Stake | None = None
+    """Given where the question alone decides: the risk is then weighed; else the outlook is a plain chance."""
+
+    def outlooks(self, labels: Sequence[Label]) -> Floats:
+        """Per label; NaN where features are missing."""
+        return outlooks(self.confidence, [label.question for label in labels], self.stake)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Everything calibration learnt; `artefact.of_calibration` makes the file of it."""
+
+    promise: Promise
+    fit: list[Label]
+    test: list[Label]
+    models: TierModels
+    replay: Replay
+    """The test labels, scored."""
+    tested: tuple[Tested, ...]
+    """Safest first; those after the first failure did not pass, whatever their p-value."""
+    chosen: Tested | None
+    """The cheapest that passed; None: only the strongest tier is asked."""
+    why: str
+    """The promise in a sentence, or why there is none."""
+    fitted_router: FittedRouter | None = None
+    """The outlook on questions, as the candidates used it."""
+    probe: Probe | None = None
+
+    @property
+    def router(self) -> FittedRouter | None:
+        """The outlook on questions, where the chosen policy decides by it."""
+        return self.fitted_router if self.chosen and np.isfinite(self.chosen.policy.skip_below) else None
+
+
+def calibrate(
+    labels: Sequence[Label],
+    promise: Promise,
+    rng: np.random.Generator,
+    *,
+    method: Literal["split", "cross"] = "split",
+    fit_share: float | None = None,
+    embedder: str = "",
+) -> Calibration:
+    """Learn scores and thresholds from labels, and prove what can be proved.
+
+    Args:
+        labels: All with the same tiers. Without answer features (`features` empty) the choice between the first
+            and the last tier is made from the question alone.
+        promise: What must hold.
+        rng: Decides the split and the folds; the same seed gives the same artefact.
+        method: `split` fits on one part and tests on the other, an exact guarantee. `cross` lets every label do
+            both, scored by models that have not seen it: better with few labels, for two tiers and without vectors
+            only; its guarantee is approximate, since the served model is fitted on all (see the evals).
+        fit_share: Part of the labels that models are fitted on; the rest proves. Default: 0.35, and at most
+            `ENOUGH_TO_FIT` labels.
+        embedder: Fingerprint of what made the labels' vectors; empty: vectors are not used.
+    """
+    if len({len(label.quality) for label in labels}) > 1:
+        raise ValueError("labels must all have the same number of tiers")
+    if method == "cross":
+        return _calibrate_crosswise(list(labels), promise, rng)
+    share = min(0.35, ENOUGH_TO_FIT / max(1, len(labels))) if fit_share is None else fit_share
+    fit, test = split(labels, share, rng)
+    probe = None
+    if embedder and len(fit) >= LEAST_TO_FIT and all(label.vector is not None for label in labels):
+        probe, fit = with_outlook(fit, rng, embedder=embedder)
+        vectors = np.array([label.vector for label in test], dtype=np.float64).reshape(len(test), -1)
+        test = add_outlook(test, vectors @ np.array(probe.weights) + probe.intercept if len(test) else np.empty(0))
+    models, fit_scores = fit_tier_models(fit, rng, limit=promise.max_quality_loss, loss=promise.loss)
+    routes_only = not any(label.features for label in labels)
+    router, policies = (_route if routes_only else _accept)(fit, fit_scores, promise, rng)
+    replay = replay_of(test, models.scores(test), router.outlooks(test) if router else None)
+    tested, chosen, why = run_tests(policies, replay, promise)
+    return Calibration(
+        promise=promise,
+        fit=fit,
+        test=test,
+        models=models,
+        replay=replay,
+        tested=tested,
+        chosen=chosen,
+        why=why,
+        fitted_router=router,
+        probe=probe,
+    )
+
+
+def split(labels: Sequence[Label], share: float, rng: np.random.Generator) -> tuple[list[Label], list[Label]]:
+    """Two parts at random, about `share` in the first; labels of one group stay together."""
+    groups = sorted({label.group for label in labels})
+    first: set[str] = {groups[i] for i in rng.permutation(len(groups))[: round(share * len(groups))]}
+    return [label for label in labels if label.group in first], [label for label in labels if label.group not in first]
+
+
+def _calibrate_crosswise(labels: list[Label], promise: Promise, rng: np.random.Generator) -> Calibration:
+    """Every label is scored by models that have not seen it, and then used in the test.
+
+    Candidates must not depend on what is tested, so they are quantiles of the scores alone, from strict to loose.
+    """
+    if labels and (len(labels[0].quality) != 2 or not any(label.features for label in labels)):
+        raise ValueError("crosswise calibration needs exactly two tiers and the features of the cheaper one's answers")
+    models, scores = fit_tier_models(labels, rng, limit=promise.max_quality_loss, loss=promise.loss)
+    replay = replay_of(labels, scores)
+    policies = [Policy((rung,)) for rung in thresholds(replay.scores[:, 0], 60)]
+    tested, chosen, why = run_tests(policies, replay, promise)
+    return Calibration(
+        promise=promise,
+        fit=[],
+        test=labels,
+        models=models,
+        replay=replay,
+        tested=tested,
+        chosen=chosen,
+        why=why,
+    )
+
+
+def _accept(
+    fit: list[Label], scores: Floats, promise: Promise, rng: np.random.Generator
+) -> tuple[FittedRouter | None, list[Policy]]:
+    """Candidates that accept by the answer's confidence, with hopeless questions skipped where that saves money."""
+    if not np.isfinite(scores).any():
+        return None, []
+    replay = replay_of(fit, scores)
+    # What will be accepted in the end is not known yet; half the allowed loss is a fair guess.
+    likely = [
+        policy
+        for policy in accept_candidates(replay, loss=promise.loss)
+        if replay.play(policy).losses(replay, promise.loss).mean() <= promise.max_quality_loss / 2
+    ]
+    accepted = (replay.scores[:, 0] >= likely[-1].accept_at[0]).astype(float)
+    found = fit_outlook([label.question for label in fit], accepted, rng)
+    if found is None:
+        return None, accept_candidates(replay, loss=promise.loss)
+    confidence, outlook = found
+    return FittedRouter(confidence), accept_candidates(replay_of(fit, scores, outlook), loss=promise.loss)
+
+
+def _route(
+    fit: list[Label], scores: Floats, promise: Promise, rng: np.random.Generator
+) -> tuple[FittedRouter | None, list[Policy]]:
+    """Candidates that choose between the first and the last tier from the question alone."""
+    questions = [label.question for label in fit]
+    found = fit_outlook(questions, is_no_worse(fit, 0), rng) if fit else None
+    if found is None:
+        return None, []
+    confidence, outlook = found
+    costs = [label.cost_usd[-1] for label in fit]
+    lost = losses_of(fit, 0, promise.loss)
+    chances, limit = np.nan_to_num(outlook).tolist(), promise.max_quality_loss
+    stake, weighed = choose_weight(fit_stake(questions, costs), questions, chances, lost, costs, limit=limit)
+    replay = replay_of(fit, scores, weighed)
+    return FittedRouter(confidence, stake), route_candidates(replay, loss=promise.loss)
+
+
+def run_tests(
+    policies: Sequence[Policy], replay: Replay, promise: Promise
+) -> tuple[tuple[Tested, ...], Tested | None, str]:
+    """Learn-then-Test along the candidates, and the cheapest that passed."""
+    limit, delta = promise.max_quality_loss, promise.delta
+    needed = labels_needed(limit, delta)
+    if len(replay) < needed:
+        return (), None, words.too_few(tested=len(replay), needed=needed, limit=limit, delta=delta)
+    plays = [replay.play(policy) for policy in policies]
+    losses = [played.losses(replay, promise.loss) for played in plays]
+    p_values = [loss_p_value(loss, limit) for loss in losses]
+    passed = fixed_sequence(p_values, delta)
+    strong_cost = max(float(replay.cost_usd[:, -1].mean()), 1e-300)
+    tested = tuple(
+        Tested(
+            policy=policy,
+            cost_share=float(played.cost_usd.mean()) / strong_cost,
+            cheap_share=float((played.tier < replay.quality.shape[1] - 1).mean()),
+            loss=float(loss.mean()),
+            p_value=p_value,
+            passed=place < passed,
+        )
+        for place, (policy, played, loss, p_value) in enumerate(zip(policies, plays, losses, p_values, strict=True))
+    )
+    accepting = [one for one in tested if one.passed and one.cheap_share > 0]
+    if not accepting:
+        return tested, None, words.nothing_passed(limit=limit, delta=delta, tested=len(replay))
+    best = min(accepting, key=lambda one: one.cost_share)
+    if best.cost_share >= 1:
+        return tested, None, words.nothing_cheaper(limit=limit)
+    why = words.promised(limit=limit, delta=delta, loss=promise.loss, cost_share=best.cost_share, tested=len(replay))
+    return tested, best, why

@@ -1,0 +1,183 @@
+"""What a calibration says about itself: the artefact to serve from, and what more labels would buy."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from thriftgate.cascade.artefact import Artefact, Guarantee, Router, TierConfidence
+from thriftgate.cascade.calibration.calibration import Calibration, Tested, run_tests
+from thriftgate.cascade.calibration.tier_models import is_no_worse
+from thriftgate.cascade.signals import SIGNALS
+from thriftgate.stats import (
+    Interval,
+    auroc_interval,
+    calibration_error_interval,
+    fixed_sequence,
+    labels_needed,
+    loss_p_value,
+    mean_interval,
+    wilson_interval,
+)
+
+NEVER = 2.0
+"""A threshold that no confidence reaches."""
+_LENGTHS = ("question_length", "answer_length")
+LIMITS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+"""Promises that an artefact carries besides its own, for `budget_shift`."""
+
+
+def artefact_of(
+    calibration: Calibration,
+    *,
+    tiers: Sequence[str],
+    rng: np.random.Generator,
+    route: str = "",
+    prompt_version: str = "",
+    deployments: Mapping[str, Sequence[str]] | None = None,
+    created_at: str = "",
+) -> Artefact:
+    """The file to serve from. `rng` is for the folds and bootstrap of the reported errors only."""
+    chosen, promise = calibration.chosen, calibration.promise
+    confidences = tuple(
+        found for tier, name in enumerate(tiers[:-1]) if (found := _tier_confidence(calibration, tier, name, rng))
+    )
+    # Stakes are told from lengths, which these two signals measure.
+    used = {feature for one in confidences for feature in one.confidence.model.features} | {*_LENGTHS}
+    return Artefact(
+        tiers=tuple(tiers),
+        signals=tuple(signal.name for signal in SIGNALS if used & set(signal.features)),
+        labels=len(calibration.fit) + len(calibration.test),
+        labels_tested=len(calibration.test),
+        confidences=confidences,
+        guarantee=Guarantee(
+            max_quality_loss=promise.max_quality_loss,
+            delta=promise.delta,
+            loss=promise.loss,
+            holds=chosen is not None,
+            p_value=chosen.p_value if chosen else 1.0,
+            words=calibration.why,
+        ),
+        expected=expected(calibration, chosen) if chosen else {},
+        frontier=tuple(_frontier_row(one) for one in calibration.tested),
+        promises=tuple(_promise_row(calibration, confidences, limit) for limit in LIMITS),
+        router=_router(calibration),
+        probe=calibration.probe,
+        deployments=dict(deployments or {}),
+        prompt_version=prompt_version,
+        route=route,
+        created_at=created_at,
+    )
+
+
+def expected(calibration: Calibration, one: Tested) -> dict[str, Any]:
+    """What a candidate did on the test labels, with intervals."""
+    replay = calibration.replay
+    played = replay.play(one.policy)
+    loss = mean_interval(played.losses(replay, calibration.promise.loss))
+    strong = mean_interval(replay.quality[:, -1])
+    cheap = int((played.tier < replay.quality.shape[1] - 1).sum())
+    return {
+        "cost_share": round(one.cost_share, 4),
+        "cheap_share": as_dict(wilson_interval(cheap, len(replay))),
+        "quality_loss": as_dict(loss),
+        "quality_strong": as_dict(strong),
+    }
+
+
+def with_more_labels(calibration: Calibration, more: int) -> float:
+    """The cost share to be expected with so many more labels, if losses stay what they are; 1 for no promise.
+
+    Each candidate's losses are repeated in proportion and tested again: the outcome of a typical, not a lucky, draw.
+    """
+    replay, promise = calibration.replay, calibration.promise
+    total = len(calibration.fit) + len(calibration.test)
+    if not total or not len(replay) or not calibration.tested:
+        return 1.0
+    n = round(len(replay) * (total + more) / total)
+    if n < labels_needed(promise.max_quality_loss, promise.delta):
+        return 1.0
+    p_values = (_projected_p_value(calibration, one, n) for one in calibration.tested)
+    passed = fixed_sequence(p_values, promise.delta)
+    return min([1.0, *(one.cost_share for one in calibration.tested[:passed])])
+
+
+def as_dict(interval: Interval) -> dict[str, float]:
+    """An interval as plain, rounded numbers; what is not finite is left out."""
+    parts = {"low": interval.low, "estimate": interval.estimate, "high": interval.high}
+    return {name: round(value, 5) for name, value in parts.items() if math.isfinite(value)}
+
+
+def _projected_p_value(calibration: Calibration, one: Tested, n: int) -> float:
+    replay = calibration.replay
+    losses = np.sort(replay.play(one.policy).losses(replay, calibration.promise.loss))
+    # The same distribution with n values: each takes the place of its quantile.
+    places = np.minimum(((np.arange(n) + 0.5) / n * len(losses)).astype(int), len(losses) - 1)
+    return loss_p_value(losses[places], calibration.promise.max_quality_loss)
+
+
+def _tier_confidence(calibration: Calibration, tier: int, name: str, rng: np.random.Generator) -> TierConfidence | None:
+    """The tier's model and threshold, with its errors on the test labels, which it has not seen."""
+    model = calibration.models.models[tier]
+    if model is None:
+        return None
+    known = [place for place, label in enumerate(calibration.test) if tier < len(label.features)]
+    confidences = [model.confidence.of(calibration.test[place].features[tier]) for place in known]
+    seen = [place for place, confidence in zip(known, confidences, strict=True) if confidence is not None]
+    values = [confidence for confidence in confidences if confidence is not None]
+    outcomes = is_no_worse([calibration.test[place] for place in seen], tier)
+    threshold = calibration.chosen.policy.accept_at[tier] if calibration.chosen else np.inf
+    return TierConfidence(
+        tier=name,
+        confidence=model.confidence,
+        accept_at=_written(threshold),
+        stake=model.stake,
+        auroc=as_dict(auroc_interval(values, outcomes, rng)),
+        calibration_error=as_dict(calibration_error_interval(values, outcomes, rng)),
+    )
+
+
+def _written(threshold: float) -> float:
+    """A threshold as it stands in the file; infinity is `NEVER`."""
+    return float(threshold) if np.isfinite(threshold) else NEVER
+
+
+def _router(calibration: Calibration) -> Router | None:
+    if calibration.router is None or calibration.chosen is None:
+        return None
+    policy = calibration.chosen.policy
+    trust = policy.trust_above
+    return Router(
+        confidence=calibration.router.confidence,
+        skip_below=float(policy.skip_below),
+        trust_above=float(trust) if np.isfinite(trust) else None,
+        stake=calibration.router.stake,
+    )
+
+
+def _promise_row(calibration: Calibration, confidences: Sequence[TierConfidence], limit: float) -> Mapping[str, Any]:
+    """The cheapest candidate for another limit; each limit's own test holds with probability 1 - delta."""
+    chosen = run_tests(
+        [one.policy for one in calibration.tested],
+        calibration.replay,
+        replace(calibration.promise, max_quality_loss=limit),
+    )[1]
+    policy = chosen.policy if chosen else None
+    # Skipping was tested along with the thresholds; a promise that skips differently is not the route's to make.
+    own = calibration.chosen.policy.skip_below if calibration.chosen else -np.inf
+    if chosen is None or policy is None or policy.skip_below != own or len(confidences) != len(policy.accept_at):
+        return {"max_quality_loss": limit, "holds": False, "accept_at": [], "cost_share": 1.0}
+    levels = [_written(threshold) for threshold in policy.accept_at]
+    return {"max_quality_loss": limit, "holds": True, "accept_at": levels, "cost_share": round(chosen.cost_share, 4)}
+
+
+def _frontier_row(one: Tested) -> Mapping[str, Any]:
+    return {
+        "cost_share": round(one.cost_share, 4),
+        "cheap_share": round(one.cheap_share, 4),
+        "loss": round(one.loss, 5),
+        "p_value": round(one.p_value, 6),
+        "passed": one.passed,
+    }

@@ -1,0 +1,109 @@
+"""What the commands of `thriftgate cache` have in common: their options, and the cache that the configuration names.
+
+Failure behaviour: a wrong configuration or route raises ConfigurationError or click.UsageError, a store that is away
+StoreUnavailableError; all end with a sentence.
+"""
+
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from thriftgate.config import RouteConfig, ThriftgateConfig, load_section
+
+if TYPE_CHECKING:
+    from thriftgate.ports import AnswerCache
+    from thriftgate.services.cache.deciding import Decider
+    from thriftgate.services.cache.desk import CacheDesk
+    from thriftgate.stores.minilm.embedder import LocalEmbedder
+    from thriftgate.types import Caller
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def config_option(command: Command) -> Command:
+    """`--config FILE`."""
+    return click.option(
+        "--config", "config_file", type=click.Path(path_type=Path), default="litellm_config.yaml", show_default=True,
+        help="LiteLLM's file.",
+    )(command)  # fmt: skip
+
+
+def tenant_options(command: Command) -> Command:
+    """`--team`, `--key-hash` and `--user`: whose answers these are."""
+    options = (
+        click.option("--team", help="The tenant's team_id, as the proxy knows it."),
+        click.option("--key-hash", help="The hash of the tenant's virtual key, where it has no team."),
+        click.option("--user", help="The user, where the route's `tenant` is `user`."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def caller_of(team: str | None, key_hash: str | None, user: str | None) -> "Caller":
+    """Who would ask."""
+    from thriftgate.types import Caller
+
+    return Caller(team_id=team, key_hash=key_hash, user_id=user)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open cache with what belongs to it."""
+
+    section: ThriftgateConfig
+    base_dir: Path
+    cache: "AnswerCache"
+    embedder: "LocalEmbedder"
+
+    def route(self, name: str) -> RouteConfig:
+        """The route's configuration. Raises click.UsageError when it has no cache."""
+        from thriftgate.config.problems import did_you_mean
+
+        cached = [route for route, config in self.section.routes.items() if config.cache is not None]
+        if name not in cached:
+            listed = ", ".join(cached) or "none"
+            raise click.UsageError(f"no route '{name}' has a cache{did_you_mean(name, cached)}; there are: {listed}")
+        return self.section.routes[name]
+
+    async def desk(self, name: str) -> "tuple[CacheDesk, Decider]":
+        """The operator's side of a route's cache, and who decides for it, who has learnt all that is stored."""
+        from thriftgate.services.cache.deciding import SharedDecider, decider_of
+        from thriftgate.services.cache.desk import CacheDesk
+        from thriftgate.services.request.prompts import PromptService
+        from thriftgate.stores.files.clock import SystemClock
+        from thriftgate.stores.files.prompt_sources import open_prompts
+
+        config = self.route(name)
+        assert config.cache is not None, "checked by route()"
+        clock = SystemClock()
+        apply = None
+        if config.prompt is not None:
+            prompts = open_prompts(self.section, self.base_dir, os.environ, clock)
+            apply = partial(PromptService(prompts.source, clock).apply, route_prompt=config.prompt)
+        decider = decider_of(name, config.cache, self.base_dir, self.cache)
+        if isinstance(decider, SharedDecider):
+            await decider.catch_up()
+        desk = CacheDesk(
+            name, config, cache=self.cache, embedder=self.embedder, decider=decider, clock=clock, prompt=apply
+        )
+        return desk, decider
+
+
+@asynccontextmanager
+async def opened(config_file: Path) -> AsyncGenerator[Opened]:
+    """The cache that the file names."""
+    from thriftgate.proxy.compose.answer_cache import open_cache
+    from thriftgate.stores.minilm.embedder import LocalEmbedder
+
+    section = load_section(config_file, os.environ)
+    base_dir = Path.cwd() / config_file.parent
+    embedder = LocalEmbedder(base_dir / section.data_dir, cache_size=0)
+    async with open_cache(section, base_dir, embedder) as cache:
+        yield Opened(section, base_dir, cache, embedder)

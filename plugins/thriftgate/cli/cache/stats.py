@@ -1,0 +1,107 @@
+"""`thriftgate cache stats`: how full the caches are, how useful, and whether they keep their promise.
+
+Failure behaviour: a store or database that is away ends with exit code 1 and a sentence.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from thriftgate.cli.cache.opening import config_option, opened
+from thriftgate.cli.report.ledger_opening import opened_ledger
+
+if TYPE_CHECKING:
+    from thriftgate.services.cache.figures import CacheFigures, Contents
+
+_DAY = 86_400.0
+
+
+@click.command("stats")
+@config_option
+@click.option("--days", type=click.FloatRange(min=0.01), default=7.0, show_default=True, help="How far to look back.")
+@click.option("--route", help="Only this route.")
+@click.option("--contents", "reads", is_flag=True, help="Also read every entry: its age, and how much text is kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def command(config_file: Path, *, days: float, route: str | None, reads: bool, as_json: bool) -> None:
+    """Say how full and how useful the cache of each route is, and how often it was wrong.
+
+    The error is estimated from the hits that were checked beside the requests (`cache.verify`), with its interval.
+    """
+    figures, contents = asyncio.run(_read(config_file, days * _DAY, route, reads=reads))
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        rows = [{**asdict(one), "hit_rate": one.hit_rate} for one in figures]
+        for row in rows:
+            if row["route"] in contents:
+                row["contents"] = asdict(contents[row["route"]])
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        _print(figures, days)
+        for name, one in contents.items():
+            click.echo(f"{name}: {one}")
+
+
+async def _read(
+    config_file: Path, seconds: float, route: str | None, *, reads: bool
+) -> "tuple[list[CacheFigures], dict[str, Contents]]":
+    from thriftgate.services.cache.figures import contents_of, figures_of
+    from thriftgate.stores.files.clock import SystemClock
+    from thriftgate.types import AuditKind
+
+    async with opened(config_file) as one:
+        if route is not None:
+            one.route(route)
+        since = SystemClock().time() - seconds
+        async with opened_ledger(one.section, one.base_dir) as ledger:
+            promises = {
+                name: route.cache.max_error if route.cache.min_similarity is None else None
+                for name, route in one.section.routes.items()
+                if route.cache is not None
+            }
+            figures = figures_of(
+                promises,
+                await one.cache.stats(),
+                await ledger.summarise("route", since=since),
+                await ledger.audits(kind=AuditKind.CACHE, since=since),
+            )
+            shown = [figure for figure in figures if route in (None, figure.route)]
+            names = [figure.route for figure in shown] if reads else []
+            now = since + seconds
+            return shown, {name: await contents_of(one.cache.entries(name), now=now) for name in names}
+
+
+def _print(figures: "list[CacheFigures]", days: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title=f"the last {days:g} days", title_justify="left", box=None, pad_edge=False, collapse_padding=True
+    )
+    table.add_column("route")
+    for name in ("entries", "scopes", "answers", "exact", "semantic", "hit rate", "checked", "wrong", "learnt"):
+        table.add_column(name, justify="right")
+    for one in figures:
+        rate = "-" if one.hit_rate is None else f"{one.hit_rate:.1%}"
+        cells = (one.entries, one.scopes, one.answers, one.exact_hits, one.semantic_hits)
+        rest = (one.checked, one.wrong, one.observations)
+        table.add_row(one.route, *(f"{cell:,}" for cell in cells), rate, *(f"{cell:,}" for cell in rest))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # into a file or a pipe goes every column whole
+    console.print(table)
+    for one in figures:
+        console.print(_promise(one), highlight=False)
+
+
+def _promise(one: "CacheFigures") -> str:
+    if one.max_error is None:
+        return f"{one.route}: a fixed threshold, which promises nothing"
+    if one.error is None:
+        return f"{one.route}: promised at most {one.max_error:.1%} wrong; no semantic hit was checked in this time"
+    found = f"{one.error.estimate:.2%} [{one.error.low:.2%}, {one.error.high:.2%}]"
+    verdict = "within" if one.error.high <= one.max_error else "above" if one.error.low > one.max_error else "open"
+    return f"{one.route}: promised at most {one.max_error:.1%} of all answers wrong; seen {found}: {verdict}"

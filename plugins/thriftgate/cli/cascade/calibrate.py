@@ -1,0 +1,196 @@
+"""`thriftgate cascade calibrate`: from labelled answers to thresholds that keep a promise.
+
+A dry run unless `--write` names the artefact's file. The labels come from a file, or from the ledger's audits.
+
+Failure behaviour: lines that cannot be used are named and end the command, exit code 2, as wrong options do; where
+nothing can be promised the exit code is 1.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from thriftgate.cascade.artefact import Artefact
+    from thriftgate.cascade.calibration.calibration import Calibration
+    from thriftgate.cli.cascade.sources import Source
+
+_MORE_LABELS = 500
+_ROWS = 12
+
+
+@click.command("calibrate")
+@click.argument(
+    "labels_file", metavar="[FILE.jsonl]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take tiers, prices and promise of --route from this file, and the database for its audits.",
+)
+@click.option("--route", default="", help="The route in --config.")
+@click.option("--since", help="Of the audits only those since then: a time span (24h, 7d, 2w) or a date.")
+@click.option(
+    "--tiers", help="Model groups, cheapest first, separated by commas (default: of the route, else small,large)."
+)
+@click.option("--price", "prices", multiple=True, metavar="TIER=IN/OUT", help="US dollars per million tokens.")
+@click.option(
+    "--max-quality-loss",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="The promise (default: the route's, else 0.02).",
+)
+@click.option(
+    "--delta",
+    type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+    help="The chance that it is not kept (default: the route's, else 0.05).",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(["net", "regressions"]),
+    default="net",
+    show_default=True,
+    help="net: what gets better counts as well; regressions: only what gets worse.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["split", "cross"]),
+    default="split",
+    show_default=True,
+    help="split: an exact guarantee; cross: every label teaches and proves, for few labels.",
+)
+@click.option("--prompt-version", default="", help="The version of the prompt that the file's answers were made with.")
+@click.option(
+    "--write",
+    "artefact_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the artefact for `cascade.artefact` here.",
+)
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the frontier here.")
+@click.option("--skip-bad-lines", is_flag=True, help="Go on without the lines that cannot be used.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    labels_file: Path | None,
+    *,
+    config_file: Path | None,
+    route: str,
+    since: str | None,
+    tiers: str | None,
+    prices: tuple[str, ...],
+    max_quality_loss: float | None,
+    delta: float | None,
+    loss: str,
+    method: Literal["split", "cross"],
+    prompt_version: str,
+    artefact_file: Path | None,
+    png: Path | None,
+    skip_bad_lines: bool,
+    seed: int,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Find thresholds for a cascade that lose at most the promised quality, and prove it.
+
+    FILE.jsonl has one labelled question per line: {"question": …, "cheap": …, "strong": …, "label": true|false}; an
+    answer may be an object with `content` and `logprobs`. Without a file the labels are the audits that the gateway
+    made of --route, read from the ledger of --config. The frontier is printed, with what was proved and what more
+    labels would buy; the artefact is written with --write only. Exit code 1 when nothing can be promised, 2 when
+    lines cannot be used.
+    """
+    import numpy as np
+
+    from thriftgate.cascade.calibration.calibration import Promise, calibrate
+    from thriftgate.cascade.calibration.report import artefact_of, with_more_labels
+    from thriftgate.cli.cascade.sources import Setting, labels_of_file, labels_of_ledger
+
+    setting = Setting(config_file, route, tiers, prices)
+    if labels_file is not None:
+        found = labels_of_file(labels_file, setting, prompt_version=prompt_version, skip_bad_lines=skip_bad_lines)
+    else:
+        found = labels_of_ledger(config_file, route, setting, since=since)
+    promise = Promise(max_quality_loss or setting.max_quality_loss, delta or setting.delta, loss)
+    rng = np.random.default_rng(seed)
+    calibration = calibrate(found.labels, promise, rng, method=method)
+    artefact = artefact_of(
+        calibration,
+        tiers=setting.tiers,
+        rng=rng,
+        route=route,
+        prompt_version=found.prompt_version,
+        deployments=setting.deployments,
+        created_at=_now(),
+    )
+    later = with_more_labels(calibration, _MORE_LABELS)
+    if png is not None:
+        from thriftgate.cli.cascade.picture import draw_frontier
+
+        draw_frontier(calibration, png, title=f"{found.name}: {len(found.labels):,} labels")
+    if artefact_file is not None:
+        artefact_file.write_text(artefact.dump(), encoding="utf-8")
+    if as_json:
+        _print_json(artefact, later, found)
+    else:
+        _print_tables(calibration, artefact, later, found, artefact_file)
+    if calibration.chosen is None:
+        raise SystemExit(1)
+
+
+def _print_json(artefact: "Artefact", later: float, found: "Source") -> None:
+    import json
+
+    more = {"more_labels": _MORE_LABELS, "cost_share": round(later, 4)}
+    click.echo(
+        json.dumps(
+            {
+                **json.loads(artefact.dump()),
+                "would_buy": more,
+                "bad_lines": found.problems,
+                "left_out": dict(found.left_out),
+            },
+            indent=2,
+        )
+    )
+
+
+def _print_tables(
+    calibration: "Calibration", artefact: "Artefact", later: float, found: "Source", artefact_file: Path | None
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for reason, count in found.left_out.items():
+        console.print(f"{count:,} audits are no labels: {reason}", highlight=False)
+    if calibration.tested:
+        table = Table(
+            title=f"{len(found.labels):,} labels, {len(calibration.test):,} of them test", title_justify="left"
+        )
+        for name in ("cost of always-strong", "cheap answers", "quality loss", "p-value", "proved"):
+            table.add_column(name, justify="right")
+        step = max(1, len(calibration.tested) // _ROWS)
+        for one in calibration.tested:
+            if one is calibration.chosen or calibration.tested.index(one) % step == 0:
+                mark = " ←" if one is calibration.chosen else ""
+                cells = (f"{one.cost_share:.1%}", f"{one.cheap_share:.1%}", f"{one.loss:.2%}", f"{one.p_value:.4f}")
+                table.add_row(*cells, ("yes" if one.passed else "no") + mark)
+        console.print(table)
+    for one in artefact.confidences:
+        console.print(f"{one.tier}: accepted from confidence {one.accept_at:.3f}, AUROC {_spelt(one.auroc)}, "
+                      f"calibration error {_spelt(one.calibration_error)}", highlight=False)  # fmt: skip
+    console.print(f"\n[bold]{artefact.guarantee.words}[/bold]", highlight=False)
+    console.print(f"With {_MORE_LABELS} labels more it would cost about {later:.0%} of always-strong.", highlight=False)
+    written = f"Written to {artefact_file}." if artefact_file else "A dry run: --write FILE keeps it."
+    console.print(written, highlight=False)
+
+
+def _spelt(interval: Any) -> str:
+    if "estimate" not in interval:
+        return "unknown"
+    return f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""The commands that start, check, try and diagnose a gateway."""

@@ -1,0 +1,267 @@
+"""`thriftgate doctor`: looks at this machine the way the gateway will, and says what it lacks.
+
+Failure behaviour: each check stands for itself; one that breaks is reported as failed and the others go on. Exit code
+1 when something that the gateway needs is missing. No value of a key, password or address is ever printed.
+"""
+
+import asyncio
+import os
+import platform
+import re
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from thriftgate.config import LoadedConfig, ThriftgateConfig, load, load_section
+from thriftgate.errors import ConfigurationError, GatewayError
+
+_OLDEST_PYTHON, _NEXT_PYTHON = (3, 11), (3, 14)
+_FREE_DISK_BYTES = 2 * 1024**3
+_PATIENCE = 5.0
+"""Seconds that a database, Redis or gateway may take to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look found."""
+
+    subject: str
+    status: Literal["ok", "note", "failed"]
+    words: str
+
+
+@click.command("doctor")
+@click.argument("config", type=click.Path(path_type=Path), default="litellm_config.yaml")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=4000, show_default=True, help="Where the gateway listens."
+)
+@click.option("--base-url", help="A running gateway to ask for a sign of life [default: http://localhost:<port>]")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.pass_context
+def command(ctx: click.Context, config: Path, *, port: int, base_url: str | None, as_json: bool) -> None:
+    """Say what this machine lacks to run the gateway.
+
+    Looks at Python, the packages, the configuration CONFIG, the database, Redis, the port, the disk, the providers'
+    keys (only whether they are set), Langfuse and a running gateway. The embedded database is started for it if it is
+    not up.
+    """
+    findings = list(examine(config, port=port, base_url=base_url or f"http://localhost:{port}"))
+    if as_json:
+        import json
+
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _print(findings)
+    ctx.exit(1 if any(finding.status == "failed" for finding in findings) else 0)
+
+
+def examine(path: Path, *, port: int, base_url: str) -> Iterator[Finding]:
+    """Every finding, in the order in which a start would meet them."""
+    yield from _attempt("Python", check_python)
+    yield from _attempt("packages", check_packages)
+    loaded: list[LoadedConfig] = []
+    yield from _attempt("configuration", lambda: check_configuration(path, loaded))
+    section = _section(path)
+    base = path.absolute().parent
+    if section is not None:
+        yield from _attempt("database", lambda: asyncio.run(check_database(section, base)))
+        yield from _attempt("Redis", lambda: asyncio.run(check_redis(section)))
+    yield from _attempt("disk", lambda: check_disk(base))
+    for found in loaded:
+        yield from _attempt("providers", lambda found=found: check_providers(found))
+        yield from _attempt("Langfuse", lambda found=found: check_langfuse(found, base_url))
+    yield from _attempt("gateway", lambda: check_gateway(base_url, port))
+
+
+def _attempt(subject: str, look: Callable[[], Finding | list[Finding]]) -> Iterator[Finding]:
+    try:
+        found = look()
+    except GatewayError as error:
+        found = Finding(subject, "failed", error.message)
+    except Exception as error:
+        # Its text may hold an address with a password; its class tells enough to go on with.
+        found = Finding(subject, "failed", f"this check itself broke with {type(error).__name__}")
+    yield from found if isinstance(found, list) else [found]
+
+
+def _section(path: Path) -> ThriftgateConfig | None:
+    try:
+        return load_section(path, os.environ)
+    except ConfigurationError:
+        return None  # check_configuration has said it
+
+
+def check_python() -> Finding:
+    """Whether this Python is one that every package has wheels for."""
+    words = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if not _OLDEST_PYTHON <= sys.version_info[:2] < _NEXT_PYTHON:
+        return Finding("Python", "failed", f"{words}; 3.11, 3.12 or 3.13 is needed")
+    return Finding("Python", "ok", words)
+
+
+def check_packages() -> list[Finding]:
+    """Whether every package that thriftgate declares is installed."""
+    declared = metadata.requires("thriftgate") or []
+    names = [
+        re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in declared if "extra ==" not in requirement
+    ]
+    missing = [name for name in names if _version(name) is None]
+    findings = [
+        Finding("packages", "ok", f"{len(names)} declared packages are installed; litellm {_version('litellm')}")
+    ]
+    if missing:
+        findings = [Finding("packages", "failed", f"not installed: {', '.join(missing)}; run `make run` or `uv sync`")]
+    if _version("litellm-enterprise") is not None:
+        words = "litellm-enterprise is installed; it may not be used in production without a licence from its maker"
+        findings.append(Finding("packages", "note", words))
+    return findings
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def check_configuration(path: Path, loaded: list[LoadedConfig]) -> list[Finding]:
+    """Whether the gateway would start with the file; puts what was read into `loaded`."""
+    findings: list[Finding] = []
+    try:
+        config = load(path, os.environ)
+    except ConfigurationError as error:
+        without_keys = _without_keys(path)
+        if without_keys is None:
+            return [Finding("configuration", "failed", problem) for problem in error.problems]
+        config = without_keys
+        words = "no provider's key is set: `thriftgate up` lets its offline demo provider play the models"
+        findings.append(Finding("configuration", "note", words))
+    loaded.append(config)
+    routes = ", ".join(config.thriftgate.routes) or "none"
+    findings.insert(0, Finding("configuration", "ok", f"{path} has no mistakes; routes: {routes}"))
+    # check_providers names the missing keys, one by one.
+    warnings = [warning for warning in config.warnings if ".litellm_params.api_key: " not in warning]
+    return [*findings, *(Finding("configuration", "note", warning) for warning in warnings)]
+
+
+def _without_keys(path: Path) -> LoadedConfig | None:
+    """The configuration where nothing but all of the keys is missing, else None."""
+    try:
+        config = load(path, os.environ, require_keys=False)
+    except ConfigurationError:
+        return None
+    plain = [found for group in config.models.groups.values() for found in group.deployments if found.route is None]
+    return config if all(found.missing_variable is not None for found in plain) else None
+
+
+async def check_database(config: ThriftgateConfig, base: Path) -> Finding:
+    """Whether the database answers, and with which pgvector."""
+    from thriftgate.stores.embedded.database import prepare_database
+    from thriftgate.stores.postgres.database import connect
+
+    kind = "embedded PostgreSQL" if config.database_url is None else "PostgreSQL"
+    dsn = await asyncio.to_thread(prepare_database, config.database_url, base / config.data_dir)
+    database = connect(dsn, max_connections=1)
+    try:
+        version = await database.fetchval("SHOW server_version")
+        vector = await database.fetchval("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+    finally:
+        await database.close()
+    if vector is None:
+        words = f"{kind} {version} has no pgvector; as a superuser: CREATE EXTENSION vector"
+        return Finding("database", "failed", words)
+    return Finding("database", "ok", f"{kind} {version} with pgvector {vector}")
+
+
+async def check_redis(config: ThriftgateConfig) -> list[Finding]:
+    """Whether Redis, where one is named, can serve the cache."""
+    if config.redis_url is None:
+        return [Finding("Redis", "ok", "none is configured; PostgreSQL serves the cache")]
+    from thriftgate.stores.redis.doctor import explain_redis
+
+    remarks = await explain_redis(config.redis_url, patience=_PATIENCE)
+    return [Finding("Redis", remark.level, remark.words) for remark in remarks]
+
+
+def check_disk(base: Path) -> Finding:
+    """Whether there is room for the embedded database to grow."""
+    free = shutil.disk_usage(base).free
+    words = f"{free / 1024**3:.1f} GiB free"
+    if free < _FREE_DISK_BYTES:
+        return Finding("disk", "note", f"{words}; the database and its log want {_FREE_DISK_BYTES / 1024**3:.0f} GiB")
+    return Finding("disk", "ok", words)
+
+
+def check_providers(loaded: LoadedConfig) -> list[Finding]:
+    """Which deployments have their key. Whether a provider accepts it is known only by asking, which costs money."""
+    findings: list[Finding] = []
+    for group in loaded.models.groups.values():
+        for deployment in group.deployments:
+            if deployment.route is not None:
+                continue
+            subject = f"{group.name}: {deployment.model}"
+            if deployment.missing_variable is not None:
+                findings.append(Finding(subject, "note", f"{deployment.missing_variable} is not set"))
+            else:
+                findings.append(Finding(subject, "ok", "its key is set, or it needs none"))
+    return findings
+
+
+def check_langfuse(loaded: LoadedConfig, base_url: str) -> list[Finding]:
+    """Whether Langfuse takes traces, and whether a running gateway lost some. Without it requests are served anyway."""
+    from thriftgate.cli.langfuse.looks import look_at_langfuse, look_at_queue
+
+    looks = [look_at_langfuse(loaded.thriftgate, os.environ, patience=_PATIENCE)]
+    if (queue := look_at_queue(base_url, loaded.master_key, patience=_PATIENCE)) is not None:
+        looks.append(queue)
+    return [Finding("Langfuse", "note" if look.level == "failed" else look.level, look.words) for look in looks]
+
+
+def check_gateway(base_url: str, port: int) -> Finding:
+    """Whether a gateway answers, and if not, whether its port is free for one."""
+    import urllib.error
+    import urllib.request
+
+    address = f"{base_url.rstrip('/')}/health/liveliness"
+    if not address.startswith(("http://", "https://")):
+        return Finding("gateway", "failed", "--base-url must start with http:// or https://")
+    try:
+        with urllib.request.urlopen(address, timeout=_PATIENCE) as answer:
+            return Finding("gateway", "ok", f"running at {base_url} (HTTP {answer.status})")
+    except urllib.error.HTTPError as error:
+        return Finding("gateway", "failed", f"something at {base_url} answers with HTTP {error.code}, not a gateway")
+    except OSError:
+        pass
+    if _is_free(port):
+        return Finding("gateway", "note", f"not running at {base_url}; port {port} is free for it")
+    return Finding(
+        "gateway", "failed", f"port {port} is taken by something that is no gateway; `--port` chooses another"
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+    return True
+
+
+def _print(findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(soft_wrap=True, highlight=False)
+    marks = {"ok": ("ok    ", "green"), "note": ("note  ", "yellow"), "failed": ("failed", "bold red")}
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        console.print(Text.assemble(marks[finding.status], f"  {finding.subject:<{width}}  ", finding.words))

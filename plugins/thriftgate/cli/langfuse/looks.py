@@ -1,0 +1,75 @@
+"""What `thriftgate langfuse status` and `thriftgate doctor` look at: Langfuse itself, and the gateway's queue for it.
+
+Failure behaviour: nothing here raises; what cannot be had is said in words. No key is ever among them.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from thriftgate.config import ThriftgateConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found."""
+
+    level: Literal["ok", "note", "failed"]
+    words: str
+
+
+def look_at_langfuse(config: ThriftgateConfig, environ: Mapping[str, str], *, patience: float) -> Look:
+    """Whether Langfuse answers and accepts the keys."""
+    from thriftgate.config.tracing_checks import KEYS, check_tracing, is_traced
+    from thriftgate.stores.langfuse.client import keys_from
+    from thriftgate.stores.langfuse.intake import LangfuseIntake
+    from thriftgate.tracing.delivery import Away
+
+    problems = list(check_tracing(config, {}, environ))
+    if problems:
+        level = "note" if all(one.is_warning for one in problems) else "failed"
+        return Look(level, "; ".join(one.problem.message for one in problems))
+    if not is_traced(config, environ):
+        why = "it is turned off" if all(environ.get(name) for name in KEYS) else f"{' and '.join(KEYS)} are not set"
+        return Look("ok", f"no traces are sent: {why}")
+    intake = LangfuseIntake(keys_from(environ), timeout=patience)
+    try:
+        project = intake.project()
+    finally:
+        intake.close()
+    if isinstance(project, Away):
+        return Look("failed", f"{project.reason}; requests are served all the same, and the ledger keeps their traces")
+    return Look("ok", f"takes traces for the project '{project}'")
+
+
+def look_at_queue(base_url: str, master_key: str | None, *, patience: float) -> Look | None:
+    """What waits in a running gateway and what it lost; None where it cannot be asked or sends no traces."""
+    import urllib.request
+
+    address = f"{base_url.rstrip('/')}/thriftgate/status"
+    if master_key is None or not address.startswith(("http://", "https://")):
+        return None
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {master_key}"})
+    try:
+        with urllib.request.urlopen(request, timeout=patience) as response:
+            status: Any = json.load(response)
+    except (OSError, ValueError):
+        return None
+    lanes: object = cast("Mapping[str, Any]", status).get("tracing") if isinstance(status, Mapping) else None
+    return describe(cast("Mapping[str, Mapping[str, Any]]", lanes)) if isinstance(lanes, Mapping) else None
+
+
+def describe(lanes: Mapping[str, Mapping[str, Any]]) -> Look:
+    """The state of the gateway's queues in a sentence."""
+    words = ", ".join(
+        f"{lane['sent']:,} {name} sent, {lane['waiting']:,} wait, {lane['dropped'] + lane['refused']:,} were lost"
+        for name, lane in lanes.items()
+    )
+    errors = {str(lane["last_error"]) for lane in lanes.values() if lane["failures"]}
+    lost = any(lane["dropped"] + lane["refused"] for lane in lanes.values())
+    if errors:
+        words += f"; Langfuse {' and '.join(sorted(errors))}"
+    if lost:
+        words += "; `thriftgate langfuse backfill` sends what was lost"
+    return Look("note" if errors or lost else "ok", words)

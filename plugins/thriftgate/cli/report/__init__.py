@@ -1,0 +1,1 @@
+"""`thriftgate report`: what the gateway cost and saved."""

@@ -1,0 +1,262 @@
+"""`thriftgate report`: what the gateway cost and what it saved, as a table, CSV, JSON or a page."""
+
+import asyncio
+import csv
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.config import load_section
+from thriftgate.config.base import parse_duration
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from thriftgate.services.books.quality import RouteQuality
+    from thriftgate.services.books.report import Report
+    from thriftgate.stats.intervals import Interval
+    from thriftgate.types import SummaryGroup, SummaryRow
+
+_WIDE = 140
+"""Columns of text that the whole table takes with ordinary names."""
+_UNBOUNDED = 250
+"""A file or a pipe has no edge; rich would fold the table into 80 columns there."""
+_ONLY_WHEN_WIDE = ("failed", "only tier", "tokens in", "out", "baseline $", "saved $", "p50 s")
+_NOT_BY_MODEL = ("hits", "accepted", "escalated", "only tier", "baseline $", "saved $", "saved %")
+_WITH_QUALITY = ("total", "route")
+_SEED = 0
+"""The bootstrap's: the same ledger gives the same interval."""
+_GROUPS = ("total", "user", "team", "route", "model", "day", "key")
+
+
+def parse_since(text: str, *, now: float) -> float:
+    """Seconds since the epoch of `7d` (ago), `2026-11-01` or `2026-11-01T09:30` (UTC unless it says otherwise)."""
+    try:
+        ago = parse_duration(text)
+    except ValueError:
+        ago = None
+    if isinstance(ago, float):
+        return now - ago
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"'{text}' is neither a time span (24h, 7d, 2w) nor a date (2026-11-01)", param_hint="--since"
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+@click.command("report")
+@click.option("--by", type=click.Choice(_GROUPS), default="total", show_default=True, help="One row for each of these.")
+@click.option("--since", help="Only requests since then: a time span (24h, 7d, 2w) or a date (2026-11-01, UTC).")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one page with charts to this file: nothing to load, no script. Shows all groups, so not with --by.",
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path), default="litellm_config.yaml", show_default=True,
+    help="The configuration that names the database.",
+)  # fmt: skip
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    by: "SummaryGroup",
+    since: str | None,
+    as_csv: bool,
+    as_json: bool,
+    html: Path | None,
+    config: Path,
+) -> None:
+    """Print what the gateway cost and what it saved.
+
+    `saved` is against the route's baseline model answering the same requests, net of every extra call that was made.
+    Its share comes with a 95 % interval that takes the requests as a sample of such traffic. `hits` are exact and
+    semantic ones; `accepted` answers came from a cheaper tier, `escalated` ones from a stronger one after it.
+
+    By total and by route follow latency, by route and stage, and quality: what audits of accepted answers, verified
+    hits and users' feedback say, whether the promised quality is kept, and what the requests cost beside those of a
+    control group.
+    """
+    if sum((as_csv, as_json, html is not None)) > 1:
+        raise click.UsageError("--csv, --json and --html exclude each other")
+    start = parse_since(since, now=time.time()) if since else None
+    if html is not None:
+        if ctx.get_parameter_source("by") is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError("--html shows every group: leave --by out")
+        from thriftgate.cli.report.html import write_page
+
+        write_page(html, config, start, now=time.time())
+        return
+    report, quality = asyncio.run(_read(config, by, start))
+    if as_json:
+        print(json.dumps(_as_json(report, quality), indent=2))
+    elif as_csv:
+        _print_csv(report)
+    else:
+        print_table(report)
+        if by in _WITH_QUALITY and report.total is not None:
+            from thriftgate.cli.report.latency import print_latency
+            from thriftgate.cli.report.quality import print_quality
+
+            print_latency(report.latencies)
+            print_quality(quality)
+
+
+async def _read(
+    path: Path, by: "SummaryGroup", since: float | None
+) -> tuple["Report", "Sequence[RouteQuality] | None"]:
+    """The report, and the quality where it belongs to it and the requests are few enough to be read one by one."""
+    import numpy as np
+
+    from thriftgate.services.books.promises import promises_of
+    from thriftgate.services.books.quality import make_quality
+    from thriftgate.services.books.report import MOST_RECORDS, make_report
+
+    config = load_section(path, os.environ)
+    async with opened_ledger(config, path.parent) as ledger:
+        report = await make_report(ledger, by, since=since)
+        if by not in _WITH_QUALITY or (report.total is not None and report.total.requests > MOST_RECORDS):
+            return report, None
+        promises = promises_of(config, path.parent)
+        return report, await make_quality(ledger, promises, np.random.default_rng(_SEED), since=since)
+
+
+def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict[str, object]:
+    from thriftgate.cli.report.latency import as_json as latency_as_json
+    from thriftgate.cli.report.quality import as_json
+    from thriftgate.services.books.report import as_record
+
+    return {
+        "by": report.by,
+        "since": report.since,
+        "rows": [as_record(row, report.saved_shares.get(row.group)) for row in report.rows],
+        "total": as_record(report.total, report.total_share) if report.total else None,
+        "saved_usd_low": report.total_saved.low if report.total_saved else None,
+        "saved_usd_high": report.total_saved.high if report.total_saved else None,
+        "latency": [latency_as_json(row) for row in report.latencies],
+        "quality": None if quality is None else [as_json(one) for one in quality],
+    }
+
+
+def _print_csv(report: "Report") -> None:
+    from thriftgate.services.books.report import as_record
+
+    records = [as_record(row, report.saved_shares.get(row.group)) for row in report.rows]
+    if records:
+        writer = csv.DictWriter(sys.stdout, fieldnames=list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+
+
+def print_table(report: "Report") -> None:
+    """Print the report for a person: on a narrow terminal the columns that matter most, elsewhere all."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_UNBOUNDED)
+    if report.total is None:
+        when = f" since {_moment(report.since)}" if report.since is not None else ""
+        console.print(f"No request was answered{when}.")
+        return
+    is_narrow = console.is_terminal and console.width < _WIDE
+    console.print(_table(report, report.total, is_narrow=is_narrow))
+    if report.total_share is None and report.by != "model":
+        console.print("No interval: too few requests, or too many to read one by one.", style="dim")
+    if any(row.usage.is_estimated for row in report.rows):
+        console.print("~ some tokens were counted by us: the provider sent no usage", style="dim")
+    if is_narrow:
+        console.print("A wider terminal, --csv and --json show more columns.", style="dim")
+
+
+def _table(report: "Report", total: "SummaryRow", *, is_narrow: bool) -> "Table":
+    from rich.table import Table
+
+    what = "Model calls" if report.by == "model" else "Requests"
+    since = f"since {_moment(report.since)}" if report.since is not None else "all time"
+    table = Table(title=f"{what}, {since}", title_justify="left", box=None, pad_edge=False)
+    table.add_column("" if report.by == "total" else report.by, overflow="fold", min_width=10)
+    digits = _digits(max(total.cost_usd, total.baseline_cost_usd or 0.0))
+    summed = _cells(total, report.total_share, digits)
+    names = [name for name in summed if not (is_narrow and name in _ONLY_WHEN_WIDE)]
+    names = [name for name in names if not (report.by == "model" and name in _NOT_BY_MODEL)]
+    for name in names:
+        table.add_column(
+            "calls" if report.by == "model" and name == "requests" else name, justify="right", no_wrap=True
+        )
+    if report.by != "total":
+        for row in report.rows:
+            cells = _cells(row, report.saved_shares.get(row.group), digits)
+            table.add_row(_name(row, report.by), *(cells[name] for name in names))
+        table.add_section()
+    table.add_row("total", *(summed[name] for name in names), style="bold")
+    return table
+
+
+def _cells(row: "SummaryRow", share: "Interval | None", digits: int) -> dict[str, str]:
+    """Every cell of a row by its column, in the order of the columns."""
+    from thriftgate.types import DecisionKind
+
+    count = {kind: row.decisions.get(kind, 0) for kind in DecisionKind}
+    mark = "~" if row.usage.is_estimated else ""
+    return {
+        "requests": f"{row.requests:,}",
+        "failed": f"{row.failures:,}",
+        "hits": f"{count[DecisionKind.EXACT_HIT]:,}+{count[DecisionKind.SEMANTIC_HIT]:,}",
+        "accepted": f"{count[DecisionKind.ACCEPTED]:,}",
+        "escalated": f"{count[DecisionKind.ESCALATED]:,}",
+        "only tier": f"{count[DecisionKind.ONLY_TIER]:,}",
+        "tokens in": f"{mark}{row.usage.prompt_tokens:,}",
+        "out": f"{mark}{row.usage.completion_tokens:,}",
+        "cost $": _money(row.cost_usd, digits),
+        "baseline $": _money(row.baseline_cost_usd, digits),
+        "saved $": _money(row.saved_usd, digits),
+        "saved %": _share(row, share),
+        "p50 s": _seconds(row.duration_p50),
+        "p95 s": _seconds(row.duration_p95),
+    }
+
+
+def _name(row: "SummaryRow", by: "SummaryGroup") -> str:
+    if row.group is None:
+        return "(none)"
+    # A key's hash is long; its first characters tell keys apart, its alias is what people know.
+    short = f"{row.group[:12]}…" if by == "key" and len(row.group) > 12 else row.group
+    return f"{row.label} ({short})" if row.label and row.label != row.group else short
+
+
+def _share(row: "SummaryRow", share: "Interval | None") -> str:
+    if share is not None:
+        return f"{100 * share.estimate:.1f} ± {100 * share.half_width:.1f}"
+    saved = row.saved_usd
+    return f"{100 * saved / row.baseline_cost_usd:.1f}" if saved is not None and row.baseline_cost_usd else "-"
+
+
+def _digits(largest: float) -> int:
+    """Decimals that show a few significant digits of the largest sum."""
+    return 2 if largest >= 100 else 4 if largest >= 0.1 else 6
+
+
+def _money(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _seconds(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _moment(at: float | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

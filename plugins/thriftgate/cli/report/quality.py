@@ -1,0 +1,130 @@
+"""The part of `thriftgate report` that tells what was given up for the savings, in words and as JSON."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from thriftgate.services.books.quality import Control, RouteQuality
+    from thriftgate.stats.intervals import Interval
+
+_ESCALATES = {
+    "uncalibrated": "it has no artefact",
+    "stale_artefact": "its artefact was made for another prompt version",
+    "promise_not_proven": "its artefact could not prove the promise",
+    "collecting_labels": "labels for a calibration are being collected",
+}
+
+
+def print_quality(quality: "Sequence[RouteQuality] | None") -> None:
+    """Print what is known of each route's answers; None: there were too many requests."""
+    from rich.console import Console
+
+    from thriftgate.services.books.report import MOST_RECORDS
+
+    console = Console(soft_wrap=True, highlight=False)
+    if quality is None:
+        console.print(
+            f"\nQuality: more than {MOST_RECORDS:,} requests; choose a shorter time with --since.", style="dim"
+        )
+        return
+    for one in quality:
+        console.print(f"\nQuality of {one.route}", style="bold", markup=False)
+        for topic, words in lines(one):
+            is_bad = words.startswith(("drift:", "no proof"))
+            console.print(f"  {topic:<15}{words}", style="yellow" if is_bad else None, markup=False)
+
+
+def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
+    """What is known of a route, topic by topic, in sentences."""
+    yield "audits", _audits(one)
+    if one.quality_loss is not None:
+        yield "quality loss", _loss(one)
+    if one.promise.max_quality_loss is not None:
+        yield "promise", _promise(one)
+    for reason, n in one.not_proven.items():
+        yield "", f"no proof: {n:,} requests ({_ESCALATES[reason]}) were answered by the strongest tier"
+    if one.shifted:
+        yield "budget", f"{one.shifted:,} requests of callers near their budget had a looser promise"
+    if one.promise.max_error is not None or one.verifications.n:
+        yield "cache", _cache(one)
+    if one.feedback.n:
+        yield "feedback", f"{one.feedback.n:,} users' verdicts: {percent(one.feedback.share_good)} positive"
+    yield (
+        "net savings",
+        f"${one.saved_usd:.4f}, after ${one.checking_cost_usd:.4f} for audits and verifications: their fresh answers "
+        "and judges",
+    )
+    yield "control group", _control(one.control)
+
+
+def _audits(one: "RouteQuality") -> str:
+    if not one.audits.n:
+        return "none of accepted answers yet: nothing is known of their quality"
+    unclear = f" ({one.audits.undecided:,} more could not be judged)" if one.audits.undecided else ""
+    return f"{one.audits.n:,} accepted answers: {percent(one.audits.share_good)} acceptable{unclear}"
+
+
+def _loss(one: "RouteQuality") -> str:
+    assert one.quality_loss is not None
+    promised = one.promise.max_quality_loss
+    against = f"; promised: at most {promised:.2%}" if promised is not None else "; nothing is promised"
+    return f"{percent(one.quality_loss, digits=2)} of all answers of models{against}"
+
+
+def _promise(one: "RouteQuality") -> str:
+    if one.drift is None:
+        return "no audits, so no test for drift"
+    if one.drift.is_drifting:
+        return (
+            f"drift: more is lost than promised ({one.drift.bad:,} of {one.drift.audits:,} audits bad); recalibrate "
+            f"with `thriftgate cascade calibrate`"
+        )
+    return f"no drift seen (sequential test on {one.drift.audits:,} audits)"
+
+
+def _cache(one: "RouteQuality") -> str:
+    promised = one.promise.max_error
+    against = f"; promised: at most {promised:.2%}" if promised else ""
+    if one.wrong_share is None:
+        return "no hit was verified" + (against and f" yet{against} wrong answers")
+    return (
+        f"{one.verifications.n:,} verified hits: {percent(one.verifications.share_good)} right; "
+        f"wrong among all answers: {percent(one.wrong_share, digits=2)}{against}"
+    )
+
+
+def _control(control: "Control") -> str:
+    from thriftgate.services.books.quality import FEWEST_UNITS
+
+    if not control.requests:
+        return "no request was held out: savings are estimated against the baseline's prices"
+    counted = f"{control.requests:,} requests of {control.units:,} users"
+    if control.saved_share is None:
+        words = f"too few for a comparison, which takes {FEWEST_UNITS} users on each side"
+        return f"{counted} held out, beside {control.rest_units:,} others: {words}"
+    return (
+        f"{counted} held out at ${control.cost_per_request:.6f} each, the others at "
+        f"${control.rest_cost_per_request:.6f}: {percent(control.saved_share)} saved"
+    )
+
+
+def percent(share: "Interval", digits: int = 1) -> str:
+    """An estimate with its interval, in per cent."""
+    return f"{share.estimate:.{digits}%} [{share.low:.{digits}%}, {share.high:.{digits}%}]"
+
+
+def as_json(one: "RouteQuality") -> dict[str, Any]:
+    """All that is known of a route, as JSON has it; what is not a number is null."""
+    plain = cast("dict[str, Any]", _plain(asdict(one)))
+    for name in ("audits", "verifications", "feedback"):
+        counted = getattr(one, name)
+        plain[name] |= {"n": counted.n, "share_good": _plain(asdict(counted.share_good)) if counted.n else None}
+    return plain
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in cast("dict[object, object]", value).items()}
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,1 @@
+"""The one composition: builds a gateway from its configuration, for the proxy, for commands and for tests."""

@@ -1,0 +1,215 @@
+"""Puts a gateway together from its configuration: stores, services and routes, each built once per process.
+
+Failure behaviour: a configuration mistake or a database that cannot be prepared raises ConfigurationError at the
+start. Everything else that is away later is handled where it is used.
+"""
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from thriftgate.config import ThriftgateConfig
+from thriftgate.ports import AnswerCache, Flights
+from thriftgate.proxy.breaker import Breaker
+from thriftgate.proxy.completer import RouterCompleter
+from thriftgate.proxy.compose.observing import log_sinks, open_board
+from thriftgate.proxy.compose.routes import Shared, build_cache, build_route
+from thriftgate.proxy.compose.tracing import open_traces
+from thriftgate.proxy.metrics import WRITE_EVERY, MetricsBoard
+from thriftgate.proxy.pricing import RouterPricer, RouterSource
+from thriftgate.services.books.experiments import ExperimentGuards
+from thriftgate.services.books.feedback import FeedbackService
+from thriftgate.services.books.recording import LedgerWriter, Recorders
+from thriftgate.services.cache.deciding import SharedDecider
+from thriftgate.services.checking.verification import CacheVerifier
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.request.prompts import PromptService
+from thriftgate.services.route.route import RouteService
+from thriftgate.services.telemetry.metrics import Metrics
+from thriftgate.services.telemetry.traces import TraceService
+from thriftgate.services.upkeep.jobs import Job, PromptVersionPurge, Upkeep
+from thriftgate.services.upkeep.prompt_watch import PromptWatch
+from thriftgate.stores.embedded.database import prepare_database
+from thriftgate.stores.files.clock import SystemClock
+from thriftgate.stores.files.prompt_sources import STOPS, OpenPrompts, open_prompts
+from thriftgate.stores.files.prompt_stops import PromptStops
+from thriftgate.stores.minilm.embedder import LocalEmbedder
+from thriftgate.stores.postgres.cache import PostgresAnswerCache
+from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.flights import PostgresFlights
+from thriftgate.stores.postgres.ledger import PostgresLedger
+
+if TYPE_CHECKING:
+    from thriftgate.stores.redis.cache import RedisAnswerCache
+    from thriftgate.stores.redis.connection import RedisServer
+
+_DAILY = 86_400.0
+_EVERY_MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """Everything that serves, from `start()` to `aclose()`."""
+
+    config: ThriftgateConfig
+    routes: Mapping[str, RouteService]
+    database: Database
+    redis: "RedisServer | None"
+    prompts: OpenPrompts
+    ledger: PostgresLedger
+    writer: LedgerWriter
+    recorder: Recorders
+    upkeep: Upkeep
+    background: BackgroundTasks
+    breaker: Breaker
+    feedback: FeedbackService
+    metrics: MetricsBoard
+    embedder: LocalEmbedder | None = None
+    cache: AnswerCache | None = None
+    traces: TraceService | None = None
+
+    def start(self) -> None:
+        """Begin the upkeep, and load the embedder before the first question needs it; in the running loop."""
+        self.upkeep.start()
+        if self.embedder is not None:
+            self.background.start("embedder_warm_up", self.embedder.warm_up())
+        if self.redis is not None and self.cache is not None:
+            self.background.start("cache_indexes", cast("RedisAnswerCache", self.cache).prepare())
+
+    async def aclose(self) -> None:
+        """Write what waits, then let go of everything."""
+        await self.upkeep.stop()
+        await self.background.drain()
+        await self.writer.aclose()
+        if self.traces is not None:
+            self.traces.close(self.config.tracing.langfuse.shutdown_timeout)
+        self.metrics.close()
+        if self.prompts.client is not None:
+            await self.prompts.client.close()
+        if self.redis is not None:
+            await self.redis.close()
+        await self.database.close()
+
+
+def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, str]) -> Gateway:
+    """Build everything. Raises ConfigurationError or StoreUnavailableError."""
+    data_dir = base_dir / config.data_dir
+    clock = SystemClock()
+    database = Database(prepare_database(config.database_url, data_dir))
+    redis = _redis(config)
+    prompts = open_prompts(config, base_dir, environ, clock)
+    traces = open_traces(config, environ, prompts.numbers, clock)
+    ledger = PostgresLedger(database, on_audit=traces.submit_audit) if traces else PostgresLedger(database)
+    writer = LedgerWriter(ledger, flush_interval=config.ledger.flush_interval, max_queue=config.ledger.max_queue)
+    has_vectors = any(route.cache or route.cascade.artefact for route in config.routes.values())
+    embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size) if has_vectors else None
+    router = RouterSource()
+    pricer = RouterPricer(router)
+    metrics = Metrics()
+    breaker = Breaker(router)
+    shared = Shared(
+        base_dir=base_dir,
+        clock=clock,
+        completer=RouterCompleter(router, pricer, breaker, forward_traceparent=config.tracing.forward_traceparent),
+        pricer=pricer,
+        recorder=Recorders([writer.submit, metrics.submit, *log_sinks(config), *([traces.submit] if traces else [])]),
+        background=BackgroundTasks(),
+        ledger=ledger,
+        prompts=PromptService(prompts.source, clock),
+        flights=_flights(redis, database),
+        cache=_answer_cache(embedder, redis, database) if embedder else None,
+        embedder=embedder,
+        draw=random.random,
+    )
+    caches = {name: build_cache(name, route, shared) for name, route in config.routes.items()}
+    verifiers = {name: one.verifier for name, one in caches.items() if one and one.verifier}
+    board = open_board(
+        config, metrics, base_dir=base_dir, database=database, ledger=ledger, prompts=prompts,
+        queues={"ledger": writer, **(traces.lanes if traces else {})}, background=shared.background,
+        breaker=breaker, clock=clock,
+    )  # fmt: skip
+    jobs = [*_jobs(config, shared, prompts, data_dir), *_learning(verifiers.values())]
+    return Gateway(
+        config=config,
+        routes={name: build_route(name, route, shared, caches[name]) for name, route in config.routes.items()},
+        database=database,
+        redis=redis,
+        prompts=prompts,
+        ledger=ledger,
+        writer=writer,
+        recorder=shared.recorder,
+        traces=traces,
+        upkeep=Upkeep([*jobs, Job("metrics", WRITE_EVERY, board.share)]),
+        background=shared.background,
+        breaker=breaker,
+        metrics=board,
+        feedback=FeedbackService(ledger=ledger, writer=writer, verifiers=verifiers, clock=clock),
+        embedder=embedder,
+        cache=shared.cache,
+    )
+
+
+# RedisVL takes a second to import, which a gateway without Redis need not wait for.
+def _redis(config: ThriftgateConfig) -> "RedisServer | None":
+    if config.redis_url is None:
+        return None
+    from thriftgate.stores.redis.connection import RedisServer
+
+    return RedisServer(config.redis_url)
+
+
+def _flights(redis: "RedisServer | None", database: Database) -> Flights:
+    if redis is None:
+        return PostgresFlights(database)
+    from thriftgate.stores.redis.flights import RedisFlights
+
+    return RedisFlights(redis)
+
+
+def _answer_cache(embedder: LocalEmbedder, redis: "RedisServer | None", database: Database) -> AnswerCache:
+    if redis is None:
+        return PostgresAnswerCache(database, dimensions=embedder.dimensions)
+    from thriftgate.stores.redis.cache import RedisAnswerCache
+
+    return RedisAnswerCache(redis, dimensions=embedder.dimensions, fingerprint=embedder.fingerprint)
+
+
+def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_dir: Path) -> list[Job]:
+    async def forget_old_rows() -> None:
+        await shared.ledger.delete_older_than(shared.clock.time() - config.ledger.retention)
+
+    guards = ExperimentGuards(
+        prompts.source, shared.prompts, shared.ledger, PromptStops(data_dir / STOPS), shared.clock
+    )
+    jobs = [
+        Job("prompt_refresh", config.prompts.refresh_interval, PromptWatch(prompts.source).look),
+        Job("experiment_guards", config.prompts.guard_interval, guards.check),
+        Job("ledger_retention", _DAILY, forget_old_rows),
+    ]
+    if prompts.numbers is not None:
+        jobs.append(Job("prompt_numbers", _EVERY_MINUTE, prompts.numbers.look))
+    if shared.cache is not None:
+        if isinstance(shared.cache, PostgresAnswerCache):
+            jobs.append(Job("cache_expiry", _EVERY_MINUTE, shared.cache.delete_expired))
+        prompted = {name: route.prompt.name for name, route in config.routes.items() if route.cache and route.prompt}
+        purge = PromptVersionPurge(shared.cache, shared.prompts, prompted)
+        jobs += [Job("cache_prompt_versions", config.prompts.refresh_interval, purge.look)]
+        jobs += [
+            Job("cache_eviction", _EVERY_MINUTE, partial(shared.cache.evict, name, keep=route.cache.max_entries))
+            for name, route in config.routes.items()
+            if route.cache is not None
+        ]
+    return jobs
+
+
+def _learning(verifiers: Iterable[CacheVerifier]) -> list[Job]:
+    """What other workers and earlier lives have verified, at the start and then every minute."""
+    deciders = [verifier.decider for verifier in verifiers]
+    return [
+        Job("cache_learning", _EVERY_MINUTE, decider.catch_up)
+        for decider in deciders
+        if isinstance(decider, SharedDecider)
+    ]

@@ -1,0 +1,43 @@
+"""Wires the live page to the gateway.
+
+Failure behaviour: nothing is opened and nothing is read before somebody looks.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from thriftgate.proxy.compose.gateway import Gateway, SystemClock
+from thriftgate.proxy.page.operators import Operators
+from thriftgate.proxy.page.routes import Desk, live_page
+from thriftgate.proxy.page.state import State
+from thriftgate.proxy.page.worker import state_of
+from thriftgate.services.books.overview import OverviewService
+from thriftgate.services.books.promises import promises_of
+from thriftgate.stores.files.prompt_sources import STOPS
+from thriftgate.stores.files.prompt_stops import PromptStops
+from thriftgate.stores.postgres.overview import PostgresOverview
+
+
+def open_page(gateway: Callable[[], Gateway], *, base_dir: Path) -> APIRouter:
+    """The page of this gateway; artefacts and stopped variants are looked for from the folder `base_dir`."""
+    clock = SystemClock()
+
+    @cache
+    def overviews() -> OverviewService:
+        one = gateway()
+        return OverviewService(
+            PostgresOverview(one.database),
+            one.ledger,
+            one.prompts.source,
+            PromptStops(base_dir / one.config.data_dir / STOPS),
+            promises_of(one.config, base_dir),
+            clock,
+        )
+
+    async def state() -> State:
+        return await state_of(gateway())
+
+    return live_page(Desk(Operators(), overviews, state, clock))

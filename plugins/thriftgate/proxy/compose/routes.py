@@ -1,0 +1,145 @@
+"""Builds one route from its configuration and what all routes share.
+
+Failure behaviour: an artefact that cannot be read or is stale raises ConfigurationError at the start.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from thriftgate.cascade.artefact import load
+from thriftgate.cascade.calibrated import CalibratedScorer
+from thriftgate.cascade.scoring import StaticScorer
+from thriftgate.cascade.signals import SIGNALS, named
+from thriftgate.config import RouteConfig
+from thriftgate.errors import ConfigurationError
+from thriftgate.ports import AnswerCache, Clock, Flights, Ledger
+from thriftgate.proxy.completer import RouterCompleter
+from thriftgate.proxy.pricing import RouterPricer
+from thriftgate.services.books.recording import Recorders
+from thriftgate.services.cache.deciding import decider_of
+from thriftgate.services.cache.service import CacheService, tier_policy_of
+from thriftgate.services.cascade.planning import Planner
+from thriftgate.services.checking.audit import CascadeAuditor
+from thriftgate.services.checking.judges import AgreementJudge, ModelJudge
+from thriftgate.services.checking.verification import CacheVerifier
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.prompts import PromptService
+from thriftgate.services.route.coalescing import Coalescer
+from thriftgate.services.route.parts import RouteParts, baseline_of
+from thriftgate.services.route.route import RouteService
+from thriftgate.stores.minilm.embedder import LocalEmbedder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all routes have in common."""
+
+    base_dir: Path
+    clock: Clock
+    completer: RouterCompleter
+    pricer: RouterPricer
+    recorder: Recorders
+    background: BackgroundTasks
+    ledger: Ledger
+    prompts: PromptService
+    flights: Flights
+    cache: AnswerCache | None
+    embedder: LocalEmbedder | None
+    draw: Callable[[], float]
+
+
+def build_route(name: str, config: RouteConfig, shared: Shared, cache: CacheService | None) -> RouteService:
+    """The route `name`, ready to answer. Raises ConfigurationError when its artefact is stale."""
+    prompt = config.prompt
+    return RouteService(
+        RouteParts(
+            name=name,
+            config=config,
+            completer=shared.completer,
+            pricer=shared.pricer,
+            planner=Planner(route=name, config=config.cascade, scorer=_scorer(config, shared)),
+            auditor=_auditor(name, config, shared),
+            recorder=shared.recorder,
+            background=shared.background,
+            clock=shared.clock,
+            embedder=shared.embedder,
+            prompt=partial(shared.prompts.apply, route_prompt=prompt) if prompt else None,
+            cache=cache,
+            coalescer=Coalescer(shared.flights, clock=shared.clock) if cache else None,
+        )
+    )
+
+
+def _scorer(config: RouteConfig, shared: Shared) -> StaticScorer | CalibratedScorer:
+    cascade = config.cascade
+    if cascade.artefact is None:
+        try:
+            return StaticScorer(SIGNALS if cascade.signals == "auto" else named(cascade.signals))
+        except ValueError as error:
+            raise ConfigurationError([f"cascade.signals: {error}"]) from None
+    artefact = load(shared.base_dir / cascade.artefact)
+    artefact.check(
+        tiers=[tier.model for tier in cascade.tiers],
+        # A prompt may change while the gateway runs: whether its version is the artefact's is asked of each request.
+        prompt_version=artefact.prompt_version,
+        embedder=shared.embedder.fingerprint if shared.embedder else "",
+        max_quality_loss=cascade.max_quality_loss,
+        delta=cascade.delta,
+    )
+    return CalibratedScorer(artefact)
+
+
+def _auditor(name: str, config: RouteConfig, shared: Shared) -> CascadeAuditor | None:
+    audit = config.cascade.audit
+    if len(config.cascade.tiers) == 1 or audit.share == 0:
+        return None
+    strongest = config.cascade.tiers[-1].model
+    return CascadeAuditor(
+        route=name,
+        strongest=strongest,
+        share=audit.share,
+        completer=shared.completer,
+        judge=ModelJudge(shared.completer, audit.judge or strongest),
+        ledger=shared.ledger,
+        # Who is audited was drawn by the request's id already: the budget only caps how many there are in a minute.
+        budget=Budget(share=1.0, max_per_minute=audit.max_per_minute, clock=shared.clock, draw=shared.draw),
+        background=shared.background,
+        clock=shared.clock,
+        capture_content=config.capture_content,
+    )
+
+
+def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService | None:
+    """The cache of the route `name`; None where it has none."""
+    if config.cache is None or shared.cache is None or shared.embedder is None:
+        return None
+    decider = decider_of(name, config.cache, shared.base_dir, shared.cache)
+    verify = config.cache.verify
+    agreement = AgreementJudge(shared.embedder)
+    verifier = CacheVerifier(
+        route=name,
+        reference_model=baseline_of(config),
+        completer=shared.completer,
+        agreement=agreement,
+        judge=ModelJudge(shared.completer, verify.judge) if verify.judge else agreement,
+        cache=shared.cache,
+        decider=decider,
+        ledger=shared.ledger,
+        budget=Budget(share=verify.share, max_per_minute=verify.max_per_minute, clock=shared.clock, draw=shared.draw),
+        background=shared.background,
+        clock=shared.clock,
+    )
+    return CacheService(
+        config.cache,
+        cache=shared.cache,
+        embedder=shared.embedder,
+        decider=decider,
+        verifier=verifier,
+        tier_policy=tier_policy_of(config.cascade),
+        clock=shared.clock,
+        draw=shared.draw,
+        background=shared.background,
+    )

@@ -1,0 +1,278 @@
+"""Everything the live page shows of the past: money, decisions, quality against the promise, experiments.
+
+One snapshot serves all who look, and is kept for at least `FRESH` seconds and `REST` times as long as it took to
+make: however many watch, the page takes a small share of the database's time and none of the requests'.
+
+Failure behaviour: raises what the ledger and the store of stops raise (StoreUnavailableError); then nothing is kept,
+and the next look tries again. Experiments with too many requests to be read here are named without figures.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from thriftgate.cascade.drift import Drift, drift_of
+from thriftgate.ports import Clock, Ledger, PromptSource, StopStore
+from thriftgate.prompts.registry import Prompt
+from thriftgate.prompts.tally import phase_at
+from thriftgate.prompts.verdicts import ExperimentReport
+from thriftgate.services.books.experiments import examine
+from thriftgate.services.books.quality import NOT_PROVEN, Judged, Promise, judged
+from thriftgate.stats.intervals import Interval, wilson_interval
+from thriftgate.stats.tallies import DeploymentTally, Tallies
+from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord
+
+FRESH = 5.0
+REST = 20.0
+MOST_GROUPS = 8
+MOST_RECENT = 20
+MOST_READ = 10_000
+"""An experiment with more requests is left to `thriftgate prompts experiment`."""
+
+Reasons = Mapping[tuple[DecisionKind, str], int]
+_FROM_MODELS = frozenset({DecisionKind.ACCEPTED, DecisionKind.ESCALATED, DecisionKind.ONLY_TIER})
+_OUTSIDE = frozenset({"held_out", "budget_shift"})
+"""Answers that no promise covers: those of the control group, and those under a looser promise."""
+
+
+class OverviewSource(Protocol):
+    """Sums and counts of the ledger; times in seconds since the epoch. All raise StoreUnavailableError."""
+
+    async def tallies(self, *, since: float, until: float, stretch: float, most: int) -> Tallies:
+        """Sums of the requests started in [since, until), by stretches of so many seconds and by `most` groups each."""
+        ...
+
+    async def count(self, *, since: float | None, until: float) -> int:
+        """How many requests were started in [since, until)."""
+        ...
+
+    async def latencies(self, *, since: float, until: float) -> tuple[float, float]:
+        """Median and 95th percentile of the requests' durations, in seconds; NaN without requests."""
+        ...
+
+    async def deployments(self, *, since: float, until: float) -> Sequence[DeploymentTally]:
+        """What became of the calls of each deployment."""
+        ...
+
+    async def reasons(self, route: str, *, since: float, until: float) -> Reasons:
+        """How many requests of a route were decided how and why."""
+        ...
+
+    async def shifted(self, request_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the requests whose thresholds a budget shift loosened."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of time up to now, in seconds, and the steps in which it is drawn."""
+
+    name: str
+    words: str
+    seconds: float
+    step: float
+
+
+PERIODS: Mapping[str, Period] = {
+    period.name: period
+    for period in (
+        Period("1h", "the last hour", 3_600.0, 120.0),
+        Period("24h", "the last 24 hours", 86_400.0, 3_600.0),
+        Period("7d", "the last 7 days", 604_800.0, 21_600.0),
+        Period("30d", "the last 30 days", 2_592_000.0, 86_400.0),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a route stands against its promises."""
+
+    route: str
+    promise: Promise
+    audits: Judged
+    """Of accepted answers, drawn at random, since the calibration."""
+    drift: Drift | None
+    """None without audits, or without a promise to test."""
+    quality_loss: Interval | None
+    """Lost over all answers of models; None without audits."""
+    verifications: Judged
+    wrong_share: Interval | None
+    """Wrong hits over all answers; None without verified hits."""
+    feedback: Judged
+    not_proven: int
+    """Requests that went to the strongest tier because the promise has no proof."""
+    checking_cost_usd: float
+    """What audits and verifications themselves cost; not part of what requests cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentStanding:
+    """One experiment of a prompt."""
+
+    prompt: str
+    name: str
+    starts_at: float | None
+    ends_at: float | None
+    report: ExperimentReport | None
+    """None when it has not begun, or has too many requests to be read here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """One period, as the ledger has it."""
+
+    period: Period
+    since: float
+    until: float
+    tallies: Tallies
+    duration_p50: float
+    """In seconds; NaN without requests."""
+    duration_p95: float
+    deployments: Sequence[DeploymentTally]
+    standings: Sequence[Standing]
+    experiments: Sequence[ExperimentStanding]
+    recent: Sequence[RequestRecord]
+    """The latest requests, newest first, whenever they were."""
+
+
+class OverviewService:
+    """Makes overviews, and keeps each for a while."""
+
+    def __init__(
+        self,
+        source: OverviewSource,
+        ledger: Ledger,
+        prompts: PromptSource,
+        stops: StopStore,
+        promises: Mapping[str, Promise],
+        clock: Clock,
+    ) -> None:
+        self._source = source
+        self._ledger = ledger
+        self._prompts = prompts
+        self._stops = stops
+        self._promises = promises
+        self._clock = clock
+        self._kept: dict[str, tuple[float, Overview]] = {}
+        self._making = asyncio.Lock()
+
+    async def get(self, period: Period) -> Overview:
+        """The overview of a period, at most a few moments old. Raises StoreUnavailableError."""
+        # One at a time, also for different periods: a page must never keep the whole pool of connections busy.
+        async with self._making:
+            started = self._clock.monotonic()
+            good_until, overview = self._kept.get(period.name, (started, None))
+            if overview is None or started >= good_until:
+                overview = await self._make(period)
+                ended = self._clock.monotonic()
+                self._kept[period.name] = (ended + max(FRESH, REST * (ended - started)), overview)
+            return overview
+
+    async def _make(self, period: Period) -> Overview:
+        until = self._clock.time()
+        # Steps begin at round times, so that a drawing does not wobble from look to look; the first one is whole.
+        since = (until - period.seconds) // period.step * period.step
+        source = self._source
+        p50, p95 = await source.latencies(since=since, until=until)
+        return Overview(
+            period=period,
+            since=since,
+            until=until,
+            tallies=await source.tallies(since=since, until=until, stretch=period.step, most=MOST_GROUPS),
+            duration_p50=p50,
+            duration_p95=p95,
+            deployments=await source.deployments(since=since, until=until),
+            standings=[await self._standing(name, since, until) for name in self._promises],
+            experiments=await self._experiments(until),
+            recent=await self._ledger.recent(limit=MOST_RECENT),
+        )
+
+    async def _standing(self, route: str, since: float, until: float) -> Standing:
+        promise = self._promises[route]
+        # What was counted before the calibration tells of thresholds long replaced.
+        start = max(since, promise.calibrated_at or 0.0)
+        reasons = await self._source.reasons(route, since=since, until=until)
+        current = reasons if start == since else await self._source.reasons(route, since=start, until=until)
+        audits = await self._ledger.audits(route=route, since=since)
+        drawn = list(_drawn(audits, start))
+        shifted = await self._source.shifted([audit.request_id for audit in drawn])
+        return standing_of(
+            route, promise, audits, [audit for audit in drawn if audit.request_id not in shifted],
+            reasons=reasons, current=current,
+        )  # fmt: skip
+
+    async def _experiments(self, now: float) -> Sequence[ExperimentStanding]:
+        running = [
+            (prompt, name) for prompt in self._prompts.snapshot().prompts.values() for name in prompt.experiments
+        ]
+        if not running:
+            return ()
+        stops = await self._stops.load()
+        return [
+            await self._experiment(prompt, name, now, tuple(stops.get(f"{prompt.name}/{name}", ())))
+            for prompt, name in running
+        ]
+
+    async def _experiment(self, prompt: Prompt, name: str, now: float, stopped: Sequence[str]) -> ExperimentStanding:
+        experiment = prompt.experiments[name]
+        has_begun = experiment.start is None or experiment.start <= now
+        report = None
+        if has_begun:
+            until = now if experiment.stop is None else min(now, experiment.stop)
+            since = phase_at(experiment, until, stopped=stopped).since
+            if await self._source.count(since=since, until=until) <= MOST_READ:
+                report = await examine(self._ledger, prompt, name, now=now, stopped=stopped)
+        return ExperimentStanding(
+            prompt=prompt.name, name=name, starts_at=experiment.start, ends_at=experiment.stop, report=report
+        )
+
+
+def _drawn(audits: Sequence[Audit], start: float) -> Iterator[Audit]:
+    """Audits of accepted answers that were drawn at random: they alone speak for all accepted answers."""
+    for audit in audits:
+        is_of_accepted = audit.kind is AuditKind.CASCADE and audit.details.get("is_accepted")
+        if is_of_accepted and audit.holdout and audit.judged_at >= start:
+            yield audit
+
+
+def standing_of(
+    route: str, promise: Promise, audits: Sequence[Audit], drawn: Sequence[Audit], *, reasons: Reasons, current: Reasons
+) -> Standing:
+    """A route by its verdicts, oldest first, and its decisions in the period and since the calibration, counted."""
+    verdicts = [audit.is_acceptable for audit in drawn if audit.is_acceptable is not None]
+    drift = drift_of(
+        verdicts,
+        accepted_share=_accepted_share(current),
+        max_quality_loss=promise.max_quality_loss or 0.0,
+        alpha=promise.delta,
+    )
+    verified = judged([audit for audit in audits if audit.kind is AuditKind.CACHE and audit.holdout])
+    return Standing(
+        route=route,
+        promise=promise,
+        audits=judged(drawn),
+        drift=drift if verdicts and promise.max_quality_loss is not None else None,
+        quality_loss=drift.quality_loss if verdicts else None,
+        verifications=verified,
+        wrong_share=_wrong_share(verified, reasons) if verified.n else None,
+        feedback=judged([audit for audit in audits if audit.kind is AuditKind.FEEDBACK]),
+        not_proven=sum(n for (_, reason), n in reasons.items() if reason in NOT_PROVEN),
+        checking_cost_usd=sum(audit.cost_usd for audit in audits if audit.kind is not AuditKind.FEEDBACK),
+    )
+
+
+def _accepted_share(reasons: Reasons) -> float:
+    answered = {place: n for place, n in reasons.items() if place[0] in _FROM_MODELS and place[1] not in _OUTSIDE}
+    total = sum(answered.values())
+    return sum(n for (kind, _), n in answered.items() if kind is DecisionKind.ACCEPTED) / total if total else 0.0
+
+
+def _wrong_share(verified: Judged, reasons: Reasons) -> Interval:
+    """The share of wrong hits, times the share of semantic hits among all answers: exact hits are never wrong."""
+    answers = sum(n for (kind, _), n in reasons.items() if kind is not DecisionKind.FAILED)
+    hits = sum(n for (kind, _), n in reasons.items() if kind is DecisionKind.SEMANTIC_HIT)
+    share = hits / answers if answers else 0.0
+    wrong = wilson_interval(verified.bad, verified.n)
+    return Interval(wrong.low * share, wrong.high * share, wrong.estimate * share)

@@ -1,0 +1,183 @@
+"""The report as one HTML file: no script, nothing to load, readable in light and dark, on paper and aloud.
+
+Failure behaviour: `read_page` raises what the ledger raises (StoreUnavailableError). Whatever a name holds is escaped:
+users, teams and routes are shown as they are called, and nothing that they said is read at all.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from thriftgate.ports import Ledger
+from thriftgate.services.books import charts
+from thriftgate.services.books.charts import Bar, Part, Span
+from thriftgate.services.books.report import MOST_RECORDS, Report, make_report
+from thriftgate.stats.intervals import Interval
+from thriftgate.types import DecisionKind, SummaryRow
+
+MOST_USERS = 25
+_KINDS = {
+    DecisionKind.EXACT_HIT: "exact hit",
+    DecisionKind.SEMANTIC_HIT: "hit by meaning",
+    DecisionKind.ACCEPTED: "cheaper tier",
+    DecisionKind.ESCALATED: "escalated",
+    DecisionKind.ONLY_TIER: "only tier",
+    DecisionKind.FAILED: "failed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """What is known of a route's answers, topic by topic, in sentences."""
+
+    route: str
+    lines: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPage:
+    """Everything on the page."""
+
+    routes: Report
+    """By route, with latencies and intervals."""
+    days: Sequence[SummaryRow]
+    users: Sequence[SummaryRow]
+    models: Sequence[SummaryRow]
+    quality: Sequence[Quality] | None
+    """None when there were too many requests to be read one by one."""
+    made_at: float
+
+
+async def read_page(ledger: Ledger, *, since: float | None, made_at: float) -> ReportPage:
+    """Read what the page shows of the requests since a time; its quality is the caller's to add."""
+    routes = await make_report(ledger, "route", since=since)
+    return ReportPage(
+        routes=routes,
+        days=await ledger.summarise("day", since=since),
+        users=await ledger.summarise("user", since=since),
+        models=await ledger.summarise("model", since=since),
+        quality=None,
+        made_at=made_at,
+    )
+
+
+def render(page: ReportPage) -> str:
+    """The page's text."""
+    total = page.routes.total
+    users = page.users[:MOST_USERS]
+    return _environment().get_template("report.html").render(
+        page=page,
+        total=total,
+        users=users,
+        users_left_out=len(page.users) - len(users),
+        most_records=MOST_RECORDS,
+        kinds=_KINDS,
+        charts={
+            "days": Markup(_days_chart(page.days)),
+            "decisions": Markup(_decisions_chart(page.routes.rows)),
+            "users": Markup(_users_chart(users)),
+            "latency": Markup(_latency_chart(page.routes)),
+        },
+    )  # fmt: skip
+
+
+def _days_chart(days: Sequence[SummaryRow]) -> str:
+    rows = [Bar(day.group or "", _spent_and_saved(day)) for day in days]
+    top = max((sum(part.value for part in row.parts) for row in rows), default=0.0)
+    words = "A column for each day: spent at the bottom, saved above it."
+    return charts.columns("days", "Spent and saved by day", words, rows, top_words=money(top))
+
+
+def _spent_and_saved(day: SummaryRow) -> list[Part]:
+    saved = day.saved_usd or 0.0
+    if saved < 0:
+        baseline = day.baseline_cost_usd or 0.0
+        return [
+            Part("spent", baseline, f"{money(day.cost_usd)} spent"), Part("lost", -saved, f"{money(-saved)} too much"),
+        ]  # fmt: skip
+    return [Part("spent", day.cost_usd, f"{money(day.cost_usd)} spent"), Part("saved", saved, f"{money(saved)} saved")]
+
+
+def _decisions_chart(routes: Sequence[SummaryRow]) -> str:
+    rows = [
+        Bar(
+            route.group or "none",
+            [
+                Part(kind.value, route.decisions.get(kind, 0), f"{route.decisions.get(kind, 0):,} {words}")
+                for kind, words in _KINDS.items()
+            ],
+            f"{route.requests:,} requests",
+        )
+        for route in routes
+    ]
+    words = "A bar for each route, divided by how its requests were answered."
+    return charts.bars("decisions", "Decisions by route", words, rows, share=True)
+
+
+def _users_chart(users: Sequence[SummaryRow]) -> str:
+    rows = [
+        Bar(named(user), [Part("spent", user.cost_usd, money(user.cost_usd))], money(user.cost_usd)) for user in users
+    ]
+    return charts.bars("users", "Cost by user", "A bar for each user, the dearest first.", rows)
+
+
+def _latency_chart(report: Report) -> str:
+    rows = [Span(f"{row.route}: {row.stage}", row.p50, row.p95, row.p99) for row in report.latencies]
+    words = "A line for each route and stage from its median to its 99th percentile, with a mark at the 95th."
+    return charts.spans("latency", "Latency by route and stage", words, rows)
+
+
+def money(value: float | None) -> str:
+    """US dollars with as many decimals as the sum needs."""
+    if value is None:
+        return "-"
+    size = abs(value)
+    digits = 2 if size >= 100 or size == 0 else 4 if size >= 0.01 else 6
+    return f"{'-' if value < 0 else ''}${size:,.{digits}f}"
+
+
+def named(row: SummaryRow) -> str:
+    """A group as it is called, or that it has no name."""
+    return row.label or row.group or "(none)"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share in per cent; a dash where there is none."""
+    return "-" if value is None or math.isnan(value) else f"{value:.{digits}%}"
+
+
+def share_saved(row: SummaryRow) -> float | None:
+    """What a group saved of its baseline; None where there is none."""
+    return row.saved_usd / row.baseline_cost_usd if row.saved_usd is not None and row.baseline_cost_usd else None
+
+
+def interval(share: Interval | None) -> str:
+    """An interval in per cent."""
+    return "-" if share is None else f"{percent(share.low)} to {percent(share.high)}"
+
+
+def moment(at: float | None) -> str:
+    """A time as people write it, in UTC."""
+    return "the beginning" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (money, named, percent, share_saved, interval, moment, charts.duration)
+    known = cast("dict[str, Callable[..., object]]", environment.filters)
+    known.update({one.__name__: one for one in filters})
+    return environment

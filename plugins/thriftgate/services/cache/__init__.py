@@ -1,0 +1,1 @@
+"""Answers given before: found, kept, decided on, and looked after by hand."""

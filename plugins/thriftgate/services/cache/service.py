@@ -1,0 +1,275 @@
+"""Finds answers given before, and keeps new ones.
+
+Failure behaviour: fails open. A store or an embedder that does not answer is counted and logged at most once a
+minute, and the request goes on uncached. Keeping an answer happens beside the request and never delays it.
+"""
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from thriftgate.caching.decision import Decision, Explore, Hit, Miss
+from thriftgate.caching.eligibility import EligibilitySettings, may_serve, may_store
+from thriftgate.caching.entries import CacheEntry, Lookup, PurgeFilter
+from thriftgate.caching.evidence import NEIGHBOURS
+from thriftgate.caching.scope import CacheScope, ScopeSettings, scope_of
+from thriftgate.config import CacheConfig, CascadeConfig
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.ports import AnswerCache, Clock, Embedder
+from thriftgate.services.cache.deciding import Decider
+from thriftgate.services.cache.hits import HitCounter
+from thriftgate.services.cache.tickets import Served, Ticket
+from thriftgate.services.checking.verification import CacheVerifier
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.request.journal import Journal
+from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_WARN_EVERY = 60.0
+
+
+class CacheService:
+    """The cache of one route."""
+
+    def __init__(
+        self,
+        config: CacheConfig,
+        *,
+        cache: AnswerCache,
+        embedder: Embedder,
+        decider: Decider,
+        verifier: CacheVerifier | None,
+        tier_policy: Sequence[str],
+        clock: Clock,
+        draw: Callable[[], float],
+        background: BackgroundTasks,
+    ) -> None:
+        self._config = config
+        self._cache = cache
+        self._embedder = embedder
+        self._decider = decider
+        self.verifier = verifier
+        self._tier_policy = tier_policy
+        self._clock = clock
+        self._draw = draw
+        self._background = background
+        self._hits = HitCounter(cache, background)
+        self._scoping = scoping_of(config)
+        self._limits = limits_of(config)
+        self._is_semantic = config.max_error > 0 or config.min_similarity is not None
+        self._warned_at: float | None = None
+        self.failures = 0
+        """Look-ups and stores that failed since the start."""
+
+    async def find(self, request: ChatRequest, prompt: PromptRef | None, journal: Journal) -> Served | Ticket:
+        """An answer that may be given again, or a ticket to keep the fresh one with."""
+        with journal.stage("cache") as notes:
+            ticket = Ticket()
+            try:
+                scope = scope_of(
+                    request,
+                    settings=self._scoping,
+                    prompt=prompt,
+                    tiers=self._tier_policy,
+                    embedder=self._embedder.fingerprint,
+                )
+            except TypeError:
+                notes["outcome"] = "not cacheable"
+                return ticket
+            verdict = may_serve(request, scope.question, settings=self._limits, has_tenant=scope.has_tenant)
+            if not verdict.is_allowed:
+                notes["outcome"] = str(verdict.reason)
+                if request.no_cache and not request.no_store:
+                    ticket.scope = scope
+                return ticket
+            ticket.scope = scope
+            served = await self._guarded(lambda: self._look_up(ticket))
+            notes["outcome"] = served.kind.value if served else _outcome(ticket.decision)
+            if served is None:
+                return ticket
+            if self.verifier and isinstance(ticket.decision, Hit):
+                self.verifier.after_hit(request, ticket.decision)
+            return served
+
+    async def _look_up(self, ticket: Ticket) -> Served | None:
+        scope = ticket.scope
+        assert scope is not None, "a look-up has a scope"
+        # A question embedded a moment ago brings its vector along: both look-ups in one round trip.
+        ticket.embedding = self._embedder.cached(scope.question) if self._is_semantic else None
+        found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding, limit=NEIGHBOURS)
+        if found.exact is not None:
+            return self._exact(found.exact)
+        if not self._is_semantic:
+            return None
+        if ticket.embedding is None:
+            ticket.embedding = (await self._embedder.embed([scope.question]))[0]
+            found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding, limit=NEIGHBOURS)
+            if found.exact is not None:
+                return self._exact(found.exact)
+        return self._judged(ticket, found)
+
+    def _exact(self, entry: CacheEntry) -> Served:
+        return self._served(entry, DecisionKind.EXACT_HIT, similarity=1.0, confidence=None)
+
+    def _judged(self, ticket: Ticket, found: Lookup) -> Served | None:
+        assert ticket.scope is not None, "a look-up has a scope"
+        decision = self._decider.decide(ticket.scope.question, found.neighbours, draw=self._draw())
+        ticket.decision, ticket.neighbours = decision, found.neighbours
+        if not isinstance(decision, Hit):
+            return None
+        return self._served(
+            decision.entry,
+            DecisionKind.SEMANTIC_HIT,
+            similarity=decision.similarity,
+            confidence=decision.confidence,
+            features=decision.features,
+        )
+
+    def _served(
+        self,
+        entry: CacheEntry,
+        kind: DecisionKind,
+        *,
+        similarity: float,
+        confidence: float | None,
+        features: Mapping[str, float] | None = None,
+    ) -> Served:
+        self._hits.count(entry.scope, entry.entry_id)
+        answer = Answer(choices=entry.choices, model=entry.model, usage=entry.usage)
+        is_stale = entry.stale_at is not None and self._clock.time() >= entry.stale_at
+        return Served(answer, entry, kind, similarity, confidence, is_stale, features or {})
+
+    def keep(
+        self,
+        request: ChatRequest,
+        ticket: Ticket,
+        answer: Answer,
+        *,
+        prompt: PromptRef | None,
+        baseline_cost_usd: float,
+    ) -> None:
+        """Keep a fresh answer, in the background, if it is one that may be kept."""
+        scope = ticket.scope
+        if scope is None:
+            return
+        verdict = may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant)
+        if verdict.is_allowed:
+            entry = self._entry(request, ticket, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
+            self._background.start("cache_store", self._store(request, ticket, answer, entry))
+        elif isinstance(ticket.decision, Explore):
+            self._background.start("cache_compare", self._compare(request, ticket, answer))
+
+    async def correct(
+        self,
+        request: ChatRequest,
+        ticket: Ticket,
+        answer: Answer,
+        *,
+        prompt: PromptRef | None,
+        baseline_cost_usd: float,
+    ) -> None:
+        """Put a better answer in the place of the one that was kept; where it may not be kept, forget that one."""
+        scope = ticket.scope
+        if scope is None:
+            return
+        # The neighbours taught what they could when the first answer came.
+        again = replace(ticket, decision=None)
+        if may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant).is_allowed:
+            entry = self._entry(request, again, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
+            await self._store(request, again, answer, entry)
+        else:
+            async with ticket.writing:
+                await self._guarded(lambda: self._forget(scope))
+
+    async def _forget(self, scope: CacheScope) -> None:
+        kept = (await self._cache.lookup(scope.scope, scope.key, None)).exact
+        if kept is not None:
+            await self._cache.purge(PurgeFilter(scope=scope.scope, entry_id=kept.entry_id))
+
+    async def _store(self, request: ChatRequest, ticket: Ticket, answer: Answer, entry: CacheEntry) -> None:
+        async with ticket.writing:
+            await self._guarded(lambda: self._compared_and_stored(request, ticket, answer, entry))
+
+    async def _compared_and_stored(
+        self, request: ChatRequest, ticket: Ticket, answer: Answer, entry: CacheEntry
+    ) -> None:
+        group = await self._compare(request, ticket, answer)
+        if entry.embedding is None and self._is_semantic:
+            entry = replace(entry, embedding=(await self._embedder.embed([entry.question]))[0])
+        await self._cache.store(replace(entry, answer_group=group))
+
+    async def _compare(self, request: ChatRequest, ticket: Ticket, answer: Answer) -> str:
+        """The fresh answer's group among its neighbours'; the comparison is also what the policy learns from."""
+        if self.verifier is None or not ticket.neighbours:
+            return ""
+        return await self.verifier.compare(request, ticket.decision, ticket.neighbours, answer)
+
+    def _entry(
+        self,
+        request: ChatRequest,
+        ticket: Ticket,
+        scope: CacheScope,
+        answer: Answer,
+        *,
+        prompt: PromptRef | None,
+        baseline_cost_usd: float,
+    ) -> CacheEntry:
+        now = self._clock.time()
+        spread = 1 + self._config.ttl_jitter * (2 * self._draw() - 1)
+        fresh_until = now + self._config.ttl * spread
+        swr = self._config.stale_while_revalidate
+        return CacheEntry(
+            entry_id=uuid.uuid4().hex,
+            scope=scope.scope,
+            key=scope.key,
+            route=request.route,
+            question=scope.question,
+            embedding=ticket.embedding,
+            choices=answer.choices,
+            model=answer.model,
+            usage=answer.usage,
+            cost_usd=answer.cost_usd,
+            baseline_cost_usd=baseline_cost_usd,
+            created_at=now,
+            expires_at=fresh_until + swr,
+            stale_at=fresh_until if swr else None,
+            tags=self._config.tags,
+            prompt_version=prompt.version if prompt else "",
+        )
+
+    async def _guarded(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """The result, or None when the store or the embedder failed: the cache fails open."""
+        try:
+            return await work()
+        except StoreUnavailableError as error:
+            self.failures += 1
+            now = self._clock.monotonic()
+            if self._warned_at is None or now - self._warned_at >= _WARN_EVERY:
+                self._warned_at = now
+                logger.warning("the cache is away (%s): requests go on uncached", type(error).__name__)
+            return None
+
+
+def scoping_of(config: CacheConfig) -> ScopeSettings:
+    """How the operator wants answers shared."""
+    return ScopeSettings(tenant=config.tenant, share=config.share, history_turns=config.history_turns)
+
+
+def limits_of(config: CacheConfig) -> EligibilitySettings:
+    """What the operator wants kept out of the cache."""
+    return EligibilitySettings(max_temperature=config.max_temperature, time_sensitive=config.time_sensitive)
+
+
+def tier_policy_of(cascade: CascadeConfig) -> list[str]:
+    """Everything that decides which model answers, in order; a part of every scope."""
+    return [tier.model_dump_json() for tier in cascade.tiers]
+
+
+def _outcome(decision: Decision | None) -> str:
+    if isinstance(decision, Miss | Explore):
+        return str(decision.reason)
+    return "miss"

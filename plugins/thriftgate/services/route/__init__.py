@@ -1,0 +1,1 @@
+"""One use case, from a request to its answer."""

@@ -1,0 +1,53 @@
+"""What a route is made of, and whom it hands its records to."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from thriftgate.config import RouteConfig
+from thriftgate.ports import Clock, Completer, Embedder, Pricer
+from thriftgate.services.cache.service import CacheService
+from thriftgate.services.cascade.planning import Planner
+from thriftgate.services.checking.audit import CascadeAuditor
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.route.coalescing import Coalescer
+from thriftgate.types import ChatRequest, PromptRef, RequestRecord
+
+
+class Recorder(Protocol):
+    """Takes the record of a request that has ended; never blocks, never raises."""
+
+    def submit(self, record: RequestRecord) -> None:
+        """Take it."""
+        ...
+
+
+class PromptStage(Protocol):
+    """Puts the route's prompt in front of the conversation."""
+
+    def __call__(self, request: ChatRequest) -> tuple[ChatRequest, PromptRef]:
+        """Raises InvalidPromptError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteParts:
+    """What a route is made of; None where a stage is off."""
+
+    name: str
+    config: RouteConfig
+    completer: Completer
+    pricer: Pricer
+    planner: Planner
+    recorder: Recorder
+    background: BackgroundTasks
+    clock: Clock
+    auditor: CascadeAuditor | None = None
+    embedder: Embedder | None = None
+    prompt: PromptStage | None = None
+    cache: CacheService | None = None
+    coalescer: Coalescer | None = None
+
+
+def baseline_of(config: RouteConfig) -> str:
+    """The model group that savings are counted against: what clients would use without us."""
+    return config.cascade.baseline or config.cascade.tiers[-1].model

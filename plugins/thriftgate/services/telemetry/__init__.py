@@ -1,0 +1,1 @@
+"""What others see of a request: metrics, and traces on their way to Langfuse."""

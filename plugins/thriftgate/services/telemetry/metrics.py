@@ -1,0 +1,171 @@
+"""Counts what requests did, from the very record that the ledger gets; so both say the same.
+
+Each worker counts for itself. What it has counted is a `Samples`, which turns into JSON and back, and those of
+several workers add up (`merged`).
+
+Failure behaviour: `submit()` never blocks. JSON that is no snapshot raises ValueError.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from thriftgate.services.telemetry import catalogue
+from thriftgate.services.telemetry.catalogue import FAMILIES, Family
+from thriftgate.stats.histogram import Histogram
+from thriftgate.types import RequestRecord, Status, TierCall
+
+MOST_VALUES = 100
+"""Of one label; what comes after is `other`. Routes and models are as many as the operator configured."""
+OTHER = "other"
+REFUSED = "refused"
+NONE = "none"
+"""Where a request has no such thing: one that failed has no tier."""
+_LONGEST = 200
+
+Labels = tuple[str, ...]
+
+
+class Samples:
+    """Numbers and histograms by metric and label values."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[tuple[str, Labels], float] = {}
+        self.histograms: dict[tuple[str, Labels], Histogram] = {}
+
+    def add(self, family: Family, labels: Labels, by: float = 1.0) -> None:
+        """Count on. A counter never falls: what is below zero is not counted."""
+        if by < 0 and family.kind == "counter":
+            return
+        place = family.name, labels
+        self.numbers[place] = self.numbers.get(place, 0.0) + by
+
+    def put(self, family: Family, labels: Labels, value: float) -> None:
+        """Set a gauge, or a counter that is kept elsewhere."""
+        self.numbers[family.name, labels] = value
+
+    def observe(self, family: Family, labels: Labels, value: float) -> None:
+        """Count one observation of a histogram."""
+        place = family.name, labels
+        histogram = self.histograms.get(place)
+        if histogram is None:
+            histogram = self.histograms[place] = Histogram(family.bounds)
+        histogram.observe(value)
+
+    def value(self, name: str, *labels: str) -> float:
+        """A number by its metric's name and label values; 0 where nothing was counted."""
+        return self.numbers.get((name, labels), 0.0)
+
+    def merge(self, other: "Samples", *, is_alive: bool = True) -> None:
+        """Take another worker's. Of one that has ended only what it had counted stays, not what it was doing."""
+        for (name, labels), value in other.numbers.items():
+            family = FAMILIES[name]
+            if family.kind == "gauge" and family is not catalogue.SAVED and not is_alive:
+                continue
+            mine = self.numbers.get((name, labels))
+            if mine is None:
+                self.numbers[name, labels] = value
+            else:
+                self.numbers[name, labels] = max(mine, value) if family.is_shared else mine + value
+        for (name, labels), histogram in other.histograms.items():
+            if (name, labels) not in self.histograms:
+                self.histograms[name, labels] = Histogram(histogram.bounds)
+            self.histograms[name, labels].add(histogram)
+
+    def to_json(self) -> dict[str, Any]:
+        """As values that JSON can hold."""
+        return {
+            "numbers": [[name, labels, value] for (name, labels), value in self.numbers.items()],
+            "histograms": [[name, labels, one.counts, one.total] for (name, labels), one in self.histograms.items()],
+        }
+
+    @classmethod
+    def from_json(cls, read: Mapping[str, Any]) -> "Samples":
+        """The reverse. Metrics of another version are left out. Raises ValueError."""
+        samples = cls()
+        try:
+            for name, labels, value in read["numbers"]:
+                if _is_known(name, labels):
+                    samples.numbers[name, tuple(labels)] = float(value)
+            for name, labels, counts, total in read["histograms"]:
+                if _is_known(name, labels) and len(counts) == len(FAMILIES[name].bounds) + 1:
+                    samples.histograms[name, tuple(labels)] = Histogram(FAMILIES[name].bounds, list(counts), total)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError("this is no snapshot of metrics") from error
+        return samples
+
+
+def _is_known(name: object, labels: object) -> bool:
+    if not isinstance(name, str) or not isinstance(labels, list) or name not in FAMILIES:
+        return False
+    return len(cast("list[object]", labels)) == len(FAMILIES[name].labels)
+
+
+def merged(own: Samples, others: Iterable[tuple[Samples, bool]]) -> Samples:
+    """This worker's samples and those of others, with whether each still runs; the parts stay as they are."""
+    whole = Samples()
+    whole.merge(own)
+    for samples, is_alive in others:
+        whole.merge(samples, is_alive=is_alive)
+    return whole
+
+
+def status_of(record: RequestRecord) -> str:
+    """How a request ended; `refused` where the fault was the client's (4xx), which should wake nobody."""
+    code = (record.error or "").rpartition(" ")[2]
+    is_refused = record.status is Status.FAILED and len(code) == 3 and code.isdecimal() and code.startswith("4")
+    return REFUSED if is_refused else record.status.value
+
+
+class Metrics:
+    """Counts the records of this worker; a sink of `services.recording.Recorders`."""
+
+    def __init__(self, *, most_values: int = MOST_VALUES) -> None:
+        self.samples = Samples()
+        self._most_values = most_values
+        self._seen: dict[str, set[str]] = {}
+
+    def submit(self, record: RequestRecord) -> None:
+        """Count a request that has ended."""
+        samples = self.samples
+        route = self._known("route", record.route)
+        tier = self._known("model", record.tier)
+        decision = record.decision.value
+        samples.add(catalogue.REQUESTS, (route, decision, tier, status_of(record)))
+        if record.coalesced:
+            samples.add(catalogue.COALESCED, (route,))
+        samples.observe(catalogue.REQUEST_DURATION, (route, decision), record.duration)
+        if record.stream and record.time_to_first_token is not None:
+            samples.observe(catalogue.FIRST_TOKEN, (route,), record.time_to_first_token)
+        for stage in record.stages:
+            samples.observe(catalogue.STAGE_DURATION, (route, self._known("stage", stage.name)), stage.duration)
+        for call in record.calls:
+            self._call(route, call)
+        samples.add(catalogue.BASELINE_COST, (route,), record.baseline_cost_usd)
+        samples.add(catalogue.SAVED, (route,), record.saved_usd)
+
+    def _call(self, route: str, call: TierCall) -> None:
+        model = self._known("model", call.model)
+        self.samples.add(catalogue.MODEL_CALLS, (route, model, call.purpose.value, call.status.value))
+        self.samples.observe(catalogue.CALL_DURATION, (model,), call.duration)
+        self.samples.add(catalogue.COST, (route, model), call.cost_usd)
+        usage = call.usage
+        kinds = {
+            "prompt": usage.prompt_tokens,
+            "completion": usage.completion_tokens,
+            "cached": usage.cached_tokens,
+            "reasoning": usage.reasoning_tokens,
+        }
+        for kind, tokens in kinds.items():
+            if tokens:
+                self.samples.add(catalogue.TOKENS, (route, model, kind), tokens)
+
+    def _known(self, label: str, value: str | None) -> str:
+        if not value:
+            return NONE
+        seen = self._seen.setdefault(label, set())
+        if value in seen:
+            return value
+        if len(seen) >= self._most_values or len(value) > _LONGEST:
+            return OTHER
+        seen.add(value)
+        return value

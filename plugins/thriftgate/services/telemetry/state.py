@@ -1,0 +1,99 @@
+"""What metrics say beside the requests: queues, losses, and how routes stand against their promises.
+
+Failure behaviour: a scrape never waits for the ledger: `StandingWatch` looks behind it, and gives what it last saw
+until that is `STALE` seconds old. When the ledger is away the look is counted as a failed background task.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from thriftgate.ports import Clock
+from thriftgate.services.books.overview import Standing
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.telemetry import catalogue
+from thriftgate.services.telemetry.metrics import Samples
+from thriftgate.stats.intervals import Interval
+
+EVERY = 60.0
+"""Seconds between two looks at the ledger, of a worker that is scraped."""
+STALE = 900.0
+"""Seconds after which figures that cannot be renewed are no longer given."""
+
+
+class Queue(Protocol):
+    """Work behind the requests that waits, and may be given up."""
+
+    @property
+    def waiting(self) -> int:
+        """What is not done yet."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """What was given up, since the start of this worker."""
+        ...
+
+
+def put_work(samples: Samples, queues: Mapping[str, Queue], background: BackgroundTasks) -> None:
+    """Write the depth and the losses of every queue, by its name, and what became of background tasks."""
+    for name, queue in queues.items():
+        samples.put(catalogue.WAITING, (name,), queue.waiting)
+        samples.put(catalogue.DROPPED, (name,), queue.dropped)
+    samples.put(catalogue.WAITING, ("background",), background.running)
+    samples.put(catalogue.DROPPED, ("background",), background.dropped.total())
+    for task, n in background.failures.items():
+        samples.put(catalogue.TASK_FAILURES, (task,), n)
+
+
+def put_standings(samples: Samples, standings: Sequence[Standing]) -> None:
+    """Write the ratios of every route that has been judged, what they are held against, and the verdicts behind."""
+    for standing in standings:
+        route, promise = standing.route, standing.promise
+        _put_ratio(samples, catalogue.CACHE_ERROR, route, standing.wrong_share, promise.max_error)
+        _put_ratio(samples, catalogue.QUALITY_LOSS, route, standing.quality_loss, promise.max_quality_loss)
+        verdicts = {
+            "cache": standing.verifications.n, "cascade": standing.audits.n, "feedback": standing.feedback.n,
+        }  # fmt: skip
+        for kind, n in verdicts.items():
+            samples.put(catalogue.VERDICTS, (route, kind), n)
+
+
+def _put_ratio(
+    samples: Samples, family: catalogue.Family, route: str, ratio: Interval | None, promised: float | None
+) -> None:
+    if ratio is not None:
+        samples.put(family, (route, "estimate"), ratio.estimate)
+        samples.put(family, (route, "low"), ratio.low)
+        samples.put(family, (route, "high"), ratio.high)
+    if promised is not None:
+        samples.put(family, (route, "promised"), promised)
+
+
+class StandingWatch:
+    """Knows how the routes stood a minute ago."""
+
+    def __init__(
+        self, read: Callable[[], Awaitable[Sequence[Standing]]], background: BackgroundTasks, clock: Clock
+    ) -> None:
+        self._read = read
+        self._background = background
+        self._clock = clock
+        self._standings: Sequence[Standing] = ()
+        self._looked_at = -EVERY
+        self._seen_at = -STALE
+        self._is_looking = False
+
+    def standings(self) -> Sequence[Standing]:
+        """What was seen last; has a new look taken in the background when it is time."""
+        now = self._clock.monotonic()
+        if not self._is_looking and now - self._looked_at >= EVERY:
+            self._is_looking, self._looked_at = True, now
+            self._background.start("metrics_standings", self._look())
+        return self._standings if now - self._seen_at < STALE else ()
+
+    async def _look(self) -> None:
+        try:
+            self._standings = await self._read()
+            self._seen_at = self._clock.monotonic()
+        finally:
+            self._is_looking = False

@@ -1,0 +1,155 @@
+"""One trace for each request, and a score for each judgement, on their way to an observability backend.
+
+Failure behaviour: `submit()` and `submit_audit()` never block and never raise; see `exporting.py` for what happens
+while the backend is away. Nothing of this is in the way of a request; the ledger has whatever is lost here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+from thriftgate.ports import Clock
+from thriftgate.services.telemetry.exporting import Exporter, Lane, LaneLimits, LaneState
+from thriftgate.tracing.content import HIDDEN, ContentRule
+from thriftgate.tracing.delivery import Delivery
+from thriftgate.tracing.model import Score, Span
+from thriftgate.tracing.otlp import encode
+from thriftgate.tracing.scores import score_of_audit, scores_of
+from thriftgate.tracing.spans import PromptNumber, no_numbers, spans_of
+from thriftgate.types import Audit, Message, RequestRecord
+
+_BYTES_PER_RECORD = 2_000
+_BYTES_PER_CALL = 1_000
+_BYTES_PER_SCORE = 500
+_BYTES_PER_PART = 200
+
+
+class Intake(Protocol):
+    """Where traces go; blocks while it sends."""
+
+    def spans(self, body: bytes) -> Delivery:
+        """Send an OTLP request."""
+        ...
+
+    def scores(self, scores: Sequence[Score]) -> Delivery:
+        """Send judgements."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSettings:
+    """What every trace says, and how much of what was said it shows."""
+
+    environment: str = "default"
+    release: str | None = None
+    content: Mapping[str, ContentRule] = field(default_factory=dict[str, ContentRule])
+    """By route; a route that is not named shows nothing."""
+    prompt_number: PromptNumber = no_numbers
+
+    def encode(self, records: Sequence[RequestRecord]) -> bytes:
+        """The traces of some requests as one OTLP request."""
+        return encode([span for record in records for span in self._spans(record)], release=self.release)
+
+    def _spans(self, record: RequestRecord) -> tuple[Span, ...]:
+        return spans_of(
+            record,
+            environment=self.environment,
+            release=self.release,
+            prompt_number=self.prompt_number,
+            content=self.content.get(record.route, HIDDEN),
+        )
+
+    def scores(self, record: RequestRecord) -> tuple[Score, ...]:
+        """What was known of a request's quality when it was answered."""
+        return scores_of(record, environment=self.environment)
+
+    def verdict(self, audit: Audit) -> Score | None:
+        """What an audit found; None where it could not tell."""
+        return score_of_audit(audit, environment=self.environment)
+
+
+class TraceService:
+    """Takes records and audits, and sends them in the background."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        settings: TraceSettings,
+        *,
+        limits: LaneLimits,
+        flush_interval: float,
+        clock: Clock,
+        draw: Callable[[], float],
+    ) -> None:
+        self._intake = intake
+        self._settings = settings
+        self.traces = Lane[RequestRecord](
+            "traces", send=self._send, size_of=size_of, limits=limits, clock=clock, draw=draw
+        )
+        self.judgements = Lane[Score](
+            "scores",
+            send=intake.scores,
+            size_of=lambda _: _BYTES_PER_SCORE,
+            limits=limits,
+            clock=clock,
+            draw=draw,
+        )
+        self._exporter = Exporter([self.traces, self.judgements], flush_interval=flush_interval)
+
+    def submit(self, record: RequestRecord) -> None:
+        """Take the record of a request that has ended."""
+        self.traces.put(record)
+        for score in self._settings.scores(record):
+            self.judgements.put(score)
+        self._exporter.wake()
+
+    def submit_audit(self, audit: Audit) -> None:
+        """Take a verdict."""
+        score = self._settings.verdict(audit)
+        if score is not None:
+            self.judgements.put(score)
+            self._exporter.wake()
+
+    @property
+    def lanes(self) -> Mapping[str, Lane[Any]]:
+        """The queues, by name."""
+        return {lane.name: lane for lane in (self.traces, self.judgements)}
+
+    def states(self) -> Mapping[str, LaneState]:
+        """What waits, went, and was lost: of `traces` and of `scores`."""
+        return {name: lane.state for name, lane in self.lanes.items()}
+
+    def close(self, patience: float = 2.0) -> None:
+        """Send what waits, for at most `patience` seconds. Blocks: there may be no event loop any more at the end."""
+        self._exporter.close(patience)
+        self._intake.close()
+
+    def _send(self, records: Sequence[RequestRecord]) -> Delivery:
+        return self._intake.spans(self._settings.encode(records))
+
+
+def size_of(record: RequestRecord) -> int:
+    """About how many bytes a record keeps in memory; quick, because every request pays for it."""
+    said = _said(record.input, record.output) + sum(_said(call.input, call.output) for call in record.calls)
+    return _BYTES_PER_RECORD + _BYTES_PER_CALL * len(record.calls) + said
+
+
+def _said(messages: Sequence[Message] | None, output: str | None) -> int:
+    if messages is None and output is None:
+        return 0
+    return 4 * (len(output or "") + sum(_length(message.get("content")) for message in messages or ()))
+
+
+def _length(content: object) -> int:
+    """Of a text, or of the texts and pictures in a list of parts."""
+    if isinstance(content, str):
+        return len(content)
+    if isinstance(content, Mapping):
+        return _BYTES_PER_PART + sum(_length(part) for part in cast("Mapping[str, object]", content).values())
+    if isinstance(content, Sequence):
+        return _BYTES_PER_PART + sum(_length(part) for part in cast("Sequence[object]", content))
+    return _BYTES_PER_PART

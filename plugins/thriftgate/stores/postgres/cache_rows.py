@@ -1,0 +1,87 @@
+"""Rows of the cache's tables as values, and back."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+
+from thriftgate.caching.entries import CacheEntry, Observation
+from thriftgate.stores.postgres.database import Row
+from thriftgate.stores.postgres.text import from_json, from_text
+from thriftgate.types import Choice, Usage, Vector
+
+
+def entry_of(row: Row) -> CacheEntry:
+    """The entry of one row, with its vector and its outcomes."""
+    scope, route, entry_id = from_text(row["scope"]), from_text(row["route"]), from_text(row["entry_id"])
+    return CacheEntry(
+        entry_id=entry_id,
+        scope=scope,
+        key=from_text(row["key"]),
+        route=route,
+        question=from_text(row["question"]),
+        embedding=_vector(row["embedding"]),
+        choices=tuple(_choice(choice) for choice in from_json(row["choices"])),
+        model=from_text(row["model"]),
+        usage=Usage(**from_json(row["usage"])),
+        cost_usd=row["cost_usd"],
+        baseline_cost_usd=row["baseline_cost_usd"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        stale_at=row["stale_at"],
+        tags=tuple(from_text(tag) for tag in row["tags"]),
+        prompt_version=from_text(row["prompt_version"]),
+        collection=from_text(row["collection"]),
+        hits=row["hits"],
+        outcomes=tuple(
+            Observation(
+                entry_id=entry_id,
+                scope=scope,
+                route=route,
+                similarity=similarity,
+                features=features,
+                is_correct=is_correct,
+                observed_at=observed_at,
+                source=from_text(source),
+            )
+            for similarity, features, is_correct, observed_at, source in from_json(row["outcomes"] or "[]")
+        ),
+    )
+
+
+def observation_of(row: Row) -> Observation:
+    """The verified outcome of one row."""
+    return Observation(
+        entry_id=from_text(row["entry_id"]),
+        scope=from_text(row["scope"]),
+        route=from_text(row["route"]),
+        similarity=row["similarity"],
+        features=from_json(row["features"]),
+        is_correct=row["is_correct"],
+        observed_at=row["observed_at"],
+        source=from_text(row["source"]),
+    )
+
+
+def usage_fields(usage: Usage) -> Mapping[str, int | bool]:
+    """Token counts by name."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "is_estimated": usage.is_estimated,
+    }
+
+
+def choice_fields(choice: Choice) -> Mapping[str, Any]:
+    """One answer, in OpenAI's shape."""
+    return {"message": choice.message, "finish_reason": choice.finish_reason, "logprobs": choice.logprobs}
+
+
+def _choice(stored: Mapping[str, Any]) -> Choice:
+    return Choice(stored["message"], stored["finish_reason"], stored["logprobs"])
+
+
+def _vector(stored: object | None) -> Vector | None:
+    return None if stored is None else cast("Vector", cast("Any", stored).to_numpy().astype(np.float32))

@@ -1,0 +1,148 @@
+"""One Redis for everything we keep there: bounded waits, a breaker, and plain replies.
+
+Nothing is opened before the first command, and each event loop gets its own connections. Replies come as bytes in
+RESP2's shape, so that vectors stay vectors; a Redis Cluster is not supported.
+
+Failure behaviour: refused, unreachable, hung, loading, out of memory or without the query engine: a
+StoreUnavailableError, as soon as Redis was silent for the call's deadline (see `redis_patience`). After a failed
+connection the breaker answers for Redis at once and lets one call in a while try (see `redis_breaker`). There are no
+retries and no state to repair: when the server is back, the next try succeeds. The caller logs.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.stores.redis.breaker import Breaker
+from thriftgate.stores.redis.patience import Patience
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """After how many seconds of silence a call is given up."""
+
+    lookup: float = 0.04
+    """What a request waits for. 40 ms, so that with what comes before and after it a request that finds Redis down
+    goes on within 50."""
+    write: float = 1.0
+    """What nobody waits for."""
+    prepare: float = 5.0
+    """Making indexes at the start."""
+    report: float = 60.0
+    """Purging, listing and counting everything."""
+
+
+_MAX_CONNECTIONS = 32
+"""For each event loop. Redis works on one command at a time; more connections only cost more handshakes."""
+_DEADLINES = Deadlines()
+
+
+class RedisServer:
+    """Runs commands against one Redis, within a deadline.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`, with password and database number.
+        deadlines: How long to wait, by what is waited for.
+        clock: Seconds that never go back.
+        breaker: Decides who may try while the server is down.
+
+    Raises ConfigurationError when the URL is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        deadlines: Deadlines = _DEADLINES,
+        clock: Callable[[], float] = time.monotonic,
+        breaker: Breaker | None = None,
+    ) -> None:
+        self.deadlines = deadlines
+        self._url = url
+        self._clock = clock
+        self._breaker = breaker or Breaker()
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
+        self._patience: WeakKeyDictionary[asyncio.AbstractEventLoop, Patience] = WeakKeyDictionary()
+        self._new_pool()
+
+    async def run(self, work: Callable[[Redis], Awaitable[ResultT]], *, deadline: float) -> ResultT:
+        """The result of `work`, which is given the client of the running event loop.
+
+        Raises StoreUnavailableError when Redis does not answer within `deadline` seconds, or refuses.
+        """
+        started_at = self._clock()
+        if not self._breaker.allows(started_at):
+            raise StoreUnavailableError("Redis did not answer a moment ago")
+        try:
+            async with self._patience_of_loop().within(deadline):
+                result = await work(self.client())
+        except (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError) as error:
+            self._breaker.failed(started_at=started_at, now=self._clock())
+            raise StoreUnavailableError(f"Redis does not answer ({type(error).__name__})") from error
+        except RedisError as error:
+            # Not `from error`: it quotes the command, and with it what a user said.
+            raise StoreUnavailableError(f"Redis refused a command ({reason_of(error)})") from None
+        self._breaker.succeeded()
+        return result
+
+    def client(self) -> Redis:
+        """The client of the running event loop, for what lasts longer than a call (a subscription)."""
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            client = self._clients[loop] = Redis(connection_pool=self._new_pool())
+        return client
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            with suppress(RedisError, OSError):
+                await client.aclose(close_connection_pool=True)
+
+    def _patience_of_loop(self) -> Patience:
+        return self._patience.setdefault(asyncio.get_running_loop(), Patience())
+
+    def _new_pool(self) -> BlockingConnectionPool:
+        try:
+            return BlockingConnectionPool.from_url(
+                self._url,
+                protocol=2,
+                max_connections=_MAX_CONNECTIONS,
+                timeout=None,  # the call's own deadline ends the waiting
+                socket_timeout=None,
+                socket_connect_timeout=None,
+                retry=Retry(NoBackoff(), 0),
+                client_name="thriftgate",
+            )
+        except ValueError:
+            raise ConfigurationError(["redis_url: expected something like redis://:password@host:6379/0"]) from None
+
+
+def reason_of(error: RedisError) -> str:
+    """Why Redis refused, without what it was sent: the code that its message begins with."""
+    message = str(error)
+    if "unknown command" in message.lower():
+        return "it has no query engine: Redis 8 or redis-stack is needed"
+    code = message.split(" ", 1)[0]
+    is_code = isinstance(error, ResponseError) and code.isupper() and code.isascii() and code.isalpha()
+    return code if is_code else type(error).__name__
+
+
+def text_of(value: Any) -> str:
+    """A reply that is text, from bytes or text."""
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,152 @@
+"""What a Redis lacks to serve the answer cache, in words an operator can act on.
+
+Failure behaviour: never raises for what Redis does; what cannot be found out (a managed service may forbid INFO or
+MODULE LIST) is a note. No remark quotes the URL, which may hold a password.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from thriftgate.stores.redis.connection import RedisServer, text_of
+
+_EVICTS_BY_USE = ("volatile-lru", "volatile-lfu")
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing found out: `ok`, a `note` to think about, or `failed` when the cache cannot work like this."""
+
+    level: Literal["ok", "note", "failed"]
+    words: str
+
+
+async def explain_redis(url: str, *, patience: float = 5.0) -> list[Remark]:
+    """Look at a Redis the way the answer cache will. Raises ConfigurationError when the URL is none."""
+    server = RedisServer(url)
+    try:
+        async with asyncio.timeout(patience):
+            return await _examine(server.client())
+    except (RedisError, OSError, TimeoutError) as error:
+        return [Remark("failed", _why_unreachable(error))]
+    finally:
+        await server.close()
+
+
+async def _examine(client: Redis) -> list[Remark]:
+    await cast("Any", client.ping())
+    try:
+        info: Mapping[str, Any] = await client.info("everything")
+    except ResponseError:
+        return [
+            Remark("note", "INFO is not allowed here, so version and memory stay unknown"),
+            await _query_engine(client, "Redis"),
+        ]
+    name = f"Redis {info.get('redis_version', '(version unknown)')}"
+    return [
+        await _query_engine(client, name),
+        *remarks_on(info, saves_to_disk=await _saves_to_disk(client, info)),
+    ]
+
+
+async def _query_engine(client: Redis, name: str) -> Remark:
+    try:
+        await cast("Any", client.execute_command("FT._LIST"))
+    except NoPermissionError:
+        return Remark("failed", f"{name}: this user may not use the query engine (its FT.* commands)")
+    except ResponseError as error:
+        if "unknown command" in str(error).lower():
+            return Remark("failed", f"{name} has no query engine: Redis 8, or redis-stack, is needed")
+        return Remark("failed", f"{name}: the query engine refuses to list its indexes")
+    version = await _engine_version(client)
+    return Remark("ok", f"{name} with the query engine{version}")
+
+
+async def _engine_version(client: Redis) -> str:
+    try:
+        return engine_version(await cast("Any", client.execute_command("MODULE", "LIST")))
+    except ResponseError:
+        return ""
+
+
+def engine_version(modules: Sequence[object]) -> str:
+    """The query engine's version out of MODULE LIST, as text to append; empty where it is not told."""
+    for module in modules:
+        fields = _fields(module)
+        if text_of(fields.get("name", "")) in ("search", "searchlight"):
+            number = int(fields.get("ver", 0))
+            return f" {number // 10_000}.{number // 100 % 100}.{number % 100}"
+    return ""
+
+
+def _fields(module: object) -> dict[str, Any]:
+    """A module by its fields: Redis tells them as a map to a client of RESP3, and as a flat list to one of RESP2."""
+    if isinstance(module, Mapping):
+        return {text_of(name): value for name, value in cast("Mapping[Any, Any]", module).items()}
+    flat = cast("Sequence[Any]", module)
+    return {text_of(name): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+async def _saves_to_disk(client: Redis, info: Mapping[str, Any]) -> bool | None:
+    """Whether anything survives a restart; None where that is not told."""
+    if info.get("aof_enabled"):
+        return True
+    try:
+        found = await client.config_get("save")
+    except ResponseError:
+        return None
+    return any(text_of(value) for value in found.values())
+
+
+def remarks_on(info: Mapping[str, Any], *, saves_to_disk: bool | None) -> Iterator[Remark]:
+    """What INFO tells: role, memory, persistence."""
+    if info.get("cluster_enabled"):
+        yield Remark("failed", "it runs as a Redis Cluster, which is not supported: name a single Redis")
+    if info.get("role", "master") != "master":
+        yield Remark("failed", "it is a replica, which takes no writes: name the primary")
+    yield from _memory(info)
+    if saves_to_disk is False:
+        yield Remark("note", "it saves nothing to disk: a restart empties the cache")
+
+
+def _memory(info: Mapping[str, Any]) -> Iterator[Remark]:
+    policy, limit = str(info.get("maxmemory_policy", "noeviction")), int(info.get("maxmemory", 0))
+    if not limit:
+        yield Remark("note", "no maxmemory is set: only TTLs and `cache.max_entries` keep it from growing")
+    elif policy in _EVICTS_BY_USE:
+        yield Remark("ok", f"when its {_mebibytes(limit)} are full, {policy} drops the answers least used")
+    elif policy == "noeviction":
+        yield Remark(
+            "note",
+            f"when its {_mebibytes(limit)} are full it refuses new answers (noeviction); volatile-lru would make room",
+        )
+    else:
+        yield Remark(
+            "note",
+            f"when its {_mebibytes(limit)} are full, {policy} may drop what was learned about hits;"
+            " volatile-lru drops answers only",
+        )
+
+
+def _mebibytes(size: int) -> str:
+    return f"{max(1, round(size / 2**20)):,} MiB"
+
+
+def _why_unreachable(error: Exception) -> str:
+    if isinstance(error, AuthenticationError) and "required" in str(error):
+        return "Redis wants a password: put it into redis_url"
+    if isinstance(error, AuthenticationError):
+        return "Redis refuses the user or password of redis_url"
+    if isinstance(error, BusyLoadingError):
+        return "Redis is still loading its data; try again in a moment"
+    if isinstance(error, TimeoutError | RedisTimeoutError):
+        return "Redis does not answer in time; is redis_url right, and may this machine reach it?"
+    if isinstance(error, RedisConnectionError | OSError):
+        return "there is no answer; is redis_url right, and is Redis running?"
+    return f"Redis refuses to answer ({type(error).__name__})"

@@ -1,0 +1,110 @@
+"""The file that a calibrated cascade is kept in: it says what was tested, and is refused where it does not fit."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.cascade_labels import TIERS, artefact, labels
+
+from thriftgate.cascade import artefact as artefacts
+from thriftgate.cascade.artefact import Artefact, StaleArtefactError
+from thriftgate.cascade.calibration.calibration import Calibration, Promise, calibrate
+from thriftgate.cascade.flow import Scored, why_not
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Calibration:
+    rng = np.random.default_rng(0)
+    return calibrate(labels(3000, rng), Promise(0.02, 0.05), rng)
+
+
+@pytest.fixture(scope="module")
+def made(calibration: Calibration) -> Artefact:
+    return artefact(calibration)
+
+
+def test_an_artefact_survives_its_file_unchanged(made: Artefact):
+    read = artefacts.parse(made.dump())
+    assert read.dump() == made.dump()
+    assert read.confidences == made.confidences
+    assert read.guarantee == made.guarantee
+    assert read.confidences[0].auroc["estimate"] > 0.6
+    assert read.confidences[0].calibration_error["high"] < 0.15
+
+
+def test_the_artefacts_confidence_accepts_exactly_what_was_tested(calibration: Calibration, made: Artefact):
+    assert calibration.chosen is not None
+    tier = artefacts.parse(made.dump()).confidences[0]
+    threshold = calibration.chosen.policy.accept_at[0]
+    for label, score in zip(calibration.test, calibration.replay.scores[:, 0], strict=True):
+        confidence = tier.confidence.of(label.features[0])
+        assert confidence is not None
+        scored = Scored(confidence=confidence, weighed=tier.stake.weigh(confidence, label.features[0]))
+        assert (why_not(tier.accept_at, scored) is None) == (score >= threshold)
+
+
+@pytest.mark.parametrize(
+    ("fits", "words"),
+    [
+        ({"tiers": ("tiny", "large")}, "made for the tiers small, large; the route has tiny, large"),
+        ({"tiers": TIERS, "prompt_version": "abc"}, "prompt version"),
+        (
+            {"tiers": TIERS, "max_quality_loss": 0.01},
+            "promises a quality loss of at most 0.02; the route promises 0.01",
+        ),
+        ({"tiers": TIERS, "delta": 0.01}, "chance of 0.05"),
+    ],
+)
+def test_a_stale_artefact_is_refused_with_its_reason(made: Artefact, fits: dict[str, Any], words: str):
+    made.check(tiers=TIERS, max_quality_loss=0.02, delta=0.05)
+    with pytest.raises(StaleArtefactError, match=words) as refused:
+        made.check(**fits)
+    assert "thriftgate cascade calibrate" in str(refused.value)
+
+
+def test_every_reason_is_named_at_once(made: Artefact):
+    with pytest.raises(StaleArtefactError) as refused:
+        made.check(tiers=("a", "b"), prompt_version="new", max_quality_loss=0.001)
+    assert len(refused.value.problems) == 3
+
+
+def test_signals_of_another_version_make_an_artefact_stale(made: Artefact):
+    changed = json.loads(made.dump())
+    changed["confidences"][0]["confidence"]["model"]["features"][0] = "aura"
+    with pytest.raises(StaleArtefactError, match="does not have: aura"):
+        artefacts.parse(json.dumps(changed)).check(tiers=TIERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "no JSON"),
+        ("[]", "no artefact"),
+        ('{"kind": "thriftgate-cascade", "version": 99}', "format version 99"),
+        ('{"kind": "thriftgate-cascade", "version": 1}', "damaged"),
+    ],
+)
+def test_what_is_no_artefact_is_refused(text: str, words: str):
+    with pytest.raises(StaleArtefactError, match=words):
+        artefacts.parse(text)
+
+
+@pytest.mark.parametrize("where", ["knots", "weights"])
+def test_a_damaged_artefact_is_refused(made: Artefact, where: str):
+    changed = json.loads(made.dump())
+    confidence = changed["confidences"][0]["confidence"]
+    if where == "knots":
+        confidence["calibrator"]["knots"].reverse()
+    else:
+        confidence["model"]["weights"][0] = float("nan")
+    with pytest.raises(StaleArtefactError, match="damaged"):
+        artefacts.parse(json.dumps(changed))
+
+
+def test_a_missing_file_is_named(tmp_path: Any):
+    with pytest.raises(StaleArtefactError, match="cannot read"):
+        artefacts.load(tmp_path / "none.json")
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(StaleArtefactError, match=r"bad\.json': this is no JSON"):
+        artefacts.load(tmp_path / "bad.json")

@@ -1,0 +1,335 @@
+"""Calibration on made-up traffic whose truth is known exactly, so that the promise can be checked exactly."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.cascade_labels import TIERS, artefact, labels
+
+from thriftgate.cascade import artefact as artefacts
+from thriftgate.cascade.artefact import Artefact
+from thriftgate.cascade.calibrated import CalibratedScorer
+from thriftgate.cascade.calibration.calibration import Calibration, Promise, calibrate, split
+from thriftgate.cascade.calibration.candidates import thresholds
+from thriftgate.cascade.calibration.labels import Label, labels_from_audits
+from thriftgate.cascade.calibration.policy import Policy, Replay, replay_of
+from thriftgate.cascade.calibration.report import NEVER, artefact_of, with_more_labels
+from thriftgate.cascade.calibration.tier_models import TierModels
+from thriftgate.cascade.flow import CascadeFlow, Outcome, Tier, cascade
+from thriftgate.cascade.plan import plan
+from thriftgate.cascade.scoring import for_request
+from thriftgate.cascade.stake import Stake
+from thriftgate.types import Answer, Audit, AuditKind, ChatRequest, Choice
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Calibration:
+    rng = np.random.default_rng(0)
+    return calibrate(labels(3000, rng), Promise(0.02, 0.05), rng)
+
+
+@pytest.fixture(scope="module")
+def made_from_texts() -> Artefact:
+    return real_artefact()
+
+
+def test_plenty_of_labels_buy_a_promise_and_a_saving(calibration: Calibration):
+    assert calibration.chosen is not None
+    assert calibration.chosen.cost_share < 0.8
+    assert "95% confidence at most 2.0%" in calibration.why
+    assert calibration.chosen.passed
+    assert calibration.chosen.p_value <= 0.05
+
+
+def test_the_promise_is_kept_as_often_as_promised():
+    """Picking the boldest threshold that looks fine on the same labels breaks it far more often."""
+    truth = labels(6000, np.random.default_rng(99))
+    broken = naive_broken = 0
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        found = calibrate(labels(500, rng), Promise(0.04, 0.05), rng)
+        scores = found.models.scores(truth)
+        everything = Replay(
+            scores, np.array([one.quality for one in truth]), np.array([one.cost_usd for one in truth]), np.empty(0)
+        )
+        everything = replace(everything, outlook=np.full(len(truth), np.nan))
+        if found.chosen:
+            broken += everything.play(replace(found.chosen.policy, skip_below=-np.inf)).losses(everything).mean() > 0.04
+        looks_fine = [one for one in found.tested if one.loss <= 0.04]
+        boldest = min(looks_fine, key=lambda one: one.cost_share).policy
+        naive_broken += everything.play(replace(boldest, skip_below=-np.inf)).losses(everything).mean() > 0.04
+    # 24 tries at 5 %: more than 4 would happen once in 160 times.
+    assert broken <= 4
+    assert naive_broken >= broken + 4
+
+
+def test_too_few_labels_accept_nothing_and_say_so():
+    rng = np.random.default_rng(0)
+    found = calibrate(labels(120, rng), Promise(0.02, 0.05), rng)
+    assert found.chosen is None
+    assert "78 for testing" in found.why
+    assert "149 are needed" in found.why
+    made = artefact(found)
+    assert not made.guarantee.holds
+    assert all(one.accept_at == NEVER for one in made.confidences)
+
+
+@pytest.mark.parametrize("method", ["split", "cross"])
+def test_no_labels_at_all_are_too_few_as_well(method: Any):
+    found = calibrate([], Promise(), np.random.default_rng(0), method=method)
+    assert found.chosen is None
+    assert "0 for testing" in found.why
+    assert artefact(found).confidences == ()
+
+
+def test_a_cheap_model_that_is_always_worse_is_never_accepted():
+    rng = np.random.default_rng(0)
+    bad = [replace(label, quality=(0.0, 1.0)) for label in labels(600, rng)]
+    found = calibrate(bad, Promise(), rng)
+    assert found.chosen is None
+    assert "everything escalates" in found.why
+
+
+def test_a_cheap_tier_that_costs_as_much_is_not_worth_asking():
+    rng = np.random.default_rng(0)
+    found = calibrate(labels(1500, rng, cheap=1.0), Promise(0.01, 0.05), rng)
+    assert found.chosen is None
+    assert "costs more than it saves" in found.why
+
+
+def test_counting_only_regressions_is_the_stricter_promise(calibration: Calibration):
+    rng = np.random.default_rng(0)
+    strict = calibrate(labels(3000, rng), Promise(0.02, 0.05, loss="regressions"), rng)
+    assert calibration.chosen is not None
+    assert strict.chosen is not None
+    assert strict.chosen.cost_share >= calibration.chosen.cost_share
+    assert "only answers that got worse" in strict.why
+
+
+def test_crosswise_calibration_uses_every_label_in_the_test():
+    rng = np.random.default_rng(0)
+    found = calibrate(labels(500, rng), Promise(0.05, 0.05), rng, method="cross")
+    assert len(found.test) == 500
+    assert found.chosen is not None
+
+
+def test_graded_labels_are_tested_too():
+    rng = np.random.default_rng(0)
+    graded = [replace(one, quality=(0.2 + 0.6 * one.quality[0], 0.8)) for one in labels(3000, rng, sharpness=4)]
+    assert calibrate(graded, Promise(0.05, 0.05), rng).chosen is not None
+
+
+def test_three_tiers_are_calibrated_jointly():
+    rng = np.random.default_rng(0)
+    three = [
+        replace(
+            one,
+            quality=(one.quality[0], float(rng.uniform() < 0.85), one.quality[-1]),
+            cost_usd=(0.05, 0.3, 1.0),
+            features=(*one.features, {"hedges": float(rng.normal())}),
+            vetoes=(None, None),
+        )
+        for one in labels(2500, rng)
+    ]
+    found = calibrate(three, Promise(0.05, 0.05), rng)
+    assert found.chosen is not None
+    assert len(found.chosen.policy.accept_at) == 2
+    made = artefact_of(found, tiers=("a", "b", "c"), rng=rng)
+    assert [one.tier for one in made.confidences] == ["a", "b"]
+
+
+def test_without_answers_the_question_alone_decides():
+    rng = np.random.default_rng(0)
+    bare = [replace(one, features=(), vetoes=(), question=one.features[0]) for one in labels(2500, rng, sharpness=4)]
+    found = calibrate(bare, Promise(0.03, 0.05), rng)
+    assert found.chosen is not None
+    assert found.router is not None
+    made = artefact(found)
+    assert made.router is not None
+    assert made.router.trust_above == pytest.approx(made.router.skip_below)
+    assert made.confidences == ()
+
+
+def test_labels_with_different_numbers_of_tiers_are_refused():
+    rng = np.random.default_rng(0)
+    mixed = [*labels(5, rng), replace(labels(1, rng)[0], quality=(1.0, 1.0, 1.0))]
+    with pytest.raises(ValueError, match="same number of tiers"):
+        calibrate(mixed, Promise(), rng)
+
+
+@pytest.mark.parametrize("wrong", [{"max_quality_loss": 0.0}, {"delta": 1.0}, {"loss": "vibes"}])
+def test_impossible_promises_are_refused(wrong: dict[str, Any]):
+    with pytest.raises(ValueError, match="no such promise"):
+        Promise(**wrong)
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=30), st.floats(0, 1))
+def test_a_split_loses_nothing_and_keeps_groups_together(groups: list[str], share: float):
+    given_labels = [Label(group=group, quality=(1.0, 1.0), cost_usd=(1.0, 1.0)) for group in groups]
+    first, second = split(given_labels, share, np.random.default_rng(0))
+    assert len(first) + len(second) == len(groups)
+    assert not {one.group for one in first} & {one.group for one in second}
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10_000), st.floats(-2, 2), st.floats(0, 2))
+def test_a_stricter_threshold_never_accepts_more_and_never_costs_less_strong_calls(seed: int, low: float, more: float):
+    rng = np.random.default_rng(seed)
+    replay = Replay(rng.normal(size=(40, 2)), rng.uniform(size=(40, 3)), np.ones((40, 3)), np.full(40, np.nan))
+    loose, strict = replay.play(Policy((low, low))), replay.play(Policy((low + more, low + more)))
+    assert (strict.tier >= loose.tier).all()
+    assert (strict.cost_usd >= loose.cost_usd).all()
+
+
+def test_more_labels_are_never_expected_to_cost_more(calibration: Calibration):
+    now, later = with_more_labels(calibration, 0), with_more_labels(calibration, 5000)
+    assert calibration.chosen is not None
+    assert now == pytest.approx(calibration.chosen.cost_share, abs=0.05)
+    assert later <= now + 0.01
+
+
+def request(text: str = "What is 2 + 2?") -> ChatRequest:
+    return ChatRequest(request_id="r", route="s", messages=({"role": "user", "content": text},))
+
+
+def said(text: str, model: str = "small") -> Answer:
+    return Answer(choices=(Choice({"role": "assistant", "content": text}, "stop"),), model=model)
+
+
+def drive(flow: CascadeFlow, answers: dict[str, Answer]) -> tuple[list[str], Outcome]:
+    tier = next(flow)
+    names = [tier.model]
+    while True:
+        try:
+            tier = flow.send(answers[tier.model])
+        except StopIteration as end:
+            return names, end.value
+        names.append(tier.model)
+
+
+def real_artefact() -> Artefact:
+    """Calibrated on features measured from real texts: hedged answers are worse."""
+    from thriftgate.cascade.signals import Evidence, measure
+
+    rng = np.random.default_rng(0)
+    made: list[Label] = []
+    for place in range(1200):
+        hedged = rng.uniform() < 0.4
+        text = "Maybe it is 4, perhaps, I think." if hedged else "It is 4."
+        good = rng.uniform() < (0.3 if hedged else 0.99)
+        features = measure(Evidence(request(), said(text).choices[0]))
+        made.append(
+            Label(
+                group=str(place), quality=(float(good), 1.0), cost_usd=(0.1, 1.0), features=(features,), vetoes=(None,)
+            )
+        )
+    found = calibrate(made, Promise(0.03, 0.05), rng)
+    assert found.chosen is not None
+    return artefacts.parse(artefact(found).dump())
+
+
+def test_a_calibrated_route_accepts_plain_answers_and_escalates_hedged_ones(made_from_texts: Artefact):
+    scorer = CalibratedScorer(made_from_texts)
+    tiers = scorer.tiers(TIERS)
+    for text, asked in (("It is 4.", ["small"]), ("Maybe it is 4, perhaps, I think.", ["small", "large"])):
+        flow = cascade(tiers, score=for_request(scorer, request()))
+        names, outcome = drive(flow, {"small": said(text), "large": said("4", "large")})
+        assert names == asked
+        assert outcome.confidence is not None
+        parts = scorer.explain("small", outcome.signals)
+        assert abs(parts[next(iter(parts))]) == max(map(abs, parts.values()))
+
+
+def test_an_unknown_tier_is_never_accepted(made_from_texts: Artefact):
+    scorer = CalibratedScorer(made_from_texts)
+    assert scorer.score(request(), said("It is 4.", "other")).confidence is None
+    assert scorer.tiers(("other", "large"))[0].accept_at == NEVER
+
+
+def test_looser_promises_come_with_lower_thresholds(made_from_texts: Artefact):
+    proven = [row for row in made_from_texts.promises if row["holds"]]
+    assert proven
+    levels = [row["accept_at"][0] for row in proven]
+    assert levels == sorted(levels, reverse=True)
+
+
+def test_a_calibrated_router_plans_before_anybody_is_asked():
+    rng = np.random.default_rng(0)
+    from thriftgate.cascade.signals.question import features
+
+    made: list[Label] = []
+    for place in range(2500):
+        hard = rng.uniform() < 0.5
+        asked = request("Prove that the integral of x^2 + 3 = 7 holds for 12 and 13." if hard else "Hello there")
+        good = rng.uniform() < (0.3 if hard else 0.995)
+        made.append(Label(group=str(place), quality=(float(good), 1.0), cost_usd=(0.1, 1.0), question=features(asked)))
+    scorer = CalibratedScorer(artefact(calibrate(made, Promise(0.02, 0.05), rng)))
+    tiers = scorer.tiers(TIERS)
+    easy, hard = request("Hello there"), request("Prove that the integral of x^2 + 3 = 7 holds for 12 and 13.")
+    assert plan(easy, tiers, forecast=scorer.forecast(easy)).reason == "good_outlook"
+    assert plan(easy, tiers, forecast=scorer.forecast(easy)).tiers[0] == Tier("small")
+    assert plan(hard, tiers, forecast=scorer.forecast(hard)).reason == "poor_outlook"
+    assert plan(hard, tiers, forecast=scorer.forecast(hard)).tiers == (Tier("large"),)
+    assert plan(easy, tiers, is_held_out=True).reason == "held_out"
+
+
+def audit(**changes: Any) -> Audit:
+    made = Audit(
+        request_id="r1",
+        kind=AuditKind.CASCADE,
+        route="s",
+        tier="small",
+        judged_at=0.0,
+        is_acceptable=True,
+        holdout=True,
+        details={"signals": {"hedges": 0.5}},
+    )
+    return replace(made, **changes)
+
+
+def test_audits_become_labels_unless_they_would_bias():
+    kept = labels_from_audits([audit(), audit(request_id="r2", is_acceptable=False)], tiers=TIERS, cost_usd=(0.1, 1.0))
+    assert [label.quality for label in kept] == [(1.0, 1.0), (0.0, 1.0)]
+    assert kept[0].features == ({"hedges": 0.5},)
+    left_out = [
+        audit(holdout=False),
+        audit(is_acceptable=None),
+        audit(tier="gone"),
+        audit(kind=AuditKind.CACHE),
+        audit(details={}),
+    ]
+    assert labels_from_audits(left_out, tiers=TIERS, cost_usd=(0.1, 1.0)) == []
+    assert len(labels_from_audits(left_out[:1], tiers=TIERS, cost_usd=(0.1, 1.0), unbiased_only=False)) == 1
+    with pytest.raises(ValueError, match="two tiers"):
+        labels_from_audits([], tiers=("a", "b", "c"), cost_usd=(1.0,))
+
+
+def test_the_risk_is_taken_where_it_saves_most():
+    """Half of the traffic costs five times the other half, with the same doubts: the dear half is accepted more."""
+    rng = np.random.default_rng(0)
+    made: list[Label] = []
+    for place, label in enumerate(labels(4000, rng)):
+        dear = place % 2 == 0
+        lengths = {"question_length": np.log1p(500.0 if dear else 100.0), "answer_length": 0.0}
+        price = 5.0 if dear else 1.0
+        features = {**label.features[0], **lengths}
+        made.append(replace(label, cost_usd=(0.1, price), features=(features,), question=lengths))
+    found = calibrate(made, Promise(0.02, 0.05), rng)
+    assert found.chosen is not None
+    played = found.replay.play(found.chosen.policy)
+    dear = found.replay.cost_usd[:, -1] > 1
+    assert (played.tier[dear] == 0).mean() > (played.tier[~dear] == 0).mean() + 0.1
+    stake = artefact(found).confidences[0].stake
+    assert stake.of(made[0].features[0]) / stake.of(made[1].features[0]) == pytest.approx(5, rel=0.05)
+    model = found.models.models[0]
+    assert model is not None
+    even = replay_of(found.test, TierModels((replace(model, stake=Stake()),)).scores(found.test))
+    assert cost_within(found.replay, 0.02) < 0.97 * cost_within(even, 0.02)
+
+
+def cost_within(replay: Replay, loss: float) -> float:
+    played = [replay.play(Policy((rung,))) for rung in thresholds(replay.scores[:, 0], 300)]
+    return min(float(one.cost_usd.mean()) for one in played if one.losses(replay).mean() <= loss)

@@ -1,0 +1,263 @@
+"""What the live page says: a sentence for each decision, numbers that fit, nothing that a user said."""
+
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.page_desk import HOSTILE, NOW, PageDesk, audit, day, request
+
+from thriftgate.proxy.page import document, views, views_quality, wording
+from thriftgate.proxy.page.charts import HEIGHT, WIDTH, Step, columns, stack, whisker
+from thriftgate.proxy.page.state import Deployment, Queue, State
+from thriftgate.services.books.explaining import why
+from thriftgate.services.books.overview import PERIODS
+from thriftgate.stats.intervals import Interval, wilson_interval
+from thriftgate.stats.tallies import DeploymentTally
+from thriftgate.types import Caller, DecisionKind, RequestRecord, Status
+
+K = DecisionKind
+
+
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        (request(1, K.EXACT_HIT), "The same question had been answered before; the answer came from the cache."),
+        (
+            request(1, K.EXACT_HIT, coalesced=True, reason="coalesced"),
+            "The same question was being answered at that moment; both got that answer.",
+        ),
+        (
+            request(1, K.SEMANTIC_HIT, confidence=0.9996),
+            "A question of the same meaning (similarity 0.971) had been answered before; its answer came from the "
+            "cache, 99.9% sure that it fits.",
+        ),
+        (request(1, K.ACCEPTED), "small was 93% sure: good enough, so nothing stronger was asked."),
+        (
+            request(1, K.ACCEPTED, reason="stronger_tiers_failed"),
+            "Stronger tiers failed, so small's answer was given although it was not sure enough.",
+        ),
+        (request(1, K.ESCALATED), "large answered because small was only 42% sure."),
+        (request(1, K.ESCALATED, reason="invalid_json"),
+         "large answered because small's answer was not the JSON that was asked for."),
+        (request(1, K.ONLY_TIER), "Only large was asked: the request offers tools."),
+        (request(1, K.ONLY_TIER, reason="new_reason"), "Only large was asked: new_reason."),
+        (request(1, K.FAILED), "Nothing was answered: AllTiersFailedError 502."),
+        (request(1, K.ACCEPTED, status=Status.CANCELLED), "The client left before the answer was complete."),
+    ],
+)  # fmt: skip
+def test_every_decision_has_its_sentence(record: RequestRecord, sentence: str) -> None:
+    assert why(record) == sentence
+
+
+@given(
+    decision=st.sampled_from(DecisionKind),
+    reason=st.none() | st.sampled_from(["confident", "below_threshold", "budget_shift", "collapsed", "{first}", "x"]),
+    confidence=st.none() | st.floats(0, 1),
+    similarity=st.none() | st.floats(0, 1),
+)
+def test_a_sentence_is_one_and_never_claims_certainty(
+    decision: DecisionKind, reason: str | None, confidence: float | None, similarity: float | None
+) -> None:
+    sentence = why(request(1, decision, reason=reason, confidence=confidence, similarity=similarity))
+    assert sentence.endswith(".")
+    assert "None" not in sentence
+    assert "100%" not in sentence
+
+
+@given(value=st.floats(-1e6, 1e6), digits=st.integers(2, 6))
+def test_money_is_the_number_with_its_sign(value: float, digits: int) -> None:
+    text = wording.money(value, digits)
+    number = float(re.sub(r"[$,]", "", text.replace("\N{MINUS SIGN}", "-")))
+    assert number == pytest.approx(round(value, digits), abs=10**-digits)
+    assert not (number == 0 and text.startswith("\N{MINUS SIGN}"))
+
+
+def test_what_is_not_known_is_a_dash() -> None:
+    assert wording.percent(math.nan) == wording.seconds(math.nan) == wording.UNKNOWN
+    assert wording.interval(wilson_interval(0, 0)) == ""
+
+
+STEPS = st.lists(st.tuples(st.integers(0, 29), st.floats(0, 10), st.floats(0, 10)), unique_by=lambda one: one[0])
+
+
+@given(STEPS)
+def test_columns_stay_in_their_box_and_apart_from_each_other(drawn: list[tuple[int, float, float]]) -> None:
+    steps = [Step(NOW + 120 * place, cost, baseline) for place, cost, baseline in drawn]
+    boxes = columns(steps, since=NOW, until=NOW + 3_600, step=120)
+    for box in boxes:
+        assert box.x >= 0
+        assert box.x + box.width <= WIDTH + 0.1
+        assert box.y >= -0.1
+        assert box.y + box.height <= HEIGHT + 0.1
+    starts = sorted({box.x for box in boxes})
+    assert all(after - before >= 0.8 * WIDTH / 30 for before, after in pairwise(starts))
+
+
+@given(st.dictionaries(st.sampled_from([kind.value for kind in DecisionKind]), st.integers(0, 1_000)))
+def test_a_bar_is_divided_by_its_counts(parts: dict[str, int]) -> None:
+    boxes = stack(parts)
+    total = sum(parts.values())
+    assert [box.look for box in boxes] == [name for name, n in parts.items() if n]
+    assert sum(box.width for box in boxes) == pytest.approx(WIDTH if total else 0.0, abs=0.1)
+
+
+@given(bad=st.integers(0, 40), more=st.integers(1, 400), limit=st.none() | st.floats(0.001, 0.5))
+def test_an_interval_and_its_limit_fit_on_their_scale_in_order(bad: int, more: int, limit: float | None) -> None:
+    share = wilson_interval(bad, bad + more)
+    drawn = whisker(share, limit)
+    assert 0 <= drawn.low <= drawn.estimate <= drawn.high <= WIDTH
+    if limit is not None and drawn.limit is not None:
+        assert 0 < drawn.limit <= WIDTH / 2 + 0.1
+        assert (share.high <= limit) <= (drawn.high <= drawn.limit)
+
+
+@pytest.mark.parametrize(
+    ("share", "limit", "verdict"),
+    [
+        (Interval(0.001, 0.01, 0.004), 0.02, "promise kept"),
+        (Interval(0.001, 0.03, 0.004), 0.02, "not certain yet"),
+        (Interval(0.021, 0.05, 0.03), 0.02, "above the promise"),
+        (Interval(0.021, 0.05, 0.03), None, "measured"),
+    ],
+)
+def test_a_promise_is_kept_only_when_the_whole_interval_is_below_it(
+    share: Interval, limit: float | None, verdict: str
+) -> None:
+    measure = views_quality.measure("Lost", share, limit, is_broken=False, basis="", unknown="")
+    assert measure.verdict == verdict
+    assert measure.verdict != "promise kept" or "at most 2.0%" in measure.words
+
+
+def test_deployments_that_cannot_be_told_apart_say_so() -> None:
+    state = State(
+        queues=(),
+        deployments=(
+            Deployment("small", "openai/a", False, "healthy"),
+            Deployment("small", "azure/a", False, "unknown"),
+            Deployment("large", "openai/b", True, "healthy"),
+        ),
+    )
+    tally = DeploymentTally(
+        group="small", deployment="a", calls=7, failures=1, duration_p50=0.5, duration_p95=1.0,
+        last_failure_at=NOW - 120,
+    )  # fmt: skip
+    rows = views.deployment_rows(state, [tally], now=NOW)
+    assert [(row.calls, row.shared) for row in rows[:2]] == [("7", "both together")] * 2
+    assert (rows[2].calls, rows[2].shared) == (wording.UNKNOWN, "")
+    assert [row.state for row in rows] == ["healthy", "answers", "left out by the breaker"]
+    assert rows[0].failed == "1, 2 min ago"
+
+
+class Balance(HTMLParser):
+    """Checks that every element is closed, in order, and collects identifiers."""
+
+    VOID = frozenset({"meta", "link", "img", "input", "rect", "line"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        assert not any(name.startswith("on") or name == "style" for name, _ in attrs), "the policy would refuse it"
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in self.VOID
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+async def page_of(desk: PageDesk) -> str:
+    overview = await desk.overviews.get(PERIODS["1h"])
+    return document.page(
+        overview, desk.state, base="/thriftgate", address="http://localhost:4000/", token="token", refresh=0, now=NOW
+    )
+
+
+@pytest.mark.parametrize("n", [0, 1, 300])
+async def test_the_page_is_well_formed_whatever_there_is_to_show(tmp_path: Path, n: int) -> None:
+    desk = PageDesk(tmp_path)
+    desk.begin_experiment()
+    await desk.fill(day(n) if n else [])
+    reader = Balance()
+    reader.feed(await page_of(desk))
+    assert not reader.open
+    assert len(reader.ids) == len(set(reader.ids))
+    assert not reader.tags & {"script", "style", "iframe", "object"}
+
+
+async def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    caller = Caller(user_id=HOSTILE, team_id=HOSTILE, team_alias=HOSTILE)
+    await desk.fill([request(1, K.FAILED, caller=caller, error=HOSTILE, request_id=HOSTILE, route=HOSTILE)])
+    page = await page_of(desk)
+    assert "<script" not in page
+    assert "{{7*7}}" in page
+    # The user, the route, the error and the id of the request; the three tables of money.
+    assert page.count("&lt;script&gt;") >= 7
+
+
+async def test_nothing_that_was_said_is_on_the_page_even_where_it_is_kept(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    said = request(1, input=({"role": "user", "content": "my card is 4111"},), output="thank you, 4111")
+    await desk.fill([replace(said, metadata={"note": "4111"})])
+    assert "4111" not in await page_of(desk)
+
+
+async def test_an_empty_page_says_what_to_do_next(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    page = await page_of(desk)
+    assert "No requests yet" in page
+    assert "thriftgate demo" in page
+    await desk.fill([request(1, started_at=NOW - 90_000.0)])
+    desk.clock.advance(6.0)
+    page = await page_of(desk)
+    assert "Nothing was asked in the last hour" in page
+    assert "1 d ago" in page
+
+
+async def test_what_was_lost_is_said_and_so_is_that_nothing_was(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    page = await page_of(desk)
+    assert "3 tries in a row failed: no answer" in page
+    assert "Nothing was lost" not in page
+    desk.state = State((Queue("ledger", 5, 0, 0),), desk.state.deployments)
+    assert "Nothing was lost" in await page_of(desk)
+
+
+async def test_what_checking_cost_is_said_beside_what_was_saved(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    await desk.fill([request(n) for n in range(9)])
+    assert "Checking the" not in await page_of(desk)
+    desk.clock.advance(6.0)
+    await desk.ledger.add_audit(replace(audit(request(1)), cost_usd=0.0123))
+    assert "quality cost $0.012300 besides." in await page_of(desk)
+
+
+async def test_without_teams_the_page_says_how_to_get_them(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    await desk.fill([request(n, caller=Caller(user_id="ann")) for n in range(3)])
+    page = await page_of(desk)
+    assert "No request came from a team" in page
+    assert "No request named a user" not in page
+
+
+async def test_free_models_have_no_share_saved_and_no_drawing(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    await desk.fill([request(n, cost_usd=0.0, baseline_cost_usd=0.0) for n in range(5)])
+    page = await page_of(desk)
+    assert "No prices are known" in page
+    assert "nan" not in page.lower().replace("finance", "")

@@ -1,0 +1,209 @@
+"""What a report says about quality: audits, drift, verified hits, feedback, and the control group."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.memory_ledger import MemoryLedger
+
+from thriftgate.cli.report.quality import as_json, lines, print_quality
+from thriftgate.services.books.quality import FEWEST_UNITS, Promise, RouteQuality, make_quality, quality_of
+from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, RequestRecord
+
+PROMISE = Promise(max_quality_loss=0.02, max_error=0.01)
+
+
+def request(
+    number: int,
+    decision: DecisionKind = DecisionKind.ACCEPTED,
+    *,
+    reason: str | None = None,
+    cost: float = 0.001,
+    user: str | None = None,
+    at: float = 100.0,
+) -> RequestRecord:
+    return RequestRecord(
+        request_id=f"r{number}",
+        route="support",
+        caller=Caller(user_id=user),
+        started_at=at,
+        duration=1.0,
+        decision=decision,
+        reason=reason,
+        cost_usd=cost,
+        baseline_cost_usd=0.01,
+    )
+
+
+def audit(number: int, is_acceptable: bool | None, kind: AuditKind = AuditKind.CASCADE, *, at: float = 100.0) -> Audit:
+    return Audit(
+        request_id=f"r{number}",
+        kind=kind,
+        route="support",
+        tier="small",
+        judged_at=at,
+        is_acceptable=is_acceptable,
+        cost_usd=0.0 if kind is AuditKind.FEEDBACK else 0.01,
+        holdout=kind is not AuditKind.FEEDBACK,
+        details={"is_accepted": True},
+    )
+
+
+def quality(records: list[RequestRecord], audits: list[Audit], promise: Promise = PROMISE) -> RouteQuality:
+    return quality_of("support", records, audits, promise, np.random.default_rng(7))
+
+
+def said(one: RouteQuality) -> dict[str, str]:
+    return dict(lines(one))
+
+
+def test_loss_is_the_share_of_bad_audits_times_the_share_accepted() -> None:
+    records = [request(n, DecisionKind.ACCEPTED if n < 50 else DecisionKind.ESCALATED) for n in range(100)]
+    one = quality(records, [audit(n, n >= 10) for n in range(40)])
+    assert one.quality_loss is not None
+    assert one.quality_loss.estimate == pytest.approx(10 / 40 * 0.5)
+    assert one.quality_loss.low < 0.125 < one.quality_loss.high
+    assert (one.audits.n, one.audits.bad) == (40, 10)
+
+
+def test_many_bad_audits_are_called_drift_and_good_ones_are_not() -> None:
+    records = [request(n) for n in range(300)]
+    bad = quality(records, [audit(n, n % 2 == 0) for n in range(300)])
+    good = quality(records, [audit(n, True) for n in range(300)])
+    assert said(bad)["promise"].startswith("drift: more is lost than promised (150 of 300 audits bad); recalibrate")
+    assert said(good)["promise"] == "no drift seen (sequential test on 300 audits)"
+
+
+def test_audits_from_before_the_calibration_do_not_count_any_more() -> None:
+    records = [request(n, at=float(n)) for n in range(200)]
+    audits = [audit(n, n >= 100, at=float(n)) for n in range(200)]
+    one = quality(records, audits, replace(PROMISE, calibrated_at=100.0))
+    assert (one.audits.n, one.audits.bad) == (100, 0)
+    assert one.checking_cost_usd == pytest.approx(2.0), "what was paid stays paid"
+
+
+def test_audits_of_rejected_answers_and_of_shifted_requests_say_nothing_of_the_promise() -> None:
+    records = [request(0), request(1, reason="budget_shift"), request(2, DecisionKind.ESCALATED)]
+    rejected = replace(audit(2, False), details={"is_accepted": False})
+    one = quality(records, [audit(0, True), audit(1, False), rejected])
+    assert (one.audits.n, one.audits.bad, one.shifted) == (1, 0, 1)
+
+
+def test_what_the_judge_could_not_tell_is_counted_apart() -> None:
+    one = quality([request(n) for n in range(3)], [audit(0, True), audit(1, None), audit(2, False)])
+    assert (one.audits.good, one.audits.bad, one.audits.undecided) == (1, 1, 1)
+    assert "(1 more could not be judged)" in said(one)["audits"]
+
+
+def test_savings_are_net_of_what_the_checks_cost() -> None:
+    one = quality(
+        [request(n) for n in range(10)],
+        [audit(0, True), audit(1, True, AuditKind.CACHE), audit(2, True, AuditKind.FEEDBACK)],
+    )
+    assert one.checking_cost_usd == pytest.approx(0.02)
+    assert one.saved_usd == pytest.approx(10 * 0.009 - 0.02)
+
+
+def test_wrong_answers_of_the_cache_are_counted_among_all_answers() -> None:
+    records = [request(n, DecisionKind.SEMANTIC_HIT if n < 25 else DecisionKind.ESCALATED) for n in range(100)]
+    one = quality(records, [audit(n, n > 0, AuditKind.CACHE) for n in range(20)])
+    assert one.wrong_share is not None
+    assert one.wrong_share.estimate == pytest.approx(1 / 20 * 0.25)
+    assert "20 verified hits: 95.0%" in said(one)["cache"]
+    assert "promised: at most 1.00%" in said(one)["cache"]
+
+
+def test_feedback_is_shown_beside_the_audits_and_not_mixed_with_them() -> None:
+    one = quality([request(0), request(1)], [audit(0, True, AuditKind.FEEDBACK), audit(1, False, AuditKind.FEEDBACK)])
+    assert said(one)["feedback"].startswith("2 users' verdicts: 50.0%")
+    assert one.audits.n == 0
+
+
+@pytest.mark.parametrize("reason", ["uncalibrated", "stale_artefact", "promise_not_proven", "collecting_labels"])
+def test_a_promise_without_proof_is_said_in_words(reason: str) -> None:
+    one = quality([request(n, DecisionKind.ONLY_TIER, reason=reason) for n in range(3)], [])
+    assert one.not_proven == {reason: 3}
+    assert "no proof: 3 requests" in said(one)[""]
+
+
+def with_control(users: int, *, held_cost: float = 0.01, rest_cost: float = 0.004) -> list[RequestRecord]:
+    held = [
+        request(n, DecisionKind.ONLY_TIER, reason="held_out", cost=held_cost, user=f"h{n % users}")
+        for n in range(users * 3)
+    ]
+    rest = [request(10_000 + n, cost=rest_cost, user=f"u{n % users}") for n in range(users * 3)]
+    return held + rest
+
+
+def test_savings_are_measured_against_the_control_group() -> None:
+    control = quality(with_control(FEWEST_UNITS), []).control
+    assert (control.requests, control.units) == (3 * FEWEST_UNITS, FEWEST_UNITS)
+    assert control.saved_share is not None
+    assert control.saved_share.estimate == pytest.approx(0.6)
+
+
+def test_a_control_group_of_few_users_is_not_compared_however_many_requests_they_sent() -> None:
+    one = quality(with_control(FEWEST_UNITS - 1), [])
+    assert one.control.saved_share is None
+    assert "too few for a comparison" in said(one)["control group"]
+
+
+def test_requests_that_never_had_the_choice_stand_on_neither_side() -> None:
+    others = [
+        request(1, DecisionKind.EXACT_HIT),
+        request(2, DecisionKind.ONLY_TIER, reason="tool_required"),
+        request(3, DecisionKind.ONLY_TIER, reason="uncalibrated"),
+        request(4, DecisionKind.ESCALATED, reason="collecting_labels"),
+        request(5, DecisionKind.FAILED),
+    ]
+    control = quality([*others, request(6, DecisionKind.ONLY_TIER, reason="poor_outlook")], []).control
+    assert (control.requests, control.rest_requests) == (0, 1)
+
+
+@given(
+    costs=st.lists(st.floats(0.0001, 1.0), min_size=FEWEST_UNITS, max_size=60),
+    rest=st.lists(st.floats(0.0001, 1.0), min_size=FEWEST_UNITS, max_size=60),
+)
+def test_the_share_saved_is_that_of_the_means_whatever_they_are(costs: list[float], rest: list[float]) -> None:
+    held = [
+        request(n, DecisionKind.ONLY_TIER, reason="held_out", cost=cost, user=f"h{n}") for n, cost in enumerate(costs)
+    ]
+    others = [request(1000 + n, cost=cost, user=f"u{n}") for n, cost in enumerate(rest)]
+    share = quality(held + others, []).control.saved_share
+    assert share is not None
+    assert share.low <= share.estimate <= share.high
+    assert share.estimate == pytest.approx(1 - np.mean(rest) / np.mean(costs))
+
+
+async def test_every_route_has_its_own_quality_and_the_period_is_kept_to() -> None:
+    ledger = MemoryLedger()
+    await ledger.record([request(0), replace(request(1), route="triage"), request(2, at=1.0)])
+    await ledger.add_audit(audit(0, True))
+    await ledger.add_audit(audit(2, False, at=1.0))
+    found = await make_quality(ledger, {"support": PROMISE}, np.random.default_rng(1), since=50.0)
+    assert [(one.route, one.audits.n, one.promise) for one in found] == [
+        ("support", 1, PROMISE),
+        ("triage", 0, Promise()),
+    ]
+
+
+def test_json_holds_all_of_it_and_no_nan() -> None:
+    plain = as_json(quality([request(0)], [audit(0, True)]))
+    text = json.dumps(plain, allow_nan=False)
+    assert json.loads(text)["audits"]["share_good"]["estimate"] == 1.0
+    assert plain["control"]["cost_per_request"] is None
+    assert plain["verifications"]["n"] == 0
+
+
+def test_the_printed_section_names_the_route_and_too_many_requests_are_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_quality([quality([request(0)], [])])
+    print_quality(None)
+    printed = capsys.readouterr().out
+    assert "Quality of support" in printed
+    assert "none of accepted answers yet" in printed
+    assert "choose a shorter time with --since" in printed

@@ -1,0 +1,198 @@
+"""Cached answers are verified beside the requests, and users may say what they think of one."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.fakes import (
+    FakeClock,
+    FakeCompleter,
+    FakeEmbedder,
+    InMemoryAnswerCache,
+    MemoryLedger,
+    answer_of,
+    ask,
+    failure,
+)
+
+from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
+from thriftgate.caching.entries import CacheEntry, Neighbour, Observation
+from thriftgate.ports import Judge
+from thriftgate.services.books.feedback import FeedbackService
+from thriftgate.services.books.recording import LedgerWriter
+from thriftgate.services.checking.judges import AgreementJudge
+from thriftgate.services.checking.verification import CacheVerifier
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.request.budget import Budget
+from thriftgate.types import AuditKind, Caller, ChatRequest, Choice, DecisionKind, Judgement, RequestRecord
+
+ENTRY = CacheEntry(
+    entry_id="e1", scope="s", key="k", route="support", question="How long?", embedding=None,
+    choices=(Choice(message={"role": "assistant", "content": "five days"}, finish_reason="stop"),),
+    model="small", created_at=0, expires_at=10**12,
+)  # fmt: skip
+HIT = Hit(entry=ENTRY, similarity=0.93, confidence=0.97, features={"similarity": 0.93})
+
+
+class Remembering:
+    """A decider that remembers what it was taught."""
+
+    def __init__(self) -> None:
+        self.taught: list[Observation] = []
+
+    def decide(self, question: str, neighbours: Any, *, draw: float) -> Decision:
+        nearest: list[Neighbour] = list(neighbours)
+        return Miss(reason=MissReason.EMPTY, similarity=nearest[0].similarity if nearest else None)
+
+    def update(self, observation: Observation) -> None:
+        self.taught.append(observation)
+
+
+class Desk:
+    """A verifier with everything around it."""
+
+    def __init__(self, *, share: float = 1.0, judge: Judge | None = None) -> None:
+        agreement = AgreementJudge(FakeEmbedder())
+        self.clock = FakeClock()
+        self.completer = FakeCompleter()
+        self.cache = InMemoryAnswerCache(clock=self.clock)
+        self.decider = Remembering()
+        self.ledger = MemoryLedger()
+        self.background = BackgroundTasks()
+        self.verifier = CacheVerifier(
+            route="support",
+            reference_model="large",
+            completer=self.completer,
+            agreement=agreement,
+            judge=judge or agreement,
+            cache=self.cache,
+            decider=self.decider,
+            ledger=self.ledger,
+            budget=Budget(share=share, max_per_minute=10, clock=self.clock, draw=lambda: 0.5),
+            background=self.background,
+            clock=self.clock,
+        )
+
+    def feedback(self) -> FeedbackService:
+        writer = LedgerWriter(self.ledger, flush_interval=1, max_queue=10)
+        return FeedbackService(
+            ledger=self.ledger, writer=writer, verifiers={"support": self.verifier}, clock=self.clock
+        )
+
+
+@pytest.mark.parametrize(("fresh", "is_correct"), [("five days", True), ("call us at noon on sundays", False)])
+async def test_a_hit_is_asked_afresh_and_the_policy_learns(fresh: str, is_correct: bool) -> None:
+    desk = Desk()
+    desk.completer.enqueue("large", fresh)
+    desk.verifier.after_hit(ask(), HIT)
+    await desk.background.drain()
+    assert [one.is_correct for one in desk.decider.taught] == [is_correct]
+    assert desk.decider.taught[0].features == {"similarity": 0.93}
+    (audit,) = await desk.ledger.audits(kind=AuditKind.CACHE)
+    assert audit.is_acceptable is is_correct
+    (stored,) = await desk.cache.observations("support")
+    assert stored.is_correct is is_correct
+
+
+async def test_outside_the_budget_nothing_is_asked() -> None:
+    desk = Desk(share=0.4)  # the draw is 0.5
+    desk.verifier.after_hit(ask(), HIT)
+    await desk.background.drain()
+    assert desk.completer.models == []
+
+
+async def test_a_fresh_answer_that_does_not_come_teaches_nothing() -> None:
+    desk = Desk()
+    desk.completer.enqueue("large", failure("large"))
+    desk.verifier.after_hit(ask(), HIT)
+    await desk.background.drain()
+    assert desk.decider.taught == []
+    assert not desk.background.failures
+
+
+EXPLORE = Explore(entry=ENTRY, similarity=0.9, confidence=0.6)
+
+
+def near(entry_id: str, text: str, similarity: float, group: str = "") -> Neighbour:
+    choice = Choice(message={"role": "assistant", "content": text}, finish_reason="stop")
+    return Neighbour(replace(ENTRY, entry_id=entry_id, choices=(choice,), answer_group=group), similarity)
+
+
+async def test_a_near_miss_teaches_without_a_call() -> None:
+    desk = Desk()
+    await desk.verifier.compare(ask(), EXPLORE, [Neighbour(ENTRY, 0.9)], answer_of("five days"))
+    assert [one.is_correct for one in desk.decider.taught] == [True]
+    assert desk.completer.models == []
+
+
+async def test_an_answer_joins_the_group_of_the_neighbours_that_say_the_same() -> None:
+    desk = Desk()
+    neighbours = [
+        near("a", "five days", 0.95, "delivery"),
+        near("b", "call us at noon", 0.9),
+        near("c", "five days", 0.8),
+    ]
+    assert await desk.verifier.compare(ask(), None, neighbours, answer_of("five days")) == "delivery"
+    assert await desk.verifier.compare(ask(), None, neighbours[1:], answer_of("five days")) == "c"
+    assert await desk.verifier.compare(ask(), None, neighbours, answer_of("something else entirely")) == ""
+    assert desk.decider.taught == []
+
+
+async def test_far_questions_are_not_compared() -> None:
+    desk = Desk()
+    assert await desk.verifier.compare(ask(), None, [near("a", "five days", 0.3)], answer_of("five days")) == ""
+
+
+class Always:
+    """A judge that costs a call, and says what it is told to."""
+
+    def __init__(self, verdict: bool) -> None:
+        self.verdict = verdict
+        self.asked = 0
+
+    async def compare(self, request: ChatRequest, answer: str, reference: str) -> Judgement:
+        self.asked += 1
+        return Judgement(self.verdict)
+
+
+@pytest.mark.parametrize(("share", "asked"), [(1.0, 1), (0.4, 0)])
+async def test_where_texts_cannot_tell_the_judge_is_asked_within_the_budget(share: float, asked: int) -> None:
+    judge = Always(verdict=True)
+    desk = Desk(share=share, judge=judge)
+    far = Explore(entry=ENTRY, similarity=0.4, confidence=0.6)
+    await desk.verifier.compare(ask(), far, [Neighbour(ENTRY, 0.4)], answer_of("five days"))
+    assert judge.asked == asked == len(desk.decider.taught)
+
+
+def record(**fields: Any) -> RequestRecord:
+    defaults: dict[str, Any] = {
+        "request_id": "r1", "route": "support", "caller": Caller(key_hash="mine"), "started_at": 0.0, "duration": 0.1,
+        "decision": DecisionKind.SEMANTIC_HIT, "cache_entry_id": "e1", "similarity": 0.93,
+        "signals": {"similarity": 0.93}, "metadata": {"cache_scope": "s"},
+    }  # fmt: skip
+    return RequestRecord(**(defaults | fields))
+
+
+async def test_a_users_verdict_on_a_hit_teaches_the_cache() -> None:
+    desk = Desk()
+    await desk.ledger.record([record()])
+    assert await desk.feedback().take("r1", is_correct=False, key_hash="mine")
+    (taught,) = desk.decider.taught
+    assert (taught.entry_id, taught.scope, taught.source, taught.is_correct) == ("e1", "s", "feedback", False)
+
+
+async def test_a_verdict_on_anything_else_is_kept_but_teaches_the_cache_nothing() -> None:
+    desk = Desk()
+    await desk.ledger.record([record(decision=DecisionKind.ACCEPTED, cache_entry_id=None)])
+    assert await desk.feedback().take("r1", is_correct=True, key_hash="mine")
+    assert desk.decider.taught == []
+    (audit,) = await desk.ledger.audits(kind=AuditKind.FEEDBACK)
+    assert audit.is_acceptable is True
+
+
+@pytest.mark.parametrize(("request_id", "key"), [("r1", "somebody else's"), ("r2", "mine")])
+async def test_nobody_judges_what_they_did_not_ask(request_id: str, key: str) -> None:
+    desk = Desk()
+    await desk.ledger.record([record()])
+    assert not await desk.feedback().take(request_id, is_correct=False, key_hash=key)
+    assert desk.decider.taught == []

@@ -1,0 +1,211 @@
+"""Identical concurrent questions go upstream once, and nobody hangs on a leader that failed, left or died."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tests.fakes import FakeClock, Held, InMemoryFlights, settle
+
+from thriftgate.services.route.coalescing import Coalescer
+
+ANSWER = {"answer": "five days"}
+
+
+class Airport:
+    """A coalescer over flights in memory, and everybody who called upstream."""
+
+    def __init__(self, **settings: float) -> None:
+        self.clock = FakeClock()
+        self.flights = InMemoryFlights(self.clock)
+        self.settings = settings
+        self.coalescer = self.worker()
+        self.asked: list[str] = []
+
+    def worker(self) -> Coalescer:
+        return Coalescer(self.flights, clock=self.clock, **self.settings)
+
+    async def ask(
+        self, name: str, upstream: Held | None = None, *, key: str = "k", worker: Coalescer | None = None
+    ) -> Mapping[str, Any]:
+        """What a request ends up with; `upstream` holds it up while it asks for itself."""
+        async with (worker or self.coalescer).seat(key) as seat:
+            if seat.joined is not None:
+                return seat.joined
+            self.asked.append(name)
+            if upstream is not None:
+                upstream.reached.set()
+                await upstream.release.wait()
+                if isinstance(upstream.reply, BaseException):
+                    raise upstream.reply
+            answer = {**ANSWER, "by": name}
+            seat.land(answer)
+            return answer
+
+    async def waiters(self, count: int, upstream: Held | None = None, *, key: str = "k") -> list[asyncio.Task[Any]]:
+        """Requests that wait for the flight by now, half of them in another worker."""
+        workers = [self.coalescer, self.worker()]
+        asking = [
+            asyncio.create_task(self.ask(f"waiter {i}", upstream, key=key, worker=workers[i % 2])) for i in range(count)
+        ]
+        while self.flights.waiting[key] < count:
+            await settle(1)
+        return asking
+
+
+@pytest.fixture
+def airport() -> Airport:
+    return Airport()
+
+
+async def lead(airport: Airport, upstream: Held, *, key: str = "k") -> asyncio.Task[Any]:
+    leading = asyncio.create_task(airport.ask("leader", upstream, key=key))
+    await upstream.reached.wait()
+    return leading
+
+
+async def test_identical_concurrent_requests_ask_once_and_all_get_the_answer(airport: Airport) -> None:
+    upstream = Held("")
+    leading = await lead(airport, upstream)
+    waiting = await airport.waiters(20)
+    upstream.release.set()
+    found = await asyncio.gather(leading, *waiting)
+    assert airport.asked == ["leader"]
+    assert found == [{**ANSWER, "by": "leader"}] * 21
+
+
+async def test_different_keys_do_not_wait_for_each_other(airport: Airport) -> None:
+    upstream = Held("")
+    leading = await lead(airport, upstream, key="one")
+    assert await airport.ask("other", key="two") == {**ANSWER, "by": "other"}
+    upstream.release.set()
+    await leading
+    assert airport.asked == ["leader", "other"]
+
+
+async def test_when_the_leader_s_client_leaves_one_waiter_takes_over_and_the_others_get_its_answer(
+    airport: Airport,
+) -> None:
+    leading = await lead(airport, Held(""))
+    second = Held("")
+    waiting = await airport.waiters(6, second)
+    leading.cancel()
+    await second.reached.wait()
+    while airport.flights.waiting["k"] < 5:
+        await settle(1)
+    second.release.set()
+    found = await asyncio.gather(*waiting)
+    assert len(airport.asked) == 2
+    assert found == [{**ANSWER, "by": airport.asked[1]}] * 6
+    assert leading.cancelled()
+
+
+async def test_a_freed_flight_is_not_asked_about_over_and_over(airport: Airport) -> None:
+    leading = await lead(airport, Held(""))
+    (waiting,) = await airport.waiters(1)
+    leading.cancel()
+    await waiting
+    assert airport.flights.calls["take_off"] == 3  # the leader's, the waiter's, and the one that took over
+    assert airport.flights.calls["wait"] == 1
+
+
+async def test_when_the_leader_s_call_fails_its_waiters_all_ask_for_themselves_at_once(airport: Airport) -> None:
+    upstream, second = Held(RuntimeError()), Held("")
+    leading = await lead(airport, upstream)
+    waiting = await airport.waiters(5, second)
+    upstream.release.set()
+    with pytest.raises(RuntimeError):
+        await leading
+    await settle()
+    assert sorted(airport.asked) == ["leader", *(f"waiter {i}" for i in range(5))]  # and none has its answer yet
+    second.release.set()
+    assert [found["by"] for found in await asyncio.gather(*waiting)] == [f"waiter {i}" for i in range(5)]
+
+
+async def test_who_comes_after_a_failure_leads_a_new_flight(airport: Airport) -> None:
+    upstream = Held(RuntimeError())
+    leading = await lead(airport, upstream)
+    upstream.release.set()
+    await asyncio.gather(leading, return_exceptions=True)
+    upstream = Held("")
+    leading = await lead(airport, upstream)
+    (waiting,) = await airport.waiters(1)
+    upstream.release.set()
+    assert await waiting == await leading
+
+
+async def test_when_a_leader_dies_silently_a_waiter_takes_over_as_its_lease_ends(airport: Airport) -> None:
+    await airport.flights.take_off("k", owner="a worker that was killed", lease=10)
+    (waiting,) = await airport.waiters(1)
+    airport.clock.advance(9.9)
+    await settle()
+    assert airport.asked == []
+    airport.clock.advance(0.2)
+    assert await waiting == {**ANSWER, "by": "waiter 0"}
+
+
+async def test_a_leader_at_work_keeps_its_lease_also_when_the_store_was_away_for_a_moment() -> None:
+    airport = Airport(lease=1e-6)
+    upstream = Held("")
+    leading = await lead(airport, upstream)
+
+    async def renewals(count: int) -> None:
+        while airport.flights.calls["renew"] < count:
+            await settle(1)
+
+    await renewals(3)
+    airport.flights.is_away = True
+    await renewals(6)
+    airport.flights.is_away = False
+    await renewals(9)
+    upstream.release.set()
+    await leading
+    landed = airport.flights.calls["renew"]
+    await settle()
+    assert airport.flights.calls["renew"] - landed <= 1
+
+
+async def test_a_waiter_s_patience_ends_and_it_asks_for_itself() -> None:
+    airport = Airport(patience=5.0, lease=100.0)
+    upstream = Held("")
+    leading = await lead(airport, upstream)
+    (waiting,) = await airport.waiters(1)
+    airport.clock.advance(5.0)
+    assert await waiting == {**ANSWER, "by": "waiter 0"}
+    upstream.release.set()
+    assert (await leading)["by"] == "leader"
+
+
+async def test_who_comes_after_the_landing_asks_anew_and_who_came_before_it_does_not(airport: Airport) -> None:
+    await airport.ask("leader")
+    assert (await airport.ask("in the same instant"))["by"] == "leader"
+    airport.clock.advance(0.5)
+    assert (await airport.ask("late"))["by"] == "late"
+
+
+async def test_while_the_store_of_flights_is_away_everybody_asks_and_nobody_fails(airport: Airport) -> None:
+    airport.flights.is_away = True
+    found = await asyncio.gather(*(airport.ask(f"r{i}") for i in range(5)))
+    assert [one["by"] for one in found] == [f"r{i}" for i in range(5)]
+
+
+async def test_a_landing_that_does_not_arrive_costs_the_leader_nothing(airport: Airport) -> None:
+    upstream = Held("")
+    leading = await lead(airport, upstream)
+    (waiting,) = await airport.waiters(1)
+    airport.flights.is_away = True
+    upstream.release.set()
+    assert (await leading)["by"] == "leader"
+    airport.clock.advance(60)  # the lease ends, and the store still is away
+    assert (await waiting)["by"] == "waiter 0"
+
+
+async def test_a_waiter_that_leaves_disturbs_nobody(airport: Airport) -> None:
+    upstream = Held("")
+    leading = await lead(airport, upstream)
+    leaving, staying = await airport.waiters(2)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    upstream.release.set()
+    assert await staying == await leading
+    assert airport.asked == ["leader"]
