@@ -1,0 +1,65 @@
+"""The words that say what a value is: the label before it, its key, the heading of its column.
+
+Failure behaviour: pure and total. Linear in the length of the text.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+_WINDOW = 48
+"""Characters before a value in which its label is looked for."""
+_WINDOW_AFTER = 16
+_CELL = re.compile(r"[,;\t|]")
+_HEADING = re.compile(r"[^\W\d][\w .()#/'\"-]{0,39}\Z")
+_MAX_HEADER = 2_000
+_SENTENCE_END = re.compile(r"[.!?]\s|[\n\r]")
+
+
+@dataclass(frozen=True)
+class Context:
+    """One text, asked for what stands around a position; `label` is what names the whole text (a JSON key)."""
+
+    text: str
+    label: str = ""
+
+    def before(self, start: int, window: int = _WINDOW) -> str:
+        """What leads to the value, in lower case: the label, its column's heading, and the words before it."""
+        near = self.text[max(0, start - window) : start]
+        return f"{self.label} {self._heading(start)} {near}".lower()
+
+    def near(self, start: int, end: int) -> str:
+        """The same with a few characters after the value."""
+        return f"{self.before(start)} {self.text[end : end + _WINDOW_AFTER].lower()}"
+
+    def closest(self, start: int) -> str:
+        """Only what belongs to this value: from the end of the sentence or line before it."""
+        near = self.text[max(0, start - _WINDOW) : start]
+        ends = list(_SENTENCE_END.finditer(near))
+        return f"{self.label} {self._heading(start)} {near[ends[-1].end() :] if ends else near}".lower()
+
+    @cached_property
+    def _table(self) -> tuple[str, Sequence[str], int] | None:
+        """Separator, headings and end of the first line, where the text looks like a table with headings."""
+        end = self.text.find("\n")
+        if not 0 < end <= _MAX_HEADER:
+            return None
+        line = self.text[:end].strip("\r`")
+        separator = _CELL.search(line)
+        if separator is None:
+            return None
+        headings = [heading.strip().strip("\"'") for heading in line.split(separator[0])]
+        if not all(_HEADING.match(heading) for heading in headings if heading) or not any(headings):
+            return None
+        second = self.text[end + 1 :].split("\n", 1)[0]
+        return (separator[0], headings, end) if second.count(separator[0]) >= line.count(separator[0]) else None
+
+    def _heading(self, start: int) -> str:
+        table = self._table
+        if table is None or start <= table[2]:
+            return ""
+        separator, headings, _ = table
+        line_start = self.text.rfind("\n", 0, start) + 1
+        column = self.text.count(separator, line_start, start) if start - line_start <= _MAX_HEADER else len(headings)
+        return headings[column] if column < len(headings) else ""

@@ -1,0 +1,143 @@
+"""Every text of a request or an answer, whatever its dialect, and the same document with other texts in their place.
+
+All strings are looked at but those that the protocols themselves define (ids, roles, types, signatures, pictures): a
+field that nobody foresaw is masked rather than sent. Inside what users and tools make up themselves (arguments,
+schemas, JSON inside strings) there are no such exceptions, and the keys of objects are texts too.
+
+Failure behaviour: pure; a document nested deeper than 64 levels raises InvalidRequestError (400).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from thriftgate.errors import InvalidRequestError
+from thriftgate.privacy.json_text import JsonToken, looks_like_json, rewritten
+
+MAX_DEPTH = 64
+_MAX_JSON_DEPTH = 4
+Visit = Callable[[str, str], str]
+"""Text and label → the text to put in its place."""
+
+_PROTOCOL_KEYS = frozenset({
+    "role", "type", "id", "object", "model", "status", "signature", "encrypted_content", "finish_reason", "stop_reason",
+    "media_type", "mime_type", "detail", "format", "file_id", "call_id", "tool_call_id", "tool_use_id", "item_id",
+    "previous_response_id", "conversation", "container", "service_tier", "reasoning_effort", "effort", "verbosity",
+    "truncation", "modalities", "voice", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "ttl",
+    "system_fingerprint", "response_format_type", "tool_choice", "include", "background", "encoding_format", "summary_type",
+    "redacted_data", "vector_store_ids", "file_ids", "server_label", "connector_id", "authorization", "cache_control",
+    "betas", "anthropic_beta", "anthropic_version", "stream_options", "logit_bias",
+})  # fmt: skip
+"""Strings under these keys are the protocols' own words or opaque to everybody but the provider."""
+_MADE_UP = frozenset({"arguments", "parameters", "input_schema", "schema", "json_schema", "output_schema", "structured_content"})
+"""Under these keys stands what users and tools made up, with keys of their own."""
+_TOOL_USES = frozenset({"tool_use", "server_tool_use", "mcp_tool_use", "custom_tool_call"})
+_TOOLS = frozenset({"function", "custom", "tool", "function_call", "tool_use", "server_tool_use", "mcp_tool_use", "json_schema"})
+_PASSED_ON = frozenset({"reasoning_signature", "thinking"})
+
+
+def transformed(document: Any, visit: Visit) -> Any:
+    """The document with what `visit` gives for each of its texts; what does not change is the very same object."""
+    return _Walk(visit).protocol(document, "", 0)
+
+
+def text_of(text: str, label: str, visit: Visit) -> str:
+    """One string: itself, or the strings in it when it is JSON."""
+    return _Walk(visit).text(text, label)
+
+
+class _Walk:
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+
+    def protocol(self, value: Any, key: str, depth: int) -> Any:
+        """What the protocol defines: its own fields are left alone."""
+        if isinstance(value, str):
+            return value if _is_opaque(value) else self.text(value, "")
+        if isinstance(value, Mapping):
+            return self._object(cast("Mapping[str, Any]", value), key, _deeper(depth))
+        if isinstance(value, list):
+            return _same_or(value, [self.protocol(item, key, _deeper(depth)) for item in cast("list[Any]", value)])
+        return value
+
+    def _object(self, fields: Mapping[str, Any], key: str, depth: int) -> Any:
+        kind = str(fields.get("type") or "")
+        out: dict[str, Any] = {}
+        for name, value in fields.items():
+            if name in _MADE_UP or (name == "input" and kind in _TOOL_USES):
+                out[name] = self.free(value, "", depth)
+            elif (name in _PROTOCOL_KEYS and not isinstance(value, dict | list)) or _is_name_of_tool(name, fields, key, kind):
+                out[name] = value
+            elif name in {"cache_control", "stream_options", "logit_bias", "include", "betas"} or _is_media(name, fields, kind):
+                out[name] = value
+            elif name in _PASSED_ON and fields.get("signature"):
+                out[name] = value
+            elif name == "name" and isinstance(value, str):
+                # A participant's name: the protocols allow no brackets there.
+                out[name] = self._visit(value, "name").translate(_NO_BRACKETS)
+            else:
+                out[name] = self.protocol(value, name, depth)
+        return _same_or(fields, out)
+
+    def free(self, value: Any, label: str, depth: int) -> Any:
+        """What somebody made up: every string and every key of it is a text."""
+        if isinstance(value, str):
+            return self.text(value, label)
+        if isinstance(value, Mapping):
+            fields = cast("Mapping[str, Any]", value)
+            return _same_or(
+                fields,
+                {self.text(key, ""): self.free(item, key, _deeper(depth)) for key, item in fields.items()},
+            )
+        if isinstance(value, list):
+            return _same_or(value, [self.free(item, label, _deeper(depth)) for item in cast("list[Any]", value)])
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 100_000_000:
+            written = str(value)
+            new = self._visit(written, label)
+            return value if new == written else new
+        return value
+
+    def text(self, text: str, label: str, json_depth: int = 0) -> str:
+        """One string; of JSON text the strings in it."""
+        if not text:
+            return text
+        if json_depth < _MAX_JSON_DEPTH and looks_like_json(text):
+
+            def replace(token: JsonToken) -> str:
+                return self.text(token.text, token.label, json_depth + 1)
+
+            return rewritten(text, replace)
+        return self._visit(text, label)
+
+
+_NO_BRACKETS = str.maketrans("", "", "<>")
+
+
+def _deeper(depth: int) -> int:
+    if depth >= MAX_DEPTH:
+        raise InvalidRequestError(f"the request is nested deeper than {MAX_DEPTH} levels", code="request_too_deep")
+    return depth + 1
+
+
+def _is_opaque(text: str) -> bool:
+    """A picture or file as a data URL: nothing to read, and a megabyte to search."""
+    return text.startswith("data:") and ";base64," in text[:128]
+
+
+def _is_media(name: str, fields: Mapping[str, Any], kind: str) -> bool:
+    return name in {"data", "file_data"} and (kind == "base64" or "media_type" in fields or "format" in fields)
+
+
+def _is_name_of_tool(name: str, fields: Mapping[str, Any], key: str, kind: str) -> bool:
+    if name != "name" or "role" in fields and kind not in _TOOLS:
+        return False
+    return kind in _TOOLS or key in {"function", "function_call", "tool_choice", "tools", "json_schema", "format"}
+
+
+def _same_or(old: Any, new: Any) -> Any:
+    """The old container when nothing in it is new."""
+    if len(old) != len(new):
+        return new
+    if isinstance(old, Mapping):
+        fields, changed = cast("Mapping[str, Any]", old), cast("Mapping[str, Any]", new)
+        return old if all(key in fields and fields[key] is value for key, value in changed.items()) else new
+    return old if all(first is second for first, second in zip(old, new, strict=True)) else new

@@ -1,0 +1,100 @@
+"""From what was found in a text to the text that may leave.
+
+Failure behaviour: pure; a value whose action is to block raises ContentBlockedError (400), which names the kind only.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from thriftgate.errors import ContentBlockedError
+from thriftgate.privacy.policy import Action, Policy, keyed_hash
+from thriftgate.privacy.pseudonyms import Pseudonyms, identity_of
+from thriftgate.privacy.spans import Span, resolve
+
+_WORD = re.compile(r"\w+")
+_SPOKEN_OF_AGAIN = frozenset({"PERSON", "ADDRESS", "EMAIL_ADDRESS", "SECRET"})
+"""Kinds of which a value that was found once is masked wherever else it stands, also where nothing found it."""
+_SHORTEST_AGAIN = 4
+_MOST_PER_WORD = 64
+"""Values that begin with one word: a bound on the work that a conversation can cause."""
+
+
+@dataclass(slots=True)
+class Masker:
+    """Replaces findings by what their action says; one per request."""
+
+    policy: Policy
+    pseudonyms: Pseudonyms
+    hash_key: bytes = b""
+
+    def mask(self, text: str, spans: Sequence[Span]) -> str:
+        """The text with every span replaced; spans are in order and do not overlap."""
+        out: list[str] = []
+        at = 0
+        for span in spans:
+            out.append(text[at : span.start])
+            out.append(self._replacement(span.entity_type, text[span.start : span.end]))
+            at = span.end
+        out.append(text[at:])
+        return "".join(out)
+
+    def _replacement(self, entity_type: str, value: str) -> str:
+        match self.policy.actions[entity_type]:
+            case Action.PSEUDONYMIZE:
+                return self.pseudonyms.placeholder_for(entity_type, value)
+            case Action.MASK:
+                return f"<{entity_type}>"
+            case Action.HASH:
+                return f"<{entity_type}#{keyed_hash(self.hash_key, entity_type, identity_of(entity_type, value))}>"
+            case Action.DROP:
+                return ""
+            case Action.BLOCK:
+                raise ContentBlockedError(
+                    f"the request has personal data of a kind that may not be sent: {entity_type}",
+                    code="personal_data_blocked",
+                )
+            case Action.ALLOW:
+                return value
+
+
+class Recurrences:
+    """Finds values again that were found elsewhere in the conversation, as whole words and in the same spelling.
+
+    Linear in the text: each word is looked up once, and compared with the values that begin with it.
+    """
+
+    def __init__(self, values: Iterable[tuple[str, str]]) -> None:
+        self._by_word: dict[str, dict[str, str]] = {}
+        for entity_type, value in values:
+            first = _WORD.search(value)
+            if entity_type in _SPOKEN_OF_AGAIN and first is not None and len(value) >= _SHORTEST_AGAIN:
+                # What stands before the first word is not looked for, so it has to be nothing.
+                if first.start() == 0:
+                    same = self._by_word.setdefault(first[0], {})
+                    if len(same) < _MOST_PER_WORD:
+                        same[value] = entity_type
+
+    def find(self, text: str) -> list[Span]:
+        """Every occurrence."""
+        if not self._by_word:
+            return []
+        found: list[Span] = []
+        for word in _WORD.finditer(text):
+            for value, entity_type in self._by_word.get(word[0], {}).items():
+                end = word.start() + len(value)
+                if text.startswith(value, word.start()) and not (text[end : end + 1].isalnum() and value[-1].isalnum()):
+                    found.append(Span(word.start(), end, entity_type, 1.0, "recurrences"))
+        return found
+
+
+def with_recurrences(
+    findings: Mapping[str, Sequence[Span]], known: Iterable[tuple[str, str]], *, certain: frozenset[str]
+) -> dict[str, list[Span]]:
+    """The findings of all texts, each with what the other texts' findings and the `known` values add to it."""
+    values = [*known]
+    values += ((span.entity_type, text[span.start : span.end]) for text, spans in findings.items() for span in spans)
+    recurrences = Recurrences(dict.fromkeys(values))
+    return {
+        text: resolve([*spans, *recurrences.find(text)], is_certain=certain) for text, spans in findings.items()
+    }

@@ -1,0 +1,230 @@
+r"""Placeholders in a text, also as models change them: `<PERSON_1>`, `<Person 1>`, `<persons_1>`, `PERSON_1`.
+
+A placeholder is a kind, a number and sometimes a letter (`<PERSON_1B>`: the same person, spelled differently). Only
+those of a given set are found: any other text stays what it is, however much it looks like one. `scan` decides from
+the left, and says "more" when the text ends before it is decided; so a stream can be cut anywhere.
+
+Failure behaviour: pure and total. Linear: every decision looks at no more than 64 characters.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+LONGEST = 64
+"""No spelling of a placeholder that is recognized has more characters; so many a stream holds back at most."""
+MAX_TYPE_LENGTH = 32
+_OPENINGS: Mapping[str, tuple[str, ...]] = {
+    "<": (">", "&gt;", "\\u003e", "%3e"),
+    "&lt;": ("&gt;", ">"),
+    "\\u003c": ("\\u003e", ">"),
+    "%3c": ("%3e", ">"),
+}
+_BLANKS = 2
+_MAX_DIGITS = 9
+
+
+class Outcome(Enum):
+    """What stands at a position of a text."""
+
+    NOTHING = "nothing"
+    FOUND = "found"
+    MORE = "more"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The verdict on a position; `end` and `placeholder` mean something only when one was found."""
+
+    outcome: Outcome
+    end: int = 0
+    placeholder: str = ""
+
+
+_NOTHING, _MORE = Found(Outcome.NOTHING), Found(Outcome.MORE)
+
+
+def written(entity_type: str, number: int, variant: int = 0) -> str:
+    """The placeholder as it is put into a text; the first spelling of a value has no letter, the second has B."""
+    return f"<{entity_type}_{number}{variant_letters(variant)}>"
+
+
+def variant_letters(variant: int) -> str:
+    """Nothing for 0, then B to Z, AA, AB and so on."""
+    if variant == 0:
+        return ""
+    letters = ""
+    left = variant
+    while left >= 0:
+        letters = chr(ord("A") + left % 26) + letters
+        left = left // 26 - 1
+    return letters
+
+
+def literal_numbers(text: str, entity_types: Iterable[str]) -> set[tuple[str, int]]:
+    """Numbers that a text already uses as if they were placeholders; no value may get one of them."""
+    if "_" not in text and "<" not in text and "lt;" not in text and "3c" not in text.lower():
+        return set()
+    lowered = text.lower()
+    found: set[tuple[str, int]] = set()
+    for entity_type in entity_types:
+        if entity_type.split("_")[0].lower() not in lowered:
+            continue
+        name = re.sub("_", r"\\\\?[_ -]", entity_type.lower())
+        spelled = rf"(?:(?:<|lt;|3c) {{0,2}}{name}s?\\?[_ #:-]?|(?<![a-z0-9_]){name}s?\\?_)0*([0-9]{{1,9}})"
+        found.update((entity_type, int(match[1])) for match in re.finditer(spelled, lowered))
+    return found
+
+
+class Scanner:
+    """Finds the given placeholders."""
+
+    def __init__(self, placeholders: Iterable[str]) -> None:
+        self._known: dict[tuple[str, str], str] = {}
+        for placeholder in placeholders:
+            entity_type, _, rest = placeholder.strip("<>").rpartition("_")
+            self._known[entity_type.lower(), rest.lower()] = placeholder
+        self._types = sorted({entity_type for entity_type, _ in self._known}, key=lambda name: (-len(name), name))
+        firsts = "".join(sorted({name[0] for name in self._types}))
+        self._start = re.compile(
+            rf"<|&[lL]|&\Z|\\[uU]|\\\Z|%3|%\Z|(?<![A-Za-z0-9_])[{re.escape(firsts + firsts.upper())}]" if firsts else r"(?!)"
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
+    def next_start(self, text: str, at: int) -> int:
+        """Where the next placeholder could begin, from `at` on; the text's length when none does."""
+        match = self._start.search(text, at)
+        return match.start() if match else len(text)
+
+    def scan(self, text: str, at: int, *, is_end: bool) -> Found:
+        """What stands at `at`. With `is_end` nothing follows the text, so the verdict is never MORE."""
+        verdict = self._scan(text, at)
+        if verdict.outcome is Outcome.MORE and len(text) - at < LONGEST:
+            return self._at_end(text, at) if is_end else _MORE
+        return verdict if verdict.outcome is Outcome.FOUND and verdict.end - at < LONGEST else _NOTHING
+
+    def _scan(self, text: str, at: int) -> Found:
+        is_open = False
+        for opening, closings in _OPENINGS.items():
+            here = text[at : at + len(opening)].lower()
+            if here == opening:
+                inner = self._inner(text, _past_blanks(text, at + len(opening)), closings)
+                if inner.outcome is not Outcome.NOTHING:
+                    return inner
+                return _NOTHING
+            is_open = is_open or (bool(here) and at + len(here) == len(text) and opening.startswith(here))
+        if is_open:
+            return _MORE
+        return self._inner(text, at, ())
+
+    def _inner(self, text: str, at: int, closings: tuple[str, ...]) -> Found:
+        """Kind, number, letter and closing; without `closings` the end of the word closes."""
+        verdict = _NOTHING
+        for name in self._types:
+            after, ran_out = _name_end(text, at, name)
+            if ran_out:
+                verdict = _MORE
+            if after is None:
+                continue
+            for start in _number_starts(text, after, in_brackets=bool(closings)):
+                if start is None:
+                    verdict = _MORE
+                    continue
+                found = self._numbered(text, start, name, closings)
+                if found.outcome is Outcome.FOUND:
+                    return found
+                if found.outcome is Outcome.MORE:
+                    verdict = _MORE
+        return verdict
+
+    def _numbered(self, text: str, start: int, name: str, closings: tuple[str, ...]) -> Found:
+        end = start
+        while end < len(text) and end - start < _MAX_DIGITS and text[end] in "0123456789":
+            end += 1
+        if end == start:
+            return _MORE if end == len(text) else _NOTHING
+        letters = end
+        while letters < len(text) and letters - end < 3 and text[letters].isascii() and text[letters].isalpha():
+            letters += 1
+        if letters == len(text):
+            return _MORE
+        placeholder = self._known.get((name, text[start:letters].lower()))
+        if not closings:
+            # A plural or possessive s belongs to the sentence, whatever it is attached to.
+            is_over = not (text[letters].isalnum() or text[letters] == "_")
+            return Found(Outcome.FOUND, letters, placeholder) if placeholder and is_over else _NOTHING
+        if placeholder is None:
+            return _NOTHING
+        return _closed(text, _past_blanks(text, letters), closings, placeholder)
+
+    def _at_end(self, text: str, at: int) -> Found:
+        """The verdict where nothing follows: a number that could be the beginning of a longer one stays as it is."""
+        found = self._scan(text + "\0", at)
+        if found.outcome is not Outcome.FOUND or found.end < len(text):
+            return found if found.outcome is Outcome.FOUND else _NOTHING
+        entity_type, _, rest = found.placeholder.strip("<>").lower().rpartition("_")
+        has_longer = any(
+            name == entity_type and other != rest and other.startswith(rest) for name, other in self._known
+        )
+        return _NOTHING if has_longer or text[max(0, at - 1) : at] == "<" else found
+
+
+def _past_blanks(text: str, at: int) -> int:
+    end = at
+    while end < len(text) and end - at < _BLANKS and text[end] == " ":
+        end += 1
+    return end
+
+
+def _name_end(text: str, at: int, name: str) -> tuple[int | None, bool]:
+    """Where the name of a kind ends; None where it is not the name, with True where the text ended too early."""
+    for letter in name:
+        if at >= len(text):
+            return None, True
+        if letter == "_":
+            if text[at] == "\\":
+                at += 1
+                if at >= len(text):
+                    return None, True
+            if text[at] not in "_ -":
+                return None, False
+        elif text[at].lower() != letter:
+            return None, False
+        at += 1
+    return at, False
+
+
+def _number_starts(text: str, at: int, *, in_brackets: bool) -> Iterable[int | None]:
+    """Where the number may begin behind the name: after a sign between, a plural s, or both; None: not yet known."""
+    for plural in (0, 1):
+        start = at
+        if plural:
+            if start < len(text) and text[start] not in "sS":
+                continue
+            start += 1
+        if start >= len(text):
+            yield None
+            continue
+        if text[start] == "\\":
+            start += 1
+            if start >= len(text):
+                yield None
+                continue
+        if text[start] in ("_ -#:" if in_brackets else "_"):
+            start += 1
+            yield start if start < len(text) else None
+        elif in_brackets and text[start] in "0123456789":
+            yield start
+
+
+def _closed(text: str, at: int, closings: tuple[str, ...], placeholder: str) -> Found:
+    is_open = at >= len(text)
+    for closing in closings:
+        here = text[at : at + len(closing)].lower()
+        if here == closing:
+            return Found(Outcome.FOUND, at + len(closing), placeholder)
+        is_open = is_open or (at + len(here) == len(text) and closing.startswith(here))
+    return _MORE if is_open else _NOTHING

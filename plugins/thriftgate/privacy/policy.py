@@ -1,0 +1,53 @@
+"""What is looked for, from which score on, and what happens to it.
+
+Failure behaviour: pure; nothing raises.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from thriftgate.privacy.spans import Span
+
+
+class Action(StrEnum):
+    """What happens to a value before a request leaves."""
+
+    PSEUDONYMIZE = "pseudonymize"
+    """`<PERSON_1>`; the caller sees the value again in the answer."""
+    MASK = "mask"
+    """`<PERSON>`; nobody sees it again."""
+    HASH = "hash"
+    """`<PERSON#3f9a0c21b7d4>`; the same value has the same hash under the same key, for everybody."""
+    DROP = "drop"
+    """Nothing is left."""
+    BLOCK = "block"
+    """The request is refused."""
+    ALLOW = "allow"
+    """The value goes out as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One consumer's policy; kinds that are not in `actions` are not looked for."""
+
+    actions: Mapping[str, Action]
+    thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
+    min_score: float = 0.5
+    allow: frozenset[str] = frozenset()
+    """Values that are never masked, in lower case."""
+    languages: Sequence[str] = ("en",)
+
+    def wanted(self, text: str, span: Span) -> bool:
+        """True when the finding counts."""
+        action = self.actions.get(span.entity_type, Action.ALLOW)
+        if action is Action.ALLOW or span.score < self.thresholds.get(span.entity_type, self.min_score):
+            return False
+        return " ".join(text[span.start : span.end].split()).lower() not in self.allow
+
+
+def keyed_hash(key: bytes, entity_type: str, value: str) -> str:
+    """Twelve hex digits that cannot be traced back to the value without the key."""
+    return hmac.new(key, f"{entity_type}\0{value}".encode(), hashlib.sha256).hexdigest()[:12]

@@ -1,0 +1,121 @@
+"""Payment cards: 12 to 19 digits of a known issuer range whose Luhn checksum holds.
+
+Source of the ranges: ISO/IEC 7812 issuer identification numbers, as published by the schemes.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from thriftgate.privacy.context import Context
+from thriftgate.privacy.spans import Span
+
+_CHAIN = re.compile(r"(?<!\d)\d+(?:(?: ?[-./_] ?| {1,2})\d+){0,40}(?!\d)")
+"""Groups of digits with one separator between them; `_` is how code writes large numbers."""
+_GROUP = re.compile(r"\d+")
+_RANGES: tuple[tuple[int, int, frozenset[int]], ...] = (
+    # first prefix, last prefix (of as many digits), lengths; narrower ranges first
+    (2131, 2131, frozenset({15})),
+    (1800, 1800, frozenset({15})),
+    (2200, 2204, frozenset({16, 17, 18, 19})),
+    (2205, 2220, frozenset({16})),
+    (2221, 2720, frozenset({16})),
+    (3528, 3589, frozenset({16, 17, 18, 19})),
+    (3841, 3841, frozenset({16, 19})),
+    (300, 305, frozenset({14, 15, 16, 17, 18, 19})),
+    (3095, 3095, frozenset({14, 15, 16, 17, 18, 19})),
+    (34, 34, frozenset({15})),
+    (37, 37, frozenset({15})),
+    (36, 36, frozenset({14, 15, 16, 17, 18, 19})),
+    (38, 39, frozenset({14, 15, 16, 17, 18, 19})),
+    (4, 4, frozenset({13, 16, 18, 19})),
+    (51, 55, frozenset({16})),
+    (50, 50, frozenset(range(12, 20))),
+    (56, 58, frozenset(range(12, 20))),
+    (60, 69, frozenset(range(12, 20))),
+    (81, 82, frozenset({16, 17, 18, 19})),
+    (8600, 8600, frozenset({16})),
+    (9792, 9792, frozenset({16})),
+    (9860, 9860, frozenset({16})),
+)
+_CARD_WORDS = re.compile(
+    r"\b(?:card|carte|cart[ãa]o|tarjeta|karte|kreditkarte|carta|kaart|credit|debit|visa|master ?card|amex|maestro|"
+    r"pan|cc|ccn|cvv|cvc|payment|zahlung|paid|charge)"
+)
+_OTHER_WORDS = re.compile(
+    r"(?:order|bestell\w*|pedido|ordine|commande|tracking|track|invoice|rechnung|factura|facture|ticket|case|ref"
+    r"|reference|transaction|txn|shipment|parcel|sku|ean|upc|isbn|imei|serial|timestamp|epoch|build|id|uid|session"
+    r"|request|trace|customer|account|kunden\w*)(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?\W{0,6}\Z"
+)
+_COMMON_LENGTHS = frozenset({15, 16})
+_CERTAIN, _LIKELY = 1.0, 0.7
+
+
+class CardRecognizer:
+    """CREDIT_CARD."""
+
+    entity_type = "CREDIT_CARD"
+
+    def find(self, context: Context) -> Iterable[Span]:
+        """Every card number; one after the word for another kind of number counts only when a card is spoken of."""
+        for chain in _CHAIN.finditer(context.text):
+            if chain.end() - chain.start() < 12:
+                continue
+            yield from self._in_chain(context, chain)
+
+    def _in_chain(self, context: Context, chain: re.Match[str]) -> Iterator[Span]:
+        groups = [(chain.start() + group.start(), chain.start() + group.end()) for group in _GROUP.finditer(chain[0])]
+        first = 0
+        while first < len(groups):
+            found = self._at(context, groups, first)
+            if found is None:
+                first += 1
+                continue
+            last, span = found
+            yield span
+            first = last + 1
+
+    def _at(self, context: Context, groups: list[tuple[int, int]], first: int) -> tuple[int, Span] | None:
+        """The longest card that begins with this group, and its last group."""
+        best: tuple[int, Span] | None = None
+        digits = ""
+        for last in range(first, len(groups)):
+            digits += context.text[slice(*groups[last])]
+            if len(digits) > 19:
+                break
+            # Two groups of eight or a lone group of one digit is how no card is written.
+            if len(digits) < 12 or not is_card(digits) or last - first > 6:
+                continue
+            score = self._score(context, groups[first][0], groups[last][1], len(digits), last == first)
+            if score:
+                best = last, Span(groups[first][0], groups[last][1], self.entity_type, score, "cards")
+        return best
+
+    def _score(self, context: Context, start: int, end: int, length: int, is_plain: bool) -> float:
+        before = context.closest(start)
+        if _CARD_WORDS.search(context.near(start, end)):
+            return _CERTAIN
+        if _OTHER_WORDS.search(before):
+            return 0.0
+        # One number in ten passes Luhn: of the unusual lengths only what is grouped like a card is taken for one.
+        return _LIKELY if length in _COMMON_LENGTHS or length == 19 or not is_plain else 0.4
+
+
+def is_card(digits: str) -> bool:
+    """True for a known range of this length with a valid checksum, unless all digits are the same."""
+    return _has_range(digits) and len(set(digits)) > 1 and luhn_holds(digits)
+
+
+def _has_range(digits: str) -> bool:
+    for low, high, lengths in _RANGES:
+        if len(digits) in lengths and low <= int(digits[: len(str(low))]) <= high:
+            return True
+    return False
+
+
+def luhn_holds(digits: str) -> bool:
+    """The checksum of ISO/IEC 7812-1, annex B."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0

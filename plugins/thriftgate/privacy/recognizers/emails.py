@@ -1,0 +1,38 @@
+"""E-mail addresses, also in URLs, code and the spellings that are meant to hide them from harvesters."""
+
+import re
+from collections.abc import Iterable
+
+from thriftgate.privacy.context import Context
+from thriftgate.privacy.spans import Span
+
+_AT = re.compile(r"@|(?<=[\w]) {0,2}[\[({] {0,2}(?i:at) {0,2}[\])}] {0,2}(?=[\w])")
+_LOCAL = re.compile(r"[\w.!#$'*+^`{}~-]{1,64}\Z")
+_DOT = r"(?:\.| {0,2}[\[({] {0,2}(?i:dot) {0,2}[\])}] {0,2})"
+_DOMAIN = re.compile(rf"[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,6}}{_DOT}[^\W\d_][\w-]{{1,62}}|\[[0-9A-Fa-f.:]{{7,45}}\]")
+_LONGEST_DOMAIN = 255
+_PICTURE = re.compile(r"[23]x\.(?:png|jpe?g|gif|webp|svg)\Z", re.IGNORECASE)
+_SERVICE_ACCOUNTS = frozenset({"git"})
+"""`git@github.com` names a protocol's user, not a person."""
+_LEADING = "'`*{}~.#$!^"
+_TRAILING = "-_"
+
+
+class EmailRecognizer:
+    """EMAIL_ADDRESS."""
+
+    entity_type = "EMAIL_ADDRESS"
+
+    def find(self, context: Context) -> Iterable[Span]:
+        """Every address with a domain that could exist."""
+        text = context.text
+        for sign in _AT.finditer(text):
+            local = _LOCAL.search(text[max(0, sign.start() - 64) : sign.start()])
+            domain = _DOMAIN.match(text, sign.end(), min(len(text), sign.end() + _LONGEST_DOMAIN))
+            if local is None or domain is None:
+                continue
+            name = local[0].lstrip(_LEADING)
+            end = domain.end() - (len(domain[0]) - len(domain[0].rstrip(_TRAILING)))
+            if not name or name in _SERVICE_ACCOUNTS or _PICTURE.match(domain[0]):
+                continue
+            yield Span(sign.start() - len(name), end, self.entity_type, 1.0, "emails")

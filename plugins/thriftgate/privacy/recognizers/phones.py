@@ -1,0 +1,109 @@
+"""Telephone numbers: international ones by their country code, national ones by the regions that are configured.
+
+The numbering plans are those of `phonenumbers` (Google's libphonenumber). A number counts with an international
+prefix, with the punctuation that only telephone numbers have, or after a word for one; bare digits alone never do.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import phonenumbers
+
+from thriftgate.privacy.context import Context
+from thriftgate.privacy.spans import Span
+
+_CANDIDATE = re.compile(
+    r"(?<![\w.$€£#@&-])(?:(?:tel|phone|sms|call)to?:)?"
+    r"(?P<number>(?:\(?\+ ?|\(?00(?=[1-9]))?\(?\d(?:[ ]{0,2}[-./()]{0,2} ?\d){5,17}\)?)"
+    r"(?P<extension>,? ?(?:x|ext\.?|extension|#|durchwahl|poste|anexo) ?\d{1,6})?(?![\w]|[-./]\d)"
+)
+_GLUED = re.compile(r"(?<=[A-Za-z=:_])\+\d(?:[ ]?[-./()]? ?\d){6,14}(?!\w)")
+"""In code and logs a number with its plus may follow a letter or a sign directly."""
+_WORDS = re.compile(
+    r"(?:\b|_)(?:phone|tele?ph?one?|tel|mobile?|cell(?:ular)?|call(?:ed|ing|s)?|ring|fax|sms|text(?:ed| me)?|whats ?app"
+    r"|signal|dial|hotline|contact(?: me)?|reach(?: me)?|number is|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*|ruf\w{0,4}"
+    r"|erreich\w*|t[ée]l[ée]phone|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|llam\w*|cellulare|chiama\w*"
+    r"|telefoon\w*|mobiel\w*|bel(?:len)?|telefone|telem[óo]vel|celular|ligar?|numer|komórk\w*|zadzwo\w*|msisdn|電話|手机|电话)(?![a-z])"
+)
+_OTHER_WORDS = re.compile(
+    r"(?:order|bestell\w*|pedido|ordine|commande|tracking|invoice|rechnung\w*|factura|facture|ticket|case|ref|reference"
+    r"|transaction|txn|shipment|parcel|sku|serial|timestamp|epoch|build|id|uid|session|request|trace|account|konto\w*"
+    r"|kunden\w*|customer|amount|total|price|version|article|artikel\w*|part|model|vin|isbn|zip|plz|page|port|pid)"
+    r"(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?\.?\W{0,6}\Z"
+)
+_NANP = re.compile(r"(?:1[-. ]?)?(?:\(\d{3}\) ?|\d{3}([-. ]))\d{3}([-. ])\d{4}\Z")
+_PUNCTUATED = re.compile(r"\(0?\d{1,5}\)|^0\d{1,5}[ /-]\d|^0\d(?:[ .-]\d\d){4}$|^0\d{2,4}[ /.-]\d{3,4}[ .-]?\d{3,5}$")
+
+
+class PhoneRecognizer:
+    """PHONE_NUMBER.
+
+    Args:
+        regions: ISO 3166 codes whose national numbers are known, the likeliest first.
+    """
+
+    entity_type = "PHONE_NUMBER"
+
+    def __init__(self, regions: Sequence[str]) -> None:
+        self._regions = tuple(regions)
+
+    def find(self, context: Context) -> Iterable[Span]:
+        """Every number that somebody could dial."""
+        for match in _GLUED.finditer(context.text):
+            if _parsed(match[0], None):
+                yield Span(match.start(), match.end(), self.entity_type, 0.8, "phones")
+        for match in _CANDIDATE.finditer(context.text):
+            number, start, end = match["number"], match.start("number"), match.end()
+            # An opening bracket without its closing one belongs to the sentence.
+            if number.startswith("(") and ")" not in number:
+                number, start = number[1:], start + 1
+            if number.endswith(")") and "(" not in number:
+                number = number[:-1]
+                end = start + len(number) if not match["extension"] else end
+            score = self._score(context, number, start, end)
+            if score:
+                yield Span(start, end, self.entity_type, score, "phones")
+
+    def _score(self, context: Context, number: str, start: int, end: int) -> float:
+        digits = sum(character.isdigit() for character in number)
+        if not 7 <= digits <= 15 or len({character for character in number if character.isdigit()}) == 1:
+            return 0.0
+        named = _WORDS.search(context.near(start, end)) is not None
+        if _OTHER_WORDS.search(context.closest(start)):
+            return 0.0
+        if number.lstrip("(").startswith(("+", "00")):
+            return self._international(number, named=named)
+        return self._national(number, named=named)
+
+    @staticmethod
+    def _international(number: str, *, named: bool) -> float:
+        written = number.lstrip("(")
+        written = "+" + written[2:] if written.startswith("00") else written
+        parsed = _parsed(written, None)
+        if parsed is None:
+            return 0.6 if named else 0.0
+        return 1.0 if phonenumbers.is_valid_number(parsed) else 0.75
+
+    def _national(self, number: str, *, named: bool) -> float:
+        is_punctuated = bool(_NANP.match(number) or _PUNCTUATED.search(number))
+        if not (named or is_punctuated):
+            return 0.0
+        if _NANP.match(number) and {"US", "CA"} & set(self._regions):
+            return 0.9 if named else 0.7
+        for region in self._regions:
+            parsed = _parsed(number, region)
+            if parsed is not None and phonenumbers.is_valid_number_for_region(parsed, region):
+                return 0.9 if named else 0.65
+        # Spoken of as a telephone number: possible somewhere is enough.
+        if named and any(_parsed(number, region) for region in self._regions):
+            return 0.55
+        return 0.0
+
+
+def _parsed(number: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    """The number when a phone of the region could dial it."""
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return parsed if phonenumbers.is_possible_number(parsed) else None

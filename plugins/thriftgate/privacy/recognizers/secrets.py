@@ -1,0 +1,177 @@
+"""Credentials: the shapes that providers give their keys, private keys, tokens behind a name, passwords in URLs.
+
+A long random text without a name may be a digest or an identifier, so entropy counts only beside a word that says
+"credential", or where upper case, lower case and digits are mixed as no identifier is.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from thriftgate.privacy.context import Context
+from thriftgate.privacy.spans import Span
+
+_SHAPES = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    + "|".join(
+        [
+            r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])",
+            r"gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{22,255}",
+            r"gl(?:pat|dt|ptt|rt|soat|agent|ft|imt|cbt)-[\w-]{20,64}",
+            r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-[A-Za-z0-9-]{10,250}",
+            r"(?:sk|rk|pk)_(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{24,64}",
+            r"sk-(?:ant|proj|svcacct|admin|or|None)-[\w-]{16,250}|sk-[A-Za-z0-9_-]{20,250}",
+            r"AIza[\w-]{30,45}|ya29\.[\w-]{20,400}|GOCSPX-[\w-]{20,40}|1//0[\w-]{30,120}",
+            r"hf_[A-Za-z0-9]{25,80}|api_org_[A-Za-z]{30,60}|npm_[A-Za-z0-9]{30,60}|pypi-[\w-]{40,250}|rubygems_[a-f0-9]{48}",
+            r"SG\.[\w-]{16,32}\.[\w-]{30,64}|key-[0-9a-f]{32}|(?:SK|AC)[0-9a-f]{32}|re_[A-Za-z0-9_]{24,60}",
+            r"\d{8,10}:AA[\w-]{32,40}",
+            r"eyJ[\w-]{10,4000}\.eyJ[\w-]{4,8000}(?:\.[\w-]{0,2000})?",
+            r"do[orp]_v1_[a-f0-9]{64}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|dapi[a-f0-9]{32}(?:-\d)?|sq0(?:atp|csp)-[\w-]{22,43}",
+            r"gsk_[A-Za-z0-9]{30,80}|xai-[A-Za-z0-9]{40,120}|r8_[A-Za-z0-9]{30,60}|pplx-[A-Za-z0-9]{30,80}|fw_[A-Za-z0-9]{20,40}",
+            r"hv[sbr]\.[\w-]{20,250}|lin_api_[A-Za-z0-9]{30,60}|(?:ntn|secret)_[A-Za-z0-9]{40,60}|PMAK-[a-f0-9]{24}-[a-f0-9]{34}",
+            r"NRAK-[A-Z0-9]{27}|dckr_pat_[\w-]{20,60}|ATATT3[\w=-]{20,250}|HRKU-[\w-]{30,80}|dp\.(?:pt|st|ct|sa)\.[\w.-]{30,80}",
+            r"AGE-SECRET-KEY-1[A-Z0-9]{58}|FLWSECK(?:_TEST)?-[\w-]{12,60}|EAA[A-Za-z0-9]{60,250}|PRIVATE-[a-f0-9]{32,64}",
+            r"(?:figd|patp|tfp|sbp|supabase|glsa|glc|sntrys|phc|phx|lsv2_pt|lsv2_sk|nvapi|pul|rpa|vcp|cio)[_-][\w-]{24,250}",
+            r"AccountKey=[A-Za-z0-9+/]{40,100}={0,2}|sig=[A-Za-z0-9%+/]{40,120}(?:%3D|=){0,2}",
+        ]
+    )
+    + r")"
+)  # fmt: skip
+_PREFIXES = (
+    "AKIA", "ASIA", "ABIA", "ACCA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "gl", "xox", "xapp-", "_live_",
+    "_test_", "_prod_", "whsec_", "sk-", "AIza", "ya29.", "GOCSPX-", "1//0", "hf_", "api_org_", "npm_", "pypi-", "rubygems_",
+    "SG.", "key-", "SK", "AC", "re_", ":AA", "eyJ", "_v1_", "shp", "dapi", "sq0", "gsk_", "xai-", "r8_", "pplx-", "fw_",
+    "hvs.", "hvb.", "hvr.", "lin_api_", "ntn_", "secret_", "PMAK-", "NRAK-", "dckr_pat_", "ATATT3", "HRKU-", "dp.",
+    "AGE-SECRET", "FLWSECK", "EAA", "PRIVATE-", "figd", "patp", "tfp", "sbp", "supabase", "sntrys", "phc", "phx", "lsv2_",
+    "nvapi", "pul", "rpa", "vcp", "cio", "AccountKey=", "sig=",
+)  # fmt: skip
+_HOOK = re.compile(r"https://(?:hooks\.slack\.com/services|discord(?:app)?\.com/api/webhooks)/[\w/-]{20,200}")
+_PEM = re.compile(r"-----BEGIN (?P<kind>[A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?)-----")
+_MAX_PEM = 16_000
+_URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@\"'<>]{0,128}:(?P<value>[^\s/@\"'<>]{1,256})@[\w.\[-]")
+_BEARER = re.compile(r"(?i:\b(?:bearer|basic|token|apikey))[ :]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{16,4000})")
+_KEYWORD = (
+    r"(?:pass(?:word|wd|phrase|code)?|pwd|passwort|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o|secret"
+    r"|token|api[ _-]?key|access[ _-]?key|private[ _-]?key|auth[ _-]?key|signing[ _-]?key|encryption[ _-]?key"
+    r"|master[ _-]?key|account[ _-]?key|credentials?|connection[ _-]?string|license[ _-]?key|pin)"
+)
+_KEYWORD_HINTS = (
+    "pass", "pwd", "kennwort", "contrase", "senha", "wachtwoord", "hasło", "haslo", "secret", "token", "key", "credential",
+    "connection", "pin",
+)  # fmt: skip
+"""One of these is in every keyword: a text without any need not be searched."""
+_ASSIGNED = re.compile(
+    rf"(?P<name>{_KEYWORD}(?:[_-]?[a-z0-9]{{1,12}}){{0,2}})[\"'`\])]{{0,3}} {{0,3}}"
+    r"(?P<sign>:=|=>|=|:| (?:is|was|lautet|ist|es|est|é|è)(?::| )) {0,3}(?P<quote>[\"'`]?)"
+    r"(?P<value>[^\s\"'`,;<>(){}\[\]|&]{4,512})",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{_KEYWORD}(?:[_ -]?[A-Za-z0-9]{{1,12}}){{0,2}}", re.IGNORECASE)
+_WORDS = re.compile(
+    r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|auth|bearer|access[ _-]?key|private[ _-]?key|signing"
+    r"|license key|schlüssel|clave|clé|chiave)"
+)
+_OPAQUE = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9+/_=.~-]{20,512}(?![\w+/])")
+_PLACEHOLDER = re.compile(
+    r"(?i:x{3,}|\*{3,}|\.{3,}|your[_-]|my[_-]|<|\$\{|\{\{|%\(|example|changeme|redacted|placeholder|none\b|null\b|true\b|false\b"
+    r"|undefined|required|optional|string\b|os\.environ|process\.env|getenv|env\.)"
+)
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+_WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z")
+_COUNTS = re.compile(r"(?i)(?:max|min|num|total|prompt|completion|input|output|used|cached|per|count)[_ -]?(?:\w+[_ -])?tokens?")
+
+
+class SecretRecognizer:
+    """SECRET."""
+
+    entity_type = "SECRET"
+
+    def find(self, context: Context) -> Iterable[Span]:
+        """Every credential."""
+        if any(prefix in context.text for prefix in _PREFIXES):
+            for match in _SHAPES.finditer(context.text):
+                yield self._span(match.start(), match.end(), 1.0)
+        if "https://" in context.text:
+            for match in _HOOK.finditer(context.text):
+                yield self._span(match.start(), match.end(), 1.0)
+        yield from self._private_keys(context.text)
+        for pattern, hint in ((_URL_PASSWORD, "://" in context.text), (_BEARER, True)):
+            for match in pattern.finditer(context.text) if hint else ():
+                value = match["value"]
+                if not _PLACEHOLDER.match(value) and (pattern is _URL_PASSWORD or _entropy(value) > 3):
+                    yield self._span(match.start("value"), match.end("value"), 0.95)
+        yield from self._named(context.text)
+        if context.label and _names_a_secret(context.label) and _is_value(context.text, is_prose=False):
+            yield self._span(0, len(context.text), 0.9)
+        yield from self._opaque(context)
+
+    def _span(self, start: int, end: int, score: float) -> Span:
+        return Span(start, end, self.entity_type, score, "secrets")
+
+    def _private_keys(self, text: str) -> Iterator[Span]:
+        for match in _PEM.finditer(text):
+            closing = f"-----END {match['kind']}-----"
+            end = text.find(closing, match.end(), match.end() + _MAX_PEM)
+            yield self._span(match.start(), end + len(closing) if end >= 0 else min(len(text), match.end() + _MAX_PEM), 1.0)
+
+    def _named(self, text: str) -> Iterator[Span]:
+        lowered = text.lower()
+        if not any(hint in lowered for hint in _KEYWORD_HINTS):
+            return
+        for match in _ASSIGNED.finditer(text):
+            is_prose = match["sign"].startswith(" ") or (match["sign"] == ":" and not match["quote"])
+            if _COUNTS.search(text, max(0, match.start() - 24), match.end("name")):
+                continue
+            value = match["value"].rstrip(".!?:") if is_prose else match["value"].rstrip(":")
+            if _is_value(value, is_prose=is_prose or _WEAK_NAMES.search(match["name"]) is not None):
+                start = match.start("value")
+                yield self._span(start, start + len(value), 0.9)
+
+    def _opaque(self, context: Context) -> Iterator[Span]:
+        for match in _OPAQUE.finditer(context.text):
+            value = match[0].strip("=.-~") or match[0]
+            if _UUID.match(value) or not _is_mixed(value) or "/" in value[:1]:
+                continue
+            named = _WORDS.search(context.before(match.start()))
+            if (named and _entropy(value) >= 3.2) or (
+                len(value) >= 32 and value.isalnum() and _entropy(value) >= 4.3 and _is_thoroughly_mixed(value)
+            ):
+                yield self._span(match.start(), match.start() + len(match[0].rstrip(".")), 0.8 if named else 0.6)
+
+
+def _names_a_secret(label: str) -> bool:
+    return bool(_LABEL.fullmatch(label)) and not _COUNTS.search(label)
+
+
+def _is_value(value: str, *, is_prose: bool) -> bool:
+    """True for what could be a credential; in a sentence a word must have a digit or a sign in it."""
+    if len(value) < 4 or len(value) > 512 or _PLACEHOLDER.match(value) or "://" in value or "\n" in value:
+        return False
+    has_digit = any(character.isdigit() for character in value)
+    has_letter = any(character.isalpha() for character in value)
+    if is_prose:
+        has_sign = any(character in "!@#$%^&*+=?_" for character in value)
+        return (has_digit or has_sign) and (has_letter or len(value) >= 4) and len(value) >= 4
+    return len(value) >= 6 and (has_digit or has_letter) and " " not in value
+
+
+def _is_mixed(value: str) -> bool:
+    """Letters and digits, and not words joined by one sign, as in a path or an identifier."""
+    digits = sum(character.isdigit() for character in value)
+    letters = sum(character.isalpha() for character in value)
+    parts = re.split(r"[/_.~+=-]", value)
+    longest = max(map(len, parts))
+    return digits >= 2 and letters >= 2 and longest >= 12
+
+
+def _is_thoroughly_mixed(value: str) -> bool:
+    """Upper case, lower case and digits change places all the time, as they do at random."""
+    kinds = ["d" if character.isdigit() else "u" if character.isupper() else "l" for character in value]
+    changes = sum(first != second for first, second in zip(kinds, kinds[1:], strict=False))
+    return len(set(kinds)) == 3 and changes >= 0.4 * len(value)
+
+
+def _entropy(value: str) -> float:
+    """Bits per character by the value's own frequencies."""
+    return -sum(count / len(value) * math.log2(count / len(value)) for count in Counter(value).values())

@@ -1,0 +1,39 @@
+"""US social security and taxpayer numbers: 3-2-4 digits within the ranges that are given out, or 9 after their name.
+
+Source of the ranges: US Social Security Administration, randomization of 2011; IRS for 9xx (ITIN).
+"""
+
+import re
+from collections.abc import Iterable
+
+from thriftgate.privacy.context import Context
+from thriftgate.privacy.spans import Span
+
+_GROUPED = re.compile(r"(?<![\d-])(\d{3})([- .])(\d{2})\2(\d{4})(?![\d]|-\d)")
+_PLAIN = re.compile(r"(?<![\d.-])(\d{3})()(\d{2})(\d{4})(?![\d]|[.-]\d)")
+_WORDS = re.compile(
+    r"\b(?:ssn|ss#|ss no|soc(?:ial)?[ _-]?sec\w*|social|itin|tin\b|tax(?:payer)?[ _-]?id|socialsecurity\w*)"
+    r"|[_\"']ssn|ssn[_\"']"
+)
+
+
+class SocialSecurityRecognizer:
+    """US_SSN."""
+
+    entity_type = "US_SSN"
+
+    def find(self, context: Context) -> Iterable[Span]:
+        """Hyphenated numbers anywhere, others where they are named."""
+        for match in _GROUPED.finditer(context.text):
+            if not _is_given_out(match[1], match[3], match[4]):
+                continue
+            named = _WORDS.search(context.near(match.start(), match.end())) is not None
+            if match[2] == "-" or named:
+                yield Span(match.start(), match.end(), self.entity_type, 1.0 if named else 0.85, "social_security")
+        for match in _PLAIN.finditer(context.text):
+            if _is_given_out(match[1], match[3], match[4]) and _WORDS.search(context.near(match.start(), match.end())):
+                yield Span(match.start(), match.end(), self.entity_type, 0.9, "social_security")
+
+
+def _is_given_out(area: str, group: str, serial: str) -> bool:
+    return area not in {"000", "666"} and group != "00" and serial != "0000" and len({*area, *group, *serial}) > 1

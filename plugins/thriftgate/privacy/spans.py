@@ -1,0 +1,83 @@
+"""Findings in a text, and how many findings become few.
+
+Failure behaviour: pure and total.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+_JOINING = " ,.;-\n\t\r'’#/"
+"""What may stand between two parts of one name or address."""
+_LONGEST_GAP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a text that somebody recognized; `start` and `end` are positions of characters."""
+
+    start: int
+    end: int
+    entity_type: str
+    score: float
+    recognizer: str = ""
+
+    def overlaps(self, other: "Span") -> bool:
+        """True when the two share a character."""
+        return self.start < other.end and other.start < self.end
+
+
+def resolve(spans: Iterable[Span], *, is_certain: frozenset[str] = frozenset()) -> list[Span]:
+    """Spans in order of the text, none of which overlap, that cover every character that a given span covers.
+
+    Where two overlap, the surer one gives the type, of equally sure ones the longer; kinds that are `is_certain` (a
+    checksum holds) come before all others. What the loser covers beyond the winner stays with the winner: a value
+    must never leave in part. The order in which spans are given does not matter.
+    """
+    ordered = sorted(set(spans), key=lambda span: (span.start, span.end, span.entity_type, span.recognizer))
+    resolved: list[Span] = []
+    cluster: list[Span] = []
+    reach = -1
+    for span in ordered:
+        if span.end <= span.start:
+            continue
+        if cluster and span.start >= reach:
+            resolved.extend(_settled(cluster, is_certain))
+            cluster = []
+        cluster.append(span)
+        reach = span.end if len(cluster) == 1 else max(reach, span.end)
+    resolved.extend(_settled(cluster, is_certain))
+    return resolved
+
+
+def _settled(cluster: Sequence[Span], is_certain: frozenset[str]) -> Iterable[Span]:
+    if not cluster:
+        return ()
+    best = max(
+        cluster,
+        key=lambda span: (
+            span.entity_type in is_certain, span.score, span.end - span.start, -span.start, span.entity_type,
+        ),
+    )  # fmt: skip
+    return (replace(best, start=min(span.start for span in cluster), end=max(span.end for span in cluster)),)
+
+
+def joined(text: str, spans: Sequence[Span], entity_types: frozenset[str]) -> list[Span]:
+    """Neighbours of one kind as one span, where only a blank or a comma stands between them.
+
+    A model finds the house, the street and the town of one address, or a first name and a surname: left apart, what
+    stands between them would stay. `spans` are in order and do not overlap.
+    """
+    out: list[Span] = []
+    for span in spans:
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and span.entity_type == last.entity_type
+            and span.entity_type in entity_types
+            and span.start - last.end <= _LONGEST_GAP
+            and all(character in _JOINING for character in text[last.end : span.start])
+        ):
+            out[-1] = replace(last, end=span.end, score=max(last.score, span.score))
+        else:
+            out.append(span)
+    return out

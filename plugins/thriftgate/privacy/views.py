@@ -1,0 +1,148 @@
+r"""A text as its reader sees it: escapes decoded, odd spellings of digits and blanks made plain.
+
+`alice%40example.com`, `alice\u0040example.com` and `alice&#64;example.com` are one address; a recognizer needs to know
+it only once. Every character of the view knows where it came from, so that a finding can be cut out of the source.
+
+Failure behaviour: pure and total; what is no valid escape stays as it is. Linear in the length of the text.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_ESCAPE = re.compile(
+    r"(?:%[0-9A-Fa-f]{2}){1,64}"
+    r"|\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
+    r"|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[nrtbf\"'/\\]"
+    r"|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos|nbsp|commat|period|colon|sol|lowbar|hyphen);"
+)
+_QUERY_VALUE = re.compile(r"(?<=[?&])[\w.%\[\]-]{1,64}=[^&#\s\"'<>]{1,2048}")
+_BLANK_PLUS = re.compile(r"(?<=\w)\+")
+_SIMPLE = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_ROUNDS = 3
+"""A value may be escaped again: percent inside JSON inside a URL."""
+_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a text says, and where each character of it stands in the source."""
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+    def source(self, start: int, end: int) -> tuple[int, int]:
+        """The positions in the source of a non-empty part of the view."""
+        return self.starts[start], self.ends[end - 1]
+
+
+def view_of(source: str) -> View:
+    """The view of a source text; the source itself where nothing in it is escaped."""
+    view = View(source, range(len(source)), range(1, len(source) + 1))
+    if not source.isascii():
+        view = _plain(view)
+    if "=" in view.text and "+" in view.text:
+        view = View(_QUERY_VALUE.sub(_with_blanks, view.text), view.starts, view.ends)
+    for _ in range(_ROUNDS):
+        if not any(mark in view.text for mark in "%\\&"):
+            break
+        decoded = _decoded(view)
+        if decoded is None:
+            break
+        view = decoded
+    return view
+
+
+def _with_blanks(query: re.Match[str]) -> str:
+    """In the query of a URL a plus is a blank; at the beginning of a value it is one that somebody forgot to escape."""
+    return _BLANK_PLUS.sub(" ", query[0])
+
+
+def _plain(view: View) -> View:
+    """Every character in its compatible form: full-width digits, exotic blanks and dashes; invisible ones go."""
+    characters: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for place, character in enumerate(view.text):
+        if character in _INVISIBLE:
+            # Inside a value it belongs to the value; before one it does not matter.
+            if ends:
+                ends[-1] = place + 1
+            continue
+        for plain in _compatible(character):
+            characters.append(plain)
+            starts.append(place)
+            ends.append(place + 1)
+    return View("".join(characters), starts, ends)
+
+
+def _compatible(character: str) -> str:
+    if character.isascii():
+        return character
+    if character in _DASHES:
+        return "-"
+    category = unicodedata.category(character)
+    if category == "Zs":
+        return " "
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    return unicodedata.normalize("NFKC", character) if "\uff01" <= character <= "\uff5e" else character
+
+
+def _decoded(view: View) -> View | None:
+    """One layer of escapes less; None when there was none."""
+    parts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    at = 0
+    for match in _ESCAPE.finditer(view.text):
+        plain = _unescaped(match[0])
+        if plain is None:
+            continue
+        parts.append(view.text[at : match.start()])
+        starts.extend(view.starts[at : match.start()])
+        ends.extend(view.ends[at : match.start()])
+        for characters, first, last in plain:
+            parts.append(characters)
+            starts.extend([view.starts[match.start() + first]] * len(characters))
+            ends.extend([view.ends[match.start() + last - 1]] * len(characters))
+        at = match.end()
+    if at == 0:
+        return None
+    parts.append(view.text[at:])
+    starts.extend(view.starts[at:])
+    ends.extend(view.ends[at:])
+    return View("".join(parts), starts, ends)
+
+
+def _unescaped(escape: str) -> list[tuple[str, int, int]] | None:
+    """What an escape stands for, as (characters, from, to) within it."""
+    if escape[0] == "%":
+        return _percent_decoded(escape)
+    if escape[0] == "&":
+        return [(html.unescape(escape), 0, len(escape))]
+    if escape[1] in "ux":
+        codes = [int(code, 16) for code in re.findall(r"[0-9A-Fa-f]{4}|[0-9A-Fa-f]{2}", escape)]
+        if len(codes) == 2:
+            return [(chr(0x10000 + ((codes[0] - 0xD800) << 10) + (codes[1] - 0xDC00)), 0, len(escape))]
+        return None if 0xD800 <= codes[0] <= 0xDFFF else [(chr(codes[0]), 0, len(escape))]
+    return [(_SIMPLE.get(escape[1], escape[1]), 0, len(escape))]
+
+
+def _percent_decoded(escape: str) -> list[tuple[str, int, int]] | None:
+    raw = bytes.fromhex(escape.replace("%", ""))
+    out: list[tuple[str, int, int]] = []
+    at = 0
+    while at < len(raw):
+        size = 1 if raw[at] < 0x80 else 2 if raw[at] < 0xE0 else 3 if raw[at] < 0xF0 else 4
+        try:
+            character = raw[at : at + size].decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        out.append((character, 3 * at, 3 * min(at + size, len(raw))))
+        at += size
+    return out
