@@ -19,19 +19,24 @@ Visit = Callable[[str, str], str]
 """Text and label → the text to put in its place."""
 
 _PROTOCOL_KEYS = frozenset({
-    "role", "type", "id", "object", "model", "status", "signature", "encrypted_content", "finish_reason", "stop_reason",
-    "media_type", "mime_type", "detail", "format", "file_id", "call_id", "tool_call_id", "tool_use_id", "item_id",
-    "previous_response_id", "conversation", "container", "service_tier", "reasoning_effort", "effort", "verbosity",
-    "truncation", "modalities", "voice", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "ttl",
-    "system_fingerprint", "response_format_type", "tool_choice", "include", "background", "encoding_format", "summary_type",
-    "redacted_data", "vector_store_ids", "file_ids", "server_label", "connector_id", "authorization", "cache_control",
-    "betas", "anthropic_beta", "anthropic_version", "stream_options", "logit_bias",
+    "role", "type", "id", "object", "model", "status", "signature", "encrypted_content", "finish_reason",
+    "stop_reason", "media_type", "mime_type", "detail", "format", "file_id", "call_id", "tool_call_id",
+    "tool_use_id", "item_id", "previous_response_id", "conversation", "container", "service_tier",
+    "reasoning_effort", "effort", "verbosity", "truncation", "modalities", "voice", "prompt_cache_key",
+    "prompt_cache_retention", "safety_identifier", "ttl", "system_fingerprint", "response_format_type",
+    "tool_choice", "include", "background", "encoding_format", "summary_type", "redacted_data", "vector_store_ids",
+    "file_ids", "server_label", "connector_id", "authorization", "cache_control", "betas", "anthropic_beta",
+    "anthropic_version", "stream_options", "logit_bias",
 })  # fmt: skip
 """Strings under these keys are the protocols' own words or opaque to everybody but the provider."""
-_MADE_UP = frozenset({"arguments", "parameters", "input_schema", "schema", "json_schema", "output_schema", "structured_content"})
+_MADE_UP = frozenset(
+    {"arguments", "parameters", "input_schema", "schema", "json_schema", "output_schema", "structured_content"}
+)
 """Under these keys stands what users and tools made up, with keys of their own."""
 _TOOL_USES = frozenset({"tool_use", "server_tool_use", "mcp_tool_use", "custom_tool_call"})
-_TOOLS = frozenset({"function", "custom", "tool", "function_call", "tool_use", "server_tool_use", "mcp_tool_use", "json_schema"})
+_TOOLS = frozenset(
+    {"function", "custom", "tool", "function_call", "tool_use", "server_tool_use", "mcp_tool_use", "json_schema"}
+)
 _PASSED_ON = frozenset({"reasoning_signature", "thinking"})
 
 
@@ -65,11 +70,13 @@ class _Walk:
         for name, value in fields.items():
             if name in _MADE_UP or (name == "input" and kind in _TOOL_USES):
                 out[name] = self.free(value, "", depth)
-            elif (name in _PROTOCOL_KEYS and not isinstance(value, dict | list)) or _is_name_of_tool(name, fields, key, kind):
-                out[name] = value
-            elif name in {"cache_control", "stream_options", "logit_bias", "include", "betas"} or _is_media(name, fields, kind):
-                out[name] = value
-            elif name in _PASSED_ON and fields.get("signature"):
+            elif (
+                (name in _PROTOCOL_KEYS and not isinstance(value, dict | list))
+                or _is_name_of_tool(name, fields, key, kind)
+                or name in {"cache_control", "stream_options", "logit_bias", "include", "betas"}
+                or _is_media(name, fields, kind)
+                or (name in _PASSED_ON and fields.get("signature"))
+            ):
                 out[name] = value
             elif name == "name" and isinstance(value, str):
                 # A participant's name: the protocols allow no brackets there.
@@ -128,7 +135,7 @@ def _is_media(name: str, fields: Mapping[str, Any], kind: str) -> bool:
 
 
 def _is_name_of_tool(name: str, fields: Mapping[str, Any], key: str, kind: str) -> bool:
-    if name != "name" or "role" in fields and kind not in _TOOLS:
+    if name != "name" or ("role" in fields and kind not in _TOOLS):
         return False
     return kind in _TOOLS or key in {"function", "function_call", "tool_choice", "tools", "json_schema", "format"}
 
@@ -139,5 +146,6 @@ def _same_or(old: Any, new: Any) -> Any:
         return new
     if isinstance(old, Mapping):
         fields, changed = cast("Mapping[str, Any]", old), cast("Mapping[str, Any]", new)
-        return old if all(key in fields and fields[key] is value for key, value in changed.items()) else new
-    return old if all(first is second for first, second in zip(old, new, strict=True)) else new
+        return fields if all(key in fields and fields[key] is value for key, value in changed.items()) else new
+    pairs = zip(cast("list[Any]", old), cast("list[Any]", new), strict=True)
+    return old if all(first is second for first, second in pairs) else new

@@ -13,6 +13,8 @@ from thriftgate.privacy.restoring import Restorer, StreamRestorer
 _MAX_DEPTH = 4
 """JSON in JSON in JSON in JSON; deeper strings are plain text."""
 _JSON_STARTS = frozenset('{["')
+_SECOND = {"{": frozenset('"}'), "[": frozenset('{["]-0123456789')}
+"""What follows the first sign of JSON."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -24,7 +26,7 @@ class _Strings:
         self._in_string = False
         self._escape = ""
         self._inner: _Strings | None = None
-        self._is_fresh = False
+        self._start = ""
 
     def feed(self, text: str) -> None:
         """Go on by a piece of the text."""
@@ -38,17 +40,18 @@ class _Strings:
             return 0
         return 1 + (self._inner.level if self._inner is not None else 0)
 
-    @property
-    def is_bare(self) -> bool:
-        """True where the next character stands in JSON, but in no string of it."""
-        if not self._in_string:
-            return True
-        return self._inner is not None and self._inner.is_bare
+    def skip(self) -> None:
+        """Something of unknown content stands here: a string that begins with it is no JSON."""
+        if self._in_string:
+            if self._inner is not None:
+                self._inner.skip()
+            elif self._start in ("", "{", "["):
+                self._start = "text"
 
     def _step(self, character: str) -> None:
         if not self._in_string:
             if character == '"':
-                self._in_string, self._is_fresh, self._inner = True, True, None
+                self._in_string, self._start, self._inner = True, "", None
             return
         if self._escape:
             self._in_escape(character)
@@ -72,12 +75,20 @@ class _Strings:
                 self._decoded("?")
 
     def _decoded(self, character: str) -> None:
-        if self._is_fresh and not character.isspace():
-            self._is_fresh = False
-            if character in "{[" and self._depth < _MAX_DEPTH:
-                self._inner = _Strings(self._depth + 1)
         if self._inner is not None:
             self._inner._step(character)
+        elif not character.isspace() and self._depth < _MAX_DEPTH:
+            self._begin(character)
+
+    def _begin(self, character: str) -> None:
+        """The first two signs tell JSON from a sentence in brackets."""
+        if not self._start:
+            self._start = character if character in "{[" else "text"
+        elif self._start in _SECOND:
+            if character in _SECOND[self._start]:
+                self._inner = _Strings(self._depth + 1)
+                self._inner._step(character)
+            self._start = "text"
 
 
 class StreamJsonRestorer:
@@ -106,13 +117,13 @@ class StreamJsonRestorer:
     def _spelled(self, value: str) -> str:
         if self._first not in _JSON_STARTS:
             return value
-        level, is_bare = self._strings.level, self._strings.is_bare
-        out = json.dumps(value, ensure_ascii=False)
-        # Between strings, the value is a string of its own: its quotes belong to it.
-        out = out if is_bare else out[1:-1]
-        for _ in range(level if is_bare else level - 1):
-            out = json.dumps(out, ensure_ascii=False)[1:-1]
-        return out
+        level = self._strings.level
+        self._strings.skip()
+        if level == 0:  # between strings the value is a string of its own
+            return json.dumps(value, ensure_ascii=False)
+        for _ in range(level):
+            value = json.dumps(value, ensure_ascii=False)[1:-1]
+        return value
 
 
 def restore_json(restorer: Restorer, text: str) -> str:

@@ -12,9 +12,9 @@ from thriftgate.privacy.spans import Span
 _UUID = r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
 _DIGEST = r"(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{24,128}(?![0-9A-Za-z])"
 _DATE = (
-    r"(?<!\d)(?:19|20)\d\d([-/.])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])(?!\d)"
+    r"(?<!\d)(?:19|20)\d\d(?P<first>[-/.])(?:0?[1-9]|1[0-2])(?P=first)(?:0?[1-9]|[12]\d|3[01])(?!\d)"
     r"(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
-    r"|(?<!\d)(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:19|20)\d\d(?!\d)"
+    r"|(?<!\d)(?:0?[1-9]|[12]\d|3[01])(?P<second>[-/.])(?:0?[1-9]|[12]\d|3[01])(?P=second)(?:19|20)\d\d(?!\d)"
 )
 _MAC = r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![0-9A-Fa-f:-])"
 _VERSION = (
@@ -22,23 +22,12 @@ _VERSION = (
     r"(?:\.\d{1,6}){1,5}(?:[-+][0-9A-Za-z.]{1,30})?"
 )
 _ISBN = r"(?i:isbn|ean|gtin|upc|issn|doi|arxiv)(?:-?1[03])?[ :#]{0,3}[\d][\d ./Xx-]{6,24}"
-_MONEY = r"(?:[$€£¥₹]|(?i:usd|eur|gbp|chf|jpy|inr)) ?\d[\d.,']{0,20}|\d[\d.,']{0,20} ?(?:[$€£¥₹]|(?i:usd|eur|gbp|chf|jpy|inr)\b)"
+_CURRENCY = r"(?:[$€£¥₹]|(?i:usd|eur|gbp|chf|jpy|inr)\b)"
+_MONEY = rf"{_CURRENCY} ?\d[\d.,']{{0,20}}|\d[\d.,']{{0,20}} ?{_CURRENCY}"
 _COORDINATES = r"(?<![\d.])-?\d{1,3}\.\d{3,12}[,; ]{1,2}-?\d{1,3}\.\d{3,12}(?![\d.])"
 
 _PATTERN = re.compile(
-    "|".join(
-        f"(?P<{name}>{pattern.replace(chr(92) + '1', '(?P=d1)').replace(chr(92) + '2', '(?P=d2)')})"
-        for name, pattern in {
-            "uuid": _UUID,
-            "mac": _MAC,
-            "date": _DATE.replace("([-/.])", "(?P<d1>[-/.])", 1).replace("([-/.])", "(?P<d2>[-/.])", 1),
-            "isbn": _ISBN,
-            "version": _VERSION,
-            "coordinates": _COORDINATES,
-            "money": _MONEY,
-            "digest": _DIGEST,
-        }.items()
-    )
+    "|".join(f"(?:{one})" for one in (_UUID, _MAC, _DATE, _ISBN, _VERSION, _COORDINATES, _MONEY, _DIGEST))
 )
 _SHAPED_LIKE_THEM = frozenset({"PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IP_ADDRESS", "PERSON", "ADDRESS"})
 """Kinds that these are mistaken for; an IBAN proves itself by its checksum, a secret may well be a digest."""

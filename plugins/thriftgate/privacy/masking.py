@@ -68,12 +68,13 @@ class Recurrences:
         self._by_word: dict[str, dict[str, str]] = {}
         for entity_type, value in values:
             first = _WORD.search(value)
-            if entity_type in _SPOKEN_OF_AGAIN and first is not None and len(value) >= _SHORTEST_AGAIN:
-                # What stands before the first word is not looked for, so it has to be nothing.
-                if first.start() == 0:
-                    same = self._by_word.setdefault(first[0], {})
-                    if len(same) < _MOST_PER_WORD:
-                        same[value] = entity_type
+            if entity_type not in _SPOKEN_OF_AGAIN or len(value) < _SHORTEST_AGAIN:
+                continue
+            if first is None or first.start() > 0:  # only values that begin with a word are looked up by it
+                continue
+            same = self._by_word.setdefault(first[0], {})
+            if len(same) < _MOST_PER_WORD:
+                same[value] = entity_type
 
     def find(self, text: str) -> list[Span]:
         """Every occurrence."""
@@ -95,6 +96,4 @@ def with_recurrences(
     values = [*known]
     values += ((span.entity_type, text[span.start : span.end]) for text, spans in findings.items() for span in spans)
     recurrences = Recurrences(dict.fromkeys(values))
-    return {
-        text: resolve([*spans, *recurrences.find(text)], is_certain=certain) for text, spans in findings.items()
-    }
+    return {text: resolve([*spans, *recurrences.find(text)], is_certain=certain) for text, spans in findings.items()}

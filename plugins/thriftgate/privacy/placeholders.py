@@ -88,7 +88,9 @@ class Scanner:
         self._types = sorted({entity_type for entity_type, _ in self._known}, key=lambda name: (-len(name), name))
         firsts = "".join(sorted({name[0] for name in self._types}))
         self._start = re.compile(
-            rf"<|&[lL]|&\Z|\\[uU]|\\\Z|%3|%\Z|(?<![A-Za-z0-9_])[{re.escape(firsts + firsts.upper())}]" if firsts else r"(?!)"
+            rf"<|&[lL]|&\Z|\\[uU]|\\\Z|%3|%\Z|(?<![A-Za-z0-9_])[{re.escape(firsts + firsts.upper())}]"
+            if firsts
+            else r"(?!)"
         )
 
     def __bool__(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from thriftgate.privacy.placeholders import Outcome, Scanner
 
+
 class Restorer:
     """Puts back the values of one conversation.
 

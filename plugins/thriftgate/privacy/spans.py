@@ -6,7 +6,7 @@ Failure behaviour: pure and total.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-_JOINING = " ,.;-\n\t\r'’#/"
+_JOINING = " ,.;-\n\t\r'\u2019#/"
 """What may stand between two parts of one name or address."""
 _LONGEST_GAP = 3
 

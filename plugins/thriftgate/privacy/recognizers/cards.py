@@ -46,6 +46,7 @@ _OTHER_WORDS = re.compile(
     r"|reference|transaction|txn|shipment|parcel|sku|ean|upc|isbn|imei|serial|timestamp|epoch|build|id|uid|session"
     r"|request|trace|customer|account|kunden\w*)(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?\W{0,6}\Z"
 )
+_MOST_GROUPS = 7
 _COMMON_LENGTHS = frozenset({15, 16})
 _CERTAIN, _LIKELY = 1.0, 0.7
 
@@ -80,10 +81,9 @@ class CardRecognizer:
         digits = ""
         for last in range(first, len(groups)):
             digits += context.text[slice(*groups[last])]
-            if len(digits) > 19:
+            if len(digits) > 19 or last - first >= _MOST_GROUPS:
                 break
-            # Two groups of eight or a lone group of one digit is how no card is written.
-            if len(digits) < 12 or not is_card(digits) or last - first > 6:
+            if len(digits) < 12 or not is_card(digits):
                 continue
             score = self._score(context, groups[first][0], groups[last][1], len(digits), last == first)
             if score:
@@ -106,10 +106,7 @@ def is_card(digits: str) -> bool:
 
 
 def _has_range(digits: str) -> bool:
-    for low, high, lengths in _RANGES:
-        if len(digits) in lengths and low <= int(digits[: len(str(low))]) <= high:
-            return True
-    return False
+    return any(len(digits) in lengths and low <= int(digits[: len(str(low))]) <= high for low, high, lengths in _RANGES)
 
 
 def luhn_holds(digits: str) -> bool:

@@ -9,7 +9,9 @@ from thriftgate.privacy.spans import Span
 _AT = re.compile(r"@|(?<=[\w]) {0,2}[\[({] {0,2}(?i:at) {0,2}[\])}] {0,2}(?=[\w])")
 _LOCAL = re.compile(r"[\w.!#$'*+^`{}~-]{1,64}\Z")
 _DOT = r"(?:\.| {0,2}[\[({] {0,2}(?i:dot) {0,2}[\])}] {0,2})"
-_DOMAIN = re.compile(rf"[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,6}}{_DOT}[^\W\d_][\w-]{{1,62}}|\[[0-9A-Fa-f.:]{{7,45}}\]")
+_DOMAIN = re.compile(
+    rf"[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,6}}{_DOT}[^\W\d_][\w-]{{1,62}}|\[[0-9A-Fa-f.:]{{7,45}}\]"
+)
 _LONGEST_DOMAIN = 255
 _PICTURE = re.compile(r"[23]x\.(?:png|jpe?g|gif|webp|svg)\Z", re.IGNORECASE)
 _SERVICE_ACCOUNTS = frozenset({"git"})

@@ -21,9 +21,10 @@ _GLUED = re.compile(r"(?<=[A-Za-z=:_])\+\d(?:[ ]?[-./()]? ?\d){6,14}(?!\w)")
 """In code and logs a number with its plus may follow a letter or a sign directly."""
 _WORDS = re.compile(
     r"(?:\b|_)(?:phone|tele?ph?one?|tel|mobile?|cell(?:ular)?|call(?:ed|ing|s)?|ring|fax|sms|text(?:ed| me)?|whats ?app"
-    r"|signal|dial|hotline|contact(?: me)?|reach(?: me)?|number is|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*|ruf\w{0,4}"
-    r"|erreich\w*|t[ée]l[ée]phone|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|llam\w*|cellulare|chiama\w*"
-    r"|telefoon\w*|mobiel\w*|bel(?:len)?|telefone|telem[óo]vel|celular|ligar?|numer|komórk\w*|zadzwo\w*|msisdn|電話|手机|电话)(?![a-z])"
+    r"|signal|dial|hotline|contact(?: me)?|reach(?: me)?|number is|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*"
+    r"|ruf\w{0,4}|erreich\w*|t[ée]l[ée]phone|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|llam\w*|cellulare|chiama\w*|telefoon\w*"
+    r"|mobiel\w*|bel(?:len)?|telefone|telem[óo]vel|celular|ligar?|numer|komórk\w*|zadzwo\w*|msisdn"
+    r"|電話|手机|电话)(?![a-z])"
 )
 _OTHER_WORDS = re.compile(
     r"(?:order|bestell\w*|pedido|ordine|commande|tracking|invoice|rechnung\w*|factura|facture|ticket|case|ref|reference"

@@ -4,6 +4,7 @@ A long random text without a name may be a digest or an identifier, so entropy c
 "credential", or where upper case, lower case and digits are mixed as no identifier is.
 """
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -39,35 +40,38 @@ _SHAPES = re.compile(
     + r")"
 )  # fmt: skip
 _PREFIXES = (
-    "AKIA", "ASIA", "ABIA", "ACCA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "gl", "xox", "xapp-", "_live_",
-    "_test_", "_prod_", "whsec_", "sk-", "AIza", "ya29.", "GOCSPX-", "1//0", "hf_", "api_org_", "npm_", "pypi-", "rubygems_",
-    "SG.", "key-", "SK", "AC", "re_", ":AA", "eyJ", "_v1_", "shp", "dapi", "sq0", "gsk_", "xai-", "r8_", "pplx-", "fw_",
-    "hvs.", "hvb.", "hvr.", "lin_api_", "ntn_", "secret_", "PMAK-", "NRAK-", "dckr_pat_", "ATATT3", "HRKU-", "dp.",
-    "AGE-SECRET", "FLWSECK", "EAA", "PRIVATE-", "figd", "patp", "tfp", "sbp", "supabase", "sntrys", "phc", "phx", "lsv2_",
-    "nvapi", "pul", "rpa", "vcp", "cio", "AccountKey=", "sig=",
+    "AKIA", "ASIA", "ABIA", "ACCA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "gl", "xox", "xapp-",
+    "_live_", "_test_", "_prod_", "whsec_", "sk-", "AIza", "ya29.", "GOCSPX-", "1//0", "hf_", "api_org_", "npm_",
+    "pypi-", "rubygems_", "SG.", "key-", "SK", "AC", "re_", ":AA", "eyJ", "_v1_", "shp", "dapi", "sq0", "gsk_",
+    "xai-", "r8_", "pplx-", "fw_", "hvs.", "hvb.", "hvr.", "lin_api_", "ntn_", "secret_", "PMAK-", "NRAK-",
+    "dckr_pat_", "ATATT3", "HRKU-", "dp.", "AGE-SECRET", "FLWSECK", "EAA", "PRIVATE-", "figd", "patp", "tfp", "sbp",
+    "supabase", "sntrys", "phc", "phx", "lsv2_", "nvapi", "pul", "rpa", "vcp", "cio", "AccountKey=", "sig=",
 )  # fmt: skip
 _HOOK = re.compile(r"https://(?:hooks\.slack\.com/services|discord(?:app)?\.com/api/webhooks)/[\w/-]{20,200}")
 _PEM = re.compile(r"-----BEGIN (?P<kind>[A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?)-----")
 _MAX_PEM = 16_000
-_URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@\"'<>]{0,128}:(?P<value>[^\s/@\"'<>]{1,256})@[\w.\[-]")
+_URL_PASSWORD = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@\"'<>]{0,128}:(?P<value>[^\s/@\"'<>]{1,256})@[\w.\[-]"
+)
 _BEARER = re.compile(r"(?i:\b(?:bearer|basic|token|apikey))[ :]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{16,4000})")
 _KEYWORD = (
-    r"(?:pass(?:word|wd|phrase|code)?|pwd|passwort|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o|secret"
+    r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pin)|pwd|passwort|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o|secret"
     r"|token|api[ _-]?key|access[ _-]?key|private[ _-]?key|auth[ _-]?key|signing[ _-]?key|encryption[ _-]?key"
-    r"|master[ _-]?key|account[ _-]?key|credentials?|connection[ _-]?string|license[ _-]?key|pin)"
+    r"|master[ _-]?key|account[ _-]?key|credentials?|connection[ _-]?string|license[ _-]?key)"
 )
+_SUFFIX = r"(?:[_-][a-z0-9]{1,12}|\d{1,3}|(?-i:[A-Z][a-z]{1,12})){0,2}"
 _KEYWORD_HINTS = (
-    "pass", "pwd", "kennwort", "contrase", "senha", "wachtwoord", "hasło", "haslo", "secret", "token", "key", "credential",
-    "connection", "pin",
+    "pass", "pwd", "kennwort", "contrase", "senha", "wachtwoord", "hasło", "haslo", "secret", "token", "key",
+    "credential", "connection", "pin",
 )  # fmt: skip
 """One of these is in every keyword: a text without any need not be searched."""
 _ASSIGNED = re.compile(
-    rf"(?P<name>{_KEYWORD}(?:[_-]?[a-z0-9]{{1,12}}){{0,2}})[\"'`\])]{{0,3}} {{0,3}}"
+    rf"(?P<name>{_KEYWORD}{_SUFFIX})[\"'`\])]{{0,3}} {{0,3}}"
     r"(?P<sign>:=|=>|=|:| (?:is|was|lautet|ist|es|est|é|è)(?::| )) {0,3}(?P<quote>[\"'`]?)"
     r"(?P<value>[^\s\"'`,;<>(){}\[\]|&]{4,512})",
     re.IGNORECASE,
 )
-_LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{_KEYWORD}(?:[_ -]?[A-Za-z0-9]{{1,12}}){{0,2}}", re.IGNORECASE)
+_LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{_KEYWORD}{_SUFFIX}", re.IGNORECASE)
 _WORDS = re.compile(
     r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|auth|bearer|access[ _-]?key|private[ _-]?key|signing"
     r"|license key|schlüssel|clave|clé|chiave)"
@@ -79,7 +83,9 @@ _PLACEHOLDER = re.compile(
 )
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z")
-_COUNTS = re.compile(r"(?i)(?:max|min|num|total|prompt|completion|input|output|used|cached|per|count)[_ -]?(?:\w+[_ -])?tokens?")
+_COUNTS = re.compile(
+    r"(?i)(?:max|min|num|total|prompt|completion|input|output|used|cached|per|count)[_ -]?(?:\w+[_ -])?tokens?"
+)
 
 
 class SecretRecognizer:
@@ -113,7 +119,9 @@ class SecretRecognizer:
         for match in _PEM.finditer(text):
             closing = f"-----END {match['kind']}-----"
             end = text.find(closing, match.end(), match.end() + _MAX_PEM)
-            yield self._span(match.start(), end + len(closing) if end >= 0 else min(len(text), match.end() + _MAX_PEM), 1.0)
+            yield self._span(
+                match.start(), end + len(closing) if end >= 0 else min(len(text), match.end() + _MAX_PEM), 1.0
+            )
 
     def _named(self, text: str) -> Iterator[Span]:
         lowered = text.lower()
@@ -168,7 +176,7 @@ def _is_mixed(value: str) -> bool:
 def _is_thoroughly_mixed(value: str) -> bool:
     """Upper case, lower case and digits change places all the time, as they do at random."""
     kinds = ["d" if character.isdigit() else "u" if character.isupper() else "l" for character in value]
-    changes = sum(first != second for first, second in zip(kinds, kinds[1:], strict=False))
+    changes = sum(first != second for first, second in itertools.pairwise(kinds))
     return len(set(kinds)) == 3 and changes >= 0.4 * len(value)
 
 

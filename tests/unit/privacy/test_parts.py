@@ -1,0 +1,218 @@
+"""Views, spans, pseudonyms, masking and whole documents."""
+
+import json
+import urllib.parse
+from itertools import pairwise, permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thriftgate.errors import ContentBlockedError, InvalidRequestError
+from thriftgate.privacy.documents import transformed
+from thriftgate.privacy.masking import Masker, with_recurrences
+from thriftgate.privacy.placeholders import LONGEST, literal_numbers, variant_letters, written
+from thriftgate.privacy.policy import Action, Policy
+from thriftgate.privacy.pseudonyms import Pseudonyms
+from thriftgate.privacy.restoring import Restorer
+from thriftgate.privacy.spans import Span, joined, resolve
+from thriftgate.privacy.views import view_of
+
+
+@st.composite
+def a_span(draw: st.DrawFn) -> Span:
+    start = draw(st.integers(0, 40))
+    kind = draw(st.sampled_from(["PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER"]))
+    return Span(start, start + draw(st.integers(0, 10)), kind, draw(st.sampled_from([0.5, 0.8, 1.0])))
+
+
+SPANS = st.lists(a_span(), max_size=8)
+
+
+@given(SPANS)
+def test_resolved_spans_do_not_overlap_and_cover_all_that_was_found(spans: list[Span]) -> None:
+    resolved = resolve(spans)
+    assert all(first.end <= second.start for first, second in pairwise(resolved))
+    covered = {place for span in resolved for place in range(span.start, span.end)}
+    assert covered == {place for span in spans for place in range(span.start, span.end)}
+
+
+@given(SPANS.filter(lambda spans: len(spans) <= 4))
+def test_the_order_of_findings_does_not_matter(spans: list[Span]) -> None:
+    assert len({tuple(resolve(order)) for order in permutations(spans)}) == 1
+
+
+def test_a_street_and_its_tail_are_one_address() -> None:
+    text = "at 12 Main Street, Springfield, IL 62704 today"
+    parts = [Span(3, 17, "ADDRESS", 0.9), Span(19, 30, "ADDRESS", 0.8), Span(32, 40, "ADDRESS", 0.7)]
+    assert [text[span.start : span.end] for span in joined(text, parts, frozenset({"ADDRESS"}))] == [
+        "12 Main Street, Springfield, IL 62704"
+    ]
+
+
+@given(st.text(max_size=40), st.text(max_size=20))
+def test_every_part_of_a_view_is_cut_out_of_the_source(before: str, name: str) -> None:
+    source = before + urllib.parse.quote(f"{name}@example.com") + " end"
+    view = view_of(source)
+    assert len(view.text) == len(view.starts) == len(view.ends)
+    assert all(0 <= start < end <= len(source) for start, end in zip(view.starts, view.ends, strict=True))
+    assert list(view.starts) == sorted(view.starts)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "a%40b.c",
+        "a\\u0040b.c",
+        "a&#64;b.c",
+        "a&#x40;b.c",
+        "a%2540b.c",
+        b"a\\u200b@b.c".decode("unicode_escape"),
+    ],
+)
+def test_an_escaped_address_reads_like_a_plain_one(source: str) -> None:
+    view = view_of(source)
+    assert view.text == "a@b.c"
+    assert view.source(0, 5) == (0, len(source))
+
+
+@given(st.lists(st.sampled_from(["Alice", "Bob", "alice", "ALICE", "Zoë", "Carol Smith", "carol  smith"]), max_size=20))
+def test_two_people_never_share_a_placeholder_and_one_keeps_hers(names: list[str]) -> None:
+    state = Pseudonyms()
+    given_out = [state.placeholder_for("PERSON", name) for name in names]
+    assert [state.placeholder_for("PERSON", name) for name in names] == given_out
+    assert len(set(given_out)) == len(set(names))
+    values = state.values()
+    assert [values[placeholder] for placeholder in given_out] == names
+    again = Pseudonyms.of(state.entries())
+    assert [again.placeholder_for("PERSON", name) for name in names] == given_out
+    assert again.placeholder_for("PERSON", "Somebody New") not in given_out
+
+
+@given(st.lists(st.sampled_from(["Alice", "Bob", "Carol"]), max_size=10), st.lists(st.sampled_from(["Dora", "Bob"])))
+def test_a_longer_conversation_keeps_the_placeholders_of_its_beginning(turn: list[str], later: list[str]) -> None:
+    short, long = Pseudonyms(), Pseudonyms()
+    first = [short.placeholder_for("PERSON", name) for name in turn]
+    assert [long.placeholder_for("PERSON", name) for name in [*turn, *later]][: len(turn)] == first
+
+
+def test_spellings_of_one_value_share_the_number() -> None:
+    state = Pseudonyms()
+    assert state.placeholder_for("CREDIT_CARD", "4111 1111 1111 1111") == "<CREDIT_CARD_1>"
+    assert state.placeholder_for("CREDIT_CARD", "4111111111111111") == "<CREDIT_CARD_1B>"
+    assert state.placeholder_for("CREDIT_CARD", "5555555555554444") == "<CREDIT_CARD_2>"
+
+
+def test_a_placeholder_that_the_user_typed_is_never_given_out() -> None:
+    state = Pseudonyms()
+    state.reserve(["what does <PERSON_1> mean, and PERSON_2?"], ["PERSON"])
+    assert state.placeholder_for("PERSON", "Alice") == "<PERSON_3>"
+    assert literal_numbers("person 1 said so", ["PERSON"]) == set()
+
+
+def test_no_placeholder_is_longer_than_a_stream_may_hold() -> None:
+    assert len(written("A" * 32, 999_999_999, 26 * 26)) < LONGEST
+    assert [variant_letters(n) for n in (0, 1, 25, 26, 27)] == ["", "B", "Z", "AA", "AB"]
+
+
+NAMES = st.sampled_from(["Alice", "Bob Stone", "Zoë", "alice", 'O"Hara', "Ann\\Lee"])
+WORDS = st.sampled_from([" ", "hello ", "<", "_1>", "PERSON", "\n", "1", "s", ", ", "<PERSON_1>", "&", "%", "\\"])
+
+
+@given(st.lists(st.one_of(NAMES.map(lambda name: (True, name)), WORDS.map(lambda word: (False, word))), max_size=14))
+def test_a_masked_text_comes_back_as_it_was(parts: list[tuple[bool, str]]) -> None:
+    text, spans = "", list[Span]()
+    for is_name, part in parts:
+        # A name in the middle of a word or against another bracket is nothing that a recognizer gives.
+        glue = "\t" if is_name else ""
+        text += glue
+        if is_name:
+            spans.append(Span(len(text), len(text) + len(part), "PERSON", 1.0))
+        text += part + glue
+    masker = Masker(Policy({"PERSON": Action.PSEUDONYMIZE}), Pseudonyms())
+    masker.pseudonyms.reserve([text], ["PERSON"])
+    masked = masker.mask(text, spans)
+    assert not any(f"\t{name}\t" in masked for flag, name in parts if flag)
+    assert Restorer(masker.pseudonyms.values()).restore(masked) == text
+
+
+def test_each_action_does_what_it_says() -> None:
+    span = Span(3, 8, "PERSON", 1.0)
+
+    def masked(action: Action) -> str:
+        return Masker(Policy({"PERSON": action}), Pseudonyms(), b"key").mask("hi Alice!", [span])
+
+    assert masked(Action.PSEUDONYMIZE) == "hi <PERSON_1>!"
+    assert masked(Action.MASK) == "hi <PERSON>!"
+    assert masked(Action.DROP) == "hi !"
+    assert masked(Action.ALLOW) == "hi Alice!"
+    assert masked(Action.HASH) == masked(Action.HASH) != "hi Alice!"
+    with pytest.raises(ContentBlockedError, match="PERSON") as blocked:
+        masked(Action.BLOCK)
+    assert "Alice" not in str(blocked.value)
+
+
+def test_a_name_found_once_is_masked_everywhere() -> None:
+    findings = {"I am Alice.": [Span(5, 10, "PERSON", 0.9)], "alicezalice Alice's Alices": list[Span]()}
+    again = with_recurrences(findings, [], certain=frozenset())
+    assert [(span.start, span.end) for span in again["alicezalice Alice's Alices"]] == [(12, 17)]
+
+
+def upper(text: str, label: str) -> str:
+    return text.upper()
+
+
+def test_texts_of_all_dialects_are_reached_and_the_protocols_own_words_are_not() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aaaa", "detail": "low"}}
+    call = {"id": "call_x", "type": "function", "function": {"name": "send", "arguments": '{"to": "c", "id": 1}'}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "e"}]}
+    body: dict[str, Any] = {
+        "model": "m",
+        "messages": [
+            {"role": "system", "content": "a"},
+            {"role": "user", "name": "al", "content": [{"type": "text", "text": "b"}, picture]},
+            {"role": "assistant", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_x", "content": '{"type": "d"}'},
+            {"role": "user", "content": [result]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "send", "input": {"type": "f"}}]},
+        ],
+        "input": [
+            {"type": "function_call_output", "call_id": "c", "output": "g"},
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "h"}]},
+        ],
+        "tools": [{"type": "function", "function": {"name": "send", "description": "i", "parameters": {"x": ["y"]}}}],
+        "instructions": "j",
+        "unheard_of": {"deep": ["k"]},
+    }
+    out = transformed(body, upper)
+    text = json.dumps(out)
+    assert all(f'"{letter}"' in text or f'\\"{letter}\\"' in text for letter in "ABCEFGHIJK")
+    assert '\\"TYPE\\": \\"D\\"' in text
+    assert out["messages"][1]["content"][1] is picture
+    assert out["messages"][2]["tool_calls"][0]["id"] == "call_x"
+    assert out["messages"][2]["tool_calls"][0]["function"]["name"] == "send"
+    assert {message["role"] for message in out["messages"]} == {"system", "user", "assistant", "tool"}
+
+
+def test_what_does_not_change_is_the_same_object() -> None:
+    body = {"messages": [{"role": "user", "content": "x"}], "n": 1}
+    assert transformed(body, lambda text, label: text) is body
+
+
+def test_json_in_json_keeps_everything_but_the_value() -> None:
+    text = '{"a" : 1.50, "b":"{\\"mail\\":\\"x@y.zz\\"}","n":4111111111111111}'
+
+    def mask(text: str, label: str) -> str:
+        return {"x@y.zz": "<EMAIL_ADDRESS_1>", "4111111111111111": "<CREDIT_CARD_1>"}.get(text, text)
+
+    out = transformed({"arguments": text}, mask)["arguments"]
+    assert out == '{"a" : 1.50, "b":"{\\"mail\\":\\"<EMAIL_ADDRESS_1>\\"}","n":"<CREDIT_CARD_1>"}'
+
+
+def test_a_document_nested_too_deeply_is_refused() -> None:
+    deep: object = "x"
+    for _ in range(70):
+        deep = [deep]
+    with pytest.raises(InvalidRequestError):
+        transformed({"messages": deep}, upper)

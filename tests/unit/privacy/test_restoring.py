@@ -1,0 +1,130 @@
+"""Placeholders come back as values: exactly, for every way of cutting the text, and nothing else changes."""
+
+import itertools
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thriftgate.privacy.json_restoring import StreamJsonRestorer, restore_json
+from thriftgate.privacy.placeholders import LONGEST
+from thriftgate.privacy.restoring import Restorer, StreamRestorer
+
+VALUES = {
+    "<PERSON_1>": "Alice",
+    "<PERSON_2>": "Bob",
+    "<PERSON_12>": "Zoë",
+    "<PERSON_1B>": "ALICE",
+    "<EMAIL_ADDRESS_3>": "alice@example.com",
+    "<SECRET_1>": 'a"b\\c\n',
+}
+RESTORER = Restorer(VALUES)
+
+
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ("Dear <PERSON_1>, your boss is <PERSON_2>.", "Dear Alice, your boss is Bob."),
+        ("<PERSON_12><PERSON_1><PERSON_1B>", "ZoëAliceALICE"),
+        ("<person_1> <Person 1> < PERSON_1 > <PERSON-1> <PERSON1> <PERSONS_1>", "Alice Alice Alice Alice Alice Alice"),
+        ("<PERSON_1>s and <PERSON_1>'s", "Alices and Alice's"),
+        ("&lt;PERSON_1&gt; \\u003cPERSON_1\\u003e %3CPERSON_2%3E", "Alice Alice Bob"),
+        ("<PERSON\\_1> <EMAIL\\_ADDRESS\\_3> <email address 3>", "Alice alice@example.com alice@example.com"),
+        ("PERSON_1 and (PERSON_2), **PERSON_12**", "Alice and (Bob), **Zoë**"),
+        ("MYPERSON_1 PERSON_1x PERSON_123 PERSON_1_2", "MYPERSON_1 PERSON_1x PERSON_123 PERSON_1_2"),
+        ("<PERSON_3> <CITY_1> <PERSON_> <PERSON> person 1", "<PERSON_3> <CITY_1> <PERSON_> <PERSON> person 1"),
+        ("From: <PERS", "From: <PERS"),
+        ("From: <PERSON_1", "From: <PERSON_1"),
+        ("ends with PERSON_2", "ends with Bob"),
+        ("could be twelve: PERSON_1", "could be twelve: PERSON_1"),
+        ("a < b && c > d \\ e % f", "a < b && c > d \\ e % f"),
+        ("<<PERSON_1>>", "<Alice>"),
+        ("", ""),
+    ],
+)
+def test_a_placeholder_is_restored_also_when_a_model_changed_it_a_little(said: str, seen: str) -> None:
+    assert RESTORER.restore(said) == seen
+
+
+PIECE = st.sampled_from([
+    *VALUES, "<", ">", "PERSON", "_", "1", "2", "B", "s", " ", "<PERSON", "&lt;", "&gt;", "\\u003c", "\\u003e", "%3C",
+    "%3e", "<person 1>", "PERSON_1", "EMAIL", "é", "<PERSON_9>", "&", "\\", "%", '"', "{", "}", ":", "x", "0", "\n",
+    "'s", "<SECRET_1",
+])  # fmt: skip
+TEXT = st.lists(PIECE, max_size=24).map("".join)
+
+
+def chunks_of(text: str, cuts: Sequence[int]) -> list[str]:
+    places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
+    return [text[first:last] for first, last in itertools.pairwise(places)]
+
+
+@given(TEXT, st.lists(st.integers(0, 400), max_size=30))
+def test_every_chunking_of_a_text_gives_what_the_whole_gives(text: str, cuts: list[int]) -> None:
+    stream = StreamRestorer(RESTORER)
+    out = ""
+    for chunk in chunks_of(text, cuts):
+        out += stream.feed(chunk)
+        assert stream.held < LONGEST
+    assert out + stream.flush() == RESTORER.restore(text)
+
+
+@given(TEXT)
+def test_a_text_in_single_characters_gives_what_the_whole_gives(text: str) -> None:
+    stream = StreamRestorer(RESTORER)
+    assert "".join([*map(stream.feed, text), stream.flush()]) == RESTORER.restore(text)
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="<_&\\%")))
+def test_a_text_without_placeholders_is_not_touched(text: str) -> None:
+    assert RESTORER.restore(text) == text
+
+
+def test_a_plain_text_is_not_held_back() -> None:
+    stream = StreamRestorer(RESTORER)
+    assert stream.feed("Nothing to wait for ") == "Nothing to wait for "
+    assert stream.held == 0
+
+
+@given(st.lists(st.sampled_from([*VALUES, "x", "é", "'", "\n", "{", "[U"]), max_size=8).map("".join), st.integers(0, 2))
+def test_json_stays_json_at_every_depth(content: str, depth: int) -> None:
+    document: object = {"to": content, "n": [content]}
+    text = json.dumps(document)
+    for _ in range(depth):
+        text = json.dumps({"body": text})
+    restored = restore_json(RESTORER, text)
+    for _ in range(depth):
+        restored = json.loads(restored)["body"]
+    assert json.loads(restored) == {"to": RESTORER.restore(content), "n": [RESTORER.restore(content)]}
+
+
+@given(
+    st.lists(st.sampled_from([*VALUES, "x", '"', "\\", "\n", "{", "["]), max_size=8).map("".join),
+    st.lists(st.integers(0, 400), max_size=30),
+)
+def test_every_chunking_of_json_gives_what_the_whole_gives(content: str, cuts: list[int]) -> None:
+    text = json.dumps({"a": content, "b": json.dumps({"c": content})})
+    stream = StreamJsonRestorer(RESTORER)
+    out = "".join(stream.feed(chunk) for chunk in chunks_of(text, cuts)) + stream.flush()
+    assert out == restore_json(RESTORER, text)
+    json.loads(out)
+
+
+def test_a_value_with_quotes_is_escaped_where_it_stands() -> None:
+    nested = json.dumps({"body": json.dumps({"secret": "<SECRET_1>"})})
+    assert json.loads(json.loads(restore_json(RESTORER, nested))["body"]) == {"secret": 'a"b\\c\n'}
+
+
+def test_a_placeholder_between_strings_becomes_a_string() -> None:
+    assert json.loads(restore_json(RESTORER, '{"name": <PERSON_1>, "all": [<PERSON_2>]}')) == {
+        "name": "Alice",
+        "all": ["Bob"],
+    }
+
+
+def test_without_values_a_stream_passes_everything_at_once() -> None:
+    stream = Restorer({}).stream()
+    assert stream.feed("<PERSON_1") == "<PERSON_1"
+    assert stream.flush() == ""
