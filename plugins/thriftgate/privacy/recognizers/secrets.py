@@ -55,7 +55,8 @@ _URL_PASSWORD = re.compile(
 )
 _BEARER = re.compile(r"(?i:\b(?:bearer|basic|token|apikey))[ :]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{16,4000})")
 _KEYWORD = (
-    r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pin)|pwd|passwort|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o|secret"
+    r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pin)|pwd|passwort|kennwort|contrase[ñn]a|mot de passe"
+    r"|senha|wachtwoord|has[łl]o|secret"
     r"|token|api[ _-]?key|access[ _-]?key|private[ _-]?key|auth[ _-]?key|signing[ _-]?key|encryption[ _-]?key"
     r"|master[ _-]?key|account[ _-]?key|credentials?|connection[ _-]?string|license[ _-]?key)"
 )
