@@ -7,6 +7,8 @@ from tests.wire_samples.chat_answers import CHAT_ANSWERS, Cut, chat_stream
 from tests.wire_samples.chat_requests import CHAT_REQUESTS
 from tests.wire_samples.messages_answers import MESSAGES_ANSWERS, messages_stream
 from tests.wire_samples.messages_requests import MESSAGES_REQUESTS
+from tests.wire_samples.responses_answers import RESPONSES_ANSWERS, responses_stream
+from tests.wire_samples.responses_requests import RESPONSES_REQUESTS
 from tests.wire_samples.samples import Body, Sample
 
 from thriftgate.wire.request import Dialect
@@ -25,6 +27,7 @@ class DialectSamples:
 SAMPLES = (
     DialectSamples(Dialect.CHAT, CHAT_REQUESTS, CHAT_ANSWERS, chat_stream),
     DialectSamples(Dialect.MESSAGES, MESSAGES_REQUESTS, MESSAGES_ANSWERS, messages_stream),
+    DialectSamples(Dialect.RESPONSES, RESPONSES_REQUESTS, RESPONSES_ANSWERS, responses_stream),
 )
 
 REQUESTS = [(one.dialect, sample) for one in SAMPLES for sample in one.requests]

@@ -10,6 +10,7 @@ Failure behaviour: pure.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from thriftgate.wire.answer import AnswerView
 from thriftgate.wire.chat.answer import ChatAnswerView
@@ -23,37 +24,58 @@ from thriftgate.wire.messages.ending import MessagesEnding
 from thriftgate.wire.messages.replaying import replay as replay_messages
 from thriftgate.wire.messages.request import MessagesRequestView
 from thriftgate.wire.request import Dialect, RequestView
+from thriftgate.wire.responses import echo
+from thriftgate.wire.responses.answer import ResponsesAnswerView
+from thriftgate.wire.responses.assembling import ResponsesAssembler
+from thriftgate.wire.responses.ending import ResponsesEnding
+from thriftgate.wire.responses.replaying import replay as replay_responses
+from thriftgate.wire.responses.request import ResponsesRequestView
 from thriftgate.wire.shapes import Body, Json
 from thriftgate.wire.streams import Assembler, Ending
 
-_REQUESTS: Mapping[Dialect, type[RequestView]] = {Dialect.CHAT: ChatRequestView, Dialect.MESSAGES: MessagesRequestView}
-_ANSWERS: Mapping[Dialect, type[AnswerView]] = {Dialect.CHAT: ChatAnswerView, Dialect.MESSAGES: MessagesAnswerView}
-_ASSEMBLERS: Mapping[Dialect, type[Assembler]] = {Dialect.CHAT: ChatAssembler, Dialect.MESSAGES: MessagesAssembler}
-_ENDINGS: Mapping[Dialect, type[Ending]] = {Dialect.CHAT: ChatEnding, Dialect.MESSAGES: MessagesEnding}
+
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    request: type[RequestView]
+    answer: type[AnswerView]
+    assembler: type[Assembler]
+    ending: type[Ending]
+
+
+_CODECS: Mapping[Dialect, _Codec] = {
+    Dialect.CHAT: _Codec(ChatRequestView, ChatAnswerView, ChatAssembler, ChatEnding),
+    Dialect.MESSAGES: _Codec(MessagesRequestView, MessagesAnswerView, MessagesAssembler, MessagesEnding),
+    Dialect.RESPONSES: _Codec(ResponsesRequestView, ResponsesAnswerView, ResponsesAssembler, ResponsesEnding),
+}
 
 
 def request_view(dialect: Dialect, body: Json, headers: Mapping[str, str] | None = None) -> RequestView:
     """A client's request, looked at. `headers` have lower-case names."""
-    return _REQUESTS[dialect](body, headers)
+    return _CODECS[dialect].request(body, headers)
 
 
 def answer_view(dialect: Dialect, body: Json) -> AnswerView:
     """A whole answer, looked at."""
-    return _ANSWERS[dialect](body)
+    return _CODECS[dialect].answer(body)
 
 
 def assembler(dialect: Dialect) -> Assembler:
     """A fresh assembler of one stream."""
-    return _ASSEMBLERS[dialect]()
+    return _CODECS[dialect].assembler()
 
 
 def ending(view: RequestView, *, hide_logprobs: bool = False, hide_usage: bool = False) -> Ending:
-    """A fresh holder of one stream's ending, for the answer to this request."""
-    return _ENDINGS[view.dialect](hide_logprobs=hide_logprobs, hide_usage=hide_usage, n=view.n)
+    """A fresh holder of one stream's ending, for the answer to this request of a client."""
+    return _CODECS[view.dialect].ending(view, hide_logprobs=hide_logprobs, hide_usage=hide_usage)
+
+
+def echoed(view: RequestView, answer: Json) -> Body:
+    """A whole answer that repeats of its request what THIS client sent: for hits, and where a prompt was added."""
+    return echo.echoed(view.body, answer) if view.dialect is not Dialect.MESSAGES else {**answer}
 
 
 def replay(view: RequestView, answer: Json) -> Iterator[Body]:
     """The events that the provider's own stream would have answered this request with; `answer` is the whole one."""
-    if not isinstance(view, ChatRequestView):
-        return replay_messages(answer)
-    return replay_chat(answer, include_usage=view.shows_usage)
+    if isinstance(view, ChatRequestView):
+        return replay_chat(answer, include_usage=view.shows_usage)
+    return replay_messages(answer) if view.dialect is Dialect.MESSAGES else replay_responses(answer)

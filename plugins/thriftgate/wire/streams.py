@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Body, Json
 
 _WORD = re.compile(r"\S+\s*|\s+")
@@ -74,13 +75,13 @@ class Ending(ABC):
     `end()` gives the held ones with the late fields; `flush()` gives them as they came, for a stream that broke off.
     """
 
-    def __init__(self, *, hide_logprobs: bool = False, hide_usage: bool = False, n: int = 1) -> None:
+    def __init__(self, view: RequestView, *, hide_logprobs: bool = False, hide_usage: bool = False) -> None:
+        self.view = view
+        """The client's request: how many answers it expects, and what they repeat of it."""
         self.hide_logprobs = hide_logprobs
         """We asked for log-probabilities and the client did not."""
         self.hide_usage = hide_usage
         """We asked for the chunk with the usage and the client did not."""
-        self.n = n
-        """How many answers are expected; the ending begins with the last one's."""
         self.held: list[Json] = []
 
     def feed(self, event: Json) -> list[Json]:

