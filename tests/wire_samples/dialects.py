@@ -11,7 +11,7 @@ from tests.wire_samples.responses_answers import RESPONSES_ANSWERS, responses_st
 from tests.wire_samples.responses_requests import RESPONSES_REQUESTS
 from tests.wire_samples.samples import Body, Sample
 
-from thriftgate.wire.request import Dialect
+from thriftgate.wire.turns import Dialect
 
 
 @dataclass(frozen=True)

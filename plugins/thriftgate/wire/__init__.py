@@ -1,9 +1,9 @@
 """The three wire formats a client may speak, read and written without loss. Pure; start at `dialects`.
 
 - `dialects`: the way in: a view of a request or an answer, an assembler, a replay, for any dialect.
-- `request`, `answer`: what a request or an answer says, whatever its dialect; `chat/`, `messages/` and `responses/`
-  have one of each.
-- `identity`: what makes two requests the same. `carrying`: what LiteLLM's translation to another dialect loses.
+- `turns`, `request`, `answer`: what a request or an answer says, whatever its dialect; `chat/`, `messages/` and
+  `responses/` have one of each, and `carrying`: what LiteLLM's translation to another dialect loses.
+- `identity`: what makes two requests the same.
 - `streams`, `sse`: what the stream codecs share; events as bytes.
 - `bounds`, `paths`, `shapes`, `writing`: depth and size; places in a JSON value; reading odd JSON; prompts put around
   a conversation.

@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from thriftgate.types import TokenLogprob, Usage
-from thriftgate.wire.request import Dialect, PartKind
 from thriftgate.wire.shapes import Body, Json, count, items, mapping, number, objects, text, text_or_none
+from thriftgate.wire.turns import Dialect, PartKind
 
 
 class FinishKind(StrEnum):

@@ -5,6 +5,7 @@
     assembler(Dialect.CHAT).feed(event) … .finish()       a stream → the whole answer
     replay(view, whole)                                   a whole answer → the stream this client would have got
     ending(view, hide_logprobs=…).feed(event) … .end({…}) a stream whose last event is still ours to complete
+    carries(view, target)                                 what a tier of another dialect would not get
 
 Failure behaviour: pure.
 """
@@ -13,17 +14,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from thriftgate.wire.answer import AnswerView
+from thriftgate.wire.chat import carrying as chat_carrying
 from thriftgate.wire.chat.answer import ChatAnswerView
 from thriftgate.wire.chat.assembling import ChatAssembler
 from thriftgate.wire.chat.ending import ChatEnding
 from thriftgate.wire.chat.replaying import replay as replay_chat
 from thriftgate.wire.chat.request import ChatRequestView
+from thriftgate.wire.messages import carrying as messages_carrying
 from thriftgate.wire.messages.answer import MessagesAnswerView
 from thriftgate.wire.messages.assembling import MessagesAssembler
 from thriftgate.wire.messages.ending import MessagesEnding
 from thriftgate.wire.messages.replaying import replay as replay_messages
 from thriftgate.wire.messages.request import MessagesRequestView
-from thriftgate.wire.request import Dialect, RequestView
+from thriftgate.wire.paths import spelled
+from thriftgate.wire.request import RequestView
+from thriftgate.wire.responses import carrying as responses_carrying
 from thriftgate.wire.responses import echo
 from thriftgate.wire.responses.answer import ResponsesAnswerView
 from thriftgate.wire.responses.assembling import ResponsesAssembler
@@ -32,6 +37,7 @@ from thriftgate.wire.responses.replaying import replay as replay_responses
 from thriftgate.wire.responses.request import ResponsesRequestView
 from thriftgate.wire.shapes import Body, Json
 from thriftgate.wire.streams import Assembler, Ending
+from thriftgate.wire.turns import Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +85,20 @@ def replay(view: RequestView, answer: Json) -> Iterator[Body]:
     if isinstance(view, ChatRequestView):
         return replay_chat(answer, include_usage=view.shows_usage)
     return replay_messages(answer) if view.dialect is Dialect.MESSAGES else replay_responses(answer)
+
+
+def carries(view: RequestView, target: Dialect) -> tuple[str, ...]:
+    """The paths of what LiteLLM's translation would lose on the way to a tier that speaks `target`; none is good.
+
+    Whoever gets some asks another tier, or refuses with a 400 that names them.
+    """
+    match view:
+        case MessagesRequestView() if target is not Dialect.MESSAGES:
+            lost = messages_carrying.lost(view, target)
+        case ResponsesRequestView() if target is not Dialect.RESPONSES:
+            lost = responses_carrying.lost(view)
+        case ChatRequestView() if target is Dialect.MESSAGES:
+            lost = chat_carrying.lost(view)
+        case _:
+            return ()
+    return tuple(spelled(path) for path in lost)

@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from thriftgate.wire.paths import Path, at, removed, replaced, spelled
-from thriftgate.wire.request import Dialect, RequestView, Turn
+from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Body, items, mapping
+from thriftgate.wire.turns import Dialect, Turn
 
 _EVERY_DIALECT = frozenset(
     {

@@ -1,4 +1,4 @@
-"""What a request says, whatever its dialect: the types that the three views share, and what is common to them.
+"""What a request says, whatever its dialect: what the three views have in common.
 
 A view never changes the body it looks at. Each `with_…` returns a NEW body in which only the owned place differs;
 everything else, known to us or not, is the very same object in the same place.
@@ -9,155 +9,24 @@ where the body has no place for what is to be written.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 from thriftgate.errors import InvalidRequestError
 from thriftgate.wire.paths import Path, removed, replaced
 from thriftgate.wire.shapes import Body, Json, integer, number, text, text_or_none
-
-Role = Literal["system", "user", "assistant", "tool"]
-
-
-class Dialect(StrEnum):
-    """The wire formats a client may speak."""
-
-    CHAT = "chat"
-    """OpenAI's chat completions."""
-    MESSAGES = "messages"
-    """Anthropic's messages."""
-    RESPONSES = "responses"
-    """OpenAI's Responses."""
-
-
-class PartKind(StrEnum):
-    """What a part of a turn is."""
-
-    TEXT = "text"
-    THINKING = "thinking"
-    TOOL_CALL = "tool_call"
-    TOOL_RESULT = "tool_result"
-    IMAGE = "image"
-    DOCUMENT = "document"
-    AUDIO = "audio"
-    VIDEO = "video"
-    FILE = "file"
-    REFUSAL = "refusal"
-    OTHER = "other"
-
-
-MEDIA = frozenset({PartKind.IMAGE, PartKind.DOCUMENT, PartKind.AUDIO, PartKind.VIDEO, PartKind.FILE})
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One block of a turn, in its place."""
-
-    kind: PartKind
-    path: Path
-    value: Any
-    """The block as the client sent it; a string where the content is a bare string."""
-    text: str = ""
-    text_path: Path | None = None
-    """Where the text stands; None when the block has none."""
-    in_tool_result: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One message (or, of Responses, one item) of the conversation; the system text outside of it is one too."""
-
-    role: Role
-    path: Path
-    parts: tuple[Part, ...]
-    value: Any
-
-    @property
-    def text(self) -> str:
-        """What is said in this turn: its text parts, one a line; of a tool's turn, what the tool gave back."""
-        return "\n".join(part.text for part in self.parts if part.kind is PartKind.TEXT and self._speaks(part))
-
-    @property
-    def has(self) -> frozenset[PartKind]:
-        """The kinds of parts, also those inside tool results."""
-        return frozenset(part.kind for part in self.parts)
-
-    def _speaks(self, part: Part) -> bool:
-        return not part.in_tool_result or self.role == "tool"
-
-
-class TextKind(StrEnum):
-    """Who wrote a text, and as what."""
-
-    SYSTEM = "system"
-    USER = "user"
-    ASSISTANT = "assistant"
-    THINKING = "thinking"
-    TOOL_ARGUMENTS = "tool_arguments"
-    """One string inside the arguments of a tool call, unescaped; the whole text where it is no JSON."""
-    TOOL_RESULT = "tool_result"
-    DOCUMENT = "document"
-    DEFINITION = "definition"
-    """A tool's description."""
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class TextPlace:
-    """One text of a body and where it stands."""
-
-    path: Path
-    text: str
-    kind: TextKind
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A tool that the model may call."""
-
-    name: str
-    path: Path
-    value: Json
-    schema: Json | None
-    """The JSON schema of its arguments, where the client sent one."""
-    is_server: bool
-    """The provider runs it (web search, code execution …): answers then depend on more than the request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """Something in the conversation that is not text."""
-
-    kind: PartKind
-    path: Path
-    carried: Literal["inline", "url", "file_id"]
-    """`inline`: its content is in the body. `url` and `file_id`: the body only names it."""
-    media_type: str | None = None
-    size: int = 0
-    """Characters of the inline content."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerFormat:
-    """The shape the answer must have."""
-
-    kind: Literal["json_object", "json_schema", "forced_tool"]
-    """`forced_tool`: the client lets the model call one tool and no other, so its arguments are the answer."""
-    path: Path
-    name: str | None = None
-    schema: Json | None = None
-    strict: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StateReference:
-    """A field that makes the answer depend on something outside the body, or leaves something behind."""
-
-    kind: str
-    """A fixed word: previous_response, conversation, container, file, prompt_template, background, store, url …"""
-    path: Path
+from thriftgate.wire.turns import (
+    AnswerFormat,
+    Attachment,
+    Dialect,
+    Part,
+    PartKind,
+    StateReference,
+    TextKind,
+    TextPlace,
+    Tool,
+    Turn,
+)
 
 
 class RequestView(ABC):

@@ -8,8 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from thriftgate.wire.request import Dialect
 from thriftgate.wire.shapes import Json, mapping
+from thriftgate.wire.turns import Dialect
 
 DONE = "[DONE]"
 _DONE_BYTES = b"data: [DONE]\n\n"

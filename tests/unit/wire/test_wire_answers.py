@@ -10,7 +10,7 @@ from tests.wire_samples.samples import Body, Sample
 from thriftgate.wire.answer import FinishKind
 from thriftgate.wire.chat.answer import ChatAnswerView
 from thriftgate.wire.dialects import answer_view
-from thriftgate.wire.request import PartKind
+from thriftgate.wire.turns import PartKind
 
 
 def chat(message: Body, finish: Any = "stop", **more: Any) -> ChatAnswerView:

@@ -13,7 +13,7 @@ from thriftgate.wire.dialects import assembler, ending, replay, request_view
 from thriftgate.wire.identity import IdentityRules, Uncacheable, identity, pattern
 from thriftgate.wire.messages.answer import MessagesAnswerView
 from thriftgate.wire.messages.request import MessagesRequestView
-from thriftgate.wire.request import Dialect, TextKind
+from thriftgate.wire.turns import Dialect, TextKind
 
 BY_NAME = {sample.name: sample.body for sample in MESSAGES_REQUESTS}
 

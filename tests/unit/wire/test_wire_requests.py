@@ -16,7 +16,8 @@ from thriftgate.wire.bounds import MAX_DEPTH, bounded
 from thriftgate.wire.dialects import request_view
 from thriftgate.wire.identity import IdentityRules, Uncacheable, identity, pattern
 from thriftgate.wire.paths import Path, at, removed, replaced, string_leaves
-from thriftgate.wire.request import Dialect, RequestView
+from thriftgate.wire.request import RequestView
+from thriftgate.wire.turns import Dialect
 
 requests = pytest.mark.parametrize(("dialect", "sample"), REQUESTS, ids=request_id)
 

@@ -10,9 +10,9 @@ from tests.wire_samples.samples import Body
 from thriftgate.wire.answer import FinishKind
 from thriftgate.wire.dialects import assembler, echoed, ending, replay, request_view
 from thriftgate.wire.identity import Uncacheable, identity
-from thriftgate.wire.request import Dialect
 from thriftgate.wire.responses.answer import ResponsesAnswerView
 from thriftgate.wire.responses.request import ResponsesRequestView
+from thriftgate.wire.turns import Dialect
 
 BY_NAME = {sample.name: sample.body for sample in RESPONSES_REQUESTS}
 answers = pytest.mark.parametrize("whole", [sample.body for sample in RESPONSES_ANSWERS])

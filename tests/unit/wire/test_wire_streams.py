@@ -13,9 +13,9 @@ from tests.wire_samples.dialects import ANSWERS, SAMPLES, DialectSamples, reques
 from tests.wire_samples.samples import Body, Sample
 
 from thriftgate.wire.dialects import answer_view, assembler, ending, replay, request_view
-from thriftgate.wire.request import Dialect
 from thriftgate.wire.shapes import Json
 from thriftgate.wire.sse import SseDecoder, encode, encode_end
+from thriftgate.wire.turns import Dialect
 
 ASKS: dict[Dialect, Body] = {
     Dialect.CHAT: {"messages": [], "stream": True, "stream_options": {"include_usage": True}},

@@ -17,8 +17,8 @@ from thriftgate.wire.answer import (
     openai_usage,
     token_logprobs,
 )
-from thriftgate.wire.request import Dialect, PartKind
 from thriftgate.wire.shapes import Body, Json, integer, items, mapping, objects, text, text_or_none
+from thriftgate.wire.turns import Dialect, PartKind
 
 _FINISHES = {
     "stop": FinishKind.STOP, "end_turn": FinishKind.STOP, "stop_sequence": FinishKind.STOP, "eos": FinishKind.STOP,

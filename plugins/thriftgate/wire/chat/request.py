@@ -8,14 +8,15 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from thriftgate.wire.paths import Path, json_leaves, removed, replaced
-from thriftgate.wire.request import (
+from thriftgate.wire.request import RequestView
+from thriftgate.wire.shapes import Body, Json, items, mapping, text, text_or_none
+from thriftgate.wire.turns import (
     MEDIA,
     AnswerFormat,
     Attachment,
     Dialect,
     Part,
     PartKind,
-    RequestView,
     Role,
     StateReference,
     TextKind,
@@ -23,7 +24,6 @@ from thriftgate.wire.request import (
     Tool,
     Turn,
 )
-from thriftgate.wire.shapes import Body, Json, items, mapping, text, text_or_none
 from thriftgate.wire.writing import around
 
 _ROLES: dict[str, Role] = {

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import ClassVar
 
 from thriftgate.wire.answer import AnswerView, ChoiceView, Finish, FinishKind, Media, ToolCall, UsageDetails
-from thriftgate.wire.request import Dialect, PartKind
 from thriftgate.wire.shapes import Body, Json, count, items, mapping, objects, text, text_or_none
+from thriftgate.wire.turns import Dialect, PartKind
 
 _FINISHES = {
     "end_turn": FinishKind.STOP, "stop_sequence": FinishKind.STOP, "tool_use": FinishKind.TOOL_CALLS,

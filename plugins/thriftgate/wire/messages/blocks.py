@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from thriftgate.wire.paths import Path, string_leaves
-from thriftgate.wire.request import Attachment, Part, PartKind, TextKind, TextPlace
 from thriftgate.wire.shapes import Json, items, mapping, text, text_or_none
+from thriftgate.wire.turns import Attachment, Part, PartKind, TextKind, TextPlace
 
 _KINDS = {
     "text": PartKind.TEXT, "image": PartKind.IMAGE, "document": PartKind.DOCUMENT, "thinking": PartKind.THINKING,

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 
 from thriftgate.wire.messages.blocks import attachment_of, parts_of, texts_of
 from thriftgate.wire.paths import Path
-from thriftgate.wire.request import (
+from thriftgate.wire.request import RequestView
+from thriftgate.wire.shapes import Body, Json, items, mapping, text, text_or_none
+from thriftgate.wire.turns import (
     MEDIA,
     AnswerFormat,
     Attachment,
     Dialect,
     PartKind,
-    RequestView,
     Role,
     StateReference,
     TextKind,
@@ -23,7 +24,6 @@ from thriftgate.wire.request import (
     Tool,
     Turn,
 )
-from thriftgate.wire.shapes import Body, Json, items, mapping, text, text_or_none
 from thriftgate.wire.writing import SYSTEM_ROLES
 
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system", "tool": "tool"}

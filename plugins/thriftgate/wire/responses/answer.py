@@ -18,8 +18,8 @@ from thriftgate.wire.answer import (
     openai_usage,
     token_logprobs,
 )
-from thriftgate.wire.request import Dialect, PartKind
 from thriftgate.wire.shapes import Body, Json, items, mapping, objects, text, text_or_none
+from thriftgate.wire.turns import Dialect, PartKind
 
 _CLIENT_CALLS = frozenset(
     {

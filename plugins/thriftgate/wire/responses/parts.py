@@ -6,8 +6,8 @@ Failure behaviour: pure and total.
 from collections.abc import Iterator
 
 from thriftgate.wire.paths import Path, json_leaves
-from thriftgate.wire.request import Attachment, Part, PartKind, Role, TextKind, TextPlace, Turn
 from thriftgate.wire.shapes import Json, items, mapping, text
+from thriftgate.wire.turns import Attachment, Part, PartKind, Role, TextKind, TextPlace, Turn
 
 _ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _KINDS = {

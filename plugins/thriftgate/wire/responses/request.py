@@ -8,14 +8,16 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from thriftgate.wire.paths import Path
-from thriftgate.wire.request import (
+from thriftgate.wire.request import RequestView
+from thriftgate.wire.responses.parts import attachment_of, parts_of, texts_of, turn_of
+from thriftgate.wire.shapes import Body, Json, integer, items, mapping, text, text_or_none
+from thriftgate.wire.turns import (
     MEDIA,
     AnswerFormat,
     Attachment,
     Dialect,
     Part,
     PartKind,
-    RequestView,
     Role,
     StateReference,
     TextKind,
@@ -23,8 +25,6 @@ from thriftgate.wire.request import (
     Tool,
     Turn,
 )
-from thriftgate.wire.responses.parts import attachment_of, parts_of, texts_of, turn_of
-from thriftgate.wire.shapes import Body, Json, integer, items, mapping, text, text_or_none
 from thriftgate.wire.writing import SYSTEM_ROLES, around, leading_system, system_text
 
 _KINDS: dict[Role, TextKind] = {

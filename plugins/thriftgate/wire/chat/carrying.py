@@ -1,0 +1,36 @@
+"""What of a chat completions request LiteLLM's translation loses on the way to an Anthropic tier.
+
+Most parameters that Anthropic lacks LiteLLM refuses by itself; here stands what it would leave out, and what it
+refuses only until somebody sets `drop_params`.
+
+Failure behaviour: pure and total.
+"""
+
+from collections.abc import Iterator
+
+from thriftgate.wire.chat.request import ChatRequestView
+from thriftgate.wire.paths import Path
+from thriftgate.wire.shapes import items, mapping
+from thriftgate.wire.turns import PartKind
+
+_NOT_AT_ANTHROPIC = ("audio", "prediction", "logit_bias", "top_logprobs")
+_LOST_PARTS = frozenset({PartKind.AUDIO, PartKind.VIDEO, PartKind.OTHER})
+
+
+def lost(view: ChatRequestView) -> Iterator[Path]:
+    """The places that an Anthropic tier would never see."""
+    body = view.body
+    yield from ((name,) for name in _NOT_AT_ANTHROPIC if body.get(name))
+    if view.n > 1:
+        yield ("n",)
+    if view.asks_logprobs:
+        yield ("logprobs",)
+    if "audio" in items(body.get("modalities")):
+        yield ("modalities",)
+    for tool in view.tools:
+        if tool.value.get("type") == "custom":
+            yield (*tool.path, "type")
+    if mapping(body.get("tool_choice")).get("type") in ("allowed_tools", "custom"):
+        yield ("tool_choice",)
+    for turn in view.turns:
+        yield from (part.path for part in turn.parts if part.kind in _LOST_PARTS)

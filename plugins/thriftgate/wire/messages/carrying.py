@@ -1,0 +1,77 @@
+"""What of a messages request LiteLLM's adapters lose on the way to a tier that does not speak this dialect.
+
+Read from LiteLLM 1.108's `llms/anthropic/pass_through/adapters` and `responses_adapters`: to be read again when the
+locked version changes (`tests/contract` names the version).
+
+Failure behaviour: pure and total.
+"""
+
+from collections.abc import Iterator
+
+from thriftgate.wire.identity import IMMATERIAL_FIELDS
+from thriftgate.wire.messages.request import MessagesRequestView
+from thriftgate.wire.paths import Path
+from thriftgate.wire.shapes import Json, mapping, text
+from thriftgate.wire.turns import Dialect, Part, PartKind
+
+_CARRIED = frozenset(
+    {
+        "max_tokens", "messages", "output_config", "output_format", "stop_sequences", "system", "temperature",
+        "thinking", "tool_choice", "tools", "top_p", "cache_control",
+    }
+) | IMMATERIAL_FIELDS[Dialect.MESSAGES]  # fmt: skip
+_CARRIED_BLOCKS = frozenset({"text", "image", "thinking", "redacted_thinking", "tool_use", "tool_result"})
+_CARRIED_IN_RESULTS = frozenset({"text", "image"})
+_CARRIED_TOOL_FIELDS = frozenset({"name", "description", "input_schema", "type", "cache_control", "strict"})
+_TRANSLATED = "litellm_encrypted_reasoning:"
+"""How LiteLLM signs a thought of another provider; only Anthropic can check a signature of Anthropic's."""
+
+
+def lost(view: MessagesRequestView, target: Dialect) -> Iterator[Path]:
+    """The places that a tier of the other dialect would never see."""
+    yield from _lost_fields(view, target)
+    for turn in view.turns:
+        for part in turn.parts:
+            if part.path != part.text_path:
+                yield from _lost_in_block(part)
+    for tool in view.tools:
+        fields = tool.value
+        if tool.path[0] == "mcp_servers":
+            continue  # lost with its field
+        if text(fields.get("type")) not in ("", "custom"):
+            yield (*tool.path, "type")
+        else:
+            yield from ((*tool.path, name) for name in fields if name not in _CARRIED_TOOL_FIELDS)
+
+
+def _lost_fields(view: MessagesRequestView, target: Dialect) -> Iterator[Path]:
+    body = view.body
+    carried = _CARRIED - {"stop_sequences"} if target is Dialect.RESPONSES else _CARRIED
+    yield from ((name,) for name, value in body.items() if value is not None and name not in carried)
+    if mapping(body.get("tool_choice")).get("disable_parallel_tool_use") is True:
+        yield ("tool_choice", "disable_parallel_tool_use")
+    config = mapping(body.get("output_config"))
+    is_adaptive = mapping(body.get("thinking")).get("type") == "adaptive"
+    for name, value in config.items():
+        if value is not None and name != "format" and not (name == "effort" and is_adaptive):
+            yield ("output_config", name)
+    if view.headers.get("anthropic-beta"):
+        yield ("headers", "anthropic-beta")
+
+
+def _lost_in_block(part: Part) -> Iterator[Path]:
+    block = mapping(part.value)
+    kind = text(block.get("type"))
+    if kind not in (_CARRIED_IN_RESULTS if part.in_tool_result else _CARRIED_BLOCKS):
+        yield (*part.path, "type")
+    elif kind == "tool_result" and block.get("is_error") is True:
+        yield (*part.path, "is_error")
+    elif part.kind is PartKind.THINKING and _is_signed(block):
+        yield (*part.path, "signature" if kind == "thinking" else "data")
+    elif kind == "image" and mapping(block.get("source")).get("type") == "file":
+        yield (*part.path, "source", "file_id")
+
+
+def _is_signed(block: Json) -> bool:
+    seal = text(block.get("signature")) or text(block.get("data"))
+    return bool(seal) and not seal.startswith(_TRANSLATED)

@@ -1,0 +1,87 @@
+"""What of a Responses request LiteLLM's adapter loses on the way to a tier that does not speak this dialect.
+
+Read from LiteLLM 1.108's `responses/litellm_completion_transformation`: to be read again when the locked version
+changes.
+
+Failure behaviour: pure and total.
+"""
+
+from collections.abc import Iterator
+
+from thriftgate.wire.identity import IMMATERIAL_FIELDS
+from thriftgate.wire.paths import Path
+from thriftgate.wire.responses.request import ResponsesRequestView
+from thriftgate.wire.shapes import items, mapping, text
+from thriftgate.wire.turns import Dialect, Part, PartKind, Turn
+
+_CARRIED = frozenset(
+    {
+        "include", "input", "instructions", "max_output_tokens", "parallel_tool_calls", "reasoning", "temperature",
+        "text", "tool_choice", "tools", "top_p", "top_logprobs", "truncation", "background",
+    }
+) | IMMATERIAL_FIELDS[Dialect.RESPONSES]  # fmt: skip
+_CARRIED_ITEMS = frozenset(
+    {
+        "", "message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output",
+        "reasoning",
+    }
+)  # fmt: skip
+_CARRIED_PARTS = frozenset(
+    {"input_text", "output_text", "text", "input_image", "input_file", "summary_text", "reasoning_text"}
+)
+_CARRIED_INCLUDES = frozenset({"reasoning.encrypted_content"})
+_CARRIED_TOOLS = frozenset({"function", "custom", "namespace"})
+
+
+def lost(view: ResponsesRequestView) -> Iterator[Path]:
+    """The places that a tier of another dialect would never see."""
+    yield from _lost_fields(view)
+    for turn in view.turns:
+        yield from _lost_in_turn(turn)
+    for tool in view.tools:
+        kind = text(tool.value.get("type"))
+        if kind not in _CARRIED_TOOLS:
+            yield (*tool.path, "type")
+        elif mapping(tool.value.get("format")).get("type") == "grammar":
+            yield (*tool.path, "format")
+
+
+def _lost_fields(view: ResponsesRequestView) -> Iterator[Path]:
+    body = view.body
+    yield from ((name,) for name, value in body.items() if value is not None and name not in _CARRIED)
+    for place, name in enumerate(items(body.get("include"))):
+        if name not in _CARRIED_INCLUDES:
+            yield ("include", place)
+    for name, harmless in (("top_logprobs", 0), ("truncation", "disabled"), ("background", False)):
+        if body.get(name) is not None and body[name] != harmless:
+            yield (name,)
+    yield from (("text", name) for name in mapping(body.get("text")) if name != "format")
+    choice = mapping(body.get("tool_choice"))
+    if choice and choice.get("type") not in ("function", "custom"):
+        yield ("tool_choice",)
+
+
+def _lost_in_turn(turn: Turn) -> Iterator[Path]:
+    item = mapping(turn.value)
+    kind = text(item.get("type"))
+    if item and kind not in _CARRIED_ITEMS:
+        yield (*turn.path, "type")
+        return
+    seal = text(item.get("encrypted_content"))
+    # LiteLLM keeps another provider's thoughts there as a list of JSON; OpenAI's own only OpenAI can read.
+    if kind == "reasoning" and seal and not seal.startswith("["):
+        yield (*turn.path, "encrypted_content")
+    for part in turn.parts:
+        if part.path not in (turn.path, part.text_path):
+            yield from _lost_in_part(part)
+
+
+def _lost_in_part(part: Part) -> Iterator[Path]:
+    fields = mapping(part.value)
+    kind = text(fields.get("type"))
+    if kind not in _CARRIED_PARTS or (part.in_tool_result and part.kind is PartKind.FILE):
+        yield (*part.path, "type")
+        return
+    for name in ("file_id", "file_url"):
+        if fields.get(name):
+            yield (*part.path, name)

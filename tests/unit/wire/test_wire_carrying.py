@@ -1,0 +1,138 @@
+"""What a translation would lose is named by its path; what it carries is let through."""
+
+import pytest
+from tests.wire_samples.chat_requests import CHAT_REQUESTS
+from tests.wire_samples.dialects import REQUESTS, request_id
+from tests.wire_samples.messages_requests import MESSAGES_REQUESTS, ask, assistant, user, words
+from tests.wire_samples.responses_requests import RESPONSES_REQUESTS
+from tests.wire_samples.samples import Body, Sample
+
+from thriftgate.wire.dialects import carries, request_view
+from thriftgate.wire.turns import Dialect
+
+MESSAGES_LOST = {
+    "failed tool": "messages[2].content[0].is_error",
+    "one call at a time": "tool_choice.disable_parallel_tool_use",
+    "apples": "messages[0].content[0].type",
+    "pdf": "messages[0].content[0].type",
+    "search result": "messages[0].content[0].type",
+    "container upload": "messages[0].content[0].type",
+    "image by id": "messages[0].content[0].source.file_id",
+    "document from a tool": "messages[2].content[0].content[0].type",
+    "thought before a tool": "messages[1].content[0].signature",
+    "web search": "tools[0].type",
+    "bash and editor": "tools[0].type",
+    "mcp": "mcp_servers",
+    "container": "container",
+    "context management": "context_management",
+    "sampling": "top_k",
+    "unknown field": "brand_new",
+    "unknown block": "messages[0].content[1].type",
+    "server tool before": "messages[1].content[0].type",
+}
+MESSAGES_CARRIED = {
+    "plain", "system blocks", "history in blocks", "inline image", "image by address", "tools", "custom type",
+    "named tool", "tool result", "tool that worked", "image from a tool", "thinking", "adaptive thinking",
+    "json schema", "who asks", "stream", "nulls", "cached tools",
+}  # fmt: skip
+RESPONSES_LOST = {
+    "previous response": "previous_response_id",
+    "conversation": "conversation",
+    "prompt template": "prompt",
+    "background": "background",
+    "item reference": "input[0].type",
+    "file by id": "input[0].content[0].file_id",
+    "file by address": "input[0].content[0].file_url",
+    "image by id": "input[0].content[1].file_id",
+    "audio": "input[0].content[0].type",
+    "refused before": "input[1].content[0].type",
+    "web search": "tools[0].type",
+    "local tools": "tools[0].type",
+    "custom tool": "tools[0].format",
+    "allowed tools": "tool_choice",
+    "one call at a time": "max_tool_calls",
+    "logprobs": "include[0]",
+    "verbosity": "text.verbosity",
+    "thought and tool": "input[1].encrypted_content",
+    "shell turn": "input[1].type",
+    "computer": "truncation",
+    "unknown field": "brand_new",
+    "unknown item": "input[0].type",
+}
+RESPONSES_CARRIED = {
+    "plain", "one message", "instructions and developer", "history of items", "inline image", "inline file", "tools",
+    "named tool", "tool turn", "tool output in parts", "custom tool turn", "json schema", "reasoning", "who asks",
+    "kept thought", "nulls", "stream",
+}  # fmt: skip
+CHAT_LOST = {
+    "three answers": "n",
+    "logprobs": "logprobs",
+    "audio in": "messages[0].content[1]",
+    "audio out": "audio",
+    "custom tool": "tools[0].type",
+    "allowed tools": "tool_choice",
+    "prediction": "prediction",
+    "sampling": "logit_bias",
+}
+
+
+def body_of(dialect: Dialect, name: str) -> Body:
+    samples = {
+        Dialect.CHAT: CHAT_REQUESTS,
+        Dialect.MESSAGES: MESSAGES_REQUESTS,
+        Dialect.RESPONSES: RESPONSES_REQUESTS,
+    }[dialect]
+    return next(sample.body for sample in samples if sample.name == name)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "target", "name", "path"),
+    [
+        *((Dialect.MESSAGES, Dialect.CHAT, *pair) for pair in MESSAGES_LOST.items()),
+        *((Dialect.MESSAGES, Dialect.RESPONSES, *pair) for pair in MESSAGES_LOST.items()),
+        *((Dialect.RESPONSES, Dialect.CHAT, *pair) for pair in RESPONSES_LOST.items()),
+        *((Dialect.RESPONSES, Dialect.MESSAGES, *pair) for pair in RESPONSES_LOST.items()),
+        *((Dialect.CHAT, Dialect.MESSAGES, *pair) for pair in CHAT_LOST.items()),
+    ],
+)
+def test_what_would_be_lost_is_named(dialect: Dialect, target: Dialect, name: str, path: str) -> None:
+    assert path in carries(request_view(dialect, body_of(dialect, name)), target)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "target", "name"),
+    [
+        *((Dialect.MESSAGES, Dialect.CHAT, name) for name in sorted(MESSAGES_CARRIED)),
+        *((Dialect.RESPONSES, Dialect.CHAT, name) for name in sorted(RESPONSES_CARRIED)),
+    ],
+)
+def test_what_is_carried_is_let_through(dialect: Dialect, target: Dialect, name: str) -> None:
+    assert carries(request_view(dialect, body_of(dialect, name)), target) == ()
+
+
+@pytest.mark.parametrize(("dialect", "sample"), REQUESTS, ids=request_id)
+def test_a_tier_that_speaks_the_dialect_gets_everything(dialect: Dialect, sample: Sample) -> None:
+    assert carries(request_view(dialect, sample.body), dialect) == ()
+
+
+def test_a_beta_header_is_carried_by_nobody_else() -> None:
+    view = request_view(Dialect.MESSAGES, ask(), {"anthropic-beta": "context-1m-2025-08-07"})
+    assert carries(view, Dialect.CHAT) == ("headers.anthropic-beta",)
+
+
+def test_thoughts_that_litellm_sealed_go_back_to_where_they_came_from() -> None:
+    def talk(signature: str) -> Body:
+        thought = {"type": "thinking", "thinking": "Hm.", "signature": signature}
+        return ask(user(), assistant([thought, words("Lima.")]), user("And?"))
+
+    assert carries(request_view(Dialect.MESSAGES, talk("litellm_encrypted_reasoning:abc")), Dialect.RESPONSES) == ()
+    assert carries(request_view(Dialect.MESSAGES, talk("")), Dialect.RESPONSES) == ()
+    assert carries(request_view(Dialect.MESSAGES, talk("c2ln")), Dialect.RESPONSES) == (
+        "messages[1].content[0].signature",
+    )
+
+
+def test_stop_sequences_are_lost_only_where_the_dialect_has_none() -> None:
+    view = request_view(Dialect.MESSAGES, ask(stop_sequences=["END"]))
+    assert carries(view, Dialect.CHAT) == ()
+    assert carries(view, Dialect.RESPONSES) == ("stop_sequences",)
