@@ -5,6 +5,8 @@
     ├── RequestRejectedError          4xx: the caller can fix it
     │   ├── InvalidRequestError       400
     │   ├── UnknownKeyError           401
+    │   ├── NotAllowedError           403
+    │   ├── NotFoundError             404
     │   ├── InvalidPromptError        400
     │   ├── ContextWindowExceededError 400
     │   ├── ContentBlockedError       400
@@ -69,6 +71,20 @@ class UnknownKeyError(RequestRejectedError):
 
     status_code = 401
     error_type = "authentication_error"
+
+
+class NotAllowedError(RequestRejectedError):
+    """The key is good, and not for this."""
+
+    status_code = 403
+    error_type = "permission_error"
+
+
+class NotFoundError(RequestRejectedError):
+    """There is nothing of that name."""
+
+    status_code = 404
+    error_type = "not_found_error"
 
 
 class InvalidPromptError(RequestRejectedError):

@@ -5,12 +5,13 @@ suite in `tests/stores/` that every implementation must pass.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from thriftgate.caching.entries import CacheEntry, CacheStats, Lookup, Observation, PurgeFilter
+from thriftgate.identity.records import Key, Team, User
 from thriftgate.prompts.registry import Registry
 from thriftgate.types import (
     Answer,
@@ -239,4 +240,60 @@ class StopStore(Protocol):
 
     async def add(self, experiment: str, variant: str, *, at: float, why: Mapping[str, Any]) -> None:
         """Stop a variant; again changes nothing. Raises StoreUnavailableError."""
+        ...
+
+
+class FoundKey(NamedTuple):
+    """A key with those it belongs to: its team is its own, else its user's."""
+
+    key: Key
+    user: User | None
+    team: Team | None
+
+
+class IdentityStore(Protocol):
+    """Keys, users and teams. Every method raises StoreUnavailableError, and whoever asks then lets nobody in."""
+
+    async def find(self, key_id: str) -> FoundKey | None:
+        """The key with its user and its team; None when there is none of this id."""
+        ...
+
+    async def owners(self, user_id: str | None, team_id: str | None) -> tuple[User | None, Team | None]:
+        """The user, and the team, or without one the user's; None for whom nobody knows."""
+        ...
+
+    async def keys(self, *, user_id: str | None = None, team_id: str | None = None) -> Sequence[Key]:
+        """Every key, or those of a user or team, the oldest first."""
+        ...
+
+    async def users(self) -> Sequence[User]:
+        """Every user, by id."""
+        ...
+
+    async def teams(self) -> Sequence[Team]:
+        """Every team, by id."""
+        ...
+
+    async def add_key(self, key: Key) -> bool:
+        """Keep a new key; False when there is one of this id."""
+        ...
+
+    async def save_key(self, key: Key) -> bool:
+        """Keep a change of anything but the secret and the revocation; False when there is no such key."""
+        ...
+
+    async def revoke_key(self, key_id: str, *, at: float) -> bool:
+        """The key is good no longer; again changes nothing. False when there is no such key."""
+        ...
+
+    async def rotate_key(self, key_id: str, digest: bytes, *, previous_until: float) -> bool:
+        """Another secret; the one before stays good until then. False when there is no such key, or it is revoked."""
+        ...
+
+    async def save_user(self, user: User) -> None:
+        """Keep a user, new or changed; its team must be there."""
+        ...
+
+    async def save_team(self, team: Team) -> None:
+        """Keep a team, new or changed."""
         ...

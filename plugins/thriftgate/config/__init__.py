@@ -2,6 +2,7 @@
 
 from thriftgate.config.cache import CacheConfig, VerifyConfig
 from thriftgate.config.cascade import CascadeConfig, TierConfig
+from thriftgate.config.identity import IdentityConfig, TokenIssuerConfig
 from thriftgate.config.load import LoadedConfig, from_section, load, load_section
 from thriftgate.config.model_list import Deployment, ModelGroup, ModelList
 from thriftgate.config.observability import LogsConfig, MetricsConfig
@@ -14,6 +15,7 @@ __all__ = [
     "CascadeConfig",
     "Deployment",
     "EmbedderConfig",
+    "IdentityConfig",
     "LangfuseTracingConfig",
     "LedgerConfig",
     "LoadedConfig",
@@ -26,6 +28,7 @@ __all__ = [
     "RoutePromptConfig",
     "ThriftgateConfig",
     "TierConfig",
+    "TokenIssuerConfig",
     "TracingConfig",
     "VerifyConfig",
     "from_section",

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from thriftgate.config.document import Document, at, mapping, read_document
 from thriftgate.config.environment import Unset, resolve
+from thriftgate.config.identity_checks import check_identity
 from thriftgate.config.litellm_checks import check_callback_settings, check_litellm, master_key_of
 from thriftgate.config.model_list import ModelList, environment_with, read_model_list
 from thriftgate.config.problems import SECTION, KeyPath, Problem, mistakes_of, model_of, problems_of, spell
@@ -86,6 +87,7 @@ def load(path: Path, environ: Mapping[str, str], *, require_keys: bool = True) -
         findings += (
             *check_promises(sound, path.parent, models if require_keys else None),
             *check_tracing(sound, document.values, environ),
+            *check_identity(sound, document.values, path.parent),
         )
     problems += [finding.problem for finding in findings if not finding.is_warning]
     problems += document.problems

@@ -5,6 +5,7 @@ from pydantic import Field
 from thriftgate.config.base import Duration, Section
 from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
+from thriftgate.config.identity import IdentityConfig
 from thriftgate.config.observability import LogsConfig, MetricsConfig
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
 from thriftgate.config.tracing import TracingConfig
@@ -66,4 +67,7 @@ class ThriftgateConfig(Section):
     tracing: TracingConfig = Field(default=TracingConfig(), description="What Langfuse is told about each request.")
     metrics: MetricsConfig = Field(default=MetricsConfig(), description="Who may read the metrics.")
     logs: LogsConfig | None = Field(default=None, description="A log line for each request; absent: off.")
+    identity: IdentityConfig | None = Field(
+        default=None, description="Keys, users and teams of the gateway's own; absent: only LiteLLM's keys."
+    )
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")

@@ -1,7 +1,7 @@
 """Our own HTTP endpoints on the proxy, under `/thriftgate/`; for operators, behind the proxy's own authentication.
 
-Failure behaviour: a store that is away gives 503; whoever is no proxy admin gets 403. Feedback may be given with
-any key, but only about requests of that key.
+Failure behaviour: a store that is away gives 503; whoever is no proxy admin gets 403, and so does an admin who may only
+look and wants to change something. Feedback may be given with any key, but only about requests of that key.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
     @router.get("/status")
     async def status(auth: Auth) -> dict[str, Any]:
         """Every deployment with its breaker's state, and what waits or was lost."""
-        _require_admin(auth)
+        require_viewer(auth)
         one = gateway()
         return {
             "routes": sorted(one.routes),
@@ -65,7 +65,7 @@ def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
     @router.post("/cache/purge")
     async def purge(body: PurgeRequest, auth: Auth) -> dict[str, int]:
         """Forget cached answers by route, tag, entry, scope, collection or version of the prompt."""
-        _require_admin(auth)
+        require_admin(auth)
         one = gateway()
         what = PurgeFilter(**body.model_dump(exclude={"everything"}))
         if what == PurgeFilter() and not body.everything:
@@ -85,7 +85,7 @@ def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
             is_known = await one.feedback.take(
                 body.request_id,
                 is_correct=body.is_correct,
-                key_hash=None if is_admin(auth) else auth.api_key or auth.token,
+                key_hash=None if may_change(auth) else auth.api_key or auth.token,
             )
         except StoreUnavailableError as error:
             raise HTTPException(503, "the ledger is away") from error
@@ -98,9 +98,21 @@ def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
 
 def is_admin(auth: UserAPIKeyAuth) -> bool:
     """Whether a key is a proxy admin's, also of one who may only look."""
-    return auth.user_role in (LitellmUserRoles.PROXY_ADMIN, LitellmUserRoles.PROXY_ADMIN_VIEW_ONLY)
+    return may_change(auth) or auth.user_role == LitellmUserRoles.PROXY_ADMIN_VIEW_ONLY
 
 
-def _require_admin(auth: UserAPIKeyAuth) -> None:
+def may_change(auth: UserAPIKeyAuth) -> bool:
+    """Whether a key is of a proxy admin who may do more than look."""
+    return auth.user_role == LitellmUserRoles.PROXY_ADMIN
+
+
+def require_viewer(auth: UserAPIKeyAuth) -> None:
+    """Let every proxy admin look. Raises HTTPException 403."""
     if not is_admin(auth):
         raise HTTPException(403, "this is for proxy admins: use the master key")
+
+
+def require_admin(auth: UserAPIKeyAuth) -> None:
+    """Let only proxy admins who may do more than look. Raises HTTPException 403."""
+    if not may_change(auth):
+        raise HTTPException(403, "this is for proxy admins who may change things: use the master key")

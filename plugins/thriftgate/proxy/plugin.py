@@ -22,13 +22,16 @@ from litellm.proxy import proxy_server
 from thriftgate.config.load import from_section
 from thriftgate.config.model_list import ROUTE_PREFIX
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.proxy.authentication import Authentication
 from thriftgate.proxy.compose.gateway import Gateway, assemble
 from thriftgate.proxy.compose.page import open_page
 from thriftgate.proxy.hooks import EdgeHooks
+from thriftgate.proxy.identity_api import identity_api
 from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
 from thriftgate.proxy.provider import ThriftgateProvider
+from thriftgate.stores.files.clock import SystemClock
 
 CONFIG_VARIABLE = "THRIFTGATE_CONFIG"
 """Names the operator's file when LiteLLM was given a copy of it: relative paths are seen from there."""
@@ -74,9 +77,13 @@ with suppress(RuntimeError):  # no running loop: somebody imports us outside a p
     asyncio.get_running_loop()
     gateway.start()
 routes = ThriftgateProvider(lambda: gateway.routes)
+authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.identity else None)
 edge = EdgeHooks(_model_names, on_failure=gateway.breaker.note_failure, record=gateway.recorder.submit)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
 proxy_server.app.include_router(operator_api(lambda: gateway))
+proxy_server.app.include_router(
+    identity_api(lambda: gateway.identity.administration if gateway.identity else None, SystemClock())
+)
 proxy_server.app.include_router(open_page(lambda: gateway, base_dir=_base_dir()))
 proxy_server.app.include_router(metrics_api(lambda: gateway.metrics, gateway.config.metrics, Operators().is_operator))

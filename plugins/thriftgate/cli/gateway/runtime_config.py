@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from thriftgate.config import ThriftgateConfig
+from thriftgate.config.document import at, mapping
+from thriftgate.config.identity_checks import AUTHENTICATION, CUSTOM_AUTH
 from thriftgate.config.model_list import ModelList, groups_named
+from thriftgate.config.problems import SECTION
 
 DEMO_SMALL = "demo-small"
 DEMO_LARGE = "demo-large"
@@ -109,4 +112,12 @@ def _played(entry: Mapping[str, Any], model: str, base_url: str) -> Mapping[str,
 
 def _merged(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Without `include`: what it named is in `values` already, and its paths do not hold where the copy lies."""
-    return {name: value for name, value in values.items() if name != "include"}
+    return _asking_us({name: value for name, value in values.items() if name != "include"})
+
+
+def _asking_us(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With LiteLLM told to ask us who calls, where `identity` is on and the operator did not say it."""
+    if at(values, *SECTION, "identity") is None or at(values, *CUSTOM_AUTH) is not None:
+        return values
+    section, name = (str(key) for key in CUSTOM_AUTH)
+    return {**values, section: {**mapping(values.get(section)), name: AUTHENTICATION}}

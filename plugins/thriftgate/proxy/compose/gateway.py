@@ -15,6 +15,7 @@ from thriftgate.config import ThriftgateConfig
 from thriftgate.ports import AnswerCache, Flights
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.completer import RouterCompleter
+from thriftgate.proxy.compose.identity import OpenIdentity, open_identity
 from thriftgate.proxy.compose.observing import log_sinks, open_board
 from thriftgate.proxy.compose.routes import Shared, build_cache, build_route
 from thriftgate.proxy.compose.tracing import open_traces
@@ -70,6 +71,7 @@ class Gateway:
     embedder: LocalEmbedder | None = None
     cache: AnswerCache | None = None
     traces: TraceService | None = None
+    identity: OpenIdentity | None = None
 
     def start(self) -> None:
         """Begin the upkeep, and load the embedder before the first question needs it; in the running loop."""
@@ -131,7 +133,9 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         queues={"ledger": writer, **(traces.lanes if traces else {})}, background=shared.background,
         breaker=breaker, clock=clock,
     )  # fmt: skip
+    identity = _identity(config, shared, database)
     jobs = [*_jobs(config, shared, prompts, data_dir), *_learning(verifiers.values())]
+    jobs += identity.jobs if identity else ()
     return Gateway(
         config=config,
         routes={name: build_route(name, route, shared, caches[name]) for name, route in config.routes.items()},
@@ -149,6 +153,19 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         feedback=FeedbackService(ledger=ledger, writer=writer, verifiers=verifiers, clock=clock),
         embedder=embedder,
         cache=shared.cache,
+        identity=identity,
+    )
+
+
+def _identity(config: ThriftgateConfig, shared: Shared, database: Database) -> OpenIdentity | None:
+    if config.identity is None:
+        return None
+    return open_identity(
+        config.identity,
+        base_dir=shared.base_dir,
+        database=database,
+        clock=shared.clock,
+        background=shared.background,
     )
 
 

@@ -1,0 +1,44 @@
+"""Opens the database of keys for a command.
+
+Failure behaviour: raises ConfigurationError or StoreUnavailableError, which the command line says in a sentence.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from thriftgate.services.identity.administration import IdentityAdministration
+
+config_option = click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), default="litellm_config.yaml", show_default=True,
+    help="The configuration that names the database.",
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def opened(config_file: Path) -> AsyncGenerator["IdentityAdministration"]:
+    """Keys, users and teams of the gateway, until the block ends."""
+    from thriftgate.config import load_section
+    from thriftgate.errors import ConfigurationError
+    from thriftgate.services.identity.administration import IdentityAdministration
+    from thriftgate.stores.embedded.database import prepare_database
+    from thriftgate.stores.files.clock import SystemClock
+    from thriftgate.stores.postgres.database import connect
+    from thriftgate.stores.postgres.identity import PostgresIdentityStore
+
+    section = load_section(config_file, os.environ)
+    if section.identity is None:
+        raise ConfigurationError(["identity: is missing; `identity: {}` turns the gateway's own keys on"])
+    dsn = await asyncio.to_thread(prepare_database, section.database_url, config_file.parent / section.data_dir)
+    database = connect(dsn, max_connections=1)
+    try:
+        yield IdentityAdministration(PostgresIdentityStore(database), SystemClock(), entropy=secrets.token_bytes)
+    finally:
+        await database.close()

@@ -1,0 +1,32 @@
+"""`thriftgate teams create`: make a team.
+
+Failure behaviour: a team that is there already stays as it is; exit code 1.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.options import grants_options, values_of
+from thriftgate.cli.keys.printing import json_option, print_one
+
+
+@click.command("create")
+@click.argument("team_id", metavar="ID")
+@grants_options
+@json_option
+@config_option
+def command(config_file: Path, *, team_id: str, as_json: bool, **given: Any) -> None:
+    """Make a team."""
+    values = values_of(given)
+
+    async def create() -> None:
+        from thriftgate.identity.fields import team_fields
+
+        async with opened(config_file) as one:
+            print_one(team_fields(await one.create_team(team_id, values)), as_json=as_json)
+
+    asyncio.run(create())

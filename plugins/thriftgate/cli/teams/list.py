@@ -1,0 +1,24 @@
+"""`thriftgate teams list`: list teams."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.printing import json_option, print_all
+
+
+@click.command("list")
+@json_option
+@config_option
+def command(config_file: Path, *, as_json: bool) -> None:
+    """List the teams in the database."""
+
+    async def read() -> None:
+        from thriftgate.identity.fields import team_fields
+
+        async with opened(config_file) as one:
+            print_all([team_fields(found) for found in await one.teams()], as_json=as_json, what="teams")
+
+    asyncio.run(read())

@@ -1,0 +1,25 @@
+"""`thriftgate users show`: show what a user may do."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.printing import json_option, print_one
+
+
+@click.command("show")
+@click.argument("user_id", metavar="ID")
+@json_option
+@config_option
+def command(config_file: Path, *, user_id: str, as_json: bool) -> None:
+    """Show what a user may do."""
+
+    async def read() -> None:
+        from thriftgate.identity.fields import user_fields
+
+        async with opened(config_file) as one:
+            print_one(user_fields(await one.user(user_id)), as_json=as_json)
+
+    asyncio.run(read())

@@ -1,0 +1,46 @@
+"""Whether LiteLLM asks us who calls, and whether what `identity` names is there.
+
+Failure behaviour: nothing here raises; what cannot be read becomes a problem of the configuration.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from thriftgate.config.document import at
+from thriftgate.config.problems import SECTION, KeyPath, Problem
+from thriftgate.config.root import ThriftgateConfig
+from thriftgate.config.route_checks import Finding
+
+AUTHENTICATION = "thriftgate.proxy.plugin.authenticate"
+"""What `general_settings.custom_auth` names for LiteLLM to ask us."""
+CUSTOM_AUTH: KeyPath = ("general_settings", "custom_auth")
+_IDENTITY: KeyPath = (*SECTION, "identity")
+
+
+def check_identity(config: ThriftgateConfig, values: Mapping[str, Any], base: Path) -> Iterator[Finding]:
+    """Our section and LiteLLM's setting belong together; one without the other lets nobody in, or everybody out."""
+    named = at(values, *CUSTOM_AUTH)
+    if config.identity is None:
+        if named == AUTHENTICATION:
+            words = "asks thriftgate for keys, which are off: add `identity: {}` to callback_settings.thriftgate"
+            yield Finding(Problem(CUSTOM_AUTH, words))
+        return
+    if named is None:
+        words = f"`thriftgate up` adds it; to start LiteLLM yourself, write `custom_auth: {AUTHENTICATION}`"
+        yield Finding(Problem(CUSTOM_AUTH, f"is missing, without which no key of `identity` is known: {words}"), True)
+    elif named != AUTHENTICATION:
+        words = f"LiteLLM would ask '{named}', and `identity` nobody: name {AUTHENTICATION}, or take `identity` out"
+        yield Finding(Problem(CUSTOM_AUTH, words))
+    yield from _check_files(config, base)
+
+
+def _check_files(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+    identity = config.identity
+    if identity is None:
+        return
+    if identity.file is not None and not (base / identity.file).is_file():
+        yield Finding(Problem((*_IDENTITY, "file"), f"there is no file '{identity.file}'"))
+    token_file = identity.jwt.jwks_file if identity.jwt else None
+    if token_file is not None and not (base / token_file).is_file():
+        yield Finding(Problem((*_IDENTITY, "jwt", "jwks_file"), f"there is no file '{token_file}'"))

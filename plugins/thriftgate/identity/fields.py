@@ -1,0 +1,68 @@
+"""Keys, users and teams as JSON: in the words of `forms`, with what happened to them. Never a secret or its digest."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from thriftgate.identity.records import Grants, Key, Team, User
+
+
+def key_fields(key: Key, *, now: float) -> dict[str, Any]:
+    """A key: `id`, `status`, what its form says, and when it was made, expires and was revoked."""
+    return {
+        "id": key.key_id,
+        "status": status_of(key, now=now),
+        "user": key.user_id,
+        "team": key.team_id,
+        "role": key.role.value,
+        **_grant_fields(key.alias, key.grants, key.metadata),
+        "expires": _moment(key.expires_at),
+        "created": _moment(key.created_at),
+        "revoked": _moment(key.revoked_at),
+        "previous_secret_until": _moment(key.previous_until),
+    }
+
+
+def user_fields(user: User) -> dict[str, Any]:
+    """A user."""
+    return {
+        "id": user.user_id,
+        "team": user.team_id,
+        **_grant_fields(user.alias, user.grants, user.metadata),
+        "created": _moment(user.created_at),
+    }
+
+
+def team_fields(team: Team) -> dict[str, Any]:
+    """A team."""
+    return {
+        "id": team.team_id,
+        **_grant_fields(team.alias, team.grants, team.metadata),
+        "created": _moment(team.created_at),
+    }
+
+
+def status_of(key: Key, *, now: float) -> str:
+    """`revoked`, `expired`, `blocked` or `good`."""
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.expires_at is not None and now >= key.expires_at:
+        return "expired"
+    return "blocked" if key.grants.is_blocked else "good"
+
+
+def _grant_fields(alias: str | None, grants: Grants, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "alias": alias,
+        "models": None if grants.models is None else list(grants.models),
+        "endpoints": None if grants.endpoints is None else list(grants.endpoints),
+        "tier": grants.tier,
+        "budgets": [{"usd": one.usd, "per": one.period.value, "hard": one.is_hard} for one in grants.budgets],
+        "blocked": grants.is_blocked,
+        "metadata": dict(metadata),
+    }
+
+
+def _moment(at: float | None) -> str | None:
+    """ISO 8601 in UTC, as `forms` reads it."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()

@@ -1,0 +1,82 @@
+"""Puts the gateway's own keys together: where they are, who tells them, and what keeps them fresh.
+
+Failure behaviour: a file of keys that is broken at the start raises ConfigurationError.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from thriftgate.config import IdentityConfig, TokenIssuerConfig
+from thriftgate.identity.forms import KeyFile
+from thriftgate.ports import Clock
+from thriftgate.services.identity.administration import IdentityAdministration
+from thriftgate.services.identity.authentication import Authenticator
+from thriftgate.services.identity.tokens import TokenReader, TokenRules
+from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.upkeep.jobs import Job
+from thriftgate.stores.files.issuer_keys import FetchedIssuerKeys, KeptIssuerKeys
+from thriftgate.stores.files.keys import WatchedKeyFile
+from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.identity import PostgresIdentityStore
+
+_LOOK_EVERY = 0.5
+"""Seconds between two looks at the file of keys: who is taken out of it is out within a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIdentity:
+    """The gateway's own keys, ready to be asked."""
+
+    authenticator: Authenticator
+    administration: IdentityAdministration
+    jobs: Sequence[Job]
+
+
+def open_identity(
+    config: IdentityConfig, *, base_dir: Path, database: Database, clock: Clock, background: BackgroundTasks
+) -> OpenIdentity:
+    """Everything that `identity` turns on."""
+    store = PostgresIdentityStore(database)
+    jobs: list[Job] = []
+    file: Callable[[], KeyFile] = KeyFile
+    if config.file is not None:
+        watched = WatchedKeyFile(base_dir / config.file)
+        jobs.append(Job("key_file", _LOOK_EVERY, watched.look))
+        file = watched.current
+    authenticator = Authenticator(
+        store,
+        clock,
+        file=file,
+        tokens=_tokens(config.jwt, base_dir, clock, background, jobs) if config.jwt else None,
+        tiers=config.tier_records,
+        default_tier=config.default_tier,
+    )
+    return OpenIdentity(authenticator, IdentityAdministration(store, clock, entropy=secrets.token_bytes), jobs)
+
+
+def _tokens(
+    config: TokenIssuerConfig, base_dir: Path, clock: Clock, background: BackgroundTasks, jobs: list[Job]
+) -> TokenReader:
+    rules = TokenRules(
+        issuer=config.issuer,
+        audience=config.audience,
+        algorithms=config.algorithms,
+        names=config.names,
+        leeway=config.leeway,
+    )
+    if config.jwks_file is not None:
+        return TokenReader(KeptIssuerKeys(base_dir / config.jwks_file), rules, on_unknown_key=_nothing)
+    fetched = FetchedIssuerKeys(config.jwks_url or "", clock)
+
+    def fetch_if_due() -> None:
+        if fetched.is_due:
+            background.start("issuer_keys", fetched.fetch())
+
+    jobs.append(Job("issuer_keys", config.refresh_interval, fetched.fetch))
+    return TokenReader(fetched, rules, on_unknown_key=fetch_if_due)
+
+
+def _nothing() -> None:
+    """A file's keys change with the next start."""

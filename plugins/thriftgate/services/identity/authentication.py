@@ -1,0 +1,90 @@
+"""From what somebody came with to who it is.
+
+A key is looked for in the operator's file, then in the store; a token of the configured issuer is known by its
+signature. Nobody's key is kept anywhere, and no comparison tells how much of a digest was right.
+
+Failure behaviour: raises StoreUnavailableError when the store is away and nothing recent is known of the key, and when
+the issuer's public keys were never fetched: whoever cannot be known is not let in.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from thriftgate.identity.claims import identity_of_bearer
+from thriftgate.identity.forms import KeyFile
+from thriftgate.identity.keys import PresentedKey, read_key
+from thriftgate.identity.permission import Denial, Denied, is_good
+from thriftgate.identity.records import Identity, Team, Tier, User, identity_of_key
+from thriftgate.ports import Clock, FoundKey, IdentityStore
+from thriftgate.services.identity.recent import RecentAnswers
+from thriftgate.services.identity.tokens import TokenReader, looks_like_token
+
+UNKNOWN = Denied(Denial.UNKNOWN, "this key is not known here")
+
+
+class Authenticator:
+    """Says who somebody is, from memory that is at most a second old."""
+
+    def __init__(
+        self,
+        store: IdentityStore,
+        clock: Clock,
+        *,
+        file: Callable[[], KeyFile] = KeyFile,
+        tokens: TokenReader | None = None,
+        tiers: Mapping[str, Tier] | None = None,
+        default_tier: str | None = None,
+    ) -> None:
+        """`file` is asked each time, so that it may be read anew; `default_tier` is of whoever has none."""
+        self._file = file
+        self._tokens = tokens
+        self._tiers = tiers or {}
+        self._default_tier = default_tier
+        self._clock = clock
+        self._keys = RecentAnswers(store.find, clock)
+        self._owners = RecentAnswers(self._ask_owners, clock)
+        self._store = store
+
+    async def identify(self, text: str) -> Identity | Denied:
+        """Who comes with this key or token; else why nobody does."""
+        if self._tokens is not None and looks_like_token(text):
+            return await self._bearer(self._tokens, text)
+        presented = read_key(text)
+        if presented is None:
+            return UNKNOWN
+        found = self._in_file(presented) or await self._keys.get(presented.key_id)
+        if found is None:
+            return UNKNOWN
+        good = is_good(found.key, presented.digest, now=self._clock.time())
+        if isinstance(good, Denied):
+            return good
+        return self._with_tier(identity_of_key(found.key, found.user, found.team, self._tiers))
+
+    async def _bearer(self, tokens: TokenReader, text: str) -> Identity | Denied:
+        bearer = tokens.read(text)
+        if isinstance(bearer, Denied):
+            return bearer
+        user, team = await self._owners.get((bearer.user_id, bearer.team_id))
+        return self._with_tier(identity_of_bearer(bearer, user, team, self._tiers))
+
+    def _in_file(self, presented: PresentedKey) -> FoundKey | None:
+        file = self._file()
+        key = file.keys.get(presented.key_id)
+        if key is None:
+            return None
+        user = file.users.get(key.user_id) if key.user_id else None
+        team_id = key.team_id or (user.team_id if user else None)
+        return FoundKey(key, user, file.teams.get(team_id) if team_id else None)
+
+    async def _ask_owners(self, ids: tuple[str, str | None]) -> tuple[User | None, Team | None]:
+        user_id, team_id = ids
+        user, team = await self._store.owners(user_id, team_id)
+        file = self._file()
+        user = file.users.get(user_id, user)
+        named = team_id or (user.team_id if user else None)
+        return user, file.teams.get(named, team) if named else team
+
+    def _with_tier(self, identity: Identity) -> Identity:
+        if identity.tier_name is not None or self._default_tier is None:
+            return identity
+        return replace(identity, tier_name=self._default_tier, tier=self._tiers.get(self._default_tier))
