@@ -3,7 +3,7 @@
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from thriftgate.config.base import Duration, Section
 from thriftgate.identity.claims import ClaimNames
@@ -94,11 +94,13 @@ class IdentityConfig(Section):
     default_tier: str | None = Field(default=None, description="The tier of whoever has none.")
     jwt: TokenIssuerConfig | None = Field(default=None, description="Take the tokens of an issuer too; absent: off.")
 
-    @model_validator(mode="after")
-    def _default_is_described(self) -> "IdentityConfig":
-        if self.default_tier is not None and self.tiers and self.default_tier not in self.tiers:
-            raise ValueError(f"default_tier: there is no tier '{self.default_tier}'")
-        return self
+    @field_validator("default_tier")
+    @classmethod
+    def _is_described(cls, value: str | None, info: ValidationInfo) -> str | None:
+        tiers = info.data.get("tiers")
+        if value is not None and tiers and value not in tiers:
+            raise ValueError("must be one of `tiers`")
+        return value
 
     @property
     def tier_records(self) -> dict[str, Tier]:

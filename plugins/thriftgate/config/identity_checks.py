@@ -22,7 +22,7 @@ def check_identity(config: ThriftgateConfig, values: Mapping[str, Any], base: Pa
     """Our section and LiteLLM's setting belong together; one without the other lets nobody in, or everybody out."""
     named = at(values, *CUSTOM_AUTH)
     if config.identity is None:
-        if named == AUTHENTICATION:
+        if named == AUTHENTICATION and at(values, *_IDENTITY) is None:
             words = "asks thriftgate for keys, which are off: add `identity: {}` to callback_settings.thriftgate"
             yield Finding(Problem(CUSTOM_AUTH, words))
         return

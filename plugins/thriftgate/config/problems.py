@@ -127,6 +127,8 @@ def _not(detail: ErrorDetails) -> str:
         return ""
     name = next((part for part in reversed(detail["loc"]) if isinstance(part, str)), "")
     value = detail["input"]
+    if detail["type"] == "value_error" and isinstance(value, Mapping):
+        return ""  # the settings of a section contradict each other
     if isinstance(value, str) and any(word in name for word in _NEVER_QUOTED):
         return ""
     suggestion = ""

@@ -11,6 +11,7 @@ import yaml
 from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config
 from thriftgate.config import load
 from thriftgate.config.document import read_document
+from thriftgate.config.identity_checks import AUTHENTICATION
 from thriftgate.config.model_list import read_model_list
 
 SETUP = """
@@ -178,3 +179,13 @@ def test_the_written_file_is_readable_by_us_alone_and_says_the_same(
         os.umask(previous)
     assert path.stat().st_mode & 0o777 == 0o600
     assert yaml.safe_load(path.read_text(encoding="utf-8")) == prepared.values
+
+
+def test_litellm_is_told_to_ask_us_where_keys_are_on_and_the_operator_said_nothing() -> None:
+    models, _ = read_model_list({}, {})
+    values: dict[str, Any] = yaml.safe_load(SETUP)
+    assert "general_settings" not in runtime_config(values, models).values
+    values["callback_settings"]["thriftgate"]["identity"] = {}
+    assert runtime_config(values, models).values["general_settings"] == {"custom_auth": AUTHENTICATION}
+    values["general_settings"] = {"custom_auth": "auth.mine", "master_key": "x"}
+    assert runtime_config(values, models).values["general_settings"] == values["general_settings"]

@@ -15,4 +15,7 @@ COMMANDS = {
 
 @click.command("teams", cls=LazyGroup, prefix="thriftgate.cli.teams.", lines=COMMANDS)
 def command() -> None:
-    """Make, list, change and block teams. What holds for a team holds for all of its keys."""
+    """Make, list, change and block teams.
+
+    What holds for a team holds for all of its keys.
+    """

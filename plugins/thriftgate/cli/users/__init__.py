@@ -15,4 +15,7 @@ COMMANDS = {
 
 @click.command("users", cls=LazyGroup, prefix="thriftgate.cli.users.", lines=COMMANDS)
 def command() -> None:
-    """Make, list, change and block users. What holds for a user holds for all of its keys."""
+    """Make, list, change and block users.
+
+    What holds for a user holds for all of its keys.
+    """
