@@ -13,7 +13,8 @@ from tests.proxy.waiting import eventually
 
 from thriftgate.identity.keys import make_key
 
-pytestmark = pytest.mark.xdist_group("identity")
+# Two workers start slowly on a busy machine, and the first test waits for them.
+pytestmark = [pytest.mark.xdist_group("identity"), pytest.mark.timeout(400)]
 
 ASKED: Any = [{"role": "user", "content": "hello"}]
 BLOCKED: dict[str, Any] = {"blocked": True}

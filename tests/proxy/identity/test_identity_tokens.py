@@ -15,7 +15,8 @@ from tests.proxy.identity.conftest import AUDIENCE, ISSUER, KeyedGateway
 from tests.proxy.identity.test_identity_keys import rows
 from tests.proxy.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("identity")
+# Two workers start slowly on a busy machine, and the first test waits for them.
+pytestmark = [pytest.mark.xdist_group("identity"), pytest.mark.timeout(400)]
 
 
 def test_a_token_opens_the_gateway_for_its_user_and_team(keyed: KeyedGateway) -> None:
