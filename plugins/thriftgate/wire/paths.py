@@ -1,13 +1,15 @@
 """Places in a JSON value, and values with something else in such places.
 
 A path is the keys and positions from the outside in. `INSIDE` steps into a string that is itself JSON, as the
-arguments of a tool call are.
+arguments of a tool call are; the position after it counts the strings in there that are values, as they are written.
+So a text inside can be changed while numbers, blanks and order around it stay exactly as they were sent.
 
 Failure behaviour: pure. A path that leads nowhere raises LookupError or TypeError: paths come from our own views
 of the same body.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, cast
@@ -41,7 +43,7 @@ def at(value: object, path: Path) -> Any:
     """What stands at the path."""
     here: Any = value
     for step in path:
-        here = json.loads(here) if step is INSIDE else here[step]
+        here = [words for _, words in _strings_in(here)] if step is INSIDE else here[step]
     return here
 
 
@@ -78,7 +80,7 @@ def _outside(value: Any, changes: Mapping[Path, Any]) -> dict[Path, Any]:
         else:
             plain[path] = content
     for path, parts in inside.items():
-        plain[path] = json.dumps(replaced(json.loads(at(value, path)), parts), ensure_ascii=False)
+        plain[path] = _rewritten(at(value, path), parts)
     return plain
 
 
@@ -88,19 +90,20 @@ def _copied(value: Any) -> Any:
 
 def removed(value: Any, paths: Iterable[Path]) -> Any:
     """The value without what stands at the paths; positions are those of the value as it was."""
-    drops: dict[Path, set[Any]] = {}
+    drops: dict[int, dict[Path, set[Any]]] = {}
     for path in paths:
-        drops.setdefault(path[:-1], set()).add(path[-1])
-    # From the inside out, so that a container is thinned before it is put into one that is thinned itself.
-    for parent in sorted(drops, key=len, reverse=True):
-        gone = drops[parent]
-        container = at(value, parent)
-        if isinstance(container, Mapping):
-            kept: Any = {k: v for k, v in cast("Mapping[str, Any]", container).items() if k not in gone}
-        else:
-            kept = [item for place, item in enumerate(cast("list[Any]", container)) if place not in gone]
-        value = replaced(value, {parent: kept})
+        drops.setdefault(len(path), {}).setdefault(path[:-1], set()).add(path[-1])
+    # From the inside out, so that a container is thinned before the one it stands in; one pass a depth.
+    for depth in sorted(drops, reverse=True):
+        thinned = {parent: _thinned(at(value, parent), gone) for parent, gone in drops[depth].items()}
+        value = replaced(value, thinned)
     return value
+
+
+def _thinned(container: Any, gone: set[Any]) -> Any:
+    if isinstance(container, Mapping):
+        return {key: item for key, item in cast("Mapping[str, Any]", container).items() if key not in gone}
+    return [item for place, item in enumerate(cast("list[Any]", container)) if place not in gone]
 
 
 def string_leaves(value: object, base: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -119,10 +122,33 @@ def string_leaves(value: object, base: Path = ()) -> Iterator[tuple[Path, str]]:
 
 
 def json_leaves(written: str, base: Path) -> Iterator[tuple[Path, str]]:
-    """The strings inside a JSON text; the text itself where it is not JSON."""
+    """The strings inside a JSON text that are values, unescaped; the text itself where it is not JSON."""
     try:
-        parsed: object = json.loads(written)
+        json.loads(written)
     except (ValueError, RecursionError):
         yield base, written
         return
-    yield from string_leaves(parsed, (*base, INSIDE))
+    for place, (_, words) in enumerate(_strings_in(written)):
+        yield (*base, INSIDE, place), words
+
+
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"(\s*+:)?', re.DOTALL)
+"""A string of a JSON text, and the colon behind it where it is a key; cannot backtrack."""
+
+
+def _strings_in(written: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """Where the strings of a JSON text stand that are no keys, and what they say."""
+    for found in _STRING.finditer(written):
+        if found[1] is None:
+            yield found.span(), json.loads(found[0], strict=False)
+
+
+def _rewritten(written: str, parts: Mapping[Path, Any]) -> str:
+    """The JSON text with other strings at the positions, all the rest as it was written."""
+    out: list[str] = []
+    last = 0
+    for place, ((start, end), _) in enumerate(_strings_in(written)):
+        if (place,) in parts:
+            out += [written[last:start], json.dumps(parts[(place,)], ensure_ascii=False)]
+            last = end
+    return "".join([*out, written[last:]])

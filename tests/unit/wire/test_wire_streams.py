@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.wire_samples.chat_answers import Cut
+from tests.wire_samples.chat_answers import Cut, chat_stream, choice, completion, said
 from tests.wire_samples.dialects import ANSWERS, SAMPLES, DialectSamples, request_id
 from tests.wire_samples.samples import Body, Sample
 
@@ -139,6 +139,53 @@ def test_private_log_probabilities_are_in_no_event(one: DialectSamples, sample: 
     hidden = answer_view(one.dialect, sample.body).without_logprobs()
     assert assembled(one.dialect, shown) == hidden
     assert '"logprob"' not in json.dumps(shown)
+
+
+@pytest.mark.parametrize("choices", [[], [{"index": 0, "delta": {}}], [{"index": 0, "delta": {"content": None}}]])
+def test_a_usage_that_only_we_asked_for_is_shown_to_nobody(choices: list[Body]) -> None:
+    whole = completion(choice(said("Lima is the capital")))
+    *events, last = chat_stream(whole, lambda text: list(text))
+    holder = ending(request_view(Dialect.CHAT, {"messages": [], "stream": True}), hide_usage=True)
+    shown = [passed for event in [*events, {**last, "choices": choices}] for passed in holder.feed(event)]
+    shown += holder.end({"thriftgate": {"tier": "x"}})
+    assert not any("usage" in event for event in shown)
+    assert shown[-1]["choices"][0]["finish_reason"] == "stop"
+    assert shown[-1]["thriftgate"] == {"tier": "x"}
+
+
+def test_a_chat_stream_ends_when_its_last_choice_does_and_not_before() -> None:
+    whole = completion(choice(said("One")), choice(said("Two and more"), "length", index=1))
+    holder = ending(request_view(Dialect.CHAT, {"messages": [], "n": 2}))
+    events = list(chat_stream(whole, lambda text: list(text)))
+    shown = [passed for event in events for passed in holder.feed(event)]
+    assert [one["finish_reason"] for event in shown for one in event["choices"] if one["finish_reason"]] == ["stop"]
+
+
+def test_a_stream_that_broke_off_is_passed_on_as_far_as_it_came() -> None:
+    events = list(chat_stream(completion(choice(said("One two"))), lambda text: [text]))[:-1]
+    holder = ending(request_view(Dialect.CHAT, {"messages": []}))
+    assert [passed for event in events for passed in holder.feed(event)] + holder.flush() == events
+    assert holder.end({"x": 1}) == []
+
+
+CALL_PIECES: list[list[Body]] = [
+    [{"id": "a", "function": {"name": "f", "arguments": "{}"}}, {"id": "b", "function": {"name": "g"}}],
+    [{"index": 0, "id": "a", "function": {"name": "f"}}, {"index": 0, "id": "b", "function": {"name": "g"}}],
+    [{"index": 0, "id": "a", "function": {"name": "f"}}, {"index": 1, "id": "b", "function": {"name": "g"}},
+     {"index": 1, "id": "b", "type": "function", "function": {"name": "g", "arguments": "1"}}],
+    [{"index": 0, "id": "a", "function": {"name": "f"}},
+     {"index": 0, "id": "", "function": {"name": "", "arguments": "1"}},
+     {"index": 1, "id": "b", "function": {"name": "g"}}],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pieces", CALL_PIECES)
+def test_providers_that_count_or_repeat_badly_are_understood(pieces: list[Body]) -> None:
+    growing = assembler(Dialect.CHAT)
+    for piece in pieces:
+        growing.feed({"choices": [{"index": 0, "delta": {"tool_calls": [piece]}}]})
+    made = growing.finish()["choices"][0]["message"]["tool_calls"]
+    assert [(one["id"], one["function"]["name"]) for one in made] == [("a", "f"), ("b", "g")]
 
 
 FIELDS = [

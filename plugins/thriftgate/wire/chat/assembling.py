@@ -6,7 +6,7 @@ Failure behaviour: pure; never raises on a chunk, whatever its shape.
 from typing import Any, cast
 
 from thriftgate.wire.chat.answer import finish_of
-from thriftgate.wire.shapes import Body, Json, integer, items, mapping, objects, text
+from thriftgate.wire.shapes import Body, Json, integer, mapping, objects, text
 from thriftgate.wire.streams import Assembler, fields_but, joined_base64
 
 _FRAME_FIELDS = frozenset({"choices", "usage", "object", "obfuscation"})
@@ -234,5 +234,8 @@ def is_choice_ended(choice: Json) -> bool:
 
 
 def usage_only(event: Json) -> bool:
-    """True for the chunk that only brings the usage."""
-    return event.get("usage") is not None and not items(event.get("choices"))
+    """True for the chunk that only brings the usage; LiteLLM's has a choice in it that says nothing."""
+    return event.get("usage") is not None and all(
+        not is_choice_ended(choice) and not any(mapping(choice.get("delta")).values())
+        for choice in objects(event.get("choices"))
+    )
