@@ -1,0 +1,260 @@
+"""Compile a schema once, then check values against it: in microseconds, bounded in time, and without any fetching.
+
+What cannot be checked within the bound is `Unchecked`, never "valid" and never "invalid". A check holds Python's lock
+while it runs, so a thread would not help others; `LIMIT` bounds it instead.
+
+Failure behaviour: pure; a schema that is refused is a value, `Refusal`. Nothing is raised for whatever a client wrote.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, cast
+
+import jsonschema_rs
+
+from thriftgate.schemas import patterns
+from thriftgate.schemas.effort import UNIT, Effort
+from thriftgate.schemas.references import Document, Part
+from thriftgate.schemas.refusal import Refusal, RefusalReason
+from thriftgate.schemas.violation import Path, Violation
+from thriftgate.schemas.wording import expected
+
+MAX_CHARACTERS = 150_000
+"""Of a schema as JSON text."""
+MAX_PARTS = 3_000
+"""Schemas inside a schema."""
+MAX_DEPTH = 64
+"""Levels of a value that are checked."""
+LIMIT = 0.02 / UNIT
+"""Effort of one check: 20 ms at the worst that was measured; real schemas take a thousandth of it."""
+_EXPLAINING = 20.0
+"""How much more it costs to say what is wrong than to find out that something is."""
+_CACHED = 128
+_HOME = "urn:thriftgate:schema"
+
+_DRAFTS: Mapping[str, type[jsonschema_rs.Validator]] = {
+    "http://json-schema.org/draft-04/schema": jsonschema_rs.Draft4Validator,
+    "http://json-schema.org/draft-06/schema": jsonschema_rs.Draft6Validator,
+    "http://json-schema.org/draft-07/schema": jsonschema_rs.Draft7Validator,
+    "https://json-schema.org/draft/2019-09/schema": jsonschema_rs.Draft201909Validator,
+    "https://json-schema.org/draft/2020-12/schema": jsonschema_rs.Draft202012Validator,
+}
+_LOOSENING_MATTERS = frozenset(
+    {"not", "oneOf", "if", "maxContains", "unevaluatedProperties", "unevaluatedItems", "propertyNames"}
+)
+"""Beside one of these, to leave a pattern out could make a valid value invalid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """Nothing can be said about a value, and why, as a fixed phrase."""
+
+    reason: str
+
+
+class Schema:
+    """A compiled schema; may be shared between threads and kept as long as one likes."""
+
+    def __init__(self, document: Document, effort: Effort, kind: type[jsonschema_rs.Validator]) -> None:
+        """Raises ValueError when the schema is not valid in its draft."""
+        self.document = document
+        self.ignored: tuple[str, ...] = ()
+        """Pointers of parts whose `pattern` cannot run in linear time and is left out."""
+        self._effort = effort
+        self._kind = kind
+        self._validator = _compiled(kind, cast("dict[str, Any]", document.root))
+        self._of_part: dict[str, jsonschema_rs.Validator] = {"#": self._validator}
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every property name the schema has: what may be said aloud about a path."""
+        found: set[str] = set()
+        for part in self.document.parts.values():
+            named: object = part.get("properties") if isinstance(part, Mapping) else None
+            if isinstance(named, Mapping):
+                found.update(cast("Mapping[str, object]", named))
+        return frozenset(found)
+
+    def check(self, value: object, *, characters: int | None = None) -> Violation | Unchecked | None:
+        """The first violation of a JSON value; None when it is valid.
+
+        `characters` is the length of the text that the value was read from, which spares a look at its size.
+        """
+        unchecked = self._too_costly(value, characters)
+        if unchecked is not None:
+            return unchecked
+        try:
+            if self._validator.is_valid(value):
+                return None
+        except (ValueError, RecursionError):
+            return Unchecked("the value cannot be checked")
+        return self._explained(value)
+
+    def fits(self, value: object, *, characters: int | None = None) -> bool:
+        """Whether nothing is known to be wrong with a value; what is unchecked is not known."""
+        if self._too_costly(value, characters) is not None:
+            return True
+        try:
+            return self._validator.is_valid(value)
+        except (ValueError, RecursionError):
+            return True
+
+    def affords(self, characters: int) -> bool:
+        """Whether checks of a text of this length stay within the bound, whatever the text is."""
+        bound = self._effort.bound(values=characters // 2 + 1, characters=characters, depth=MAX_DEPTH)
+        return bound <= LIMIT
+
+    def part_fits(self, pointer: str, value: object) -> bool:
+        """Whether a value is valid under the part of the schema at `pointer`; the caller has asked `affords`."""
+        validator = self._of_part.get(pointer)
+        if validator is None:
+            validator = self._of_part[pointer] = self._compiled_part(pointer)
+        try:
+            return validator.is_valid(value)
+        except (ValueError, RecursionError):
+            return True
+
+    def _compiled_part(self, pointer: str) -> jsonschema_rs.Validator:
+        registry = jsonschema_rs.Registry([(_HOME, cast("Any", self.document.root))], draft=_draft(self._kind))
+        own = self.document.root.get("$id")
+        home = own if isinstance(own, str) else _HOME
+        return _compiled(self._kind, {"$ref": f"{home.partition('#')[0]}{pointer}"}, registry)
+
+    def _too_costly(self, value: object, characters: int | None) -> Unchecked | None:
+        if characters is not None and self.affords(characters):
+            return None
+        size = _size(value)
+        if size.depth > MAX_DEPTH:
+            return Unchecked("the value is nested too deeply to be checked")
+        bound = self._effort.bound(values=size.values, characters=size.characters, depth=size.depth)
+        return Unchecked("the value would take too long to check") if bound > LIMIT else None
+
+    def _explained(self, value: object) -> Violation:
+        size = _size(value)
+        bound = self._effort.bound(values=size.values, characters=size.characters, depth=size.depth)
+        if bound * _EXPLAINING <= LIMIT:
+            try:
+                self._validator.validate(value)
+            except jsonschema_rs.ValidationError as error:
+                path: Path = tuple(error.instance_path)
+                return Violation(path, error.kind.name, expected(error.kind))
+        return Violation((), "", "does not fit the JSON schema")
+
+
+def compile_schema(schema: object) -> Schema | Refusal:
+    """A schema ready to check values; compiled once for equal schemas."""
+    if not isinstance(schema, Mapping | bool):
+        return Refusal(RefusalReason.NO_SCHEMA)
+    try:
+        text = json.dumps(schema)
+    except (RecursionError, ValueError, TypeError):
+        return Refusal(RefusalReason.TOO_DEEP)
+    return schema_of_text(text)
+
+
+@lru_cache(maxsize=_CACHED)
+def schema_of_text(text: str) -> Schema | Refusal:
+    """The schema that a JSON text is."""
+    if len(text) > MAX_CHARACTERS:
+        return Refusal(RefusalReason.TOO_LARGE)
+    try:
+        root: object = json.loads(text)
+    except (RecursionError, ValueError):
+        return Refusal(RefusalReason.BROKEN)
+    if isinstance(root, bool):
+        root = {} if root else {"not": {}}
+    if not isinstance(root, dict):
+        return Refusal(RefusalReason.NO_SCHEMA)
+    if _size(cast("object", root)).depth > MAX_DEPTH:
+        return Refusal(RefusalReason.TOO_DEEP)
+    return _from_root(cast("dict[str, Any]", root))
+
+
+def _from_root(root: dict[str, Any]) -> Schema | Refusal:
+    named = root.get("$schema")
+    kind = _DRAFTS.get(named.rstrip("#")) if isinstance(named, str) else None
+    if kind is None:
+        root = {keyword: value for keyword, value in root.items() if keyword != "$schema"}
+    document = Document(root, max_parts=MAX_PARTS)
+    ignored: tuple[str, ...] = ()
+    if document.is_too_large:
+        return Refusal(RefusalReason.TOO_LARGE)
+    effort = Effort(document)
+    if effort.refusal is not None and effort.refusal.reason is RefusalReason.PATTERN:
+        ignored = _leave_out_patterns(document)
+        effort = Effort(document)
+    if effort.refusal is not None:
+        return effort.refusal
+    # Without `$schema` nobody knows the draft: the newest first, then the one whose `items` may be a list.
+    for candidate in (kind,) if kind else (jsonschema_rs.Draft202012Validator, jsonschema_rs.Draft7Validator):
+        try:
+            schema = Schema(document, effort, candidate)
+        except (ValueError, RecursionError):
+            continue
+        schema.ignored = ignored
+        return schema
+    return Refusal(RefusalReason.BROKEN)
+
+
+def _compiled(
+    kind: type[jsonschema_rs.Validator], schema: dict[str, Any], registry: jsonschema_rs.Registry | None = None
+) -> jsonschema_rs.Validator:
+    return kind(
+        schema, offline=True, validate_formats=False, pattern_options=patterns.OPTIONS, registry=registry
+    )
+
+
+def _draft(kind: type[jsonschema_rs.Validator]) -> int:
+    return {
+        jsonschema_rs.Draft4Validator: jsonschema_rs.Draft4,
+        jsonschema_rs.Draft6Validator: jsonschema_rs.Draft6,
+        jsonschema_rs.Draft7Validator: jsonschema_rs.Draft7,
+        jsonschema_rs.Draft201909Validator: jsonschema_rs.Draft201909,
+    }.get(kind, jsonschema_rs.Draft202012)
+
+
+def _leave_out_patterns(document: Document) -> tuple[str, ...]:
+    """Take out each `pattern` that cannot run in linear time, where that can only make more values valid."""
+    schemas: list[tuple[str, Part]] = list(document.parts.items())
+    if any(isinstance(schema, Mapping) and not _LOOSENING_MATTERS.isdisjoint(schema) for _, schema in schemas):
+        return ()
+    taken: list[str] = []
+    for pointer, schema in schemas:
+        if isinstance(schema, dict):
+            pattern = cast("dict[str, Any]", schema).get("pattern")
+            if isinstance(pattern, str) and patterns.price(pattern) is None:
+                del cast("dict[str, Any]", schema)["pattern"]
+                taken.append(pointer)
+    return tuple(taken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    values: int
+    characters: int
+    depth: int
+
+
+def _size(value: object) -> _Size:
+    """How many values, characters of strings and digits, and levels a value has; looks no deeper than `MAX_DEPTH`."""
+    values = characters = depth = 0
+    level: list[object] = [value]
+    while level and depth <= MAX_DEPTH:
+        deeper: list[object] = []
+        for one in level:
+            values += 1
+            if isinstance(one, str):
+                characters += len(one)
+            elif isinstance(one, Mapping):
+                named = cast("Mapping[str, object]", one)
+                characters += sum(map(len, named))
+                deeper.extend(named.values())
+            elif isinstance(one, list):
+                deeper.extend(cast("list[object]", one))
+            elif isinstance(one, int):
+                characters += one.bit_length() // 3
+        level = deeper
+        depth += bool(level)
+    return _Size(values, characters, depth)
