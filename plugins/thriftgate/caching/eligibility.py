@@ -6,6 +6,7 @@ it never quotes the request.
 Failure behaviour: pure and total.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from enum import StrEnum
 from typing import Any, cast
 
 from thriftgate.caching.timebound import is_about_own_account, is_time_bound
+from thriftgate.schemas import Schema, compile_schema
+from thriftgate.schemas.wanted import Wanted, forced_tool
 from thriftgate.types import Answer, ChatRequest, Choice
 
 
@@ -111,7 +114,9 @@ def may_store(
         return verdict
     if not answer.choices:
         return Verdict(Reason.NO_CHOICE)
-    return next((verdict for verdict in map(_choice, answer.choices) if not verdict.is_allowed), _ELIGIBLE)
+    tool = forced_tool(request.params)
+    verdicts = (_filled_in(choice, tool) if tool else _choice(choice) for choice in answer.choices)
+    return next((verdict for verdict in verdicts if not verdict.is_allowed), _ELIGIBLE)
 
 
 def _content(request: ChatRequest, question: str, settings: EligibilitySettings, *, has_tenant: bool) -> Verdict:
@@ -168,3 +173,26 @@ def _choice(choice: Choice) -> Verdict:
         (len(text) <= _REFUSAL_LENGTH and _REFUSAL.match(text.translate(_TYPOGRAPHIC)) is not None, Reason.REFUSED),
     )
     return next((Verdict(reason) for applies, reason in checks if applies), _ELIGIBLE)
+
+
+def _filled_in(choice: Choice, tool: Wanted) -> Verdict:
+    """The one call of a forced tool is an answer in a form: it is kept when its arguments fit the tool's schema."""
+    calls = choice.tool_calls
+    if len(calls) != 1:
+        verdict = _choice(choice)
+        return Verdict(Reason.UNFINISHED) if verdict.is_allowed else verdict
+    function: Mapping[str, Any] = calls[0].get("function") or {}
+    text: object = function.get("arguments") or "{}"
+    if choice.finish_reason in _FILTERED:
+        return Verdict(Reason.FILTERED)
+    if choice.finish_reason not in _FINISHED | {"tool_calls", "tool_use", "function_call"}:
+        return Verdict(Reason.UNFINISHED)
+    if function.get("name") != tool.name or not isinstance(text, str):
+        return Verdict(Reason.TOOL_CALL)
+    try:
+        arguments: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return Verdict(Reason.UNFINISHED)
+    schema = compile_schema(tool.schema) if tool.schema is not None else None
+    is_fit = schema is None or (isinstance(schema, Schema) and schema.fits(arguments, characters=len(text)))
+    return _ELIGIBLE if is_fit and isinstance(arguments, dict) else Verdict(Reason.TOOL_CALL)

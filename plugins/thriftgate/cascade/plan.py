@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from thriftgate.cascade.flow import Tier
+from thriftgate.schemas.wanted import forced_tool
 from thriftgate.types import ChatRequest
 
 ToolPolicy = Literal["strong", "cascade"]
@@ -42,7 +43,7 @@ def plan(
 ) -> Plan:
     """The tiers in question for this request.
 
-    A turn that must call a tool goes to the strongest tier; so does a turn that may call one or answers a
+    A turn that must call one of several tools goes to the strongest tier; so does a turn that may call one or answers a
     tool's result, unless `tools` is `cascade`. So do the requests of the control group, and hopeless ones. With
     nothing known of the question, a route that decides by it alone asks the strongest tier.
     """
@@ -64,12 +65,17 @@ def plan(
 
 
 def needs_strong(request: ChatRequest, *, tools: ToolPolicy = "strong") -> str | None:
-    """Why only the strongest tier may answer, as a fixed phrase; None when cheaper ones may."""
-    if must_call_tool(request):
+    """Why only the strongest tier may answer, as a fixed phrase; None when cheaper ones may.
+
+    A single forced tool is no use of tools but structured output: cheaper tiers may fill in its arguments, and the
+    signals check them against its schema.
+    """
+    is_structured = forced_tool(request.params) is not None
+    if must_call_tool(request) and not is_structured:
         return "tool_required"
     if tools == "cascade":
         return None
-    if may_call_tool(request):
+    if may_call_tool(request) and not is_structured:
         return "tools_offered"
     if request.messages and request.messages[-1].get("role") in ("tool", "function"):
         return "tool_result"

@@ -34,13 +34,18 @@ _EXPLAINING = 20.0
 _CACHED = 128
 _HOME = "urn:thriftgate:schema"
 
-_DRAFTS: Mapping[str, type[jsonschema_rs.Validator]] = {
-    "http://json-schema.org/draft-04/schema": jsonschema_rs.Draft4Validator,
-    "http://json-schema.org/draft-06/schema": jsonschema_rs.Draft6Validator,
-    "http://json-schema.org/draft-07/schema": jsonschema_rs.Draft7Validator,
-    "https://json-schema.org/draft/2019-09/schema": jsonschema_rs.Draft201909Validator,
-    "https://json-schema.org/draft/2020-12/schema": jsonschema_rs.Draft202012Validator,
+_Draft = tuple[int, type[jsonschema_rs.Validator]]
+_DRAFT_7: _Draft = (jsonschema_rs.Draft7, jsonschema_rs.Draft7Validator)
+_DRAFT_2020: _Draft = (jsonschema_rs.Draft202012, jsonschema_rs.Draft202012Validator)
+_DRAFTS: Mapping[str, _Draft] = {
+    "http://json-schema.org/draft-04/schema": (jsonschema_rs.Draft4, jsonschema_rs.Draft4Validator),
+    "http://json-schema.org/draft-06/schema": (jsonschema_rs.Draft6, jsonschema_rs.Draft6Validator),
+    "http://json-schema.org/draft-07/schema": _DRAFT_7,
+    "https://json-schema.org/draft/2019-09/schema": (jsonschema_rs.Draft201909, jsonschema_rs.Draft201909Validator),
+    "https://json-schema.org/draft/2020-12/schema": _DRAFT_2020,
 }
+_GUESSES = (_DRAFT_2020, _DRAFT_7)
+"""Without `$schema` nobody knows the draft: the newest first, then the one whose `items` may be a list."""
 _LOOSENING_MATTERS = frozenset(
     {"not", "oneOf", "if", "maxContains", "unevaluatedProperties", "unevaluatedItems", "propertyNames"}
 )
@@ -57,14 +62,14 @@ class Unchecked:
 class Schema:
     """A compiled schema; may be shared between threads and kept as long as one likes."""
 
-    def __init__(self, document: Document, effort: Effort, kind: type[jsonschema_rs.Validator]) -> None:
+    def __init__(self, document: Document, effort: Effort, draft: _Draft) -> None:
         """Raises ValueError when the schema is not valid in its draft."""
         self.document = document
         self.ignored: tuple[str, ...] = ()
         """Pointers of parts whose `pattern` cannot run in linear time and is left out."""
         self._effort = effort
-        self._kind = kind
-        self._validator = _compiled(kind, cast("dict[str, Any]", document.root))
+        self._draft = draft
+        self._validator = _compiled(draft, document.root)
         self._of_part: dict[str, jsonschema_rs.Validator] = {"#": self._validator}
 
     @cached_property
@@ -117,10 +122,10 @@ class Schema:
             return True
 
     def _compiled_part(self, pointer: str) -> jsonschema_rs.Validator:
-        registry = jsonschema_rs.Registry([(_HOME, cast("Any", self.document.root))], draft=_draft(self._kind))
+        registry = jsonschema_rs.Registry([(_HOME, self.document.root)], draft=self._draft[0])
         own = self.document.root.get("$id")
         home = own if isinstance(own, str) else _HOME
-        return _compiled(self._kind, {"$ref": f"{home.partition('#')[0]}{pointer}"}, registry)
+        return _compiled(self._draft, {"$ref": f"{home.partition('#')[0]}{pointer}"}, registry)
 
     def _too_costly(self, value: object, characters: int | None) -> Unchecked | None:
         if characters is not None and self.affords(characters):
@@ -174,8 +179,8 @@ def schema_of_text(text: str) -> Schema | Refusal:
 
 def _from_root(root: dict[str, Any]) -> Schema | Refusal:
     named = root.get("$schema")
-    kind = _DRAFTS.get(named.rstrip("#")) if isinstance(named, str) else None
-    if kind is None:
+    draft = _DRAFTS.get(named.rstrip("#")) if isinstance(named, str) else None
+    if draft is None:
         root = {keyword: value for keyword, value in root.items() if keyword != "$schema"}
     document = Document(root, max_parts=MAX_PARTS)
     ignored: tuple[str, ...] = ()
@@ -187,8 +192,7 @@ def _from_root(root: dict[str, Any]) -> Schema | Refusal:
         effort = Effort(document)
     if effort.refusal is not None:
         return effort.refusal
-    # Without `$schema` nobody knows the draft: the newest first, then the one whose `items` may be a list.
-    for candidate in (kind,) if kind else (jsonschema_rs.Draft202012Validator, jsonschema_rs.Draft7Validator):
+    for candidate in (draft,) if draft is not None else _GUESSES:
         try:
             schema = Schema(document, effort, candidate)
         except (ValueError, RecursionError):
@@ -199,20 +203,15 @@ def _from_root(root: dict[str, Any]) -> Schema | Refusal:
 
 
 def _compiled(
-    kind: type[jsonschema_rs.Validator], schema: dict[str, Any], registry: jsonschema_rs.Registry | None = None
+    draft: _Draft, schema: dict[str, Any], registry: jsonschema_rs.Registry | None = None
 ) -> jsonschema_rs.Validator:
-    return kind(
-        schema, offline=True, validate_formats=False, pattern_options=patterns.OPTIONS, registry=registry
+    return draft[1](
+        schema,
+        offline=True,
+        validate_formats=False,
+        pattern_options=patterns.OPTIONS,
+        registry=registry,
     )
-
-
-def _draft(kind: type[jsonschema_rs.Validator]) -> int:
-    return {
-        jsonschema_rs.Draft4Validator: jsonschema_rs.Draft4,
-        jsonschema_rs.Draft6Validator: jsonschema_rs.Draft6,
-        jsonschema_rs.Draft7Validator: jsonschema_rs.Draft7,
-        jsonschema_rs.Draft201909Validator: jsonschema_rs.Draft201909,
-    }.get(kind, jsonschema_rs.Draft202012)
 
 
 def _leave_out_patterns(document: Document) -> tuple[str, ...]:
@@ -223,9 +222,9 @@ def _leave_out_patterns(document: Document) -> tuple[str, ...]:
     taken: list[str] = []
     for pointer, schema in schemas:
         if isinstance(schema, dict):
-            pattern = cast("dict[str, Any]", schema).get("pattern")
+            pattern = schema.get("pattern")
             if isinstance(pattern, str) and patterns.price(pattern) is None:
-                del cast("dict[str, Any]", schema)["pattern"]
+                del schema["pattern"]
                 taken.append(pointer)
     return tuple(taken)
 

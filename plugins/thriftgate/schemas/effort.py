@@ -213,7 +213,9 @@ def _own_effort(schema: Mapping[str, Any]) -> float:
     for keyword in ("enum", "const"):
         if keyword in schema:
             value: object = schema[keyword]
-            effort += _comparisons(cast("list[object]", value) if keyword == "enum" and isinstance(value, list) else [value])
+            effort += _comparisons(
+                cast("list[object]", value) if keyword == "enum" and isinstance(value, list) else [value]
+            )
     for keyword in ("dependentRequired", "dependencies", "dependentSchemas"):
         value = schema.get(keyword)
         if isinstance(value, dict):

@@ -29,18 +29,17 @@ Part = dict[str, Any] | bool
 def parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Part]]:
     """The schemas directly inside `schema`, each with its JSON pointer relative to it."""
     for keyword, value in schema.items():
-        if keyword in NAMED:
-            if isinstance(value, dict):
-                for name, part in cast("dict[str, object]", value).items():
-                    if is_schema(part):
-                        yield f"/{keyword}/{escaped(name)}", part
-        elif isinstance(value, list):
-            if keyword in SEVERAL:
-                for index, part in enumerate(cast("list[object]", value)):
-                    if is_schema(part):
-                        yield f"/{keyword}/{index}", part
-        elif keyword in ONE and is_schema(value):
-            yield f"/{keyword}", value
+        if keyword in NAMED and isinstance(value, dict):
+            inner = ((escaped(name), part) for name, part in cast("dict[str, object]", value).items())
+        elif keyword in SEVERAL and isinstance(value, list):
+            inner = ((str(index), part) for index, part in enumerate(cast("list[object]", value)))
+        else:
+            if keyword in ONE and is_schema(value):
+                yield f"/{keyword}", value
+            continue
+        for step, part in inner:
+            if is_schema(part):
+                yield f"/{keyword}/{step}", part
 
 
 def is_schema(value: object) -> TypeGuard[Part]:

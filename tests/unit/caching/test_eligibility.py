@@ -190,3 +190,46 @@ def test_a_story_with_a_day_in_it_is_not_time_bound(question: str) -> None:
 def test_a_look_into_the_callers_own_account_is_recognised(question: str, is_personal: bool) -> None:
     assert is_about_own_account(question) is is_personal
     assert (serve(question=question) == Reason.OWN_ACCOUNT) is is_personal
+
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "ticket",
+        "parameters": {"type": "object", "properties": {"topic": {"type": "string"}}, "required": ["topic"]},
+    },
+}
+FORCED = replace(REQUEST, params={"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "ticket"}}})
+
+
+def filled_in(arguments: str, finish_reason: str = "stop", name: str = "ticket") -> Answer:
+    return answer(None, finish_reason, tool_calls=[{"id": "1", "function": {"name": name, "arguments": arguments}}])
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (filled_in('{"topic": "passwords"}'), Reason.ELIGIBLE),
+        (filled_in('{"topic": "passwords"}', "tool_calls"), Reason.ELIGIBLE),
+        (filled_in("{}"), Reason.TOOL_CALL),
+        (filled_in('{"topic": 3}'), Reason.TOOL_CALL),
+        (filled_in('["topic"]'), Reason.TOOL_CALL),
+        (filled_in('{"topic": "passw'), Reason.UNFINISHED),
+        (filled_in('{"topic": "passwords"}', "length"), Reason.UNFINISHED),
+        (filled_in('{"topic": "passwords"}', name="delete"), Reason.TOOL_CALL),
+        (answer("In words, though a call was due."), Reason.UNFINISHED),
+    ],
+)
+def test_the_arguments_of_a_forced_tool_are_kept_when_they_fit(given: Answer, reason: Reason) -> None:
+    assert store(given, FORCED) == reason
+
+
+def test_a_tool_that_the_model_chose_is_never_kept() -> None:
+    free = replace(REQUEST, params={"tools": [TOOL], "tool_choice": "auto"})
+    assert store(filled_in('{"topic": "passwords"}'), free) == Reason.TOOL_CALL
+
+
+def test_a_forced_tool_whose_schema_cannot_be_checked_is_not_kept() -> None:
+    tool = {"type": "function", "function": {"name": "ticket", "parameters": {"$ref": "http://127.0.0.1:1/x.json"}}}
+    request = replace(REQUEST, params={"tools": [tool], "tool_choice": "required"})
+    assert store(filled_in('{"topic": "passwords"}'), request) == Reason.TOOL_CALL

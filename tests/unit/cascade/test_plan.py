@@ -26,6 +26,7 @@ def test_one_tier_is_no_cascade():
     assert plan(request(tools=[TOOL]), TIERS[1:]).reason == "only_tier"
 
 
+OTHER = {"type": "function", "function": {"name": "cancel_order"}}
 NAMED = {"type": "function", "function": {"name": "get_order"}}
 RESULT: tuple[dict[str, Any], ...] = (
     {"role": "assistant", "tool_calls": []},
@@ -36,10 +37,17 @@ RESULT: tuple[dict[str, Any], ...] = (
 @pytest.mark.parametrize(
     ("asked", "reason", "reason_when_cascading"),
     [
-        (request(tools=[TOOL], tool_choice="required"), "tool_required", "tool_required"),
-        (request(tools=[TOOL], tool_choice=NAMED), "tool_required", "tool_required"),
-        (request(tools=[TOOL], tool_choice={"type": "any"}), "tool_required", "tool_required"),
-        (request(functions=[{"name": "f"}], function_call={"name": "f"}), "tool_required", "tool_required"),
+        (request(tools=[TOOL, OTHER], tool_choice="required"), "tool_required", "tool_required"),
+        (request(tools=[TOOL, OTHER], tool_choice={"type": "any"}), "tool_required", "tool_required"),
+        (request(tools=[OTHER], tool_choice=NAMED), "tool_required", "tool_required"),
+        (request(functions=[{"name": "g"}], function_call={"name": "f"}), "tool_required", "tool_required"),
+        # One forced tool is structured output.
+        (request(tools=[TOOL], tool_choice="required"), "cascade", "cascade"),
+        (request(tools=[TOOL, OTHER], tool_choice=NAMED), "cascade", "cascade"),
+        (request(tools=[TOOL], tool_choice={"type": "any"}), "cascade", "cascade"),
+        (request(tools=[TOOL], tool_choice={"type": "tool", "name": "get_order"}), "cascade", "cascade"),
+        (request(functions=[{"name": "f"}], function_call={"name": "f"}), "cascade", "cascade"),
+        (request(*RESULT, tools=[TOOL], tool_choice=NAMED), "tool_result", "cascade"),
         (request(tools=[TOOL]), "tools_offered", "cascade"),
         (request(tools=[TOOL], tool_choice="auto"), "tools_offered", "cascade"),
         (request(tools=[TOOL], tool_choice={"type": "auto"}), "tools_offered", "cascade"),

@@ -95,6 +95,14 @@ def test_signals_that_need_what_is_not_there_say_nothing():
     assert "self_confidence" not in measured
 
 
+OTHER = {"type": "function", "function": {"name": "other", "parameters": {"type": "object"}}}
+NAMED = {"type": "function", "function": {"name": "other"}}
+
+
+def asked(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+
+
 @pytest.mark.parametrize(
     ("text", "feature"),
     [
@@ -186,6 +194,9 @@ def test_less_probable_tokens_never_look_better(values: list[float], drop: float
             None,
         ),
         (evidence("anything", response_format={"type": "text"}), None),
+        (evidence("[" * 100_000, response_format={"type": "json_object"}), "invalid_json"),
+        (evidence('{"a": 1}', response_format=asked({"properties": {"a": {"$ref": "http://127.0.0.1:1/x"}}})), None),
+        (evidence('{"a": 1}', response_format=asked({"properties": {"a": {"$ref": "file:///etc/passwd"}}})), None),
     ],
 )
 def test_answers_of_the_wrong_shape_are_objected_to(seen: Evidence, objection: str | None):
@@ -209,6 +220,9 @@ def test_answers_of_the_wrong_shape_are_objected_to(seen: Evidence, objection: s
         (evidence(None, calls=[call("get_order", '{"id": ')], tools=[TOOL]), "tool_arguments_invalid"),
         (evidence(None, calls=[call("get_order", "[1]")], tools=[TOOL]), "tool_arguments_invalid"),
         (evidence(None, calls=[call("delete_order", "{}")], tools=[TOOL]), "tool_unknown"),
+        (evidence(None, calls=[call("get_order", "{}")], tools=[TOOL, OTHER], tool_choice=NAMED), "tool_unknown"),
+        (evidence(None, calls=[call("other", "{}")], tools=[TOOL, OTHER], tool_choice=NAMED), None),
+        (evidence(None, calls=[call("get_order", "[" * 100_000)], tools=[TOOL]), "tool_arguments_invalid"),
     ],
 )
 def test_wrong_and_missing_tool_calls_are_caught(seen: Evidence, objection: str | None):

@@ -1,7 +1,6 @@
 """What a signal may look at, and what a signal is."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,7 +54,7 @@ class Evidence:
 
 
 NOT_JSON = object()
-_FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
+_FENCE = "```"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +87,20 @@ def message_text(message: Message) -> str:
 
 def parse_json(text: str) -> object:
     """The JSON value that is the whole text, with or without a Markdown fence around it; else `NOT_JSON`."""
-    fenced = _FENCE.match(text)
-    candidate = (fenced[1] if fenced else text).strip()
+    candidate = _inside_fence(text.strip())
     if not candidate or candidate[0] not in '{["-0123456789tfn':
         return NOT_JSON
     try:
         return json.loads(candidate)
-    except ValueError:
+    except (ValueError, RecursionError):
         return NOT_JSON
+
+
+def _inside_fence(text: str) -> str:
+    """What stands between a first line of three backticks, alone or with `json`, and three backticks at the end."""
+    if not (text.startswith(_FENCE) and text.endswith(_FENCE) and len(text) >= 2 * len(_FENCE)):
+        return text
+    opening, _, rest = text.partition("\n")
+    if opening[len(_FENCE) :].strip() not in ("", "json"):
+        return text
+    return rest[: -len(_FENCE)].strip()

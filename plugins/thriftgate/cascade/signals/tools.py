@@ -7,11 +7,12 @@ call written out as text, and an announcement ("let me look that up") that no ca
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 from thriftgate.cascade.signals.evidence import Evidence, Signal, fold
 from thriftgate.cascade.signals.validity import fits
+from thriftgate.schemas.wanted import forced_tool, offered_tools
 
 ANNOUNCEMENTS = (
     "let me check", "let me look", "let me search", "let me find", "let me fetch", "let me see what", "i'll look",
@@ -34,15 +35,17 @@ def objection(evidence: Evidence) -> str | None:
     """A fixed phrase for what is wrong with the answer's use of tools; None when nothing is."""
     calls = evidence.choice.tool_calls
     if calls:
-        offered = _schemas(evidence)
-        return next((wrong for call in calls if (wrong := _wrong_with(call, offered))), None)
+        params = evidence.request.params
+        offered, forced = offered_tools(params), forced_tool(params)
+        name = forced.name if forced else None
+        return next((wrong for call in calls if (wrong := _wrong_with(call, offered, name))), None)
     return "tool_missing" if is_tool_missing(evidence) else None
 
 
 def is_tool_missing(evidence: Evidence) -> bool:
     """The answer should have called a tool: one was forced, announced, or written out as text."""
     params = evidence.request.params
-    offered = _schemas(evidence)
+    offered = offered_tools(params)
     choice = params.get("tool_choice")
     if not offered or choice == "none":
         return False
@@ -69,31 +72,21 @@ def _names_a_tool(opening: str, offered: Mapping[str, Any]) -> bool:
     return any(fold(name) in opening for name in offered if "_" in name or name != name.lower())
 
 
-def _wrong_with(call: Mapping[str, Any], offered: Mapping[str, Any]) -> str | None:
+def _wrong_with(call: Mapping[str, Any], offered: Mapping[str, object], forced: str | None) -> str | None:
     function: Mapping[str, Any] = call.get("function") or {}
     name = str(function.get("name") or "")
-    if name not in offered:
+    if name not in offered or (forced is not None and name != forced):
         return "tool_unknown"
+    text = function.get("arguments") or "{}"
     try:
-        arguments: object = json.loads(function.get("arguments") or "{}")
-    except (ValueError, TypeError):
+        arguments: object = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
         return "tool_arguments_invalid"
-    schema: object = offered[name]
+    schema = offered[name]
     fine = isinstance(arguments, dict) and (
-        not isinstance(schema, Mapping) or fits(cast("object", arguments), cast("Mapping[str, Any]", schema))
+        schema is None or fits(cast("object", arguments), schema, len(cast("str", text)))
     )
     return None if fine else "tool_arguments_invalid"
-
-
-def _schemas(evidence: Evidence) -> dict[str, Any]:
-    """The parameters' schema of each offered tool, by name."""
-    found: dict[str, Any] = {}
-    legacy: Sequence[Mapping[str, Any]] = evidence.request.params.get("functions") or ()
-    for tool in (*evidence.request.tools, *legacy):
-        function: Mapping[str, Any] = tool.get("function") or tool
-        if function.get("name"):
-            found[str(function["name"])] = function.get("parameters") or function.get("input_schema")
-    return found
 
 
 TOOLS = Signal(name="tools", cost="free", features=("tool_wrong", "tool_missing"), measure=measure)

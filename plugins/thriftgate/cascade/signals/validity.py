@@ -3,12 +3,12 @@
 What is found here is a veto, not a shade of doubt: such an answer would fail its reader whatever it says.
 """
 
-import json
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from thriftgate.cascade.signals.evidence import NOT_JSON, Evidence, Signal
+from thriftgate.schemas import Refusal, compile_schema
+from thriftgate.schemas.wanted import wanted_by
 
 
 def objection(evidence: Evidence) -> str | None:
@@ -27,24 +27,23 @@ def objection(evidence: Evidence) -> str | None:
 
 def schema_objection(evidence: Evidence) -> str | None:
     """Whether the answer is the JSON that `response_format` asks for."""
-    wanted = evidence.request.params.get("response_format")
-    if not isinstance(wanted, Mapping):
-        return None
-    kind = cast("Mapping[str, Any]", wanted).get("type")
-    if kind not in ("json_object", "json_schema"):
+    wanted = wanted_by(evidence.request.params)
+    if wanted is None or wanted.kind == "forced_tool":
         return None
     if evidence.parsed is NOT_JSON:
         return "invalid_json"
-    described = cast("Mapping[str, Any]", wanted).get("json_schema")
-    schema = cast("Mapping[str, Any]", described).get("schema") if isinstance(described, Mapping) else None
-    if kind == "json_object" or not isinstance(schema, Mapping):
+    if wanted.schema is None:
         return None
-    return None if fits(evidence.parsed, cast("Mapping[str, Any]", schema)) else "schema_invalid"
+    return None if fits(evidence.parsed, wanted.schema, len(evidence.choice.text)) else "schema_invalid"
 
 
-def fits(value: object, schema: Mapping[str, Any]) -> bool:
-    """Whether a JSON value is valid under a JSON schema; a schema that is itself broken asks for nothing."""
-    return _validator(json.dumps(schema, sort_keys=True))(value)
+def fits(value: object, schema: object, characters: int) -> bool:
+    """Whether nothing is wrong with a JSON value, read from so many characters of text, under a JSON schema.
+
+    A schema that is broken, refers to something outside itself or would take too long asks for nothing here.
+    """
+    compiled = compile_schema(schema)
+    return isinstance(compiled, Refusal) or compiled.fits(value, characters=characters)
 
 
 def measure(evidence: Evidence) -> Mapping[str, float]:
@@ -55,20 +54,6 @@ def measure(evidence: Evidence) -> Mapping[str, float]:
 def _is_capped_by_client(params: Mapping[str, Any]) -> bool:
     """A client that sets its own limit gets cut answers from every tier."""
     return params.get("max_tokens") is not None or params.get("max_completion_tokens") is not None
-
-
-@lru_cache(maxsize=256)
-def _validator(schema_json: str) -> Any:
-    from jsonschema import validators
-    from jsonschema.exceptions import SchemaError
-
-    schema = json.loads(schema_json)
-    kind: Any = validators.validator_for(schema, default=validators.validator_for({}))
-    try:
-        kind.check_schema(schema)
-    except SchemaError:
-        return lambda value: True  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]
-    return kind(schema).is_valid
 
 
 VALIDITY = Signal(name="validity", cost="free", features=("invalid",), measure=measure)
