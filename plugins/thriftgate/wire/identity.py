@@ -190,13 +190,14 @@ def places_of(body: object, steps: tuple[str | int, ...]) -> list[Path]:
 
 
 def _inner(value: Any, step: str | int) -> Iterable[tuple[str | int, Any]]:
-    if step == "[*]":
-        return enumerate(items(value))
-    if step == "*":
-        return mapping(value).items()
     if isinstance(step, int):
         return [(step, items(value)[step])] if step < len(items(value)) else ()
-    return [(step, mapping(value)[step])] if step in mapping(value) else ()
+    if step == "[*]":
+        return enumerate(items(value))
+    fields = mapping(value)
+    if step == "*":
+        return fields.items()
+    return [(step, fields[step])] if step in fields else ()
 
 
 def _without_lines(words: str, prefix: str) -> str:

@@ -15,6 +15,9 @@ Body = dict[str, Any]
 
 def mapping(value: object) -> Json:
     """The value when it is an object, else an empty one."""
+    # Asking for a dict first is several times faster than asking for a Mapping, and bodies are dicts.
+    if isinstance(value, dict):
+        return cast("Json", value)
     return cast("Json", value) if isinstance(value, Mapping) else {}
 
 
@@ -25,7 +28,7 @@ def items(value: object) -> Sequence[Any]:
 
 def objects(value: object) -> list[Json]:
     """The objects of a list; whatever else stands in it is left out."""
-    return [cast("Json", item) for item in items(value) if isinstance(item, Mapping)]
+    return [cast("Json", item) for item in items(value) if isinstance(item, dict | Mapping)]
 
 
 def text(value: object) -> str:

@@ -16,6 +16,7 @@ from thriftgate.wire.turns import (
     AnswerFormat,
     Attachment,
     Dialect,
+    Part,
     PartKind,
     Role,
     StateReference,
@@ -54,8 +55,7 @@ class MessagesRequestView(RequestView):
             message, path = mapping(raw), ("messages", place)
             parts = tuple(parts_of(message.get("content"), (*path, "content")))
             role = _ROLES.get(text(message.get("role")), "user")
-            own = [part for part in parts if not part.in_tool_result]
-            if role == "user" and own and all(part.kind is PartKind.TOOL_RESULT for part in own):
+            if role == "user" and _is_tools(parts):
                 role = "tool"
             turns.append(Turn(role, path, parts, message))
         return tuple(turns)
@@ -159,6 +159,11 @@ class MessagesRequestView(RequestView):
         for tool in self.tools:
             if isinstance(tool.value.get("description"), str):
                 yield TextPlace((*tool.path, "description"), tool.value["description"], TextKind.DEFINITION)
+
+
+def _is_tools(parts: tuple[Part, ...]) -> bool:
+    """True when there is nothing but results of tools."""
+    return bool(parts) and all(part.in_tool_result or part.kind is PartKind.TOOL_RESULT for part in parts)
 
 
 def _system(before: Sequence[Json], theirs: Any, after: Sequence[Json]) -> Any:
