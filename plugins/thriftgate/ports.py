@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from thriftgate.caching.entries import CacheEntry, CacheStats, Lookup, Observation, PurgeFilter
 from thriftgate.identity.records import Key, Team, User
+from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
 from thriftgate.prompts.registry import Registry
 from thriftgate.types import (
     Answer,
@@ -163,6 +164,36 @@ class Flights(Protocol):
 
     async def wait(self, key: str, *, patience: float) -> Mapping[str, Any] | None:
         """The leader's outcome; None when it died (its lease ran out) or `patience` seconds passed."""
+        ...
+
+
+class Limiter(Protocol):
+    """Counts what may be used, for all workers and gateways on one store and by the store's own clock.
+
+    Every method raises StoreUnavailableError.
+    """
+
+    async def take(self, demand: Demand, *, lease: float) -> Taken | Refused:
+        """Take everything that is demanded, or nothing.
+
+        What was taken is a reservation: who neither settles nor renews it within `lease` seconds has died, and it is
+        given back.
+        """
+        ...
+
+    async def settle(self, settlement: Settlement) -> None:
+        """End a reservation: give back what was not used, or take the difference. Once for each reservation.
+
+        Where the lease has ended and it was given back, all that was used is taken.
+        """
+        ...
+
+    async def renew(self, demands: Sequence[Demand], *, lease: float) -> None:
+        """Prolong reservations whose owner is still at work; a lease that has ended stays so."""
+        ...
+
+    async def sweep(self) -> int:
+        """Give back the reservations of owners that have died; returns how many. Called about once a second."""
         ...
 
 

@@ -25,7 +25,10 @@ from thriftgate.stores.redis.connection import Deadlines, RedisServer
 
 PATIENT = Deadlines(lookup=30.0, write=30.0)
 """A busy machine fails no test of what is right."""
-TABLES = ("cache_entries", "cache_observations", "flights", "requests", "audits", "keys", "users", "teams")
+TABLES = (
+    "cache_entries", "cache_observations", "flights", "requests", "audits",
+    "keys", "users", "teams", "limit_buckets", "limit_slots", "limit_reservations",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

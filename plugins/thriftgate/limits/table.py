@@ -1,11 +1,13 @@
 """Limits with memory, in one process: the model that the stores are held to, and what stands in when they are away."""
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 
 from thriftgate.limits.bucket import BucketState, Deny, Grant, TokenBucket
 from thriftgate.limits.demand import Charge, Demand, Refused, Settlement, Taken
+
+FORGET_AFTER = 60.0
+"""Seconds after which a full bucket is forgotten; so long it is kept, should the clock go back a little."""
 
 
 @dataclass(slots=True)
@@ -99,7 +101,7 @@ class LimitTable:
 
     def _forget_full(self, now: float) -> None:
         for name, (bucket, state) in list(self._buckets.items()):
-            if math.isclose(bucket.at(now, state).tickets, bucket.capacity):
+            if state.at + bucket.full_after(state.tickets) < now - FORGET_AFTER:
                 del self._buckets[name]
         for name in [name for name, running in self._slots.items() if not running]:
             del self._slots[name]

@@ -116,7 +116,8 @@ def test_full_buckets_and_empty_slots_take_no_memory() -> None:
         one = Demand(str(number), (Charge(f"key-{number}", TokenBucket(5, 1), 1),), (Slot(f"slot-{number}", 1),))
         table.take(one, lease=1, now=0)
     assert len(table) == 100
-    table.sweep(now=50)
+    assert table.sweep(now=100) == 100
+    table.sweep(now=200)
     assert len(table) == 0
 
 
