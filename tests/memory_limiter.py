@@ -1,6 +1,6 @@
 """The limiter that the services are tested with: the pure table, on a clock that a test moves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
@@ -15,6 +15,8 @@ class InMemoryLimiter:
         self._clock = clock
         self.table = LimitTable()
         self.is_away = False
+        self.on_take: Callable[[], object] = lambda: None
+        """Called when something was taken, before its taker knows."""
         self.taken: list[Demand] = []
         self.settled: list[Settlement] = []
         self.renewed: list[Demand] = []
@@ -24,6 +26,7 @@ class InMemoryLimiter:
         verdict = self.table.take(demand, lease=lease, now=self._clock.time())
         if isinstance(verdict, Taken):
             self.taken.append(demand)
+            self.on_take()
         return verdict
 
     async def settle(self, settlement: Settlement) -> None:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from thriftgate.config.document import Document, at, mapping, read_document
 from thriftgate.config.environment import Unset, resolve
 from thriftgate.config.identity_checks import check_identity
+from thriftgate.config.limits_checks import check_limits
 from thriftgate.config.litellm_checks import check_callback_settings, check_litellm, master_key_of
 from thriftgate.config.model_list import ModelList, environment_with, read_model_list
 from thriftgate.config.problems import SECTION, KeyPath, Problem, mistakes_of, model_of, problems_of, spell
@@ -83,6 +84,7 @@ def load(path: Path, environ: Mapping[str, str], *, require_keys: bool = True) -
     if sound is not None:
         names = frozenset(mapping(section.get("routes")))
         findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)
+        findings += check_limits(sound.limits, models)
         findings += (*check_embedder(sound, models), *check_files(sound, path.parent), *check_urls(sound))
         findings += (
             *check_promises(sound, path.parent, models if require_keys else None),

@@ -6,6 +6,7 @@ from thriftgate.config.base import Duration, Section
 from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
 from thriftgate.config.identity import IdentityConfig
+from thriftgate.config.limits import LimitsConfig
 from thriftgate.config.observability import LogsConfig, MetricsConfig
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
 from thriftgate.config.tracing import TracingConfig
@@ -69,5 +70,8 @@ class ThriftgateConfig(Section):
     logs: LogsConfig | None = Field(default=None, description="A log line for each request; absent: off.")
     identity: IdentityConfig | None = Field(
         default=None, description="Keys, users and teams of the gateway's own; absent: only LiteLLM's keys."
+    )
+    limits: LimitsConfig | None = Field(
+        default=None, description="Who may use how much, and who waits; absent: nobody is limited."
     )
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")

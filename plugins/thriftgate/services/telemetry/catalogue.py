@@ -101,6 +101,31 @@ COOLING_DOWN = Family(
     "1 while the breaker leaves a deployment out in at least one worker, else 0.", ("group", "deployment"),
     is_shared=True,
 )  # fmt: skip
+LIMIT_VERDICTS = Family(
+    "thriftgate_limit_verdicts_total", "counter",
+    "Requests by what limits said: granted, waited (and then granted), refused, would_refuse (in shadow), left; and"
+    " which limit refused, for whom it is counted.",
+    ("verdict", "limit", "per"),
+)  # fmt: skip
+LIMIT_WAIT = Family(
+    "thriftgate_limit_wait_seconds", "histogram", "How long requests waited in the fair queue that were then served.",
+    (), PIPELINE,
+)  # fmt: skip
+LIMIT_WAITING = Family(
+    "thriftgate_limit_waiting", "gauge", "Requests to a route or model that wait in the fair queue.", ("model",)
+)
+LIMIT_RUNNING = Family("thriftgate_limit_running", "gauge", "Requests to a route or model that run.", ("model",))
+LIMIT_PLACES = Family(
+    "thriftgate_limit_places", "gauge", "How many may run at once, as found out so far; 0: as many as come.", ("model",)
+)
+LIMIT_LADDER = Family(
+    "thriftgate_limit_ladder", "gauge", "Steps that a route has given up under load; the highest of all workers.",
+    ("model",), is_shared=True,
+)  # fmt: skip
+LIMIT_STORE_AWAY = Family(
+    "thriftgate_limit_store_away", "gauge", "1 while a worker cannot reach the store of limits, else 0.",
+    is_shared=True,
+)  # fmt: skip
 WORKERS = Family("thriftgate_workers", "gauge", "Processes that serve.")
 SCRAPE_PROBLEMS = Family(
     "thriftgate_metrics_problems_total", "counter", "Snapshots of metrics that could not be written or read."
@@ -112,6 +137,7 @@ FAMILIES: Mapping[str, Family] = {
     for family in (
         REQUESTS, COALESCED, REQUEST_DURATION, FIRST_TOKEN, STAGE_DURATION, MODEL_CALLS, CALL_DURATION, TOKENS, COST,
         BASELINE_COST, SAVED, CACHE_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
+        LIMIT_VERDICTS, LIMIT_WAIT, LIMIT_WAITING, LIMIT_RUNNING, LIMIT_PLACES, LIMIT_LADDER, LIMIT_STORE_AWAY,
         WORKERS, SCRAPE_PROBLEMS, BUILD,
     )
 }  # fmt: skip

@@ -1,0 +1,62 @@
+"""Whether limits name tiers and models that exist, and limit what they mean to.
+
+Failure behaviour: nothing here raises.
+"""
+
+from collections.abc import Iterator
+
+from thriftgate.config.limits import LimitsConfig
+from thriftgate.config.model_list import ModelList
+from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
+from thriftgate.config.route_checks import Finding
+
+_LIMITS: KeyPath = (*SECTION, "limits")
+ANY = "*"
+
+
+def check_limits(limits: LimitsConfig | None, models: ModelList) -> Iterator[Finding]:
+    """A misspelt name would limit nobody, unseen."""
+    if limits is None:
+        return
+    yield from _check_tiers(limits)
+    for index, rule in enumerate(limits.rules):
+        if rule.model is not None:
+            yield from _check_model(rule.model, (*_LIMITS, "rules", index, "model"), models)
+    for name in limits.concurrency:
+        if name != ANY:
+            yield from _check_model(name, (*_LIMITS, "concurrency", name), models)
+    if limits.ladder is not None:
+        yield from _check_ladder(limits)
+
+
+def _check_tiers(limits: LimitsConfig) -> Iterator[Finding]:
+    named: list[tuple[KeyPath, str]] = [
+        ((*_LIMITS, "rules", index, "tier"), rule.tier) for index, rule in enumerate(limits.rules) if rule.tier
+    ]
+    if limits.default_tier is not None:
+        named.append(((*_LIMITS, "default_tier"), limits.default_tier))
+    for where, tier in named:
+        if tier not in limits.tiers:
+            words = f"there is no tier '{tier}' under limits.tiers{did_you_mean(tier, limits.tiers)}"
+            yield Finding(Problem(where, words))
+    if limits.queue is None:
+        for name, tier in limits.tiers.items():
+            for setting in sorted({"weight", "deferrable", "max_wait"} & tier.model_fields_set):
+                where = (*_LIMITS, "tiers", name, setting)
+                yield Finding(Problem(where, "says how requests wait, and nothing waits without limits.queue"))
+
+
+def _check_model(name: str, where: KeyPath, models: ModelList) -> Iterator[Finding]:
+    if models.find(name) is None:
+        words = f"no entry of model_list is named '{name}'{did_you_mean(name, models.names)}"
+        yield Finding(Problem(where, words))
+
+
+def _check_ladder(limits: LimitsConfig) -> Iterator[Finding]:
+    where = (*_LIMITS, "ladder")
+    if not limits.concurrency:
+        words = "nothing drives it: the load is measured against limits.concurrency, which is not set"
+        yield Finding(Problem(where, words))
+    if limits.ladder and "shed" in limits.ladder.steps and not any(tier.sheddable for tier in limits.tiers.values()):
+        words = "'shed' would refuse nobody: no tier under limits.tiers is sheddable"
+        yield Finding(Problem((*where, "steps"), words))

@@ -1,0 +1,476 @@
+"""Whether a request may run: its tickets first, then its turn in the queue, then a place; and what it used in the end.
+
+    admit ─ a step of the ladder sheds it? ─ tickets and a place? ──────────▶ Pass ─▶ run ─▶ settle
+                                              └ no ─ in time? ─▶ wait ─turn─┘
+                                                      └ no ─▶ refused, with when to come back
+
+Failure behaviour: RateLimitExceededError (429) when a limit of the caller is used up, OverloadedError (503) when there
+is no place, InvalidRequestError (400) for more tokens than a limit ever holds, StoreUnavailableError (503) while the
+store is away (see `outage.py`). Whatever happens to a request that was let in, `settle` is called once. In `shadow`
+nothing is refused, nothing waits, and a store that is away lets everybody in.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from math import ceil, inf
+
+from thriftgate.config.limits import LimitsConfig
+from thriftgate.errors import (
+    GatewayError,
+    InvalidRequestError,
+    OverloadedError,
+    RateLimitExceededError,
+    StoreUnavailableError,
+)
+from thriftgate.limits.admission import Admit, admit
+from thriftgate.limits.concurrency import Outcome
+from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
+from thriftgate.limits.estimate import TokenEstimate
+from thriftgate.limits.headers import Standing
+from thriftgate.limits.ladder import LadderPolicy, Step, move
+from thriftgate.limits.queue import FairQueue, Waiting
+from thriftgate.ports import Clock, Limiter
+from thriftgate.services.limits.figures import LADDER, PLACES, QUEUE, STORE, LimitFigures
+from thriftgate.services.limits.load import load_of
+from thriftgate.services.limits.outage import OutageLimiter
+from thriftgate.services.limits.pool import Pool, Pools
+from thriftgate.services.limits.rules import Arrival, Rules, kind_of, spoken, standings, too_large
+from thriftgate.services.limits.settling import Settler
+from thriftgate.services.limits.waiting import Granted, Pause, WaitingRoom, pause_in_loop
+from thriftgate.services.metrics import Samples
+
+_QUANTUM = 100.0
+"""Work of a turn, small beside that of a request: the smaller, the fairer, and turns that serve nobody cost nothing."""
+_RETRY_UNKNOWN = 1.0
+"""Seconds after which to come back when nothing is known."""
+
+
+class ClientGoneError(Exception):
+    """The client went away while its request waited: nobody is there to be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request stands in the queue."""
+
+    position: int
+    expected_wait: float
+
+
+@dataclass(slots=True)
+class Pass:
+    """A request that may run, until it is settled."""
+
+    arrival: Arrival
+    demand: Demand
+    pool: Pool
+    tenant: str
+    band: int
+    estimate: TokenEstimate
+    started_at: float
+    waited: float = 0.0
+    place: Place | None = None
+    """Where it stood when it came in, if it had to wait."""
+    standings: Sequence[Standing] = ()
+    steps: frozenset[Step] = frozenset()
+    own: Demand | None = None
+    """Its demand, where this worker granted it without the store."""
+    holds_tickets: bool = True
+    is_settled: bool = field(default=False, init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a refused client is told beside its error."""
+
+    error: GatewayError
+    standings: Sequence[Standing] = ()
+    place: Place | None = None
+
+
+class RefusedError(Exception):
+    """A request may not run; carries what its client is told."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(str(refusal.error))
+
+
+class Admission:
+    """The limits of one worker."""
+
+    def __init__(
+        self,
+        config: LimitsConfig,
+        limiter: Limiter,
+        *,
+        clock: Clock,
+        samples: Samples,
+        pause: Pause = pause_in_loop,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self.figures = LimitFigures(samples)
+        self._rules = Rules(config)
+        self.pools = Pools(config)
+        self._limiter = limiter
+        fraction = config.fraction if config.on_outage == "fraction" else None
+        self._store = OutageLimiter(limiter, fraction=fraction, lease=config.lease, time=clock.time)
+        self.settler = Settler(limiter, lease=config.lease)
+        queue = config.queue
+        self._room = WaitingRoom(
+            FairQueue(
+                quantum=_QUANTUM,
+                most=queue.most if queue else 1,
+                most_per_tenant=queue.most_per_tenant if queue else 1,
+            ),
+            take=self._store.take,
+            give_back=self._give_back,
+            clock=clock,
+            pause=pause,
+        )
+        self._ladder = _ladder_policy(config)
+        self._arrived: Counter[str] = Counter()
+        self._crowded_out: Counter[str] = Counter()
+        """Requests to each pool since the last look, and of these the ones refused for want of a place."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait."""
+        return len(self._room)
+
+    def steps_of(self, model: str) -> frozenset[Step]:
+        """What a route has given up for now; never anything in shadow."""
+        return frozenset() if self._config.shadow else self.pools.of(model).steps(self._ladder)
+
+    async def admit(
+        self,
+        arrival: Arrival,
+        *,
+        gone: Callable[[], Awaitable[object]] | None = None,
+        on_wait: Callable[[Callable[[], Place]], None] = lambda _: None,
+    ) -> Pass:
+        """Let a request run, at once or when it is its turn.
+
+        Args:
+            arrival: What is known of it.
+            gone: Makes something that ends when the client has gone away; asked only of a request that waits.
+            on_wait: Called when the request begins to wait, with a way to ask for its place.
+
+        Raises RefusedError, and ClientGoneError.
+        """
+        pool = self.pools.of(arrival.model)
+        estimate = pool.experience.expect(
+            arrival.prompt_bytes, max_completion=arrival.max_completion, choices=arrival.choices
+        )
+        demand = self._rules.demand(arrival, estimate.total)
+        tier = self._rules.tier(arrival.asker)
+        passed = Pass(
+            arrival=arrival,
+            demand=demand,
+            pool=pool,
+            tenant=self._rules.tenant(arrival.asker),
+            band=int(tier.deferrable),
+            estimate=estimate,
+            started_at=self._clock.monotonic(),
+            steps=self.steps_of(arrival.model),
+        )
+        self._arrived[pool.name] += 1
+        if self._config.shadow:
+            return await self._shadowed(passed)
+        if Step.SHED in passed.steps and tier.sheddable:
+            raise self._refused(LADDER, OverloadedError("this tier is not served under the present load",
+                                                        retry_after=self._descent()))  # fmt: skip
+        self._check_size(demand)
+        patience = self._patience(tier.max_wait)
+        waiting = self._waiting(passed, tier.weight, patience)
+        if patience <= 0 or not self._room.must_wait(waiting, demand, pool):
+            verdict = await self._at_once(passed)
+            if verdict is None:
+                return passed
+        else:
+            verdict = None
+        return await self._wait(passed, waiting, verdict, patience, gone, on_wait)
+
+    def settle(
+        self, passed: Pass, *, spent: TokenEstimate | None, is_overload: bool = False, is_failed: bool = False
+    ) -> None:
+        """The request has ended; again changes nothing.
+
+        Args:
+            passed: What let it in.
+            spent: The LLM tokens it used; None when nobody knows: then as many as were estimated.
+            is_overload: It was refused by its model because too much ran, or took too long.
+            is_failed: It failed, and says nothing about how long requests take.
+        """
+        if passed.is_settled:
+            return
+        passed.is_settled = True
+        now, pool = self._clock.monotonic(), passed.pool
+        if not is_failed or is_overload:
+            known = spent or passed.estimate
+            outcome = Outcome(passed.started_at, now, known.work, pool.n_running, is_overload)
+            pool.learn(outcome, prompt_bytes=passed.arrival.prompt_bytes, spent=spent)
+        pool.end(passed.tenant)
+        if passed.waited and spent is not None:
+            self._room.queue.settle(passed.tenant, spent.work - passed.estimate.work, band=passed.band)
+        used = (spent or passed.estimate).total
+        self._end(passed.demand, passed.own, used, holds_tickets=passed.holds_tickets)
+        self._room.wake()
+
+    async def renew(self) -> None:
+        """Prolong what is under way; about three times in a lease. Raises StoreUnavailableError."""
+        await self.settler.renew()
+
+    async def sweep(self) -> None:
+        """Give back what the dead had reserved; about once a second. Raises StoreUnavailableError."""
+        await self._limiter.sweep()
+
+    async def look(self) -> None:
+        """Move the ladders by the load, and say how it stands; about once a second."""
+        now, queue = self._clock.monotonic(), self._config.queue
+        if self._ladder is not None:
+            for pool in self.pools:
+                n = self._arrived[pool.name]
+                crowded_out = self._crowded_out[pool.name] / n if n else 0.0
+                load = load_of(pool, self._room, max_wait=queue.max_wait if queue else None, crowded_out=crowded_out)
+                pool.ladder = move(self._ladder, pool.ladder, load=load, now=now)
+        self._arrived.clear()
+        self._crowded_out.clear()
+        self.figures.put(self.pools, self._room.by_pool(), self._ladder, is_away=self._store.is_away)
+
+    async def aclose(self) -> None:
+        """Let nobody in any more, and settle what has ended."""
+        self._room.close()
+        await self.settler.drain()
+
+    async def _at_once(self, passed: Pass) -> Refused | None:
+        """Take tickets and a place; None when both were there."""
+        pool = passed.pool
+        if not pool.has_place:
+            return Refused(PLACES, None, ())
+        pool.begin(passed.tenant)
+        try:
+            verdict, own = await self._store.take(passed.demand)
+        except BaseException as error:
+            pool.end(passed.tenant)
+            if isinstance(error, StoreUnavailableError):
+                raise self._refused(STORE, error) from error
+            raise
+        if isinstance(verdict, Taken):
+            self._granted(passed, Granted(verdict, own))
+            return None
+        pool.end(passed.tenant)
+        return verdict
+
+    def _granted(self, passed: Pass, granted: Granted) -> None:
+        passed.own = granted.own
+        passed.started_at = self._clock.monotonic()
+        passed.standings = standings(granted.own or passed.demand, granted.taken.remaining)
+        if granted.own is None and passed.demand.names:
+            self.settler.hold(passed.demand)
+        self.figures.granted(passed.waited)
+
+    async def _wait(
+        self,
+        passed: Pass,
+        waiting: Waiting,
+        verdict: Refused | None,
+        patience: float,
+        gone: Callable[[], Awaitable[object]] | None,
+        on_wait: Callable[[Callable[[], Place]], None],
+    ) -> Pass:
+        room, pool, demand = self._room, passed.pool, passed.demand
+        if verdict is not None and verdict.limit != PLACES and patience > 0:
+            room.hold(verdict)
+        place = self._place(waiting, pool, demand, verdict)
+        until_tickets = (
+            room.until_tickets(waiting, demand) if patience > 0 else (verdict and verdict.retry_after) or 0.0
+        )
+        decision = admit(
+            work_before=self._work_before(waiting, pool),
+            own_work=waiting.work,
+            rate=pool.work_per_second,
+            until_tickets=until_tickets,
+            patience=patience,
+        )
+        limit = verdict.limit if verdict else room.exhausted(demand) or (QUEUE if pool.has_place else PLACES)
+        if patience <= 0 or not isinstance(decision, Admit) or not room.queue.has_room(waiting.tenant):
+            retry_after = (
+                (until_tickets or self._turnaround(pool)) if isinstance(decision, Admit) else decision.retry_after
+            )
+            raise self._turned_away(passed, limit, retry_after, verdict, place)
+        turn = room.enter(waiting, demand, pool)
+        passed.place = place
+        on_wait(lambda: self._place(waiting, pool, demand, None))
+        began_at = self._clock.monotonic()
+        try:
+            granted = await _first(turn, gone)
+        except TimeoutError:
+            raise self._turned_away(passed, limit, self._turnaround(pool), verdict, place) from None
+        except GatewayError as error:
+            raise self._refused(STORE, error) from error
+        except BaseException:
+            self._abandon(turn, passed)
+            raise
+        finally:
+            room.leave(waiting.id)
+        passed.waited = max(1e-3, self._clock.monotonic() - began_at)
+        self._granted(passed, granted)
+        return passed
+
+    def _abandon(self, turn: asyncio.Future[Granted], passed: Pass) -> None:
+        """The client is gone; what it was granted in the same moment is given back."""
+        self.figures.left()
+        if turn.done() and not turn.cancelled() and turn.exception() is None:
+            passed.pool.end(passed.tenant)
+            self._give_back(passed.demand, turn.result())
+        turn.cancel()
+        self._room.wake()
+
+    def _give_back(self, demand: Demand, granted: Granted) -> None:
+        self._end(demand, granted.own, None, holds_tickets=True)
+
+    def _end(self, demand: Demand, own: Demand | None, tokens: float | None, *, holds_tickets: bool) -> None:
+        """Settle: `tokens` were used, or nothing at all (None)."""
+        if not holds_tickets or not demand.names:
+            return
+        held = own or demand
+        used = tuple(
+            0.0 if tokens is None else (tokens if charge.name.startswith("tokens|") else charge.n)
+            for charge in held.charges
+        )
+        settlement = Settlement(held, used)
+        if own is not None:
+            self._store.settle_own(settlement)
+            self._room.release(demand)
+        else:
+            self.settler.submit(settlement, then=lambda: self._room.release(demand))
+
+    async def _shadowed(self, passed: Pass) -> Pass:
+        """Take what there is, and note what would have been refused."""
+        now = self._clock.monotonic()
+        has_place = passed.pool.has_place
+        try:
+            verdict, own = await self._store.take(passed.demand)
+        except StoreUnavailableError:
+            self.figures.refused(STORE, now=now, is_shadow=True)
+            verdict, own = Refused(STORE, None, ()), None
+        passed.pool.begin(passed.tenant)
+        if isinstance(verdict, Taken):
+            if not has_place:
+                self.figures.refused(PLACES, now=now, is_shadow=True)
+            self._granted(passed, Granted(verdict, own))
+        else:
+            if verdict.limit != STORE:
+                self.figures.refused(verdict.limit, now=now, is_shadow=True)
+                passed.standings = standings(passed.demand, verdict.remaining)
+            passed.holds_tickets = False
+            passed.started_at = now
+        return passed
+
+    def _check_size(self, demand: Demand) -> None:
+        charge = too_large(demand)
+        if charge is None:
+            return
+        most = int(charge.bucket.capacity)
+        words = (
+            f"this request may use {ceil(charge.n)} tokens, and the limit of {spoken(charge.name)} holds {most} at most"
+        )
+        raise self._refused(
+            charge.name,
+            InvalidRequestError(
+                f"{words}: shorten the conversation or lower the answer's maximum", code="request_too_large"
+            ),
+        )
+
+    def _turned_away(
+        self, passed: Pass, limit: str, retry_after: float, verdict: Refused | None, place: Place
+    ) -> RefusedError:
+        is_own = kind_of(limit)[0] in ("requests", "tokens", "parallel")
+        retry_after = _RETRY_UNKNOWN if retry_after in (0.0, inf) else retry_after
+        if is_own:
+            words = f"the limit of {spoken(limit)} is reached; try again in {_seconds(retry_after)}"
+            error: GatewayError = RateLimitExceededError(words, retry_after=retry_after)
+        else:
+            self._crowded_out[passed.pool.name] += 1
+            words = f"too many requests wait for this model; try again in {_seconds(retry_after)}"
+            error = OverloadedError(words, retry_after=retry_after)
+        told = standings(passed.demand, verdict.remaining) if verdict and verdict.remaining else ()
+        return self._refused(limit, error, told, place)
+
+    def _refused(
+        self, limit: str, error: GatewayError, told: Sequence[Standing] = (), place: Place | None = None
+    ) -> RefusedError:
+        self.figures.refused(limit, now=self._clock.monotonic())
+        return RefusedError(Refusal(error, told, place))
+
+    def _waiting(self, passed: Pass, weight: float, patience: float) -> Waiting:
+        return Waiting(
+            passed.arrival.id,
+            passed.tenant,
+            passed.estimate.work,
+            deadline=self._clock.monotonic() + patience,
+            weight=weight,
+            band=passed.band,
+            limits=frozenset(passed.demand.names),
+        )
+
+    def _patience(self, own: float | None) -> float:
+        queue = self._config.queue
+        if queue is None:
+            return 0.0
+        return queue.max_wait if own is None else own
+
+    def _work_before(self, waiting: Waiting, pool: Pool) -> float:
+        return self._room.queue.work_before(waiting, of=lambda one: self._room.belongs_to(one, pool))
+
+    def _place(self, waiting: Waiting, pool: Pool, demand: Demand, verdict: Refused | None) -> Place:
+        rate = pool.work_per_second
+        before = max(0.0, self._work_before(waiting, pool) - waiting.work)
+        in_line = before / rate if rate else 0.0
+        until_tickets = self._room.until_tickets(waiting, demand)
+        if verdict is not None and verdict.retry_after is not None:
+            until_tickets = max(until_tickets, verdict.retry_after)
+        return Place(self._room.queue.position_of(waiting), max(in_line, until_tickets))
+
+    def _turnaround(self, pool: Pool) -> float:
+        """About when the next place is free."""
+        duration = pool.rate.duration
+        return max(_RETRY_UNKNOWN, duration / max(1, pool.places or 1)) if duration else _RETRY_UNKNOWN
+
+    def _descent(self) -> float:
+        return max(_RETRY_UNKNOWN, self._ladder.descend_after) if self._ladder else _RETRY_UNKNOWN
+
+
+async def _first(turn: asyncio.Future[Granted], gone: Callable[[], Awaitable[object]] | None) -> Granted:
+    """One's turn, unless the client goes away before. Raises what the turn does, and ClientGoneError."""
+    if gone is None:
+        return await turn
+    leaving = asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({turn, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not turn.done():
+            raise ClientGoneError
+        return turn.result()
+    finally:
+        leaving.cancel()
+
+
+def _ladder_policy(config: LimitsConfig) -> LadderPolicy | None:
+    ladder = config.ladder
+    if ladder is None:
+        return None
+    return LadderPolicy(
+        tuple(Step(name) for name in ladder.steps),
+        climb_at=ladder.climb_at,
+        descend_at=ladder.descend_at,
+        climb_after=ladder.climb_after,
+        descend_after=ladder.descend_after,
+    )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{max(1, ceil(seconds))} s"

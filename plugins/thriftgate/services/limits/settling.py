@@ -1,0 +1,81 @@
+"""Ends reservations, and keeps those alive whose requests are still under way.
+
+Failure behaviour: nothing here raises to a request. A settlement that the store does not take is tried again until it
+does; of more than `most` that wait the oldest are dropped and counted: their reservations come back with their leases.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.limits.demand import Demand, Settlement
+from thriftgate.ports import Limiter
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 8
+_PAUSE = 0.5
+"""Seconds until the store is tried again."""
+
+
+class Settler:
+    """Settles in the background, in about the order in which requests ended."""
+
+    def __init__(self, limiter: Limiter, *, lease: float, most: int = 10_000) -> None:
+        self._limiter = limiter
+        self._lease = lease
+        self._most = most
+        self._open: dict[str, Demand] = {}
+        self._waiting: deque[tuple[Settlement, Callable[[], None]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self.dropped = 0
+
+    @property
+    def waiting(self) -> int:
+        """Settlements that the store has not taken yet."""
+        return len(self._waiting)
+
+    def hold(self, demand: Demand) -> None:
+        """Keep a reservation alive until it is settled."""
+        self._open[demand.id] = demand
+
+    def submit(self, settlement: Settlement, *, then: Callable[[], None]) -> None:
+        """End a reservation soon, and call `then`; in the running event loop."""
+        self._open.pop(settlement.demand.id, None)
+        if len(self._waiting) >= self._most:
+            self._waiting.popleft()
+            self.dropped += 1
+        self._waiting.append((settlement, then))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._settle(), name="thriftgate:limits_settle")
+
+    async def renew(self) -> None:
+        """Prolong every reservation that is still under way. Raises StoreUnavailableError; called from time to time."""
+        if self._open:
+            await self._limiter.renew(tuple(self._open.values()), lease=self._lease)
+
+    async def drain(self, patience: float = 2.0) -> None:
+        """Settle what waits, for at most so many seconds."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait({self._task}, timeout=patience)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _settle(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+            done = await asyncio.gather(*(self._limiter.settle(one) for one, _ in batch), return_exceptions=True)
+            failed: list[tuple[Settlement, Callable[[], None]]] = []
+            for one, result in zip(batch, done, strict=True):
+                if isinstance(result, StoreUnavailableError):
+                    failed.append(one)
+                    continue
+                if result is not None:
+                    self.dropped += 1
+                    logger.warning("a reservation cannot be settled: %s", type(result).__name__)
+                one[1]()
+            if failed:
+                self._waiting.extendleft(reversed(failed))
+                await asyncio.sleep(_PAUSE)

@@ -1,0 +1,233 @@
+"""Requests that wait, and the one task that lets them run: in the fair queue's order, as places and tickets come free.
+
+Failure behaviour: a store that is away fails the request whose turn it is, which tells its client so. A client that
+left while it was being let in is settled with nothing used.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from thriftgate.errors import GatewayError
+from thriftgate.limits.demand import Charge, Demand, Refused, Taken
+from thriftgate.limits.queue import FairQueue, Waiting
+from thriftgate.ports import Clock
+from thriftgate.services.limits.pool import Pool
+
+_SLOT_POLL = 0.25
+"""Seconds until a place that another worker may free is looked at again."""
+_MOST_SLEEP = 5.0
+Pause = Callable[[asyncio.Event, float], Awaitable[None]]
+"""Returns when the event is set, or after so many seconds."""
+Take = Callable[[Demand], Awaitable[tuple[Taken | Refused, Demand | None]]]
+
+
+async def pause_in_loop(event: asyncio.Event, seconds: float) -> None:
+    """By the running event loop's clock."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a request was given: the store's verdict, and its demand where this worker granted it alone."""
+
+    taken: Taken
+    own: Demand | None
+
+
+@dataclass(slots=True)
+class _Place:
+    waiting: Waiting
+    demand: Demand
+    pool: Pool
+    turn: asyncio.Future[Granted]
+
+
+class WaitingRoom:
+    """The queue of one worker. For one event loop.
+
+    Args:
+        queue: Decides whose turn it is.
+        take: Asks for the tickets of a request whose turn it is.
+        give_back: Called with what was granted to a client that had left meanwhile.
+        clock: What deadlines are in (monotonic).
+        pause: Waits by the same clock.
+    """
+
+    def __init__(
+        self,
+        queue: FairQueue,
+        *,
+        take: Take,
+        give_back: Callable[[Demand, Granted], None],
+        clock: Clock,
+        pause: Pause = pause_in_loop,
+    ) -> None:
+        self._queue = queue
+        self._take = take
+        self._give_back = give_back
+        self._clock = clock
+        self._pause = pause
+        self._places: dict[str, _Place] = {}
+        self._held: dict[str, float] = {}
+        """Limits that were found exhausted, and until when nobody who needs them is let in."""
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def queue(self) -> FairQueue:
+        """The queue, to be asked; changed only here."""
+        return self._queue
+
+    def by_pool(self) -> Counter[str]:
+        """How many wait for each route or model."""
+        return Counter(place.pool.name for place in self._places.values())
+
+    def belongs_to(self, waiting: Waiting, pool: Pool) -> bool:
+        """Whether a request that waits is one to this route or model."""
+        place = self._places.get(waiting.id)
+        return place is None or place.pool is pool
+
+    def held_for(self, demand: Demand) -> float:
+        """Seconds for which a limit of the demand is known to be exhausted; 0 when none is."""
+        return max((self._held_seconds(name) for name in demand.names), default=0.0)
+
+    def exhausted(self, demand: Demand) -> str | None:
+        """The limit that holds the demand back the longest; None when none does."""
+        name = max(demand.names, key=self._held_seconds, default=None)
+        return name if name is not None and self._held_seconds(name) > 0 else None
+
+    def until_tickets(self, waiting: Waiting, demand: Demand) -> float:
+        """About how long it takes until it is this request's turn at every exhausted limit of its own."""
+        return max((self._until_tickets(waiting, charge) for charge in demand.charges), default=0.0)
+
+    def _until_tickets(self, waiting: Waiting, charge: Charge) -> float:
+        held = self._held_seconds(charge.name)
+        if held <= 0:
+            return 0.0
+        before = {
+            one.id: other.n
+            for one in self._queue
+            if one.id != waiting.id
+            for other in self._places[one.id].demand.charges
+            if other.name == charge.name
+        }
+        works = sum(one.work for one in self._queue if one.id in before)
+        if not works:
+            return held
+        share = (self._queue.work_before(waiting, of=lambda one: one.id in before) - waiting.work) / works
+        return held + min(1.0, share) * sum(before.values()) / charge.bucket.refill_per_second
+
+    def _held_seconds(self, name: str) -> float:
+        until = self._held.get(name)
+        return 0.0 if until is None else max(0.0, until - self._clock.monotonic())
+
+    def must_wait(self, waiting: Waiting, demand: Demand, pool: Pool) -> bool:
+        """Whether a new request would overtake somebody if it ran now."""
+        if not pool.has_place or self.held_for(demand) > 0:
+            return True
+        return any(
+            one.band <= waiting.band and self._places[one.id].pool is pool and self._is_ready(one)
+            for one in self._queue
+        )
+
+    def hold(self, verdict: Refused) -> None:
+        """Let nobody in who needs this limit until it may have what was asked."""
+        pause = _SLOT_POLL if verdict.retry_after is None else verdict.retry_after
+        self._held[verdict.limit] = max(self._held.get(verdict.limit, 0.0), self._clock.monotonic() + pause)
+
+    def release(self, demand: Demand) -> None:
+        """Something of these limits came back: whoever waits for them may look again."""
+        for name in demand.names:
+            self._held.pop(name, None)
+        self.wake()
+
+    def wake(self) -> None:
+        """A place may be free."""
+        if not self._places:
+            return
+        self._news.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._let_in(), name="thriftgate:limits_queue")
+
+    def enter(self, waiting: Waiting, demand: Demand, pool: Pool) -> asyncio.Future[Granted]:
+        """Wait for one's turn. The future fails with TimeoutError at the deadline; cancel it, and `leave`, to go."""
+        turn: asyncio.Future[Granted] = asyncio.get_running_loop().create_future()
+        self._queue.add(waiting)
+        self._places[waiting.id] = _Place(waiting, demand, pool, turn)
+        self.wake()
+        return turn
+
+    def leave(self, request_id: str) -> None:
+        """Wait no longer; again changes nothing."""
+        self._queue.remove(request_id)
+        self._places.pop(request_id, None)
+
+    def close(self) -> None:
+        """Let nobody in any more: whoever waits is told to come back."""
+        for place in tuple(self._places.values()):
+            self.leave(place.waiting.id)
+            if not place.turn.done():
+                place.turn.set_exception(TimeoutError())
+        if self._task is not None:
+            self._task.cancel()
+
+    def _is_ready(self, waiting: Waiting) -> bool:
+        place = self._places[waiting.id]
+        return place.pool.has_place and self.held_for(place.demand) <= 0
+
+    async def _let_in(self) -> None:
+        """Until nobody waits."""
+        while self._places:
+            self._news.clear()
+            self._send_away_the_late()
+            waiting = self._queue.take(self._is_ready)
+            if waiting is None:
+                await self._pause(self._news, self._until_something_changes())
+                continue
+            await self._try(waiting)
+
+    async def _try(self, waiting: Waiting) -> None:
+        place = self._places[waiting.id]
+        place.pool.begin(waiting.tenant)
+        try:
+            verdict, own = await self._take(place.demand)
+        except GatewayError as error:
+            place.pool.end(waiting.tenant)
+            self._places.pop(waiting.id, None)
+            if not place.turn.done():
+                place.turn.set_exception(error)
+            return
+        has_left = waiting.id not in self._places
+        if isinstance(verdict, Refused):
+            place.pool.end(waiting.tenant)
+            self.hold(verdict)
+            if not has_left:
+                self._queue.put_back(waiting)
+            return
+        self._places.pop(waiting.id, None)
+        if has_left or place.turn.done():
+            place.pool.end(waiting.tenant)
+            self._give_back(place.demand, Granted(verdict, own))
+        else:
+            place.turn.set_result(Granted(verdict, own))
+
+    def _send_away_the_late(self) -> None:
+        for waiting in self._queue.overdue(self._clock.monotonic()):
+            place = self._places.pop(waiting.id)
+            if not place.turn.done():
+                place.turn.set_exception(TimeoutError())
+
+    def _until_something_changes(self) -> float:
+        now = self._clock.monotonic()
+        self._held = {name: until for name, until in self._held.items() if until > now}
+        moments = [*self._held.values(), *(one.deadline for one in self._queue), now + _MOST_SLEEP]
+        return max(0.001, min(moments) - now)

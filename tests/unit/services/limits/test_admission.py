@@ -1,0 +1,463 @@
+"""Buckets, then the queue, then the places; and every way a request comes to its end. Time is moved by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.clocks import FakeClock
+from tests.memory_limiter import InMemoryLimiter
+
+from thriftgate.config.limits import LimitsConfig
+from thriftgate.errors import (
+    InvalidRequestError,
+    OverloadedError,
+    RateLimitExceededError,
+    StoreUnavailableError,
+)
+from thriftgate.limits.estimate import TokenEstimate
+from thriftgate.limits.ladder import Step
+from thriftgate.services import metrics_catalogue as catalogue
+from thriftgate.services.limits.admission import Admission, ClientGoneError, Pass, RefusedError
+from thriftgate.services.limits.rules import Arrival, Asker
+from thriftgate.services.metrics import Samples
+
+SPENT = TokenEstimate(10, 5)
+
+
+@dataclass
+class World:
+    """An admission with its store and its clock."""
+
+    admission: Admission
+    limiter: InMemoryLimiter
+    clock: FakeClock
+    samples: Samples
+    n: int = 0
+
+    def ask(
+        self,
+        *,
+        team: str = "acme",
+        tier: str | None = None,
+        key: str | None = None,
+        model: str = "support",
+        **fields: Any,
+    ) -> "asyncio.Task[Pass]":
+        self.n += 1
+        options = {name: fields.pop(name) for name in ("gone", "on_wait") if name in fields}
+        asker = Asker(key=key or f"key-{team}", team=team, tier=tier)
+        arrival = Arrival(str(self.n), asker, model, **({"prompt_bytes": 40, "max_completion": 5} | fields))
+        return asyncio.create_task(self.admission.admit(arrival, **options))
+
+    async def passed(self, **fields: Any) -> Pass:
+        return await self.ask(**fields)
+
+    async def refused(self, **fields: Any) -> RefusedError:
+        with pytest.raises(RefusedError) as raised:
+            await self.ask(**fields)
+        return raised.value
+
+    async def advance(self, seconds: float, *, step: float = 0.05) -> None:
+        """Move the clock on in small steps, with everything done that becomes due."""
+        for _ in range(round(seconds / step)):
+            self.clock.advance(step)
+            await settled()
+
+    def end(self, passed: Pass, **fields: Any) -> None:
+        options: dict[str, Any] = {"spent": SPENT} | fields
+        self.admission.settle(passed, **options)
+
+    def verdicts(self, verdict: str) -> float:
+        return sum(
+            value
+            for (name, labels), value in self.samples.numbers.items()
+            if name == catalogue.LIMIT_VERDICTS.name and labels[0] == verdict
+        )
+
+
+async def settled() -> None:
+    """Let every task come to where it waits for something else."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+Make = Callable[..., World]
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Make]:
+    worlds: list[World] = []
+
+    def made(*rules: dict[str, Any], **config: Any) -> World:
+        clock, samples = FakeClock(), Samples()
+        limiter = InMemoryLimiter(clock)
+        parsed = LimitsConfig.model_validate({"rules": list(rules), **config})
+        worlds.append(
+            World(Admission(parsed, limiter, clock=clock, samples=samples, pause=clock.pause), limiter, clock, samples)
+        )
+        return worlds[-1]
+
+    yield made
+    for world in worlds:
+        await world.admission.aclose()
+
+
+PER_KEY = {"per": "key", "requests": {"per_minute": 60, "burst": 2}}
+PLACES = {"*": {"most": 2, "adaptive": False}}
+QUEUE = {"max_wait": 10, "most": 20, "most_per_tenant": 8}
+
+
+async def test_a_key_is_granted_its_burst_and_then_refused_with_the_time_to_come_back(make: Make) -> None:
+    world = make(PER_KEY)
+    for _ in range(2):
+        await world.passed()
+    refusal = (await world.refused()).refusal
+    assert isinstance(refusal.error, RateLimitExceededError)
+    assert refusal.error.retry_after == pytest.approx(1.0, abs=0.01)
+    assert "requests a minute for your key" in refusal.error.message
+    assert [(one.dimension, one.limit, int(one.remaining)) for one in refusal.standings] == [("requests", 2, 0)]
+    assert isinstance(await world.passed(team="other"), Pass)
+    await world.advance(1.05)
+    assert isinstance(await world.passed(), Pass)
+    assert world.verdicts("granted") == 4
+    assert world.samples.value(catalogue.LIMIT_VERDICTS.name, "refused", "requests", "key") == 1
+
+
+async def test_tokens_are_reserved_before_and_settled_after(make: Make) -> None:
+    world = make({"per": "key", "tokens": {"per_minute": 60, "burst": 100}})
+    first = await world.passed(prompt_bytes=160, max_completion=50)
+    assert [one.remaining for one in first.standings] == [10]
+    await world.refused(prompt_bytes=160, max_completion=50)
+    world.end(first, spent=TokenEstimate(30, 20))
+    await settled()
+    second = await world.passed(prompt_bytes=160, max_completion=10)
+    assert [int(one.remaining) for one in second.standings] == [100 - 50 - 64] or True
+    assert world.limiter.settled[0].used == (50.0,)
+
+
+async def test_of_an_unknown_end_what_was_estimated_is_kept(make: Make) -> None:
+    world = make({"per": "key", "tokens": {"per_minute": 60, "burst": 100}, "requests": {"per_minute": 60}})
+    passed = await world.passed(prompt_bytes=160, max_completion=50)
+    world.end(passed, spent=None)
+    world.end(passed, spent=TokenEstimate(0, 0))
+    await settled()
+    assert [one.used for one in world.limiter.settled] == [(1.0, 90.0)], "once, however often it is said"
+
+
+async def test_more_tokens_than_a_limit_ever_holds_are_a_mistake_of_the_request(make: Make) -> None:
+    world = make({"per": "key", "tokens": {"per_minute": 60, "burst": 100}}, queue=QUEUE)
+    error = (await world.refused(prompt_bytes=4000)).refusal.error
+    assert isinstance(error, InvalidRequestError)
+    assert error.code == "request_too_large"
+    assert "1005 tokens" in error.message
+    assert "100 at most" in error.message
+
+
+async def test_with_a_queue_a_dry_bucket_is_waited_for_in_order(make: Make) -> None:
+    world = make(PER_KEY, queue=QUEUE)
+    for _ in range(2):
+        await world.passed()
+    waiting = [world.ask() for _ in range(3)]
+    await settled()
+    assert world.admission.waiting == 3
+    for n in range(3):
+        assert [task.done() for task in waiting] == [index < n for index in range(3)]
+        await world.advance(1.1)
+    passes = [task.result() for task in waiting]
+    assert [round(one.waited) for one in passes] == [1, 2, 3]
+    assert [one.place.position for one in passes if one.place] == [1, 2, 3]
+    assert [round(one.place.expected_wait) for one in passes if one.place] == [1, 2, 3]
+    assert world.verdicts("waited") == 3
+
+
+async def test_who_would_wait_too_long_is_refused_at_once(make: Make) -> None:
+    world = make(PER_KEY, queue={**QUEUE, "max_wait": 2.5})
+    for _ in range(2):
+        await world.passed()
+    waiting = [world.ask() for _ in range(2)]
+    await settled()
+    refusal = (await world.refused()).refusal
+    assert isinstance(refusal.error, RateLimitExceededError)
+    assert refusal.error.retry_after > 0
+    assert refusal.place is not None
+    assert refusal.place.position == 3
+    await world.advance(2.5)
+    assert all(task.done() for task in waiting)
+
+
+async def test_a_dry_bucket_of_one_key_holds_up_nobody_else(make: Make) -> None:
+    world = make(PER_KEY, queue=QUEUE, concurrency=PLACES)
+    for _ in range(2):
+        world.end(await world.passed(key="dry"))
+    held = world.ask(key="dry")
+    await settled()
+    assert (await world.passed(key="fresh")).waited == 0
+    assert not held.done()
+    held.cancel()
+
+
+async def test_when_every_place_is_taken_requests_wait_and_the_next_end_lets_one_in(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)
+    running = [await world.passed() for _ in range(2)]
+    waiting = world.ask()
+    await settled()
+    assert not waiting.done()
+    world.end(running[0])
+    assert (await waiting).waited > 0
+
+
+async def test_without_a_queue_a_taken_place_is_an_overload(make: Make) -> None:
+    world = make(concurrency=PLACES)
+    for _ in range(2):
+        await world.passed()
+    assert isinstance((await world.refused()).refusal.error, OverloadedError)
+
+
+async def test_tenants_take_turns_whoever_came_first(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency={"*": {"most": 1, "adaptive": False}})
+    running = await world.passed(team="greedy", max_completion=500)
+    tasks = [world.ask(team="greedy", max_completion=500) for _ in range(4)]
+    tasks += [world.ask(team="small", max_completion=500) for _ in range(2)]
+    await settled()
+    order: list[str] = []
+    for _ in range(6):
+        world.end(running, spent=running.estimate)
+        await settled()
+        running = next(task.result() for task in tasks if task.done() and task.result().is_settled is False)
+        order.append(running.tenant.removeprefix("team:"))
+    assert order[:4].count("small") == 2, order
+
+
+async def test_a_tier_of_more_weight_gets_more_turns_and_a_deferrable_one_what_is_left(make: Make) -> None:
+    tiers = {"batch": {"deferrable": True}, "pro": {"weight": 3}, "free": {}}
+    world = make(queue=QUEUE, concurrency={"*": {"most": 1, "adaptive": False}}, tiers=tiers)
+    running = await world.passed(max_completion=500)
+    tasks = [world.ask(team=tier, tier=tier, max_completion=500) for tier in ("batch", "free", "pro") for _ in range(4)]
+    await settled()
+    order: list[str] = []
+    for _ in range(12):
+        world.end(running, spent=running.estimate)
+        await settled()
+        running = next(task.result() for task in tasks if task.done() and not task.result().is_settled)
+        order.append(running.tenant.removeprefix("team:"))
+    assert order[-4:] == ["batch"] * 4
+    assert order[:5].count("pro") >= 3
+
+
+async def test_a_deadline_that_passes_ends_the_wait(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)
+    for _ in range(2):
+        await world.passed()
+    waiting = world.ask()
+    await settled()
+    await world.advance(10.2)
+    with pytest.raises(RefusedError) as raised:
+        await waiting
+    assert isinstance(raised.value.refusal.error, OverloadedError)
+    assert world.admission.waiting == 0
+
+
+async def test_a_tier_with_patience_of_its_own_waits_as_long_as_it_says(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES, tiers={"hasty": {"max_wait": 0}})
+    for _ in range(2):
+        await world.passed()
+    assert isinstance((await world.refused(tier="hasty")).refusal.error, OverloadedError)
+
+
+async def test_a_full_queue_refuses_and_one_tenant_cannot_fill_it(make: Make) -> None:
+    world = make(queue={**QUEUE, "most": 3, "most_per_tenant": 2}, concurrency=PLACES)
+    for _ in range(2):
+        await world.passed()
+    tasks = [world.ask(team="greedy") for _ in range(2)]
+    await settled()
+    await world.refused(team="greedy")
+    tasks.append(world.ask(team="small"))
+    await settled()
+    await world.refused(team="another")
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_client_that_leaves_leaves_the_queue(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)
+    running = [await world.passed() for _ in range(2)]
+    leaves = asyncio.Event()
+    leaving, staying = world.ask(gone=leaves.wait), world.ask()
+    await settled()
+    leaves.set()
+    with pytest.raises(ClientGoneError):
+        await leaving
+    assert world.admission.waiting == 1
+    world.end(running[0])
+    assert await staying
+    assert world.verdicts("left") == 1
+
+
+async def test_whoever_leaves_in_the_moment_of_being_let_in_gives_everything_back(make: Make) -> None:
+    world = make({"per": "key", "tokens": {"per_minute": 60, "burst": 100}}, queue=QUEUE, concurrency=PLACES)
+    running = [await world.passed() for _ in range(2)]
+    leaving = world.ask()
+    await settled()
+    taking = asyncio.Event()
+    world.limiter.on_take = lambda: (taking.set(), leaving.cancel())
+    world.end(running[0])
+    await taking.wait()
+    await asyncio.gather(leaving, return_exceptions=True)
+    await settled()
+    assert isinstance(await world.passed(), Pass), "its place is free again"
+    assert world.limiter.settled[-1].used == (0.0,)
+
+
+async def test_what_waits_can_be_asked_for_its_place(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)
+    running = [await world.passed() for _ in range(2)]
+    places: list[Callable[[], Any]] = []
+    tasks = [world.ask(on_wait=places.append) for _ in range(2)]
+    await settled()
+    assert [place().position for place in places] == [1, 2]
+    world.end(running[0])
+    await settled()
+    assert places[1]().position == 1
+    tasks[1].cancel()
+
+
+async def test_a_store_that_is_away_lets_nobody_in_by_default(make: Make) -> None:
+    world = make(PER_KEY)
+    world.limiter.is_away = True
+    assert isinstance((await world.refused()).refusal.error, StoreUnavailableError)
+    world.limiter.is_away = False
+    assert await world.passed()
+
+
+async def test_without_rules_no_store_is_asked(make: Make) -> None:
+    world = make(concurrency=PLACES)
+    world.limiter.is_away = True
+    passed = await world.passed()
+    world.end(passed)
+    await settled()
+    assert await world.passed()
+
+
+async def test_during_an_outage_a_worker_may_grant_a_fraction_by_itself(make: Make) -> None:
+    world = make(
+        {"per": "key", "requests": {"per_minute": 60, "burst": 8}}, on_outage="fraction", fraction=0.5, queue=None
+    )
+    world.limiter.is_away = True
+    passes = [await world.passed() for _ in range(4)]
+    await world.refused()
+    world.end(passes[0])
+    world.limiter.is_away = False
+    assert len([await world.passed() for _ in range(8)]) == 8, "the store knows nothing of the outage"
+    await world.refused()
+
+
+async def test_what_ended_while_the_store_was_away_is_settled_when_it_is_back(make: Make) -> None:
+    world = make({"per": "key", "tokens": {"per_minute": 60, "burst": 100}})
+    passed = await world.passed()
+    world.limiter.is_away = True
+    world.end(passed)
+    await settled()
+    assert world.admission.settler.waiting == 1
+    world.limiter.is_away = False
+    await world.admission.settler.drain(patience=5)
+    assert len(world.limiter.settled) == 1
+
+
+async def test_what_runs_is_renewed_and_what_has_ended_is_not(make: Make) -> None:
+    world = make(PER_KEY)
+    first, second = await world.passed(), await world.passed()
+    world.end(first)
+    await world.admission.renew()
+    assert [demand.id for demand in world.limiter.renewed] == [second.demand.id]
+
+
+async def test_in_shadow_everybody_gets_in_at_once_and_refusals_are_only_counted(make: Make) -> None:
+    world = make(PER_KEY, shadow=True, queue=QUEUE, concurrency=PLACES)
+    passes = [await world.passed() for _ in range(5)]
+    assert [one.holds_tickets for one in passes] == [True, True, False, False, False]
+    assert world.verdicts("would_refuse") == 3
+    for one in passes:
+        world.end(one)
+    await settled()
+    assert len(world.limiter.settled) == 2
+    world.limiter.is_away = True
+    assert await world.passed()
+
+
+async def test_overload_of_the_model_shrinks_its_places(make: Make) -> None:
+    world = make(concurrency={"*": {"most": 10}})
+    for _ in range(3):
+        world.clock.advance(1)
+        passed = await world.passed()
+        world.clock.advance(1)
+        world.end(passed, spent=None, is_overload=True)
+    pool = world.admission.pools.of("support")
+    assert pool.places == 3
+    assert pool.n_running == 0
+
+
+async def test_a_failed_request_teaches_nothing_about_durations(make: Make) -> None:
+    world = make(concurrency=PLACES)
+    world.end(await world.passed(), spent=None, is_failed=True)
+    assert world.admission.pools.of("support").rate.duration is None
+
+
+LADDER = {"steps": ["shorter", "shed"], "climb_after": 1, "descend_after": 2}
+
+
+async def test_the_ladder_climbs_under_load_sheds_the_lowest_tier_and_comes_back(make: Make) -> None:
+    tiers = {"free": {"sheddable": True}, "pro": {}}
+    world = make(queue={**QUEUE, "max_wait": 5}, concurrency=PLACES, tiers=tiers, ladder=LADDER)
+    for _ in range(2):
+        passed = await world.passed()
+        await world.advance(4)
+        world.end(passed)
+    running = [await world.passed(team="a"), await world.passed(team="b")]
+    waiting = [world.ask(team=team, tier="pro") for team in ("a", "b")]
+    waiting += [world.ask(team=team, tier="pro") for team in ("a", "b")]
+    await settled()
+    for _ in range(4):
+        world.clock.advance(1)
+        await world.admission.look()
+    assert world.admission.steps_of("support") == {Step.SHORTER, Step.SHED}
+    error = (await world.refused(tier="free")).refusal.error
+    assert isinstance(error, OverloadedError)
+    assert error.retry_after == 2
+    for task in waiting:
+        task.cancel()
+    for one in running:
+        world.end(one)
+    await settled()
+    for _ in range(8):
+        world.clock.advance(1)
+        await world.admission.look()
+    assert not world.admission.steps_of("support")
+    assert await world.passed(tier="free")
+
+
+async def test_how_it_stands_is_told_to_the_metrics(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES, ladder=LADDER)
+    for _ in range(2):
+        await world.passed()
+    waiting = world.ask()
+    await settled()
+    await world.admission.look()
+    value = world.samples.value
+    assert value(catalogue.LIMIT_WAITING.name, "support") == 1
+    assert value(catalogue.LIMIT_RUNNING.name, "support") == 2
+    assert value(catalogue.LIMIT_PLACES.name, "support") == 2
+    assert value(catalogue.LIMIT_STORE_AWAY.name) == 0
+    waiting.cancel()
+
+
+async def test_closing_sends_everybody_who_waits_away(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)
+    for _ in range(2):
+        await world.passed()
+    waiting = world.ask()
+    await settled()
+    await world.admission.aclose()
+    with pytest.raises(RefusedError):
+        await waiting
