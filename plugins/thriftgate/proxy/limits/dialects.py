@@ -1,0 +1,110 @@
+"""What limits say to a client, in the words of the API it speaks.
+
+Failure behaviour: total.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, cast
+
+from thriftgate.errors import (
+    GatewayError,
+    OverloadedError,
+    RateLimitExceededError,
+    RequestRejectedError,
+    StoreUnavailableError,
+)
+from thriftgate.limits.headers import Standing, anthropic_headers, openai_headers, retry_headers
+from thriftgate.services.limits.admission import Pass, Place, Refusal
+
+_STORE_RETRY = 2.0
+"""Seconds after which to come back when the store of limits is away."""
+
+
+class Dialect(Enum):
+    """An API that clients speak."""
+
+    CHAT = "chat"
+    MESSAGES = "messages"
+    RESPONSES = "responses"
+
+
+_ENDINGS = {
+    "/chat/completions": Dialect.CHAT,
+    "/v1/messages": Dialect.MESSAGES,
+    "/responses": Dialect.RESPONSES,
+}
+
+
+def dialect_of(path: str) -> Dialect | None:
+    """The API behind a path; None for all that limits leave alone."""
+    return next((dialect for ending, dialect in _ENDINGS.items() if path.endswith(ending)), None)
+
+
+def error_body(error: GatewayError, dialect: Dialect) -> dict[str, Any]:
+    """An error as this API's clients read it."""
+    if dialect is Dialect.MESSAGES:
+        return {"type": "error", "error": {"type": error.error_type, "message": error.message}}
+    rejected = error if isinstance(error, RequestRejectedError) else None
+    code = rejected.code if rejected and rejected.code else str(error.status_code)
+    return {
+        "error": {
+            "message": error.message,
+            "type": error.error_type,
+            "param": rejected.param if rejected else None,
+            "code": code,
+        }
+    }
+
+
+def error_event(error: Mapping[str, Any], dialect: Dialect) -> bytes:
+    """The same for a stream that has begun; `error` is an error's body."""
+    if dialect is Dialect.MESSAGES:
+        return b"event: error\ndata: " + json.dumps(error).encode() + b"\n\n"
+    if dialect is Dialect.RESPONSES:
+        told = cast("Mapping[str, Any]", error.get("error") or {})
+        event: dict[str, Any] = {
+            "type": "error", "code": told.get("code"), "message": told.get("message"), "param": told.get("param"),
+            "sequence_number": 0,
+        }  # fmt: skip
+        return b"event: error\ndata: " + json.dumps(event).encode() + b"\n\n"
+    return b"data: " + json.dumps(error).encode() + b"\n\ndata: [DONE]\n\n"
+
+
+def pass_headers(passed: Pass, dialect: Dialect) -> dict[str, str]:
+    """What an answer tells of its caller's limits, and of how it came to run."""
+    headers = _standing_headers(passed.standings, dialect)
+    if passed.waited:
+        headers["x-thriftgate-queue-wait"] = f"{passed.waited:.3f}"
+    if passed.place is not None:
+        headers["x-thriftgate-queue-position"] = str(passed.place.position)
+    if passed.steps:
+        headers["x-thriftgate-load-steps"] = ",".join(sorted(step.value for step in passed.steps))
+    return headers
+
+
+def refusal_headers(refusal: Refusal, dialect: Dialect) -> dict[str, str]:
+    """What a refused client is told beside its error."""
+    headers = _standing_headers(refusal.standings, dialect)
+    error = refusal.error
+    if isinstance(error, RateLimitExceededError | OverloadedError):
+        headers |= retry_headers(error.retry_after)
+    elif isinstance(error, StoreUnavailableError):
+        headers |= retry_headers(_STORE_RETRY)
+    if refusal.place is not None:
+        headers["x-thriftgate-queue-position"] = str(refusal.place.position)
+        headers["x-thriftgate-estimated-wait"] = f"{min(refusal.place.expected_wait, 86_400.0):.1f}"
+    return headers
+
+
+def waiting_comment(place: Place) -> bytes:
+    """A comment in a stream, which clients pass over: where a request stands."""
+    return f": queued {place.position}, about {max(1, round(place.expected_wait))} s\n\n".encode()
+
+
+def _standing_headers(standings: Sequence[Standing], dialect: Dialect) -> dict[str, str]:
+    if dialect is Dialect.MESSAGES:
+        return anthropic_headers(standings, now=time.time())
+    return openai_headers(standings)

@@ -1,0 +1,45 @@
+"""One object per request that the layer, the hook and the routes share, found through a context variable.
+
+A context variable that is set around the application reaches everything it does: LiteLLM runs a model call in a task
+that inherits the request's context.
+"""
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from thriftgate.limits.estimate import TokenEstimate
+from thriftgate.proxy.limits.connection import Connection
+from thriftgate.proxy.limits.dialects import Dialect
+from thriftgate.proxy.limits.responder import Responder
+from thriftgate.services.limits.admission import Pass, Refusal
+from thriftgate.types import RequestRecord
+
+
+@dataclass(slots=True)
+class LimitedRequest:
+    """What is known of a request, from its arrival to its end."""
+
+    dialect: Dialect
+    connection: Connection
+    responder: Responder
+    passed: Pass | None = None
+    refusal: Refusal | None = None
+    models_used: TokenEstimate | None = field(default=None)
+    """What the models that a route asked have used together: nothing, for an answer from the cache."""
+
+    def note_record(self, record: RequestRecord) -> None:
+        """A route has ended, and tells what it did."""
+        self.models_used = TokenEstimate(
+            float(sum(call.usage.prompt_tokens for call in record.calls)),
+            float(sum(call.usage.completion_tokens for call in record.calls)),
+        )
+
+
+current: ContextVar[LimitedRequest | None] = ContextVar("thriftgate_limited_request", default=None)
+
+
+def note_record(record: RequestRecord) -> None:
+    """A sink of `Recorders`: remembers what a route used, for the request that is being served."""
+    request = current.get()
+    if request is not None:
+        request.note_record(record)

@@ -1,0 +1,134 @@
+"""What goes back to the client: the application's answer with our headers, a refusal in its place, or comments first.
+
+Failure behaviour: what the server's `send` raises is raised to the application, as without us.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+
+from starlette.types import Message, Send
+
+from thriftgate.proxy.limits.dialects import Dialect, error_body, error_event, pass_headers, refusal_headers
+from thriftgate.proxy.limits.usage import UsageReader
+from thriftgate.services.limits.admission import Pass, Refusal
+
+_MOST_ERROR_BYTES = 64 * 1024
+_COMMENT_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
+
+
+class Responder:
+    """Stands between the application and the server. `refusal` and `passed` are asked when the answer begins."""
+
+    def __init__(
+        self, send: Send, dialect: Dialect, *, refusal: Callable[[], Refusal | None], passed: Callable[[], Pass | None]
+    ) -> None:
+        self._send = send
+        self._dialect = dialect
+        self._refusal = refusal
+        self._passed = passed
+        self._is_replaced = False
+        """The application's answer is dropped: a refusal was sent in its place."""
+        self._failed_body: bytearray | None = None
+        """Collects an error that must become an event."""
+        self.has_commented = False
+        self.status: int | None = None
+        """Of the answer, once it has begun."""
+        self.is_stream = False
+        self.usage: UsageReader | None = None
+        self.is_complete = False
+        """The last byte has been handed to the server."""
+
+    async def comment(self, text: bytes) -> None:
+        """Begin a stream before its time, or go on with it, with a comment that clients pass over."""
+        if self.status is not None:
+            return
+        if not self.has_commented:
+            self.has_commented = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": list(_COMMENT_HEADERS)})
+        await self._send({"type": "http.response.body", "body": text, "more_body": True})
+
+    async def send(self, message: Message) -> None:
+        """What the application says."""
+        if message["type"] == "http.response.start":
+            await self._start(message)
+        elif message["type"] == "http.response.body":
+            await self._body(message)
+        else:
+            await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        refusal = self._refusal()
+        self.status = int(message["status"]) if refusal is None else refusal.error.status_code
+        headers = _headers(message)
+        if refusal is not None:
+            self._is_replaced = True
+            await self._refuse(refusal, headers)
+            return
+        self.is_stream = headers.get(b"content-type", b"").startswith(b"text/event-stream")
+        self.usage = UsageReader(is_stream=self.is_stream)
+        if self.has_commented:
+            if not self.is_stream:
+                self._failed_body = bytearray()
+            return
+        passed = self._passed()
+        if passed is not None:
+            message = {**message, "headers": _with(message, pass_headers(passed, self._dialect))}
+        await self._send(message)
+
+    async def _body(self, message: Message) -> None:
+        if self._is_replaced:
+            return
+        chunk, more = bytes(message.get("body", b"")), bool(message.get("more_body", False))
+        if self._failed_body is not None:
+            if len(self._failed_body) < _MOST_ERROR_BYTES:
+                self._failed_body += chunk
+            if not more:
+                event = _event_of(bytes(self._failed_body), self._dialect)
+                await self._send({"type": "http.response.body", "body": event, "more_body": False})
+                self.is_complete = True
+            return
+        if self.usage is not None:
+            self.usage.feed(chunk)
+        if not more:
+            self.is_complete = True
+        await self._send(message)
+
+    async def _refuse(self, refusal: Refusal, headers: Mapping[bytes, bytes]) -> None:
+        told = error_body(refusal.error, self._dialect)
+        if self.has_commented:
+            body = error_event(told, self._dialect)
+        else:
+            body = json.dumps(told).encode()
+            extra = {name.encode(): value.encode() for name, value in refusal_headers(refusal, self._dialect).items()}
+            kept = {name: value for name, value in headers.items() if name.startswith(b"x-litellm-call-id")}
+            own = {b"content-type": b"application/json", b"content-length": str(len(body)).encode()}
+            start = {"type": "http.response.start", "status": refusal.error.status_code}
+            await self._send({**start, "headers": [*{**kept, **own, **extra}.items()]})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        self.is_complete = True
+
+
+def _headers(message: Message) -> dict[bytes, bytes]:
+    return {bytes(name).lower(): bytes(value) for name, value in message.get("headers", ())}
+
+
+def _with(message: Message, ours: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """The application's headers and ours; where both name one, ours: a provider's limits are not our client's."""
+    names = {name.encode() for name in ours}
+    kept = [
+        (bytes(name), bytes(value)) for name, value in message.get("headers", ()) if bytes(name).lower() not in names
+    ]
+    return kept + [(name.encode(), value.encode()) for name, value in ours.items()]
+
+
+def _event_of(body: bytes, dialect: Dialect) -> bytes:
+    """An error's body as an event of a stream that has begun."""
+    try:
+        read: object = json.loads(body)
+    except ValueError:
+        read = None
+    if isinstance(read, dict) and "error" in read:
+        return error_event(read, dialect)  # pyright: ignore[reportUnknownArgumentType]
+    return error_event(
+        {"error": {"message": "the request failed", "type": "api_error", "param": None, "code": None}}, dialect
+    )

@@ -1,0 +1,237 @@
+"""The layer around a request: headers, refusals in each dialect, comments first, and one end whatever happens."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+from tests.clocks import FakeClock
+from tests.memory_limiter import InMemoryLimiter
+
+from thriftgate.config.limits import LimitsConfig
+from thriftgate.errors import OverloadedError, RateLimitExceededError
+from thriftgate.limits.estimate import TokenEstimate
+from thriftgate.proxy.limits.layer import LimitLayer
+from thriftgate.proxy.limits.request import LimitedRequest, current
+from thriftgate.services.limits.admission import Admission, Place, Refusal, RefusedError
+from thriftgate.services.limits.rules import Arrival, Asker
+from thriftgate.services.metrics import Samples
+
+CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
+Handler = Callable[[LimitedRequest, Callable[..., Awaitable[None]]], Awaitable[None]]
+USAGE = {"usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+
+
+class World:
+    """A layer around an endpoint that does what a test says."""
+
+    def __init__(self, *rules: Mapping[str, Any]) -> None:
+        self.clock = FakeClock()
+        self.limiter = InMemoryLimiter(self.clock)
+        config = LimitsConfig.model_validate({"rules": rules})
+        self.admission = Admission(config, self.limiter, clock=self.clock, samples=Samples(), pause=self.clock.pause)
+        self.sent: list[dict[str, Any]] = []
+
+    async def call(self, handler: Handler, path: str = CHAT, method: str = "POST") -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            async def respond(status: int = 200, *chunks: bytes, headers: Mapping[str, str] | None = None) -> None:
+                given = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+                await send({"type": "http.response.start", "status": status, "headers": given})
+                for index, chunk in enumerate(chunks):
+                    more = index < len(chunks) - 1
+                    await send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+            request = current.get()
+            if request is None:
+                await respond(204, b"")
+                return
+            try:
+                request.passed = await self.admission.admit(Arrival("r", Asker(key="k"), "support", 40))
+            except RefusedError as refused:
+                request.refusal = refused.refusal
+            await handler(request, respond)
+
+        async def receive() -> Any:
+            await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            self.sent.append(message)
+
+        await LimitLayer(app, lambda: self.admission)({"type": "http", "method": method, "path": path}, receive, send)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    @property
+    def status(self) -> int:
+        return self.sent[0]["status"]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.sent[0]["headers"]}
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message["body"] for message in self.sent[1:])
+
+    @property
+    def used(self) -> tuple[float, ...]:
+        (settlement,) = self.limiter.settled
+        return settlement.used
+
+
+BOTH = {"per": "key", "requests": {"per_minute": 60}, "tokens": {"per_minute": 60_000}}
+
+
+def answering(*chunks: bytes, status: int = 200, **headers: str) -> Handler:
+    async def handle(_: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
+        await respond(status, *chunks, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    return handle
+
+
+async def test_an_answer_carries_its_callers_limits_in_its_own_dialect_and_not_the_providers() -> None:
+    chat, messages = World(BOTH), World(BOTH)
+    await chat.call(answering(b"{}", x_ratelimit_limit_requests="9999", content_type="application/json"))
+    assert chat.headers["x-ratelimit-limit-requests"] == "60"
+    assert chat.headers["x-ratelimit-remaining-requests"] == "59"
+    assert int(chat.headers["x-ratelimit-remaining-tokens"]) < 60_000
+    assert chat.headers["content-type"] == "application/json"
+    await messages.call(answering(b"{}"), MESSAGES)
+    assert messages.headers["anthropic-ratelimit-requests-remaining"] == "59"
+    assert "x-ratelimit-limit-requests" not in messages.headers
+
+
+async def test_a_whole_answer_is_settled_with_what_it_says_it_used() -> None:
+    world = World(BOTH)
+    await world.call(answering(json.dumps(USAGE).encode(), content_type="application/json"))
+    assert world.used == (1.0, 7.0)
+
+
+async def test_a_stream_is_settled_with_what_it_says_it_used() -> None:
+    world = World(BOTH)
+    events = b'data: {"choices": []}\n\n', b"data: " + json.dumps(USAGE).encode() + b"\n\n"
+    await world.call(answering(*events, content_type="text/event-stream"))
+    assert world.used == (1.0, 7.0)
+
+
+async def test_an_error_of_the_model_gives_the_tokens_back() -> None:
+    world = World(BOTH)
+    await world.call(answering(b'{"error": {}}', status=502))
+    assert world.used == (1.0, 0.0)
+
+
+async def test_a_route_is_settled_with_what_its_models_used() -> None:
+    world = World(BOTH)
+
+    async def handle(request: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
+        request.models_used = TokenEstimate(0, 0)
+        await respond(200, json.dumps(USAGE).encode())
+
+    await world.call(handle)
+    assert world.used == (1.0, 0.0), "an answer from the cache asked nobody"
+
+
+async def test_a_stream_that_breaks_off_is_settled_by_its_events() -> None:
+    world = World(BOTH)
+
+    async def broken(request: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
+        sends = respond(200, b"data: {}\n\n" * 5, headers={"content-type": "text/event-stream"})
+        await sends
+        request.responder.is_complete = False
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await world.call(broken)
+    await asyncio.sleep(0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert world.used == (1.0, 10.0 + 5.0), "the prompt as estimated, and a token for each event"
+
+
+async def test_an_endpoint_that_raises_is_settled_once_and_its_place_is_free() -> None:
+    world = World(BOTH)
+
+    async def handle(_: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await world.call(handle)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert world.used == (1.0, 0.0)
+    assert world.admission.pools.of("support").n_running == 0
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
+async def test_a_refusal_replaces_the_answer_in_the_dialect_of_its_endpoint(path: str) -> None:
+    world = World({"per": "key", "requests": {"per_minute": 30, "burst": 1}})
+    await world.call(answering(b"{}"), path)
+    world.sent.clear()
+    await world.call(answering(b'{"error": "what LiteLLM made of it"}', status=400), path)
+    assert world.status == 429
+    told = json.loads(world.body)
+    assert told["error"]["type"] == "rate_limit_error"
+    assert told.get("type") == ("error" if path == MESSAGES else None)
+    assert told["error"].get("code") == (None if path == MESSAGES else "rate_limit_exceeded")
+    assert 1 <= int(world.headers["retry-after"]) <= 3
+    assert 1000 < int(world.headers["retry-after-ms"]) <= 2100
+    header = "anthropic-ratelimit-requests-remaining" if path == MESSAGES else "x-ratelimit-remaining-requests"
+    assert world.headers[header] == "0"
+    assert int(world.headers["content-length"]) == len(world.body)
+
+
+async def test_an_overload_tells_the_place_and_the_wait() -> None:
+    world = World()
+
+    async def handle(request: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
+        request.refusal = Refusal(OverloadedError("busy", retry_after=7.2), place=Place(12, 18.4))
+        await respond(500, b"")
+
+    await world.call(handle)
+    assert world.status == 503
+    assert world.headers["retry-after"] == "8"
+    assert world.headers["x-thriftgate-queue-position"] == "12"
+    assert world.headers["x-thriftgate-estimated-wait"] == "18.4"
+
+
+async def test_a_stream_that_waits_begins_with_comments_and_goes_on_with_its_answer() -> None:
+    world = World()
+
+    async def handle(request: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
+        await request.responder.comment(b": queued 3, about 2 s\n\n")
+        await request.responder.comment(b": queued 2, about 1 s\n\n")
+        await respond(200, b"data: 1\n\n", b"data: [DONE]\n\n", headers={"content-type": "text/event-stream"})
+
+    await world.call(handle)
+    assert [message["type"] for message in world.sent].count("http.response.start") == 1
+    assert world.status == 200
+    assert world.headers["content-type"].startswith("text/event-stream")
+    assert world.body == b": queued 3, about 2 s\n\n: queued 2, about 1 s\n\ndata: 1\n\ndata: [DONE]\n\n"
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_after_a_comment_an_error_comes_as_an_event(path: str, is_ours: bool) -> None:
+    world = World()
+
+    async def handle(request: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
+        await request.responder.comment(b": queued 3, about 2 s\n\n")
+        if is_ours:
+            request.refusal = Refusal(RateLimitExceededError("too much", retry_after=1))
+        error = {"type": "error", "error": {"type": "api_error", "message": "too much"}}
+        half = json.dumps(error).encode()
+        await respond(429, half[:10], half[10:], headers={"content-type": "application/json"})
+
+    await world.call(handle, path)
+    events = world.body.removeprefix(b": queued 3, about 2 s\n\n").decode()
+    assert "too much" in events
+    assert events.startswith("data: " if path == CHAT else "event: error\ndata: ")
+    json.loads(events.split("data: ")[1].split("\n")[0])
+
+
+async def test_other_endpoints_and_methods_are_left_alone() -> None:
+    for path, method in (("/v1/embeddings", "POST"), (CHAT, "GET"), ("/v1/messages/count_tokens", "POST")):
+        world = World(BOTH)
+        await world.call(answering(b"{}"), path, method)
+        assert world.status == 204
