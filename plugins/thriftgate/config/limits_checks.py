@@ -47,8 +47,15 @@ def _check_tiers(limits: LimitsConfig) -> Iterator[Finding]:
 
 
 def _check_model(name: str, where: KeyPath, models: ModelList) -> Iterator[Finding]:
-    if models.find(name) is None:
+    group = models.find(name)
+    if group is None:
         words = f"no entry of model_list is named '{name}'{did_you_mean(name, models.names)}"
+        yield Finding(Problem(where, words))
+    elif group.routes and name not in group.routes:
+        words = f"'{name}' leads to a route: limits count by the route's own name, '{group.routes[0]}'"
+        yield Finding(Problem(where, words))
+    elif name in models.aliases:
+        words = f"'{name}' is an alias: limits count by the name behind it, '{models.aliases[name]}'"
         yield Finding(Problem(where, words))
 
 

@@ -69,7 +69,8 @@ def _in_words(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "missing":
         return _missing(model, loc)
     if kind == "value_error":
-        return str(detail.get("ctx", {}).get("error", detail["msg"])) + _not(detail)
+        words = str(detail.get("ctx", {}).get("error", detail["msg"]))
+        return words if isinstance(detail["input"], Mapping) else words + _not(detail)
     words = _expected(kind, detail.get("ctx", {}))
     return (words + _not(detail)) if words else detail["msg"][:1].lower() + detail["msg"][1:]
 

@@ -87,5 +87,6 @@ def _length(text: str) -> int:
 
 def _count(value: object) -> int | None:
     """A whole number above 0, else None."""
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_whole and 0 < value < 2**31 else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 < value < 2**31 else None
