@@ -17,7 +17,7 @@ from thriftgate.errors import (
     StoreUnavailableError,
 )
 from thriftgate.limits.headers import Standing, anthropic_headers, openai_headers, retry_headers
-from thriftgate.services.limits.admission import Pass, Place, Refusal
+from thriftgate.services.limits.passes import Pass, Place, Refusal
 
 _STORE_RETRY = 2.0
 """Seconds after which to come back when the store of limits is away."""

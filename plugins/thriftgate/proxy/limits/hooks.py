@@ -19,7 +19,8 @@ from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.limits.dialects import waiting_comment
 from thriftgate.proxy.limits.reading import arrival_of, cap_tokens
 from thriftgate.proxy.limits.request import LimitedRequest, current
-from thriftgate.services.limits.admission import Admission, ClientGoneError, Place, RefusedError
+from thriftgate.services.limits.admission import Admission
+from thriftgate.services.limits.passes import ClientGoneError, Place, RefusedError
 
 _CLIENT_GONE = 499
 _COMMENT_EVERY = 2.0

@@ -11,7 +11,7 @@ from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.proxy.limits.connection import Connection
 from thriftgate.proxy.limits.dialects import Dialect
 from thriftgate.proxy.limits.responder import Responder
-from thriftgate.services.limits.admission import Pass, Refusal
+from thriftgate.services.limits.passes import Pass, Refusal
 from thriftgate.types import RequestRecord
 
 

@@ -10,7 +10,7 @@ from starlette.types import Message, Send
 
 from thriftgate.proxy.limits.dialects import Dialect, error_body, error_event, pass_headers, refusal_headers
 from thriftgate.proxy.limits.usage import UsageReader
-from thriftgate.services.limits.admission import Pass, Refusal
+from thriftgate.services.limits.passes import Pass, Refusal
 
 _MOST_ERROR_BYTES = 64 * 1024
 _COMMENT_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))

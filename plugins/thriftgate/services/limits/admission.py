@@ -13,15 +13,10 @@ nothing is refused, nothing waits, and a store that is away lets everybody in.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from math import ceil, inf
 
 from thriftgate.config.limits import LimitsConfig
 from thriftgate.errors import (
     GatewayError,
-    InvalidRequestError,
-    OverloadedError,
-    RateLimitExceededError,
     StoreUnavailableError,
 )
 from thriftgate.limits.admission import Admit, admit
@@ -29,73 +24,31 @@ from thriftgate.limits.concurrency import Outcome
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.limits.headers import Standing
-from thriftgate.limits.ladder import LadderPolicy, Step, move
+from thriftgate.limits.ladder import Step, move
 from thriftgate.limits.queue import FairQueue, Waiting
 from thriftgate.ports import Clock, Limiter
 from thriftgate.services.limits.figures import LADDER, PLACES, QUEUE, STORE, LimitFigures
 from thriftgate.services.limits.load import load_of
 from thriftgate.services.limits.outage import OutageLimiter
-from thriftgate.services.limits.pool import Pool, Pools
-from thriftgate.services.limits.rules import Arrival, Rules, kind_of, spoken, standings, too_large
+from thriftgate.services.limits.passes import (
+    RETRY_UNKNOWN,
+    Pass,
+    Place,
+    Refusal,
+    RefusedError,
+    is_own,
+    shed_error,
+    too_large_error,
+    too_many_error,
+)
+from thriftgate.services.limits.pool import Pool, Pools, ladder_policy
+from thriftgate.services.limits.rules import Arrival, Rules, standings, too_large
 from thriftgate.services.limits.settling import Settler
-from thriftgate.services.limits.waiting import Granted, Pause, WaitingRoom, pause_in_loop
+from thriftgate.services.limits.waiting import Granted, Pause, WaitingRoom, first_of, pause_in_loop
 from thriftgate.services.metrics import Samples
 
 _QUANTUM = 100.0
 """Work of a turn, small beside that of a request: the smaller, the fairer, and turns that serve nobody cost nothing."""
-_RETRY_UNKNOWN = 1.0
-"""Seconds after which to come back when nothing is known."""
-
-
-class ClientGoneError(Exception):
-    """The client went away while its request waited: nobody is there to be answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a request stands in the queue."""
-
-    position: int
-    expected_wait: float
-
-
-@dataclass(slots=True)
-class Pass:
-    """A request that may run, until it is settled."""
-
-    arrival: Arrival
-    demand: Demand
-    pool: Pool
-    tenant: str
-    band: int
-    estimate: TokenEstimate
-    started_at: float
-    waited: float = 0.0
-    place: Place | None = None
-    """Where it stood when it came in, if it had to wait."""
-    standings: Sequence[Standing] = ()
-    steps: frozenset[Step] = frozenset()
-    own: Demand | None = None
-    """Its demand, where this worker granted it without the store."""
-    holds_tickets: bool = True
-    is_settled: bool = field(default=False, init=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What a refused client is told beside its error."""
-
-    error: GatewayError
-    standings: Sequence[Standing] = ()
-    place: Place | None = None
-
-
-class RefusedError(Exception):
-    """A request may not run; carries what its client is told."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        self.refusal = refusal
-        super().__init__(str(refusal.error))
 
 
 class Admission:
@@ -131,7 +84,7 @@ class Admission:
             clock=clock,
             pause=pause,
         )
-        self._ladder = _ladder_policy(config)
+        self._ladder = ladder_policy(config)
         self._arrived: Counter[str] = Counter()
         self._crowded_out: Counter[str] = Counter()
         """Requests to each pool since the last look, and of these the ones refused for want of a place."""
@@ -181,9 +134,9 @@ class Admission:
         if self._config.shadow:
             return await self._shadowed(passed)
         if Step.SHED in passed.steps and tier.sheddable:
-            raise self._refused(LADDER, OverloadedError("this tier is not served under the present load",
-                                                        retry_after=self._descent()))  # fmt: skip
-        self._check_size(demand)
+            raise self._refused(LADDER, shed_error(self._descent()))
+        if (charge := too_large(demand)) is not None:
+            raise self._refused(charge.name, too_large_error(charge))
         patience = self._patience(tier.max_wait)
         waiting = self._waiting(passed, tier.weight, patience)
         if patience <= 0 or not self._room.must_wait(waiting, demand, pool):
@@ -307,7 +260,7 @@ class Admission:
         on_wait(lambda: self._place(waiting, pool, demand, None))
         began_at = self._clock.monotonic()
         try:
-            granted = await _first(turn, gone)
+            granted = await first_of(turn, gone)
         except TimeoutError:
             raise self._turned_away(passed, limit, self._turnaround(pool), verdict, place) from None
         except GatewayError as error:
@@ -371,35 +324,13 @@ class Admission:
             passed.started_at = now
         return passed
 
-    def _check_size(self, demand: Demand) -> None:
-        charge = too_large(demand)
-        if charge is None:
-            return
-        most = int(charge.bucket.capacity)
-        words = (
-            f"this request may use {ceil(charge.n)} tokens, and the limit of {spoken(charge.name)} holds {most} at most"
-        )
-        raise self._refused(
-            charge.name,
-            InvalidRequestError(
-                f"{words}: shorten the conversation or lower the answer's maximum", code="request_too_large"
-            ),
-        )
-
     def _turned_away(
         self, passed: Pass, limit: str, retry_after: float, verdict: Refused | None, place: Place
     ) -> RefusedError:
-        is_own = kind_of(limit)[0] in ("requests", "tokens", "parallel")
-        retry_after = _RETRY_UNKNOWN if retry_after in (0.0, inf) else retry_after
-        if is_own:
-            words = f"the limit of {spoken(limit)} is reached; try again in {_seconds(retry_after)}"
-            error: GatewayError = RateLimitExceededError(words, retry_after=retry_after)
-        else:
+        if not is_own(limit):
             self._crowded_out[passed.pool.name] += 1
-            words = f"too many requests wait for this model; try again in {_seconds(retry_after)}"
-            error = OverloadedError(words, retry_after=retry_after)
         told = standings(passed.demand, verdict.remaining) if verdict and verdict.remaining else ()
-        return self._refused(limit, error, told, place)
+        return self._refused(limit, too_many_error(limit, retry_after), told, place)
 
     def _refused(
         self, limit: str, error: GatewayError, told: Sequence[Standing] = (), place: Place | None = None
@@ -439,38 +370,7 @@ class Admission:
     def _turnaround(self, pool: Pool) -> float:
         """About when the next place is free."""
         duration = pool.rate.duration
-        return max(_RETRY_UNKNOWN, duration / max(1, pool.places or 1)) if duration else _RETRY_UNKNOWN
+        return max(RETRY_UNKNOWN, duration / max(1, pool.places or 1)) if duration else RETRY_UNKNOWN
 
     def _descent(self) -> float:
-        return max(_RETRY_UNKNOWN, self._ladder.descend_after) if self._ladder else _RETRY_UNKNOWN
-
-
-async def _first(turn: asyncio.Future[Granted], gone: Callable[[], Awaitable[object]] | None) -> Granted:
-    """One's turn, unless the client goes away before. Raises what the turn does, and ClientGoneError."""
-    if gone is None:
-        return await turn
-    leaving = asyncio.ensure_future(gone())
-    try:
-        await asyncio.wait({turn, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not turn.done():
-            raise ClientGoneError
-        return turn.result()
-    finally:
-        leaving.cancel()
-
-
-def _ladder_policy(config: LimitsConfig) -> LadderPolicy | None:
-    ladder = config.ladder
-    if ladder is None:
-        return None
-    return LadderPolicy(
-        tuple(Step(name) for name in ladder.steps),
-        climb_at=ladder.climb_at,
-        descend_at=ladder.descend_at,
-        climb_after=ladder.climb_after,
-        descend_after=ladder.descend_after,
-    )
-
-
-def _seconds(seconds: float) -> str:
-    return f"{max(1, ceil(seconds))} s"
+        return max(RETRY_UNKNOWN, self._ladder.descend_after) if self._ladder else RETRY_UNKNOWN

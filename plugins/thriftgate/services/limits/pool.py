@@ -102,3 +102,17 @@ class Pools:
 
 def _policy(config: ConcurrencyConfig) -> ConcurrencyPolicy:
     return ConcurrencyPolicy(least=config.least, most=config.most)
+
+
+def ladder_policy(config: LimitsConfig) -> LadderPolicy | None:
+    """The ladder of every pool; None: there is none."""
+    ladder = config.ladder
+    if ladder is None:
+        return None
+    return LadderPolicy(
+        tuple(Step(name) for name in ladder.steps),
+        climb_at=ladder.climb_at,
+        descend_at=ladder.descend_at,
+        climb_after=ladder.climb_after,
+        descend_after=ladder.descend_after,
+    )

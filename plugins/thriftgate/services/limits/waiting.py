@@ -13,6 +13,7 @@ from thriftgate.errors import GatewayError
 from thriftgate.limits.demand import Charge, Demand, Refused, Taken
 from thriftgate.limits.queue import FairQueue, Waiting
 from thriftgate.ports import Clock
+from thriftgate.services.limits.passes import ClientGoneError
 from thriftgate.services.limits.pool import Pool
 
 _SLOT_POLL = 0.25
@@ -231,3 +232,17 @@ class WaitingRoom:
         self._held = {name: until for name, until in self._held.items() if until > now}
         moments = [*self._held.values(), *(one.deadline for one in self._queue), now + _MOST_SLEEP]
         return max(0.001, min(moments) - now)
+
+
+async def first_of(turn: asyncio.Future[Granted], gone: Callable[[], Awaitable[object]] | None) -> Granted:
+    """One's turn, unless the client goes away before. Raises what the turn does, and ClientGoneError."""
+    if gone is None:
+        return await turn
+    leaving = asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({turn, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not turn.done():
+            raise ClientGoneError
+        return turn.result()
+    finally:
+        leaving.cancel()

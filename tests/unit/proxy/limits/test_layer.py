@@ -14,7 +14,8 @@ from thriftgate.errors import OverloadedError, RateLimitExceededError
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.proxy.limits.layer import LimitLayer
 from thriftgate.proxy.limits.request import LimitedRequest, current
-from thriftgate.services.limits.admission import Admission, Place, Refusal, RefusedError
+from thriftgate.services.limits.admission import Admission
+from thriftgate.services.limits.passes import Place, Refusal, RefusedError
 from thriftgate.services.limits.rules import Arrival, Asker
 from thriftgate.services.metrics import Samples
 
