@@ -11,11 +11,11 @@ from tests.memory_limiter import InMemoryLimiter
 
 from thriftgate.config.limits import LimitsConfig
 from thriftgate.limits.estimate import TokenEstimate
-from thriftgate.services import metrics_catalogue as catalogue
 from thriftgate.services.limits.admission import Admission
 from thriftgate.services.limits.passes import Pass, RefusedError
 from thriftgate.services.limits.rules import Arrival, Asker
-from thriftgate.services.metrics import Samples
+from thriftgate.services.telemetry import catalogue
+from thriftgate.services.telemetry.metrics import Samples
 
 PER_KEY = {"per": "key", "requests": {"per_minute": 60, "burst": 2}}
 PLACES = {"*": {"most": 2, "adaptive": False}}

@@ -1,8 +1,8 @@
 """A discrete-event simulation of one gateway before `slots` places, driven by the code that serves.
 
-The fair policy is `limits.queue.FairQueue`, `limits.admission.admit` with `ServiceRate`, and `limits.estimate.Experience`:
-it knows the length of a prompt and expects the answer's, as the gateway does; the true length is used by the clock
-alone, and told when the answer has ended. The other policies know no lengths, and need none.
+The fair policy is `limits.queue.FairQueue`, `limits.admission.admit` with `ServiceRate`, and
+`limits.estimate.Experience`: it knows the length of a prompt and expects the answer's, as the gateway does; the true
+length is used by the clock alone, and told when the answer has ended. The other policies need to know no lengths.
 """
 
 import heapq

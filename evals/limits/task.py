@@ -3,7 +3,7 @@
 Plays Azure's public trace of a chat service against 20 places, at 1, 2 and 5 times what they can serve, with one greedy
 tenant, and with a brown-out in the middle. The fair policy is the code that serves, with estimated tokens.
 
-Writes results/limits.json, table.md and waits.svg.
+Writes results/limits.json, table.md and served.svg.
 """
 
 import json
@@ -114,11 +114,14 @@ def picture(rows: Sequence[dict[str, Any]]) -> str:
     for case in CASES:
         begin = x
         for row in (row for row in rows if row["case"] == case):
-            tall = height * row["served"][0]
-            parts.append(f'<rect x="{x}" y="{30 + height - tall:.1f}" width="{bar - 4}" height="{tall:.1f}" '
-                         f'fill="{colours[row["policy"]]}"><title>{row["policy"]}: {row["served"][0]:.3f}</title></rect>')  # fmt: skip
-            parts.append(f'<text x="{x + bar / 2 - 2}" y="{25 + height - tall:.1f}" font-size="10" '
-                         f'text-anchor="middle">{row["served"][0]:.2f}</text>')  # fmt: skip
+            share, colour = row["served"][0], colours[row["policy"]]
+            tall = height * share
+            top = 30 + height - tall
+            title = f"<title>{row['policy']}: {share:.3f}</title>"
+            place = f'x="{x}" y="{top:.1f}" width="{bar - 4}" height="{tall:.1f}"'
+            parts.append(f'<rect {place} fill="{colour}">{title}</rect>')
+            middle = f'x="{x + bar / 2 - 2}" y="{top - 5:.1f}"'
+            parts.append(f'<text {middle} font-size="10" text-anchor="middle">{share:.2f}</text>')
             x += bar
         parts.append(f'<text x="{(begin + x) / 2}" y="{height + 48}" text-anchor="middle">{case}</text>')
         x += gap

@@ -45,7 +45,7 @@ from thriftgate.services.limits.pool import Pool, Pools, ladder_policy
 from thriftgate.services.limits.rules import Arrival, Rules, standings, too_large
 from thriftgate.services.limits.settling import Settler
 from thriftgate.services.limits.waiting import Granted, Pause, WaitingRoom, first_of, pause_in_loop
-from thriftgate.services.metrics import Samples
+from thriftgate.services.telemetry.metrics import Samples
 
 _QUANTUM = 100.0
 """Work of a turn, small beside that of a request: the smaller, the fairer, and turns that serve nobody cost nothing."""

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from thriftgate.limits.ladder import LadderPolicy
-from thriftgate.services import metrics_catalogue as catalogue
 from thriftgate.services.limits.pool import Pool
 from thriftgate.services.limits.rules import kind_of
-from thriftgate.services.metrics import MOST_VALUES, OTHER, Samples
+from thriftgate.services.telemetry import catalogue
+from thriftgate.services.telemetry.metrics import MOST_VALUES, OTHER, Samples
 
 logger = logging.getLogger(__name__)
 

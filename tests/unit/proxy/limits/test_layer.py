@@ -17,7 +17,7 @@ from thriftgate.proxy.limits.request import LimitedRequest, current
 from thriftgate.services.limits.admission import Admission
 from thriftgate.services.limits.passes import Place, Refusal, RefusedError
 from thriftgate.services.limits.rules import Arrival, Asker
-from thriftgate.services.metrics import Samples
+from thriftgate.services.telemetry.metrics import Samples
 
 CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 Handler = Callable[[LimitedRequest, Callable[..., Awaitable[None]]], Awaitable[None]]

@@ -9,8 +9,8 @@ from tests.limits_world import PER_KEY, PLACES, QUEUE, Make, settled
 
 from thriftgate.errors import InvalidRequestError, OverloadedError, RateLimitExceededError
 from thriftgate.limits.estimate import TokenEstimate
-from thriftgate.services import metrics_catalogue as catalogue
 from thriftgate.services.limits.passes import ClientGoneError, Pass, RefusedError
+from thriftgate.services.telemetry import catalogue
 
 
 async def test_a_key_is_granted_its_burst_and_then_refused_with_the_time_to_come_back(make: Make) -> None:

@@ -5,8 +5,8 @@ from tests.limits_world import PER_KEY, PLACES, QUEUE, Make, settled
 
 from thriftgate.errors import OverloadedError, StoreUnavailableError
 from thriftgate.limits.ladder import Step
-from thriftgate.services import metrics_catalogue as catalogue
 from thriftgate.services.limits.passes import RefusedError
+from thriftgate.services.telemetry import catalogue
 
 
 async def test_a_store_that_is_away_lets_nobody_in_by_default(make: Make) -> None:
