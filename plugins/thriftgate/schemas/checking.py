@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, cast
+from urllib.parse import quote
 
 import jsonschema_rs
 
@@ -32,7 +33,7 @@ LIMIT = 0.02 / UNIT
 _EXPLAINING = 20.0
 """How much more it costs to say what is wrong than to find out that something is."""
 _CACHED = 128
-_HOME = "urn:thriftgate:schema"
+_HOME = "thriftgate:/schema"
 
 _Draft = tuple[int, type[jsonschema_rs.Validator]]
 _DRAFT_7: _Draft = (jsonschema_rs.Draft7, jsonschema_rs.Draft7Validator)
@@ -95,7 +96,7 @@ class Schema:
                 return None
         except (ValueError, RecursionError):
             return Unchecked("the value cannot be checked")
-        return self._explained(value)
+        return self._explained(value, self._validator)
 
     def fits(self, value: object, *, characters: int | None = None) -> bool:
         """Whether nothing is known to be wrong with a value; what is unchecked is not known."""
@@ -121,11 +122,27 @@ class Schema:
         except (ValueError, RecursionError):
             return True
 
+    def part_violation(self, pointer: str, value: object) -> Violation:
+        """What is wrong with a value under the part of the schema at `pointer`; it has been found not to fit."""
+        return self._explained(value, self._of_part[pointer])
+
+    @property
+    def is_2020(self) -> bool:
+        """The draft has `prefixItems`; the older ones have a list as `items`."""
+        return self._draft is _DRAFT_2020
+
+    @property
+    def refs_stand_alone(self) -> bool:
+        """What stands beside a `$ref` does not count: drafts 4 to 7."""
+        return self._draft[0] not in (jsonschema_rs.Draft201909, jsonschema_rs.Draft202012)
+
     def _compiled_part(self, pointer: str) -> jsonschema_rs.Validator:
-        registry = jsonschema_rs.Registry([(_HOME, self.document.root)], draft=self._draft[0])
-        own = self.document.root.get("$id")
-        home = own if isinstance(own, str) else _HOME
-        return _compiled(self._draft, {"$ref": f"{home.partition('#')[0]}{pointer}"}, registry)
+        try:
+            registry = jsonschema_rs.Registry([(_HOME, self.document.root)], draft=self._draft[0])
+            return _compiled(self._draft, {"$ref": f"{_HOME}#{quote(pointer[1:], safe='/~')}"}, registry)
+        except ValueError:
+            # A part that only makes sense from where it is referred to; the whole is checked all the same.
+            return _compiled(self._draft, {})
 
     def _too_costly(self, value: object, characters: int | None) -> Unchecked | None:
         if characters is not None and self.affords(characters):
@@ -136,12 +153,12 @@ class Schema:
         bound = self._effort.bound(values=size.values, characters=size.characters, depth=size.depth)
         return Unchecked("the value would take too long to check") if bound > LIMIT else None
 
-    def _explained(self, value: object) -> Violation:
+    def _explained(self, value: object, validator: jsonschema_rs.Validator) -> Violation:
         size = _size(value)
         bound = self._effort.bound(values=size.values, characters=size.characters, depth=size.depth)
         if bound * _EXPLAINING <= LIMIT:
             try:
-                self._validator.validate(value)
+                validator.validate(value)
             except jsonschema_rs.ValidationError as error:
                 path: Path = tuple(error.instance_path)
                 return Violation(path, error.kind.name, expected(error.kind))

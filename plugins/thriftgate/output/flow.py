@@ -1,0 +1,106 @@
+"""The way to an answer of the right shape, as a generator: it yields whom to ask and receives what was answered.
+
+    ask a tier ─▶ judge ──fits, or could be repaired──▶ done
+                    └─ unusable ─▶ ask it once more with the objection ─▶ judge ─▶ … next tier … ─▶ 422
+
+Failure behaviour: raises OutputInvalidError (422), which names the path, when no tier's answer was usable, and
+nothing else. What a tier's failure to answer means is the driver's business: it sends None.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from thriftgate.errors import OutputInvalidError
+from thriftgate.output.requirement import Requirement
+from thriftgate.output.verdicts import Invalid, Unusable, Usable, Verdict
+from thriftgate.schemas import path_in_words
+
+TierT = TypeVar("TierT")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer: its text, or the arguments of the tool that is its form."""
+
+    text: str
+    finish_reason: str | None = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Generic[TierT]):
+    """Ask this tier."""
+
+    tier: TierT
+    objection: str | None = None
+    """What was wrong with its answer before, in words; None the first time."""
+    before: Reply | None = None
+    """That answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Generic[TierT]):
+    """A usable answer, and the way to it."""
+
+    tier: TierT
+    verdict: Usable
+    refused: tuple[Unusable, ...]
+    """The verdicts of the answers before it."""
+
+
+Judge = Callable[[Reply], Verdict]
+
+
+def ask_tier(
+    tier: TierT, judge: Judge, requirement: Requirement, *, reasks: int
+) -> Generator[Ask[TierT], Reply | None, list[Verdict]]:
+    """Ask one tier, at most `reasks` times more with the objection; the verdicts in order.
+
+    Empty when the tier gave no answer at all.
+    """
+    verdicts: list[Verdict] = []
+    ask = Ask(tier)
+    while True:
+        reply = yield ask
+        if reply is None:
+            return verdicts
+        verdict = judge(reply)
+        verdicts.append(verdict)
+        if isinstance(verdict, Usable) or len(verdicts) > reasks:
+            return verdicts
+        ask = Ask(tier, verdict.words(_names(requirement)), reply)
+
+
+def structured(
+    tiers: Sequence[TierT], judge: Judge, requirement: Requirement, *, reasks: int = 1
+) -> Generator[Ask[TierT], Reply | None, Settled[TierT]]:
+    """Go through the tiers until one answers in the right shape; `reasks` is for the whole way, not for each tier.
+
+    Raises OutputInvalidError when none does.
+    """
+    refused: list[Unusable] = []
+    left = reasks
+    for tier in tiers:
+        verdicts = yield from ask_tier(tier, judge, requirement, reasks=left)
+        left -= max(0, len(verdicts) - 1)
+        for verdict in verdicts:
+            if isinstance(verdict, Usable):
+                return Settled(tier, verdict, tuple(refused))
+            refused.append(verdict)
+    raise invalid(requirement, refused[-1] if refused else None)
+
+
+def invalid(requirement: Requirement, last: Unusable | None) -> OutputInvalidError:
+    """The error for the client: which place of the answer was not as the schema asks for; never what was said."""
+    if last is None:
+        return OutputInvalidError("no tier gave an answer to check", code="output_invalid")
+    names = _names(requirement)
+    path = path_in_words(last.violation.path, names).strip("`") if isinstance(last, Invalid) else None
+    whose = "the route's" if requirement.source == "route" else "the request's"
+    return OutputInvalidError(
+        f"no tier gave an answer that fits {whose} JSON schema: {last.words(names)}", code="output_invalid", param=path
+    )
+
+
+def _names(requirement: Requirement) -> frozenset[str]:
+    return requirement.schema.names if requirement.schema is not None else frozenset()

@@ -1,0 +1,163 @@
+"""The way to an answer of the right shape: what applies, the verdicts, the generator, the words."""
+
+import json
+from typing import Any
+
+import pytest
+
+from thriftgate.errors import InvalidRequestError, OutputInvalidError
+from thriftgate.output.flow import Ask, Reply, Settled, structured
+from thriftgate.output.instruction import in_words, once_more, response_format
+from thriftgate.output.judging import judge
+from thriftgate.output.requirement import Requirement, requirement
+from thriftgate.output.verdicts import Change, Invalid, Repaired, Unfinished, Unreadable, Valid
+from thriftgate.schemas import Schema, compile_schema
+from thriftgate.schemas.wanted import wanted_by
+
+TICKET: dict[str, Any] = {
+    "type": "object",
+    "properties": {"topic": {"type": "string"}, "tags": {"type": "array", "items": {"enum": ["a", "b"]}}},
+    "required": ["topic"],
+}
+COMPILED = compile_schema(TICKET)
+assert isinstance(COMPILED, Schema)
+ROUTE = Requirement("route", COMPILED)
+TOOL = {"type": "function", "function": {"name": "ticket", "parameters": TICKET}}
+OTHER = {"type": "function", "function": {"name": "other"}}
+BY_SCHEMA = {"type": "json_schema", "json_schema": {"name": "mine", "schema": {"type": "array"}}}
+
+
+@pytest.mark.parametrize(
+    ("params", "route", "source", "name", "tool"),
+    [
+        ({}, None, None, None, None),
+        ({}, COMPILED, "route", "answer", None),
+        ({"response_format": {"type": "text"}}, None, None, None, None),
+        ({"response_format": {"type": "json_object"}}, None, "caller", "answer", None),
+        ({"response_format": {"type": "json_object"}}, COMPILED, "route", "answer", None),
+        ({"response_format": BY_SCHEMA}, COMPILED, "caller", "mine", None),
+        ({"tools": [TOOL, OTHER]}, None, None, None, None),
+        ({"tools": [TOOL], "tool_choice": "required"}, None, "caller", "ticket", "ticket"),
+        ({"tools": [OTHER], "tool_choice": {"type": "tool", "name": "other"}}, COMPILED, "caller", "other", "other"),
+    ],
+)
+def test_the_callers_own_shape_goes_before_the_routes(
+    params: dict[str, Any], route: Schema | None, source: str | None, name: str | None, tool: str | None
+) -> None:
+    found = requirement(wanted_by(params), route=route)
+    assert (found.source, found.name, found.tool) == (source, name, tool) if found else source is None
+
+
+def test_a_callers_schema_that_cannot_be_checked_is_a_400_with_its_place() -> None:
+    outside = {"type": "json_schema", "json_schema": {"schema": {"items": {"$ref": "http://127.0.0.1:1/x"}}}}
+    with pytest.raises(InvalidRequestError, match=r"refers to something outside itself \(at #/items/\$ref\)") as caught:
+        requirement(wanted_by({"response_format": outside}))
+    assert caught.value.param == "response_format"
+    assert caught.value.code == "invalid_json_schema"
+
+
+@pytest.mark.parametrize(
+    ("text", "finish_reason", "kind"),
+    [
+        ('{"topic": "x"}', "stop", Valid),
+        ('{"topic": "x"}', "length", Valid),
+        ("{'topic': 'x'}", "stop", Repaired),
+        ("{'topic': 'x'}", "length", Unfinished),
+        ("{'topic': 'x'}", None, Unfinished),
+        ('{"topic": "x", "tags": ["a"', "stop", Unfinished),
+        ('{"topic": 3}', "stop", Invalid),
+        ("{'topic': 3}", "stop", Invalid),
+        ('{"topic": NaN}', "stop", Unreadable),
+        ("I would rather not.", "stop", Unreadable),
+        ("[" * 100_000, "stop", Unreadable),
+        ("x" * 2_000_000, "stop", Unreadable),
+    ],
+)
+def test_an_answer_is_what_it_is(text: str, finish_reason: str | None, kind: type) -> None:
+    assert isinstance(judge(text, ROUTE, finish_reason=finish_reason), kind)
+
+
+def test_without_repair_almost_json_is_unreadable() -> None:
+    verdict = judge("{'topic': 'x'}", ROUTE, may_repair=False)
+    assert isinstance(verdict, Unreadable)
+    assert verdict.words() == "the answer is not JSON (line 1, column 2)"
+
+
+def test_any_object_is_an_object() -> None:
+    any_object = Requirement("caller", None)
+    assert isinstance(judge("{}", any_object), Valid)
+    assert isinstance(judge("[]", any_object), Invalid)
+
+
+def verdict_of(reply: Reply) -> Any:
+    return judge(reply.text, ROUTE, finish_reason=reply.finish_reason)
+
+
+def drive(*replies: str | None, reasks: int = 1) -> tuple[Settled[str], list[Ask[str]]]:
+    """Run two tiers with these replies; what came of it, and what was asked."""
+    flow = structured(["small", "large"], verdict_of, ROUTE, reasks=reasks)
+    asked = [next(flow)]
+    for text in replies:
+        try:
+            asked.append(flow.send(None if text is None else Reply(text)))
+        except StopIteration as end:
+            return end.value, asked
+    raise AssertionError("the flow wants more replies")
+
+
+GOOD, BAD = '{"topic": "x"}', '{"topic": "x", "tags": ["a", "secret"]}'
+
+
+def test_a_good_answer_settles_it() -> None:
+    settled, asked = drive(GOOD)
+    assert (settled.tier, settled.verdict, settled.refused) == ("small", Valid({"topic": "x"}), ())
+    assert asked == [Ask("small")]
+
+
+def test_a_repair_is_named_in_what_is_settled() -> None:
+    settled, _ = drive(f"```json\n{GOOD}\n```")
+    assert isinstance(settled.verdict, Repaired)
+    assert settled.verdict.changes == (Change.FENCE,)
+
+
+def test_a_tier_is_asked_once_more_with_the_objection() -> None:
+    settled, asked = drive(BAD, GOOD)
+    assert settled.tier == "small"
+    assert len(settled.refused) == 1
+    assert asked[1] == Ask("small", '`tags[1]` must be one of ["a", "b"]', Reply(BAD))
+
+
+def test_then_the_next_tier_is_asked_and_only_one_asking_again_is_spent() -> None:
+    settled, asked = drive(BAD, BAD, GOOD)
+    assert settled.tier == "large"
+    assert [(ask.tier, ask.objection is None) for ask in asked] == [("small", True), ("small", False), ("large", True)]
+    with pytest.raises(OutputInvalidError):
+        drive(BAD, BAD, BAD)
+
+
+def test_a_tier_that_does_not_answer_is_passed_over() -> None:
+    settled, asked = drive(None, BAD, GOOD)
+    assert settled.tier == "large"
+    assert [ask.tier for ask in asked] == ["small", "large", "large"]
+
+
+def test_when_none_is_usable_the_error_names_the_path_and_quotes_nothing() -> None:
+    with pytest.raises(OutputInvalidError) as caught:
+        drive(BAD, BAD, reasks=0)
+    assert caught.value.status_code == 422
+    assert caught.value.param == "tags[1]"
+    assert "`tags[1]`" in caught.value.message
+    assert "secret" not in caught.value.message
+
+
+def test_when_no_tier_answers_the_error_says_so() -> None:
+    with pytest.raises(OutputInvalidError, match="no tier gave an answer to check"):
+        drive(None, None)
+
+
+def test_models_are_asked_natively_or_in_words() -> None:
+    assert response_format(ROUTE)["json_schema"]["schema"] == TICKET
+    assert response_format(Requirement("caller", None)) == {"type": "json_object"}
+    assert json.dumps(TICKET) in in_words(ROUTE)
+    assert "JSON object" in in_words(Requirement("caller", None))
+    assert "`topic` must be a string" in once_more("`topic` must be a string")
