@@ -9,7 +9,7 @@ which schema its answer must fit.
 Standard: JSON Schema 2020-12, and the older draft that `$schema` names.
 """
 
-from thriftgate.schemas.checking import Schema, Unchecked, compile_schema, schema_of_text
+from thriftgate.schemas.checking import Schema, Unchecked, compile_schema, is_at_hand, schema_of_text
 from thriftgate.schemas.refusal import Refusal, RefusalReason
 from thriftgate.schemas.violation import Path, Violation, path_in_words
 
@@ -21,6 +21,7 @@ __all__ = [
     "Unchecked",
     "Violation",
     "compile_schema",
+    "is_at_hand",
     "path_in_words",
     "schema_of_text",
 ]

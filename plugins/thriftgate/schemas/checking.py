@@ -9,7 +9,7 @@ Failure behaviour: pure; a schema that is refused is a value, `Refusal`. Nothing
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -24,10 +24,14 @@ from thriftgate.schemas.wording import expected
 
 MAX_CHARACTERS = 150_000
 """Of a schema as JSON text."""
-MAX_PARTS = 3_000
+MAX_PARTS = 2_000
 """Schemas inside a schema."""
 MAX_DEPTH = 64
 """Levels of a value that are checked."""
+MAX_MEASURED = 100_000
+"""Characters of a value whose size is looked at more closely when its length alone does not promise a short check."""
+SMALL = 1_000
+"""Characters of a schema that is compiled in well under a millisecond."""
 LIMIT = 0.02 / UNIT
 """Effort of one check: 20 ms at the worst that was measured; real schemas take a thousandth of it."""
 _EXPLAINING = 20.0
@@ -147,6 +151,8 @@ class Schema:
     def _too_costly(self, value: object, characters: int | None) -> Unchecked | None:
         if characters is not None and self.affords(characters):
             return None
+        if characters is not None and characters > MAX_MEASURED:
+            return Unchecked("the value would take too long to check")
         size = _size(value)
         if size.depth > MAX_DEPTH:
             return Unchecked("the value is nested too deeply to be checked")
@@ -166,21 +172,46 @@ class Schema:
 
 
 def compile_schema(schema: object) -> Schema | Refusal:
-    """A schema ready to check values; compiled once for equal schemas."""
-    if not isinstance(schema, Mapping | bool):
-        return Refusal(RefusalReason.NO_SCHEMA)
-    try:
-        text = json.dumps(schema)
-    except (RecursionError, ValueError, TypeError):
-        return Refusal(RefusalReason.TOO_DEEP)
-    return schema_of_text(text)
+    """A schema ready to check values; compiled once for equal schemas.
+
+    A large one takes milliseconds, a hostile one some hundred: see `is_at_hand`.
+    """
+    text = _text_of(schema)
+    return text if isinstance(text, Refusal) else schema_of_text(text)
 
 
-@lru_cache(maxsize=_CACHED)
+def is_at_hand(schema: object) -> bool:
+    """Whether `compile_schema` is quick enough for an event loop: the schema is small, refused, or compiled already."""
+    text = _text_of(schema)
+    return isinstance(text, Refusal) or len(text) <= SMALL or len(text) > MAX_CHARACTERS or text in _known
+
+
 def schema_of_text(text: str) -> Schema | Refusal:
     """The schema that a JSON text is."""
     if len(text) > MAX_CHARACTERS:
         return Refusal(RefusalReason.TOO_LARGE)
+    known = _known.get(text)
+    if known is None:
+        known = _known[text] = _from_text(text)
+        while len(_known) > _CACHED:
+            # Another thread may have taken it out: that is as good.
+            _known.pop(next(iter(_known), ""), None)
+    return known
+
+
+_known: dict[str, Schema | Refusal] = {}
+
+
+def _text_of(schema: object) -> str | Refusal:
+    if not isinstance(schema, Mapping | bool):
+        return Refusal(RefusalReason.NO_SCHEMA)
+    try:
+        return json.dumps(schema)
+    except (RecursionError, ValueError, TypeError):
+        return Refusal(RefusalReason.TOO_DEEP)
+
+
+def _from_text(text: str) -> Schema | Refusal:
     try:
         root: object = json.loads(text)
     except (RecursionError, ValueError):

@@ -20,6 +20,12 @@ UNIT = 50e-9
 """Seconds of one unit of effort: checking one small part of a schema against one value."""
 CEILING = 1e12
 """Where counting stops."""
+MAX_PATTERNS = 100
+"""Different patterns in one schema: each takes memory and a fraction of a millisecond to compile."""
+DEEPEST = 64
+"""Levels that are looked ahead."""
+MAX_LOOKED_AHEAD = 40_000
+"""Parts of a schema times levels: a large schema whose effort still grows is followed less deep, and then unknown."""
 _SLOW_COMPARISONS = 20.0
 _FLOAT_COMPARISON = 120.0
 _DIGIT = 8.0
@@ -47,10 +53,14 @@ class Effort:
         self.refusal: Refusal | None = None
         self._parts: dict[str, _Part] = {}
         self._order: list[str] = []
+        self._patterns: set[str] = set()
         self._build(document)
         self._peaks: list[tuple[float, float]] = []
         self._level: dict[str, tuple[float, float]] = {}
         self._is_steady = False
+        if self.refusal is None:
+            # Worked out now, which may be in a thread, and not at the first check, which is not.
+            self._peak(DEEPEST)
 
     def bound(self, *, values: int, characters: int, depth: int) -> float:
         """The most units that checking a value takes: so many values in it, characters in its strings, levels."""
@@ -60,6 +70,8 @@ class Effort:
     def _peak(self, depth: int) -> tuple[float, float]:
         """The most checks that one place of a value causes, among all places down to `depth`."""
         while len(self._peaks) <= depth and not self._is_steady:
+            if len(self._peaks) * len(self._parts) > MAX_LOOKED_AHEAD:
+                return CEILING, CEILING
             self._deepen()
         return self._peaks[min(depth, len(self._peaks) - 1)]
 
@@ -134,7 +146,8 @@ class Effort:
         if isinstance(named, dict):
             found.extend(cast("dict[str, Any]", named))
         for pattern in found:
-            price = patterns.price(pattern)
+            self._patterns.add(pattern)
+            price = patterns.price(pattern) if len(self._patterns) <= MAX_PATTERNS else None
             if price is None:
                 self.refusal = Refusal(RefusalReason.PATTERN, pointer)
                 return

@@ -65,6 +65,13 @@ def offered_tools(params: Mapping[str, Any]) -> dict[str, object]:
     return found
 
 
+def asked_schemas(params: Mapping[str, Any]) -> list[object]:
+    """Every JSON schema that an answer to the request may have to be checked with."""
+    wanted = _response_format(params)
+    asked = [*offered_tools(params).values(), wanted.schema if wanted else None]
+    return [schema for schema in asked if schema is not None]
+
+
 def _response_format(params: Mapping[str, Any]) -> Wanted | None:
     wanted: object = params.get("response_format")
     if not isinstance(wanted, Mapping):

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.schemas import Refusal, RefusalReason, Schema, Unchecked, Violation, compile_schema, schema_of_text
+from thriftgate.schemas import (
+    Refusal,
+    RefusalReason,
+    Schema,
+    Unchecked,
+    Violation,
+    compile_schema,
+    is_at_hand,
+    schema_of_text,
+)
 from thriftgate.schemas.checking import MAX_DEPTH, MAX_PARTS
 from thriftgate.schemas.effort import Effort
 from thriftgate.schemas.references import Document
@@ -113,6 +122,7 @@ def test_the_draft_named_is_the_draft_used_and_without_one_an_old_form_still_wor
             ({"patternProperties": {"(a)\\1": {}}}, RefusalReason.PATTERN),
             ({"properties": {f"p{i}": {} for i in range(MAX_PARTS)}}, RefusalReason.TOO_LARGE),
             ({"description": "x" * 200_000}, RefusalReason.TOO_LARGE),
+            ({"allOf": [{"pattern": f"^{i}(a|b){{30}}$"} for i in range(101)]}, RefusalReason.PATTERN),
         ],
     ),
 )
@@ -125,6 +135,16 @@ def test_deep_nesting_is_refused_not_followed(depth: int) -> None:
     result = schema_of_text('{"not":' * depth + "{}" + "}" * depth)
     assert isinstance(result, Refusal)
     assert result.reason in (RefusalReason.TOO_DEEP, RefusalReason.BROKEN)
+
+
+def test_what_is_large_is_at_hand_once_it_has_been_compiled() -> None:
+    large = {"properties": {f"name of a property {i}": {"type": "string"} for i in range(100)}}
+    assert is_at_hand({"type": "string"})
+    assert is_at_hand("no schema")
+    assert is_at_hand({"description": "x" * 200_000})
+    assert not is_at_hand(large)
+    assert compile_schema(large) is compile_schema(dict(large))
+    assert is_at_hand(large)
 
 
 def test_nothing_is_fetched_whatever_the_schema_names() -> None:

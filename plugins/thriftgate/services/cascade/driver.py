@@ -19,6 +19,8 @@ from thriftgate.cascade.running import RunningConfidence
 from thriftgate.cascade.scoring import Scorer, as_client_asked, wants_logprobs
 from thriftgate.config import CascadeConfig
 from thriftgate.errors import TierFailedError
+from thriftgate.schemas import compile_schema, is_at_hand
+from thriftgate.schemas.wanted import asked_schemas
 from thriftgate.services.cascade.optimism import OptimisticStream
 from thriftgate.services.request.asking import AskedStream, Asker
 from thriftgate.services.request.chunks import chunks_of
@@ -57,6 +59,7 @@ class CascadeRun:
 
     async def answer(self) -> Outcome:
         """Ask tier after tier until one is good enough. Raises AllTiersFailedError."""
+        await self._prepare()
         flow = self._flow()
         tier: Tier | None = next(flow)
         while tier is not None:
@@ -69,6 +72,7 @@ class CascadeRun:
         The tier that ends the cascade is streamed through. One whose answer may still be refused is asked whole and
         held back (`hold`), or shown once its first tokens look good (`optimistic`).
         """
+        await self._prepare()
         flow = self._flow()
         tier: Tier | None = next(flow)
         while tier is not None:
@@ -76,6 +80,12 @@ class CascadeRun:
                 async for choice in choices:
                     yield choice
             tier = self._next
+
+    async def _prepare(self) -> None:
+        """Compile what the request's JSON schemas need before an answer is judged by them; a large one in a thread."""
+        for schema in asked_schemas(self._request.params):
+            if not is_at_hand(schema):
+                await asyncio.to_thread(compile_schema, schema)
 
     def _asked_streaming(self, flow: CascadeFlow, tier: Tier) -> AsyncGenerator[ChoiceChunk, None]:
         """What the client sees of a tier; sets `_next` to the tier to ask after it, if any."""
