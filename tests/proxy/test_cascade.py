@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import json
+import socket
 import uuid
 from typing import Any
 
@@ -9,7 +11,7 @@ import httpx
 import pytest
 from tests.proxy.cascade_routes import CLEAN, DOUBTFUL, HEDGED
 from tests.proxy.conftest import GatewayProcess
-from tests.proxy.upstream import says, slow
+from tests.proxy.upstream import calls_tool, says, slow
 from tests.proxy.waiting import eventually, settle
 
 from thriftgate.stores.embedded.database import EmbeddedPostgres
@@ -153,3 +155,37 @@ def test_an_audit_is_booked_in_the_ledger_and_charged_to_nobody(gateway: Gateway
     _, (audit,) = looked_up(gateway, response.headers["x-thriftgate-request-id"])
     assert audit.is_acceptable is True
     assert audit.cost_usd == pytest.approx(LARGE + SMALL)
+
+
+@pytest.mark.parametrize("form", ["response_format", "tool"])
+def test_what_a_callers_json_schema_names_is_never_fetched(gateway: GatewayProcess, form: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        reference = {"$ref": f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"}
+        schema = {"type": "object", "properties": {"days": reference}}
+        if form == "tool":
+            gateway.upstream.on("small", calls_tool("refund", {"days": 5}))
+            tool = {"type": "function", "function": {"name": "refund", "parameters": schema}}
+            response = ask(gateway, "helpers", tools=[tool], tool_choice="required")
+        else:
+            gateway.upstream.on("small", says('{"days": 5}'))
+            wanted = {"type": "json_schema", "json_schema": {"name": "refund", "schema": schema}}
+            response = ask(gateway, "helpers", response_format=wanted)
+        assert why(response)[0] == "accepted"
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+@pytest.mark.parametrize(("days", "decision"), [(5, "accepted"), ("five", "escalated")])
+def test_a_single_forced_tool_is_structured_output_and_its_arguments_are_checked(
+    gateway: GatewayProcess, days: object, decision: str
+) -> None:
+    gateway.upstream.on("small", calls_tool("refund", {"days": days}))
+    gateway.upstream.on("large", calls_tool("refund", {"days": 5}))
+    parameters = {"type": "object", "properties": {"days": {"type": "integer"}}, "required": ["days"]}
+    tool = {"type": "function", "function": {"name": "refund", "parameters": parameters}}
+    named = {"type": "function", "function": {"name": "refund"}}
+    response = ask(gateway, "hasty", tools=[tool], tool_choice=named)
+    assert why(response)[0] == decision
+    (call,) = response.json()["choices"][0]["message"]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"days": 5}
