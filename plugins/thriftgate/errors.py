@@ -11,6 +11,7 @@
     │   ├── ContextWindowExceededError 400
     │   ├── ContentBlockedError       400
     │   ├── OutputInvalidError        422
+    │   ├── BudgetExceededError       429, with `retry_after`
     │   └── RateLimitExceededError    429, with `retry_after`
     ├── TierFailedError               one tier did not answer; never reaches a client by itself
     ├── AllTiersFailedError           502, with the cause of each tier
@@ -114,6 +115,21 @@ class RateLimitExceededError(RequestRejectedError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         self.retry_after = retry_after
         super().__init__(message, code="rate_limit_exceeded")
+
+
+class BudgetExceededError(RequestRejectedError):
+    """The money is used up until `retry_after` seconds from now, or held by requests under way.
+
+    `is_final` says that trying again before then is of no use, and clients are told not to.
+    """
+
+    status_code = 429
+    error_type = "insufficient_quota"
+
+    def __init__(self, message: str, *, retry_after: float, is_final: bool) -> None:
+        self.retry_after = retry_after
+        self.is_final = is_final
+        super().__init__(message, code="insufficient_quota")
 
 
 class TierFailedError(GatewayError):

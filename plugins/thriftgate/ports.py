@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.caching.entries import CacheEntry, CacheStats, Lookup, Observation, PurgeFilter
+from thriftgate.identity.budgets import Balance, Spent, Window
 from thriftgate.identity.records import Key, Team, User
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
 from thriftgate.prompts.registry import Registry
@@ -327,4 +328,43 @@ class IdentityStore(Protocol):
 
     async def save_team(self, team: Team) -> None:
         """Keep a team, new or changed."""
+        ...
+
+
+class Reservation(NamedTuple):
+    """For each window whether it admits the request, and what had gone from it before; held only where all do."""
+
+    is_admitted: tuple[bool, ...]
+    balances: tuple[Balance, ...]
+
+
+class BudgetStore(Protocol):
+    """Money that was spent, and that requests under way hold. Raises StoreUnavailableError: then nobody spends."""
+
+    async def reserve(
+        self,
+        reservation_id: str,
+        windows: Sequence[Window],
+        limits: Sequence[float | None],
+        most_usd: float,
+        *,
+        at: float,
+        until: float,
+    ) -> Reservation:
+        """Hold `most_usd` in all windows, or in none, by `identity.budgets.admits`; a limit of None admits everything.
+
+        What is held comes back by itself at `until`.
+        """
+        ...
+
+    async def settle(self, reservation_id: str, cost_usd: float) -> Sequence[Spent]:
+        """Book what it did cost in place of what was held; a second time does nothing."""
+        ...
+
+    async def balances(self, windows: Sequence[Window], *, at: float) -> Sequence[Balance | None]:
+        """What has gone from each window and what is held; None where it was never asked for."""
+        ...
+
+    async def forget(self, before: float) -> int:
+        """Drop what was held until before this time; returns how many rows."""
         ...

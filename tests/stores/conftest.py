@@ -28,6 +28,7 @@ PATIENT = Deadlines(lookup=30.0, write=30.0)
 TABLES = (
     "cache_entries", "cache_observations", "flights", "requests", "audits",
     "keys", "users", "teams", "limit_buckets", "limit_slots", "limit_reservations",
+    "budget_windows", "budget_reservations",
 )  # fmt: skip
 
 

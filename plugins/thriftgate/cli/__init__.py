@@ -13,6 +13,7 @@ COMMANDS = {
     "check": "Name every mistake in a configuration.",
     "demo": "Drive a support desk's questions through the gateway and print the bill.",
     "report": "Print what the gateway cost and what it saved.",
+    "reconcile": "Compare the ledger with what a provider says it was asked and what it charges.",
     "cache": "Look into the answer cache, tune it, and forget entries.",
     "cascade": "Calibrate when a cheaper model's answer is good enough.",
     "prompts": "Look at the prompts and their experiments, change what is served, and mirror it to Langfuse.",
@@ -27,7 +28,7 @@ COMMANDS = {
 PREFIX = "thriftgate.cli."
 MODULES = {
     "up": "gateway.up", "check": "gateway.check", "demo": "gateway.demo", "doctor": "gateway.doctor",
-    "report": "report.command",
+    "report": "report.command", "reconcile": "report.reconcile",
 }  # fmt: skip
 """Where a command stands that is not a group's folder of its own name."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from thriftgate.config.document import at
-from thriftgate.config.problems import SECTION, KeyPath, Problem
+from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
 from thriftgate.config.root import ThriftgateConfig
 from thriftgate.config.route_checks import Finding
 
@@ -20,6 +20,7 @@ _IDENTITY: KeyPath = (*SECTION, "identity")
 
 def check_identity(config: ThriftgateConfig, values: Mapping[str, Any], base: Path) -> Iterator[Finding]:
     """Our section and LiteLLM's setting belong together; one without the other lets nobody in, or everybody out."""
+    yield from _check_budgets(config)
     named = at(values, *CUSTOM_AUTH)
     if config.identity is None:
         if named == AUTHENTICATION and at(values, *_IDENTITY) is None:
@@ -33,6 +34,13 @@ def check_identity(config: ThriftgateConfig, values: Mapping[str, Any], base: Pa
         words = f"LiteLLM would ask '{named}', and `identity` nobody: name {AUTHENTICATION}, or take `identity` out"
         yield Finding(Problem(CUSTOM_AUTH, words))
     yield from _check_files(config, base)
+
+
+def _check_budgets(config: ThriftgateConfig) -> Iterator[Finding]:
+    for name in config.budgets.routes:
+        if name not in config.routes:
+            words = f"there is no route '{name}'{did_you_mean(name, config.routes)}"
+            yield Finding(Problem((*SECTION, "budgets", "routes", name), words))
 
 
 def _check_files(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:

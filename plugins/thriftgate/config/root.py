@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from thriftgate.config.base import Duration, Section
+from thriftgate.config.budgets import BudgetsConfig
 from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
 from thriftgate.config.identity import IdentityConfig
@@ -73,5 +74,8 @@ class ThriftgateConfig(Section):
     )
     limits: LimitsConfig | None = Field(
         default=None, description="Who may use how much, and who waits; absent: nobody is limited."
+    )
+    budgets: BudgetsConfig = Field(
+        default=BudgetsConfig(), description="Budgets of routes, and who is told of soft ones."
     )
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")

@@ -35,6 +35,27 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """An account in one day or month; `start` and `end` in seconds since the epoch."""
+
+    account: Account
+    name: str
+    """`2026-11-28` or `2026-11`, UTC."""
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What had gone from an account in a window before a request was settled, and after."""
+
+    account: Account
+    window: str
+    before_usd: float
+    after_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """What has gone from an account in a window."""
 
@@ -79,6 +100,34 @@ def admits(budget: Budget, balance: Balance, most_usd: float) -> bool:
     if balance.spent_usd + balance.reserved_usd + most_usd <= budget.usd:
         return True
     return balance.reserved_usd <= 0.0 and balance.spent_usd < budget.usd
+
+
+def window_at(account: Account, period: Period, at: float) -> Window:
+    """The account's day or month at a moment."""
+    start = datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if period is Period.MONTH:
+        start = start.replace(day=1)
+    return Window(account, window_of(period, at), start.timestamp(), window_end(period, at))
+
+
+def used_share(charges: Sequence[Charge], balances: Sequence[Balance]) -> float | None:
+    """Of the tightest budget, hard or soft, how much is spent or held; None without any."""
+    shares = [
+        (balance.spent_usd + balance.reserved_usd) / charge.budget.usd
+        for charge, balance in zip(charges, balances, strict=True)
+    ]
+    return max(shares) if shares else None
+
+
+def crossed(charges: Iterable[Charge], spent: Sequence[Spent], at: float) -> tuple[tuple[Charge, Spent], ...]:
+    """The soft budgets that a settlement has used up just now."""
+    found: list[tuple[Charge, Spent]] = []
+    for charge in charges:
+        for one in spent:
+            is_its = one.account == charge.account and one.window == window_of(charge.budget.period, at)
+            if is_its and not charge.budget.is_hard and one.before_usd < charge.budget.usd <= one.after_usd:
+                found.append((charge, one))
+    return tuple(found)
 
 
 def window_of(period: Period, at: float) -> str:

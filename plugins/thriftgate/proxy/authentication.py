@@ -10,6 +10,7 @@ is away lets nobody in but the master key: 503.
 
 import hmac
 from collections.abc import Callable, Mapping, MutableMapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, cast
@@ -37,6 +38,9 @@ from thriftgate.errors import GatewayError, NotAllowedError, StoreUnavailableErr
 from thriftgate.identity.permission import Asked, Denial, Denied, has_model_limit, models_of, permits
 from thriftgate.identity.records import Identity, Role
 from thriftgate.services.identity.authentication import UNKNOWN, Authenticator
+
+identified: ContextVar[Identity | None] = ContextVar("thriftgate_identity", default=None)
+"""Who the request being served is from, for what comes after the authentication; None for keys that are not ours."""
 
 TIER = "tier"
 """Under which word of a key's metadata LiteLLM and the limits find its tier."""
@@ -82,6 +86,7 @@ class Authentication:
     async def __call__(self, request: Request, api_key: str | None) -> UserAPIKeyAuth:
         """Who comes with this key; LiteLLM gives None where there is none. Raises RefusedCallerError."""
         api_key = api_key or ""
+        identified.set(None)
         _answer_refusals_in_dialect(request)
         endpoint = get_request_route(request=request)
         if is_master_key(api_key):
@@ -106,6 +111,7 @@ class Authentication:
         verdict = permits(known, asked)
         if isinstance(verdict, Denied):
             raise refusal(verdict)
+        identified.set(known)
         return auth_of(known)
 
 

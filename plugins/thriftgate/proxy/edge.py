@@ -29,6 +29,8 @@ class EdgeRequest:
     headers: Mapping[str, str]
     """The client's HTTP headers, names in lower case."""
     auth: UserAPIKeyAuth | None = None
+    budget_used_share: float | None = None
+    """How much of the tightest of our own budgets is spent."""
     prompt_id: str | None = None
     """Which version of the route's prompt the client asks for."""
     summary: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -16,6 +16,7 @@ from litellm.types.router import RouterRateLimitError
 from thriftgate.errors import (
     AllTiersFailedError,
     BrokenOffError,
+    BudgetExceededError,
     GatewayError,
     InvalidRequestError,
     OverloadedError,
@@ -102,6 +103,10 @@ class ClientStreamError(Exception):
 
 def error_headers(error: GatewayError) -> Mapping[str, str]:
     """`retry-after` where the error knows when to come back."""
+    if isinstance(error, BudgetExceededError):
+        # OpenAI's and Anthropic's SDKs try a 429 again by themselves, unless they are told not to.
+        final = {"x-should-retry": "false"} if error.is_final else {}
+        return {"retry-after": str(max(1, round(error.retry_after))), **final}
     if isinstance(error, RateLimitExceededError | OverloadedError):
         return {"retry-after": str(max(1, round(error.retry_after)))}
     return {}

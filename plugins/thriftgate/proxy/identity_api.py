@@ -8,17 +8,19 @@ is off, 503 when the database is away; nothing is then changed.
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from thriftgate.config.base import Duration
-from thriftgate.errors import GatewayError
+from thriftgate.errors import GatewayError, StoreUnavailableError
+from thriftgate.identity.budgets import Account
 from thriftgate.identity.fields import key_fields, team_fields, user_fields
 from thriftgate.ports import Clock
 from thriftgate.proxy.operator_api import Auth, require_admin, require_viewer
 from thriftgate.services.identity.administration import IdentityAdministration
+from thriftgate.services.identity.budgets import BudgetService
 
 Values = Annotated[dict[str, Any], Body()]
 
@@ -162,6 +164,28 @@ def _add_users(router: APIRouter, opened: _Opened) -> None:
         require_admin(auth)
         async with opened() as one:
             return user_fields(await one.change_user(user_id, values))
+
+
+def budgets_api(budgets: Callable[[], BudgetService]) -> APIRouter:
+    """What has gone from an account, to be included in the proxy's app."""
+    router = APIRouter(prefix="/thriftgate", tags=["thriftgate"])
+
+    @router.get("/budgets/{kind}/{name}")
+    async def spent(kind: Literal["key", "user", "team", "route"], name: str, auth: Auth) -> dict[str, Any]:
+        """What a key, user, team or route has spent, and what requests under way hold, in this day and month."""
+        require_viewer(auth)
+        try:
+            found = await budgets().balances(Account(kind, name))
+        except StoreUnavailableError as error:
+            raise HTTPException(503, "the budgets are away") from error
+        return {
+            "windows": [
+                {"window": window.name, "spent_usd": balance.spent_usd, "reserved_usd": balance.reserved_usd}
+                for window, balance in found
+            ]
+        }
+
+    return router
 
 
 def _named(values: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

@@ -67,8 +67,12 @@ def caller_of(edge: EdgeRequest) -> Caller:
         team_alias=auth.team_alias,
         session_id=str(session) if session else None,
         tags=tuple(str(tag) for tag in cast("list[object]", tags)) if isinstance(tags, list) else (),
-        budget_used_share=_budget_used_share(auth),
+        budget_used_share=_tightest(edge.budget_used_share, _budget_used_share(auth)),
     )
+
+
+def _tightest(*shares: float | None) -> float | None:
+    return max((share for share in shares if share is not None), default=None)
 
 
 def _budget_used_share(auth: UserAPIKeyAuth) -> float | None:

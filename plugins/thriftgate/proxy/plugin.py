@@ -23,10 +23,11 @@ from thriftgate.config.load import from_section
 from thriftgate.config.model_list import ROUTE_PREFIX
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.proxy.authentication import Authentication
+from thriftgate.proxy.budgets import BudgetHooks
 from thriftgate.proxy.compose.gateway import Gateway, assemble
 from thriftgate.proxy.compose.page import open_page
 from thriftgate.proxy.hooks import EdgeHooks
-from thriftgate.proxy.identity_api import identity_api
+from thriftgate.proxy.identity_api import budgets_api, identity_api
 from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
@@ -81,9 +82,18 @@ authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.
 edge = EdgeHooks(_model_names, on_failure=gateway.breaker.note_failure, record=gateway.recorder.submit)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
+budgets = BudgetHooks(
+    gateway.budgets,
+    gateway.pricer,
+    route_of=lambda model: _model_names().get(model),
+    models_of=lambda name: [tier.model for tier in gateway.config.routes[name].cascade.tiers],
+)
+gateway.recorder.add(budgets.settle_record)
+litellm.logging_callback_manager.add_litellm_callback(budgets)
 proxy_server.app.include_router(operator_api(lambda: gateway))
 proxy_server.app.include_router(
     identity_api(lambda: gateway.identity.administration if gateway.identity else None, SystemClock())
 )
+proxy_server.app.include_router(budgets_api(lambda: gateway.budgets))
 proxy_server.app.include_router(open_page(lambda: gateway, base_dir=_base_dir()))
 proxy_server.app.include_router(metrics_api(lambda: gateway.metrics, gateway.config.metrics, Operators().is_operator))

@@ -20,19 +20,27 @@ from thriftgate.types import DecisionKind, RequestRecord, Status
 
 _STRANGERS = frozenset({401, 403})
 REASON = "refused"
+CALL_ID_HEADER = "x-litellm-call-id"
 
 
 def edge_of(data: Mapping[str, Any], auth: UserAPIKeyAuth) -> EdgeRequest:
     """The request as far as LiteLLM has read it by now."""
     sent: Mapping[str, Any] = data.get("proxy_server_request") or {}
     headers: Mapping[str, str] = sent.get("headers") or {}
+    lowered = {name.lower(): value for name, value in headers.items()}
     return EdgeRequest(
-        request_id=str(data.get("litellm_call_id") or uuid.uuid4()),
+        request_id=_request_id(data, lowered),
         route=str(data.get("model") or ""),
         body=data,
-        headers={name.lower(): value for name, value in headers.items()},
+        headers=lowered,
         auth=auth,
     )
+
+
+def _request_id(data: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """LiteLLM's id of the call, unless the client chose it: an id that is used twice counts once in the ledger."""
+    chosen = None if CALL_ID_HEADER in headers else data.get("litellm_call_id")
+    return str(chosen or uuid.uuid4())
 
 
 def early_error(data: Mapping[str, Any], error: BaseException, *, is_route: bool) -> GatewayError | None:

@@ -21,12 +21,14 @@ from tests.proxy.conftest import (
     GatewayProcess,
     free_port,
     gateway_config,
+    route,
     start_proxy,
     stop,
     wait_until_alive,
 )
 from tests.proxy.upstream import Upstream, says
 from tests.proxy.waiting import eventually
+from werkzeug import Request, Response
 
 from thriftgate.identity.keys import digest_of
 
@@ -40,6 +42,11 @@ class KeyedGateway(GatewayProcess):
     """A running proxy that asks us who calls."""
 
     signing_key: RSAPrivateKey
+    webhook: list[dict[str, Any]]
+
+    def told(self, name: str) -> list[dict[str, Any]]:
+        """What the operator's webhook was told of an account."""
+        return [event for event in self.webhook if event["account"]["name"] == name]
 
     def admin(self, method: str, path: str, body: object = None, key: str = MASTER_KEY) -> httpx.Response:
         return httpx.request(
@@ -81,8 +88,12 @@ def key_file(**more: Any) -> str:
     return yaml.safe_dump({"teams": {"filed": {"alias": "Filed"}}, "keys": [filed], **more})
 
 
-def identity_config(upstream_url: str) -> dict[str, Any]:
+def identity_config(upstream_url: str, webhook: str) -> dict[str, Any]:
     config = gateway_config(upstream_url)
+    config["model_list"].append(route("rationed"))
+    ours = config["callback_settings"]["thriftgate"]
+    ours["routes"]["rationed"] = {"cascade": {"tiers": [{"model": "large"}]}}
+    ours["budgets"] = {"webhook": webhook, "routes": {"rationed": [{"usd": 1e-5, "per": "day"}]}}
     config["general_settings"]["custom_auth"] = "thriftgate.proxy.plugin.authenticate"
     config["callback_settings"]["thriftgate"]["identity"] = {
         "file": "keys.yaml",
@@ -115,12 +126,19 @@ def keyed_process(provider_server: HTTPServer) -> Iterator[KeyedGateway]:
     (folder / "issuer.json").write_text(json.dumps(public_keys(signing_key)))
     (folder / "keys.yaml").write_text(key_file())
     port = free_port()
-    config = identity_config(upstream.base_url)
+    events: list[dict[str, Any]] = []
+
+    def take(request: Request) -> Response:
+        events.append(json.loads(request.get_data()))
+        return Response(status=204)
+
+    provider_server.expect_request("/budget-events", method="POST").respond_with_handler(take)
+    config = identity_config(upstream.base_url, provider_server.url_for("/budget-events"))
     process = start_proxy(folder, config, port, "--num_workers", "2", TIMEOUT_WORKER_HEALTHCHECK="300")
     base_url = f"http://127.0.0.1:{port}"
     try:
         wait_until_alive(process, base_url, folder)
-        yield KeyedGateway(base_url, folder, upstream, signing_key)
+        yield KeyedGateway(base_url, folder, upstream, signing_key, events)
     finally:
         stop(process)
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,9 +55,19 @@ def parse_since(text: str, *, now: float) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def month_of(text: str) -> tuple[float, float]:
+    """When a month (`2026-11`) begins and ends, UTC, in seconds since the epoch."""
+    try:
+        start = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+    except ValueError:
+        raise click.BadParameter(f"'{text}' is no month: write 2026-11", param_hint="--month") from None
+    return start.timestamp(), (start + timedelta(days=32)).replace(day=1).timestamp()
+
+
 @click.command("report")
 @click.option("--by", type=click.Choice(_GROUPS), default="total", show_default=True, help="One row for each of these.")
 @click.option("--since", help="Only requests since then: a time span (24h, 7d, 2w) or a date (2026-11-01, UTC).")
+@click.option("--month", metavar="YEAR-MONTH", help="Only this month (2026-11, UTC): what each team is charged for it.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
@@ -75,6 +85,7 @@ def command(
     *,
     by: "SummaryGroup",
     since: str | None,
+    month: str | None,
     as_csv: bool,
     as_json: bool,
     html: Path | None,
@@ -92,7 +103,12 @@ def command(
     """
     if sum((as_csv, as_json, html is not None)) > 1:
         raise click.UsageError("--csv, --json and --html exclude each other")
+    if month and (since or html is not None):
+        raise click.UsageError("--month goes neither with --since nor with --html")
     start = parse_since(since, now=time.time()) if since else None
+    until = None
+    if month:
+        start, until = month_of(month)
     if html is not None:
         if ctx.get_parameter_source("by") is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError("--html shows every group: leave --by out")
@@ -100,7 +116,7 @@ def command(
 
         write_page(html, config, start, now=time.time())
         return
-    report, quality = asyncio.run(_read(config, by, start))
+    report, quality = asyncio.run(_read(config, by, start, until))
     if as_json:
         print(json.dumps(_as_json(report, quality), indent=2))
     elif as_csv:
@@ -116,7 +132,7 @@ def command(
 
 
 async def _read(
-    path: Path, by: "SummaryGroup", since: float | None
+    path: Path, by: "SummaryGroup", since: float | None, until: float | None
 ) -> tuple["Report", "Sequence[RouteQuality] | None"]:
     """The report, and the quality where it belongs to it and the requests are few enough to be read one by one."""
     import numpy as np
@@ -127,11 +143,12 @@ async def _read(
 
     config = load_section(path, os.environ)
     async with opened_ledger(config, path.parent) as ledger:
-        report = await make_report(ledger, by, since=since)
+        report = await make_report(ledger, by, since=since, until=until)
         if by not in _WITH_QUALITY or (report.total is not None and report.total.requests > MOST_RECORDS):
             return report, None
         promises = promises_of(config, path.parent)
-        return report, await make_quality(ledger, promises, np.random.default_rng(_SEED), since=since)
+        draw = np.random.default_rng(_SEED)
+        return report, await make_quality(ledger, promises, draw, since=since, until=until)
 
 
 def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict[str, object]:
@@ -142,6 +159,7 @@ def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict
     return {
         "by": report.by,
         "since": report.since,
+        "until": report.until,
         "rows": [as_record(row, report.saved_shares.get(row.group)) for row in report.rows],
         "total": as_record(report.total, report.total_share) if report.total else None,
         "saved_usd_low": report.total_saved.low if report.total_saved else None,
@@ -187,6 +205,8 @@ def _table(report: "Report", total: "SummaryRow", *, is_narrow: bool) -> "Table"
 
     what = "Model calls" if report.by == "model" else "Requests"
     since = f"since {_moment(report.since)}" if report.since is not None else "all time"
+    if report.until is not None:
+        since += f" until {_moment(report.until)}"
     table = Table(title=f"{what}, {since}", title_justify="left", box=None, pad_edge=False)
     table.add_column("" if report.by == "total" else report.by, overflow="fold", min_width=10)
     digits = _digits(max(total.cost_usd, total.baseline_cost_usd or 0.0))

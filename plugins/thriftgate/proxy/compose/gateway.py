@@ -15,7 +15,7 @@ from thriftgate.config import ThriftgateConfig
 from thriftgate.ports import AnswerCache, Flights
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.completer import RouterCompleter
-from thriftgate.proxy.compose.identity import OpenIdentity, open_identity
+from thriftgate.proxy.compose.identity import OpenIdentity, open_budgets, open_identity
 from thriftgate.proxy.compose.observing import log_sinks, open_board
 from thriftgate.proxy.compose.routes import Shared, build_cache, build_route
 from thriftgate.proxy.compose.tracing import open_traces
@@ -26,6 +26,7 @@ from thriftgate.services.books.feedback import FeedbackService
 from thriftgate.services.books.recording import LedgerWriter, Recorders
 from thriftgate.services.cache.deciding import SharedDecider
 from thriftgate.services.checking.verification import CacheVerifier
+from thriftgate.services.identity.budgets import BudgetService
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.prompts import PromptService
 from thriftgate.services.route.route import RouteService
@@ -68,6 +69,8 @@ class Gateway:
     breaker: Breaker
     feedback: FeedbackService
     metrics: MetricsBoard
+    budgets: BudgetService
+    pricer: RouterPricer
     embedder: LocalEmbedder | None = None
     cache: AnswerCache | None = None
     traces: TraceService | None = None
@@ -86,6 +89,7 @@ class Gateway:
         await self.upkeep.stop()
         await self.background.drain()
         await self.writer.aclose()
+        await self.budgets.aclose()
         if self.traces is not None:
             self.traces.close(self.config.tracing.langfuse.shutdown_timeout)
         self.metrics.close()
@@ -136,6 +140,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     identity = _identity(config, shared, database)
     jobs = [*_jobs(config, shared, prompts, data_dir), *_learning(verifiers.values())]
     jobs += identity.jobs if identity else ()
+    budgets = open_budgets(config, database=database, clock=clock, background=shared.background)
     return Gateway(
         config=config,
         routes={name: build_route(name, route, shared, caches[name]) for name, route in config.routes.items()},
@@ -146,7 +151,9 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         writer=writer,
         recorder=shared.recorder,
         traces=traces,
-        upkeep=Upkeep([*jobs, Job("metrics", WRITE_EVERY, board.share)]),
+        upkeep=Upkeep(
+            [*jobs, Job("metrics", WRITE_EVERY, board.share), Job("budget_leases", _DAILY, budgets.forget_expired)]
+        ),
         background=shared.background,
         breaker=breaker,
         metrics=board,
@@ -154,6 +161,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         embedder=embedder,
         cache=shared.cache,
         identity=identity,
+        budgets=budgets,
+        pricer=pricer,
     )
 
 

@@ -8,16 +8,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from thriftgate.config import IdentityConfig, TokenIssuerConfig
+from thriftgate.config import IdentityConfig, ThriftgateConfig, TokenIssuerConfig
 from thriftgate.identity.forms import KeyFile
 from thriftgate.ports import Clock
 from thriftgate.services.identity.administration import IdentityAdministration
+from thriftgate.services.identity.alerts import Alerts
 from thriftgate.services.identity.authentication import Authenticator
+from thriftgate.services.identity.budgets import BudgetService
 from thriftgate.services.identity.tokens import TokenReader, TokenRules
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.upkeep.jobs import Job
 from thriftgate.stores.files.issuer_keys import FetchedIssuerKeys, KeptIssuerKeys
 from thriftgate.stores.files.keys import WatchedKeyFile
+from thriftgate.stores.http.webhook import Webhook
+from thriftgate.stores.postgres.budgets import PostgresBudgetStore
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.identity import PostgresIdentityStore
 
@@ -54,6 +58,21 @@ def open_identity(
         default_tier=config.default_tier,
     )
     return OpenIdentity(authenticator, IdentityAdministration(store, clock, entropy=secrets.token_bytes), jobs)
+
+
+def open_budgets(
+    config: ThriftgateConfig, *, database: Database, clock: Clock, background: BackgroundTasks
+) -> BudgetService:
+    """Budgets of keys, users, teams and routes."""
+    webhook = config.budgets.webhook
+    alerts = Alerts(Webhook(webhook).post if webhook else None, background)
+    return BudgetService(
+        PostgresBudgetStore(database),
+        clock,
+        routes={name: [form.budget() for form in forms] for name, forms in config.budgets.routes.items()},
+        new_id=lambda: secrets.token_hex(16),
+        tell=alerts.tell,
+    )
 
 
 def _tokens(

@@ -117,8 +117,12 @@ class Recorders:
     """Hands each record to every sink; one that fails does not keep it from the others."""
 
     def __init__(self, sinks: Sequence[Callable[[RequestRecord], None]]) -> None:
-        self._sinks = tuple(sinks)
+        self._sinks = list(sinks)
         self.failures = 0
+
+    def add(self, sink: Callable[[RequestRecord], None]) -> None:
+        """One more sink, from now on."""
+        self._sinks.append(sink)
 
     def submit(self, record: RequestRecord) -> None:
         """Take a record; never raises."""
