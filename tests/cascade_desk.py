@@ -89,9 +89,9 @@ class Client:
 
     async def read(self, *, at_most: int | None = None) -> None:
         async with aclosing(self.run.stream()) as choices:
-            async for choice in choices:
+            async for piece in choices:
                 self.expected = self.expected or self.run.expected
-                self.choices.append(choice)
+                self.choices.extend(piece.event["choices"])
                 if len(self.choices) == at_most:
                     break
 

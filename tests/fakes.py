@@ -18,7 +18,7 @@ from tests.memory_ledger import MemoryLedger
 from tests.memory_stores import InMemoryAnswerCache, InMemoryFlights
 
 from thriftgate.errors import StoreUnavailableError, TierFailedError
-from thriftgate.types import Answer, Caller, CallPurpose, ChatRequest, Choice, Usage, Vector
+from thriftgate.types import Answer, Caller, CallPurpose, ChatRequest, Choice, StreamPiece, Usage, Vector
 
 __all__ = [
     "Asked",
@@ -81,7 +81,7 @@ def stream_of(answer: Answer) -> list[Mapping[str, Any]]:
             )
         chunks.append({**frame, "choices": [{**_delta({}), "finish_reason": choice.finish_reason}]})
     usage = {"prompt_tokens": answer.usage.prompt_tokens, "completion_tokens": answer.usage.completion_tokens}
-    return [*chunks, {**frame, "choices": [], "usage": usage, "cost_usd": answer.cost_usd}]
+    return [*chunks, {**frame, "choices": [], "usage": usage}]
 
 
 def _delta(delta: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Held:
 class Streamed:
     """A stream chunk by chunk; a Held among the chunks is waited for, an exception is raised."""
 
-    chunks: Sequence[Mapping[str, Any] | Held | BaseException]
+    chunks: Sequence[Mapping[str, Any] | StreamPiece | Held | BaseException]
 
 
 Reply = str | Answer | BaseException | Held | Streamed
@@ -162,7 +162,7 @@ class FakeCompleter:
 
     async def stream(
         self, model: str, request: ChatRequest, *, purpose: CallPurpose
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
+    ) -> AsyncGenerator[StreamPiece, None]:
         reply = self._take(model, request, purpose, is_streamed=True)
         script = reply.chunks if isinstance(reply, Streamed) else [reply]
         try:
@@ -173,12 +173,18 @@ class FakeCompleter:
                     step = step.reply
                 if isinstance(step, BaseException):
                     raise step
-                for chunk in [step] if isinstance(step, Mapping) else stream_of(self._answer(model, step)):
+                for piece in self._pieces(model, step):
                     self.chunks_sent[model] += 1
-                    yield chunk
+                    yield piece
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled.append(model)
             raise
+
+    def _pieces(self, model: str, step: str | Answer | Streamed | Mapping[str, Any] | StreamPiece) -> list[StreamPiece]:
+        if isinstance(step, StreamPiece):
+            return [step]
+        events = [step] if isinstance(step, Mapping) else stream_of(self._answer(model, step))
+        return [StreamPiece(event, deployment=f"fake/{model}") for event in events]
 
     def supports(self, model: str, param: str) -> bool:
         return model not in self.without_logprobs
@@ -208,6 +214,9 @@ class FakePricer:
     def cost_usd(self, model: str, usage: Usage) -> float | None:
         price = self.per_token.get(model)
         return None if price is None else price * usage.total_tokens
+
+    def call_cost_usd(self, model: str, usage: Mapping[str, Any], *, deployment_id: str = "") -> float | None:
+        return self.cost_usd(model, Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0))
 
     def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:
         if isinstance(messages, str):

@@ -160,7 +160,7 @@ class Client:
             async for chunk in chunks:
                 if not self.chunks:
                     self.told_at_first_chunk = self.told[-1]
-                self.chunks.append(chunk)
+                self.chunks.append(chunk.event)
                 if len(self.chunks) == at_most:
                     break
         return self.text

@@ -11,9 +11,9 @@ from thriftgate.cascade import artefact as artefacts
 from thriftgate.cascade.artefact import Artefact
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.calibration.policy import Played
-from thriftgate.cascade.flow import CascadeFlow, Outcome, cascade
+from thriftgate.cascade.flow import Ask, Effect, Outcome, Reply, cascade, play
 from thriftgate.cascade.plan import plan
-from thriftgate.cascade.scoring import for_request
+from thriftgate.cascade.scoring import scoring
 from thriftgate.types import Answer, Choice, Vector
 
 
@@ -52,14 +52,14 @@ def serve(recorded: RecordedSet, places: Sequence[int], artefact: Artefact, expe
 
 def _answer(item: Item, models: Sequence[str], scorer: CalibratedScorer, vector: Vector | None) -> Outcome:
     chosen = plan(item.request, scorer.tiers(models), forecast=scorer.forecast(item.request, vector=vector))
-    flow: CascadeFlow = cascade(
-        chosen.tiers, score=for_request(scorer, item.request, second=item.second, vector=vector)
-    )
-    tier = next(flow)
-    while True:
-        answer = item.answers[models.index(tier.model)]
-        try:
-            # Where only the correctness was published, any text stands for the answer: it is not looked at.
-            tier = flow.send(answer or Answer(choices=(Choice({"content": "A"}, "stop"),), model=tier.model))
-        except StopIteration as end:
-            return end.value
+    score = scoring(scorer, item.request, vector=vector)
+
+    def recorded(effect: Effect) -> Reply:
+        assert isinstance(effect, Ask), "nothing else was recorded"
+        model = effect.tier.model
+        # Where only the correctness was published, any text stands for the answer: it is not looked at.
+        return Reply(
+            item.answers[models.index(model)] or Answer(choices=(Choice({"content": "A"}, "stop"),), model=model)
+        )
+
+    return play(cascade(chosen.tiers, score=score, reason=chosen.reason, earlier=item.second), recorded)

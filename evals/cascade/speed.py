@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 # Set before numpy is loaded: see task.py.
@@ -22,9 +23,9 @@ from evals.cascade.data import Item, RecordedSet
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.calibration.calibration import Promise, calibrate
 from thriftgate.cascade.calibration.report import artefact_of
-from thriftgate.cascade.flow import cascade
+from thriftgate.cascade.flow import Ask, Effect, Reply, cascade, play
 from thriftgate.cascade.plan import plan
-from thriftgate.cascade.scoring import for_request
+from thriftgate.cascade.scoring import scoring
 from thriftgate.types import Answer
 
 TARGET_MS = 1.0
@@ -71,15 +72,13 @@ def took(recorded: RecordedSet, scorer: CalibratedScorer, item: Item) -> float:
     answers = dict(zip(recorded.tiers, item.answers, strict=True))
     started = time.perf_counter()
     chosen = plan(item.request, scorer.tiers(recorded.tiers), forecast=scorer.forecast(item.request))
-    flow = cascade(chosen.tiers, score=for_request(scorer, item.request))
-    tier = next(flow)
-    try:
-        while True:
-            answer = answers[tier.model]
-            assert answer is not None
-            tier = flow.send(answer)
-    except StopIteration:
-        return 1e3 * (time.perf_counter() - started)
+    play(cascade(chosen.tiers, score=scoring(scorer, item.request)), lambda effect: _recorded(answers, effect))
+    return 1e3 * (time.perf_counter() - started)
+
+
+def _recorded(answers: Mapping[str, Answer | None], effect: Effect) -> Reply:
+    assert isinstance(effect, Ask), "nothing else was recorded"
+    return Reply(answers[effect.tier.model])
 
 
 def main() -> None:

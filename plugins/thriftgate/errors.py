@@ -14,7 +14,7 @@
     │   ├── BudgetExceededError       429, with `retry_after`
     │   └── RateLimitExceededError    429, with `retry_after`
     ├── TierFailedError               one tier did not answer; never reaches a client by itself
-    ├── AllTiersFailedError           502, with the cause of each tier
+    ├── AllTiersFailedError           the last tier's class (400, 404, 408, 422, 429, 529 …), else 502, with each cause
     ├── BrokenOffError                502, after the first token of a stream: it cannot be taken back
     ├── StoreUnavailableError         503, only from what fails closed; what fails open catches it
     └── OverloadedError               503, with `retry_after`
@@ -136,20 +136,42 @@ class TierFailedError(GatewayError):
     """One tier gave no answer, after all retries and fallbacks of its model group.
 
     `status_code` is the provider's own where it sent one; `cause` is safe to show to a client.
-    `rejected` says that the request itself was at fault (a 400, 413 or 422), so that asking another
-    tier would only repeat the refusal.
+    `rejected` says that this model refused the request itself (a 400, 413 or 422); another may take it. `code` is
+    the provider's word for why, `retry_after` the seconds after which it wants to be asked again.
     """
 
-    def __init__(self, tier: str, cause: str, *, status_code: int = 502, rejected: bool = False) -> None:
+    def __init__(
+        self,
+        tier: str,
+        cause: str,
+        *,
+        status_code: int = 502,
+        rejected: bool = False,
+        code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         self.tier = tier
         self.cause = cause
         self.status_code = status_code
         self.rejected = rejected
+        self.code = code
+        self.retry_after = retry_after
         super().__init__(f"{tier}: {cause}")
 
 
+_SURVIVING: dict[int, str] = {
+    400: "invalid_request_error", 404: "not_found_error", 408: "timeout_error", 413: "invalid_request_error",
+    422: "invalid_request_error", 429: "rate_limit_error", 504: "timeout_error", 529: "overloaded_error",
+}  # fmt: skip
+"""The provider's statuses that tell a client something it can act on. All others, a refused credential of the
+operator's among them, are a 502."""
+
+
 class AllTiersFailedError(GatewayError):
-    """No tier of the route answered; `failures` holds each tier's cause in the order they were asked."""
+    """No tier of the route answered; `failures` holds each tier's cause in the order they were asked.
+
+    What the last tier said of the request reaches the client: its status, its `code`, its `retry_after`.
+    """
 
     status_code = 502
     error_type = "upstream_error"
@@ -157,6 +179,14 @@ class AllTiersFailedError(GatewayError):
     def __init__(self, route: str, failures: Sequence[TierFailedError]) -> None:
         self.route = route
         self.failures = tuple(failures)
+        last = self.failures[-1] if self.failures else None
+        self.code = last.code if last else None
+        self.retry_after = last.retry_after if last else None
+        if last is not None and last.status_code in _SURVIVING:
+            self.status_code, self.error_type = last.status_code, _SURVIVING[last.status_code]
+        if last is not None and last.rejected:
+            super().__init__(last.cause)
+            return
         causes = "; ".join(str(failure) for failure in self.failures) or "no tier could be asked"
         super().__init__(f"every tier of route '{route}' failed: {causes}")
 

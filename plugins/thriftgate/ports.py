@@ -23,6 +23,7 @@ from thriftgate.types import (
     ChatRequest,
     Judgement,
     RequestRecord,
+    StreamPiece,
     SummaryGroup,
     SummaryRow,
     Usage,
@@ -49,10 +50,8 @@ class Completer(Protocol):
         """The whole answer. Raises TierFailedError when the group gave none."""
         ...
 
-    def stream(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> AsyncIterator[Mapping[str, Any]]:
-        """OpenAI `chat.completion.chunk` objects as they come, the last with `usage`.
-
-        Beside OpenAI's fields a chunk may carry `cost_usd`, `deployment` and `usage_is_estimated`.
+    def stream(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> AsyncIterator[StreamPiece]:
+        """The answer's events as they come, in the request's dialect, ending and usage included.
 
         Raises TierFailedError before the first chunk when the group gave nothing, and while iterating when
         it broke off. Closing the iterator cancels the call upstream.
@@ -69,6 +68,10 @@ class Pricer(Protocol):
 
     def cost_usd(self, model: str, usage: Usage) -> float | None:
         """The price of `usage` at the model group `model`; None when no price is known."""
+        ...
+
+    def call_cost_usd(self, model: str, usage: Mapping[str, Any], *, deployment_id: str = "") -> float | None:
+        """The price of one call by the provider's own usage object, in whatever dialect; None when none is known."""
         ...
 
     def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:

@@ -53,6 +53,17 @@ class ChatRequest:
     prompt_id: str | None = None
     """Which version of the route's prompt the client wants: `name`, or `name/reference` with a label or version."""
     traceparent: str | None = None
+    dialect: str = "chat"
+    """The wire format of `body` (`wire.Dialect`): chat, messages or responses."""
+    body: Mapping[str, Any] | None = None
+    """The request in the client's own dialect, as it goes to a tier; None: `messages` and `params` are all there is.
+
+    `messages` and `params` are then a view of it in OpenAI's names, for whoever reads.
+    """
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The client's HTTP headers that change how a body is understood, names in lower case."""
+    added: frozenset[str] = frozenset()
+    """Top-level fields of the body that the client did not send and we may leave out again."""
     edge: object = field(default=None, repr=False, compare=False)
     """What the edge needs to call models in the caller's name; opaque to every other floor."""
 
@@ -64,6 +75,12 @@ class ChatRequest:
     def with_messages(self, messages: Sequence[Message]) -> "ChatRequest":
         """The same request with another conversation."""
         return replace(self, messages=tuple(messages))
+
+    def asking(self, messages: Sequence[Message], params: Mapping[str, Any]) -> "ChatRequest":
+        """Another question in this request's name, as a chat completion: what a judge is asked."""
+        return replace(
+            self, messages=tuple(messages), params=params, dialect="chat", body=None, headers={}, added=frozenset()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +176,10 @@ class Answer:
     cost_usd: float = 0.0
     provider_id: str | None = None
     """The provider's own id of the answer (`chatcmpl-…`)."""
+    body: Mapping[str, Any] | None = None
+    """The whole answer in the request's dialect, as the provider gave it; None: the choices are all there is."""
+    edge: object = field(default=None, repr=False, compare=False)
+    """The answer as the edge got it; opaque to every other floor."""
 
     @property
     def text(self) -> str:
@@ -174,6 +195,22 @@ class Answer:
     def finish_reason(self) -> str | None:
         """Why the first choice ended."""
         return self.choices[0].finish_reason if self.choices else None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPiece:
+    """One event of a streamed answer, in the request's dialect."""
+
+    event: Mapping[str, Any]
+    edge: object = field(default=None, repr=False, compare=False)
+    """The event as the edge got it, where nothing about it was changed; opaque to every other floor."""
+    deployment: str = ""
+    deployment_id: str = ""
+    """Which entry of `model_list` answers, as the edge knows it."""
+    usage_is_estimated: bool = False
+    """The usage in this event is the edge's count, not the provider's."""
+    usage: Usage | None = None
+    """On the last event that a client gets: what the answer took in all."""
 
 
 class DecisionKind(StrEnum):

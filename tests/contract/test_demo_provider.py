@@ -158,6 +158,84 @@ async def test_a_tool_call_comes_whole_and_streamed_and_its_result_is_told(fast:
     assert "2026-02-03" in (after.choices[0].message.content or "")
 
 
+async def test_responses_say_the_same_as_chat_completions_whole_and_streamed(fast: Running):
+    async with client_of(fast) as client:
+        chat = await client.chat.completions.create(model="demo-large", messages=QUESTION)
+        raw = await client.responses.with_raw_response.create(model="demo-large", input=QUESTION[0]["content"])
+        stream = await client.responses.create(model="demo-large", input=QUESTION, stream=True)
+        events = [event async for event in stream]
+    whole = raw.parse()
+    assert raw.headers["x-demo-provider"] == "thriftgate-offline-demo"
+    assert whole.output_text == chat.choices[0].message.content
+    assert (whole.status, whole.model) == ("completed", "demo-large")
+    assert chat.usage is not None
+    assert whole.usage is not None
+    assert (whole.usage.input_tokens, whole.usage.output_tokens) == (
+        chat.usage.prompt_tokens, chat.usage.completion_tokens
+    )  # fmt: skip
+    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert "".join(deltas) == whole.output_text
+    assert len(deltas) == chat.usage.completion_tokens
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    last = events[-1]
+    assert last.type == "response.completed"
+    assert last.response.output_text == whole.output_text
+
+
+async def test_a_response_calls_a_tool_and_tells_its_result(fast: Running):
+    tool: Any = {"type": "function", **TOOL["function"]}
+    asked: Any = {"role": "user", "content": "Has order BB-20431 shipped yet?"}
+    async with client_of(fast) as client:
+        whole = await client.responses.create(model="demo-large", input=[asked], tools=[tool])
+        stream = await client.responses.create(model="demo-large", input=[asked], tools=[tool], stream=True)
+        pieces = [event.delta async for event in stream if event.type == "response.function_call_arguments.delta"]
+        call: Any = whole.output[0].to_dict()
+        assert (call["type"], call["name"]) == ("function_call", "get_order_status")
+        assert "".join(pieces) == call["arguments"] == '{"order_id": "BB-20431"}'
+        output = json.dumps({"status": "shipped", "carrier": "DHL", "expected_delivery": "2026-02-03"})
+        told: Any = {"type": "function_call_output", "call_id": call["call_id"], "output": output}
+        after = await client.responses.create(model="demo-large", input=[asked, call, told], tools=[tool])
+    assert "2026-02-03" in after.output_text
+
+
+async def test_a_response_takes_limits_schemas_instructions_and_gives_logprobs(fast: Running):
+    schema = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+    wanted: Any = {"format": {"type": "json_schema", "name": "reply", "schema": schema, "strict": True}}
+    question = QUESTION[0]["content"]
+    async with client_of(fast) as client:
+        cut = await client.responses.create(
+            model="demo-small", input=question, max_output_tokens=4, include=["message.output_text.logprobs"],
+            top_logprobs=2,
+        )  # fmt: skip
+        structured = await client.responses.create(
+            model="demo-large", input=question, text=wanted, instructions="Be brief."
+        )
+    assert cut.status == "incomplete"
+    assert cut.incomplete_details is not None
+    assert cut.incomplete_details.reason == "max_output_tokens"
+    message: Any = cut.output[0].to_dict()
+    logprobs = message["content"][0]["logprobs"]
+    assert [len(token["top_logprobs"]) for token in logprobs] == [2] * 4
+    assert "4 to 6" in json.loads(structured.output_text)["answer"]
+    assert structured.instructions == "Be brief."
+
+
+async def test_a_response_that_the_demo_cannot_give_is_refused_by_the_parameters_own_name(fast: Running):
+    refused: list[tuple[dict[str, Any], str | None]] = [
+        ({"input": 5}, "input"),
+        ({"input": []}, "input"),
+        ({"input": "x", "previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"input": [{"type": "computer_call"}]}, "input[0].type"),
+        ({"input": "x", "max_output_tokens": 0}, "max_output_tokens"),
+        ({"input": "x", "tools": [{"type": "web_search"}]}, "tools.0.type"),
+    ]
+    async with client_of(fast) as client:
+        for body, param in refused:
+            with pytest.raises(openai.BadRequestError) as error:
+                await client.responses.create(model="demo-small", **body)
+            assert error.value.param == param
+
+
 async def test_n_choices_stop_and_limit_work_together(fast: Running):
     async with client_of(fast) as client:
         completion = await client.chat.completions.create(model="demo-small", messages=QUESTION, n=3, max_tokens=4)

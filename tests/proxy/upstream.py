@@ -1,17 +1,20 @@
-"""The providers behind the proxy: an OpenAI-compatible HTTP server whose models do what a test says."""
+"""The providers behind the proxy: an HTTP server whose models do what a test says, in OpenAI's and Anthropic's APIs."""
 
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, takewhile
 from typing import Any
 
 from pytest_httpserver import HTTPServer
+from tests.proxy.asked import DIALECTS, Asked, calls_natively, error_of, says_natively, streamed
 from werkzeug import Request, Response
 
+from thriftgate.wire.turns import Dialect
+
 Body = Mapping[str, Any]
-Reply = Callable[[Body], Response]
+Reply = Callable[[Asked], Response]
 
 
 _NUMBERS = count()
@@ -25,22 +28,24 @@ class Upstream:
         # Several gateways of one run share the server; each has its own providers there.
         self._prefix = f"/providers-{next(_NUMBERS)}"
         self._replies: dict[str, Reply] = {}
-        self._asked: list[Body] = []
+        self._asked: list[Asked] = []
         self._lock = threading.Lock()
         self.closed_early: list[str] = []
         """Models whose stream was closed by the proxy before it had ended."""
-        server.expect_request(f"{self._prefix}/v1/chat/completions", method="POST").respond_with_handler(self._handle)
+        for path in DIALECTS:
+            server.expect_request(self._prefix + path, method="POST").respond_with_handler(self._handle)
 
     @property
     def base_url(self) -> str:
+        """OpenAI's, with the version in it, which LiteLLM adds to Anthropic's by itself."""
         return self.server.url_for(f"{self._prefix}/v1")
 
     def on(self, model: str, reply: Reply) -> None:
         """From now on `model` answers so."""
         self._replies[model] = reply
 
-    def asked(self, model: str) -> list[Body]:
-        """The request bodies that `model` got."""
+    def asked(self, model: str) -> list[Asked]:
+        """The request bodies that `model` got, at whatever endpoint."""
         with self._lock:
             return [body for body in self._asked if body["model"] == model]
 
@@ -50,11 +55,12 @@ class Upstream:
         self.closed_early.clear()
 
     def _handle(self, request: Request) -> Response:
-        body: Body = json.loads(request.get_data())
+        dialect = DIALECTS[request.path.removeprefix(self._prefix)]
+        body = Asked(json.loads(request.get_data()), dialect, dict(request.headers))
         with self._lock:
             self._asked.append(body)
         reply = self._replies.get(body["model"])
-        return reply(body) if reply else Response(json.dumps({"error": {"message": "no such model"}}), 404)
+        return reply(body) if reply else _json(error_of(body, 404, "no such model"), 404)
 
 
 def usage(prompt: int = 10, completion: int = 4) -> dict[str, int]:
@@ -64,9 +70,12 @@ def usage(prompt: int = 10, completion: int = 4) -> dict[str, int]:
 def says(
     text: str, *, logprob: float | None = -0.01, finish_reason: str = "stop", with_usage: bool = True, **message: Any
 ) -> Reply:
-    """A plain answer, whole or streamed word by word; `logprob` for each of its tokens."""
+    """A plain answer, whole or streamed word by word; `logprob` for each of its tokens where a client may ask."""
 
-    def reply(body: Body) -> Response:
+    def reply(body: Asked) -> Response:
+        if body.dialect is not Dialect.CHAT:
+            tokens = [] if logprob is None else [_token(word, logprob) for word in _words(text)]
+            return gives(says_natively(body, text, tokens, finish_reason=finish_reason))(body)
         wants_logprobs = bool(body.get("logprobs")) and logprob is not None
         if body.get("stream"):
             chunks = _chunks(body, text, logprob if wants_logprobs else None, finish_reason, with_usage, message)
@@ -85,15 +94,25 @@ def says(
     return reply
 
 
+def gives(answer: Body) -> Reply:
+    """This very answer, which is in the dialect that will be asked; streamed as its provider streams."""
+
+    def reply(body: Asked) -> Response:
+        if body.get("stream"):
+            return Response(b"".join(streamed(body, answer)), 200, content_type="text/event-stream")
+        return _json(answer)
+
+    return reply
+
+
 def fails(status: int, message: str = "the provider says no", headers: Mapping[str, str] | None = None) -> Reply:
-    """An error in OpenAI's shape."""
-    error = {"error": {"message": message, "type": "server_error", "code": None, "param": None}}
-    return lambda _: Response(json.dumps(error), status, dict(headers or {}), content_type="application/json")
+    """An error in its provider's shape."""
+    return lambda body: _json(error_of(body, status, message), status, headers)
 
 
 def chokes_on(word: str, otherwise: Reply) -> Reply:
     """An internal error whenever the word is said."""
-    return lambda body: fails(500)(body) if word in json.dumps(body["messages"]) else otherwise(body)
+    return lambda body: fails(500)(body) if word in json.dumps(body.prompt) else otherwise(body)
 
 
 def garbage() -> Reply:
@@ -104,7 +123,7 @@ def garbage() -> Reply:
 def slow(seconds: float, reply: Reply) -> Reply:
     """Answers, but only after a while."""
 
-    def late(body: Body) -> Response:
+    def late(body: Asked) -> Response:
         time.sleep(seconds)  # in the server's own thread: the provider is slow, not the test
         return reply(body)
 
@@ -112,21 +131,36 @@ def slow(seconds: float, reply: Reply) -> Reply:
 
 
 def breaks_off(words: Sequence[str]) -> Reply:
-    """A stream that ends after some words, without a finish reason and without [DONE]."""
-    return lambda body: sse([_delta(body, {"content": word}) for word in words], done=False)
+    """A stream that ends after some words, without a finish reason and without an end."""
+
+    def reply(body: Asked) -> Response:
+        if body.dialect is Dialect.CHAT:
+            return sse([_delta(body, {"content": word}) for word in words], done=False)
+        events = streamed(body, says_natively(body, "".join(words), []))
+        said = takewhile(lambda event: b"_stop" not in event and b"text.done" not in event, events)
+        return Response(b"".join(said), 200, content_type="text/event-stream")
+
+    return reply
 
 
 def drips(upstream: Upstream, words: Sequence[str], pause: float) -> Reply:
     """A stream with a pause after each word; notes in `closed_early` when the reader goes away."""
 
-    def reply(body: Body) -> Response:
+    def reply(body: Asked) -> Response:
+        def events() -> Iterator[bytes]:
+            if body.dialect is not Dialect.CHAT:
+                yield from streamed(body, says_natively(body, "".join(words), []))
+                return
+            for word in words:
+                yield f"data: {json.dumps(_delta(body, {'content': word}))}\n\n".encode()
+            yield from _ending(body)
+
         def stream() -> Iterator[bytes]:
             finished = False
             try:
-                for word in words:
-                    yield f"data: {json.dumps(_delta(body, {'content': word}))}\n\n".encode()
+                for event in events():
+                    yield event
                     time.sleep(pause)
-                yield from _ending(body)
                 finished = True
             finally:
                 if not finished:
@@ -142,7 +176,9 @@ def calls_tool(name: str, arguments: Mapping[str, Any]) -> Reply:
     function = {"name": name, "arguments": json.dumps(arguments)}
     call = {"id": "call_1", "type": "function", "function": function}
 
-    def reply(body: Body) -> Response:
+    def reply(body: Asked) -> Response:
+        if body.dialect is not Dialect.CHAT:
+            return gives(calls_natively(body, name, arguments))(body)
         if body.get("stream"):
             half = len(function["arguments"]) // 2
             pieces = [
@@ -205,5 +241,5 @@ def _token(word: str, logprob: float | None) -> dict[str, Any]:
     return {"token": word, "logprob": logprob, "bytes": None, "top_logprobs": top}
 
 
-def _json(body: Mapping[str, Any]) -> Response:
-    return Response(json.dumps(body), 200, content_type="application/json")
+def _json(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(json.dumps(body), status, dict(headers or {}), content_type="application/json")

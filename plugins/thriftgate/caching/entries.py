@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from thriftgate.types import Choice, Usage, Vector
 
@@ -35,6 +36,8 @@ class CacheEntry:
     question: str
     embedding: Vector | None
     choices: tuple[Choice, ...]
+    body: Mapping[str, Any] | None = None
+    """The whole answer in the dialect it was asked in; None: the choices are all there is."""
     model: str
     """The tier that gave the answer."""
     usage: Usage = field(default_factory=Usage)

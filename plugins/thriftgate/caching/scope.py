@@ -48,6 +48,16 @@ class ScopeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestIdentity:
+    """What a client sent, as far as it can change an answer; worked out from the body in its own dialect."""
+
+    frame: object
+    """All but the question, a JSON value."""
+    question: tuple[str, ...]
+    """The texts of the question, one a part, exactly as they came."""
+
+
+@dataclass(frozen=True, slots=True)
 class CacheScope:
     """Where a request looks for answers, and what it looks for."""
 
@@ -73,13 +83,28 @@ def scope_of(
     prompt: PromptRef | None,
     tiers: Sequence[str],
     embedder: str,
+    identity: RequestIdentity | None = None,
 ) -> CacheScope:
     """Where `request` may look for answers.
 
     `tiers` names everything that decides which model answers, in order (the tier policy); `embedder` is the
-    embedder's fingerprint. Raises TypeError when the request holds something that is no JSON value.
+    embedder's fingerprint. `identity` stands for the request's messages and parameters, which are only a view of
+    what was sent in another dialect than chat completions. Raises TypeError when the request holds something that is
+    no JSON value.
     """
     tenant = tenant_of(request.caller, settings)
+    around = [
+        tenant if tenant is not None else ["nobody", request.request_id],
+        request.route,
+        None if prompt is None else [prompt.name, prompt.variant, prompt.version],
+        request.prompt_variables,
+        list(tiers),
+        embedder,
+    ]
+    if identity is not None:
+        scope = digest([SCOPE_VERSION, "identity", around, identity.frame])
+        question = "\n".join(identity.question)
+        return CacheScope(scope, digest(list(identity.question)), question, tenant is not None)
     earlier, last, later = _split(request.messages)
     question, shape = _question(last)
     scope = digest(

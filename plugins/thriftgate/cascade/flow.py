@@ -1,20 +1,22 @@
-"""One request's way through the tiers, as a generator: it yields whom to ask and is told what came of it.
+"""One request's way through the tiers, as a generator: it yields what to do next and is sent what came of it.
 
-    flow = cascade(tiers, score=for_request(scorer, request))
-    tier = next(flow)                       # ask this one
-    tier = flow.send(answer)                # … and the next, until StopIteration carries the Outcome
-    tier = flow.throw(TierFailedError(…))   # a failure may be thrown or sent
+    flow = cascade(tiers, score=scoring(scorer, request))
+    effect = next(flow)                     # Ask(tier): ask this tier …
+    effect = flow.send(Reply(answer))       # … Sample(model), Rate(answer), the next Ask …
+    effect = flow.send(TierFailedError(…))  # … until StopIteration carries the Outcome
 
-Failure behaviour: a tier that fails is left out and the next one is asked; a failure of the request itself
-(`rejected`) is raised at once, as no other tier would take it. When every tier that could decide has failed,
-AllTiersFailedError names each cause; with `serve_rejected_answer` the best answer that a cheaper tier gave is
-served instead, although it did not reach its threshold: that breaks the promise of `max_quality_loss` for that
-request, so it is off unless the operator asks for it. A veto (an empty answer, a broken schema) is never served so.
+Serving, streams, evaluations and rehearsals are drivers of this one flow: they perform effects and decide nothing.
+
+Failure behaviour: a tier that fails or refuses the request is left out and the next one is asked, for another model
+may take what this one does not. When every tier that could decide has failed, AllTiersFailedError names each cause;
+with `serve_rejected_answer` the best answer that a cheaper tier gave is served instead, although it did not reach its
+threshold: that breaks the promise of `max_quality_loss` for that request, so it is off unless the operator asks for
+it. A veto (an empty answer, a broken schema) is never served so.
 """
 
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from thriftgate.errors import AllTiersFailedError, TierFailedError
 from thriftgate.types import Answer, DecisionKind
@@ -44,6 +46,59 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask this tier; send a Reply, or the TierFailedError it ended with."""
+
+    tier: Tier
+    is_final: bool
+    """Its answer is given whatever it is worth, so a stream may be passed on as it comes; else it will be judged."""
+    may_show: bool
+    """Whether an answer that is still to be judged may be shown before; never one that must not be accepted."""
+    expected: DecisionKind
+    """How the request will have been answered if this tier's answer is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Ask for a second answer to compare with; send it, or None when there is none in time."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Ask a judge model about the answer; send its rating in [0, 1], or None when there is none in time."""
+
+    model: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a tier answered."""
+
+    answer: Answer | None
+    """None: it was given up while it was written, since its first tokens were too unsure."""
+    is_shown: bool = False
+    """The client has it already: it can no longer be taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoreEvidence:
+    """A model that may be asked for more evidence, and between which confidences that is worth it."""
+
+    model: str | None
+    """None: the very tier that answered."""
+    only_between: tuple[float, float] = (0.0, 1.0)
+
+    def may_settle(self, scored: Scored) -> bool:
+        """Whether more evidence may change the decision; without a confidence it is just what may be missing."""
+        if scored.veto is not None:
+            return False
+        return scored.confidence is None or self.only_between[0] <= scored.confidence <= self.only_between[1]
+
+
+@dataclass(frozen=True, slots=True)
 class RejectedAnswer:
     """An answer that was not accepted."""
 
@@ -70,49 +125,63 @@ class Outcome:
     failures: tuple[TierFailedError, ...] = ()
 
 
-CascadeFlow = Generator[Tier, Answer | TierFailedError, Outcome]
-Score = Callable[[Tier, Answer], Scored]
+Effect = Ask | Sample | Rate
+Sent = Reply | TierFailedError | Answer | float | None
+CascadeFlow = Generator[Effect, Sent, Outcome]
+Score = Callable[[Answer, Answer | None, float | None], Scored]
+"""How good an answer seems, with another answer to the same request and a judge's rating where there are any."""
 
 
 def cascade(
-    tiers: Sequence[Tier], *, score: Score, route: str = "", serve_rejected_answer: bool = False
+    tiers: Sequence[Tier],
+    *,
+    score: Score,
+    route: str = "",
+    reason: str = "cascade",
+    serve_rejected_answer: bool = False,
+    sampling: MoreEvidence | None = None,
+    judging: MoreEvidence | None = None,
+    earlier: Answer | None = None,
 ) -> CascadeFlow:
     """Ask the tiers from the first to the last until one answer is good enough.
 
-    The last tier's answer is given whatever it is worth, and is not scored. Raises AllTiersFailedError, and
-    TierFailedError for a request that a tier rejected as such.
+    The last tier's answer is given whatever it is worth, and is not scored. An answer that a cheaper tier gave and
+    that was not accepted is what the next tier's is compared with (`earlier`: one that was there before). Where a
+    confidence lies within bounds, a second sample and a judge are asked, unless the client has the answer already.
+    `reason` is the plan's for leaving tiers out; `cascade` when it left out none. Raises AllTiersFailedError.
     """
     if not tiers:
         raise ValueError("a cascade needs at least one tier")
-    rejected: list[RejectedAnswer] = []
-    failures: list[TierFailedError] = []
+    way = _Way(score=score, sampling=sampling, judging=judging, earlier=earlier)
     for place, tier in enumerate(tiers):
-        came = yield from _ask(tier)
+        ask = _ask_of(tier, first=place == 0, last=place == len(tiers) - 1)
+        came = yield from _asked(ask)
         if isinstance(came, TierFailedError):
-            if came.rejected:
-                raise came
-            failures.append(came)
-            continue
-        if place == len(tiers) - 1 or tier.accept_at is None:
-            return _last_word(tier, came, rejected, failures, asked=place + 1)
-        scored = _scored(score, tier, came)
-        reason = why_not(tier.accept_at, scored)
-        if reason is None:
-            return Outcome(
-                answer=came,
-                tier=tier,
-                decision=DecisionKind.ACCEPTED if place == 0 else DecisionKind.ESCALATED,
-                reason="confident",
-                confidence=scored.confidence,
-                signals=scored.signals,
-                rejected=tuple(rejected),
-                failures=tuple(failures),
-            )
-        rejected.append(RejectedAnswer(tier, came, scored))
-    usable = [one for one in rejected if one.scored.veto is None]
-    if not serve_rejected_answer or not usable:
-        raise AllTiersFailedError(route, failures)
-    return _degraded(usable, rejected, failures)
+            way.failures.append(came)
+        elif came.answer is None:
+            way.failures.append(TierFailedError(tier.model, "its first tokens were too unsure"))
+            way.has_collapsed = True
+        elif ask.is_final:
+            return way.named(way.last_word(ask, came.answer), reason)
+        else:
+            scored = yield from way.judged(ask, came.answer, is_shown=came.is_shown)
+            if why_not(_threshold(tier), scored) is None:
+                return way.named(way.given(ask, came.answer, scored, "confident"), reason)
+            if came.is_shown:
+                # An optimistic stream is out, whatever its score says: the cascade ends with it.
+                return way.given(ask, came.answer, scored, "streamed_optimistically")
+            way.rejected.append(RejectedAnswer(tier, came.answer, scored))
+    return way.named(way.degraded(route, serve_rejected_answer=serve_rejected_answer), reason)
+
+
+def play(flow: CascadeFlow, perform: Callable[[Effect], Sent]) -> Outcome:
+    """The outcome of a flow whose effects can be performed at once: with recorded answers, or in a test."""
+    effect = next(flow)
+    while True:
+        try:
+            effect = flow.send(perform(effect))
+        except StopIteration as end:
+            return end.value
 
 
 def why_not(accept_at: float, scored: Scored) -> str | None:
@@ -126,52 +195,114 @@ def why_not(accept_at: float, scored: Scored) -> str | None:
     return None if value >= accept_at else "below_threshold"
 
 
-def _ask(tier: Tier) -> Generator[Tier, Answer | TierFailedError, Answer | TierFailedError]:
+@dataclass(slots=True)
+class _Way:
+    """What happened on the way so far, and what follows from it."""
+
+    score: Score
+    sampling: MoreEvidence | None
+    judging: MoreEvidence | None
+    earlier: Answer | None
+    rejected: list[RejectedAnswer] = field(default_factory=list[RejectedAnswer])
+    failures: list[TierFailedError] = field(default_factory=list[TierFailedError])
+    has_collapsed: bool = False
+
+    def judged(self, ask: Ask, answer: Answer, *, is_shown: bool) -> Generator[Effect, Sent, Scored]:
+        """How good the answer seems, with as much evidence as it takes to settle it."""
+        second, rating = self.earlier, None
+        scored = self._scored(answer, second, rating)
+        if self.sampling and second is None and not is_shown and self.sampling.may_settle(scored):
+            came = yield Sample(self.sampling.model or ask.tier.model)
+            if isinstance(came, Answer):
+                second = came
+                scored = self._scored(answer, second, rating)
+        if self.judging and not is_shown and self.judging.may_settle(scored):
+            came = yield Rate(self.judging.model or ask.tier.model, answer)
+            if isinstance(came, float):
+                scored = self._scored(answer, second, came)
+        self.earlier = answer
+        return scored
+
+    def _scored(self, answer: Answer, second: Answer | None, rating: float | None) -> Scored:
+        """A scorer that throws costs money, never an answer: the request escalates and the error is counted."""
+        try:
+            return self.score(answer, second, rating)
+        except Exception:
+            return Scored(confidence=None, signals={"scorer_errors": 1.0}, veto=None)
+
+    def given(self, ask: Ask, answer: Answer, scored: Scored, reason: str) -> Outcome:
+        """The outcome when a judged answer is given."""
+        return Outcome(
+            answer=answer,
+            tier=ask.tier,
+            decision=ask.expected,
+            reason=reason,
+            confidence=scored.confidence,
+            signals=scored.signals,
+            rejected=tuple(self.rejected),
+            failures=tuple(self.failures),
+        )
+
+    def last_word(self, ask: Ask, answer: Answer) -> Outcome:
+        """The outcome when a tier's answer is given unseen."""
+        last = self.rejected[-1] if self.rejected else None
+        if last is not None:
+            reason = why_not(_threshold(last.tier), last.scored)
+        else:
+            reason = "cheaper_tier_failed" if self.failures else "only_tier"
+        return Outcome(
+            answer=answer,
+            tier=ask.tier,
+            decision=ask.expected,
+            reason=reason or "below_threshold",
+            confidence=last.scored.confidence if last else None,
+            signals=last.scored.signals if last else {},
+            rejected=tuple(self.rejected),
+            failures=tuple(self.failures),
+        )
+
+    def degraded(self, route: str, *, serve_rejected_answer: bool) -> Outcome:
+        """The most confident of the answers that were not good enough; the strongest among equals."""
+        usable = [one for one in self.rejected if one.scored.veto is None]
+        if not serve_rejected_answer or not usable:
+            raise AllTiersFailedError(route, self.failures)
+        best = max(reversed(usable), key=lambda one: -1.0 if one.scored.confidence is None else one.scored.confidence)
+        return Outcome(
+            answer=best.answer,
+            tier=best.tier,
+            decision=DecisionKind.ACCEPTED,
+            reason="stronger_tiers_failed",
+            confidence=best.scored.confidence,
+            signals=best.scored.signals,
+            rejected=tuple(one for one in self.rejected if one is not best),
+            failures=tuple(self.failures),
+        )
+
+    def named(self, outcome: Outcome, reason: str) -> Outcome:
+        """Where the plan left tiers out, its reason is the one that counts."""
+        if reason != "cascade":
+            return replace(outcome, reason=reason)
+        if self.has_collapsed and outcome.decision is DecisionKind.ESCALATED:
+            return replace(outcome, reason="collapsed")
+        return outcome
+
+
+def _ask_of(tier: Tier, *, first: bool, last: bool) -> Ask:
+    is_final = last or tier.accept_at is None
+    given_first = DecisionKind.ONLY_TIER if is_final else DecisionKind.ACCEPTED
+    expected = given_first if first else DecisionKind.ESCALATED
+    return Ask(tier, is_final=is_final, may_show=tier.accept_at != math.inf, expected=expected)
+
+
+def _asked(ask: Ask) -> Generator[Effect, Sent, Reply | TierFailedError]:
     try:
-        return (yield tier)
+        came = yield ask
     except TierFailedError as failure:
         return failure
+    if not isinstance(came, Reply | TierFailedError):
+        raise TypeError(f"Ask is answered with a Reply or a TierFailedError, not with {type(came).__name__}")
+    return came
 
 
-def _scored(score: Score, tier: Tier, answer: Answer) -> Scored:
-    """A scorer that throws costs money, never an answer: the request escalates and the error is counted."""
-    try:
-        return score(tier, answer)
-    except Exception:
-        return Scored(confidence=None, signals={"scorer_errors": 1.0}, veto=None)
-
-
-def _last_word(
-    tier: Tier, answer: Answer, rejected: list[RejectedAnswer], failures: list[TierFailedError], *, asked: int
-) -> Outcome:
-    """The outcome when a tier's answer is given unseen."""
-    last = rejected[-1] if rejected else None
-    if last is not None:
-        reason = why_not(last.tier.accept_at if last.tier.accept_at is not None else math.inf, last.scored)
-    else:
-        reason = "cheaper_tier_failed" if failures else "only_tier"
-    return Outcome(
-        answer=answer,
-        tier=tier,
-        decision=DecisionKind.ONLY_TIER if asked == 1 else DecisionKind.ESCALATED,
-        reason=reason or "below_threshold",
-        confidence=last.scored.confidence if last else None,
-        signals=last.scored.signals if last else {},
-        rejected=tuple(rejected),
-        failures=tuple(failures),
-    )
-
-
-def _degraded(usable: list[RejectedAnswer], rejected: list[RejectedAnswer], failures: list[TierFailedError]) -> Outcome:
-    """The most confident of the answers that were not good enough; the strongest among equals."""
-    best = max(reversed(usable), key=lambda one: -1.0 if one.scored.confidence is None else one.scored.confidence)
-    return Outcome(
-        answer=best.answer,
-        tier=best.tier,
-        decision=DecisionKind.ACCEPTED,
-        reason="stronger_tiers_failed",
-        confidence=best.scored.confidence,
-        signals=best.scored.signals,
-        rejected=tuple(one for one in rejected if one is not best),
-        failures=tuple(failures),
-    )
+def _threshold(tier: Tier) -> float:
+    return math.inf if tier.accept_at is None else tier.accept_at

@@ -7,7 +7,6 @@ The idea of asking a model how good an answer is, without one to compare with: Z
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from thriftgate.cascade.signals.evidence import message_text
 from thriftgate.types import Answer, ChatRequest, Message
@@ -26,7 +25,7 @@ def rating_request(request: ChatRequest, answer: Answer) -> ChatRequest:
     """What to send to a judge. As JSON, so that nothing in it can pass for an instruction or end its quotation."""
     shown = json.dumps({"conversation": _shortened(request.messages), "answer": answer.text}, ensure_ascii=False)
     messages = ({"role": "system", "content": _INSTRUCTION}, {"role": "user", "content": shown})
-    return replace(request, messages=messages, params={"temperature": 0, "max_tokens": 5})
+    return request.asking(messages, {"temperature": 0, "max_tokens": 5})
 
 
 def rating_of(reply: str) -> float | None:

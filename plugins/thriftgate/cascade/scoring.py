@@ -6,10 +6,9 @@ so that the request escalates; nothing is raised.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import Protocol
 
-from thriftgate.cascade.flow import Scored, Tier
+from thriftgate.cascade.flow import Score, Scored
 from thriftgate.cascade.signals import SIGNALS, Evidence, Signal, measure
 from thriftgate.cascade.signals import tools as tools_signal
 from thriftgate.cascade.signals import validity as validity_signal
@@ -132,53 +131,10 @@ def static_confidence(features: Mapping[str, float]) -> float:
     return confidence * (0.5 if features.get("repetition", 0.0) > 0.5 else 1.0)
 
 
-def for_request(
-    scorer: Scorer, request: ChatRequest, *, second: Answer | None = None, vector: Vector | None = None
-) -> Callable[[Tier, Answer], Scored]:
-    """The `score` that `flow.cascade` takes, for one request.
+def scoring(scorer: Scorer, request: ChatRequest, *, vector: Vector | None = None) -> Score:
+    """The `score` that `flow.cascade` takes, for one request."""
 
-    An answer that a cheaper tier gave and that was not accepted is what the next tier's answer is compared with;
-    it costs nothing more.
-    """
-    earlier = second
-
-    def score(tier: Tier, answer: Answer) -> Scored:
-        nonlocal earlier
-        scored = scorer.score(request, answer, second=earlier, vector=vector)
-        earlier = answer
-        return scored
+    def score(answer: Answer, second: Answer | None, rating: float | None) -> Scored:
+        return scorer.score(request, answer, second=second, rating=rating, vector=vector)
 
     return score
-
-
-def wants_logprobs(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters with log-probabilities asked for; for every tier but the last.
-
-    A client's own larger `top_logprobs` stays. Send it only to providers that know the parameter.
-    """
-    top = params.get("top_logprobs")
-    return {**params, "logprobs": True, "top_logprobs": max(TOP_LOGPROBS, top if isinstance(top, int) else 0)}
-
-
-def as_client_asked(answer: Answer, params: Mapping[str, Any]) -> Answer:
-    """The answer with the log-probabilities that the client's own `params` ask for, and no others."""
-    if not any(choice.logprobs for choice in answer.choices):
-        return answer
-    return replace(
-        answer,
-        choices=tuple(replace(choice, logprobs=_trimmed(choice.logprobs, params)) for choice in answer.choices),
-    )
-
-
-def _trimmed(logprobs: Mapping[str, Any] | None, params: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    if not logprobs or not params.get("logprobs"):
-        return None
-    top = params.get("top_logprobs") or 0
-    content = logprobs.get("content")
-    if not content:
-        return logprobs
-    tokens = [
-        {**token, "top_logprobs": list(token.get("top_logprobs") or ())[:top]}
-        for token in cast("list[Mapping[str, Any]]", content)
-    ]
-    return {**logprobs, "content": tokens}

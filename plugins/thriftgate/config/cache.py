@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from thriftgate.config.base import Duration, Section
+from thriftgate.wire.identity import pattern
 
 
 class VerifyConfig(Section):
@@ -52,6 +53,11 @@ class CacheConfig(Section):
         description="So many of the latest earlier turns must be equal for a follow-up question to match; absent: "
         "the whole conversation.",
     )
+    immaterial: tuple[str, ...] = Field(
+        default=(),
+        description="Places of a request that change no answer, such as `metadata.run` or `system[*].text ^ "
+        "x-billing-header:` (lines that begin so); what differs there alone may share an answer.",
+    )
     max_temperature: float = Field(
         default=1.0, ge=0, le=2, description="Requests above this temperature are not cached."
     )
@@ -66,3 +72,10 @@ class CacheConfig(Section):
     min_similarity: float | None = Field(
         default=None, ge=0, le=1, description="A fixed threshold instead of the learned decision; gives no promise."
     )
+
+    @field_validator("immaterial")
+    @classmethod
+    def _are_places(cls, written: tuple[str, ...]) -> tuple[str, ...]:
+        for one in written:
+            pattern(one)
+        return written

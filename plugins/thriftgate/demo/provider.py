@@ -67,7 +67,7 @@ def create_server(provider: DemoProvider) -> uvicorn.Server:
 def main(
     host: str, port: int, latency: float, token_latency: float | None, jitter: float, seed: int, **rates: Any
 ) -> None:
-    """Answer a support desk's questions offline, by OpenAI's HTTP interface."""
+    """Answer a support desk's questions offline, by OpenAI's HTTP interfaces."""
     provider = create_provider(
         latency=latency, token_latency=token_latency, jitter=jitter, faults=Faults(**rates), seed=seed
     )

@@ -1,4 +1,4 @@
-"""The offline demo provider over HTTP: OpenAI's `/v1/chat/completions` and `/v1/models`, and switches for faults.
+"""The offline demo provider over HTTP: OpenAI's `/v1/chat/completions`, `/v1/responses` and `/v1/models`, and faults.
 
 Every response has the header `x-demo-provider` and every answer the fingerprint `thriftgate-demo`: these are not a
 model's words but a knowledge base's.
@@ -10,9 +10,10 @@ away ends the generation at once. Requests are never logged.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from thriftgate.demo.engine import MODELS, Engine
 from thriftgate.demo.faults import Failure, FaultBoard, Faults, Pace
 from thriftgate.demo.rendering import Completion, body, render
 from thriftgate.demo.request import CompletionCall, parse_call
+from thriftgate.demo.responses import parse_response_call, response_body, response_events
 from thriftgate.demo.stream import events
 from thriftgate.errors import InvalidRequestError, RequestRejectedError
 
@@ -71,6 +73,29 @@ class DemoProvider:
         except RequestRejectedError as error:
             self.counts["rejected"] += 1
             return _refuse(error)
+
+        def stream_of(completion: Completion) -> Iterator[tuple[bytes, bool]]:
+            return events(completion, with_usage=call.wants_usage_chunk)
+
+        return await self._served(request, call, body, stream_of)
+
+    async def respond(self, request: Request) -> Response:
+        """`POST /v1/responses`."""
+        try:
+            sent: Any = await _json(request)
+            call = parse_response_call(sent, MODELS)
+        except RequestRejectedError as error:
+            self.counts["rejected"] += 1
+            return _refuse(error)
+        return await self._served(request, call, partial(response_body, sent), partial(response_events, sent))
+
+    async def _served(
+        self,
+        request: Request,
+        call: CompletionCall,
+        whole: Callable[[Completion], Mapping[str, Any]],
+        stream_of: Callable[[Completion], Iterator[tuple[bytes, bool]]],
+    ) -> Response:
         self.counts[f"{call.model} started"] += 1
         failure = self.faults.draw(call.model, self.rng)
         if failure is not None and failure.status is not None:
@@ -82,7 +107,8 @@ class DemoProvider:
             latency = _FOREVER
         if call.stream:
             breaks = failure is not None and failure.breaks
-            stream = self._stream(call, completion, latency, token_latency, breaks=breaks)
+            left = completion.completion_tokens // 2 if breaks else -1
+            stream = self._stream(call.model, stream_of(completion), latency, token_latency, left)
             return EventResponse(stream, media_type="text/event-stream", headers=LABEL_HEADERS)
         # The choices of one request are generated side by side.
         longest = max(choice.completion_tokens for choice in completion.choices)
@@ -90,7 +116,7 @@ class DemoProvider:
             self.counts[f"{call.model} cancelled"] += 1
             return Response(status_code=499, headers=LABEL_HEADERS)
         self.counts[f"{call.model} finished"] += 1
-        return _reply(body(completion))
+        return _reply(whole(completion))
 
     async def models(self, _request: Request) -> Response:
         """`GET /v1/models`."""
@@ -141,15 +167,17 @@ class DemoProvider:
         return (latency if override is None else override), token_latency
 
     async def _stream(
-        self, call: CompletionCall, completion: Completion, latency: float, token_latency: float, *, breaks: bool
+        self, model: str, told: Iterator[tuple[bytes, bool]], latency: float, token_latency: float, left: int
     ) -> AsyncIterator[bytes]:
-        """Events at the model's pace; whoever closes the iterator before its end counts as a client that left."""
+        """Events at the model's pace; whoever closes the iterator before its end counts as a client that left.
+
+        The stream breaks when `left` tokens are out; below 0 it does not.
+        """
         outcome = "cancelled"
-        left = completion.completion_tokens // 2 if breaks else -1
         try:
             if latency:
                 await asyncio.sleep(latency)
-            for event, is_token in events(completion, with_usage=call.wants_usage_chunk):
+            for event, is_token in told:
                 if is_token:
                     if left == 0:
                         outcome = "broken"
@@ -160,13 +188,14 @@ class DemoProvider:
                 yield event
             outcome = "finished"
         finally:
-            self.counts[f"{call.model} {outcome}"] += 1
+            self.counts[f"{model} {outcome}"] += 1
 
 
 def build_app(provider: DemoProvider) -> Starlette:
     """The provider as an ASGI application."""
     routes = [
         Route("/v1/chat/completions", provider.complete, methods=["POST"]),
+        Route("/v1/responses", provider.respond, methods=["POST"]),
         Route("/v1/models", provider.models, methods=["GET"]),
         Route("/health", provider.health, methods=["GET"]),
         Route("/demo/faults", provider.show_faults, methods=["GET"]),

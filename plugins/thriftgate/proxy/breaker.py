@@ -24,7 +24,7 @@ from litellm.types.router import RouterRateLimitError
 _DEFAULT_COOLDOWN = 30.0
 _PROBE_EVERY = 1.0
 """Seconds between two tries of a closed group, per worker."""
-_FAULTS = range(500, 600)
+_FAULTS = frozenset({404, 408, *range(500, 600)})
 """Statuses after which a try is worth it; who asks too often or with a wrong key must wait."""
 _UNREACHABLE = (httpx.TransportError, openai.APIConnectionError, aiohttp.ClientConnectionError, OSError)
 
@@ -108,11 +108,15 @@ def own_failure(error: BaseException) -> BaseException:
 
 
 def _is_unreachable(error: object) -> bool:
-    """Connection refused, reset, or no such host.
+    """Connection refused, reset, or no such host, of the call to the provider.
 
-    LiteLLM's own class for it does not tell: it stands for whatever LiteLLM itself tripped over as well.
+    LiteLLM's own class for it does not tell: it stands for whatever LiteLLM itself tripped over as well. A 4xx never
+    counts, whatever led to it: an address in the client's own request that nobody answers at ends in one.
     """
     if not isinstance(error, BaseException):
+        return False
+    status: object = getattr(error, "status_code", None)
+    if isinstance(status, int) and 400 <= status < 500:
         return False
     return any(isinstance(one, _UNREACHABLE) and not _is_litellms(one) for one in _causes(error))
 

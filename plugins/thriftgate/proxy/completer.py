@@ -1,35 +1,47 @@
 """Asks model groups through the proxy's own router: retries, cooldowns and fallbacks stay LiteLLM's.
 
-Money: a nested call that serves the request, a second sample included, carries the caller's identity, so that
-LiteLLM charges it to the caller's key; the outer call of the route itself costs nothing there. Exactly one of the two
-is charged. What the gateway asks to check itself (audits, verifications, judges) belongs to the operator: it goes out
-without the caller's identity, so no key pays for it and no key's empty budget holds it up.
+A tier is asked in the client's own dialect, with what LiteLLM would have handed to the plain model group: a provider
+that speaks it gets the body natively, any other LiteLLM's translation of it.
 
-Failure behaviour: whatever the router raises after its retries and fallbacks becomes a TierFailedError.
-Closing a stream closes the provider's connection.
+Money: a nested call that serves the request, a second sample included, carries the caller's identity, so that
+LiteLLM charges it to the caller's key; the request itself costs nothing there. Exactly one of the two is charged. What
+the gateway asks to check itself (audits, verifications, judges) belongs to the operator: it goes out without the
+caller's identity, so no key pays for it and no key's empty budget holds it up.
+
+Failure behaviour: whatever the router raises after its retries and fallbacks becomes a TierFailedError. A request
+that is refused with parameters of ours in it (a prompt's, log-probabilities) is asked once more without them. Closing
+a stream closes the provider's connection.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import litellm
 from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata
 from litellm.types.router import RouterRateLimitError
-from litellm.types.utils import InternalCallOrigin, ModelResponse, ModelResponseStream
+from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
 from thriftgate.proxy.breaker import Breaker, own_failure
+from thriftgate.proxy.dialects import METHODS, body_of_response, hidden_params, pieces_of
 from thriftgate.proxy.errors import tier_failure
-from thriftgate.proxy.messages import answer_of
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
-from thriftgate.services.request.chunks import usage_of
+from thriftgate.services.request.reading import answer_of, body_of
 from thriftgate.tracing.identity import outgoing_traceparent
-from thriftgate.types import Answer, CallPurpose, ChatRequest
+from thriftgate.types import Answer, CallPurpose, ChatRequest, StreamPiece
 
 _OWN = frozenset({CallPurpose.AUDIT, CallPurpose.VERIFY, CallPurpose.JUDGE})
 """Calls that nobody's answer waits for."""
 _ORIGIN = cast("InternalCallOrigin", "thriftgate")
 """Marks the spend rows of nested calls; LiteLLM's type lists only its own features."""
+_OF_THE_REQUEST = frozenset(
+    {
+        "model", "stream", "metadata", "litellm_metadata", "litellm_logging_obj", "litellm_call_id", "num_retries",
+        "proxy_server_request", "prompt_id", "prompt_variables", "cache", "specific_deployment",
+    }
+)  # fmt: skip
+"""What LiteLLM hands over that belongs to the client's request and not to the calls made for it."""
 
 
 class RouterCompleter:
@@ -46,35 +58,41 @@ class RouterCompleter:
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
         """The whole answer of the model group. Raises TierFailedError."""
-        try:
-            response = await self._call(self._kwargs(model, request, purpose))
-        except Exception as error:
-            raise tier_failure(model, error) from error
-        hidden = _hidden(response)
-        return answer_of(
-            model,
-            cast("ModelResponse", response),
+        response = await self._asked(model, request, purpose, stream=False)
+        hidden, body = hidden_params(response), body_of_response(response)
+        if body.get("error"):
+            raise TierFailedError(model, "answered with an error")
+        answer = answer_of(
+            request.dialect,
+            body,
+            model=model,
             deployment=str(hidden.get("litellm_model_name") or ""),
-            cost_usd=float(cast("float", hidden.get("response_cost")) or 0.0),
+            cost_usd=self._cost_usd(model, hidden, body),
+            edge=response,
         )
+        if not answer.choices:
+            raise TierFailedError(model, "answered without any choice")
+        return answer
+
+    def _cost_usd(self, model: str, hidden: Mapping[str, Any], body: Mapping[str, Any]) -> float:
+        """What LiteLLM charged for the call."""
+        charged: object = hidden.get("response_cost")
+        if isinstance(charged, int | float):
+            return float(charged)
+        usage: object = body.get("usage")
+        if not isinstance(usage, Mapping):
+            return 0.0
+        raw, deployment_id = cast("Mapping[str, Any]", usage), str(hidden.get("model_id") or "")
+        return self._pricer.call_cost_usd(model, raw, deployment_id=deployment_id) or 0.0
 
     async def stream(
         self, model: str, request: ChatRequest, *, purpose: CallPurpose
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
-        """OpenAI chunks as they come. Raises TierFailedError, also in the middle."""
-        kwargs = self._kwargs(model, request, purpose)
-        kwargs |= {"stream": True, "stream_options": {"include_usage": True}}
+    ) -> AsyncGenerator[StreamPiece, None]:
+        """The answer's events as they come. Raises TierFailedError, also in the middle."""
+        response = await self._asked(model, request, purpose, stream=True)
         try:
-            response = await self._call(kwargs)
-        except Exception as error:
-            raise tier_failure(model, error) from error
-        chunks = cast("AsyncIterator[ModelResponseStream]", response)
-        seen: set[int] = set()
-        try:
-            async for chunk in chunks:
-                _refuse_made_up_ending(model, chunk, response)
-                seen |= {choice.index for choice in chunk.choices}
-                yield _finished(self._chunk(chunk, response), seen)
+            async for piece in pieces_of(request.dialect, model, response):
+                yield piece
         except TierFailedError:
             raise
         except Exception as error:
@@ -84,8 +102,23 @@ class RouterCompleter:
             if close is not None:
                 await close()
 
-    async def _call(self, kwargs: dict[str, Any]) -> object:
-        call = cast("Callable[..., Awaitable[object]]", self._router().acompletion)
+    async def _asked(self, model: str, request: ChatRequest, purpose: CallPurpose, *, stream: bool) -> object:
+        try:
+            return await self._call(request.dialect, self._kwargs(model, request, purpose, stream=stream))
+        except Exception as error:
+            failure = tier_failure(model, error)
+            if not (failure.rejected and request.added):
+                raise failure from error
+        # The client sent none of it, so it must not fail for it.
+        bare = {name: value for name, value in body_of(request).items() if name not in request.added}
+        without = replace(request, body=bare, added=frozenset())
+        try:
+            return await self._call(request.dialect, self._kwargs(model, without, purpose, stream=stream))
+        except Exception as error:
+            raise tier_failure(model, error) from error
+
+    async def _call(self, dialect: str, kwargs: dict[str, Any]) -> object:
+        call = cast("Callable[..., Awaitable[object]]", getattr(self._router(), METHODS[dialect]))
         try:
             return await call(**kwargs)
         except RouterRateLimitError as error:
@@ -113,71 +146,41 @@ class RouterCompleter:
         ]
         return frozenset[str].intersection(*params) if params else frozenset()
 
-    def _chunk(self, chunk: ModelResponseStream, response: object) -> Mapping[str, Any]:
-        raw: dict[str, Any] = chunk.model_dump(exclude_none=True)
-        usage = usage_of(raw.get("usage"))
-        if usage is not None and not any(getattr(one, "usage", None) for one in _received(response)):
-            # LiteLLM counts where the provider did not; the request is then priced by a tokenizer, and says so.
-            raw["usage_is_estimated"] = True
-        hidden = _hidden(chunk)
-        if usage is not None:
-            raw["cost_usd"] = self._pricer.deployment_cost_usd(str(hidden.get("model_id") or ""), usage)
-            if raw["cost_usd"] is None:
-                del raw["cost_usd"]
-        if hidden.get("litellm_model_name"):
-            raw["deployment"] = str(hidden["litellm_model_name"])
-        return raw
-
-    def _kwargs(self, model: str, request: ChatRequest, purpose: CallPurpose) -> dict[str, Any]:
+    def _kwargs(self, model: str, request: ChatRequest, purpose: CallPurpose, *, stream: bool) -> dict[str, Any]:
         parent = cast("Mapping[str, Any]", request.edge or {})
         is_own = purpose in _OWN
-        metadata = {} if is_own else forwarded_internal_call_metadata(parent.get("metadata"), _ORIGIN)
+        bucket = "metadata" if request.dialect == "chat" else "litellm_metadata"
+        metadata = {} if is_own else forwarded_internal_call_metadata(_bucket(parent), _ORIGIN)
         metadata |= {"thriftgate_purpose": purpose.value, "thriftgate_route": request.route}
-        kwargs: dict[str, Any] = {
-            "model": model,
-            "messages": [dict(message) for message in request.messages],
-            **request.params,
-            "metadata": metadata,
-        }
-        if is_own:
-            kwargs.pop("user", None)  # LiteLLM keeps a budget for it as well
-        if self._forward_traceparent:
-            headers = cast("Mapping[str, str]", request.params.get("extra_headers") or {})
-            traceparent = outgoing_traceparent(request.request_id, request.traceparent)
-            kwargs["extra_headers"] = {**headers, "traceparent": traceparent}
+
+        kwargs: dict[str, Any] = {}
+        if request.body is not None:
+            # What LiteLLM itself put beside the client's body: headers for the provider, time-outs, sessions.
+            kwargs |= {name: value for name, value in parent.items() if name not in _OF_THE_REQUEST}
+            gone = set(cast("Mapping[str, Any]", parent.get("client_body") or {})) - set(request.body)
+            kwargs = {name: value for name, value in kwargs.items() if name not in gone and name != "client_body"}
+        kwargs |= {name: value for name, value in body_of(request).items() if name not in _OF_THE_REQUEST}
+        if request.dialect != "chat" and "metadata" in body_of(request):
+            kwargs["metadata"] = body_of(request)["metadata"]
+        kwargs |= {"model": model, bucket: metadata}
         for name in ("litellm_trace_id", "litellm_session_id"):
             if parent.get(name):
                 kwargs[name] = parent[name]
+        if stream:
+            kwargs["stream"] = True
+            if request.dialect == "chat":
+                kwargs["stream_options"] = {**(kwargs.get("stream_options") or {}), "include_usage": True}
+        else:
+            kwargs.pop("stream_options", None)
+        if is_own:
+            kwargs.pop("user", None)  # LiteLLM keeps a budget for it as well
+        if self._forward_traceparent:
+            headers = cast("Mapping[str, str]", kwargs.get("extra_headers") or {})
+            traceparent = outgoing_traceparent(request.request_id, request.traceparent)
+            kwargs["extra_headers"] = {**headers, "traceparent": traceparent}
         return kwargs
 
 
-def _finished(chunk: Mapping[str, Any], seen: set[int]) -> Mapping[str, Any]:
-    """LiteLLM ends only the first of several choices: its finish reason stands for all that were seen."""
-    reasons = [choice["finish_reason"] for choice in chunk.get("choices") or () if choice.get("finish_reason")]
-    if not reasons or len(seen) == 1:
-        return chunk
-    endings: list[dict[str, Any]] = [
-        {"index": index, "delta": {}, "finish_reason": reasons[0]} for index in sorted(seen)
-    ]
-    return {**chunk, "choices": endings}
-
-
-def _received(response: object) -> Sequence[object]:
-    """The chunks that came from the provider, as LiteLLM's stream wrapper keeps them."""
-    return cast("Sequence[object]", getattr(response, "chunks", None) or ())
-
-
-def _refuse_made_up_ending(model: str, chunk: ModelResponseStream, response: object) -> None:
-    """LiteLLM says `stop` for a stream that just ends, as a cut one does; the provider's own chunks tell."""
-    if not any(choice.finish_reason for choice in chunk.choices):
-        return
-    received = _received(response)
-    if received and not any(
-        choice.finish_reason for one in received for choice in cast("ModelResponseStream", one).choices
-    ):
-        raise TierFailedError(model, "the stream ended without a finish reason")
-
-
-def _hidden(response: object) -> Mapping[str, Any]:
-    hidden: object = getattr(response, "_hidden_params", None)
-    return cast("Mapping[str, Any]", hidden) if isinstance(hidden, Mapping) else {}
+def _bucket(parent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What LiteLLM knows of the caller; where it is kept differs by endpoint."""
+    return cast("Mapping[str, Any]", parent.get("litellm_metadata") or parent.get("metadata") or {})

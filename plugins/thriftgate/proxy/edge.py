@@ -24,6 +24,9 @@ class EdgeRequest:
 
     request_id: str
     route: str
+    """The route's own name."""
+    model: str
+    """What the request calls it by the time that LiteLLM asks its router: a `model_name`, or an alias of one."""
     body: Mapping[str, Any]
     """The request as LiteLLM parsed it, in the endpoint's own format."""
     headers: Mapping[str, str]
@@ -37,8 +40,6 @@ class EdgeRequest:
     """What the client is told about how it was served, as far as it is known by now."""
     late_headers: MutableMapping[str, str] | None = None
     """Headers of a streamed answer that may be filled until its first chunk is there."""
-    outbox: list[Any] = field(default_factory=list[Any])
-    """Chunks of a streamed answer on their way around LiteLLM's stream wrapper; see `hooks.py`."""
     is_streaming: bool = False
     """The client is being handed a stream, so an error can only be an event in it."""
     started_at: float = field(default_factory=time.time)

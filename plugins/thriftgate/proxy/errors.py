@@ -5,7 +5,10 @@ the log, and there only as its class.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import cast
 
 import httpx
 from fastapi import HTTPException
@@ -18,7 +21,6 @@ from thriftgate.errors import (
     BrokenOffError,
     BudgetExceededError,
     GatewayError,
-    InvalidRequestError,
     OverloadedError,
     RateLimitExceededError,
     RequestRejectedError,
@@ -31,8 +33,6 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (exceptions.RateLimitError, "is rate limited"),
     (exceptions.AuthenticationError, "refused our credentials"),
     (exceptions.PermissionDeniedError, "refused our credentials"),
-    (exceptions.ContextWindowExceededError, "cannot take a conversation this long"),
-    (exceptions.ContentPolicyViolationError, "refused the content"),
     (exceptions.NotFoundError, "does not know the model"),
     (exceptions.ServiceUnavailableError, "is unavailable"),
     (exceptions.APIConnectionError, "cannot be reached"),
@@ -44,6 +44,7 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
 )
 _MAX_PROVIDER_TEXT = 400
 _REQUEST_AT_FAULT = frozenset({400, 413, 422})
+_NOT_THE_REQUEST = (exceptions.AuthenticationError, exceptions.PermissionDeniedError)
 
 
 def tier_failure(model: str, error: BaseException) -> TierFailedError:
@@ -52,27 +53,55 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
     A provider's own words are passed on only when they say what is wrong with the request (400, 413, 422),
     with everything redacted that looks like a credential.
     """
+    if isinstance(error, TierFailedError):
+        return error
     error = own_failure(error)
+    retry_after = _retry_after(error)
     if isinstance(error, RouterRateLimitError):
-        return TierFailedError(model, "cools down after failures (503)", status_code=503)
+        return TierFailedError(
+            model, "cools down after failures (503)", status_code=503, retry_after=retry_after or error.cooldown_time
+        )
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) and 400 <= status < 600 else 502
+    is_too_long = isinstance(error, exceptions.ContextWindowExceededError)
+    is_filtered = isinstance(error, exceptions.ContentPolicyViolationError)
+    if status in _REQUEST_AT_FAULT and not isinstance(error, _NOT_THE_REQUEST):
+        code = "context_length_exceeded" if is_too_long else "content_filter" if is_filtered else _code(error)
+        text = redact_string(str(getattr(error, "message", "") or error)).split("\n")[0][:_MAX_PROVIDER_TEXT]
+        if is_too_long:
+            text = f"prompt is too long: {text}"
+        return TierFailedError(model, text, status_code=status, rejected=True, code=code)
     cause = next((text for kind, text in _CAUSES if isinstance(error, kind)), None)
     if cause is not None:
-        return TierFailedError(model, f"{cause} ({status})", status_code=status)
-    if status in _REQUEST_AT_FAULT:
-        text = redact_string(str(getattr(error, "message", "") or error)).split("\n")[0][:_MAX_PROVIDER_TEXT]
-        return TierFailedError(model, text, status_code=status, rejected=True)
-    return TierFailedError(model, f"failed ({type(error).__name__}, {status})", status_code=status)
+        return TierFailedError(model, f"{cause} ({status})", status_code=status, retry_after=retry_after)
+    return TierFailedError(
+        model, f"failed ({type(error).__name__}, {status})", status_code=status, retry_after=retry_after
+    )
+
+
+def _code(error: BaseException) -> str | None:
+    """The provider's short word for what is wrong, where it is one."""
+    code: object = getattr(error, "code", None)
+    return code if isinstance(code, str) and code.isidentifier() else None
+
+
+def _retry_after(error: BaseException) -> float | None:
+    """The seconds of a provider's `retry-after` header."""
+    response: object = getattr(error, "response", None)
+    for source in (getattr(response, "headers", None), getattr(error, "headers", None)):
+        if isinstance(source, Mapping):
+            value = cast("Mapping[str, object]", source).get("retry-after")
+            with suppress(TypeError, ValueError):
+                seconds = float(cast("str", value))
+                if 0 <= seconds < 86_400:
+                    return seconds
+    return None
 
 
 def gateway_error(error: BaseException, *, request_id: str) -> GatewayError:
     """The error a client may see: ours as it is, anything else blank."""
-    if isinstance(error, AllTiersFailedError):
-        rejected = next((failure for failure in error.failures if failure.rejected), None)
-        return InvalidRequestError(rejected.cause) if rejected else error
     if isinstance(error, TierFailedError):
-        return InvalidRequestError(error.cause) if error.rejected else BrokenOffError(error)
+        return BrokenOffError(error)
     if isinstance(error, GatewayError):
         return error
     return GatewayError(f"internal error; request id {request_id}")
@@ -85,6 +114,13 @@ class ClientHTTPException(HTTPException):
         super().__init__(error.status_code, error.message, headers=dict(error_headers(error)))
         self.type = error.error_type
         self.param = error.param if isinstance(error, RequestRejectedError) else None
+        self.code = _word(error)
+
+
+def _word(error: GatewayError) -> str | None:
+    """OpenAI's `code`: a word for programs."""
+    code: object = getattr(error, "code", None)
+    return code if isinstance(code, str) else None
 
 
 class ClientStreamError(Exception):
@@ -107,6 +143,6 @@ def error_headers(error: GatewayError) -> Mapping[str, str]:
         # OpenAI's and Anthropic's SDKs try a 429 again by themselves, unless they are told not to.
         final = {"x-should-retry": "false"} if error.is_final else {}
         return {"retry-after": str(max(1, round(error.retry_after))), **final}
-    if isinstance(error, RateLimitExceededError | OverloadedError):
-        return {"retry-after": str(max(1, round(error.retry_after)))}
+    if isinstance(error, RateLimitExceededError | OverloadedError | AllTiersFailedError) and error.retry_after:
+        return {"retry-after": str(max(1, math.ceil(error.retry_after)))}
     return {}

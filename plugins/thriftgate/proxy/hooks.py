@@ -3,12 +3,11 @@
 LiteLLM finds a hook only on the leaf class and only under its exact name and parameter names; the contract
 tests notice when one goes dead.
 
-Failure behaviour: a malformed conversation is refused with HTTP 400 before a model is asked; a stream that breaks off
-ends with an error event of ours; any other error passes through as it came.
+Failure behaviour: a malformed conversation, and an endpoint that routes do not serve, are refused with HTTP 400
+before a model is asked; any other error passes through as it came.
 """
 
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from fastapi import HTTPException
@@ -17,21 +16,19 @@ from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.errors import GatewayError
 from thriftgate.proxy.edge import EdgeRequest, current, headers_of
-from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError
-from thriftgate.proxy.messages import chunk_of
+from thriftgate.proxy.errors import ClientHTTPException
+from thriftgate.proxy.provider import not_served
 from thriftgate.proxy.refusals import early_error, edge_of, refusal_of
 from thriftgate.proxy.validation import check_request
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import RequestRecord
 
-_FINGERPRINT = {"system_fingerprint": "thriftgate"}
-"""LiteLLM's fast serializer drops fields it does not know; a chunk with a fingerprint takes the complete one."""
-_MESSAGE_DELTA = b"event: message_delta\ndata: "
-_NOT_FOR_MODELS = frozenset({"model", "messages", "metadata", "proxy_server_request", "secret_fields", "user"})
+_SERVED = frozenset({"completion", "acompletion", "anthropic_messages", "responses", "aresponses"})
+"""LiteLLM's names for what a route does."""
 
 
 class EdgeHooks(CustomLogger):
-    """Opens the EdgeRequest of each request to a route, and closes it with headers, chunks or an error."""
+    """Opens the EdgeRequest of each request to a route, and closes it with headers or an error."""
 
     def __init__(
         self,
@@ -39,9 +36,11 @@ class EdgeHooks(CustomLogger):
         *,
         on_failure: Callable[[Mapping[str, Any]], None],
         record: Callable[[RequestRecord], None],
+        intercept: Callable[[], None],
     ) -> None:
         super().__init__()
         self._routes = routes
+        self._intercept = intercept
         self._on_failure = on_failure
         self._record = record
 
@@ -56,20 +55,23 @@ class EdgeHooks(CustomLogger):
     ) -> dict[str, Any] | None:
         """Note who asks, and let every parameter through to the route."""
         model = str(data.get("model") or "")
-        if model not in self._routes():
+        route = self._routes().get(model)
+        if route is None:
             current.set(None)
             return None
-        edge = edge_of(data, user_api_key_dict)
+        edge = edge_of(data, user_api_key_dict, route=route)
         current.set(edge)
         try:
+            if call_type not in _SERVED:
+                raise not_served(route)
             check_request(data, call_type)
         except GatewayError as error:
             edge.error = error
             raise ClientHTTPException(error) from None
+        # LiteLLM may have built its router anew since the last request.
+        self._intercept()
         # Left there, LiteLLM would look for it in a prompt management of its own.
         edge.prompt_id = data.pop("prompt_id", None)
-        # A route passes on what it does not know; without this LiteLLM refuses such parameters for our provider.
-        data["allowed_openai_params"] = [name for name in data if name not in _NOT_FOR_MODELS]
         # Retries belong to the tiers' own calls: here they would multiply.
         data["num_retries"] = 0
         return data
@@ -109,7 +111,7 @@ class EdgeHooks(CustomLogger):
         route = self._routes().get(str(request_data.get("model") or ""))
         edge = current.get()
         if edge is None:
-            edge = edge_of(request_data, user_api_key_dict)
+            edge = edge_of(request_data, user_api_key_dict, route=route)
             edge.error = early_error(request_data, original_exception, is_route=route is not None)
             if route is not None:
                 current.set(edge)
@@ -125,75 +127,3 @@ class EdgeHooks(CustomLogger):
             record = refusal_of(edge, route, edge.error or error)
             if record is not None:
                 self._record(record)
-
-    async def async_post_call_streaming_iterator_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, user_api_key_dict: UserAPIKeyAuth, response: AsyncIterator[Any], request_data: dict[str, Any]
-    ) -> AsyncGenerator[Any, None]:
-        """The route's own chunks instead of what LiteLLM's stream wrapper made of them; see `provider.py`."""
-        edge = current.get()
-        if edge is not None:
-            edge.is_streaming = True
-        try:
-            if edge is None or not _is_chat_completion(request_data):
-                async for chunk in response:
-                    yield _annotated(chunk, edge.summary) if edge is not None else chunk
-                return
-            outbox = _Outbox(edge, with_usage=_wants_usage(request_data))
-            async for _ in response:
-                for chunk in outbox.take():
-                    yield chunk
-            for chunk in outbox.take():
-                yield chunk
-        except Exception as error:
-            if edge is not None and edge.error is not None:
-                raise ClientStreamError(edge.error) from error
-            raise
-
-
-class _Outbox:
-    """Empties an EdgeRequest's outbox; without `with_usage` the usage chunk's own field moves one chunk ahead."""
-
-    def __init__(self, edge: EdgeRequest, *, with_usage: bool) -> None:
-        self._edge = edge
-        self._with_usage = with_usage
-        self._held: Mapping[str, Any] | None = None
-
-    def take(self) -> list[Any]:
-        waiting, self._edge.outbox = self._edge.outbox, []
-        return [chunk_of(chunk) for chunk in waiting for chunk in self._ready(chunk)]
-
-    def _ready(self, chunk: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        if self._with_usage:
-            return [chunk]
-        held, self._held = self._held, None
-        if not chunk["choices"]:
-            return [{**held, **_FINGERPRINT, "thriftgate": chunk.get("thriftgate")}] if held else []
-        if chunk["choices"][0].get("finish_reason"):
-            self._held = chunk
-            return [held] if held else []
-        return [held, chunk] if held else [chunk]
-
-
-def _is_chat_completion(request_data: Mapping[str, Any]) -> bool:
-    return "chat/completions" in str(_sent(request_data).get("url") or "")
-
-
-def _wants_usage(request_data: Mapping[str, Any]) -> bool:
-    # LiteLLM asks for usage on every stream and marks those whose client did not.
-    options = cast("Mapping[str, Any]", request_data.get("stream_options") or {})
-    return bool(options.get("include_usage")) and not request_data.get("_litellm_strip_stream_usage")
-
-
-def _annotated(chunk: object, summary: Mapping[str, Any]) -> object:
-    """The last event of an Anthropic or Responses stream with the field `thriftgate`; any other as it is."""
-    if isinstance(chunk, bytes) and chunk.startswith(_MESSAGE_DELTA):
-        event = cast("dict[str, Any]", json.loads(chunk.removeprefix(_MESSAGE_DELTA)))
-        return _MESSAGE_DELTA + json.dumps({**event, "thriftgate": dict(summary)}).encode() + b"\n\n"
-    if getattr(chunk, "type", None) == "response.completed":
-        chunk.response.thriftgate = dict(summary)  # pyright: ignore[reportAttributeAccessIssue]
-    return chunk
-
-
-def _sent(request_data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The request as it came in over HTTP."""
-    return cast("Mapping[str, Any]", request_data.get("proxy_server_request") or {})

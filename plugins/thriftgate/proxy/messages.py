@@ -1,53 +1,51 @@
-"""LiteLLM's requests, answers and chunks ↔ ours.
+"""LiteLLM's requests as ours: who asks, and what, in the client's own dialect.
 
-Failure behaviour: an answer that cannot be read raises TierFailedError, like a tier that gave none.
+Failure behaviour: a request that is no conversation raises InvalidRequestError.
 """
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 from litellm.proxy._types import UserAPIKeyAuth
-from litellm.types.utils import ModelResponse, ModelResponseStream
 
-from thriftgate.errors import TierFailedError
 from thriftgate.proxy.edge import EdgeRequest
-from thriftgate.services.request.chunks import usage_object, usage_of
-from thriftgate.types import Answer, Caller, ChatRequest, Choice, Message, Usage
+from thriftgate.services.request.reading import with_body
+from thriftgate.types import Caller, ChatRequest
+from thriftgate.wire.identity import MATERIAL_HEADERS
 
-_NOT_PARAMS = frozenset(
-    {
-        "stream", "stream_options", "max_retries", "extra_body", "timeout", "metadata", "cache", "prompt_variables",
-        "prompt_id",
-        "api_key", "api_base", "allowed_openai_params", "num_retries",
-    }
-)  # fmt: skip
-"""What LiteLLM hands over among the parameters that is not for the model."""
+_NOT_OF_THE_BODY = frozenset({"model", "prompt_id", "prompt_variables", "cache", "litellm_metadata", "tags"})
+"""Fields of a client's request that are for the gateway."""
 
 
-def chat_request(
-    edge: EdgeRequest, messages: Sequence[Message], params: Mapping[str, Any], parent: Mapping[str, Any]
-) -> ChatRequest:
-    """The request as the route sees it. `parent` is what `completer.py` needs to call models in its name."""
+def request_of(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> ChatRequest:
+    """The request as the route sees it; `kwargs` are what LiteLLM would have asked its router with.
+
+    The body is what the client sent, as hooks and guardrails left it. Raises InvalidRequestError.
+    """
+    sent = cast("Mapping[str, Any]", (kwargs.get("proxy_server_request") or {}).get("body") or {})
+    body = {name: kwargs.get(name, value) for name, value in sent.items() if name not in _NOT_OF_THE_BODY}
+    if dialect == "chat":
+        body.pop("metadata", None)  # LiteLLM's own there
+    if kwargs.get("_litellm_strip_stream_usage"):
+        body.pop("stream_options", None)  # LiteLLM put it there, and takes out what comes of it
     wishes = {wish.strip().lower() for wish in edge.headers.get("cache-control", "").split(",")}
     asked: object = edge.body.get("cache")
     cache: Mapping[str, Any] = cast("Mapping[str, Any]", asked) if isinstance(asked, Mapping) else {}
-    kept = {name: value for name, value in params.items() if name not in _NOT_PARAMS and value is not None}
-    if edge.body.get("user"):
-        kept["user"] = edge.body["user"]
-    return ChatRequest(
+    request = ChatRequest(
         request_id=edge.request_id,
         route=edge.route,
-        messages=tuple(messages),
-        params=kept,
+        messages=(),
+        dialect=dialect,
+        headers={name: edge.headers[name] for name in MATERIAL_HEADERS if edge.headers.get(name)},
         caller=caller_of(edge),
         no_cache="no-cache" in wishes or bool(cache.get("no-cache")),
         no_store="no-store" in wishes or bool(cache.get("no-store")),
         prompt_variables=edge.body.get("prompt_variables") or {},
         prompt_id=edge.prompt_id,
         traceparent=edge.headers.get("traceparent"),
-        edge=parent,
+        edge={**kwargs, "client_body": body},
     )
+    return with_body(request, body)
 
 
 def caller_of(edge: EdgeRequest) -> Caller:
@@ -84,59 +82,3 @@ def _budget_used_share(auth: UserAPIKeyAuth) -> float | None:
     )
     shares = [(spent or 0.0) / limit for spent, limit in budgets if limit]
     return max(shares) if shares else None
-
-
-def answer_of(model: str, response: ModelResponse, *, deployment: str, cost_usd: float) -> Answer:
-    """Our `Answer` of LiteLLM's response."""
-    raw: dict[str, Any] = response.model_dump(exclude_none=True)
-    choices: Sequence[Mapping[str, Any]] = raw.get("choices") or ()
-    if not choices:
-        raise TierFailedError(model, "answered without any choice")
-    return Answer(
-        choices=tuple(
-            Choice(
-                message=_message(choice.get("message") or {}),
-                finish_reason=choice.get("finish_reason"),
-                logprobs=choice.get("logprobs"),
-            )
-            for choice in choices
-        ),
-        model=model,
-        deployment=deployment or str(raw.get("model") or ""),
-        usage=usage_of(raw.get("usage")) or Usage(),
-        cost_usd=cost_usd,
-        provider_id=raw.get("id"),
-    )
-
-
-def _message(raw: Mapping[str, Any]) -> Message:
-    message = {name: value for name, value in raw.items() if value not in ({}, [])}
-    message.setdefault("content", None)
-    return message
-
-
-def response_of(answer: Answer, *, route: str, request_id: str, extra: Mapping[str, Any]) -> ModelResponse:
-    """LiteLLM's response of our `Answer`; `extra` goes beside `usage` as the field `thriftgate`."""
-    choices: list[dict[str, Any]] = []
-    for index, choice in enumerate(answer.choices):
-        raw: dict[str, Any] = {
-            "index": index,
-            "message": dict(choice.message),
-            "finish_reason": choice.finish_reason or "stop",
-        }
-        if choice.logprobs is not None:
-            raw["logprobs"] = dict(choice.logprobs)
-        choices.append(raw)
-    return ModelResponse(
-        id=answer.provider_id or f"chatcmpl-{request_id}",
-        created=int(time.time()),
-        model=route,
-        choices=choices,
-        usage=usage_object(answer.usage),
-        thriftgate=dict(extra),
-    )
-
-
-def chunk_of(raw: Mapping[str, Any]) -> ModelResponseStream:
-    """LiteLLM's chunk of an OpenAI chunk."""
-    return ModelResponseStream(**raw)

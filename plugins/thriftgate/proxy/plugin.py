@@ -11,13 +11,14 @@ import asyncio
 import atexit
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import litellm
 from litellm.proxy import proxy_server
+from litellm.router import Router
 
 from thriftgate.config.load import from_section
 from thriftgate.config.model_list import ROUTE_PREFIX
@@ -26,8 +27,10 @@ from thriftgate.proxy.authentication import Authentication
 from thriftgate.proxy.budgets import BudgetHooks
 from thriftgate.proxy.compose.gateway import Gateway, assemble
 from thriftgate.proxy.compose.page import open_page
+from thriftgate.proxy.describing import describe_routes
 from thriftgate.proxy.hooks import EdgeHooks
 from thriftgate.proxy.identity_api import budgets_api, identity_api
+from thriftgate.proxy.interception import Interception
 from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
@@ -69,7 +72,22 @@ def _model_names() -> Mapping[str, str]:
         return {}
     entries = cast("Sequence[Mapping[str, Any]]", router.model_list)
     models = {str(entry["model_name"]): str(entry["litellm_params"]["model"]) for entry in entries}
-    return {name: model.removeprefix(ROUTE_PREFIX) for name, model in models.items() if model.startswith(ROUTE_PREFIX)}
+    names = {name: model.removeprefix(ROUTE_PREFIX) for name, model in models.items() if model.startswith(ROUTE_PREFIX)}
+    aliases = cast("Mapping[str, object]", router.model_group_alias or {})
+    return names | {alias: names[group] for alias, group in _alias_targets(aliases) if group in names}
+
+
+def _alias_targets(aliases: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """LiteLLM takes an alias as a name, or as an object with the name in `model`."""
+    for alias, target in aliases.items():
+        name = cast("Mapping[str, object]", target).get("model") if isinstance(target, Mapping) else target
+        yield alias, str(name)
+
+
+def _tiers(model: str) -> Sequence[str]:
+    """The tiers of what a client calls a route, the strongest last; none for anything else."""
+    route = gateway.config.routes.get(_model_names().get(model, ""))
+    return [tier.model for tier in route.cascade.tiers] if route is not None else ()
 
 
 gateway = _start()
@@ -77,9 +95,16 @@ atexit.register(_stop)
 with suppress(RuntimeError):  # no running loop: somebody imports us outside a proxy
     asyncio.get_running_loop()
     gateway.start()
-routes = ThriftgateProvider(lambda: gateway.routes)
+routes = ThriftgateProvider()
 authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.identity else None)
-edge = EdgeHooks(_model_names, on_failure=gateway.breaker.note_failure, record=gateway.recorder.submit)
+interception = Interception(lambda: gateway.routes)
+edge = EdgeHooks(
+    _model_names,
+    on_failure=gateway.breaker.note_failure,
+    record=gateway.recorder.submit,
+    intercept=lambda: interception.install(proxy_server.llm_router),
+)
+describe_routes(Router, _tiers)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
 budgets = BudgetHooks(

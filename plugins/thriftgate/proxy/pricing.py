@@ -1,30 +1,38 @@
-"""What tokens cost, from LiteLLM's price map or the prices written in `model_list`.
+"""What tokens cost: LiteLLM's own price function, with everything the provider says of its usage.
+
+There is no second price model: cache writes and reads, audio, reasoning, tiers of service and of context, and prices
+written in `litellm_params` or `model_info` are all LiteLLM's to know.
 
 Failure behaviour: a model without a known price costs None. Without LiteLLM's router, RuntimeError.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import litellm
+from litellm.llms.anthropic.chat.transformation import AnthropicConfig
+from litellm.responses.utils import ResponseAPILoggingUtils
 from litellm.router import Router
+from litellm.types.router import Deployment
+from litellm.types.utils import ModelResponse
+from litellm.types.utils import Usage as LiteLLMUsage
 
 from thriftgate.types import Usage
 
+_OPEN_PRICES = ("input_cost_per_token", "output_cost_per_token", "input_cost_per_second")
+
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars per token."""
+class Priced:
+    """One deployment as LiteLLM prices it."""
 
-    prompt: float
-    completion: float
-    cached: float
-
-    def cost_usd(self, usage: Usage) -> float:
-        """The price of these tokens."""
-        fresh = max(usage.prompt_tokens - usage.cached_tokens, 0)
-        return fresh * self.prompt + usage.cached_tokens * self.cached + usage.completion_tokens * self.completion
+    model: str
+    provider: str | None
+    deployment_id: str
+    is_custom: bool
+    """Its prices are written in the configuration."""
 
 
 class RouterPricer:
@@ -32,43 +40,38 @@ class RouterPricer:
 
     def __init__(self, router: "RouterSource") -> None:
         self._router = router
-        self._by_group: dict[str, Price | None] = {}
-        self._by_deployment: dict[str, Price | None] = {}
+        self._known: dict[str, Priced | None] = {}
 
     def cost_usd(self, model: str, usage: Usage) -> float | None:
         """The price of `usage` at the model group `model`; None when no price is known."""
-        if model not in self._by_group:
-            ids = self._router().get_model_ids(model_name=model)
-            self._by_group[model] = self.price_of(ids[0]) if ids else None
-        price = self._by_group[model]
-        return None if price is None else price.cost_usd(usage)
+        ids = self._router().get_model_ids(model_name=model)
+        return self._cost(self._priced(ids[0]), chat_usage(usage)) if ids else None
 
-    def deployment_cost_usd(self, deployment_id: str, usage: Usage) -> float | None:
-        """The price of `usage` at one deployment; None when no price is known."""
-        price = self.price_of(deployment_id)
-        return None if price is None else price.cost_usd(usage)
+    def call_cost_usd(self, model: str, usage: Mapping[str, Any], *, deployment_id: str = "") -> float | None:
+        """The price of one call by its provider's usage object; at the group's first deployment where none is named."""
+        ids = [deployment_id] if deployment_id else self._router().get_model_ids(model_name=model)
+        return self._cost(self._priced(ids[0]), litellm_usage(usage)) if ids else None
 
-    def price_of(self, deployment_id: str) -> Price | None:
-        """The price list of one deployment."""
-        if deployment_id not in self._by_deployment:
-            self._by_deployment[deployment_id] = self._look_up(deployment_id)
-        return self._by_deployment[deployment_id]
+    def _priced(self, deployment_id: str) -> Priced | None:
+        if deployment_id not in self._known:
+            deployment = self._router().get_deployment(model_id=deployment_id)
+            self._known[deployment_id] = None if deployment is None else _priced(deployment, deployment_id)
+        return self._known[deployment_id]
 
-    def _look_up(self, deployment_id: str) -> Price | None:
-        deployment = self._router().get_deployment(model_id=deployment_id)
-        if deployment is None:
+    def _cost(self, priced: Priced | None, usage: LiteLLMUsage) -> float | None:
+        if priced is None:
             return None
-        written: Mapping[str, Any] = deployment.litellm_params.model_dump(exclude_none=True)
-        known: Mapping[str, Any] = {}
         try:
-            known = litellm.get_model_info(deployment.litellm_params.model)  # pyright: ignore[reportAssignmentType]
-        except Exception:
-            if "input_cost_per_token" not in written:
-                return None
-        prompt = _first(written, known, "input_cost_per_token")
-        completion = _first(written, known, "output_cost_per_token")
-        cached = _first(written, known, "cache_read_input_token_cost")
-        return Price(prompt or 0.0, completion or 0.0, prompt or 0.0 if cached is None else cached)
+            cost = litellm.completion_cost(
+                completion_response=ModelResponse(model=priced.model, usage=usage),
+                model=priced.model,
+                custom_llm_provider=priced.provider,
+                custom_pricing=priced.is_custom,
+                router_model_id=priced.deployment_id,
+            )
+        except Exception:  # LiteLLM has a class of its own for nearly every way not to know a price
+            return None
+        return max(0.0, cost) if math.isfinite(cost) else None
 
     def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:
         """Tokens by the tokenizer that LiteLLM has for the group's first deployment."""
@@ -78,6 +81,39 @@ class RouterPricer:
         if isinstance(messages, str):
             return litellm.token_counter(model=name, text=messages) if messages else 0
         return litellm.token_counter(model=name, messages=[dict(message) for message in messages])
+
+
+def _priced(deployment: Deployment, deployment_id: str) -> Priced | None:
+    params: Mapping[str, Any] = deployment.litellm_params.model_dump(exclude_none=True)
+    info: Mapping[str, Any] = deployment.model_info.model_dump(exclude_none=True)
+    model = deployment.litellm_params.model
+    is_custom = any(name in params or name in info for name in _OPEN_PRICES)
+    if not is_custom:
+        try:
+            litellm.get_model_info(model, params.get("custom_llm_provider"))
+        except Exception:
+            return None
+    return Priced(model, params.get("custom_llm_provider"), deployment_id, is_custom)
+
+
+def chat_usage(usage: Usage) -> LiteLLMUsage:
+    """LiteLLM's usage of our numbers."""
+    return LiteLLMUsage(
+        prompt_tokens=max(0, usage.prompt_tokens),
+        completion_tokens=max(0, usage.completion_tokens),
+        total_tokens=max(0, usage.total_tokens),
+        prompt_tokens_details={"cached_tokens": usage.cached_tokens} if usage.cached_tokens else None,  # pyright: ignore[reportArgumentType]
+        completion_tokens_details={"reasoning_tokens": usage.reasoning_tokens} if usage.reasoning_tokens else None,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def litellm_usage(raw: Mapping[str, Any]) -> LiteLLMUsage:
+    """LiteLLM's usage of a provider's usage object: OpenAI's chat, OpenAI's Responses or Anthropic's."""
+    if "prompt_tokens" in raw:
+        return LiteLLMUsage(**{name: value for name, value in raw.items() if value is not None})
+    if any(name in raw for name in ("input_tokens_details", "total_tokens", "output_tokens_details")):
+        return ResponseAPILoggingUtils._transform_response_api_usage_to_chat_usage(dict(raw))  # pyright: ignore[reportPrivateUsage]
+    return AnthropicConfig().calculate_usage(usage_object=dict(raw), reasoning_content=None)
 
 
 class RouterSource:
@@ -90,9 +126,3 @@ class RouterSource:
         if proxy_server.llm_router is None:
             raise RuntimeError("the proxy has no router yet: is `model_list` empty?")
         return proxy_server.llm_router
-
-
-def _first(written: Mapping[str, Any], known: Mapping[str, Any], name: str) -> float | None:
-    value = written.get(name)
-    value = known.get(name) if value is None else value
-    return None if value is None else float(value)

@@ -23,14 +23,15 @@ REASON = "refused"
 CALL_ID_HEADER = "x-litellm-call-id"
 
 
-def edge_of(data: Mapping[str, Any], auth: UserAPIKeyAuth) -> EdgeRequest:
-    """The request as far as LiteLLM has read it by now."""
+def edge_of(data: Mapping[str, Any], auth: UserAPIKeyAuth, *, route: str | None = None) -> EdgeRequest:
+    """The request as far as LiteLLM has read it by now; `route`: the route's own name, where it is one's."""
     sent: Mapping[str, Any] = data.get("proxy_server_request") or {}
     headers: Mapping[str, str] = sent.get("headers") or {}
     lowered = {name.lower(): value for name, value in headers.items()}
     return EdgeRequest(
         request_id=_request_id(data, lowered),
-        route=str(data.get("model") or ""),
+        route=str(data.get("model") or "") if route is None else route,
+        model=str(data.get("model") or ""),
         body=data,
         headers=lowered,
         auth=auth,

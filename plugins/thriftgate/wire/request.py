@@ -124,6 +124,11 @@ class RequestView(ABC):
         return self.body.get("stream") is True
 
     @property
+    def shows_usage(self) -> bool:
+        """True when a stream tells the client its usage, as it always does where nobody can ask for it."""
+        return True
+
+    @property
     def n(self) -> int:
         """How many answers the client wants."""
         wanted = integer(self.body.get("n"))

@@ -18,9 +18,9 @@ from thriftgate.cascade.calibration.labels import Label, labels_from_audits
 from thriftgate.cascade.calibration.policy import Policy, Replay, replay_of
 from thriftgate.cascade.calibration.report import NEVER, artefact_of, with_more_labels
 from thriftgate.cascade.calibration.tier_models import TierModels
-from thriftgate.cascade.flow import CascadeFlow, Outcome, Tier, cascade
+from thriftgate.cascade.flow import Ask, CascadeFlow, Effect, Outcome, Reply, Tier, cascade, play
 from thriftgate.cascade.plan import plan
-from thriftgate.cascade.scoring import for_request
+from thriftgate.cascade.scoring import scoring
 from thriftgate.cascade.stake import Stake
 from thriftgate.types import Answer, Audit, AuditKind, ChatRequest, Choice
 
@@ -200,14 +200,15 @@ def said(text: str, model: str = "small") -> Answer:
 
 
 def drive(flow: CascadeFlow, answers: dict[str, Answer]) -> tuple[list[str], Outcome]:
-    tier = next(flow)
-    names = [tier.model]
-    while True:
-        try:
-            tier = flow.send(answers[tier.model])
-        except StopIteration as end:
-            return names, end.value
-        names.append(tier.model)
+    names: list[str] = []
+
+    def perform(effect: Effect) -> Reply:
+        assert isinstance(effect, Ask)
+        names.append(effect.tier.model)
+        return Reply(answers[effect.tier.model])
+
+    outcome = play(flow, perform)
+    return names, outcome
 
 
 def real_artefact() -> Artefact:
@@ -235,7 +236,7 @@ def test_a_calibrated_route_accepts_plain_answers_and_escalates_hedged_ones(made
     scorer = CalibratedScorer(made_from_texts)
     tiers = scorer.tiers(TIERS)
     for text, asked in (("It is 4.", ["small"]), ("Maybe it is 4, perhaps, I think.", ["small", "large"])):
-        flow = cascade(tiers, score=for_request(scorer, request()))
+        flow = cascade(tiers, score=scoring(scorer, request()))
         names, outcome = drive(flow, {"small": said(text), "large": said("4", "large")})
         assert names == asked
         assert outcome.confidence is not None

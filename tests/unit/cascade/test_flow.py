@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.cascade.flow import Outcome, Scored, Tier, cascade
+from thriftgate.cascade.flow import (
+    Ask,
+    CascadeFlow,
+    Effect,
+    MoreEvidence,
+    Outcome,
+    Rate,
+    Reply,
+    Sample,
+    Scored,
+    Tier,
+    cascade,
+)  # fmt: skip
 from thriftgate.errors import AllTiersFailedError, TierFailedError
 from thriftgate.types import Answer, Choice, DecisionKind
 
@@ -17,6 +29,12 @@ def failure(model: str, *, rejected: bool = False) -> TierFailedError:
     return TierFailedError(model, "503 from the provider", rejected=rejected)
 
 
+def asked_of(effect: Effect) -> str:
+    """Whom the flow wants to be asked."""
+    assert isinstance(effect, Ask)
+    return effect.tier.model
+
+
 class World:
     """Answers for tiers: each model's confidence, or None when it fails. Remembers who was asked."""
 
@@ -25,17 +43,18 @@ class World:
         self.vetoes = vetoes or {}
         self.asked: list[str] = []
 
-    def score(self, tier: Tier, answer: Answer) -> Scored:
-        return Scored(confidence=self.confidences[tier.model], veto=self.vetoes.get(tier.model))
+    def score(self, answer: Answer, second: Answer | None, rating: float | None) -> Scored:
+        return Scored(confidence=self.confidences[answer.model], veto=self.vetoes.get(answer.model))
 
     def run(self, *tiers: Tier, serve_rejected_answer: bool = False) -> Outcome:
         flow = cascade(tiers, score=self.score, route="support", serve_rejected_answer=serve_rejected_answer)
-        tier = next(flow)
+        effect = next(flow)
         while True:
-            self.asked.append(tier.model)
-            reply = failure(tier.model) if self.confidences[tier.model] is None else answer(tier.model)
+            model = asked_of(effect)
+            self.asked.append(model)
+            reply = failure(model) if self.confidences[model] is None else Reply(answer(model))
             try:
-                tier = flow.send(reply)
+                effect = flow.send(reply)
             except StopIteration as end:
                 return end.value
 
@@ -66,30 +85,30 @@ def test_a_veto_escalates_whatever_the_confidence():
 
 
 def test_no_confidence_and_nan_escalate():
-    def score(tier: Tier, answer: Answer) -> Scored:
+    def score(answer: Answer, second: Answer | None, rating: float | None) -> Scored:
         return Scored(confidence=None)
 
-    def score_nan(tier: Tier, answer: Answer) -> Scored:
+    def score_nan(answer: Answer, second: Answer | None, rating: float | None) -> Scored:
         return Scored(confidence=math.nan)
 
     for scorer, reason in ((score, "no_confidence"), (score_nan, "below_threshold")):
         flow = cascade([Tier("small", 0.0), Tier("large")], score=scorer)
         next(flow)
-        assert flow.send(answer("small")).model == "large"
+        assert asked_of(flow.send(Reply(answer("small")))) == "large"
         with pytest.raises(StopIteration) as end:
-            flow.send(answer("large"))
+            flow.send(Reply(answer("large")))
         assert end.value.value.reason == reason
 
 
 def test_a_scorer_that_throws_escalates_and_is_counted():
-    def score(tier: Tier, answer: Answer) -> Scored:
+    def score(answer: Answer, second: Answer | None, rating: float | None) -> Scored:
         raise ZeroDivisionError
 
     flow = cascade([Tier("small", 0.0), Tier("large")], score=score)
     next(flow)
-    assert flow.send(answer("small")).model == "large"
+    assert asked_of(flow.send(Reply(answer("small")))) == "large"
     with pytest.raises(StopIteration) as end:
-        flow.send(answer("large"))
+        flow.send(Reply(answer("large")))
     assert end.value.value.signals == {"scorer_errors": 1.0}
     assert end.value.value.reason == "no_confidence"
 
@@ -113,14 +132,106 @@ def test_a_failed_cheap_tier_is_skipped():
 def test_a_failure_may_be_thrown_as_well_as_sent():
     flow = cascade([Tier("small", 0.7), Tier("large")], score=World({"small": 1.0}).score)
     next(flow)
-    assert flow.throw(failure("small")).model == "large"
+    assert asked_of(flow.throw(failure("small"))) == "large"
 
 
-def test_a_rejected_request_is_not_tried_again_elsewhere():
+def test_a_request_that_a_cheap_tier_rejects_goes_to_the_next_one():
     flow = cascade([Tier("small", 0.7), Tier("large")], score=World({}).score)
     next(flow)
-    with pytest.raises(TierFailedError, match="small"):
-        flow.send(failure("small", rejected=True))
+    assert asked_of(flow.send(failure("small", rejected=True))) == "large"
+    with pytest.raises(StopIteration) as end:
+        flow.send(Reply(answer("large")))
+    assert end.value.value.reason == "cheaper_tier_failed"
+
+
+def test_what_the_last_tier_says_of_a_request_reaches_the_client():
+    flow = cascade([Tier("small", 0.7), Tier("large")], score=World({}).score)
+    next(flow)
+    flow.send(failure("small"))
+    with pytest.raises(AllTiersFailedError) as caught:
+        flow.send(TierFailedError("large", "too long", status_code=400, rejected=True, code="context_length_exceeded"))
+    assert (caught.value.status_code, caught.value.code) == (400, "context_length_exceeded")
+    assert str(caught.value) == "too long"
+
+
+def open_flow(
+    confidence: float | None, **more: MoreEvidence
+) -> tuple[CascadeFlow, list[tuple[str | None, float | None]]]:
+    """A flow at its first answer, and with what evidence it scored."""
+    seen: list[tuple[str | None, float | None]] = []
+
+    def score(answer: Answer, second: Answer | None, rating: float | None) -> Scored:
+        seen.append((second.model if second else None, rating))
+        return Scored(confidence=confidence if rating is None else rating)
+
+    tiers = [Tier("small", 0.7), Tier("large")]
+    flow = cascade(tiers, score=score, sampling=more.get("sampling"), judging=more.get("judging"))
+    next(flow)
+    return flow, seen
+
+
+def test_a_second_sample_and_a_judge_are_asked_only_while_they_may_settle_it():
+    between = MoreEvidence("judge", (0.4, 0.8))
+    flow, seen = open_flow(0.5, sampling=MoreEvidence(None, (0.4, 0.8)), judging=between)
+    assert flow.send(Reply(answer("small"))) == Sample("small")
+    assert flow.send(answer("second")) == Rate("judge", answer("small"))
+    with pytest.raises(StopIteration) as end:
+        flow.send(0.95)
+    assert seen == [(None, None), ("second", None), ("second", 0.95)]
+    assert end.value.value.reason == "confident"
+    flow, seen = open_flow(0.9, sampling=between, judging=between)
+    with pytest.raises(StopIteration):
+        flow.send(Reply(answer("small")))
+
+
+@pytest.mark.parametrize("confidence", [0.4, 0.8])
+def test_the_bounds_of_more_evidence_belong_to_it(confidence: float):
+    flow, _ = open_flow(confidence, judging=MoreEvidence("judge", (0.4, 0.8)))
+    assert isinstance(flow.send(Reply(answer("small"))), Rate)
+
+
+def test_evidence_that_does_not_come_changes_nothing():
+    flow, seen = open_flow(0.5, sampling=MoreEvidence("other"), judging=MoreEvidence("judge"))
+    flow.send(Reply(answer("small")))
+    flow.send(None)
+    assert asked_of(flow.send(None)) == "large"
+    assert seen == [(None, None)]
+
+
+def test_what_the_client_has_seen_ends_the_cascade_and_buys_no_evidence():
+    flow, _ = open_flow(0.1, sampling=MoreEvidence(None), judging=MoreEvidence("judge"))
+    with pytest.raises(StopIteration) as end:
+        flow.send(Reply(answer("small"), is_shown=True))
+    assert (end.value.value.reason, end.value.value.decision) == ("streamed_optimistically", DecisionKind.ACCEPTED)
+
+
+def test_an_answer_given_up_while_it_was_written_escalates_and_says_so():
+    flow, _ = open_flow(0.9)
+    assert asked_of(flow.send(Reply(None))) == "large"
+    with pytest.raises(StopIteration) as end:
+        flow.send(Reply(answer("large")))
+    assert (end.value.value.reason, end.value.value.decision) == ("collapsed", DecisionKind.ESCALATED)
+
+
+def test_an_answer_that_must_not_be_accepted_must_not_be_shown():
+    asked = next(cascade([Tier("small", math.inf), Tier("large")], score=World({}).score))
+    assert isinstance(asked, Ask)
+    assert not asked.may_show
+    assert not asked.is_final
+
+
+def test_the_reason_of_a_plan_that_left_tiers_out_is_the_one_that_counts():
+    flow = cascade([Tier("large")], score=World({}).score, reason="tool_required")
+    next(flow)
+    with pytest.raises(StopIteration) as end:
+        flow.send(Reply(answer("large")))
+    assert end.value.value.reason == "tool_required"
+
+
+def test_a_driver_that_sends_something_else_is_told():
+    flow, _ = open_flow(0.9)
+    with pytest.raises(TypeError, match="Reply"):
+        flow.send(0.5)
 
 
 def test_all_tiers_failing_names_every_cause():

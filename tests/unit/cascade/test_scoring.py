@@ -1,11 +1,7 @@
-from typing import Any
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.cascade.flow import Tier
-from thriftgate.cascade.scoring import StaticScorer, as_client_asked, for_request, static_confidence, wants_logprobs
+from thriftgate.cascade.scoring import StaticScorer, scoring, static_confidence
 from thriftgate.cascade.signals import SIGNALS, Evidence, Signal
 from thriftgate.types import Answer, ChatRequest, Choice
 
@@ -65,7 +61,7 @@ def test_a_signal_that_throws_takes_all_confidence_away_and_is_counted():
         raise RuntimeError
 
     broken = Signal("boom", "free", ("boom",), boom)
-    scored = for_request(StaticScorer((*SIGNALS, broken)), REQUEST)(Tier("small", 0.5), answer("It shipped."))
+    scored = scoring(StaticScorer((*SIGNALS, broken)), REQUEST)(answer("It shipped."), None, None)
     assert scored.confidence is None
     assert scored.signals["signal_errors"] == 1
 
@@ -75,31 +71,8 @@ def test_static_confidence_is_a_share_and_faults_never_raise_it(features: dict[s
     assert 0 <= static_confidence(features) <= static_confidence({}) <= 1
 
 
-@pytest.mark.parametrize(
-    ("params", "top"), [({}, 2), ({"logprobs": True}, 2), ({"logprobs": True, "top_logprobs": 5}, 5)]
-)
-def test_log_probabilities_are_asked_for_without_losing_the_clients_wish(params: dict[str, Any], top: int):
-    wanted = wants_logprobs({"temperature": 0, **params})
-    assert wanted == {"temperature": 0, "logprobs": True, "top_logprobs": top}
-    assert "temperature" not in params
-
-
-def test_the_client_gets_the_log_probabilities_it_asked_for_and_no_others():
-    given_answer = answer("It shipped.", logprobs=[-0.1])
-    assert as_client_asked(given_answer, {}).choices[0].logprobs is None
-    asked = as_client_asked(given_answer, {"logprobs": True, "top_logprobs": 1}).choices[0].logprobs
-    assert asked is not None
-    assert len(asked["content"][0]["top_logprobs"]) == 1
-    bare = as_client_asked(given_answer, {"logprobs": True}).choices[0].logprobs
-    assert bare is not None
-    assert bare["content"][0] == {"token": "w", "logprob": -0.1, "top_logprobs": []}
-    untouched = answer("It shipped.")
-    assert as_client_asked(untouched, {"logprobs": True}) is untouched
-
-
-def test_an_earlier_answer_that_was_not_accepted_is_what_the_next_is_compared_with():
-    score = for_request(StaticScorer(), REQUEST)
-    first = score(Tier("small", 0.99), answer("It is 12."))
-    assert "agreement" not in first.signals
-    assert score(Tier("middle", 0.5), answer("It is 9.")).signals["agreement"] == 0
-    assert score(Tier("other", 0.5), answer("So it is 9.")).signals["agreement"] == 1
+def test_another_answer_is_what_an_answer_is_compared_with():
+    score = scoring(StaticScorer(), REQUEST)
+    assert "agreement" not in score(answer("It is 12."), None, None).signals
+    assert score(answer("It is 9."), answer("It is 12."), None).signals["agreement"] == 0
+    assert score(answer("So it is 9."), answer("It is 9."), None).signals["agreement"] == 1

@@ -143,7 +143,7 @@ def test_every_reason_that_is_ever_given_has_words() -> None:
         r'(?:return|veto=|reason=|reason = |if |else |_strongest\(|_without_proof\(request,) ?"([a-z]+(?:_[a-z]+)*)"'
     )
     found = {word for name in names for word in given.findall((package / f"{name}.py").read_text(encoding="utf-8"))}
-    assert {"confident", "held_out", "uncalibrated", "tool_missing"} <= found
+    assert {"below_threshold", "held_out", "uncalibrated", "tool_missing"} <= found
     assert found - set(cascade_explain.REASONS) <= {"content", "role", "cascade", "agreement"}
 
 

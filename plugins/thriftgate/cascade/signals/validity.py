@@ -10,6 +10,9 @@ from thriftgate.cascade.signals.evidence import NOT_JSON, Evidence, Signal
 from thriftgate.schemas import Refusal, compile_schema
 from thriftgate.schemas.wanted import wanted_by
 
+FINISHED = frozenset({"stop", "tool_calls", "function_call", "refusal"})
+"""Endings that a provider is known to give a whole answer; no word, or one nobody knows, is no ending."""
+
 
 def objection(evidence: Evidence) -> str | None:
     """A fixed phrase for why the answer cannot be used; None when its shape is fine."""
@@ -18,8 +21,11 @@ def objection(evidence: Evidence) -> str | None:
         return "content_filter"
     if not choice.text.strip() and not choice.tool_calls:
         return "empty_answer"
-    if choice.finish_reason == "length" and not _is_capped_by_client(evidence.request.params):
-        return "cut_off"
+    if choice.finish_reason == "length":
+        if not _is_capped_by_client(evidence.request.params):
+            return "cut_off"
+    elif choice.finish_reason not in FINISHED:
+        return "unfinished"
     if choice.tool_calls:
         return None
     return schema_objection(evidence)

@@ -38,6 +38,7 @@ REASONS = {
     "content_filter": "the provider's filter stopped the cheaper answer",
     "empty_answer": "the cheaper answer was empty",
     "cut_off": "the cheaper answer was cut off",
+    "unfinished": "the cheaper answer did not come to its end",
     "invalid_json": "the cheaper answer is not the JSON that was asked for",
     "schema_invalid": "the cheaper answer does not fit the schema that was asked for",
     "tool_missing": "the cheaper answer should have called a tool",

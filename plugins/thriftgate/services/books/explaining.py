@@ -27,6 +27,7 @@ _ESCALATED = {
     "content_filter": "its provider's filter stopped {first}'s answer",
     "empty_answer": "{first}'s answer was empty",
     "cut_off": "{first}'s answer was cut off",
+    "unfinished": "{first}'s answer did not come to its end",
     "invalid_json": "{first}'s answer was not the JSON that was asked for",
     "schema_invalid": "{first}'s answer did not fit the schema that was asked for",
     "tool_missing": "{first} should have called a tool",

@@ -17,13 +17,15 @@ from thriftgate.caching.eligibility import may_serve, may_store
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.evidence import NEIGHBOURS
 from thriftgate.caching.guards import Veto, first_veto
-from thriftgate.caching.scope import CacheScope, normalise, scope_of
+from thriftgate.caching.scope import CacheScope, RequestIdentity, normalise, scope_of
 from thriftgate.caching.warm_file import WarmLine
 from thriftgate.config import RouteConfig
 from thriftgate.ports import AnswerCache, Clock, Embedder
 from thriftgate.services.cache.deciding import Decider
-from thriftgate.services.cache.service import limits_of, scoping_of, tier_policy_of
+from thriftgate.services.cache.service import limits_of, rules_of, scoping_of, tier_policy_of
+from thriftgate.services.request.reading import view_of
 from thriftgate.types import Answer, Caller, ChatRequest, Choice, PromptRef
+from thriftgate.wire.identity import identity
 
 ApplyPrompt = Callable[[ChatRequest], tuple[ChatRequest, PromptRef]]
 _BATCH = 64
@@ -175,12 +177,14 @@ class CacheDesk:
         return self._prompt(request) if self._prompt is not None else (request, None)
 
     def _scope(self, request: ChatRequest, prompt: PromptRef | None) -> CacheScope:
+        seen = identity(view_of(request), rules_of(self._config))
         return scope_of(
             request,
             settings=scoping_of(self._config),
             prompt=prompt,
             tiers=self._tiers,
             embedder=self._embedder.fingerprint,
+            identity=RequestIdentity(seen.frame, seen.question),
         )
 
 

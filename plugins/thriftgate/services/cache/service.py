@@ -14,7 +14,7 @@ from thriftgate.caching.decision import Decision, Explore, Hit, Miss
 from thriftgate.caching.eligibility import EligibilitySettings, may_serve, may_store
 from thriftgate.caching.entries import CacheEntry, Lookup, PurgeFilter
 from thriftgate.caching.evidence import NEIGHBOURS
-from thriftgate.caching.scope import CacheScope, ScopeSettings, scope_of
+from thriftgate.caching.scope import CacheScope, RequestIdentity, ScopeSettings, scope_of
 from thriftgate.config import CacheConfig, CascadeConfig
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import AnswerCache, Clock, Embedder
@@ -24,7 +24,9 @@ from thriftgate.services.cache.tickets import Served, Ticket
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.journal import Journal
+from thriftgate.services.request.reading import view_of
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef
+from thriftgate.wire.identity import IdentityRules, identity, pattern
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class CacheService:
         self._hits = HitCounter(cache, background)
         self._scoping = scoping_of(config)
         self._limits = limits_of(config)
+        self._rules = rules_of(config)
         self._is_semantic = config.max_error > 0 or config.min_similarity is not None
         self._warned_at: float | None = None
         self.failures = 0
@@ -69,6 +72,11 @@ class CacheService:
         """An answer that may be given again, or a ticket to keep the fresh one with."""
         with journal.stage("cache") as notes:
             ticket = Ticket()
+            seen = identity(view_of(request), self._rules)
+            if seen.uncacheable:
+                notes["outcome"] = f"request {seen.uncacheable[0][0]}"
+                return ticket
+            ticket.max_tokens = seen.max_tokens
             try:
                 scope = scope_of(
                     request,
@@ -76,6 +84,7 @@ class CacheService:
                     prompt=prompt,
                     tiers=self._tier_policy,
                     embedder=self._embedder.fingerprint,
+                    identity=RequestIdentity(seen.frame, seen.question),
                 )
             except TypeError:
                 notes["outcome"] = "not cacheable"
@@ -100,17 +109,27 @@ class CacheService:
         assert scope is not None, "a look-up has a scope"
         # A question embedded a moment ago brings its vector along: both look-ups in one round trip.
         ticket.embedding = self._embedder.cached(scope.question) if self._is_semantic else None
-        found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding, limit=NEIGHBOURS)
+        found = await self._found(ticket, scope)
         if found.exact is not None:
             return self._exact(found.exact)
         if not self._is_semantic:
             return None
         if ticket.embedding is None:
             ticket.embedding = (await self._embedder.embed([scope.question]))[0]
-            found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding, limit=NEIGHBOURS)
+            found = await self._found(ticket, scope)
             if found.exact is not None:
                 return self._exact(found.exact)
         return self._judged(ticket, found)
+
+    async def _found(self, ticket: Ticket, scope: CacheScope) -> Lookup:
+        """What is kept for this question and near it, but for answers longer than this client lets one be."""
+        found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding, limit=NEIGHBOURS)
+        if ticket.max_tokens is None:
+            return found
+        limit = ticket.max_tokens
+        neighbours = tuple(one for one in found.neighbours if one.entry.usage.completion_tokens <= limit)
+        exact = found.exact if found.exact is None or found.exact.usage.completion_tokens <= limit else None
+        return replace(found, exact=exact, neighbours=neighbours)
 
     def _exact(self, entry: CacheEntry) -> Served:
         return self._served(entry, DecisionKind.EXACT_HIT, similarity=1.0, confidence=None)
@@ -139,7 +158,7 @@ class CacheService:
         features: Mapping[str, float] | None = None,
     ) -> Served:
         self._hits.count(entry.scope, entry.entry_id)
-        answer = Answer(choices=entry.choices, model=entry.model, usage=entry.usage)
+        answer = Answer(choices=entry.choices, model=entry.model, usage=entry.usage, body=entry.body)
         is_stale = entry.stale_at is not None and self._clock.time() >= entry.stale_at
         return Served(answer, entry, kind, similarity, confidence, is_stale, features or {})
 
@@ -230,6 +249,7 @@ class CacheService:
             question=scope.question,
             embedding=ticket.embedding,
             choices=answer.choices,
+            body=answer.body,
             model=answer.model,
             usage=answer.usage,
             cost_usd=answer.cost_usd,
@@ -257,6 +277,13 @@ class CacheService:
 def scoping_of(config: CacheConfig) -> ScopeSettings:
     """How the operator wants answers shared."""
     return ScopeSettings(tenant=config.tenant, share=config.share, history_turns=config.history_turns)
+
+
+def rules_of(config: CacheConfig) -> IdentityRules:
+    """What the operator says changes no answer. An answer that ended by itself fits every larger limit of length."""
+    return IdentityRules(
+        immaterial=tuple(map(pattern, config.immaterial)), history_turns=config.history_turns, max_tokens_apart=True
+    )
 
 
 def limits_of(config: CacheConfig) -> EligibilitySettings:

@@ -19,6 +19,8 @@ class Ticket:
     decision: Decision | None = None
     neighbours: tuple[Neighbour, ...] = ()
     """What was found near the question, nearest first."""
+    max_tokens: int | None = None
+    """The most tokens that the client lets an answer have."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A correction is written after what it corrects."""
 

@@ -7,44 +7,48 @@ and can no longer be taken back.
 Failure behaviour: a stream that breaks off while it is held back fails its tier; later it is the client's to hear.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any
 
 from thriftgate.cascade.running import Running, RunningConfidence
+from thriftgate.services.request.reading import chat_delta
+from thriftgate.types import StreamPiece
 
 
 class OptimisticStream:
-    """Decides while it streams. Iterate `choices()`; the attributes then say what came of it."""
+    """Holds back until the running confidence has settled. Iterate `pieces()`; `is_shown` says what came of it."""
 
     def __init__(self, running: RunningConfidence) -> None:
         self._running = running
+        self._read = 0
         self.is_shown = False
-        self.has_collapsed = False
-        self.held: list[Mapping[str, Any]] = []
-        """What was not shown, when the answer ended or collapsed before it was settled."""
 
-    async def choices(self, source: AsyncGenerator[Mapping[str, Any], None]) -> AsyncGenerator[Mapping[str, Any], None]:
-        """The choices that may be shown by now."""
+    async def pieces(
+        self, source: AsyncGenerator[StreamPiece, None], text: Callable[[], str]
+    ) -> AsyncGenerator[StreamPiece, None]:
+        """The events that may be shown by now; `text` tells what was written so far."""
+        held: list[StreamPiece] = []
         async with aclosing(source):
-            async for choice in source:
+            async for piece in source:
                 if self.is_shown:
-                    yield choice
+                    yield piece
                     continue
-                self.held.append(choice)
-                match self._feed(choice):
+                held.append(piece)
+                match self._feed(piece, text):
                     case Running.COLLAPSED:
-                        self.has_collapsed = True
                         return
                     case Running.SETTLED:
                         self.is_shown = True
-                        released, self.held = self.held, []
-                        for earlier in released:
+                        for earlier in held:
                             yield earlier
+                        held = []
                     case Running.GO_ON:
                         pass
 
-    def _feed(self, choice: Mapping[str, Any]) -> Running:
-        delta: Mapping[str, Any] = choice.get("delta") or {}
-        logprobs: Mapping[str, Any] = choice.get("logprobs") or {}
-        return self._running.feed(delta.get("content") or "", logprobs.get("content") or ())
+    def _feed(self, piece: StreamPiece, written: Callable[[], str]) -> Running:
+        new, logprobs = chat_delta(piece.event)
+        if "choices" not in piece.event:
+            # No chat chunk: what the answer has grown by.
+            whole = written()
+            new, self._read = whole[self._read :], len(whole)
+        return self._running.feed(new, logprobs)

@@ -4,7 +4,6 @@ Failure behaviour: a judge that cannot tell, or whose model or embedder is away,
 """
 
 import json
-from dataclasses import replace
 
 import numpy as np
 
@@ -61,7 +60,7 @@ class ModelJudge:
         # As JSON, so that nothing in an answer can pass for an instruction or for the end of its quotation.
         compared = json.dumps({"answer_1": answer, "answer_2": reference}, ensure_ascii=False)
         messages = ({"role": "system", "content": _INSTRUCTION}, {"role": "user", "content": compared})
-        asked = replace(request, messages=messages, params={"temperature": 0, "max_tokens": 5})
+        asked = request.asking(messages, {"temperature": 0, "max_tokens": 5})
         try:
             verdict = await self._completer.complete(self._model, asked, purpose=CallPurpose.JUDGE)
         except TierFailedError:

@@ -19,6 +19,7 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "usage": asdict(answer.usage),
         "cost_usd": answer.cost_usd,
         "provider_id": answer.provider_id,
+        "body": answer.body,
     }
 
 
@@ -34,4 +35,5 @@ def answer_from_json(raw: Mapping[str, Any]) -> Answer:
         usage=Usage(**raw["usage"]),
         cost_usd=raw["cost_usd"],
         provider_id=raw["provider_id"],
+        body=raw.get("body"),
     )

@@ -11,10 +11,12 @@ from typing import Any, cast
 
 from thriftgate.errors import TierFailedError
 from thriftgate.ports import Completer, Pricer
-from thriftgate.services.request.chunks import AnswerAssembler
 from thriftgate.services.request.journal import Journal, describe
+from thriftgate.services.request.reading import answer_of, is_opening
 from thriftgate.tracing.attributes import shown_parameters
-from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, TierCall, Usage
+from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, StreamPiece, TierCall, Usage
+from thriftgate.wire.dialects import answer_view, assembler
+from thriftgate.wire.request import Dialect
 
 
 class Asker:
@@ -33,6 +35,9 @@ class Asker:
         error: BaseException | None = None
         try:
             answer = await self.completer.complete(model, request, purpose=purpose)
+            if not answer.usage.total_tokens:
+                usage, cost_usd = self.estimated(model, request, answer.text)
+                answer = replace(answer, usage=usage, cost_usd=answer.cost_usd or cost_usd)
         except BaseException as caught:
             error = caught
             raise
@@ -54,6 +59,15 @@ class Asker:
                 )
             )
 
+    def estimated(self, model: str, request: ChatRequest, generated: str) -> tuple[Usage, float]:
+        """What a tokenizer counts where the provider did not, marked so, and what that costs."""
+        usage = Usage(
+            prompt_tokens=self.pricer.count_tokens(model, request.messages),
+            completion_tokens=self.pricer.count_tokens(model, generated),
+            is_estimated=True,
+        )
+        return usage, self.pricer.cost_usd(model, usage) or 0.0
+
     def evidence(self, request: ChatRequest, answer: Answer | None) -> dict[str, Any]:
         """What a trace shows of a call beside its numbers; what was said only where the operator wants it."""
         logprobs = _logprobs(answer)
@@ -71,18 +85,20 @@ class Asker:
 
 
 class AskedStream:
-    """One streamed call: iterate `chunks()`; when they have ended, `answer` is the whole.
+    """One streamed call: iterate `pieces()`; when they have ended, `answer` is the whole.
 
-    Raises TierFailedError when the call fails or breaks off. `has_started` says whether anything came.
+    Raises TierFailedError when the call fails or breaks off. `has_started` says whether anything was handed out: the
+    events that only say that an answer begins wait for the first one with something in it, so that a provider that
+    fails between them can still be passed over.
     """
 
     def __init__(self, asker: Asker, model: str, request: ChatRequest) -> None:
         self._asker = asker
         self._model = model
         self._request = request
-        self._assembler = AnswerAssembler()
-        self._cost_usd: float | None = None
+        self._assembler = assembler(Dialect(request.dialect))
         self._deployment = ""
+        self._deployment_id = ""
         self._is_estimated = False
         self._first_at: float | None = None
         self.has_started = False
@@ -93,49 +109,60 @@ class AskedStream:
         """What was written so far."""
         return self._assembler.text
 
-    async def chunks(self) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Upstream's chunks that carry choices, in order. Close it (`aclosing`) to cancel the call."""
+    async def pieces(self) -> AsyncGenerator[StreamPiece, None]:
+        """Upstream's events in order. Close it (`aclosing`) to cancel the call."""
         clock = self._asker.journal.clock
         started_at, started = clock.time(), clock.monotonic()
         error: BaseException | None = None
         try:
-            chunks = self._asker.completer.stream(self._model, self._request, purpose=CallPurpose.ANSWER)
+            upstream = self._asker.completer.stream(self._model, self._request, purpose=CallPurpose.ANSWER)
             async with (
-                aclosing(cast("AsyncGenerator[Mapping[str, Any], None]", chunks)) as upstream,
-                aclosing(self._noted(upstream, started)) as noted,
+                aclosing(cast("AsyncGenerator[StreamPiece, None]", upstream)) as pieces,
+                aclosing(self._noted(pieces, started)) as noted,
             ):
-                async for chunk in noted:
-                    yield chunk
-            if not self._assembler.is_complete:
-                # Upstream closed the connection without a finish reason: the answer is cut, whatever it looks like.
-                raise TierFailedError(self._model, "the stream ended without a finish reason")  # noqa: TRY301
+                async for piece in noted:
+                    yield piece
+            self._check_ending()
         except BaseException as caught:
             error = caught
             raise
         finally:
             self._book(started_at, clock.monotonic() - started, error)
 
-    async def _noted(
-        self, chunks: AsyncIterator[Mapping[str, Any]], started: float
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
-        async for chunk in chunks:
-            self._assembler.feed(chunk)
-            self._is_estimated = self._is_estimated or bool(chunk.get("usage_is_estimated"))
-            self._cost_usd = chunk.get("cost_usd", self._cost_usd)
-            self._deployment = chunk.get("deployment") or self._deployment
-            if chunk.get("choices"):
-                if self._first_at is None:
-                    self._first_at = self._asker.journal.clock.monotonic() - started
-                self.has_started = True
-                yield chunk
+    async def _noted(self, pieces: AsyncIterator[StreamPiece], started: float) -> AsyncGenerator[StreamPiece, None]:
+        opening: list[StreamPiece] = []
+        async for piece in pieces:
+            self._assembler.feed(piece.event)
+            self._is_estimated = self._is_estimated or piece.usage_is_estimated
+            self._deployment = piece.deployment or self._deployment
+            self._deployment_id = piece.deployment_id or self._deployment_id
+            if not self.has_started and is_opening(self._request.dialect, piece.event):
+                opening.append(piece)
+                continue
+            if self._first_at is None:
+                self._first_at = self._asker.journal.clock.monotonic() - started
+            self._check_error()
+            self.has_started = True
+            for earlier in opening:
+                yield earlier
+            opening = []
+            yield piece
+
+    def _check_error(self) -> None:
+        if self._assembler.error is not None:
+            raise TierFailedError(self._model, "broke off with an error event")
+
+    def _check_ending(self) -> None:
+        self._check_error()
+        if not self._assembler.is_complete:
+            # Upstream closed the connection without an ending: the answer is cut, whatever it looks like.
+            raise TierFailedError(self._model, "the stream ended without a finish reason")
 
     def _book(self, started_at: float, duration: float, error: BaseException | None) -> None:
-        usage = self._usage(failed=error is not None)
-        cost_usd = self._cost_usd
-        if cost_usd is None:
-            cost_usd = self._asker.pricer.cost_usd(self._model, usage) or 0.0
-        answer = self._assembler.answer(
-            model=self._model, usage=usage, cost_usd=cost_usd, deployment=self._deployment or None
+        body = self._assembler.finish()
+        usage, cost_usd = self._used(body, failed=error is not None)
+        answer = answer_of(
+            self._request.dialect, body, model=self._model, usage=usage, cost_usd=cost_usd, deployment=self._deployment
         )
         if error is None:
             self.answer = answer
@@ -154,18 +181,15 @@ class AskedStream:
             )
         )
 
-    def _usage(self, *, failed: bool) -> Usage:
-        """What the provider counted; where it did not, what a tokenizer counts, and marked so."""
-        if self._assembler.usage is not None:
-            return replace(self._assembler.usage, is_estimated=self._is_estimated)
-        if failed and not self.has_started:
-            return Usage()
-        count = self._asker.pricer.count_tokens
-        return Usage(
-            prompt_tokens=count(self._model, self._request.messages),
-            completion_tokens=count(self._model, self._assembler.generated),
-            is_estimated=True,
-        )
+    def _used(self, body: Mapping[str, Any], *, failed: bool) -> tuple[Usage, float]:
+        """What the provider counted and what that costs; where it did not count, what a tokenizer counts."""
+        counted = answer_view(Dialect(self._request.dialect), body).usage
+        if counted is None or not counted.usage.total_tokens:
+            if failed and not self.has_started:
+                return Usage(), 0.0
+            return self._asker.estimated(self._model, self._request, self._assembler.generated)
+        cost_usd = self._asker.pricer.call_cost_usd(self._model, counted.raw, deployment_id=self._deployment_id)
+        return replace(counted.usage, is_estimated=self._is_estimated), cost_usd or 0.0
 
 
 def status_of(error: BaseException | None) -> Status:

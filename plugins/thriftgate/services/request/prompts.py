@@ -6,15 +6,17 @@ registry is a PromptMissingError (500): the configuration check keeps a gateway 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from thriftgate.config.prompts import RoutePromptConfig
 from thriftgate.errors import GatewayError, InvalidPromptError
 from thriftgate.ports import Clock, PromptSource
 from thriftgate.prompts.assignment import assign, is_running
 from thriftgate.prompts.registry import Prompt
-from thriftgate.prompts.render import converse, render, with_defaults
+from thriftgate.prompts.render import Rendered, converse, render, with_defaults
 from thriftgate.prompts.tally import unit_of
 from thriftgate.prompts.versions import PromptVersion
+from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import ChatRequest, PromptRef
 
 Stops = Mapping[str, frozenset[str]]
@@ -49,11 +51,7 @@ class PromptService:
             raise PromptMissingError(f"route '{request.route}': there is no prompt '{route_prompt.name}'")
         version, variant, experiment = self._choose(prompt, request, route_prompt)
         rendered = render(version, request.prompt_variables, also_known=prompt.variable_names)
-        applied = replace(
-            request,
-            messages=converse(rendered, request.messages, client_system=route_prompt.client_system),
-            params=with_defaults(request.params, rendered.params),
-        )
+        applied = _applied(request, rendered, route_prompt)
         ref = PromptRef(name=prompt.name, variant=variant, version=version.hash, experiment=experiment)
         return applied, ref
 
@@ -88,6 +86,40 @@ class PromptService:
                 f"route '{request.route}': prompt '{prompt.name}' has nothing labelled '{route_prompt.label}'"
             )
         return version, version.variant, None
+
+
+def _applied(request: ChatRequest, rendered: Rendered, route_prompt: RoutePromptConfig) -> ChatRequest:
+    """The request with the prompt around its conversation, in its own dialect."""
+    # Refuses what the route takes from nobody, in every dialect alike.
+    whole = converse(rendered, request.messages, client_system=route_prompt.client_system)
+    params = with_defaults(request.params, rendered.params)
+    if request.body is None:
+        return replace(request, messages=whole, params=params)
+    view = view_of(request)
+    at, messages = rendered.conversation_at, rendered.messages
+    body = view.with_prompt(messages[:at], messages[at:], keep_system=route_prompt.client_system != "replace")
+    ours = {name: value for name, value in params.items() if name not in request.params}
+    added = {name: value for name, value in _in_dialect(request.dialect, ours).items() if body.get(name) is None}
+    return replace(with_body(request, {**body, **added}), added=request.added | frozenset(added))
+
+
+_NAMES: Mapping[str, Mapping[str, str]] = {
+    "chat": {},
+    "messages": {"max_completion_tokens": "max_tokens", "stop": "stop_sequences"},
+    "responses": {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens"},
+}
+"""What a prompt's parameters, written in OpenAI's chat names, are called in each dialect."""
+_KNOWN: Mapping[str, frozenset[str]] = {
+    "messages": frozenset({"max_tokens", "stop_sequences", "temperature", "top_p", "top_k"}),
+    "responses": frozenset({"max_output_tokens", "temperature", "top_p"}),
+}
+
+
+def _in_dialect(dialect: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A prompt's parameters by the dialect's names; those it has no name for stay out, as they are ours."""
+    named = {_NAMES[dialect].get(name, name): value for name, value in params.items()}
+    known = _KNOWN.get(dialect)
+    return named if known is None else {name: value for name, value in named.items() if name in known}
 
 
 def _wanted(prompt: Prompt, prompt_id: str, *, route: str) -> PromptVersion | None:

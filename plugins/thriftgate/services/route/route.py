@@ -14,20 +14,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from thriftgate.cascade.flow import Outcome
-from thriftgate.cascade.scoring import as_client_asked
 from thriftgate.errors import InvalidPromptError, StoreUnavailableError
 from thriftgate.services.cache.tickets import Served, Ticket
 from thriftgate.services.cascade.driver import CascadeRun
 from thriftgate.services.checking.audit import Correct
 from thriftgate.services.request.answer_json import answer_from_json, answer_to_json
 from thriftgate.services.request.asking import Asker
-from thriftgate.services.request.chunks import chunks_of
-from thriftgate.services.request.envelope import Envelope
 from thriftgate.services.request.journal import Journal
 from thriftgate.services.request.questions import question_of
+from thriftgate.services.request.reading import as_asked, view_of, whole_body
 from thriftgate.services.route.coalescing import Seat
 from thriftgate.services.route.parts import RouteParts, baseline_of
-from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, Usage, Vector
+from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, StreamPiece, Usage, Vector
+from thriftgate.wire.dialects import echoed, ending, replay
+from thriftgate.wire.streams import Ending
+
+Tell = Callable[[Mapping[str, Any]], None]
+"""Gets what the client is told about its request, as far as it is known by then."""
 
 
 @dataclass(slots=True)
@@ -48,8 +51,8 @@ class RouteService:
         self._refreshing: set[str] = set()
         self._baseline = baseline_of(parts.config)
 
-    async def answer(self, request: ChatRequest, tell: Callable[[Mapping[str, Any]], None]) -> Answer:
-        """The whole answer; `tell` gets what the client is told about it. Raises GatewayError."""
+    async def answer(self, request: ChatRequest, tell: Tell) -> Answer:
+        """The whole answer as its client may see it; `tell` gets what the client is told. Raises GatewayError."""
         async with self._journal(request, tell, stream=False) as journal:
             serving, served = await self._prepared(request, journal)
             if served is not None:
@@ -62,77 +65,73 @@ class RouteService:
                     outcome = await run.answer()
                     notes["tier"] = outcome.tier.model
                 self._done(serving, outcome, seat)
-                return outcome.answer
+                return as_asked(request, outcome.answer)
 
-    async def stream(
-        self, request: ChatRequest, tell: Callable[[Mapping[str, Any]], None]
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
-        """OpenAI chunks of the answer. `tell` is called before the first chunk and once more before the last.
+    async def stream(self, request: ChatRequest, tell: Tell) -> AsyncGenerator[StreamPiece, None]:
+        """The answer's events in the request's dialect. `tell` is called before the first and again before the last.
 
-        The finish reasons are held back until the cost is known; the last chunk has no choices but the usage and
-        the field `thriftgate`. Raises GatewayError; after the first chunk that is a break the client must be
-        told of.
+        The ending is held back until the cost is known; its last event carries the field `thriftgate`. Raises
+        GatewayError; after the first event that is a break the client must be told of.
         """
         async with self._journal(request, tell, stream=True) as journal:
             serving, served = await self._prepared(request, journal)
-            envelope = Envelope(request)
             if served is not None:
-                async for chunk in self._replayed(self._hit(serving, served), envelope, journal, tell):
-                    yield chunk
+                async for piece in self._replayed(serving, self._hit(serving, served), tell):
+                    yield piece
                 return
             async with self._seat(serving) as seat:
                 if (joined := self._joined(serving, seat)) is not None:
-                    async for chunk in self._replayed(joined, envelope, journal, tell):
-                        yield chunk
+                    async for piece in self._replayed(serving, joined, tell):
+                        yield piece
                     return
-                async with aclosing(self._streamed(serving, seat, envelope, tell)) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
+                async with aclosing(self._streamed(serving, seat, tell)) as pieces:
+                    async for piece in pieces:
+                        yield piece
 
-    async def _streamed(
-        self, serving: _Serving, seat: Seat, envelope: Envelope, tell: Callable[[Mapping[str, Any]], None]
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
+    async def _streamed(self, serving: _Serving, seat: Seat, tell: Tell) -> AsyncGenerator[StreamPiece, None]:
         journal, run = serving.journal, await self._run(serving)
-        last: list[Mapping[str, Any]] = []
+        held = self._ending(journal.request)
         is_done = False
         with journal.stage("cascade") as notes:
-            async with aclosing(run.stream()) as choices:
-                async for choice in choices:
+            async with aclosing(run.stream()) as pieces:
+                async for piece in pieces:
                     if journal.time_to_first_token is None:
                         journal.first_token()
                         journal.decision, journal.tier = run.expected
                         if run.outcome is not None:
-                            # A held answer that was accepted: all is known before its first chunk.
+                            # A held answer that was accepted: all is known before its first event.
                             self._done(serving, run.outcome, seat)
                             is_done = True
                         tell(journal.summary(is_complete=is_done))
-                    if choice.get("finish_reason"):
-                        last.append(choice)
-                    else:
-                        yield envelope.chunk(choice)
+                    for event in held.feed(piece.event):
+                        yield piece if event is piece.event else StreamPiece(event)
             assert run.outcome is not None, "a cascade that ended has its outcome"
             notes["tier"] = run.outcome.tier.model
         if not is_done:
             self._done(serving, run.outcome, seat)
-        tell(journal.summary())
-        for chunk in envelope.ending(last, run.outcome.answer, journal.summary()):
-            yield chunk
+        summary = journal.summary()
+        tell(summary)
+        for event in held.end({"thriftgate": summary}):
+            yield StreamPiece(event, usage=journal.usage)
 
-    async def _replayed(
-        self, answer: Answer, envelope: Envelope, journal: Journal, tell: Callable[[Mapping[str, Any]], None]
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
-        """A whole answer as a stream. Gives way between chunks, so that a long one does not hold the loop."""
+    async def _replayed(self, serving: _Serving, answer: Answer, tell: Tell) -> AsyncGenerator[StreamPiece, None]:
+        """A whole answer as a stream. Gives way between events, so that a long one does not hold the loop."""
+        journal = serving.journal
         journal.first_token()
-        tell(journal.summary())
-        last: list[Mapping[str, Any]] = []
-        for choice in chunks_of(as_client_asked(answer, journal.request.params)):
-            if choice.get("finish_reason"):
-                last.append(choice)
-            else:
-                yield envelope.chunk(choice)
+        summary = journal.summary()
+        tell(summary)
+        held = self._ending(journal.request)
+        for event in replay(view_of(journal.request), whole_body(journal.request, answer)):
+            for shown in held.feed(event):
+                yield StreamPiece(shown)
                 await asyncio.sleep(0)
-        for chunk in envelope.ending(last, answer, journal.summary()):
-            yield chunk
+        for event in held.end({"thriftgate": summary}):
+            yield StreamPiece(event, usage=journal.usage)
+
+    def _ending(self, request: ChatRequest) -> Ending:
+        """Holds back a stream's ending, and what only we have asked for."""
+        view = view_of(request)
+        return ending(view, hide_logprobs=not view.asks_logprobs, hide_usage=not view.shows_usage)
 
     async def _prepared(self, request: ChatRequest, journal: Journal) -> tuple[_Serving, Served | None]:
         """Prompt and cache look-up."""
@@ -152,6 +151,7 @@ class RouteService:
         return serving, found
 
     def _hit(self, serving: _Serving, served: Served) -> Answer:
+        """What a kept answer is to this client, and everything that is noted about it."""
         journal = serving.journal
         journal.served(served.answer, decision=served.kind, reason=None, tier=served.entry.model)
         journal.usage = Usage()
@@ -162,7 +162,11 @@ class RouteService:
         if served.is_stale and not journal.request.no_store:
             # The request as it came: the prompt is put in front of it once more.
             self._parts.background.start("cache_refresh", self._refresh(journal.request, served.entry.entry_id))
-        return served.answer
+        return self._echoed(journal.request, served.answer)
+
+    def _echoed(self, request: ChatRequest, answer: Answer) -> Answer:
+        """An answer given to another client, repeating only what this one sent."""
+        return answer if answer.body is None else replace(answer, body=echoed(view_of(request), answer.body))
 
     async def _refresh(self, request: ChatRequest, entry_id: str) -> None:
         """Fetch a fresh answer behind a stale hit, once however many hits there are meanwhile."""
@@ -195,7 +199,7 @@ class RouteService:
         journal.usage = Usage()
         journal.coalesced, journal.similarity = True, 1.0
         journal.baseline_cost_usd = float(seat.joined["baseline_cost_usd"])
-        return answer
+        return self._echoed(journal.request, answer)
 
     async def _run(self, serving: _Serving) -> CascadeRun:
         parts, request, journal = self._parts, serving.request, serving.journal
@@ -223,7 +227,7 @@ class RouteService:
         journal.baseline_cost_usd = self._baseline_cost_usd(answer)
         if self._parts.cache is not None:
             baseline, request = journal.baseline_cost_usd, serving.request
-            shared = as_client_asked(answer, request.params)  # log-probabilities for our own judgement fill no store
+            shared = as_asked(request, answer)  # log-probabilities for our own judgement fill no store
             self._parts.cache.keep(request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
             seat.land({"answer": answer_to_json(shared), "baseline_cost_usd": baseline})
         if self._parts.auditor is not None:
@@ -236,7 +240,7 @@ class RouteService:
             return None
 
         async def correct(answer: Answer) -> None:
-            shared, baseline = as_client_asked(answer, request.params), self._baseline_cost_usd(answer)
+            shared, baseline = as_asked(request, answer), self._baseline_cost_usd(answer)
             await cache.correct(request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
 
         return correct
@@ -249,9 +253,7 @@ class RouteService:
         return answer.cost_usd if cost is None else cost
 
     @asynccontextmanager
-    async def _journal(
-        self, request: ChatRequest, tell: Callable[[Mapping[str, Any]], None], *, stream: bool
-    ) -> AsyncGenerator[Journal]:
+    async def _journal(self, request: ChatRequest, tell: Tell, *, stream: bool) -> AsyncGenerator[Journal]:
         parts = self._parts
         journal = Journal(request, clock=parts.clock, stream=stream, capture_content=parts.config.capture_content)
         try:

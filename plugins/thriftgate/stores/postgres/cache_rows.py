@@ -14,6 +14,7 @@ from thriftgate.types import Choice, Usage, Vector
 def entry_of(row: Row) -> CacheEntry:
     """The entry of one row, with its vector and its outcomes."""
     scope, route, entry_id = from_text(row["scope"]), from_text(row["route"]), from_text(row["entry_id"])
+    kept = _kept(from_json(row["choices"]))
     return CacheEntry(
         entry_id=entry_id,
         scope=scope,
@@ -21,7 +22,8 @@ def entry_of(row: Row) -> CacheEntry:
         route=route,
         question=from_text(row["question"]),
         embedding=_vector(row["embedding"]),
-        choices=tuple(_choice(choice) for choice in from_json(row["choices"])),
+        choices=tuple(_choice(choice) for choice in kept["choices"]),
+        body=kept.get("body"),
         model=from_text(row["model"]),
         usage=Usage(**from_json(row["usage"])),
         cost_usd=row["cost_usd"],
@@ -47,6 +49,17 @@ def entry_of(row: Row) -> CacheEntry:
             for similarity, features, is_correct, observed_at, source in from_json(row["outcomes"] or "[]")
         ),
     )
+
+
+def _kept(value: Any) -> dict[str, Any]:
+    """The column `choices`: a list of them, or an object that has the whole answer's body as well."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {"choices": value}
+
+
+def answer_fields(entry: CacheEntry) -> object:
+    """What goes into the column `choices`."""
+    choices = [choice_fields(choice) for choice in entry.choices]
+    return choices if entry.body is None else {"choices": choices, "body": entry.body}
 
 
 def observation_of(row: Row) -> Observation:

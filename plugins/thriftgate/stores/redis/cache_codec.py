@@ -87,6 +87,7 @@ def entry_of(fields: Mapping[bytes, bytes], *, hits: int | None = None) -> Cache
         **{name: loaded[name] for name in _PLAIN if name in loaded},
         embedding=None if embedding is None else np.frombuffer(embedding, dtype="<f4").astype(np.float32),
         choices=tuple(Choice(*choice) for choice in loaded["choices"]),
+        body=loaded.get("body"),
         usage=Usage(**loaded["usage"]),
         tags=tuple(loaded["tags"]),
         hits=loaded["hits"] if hits is None else hits,
@@ -124,6 +125,7 @@ def observation_of(fields: Mapping[bytes, bytes]) -> Observation:
 def _body(entry: CacheEntry) -> str:
     plain = {name: getattr(entry, name) for name in _PLAIN}
     choices = [[choice.message, choice.finish_reason, choice.logprobs] for choice in entry.choices]
+    plain |= {"body": entry.body} if entry.body is not None else {}
     return _dump(plain | {"choices": choices, "usage": asdict(entry.usage), "tags": entry.tags, "hits": entry.hits})
 
 

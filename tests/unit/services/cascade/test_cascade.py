@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.cascade_desk import STRONG, SURE, THREE, UNSURE, Client, Desk
 from tests.fakes import Held, answer_of, failure
 
-from thriftgate.errors import AllTiersFailedError, TierFailedError
+from thriftgate.errors import AllTiersFailedError
 from thriftgate.types import CallPurpose, DecisionKind, Status
 
 
@@ -63,12 +63,12 @@ async def test_when_every_tier_fails_each_cause_is_named(stream: bool) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_request_that_is_itself_at_fault_is_not_repeated_to_stronger_tiers(stream: bool) -> None:
+async def test_what_a_cheap_tier_refuses_is_asked_of_the_next_one(stream: bool) -> None:
     desk = Desk()
-    desk.completer.enqueue("small", failure("small", "bad schema", status_code=400, rejected=True))
-    with pytest.raises(TierFailedError, match="bad schema"):
-        await (Client(desk.run).read() if stream else desk.run.answer())
-    assert desk.completer.models == ["small"]
+    desk.completer.enqueue("small", failure("small", "no images here", status_code=400, rejected=True))
+    await (Client(desk.run).read() if stream else desk.run.answer())
+    assert desk.completer.models == ["small", "large"]
+    assert (desk.outcome.answer.text, desk.outcome.reason) == (STRONG.text, "cheaper_tier_failed")
 
 
 @pytest.mark.parametrize("stream", [False, True])

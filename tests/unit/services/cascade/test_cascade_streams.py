@@ -160,11 +160,11 @@ async def test_a_short_answer_that_ends_before_it_is_settled_is_judged_like_a_he
 
 
 @pytest.mark.parametrize(
-    ("params", "top"), [({}, None), ({"logprobs": True}, 0), ({"logprobs": True, "top_logprobs": 1}, 1)]
+    ("params", "added"), [({}, {"logprobs", "top_logprobs"}), ({"logprobs": True, "top_logprobs": 1}, set[str]())]
 )
 @pytest.mark.parametrize("streaming", ["hold", "optimistic"])
-async def test_a_client_sees_the_logprobs_it_asked_for_and_no_others(
-    streaming: str, params: dict[str, Any], top: int | None
+async def test_log_probabilities_are_asked_for_where_the_client_did_not_and_marked_as_ours(
+    streaming: str, params: dict[str, Any], added: set[str]
 ) -> None:
     desk = Desk(streaming=streaming, optimistic=OPTIMISTIC["optimistic"])
     alternatives = [{"logprob": -0.01}] * 2
@@ -175,12 +175,10 @@ async def test_a_client_sees_the_logprobs_it_asked_for_and_no_others(
     client = Client(desk.run)
     await client.read()
     assert client.text == SURE.text
-    seen: list[Any] = []
-    for choice in client.choices:
-        logprobs: dict[str, Any] = choice.get("logprobs") or {}
-        seen.extend(logprobs.get("content") or ())
-    assert len(seen) == (0 if top is None else len(tokens))
-    assert all(len(token["top_logprobs"]) == top for token in seen)
+    asked = desk.completer.history[0].request
+    assert asked.added == added
+    assert asked.params["logprobs"] is True
+    assert asked.params["top_logprobs"] == (2 if added else 1)
 
 
 async def test_an_answer_asked_for_its_label_alone_is_never_shown_not_even_optimistically() -> None:

@@ -14,7 +14,7 @@ from tests.fakes import FakeClock, FakeCompleter, FakePricer, Held, Streamed, an
 from thriftgate.errors import TierFailedError
 from thriftgate.services.request.asking import AskedStream, Asker
 from thriftgate.services.request.journal import Journal
-from thriftgate.types import CallPurpose, Status, TierCall, Usage
+from thriftgate.types import CallPurpose, Status, StreamPiece, TierCall, Usage
 
 ANSWER = answer_of("within five working days", logprob=-0.5)
 REQUEST = ask("when is my refund here")
@@ -44,9 +44,9 @@ def desk() -> Desk:
 async def read(stream: AskedStream, *, at_most: int | None = None) -> list[Mapping[str, Any]]:
     """The stream's chunks; the stream is closed after `at_most` of them."""
     found: list[Mapping[str, Any]] = []
-    async with aclosing(stream.chunks()) as chunks:
-        async for chunk in chunks:
-            found.append(chunk)
+    async with aclosing(stream.pieces()) as pieces:
+        async for piece in pieces:
+            found.append(piece.event)
             if len(found) == at_most:
                 break
     return found
@@ -120,8 +120,8 @@ async def test_a_stream_that_ends_well_is_booked_with_the_provider_s_own_count(d
     desk.completer.enqueue("small", ANSWER)
     stream = desk.asker.stream("small", REQUEST)
     chunks = await read(stream)
-    assert "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks) == ANSWER.text
-    assert all(chunk["choices"] for chunk in chunks)  # the usage is for the books, not for the client
+    assert "".join(one["delta"].get("content") or "" for chunk in chunks for one in chunk["choices"]) == ANSWER.text
+    assert chunks[-1]["usage"] == {"prompt_tokens": 10, "completion_tokens": 4}
     assert stream.answer is not None
     assert stream.answer.text == stream.text == ANSWER.text
     assert stream.answer.choices == ANSWER.choices
@@ -212,9 +212,9 @@ async def test_tokens_that_the_provider_did_not_count_are_counted_and_marked(des
 
 async def test_an_estimate_that_the_edge_made_stays_one(desk: Desk) -> None:
     *chunks, usage = stream_of(ANSWER)
-    desk.completer.enqueue("small", Streamed([*chunks, {**usage, "usage_is_estimated": True, "cost_usd": 0.5}]))
+    desk.completer.enqueue("small", Streamed([*chunks, StreamPiece(usage, usage_is_estimated=True)]))
     await read(desk.asker.stream("small", REQUEST))
-    assert (desk.call.usage, desk.call.cost_usd) == (Usage(10, 4, is_estimated=True), 0.5)
+    assert (desk.call.usage, desk.call.cost_usd) == (Usage(10, 4, is_estimated=True), 0.014)
 
 
 async def test_a_model_without_a_price_is_booked_as_free(desk: Desk) -> None:
@@ -224,18 +224,18 @@ async def test_a_model_without_a_price_is_booked_as_free(desk: Desk) -> None:
 
 
 async def test_the_deployment_that_took_over_is_the_one_in_the_books(desk: Desk) -> None:
-    chunks = [{**chunk, "deployment": "fake/backup"} for chunk in stream_of(ANSWER)]
-    desk.completer.enqueue("small", Streamed(chunks))
+    pieces = [StreamPiece(chunk, deployment="fake/backup") for chunk in stream_of(ANSWER)]
+    desk.completer.enqueue("small", Streamed(pieces))
     await read(desk.asker.stream("small", REQUEST))
     assert desk.call.deployment == "fake/backup"
 
 
 async def test_a_stream_thrown_away_is_booked_when_the_loop_collects_it(desk: Desk) -> None:
     desk.completer.enqueue("small", ANSWER)
-    chunks = desk.asker.stream("small", REQUEST).chunks()
-    await anext(chunks)
-    await anext(chunks)
-    del chunks
+    pieces = desk.asker.stream("small", REQUEST).pieces()
+    await anext(pieces)
+    await anext(pieces)
+    del pieces
     await settle()
     assert desk.call.status is Status.CANCELLED
     assert desk.completer.cancelled == ["small"]

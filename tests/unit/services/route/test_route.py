@@ -223,8 +223,8 @@ async def test_a_stream_says_before_its_first_chunk_what_is_known_and_all_of_it_
     await client.read(ask(request_id="r7"))
     assert client.told_at_first_chunk == {"decision": "escalated", "tier": "large", "request_id": "r7"}
     *_, last = client.chunks
-    assert last["choices"] == []
-    assert last["usage"] == {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13}
+    assert last["choices"][0]["finish_reason"] == "stop"
+    assert "usage" not in last  # the client asked for none; it is for the books
     assert last["thriftgate"] == client.told[-1]
     assert client.told[-1]["cost"] == f"{desk.record.cost_usd:.8f}"
     assert client.told[-1]["saved"] == f"{desk.record.saved_usd:.8f}"

@@ -1,0 +1,155 @@
+"""LiteLLM's objects in each dialect ↔ bodies and events as `wire` knows them.
+
+| dialect | the router's method | a whole answer | what a stream yields |
+|---|---|---|---|
+| chat | acompletion | ModelResponse | ModelResponseStream |
+| messages | anthropic_messages | a dict | bytes of server-sent events |
+| responses | aresponses | ResponsesAPIResponse | events as pydantic objects |
+
+Failure behaviour: an event that cannot be read is passed over; a stream without an ending of the provider's own
+raises TierFailedError.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from litellm.types.llms.openai import ResponsesAPIResponse
+from litellm.types.utils import ModelResponse, ModelResponseStream
+from pydantic import BaseModel
+
+from thriftgate.errors import TierFailedError
+from thriftgate.types import StreamPiece
+from thriftgate.wire.request import Dialect
+from thriftgate.wire.sse import SseDecoder, encode
+
+METHODS: Mapping[str, str] = {
+    Dialect.CHAT: "acompletion",
+    Dialect.MESSAGES: "anthropic_messages",
+    Dialect.RESPONSES: "aresponses",
+}
+"""The router's public method of each dialect: what a route's requests are intercepted at, and its tiers asked by."""
+_FINGERPRINT = {"system_fingerprint": "thriftgate"}
+"""LiteLLM's fast serializer drops fields it does not know; a chunk with a fingerprint takes the complete one."""
+
+
+def hidden_params(response: object) -> Mapping[str, Any]:
+    """What LiteLLM keeps beside an answer: the deployment, its id, the cost."""
+    if isinstance(response, Mapping):
+        hidden: object = cast("Mapping[str, Any]", response).get("_hidden_params")
+    else:
+        hidden = getattr(response, "_hidden_params", None)
+    return cast("Mapping[str, Any]", hidden) if isinstance(hidden, Mapping) else {}
+
+
+def body_of_response(response: object) -> Mapping[str, Any]:
+    """The answer's body as its client would get it."""
+    if isinstance(response, BaseModel):
+        return response.model_dump(mode="json", exclude_none=True)
+    return {name: value for name, value in cast("Mapping[str, Any]", response).items() if name != "_hidden_params"}
+
+
+def response_of(dialect: str, body: Mapping[str, Any], summary: Mapping[str, Any], edge: object) -> object:
+    """LiteLLM's answer of ours, with the field `thriftgate`: the one that a tier gave (`edge`) where there is one."""
+    told = {"thriftgate": dict(summary)}
+    if dialect == Dialect.MESSAGES:
+        return {**body, **told}
+    if isinstance(edge, BaseModel):
+        # The tier's own answer stays what it was: audits may still look at it.
+        answer = edge.model_copy()
+        setattr(answer, "thriftgate", told["thriftgate"])  # noqa: B010  a field the type does not know
+        hidden = dict(hidden_params(edge))
+        answer._hidden_params = {name: value for name, value in hidden.items() if name != "additional_headers"}  # pyright: ignore[reportAttributeAccessIssue]
+        return answer
+    kind = cast("Callable[..., object]", ModelResponse if dialect == Dialect.CHAT else ResponsesAPIResponse)
+    return kind(**body, **told)
+
+
+def event_of(piece: StreamPiece, dialect: str) -> object:
+    """LiteLLM's event of ours: the very one that came from the tier, or one made anew."""
+    if piece.edge is not None:
+        return piece.edge
+    if dialect == Dialect.CHAT:
+        extra = _FINGERPRINT if "thriftgate" in piece.event else {}
+        return ModelResponseStream(**{**piece.event, **extra})
+    return encode(Dialect(dialect), piece.event)
+
+
+async def pieces_of(dialect: str, model: str, response: object) -> AsyncIterator[StreamPiece]:
+    """The events of a tier's stream."""
+    chunks = cast("AsyncIterator[object]", response)
+    seen: set[int] = set()
+    decoder = SseDecoder()
+    is_known = False
+    async for chunk in chunks:
+        if dialect == Dialect.CHAT:
+            pieces: Iterable[StreamPiece] = (_chat_piece(model, cast("ModelResponseStream", chunk), response, seen),)
+        else:
+            pieces = _pieces(decoder, chunk)
+        for piece in pieces:
+            if is_known:
+                yield piece
+                continue
+            # A fallback may have changed the deployment until the first event is there, and not after.
+            is_known = True
+            hidden = {**hidden_params(response), **hidden_params(chunk)}
+            yield replace(
+                piece,
+                deployment=str(hidden.get("litellm_model_name") or ""),
+                deployment_id=str(hidden.get("model_id") or ""),
+            )
+
+
+def _pieces(decoder: SseDecoder, chunk: object) -> Iterator[StreamPiece]:
+    if isinstance(chunk, BaseModel):
+        yield StreamPiece(chunk.model_dump(mode="json", exclude_none=True), chunk)
+    elif isinstance(chunk, Mapping):
+        yield StreamPiece(cast("Mapping[str, Any]", chunk))
+    elif isinstance(chunk, bytes | str):
+        for event in decoder.feed(chunk if isinstance(chunk, bytes) else chunk.encode()):
+            body = event.body
+            if body is not None:
+                yield StreamPiece(body)
+
+
+def _chat_piece(model: str, chunk: ModelResponseStream, response: object, seen: set[int]) -> StreamPiece:
+    _refuse_made_up_ending(model, chunk, response)
+    seen |= {choice.index for choice in chunk.choices}
+    raw: dict[str, Any] = chunk.model_dump(exclude_none=True)
+    if raw.get("usage") and not any(_says_something(choice) for choice in raw.get("choices") or ()):
+        raw["choices"] = []  # LiteLLM puts an empty choice beside the usage
+    event = _finished(raw, seen)
+    is_estimated = bool(raw.get("usage")) and not any(getattr(one, "usage", None) for one in _received(response))
+    # LiteLLM counts where the provider did not; the request is then priced by a tokenizer, and says so.
+    return StreamPiece(event, chunk if event is raw else None, usage_is_estimated=is_estimated)
+
+
+def _says_something(choice: Mapping[str, Any]) -> bool:
+    return bool(choice.get("finish_reason")) or any(choice.get("delta", {}).values())
+
+
+def _finished(chunk: Mapping[str, Any], seen: set[int]) -> Mapping[str, Any]:
+    """LiteLLM ends only the first of several choices: its finish reason stands for all that were seen."""
+    reasons = [choice["finish_reason"] for choice in chunk.get("choices") or () if choice.get("finish_reason")]
+    if not reasons or len(seen) == 1:
+        return chunk
+    endings: list[dict[str, Any]] = [
+        {"index": index, "delta": {}, "finish_reason": reasons[0]} for index in sorted(seen)
+    ]
+    return {**chunk, "choices": endings}
+
+
+def _received(response: object) -> Sequence[object]:
+    """The chunks that came from the provider, as LiteLLM's stream wrapper keeps them."""
+    return cast("Sequence[object]", getattr(response, "chunks", None) or ())
+
+
+def _refuse_made_up_ending(model: str, chunk: ModelResponseStream, response: object) -> None:
+    """LiteLLM says `stop` for a stream that just ends, as a cut one does; the provider's own chunks tell."""
+    if not any(choice.finish_reason for choice in chunk.choices):
+        return
+    received = _received(response)
+    if received and not any(
+        choice.finish_reason for one in received for choice in cast("ModelResponseStream", one).choices
+    ):
+        raise TierFailedError(model, "the stream ended without a finish reason")
