@@ -25,6 +25,7 @@ from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.proxy.authentication import Authentication
 from thriftgate.proxy.budgets import BudgetHooks
 from thriftgate.proxy.compose.gateway import Gateway, assemble
+from thriftgate.proxy.compose.limits import install_limits
 from thriftgate.proxy.compose.page import open_page
 from thriftgate.proxy.hooks import EdgeHooks
 from thriftgate.proxy.identity_api import budgets_api, identity_api
@@ -82,6 +83,9 @@ authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.
 edge = EdgeHooks(_model_names, on_failure=gateway.breaker.note_failure, record=gateway.recorder.submit)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
+# Before money is reserved: a request may wait here, or be refused.
+if gateway.config.limits is not None and gateway.admission is not None:
+    install_limits(proxy_server.app, gateway.config.limits, gateway.admission, _model_names)
 budgets = BudgetHooks(
     gateway.budgets,
     gateway.pricer,
