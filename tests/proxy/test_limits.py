@@ -54,7 +54,7 @@ PLAIN = ("direct", "quick", "wordy", "narrow")
 def plain(name: str, upstream_url: str) -> dict[str, Any]:
     """A plain model that answers at all three endpoints: LiteLLM asks its provider by chat completions."""
     made = deployment(name, upstream_url)
-    made["litellm_params"]["model"] = f"openai_like/{name}"
+    made["litellm_params"]["model"] = f"lm_studio/{name}"
     return made
 
 
