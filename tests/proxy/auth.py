@@ -24,5 +24,5 @@ async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
     spend, budget = (0.99, 1.0) if key == "frugal" else (0.0, None)
     return UserAPIKeyAuth(
         api_key=digest, key_alias=key, team_id=team, team_alias=f"team {team}", user_id=user, rpm_limit=limit,
-        spend=spend, max_budget=budget,
+        spend=spend, max_budget=budget, metadata={"tier": key} if key in ("patient", "batch") else {},
     )  # fmt: skip

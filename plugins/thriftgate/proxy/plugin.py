@@ -26,6 +26,7 @@ from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.proxy.authentication import Authentication
 from thriftgate.proxy.budgets import BudgetHooks
 from thriftgate.proxy.compose.gateway import Gateway, assemble
+from thriftgate.proxy.compose.limits import install_limits
 from thriftgate.proxy.compose.page import open_page
 from thriftgate.proxy.describing import describe_routes
 from thriftgate.proxy.hooks import EdgeHooks
@@ -107,6 +108,9 @@ edge = EdgeHooks(
 describe_routes(Router, _tiers)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
+# Before money is reserved: a request may wait here, or be refused.
+if gateway.config.limits is not None and gateway.admission is not None:
+    install_limits(proxy_server.app, gateway.config.limits, gateway.admission, _model_names)
 budgets = BudgetHooks(
     gateway.budgets,
     gateway.pricer,

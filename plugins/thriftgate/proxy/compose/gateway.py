@@ -16,9 +16,11 @@ from thriftgate.ports import AnswerCache, Flights
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.compose.identity import OpenIdentity, open_budgets, open_identity
+from thriftgate.proxy.compose.limits import limit_jobs, open_limits
 from thriftgate.proxy.compose.observing import log_sinks, open_board
 from thriftgate.proxy.compose.routes import Shared, build_cache, build_route
 from thriftgate.proxy.compose.tracing import open_traces
+from thriftgate.proxy.limits.request import note_record
 from thriftgate.proxy.metrics import WRITE_EVERY, MetricsBoard
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.services.books.experiments import ExperimentGuards
@@ -27,6 +29,7 @@ from thriftgate.services.books.recording import LedgerWriter, Recorders
 from thriftgate.services.cache.deciding import SharedDecider
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.identity.budgets import BudgetService
+from thriftgate.services.limits.admission import Admission
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.prompts import PromptService
 from thriftgate.services.route.route import RouteService
@@ -74,6 +77,7 @@ class Gateway:
     embedder: LocalEmbedder | None = None
     cache: AnswerCache | None = None
     traces: TraceService | None = None
+    admission: Admission | None = None
     identity: OpenIdentity | None = None
 
     def start(self) -> None:
@@ -87,6 +91,8 @@ class Gateway:
     async def aclose(self) -> None:
         """Write what waits, then let go of everything."""
         await self.upkeep.stop()
+        if self.admission is not None:
+            await self.admission.aclose()
         await self.background.drain()
         await self.writer.aclose()
         await self.budgets.aclose()
@@ -116,12 +122,16 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     pricer = RouterPricer(router)
     metrics = Metrics()
     breaker = Breaker(router)
+    admission = open_limits(config, redis=redis, database=database, clock=clock, samples=metrics.samples)
+    sinks = [writer.submit, metrics.submit, *log_sinks(config), *([traces.submit] if traces else [])]
+    if admission is not None:
+        sinks.append(note_record)
     shared = Shared(
         base_dir=base_dir,
         clock=clock,
         completer=RouterCompleter(router, pricer, breaker, forward_traceparent=config.tracing.forward_traceparent),
         pricer=pricer,
-        recorder=Recorders([writer.submit, metrics.submit, *log_sinks(config), *([traces.submit] if traces else [])]),
+        recorder=Recorders(sinks),
         background=BackgroundTasks(),
         ledger=ledger,
         prompts=PromptService(prompts.source, clock),
@@ -134,11 +144,17 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     verifiers = {name: one.verifier for name, one in caches.items() if one and one.verifier}
     board = open_board(
         config, metrics, base_dir=base_dir, database=database, ledger=ledger, prompts=prompts,
-        queues={"ledger": writer, **(traces.lanes if traces else {})}, background=shared.background,
+        queues={
+            "ledger": writer,
+            **(traces.lanes if traces else {}),
+            **({"limits": admission.settler} if admission else {}),
+        }, background=shared.background,
         breaker=breaker, clock=clock,
     )  # fmt: skip
     identity = _identity(config, shared, database)
     jobs = [*_jobs(config, shared, prompts, data_dir), *_learning(verifiers.values())]
+    if config.limits is not None and admission is not None:
+        jobs += limit_jobs(config.limits, admission)
     jobs += identity.jobs if identity else ()
     budgets = open_budgets(config, database=database, clock=clock, background=shared.background)
     return Gateway(
@@ -160,6 +176,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         feedback=FeedbackService(ledger=ledger, writer=writer, verifiers=verifiers, clock=clock),
         embedder=embedder,
         cache=shared.cache,
+        admission=admission,
         identity=identity,
         budgets=budgets,
         pricer=pricer,

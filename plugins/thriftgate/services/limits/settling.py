@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.limits.demand import Demand, Settlement
@@ -57,11 +58,16 @@ class Settler:
             await self._limiter.renew(tuple(self._open.values()), lease=self._lease)
 
     async def drain(self, patience: float = 2.0) -> None:
-        """Settle what waits, for at most so many seconds."""
-        if self._task is not None and not self._task.done():
-            await asyncio.wait({self._task}, timeout=patience)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """Settle what waits, for at most so many seconds; also from another event loop than the requests'."""
+        task, self._task = self._task, None
+        if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait({task}, timeout=patience)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._settle()
 
     async def _settle(self) -> None:
         while self._waiting:

@@ -176,9 +176,9 @@ class WaitingRoom:
         """Let nobody in any more: whoever waits is told to come back."""
         for place in tuple(self._places.values()):
             self.leave(place.waiting.id)
-            if not place.turn.done():
+            if not place.turn.done() and not place.turn.get_loop().is_closed():
                 place.turn.set_exception(TimeoutError())
-        if self._task is not None:
+        if self._task is not None and not self._task.get_loop().is_closed():
             self._task.cancel()
 
     def _is_ready(self, waiting: Waiting) -> bool:
