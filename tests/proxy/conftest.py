@@ -61,6 +61,11 @@ class GatewayProcess:
             timeout=60,
         )
 
+    @staticmethod
+    def headers(key: str = CLIENT_KEY) -> dict[str, str]:
+        """What a client identifies itself by."""
+        return {"Authorization": f"Bearer {key}"}
+
     def get_status(self) -> dict[str, Any]:
         """What `/thriftgate/status` says to the operator."""
         headers = {"Authorization": f"Bearer {MASTER_KEY}"}

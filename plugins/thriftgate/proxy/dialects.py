@@ -71,7 +71,7 @@ def event_of(piece: StreamPiece, dialect: str) -> object:
         return piece.edge
     if dialect == Dialect.CHAT:
         extra = _FINGERPRINT if "thriftgate" in piece.event else {}
-        return ModelResponseStream(**{**piece.event, **extra})
+        return ModelResponseStream(**{**extra, **piece.event})
     return encode(Dialect(dialect), piece.event)
 
 
