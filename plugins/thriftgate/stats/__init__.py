@@ -19,7 +19,15 @@ from thriftgate.stats.sequential import (
     confidence_sequence,
     sequential_two_sample,
 )
-from thriftgate.stats.testing import binomial_p_value, fixed_sequence, labels_needed, loss_p_value, trinomial_p_value
+from thriftgate.stats.testing import (
+    binomial_p_value,
+    design_effect,
+    fixed_sequence,
+    fixed_stakes_p_value,
+    labels_needed,
+    loss_p_value,
+    trinomial_p_value,
+)
 
 __all__ = [
     "BettingTest",
@@ -36,8 +44,10 @@ __all__ = [
     "clopper_pearson_upper",
     "confidence_sequence",
     "cost_at_quality",
+    "design_effect",
     "expected_calibration_error",
     "fixed_sequence",
+    "fixed_stakes_p_value",
     "labels_needed",
     "loss_p_value",
     "mean_interval",

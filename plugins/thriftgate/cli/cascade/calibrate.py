@@ -166,13 +166,19 @@ def _print_tables(
         table = Table(
             title=f"{len(found.labels):,} labels, {len(calibration.test):,} of them test", title_justify="left"
         )
-        for name in ("cost of always-strong", "cheap answers", "quality loss", "p-value", "proved"):
+        for name in ("cost of always-strong", "cheap answers", "lost net", "got worse", "p-value", "proved"):
             table.add_column(name, justify="right")
         step = max(1, len(calibration.tested) // _ROWS)
         for one in calibration.tested:
             if one is calibration.chosen or calibration.tested.index(one) % step == 0:
                 mark = " ←" if one is calibration.chosen else ""
-                cells = (f"{one.cost_share:.1%}", f"{one.cheap_share:.1%}", f"{one.loss:.2%}", f"{one.p_value:.4f}")
+                cells = (
+                    f"{one.cost_share:.1%}",
+                    f"{one.cheap_share:.1%}",
+                    f"{one.net:.2%}",
+                    f"{one.got_worse:.2%}",
+                    f"{one.p_value:.4f}",
+                )
                 table.add_row(*cells, ("yes" if one.passed else "no") + mark)
         console.print(table)
     for one in artefact.confidences:
