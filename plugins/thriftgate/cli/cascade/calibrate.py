@@ -49,9 +49,7 @@ _ROWS = 12
 @click.option(
     "--loss",
     type=click.Choice(["net", "regressions"]),
-    default="net",
-    show_default=True,
-    help="net: what gets better counts as well; regressions: only what gets worse.",
+    help="net: what gets better counts as well; regressions: only what gets worse (default: the route's, else net).",
 )
 @click.option(
     "--method",
@@ -81,7 +79,7 @@ def command(
     prices: tuple[str, ...],
     max_quality_loss: float | None,
     delta: float | None,
-    loss: str,
+    loss: str | None,
     method: Literal["split", "cross"],
     prompt_version: str,
     artefact_file: Path | None,
@@ -109,7 +107,7 @@ def command(
         found = labels_of_file(labels_file, setting, prompt_version=prompt_version, skip_bad_lines=skip_bad_lines)
     else:
         found = labels_of_ledger(config_file, route, setting, since=since)
-    promise = Promise(max_quality_loss or setting.max_quality_loss, delta or setting.delta, loss)
+    promise = Promise(max_quality_loss or setting.max_quality_loss, delta or setting.delta, loss or setting.loss)
     rng = np.random.default_rng(seed)
     calibration = calibrate(found.labels, promise, rng, method=method)
     artefact = artefact_of(

@@ -112,3 +112,8 @@ def test_thresholds_loosen_only_near_the_end_of_a_budget_and_never_beyond_the_fl
     assert planned.reason == reason
     loosest = next(row for row in artefact.promises if row["max_quality_loss"] == 0.1)["accept_at"][0]
     assert planned.tiers[0].accept_at == (loosest if reason == "budget_shift" else usual)
+
+
+def test_a_promise_about_regressions_without_proof_asks_the_strongest_tier() -> None:
+    one = planner(max_regressions=0.02, audit={"share": 0})
+    assert one.plan(ask()).reason == "uncalibrated"
