@@ -187,13 +187,13 @@ def split(
     whole = set(units)
     first: set[str] = {units[i] for i in rng.permutation(len(units))[: round(share * len(units))]}
     popular = [place for place, label in enumerate(labels) if label.group not in whole]
-    drawn = (
-        {popular[i] for i in rng.permutation(len(popular))[: round(share * len(popular))]} if popular else set[int]()
-    )
+    taken = round(share * len(popular))
+    # Asked for only where there are some: files without popular questions are split as they always were.
+    drawn: set[int] = {popular[i] for i in rng.permutation(len(popular))[:taken]} if popular else set()
     is_first = [label.group in first or place in drawn for place, label in enumerate(labels)]
     return (
-        [label for label, taken in zip(labels, is_first, strict=True) if taken],
-        [label for label, taken in zip(labels, is_first, strict=True) if not taken],
+        [label for label, here in zip(labels, is_first, strict=True) if here],
+        [label for label, here in zip(labels, is_first, strict=True) if not here],
     )
 
 

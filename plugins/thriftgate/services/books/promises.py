@@ -32,7 +32,8 @@ def _proof(path: Path) -> tuple[float | None, float]:
     """When the artefact was made, and what at most got better by it then."""
     try:
         artefact = load(path)
-        better = artefact.expected.get("got_better") if artefact.guarantee.loss == "net" else None
-        return datetime.fromisoformat(artefact.created_at).timestamp(), float((better or {}).get("high", 0.0))
+        better: Mapping[str, float] = artefact.expected.get("got_better") or {}
+        paid = better.get("high", 0.0) if artefact.guarantee.loss == "net" else 0.0
+        return datetime.fromisoformat(artefact.created_at).timestamp(), float(paid)
     except (StaleArtefactError, ValueError):
         return None, 0.0
