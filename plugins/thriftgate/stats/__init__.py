@@ -10,6 +10,7 @@ from thriftgate.stats.intervals import (
     mean_interval,
     newcombe_interval,
     percentile,
+    ratio_interval,
     wilson_interval,
 )
 from thriftgate.stats.sequential import (
@@ -53,6 +54,7 @@ __all__ = [
     "mean_interval",
     "newcombe_interval",
     "percentile",
+    "ratio_interval",
     "sequential_two_sample",
     "trinomial_p_value",
     "wilson_interval",

@@ -20,6 +20,7 @@ from thriftgate.stats import (
     labels_needed,
     loss_p_value,
     mean_interval,
+    ratio_interval,
     wilson_interval,
 )
 
@@ -90,6 +91,7 @@ def expected(calibration: Calibration, one: Tested) -> dict[str, Any]:
     cheap = int((played.tier < replay.quality.shape[1] - 1).sum())
     return {
         "cost_share": round(one.cost_share, 4),
+        "cost": as_dict(ratio_interval(played.cost_usd, replay.cost_usd[:, -1])),
         "cheap_share": as_dict(wilson_interval(cheap, len(replay))),
         "quality_loss": as_dict(loss),
         "net": as_dict(net),

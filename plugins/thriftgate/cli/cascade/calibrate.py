@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from thriftgate.cascade.artefact import Artefact
     from thriftgate.cascade.calibration.calibration import Calibration
+    from thriftgate.cascade.calibration.payoff import Payoff
     from thriftgate.cli.cascade.sources import Source
 
 _MORE_LABELS = 500
@@ -99,6 +100,7 @@ def command(
     import numpy as np
 
     from thriftgate.cascade.calibration.calibration import Promise, calibrate
+    from thriftgate.cascade.calibration.payoff import payoff_of
     from thriftgate.cascade.calibration.report import artefact_of, with_more_labels
     from thriftgate.cli.cascade.sources import Setting, labels_of_file, labels_of_ledger
 
@@ -120,6 +122,7 @@ def command(
         created_at=_now(),
     )
     later = with_more_labels(calibration, _MORE_LABELS)
+    payoff = payoff_of(found.labels)
     if png is not None:
         from thriftgate.cli.cascade.picture import draw_frontier
 
@@ -127,15 +130,17 @@ def command(
     if artefact_file is not None:
         artefact_file.write_text(artefact.dump(), encoding="utf-8")
     if as_json:
-        _print_json(artefact, later, found)
+        _print_json(artefact, later, found, payoff)
     else:
         _print_tables(calibration, artefact, later, found, artefact_file)
+        _print_payoff(payoff, artefact)
     if calibration.chosen is None:
         raise SystemExit(1)
 
 
-def _print_json(artefact: "Artefact", later: float, found: "Source") -> None:
+def _print_json(artefact: "Artefact", later: float, found: "Source", payoff: "Payoff | None") -> None:
     import json
+    import math
 
     more = {"more_labels": _MORE_LABELS, "cost_share": round(later, 4)}
     click.echo(
@@ -143,6 +148,9 @@ def _print_json(artefact: "Artefact", later: float, found: "Source") -> None:
             {
                 **json.loads(artefact.dump()),
                 "would_buy": more,
+                "break_even": payoff and round(payoff.break_even, 4),
+                "price_ratio": round(payoff.price_ratio, 2) if payoff and math.isfinite(payoff.price_ratio) else None,
+                "objections": list(payoff.objections) if payoff else [],
                 "bad_lines": found.problems,
                 "left_out": dict(found.left_out),
             },
@@ -186,6 +194,24 @@ def _print_tables(
     console.print(f"With {_MORE_LABELS} labels more it would cost about {later:.0%} of always-strong.", highlight=False)
     written = f"Written to {artefact_file}." if artefact_file else "A dry run: --write FILE keeps it."
     console.print(written, highlight=False)
+
+
+def _print_payoff(payoff: "Payoff | None", artefact: "Artefact") -> None:
+    """Whether it pays, in words: the break-even, the share that is accepted, the cost with its interval."""
+    if payoff is None:
+        return
+    accepted, cost = artefact.expected.get("cheap_share"), artefact.expected.get("cost")
+    words = (
+        f"It pays where more than {payoff.break_even:.0%} of cheap answers are accepted (cheap price / strong price)"
+    )
+    if accepted and cost:
+        words += (
+            f"; accepted are {accepted['estimate']:.0%}, at {cost['estimate']:.1%} [{cost['low']:.1%}, "
+            f"{cost['high']:.1%}] of the cost of always-strong"
+        )
+    click.echo(f"{words}.")
+    for objection in payoff.objections:
+        click.echo(f"Not recommended: {objection}")
 
 
 def _spelt(interval: Any) -> str:
