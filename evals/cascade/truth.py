@@ -82,7 +82,7 @@ def truth_of(name: str, labels: int, runs: int) -> Truth:
 def table(found: list[Truth]) -> str:
     """The rows as Markdown."""
     lines = [
-        f"At most {LIMIT:.0%} lost net, with {1 - DELTA:.0%} confidence; each promise judged on the whole recorded set.",
+        f"At most {LIMIT:.0%} lost net, with {1 - DELTA:.0%} confidence; each judged on the whole recorded set.",
         "",
         "| set | world | labels | promised | false | of all calibrations | cost | lost net | got worse |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -13,8 +13,8 @@ from thriftgate.cascade.calibration.labels import Label
 
 LEAST_RATIO = 5.0
 """Strong price over cheap price below which a cascade hardly ever pays for its own wasted calls."""
-_SHORT = np.log1p(8.0)
-"""Median `answer_length` (log of 1 + characters) up to which answers are a letter or a word: their text tells nothing."""
+_SHORT = float(np.log1p(8.0))
+"""Median `answer_length` (log of 1 + characters) of answers that are a letter or a word: their text tells nothing."""
 
 
 @dataclass(frozen=True, slots=True)
