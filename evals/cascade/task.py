@@ -103,18 +103,14 @@ def kept(found: Calibration, held: list[Label], limit: float) -> dict[str, Any]:
         return {
             "cost": 1.0,
             "loss": 0.0,
-            "loss_unseen": 0.0,
             "accepts": False,
             "hindsight_cost": within(found, replay, limit),
         }
     played = replay.play(found.chosen.policy)
     losses = played.losses(replay)
-    tested = found.replay.play(found.chosen.policy).losses(found.replay)
     return {
         "cost": float(played.cost_usd.mean()) / strong,
         "loss": float(losses.mean()),
-        # The population that the test labels were drawn from: everything no model was fitted on.
-        "loss_unseen": float(np.concatenate([losses, tested]).mean()),
         "accepts": True,
         "hindsight_cost": within(found, replay, limit),
     }
@@ -175,7 +171,6 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
             "cost": round(float(np.mean([one["cost"] for one in promises])), 4),
             "hindsight_cost": round(float(np.mean([one["hindsight_cost"] for one in promises])), 4),
             "loss": round(float(np.mean([one["loss"] for one in promises])), 4),
-            "kept_on_unseen": sum(one["loss_unseen"] <= limit for one in promises),
             "kept_on_held_out_half": sum(one["loss"] <= limit for one in promises),
             "accepts": sum(one["accepts"] for one in promises),
             "of": len(promises),

@@ -6,7 +6,7 @@ embedder or a looser promise is refused with StaleArtefactError, whose message s
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -117,6 +117,7 @@ class Artefact:
         prompt_version: str = "",
         embedder: str = "",
         max_quality_loss: float | None = None,
+        max_regressions: float | None = None,
         delta: float | None = None,
     ) -> None:
         """Raise StaleArtefactError, naming every reason at once, when the artefact does not fit the route."""
@@ -131,11 +132,7 @@ class Artefact:
             wrong.append(f"it was made for prompt version '{self.prompt_version}'; the route has '{prompt_version}'")
         if self.probe is not None and embedder != self.probe.embedder:
             wrong.append(f"it was made with the embedder '{self.probe.embedder}'; now it is '{embedder}'")
-        if max_quality_loss is not None and self.guarantee.max_quality_loss > max_quality_loss + 1e-12:
-            wrong.append(
-                f"it promises a quality loss of at most {self.guarantee.max_quality_loss:g}; "
-                f"the route promises {max_quality_loss:g}"
-            )
+        wrong += self._promise_objections(max_quality_loss, max_regressions)
         if delta is not None and self.guarantee.delta > delta + 1e-12:
             wrong.append(f"its promise may fail with a chance of {self.guarantee.delta:g}; the route allows {delta:g}")
         known = {name for signal in SIGNALS for name in signal.features} | {OUTLOOK}
@@ -144,6 +141,19 @@ class Artefact:
             wrong.append(f"it needs signals that this version does not have: {', '.join(sorted(needed - known))}")
         if wrong:
             raise StaleArtefactError([f"the cascade's artefact is stale: {reason}; {_REMEDY}" for reason in wrong])
+
+    def _promise_objections(self, max_quality_loss: float | None, max_regressions: float | None) -> Iterator[str]:
+        """A bound on what gets worse bounds the net loss too, but not the other way round."""
+        proved = self.guarantee.max_quality_loss
+        if max_quality_loss is not None and proved > max_quality_loss + 1e-12:
+            yield f"it promises a quality loss of at most {proved:g}; the route promises {max_quality_loss:g}"
+        if max_regressions is not None and self.guarantee.loss != "regressions":
+            yield (
+                "it promises a quality loss net of what gets better; the route promises `max_regressions`, which "
+                "counts only what gets worse"
+            )
+        elif max_regressions is not None and proved > max_regressions + 1e-12:
+            yield f"it promises that what gets worse loses at most {proved:g}; the route promises {max_regressions:g}"
 
 
 def load(path: Path) -> Artefact:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from thriftgate.config.base import Duration, Section
 
@@ -99,11 +99,16 @@ class CascadeConfig(Section):
         gt=0,
         lt=1,
         description="At most so much quality is lost against always asking the strongest tier (0.02: two answers "
-        "in a hundred); with no artefact that proves it, everything escalates.",
+        "in a hundred), net of what gets better; with no artefact that proves it, everything escalates.",
     )
-    delta: float = Field(
-        default=0.05, gt=0, lt=0.5, description="The chance that the promise of `max_quality_loss` is not kept."
+    max_regressions: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Instead of `max_quality_loss`: at most so much is lost by answers that got worse, and none of it "
+        "is made up for by answers that got better.",
     )
+    delta: float = Field(default=0.05, gt=0, lt=0.5, description="The chance that the promise is not kept.")
     artefact: str | None = Field(
         default=None, description="Path of the JSON file that `thriftgate cascade calibrate --write` made."
     )
@@ -151,3 +156,17 @@ class CascadeConfig(Section):
     baseline: str | None = Field(
         default=None, description="The model group that savings are counted against; default: the last tier."
     )
+
+    @model_validator(mode="after")
+    def _promises_one_thing(self) -> "CascadeConfig":
+        if self.max_quality_loss is not None and self.max_regressions is not None:
+            raise ValueError(
+                "set either max_quality_loss (net of what gets better) or max_regressions (only what gets worse); "
+                "the second implies the first"
+            )
+        return self
+
+    @property
+    def promised(self) -> float | None:
+        """The limit of the route's promise, whichever it is; None where nothing is promised."""
+        return self.max_quality_loss if self.max_regressions is None else self.max_regressions

@@ -178,12 +178,13 @@ def check_promises(config: ThriftgateConfig, base: Path, models: ModelList | Non
         cascade = route.cascade
         where = (*ROUTES, name, "cascade")
         if cascade.artefact is None:
-            if cascade.max_quality_loss is not None and len(cascade.tiers) > 1:
+            if cascade.promised is not None and len(cascade.tiers) > 1:
+                setting = "max_quality_loss" if cascade.max_regressions is None else "max_regressions"
                 words = (
                     "nothing proves this promise yet, so every request goes to the strongest tier: make an artefact "
                     "with `thriftgate cascade calibrate` and name it under `artefact`"
                 )
-                yield Finding(Problem((*where, "max_quality_loss"), words), is_warning=True)
+                yield Finding(Problem((*where, setting), words), is_warning=True)
         elif (base / cascade.artefact).is_file():
             yield from _check_artefact(route, base / cascade.artefact, where, models)
 
@@ -201,6 +202,7 @@ def _check_artefact(route: RouteConfig, path: Path, where: KeyPath, models: Mode
             prompt_version=artefact.prompt_version,
             embedder=artefact.probe.embedder if artefact.probe else "",
             max_quality_loss=cascade.max_quality_loss,
+            max_regressions=cascade.max_regressions,
             delta=cascade.delta,
         )
     except StaleArtefactError as error:

@@ -10,6 +10,7 @@ from thriftgate.stats.intervals import (
     mean_interval,
     newcombe_interval,
     percentile,
+    ratio_interval,
     wilson_interval,
 )
 from thriftgate.stats.sequential import (
@@ -19,7 +20,15 @@ from thriftgate.stats.sequential import (
     confidence_sequence,
     sequential_two_sample,
 )
-from thriftgate.stats.testing import binomial_p_value, fixed_sequence, labels_needed, loss_p_value, trinomial_p_value
+from thriftgate.stats.testing import (
+    binomial_p_value,
+    design_effect,
+    fixed_sequence,
+    fixed_stakes_p_value,
+    labels_needed,
+    loss_p_value,
+    trinomial_p_value,
+)
 
 __all__ = [
     "BettingTest",
@@ -36,13 +45,16 @@ __all__ = [
     "clopper_pearson_upper",
     "confidence_sequence",
     "cost_at_quality",
+    "design_effect",
     "expected_calibration_error",
     "fixed_sequence",
+    "fixed_stakes_p_value",
     "labels_needed",
     "loss_p_value",
     "mean_interval",
     "newcombe_interval",
     "percentile",
+    "ratio_interval",
     "sequential_two_sample",
     "trinomial_p_value",
     "wilson_interval",

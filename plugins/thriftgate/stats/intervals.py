@@ -96,6 +96,17 @@ def mean_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Interval:
     return Interval(mean - half, mean + half, mean)
 
 
+def ratio_interval(above: npt.ArrayLike, below: npt.ArrayLike, confidence: float = 0.95) -> Interval:
+    """The ratio of two means of the same items, `below` positive, by linearisation (the delta method)."""
+    first, second = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
+    mean = float(second.mean()) if len(second) else 0.0
+    if mean <= 0:
+        return Interval(-math.inf, math.inf, math.nan)
+    ratio = float(first.mean()) / mean
+    half = mean_interval((first - ratio * second) / mean, confidence).half_width
+    return Interval(ratio - half, ratio + half, ratio)
+
+
 def bootstrap_interval(
     values: npt.ArrayLike,
     statistic: Callable[[Floats], float],

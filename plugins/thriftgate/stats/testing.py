@@ -3,7 +3,8 @@
 For each candidate, a p-value against "this candidate loses more than `limit`". Tested from the safest candidate
 to the boldest and stopped at the first that fails, the chance that any candidate passed wrongly is at most delta,
 without a price for their number (fixed-sequence testing; Angelopoulos et al. 2021, arXiv 2110.01052).
-The guarantee rests on the p-values, so they are exact for finite samples: no normal approximation.
+The guarantee rests on the p-values, so they hold for finite samples: no normal approximation. None of them depends on
+the order of the losses: files are sorted, and a file's order is no evidence.
 
 Failure behaviour: losses outside their range raise ValueError; no data gives the p-value 1.
 """
@@ -15,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.stats.intervals import Floats, clopper_pearson
-from thriftgate.stats.sequential import betting_p_value
 
 _NUISANCE_LEVEL = 0.001
 """Spent on not knowing how often the two answers differ (Berger & Boos 1994)."""
 _NUISANCE_GRID = 24
+_STAKES = (0.12, 0.3, 0.75)
+"""Shares of the largest stake that cannot ruin the gambler; fixed before any label is seen."""
 
 
 def fixed_sequence(p_values: Iterable[float], delta: float) -> int:
@@ -34,23 +36,53 @@ def fixed_sequence(p_values: Iterable[float], delta: float) -> int:
     return passed
 
 
-def loss_p_value(losses: npt.ArrayLike, limit: float) -> float:
+def loss_p_value(losses: npt.ArrayLike, limit: float, clusters: npt.ArrayLike | None = None) -> float:
     """Evidence against "the mean loss is at least `limit`", by the sharpest test that fits the data.
 
     Losses of only 0 and 1 get the exact binomial test, of -1, 0 and 1 the exact trinomial one, all others in
-    [-1, 1] a betting test, which needs about twice as many labels for the same evidence.
+    [-1, 1] a bet with fixed stakes, which needs two to three times as many labels for the same evidence.
+
+    `clusters` (of equal length) names losses that may be the same loss again, such as one question asked twice: they
+    then count as repeats of each other, by the effective sample size (Korn & Graubard 1998), taken at its worst.
     """
-    sample = np.asarray(losses, dtype=np.float64)
-    if len(sample) and not (sample.min() >= -1 and sample.max() <= 1):
-        raise ValueError("every loss must lie in [-1, 1]")
+    sample = _checked(losses)
+    repeats = 1.0 if clusters is None else design_effect(clusters)
     plus, minus = int((sample == 1).sum()), int((sample == -1).sum())
     if plus + minus + int((sample == 0).sum()) == len(sample):
-        return (
-            binomial_p_value(plus, len(sample), limit)
-            if not minus
-            else trinomial_p_value(plus, minus, len(sample), limit)
-        )
-    return betting_p_value((sample + 1) / 2, (limit + 1) / 2)
+        n, worse, better = len(sample), plus, minus
+        if repeats > 1:
+            n, worse, better = math.floor(n / repeats), math.ceil(plus / repeats), math.floor(minus / repeats)
+            worse = min(worse, n)
+            better = min(better, n - worse)
+        return trinomial_p_value(worse, better, n, limit) if better else binomial_p_value(worse, n, limit)
+    return fixed_stakes_p_value(sample - limit, most=1 - limit, repeats=repeats)
+
+
+def design_effect(clusters: npt.ArrayLike) -> float:
+    """How many labels do the work of one where all labels of a cluster say the same: at least 1 (Kish 1965)."""
+    sizes = np.unique(np.asarray(clusters), return_counts=True)[1]
+    return float((sizes.astype(np.float64) ** 2).sum() / sizes.sum()) if len(sizes) else 1.0
+
+
+def fixed_stakes_p_value(excesses: npt.ArrayLike, *, most: float, repeats: float = 1.0) -> float:
+    """Evidence against "the mean excess is at least 0" for independent values of at most `most`.
+
+    The capital of a gambler who stakes the same share against every value, averaged over a few shares that were
+    chosen before: an e-value, since none of its factors has a mean above 1, and a product knows no order. Its
+    reciprocal is a p-value (Markov). After Waudby-Smith & Ramdas 2020 (arXiv 2010.09686) and, for mixtures of constant
+    stakes, Orabona & Jun 2021 (arXiv 2110.14099). Where every value stands `repeats` times, a bet counts once.
+    """
+    sample = np.sort(np.asarray(excesses, dtype=np.float64))
+    if len(sample) == 0:
+        return 1.0
+    if most <= 0:
+        return 0.0 if most < 0 else 1.0
+    if not sample.max() <= most + 1e-12:
+        raise ValueError(f"an excess is at most {most:g}")
+    logs = [float(np.log1p(-share / most * np.minimum(sample, most)).sum()) / repeats for share in _STAKES]
+    peak = max(logs)
+    capital = peak + math.log(math.fsum(math.exp(one - peak) for one in logs) / len(logs))
+    return min(1.0, math.exp(-capital)) if capital < 700 else 0.0
 
 
 def binomial_p_value(plus: int, n: int, limit: float) -> float:
@@ -117,3 +149,10 @@ def _tail(distance: float, n: int, share: float, limit: float) -> float:
     below = np.where(most_plus < 0, 0.0, bdtr(np.clip(most_plus, 0, differing), np.maximum(differing, 1), positive))
     below = np.where(differing == 0, largest >= 0, below)
     return float(chances @ below)
+
+
+def _checked(losses: npt.ArrayLike) -> Floats:
+    sample = np.asarray(losses, dtype=np.float64)
+    if len(sample) and not (sample.min() >= -1 and sample.max() <= 1):
+        raise ValueError("every loss must lie in [-1, 1]")
+    return sample

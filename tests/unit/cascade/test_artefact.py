@@ -1,6 +1,7 @@
 """The file that a calibrated cascade is kept in: it says what was tested, and is refused where it does not fit."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -108,3 +109,16 @@ def test_a_missing_file_is_named(tmp_path: Any):
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(StaleArtefactError, match=r"bad\.json': this is no JSON"):
         artefacts.load(tmp_path / "bad.json")
+
+
+def test_a_net_promise_is_no_promise_about_what_gets_worse():
+    rng = np.random.default_rng(0)
+    found = calibrate(labels(600, rng), Promise(0.05, 0.05), rng)
+    net = artefact(found)
+    strict = replace(net, guarantee=replace(net.guarantee, loss="regressions"))
+    strict.check(tiers=TIERS, max_regressions=0.05)
+    strict.check(tiers=TIERS, max_quality_loss=0.05)
+    with pytest.raises(StaleArtefactError, match="net of what gets better"):
+        net.check(tiers=TIERS, max_regressions=0.05)
+    with pytest.raises(StaleArtefactError, match=r"gets worse loses at most 0.05; the route promises 0.01"):
+        strict.check(tiers=TIERS, max_regressions=0.01)

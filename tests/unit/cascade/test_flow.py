@@ -16,6 +16,7 @@ from thriftgate.cascade.flow import (
     Scored,
     Tier,
     cascade,
+    why_not,
 )  # fmt: skip
 from thriftgate.errors import AllTiersFailedError, TierFailedError
 from thriftgate.types import Answer, Choice, DecisionKind
@@ -300,3 +301,9 @@ def test_tiers_are_asked_in_order_and_once_and_the_given_answer_is_one_of_theirs
     else:
         assert outcome.answer.model in answered & set(asked)
         assert len(outcome.failures) == len(asked) - len(answered & set(asked))
+
+
+def test_a_confidence_at_the_threshold_is_accepted():
+    """Thresholds are quantiles of seen scores, so equality is common, and the replay accepts it too."""
+    assert why_not(0.7, Scored(0.7)) is None
+    assert why_not(0.7, Scored(0.6999)) == "below_threshold"

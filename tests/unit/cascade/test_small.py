@@ -22,6 +22,12 @@ def test_a_larger_hold_out_only_adds_users(user: str, one: float, other: float):
     assert is_held_out(user, route="r", share=1.0)
 
 
+def test_hold_outs_of_two_routes_are_other_users():
+    users = [str(place) for place in range(2000)]
+    one, other = ({user for user in users if is_held_out(user, route=route, share=0.1)} for route in ("a", "b"))
+    assert 0 < len(one & other) < 0.3 * len(one)
+
+
 def test_draws_are_even_fixed_and_independent():
     draws = np.array([draw("a", str(i)) for i in range(4000)])
     others = np.array([draw("b", str(i)) for i in range(4000)])

@@ -39,7 +39,8 @@ def test_a_dry_run_prints_the_frontier_the_promise_and_what_more_labels_buy(labe
     result = run(labels, *PRICES)
     assert result.exit_code == 0, result.output
     for words in (
-        "quality loss",
+        "lost net",
+        "got worse",
         "With 95% confidence at most 2.0%",
         "With 500 labels more",
         "A dry run",

@@ -14,6 +14,7 @@ from thriftgate.stats import (
     mean_interval,
     newcombe_interval,
     percentile,
+    ratio_interval,
     wilson_interval,
 )
 
@@ -117,3 +118,14 @@ def test_a_percentile_lies_within_the_sample(values: list[float], q: float):
 def test_a_percentile_beyond_100_is_refused():
     with pytest.raises(ValueError, match="between 0 and 100"):
         percentile([1.0], 101)
+
+
+def test_a_ratio_of_means_lies_in_its_interval_about_as_often_as_asked():
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(300):
+        below = rng.uniform(0.5, 1.5, size=200)
+        above = below * (rng.uniform(size=200) < 0.4) + 0.1
+        inside += 0.5 in ratio_interval(above, below)
+    assert 0.9 <= inside / 300 <= 0.985
+    assert math.isnan(ratio_interval([], []).estimate)

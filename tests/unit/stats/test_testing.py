@@ -1,4 +1,5 @@
 import math
+import random
 
 import numpy as np
 import pytest
@@ -6,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, multinomial
 
-from thriftgate.stats import binomial_p_value, fixed_sequence, labels_needed, loss_p_value, trinomial_p_value
+from thriftgate.stats import (
+    binomial_p_value,
+    design_effect,
+    fixed_sequence,
+    fixed_stakes_p_value,
+    labels_needed,
+    loss_p_value,
+    trinomial_p_value,
+)
 from thriftgate.stats.testing import _distance, _tail  # pyright: ignore[reportPrivateUsage]
 
 counts = st.integers(1, 200).flatmap(
@@ -118,3 +127,55 @@ def test_learn_then_test_keeps_its_promise_where_picking_the_best_threshold_does
 def test_the_least_number_of_labels_is_known(limit: float, delta: float, n: int):
     assert labels_needed(limit, delta) == n
     assert binomial_p_value(0, n, limit) <= delta < binomial_p_value(0, n - 1, limit)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=60), st.floats(0.005, 0.5), st.randoms(use_true_random=False))
+def test_no_p_value_depends_on_the_order_of_the_labels(losses: list[float], limit: float, shuffled: random.Random):
+    other = list(losses)
+    shuffled.shuffle(other)
+    assert loss_p_value(other, limit) == loss_p_value(losses, limit)
+
+
+def test_losses_that_come_last_are_not_forgotten():
+    """900 graded labels whose first 540 lose nothing: at a loss of 4 %, no order of the file proves 2 %."""
+    losses = [0.0] * 540 + [0.5 if place % 5 == 0 else 0.0 for place in range(360)]
+    assert np.mean(losses) == pytest.approx(0.04)
+    assert loss_p_value(losses, 0.02) == 1
+
+
+@given(st.lists(st.floats(-1, 0.9), min_size=1, max_size=50), st.floats(0, 0.1))
+def test_a_larger_excess_is_never_more_evidence(excesses: list[float], more: float):
+    assert fixed_stakes_p_value([one + more for one in excesses], most=1) >= fixed_stakes_p_value(excesses, most=1)
+
+
+def test_the_fixed_stakes_test_errs_at_most_as_often_as_promised():
+    rng = np.random.default_rng(3)
+    runs = 600
+    drawn = np.where(rng.uniform(size=(runs, 500)) < 0.3, rng.uniform(-0.4, 0.4, size=(runs, 500)), 0.0)
+    assert sum(fixed_stakes_p_value(one, most=0.98) <= 0.05 for one in drawn) / runs <= 0.05
+    assert fixed_stakes_p_value([], most=1) == 1
+    with pytest.raises(ValueError, match="at most"):
+        fixed_stakes_p_value([2.0], most=1)
+
+
+@pytest.mark.parametrize("graded", [False, True])
+def test_the_same_label_many_times_is_evidence_once(graded: bool):
+    losses = [0.0] * 198 + ([0.5, 0.25] if graded else [1.0, 1.0])
+    again = [loss for loss in losses for _ in range(4)]
+    clusters = [place for place in range(len(losses)) for _ in range(4)]
+    assert design_effect(clusters) == 4
+    assert loss_p_value(again, 0.05, clusters) == pytest.approx(loss_p_value(losses, 0.05))
+    assert loss_p_value(again, 0.05) < loss_p_value(losses, 0.05)
+    assert loss_p_value(losses, 0.05, range(len(losses))) == loss_p_value(losses, 0.05)
+
+
+def test_repeats_of_unequal_number_are_seldom_called_better_than_they_are():
+    rng = np.random.default_rng(4)
+    wrong = wrong_alone = 0
+    for _ in range(500):
+        sizes = rng.integers(1, 8, size=150)
+        losses = np.repeat((rng.uniform(size=150) < 0.05).astype(float), sizes)
+        wrong += loss_p_value(losses, 0.05, np.repeat(np.arange(150), sizes)) <= 0.05
+        wrong_alone += loss_p_value(losses, 0.05) <= 0.05
+    assert wrong / 500 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 500)
+    assert wrong_alone / 500 > 0.1

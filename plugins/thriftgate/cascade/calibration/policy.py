@@ -36,13 +36,16 @@ class Replay:
     """Shape (n, tiers)."""
     outlook: Floats
     """Shape (n,); NaN where nothing is known before asking."""
+    clusters: npt.NDArray[np.intp] | None = None
+    """Shape (n,): labels of one number may repeat each other; None: none does."""
 
     def __len__(self) -> int:
         return len(self.quality)
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Replay":
         """Some of the questions."""
-        return Replay(self.scores[rows], self.quality[rows], self.cost_usd[rows], self.outlook[rows])
+        clusters = None if self.clusters is None else self.clusters[rows]
+        return Replay(self.scores[rows], self.quality[rows], self.cost_usd[rows], self.outlook[rows], clusters)
 
     def play(self, policy: Policy) -> "Played":
         """What the policy would have done with each question."""
@@ -82,7 +85,12 @@ class Played:
         return as_loss(replay.quality[:, -1] - self.quality, kind)
 
 
-def replay_of(labels: Sequence[Label], scores: Floats, outlook: Floats | None = None) -> Replay:
+def replay_of(
+    labels: Sequence[Label],
+    scores: Floats,
+    outlook: Floats | None = None,
+    clusters: npt.NDArray[np.intp] | None = None,
+) -> Replay:
     """Labels with their scores as arrays; a veto lowers the score to minus infinity, as does a missing one."""
     tiers = len(labels[0].quality) if labels else 2
     played = np.where(np.isnan(scores), -np.inf, scores)
@@ -95,6 +103,7 @@ def replay_of(labels: Sequence[Label], scores: Floats, outlook: Floats | None = 
         quality=np.array([label.quality for label in labels], dtype=np.float64).reshape(-1, tiers),
         cost_usd=np.array([label.cost_usd for label in labels], dtype=np.float64).reshape(-1, tiers),
         outlook=np.full(len(labels), np.nan) if outlook is None else outlook,
+        clusters=clusters,
     )
 
 

@@ -15,10 +15,12 @@ from thriftgate.stats import (
     Interval,
     auroc_interval,
     calibration_error_interval,
+    design_effect,
     fixed_sequence,
     labels_needed,
     loss_p_value,
     mean_interval,
+    ratio_interval,
     wilson_interval,
 )
 
@@ -77,12 +79,24 @@ def expected(calibration: Calibration, one: Tested) -> dict[str, Any]:
     replay = calibration.replay
     played = replay.play(one.policy)
     loss = mean_interval(played.losses(replay, calibration.promise.loss))
+    net, got_worse, got_better = (
+        mean_interval(lost)
+        for lost in (
+            played.losses(replay, "net"),
+            played.losses(replay, "regressions"),
+            np.maximum(-played.losses(replay, "net"), 0.0),
+        )
+    )
     strong = mean_interval(replay.quality[:, -1])
     cheap = int((played.tier < replay.quality.shape[1] - 1).sum())
     return {
         "cost_share": round(one.cost_share, 4),
+        "cost": as_dict(ratio_interval(played.cost_usd, replay.cost_usd[:, -1])),
         "cheap_share": as_dict(wilson_interval(cheap, len(replay))),
         "quality_loss": as_dict(loss),
+        "net": as_dict(net),
+        "got_worse": as_dict(got_worse),
+        "got_better": as_dict(got_better),
         "quality_strong": as_dict(strong),
     }
 
@@ -96,7 +110,9 @@ def with_more_labels(calibration: Calibration, more: int) -> float:
     total = len(calibration.fit) + len(calibration.test)
     if not total or not len(replay) or not calibration.tested:
         return 1.0
-    n = round(len(replay) * (total + more) / total)
+    # Labels that repeat each other do so again.
+    repeats = 1.0 if replay.clusters is None else design_effect(replay.clusters)
+    n = round(len(replay) / repeats * (total + more) / total)
     if n < labels_needed(promise.max_quality_loss, promise.delta):
         return 1.0
     p_values = (_projected_p_value(calibration, one, n) for one in calibration.tested)
@@ -113,6 +129,8 @@ def as_dict(interval: Interval) -> dict[str, float]:
 def _projected_p_value(calibration: Calibration, one: Tested, n: int) -> float:
     replay = calibration.replay
     losses = np.sort(replay.play(one.policy).losses(replay, calibration.promise.loss))
+    if losses.mean() > calibration.promise.max_quality_loss:
+        return 1.0
     # The same distribution with n values: each takes the place of its quantile.
     places = np.minimum(((np.arange(n) + 0.5) / n * len(losses)).astype(int), len(losses) - 1)
     return loss_p_value(losses[places], calibration.promise.max_quality_loss)
@@ -178,6 +196,8 @@ def _frontier_row(one: Tested) -> Mapping[str, Any]:
         "cost_share": round(one.cost_share, 4),
         "cheap_share": round(one.cheap_share, 4),
         "loss": round(one.loss, 5),
+        "net": round(one.net, 5),
+        "got_worse": round(one.got_worse, 5),
         "p_value": round(one.p_value, 6),
         "passed": one.passed,
     }

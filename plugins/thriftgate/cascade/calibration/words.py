@@ -3,11 +3,15 @@
 from thriftgate.stats import Interval
 
 
-def promised(*, limit: float, delta: float, loss: str, cost_share: float, tested: int) -> str:
-    """A promise that could be proved."""
+def promised(
+    *, limit: float, delta: float, loss: str, cost_share: float, tested: int, net: float, got_worse: float
+) -> str:
+    """A promise that could be proved, with both ways to count what was lost: one alone hides the other."""
+    counted = " (counting only answers that got worse)" if loss == "regressions" else " (net of what got better)"
     return (
         f"With {1 - delta:.0%} confidence at most {limit:.1%} of quality is lost against always asking the strongest "
-        f"tier{_counted(loss)}, at {cost_share:.0%} of its cost (tested on {tested} labels)."
+        f"tier{counted}, at {cost_share:.0%} of its cost. On {tested} test labels {net:.1%} was lost net; answers that "
+        f"got worse lost {got_worse:.1%}."
     )
 
 
@@ -40,7 +44,3 @@ def interval(value: Interval, *, percent: bool = True) -> str:
     if percent:
         return f"{value.estimate:.1%} [{value.low:.1%}, {value.high:.1%}]"
     return f"{value.estimate:.3f} [{value.low:.3f}, {value.high:.3f}]"
-
-
-def _counted(loss: str) -> str:
-    return " (counting only answers that got worse)" if loss == "regressions" else ""

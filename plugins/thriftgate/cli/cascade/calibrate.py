@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from thriftgate.cascade.artefact import Artefact
     from thriftgate.cascade.calibration.calibration import Calibration
+    from thriftgate.cascade.calibration.payoff import Payoff
     from thriftgate.cli.cascade.sources import Source
 
 _MORE_LABELS = 500
@@ -49,9 +50,7 @@ _ROWS = 12
 @click.option(
     "--loss",
     type=click.Choice(["net", "regressions"]),
-    default="net",
-    show_default=True,
-    help="net: what gets better counts as well; regressions: only what gets worse.",
+    help="net: what gets better counts as well; regressions: only what gets worse (default: the route's, else net).",
 )
 @click.option(
     "--method",
@@ -81,7 +80,7 @@ def command(
     prices: tuple[str, ...],
     max_quality_loss: float | None,
     delta: float | None,
-    loss: str,
+    loss: str | None,
     method: Literal["split", "cross"],
     prompt_version: str,
     artefact_file: Path | None,
@@ -101,6 +100,7 @@ def command(
     import numpy as np
 
     from thriftgate.cascade.calibration.calibration import Promise, calibrate
+    from thriftgate.cascade.calibration.payoff import payoff_of
     from thriftgate.cascade.calibration.report import artefact_of, with_more_labels
     from thriftgate.cli.cascade.sources import Setting, labels_of_file, labels_of_ledger
 
@@ -109,7 +109,7 @@ def command(
         found = labels_of_file(labels_file, setting, prompt_version=prompt_version, skip_bad_lines=skip_bad_lines)
     else:
         found = labels_of_ledger(config_file, route, setting, since=since)
-    promise = Promise(max_quality_loss or setting.max_quality_loss, delta or setting.delta, loss)
+    promise = Promise(max_quality_loss or setting.max_quality_loss, delta or setting.delta, loss or setting.loss)
     rng = np.random.default_rng(seed)
     calibration = calibrate(found.labels, promise, rng, method=method)
     artefact = artefact_of(
@@ -122,6 +122,7 @@ def command(
         created_at=_now(),
     )
     later = with_more_labels(calibration, _MORE_LABELS)
+    payoff = payoff_of(found.labels)
     if png is not None:
         from thriftgate.cli.cascade.picture import draw_frontier
 
@@ -129,15 +130,17 @@ def command(
     if artefact_file is not None:
         artefact_file.write_text(artefact.dump(), encoding="utf-8")
     if as_json:
-        _print_json(artefact, later, found)
+        _print_json(artefact, later, found, payoff)
     else:
         _print_tables(calibration, artefact, later, found, artefact_file)
+        _print_payoff(payoff, artefact)
     if calibration.chosen is None:
         raise SystemExit(1)
 
 
-def _print_json(artefact: "Artefact", later: float, found: "Source") -> None:
+def _print_json(artefact: "Artefact", later: float, found: "Source", payoff: "Payoff | None") -> None:
     import json
+    import math
 
     more = {"more_labels": _MORE_LABELS, "cost_share": round(later, 4)}
     click.echo(
@@ -145,6 +148,9 @@ def _print_json(artefact: "Artefact", later: float, found: "Source") -> None:
             {
                 **json.loads(artefact.dump()),
                 "would_buy": more,
+                "break_even": payoff and round(payoff.break_even, 4),
+                "price_ratio": round(payoff.price_ratio, 2) if payoff and math.isfinite(payoff.price_ratio) else None,
+                "objections": list(payoff.objections) if payoff else [],
                 "bad_lines": found.problems,
                 "left_out": dict(found.left_out),
             },
@@ -166,13 +172,19 @@ def _print_tables(
         table = Table(
             title=f"{len(found.labels):,} labels, {len(calibration.test):,} of them test", title_justify="left"
         )
-        for name in ("cost of always-strong", "cheap answers", "quality loss", "p-value", "proved"):
+        for name in ("cost of always-strong", "cheap answers", "lost net", "got worse", "p-value", "proved"):
             table.add_column(name, justify="right")
         step = max(1, len(calibration.tested) // _ROWS)
         for one in calibration.tested:
             if one is calibration.chosen or calibration.tested.index(one) % step == 0:
                 mark = " ←" if one is calibration.chosen else ""
-                cells = (f"{one.cost_share:.1%}", f"{one.cheap_share:.1%}", f"{one.loss:.2%}", f"{one.p_value:.4f}")
+                cells = (
+                    f"{one.cost_share:.1%}",
+                    f"{one.cheap_share:.1%}",
+                    f"{one.net:.2%}",
+                    f"{one.got_worse:.2%}",
+                    f"{one.p_value:.4f}",
+                )
                 table.add_row(*cells, ("yes" if one.passed else "no") + mark)
         console.print(table)
     for one in artefact.confidences:
@@ -182,6 +194,24 @@ def _print_tables(
     console.print(f"With {_MORE_LABELS} labels more it would cost about {later:.0%} of always-strong.", highlight=False)
     written = f"Written to {artefact_file}." if artefact_file else "A dry run: --write FILE keeps it."
     console.print(written, highlight=False)
+
+
+def _print_payoff(payoff: "Payoff | None", artefact: "Artefact") -> None:
+    """Whether it pays, in words: the break-even, the share that is accepted, the cost with its interval."""
+    if payoff is None:
+        return
+    accepted, cost = artefact.expected.get("cheap_share"), artefact.expected.get("cost")
+    words = (
+        f"It pays where more than {payoff.break_even:.0%} of cheap answers are accepted (cheap price / strong price)"
+    )
+    if accepted and cost:
+        words += (
+            f"; accepted are {accepted['estimate']:.0%}, at {cost['estimate']:.1%} [{cost['low']:.1%}, "
+            f"{cost['high']:.1%}] of the cost of always-strong"
+        )
+    click.echo(f"{words}.")
+    for objection in payoff.objections:
+        click.echo(f"Not recommended: {objection}")
 
 
 def _spelt(interval: Any) -> str:

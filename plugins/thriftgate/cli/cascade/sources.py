@@ -42,7 +42,7 @@ class Setting:
 
     def __init__(self, config_file: Path | None, route: str, tiers: str | None, prices: tuple[str, ...]) -> None:
         self.tiers = tuple(name.strip() for name in tiers.split(",")) if tiers else ("small", "large")
-        self.max_quality_loss, self.delta = 0.02, 0.05
+        self.max_quality_loss, self.delta, self.loss = 0.02, 0.05, "net"
         self.prices: dict[str, TierPrice] = {}
         self.deployments: dict[str, tuple[str, ...]] = {}
         if config_file is not None:
@@ -65,7 +65,8 @@ class Setting:
             raise click.UsageError(f"--route must be one of: {', '.join(config.thriftgate.routes)}")
         if not keep_tiers:
             self.tiers = tuple(tier.model for tier in cascade.tiers)
-        self.max_quality_loss = cascade.max_quality_loss or self.max_quality_loss
+        self.max_quality_loss = cascade.promised or self.max_quality_loss
+        self.loss = "net" if cascade.max_regressions is None else "regressions"
         self.delta = cascade.delta
         for tier in self.tiers:
             group = config.models.find(tier)

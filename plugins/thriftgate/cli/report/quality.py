@@ -41,7 +41,7 @@ def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
     yield "audits", _audits(one)
     if one.quality_loss is not None:
         yield "quality loss", _loss(one)
-    if one.promise.max_quality_loss is not None:
+    if one.promise.limit is not None:
         yield "promise", _promise(one)
     for reason, n in one.not_proven.items():
         yield "", f"no proof: {n:,} requests ({_ESCALATES[reason]}) were answered by the strongest tier"
@@ -68,9 +68,16 @@ def _audits(one: "RouteQuality") -> str:
 
 def _loss(one: "RouteQuality") -> str:
     assert one.quality_loss is not None
-    promised = one.promise.max_quality_loss
-    against = f"; promised: at most {promised:.2%}" if promised is not None else "; nothing is promised"
-    return f"{percent(one.quality_loss, digits=2)} of all answers of models{against}"
+    promise = one.promise
+    if promise.limit is None:
+        against = "nothing is promised"
+    elif promise.max_regressions is not None:
+        against = f"promised: at most {promise.limit:.2%}"
+    else:
+        against = f"promised: at most {promise.limit:.2%} net"
+        if promise.got_better:
+            against += f" ({promise.watched:.2%} with what got better when that was proved)"
+    return f"got worse: {percent(one.quality_loss, digits=2)} of all answers of models; {against}"
 
 
 def _promise(one: "RouteQuality") -> str:

@@ -87,6 +87,7 @@ def _scorer(config: RouteConfig, shared: Shared) -> StaticScorer | CalibratedSco
         prompt_version=artefact.prompt_version,
         embedder=shared.embedder.fingerprint if shared.embedder else "",
         max_quality_loss=cascade.max_quality_loss,
+        max_regressions=cascade.max_regressions,
         delta=cascade.delta,
     )
     return CalibratedScorer(artefact)

@@ -71,9 +71,9 @@ def route_cards(standings: Sequence[Standing]) -> list[RouteCard]:
 def _measures(one: Standing) -> Iterator[Measure]:
     judged = wording.counted(one.audits.n, "audited answer", "audited answers")
     yield measure(
-        "Lost by cheaper tiers",
+        "Lost by answers that got worse",
         one.quality_loss,
-        one.promise.max_quality_loss,
+        one.promise.limit and one.promise.watched,
         is_broken=one.drift is not None and one.drift.is_drifting,
         basis=f"{judged}, {wording.count(one.audits.good)} as good as the strongest tier's",
         unknown="No accepted answer was audited in this time",

@@ -245,7 +245,7 @@ def standing_of(
     drift = drift_of(
         verdicts,
         accepted_share=_accepted_share(current),
-        max_quality_loss=promise.max_quality_loss or 0.0,
+        max_quality_loss=promise.watched,
         alpha=promise.delta,
     )
     verified = judged([audit for audit in audits if audit.kind is AuditKind.CACHE and audit.holdout])
@@ -253,7 +253,7 @@ def standing_of(
         route=route,
         promise=promise,
         audits=judged(drawn),
-        drift=drift if verdicts and promise.max_quality_loss is not None else None,
+        drift=drift if verdicts and promise.limit is not None else None,
         quality_loss=drift.quality_loss if verdicts else None,
         verifications=verified,
         wrong_share=_wrong_share(verified, reasons) if verified.n else None,

@@ -14,19 +14,26 @@ from thriftgate.services.books.quality import Promise
 
 def promises_of(config: ThriftgateConfig, base: Path) -> Mapping[str, Promise]:
     """What each route promises; artefacts are looked for from the folder `base`."""
-    return {
-        name: Promise(
+    promises: dict[str, Promise] = {}
+    for name, route in config.routes.items():
+        calibrated_at, got_better = _proof(base / route.cascade.artefact) if route.cascade.artefact else (None, 0.0)
+        promises[name] = Promise(
             max_quality_loss=route.cascade.max_quality_loss,
+            max_regressions=route.cascade.max_regressions,
             delta=route.cascade.delta,
             max_error=route.cache.max_error if route.cache else None,
-            calibrated_at=_calibrated_at(base / route.cascade.artefact) if route.cascade.artefact else None,
+            calibrated_at=calibrated_at,
+            got_better=got_better,
         )
-        for name, route in config.routes.items()
-    }
+    return promises
 
 
-def _calibrated_at(path: Path) -> float | None:
+def _proof(path: Path) -> tuple[float | None, float]:
+    """When the artefact was made, and what at most got better by it then."""
     try:
-        return datetime.fromisoformat(load(path).created_at).timestamp()
+        artefact = load(path)
+        better: Mapping[str, float] = artefact.expected.get("got_better") or {}
+        paid = better.get("high", 0.0) if artefact.guarantee.loss == "net" else 0.0
+        return datetime.fromisoformat(artefact.created_at).timestamp(), float(paid)
     except (StaleArtefactError, ValueError):
-        return None
+        return None, 0.0

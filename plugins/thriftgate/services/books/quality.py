@@ -40,6 +40,26 @@ class Promise:
     """Of the cache; None without one."""
     calibrated_at: float | None = None
     """When the artefact that is served was made, in seconds since the epoch."""
+    max_regressions: float | None = None
+    """What answers that got worse may lose, where that is promised instead of a net loss."""
+    got_better: float = 0.0
+    """At most so much was gained by cheaper answers that were better, when the artefact was made."""
+
+    @property
+    def limit(self) -> float | None:
+        """The promised limit, whichever it is; None where nothing is promised."""
+        return self.max_quality_loss if self.max_regressions is None else self.max_regressions
+
+    @property
+    def watched(self) -> float:
+        """What answers that got worse may lose before the promise is broken.
+
+        Audits see only those. Under a net promise what gets better pays for some of them: as much as it did when the
+        promise was proved.
+        """
+        if self.max_regressions is not None:
+            return self.max_regressions
+        return min(0.99, (self.max_quality_loss or 0.0) + self.got_better)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +110,7 @@ class RouteQuality:
     drift: Drift | None
     """None for a route that promises nothing or has no audits: then there is nothing to compare."""
     quality_loss: Interval | None
-    """Lost over all answers of models; None without audits."""
+    """Lost by answers that got worse, over all answers of models; None without audits."""
     verifications: Judged
     wrong_share: Interval | None
     """Wrong hits over all answers of the route; None without verifications."""
@@ -156,7 +176,7 @@ def quality_of(
     drift = drift_of(
         verdicts,
         accepted_share=accepted_share,
-        max_quality_loss=promise.max_quality_loss or 0.0,
+        max_quality_loss=promise.watched,
         alpha=promise.delta,
     )
     verified = judged([audit for audit in audits if audit.kind is AuditKind.CACHE and audit.holdout])
@@ -165,7 +185,7 @@ def quality_of(
         route=route,
         promise=promise,
         audits=judged(asked),
-        drift=drift if verdicts and promise.max_quality_loss is not None else None,
+        drift=drift if verdicts and promise.limit is not None else None,
         quality_loss=drift.quality_loss if verdicts else None,
         verifications=verified,
         wrong_share=_wrong_share(verified, records) if verified.n else None,

@@ -50,7 +50,7 @@ class Planner:
         return self._calibrated(request, scorer, vector)
 
     def _uncalibrated(self, request: ChatRequest) -> Plan:
-        if self.config.max_quality_loss is not None:
+        if self.config.promised is not None:
             return self._without_proof(request, "uncalibrated")
         return plan(request, self._static_tiers(), tools=self.config.tools, is_held_out=self._is_held_out(request))
 

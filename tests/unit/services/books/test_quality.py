@@ -77,6 +77,18 @@ def test_many_bad_audits_are_called_drift_and_good_ones_are_not() -> None:
     assert said(good)["promise"] == "no drift seen (sequential test on 300 audits)"
 
 
+def test_a_kept_net_promise_is_not_called_broken_for_what_got_better() -> None:
+    """6 % got worse and 5 % got better, 1 % net: within a net promise of 2 %, and not within one of regressions."""
+    records = [request(n) for n in range(600)]
+    audits = [audit(n, n % 17 != 0) for n in range(600)]
+    net = quality(records, audits, replace(PROMISE, got_better=0.055))
+    worse = quality(records, audits, replace(PROMISE, max_quality_loss=None, max_regressions=0.02))
+    assert said(net)["promise"].startswith("no drift seen")
+    assert "promised: at most 2.00% net (7.50% with what got better" in said(net)["quality loss"]
+    assert said(worse)["promise"].startswith("drift: ")
+    assert said(worse)["quality loss"].startswith("got worse: ")
+
+
 def test_audits_from_before_the_calibration_do_not_count_any_more() -> None:
     records = [request(n, at=float(n)) for n in range(200)]
     audits = [audit(n, n >= 100, at=float(n)) for n in range(200)]

@@ -12,6 +12,8 @@ from tests.fakes import ask
 from thriftgate.cascade.artefact import Artefact
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.calibration.calibration import Promise, calibrate
+from thriftgate.cascade.flow import Tier
+from thriftgate.cascade.plan import Forecast, plan
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import CascadeConfig
 from thriftgate.services.cascade.planning import Planner
@@ -112,3 +114,24 @@ def test_thresholds_loosen_only_near_the_end_of_a_budget_and_never_beyond_the_fl
     assert planned.reason == reason
     loosest = next(row for row in artefact.promises if row["max_quality_loss"] == 0.1)["accept_at"][0]
     assert planned.tiers[0].accept_at == (loosest if reason == "budget_shift" else usual)
+
+
+def test_a_promise_about_regressions_without_proof_asks_the_strongest_tier() -> None:
+    one = planner(max_regressions=0.02, audit={"share": 0})
+    assert one.plan(ask()).reason == "uncalibrated"
+
+
+def test_an_artefact_made_with_a_prompt_does_not_serve_a_request_without_one(artefact: Artefact) -> None:
+    one = replace(
+        calibrated(artefact, audit={"share": 0}), scorer=CalibratedScorer(replace(artefact, prompt_version="v1"))
+    )
+    assert one.plan(ask()).reason == "stale_artefact"
+    assert one.plan(ask(), prompt=PromptRef(name="support", variant="control", version="v1")).reason == "cascade"
+
+
+def test_an_outlook_at_the_threshold_is_trusted_and_not_skipped() -> None:
+    tiers = (Tier("small", 0.5), Tier("large"))
+    at = Forecast(0.6, skip_below=0.6, trust_above=0.6)
+    assert plan(ask(), tiers, forecast=at).reason == "good_outlook"
+    assert plan(ask(), tiers, forecast=replace(at, outlook=0.5999)).reason == "poor_outlook"
+    assert plan(ask(), tiers, forecast=Forecast(0.6, skip_below=0.6)).reason == "cascade"

@@ -1,0 +1,121 @@
+"""Is a promise true, and what does it cost? Judged on a world that is known whole.
+
+    PYTHONPATH=. nice .venv/bin/python evals/cascade/truth.py [SET …] [--runs 100] [--labels 500,1000,3000]
+
+A recorded set is the whole world. Labels are drawn from it with replacement, as traffic repeats itself, an artefact is
+calibrated on them, and its thresholds are played on every question of the world: no label that chose a threshold is
+counted as evidence for it. Writes results/truth.json and results/truth.md.
+"""
+
+import argparse
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import product
+
+# Set before numpy is loaded: its matrices are small here, and threads would wait for each other.
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+
+import numpy as np
+from evals.cascade import data
+from evals.cascade.replay import scored
+
+from thriftgate.cascade.calibration.calibration import Promise, calibrate
+from thriftgate.stats import wilson_interval
+
+RESULTS = data.HERE / "results"
+SETS = ("gsm8k", "mmlu", "mmlu_pro")
+LIMIT, DELTA = 0.02, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """How the calibrations of one set with so many labels went."""
+
+    name: str
+    world: int
+    labels: int
+    calibrations: int
+    promised: int
+    """Calibrations that promised something; the others escalate everything, which cannot be false."""
+    false: int
+    """Promises whose loss on the whole world is above the limit."""
+    cost: float
+    """Share of always-strong, mean over all calibrations: those without a promise cost 1."""
+    net: float
+    """Quality lost on the whole world, mean over the promises."""
+    got_worse: float
+    """The same without what got better."""
+
+
+def truth_of(name: str, labels: int, runs: int) -> Truth:
+    """Calibrate `runs` times on `labels` draws, and judge each on the whole world."""
+    recorded = next(iter(data.recorded_sets([name])))
+    world = recorded.labels
+    costs: list[float] = []
+    losses: list[tuple[float, float]] = []
+    for seed in range(runs):
+        rng = np.random.default_rng([seed, labels])
+        drawn = [world[place] for place in rng.integers(0, len(world), labels).tolist()]
+        found = calibrate(drawn, Promise(LIMIT, DELTA), rng, embedder=recorded.embedder)
+        if found.chosen is None:
+            costs.append(1.0)
+            continue
+        replay = scored(found, world)
+        played = replay.play(found.chosen.policy)
+        costs.append(float(played.cost_usd.mean() / replay.cost_usd[:, -1].mean()))
+        losses.append((float(played.losses(replay).mean()), float(played.losses(replay, "regressions").mean())))
+    return Truth(
+        name=name,
+        world=len(world),
+        labels=labels,
+        calibrations=runs,
+        promised=len(losses),
+        false=sum(net > LIMIT for net, _ in losses),
+        cost=float(np.mean(costs)),
+        net=float(np.mean([net for net, _ in losses])) if losses else 0.0,
+        got_worse=float(np.mean([worse for _, worse in losses])) if losses else 0.0,
+    )
+
+
+def table(found: list[Truth]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        f"At most {LIMIT:.0%} lost net, with {1 - DELTA:.0%} confidence; each judged on the whole recorded set.",
+        "",
+        "| set | world | labels | promised | false | of all calibrations | cost | lost net | got worse |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in found:
+        share = wilson_interval(one.false, one.calibrations)
+        lines.append(
+            f"| {one.name} | {one.world:,} | {one.labels:,} | {one.promised}/{one.calibrations} | {one.false} "
+            f"| {share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}] | {one.cost:.1%} | {one.net:.2%} "
+            f"| {one.got_worse:.2%} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Judge the sets in two processes and write the results."""
+    reason = data.absent()
+    if reason:
+        raise SystemExit(reason)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sets", nargs="*", default=list(SETS))
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--labels", default="1000")
+    given = parser.parse_args()
+    sizes = [int(size) for size in given.labels.split(",")]
+    tasks = list(product(given.sets, sizes))
+    with ProcessPoolExecutor(2) as pool:
+        found = list(pool.map(truth_of, *zip(*[(name, size, given.runs) for name, size in tasks], strict=True)))
+    RESULTS.mkdir(exist_ok=True)
+    rows = [asdict(one) for one in found]
+    (RESULTS / "truth.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / "truth.md").write_text(table(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
