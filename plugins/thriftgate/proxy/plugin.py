@@ -31,6 +31,8 @@ from thriftgate.proxy.identity_api import budgets_api, identity_api
 from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
+from thriftgate.proxy.privacy.hooks import PrivacyHooks
+from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
 from thriftgate.stores.files.clock import SystemClock
 
@@ -82,6 +84,11 @@ authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.
 edge = EdgeHooks(_model_names, on_failure=gateway.breaker.note_failure, record=gateway.recorder.submit)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
+if gateway.privacy is not None:
+    # Behind the hook that refuses what is malformed, in front of all that sends or keeps something.
+    privacy = PrivacyHooks(gateway.privacy.service, gateway.privacy.policies)
+    litellm.logging_callback_manager.add_litellm_callback(privacy)
+    proxy_server.app.router.middleware_stack = PrivacyLayer(proxy_server.app.router.middleware_stack)
 budgets = BudgetHooks(
     gateway.budgets,
     gateway.pricer,
