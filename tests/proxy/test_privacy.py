@@ -133,8 +133,10 @@ def test_arguments_of_tools_are_restored_and_stay_json(desk: Desk, model: str, s
     answer = desk.chat(PRIVATE, model=model, stream=stream, tools=TOOLS)
     assert answer.status_code == 200, answer.text
     if stream:
-        deltas = [choice["delta"] for chunk in streamed(answer) for choice in chunk["choices"]]
-        calls: list[dict[str, Any]] = [call for delta in deltas for call in delta.get("tool_calls") or []]
+        deltas: list[dict[str, Any]] = [one["delta"] for chunk in streamed(answer) for one in chunk["choices"]]
+        calls: list[dict[str, Any]] = []
+        for delta in deltas:
+            calls += delta.get("tool_calls") or []
         written = "".join(str(call["function"].get("arguments") or "") for call in calls)
     else:
         written = answer.json()["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
