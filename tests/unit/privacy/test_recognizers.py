@@ -63,6 +63,7 @@ def test_a_card_in_groups_is_found(written: str) -> None:
         ("addr 2001:db8:85a3::8a2e:370:7334", "IP_ADDRESS", "2001:db8:85a3::8a2e:370:7334"),
         ("postgres://app:s3cr3t@db:5432/x", "SECRET", "s3cr3t"),
         ("PASSWORD=hunter22", "SECRET", "hunter22"),
+        ("id,api_key,state\n1,ab$Cd9efGh7k,open", "SECRET", "ab$Cd9efGh7k"),
         ("my password is Tr0ub4dor", "SECRET", "Tr0ub4dor"),
         ("Authorization: Bearer 9aF3kLmN0pQrStUvWxYz", "SECRET", "9aF3kLmN0pQrStUvWxYz"),
     ],
