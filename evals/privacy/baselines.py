@@ -61,9 +61,8 @@ def presidio_finder() -> Finder:
     tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=())
     registry = RecognizerRegistry(supported_languages=["en"])
     registry.load_predefined_recognizers(languages=["en"])
-    for recognizer in list(registry.recognizers):
-        if type(recognizer).__name__ == "SpacyRecognizer":
-            registry.recognizers.remove(recognizer)
+    kept: Any = registry
+    kept.recognizers = [one for one in kept.recognizers if type(one).__name__ != "SpacyRecognizer"]
     engine = AnalyzerEngine(registry=registry, nlp_engine=BlankNlpEngine(["en"]), supported_languages=["en"])
 
     def find(text: str) -> list[tuple[int, int, str]]:

@@ -32,7 +32,7 @@ def read_named(folder: Path) -> dict[str, tuple[str, list[Labelled]]]:
         Labelled(
             one["full_text"],
             tuple(
-                (s["start_position"], s["end_position"], kinds.get(s["entity_type"], s["entity_type"]))
+                (s["start_position"], s["end_position"], str(kinds.get(s["entity_type"], s["entity_type"])))
                 for s in one["spans"]
             ),
             frozenset({"ZIP"}),
@@ -57,7 +57,9 @@ def read_named(folder: Path) -> dict[str, tuple[str, list[Labelled]]]:
 def _lines(path: Path, kinds: dict[str, str]) -> list[Labelled]:
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [
-        Labelled(row["text"], tuple((s["start"], s["end"], kinds.get(s["label"], s["label"])) for s in row["spans"]))
+        Labelled(
+            row["text"], tuple((s["start"], s["end"], str(kinds.get(s["label"], s["label"]))) for s in row["spans"])
+        )
         for row in rows
     ]
 

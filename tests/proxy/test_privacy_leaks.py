@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,10 +163,11 @@ def answer_of(response: httpx.Response, *, stream: bool) -> str:
         if not line.startswith("data:") or line.endswith("[DONE]"):
             continue
         event = json.loads(line[5:])
-        for choice in event.get("choices") or []:
-            delta = choice["delta"]
-            out += [delta.get("content") or ""]
-            out += [call["function"].get("arguments") or "" for call in delta.get("tool_calls") or []]
+        choices: list[dict[str, Any]] = event.get("choices") or []
+        for choice in choices:
+            calls: list[dict[str, Any]] = choice["delta"].get("tool_calls") or []
+            out += [choice["delta"].get("content") or ""]
+            out += [call["function"].get("arguments") or "" for call in calls]
         if event.get("type") == "content_block_delta":
             out += [event["delta"].get("text") or event["delta"].get("partial_json") or ""]
         if event.get("type") == "response.output_text.delta":
@@ -188,7 +190,7 @@ async def _stored(folder: Path) -> str:
 @pytest.mark.timeout(60 + REQUESTS * 2)
 def test_nothing_that_left_has_a_value_and_every_caller_got_their_own_back(fuzz: Fuzz) -> None:
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda seed: one_request(fuzz, seed), range(REQUESTS)))
+        list(pool.map(partial(one_request, fuzz), range(REQUESTS)))
     assert not fuzz.wrong, "\n".join(fuzz.wrong[:10]) + f"\n{len(fuzz.wrong)} of {REQUESTS}"
     settle(2.0)
     spied = Path(f"{fuzz.gateway.folder / 'spend.jsonl'}.spy").read_text(encoding="utf-8")

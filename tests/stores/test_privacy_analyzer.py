@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.recognizers import own_recognizers
 from thriftgate.privacy.spans import Span
-from thriftgate.stores.presidio.analyzer import PresidioAnalyzer
+from thriftgate.stores.presidio.analyzer import Engine, PresidioAnalyzer
 from thriftgate.stores.rampart.files import find_rampart
 
 
@@ -37,7 +38,8 @@ async def test_names_values_and_presidios_own_kinds_are_found_together(model_dir
     assert ("ES_NIF", "12345678Z") in found
     assert any(kind == "PERSON" and "María" in value for kind, value in found)
     assert any(kind == "ADDRESS" and "Calle Mayor 12" in value for kind, value in found)
-    assert {recognizer.name for recognizer in engine.registry.recognizers} >= {"CardRecognizer", "RampartRecognizer"}
+    registered: Any = engine.registry.recognizers
+    assert {one.name for one in registered} >= {"CardRecognizer", "RampartRecognizer"}
     analyzer.close()
     assert [name for name in os.listdir(model_dir) if name.endswith("-int8-r1.onnx")]
 
@@ -46,8 +48,8 @@ def test_every_kind_of_presidios_has_the_recognizer_that_the_table_names() -> No
     from thriftgate.stores.presidio.engine import PresidioEngine
 
     engine = PresidioEngine([], sorted(PRESIDIO_RECOGNIZERS), None)
-    supported = {kind for recognizer in engine.registry.recognizers for kind in recognizer.supported_entities}
-    assert supported == set(PRESIDIO_RECOGNIZERS)
+    registered: Any = engine.registry.recognizers
+    assert {kind for one in registered for kind in one.supported_entities} == set(PRESIDIO_RECOGNIZERS)
     with pytest.raises(ConfigurationError):
         PresidioEngine([], ["NOBODY_KNOWS"], None)
 
@@ -83,13 +85,16 @@ async def test_a_crash_refuses_without_a_word_of_the_text(caplog: pytest.LogCapt
 async def test_loading_is_tried_again() -> None:
     tries: list[int] = []
 
-    def load() -> object:
+    def engine(text: Text) -> Sequence[Span]:
+        return ()
+
+    def load() -> Engine:
         tries.append(1)
         if len(tries) == 1:
             raise OSError("no memory")
-        return lambda text: ()
+        return engine
 
-    analyzer = PresidioAnalyzer(load)  # pyright: ignore[reportArgumentType]
+    analyzer = PresidioAnalyzer(load)
     with pytest.raises(PrivacyUnavailableError):
         await analyzer.analyze([Text("a")])
     assert await analyzer.analyze([Text("a")]) == [()]

@@ -60,7 +60,7 @@ class EventRestorer:
         if kind.startswith("content_block"):
             return self._block(event, kind)
         if kind.startswith("response."):
-            return self._numbered(self._response(event, kind))
+            return self._numbered(event, self._response(event, kind))
         return [restored(event, self._restorer)]
 
     def flush(self) -> list[Body]:
@@ -179,16 +179,13 @@ class EventRestorer:
         ends = kind in {"response.completed", "response.incomplete", "response.failed"}
         return [*(self.flush() if ends else ()), restored(event, self._restorer)]
 
-    def _numbered(self, events: Sequence[Body]) -> list[Body]:
-        """Events are numbered one by one, also those that we added or held back."""
-        self._shift += len(events) - 1
-        numbered: list[Body] = []
-        for place, event in enumerate(events):
-            number = event.get("sequence_number")
-            if isinstance(number, int):
-                event = {**event, "sequence_number": number + self._shift - (len(events) - 1 - place)}
-            numbered.append(event)
-        return numbered
+    def _numbered(self, event: Json, events: Sequence[Body]) -> list[Body]:
+        """What an event became, numbered on from what was sent: events are added and held back."""
+        number = event.get("sequence_number")
+        shift, self._shift = self._shift, self._shift + len(events) - 1
+        if not isinstance(number, int):
+            return list(events)
+        return [{**one, "sequence_number": number + shift + place} for place, one in enumerate(events)]
 
 
 def _says_nothing(choice: object) -> bool:

@@ -40,7 +40,9 @@ def tools(pieces: list[str]) -> list[dict[str, Any]]:
 
 def tools_text(events: list[dict[str, Any]]) -> str:
     deltas = [one["delta"] for event in events for one in event["choices"]]
-    calls: list[dict[str, Any]] = [call for delta in deltas for call in delta.get("tool_calls") or []]
+    calls: list[dict[str, Any]] = []
+    for delta in deltas:
+        calls += delta.get("tool_calls") or []
     return "".join(str(call["function"]["arguments"]) for call in calls)
 
 
