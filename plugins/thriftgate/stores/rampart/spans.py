@@ -50,6 +50,12 @@ _TAIL = re.compile(
     r"(?:,? ?(?:apt|apartment|suite|ste|unit|flat|wohnung|piso|box)\.? ?#?\w{1,6}\b)?"
     r"(?:[,\s]{1,3}[A-Z]{2}\b(?! [a-z]))?(?:[,\s]{1,3}[A-Z]{0,2}-?\d{4,6}(?:-\d{3,4})?\b)?",
 )
+_POSTAL = re.compile(
+    r"(?i:zip|postal|post ?code|postcode|plz|postleitzahl|\bcp\b|\bcap\b|postnummer|kod pocztowy|address|adress"
+    r"|anschrift|direcci[óo]n|indirizzo|endere[çc]o|morada|domicilio|live|wohn|street|stra(?:ß|ss)e|house|hausnummer)"
+)
+_POSTAL_WINDOW = 32
+_LONGEST_WORD = 24
 _MAX_GLUE = 32
 _COMPANY = re.compile(
     r",? (?:Inc|LLC|L\.L\.C|Ltd|Limited|GmbH|AG|KG|Corp(?:oration)?|Company|Co\.|Group|PLC|plc|S\.?A\.?|S\.?p\.?A"
@@ -90,9 +96,19 @@ def _addresses(text: str, words: Sequence[ScoredWord]) -> list[Span]:
             start = max(start, text.rfind("\n", start, streets[place][0]) + 1)
             end += len((_TAIL.match(text, end) or [""])[0])
         start, end = _trimmed(text, start, end)
-        if end > start:
+        if end > start and _is_plausible(text, start, end):
             out.append(Span(start, end, ADDRESS if is_address else LOCATION, score, "rampart"))
     return out
+
+
+def _is_plausible(text: str, start: int, end: int) -> bool:
+    """False for a lone number that nobody calls a postal code, a lone word in lower case, and for digests."""
+    parts = text[start:end].split()
+    if any(len(part) > _LONGEST_WORD for part in parts):
+        return False
+    if any(character.isalpha() for part in parts if len(part) > 2 for character in part):
+        return len(parts) > 2 or any(part[0].isupper() for part in parts)
+    return _POSTAL.search(text[max(0, start - _POSTAL_WINDOW) : start]) is not None
 
 
 def _runs(
