@@ -17,6 +17,7 @@
     ├── AllTiersFailedError           the last tier's class (400, 404, 408, 422, 429, 529 …), else 502, with each cause
     ├── BrokenOffError                502, after the first token of a stream: it cannot be taken back
     ├── StoreUnavailableError         503, only from what fails closed; what fails open catches it
+    ├── PrivacyUnavailableError       503: nobody can say what is in the request, so it does not leave
     └── OverloadedError               503, with `retry_after`
 
 Messages are written for the person who reads them at the other end of the wire: they never quote what a
@@ -204,6 +205,13 @@ class BrokenOffError(GatewayError):
 
 class StoreUnavailableError(GatewayError):
     """A store did not answer in time."""
+
+    status_code = 503
+    error_type = "service_unavailable_error"
+
+
+class PrivacyUnavailableError(GatewayError):
+    """Personal data cannot be looked for, so nothing was sent."""
 
     status_code = 503
     error_type = "service_unavailable_error"

@@ -5,6 +5,7 @@ suite in `tests/stores/` that every implementation must pass.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -14,6 +15,9 @@ from thriftgate.caching.entries import CacheEntry, CacheStats, Lookup, Observati
 from thriftgate.identity.budgets import Balance, Spent, Window
 from thriftgate.identity.records import Key, Team, User
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
+from thriftgate.privacy.findings import Text
+from thriftgate.privacy.pseudonyms import Pseudonym
+from thriftgate.privacy.spans import Span
 from thriftgate.prompts.registry import Registry
 from thriftgate.types import (
     Answer,
@@ -251,6 +255,40 @@ class Ledger(Protocol):
         self, *, route: str | None = None, kind: AuditKind | None = None, since: float | None = None
     ) -> Sequence[Audit]:
         """The verdicts since a time, oldest first."""
+        ...
+
+
+class PrivacyAnalyzer(Protocol):
+    """Finds personal data."""
+
+    async def analyze(self, texts: Sequence[Text]) -> Sequence[Sequence[Span]]:
+        """The findings of each text, in its own positions; they may overlap. Never blocks the event loop.
+
+        Raises PrivacyUnavailableError or OverloadedError; the request is then refused.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPseudonyms:
+    """What the vault has of a conversation; `version` goes up with every change."""
+
+    entries: Sequence[Pseudonym]
+    version: int
+
+
+class PseudonymVault(Protocol):
+    """Keeps what placeholders stand for, encrypted, until it expires.
+
+    Every method raises StoreUnavailableError; the request is then refused (privacy fails closed).
+    """
+
+    async def load(self, conversation: str) -> KeptPseudonyms | None:
+        """What is kept of a conversation; None when there is nothing, or it has expired."""
+        ...
+
+    async def save(self, conversation: str, entries: Sequence[Pseudonym], *, after: int) -> bool:
+        """Keep these instead of version `after` (0: of nothing); False when somebody else was faster."""
         ...
 
 

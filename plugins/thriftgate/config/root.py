@@ -9,6 +9,7 @@ from thriftgate.config.cascade import CascadeConfig
 from thriftgate.config.identity import IdentityConfig
 from thriftgate.config.limits import LimitsConfig
 from thriftgate.config.observability import LogsConfig, MetricsConfig
+from thriftgate.config.privacy import PrivacyConfig
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
 from thriftgate.config.tracing import TracingConfig
 
@@ -77,5 +78,8 @@ class ThriftgateConfig(Section):
     )
     budgets: BudgetsConfig = Field(
         default=BudgetsConfig(), description="Budgets of routes, and who is told of soft ones."
+    )
+    privacy: PrivacyConfig | None = Field(
+        default=None, description="Take personal data out of requests and put it back into answers; absent: off."
     )
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")

@@ -4,7 +4,7 @@ Failure behaviour: pure and total. Linear in the length of the text.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,6 +38,20 @@ class Context:
         near = self.text[max(0, start - _WINDOW) : start]
         ends = list(_SENTENCE_END.finditer(near))
         return f"{self.label} {self._heading(start)} {near[ends[-1].end() :] if ends else near}".lower()
+
+    def cells(self) -> Iterator[tuple[str, int, int]]:
+        """Every cell of a table with its heading: (heading, start, end)."""
+        table = self._table
+        if table is None:
+            return
+        separator, headings, end = table
+        at = end + 1
+        for line in self.text[at:].split("\n"):
+            start = at
+            for heading, cell in zip(headings, line.split(separator), strict=False):
+                yield heading, start, start + len(cell)
+                start += len(cell) + 1
+            at += len(line) + 1
 
     @cached_property
     def _table(self) -> tuple[str, Sequence[str], int] | None:

@@ -12,7 +12,7 @@ from thriftgate.privacy.restoring import Restorer, StreamRestorer
 
 _MAX_DEPTH = 4
 """JSON in JSON in JSON in JSON; deeper strings are plain text."""
-_JSON_STARTS = frozenset('{["')
+_JSON_STARTS = frozenset({"{", "[", '"'})
 _SECOND = {"{": frozenset('"}'), "[": frozenset('{["]-0123456789')}
 """What follows the first sign of JSON."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
@@ -92,11 +92,18 @@ class _Strings:
 
 
 class StreamJsonRestorer:
-    """Restores JSON text piece by piece: `feed` each, `flush` at the end."""
+    """Restores JSON text piece by piece: `feed` each, `flush` at the end.
 
-    def __init__(self, restorer: Restorer) -> None:
+    Args:
+        restorer: Whose values are put back.
+        is_json: True where the text should be JSON, as a tool's arguments; False where it may be: then it takes the
+            first two signs of JSON for the text to be treated as such.
+    """
+
+    def __init__(self, restorer: Restorer, *, is_json: bool = True) -> None:
         self._strings = _Strings()
-        self._stream = StreamRestorer(restorer, spell=self._spelled, passed=self._strings.feed)
+        self._stream = StreamRestorer(restorer, spell=self._spelled, passed=self._passed)
+        self._is_json = is_json
         self._first = ""
 
     @property
@@ -106,8 +113,6 @@ class StreamJsonRestorer:
 
     def feed(self, piece: str) -> str:
         """What is certain by now."""
-        if not self._first:
-            self._first = piece.lstrip()[:1]
         return self._stream.feed(piece)
 
     def flush(self) -> str:
@@ -115,7 +120,8 @@ class StreamJsonRestorer:
         return self._stream.flush()
 
     def _spelled(self, value: str) -> str:
-        if self._first not in _JSON_STARTS:
+        if not self._reads_as_json():
+            self._first = self._first or "text"
             return value
         level = self._strings.level
         self._strings.skip()
@@ -125,8 +131,21 @@ class StreamJsonRestorer:
             value = json.dumps(value, ensure_ascii=False)[1:-1]
         return value
 
+    def _passed(self, text: str) -> None:
+        for character in text:
+            if len(self._first) >= 2:
+                break
+            self._first += character.strip()
+        if self._is_json or not self._first or self._first[0] in _JSON_STARTS:
+            self._strings.feed(text)
 
-def restore_json(restorer: Restorer, text: str) -> str:
+    def _reads_as_json(self) -> bool:
+        if self._is_json:
+            return self._first[:1] in _JSON_STARTS
+        return self._first[1:] in _SECOND.get(self._first[:1], ()) and len(self._first) == 2
+
+
+def restore_json(restorer: Restorer, text: str, *, is_json: bool = True) -> str:
     """JSON text as the caller should see it; a text that does not begin like JSON is restored as text."""
-    stream = StreamJsonRestorer(restorer)
+    stream = StreamJsonRestorer(restorer, is_json=is_json)
     return stream.feed(text) + stream.flush()

@@ -4,13 +4,13 @@ Failure behaviour: pure; a value whose action is to block raises ContentBlockedE
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from thriftgate.errors import ContentBlockedError
 from thriftgate.privacy.policy import Action, Policy, keyed_hash
 from thriftgate.privacy.pseudonyms import Pseudonyms, identity_of
-from thriftgate.privacy.spans import Span, resolve
+from thriftgate.privacy.spans import Span
 
 _WORD = re.compile(r"\w+")
 _SPOKEN_OF_AGAIN = frozenset({"PERSON", "ADDRESS", "EMAIL_ADDRESS", "SECRET"})
@@ -27,6 +27,8 @@ class Masker:
     policy: Policy
     pseudonyms: Pseudonyms
     hash_key: bytes = b""
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+    """How many values of each kind were replaced."""
 
     def mask(self, text: str, spans: Sequence[Span]) -> str:
         """The text with every span replaced; spans are in order and do not overlap."""
@@ -40,6 +42,7 @@ class Masker:
         return "".join(out)
 
     def _replacement(self, entity_type: str, value: str) -> str:
+        self.counts[entity_type] = self.counts.get(entity_type, 0) + 1
         match self.policy.actions[entity_type]:
             case Action.PSEUDONYMIZE:
                 return self.pseudonyms.placeholder_for(entity_type, value)
@@ -68,8 +71,6 @@ class Recurrences:
         self._by_word: dict[str, dict[str, str]] = {}
         for entity_type, value in values:
             first = _WORD.search(value)
-            if entity_type not in _SPOKEN_OF_AGAIN or len(value) < _SHORTEST_AGAIN:
-                continue
             if first is None or first.start() > 0:  # only values that begin with a word are looked up by it
                 continue
             same = self._by_word.setdefault(first[0], {})
@@ -77,7 +78,7 @@ class Recurrences:
                 same[value] = entity_type
 
     def find(self, text: str) -> list[Span]:
-        """Every occurrence."""
+        """Every occurrence; its score lets any recognizer's finding give the kind."""
         if not self._by_word:
             return []
         found: list[Span] = []
@@ -85,15 +86,14 @@ class Recurrences:
             for value, entity_type in self._by_word.get(word[0], {}).items():
                 end = word.start() + len(value)
                 if text.startswith(value, word.start()) and not (text[end : end + 1].isalnum() and value[-1].isalnum()):
-                    found.append(Span(word.start(), end, entity_type, 1.0, "recurrences"))
+                    found.append(Span(word.start(), end, entity_type, 0.0, "recurrences"))
         return found
 
 
-def with_recurrences(
-    findings: Mapping[str, Sequence[Span]], known: Iterable[tuple[str, str]], *, certain: frozenset[str]
-) -> dict[str, list[Span]]:
-    """The findings of all texts, each with what the other texts' findings and the `known` values add to it."""
-    values = [*known]
-    values += ((span.entity_type, text[span.start : span.end]) for text, spans in findings.items() for span in spans)
-    recurrences = Recurrences(dict.fromkeys(values))
-    return {text: resolve([*spans, *recurrences.find(text)], is_certain=certain) for text, spans in findings.items()}
+def spoken_of_again(values: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Of the values (kind, spelling) that were found, those that are looked for elsewhere too."""
+    return (
+        (entity_type, value)
+        for entity_type, value in values
+        if entity_type in _SPOKEN_OF_AGAIN and len(value) >= _SHORTEST_AGAIN
+    )

@@ -35,10 +35,11 @@ class Policy:
 
     actions: Mapping[str, Action]
     thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
-    min_score: float = 0.5
+    min_score: float = 0.3
     allow: frozenset[str] = frozenset()
     """Values that are never masked, in lower case."""
-    languages: Sequence[str] = ("en",)
+    deny: Sequence[tuple[str, str]] = ()
+    """Kind and spelling of values that are always taken out."""
 
     def wanted(self, text: str, span: Span) -> bool:
         """True when the finding counts."""

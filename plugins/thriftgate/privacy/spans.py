@@ -6,8 +6,8 @@ Failure behaviour: pure and total.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-_JOINING = " ,.;-\n\t\r'\u2019#/"
-"""What may stand between two parts of one name or address."""
+_JOINING = {"PERSON": " -", "ADDRESS": " ,.;-\n\t\r#/"}
+"""What may stand between two parts of one name or address; a comma stands between two people."""
 _LONGEST_GAP = 3
 
 
@@ -61,8 +61,8 @@ def _settled(cluster: Sequence[Span], is_certain: frozenset[str]) -> Iterable[Sp
     return (replace(best, start=min(span.start for span in cluster), end=max(span.end for span in cluster)),)
 
 
-def joined(text: str, spans: Sequence[Span], entity_types: frozenset[str]) -> list[Span]:
-    """Neighbours of one kind as one span, where only a blank or a comma stands between them.
+def joined(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Neighbouring parts of one name, or of one address, as one span.
 
     A model finds the house, the street and the town of one address, or a first name and a surname: left apart, what
     stands between them would stay. `spans` are in order and do not overlap.
@@ -73,9 +73,8 @@ def joined(text: str, spans: Sequence[Span], entity_types: frozenset[str]) -> li
         if (
             last is not None
             and span.entity_type == last.entity_type
-            and span.entity_type in entity_types
-            and span.start - last.end <= _LONGEST_GAP
-            and all(character in _JOINING for character in text[last.end : span.start])
+            and 0 < span.start - last.end <= _LONGEST_GAP
+            and all(character in _JOINING.get(span.entity_type, "") for character in text[last.end : span.start])
         ):
             out[-1] = replace(last, end=span.end, score=max(last.score, span.score))
         else:

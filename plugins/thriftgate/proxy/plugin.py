@@ -35,6 +35,8 @@ from thriftgate.proxy.interception import Interception
 from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
+from thriftgate.proxy.privacy.hooks import PrivacyHooks
+from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
 from thriftgate.stores.files.clock import SystemClock
 
@@ -111,6 +113,11 @@ litellm.logging_callback_manager.add_litellm_callback(edge)
 # Before money is reserved: a request may wait here, or be refused.
 if gateway.config.limits is not None and gateway.admission is not None:
     install_limits(proxy_server.app, gateway.config.limits, gateway.admission, _model_names)
+if gateway.privacy is not None:
+    # Behind the hook that refuses what is malformed, in front of all that sends or keeps something.
+    privacy = PrivacyHooks(gateway.privacy.service, gateway.privacy.policies)
+    litellm.logging_callback_manager.add_litellm_callback(privacy)
+    proxy_server.app.router.middleware_stack = PrivacyLayer(proxy_server.app.router.middleware_stack)
 budgets = BudgetHooks(
     gateway.budgets,
     gateway.pricer,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from thriftgate.errors import ContentBlockedError, InvalidRequestError
 from thriftgate.privacy.documents import transformed
-from thriftgate.privacy.masking import Masker, with_recurrences
+from thriftgate.privacy.masking import Masker, Recurrences, spoken_of_again
 from thriftgate.privacy.placeholders import LONGEST, literal_numbers, variant_letters, written
 from thriftgate.privacy.policy import Action, Policy
 from thriftgate.privacy.pseudonyms import Pseudonyms
@@ -46,9 +46,12 @@ def test_the_order_of_findings_does_not_matter(spans: list[Span]) -> None:
 def test_a_street_and_its_tail_are_one_address() -> None:
     text = "at 12 Main Street, Springfield, IL 62704 today"
     parts = [Span(3, 17, "ADDRESS", 0.9), Span(19, 30, "ADDRESS", 0.8), Span(32, 40, "ADDRESS", 0.7)]
-    assert [text[span.start : span.end] for span in joined(text, parts, frozenset({"ADDRESS"}))] == [
-        "12 Main Street, Springfield, IL 62704"
-    ]
+    assert [text[span.start : span.end] for span in joined(text, parts)] == ["12 Main Street, Springfield, IL 62704"]
+
+
+def test_two_people_with_a_comma_between_them_stay_two() -> None:
+    parts = [Span(0, 5, "PERSON", 0.9), Span(7, 10, "PERSON", 0.9), Span(11, 16, "PERSON", 0.9)]
+    assert joined("Alice, Bob Stone", parts) == [parts[0], Span(7, 16, "PERSON", 0.9)]
 
 
 @given(st.text(max_size=40), st.text(max_size=20))
@@ -153,10 +156,10 @@ def test_each_action_does_what_it_says() -> None:
     assert "Alice" not in str(blocked.value)
 
 
-def test_a_name_found_once_is_masked_everywhere() -> None:
-    findings = {"I am Alice.": [Span(5, 10, "PERSON", 0.9)], "alicezalice Alice's Alices": list[Span]()}
-    again = with_recurrences(findings, [], certain=frozenset())
-    assert [(span.start, span.end) for span in again["alicezalice Alice's Alices"]] == [(12, 17)]
+def test_a_name_found_once_is_found_again_as_a_whole_word() -> None:
+    again = Recurrences(spoken_of_again([("PERSON", "Alice"), ("PERSON", "Al"), ("CREDIT_CARD", "4111")]))
+    found = again.find("alicezalice Alice's Alices Al 4111")
+    assert [(span.start, span.end, span.entity_type) for span in found] == [(12, 17, "PERSON")]
 
 
 def upper(text: str, label: str) -> str:

@@ -63,6 +63,7 @@ def test_a_card_in_groups_is_found(written: str) -> None:
         ("addr 2001:db8:85a3::8a2e:370:7334", "IP_ADDRESS", "2001:db8:85a3::8a2e:370:7334"),
         ("postgres://app:s3cr3t@db:5432/x", "SECRET", "s3cr3t"),
         ("PASSWORD=hunter22", "SECRET", "hunter22"),
+        ("id,api_key,state\n1,ab$Cd9efGh7k,open", "SECRET", "ab$Cd9efGh7k"),
         ("my password is Tr0ub4dor", "SECRET", "Tr0ub4dor"),
         ("Authorization: Bearer 9aF3kLmN0pQrStUvWxYz", "SECRET", "9aF3kLmN0pQrStUvWxYz"),
     ],
@@ -120,3 +121,38 @@ def test_checksums_refuse_a_changed_digit() -> None:
     assert not luhn_holds("4111111111111112")
     assert checksum_holds("DE89370400440532013000")
     assert not checksum_holds("DE89370400440532013001")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Falei com João Pereira na segunda-feira", "João Pereira"),
+        ("Kan Femke de Vries erbij?", "Femke de Vries"),
+        ("Mrs. Ástríður Steinarsdóttir called", "Ástríður Steinarsdóttir"),
+        ("Guten Tag, mein Name ist Wolfram Zschäpitz.", "Wolfram Zschäpitz"),
+        ("Dear Ms. O'Neill-Smith, thank you", "O'Neill-Smith"),
+    ],
+)
+def test_an_announced_or_common_name_is_found(text: str, name: str) -> None:
+    assert ("PERSON", name) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Dear Customer Support,", "Dear Sir or Madam", "Will you mark it?", "Victoria Station", "Rose"]
+)
+def test_a_salutation_to_nobody_names_nobody(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("PSC 7951, Box 9972\nAPO AA 69974", "PSC 7951, Box 9972\nAPO AA 69974"),
+        ("send it to Apt. 42", "Apt. 42"),
+        ("12 Main Street is where I live", "12 Main Street"),
+        ("Ich wohne Lindenstraße 5, 10115 Berlin", "Lindenstraße 5, 10115 Berlin"),
+        ("vivo en la calle Mayor 12", "calle Mayor 12"),
+    ],
+)
+def test_the_shape_of_an_address_is_found_without_a_model(text: str, part: str) -> None:
+    assert ("ADDRESS", part) in found(text)

@@ -73,6 +73,7 @@ def examine(path: Path, *, port: int, base_url: str) -> Iterator[Finding]:
     if section is not None:
         yield from _attempt("database", lambda: asyncio.run(check_database(section, base)))
         yield from _attempt("Redis", lambda: asyncio.run(check_redis(section)))
+        yield from _attempt("privacy", lambda: check_privacy(section))
     yield from _attempt("disk", lambda: check_disk(base))
     for found in loaded:
         yield from _attempt("providers", lambda found=found: check_providers(found))
@@ -188,6 +189,15 @@ async def check_redis(config: ThriftgateConfig) -> list[Finding]:
 
     remarks = await explain_redis(config.redis_url, patience=_PATIENCE)
     return [Finding("Redis", remark.level, remark.words) for remark in remarks]
+
+
+def check_privacy(config: ThriftgateConfig) -> list[Finding]:
+    """Who looks for personal data, and in which languages."""
+    if config.privacy is None:
+        return [Finding("privacy", "ok", "off: requests go out as they come in")]
+    from thriftgate.cli.gateway.privacy_looks import describe_privacy
+
+    return [Finding("privacy", "ok", words) for words in describe_privacy(config.privacy)]
 
 
 def check_disk(base: Path) -> Finding:

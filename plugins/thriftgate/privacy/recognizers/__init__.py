@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.recognizers.addresses import AddressRecognizer
 from thriftgate.privacy.recognizers.cards import CardRecognizer
 from thriftgate.privacy.recognizers.emails import EmailRecognizer
 from thriftgate.privacy.recognizers.ibans import IbanRecognizer
 from thriftgate.privacy.recognizers.ip_addresses import IpAddressRecognizer
+from thriftgate.privacy.recognizers.people import PeopleRecognizer
 from thriftgate.privacy.recognizers.phones import PhoneRecognizer
 from thriftgate.privacy.recognizers.secrets import SecretRecognizer
 from thriftgate.privacy.recognizers.social_security import SocialSecurityRecognizer
@@ -45,4 +47,6 @@ def own_recognizers(*, phone_regions: Sequence[str]) -> list[Recognizer]:
         SocialSecurityRecognizer(),
         IpAddressRecognizer(),
         SecretRecognizer(),
+        PeopleRecognizer(),
+        AddressRecognizer(),
     ]

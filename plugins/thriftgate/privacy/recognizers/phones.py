@@ -6,11 +6,13 @@ prefix, with the punctuation that only telephone numbers have, or after a word f
 
 import re
 from collections.abc import Iterable, Sequence
-
-import phonenumbers
+from typing import TYPE_CHECKING
 
 from thriftgate.privacy.context import Context
 from thriftgate.privacy.spans import Span
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 _CANDIDATE = re.compile(
     r"(?<![\w.$€£#@&-])(?:(?:tel|phone|sms|call)to?:)?"
@@ -46,12 +48,16 @@ class PhoneRecognizer:
     entity_type = "PHONE_NUMBER"
 
     def __init__(self, regions: Sequence[str]) -> None:
+        # A tenth of a second of tables, which a command that only reads the configuration need not wait for.
+        import phonenumbers
+
+        self._plans = phonenumbers
         self._regions = tuple(regions)
 
     def find(self, context: Context) -> Iterable[Span]:
         """Every number that somebody could dial."""
         for match in _GLUED.finditer(context.text):
-            if _parsed(match[0], None):
+            if self._parsed(match[0], None):
                 yield Span(match.start(), match.end(), self.entity_type, 0.8, "phones")
         for match in _CANDIDATE.finditer(context.text):
             number, start, end = match["number"], match.start("number"), match.end()
@@ -76,14 +82,13 @@ class PhoneRecognizer:
             return self._international(number, named=named)
         return self._national(number, named=named)
 
-    @staticmethod
-    def _international(number: str, *, named: bool) -> float:
+    def _international(self, number: str, *, named: bool) -> float:
         written = number.lstrip("(")
         written = "+" + written[2:] if written.startswith("00") else written
-        parsed = _parsed(written, None)
+        parsed = self._parsed(written, None)
         if parsed is None:
             return 0.6 if named else 0.0
-        return 1.0 if phonenumbers.is_valid_number(parsed) else 0.75
+        return 1.0 if self._plans.is_valid_number(parsed) else 0.75
 
     def _national(self, number: str, *, named: bool) -> float:
         is_punctuated = bool(_NANP.match(number) or _PUNCTUATED.search(number))
@@ -92,19 +97,18 @@ class PhoneRecognizer:
         if _NANP.match(number) and {"US", "CA"} & set(self._regions):
             return 0.9 if named else 0.7
         for region in self._regions:
-            parsed = _parsed(number, region)
-            if parsed is not None and phonenumbers.is_valid_number_for_region(parsed, region):
+            parsed = self._parsed(number, region)
+            if parsed is not None and self._plans.is_valid_number_for_region(parsed, region):
                 return 0.9 if named else 0.65
         # Spoken of as a telephone number: possible somewhere is enough.
-        if named and any(_parsed(number, region) for region in self._regions):
+        if named and any(self._parsed(number, region) for region in self._regions):
             return 0.55
         return 0.0
 
-
-def _parsed(number: str, region: str | None) -> phonenumbers.PhoneNumber | None:
-    """The number when a phone of the region could dial it."""
-    try:
-        parsed = phonenumbers.parse(number, region)
-    except phonenumbers.NumberParseException:
-        return None
-    return parsed if phonenumbers.is_possible_number(parsed) else None
+    def _parsed(self, number: str, region: str | None) -> "PhoneNumber | None":
+        """The number when a phone of the region could dial it."""
+        try:
+            parsed = self._plans.parse(number, region)
+        except self._plans.NumberParseException:
+            return None
+        return parsed if self._plans.is_possible_number(parsed) else None

@@ -111,6 +111,7 @@ class SecretRecognizer:
         yield from self._named(context.text)
         if context.label and _names_a_secret(context.label) and _is_value(context.text, is_prose=False):
             yield self._span(0, len(context.text), 0.9)
+        yield from self._in_columns(context)
         yield from self._opaque(context)
 
     def _span(self, start: int, end: int, score: float) -> Span:
@@ -136,6 +137,16 @@ class SecretRecognizer:
             if _is_value(value, is_prose=is_prose or _WEAK_NAMES.search(match["name"]) is not None):
                 start = match.start("value")
                 yield self._span(start, start + len(value), 0.9)
+
+    def _in_columns(self, context: Context) -> Iterator[Span]:
+        """The cells of a table under a heading that names a credential."""
+        for heading, start, end in context.cells():
+            if (
+                heading
+                and _names_a_secret(heading)
+                and _is_value(context.text[start:end].strip("\"' \r"), is_prose=False)
+            ):
+                yield self._span(start, end, 0.85)
 
     def _opaque(self, context: Context) -> Iterator[Span]:
         for match in _OPAQUE.finditer(context.text):

@@ -18,6 +18,7 @@ from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.compose.identity import OpenIdentity, open_budgets, open_identity
 from thriftgate.proxy.compose.limits import limit_jobs, open_limits
 from thriftgate.proxy.compose.observing import log_sinks, open_board
+from thriftgate.proxy.compose.privacy import Privacy, open_privacy
 from thriftgate.proxy.compose.routes import Shared, build_cache, build_route
 from thriftgate.proxy.compose.tracing import open_traces
 from thriftgate.proxy.limits.request import note_record
@@ -79,10 +80,13 @@ class Gateway:
     traces: TraceService | None = None
     admission: Admission | None = None
     identity: OpenIdentity | None = None
+    privacy: Privacy | None = None
 
     def start(self) -> None:
         """Begin the upkeep, and load the embedder before the first question needs it; in the running loop."""
         self.upkeep.start()
+        if self.privacy is not None:
+            self.privacy.analyzer.warm_up()
         if self.embedder is not None:
             self.background.start("embedder_warm_up", self.embedder.warm_up())
         if self.redis is not None and self.cache is not None:
@@ -103,6 +107,8 @@ class Gateway:
             await self.prompts.client.close()
         if self.redis is not None:
             await self.redis.close()
+        if self.privacy is not None:
+            self.privacy.analyzer.close()
         await self.database.close()
 
 
@@ -157,6 +163,9 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         jobs += limit_jobs(config.limits, admission)
     jobs += identity.jobs if identity else ()
     budgets = open_budgets(config, database=database, clock=clock, background=shared.background)
+    privacy = open_privacy(config.privacy, database, data_dir) if config.privacy else None
+    if privacy is not None:
+        jobs.append(Job("pseudonym_expiry", _EVERY_MINUTE, privacy.vault.expire))
     return Gateway(
         config=config,
         routes={name: build_route(name, route, shared, caches[name]) for name, route in config.routes.items()},
@@ -180,6 +189,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         identity=identity,
         budgets=budgets,
         pricer=pricer,
+        privacy=privacy,
     )
 
 

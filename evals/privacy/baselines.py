@@ -1,0 +1,87 @@
+"""Who finds: the engine that serves, Presidio's own recognizers, LiteLLM's patterns. Each gives (start, end, kind)."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from thriftgate.config.privacy import PrivacyConfig
+from thriftgate.privacy.findings import Text, counted
+from thriftgate.privacy.json_text import looks_like_json, tokens
+from thriftgate.proxy.compose.privacy import engine_loader
+from thriftgate.services.privacy.policies import Policies
+
+Finder = Callable[[str], Sequence[tuple[int, int, str]]]
+_LITELLM_KINDS = frozenset(
+    {"us_ssn", "email", "us_phone", "visa", "mastercard", "amex", "discover", "credit_card", "aws_access_key", "iban",
+     "aws_secret_key", "github_token", "slack_token", "generic_api_key", "ipv4", "ipv6", "eu_iban_enhanced", "fr_phone"}
+)  # fmt: skip
+
+
+def ours_finder() -> Finder:
+    """The default policy, with the model; JSON is read as the gateway reads it."""
+    config = PrivacyConfig(key="evaluation-only-evaluation-only-evaluation")
+    policies = Policies(config)
+    engine = engine_loader(config, policies.kinds, Path(".thriftgate"))()
+    policy = policies.policy_of("")
+    assert policy is not None
+
+    def find(text: str, label: str = "") -> list[tuple[int, int, str]]:
+        if looks_like_json(text):
+            return [found for token in tokens(text) for found in inside(text, token)]
+        spans = counted(text, engine(Text(text, label)), policy)
+        return [(span.start, span.end, span.entity_type) for span in spans]
+
+    def inside(text: str, token: Any) -> list[tuple[int, int, str]]:
+        """What is found in a string of JSON text, placed in the text by what surrounds it there."""
+        found = find(token.text, token.label)
+        if not found:
+            return []
+        written = text[token.start : token.end]
+        places: list[tuple[int, int, str]] = []
+        for start, end, kind in found:
+            before, value = (json.dumps(part)[1:-1] for part in (token.text[:start], token.text[start:end]))
+            first = token.start + written.startswith('"') + len(before)
+            places.append((first, first + len(value), kind))
+        return places
+
+    return find
+
+
+def presidio_finder() -> Finder:
+    """Presidio's defaults for English, without a language model, from its own lowest useful score on."""
+    import tldextract
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+
+    from thriftgate.stores.presidio.blank_nlp import BlankNlpEngine
+
+    # Presidio's recognizer of e-mail addresses would fetch a list of domains from the network.
+    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=())
+    registry = RecognizerRegistry(supported_languages=["en"])
+    registry.load_predefined_recognizers(languages=["en"])
+    kept: Any = registry
+    kept.recognizers = [one for one in kept.recognizers if type(one).__name__ != "SpacyRecognizer"]
+    engine = AnalyzerEngine(registry=registry, nlp_engine=BlankNlpEngine(["en"]), supported_languages=["en"])
+
+    def find(text: str) -> list[tuple[int, int, str]]:
+        results = engine.analyze(text, "en", score_threshold=0.35)
+        return [(result.start, result.end, result.entity_type) for result in results]
+
+    return find
+
+
+def litellm_finder() -> Finder:
+    """The patterns of LiteLLM's content filter for these kinds, read from its file."""
+    spec = find_spec("litellm")
+    assert spec is not None
+    assert spec.origin is not None
+    folder = Path(spec.origin).parent / "proxy" / "guardrails" / "guardrail_hooks" / "litellm_content_filter"
+    listed: list[dict[str, str]] = json.loads((folder / "patterns.json").read_text(encoding="utf-8"))["patterns"]
+    patterns = [(one["name"], re.compile(one["pattern"])) for one in listed if one["name"] in _LITELLM_KINDS]
+
+    def find(text: str) -> list[tuple[int, int, str]]:
+        return [(match.start(), match.end(), name) for name, pattern in patterns for match in pattern.finditer(text)]
+
+    return find

@@ -1,0 +1,77 @@
+"""Names of people where words say so: a title, an introduction or a salutation before them, or a common given name.
+
+What a model makes of a rare name, or of one in the middle of a sentence of a language that it knows less well, is
+uncertain; "Mrs." before it is not, and neither is "João Pereira". `given_names.txt` has some hundred common given names
+of each of the languages that the model knows; alone such a name counts for nothing, as many are words.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+
+from thriftgate.privacy.context import Context
+from thriftgate.privacy.spans import Span
+
+_NAME_WORD = (
+    r"[^\W\d_a-zßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿšžłżśźćńąę][^\W\d_]*"
+    r"(?:['\u2019-][^\W\d_]+)*"
+)
+_PARTICLE = r"(?:van|von|de|der|den|del|della|di|da|dos|du|la|le|ter|ten|zu|bin|al|el)(?= )"
+_NAME = re.compile(rf"{_NAME_WORD}(?: (?:[^\W\d_]\.|{_PARTICLE}|{_NAME_WORD})){{0,4}}")
+_TITLES = (
+    r"(?:Mr|Mrs|Ms|Mx|Dr|Prof|Hr|Fr|Sr|Sra|Srta|Sig|Dott|Dhr|Mevr|Mme|Mlle)\.?|Herrn?|Frau|Se[ñn]ora?|Se[ñn]orita"
+    r"|Signora?|Monsieur|Madame|Senhora?|Mevrouw|Meneer|Doctor|Professor"
+)
+_INTRODUCTIONS = (
+    r"my name is|name's|i am called|mein name ist|ich hei(?:ß|ss)e|je m'appelle|mon nom est|me llamo|mi nombre es"
+    r"|mi chiamo|il mio nome è|ik heet|mijn naam is|(?:o )?meu nome é|chamo-me|me chamo|nazywam się"
+)
+_SALUTATIONS = r"Dear|Liebe[r]?|Cher|Chère|Querid[oa]|Estimad[oa]|Car[oa]|Gentile|Beste|Geachte|Prezad[oa]"
+_LEADS = re.compile(rf"(?<![\w])(?:{_TITLES}|(?i:{_INTRODUCTIONS})|{_SALUTATIONS})(?: |: ?)")
+_NOBODY_SAYS = (
+    "sir madam sirs customer customers team support service all friends colleagues hiring mr mrs ms dr dame herr frau",
+    "damen kunde kundin kunden client clients equipo cliente clienti signori signora madame monsieur messieurs",
+    "everyone diary god lord santa editor manager doctor professor not just the a in at from for to and or is it here",
+)
+_NOBODY = frozenset(word for line in _NOBODY_SAYS for word in line.split())
+"""What follows such words and is nobody's name."""
+
+
+_CAPITALISED = re.compile(rf"(?<![\w@./-]){_NAME_WORD}(?![\w@])")
+_FULL_NAME = re.compile(rf" (?:(?:[^\W\d_]\.|{_PARTICLE}|{_NAME_WORD}) ){{0,2}}{_NAME_WORD}(?![\w@])")
+_NO_SURNAMES = frozenset({
+    "Street", "Road", "Avenue", "Lane", "Square", "Station", "Airport", "Hospital", "School", "University", "College",
+    "Church", "Park", "Bridge", "Island", "Bank", "Day", "Airlines", "Hotel", "Inc", "Ltd", "LLC", "GmbH", "Group",
+    "Company", "Foundation", "Award", "Prize", "Festival", "Cup", "League", "Act", "I", "The",
+})  # fmt: skip
+"""What makes something else of a given name before it."""
+
+
+@cache
+def given_names() -> frozenset[str]:
+    """Common given names, capitalised."""
+    text = (files("thriftgate.privacy.recognizers") / "given_names.txt").read_text(encoding="utf-8")
+    return frozenset(text.split())
+
+
+class PeopleRecognizer:
+    """PERSON."""
+
+    entity_type = "PERSON"
+
+    def find(self, context: Context) -> Iterable[Span]:
+        """Every name that is announced."""
+        for lead in _LEADS.finditer(context.text):
+            name = _NAME.match(context.text, lead.end())
+            if name is None or name[0].split()[0].strip(".").lower() in _NOBODY or len(name[0]) < 2:
+                continue
+            # The title before a title ("Dear Mrs. Smith") is found by its own lead.
+            yield Span(name.start(), name.end(), self.entity_type, 0.8, "people")
+        known = given_names()
+        for first in _CAPITALISED.finditer(context.text):
+            if first[0] not in known:
+                continue
+            rest = _FULL_NAME.match(context.text, first.end())
+            if rest is not None and rest[0].split()[-1] not in _NO_SURNAMES:
+                yield Span(first.start(), rest.end(), self.entity_type, 0.7, "people")

@@ -1,0 +1,152 @@
+"""Takes personal data out of a request before LiteLLM does anything with it.
+
+Runs after the hook that opens the request (`proxy/hooks.py`), which refuses what is malformed, and before everything
+that sends, caches, traces or logs. What LiteLLM has copied from the request by then is replaced as well.
+
+Failure behaviour: fails closed. Whatever goes wrong, the request is refused (503, or 400 where a kind is blocked), and
+its texts are taken out of what LiteLLM logs of refused requests.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, cast
+
+from litellm.integrations.custom_logger import CustomLogger
+from litellm.proxy._types import UserAPIKeyAuth
+
+from thriftgate.errors import GatewayError, PrivacyUnavailableError
+from thriftgate.privacy.documents import transformed
+from thriftgate.proxy.edge import current as current_edge
+from thriftgate.proxy.errors import ClientHTTPException
+from thriftgate.proxy.privacy.layer import current
+from thriftgate.services.privacy.policies import Policies
+from thriftgate.services.privacy.protecting import Conversation, PrivacyService
+from thriftgate.wire.shapes import mapping
+
+logger = logging.getLogger(__name__)
+
+_LITELLMS_OWN = frozenset({
+    "model", "metadata", "litellm_metadata", "proxy_server_request", "secret_fields", "litellm_logging_obj",
+    "litellm_call_id", "litellm_trace_id", "litellm_session_id", "litellm_params", "api_key", "api_base", "headers",
+    "extra_headers", "allowed_openai_params", "num_retries", "specific_deployment", "deployment", "api_version",
+    "cache", "ttl", "caching", "guardrails", "tags", "callbacks", "success_callback", "failure_callback",
+})  # fmt: skip
+"""What LiteLLM keeps beside the client's parameters, or what only it reads."""
+
+
+class PrivacyHooks(CustomLogger):
+    """Protects every request to a route or model that has a policy."""
+
+    enforces_request_content = True
+    """LiteLLM's fast path may not go around it."""
+
+    def __init__(self, service: PrivacyService, policies: Policies) -> None:
+        super().__init__()
+        self._service = service
+        self._policies = policies
+
+    async def async_pre_call_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
+    ) -> dict[str, Any] | None:
+        """Replace every value by what the policy says."""
+        policy = self._policies.policy_of(str(data.get("model") or ""))
+        if policy is None:
+            return None
+        body = {name: value for name, value in data.items() if name not in _LITELLMS_OWN}
+        noted = _noted_by_client(data)
+        conversation = self._conversation(data, user_api_key_dict)
+        try:
+            protected = await self._service.protect({"body": body, "noted": noted}, policy, conversation)
+        except Exception as error:
+            raise self._refusal(data, error) from None
+        data.update(cast("Mapping[str, Any]", protected.body["body"]))
+        _replace_notes(data, cast("Mapping[str, Any]", protected.body["noted"]))
+        _replace_copies(data)
+        exchange = current.get()
+        if exchange is not None:
+            exchange.entries = protected.entries
+            if call_type in {"aresponses", "responses"}:
+                caller = _caller(user_api_key_dict)
+
+                async def remember(answer_id: str, entries: Any) -> None:
+                    await self._service.remember(
+                        self._service.conversation_id(*caller, "conversation", answer_id), entries
+                    )
+
+                exchange.remember = remember
+        return data
+
+    def _conversation(self, data: Mapping[str, Any], auth: UserAPIKeyAuth) -> Conversation | None:
+        """What the request says it continues; ids of one caller mean nothing to another."""
+        earlier = data.get("previous_response_id") or data.get("conversation")
+        if isinstance(earlier, Mapping):
+            earlier = cast("Mapping[str, Any]", earlier).get("id")
+        if isinstance(earlier, str) and earlier:
+            name = self._service.conversation_id(*_caller(auth), "conversation", earlier)
+            return Conversation(name, is_continued=True)
+        metadata = mapping(data.get("metadata") or data.get("litellm_metadata"))
+        session = data.get("litellm_session_id") or metadata.get("session_id")
+        if isinstance(session, str) and session:
+            return Conversation(self._service.conversation_id(*_caller(auth), "session", session))
+        return None
+
+    def _refusal(self, data: dict[str, Any], error: Exception) -> ClientHTTPException:
+        if not isinstance(error, GatewayError):
+            logger.error("privacy failed: %s", type(error).__name__)
+            error = PrivacyUnavailableError("the check for personal data failed; nothing was sent")
+        _forget_texts(data)
+        edge = current_edge.get()
+        if edge is not None:
+            edge.error = error
+        return ClientHTTPException(error)
+
+
+def _caller(auth: UserAPIKeyAuth) -> tuple[str, str, str]:
+    return str(auth.api_key or ""), str(auth.user_id or ""), str(auth.end_user_id or "")
+
+
+def _noted_by_client(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the client put into `metadata`, where LiteLLM keeps its own notes too."""
+    noted: dict[str, Any] = {}
+    for name in ("metadata", "litellm_metadata"):
+        kept = data.get(name)
+        if not isinstance(kept, Mapping):
+            continue
+        fields = cast("Mapping[str, Any]", kept)
+        own = mapping(fields.get("requester_metadata"))
+        noted[name] = {key: fields[key] for key in own if key in fields and key != "session_id"}
+        noted[name]["requester_metadata"] = dict(own)
+    return noted
+
+
+def _replace_notes(data: dict[str, Any], noted: Mapping[str, Any]) -> None:
+    for name, values in noted.items():
+        cast("dict[str, Any]", data[name]).update(values)
+
+
+def _replace_copies(data: Mapping[str, Any]) -> None:
+    """What LiteLLM wrote down of the request when it came in."""
+    conversation: Any = data.get("messages") or data.get("input") or data.get("prompt")
+    log: Any = data.get("litellm_logging_obj")
+    if log is not None and conversation is not None:
+        log.update_messages(conversation)
+        if "input" in log.model_call_details:
+            log.model_call_details["input"] = conversation
+    sent = data.get("proxy_server_request")
+    if isinstance(sent, dict):
+        cast("dict[str, Any]", sent)["body"] = {
+            name: value
+            for name, value in data.items()
+            if name not in {"proxy_server_request", "secret_fields", "litellm_logging_obj"}
+        }
+
+
+def _forget_texts(data: dict[str, Any]) -> None:
+    """Of a refused request LiteLLM logs what it knows: let it know no text."""
+    for name in [name for name in data if name not in _LITELLMS_OWN]:
+        try:
+            data[name] = transformed(data[name], lambda text, label: "")
+        except GatewayError:
+            data[name] = None
+    _replace_notes(data, {name: dict.fromkeys(values) for name, values in _noted_by_client(data).items()})
+    _replace_copies(data)

@@ -1,0 +1,212 @@
+"""Values put back into answers, whole or as events, in all three dialects.
+
+An answer is told apart by its shape, so that an answer that LiteLLM translated is restored like any other. Texts and
+arguments of tools are restored as they are written; what a provider signed (thinking) stays as it was, since it is
+checked when it comes back.
+
+Failure behaviour: pure and total; what has no known shape passes through with the values put back into its strings.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from thriftgate.privacy.json_restoring import StreamJsonRestorer, restore_json
+from thriftgate.privacy.restoring import Restorer
+from thriftgate.wire.shapes import Body, Json, items, mapping, objects
+
+_KEPT = frozenset({
+    "id", "object", "model", "type", "role", "signature", "encrypted_content", "data", "b64_json", "system_fingerprint",
+    "call_id", "item_id", "tool_use_id", "previous_response_id", "logprobs", "partial_image_b64",
+})  # fmt: skip
+"""Strings that are nobody's words."""
+_ARGUMENTS = frozenset({"arguments", "partial_json"})
+_CHAT_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+_Key = tuple[Any, ...]
+
+
+def restored(answer: Any, restorer: Restorer, name: str = "") -> Any:
+    """The answer, or any part of one, with every value in its place."""
+    if isinstance(answer, str):
+        return answer if name in _KEPT else restore_json(restorer, answer, is_json=name in _ARGUMENTS)
+    if isinstance(answer, Mapping):
+        fields = cast("Json", answer)
+        signed = "signature" in fields
+        return {
+            key: value if (signed and key == "thinking") or key in _KEPT else restored(value, restorer, key)
+            for key, value in fields.items()
+        }
+    if isinstance(answer, list):
+        return [restored(item, restorer, name) for item in cast("list[Any]", answer)]
+    return answer
+
+
+class EventRestorer:
+    """Restores a stream of events: `feed` each, `flush` at the end of the stream; both give the events to send.
+
+    A text that ends while something of it is held back is completed by an event of its own, before the event that
+    ends it.
+    """
+
+    def __init__(self, restorer: Restorer) -> None:
+        self._restorer = restorer
+        self._texts: dict[_Key, tuple[StreamJsonRestorer, Callable[[str], Body]]] = {}
+        self._shift = 0
+
+    def feed(self, event: Json) -> list[Body]:
+        """The events that this one becomes: none where all of it is held back."""
+        kind = str(event.get("type") or "")
+        if isinstance(event.get("choices"), list):
+            return self._chat(event)
+        if kind.startswith("content_block"):
+            return self._block(event, kind)
+        if kind.startswith("response."):
+            return self._numbered(event, self._response(event, kind))
+        return [restored(event, self._restorer)]
+
+    def flush(self) -> list[Body]:
+        """What was held back when the stream ended without saying so."""
+        return self._ended(lambda _: True)
+
+    def _take(self, key: _Key, piece: str, rest: Callable[[str], Body], *, is_json: bool = False) -> str:
+        """What may be sent of a text by now; `rest` makes the event that completes it."""
+        if key not in self._texts:
+            self._texts[key] = StreamJsonRestorer(self._restorer, is_json=is_json), rest
+        return self._texts[key][0].feed(piece)
+
+    def _ended(self, matches: Callable[[_Key], bool]) -> list[Body]:
+        events: list[Body] = []
+        for key in [key for key in self._texts if matches(key)]:
+            stream, rest = self._texts.pop(key)
+            left = stream.flush()
+            if left:
+                events.append(rest(left))
+        return events
+
+    # OpenAI chat completions, and the completions before them.
+    def _chat(self, event: Json) -> list[Body]:
+        before: list[Body] = []
+        choices: list[Any] = []
+        has_held = False
+        for choice in items(event.get("choices")):
+            if not isinstance(choice, Mapping):
+                choices.append(choice)
+                continue
+            shown = dict(cast("Json", choice))
+            place = shown.get("index", 0)
+            delta = mapping(shown.get("delta"))
+            if delta:
+                shown["delta"], held = self._delta(event, delta, place)
+                has_held = has_held or held
+            if isinstance(shown.get("text"), str):
+                shown["text"] = self._take(("text", place), shown["text"], _completion(event, place))
+            choices.append(shown)
+            if shown.get("finish_reason"):
+                before += self._ended(lambda key, place=place: key[1] == place)
+        is_empty = has_held and not event.get("usage") and all(_says_nothing(choice) for choice in choices)
+        return [*before, *([] if is_empty else [{**event, "choices": choices}])]
+
+    def _delta(self, event: Json, delta: Json, place: Any) -> tuple[Body, bool]:
+        """The delta with what may be sent; True when something of it is held back and nothing is left of that."""
+        shown = dict(delta)
+        held = False
+        for name in _CHAT_TEXTS:
+            piece = delta.get(name)
+            if isinstance(piece, str) and piece:
+                shown[name] = self._take(
+                    (name, place), piece, _chunk(event, place, lambda left, name=name: {name: left})
+                )
+                held = held or not shown[name]
+        if isinstance(delta.get("tool_calls"), list):
+            shown["tool_calls"] = [self._call(event, call, place) for call in objects(delta["tool_calls"])]
+        legacy = mapping(delta.get("function_call"))
+        if isinstance(legacy.get("arguments"), str):
+            rest = _chunk(event, place, lambda left: {"function_call": {"arguments": left}})
+            piece = self._take(("function_call", place), legacy["arguments"], rest, is_json=True)
+            shown["function_call"] = {**legacy, "arguments": piece}
+        return shown, held
+
+    def _call(self, event: Json, call: Json, place: Any) -> Json:
+        function = mapping(call.get("function"))
+        if not isinstance(function.get("arguments"), str):
+            return call
+        number = call.get("index", 0)
+        rest = _chunk(event, place, lambda left: {"tool_calls": [{"index": number, "function": {"arguments": left}}]})
+        piece = self._take(("tool", place, number), function["arguments"], rest, is_json=True)
+        return {**call, "function": {**function, "arguments": piece}}
+
+    # Anthropic messages.
+    def _block(self, event: Json, kind: str) -> list[Body]:
+        place = event.get("index")
+        if kind == "content_block_stop":
+            return [*self._ended(lambda key: key[:2] == ("block", place)), dict(event)]
+        delta = mapping(event.get("delta"))
+        if kind != "content_block_delta":
+            return [restored(event, self._restorer)]
+        for name, is_json in (("text", False), ("partial_json", True)):
+            if isinstance(delta.get(name), str):
+                rest = _block_delta(place, str(delta.get("type") or ""), name)
+                piece = self._take(("block", place, name), delta[name], rest, is_json=is_json)
+                # An empty piece opens some SDKs' parsers; one that is empty because of us says nothing.
+                is_held = bool(delta[name]) and not piece
+                return [] if is_held else [{**event, "delta": {**delta, name: piece}}]
+        return (
+            [dict(event)]
+            if delta.get("type") in {"thinking_delta", "signature_delta"}
+            else [restored(event, self._restorer)]
+        )
+
+    # OpenAI responses.
+    def _response(self, event: Json, kind: str) -> list[Body]:
+        where = tuple(event.get(name) for name in ("output_index", "content_index", "summary_index"))
+        if kind.endswith(".delta") and isinstance(event.get("delta"), str):
+            if "audio." in kind or "image" in kind:
+                return [dict(event)]
+            frame = {name: value for name, value in event.items() if name not in {"delta", "logprobs", "obfuscation"}}
+            rest = _response_delta(frame)
+            key = ("response", kind.removesuffix(".delta"), *where)
+            piece = self._take(key, event["delta"], rest, is_json="arguments" in kind)
+            return [{**event, "delta": piece}] if piece or not event["delta"] else []
+        if kind.endswith(".done"):
+            of_item = kind == "response.output_item.done"
+            before = self._ended(
+                lambda key: (
+                    key[0] == "response"
+                    and (key[2] == where[0] if of_item else key[1] == kind.removesuffix(".done"))
+                    and (of_item or key[2:] == where)
+                )
+            )
+            return [*before, restored(event, self._restorer)]
+        ends = kind in {"response.completed", "response.incomplete", "response.failed"}
+        return [*(self.flush() if ends else ()), restored(event, self._restorer)]
+
+    def _numbered(self, event: Json, events: Sequence[Body]) -> list[Body]:
+        """What an event became, numbered on from what was sent: events are added and held back."""
+        number = event.get("sequence_number")
+        shift, self._shift = self._shift, self._shift + len(events) - 1
+        if not isinstance(number, int):
+            return list(events)
+        return [{**one, "sequence_number": number + shift + place} for place, one in enumerate(events)]
+
+
+def _says_nothing(choice: object) -> bool:
+    fields = mapping(choice)
+    delta = mapping(fields.get("delta"))
+    return not fields.get("finish_reason") and not fields.get("text") and not any(delta.values())
+
+
+def _chunk(event: Json, place: Any, delta: Callable[[str], Body]) -> Callable[[str], Body]:
+    frame = {name: value for name, value in event.items() if name not in {"choices", "usage"}}
+    return lambda left: {**frame, "choices": [{"index": place, "delta": delta(left), "finish_reason": None}]}
+
+
+def _completion(event: Json, place: Any) -> Callable[[str], Body]:
+    frame = {name: value for name, value in event.items() if name not in {"choices", "usage"}}
+    return lambda left: {**frame, "choices": [{"index": place, "text": left, "finish_reason": None, "logprobs": None}]}
+
+
+def _block_delta(place: Any, kind: str, name: str) -> Callable[[str], Body]:
+    return lambda left: {"type": "content_block_delta", "index": place, "delta": {"type": kind, name: left}}
+
+
+def _response_delta(frame: Json) -> Callable[[str], Body]:
+    return lambda left: {**frame, "delta": left}

@@ -1,0 +1,44 @@
+"""Which policy holds for which route or model.
+
+Failure behaviour: pure; the configuration was checked before.
+"""
+
+from dataclasses import replace
+
+from thriftgate.config.privacy import PrivacyConfig
+from thriftgate.privacy.policy import Policy
+
+
+class Policies:
+    """The section's policy, with what a route or model does differently."""
+
+    def __init__(self, config: PrivacyConfig) -> None:
+        deny = tuple((kind, value) for kind, values in config.deny.items() for value in values)
+        self._default = Policy(
+            actions=dict(config.entities),
+            thresholds=dict(config.thresholds),
+            min_score=config.min_score,
+            allow=frozenset(" ".join(value.split()).lower() for value in config.allow),
+            deny=tuple((kind, value) for kind, value in deny if kind in config.entities),
+        )
+        self._by_model = {
+            name: None
+            if not one.protect
+            else replace(
+                self._default,
+                actions={**self._default.actions, **one.entities},
+                min_score=self._default.min_score if one.min_score is None else one.min_score,
+                deny=tuple((kind, value) for kind, value in deny if kind in {**config.entities, **one.entities}),
+            )
+            for name, one in config.models.items()
+        }
+
+    def policy_of(self, model: str) -> Policy | None:
+        """The policy for what a client called as `model`; None where nothing is looked for."""
+        return self._by_model.get(model, self._default)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Every kind that some policy looks for."""
+        policies = [self._default, *(policy for policy in self._by_model.values() if policy)]
+        return frozenset(kind for policy in policies for kind in policy.actions)

@@ -1,0 +1,133 @@
+"""Takes personal data out of a request before anything leaves, and knows how to put it back.
+
+Failure behaviour: fails closed. PrivacyUnavailableError (503) when the analyzer cannot say what is in a text,
+StoreUnavailableError (503) when a conversation's pseudonyms cannot be read or kept, ContentBlockedError (400) where
+the policy refuses a kind: in all three nothing is sent.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.ports import PrivacyAnalyzer, PseudonymVault
+from thriftgate.privacy.documents import transformed
+from thriftgate.privacy.findings import Text, counted, resolved
+from thriftgate.privacy.masking import Masker, Recurrences, spoken_of_again
+from thriftgate.privacy.policy import Policy
+from thriftgate.privacy.pseudonyms import Pseudonym, Pseudonyms
+from thriftgate.privacy.spans import Span
+
+_TRIES = 8
+"""Of two requests of one conversation that come at once, one has to look again at what the other gave out."""
+_UNKNOWN_START = 1_000
+_UNKNOWN_SPAN = 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a request continues; `id` is unique to one caller.
+
+    `is_continued` says that the provider holds earlier turns that we do not see: their numbers must not be given
+    out again.
+    """
+
+    id: str
+    is_continued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """A request without personal data."""
+
+    body: Mapping[str, Any]
+    entries: Sequence[Pseudonym] = ()
+    """All that the conversation's placeholders stand for."""
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How many values of each kind were replaced."""
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """Placeholder → value."""
+        return {entry.placeholder: entry.value for entry in self.entries}
+
+
+class PrivacyService:
+    """Protects the requests of all consumers.
+
+    Args:
+        analyzer: Finds personal data.
+        vault: Keeps the pseudonyms of conversations.
+        key: What hashes of values are made with.
+    """
+
+    def __init__(self, analyzer: PrivacyAnalyzer, vault: PseudonymVault, *, key: bytes) -> None:
+        self._analyzer = analyzer
+        self._vault = vault
+        self._key = key
+
+    async def protect(
+        self, body: Mapping[str, Any], policy: Policy, conversation: Conversation | None = None
+    ) -> Protected:
+        """The body with every value replaced as the policy says."""
+        texts = _texts_of(body)
+        found = dict(zip(texts, await self._analyzer.analyze(texts), strict=True))
+        findings = {text: counted(text.text, spans, policy) for text, spans in found.items()}
+        if conversation is None:
+            return self._masked(body, findings, policy, Pseudonyms())
+        for _ in range(_TRIES):
+            kept = await self._vault.load(conversation.id)
+            state = Pseudonyms.of(kept.entries if kept else (), first_number=self._first_number(conversation, kept))
+            before = len(state)
+            protected = self._masked(body, findings, policy, state)
+            if len(protected.entries) == before:
+                return protected
+            if await self._vault.save(conversation.id, protected.entries, after=kept.version if kept else 0):
+                return protected
+        raise StoreUnavailableError("the conversation's pseudonyms change too fast; nothing was sent")
+
+    async def remember(self, conversation_id: str, entries: Sequence[Pseudonym]) -> None:
+        """Keep the pseudonyms under a further name of the conversation (the id of an answer that it goes on from)."""
+        if entries:
+            await self._vault.save(conversation_id, entries, after=0)
+
+    def conversation_id(self, *parts: str) -> str:
+        """A name for a conversation that says nothing about its parts."""
+        return hmac.new(self._key, "\0".join(parts).encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+    def _first_number(self, conversation: Conversation, kept: object) -> int:
+        if kept is not None or not conversation.is_continued:
+            return 1
+        return _UNKNOWN_START + int(conversation.id[:8], 16) % _UNKNOWN_SPAN
+
+    def _masked(
+        self, body: Mapping[str, Any], findings: Mapping[Text, Sequence[Span]], policy: Policy, state: Pseudonyms
+    ) -> Protected:
+        state.reserve((text.text for text in findings), policy.actions)
+        known = ((entry.entity_type, entry.value) for entry in state.entries())
+        again = Recurrences([*policy.deny, *spoken_of_again(known), *spoken_of_again(_values(findings))])
+        complete = {text: resolved([*found, *again.find(text.text)]) for text, found in findings.items()}
+        masker = Masker(policy, state, self._key)
+
+        def replace(text: str, label: str) -> str:
+            return masker.mask(text, complete.get(Text(text, label), ()))
+
+        masked = transformed(body, replace)
+        return Protected(masked, state.entries(), masker.counts)
+
+
+def _texts_of(body: Mapping[str, Any]) -> list[Text]:
+    texts: dict[Text, None] = {}
+
+    def note(text: str, label: str) -> str:
+        texts[Text(text, label)] = None
+        return text
+
+    transformed(body, note)
+    return list(texts)
+
+
+def _values(findings: Mapping[Text, Sequence[Span]]) -> Iterable[tuple[str, str]]:
+    return ((span.entity_type, text.text[span.start : span.end]) for text, spans in findings.items() for span in spans)

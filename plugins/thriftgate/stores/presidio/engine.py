@@ -1,0 +1,94 @@
+"""Presidio's registry with everything that is looked for: texts in, spans out.
+
+Ours and the model read the whole text, as a table's heading or a private key's end may be far away; Presidio's own
+patterns read it in windows, since some of them take more than linear time. Spans of one text may overlap: which of
+them count is for a policy to say.
+
+Failure behaviour: an unknown kind or a pattern that does not compile raises ConfigurationError when the engine is made;
+what goes wrong in an analysis is raised, without the text. Importing this module takes seconds and 100 MB.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import presidio_analyzer.predefined_recognizers as predefined
+from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry
+
+from thriftgate.errors import ConfigurationError
+from thriftgate.privacy.context import Context
+from thriftgate.privacy.findings import Text
+from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
+from thriftgate.privacy.lookalikes import without_lookalikes
+from thriftgate.privacy.recognizers import Recognizer
+from thriftgate.privacy.spans import Span
+from thriftgate.privacy.views import View, view_of
+from thriftgate.stores.presidio.blank_nlp import BlankNlpEngine
+from thriftgate.stores.presidio.recognizers import OwnRecognizer, RampartRecognizer, span_of
+from thriftgate.stores.rampart.model import Rampart
+
+_LANGUAGE = "en"
+"""Presidio files recognizers by language and asks for one; ours are told apart by kind, so one shelf does for all."""
+_WINDOW = 2_000
+_OVERLAP = 200
+
+
+class PresidioEngine:
+    """Everything loaded. Not thread-safe: one thread calls it.
+
+    Args:
+        recognizers: Ours, with those that the operator wrote.
+        kinds: Kinds for which Presidio's own recognizers are wanted.
+        names: The model for names and addresses; None: none.
+    """
+
+    def __init__(self, recognizers: Sequence[Recognizer], kinds: Sequence[str], names: Rampart | None) -> None:
+        self.registry = RecognizerRegistry(supported_languages=[_LANGUAGE])
+        self._own = [OwnRecognizer(recognizer, _LANGUAGE) for recognizer in recognizers]
+        self._names = RampartRecognizer(names, _LANGUAGE) if names else None
+        for recognizer in [*self._own, *([self._names] if self._names else [])]:
+            self.registry.add_recognizer(recognizer)
+        self._kinds = list(kinds)
+        self._windowed: AnalyzerEngine | None = None
+        if self._kinds:
+            registry = RecognizerRegistry(supported_languages=[_LANGUAGE])
+            for kind in self._kinds:
+                recognizer = _presidios(kind)
+                self.registry.add_recognizer(recognizer)
+                registry.add_recognizer(recognizer)
+            self._windowed = AnalyzerEngine(
+                registry=registry, nlp_engine=BlankNlpEngine([_LANGUAGE]), supported_languages=[_LANGUAGE]
+            )
+
+    def analyze(self, text: Text) -> list[Span]:
+        """Every finding in a text, cut out of the text as it was given."""
+        if len(text.text) < 2 or not any(character.isalnum() for character in text.text):
+            return []
+        view = view_of(text.text)
+        context = Context(view.text, text.label)
+        spans = [span for recognizer in self._own for span in recognizer.find(context)]
+        if self._names is not None and any(character.isalpha() for character in view.text):
+            spans += self._names.find(view.text)
+        spans += self._presidio(view.text)
+        return [_in_source(view, span) for span in without_lookalikes(view.text, spans) if span.end > span.start]
+
+    def _presidio(self, text: str) -> Iterator[Span]:
+        if self._windowed is None:
+            return
+        for start in range(0, max(1, len(text) - _OVERLAP), _WINDOW - _OVERLAP):
+            window = text[start : start + _WINDOW]
+            for result in self._windowed.analyze(window, _LANGUAGE, entities=self._kinds):
+                span = span_of(result, "presidio")
+                yield Span(start + span.start, start + span.end, span.entity_type, span.score, span.recognizer)
+
+
+def _presidios(kind: str) -> EntityRecognizer:
+    name = PRESIDIO_RECOGNIZERS.get(kind)
+    if name is None:
+        raise ConfigurationError([f"privacy.entities.{kind}: nothing recognizes this kind"])
+    made: Any = getattr(predefined, name)(supported_language=_LANGUAGE)
+    return made
+
+
+def _in_source(view: View, span: Span) -> Span:
+    start, end = view.source(span.start, span.end)
+    return Span(start, end, span.entity_type, span.score, span.recognizer)

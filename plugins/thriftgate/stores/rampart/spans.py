@@ -1,0 +1,136 @@
+"""Words with probabilities → spans: names and surnames as one person, house, street and town as one address.
+
+A model names the parts of an address and misses the glue: "Apt.", a comma, a state's two letters. What stands between
+two parts of one address belongs to it, and a name's initials belong to the name.
+
+Failure behaviour: pure and total. Linear.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from thriftgate.privacy.spans import Span
+
+KINDS: Mapping[str, frozenset[str]] = {
+    "person": frozenset({"GIVEN_NAME", "SURNAME"}),
+    "street": frozenset({"BUILDING_NUMBER", "STREET_NAME", "SECONDARY_ADDRESS", "ZIP_CODE"}),
+    "place": frozenset({"CITY", "STATE"}),
+}
+"""Kinds of words by the labels of the network that they are made of."""
+_PERSON, _STREET, _PLACE = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredWord:
+    """A word of a text, and for each of `KINDS` how likely it is of that kind."""
+
+    start: int
+    end: int
+    scores: tuple[float, ...]
+
+
+PERSON, ADDRESS, LOCATION = "PERSON", "ADDRESS", "LOCATION"
+_SEED = 0.35
+"""From this probability on a word is a part of an address."""
+_NAME_SEED = 0.3
+_SMALL_NAME_SEED = 0.7
+"""A lone word in lower case is seldom a name."""
+_GROW = 0.08
+"""The same for a word beside one that is."""
+_NAME_GLUE = re.compile(r"(?:[ '\u2019-]?|(?<=\b[^\W\d_])\. ?| [A-Z]\.? )\Z")
+_SIGNS = r"[\s,.;#/()>?*|-]{0,8}"
+_UNITS = (
+    r"apt|apartment|suite|ste|unit|flat|floor|fl|box|room|rm|wohnung|top|piso|planta|puerta|p\.?o\.? ?box|postfach"
+    r"|postbus|apdo|cs|bp|n[r°º]?|no|interno|int|scala|esc|bis|ter|psc|apo|fpo|dpo|aa|ae|ap|lok|m|[a-z]{2,3}"
+    r"|[a-z]?\d{1,6}[a-z]?"
+)
+_ADDRESS_GLUE = re.compile(rf"{_SIGNS}(?:(?:{_UNITS})\b{_SIGNS}){{0,3}}\Z", re.IGNORECASE)
+_TAIL = re.compile(
+    r"(?:,? ?(?:apt|apartment|suite|ste|unit|flat|wohnung|piso|box)\.? ?#?\w{1,6}\b)?"
+    r"(?:[,\s]{1,3}[A-Z]{2}\b(?! [a-z]))?(?:[,\s]{1,3}[A-Z]{0,2}-?\d{4,6}(?:-\d{3,4})?\b)?",
+)
+_POSTAL = re.compile(
+    r"(?i:zip|postal|post ?code|postcode|plz|postleitzahl|\bcp\b|\bcap\b|postnummer|kod pocztowy|address|adress"
+    r"|anschrift|direcci[óo]n|indirizzo|endere[çc]o|morada|domicilio|live|wohn|street|stra(?:ß|ss)e|house|hausnummer)"
+)
+_POSTAL_WINDOW = 32
+_LONGEST_WORD = 24
+_MAX_GLUE = 32
+_COMPANY = re.compile(
+    r",? (?:Inc|LLC|L\.L\.C|Ltd|Limited|GmbH|AG|KG|Corp(?:oration)?|Company|Co\.|Group|PLC|plc|S\.?A\.?|S\.?p\.?A"
+    r"|B\.?V|N\.?V|Oy|AB|Bros|Brothers|Orchestra|Foundation|Institute|University|(?:and|&|und|et) Sons)\b"
+)
+_COMMON = frozenset(
+    {"i", "hi", "hello", "dear", "mr", "mrs", "ms", "dr", "the", "a", "my", "me", "you", "thanks", "and"}
+)
+
+
+def spans_of(text: str, words: Sequence[ScoredWord]) -> list[Span]:
+    """PERSON, ADDRESS and LOCATION spans, in order; a place that is part of no address is a LOCATION."""
+    return [*_people(text, words), *_addresses(text, words)]
+
+
+def _people(text: str, words: Sequence[ScoredWord]) -> list[Span]:
+    out: list[Span] = []
+    for start, end, score in _runs(text, words, (_PERSON,), _NAME_GLUE, seed=_NAME_SEED):
+        start, end = _trimmed(text, start, end)
+        value = text[start:end]
+        if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
+            continue
+        if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):
+            out.append(Span(start, end, PERSON, score, "rampart"))
+    return out
+
+
+def _addresses(text: str, words: Sequence[ScoredWord]) -> list[Span]:
+    out: list[Span] = []
+    streets = [(word.start, word.end) for word in words if word.scores[_STREET] >= _SEED]
+    place = 0
+    for start, end, score in _runs(text, words, (_STREET, _PLACE), _ADDRESS_GLUE, seed=_SEED):
+        while place < len(streets) and streets[place][0] < start:
+            place += 1
+        is_address = place < len(streets) and streets[place][0] < end
+        if is_address:
+            # What stands on a line of its own above the street is who lives there.
+            start = max(start, text.rfind("\n", start, streets[place][0]) + 1)
+            end += len((_TAIL.match(text, end) or [""])[0])
+        start, end = _trimmed(text, start, end)
+        if end > start and _is_plausible(text, start, end):
+            out.append(Span(start, end, ADDRESS if is_address else LOCATION, score, "rampart"))
+    return out
+
+
+def _is_plausible(text: str, start: int, end: int) -> bool:
+    """False for a lone number that nobody calls a postal code, a lone word in lower case, and for digests."""
+    parts = text[start:end].split()
+    if any(len(part) > _LONGEST_WORD for part in parts):
+        return False
+    if any(character.isalpha() for part in parts if len(part) > 2 for character in part):
+        return len(parts) > 2 or any(part[0].isupper() for part in parts)
+    return _POSTAL.search(text[max(0, start - _POSTAL_WINDOW) : start]) is not None
+
+
+def _runs(
+    text: str, words: Sequence[ScoredWord], kinds: tuple[int, ...], glue: re.Pattern[str], *, seed: float
+) -> list[tuple[int, int, float]]:
+    """Neighbouring words of some kinds, with at least one that is sure, over what `glue` lets stand between."""
+    runs: list[tuple[int, int, float]] = []
+    for word in words:
+        score = sum(word.scores[kind] for kind in kinds)
+        # A sign is a part of nothing by itself: what may stand between two parts is for `glue` to say.
+        if score < _GROW or not text[word.start].isalnum():
+            continue
+        if runs and word.start - runs[-1][1] <= _MAX_GLUE and glue.match(text, runs[-1][1], word.start):
+            runs[-1] = runs[-1][0], word.end, max(runs[-1][2], score)
+        else:
+            runs.append((word.start, word.end, score))
+    return [run for run in runs if run[2] >= seed]
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and not (text[start].isalnum() or text[start] == "#"):
+        start += 1
+    while end > start and not (text[end - 1].isalnum() or (text[end - 1] == "." and text[end - 2 : end - 1].isupper())):
+        end -= 1
+    return start, end

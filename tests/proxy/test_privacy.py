@@ -1,0 +1,257 @@
+"""What leaves the proxy with privacy on, and what comes back to whoever asked."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pytest_httpserver import HTTPServer
+from tests.proxy.conftest import (
+    CLIENT_KEY,
+    GatewayProcess,
+    free_port,
+    gateway_config,
+    start_proxy,
+    stop,
+    wait_until_alive,
+)
+from tests.proxy.privacy_upstream import EchoUpstream
+from tests.proxy.upstream import Upstream
+
+PRIVATE = (
+    "Hello, my name is Alice Liddell, alice.liddell@example.com, card 4111 1111 1111 1111; my boss is Mr. Bob Stone."
+)
+VALUES = ("Alice", "Liddell", "alice.liddell@example.com", "4111 1111 1111 1111", "Bob Stone")
+KEY = "privacy-key-of-the-tests-0123456789abcdef"
+TOOLS: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": "send", "parameters": {"type": "object", "properties": {}}}}
+]
+
+
+@dataclass
+class Desk:
+    gateway: GatewayProcess
+    upstream: EchoUpstream
+
+    def chat(self, text: str, *, model: str = "plain-chat", **more: Any) -> httpx.Response:
+        return self.gateway.post(
+            "/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": text}], **more}
+        )
+
+    def messages(self, text: str, *, model: str = "plain-messages", **more: Any) -> httpx.Response:
+        body = {"model": model, "max_tokens": 99, "messages": [{"role": "user", "content": text}], **more}
+        return self.gateway.post("/v1/messages", body)
+
+    def responses(self, text: str, *, model: str = "plain-chat", **more: Any) -> httpx.Response:
+        return self.gateway.post("/v1/responses", {"model": model, "input": text, **more})
+
+
+def privacy_config(upstream: EchoUpstream, **privacy: Any) -> dict[str, Any]:
+    config = gateway_config(upstream.openai_url)
+    chat = {"model": "openai/echo", "api_base": upstream.openai_url, "api_key": "sk-x"}
+    prices = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+    native = {"model": "anthropic/echo", "api_base": upstream.anthropic_url, "api_key": "sk-x"}
+    config["model_list"] = [
+        {"model_name": "plain-chat", "litellm_params": {**chat, **prices}},
+        {"model_name": "plain-messages", "litellm_params": {**native, **prices}},
+        {"model_name": "at-home", "litellm_params": {**chat, **prices}},
+        {"model_name": "strict", "litellm_params": {**chat, **prices}},
+        {"model_name": "desk", "litellm_params": {"model": "thriftgate/desk"}},
+    ]
+    ours = config["callback_settings"]["thriftgate"]
+    ours["routes"] = {"desk": {
+        "cascade": {"tiers": [{"model": "plain-chat"}]},
+        "cache": {"max_error": 0.01, "ttl": "10m", "min_similarity": 0.9, "verify": {"share": 0}},
+        "capture_content": True,
+    }}  # fmt: skip
+    ours["privacy"] = {
+        "key": KEY,
+        "models": {"at-home": {"protect": False}, "strict": {"entities": {"CREDIT_CARD": "block", "PERSON": "mask"}}},
+        **privacy,
+    }
+    return config
+
+
+@pytest.fixture(scope="module")
+def desk(provider_server: HTTPServer) -> Iterator[Desk]:
+    upstream = EchoUpstream(provider_server)
+    folder = Path(tempfile.mkdtemp(prefix="thriftgate-privacy-"))
+    folder.chmod(0o755)
+    port = free_port()
+    process = start_proxy(folder, privacy_config(upstream), port)
+    base_url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_alive(process, base_url, folder)
+        yield Desk(GatewayProcess(base_url, folder, Upstream(provider_server)), upstream)
+    finally:
+        stop(process)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def nothing_left(desk: Desk, *values: str) -> None:
+    seen = desk.upstream.seen
+    for value in values or VALUES:
+        assert value not in seen
+        assert value not in desk.gateway.log
+
+
+def streamed(response: httpx.Response) -> list[dict[str, Any]]:
+    assert response.status_code == 200, response.text
+    lines = [line.removeprefix("data:").strip() for line in response.text.splitlines() if line.startswith("data:")]
+    return [json.loads(line) for line in lines if line and line != "[DONE]"]
+
+
+@pytest.fixture(autouse=True)
+def forgetful(desk: Desk) -> None:
+    desk.upstream.forget()
+
+
+@pytest.mark.parametrize("model", ["plain-chat", "desk", "plain-messages"])
+def test_a_whole_chat_answer_has_the_values_that_the_provider_never_saw(desk: Desk, model: str) -> None:
+    answer = desk.chat(PRIVATE, model=model)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["choices"][0]["message"]["content"] == PRIVATE
+    nothing_left(desk)
+
+
+@pytest.mark.parametrize("model", ["plain-chat", "desk", "plain-messages"])
+def test_a_streamed_chat_answer_too(desk: Desk, model: str) -> None:
+    text = f"{PRIVATE} Where is the parcel of {model} that was sent last week?"
+    chunks = streamed(desk.chat(text, model=model, stream=True))
+    assert "".join(one["delta"].get("content") or "" for chunk in chunks for one in chunk["choices"]) == text
+    nothing_left(desk)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("model", ["plain-chat", "plain-messages"])
+def test_arguments_of_tools_are_restored_and_stay_json(desk: Desk, model: str, stream: bool) -> None:
+    answer = desk.chat(PRIVATE, model=model, stream=stream, tools=TOOLS)
+    assert answer.status_code == 200, answer.text
+    if stream:
+        deltas: list[dict[str, Any]] = [one["delta"] for chunk in streamed(answer) for one in chunk["choices"]]
+        calls: list[dict[str, Any]] = []
+        for delta in deltas:
+            calls += delta.get("tool_calls") or []
+        written = "".join(str(call["function"].get("arguments") or "") for call in calls)
+    else:
+        written = answer.json()["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
+    arguments = json.loads(written)
+    assert arguments["to"] == PRIVATE
+    assert json.loads(arguments["nested"]) == {"again": [PRIVATE]}
+    nothing_left(desk)
+
+
+@pytest.mark.parametrize("model", ["plain-messages", "plain-chat", "desk"])
+def test_anthropics_messages_whole_and_streamed(desk: Desk, model: str) -> None:
+    answer = desk.messages(PRIVATE, model=model)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["content"][0]["text"] == PRIVATE
+    events = streamed(desk.messages(PRIVATE, model=model, stream=True))
+    deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
+    assert "".join(delta.get("text") or "" for delta in deltas) == PRIVATE
+    nothing_left(desk)
+
+
+def test_anthropics_tool_input_whole_and_streamed(desk: Desk) -> None:
+    tools: list[dict[str, Any]] = [{"name": "send", "input_schema": {"type": "object", "properties": {}}}]
+    answer = desk.messages(PRIVATE, tools=tools).json()
+    assert answer["content"][0]["input"]["to"] == PRIVATE
+    events = streamed(desk.messages(PRIVATE, tools=tools, stream=True))
+    deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
+    assert json.loads("".join(delta.get("partial_json") or "" for delta in deltas))["to"] == PRIVATE
+    nothing_left(desk)
+
+
+@pytest.mark.parametrize("model", ["plain-chat", "desk"])
+def test_responses_whole_and_streamed(desk: Desk, model: str) -> None:
+    answer = desk.responses(PRIVATE, model=model)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["output"][-1]["content"][0]["text"] == PRIVATE
+    events = streamed(desk.responses(PRIVATE, model=model, stream=True))
+    deltas = [event["delta"] for event in events if event["type"] == "response.output_text.delta"]
+    assert "".join(deltas) == PRIVATE
+    numbers = [event["sequence_number"] for event in events if "sequence_number" in event]
+    assert numbers == sorted(set(numbers))
+    nothing_left(desk)
+
+
+def test_history_tools_and_results_are_masked_everywhere(desk: Desk) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "send", "arguments": json.dumps({"to": PRIVATE})}}
+    body = {
+        "model": "plain-chat",
+        "messages": [
+            {"role": "system", "content": f"You serve {PRIVATE}"},
+            {"role": "user", "content": [{"type": "text", "text": PRIVATE}]},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_1", "content": json.dumps({"customer": {"card": 4111111111111111}})},
+            {"role": "user", "content": "Thanks from Alice Liddell"},
+        ],
+        "user": "alice.liddell@example.com",
+        "metadata": {"note": PRIVATE},
+    }
+    answer = desk.gateway.post("/v1/chat/completions", body)
+    assert answer.json()["choices"][0]["message"]["content"] == "Thanks from Alice Liddell"
+    nothing_left(desk, *VALUES, "4111111111111111")
+
+
+def test_two_people_never_share_a_placeholder_and_the_same_person_keeps_hers(desk: Desk) -> None:
+    turns = [
+        {"role": "user", "content": "I am Mrs. Alice Liddell."},
+        {"role": "assistant", "content": "Hello Alice Liddell"},
+    ]
+    more = [*turns, {"role": "user", "content": "My boss is Mr. Bob Stone, says Alice Liddell"}]
+    answer = desk.gateway.post("/v1/chat/completions", {"model": "plain-chat", "messages": more})
+    assert answer.json()["choices"][0]["message"]["content"] == "My boss is Mr. Bob Stone, says Alice Liddell"
+    sent = json.loads(desk.upstream.received[-1])["messages"]
+    assert [message["content"] for message in sent] == [
+        "I am Mrs. <PERSON_1>.", "Hello <PERSON_1>", "My boss is Mr. <PERSON_2>, says <PERSON_1>",
+    ]  # fmt: skip
+
+
+def test_a_session_keeps_its_pseudonyms_when_its_history_is_not_sent(desk: Desk) -> None:
+    def ask(text: str, session: str, key: str = CLIENT_KEY) -> str:
+        body = {"model": "plain-chat", "messages": [{"role": "user", "content": text}]}
+        headers = {"x-litellm-session-id": session}
+        return desk.gateway.post("/v1/chat/completions", body, key, **headers).json()["choices"][0]["message"][
+            "content"
+        ]
+
+    assert ask("I am Mrs. Alice Liddell.", "s-1") == "I am Mrs. Alice Liddell."
+    assert ask("My boss is Mr. Bob Stone.", "s-1") == "My boss is Mr. Bob Stone."
+    assert "Mr. <PERSON_2>" in desk.upstream.seen
+    assert ask("Who was <PERSON_1>?", "s-1") == "Who was Alice Liddell?"
+    assert ask("Who was <PERSON_1>?", "s-2") == "Who was <PERSON_1>?"
+
+
+def test_a_responses_conversation_goes_on_by_its_id(desk: Desk) -> None:
+    first = desk.responses("I am Mrs. Alice Liddell.").json()
+    desk.responses("My boss is Mr. Bob Stone.", previous_response_id=first["id"])
+    assert "Mr. <PERSON_2>" in desk.upstream.seen
+
+
+def test_a_hit_of_the_cache_has_the_askers_own_values(desk: Desk) -> None:
+    question = "My name is {}. How long may I return a pair of shoes that I bought?"
+    first = desk.chat(question.format("Alice Liddell"), model="desk")
+    asked = len(desk.upstream.received)
+    second = desk.chat(question.format("Carol Danvers"), model="desk")
+    assert "Alice Liddell" in first.text
+    assert "Carol Danvers" in second.text
+    assert "Alice" not in second.text
+    assert len(desk.upstream.received) == asked, "the same question of two people is one question"
+
+
+def test_a_model_at_home_sees_everything_and_a_strict_one_refuses(desk: Desk) -> None:
+    assert desk.chat(PRIVATE, model="at-home").json()["choices"][0]["message"]["content"] == PRIVATE
+    assert "Alice Liddell" in desk.upstream.seen
+    desk.upstream.forget()
+    refused = desk.chat(PRIVATE, model="strict")
+    assert refused.status_code == 400
+    assert "CREDIT_CARD" in refused.text
+    assert not desk.upstream.received
+    masked = desk.chat("I am Mrs. Alice Liddell", model="strict").json()["choices"][0]["message"]["content"]
+    assert masked == "I am Mrs. <PERSON>"

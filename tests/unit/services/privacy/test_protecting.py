@@ -1,0 +1,138 @@
+"""Requests lose their values before they leave, conversations keep their placeholders, and outages refuse."""
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from thriftgate.errors import ContentBlockedError, PrivacyUnavailableError, StoreUnavailableError
+from thriftgate.ports import KeptPseudonyms
+from thriftgate.privacy.findings import Text
+from thriftgate.privacy.policy import Action, Policy
+from thriftgate.privacy.pseudonyms import Pseudonym
+from thriftgate.privacy.restoring import Restorer
+from thriftgate.privacy.spans import Span
+from thriftgate.services.privacy.protecting import Conversation, PrivacyService
+
+PEOPLE = re.compile(r"Alice|Bob|Carol")
+POLICY = Policy({"PERSON": Action.PSEUDONYMIZE, "PROJECT": Action.MASK}, deny=(("PROJECT", "Bluebird"),))
+
+
+class FakeAnalyzer:
+    """Knows three people; remembers what it was asked."""
+
+    def __init__(self, *, is_broken: bool = False) -> None:
+        self.is_broken = is_broken
+        self.history: list[Text] = []
+
+    async def analyze(self, texts: Sequence[Text]) -> list[list[Span]]:
+        if self.is_broken:
+            raise PrivacyUnavailableError("away")
+        self.history += texts
+        return [[Span(*one.span(), "PERSON", 0.9) for one in PEOPLE.finditer(text.text)] for text in texts]
+
+
+class MemoryVault:
+    """What PostgreSQL would keep; `rivals` come first, one at each save."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, KeptPseudonyms] = {}
+        self.rivals: list[Pseudonym] = []
+        self.is_away = False
+
+    async def load(self, conversation: str) -> KeptPseudonyms | None:
+        if self.is_away:
+            raise StoreUnavailableError("away")
+        return self.rows.get(conversation)
+
+    async def save(self, conversation: str, entries: Sequence[Pseudonym], *, after: int) -> bool:
+        if self.rivals:
+            kept = self.rows.get(conversation)
+            known = kept.entries if kept else ()
+            self.rows[conversation] = KeptPseudonyms((*known, self.rivals.pop()), (kept.version if kept else 0) + 1)
+        current = self.rows[conversation].version if conversation in self.rows else 0
+        if current != after:
+            return False
+        self.rows[conversation] = KeptPseudonyms(tuple(entries), after + 1)
+        return True
+
+
+def service(analyzer: FakeAnalyzer | None = None, vault: MemoryVault | None = None) -> PrivacyService:
+    return PrivacyService(analyzer or FakeAnalyzer(), vault or MemoryVault(), key=b"k" * 32)
+
+
+def said(*texts: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text} for text in texts]}
+
+
+async def test_values_go_out_as_placeholders_and_come_back() -> None:
+    protected = await service().protect(said("I am Alice", "and Bob, not Alice", "about Bluebird"), POLICY)
+    sent = [message["content"] for message in protected.body["messages"]]
+    assert sent == ["I am <PERSON_1>", "and <PERSON_2>, not <PERSON_1>", "about <PROJECT>"]
+    assert Restorer(protected.values).restore(sent[1]) == "and Bob, not Alice"
+    assert protected.counts == {"PERSON": 3, "PROJECT": 1}
+
+
+async def test_a_session_goes_on_where_it_was_without_its_history() -> None:
+    vault = MemoryVault()
+    for worker in (service(vault=vault), service(vault=vault)):
+        protected = await worker.protect(said("I am Alice" if not vault.rows else "Bob!"), POLICY, Conversation("c"))
+    assert protected.body["messages"][0]["content"] == "<PERSON_2>!"
+    assert protected.values == {"<PERSON_1>": "Alice", "<PERSON_2>": "Bob"}
+    other = await service(vault=vault).protect(said("Carol"), POLICY, Conversation("d"))
+    assert other.values == {"<PERSON_1>": "Carol"}
+
+
+async def test_two_requests_of_one_session_at_once_never_share_a_number() -> None:
+    vault = MemoryVault()
+    vault.rivals = [Pseudonym("PERSON", 1, 0, "Carol")]
+    protected = await service(vault=vault).protect(said("Alice"), POLICY, Conversation("c"))
+    assert protected.values == {"<PERSON_1>": "Carol", "<PERSON_2>": "Alice"}
+
+
+async def test_many_requests_at_once_agree() -> None:
+    vault = MemoryVault()
+    names = ["Alice", "Bob", "Carol"] * 4
+    answers = await asyncio.gather(
+        *(service(vault=vault).protect(said(name), POLICY, Conversation("c")) for name in names)
+    )
+    given = {(name, answer.body["messages"][0]["content"]) for name, answer in zip(names, answers, strict=True)}
+    assert len(given) == 3
+    assert len({placeholder for _, placeholder in given}) == 3
+
+
+async def test_a_conversation_that_the_provider_knows_and_we_do_not_gets_numbers_of_its_own() -> None:
+    unknown = Conversation(service().conversation_id("key", "resp_1"), is_continued=True)
+    protected = await service().protect(said("Alice"), POLICY, unknown)
+    number = int(re.findall(r"\d+", protected.body["messages"][0]["content"])[0])
+    assert number >= 1_000
+
+
+async def test_an_outage_refuses() -> None:
+    with pytest.raises(PrivacyUnavailableError):
+        await service(FakeAnalyzer(is_broken=True)).protect(said("Alice"), POLICY)
+    vault = MemoryVault()
+    vault.is_away = True
+    with pytest.raises(StoreUnavailableError):
+        await service(vault=vault).protect(said("Alice"), POLICY, Conversation("c"))
+
+
+async def test_a_blocked_kind_refuses_and_names_only_the_kind() -> None:
+    with pytest.raises(ContentBlockedError) as blocked:
+        await service().protect(said("Alice"), Policy({"PERSON": Action.BLOCK}))
+    assert "Alice" not in str(blocked.value)
+
+
+async def test_a_conversations_name_says_nothing_and_differs_by_caller() -> None:
+    names = {service().conversation_id(caller, "s") for caller in ("key-a", "key-b")}
+    assert len(names) == 2
+    assert not any("key" in name for name in names)
+
+
+async def test_what_is_allowed_and_what_is_unsure_stays() -> None:
+    policy = Policy({"PERSON": Action.PSEUDONYMIZE}, allow=frozenset({"alice"}), thresholds={"PERSON": 0.95})
+    assert (await service().protect(said("Alice, Bob"), policy)).body == said("Alice, Bob")
+    await service().protect({"messages": json.loads("[]")}, policy)

@@ -1,0 +1,62 @@
+"""Words with probabilities become whole names and addresses; numbers and words in lower case do not."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thriftgate.stores.rampart.spans import ScoredWord, spans_of
+
+PERSON, STREET, PLACE = (0.9, 0.0, 0.0), (0.0, 0.9, 0.0), (0.0, 0.0, 0.9)
+WEAK, NOTHING = (0.1, 0.0, 0.0), (0.0, 0.0, 0.0)
+
+
+def found(text: str, *scores: tuple[float, float, float]) -> list[tuple[str, str]]:
+    words: list[ScoredWord] = []
+    at = 0
+    for word, score in zip(text.split(), scores, strict=True):
+        at = text.index(word, at)
+        words.append(ScoredWord(at, at + len(word.rstrip(",.;")), score))
+        at += len(word)
+    return [(span.entity_type, text[span.start : span.end]) for span in spans_of(text, words)]
+
+
+def test_a_name_takes_its_unsure_half_along_and_two_people_stay_two() -> None:
+    assert found("Ask Anna Keller today", NOTHING, PERSON, WEAK, NOTHING) == [("PERSON", "Anna Keller")]
+    assert found("Anna, Bob", PERSON, PERSON) == [("PERSON", "Anna"), ("PERSON", "Bob")]
+    assert found("Stone. Streamed", PERSON, WEAK) == [("PERSON", "Stone")]
+
+
+def test_a_company_is_nobody() -> None:
+    assert found("Johnson Inc. called", PERSON, NOTHING, NOTHING) == []
+
+
+def test_the_glue_of_an_address_belongs_to_it() -> None:
+    scores = (STREET, STREET, NOTHING, STREET, PLACE, NOTHING, STREET)
+    assert found("6750 Koskikatu Apt. 864, Artilleros, CO 64677", *scores) == [
+        ("ADDRESS", "6750 Koskikatu Apt. 864, Artilleros, CO 64677")
+    ]
+
+
+def test_who_lives_there_is_no_part_of_the_address() -> None:
+    assert found("Elomo\n12 Ringvej", PLACE, STREET, STREET) == [("ADDRESS", "12 Ringvej")]
+
+
+def test_a_number_is_an_address_only_where_somebody_says_so() -> None:
+    assert found("row 53674", STREET, STREET) == []
+    assert found("max 4096", NOTHING, STREET) == []
+    assert found("zip 90210", NOTHING, STREET) == [("ADDRESS", "90210")]
+    assert found("in Berlin", NOTHING, PLACE) == [("LOCATION", "Berlin")]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), max_size=12),
+    st.text(" ab.,\n1A", max_size=40),
+)
+def test_spans_lie_inside_the_text_and_do_not_overlap_within_a_kind(scores: list[tuple[float, ...]], text: str) -> None:
+    words = [ScoredWord(at, at + 1, score) for at, score in zip(range(0, len(text), 2), scores, strict=False)]
+    spans = sorted(spans_of(text, words), key=lambda span: span.start)
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    for kind in ("PERSON", "ADDRESS", "LOCATION"):
+        same = [span for span in spans if span.entity_type == kind]
+        assert all(one.end <= other.start for one, other in itertools.pairwise(same))
