@@ -78,4 +78,16 @@ class ThriftgateConfig(Section):
     budgets: BudgetsConfig = Field(
         default=BudgetsConfig(), description="Budgets of routes, and who is told of soft ones."
     )
+    drain: Duration = Field(
+        default=20.0,
+        ge=0,
+        le=3600,
+        description="How long requests in flight may go on when the gateway is stopped; then they are cut, and booked.",
+    )
+    shutdown_timeout: Duration = Field(
+        default=5.0,
+        gt=0,
+        le=600,
+        description="How long, after that, ledger rows, traces and what was learned may take to be written.",
+    )
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")
