@@ -28,11 +28,8 @@ PATIENT = Deadlines(lookup=30.0, write=30.0)
 TABLES = (
     "cache_entries", "cache_observations", "flights", "requests", "audits",
     "keys", "users", "teams", "limit_buckets", "limit_slots", "limit_reservations",
-<<<<<<< HEAD
     "budget_windows", "budget_reservations",
-=======
     "pseudonyms",
->>>>>>> 1ef92e1 (Privacy: its design, what the doctor says, tests of services and stores, the leak fuzz and the evals)
 )  # fmt: skip
 
 

@@ -82,4 +82,16 @@ class ThriftgateConfig(Section):
     privacy: PrivacyConfig | None = Field(
         default=None, description="Take personal data out of requests and put it back into answers; absent: off."
     )
+    drain: Duration = Field(
+        default=20.0,
+        ge=0,
+        le=3600,
+        description="How long requests in flight may go on when the gateway is stopped; then they are cut, and booked.",
+    )
+    shutdown_timeout: Duration = Field(
+        default=5.0,
+        gt=0,
+        le=600,
+        description="How long, after that, ledger rows, traces and what was learned may take to be written.",
+    )
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")

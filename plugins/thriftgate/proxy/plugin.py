@@ -1,14 +1,13 @@
 """What LiteLLM loads: `custom_handler: thriftgate.proxy.plugin.routes`.
 
 Importing this module reads `callback_settings.thriftgate`, prepares the database and builds the gateway, once per
-worker; LiteLLM imports it while the proxy starts.
+worker; LiteLLM imports it while the proxy starts, inside the app's lifespan, and `lifetime.py` ends it there.
 
 Failure behaviour: a mistake in the configuration ends the process with exit code 2 and nothing but the problems
 on its last lines. LiteLLM would swallow an exception here among hundreds of log lines, or go on without us.
 """
 
 import asyncio
-import atexit
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,12 +31,14 @@ from thriftgate.proxy.describing import describe_routes
 from thriftgate.proxy.hooks import EdgeHooks
 from thriftgate.proxy.identity_api import budgets_api, identity_api
 from thriftgate.proxy.interception import Interception
+from thriftgate.proxy.lifetime import run_until_the_end
 from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
 from thriftgate.proxy.privacy.hooks import PrivacyHooks
 from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
+from thriftgate.stores.embedded.database import release_database
 from thriftgate.stores.files.clock import SystemClock
 
 CONFIG_VARIABLE = "THRIFTGATE_CONFIG"
@@ -64,8 +65,11 @@ def _start() -> Gateway:
         _refuse(f"callback_settings.thriftgate.database_url: {error}")
 
 
-def _stop() -> None:
-    asyncio.run(gateway.aclose())
+async def _end() -> None:
+    await gateway.aclose()
+    if gateway.config.database_url is None:
+        # uvicorn raises the signal once more at its end: what is registered with `atexit` does not run then.
+        await asyncio.to_thread(release_database, _base_dir() / gateway.config.data_dir)
 
 
 def _model_names() -> Mapping[str, str]:
@@ -94,10 +98,10 @@ def _tiers(model: str) -> Sequence[str]:
 
 
 gateway = _start()
-atexit.register(_stop)
 with suppress(RuntimeError):  # no running loop: somebody imports us outside a proxy
     asyncio.get_running_loop()
     gateway.start()
+    run_until_the_end(proxy_server, _end, drain=gateway.config.drain)
 routes = ThriftgateProvider()
 authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.identity else None)
 interception = Interception(lambda: gateway.routes)

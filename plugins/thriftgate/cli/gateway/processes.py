@@ -37,6 +37,8 @@ class Service:
     environ: Mapping[str, str]
     ready_url: str
     log: Path
+    grace: float = _GRACE
+    """Seconds that it may take to end after it was asked to."""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -69,7 +71,7 @@ class Service:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(_GRACE)
+            self.process.wait(self.grace)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             # The whole group: workers that outlive their parent would keep its port.
             os.killpg(self.process.pid, signal.SIGKILL)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _PATIENCE = 300.0
 """Seconds until a proxy that does not answer counts as failed; the import alone takes 40 on a slow machine."""
 
+_STOPPING = 15.0
+"""Seconds that LiteLLM may take to stop beside what our own settings allow."""
+
 
 @click.command("up")
 @click.option(
@@ -152,7 +155,8 @@ def _services(
     argv = [sys.executable, "-c", "from litellm import run_server; run_server()", "--config", str(config)]
     argv += ["--host", host, "--port", str(port), "--num_workers", str(workers)]
     ready = f"http://{_reachable(host)}:{port}/health/liveliness"
-    services.append(Service("LiteLLM proxy with thriftgate", argv, environ, ready, data_dir / "proxy.log"))
+    grace = loaded.thriftgate.drain + loaded.thriftgate.shutdown_timeout + _STOPPING
+    services.append(Service("LiteLLM proxy with thriftgate", argv, environ, ready, data_dir / "proxy.log", grace))
     return services
 
 

@@ -4,7 +4,10 @@ Failure behaviour: a configuration mistake or a database that cannot be prepared
 start. Everything else that is away later is handled where it is used.
 """
 
+import asyncio
+import logging
 import random
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -52,8 +55,12 @@ if TYPE_CHECKING:
     from thriftgate.stores.redis.cache import RedisAnswerCache
     from thriftgate.stores.redis.connection import RedisServer
 
+logger = logging.getLogger(__name__)
+
 _DAILY = 86_400.0
 _EVERY_MINUTE = 60.0
+_CLOSING = 2.0
+"""Seconds that letting go of one connection may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,23 +100,35 @@ class Gateway:
             self.background.start("cache_indexes", cast("RedisAnswerCache", self.cache).prepare())
 
     async def aclose(self) -> None:
-        """Write what waits, then let go of everything."""
+        """Write what waits, then let go of everything; takes about `shutdown_timeout` seconds at most."""
+        patience = self.config.shutdown_timeout
         await self.upkeep.stop()
         if self.admission is not None:
             await self.admission.aclose()
-        await self.background.drain()
-        await self.writer.aclose()
-        await self.budgets.aclose()
-        if self.traces is not None:
-            self.traces.close(self.config.tracing.langfuse.shutdown_timeout)
+        # First what is under way: it books calls, and what it learned.
+        started = time.monotonic()
+        await self.background.drain(patience / 2)
+        left = patience - (time.monotonic() - started)
+        await asyncio.gather(self.writer.aclose(left), self.budgets.aclose(left), self._close_traces(left))
         self.metrics.close()
-        if self.prompts.client is not None:
-            await self.prompts.client.close()
-        if self.redis is not None:
-            await self.redis.close()
         if self.privacy is not None:
             self.privacy.analyzer.close()
-        await self.database.close()
+        for close in (
+            *([self.prompts.client.close] if self.prompts.client is not None else []),
+            *([self.redis.close] if self.redis is not None else []),
+            self.database.close,
+        ):
+            # One that cannot be closed must not keep the others open, nor the process alive.
+            try:
+                async with asyncio.timeout(_CLOSING):
+                    await close()
+            except Exception as error:
+                logger.warning("a connection could not be closed: %s", type(error).__name__)
+
+    async def _close_traces(self, patience: float) -> None:
+        if self.traces is not None:
+            allowed = min(patience, self.config.tracing.langfuse.shutdown_timeout)
+            await asyncio.to_thread(self.traces.close, allowed)
 
 
 def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, str]) -> Gateway:

@@ -109,8 +109,9 @@ class LedgerWriter:
         try:
             async with asyncio.timeout(patience):
                 await self.flush()
-        except (StoreUnavailableError, TimeoutError):
-            logger.warning("%d ledger records could not be written before the end", len(self._queue))
+        except (StoreUnavailableError, TimeoutError) as error:
+            why = "the ledger is away" if isinstance(error, StoreUnavailableError) else "the time was up"
+            logger.warning("lost: %d ledger records could not be written before the end: %s", len(self._queue), why)
 
 
 class Recorders:

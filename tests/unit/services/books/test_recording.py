@@ -180,7 +180,7 @@ async def test_closing_gives_up_after_its_patience_and_says_what_is_lost(caplog:
     with caplog.at_level(logging.WARNING):
         await writer.aclose(patience=0)
     assert writer.waiting == 2
-    assert caplog.messages == ["2 ledger records could not be written before the end"]
+    assert caplog.messages == ["lost: 2 ledger records could not be written before the end: the time was up"]
 
 
 async def test_closing_while_the_ledger_is_away_does_not_raise(caplog: pytest.LogCaptureFixture) -> None:
@@ -190,7 +190,7 @@ async def test_closing_while_the_ledger_is_away_does_not_raise(caplog: pytest.Lo
     submit(writer, "a")
     await writer.aclose()
     assert writer.waiting == 1
-    assert "1 ledger records" in caplog.text
+    assert "lost: 1 ledger records could not be written before the end: the ledger is away" in caplog.text
 
 
 async def test_closing_a_writer_that_never_wrote_is_nothing() -> None:

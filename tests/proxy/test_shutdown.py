@@ -1,0 +1,200 @@
+"""A gateway that is stopped: requests in flight end, and every answer is in the ledger and in Langfuse."""
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from pytest_httpserver import HTTPServer
+from tests.proxy.conftest import (
+    CLIENT_KEY,
+    GatewayProcess,
+    free_port,
+    gateway_config,
+    start_proxy,
+    wait_until_alive,
+)
+from tests.proxy.test_tracing import LangfuseIntakeServer
+from tests.proxy.upstream import Upstream, drips, says, slow
+from tests.proxy.waiting import eventually
+
+from thriftgate.stores.embedded.database import prepare_database, release_database
+from thriftgate.stores.postgres.database import open_connection
+
+pytestmark = [pytest.mark.xdist_group("proxy-shutdown"), pytest.mark.timeout(400)]
+
+_ENDS_WITHIN = 60.0
+_CHAT = {"model": "plain", "messages": [{"role": "user", "content": "How long does a refund take?"}]}
+
+
+@dataclass(frozen=True)
+class Stoppable:
+    """A proxy of one test's own, whose books are read after its end."""
+
+    gateway: GatewayProcess
+    process: subprocess.Popen[bytes]
+    langfuse: LangfuseIntakeServer
+
+    @property
+    def upstream(self) -> Upstream:
+        return self.gateway.upstream
+
+    def end(self, number: int) -> None:
+        self.process.send_signal(number)
+        self.process.wait(_ENDS_WITHIN)
+
+    def readiness(self) -> int:
+        return httpx.get(f"{self.gateway.base_url}/health/readiness", timeout=30).status_code
+
+    def statuses(self) -> dict[str, str]:
+        """The status of each request in the ledger; call it after the end."""
+        data_dir = self.gateway.folder / ".thriftgate"
+        dsn = prepare_database(None, data_dir)
+        try:
+            return asyncio.run(_statuses(dsn))
+        finally:
+            release_database(data_dir)
+
+    def traced(self) -> set[str]:
+        return {root.about("request_id") for root in self.langfuse.roots()}
+
+
+async def _statuses(dsn: str) -> dict[str, str]:
+    connection = await open_connection(dsn)
+    try:
+        rows = await connection.fetch("SELECT request_id, status FROM thriftgate.requests")
+    finally:
+        await connection.close()
+    return {row["request_id"]: row["status"] for row in rows}
+
+
+@pytest.fixture
+def servers() -> Iterator[tuple[HTTPServer, HTTPServer]]:
+    both = HTTPServer(threaded=True), HTTPServer(threaded=True)
+    for server in both:
+        server.start()
+    yield both
+    for server in both:
+        server.clear()
+        server.stop()
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a test's proxy differs from the others'."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    options: Sequence[str] = ()
+
+
+@pytest.fixture
+def stoppable(servers: tuple[HTTPServer, HTTPServer], request: pytest.FixtureRequest) -> Iterator[Stoppable]:
+    """A running proxy; an `indirect` parameter is its `Start`."""
+    start = cast("Start", getattr(request, "param", Start()))
+    upstream, langfuse = Upstream(servers[0]), LangfuseIntakeServer()
+    servers[1].expect_request("/api/public/otel/v1/traces").respond_with_handler(langfuse.take_traces)
+    servers[1].expect_request("/api/public/ingestion").respond_with_handler(langfuse.take_scores)
+    config = gateway_config(upstream.base_url)
+    section: dict[str, Any] = config["callback_settings"]["thriftgate"]
+    # Nothing would be written in the life of a test: what is found was written at the end.
+    section |= {"ledger": {"flush_interval": "10m"}, "tracing": {"langfuse": {"flush_interval": "60s"}}}
+    section |= {"drain": "30s", "shutdown_timeout": "20s", **start.settings}
+    folder = Path(tempfile.mkdtemp(prefix="thriftgate-stop-"))
+    folder.chmod(0o755)
+    port = free_port()
+    keys = {"LANGFUSE_HOST": servers[1].url_for("").rstrip("/"), "LANGFUSE_PUBLIC_KEY": "pk-1"}
+    process = start_proxy(folder, config, port, *start.options, LANGFUSE_SECRET_KEY="sk-secret", **keys)
+    base_url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_alive(process, base_url, folder)
+        yield Stoppable(GatewayProcess(base_url, folder, upstream), process, langfuse)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        release_database(folder / ".thriftgate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_was_answered_and_what_is_in_flight_is_booked_and_traced(stoppable: Stoppable, number: int) -> None:
+    stoppable.upstream.on("large", says("Ten days."))
+    asked = [_request_id(stoppable.gateway.post("/v1/chat/completions", _CHAT)) for _ in range(10)]
+    stoppable.upstream.on("large", slow(3, says("Ten days.")))
+    with ThreadPoolExecutor(5) as threads:
+        late = [threads.submit(stoppable.gateway.post, "/v1/chat/completions", _CHAT) for _ in range(5)]
+        assert eventually(lambda: len(stoppable.upstream.asked("large")) == 15, 30)
+        stoppable.process.send_signal(number)
+        assert eventually(lambda: stoppable.readiness() == 503)
+        refused = stoppable.gateway.post("/v1/messages", {**_CHAT, "max_tokens": 9})
+        answers = [one.result() for one in late]
+    stoppable.process.wait(_ENDS_WITHIN)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert refused.json()["error"]["type"] == "overloaded_error"
+    assert [answer.status_code for answer in answers] == [200] * 5
+    asked += map(_request_id, answers)
+    assert stoppable.statuses() == dict.fromkeys(asked, "ok")
+    assert stoppable.traced() == set(asked)
+
+
+@pytest.mark.parametrize("stoppable", [Start({"drain": "1s"})], indirect=True)
+def test_streams_that_outlive_the_drain_are_cut_with_an_error_event_and_booked(stoppable: Stoppable) -> None:
+    stoppable.upstream.on("large", drips(stoppable.upstream, ["word "] * 200, pause=0.1))
+    begun = threading.Barrier(4)
+
+    def read() -> tuple[str, str]:
+        body, headers = {**_CHAT, "stream": True}, {"Authorization": f"Bearer {CLIENT_KEY}"}
+        url = f"{stoppable.gateway.base_url}/v1/chat/completions"
+        with httpx.stream("POST", url, json=body, headers=headers, timeout=60) as response:
+            lines = response.iter_lines()
+            next(lines)
+            begun.wait(30)
+            return response.headers["x-thriftgate-request-id"], "\n".join(lines)
+
+    with ThreadPoolExecutor(3) as threads:
+        streams = [threads.submit(read) for _ in range(3)]
+        begun.wait(30)
+        stoppable.end(signal.SIGTERM)
+        told = dict(one.result() for one in streams)
+    assert all("overloaded_error" in text for text in told.values())
+    assert stoppable.statuses() == dict.fromkeys(told, "cancelled")
+    assert stoppable.traced() == set(told)
+
+
+@pytest.mark.parametrize("stoppable", [Start(options=("--num_workers", "2"))], indirect=True)
+def test_every_worker_writes_what_it_knows(stoppable: Stoppable) -> None:
+    stoppable.upstream.on("large", says("Ten days."))
+    with ThreadPoolExecutor(8) as threads:
+        asking = [threads.submit(stoppable.gateway.post, "/v1/chat/completions", _CHAT) for _ in range(24)]
+        answers = [one.result() for one in asking]
+    stoppable.end(signal.SIGTERM)
+    asked = [_request_id(answer) for answer in answers]
+    assert stoppable.statuses() == dict.fromkeys(asked, "ok")
+    assert stoppable.traced() == set(asked)
+
+
+@pytest.mark.parametrize("stoppable", [Start({"shutdown_timeout": "2s"})], indirect=True)
+def test_a_ledger_that_is_away_at_the_end_is_said_with_what_was_lost(stoppable: Stoppable) -> None:
+    stoppable.upstream.on("large", says("Ten days."))
+    for _ in range(3):
+        assert stoppable.gateway.post("/v1/chat/completions", _CHAT).status_code == 200
+    pid_file = stoppable.gateway.folder / ".thriftgate" / "postgres" / "postmaster.pid"
+    subprocess.run(["kill", "-QUIT", pid_file.read_text().split()[0]], check=True)
+    assert eventually(lambda: not pid_file.exists())
+    stoppable.end(signal.SIGTERM)
+    assert "lost: 3 ledger records could not be written before the end" in stoppable.gateway.log
+    assert len(stoppable.traced()) == 3
+
+
+def _request_id(response: httpx.Response) -> str:
+    assert response.status_code == 200, response.text
+    return response.headers["x-thriftgate-request-id"]
