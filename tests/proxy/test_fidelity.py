@@ -69,7 +69,9 @@ def pairs() -> list[Pair]:
 def _pairs(samples: DialectSamples) -> list[Pair]:
     plain_request, plain_answer = samples.requests[0], samples.answers[0]
     both = [(request, plain_answer) for request in samples.requests if request.name not in _REFUSED_BY_LITELLM]
-    both += [(plain_request, answer) for answer in samples.answers[1:] if answer.name not in _LEFT_OUT | _REFUSED_BY_LITELLM]
+    both += [
+        (plain_request, answer) for answer in samples.answers[1:] if answer.name not in _LEFT_OUT | _REFUSED_BY_LITELLM
+    ]
     return [
         Pair(samples.dialect, request, answer, is_streamed=bool(place % 2))
         for place, (request, answer) in enumerate(both)
