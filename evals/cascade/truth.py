@@ -57,7 +57,8 @@ def truth_of(name: str, labels: int, runs: int) -> Truth:
     losses: list[tuple[float, float]] = []
     for seed in range(runs):
         rng = np.random.default_rng([seed, labels])
-        drawn = [world[place] for place in rng.integers(0, len(world), labels).tolist()]
+        places: list[int] = rng.integers(0, len(world), labels).tolist()
+        drawn = [world[place] for place in places]
         found = calibrate(drawn, Promise(LIMIT, DELTA), rng, embedder=recorded.embedder)
         if found.chosen is None:
             costs.append(1.0)
