@@ -10,12 +10,12 @@ Failure behaviour: an event that cannot be read is passed over; a stream without
 raises TierFailedError.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from litellm.types.llms.openai import ResponsesAPIResponse
-from litellm.types.utils import ModelResponse, ModelResponseStream
+from litellm.types.utils import ModelResponse, ModelResponseStream, StreamingChoices
 from pydantic import BaseModel
 
 from thriftgate.errors import TierFailedError
@@ -78,14 +78,11 @@ def event_of(piece: StreamPiece, dialect: str) -> object:
 async def pieces_of(dialect: str, model: str, response: object) -> AsyncIterator[StreamPiece]:
     """The events of a tier's stream."""
     chunks = cast("AsyncIterator[object]", response)
-    seen: set[int] = set()
+    chat = _ChatStream(model, response)
     decoder = SseDecoder()
     is_known = False
     async for chunk in chunks:
-        if dialect == Dialect.CHAT:
-            pieces: Iterable[StreamPiece] = (_chat_piece(model, cast("ModelResponseStream", chunk), response, seen),)
-        else:
-            pieces = _pieces(decoder, chunk)
+        pieces = chat.feed(cast("ModelResponseStream", chunk)) if dialect == Dialect.CHAT else _pieces(decoder, chunk)
         for piece in pieces:
             if is_known:
                 yield piece
@@ -98,6 +95,8 @@ async def pieces_of(dialect: str, model: str, response: object) -> AsyncIterator
                 deployment=str(hidden.get("litellm_model_name") or ""),
                 deployment_id=str(hidden.get("model_id") or ""),
             )
+    for piece in chat.flush():
+        yield piece
 
 
 def _pieces(decoder: SseDecoder, chunk: object) -> Iterator[StreamPiece]:
@@ -112,31 +111,59 @@ def _pieces(decoder: SseDecoder, chunk: object) -> Iterator[StreamPiece]:
                 yield StreamPiece(body)
 
 
-def _chat_piece(model: str, chunk: ModelResponseStream, response: object, seen: set[int]) -> StreamPiece:
-    _refuse_made_up_ending(model, chunk, response)
-    seen |= {choice.index for choice in chunk.choices}
-    raw: dict[str, Any] = chunk.model_dump(exclude_none=True)
-    if raw.get("usage") and not any(_says_something(choice) for choice in raw.get("choices") or ()):
-        raw["choices"] = []  # LiteLLM puts an empty choice beside the usage
-    event = _finished(raw, seen)
-    is_estimated = bool(raw.get("usage")) and not any(getattr(one, "usage", None) for one in _received(response))
-    # LiteLLM counts where the provider did not; the request is then priced by a tokenizer, and says so.
-    return StreamPiece(event, chunk if event is raw else None, usage_is_estimated=is_estimated)
+class _ChatStream:
+    """LiteLLM's chunks of one stream as OpenAI's: every choice that was begun ends, and usage stands alone."""
+
+    def __init__(self, model: str, response: object) -> None:
+        self._model = model
+        self._response = response
+        self._open: dict[int, str] = {}
+        """The choices without an ending, each with how such a one usually ends."""
+        self._ended: set[int] = set()
+        self._frame: Mapping[str, Any] = {}
+
+    def feed(self, chunk: ModelResponseStream) -> Iterator[StreamPiece]:
+        """The pieces of one chunk."""
+        _refuse_made_up_ending(self._model, chunk, self._response)
+        raw: dict[str, Any] = chunk.model_dump(exclude_none=True)
+        is_usage = bool(raw.get("usage")) and not any(_says_something(choice) for choice in raw.get("choices") or ())
+        if is_usage:
+            raw["choices"] = []  # LiteLLM puts an empty choice beside the usage
+            yield from self.flush()
+        else:
+            self._note(raw)
+        is_estimated = bool(raw.get("usage")) and not any(
+            getattr(one, "usage", None) for one in _received(self._response)
+        )
+        # LiteLLM counts where the provider did not; the request is then priced by a tokenizer, and says so.
+        yield StreamPiece(raw, chunk, usage_is_estimated=is_estimated)
+
+    def flush(self) -> Iterator[StreamPiece]:
+        """Endings that LiteLLM swallowed: of several choices it ends only the first."""
+        if not (self._ended and self._open):
+            return
+        said = {choice.index: choice.finish_reason for choice in _received_choices(self._response)}
+        endings: list[dict[str, Any]] = [
+            {"index": index, "delta": {}, "finish_reason": said.get(index) or usual}
+            for index, usual in sorted(self._open.items())
+        ]
+        self._ended |= set(self._open)
+        self._open.clear()
+        yield StreamPiece({**self._frame, "choices": endings})
+
+    def _note(self, chunk: Mapping[str, Any]) -> None:
+        self._frame = {name: value for name, value in chunk.items() if name != "usage"}
+        for choice in chunk.get("choices") or ():
+            index = choice["index"]
+            if choice.get("finish_reason"):
+                self._ended.add(index)
+                self._open.pop(index, None)
+            elif index not in self._ended and (choice["delta"].get("tool_calls") or index not in self._open):
+                self._open[index] = "tool_calls" if choice["delta"].get("tool_calls") else "stop"
 
 
 def _says_something(choice: Mapping[str, Any]) -> bool:
     return bool(choice.get("finish_reason")) or any(choice.get("delta", {}).values())
-
-
-def _finished(chunk: Mapping[str, Any], seen: set[int]) -> Mapping[str, Any]:
-    """LiteLLM ends only the first of several choices: its finish reason stands for all that were seen."""
-    reasons = [choice["finish_reason"] for choice in chunk.get("choices") or () if choice.get("finish_reason")]
-    if not reasons or len(seen) == 1:
-        return chunk
-    endings: list[dict[str, Any]] = [
-        {"index": index, "delta": {}, "finish_reason": reasons[0]} for index in sorted(seen)
-    ]
-    return {**chunk, "choices": endings}
 
 
 def _received(response: object) -> Sequence[object]:
@@ -144,12 +171,16 @@ def _received(response: object) -> Sequence[object]:
     return cast("Sequence[object]", getattr(response, "chunks", None) or ())
 
 
+def _received_choices(response: object) -> Iterator[StreamingChoices]:
+    """The ends of choices among them."""
+    for chunk in _received(response):
+        yield from (choice for choice in cast("ModelResponseStream", chunk).choices if choice.finish_reason)
+
+
 def _refuse_made_up_ending(model: str, chunk: ModelResponseStream, response: object) -> None:
     """LiteLLM says `stop` for a stream that just ends, as a cut one does; the provider's own chunks tell."""
     if not any(choice.finish_reason for choice in chunk.choices):
         return
-    received = _received(response)
-    if received and not any(
-        choice.finish_reason for one in received for choice in cast("ModelResponseStream", one).choices
-    ):
+    is_ended = getattr(response, "received_finish_reason", None) or any(_received_choices(response))
+    if _received(response) and not is_ended:
         raise TierFailedError(model, "the stream ended without a finish reason")
