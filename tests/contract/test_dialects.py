@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     from litellm.proxy.anthropic_endpoints import endpoints as anthropic_endpoints
     from litellm.proxy.proxy_server import count_request_tokens
     from litellm.proxy.response_api_endpoints import endpoints as response_endpoints
-    from litellm.proxy.route_llm_request import route_request
+    from litellm.proxy.route_llm_request import route_request  # pyright: ignore[reportUnknownVariableType]
     from litellm.router import Router
 
     from thriftgate.proxy.describing import describe_routes
