@@ -69,7 +69,7 @@ async def test_a_closed_group_is_tried_once_a_second() -> None:
     assert await desk.breaker.reopen(GROUP)
 
 
-@pytest.mark.parametrize("status", [401, 404, 429])
+@pytest.mark.parametrize("status", [401, 429])
 async def test_a_rate_limit_and_a_wrong_key_are_waited_out(status: int) -> None:
     desk = Desk()
     desk.cool("primary", status)

@@ -27,10 +27,8 @@ with warnings.catch_warnings():
     from litellm.router_utils.cooldown_cache import CooldownCache
     from litellm.types.utils import ModelResponse, ModelResponseStream, Usage
 
-    from thriftgate.proxy.dialects import event_of
     from thriftgate.proxy.hooks import EdgeHooks
     from thriftgate.proxy.provider import ThriftgateProvider
-from thriftgate.types import StreamPiece
 
 pytestmark = [pytest.mark.xdist_group("litellm"), pytest.mark.filterwarnings("ignore")]
 
@@ -115,7 +113,7 @@ def test_a_chunk_without_a_fingerprint_loses_them() -> None:
 
 def _serialized(chunk: dict[str, Any]) -> dict[str, Any]:
     serialize: Any = vars(proxy_server)["_serialize_streaming_chunk"]
-    return json.loads(serialize(event_of(StreamPiece(chunk), "chat")))
+    return json.loads(serialize(ModelResponseStream(**chunk)))
 
 
 def test_the_stream_wrapper_drops_what_follows_a_finish_reason() -> None:

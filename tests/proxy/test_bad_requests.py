@@ -120,12 +120,13 @@ def test_when_every_tier_fails_the_client_gets_a_502_with_each_cause_and_no_secr
     assert "xylophone" not in response.text
 
 
-def test_a_request_that_a_provider_rejects_is_the_clients_400_and_asks_nobody_else(gateway: GatewayProcess) -> None:
-    gateway.upstream.on("tool-small", fails(400, "'temperature' must be at most 2"))
+def test_a_request_that_every_provider_rejects_is_the_clients_400(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("tool-small", fails(400, "not with this model"))
+    gateway.upstream.on("tool-large", fails(400, "'temperature' must be at most 2"))
     response = gateway.post("/v1/chat/completions", {"model": "tools", "messages": [USER], "temperature": 3})
     assert response.status_code == 400
     assert "'temperature' must be at most 2" in response.json()["error"]["message"]
-    assert gateway.upstream.asked("tool-large") == []
+    assert [len(gateway.upstream.asked(name)) for name in ("tool-small", "tool-large")] == [1, 1]
 
 
 def test_garbage_from_a_provider_is_a_failed_tier(gateway: GatewayProcess) -> None:

@@ -70,7 +70,7 @@ def test_another_number_in_the_question_is_no_hit(gateway: GatewayProcess) -> No
     [
         {"key": "sk-app-rival-ada"},
         {"temperature": 0.5},
-        {"max_tokens": 7},
+        {"max_tokens": 3},
         {"response_format": {"type": "json_object"}},
         {"a_parameter_nobody_knows": 1},
     ],

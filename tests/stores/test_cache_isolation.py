@@ -46,7 +46,7 @@ def situation(**changed: str) -> Situation:
         "stop": field["stop"],
         "a_parameter_nobody_knows": field["unknown parameter"],
     }
-    numbers = {"temperature": 0.1, "top_p": 0.5, "seed": 1, "max_tokens": 5, "n": 2}
+    numbers = {"temperature": 0.1, "top_p": 0.5, "seed": 1, "n": 2}
     params |= {name: base * (1 if field[name] == "same" else 2) for name, base in numbers.items()}
     request = ask(
         route=field["route"],
@@ -61,7 +61,7 @@ def situation(**changed: str) -> Situation:
 
 FIELDS = (
     "earlier question", "earlier answer", "tool", "tool's text", "tool choice", "response format", "stop",
-    "unknown parameter", "temperature", "top_p", "seed", "max_tokens", "n", "route", "team", "system text",
+    "unknown parameter", "temperature", "top_p", "seed", "n", "route", "team", "system text",
     "prompt variable", "prompt name", "prompt variant", "prompt version", "tiers", "embedder",
 )  # fmt: skip
 

@@ -23,7 +23,11 @@ def request_of(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> Ch
     The body is what the client sent, as hooks and guardrails left it. Raises InvalidRequestError.
     """
     sent = cast("Mapping[str, Any]", (kwargs.get("proxy_server_request") or {}).get("body") or {})
-    body = {name: kwargs.get(name, value) for name, value in sent.items() if name not in _NOT_OF_THE_BODY}
+    body = {
+        name: kwargs.get(name, value)
+        for name, value in sent.items()
+        if name not in _NOT_OF_THE_BODY and not name.startswith("_litellm")  # marks that LiteLLM makes for itself
+    }
     if dialect == "chat":
         body.pop("metadata", None)  # LiteLLM's own there
     if kwargs.get("_litellm_strip_stream_usage"):
