@@ -68,8 +68,12 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
     assert not {name: lines for name, lines in long.items() if lines >= limits[name]}
 
 
-MOST_LINES = {"plugins/thriftgate/types.py": 450, "tests/unit/cascade/test_calibration.py": 450}
-"""The exceptions: the values that travel between the floors, and what a calibration must keep, stand on one page."""
+MOST_LINES = {
+    "plugins/thriftgate/types.py": 450,
+    "plugins/thriftgate/ports.py": 450,
+    "tests/unit/cascade/test_calibration.py": 450,
+}
+"""The exceptions: the values that travel between the floors, every port, and what a calibration must keep, stand on one page."""
 
 
 def test_no_module_is_named_after_nothing() -> None:
