@@ -73,7 +73,7 @@ MOST_LINES = {
     "plugins/thriftgate/ports.py": 450,
     "tests/unit/cascade/test_calibration.py": 450,
 }
-"""The exceptions: types that travel between the floors, every port, and what a calibration must keep, on one page each."""
+"""The exceptions: the values between the floors, every port, and what a calibration must keep, each on one page."""
 
 
 def test_no_module_is_named_after_nothing() -> None:
