@@ -23,7 +23,7 @@ def describe_privacy(config: PrivacyConfig) -> list[str]:
         files = find_rampart()
         words.append(
             f"names and addresses by Rampart {files.weights_hash}, measured in {', '.join(NAME_LANGUAGES)}: "
-            "recall of names .92 on Presidio's set, see evals/privacy"
+            "recall of names .92 on Presidio's set, less in other languages: see evals/privacy"
         )
     else:
         words.append("names only after titles and introductions: `privacy.names` is false")
