@@ -31,7 +31,7 @@ class CacheEntry:
     scope: str
     """Hash of everything that must be equal for an answer to be shared."""
     key: str
-    """Hash of the normalised question, for exact hits."""
+    """Hash of the question as it was asked, for exact hits."""
     route: str
     question: str
     embedding: Vector | None

@@ -6,6 +6,7 @@ Entries whose answers say the same share a group; the vote of the groups is the 
 Failure behaviour: pure and total.
 """
 
+import unicodedata
 from collections.abc import Iterable
 
 from thriftgate.caching.entries import CacheEntry
@@ -22,3 +23,8 @@ def answer_group(comparisons: Iterable[tuple[CacheEntry, bool]]) -> str:
         balance[entry.group] = balance.get(entry.group, 0) + (1 if agrees else -1)
     best = max(balance, key=lambda group: balance[group], default="")
     return best if best and balance[best] > 0 else ""
+
+
+def normalise(answer: str) -> str:
+    """An answer as it is compared with another: composed Unicode, no idle white space."""
+    return " ".join(unicodedata.normalize("NFC", answer).split())

@@ -182,13 +182,15 @@ def _is_split(
 def _directions(reading: Reading) -> set[tuple[str, str, str]]:
     """Each (x, role word, y) around a role word, where x and y are the nearest meaningful words."""
     found: set[tuple[str, str, str]] = set()
-    for index, word in enumerate(reading.words):
-        if word not in _ROLE_WORDS:
-            continue
-        before = next((stem for stem in reversed(reading.stems[:index]) if stem in reading.content), None)
-        after = next((stem for stem in reading.stems[index + 1 :] if stem in reading.content), None)
-        if before and after and before != after:
-            found.add((before, word, after))
+    before = ""
+    waiting: list[tuple[str, str]] = []
+    for word, stem in zip(reading.words, reading.stems, strict=True):
+        if stem in reading.content:
+            found.update((x, role, stem) for x, role in waiting if x and x != stem)
+            waiting.clear()
+            before = stem
+        elif word in _ROLE_WORDS and (before, word) not in waiting[-len(_ROLE_WORDS) :]:
+            waiting.append((before, word))
     return found
 
 

@@ -1,5 +1,8 @@
 """What the guards and the features see of a question: its words, stems, numbers, names, dates and code.
 
+Every expression here is tried on runs of at most `_LONGEST_RUN` characters without white space, or looks ahead a bounded
+way, so that the time is linear in the text. Longer runs (hashes, encoded data) are one piece of code, whatever is in them.
+
 Failure behaviour: pure and total. A reading is kept for the last few thousand questions, because the same entries
 are compared again and again.
 """
@@ -14,15 +17,19 @@ _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\w*\d[\w.,:/()-]*|[$€£¥]")
 _NUMBER = re.compile(r"#?\w*\d[\w.,:/()-]*%?|#?[A-Za-z]+-\d[\w-]*")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _CODE = re.compile(
-    r"```.*?```|`[^`]+`|"  # fenced and inline
-    r"\b\w+(?:\.\w+)*\([^()\n]*\)|"  # calls
+    r"\b\w+(?:\.\w+)*\([^()\n]{0,200}\)|"  # calls
     r"\b[a-z]+_\w+\b|\b[a-z]+[A-Z]\w*\b|"  # snake_case, camelCase
     r"(?<!\S)(?:--[a-z][\w-]+|-[a-zA-Z])(?!\S)|"  # flags
     r"\b\w+\.(?:py|js|ts|java|go|rs|sql|json|ya?ml|csv|xlsx?|pdf|sh|html|css)\b|"
-    r"\b[A-Z]\w*(?:Error|Exception)\b|https?://\S+|[\w.+-]+@[\w-]+\.\w+|[{}<>]=?|[=!]=",
-    re.DOTALL,
+    r"\b[A-Z]\w*(?:Error|Exception)\b|https?://\S+|[\w.+-]+@[\w-]+\.\w+|[{}<>]=?|[=!]="
 )
-_SENTENCE_START = re.compile(r"(?:^|[.!?;:\n]\s*|[\"(]\s*)\W*(\w+)")
+_QUOTED_CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
+_LONGEST_RUN = 80
+_LONG_RUN = re.compile(rf"\S{{{_LONGEST_RUN + 1},}}")
+LONGEST_QUESTION = 1_000
+"""Characters of a question that may be answered with the answer to another one. The embedder sees about so many, and
+what it does not see it cannot compare: longer questions have exact hits only."""
+_SENTENCE_START = re.compile(r"(?:^|[.!?;:\n]|[\"(])\W{0,8}(\w+)")
 # The month is a verb as well, so only a capital letter inside a sentence tells it.
 _MAY = re.compile(r"(?<=[a-z\d,] )May\b")
 _NAME = re.compile(r"\b[A-Z][^\W\d_]*(?:[A-Z][^\W\d_]*)*\b")
@@ -57,7 +64,8 @@ class Reading:
 @lru_cache(maxsize=_CACHED_READINGS)
 def read(question: str) -> Reading:
     """Take a question apart. About 60 µs for 20 words, nothing when it was read lately."""
-    text = question.translate(_TYPOGRAPHIC)
+    plain = question.translate(_TYPOGRAPHIC)
+    text = _LONG_RUN.sub("", plain)
     words = tuple(word.lower() for word in _WORD.findall(text))
     stems = tuple(stem(word) for word in words)
     names = _names(text)
@@ -78,7 +86,7 @@ def read(question: str) -> Reading:
         currencies=frozenset(CURRENCIES[word] for word in words if word in CURRENCIES),
         dates=frozenset(dates),
         negations=sum(map(_is_negation, words)),
-        code=tuple(sorted(set(_CODE.findall(text)))),
+        code=tuple(sorted({*_QUOTED_CODE.findall(plain), *_LONG_RUN.findall(plain), *_CODE.findall(text)})),
         language=_language(text, words),
     )
 

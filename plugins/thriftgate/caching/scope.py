@@ -7,8 +7,6 @@ nobody here has heard of separates answers instead of mixing them.
 Failure behaviour: pure. Raises TypeError when a parameter is no JSON value; the caller then goes on uncached.
 """
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -16,7 +14,7 @@ from typing import Any, Literal, cast
 from thriftgate.caching.canonical import digest
 from thriftgate.types import Caller, ChatRequest, Message, PromptRef
 
-SCOPE_VERSION = 1
+SCOPE_VERSION = 2
 """Raise it when the meaning of a scope changes: no entry made before will be found again."""
 
 IMMATERIAL_PARAMS = frozenset(
@@ -33,8 +31,11 @@ IMMATERIAL_PARAMS = frozenset(
 )  # fmt: skip
 """Parameters that change nothing in an answer. All others, known or not, belong to the scope."""
 
+_LARGE = 100_000
+_MANY_MESSAGES = 50
+_WEIGHT_OF_PARTS = 25_000
+"""What a message in parts counts for, in characters: there may be a picture in it."""
 _SYSTEM_ROLES = frozenset({"system", "developer"})
-_BLANKS = re.compile(r"[ \t]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +65,11 @@ class CacheScope:
     scope: str
     """64 hex digits: equal for exactly the requests that may share answers."""
     key: str
-    """64 hex digits: the hash of the question, for exact hits."""
+    """64 hex digits: the hash of the question character by character, for exact hits."""
     question: str
-    """The text of the last user message, to be embedded; empty when there is none."""
+    """The last text of the last user message, to be embedded; empty when there is none."""
+    asked: str
+    """All texts of the last user message: what is looked at for times and accounts."""
     has_tenant: bool
     """False when nobody is known to have asked: the scope is then the request's own and matches no other."""
 
@@ -102,11 +105,15 @@ def scope_of(
         embedder,
     ]
     if identity is not None:
-        scope = digest([SCOPE_VERSION, "identity", around, identity.frame])
-        question = "\n".join(identity.question)
-        return CacheScope(scope, digest(list(identity.question)), question, tenant is not None)
-    earlier, last, later = _split(request.messages)
-    question, shape = _question(last)
+        # The texts before the last one belong to the scope: no text can wander from one part to another.
+        texts = identity.question
+        last = next((place for place in reversed(range(len(texts))) if texts[place].strip()), len(texts) - 1)
+        question = texts[last] if texts else ""
+        others = [None if place == last else text for place, text in enumerate(texts)]
+        scope = digest([SCOPE_VERSION, "identity", around, identity.frame, others])
+        return CacheScope(scope, digest(question), question, "\n".join(texts), tenant is not None)
+    earlier, message, later = _split(request.messages)
+    question, asked, shape = _question(message)
     scope = digest(
         [
             SCOPE_VERSION,
@@ -123,7 +130,21 @@ def scope_of(
             embedder,
         ]
     )
-    return CacheScope(scope, digest(normalise(question)), question, tenant is not None)
+    return CacheScope(scope, digest(question), question, asked, tenant is not None)
+
+
+def is_large(request: ChatRequest) -> bool:
+    """Whether hashing the request takes longer than an event loop should wait: half a millisecond or so."""
+    size = 0
+    for message in request.messages:
+        content = message.get("content")
+        if isinstance(content, str):
+            size += len(content)
+        elif content is not None:
+            size += _WEIGHT_OF_PARTS
+        if size > _LARGE:
+            return True
+    return len(request.messages) > _MANY_MESSAGES
 
 
 def tenant_of(caller: Caller, settings: ScopeSettings) -> Sequence[str] | None:
@@ -146,16 +167,6 @@ def tenant_of(caller: Caller, settings: ScopeSettings) -> Sequence[str] | None:
             return [*home, "user", caller.user_id]
         return ["key", caller.key_hash] if caller.key_hash else None
     return home
-
-
-def normalise(question: str) -> str:
-    """The question as it is compared for exact hits: composed Unicode, no idle white space.
-
-    Case and punctuation stay, and so does the indentation of a text with several lines: what is left out
-    here is served without any further check.
-    """
-    lines = [line.rstrip() for line in unicodedata.normalize("NFC", question).strip().splitlines()]
-    return _BLANKS.sub(" ", lines[0]) if len(lines) == 1 else "\n".join(lines)
 
 
 def _matters(name: str, value: object) -> bool:
@@ -194,28 +205,34 @@ def _window(earlier: Sequence[Message], turns: int | None) -> object:
     return ["longer" if first > 0 else "all", *earlier[first:]]
 
 
-def _question(message: Message | None) -> tuple[str, object]:
-    """The text of a user message, and all the rest of it with the text cut out."""
+def _question(message: Message | None) -> tuple[str, str, object]:
+    """The last text of a user message, all its texts, and all the rest of it with that last text cut out.
+
+    The other texts stay in their places among the parts: they belong to the scope, so that no text can wander from
+    one part, or from one side of a picture, to the other.
+    """
     if message is None:
-        return "", None
+        return "", "", None
     rest = {name: value for name, value in message.items() if name != "content"}
     content = message.get("content")
     if isinstance(content, str) or content is None:
-        return content or "", [rest, [{"type": "text"}]]
-    texts: list[str] = []
-    parts: list[object] = []
-    for part in cast("Sequence[object]", content):
-        text, frame = _part(part)
-        texts.extend(text)
-        parts.append(frame)
-    return "\n".join(texts), [rest, parts]
+        return content or "", content or "", [rest, [["asked", {"type": "text"}]]]
+    parts = [_frame(part) for part in cast("Sequence[object]", content)]
+    texts = [(place, text) for place, (text, _) in enumerate(parts) if text is not None]
+    frames: list[object] = [["part", frame] if text is None else ["text", frame, text] for text, frame in parts]
+    if not texts:
+        return "", "", [rest, frames]
+    place, question = next((one for one in reversed(texts) if one[1].strip()), texts[-1])
+    frames[place] = ["asked", parts[place][1]]
+    return question, "\n".join(text for _, text in texts), [rest, frames]
 
 
-def _part(part: object) -> tuple[list[str], object]:
+def _frame(part: object) -> tuple[str | None, object]:
+    """The text of a part, if it is a text, and the part without it."""
     if not isinstance(part, Mapping):
-        return [], part
+        return None, part
     fields = cast("Mapping[str, Any]", part)
     if fields.get("type") == "text" and isinstance(fields.get("text"), str):
         # cache_control only tells a provider what to keep; it does not change an answer
-        return [fields["text"]], {name: fields[name] for name in fields if name not in ("text", "cache_control")}
-    return [], fields
+        return fields["text"], {name: fields[name] for name in fields if name not in ("text", "cache_control")}
+    return None, fields

@@ -13,7 +13,7 @@ _MATHS = ("\\frac", "\\int", "\\sum", "prove ", "integral", "derivative", "equat
 _CALCULATION = re.compile(r"\d\s?[-+*/^=]\s?\d")
 _LONGEST_QUESTION = 2000
 """Characters of the question, from its end, that are read; how long it is counts in full."""
-_LIST = re.compile(r"^\s*(?:[-*•]|\(?[A-Ja-j\d]{1,2}[.)])\s", re.MULTILINE)
+_LIST = re.compile(r"^[ \t]{0,40}(?:[-*•]|\(?[A-Ja-j\d]{1,2}[.)])\s", re.MULTILINE)
 
 
 def features(request: ChatRequest) -> Mapping[str, float]:

@@ -14,6 +14,8 @@ from thriftgate.cascade.signals.evidence import LONGEST_TEXT, Evidence, Signal, 
 _WORD = re.compile(r"\w{3,}")
 _SPECIFIC = re.compile(r"\b(?:\d[\d.,:/-]*|[A-Z][\w-]{2,})")
 _MOST_WORDS = 500
+_MOST_MESSAGES = 40
+"""The latest messages, and the first: in them may stand what an answer names."""
 
 
 def measure(evidence: Evidence) -> Mapping[str, float]:
@@ -21,7 +23,9 @@ def measure(evidence: Evidence) -> Mapping[str, float]:
     question, answer = evidence.question, evidence.text
     asked, said = _words(question), _words(answer)
     shared = len(asked & said)
-    given = "\n".join(message_text(message)[:LONGEST_TEXT] for message in evidence.request.messages)
+    messages = evidence.request.messages
+    read = [*messages[:1], *messages[1:][-_MOST_MESSAGES:]]
+    given = "\n".join(message_text(message)[:LONGEST_TEXT] for message in read)
     specifics = set(islice((match[0].rstrip(".,:/-") for match in _SPECIFIC.finditer(answer)), 200))
     return {
         "answer_length": math.log1p(len(evidence.choice.text)),

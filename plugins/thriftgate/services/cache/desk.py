@@ -17,7 +17,9 @@ from thriftgate.caching.eligibility import may_serve, may_store
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.evidence import NEIGHBOURS
 from thriftgate.caching.guards import Veto, first_veto
-from thriftgate.caching.scope import CacheScope, RequestIdentity, normalise, scope_of
+from thriftgate.caching.grouping import normalise
+from thriftgate.caching.reading import LONGEST_QUESTION
+from thriftgate.caching.scope import CacheScope, RequestIdentity, scope_of
 from thriftgate.caching.warm_file import WarmLine
 from thriftgate.config import RouteConfig
 from thriftgate.ports import AnswerCache, Clock, Embedder
@@ -88,10 +90,11 @@ class CacheDesk:
         """What a request would find, without serving or counting anything."""
         request, ref = self._request(messages, caller, params, {})
         scope = self._scope(request, ref)
-        verdict = may_serve(request, scope.question, settings=limits_of(self._config), has_tenant=scope.has_tenant)
+        verdict = may_serve(request, scope.asked, settings=limits_of(self._config), has_tenant=scope.has_tenant)
         if not verdict.is_allowed:
             return Inspection(scope=scope, is_allowed=False, verdict=str(verdict.reason))
-        vector = (await self._embedder.embed([scope.question]))[0]
+        is_short = len(scope.question) <= LONGEST_QUESTION
+        vector = (await self._embedder.embed([scope.question]))[0] if is_short else None
         found = await self._cache.lookup(scope.scope, scope.key, vector, limit=NEIGHBOURS)
         decision = None
         if found.exact is None:
@@ -139,7 +142,7 @@ class CacheDesk:
         choice = Choice(message=line.answer, finish_reason="stop")
         answer = Answer(choices=(choice,), model=line.model or self._strongest)
         has_tenant = scope.has_tenant or line.scope is not None
-        verdict = may_store(request, scope.question, answer, settings=limits_of(self._config), has_tenant=has_tenant)
+        verdict = may_store(request, scope.asked, answer, settings=limits_of(self._config), has_tenant=has_tenant)
         if not verdict.is_allowed:
             return str(verdict.reason)
         now = self._clock.time()

@@ -4,17 +4,20 @@ Failure behaviour: fails open. A store or an embedder that does not answer is co
 minute, and the request goes on uncached. Keeping an answer happens beside the request and never delays it.
 """
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss
 from thriftgate.caching.eligibility import EligibilitySettings, may_serve, may_store
 from thriftgate.caching.entries import CacheEntry, Lookup, PurgeFilter
 from thriftgate.caching.evidence import NEIGHBOURS
-from thriftgate.caching.scope import CacheScope, RequestIdentity, ScopeSettings, scope_of
+from thriftgate.caching.reading import LONGEST_QUESTION
+from thriftgate.caching.scope import CacheScope, RequestIdentity, ScopeSettings, is_large, scope_of
 from thriftgate.config import CacheConfig, CascadeConfig
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import AnswerCache, Clock, Embedder
@@ -78,18 +81,11 @@ class CacheService:
                 return ticket
             ticket.max_tokens = seen.max_tokens
             try:
-                scope = scope_of(
-                    request,
-                    settings=self._scoping,
-                    prompt=prompt,
-                    tiers=self._tier_policy,
-                    embedder=self._embedder.fingerprint,
-                    identity=RequestIdentity(seen.frame, seen.question),
-                )
+                scope = await self._scope(request, prompt, RequestIdentity(seen.frame, seen.question))
             except TypeError:
                 notes["outcome"] = "not cacheable"
                 return ticket
-            verdict = may_serve(request, scope.question, settings=self._limits, has_tenant=scope.has_tenant)
+            verdict = may_serve(request, scope.asked, settings=self._limits, has_tenant=scope.has_tenant)
             if not verdict.is_allowed:
                 notes["outcome"] = str(verdict.reason)
                 if request.no_cache and not request.no_store:
@@ -104,15 +100,31 @@ class CacheService:
                 self.verifier.after_hit(request, ticket.decision)
             return served
 
+    async def _scope(
+        self, request: ChatRequest, prompt: PromptRef | None, identity: RequestIdentity
+    ) -> CacheScope:
+        """Where the request looks; a large one is hashed beside the loop, so that nobody else waits for it."""
+        work = partial(
+            scope_of,
+            request,
+            settings=self._scoping,
+            prompt=prompt,
+            tiers=self._tier_policy,
+            embedder=self._embedder.fingerprint,
+            identity=identity,
+        )
+        return await asyncio.to_thread(work) if is_large(request) else work()
+
     async def _look_up(self, ticket: Ticket) -> Served | None:
         scope = ticket.scope
         assert scope is not None, "a look-up has a scope"
         # A question embedded a moment ago brings its vector along: both look-ups in one round trip.
-        ticket.embedding = self._embedder.cached(scope.question) if self._is_semantic else None
+        may_vary = self._may_vary(scope.question)
+        ticket.embedding = self._embedder.cached(scope.question) if may_vary else None
         found = await self._found(ticket, scope)
         if found.exact is not None:
             return self._exact(found.exact)
-        if not self._is_semantic:
+        if not may_vary:
             return None
         if ticket.embedding is None:
             ticket.embedding = (await self._embedder.embed([scope.question]))[0]
@@ -130,6 +142,10 @@ class CacheService:
         neighbours = tuple(one for one in found.neighbours if one.entry.usage.completion_tokens <= limit)
         exact = found.exact if found.exact is None or found.exact.usage.completion_tokens <= limit else None
         return replace(found, exact=exact, neighbours=neighbours)
+
+    def _may_vary(self, question: str) -> bool:
+        """Whether the answer to another question may be given; a long question is more than an embedder sees."""
+        return self._is_semantic and len(question) <= LONGEST_QUESTION
 
     def _exact(self, entry: CacheEntry) -> Served:
         return self._served(entry, DecisionKind.EXACT_HIT, similarity=1.0, confidence=None)
@@ -175,7 +191,7 @@ class CacheService:
         scope = ticket.scope
         if scope is None:
             return
-        verdict = may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant)
+        verdict = may_store(request, scope.asked, answer, settings=self._limits, has_tenant=scope.has_tenant)
         if verdict.is_allowed:
             entry = self._entry(request, ticket, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
             self._background.start("cache_store", self._store(request, ticket, answer, entry))
@@ -197,7 +213,7 @@ class CacheService:
             return
         # The neighbours taught what they could when the first answer came.
         again = replace(ticket, decision=None)
-        if may_store(request, scope.question, answer, settings=self._limits, has_tenant=scope.has_tenant).is_allowed:
+        if may_store(request, scope.asked, answer, settings=self._limits, has_tenant=scope.has_tenant).is_allowed:
             entry = self._entry(request, again, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
             await self._store(request, again, answer, entry)
         else:
@@ -217,7 +233,7 @@ class CacheService:
         self, request: ChatRequest, ticket: Ticket, answer: Answer, entry: CacheEntry
     ) -> None:
         group = await self._compare(request, ticket, answer)
-        if entry.embedding is None and self._is_semantic:
+        if entry.embedding is None and self._may_vary(entry.question):
             entry = replace(entry, embedding=(await self._embedder.embed([entry.question]))[0])
         await self._cache.store(replace(entry, answer_group=group))
 
