@@ -95,6 +95,25 @@ OPPOSITES = tuple(
         ("hot", "cold"),
         ("safe", "unsafe dangerous"),
         ("first", "last"),
+        ("left", "right"),
+        ("on", "off"),
+        ("win winning won", "lose losing lost"),
+        ("accept accepting accepted", "reject rejecting rejected decline declined refuse refused"),
+        ("encrypt encrypting encrypted", "decrypt decrypting decrypted"),
+        ("connect connecting connected", "disconnect disconnecting disconnected"),
+        ("install installing installed", "uninstall uninstalling uninstalled"),
+        ("subscribe subscribing subscribed", "unsubscribe unsubscribing unsubscribed"),
+        ("show showing visible", "hide hiding hidden"),
+        ("legal", "illegal"),
+        ("ascending", "descending"),
+        ("debtor", "creditor"),
+        ("inflation", "deflation"),
+        ("shallow", "deep"),
+        ("more", "less fewer"),
+        ("larger bigger greater largest biggest", "smaller lesser smallest"),
+        ("older oldest", "younger youngest newer newest"),
+        ("faster fastest", "slower slowest"),
+        ("always", "never"),
         ("early earlier earliest", "late later latest"),
         ("employer", "employee"),
         ("landlord", "tenant"),
@@ -109,6 +128,55 @@ OPPOSITES = tuple(
         ("comprar", "vender"),
         ("abrir", "cerrar fechar"),
         ("comprare", "vendere"),
+        # German
+        ("an einschalten anschalten eingeschaltet angeschaltet", "aus ausschalten abschalten ausgeschaltet abgeschaltet"),
+        ("offen geöffnet öffne", "geschlossen schließe schließen"),
+        ("vorher", "nachher danach"),
+        ("erhöhen erhöhe steigern", "senken senke verringern reduzieren"),
+        ("senden sende schicken überweisen", "empfangen empfange erhalten bekommen"),
+        ("hinzufügen hinzu anlegen", "entfernen löschen lösche"),
+        ("sperren sperre gesperrt", "entsperren entsperre entsperrt freigeben"),
+        ("kündigen kündige abmelden", "abschließen anmelden verlängern"),
+        ("mehr höher höchste maximal", "weniger niedriger niedrigste minimal"),
+        ("hoch oben rauf", "runter unten hinunter"),
+        ("mit inklusive", "ohne exklusive"),
+        ("links", "rechts"), ("heiß warm wärmer", "kalt kälter"), ("billig günstig", "teuer"),
+        ("starten beginnen", "stoppen beenden"), ("leiser", "lauter"), ("erlauben erlaubt", "verbieten verboten"),
+        ("ankunft ankommen", "abfahrt abfahren abflug"), ("käufer", "verkäufer"), ("mieter", "vermieter"),
+        # Dutch
+        ("aan aanzetten inschakelen ingeschakeld", "uit uitzetten uitschakelen uitgeschakeld"),
+        ("open openen opendoen geopend", "dicht sluiten dichtdoen gesloten sluit"),
+        ("kopen koop gekocht", "verkopen verkoop verkocht"),
+        ("verhogen verhoog hoger", "verlagen verlaag lager"),
+        ("omhoog boven", "omlaag beneden"), ("harder", "zachter"), ("warmer warm", "kouder koud"),
+        ("storten storting", "opnemen opname"), ("blokkeren blokkeer", "deblokkeren deblokkeer"),
+        ("activeren activeer", "deactiveren deactiveer"), ("toevoegen", "verwijderen verwijder"),
+        ("verzenden verstuur sturen", "ontvangen ontvang"), ("meer", "minder"), ("meest maximaal", "minst minimaal"),
+        ("starten start beginnen", "stoppen stop beëindigen"), ("vergrendelen", "ontgrendelen"), ("met", "zonder"),
+        ("goedkoop goedkoopste", "duur duurste"), ("koper", "verkoper"),
+        ("huurder", "verhuurder"), ("aankomst", "vertrek"),
+        # French
+        ("allumer allume activer active", "éteindre éteins désactiver désactive"),
+        ("ouvrir ouvre ouvert ouverte", "fermer ferme fermé fermée"),
+        ("augmenter augmente monter", "diminuer diminue réduire baisser"),
+        ("déposer dépôt", "retirer retrait"), ("envoyer envoie", "recevoir reçois"),
+        ("ajouter ajoute", "supprimer supprime enlever"), ("bloquer bloque", "débloquer débloque"),
+        ("avant", "après"), ("avec", "sans"), ("plus", "moins"), ("gauche", "droite"), ("chaud", "froid"),
+        ("commencer démarrer", "arrêter terminer"), ("arrivée", "départ"), ("acheteur", "vendeur"),
+        ("locataire", "propriétaire"), ("cher chère", "économique"), ("verrouiller", "déverrouiller"),
+        # Spanish
+        ("encender enciende activar activa", "apagar apaga desactivar desactiva"),
+        ("abrir abre abierto abierta", "cerrar cierra cerrado cerrada"),
+        ("subir sube aumentar aumenta", "bajar baja disminuir reducir"),
+        ("depositar ingresar", "retirar sacar"), ("enviar envío", "recibir recibo"),
+        ("añadir agregar", "eliminar quitar borrar"), ("bloquear bloqueo", "desbloquear desbloqueo"),
+        ("antes", "después"), ("con", "sin"), ("más", "menos"), ("izquierda", "derecha"), ("caliente", "frío"),
+        ("empezar iniciar", "terminar parar"), ("llegada", "salida"), ("comprador", "vendedor"), ("barato", "caro"),
+        # Italian and Portuguese
+        ("accendere accendi attivare", "spegnere spegni disattivare"), ("aprire apri", "chiudere chiudi"),
+        ("aumentare alzare", "diminuire abbassare ridurre"), ("inviare", "ricevere"), ("aggiungere", "rimuovere eliminare"),
+        ("bloccare", "sbloccare"), ("prima", "dopo"), ("più", "meno"), ("ligar ativar", "desligar desativar"),
+        ("aumentar", "diminuir reduzir"), ("depositar", "levantar sacar"), ("receber", "enviar"), ("mais", "menos"),
     )
 )
 
@@ -146,6 +214,19 @@ RIVALS = tuple(
         "mother father brother sister son daughter wife husband",
         "northern southern eastern western",
         "red green blue yellow black white",
+        "first second third fourth fifth",
+        "celsius fahrenheit kelvin",
+        "miles kilometers kilometres meters metres feet inches",
+        "kg pounds grams ounces",
+        "north south east west",
+        "noord zuid oost west", "nord süd ost west sud est ouest", "norte sur este oeste",
+        "rot grün blau gelb schwarz weiß", "rood groen blauw geel zwart wit", "rouge vert bleu jaune noir blanc",
+        "rojo verde azul amarillo negro blanco",
+        "frühstück mittagessen abendessen", "ontbijt lunch diner", "desayuno almuerzo cena",
+        "mutter vater bruder schwester sohn tochter", "moeder vader broer zus zoon dochter",
+        "mère père frère sœur fils fille", "madre padre hermano hermana hijo hija",
+        "slaapkamer keuken woonkamer badkamer", "schlafzimmer küche wohnzimmer badezimmer",
+        "bedroom kitchen bathroom livingroom garage hallway",
     )
 )
 
@@ -205,3 +286,66 @@ NUMBER_WORDS = {word: str(value) for value, word in enumerate(_SMALL_NUMBERS.spl
     "thousand": "1000",
     "million": "1000000",
 }
+
+# In other languages than English; words that are English ones too ("once", "due", "elf") are left out.
+NUMBER_WORDS.update({
+    word: value
+    for value, words in {
+        "2": "zwei twee deux dos dois", "3": "drei drie trois tres tre três", "4": "vier quatre cuatro quattro quatro",
+        "5": "fünf vijf cinq cinco cinque", "6": "sechs zes seis", "7": "sieben zeven siete sette sete",
+        "8": "acht huit ocho otto oito", "9": "neun negen neuf nueve nove", "10": "zehn tien dix diez dieci dez",
+        "12": "zwölf twaalf douze doce dodici doze", "20": "zwanzig twintig vingt veinte venti vinte",
+        "100": "hundert honderd cien cento", "1000": "tausend duizend mil mille",
+    }.items()
+    for word in words.split()
+})  # fmt: skip
+
+ROLE_WORDS = _words(
+    "to into from over than versus vs by before after minus plus times divided per against of under above below "
+    "zu zum zur nach von vom als vor gegen durch über unter mal geteilt "
+    "naar van dan voor door tegen keer "
+    "vers depuis que avant après contre par moins fois sur "
+    "desde hasta hacia antes después contra menos entre por "
+    "da di per prima dopo contro meno para"
+)
+"""Words that tell what is done to what; swapping their two sides asks something else."""
+
+MOVABLE_WORDS = _words("please pls bitte hi hello hey hallo thanks thank also just still already always ever") | set(DATES)
+"""Words that may stand anywhere in a sentence."""
+
+SMALL_LETTERS = frozenset("aiestdmyouàéèòù") | {"I"}
+"""Letters that are words or ends of words, and name nothing."""
+
+SMALL_WORDS = tuple(
+    _words(kind)
+    for kind in (
+        "when where why who whom how",
+        "wann wo wohin woher warum wer wie",
+        "wanneer waar waarom wie hoe",
+        "quand où pourquoi qui comment",
+        "cuándo dónde adónde quién cómo",
+        "quando dove perché chi come onde quem",
+        "in out on off over under above below before after with without for against inside outside",
+        "in aus an auf unter über vor nach mit ohne für gegen",
+        "in uit aan op onder boven voor na met zonder tegen",
+        "dans sur sous avant après avec sans pour contre",
+        "en sobre bajo antes después con sin para contra",
+        "all some any none every each both either neither only most few",
+        "must may should can will",
+        "he she they",
+        "my your his her their our",
+        "mein dein sein ihr unser", "mijn jouw zijn haar ons", "mon ton son notre votre", "mi tu su nuestro",
+        "and or", "und oder", "en of", "et ou", "y o", "e o ou",
+    )
+)  # fmt: skip
+"""Small words of which a question means exactly one: where nothing else differs, the question is another one."""
+
+CASE_WORDS = _words(
+    "us it who am or is will may march mark bill rose jack frank grace hope art china turkey polish japan jersey nice "
+    "reading bath apple java python rust swift ruby go shell target gap amazon windows word excel access teams office "
+    "outlook chrome safari edge bolt bush august cancer aids ram rom "
+    "cat dos pet mb kb gb tb nato who sie ihr ihnen essen wagen lieben morgen arm pa ma va la co ad he earth "
+    "mercury mars saturn crane bishop king prince duke baker cook smith young brown black white green gray grey lord god "
+    "ford fox nike puma delta united southwest spirit frontier"
+)
+"""Words that are another word in capitals: "US" and "us", "Polish" and "polish"."""

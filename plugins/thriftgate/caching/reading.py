@@ -35,6 +35,10 @@ _MAY = re.compile(r"(?<=[a-z\d,] )May\b")
 _NAME = re.compile(r"\b[A-Z][^\W\d_]*(?:[A-Z][^\W\d_]*)*\b")
 _TYPOGRAPHIC = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2011": "-", "\u2013": "-"})
 _CACHED_READINGS = 8192
+_ENOUGH_WORDS = 4
+_MANY_WORDS = 6
+_KNOWN_SHARE = 0.2
+_FREQUENT = frozenset(word for marks in LANGUAGE_MARKS.values() for word in marks) | NEGATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Reading:
     """Sorted pieces of code, addresses and file names."""
     language: str
     """A language or script; empty when it cannot be told."""
+    has_word_lists: bool
+    """False for a text in none of the languages whose opposites, negations and numbers are known."""
 
 
 @lru_cache(maxsize=_CACHED_READINGS)
@@ -88,6 +94,7 @@ def read(question: str) -> Reading:
         negations=sum(map(_is_negation, words)),
         code=tuple(sorted({*_QUOTED_CODE.findall(plain), *_LONG_RUN.findall(plain), *_CODE.findall(text)})),
         language=_language(text, words),
+        has_word_lists=_has_word_lists(words),
     )
 
 
@@ -144,6 +151,14 @@ def _language(text: str, words: tuple[str, ...]) -> str:
     counts = {language: sum(word in marks for word in words) for language, marks in LANGUAGE_MARKS.items()}
     (best, first), (_, second) = sorted(counts.items(), key=lambda item: -item[1])[:2]
     return best if first >= 2 and first > second else ""
+
+
+def _has_word_lists(words: tuple[str, ...]) -> bool:
+    """Whether enough of the words are frequent ones of a known language; a few words alone do not tell."""
+    if len(words) < _ENOUGH_WORDS or (len(words) < _MANY_WORDS and all(map(str.isascii, words))):
+        return True
+    known = sum(word in FUNCTION_WORDS or word in _FREQUENT for word in words)
+    return known >= _KNOWN_SHARE * len(words)
 
 
 def _script(char: str) -> str:

@@ -1,0 +1,143 @@
+"""Whether two questions say the same words about each other the other way round: "from A to B", "8 minus 3".
+
+Three looks, from the narrowest to the widest. The same words in another order are a swap, unless a whole phrase moved
+from one end to the other. Words of one kind (numbers, letters, names, rivals) that change places are one, unless each
+keeps its preposition or its noun. Words that cross over around a preposition are one, however the rest is put.
+
+Failure behaviour: pure and total, in time linear in the texts (sorting apart).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from thriftgate.caching.lexicon import DATES, MOVABLE_WORDS, OPPOSITES, RIVALS, ROLE_WORDS
+from thriftgate.caching.reading import Reading, stem
+from thriftgate.caching.surface import Surface
+
+_REACH = 4
+"""Words before something in which its preposition may stand."""
+_WINDOW = 3
+"""Meaningful words beside a preposition that it speaks about."""
+_KINDS: Mapping[str, int] = {
+    word: number
+    for number, words in enumerate([*RIVALS, *(one | other for one, other in OPPOSITES)])
+    for word in words
+}
+
+Places = Mapping[str, tuple[int, str, str]]
+
+
+def is_reordered(left: Surface, right: Surface) -> bool:
+    """The same words in another order, and not just with a phrase moved from one end to the other."""
+    one, other = _stemmed(left.tokens), _stemmed(right.tokens)
+    if one == other or len(one) != len(other) or Counter(one) != Counter(other):
+        return False
+    if [word for word in one if word not in MOVABLE_WORDS] == [word for word in other if word not in MOVABLE_WORDS]:
+        return False
+    return not _is_phrase_moved(one, other)
+
+
+def is_exchanged(left: Surface, left_names: frozenset[str], right: Surface, right_names: frozenset[str]) -> bool:
+    """Two things of one kind have changed places, and neither kept its preposition or its noun."""
+    ours, theirs = _places(left, left_names), _places(right, right_names)
+    shared = [word for word in ours if word in theirs]
+    by_kind: dict[str, list[str]] = {}
+    for word in shared:
+        by_kind.setdefault(_kind(word, left_names & right_names), []).append(word)
+    for kind, words in by_kind.items():
+        if not kind or len(words) < 2:
+            continue
+        if sorted(words, key=lambda word: ours[word][0]) == sorted(words, key=lambda word: theirs[word][0]):
+            continue
+        nouns = Counter(ours[word][2] for word in words)
+        for word in words:
+            (_, role, noun), (_, other_role, other_noun) = ours[word], theirs[word]
+            if role != other_role or not (role or (noun and noun == other_noun and nouns[noun] == 1)):
+                return True
+    return False
+
+
+def is_crossed(left: Reading, right: Reading) -> bool:
+    """Two meaningful words have changed sides around a preposition, or changed prepositions."""
+    ours, theirs = _sides(left), _sides(right)
+    sides = [side for side in ours if side in theirs]
+    moved: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for side in sides:
+        for word in ours[side] - theirs[side]:
+            moved.setdefault(("left", word), set()).add(side)
+        for word in theirs[side] - ours[side]:
+            moved.setdefault(("right", word), set()).add(side)
+    ways = {
+        (here, there)
+        for (whose, word), homes in moved.items()
+        if whose == "left"
+        for here in homes
+        for there in moved.get(("right", word), ())
+    }
+    return any((there, here) in ways for here, there in ways)
+
+
+def _stemmed(tokens: Sequence[str]) -> list[str]:
+    return [stem(token) if token.isalpha() and len(token) > 1 else token for token in tokens]
+
+
+def _is_phrase_moved(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether `other` is `one` with its first words put behind its last ones; one word alone is no phrase."""
+    written = "\0" + "\0".join(one)
+    turned = "\0" + "\0".join(other) + "\0"
+    found = (written + written + "\0").find(turned)
+    if found < 0:
+        return False
+    moved = written[:found].count("\0")
+    return min(moved, len(one) - moved) >= 2
+
+
+def _places(seen: Surface, names: frozenset[str]) -> Places:
+    """Where each thing of a known kind stands, its preposition and the word behind it; only what stands there once."""
+    counts = Counter(seen.tokens)
+    found: dict[str, tuple[int, str, str]] = {}
+    for place, word in enumerate(seen.tokens):
+        if counts[word] != 1 or not _kind(word, names):
+            continue
+        role = ""
+        for before in reversed(seen.tokens[max(0, place - _REACH) : place]):
+            if before in ROLE_WORDS:
+                role = before
+                break
+            if _kind(before, names):
+                break
+        behind = seen.tokens[place + 1] if place + 1 < len(seen.tokens) else ""
+        is_noun = behind.isalpha() and len(behind) > 1 and behind not in ROLE_WORDS and not _kind(behind, names)
+        found[word] = (place, role, behind if is_noun else "")
+    return found
+
+
+def _kind(word: str, names: frozenset[str]) -> str:
+    if any(map(str.isdigit, word)):
+        return "number"
+    if not word.isalnum():
+        return "symbol" if not word.replace("-", "").replace("'", "").isalnum() else ""
+    if len(word) == 1:
+        return "letter" if word.isupper() or word not in "aiestdmyou" else ""
+    if word in DATES:
+        return "date"
+    if word in _KINDS:
+        return f"kind {_KINDS[word]}"
+    return "name" if word in names else ""
+
+
+def _sides(reading: Reading) -> dict[tuple[str, str], set[str]]:
+    """For each preposition the meaningful words before it and behind it."""
+    found: dict[tuple[str, str], set[str]] = {}
+    before: list[str] = []
+    behind: list[tuple[str, int]] = []
+    for word, stemmed in zip(reading.words, reading.stems, strict=True):
+        if word in ROLE_WORDS:
+            found.setdefault((word, "before"), set()).update(before[-_WINDOW:])
+            behind = [(word, _WINDOW)]
+        elif stemmed in reading.content:
+            before.append(stemmed)
+            for role, _ in behind:
+                found.setdefault((role, "behind"), set()).add(stemmed)
+            behind = [(role, left - 1) for role, left in behind if left > 1]
+    return found

@@ -1,0 +1,171 @@
+"""What a reader sees of a question and an embedder does not: symbols, accents, case, single letters, quotes, layout.
+
+The embedder's tokenizer lowers case, drops accents, joins white space and has no piece for most symbols and for many
+letters beyond the Latin alphabet, so that two questions that differ in them alone have the same vector.
+
+Failure behaviour: pure and total, in time linear in the text. A look is kept for the last few thousand questions.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from thriftgate.caching.lexicon import SMALL_LETTERS
+
+_CACHED_LOOKS = 8192
+_QUOTES = str.maketrans({mark: '"' for mark in "\u201c\u201d\u201e\u00ab\u00bb"} | {"\u2018": "'", "\u2019": "'"})
+_SINGLE_QUOTED = re.compile(r"(?:^|(?<=[\s(=:]))'([^'\n]{1,200})'(?=[\s).,;:?!]|$)")
+_ASCII_SYMBOLS = frozenset("+<=>|~^`*/\\@#&{}")
+_OTHER_SYMBOLS = frozenset("\u00a7\u00b6\u2020\u2021\u2030\u2032\u2033")
+_CURRENCY = frozenset("$\u20ac\u00a3\u00a5")
+_INVISIBLE = frozenset("\u00ad\ufeff\u200b")
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
+_EDGES = ".,!?;:'\"()[]\u2026\u00a1\u00bf\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u3002\uff01\uff1f\u3001\uff0c" + "".join(_CURRENCY)
+_ENDS = frozenset(".!?:;\u2026\u3002\uff01\uff1f")
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """How one question is written."""
+
+    tokens: tuple[str, ...]
+    """The words in order, without the punctuation around them, in lower case; single letters as they were written."""
+    symbols: tuple[str, ...]
+    """The tokens with a symbol in them, in order."""
+    letters: tuple[str, ...]
+    """Single letters that name something, sorted: "plan B", not "a plan"."""
+    spellings: frozenset[tuple[str, str]]
+    """Each word without its accents, and with them."""
+    forms: frozenset[tuple[str, str]]
+    """Each word in lower case, and as it was written; not of words that begin a sentence."""
+    quoted: tuple[str, ...]
+    """What stands between quotation marks, sorted, character by character."""
+    layout: tuple[str, ...]
+    """The white space that each line begins with, and tabs between; empty when there is none of it."""
+    foreign: tuple[str, ...]
+    """Words in an alphabet that the embedder half understands, in order."""
+    is_shouted: bool
+    """All in capitals: the case says nothing."""
+    text: str
+
+
+@lru_cache(maxsize=_CACHED_LOOKS)
+def look(question: str) -> Surface:
+    """See how a question is written. About 60 µs for 20 words, nothing when it was seen lately."""
+    text = unicodedata.normalize("NFC", question)
+    is_shouted = text.isupper()
+    tokens: list[str] = []
+    symbols: list[str] = []
+    letters: list[str] = []
+    spellings: set[tuple[str, str]] = set()
+    forms: set[tuple[str, str]] = set()
+    foreign: list[str] = []
+    for core, is_first in _cores(text):
+        lowered = core.lower()
+        if len(core) == 1 and core.isalpha() and not is_shouted:
+            names_something = core not in SMALL_LETTERS and not (is_first and core == "A")
+            tokens.append(core if names_something else lowered)
+            if names_something:
+                letters.append(core)
+        else:
+            tokens.append(lowered)
+        if _has_symbol(core):
+            symbols.append(lowered)
+        if not core.isascii():
+            spellings.add((_folded(lowered), lowered))
+            if any(map(_is_foreign, core)):
+                foreign.append(lowered)
+        elif len(core) > 1:
+            spellings.add((lowered, lowered))
+        if not is_first and len(core) > 1:
+            forms.add((lowered, core))
+    return Surface(
+        tokens=tuple(tokens),
+        symbols=tuple(symbols),
+        letters=tuple(sorted(letters)),
+        spellings=frozenset(spellings),
+        forms=frozenset(forms),
+        quoted=_quoted(text),
+        layout=_layout(text),
+        foreign=tuple(foreign),
+        is_shouted=is_shouted,
+        text=text,
+    )
+
+
+def _cores(text: str) -> Iterator[tuple[str, bool]]:
+    """The words without the punctuation around them, and whether each begins a sentence."""
+    is_first = True
+    raw = text.split()
+    for place, token in enumerate(raw):
+        core = token.strip(_EDGES)
+        if core[:1] == "#" and core[1:2].isalnum():
+            core = core[1:]
+        if core and all(char in _DASHES for char in core):
+            # Between two operands a dash is a minus sign; between two words it is punctuation.
+            is_minus = 0 < place < len(raw) - 1 and _is_operand(raw[place - 1]) and _is_operand(raw[place + 1])
+            core = "-" if is_minus else ""
+        elif core[:1] and core[0] in _DASHES and not core[1:2].isdigit():
+            core = core.lstrip(_DASHES)
+        if core == "&":
+            core = "and"
+        if core:
+            yield core, is_first
+        is_first = token[-1] in _ENDS or (is_first and not core)
+
+
+def _is_operand(token: str) -> bool:
+    core = token.strip(_EDGES)
+    return bool(core) and (core[0].isdigit() or core[-1].isdigit() or len(core) == 1)
+
+
+def _has_symbol(core: str) -> bool:
+    if core[0] in _DASHES or core[-1] in _DASHES:
+        return True
+    if core.isalnum() and core.isascii():
+        return False
+    return any(map(_is_symbol, core))
+
+
+@lru_cache(maxsize=4096)
+def _is_symbol(char: str) -> bool:
+    if char.isascii():
+        return char in _ASCII_SYMBOLS or ord(char) < 32 or char == "\x7f"
+    if char in _OTHER_SYMBOLS:
+        return True
+    if char in _CURRENCY or char in _INVISIBLE:
+        return False
+    kind = unicodedata.category(char)
+    # Letters, marks, digits, punctuation and blanks are no symbols; superscripts, signs, pictures and controls are.
+    return not (kind[0] in "LMPZ" or kind == "Nd")
+
+
+@lru_cache(maxsize=4096)
+def _is_foreign(char: str) -> bool:
+    code = ord(char)
+    return code > 0x24F and not 0x1E00 <= code <= 0x1EFF and unicodedata.category(char)[0] == "L"
+
+
+def _folded(word: str) -> str:
+    """Without accents, as the tokenizer sees it."""
+    return "".join(char for char in unicodedata.normalize("NFD", word) if unicodedata.category(char) != "Mn")
+
+
+def _quoted(text: str) -> tuple[str, ...]:
+    plain = text.translate(_QUOTES)
+    parts = plain.split('"')
+    closed = len(parts) - 1 - (len(parts) - 1) % 2
+    spans = parts[1:closed:2]
+    spans += _SINGLE_QUOTED.findall(plain)
+    return tuple(sorted(span.strip(".,!?") for span in spans))
+
+
+def _layout(text: str) -> tuple[str, ...]:
+    if "\n" not in text and "\t" not in text:
+        return ()
+    lines = [line for line in text.split("\n") if line.strip()]
+    indents = [line[: len(line) - len(line.lstrip())] for line in lines]
+    tabs = text.strip().count("\t")
+    return (*indents, str(tabs)) if tabs or any(indents[1:]) else ()
