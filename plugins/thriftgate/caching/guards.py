@@ -71,7 +71,9 @@ def entities(a: str, b: str) -> Veto | None:
     """Other names or currencies; a name counts as shared when the other side has it in any spelling. 3 µs."""
     left, right = read(a), read(b)
     other_money = _differ(left, right, left.currencies, right.currencies, Veto.ENTITIES)
-    return other_money or _differ(left, right, left.names - set(right.words), right.names - set(left.words), Veto.ENTITIES)
+    return other_money or _differ(
+        left, right, left.names - set(right.words), right.names - set(left.words), Veto.ENTITIES
+    )
 
 
 def negation(a: str, b: str) -> Veto | None:
@@ -156,7 +158,10 @@ def letters(a: str, b: str) -> Veto | None:
 def spelling(a: str, b: str) -> Veto | None:
     """The same word with other accents, which the tokenizer drops: "año" and "ano", "schon" and "schön". 3 µs."""
     left, right = look(a), look(b)
-    return Veto.SPELLING if _is_other_variant(left.spellings, right.spellings) else None
+    if left.spellings == right.spellings:
+        return None
+    words = {word for word, _ in left.spellings} & {word for word, _ in right.spellings}
+    return Veto.SPELLING if any(word in words for word, _ in left.spellings ^ right.spellings) else None
 
 
 def case(a: str, b: str) -> Veto | None:
@@ -164,8 +169,13 @@ def case(a: str, b: str) -> Veto | None:
     left, right = look(a), look(b)
     if left.is_shouted or right.is_shouted:
         return None
-    ours = frozenset(pair for pair in left.forms if _is_case_telling(pair[0]))
-    theirs = frozenset(pair for pair in right.forms if _is_case_telling(pair[0]))
+    # Who writes no capitals at all says nothing with the first letter of a word.
+    is_careful = left.has_capitals and right.has_capitals
+    ours, theirs = (
+        frozenset((word, form if is_careful or form[1:] != word[1:] else word) for word, form in seen.forms)
+        for seen in (left, right)
+    )
+    ours, theirs = (frozenset(pair for pair in forms if _is_case_telling(pair[0])) for forms in (ours, theirs))
     if _is_other_variant(ours, theirs):
         return Veto.CASE
     return Veto.CASE if read(a).language == "de" == read(b).language and _is_other_noun(left, right) else None

@@ -19,9 +19,7 @@ _REACH = 4
 _WINDOW = 3
 """Meaningful words beside a preposition that it speaks about."""
 _KINDS: Mapping[str, int] = {
-    word: number
-    for number, words in enumerate([*RIVALS, *(one | other for one, other in OPPOSITES)])
-    for word in words
+    word: number for number, words in enumerate([*RIVALS, *(one | other for one, other in OPPOSITES)]) for word in words
 }
 
 Places = Mapping[str, tuple[int, str, str]]
@@ -32,9 +30,10 @@ def is_reordered(left: Surface, right: Surface) -> bool:
     one, other = _stemmed(left.tokens), _stemmed(right.tokens)
     if one == other or len(one) != len(other) or Counter(one) != Counter(other):
         return False
-    if [word for word in one if word not in MOVABLE_WORDS] == [word for word in other if word not in MOVABLE_WORDS]:
+    fixed = [[word for word in seen.tokens if word not in MOVABLE_WORDS] for seen in (left, right)]
+    if _stemmed(fixed[0]) == _stemmed(fixed[1]):
         return False
-    return not _is_phrase_moved(one, other)
+    return not (_is_phrase_moved(one, other) or _are_phrases_swapped(one, other))
 
 
 def is_exchanged(left: Surface, left_names: frozenset[str], right: Surface, right_names: frozenset[str]) -> bool:
@@ -90,6 +89,18 @@ def _is_phrase_moved(one: Sequence[str], other: Sequence[str]) -> bool:
         return False
     moved = written[:found].count("\0")
     return min(moved, len(one) - moved) >= 2
+
+
+def _are_phrases_swapped(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether all that differs is the order of two phrases with a preposition each: "from A to B", "to B from A"."""
+    head = next(place for place, (x, y) in enumerate(zip(one, other, strict=True)) if x != y)
+    pairs = zip(reversed(one), reversed(other), strict=True)
+    tail = len(one) - next(place for place, (x, y) in enumerate(pairs) if x != y)
+    ours, theirs = list(one[head:tail]), list(other[head:tail])
+    starts = [place for place, word in enumerate(ours) if word in ROLE_WORDS]
+    if len(starts) != 2 or starts[0] != 0:
+        return False
+    return theirs == ours[starts[1] :] + ours[: starts[1]]
 
 
 def _places(seen: Surface, names: frozenset[str]) -> Places:

@@ -155,9 +155,11 @@ def _language(text: str, words: tuple[str, ...]) -> str:
 
 def _has_word_lists(words: tuple[str, ...]) -> bool:
     """Whether enough of the words are frequent ones of a known language; a few words alone do not tell."""
-    if len(words) < _ENOUGH_WORDS or (len(words) < _MANY_WORDS and all(map(str.isascii, words))):
+    if len(words) < _ENOUGH_WORDS:
         return True
     known = sum(word in FUNCTION_WORDS or word in _FREQUENT for word in words)
+    if all(map(str.isascii, words)):
+        return known > 0 or len(words) < _MANY_WORDS
     return known >= _KNOWN_SHARE * len(words)
 
 

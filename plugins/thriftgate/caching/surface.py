@@ -15,14 +15,17 @@ from functools import lru_cache
 from thriftgate.caching.lexicon import SMALL_LETTERS
 
 _CACHED_LOOKS = 8192
-_QUOTES = str.maketrans({mark: '"' for mark in "\u201c\u201d\u201e\u00ab\u00bb"} | {"\u2018": "'", "\u2019": "'"})
+_QUOTES = str.maketrans(dict.fromkeys("“”„«»", '"') | {"\u2018": "'", "\u2019": "'"})
 _SINGLE_QUOTED = re.compile(r"(?:^|(?<=[\s(=:]))'([^'\n]{1,200})'(?=[\s).,;:?!]|$)")
 _ASCII_SYMBOLS = frozenset("+<=>|~^`*/\\@#&{}")
 _OTHER_SYMBOLS = frozenset("\u00a7\u00b6\u2020\u2021\u2030\u2032\u2033")
 _CURRENCY = frozenset("$\u20ac\u00a3\u00a5")
 _INVISIBLE = frozenset("\u00ad\ufeff\u200b")
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
-_EDGES = ".,!?;:'\"()[]\u2026\u00a1\u00bf\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u3002\uff01\uff1f\u3001\uff0c" + "".join(_CURRENCY)
+_EDGES = (
+    ".,!?;:'\"()[]\u2026\u00a1\u00bf\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u3002\uff01\uff1f\u3001\uff0c"
+    + "".join(_CURRENCY)
+)
 _ENDS = frozenset(".!?:;\u2026\u3002\uff01\uff1f")
 
 
@@ -43,11 +46,13 @@ class Surface:
     quoted: tuple[str, ...]
     """What stands between quotation marks, sorted, character by character."""
     layout: tuple[str, ...]
-    """The white space that each line begins with, and tabs between; empty when there is none of it."""
+    """The white space that each line begins with, and the words between tabs; empty when there is none of it."""
     foreign: tuple[str, ...]
     """Words in an alphabet that the embedder half understands, in order."""
     is_shouted: bool
     """All in capitals: the case says nothing."""
+    has_capitals: bool
+    """False when the writer uses none, but for "I": a missing one then says nothing."""
     text: str
 
 
@@ -91,6 +96,7 @@ def look(question: str) -> Surface:
         layout=_layout(text),
         foreign=tuple(foreign),
         is_shouted=is_shouted,
+        has_capitals=any(core != "I" and core != core.lower() for core, _ in _cores(text)),
         text=text,
     )
 
@@ -167,5 +173,7 @@ def _layout(text: str) -> tuple[str, ...]:
         return ()
     lines = [line for line in text.split("\n") if line.strip()]
     indents = [line[: len(line) - len(line.lstrip())] for line in lines]
-    tabs = text.strip().count("\t")
-    return (*indents, str(tabs)) if tabs or any(indents[1:]) else ()
+    cells = [
+        " ".join(str(len(cell.split())) for cell in line.strip().split("\t")) for line in lines if "\t" in line.strip()
+    ]
+    return (*indents, *cells) if cells or any(indents[1:]) else ()

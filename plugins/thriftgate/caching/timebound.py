@@ -92,7 +92,6 @@ _CJK = re2.compile(
 )
 
 
-
 def _words(*expressions: str) -> str:
     """The expressions as whole words; RE2 knows letters beyond ASCII by their classes only."""
     whole = "|".join(expressions).replace(r"\w", r"[\pL\pN_]")
@@ -100,7 +99,9 @@ def _words(*expressions: str) -> str:
 
 
 _TIME_BOUND = re2.compile(_words(_MOVING, _RESTLESS))
-_ASKS = re2.compile(r"(?i)^[^\pL\pN_]*" + _OPENING.replace(r"\w", r"[\pL\pN_]").removesuffix(r"\b") + r"(?:$|[^\pL\pN_])")
+_ASKS = re2.compile(
+    r"(?i)^[^\pL\pN_]*" + _OPENING.replace(r"\w", r"[\pL\pN_]").removesuffix(r"\b") + r"(?:$|[^\pL\pN_])"
+)
 # "How much do I have?", but not "how much do I have to pay?".
 _HAVE = r"how much (?:\S+ ){0,2}?(?:do|did) i have(?:[^\pL\pN_ ]| ?$| [^t]| t[^o]| to[\pL\pN_])"
 _OWN_ACCOUNT = re2.compile(rf"{_words(_PERSONAL)}|(?:^|[^\pL\pN_]){_HAVE}")
@@ -108,9 +109,7 @@ _OWN_ACCOUNT = re2.compile(rf"{_words(_PERSONAL)}|(?:^|[^\pL\pN_]){_HAVE}")
 
 def is_time_bound(question: str) -> bool:
     """Whether the answer to `question` goes out of date by itself. About 10 µs for 20 words."""
-    return any(
-        _asks(sentence) and _moves(sentence) for text in _read(question) for sentence in _SENTENCE.findall(text)
-    )
+    return any(_asks(sentence) and _moves(sentence) for text in _read(question) for sentence in _SENTENCE.findall(text))
 
 
 def is_about_own_account(question: str) -> bool:

@@ -3,6 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.caching import guards
+from thriftgate.caching.entries import CacheEntry, Neighbour
+from thriftgate.caching.evidence import gather
 from thriftgate.caching.guards import GUARDS, Veto, first_veto, substituted_words, substitution
 from thriftgate.caching.reading import read, stem
 
@@ -139,3 +141,19 @@ def test_a_reading_names_what_it_found() -> None:
     assert reading.negations == 1
     assert reading.code == ("pay_now()",)
     assert reading.language == "en"
+
+
+def test_both_words_of_a_swap_must_be_known_to_give_the_same_answer() -> None:
+    def near(question: str, entry_id: str) -> Neighbour:
+        entry = CacheEntry(
+            entry_id=entry_id, scope="s", key=entry_id, route="r", question=question, embedding=None, choices=(),
+            model="m", created_at=0, expires_at=1, answer_group="g",
+        )  # fmt: skip
+        return Neighbour(entry, 0.95)
+
+    asked = "Where do I see my shiny parcel today?"
+    first = near("Where do I see my dull invoice today?", "1")
+    half = near("Is there something shiny for me in here?", "2")
+    both = near("Is there a shiny parcel for me in here?", "3")
+    assert gather(asked, [first, first, first, half]) == Veto.SUBSTITUTION
+    assert not isinstance(gather(asked, [first, first, first, both]), Veto)

@@ -16,8 +16,8 @@ from thriftgate.caching.decision import Decision
 from thriftgate.caching.eligibility import may_serve, may_store
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.evidence import NEIGHBOURS
-from thriftgate.caching.guards import Veto, first_veto
 from thriftgate.caching.grouping import normalise
+from thriftgate.caching.guards import Veto, first_veto
 from thriftgate.caching.reading import LONGEST_QUESTION
 from thriftgate.caching.scope import CacheScope, RequestIdentity, scope_of
 from thriftgate.caching.warm_file import WarmLine

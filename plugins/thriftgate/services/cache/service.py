@@ -35,6 +35,11 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _WARN_EVERY = 60.0
+_ACCEPTANCE = {
+    "accept_at", "max_quality_loss", "max_regressions", "delta", "artefact", "tools", "signals", "second_sample",
+    "judge", "on_strong_failure",
+}  # fmt: skip
+"""What an accepted answer depends on, besides the tiers."""
 
 
 class CacheService:
@@ -100,9 +105,7 @@ class CacheService:
                 self.verifier.after_hit(request, ticket.decision)
             return served
 
-    async def _scope(
-        self, request: ChatRequest, prompt: PromptRef | None, identity: RequestIdentity
-    ) -> CacheScope:
+    async def _scope(self, request: ChatRequest, prompt: PromptRef | None, identity: RequestIdentity) -> CacheScope:
         """Where the request looks; a large one is hashed beside the loop, so that nobody else waits for it."""
         work = partial(
             scope_of,
@@ -308,8 +311,11 @@ def limits_of(config: CacheConfig) -> EligibilitySettings:
 
 
 def tier_policy_of(cascade: CascadeConfig) -> list[str]:
-    """Everything that decides which model answers, in order; a part of every scope."""
-    return [tier.model_dump_json() for tier in cascade.tiers]
+    """Everything that decides which model answers, and which answers are good enough; a part of every scope.
+
+    Whoever raises the bar is not served what the old one let through.
+    """
+    return [*(tier.model_dump_json() for tier in cascade.tiers), cascade.model_dump_json(include=_ACCEPTANCE)]
 
 
 def _outcome(decision: Decision | None) -> str:

@@ -7,8 +7,8 @@ import json
 
 import numpy as np
 
-from thriftgate.caching.guards import first_veto
 from thriftgate.caching.grouping import normalise
+from thriftgate.caching.guards import first_veto
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import Completer, Embedder
 from thriftgate.types import CallPurpose, ChatRequest, Judgement

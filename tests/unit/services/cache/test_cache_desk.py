@@ -10,7 +10,7 @@ from tests.fakes import FakeClock, FakeEmbedder, InMemoryAnswerCache, answer_of,
 from thriftgate.caching.decision import Hit, Miss
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.caching.warm_file import WarmLine
-from thriftgate.config import RouteConfig
+from thriftgate.config import CascadeConfig, RouteConfig
 from thriftgate.services.cache.deciding import FixedDecider
 from thriftgate.services.cache.desk import CacheDesk
 from thriftgate.services.cache.service import CacheService, tier_policy_of
@@ -204,3 +204,26 @@ async def test_what_is_warmed_is_replaced_by_a_fresh_answer() -> None:
     served = await office.served()
     assert served is not None
     assert served.answer.text == "Ask in the shop."
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accept_at": 0.91},
+        {"delta": 0.04},
+        {"artefact": "other.json"},
+        {"max_quality_loss": 0.02},
+        {"tools": "cascade"},
+    ],
+    ids=str,
+)
+def test_another_bar_for_answers_is_another_scope(change: dict[str, object]) -> None:
+    config = CascadeConfig.model_validate({"tiers": [{"model": "a"}, {"model": "b"}], "accept_at": 0.5})
+    other = CascadeConfig.model_validate({"tiers": [{"model": "a"}, {"model": "b"}], "accept_at": 0.5, **change})
+    assert tier_policy_of(config) != tier_policy_of(other)
+
+
+def test_how_answers_are_audited_and_sent_is_no_part_of_the_scope() -> None:
+    config = CascadeConfig.model_validate({"tiers": [{"model": "a"}, {"model": "b"}]})
+    other = CascadeConfig.model_validate({"tiers": [{"model": "a"}, {"model": "b"}], "audit": {"share": 0.5}})
+    assert tier_policy_of(config) == tier_policy_of(other)
