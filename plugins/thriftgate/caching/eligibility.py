@@ -69,7 +69,8 @@ _FILTERED = frozenset({"content_filter", "refusal", "safety", "SAFETY"})
 _REFUSAL_LENGTH = 400
 _REFUSAL = re.compile(
     r"\W{0,9}(?:i'?m (?:very |so |really )?sorry|sorry|i apologi[sz]e|unfortunately|(?:es )?tut mir leid|leider|"
-    r"(?:je suis )?désolée?|lo siento|mi dispiace|desculpe|(?:het )?spijt me)?\W{0,9}(?:but|aber|mais|pero|ma|mas|maar)?\W{0,9}"
+    r"(?:je suis )?désolée?|lo siento|mi dispiace|desculpe|(?:het )?spijt me)?"
+    r"\W{0,9}(?:but|aber|mais|pero|ma|mas|maar)?\W{0,9}"
     r"(?:i (?:can(?:no|')t|can not|am (?:not able|unable)|won't|will not|must decline)|"
     r"i'm (?:not able|unable)|as an ai\b|"
     r"(?:das |dabei )?kann ich (?:\w+ )?nicht|ich kann (?:\w+ ){0,3}nicht|je ne peux pas|no puedo|non posso|não posso|"

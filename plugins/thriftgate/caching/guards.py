@@ -13,7 +13,8 @@ Failure behaviour: pure and total; a guard in doubt keeps silent, because the le
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
-from thriftgate.caching.lexicon import CASE_WORDS, FUNCTION_WORDS, OPPOSITES, RIVALS, ROLE_WORDS, SMALL_WORDS
+from thriftgate.caching.contrasts import OPPOSITES, RIVALS, SMALL_WORDS
+from thriftgate.caching.lexicon import CASE_WORDS, FUNCTION_WORDS, ROLE_WORDS
 from thriftgate.caching.order import is_crossed, is_exchanged, is_reordered
 from thriftgate.caching.reading import Reading, read
 from thriftgate.caching.surface import Surface, look

@@ -10,7 +10,8 @@ Failure behaviour: pure and total, in time linear in the texts (sorting apart).
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from thriftgate.caching.lexicon import DATES, MOVABLE_WORDS, OPPOSITES, RIVALS, ROLE_WORDS
+from thriftgate.caching.contrasts import OPPOSITES, RIVALS
+from thriftgate.caching.lexicon import DATES, MOVABLE_WORDS, ROLE_WORDS
 from thriftgate.caching.reading import Reading, stem
 from thriftgate.caching.surface import Surface
 

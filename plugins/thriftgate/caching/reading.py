@@ -1,7 +1,7 @@
 """What the guards and the features see of a question: its words, stems, numbers, names, dates and code.
 
-Every expression here is tried on runs of at most `_LONGEST_RUN` characters without white space, or looks ahead a bounded
-way, so that the time is linear in the text. Longer runs (hashes, encoded data) are one piece of code, whatever is in them.
+Every expression here is tried on runs of at most `_LONGEST_RUN` characters without white space, or looks ahead a
+bounded way, so that the time is linear in the text. Longer runs (hashes, encoded data) are one piece of code.
 
 Failure behaviour: pure and total. A reading is kept for the last few thousand questions, because the same entries
 are compared again and again.

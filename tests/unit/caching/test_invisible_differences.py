@@ -9,7 +9,8 @@ from thriftgate.caching.surface import look
 
 PAIRS: dict[str, list[tuple[str, str]]] = {
     "emoji and symbols": [
-        ("Classify the sentiment of this review: \U0001f600\U0001f600\U0001f600", "Classify the sentiment of this review: \U0001f621\U0001f621\U0001f621"),
+        ("Classify the sentiment of this review: \U0001f600\U0001f600\U0001f600",
+         "Classify the sentiment of this review: \U0001f621\U0001f621\U0001f621"),
         ("User feedback was \U0001f44d. Should we follow up?", "User feedback was \U0001f44e. Should we follow up?"),
         ("What does \u2764\ufe0f mean?", "What does \U0001f494 mean?"),
         ("First \U0001f44d then \U0001f44e: what now?", "First \U0001f44e then \U0001f44d: what now?"),
@@ -31,7 +32,8 @@ PAIRS: dict[str, list[tuple[str, str]]] = {
         ("Que veut dire \u2191 ?", "Que veut dire \u2193 ?"),
         ("\u00bfQu\u00e9 significa \u2713?", "\u00bfQu\u00e9 significa \u2717?"),
         ("Flag of \U0001f1f3\U0001f1f1?", "Flag of \U0001f1e9\U0001f1ea?"),
-        ("What family is \U0001f468\u200d\U0001f469\u200d\U0001f467?", "What family is \U0001f468\U0001f469\U0001f467?"),
+        ("What family is \U0001f468\u200d\U0001f469\u200d\U0001f467?",
+         "What family is \U0001f468\U0001f469\U0001f467?"),
     ],
     "case": [
         ("Can us citizens apply?", "Can US citizens apply?"),
@@ -72,7 +74,8 @@ PAIRS: dict[str, list[tuple[str, str]]] = {
         ("Read \U0001d400 aloud", "Read \U0001d401 aloud"),
         ("Translate \u732b please", "Translate \u72ac please"),
         ("What is \uff21 here?", "What is \uff22 here?"),
-        ("\u041a\u0430\u043a \u043e\u0442\u043a\u0440\u044b\u0442\u044c \u0441\u0447\u0451\u0442?", "\u041a\u0430\u043a \u0437\u0430\u043a\u0440\u044b\u0442\u044c \u0441\u0447\u0451\u0442?"),
+        ("\u041a\u0430\u043a \u043e\u0442\u043a\u0440\u044b\u0442\u044c \u0441\u0447\u0451\u0442?",
+         "\u041a\u0430\u043a \u0437\u0430\u043a\u0440\u044b\u0442\u044c \u0441\u0447\u0451\u0442?"),
         ("\u5982\u4f55\u6253\u5f00\u8d26\u6237", "\u5982\u4f55\u5173\u95ed\u8d26\u6237"),
         ("Is \u00bd enough?", "Is \u00bc enough?"),
         ("Use \u2160 for it", "Use \u2161 for it"),
@@ -112,7 +115,8 @@ PAIRS: dict[str, list[tuple[str, str]]] = {
         ("Is Tom older than Anna?", "Is Anna older than Tom?"),
         ("Did Tom pay Anna yesterday?", "Did Anna pay Tom yesterday?"),
         ("Convert from EUR to USD", "Convert from USD to EUR"),
-        ("How do I convert from my old savings account to my new checking account?", "How can I convert from my new checking account to my old savings account?"),
+        ("How do I convert from my old savings account to my new checking account?",
+         "How can I convert from my new checking account to my old savings account?"),
         ("Can cats eat dogs?", "Can dogs eat cats?"),
         ("Does the doctor see the patient?", "Does the patient see the doctor?"),
         ("Hoe ga ik van Utrecht naar Leiden?", "Hoe ga ik van Leiden naar Utrecht?"),
