@@ -115,8 +115,37 @@ class EchoUpstream:
         ]
         return _sse([f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in events])
 
+    def _responses_call(self, body: Body, written: str) -> Response:
+        """The same as a call of the tool: what an OpenAI model is asked for an Anthropic client with tools."""
+        item: dict[str, Any] = {
+            "type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "send", "status": "completed",
+            "arguments": written,
+        }  # fmt: skip
+        whole: dict[str, Any] = {
+            "id": "resp_1", "object": "response", "created_at": 1_700_000_000, "status": "completed",
+            "model": body["model"], "output": [item], "parallel_tool_calls": True, "tools": [], "tool_choice": "auto",
+            "usage": {"input_tokens": 9, "output_tokens": 4, "total_tokens": 13},
+        }  # fmt: skip
+        if not body.get("stream"):
+            return _json(whole)
+        at = {"item_id": "fc_1", "output_index": 0}
+        begun: dict[str, Any] = {**whole, "status": "in_progress", "output": [], "usage": None}
+        opened = {**item, "status": "in_progress", "arguments": ""}
+        events: list[dict[str, Any]] = [
+            {"type": "response.created", "response": begun},
+            {"type": "response.output_item.added", "output_index": 0, "item": opened},
+            *({"type": "response.function_call_arguments.delta", **at, "delta": piece} for piece in self._cut(written)),
+            {"type": "response.function_call_arguments.done", **at, "arguments": written},
+            {"type": "response.output_item.done", "output_index": 0, "item": item},
+            {"type": "response.completed", "response": whole},
+        ]
+        numbered = [{**event, "sequence_number": number} for number, event in enumerate(events)]
+        return _sse([f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in numbered])
+
     def _responses(self, body: Body) -> Response:
         text = said(body)
+        if body.get("tools"):
+            return self._responses_call(body, arguments_of(text))
         usage = {"input_tokens": 9, "output_tokens": 4, "total_tokens": 13}
         part: dict[str, Any] = {"type": "output_text", "text": text, "annotations": []}
         item: dict[str, Any] = {
