@@ -4,6 +4,7 @@
 
 BIN := .venv/bin
 READY := .venv/.ready
+GATEWAY := .venv/.gateway
 PYTHON ?=
 ARGS ?=
 
@@ -11,9 +12,13 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): uv.lock pyproject.toml scripts/bootstrap.sh
-	@PYTHON="$(PYTHON)" scripts/bootstrap.sh
+	@PYTHON="$(PYTHON)" scripts/bootstrap.sh developer
 
-run: $(READY) ## Start the gateway on http://localhost:4000 (Ctrl-C ends it)
+# Without the tools of the tests and checks; where those are set up, so is the gateway.
+$(GATEWAY): uv.lock pyproject.toml scripts/bootstrap.sh
+	@PYTHON="$(PYTHON)" scripts/bootstrap.sh gateway
+
+run: $(GATEWAY) ## Start the gateway on http://localhost:4000 (Ctrl-C ends it)
 	@$(BIN)/thriftgate up $(ARGS)
 
 test: $(READY) ## Run the tests
