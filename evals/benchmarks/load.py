@@ -5,11 +5,14 @@ The scenarios and how each makes its questions:
 | scenario | model | questions |
 |---|---|---|
 | bare | LiteLLM's own `small` | all different |
+| bare's own exact hit (`local` cache) | LiteLLM's own `small` | the same again and again |
 | nothing on | route `plain` | all different |
 | miss | route `cached` | all different, of different subjects |
 | exact hit | route `cached` | the same again and again |
 | semantic hit | route `alike` | one question in ever new words |
 | cascade accepted | route `cascade` | all different |
+
+"nothing on", "miss" and "exact hit" once more as streams of 80 chunks, each beside the bare proxy's stream.
 """
 
 import asyncio
@@ -105,21 +108,22 @@ class Questions:
         yield from wordings
 
 
-async def send(url: str, key: str, model: str, questions: Sequence[str]) -> Sent:
-    """Ask every question, `CONCURRENCY` at a time. Raises RuntimeError when an answer is not a success."""
+async def send(url: str, key: str, model: str, questions: Sequence[str], *, streams: bool = False) -> Sent:
+    """Ask every question, `CONCURRENCY` at a time. RuntimeError when an answer is no success or breaks off."""
     sent = Sent()
     waiting = iter(questions)
     headers = {"authorization": f"Bearer {key}"}
+    more = {"stream": True, "stream_options": {"include_usage": True}} if streams else {}
     async with aiohttp.ClientSession(headers=headers) as session:
 
         async def work() -> None:
             for question in waiting:
-                body = {"model": model, "messages": [{"role": "user", "content": question}]}
+                body = {"model": model, "messages": [{"role": "user", "content": question}], **more}
                 started = time.perf_counter()
                 async with session.post(f"{url}/v1/chat/completions", json=body) as response:
                     text = await response.text()
-                    if response.status != 200:
-                        raise RuntimeError(f"{model}: status {response.status}: {text[:200]}")
+                    if response.status != 200 or (streams and not text.endswith("data: [DONE]\n\n")):
+                        raise RuntimeError(f"{model}: status {response.status}: {text[:200]} … {text[-200:]}")
                     sent.decisions[response.headers.get("x-thriftgate-decision", "none")] += 1
                 sent.latencies.append(time.perf_counter() - started)
 

@@ -20,7 +20,7 @@ import psutil
 import yaml
 
 KEY = f"sk-{secrets.token_hex(24)}"
-_PATIENCE = 180.0
+_PATIENCE = 400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,13 @@ def bare_config(upstream: str) -> dict[str, object]:
     }
 
 
+def caching_config(upstream: str) -> dict[str, object]:
+    """LiteLLM with its own fastest cache: exact, in the memory of the process."""
+    config = bare_config(upstream)
+    settings = {"turn_off_message_logging": True, "cache": True, "cache_params": {"type": "local"}}
+    return {**config, "litellm_settings": settings}
+
+
 def gateway_config(upstream: str) -> dict[str, object]:
     """The same with one route for each thing that is measured."""
     quiet = {"audit": {"share": 0.0}, "holdout": 0.0}
@@ -109,17 +116,25 @@ def upstream(port: int) -> Generator[str]:
 
 
 @contextmanager
-def bare(folder: Path, upstream_url: str, port: int) -> Generator[Proxy]:
-    """LiteLLM alone, in `folder`."""
+def bare(folder: Path, upstream_url: str, port: int, *, caches: bool = False) -> Generator[Proxy]:
+    """LiteLLM alone, in `folder`, as it ships: `httptools`, which our installation brings, is hidden from it."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(bare_config(upstream_url)), encoding="utf-8")
-    argv = [sys.executable, "-c", "from litellm import run_server; run_server()", "--config", str(config)]
+    made = caching_config(upstream_url) if caches else bare_config(upstream_url)
+    config.write_text(yaml.safe_dump(made), encoding="utf-8")
+    start = "import sys; sys.modules['httptools'] = None; from litellm import run_server; run_server()"
+    argv = [sys.executable, "-c", start, "--config", str(config)]
     argv += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
     started = time.monotonic()
     with _running(argv, folder, {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}) as process:
         _wait(port, process)
-        yield Proxy("bare", f"http://127.0.0.1:{port}", psutil.Process(process.pid), None, time.monotonic() - started)
+        yield Proxy(
+            "bare, caching" if caches else "bare",
+            f"http://127.0.0.1:{port}",
+            psutil.Process(process.pid),
+            None,
+            time.monotonic() - started,
+        )
 
 
 @contextmanager

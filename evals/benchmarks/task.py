@@ -13,7 +13,7 @@ import platform
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from evals.benchmarks.load import ASKED, Questions, Sent, send
@@ -23,15 +23,31 @@ from evals.benchmarks.proxies import KEY, Proxy, bare, gateway, upstream
 from thriftgate.stats import mean_interval
 
 RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is asked of which route."""
+
+    route: str
+    questions: Literal["different", "same", "alike"]
+    decision: str
+    """That every answer must have had."""
+    aim: float
+    """CPU of a request as a multiple of the bare proxy's for the same upstream and shape."""
+    streams: bool = False
+
+
 SCENARIOS = {
-    "nothing on": ("plain", "different", "only_tier"),
-    "miss": ("cached", "different", "only_tier"),
-    "exact hit": ("cached", "same", "exact_hit"),
-    "semantic hit": ("alike", "alike", "semantic_hit"),
-    "cascade accepted": ("cascade", "different", "accepted"),
+    "nothing on": Scenario("plain", "different", "only_tier", 1.00),
+    "cascade accepted": Scenario("cascade", "different", "accepted", 1.05),
+    "miss": Scenario("cached", "different", "only_tier", 1.75),
+    "exact hit": Scenario("cached", "same", "exact_hit", 0.35),
+    "semantic hit": Scenario("alike", "alike", "semantic_hit", 0.95),
+    "nothing on, streamed": Scenario("plain", "different", "only_tier", 0.75, streams=True),
+    "miss, streamed": Scenario("cached", "different", "only_tier", 1.10, streams=True),
+    "exact hit, streamed": Scenario("cached", "same", "exact_hit", 0.10, streams=True),
 }
-"""Scenario -> (route, questions, the decision that every answer must have had)."""
-AIMS = {"nothing on": 1.10, "miss": 1.35, "exact hit": 1.0, "semantic hit": 1.25}
 _MEMORY_REQUESTS = 5_000
 
 
@@ -46,10 +62,10 @@ class Measured:
     p99_ms: float
 
 
-def measure(proxy: Proxy, model: str, questions: list[str], decision: str) -> Measured:
+def measure(proxy: Proxy, model: str, questions: list[str], decision: str, *, streams: bool = False) -> Measured:
     """Send a batch and read what it took. Raises RuntimeError when it was not decided as the scenario says."""
     cpu, database = proxy.cpu_seconds(), proxy.database_cpu_seconds()
-    sent: Sent = asyncio.run(send(proxy.url, KEY, model, questions))
+    sent: Sent = asyncio.run(send(proxy.url, KEY, model, questions, streams=streams))
     used, used_by_database = proxy.cpu_seconds() - cpu, proxy.database_cpu_seconds() - database
     if set(sent.decisions) != {decision}:
         raise RuntimeError(f"{model}: every answer should have been '{decision}', but they were {dict(sent.decisions)}")
@@ -58,24 +74,31 @@ def measure(proxy: Proxy, model: str, questions: list[str], decision: str) -> Me
     return Measured(used / n * 1e3, used_by_database / n * 1e3, n / sent.wall, p50, p99)
 
 
-def compare(one: Proxy, other: Proxy, rounds: int, batch: int) -> dict[str, Any]:
-    """All scenarios, `rounds` times, each beside the bare proxy `one`."""
+def compare(one: Proxy, other: Proxy, caching: Proxy, rounds: int, batch: int) -> dict[str, Any]:
+    """All scenarios, `rounds` times, each beside the bare proxy `one`; its own exact hits (`caching`) too."""
     questions = Questions()
     # The entries that the hits will find, and every code path once.
-    measure(one, "small", questions.different(batch), "none")
-    for route in ("plain", "cached"):
-        measure(other, route, questions.different(batch // 2), "only_tier")
+    for streams in (False, True):
+        measure(one, "small", questions.different(batch), "none", streams=streams)
+        for route in ("plain", "cached"):
+            measure(other, route, questions.different(batch // 2), "only_tier", streams=streams)
     measure(other, "cascade", questions.different(batch // 2), "accepted")
     for route in ("cached", "alike"):
         measure(other, route, [ASKED], "only_tier")
-    rows: dict[str, list[tuple[Measured, Measured]]] = {name: [] for name in SCENARIOS}
+    measure(caching, "small", questions.same(batch), "none")
+    rows: dict[str, list[tuple[Measured, Measured]]] = {name: [] for name in [*SCENARIOS, _LOCAL]}
     for number in range(rounds):
-        for name, (route, kind, decision) in SCENARIOS.items():
-            base = measure(one, "small", questions.different(batch), "none")
-            ours = measure(other, route, getattr(questions, kind)(batch), decision)
+        for name, it in SCENARIOS.items():
+            base = measure(one, "small", questions.different(batch), "none", streams=it.streams)
+            ours = measure(other, it.route, getattr(questions, it.questions)(batch), it.decision, streams=it.streams)
             rows[name].append((base, ours))
+        base = measure(one, "small", questions.different(batch), "none")
+        rows[_LOCAL].append((base, measure(caching, "small", questions.same(batch), "none")))
         print(f"round {number + 1} of {rounds}", flush=True)
-    return {name: summary(pairs, AIMS.get(name)) for name, pairs in rows.items()}
+    return {name: summary(pairs, SCENARIOS[name].aim if name in SCENARIOS else None) for name, pairs in rows.items()}
+
+
+_LOCAL = "LiteLLM's own exact hit (`local` cache)"
 
 
 def summary(pairs: list[tuple[Measured, Measured]], aim: float | None) -> dict[str, Any]:
@@ -113,12 +136,16 @@ def run(folder: Path, *, rounds: int, batch: int, starts: int, requests: int) ->
             for name, start in (("bare", bare), ("thriftgate", gateway)):
                 with start(folder / name, address, 4097) as proxy:
                     seconds[name].append(round(proxy.start_seconds, 2))
-        with bare(folder / "bare", address, 4097) as one, gateway(folder / "thriftgate", address, 4098) as other:
+        with (
+            bare(folder / "bare", address, 4097) as one,
+            bare(folder / "caching", address, 4096, caches=True) as caching,
+            gateway(folder / "thriftgate", address, 4098) as other,
+        ):
             seconds["bare"].append(round(one.start_seconds, 2))
             seconds["thriftgate"].append(round(other.start_seconds, 2))
             found["start_seconds"] = seconds
             found["memory"]["start"] = {one.name: round(one.memory_mb()), other.name: round(other.memory_mb())}
-            found["scenarios"] = compare(one, other, rounds, batch)
+            found["scenarios"] = compare(one, other, caching, rounds, batch)
             found["machine"]["load_after"] = round(os.getloadavg()[0], 1)
             print(json.dumps(found), flush=True)
             found["memory"][f"{requests} requests"] = {
@@ -152,11 +179,12 @@ def table(found: dict[str, Any]) -> str:
             f"| {row['ours_database_cpu_ms']:.2f} ms | {row['ours_p50_ms']:.1f} ms | {row['ours_p99_ms']:.1f} ms "
             f"| {row['ours_per_second']:.0f} |"
         )
-    base = next(iter(found["scenarios"].values()))
-    lines.append(
-        f"| bare | {base['bare_cpu_ms']:.2f} ms | 1 | - | - | {base['bare_p50_ms']:.1f} ms "
-        f"| {base['bare_p99_ms']:.1f} ms | {base['bare_per_second']:.0f} |"
-    )
+    for label, name in (("bare", "nothing on"), ("bare, streamed", "nothing on, streamed")):
+        base = found["scenarios"][name]
+        lines.append(
+            f"| {label} | {base['bare_cpu_ms']:.2f} ms | 1 | - | - | {base['bare_p50_ms']:.1f} ms "
+            f"| {base['bare_p99_ms']:.1f} ms | {base['bare_per_second']:.0f} |"
+        )
     starts = {name: f"{np.mean(values):.1f} s" for name, values in found["start_seconds"].items()}
     lines += ["", f"Start-up: {starts}. Memory: {json.dumps(found['memory'])}."]
     return "\n".join(lines) + "\n"
