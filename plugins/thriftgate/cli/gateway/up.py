@@ -143,6 +143,8 @@ def _services(
         # Prices come with the package; without this the start waits for a download that a closed network never gives.
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "TIMEOUT_WORKER_HEALTHCHECK": "300",
+        # LiteLLM's own setting: its many small objects of a request are garbage at once, and rarely in circles.
+        "PYTHON_GC_THRESHOLD": "20000,20,100",
         **os.environ,
         "LITELLM_MASTER_KEY": key,
         "THRIFTGATE_CONFIG": str(loaded.path),
