@@ -1,6 +1,6 @@
 # Every target sets up what it needs. Arguments go through ARGS: make test ARGS="-k cache", make run ARGS="--port 4001"
 .DEFAULT_GOAL := help
-.PHONY: help run test check format eval bench docs secrets clean
+.PHONY: help run test check format eval bench docs house secrets clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -42,8 +42,10 @@ eval: $(READY) ## Measure quality and savings on public data sets (ARGS="cache" 
 bench: $(READY) ## Compare the gateway's speed with a bare LiteLLM proxy
 	@$(BIN)/python scripts/run_evals.py benchmarks $(ARGS)
 
-docs: $(READY) ## Write docs/configuration.md and docs/cli.md anew
+docs: $(READY) ## Write the generated pages of docs/ anew
 	@$(BIN)/python scripts/write_docs.py
+
+house: docs ## Draw the package from its imports, in docs/architecture.md
 
 secrets: $(READY) ## Write .env with fresh secrets for docker compose (what is there stays; ARGS=--langfuse)
 	@$(BIN)/python scripts/make_secrets.py $(ARGS)

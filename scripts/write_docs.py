@@ -7,16 +7,30 @@ from pathlib import Path
 import click
 from click.formatting import HelpFormatter
 
+from draw_house import house
 from thriftgate.cli import COMMANDS, load_command, main_group
 from thriftgate.config.docs import configuration_page
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 100
+_HOUSE = 'An arrow reads "uses".\n\n'
+"""What is below this is drawn."""
 
 
 def pages() -> dict[str, str]:
     """Every generated page by its path."""
-    return {"docs/configuration.md": configuration_page(), "docs/cli.md": cli_page()}
+    return {
+        "docs/configuration.md": configuration_page(),
+        "docs/cli.md": cli_page(),
+        "docs/architecture.md": architecture_page(),
+    }
+
+
+def architecture_page() -> str:
+    """The page as it is written by hand, with a new picture of the house below it."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    by_hand, mark, _ = text.partition(_HOUSE)
+    return f"{by_hand}{mark}{house()}"
 
 
 def cli_page() -> str:

@@ -165,3 +165,9 @@ def test_short_documents_stay_short() -> None:
     for decision in (REPO / "docs" / "decisions").glob("*.md"):
         assert re.fullmatch(r"\d{4}-[a-z0-9-]+", decision.stem), decision.name
         assert len(decision.read_text(encoding="utf-8").splitlines()) <= 60, decision.name
+
+
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    named = re.findall(r"`(plugins/[\w./]+)`", (REPO / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    assert len(named) > 10
+    assert [name for name in named if not (REPO / name).exists()] == []
