@@ -5,16 +5,20 @@ the difference.
 """
 
 import os
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from thriftgate.cli.gateway.preflight import check_files
 from thriftgate.config import load
 from thriftgate.errors import ConfigurationError
 
 HERE = Path(__file__).parent
 GOOD = sorted((HERE / "good").glob("*.yaml"))
 BAD = sorted((HERE / "bad").rglob("*.yaml"))
+TODAY = date(2026, 1, 1)
+"""Before any model of these files is announced to retire."""
 ENVIRONMENT = {
     "ANTHROPIC_API_KEY": "not-a-key",
     "OPENAI_API_KEY": "not-a-key",
@@ -32,13 +36,13 @@ def assert_says(file: Path, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
 def test_a_bad_configuration_is_refused_with_all_its_mistakes(file: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        load(file, ENVIRONMENT)
+        load(file, ENVIRONMENT, today=TODAY, further=check_files)
     assert_says(file, raised.value.problems)
 
 
 @pytest.mark.parametrize("file", GOOD, ids=lambda file: file.stem)
 def test_a_good_configuration_loads_with_exactly_its_warnings(file: Path) -> None:
-    warnings = load(file, ENVIRONMENT).warnings
+    warnings = load(file, ENVIRONMENT, today=TODAY, further=check_files).warnings
     if file.with_suffix(".txt").exists():
         assert_says(file, warnings)
     else:

@@ -1,5 +1,6 @@
 """What `load` hands to the rest of the program, and what `from_section` refuses."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,23 @@ def test_an_empty_variable_counts_as_unset() -> None:
         load(GOOD / "support.yaml", {**ENVIRONMENT, "ANTHROPIC_API_KEY": "", "OPENAI_API_KEY": ""})
 
 
-def test_where_keys_are_not_required_a_tier_without_one_is_only_a_warning() -> None:
-    loaded = load(GOOD / "support.yaml", {}, require_keys=False)
-    assert len([warning for warning in loaded.warnings if "needs a working" in warning]) == 3
+def test_where_keys_are_not_required_nothing_is_said_of_a_tier_without_one() -> None:
+    assert load(GOOD / "support.yaml", {}, require_keys=False).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("today", "words"),
+    [
+        (date(2026, 9, 1), None),
+        (date(2026, 9, 30), "'openai/gpt-5' retires on 2026-12-11: name its successor"),
+        (date(2026, 12, 12), "'openai/gpt-5' was announced to retire on 2026-12-11: name its successor"),
+    ],
+)
+def test_the_end_of_a_model_is_announced_three_months_before_by_its_latest_dated_name(
+    today: date, words: str | None
+) -> None:
+    warnings = load(GOOD / "support.yaml", ENVIRONMENT, today=today).warnings
+    assert [warning.partition(".model: ")[2] for warning in warnings] == ([words] if words else [])
 
 
 def test_one_working_deployment_is_enough_for_a_tier() -> None:

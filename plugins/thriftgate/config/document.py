@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 import yaml
 
 from thriftgate.config.problems import KeyPath, Problem
+from thriftgate.config.yaml_mistakes import explain
 
 
 class Place(NamedTuple):
@@ -117,7 +118,8 @@ def _read_one(path: Path, name: str) -> Document:
         node = loader.get_single_node()
         values = _Builder(loader, document, name).build(node, ()) if node is not None else None
     except yaml.MarkedYAMLError as error:
-        document.problems.append(Problem((), f"is not valid YAML: {_in_words(error)}", place=_marked(error, name)))
+        words, line = explain(error, text)
+        document.problems.append(Problem((), f"is not valid YAML: {words}", place=Place(name, line)))
         return document
     except (yaml.YAMLError, RecursionError):
         document.problems.append(Problem((), "is not valid YAML", place=Place(name, 1)))
@@ -129,18 +131,6 @@ def _read_one(path: Path, name: str) -> Document:
     else:
         document.problems.append(Problem((), "must hold keys and values, such as `model_list:`", place=Place(name, 1)))
     return document
-
-
-def _in_words(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or error.context or "it cannot be read"
-    if "'\\t'" in problem:
-        return "a tab stands where spaces must indent"
-    return problem
-
-
-def _marked(error: yaml.MarkedYAMLError, name: str) -> Place:
-    mark = error.problem_mark or error.context_mark
-    return Place(name, mark.line + 1 if mark else 1)
 
 
 class _Builder:

@@ -5,6 +5,7 @@ Failure behaviour: nothing here raises.
 
 from collections.abc import Iterator
 
+from thriftgate.config.identity import IdentityConfig
 from thriftgate.config.limits import LimitsConfig
 from thriftgate.config.model_list import ModelList
 from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
@@ -14,10 +15,14 @@ _LIMITS: KeyPath = (*SECTION, "limits")
 ANY = "*"
 
 
-def check_limits(limits: LimitsConfig | None, models: ModelList) -> Iterator[Finding]:
+def check_limits(
+    limits: LimitsConfig | None, models: ModelList, identity: IdentityConfig | None = None
+) -> Iterator[Finding]:
     """A misspelt name would limit nobody, unseen."""
     if limits is None:
         return
+    if identity is not None and identity.tiers and limits.tiers:
+        yield from _compare_tiers(limits, identity)
     yield from _check_tiers(limits)
     for index, rule in enumerate(limits.rules):
         if rule.model is not None:
@@ -44,6 +49,25 @@ def _check_tiers(limits: LimitsConfig) -> Iterator[Finding]:
             for setting in sorted({"weight", "deferrable", "max_wait"} & tier.model_fields_set):
                 where = (*_LIMITS, "tiers", name, setting)
                 yield Finding(Problem(where, "says how requests wait, and nothing waits without limits.queue"))
+
+
+def _compare_tiers(limits: LimitsConfig, identity: IdentityConfig) -> Iterator[Finding]:
+    """Tiers have what they may do under `identity` and how much of it under `limits`, by the same names."""
+    known: KeyPath = (*SECTION, "identity")
+    for name in limits.tiers:
+        if name not in identity.tiers:
+            words = f"identity.tiers has no '{name}', so it limits nobody{did_you_mean(name, identity.tiers)}"
+            yield Finding(Problem((*_LIMITS, "tiers", name), words), is_warning=True)
+    for name in identity.tiers:
+        if name not in limits.tiers:
+            default = limits.default_tier
+            instead = f"counts its callers as '{default}'" if default else "has nothing of its own for its callers"
+            words = f"limits.tiers has no '{name}' and {instead}{did_you_mean(name, limits.tiers)}"
+            yield Finding(Problem((*known, "tiers", name), words), is_warning=True)
+    own, other = limits.default_tier, identity.default_tier
+    if own and other in limits.tiers and other != own:
+        words = f"has no effect on keys of ours: identity.default_tier puts whoever has none into '{other}'"
+        yield Finding(Problem((*_LIMITS, "default_tier"), words), is_warning=True)
 
 
 def _check_model(name: str, where: KeyPath, models: ModelList) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ _CALLBACK_LISTS = ("callbacks", "success_callback", "failure_callback", "audit_l
 _PUBLIC_KEY_DIGESTS = frozenset({"88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"})
 """SHA-256 of the master keys that stand in LiteLLM's documentation; LiteLLM refuses to start with one."""
 _SHORT_KEY = 16
+_MASTER_KEY = "LITELLM_MASTER_KEY"
 
 
 @cache
@@ -129,7 +130,7 @@ def _check_shadow(base: Path) -> Iterator[Finding]:
 def master_key_of(values: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
     """The key that guards the proxy, from the file or from LITELLM_MASTER_KEY."""
     key = at(values, "general_settings", "master_key")
-    found = resolve(key, environ)[0] if key is not None else environ.get("LITELLM_MASTER_KEY")
+    found = resolve(key, environ)[0] if key is not None else environ.get(_MASTER_KEY)
     return str(found) if found else None
 
 
@@ -137,7 +138,9 @@ def _check_master_key(values: Mapping[str, Any], environ: Mapping[str, str]) -> 
     path: KeyPath = ("general_settings", "master_key")
     key = master_key_of(values, environ)
     if key is None:
-        name = variable_of(at(values, *path)) or "LITELLM_MASTER_KEY"
+        name = variable_of(at(values, *path)) or _MASTER_KEY
+        if name == _MASTER_KEY:
+            return  # as it is shipped: `thriftgate up` makes one
         words = f"is not set ({name} is empty): `thriftgate up` makes one; LiteLLM alone refuses to start without"
         yield Finding(Problem(path, words), is_warning=True)
     elif hashlib.sha256(key.strip().encode()).hexdigest() in _PUBLIC_KEY_DIGESTS:

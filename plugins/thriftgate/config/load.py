@@ -6,8 +6,9 @@ without LiteLLM, so that a mistake is known in a second and not after the proxy'
 Failure behaviour: `load` and `from_section` raise ConfigurationError with all problems; warnings never raise.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,8 +17,11 @@ from pydantic import ValidationError
 from thriftgate.config.document import Document, at, mapping, read_document
 from thriftgate.config.environment import Unset, resolve
 from thriftgate.config.identity_checks import check_identity
+from thriftgate.config.indentation import straighten
 from thriftgate.config.limits_checks import check_limits
 from thriftgate.config.litellm_checks import check_callback_settings, check_litellm, master_key_of
+from thriftgate.config.litellm_sections import check_fallbacks, check_names
+from thriftgate.config.model_checks import check_header_names, check_retirement
 from thriftgate.config.model_list import ModelList, environment_with, read_model_list
 from thriftgate.config.problems import SECTION, KeyPath, Problem, mistakes_of, model_of, problems_of, spell
 from thriftgate.config.root import RouteConfig, ThriftgateConfig
@@ -37,6 +41,15 @@ _MOST_ROUNDS = 10
 
 _SCRAPERS_TOKEN = ("metrics", "token")
 """Without it fewer may look, so nothing is lost when it is not set."""
+
+_SHIPPED: Mapping[str, KeyPath] = {
+    "THRIFTGATE_DATABASE_URL": ("database_url",),
+    "THRIFTGATE_REDIS_URL": ("redis_url",),
+    "THRIFTGATE_METRICS_TOKEN": _SCRAPERS_TOKEN,
+}
+
+FurtherChecks = Callable[[ThriftgateConfig, ModelList, Path], Iterable[Finding]]
+"""Gets what is sound of the configuration, the models and the folder of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +75,23 @@ class LoadedConfig:
         return tuple(group.name for group in self.models.groups.values() if route in group.routes)
 
 
-def load(path: Path, environ: Mapping[str, str], *, require_keys: bool = True) -> LoadedConfig:
+def _nothing_more(_config: ThriftgateConfig, _models: ModelList, _base: Path) -> Iterable[Finding]:
+    return ()
+
+
+def load(
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    require_keys: bool = True,
+    today: date | None = None,
+    further: FurtherChecks = _nothing_more,
+) -> LoadedConfig:
     """The configuration in the file `path`, with variables from `environ`.
 
-    A tier of which no deployment has its provider's key is a problem, or without `require_keys` a warning: then
-    something else, such as the demo provider, plays the models.
+    A tier of which no deployment has its provider's key is a problem, unless `require_keys` is false: then something
+    else, such as the demo provider, plays the models. `today` is what retirements are compared with, by
+    default the current day in UTC; `further` checks what this package cannot look into.
 
     Raises ConfigurationError; each problem reads `file:line: key.path: what is wrong`.
     """
@@ -77,20 +102,27 @@ def load(path: Path, environ: Mapping[str, str], *, require_keys: bool = True) -
     environ = environment_with(document.values, environ)
     models, problems = read_model_list(document.values, environ)
     section, unset, findings = _read_section(document, environ)
+    section, misplaced = straighten(section, ThriftgateConfig, SECTION)
     config, sound, mistakes = _validate(section) if section else (None, None, [])
     named = {missing.path for missing in unset}
+    problems += misplaced
     problems += [mistake for mistake in mistakes if mistake.path not in named]
+    findings += (*check_names(document.values), *check_fallbacks(document.values, models))
     findings += check_litellm(document.values, environ, path.parent)
     if sound is not None:
         names = frozenset(mapping(section.get("routes")))
         findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)
-        findings += check_limits(sound.limits, models)
+        findings += check_limits(sound.limits, models, sound.identity)
         findings += (*check_embedder(sound, models), *check_files(sound, path.parent), *check_urls(sound))
         findings += (
             *check_promises(sound, path.parent, models if require_keys else None),
             *check_tracing(sound, document.values, environ),
             *check_identity(sound, document.values, path.parent),
+            *check_header_names(models),
+            *further(sound, models, path.parent),
         )
+        if require_keys:
+            findings += check_retirement(models, today or datetime.now(UTC).date())
     problems += [finding.problem for finding in findings if not finding.is_warning]
     problems += document.problems
     if problems or config is None:
@@ -113,10 +145,11 @@ def load_section(path: Path, environ: Mapping[str, str]) -> ThriftgateConfig:
     path = path.absolute()
     document = read_document(path)
     section, unset, findings = _read_section(document, environment_with(document.values, environ))
+    section, misplaced = straighten(section, ThriftgateConfig, SECTION)
     config, _, mistakes = _validate(section) if section else (None, None, [])
     named = {missing.path for missing in unset}
     problems = [*document.problems, *(finding.problem for finding in findings if not finding.is_warning)]
-    problems += [mistake for mistake in mistakes if mistake.path not in named]
+    problems += [*misplaced, *(mistake for mistake in mistakes if mistake.path not in named)]
     if problems or config is None:
         raise ConfigurationError(_say(document, problems, path))
     return config
@@ -141,9 +174,14 @@ def _read_section(
     findings = list(check_callback_settings(document.values))
     written = at(document.values, *SECTION)
     section, unset = resolve(mapping(written), environ, path=SECTION)
-    findings += [_unset(missing) for missing in unset]
+    findings += [_unset(missing) for missing in unset if not _is_shipped_unset(missing)]
     findings += _empty_sections(mapping(written))
     return mapping(section), unset, findings
+
+
+def _is_shipped_unset(missing: Unset) -> bool:
+    """The shipped file names these variables, and says what holds when they are not set."""
+    return missing.variable in _SHIPPED and missing.path[len(SECTION) :] in _SHIPPED.values()
 
 
 def _unset(missing: Unset) -> Finding:

@@ -4,7 +4,7 @@ Failure behaviour: nothing here raises; an entry that LiteLLM could not use is l
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -41,6 +41,8 @@ class Deployment:
     price: Price | None
     missing_variable: str | None
     """The environment variable that holds its key and is not set; None when nothing is known to be missing."""
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """Its `litellm_params` as they are written."""
 
     @property
     def route(self) -> str | None:
@@ -149,6 +151,7 @@ def _read_entry(
             path=path,
             price=price_of(entry),
             missing_variable=_missing_variable(entry, str(model), environ),
+            params=mapping(entry.get("litellm_params")),
         ),
         [],
     )

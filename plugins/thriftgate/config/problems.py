@@ -4,6 +4,7 @@ Failure behaviour: nothing here fails; a mistake pydantic names in a way we have
 pydantic's own. A value is quoted only where it cannot be a secret.
 """
 
+import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,10 +38,10 @@ def spell(path: KeyPath) -> str:
     return words.lstrip(".")
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'cache'?)`, or nothing when no known word is close."""
+def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """` (did you mean 'cache'?)`, or nothing when no known word is as close as `cutoff` (1: the same)."""
     by_folded = {name.casefold(): name for name in known}
-    close = get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.6)
+    close = get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=cutoff)
     return f" (did you mean '{by_folded[close[0]]}'?)" if close else ""
 
 
@@ -65,6 +66,9 @@ def _in_words(detail: ErrorDetails, model: type[BaseModel]) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
         parent = _model_at(model, loc[:-1])
+        name, colon, _ = str(loc[-1]).partition(":")
+        if colon and parent and name in parent.model_fields:
+            return f"a blank is missing after the colon of '{name}:'"
         return "unknown key" + (did_you_mean(str(loc[-1]), parent.model_fields) if parent else "")
     if kind == "missing":
         return _missing(model, loc)
@@ -72,6 +76,8 @@ def _in_words(detail: ErrorDetails, model: type[BaseModel]) -> str:
         words = str(detail.get("ctx", {}).get("error", detail["msg"]))
         return words if isinstance(detail["input"], Mapping) else words + _not(detail)
     words = _expected(kind, detail.get("ctx", {}))
+    if kind in _SECTION_KINDS and isinstance(detail["input"], str) and _NO_BLANK.match(detail["input"]):
+        return f"{words}; a blank is missing after a colon in it"
     return (words + _not(detail)) if words else detail["msg"][:1].lower() + detail["msg"][1:]
 
 
@@ -97,6 +103,8 @@ _EXPECTED = {
     "model": "must be a section with keys and values",
     "finite": "must be a finite number",
 }
+_SECTION_KINDS = frozenset({"model_type", "dict_type", "model_attributes_type", "mapping_type"})
+_NO_BLANK = re.compile(r"[A-Za-z_]\w*:\S")
 _BOUNDS = {
     "greater_than": ("gt", "must be more than {}"),
     "greater_than_equal": ("ge", "must be at least {}"),
@@ -175,6 +183,14 @@ def model_of(annotation: Any) -> type[BaseModel] | None:
         models = [found for option in get_args(annotation) if (found := model_of(option))]
         return models[0] if models else None
     return None
+
+
+def element_model(annotation: Any) -> type[BaseModel] | None:
+    """The pydantic model of the values of a dictionary; None for anything else."""
+    origin = get_origin(annotation)
+    if not (isinstance(origin, type) and issubclass(cast("type[Any]", origin), dict)):
+        return None
+    return model_of(_element(annotation))
 
 
 def _element(annotation: Any) -> Any:

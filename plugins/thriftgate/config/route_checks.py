@@ -4,13 +4,14 @@ Failure behaviour: nothing here raises; what cannot be checked because something
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
 from thriftgate.config.model_list import ModelGroup, ModelList
 from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
@@ -43,11 +44,25 @@ def check_routes(
                 )
             seen.add(tier.model)
             yield from _check_group(tier.model, where, models)
+        if route.cache is not None:
+            yield from _check_decision(route.cache, (*ROUTES, name, "cache"))
         for where, model in _helpers(route, (*ROUTES, name)):
             yield from _check_group(model, where, models)
         yield from _check_order(route, path, models)
-    for finding in _check_keys(routes, models):
-        yield finding if require_keys else replace(finding, is_warning=True)
+    if require_keys:
+        yield from _check_keys(routes, models)
+
+
+def _check_decision(cache: CacheConfig, path: KeyPath) -> Iterator[Finding]:
+    """A fixed threshold decides alone; what stands beside it promises nothing."""
+    if cache.min_similarity is None:
+        return
+    for name in ("max_error", "artefact"):
+        if name in cache.model_fields_set:
+            words = (
+                "has no effect beside min_similarity, which decides alone and promises nothing: take one of them out"
+            )
+            yield Finding(Problem((*path, name), words), is_warning=True)
 
 
 def _helpers(route: RouteConfig, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

@@ -9,10 +9,11 @@ the gateway asks to check itself (audits, verifications, judges) belongs to the 
 caller's identity, so no key pays for it and no key's empty budget holds it up.
 
 Failure behaviour: whatever the router raises after its retries and fallbacks becomes a TierFailedError. A request
-that is refused with parameters of ours in it (a prompt's, log-probabilities) is asked once more without them. Closing
-a stream closes the provider's connection.
+that is refused with parameters of ours in it (a prompt's, log-probabilities) is asked again without those that the
+refusal names, then without any. Closing a stream closes the provider's connection.
 """
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -42,6 +43,11 @@ _OF_THE_REQUEST = frozenset(
     }
 )  # fmt: skip
 """What LiteLLM hands over that belongs to the client's request and not to the calls made for it."""
+
+
+_WORD = re.compile(r"\w+")
+_MOST_REFUSAL = 2000
+"""Characters of a provider's refusal that are looked at."""
 
 
 class RouterCompleter:
@@ -103,19 +109,15 @@ class RouterCompleter:
                 await close()
 
     async def _asked(self, model: str, request: ChatRequest, purpose: CallPurpose, *, stream: bool) -> object:
-        try:
-            return await self._call(request.dialect, self._kwargs(model, request, purpose, stream=stream))
-        except Exception as error:
-            failure = tier_failure(model, error)
-            if not (failure.rejected and request.added):
-                raise failure from error
-        # The client sent none of it, so it must not fail for it.
-        bare = {name: value for name, value in body_of(request).items() if name not in request.added}
-        without = replace(request, body=bare, added=frozenset())
-        try:
-            return await self._call(request.dialect, self._kwargs(model, without, purpose, stream=stream))
-        except Exception as error:
-            raise tier_failure(model, error) from error
+        while True:
+            try:
+                return await self._call(request.dialect, self._kwargs(model, request, purpose, stream=stream))
+            except Exception as error:
+                failure = tier_failure(model, error)
+                if not (failure.rejected and request.added):
+                    raise failure from error
+                # The client sent none of it, so it must not fail for it.
+                request = _without(request, named_in(str(error), request.added) or request.added)
 
     async def _call(self, dialect: str, kwargs: dict[str, Any]) -> object:
         call = cast("Callable[..., Awaitable[object]]", getattr(self._router(), METHODS[dialect]))
@@ -179,6 +181,17 @@ class RouterCompleter:
             traceparent = outgoing_traceparent(request.request_id, request.traceparent)
             kwargs["extra_headers"] = {**headers, "traceparent": traceparent}
         return kwargs
+
+
+def named_in(refusal: str, names: frozenset[str]) -> frozenset[str]:
+    """Those of the parameters that a refusal speaks of; each deployment of a group refuses others."""
+    words = frozenset(_WORD.findall(refusal[:_MOST_REFUSAL]))
+    return names & words
+
+
+def _without(request: ChatRequest, names: frozenset[str]) -> ChatRequest:
+    body = {name: value for name, value in body_of(request).items() if name not in names}
+    return replace(request, body=body, added=request.added - names)
 
 
 def _bucket(parent: Mapping[str, Any]) -> Mapping[str, Any]:

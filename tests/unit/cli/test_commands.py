@@ -115,10 +115,25 @@ def test_check_lists_every_mistake_on_stderr_and_exits_with_2(
     ]
 
 
-def test_for_the_demo_a_providers_key_may_be_missing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", str(CONFIGS / "good" / "support.yaml")]) == 2
-    assert main(["check", "--demo", str(CONFIGS / "good" / "support.yaml")]) == 0
-    assert "warning support.yaml:4: model_list[0].litellm_params.api_key" in capsys.readouterr().out
+def test_without_any_key_the_demo_provider_plays_as_it_would_for_up(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    assert main(["check", str(CONFIGS / "good" / "support.yaml")]) == 0
+    said = capsys.readouterr().out
+    assert "demo" in said
+    assert "warning" not in said
+    assert main(["check", "--no-demo", str(CONFIGS / "good" / "support.yaml")]) == 2
+
+
+def test_what_is_shipped_has_nothing_to_say_about_in_a_fresh_clone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_keys(monkeypatch)
+    monkeypatch.delenv("LITELLM_MASTER_KEY", raising=False)
+    assert main(["check", str(CONFIGS.parent.parent / "litellm_config.yaml")]) == 0
+    assert "warning" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("name", "code"), [("good/support", 0), ("bad/many_mistakes", 2)])

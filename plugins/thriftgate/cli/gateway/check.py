@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from thriftgate.config import CacheConfig, LoadedConfig, load
+from thriftgate.cli.gateway.preflight import Prepared, prepare
+from thriftgate.config import CacheConfig, LoadedConfig
 from thriftgate.config.docs import spell_duration
 from thriftgate.errors import ConfigurationError
 
@@ -17,31 +18,34 @@ DEFAULT_CONFIG = "litellm_config.yaml"
 @click.command("check")
 @click.argument("config", type=click.Path(path_type=Path), default=DEFAULT_CONFIG)
 @click.option(
-    "--demo", is_flag=True, help="A missing provider's key is no mistake: the demo provider plays the models."
+    "--demo/--no-demo",
+    default=None,
+    help="Whether the demo provider plays the models. Default, as with `up`: when no provider's key is set.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
-def command(ctx: click.Context, config: Path, *, demo: bool, as_json: bool) -> None:
+def command(ctx: click.Context, config: Path, *, demo: bool | None, as_json: bool) -> None:
     """Name every mistake in a configuration.
 
     CONFIG is LiteLLM's configuration file (default: litellm_config.yaml). Nothing is started and nothing is
-    called: the file, the environment variables it names, its prompts and its prices are looked at. Exit code 0
-    means that the gateway would start with it, 2 that it would not.
+    called: the file, the environment variables it names, its prompts, artefacts and prices are looked at. Exit code 0
+    means that `thriftgate up` would start with it, 2 that it would not.
     """
     try:
-        loaded = load(config, os.environ, require_keys=not demo)
+        prepared = prepare(config, os.environ, demo=demo)
     except ConfigurationError as error:
         if not as_json:
             raise
         click.echo(json.dumps({"file": str(config), "problems": error.problems, "warnings": []}, indent=2))
         ctx.exit(2)
     if as_json:
-        click.echo(json.dumps({"file": str(config), "problems": [], **_facts(loaded)}, indent=2))
+        click.echo(json.dumps({"file": str(config), "problems": [], **_facts(prepared)}, indent=2))
     else:
-        _print_routes(loaded)
+        _print_routes(prepared)
 
 
-def _facts(loaded: LoadedConfig) -> dict[str, Any]:
+def _facts(prepared: Prepared) -> dict[str, Any]:
+    loaded = prepared.loaded
     routes = {
         name: {
             "models": loaded.clients_call(name),
@@ -51,15 +55,18 @@ def _facts(loaded: LoadedConfig) -> dict[str, Any]:
         }
         for name, route in loaded.thriftgate.routes.items()
     }
-    return {"warnings": loaded.warnings, "routes": routes}
+    return {"warnings": loaded.warnings, "demo": prepared.runtime.is_demo, "routes": routes}
 
 
-def _print_routes(loaded: LoadedConfig) -> None:
+def _print_routes(prepared: Prepared) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    loaded = prepared.loaded
     console = Console(soft_wrap=True, highlight=False)
+    if prepared.runtime.is_demo:
+        console.print(Text.assemble(("demo    ", "yellow"), "the offline demo provider plays every model"))
     for warning in loaded.warnings:
         console.print(Text.assemble(("warning ", "yellow"), warning))
     table = Table("route", "clients call", "tiers, cheapest first", "cache", "prompt", box=None, pad_edge=False)

@@ -19,7 +19,8 @@ from typing import Literal
 
 import click
 
-from thriftgate.config import LoadedConfig, ThriftgateConfig, load, load_section
+from thriftgate.cli.gateway.preflight import prepare
+from thriftgate.config import LoadedConfig, ThriftgateConfig, load_section
 from thriftgate.errors import ConfigurationError, GatewayError
 
 _OLDEST_PYTHON, _NEXT_PYTHON = (3, 11), (3, 14)
@@ -136,12 +137,11 @@ def check_configuration(path: Path, loaded: list[LoadedConfig]) -> list[Finding]
     """Whether the gateway would start with the file; puts what was read into `loaded`."""
     findings: list[Finding] = []
     try:
-        config = load(path, os.environ)
+        prepared = prepare(path, os.environ)
     except ConfigurationError as error:
-        without_keys = _without_keys(path)
-        if without_keys is None:
-            return [Finding("configuration", "failed", problem) for problem in error.problems]
-        config = without_keys
+        return [Finding("configuration", "failed", problem) for problem in error.problems]
+    config = prepared.loaded
+    if prepared.runtime.is_demo:
         words = "no provider's key is set: `thriftgate up` lets its offline demo provider play the models"
         findings.append(Finding("configuration", "note", words))
     loaded.append(config)
@@ -150,16 +150,6 @@ def check_configuration(path: Path, loaded: list[LoadedConfig]) -> list[Finding]
     # check_providers names the missing keys, one by one.
     warnings = [warning for warning in config.warnings if ".litellm_params.api_key: " not in warning]
     return [*findings, *(Finding("configuration", "note", warning) for warning in warnings)]
-
-
-def _without_keys(path: Path) -> LoadedConfig | None:
-    """The configuration where nothing but all of the keys is missing, else None."""
-    try:
-        config = load(path, os.environ, require_keys=False)
-    except ConfigurationError:
-        return None
-    plain = [found for group in config.models.groups.values() for found in group.deployments if found.route is None]
-    return config if all(found.missing_variable is not None for found in plain) else None
 
 
 async def check_database(config: ThriftgateConfig, base: Path) -> Finding:

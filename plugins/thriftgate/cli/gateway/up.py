@@ -19,11 +19,10 @@ from urllib.parse import urlsplit
 import click
 
 from thriftgate.cli.gateway.check import DEFAULT_CONFIG
+from thriftgate.cli.gateway.preflight import DEMO_PORT, prepare
 from thriftgate.cli.gateway.processes import Service, ServiceFailedError, stop_all, wait_for_end, wait_until_ready
-from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config
-from thriftgate.config import LoadedConfig, load
-from thriftgate.config.document import read_document
-from thriftgate.config.model_list import environment_with, read_model_list
+from thriftgate.cli.gateway.runtime_config import RuntimeConfig
+from thriftgate.config import LoadedConfig
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +43,7 @@ _STOPPING = 15.0
 @click.option("--port", default=4000, show_default=True, help="Port to listen on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that serve.")
 @click.option("--demo/--no-demo", default=None, help="Use the offline demo provider. Default: when no key is set.")
-@click.option("--demo-port", default=4010, show_default=True, help="Port of the offline demo provider.")
+@click.option("--demo-port", default=DEMO_PORT, show_default=True, help="Port of the offline demo provider.")
 @click.pass_context
 def command(
     ctx: click.Context, config: Path, host: str, port: int, workers: int, demo: bool | None, demo_port: int
@@ -58,7 +57,8 @@ def command(
     from rich.markup import escape
 
     console = Console(highlight=False, soft_wrap=True)
-    loaded, prepared = _prepare(config, demo=demo, demo_port=demo_port)
+    ready = prepare(config, os.environ, demo=demo, demo_port=demo_port)
+    loaded, prepared = ready.loaded, ready.runtime
     _say_models(console, prepared)
     data_dir = loaded.base_dir / loaded.thriftgate.data_dir
     key, is_new = _master_key(loaded, data_dir)
@@ -82,23 +82,6 @@ def command(
         ctx.exit(error.exit_code)
     finally:
         stop_all(services)
-
-
-def _prepare(path: Path, *, demo: bool | None, demo_port: int) -> tuple[LoadedConfig, RuntimeConfig]:
-    """The checked configuration and what the proxy gets of it. Raises ConfigurationError.
-
-    A provider's key that is missing is no mistake where the demo provider stands in for it.
-    """
-    document = read_document(path.absolute())
-    environ = environment_with(document.values, os.environ)
-    models, _ = read_model_list(document.values, environ)
-    if demo is None:
-        demo = not has_any_key(models)
-    if not demo:
-        return load(path, os.environ), runtime_config(document.values, models)
-    loaded = load(path, os.environ, require_keys=False)
-    base_url = f"http://127.0.0.1:{demo_port}/v1"
-    return loaded, demo_config(document.values, loaded.thriftgate, models, base_url=base_url)
 
 
 def _say_models(console: "Console", prepared: RuntimeConfig) -> None:

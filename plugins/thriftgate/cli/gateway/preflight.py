@@ -1,0 +1,158 @@
+"""What a start would do with a configuration, found out without starting anything.
+
+`check`, `up`, `reload` and `doctor` all ask here, so that none of them says another thing than the others.
+
+Failure behaviour: ConfigurationError names every mistake. Files that a configuration names are read as the gateway
+reads them; what they say wrong is a mistake of the configuration.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config
+from thriftgate.config import LoadedConfig, ModelList, ThriftgateConfig, load
+from thriftgate.config.document import read_document
+from thriftgate.config.model_checks import check_prompt_params
+from thriftgate.config.model_list import environment_with, read_model_list
+from thriftgate.config.problems import SECTION, Problem, did_you_mean
+from thriftgate.config.route_checks import ROUTES, Finding
+from thriftgate.errors import ConfigurationError
+
+DEMO_PORT = 4010
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A configuration that a start would take, and what the proxy would get of it."""
+
+    loaded: LoadedConfig
+    runtime: RuntimeConfig
+
+
+def prepare(
+    path: Path, environ: Mapping[str, str], *, demo: bool | None = None, demo_port: int = DEMO_PORT
+) -> Prepared:
+    """What `thriftgate up` would start with. Raises ConfigurationError.
+
+    With `demo` None the demo provider plays the models when no provider's key is set; a missing key is then no mistake.
+    """
+    document = read_document(path.absolute())
+    own = environment_with(document.values, environ)
+    models, _ = read_model_list(document.values, own)
+    if demo is None:
+        demo = not has_any_key(models)
+    loaded = load(path, environ, require_keys=not demo, further=check_files)
+    if not demo:
+        return Prepared(loaded, runtime_config(document.values, models))
+    base_url = f"http://127.0.0.1:{demo_port}/v1"
+    return Prepared(loaded, demo_config(document.values, loaded.thriftgate, models, base_url=base_url))
+
+
+def check_files(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[Finding]:
+    """Prompts, artefacts and keys in files, read as the gateway reads them."""
+    yield from _check_prompts(config, models, base)
+    yield from _check_signals(config)
+    yield from _check_embedder(config, base)
+    yield from _check_cache_artefacts(config, base)
+    yield from _check_keys(config, base)
+
+
+def _check_prompts(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[Finding]:
+    """What a route serves is there; with Langfuse as its source, only Langfuse knows."""
+    if config.prompts.source != "files" or not any(route.prompt for route in config.routes.values()):
+        return
+    from thriftgate.stores.files.prompts import PromptFiles
+
+    registry = PromptFiles(base / config.prompts_dir).reload()
+    for name, route in config.routes.items():
+        if route.prompt is None:
+            continue
+        where = (*ROUTES, name, "prompt")
+        prompt = registry.prompts.get(route.prompt.name)
+        if prompt is None:
+            mistakes = [one for one in registry.errors if one.file.startswith(f"{route.prompt.name}/")]
+            for mistake in mistakes:
+                yield Finding(Problem((*where, "name"), f"its files have a mistake: {mistake}"))
+            continue  # a missing one is named by `load`
+        version = prompt.resolve(route.prompt.label)
+        if version is None:
+            known = sorted({*prompt.labels, *prompt.variants, *prompt.versions})
+            words = (
+                f"'{prompt.name}' has nothing labelled '{route.prompt.label}'{did_you_mean(route.prompt.label, known)}"
+            )
+            yield Finding(Problem((*where, "label"), words))
+            continue
+        yield from check_prompt_params(name, route, version.params, models)
+
+
+def _check_signals(config: ThriftgateConfig) -> Iterator[Finding]:
+    for name, route in config.routes.items():
+        if route.cascade.signals == "auto":
+            continue
+        from thriftgate.cascade.signals import named
+
+        try:
+            named(route.cascade.signals)
+        except ValueError as error:
+            yield Finding(Problem((*ROUTES, name, "cascade", "signals"), str(error)))
+
+
+def _check_embedder(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+    """An artefact that reads questions was made with the embedder that reads them now."""
+    for name, route in config.routes.items():
+        written = route.cascade.artefact
+        if written is None or not (base / written).is_file():
+            continue
+        from thriftgate.cascade.artefact import StaleArtefactError
+        from thriftgate.cascade.artefact import load as load_artefact
+        from thriftgate.stores.minilm.embedder import LocalEmbedder
+
+        try:
+            probe = load_artefact(base / written).probe
+        except StaleArtefactError:
+            continue  # `load` has named it
+        if probe is not None and probe.embedder != LocalEmbedder(base / config.data_dir).fingerprint:
+            words = "it was made with another embedder than this build has: calibrate again"
+            yield Finding(Problem((*ROUTES, name, "cascade", "artefact"), words))
+
+
+def _check_cache_artefacts(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+    for name, route in config.routes.items():
+        cache = route.cache
+        if cache is None or cache.artefact is None or not (base / cache.artefact).is_file():
+            continue
+        from thriftgate.caching.artefact import Artefact
+
+        try:
+            Artefact.from_json((base / cache.artefact).read_text(encoding="utf-8"), source=cache.artefact)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                yield Finding(Problem((*ROUTES, name, "cache", "artefact"), problem))
+        except (OSError, UnicodeDecodeError):
+            yield Finding(Problem((*ROUTES, name, "cache", "artefact"), f"'{cache.artefact}' cannot be read"))
+
+
+def _check_keys(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+    identity = config.identity
+    if identity is None:
+        return
+    if identity.file is not None and (base / identity.file).is_file():
+        from thriftgate.stores.files.keys import WatchedKeyFile
+
+        try:
+            WatchedKeyFile(base / identity.file)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                words = problem.removeprefix("identity.file: ")
+                yield Finding(Problem((*SECTION, "identity", "file"), words))
+    kept = identity.jwt.jwks_file if identity.jwt is not None else None
+    if kept is not None and (base / kept).is_file():
+        from thriftgate.stores.files.issuer_keys import KeptIssuerKeys
+
+        try:
+            KeptIssuerKeys(base / kept)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                words = problem.removeprefix("identity.jwt.jwks_file: ")
+                yield Finding(Problem((*SECTION, "identity", "jwt", "jwks_file"), words))

@@ -1,0 +1,202 @@
+"""Whether LiteLLM's own sections say what LiteLLM reads: known names, and fallbacks that lead somewhere.
+
+LiteLLM ignores what it does not know, so a slip changes nothing and nobody is told.
+
+Failure behaviour: nothing here raises; where LiteLLM's names are not known, none is called wrong.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from thriftgate.config import litellm_names
+from thriftgate.config.document import at, items, mapping
+from thriftgate.config.environment import variable_of
+from thriftgate.config.model_list import ModelList
+from thriftgate.config.problems import KeyPath, Problem, describe, did_you_mean
+from thriftgate.config.route_checks import Finding
+
+_FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+_MOVED = ("health_check_interval", "health_check_concurrency")
+_POLICIES = ("retry_policy", "allowed_fails_policy")
+_ANY = "*"
+
+
+def check_names(values: Mapping[str, Any]) -> Iterator[Finding]:
+    """Keys that LiteLLM does not read, where one it does read is close."""
+    yield from _check_router(mapping(values.get("router_settings")))
+    for section, known in (
+        ("litellm_settings", litellm_names.litellm_settings()),
+        ("general_settings", litellm_names.general_settings()),
+    ):
+        yield from _slips(mapping(values.get(section)), known, (section,))
+    for index, entry in enumerate(items(values.get("model_list"))):
+        where: KeyPath = ("model_list", index, "litellm_params")
+        yield from _slips(mapping(at(entry, "litellm_params")), litellm_names.deployment_settings(), where)
+
+
+def _check_router(settings: Mapping[str, Any]) -> Iterator[Finding]:
+    known = litellm_names.router_settings()
+    for name in settings:
+        where: KeyPath = ("router_settings", name)
+        if name in _MOVED:
+            yield Finding(Problem(where, "stands in the wrong place: LiteLLM refuses it here; general_settings has it"))
+        elif known and name not in known:
+            words = f"LiteLLM knows no such setting and ignores it{did_you_mean(name, known)}"
+            yield Finding(Problem(where, words), is_warning=True)
+        else:
+            yield from _check_kind(settings[name], known.get(name, ""), where)
+    yield from _check_strategy(settings)
+    yield from _check_aliases(settings.get("model_group_alias"))
+    for policy in _POLICIES:
+        for name in mapping(settings.get(policy)):
+            names = litellm_names.policy_settings(policy)
+            if names and name not in names:
+                words = f"LiteLLM knows no such setting and ignores it{did_you_mean(name, names)}"
+                yield Finding(Problem(("router_settings", policy, name), words), is_warning=True)
+
+
+def _check_kind(value: Any, declared: str, where: KeyPath) -> Iterator[Finding]:
+    """LiteLLM trusts what stands there, and breaks while it starts or with the first request."""
+    kind = next((kind for kind in _KINDS if declared.startswith(kind)), None)
+    if value is None or kind is None or variable_of(value) or (where[-1] in _CHECKED_APART):
+        return
+    accepts, words = _KINDS[kind]
+    if not accepts(value):
+        yield Finding(Problem(where, f"must be {words}, not {describe(value)}"))
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and isinstance(value, int | float | str) and float(value) == float(value)
+    except ValueError:
+        return False
+
+
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "int": (_is_number, "a number"),
+    "float": (_is_number, "a number"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "list": (lambda value: isinstance(value, list), "a list"),
+    "Sequence": (lambda value: isinstance(value, list), "a list"),
+    "OptionalPreCallChecks": (lambda value: isinstance(value, list), "a list"),
+    "dict": (lambda value: isinstance(value, Mapping), "a section with keys and values"),
+    "GenericBudgetConfigType": (lambda value: isinstance(value, Mapping), "a section with keys and values"),
+    "RetryPolicy": (lambda value: isinstance(value, Mapping), "a section with keys and values"),
+    "AllowedFailsPolicy": (lambda value: isinstance(value, Mapping), "a section with keys and values"),
+    "AlertingConfig": (lambda _value: False, "set in general_settings.alerting"),
+}
+_CHECKED_APART = (*_FALLBACKS, "default_fallbacks")
+
+
+def _check_strategy(settings: Mapping[str, Any]) -> Iterator[Finding]:
+    known = litellm_names.routing_strategies()
+    written = settings.get("routing_strategy")
+    if known and "routing_strategy" in settings and written not in known and not variable_of(written):
+        suggestion = did_you_mean(str(written), known)
+        words = f"must be one of {', '.join(sorted(known))}, not {describe(written)}{suggestion}"
+        yield Finding(Problem(("router_settings", "routing_strategy"), words))
+
+
+def _check_aliases(aliases: Any) -> Iterator[Finding]:
+    for name, alias in mapping(aliases).items():
+        is_whole = isinstance(alias, Mapping) and {"model", "hidden"} <= set(mapping(alias))
+        if not isinstance(alias, str) and not is_whole:
+            words = f"must be a group's name, or {{model: its name, hidden: true}}, not {describe(alias)}"
+            yield Finding(Problem(("router_settings", "model_group_alias", name), words))
+
+
+def _slips(section: Mapping[str, Any], known: frozenset[str], where: KeyPath) -> Iterator[Finding]:
+    """Only what looks like a slip: what is read elsewhere, or by a provider, is not ours to know."""
+    for name in section:
+        if name not in known and (suggestion := did_you_mean(name, known, cutoff=0.84)):
+            words = f"LiteLLM knows no such setting{suggestion}"
+            yield Finding(Problem((*where, name), words), is_warning=True)
+
+
+def check_fallbacks(values: Mapping[str, Any], models: ModelList) -> Iterator[Finding]:
+    """Fallbacks start and end at plain groups that exist, and do not lead back to where they began."""
+    for section in ("router_settings", "litellm_settings"):
+        for key in _FALLBACKS:
+            where: KeyPath = (section, key)
+            written = at(values, *where)
+            if written is None:
+                continue
+            if not isinstance(written, list):
+                words = f"must be a list such as [{{large: [small]}}], not {describe(written)}"
+                yield Finding(Problem(where, words))
+                continue
+            edges: dict[str, list[str]] = {}
+            for index, entry in enumerate(items(written)):
+                yield from _check_entry(entry, (*where, index), models, edges)
+            yield from _check_cycles(edges, where)
+        where = (section, "default_fallbacks")
+        named = at(values, *where)
+        if named is not None and not isinstance(named, list):
+            yield Finding(Problem(where, f"must be a list of groups, not {describe(named)}"))
+        yield from _check_targets(items(named), where, models)
+
+
+def _check_entry(entry: Any, where: KeyPath, models: ModelList, edges: dict[str, list[str]]) -> Iterator[Finding]:
+    pairs = list(mapping(entry).items())
+    if len(pairs) != 1:
+        words = f"must be one group with its fallbacks, as in {{large: [small]}}, not {describe(entry)}"
+        yield Finding(Problem(where, words))
+        return
+    name, targets = pairs[0]
+    group = models.find(name)
+    if group is not None and group.routes:
+        words = (
+            f"'{name}' is a route, and nothing falls back from a route's name: a route answers by itself. Give its "
+            "tiers fallbacks, or its groups a second deployment"
+        )
+        yield Finding(Problem((*where, name), words))
+    elif group is None and name != _ANY:
+        words = f"no entry of model_list is named '{name}', so this never happens{did_you_mean(name, models.names)}"
+        yield Finding(Problem((*where, name), words))
+    if not isinstance(targets, list):
+        yield Finding(Problem((*where, name), f"must be a list of groups, not {describe(targets)}"))
+        return
+    edges.setdefault(models.aliases.get(name, name), []).extend(
+        models.aliases.get(target, target) for target in items(targets) if isinstance(target, str)
+    )
+    yield from _check_targets(items(targets), (*where, name), models)
+
+
+def _check_targets(targets: Iterable[Any], where: KeyPath, models: ModelList) -> Iterator[Finding]:
+    for index, target in enumerate(targets):
+        if not isinstance(target, str):
+            continue  # LiteLLM takes whole requests here as well
+        group = models.find(target)
+        if group is None:
+            words = f"no entry of model_list is named '{target}'{did_you_mean(target, models.names)}"
+            yield Finding(Problem((*where, index), words))
+        elif group.routes:
+            words = (
+                f"'{target}' is a route; a plain group falls back to plain groups, else requests could go in circles"
+            )
+            yield Finding(Problem((*where, index), words))
+
+
+def _check_cycles(edges: Mapping[str, list[str]], where: KeyPath) -> Iterator[Finding]:
+    """Each circle once, at the first group of the file that is in it."""
+    said: set[frozenset[str]] = set()
+    for start in edges:
+        circle = _circle(edges, start)
+        if circle and frozenset(circle) not in said:
+            said.add(frozenset(circle))
+            words = f"goes in a circle: {' > '.join([*circle, circle[0]])}; when all are down, each is asked again"
+            yield Finding(Problem(where, words), is_warning=True)
+
+
+def _circle(edges: Mapping[str, list[str]], start: str) -> list[str]:
+    """A way from `start` back to it; empty where there is none."""
+    pending, seen = [[start]], {start}
+    while pending:
+        way = pending.pop()
+        for target in edges.get(way[-1], ()):
+            if target == start:
+                return way
+            if target not in seen:
+                seen.add(target)
+                pending.append([*way, target])
+    return []
