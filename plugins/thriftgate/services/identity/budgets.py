@@ -36,6 +36,9 @@ LEASE = 600.0
 _SMALLEST = 1e-9
 """A request whose price nobody knows holds at least this, so that it counts as one under way."""
 _IN_FLIGHT_RETRY = 1.0
+_AT_ONCE = 3
+"""Reservations of this process that ask the store together. Those of one account wait for each other's row there, each
+with a connection of the pool: without a bound the flood of one caller would leave none for anybody's key."""
 _DAY = 86_400.0
 
 
@@ -79,6 +82,7 @@ class BudgetService:
         self._sleep = sleep
         self._queue: deque[_Settlement] = deque(maxlen=max_queue)
         self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Semaphore(_AT_ONCE)
         self.dropped = 0
         """Settlements that were lost because the store was away for too long."""
 
@@ -93,6 +97,10 @@ class BudgetService:
 
     async def reserve(self, charges: Sequence[Charge], most_usd: float) -> Held:
         """Hold the most that a request may cost. Raises BudgetExceededError or StoreUnavailableError."""
+        async with self._turn:
+            return await self._reserve(charges, most_usd)
+
+    async def _reserve(self, charges: Sequence[Charge], most_usd: float) -> Held:
         at = self._clock.time()
         reservation_id = self._new_id()
         windows = [window_at(charge.account, charge.budget.period, at) for charge in charges]
