@@ -132,6 +132,8 @@ class FakeCompleter:
         self.cancelled: list[str] = []
         """Models whose call was cancelled or closed before it had ended."""
         self.without_logprobs: set[str] = set()
+        self.losing: dict[str, Sequence[str]] = {}
+        """What of every request a model would not get."""
         self.chunks_sent: defaultdict[str, int] = defaultdict(int)
         self._queues: defaultdict[str, deque[Reply]] = defaultdict(deque)
         self._pricer = pricer or FakePricer()
@@ -185,6 +187,9 @@ class FakeCompleter:
             return [step]
         events = [step] if isinstance(step, Mapping) else stream_of(self._answer(model, step))
         return [StreamPiece(event, deployment=f"fake/{model}") for event in events]
+
+    def lost(self, model: str, request: ChatRequest) -> Sequence[str]:
+        return self.losing.get(model, ())
 
     def supports(self, model: str, param: str) -> bool:
         return model not in self.without_logprobs

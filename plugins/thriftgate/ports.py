@@ -66,6 +66,10 @@ class Completer(Protocol):
         """Whether every deployment of the model group takes this OpenAI parameter."""
         ...
 
+    def lost(self, model: str, request: ChatRequest) -> Sequence[str]:
+        """The places of the request that no provider of the model group would get; such a group is not asked."""
+        ...
+
 
 class Pricer(Protocol):
     """What tokens cost."""

@@ -55,6 +55,8 @@ CARRIED_TO_RESPONSES = {
     "tools": "The weather of a city",
     "tool result": "19 degrees",
     "few tokens": "5",
+    "pdf": "data:application/pdf;base64,",
+    "pdf by address": "https://example.com/a.pdf",
 }
 SAMPLES = {sample.name: sample.body for sample in MESSAGES_REQUESTS}
 

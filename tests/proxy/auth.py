@@ -1,6 +1,7 @@
 """Custom authentication of the test proxy: `sk-<key>-<team>-<user>` is who it says; copied beside the config.
 
-The key `limited` may ask once a minute; `frugal` has spent nearly all of its budget.
+The key `limited` may ask once a minute; `frugal` has spent nearly all of its budget; `viewer` is an admin who may only
+look.
 """
 
 import hashlib
@@ -24,5 +25,6 @@ async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
     spend, budget = (0.99, 1.0) if key == "frugal" else (0.0, None)
     return UserAPIKeyAuth(
         api_key=digest, key_alias=key, team_id=team, team_alias=f"team {team}", user_id=user, rpm_limit=limit,
+        user_role=LitellmUserRoles.PROXY_ADMIN_VIEW_ONLY if key == "viewer" else None,
         spend=spend, max_budget=budget, metadata={"tier": key} if key in ("patient", "batch") else {},
     )  # fmt: skip

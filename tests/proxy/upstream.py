@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count, takewhile
-from typing import Any
+from typing import Any, cast
 
 from pytest_httpserver import HTTPServer
 from tests.proxy.asked import DIALECTS, Asked, calls_natively, error_of, says_natively, streamed
@@ -243,3 +243,26 @@ def _token(word: str, logprob: float | None) -> dict[str, Any]:
 
 def _json(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(json.dumps(body), status, dict(headers or {}), content_type="application/json")
+
+
+def raw(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """This very JSON, whatever was asked; to whoever wants a stream too."""
+    return lambda _: Response(json.dumps(body), status, dict(headers or {}), content_type="application/json")
+
+
+def raw_stream(*events: object, done: bool = True) -> Reply:
+    """These very events, in the framing of whichever provider is asked; whole to whoever asks so: the last one."""
+
+    def reply(body: Asked) -> Response:
+        if body.dialect is Dialect.CHAT:
+            lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+            return Response("".join([*lines, *(["data: [DONE]\n\n"] if done else [])]), 200,
+                            content_type="text/event-stream")  # fmt: skip
+        lines = [f"event: {_kind(event)}\ndata: {json.dumps(event)}\n\n" for event in events]
+        return Response("".join(lines), 200, content_type="text/event-stream")
+
+    return reply
+
+
+def _kind(event: object) -> str:
+    return str(cast("Mapping[str, Any]", event).get("type")) if isinstance(event, Mapping) else "message"

@@ -3,7 +3,7 @@
 Failure behaviour: none; a request whose tools cannot be understood is treated as one that needs tools.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -62,6 +62,21 @@ def plan(
         elif forecast.trust_above is not None and forecast.outlook >= forecast.trust_above:
             return Plan((Tier(tiers[0].model), *tiers[1:]), "good_outlook")
     return Plan((tiers[-1],), reason) if reason else Plan(tuple(tiers), "cascade")
+
+
+def without(planned: Plan, unable: Collection[str], models: Sequence[str]) -> Plan | None:
+    """The plan without the tiers that are unable to serve the request; `models` are the route's, the strongest last.
+
+    Where none of the planned ones is left, the strongest of the others; None when every tier is unable.
+    """
+    if not unable:
+        return planned
+    tiers = tuple(tier for tier in planned.tiers if tier.model not in unable)
+    if not tiers:
+        tiers = tuple(Tier(model) for model in models if model not in unable)[-1:]
+    if tiers == planned.tiers:
+        return planned
+    return Plan(tiers, "tier_cannot_carry") if tiers else None
 
 
 def needs_strong(request: ChatRequest, *, tools: ToolPolicy = "strong") -> str | None:

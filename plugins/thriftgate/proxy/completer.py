@@ -14,7 +14,7 @@ refusal names, then without any. Closing a stream closes the provider's connecti
 """
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.dialects import METHODS, body_of_response, hidden_params, pieces_of
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
+from thriftgate.proxy.translations import Translations, asked
 from thriftgate.services.request.reading import answer_of, body_of
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import Answer, CallPurpose, ChatRequest, StreamPiece
@@ -54,9 +55,16 @@ class RouterCompleter:
     """The `Completer` port on LiteLLM's router."""
 
     def __init__(
-        self, router: RouterSource, pricer: RouterPricer, breaker: Breaker, *, forward_traceparent: bool = False
+        self,
+        router: RouterSource,
+        pricer: RouterPricer,
+        breaker: Breaker,
+        translations: Translations,
+        *,
+        forward_traceparent: bool = False,
     ) -> None:
         self._router = router
+        self._translations = translations
         self._breaker = breaker
         self._pricer = pricer
         self._forward_traceparent = forward_traceparent
@@ -108,7 +116,21 @@ class RouterCompleter:
             if close is not None:
                 await close()
 
+    def lost(self, model: str, request: ChatRequest) -> Sequence[str]:
+        """The places of the request that no provider of the model group would get."""
+        return self._translations.lost(model, request)
+
     async def _asked(self, model: str, request: ChatRequest, purpose: CallPurpose, *, stream: bool) -> object:
+        if lost := self.lost(model, request):
+            cause = f"would not get '{lost[0]}' of this request: its provider speaks another API"
+            raise TierFailedError(model, cause, status_code=400, rejected=True)
+        token = asked.set(request)
+        try:
+            return await self._asked_fitting(model, request, purpose, stream=stream)
+        finally:
+            asked.reset(token)
+
+    async def _asked_fitting(self, model: str, request: ChatRequest, purpose: CallPurpose, *, stream: bool) -> object:
         while True:
             try:
                 return await self._call(request.dialect, self._kwargs(model, request, purpose, stream=stream))

@@ -6,6 +6,7 @@ the log, and there only as its class.
 
 import asyncio
 import math
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import cast
@@ -43,6 +44,7 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (httpx.HTTPError, "cannot be reached"),
 )
 _MAX_PROVIDER_TEXT = 400
+_LITELLMS_NAMES = re.compile(r"^(?:litellm\.)?(?:\w{1,60}(?:Error|Exception)(?: - |: ))*(?:Error: )?")
 _REQUEST_AT_FAULT = frozenset({400, 413, 422})
 _NOT_THE_REQUEST = (exceptions.AuthenticationError, exceptions.PermissionDeniedError)
 
@@ -67,7 +69,7 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
     is_filtered = isinstance(error, exceptions.ContentPolicyViolationError)
     if status in _REQUEST_AT_FAULT and not isinstance(error, _NOT_THE_REQUEST):
         code = "context_length_exceeded" if is_too_long else "content_filter" if is_filtered else _code(error)
-        text = redact_string(str(getattr(error, "message", "") or error)).split("\n")[0][:_MAX_PROVIDER_TEXT]
+        text = _words_of(error)
         if is_too_long:
             text = f"prompt is too long: {text}"
         return TierFailedError(model, text, status_code=status, rejected=True, code=code)
@@ -77,6 +79,12 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
     return TierFailedError(
         model, f"failed ({type(error).__name__}, {status})", status_code=status, retry_after=retry_after
     )
+
+
+def _words_of(error: BaseException) -> str:
+    """What the provider says is wrong, without LiteLLM's names for it and without anything like a credential."""
+    said = str(getattr(error, "message", "") or error)[: 4 * _MAX_PROVIDER_TEXT]
+    return _LITELLMS_NAMES.sub("", redact_string(said).split("\n")[0])[:_MAX_PROVIDER_TEXT]
 
 
 def _code(error: BaseException) -> str | None:

@@ -7,7 +7,7 @@ Failure behaviour: a malformed conversation, and an endpoint that routes do not 
 before a model is asked; any other error passes through as it came.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from fastapi import HTTPException
@@ -35,6 +35,7 @@ class EdgeHooks(CustomLogger):
         routes: Callable[[], Mapping[str, str]],
         *,
         on_failure: Callable[[Mapping[str, Any]], None],
+        fitting: Callable[[Sequence[Mapping[str, Any]]], list[Mapping[str, Any]]],
         record: Callable[[RequestRecord], None],
         intercept: Callable[[], None],
     ) -> None:
@@ -42,6 +43,7 @@ class EdgeHooks(CustomLogger):
         self._routes = routes
         self._intercept = intercept
         self._on_failure = on_failure
+        self._fitting = fitting
         self._record = record
 
     async def async_log_failure_event(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -49,6 +51,17 @@ class EdgeHooks(CustomLogger):
     ) -> None:
         """A call of a deployment failed."""
         self._on_failure(kwargs)
+
+    async def async_filter_deployments(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        model: str,
+        healthy_deployments: list[dict[str, Any]],
+        messages: object,
+        request_kwargs: dict[str, Any] | None = None,
+        parent_otel_span: object = None,
+    ) -> Sequence[Mapping[str, Any]]:
+        """Of a tier's deployments, those whose provider gets all of the request."""
+        return self._fitting(healthy_deployments)
 
     async def async_pre_call_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str

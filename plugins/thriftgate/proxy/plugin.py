@@ -24,6 +24,7 @@ from thriftgate.config.load import from_section
 from thriftgate.config.model_list import ROUTE_PREFIX
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.proxy.authentication import Authentication
+from thriftgate.proxy.bodies import BodyBounds
 from thriftgate.proxy.budgets import BudgetHooks
 from thriftgate.proxy.compose.gateway import Gateway, assemble
 from thriftgate.proxy.compose.limits import install_limits
@@ -109,6 +110,7 @@ interception = Interception(lambda: gateway.routes)
 edge = EdgeHooks(
     _model_names,
     on_failure=gateway.breaker.note_failure,
+    fitting=gateway.translations.fitting,
     record=gateway.recorder.submit,
     intercept=lambda: interception.install(proxy_server.llm_router),
 )
@@ -123,6 +125,8 @@ if gateway.privacy is not None:
     privacy = PrivacyHooks(gateway.privacy.service, gateway.privacy.policies)
     litellm.logging_callback_manager.add_litellm_callback(privacy)
     proxy_server.app.router.middleware_stack = PrivacyLayer(proxy_server.app.router.middleware_stack)
+# In front of all of them: nobody walks a body that is too large or too deep.
+proxy_server.app.router.middleware_stack = BodyBounds(proxy_server.app.router.middleware_stack)
 budgets = BudgetHooks(
     gateway.budgets,
     gateway.pricer,

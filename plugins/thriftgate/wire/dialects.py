@@ -1,6 +1,6 @@
 """The way into `wire`: everything a dialect offers, chosen by the dialect.
 
-    view = request_view(Dialect.CHAT, body, headers)      bounded(body) first
+    view = request_view(Dialect.CHAT, body, headers)      its bytes were `bounded` before it was parsed
     answer = answer_view(Dialect.CHAT, whole)
     assembler(Dialect.CHAT).feed(event) … .finish()       a stream → the whole answer
     replay(view, whole)                                   a whole answer → the stream this client would have got

@@ -29,7 +29,7 @@ from thriftgate.cascade.signals import agreement, form, hedging, question, refus
 from thriftgate.cascade.signals import evidence as signal_evidence
 from thriftgate.tracing import masking
 from thriftgate.types import Answer, ChatRequest, Choice
-from thriftgate.wire import paths, streams
+from thriftgate.wire import bounds, paths, streams
 
 ROOT = Path(__file__).parents[3] / "plugins" / "thriftgate"
 WATCHED = (
@@ -37,6 +37,7 @@ WATCHED = (
     *sorted((ROOT / "cascade" / "signals").glob("*.py")),
     ROOT / "cascade" / "rating.py",
     ROOT / "tracing" / "masking.py",
+    ROOT / "wire" / "bounds.py",
     ROOT / "wire" / "paths.py",
     ROOT / "wire" / "streams.py",
 )
@@ -170,6 +171,10 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "cascade.signals.form.repetition": form.repetition,
     "cascade.signals.self_report.as_confidence": self_report.as_confidence,
     "tracing.masking.mask_obvious": masking.mask_obvious,
+    "wire.bounds.bounded": lambda text: [
+        bounds.bounded(raw.encode("utf-8", "replace"), bounds.Bounds(depth=10**9, values=10**9))
+        for raw in (text, '"' + text, json.dumps([text]))
+    ],
     "wire.paths.json_leaves": lambda text: list(paths.json_leaves(json.dumps([text, {text: text}]), ())),
     "wire.streams.pieces": streams.pieces,
 }  # fmt: skip

@@ -14,7 +14,9 @@ MESSAGES_LOST = {
     "failed tool": "messages[2].content[0].is_error",
     "one call at a time": "tool_choice.disable_parallel_tool_use",
     "apples": "messages[0].content[0].type",
-    "pdf": "messages[0].content[0].type",
+    "pdf by id": "messages[0].content[0].type",
+    "cited document": "messages[0].content[0].type",
+    "document of blocks": "messages[0].content[0].type",
     "search result": "messages[0].content[0].type",
     "container upload": "messages[0].content[0].type",
     "image by id": "messages[0].content[0].source.file_id",
@@ -33,7 +35,7 @@ MESSAGES_LOST = {
 MESSAGES_CARRIED = {
     "plain", "system blocks", "history in blocks", "inline image", "image by address", "tools", "custom type",
     "named tool", "tool result", "tool that worked", "image from a tool", "thinking", "adaptive thinking",
-    "json schema", "who asks", "stream", "nulls", "cached tools",
+    "json schema", "who asks", "stream", "nulls", "cached tools", "pdf", "pdf by address",
 }  # fmt: skip
 RESPONSES_LOST = {
     "previous response": "previous_response_id",
@@ -130,6 +132,21 @@ def test_thoughts_that_litellm_sealed_go_back_to_where_they_came_from() -> None:
     assert carries(request_view(Dialect.MESSAGES, talk("c2ln")), Dialect.RESPONSES) == (
         "messages[1].content[0].signature",
     )
+
+
+def test_what_is_said_about_a_document_is_lost_but_for_its_name() -> None:
+    source = {"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="}
+    document = {
+        "type": "document",
+        "source": source,
+        "title": "Fees",
+        "context": "2026",
+        "citations": {"enabled": True},
+    }
+    view = request_view(Dialect.MESSAGES, ask(user([document, words("Sum")])))
+    about = "messages[0].content[0]"
+    assert carries(view, Dialect.RESPONSES) == (f"{about}.context", f"{about}.citations")
+    assert carries(view, Dialect.CHAT) == (f"{about}.title", f"{about}.context", f"{about}.citations")
 
 
 def test_stop_sequences_are_lost_only_where_the_dialect_has_none() -> None:

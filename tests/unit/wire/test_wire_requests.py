@@ -12,7 +12,6 @@ from tests.wire_samples.dialects import REQUESTS, SAMPLES, DialectSamples, reque
 from tests.wire_samples.samples import Body, Sample
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.wire.bounds import MAX_DEPTH, bounded
 from thriftgate.wire.dialects import request_view
 from thriftgate.wire.identity import IdentityRules, Uncacheable, identity, pattern
 from thriftgate.wire.paths import Path, at, removed, replaced, string_leaves
@@ -226,21 +225,6 @@ def test_max_tokens_can_be_left_to_whoever_serves() -> None:
     assert mine.frame == theirs.frame
     assert (mine.max_tokens, theirs.max_tokens) == (5, 50)
     assert identity(request_view(Dialect.CHAT, few)).frame != identity(request_view(Dialect.CHAT, many)).frame
-
-
-def nested(depth: int) -> Body:
-    body: Any = {}
-    for _ in range(depth):
-        body = {"properties": body}
-    return body
-
-
-def test_a_body_nested_too_deeply_is_refused_in_words() -> None:
-    bounded(nested(MAX_DEPTH - 1))
-    with pytest.raises(InvalidRequestError, match="deeper than 64 levels"):
-        bounded(nested(100_000))
-    with pytest.raises(InvalidRequestError, match="more than 10 values"):
-        bounded({"input": list(range(20))}, max_nodes=10)
 
 
 JSON = st.recursive(

@@ -55,6 +55,7 @@ REASONS = {
     "tool_result": "the turn answers a tool's result",
     "strong_first_token": "the route streams the strongest tier's answer at once",
     "poor_outlook": "the question looked too hard for the cheaper tiers",
+    "tier_cannot_carry": "the provider of another tier speaks an API that has no place for a part of the request",
     "good_outlook": "the question looked easy enough to trust the first tier unseen",
     "no_outlook": "nothing could be said of the question, and this route decides by it alone",
     "budget_shift": "the caller's budget runs low, so the thresholds were looser",

@@ -27,6 +27,7 @@ from thriftgate.proxy.compose.tracing import open_traces
 from thriftgate.proxy.limits.request import note_record
 from thriftgate.proxy.metrics import WRITE_EVERY, MetricsBoard
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
+from thriftgate.proxy.translations import Translations
 from thriftgate.services.books.experiments import ExperimentGuards
 from thriftgate.services.books.feedback import FeedbackService
 from thriftgate.services.books.recording import LedgerWriter, Recorders
@@ -78,6 +79,7 @@ class Gateway:
     upkeep: Upkeep
     background: BackgroundTasks
     breaker: Breaker
+    translations: Translations
     feedback: FeedbackService
     metrics: MetricsBoard
     budgets: BudgetService
@@ -147,6 +149,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     pricer = RouterPricer(router)
     metrics = Metrics()
     breaker = Breaker(router)
+    translations = Translations(router)
     admission = open_limits(config, redis=redis, database=database, clock=clock, samples=metrics.samples)
     sinks = [writer.submit, metrics.submit, *log_sinks(config), *([traces.submit] if traces else [])]
     if admission is not None:
@@ -154,7 +157,9 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     shared = Shared(
         base_dir=base_dir,
         clock=clock,
-        completer=RouterCompleter(router, pricer, breaker, forward_traceparent=config.tracing.forward_traceparent),
+        completer=RouterCompleter(
+            router, pricer, breaker, translations, forward_traceparent=config.tracing.forward_traceparent
+        ),
         pricer=pricer,
         recorder=Recorders(sinks),
         background=BackgroundTasks(),
@@ -200,6 +205,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         ),
         background=shared.background,
         breaker=breaker,
+        translations=translations,
         metrics=board,
         feedback=FeedbackService(ledger=ledger, writer=writer, verifiers=verifiers, clock=clock),
         embedder=embedder,

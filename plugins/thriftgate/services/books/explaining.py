@@ -14,6 +14,7 @@ _ONLY_TIER = {
     "tool_result": "the turn answers a tool's result",
     "strong_first_token": "the route streams the strongest tier's answer at once",
     "poor_outlook": "the question looked too hard for a cheaper tier",
+    "tier_cannot_carry": "the provider of another tier speaks an API that has no place for a part of the request",
     "no_outlook": "nothing could be said of the question beforehand",
     "uncalibrated": "the route's promise has no calibration that proves it yet",
     "stale_artefact": "the route's calibration was made for another version of its prompt",

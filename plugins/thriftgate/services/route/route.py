@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from thriftgate.cascade.flow import Outcome
-from thriftgate.errors import InvalidPromptError, StoreUnavailableError
+from thriftgate.cascade.plan import Plan, without
+from thriftgate.errors import InvalidPromptError, InvalidRequestError, StoreUnavailableError
 from thriftgate.services.cache.tickets import Served, Ticket
 from thriftgate.services.cascade.driver import CascadeRun
 from thriftgate.services.checking.audit import Correct
@@ -205,10 +206,26 @@ class RouteService:
         parts, request, journal = self._parts, serving.request, serving.journal
         with journal.stage("plan") as notes:
             vector = await self._vector(serving) if parts.planner.needs_vector else None
-            planned = parts.planner.plan(request, prompt=serving.prompt, vector=vector, stream=journal.stream)
+            planned = self._carried(
+                request, parts.planner.plan(request, prompt=serving.prompt, vector=vector, stream=journal.stream)
+            )
             notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)
         asker, scorer = Asker(parts.completer, parts.pricer, journal), parts.planner.scorer
         return CascadeRun(asker, request, config=parts.config.cascade, scorer=scorer, plan=planned, vector=vector)
+
+    def _carried(self, request: ChatRequest, planned: Plan) -> Plan:
+        """The plan without tiers that would not get all of the request. Raises InvalidRequestError when none would."""
+        models = [tier.model for tier in self._parts.config.cascade.tiers]
+        lost = {model: paths for model in models if (paths := self._parts.completer.lost(model, request))}
+        left = without(planned, lost.keys(), models)
+        if left is None:
+            path = min(lost.values(), key=len)[0]
+            raise InvalidRequestError(
+                f"no tier of route '{request.route}' would get '{path}': their providers speak another API",
+                code="unsupported_parameter",
+                param=path,
+            )
+        return left
 
     async def _vector(self, serving: _Serving) -> Vector | None:
         """The question's embedding, where the cache has not made it already; None when it cannot be had."""

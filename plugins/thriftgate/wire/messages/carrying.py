@@ -20,8 +20,10 @@ _CARRIED = frozenset(
         "thinking", "tool_choice", "tools", "top_p", "cache_control",
     }
 ) | IMMATERIAL_FIELDS[Dialect.MESSAGES]  # fmt: skip
-_CARRIED_BLOCKS = frozenset({"text", "image", "thinking", "redacted_thinking", "tool_use", "tool_result"})
-_CARRIED_IN_RESULTS = frozenset({"text", "image"})
+_CARRIED_BLOCKS = frozenset({"text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"})
+_CARRIED_IN_RESULTS = frozenset({"text", "image", "document"})
+_CARRIED_SOURCES = frozenset({"base64", "url"})
+_ABOUT_A_DOCUMENT = ("title", "context")
 _CARRIED_TOOL_FIELDS = frozenset({"name", "description", "input_schema", "type", "cache_control", "strict"})
 _TRANSLATED = "litellm_encrypted_reasoning:"
 """How LiteLLM signs a thought of another provider; only Anthropic can check a signature of Anthropic's."""
@@ -33,7 +35,7 @@ def lost(view: MessagesRequestView, target: Dialect) -> Iterator[Path]:
     for turn in view.turns:
         for part in turn.parts:
             if part.path != part.text_path:
-                yield from _lost_in_block(part)
+                yield from _lost_in_block(part, target)
     for tool in view.tools:
         fields = tool.value
         if tool.path[0] == "mcp_servers":
@@ -59,7 +61,7 @@ def _lost_fields(view: MessagesRequestView, target: Dialect) -> Iterator[Path]:
         yield ("headers", "anthropic-beta")
 
 
-def _lost_in_block(part: Part) -> Iterator[Path]:
+def _lost_in_block(part: Part, target: Dialect) -> Iterator[Path]:
     block = mapping(part.value)
     kind = text(block.get("type"))
     if kind not in (_CARRIED_IN_RESULTS if part.in_tool_result else _CARRIED_BLOCKS):
@@ -70,6 +72,22 @@ def _lost_in_block(part: Part) -> Iterator[Path]:
         yield (*part.path, "signature" if kind == "thinking" else "data")
     elif kind == "image" and mapping(block.get("source")).get("type") == "file":
         yield (*part.path, "source", "file_id")
+    elif kind == "document":
+        yield from _lost_of_document(part.path, block, target)
+
+
+def _lost_of_document(path: Path, block: Json, target: Dialect) -> Iterator[Path]:
+    """Its bytes or address are carried, as a file to Responses and as an image to chat completions; no text is."""
+    source = text(mapping(block.get("source")).get("type"))
+    if source not in _CARRIED_SOURCES:
+        yield (*path, "type")
+        return
+    for name in _ABOUT_A_DOCUMENT:
+        is_its_name = name == "title" and source == "base64" and target is Dialect.RESPONSES
+        if block.get(name) and not is_its_name:
+            yield (*path, name)
+    if mapping(block.get("citations")).get("enabled") is True:
+        yield (*path, "citations")
 
 
 def _is_signed(block: Json) -> bool:

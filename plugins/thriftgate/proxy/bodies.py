@@ -1,0 +1,116 @@
+"""Every JSON body is measured before LiteLLM parses it: nothing behind this meets one that is too large or too deep.
+
+LiteLLM reads, copies and walks a body many times, some of it by recursion, before its own checks and ours. So the bytes
+are looked at once, as they come in; LiteLLM then parses them as always. It holds for routes, plain models and every
+other endpoint, whoever asks.
+
+Failure behaviour: beyond a bound the answer is a 400 in the endpoint's own form. The rest of such a body is read and
+thrown away as far as `_SWALLOWED`, so that a client that is still sending gets to read the answer.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from thriftgate.errors import InvalidRequestError
+from thriftgate.proxy.limits.dialects import Dialect, dialect_of, error_body
+from thriftgate.wire.bounds import Bounds, bounded, is_object, too_large
+
+_METHODS = frozenset({"POST", "PUT", "PATCH"})
+_NOT_JSON = ("multipart/", "application/x-www-form-urlencoded", "application/x-protobuf", "application/protobuf",
+             "application/octet-stream", "audio/", "image/", "video/")  # fmt: skip
+_ENDPOINTS = ("completions", "messages", "responses", "embeddings", "rerank", "moderations", "count_tokens",
+              "input_tokens", "generations", "speech")  # fmt: skip
+"""How the paths of LiteLLM's model endpoints end: each takes an object, and trips over anything else."""
+_CONVERSATIONS = Bounds()
+_OTHERS = Bounds(values=600_000)
+"""An embeddings request may be 300,000 tokens as numbers."""
+_SWALLOWED = 4 * _CONVERSATIONS.size
+_LARGE = 128 * 1024
+"""Bytes above which a body is measured in a thread."""
+
+
+class BodyBounds:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or scope["method"] not in _METHODS or _is_no_json(scope):
+            await self._app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        body = _Body(receive, _CONVERSATIONS if dialect_of(path) is not None else _OTHERS)
+        try:
+            await body.read()
+            await body.check(must_be_object=path.endswith(_ENDPOINTS))
+        except InvalidRequestError as error:
+            await _refuse(send, path, error)
+            return
+        await self._app(scope, body.receive, send)
+
+
+class _Body:
+    """A request's body: read as a whole, then handed on as if it came in now."""
+
+    def __init__(self, receive: Receive, bounds: Bounds) -> None:
+        self._receive = receive
+        self._bounds = bounds
+        self._waiting: list[Message] = []
+        self.raw = b""
+
+    async def read(self) -> None:
+        """Until its end, or until the client has gone. Raises InvalidRequestError when it is too large."""
+        pieces: list[bytes] = []
+        size, goes_on = 0, True
+        while goes_on:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self._waiting = [message]
+                break
+            piece: bytes = message.get("body", b"")
+            size, goes_on = size + len(piece), message.get("more_body", False)
+            if size <= self._bounds.size:
+                pieces.append(piece)
+            else:
+                pieces.clear()
+                goes_on = goes_on and size < _SWALLOWED
+        if size > self._bounds.size:
+            raise too_large(self._bounds)
+        self.raw = b"".join(pieces)
+        if not self._waiting:
+            self._waiting = [{"type": "http.request", "body": self.raw, "more_body": False}]
+
+    async def check(self, *, must_be_object: bool) -> None:
+        """Raises InvalidRequestError when it is beyond a bound."""
+        if len(self.raw) > _LARGE:
+            await asyncio.to_thread(bounded, self.raw, self._bounds)
+        else:
+            bounded(self.raw, self._bounds)
+        if must_be_object and self.raw and not is_object(self.raw):
+            raise InvalidRequestError("the body must be a JSON object")
+
+    async def receive(self) -> Message:
+        """What the server would have said."""
+        return self._waiting.pop() if self._waiting else await self._receive()
+
+
+def _is_no_json(scope: Scope) -> bool:
+    headers: list[tuple[bytes, bytes]] = scope.get("headers", [])
+    kind = next((value for name, value in headers if name.lower() == b"content-type"), b"")
+    return kind.decode("latin-1").strip().lower().startswith(_NOT_JSON)
+
+
+async def _refuse(send: Send, path: str, error: InvalidRequestError) -> None:
+    dialect = Dialect.MESSAGES if "/messages" in path else Dialect.CHAT
+    content = json.dumps(error_body(error, dialect)).encode()
+    headers: Mapping[bytes, bytes] = {
+        b"content-type": b"application/json",
+        b"content-length": str(len(content)).encode(),
+    }
+    await send({"type": "http.response.start", "status": error.status_code, "headers": list(headers.items())})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,96 @@
+"""Which dialect LiteLLM asks each provider in, and whom it may choose while a route asks."""
+
+import warnings
+from typing import Any, cast
+
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    from litellm.router import Router
+
+    from thriftgate.proxy.translations import Translations, asked
+
+from thriftgate.services.request.reading import with_body
+from thriftgate.types import ChatRequest
+from thriftgate.wire.turns import Dialect
+
+pytestmark = [pytest.mark.xdist_group("litellm"), pytest.mark.filterwarnings("ignore")]
+
+FAILED_TOOL: dict[str, Any] = {
+    "max_tokens": 5,
+    "messages": [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "w", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "no", "is_error": True}]},
+    ],
+}
+IS_ERROR = "messages[2].content[0].is_error"
+PLAIN_MESSAGE: dict[str, Any] = {"max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}
+SEVERAL: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}], "n": 3}
+GOES_ON: dict[str, Any] = {"input": "Hi", "previous_response_id": "resp_1"}
+
+
+def translations(*models: str) -> tuple[Translations, Router]:
+    """A group `tier` of these models."""
+    params = [{"model": model, "api_key": "sk-none", "api_base": "http://127.0.0.1:9"} for model in models]
+    router = Router(model_list=[{"model_name": "tier", "litellm_params": one} for one in params])
+    return Translations(lambda: router), router  # pyright: ignore[reportArgumentType]
+
+
+def request(dialect: Dialect, body: dict[str, Any], **more: Any) -> ChatRequest:
+    return with_body(ChatRequest(request_id="r", route="r", messages=(), dialect=dialect.value, **more), body)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body", "models", "lost"),
+    [
+        (Dialect.MESSAGES, FAILED_TOOL, ["anthropic/claude-haiku-4-5"], ()),
+        (Dialect.MESSAGES, FAILED_TOOL, ["bedrock/anthropic.claude-3-5-sonnet-20240620-v1:0"], ()),
+        (Dialect.MESSAGES, FAILED_TOOL, ["openai/gpt-5"], (IS_ERROR,)),
+        (Dialect.MESSAGES, FAILED_TOOL, ["hosted_vllm/llama"], (IS_ERROR,)),
+        (Dialect.MESSAGES, FAILED_TOOL, ["openai/gpt-5", "anthropic/claude-haiku-4-5"], ()),
+        (Dialect.MESSAGES, PLAIN_MESSAGE, ["openai/gpt-5"], ()),
+        (Dialect.MESSAGES, {**PLAIN_MESSAGE, "stop_sequences": ["E"]}, ["openai/gpt-5"], ("stop_sequences",)),
+        (Dialect.MESSAGES, {**PLAIN_MESSAGE, "stop_sequences": ["E"]}, ["hosted_vllm/llama"], ()),
+        (Dialect.CHAT, SEVERAL, ["openai/gpt-5"], ()),
+        (Dialect.CHAT, SEVERAL, ["hosted_vllm/llama"], ()),
+        (Dialect.CHAT, SEVERAL, ["anthropic/claude-haiku-4-5"], ("n",)),
+        (Dialect.RESPONSES, GOES_ON, ["openai/gpt-5"], ()),
+        (Dialect.RESPONSES, GOES_ON, ["hosted_vllm/llama"], ()),
+        (Dialect.RESPONSES, GOES_ON, ["anthropic/claude-haiku-4-5"], ("previous_response_id",)),
+        (Dialect.RESPONSES, GOES_ON, ["mistral/mistral-large-latest"], ("previous_response_id",)),
+    ],
+)
+def test_what_a_tier_would_not_get(dialect: Dialect, body: dict[str, Any], models: list[str], lost: Any) -> None:
+    known, _ = translations(*models)
+    assert known.lost("tier", request(dialect, body)) == lost
+
+
+def test_what_we_added_ourselves_does_not_count() -> None:
+    known, _ = translations("anthropic/claude-haiku-4-5")
+    assert known.lost("tier", request(Dialect.CHAT, {**SEVERAL, "n": 1, "logprobs": True})) == ("logprobs",)
+    ours = request(Dialect.CHAT, {**SEVERAL, "n": 1, "logprobs": True}, added=frozenset({"logprobs"}))
+    assert known.lost("tier", ours) == ()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body", "chosen"),
+    [
+        (Dialect.MESSAGES, FAILED_TOOL, {"anthropic/claude-haiku-4-5"}),
+        (Dialect.MESSAGES, PLAIN_MESSAGE, {"anthropic/claude-haiku-4-5", "openai/gpt-5"}),
+        (Dialect.CHAT, SEVERAL, {"openai/gpt-5"}),
+    ],
+)
+async def test_litellm_chooses_only_among_deployments_that_get_everything(
+    dialect: Dialect, body: dict[str, Any], chosen: set[str]
+) -> None:
+    known, router = translations("openai/gpt-5", "anthropic/claude-haiku-4-5")
+    entries = cast("list[dict[str, Any]]", router.model_list)
+    token = asked.set(request(dialect, body))
+    try:
+        fitting = known.fitting(entries)
+    finally:
+        asked.reset(token)
+    assert {one["litellm_params"]["model"] for one in fitting} == chosen
+    assert len(known.fitting(entries)) == 2
