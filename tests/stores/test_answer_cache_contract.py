@@ -51,12 +51,19 @@ async def test_what_is_stored_comes_back_as_it_was(store: AnswerCache) -> None:
         collection="help",
         stale_at=time.time() + 60,
         hits=5,
+        answer_group="those that say the same",
     )
     await store.store(kept)
     found = await store.lookup(kept.scope, kept.key, None)
     assert found.exact is not None
     assert replace(found.exact, embedding=None) == replace(kept, embedding=None)
     assert found.neighbours == ()
+
+
+async def test_a_neighbour_brings_its_answer_group_along(store: AnswerCache) -> None:
+    await keep(store, entry("a", embedding=vector(1), answer_group="g", body={"id": "x"}), entry("b"))
+    found = await store.lookup("scope", "no such key", vector(1))
+    assert {near.entry.key: near.entry.group for near in found.neighbours} == {"key-a": "g", "key-b": "id-b"}
 
 
 async def test_a_look_up_by_vector_also_finds_the_exact_key(store: AnswerCache) -> None:

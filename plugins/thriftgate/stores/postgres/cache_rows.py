@@ -35,6 +35,7 @@ def entry_of(row: Row) -> CacheEntry:
         prompt_version=from_text(row["prompt_version"]),
         collection=from_text(row["collection"]),
         hits=row["hits"],
+        answer_group=kept.get("group", ""),
         outcomes=tuple(
             Observation(
                 entry_id=entry_id,
@@ -52,14 +53,16 @@ def entry_of(row: Row) -> CacheEntry:
 
 
 def _kept(value: Any) -> dict[str, Any]:
-    """The column `choices`: a list of them, or an object that has the whole answer's body as well."""
+    """The column `choices`: a list of them, or an object that has the whole answer's body or its group as well."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"choices": value}
 
 
 def answer_fields(entry: CacheEntry) -> object:
     """What goes into the column `choices`."""
     choices = [choice_fields(choice) for choice in entry.choices]
-    return choices if entry.body is None else {"choices": choices, "body": entry.body}
+    more = {"body": entry.body} if entry.body is not None else {}
+    more |= {"group": entry.answer_group} if entry.answer_group else {}
+    return {"choices": choices, **more} if more else choices
 
 
 def observation_of(row: Row) -> Observation:
