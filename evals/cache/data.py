@@ -49,6 +49,33 @@ def bitext() -> Labelled:
     return _labelled([(row["utterance"], row["intent"]) for file in files for row in _rows(file)])
 
 
+def hwu64(*, slots: bool) -> Labelled:
+    """11,036 utterances to a home assistant (CC-BY-4.0, Liu et al. 2019); with `slots` the values count as well."""
+    rows = _rows(DATA / "hwu64" / "hwu64.csv")
+    return _labelled([(row["question"], row["intent"] + (_slots(row) if slots else "")) for row in rows])
+
+
+def snips() -> Labelled:
+    """14,484 utterances (CC0, Coucke et al. 2018); an answer is an intent with its slot values, hardly one repeats."""
+    return _labelled([(row["question"], row["intent"] + _slots(row)) for row in _rows(DATA / "snips" / "snips.csv")])
+
+
+def home_assistant(language: str) -> Labelled:
+    """Home Assistant's test sentences (CC-BY-4.0) in `en`, `de` or `nl`; an answer is an intent with its slots."""
+    rows = [row for row in _rows(DATA / "home_assistant" / "home_assistant.csv") if row["language"] == language]
+    return _labelled([(row["question"], row["intent"] + row["slots"]) for row in rows])
+
+
+def tenants(parts: Sequence[Labelled]) -> Labelled:
+    """Several sets as the tenants of one route."""
+    return Labelled(
+        [question for part in parts for question in part.questions],
+        [f"{number} {group}" for number, part in enumerate(parts, 1) for group in part.groups],
+        np.concatenate([part.vectors for part in parts]),
+        [number for number, part in enumerate(parts, 1) for _ in part.questions],
+    )
+
+
 def development_intents(groups: Sequence[str]) -> frozenset[str]:
     """The 39 of BANKING77's 77 intents that features and settings were chosen on, drawn once with seed 42."""
     order = np.random.default_rng(42).permutation(np.unique(np.array(groups)))
@@ -95,6 +122,12 @@ def _labelled(rows: Sequence[tuple[str, str]]) -> Labelled:
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as handle:
         return list(csv.DictReader(handle))
+
+
+def _slots(row: dict[str, str]) -> str:
+    """The slot values in one form: lower case, sorted."""
+    found = cast("list[list[str]]", json.loads(row["slots"]))
+    return json.dumps(sorted([name, value.strip().lower()] for name, value in found))
 
 
 def _trap(row: dict[str, Any], cached: str, asked: str) -> dict[str, Any]:

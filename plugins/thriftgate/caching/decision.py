@@ -29,6 +29,7 @@ class MissReason(StrEnum):
     GUARD = "a guard saw a difference"
     UNSURE = "the answer might be wrong"
     BELOW_THRESHOLD = "similarity below the threshold"
+    UNCHECKED = "the first hits of a route are checked, and this one could not be"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,19 @@ class Hit:
     confidence: float | None
     """Estimated probability that the answer is right for the question; None under a fixed threshold."""
     features: Mapping[str, float] = field(default_factory=dict[str, float])
+    must_be_checked: bool = False
+    """Too few hits were verified yet: it is served only if it is asked afresh beside the request."""
+
+    def unserved(self) -> "Explore":
+        """The same, not served: the fresh answer tells for free whether it would have been right."""
+        features = {name: value for name, value in self.features.items() if name != SERVED}
+        return Explore(
+            entry=self.entry,
+            similarity=self.similarity,
+            confidence=self.confidence,
+            features=features,
+            reason=MissReason.UNCHECKED,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

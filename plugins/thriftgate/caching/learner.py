@@ -1,26 +1,32 @@
-"""How a route learns which answers may be served again, and keeps its promise while it does.
+"""How a route learns which answers may be served again, and keeps its promises while it does.
 
 The model is a Bayesian logistic regression that starts from an artefact (pooled over domains) and follows the
-route's verified outcomes; each entry adds its own offset (`Policy.entry_offset`). The threshold is the lowest one
-at which the wrong answers expected in a window of requests stay under a budget (`error_budget`).
+route's verified outcomes; each entry adds its own offset (`Policy.entry_offset`). The threshold is the lowest one at
+which three things hold of everything above it, errors being counted as verified outcomes say (`odds`): the wrong
+answers expected in a window of requests stay under a budget (`max_error` of all answers), those among the hits under
+another (`max_error_of_hits`), and no single answer is served on worse odds than nine to one.
+
+A tenant with enough requests of its own gets its own threshold by its own outcomes, where that is the stricter one.
 
 Failure behaviour: pure and deterministic; the same calls in the same order give the same state. Not thread-safe.
 """
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
 from thriftgate.caching.artefact import Artefact
-from thriftgate.caching.decision import Decision, Miss, decide
+from thriftgate.caching.decision import Decision, Hit, Miss, decide
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES
 from thriftgate.caching.logistic import Matrix, fit_logistic
-from thriftgate.caching.policy import CONFIDENCE, SERVED, Policy, moderated, values_of
+from thriftgate.caching.odds import Odds
+from thriftgate.caching.policy import TENANT, Policy, moderated, values_of
 
 WINDOW = 10_000
 """Requests over which the threshold is set."""
@@ -28,10 +34,35 @@ KEPT_OBSERVATIONS = 5_000
 _REFIT_EVERY = 50
 _RETHRESHOLD_EVERY = 50
 _FIRST_THRESHOLD_AT = 200
-_LOWEST_THRESHOLD = 0.8
-"""Whatever the budget allows, an answer is not served on worse odds than four to one."""
-_CALIBRATED_UNTIL_SHOWN = 5.0
-"""The confidences are believed as firmly as if so many expected errors among checked hits had come true."""
+_HITS = 500
+"""Hits over which `max_error_of_hits` is kept: among a few, one wrong answer is a large share."""
+LEAST_ODDS = 0.9
+"""Whatever the budgets allow, an answer is not served on worse odds than nine to one."""
+FIRST_CHECKED = 100
+"""Verified hits from which a route's confidences are believed without checking every one."""
+_MOST_FIRST_CHECKS = 3
+"""Times as many hits are checked at most, where the judge can often not tell."""
+TENANT_REQUESTS = 500
+"""Requests from which a tenant's own outcomes count for it."""
+_TENANT_WINDOW = 1_000
+_MOST_TENANTS = 64
+"""The latest tenants; others are served by the route's threshold."""
+
+
+class _Traffic:
+    """What was asked lately, and how its verified outcomes went: of a route, or of one of its tenants."""
+
+    def __init__(self, window: int) -> None:
+        self.window: deque[Matrix | None] = deque(maxlen=window)
+        self.requests = 0
+        self.odds = Odds()
+        self.threshold = 0.0
+
+    def count(self, row: Matrix | None) -> bool:
+        """Note a request; says whether it is time to set the threshold again."""
+        self.window.append(row)
+        self.requests += 1
+        return self.requests % _RETHRESHOLD_EVERY == 0
 
 
 class Learner:
@@ -40,55 +71,89 @@ class Learner:
     Args:
         artefact: Where to start.
         max_error: The largest share of all answers that may be wrong because of a semantic hit.
+        max_error_of_hits: The largest share of the semantic hits that may be wrong.
+        first_checked: So many hits are verified before any is served unchecked.
         explore: Share of the least certain hits that go upstream instead; see `Policy.explore`.
-        risk: Probability with which the budget may be overrun by chance alone.
+        risk: Probability with which a budget may be overrun by chance alone.
     """
 
-    def __init__(self, artefact: Artefact, *, max_error: float, explore: float = 0.0, risk: float = 0.05) -> None:
+    def __init__(
+        self,
+        artefact: Artefact,
+        *,
+        max_error: float,
+        max_error_of_hits: float = 0.05,
+        first_checked: int = FIRST_CHECKED,
+        explore: float = 0.0,
+        risk: float = 0.05,
+    ) -> None:
         self._prior = Policy.of(artefact, max_error=max_error)
         self._precision = artefact.prior_precision
         self._max_error = max_error
+        self._of_hits = max_error_of_hits
+        self._first_checked = first_checked
         self._risk = risk
         self._policy = replace(self._prior, explore=explore)
         self._rows: deque[Matrix] = deque(maxlen=KEPT_OBSERVATIONS)
         self._labels: deque[float] = deque(maxlen=KEPT_OBSERVATIONS)
         self._since_fit = 0
-        self._window: deque[Matrix | None] = deque(maxlen=WINDOW)
-        self._requests = 0
+        self._all = _Traffic(WINDOW)
+        self._tenants: OrderedDict[float, _Traffic] = OrderedDict()
         self._credit = 0
-        self._expected_wrong = 0.0
-        self._seen_wrong = 0.0
+        self._first_checks = 0
 
     @property
     def policy(self) -> Policy:
-        """What the next decision is made by."""
+        """What the next decision is made by, of a tenant that asks little."""
         return self._policy
 
     @property
     def inflation(self) -> float:
         """By how much more often hits are wrong than their confidences say, from the checked ones; at least 1.
 
-        It multiplies every expected error, and is held near 1 until many hits were checked: one wrong hit among a
+        It multiplies every expected error, and is held near 1 until some hits were checked: one wrong hit among a
         few is no news at a promise of 1 %.
         """
-        wrong = self._seen_wrong + _CALIBRATED_UNTIL_SHOWN
-        return max(1.0, wrong / (self._expected_wrong + _CALIBRATED_UNTIL_SHOWN))
+        return self._all.odds.inflation
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
-        """`decision.decide` by the current policy, counted towards the budget. `draw` is uniform in [0, 1)."""
-        decision = decide(question, neighbours, policy=self._policy, draw=draw)
-        self.count(decision)
-        return decision
+    @property
+    def is_young(self) -> bool:
+        """Whether so few hits were verified that each one still is."""
+        enough = self._all.odds.checked >= self._first_checked
+        return not enough and self._first_checks < _MOST_FIRST_CHECKS * self._first_checked
 
-    def count(self, decision: Decision) -> None:
+    def threshold_of(self, tenant: float) -> float:
+        """The confidence from which a tenant's hits are served."""
+        own = self._tenants.get(tenant)
+        return self._policy.threshold if own is None else max(self._policy.threshold, own.threshold)
+
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
+        """`decision.decide` by the current policy, counted towards the budgets.
+
+        `draw` is uniform in [0, 1); `tenant` is a number that stands for who asks, 0 for nobody in particular.
+        """
+        policy = replace(self._policy, threshold=self.threshold_of(tenant))
+        decision = decide(question, neighbours, policy=policy, draw=draw)
+        self.count(decision, tenant=tenant)
+        if isinstance(decision, Miss):
+            return decision
+        if isinstance(decision, Hit) and self.is_young:
+            self._first_checks += 1
+            decision = replace(decision, must_be_checked=True)
+        return replace(decision, features={**decision.features, TENANT: tenant}) if tenant else decision
+
+    def count(self, decision: Decision, *, tenant: float = 0.0) -> None:
         """Take note of one answered request."""
         row = None
         if not isinstance(decision, Miss):
             row = self._policy.row([decision.features[name] for name in FEATURES])
-        self._window.append(row)
-        self._requests += 1
-        if self._requests % _RETHRESHOLD_EVERY == 0:
-            self._set_threshold()
+        if self._all.count(row) and self._all.requests >= _FIRST_THRESHOLD_AT and self._max_error > 0:
+            total = min(len(self._all.window) + self._credit, WINDOW)
+            self._policy = replace(self._policy, threshold=self._lowest(self._all, total))
+        if tenant:
+            own = self._traffic_of(tenant)
+            if own.count(row) and own.requests >= TENANT_REQUESTS and self._max_error > 0:
+                own.threshold = self._lowest(own, len(own.window))
 
     def update(self, observation: Observation) -> None:
         """Learn from one verified outcome."""
@@ -111,10 +176,19 @@ class Learner:
         self._rows.append(self._prior.row(values))
         self._labels.append(float(observation.is_correct))
         self._since_fit += 1
-        # Complaints are no random sample of the hits: they teach the model, but do not measure it.
-        if observation.features.get(SERVED) and observation.source != "feedback":
-            self._expected_wrong += 1 - observation.features.get(CONFIDENCE, 1.0)
-            self._seen_wrong += 1 - float(observation.is_correct)
+        self._all.odds.add(observation)
+        tenant = observation.features.get(TENANT, 0.0)
+        if tenant:
+            self._traffic_of(tenant).odds.add(observation)
+
+    def _traffic_of(self, tenant: float) -> _Traffic:
+        own = self._tenants.get(tenant)
+        if own is None:
+            own = self._tenants[tenant] = _Traffic(_TENANT_WINDOW)
+            while len(self._tenants) > _MOST_TENANTS:
+                self._tenants.popitem(last=False)
+        self._tenants.move_to_end(tenant)
+        return own
 
     def _fit(self) -> None:
         """The most probable weights after everything seen. About 3 ms for 5,000 observations."""
@@ -130,20 +204,19 @@ class Learner:
         )
         self._policy = replace(self._policy, weights=weights, covariance=covariance)
 
-    def _set_threshold(self) -> None:
-        if self._requests < _FIRST_THRESHOLD_AT or self._max_error == 0:
-            return
-        rows = [row for row in self._window if row is not None]
-        requests = len(self._window)
-        total = min(requests + self._credit, WINDOW)
-        budget = error_budget(total, max_error=self._max_error, risk=self._risk) / total * requests
-        confidences = np.zeros(0)
-        if rows:
-            matrix = np.array(rows)
-            variances = np.einsum("ij,jk,ik->i", matrix, self._policy.covariance, matrix, optimize=True)
-            confidences = moderated(matrix @ self._policy.weights, variances)
-        threshold = threshold_for(confidences, budget=budget, inflation=self.inflation)
-        self._policy = replace(self._policy, threshold=threshold)
+    def _lowest(self, traffic: _Traffic, total: int) -> float:
+        """The lowest threshold that keeps the promises; `total` requests share the budget of the window."""
+        rows = [row for row in traffic.window if row is not None]
+        budget = error_budget(total, max_error=self._max_error, risk=self._risk) / total * len(traffic.window)
+        if not rows:
+            return math.inf
+        matrix = np.array(rows)
+        variances = np.einsum("ij,jk,ik->i", matrix, self._policy.covariance, matrix, optimize=True)
+        confidences = moderated(matrix @ self._policy.weights, variances)
+        errors = np.maximum(self._all.odds.errors(confidences), traffic.odds.errors(confidences))
+        return threshold_for(
+            confidences, budget=budget, errors=errors, max_error_of_hits=self._of_hits, risk=self._risk
+        )
 
 
 def error_budget(requests: int, *, max_error: float, risk: float) -> float:
@@ -159,10 +232,33 @@ def error_budget(requests: int, *, max_error: float, risk: float) -> float:
     return min(allowed * max(root, 0.0) ** 3, max_error * requests)
 
 
-def threshold_for(confidences: Matrix, *, budget: float, inflation: float = 1.0) -> float:
-    """The lowest confidence at which the expected errors of everything above it stay within `budget`."""
-    ranked = np.sort(confidences)[::-1]
-    affordable = int(np.searchsorted(np.cumsum((1 - ranked) * inflation), budget, side="right"))
-    if affordable == 0:
-        return math.inf
-    return max(_LOWEST_THRESHOLD, float(ranked[affordable - 1]))
+def threshold_for(
+    confidences: Matrix,
+    *,
+    budget: float,
+    errors: Matrix | None = None,
+    max_error_of_hits: float = 1.0,
+    risk: float = 0.05,
+) -> float:
+    """The lowest confidence from which all promises are kept; infinity where nothing can be served.
+
+    `errors` is the chance that each answer is wrong (default: 1 - confidence). Everything from the threshold on has
+    expected errors within `budget`, few enough for the share `max_error_of_hits` of its own number, and no answer
+    above the threshold has a higher chance of an error than `LEAST_ODDS` leaves.
+    """
+    chances = 1 - confidences if errors is None else errors
+    order = np.argsort(-confidences, kind="stable")
+    ranked, chance = confidences[order], chances[order]
+    expected = np.cumsum(chance)
+    kept = (expected <= budget) & (np.maximum.accumulate(chance) <= 1 - LEAST_ODDS)
+    kept &= expected <= _hit_budget(max_error_of_hits, risk) * np.arange(1, len(ranked) + 1)
+    # Equal confidences are served together.
+    kept &= np.append(np.diff(ranked) != 0, True)
+    affordable = np.flatnonzero(kept)
+    return float(ranked[affordable[-1]]) if len(affordable) else math.inf
+
+
+@lru_cache(maxsize=16)
+def _hit_budget(max_error: float, risk: float) -> float:
+    """The share of hits that may be expected to be wrong, so that of `_HITS` no more than `max_error` are."""
+    return error_budget(_HITS, max_error=max_error, risk=risk) / _HITS

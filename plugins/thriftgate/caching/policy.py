@@ -18,6 +18,8 @@ SERVED = "served"
 """Name in `Observation.features`: 1 when the observation is about an answer that was served."""
 CONFIDENCE = "confidence"
 """Name in `Observation.features`: the confidence at the time of the decision."""
+TENANT = "tenant"
+"""Name in `Observation.features`: a number that stands for who asked (`CacheScope.tenant`)."""
 
 
 @dataclass(frozen=True, slots=True)

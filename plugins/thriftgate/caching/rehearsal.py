@@ -4,23 +4,28 @@ Two questions of one group have the same right answer. Each question is looked u
 a hit is right when the groups are equal. What the policy gets to know is exactly what a running gateway would know:
 
 - a miss goes upstream anyway, so its fresh answer is compared with those of its nearest neighbours, for free;
-- a share of the hits (`verify_share`) is verified by one extra call each;
-- every comparison may be mistaken (`missed_agreement`, `false_agreement`), as a judge of texts is.
+- a share of the hits (`verify_share`) is verified by one extra call each, and all of those that must be;
+- every comparison may be mistaken (`missed_agreement`, `false_agreement`), or come to nothing (`untold`), as a judge of
+  texts is.
+
+It is the second driver of `lookup`: what is decided there is decided for requests in the same lines.
 
 Failure behaviour: pure and deterministic for a given `seed`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from functools import partial
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason, decide
-from thriftgate.caching.entries import CacheEntry, Neighbour, Observation
+from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES, NEIGHBOURS, Evidence, gather
-from thriftgate.caching.grouping import answer_group
+from thriftgate.caching.lookup import Asked, Check, Compare, Decide, Embed, Find, Found, Settled, look_up, settle
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.types import Vector
 
@@ -37,6 +42,8 @@ class Labelled:
     questions: Sequence[str]
     groups: Sequence[str]
     vectors: Vectors
+    tenants: Sequence[int] = ()
+    """Who asks each question, from 1 on; nobody finds the answers of another. Empty: all are one."""
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -44,7 +51,10 @@ class Labelled:
     def take(self, indices: Sequence[int]) -> "Labelled":
         """The questions at these places, in this order."""
         return Labelled(
-            [self.questions[i] for i in indices], [self.groups[i] for i in indices], self.vectors[list(indices)]
+            [self.questions[i] for i in indices],
+            [self.groups[i] for i in indices],
+            self.vectors[list(indices)],
+            [self.tenants[i] for i in indices] if self.tenants else (),
         )
 
 
@@ -57,6 +67,8 @@ class Conditions:
     """Probability that two equal answers are taken for different ones."""
     false_agreement: float = 0.0
     """Probability that two different answers are taken for equal ones."""
+    untold: float = 0.0
+    """Probability that a comparison says nothing."""
     comparisons: int = NEIGHBOURS
     """With so many neighbours' answers a fresh answer is compared."""
 
@@ -78,7 +90,7 @@ class Step:
 class Decider(Protocol):
     """Decides, and may learn: a `Learner` is one."""
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
         """Hit, Explore or Miss."""
         ...
 
@@ -93,7 +105,7 @@ class Unlearning:
     def __init__(self, policy: FixedThreshold) -> None:
         self._policy = policy
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
         """By similarity alone."""
         return decide(question, neighbours, policy=self._policy, draw=draw)
 
@@ -107,52 +119,104 @@ class _Shelf:
     def __init__(self, dimensions: int, capacity: int) -> None:
         self._vectors = np.empty((capacity, dimensions), dtype=np.float32)
         self.entries: list[CacheEntry] = []
+        self._places: dict[str, int] = {}
 
-    def near(self, vector: Vector) -> list[Neighbour]:
+    def near(self, vector: Vector) -> tuple[Neighbour, ...]:
         if not self.entries:
-            return []
+            return ()
         similarities = self._vectors[: len(self.entries)] @ vector
         count = min(NEIGHBOURS, len(similarities))
         places = np.argpartition(-similarities, count - 1)[:count]
         places = places[np.argsort(-similarities[places], kind="stable")]
         nearest = cast("list[int]", places.tolist())
-        return [Neighbour(self.entries[place], max(0.0, float(similarities[place]))) for place in nearest]
+        return tuple(Neighbour(self.entries[place], max(0.0, float(similarities[place]))) for place in nearest)
 
     def add(self, entry: CacheEntry, vector: Vector) -> None:
         self._vectors[len(self.entries)] = vector
+        self._places[entry.entry_id] = len(self.entries)
         self.entries.append(entry)
 
     def note(self, observation: Observation) -> None:
-        place = int(observation.entry_id)
+        place = self._places[observation.entry_id]
         entry = self.entries[place]
         self.entries[place] = replace(entry, outcomes=(*entry.outcomes, observation)[-_KEPT_OUTCOMES:])
+
+
+class _Rehearsal:
+    """Performs the effects of `lookup` for one stream of questions; what is random in the world is drawn here."""
+
+    def __init__(self, data: Labelled, conditions: Conditions, rng: np.random.Generator) -> None:
+        counts = Counter(data.tenants or [0] * len(data))
+        self.shelves = {tenant: _Shelf(data.vectors.shape[1], count) for tenant, count in counts.items()}
+        self.group_of: dict[str, str] = {}
+        self._conditions = conditions
+        self._rng = rng
+
+    def find(self, asked: Asked, vector: Vector, shelf: _Shelf, decide: Decide) -> Found:
+        """Drive `look_up`."""
+        flow = look_up(asked, decide)
+        sent: Any = None
+        while True:
+            try:
+                effect = flow.send(sent)
+            except StopIteration as stop:
+                return cast("Found", stop.value)
+            match effect:
+                case Embed():
+                    sent = vector
+                case Find():
+                    sent = Lookup(None, shelf.near(vector))
+                case Check(hit):
+                    sent = hit.must_be_checked or self._rng.random() < self._conditions.verify_share
+
+    def settle(self, found: Found, group: str) -> Settled:
+        """Drive `settle`."""
+        flow = settle(found.decision, found.neighbours)
+        verdicts: dict[str, bool | None] = {}
+        sent: bool | None = None
+        while True:
+            try:
+                effect = flow.send(sent)
+            except StopIteration as stop:
+                return cast("Settled", stop.value)
+            sent = verdicts[effect.entry.entry_id] = self._compared(effect, verdicts, group)
+
+    def judged(self, entry: CacheEntry, group: str) -> bool | None:
+        """What a fallible comparison of an entry's answer with the right one says; None when it cannot tell."""
+        is_equal = self.group_of[entry.entry_id] == group
+        mistake = self._conditions.missed_agreement if is_equal else self._conditions.false_agreement
+        verdict = is_equal != (self._rng.random() < mistake)
+        return None if self._conditions.untold and self._rng.random() < self._conditions.untold else verdict
+
+    def _compared(self, effect: Compare, verdicts: Mapping[str, bool | None], group: str) -> bool | None:
+        # There is no judge that costs a call here, and only so many answers are compared.
+        if effect.is_worth_a_call or len(verdicts) >= self._conditions.comparisons:
+            return None
+        return self.judged(effect.entry, group)
 
 
 def rehearse(data: Labelled, decider: Decider, *, conditions: Conditions, seed: int) -> Iterator[Step]:
     """Play `data` in the given order; yields a step for each question."""
     rng = np.random.default_rng(seed)
-    shelf = _Shelf(data.vectors.shape[1], len(data))
-    group_of: dict[str, str] = {}
-    for question, group, vector in zip(data.questions, data.groups, _rows(data.vectors), strict=True):
-        neighbours = shelf.near(vector)
-        decision = decider.decide(question, neighbours, draw=float(rng.random()))
-        is_right = not isinstance(decision, Miss) and group_of[decision.entry.entry_id] == group
+    world = _Rehearsal(data, conditions, rng)
+    tenants = data.tenants or [0] * len(data)
+    rows = zip(data.questions, data.groups, _rows(data.vectors), tenants, strict=True)
+    for number, (question, group, vector, tenant) in enumerate(rows):
+        shelf = world.shelves[tenant]
+        decide = partial(decider.decide, draw=float(rng.random()), tenant=float(tenant))
+        found = world.find(Asked(scope=_SCOPE, key=str(number), question=question), vector, shelf, decide)
+        decision = found.decision or Miss(reason=MissReason.EMPTY)
+        is_right = not isinstance(decision, Miss) and world.group_of[decision.entry.entry_id] == group
         yield Step(decision, is_right)
         if isinstance(decision, Hit):
-            if rng.random() < conditions.verify_share:
-                _learn(decider, shelf, decision, _judged(is_right, conditions, rng))
+            if found.is_checked:
+                _learn(decider, shelf, decision, world.judged(decision.entry, group))
             continue
-        verdicts = [
-            (near.entry, _judged(group_of[near.entry.entry_id] == group, conditions, rng))
-            for near in neighbours[: conditions.comparisons]
-        ]
+        settled = world.settle(found, group)
         if isinstance(decision, Explore):
-            agreed = {entry.entry_id: agrees for entry, agrees in verdicts}
-            if decision.entry.entry_id in agreed:
-                _learn(decider, shelf, decision, agreed[decision.entry.entry_id])
-        entry = _entry(str(len(shelf.entries)), question, answer_group(verdicts))
-        group_of[entry.entry_id] = group
-        shelf.add(entry, vector)
+            _learn(decider, shelf, decision, settled.is_correct)
+        world.group_of[str(number)] = group
+        shelf.add(_entry(str(number), question, settled.group), vector)
 
 
 class _Collector:
@@ -161,7 +225,7 @@ class _Collector:
     def __init__(self, min_similarity: float) -> None:
         self._min_similarity = min_similarity
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
         found = gather(question, neighbours)
         if not isinstance(found, Evidence):
             return Miss(reason=MissReason.GUARD)
@@ -191,13 +255,9 @@ def _rows(vectors: Vectors) -> list[Vector]:
     return [vectors[place] for place in range(len(vectors))]
 
 
-def _judged(is_equal: bool, conditions: Conditions, rng: np.random.Generator) -> bool:
-    """What a fallible comparison of the two answers says."""
-    mistake = conditions.missed_agreement if is_equal else conditions.false_agreement
-    return is_equal != (rng.random() < mistake)
-
-
-def _learn(decider: Decider, shelf: _Shelf, decision: Hit | Explore, is_correct: bool) -> None:
+def _learn(decider: Decider, shelf: _Shelf, decision: Hit | Explore, is_correct: bool | None) -> None:
+    if is_correct is None:
+        return
     observation = Observation(
         entry_id=decision.entry.entry_id,
         scope=_SCOPE,

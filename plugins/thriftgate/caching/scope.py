@@ -72,6 +72,8 @@ class CacheScope:
     """All texts of the last user message: what is looked at for times and accounts."""
     has_tenant: bool
     """False when nobody is known to have asked: the scope is then the request's own and matches no other."""
+    tenant: float = 0.0
+    """A whole number that stands for who shares the answers; 0 when nobody is known, or everybody does."""
 
     @property
     def flight(self) -> str:
@@ -111,7 +113,7 @@ def scope_of(
         question = texts[last] if texts else ""
         others = [None if place == last else text for place, text in enumerate(texts)]
         scope = digest([SCOPE_VERSION, "identity", around, identity.frame, others])
-        return CacheScope(scope, digest(question), question, "\n".join(texts), tenant is not None)
+        return CacheScope(scope, digest(question), question, "\n".join(texts), tenant is not None, _number_of(tenant))
     earlier, message, later = _split(request.messages)
     question, asked, shape = _question(message)
     scope = digest(
@@ -130,7 +132,7 @@ def scope_of(
             embedder,
         ]
     )
-    return CacheScope(scope, digest(question), question, asked, tenant is not None)
+    return CacheScope(scope, digest(question), question, asked, tenant is not None, _number_of(tenant))
 
 
 def is_large(request: ChatRequest) -> bool:
@@ -167,6 +169,11 @@ def tenant_of(caller: Caller, settings: ScopeSettings) -> Sequence[str] | None:
             return [*home, "user", caller.user_id]
         return ["key", caller.key_hash] if caller.key_hash else None
     return home
+
+
+def _number_of(tenant: Sequence[str] | None) -> float:
+    """48 bits of the tenant's hash, which a float holds exactly: it stands beside measured features."""
+    return 0.0 if tenant is None or list(tenant) == ["global"] else float(int(digest(tenant)[:12], 16))
 
 
 def _matters(name: str, value: object) -> bool:

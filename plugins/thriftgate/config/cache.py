@@ -14,6 +14,11 @@ class VerifyConfig(Section):
     share: float = Field(
         default=0.02, ge=0, le=1, description="Share of semantic hits that are checked in the background."
     )
+    first: int = Field(
+        default=100,
+        ge=0,
+        description="So many of a route's first semantic hits are all checked, and served only if they are.",
+    )
     judge: str | None = Field(
         default=None,
         description="A model group that compares answers; absent: their embeddings and the guards do, for free.",
@@ -30,6 +35,12 @@ class CacheConfig(Section):
         lt=0.5,
         description="At most this share of all answers may be wrong because of a semantic hit; 0 "
         "serves exact hits only.",
+    )
+    max_error_of_hits: float = Field(
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="At most this share of the semantic hits themselves may be wrong, however few of them there are.",
     )
     ttl: Duration = Field(default=3600.0, gt=0, description="How long an answer may be served again.")
     ttl_jitter: float = Field(

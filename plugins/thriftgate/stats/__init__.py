@@ -10,6 +10,7 @@ from thriftgate.stats.intervals import (
     mean_interval,
     newcombe_interval,
     percentile,
+    poisson_interval,
     ratio_interval,
     wilson_interval,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "mean_interval",
     "newcombe_interval",
     "percentile",
+    "poisson_interval",
     "ratio_interval",
     "sequential_two_sample",
     "trinomial_p_value",

@@ -70,6 +70,17 @@ def clopper_pearson_upper(successes: int, n: int, delta: float) -> float:
     return float(betaincinv(successes + 1, n - successes, 1 - delta))
 
 
+def poisson_interval(events: int, confidence: float = 0.95) -> Interval:
+    """The mean behind a count of rare, independent events, two-sided and never too short (Garwood 1936)."""
+    if events < 0 or not 0 < confidence < 1:
+        raise ValueError(f"{events} events at a confidence of {confidence} cannot be")
+    from scipy.special import gammaincinv
+
+    tail = (1 - confidence) / 2
+    low = float(gammaincinv(events, tail)) if events else 0.0
+    return Interval(low, float(gammaincinv(events + 1, 1 - tail)), float(events))
+
+
 def newcombe_interval(successes: tuple[float, float], n: tuple[float, float], confidence: float = 0.95) -> Interval:
     """The difference of two independent shares, first minus second (Newcombe 1998, method 10)."""
     first = wilson_interval(successes[0], n[0], confidence)

@@ -14,7 +14,7 @@ from thriftgate.caching.evidence import FEATURES, Evidence, gather
 from thriftgate.caching.grouping import answer_group
 from thriftgate.caching.guards import Veto
 from thriftgate.caching.learner import Learner, error_budget, threshold_for
-from thriftgate.caching.policy import CONFIDENCE, SERVED, FixedThreshold, Policy, values_of
+from thriftgate.caching.policy import CONFIDENCE, SERVED, TENANT, FixedThreshold, Policy, values_of
 
 ASKED = "How can I get my password back?"
 SUPPORTERS = (
@@ -267,6 +267,25 @@ def test_the_threshold_spends_no_more_than_the_budget_and_falls_with_it(
     assert float(np.sum(1 - above)) <= low + 1e-9
 
 
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(1, 5)), max_size=60), st.floats(0, 5), st.floats(0.005, 0.3),
+    st.floats(0.005, 0.3),
+)  # fmt: skip
+def test_no_hit_is_served_on_worse_odds_than_nine_to_one_and_few_enough_of_them_are_wrong(
+    answers: list[tuple[float, float]], budget: float, one: float, other: float
+) -> None:
+    confidences = np.array([confidence for confidence, _ in answers], dtype=float)
+    errors = (1 - confidences) * np.array([factor for _, factor in answers], dtype=float)
+    strict, loose = (
+        threshold_for(confidences, budget=budget, errors=errors, max_error_of_hits=share)
+        for share in sorted((one, other))
+    )
+    assert loose <= strict
+    served = errors[confidences >= strict]
+    assert (served <= 0.1 + 1e-9).all()
+    assert float(served.sum()) <= min(budget, min(one, other) * len(served)) + 1e-9
+
+
 def play(learner: Learner, *, requests: int, wrong_every: int = 0) -> list[Decision]:
     """Ask the same question again and again; every hit is checked."""
     decisions: list[Decision] = []
@@ -293,6 +312,32 @@ def test_what_is_often_wrong_is_served_no_more() -> None:
     learner = Learner(shipped(), max_error=0.01)
     assert hits(play(learner, requests=1_000, wrong_every=4)[600:]) == 0
     assert learner.inflation > 2
+
+
+def test_the_first_hits_are_all_checked_until_enough_were_verified() -> None:
+    learner = Learner(shipped(), max_error=0.01, first_checked=10)
+    served = [decision for decision in play(learner, requests=40) if isinstance(decision, Hit)]
+    assert [hit.must_be_checked for hit in served] == [True] * 10 + [False] * (len(served) - 10)
+
+
+def test_where_the_judge_can_never_tell_the_first_checks_end_as_well() -> None:
+    learner = Learner(shipped(), max_error=0.01, first_checked=10)
+    decisions = [learner.decide(ASKED, AGREEING, draw=0.5) for _ in range(60)]
+    assert sum(isinstance(one, Hit) and one.must_be_checked for one in decisions) == 30
+
+
+def test_a_tenant_whose_hits_are_wrong_gets_its_own_threshold_and_others_keep_theirs() -> None:
+    learner = Learner(shipped(), max_error=0.2, max_error_of_hits=0.2, first_checked=0)
+    for number in range(3_120):
+        tenant = 1.0 + number % 6
+        decision = learner.decide(ASKED, AGREEING, draw=0.5, tenant=tenant)
+        if isinstance(decision, Hit):
+            assert decision.features[TENANT] == tenant
+            is_correct = number % 24 != 2  # a quarter of what tenant 3 is served
+            learner.update(observation(dict(decision.features), is_correct=is_correct))
+    assert learner.threshold_of(1.0) < 1
+    assert learner.threshold_of(3.0) > learner.threshold_of(1.0)
+    assert learner.threshold_of(99.0) == learner.policy.threshold
 
 
 def test_learning_is_deterministic() -> None:

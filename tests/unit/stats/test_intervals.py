@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import beta, binom
+from scipy.stats import beta, binom, poisson
 
 from thriftgate.stats import (
     Interval,
@@ -14,6 +14,7 @@ from thriftgate.stats import (
     mean_interval,
     newcombe_interval,
     percentile,
+    poisson_interval,
     ratio_interval,
     wilson_interval,
 )
@@ -61,6 +62,15 @@ def test_clopper_pearson_mirrors_successes_and_failures(count: tuple[int, int]):
     one, other = clopper_pearson(successes, n), clopper_pearson(n - successes, n)
     assert one.low == pytest.approx(1 - other.high)
     assert one.high == pytest.approx(1 - other.low)
+
+
+@given(st.integers(0, 300), st.floats(0.5, 0.99))
+def test_the_interval_of_a_count_ends_where_the_poisson_tails_do(events: int, confidence: float):
+    found = poisson_interval(events, confidence)
+    tail = (1 - confidence) / 2
+    assert poisson.cdf(events, found.high) == pytest.approx(tail, rel=1e-6)
+    assert found.low == 0 if events == 0 else poisson.sf(events - 1, found.low) == pytest.approx(tail, rel=1e-6)
+    assert found.low <= events <= found.high
 
 
 def test_an_empty_sample_says_nothing():

@@ -91,7 +91,14 @@ class Opened:
         if isinstance(decider, SharedDecider):
             await decider.catch_up()
         desk = CacheDesk(
-            name, config, cache=self.cache, embedder=self.embedder, decider=decider, clock=clock, prompt=apply
+            name,
+            config,
+            cache=self.cache,
+            embedder=self.embedder,
+            decider=decider,
+            clock=clock,
+            prompt=apply,
+            base_dir=self.base_dir,
         )
         return desk, decider
 

@@ -24,8 +24,8 @@ _MOST_KNOWN = 20_000
 class Decider(Protocol):
     """Whether a neighbour's answer is right for a question, learnt from verified outcomes."""
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
-        """`draw` is uniform in [0, 1): the randomness of exploration."""
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
+        """`draw` is uniform in [0, 1): the randomness of exploration; `tenant` stands for who asks, 0 for anybody."""
         ...
 
     def update(self, observation: Observation) -> None:
@@ -39,7 +39,7 @@ class FixedDecider:
     def __init__(self, policy: FixedThreshold) -> None:
         self._policy = policy
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
         """The nearest entry above the threshold that no guard objects to."""
         return decide(question, neighbours, policy=self._policy, draw=draw)
 
@@ -76,9 +76,9 @@ class SharedDecider:
         """The confidence from which hits are served now."""
         return self._learner.policy.threshold
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float) -> Decision:
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
         """As the learner decides."""
-        return self._learner.decide(question, neighbours, draw=draw)
+        return self._learner.decide(question, neighbours, draw=draw, tenant=tenant)
 
     def update(self, observation: Observation) -> None:
         """Learn from an outcome that this worker verified."""
@@ -119,4 +119,10 @@ def decider_of(route: str, config: CacheConfig, base_dir: Path, cache: AnswerCac
     if config.artefact is not None:
         path = base_dir / config.artefact
         artefact = Artefact.from_json(path.read_text(encoding="utf-8"), source=str(path))
-    return SharedDecider(Learner(artefact, max_error=config.max_error), route=route, cache=cache)
+    learner = Learner(
+        artefact,
+        max_error=config.max_error,
+        max_error_of_hits=config.max_error_of_hits,
+        first_checked=config.verify.first,
+    )
+    return SharedDecider(learner, route=route, cache=cache)

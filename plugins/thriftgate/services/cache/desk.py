@@ -10,6 +10,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from thriftgate.caching.decision import Decision
@@ -71,12 +72,13 @@ class CacheDesk:
         decider: Decider,
         clock: Clock,
         prompt: ApplyPrompt | None,
+        base_dir: Path | None = None,
     ) -> None:
         if config.cache is None:
             raise ValueError(f"route '{route}' has no cache")
         self._route = route
         self._config = config.cache
-        self._tiers = tier_policy_of(config.cascade)
+        self._tiers = tier_policy_of(config.cascade, base_dir)
         self._strongest = config.cascade.tiers[-1].model
         self._cache = cache
         self._embedder = embedder
@@ -98,7 +100,7 @@ class CacheDesk:
         found = await self._cache.lookup(scope.scope, scope.key, vector, limit=NEIGHBOURS)
         decision = None
         if found.exact is None:
-            decision = self._decider.decide(scope.question, found.neighbours, draw=_NO_EXPLORATION)
+            decision = self._decider.decide(scope.question, found.neighbours, draw=_NO_EXPLORATION, tenant=scope.tenant)
         return Inspection(
             scope=scope,
             is_allowed=True,

@@ -5,17 +5,19 @@ minute, and the request goes on uncached. Keeping an answer happens beside the r
 """
 
 import asyncio
+import hashlib
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss
 from thriftgate.caching.eligibility import EligibilitySettings, may_serve, may_store
-from thriftgate.caching.entries import CacheEntry, Lookup, PurgeFilter
-from thriftgate.caching.evidence import NEIGHBOURS
+from thriftgate.caching.entries import CacheEntry, PurgeFilter
+from thriftgate.caching.lookup import Asked, Check, Embed, Find, Found, look_up
 from thriftgate.caching.reading import LONGEST_QUESTION
 from thriftgate.caching.scope import CacheScope, RequestIdentity, ScopeSettings, is_large, scope_of
 from thriftgate.config import CacheConfig, CascadeConfig
@@ -36,8 +38,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _WARN_EVERY = 60.0
 _ACCEPTANCE = {
-    "accept_at", "max_quality_loss", "max_regressions", "delta", "artefact", "tools", "signals", "second_sample",
-    "judge", "on_strong_failure",
+    "accept_at", "max_quality_loss", "max_regressions", "delta", "tools", "signals", "second_sample", "judge",
+    "on_strong_failure",
 }  # fmt: skip
 """What an accepted answer depends on, besides the tiers."""
 
@@ -97,13 +99,9 @@ class CacheService:
                     ticket.scope = scope
                 return ticket
             ticket.scope = scope
-            served = await self._guarded(lambda: self._look_up(ticket))
+            served = await self._guarded(lambda: self._look_up(request, ticket))
             notes["outcome"] = served.kind.value if served else _outcome(ticket.decision)
-            if served is None:
-                return ticket
-            if self.verifier and isinstance(ticket.decision, Hit):
-                self.verifier.after_hit(request, ticket.decision)
-            return served
+            return served or ticket
 
     async def _scope(self, request: ChatRequest, prompt: PromptRef | None, identity: RequestIdentity) -> CacheScope:
         """Where the request looks; a large one is hashed beside the loop, so that nobody else waits for it."""
@@ -118,54 +116,51 @@ class CacheService:
         )
         return await asyncio.to_thread(work) if is_large(request) else work()
 
-    async def _look_up(self, ticket: Ticket) -> Served | None:
+    async def _look_up(self, request: ChatRequest, ticket: Ticket) -> Served | None:
+        """Drive `lookup.look_up`, which decides; here its effects are performed."""
         scope = ticket.scope
         assert scope is not None, "a look-up has a scope"
-        # A question embedded a moment ago brings its vector along: both look-ups in one round trip.
-        may_vary = self._may_vary(scope.question)
-        ticket.embedding = self._embedder.cached(scope.question) if may_vary else None
-        found = await self._found(ticket, scope)
-        if found.exact is not None:
-            return self._exact(found.exact)
-        if not may_vary:
-            return None
-        if ticket.embedding is None:
-            ticket.embedding = (await self._embedder.embed([scope.question]))[0]
-            found = await self._found(ticket, scope)
-            if found.exact is not None:
-                return self._exact(found.exact)
-        return self._judged(ticket, found)
-
-    async def _found(self, ticket: Ticket, scope: CacheScope) -> Lookup:
-        """What is kept for this question and near it, but for answers longer than this client lets one be."""
-        found = await self._cache.lookup(scope.scope, scope.key, ticket.embedding, limit=NEIGHBOURS)
-        if ticket.max_tokens is None:
-            return found
-        limit = ticket.max_tokens
-        neighbours = tuple(one for one in found.neighbours if one.entry.usage.completion_tokens <= limit)
-        exact = found.exact if found.exact is None or found.exact.usage.completion_tokens <= limit else None
-        return replace(found, exact=exact, neighbours=neighbours)
-
-    def _may_vary(self, question: str) -> bool:
-        """Whether the answer to another question may be given; a long question is more than an embedder sees."""
-        return self._is_semantic and len(question) <= LONGEST_QUESTION
-
-    def _exact(self, entry: CacheEntry) -> Served:
-        return self._served(entry, DecisionKind.EXACT_HIT, similarity=1.0, confidence=None)
-
-    def _judged(self, ticket: Ticket, found: Lookup) -> Served | None:
-        assert ticket.scope is not None, "a look-up has a scope"
-        decision = self._decider.decide(ticket.scope.question, found.neighbours, draw=self._draw())
-        ticket.decision, ticket.neighbours = decision, found.neighbours
-        if not isinstance(decision, Hit):
-            return None
-        return self._served(
-            decision.entry,
-            DecisionKind.SEMANTIC_HIT,
-            similarity=decision.similarity,
-            confidence=decision.confidence,
-            features=decision.features,
+        asked = Asked(
+            scope=scope.scope,
+            key=scope.key,
+            question=scope.question,
+            max_tokens=ticket.max_tokens,
+            is_semantic=self._is_semantic,
         )
+        flow = look_up(asked, partial(self._decider.decide, draw=self._draw(), tenant=scope.tenant))
+        sent: object = None
+        while True:
+            try:
+                effect = flow.send(sent)
+            except StopIteration as stop:
+                found: Found = stop.value
+                break
+            sent = await self._performed(effect)
+        ticket.embedding, ticket.decision, ticket.neighbours = found.vector, found.decision, found.neighbours
+        if found.exact is not None:
+            return self._served(found.exact, DecisionKind.EXACT_HIT, similarity=1.0, confidence=None)
+        if not isinstance(found.decision, Hit):
+            return None
+        if found.is_checked and self.verifier is not None:
+            self.verifier.check(request, found.decision)
+        return self._served(
+            found.decision.entry,
+            DecisionKind.SEMANTIC_HIT,
+            similarity=found.decision.similarity,
+            confidence=found.decision.confidence,
+            features=found.decision.features,
+        )
+
+    async def _performed(self, effect: Embed | Find | Check) -> object:
+        match effect:
+            case Embed(text, only_if_known=True):
+                return self._embedder.cached(text)
+            case Embed(text):
+                return (await self._embedder.embed([text]))[0]
+            case Find(scope, key, vector, limit):
+                return await self._cache.lookup(scope, key, vector, limit=limit)
+            case Check(hit):
+                return self.verifier is not None and self.verifier.may_check(is_certain=hit.must_be_checked)
 
     def _served(
         self,
@@ -236,7 +231,7 @@ class CacheService:
         self, request: ChatRequest, ticket: Ticket, answer: Answer, entry: CacheEntry
     ) -> None:
         group = await self._compare(request, ticket, answer)
-        if entry.embedding is None and self._may_vary(entry.question):
+        if entry.embedding is None and self._is_semantic and len(entry.question) <= LONGEST_QUESTION:
             entry = replace(entry, embedding=(await self._embedder.embed([entry.question]))[0])
         await self._cache.store(replace(entry, answer_group=group))
 
@@ -310,12 +305,24 @@ def limits_of(config: CacheConfig) -> EligibilitySettings:
     return EligibilitySettings(max_temperature=config.max_temperature, time_sensitive=config.time_sensitive)
 
 
-def tier_policy_of(cascade: CascadeConfig) -> list[str]:
+def tier_policy_of(cascade: CascadeConfig, base_dir: Path | None = None) -> list[str]:
     """Everything that decides which model answers, and which answers are good enough; a part of every scope.
 
-    Whoever raises the bar is not served what the old one let through.
+    Whoever raises the bar, or calibrates again, is not served what the old bar let through: of the artefact, looked
+    for from the folder `base_dir`, the content counts and not the name of its file.
     """
-    return [*(tier.model_dump_json() for tier in cascade.tiers), cascade.model_dump_json(include=_ACCEPTANCE)]
+    accepts = cascade.model_dump_json(include=_ACCEPTANCE)
+    return [*(tier.model_dump_json() for tier in cascade.tiers), accepts, _content(cascade.artefact, base_dir)]
+
+
+def _content(artefact: str | None, base_dir: Path | None) -> str:
+    """The hash of an artefact's content; of one that cannot be read, its name: nothing is served by it anyhow."""
+    if artefact is None:
+        return "no artefact"
+    try:
+        return hashlib.sha256(((base_dir or Path()) / artefact).read_bytes()).hexdigest()
+    except OSError:
+        return artefact
 
 
 def _outcome(decision: Decision | None) -> str:

@@ -4,6 +4,10 @@ A budgeted share of the hits is asked afresh of the baseline tier and compared. 
 was fetched anyway, so it is compared with its neighbours' answers. Entries whose answers say the same become one answer
 group, the strongest evidence that the cache has. Users' feedback counts as well.
 
+A wrong hit has one of two causes: the question asked something else, or the answer has changed since it was kept. The
+kept question is asked afresh as well to tell them apart. Where its own answer is another one by now, that is no fault
+of the evidence: nothing is learnt of it, and all entries of that answer group are forgotten.
+
 Failure behaviour: nothing here delays or breaks a request. A fresh answer that does not come, a judge that cannot
 tell or a store that is away means that nothing is learnt this time.
 """
@@ -12,18 +16,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from thriftgate.caching.ageing import AGE, CHANGED
 from thriftgate.caching.decision import Decision, Explore, Hit
-from thriftgate.caching.entries import CacheEntry, Neighbour, Observation
-from thriftgate.caching.grouping import answer_group
+from thriftgate.caching.entries import CacheEntry, Neighbour, Observation, PurgeFilter
+from thriftgate.caching.lookup import Compare, Settled, settle
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import AnswerCache, Clock, Completer, Judge, Ledger
 from thriftgate.services.cache.deciding import Decider
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest
 
-_NEAR_ENOUGH = 0.5
-"""Similarity of two questions below which their answers are not compared: they would hardly ever say the same."""
+_GROUP_SEEN = 64
+"""Entries of a changed answer's group that are looked for at once, nearest first."""
+_GROUP_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,44 +52,90 @@ class CacheVerifier:
     background: BackgroundTasks
     clock: Clock
 
-    def after_hit(self, request: ChatRequest, hit: Hit) -> None:
-        """A semantic hit was served; maybe check it."""
-        if self.budget.take():
-            self.background.start("cache_verify", self._verify(request, hit))
+    def may_check(self, *, is_certain: bool = False) -> bool:
+        """Whether the budget has room to check a hit; `is_certain` leaves nothing to its share."""
+        return self.budget.take(is_certain=is_certain)
+
+    def check(self, request: ChatRequest, hit: Hit) -> None:
+        """Ask afresh, beside the request, whether a hit that is served is right."""
+        self.background.start("cache_verify", self._verify(request, hit))
 
     async def compare(
         self, request: ChatRequest, decision: Decision | None, neighbours: Sequence[Neighbour], answer: Answer
     ) -> str:
         """Compare a fresh answer with its neighbours', and learn from the one that was nearly served.
 
-        Returns the answer group that the fresh answer belongs to; empty when it agrees with no neighbour.
+        Returns the answer group that the fresh answer belongs to; empty when it agrees with no neighbour. Drives
+        `lookup.settle`, which decides what is compared.
         """
-        verdicts: list[tuple[CacheEntry, bool]] = []
-        for neighbour in neighbours:
-            if neighbour.similarity < _NEAR_ENOUGH:
+        flow = settle(decision, neighbours)
+        sent: bool | None = None
+        while True:
+            try:
+                effect = flow.send(sent)
+            except StopIteration as stop:
+                settled: Settled = stop.value
                 break
-            agrees = (await self.agreement.compare(request, _text(neighbour.entry), answer.text)).is_acceptable
-            if agrees is not None:
-                verdicts.append((neighbour.entry, agrees))
-        if isinstance(decision, Explore):
-            known = {entry.entry_id: agrees for entry, agrees in verdicts}
-            is_correct = known.get(decision.entry.entry_id)
-            if is_correct is None and self.judge is not self.agreement and self.budget.take():
-                is_correct = (await self.judge.compare(request, _text(decision.entry), answer.text)).is_acceptable
-            if is_correct is not None:
-                await self._learn(
-                    decision.entry, decision.similarity, decision.features, is_correct, source="fresh_answer"
-                )
-        return answer_group(verdicts)
+            sent = await self._compared(effect, request, answer)
+        if isinstance(decision, Explore) and settled.is_correct is not None:
+            await self._learn(
+                decision.entry, decision.similarity, decision.features, settled.is_correct, source="fresh_answer"
+            )
+        return settled.group
+
+    async def _compared(self, effect: Compare, request: ChatRequest, answer: Answer) -> bool | None:
+        judge = self.agreement
+        if effect.is_worth_a_call:
+            if self.judge is self.agreement or not self.budget.take():
+                return None
+            judge = self.judge
+        return (await judge.compare(request, _text(effect.entry), answer.text)).is_acceptable
 
     async def _verify(self, request: ChatRequest, hit: Hit) -> None:
         with suppress(TierFailedError):
             fresh = await self.completer.complete(self.reference_model, request, purpose=CallPurpose.VERIFY)
             judgement = await self.judge.compare(request, _text(hit.entry), fresh.text)
-            is_correct = judgement.is_acceptable
-            await self._audit(request, hit, is_correct, cost_usd=fresh.cost_usd + judgement.cost_usd)
-            if is_correct is not None:
+            is_correct, cost = judgement.is_acceptable, fresh.cost_usd + judgement.cost_usd
+            has_changed: bool | None = None
+            if is_correct is False:
+                has_changed, spent = await self._has_changed(request, hit.entry)
+                cost += spent
+            await self._audit(request, hit, is_correct, has_changed=has_changed is True, cost_usd=cost)
+            if has_changed:
+                with suppress(StoreUnavailableError):
+                    await self._forget_group(hit.entry)
+            elif is_correct is not None:
                 await self._learn(hit.entry, hit.similarity, hit.features, is_correct, source="fresh_answer")
+
+    async def _has_changed(self, request: ChatRequest, entry: CacheEntry) -> tuple[bool | None, float]:
+        """Whether the kept question has another answer by now, and what it cost to ask; None when it cannot be told.
+
+        The two requests share a scope, so that they differ in the question alone.
+        """
+        view = view_of(request)
+        if len(view.question_parts) != 1:
+            return None, 0.0
+        asked = with_body(request, view.with_question(entry.question))
+        try:
+            fresh = await self.completer.complete(self.reference_model, asked, purpose=CallPurpose.VERIFY)
+        except TierFailedError:
+            return None, 0.0
+        judgement = await self.judge.compare(asked, _text(entry), fresh.text)
+        verdict = None if judgement.is_acceptable is None else not judgement.is_acceptable
+        return verdict, fresh.cost_usd + judgement.cost_usd
+
+    async def _forget_group(self, entry: CacheEntry) -> None:
+        """Forget the entries that say what `entry` says: their answer is out of date. Raises StoreUnavailableError."""
+        await self.cache.purge(PurgeFilter(scope=entry.scope, entry_id=entry.entry_id))
+        for _ in range(_GROUP_ROUNDS):
+            if entry.embedding is None:
+                return
+            found = await self.cache.lookup(entry.scope, entry.key, entry.embedding, limit=_GROUP_SEEN)
+            others = [near.entry.entry_id for near in found.neighbours if near.entry.group == entry.group]
+            for other in others:
+                await self.cache.purge(PurgeFilter(scope=entry.scope, entry_id=other))
+            if not others:
+                return
 
     async def learn_from_feedback(
         self, entry_id: str, scope: str, similarity: float, features: Mapping[str, float], *, is_correct: bool
@@ -119,7 +172,10 @@ class CacheVerifier:
         self.decider.update(observation)
         await self.cache.observe(observation)
 
-    async def _audit(self, request: ChatRequest, hit: Hit, is_correct: bool | None, *, cost_usd: float) -> None:
+    async def _audit(
+        self, request: ChatRequest, hit: Hit, is_correct: bool | None, *, has_changed: bool, cost_usd: float
+    ) -> None:
+        age = max(0.0, self.clock.time() - hit.entry.created_at)
         audit = Audit(
             request_id=request.request_id,
             kind=AuditKind.CACHE,
@@ -130,7 +186,7 @@ class CacheVerifier:
             score=hit.confidence,
             cost_usd=cost_usd,
             holdout=True,
-            details=dict(hit.features),
+            details={**hit.features, AGE: age, CHANGED: float(has_changed)},
             traceparent=request.traceparent,
         )
         with suppress(StoreUnavailableError):

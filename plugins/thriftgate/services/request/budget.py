@@ -18,9 +18,9 @@ class Budget:
         self._draw = draw
         self._granted: deque[float] = deque()
 
-    def take(self) -> bool:
-        """Whether it may happen this time."""
-        if self._draw() >= self._share:
+    def take(self, *, is_certain: bool = False) -> bool:
+        """Whether it may happen this time; `is_certain` leaves nothing to the share, only to the minute."""
+        if not is_certain and self._draw() >= self._share:
             return False
         now = self._clock.monotonic()
         while self._granted and now - self._granted[0] >= _MINUTE:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -221,6 +222,17 @@ def test_another_bar_for_answers_is_another_scope(change: dict[str, object]) -> 
     config = CascadeConfig.model_validate({"tiers": [{"model": "a"}, {"model": "b"}], "accept_at": 0.5})
     other = CascadeConfig.model_validate({"tiers": [{"model": "a"}, {"model": "b"}], "accept_at": 0.5, **change})
     assert tier_policy_of(config) != tier_policy_of(other)
+
+
+def test_an_artefact_of_another_content_is_another_scope_and_its_name_is_none(tmp_path: Path) -> None:
+    def policy(name: str, content: str) -> list[str]:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        tiers = [{"model": "a"}, {"model": "b"}]
+        config = CascadeConfig.model_validate({"tiers": tiers, "max_quality_loss": 0.02, "artefact": name})
+        return tier_policy_of(config, tmp_path)
+
+    assert policy("one.json", "{}") != policy("one.json", '{"accept_at": 0.9}')
+    assert policy("one.json", "{}") == policy("other.json", "{}")
 
 
 def test_how_answers_are_audited_and_sent_is_no_part_of_the_scope() -> None:

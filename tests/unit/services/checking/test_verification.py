@@ -40,7 +40,7 @@ class Remembering:
     def __init__(self) -> None:
         self.taught: list[Observation] = []
 
-    def decide(self, question: str, neighbours: Any, *, draw: float) -> Decision:
+    def decide(self, question: str, neighbours: Any, *, draw: float, tenant: float = 0.0) -> Decision:
         nearest: list[Neighbour] = list(neighbours)
         return Miss(reason=MissReason.EMPTY, similarity=nearest[0].similarity if nearest else None)
 
@@ -73,6 +73,11 @@ class Desk:
             clock=self.clock,
         )
 
+    def after_hit(self, hit: Hit = HIT, request: ChatRequest | None = None) -> None:
+        """What the cache service does with a hit that it serves."""
+        if self.verifier.may_check(is_certain=hit.must_be_checked):
+            self.verifier.check(request or ask(), hit)
+
     def feedback(self) -> FeedbackService:
         writer = LedgerWriter(self.ledger, flush_interval=1, max_queue=10)
         return FeedbackService(
@@ -84,7 +89,8 @@ class Desk:
 async def test_a_hit_is_asked_afresh_and_the_policy_learns(fresh: str, is_correct: bool) -> None:
     desk = Desk()
     desk.completer.enqueue("large", fresh)
-    desk.verifier.after_hit(ask(), HIT)
+    desk.completer.enqueue("large", "five days")  # what the kept question is still answered with
+    desk.after_hit()
     await desk.background.drain()
     assert [one.is_correct for one in desk.decider.taught] == [is_correct]
     assert desk.decider.taught[0].features == {"similarity": 0.93}
@@ -94,9 +100,36 @@ async def test_a_hit_is_asked_afresh_and_the_policy_learns(fresh: str, is_correc
     assert stored.is_correct is is_correct
 
 
+async def test_an_answer_that_has_changed_teaches_nothing_and_all_that_say_it_are_forgotten() -> None:
+    desk = Desk()
+    embedder = FakeEmbedder()
+    vectors = await embedder.embed(["How long?", "how long, please?", "How much?"])
+    said = replace(ENTRY, answer_group="g", embedding=vectors[0])
+    same = replace(said, entry_id="e2", key="k2", embedding=vectors[1])
+    other = replace(said, entry_id="e3", key="k3", answer_group="h", embedding=vectors[2])
+    for kept in (said, same, other):
+        await desk.cache.store(kept)
+    desk.completer.enqueue("large", "call us at noon on sundays")
+    desk.completer.enqueue("large", "call us at noon on sundays")
+    desk.clock.advance(50)
+    desk.after_hit(replace(HIT, entry=said))
+    await desk.background.drain()
+    assert desk.decider.taught == []
+    assert [kept.entry_id async for kept in desk.cache.entries()] == ["e3"]
+    (audit,) = await desk.ledger.audits(kind=AuditKind.CACHE)
+    assert (audit.is_acceptable, audit.details["changed"]) == (False, 1.0)
+    assert audit.details["age"] == desk.clock.time()
+
+
+async def test_a_hit_that_must_be_checked_is_checked_whatever_the_share_and_never_above_the_minutes_limit() -> None:
+    desk = Desk(share=0.0)
+    assert [desk.verifier.may_check(is_certain=True) for _ in range(12)] == [True] * 10 + [False] * 2
+    assert not desk.verifier.may_check()
+
+
 async def test_outside_the_budget_nothing_is_asked() -> None:
     desk = Desk(share=0.4)  # the draw is 0.5
-    desk.verifier.after_hit(ask(), HIT)
+    desk.after_hit()
     await desk.background.drain()
     assert desk.completer.models == []
 
@@ -104,7 +137,7 @@ async def test_outside_the_budget_nothing_is_asked() -> None:
 async def test_a_fresh_answer_that_does_not_come_teaches_nothing() -> None:
     desk = Desk()
     desk.completer.enqueue("large", failure("large"))
-    desk.verifier.after_hit(ask(), HIT)
+    desk.after_hit()
     await desk.background.drain()
     assert desk.decider.taught == []
     assert not desk.background.failures

@@ -1,0 +1,139 @@
+"""A look into the cache, stepped by hand: what it asks for, in which order, and what it then decides."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
+from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour
+from thriftgate.caching.lookup import NEAR_ENOUGH, Asked, Check, Compare, Embed, Find, Found, Settled, look_up, settle
+from thriftgate.caching.policy import SERVED
+from thriftgate.caching.reading import LONGEST_QUESTION
+from thriftgate.types import Usage
+
+VECTOR = np.ones(3, dtype=np.float32)
+ASKED = Asked(scope="s", key="k", question="how long?")
+
+
+def entry(name: str, *, tokens: int = 10, group: str = "") -> CacheEntry:
+    return CacheEntry(
+        entry_id=name, scope="s", key=name, route="r", question=name, embedding=None, choices=(), model="m",
+        usage=Usage(completion_tokens=tokens), created_at=0, expires_at=1, answer_group=group,
+    )  # fmt: skip
+
+
+NEAR = (Neighbour(entry("a"), 0.9), Neighbour(entry("b", tokens=500), 0.8))
+HIT = Hit(entry=NEAR[0].entry, similarity=0.9, confidence=0.99, features={"x": 1.0, SERVED: 1.0})
+
+
+def serve(decision: Decision) -> Any:
+    def decide(question: str, neighbours: Sequence[Neighbour]) -> Decision:
+        return decision
+
+    return decide
+
+
+def drive(flow: Any, sent: Sequence[Any]) -> tuple[list[Any], Any]:
+    """The effects in order, and what the generator came to."""
+    effects = [next(flow)]
+    try:
+        for result in sent:
+            effect = flow.send(result)
+            effects.append(effect)
+    except StopIteration as stop:
+        return effects, stop.value
+    raise AssertionError(f"not at the end after {effects}")
+
+
+def test_a_question_embedded_lately_takes_one_look() -> None:
+    effects, found = drive(look_up(ASKED, serve(Miss(reason=MissReason.TOO_FAR))), [VECTOR, Lookup(None, NEAR)])
+    assert effects == [Embed("how long?", only_if_known=True), Find("s", "k", VECTOR)]
+    assert (found.vector is VECTOR, found.neighbours) == (True, NEAR)
+
+
+def test_an_unknown_question_is_embedded_only_where_there_is_no_exact_hit() -> None:
+    kept = entry("k")
+    effects, found = drive(look_up(ASKED, serve(HIT)), [None, Lookup(kept)])
+    assert [type(one) for one in effects] == [Embed, Find]
+    assert (found.exact, found.decision) == (kept, None)
+    effects, found = drive(look_up(ASKED, serve(HIT)), [None, Lookup(), VECTOR, Lookup(None, NEAR), True])
+    assert [type(one) for one in effects] == [Embed, Find, Embed, Find, Check]
+    assert (found.decision, found.is_checked) == (HIT, True)
+
+
+@pytest.mark.parametrize(
+    "asked", [replace(ASKED, is_semantic=False), replace(ASKED, question="x" * (LONGEST_QUESTION + 1))], ids=str
+)
+def test_where_only_exact_hits_are_served_nothing_is_embedded(asked: Asked) -> None:
+    effects, found = drive(look_up(asked, serve(HIT)), [Lookup(None, NEAR)])
+    assert effects == [Find("s", "k", None)]
+    assert found == Found()
+
+
+def test_an_answer_longer_than_the_client_lets_it_be_is_not_there() -> None:
+    seen: list[Sequence[Neighbour]] = []
+
+    def decide(question: str, neighbours: Sequence[Neighbour]) -> Decision:
+        seen.append(neighbours)
+        return Miss(reason=MissReason.TOO_FAR)
+
+    asked = replace(ASKED, max_tokens=100)
+    _, found = drive(look_up(asked, decide), [VECTOR, Lookup(entry("k", tokens=101), NEAR)])
+    assert (found.exact, seen) == (None, [NEAR[:1]])
+    _, found = drive(look_up(asked, decide), [VECTOR, Lookup(entry("k", tokens=100), NEAR)])
+    assert found.exact == entry("k", tokens=100)
+
+
+@given(st.booleans(), st.booleans())
+def test_a_hit_that_must_be_checked_is_served_only_if_it_is(must: bool, is_checked: bool) -> None:
+    hit = replace(HIT, must_be_checked=must)
+    _, found = drive(look_up(ASKED, serve(hit)), [VECTOR, Lookup(None, NEAR), is_checked])
+    assert found.is_checked is is_checked
+    if must and not is_checked:
+        assert isinstance(found.decision, Explore)
+        assert (found.decision.reason, found.decision.features) == (MissReason.UNCHECKED, {"x": 1.0})
+    else:
+        assert found.decision == hit
+
+
+def test_only_near_answers_are_compared_and_the_one_that_was_nearly_served_is_what_is_learnt() -> None:
+    near = [Neighbour(entry("a", group="g"), 0.9), Neighbour(entry("b"), NEAR_ENOUGH), Neighbour(entry("c"), 0.49)]
+    explore = Explore(entry=near[1].entry, similarity=0.5, confidence=0.8)
+    effects, settled = drive(settle(explore, near), [True, False])
+    assert effects == [Compare(near[0].entry), Compare(near[1].entry)]
+    assert settled == Settled("g", is_correct=False)
+
+
+@pytest.mark.parametrize("verdict", [True, False, None])
+def test_what_the_free_comparison_cannot_tell_is_worth_a_call_where_the_policy_wants_to_know(
+    verdict: bool | None,
+) -> None:
+    explore = Explore(entry=NEAR[0].entry, similarity=0.9, confidence=0.8)
+    effects, settled = drive(settle(explore, NEAR[:1]), [None, verdict])
+    assert effects[-1] == Compare(NEAR[0].entry, is_worth_a_call=True)
+    assert settled == Settled("", is_correct=verdict)
+    effects, settled = drive(settle(Miss(reason=MissReason.TOO_FAR), NEAR[:1]), [None])
+    assert (len(effects), settled) == (1, Settled(""))
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["g", "h", ""]), st.sampled_from([True, False, None]))))
+def test_a_fresh_answer_joins_a_group_only_where_it_agreed_with_it(
+    world: list[tuple[float, str, bool | None]],
+) -> None:
+    ranked = sorted(world, key=lambda one: -one[0])
+    near = [Neighbour(entry(str(place), group=group), one) for place, (one, group, _) in enumerate(ranked)]
+    flow = settle(None, near)
+    sent: bool | None = None
+    try:
+        while True:
+            sent = ranked[int(flow.send(sent).entry.entry_id)][2]
+    except StopIteration as stop:
+        settled: Settled = stop.value
+    agreed = {one.entry.group for one, (s, _, verdict) in zip(near, ranked, strict=True) if verdict and s >= 0.5}
+    assert settled.group in agreed | {""}
+    assert settled.is_correct is None
