@@ -1,0 +1,158 @@
+"""How a route learns what may be served again, and keeps its promises while it does."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.cached_questions import AGREEING, ASKED, entry, evidence, observation
+
+from thriftgate.caching.artefact import shipped
+from thriftgate.caching.decision import Decision, Explore, Hit, Miss
+from thriftgate.caching.learner import Learner, error_budget, threshold_for
+from thriftgate.caching.policy import CONFIDENCE, SERVED, TENANT, values_of
+
+
+@given(st.integers(1, 100_000), st.floats(0.001, 0.2), st.floats(0.001, 0.2), st.floats(0.01, 0.3))
+def test_the_budget_is_below_the_promise_and_grows_with_it(n: int, one: float, other: float, risk: float) -> None:
+    low, high = sorted((one, other))
+    assert (
+        0 <= error_budget(n, max_error=low, risk=risk) <= error_budget(n, max_error=high, risk=risk) <= high * n + 1e-9
+    )
+
+
+@pytest.mark.parametrize(("n", "max_error"), [(500, 0.01), (3_000, 0.01), (10_000, 0.01), (2_000, 0.05)])
+def test_a_spent_budget_keeps_the_promise_as_often_as_it_says(n: int, max_error: float) -> None:
+    budget = error_budget(n, max_error=max_error, risk=0.05)
+    wrong = np.random.default_rng(1).poisson(budget, 40_000)
+    assert float(np.mean(wrong > max_error * n)) == pytest.approx(0.05, abs=0.01)
+
+
+@given(st.lists(st.floats(0, 1), max_size=40), st.floats(0, 5), st.floats(0, 5))
+def test_the_threshold_spends_no_more_than_the_budget_and_falls_with_it(
+    confidences: list[float], one: float, other: float
+) -> None:
+    low, high = sorted((one, other))
+    array = np.array(confidences, dtype=float)
+    strict, loose = threshold_for(array, budget=low), threshold_for(array, budget=high)
+    assert loose <= strict
+    above = array[array > strict]
+    assert float(np.sum(1 - above)) <= low + 1e-9
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(1, 5)), max_size=60), st.floats(0, 5), st.floats(0.005, 0.3),
+    st.floats(0.005, 0.3),
+)  # fmt: skip
+def test_no_hit_is_served_on_worse_odds_than_nine_to_one_and_few_enough_of_them_are_wrong(
+    answers: list[tuple[float, float]], budget: float, one: float, other: float
+) -> None:
+    confidences = np.array([confidence for confidence, _ in answers], dtype=float)
+    errors = (1 - confidences) * np.array([factor for _, factor in answers], dtype=float)
+    strict, loose = (
+        threshold_for(confidences, budget=budget, errors=errors, max_error_of_hits=share)
+        for share in sorted((one, other))
+    )
+    assert loose <= strict
+    served = errors[confidences >= strict]
+    assert (served <= 0.1 + 1e-9).all()
+    assert float(served.sum()) <= min(budget, min(one, other) * len(served)) + 1e-9
+
+
+def play(learner: Learner, *, requests: int, wrong_every: int = 0) -> list[Decision]:
+    """Ask the same question again and again; every hit is checked."""
+    decisions: list[Decision] = []
+    for number in range(requests):
+        decision = learner.decide(ASKED, AGREEING, draw=0.5)
+        decisions.append(decision)
+        if not isinstance(decision, Miss):
+            is_correct = not wrong_every or number % wrong_every != 0
+            learner.update(observation(dict(decision.features), is_correct=is_correct))
+    return decisions
+
+
+def hits(decisions: list[Decision]) -> int:
+    return sum(isinstance(decision, Hit) for decision in decisions)
+
+
+def test_what_is_always_right_is_always_served() -> None:
+    learner = Learner(shipped(), max_error=0.01)
+    assert hits(play(learner, requests=600)[200:]) > 380
+    assert learner.inflation < 1.25
+
+
+def test_what_is_often_wrong_is_served_no_more() -> None:
+    learner = Learner(shipped(), max_error=0.01)
+    assert hits(play(learner, requests=1_000, wrong_every=4)[600:]) == 0
+    assert learner.inflation > 2
+
+
+def test_the_first_hits_are_all_checked_until_enough_were_verified() -> None:
+    learner = Learner(shipped(), max_error=0.01, first_checked=10)
+    served = [decision for decision in play(learner, requests=40) if isinstance(decision, Hit)]
+    assert [hit.must_be_checked for hit in served] == [True] * 10 + [False] * (len(served) - 10)
+
+
+def test_where_the_judge_can_never_tell_the_first_checks_end_as_well() -> None:
+    learner = Learner(shipped(), max_error=0.01, first_checked=10)
+    decisions = [learner.decide(ASKED, AGREEING, draw=0.5) for _ in range(60)]
+    assert sum(isinstance(one, Hit) and one.must_be_checked for one in decisions) == 30
+
+
+def test_a_tenant_whose_hits_are_wrong_gets_its_own_threshold_and_others_keep_theirs() -> None:
+    learner = Learner(shipped(), max_error=0.2, max_error_of_hits=0.2, first_checked=0)
+    for number in range(3_120):
+        tenant = 1.0 + number % 6
+        decision = learner.decide(ASKED, AGREEING, draw=0.5, tenant=tenant)
+        if isinstance(decision, Hit):
+            assert decision.features[TENANT] == tenant
+            is_correct = number % 24 != 2  # a quarter of what tenant 3 is served
+            learner.update(observation(dict(decision.features), is_correct=is_correct))
+    assert learner.threshold_of(1.0) < 1
+    assert learner.threshold_of(3.0) > learner.threshold_of(1.0)
+    assert learner.threshold_of(99.0) == learner.policy.threshold
+
+
+def test_learning_is_deterministic() -> None:
+    one, other = (Learner(shipped(), max_error=0.01) for _ in range(2))
+    assert play(one, requests=300, wrong_every=9) == play(other, requests=300, wrong_every=9)
+    assert np.array_equal(one.policy.weights, other.policy.weights)
+
+
+@settings(max_examples=15)
+@given(st.integers(2, 30), st.floats(0.001, 0.1), st.floats(0.001, 0.1))
+def test_a_stricter_promise_never_hits_more_in_the_same_state(wrong_every: int, one: float, other: float) -> None:
+    features = evidence(ASKED, AGREEING)
+    past = [observation(features, is_correct=number % wrong_every != 0) for number in range(120)]
+    thresholds: list[float] = []
+    for max_error in sorted((one, other)):
+        learner = Learner(shipped(), max_error=max_error)
+        learner.replay(past)
+        for _ in range(200):
+            learner.count(Explore(entry=entry("x"), similarity=0.9, confidence=0.9, features=features))
+        thresholds.append(learner.policy.threshold)
+    assert thresholds[0] >= thresholds[1]
+
+
+def test_an_earlier_life_is_remembered() -> None:
+    features = evidence(ASKED, AGREEING)
+    learner = Learner(shipped(), max_error=0.01)
+    learner.replay([observation(features, is_correct=False) for _ in range(60)])
+    assert not isinstance(learner.decide(ASKED, AGREEING, draw=0.5), Hit)
+
+
+def test_complaints_teach_but_do_not_measure() -> None:
+    features = evidence(ASKED, AGREEING) | {SERVED: 1.0, CONFIDENCE: 0.99}
+    learner = Learner(shipped(), max_error=0.01)
+    before = learner.inflation
+    learner.update(observation(features, is_correct=False, source="feedback"))
+    assert learner.inflation == before
+    learner.update(observation(features, is_correct=False))
+    assert learner.inflation > before
+
+
+def test_an_observation_without_evidence_is_ignored_by_the_learner() -> None:
+    learner = Learner(shipped(), max_error=0.01)
+    weights = learner.policy.weights
+    learner.replay([observation({"similarity": 0.9})])
+    assert np.array_equal(learner.policy.weights, weights)
+    assert values_of(observation({"similarity": 0.9})) is None
