@@ -131,6 +131,22 @@ def static_confidence(features: Mapping[str, float]) -> float:
     return confidence * (0.5 if features.get("repetition", 0.0) > 0.5 else 1.0)
 
 
+def static_contributions(features: Mapping[str, float]) -> dict[str, float]:
+    """How far each feature moved the static confidence, as the logarithm of the factor, the strongest first.
+
+    Those that moved nothing are left out.
+    """
+    whole = static_confidence(features)
+    if whole <= 0:
+        return {}
+    moved = {
+        name: math.log(whole / without)
+        for name in features
+        if (without := static_confidence({other: features[other] for other in features if other != name})) > 0
+    }
+    return dict(sorted(((name, by) for name, by in moved.items() if by), key=lambda part: -abs(part[1])))
+
+
 def scoring(scorer: Scorer, request: ChatRequest, *, vector: Vector | None = None) -> Score:
     """The `score` that `flow.cascade` takes, for one request."""
 

@@ -10,6 +10,7 @@ from thriftgate.cli.lazy_group import LazyGroup
 
 COMMANDS = {
     "up": "Start the gateway.",
+    "reload": "Let the running gateway take its changed configuration.",
     "check": "Name every mistake in a configuration.",
     "demo": "Drive a support desk's questions through the gateway and print the bill.",
     "report": "Print what the gateway cost and what it saved.",
@@ -27,8 +28,8 @@ COMMANDS = {
 
 PREFIX = "thriftgate.cli."
 MODULES = {
-    "up": "gateway.up", "check": "gateway.check", "demo": "gateway.demo", "doctor": "gateway.doctor",
-    "report": "report.command", "reconcile": "report.reconcile",
+    "up": "gateway.up", "reload": "gateway.reload", "check": "gateway.check", "demo": "gateway.demo",
+    "doctor": "gateway.doctor", "report": "report.command", "reconcile": "report.reconcile",
 }  # fmt: skip
 """Where a command stands that is not a group's folder of its own name."""
 

@@ -58,6 +58,34 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """One day of the run, with and without thriftgate; money in US dollars."""
+
+    day: int
+    n: int
+    right: int
+    baseline_right: int
+    cost_usd: float | None
+    baseline_cost_usd: float | None
+
+    @property
+    def lost(self) -> float:
+        """The share of this day's requests by which it has fewer right answers than the strong model alone."""
+        return (self.baseline_right - self.right) / self.n
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongAnswers:
+    """Where the wrong answers come from: a wrong answer in the cache is given again to whoever asks."""
+
+    n: int
+    repeats: int
+    """Wrong answers that were given before and came again, from the cache."""
+    repeated: int
+    """How many different answers these are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
     """Everything that a run shows."""
 
@@ -87,6 +115,9 @@ class Bill:
     false_hits: int
     """Those of them that it answered wrongly."""
     comparison: Comparison | None
+    wrong: WrongAnswers
+    days: Sequence[Day] = ()
+    """Each day of the run that was compared, in order."""
 
     @property
     def failed(self) -> int:
@@ -135,6 +166,37 @@ def make_bill(outcomes: Sequence[Outcome], baseline: Sequence[Outcome], rng: np.
         trap_hits=len(trap_hits),
         false_hits=sum(not outcome.is_right for outcome in trap_hits),
         comparison=_compare(answered, baseline, rng),
+        wrong=_wrong(answered),
+        days=_days(answered, baseline),
+    )
+
+
+_HITS = frozenset({DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT})
+
+
+def _wrong(answered: Sequence[Outcome]) -> WrongAnswers:
+    wrong = [outcome for outcome in answered if not outcome.is_right]
+    given = Counter(outcome.said for outcome in wrong)
+    again = [outcome for outcome in wrong if outcome.decision in _HITS and outcome.said and given[outcome.said] > 1]
+    return WrongAnswers(n=len(wrong), repeats=len(again), repeated=len({outcome.said for outcome in again}))
+
+
+def _days(answered: Sequence[Outcome], baseline: Sequence[Outcome]) -> tuple[Day, ...]:
+    without = {outcome.case.id: outcome for outcome in baseline if outcome.error is None}
+    by_day: dict[int, list[tuple[Outcome, Outcome]]] = {}
+    for outcome in answered:
+        if outcome.case.id in without:
+            by_day.setdefault(outcome.case.day, []).append((outcome, without[outcome.case.id]))
+    return tuple(
+        Day(
+            day=day,
+            n=len(pairs),
+            right=sum(mine.is_right for mine, _ in pairs),
+            baseline_right=sum(other.is_right for _, other in pairs),
+            cost_usd=_cost([mine for mine, _ in pairs]),
+            baseline_cost_usd=_cost([other for _, other in pairs]),
+        )
+        for day, pairs in sorted(by_day.items())
     )
 
 

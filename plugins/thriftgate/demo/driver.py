@@ -5,6 +5,8 @@ text; `GatewayUnreachableError` and `KeyRefusedError` are raised by `check_gatew
 """
 
 import asyncio
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -56,6 +58,8 @@ class Outcome:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     error: str | None = None
+    said: str | None = None
+    """Digest of the answer: the same words, the same digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,8 @@ class Drive:
     streamed: Set[str] = frozenset()
     system: str | None = None
     """A system message put before every conversation."""
+    run: str | None = None
+    """Runs of different names share no cached answers; None: this one shares whatever the gateway has."""
 
 
 async def drive(
@@ -187,6 +193,9 @@ def _body(case: Case, plan: Drive) -> dict[str, Any]:
     body: dict[str, Any] = {"model": plan.model, "messages": [*system, *case.messages], "user": case.user}
     if case.tools:
         body["tools"] = list(case.tools)
+    if plan.run is not None:
+        # The one header of an OpenAI client that is part of a cache's scope: it may change what a request means.
+        body["extra_headers"] = {"openai-beta": f"thriftgate-demo={plan.run}"}
     body["extra_body"] = {"metadata": {"tags": [f"team:{case.team}", f"kind:{case.kind.value}"]}}
     return body
 
@@ -201,6 +210,7 @@ async def _ask_whole(client: AsyncOpenAI, case: Case, plan: Drive) -> Outcome:
     return Outcome(
         case=case,
         is_right=judge(case.truth, message.content or "", calls).is_right,
+        said=_digest(message.content or "", calls),
         prompt_tokens=usage.prompt_tokens if usage else 0,
         completion_tokens=usage.completion_tokens if usage else 0,
         **told,
@@ -227,10 +237,16 @@ async def _ask_streamed(client: AsyncOpenAI, case: Case, plan: Drive) -> Outcome
         case=case,
         is_streamed=True,
         is_right=judge(case.truth, "".join(text), list(calls.values())).is_right,
+        said=_digest("".join(text), list(calls.values())),
         prompt_tokens=usage[0],
         completion_tokens=usage[1],
         **told,
     )
+
+
+def _digest(text: str, calls: Sequence[Mapping[str, Any]]) -> str:
+    functions = [call.get("function") for call in calls]
+    return hashlib.sha256(json.dumps([text, functions], default=str).encode()).hexdigest()[:16]
 
 
 def _grow(calls: dict[int, dict[str, Any]], pieces: Sequence[Any]) -> None:

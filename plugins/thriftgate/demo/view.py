@@ -4,14 +4,14 @@ Failure behaviour: pure; what is not known is shown as "not told", never as 0.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from thriftgate.demo.bill import Bill, Comparison, Latency, Quality
+from thriftgate.demo.bill import Bill, Comparison, Day, Latency, Quality
 from thriftgate.stats import Interval
 from thriftgate.types import DecisionKind
 
@@ -23,6 +23,9 @@ def print_bill(bill: Bill, console: Console, *, model: str, baseline_model: str)
     parts: list[RenderableType] = [_decisions(bill), _totals(bill)]
     if bill.comparison is not None:
         parts.append(_comparison(bill.comparison, baseline_model))
+    if len(bill.days) > 1:
+        parts.append(_days(bill.days))
+    parts.append(Text("\n" + wrong_in_words(bill), "dim"))
     parts.extend(_failures(bill))
     title = f"THE BILL   {bill.requests} requests to '{model}'"
     console.print(Panel(Group(*parts), title=title, title_align="left", expand=False, padding=(1, 2)))
@@ -65,6 +68,37 @@ def _comparison(comparison: Comparison, baseline_model: str) -> Table:
     table.add_row("latency p50 / p95", " / ".join(_seconds(ours)), " / ".join(_seconds(theirs)))
     table.add_row(Text("saved", "bold"), Text(_share(comparison.saved_share), "bold green"), "")
     return table
+
+
+def _days(days: Sequence[Day]) -> Table:
+    title = "\nday by day: one day alone says little"
+    table = Table("day", "requests", "right", "without", "lost", "saved", title=title, title_justify="left", box=None,
+                  pad_edge=False)  # fmt: skip
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for day in days:
+        saved = _UNKNOWN
+        if day.cost_usd is not None and day.baseline_cost_usd:
+            saved = f"{1 - day.cost_usd / day.baseline_cost_usd:.0%}"
+        cells = (f"{day.n}", f"{day.right}", f"{day.baseline_right}", f"{100 * day.lost:.1f} points", saved)
+        table.add_row(str(day.day), *cells)
+    return table
+
+
+def wrong_in_words(bill: Bill) -> str:
+    """Where the wrong answers come from, and what a single day lost at most."""
+    wrong = bill.wrong
+    if not wrong.n:
+        return "No answer was wrong."
+    words = f"{wrong.n} of {bill.quality.n} answers were wrong"
+    if wrong.repeats:
+        answers = "one answer" if wrong.repeated == 1 else f"{wrong.repeated} answers"
+        words += f"; {wrong.repeats} of them were the cache giving {answers} again that a model had got wrong"
+    words += "."
+    if bill.days:
+        worst = max(bill.days, key=lambda day: day.lost)
+        words += f" The worst day lost {max(0.0, 100 * worst.lost):.1f} points against the strong model alone."
+    return words
 
 
 def _failures(bill: Bill) -> Iterable[RenderableType]:

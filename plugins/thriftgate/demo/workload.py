@@ -53,6 +53,7 @@ class Case:
     truth: Truth
     user: str
     team: str
+    day: int = 1
 
 
 _SHARES: Mapping[CaseKind, float] = {
@@ -95,6 +96,22 @@ TOOLS = (
     _tool("cancel_subscription", "Cancel a subscription for good.", "subscription_id", "Its number, like SUB-12345."),
 )
 """What the support desk's client lets the model call."""
+
+
+def make_days(knowledge: Knowledge, *, seed: int, days: int, requests: int) -> tuple[Case, ...]:
+    """`requests` cases over so many days, one after the other; each day has its own seed, `seed` and those after it.
+
+    A day's popular questions are its own: one day alone may be a lucky or an unlucky one.
+    """
+    if not 1 <= days <= requests:
+        raise ValueError(f"{requests} requests cannot make {days} days")
+    shares = [requests // days + (day < requests % days) for day in range(days)]
+    cases = [
+        replace(case, day=day + 1)
+        for day, share in enumerate(shares)
+        for case in make_workload(knowledge, seed=seed + day, requests=share)
+    ]
+    return tuple(_mark_repeats(cases))
 
 
 def make_workload(knowledge: Knowledge, *, seed: int, requests: int) -> tuple[Case, ...]:

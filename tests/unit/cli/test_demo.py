@@ -31,6 +31,8 @@ class FakeGateway:
     def __init__(self) -> None:
         self.engine = Engine(KNOWLEDGE)
         self.requests: list[dict[str, Any]] = []
+        self.runs: list[str | None] = []
+        """What each request said of the run it belongs to."""
         self.failing: Callable[[dict[str, Any]], bool] = lambda _: False
         self.large_headers: Mapping[str, str] = {"x-litellm-response-cost": str(LARGE_COST)}
         self.extra: Mapping[str, Any] = {}
@@ -47,6 +49,7 @@ class FakeGateway:
     def complete(self, request: Request) -> Response:
         asked = json.loads(request.get_data())
         self.requests.append(asked)
+        self.runs.append(request.headers.get("openai-beta"))
         if self.failing(asked):
             return Response(
                 '{"error": {"message": "down", "type": "upstream_error"}}', 502, {"x-should-retry": "false"}
@@ -88,7 +91,7 @@ def demo(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     def run(*arguments: str) -> Result:
         base_url = httpserver.url_for("").rstrip("/")
         return CliRunner().invoke(
-            command, ["--base-url", base_url, "--requests", str(REQUESTS), "--seed", "3", *arguments]
+            command, ["--base-url", base_url, "--requests", str(REQUESTS), "--seed", "3", "--days", "1", *arguments]
         )
 
     return run
@@ -129,6 +132,29 @@ def test_the_comparison_is_measured_with_the_same_requests_and_the_same_judge(
     support = [request["messages"] for request in gateway.asked("support")]
     large = [request["messages"] for request in gateway.asked("large")]
     assert sorted(map(json.dumps, support)) == sorted(map(json.dumps, large))
+
+
+def test_each_run_has_a_cache_of_its_own_unless_it_is_to_share_one(
+    gateway: FakeGateway, demo: Callable[..., Result]
+) -> None:
+    for options in ((), (), ("--share-cache",)):
+        demo("--api-key", KEY, "--baseline-share", "0", *options)
+    runs = [gateway.runs[start : start + REQUESTS] for start in range(0, 3 * REQUESTS, REQUESTS)]
+    assert [len(set(run)) for run in runs] == [1, 1, 1]
+    assert len({run[0] for run in runs[:2]}) == 2
+    assert runs[2][0] is None
+
+
+def test_a_run_has_several_days_and_says_what_a_single_one_lost(
+    gateway: FakeGateway, demo: Callable[..., Result]
+) -> None:
+    bill = bill_of(demo("--json", "--api-key", KEY, "--days", "3"))
+    assert [day["day"] for day in bill["days"]] == [1, 2, 3]
+    assert sum(day["n"] for day in bill["days"]) == REQUESTS
+    assert sum(day["right"] for day in bill["days"]) == bill["quality"]["right"]
+    said = demo("--api-key", KEY, "--days", "3").stdout
+    assert "day by day" in said
+    assert "The worst day lost" in said
 
 
 def test_a_share_of_the_requests_may_be_compared(gateway: FakeGateway, demo: Callable[..., Result]):

@@ -10,8 +10,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from thriftgate.cli.gateway import up
+from thriftgate.cli.gateway import listeners, up
 from thriftgate.cli.gateway.processes import Service, ServiceFailedError
+from thriftgate.cli.gateway.supervision import Supervision
 from thriftgate.errors import ConfigurationError
 
 SETUP = """
@@ -37,6 +38,7 @@ class Operator:
         self.config = folder / "litellm_config.yaml"
         self.config.write_text(SETUP, encoding="utf-8")
         self.started: list[Service] = []
+        self.configs: list[dict[str, Any]] = []
         self.stopped: list[str] = []
         self.ends_with: BaseException = KeyboardInterrupt()
         self.on_start: Callable[[Service], None] = lambda _: None
@@ -48,6 +50,11 @@ class Operator:
 
     def start(self, service: Service) -> None:
         self.started.append(service)
+        argv = list(service.argv)
+        if "--config" in argv:
+            path = Path(argv[argv.index("--config") + 1])
+            assert path.stat().st_mode & 0o077 == 0
+            self.configs.append(yaml.safe_load(path.read_text(encoding="utf-8")))
         self.on_start(service)
 
     def wait_for_end(self, services: Sequence[Service]) -> ServiceFailedError:
@@ -60,8 +67,7 @@ class Operator:
     @property
     def written(self) -> dict[str, Any]:
         """The configuration that the proxy was started with."""
-        argv = list(self.started[-1].argv)
-        return yaml.safe_load(Path(argv[argv.index("--config") + 1]).read_text(encoding="utf-8"))
+        return self.configs[-1]
 
 
 def nothing(*_args: object, **_kwargs: object) -> None:
@@ -80,10 +86,18 @@ def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
 
     monkeypatch.setattr(Service, "start", start)
     monkeypatch.setattr(Service, "stop", stop)
-    monkeypatch.setattr("thriftgate.cli.gateway.up.wait_for_end", operator.wait_for_end)
+
+    def serve(supervision: Supervision) -> ServiceFailedError:
+        return operator.wait_for_end(supervision.services)
+
+    def bind(*_: object) -> list[socket.socket]:
+        return []
+
+    monkeypatch.setattr(Supervision, "serve", serve)
+    monkeypatch.setattr(listeners, "bind", bind)
     for name in (
-        "thriftgate.cli.gateway.up.wait_until_ready",
-        "thriftgate.cli.gateway.up._prepare_database",
+        "thriftgate.cli.gateway.supervision.wait_until_ready",
+        "thriftgate.cli.gateway.supervision.prepare_database",
         "signal.signal",
     ):
         monkeypatch.setattr(name, nothing)

@@ -11,7 +11,7 @@ from rich.console import Console
 from thriftgate.demo.bill import Bill, make_bill
 from thriftgate.demo.driver import Outcome, priced
 from thriftgate.demo.judge import Truth
-from thriftgate.demo.view import print_bill
+from thriftgate.demo.view import print_bill, wrong_in_words
 from thriftgate.demo.workload import Case, CaseKind
 
 
@@ -55,6 +55,38 @@ def test_only_requests_that_were_answered_on_both_sides_are_compared():
     assert made.failures == {"APITimeoutError": 1}
     assert made.baseline_failures == {"InternalServerError 500": 1}
     assert "1 failed without thriftgate: 1 InternalServerError 500" in shown(made)
+
+
+def test_wrong_answers_that_the_cache_gave_again_are_told_from_new_ones() -> None:
+    made = bill(
+        [
+            outcome(1, is_right=False, said="a"),
+            outcome(2, decision="exact_hit", is_right=False, said="a"),
+            outcome(3, decision="semantic_hit", is_right=False, said="a"),
+            outcome(4, is_right=False, said="b"),
+            outcome(5, is_right=False, said="b"),
+            outcome(6, decision="exact_hit", said="c"),
+        ]
+    )
+    assert (made.wrong.n, made.wrong.repeats, made.wrong.repeated) == (5, 2, 1)
+    assert "5 of 6 answers were wrong; 2 of them were the cache giving one answer again" in wrong_in_words(made)
+    assert wrong_in_words(bill([outcome(1)])) == "No answer was wrong."
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), min_size=1, max_size=30))
+def test_the_days_add_up_to_the_whole(answers: list[tuple[int, bool, bool]]) -> None:
+    def of_day(number: int, day: int, is_right: bool) -> Outcome:
+        one = outcome(number, is_right=is_right)
+        return replace(one, case=replace(one.case, day=day))
+
+    ours = [of_day(number, day, mine) for number, (day, mine, _) in enumerate(answers)]
+    theirs = [of_day(number, day, other) for number, (day, _, other) in enumerate(answers)]
+    made = bill(ours, theirs)
+    assert made.comparison is not None
+    assert sum(day.n for day in made.days) == len(answers)
+    assert sum(day.right for day in made.days) == made.comparison.quality.right
+    assert sum(day.baseline_right for day in made.days) == made.comparison.baseline_quality.right
+    assert all(-1 <= day.lost <= 1 for day in made.days)
 
 
 def test_a_cost_that_nobody_told_is_not_zero():

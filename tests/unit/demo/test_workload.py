@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from thriftgate.demo.knowledge import EntryKind, load_knowledge
 from thriftgate.demo.tokens import content_text
-from thriftgate.demo.workload import TOOLS, Case, CaseKind, make_workload
+from thriftgate.demo.workload import TOOLS, Case, CaseKind, make_days, make_workload
 
 KNOWLEDGE = load_knowledge()
 seeds = st.integers(0, 10**9)
@@ -100,3 +100,16 @@ def test_follow_ups_bring_their_conversation_and_others_stand_alone(seed: int):
 def test_an_empty_workload_is_refused():
     with pytest.raises(ValueError, match="at least 1 request"):
         make_workload(KNOWLEDGE, seed=0, requests=0)
+
+
+@given(days=st.integers(1, 6), requests=st.integers(6, 60))
+@settings(max_examples=25, deadline=None)
+def test_days_make_the_whole_and_each_is_its_seeds_own(days: int, requests: int) -> None:
+    cases = make_days(KNOWLEDGE, seed=5, days=days, requests=requests)
+    assert len(cases) == requests
+    assert len({case.id for case in cases}) == requests
+    for day in range(days):
+        own = [case for case in cases if case.day == day + 1]
+        alone = make_workload(KNOWLEDGE, seed=5 + day, requests=len(own))
+        assert [case.messages for case in own] == [case.messages for case in alone]
+        assert abs(len(own) - requests / days) < 1

@@ -1,13 +1,17 @@
 """The container setup, as far as it can be held to its word without a Docker engine."""
 
+import ast
 import re
 import runpy
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from thriftgate.config import from_section
 
 REPO = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPO / "docker-compose.yml").read_text())
@@ -19,7 +23,7 @@ LANGFUSE = {name: service for name, service in SERVICES.items() if name.startswi
 METRICS = ("prometheus", "grafana")
 DECLARE_THEIR_OWN_USER = {"langfuse-web", "langfuse-worker"}
 """Their images end with a USER of their own."""
-ROOT_WITHOUT_POWERS = {"langfuse-minio"}
+ROOT_WITHOUT_POWERS = {"langfuse-objects"}
 """A new volume belongs to root, and the image has no user to give it to."""
 
 
@@ -120,9 +124,45 @@ def test_the_configuration_reads_the_stores_that_the_compose_file_names() -> Non
 
 def test_the_image_runs_as_nobody_special_from_a_folder_without_a_thriftgate_in_it() -> None:
     last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
-    assert re.search(r"^USER (?!root)\w+$", last_stage, re.MULTILINE)
+    user = re.search(r"^USER (\d+):(\d+)$", last_stage, re.MULTILINE)
+    assert user is not None, "Kubernetes' runAsNonRoot cannot look up a name"
+    assert int(user[1]) > 0
     assert not re.search(r"COPY (?!--from)[^\n]*plugins", last_stage)
     assert "--no-dev" in DOCKERFILE
+
+
+def test_a_stop_waits_longer_than_the_gateway_may_drain() -> None:
+    section = yaml.safe_load((REPO / "litellm_config.yaml").read_text())["callback_settings"]["thriftgate"]
+    config = from_section({**section, "database_url": None, "redis_url": None, "metrics": {}})
+    grace = int(SERVICES["gateway"]["stop_grace_period"].removesuffix("s"))
+    assert grace > config.drain + config.shutdown_timeout + 15
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_a_limit_of_memory_and_says_its_time_zone(name: str) -> None:
+    assert re.fullmatch(r"\d+[mg]", SERVICES[name]["deploy"]["resources"]["limits"]["memory"])
+    assert SERVICES[name]["environment"]["TZ"] == "UTC"
+
+
+def test_artefacts_are_mounted_where_the_tutorial_writes_them() -> None:
+    assert "./artefacts:/gateway/artefacts:ro" in SERVICES["gateway"]["volumes"]
+    assert (REPO / "artefacts").is_dir()
+    assert "artefact: artefacts/" in (REPO / "docs" / "tutorial.md").read_text()
+
+
+def test_the_containers_logs_go_to_standard_output_where_their_engine_looks() -> None:
+    assert re.search(r'^ENTRYPOINT \[.*"--log", "stdout"\]$', DOCKERFILE, re.MULTILINE)
+
+
+def test_secrets_are_drawn_by_python_alone() -> None:
+    tree = ast.parse((REPO / "scripts" / "make_secrets.py").read_text())
+    modules = {
+        (node.module or "").partition(".")[0] if isinstance(node, ast.ImportFrom) else alias.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert modules <= sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("package", ["litellm-enterprise", "torch", "sentence-transformers"])

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from thriftgate.cli.charts import ready_matplotlib
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -19,9 +21,7 @@ class Curve:
 
 def draw_curves(curves: Sequence[Curve], target: Path, *, title: str, promise: float) -> None:
     """Write a PNG; `promise` is drawn as a line."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
+    ready_matplotlib()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")

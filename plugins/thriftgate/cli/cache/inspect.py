@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from thriftgate.cli.cache.opening import caller_of, config_option, opened, tenant_options
+from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from thriftgate.services.cache.deciding import Decider
@@ -43,7 +44,8 @@ def command(
     if not isinstance(given, dict):
         raise click.UsageError("--params must be a JSON object")
     caller = caller_of(team, key_hash, user)
-    found, threshold = asyncio.run(_inspect(config_file, route, question, caller, cast("dict[str, Any]", given)))
+    with waiting("looking into the cache …"):
+        found, threshold = asyncio.run(_inspect(config_file, route, question, caller, cast("dict[str, Any]", given)))
     if as_json:
         click.echo(json.dumps(as_record(found, threshold), indent=2, ensure_ascii=False))
     else:

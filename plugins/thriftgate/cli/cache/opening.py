@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from thriftgate.stores.minilm.embedder import LocalEmbedder
     from thriftgate.types import Caller
 
+MASTER_KEY, MASTER_USER = "litellm_proxy_master_key", "default_user_id"
+"""What LiteLLM calls the master key and its user, in place of a hash and an id."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -38,7 +41,10 @@ def tenant_options(command: Command) -> Command:
     """`--team`, `--key-hash` and `--user`: whose answers these are."""
     options = (
         click.option("--team", help="The tenant's team_id, as the proxy knows it."),
-        click.option("--key-hash", help="The hash of the tenant's virtual key, where it has no team."),
+        click.option(
+            "--key-hash",
+            help="The hash of the tenant's virtual key, where it has no team.  [without any: the master key's tenant]",
+        ),
         click.option("--user", help="The user, where the route's `tenant` is `user`."),
     )
     for option in reversed(options):
@@ -47,9 +53,11 @@ def tenant_options(command: Command) -> Command:
 
 
 def caller_of(team: str | None, key_hash: str | None, user: str | None) -> "Caller":
-    """Who would ask."""
+    """Who would ask: whoever has the master key, where nobody is named."""
     from thriftgate.types import Caller
 
+    if not (team or key_hash or user):
+        return Caller(key_hash=MASTER_KEY, user_id=MASTER_USER)
     return Caller(team_id=team, key_hash=key_hash, user_id=user)
 
 

@@ -11,6 +11,7 @@ import click
 
 from thriftgate.cli.cache.opening import config_option, opened
 from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from thriftgate.services.cache.figures import CacheFigures, Contents
@@ -29,7 +30,8 @@ def command(config_file: Path, *, days: float, route: str | None, reads: bool, a
 
     The error is estimated from the hits that were checked beside the requests (`cache.verify`), with its interval.
     """
-    figures, contents = asyncio.run(_read(config_file, days * _DAY, route, reads=reads))
+    with waiting("reading the ledger and the cache …"):
+        figures, contents = asyncio.run(_read(config_file, days * _DAY, route, reads=reads))
     if as_json:
         import json
         from dataclasses import asdict

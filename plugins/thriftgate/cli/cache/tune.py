@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thriftgate.cli.waiting import waiting
+
 if TYPE_CHECKING:
     from thriftgate.cli.cache.trial import Measured
 
@@ -60,8 +62,9 @@ def command(
     from thriftgate.cli.cache.trial import read_questions, recommend, run_trial
 
     try:
-        questions = read_questions(csv_file, data_dir)
-        trial = run_trial(questions, max_error=max_error, orders=orders, seed=seed, source=csv_file.name)
+        with waiting("embedding the questions and trying settings …"):
+            questions = read_questions(csv_file, data_dir)
+            trial = run_trial(questions, max_error=max_error, orders=orders, seed=seed, source=csv_file.name)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     if artefact_file is not None:

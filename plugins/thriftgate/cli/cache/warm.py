@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate.cli.cache.opening import caller_of, config_option, opened, tenant_options
+from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from thriftgate.caching.warm_file import WarmLine
@@ -46,7 +47,8 @@ def command(
     if found.problems and not skip_bad_lines:
         click.echo("nothing was stored; put the lines right, or go on with --skip-bad-lines", err=True)
         raise SystemExit(2)
-    warmed = asyncio.run(_warm(config_file, route, found.lines, caller_of(team, key_hash, user), ttl, tags))
+    with waiting(f"storing {len(found.lines):,} answers …"):
+        warmed = asyncio.run(_warm(config_file, route, found.lines, caller_of(team, key_hash, user), ttl, tags))
     _name(warmed.refused, lines_file)
     click.echo(f"{warmed.stored:,} answers stored, {len(warmed.refused):,} refused")
 

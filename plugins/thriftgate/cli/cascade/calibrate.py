@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from thriftgate.cli.waiting import waiting
+
 if TYPE_CHECKING:
     from thriftgate.cascade.artefact import Artefact
     from thriftgate.cascade.calibration.calibration import Calibration
@@ -111,7 +113,8 @@ def command(
         found = labels_of_ledger(config_file, route, setting, since=since)
     promise = Promise(max_quality_loss or setting.max_quality_loss, delta or setting.delta, loss or setting.loss)
     rng = np.random.default_rng(seed)
-    calibration = calibrate(found.labels, promise, rng, method=method)
+    with waiting(f"calibrating on {len(found.labels):,} labels …"):
+        calibration = calibrate(found.labels, promise, rng, method=method)
     artefact = artefact_of(
         calibration,
         tiers=setting.tiers,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate.cli.report.ledger_opening import opened_ledger
-from thriftgate.config import ThriftgateConfig, load_section
+from thriftgate.cli.waiting import waiting
+from thriftgate.config import RouteConfig, ThriftgateConfig, load_section
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from thriftgate.cascade.calibrated import CalibratedScorer
     from thriftgate.ports import Ledger
     from thriftgate.types import Audit, RequestRecord
+
+_MATTERED = 3
 
 DECISIONS = {
     "exact_hit": "the same question had been answered before: its answer came from the cache",
@@ -75,18 +78,20 @@ REASONS = {
 def command(*, request_id: str, config: Path) -> None:
     """Say why a request was answered by the tier that answered it.
 
-    REQUEST_ID is the answer's header `x-thriftgate-request-id`. A signal's share in the
-    confidence is shown in log-odds, for routes with an artefact: above 0 it spoke for the answer.
+    REQUEST_ID is the answer's header `x-thriftgate-request-id`. Shown are the threshold, the signals, and which
+    three mattered most: a signal's share in the confidence is in log-odds for routes with an artefact, else the
+    logarithm of the factor by which it moved the score.
     """
     section = load_section(config, os.environ)
-    record, audits = asyncio.run(_read(section, config, request_id))
+    with waiting("reading the ledger …"):
+        record, audits = asyncio.run(_read(section, config, request_id))
     if record is None:
         raise click.ClickException(
             f"the ledger has no request '{request_id}': it may be of another database, older than the ledger keeps, "
             "or not written yet (that takes a moment)"
         )
     scorer, trouble = _scorer(section, config, record.route)
-    print_explanation(record, audits, scorer=scorer, trouble=trouble)
+    print_explanation(record, audits, scorer=scorer, trouble=trouble, route=section.routes.get(record.route))
 
 
 async def _read(
@@ -127,8 +132,13 @@ def print_explanation(
     *,
     scorer: "CalibratedScorer | None" = None,
     trouble: str | None = None,
+    route: RouteConfig | None = None,
 ) -> None:
-    """Print what was decided and why. `scorer` adds what each signal contributed, `trouble` says why there is none."""
+    """Print what was decided and why.
+
+    `scorer` adds what each signal contributed, `trouble` says why there is none; `route` knows the threshold of a route
+    without an artefact.
+    """
     from rich.console import Console
 
     console = Console(soft_wrap=True, highlight=False, markup=False)
@@ -144,7 +154,7 @@ def print_explanation(
     if record.similarity is not None:
         console.print(f"similarity  {record.similarity:.3f} to the cached question")
     _print_calls(console, record)
-    _print_signals(console, record, scorer, trouble)
+    _print_signals(console, record, scorer, trouble, route)
     for audit in audits:
         console.print(_verdict(audit))
 
@@ -171,9 +181,15 @@ def judged_tier(record: "RequestRecord", scorer: "CalibratedScorer") -> str | No
 
 
 def _print_signals(
-    console: "Console", record: "RequestRecord", scorer: "CalibratedScorer | None", trouble: str | None
+    console: "Console",
+    record: "RequestRecord",
+    scorer: "CalibratedScorer | None",
+    trouble: str | None,
+    route: RouteConfig | None,
 ) -> None:
     from rich.table import Table
+
+    from thriftgate.cascade.scoring import static_contributions
 
     console.print()
     if trouble:
@@ -191,6 +207,22 @@ def _print_signals(
     console.print(table)
     if scorer and tier:
         _print_threshold(console, record, scorer, tier)
+    elif route is not None and route.cascade.artefact is None:
+        _print_fixed_threshold(console, record, route)
+    moved = parts or ({} if scorer or trouble else static_contributions(record.signals))
+    if moved:
+        strongest = [f"{name} ({by:+.2f})" for name, by in list(moved.items())[:_MATTERED]]
+        console.print(f"mattered    {', '.join(strongest)}: above 0 it spoke for the answer, below against it")
+
+
+def _print_fixed_threshold(console: "Console", record: "RequestRecord", route: RouteConfig) -> None:
+    judged = next((call for call in record.calls if call.purpose == "answer" and call.confidence is not None), None)
+    tier = next((tier for tier in route.cascade.tiers if judged is not None and tier.model == judged.model), None)
+    if tier is None or judged is None or judged.confidence is None:
+        return
+    bar = route.cascade.accept_at if tier.accept_at is None else tier.accept_at
+    side = "reached" if judged.confidence >= bar else "missed"
+    console.print(f"threshold   {bar:.3f} for answers of '{tier.model}', by accept_at as configured now: {side}")
 
 
 def _print_threshold(console: "Console", record: "RequestRecord", scorer: "CalibratedScorer", tier: str) -> None:

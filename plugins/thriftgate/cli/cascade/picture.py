@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from thriftgate.cascade.calibration.calibration import Calibration
+from thriftgate.cli.charts import ready_matplotlib
 
 
 def draw_frontier(calibration: Calibration, target: Path, *, title: str) -> None:
     """Every candidate, those that passed their test, and the one that was chosen."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
+    ready_matplotlib()
     from matplotlib import pyplot
 
     figure, axis = pyplot.subplots(figsize=(6.4, 4.4))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from thriftgate.cascade.calibration.label_file import LabelFile, TierPrice
@@ -113,7 +114,8 @@ def labels_of_ledger(config: Path | None, route: str, setting: Setting, *, since
             "label questions in a file instead"
         )
     start = parse_since(since, now=time.time()) if since else None
-    found = asyncio.run(_read(config, route, setting.tiers, start))
+    with waiting("reading the audits …"):
+        found = asyncio.run(_read(config, route, setting.tiers, start))
     if not found.labels and not found.left_out:
         raise click.ClickException(
             f"the ledger has no audit of '{route}': they come together while it is used, if its cascade has an "

@@ -7,11 +7,14 @@ is asked. More than 3 failed requests (or 1 % of them) end with exit code 1 afte
 import asyncio
 import json
 import os
+import secrets
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import click
+
+from thriftgate.cli.gateway.running import key_beside, url_beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +22,7 @@ if TYPE_CHECKING:
     from thriftgate.demo.driver import Drive, Outcome
     from thriftgate.demo.workload import Case
 
-_KEY_VARIABLES = ("THRIFTGATE_MASTER_KEY", "LITELLM_MASTER_KEY")
-_KEY_FILE = Path(".thriftgate") / "master_key"
+_CONFIG = Path("litellm_config.yaml")
 _PROMPTS = Path("prompts")
 _TOLERATED_FAILURES = 3
 _REQUEST_TIMEOUT = 120.0
@@ -28,9 +30,19 @@ _REQUEST_TIMEOUT = 120.0
 
 @click.command("demo")
 @click.option("--requests", default=400, show_default=True, type=click.IntRange(min=1), help="How many to send.")
+@click.option("--days", default=4, show_default=True, type=click.IntRange(min=1), help="Over how many days.")
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(min=1), help="How many at a time.")
-@click.option("--seed", default=0, show_default=True, help="Of the workload; the same seed asks the same.")
-@click.option("--base-url", default="http://localhost:4000", show_default=True, help="Where the gateway is.")
+@click.option(
+    "--seed", default=0, show_default=True, help="Of the first day; the next has the next. Same seed, same days."
+)
+@click.option(
+    "--share-cache",
+    is_flag=True,
+    help="Use answers that earlier runs left in the cache. Default: each run has its own.",
+)
+@click.option(
+    "--base-url", help="Where the gateway is.  [default: the one that runs in this folder, else http://localhost:4000]"
+)
 @click.option(
     "--api-key", help="Its key.  [default: THRIFTGATE_MASTER_KEY, LITELLM_MASTER_KEY, .thriftgate/master_key]"
 )
@@ -57,35 +69,44 @@ _REQUEST_TIMEOUT = 120.0
 @click.option("--json", "as_json", is_flag=True, help="Print the bill as JSON.")
 @click.pass_context
 def command(
-    ctx: click.Context, requests: int, concurrency: int, seed: int, base_url: str, api_key: str | None, model: str,
-    stream_share: float, baseline_model: str, baseline_share: float, prompt: str,
-    labels_file: Path | None, tiers: str, *, as_json: bool,
+    ctx: click.Context, requests: int, days: int, concurrency: int, seed: int, base_url: str | None,
+    api_key: str | None, model: str, stream_share: float, baseline_model: str, baseline_share: float, prompt: str,
+    labels_file: Path | None, tiers: str, *, share_cache: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Drive a support desk's questions through the gateway and print the bill.
 
     The questions come from a support desk that does not exist, with repeats, paraphrases, near-duplicates that need
-    another answer, follow-ups and tool turns; each has a known true answer, by which every answer is judged. The
+    another answer, follow-ups and tool turns; each has a known true answer, by which every answer is judged. They are
+    those of a few short days, for one day alone may be lucky, and each run begins with an empty cache of its own. The
     same questions are then put to the strong model alone, through the same gateway: that is what the bill compares
     with. Exit code 1 when more than a few requests failed.
     """
     from thriftgate.demo.driver import Drive, check_gateway
     from thriftgate.demo.knowledge import load_knowledge
-    from thriftgate.demo.workload import make_workload
+    from thriftgate.demo.workload import make_days
 
-    base_url = base_url.rstrip("/").removesuffix("/v1")
-    key = api_key or _find_key()
+    base_url = (base_url or url_beside(_CONFIG)).rstrip("/").removesuffix("/v1")
+    key = api_key or key_beside(_CONFIG, os.environ) or "none"
     if labels_file is not None:
         from thriftgate.cli.gateway.demo_labels import write_labels
 
         groups = [name.strip() for name in tiers.split(",")]
         ctx.exit(write_labels(labels_file, groups, base_url, key, _route_prompt(prompt), requests, seed, concurrency))
     asyncio.run(check_gateway(base_url, key, [model, *([baseline_model] if baseline_share else [])]))
-    cases = make_workload(load_knowledge(), seed=seed, requests=requests)
+    cases = make_days(load_knowledge(), seed=seed, days=min(days, requests), requests=requests)
     rng = Random(f"{seed} streams and baseline")
     streamed = frozenset(rng.sample([case.id for case in cases], round(stream_share * requests)))
     compared = set(rng.sample([case.id for case in cases], round(baseline_share * requests)))
     plans = (
-        (list(cases), Drive(model=model, concurrency=concurrency, streamed=streamed)),
+        (
+            list(cases),
+            Drive(
+                model=model,
+                concurrency=concurrency,
+                streamed=streamed,
+                run=None if share_cache else secrets.token_hex(8),
+            ),
+        ),
         (
             [case for case in cases if case.id in compared],
             Drive(model=baseline_model, concurrency=concurrency, system=_route_prompt(prompt)[0]),
@@ -93,13 +114,6 @@ def command(
     )
     outcomes, baseline = asyncio.run(_run(base_url, key, plans))
     ctx.exit(_report(outcomes, baseline, seed=seed, model=model, baseline_model=baseline_model, as_json=as_json))
-
-
-def _find_key() -> str:
-    for variable in _KEY_VARIABLES:
-        if value := os.environ.get(variable):
-            return value
-    return _KEY_FILE.read_text(encoding="utf-8").strip() if _KEY_FILE.is_file() else "none"
 
 
 def _route_prompt(name: str) -> tuple[str | None, str]:

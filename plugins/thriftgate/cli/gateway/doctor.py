@@ -16,10 +16,13 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import click
 
 from thriftgate.cli.gateway.preflight import prepare
+from thriftgate.cli.gateway.running import USUAL_PORT, key_beside, url_beside
+from thriftgate.cli.waiting import waiting
 from thriftgate.config import LoadedConfig, ThriftgateConfig, load_section
 from thriftgate.errors import ConfigurationError, GatewayError
 
@@ -41,19 +44,23 @@ class Finding:
 @click.command("doctor")
 @click.argument("config", type=click.Path(path_type=Path), default="litellm_config.yaml")
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=4000, show_default=True, help="Where the gateway listens."
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Where the gateway listens.  [default: where it runs with this configuration, else 4000]",
 )
-@click.option("--base-url", help="A running gateway to ask for a sign of life [default: http://localhost:<port>]")
+@click.option("--base-url", help="A running gateway to ask for a sign of life.  [default: http://localhost:<port>]")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
-def command(ctx: click.Context, config: Path, *, port: int, base_url: str | None, as_json: bool) -> None:
+def command(ctx: click.Context, config: Path, *, port: int | None, base_url: str | None, as_json: bool) -> None:
     """Say what this machine lacks to run the gateway.
 
     Looks at Python, the packages, the configuration CONFIG, the database, Redis, the port, the disk, the providers'
     keys (only whether they are set), Langfuse and a running gateway. The embedded database is started for it if it is
     not up.
     """
-    findings = list(examine(config, port=port, base_url=base_url or f"http://localhost:{port}"))
+    base_url = base_url or url_beside(config, port=port)
+    with waiting("looking at this machine …"):
+        findings = list(examine(config, port=port or urlsplit(base_url).port or USUAL_PORT, base_url=base_url))
     if as_json:
         import json
 
@@ -219,7 +226,9 @@ def check_langfuse(loaded: LoadedConfig, base_url: str) -> list[Finding]:
     from thriftgate.cli.langfuse.looks import look_at_langfuse, look_at_queue
 
     looks = [look_at_langfuse(loaded.thriftgate, os.environ, patience=_PATIENCE)]
-    if (queue := look_at_queue(base_url, loaded.master_key, patience=_PATIENCE)) is not None:
+    if (
+        queue := look_at_queue(base_url, loaded.master_key or key_beside(loaded.path, os.environ), patience=_PATIENCE)
+    ) is not None:
         looks.append(queue)
     return [Finding("Langfuse", "note" if look.level == "failed" else look.level, look.words) for look in looks]
 

@@ -1,38 +1,30 @@
-"""`thriftgate up`: check the configuration, start everything, stop everything.
+"""`thriftgate up`: check the configuration, start everything, change it without an outage, stop everything.
 
 Failure behaviour: a configuration mistake ends with exit code 2 before anything is started. A proxy that does not
 come up ends with exit code 1 and the tail of its log. Ctrl-C stops the proxy, the demo provider and the embedded
-database, in this order; what does not stop in time is killed.
+database, in this order; what does not stop in time is killed. SIGHUP reloads; see `supervision.py`.
 """
 
 import os
-import secrets
 import shlex
 import signal
-import socket
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urlsplit
 
 import click
 
 from thriftgate.cli.gateway.check import DEFAULT_CONFIG
+from thriftgate.cli.gateway.log_files import told
 from thriftgate.cli.gateway.preflight import DEMO_PORT, prepare
-from thriftgate.cli.gateway.processes import Service, ServiceFailedError, stop_all, wait_for_end, wait_until_ready
+from thriftgate.cli.gateway.processes import ServiceFailedError
 from thriftgate.cli.gateway.runtime_config import RuntimeConfig
+from thriftgate.cli.gateway.supervision import Options, Supervision, data_dir_of
 from thriftgate.config import LoadedConfig
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.status import Status
-
-_PATIENCE = 300.0
-"""Seconds until a proxy that does not answer counts as failed; the import alone takes 40 on a slow machine."""
-
-_STOPPING = 15.0
-"""Seconds that LiteLLM may take to stop beside what our own settings allow."""
 
 
 @click.command("up")
@@ -44,156 +36,187 @@ _STOPPING = 15.0
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that serve.")
 @click.option("--demo/--no-demo", default=None, help="Use the offline demo provider. Default: when no key is set.")
 @click.option("--demo-port", default=DEMO_PORT, show_default=True, help="Port of the offline demo provider.")
+@click.option(
+    "--log", type=click.Choice(["file", "stdout"]), default="file", show_default=True,
+    help="Where logs go: files under .thriftgate/, rotated, or standard output as lines of JSON, for containers.",
+)  # fmt: skip
 @click.pass_context
 def command(
-    ctx: click.Context, config: Path, host: str, port: int, workers: int, demo: bool | None, demo_port: int
+    ctx: click.Context, config: Path, host: str, port: int, workers: int, demo: bool | None, demo_port: int, log: str
 ) -> None:
     """Start the gateway.
 
     Without a provider's key in the environment, the models are played by an offline demo provider, which is
-    clearly labelled as such. Ctrl-C stops everything; the data under .thriftgate/ stays.
+    clearly labelled as such. `thriftgate reload` takes a changed configuration without an outage. Ctrl-C stops
+    everything; the data under .thriftgate/ stays.
     """
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console(highlight=False, soft_wrap=True)
-    ready = prepare(config, os.environ, demo=demo, demo_port=demo_port)
-    loaded, prepared = ready.loaded, ready.runtime
-    _say_models(console, prepared)
-    data_dir = loaded.base_dir / loaded.thriftgate.data_dir
-    key, is_new = _master_key(loaded, data_dir)
-    services = _services(
-        loaded, prepared, data_dir, key=key, host=host, port=port, workers=workers, demo_port=demo_port
+    voice = _JsonVoice() if log == "stdout" else _Voice()
+    prepared = prepare(config, os.environ, demo=demo, demo_port=demo_port)
+    options = Options(
+        config=config, host=host, port=port, workers=workers, demo=demo, demo_port=demo_port, to_stdout=log == "stdout"
     )
-    # A shell starts background jobs with SIGINT ignored; SIGHUP comes when the terminal is closed.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    _say_models(voice.say, prepared.runtime)
+    gateway = Supervision(options, prepared, voice.say, voice.progress)
+    _take_signals(gateway)
     try:
-        with console.status("preparing the database …") as status:
-            _prepare_database(loaded, data_dir)
-            for service in services:
-                _start(console, status, service)
-        _welcome(console, loaded, host=host, port=port, key=key, is_new=is_new)
-        raise wait_for_end(services)
+        with voice:
+            gateway.start(prepared)
+        voice.welcome(prepared.loaded, gateway)
+        raise gateway.serve()
     except KeyboardInterrupt:
-        console.print("\nstopping …")
+        voice.say("stopping …")
     except ServiceFailedError as error:
-        console.print(f"[red]✗[/] {escape(str(error))}")
+        voice.complain(str(error))
         ctx.exit(error.exit_code)
     finally:
-        stop_all(services)
+        gateway.stop()
 
 
-def _say_models(console: "Console", prepared: RuntimeConfig) -> None:
+def _take_signals(gateway: Supervision) -> None:
+    terminal = sys.stdin.fileno() if _has_terminal() else None
+
+    def hang_up(_signal: int, _frame: object) -> None:
+        # It comes from an operator who wants a reload, or because the terminal was closed.
+        if terminal is not None and not os.isatty(terminal):
+            raise KeyboardInterrupt
+        gateway.ask_to_reload()
+
+    # A shell starts background jobs with SIGINT ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
+    signal.signal(signal.SIGHUP, hang_up)
+
+
+def _has_terminal() -> bool:
+    try:
+        return os.isatty(sys.stdin.fileno())
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+class _Voice:
+    """Tells an operator at a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console: Console = Console(highlight=False, soft_wrap=True)
+        self._status: Status | None = None
+
+    def __enter__(self) -> None:
+        self._status = self._console.status("…")
+        self._status.start()
+
+    def __exit__(self, *_error: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def say(self, words: str) -> None:
+        """A line that stays."""
+        from rich.text import Text
+
+        self._console.print(Text(words))
+
+    def progress(self, words: str) -> None:
+        """A line that is replaced by the next; said only while something is waited for."""
+        if self._status is not None:
+            self._status.update(words)
+
+    def complain(self, words: str) -> None:
+        """What ended everything."""
+        self.say(f"✗ {words}")
+
+    def welcome(self, loaded: LoadedConfig, gateway: Supervision) -> None:
+        """Where it answers and what can be pasted."""
+        for line in welcome(loaded, gateway.state.url, gateway.key, is_new=gateway.key_is_new):
+            self._console.print(line, markup=False)
+
+
+class _JsonVoice(_Voice):
+    """Tells a collector of logs; never a key."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def say(self, words: str) -> None:
+        """A line of JSON."""
+        os.write(sys.stdout.fileno(), told(words))
+
+    def progress(self, words: str) -> None:
+        """Nothing: a collector keeps every line."""
+
+    def complain(self, words: str) -> None:
+        """What ended everything."""
+        os.write(sys.stdout.fileno(), told(words, level="ERROR"))
+
+    def welcome(self, loaded: LoadedConfig, gateway: Supervision) -> None:
+        """Where it answers."""
+        self.say(f"the gateway answers on {gateway.state.url}; routes: {', '.join(loaded.thriftgate.routes)}")
+        if gateway.key_is_new:
+            self.say(f"a master key was made and is kept in {data_dir_of(loaded) / 'master_key'}")
+
+
+def _say_models(say: Callable[[str], None], prepared: RuntimeConfig) -> None:
     if prepared.is_demo:
-        console.print(
-            "[yellow]offline demo provider[/]: every model is played by a local program that knows one support desk.\n"
+        say(
+            "offline demo provider: every model is played by a local program that knows one support desk.\n"
             "Set ANTHROPIC_API_KEY or OPENAI_API_KEY to use real models."
         )
     for deployment in prepared.left_out:
-        console.print(f"[yellow]left out[/] {deployment}")
+        say(f"left out {deployment}")
 
 
-def _master_key(loaded: LoadedConfig, data_dir: Path) -> tuple[str, bool]:
-    """The proxy's master key, and whether it was made just now; LiteLLM refuses to start without a strong one."""
-    if loaded.master_key:
-        return loaded.master_key, False
-    path = data_dir / "master_key"
-    if path.exists():
-        return path.read_text(encoding="utf-8").strip(), False
-    key = f"sk-{secrets.token_hex(24)}"
-    data_dir.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(key + "\n")
-    return key, True
-
-
-def _services(
-    loaded: LoadedConfig,
-    prepared: RuntimeConfig,
-    data_dir: Path,
-    *,
-    key: str,
-    host: str,
-    port: int,
-    workers: int,
-    demo_port: int,
-) -> list[Service]:
-    config = data_dir / "proxy_config.yaml"
-    prepared.write(config)
-    environ = {
-        # Prices come with the package; without this the start waits for a download that a closed network never gives.
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        "TIMEOUT_WORKER_HEALTHCHECK": "300",
-        # LiteLLM's own setting: its many small objects of a request are garbage at once, and rarely in circles.
-        "PYTHON_GC_THRESHOLD": "20000,20,100",
-        **os.environ,
-        "LITELLM_MASTER_KEY": key,
-        "THRIFTGATE_CONFIG": str(loaded.path),
-    }
-    services: list[Service] = []
-    if prepared.is_demo:
-        argv = [sys.executable, "-m", "thriftgate.demo.provider", "--port", str(demo_port)]
-        ready = f"http://127.0.0.1:{demo_port}/health"
-        services.append(Service("offline demo provider", argv, environ, ready, data_dir / "demo.log"))
-    argv = [sys.executable, "-c", "from litellm import run_server; run_server()", "--config", str(config)]
-    argv += ["--host", host, "--port", str(port), "--num_workers", str(workers)]
-    ready = f"http://{_reachable(host)}:{port}/health/liveliness"
-    grace = loaded.thriftgate.drain + loaded.thriftgate.shutdown_timeout + _STOPPING
-    services.append(Service("LiteLLM proxy with thriftgate", argv, environ, ready, data_dir / "proxy.log", grace))
-    return services
-
-
-def _prepare_database(loaded: LoadedConfig, data_dir: Path) -> None:
-    """Ready before the proxy starts, and kept running until we end, whatever the workers do."""
-    from thriftgate.stores.embedded.database import prepare_database
-
-    prepare_database(loaded.thriftgate.database_url, data_dir)
-
-
-def _start(console: "Console", status: "Status", service: Service) -> None:
-    _refuse_taken_port(service)
-    started = time.monotonic()
-    service.start()
-    wait_until_ready(
-        service,
-        patience=_PATIENCE,
-        progress=lambda seconds: status.update(f"starting {service.label} … {seconds:.0f} s"),
-    )
-    console.print(f"[green]✓[/] {service.label} ({time.monotonic() - started:.0f} s)")
-
-
-def _refuse_taken_port(service: Service) -> None:
-    """LiteLLM moves to a random port when its own is taken; nobody would find it there."""
-    parts = urlsplit(service.ready_url)
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        if probe.connect_ex((parts.hostname or "", parts.port or 0)) == 0:
-            raise ServiceFailedError(f"port {parts.port} is taken; choose another with --port or --demo-port")
-
-
-def _welcome(console: "Console", loaded: LoadedConfig, *, host: str, port: int, key: str, is_new: bool) -> None:
-    url = f"http://{_reachable(host)}:{port}"
+def welcome(loaded: LoadedConfig, url: str, key: str, *, is_new: bool) -> list[str]:
+    """The banner, each command of which can be pasted into a shell in this folder as it stands."""
     models = [name for route in loaded.thriftgate.routes for name in loaded.clients_call(route)]
     model = next(iter([*models, *loaded.models.names]))
-    kept = _as_seen_from_here(loaded.base_dir / loaded.thriftgate.data_dir / "master_key")
+    kept = _as_seen_from_here(data_dir_of(loaded) / "master_key")
     shell, python = (key, repr(key)) if is_new else _where_the_key_is(loaded, kept)
-    if is_new:
-        console.print(f"\nmaster key, shown only now (kept in {kept}): [bold]{key}[/]", markup=True)
-    console.print(f"""
-[bold]The gateway answers on {url}[/]   models: {", ".join(models)}
+    command = _own_command()
+    imports = "import os; " if "os.environ" in python else ""
+    said = [f"\nmaster key, shown only now (kept in {kept}): {key}"] if is_new else []
+    return [
+        *said,
+        f"""
+The gateway answers on {url}   models: {", ".join(models)}
 
   curl {url}/v1/chat/completions -H "Authorization: Bearer {shell}" -H 'Content-Type: application/json' \\
     -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "How do I get a refund?"}}]}}' -i
 
-  from openai import OpenAI
+  {imports}from openai import OpenAI
   client = OpenAI(base_url="{url}/v1", api_key={python})
   client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "How do I get a refund?"}}])
 
-Live page: [bold]{url}/thriftgate[/] (sign in with the key)   API of the proxy: {url}/
-Try it: [bold]thriftgate demo[/]   what it saved: [bold]thriftgate report[/]
-Ctrl-C stops it.""")
+Live page: {url}/thriftgate (sign in with the key)   API of the proxy: {url}/
+
+  {command} demo      a support desk's day, and the bill
+  {command} report    what was saved
+  {command} reload    take a changed {_as_seen_from_here(loaded.path)} without an outage
+
+Ctrl-C stops it.""",
+    ]
+
+
+def _own_command() -> str:
+    """How a shell in this folder calls us: by our name where the PATH leads here, else by our path."""
+    import shutil
+
+    own = Path(sys.argv[0]).absolute()
+    found = shutil.which("thriftgate")
+    if own.name != "thriftgate" or (found is not None and Path(found).resolve() == own.resolve()):
+        return "thriftgate" if found is not None else f"{shlex.quote(sys.executable)} -m thriftgate"
+    return shlex.quote(str(_as_seen_from_here(own)))
 
 
 def _where_the_key_is(loaded: LoadedConfig, kept: Path) -> tuple[str, str]:
@@ -206,11 +229,3 @@ def _where_the_key_is(loaded: LoadedConfig, kept: Path) -> tuple[str, str]:
 def _as_seen_from_here(path: Path) -> Path:
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def _reachable(host: str) -> str:
-    return "localhost" if host in ("0.0.0.0", "127.0.0.1", "::") else host
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt

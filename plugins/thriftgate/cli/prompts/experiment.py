@@ -13,6 +13,7 @@ import click
 
 from thriftgate.cli.prompts.registry import open_prompt, print_json
 from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.waiting import waiting
 from thriftgate.prompts.problems import did_you_mean
 from thriftgate.prompts.registry import Prompt
 
@@ -39,7 +40,8 @@ def command(ctx: click.Context, name: str, experiment: str | None, *, as_json: b
     """
     _, prompt = open_prompt(ctx.obj, name)
     key = f"{name}/{_only(prompt, experiment)}"
-    report, stops = asyncio.run(_read(config, prompt, key.partition("/")[2]))
+    with waiting("reading the ledger …"):
+        report, stops = asyncio.run(_read(config, prompt, key.partition("/")[2]))
     if as_json:
         print_json(_plain({**asdict(report), "stopped": stops.get(key, {})}))
     else:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 from thriftgate.config.base import parse_duration
 
@@ -116,7 +117,8 @@ def command(
 
         write_page(html, config, start, now=time.time())
         return
-    report, quality = asyncio.run(_read(config, by, start, until))
+    with waiting("reading the ledger …"):
+        report, quality = asyncio.run(_read(config, by, start, until))
     if as_json:
         print(json.dumps(_as_json(report, quality), indent=2))
     elif as_csv:

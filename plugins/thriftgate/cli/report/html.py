@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def write_page(target: Path, config: Path, since: float | None, *, now: float) -
     """Write the page of the requests since a time, whole or not at all. Raises ClickException when it cannot."""
     from thriftgate.services.books.report_page import render
 
-    page = asyncio.run(_read(config, since, now))
+    with waiting("reading the ledger …"):
+        page = asyncio.run(_read(config, since, now))
     text = render(page)
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:

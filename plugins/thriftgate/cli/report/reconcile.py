@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def command(ctx: click.Context, *, file: Path, everything: bool, as_json: bool, 
         async with opened_ledger(load_section(config, os.environ), config.parent) as ledger:
             return await reconcile(ledger, invoice)
 
-    found = asyncio.run(read())
+    with waiting("reading the ledger …"):
+        found = asyncio.run(read())
     if as_json:
         click.echo(json.dumps({"provider": invoice.provider, **asdict(found), "agrees": found.agrees}, indent=2))
     else:

@@ -1,0 +1,43 @@
+"""A sign of life from commands that take longer than a moment.
+
+Failure behaviour: without a terminal on standard error nothing is shown; what goes wrong inside is never hidden.
+"""
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import IO
+
+PATIENCE = 2.0
+"""Seconds that somebody waits without wondering."""
+
+
+@contextmanager
+def waiting(words: str, *, patience: float = PATIENCE, file: IO[str] | None = None) -> Generator[None]:
+    """After `patience` seconds a line says what is being done and for how long; it is gone when the block ends.
+
+    Print nothing inside. `file` is where it is shown, by default standard error.
+    """
+    done = threading.Event()
+    thread = threading.Thread(target=_show, args=(words, patience, file, done), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _show(words: str, patience: float, file: IO[str] | None, done: threading.Event) -> None:
+    if done.wait(patience):
+        return
+    from rich.console import Console
+
+    console = Console(file=file, stderr=file is None, highlight=False)
+    if not console.is_terminal:
+        return
+    started = time.monotonic() - patience
+    with console.status(words) as status:
+        while not done.wait(1.0):
+            status.update(f"{words} {time.monotonic() - started:.0f} s")

@@ -1,0 +1,51 @@
+"""A command that takes its time says what it does; a quick one, and one in a pipe, say nothing."""
+
+import io
+import threading
+
+import pytest
+
+from thriftgate.cli.waiting import waiting
+
+
+class Terminal(io.StringIO):
+    """Remembers what was shown, and tells when something was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.was_written = threading.Event()
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if "reading" in text:
+            self.was_written.set()
+        return super().write(text)
+
+
+@pytest.fixture(autouse=True)
+def terminal_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for name in ("NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_who_waits_is_told_for_what() -> None:
+    shown = Terminal()
+    with waiting("reading the ledger …", patience=0, file=shown):
+        assert shown.was_written.wait(30)
+
+
+def test_a_quick_command_says_nothing() -> None:
+    shown = Terminal()
+    with waiting("reading the ledger …", patience=60, file=shown):
+        pass
+    assert shown.getvalue() == ""
+
+
+def test_without_a_terminal_nothing_is_shown_and_an_error_passes() -> None:
+    shown = io.StringIO()
+    with pytest.raises(ValueError, match="broken"), waiting("reading …", patience=0, file=shown):
+        raise ValueError("broken")
+    assert shown.getvalue() == ""
