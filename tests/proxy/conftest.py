@@ -20,6 +20,7 @@ import pytest
 import yaml
 from pytest_httpserver import HTTPServer
 from tests.proxy.cascade_routes import ARTEFACT, cascade_routes, proven_artefact
+from tests.proxy.output_routes import output_routes
 from tests.proxy.upstream import Upstream
 
 ROOT = Path(__file__).parents[2]
@@ -170,6 +171,7 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
         "limited": {"cascade": {"tiers": [{"model": "limited-strong"}]}},
         "hanging": {"cascade": {"tiers": [{"model": "hang-strong"}]}},
         **cascade_routes(),
+        **output_routes(),
     }
     return {
         "model_list": [*models, *(route(name) for name in routes)],

@@ -11,7 +11,8 @@ Failure behaviour: a tier that fails or refuses the request is left out and the 
 may take what this one does not. When every tier that could decide has failed, AllTiersFailedError names each cause;
 with `serve_rejected_answer` the best answer that a cheaper tier gave is served instead, although it did not reach its
 threshold: that breaks the promise of `max_quality_loss` for that request, so it is off unless the operator asks for
-it. A veto (an empty answer, a broken schema) is never served so.
+it. A veto (an empty answer, a broken schema) is never served so. A reply that comes with a veto of its own is not given
+from the last tier either.
 """
 
 import math
@@ -81,6 +82,10 @@ class Reply:
     """None: it was given up while it was written, since its first tokens were too unsure."""
     is_shown: bool = False
     """The client has it already: it can no longer be taken back."""
+    veto: str | None = None
+    """A fixed phrase for why it must not be given, whichever tier it is from; None: no objection."""
+    evidence: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What is known of it before it is scored; goes into the signals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +166,15 @@ def cascade(
         elif came.answer is None:
             way.failures.append(TierFailedError(tier.model, "its first tokens were too unsure"))
             way.has_collapsed = True
+        elif came.veto is not None:
+            unfit = Scored(confidence=None, signals=came.evidence, veto=came.veto)
+            way.rejected.append(RejectedAnswer(tier, came.answer, unfit))
         elif ask.is_final:
             return way.named(way.last_word(ask, came.answer), reason)
         else:
             scored = yield from way.judged(ask, came.answer, is_shown=came.is_shown)
+            if came.evidence:
+                scored = replace(scored, signals={**scored.signals, **came.evidence})
             if why_not(_threshold(tier), scored) is None:
                 return way.named(way.given(ask, came.answer, scored, "confident"), reason)
             if came.is_shown:

@@ -9,6 +9,7 @@ from thriftgate.config.cascade import CascadeConfig
 from thriftgate.config.identity import IdentityConfig
 from thriftgate.config.limits import LimitsConfig
 from thriftgate.config.observability import LogsConfig, MetricsConfig
+from thriftgate.config.output import OutputConfig
 from thriftgate.config.privacy import PrivacyConfig
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
 from thriftgate.config.tracing import TracingConfig
@@ -21,6 +22,9 @@ class RouteConfig(Section):
     cache: CacheConfig | None = Field(default=None, description="Serve answers again; absent: off.")
     prompt: RoutePromptConfig | None = Field(
         default=None, description="The route's own prompt; absent: only the client's."
+    )
+    output: OutputConfig | None = Field(
+        default=None, description="Answers must be JSON of a given shape; absent: nothing is enforced."
     )
     capture_content: bool = Field(
         default=False, description="Keep what users said and were told in the ledger and in traces."

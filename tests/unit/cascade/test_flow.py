@@ -307,3 +307,21 @@ def test_a_confidence_at_the_threshold_is_accepted():
     """Thresholds are quantiles of seen scores, so equality is common, and the replay accepts it too."""
     assert why_not(0.7, Scored(0.7)) is None
     assert why_not(0.7, Scored(0.6999)) == "below_threshold"
+
+
+def test_a_reply_with_a_veto_is_not_given_from_the_last_tier_either() -> None:
+    flow = cascade([Tier("small", 0.5), Tier("large")], score=lambda a, b, c: Scored(1.0), route="support")
+    next(flow)
+    ask = flow.send(Reply(answer("cheap"), veto="output_invalid"))
+    assert isinstance(ask, Ask)
+    assert ask.is_final
+    with pytest.raises(AllTiersFailedError):
+        flow.send(Reply(answer("strong"), veto="output_invalid"))
+
+
+def test_what_is_known_of_a_reply_before_it_is_scored_is_among_the_signals() -> None:
+    flow = cascade([Tier("small", 0.5), Tier("large")], score=lambda a, b, c: Scored(1.0, {"a": 1.0}))
+    next(flow)
+    with pytest.raises(StopIteration) as end:
+        flow.send(Reply(answer("cheap"), evidence={"output_repaired": 1.0}))
+    assert end.value.value.signals == {"a": 1.0, "output_repaired": 1.0}

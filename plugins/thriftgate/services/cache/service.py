@@ -184,14 +184,16 @@ class CacheService:
         *,
         prompt: PromptRef | None,
         baseline_cost_usd: float,
+        tags: tuple[str, ...] = (),
     ) -> None:
-        """Keep a fresh answer, in the background, if it is one that may be kept."""
+        """Keep a fresh answer, in the background, if it is one that may be kept; `tags` beside the operator's."""
         scope = ticket.scope
         if scope is None:
             return
         verdict = may_store(request, scope.asked, answer, settings=self._limits, has_tenant=scope.has_tenant)
         if verdict.is_allowed:
             entry = self._entry(request, ticket, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
+            entry = replace(entry, tags=(*entry.tags, *tags))
             self._background.start("cache_store", self._store(request, ticket, answer, entry))
         elif isinstance(ticket.decision, Explore):
             self._background.start("cache_compare", self._compare(request, ticket, answer))

@@ -5,7 +5,8 @@ Nothing is decided here: whom to ask, whether more evidence is worth it and whic
 
 Failure behaviour: a tier that fails, or takes longer than `hold_limit` while its answer is held back, is
 escalated past; when every tier failed, AllTiersFailedError carries each cause. A stream that breaks off after
-its first token cannot be taken back: it raises TierFailedError, and the client sees an error event.
+its first token cannot be taken back: it raises TierFailedError, and the client sees an error event. Where an answer
+must have a shape and the last tier's has not, OutputInvalidError names the path.
 """
 
 import asyncio
@@ -31,14 +32,17 @@ from thriftgate.cascade.rating import rating_of, rating_request
 from thriftgate.cascade.running import RunningConfidence
 from thriftgate.cascade.scoring import TOP_LOGPROBS, Scorer, scoring
 from thriftgate.config import CascadeConfig
-from thriftgate.errors import TierFailedError
+from thriftgate.errors import AllTiersFailedError, TierFailedError
 from thriftgate.schemas import compile_schema, is_at_hand
 from thriftgate.schemas.wanted import asked_schemas
 from thriftgate.services.cascade.optimism import OptimisticStream
+from thriftgate.services.output.asking import Follower, ShapedAsker
+from thriftgate.services.output.notes import OutputNote
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.reading import view_of, whole_body
 from thriftgate.types import Answer, CallPurpose, ChatRequest, DecisionKind, StreamPiece, Vector
 from thriftgate.wire.dialects import replay
+from thriftgate.wire.turns import Dialect
 
 
 class CascadeRun:
@@ -53,8 +57,12 @@ class CascadeRun:
         scorer: Scorer,
         plan: Plan,
         vector: Vector | None = None,
+        shaped: ShapedAsker | None = None,
     ) -> None:
+        """`shaped` asks where answers must have a shape; None: any text will do."""
         self._asker = asker
+        self._shaped = shaped
+        self._is_unfit = False
         self._request = request
         self._config = config
         self._score = scoring(scorer, request, vector=vector)
@@ -67,6 +75,13 @@ class CascadeRun:
     def outcome(self) -> Outcome | None:
         """Which answer is given, and why; None until the cascade has ended."""
         return self._ended
+
+    @property
+    def note(self) -> OutputNote | None:
+        """How the given answer came to its shape; None where it needs none, or the cascade has not ended."""
+        if self._shaped is None or self._ended is None:
+            return None
+        return self._shaped.note_of(self._ended.answer)
 
     @property
     def expected(self) -> tuple[DecisionKind, str]:
@@ -97,15 +112,17 @@ class CascadeRun:
         effect = self._next(flow, None)
         while effect is not None:
             if not isinstance(effect, Ask) or not self._is_streamed(effect):
-                effect = self._next(flow, await self._perform(effect, patience=self._config.hold_limit))
+                limit = self._config.hold_limit
+                effect = self._next(flow, await self._perform(effect, patience=limit, follow=True))
                 continue
             optimism = None if effect.is_final else self._optimism()
-            stream = _Streamed(self._asker, self._asked(effect), effect.tier.model, optimism)
+            stream = _Streamed(self._asker, self._asked(effect), effect.tier.model, optimism, self._shaped)
             async with aclosing(stream.pieces()) as pieces:
                 async for piece in pieces:
                     yield piece
             if isinstance(stream.reply, Reply) and stream.reply.is_shown:
                 self._shown = stream.reply.answer
+            self._is_unfit = isinstance(stream.reply, Reply) and stream.reply.veto is not None
             effect = self._next(flow, stream.reply)
         assert self._ended is not None, "the cascade has ended"
         if self._ended.answer is not self._shown:
@@ -137,6 +154,10 @@ class CascadeRun:
         except StopIteration as stop:
             self._ended = stop.value
             return None
+        except AllTiersFailedError:
+            if self._shaped is not None and self._is_unfit:
+                raise self._shaped.error from None
+            raise
         if isinstance(effect, Ask):
             self._asking = effect
         return effect
@@ -146,21 +167,26 @@ class CascadeRun:
         self._asker.journal.note_confidence(answer.model, scored.confidence)
         return scored
 
-    async def _perform(self, effect: Effect, *, patience: float | None) -> Sent:
-        """Do what the flow asks for, whole."""
+    async def _perform(self, effect: Effect, *, patience: float | None, follow: bool = False) -> Sent:
+        """Do what the flow asks for, whole; `follow`: a shape is looked after while the answer flows."""
         match effect:
             case Ask():
-                return await self._ask(effect, patience=None if effect.is_final else patience)
+                return await self._ask(effect, patience=None if effect.is_final else patience, follow=follow)
             case Sample(model):
-                return await self._bought(model, self._request, CallPurpose.SECOND_SAMPLE)
+                return await self._bought(model, self._formatted(model), CallPurpose.SECOND_SAMPLE)
             case Rate(model, answer):
                 reply = await self._bought(model, rating_request(self._request, answer), CallPurpose.RATING)
                 return None if reply is None else rating_of(reply.text)
 
-    async def _ask(self, ask: Ask, *, patience: float | None) -> Reply | TierFailedError:
+    async def _ask(self, ask: Ask, *, patience: float | None, follow: bool) -> Reply | TierFailedError:
+        self._is_unfit = False
         try:
             async with asyncio.timeout(patience):
-                return Reply(await self._asker.ask(ask.tier.model, self._asked(ask)))
+                if self._shaped is None:
+                    return Reply(await self._asker.ask(ask.tier.model, self._asked(ask)))
+                reply = await self._shaped.ask(ask.tier.model, self._asked(ask), follow=follow)
+                self._is_unfit = reply.veto is not None
+                return reply
         except TierFailedError as failure:
             return failure
         except TimeoutError:
@@ -176,50 +202,89 @@ class CascadeRun:
             return None
 
     def _is_streamed(self, ask: Ask) -> bool:
+        if self._shaped is not None:
+            # What is held can be repaired and asked for again; what is shown can only be stopped.
+            return ask.is_final and self._config.streaming != "hold"
         return ask.is_final or (self._config.streaming == "optimistic" and ask.may_show)
 
     def _optimism(self) -> OptimisticStream:
         settings = self._config.optimistic
         return OptimisticStream(RunningConfidence(floor=settings.floor, until=settings.until, window=settings.window))
 
+    def _formatted(self, model: str) -> ChatRequest:
+        """The request as this tier can be asked for the shape of its answer."""
+        return self._request if self._shaped is None else self._shaped.formatted(model, self._request)
+
     def _asked(self, ask: Ask) -> ChatRequest:
         """The request as this tier gets it: with logprobs where its answer is judged and its provider has them."""
+        request = self._formatted(ask.tier.model)
         if ask.is_final or not self._asker.completer.supports(ask.tier.model, "logprobs"):
-            return self._request
-        view = view_of(self._request)
+            return request
+        view = view_of(request)
         # A client's own wish stays as it is: it gets what it asked for, and no more.
         body = None if view.asks_logprobs else view.with_logprobs(TOP_LOGPROBS)
         if body is None:
-            return self._request
+            return request
         ours = frozenset(name for name in body if name not in view.body)
-        params = {**self._request.params, **{name: body[name] for name in ours}}
-        return replace(self._request, body=body, params=params, added=self._request.added | ours)
+        params = {**request.params, **{name: body[name] for name in ours}}
+        return replace(request, body=body, params=params, added=request.added | ours)
 
 
 class _Streamed:
     """One tier's answer as it is written, through an OptimisticStream where it is still to be judged."""
 
-    def __init__(self, asker: Asker, request: ChatRequest, model: str, optimism: OptimisticStream | None) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        request: ChatRequest,
+        model: str,
+        optimism: OptimisticStream | None,
+        shaped: ShapedAsker | None,
+    ) -> None:
         self._stream = asker.stream(model, request)
-        self._dialect = request.dialect
-        self._model = model
+        self._request = request
         self._optimism = optimism
+        self._shaped = shaped
+        self._follower = Follower(shaped.requirement, Dialect(request.dialect), strict=True) if shaped else None
+        self._has_shown = False
         self.reply: Reply | TierFailedError = TierFailedError(model, "was not asked")
 
     async def pieces(self) -> AsyncGenerator[StreamPiece, None]:
-        """What may be shown; sets `reply`. Raises TierFailedError after something was shown."""
+        """What may be shown; sets `reply`. Raises TierFailedError or OutputInvalidError after something was shown."""
         source = self._stream.pieces()
         shown = source if self._optimism is None else self._optimism.pieces(source, lambda: self._stream.text)
         try:
             async with aclosing(shown):
                 async for piece in shown:
-                    yield piece
+                    for one in self._passed(piece):
+                        self._has_shown = True
+                        yield one
+                    if self._follower is not None and self._follower.objection is not None:
+                        break
         except TierFailedError as failure:
             if self._is_shown:
                 raise
             self.reply = failure
         else:
-            self.reply = Reply(self._stream.answer, is_shown=self._is_shown)
+            self.reply = await self._ended()
+            for one in self._follower.flush() if self._follower is not None else ():
+                yield one
+
+    def _passed(self, piece: StreamPiece) -> list[StreamPiece]:
+        return [piece] if self._follower is None else self._follower.passed(piece)
+
+    async def _ended(self) -> Reply:
+        """The reply, where the answer may be given. Raises OutputInvalidError where it was shown and may not."""
+        shaped, follower, answer = self._shaped, self._follower, self._stream.answer
+        if shaped is None or follower is None:
+            return Reply(answer, is_shown=self._is_shown)
+        if follower.objection is None and answer is not None:
+            return await shaped.shown(self._request, answer)
+        assert follower.objection is not None, "a stream that was stopped has its objection"
+        reply = shaped.refuse(shaped.stopped(self._stream, follower.objection))
+        if self._has_shown:
+            raise shaped.error
+        return reply
 
     @property
     def _is_shown(self) -> bool:

@@ -103,6 +103,8 @@ class AskedStream:
         self._first_at: float | None = None
         self.has_started = False
         self.answer: Answer | None = None
+        self.written: Answer | None = None
+        """What there is of it when the call has ended, also where it was closed or broke off."""
 
     @property
     def text(self) -> str:
@@ -164,6 +166,7 @@ class AskedStream:
         answer = answer_of(
             self._request.dialect, body, model=self._model, usage=usage, cost_usd=cost_usd, deployment=self._deployment
         )
+        self.written = answer
         if error is None:
             self.answer = answer
         self._asker.journal.add_call(

@@ -49,6 +49,8 @@ class Journal:
         self.baseline_cost_usd = 0.0
         self.output: str | None = None
         self.metadata: dict[str, Any] = {}
+        self.told: Mapping[str, Any] = {}
+        """What a client is told besides, by the stages that know it."""
         self.status = Status.OK
         self.error: str | None = None
 
@@ -163,6 +165,7 @@ class Journal:
             "cost": f"{self.cost_usd:.8f}" if is_complete else None,
             "saved": f"{self.saved_usd:.8f}" if is_complete else None,
             "request_id": self.request.request_id,
+            **self.told,
         }
         if self.coalesced:
             known["coalesced"] = True

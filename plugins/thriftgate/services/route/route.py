@@ -15,10 +15,14 @@ from typing import Any
 
 from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.plan import Plan, without
-from thriftgate.errors import InvalidPromptError, InvalidRequestError, StoreUnavailableError
+from thriftgate.errors import InvalidPromptError, InvalidRequestError, OutputInvalidError, StoreUnavailableError
+from thriftgate.output.requirement import Requirement
 from thriftgate.services.cache.tickets import Served, Ticket
 from thriftgate.services.cascade.driver import CascadeRun
 from thriftgate.services.checking.audit import Correct
+from thriftgate.services.output.asking import ShapedAsker
+from thriftgate.services.output.notes import INVALID, OutputNote
+from thriftgate.services.output.stage import OutputStage
 from thriftgate.services.request.answer_json import answer_from_json, answer_to_json
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.journal import Journal
@@ -42,6 +46,8 @@ class _Serving:
     journal: Journal
     ticket: Ticket
     prompt: PromptRef | None = None
+    required: Requirement | None = None
+    """What the answer must be; None: anything."""
 
 
 class RouteService:
@@ -51,6 +57,7 @@ class RouteService:
         self._parts = parts
         self._refreshing: set[str] = set()
         self._baseline = baseline_of(parts.config)
+        self._output = OutputStage.of(parts.config.output)
 
     async def answer(self, request: ChatRequest, tell: Tell) -> Answer:
         """The whole answer as its client may see it; `tell` gets what the client is told. Raises GatewayError."""
@@ -65,8 +72,8 @@ class RouteService:
                 with journal.stage("cascade") as notes:
                     outcome = await run.answer()
                     notes["tier"] = outcome.tier.model
-                self._done(serving, outcome, seat)
-                return as_asked(request, outcome.answer)
+                self._done(serving, run, outcome, seat)
+                return self._own(serving, as_asked(request, outcome.answer))
 
     async def stream(self, request: ChatRequest, tell: Tell) -> AsyncGenerator[StreamPiece, None]:
         """The answer's events in the request's dialect. `tell` is called before the first and again before the last.
@@ -101,7 +108,7 @@ class RouteService:
                         journal.decision, journal.tier = run.expected
                         if run.outcome is not None:
                             # A held answer that was accepted: all is known before its first event.
-                            self._done(serving, run.outcome, seat)
+                            self._done(serving, run, run.outcome, seat)
                             is_done = True
                         tell(journal.summary(is_complete=is_done))
                     for event in held.feed(piece.event):
@@ -109,7 +116,7 @@ class RouteService:
             assert run.outcome is not None, "a cascade that ended has its outcome"
             notes["tier"] = run.outcome.tier.model
         if not is_done:
-            self._done(serving, run.outcome, seat)
+            self._done(serving, run, run.outcome, seat)
         summary = journal.summary()
         tell(summary)
         for event in held.end({"thriftgate": summary}):
@@ -135,7 +142,7 @@ class RouteService:
         return ending(view, hide_logprobs=not view.asks_logprobs, hide_usage=not view.shows_usage)
 
     async def _prepared(self, request: ChatRequest, journal: Journal) -> tuple[_Serving, Served | None]:
-        """Prompt and cache look-up."""
+        """Prompt, the shape of the answer, and cache look-up."""
         serving = _Serving(request, journal, Ticket())
         if self._parts.prompt is not None:
             with journal.stage("prompt"):
@@ -143,6 +150,8 @@ class RouteService:
                 journal.prompt = serving.prompt
         elif request.prompt_id:
             raise InvalidPromptError(f"route '{request.route}' has no prompt", param="prompt_id")
+        if self._output is not None:
+            serving.request, serving.required = await self._output.apply(serving.request)
         if self._parts.cache is None:
             return serving, None
         found = await self._parts.cache.find(serving.request, serving.prompt, journal)
@@ -159,11 +168,21 @@ class RouteService:
         journal.similarity, journal.confidence = served.similarity, served.confidence
         journal.cache_entry_id, journal.signals = served.entry.entry_id, served.features
         journal.metadata["cache_scope"] = served.entry.scope
+        if serving.required is not None:
+            _note(journal, OutputNote.of_tags(served.entry.tags))
         journal.baseline_cost_usd = served.entry.baseline_cost_usd
         if served.is_stale and not journal.request.no_store:
             # The request as it came: the prompt is put in front of it once more.
             self._parts.background.start("cache_refresh", self._refresh(journal.request, served.entry.entry_id))
         return self._echoed(journal.request, served.answer)
+
+    def _own(self, serving: _Serving, answer: Answer) -> Answer:
+        """A fresh answer, repeating only what the client sent and not what the route put into its request."""
+        request = serving.journal.request
+        if serving.request is request or answer.body is None:
+            return answer
+        said = self._echoed(request, answer)
+        return answer if said.body == answer.body else replace(said, edge=None)
 
     def _echoed(self, request: ChatRequest, answer: Answer) -> Answer:
         """An answer given to another client, repeating only what this one sent."""
@@ -200,6 +219,8 @@ class RouteService:
         journal.usage = Usage()
         journal.coalesced, journal.similarity = True, 1.0
         journal.baseline_cost_usd = float(seat.joined["baseline_cost_usd"])
+        if serving.required is not None:
+            _note(journal, OutputNote.of_tags(seat.joined.get("tags") or ()))
         return self._echoed(journal.request, answer)
 
     async def _run(self, serving: _Serving) -> CascadeRun:
@@ -211,7 +232,11 @@ class RouteService:
             )
             notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)
         asker, scorer = Asker(parts.completer, parts.pricer, journal), parts.planner.scorer
-        return CascadeRun(asker, request, config=parts.config.cascade, scorer=scorer, plan=planned, vector=vector)
+        output, required = parts.config.output, serving.required
+        shaped = ShapedAsker(asker, required, output) if output is not None and required is not None else None
+        return CascadeRun(
+            asker, request, config=parts.config.cascade, scorer=scorer, plan=planned, vector=vector, shaped=shaped
+        )
 
     def _carried(self, request: ChatRequest, planned: Plan) -> Plan:
         """The plan without tiers that would not get all of the request. Raises InvalidRequestError when none would."""
@@ -236,17 +261,23 @@ class RouteService:
         except StoreUnavailableError:
             return None
 
-    def _done(self, serving: _Serving, outcome: Outcome, seat: Seat) -> None:
+    def _done(self, serving: _Serving, run: CascadeRun, outcome: Outcome, seat: Seat) -> None:
         """The cascade has its answer: book it, keep it, and tell those who wait."""
         journal, answer = serving.journal, outcome.answer
+        note = run.note
+        if note is not None:
+            _note(journal, note)
         journal.served(answer, decision=outcome.decision, reason=outcome.reason, tier=outcome.tier.model)
         journal.confidence, journal.signals = outcome.confidence, outcome.signals
         journal.baseline_cost_usd = self._baseline_cost_usd(answer)
         if self._parts.cache is not None:
             baseline, request = journal.baseline_cost_usd, serving.request
             shared = as_asked(request, answer)  # log-probabilities for our own judgement fill no store
-            self._parts.cache.keep(request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
-            seat.land({"answer": answer_to_json(shared), "baseline_cost_usd": baseline})
+            tags = note.tags if note is not None else ()
+            self._parts.cache.keep(
+                request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline, tags=tags
+            )
+            seat.land({"answer": answer_to_json(shared), "baseline_cost_usd": baseline, "tags": list(tags)})
         if self._parts.auditor is not None:
             self._parts.auditor.after(serving.request, outcome, correct=self._correction(serving))
 
@@ -278,9 +309,19 @@ class RouteService:
         except (asyncio.CancelledError, GeneratorExit) as error:
             journal.ended(Status.CANCELLED, error)
             raise
+        except OutputInvalidError as error:
+            _note(journal, OutputNote(INVALID))
+            journal.ended(Status.FAILED, error)
+            raise
         except BaseException as error:
             journal.ended(Status.FAILED, error)
             raise
         finally:
             tell(journal.summary())
             parts.recorder.submit(journal.record())
+
+
+def _note(journal: Journal, note: OutputNote) -> None:
+    """Tell the client, the ledger and the trace how the answer came to its shape."""
+    journal.told = {**journal.told, **note.told}
+    journal.metadata.update(note.metadata)

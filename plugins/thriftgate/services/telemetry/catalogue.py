@@ -71,6 +71,15 @@ SAVED = Family(
     "thriftgate_saved_usd", "gauge",
     "Baseline less cost, since the gateway started; falls when a request costs more than its baseline.", ("route",),
 )  # fmt: skip
+OUTPUTS = Family(
+    "thriftgate_outputs_total", "counter",
+    "Answers that had to have a shape, by what came of them: valid, repaired, unchecked, exempt, invalid (no tier's).",
+    ("route", "outcome"),
+)  # fmt: skip
+OUTPUT_REASKS = Family(
+    "thriftgate_output_reasks_total", "counter",
+    "How often a tier was asked once more for an answer of the right shape.", ("route",),
+)  # fmt: skip
 CACHE_ERROR = Family(
     "thriftgate_cache_error_ratio", "gauge",
     "Wrong cache hits among all answers of the last 7 days, by verified hits: estimate, its 95 % interval, and what"
@@ -136,7 +145,8 @@ FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
         REQUESTS, COALESCED, REQUEST_DURATION, FIRST_TOKEN, STAGE_DURATION, MODEL_CALLS, CALL_DURATION, TOKENS, COST,
-        BASELINE_COST, SAVED, CACHE_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
+        BASELINE_COST, SAVED, OUTPUTS, OUTPUT_REASKS,
+        CACHE_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
         LIMIT_VERDICTS, LIMIT_WAIT, LIMIT_WAITING, LIMIT_RUNNING, LIMIT_PLACES, LIMIT_LADDER, LIMIT_STORE_AWAY,
         WORKERS, SCRAPE_PROBLEMS, BUILD,
     )

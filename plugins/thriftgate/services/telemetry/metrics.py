@@ -9,6 +9,7 @@ Failure behaviour: `submit()` never blocks. JSON that is no snapshot raises Valu
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from thriftgate.services.output.notes import OUTCOMES
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.catalogue import FAMILIES, Family
 from thriftgate.stats.histogram import Histogram
@@ -142,6 +143,10 @@ class Metrics:
             self._call(route, call)
         samples.add(catalogue.BASELINE_COST, (route,), record.baseline_cost_usd)
         samples.add(catalogue.SAVED, (route,), record.saved_usd)
+        outcome = record.metadata.get("output")
+        if outcome in OUTCOMES:
+            samples.add(catalogue.OUTPUTS, (route, str(outcome)))
+            samples.add(catalogue.OUTPUT_REASKS, (route,), float(record.metadata.get("output_reasks") or 0))
 
     def _call(self, route: str, call: TierCall) -> None:
         model = self._known("model", call.model)

@@ -1,0 +1,163 @@
+"""Asks tiers for answers of a shape: asks, judges, and asks once more with what was wrong.
+
+Failure behaviour: a tier that gives nothing raises TierFailedError; one whose answers cannot be used gives a Reply with
+a veto. With `follow` the answer is read while it flows, and a call whose answer is wrong already is closed: what it had
+written by then is paid for and booked.
+"""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+
+from thriftgate.cascade.flow import Reply
+from thriftgate.config.output import OutputConfig
+from thriftgate.errors import OutputInvalidError, TierFailedError
+from thriftgate.output import flow
+from thriftgate.output.instruction import in_words, once_more
+from thriftgate.output.requirement import Requirement
+from thriftgate.output.verdicts import Invalid, Unusable, Verdict
+from thriftgate.schemas import path_in_words
+from thriftgate.services.output.following import Follower
+from thriftgate.services.output.notes import OutputNote, note_of
+from thriftgate.services.output.reading import Judged, is_long, judged
+from thriftgate.services.request.asking import AskedStream, Asker
+from thriftgate.services.request.reading import view_of, whole_body, with_body
+from thriftgate.types import Answer, ChatRequest
+from thriftgate.wire.formats import with_objection, without_format
+from thriftgate.wire.turns import Dialect
+
+VETO = "output_invalid"
+
+
+class ShapedAsker:
+    """Asks on behalf of one request, whose answer must have a shape."""
+
+    def __init__(self, asker: Asker, requirement: Requirement, config: OutputConfig) -> None:
+        self.requirement = requirement
+        self._asker = asker
+        self._config = config
+        self._reasks = 0
+        self._notes: list[tuple[Answer, OutputNote]] = []
+        self._refused: Unusable | None = None
+
+    @property
+    def error(self) -> OutputInvalidError:
+        """For the client, when no tier's answer could be used: names the path."""
+        return flow.invalid(self.requirement, self._refused)
+
+    def note_of(self, answer: Answer) -> OutputNote | None:
+        """What came of an answer."""
+        return next((note for one, note in reversed(self._notes) if one is answer), None)
+
+    def formatted(self, model: str, request: ChatRequest) -> ChatRequest:
+        """The request as this tier can be asked for the shape: by its provider's own parameter, else in words."""
+        if self.requirement.tool is not None or self._asker.completer.supports(model, "response_format"):
+            return request
+        asking = with_body(request, without_format(view_of(request)))
+        return self._in_words(replace(asking, added=request.added))
+
+    async def ask(self, model: str, request: ChatRequest, *, follow: bool = False) -> Reply:
+        """One tier's answer, asked for more than once where that may help. Raises TierFailedError."""
+        latest: Judged | None = None
+
+        def verdict(_: flow.Reply) -> Verdict:
+            assert latest is not None, "a reply that was judged"
+            assert latest.verdict is not None, "a reply that has a shape"
+            return latest.verdict
+
+        steps = flow.ask_tier(model, verdict, self.requirement, reasks=self._config.reasks - self._reasks)
+        step = next(steps)
+        asking = request
+        while True:
+            if step.objection is not None and latest is not None:
+                self._reasks += 1
+                asking = self._once_more(request, latest.answer, step.objection)
+            try:
+                came = await self._came(model, asking, follow=follow)
+            except TierFailedError:
+                if latest is None:
+                    raise
+                break
+            latest = came
+            if came.verdict is None:
+                break
+            try:
+                step = steps.send(flow.Reply(came.answer.text))
+            except StopIteration:
+                break
+        return self._reply(latest)
+
+    def _reply(self, came: Judged) -> Reply:
+        note = note_of(came.verdict, reasks=self._reasks)
+        self._notes.append((came.answer, note))
+        self._refused = came.objection
+        return Reply(came.answer, veto=VETO if came.objection else None, evidence=note.evidence)
+
+    async def _came(self, model: str, request: ChatRequest, *, follow: bool) -> Judged:
+        if follow:
+            return await self._followed(model, request)
+        return await self.judged(request, await self._asker.ask(model, request))
+
+    async def judged(self, request: ChatRequest, answer: Answer, *, may_repair: bool = True) -> Judged:
+        """Judge a whole answer, and take note of the stage."""
+        may_repair = may_repair and self._config.repair
+        with self._asker.journal.stage("output") as notes:
+            if is_long(answer):
+                found = await asyncio.to_thread(judged, request, answer, self.requirement, may_repair=may_repair)
+            else:
+                found = judged(request, answer, self.requirement, may_repair=may_repair)
+            notes.update(tier=answer.model, **self._shown(found.verdict))
+        return found
+
+    async def _followed(self, model: str, request: ChatRequest) -> Judged:
+        stream = self._asker.stream(model, request)
+        follower = Follower(self.requirement, Dialect(request.dialect))
+        async with aclosing(stream.pieces()) as pieces:
+            async for piece in pieces:
+                if follower.feed(piece) is not None:
+                    break
+        if follower.objection is None:
+            assert stream.answer is not None, "a stream that ended has its answer"
+            return await self.judged(request, stream.answer)
+        return self.stopped(stream, follower.objection)
+
+    def stopped(self, stream: AskedStream, objection: Unusable) -> Judged:
+        """What there is of an answer that went wrong while it was written."""
+        assert stream.written is not None, "a stream that was closed is booked"
+        with self._asker.journal.stage("output") as notes:
+            notes.update(tier=stream.written.model, stopped_early=True, **self._shown(objection))
+        return Judged(stream.written, objection)
+
+    async def shown(self, request: ChatRequest, answer: Answer) -> Reply:
+        """The whole of an answer that its client has already. Raises OutputInvalidError where it cannot be used."""
+        came = await self.judged(request, answer, may_repair=False)
+        reply = self._reply(came)
+        if came.objection is not None:
+            raise self.error
+        return replace(reply, is_shown=True)
+
+    def refuse(self, came: Judged) -> Reply:
+        """The reply for an answer that was stopped before anything of it was shown."""
+        return self._reply(came)
+
+    def _once_more(self, request: ChatRequest, answer: Answer, objection: str) -> ChatRequest:
+        words, tool = once_more(objection), self.requirement.tool
+        body = with_objection(view_of(request), whole_body(request, answer), words, tool=tool)
+        asking = replace(with_body(request, body), added=request.added)
+        return asking if tool is not None else self._in_words(asking)
+
+    def _in_words(self, request: ChatRequest) -> ChatRequest:
+        words = {"role": "system", "content": in_words(self.requirement)}
+        return replace(with_body(request, view_of(request).with_prompt([words])), added=request.added)
+
+    def _shown(self, verdict: Verdict | None) -> dict[str, object]:
+        note = note_of(verdict)
+        shown: dict[str, object] = {"outcome": note.outcome}
+        if note.changes:
+            shown["changes"] = [change.value for change in note.changes]
+        if isinstance(verdict, Unusable):
+            names = self.requirement.schema.names if self.requirement.schema else frozenset[str]()
+            shown["objection"] = verdict.words(names)
+            if isinstance(verdict, Invalid):
+                shown["path"] = path_in_words(verdict.violation.path, names).strip("`")
+        return shown

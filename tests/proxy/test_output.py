@@ -1,0 +1,231 @@
+"""Structured output over HTTP: three dialects, whole and streamed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+from tests.proxy.asked import Asked
+from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess
+from tests.proxy.output_routes import SHAPE
+from tests.proxy.scrape import read_series, total
+from tests.proxy.upstream import Reply, breaks_off, calls_tool, says
+from tests.proxy.waiting import settle
+from werkzeug import Response
+
+from thriftgate.wire.dialects import answer_view, assembler
+from thriftgate.wire.shapes import mapping
+from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.turns import Dialect
+
+pytestmark = pytest.mark.xdist_group("proxy")
+
+GOOD = '{"city": "Bern", "days": 3}'
+FENCED = f"```json\n{GOOD}\n```"
+WRONG = '{"city": "Bern", "days": "three"}'
+_PATHS = {Dialect.CHAT: "/v1/chat/completions", Dialect.MESSAGES: "/v1/messages", Dialect.RESPONSES: "/v1/responses"}
+_NUMBERS = count()
+both = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+everywhere = pytest.mark.parametrize("dialect", list(Dialect))
+
+
+@dataclass
+class Got:
+    """What a client got."""
+
+    status: int
+    text: str
+    arguments: list[Any]
+    told: Mapping[str, Any]
+    error: str
+
+
+def ask(gateway: GatewayProcess, dialect: Dialect, route: str, *, stream: bool, **params: Any) -> Got:
+    question = f"Where to, and how long? {next(_NUMBERS)}"
+    if dialect is Dialect.RESPONSES:
+        body: dict[str, Any] = {"model": route, "input": question, **params}
+    else:
+        body = {"model": route, "messages": [{"role": "user", "content": question}], **params}
+    if dialect is Dialect.MESSAGES:
+        body.setdefault("max_tokens", 99)
+    response = gateway.post(_PATHS[dialect], {**body, "stream": stream} if stream else body)
+    if response.status_code != 200:
+        return Got(response.status_code, "", [], dict(response.headers), response.text)
+    if not stream:
+        whole = response.json()
+        told = {name.removeprefix("x-thriftgate-"): value for name, value in response.headers.items()}
+        view = answer_view(dialect, whole)
+        return Got(200, view.text, [json.loads(call.arguments) for call in view.tool_calls], told, "")
+    events = [event.body for event in SseDecoder().feed(response.content) if event.body]
+    whole = assembler(dialect)
+    for event in events:
+        whole.feed(event)
+    told = next((found for event in events if (found := _told(event))), {})
+    view = answer_view(dialect, whole.finish())
+    return Got(200, view.text, [json.loads(call.arguments) for call in view.tool_calls], told, str(events[-1]))
+
+
+def _told(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping(event.get("thriftgate")) or mapping(mapping(event.get("response")).get("thriftgate"))
+
+
+def first_then(*replies: Reply) -> Reply:
+    left = list(replies)
+
+    def reply(body: Asked) -> Response:
+        return (left.pop(0) if len(left) > 1 else left[0])(body)
+
+    return reply
+
+
+@everywhere
+@both
+def test_a_fence_is_taken_off_before_anything_is_shown_and_the_repair_is_named(
+    gateway: GatewayProcess, dialect: Dialect, stream: bool
+) -> None:
+    gateway.upstream.on("small", says(FENCED))
+    got = ask(gateway, dialect, "shaped", stream=stream)
+    assert json.loads(got.text) == json.loads(GOOD), got
+    assert got.told["output"] == "repaired (code fence removed)"
+    (asked,) = gateway.upstream.asked("small")
+    assert "days" in json.dumps({name: asked.get(name) for name in ("response_format", "text", "output_config")})
+
+
+@everywhere
+@both
+def test_a_wrong_answer_is_asked_for_once_more_with_the_objection(
+    gateway: GatewayProcess, dialect: Dialect, stream: bool
+) -> None:
+    gateway.upstream.on("small", first_then(says(WRONG), says(GOOD)))
+    got = ask(gateway, dialect, "shaped", stream=stream)
+    assert json.loads(got.text) == json.loads(GOOD), got
+    assert (got.told["output"], str(got.told["output_reasks" if stream else "output-reasks"])) == ("valid", "1")
+    _, again = gateway.upstream.asked("small")
+    words = json.dumps(again.prompt)
+    assert "must be a whole number" in words
+    assert "three" in words
+
+
+@everywhere
+@both
+def test_where_a_tier_does_not_find_the_shape_the_next_one_is_asked_and_at_the_end_it_is_a_422(
+    gateway: GatewayProcess, dialect: Dialect, stream: bool
+) -> None:
+    gateway.upstream.on("small", says(WRONG))
+    gateway.upstream.on("large", says(GOOD))
+    got = ask(gateway, dialect, "shaped", stream=stream)
+    assert json.loads(got.text) == json.loads(GOOD), got
+    assert (got.told["decision"], got.told["reason"]) == ("escalated", "output_invalid")
+
+    gateway.upstream.on("large", says(WRONG))
+    before = total(read_series(gateway.base_url, SCRAPER_TOKEN), "thriftgate_outputs_total", outcome="invalid")
+    got = ask(gateway, dialect, "shaped", stream=stream)
+    assert got.status == 422, got
+    assert "days" in got.error
+    assert "three" not in got.error
+    after = total(read_series(gateway.base_url, SCRAPER_TOKEN), "thriftgate_outputs_total", outcome="invalid")
+    assert after == before + 1
+
+
+@everywhere
+@both
+def test_what_was_cut_never_passes_as_complete(gateway: GatewayProcess, dialect: Dialect, stream: bool) -> None:
+    cut = says('{"city": "Bern", "days": 3, "rest": [', finish_reason="length")
+    gateway.upstream.on("small", cut)
+    gateway.upstream.on("large", cut)
+    got = ask(gateway, dialect, "shaped", stream=stream)
+    assert got.status == 422, got
+
+
+@everywhere
+def test_a_violation_stops_the_call_while_it_is_written(gateway: GatewayProcess, dialect: Dialect) -> None:
+    long = '{"days": "three", "city": "' + "Bern " * 500 + '"}'
+    gateway.upstream.on("small", first_then(says(long), says(GOOD)))
+    got = ask(gateway, dialect, "shaped", stream=True)
+    assert json.loads(got.text) == json.loads(GOOD), got
+    again = gateway.upstream.asked("small")[1]
+    assert json.dumps(again.prompt).count("Bern ") < 400, "the rest was not waited for"
+
+
+@everywhere
+def test_what_is_shown_while_it_flows_ends_with_an_error_at_the_violation(
+    gateway: GatewayProcess, dialect: Dialect
+) -> None:
+    gateway.upstream.on("large", says('{"city": "Bern", "days": "three hundred and some", "more": 1}'))
+    got = ask(gateway, dialect, "shaped-shown", stream=True)
+    assert "days" in got.error, got
+    assert "error" in got.error, got
+    gateway.upstream.on("large", says(GOOD))
+    got = ask(gateway, dialect, "shaped-shown", stream=True)
+    assert (json.loads(got.text), got.told["output"]) == (json.loads(GOOD), "valid"), got
+    gateway.upstream.on("large", says("Sorry, no idea."))
+    assert ask(gateway, dialect, "shaped-shown", stream=True).status == 422
+
+
+@both
+def test_a_callers_own_shape_is_kept_in_each_dialect(gateway: GatewayProcess, stream: bool) -> None:
+    gateway.upstream.on("large", first_then(says(WRONG), says(GOOD)))
+    wanted = {"type": "json_schema", "json_schema": {"name": "trip", "schema": SHAPE}}
+    got = ask(gateway, Dialect.CHAT, "shaped-by-caller", stream=stream, response_format=wanted)
+    assert json.loads(got.text)["days"] == 3, got
+    gateway.upstream.on("large", first_then(says(WRONG), says(GOOD)))
+    text = {"format": {"type": "json_schema", "name": "trip", "schema": SHAPE}}
+    got = ask(gateway, Dialect.RESPONSES, "shaped-by-caller", stream=stream, text=text)
+    assert json.loads(got.text)["days"] == 3, got
+    gateway.upstream.on("large", first_then(says(WRONG), says(GOOD)))
+    config = {"format": {"type": "json_schema", "schema": SHAPE}}
+    got = ask(gateway, Dialect.MESSAGES, "shaped-by-caller", stream=stream, output_config=config)
+    assert json.loads(got.text)["days"] == 3, got
+
+
+@both
+def test_the_arguments_of_a_forced_tool_are_checked_and_the_objection_is_the_calls_result(
+    gateway: GatewayProcess, stream: bool
+) -> None:
+    replies = (calls_tool("plan", {"city": "Bern", "days": "three"}), calls_tool("plan", {"city": "Bern", "days": 3}))
+    gateway.upstream.on("large", first_then(*replies))
+    tool = {"type": "function", "function": {"name": "plan", "parameters": SHAPE}}
+    forced = {"tools": [tool], "tool_choice": {"type": "function", "function": {"name": "plan"}}}
+    got = ask(gateway, Dialect.CHAT, "shaped-by-caller", stream=stream, **forced)
+    assert got.arguments == [{"city": "Bern", "days": 3}], got
+    again = gateway.upstream.asked("large")[1]
+    assert again.prompt[-1]["role"] == "tool"
+    gateway.upstream.on("large", first_then(*replies))
+    forced = {"tools": [{"name": "plan", "input_schema": SHAPE}], "tool_choice": {"type": "tool", "name": "plan"}}
+    got = ask(gateway, Dialect.MESSAGES, "shaped-by-caller", stream=stream, **forced)
+    assert got.arguments == [{"city": "Bern", "days": 3}], got
+
+
+def test_text_is_text_where_nobody_asks_for_a_shape(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("large", says("It takes three days."))
+    got = ask(gateway, Dialect.CHAT, "shaped-by-caller", stream=False)
+    assert got.text == "It takes three days."
+    assert "output" not in got.told
+
+
+def test_a_callers_schema_that_cannot_be_checked_is_a_400_that_names_the_place(gateway: GatewayProcess) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"$ref": "http://evil.example/s"}}}
+    got = ask(gateway, Dialect.CHAT, "shaped-by-caller", stream=False, response_format=wanted)
+    assert got.status == 400
+    assert "outside itself" in got.error
+
+
+def test_a_hit_names_the_repair_of_the_answer_that_was_kept(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", says(FENCED))
+    body = {"model": "shaped-cached", "messages": [{"role": "user", "content": "Which canton, exactly?"}]}
+    first = gateway.post("/v1/chat/completions", body)
+    assert first.status_code == 200, first.text
+    settle(0.5)
+    again = gateway.post("/v1/chat/completions", body)
+    assert again.headers["x-thriftgate-decision"] == "exact_hit"
+    assert again.headers["x-thriftgate-output"] == first.headers["x-thriftgate-output"]
+    assert again.headers["x-thriftgate-output"].startswith("repaired")
+
+
+def test_a_stream_that_breaks_off_is_no_answer(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("small", breaks_off(['{"city": ', '"Bern", ']))
+    gateway.upstream.on("large", says(GOOD))
+    got = ask(gateway, Dialect.CHAT, "shaped", stream=True)
+    assert json.loads(got.text) == json.loads(GOOD), got

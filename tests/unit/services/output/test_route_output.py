@@ -1,0 +1,173 @@
+"""A route whose answers must have a shape, over fakes."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.fakes import answer_of, ask, failure
+from tests.route_desk import Client, RouteDesk
+
+from thriftgate.errors import AllTiersFailedError, OutputInvalidError
+from thriftgate.types import Choice, DecisionKind
+
+SHAPE: dict[str, Any] = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+    "required": ["city", "days"],
+}
+GOOD = '{"city": "Bern", "days": 3}'
+WRONG = '{"city": "Bern", "days": "three"}'
+FENCED = f"```json\n{GOOD}\n```"
+
+
+def desk(*, output: dict[str, Any] | None = None, **cascade: Any) -> RouteDesk:
+    settings = {"json_schema": SHAPE} if output is None else output
+    made = RouteDesk(route={"output": settings}, accept_at=0.5, **cascade)
+    made.completer.standing = {
+        "small": answer_of(GOOD, logprob=-0.01),
+        "large": answer_of(GOOD, model="large"),
+    }
+    return made
+
+
+async def test_the_routes_schema_is_asked_for_natively_and_named_valid() -> None:
+    one = desk()
+    told: list[Any] = []
+    answer = await one.route.answer(ask(), told.append)
+    assert answer.text == GOOD
+    assert told[-1]["output"] == "valid"
+    (asked,) = one.completer.history
+    assert asked.request.body is not None
+    assert asked.request.body["response_format"]["json_schema"]["schema"] == SHAPE
+    assert "response_format" in asked.request.added, "a provider that does not know it may be asked without"
+
+
+async def test_a_tier_without_the_parameter_is_asked_in_words() -> None:
+    one = desk()
+    one.completer.without_logprobs.add("small")
+    await one.answer(ask())
+    (asked,) = one.completer.history
+    assert asked.request.body is not None
+    assert "response_format" not in asked.request.body
+    assert '"days"' in asked.request.messages[0]["content"]
+
+
+async def test_a_repair_is_named_in_the_answer_the_ledger_and_the_trace() -> None:
+    one = desk()
+    one.completer.enqueue("small", answer_of(FENCED, logprob=-0.01))
+    answer = await one.answer(ask())
+    assert json.loads(answer.text) == json.loads(GOOD)
+    assert one.record.metadata["output"] == "repaired"
+    assert one.record.metadata["output_changes"] == ["code fence removed"]
+    (stage,) = [stage for stage in one.record.stages if stage.name == "output"]
+    assert stage.attributes["outcome"] == "repaired"
+    assert one.record.signals["output_repaired"] == 1.0
+
+
+async def test_without_repair_the_same_answer_is_asked_for_once_more() -> None:
+    one = desk(output={"json_schema": SHAPE, "repair": False})
+    one.completer.enqueue("small", answer_of(FENCED, logprob=-0.01))
+    answer = await one.answer(ask())
+    assert answer.text == GOOD
+    assert one.completer.models == ["small", "small"]
+    assert one.record.metadata["output_reasks"] == 1
+    assert one.record.signals["output_reasked"] == 1.0
+
+
+async def test_the_reasks_are_for_the_whole_request_and_then_the_next_tier_is_asked() -> None:
+    one = desk()
+    one.completer.standing["small"] = answer_of(WRONG, logprob=-0.01)
+    await one.answer(ask())
+    assert one.completer.models == ["small", "small", "large"]
+    assert (one.record.decision, one.record.reason) == (DecisionKind.ESCALATED, "output_invalid")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_when_no_tier_finds_the_shape_it_is_a_422_that_names_the_path_and_quotes_nothing(stream: bool) -> None:
+    one = desk()
+    one.completer.standing = {"small": answer_of(WRONG, logprob=-0.01), "large": answer_of(WRONG, model="large")}
+    with pytest.raises(OutputInvalidError) as caught:
+        await (Client(one.route).read(ask()) if stream else one.answer(ask()))
+    assert caught.value.param == "days"
+    assert "three" not in caught.value.message
+    assert one.record.metadata["output"] == "invalid"
+    assert one.completer.models == ["small", "small", "large"]
+
+
+async def test_a_last_tier_that_is_away_is_a_failure_of_the_tiers_and_no_matter_of_shape() -> None:
+    one = desk()
+    one.completer.standing = {"small": answer_of(WRONG, logprob=-0.01), "large": failure("large")}
+    with pytest.raises(AllTiersFailedError):
+        await one.answer(ask())
+
+
+async def test_a_cheap_answer_of_the_right_shape_is_served_where_the_strong_one_is_not_and_the_operator_wants_it() -> (
+    None
+):
+    one = desk(on_strong_failure="serve_rejected")
+    one.completer.standing = {"small": answer_of(GOOD, logprob=-3.0), "large": answer_of(WRONG, model="large")}
+    assert (await one.answer(ask())).text == GOOD
+    assert one.record.metadata["output"] == "valid"
+
+
+async def test_an_answer_that_calls_a_tool_or_refuses_is_no_answer_of_a_shape() -> None:
+    one = desk(output={"json_schema": SHAPE})
+    refusal = Choice({"role": "assistant", "content": None, "refusal": "I must not."}, "stop")
+    one.completer.standing = {"small": failure(), "large": answer_of("", model="large", choices=(refusal,))}
+    answer = await one.answer(ask())
+    assert answer.choices[0].message["refusal"] == "I must not."
+    assert one.record.metadata["output"] == "exempt"
+
+
+async def test_what_was_cut_is_not_repaired_into_something_complete() -> None:
+    one = desk(output={"json_schema": SHAPE, "reasks": 0})
+    cut = Choice({"role": "assistant", "content": '{"city": "Bern", "days": 3, "more": ['}, "length")
+    one.completer.standing = {"small": answer_of("", choices=(cut,)), "large": answer_of("", choices=(cut,))}
+    with pytest.raises(OutputInvalidError, match="breaks off"):
+        await one.answer(ask())
+
+
+async def test_a_held_stream_is_repaired_before_its_first_event() -> None:
+    one = desk()
+    one.completer.standing["small"] = answer_of(FENCED, logprob=-0.01)
+    client = Client(one.route)
+    assert json.loads(await client.read(ask())) == json.loads(GOOD)
+    assert client.told_at_first_chunk is not None
+    assert client.told_at_first_chunk["output"] == "repaired (code fence removed)"
+
+
+async def test_a_held_stream_is_closed_at_the_first_violation() -> None:
+    one = desk()
+    one.completer.enqueue("small", answer_of('{"days": "three", "city": "' + "Bern " * 200 + '"}', logprob=-0.01))
+    assert await Client(one.route).read(ask()) == GOOD
+    assert one.completer.cancelled == ["small"]
+    assert one.completer.chunks_sent["small"] < 50
+    assert [call.status.value for call in one.record.calls] == ["cancelled", "ok"]
+
+
+async def test_a_hit_says_what_was_repaired_when_the_answer_was_new() -> None:
+    one = desk()
+    one.completer.enqueue("small", answer_of(FENCED, logprob=-0.01))
+    told: list[Any] = []
+    await one.route.answer(ask(), told.append)
+    (entry,) = await one.entries()
+    assert entry.tags == ("output:repaired:fence",)
+    await one.route.answer(ask(request_id="r2"), told.append)
+    assert told[-1]["decision"] == "exact_hit"
+    assert told[-1]["output"] == told[0]["output"] == "repaired (code fence removed)"
+
+
+async def test_another_schema_is_another_scope() -> None:
+    one = desk()
+    await one.answer(ask())
+    await one.entries()
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
+    await one.answer(ask(request_id="r2", params={"response_format": wanted}))
+    assert one.completer.models == ["small", "small"]
+
+
+async def test_an_empty_section_enforces_only_what_callers_ask_for() -> None:
+    one = desk(output={})
+    one.completer.standing["small"] = answer_of("three days, in Bern, as I said", logprob=-0.01)
+    assert (await one.answer(ask())).text.startswith("three days")
+    assert "output" not in one.record.metadata

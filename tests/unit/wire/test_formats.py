@@ -1,0 +1,104 @@
+"""The shape of an answer in a request, objections, and answers with another text: in each dialect."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thriftgate.wire.dialects import answer_view, replay, request_view
+from thriftgate.wire.formats import delta_of, with_format, with_objection, without_format
+from thriftgate.wire.rewording import reworded
+from thriftgate.wire.turns import Dialect
+
+SCHEMA = {"type": "object"}
+REQUESTS: dict[Dialect, dict[str, Any]] = {
+    Dialect.CHAT: {"messages": [{"role": "user", "content": "hi"}], "response_format": {"type": "json_object"}},
+    Dialect.MESSAGES: {
+        "messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, "output_config": {"effort": "low"},
+    },
+    Dialect.RESPONSES: {"input": "hi", "text": {"verbosity": "low"}},
+}  # fmt: skip
+
+
+def said(dialect: Dialect, words: str) -> dict[str, Any]:
+    if dialect is Dialect.CHAT:
+        return {"choices": [{"index": 0, "message": {"role": "assistant", "content": words}, "finish_reason": "stop"}]}
+    if dialect is Dialect.MESSAGES:
+        return {"content": [{"type": "text", "text": words}], "stop_reason": "end_turn", "role": "assistant"}
+    part: dict[str, Any] = {"type": "output_text", "text": words, "annotations": [], "logprobs": []}
+    item: dict[str, Any] = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    return {"status": "completed", "output": [item]}
+
+
+def called(dialect: Dialect, arguments: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(arguments)
+    if dialect is Dialect.CHAT:
+        call = {"id": "c1", "type": "function", "function": {"name": "plan", "arguments": text}}
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        return {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    if dialect is Dialect.MESSAGES:
+        use = {"type": "tool_use", "id": "c1", "name": "plan", "input": arguments}
+        return {"content": [use], "stop_reason": "tool_use", "role": "assistant"}
+    call = {"id": "f1", "type": "function_call", "call_id": "c1", "name": "plan", "arguments": text,
+            "status": "completed"}  # fmt: skip
+    return {"status": "completed", "output": [call]}
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_a_shape_is_written_where_the_dialect_has_it_and_taken_out_again(dialect: Dialect) -> None:
+    view = request_view(dialect, REQUESTS[dialect])
+    asking = view.reread(with_format(view, name="trip", schema=SCHEMA))
+    assert asking.answer_format is not None
+    assert asking.answer_format.schema == SCHEMA
+    assert asking.question == "hi"
+    without = view.reread(without_format(asking))
+    assert without.answer_format is None
+    assert without.body.get("output_config") == REQUESTS[dialect].get("output_config")
+    assert without.body.get("text") == REQUESTS[dialect].get("text")
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_an_objection_follows_the_answer_it_objects_to(dialect: Dialect) -> None:
+    view = request_view(dialect, REQUESTS[dialect])
+    again = view.reread(with_objection(view, said(dialect, "no JSON"), "once more", tool=None))
+    assert [(turn.role, turn.text) for turn in again.turns] == [
+        ("user", "hi"), ("assistant", "no JSON"), ("user", "once more"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_an_objection_to_a_call_is_its_result(dialect: Dialect) -> None:
+    view = request_view(dialect, REQUESTS[dialect])
+    again = view.reread(with_objection(view, called(dialect, {"days": "three"}), "once more", tool="plan"))
+    assert again.turns[-1].role == "tool"
+    assert "once more" in json.dumps(again.turns[-1].value)
+    assert "c1" in json.dumps(again.turns[-1].value)
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+@given(words=st.text(min_size=1))
+def test_an_answer_says_its_other_text_and_nothing_else_changes(dialect: Dialect, words: str) -> None:
+    before = said(dialect, "before")
+    after = reworded(dialect, before, {0: words})
+    assert answer_view(dialect, after).text == words
+    assert reworded(dialect, after, {0: "before"}) == before
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_a_call_gets_other_arguments(dialect: Dialect) -> None:
+    after = reworded(dialect, called(dialect, {"days": "3"}), {0: '{"days": 3}'}, tool="plan")
+    (call,) = answer_view(dialect, after).tool_calls
+    assert (call.name, json.loads(call.arguments)) == ("plan", {"days": 3})
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_the_deltas_of_a_stream_are_the_text_and_the_arguments(dialect: Dialect) -> None:
+    view = request_view(dialect, REQUESTS[dialect])
+    text = '{"city": "Bern on the river Aare", "days": 3}'
+    events = list(replay(view, said(dialect, text)))
+    assert "".join(delta_of(dialect, event, of_tool=False) for event in events) == text
+    assert "".join(delta_of(dialect, event, of_tool=True) for event in events) == ""
+    events = list(replay(view, called(dialect, {"days": 3})))
+    assert json.loads("".join(delta_of(dialect, event, of_tool=True) for event in events)) == {"days": 3}
