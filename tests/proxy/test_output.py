@@ -62,7 +62,7 @@ def ask(gateway: GatewayProcess, dialect: Dialect, route: str, *, stream: bool, 
     whole = assembler(dialect)
     for event in events:
         whole.feed(event)
-    told = next((found for event in events if (found := _told(event))), {})
+    told = next((found for event in events if (found := _told(event))), mapping(None))
     view = answer_view(dialect, whole.finish())
     return Got(200, view.text, [json.loads(call.arguments) for call in view.tool_calls], told, str(events[-1]))
 
