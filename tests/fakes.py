@@ -18,6 +18,7 @@ from tests.memory_ledger import MemoryLedger
 from tests.memory_stores import InMemoryAnswerCache, InMemoryFlights
 
 from thriftgate.errors import StoreUnavailableError, TierFailedError
+from thriftgate.tracing.attributes import Weights, split_cost
 from thriftgate.types import Answer, Caller, CallPurpose, ChatRequest, Choice, StreamPiece, Usage, Vector
 
 __all__ = [
@@ -191,6 +192,9 @@ class FakeCompleter:
     def lost(self, model: str, request: ChatRequest) -> Sequence[str]:
         return self.losing.get(model, ())
 
+    def deployment_of(self, model: str) -> str:
+        return f"fake/{model}"
+
     def supports(self, model: str, param: str) -> bool:
         return model not in self.without_logprobs
 
@@ -222,6 +226,9 @@ class FakePricer:
 
     def call_cost_usd(self, model: str, usage: Mapping[str, Any], *, deployment_id: str = "") -> float | None:
         return self.cost_usd(model, Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0))
+
+    def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
+        return split_cost(usage, cost_usd, Weights(1.0, 0.5, 1.0))
 
     def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:
         if isinstance(messages, str):

@@ -115,7 +115,7 @@ class RouteDesk:
             strongest="large",
             share=self.config.cascade.audit.share,
             completer=self.completer,
-            judge=ModelJudge(self.completer, "judge"),
+            judge=ModelJudge(self.completer, "judge", self.clock),
             ledger=self.ledger,
             budget=Budget(share=1, max_per_minute=100, clock=self.clock, draw=lambda: 0.0),
             background=self.background,

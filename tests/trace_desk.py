@@ -55,6 +55,7 @@ LARGE = TierCall(
     time_to_first_token=0.25,
     usage=Usage(100, 30),
     cost_usd=0.02,
+    cost_parts={"input": 0.012, "output": 0.008},
 )
 ESCALATED = RequestRecord(
     request_id="req-1",
@@ -167,6 +168,12 @@ AUDIT = Audit(
     score=0.95,
     cost_usd=0.02,
     holdout=True,
+    calls=(
+        replace(LARGE, purpose=CallPurpose.AUDIT, time_to_first_token=None, cost_usd=0.018, cost_parts={}),
+        replace(SMALL, model="judge", purpose=CallPurpose.JUDGE, started_at=NOW + 3, cost_usd=0.002, confidence=None),
+    ),
+    asked_at=NOW,
+    caller=CALLER,
 )
 
 

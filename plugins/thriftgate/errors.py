@@ -138,7 +138,8 @@ class TierFailedError(GatewayError):
 
     `status_code` is the provider's own where it sent one; `cause` is safe to show to a client.
     `rejected` says that this model refused the request itself (a 400, 413 or 422); another may take it. `code` is
-    the provider's word for why, `retry_after` the seconds after which it wants to be asked again.
+    the provider's word for why, `retry_after` the seconds after which it wants to be asked again, `deployment` the
+    model of the last one that failed, where that is known.
     """
 
     def __init__(
@@ -150,8 +151,10 @@ class TierFailedError(GatewayError):
         rejected: bool = False,
         code: str | None = None,
         retry_after: float | None = None,
+        deployment: str = "",
     ) -> None:
         self.tier = tier
+        self.deployment = deployment
         self.cause = cause
         self.status_code = status_code
         self.rejected = rejected

@@ -62,6 +62,10 @@ class Completer(Protocol):
         """
         ...
 
+    def deployment_of(self, model: str) -> str:
+        """The name of the model group's deployment, or of its first, for a call that ended before anybody answered."""
+        ...
+
     def supports(self, model: str, param: str) -> bool:
         """Whether every deployment of the model group takes this OpenAI parameter."""
         ...
@@ -80,6 +84,10 @@ class Pricer(Protocol):
 
     def call_cost_usd(self, model: str, usage: Mapping[str, Any], *, deployment_id: str = "") -> float | None:
         """The price of one call by the provider's own usage object, in whatever dialect; None when none is known."""
+        ...
+
+    def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
+        """What of a call's cost is for what it read, read from the provider's cache, and wrote; empty if unknown."""
         ...
 
     def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:

@@ -26,13 +26,20 @@ class Caller:
     key_hash: str | None = None
     key_alias: str | None = None
     user_id: str | None = None
-    """The virtual key's owner, else the `user` field of the request."""
+    """The virtual key's owner; for a key without one the `user` field of the request."""
+    end_user_id: str | None = None
+    """Whom the client says it asks for: the `user` field of the request. Money is never booked by it."""
     team_id: str | None = None
     team_alias: str | None = None
     session_id: str | None = None
     tags: tuple[str, ...] = ()
     budget_used_share: float | None = None
     """How much of the tightest budget of key, team and user is spent; None without any budget."""
+
+    @property
+    def person(self) -> str | None:
+        """Whose question it is, as finely as is known."""
+        return self.end_user_id or self.user_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +181,8 @@ class Answer:
     """The provider's model that really answered, for example `anthropic/claude-haiku-4-5`."""
     usage: Usage = Usage()
     cost_usd: float = 0.0
+    cost_parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What of the cost is for what, by `tracing.attributes.COST_PARTS`; empty where it is not known."""
     provider_id: str | None = None
     """The provider's own id of the answer (`chatcmpl-…`)."""
     body: Mapping[str, Any] | None = None
@@ -258,6 +267,8 @@ class Judgement:
     """None when it cannot tell."""
     cost_usd: float = 0.0
     """What asking the judge took."""
+    calls: "tuple[TierCall, ...]" = ()
+    """The calls that it made."""
 
 
 class AuditKind(StrEnum):
@@ -265,6 +276,8 @@ class AuditKind(StrEnum):
 
     CASCADE = "cascade"
     CACHE = "cache"
+    NEIGHBOUR = "neighbour"
+    """An answer of the cache that was nearly given, compared with the fresh one: nobody got it."""
     FEEDBACK = "feedback"
 
 
@@ -280,6 +293,8 @@ class TierCall:
     time_to_first_token: float | None = None
     usage: Usage = Usage()
     cost_usd: float = 0.0
+    cost_parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What of the cost is for what; empty where it is not known."""
     status: Status = Status.OK
     error: str | None = None
     """The error's class and status, never its text."""
@@ -381,6 +396,12 @@ class Audit:
     """Drawn at random whatever the score: such audits alone give unbiased estimates."""
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Signals and features, for recalibration; never what was said."""
+    calls: tuple[TierCall, ...] = ()
+    """Who was asked for it; together they cost `cost_usd`."""
+    asked_at: float | None = None
+    """When the request began, which is the time that the verdict is about."""
+    caller: Caller = Caller()
+    """Whose request it was; kept with the request, not with the audit."""
     traceparent: str | None = None
     """The request's, so that the verdict finds its trace; kept with the request, not with the audit."""
 

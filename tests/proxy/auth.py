@@ -14,6 +14,8 @@ from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
 async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
     if api_key == "sk-master-of-the-tests-0123456789abcdef":
         return UserAPIKeyAuth(api_key=api_key, user_role=LitellmUserRoles.PROXY_ADMIN)
+    if api_key == "plain-exception":
+        raise Exception("no such key")
     parts = api_key.removeprefix("sk-").split("-")
     if not api_key.startswith("sk-") or len(parts) != 3:
         raise HTTPException(401, "no such key")

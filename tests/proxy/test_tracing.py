@@ -1,9 +1,7 @@
 """Langfuse gets one trace for each request through the real proxy, whatever becomes of the request."""
 
-import json
 import shutil
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +23,10 @@ from tests.proxy.conftest import (
     stop,
     wait_until_alive,
 )
+from tests.proxy.langfuse_intake import LangfuseIntakeServer
 from tests.proxy.upstream import Upstream, drips, fails, says, slow
 from tests.proxy.waiting import eventually, settle
-from tests.trace_desk import TRACEPARENT, SeenSpan, decode
-from werkzeug import Request, Response
+from tests.trace_desk import TRACEPARENT, SeenSpan
 
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.identity import span_id_of, trace_id_of
@@ -36,54 +34,6 @@ from thriftgate.tracing.identity import span_id_of, trace_id_of
 pytestmark = pytest.mark.xdist_group("proxy-tracing")
 
 QUESTION = "How long does it take to return shoes to ada@example.com?"
-
-
-@dataclass
-class LangfuseIntakeServer:
-    """A Langfuse that takes traces and scores, and remembers them."""
-
-    bodies: list[bytes] = field(default_factory=list[bytes])
-    events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    status: int = 200
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def take_traces(self, request: Request) -> Response:
-        assert request.headers["content-type"] == "application/x-protobuf"
-        assert request.headers["x-langfuse-ingestion-version"] == "4"
-        if self.status == 200:
-            with self.lock:
-                self.bodies.append(request.get_data())
-        return Response("{}", self.status, content_type="application/json")
-
-    def take_scores(self, request: Request) -> Response:
-        with self.lock:
-            self.events += json.loads(request.get_data())["batch"]
-        return Response('{"successes": [], "errors": []}', 207, content_type="application/json")
-
-    @property
-    def spans(self) -> list[SeenSpan]:
-        with self.lock:
-            return [span for body in self.bodies for span in decode(body)]
-
-    def roots(self) -> list[SeenSpan]:
-        return [span for span in self.spans if span.attributes.get(names.IS_ROOT)]
-
-    def trace(self, request_id: str) -> list[SeenSpan]:
-        """The trace of one request, the root first; waits for it."""
-        root_id = span_id_of(request_id)
-        assert eventually(lambda: any(span.span_id == root_id for span in self.spans)), f"no trace of {request_id}"
-        (root,) = [span for span in self.spans if span.span_id == root_id]
-        children = [span for span in self.spans if span.trace_id == root.trace_id and span.span_id != root_id]
-        return [root, *sorted(children, key=lambda span: span.started_at)]
-
-    def scores(self, request_id: str) -> dict[str, float]:
-        trace_id = trace_id_of(request_id)
-        with self.lock:
-            return {
-                event["body"]["name"]: event["body"]["value"]
-                for event in self.events
-                if event["body"]["traceId"] == trace_id
-            }
 
 
 @dataclass(frozen=True)
@@ -172,19 +122,24 @@ def test_a_plain_answer_is_a_route_and_one_generation(traced: TracedGateway) -> 
     assert small.parsed(names.USAGE) == {
         "input": 10, "input_cached_tokens": 0, "output": 4, "output_reasoning_tokens": 0, "total": 14,
     }  # fmt: skip
-    assert small.parsed(names.COST) == {"total": pytest.approx(10e-6 + 4 * 2e-6)}
+    assert small.parsed(names.COST) == {
+        "input": pytest.approx(10e-6), "output": pytest.approx(8e-6), "total": pytest.approx(10e-6 + 4 * 2e-6),
+    }  # fmt: skip
     assert small.parsed(names.PARAMETERS)["temperature"] == 0.5
     assert small.about("mean_logprob") == small.about("min_logprob") == pytest.approx(-0.01)
     assert root.about("decision") == "accepted"
-    assert root.parsed(names.COST)["saved_by_cascade"] == pytest.approx(float(response.headers["x-thriftgate-saved"]))
+    assert root.about("saved_usd") == pytest.approx(float(response.headers["x-thriftgate-saved"]))
+    assert names.MODEL not in root.attributes
     for span in trace:
         assert span.level == "DEFAULT"
         assert span.attributes[names.ENVIRONMENT] == "test"
         assert span.attributes[names.RELEASE] == "r-1"
-        assert span.attributes[names.TAGS] == ("team:team acme",)
+        assert span.attributes[names.TAGS] == ("team acme",)
         assert span.attributes[names.SESSION_ID] == "s-1"
-        assert span.attributes[names.USER_ID] == "someone"
-    assert eventually(lambda: "confidence" in traced.langfuse.scores(response.headers["x-thriftgate-request-id"]))
+        assert span.attributes[names.USER_ID] == "ada"  # whose key it is, whatever the client's `user` says
+    assert root.about("end_user") == "someone"
+    scores = traced.langfuse.scores
+    assert eventually(lambda: {"confidence", "saved_usd"} <= set(scores(response.headers["x-thriftgate-request-id"])))
 
 
 def test_nothing_that_was_said_is_sent_unless_the_route_allows_it(traced: TracedGateway) -> None:
@@ -205,6 +160,9 @@ def test_a_streamed_answer_has_its_time_to_first_token(traced: TracedGateway) ->
     assert root.about("stream") is True
     assert 0 <= root.about("time_to_first_token") <= root.ended_at - root.started_at
     assert names.FIRST_TOKEN_AT in large.attributes
+    assert names.FIRST_TOKEN_AT in root.attributes
+    whole = traced.traced(traced.ask("plain"))[-1]
+    assert large.attributes[names.MODEL] == whole.attributes[names.MODEL] == "openai/large"
     assert large.parsed(names.USAGE)["total"] == 14
 
 
@@ -216,10 +174,11 @@ def test_an_escalated_request_has_both_generations(traced: TracedGateway, stream
     root, _, cascade, small, large = traced.traced(response)
     assert root.about("decision") == "escalated"
     assert [(span.name, span.kind, span.parent_id) for span in (small, large)] == [
-        ("small", "generation", cascade.span_id),
+        ("rejected: small", "generation", cascade.span_id),
         ("large", "generation", cascade.span_id),
     ]
-    costs = [span.parsed(names.COST)["total"] for span in (root, small, large)]
+    assert (names.FIRST_TOKEN_AT in root.attributes) is stream
+    costs = [span.parsed(names.COST)["total"] for span in (small, large)]
     assert sum(costs) == pytest.approx(root.about("cost_usd"))
     assert small.about("confidence") < 0.8
 
@@ -232,7 +191,11 @@ def test_hits_have_the_look_up_and_no_generation(traced: TracedGateway) -> None:
     exact, semantic = traced.ask("cached", question), traced.ask("cached", "How can I contact your customer support?")
     root, cache = traced.traced(exact)
     assert (root.about("decision"), cache.name, cache.about("outcome")) == ("exact_hit", "cache", "exact_hit")
-    assert root.parsed(names.COST) == {"total": 0.0, "saved_by_cache": pytest.approx(18e-5)}
+    assert names.COST not in root.attributes
+    assert root.about("saved_usd") == pytest.approx(18e-5)
+    assert root.about("reused_request_id") in traced.asked
+    streamed = traced.traced(traced.ask("cached", question, stream=True))[0]
+    assert (streamed.about("decision"), names.FIRST_TOKEN_AT in streamed.attributes) == ("exact_hit", True)
     root, cache = traced.traced(semantic)
     assert (root.about("decision"), cache.about("outcome")) == ("semantic_hit", "semantic_hit")
     scores = traced.langfuse.scores
@@ -249,7 +212,9 @@ def test_everybody_who_waited_for_the_same_answer_has_a_trace(traced: TracedGate
     assert sum(span.kind == "generation" for trace in traces for span in trace) == 1
     joined = [trace for trace in traces if trace[0].about("coalesced")]
     assert joined
+    (leader,) = [trace for trace in traces if trace not in joined]
     for trace in joined:
+        assert trace[0].about("reused_trace_id") == leader[0].trace_id
         (waited,) = [span for span in trace if span.name == "coalesce"]
         assert waited.about("outcome") == "joined"
         assert trace[0].about("reason") == "coalesced"
@@ -270,7 +235,7 @@ def test_a_malformed_request_is_one_span_with_a_warning(traced: TracedGateway) -
     assert (root.level, root.status, root.attributes[names.STATUS_MESSAGE]) == (
         "WARNING", "ERROR", "InvalidRequestError 400",
     )  # fmt: skip
-    assert root.attributes[names.TAGS] == ("team:team acme",)
+    assert root.attributes[names.TAGS] == ("team acme",)
 
 
 def test_a_request_over_litellms_limit_is_one_span_with_a_warning(traced: TracedGateway) -> None:
@@ -305,6 +270,33 @@ def test_a_stranger_leaves_no_trace(traced: TracedGateway) -> None:
     assert not [message for message in messages if message.endswith(" 401")]
 
 
+def test_strangers_leave_no_trace_however_authentication_says_so_and_are_said_once(traced: TracedGateway) -> None:
+    # The key for which the test's own authentication raises a plain Exception, as LiteLLM's documentation shows it.
+    for model in ("support", "large", "support"):
+        assert traced.ask(model, key="plain-exception").status_code == 401
+    settle(0.5)
+    assert not [root for root in traced.langfuse.roots() if root.attributes.get(names.STATUS_MESSAGE) == "Exception"]
+    assert traced.process.log.count("without a valid key were refused") == 1
+    master = {"Authorization": f"Bearer {MASTER_KEY}"}
+    scraped = httpx.get(f"{traced.process.base_url}/thriftgate/metrics", headers=master, timeout=60).text
+    (counted,) = [line for line in scraped.splitlines() if line.startswith("thriftgate_strangers_total")]
+    assert float(counted.rpartition(" ")[2]) >= 4
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_plain_model_past_the_routes_is_on_the_bill(traced: TracedGateway, stream: bool) -> None:
+    traced.upstream.on("large", says("Straight from the model."))
+    response = traced.ask("large", stream=stream, user="someone")
+    assert response.status_code == 200
+    root, call = traced.langfuse.trace(response.headers["x-litellm-call-id"])
+    assert (root.name, root.about("reason"), root.about("saved_usd")) == ("large", "plain_model", 0.0)
+    assert call.attributes[names.MODEL] == "openai/large"
+    assert call.parsed(names.COST)["total"] == pytest.approx(10 * 10e-6 + 4 * 20e-6)
+    assert (root.attributes[names.USER_ID], root.about("end_user")) == ("ada", "someone")
+    assert root.attributes[names.TAGS] == ("team acme",)
+    assert (names.FIRST_TOKEN_AT in root.attributes) is stream
+
+
 def test_a_failed_request_has_every_failed_generation(traced: TracedGateway) -> None:
     traced.upstream.on("fragile-small", fails(500))
     traced.upstream.on("fragile-large", fails(503))
@@ -315,6 +307,7 @@ def test_a_failed_request_has_every_failed_generation(traced: TracedGateway) -> 
     failed = [span for span in trace if span.kind == "generation"]
     assert [(span.name, span.level) for span in failed] == [("fragile-small", "ERROR"), ("fragile-large", "ERROR")]
     assert all(span.attributes[names.STATUS_MESSAGE].startswith("TierFailedError 50") for span in failed)
+    assert [span.attributes[names.MODEL] for span in failed] == ["openai/fragile-small", "openai/fragile-large"]
 
 
 def test_a_client_that_left_is_a_warning_and_its_generation_is_paid(traced: TracedGateway) -> None:

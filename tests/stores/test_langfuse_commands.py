@@ -21,8 +21,8 @@ from thriftgate.tracing import attributes as names
 from thriftgate.tracing.scores import scores_of
 
 SECTION: dict[str, Any] = {"routes": {"support": {"cascade": {"tiers": [{"model": "large"}]}}}}
-SCORES = sum(len(scores_of(record)) for record in EVERY_KIND) + 1
-"""And one verdict."""
+SCORES = sum(len(scores_of(record)) for record in EVERY_KIND) + 2
+"""And one verdict with its cost."""
 LANE = {"waiting": 0, "waiting_bytes": 0, "sent": 5, "dropped": 0, "refused": 0, "failures": 0, "last_error": None}
 
 
@@ -64,18 +64,21 @@ def test_a_backfill_sends_what_the_ledger_has(httpserver: HTTPServer, config_fil
     result = run("backfill", "--since", "2023-11-01", "--config", config_file, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == {
-        "requests": len(EVERY_KIND), "scores": SCORES, "refused": 0, "dry_run": False,
+        "requests": len(EVERY_KIND), "audits": 1, "scores": SCORES, "refused": 0, "dry_run": False,
     }  # fmt: skip
     sent = [decode(request.get_data()) for request, _ in httpserver.log if request.path == TRACES]
     roots = [span.about("request_id") for spans in sent for span in spans if names.IS_ROOT in span.attributes]
-    assert sorted(roots) == sorted(record.request_id for record in EVERY_KIND)
+    assert sorted(roots) == sorted([*(record.request_id for record in EVERY_KIND), AUDIT.request_id])
 
 
 @pytest.mark.usefixtures("keys")
 def test_a_dry_run_sends_nothing(httpserver: HTTPServer, config_file: Path) -> None:
     result = run("backfill", "--since", "2023-11-01", "--config", config_file, "--dry-run")
     assert result.exit_code == 0, result.output
-    assert f"{len(EVERY_KIND)} traces and {SCORES} scores would be sent; 0 refused" in result.output
+    assert (
+        f"{len(EVERY_KIND)} traces of requests, 1 of audits and {SCORES} scores would be sent; 0 refused"
+        in result.output
+    )
     assert httpserver.log == []
 
 
@@ -84,7 +87,7 @@ def test_a_backfill_of_a_time_without_requests_is_empty(config_file: Path) -> No
     result = run("backfill", "--since", str(2024), "--config", config_file)
     assert result.exit_code == 2
     result = run("backfill", "--since", "2024-01-01", "--config", config_file)
-    assert "0 traces and 0 scores sent" in result.output
+    assert "0 traces of requests, 0 of audits and 0 scores sent" in result.output
 
 
 @pytest.mark.usefixtures("keys")

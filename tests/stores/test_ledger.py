@@ -13,6 +13,7 @@ from tests.trace_desk import EVERY_KIND, TRACEPARENT
 
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.tracing.audits import spans_of_audit
 from thriftgate.tracing.content import ContentRule
 from thriftgate.tracing.otlp import encode
 from thriftgate.tracing.scores import scores_of
@@ -63,7 +64,14 @@ def call(model: str, **fields: Any) -> TierCall:
 FULL = record(
     "full",
     caller=Caller(
-        key_hash="hash", key_alias="alias", user_id="ann", team_id="t1", team_alias="Team", session_id="s", tags=("a",)
+        key_hash="hash",
+        key_alias="alias",
+        user_id="ann",
+        end_user_id="zoe",
+        team_id="t1",
+        team_alias="Team",
+        session_id="s",
+        tags=("a",),
     ),
     started_at=NOON + 0.123456789,
     time_to_first_token=0.1,
@@ -84,6 +92,7 @@ FULL = record(
             mean_logprob=-0.5,
             min_logprob=-2.5,
             parameters={"temperature": 0.5, "thinking": {"type": "enabled"}},
+            cost_parts={"input": 0.25, "output": 0.75},
             time_to_first_token=0.1,
         ),
         call("large", purpose=CallPurpose.AUDIT, status=Status.CANCELLED, error="Timeout", usage=Usage(9, 8, 7, 6)),
@@ -120,9 +129,19 @@ async def test_a_record_that_comes_back_makes_the_same_trace(ledger: PostgresLed
 async def test_a_verdict_comes_back_with_the_trace_of_its_request(ledger: PostgresLedger, database: Database) -> None:
     told: list[Audit] = []
     telling = PostgresLedger(database, on_audit=told.append)
-    await telling.record([record("a", traceparent=TRACEPARENT)])
-    await telling.add_audit(audit("a", traceparent=TRACEPARENT))
+    asked = record("a", traceparent=TRACEPARENT, caller=Caller(user_id="ada", team_id="t-1", team_alias="acme"))
+    await telling.record([asked])
+    made = call("judge", purpose=CallPurpose.JUDGE, cost_usd=0.02, cost_parts={"input": 0.02}, deployment="a\\b")
+    about = {"caller": asked.caller, "asked_at": asked.started_at}
+    await telling.add_audit(audit("a", traceparent=TRACEPARENT, cost_usd=0.02, calls=(made,), **about))
     assert told == list(await ledger.audits())
+    assert encode(spans_of_audit(told[0])) == encode(spans_of_audit((await ledger.audits())[0]))
+
+
+async def test_an_audit_of_an_earlier_release_has_its_requests_time(ledger: PostgresLedger) -> None:
+    await ledger.record([record("a")])
+    await ledger.add_audit(audit("a"))
+    assert [found.asked_at for found in await ledger.audits()] == [record("a").started_at]
 
 
 async def test_a_bare_record_comes_back_as_it_was_written(ledger: PostgresLedger) -> None:

@@ -57,6 +57,8 @@ class CacheEntry:
     """The latest verified outcomes of this entry (at most 64), oldest first: its learned boundary."""
     answer_group: str = ""
     """Shared by entries whose answers were found to say the same; empty: the entry is a group of its own."""
+    request_id: str = ""
+    """The request that the answer was given to first; empty for one that no request has asked for."""
 
     @property
     def group(self) -> str:

@@ -165,8 +165,10 @@ def tenant_of(caller: Caller, settings: ScopeSettings) -> Sequence[str] | None:
         return None
     if settings.tenant == "user":
         # Without a user the key is the tenant: falling back to the team would share more than was asked for.
-        if caller.user_id:
-            return [*home, "user", caller.user_id]
+        # Both: one key may ask for many people.
+        people = dict.fromkeys(one for one in (caller.user_id, caller.end_user_id) if one)
+        if people:
+            return [*home, "user", *people]
         return ["key", caller.key_hash] if caller.key_hash else None
     return home
 

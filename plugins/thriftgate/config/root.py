@@ -57,6 +57,10 @@ class LedgerConfig(Section):
     retention: Duration = Field(
         default=7_776_000.0, gt=0, description="Rows older than this are deleted (default 90 days)."
     )
+    plain_models: bool = Field(
+        default=True,
+        description="Also keep a row, and send a trace, for each call of a plain model past the routes.",
+    )
 
 
 class ThriftgateConfig(Section):

@@ -45,7 +45,7 @@ def unit_of(experiment: Experiment, caller: Caller, request_id: str) -> str | No
     """Who asks, in the experiment's unit; None when the request does not say."""
     match experiment.unit:
         case "user":
-            return caller.user_id
+            return caller.person
         case "session":
             return caller.session_id
         case "key":

@@ -25,6 +25,7 @@ from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
 from thriftgate.proxy.breaker import Breaker, own_failure
+from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.dialects import METHODS, body_of_response, hidden_params, pieces_of
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
@@ -68,6 +69,7 @@ class RouterCompleter:
         self._breaker = breaker
         self._pricer = pricer
         self._forward_traceparent = forward_traceparent
+        self._models = DeploymentNames(router)
         self._supported: dict[str, frozenset[str]] = {}
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
@@ -80,13 +82,23 @@ class RouterCompleter:
             request.dialect,
             body,
             model=model,
-            deployment=str(hidden.get("litellm_model_name") or ""),
+            deployment=self._name(hidden),
             cost_usd=self._cost_usd(model, hidden, body),
             edge=response,
         )
         if not answer.choices:
-            raise TierFailedError(model, "answered without any choice")
-        return answer
+            raise TierFailedError(model, "answered without any choice", deployment=answer.deployment)
+        deployment_id = str(hidden.get("model_id") or "")
+        parts = self._pricer.cost_parts(model, answer.usage, answer.cost_usd, deployment_id=deployment_id)
+        return replace(answer, cost_parts=parts)
+
+    def _name(self, hidden: Mapping[str, Any]) -> str:
+        """The deployment's model as `model_list` has it: the same whether an answer is whole or streamed."""
+        return self._models.name_of(str(hidden.get("model_id") or "")) or str(hidden.get("litellm_model_name") or "")
+
+    def deployment_of(self, model: str) -> str:
+        """The model of the group's first deployment."""
+        return self._models.first_of(model)
 
     def _cost_usd(self, model: str, hidden: Mapping[str, Any], body: Mapping[str, Any]) -> float:
         """What LiteLLM charged for the call."""
@@ -106,11 +118,12 @@ class RouterCompleter:
         response = await self._asked(model, request, purpose, stream=True)
         try:
             async for piece in pieces_of(request.dialect, model, response):
-                yield piece
+                name = self._models.name_of(piece.deployment_id) if piece.deployment_id else None
+                yield replace(piece, deployment=name) if name else piece
         except TierFailedError:
             raise
         except Exception as error:
-            raise tier_failure(model, error) from error
+            raise self._failure(model, error) from error
         finally:
             close = getattr(response, "aclose", None)
             if close is not None:
@@ -135,11 +148,17 @@ class RouterCompleter:
             try:
                 return await self._call(request.dialect, self._kwargs(model, request, purpose, stream=stream))
             except Exception as error:
-                failure = tier_failure(model, error)
+                failure = self._failure(model, error)
                 if not (failure.rejected and request.added):
                     raise failure from error
                 # The client sent none of it, so it must not fail for it.
                 request = _without(request, named_in(str(error), request.added) or request.added)
+
+    def _failure(self, model: str, error: Exception) -> TierFailedError:
+        """What a failed call means to us, with the name of the deployment that failed last."""
+        failure = tier_failure(model, error)
+        failure.deployment = failure.deployment or self._models.failed(model, own_failure(error))
+        return failure
 
     async def _call(self, dialect: str, kwargs: dict[str, Any]) -> object:
         call = cast("Callable[..., Awaitable[object]]", getattr(self._router(), METHODS[dialect]))

@@ -18,7 +18,7 @@ from thriftgate.errors import GatewayError
 from thriftgate.proxy.edge import EdgeRequest, current, headers_of
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.provider import not_served
-from thriftgate.proxy.refusals import early_error, edge_of, refusal_of
+from thriftgate.proxy.refusals import early_error, edge_of, is_stranger, refusal_of
 from thriftgate.proxy.validation import check_request
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import RequestRecord
@@ -38,8 +38,10 @@ class EdgeHooks(CustomLogger):
         fitting: Callable[[Sequence[Mapping[str, Any]]], list[Mapping[str, Any]]],
         record: Callable[[RequestRecord], None],
         intercept: Callable[[], None],
+        strangers: Callable[[], None],
     ) -> None:
         super().__init__()
+        self._strangers = strangers
         self._routes = routes
         self._intercept = intercept
         self._on_failure = on_failure
@@ -123,6 +125,9 @@ class EdgeHooks(CustomLogger):
         """
         route = self._routes().get(str(request_data.get("model") or ""))
         edge = current.get()
+        if edge is None and is_stranger(original_exception, user_api_key_dict):
+            self._strangers()
+            return _unknown_key(request_data, original_exception)
         if edge is None:
             edge = edge_of(request_data, user_api_key_dict, route=route)
             edge.error = early_error(request_data, original_exception, is_route=route is not None)
@@ -140,3 +145,9 @@ class EdgeHooks(CustomLogger):
             record = refusal_of(edge, route, edge.error or error)
             if record is not None:
                 self._record(record)
+
+
+def _unknown_key(data: Mapping[str, Any], error: Exception) -> HTTPException | None:
+    """What a stranger is told, where LiteLLM does not say it well."""
+    ours = early_error(data, error, is_route=False)
+    return None if ours is None else ClientHTTPException(ours)

@@ -6,6 +6,7 @@ Failure behaviour: a request that is no conversation raises InvalidRequestError.
 from collections.abc import Mapping
 from typing import Any, cast
 
+from litellm.constants import LITELLM_PROXY_ADMIN_NAME
 from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.proxy.edge import EdgeRequest
@@ -60,11 +61,15 @@ def caller_of(edge: EdgeRequest) -> Caller:
     session = edge.body.get("litellm_session_id") or metadata.get("session_id") or edge.headers.get("x-session-id")
     if auth is None:
         return Caller()
-    end_user = auth.end_user_id or edge.body.get("user")
+    named: object = auth.end_user_id or edge.body.get("user")
+    end_user = str(named) if named else None
+    # The master key is the operator's, and no person's: it may ask for anybody.
+    owner = auth.user_id if auth.user_id != LITELLM_PROXY_ADMIN_NAME else None
     return Caller(
         key_hash=auth.api_key or auth.token,
         key_alias=auth.key_alias,
-        user_id=str(end_user) if end_user else auth.user_id,
+        user_id=owner or end_user or auth.user_id,
+        end_user_id=end_user,
         team_id=auth.team_id,
         team_alias=auth.team_alias,
         session_id=str(session) if session else None,

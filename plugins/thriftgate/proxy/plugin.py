@@ -29,6 +29,7 @@ from thriftgate.proxy.budgets import BudgetHooks
 from thriftgate.proxy.compose.gateway import Gateway, assemble
 from thriftgate.proxy.compose.limits import install_limits
 from thriftgate.proxy.compose.page import open_page
+from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.describing import describe_routes
 from thriftgate.proxy.hooks import EdgeHooks
 from thriftgate.proxy.identity_api import budgets_api, identity_api
@@ -37,9 +38,12 @@ from thriftgate.proxy.lifetime import run_until_the_end
 from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
+from thriftgate.proxy.plain_models import PlainModelLog
+from thriftgate.proxy.pricing import RouterSource
 from thriftgate.proxy.privacy.hooks import PrivacyHooks
 from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
+from thriftgate.proxy.strangers import Strangers
 from thriftgate.stores.embedded.database import release_database
 from thriftgate.stores.files.clock import SystemClock
 
@@ -107,16 +111,22 @@ with suppress(RuntimeError):  # no running loop: somebody imports us outside a p
 routes = ThriftgateProvider()
 authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.identity else None)
 interception = Interception(lambda: gateway.routes)
+strangers = Strangers(count=gateway.counters.note_stranger)
+strangers.install()
 edge = EdgeHooks(
     _model_names,
     on_failure=gateway.breaker.note_failure,
     fitting=gateway.translations.fitting,
     record=gateway.recorder.submit,
     intercept=lambda: interception.install(proxy_server.llm_router),
+    strangers=strangers.note,
 )
 describe_routes(Router, _tiers)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
+if gateway.config.ledger.plain_models:
+    plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
+    litellm.logging_callback_manager.add_litellm_callback(plain_models)
 # Before money is reserved: a request may wait here, or be refused.
 if gateway.config.limits is not None and gateway.admission is not None:
     install_limits(proxy_server.app, gateway.config.limits, gateway.admission, _model_names)

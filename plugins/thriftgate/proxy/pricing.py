@@ -19,8 +19,11 @@ from litellm.types.router import Deployment
 from litellm.types.utils import ModelResponse
 from litellm.types.utils import Usage as LiteLLMUsage
 
+from thriftgate.tracing.attributes import Weights, split_cost
 from thriftgate.types import Usage
 
+_MANY = 1000
+"""Tokens whose price is asked for, to learn the plain price of one."""
 _OPEN_PRICES = ("input_cost_per_token", "output_cost_per_token", "input_cost_per_second")
 
 
@@ -41,6 +44,7 @@ class RouterPricer:
     def __init__(self, router: "RouterSource") -> None:
         self._router = router
         self._known: dict[str, Priced | None] = {}
+        self._prices: dict[str, Weights | None] = {}
 
     def cost_usd(self, model: str, usage: Usage) -> float | None:
         """The price of `usage` at the model group `model`; None when no price is known."""
@@ -51,6 +55,24 @@ class RouterPricer:
         """The price of one call by its provider's usage object; at the group's first deployment where none is named."""
         ids = [deployment_id] if deployment_id else self._router().get_model_ids(model_name=model)
         return self._cost(self._priced(ids[0]), litellm_usage(usage)) if ids else None
+
+    def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
+        """A call's cost by what it read, read from the provider's cache, and wrote; they add up to it.
+
+        Split in the proportions of the deployment's plain prices. Empty where no price is known.
+        """
+        ids = [deployment_id] if deployment_id else self._router().get_model_ids(model_name=model)
+        weights = self._weights(ids[0]) if ids else None
+        return {} if weights is None else split_cost(usage, cost_usd, weights)
+
+    def _weights(self, deployment_id: str) -> "Weights | None":
+        if deployment_id not in self._prices:
+            priced = self._priced(deployment_id)
+            asked = (Usage(_MANY), Usage(_MANY, cached_tokens=_MANY), Usage(0, _MANY))
+            costs = [self._cost(priced, chat_usage(usage)) for usage in asked]
+            known = [cost / _MANY for cost in costs if cost is not None]
+            self._prices[deployment_id] = Weights(*known) if len(known) == len(asked) else None
+        return self._prices[deployment_id]
 
     def _priced(self, deployment_id: str) -> Priced | None:
         if deployment_id not in self._known:

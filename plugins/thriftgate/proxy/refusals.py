@@ -58,6 +58,18 @@ def early_error(data: Mapping[str, Any], error: BaseException, *, is_route: bool
     return None
 
 
+def is_stranger(error: BaseException, auth: UserAPIKeyAuth) -> bool:
+    """Whether a request that no hook of ours has seen yet had no valid key, however its authentication said so.
+
+    LiteLLM makes a 401 of any plain exception of a custom authentication; there is then nobody whom it knows.
+    """
+    status = _status_of(error)
+    if status is not None:
+        return status in _STRANGERS
+    known = (auth.user_id, auth.team_id, auth.key_alias, auth.org_id, auth.user_role, auth.end_user_id)
+    return not any(known)
+
+
 def refusal_of(edge: EdgeRequest, route: str, error: BaseException) -> RequestRecord | None:
     """The record; None for a stranger's request."""
     status = _status_of(error)

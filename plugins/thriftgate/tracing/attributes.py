@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -32,6 +33,11 @@ COST = "langfuse.observation.cost_details"
 FIRST_TOKEN_AT = "langfuse.observation.completion_start_time"
 PROMPT_NAME = "langfuse.observation.prompt.name"
 PROMPT_VERSION = "langfuse.observation.prompt.version"
+
+COST_PARTS = ("input", "input_cached_tokens", "output")
+"""What a call's cost is for, by the names of `usage_details`, which Langfuse's cost charts know."""
+NO_PARTS: Mapping[str, float] = {}
+VERSION = "langfuse.version"
 
 _LONGEST_ID = 200
 """Characters that Langfuse takes of a user or session id."""
@@ -69,9 +75,36 @@ def usage_details(usage: Usage) -> str:
     )
 
 
-def cost_details(total: float, **parts: float) -> str:
+def cost_details(total: float, parts: Mapping[str, float] = NO_PARTS) -> str:
     """Dollars; zeros included, or Langfuse prices for itself. Parts beside the total do not change it."""
-    return json.dumps({"total": max(0.0, finite(total)), **{name: finite(part) for name, part in parts.items()}})
+    kept = {name: max(0.0, finite(parts[name])) for name in COST_PARTS if name in parts}
+    return json.dumps({**kept, "total": max(0.0, finite(total))})
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a token costs at a deployment's plain prices, in dollars."""
+
+    read: float
+    cached: float
+    written: float
+
+
+def split_cost(usage: Usage, cost_usd: float, weights: Weights) -> Mapping[str, float]:
+    """A call's cost by `COST_PARTS`, in the proportions of its tokens' plain prices; the parts add up to it."""
+    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    shares = {
+        "input": (usage.prompt_tokens - cached) * weights.read,
+        "input_cached_tokens": cached * weights.cached,
+        "output": usage.completion_tokens * weights.written,
+    }
+    whole = sum(shares.values())
+    if not (math.isfinite(whole) and math.isfinite(cost_usd) and whole > 0):
+        return {}
+    parts = {name: cost_usd * share / whole for name, share in shares.items() if share > 0}
+    largest = max(parts, key=lambda name: parts[name])
+    parts[largest] = max(0.0, cost_usd - sum(part for name, part in parts.items() if name != largest))
+    return parts
 
 
 def shown_parameters(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from thriftgate.tracing.identity import trace_id_of
 from thriftgate.tracing.model import finite
 from thriftgate.types import PromptRef, RequestRecord, TierCall
 
@@ -29,10 +30,18 @@ def request_facts(record: RequestRecord) -> Mapping[str, Any]:
         "cache_entry_id": record.cache_entry_id,
         "key_alias": caller.key_alias,
         "team": caller.team_alias or caller.team_id,
+        "end_user": caller.end_user_id,
+        **_reused(record),
         "client_tags": list(caller.tags) or None,
         "signals": dict(record.signals) or None,
         **_prompt_facts(record.prompt),
     }
+
+
+def _reused(record: RequestRecord) -> Mapping[str, Any]:
+    """Where a hit's answer was made, to go there."""
+    request_id = record.metadata.get("reused_request_id")
+    return {"reused_trace_id": trace_id_of(str(request_id))} if request_id else {}
 
 
 def _prompt_facts(prompt: PromptRef | None) -> Mapping[str, Any]:

@@ -40,7 +40,12 @@ def parse_traceparent(header: str | None) -> TraceParent | None:
 def trace_id_of(request_id: str, traceparent: str | None = None) -> str:
     """32 hex digits: the caller's trace where it sent one, else the request's own."""
     parent = parse_traceparent(traceparent)
-    return parent.trace_id if parent else _digest(request_id)[:32]
+    return parent.trace_id if parent else seeded_trace_id(request_id)
+
+
+def seeded_trace_id(seed: str) -> str:
+    """32 hex digits, as Langfuse's own `create_trace_id(seed=…)` makes them."""
+    return _digest(seed)[:32]
 
 
 def span_id_of(request_id: str, *path: str | int) -> str:

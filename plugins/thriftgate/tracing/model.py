@@ -33,6 +33,8 @@ class Score:
     trace_id: str
     name: str
     value: float
+    at: float
+    """The time that it is about, in seconds since the Unix epoch."""
     data_type: Literal["NUMERIC", "BOOLEAN"] = "NUMERIC"
     environment: str = "default"
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])

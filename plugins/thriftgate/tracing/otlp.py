@@ -13,20 +13,27 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from thriftgate.tracing.model import Attribute, Span
 from thriftgate.types import Status
 
-SCOPE = "thriftgate"
+SERVICE = "thriftgate"
+SCOPE = "langfuse-sdk-thriftgate"
+"""Langfuse repeats every attribute in the metadata, unless the scope begins like that of its own SDK."""
 _NANOSECONDS = 1_000_000_000
 _LATEST = 2**63 - 1
 
 
-def encode(spans: Sequence[Span], *, release: str | None = None) -> bytes:
-    """One `ExportTraceServiceRequest` with all spans."""
+def encode(spans: Sequence[Span], *, release: str | None = None, public_key: str | None = None) -> bytes:
+    """One `ExportTraceServiceRequest` with all spans; `public_key` is that of the project they go to.
+
+    Langfuse takes spans of a scope like its own only with the key of the project beside it.
+    """
     request = ExportTraceServiceRequest()
     resource = request.resource_spans.add()
-    resource.resource.attributes.append(_attribute("service.name", SCOPE))
+    resource.resource.attributes.append(_attribute("service.name", SERVICE))
     if release:
         resource.resource.attributes.append(_attribute("service.version", release))
     scope = resource.scope_spans.add()
-    scope.scope.name = SCOPE
+    scope.scope.name = SCOPE if public_key else SERVICE
+    if public_key:
+        scope.scope.attributes.append(_attribute("public_key", public_key))
     for span in spans:
         _fill(scope.spans.add(), span)
     return request.SerializeToString()

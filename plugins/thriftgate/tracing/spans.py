@@ -1,21 +1,22 @@
 """The trace of a request: the route, the stages of its pipeline, and every call of a model.
 
-    support                                  chain       decision, saving, what the client got
+    support                                  chain       decision, time to first token, what the client got
     ├── limits, guards                       guardrail
     ├── prompt, context                      span
     ├── retrieve                             retriever
     ├── cache                                span
     │   └── embedding                        embedding
     ├── cascade                              chain
-    │   ├── small                            generation  tokens, cost, time to first token, prompt, log-probabilities
+    │   ├── rejected: small                  generation  tokens, cost, time to first token, prompt, log-probabilities
     │   └── large                            generation
     └── validate                             evaluator
 
 A call stands below the stage it began in. The cost of all observations of a trace adds up to the request's; what the
-request saved is a part of the root's cost beside a total of zero, which Langfuse charts on its own line.
+request saved is a score. Only calls name a model: Langfuse lists every name it gets among the models. An answer of a
+tier that the client did not get is called rejected, or a session would show it as a turn.
 
-User, session, tag, environment and release are on every span: Langfuse 4 filters and groups observations, not
-traces. There is exactly one tag, the team, because Langfuse groups by the whole list of tags.
+User, session, tag, environment, release and prompt version are on every span: Langfuse 4 filters and groups
+observations, not traces. There is exactly one tag, the team, because Langfuse groups by the whole list of tags.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from thriftgate.tracing.content import HIDDEN, ContentRule
 from thriftgate.tracing.facts import call_facts, request_facts
 from thriftgate.tracing.identity import parse_traceparent, span_id_of, trace_id_of
 from thriftgate.tracing.model import Attribute, Level, Span, finite
-from thriftgate.types import CallPurpose, DecisionKind, RequestRecord, Stage, Status, TierCall, Usage
+from thriftgate.types import Caller, CallPurpose, PromptRef, RequestRecord, Stage, Status, TierCall, Usage
 
 PromptNumber = Callable[[str, str], int | None]
 """Langfuse's own number of a prompt's version, by the prompt's name and the version's content hash."""
@@ -44,11 +45,10 @@ _STAGE_TYPES = {
     "validation": "evaluator",
     "cascade": "chain",
 }
-_HITS = (DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT)
-_PROMPTED = (CallPurpose.ANSWER, CallPurpose.SECOND_SAMPLE)
-"""Calls that were asked with the route's prompt."""
 _LEFT = ("CancelledError", "GeneratorExit")
 """How a client that went away ends a stage."""
+NO_TEAM = "no team"
+_UNEXPLAINED = "not booked to a call"
 _NOTHING = 1e-12
 """Dollars below which a difference is rounding."""
 
@@ -72,7 +72,7 @@ def spans_of(
         record: What happened.
         environment: Langfuse's environment: lower-case letters, digits, `-` and `_`.
         release: Which release of the gateway served.
-        prompt_number: Links generations to a prompt in Langfuse.
+        prompt_number: Links the answer that was given to a prompt in Langfuse.
         content: How much of what was said is shown.
     """
     trace = _Trace(record, environment, release, prompt_number, content, content.shows(record.request_id))
@@ -92,9 +92,12 @@ class _Trace:
     content: ContentRule
     is_shown: bool
     _common: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
+    _given: int | None = None
+    """The place of the call whose answer the client got."""
 
     def __post_init__(self) -> None:
         self._common = self._everywhere()
+        self._given = _place_given(self.record)
 
     def root(self) -> Span:
         record = self.record
@@ -110,10 +113,8 @@ class _Trace:
             error=record.error,
             attributes={
                 names.IS_ROOT: True,
-                # Langfuse reads cost and usage only beside a model; this is the one the client asked for.
-                names.MODEL: f"thriftgate/{record.route}",
-                names.USAGE: names.usage_details(Usage()),
-                names.COST: names.cost_details(_unexplained_cost(record), **_saving(record)),
+                **_unexplained(record),
+                **_first_token(record.started_at, record.time_to_first_token),
                 **names.metadata(request_facts(record)),
                 **self._said(names.INPUT, record.input),
                 **self._said(names.OUTPUT, record.output),
@@ -136,24 +137,19 @@ class _Trace:
 
     def call(self, place: int, call: TierCall) -> Span:
         stage = _stage_of(call, self.record.stages)
+        is_rejected = call.purpose is CallPurpose.ANSWER and call.status is Status.OK and place != self._given
         attributes: dict[str, Attribute] = {
-            names.MODEL: call.deployment or call.model,
-            names.USAGE: names.usage_details(call.usage),
-            names.COST: names.cost_details(call.cost_usd),
-            **names.metadata(call_facts(call)),
-            **self._prompt_link(call),
+            **call_attributes(call),
+            **names.metadata({"is_rejected": is_rejected or None}),
+            **(self._prompt_link() if place == self._given else {}),
             **self._said(names.INPUT, call.input),
             **self._said(names.OUTPUT, call.output),
         }
-        if (shown := names.parameters(call.parameters)) is not None:
-            attributes[names.PARAMETERS] = shown
-        if call.time_to_first_token is not None:
-            attributes[names.FIRST_TOKEN_AT] = names.moment(call.started_at + max(0.0, call.time_to_first_token))
         return self._span(
             ("call", place),
             span_id_of(self.record.request_id, *(() if stage is None else ("stage", stage))),
-            name=call.model if call.purpose is CallPurpose.ANSWER else f"{call.purpose.value}: {call.model}",
-            type_="embedding" if call.purpose is CallPurpose.EMBEDDING else "generation",
+            name=f"rejected: {call.model}" if is_rejected else call_name(call),
+            type_=call_type(call),
             started_at=call.started_at,
             duration=call.duration,
             status=call.status,
@@ -190,27 +186,21 @@ class _Trace:
         )
 
     def _everywhere(self) -> Mapping[str, Attribute]:
-        record, caller = self.record, self.record.caller
-        common: dict[str, Attribute] = {
+        record = self.record
+        return {
             names.TRACE_NAME: record.route,
-            names.TAGS: (f"team:{caller.team_alias or caller.team_id or 'none'}",),
-            names.ENVIRONMENT: self.environment,
+            names.TAGS: (team_tag(record.caller),),
+            **who_and_where(record.caller, self.environment, self.release),
+            **_version(record.prompt),
             **names.metadata(
                 {"route": record.route, "decision": record.decision.value, "tier": record.tier},
                 prefix=names.TRACE_METADATA,
             ),
         }
-        if caller.user_id:
-            common[names.USER_ID] = names.identifier(caller.user_id)
-        if caller.session_id:
-            common[names.SESSION_ID] = names.identifier(caller.session_id)
-        if self.release:
-            common[names.RELEASE] = self.release
-        return common
 
-    def _prompt_link(self, call: TierCall) -> Mapping[str, Attribute]:
+    def _prompt_link(self) -> Mapping[str, Attribute]:
         prompt = self.record.prompt
-        if prompt is None or call.purpose not in _PROMPTED:
+        if prompt is None:
             return {}
         number = self.prompt_number(prompt.name, prompt.version)
         return {} if number is None else {names.PROMPT_NAME: prompt.name, names.PROMPT_VERSION: number}
@@ -219,6 +209,47 @@ class _Trace:
         if content is None or not self.is_shown:
             return {}
         return {name: self.content.text(content) if isinstance(content, str) else self.content.json(content)}
+
+
+def team_tag(caller: Caller) -> str:
+    """What a trace is found by: the team's name, nothing before it, because charts cut long labels."""
+    return caller.team_alias or caller.team_id or NO_TEAM
+
+
+def who_and_where(caller: Caller, environment: str, release: str | None) -> dict[str, Attribute]:
+    """User, session, environment and release, as far as they are known."""
+    found: dict[str, Attribute] = {names.ENVIRONMENT: environment}
+    if caller.user_id:
+        found[names.USER_ID] = names.identifier(caller.user_id)
+    if caller.session_id:
+        found[names.SESSION_ID] = names.identifier(caller.session_id)
+    if release:
+        found[names.RELEASE] = release
+    return found
+
+
+def call_name(call: TierCall) -> str:
+    """The tier, and what it was asked for where that is not an answer."""
+    return call.model if call.purpose is CallPurpose.ANSWER else f"{call.purpose.value}: {call.model}"
+
+
+def call_type(call: TierCall) -> str:
+    """What Langfuse calls it."""
+    return "embedding" if call.purpose is CallPurpose.EMBEDDING else "generation"
+
+
+def call_attributes(call: TierCall) -> dict[str, Attribute]:
+    """Model, tokens, cost and parameters of one call."""
+    found: dict[str, Attribute] = {
+        names.MODEL: call.deployment or call.model,
+        names.USAGE: names.usage_details(call.usage),
+        names.COST: names.cost_details(call.cost_usd, call.cost_parts),
+        **_first_token(call.started_at, call.time_to_first_token),
+        **names.metadata(call_facts(call)),
+    }
+    if (shown := names.parameters(call.parameters)) is not None:
+        found[names.PARAMETERS] = shown
+    return found
 
 
 def level_of(status: Status, error: str | None) -> Level:
@@ -246,16 +277,33 @@ def _stage_of(call: TierCall, stages: Sequence[Stage]) -> int | None:
     return max(around, key=lambda place: (stages[place].started_at, place), default=None)
 
 
-def _unexplained_cost(record: RequestRecord) -> float:
+def _place_given(record: RequestRecord) -> int | None:
+    """The last answer of the tier whose answer the client got."""
+    places = [
+        place
+        for place, call in enumerate(record.calls)
+        if call.purpose is CallPurpose.ANSWER and call.model == record.tier and call.status is Status.OK
+    ]
+    return places[-1] if places else None
+
+
+def _first_token(started_at: float, after: float | None) -> Mapping[str, Attribute]:
+    return {} if after is None else {names.FIRST_TOKEN_AT: names.moment(started_at + max(0.0, finite(after)))}
+
+
+def _version(prompt: PromptRef | None) -> Mapping[str, Attribute]:
+    """Langfuse compares by it what whole requests cost: by a prompt it only takes the median of single calls."""
+    return {} if prompt is None else {names.VERSION: f"{prompt.variant} {prompt.version[:8]}"}
+
+
+def _unexplained(record: RequestRecord) -> Mapping[str, Attribute]:
     """What the request cost beyond its calls, so that the observations of a trace add up to the request."""
     rest = finite(record.cost_usd) - sum(finite(call.cost_usd) for call in record.calls)
-    return rest if rest > _NOTHING else 0.0
-
-
-def _saving(record: RequestRecord) -> Mapping[str, float]:
-    """Langfuse refuses costs below zero: a request that cost more than the baseline has its own line for that."""
-    if record.status is not Status.OK:
+    if rest <= _NOTHING:
         return {}
-    source = "cache" if record.decision in _HITS else "cascade"
-    saved = finite(record.saved_usd)
-    return {f"saved_by_{source}": saved} if saved >= 0 else {f"extra_by_{source}": -saved}
+    # Langfuse reads a cost only beside a model.
+    return {
+        names.MODEL: _UNEXPLAINED,
+        names.USAGE: names.usage_details(Usage()),
+        names.COST: names.cost_details(rest),
+    }

@@ -44,7 +44,19 @@ def test_scores_arrive_as_events(httpserver: HTTPServer, intake: LangfuseIntake)
     assert intake.scores(SCORES) == Delivered()
     events = json.loads(httpserver.log[0][0].get_data())["batch"]
     assert [(event["type"], event["body"]) for event in events] == [("score-create", score.body()) for score in SCORES]
-    assert len({event["id"] for event in events}) == 2
+    assert {event["timestamp"] for event in events} == {"2023-11-14T22:13:20.000000Z"}
+
+
+def test_a_score_sent_again_is_another_event_with_the_same_score_and_time(
+    httpserver: HTTPServer, intake: LangfuseIntake
+) -> None:
+    httpserver.expect_request(INGESTION).respond_with_json({"successes": [], "errors": []}, status=207)
+    intake.scores(SCORES)
+    intake.scores(SCORES)
+    first, again = (json.loads(request.get_data())["batch"] for request, _ in httpserver.log)
+    assert not {event["id"] for event in first} & {event["id"] for event in again}
+    for one, other in zip(first, again, strict=True):
+        assert (one["body"], one["timestamp"]) == (other["body"], other["timestamp"])
 
 
 def test_scores_that_langfuse_does_not_want_are_counted(httpserver: HTTPServer, intake: LangfuseIntake) -> None:

@@ -7,16 +7,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.trace_desk import ACCEPTED, AUDIT, COALESCED, EXACT_HIT, FAILED, SAID, SEMANTIC_HIT, TRACEPARENT
+from tests.trace_desk import ACCEPTED, AUDIT, COALESCED, EXACT_HIT, FAILED, NOW, SAID, SEMANTIC_HIT, TRACEPARENT
 
 from thriftgate.tracing import attributes as names
+from thriftgate.tracing.audits import spans_of_audit
 from thriftgate.tracing.content import HIDDEN, ContentRule
 from thriftgate.tracing.identity import TraceParent, outgoing_traceparent, parse_traceparent, span_id_of, trace_id_of
 from thriftgate.tracing.masking import mask_obvious
+from thriftgate.tracing.model import Score
 from thriftgate.tracing.otlp import encode
-from thriftgate.tracing.scores import score_of_audit, scores_of
+from thriftgate.tracing.scores import NAMES, scores_of, scores_of_audit
 from thriftgate.tracing.spans import spans_of
-from thriftgate.types import AuditKind
+from thriftgate.types import Audit, AuditKind
 
 hexes = st.text("0123456789abcdef", min_size=16, max_size=16).filter(lambda text: text != "0" * 16)
 
@@ -118,9 +120,9 @@ def test_a_sample_has_about_its_share() -> None:
 
 def test_scores_of_a_request() -> None:
     scores = {score.name: score.value for score in scores_of(SEMANTIC_HIT)}
-    assert scores == {"confidence": 0.99, "similarity": 0.97}
-    assert [score.name for score in scores_of(EXACT_HIT)] == ["confidence"]
-    assert [score.name for score in scores_of(COALESCED)] == ["confidence"]
+    assert scores == {"confidence": 0.99, "similarity": 0.97, "saved_usd": 0.02}
+    assert [score.name for score in scores_of(EXACT_HIT)] == ["confidence", "saved_usd"]
+    assert [score.name for score in scores_of(COALESCED)] == ["confidence", "saved_usd"]
     assert scores_of(FAILED) == ()
     assert scores_of(SEMANTIC_HIT, environment="prod")[0].body() == {
         "id": scores_of(SEMANTIC_HIT)[0].score_id,
@@ -129,41 +131,73 @@ def test_scores_of_a_request() -> None:
         "value": 0.99,
         "dataType": "NUMERIC",
         "environment": "prod",
-        "metadata": {"route": "support", "decision": "semantic_hit", "tier": "small"},
+        "metadata": {
+            "route": "support",
+            "decision": "semantic_hit",
+            "tier": "small",
+            "prompt_version": "abc123",
+        },
     }
 
 
+def quality(audit: Audit) -> Score:
+    """The one score of a verdict that is no money."""
+    (score,) = [score for score in scores_of_audit(audit) if score.name != "audit_cost_usd"]
+    return score
+
+
+def test_a_request_that_was_not_answered_is_taken_off_what_was_saved() -> None:
+    (score,) = scores_of(replace(FAILED, cost_usd=0.01))
+    assert (score.name, score.value, score.metadata["status"]) == ("saved_usd", -0.01, "failed")
+
+
 def test_a_verdict_finds_its_trace_and_counts_once() -> None:
-    score = score_of_audit(AUDIT)
-    assert score is not None
-    assert (score.name, score.value, score.data_type) == ("quality_cascade", 1.0, "BOOLEAN")
+    score = quality(AUDIT)
+    assert (score.name, score.value, score.data_type) == ("quality", 1.0, "BOOLEAN")
     assert score.trace_id == trace_id_of("req-2")
-    other = score_of_audit(replace(AUDIT, is_acceptable=False, judged_at=AUDIT.judged_at + 1))
-    assert other is not None
+    other = quality(replace(AUDIT, is_acceptable=False, judged_at=AUDIT.judged_at + 1))
     assert (other.score_id, other.value) == (score.score_id, 0.0)
-    abroad = score_of_audit(replace(AUDIT, traceparent=TRACEPARENT))
-    assert abroad is not None
-    assert abroad.trace_id == TRACEPARENT[3:35]
+    assert quality(replace(AUDIT, traceparent=TRACEPARENT)).trace_id == TRACEPARENT[3:35]
+
+
+def test_a_score_carries_the_time_of_its_request_whenever_it_is_sent_or_changed() -> None:
+    assert {score.at for score in scores_of(SEMANTIC_HIT)} == {NOW}
+    feedback = replace(AUDIT, kind=AuditKind.FEEDBACK, asked_at=NOW)
+    later = replace(feedback, judged_at=NOW + 200_000, is_acceptable=False)
+    assert (quality(feedback).at, quality(feedback).score_id) == (quality(later).at, quality(later).score_id)
+    assert quality(replace(AUDIT, asked_at=None)).at == AUDIT.judged_at
+
+
+def test_answers_that_users_got_and_those_that_nobody_got_are_scored_apart() -> None:
+    assert quality(replace(AUDIT, details={"is_accepted": True})).name == "quality"
+    assert quality(replace(AUDIT, details={"is_accepted": False})).name == "rejected_was_good"
 
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(AuditKind.CASCADE, "quality_cascade"), (AuditKind.CACHE, "quality_cache"), (AuditKind.FEEDBACK, "feedback")],
+    [(AuditKind.CASCADE, "quality"), (AuditKind.CACHE, "quality_cache"), (AuditKind.FEEDBACK, "feedback")],
 )
 def test_every_kind_of_verdict_has_its_name(kind: AuditKind, name: str) -> None:
-    score = score_of_audit(replace(AUDIT, kind=kind))
-    assert score is not None
-    assert score.name == name
+    assert quality(replace(AUDIT, kind=kind)).name == name
 
 
-def test_a_judge_that_could_not_tell_gives_no_score() -> None:
-    assert score_of_audit(replace(AUDIT, is_acceptable=None)) is None
+def test_what_an_audit_cost_is_a_number_of_its_own() -> None:
+    (cost,) = [score for score in scores_of_audit(AUDIT) if score.name == "audit_cost_usd"]
+    assert (cost.value, cost.data_type, cost.trace_id) == (0.02, "NUMERIC", trace_id_of("req-2"))
+    assert cost.metadata["audit_trace_id"] == spans_of_audit(AUDIT)[0].trace_id
+
+
+def test_a_judge_that_could_not_tell_says_what_it_cost_and_nothing_else() -> None:
+    assert [score.name for score in scores_of_audit(replace(AUDIT, is_acceptable=None))] == ["audit_cost_usd"]
+    neighbour = replace(AUDIT, kind=AuditKind.NEIGHBOUR, is_acceptable=True)
+    assert [score.name for score in scores_of_audit(neighbour)] == ["audit_cost_usd"]
 
 
 def test_scores_of_one_request_do_not_replace_each_other() -> None:
-    verdicts = [score_of_audit(replace(AUDIT, kind=kind, tier=tier)) for kind in AuditKind for tier in ("a", "b")]
-    ids = [score.score_id for score in (*scores_of(ACCEPTED), *verdicts) if score]
-    assert len(set(ids)) == len(ids)
+    verdicts = [scores_of_audit(replace(AUDIT, kind=kind, tier=tier)) for kind in AuditKind for tier in ("a", "b")]
+    scores = [*scores_of(ACCEPTED), *(score for some in verdicts for score in some)]
+    assert len({score.score_id for score in scores}) == len(scores)
+    assert {score.name for score in scores} <= set(NAMES)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def seen(record: RequestRecord) -> list[SeenSpan]:
 def test_an_escalated_stream_is_a_route_with_its_stages_and_both_generations() -> None:
     root, prompt, cascade, small, large = seen(ESCALATED)
     assert [span.name for span in (root, prompt, cascade, small, large)] == [
-        "support", "prompt", "cascade", "small", "large",
+        "support", "prompt", "cascade", "rejected: small", "large",
     ]  # fmt: skip
     assert [span.kind for span in (root, prompt, cascade, small, large)] == [
         "chain", "span", "chain", "generation", "generation",
@@ -75,7 +75,7 @@ def test_who_asked_is_on_every_span() -> None:
     for span in seen(ESCALATED):
         assert span.attributes[names.USER_ID] == "ada"
         assert span.attributes[names.SESSION_ID] == "s-1"
-        assert span.attributes[names.TAGS] == ("team:acme",)
+        assert span.attributes[names.TAGS] == ("acme",)
         assert span.attributes[names.TRACE_NAME] == "support"
         assert span.attributes[names.ENVIRONMENT] == "test"
         assert span.attributes[names.RELEASE] == "1.2"
@@ -89,25 +89,56 @@ def test_a_generation_has_its_model_tokens_cost_parameters_and_prompt() -> None:
         "input": 60, "input_cached_tokens": 40, "output": 15, "output_reasoning_tokens": 5, "total": 120,
     }  # fmt: skip
     assert small.parsed(names.COST) == {"total": 0.001}
+    assert large.parsed(names.COST) == {"input": 0.012, "output": 0.008, "total": 0.02}
     assert small.parsed(names.PARAMETERS) == {"temperature": 0.2, "max_tokens": 50}
-    assert (small.attributes[names.PROMPT_NAME], small.attributes[names.PROMPT_VERSION]) == ("desk", 7)
+    # The answer that was given, and only that: a rejected one would count as an answer of the prompt's too.
+    assert (large.attributes[names.PROMPT_NAME], large.attributes[names.PROMPT_VERSION]) == ("desk", 7)
+    assert names.PROMPT_NAME not in small.attributes
     assert (small.about("mean_logprob"), small.about("min_logprob"), small.about("confidence")) == (-0.7, -3.5, 0.4)
     assert names.FIRST_TOKEN_AT not in small.attributes
     assert large.attributes[names.FIRST_TOKEN_AT] == "2023-11-14T22:13:20.600000Z"
     assert names.PARAMETERS not in large.attributes
 
 
-def test_a_hit_costs_nothing_and_shows_its_saving_on_a_line_of_its_own() -> None:
-    for record in (SEMANTIC_HIT, EXACT_HIT, COALESCED):
-        root, cache = seen(record)
-        assert root.parsed(names.COST) == {"total": 0.0, "saved_by_cache": 0.02}
-        assert root.parsed(names.USAGE)["total"] == 0
-        assert cache.about("outcome") == "semantic_hit"
+def test_only_calls_name_a_model_or_cost_anything() -> None:
+    for record in (SEMANTIC_HIT, EXACT_HIT, COALESCED, ACCEPTED, ESCALATED, FAILED):
+        for span in seen(record):
+            is_call = span.kind in ("generation", "embedding")
+            assert (names.MODEL in span.attributes) == (names.COST in span.attributes) == is_call
 
 
-def test_a_saving_of_the_cascade_is_called_so_and_a_loss_is_not_negative() -> None:
-    assert seen(ACCEPTED)[0].parsed(names.COST) == {"total": 0.0, "saved_by_cascade": pytest.approx(0.019)}
-    assert seen(ESCALATED)[0].parsed(names.COST) == {"total": 0.0, "extra_by_cascade": pytest.approx(0.001)}
+def test_the_root_of_every_stream_has_its_time_to_first_token_hits_and_held_ones_included() -> None:
+    for record in (ESCALATED, replace(SEMANTIC_HIT, stream=True, time_to_first_token=0.6)):
+        assert seen(record)[0].attributes[names.FIRST_TOKEN_AT] == "2023-11-14T22:13:20.600000Z"
+    assert names.FIRST_TOKEN_AT not in seen(ACCEPTED)[0].attributes
+
+
+def test_a_hit_names_the_request_whose_answer_was_reused() -> None:
+    root = seen(replace(EXACT_HIT, metadata={"reused_request_id": "req-2"}))[0]
+    assert (root.about("reused_request_id"), root.about("reused_trace_id")) == ("req-2", trace_id_of("req-2"))
+    assert seen(EXACT_HIT)[0].about("reused_trace_id") is None
+
+
+def test_only_an_answer_that_nobody_got_is_called_rejected() -> None:
+    assert [span.name for span in seen(ACCEPTED)][-1] == "small"
+    assert [span.name for span in seen(FAILED)][-2:] == ["small", "large"]
+    *_, draft, given = seen(ESCALATED)
+    assert (draft.about("is_rejected"), given.about("is_rejected")) == (True, None)
+
+
+def test_a_traces_version_is_the_prompts_so_that_whole_requests_are_compared() -> None:
+    assert {span.attributes[names.VERSION] for span in seen(ESCALATED)} == {"concise abc123"}
+    assert names.VERSION not in seen(REFUSED)[0].attributes
+
+
+def test_whom_a_client_names_stands_beside_the_owner_of_its_key() -> None:
+    root = seen(replace(ACCEPTED, caller=replace(ACCEPTED.caller, end_user_id="someone else")))[0]
+    assert (root.attributes[names.USER_ID], root.about("end_user")) == ("ada", "someone else")
+
+
+def test_a_cost_that_no_call_explains_is_still_in_the_trace() -> None:
+    root = seen(replace(ACCEPTED, cost_usd=0.005))[0]
+    assert root.parsed(names.COST) == {"total": pytest.approx(0.004)}
 
 
 def test_failures_have_their_level_and_status() -> None:
@@ -117,14 +148,13 @@ def test_failures_have_their_level_and_status() -> None:
     )  # fmt: skip
     assert (small.level, small.attributes[names.STATUS_MESSAGE]) == ("ERROR", "TierFailedError 500")
     assert large.attributes[names.STATUS_MESSAGE] == "TierFailedError 503"
-    assert "saved_by_cascade" not in root.parsed(names.COST)
 
 
 def test_a_client_that_left_is_a_warning_and_no_generation_is_lost() -> None:
     root, *_, small, large = seen(CANCELLED)
     assert (root.level, root.status) == ("WARNING", "UNSET")
     assert (small.level, large.level) == ("DEFAULT", "WARNING")
-    assert large.parsed(names.COST) == {"total": 0.02}
+    assert large.parsed(names.COST)["total"] == 0.02
 
 
 def test_a_refused_request_is_one_span_with_a_warning() -> None:

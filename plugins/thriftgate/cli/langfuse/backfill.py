@@ -50,7 +50,8 @@ def command(
         print(json.dumps({**asdict(done), "dry_run": dry_run}))
     else:
         verb = "would be sent" if dry_run else "sent"
-        click.echo(f"{done.requests:,} traces and {done.scores:,} scores {verb}; {done.refused:,} refused")
+        traces = f"{done.requests:,} traces of requests, {done.audits:,} of audits"
+        click.echo(f"{traces} and {done.scores:,} scores {verb}; {done.refused:,} refused")
     ctx.exit(1 if done.refused else 0)
 
 
@@ -71,7 +72,7 @@ async def _backfill(
 
     def tell(done: Backfilled) -> None:
         if not quiet and not dry_run:
-            click.echo(f"{done.requests:,} traces, {done.scores:,} scores", err=True)
+            click.echo(f"{done.requests + done.audits:,} traces, {done.scores:,} scores", err=True)
 
     try:
         async with opened_ledger(config, path.parent) as ledger:

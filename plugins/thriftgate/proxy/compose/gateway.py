@@ -76,6 +76,9 @@ class Gateway:
     ledger: PostgresLedger
     writer: LedgerWriter
     recorder: Recorders
+    past_routes: Recorders
+    """Where calls of plain models are booked."""
+    counters: Metrics
     upkeep: Upkeep
     background: BackgroundTasks
     breaker: Breaker
@@ -199,6 +202,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         ledger=ledger,
         writer=writer,
         recorder=shared.recorder,
+        past_routes=Recorders([writer.submit, metrics.submit, *([traces.submit] if traces else [])]),
+        counters=metrics,
         traces=traces,
         upkeep=Upkeep(
             [*jobs, Job("metrics", WRITE_EVERY, board.share), Job("budget_leases", _DAILY, budgets.forget_expired)]

@@ -103,7 +103,7 @@ def _auditor(name: str, config: RouteConfig, shared: Shared) -> CascadeAuditor |
         strongest=strongest,
         share=audit.share,
         completer=shared.completer,
-        judge=ModelJudge(shared.completer, audit.judge or strongest),
+        judge=ModelJudge(shared.completer, audit.judge or strongest, shared.clock),
         ledger=shared.ledger,
         # Who is audited was drawn by the request's id already: the budget only caps how many there are in a minute.
         budget=Budget(share=1.0, max_per_minute=audit.max_per_minute, clock=shared.clock, draw=shared.draw),
@@ -125,7 +125,7 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
         reference_model=baseline_of(config),
         completer=shared.completer,
         agreement=agreement,
-        judge=ModelJudge(shared.completer, verify.judge) if verify.judge else agreement,
+        judge=ModelJudge(shared.completer, verify.judge, shared.clock) if verify.judge else agreement,
         cache=shared.cache,
         decider=decider,
         ledger=shared.ledger,

@@ -262,7 +262,7 @@ def _by_unit(records: Sequence[RequestRecord], *, is_held_out: bool) -> npt.NDAr
     for record in records:
         if _side(record) is is_held_out:
             caller = record.caller
-            unit = sums[caller.user_id or caller.session_id or caller.key_hash or record.request_id]
+            unit = sums[caller.person or caller.session_id or caller.key_hash or record.request_id]
             unit[0] += record.cost_usd
             unit[1] += 1
     return np.array(list(sums.values()), dtype=np.float64).reshape(-1, 2)

@@ -81,7 +81,7 @@ class CacheService:
     async def find(self, request: ChatRequest, prompt: PromptRef | None, journal: Journal) -> Served | Ticket:
         """An answer that may be given again, or a ticket to keep the fresh one with."""
         with journal.stage("cache") as notes:
-            ticket = Ticket()
+            ticket = Ticket(asked_at=journal.started_at)
             seen = identity(view_of(request), self._rules)
             if seen.uncacheable:
                 notes["outcome"] = f"request {seen.uncacheable[0][0]}"
@@ -142,7 +142,7 @@ class CacheService:
         if not isinstance(found.decision, Hit):
             return None
         if found.is_checked and self.verifier is not None:
-            self.verifier.check(request, found.decision)
+            self.verifier.check(request, found.decision, asked_at=ticket.asked_at)
         return self._served(
             found.decision.entry,
             DecisionKind.SEMANTIC_HIT,
@@ -241,7 +241,8 @@ class CacheService:
         """The fresh answer's group among its neighbours'; the comparison is also what the policy learns from."""
         if self.verifier is None or not ticket.neighbours:
             return ""
-        return await self.verifier.compare(request, ticket.decision, ticket.neighbours, answer)
+        decision, neighbours, asked_at = ticket.decision, ticket.neighbours, ticket.asked_at
+        return await self.verifier.compare(request, decision, neighbours, answer, asked_at=asked_at)
 
     def _entry(
         self,
@@ -275,6 +276,7 @@ class CacheService:
             stale_at=fresh_until if swr else None,
             tags=self._config.tags,
             prompt_version=prompt.version if prompt else "",
+            request_id=request.request_id,
         )
 
     async def _guarded(self, work: Callable[[], Awaitable[T]]) -> T | None:

@@ -21,6 +21,8 @@ class Ticket:
     """What was found near the question, nearest first."""
     max_tokens: int | None = None
     """The most tokens that the client lets an answer have."""
+    asked_at: float | None = None
+    """When its request began."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A correction is written after what it corrects."""
 

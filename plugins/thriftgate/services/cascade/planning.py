@@ -98,5 +98,5 @@ class Planner:
 
     def _is_held_out(self, request: ChatRequest) -> bool:
         caller = request.caller
-        unit = caller.user_id or caller.session_id or caller.key_hash or request.request_id
+        unit = caller.person or caller.session_id or caller.key_hash or request.request_id
         return is_held_out(unit, route=self.route, share=self.config.holdout)

@@ -18,10 +18,11 @@ from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.holdout import is_audited
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import Clock, Completer, Judge, Ledger
+from thriftgate.services.checking.booking import CheckingBill
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import Budget
 from thriftgate.services.request.questions import question_of
-from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest, DecisionKind
+from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest, DecisionKind, Judgement
 
 Correct = Callable[[Answer], Awaitable[None]]
 """Takes the strongest tier's answer in place of an accepted one that was worse; does not raise."""
@@ -43,8 +44,10 @@ class CascadeAuditor:
     capture_content: bool = False
     """Keep the conversation and both answers, of which no record has all, with the audits."""
 
-    def after(self, request: ChatRequest, outcome: Outcome, *, correct: Correct | None = None) -> None:
-        """A request went through the cascade; maybe audit its first tier's answer.
+    def after(
+        self, request: ChatRequest, outcome: Outcome, *, asked_at: float | None = None, correct: Correct | None = None
+    ) -> None:
+        """A request that began at `asked_at` went through the cascade; maybe audit its first tier's answer.
 
         `correct` is told the strongest tier's answer where an accepted one turned out to be worse.
         """
@@ -54,26 +57,29 @@ class CascadeAuditor:
             return
         # One budget for both: were only accepted answers capped, rejected ones would be too many among the labels.
         if self.budget.take():
-            accepted, escalated = self._audit_accepted, self._audit_escalated
-            work = accepted(request, outcome, correct) if is_accepted else escalated(request, outcome)
+            if is_accepted:
+                work = self._audit_accepted(request, outcome, asked_at, correct)
+            else:
+                work = self._audit_escalated(request, outcome, asked_at)
             self.background.start("cascade_audit", work)
 
-    async def _audit_accepted(self, request: ChatRequest, outcome: Outcome, correct: Correct | None) -> None:
+    async def _audit_accepted(
+        self, request: ChatRequest, outcome: Outcome, asked_at: float | None, correct: Correct | None
+    ) -> None:
+        bill = CheckingBill(self.completer, self.clock)
         with suppress(TierFailedError, StoreUnavailableError):
-            reference = await self.completer.complete(self.strongest, request, purpose=CallPurpose.AUDIT)
+            reference = await bill.ask(self.strongest, request, purpose=CallPurpose.AUDIT)
             judgement = await self.judge.compare(request, outcome.answer.text, reference.text)
             if judgement.is_acceptable is False and correct is not None:
                 await correct(reference)
-            cost = reference.cost_usd + judgement.cost_usd
-            audit = self._audit(request, outcome, outcome.answer, reference, judgement.is_acceptable, cost_usd=cost)
+            audit = self._audit(request, outcome, outcome.answer, reference, judgement, bill, asked_at)
             await self.ledger.add_audit(audit)
 
-    async def _audit_escalated(self, request: ChatRequest, outcome: Outcome) -> None:
-        rejected = outcome.rejected[0]
+    async def _audit_escalated(self, request: ChatRequest, outcome: Outcome, asked_at: float | None) -> None:
+        rejected, bill = outcome.rejected[0], CheckingBill(self.completer, self.clock)
         with suppress(StoreUnavailableError):
-            found = await self.judge.compare(request, rejected.answer.text, outcome.answer.text)
-            cheap, strong = rejected.answer, outcome.answer
-            audit = self._audit(request, outcome, cheap, strong, found.is_acceptable, cost_usd=found.cost_usd)
+            judgement = await self.judge.compare(request, rejected.answer.text, outcome.answer.text)
+            audit = self._audit(request, outcome, rejected.answer, outcome.answer, judgement, bill, asked_at)
             await self.ledger.add_audit(audit)
 
     def _audit(
@@ -82,9 +88,9 @@ class CascadeAuditor:
         outcome: Outcome,
         judged: Answer,
         reference: Answer,
-        is_acceptable: bool | None,
-        *,
-        cost_usd: float,
+        judgement: Judgement,
+        bill: CheckingBill,
+        asked_at: float | None,
     ) -> Audit:
         rejected = next((one for one in outcome.rejected if one.answer is judged), None)
         signals = rejected.scored.signals if rejected else outcome.signals
@@ -94,9 +100,9 @@ class CascadeAuditor:
             route=self.route,
             tier=judged.model,
             judged_at=self.clock.time(),
-            is_acceptable=is_acceptable,
+            is_acceptable=judgement.is_acceptable,
             score=rejected.scored.confidence if rejected else outcome.confidence,
-            cost_usd=cost_usd,
+            cost_usd=bill.cost_usd + judgement.cost_usd,
             holdout=True,
             details={
                 "signals": dict(signals),
@@ -107,6 +113,9 @@ class CascadeAuditor:
                 "reference_cost_usd": reference.cost_usd,
                 **({"content": _content(request, judged, reference)} if self.capture_content else {}),
             },
+            calls=(*bill.calls, *judgement.calls),
+            asked_at=asked_at,
+            caller=request.caller,
             traceparent=request.traceparent,
         )
 

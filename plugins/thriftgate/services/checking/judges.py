@@ -10,7 +10,8 @@ import numpy as np
 from thriftgate.caching.grouping import normalise
 from thriftgate.caching.guards import first_veto
 from thriftgate.errors import StoreUnavailableError, TierFailedError
-from thriftgate.ports import Completer, Embedder
+from thriftgate.ports import Clock, Completer, Embedder
+from thriftgate.services.checking.booking import CheckingBill
 from thriftgate.types import CallPurpose, ChatRequest, Judgement
 
 SAME_ABOVE = 0.85
@@ -51,9 +52,10 @@ class AgreementJudge:
 class ModelJudge:
     """Asks a model group whether two answers come to the same."""
 
-    def __init__(self, completer: Completer, model: str) -> None:
+    def __init__(self, completer: Completer, model: str, clock: Clock) -> None:
         self._completer = completer
         self._model = model
+        self._clock = clock
 
     async def compare(self, request: ChatRequest, answer: str, reference: str) -> Judgement:
         """What the model says; None when it says neither or fails."""
@@ -61,10 +63,11 @@ class ModelJudge:
         compared = json.dumps({"answer_1": answer, "answer_2": reference}, ensure_ascii=False)
         messages = ({"role": "system", "content": _INSTRUCTION}, {"role": "user", "content": compared})
         asked = request.asking(messages, {"temperature": 0, "max_tokens": 5})
+        bill = CheckingBill(self._completer, self._clock)
         try:
-            verdict = await self._completer.complete(self._model, asked, purpose=CallPurpose.JUDGE)
+            verdict = await bill.ask(self._model, asked, purpose=CallPurpose.JUDGE)
         except TierFailedError:
-            return Judgement(None)
+            return Judgement(None, calls=tuple(bill.calls))
         words = verdict.text.strip().upper()
         is_same = True if words.startswith("SAME") else False if words.startswith("DIFFERENT") else None
-        return Judgement(is_same, verdict.cost_usd)
+        return Judgement(is_same, bill.cost_usd, tuple(bill.calls))

@@ -23,10 +23,11 @@ from thriftgate.caching.lookup import Compare, Settled, settle
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import AnswerCache, Clock, Completer, Judge, Ledger
 from thriftgate.services.cache.deciding import Decider
+from thriftgate.services.checking.booking import CheckingBill
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import Budget
 from thriftgate.services.request.reading import view_of, with_body
-from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest
+from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest, TierCall
 
 _GROUP_SEEN = 64
 """Entries of a changed answer's group that are looked for at once, nearest first."""
@@ -56,12 +57,18 @@ class CacheVerifier:
         """Whether the budget has room to check a hit; `is_certain` leaves nothing to its share."""
         return self.budget.take(is_certain=is_certain)
 
-    def check(self, request: ChatRequest, hit: Hit) -> None:
-        """Ask afresh, beside the request, whether a hit that is served is right."""
-        self.background.start("cache_verify", self._verify(request, hit))
+    def check(self, request: ChatRequest, hit: Hit, *, asked_at: float | None = None) -> None:
+        """Ask afresh, beside the request that began at `asked_at`, whether a hit that is served is right."""
+        self.background.start("cache_verify", self._verify(request, hit, asked_at))
 
     async def compare(
-        self, request: ChatRequest, decision: Decision | None, neighbours: Sequence[Neighbour], answer: Answer
+        self,
+        request: ChatRequest,
+        decision: Decision | None,
+        neighbours: Sequence[Neighbour],
+        answer: Answer,
+        *,
+        asked_at: float | None = None,
     ) -> str:
         """Compare a fresh answer with its neighbours', and learn from the one that was nearly served.
 
@@ -70,59 +77,68 @@ class CacheVerifier:
         """
         flow = settle(decision, neighbours)
         sent: bool | None = None
+        calls: list[TierCall] = []
         while True:
             try:
                 effect = flow.send(sent)
             except StopIteration as stop:
                 settled: Settled = stop.value
                 break
-            sent = await self._compared(effect, request, answer)
+            sent = await self._compared(effect, request, answer, calls)
+        if isinstance(decision, Explore) and calls:
+            # Nobody got that answer, so this is no audit of one; but it was paid for.
+            verdict = settled.is_correct
+            await self._audit(AuditKind.NEIGHBOUR, request, decision, verdict, calls, asked_at, has_changed=False)
         if isinstance(decision, Explore) and settled.is_correct is not None:
             await self._learn(
                 decision.entry, decision.similarity, decision.features, settled.is_correct, source="fresh_answer"
             )
         return settled.group
 
-    async def _compared(self, effect: Compare, request: ChatRequest, answer: Answer) -> bool | None:
+    async def _compared(
+        self, effect: Compare, request: ChatRequest, answer: Answer, calls: list[TierCall]
+    ) -> bool | None:
         judge = self.agreement
         if effect.is_worth_a_call:
             if self.judge is self.agreement or not self.budget.take():
                 return None
             judge = self.judge
-        return (await judge.compare(request, _text(effect.entry), answer.text)).is_acceptable
+        judgement = await judge.compare(request, _text(effect.entry), answer.text)
+        calls.extend(judgement.calls)
+        return judgement.is_acceptable
 
-    async def _verify(self, request: ChatRequest, hit: Hit) -> None:
+    async def _verify(self, request: ChatRequest, hit: Hit, asked_at: float | None) -> None:
+        bill = CheckingBill(self.completer, self.clock)
         with suppress(TierFailedError):
-            fresh = await self.completer.complete(self.reference_model, request, purpose=CallPurpose.VERIFY)
+            fresh = await bill.ask(self.reference_model, request, purpose=CallPurpose.VERIFY)
             judgement = await self.judge.compare(request, _text(hit.entry), fresh.text)
-            is_correct, cost = judgement.is_acceptable, fresh.cost_usd + judgement.cost_usd
-            has_changed: bool | None = None
-            if is_correct is False:
-                has_changed, spent = await self._has_changed(request, hit.entry)
-                cost += spent
-            await self._audit(request, hit, is_correct, has_changed=has_changed is True, cost_usd=cost)
+            bill.calls.extend(judgement.calls)
+            is_correct = judgement.is_acceptable
+            has_changed = await self._has_changed(request, hit.entry, bill) if is_correct is False else None
+            changed = has_changed is True
+            await self._audit(AuditKind.CACHE, request, hit, is_correct, bill.calls, asked_at, has_changed=changed)
             if has_changed:
                 with suppress(StoreUnavailableError):
                     await self._forget_group(hit.entry)
             elif is_correct is not None:
                 await self._learn(hit.entry, hit.similarity, hit.features, is_correct, source="fresh_answer")
 
-    async def _has_changed(self, request: ChatRequest, entry: CacheEntry) -> tuple[bool | None, float]:
-        """Whether the kept question has another answer by now, and what it cost to ask; None when it cannot be told.
+    async def _has_changed(self, request: ChatRequest, entry: CacheEntry, bill: CheckingBill) -> bool | None:
+        """Whether the kept question has another answer by now; None when it cannot be told.
 
         The two requests share a scope, so that they differ in the question alone.
         """
         view = view_of(request)
         if len(view.question_parts) != 1:
-            return None, 0.0
+            return None
         asked = with_body(request, view.with_question(entry.question))
         try:
-            fresh = await self.completer.complete(self.reference_model, asked, purpose=CallPurpose.VERIFY)
+            fresh = await bill.ask(self.reference_model, asked, purpose=CallPurpose.VERIFY)
         except TierFailedError:
-            return None, 0.0
+            return None
         judgement = await self.judge.compare(asked, _text(entry), fresh.text)
-        verdict = None if judgement.is_acceptable is None else not judgement.is_acceptable
-        return verdict, fresh.cost_usd + judgement.cost_usd
+        bill.calls.extend(judgement.calls)
+        return None if judgement.is_acceptable is None else not judgement.is_acceptable
 
     async def _forget_group(self, entry: CacheEntry) -> None:
         """Forget the entries that say what `entry` says: their answer is out of date. Raises StoreUnavailableError."""
@@ -173,20 +189,31 @@ class CacheVerifier:
         await self.cache.observe(observation)
 
     async def _audit(
-        self, request: ChatRequest, hit: Hit, is_correct: bool | None, *, has_changed: bool, cost_usd: float
+        self,
+        kind: AuditKind,
+        request: ChatRequest,
+        decision: Hit | Explore,
+        is_correct: bool | None,
+        calls: Sequence[TierCall],
+        asked_at: float | None,
+        *,
+        has_changed: bool,
     ) -> None:
-        age = max(0.0, self.clock.time() - hit.entry.created_at)
+        age = max(0.0, self.clock.time() - decision.entry.created_at)
         audit = Audit(
             request_id=request.request_id,
-            kind=AuditKind.CACHE,
+            kind=kind,
             route=self.route,
-            tier=hit.entry.model,
+            tier=decision.entry.model,
             judged_at=self.clock.time(),
             is_acceptable=is_correct,
-            score=hit.confidence,
-            cost_usd=cost_usd,
-            holdout=True,
-            details={**hit.features, AGE: age, CHANGED: float(has_changed)},
+            score=decision.confidence,
+            cost_usd=sum(call.cost_usd for call in calls),
+            holdout=kind is AuditKind.CACHE,
+            details={**decision.features, AGE: age, CHANGED: float(has_changed)},
+            calls=tuple(calls),
+            asked_at=asked_at,
+            caller=request.caller,
             traceparent=request.traceparent,
         )
         with suppress(StoreUnavailableError):

@@ -47,17 +47,28 @@ class Asker:
             self.journal.add_call(
                 TierCall(
                     model=model,
-                    deployment=answer.deployment if answer else "",
+                    deployment=answer.deployment if answer else self.deployment_of(model, error),
                     purpose=purpose,
                     started_at=started_at,
                     duration=clock.monotonic() - started,
                     usage=answer.usage if answer else Usage(),
                     cost_usd=answer.cost_usd if answer else 0.0,
+                    cost_parts=self.cost_parts(model, answer) if answer else {},
                     status=status_of(error),
                     error=describe(error) if error else None,
                     **self.evidence(request, answer),
                 )
             )
+
+    def deployment_of(self, model: str, error: BaseException | None) -> str:
+        """Which deployment a call that gave nothing was made of."""
+        failed = error.deployment if isinstance(error, TierFailedError) else ""
+        return failed or self.completer.deployment_of(model)
+
+    def cost_parts(self, model: str, answer: Answer, *, deployment_id: str = "") -> Mapping[str, float]:
+        """What of an answer's cost is for what."""
+        known = answer.cost_parts
+        return known or self.pricer.cost_parts(model, answer.usage, answer.cost_usd, deployment_id=deployment_id)
 
     def estimated(self, model: str, request: ChatRequest, generated: str) -> tuple[Usage, float]:
         """What a tokenizer counts where the provider did not, marked so, and what that costs."""
@@ -172,12 +183,13 @@ class AskedStream:
         self._asker.journal.add_call(
             TierCall(
                 model=self._model,
-                deployment=answer.deployment,
+                deployment=answer.deployment or self._asker.deployment_of(self._model, error),
                 started_at=started_at,
                 duration=duration,
                 time_to_first_token=self._first_at,
                 usage=usage,
                 cost_usd=cost_usd,
+                cost_parts=self._asker.cost_parts(self._model, answer, deployment_id=self._deployment_id),
                 status=status_of(error),
                 error=describe(error) if error else None,
                 **self._asker.evidence(self._request, answer),

@@ -170,6 +170,8 @@ class RouteService:
         journal.metadata["cache_scope"] = served.entry.scope
         if serving.required is not None:
             _note(journal, OutputNote.of_tags(served.entry.tags))
+        if served.entry.request_id:
+            journal.metadata["reused_request_id"] = served.entry.request_id
         journal.baseline_cost_usd = served.entry.baseline_cost_usd
         if served.is_stale and not journal.request.no_store:
             # The request as it came: the prompt is put in front of it once more.
@@ -221,6 +223,8 @@ class RouteService:
         journal.baseline_cost_usd = float(seat.joined["baseline_cost_usd"])
         if serving.required is not None:
             _note(journal, OutputNote.of_tags(seat.joined.get("tags") or ()))
+        if seat.joined.get("request_id"):
+            journal.metadata["reused_request_id"] = str(seat.joined["request_id"])
         return self._echoed(journal.request, answer)
 
     async def _run(self, serving: _Serving) -> CascadeRun:
@@ -277,9 +281,11 @@ class RouteService:
             self._parts.cache.keep(
                 request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline, tags=tags
             )
-            seat.land({"answer": answer_to_json(shared), "baseline_cost_usd": baseline, "tags": list(tags)})
+            landed = {"answer": answer_to_json(shared), "baseline_cost_usd": baseline, "tags": list(tags)}
+            seat.land({**landed, "request_id": journal.request.request_id})
         if self._parts.auditor is not None:
-            self._parts.auditor.after(serving.request, outcome, correct=self._correction(serving))
+            correct = self._correction(serving)
+            self._parts.auditor.after(serving.request, outcome, asked_at=journal.started_at, correct=correct)
 
     def _correction(self, serving: _Serving) -> Correct | None:
         """How an answer that an audit found worse is replaced in the cache; None where it is not kept there."""

@@ -1,6 +1,7 @@
 """Sends the traces and scores of a time again, from the ledger: after an outage, or into a new Langfuse.
 
-Every id is made from the request's own, so what is there already is replaced by itself and not doubled.
+Every id is made from the request's own, and every score carries the time of its request, so what is there already is
+replaced by itself, and neither doubled nor moved.
 
 Failure behaviour: raises StoreUnavailableError when the ledger does not answer, or when the backend took nothing
 after several tries with growing pauses; what was sent by then stays sent. What the backend refuses is counted, one by
@@ -17,7 +18,7 @@ from thriftgate.ports import Ledger
 from thriftgate.services.telemetry.traces import Intake, TraceSettings
 from thriftgate.tracing.delivery import Away, Delivered, Delivery, pause_after
 from thriftgate.tracing.model import Score
-from thriftgate.types import RequestRecord
+from thriftgate.types import Audit, RequestRecord
 
 T = TypeVar("T")
 _BATCH = 100
@@ -29,6 +30,7 @@ class Backfilled:
     """What was sent."""
 
     requests: int = 0
+    audits: int = 0
     scores: int = 0
     refused: int = 0
 
@@ -53,13 +55,14 @@ class Backfill:
             done.refused += await self._send(batch, self._spans)
             done.requests += len(batch)
             await self._scores([score for record in batch for score in self.settings.scores(record)], done)
-        verdicts = [
-            score
-            for audit in await self.ledger.audits(since=since, route=route)
-            if (until is None or audit.judged_at < until) and (score := self.settings.verdict(audit)) is not None
-        ]
-        for start in range(0, len(verdicts), _BATCH):
-            await self._scores(verdicts[start : start + _BATCH], done)
+        found = await self.ledger.audits(since=since, route=route)
+        audits = [audit for audit in found if until is None or audit.judged_at < until]
+        for start in range(0, len(audits), _BATCH):
+            batch = audits[start : start + _BATCH]
+            if costly := [audit for audit in batch if self.settings.spans(audit)]:
+                done.refused += await self._send(costly, self._spans)
+                done.audits += len(costly)
+            await self._scores([score for audit in batch for score in self.settings.verdicts(audit)], done)
         return done
 
     async def _scores(self, scores: Sequence[Score], done: Backfilled) -> None:
@@ -68,8 +71,8 @@ class Backfill:
             done.scores += len(scores)
         self.tell(done)
 
-    def _spans(self, records: Sequence[RequestRecord]) -> Delivery:
-        return self.intake.spans(self.settings.encode(records)) if self.intake else Delivered()
+    def _spans(self, traced: Sequence[RequestRecord | Audit]) -> Delivery:
+        return self.intake.spans(self.settings.encode(traced)) if self.intake else Delivered()
 
     def _judgements(self, scores: Sequence[Score]) -> Delivery:
         return self.intake.scores(scores) if self.intake else Delivered()

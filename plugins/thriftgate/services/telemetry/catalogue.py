@@ -135,6 +135,9 @@ LIMIT_STORE_AWAY = Family(
     "thriftgate_limit_store_away", "gauge", "1 while a worker cannot reach the store of limits, else 0.",
     is_shared=True,
 )  # fmt: skip
+STRANGERS = Family(
+    "thriftgate_strangers_total", "counter", "Requests without a valid key; they leave no row and no trace."
+)
 WORKERS = Family("thriftgate_workers", "gauge", "Processes that serve.")
 SCRAPE_PROBLEMS = Family(
     "thriftgate_metrics_problems_total", "counter", "Snapshots of metrics that could not be written or read."
@@ -148,6 +151,6 @@ FAMILIES: Mapping[str, Family] = {
         BASELINE_COST, SAVED, OUTPUTS, OUTPUT_REASKS,
         CACHE_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
         LIMIT_VERDICTS, LIMIT_WAIT, LIMIT_WAITING, LIMIT_RUNNING, LIMIT_PLACES, LIMIT_LADDER, LIMIT_STORE_AWAY,
-        WORKERS, SCRAPE_PROBLEMS, BUILD,
+        STRANGERS, WORKERS, SCRAPE_PROBLEMS, BUILD,
     )
 }  # fmt: skip

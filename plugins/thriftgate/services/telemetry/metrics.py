@@ -148,6 +148,10 @@ class Metrics:
             samples.add(catalogue.OUTPUTS, (route, str(outcome)))
             samples.add(catalogue.OUTPUT_REASKS, (route,), float(record.metadata.get("output_reasks") or 0))
 
+    def note_stranger(self) -> None:
+        """Count a request without a valid key."""
+        self.samples.add(catalogue.STRANGERS, ())
+
     def _call(self, route: str, call: TierCall) -> None:
         model = self._known("model", call.model)
         self.samples.add(catalogue.MODEL_CALLS, (route, model, call.purpose.value, call.status.value))

@@ -36,6 +36,8 @@ def settings_of(
             for name, route in config.routes.items()
             if route.capture_content
         },
+        public_key=environ.get("LANGFUSE_PUBLIC_KEY"),
+        linked=frozenset(name for name, route in config.routes.items() if len(route.cascade.tiers) == 1),
         prompt_number=numbers.number if numbers is not None else no_numbers,
     )
 

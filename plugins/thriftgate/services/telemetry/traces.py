@@ -10,11 +10,12 @@ from typing import Any, Protocol, cast
 
 from thriftgate.ports import Clock
 from thriftgate.services.telemetry.exporting import Exporter, Lane, LaneLimits, LaneState
+from thriftgate.tracing.audits import spans_of_audit
 from thriftgate.tracing.content import HIDDEN, ContentRule
 from thriftgate.tracing.delivery import Delivery
 from thriftgate.tracing.model import Score, Span
 from thriftgate.tracing.otlp import encode
-from thriftgate.tracing.scores import score_of_audit, scores_of
+from thriftgate.tracing.scores import scores_of, scores_of_audit
 from thriftgate.tracing.spans import PromptNumber, no_numbers, spans_of
 from thriftgate.types import Audit, Message, RequestRecord
 
@@ -49,17 +50,31 @@ class TraceSettings:
     content: Mapping[str, ContentRule] = field(default_factory=dict[str, ContentRule])
     """By route; a route that is not named shows nothing."""
     prompt_number: PromptNumber = no_numbers
+    linked: frozenset[str] | None = None
+    """The routes whose answers link to their prompt; None: all.
 
-    def encode(self, records: Sequence[RequestRecord]) -> bytes:
-        """The traces of some requests as one OTLP request."""
-        return encode([span for record in records for span in self._spans(record)], release=self.release)
+    Langfuse's prompt page takes the median of single calls. Where a cascade chooses between a cheap and a dear one,
+    that says nothing of what a request costs, so those routes are compared by their traces' version instead.
+    """
+    public_key: str | None = None
+    """The key of the project that the traces go to."""
 
-    def _spans(self, record: RequestRecord) -> tuple[Span, ...]:
+    def encode(self, traced: Sequence[RequestRecord | Audit]) -> bytes:
+        """The traces of some requests and audits as one OTLP request."""
+        spans = [span for one in traced for span in self.spans(one)]
+        return encode(spans, release=self.release, public_key=self.public_key)
+
+    def spans(self, traced: RequestRecord | Audit) -> tuple[Span, ...]:
+        """The trace of a request, or of what an audit cost."""
+        if isinstance(traced, Audit):
+            return spans_of_audit(traced, environment=self.environment, release=self.release)
+        record = traced
+        is_linked = self.linked is None or record.route in self.linked
         return spans_of(
             record,
             environment=self.environment,
             release=self.release,
-            prompt_number=self.prompt_number,
+            prompt_number=self.prompt_number if is_linked else no_numbers,
             content=self.content.get(record.route, HIDDEN),
         )
 
@@ -67,9 +82,9 @@ class TraceSettings:
         """What was known of a request's quality when it was answered."""
         return scores_of(record, environment=self.environment)
 
-    def verdict(self, audit: Audit) -> Score | None:
-        """What an audit found; None where it could not tell."""
-        return score_of_audit(audit, environment=self.environment)
+    def verdicts(self, audit: Audit) -> tuple[Score, ...]:
+        """What an audit found, where it could tell, and what it cost."""
+        return scores_of_audit(audit, environment=self.environment)
 
 
 class TraceService:
@@ -87,7 +102,7 @@ class TraceService:
     ) -> None:
         self._intake = intake
         self._settings = settings
-        self.traces = Lane[RequestRecord](
+        self.traces = Lane[RequestRecord | Audit](
             "traces", send=self._send, size_of=size_of, limits=limits, clock=clock, draw=draw
         )
         self.judgements = Lane[Score](
@@ -108,11 +123,12 @@ class TraceService:
         self._exporter.wake()
 
     def submit_audit(self, audit: Audit) -> None:
-        """Take a verdict."""
-        score = self._settings.verdict(audit)
-        if score is not None:
+        """Take a verdict, and what it cost."""
+        if self._settings.spans(audit):
+            self.traces.put(audit)
+        for score in self._settings.verdicts(audit):
             self.judgements.put(score)
-            self._exporter.wake()
+        self._exporter.wake()
 
     @property
     def lanes(self) -> Mapping[str, Lane[Any]]:
@@ -128,12 +144,14 @@ class TraceService:
         self._exporter.close(patience)
         self._intake.close()
 
-    def _send(self, records: Sequence[RequestRecord]) -> Delivery:
-        return self._intake.spans(self._settings.encode(records))
+    def _send(self, traced: Sequence[RequestRecord | Audit]) -> Delivery:
+        return self._intake.spans(self._settings.encode(traced))
 
 
-def size_of(record: RequestRecord) -> int:
+def size_of(record: RequestRecord | Audit) -> int:
     """About how many bytes a record keeps in memory; quick, because every request pays for it."""
+    if isinstance(record, Audit):
+        return _BYTES_PER_RECORD + _BYTES_PER_CALL * len(record.calls)
     said = _said(record.input, record.output) + sum(_said(call.input, call.output) for call in record.calls)
     return _BYTES_PER_RECORD + _BYTES_PER_CALL * len(record.calls) + said
 

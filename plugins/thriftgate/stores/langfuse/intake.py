@@ -10,6 +10,7 @@ answer at most 64 KiB are read.
 """
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,7 @@ from typing import Any, cast
 import httpx
 
 from thriftgate.stores.langfuse.client import LangfuseKeys
+from thriftgate.tracing.attributes import moment
 from thriftgate.tracing.delivery import Away, Delivered, Delivery, Unacceptable
 from thriftgate.tracing.model import Score
 
@@ -46,9 +48,10 @@ class LangfuseIntake:
 
     def scores(self, scores: Sequence[Score]) -> Delivery:
         """Send judgements; those that Langfuse names as wrong count as refused."""
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        # A fresh id for the event: Langfuse stores events by it, and looks for the score only from its timestamp on.
         events = [
-            {"id": score.score_id, "type": "score-create", "timestamp": now, "body": score.body()} for score in scores
+            {"id": uuid.uuid4().hex, "type": "score-create", "timestamp": moment(score.at), "body": score.body()}
+            for score in scores
         ]
         body = json.dumps({"batch": events}).encode()
         delivery, answer = self._post(INGESTION, body, {"content-type": "application/json"})

@@ -24,6 +24,7 @@ def entry_of(row: Row) -> CacheEntry:
         embedding=_vector(row["embedding"]),
         choices=tuple(_choice(choice) for choice in kept["choices"]),
         body=kept.get("body"),
+        request_id=kept.get("request_id", ""),
         model=from_text(row["model"]),
         usage=Usage(**from_json(row["usage"])),
         cost_usd=row["cost_usd"],
@@ -53,7 +54,7 @@ def entry_of(row: Row) -> CacheEntry:
 
 
 def _kept(value: Any) -> dict[str, Any]:
-    """The column `choices`: a list of them, or an object that has the whole answer's body or its group as well."""
+    """The column `choices`: a list of them, or an object that has more of the answer as well."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"choices": value}
 
 
@@ -62,6 +63,7 @@ def answer_fields(entry: CacheEntry) -> object:
     choices = [choice_fields(choice) for choice in entry.choices]
     more = {"body": entry.body} if entry.body is not None else {}
     more |= {"group": entry.answer_group} if entry.answer_group else {}
+    more |= {"request_id": entry.request_id} if entry.request_id else {}
     return {"choices": choices, **more} if more else choices
 
 

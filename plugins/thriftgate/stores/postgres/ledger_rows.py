@@ -59,6 +59,7 @@ def request_values(record: RequestRecord) -> Values:
         to_jsonb(record.metadata),
         None if record.input is None else to_json(record.input),
         _optional(record.output),
+        _optional(caller.end_user_id),
     )
 
 
@@ -82,6 +83,7 @@ def call_values(record: RequestRecord) -> Iterator[Values]:
             finite(call.mean_logprob),
             finite(call.min_logprob),
             to_jsonb(call.parameters),
+            to_jsonb(call.cost_parts),
         )
 
 
@@ -98,6 +100,8 @@ def audit_values(audit: Audit) -> Values:
         _number(audit.cost_usd),
         audit.holdout,
         to_jsonb(audit.details),
+        finite(audit.asked_at),
+        to_jsonb([_call_fields(call) for call in audit.calls]),
     )
 
 
@@ -106,15 +110,7 @@ def record_of(row: Row) -> RequestRecord:
     return RequestRecord(
         request_id=from_text(row["request_id"]),
         route=from_text(row["route"]),
-        caller=Caller(
-            key_hash=_text(row["key_hash"]),
-            key_alias=_text(row["key_alias"]),
-            user_id=_text(row["user_id"]),
-            team_id=_text(row["team_id"]),
-            team_alias=_text(row["team_alias"]),
-            session_id=_text(row["session_id"]),
-            tags=tuple(from_text(tag) for tag in row["tags"]),
-        ),
+        caller=_caller_of(row),
         started_at=row["started_at"],
         duration=row["duration"],
         time_to_first_token=row["time_to_first_token"],
@@ -155,6 +151,9 @@ def audit_of(row: Row) -> Audit:
         cost_usd=row["cost_usd"],
         holdout=row["holdout"],
         details=from_json(row["details"]),
+        calls=tuple(_call_of(call) for call in from_json(row["calls"] or "[]")),
+        asked_at=row["started_at"] if row["asked_at"] is None else row["asked_at"],
+        caller=_caller_of(row),
         traceparent=_text(row["traceparent"]),
     )
 
@@ -191,6 +190,45 @@ def _call_of(call: Mapping[str, Any]) -> TierCall:
         mean_logprob=call["mean_logprob"],
         min_logprob=call["min_logprob"],
         parameters=_parsed(call["parameters"]),
+        cost_parts=_parsed(call["cost_parts"]),
+    )
+
+
+def _call_fields(call: TierCall) -> Mapping[str, Any]:
+    """A call inside another row, in the names of its own columns; without what was said."""
+    return {
+        "model": to_text(call.model),
+        "deployment": to_text(call.deployment),
+        "purpose": call.purpose.value,
+        "started_at": call.started_at,
+        "duration": _number(call.duration),
+        "time_to_first_token": finite(call.time_to_first_token),
+        "prompt_tokens": call.usage.prompt_tokens,
+        "completion_tokens": call.usage.completion_tokens,
+        "cached_tokens": call.usage.cached_tokens,
+        "reasoning_tokens": call.usage.reasoning_tokens,
+        "is_estimated": call.usage.is_estimated,
+        "cost_usd": _number(call.cost_usd),
+        "status": call.status.value,
+        "error": _optional(call.error),
+        "confidence": finite(call.confidence),
+        "mean_logprob": finite(call.mean_logprob),
+        "min_logprob": finite(call.min_logprob),
+        "parameters": call.parameters,
+        "cost_parts": call.cost_parts,
+    }
+
+
+def _caller_of(row: Row) -> Caller:
+    return Caller(
+        key_hash=_text(row["key_hash"]),
+        key_alias=_text(row["key_alias"]),
+        user_id=_text(row["user_id"]),
+        end_user_id=_text(row["end_user_id"]),
+        team_id=_text(row["team_id"]),
+        team_alias=_text(row["team_alias"]),
+        session_id=_text(row["session_id"]),
+        tags=tuple(from_text(tag) for tag in row["tags"] or ()),
     )
 
 

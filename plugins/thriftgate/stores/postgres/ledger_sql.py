@@ -7,15 +7,16 @@ REQUEST_COLUMNS = (
     "started_at", "duration", "time_to_first_token", "status", "error", "stream", "decision", "reason", "tier",
     "confidence", "similarity", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens",
     "is_estimated", "cost_usd", "baseline_cost_usd", "signals", "stages", "prompt", "coalesced", "cache_entry_id",
-    "traceparent", "metadata", "input", "output",
+    "traceparent", "metadata", "input", "output", "end_user_id",
 )  # fmt: skip
 CALL_COLUMNS = (
     "request_id", "position", "model", "deployment", "purpose", "started_at", "duration", "time_to_first_token",
     "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "is_estimated", "cost_usd", "status",
-    "error", "confidence", "mean_logprob", "min_logprob", "parameters",
+    "error", "confidence", "mean_logprob", "min_logprob", "parameters", "cost_parts",
 )  # fmt: skip
 AUDIT_COLUMNS = (
     "request_id", "kind", "tier", "route", "judged_at", "is_acceptable", "score", "cost_usd", "holdout", "details",
+    "asked_at", "calls",
 )  # fmt: skip
 
 
@@ -54,11 +55,12 @@ SELECT count(*) FROM gone
 """
 
 AUDITS = """
-SELECT audits.*, (SELECT r.traceparent FROM requests r WHERE r.request_id = audits.request_id) AS traceparent
-FROM audits
-WHERE ($1::text IS NULL OR route = $1) AND ($2::text IS NULL OR kind = $2)
+SELECT audits.*, r.started_at AS started_at, r.traceparent, r.key_hash, r.key_alias, r.user_id, r.end_user_id,
+       r.team_id, r.team_alias, r.session_id, r.tags
+FROM audits LEFT JOIN requests r USING (request_id)
+WHERE ($1::text IS NULL OR audits.route = $1) AND ($2::text IS NULL OR kind = $2)
   AND judged_at >= coalesce($3::float8, '-infinity')
-ORDER BY judged_at, request_id, kind, tier
+ORDER BY judged_at, request_id, kind, audits.tier
 """
 
 _GROUPS = {

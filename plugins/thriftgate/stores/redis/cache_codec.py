@@ -24,7 +24,7 @@ OUTCOMES = 64
 
 _PLAIN = (
     "entry_id", "scope", "key", "route", "question", "model", "cost_usd", "baseline_cost_usd", "created_at",
-    "expires_at", "stale_at", "prompt_version", "collection", "answer_group",
+    "expires_at", "stale_at", "prompt_version", "collection", "answer_group", "request_id",
 )  # fmt: skip
 
 Fields = dict[FieldT, EncodableT]

@@ -38,7 +38,7 @@ class Desk:
             strongest="large",
             share=share,
             completer=self.completer,
-            judge=ModelJudge(self.completer, "judge"),
+            judge=ModelJudge(self.completer, "judge", self.clock),
             ledger=self.ledger,
             budget=Budget(share=1, max_per_minute=max_per_minute, clock=self.clock, draw=lambda: 0.0),
             background=self.background,

@@ -72,10 +72,11 @@ async def test_every_request_and_every_verdict_is_sent_as_it_was_at_the_time() -
     desk = Desk(intake)
     await desk.ledger.add_audit(AUDIT)
     done = await desk.backfill.run(since=NOW)
-    assert done == Backfilled(requests=len(EVERY_KIND), scores=len(intake.judgements), refused=0)
-    assert sorted(intake.requests) == sorted(record.request_id for record in EVERY_KIND)
-    assert intake.bodies == [desk.backfill.settings.encode(sorted(EVERY_KIND, key=lambda record: record.request_id))]
-    assert "quality_cascade" in {score.name for score in intake.judgements}
+    assert done == Backfilled(requests=len(EVERY_KIND), audits=1, scores=len(intake.judgements), refused=0)
+    assert sorted(intake.requests) == sorted([*(record.request_id for record in EVERY_KIND), AUDIT.request_id])
+    encode = desk.backfill.settings.encode
+    assert intake.bodies == [encode(sorted(EVERY_KIND, key=lambda record: record.request_id)), encode([AUDIT])]
+    assert "quality" in {score.name for score in intake.judgements}
 
 
 async def test_only_the_time_and_the_route_that_were_asked_for() -> None:
@@ -88,8 +89,9 @@ async def test_only_the_time_and_the_route_that_were_asked_for() -> None:
     for name, at in (("old", 1), ("in", 2), ("late", 3)):
         await desk.ledger.add_audit(replace(AUDIT, request_id=name, judged_at=at, route="a"))
     await desk.backfill.run(since=2, until=3, route="a")
-    assert intake.requests == ["in"]
-    assert [score.name for score in intake.judgements] == ["confidence", "quality_cascade"]
+    assert intake.requests == ["in", "in"]  # the request, and its audit
+    names_sent = [score.name for score in intake.judgements]
+    assert names_sent == ["confidence", "saved_usd", "quality", "audit_cost_usd"]
 
 
 async def test_many_requests_go_in_batches() -> None:
@@ -97,7 +99,7 @@ async def test_many_requests_go_in_batches() -> None:
     desk = Desk(intake)
     desk.ledger.rows = {f"r{index:03}": replace(ACCEPTED, request_id=f"r{index:03}") for index in range(250)}
     done = await desk.backfill.run(since=NOW)
-    assert (done.requests, done.scores, len(intake.bodies)) == (250, 250, 3)
+    assert (done.requests, done.scores, len(intake.bodies)) == (250, 500, 3)
     assert desk.told == [100, 200, 250]
 
 

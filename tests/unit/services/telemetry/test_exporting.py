@@ -267,9 +267,12 @@ def test_everything_that_was_submitted_is_there_when_it_is_closed() -> None:
     roots = [
         span for body in intake.bodies for span in decode(body) if "langfuse.internal.is_app_root" in span.attributes
     ]
-    assert [span.about("request_id") for span in roots] == [record.request_id for record in EVERY_KIND]
-    assert "quality_cascade" in {score.name for score in intake.judgements}
-    assert service.states()["traces"].sent == len(EVERY_KIND)
+    assert [span.about("request_id") for span in roots] == [
+        *(record.request_id for record in EVERY_KIND),
+        AUDIT.request_id,
+    ]
+    assert "quality" in {score.name for score in intake.judgements}
+    assert service.states()["traces"].sent == len(EVERY_KIND) + 1
     assert intake.is_closed
 
 

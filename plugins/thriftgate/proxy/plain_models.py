@@ -1,0 +1,138 @@
+"""The record of a call that went past the routes, so that ledger, metrics and traces hold the gateway's whole bill.
+
+A plain model of `model_list` is LiteLLM's own business: it is not served by us, only booked from LiteLLM's log of the
+finished call. Its baseline is what it cost, for nothing was saved.
+
+Failure behaviour: nothing here raises into LiteLLM's log; a call that LiteLLM did not log, or not in the form that is
+known here, has no record.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from litellm.integrations.custom_logger import CustomLogger
+
+from thriftgate.proxy.deployments import DeploymentNames
+from thriftgate.proxy.pricing import RouterPricer
+from thriftgate.tracing.attributes import shown_parameters
+from thriftgate.types import Caller, CallPurpose, DecisionKind, RequestRecord, TierCall, Usage
+
+logger = logging.getLogger(__name__)
+
+REASON = "plain_model"
+_OURS = "thriftgate"
+_CALL_ID_HEADER = "x-litellm-call-id"
+
+
+class PlainModelLog(CustomLogger):
+    """Books every call that no route made."""
+
+    def __init__(self, names: DeploymentNames, pricer: RouterPricer, record: Callable[[RequestRecord], None]) -> None:
+        super().__init__()
+        self._names = names
+        self._pricer = pricer
+        self._record = record
+
+    async def async_log_success_event(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
+    ) -> None:
+        """A call has ended well; a stream at its end."""
+        payload: object = kwargs.get("standard_logging_object")
+        if not isinstance(payload, Mapping) or _is_of_a_route(kwargs):
+            return
+        try:
+            self._record(self.record_of(cast("Mapping[str, Any]", payload), kwargs))
+        except (KeyError, TypeError, ValueError) as error:
+            logger.warning("a call of a plain model could not be booked: %s", type(error).__name__)
+
+    def record_of(self, payload: Mapping[str, Any], kwargs: Mapping[str, Any]) -> RequestRecord:
+        """One call by LiteLLM's log of it."""
+        model = str(payload.get("model_group") or payload.get("model") or "")
+        deployment_id = str(payload.get("model_id") or "")
+        started_at, ended_at = float(payload["startTime"]), float(payload["endTime"])
+        cost_usd, usage = float(payload.get("response_cost") or 0.0), _usage_of(payload)
+        is_stream = bool(payload.get("stream"))
+        first_at = float(payload.get("completionStartTime") or ended_at)
+        first_token = max(0.0, first_at - started_at) if is_stream else None
+        call = TierCall(
+            model=model,
+            deployment=self._names.name_of(deployment_id) or str(payload.get("model") or ""),
+            purpose=CallPurpose.EMBEDDING if "embedding" in str(payload.get("call_type")) else CallPurpose.ANSWER,
+            started_at=started_at,
+            duration=max(0.0, ended_at - started_at),
+            time_to_first_token=first_token,
+            usage=usage,
+            cost_usd=cost_usd,
+            cost_parts=self._pricer.cost_parts(model, usage, cost_usd, deployment_id=deployment_id),
+            parameters=shown_parameters(payload.get("model_parameters") or {}),
+        )
+        return RequestRecord(
+            request_id=_request_id(kwargs),
+            route=model,
+            caller=_caller_of(payload),
+            started_at=started_at,
+            duration=call.duration,
+            time_to_first_token=first_token,
+            stream=is_stream,
+            decision=DecisionKind.ONLY_TIER,
+            reason=REASON,
+            tier=model,
+            usage=usage,
+            cost_usd=cost_usd,
+            baseline_cost_usd=cost_usd,
+            calls=(call,),
+        )
+
+
+def _params(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", kwargs.get("litellm_params") or {})
+
+
+def _is_of_a_route(kwargs: Mapping[str, Any]) -> bool:
+    """A route's own log, or a call that was made for one; the route books both."""
+    params = _params(kwargs)
+    if _OURS in (kwargs.get("custom_llm_provider"), params.get("custom_llm_provider")):
+        return True
+    buckets = (params.get("metadata"), params.get("litellm_metadata"), kwargs.get("litellm_metadata"))
+    return any("thriftgate_purpose" in cast("Mapping[str, Any]", one) for one in buckets if isinstance(one, Mapping))
+
+
+def _request_id(kwargs: Mapping[str, Any]) -> str:
+    """LiteLLM's id of the call, unless the client chose it: an id that is used twice counts once in the ledger."""
+    sent = cast("Mapping[str, Any]", _params(kwargs).get("proxy_server_request") or {})
+    headers = cast("Mapping[str, Any]", sent.get("headers") or {})
+    is_chosen = any(name.lower() == _CALL_ID_HEADER for name in headers)
+    known: object = None if is_chosen else kwargs.get("litellm_call_id")
+    return str(known or uuid.uuid4())
+
+
+def _usage_of(payload: Mapping[str, Any]) -> Usage:
+    """Tokens by LiteLLM's count, and of them those of the provider's cache where it says so."""
+    metadata = cast("Mapping[str, Any]", payload.get("metadata") or {})
+    raw = cast("Mapping[str, Any]", metadata.get("usage_object") or {})
+    read = cast("Mapping[str, Any]", raw.get("prompt_tokens_details") or {})
+    written = cast("Mapping[str, Any]", raw.get("completion_tokens_details") or {})
+    return Usage(
+        int(payload.get("prompt_tokens") or 0),
+        int(payload.get("completion_tokens") or 0),
+        int(read.get("cached_tokens") or 0),
+        int(written.get("reasoning_tokens") or 0),
+    )
+
+
+def _caller_of(payload: Mapping[str, Any]) -> Caller:
+    known = cast("Mapping[str, Any]", payload.get("metadata") or {})
+    end_user = payload.get("end_user") or known.get("user_api_key_end_user_id")
+    tags: object = payload.get("request_tags")
+    return Caller(
+        key_hash=known.get("user_api_key_hash"),
+        key_alias=known.get("user_api_key_alias"),
+        user_id=known.get("user_api_key_user_id") or (str(end_user) if end_user else None),
+        end_user_id=str(end_user) if end_user else None,
+        team_id=known.get("user_api_key_team_id"),
+        team_alias=known.get("user_api_key_team_alias"),
+        session_id=str(payload["session_id"]) if payload.get("session_id") else None,
+        tags=tuple(str(tag) for tag in cast("list[object]", tags)) if isinstance(tags, list) else (),
+    )
