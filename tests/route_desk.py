@@ -22,6 +22,7 @@ from thriftgate.caching.entries import CacheEntry
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import RouteConfig
+from thriftgate.limits.ladder import Step
 from thriftgate.services.books.recording import Recorders
 from thriftgate.services.cache.deciding import FixedDecider
 from thriftgate.services.cache.service import CacheService
@@ -51,6 +52,7 @@ class RouteDesk:
         prompt: PromptStage | None = None,
         cache: Mapping[str, Any] | None = None,
         route: Mapping[str, Any] | None = None,
+        steps: frozenset[Step] = frozenset(),
         **cascade: Any,
     ) -> None:
         self.clock = FakeClock()
@@ -73,6 +75,8 @@ class RouteDesk:
         }
         self.config = RouteConfig.model_validate(settings)
         self._prompt = prompt
+        self.steps = steps
+        """What the route gives up because of its load."""
         self.route = self.worker()
 
     def worker(self) -> RouteService:
@@ -105,6 +109,7 @@ class RouteDesk:
                 cache=cache,
                 coalescer=Coalescer(self.flights, clock=self.clock),
                 auditor=self._auditor(),
+                steps=lambda: self.steps,
             )
         )
 

@@ -99,9 +99,12 @@ class ConcurrencyConfig(Section):
 class LadderConfig(Section):
     """What a route gives up under load before it refuses anybody; and takes back by itself."""
 
-    steps: Annotated[tuple[Literal["shorter", "shed"], ...], Field(min_length=1)] = Field(
+    steps: Annotated[tuple[Literal["cheap_only", "shorter", "hits_only", "shed"], ...], Field(min_length=1)] = Field(
         default=("shorter",),
-        description="In this order: `shorter` answers, then `shed` requests of sheddable tiers.",
+        description=(
+            "In this order: `cheap_only` takes the cheapest tier's answer as it is (no promise holds for it), "
+            "`shorter` answers, `hits_only` answers from the cache alone, `shed` refuses requests of sheddable tiers."
+        ),
     )
     climb_at: float = Field(
         default=0.8, gt=0, description="The load from which it goes up; 1 is where waiting takes too long."

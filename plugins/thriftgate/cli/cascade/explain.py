@@ -62,6 +62,7 @@ REASONS = {
     "good_outlook": "the question looked easy enough to trust the first tier unseen",
     "no_outlook": "nothing could be said of the question, and this route decides by it alone",
     "budget_shift": "the caller's budget runs low, so the thresholds were looser",
+    "under_load": "the route was under load, so the cheapest tier's answer was taken as it was",
     "uncalibrated": "the route promises max_quality_loss and has no artefact that proves it",
     "stale_artefact": "the route's artefact was made for another version of its prompt",
     "promise_not_proven": "the route's artefact could not prove the promise",

@@ -172,6 +172,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         cache=_answer_cache(embedder, redis, database) if embedder else None,
         embedder=embedder,
         draw=random.random,
+        **({"steps": admission.steps_of} if admission is not None else {}),
     )
     caches = {name: build_cache(name, route, shared) for name, route in config.routes.items()}
     verifiers = {name: one.verifier for name, one in caches.items() if one and one.verifier}

@@ -14,6 +14,7 @@ from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.cascade.signals import SIGNALS, named
 from thriftgate.config import RouteConfig
 from thriftgate.errors import ConfigurationError
+from thriftgate.limits.ladder import Step
 from thriftgate.ports import AnswerCache, Clock, Flights, Ledger
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.pricing import RouterPricer
@@ -49,6 +50,8 @@ class Shared:
     cache: AnswerCache | None
     embedder: LocalEmbedder | None
     draw: Callable[[], float]
+    steps: Callable[[str], frozenset[Step]] = lambda _: frozenset()
+    """What a route gives up right now, because of its load."""
 
 
 def build_route(name: str, config: RouteConfig, shared: Shared, cache: CacheService | None) -> RouteService:
@@ -69,6 +72,7 @@ def build_route(name: str, config: RouteConfig, shared: Shared, cache: CacheServ
             prompt=partial(shared.prompts.apply, route_prompt=prompt) if prompt else None,
             cache=cache,
             coalescer=Coalescer(shared.flights, clock=shared.clock) if cache else None,
+            steps=partial(shared.steps, name),
         )
     )
 

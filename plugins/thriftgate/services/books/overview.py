@@ -32,8 +32,8 @@ MOST_READ = 10_000
 
 Reasons = Mapping[tuple[DecisionKind, str], int]
 _FROM_MODELS = frozenset({DecisionKind.ACCEPTED, DecisionKind.ESCALATED, DecisionKind.ONLY_TIER})
-_OUTSIDE = frozenset({"held_out", "budget_shift"})
-"""Answers that no promise covers: those of the control group, and those under a looser promise."""
+_OUTSIDE = frozenset({"held_out", "budget_shift", "under_load"})
+"""Answers that no promise covers: of the control group, under a looser promise, and taken unjudged under load."""
 
 
 class OverviewSource(Protocol):

@@ -210,7 +210,7 @@ def judged(audits: Sequence[Audit]) -> Judged:
 
 def _accepted_share(records: Sequence[RequestRecord]) -> float:
     """Of the answers that models gave under the first promise; the control group and shifted ones are outside it."""
-    outside = {"held_out", "budget_shift"}
+    outside = {"held_out", "budget_shift", "under_load"}
     answered = [record for record in records if record.decision in _FROM_MODELS and record.reason not in outside]
     accepted = sum(record.decision is DecisionKind.ACCEPTED for record in answered)
     return accepted / len(answered) if answered else 0.0

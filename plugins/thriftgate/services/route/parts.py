@@ -1,9 +1,11 @@
 """What a route is made of, and whom it hands its records to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from thriftgate.config import RouteConfig
+from thriftgate.limits.ladder import Step
 from thriftgate.ports import Clock, Completer, Embedder, Pricer
 from thriftgate.services.cache.service import CacheService
 from thriftgate.services.cascade.planning import Planner
@@ -46,6 +48,8 @@ class RouteParts:
     prompt: PromptStage | None = None
     cache: CacheService | None = None
     coalescer: Coalescer | None = None
+    steps: Callable[[], frozenset[Step]] = frozenset
+    """What the route gives up right now, because of its load."""
 
 
 def baseline_of(config: RouteConfig) -> str:

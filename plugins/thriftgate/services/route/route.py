@@ -15,7 +15,14 @@ from typing import Any
 
 from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.plan import Plan, without
-from thriftgate.errors import InvalidPromptError, InvalidRequestError, OutputInvalidError, StoreUnavailableError
+from thriftgate.errors import (
+    InvalidPromptError,
+    InvalidRequestError,
+    OutputInvalidError,
+    OverloadedError,
+    StoreUnavailableError,
+)
+from thriftgate.limits.ladder import Step
 from thriftgate.output.requirement import Requirement
 from thriftgate.services.cache.tickets import Served, Ticket
 from thriftgate.services.cascade.driver import CascadeRun
@@ -33,6 +40,11 @@ from thriftgate.services.route.parts import RouteParts, baseline_of
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, StreamPiece, Usage, Vector
 from thriftgate.wire.dialects import echoed, ending, replay
 from thriftgate.wire.streams import Ending
+
+UNDER_LOAD = "under_load"
+"""The reason of an answer that the cheapest tier gave because the route has no room for more."""
+_RETRY_AFTER = 5.0
+"""Seconds until the load may have gone down."""
 
 Tell = Callable[[Mapping[str, Any]], None]
 """Gets what the client is told about its request, as far as it is known by then."""
@@ -156,6 +168,11 @@ class RouteService:
             return serving, None
         found = await self._parts.cache.find(serving.request, serving.prompt, journal)
         if isinstance(found, Ticket):
+            if Step.HITS_ONLY in self._parts.steps():
+                raise OverloadedError(
+                    f"route '{request.route}' answers from its cache alone until its load goes down",
+                    retry_after=_RETRY_AFTER,
+                )
             serving.ticket = found
             return serving, None
         return serving, found
@@ -234,6 +251,8 @@ class RouteService:
             planned = self._carried(
                 request, parts.planner.plan(request, prompt=serving.prompt, vector=vector, stream=journal.stream)
             )
+            if Step.CHEAP_ONLY in parts.steps() and len(planned.tiers) > 1:
+                planned = Plan((replace(planned.tiers[0], accept_at=None),), UNDER_LOAD)
             notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)
         asker, scorer = Asker(parts.completer, parts.pricer, journal), parts.planner.scorer
         output, required = parts.config.output, serving.required
@@ -274,7 +293,8 @@ class RouteService:
         journal.served(answer, decision=outcome.decision, reason=outcome.reason, tier=outcome.tier.model)
         journal.confidence, journal.signals = outcome.confidence, outcome.signals
         journal.baseline_cost_usd = self._baseline_cost_usd(answer)
-        if self._parts.cache is not None:
+        # Nobody has judged what was taken under load: it is this client's answer, and no other's.
+        if self._parts.cache is not None and outcome.reason != UNDER_LOAD:
             baseline, request = journal.baseline_cost_usd, serving.request
             shared = as_asked(request, answer)  # log-probabilities for our own judgement fill no store
             tags = note.tags if note is not None else ()
