@@ -9,7 +9,7 @@ import numpy as np
 from thriftgate.caching.calibration import shuffled
 from thriftgate.caching.decision import Hit
 from thriftgate.caching.rehearsal import Conditions, Decider, Labelled, rehearse
-from thriftgate.cli.cache.trial import Floats, share_interval
+from thriftgate.cli.cache.trial import by_answer, ratio, share_interval
 from thriftgate.stats.intervals import bootstrap_interval, clopper_pearson
 
 
@@ -24,7 +24,11 @@ class Outcome:
     hit_rate_interval: tuple[float, float]
     error: float
     error_interval: tuple[float, float]
-    """95 %, bootstrap over questions (each with its mean over the orders)."""
+    """95 %, bootstrap over answers, whose questions are wrong together (each with its mean over the orders)."""
+    error_of_hits: float
+    """Wrong hits as a share of the hits."""
+    error_of_hits_interval: tuple[float, float]
+    worst_order_of_hits: float
     worst_order: float
     worst_order_upper: float
     """Upper end of the exact two-sided 95 % interval of the worst single order."""
@@ -49,11 +53,12 @@ def play(
     """Each order begins with a fresh decider and an empty cache."""
     hits, wrong = np.zeros(len(data)), np.zeros(len(data))
     per_order: list[int] = []
+    of_hits: list[float] = []
     expected = 0.0
     started = perf_counter()
     for seed in range(first_seed, first_seed + orders):
         order = shuffled(len(data), np.random.default_rng(seed))
-        before = float(wrong.sum())
+        before, hits_before = float(wrong.sum()), float(hits.sum())
         steps = rehearse(data.take(order), make(), conditions=conditions or Conditions(), seed=seed)
         for place, step in zip(order, steps, strict=True):
             if isinstance(step.decision, Hit):
@@ -61,10 +66,12 @@ def play(
                 wrong[place] += step.is_wrong_hit
                 expected += 1 - step.decision.confidence if step.decision.confidence is not None else 0.0
         per_order.append(int(wrong.sum() - before))
+        of_hits.append(per_order[-1] / max(1.0, float(hits.sum()) - hits_before))
     seconds = (perf_counter() - started) / (orders * len(data))
     rng = np.random.default_rng(7)
-    hit_rate = bootstrap_interval(hits / orders, _mean, rng)
-    error = share_interval(wrong / orders, rng)
+    hit_rate = bootstrap_interval(by_answer(hits / orders, data.groups), ratio, rng)
+    error = share_interval(wrong / orders, data.groups, rng)
+    among_hits = bootstrap_interval(by_answer(wrong, data.groups, hits), ratio, rng)
     return Outcome(
         name=name,
         questions=len(data),
@@ -73,12 +80,11 @@ def play(
         hit_rate_interval=(hit_rate.low, hit_rate.high),
         error=error.estimate,
         error_interval=(error.low, error.high),
+        error_of_hits=among_hits.estimate,
+        error_of_hits_interval=(among_hits.low, among_hits.high),
+        worst_order_of_hits=max(of_hits),
         worst_order=max(per_order) / len(data),
         worst_order_upper=clopper_pearson(max(per_order), len(data)).high,
         promised=expected / (orders * len(data)),
         seconds_per_decision=seconds,
     )
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean())

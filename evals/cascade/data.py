@@ -83,7 +83,7 @@ def gsm8k(name: str) -> RecordedSet:
             (_said(tiers[0], row[0], row[3]), _said(tiers[1], row[0], row[4])),
             (row[1] == "True", row[2] == "True"),
         )
-        for row in _rows(DATA / "routellm" / "gsm8k_responses.csv")
+        for row in read_rows(DATA / "routellm" / "gsm8k_responses.csv")
     ]
     return RecordedSet(name, tiers, items, labels_of(items, tiers))
 
@@ -96,7 +96,7 @@ def gsm8k_embedded(name: str) -> RecordedSet:
 def mmlu(name: str) -> RecordedSet:
     """RouteLLM's MMLU: correctness only, so the question alone decides, by its features and its embedding."""
     tiers = ("mixtral-8x7b", "gpt-4-1106")
-    rows = [row for path in sorted((DATA / "routellm").glob("mmlu_*.csv")) for row in _rows(path)]
+    rows = [row for path in sorted((DATA / "routellm").glob("mmlu_*.csv")) for row in read_rows(path)]
     items = [Item(_asked(row[0]), (None, None), (row[1] == "True", row[2] == "True")) for row in rows]
     vectors, embedder = embed([row[0] for row in rows])
     labels = [replace(label, vector=vector) for label, vector in zip(labels_of(items, tiers), vectors, strict=True)]
@@ -106,7 +106,7 @@ def mmlu(name: str) -> RecordedSet:
 def mmlu_pro(name: str) -> RecordedSet:
     """MMLU-Pro: Llama-3.1-8B before 70B, on what the cheap answer's text tells."""
     tiers = ("llama-3.1-8b", "llama-3.1-70b")
-    items = [_pro_item(models, tiers) for models in _pro_rows()]
+    items = [_pro_item(models, tiers) for models in pro_rows()]
     return RecordedSet(name, tiers, items, labels_of(items, tiers))
 
 
@@ -120,7 +120,7 @@ def mmlu_pro_second_sample(name: str) -> RecordedSet:
     tiers = ("llama-3.1-8b", "llama-3.1-70b")
     items = [
         replace(_pro_item(models, tiers), second=_pro_answer("phi-3-mini", models["phi-3-mini"]))
-        for models in _pro_rows()
+        for models in pro_rows()
     ]
     return RecordedSet(name, tiers, items, labels_of(items, tiers))
 
@@ -128,7 +128,7 @@ def mmlu_pro_second_sample(name: str) -> RecordedSet:
 def mmlu_pro_three_tiers(name: str) -> RecordedSet:
     """Llama-3.1-8B, then Phi-3-mini compared with it, then 70B: the second opinion is only bought where needed."""
     tiers = ("llama-3.1-8b", "phi-3-mini", "llama-3.1-70b")
-    items = [_pro_item(models, tiers) for models in _pro_rows()]
+    items = [_pro_item(models, tiers) for models in pro_rows()]
     return RecordedSet(name, tiers, items, labels_of(items, tiers))
 
 
@@ -219,7 +219,8 @@ def _costs(item: Item, tiers: Sequence[str]) -> tuple[float, ...]:
     return tuple(costs)
 
 
-def _rows(path: Path) -> list[list[str]]:
+def read_rows(path: Path) -> list[list[str]]:
+    """The rows of a CSV file below its header."""
     csv.field_size_limit(10**8)
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.reader(file))[1:]
@@ -232,7 +233,7 @@ _PRO_FILES = {
 }
 
 
-def _pro_rows() -> list[dict[str, dict[str, Any]]]:
+def pro_rows() -> list[dict[str, dict[str, Any]]]:
     """Per question that every model answered: what each model said."""
     by_question: dict[int, dict[str, dict[str, Any]]] = {}
     for model, stem in _PRO_FILES.items():

@@ -127,9 +127,10 @@ def _tuned(parts: Sequence[Labelled], start: Artefact, source: str, seed: int) -
 
 
 def _play(parts: Sequence[tuple[Labelled, Callable[[], Decider]]], orders: int, seed: int) -> tuple[float, Interval]:
-    """Hit rate, and the share of wrong answers with its bootstrap interval over questions."""
+    """Hit rate, and the share of wrong answers with its bootstrap interval over answers."""
     hits = 0
     wrong: list[Floats] = []
+    groups: list[str] = []
     for data, make in parts:
         counts = np.zeros(len(data))
         for number in range(orders):
@@ -139,17 +140,34 @@ def _play(parts: Sequence[tuple[Labelled, Callable[[], Decider]]], orders: int, 
                 hits += isinstance(step.decision, Hit)
                 counts[place] += step.is_wrong_hit
         wrong.append(counts / orders)
+        groups += data.groups
     per_question = np.concatenate(wrong)
-    return hits / (orders * len(per_question)), share_interval(per_question, np.random.default_rng(seed))
+    return hits / (orders * len(per_question)), share_interval(per_question, groups, np.random.default_rng(seed))
 
 
-def share_interval(per_question: Floats, rng: np.random.Generator) -> Interval:
-    """The mean of each question's share of wrong answers, 95 %: by bootstrap over questions, exact when rare."""
+def share_interval(per_question: Floats, groups: Sequence[str], rng: np.random.Generator) -> Interval:
+    """The mean of each question's share of wrong answers, 95 %: by bootstrap over answers, exact when rare.
+
+    Questions of one answer are right or wrong together (a mistaken group, a trap), so that answers are what is drawn.
+    """
     total = float(per_question.sum())
     if total < _RARE:
         exact = clopper_pearson(math.ceil(total), len(per_question))
         return Interval(min(exact.low, total / len(per_question)), exact.high, total / len(per_question))
-    return bootstrap_interval(per_question, lambda values: float(values.mean()), rng)
+    return bootstrap_interval(by_answer(per_question, groups), ratio, rng)
+
+
+def by_answer(values: Floats, groups: Sequence[str], per: Floats | None = None) -> Floats:
+    """The sum of the values of each answer's questions, and of what they are shares of (1 each): shape (answers, 2)."""
+    places = np.unique(np.array(groups), return_inverse=True)[1]
+    below = np.ones(len(values)) if per is None else per
+    return np.column_stack([np.bincount(places, weights=values), np.bincount(places, weights=below)])
+
+
+def ratio(rows: Floats) -> float:
+    """The first column's sum over the second's; 0 for nothing."""
+    below = float(rows[:, 1].sum())
+    return float(rows[:, 0].sum()) / below if below else 0.0
 
 
 def _row(method: str, setting: str, hit_rate: float, error: Interval) -> Measured:

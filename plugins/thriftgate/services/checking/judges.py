@@ -7,17 +7,11 @@ import json
 
 import numpy as np
 
-from thriftgate.caching.grouping import normalise
-from thriftgate.caching.guards import first_veto
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import Clock, Completer, Embedder
 from thriftgate.services.checking.booking import CheckingBill
+from thriftgate.services.checking.statements import LONGEST_SEEN, say_the_same
 from thriftgate.types import CallPurpose, ChatRequest, Judgement
-
-SAME_ABOVE = 0.85
-"""Cosine of two answers' embeddings from which they count as the same, if no guard objects."""
-DIFFERENT_BELOW = 0.6
-"""Cosine below which they count as different; between the two nobody can tell."""
 
 _INSTRUCTION = """\
 You compare two answers to the same question. They are the same when a reader would be told the same facts and \
@@ -25,28 +19,21 @@ would do the same things; wording, length and politeness do not matter. Reply wi
 
 
 class AgreementJudge:
-    """Compares answers by their embeddings and by the guards against other numbers, names and negations. No call."""
+    """Compares what two answers say (`statements`), by their embeddings where nothing else tells. No call."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
     async def compare(self, request: ChatRequest, answer: str, reference: str) -> Judgement:
-        """True when they agree, False when they surely do not, None in between."""
-        return Judgement(await self._agree(answer, reference))
-
-    async def _agree(self, answer: str, reference: str) -> bool | None:
-        if normalise(answer) == normalise(reference):
-            return True
-        try:
-            first, second = await self._embedder.embed([answer, reference])
-        except StoreUnavailableError:
-            return None
-        similarity = float(np.dot(first, second))
-        if similarity < DIFFERENT_BELOW:
-            return False
-        if similarity < SAME_ABOVE:
-            return None
-        return first_veto(answer, reference) is None
+        """True when they say the same, False when they do not, and often None: it cannot tell."""
+        told = say_the_same(answer, reference, None)
+        if told is None and max(len(answer), len(reference)) <= LONGEST_SEEN:
+            try:
+                first, second = await self._embedder.embed([answer, reference])
+            except StoreUnavailableError:
+                return Judgement(None)
+            told = say_the_same(answer, reference, float(np.dot(first, second)))
+        return Judgement(told)
 
 
 class ModelJudge:
