@@ -1,6 +1,6 @@
 """Is a promise true, and what does it cost? Judged on a world that is known whole.
 
-    PYTHONPATH=. nice .venv/bin/python evals/cascade/truth.py [SET …] [--runs 100] [--labels 500,1000,3000]
+    PYTHONPATH=. nice .venv/bin/python evals/cascade/truth.py [SET …] [--runs 100] [--labels 500,1000] [--methods auto]
 
 A recorded set is the whole world. Labels are drawn from it with replacement, as traffic repeats itself, an artefact is
 calibrated on them, and its thresholds are played on every question of the world: no label that chose a threshold is
@@ -21,7 +21,7 @@ import numpy as np
 from evals.cascade import data
 from evals.cascade.replay import scored
 
-from thriftgate.cascade.calibration.calibration import Promise, calibrate
+from thriftgate.cascade.calibration.calibration import Method, Promise, calibrate
 from thriftgate.stats import wilson_interval
 
 RESULTS = data.HERE / "results"
@@ -36,6 +36,7 @@ class Truth:
     name: str
     world: int
     labels: int
+    method: str
     calibrations: int
     promised: int
     """Calibrations that promised something; the others escalate everything, which cannot be false."""
@@ -49,7 +50,7 @@ class Truth:
     """The same without what got better."""
 
 
-def truth_of(name: str, labels: int, runs: int) -> Truth:
+def truth_of(name: str, labels: int, method: Method, runs: int) -> Truth:
     """Calibrate `runs` times on `labels` draws, and judge each on the whole world."""
     recorded = next(iter(data.recorded_sets([name])))
     world = recorded.labels
@@ -59,7 +60,7 @@ def truth_of(name: str, labels: int, runs: int) -> Truth:
         rng = np.random.default_rng([seed, labels])
         places: list[int] = rng.integers(0, len(world), labels).tolist()
         drawn = [world[place] for place in places]
-        found = calibrate(drawn, Promise(LIMIT, DELTA), rng, embedder=recorded.embedder)
+        found = calibrate(drawn, Promise(LIMIT, DELTA), rng, method=method, embedder=recorded.embedder)
         if found.chosen is None:
             costs.append(1.0)
             continue
@@ -71,6 +72,7 @@ def truth_of(name: str, labels: int, runs: int) -> Truth:
         name=name,
         world=len(world),
         labels=labels,
+        method=method,
         calibrations=runs,
         promised=len(losses),
         false=sum(net > LIMIT for net, _ in losses),
@@ -85,15 +87,15 @@ def table(found: list[Truth]) -> str:
     lines = [
         f"At most {LIMIT:.0%} lost net, with {1 - DELTA:.0%} confidence; each judged on the whole recorded set.",
         "",
-        "| set | world | labels | promised | false | of all calibrations | cost | lost net | got worse |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| set | world | labels | method | promised | false | of all calibrations | cost | lost net | got worse |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in found:
         share = wilson_interval(one.false, one.calibrations)
         lines.append(
-            f"| {one.name} | {one.world:,} | {one.labels:,} | {one.promised}/{one.calibrations} | {one.false} "
-            f"| {share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}] | {one.cost:.1%} | {one.net:.2%} "
-            f"| {one.got_worse:.2%} |"
+            f"| {one.name} | {one.world:,} | {one.labels:,} | {one.method} | {one.promised}/{one.calibrations} "
+            f"| {one.false} | {share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}] | {one.cost:.1%} "
+            f"| {one.net:.2%} | {one.got_worse:.2%} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -107,15 +109,21 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", default=list(SETS))
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--labels", default="1000")
+    parser.add_argument("--methods", default="auto")
+    parser.add_argument("--processes", type=int, default=1)
     given = parser.parse_args()
     sizes = [int(size) for size in given.labels.split(",")]
-    tasks = list(product(given.sets, sizes))
-    with ProcessPoolExecutor(2) as pool:
-        found = list(pool.map(truth_of, *zip(*[(name, size, given.runs) for name, size in tasks], strict=True)))
+    tasks = [(*task, given.runs) for task in product(given.sets, sizes, given.methods.split(","))]
     RESULTS.mkdir(exist_ok=True)
-    rows = [asdict(one) for one in found]
-    (RESULTS / "truth.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    (RESULTS / "truth.md").write_text(table(found), encoding="utf-8")
+    found: list[Truth] = []
+    with ProcessPoolExecutor(given.processes) as pool:
+        # Written as it comes: a run that is cut short leaves what it knows.
+        for one in pool.map(truth_of, *zip(*tasks, strict=True)):
+            found.append(one)
+            rows = [asdict(row) for row in found]
+            (RESULTS / "truth.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            (RESULTS / "truth.md").write_text(table(found), encoding="utf-8")
+            print(one, flush=True)
 
 
 if __name__ == "__main__":

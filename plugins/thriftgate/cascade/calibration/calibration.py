@@ -3,6 +3,10 @@
     labels ─┬─ fit part ──▶ a model per tier ──▶ candidate thresholds, from safe to bold (Pareto set)
             └─ test part ─────────────────────▶ Learn-then-Test along the candidates ──▶ the cheapest that passed
 
+Where answers bring log-probabilities, a score that nobody fitted stands beside it (`raw`): there every label tests. Each
+of the two gets a share of `delta`, set by the number of labels alone, and the cheaper of what passed is taken: together
+they are wrong no more often than `delta`.
+
 The parts share no question but popular ones, of which both must speak: the tests are as honest as if the candidates had
 been written down beforehand (Pareto testing; Laufer-Goldshtein et al. 2022, arXiv 2210.07913). Confidences are
 calibrated on cross-fitted scores of the fit part and their error is measured on the test part.
@@ -24,6 +28,7 @@ from thriftgate.cascade.calibration.candidates import accept_candidates, route_c
 from thriftgate.cascade.calibration.labels import Label
 from thriftgate.cascade.calibration.outlook import fit_outlook, outlooks
 from thriftgate.cascade.calibration.policy import LOSSES, Policy, Replay, replay_of
+from thriftgate.cascade.calibration.raw import has_direct_evidence, raw_candidates, raw_tier_models
 from thriftgate.cascade.calibration.tier_models import (
     LEAST_TO_FIT,
     TierModels,
@@ -38,10 +43,15 @@ from thriftgate.cascade.stake import Stake, choose_weight, fit_stake
 from thriftgate.stats import fixed_sequence, labels_needed, loss_p_value
 from thriftgate.stats.intervals import Floats
 
+Method = Literal["auto", "split", "raw", "cross"]
+
 ENOUGH_TO_FIT = 2000
 """Labels beyond which a small model learns little more; they prove better than they teach."""
 
 
+FEW_LABELS = 1_500
+"""Labels below which fitting loses more of the signal than it finds: the raw score then gets most of `delta`."""
+_MOST_OF_DELTA = 0.8
 _RARE = 3
 """Labels up to which a question is rare whatever its share."""
 
@@ -111,6 +121,8 @@ class Calibration:
     fitted_router: FittedRouter | None = None
     """The outlook on questions, as the candidates used it."""
     probe: Probe | None = None
+    level: float
+    """The part of `promise.delta` that these tests spent."""
 
     @property
     def router(self) -> FittedRouter | None:
@@ -123,7 +135,7 @@ def calibrate(
     promise: Promise,
     rng: np.random.Generator,
     *,
-    method: Literal["split", "cross"] = "split",
+    method: Method = "split",
     fit_share: float | None = None,
     embedder: str = "",
 ) -> Calibration:
@@ -134,9 +146,10 @@ def calibrate(
             and the last tier is made from the question alone.
         promise: What must hold.
         rng: Decides the split and the folds; the same seed gives the same artefact.
-        method: `split` fits on one part and tests on the other, an exact guarantee. `cross` lets every label do
-            both, scored by models that have not seen it: better with few labels, for two tiers and without vectors
-            only; its guarantee is approximate, since the served model is fitted on all (see the evals).
+        method: `split` fits on one part and tests on the other, `raw` fits nothing and tests on all, and `auto` does
+            both and takes the cheaper; these guarantees are exact. `cross` lets every label do both, scored by models
+            that have not seen it: for two tiers and without vectors only; its guarantee is approximate, since the
+            served model is fitted on all (see the evals).
         fit_share: Part of the labels that models are fitted on; the rest proves. Default: 0.35, and at most
             `ENOUGH_TO_FIT` labels.
         embedder: Fingerprint of what made the labels' vectors; empty: vectors are not used.
@@ -145,6 +158,29 @@ def calibrate(
         raise ValueError("labels must all have the same number of tiers")
     if method == "cross":
         return _calibrate_crosswise(list(labels), promise, rng)
+    if method == "raw":
+        return _calibrate_raw(list(labels), promise, promise.delta)
+    if method == "auto" and has_direct_evidence(labels):
+        raw_share = _MOST_OF_DELTA if len(labels) < FEW_LABELS else 1 - _MOST_OF_DELTA
+        raw = _calibrate_raw(list(labels), promise, raw_share * promise.delta)
+        fitted = _calibrate_split(labels, promise, rng, fit_share, embedder, (1 - raw_share) * promise.delta)
+        return min(raw, fitted, key=_cost)
+    return _calibrate_split(labels, promise, rng, fit_share, embedder, promise.delta)
+
+
+def _cost(one: Calibration) -> tuple[float, int]:
+    """The cheaper comes first; without a promise, the one that lacks the fewest labels for it."""
+    return (one.chosen.cost_share if one.chosen else 1.0, -len(one.test))
+
+
+def _calibrate_split(
+    labels: Sequence[Label],
+    promise: Promise,
+    rng: np.random.Generator,
+    fit_share: float | None,
+    embedder: str,
+    level: float,
+) -> Calibration:
     share = min(0.35, ENOUGH_TO_FIT / max(1, len(labels))) if fit_share is None else fit_share
     largest = rarest(len(labels), promise)
     fit, test = split(labels, share, rng, largest=largest)
@@ -158,9 +194,10 @@ def calibrate(
     routes_only = not any(label.features for label in labels)
     router, policies = (_route if routes_only else _accept)(fit, fit_scores, promise, rng)
     replay = replay_of(test, models.scores(test), router.outlooks(test) if router else None, clusters)
-    tested, chosen, why = run_tests(policies, replay, promise)
+    tested, chosen, why = run_tests(policies, replay, promise, level)
     return Calibration(
         promise=promise,
+        level=level,
         fit=fit,
         test=test,
         models=models,
@@ -230,6 +267,25 @@ def _calibrate_crosswise(labels: list[Label], promise: Promise, rng: np.random.G
     tested, chosen, why = run_tests(policies, replay, promise)
     return Calibration(
         promise=promise,
+        level=promise.delta,
+        fit=[],
+        test=labels,
+        models=models,
+        replay=replay,
+        tested=tested,
+        chosen=chosen,
+        why=why,
+    )
+
+
+def _calibrate_raw(labels: list[Label], promise: Promise, level: float) -> Calibration:
+    """Nothing is fitted, so every label tests."""
+    models, scores = raw_tier_models(labels)
+    replay = replay_of(labels, scores, clusters=clusters_of(labels, labels, largest=rarest(len(labels), promise)))
+    tested, chosen, why = run_tests(raw_candidates(replay), replay, promise, level)
+    return Calibration(
+        promise=promise,
+        level=level,
         fit=[],
         test=labels,
         models=models,
@@ -279,18 +335,19 @@ def _route(
 
 
 def run_tests(
-    policies: Sequence[Policy], replay: Replay, promise: Promise
+    policies: Sequence[Policy], replay: Replay, promise: Promise, level: float | None = None
 ) -> tuple[tuple[Tested, ...], Tested | None, str]:
-    """Learn-then-Test along the candidates, and the cheapest that passed."""
+    """Learn-then-Test along the candidates, and the cheapest that passed; `level` is the part of delta to spend."""
     limit, delta = promise.max_quality_loss, promise.delta
-    needed = labels_needed(limit, delta)
+    level = delta if level is None else level
+    needed = labels_needed(limit, level)
     if len(replay) < needed:
         return (), None, words.too_few(tested=len(replay), needed=needed, limit=limit, delta=delta)
     plays = [replay.play(policy) for policy in policies]
     losses = [played.losses(replay, promise.loss) for played in plays]
     # No test passes a candidate whose own estimate breaks the promise; said once more, since the estimate is printed.
     p_values = [1.0 if loss.mean() > limit else loss_p_value(loss, limit, replay.clusters) for loss in losses]
-    passed = fixed_sequence(p_values, delta)
+    passed = fixed_sequence(p_values, level)
     strong_cost = max(float(replay.cost_usd[:, -1].mean()), 1e-300)
     tested = tuple(
         Tested(

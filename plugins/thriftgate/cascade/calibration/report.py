@@ -113,10 +113,10 @@ def with_more_labels(calibration: Calibration, more: int) -> float:
     # Labels that repeat each other do so again.
     repeats = 1.0 if replay.clusters is None else design_effect(replay.clusters)
     n = round(len(replay) / repeats * (total + more) / total)
-    if n < labels_needed(promise.max_quality_loss, promise.delta):
+    if n < labels_needed(promise.max_quality_loss, calibration.level):
         return 1.0
     p_values = (_projected_p_value(calibration, one, n) for one in calibration.tested)
-    passed = fixed_sequence(p_values, promise.delta)
+    passed = fixed_sequence(p_values, calibration.level)
     return min([1.0, *(one.cost_share for one in calibration.tested[:passed])])
 
 
@@ -181,6 +181,7 @@ def _promise_row(calibration: Calibration, confidences: Sequence[TierConfidence]
         [one.policy for one in calibration.tested],
         calibration.replay,
         replace(calibration.promise, max_quality_loss=limit),
+        calibration.level,
     )[1]
     policy = chosen.policy if chosen else None
     # Skipping was tested along with the thresholds; a promise that skips differently is not the route's to make.

@@ -56,10 +56,11 @@ _ROWS = 12
 )
 @click.option(
     "--method",
-    type=click.Choice(["split", "cross"]),
-    default="split",
+    type=click.Choice(["auto", "split", "raw", "cross"]),
+    default="auto",
     show_default=True,
-    help="split: an exact guarantee; cross: every label teaches and proves, for few labels.",
+    help="split: fit on a part, prove on the rest; raw: fit nothing, every label proves; auto: the cheaper of both where "
+    "answers bring log-probabilities (all exact); cross: every label teaches and proves (approximate).",
 )
 @click.option("--prompt-version", default="", help="The version of the prompt that the file's answers were made with.")
 @click.option(
@@ -83,7 +84,7 @@ def command(
     max_quality_loss: float | None,
     delta: float | None,
     loss: str | None,
-    method: Literal["split", "cross"],
+    method: Literal["auto", "split", "raw", "cross"],
     prompt_version: str,
     artefact_file: Path | None,
     png: Path | None,
