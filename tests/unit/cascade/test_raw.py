@@ -99,7 +99,8 @@ def test_a_raw_promise_is_broken_no_more_often_than_it_says() -> None:
     assert models.models[0] is not None
     false = 0
     for _ in range(120):
-        drawn = [world[place] for place in rng.integers(0, len(world), 250).tolist()]
+        places: list[int] = rng.integers(0, len(world), 250).tolist()
+        drawn = [world[place] for place in places]
         found = calibrate(drawn, Promise(0.05, 0.1), rng, method="raw")
         if found.chosen is not None:
             replay = replay_of(world, found.models.scores(world))

@@ -3,9 +3,9 @@
     labels ─┬─ fit part ──▶ a model per tier ──▶ candidate thresholds, from safe to bold (Pareto set)
             └─ test part ─────────────────────▶ Learn-then-Test along the candidates ──▶ the cheapest that passed
 
-Where answers bring log-probabilities, a score that nobody fitted stands beside it (`raw`): there every label tests. Each
-of the two gets a share of `delta`, set by the number of labels alone, and the cheaper of what passed is taken: together
-they are wrong no more often than `delta`.
+Where answers bring log-probabilities, a score that nobody fitted stands beside it (`raw`): there every label tests.
+Each of the two gets a share of `delta`, set by the number of labels alone, and the cheaper of what passed is taken:
+together they are wrong no more often than `delta`.
 
 The parts share no question but popular ones, of which both must speak: the tests are as honest as if the candidates had
 been written down beforehand (Pareto testing; Laufer-Goldshtein et al. 2022, arXiv 2210.07913). Confidences are

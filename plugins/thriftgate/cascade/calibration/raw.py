@@ -58,11 +58,8 @@ def has_direct_evidence(labels: Sequence[Label]) -> bool:
     """
     if not labels:
         return False
-    return all(
-        "logprob_mean"
-        in usable_features([label.features[tier] if tier < len(label.features) else {} for label in labels])
-        for tier in range(len(labels[0].quality) - 1)
-    )
+    tiers = range(len(labels[0].quality) - 1)
+    return all("logprob_mean" in usable_features(_rows(labels, tier)) for tier in tiers)
 
 
 def raw_weights(names: Sequence[str]) -> dict[str, float]:
@@ -86,7 +83,7 @@ def raw_tier_models(labels: Sequence[Label]) -> tuple[TierModels, Floats]:
     models: list[TierModel | None] = []
     scores = np.full((len(labels), cheaper), np.nan)
     for tier in range(cheaper):
-        rows = [label.features[tier] if tier < len(label.features) else {} for label in labels]
+        rows = _rows(labels, tier)
         known = np.array([place for place, row in enumerate(rows) if row], dtype=np.intp)
         seen = picked(rows, known)
         model = _raw_model(seen) if len(known) >= LEAST_TO_FIT else None
@@ -109,6 +106,11 @@ def raw_candidates(replay: Replay) -> list[Policy]:
     # Shorter ladders end earlier: the last rung accepts all that has a score.
     rungs = [tuple(ladder[min(place, len(ladder) - 1)] for ladder in ladders) for place in range(longest)]
     return [Policy(rung) for rung in rungs]
+
+
+def _rows(labels: Sequence[Label], tier: int) -> list[Mapping[str, float]]:
+    """The features of a tier's answers; empty where there are none."""
+    return [label.features[tier] if tier < len(label.features) else {} for label in labels]
 
 
 def _raw_model(rows: Sequence[Mapping[str, float]]) -> Logistic | None:

@@ -4,6 +4,7 @@ Failure behaviour: a store or database that is away ends with exit code 1 and a 
 """
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,9 @@ from thriftgate.cli.report.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
+    from thriftgate.config import ThriftgateConfig
     from thriftgate.services.cache.figures import CacheFigures, Contents
+    from thriftgate.stats.intervals import Interval
 
 _DAY = 86_400.0
 
@@ -70,10 +73,19 @@ async def _read(
                 await ledger.summarise("route", since=since),
                 await ledger.audits(kind=AuditKind.CACHE, since=since),
             )
-            shown = [figure for figure in figures if route in (None, figure.route)]
+            shown = [
+                replace(figure, max_error_of_hits=_promised_of_hits(one.section, figure.route))
+                for figure in figures
+                if route in (None, figure.route)
+            ]
             names = [figure.route for figure in shown] if reads else []
             now = since + seconds
             return shown, {name: await contents_of(one.cache.entries(name), now=now) for name in names}
+
+
+def _promised_of_hits(section: "ThriftgateConfig", route: str) -> float | None:
+    cache = section.routes[route].cache
+    return None if cache is None or cache.min_similarity is not None else cache.max_error_of_hits
 
 
 def _print(figures: "list[CacheFigures]", days: float) -> None:
@@ -97,6 +109,14 @@ def _print(figures: "list[CacheFigures]", days: float) -> None:
     console.print(table)
     for one in figures:
         console.print(_promise(one), highlight=False)
+        if one.error_of_hits is not None and one.max_error_of_hits is not None:
+            console.print(_of_hits(one.error_of_hits, one.max_error_of_hits), highlight=False)
+
+
+def _of_hits(error: "Interval", promised: float) -> str:
+    found = f"{error.estimate:.2%} [{error.low:.2%}, {error.high:.2%}]"
+    verdict = "within" if error.high <= promised else "above" if error.low > promised else "open"
+    return f"  and at most {promised:.1%} of the semantic hits; seen {found}: {verdict}"
 
 
 def _promise(one: "CacheFigures") -> str:

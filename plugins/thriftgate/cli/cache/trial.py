@@ -161,7 +161,9 @@ def by_answer(values: Floats, groups: Sequence[str], per: Floats | None = None) 
     """The sum of the values of each answer's questions, and of what they are shares of (1 each): shape (answers, 2)."""
     places = np.unique(np.array(groups), return_inverse=True)[1]
     below = np.ones(len(values)) if per is None else per
-    return np.column_stack([np.bincount(places, weights=values), np.bincount(places, weights=below)])
+    sums = np.zeros((int(places.max()) + 1 if len(places) else 0, 2))
+    np.add.at(sums, places, np.column_stack([values, below]))
+    return sums
 
 
 def ratio(rows: Floats) -> float:

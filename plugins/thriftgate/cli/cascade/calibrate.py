@@ -59,8 +59,8 @@ _ROWS = 12
     type=click.Choice(["auto", "split", "raw", "cross"]),
     default="auto",
     show_default=True,
-    help="split: fit on a part, prove on the rest; raw: fit nothing, every label proves; auto: the cheaper of both where "
-    "answers bring log-probabilities (all exact); cross: every label teaches and proves (approximate).",
+    help="split: fit on a part, prove on the rest; raw: fit nothing, every label proves; auto: the cheaper of both "
+    "where answers bring log-probabilities (all exact); cross: every label teaches and proves (approximate).",
 )
 @click.option("--prompt-version", default="", help="The version of the prompt that the file's answers were made with.")
 @click.option(

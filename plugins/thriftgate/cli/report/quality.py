@@ -49,6 +49,8 @@ def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
         yield "budget", f"{one.shifted:,} requests of callers near their budget had a looser promise"
     if one.promise.max_error is not None or one.verifications.n:
         yield "cache", _cache(one)
+        for line in _hits(one):
+            yield "", line
     if one.feedback.n:
         yield "feedback", f"{one.feedback.n:,} users' verdicts: {percent(one.feedback.share_good)} positive"
     yield (
@@ -100,6 +102,21 @@ def _cache(one: "RouteQuality") -> str:
         f"{one.verifications.n:,} verified hits: {percent(one.verifications.share_good)} right; "
         f"wrong among all answers: {percent(one.wrong_share, digits=2)}{against}"
     )
+
+
+def _hits(one: "RouteQuality") -> Iterator[str]:
+    """The promise about the hits themselves, the worst tenant, and how fast answers change."""
+    hits, promised = one.hits, one.promise.max_error_of_hits
+    if hits.wrong is not None:
+        against = f"; promised: at most {promised:.2%}" if promised else ""
+        yield f"wrong among the hits: {percent(hits.wrong, digits=2)}{against}"
+    if hits.worst_tenant is not None:
+        yield f"the worst of {hits.tenants:,} tenants: {percent(hits.worst_tenant, digits=2)} of its hits"
+    rate = hits.ageing.per_day
+    if rate is not None:
+        told = f"an answer changes {rate.estimate:.3g} times a day [{rate.low:.3g}, {rate.high:.3g}]"
+        ttl = hits.ageing.longest_ttl(promised) if promised else None
+        yield told + (f": a ttl of at most {ttl / 3600:.3g} h keeps half of that promise for it" if ttl else "")
 
 
 def _control(control: "Control") -> str:

@@ -88,6 +88,23 @@ def _measures(one: Standing) -> Iterator[Measure]:
             basis=f"{verified}, {wording.count(one.verifications.good)} right",
             unknown="No hit was verified in this time",
         )
+        yield measure(
+            "Wrong ones among the cache's hits",
+            one.hits.wrong,
+            one.promise.max_error_of_hits,
+            is_broken=False,
+            basis=_tenants(one) or verified,
+            unknown="No hit was verified in this time",
+        )
+
+
+def _tenants(one: Standing) -> str:
+    """How the worst tenant fares, where some have verified hits enough."""
+    worst = one.hits.worst_tenant
+    if worst is None:
+        return ""
+    among = wording.counted(one.hits.tenants, "tenant", "tenants")
+    return f"of {among} with enough verified hits the worst has {wording.percent(worst.estimate, 2)} wrong"
 
 
 def measure(

@@ -9,7 +9,7 @@ and the next look tries again. Experiments with too many requests to be read her
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from thriftgate.cascade.drift import Drift, drift_of
@@ -18,7 +18,7 @@ from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.tally import phase_at
 from thriftgate.prompts.verdicts import ExperimentReport
 from thriftgate.services.books.experiments import examine
-from thriftgate.services.books.quality import NOT_PROVEN, Judged, Promise, judged
+from thriftgate.services.books.quality import NOT_PROVEN, Hits, Judged, Promise, hits_of, judged
 from thriftgate.stats.intervals import Interval, wilson_interval
 from thriftgate.stats.tallies import DeploymentTally, Tallies
 from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord
@@ -100,6 +100,8 @@ class Standing:
     verifications: Judged
     wrong_share: Interval | None
     """Wrong hits over all answers; None without verified hits."""
+    hits: Hits = field(default_factory=Hits)
+    """What verified hits say of hits themselves, and of tenants."""
     feedback: Judged
     not_proven: int
     """Requests that went to the strongest tier because the promise has no proof."""
@@ -257,6 +259,7 @@ def standing_of(
         quality_loss=drift.quality_loss if verdicts else None,
         verifications=verified,
         wrong_share=_wrong_share(verified, reasons) if verified.n else None,
+        hits=hits_of(audits),
         feedback=judged([audit for audit in audits if audit.kind is AuditKind.FEEDBACK]),
         not_proven=sum(n for (_, reason), n in reasons.items() if reason in NOT_PROVEN),
         checking_cost_usd=sum(audit.cost_usd for audit in audits if audit.kind is not AuditKind.FEEDBACK),

@@ -22,6 +22,7 @@ def promises_of(config: ThriftgateConfig, base: Path) -> Mapping[str, Promise]:
             max_regressions=route.cascade.max_regressions,
             delta=route.cascade.delta,
             max_error=route.cache.max_error if route.cache else None,
+            max_error_of_hits=route.cache.max_error_of_hits if route.cache else None,
             calibrated_at=calibrated_at,
             got_better=got_better,
         )

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from thriftgate.caching.ageing import AGE, CHANGED, Ageing, ageing_of
+from thriftgate.caching.policy import TENANT
 from thriftgate.cascade.drift import Drift, drift_of
 from thriftgate.ports import Ledger
 from thriftgate.stats.intervals import Interval, bootstrap_interval, wilson_interval
@@ -21,6 +23,9 @@ from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord
 
 FEWEST_UNITS = 20
 """With fewer users (or sessions, or keys) on either side the control group is not compared."""
+
+FEWEST_VERIFIED = 30
+"""Verified hits from which a tenant's own share of wrong ones is told."""
 
 NOT_PROVEN = frozenset({"uncalibrated", "stale_artefact", "promise_not_proven", "collecting_labels"})
 """Reasons of requests that escalated because their route's promise has no proof."""
@@ -38,6 +43,8 @@ class Promise:
     delta: float = 0.05
     max_error: float | None = None
     """Of the cache; None without one."""
+    max_error_of_hits: float | None = None
+    """Of the semantic hits themselves; None without a cache."""
     calibrated_at: float | None = None
     """When the artefact that is served was made, in seconds since the epoch."""
     max_regressions: float | None = None
@@ -83,6 +90,19 @@ class Judged:
         return wilson_interval(self.good, self.n)
 
 
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What verified semantic hits say of hits themselves, of tenants, and of how fast answers change."""
+
+    wrong: Interval | None = None
+    """Wrong ones over all verified ones; None without any."""
+    tenants: int = 0
+    """Tenants with enough verified hits (`FEWEST_VERIFIED`) to tell."""
+    worst_tenant: Interval | None = None
+    """The share of wrong hits of the one with the most; None where no tenant has enough."""
+    ageing: Ageing = field(default_factory=lambda: Ageing(0, 0, 0.0))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """The requests that always went to the strongest tier, beside comparable ones that did not."""
@@ -114,6 +134,8 @@ class RouteQuality:
     verifications: Judged
     wrong_share: Interval | None
     """Wrong hits over all answers of the route; None without verifications."""
+    hits: Hits = field(default_factory=Hits)
+    """What verified hits say besides."""
     feedback: Judged
     checking_cost_usd: float
     """What all audits and verifications themselves cost."""
@@ -189,6 +211,7 @@ def quality_of(
         quality_loss=drift.quality_loss if verdicts else None,
         verifications=verified,
         wrong_share=_wrong_share(verified, records) if verified.n else None,
+        hits=hits_of(audits),
         feedback=judged([audit for audit in audits if audit.kind is AuditKind.FEEDBACK]),
         checking_cost_usd=checking_cost,
         saved_usd=sum(record.saved_usd for record in records) - checking_cost,
@@ -205,6 +228,25 @@ def judged(audits: Sequence[Audit]) -> Judged:
         bad=sum(audit.is_acceptable is False for audit in audits),
         undecided=sum(audit.is_acceptable is None for audit in audits),
         cost_usd=sum(audit.cost_usd for audit in audits),
+    )
+
+
+def hits_of(audits: Sequence[Audit]) -> Hits:
+    """Sum up the verifications among `audits`."""
+    checked = [audit for audit in audits if audit.kind is AuditKind.CACHE and audit.holdout]
+    verdicts = judged(checked)
+    by_tenant: defaultdict[float, list[Audit]] = defaultdict(list)
+    for audit in checked:
+        if audit.details.get(TENANT):
+            by_tenant[audit.details[TENANT]].append(audit)
+    shares = [one for one in map(judged, by_tenant.values()) if one.n >= FEWEST_VERIFIED]
+    worst = max((wilson_interval(one.bad, one.n) for one in shares), key=lambda one: one.estimate, default=None)
+    ages = [audit for audit in checked if audit.is_acceptable is not None and AGE in audit.details]
+    return Hits(
+        wrong=wilson_interval(verdicts.bad, verdicts.n) if verdicts.n else None,
+        tenants=len(shares),
+        worst_tenant=worst,
+        ageing=ageing_of((float(audit.details[AGE]), bool(audit.details.get(CHANGED))) for audit in ages),
     )
 
 

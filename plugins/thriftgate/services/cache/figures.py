@@ -31,8 +31,15 @@ class CacheFigures:
     ones among the checked hits, times the share of semantic hits. None when no hit was checked."""
     max_error: float | None
     """The promise; None with a fixed threshold."""
+    max_error_of_hits: float | None = None
+    """The promise about the semantic hits themselves; None with a fixed threshold."""
     observations: int
     """Verified outcomes that the learner has, also of near misses and of users' feedback."""
+
+    @property
+    def error_of_hits(self) -> Interval | None:
+        """The share of wrong ones among the checked hits, with its exact 95 % interval; None when none was checked."""
+        return clopper_pearson(self.wrong, self.checked) if self.checked else None
 
     @property
     def hit_rate(self) -> float | None:

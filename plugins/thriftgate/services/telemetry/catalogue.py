@@ -86,6 +86,12 @@ CACHE_ERROR = Family(
     " was promised.",
     ("route", "bound"), is_shared=True,
 )  # fmt: skip
+CACHE_HIT_ERROR = Family(
+    "thriftgate_cache_hit_error_ratio", "gauge",
+    "Wrong ones among the semantic cache hits of the last 7 days, by verified hits: estimate, its 95 % interval, and"
+    " what was promised.",
+    ("route", "bound"), is_shared=True,
+)  # fmt: skip
 QUALITY_LOSS = Family(
     "thriftgate_quality_loss_ratio", "gauge",
     "Answers of models that audits found worse than the strongest tier's, of the last 7 days: estimate, its interval,"
@@ -149,7 +155,7 @@ FAMILIES: Mapping[str, Family] = {
     for family in (
         REQUESTS, COALESCED, REQUEST_DURATION, FIRST_TOKEN, STAGE_DURATION, MODEL_CALLS, CALL_DURATION, TOKENS, COST,
         BASELINE_COST, SAVED, OUTPUTS, OUTPUT_REASKS,
-        CACHE_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
+        CACHE_ERROR, CACHE_HIT_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
         LIMIT_VERDICTS, LIMIT_WAIT, LIMIT_WAITING, LIMIT_RUNNING, LIMIT_PLACES, LIMIT_LADDER, LIMIT_STORE_AWAY,
         STRANGERS, WORKERS, SCRAPE_PROBLEMS, BUILD,
     )

@@ -50,6 +50,7 @@ def put_standings(samples: Samples, standings: Sequence[Standing]) -> None:
     for standing in standings:
         route, promise = standing.route, standing.promise
         _put_ratio(samples, catalogue.CACHE_ERROR, route, standing.wrong_share, promise.max_error)
+        _put_ratio(samples, catalogue.CACHE_HIT_ERROR, route, standing.hits.wrong, promise.max_error_of_hits)
         _put_ratio(samples, catalogue.QUALITY_LOSS, route, standing.quality_loss, promise.limit and promise.watched)
         verdicts = {
             "cache": standing.verifications.n, "cascade": standing.audits.n, "feedback": standing.feedback.n,

@@ -219,3 +219,30 @@ def test_the_printed_section_names_the_route_and_too_many_requests_are_said(
     assert "Quality of support" in printed
     assert "none of accepted answers yet" in printed
     assert "choose a shorter time with --since" in printed
+
+
+def test_what_is_wrong_among_the_hits_is_said_beside_its_promise_and_for_the_worst_tenant() -> None:
+    records = [request(n, DecisionKind.SEMANTIC_HIT) for n in range(80)]
+    audits = [
+        replace(
+            audit(n, n % 8 != 1, AuditKind.CACHE),
+            details={"tenant": 1.0 + n % 2, "age": 43_200.0, "changed": float(n == 1)},
+        )
+        for n in range(80)
+    ]
+    one = quality(records, audits, Promise(max_error=0.01, max_error_of_hits=0.05))
+    assert one.hits.wrong is not None
+    assert one.hits.wrong.estimate == 0.125
+    assert one.hits.worst_tenant is not None
+    assert (one.hits.tenants, one.hits.worst_tenant.estimate) == (2, 0.25)
+    words = [text for _, text in lines(one)]
+    assert any(text.startswith("wrong among the hits: 12.50%") and "at most 5.00%" in text for text in words)
+    assert any(text.startswith("the worst of 2 tenants: 25.00%") for text in words)
+    assert any("changes 0.025 times a day" in text and "a ttl of at most 48 h" in text for text in words)
+    json.dumps(as_json(one))
+
+
+def test_a_tenant_with_few_verified_hits_is_not_told_of() -> None:
+    audits = [replace(audit(n, False, AuditKind.CACHE), details={"tenant": 7.0}) for n in range(29)]
+    one = quality([request(0)], audits)
+    assert (one.hits.tenants, one.hits.worst_tenant, one.hits.ageing.checked) == (0, None, 0)

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from prometheus_client.parser import (
 from tests.fakes import FakeClock
 
 from thriftgate.services.books.overview import Standing
-from thriftgate.services.books.quality import Judged, Promise
+from thriftgate.services.books.quality import Hits, Judged, Promise
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.exposition import exposed
@@ -255,6 +256,14 @@ def test_the_cache_error_stands_beside_its_promise_and_only_once_it_is_known() -
     put_standings(samples, [standing(Interval(0.001, 0.02, 0.005))])
     assert samples.value("thriftgate_cache_error_ratio", "support", "high") == 0.02
     assert samples.value("thriftgate_verdicts", "support", "cache") == 91
+
+
+def test_what_is_wrong_among_the_hits_themselves_stands_beside_its_own_promise() -> None:
+    samples = Samples()
+    one = replace(standing(None), promise=Promise(max_error_of_hits=0.05), hits=Hits(wrong=Interval(0.01, 0.06, 0.02)))
+    put_standings(samples, [one])
+    assert samples.value("thriftgate_cache_hit_error_ratio", "support", "promised") == 0.05
+    assert samples.value("thriftgate_cache_hit_error_ratio", "support", "high") == 0.06
 
 
 async def test_standings_are_looked_up_behind_the_scrape_and_forgotten_when_they_are_old() -> None:
