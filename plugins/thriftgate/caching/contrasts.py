@@ -161,9 +161,9 @@ OPPOSITES = tuple(
         ("cher chère", "économique"),
         ("verrouiller", "déverrouiller"),
         # Spanish
-        ("encender enciende activar activa", "apagar apaga desactivar desactiva"),
-        ("abrir abre abierto abierta", "cerrar cierra cerrado cerrada"),
-        ("subir sube aumentar aumenta", "bajar baja disminuir reducir"),
+        ("encender enciende encienda activar activa active", "apagar apaga apague desactivar desactiva desactive"),
+        ("abrir abre abra abierto abierta", "cerrar cierra cierre cerrado cerrada"),
+        ("subir sube suba aumentar aumenta", "bajar baja baje disminuir reducir"),
         ("depositar ingresar", "retirar sacar"),
         ("enviar envío", "recibir recibo"),
         ("añadir agregar", "eliminar quitar borrar"),
@@ -191,6 +191,19 @@ OPPOSITES = tuple(
         ("depositar", "levantar sacar"),
         ("receber", "enviar"),
         ("mais", "menos"),
+        ("ligue ligar liga", "desligue desligar desliga"),
+        # What homes are told in languages without more word lists
+        ("tänd tända tänn", "släck släcka"),
+        ("öppna öppen", "stäng stänga stängd"),
+        ("tænd tænde", "sluk slukke"),
+        ("åbn åbne", "luk lukke"),
+        ("åpne", "steng lukk"),
+        ("włącz włączyć", "wyłącz wyłączyć"),
+        ("otwórz otworzyć", "zamknij zamknąć"),
+        ("sytytä", "sammuta"),
+        ("avaa", "sulje"),
+        ("zapni rozsviť", "vypni zhasni"),
+        ("otevři", "zavři"),
     )
 )
 

@@ -157,7 +157,8 @@ def _has_word_lists(words: tuple[str, ...]) -> bool:
     """Whether enough of the words are frequent ones of a known language; a few words alone do not tell."""
     if len(words) < _ENOUGH_WORDS:
         return True
-    known = sum(word in FUNCTION_WORDS or word in _FREQUENT for word in words)
+    # One letter is a word in too many languages to tell any: "i" is Swedish for "in".
+    known = sum(len(word) > 1 and (word in FUNCTION_WORDS or word in _FREQUENT) for word in words)
     if all(map(str.isascii, words)):
         return known > 0 or len(words) < _MANY_WORDS
     return known >= _KNOWN_SHARE * len(words)

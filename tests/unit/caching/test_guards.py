@@ -157,3 +157,26 @@ def test_both_words_of_a_swap_must_be_known_to_give_the_same_answer() -> None:
     both = near("Is there a shiny parcel for me in here?", "3")
     assert gather(asked, [first, first, first, half]) == Veto.SUBSTITUTION
     assert not isinstance(gather(asked, [first, first, first, both]), Veto)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("doe het licht in de keuken aan", "doe het licht in de keuken uit"),
+        ("zet de gordijnen open", "zet de gordijnen dicht"),
+        ("kun je de rolluiken openen", "kun je de rolluiken sluiten"),
+        ("Tänd lampan i köket", "Släck lampan i köket"),
+        ("Sluk lyset i stuen nu tak", "Tænd lyset i stuen nu tak"),
+        ("Włącz światło w kuchni", "Wyłącz światło w kuchni"),
+        ("Encienda la luz", "Apague la luz"),
+        ("Abra la puerta del garaje", "Cierre la puerta del garaje"),
+        ("How do I fly from Paris to Berlin cheaply?", "How can I travel from Berlin to Paris cheaply?"),
+        ("send 5 euros from Anna to Ben now", "wire 5 euros from Ben to Anna today"),
+        ("konverter euro til dollar", "konverter dollar til euro"),
+    ],
+)
+def test_opposites_and_swapped_roles_are_seen_in_other_languages_and_beside_other_differences(
+    one: str, other: str
+) -> None:
+    assert first_veto(one, other) is not None
+    assert first_veto(other, one) is not None

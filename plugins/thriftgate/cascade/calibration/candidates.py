@@ -21,6 +21,10 @@ _RUNGS_OTHERWISE = 9
 _SKIPPED = (0.15, 0.3, 0.45, 0.6)
 """Shares of questions, those of the poorest outlook, that are tried without asking the cheaper tiers."""
 
+_CHEAP_ENOUGH = 0.1
+"""Share of the strongest tier's cost up to which the first tier is always asked: what a guess saves there is less than
+what it loses."""
+
 
 def accept_candidates(replay: Replay, *, loss: str = "net") -> list[Policy]:
     """Policies that accept by score, and skip the cheaper tiers where the outlook is poor; safest first.
@@ -32,7 +36,8 @@ def accept_candidates(replay: Replay, *, loss: str = "net") -> list[Policy]:
     rungs = _RUNGS.get(cheaper, _RUNGS_OTHERWISE)
     ladders = [thresholds(replay.scores[:, tier], rungs) for tier in range(cheaper)]
     known = replay.outlook[np.isfinite(replay.outlook)]
-    skips = [-np.inf, *(np.unique(np.quantile(known, _SKIPPED)).tolist() if len(known) else ())]
+    tried = np.unique(np.quantile(known, _SKIPPED)).tolist() if len(known) and _is_waste(replay) else ()
+    skips = [-np.inf, *tried]
     policies = (Policy(rung, skip_below=skip) for skip in skips for rung in product(*ladders))
     front = pareto(policies, replay, loss=loss)
     filled = front[:1]
@@ -40,6 +45,12 @@ def accept_candidates(replay: Replay, *, loss: str = "net") -> list[Policy]:
         steps = _steps(filled[-1].accept_at, bolder.accept_at, ladders)
         filled += [*(replace(bolder, accept_at=step) for step in steps), bolder]
     return filled
+
+
+def _is_waste(replay: Replay) -> bool:
+    """Whether a cheap answer that is thrown away costs enough to be worth a guess that it will be."""
+    cheap, strong = float(replay.cost_usd[:, 0].mean()), float(replay.cost_usd[:, -1].mean())
+    return cheap > _CHEAP_ENOUGH * strong
 
 
 def route_candidates(replay: Replay, *, loss: str = "net") -> list[Policy]:
