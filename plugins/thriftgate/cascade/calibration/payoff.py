@@ -5,28 +5,14 @@ accepted: it pays only where the accepted share exceeds cheap price / strong pri
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from thriftgate.cascade.calibration.labels import Label
+from thriftgate.cascade.prices import Payoff, objections_to
 
-LEAST_RATIO = 5.0
-"""Strong price over cheap price below which a cascade hardly ever pays for its own wasted calls."""
 _SHORT = float(np.log1p(8.0))
 """Median `answer_length` (log of 1 + characters) of answers that are a letter or a word: their text tells nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Payoff:
-    """What is known before any threshold is chosen."""
-
-    price_ratio: float
-    """Strong price over the cheapest tier's, of the labelled calls; infinity where that one is free."""
-    break_even: float
-    """The share of cheap answers that must be accepted before anything is saved."""
-    objections: tuple[str, ...]
-    """Why a cascade is unlikely to pay, in sentences; empty where nothing speaks against it."""
 
 
 def payoff_of(labels: Sequence[Label]) -> Payoff | None:
@@ -36,12 +22,7 @@ def payoff_of(labels: Sequence[Label]) -> Payoff | None:
     if strong <= 0:
         return None
     ratio = strong / cheap if cheap > 0 else float("inf")
-    objections: list[str] = []
-    if ratio < LEAST_RATIO:
-        objections.append(
-            f"The strongest tier costs only {ratio:.1f} times the cheapest: {1 / ratio:.0%} of all answers must be "
-            f"accepted before anything is saved. Below {LEAST_RATIO:.0f} times, choose one of the two models."
-        )
+    objections = list(objections_to(ratio))
     rows = [label.features[0] for label in labels if label.features]
     lengths = [row["answer_length"] for row in rows if "answer_length" in row]
     if lengths and float(np.median(lengths)) <= _SHORT and not any("logprob_mean" in row for row in rows):

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from thriftgate.cli.gateway.paying import paying_of
 from thriftgate.cli.gateway.preflight import Prepared, prepare
 from thriftgate.config import CacheConfig, LoadedConfig
 from thriftgate.config.docs import spell_duration
@@ -46,7 +47,7 @@ def command(ctx: click.Context, config: Path, *, demo: bool | None, as_json: boo
 
 def _facts(prepared: Prepared) -> dict[str, Any]:
     loaded = prepared.loaded
-    routes = {
+    routes: dict[str, dict[str, Any]] = {
         name: {
             "models": loaded.clients_call(name),
             "tiers": [tier.model for tier in route.cascade.tiers],
@@ -55,6 +56,10 @@ def _facts(prepared: Prepared) -> dict[str, Any]:
         }
         for name, route in loaded.thriftgate.routes.items()
     }
+    for one in paying_of(loaded):
+        routes[one.route]["break_even"] = round(one.payoff.break_even, 4)
+        routes[one.route]["expected_cost"] = one.expected
+        routes[one.route]["objections"] = list(one.payoff.objections)
     return {"warnings": loaded.warnings, "demo": prepared.runtime.is_demo, "routes": routes}
 
 
@@ -75,6 +80,10 @@ def _print_routes(prepared: Prepared) -> None:
         prompt = route.prompt.name if route.prompt else "off"
         table.add_row(name, ", ".join(loaded.clients_call(name)), tiers, _cache(route.cache), prompt)
     console.print(table)
+    for one in paying_of(loaded):
+        console.print(Text(str(one), style="dim"))
+        for objection in one.payoff.objections:
+            console.print(Text.assemble(("advice  ", "yellow"), f"{one.route}: {objection}"))
     console.print(Text.assemble(("ok", "bold green"), f"  {loaded.path.name} has no mistakes"))
 
 
