@@ -1,6 +1,7 @@
 """The cache of a route: what it finds, what it keeps and for how long, and that it never stands in the way."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import Budget
 from thriftgate.services.request.journal import Journal
-from thriftgate.types import Answer, Caller, ChatRequest, DecisionKind, PromptRef
+from thriftgate.types import Answer, Caller, ChatRequest, DecisionKind, PromptRef, Usage
 
 QUESTION = "how do I get a refund"
 SIMILAR = "how can I get a refund"
@@ -316,3 +317,24 @@ async def test_a_fresh_answer_joins_the_group_of_neighbours_that_say_the_same() 
     entries = {entry.question: entry for entry in await shop.entries()}
     assert entries["refund please"].group == entries[QUESTION].group == entries[QUESTION].entry_id
     assert entries["which shop is open"].group == entries["which shop is open"].entry_id
+
+
+@pytest.mark.parametrize(
+    ("kept_with", "asked_with", "kind"),
+    [(None, 50, "exact_hit"), (50, 400, "exact_hit"), (50, None, "exact_hit"), (400, 10, "miss")],
+)
+async def test_an_answer_that_ended_by_itself_fits_every_limit_that_it_does_not_exceed(
+    shop: Shop, kept_with: int | None, asked_with: int | None, kind: str
+) -> None:
+    def asked(most: int | None) -> ChatRequest:
+        return ask(QUESTION, params={} if most is None else {"max_tokens": most})
+
+    answer = replace(ANSWER, usage=Usage(completion_tokens=20))
+    assert await shop.serve(asked(kept_with), answer) == "miss"
+    assert await shop.serve(asked(asked_with), answer) == kind
+
+
+async def test_an_answer_that_was_cut_is_not_kept_whatever_the_limit(shop: Shop) -> None:
+    cut = replace(ANSWER, choices=(replace(ANSWER.choices[0], finish_reason="length"),))
+    assert await shop.serve(ask(QUESTION, params={"max_tokens": 5}), cut) == "miss"
+    assert await shop.serve(ask(QUESTION, params={"max_tokens": 500})) == "miss"
