@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 from tests.memory_ledger import MemoryLedger
 
+from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import DeploymentTally, MoneySums, RequestTally, Tallies
 from thriftgate.types import DecisionKind, RequestRecord, Status, TierCall
 
@@ -51,6 +52,23 @@ class MemoryOverview:
     async def reasons(self, route: str, *, since: float, until: float) -> Mapping[tuple[DecisionKind, str], int]:
         found = [record for record in self._within(since, until) if record.route == route]
         return Counter((record.decision, record.reason or "") for record in found)
+
+    async def find(self, search: Search, *, since: float, until: float, limit: int) -> Sequence[str]:
+        def fits(record: RequestRecord) -> bool:
+            caller = record.caller
+            names = (caller.team_id, caller.team_alias, caller.user_id, caller.key_alias, caller.key_hash)
+            is_of_kind = {
+                None: True,
+                "dear": True,
+                "escalated": record.decision is DecisionKind.ESCALATED,
+                "failed": record.status is not Status.OK,
+                "hits": record.decision in (DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT),
+            }[search.kind]
+            return is_of_kind and search.route in ("", record.route) and (not search.who or search.who in names)
+
+        found = sorted(filter(fits, self._within(since, until)), key=lambda record: record.request_id)
+        found.sort(key=lambda record: -record.cost_usd if search.kind == "dear" else -record.started_at)
+        return [record.request_id for record in found[:limit]]
 
     async def shifted(self, request_ids: Sequence[str]) -> frozenset[str]:
         rows = self.ledger.rows

@@ -12,6 +12,7 @@ from tests.memory_overview import MemoryOverview
 from tests.page_desk import NOW, request
 
 from thriftgate.errors import StoreUnavailableError
+from thriftgate.stats.search import KINDS, Search
 from thriftgate.stats.tallies import RequestTally
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger
@@ -148,3 +149,24 @@ async def test_a_database_that_is_away_is_said_to_be() -> None:
     away = PostgresOverview(Database("postgresql://nobody@127.0.0.1:9/none"))
     with pytest.raises(StoreUnavailableError):
         await away.tallies(since=SINCE, until=UNTIL, stretch=STEP, most=5)
+
+
+SEARCHES = st.builds(
+    Search,
+    kind=st.none() | st.sampled_from(sorted(KINDS)),
+    route=st.sampled_from(["", "support", "nowhere"]),
+    who=st.sampled_from(["", "t1", "ann", "odd\x00\\name", "\udce4", "' OR true --"]),
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(records=REQUESTS, search=SEARCHES, limit=st.integers(1, 10))
+async def test_what_is_looked_for_is_what_a_loop_finds(
+    database: Database, records: list[RequestRecord], search: Search, limit: int
+) -> None:
+    memory = MemoryLedger()
+    await memory.record(records)
+    await database.execute("DELETE FROM requests")
+    await PostgresLedger(database).record(records)
+    mine = await PostgresOverview(database).find(search, since=SINCE, until=UNTIL, limit=limit)
+    assert mine == await MemoryOverview(memory).find(search, since=SINCE, until=UNTIL, limit=limit)

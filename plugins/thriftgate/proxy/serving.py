@@ -16,10 +16,10 @@ import signal
 import socket
 import time
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-import uvicorn.main
 import uvicorn.supervisors.multiprocess as multiprocess
 from uvicorn import Config, Server
 
@@ -93,7 +93,8 @@ def install() -> None:
     bind = Config.bind_socket
     Server.startup = startup
     Config.bind_socket = bound
-    setattr(uvicorn.main, "Multiprocess", _Workers)  # noqa: B010  not exported there
+    # By the module's name: `uvicorn.main` is the command of that name.
+    setattr(import_module("uvicorn.main"), "Multiprocess", _Workers)  # noqa: B010  not exported there
 
 
 class _Workers(multiprocess.Multiprocess):

@@ -14,6 +14,7 @@ from thriftgate.cli.gateway.preflight import prepare
 from thriftgate.cli.gateway.processes import Service, ServiceFailedError
 from thriftgate.cli.gateway.running import running
 from thriftgate.cli.gateway.supervision import Options, Supervision
+from thriftgate.errors import StoreUnavailableError
 
 KEYS = {"ANTHROPIC_API_KEY": "a-key", "OPENAI_API_KEY": "a-key", "LITELLM_MASTER_KEY": "sk-0123456789abcdef0123"}
 
@@ -121,6 +122,43 @@ def test_a_proxy_that_does_not_come_up_is_ended_and_the_old_one_serves_on(
     assert pretended.happened == ["start 1", "start 2", "stop 2"]
     pretended.on_start = lambda _: None
     assert one.reload().ok, "the next one may succeed"
+
+
+@pytest.mark.parametrize(
+    "error", [StoreUnavailableError("the database is away"), OSError(28, "No space left on device")]
+)
+def test_what_goes_wrong_beside_it_ends_no_gateway_that_serves(
+    gateway: Started, pretended: Pretended, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    one, _, _ = gateway
+
+    def fail(_service: Service) -> None:
+        raise error
+
+    pretended.on_start = fail
+    done = one.reload()
+    assert (done.ok, done.exit_code) == (False, 1)
+    assert done.words in (("the database is away",), ("No space left on device",))
+    assert one.state.generation == 1
+
+
+def test_ctrl_c_in_the_middle_leaves_no_proxy_behind(
+    gateway: Started, pretended: Pretended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _, _ = gateway
+    killed: list[str] = []
+
+    def kill(service: Service) -> None:
+        killed.append(pretended.name(service))
+
+    def interrupt(_service: Service) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Service, "kill", kill)
+    pretended.on_start = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        one.reload()
+    assert killed == ["2"]
 
 
 def test_without_keys_any_more_the_demo_provider_is_started_for_the_new_proxy(

@@ -23,7 +23,7 @@ from thriftgate.cli.gateway.preflight import Prepared, prepare
 from thriftgate.cli.gateway.processes import Service, ServiceFailedError, stop_all, wait_until_ready
 from thriftgate.cli.gateway.running import FOLDER, Reload, RunningGateway, forget, note, reachable, running
 from thriftgate.config import LoadedConfig
-from thriftgate.errors import ConfigurationError
+from thriftgate.errors import ConfigurationError, GatewayError
 
 if TYPE_CHECKING:
     import socket
@@ -130,6 +130,17 @@ class Supervision:
             if fresh is not None:
                 fresh.stop()
             return self._stay(Reload(number=number, ok=False, exit_code=error.exit_code, words=(str(error),)))
+        except (GatewayError, OSError) as error:
+            # A database that is away, a full disk: what serves must not end for it.
+            if fresh is not None:
+                fresh.kill()
+            words = error.message if isinstance(error, GatewayError) else (error.strerror or type(error).__name__)
+            return self._stay(Reload(number=number, ok=False, exit_code=1, words=(words,)))
+        except BaseException:
+            # Ctrl-C: nobody knows of the new one yet, so nobody else would end it.
+            if fresh is not None:
+                fresh.kill()
+            raise
         self._replace(fresh, prepared)
         done = Reload(number=number, ok=True, words=prepared.loaded.warnings)
         self._note(reload=done, generation=self.state.generation + 1)

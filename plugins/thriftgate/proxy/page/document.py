@@ -3,9 +3,16 @@
 Failure behaviour: pure; see `views.py`.
 """
 
+from collections.abc import Sequence
+
 from thriftgate.proxy.page import rendering, views, views_quality, wording
+from thriftgate.proxy.page.next_steps import next_steps
 from thriftgate.proxy.page.state import State
 from thriftgate.services.books.overview import PERIODS, Overview
+from thriftgate.stats.search import KINDS, Search
+from thriftgate.types import RequestRecord
+
+_EVERYTHING = Search()
 
 INTERVALS = ((0, "off", "no refresh"), (10, "10 s", "every 10 seconds"), (60, "1 min", "every minute"))
 """How often the page may load itself anew: seconds, short, and spoken. Off unless the operator chose otherwise."""
@@ -16,8 +23,22 @@ def refresh_of(chosen: str) -> int:
     return next((seconds for seconds, _, _ in INTERVALS if str(seconds) == chosen), 0)
 
 
-def page(overview: Overview, state: State, *, base: str, address: str, token: str, refresh: int, now: float) -> str:
-    """The whole page as HTML; `token` is that of the form to sign out, empty without a session."""
+def page(
+    overview: Overview,
+    state: State,
+    *,
+    base: str,
+    address: str,
+    token: str,
+    refresh: int,
+    now: float,
+    search: Search = _EVERYTHING,
+    found: Sequence[RequestRecord] | None = None,
+) -> str:
+    """The whole page as HTML; `token` is that of the form to sign out, empty without a session.
+
+    `found` is what was searched for, None where nothing was.
+    """
     total = overview.tallies.total
     saved, saved_share, saved_words = views.headline(overview)
     bar, shares = views.shares(total) if total is not None else ([], [])
@@ -42,7 +63,12 @@ def page(overview: Overview, state: State, *, base: str, address: str, token: st
         deployments=views.deployment_rows(state, overview.deployments, now=now),
         queues=state.queues,
         is_calm=not any(queue.failed or queue.dropped or queue.trouble for queue in state.queues),
-        requests=views.request_rows(overview.recent, now=now),
+        steps=next_steps(overview, state, now=now),
+        requests=views.request_rows(overview.recent if found is None else found, now=now),
+        search=search,
+        is_search=found is not None,
+        kinds=KINDS,
+        latest=wording.ago(overview.recent[0].started_at, now) if overview.recent else "",
         example=_example(address, overview.standings[0].route if overview.standings else "support"),
         at=wording.moment(overview.until),
         machine_at=wording.machine_moment(overview.until),

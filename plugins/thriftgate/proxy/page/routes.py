@@ -19,6 +19,7 @@ from thriftgate.proxy.page import document, rendering
 from thriftgate.proxy.page.sessions import Attempts, Sessions
 from thriftgate.proxy.page.state import State
 from thriftgate.services.books.overview import PERIODS, OverviewService
+from thriftgate.stats.search import search_of
 
 SESSION_COOKIE = "thriftgate_session"
 LOGIN_COOKIE = "thriftgate_login"
@@ -105,8 +106,10 @@ class Desk:
                 return _message(request, 403, "This key may not look", ["The page is for proxy admins only."])
         period = PERIODS.get(request.query_params.get("period", ""), PERIODS["24h"])
         token = "" if session is None else sessions.form_token("logout", session.nonce)
+        search = search_of(request.query_params)
         try:
             overview = await self._overviews().get(period)
+            found = None if search.is_empty else await self._overviews().find(search, period)
         except StoreUnavailableError:
             return _message(
                 request, 503, "The database is away",
@@ -117,8 +120,9 @@ class Desk:
         state = await self._state()
         refresh = document.refresh_of(request.query_params.get("refresh", ""))
         page = document.page(
-            overview, state, base=_base(request), address=str(request.base_url), token=token, refresh=refresh, now=now
-        )
+            overview, state, base=_base(request), address=str(request.base_url), token=token, refresh=refresh, now=now,
+            search=search, found=found,
+        )  # fmt: skip
         return HTMLResponse(page, headers=dict(_HEADERS))
 
     async def form(self, request: Request) -> Response:

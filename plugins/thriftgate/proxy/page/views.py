@@ -3,25 +3,28 @@
 Failure behaviour: pure and total; what is not known is a dash, and what is empty says what to do next.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from thriftgate.proxy.page import wording
 from thriftgate.proxy.page.charts import Box, Step, columns, stack
 from thriftgate.proxy.page.state import Deployment, State
-from thriftgate.services.books.explaining import why
+from thriftgate.services.books.explaining import NAMES, why
 from thriftgate.services.books.overview import Overview
 from thriftgate.stats.tallies import DeploymentTally, RequestTally
 from thriftgate.types import DecisionKind, RequestRecord
 
-DECISIONS: Mapping[DecisionKind, tuple[str, str]] = {
-    DecisionKind.EXACT_HIT: ("exact hit", "the same question again, from the cache"),
-    DecisionKind.SEMANTIC_HIT: ("semantic hit", "the same meaning in other words, from the cache"),
-    DecisionKind.ACCEPTED: ("accepted", "a cheaper tier was sure enough"),
-    DecisionKind.ESCALATED: ("escalated", "a cheaper tier was asked first, a stronger one answered"),
-    DecisionKind.ONLY_TIER: ("only tier", "one tier was in question from the start"),
-    DecisionKind.FAILED: ("failed", "nothing was answered"),
+_MEANINGS: Mapping[DecisionKind, str] = {
+    DecisionKind.EXACT_HIT: "the same question again, from the cache",
+    DecisionKind.SEMANTIC_HIT: "the same meaning in other words, from the cache",
+    DecisionKind.ACCEPTED: "a cheaper tier was sure enough",
+    DecisionKind.ESCALATED: "a cheaper tier was asked first, a stronger one answered",
+    DecisionKind.ONLY_TIER: "one tier was in question from the start",
+    DecisionKind.FAILED: "nothing was answered",
 }
+DECISIONS: Mapping[DecisionKind, tuple[str, str]] = {kind: (NAMES[kind], words) for kind, words in _MEANINGS.items()}
 
 
 _NAMELESS = {
@@ -55,6 +58,8 @@ class Spend:
     """One row of a table of money."""
 
     name: str
+    query: str
+    """What finds its requests, as part of a query string; empty for those without a name."""
     requests: str
     cost: str
     baseline: str
@@ -144,13 +149,19 @@ def facts(overview: Overview) -> list[Fact]:
         return []
     failed = "none failed" if not total.failures else f"{wording.count(total.failures)} failed or broke off"
     hits, escalated = total.hit_share, total.escalated_share
+    asked_first = (
+        f"{wording.percent(escalated.estimate)} of those that a cheaper tier was asked for"
+        if not math.isnan(escalated.estimate)
+        else "no cheaper tier was asked"
+    )
     return [
         Fact("Requests", wording.count(total.requests), failed),
         Fact("From the cache", wording.percent(hits.estimate), wording.interval(hits)),
+        # Of all requests, as every other share on the page.
         Fact(
             "Escalated",
-            wording.percent(escalated.estimate),
-            wording.interval(escalated) or "no cheaper tier was asked",
+            wording.percent(total.decisions.get(DecisionKind.ESCALATED, 0) / total.requests),
+            asked_first,
         ),
         Fact("Median duration", wording.seconds(overview.duration_p50),
              f"95% within {wording.seconds(overview.duration_p95)}"),
@@ -212,17 +223,19 @@ def _spend_table(title: str, column: str, found: Sequence[RequestTally], size: i
     return SpendTable(
         title=title,
         column=column,
-        rows=() if is_nameless else [_spend(one, f"no {column.lower()}", digits) for one in found],
+        rows=() if is_nameless else [_spend(one, column, digits) for one in found],
         note=_NAMELESS.get(column, "") if is_nameless else note,
     )
 
 
-def _spend(one: RequestTally, nameless: str, digits: int) -> Spend:
+def _spend(one: RequestTally, column: str, digits: int) -> Spend:
     share = one.money.saved_share()
-    name = one.label or one.group or nameless
+    name = one.label or one.group or f"no {column.lower()}"
+    field = "route" if column == "Route" else "who"
     saved = one.saved_usd / one.money.baseline if one.money.baseline > 0 else float("nan")
     return Spend(
         name=name,
+        query=urlencode({field: one.group}) if one.group else "",
         requests=wording.count(one.requests),
         cost=wording.money(one.money.cost, digits),
         baseline=wording.money(one.money.baseline, digits),

@@ -13,6 +13,9 @@ from thriftgate.proxy.page.charts import Whisker, whisker
 from thriftgate.services.books.overview import ExperimentStanding, Standing
 from thriftgate.stats.intervals import Interval
 
+_VAGUE = 0.1
+"""A share that may lie anywhere in a wider stretch than this is not known yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -116,6 +119,9 @@ def measure(
         return Measure(title, "unknown", "no data", wording.UNKNOWN, "", promise, unknown, None, "")
     look, verdict = _verdict(share, limit, is_broken=is_broken)
     value, between = wording.percent(share.estimate, 2), wording.interval(share, 2)
+    if share.high - share.low > max(_VAGUE, 2 * (limit or 0.0)):
+        # An estimate of so few would be read as a finding.
+        value, between = wording.interval(share, 0), "too few for one number"
     return Measure(
         title=title,
         look=look,
@@ -125,7 +131,7 @@ def measure(
         promise=promise,
         basis=basis,
         whisker=whisker(share, limit),
-        words=f"{title}: {value}, between {between.replace(' to ', ' and ')}; {promise}.",
+        words=f"{title}: between {wording.interval(share, 2).replace(' to ', ' and ')}; {promise}.",
     )
 
 

@@ -4,8 +4,19 @@ Failure behaviour: pure and total; a reason that is not known is shown as it sta
 answered is ever part of a sentence.
 """
 
+from collections.abc import Mapping
+
 from thriftgate.types import CallPurpose, DecisionKind, RequestRecord, Status
 
+NAMES: Mapping[DecisionKind, str] = {
+    DecisionKind.EXACT_HIT: "exact hit",
+    DecisionKind.SEMANTIC_HIT: "semantic hit",
+    DecisionKind.ACCEPTED: "accepted",
+    DecisionKind.ESCALATED: "escalated",
+    DecisionKind.ONLY_TIER: "only tier",
+    DecisionKind.FAILED: "failed",
+}
+"""What each decision is called, on the page and in reports alike."""
 _ONLY_TIER = {
     "only_tier": "the route has one tier",
     "held_out": "the caller is in the control group, which always gets the strongest tier",

@@ -20,6 +20,7 @@ from thriftgate.prompts.verdicts import ExperimentReport
 from thriftgate.services.books.experiments import examine
 from thriftgate.services.books.quality import NOT_PROVEN, Hits, Judged, Promise, hits_of, judged
 from thriftgate.stats.intervals import Interval, wilson_interval
+from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import DeploymentTally, Tallies
 from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord
 
@@ -57,6 +58,10 @@ class OverviewSource(Protocol):
 
     async def reasons(self, route: str, *, since: float, until: float) -> Reasons:
         """How many requests of a route were decided how and why."""
+        ...
+
+    async def find(self, search: Search, *, since: float, until: float, limit: int) -> Sequence[str]:
+        """The ids of requests started in [since, until) that fit: the latest first, or the dearest."""
         ...
 
     async def shifted(self, request_ids: Sequence[str]) -> frozenset[str]:
@@ -137,6 +142,8 @@ class Overview:
     experiments: Sequence[ExperimentStanding]
     recent: Sequence[RequestRecord]
     """The latest requests, newest first, whenever they were."""
+    broken_prompts: Sequence[str] = ()
+    """Mistakes in prompt files, because of which an older state is served; file and line first."""
 
 
 class OverviewService:
@@ -172,6 +179,17 @@ class OverviewService:
                 self._kept[period.name] = (ended + max(FRESH, REST * (ended - started)), overview)
             return overview
 
+    async def find(self, search: Search, period: Period) -> Sequence[RequestRecord]:
+        """What was looked for; a request's id finds it whenever it was. Raises StoreUnavailableError."""
+        async with self._making:
+            if search.request_id:
+                ids: Sequence[str] = (search.request_id,)
+            else:
+                until = self._clock.time()
+                ids = await self._source.find(search, since=until - period.seconds, until=until, limit=MOST_RECENT)
+            found = [await self._ledger.get(one) for one in ids]
+        return [record for record in found if record is not None]
+
     async def _make(self, period: Period) -> Overview:
         until = self._clock.time()
         # Steps begin at round times, so that a drawing does not wobble from look to look; the first one is whole.
@@ -189,6 +207,7 @@ class OverviewService:
             standings=[await self._standing(name, since, until) for name in self._promises],
             experiments=await self._experiments(until),
             recent=await self._ledger.recent(limit=MOST_RECENT),
+            broken_prompts=[str(problem) for problem in self._prompts.snapshot().errors],
         )
 
     async def _standing(self, route: str, since: float, until: float) -> Standing:

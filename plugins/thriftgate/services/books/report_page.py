@@ -18,19 +18,12 @@ from markupsafe import Markup
 from thriftgate.ports import Ledger
 from thriftgate.services.books import charts
 from thriftgate.services.books.charts import Bar, Part, Span
+from thriftgate.services.books.explaining import NAMES
 from thriftgate.services.books.report import MOST_RECORDS, Report, make_report
 from thriftgate.stats.intervals import Interval
-from thriftgate.types import DecisionKind, SummaryRow
+from thriftgate.types import SummaryRow
 
 MOST_USERS = 25
-_KINDS = {
-    DecisionKind.EXACT_HIT: "exact hit",
-    DecisionKind.SEMANTIC_HIT: "hit by meaning",
-    DecisionKind.ACCEPTED: "cheaper tier",
-    DecisionKind.ESCALATED: "escalated",
-    DecisionKind.ONLY_TIER: "only tier",
-    DecisionKind.FAILED: "failed",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +71,7 @@ def render(page: ReportPage) -> str:
         users=users,
         users_left_out=len(page.users) - len(users),
         most_records=MOST_RECORDS,
-        kinds=_KINDS,
+        kinds=NAMES,
         charts={
             "days": Markup(_days_chart(page.days)),
             "decisions": Markup(_decisions_chart(page.routes.rows)),
@@ -111,7 +104,7 @@ def _decisions_chart(routes: Sequence[SummaryRow]) -> str:
             route.group or "none",
             [
                 Part(kind.value, route.decisions.get(kind, 0), f"{route.decisions.get(kind, 0):,} {words}")
-                for kind, words in _KINDS.items()
+                for kind, words in NAMES.items()
             ],
             f"{route.requests:,} requests",
         )

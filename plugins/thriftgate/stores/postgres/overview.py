@@ -6,6 +6,7 @@ Failure behaviour: every method raises StoreUnavailableError when the database d
 import math
 from collections.abc import Mapping, Sequence
 
+from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import DeploymentTally, MoneySums, RequestTally, Tallies
 from thriftgate.stores.postgres.database import Database, Row
 from thriftgate.stores.postgres.text import from_text, to_text
@@ -63,6 +64,22 @@ _COUNT = "SELECT count(*) FROM requests WHERE started_at >= $1 AND started_at < 
 _SHIFTED = "SELECT request_id FROM requests WHERE request_id = ANY($1::text[]) AND reason = 'budget_shift'"
 
 
+_KINDS = {
+    None: "true",
+    "dear": "true",
+    "escalated": "decision = 'escalated'",
+    "failed": "status <> 'ok'",
+    "hits": "decision IN ('exact_hit', 'semantic_hit')",
+}
+
+_FIND = """
+SELECT request_id FROM requests
+WHERE started_at >= $1 AND started_at < $2 AND {kind} AND ($3 = '' OR route = $3)
+  AND ($4 = '' OR $4 IN (team_id, team_alias, user_id, key_alias, key_hash))
+ORDER BY {order} LIMIT $5
+"""
+
+
 class PostgresOverview:
     """Reads the ledger for the live page (implements `services.overview.OverviewSource`)."""
 
@@ -115,6 +132,14 @@ class PostgresOverview:
         """How many requests of a route were decided how and why; the empty reason where there is none."""
         rows = await self._database.fetch(_REASONS, to_text(route), since, until, timeout=self._patience)
         return {(DecisionKind(row["decision"]), row["reason"]): row["n"] for row in rows}
+
+    async def find(self, search: Search, *, since: float, until: float, limit: int) -> Sequence[str]:
+        """The ids of requests started in [since, until) that fit: the latest first, or the dearest."""
+        order = "cost_usd DESC, request_id" if search.kind == "dear" else "started_at DESC, request_id"
+        query = _FIND.format(kind=_KINDS[search.kind], order=order)
+        who, route = to_text(search.who), to_text(search.route)
+        rows = await self._database.fetch(query, since, until, route, who, limit, timeout=self._patience)
+        return [from_text(row["request_id"]) for row in rows]
 
     async def shifted(self, request_ids: Sequence[str]) -> frozenset[str]:
         """Those of the requests whose thresholds a budget shift loosened."""

@@ -247,3 +247,46 @@ async def test_the_page_works_under_a_prefix(desk: PageDesk) -> None:
     page = (await browser.get(f"/llm{HOME}/login")).text
     assert f'action="/llm{HOME}/login"' in page
     assert f'href="/llm{HOME}/static/page.css' in page
+
+
+async def _signed_in(browser: Browser, desk: PageDesk) -> None:
+    await desk.fill(day(120))
+    await browser.sign_in(MASTER_KEY)
+
+
+async def test_a_request_is_found_by_its_id_whenever_it_was(browser: Browser, desk: PageDesk) -> None:
+    await _signed_in(browser, desk)
+    page = (await browser.get(f"{HOME}?period=1h&request=request-0003")).text
+    assert "The request request-0003" in page
+    assert page.count("<code>request-") == 1
+    missing = (await browser.get(f"{HOME}?request=request-9999")).text
+    assert "The ledger has no such request" in missing
+
+
+@pytest.mark.parametrize(("show", "look"), [("escalated", "d-escalated"), ("failed", "d-failed")])
+async def test_requests_of_a_kind_are_found_and_nothing_else(
+    browser: Browser, desk: PageDesk, show: str, look: str
+) -> None:
+    await _signed_in(browser, desk)
+    page = (await browser.get(f"{HOME}?period=24h&show={show}")).text
+    looks = set(re.findall(r'class="pill (d-\w+)"', page))
+    assert looks == {look}
+
+
+async def test_a_row_of_the_money_leads_to_its_requests(browser: Browser, desk: PageDesk) -> None:
+    await _signed_in(browser, desk)
+    page = (await browser.get(f"{HOME}?period=24h")).text
+    link = re.search(r'href="([^"]*who=acme[^"]*)"', page)
+    assert link is not None
+    followed = (await browser.get(link[1].replace("&amp;", "&"))).text
+    assert "Requests in the last 24 hours: of acme" in followed
+
+
+async def test_what_is_typed_into_the_search_comes_back_as_text(browser: Browser, desk: PageDesk) -> None:
+    await _signed_in(browser, desk)
+    hostile = "<script>alert(1)</script>\"'" + "x" * 5_000
+    for field in ("request", "who", "route", "show"):
+        page = await browser.get(HOME, params={field: hostile})
+        assert page.status_code == 200
+        assert "<script>" not in page.text
+        assert len(page.text) < 200_000

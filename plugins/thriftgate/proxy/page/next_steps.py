@@ -1,0 +1,96 @@
+"""What to do next: at most three sentences on the live page, each with the command to copy.
+
+Failure behaviour: pure; where all is well there is nothing to do.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from thriftgate.config.capabilities import retires_on
+from thriftgate.proxy.page import wording
+from thriftgate.proxy.page.state import State
+from thriftgate.services.books.overview import Overview, Standing
+
+MOST = 3
+_NOTICE = timedelta(days=90)
+_Z = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """One thing to do."""
+
+    words: str
+    command: str
+
+
+def next_steps(overview: Overview, state: State, *, now: float) -> list[NextStep]:
+    """The most urgent ones, first what keeps requests from being answered."""
+    return list(islice(_steps(overview, state, now), MOST))
+
+
+def _steps(overview: Overview, state: State, now: float) -> Iterator[NextStep]:
+    yield from _outages(state)
+    for mistake in overview.broken_prompts:
+        words = f"A prompt has a mistake, and its last good state is served: {mistake}."
+        yield NextStep(words, "thriftgate prompts lint")
+    for one in overview.standings:
+        if one.drift is not None and one.drift.is_drifting:
+            yield NextStep(f"'{one.route}' loses more than it promises: calibrate it anew.", _calibrate(one.route))
+        elif one.not_proven:
+            sent = wording.counted(one.not_proven, "request", "requests")
+            words = f"{sent} of '{one.route}' went to the strongest tier, because nothing proves its promise yet."
+            yield NextStep(words, _calibrate(one.route))
+    yield from _retirements(state, now)
+    for one in overview.standings:
+        if more := audits_needed(one):
+            words = (
+                f"About {more:,} more audits until it can be told whether '{one.route}' keeps its promise; a higher "
+                "cascade.audit.share brings them sooner."
+            )
+            yield NextStep(words, "thriftgate reload")
+    total = overview.tallies.total
+    if total is not None and [one.group for one in overview.tallies.teams] == [None]:
+        words = "No request came from a team: with teams it can be told who spends what."
+        yield NextStep(words, "thriftgate teams create NAME && thriftgate keys create --team NAME")
+
+
+def _calibrate(route: str) -> str:
+    return f"thriftgate cascade calibrate --route {route} --write artefacts/{route}.json && thriftgate reload"
+
+
+def _outages(state: State) -> Iterator[NextStep]:
+    groups: dict[str, list[bool]] = {}
+    for one in state.deployments:
+        groups.setdefault(one.group, []).append(one.is_cooling_down or one.health == "unhealthy")
+    for group, are_down in groups.items():
+        if all(are_down):
+            yield NextStep(f"No deployment of '{group}' answers at the moment.", "thriftgate doctor")
+
+
+def _retirements(state: State, now: float) -> Iterator[NextStep]:
+    today = datetime.fromtimestamp(now, UTC).date()
+    for model in dict.fromkeys(one.model for one in state.deployments):
+        last = retires_on(model)
+        if last is not None and last - today <= _NOTICE:
+            word = "was announced to retire" if last < today else "retires"
+            words = f"{model} {word} on {last.isoformat()}: name its successor in the configuration."
+            yield NextStep(words, "thriftgate check && thriftgate reload")
+
+
+def audits_needed(one: Standing) -> int:
+    """How many more audits, if they go as those before, until a promise is known to be kept; 0 where it is known.
+
+    By the normal approximation of a share's 95 % interval, and never fewer than it takes without a single bad one.
+    """
+    limit = one.promise.limit
+    if limit is None or (one.quality_loss is not None and not one.quality_loss.low <= limit < one.quality_loss.high):
+        return 0
+    judged = one.audits
+    seen = min(judged.bad / judged.n, limit / 2) if judged.n else 0.0
+    spread = max(seen * (1 - seen), limit * (1 - limit) / 4)
+    needed = math.ceil(max(_Z**2 * spread / (limit - seen) ** 2, _Z**2 * (1 - limit) / limit))
+    return max(0, needed - judged.n)

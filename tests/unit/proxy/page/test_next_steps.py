@@ -1,0 +1,96 @@
+"""What the page says to do next: the most urgent first, never more than three, and nothing where all is well."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.page_desk import NOW, PROMISE, PageDesk, day, request
+
+from thriftgate.proxy.page.next_steps import MOST, audits_needed, next_steps
+from thriftgate.proxy.page.state import Deployment, State
+from thriftgate.services.books.overview import PERIODS, Overview, Standing, standing_of
+from thriftgate.stats.intervals import Interval
+from thriftgate.types import Caller, DecisionKind
+
+CALM = State(queues=(), deployments=(Deployment("small", "openai/demo-small", False, "healthy"),))
+NOTHING = standing_of("support", PROMISE, [], [], reasons={}, current={})
+KEPT = replace(NOTHING, quality_loss=Interval(0.0, 0.01, 0.0))
+
+
+@pytest.fixture
+async def overview(tmp_path: Path) -> Overview:
+    desk = PageDesk(tmp_path)
+    await desk.fill(day(60))
+    made = await desk.overviews.get(PERIODS["24h"])
+    return replace(made, standings=[KEPT])
+
+
+def said(overview: Overview, state: State = CALM) -> str:
+    return "\n".join(f"{one.words} [{one.command}]" for one in next_steps(overview, state, now=NOW))
+
+
+async def test_where_all_is_well_there_is_nothing_to_do(overview: Overview) -> None:
+    assert next_steps(overview, CALM, now=NOW) == []
+
+
+@pytest.mark.parametrize("health", ["healthy", "unhealthy"])
+async def test_a_group_of_which_nothing_answers_is_named_first(overview: Overview, health: str) -> None:
+    down = [
+        Deployment("large", "openai/a", True, "healthy"),
+        Deployment("large", "openai/b", health == "healthy", "unhealthy" if health == "unhealthy" else "healthy"),
+    ]
+    words = said(overview, State(queues=(), deployments=(*CALM.deployments, *down)))
+    assert words.startswith("No deployment of 'large' answers at the moment. [thriftgate doctor]")
+    one_works = State(queues=(), deployments=(*down[:1], Deployment("large", "openai/c", False, "unknown")))
+    assert said(overview, one_works) == ""
+
+
+async def test_a_broken_prompt_an_unproven_promise_and_a_model_that_ends_are_named(overview: Overview) -> None:
+    busy = replace(
+        overview,
+        broken_prompts=["support/control.md:3: temperature: input should be a valid number"],
+        standings=[replace(KEPT, not_proven=12)],
+    )
+    words = said(busy, State(queues=(), deployments=(Deployment("large", "openai/gpt-5", False, "healthy"),)))
+    assert "its last good state is served: support/control.md:3:" in words
+    assert "12 requests of 'support' went to the strongest tier" in words
+    assert "thriftgate cascade calibrate --route support --write artefacts/support.json && thriftgate reload" in words
+    assert "openai/gpt-5 retires on 2026-12-11" in words
+
+
+async def test_keys_without_a_team_are_named_where_nobody_has_one(tmp_path: Path) -> None:
+    desk = PageDesk(tmp_path)
+    await desk.fill([request(number, caller=Caller(user_id="ann")) for number in range(3)])
+    overview = replace(await desk.overviews.get(PERIODS["24h"]), standings=[KEPT])
+    assert "No request came from a team" in said(overview)
+
+
+async def test_there_are_never_more_than_three(overview: Overview) -> None:
+    broken = replace(overview, broken_prompts=[f"p{number}/control.md:1: wrong" for number in range(9)])
+    assert len(next_steps(broken, CALM, now=NOW)) == MOST
+
+
+def judged(n: int, bad: int) -> Standing:
+    records = [request(number, DecisionKind.ACCEPTED) for number in range(n)]
+    from tests.page_desk import audit
+
+    audits = [audit(record, good=number >= bad) for number, record in enumerate(records)]
+    counts = {(DecisionKind.ACCEPTED, "confident"): n}
+    return standing_of("support", PROMISE, audits, audits, reasons=counts, current=counts)
+
+
+@given(n=st.integers(0, 400), bad=st.integers(0, 400))
+def test_audits_are_asked_for_exactly_while_the_promise_is_open(n: int, bad: int) -> None:
+    one = judged(n, min(bad, n))
+    limit = one.promise.limit
+    assert limit is not None
+    is_open = one.quality_loss is None or one.quality_loss.low <= limit < one.quality_loss.high
+    assert audits_needed(one) == 0 or is_open
+    if n == 0:
+        assert audits_needed(one) >= 70, "the rule of three asks for so many without a single bad one"
+
+
+def test_without_a_promise_no_audit_is_needed() -> None:
+    assert audits_needed(replace(NOTHING, promise=replace(PROMISE, max_quality_loss=None))) == 0

@@ -1,0 +1,40 @@
+"""A server on sockets that outlive it, without LiteLLM behind it; see test_serving.py."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from thriftgate.proxy import serving
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+async def app(scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
+    """Says its process id as often as the query wants, twice a second."""
+    if scope["type"] == "lifespan":
+        while (await receive())["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    for _ in range(int(scope["query_string"].rstrip(b"="))):
+        await send({"type": "http.response.body", "body": b"%d\n" % os.getpid(), "more_body": True})
+        await asyncio.sleep(0.5)
+    await send({"type": "http.response.body", "body": b"end"})
+
+
+if __name__ in ("__main__", "__mp_main__"):
+    serving.install()
+
+if __name__ == "__main__":
+    import uvicorn
+
+    uvicorn.run(
+        "tests.unit.proxy.served_app:app",
+        workers=int(sys.argv[1]),
+        timeout_worker_healthcheck=60,
+        port=9,
+        lifespan="on",
+    )

@@ -1,0 +1,96 @@
+"""A server hands its port to another: what it has begun it ends, and nobody who connects is refused."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.proxy.waiting import eventually
+
+from thriftgate.proxy.serving import LISTENERS, READY_DIR
+
+ROOT = Path(__file__).parents[3]
+
+
+class Port:
+    """A bound socket, and the servers that serve on it one after the other."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._socket = stack.enter_context(socket.socket())
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+
+    def start(self, workers: int) -> tuple[subprocess.Popen[bytes], set[str]]:
+        """A server that serves, and its workers' process ids."""
+        ready = self._folder / f"ready-{len(list(self._folder.iterdir()))}"
+        ready.mkdir()
+        number = self._socket.fileno()
+        environ = {
+            **os.environ, LISTENERS: str(number), READY_DIR: str(ready),
+            "PYTHONPATH": f"{ROOT / 'plugins'}{os.pathsep}{ROOT}",
+        }  # fmt: skip
+        argv = [sys.executable, "-m", "tests.unit.proxy.served_app", str(workers)]
+        process = subprocess.Popen(argv, cwd=ROOT, env=environ, pass_fds=[number], stderr=subprocess.DEVNULL)
+        self._stack.callback(process.wait)
+        self._stack.callback(process.kill)
+        assert eventually(lambda: len(list(ready.iterdir())) == workers or process.poll() is not None, 120)
+        return process, {path.name for path in ready.iterdir()}
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[Port]:
+    with ExitStack() as stack:
+        yield Port(tmp_path, stack)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_retired_server_ends_what_it_has_begun_and_leaves_what_comes_to_the_next(port: Port, workers: int) -> None:
+    first, old = port.start(workers)
+    said: list[str] = []
+    begun = threading.Event()
+
+    def read() -> None:
+        with httpx.stream("GET", port.url, params="12", timeout=60) as answer:
+            for line in answer.iter_lines():
+                said.append(line)
+                begun.set()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    assert begun.wait(60)
+    second, new = port.start(workers)
+    first.send_signal(signal.SIGUSR1)
+    thread.join(60)
+    assert said[-1] == "end"
+    assert set(said[:-1]) <= old
+    assert first.wait(60) in (0, -signal.SIGTERM)
+    answers = [httpx.get(port.url, params="1", timeout=60).text.splitlines() for _ in range(4)]
+    assert {answer[-1] for answer in answers} == {"end"}
+    assert {answer[0] for answer in answers} <= new
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(60) in (0, -signal.SIGTERM)
+
+
+def test_who_keeps_a_connection_is_answered_by_the_retired_server_and_told_to_connect_anew(port: Port) -> None:
+    first, old = port.start(1)
+    with httpx.Client(timeout=60) as client:
+        assert client.get(port.url, params="0").headers.get("connection") != "close"
+        _, new = port.start(1)
+        first.send_signal(signal.SIGUSR1)
+        told: list[httpx.Response] = []
+        assert eventually(
+            lambda: (told.append(client.get(port.url, params="1")), told[-1].text.split()[0] in new)[1], 30
+        )
+    assert all(answer.status_code == 200 for answer in told)
+    by_the_old = [answer for answer in told if answer.text.split()[0] in old]
+    assert all(answer.headers["connection"] == "close" for answer in by_the_old[-1:])
+    assert first.wait(60) in (0, -signal.SIGTERM)
