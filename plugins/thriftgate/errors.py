@@ -18,6 +18,7 @@
     ├── BrokenOffError                502, after the first token of a stream: it cannot be taken back
     ├── StoreUnavailableError         503, only from what fails closed; what fails open catches it
     ├── PrivacyUnavailableError       503: nobody can say what is in the request, so it does not leave
+    ├── DeadlineExceededError         408: the caller did not want to wait longer
     └── OverloadedError               503, with `retry_after`
 
 Messages are written for the person who reads them at the other end of the wire: they never quote what a
@@ -218,6 +219,13 @@ class PrivacyUnavailableError(GatewayError):
 
     status_code = 503
     error_type = "service_unavailable_error"
+
+
+class DeadlineExceededError(GatewayError):
+    """The answer did not come within the time that the caller gave it."""
+
+    status_code = 408
+    error_type = "timeout_error"
 
 
 class OverloadedError(GatewayError):

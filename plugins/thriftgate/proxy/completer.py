@@ -13,6 +13,7 @@ that is refused with parameters of ours in it (a prompt's, log-probabilities) is
 refusal names, then without any. Closing a stream closes the provider's connection.
 """
 
+import math
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,9 +25,10 @@ from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
+from thriftgate.proxy import endings
 from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.deployments import DeploymentNames
-from thriftgate.proxy.dialects import METHODS, body_of_response, hidden_params, pieces_of
+from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, hidden_params, pieces_of
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.translations import Translations, asked
@@ -74,13 +76,28 @@ class RouterCompleter:
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
         """The whole answer of the model group. Raises TierFailedError."""
-        response = await self._asked(model, request, purpose, stream=False)
-        hidden, body = hidden_params(response), body_of_response(response)
+        seen = endings.ProviderAnswer()
+        token = endings.current.set(seen)
+        try:
+            response = await self._asked(model, request, purpose, stream=False)
+        finally:
+            endings.current.reset(token)
+        try:
+            return self._read(model, request.dialect, response, seen)
+        except TierFailedError:
+            raise
+        except Exception as error:  # a provider's odd field that LiteLLM let through
+            raise TierFailedError(
+                model, f"answered with something that is no answer ({type(error).__name__})"
+            ) from None
+
+    def _read(self, model: str, dialect: str, response: object, seen: endings.ProviderAnswer) -> Answer:
+        hidden, body = hidden_params(response), as_served(dialect, body_of_response(response))
         if body.get("error"):
             raise TierFailedError(model, "answered with an error")
         answer = answer_of(
-            request.dialect,
-            body,
+            dialect,
+            endings.as_ended(dialect, body, seen),
             model=model,
             deployment=self._name(hidden),
             cost_usd=self._cost_usd(model, hidden, body),
@@ -103,7 +120,7 @@ class RouterCompleter:
     def _cost_usd(self, model: str, hidden: Mapping[str, Any], body: Mapping[str, Any]) -> float:
         """What LiteLLM charged for the call."""
         charged: object = hidden.get("response_cost")
-        if isinstance(charged, int | float):
+        if isinstance(charged, int | float) and math.isfinite(charged) and charged >= 0:
             return float(charged)
         usage: object = body.get("usage")
         if not isinstance(usage, Mapping):

@@ -29,6 +29,7 @@ METHODS: Mapping[str, str] = {
     Dialect.RESPONSES: "aresponses",
 }
 """The router's public method of each dialect: what a route's requests are intercepted at, and its tiers asked by."""
+_CHAT_FIELDS: Mapping[str, type] = {"id": str, "object": str, "created": int, "model": str, "system_fingerprint": str}
 _FINGERPRINT = {"system_fingerprint": "thriftgate"}
 """LiteLLM's fast serializer drops fields it does not know; a chunk with a fingerprint takes the complete one."""
 
@@ -47,6 +48,14 @@ def body_of_response(response: object) -> Mapping[str, Any]:
     if isinstance(response, BaseModel):
         return response.model_dump(mode="json", exclude_none=True)
     return {name: value for name, value in cast("Mapping[str, Any]", response).items() if name != "_hidden_params"}
+
+
+def as_served(dialect: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body with what LiteLLM's own types would not take of a chat completion left out: none of it is the answer."""
+    if dialect != Dialect.CHAT:
+        return body
+    odd = [name for name, kind in _CHAT_FIELDS.items() if not isinstance(body.get(name), kind | None)]
+    return {name: value for name, value in body.items() if name not in odd} if odd else body
 
 
 def response_of(dialect: str, body: Mapping[str, Any], summary: Mapping[str, Any], edge: object) -> object:
@@ -182,5 +191,5 @@ def _refuse_made_up_ending(model: str, chunk: ModelResponseStream, response: obj
     if not any(choice.finish_reason for choice in chunk.choices):
         return
     is_ended = getattr(response, "received_finish_reason", None) or any(_received_choices(response))
-    if _received(response) and not is_ended:
+    if getattr(response, "chunks", None) is not None and not is_ended:
         raise TierFailedError(model, "the stream ended without a finish reason")

@@ -15,6 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.errors import GatewayError
+from thriftgate.proxy import endings
 from thriftgate.proxy.edge import EdgeRequest, current, headers_of
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.provider import not_served
@@ -53,6 +54,12 @@ class EdgeHooks(CustomLogger):
     ) -> None:
         """A call of a deployment failed."""
         self._on_failure(kwargs)
+
+    def log_post_api_call(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
+    ) -> None:
+        """A provider has answered a call."""
+        endings.note(kwargs)
 
     async def async_filter_deployments(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,

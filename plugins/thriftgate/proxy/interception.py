@@ -27,6 +27,7 @@ from thriftgate.proxy.dialects import METHODS, event_of, response_of
 from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError, gateway_error
 from thriftgate.proxy.messages import request_of
+from thriftgate.proxy.patience import within
 from thriftgate.proxy.pricing import chat_usage
 from thriftgate.services.request.reading import whole_body
 from thriftgate.services.route.route import RouteService
@@ -68,12 +69,15 @@ class Interception:
             route = self._route(edge.route)
             request = request_of(edge, dialect, kwargs)
             if kwargs.get("stream"):
-                return await _Streamed(edge, request, route, log).opened()
-            answer = await route.answer(request, edge.tell)
+                async with within(edge.route, kwargs):
+                    return await _Streamed(edge, request, route, log).opened()
+            async with within(edge.route, kwargs):
+                answer = await route.answer(request, edge.tell)
+            response = response_of(dialect, whole_body(request, answer), edge.summary, answer.edge)
         except Exception as error:
             raise noted(edge, error) from None
         log.succeeded(answer)
-        return response_of(dialect, whole_body(request, answer), edge.summary, answer.edge)
+        return response
 
     def _route(self, name: str) -> RouteService:
         route = self._routes().get(name)

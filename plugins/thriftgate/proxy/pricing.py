@@ -54,7 +54,11 @@ class RouterPricer:
     def call_cost_usd(self, model: str, usage: Mapping[str, Any], *, deployment_id: str = "") -> float | None:
         """The price of one call by its provider's usage object; at the group's first deployment where none is named."""
         ids = [deployment_id] if deployment_id else self._router().get_model_ids(model_name=model)
-        return self._cost(self._priced(ids[0]), litellm_usage(usage)) if ids else None
+        try:
+            read = litellm_usage(usage)
+        except Exception:  # a provider's odd field; LiteLLM's readers have no error of their own for it
+            return None
+        return self._cost(self._priced(ids[0]), read) if ids else None
 
     def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
         """A call's cost by what it read, read from the provider's cache, and wrote; they add up to it.

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from thriftgate.types import TokenLogprob, Usage
-from thriftgate.wire.shapes import Body, Json, count, items, mapping, number, objects, text, text_or_none
+from thriftgate.wire.shapes import Body, Json, count, is_count, items, mapping, number, objects, text, text_or_none
 from thriftgate.wire.turns import Dialect, PartKind
 
 
@@ -106,6 +106,8 @@ class UsageDetails:
     reasoning_tokens: int = 0
     output_audio_tokens: int = 0
     service_tier: str | None = None
+    is_clamped: bool = False
+    """A number was negative, absurdly large or no number at all, and counts as 0 or as the most there can be."""
     raw: Json = field(default_factory=dict[str, Any])
     """The provider's usage object; prices are worked out from this one."""
 
@@ -117,6 +119,7 @@ class UsageDetails:
             completion_tokens=self.output_tokens,
             cached_tokens=self.cached_tokens,
             reasoning_tokens=self.reasoning_tokens,
+            is_estimated=self.is_clamped,
         )
 
 
@@ -217,5 +220,6 @@ def openai_usage(raw: object, *, sent: str, got: str, service_tier: object = Non
         reasoning_tokens=count(came_out.get("reasoning_tokens")),
         output_audio_tokens=count(came_out.get("audio_tokens")),
         service_tier=text_or_none(service_tier) or text_or_none(usage.get("service_tier")),
+        is_clamped=not all(map(is_count, (usage.get(f"{sent}_tokens"), usage.get(f"{got}_tokens")))),
         raw=usage,
     )

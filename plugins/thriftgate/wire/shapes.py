@@ -5,7 +5,7 @@ Failure behaviour: pure and total; a provider's or a client's odd field is never
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 Json = Mapping[str, Any]
 """A JSON object that nobody here changes."""
@@ -41,11 +41,25 @@ def text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+MOST_TOKENS = 1_000_000_000
+"""More than any call has; a provider that counts more has miscounted."""
+
+
 def count(value: object) -> int:
-    """A number of tokens: the value when it is a number of at least 0, else 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    """A number of tokens: the value when it is a number of at least 0, else 0; never above `MOST_TOKENS`."""
+    if not is_number(value) or not value >= 0 or value == math.inf:
         return 0
-    return int(value)
+    return int(min(value, MOST_TOKENS))
+
+
+def is_count(value: object) -> bool:
+    """Whether a number of tokens can be believed; one that is not there can."""
+    return value is None or (is_number(value) and 0 <= value <= MOST_TOKENS)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether the value is a number; `true` is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def number(value: object) -> float | None:

@@ -10,8 +10,10 @@ from thriftgate.cascade.signals.evidence import NOT_JSON, Evidence, Signal
 from thriftgate.schemas import Refusal, compile_schema
 from thriftgate.schemas.wanted import wanted_by
 
-FINISHED = frozenset({"stop", "tool_calls", "function_call", "refusal"})
+FINISHED = frozenset({"stop", "tool_calls", "function_call"})
 """Endings that a provider is known to give a whole answer; no word, or one nobody knows, is no ending."""
+_MEDIA = ("audio", "images", "media")
+"""Where a message keeps what is said in no words."""
 
 
 def objection(evidence: Evidence) -> str | None:
@@ -19,7 +21,7 @@ def objection(evidence: Evidence) -> str | None:
     choice = evidence.choice
     if choice.finish_reason == "content_filter":
         return "content_filter"
-    if not choice.text.strip() and not choice.tool_calls:
+    if not choice.text.strip() and not choice.tool_calls and not _has_media(choice.message):
         return "empty_answer"
     if choice.finish_reason == "length":
         if not _is_capped_by_client(evidence.request.params):
@@ -55,6 +57,10 @@ def fits(value: object, schema: object, characters: int) -> bool:
 def measure(evidence: Evidence) -> Mapping[str, float]:
     """1 where there is an objection."""
     return {"invalid": float(objection(evidence) is not None)}
+
+
+def _has_media(message: Mapping[str, Any]) -> bool:
+    return any(message.get(name) for name in _MEDIA)
 
 
 def _is_capped_by_client(params: Mapping[str, Any]) -> bool:

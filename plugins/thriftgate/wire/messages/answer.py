@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from thriftgate.wire.answer import AnswerView, ChoiceView, Finish, FinishKind, Media, ToolCall, UsageDetails
-from thriftgate.wire.shapes import Body, Json, count, items, mapping, objects, text, text_or_none
+from thriftgate.wire.shapes import Body, Json, count, is_count, items, mapping, objects, text, text_or_none
 from thriftgate.wire.turns import Dialect, PartKind
 
 _FINISHES = {
@@ -16,6 +16,7 @@ _FINISHES = {
     "max_tokens": FinishKind.LENGTH, "model_context_window_exceeded": FinishKind.LENGTH,
     "refusal": FinishKind.REFUSED, "pause_turn": FinishKind.PAUSED,
 }  # fmt: skip
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 _SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
 
 
@@ -60,6 +61,7 @@ class MessagesAnswerView(AnswerView):
             cache_write_1h_tokens=count(mapping(usage.get("cache_creation")).get("ephemeral_1h_input_tokens")),
             reasoning_tokens=count(mapping(usage.get("output_tokens_details")).get("thinking_tokens")),
             service_tier=text_or_none(usage.get("service_tier")),
+            is_clamped=not all(map(is_count, map(usage.get, _COUNTS))),
             raw=usage,
         )
 
