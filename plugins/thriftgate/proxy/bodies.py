@@ -10,7 +10,7 @@ thrown away as far as `_SWALLOWED`, so that a client that is still sending gets 
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +27,11 @@ _ENDPOINTS = ("completions", "messages", "responses", "embeddings", "rerank", "m
 _CONVERSATIONS = Bounds()
 _OTHERS = Bounds(values=600_000)
 """An embeddings request may be 300,000 tokens as numbers."""
+_NUMBERS: Mapping[bytes, Callable[[bytes], float]] = {
+    b"x-litellm-timeout": float,
+    b"x-litellm-stream-timeout": float,
+    b"x-litellm-num-retries": int,
+}
 _SWALLOWED = 4 * _CONVERSATIONS.size
 _LARGE = 128 * 1024
 """Bytes above which a body is measured in a thread."""
@@ -46,6 +51,7 @@ class BodyBounds:
         path: str = scope["path"]
         body = _Body(receive, _CONVERSATIONS if dialect_of(path) is not None else _OTHERS)
         try:
+            _check_numbers(scope)
             await body.read()
             await body.check(must_be_object=path.endswith(_ENDPOINTS))
         except InvalidRequestError as error:
@@ -103,6 +109,19 @@ def _is_no_json(scope: Scope) -> bool:
     headers: list[tuple[bytes, bytes]] = scope.get("headers", [])
     kind = next((value for name, value in headers if name.lower() == b"content-type"), b"")
     return kind.decode("latin-1").strip().lower().startswith(_NOT_JSON)
+
+
+def _check_numbers(scope: Scope) -> None:
+    """LiteLLM takes these headers for numbers and trips over anything else. Raises InvalidRequestError."""
+    for name, value in scope.get("headers", []):
+        kind = _NUMBERS.get(name.lower())
+        if kind is None:
+            continue
+        try:
+            kind(value)
+        except ValueError:
+            word = name.decode("latin-1")
+            raise InvalidRequestError(f"the header '{word}' must be a number", param=word) from None
 
 
 async def _refuse(send: Send, path: str, error: InvalidRequestError) -> None:

@@ -104,7 +104,7 @@ def own_failure(error: BaseException) -> BaseException:
     """What went wrong for this request, where LiteLLM only says at last that no deployment is left."""
     if not isinstance(error, RouterRateLimitError):
         return error
-    return next((one for one in _causes(error) if _is_litellms(one)), error)
+    return next((one for one in causes(error) if _is_litellms(one)), error)
 
 
 def _is_unreachable(error: object) -> bool:
@@ -118,7 +118,7 @@ def _is_unreachable(error: object) -> bool:
     status: object = getattr(error, "status_code", None)
     if isinstance(status, int) and 400 <= status < 500:
         return False
-    return any(isinstance(one, _UNREACHABLE) and not _is_litellms(one) for one in _causes(error))
+    return any(isinstance(one, _UNREACHABLE) and not _is_litellms(one) for one in causes(error))
 
 
 def _is_litellms(error: BaseException) -> bool:
@@ -126,7 +126,7 @@ def _is_litellms(error: BaseException) -> bool:
     return hasattr(error, "llm_provider")
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and what led to it."""
     one: BaseException | None = error
     seen: set[int] = set()

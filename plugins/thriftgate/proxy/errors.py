@@ -27,7 +27,7 @@ from thriftgate.errors import (
     RequestRejectedError,
     TierFailedError,
 )
-from thriftgate.proxy.breaker import own_failure
+from thriftgate.proxy.breaker import causes, own_failure
 
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (exceptions.Timeout, "timed out"),
@@ -44,7 +44,9 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (httpx.HTTPError, "cannot be reached"),
 )
 _MAX_PROVIDER_TEXT = 400
-_LITELLMS_NAMES = re.compile(r"^(?:litellm\.)?(?:\w{1,60}(?:Error|Exception)(?: - |: ))*(?:Error: )?")
+_OVERLOADED = 529
+"""Anthropic's own status."""
+_LITELLMS_NAMES = re.compile(r"^(?:(?:litellm\.)?\w{1,60}(?:Error|Exception)(?: - |: ))*(?:Error: )?")
 _REQUEST_AT_FAULT = frozenset({400, 413, 422})
 _NOT_THE_REQUEST = (exceptions.AuthenticationError, exceptions.PermissionDeniedError)
 
@@ -65,6 +67,8 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
         )
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) and 400 <= status < 600 else 502
+    if status == 500 and any(getattr(one, "status_code", None) == _OVERLOADED for one in causes(error)):
+        status = _OVERLOADED  # LiteLLM has no class for it
     is_too_long = isinstance(error, exceptions.ContextWindowExceededError)
     is_filtered = isinstance(error, exceptions.ContentPolicyViolationError)
     if status in _REQUEST_AT_FAULT and not isinstance(error, _NOT_THE_REQUEST):
@@ -96,7 +100,8 @@ def _code(error: BaseException) -> str | None:
 def _retry_after(error: BaseException) -> float | None:
     """The seconds of a provider's `retry-after` header."""
     response: object = getattr(error, "response", None)
-    for source in (getattr(response, "headers", None), getattr(error, "headers", None)):
+    beside: object = getattr(error, "litellm_response_headers", None)
+    for source in (getattr(response, "headers", None), getattr(error, "headers", None), beside):
         if isinstance(source, Mapping):
             value = cast("Mapping[str, object]", source).get("retry-after")
             with suppress(TypeError, ValueError):
@@ -123,6 +128,10 @@ class ClientHTTPException(HTTPException):
         self.type = error.error_type
         self.param = error.param if isinstance(error, RequestRejectedError) else None
         self.code = _word(error)
+
+    def __str__(self) -> str:
+        """For logs, which LiteLLM writes it into: a provider's words about a request may quote the request."""
+        return f"{self.status_code}: {self.type}"
 
 
 def _word(error: GatewayError) -> str | None:

@@ -14,7 +14,12 @@ from thriftgate.services.request.reading import with_body
 from thriftgate.types import Caller, ChatRequest
 from thriftgate.wire.identity import MATERIAL_HEADERS
 
-_NOT_OF_THE_BODY = frozenset({"model", "prompt_id", "prompt_variables", "cache", "litellm_metadata", "tags"})
+_NOT_OF_THE_BODY = frozenset(
+    {
+        "model", "prompt_id", "prompt_variables", "cache", "litellm_metadata", "tags",
+        "timeout", "request_timeout", "stream_timeout", "client_side_timeout",
+    }
+)  # fmt: skip
 """Fields of a client's request that are for the gateway."""
 
 

@@ -90,3 +90,10 @@ async def test_a_file_is_not_read_here() -> None:
     kind = [(b"Content-Type", b"multipart/form-data; boundary=x")]
     endpoint, _ = await served(b"[" * 500, b"", path="/v1/audio/transcriptions", headers=kind)
     assert len(endpoint.got) == 2
+
+
+@pytest.mark.parametrize("value", [b"abc", b"", b"1s", b"\xff"])
+async def test_a_header_that_must_be_a_number_is_one(value: bytes) -> None:
+    endpoint, sent = await served(b"{}", headers=[*JSON_KIND, (b"X-LiteLLM-Timeout", value)])
+    assert "'X-LiteLLM-Timeout' must be a number" in error_in(sent)["error"]["message"]
+    assert endpoint.got == []
