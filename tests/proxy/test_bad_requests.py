@@ -21,6 +21,7 @@ USER = {"role": "user", "content": "My secret word is xylophone-42"}
         ({"messages": "hello"}, "messages"),
         ({"messages": ["hello"]}, "messages[0]"),
         ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": [[]], "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "user"}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": {"text": "x"}}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages[0].content"),

@@ -169,7 +169,8 @@ def _check_conversation(body: Mapping[str, Any], check: Callable[[Mapping[str, o
 
 def _check_message(fields: Mapping[str, object], path: str) -> None:
     """One of OpenAI's messages."""
-    if fields.get("role") not in _ROLES:
+    role = fields.get("role")
+    if not isinstance(role, str) or role not in _ROLES:
         known = ", ".join(sorted(_ROLES))
         raise InvalidRequestError(f"'{path}.role' must be one of {known}", param=f"{path}.role")
     content = fields.get("content")
