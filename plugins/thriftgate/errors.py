@@ -25,7 +25,8 @@ Messages are written for the person who reads them at the other end of the wire:
 user sent or was told, and never a credential.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 
 class GatewayError(Exception):
@@ -207,11 +208,34 @@ class BrokenOffError(GatewayError):
         super().__init__(f"the answer broke off: {failure}")
 
 
+Cause = Literal[
+    "time_out", "unreachable", "password", "no_query_engine", "full", "loading", "refused", "embedder", "unknown"
+]
+"""Why something cannot be used, in a word for metrics and headers."""
+
+CAUSES: Mapping[Cause, str] = {
+    "time_out": "it does not answer in time",
+    "unreachable": "nobody answers there",
+    "password": "it refuses our user or password",
+    "no_query_engine": "this build of Redis lacks the query engine; the official image has it",
+    "full": "it is full and takes nothing new",
+    "loading": "it is still loading its data",
+    "refused": "it refuses our commands",
+    "embedder": "the embedder is not ready",
+    "unknown": "it cannot be used",
+}
+"""The same for people."""
+
+
 class StoreUnavailableError(GatewayError):
-    """A store did not answer in time."""
+    """A store did not answer in time, or refuses to; `cause` says why in a word."""
 
     status_code = 503
     error_type = "service_unavailable_error"
+
+    def __init__(self, message: str = "", *, cause: Cause = "unknown") -> None:
+        self.cause: Cause = cause
+        super().__init__(message)
 
 
 class PrivacyUnavailableError(GatewayError):

@@ -52,6 +52,7 @@ class Till:
         async with self.coalescer.seat(found.flight) as seat:
             seat.land({"answer": "yes"})
             self.service.keep(request, found, answer_of("yes"), prompt=None, baseline_cost_usd=0.1)
+        await self.coalescer.landed()
         await self.background.drain(patience=30)
         await settle()
         return "asked"
@@ -94,12 +95,12 @@ async def test_requests_go_on_while_redis_is_away_with_one_warning_a_minute_and_
     (process.freeze if outage == "frozen" else process.stop)()
     till.clock.advance(60)
     caplog.clear()
-    with caplog.at_level(logging.WARNING, logger="thriftgate.services.cache.service"):
+    with caplog.at_level(logging.WARNING, logger="thriftgate.services.request.outages"):
         assert [await till.answer(f"question {i}") for i in range(20)] == ["asked"] * 20
-        assert len([one for one in caplog.records if one.name == "thriftgate.services.cache.service"]) == 1
+        assert len([one for one in caplog.records if one.name == "thriftgate.services.request.outages"]) == 1
         till.clock.advance(60)
         assert await till.answer("before") == "asked"
-    said = [one.getMessage() for one in caplog.records if one.name == "thriftgate.services.cache.service"]
+    said = [one.getMessage() for one in caplog.records if one.name == "thriftgate.services.request.outages"]
     assert len(said) == 2
     assert "question" not in said[0]
     (process.thaw if outage == "frozen" else process.start)()

@@ -1,9 +1,8 @@
 """A Redis that is refused, hung, back again, or not the one we need: against a real server that is really stopped."""
 
 import asyncio
-import selectors
 from collections.abc import AsyncIterator, Iterator
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +17,6 @@ from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.stores.redis.breaker import Breaker
 from thriftgate.stores.redis.connection import RedisServer, reason_of
 from thriftgate.stores.redis.keys import digest
-from thriftgate.stores.redis.patience import Patience
 
 # The breaker: pure.
 
@@ -78,64 +76,6 @@ def test_a_dead_server_is_tried_at_most_once_in_a_first_pause(steps: list[tuple[
     assert all(later - earlier >= 0.0999 for earlier, later in pairwise(tries))
 
 
-# Patience: a deadline that only silence uses up.
-
-
-class InstantLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only while it has nothing to do, and then at once."""
-
-    def __init__(self) -> None:
-        loop, self.now = self, 0.0
-
-        class Selector(selectors.DefaultSelector):
-            def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-                loop.now += timeout or 0.0
-                return super().select(0)
-
-        super().__init__(Selector())
-
-    def time(self) -> float:
-        return self.now
-
-
-def time_until_given_up(patience: Patience, *, answered_at: float | None = None) -> float:
-    """After how many seconds a call with a deadline of 1 is given up; another call is answered at `answered_at`."""
-    loop = InstantLoop()
-
-    async def other() -> None:
-        async with patience.within(1.0):
-            await asyncio.sleep(answered_at or 0.0)
-
-    async def silent() -> float:
-        answered = asyncio.create_task(other()) if answered_at is not None else None
-        with pytest.raises(TimeoutError):
-            async with patience.within(1.0):
-                await asyncio.Event().wait()
-        if answered is not None:
-            await answered
-        return loop.time()
-
-    try:
-        return loop.run_until_complete(silent())
-    finally:
-        loop.close()
-
-
-def test_silence_ends_at_the_deadline() -> None:
-    assert time_until_given_up(Patience(cpu_clock=lambda: 0.0)) == pytest.approx(1.0)
-
-
-def test_time_in_which_this_thread_computed_does_not_count_but_not_for_ever() -> None:
-    ticks = count(step=0.6)
-    assert time_until_given_up(Patience(cpu_clock=lambda: next(ticks))) == pytest.approx(5.0)
-    idle = count(step=0.2)
-    assert time_until_given_up(Patience(cpu_clock=lambda: next(idle))) == pytest.approx(1.0)
-
-
-def test_an_answer_to_another_call_starts_the_deadline_anew() -> None:
-    assert time_until_given_up(Patience(cpu_clock=lambda: 0.0), answered_at=0.5) == pytest.approx(2.0)
-
-
 # A real server.
 
 
@@ -175,6 +115,16 @@ async def echo(server: RedisServer, text: str = "hello", *, deadline: float = 5.
     return (await server.run(work, deadline=deadline)).decode()
 
 
+async def back(server: RedisServer) -> str:
+    """The first answer after an outage, which nobody but the server's own probe looks for."""
+    for _ in range(400):
+        try:
+            return await echo(server)
+        except StoreUnavailableError:
+            await asyncio.sleep(0.025)
+    raise AssertionError("the server was never found again")
+
+
 async def refused(server: RedisServer, *, deadline: float = 0.05) -> str:
     with pytest.raises(StoreUnavailableError) as caught:
         await echo(server, "what a user said", deadline=deadline)
@@ -188,8 +138,7 @@ async def test_a_stopped_server_is_unavailable_then_skipped_then_found_again(
     assert await refused(server) == "Redis did not answer a moment ago"
     process.start()
     assert await refused(server) == "Redis did not answer a moment ago"
-    clock.now += 10
-    assert await echo(server) == "hello"
+    assert await back(server) == "hello"
 
 
 async def test_a_server_that_stops_between_two_calls_is_noticed_and_its_return_too(
@@ -197,8 +146,7 @@ async def test_a_server_that_stops_between_two_calls_is_noticed_and_its_return_t
 ) -> None:
     for _ in range(3):
         process.start()
-        clock.now += 10
-        assert await echo(server) == "hello"
+        assert await back(server) == "hello"
         process.stop()
         assert "does not answer" in await refused(server)
 
@@ -212,8 +160,7 @@ async def test_a_frozen_server_is_unavailable_and_no_late_reply_reaches_another_
     found = await asyncio.gather(*(echo(server, f"lost {i}", deadline=0.05) for i in range(20)), return_exceptions=True)
     assert {type(error) for error in found} == {StoreUnavailableError}
     process.thaw()
-    clock.now += 10
-    assert await echo(server) == "hello"
+    assert await back(server) == "hello"
     texts = [f"text {i}" for i in range(50)]
     assert await asyncio.gather(*(echo(server, text) for text in texts)) == texts
 
@@ -226,7 +173,7 @@ async def test_a_refused_command_does_not_open_the_breaker(server: RedisServer, 
 
     with pytest.raises(StoreUnavailableError) as caught:
         await server.run(search, deadline=5.0)
-    assert str(caught.value) == ("Redis refused a command (it has no query engine: Redis 8 or redis-stack is needed)")
+    assert str(caught.value) == ("Redis refused a command (it has no query engine: this build lacks the module)")
     assert await echo(server) == "hello"
 
 
@@ -254,7 +201,10 @@ def test_what_is_no_redis_url_is_a_configuration_error_without_its_password(url:
         (ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"), "WRONGTYPE"),
         (ResponseError("Invalid filter: what a user said"), "ResponseError"),
         (OutOfMemoryError("command not allowed when used memory > 'maxmemory'"), "OutOfMemoryError"),
-        (ResponseError("unknown command 'FT.INFO'"), "it has no query engine: Redis 8 or redis-stack is needed"),
+        (
+            ResponseError("unknown command 'FT.INFO'"),
+            "it has no query engine: this build lacks the module",
+        ),
     ],
 )
 def test_a_reason_names_the_kind_of_error_and_not_what_was_sent(error: ResponseError, reason: str) -> None:

@@ -20,7 +20,7 @@ def words(remarks: list[Remark], level: str) -> list[str]:
 async def test_a_redis_without_the_query_engine_is_refused_in_words(redis_process: RedisProcess) -> None:
     (failure,) = words(await explain_redis(redis_process.url), "failed")
     assert failure.startswith("Redis ")
-    assert failure.endswith("has no query engine: Redis 8, or redis-stack, is needed")
+    assert "has no query engine: this build lacks the module" in failure
 
 
 async def test_a_redis_with_the_query_engine_passes(query_engine: QueryEngine) -> None:

@@ -36,6 +36,7 @@ from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.identity.budgets import BudgetService
 from thriftgate.services.limits.admission import Admission
 from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.request.outages import Outages
 from thriftgate.services.request.prompts import PromptService
 from thriftgate.services.route.route import RouteService
 from thriftgate.services.telemetry.metrics import Metrics
@@ -81,6 +82,7 @@ class Gateway:
     counters: Metrics
     upkeep: Upkeep
     background: BackgroundTasks
+    outages: Outages
     breaker: Breaker
     translations: Translations
     feedback: FeedbackService
@@ -151,6 +153,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     router = RouterSource()
     pricer = RouterPricer(router)
     metrics = Metrics()
+    outages = Outages(clock)
     breaker = Breaker(router)
     translations = Translations(router)
     admission = open_limits(config, redis=redis, database=database, clock=clock, samples=metrics.samples)
@@ -165,7 +168,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         ),
         pricer=pricer,
         recorder=Recorders(sinks),
-        background=BackgroundTasks(),
+        background=BackgroundTasks(outages=outages),
+        outages=outages,
         ledger=ledger,
         prompts=PromptService(prompts.source, clock),
         flights=_flights(redis, database),
@@ -207,9 +211,11 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         counters=metrics,
         traces=traces,
         upkeep=Upkeep(
-            [*jobs, Job("metrics", WRITE_EVERY, board.share), Job("budget_leases", _DAILY, budgets.forget_expired)]
+            [*jobs, Job("metrics", WRITE_EVERY, board.share), Job("budget_leases", _DAILY, budgets.forget_expired)],
+            outages=outages,
         ),
         background=shared.background,
+        outages=outages,
         breaker=breaker,
         translations=translations,
         metrics=board,

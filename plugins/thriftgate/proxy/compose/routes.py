@@ -27,6 +27,7 @@ from thriftgate.services.checking.judges import AgreementJudge, ModelJudge
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.outages import Outages
 from thriftgate.services.request.prompts import PromptService
 from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.services.route.parts import RouteParts, baseline_of
@@ -50,6 +51,7 @@ class Shared:
     cache: AnswerCache | None
     embedder: LocalEmbedder | None
     draw: Callable[[], float]
+    outages: Outages
     steps: Callable[[str], frozenset[Step]] = lambda _: frozenset()
     """What a route gives up right now, because of its load."""
 
@@ -147,4 +149,5 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
         clock=shared.clock,
         draw=shared.draw,
         background=shared.background,
+        outages=shared.outages,
     )

@@ -6,7 +6,6 @@ minute, and the request goes on uncached. Keeping an answer happens beside the r
 
 import asyncio
 import hashlib
-import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -29,14 +28,16 @@ from thriftgate.services.cache.tickets import Served, Ticket
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.journal import Journal
+from thriftgate.services.request.outages import Outages
 from thriftgate.services.request.reading import view_of
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef
 from thriftgate.wire.identity import IdentityRules, identity, pattern
 
-logger = logging.getLogger(__name__)
-
 T = TypeVar("T")
-_WARN_EVERY = 60.0
+OUTAGE = "the cache"
+"""What it is called among what may be away."""
+UNAVAILABLE = "unavailable"
+"""The outcome of a look-up that nobody answered; a miss is one that was."""
 _ACCEPTANCE = {
     "accept_at", "max_quality_loss", "max_regressions", "delta", "tools", "signals", "second_sample", "judge",
     "on_strong_failure",
@@ -59,7 +60,9 @@ class CacheService:
         clock: Clock,
         draw: Callable[[], float],
         background: BackgroundTasks,
+        outages: Outages | None = None,
     ) -> None:
+        self._outages = outages or Outages(clock)
         self._config = config
         self._cache = cache
         self._embedder = embedder
@@ -74,7 +77,6 @@ class CacheService:
         self._limits = limits_of(config)
         self._rules = rules_of(config)
         self._is_semantic = config.max_error > 0 or config.min_similarity is not None
-        self._warned_at: float | None = None
         self.failures = 0
         """Look-ups and stores that failed since the start."""
 
@@ -99,7 +101,14 @@ class CacheService:
                     ticket.scope = scope
                 return ticket
             ticket.scope = scope
-            served = await self._guarded(lambda: self._look_up(request, ticket))
+            try:
+                served = await self._look_up(request, ticket)
+            except StoreUnavailableError as error:
+                self._missed(error)
+                notes["outcome"], notes["cause"] = UNAVAILABLE, error.cause
+                journal.metadata["cache"], journal.metadata["cache_cause"] = UNAVAILABLE, error.cause
+                return ticket
+            self._outages.answered(OUTAGE)
             notes["outcome"] = served.kind.value if served else _outcome(ticket.decision)
             return served or ticket
 
@@ -284,12 +293,12 @@ class CacheService:
         try:
             return await work()
         except StoreUnavailableError as error:
-            self.failures += 1
-            now = self._clock.monotonic()
-            if self._warned_at is None or now - self._warned_at >= _WARN_EVERY:
-                self._warned_at = now
-                logger.warning("the cache is away (%s): requests go on uncached", type(error).__name__)
+            self._missed(error, is_request=False)
             return None
+
+    def _missed(self, error: StoreUnavailableError, *, is_request: bool = True) -> None:
+        self.failures += 1
+        self._outages.missed(OUTAGE, error.cause, is_request=is_request)
 
 
 def scoping_of(config: CacheConfig) -> ScopeSettings:

@@ -12,14 +12,18 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
+from thriftgate.errors import CAUSES, StoreUnavailableError
+from thriftgate.services.request.outages import Outages
+
 logger = logging.getLogger(__name__)
 
 
 class BackgroundTasks:
     """Starts coroutines and keeps them alive until they end."""
 
-    def __init__(self, *, limit: int = 200) -> None:
+    def __init__(self, *, limit: int = 200, outages: Outages | None = None) -> None:
         self._limit = limit
+        self._outages = outages
         self._tasks: set[asyncio.Task[None]] = set()
         self.failures: Counter[str] = Counter()
         """Failed tasks by name."""
@@ -45,6 +49,12 @@ class BackgroundTasks:
     async def _run(self, name: str, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
+        except StoreUnavailableError as error:
+            self.failures[name] += 1
+            if self._outages is not None:
+                self._outages.missed_behind(name, error.cause)
+            else:
+                logger.warning("background task %s failed: %s", name, CAUSES[error.cause])
         except Exception as error:
             self.failures[name] += 1
             logger.warning("background task %s failed: %s", name, type(error).__name__)

@@ -169,6 +169,8 @@ class Journal:
         }
         if self.coalesced:
             known["coalesced"] = True
+        if "cache" in self.metadata:
+            known["cache"] = self.metadata["cache"]
         if self.usage.is_estimated:
             known["cost_is_estimated"] = True
         return {key: value for key, value in known.items() if value is not None}

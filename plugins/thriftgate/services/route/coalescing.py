@@ -46,6 +46,7 @@ class Coalescer:
         self._lease = lease
         self._keep = keep
         self._patience = patience
+        self._landings: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def seat(
@@ -73,9 +74,20 @@ class Coalescer:
                 told = {"outcome": seat.landed, "landed_at": self._clock.time()}
             # Only an answer is kept for late ones: whoever comes after a failure shall lead a new flight.
             keep = self._keep if seat.landed is not None else 0.0
-            with suppress(StoreUnavailableError):
-                # Shielded: the client of a leader may be gone, but those who wait must still be told.
-                await asyncio.shield(self._flights.land(key, owner=owner, outcome=told, keep=keep))
+            # Beside the request: an answer that is ready does not wait for a store, and a client that is gone must
+            # not keep those who wait from being told.
+            landing = asyncio.create_task(self._land(key, owner, told, keep), name="thriftgate:landing")
+            self._landings.add(landing)
+            landing.add_done_callback(self._landings.discard)
+
+    async def _land(self, key: str, owner: str, told: Mapping[str, Any], keep: float) -> None:
+        with suppress(StoreUnavailableError):
+            await self._flights.land(key, owner=owner, outcome=told, keep=keep)
+
+    async def landed(self) -> None:
+        """When everybody who waits has been told so far."""
+        while self._landings:
+            await asyncio.wait(self._landings)
 
     async def _join(self, key: str, owner: str) -> Mapping[str, Any] | None:
         """The outcome of somebody else's flight; `_LEADING` when ours is the lead; None to ask alone."""

@@ -141,6 +141,10 @@ LIMIT_STORE_AWAY = Family(
     "thriftgate_limit_store_away", "gauge", "1 while a worker cannot reach the store of limits, else 0.",
     is_shared=True,
 )  # fmt: skip
+CACHE_UNAVAILABLE = Family(
+    "thriftgate_cache_unavailable_total", "counter", "Requests that went on because nobody answered their look-up.",
+    ("route", "cause"),
+)  # fmt: skip
 STRANGERS = Family(
     "thriftgate_strangers_total", "counter", "Requests without a valid key; they leave no row and no trace."
 )
@@ -157,6 +161,6 @@ FAMILIES: Mapping[str, Family] = {
         BASELINE_COST, SAVED, OUTPUTS, OUTPUT_REASKS,
         CACHE_ERROR, CACHE_HIT_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
         LIMIT_VERDICTS, LIMIT_WAIT, LIMIT_WAITING, LIMIT_RUNNING, LIMIT_PLACES, LIMIT_LADDER, LIMIT_STORE_AWAY,
-        STRANGERS, WORKERS, SCRAPE_PROBLEMS, BUILD,
+        CACHE_UNAVAILABLE, STRANGERS, WORKERS, SCRAPE_PROBLEMS, BUILD,
     )
 }  # fmt: skip

@@ -227,7 +227,11 @@ class Exporter:
         if self._thread is not None:
             self._thread.join(patience)
         if lost := sum(lane.give_up() for lane in self._lanes):
-            logger.warning("%d traces and scores could not be sent before the end", lost)
+            logger.warning(
+                "%d traces and scores could not be sent before the end; the ledger has them:"
+                " `thriftgate langfuse backfill --since 1h` sends them again",
+                lost,
+            )
 
     def _run(self) -> None:
         while not self._is_closing.is_set():

@@ -137,6 +137,8 @@ class Metrics:
         samples.observe(catalogue.REQUEST_DURATION, (route, decision), record.duration)
         if record.stream and record.time_to_first_token is not None:
             samples.observe(catalogue.FIRST_TOKEN, (route,), record.time_to_first_token)
+        if (cause := record.metadata.get("cache_cause")) is not None:
+            samples.add(catalogue.CACHE_UNAVAILABLE, (route, self._known("cause", str(cause))))
         for stage in record.stages:
             samples.observe(catalogue.STAGE_DURATION, (route, self._known("stage", stage.name)), stage.duration)
         for call in record.calls:

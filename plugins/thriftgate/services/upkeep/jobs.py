@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from thriftgate.caching.entries import PurgeFilter
+from thriftgate.errors import CAUSES, StoreUnavailableError
 from thriftgate.ports import AnswerCache
+from thriftgate.services.request.outages import Outages
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +29,9 @@ class Job:
 class Upkeep:
     """Runs jobs, each in its own task, from `start()` to `stop()`."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[Job], *, outages: Outages | None = None) -> None:
         self._jobs = tuple(jobs)
+        self._outages = outages
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -47,6 +50,11 @@ class Upkeep:
         while True:
             try:
                 await job.work()
+            except StoreUnavailableError as error:
+                if self._outages is not None:
+                    self._outages.missed_behind(job.name, error.cause)
+                else:
+                    logger.warning("%s failed: %s", job.name, CAUSES[error.cause])
             except Exception as error:
                 logger.warning("%s failed: %s", job.name, type(error).__name__)
             await asyncio.sleep(job.interval)

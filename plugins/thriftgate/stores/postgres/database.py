@@ -272,10 +272,14 @@ def _as_unavailable() -> Generator[None]:
         yield
     except asyncpg.PostgresError as error:
         code = getattr(error, "sqlstate", None)
-        raise StoreUnavailableError(f"PostgreSQL refused: {type(error).__name__} (SQLSTATE {code})") from None
+        raise StoreUnavailableError(
+            f"PostgreSQL refused: {type(error).__name__} (SQLSTATE {code})", cause="refused"
+        ) from None
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise StoreUnavailableError(f"PostgreSQL cannot be used: {type(error).__name__}") from None
     except TimeoutError:
-        raise StoreUnavailableError("PostgreSQL did not answer in time") from None
+        raise StoreUnavailableError("PostgreSQL did not answer in time", cause="time_out") from None
     except OSError as error:
-        raise StoreUnavailableError(f"PostgreSQL cannot be reached: {type(error).__name__}") from error
+        raise StoreUnavailableError(
+            f"PostgreSQL cannot be reached: {type(error).__name__}", cause="unreachable"
+        ) from error

@@ -1,8 +1,7 @@
 """When a server is down, whom to let try.
 
-After a failure nobody asks for a moment; then one caller tries, and all others still do not wait. Each failed try
-doubles the moment, a success ends it. A dead server thus costs one request in a while a timeout, and no other
-anything.
+After a failure nobody asks for a moment; then it is tried once, and nobody else waits for that. Each failed try doubles
+the moment, up to a second; a success ends it.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ class Breaker:
     """
 
     first_pause: float = 0.1
-    longest_pause: float = 5.0
+    longest_pause: float = 1.0
     _pause: float = field(default=0.0, init=False)
     """0 while closed."""
     _opened_at: float = field(default=0.0, init=False)
@@ -26,6 +25,11 @@ class Breaker:
     def is_open(self) -> bool:
         """Whether the last thing known of the server is a failure."""
         return self._pause > 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two tries; 0 while closed."""
+        return self._pause
 
     def allows(self, now: float) -> bool:
         """Whether a call may be made now. While open, True goes to one caller each pause: the one who tries."""

@@ -4,9 +4,10 @@ Nothing is opened before the first command, and each event loop gets its own con
 RESP2's shape, so that vectors stay vectors; a Redis Cluster is not supported.
 
 Failure behaviour: refused, unreachable, hung, loading, out of memory or without the query engine: a
-StoreUnavailableError, as soon as Redis was silent for the call's deadline (see `redis_patience`). After a failed
-connection the breaker answers for Redis at once and lets one call in a while try (see `redis_breaker`). There are no
-retries and no state to repair: when the server is back, the next try succeeds. The caller logs.
+StoreUnavailableError with its cause, as soon as Redis was silent for the call's deadline (see `patience`). A call that
+is given up goes on for a while beside its request: its connection is good, and its late reply is how a thawed Redis is
+noticed first. After a failed call the breaker answers for Redis at once, and a task of its own asks whether it is back
+(see `breaker`), with more patience than a request has: under load too, recovery needs no luck. The caller logs.
 """
 
 import asyncio
@@ -14,17 +15,24 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.errors import Cause, ConfigurationError, StoreUnavailableError
 from thriftgate.stores.redis.breaker import Breaker
 from thriftgate.stores.redis.patience import Patience
 
@@ -46,6 +54,9 @@ class Deadlines:
     """Purging, listing and counting everything."""
 
 
+_LINGER = 10.0
+"""Seconds that a call may go on after nobody waits for it any more; then its connection is closed."""
+_PROBE_DEADLINE = 1.0
 _MAX_CONNECTIONS = 32
 """For each event loop. Redis works on one command at a time; more connections only cost more handshakes."""
 _DEADLINES = Deadlines()
@@ -77,6 +88,9 @@ class RedisServer:
         self._breaker = breaker or Breaker()
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
         self._patience: WeakKeyDictionary[asyncio.AbstractEventLoop, Patience] = WeakKeyDictionary()
+        self._probes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
+        self._left: WeakKeyDictionary[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]] = WeakKeyDictionary()
+        self._cause: Cause = "time_out"
         self._new_pool()
 
     async def run(self, work: Callable[[Redis], Awaitable[ResultT]], *, deadline: float) -> ResultT:
@@ -84,20 +98,80 @@ class RedisServer:
 
         Raises StoreUnavailableError when Redis does not answer within `deadline` seconds, or refuses.
         """
+        if self._breaker.is_open:
+            self._probe()
+            raise StoreUnavailableError("Redis did not answer a moment ago", cause=self._cause)
         started_at = self._clock()
-        if not self._breaker.allows(started_at):
-            raise StoreUnavailableError("Redis did not answer a moment ago")
         try:
-            async with self._patience_of_loop().within(deadline):
-                result = await work(self.client())
+            result = await self._answered(work, deadline)
         except (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError) as error:
+            self._cause = cause_of(error)
             self._breaker.failed(started_at=started_at, now=self._clock())
-            raise StoreUnavailableError(f"Redis does not answer ({type(error).__name__})") from error
+            self._probe()
+            raise StoreUnavailableError(f"Redis does not answer ({type(error).__name__})", cause=self._cause) from error
         except RedisError as error:
             # Not `from error`: it quotes the command, and with it what a user said.
-            raise StoreUnavailableError(f"Redis refused a command ({reason_of(error)})") from None
+            cause = cause_of(error)
+            raise StoreUnavailableError(f"Redis refused a command ({reason_of(error)})", cause=cause) from None
         self._breaker.succeeded()
         return result
+
+    async def _answered(self, work: Callable[[Redis], Awaitable[ResultT]], deadline: float) -> ResultT:
+        """The result of `work`; raises TimeoutError when Redis was silent, and leaves the call alone."""
+        call = asyncio.ensure_future(_run(work, self.client()))
+        is_over = False
+        try:
+            silent = await self._patience_of_loop().silent(
+                cast("asyncio.Future[object]", call), deadline, clock=asyncio.get_running_loop().time
+            )
+            is_over = not silent
+        finally:
+            if not is_over:
+                self._leave(call)
+        if silent:
+            raise TimeoutError
+        return call.result()
+
+    def _leave(self, call: "asyncio.Task[Any]") -> None:
+        """Let a call end that nobody waits for: cut off, it would take its good connection with it."""
+        loop = asyncio.get_running_loop()
+        left = self._left.setdefault(loop, set())
+        left.add(call)
+        cut = loop.call_later(_LINGER, call.cancel)
+
+        def ended(_: object) -> None:
+            left.discard(call)
+            cut.cancel()
+            if not call.cancelled() and call.exception() is None:
+                self._breaker.succeeded()  # a late reply: it is back
+
+        call.add_done_callback(ended)
+
+    def _probe(self) -> None:
+        """Ask whether Redis is back until it is, beside the requests."""
+        loop = asyncio.get_running_loop()
+        probe = self._probes.get(loop)
+        if probe is None or probe.done():
+            self._probes[loop] = loop.create_task(self._until_back(), name="thriftgate:redis_probe")
+
+    async def _until_back(self) -> None:
+        while self._breaker.is_open:
+            await asyncio.sleep(self._breaker.pause)
+            if not self._breaker.is_open:
+                return
+            started_at = self._clock()
+            try:
+                await self._answered(_ping, _PROBE_DEADLINE)
+            except (RedisError, TimeoutError, OSError) as error:
+                self._cause = cause_of(error)
+                self._breaker.failed(started_at=started_at, now=self._clock())
+            else:
+                self._breaker.succeeded()
+
+    @property
+    def slow(self) -> int:
+        """Calls that were answered late because this process was busy, in the running event loop."""
+        return self._patience_of_loop().slow
 
     def client(self) -> Redis:
         """The client of the running event loop, for what lasts longer than a call (a subscription)."""
@@ -109,7 +183,13 @@ class RedisServer:
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
+        loop = asyncio.get_running_loop()
+        probe = self._probes.pop(loop, None)
+        tasks = [*self._left.pop(loop, ()), *([probe] if probe is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        client = self._clients.pop(loop, None)
         if client is not None:
             with suppress(RedisError, OSError):
                 await client.aclose(close_connection_pool=True)
@@ -133,11 +213,35 @@ class RedisServer:
             raise ConfigurationError(["redis_url: expected something like redis://:password@host:6379/0"]) from None
 
 
+async def _run(work: Callable[[Redis], Awaitable[ResultT]], client: Redis) -> ResultT:
+    return await work(client)
+
+
+async def _ping(client: Redis) -> None:
+    await cast("Any", client.ping())
+
+
+def cause_of(error: Exception) -> Cause:
+    """Why Redis cannot be used, in one of the words that all stores have."""
+    message = str(error).lower()
+    if isinstance(error, AuthenticationError | NoPermissionError) or "noauth" in message:
+        return "password"
+    if isinstance(error, BusyLoadingError):
+        return "loading"
+    if isinstance(error, OutOfMemoryError):
+        return "full"
+    if isinstance(error, TimeoutError | RedisTimeoutError):
+        return "time_out"
+    if isinstance(error, RedisConnectionError | OSError):
+        return "unreachable"
+    return "no_query_engine" if "unknown command" in message else "refused"
+
+
 def reason_of(error: RedisError) -> str:
     """Why Redis refused, without what it was sent: the code that its message begins with."""
     message = str(error)
     if "unknown command" in message.lower():
-        return "it has no query engine: Redis 8 or redis-stack is needed"
+        return "it has no query engine: this build lacks the module"
     code = message.split(" ", 1)[0]
     is_code = isinstance(error, ResponseError) and code.isupper() and code.isascii() and code.isalpha()
     return code if is_code else type(error).__name__

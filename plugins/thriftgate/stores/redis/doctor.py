@@ -62,7 +62,8 @@ async def _query_engine(client: Redis, name: str) -> Remark:
         return Remark("failed", f"{name}: this user may not use the query engine (its FT.* commands)")
     except ResponseError as error:
         if "unknown command" in str(error).lower():
-            return Remark("failed", f"{name} has no query engine: Redis 8, or redis-stack, is needed")
+            words = "this build lacks the module, as Debian's does; the official image redis:8 has it, and redis-stack"
+            return Remark("failed", f"{name} has no query engine: {words}")
         return Remark("failed", f"{name}: the query engine refuses to list its indexes")
     version = await _engine_version(client)
     return Remark("ok", f"{name} with the query engine{version}")

@@ -1,53 +1,84 @@
 """How long to wait for a server, when the waiting may be our own fault.
 
-A deadline of 40 ms is short enough that a busy event loop breaks it: a hundred calls at once look like a server that
-is down. So only silence counts: where, since the last look, any other call was answered, or this thread was itself
-at work most of the time, the deadline starts anew. A server that is really gone answers nobody while the loop has
-nothing to do, and the first deadline stands.
+A deadline of 40 ms is short enough that a busy event loop breaks it, and so does a host that does not let us run. So
+only silence while the loop listened counts. While a call waits, the loop is asked to wake us every few milliseconds:
+time by which it wakes us late was not spent listening, whoever is to blame, and is no fault of the server. A server
+that answers anybody is not silent.
 
-Failure behaviour: raises TimeoutError when the server was silent while the loop was idle, and after a few deadlines
-whatever the loop did.
+A loop that never listens would wait for ever: after so many late turns, in each of which it did look for replies, the
+server counts as silent as well.
+
+Failure behaviour: nothing is raised; `silent` says whether the server was.
 """
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 
-_TIMES = 5
-"""However alive the server seems, a call takes no longer than so many deadlines."""
-_BUSY_SHARE = 0.5
+_LOOKS = 4
+"""Looks at the loop within a deadline."""
+_LONGEST_STEP = 0.05
+_PUNCTUAL = 0.25
+"""Late by less than this share of a step is on time."""
+_LATE_TURNS = 40
+"""A connection, its greeting and a command take about ten turns of the loop, and other calls have theirs in between."""
+
+
+@dataclass(slots=True)
+class Silence:
+    """Adds up the time in which a server was silent while we listened; pure.
+
+    `deadline`: seconds of it that are too many. `looked_at`: the time of the last look.
+    """
+
+    deadline: float
+    looked_at: float
+    listened: float = 0.0
+    late_turns: int = 0
+
+    @property
+    def step(self) -> float:
+        """Seconds until the next look."""
+        return min(self.deadline / _LOOKS, _LONGEST_STEP)
+
+    def look(self, now: float) -> bool:
+        """Take a look, a step after the last one; True when the server was silent for too long."""
+        late = max(0.0, now - self.looked_at - self.step)
+        self.looked_at = now
+        if late <= _PUNCTUAL * self.step:
+            self.listened += self.step
+        else:
+            self.listened += max(0.0, self.step - late)
+            self.late_turns += 1
+        return self.listened >= self.deadline * 0.999 or self.late_turns >= _LATE_TURNS
+
+    def heard(self) -> None:
+        """The server has answered somebody."""
+        self.listened, self.late_turns = 0.0, 0
 
 
 class Patience:
-    """Ends calls on a server that has gone silent. For one event loop.
+    """Waits for calls of a server until it is silent. For one event loop."""
 
-    `cpu_clock` tells the seconds that the calling thread has computed so far.
-    """
+    def __init__(self) -> None:
+        self._answers = 0
+        self.slow = 0
+        """Calls that were answered after their deadline, because we had not listened."""
 
-    def __init__(self, *, cpu_clock: Callable[[], float] = time.thread_time) -> None:
-        self._cpu_clock = cpu_clock
-        self._answered_at = float("-inf")
-
-    @asynccontextmanager
-    async def within(self, deadline: float) -> AsyncGenerator[None]:
-        """Raises TimeoutError in its body when the server was silent for `deadline` seconds."""
-        loop = asyncio.get_running_loop()
-        latest = loop.time() + _TIMES * deadline
-        async with asyncio.timeout(None) as scope:
-
-            def look(began_at: float, computed: float) -> None:
-                nonlocal alarm
-                now, computed_now = loop.time(), self._cpu_clock()
-                was_busy = computed_now - computed > _BUSY_SHARE * (now - began_at)
-                if now < latest and (was_busy or self._answered_at >= began_at):
-                    alarm = loop.call_later(deadline, look, now, computed_now)
-                else:
-                    scope.reschedule(now)
-
-            alarm = loop.call_later(deadline, look, loop.time(), self._cpu_clock())
-            try:
-                yield
-            finally:
-                alarm.cancel()
-        self._answered_at = loop.time()
+    async def silent(self, call: "asyncio.Future[object]", deadline: float, *, clock: Callable[[], float]) -> bool:
+        """Wait for the call; True when the server was silent for `deadline` seconds. The call goes on all the same."""
+        began = clock()
+        silence, answers = Silence(deadline, began), self._answers
+        while not call.done():
+            await asyncio.wait((call,), timeout=silence.step)
+            if call.done():
+                break
+            if self._answers != answers:
+                silence.heard()
+                answers = self._answers
+            if silence.look(clock()):
+                return True
+        self._answers += 1
+        if clock() - began > deadline:
+            self.slow += 1
+        return False

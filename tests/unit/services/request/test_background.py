@@ -67,7 +67,7 @@ async def test_a_failure_is_counted_by_name_and_logged_without_its_words(caplog:
     with caplog.at_level(logging.WARNING):
         await tasks.drain()
     assert tasks.failures == {"store": 2, "audit": 1}
-    assert "background task store failed: StoreUnavailableError" in caplog.text
+    assert "background task store failed: it cannot be used" in caplog.text
     assert "what the user said" not in caplog.text
 
 
@@ -137,7 +137,7 @@ async def test_a_job_that_fails_is_tried_again_at_its_next_turn(caplog: pytest.L
         upkeep.start()
         await enough.wait()
         await upkeep.stop()
-    assert caplog.messages == ["prompts failed: StoreUnavailableError"] * 2
+    assert caplog.messages == ["prompts failed: it cannot be used"] * 2
 
 
 async def test_stopping_ends_a_job_that_is_at_work_and_it_may_be_started_again() -> None:
