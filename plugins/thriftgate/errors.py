@@ -19,6 +19,7 @@
     ├── StoreUnavailableError         503, only from what fails closed; what fails open catches it
     ├── PrivacyUnavailableError       503: nobody can say what is in the request, so it does not leave
     ├── DeadlineExceededError         408: the caller did not want to wait longer
+    ├── GuardUnavailableError         503: a guard could not look, and the operator wants nothing to pass then
     └── OverloadedError               503, with `retry_after`
 
 Messages are written for the person who reads them at the other end of the wire: they never quote what a
@@ -250,6 +251,13 @@ class DeadlineExceededError(GatewayError):
 
     status_code = 408
     error_type = "timeout_error"
+
+
+class GuardUnavailableError(GatewayError):
+    """A guard that fails closed could not look at a text."""
+
+    status_code = 503
+    error_type = "service_unavailable_error"
 
 
 class OverloadedError(GatewayError):

@@ -56,6 +56,10 @@ class ChatRequest:
     """The client wants a fresh answer: do not serve from the cache."""
     no_store: bool = False
     """The client wants its answer forgotten: do not put it into the cache."""
+    strong_because: str | None = None
+    """A fixed phrase for why only the strongest tier may answer; None: any."""
+    notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What was found out about it at the edge, without a word of it; goes to the ledger and the trace."""
     prompt_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
     prompt_id: str | None = None
     """Which version of the route's prompt the client wants: `name`, or `name/reference` with a label or version."""

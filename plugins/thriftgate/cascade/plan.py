@@ -51,7 +51,7 @@ def plan(
         raise ValueError("a route needs at least one tier")
     if len(tiers) == 1:
         return Plan(tuple(tiers), "only_tier")
-    reason = needs_strong(request, tools=tools)
+    reason = request.strong_because or needs_strong(request, tools=tools)
     if reason is None and is_held_out:
         reason = "held_out"
     if reason is None and forecast is not None:

@@ -18,6 +18,7 @@ COMMANDS = {
     "cache": "Look into the answer cache, tune it, and forget entries.",
     "cascade": "Calibrate when a cheaper model's answer is good enough.",
     "prompts": "Look at the prompts and their experiments, change what is served, and mirror it to Langfuse.",
+    "guard": "Try the guards on a text.",
     "keys": "Make, list, change and revoke the keys that clients call with.",
     "teams": "Make, list, change and block teams.",
     "users": "Make, list, change and block users.",

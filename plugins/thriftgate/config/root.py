@@ -1,11 +1,12 @@
 """The whole of `callback_settings.thriftgate`."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from thriftgate.config.base import Duration, Section
 from thriftgate.config.budgets import BudgetsConfig
 from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
+from thriftgate.config.guards import GuardsConfig
 from thriftgate.config.identity import IdentityConfig
 from thriftgate.config.limits import LimitsConfig
 from thriftgate.config.observability import LogsConfig, MetricsConfig
@@ -90,6 +91,9 @@ class ThriftgateConfig(Section):
     privacy: PrivacyConfig | None = Field(
         default=None, description="Take personal data out of requests and put it back into answers; absent: off."
     )
+    guards: GuardsConfig | None = Field(
+        default=None, description="Look for attacks, leaks and forbidden words; absent: nothing is looked at."
+    )
     drain: Duration = Field(
         default=20.0,
         ge=0,
@@ -103,3 +107,9 @@ class ThriftgateConfig(Section):
         description="How long, after that, ledger rows, traces and what was learned may take to be written.",
     )
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")
+
+    @model_validator(mode="after")
+    def _pii_has_its_analyzer(self) -> "ThriftgateConfig":
+        if self.guards is not None and self.guards.pii is not None and self.privacy is None:
+            raise ValueError("guards.pii needs the section privacy, whose analyzer it asks")
+        return self

@@ -42,6 +42,12 @@ class EdgeRequest:
     """Headers of a streamed answer that may be filled until its first chunk is there."""
     is_streaming: bool = False
     """The client is being handed a stream, so an error can only be an event in it."""
+    notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What was found out about the request before it came to its route; goes to the ledger."""
+    strong_because: str | None = None
+    """Why only the strongest tier may answer."""
+    is_suspect: bool = False
+    """A guard found something: what is answered is not kept for others."""
     started_at: float = field(default_factory=time.time)
     is_recorded: bool = False
     """Somebody else writes its record: the route, once it has the request."""

@@ -27,10 +27,13 @@ from thriftgate.proxy.authentication import Authentication
 from thriftgate.proxy.bodies import BodyBounds
 from thriftgate.proxy.budgets import BudgetHooks
 from thriftgate.proxy.compose.gateway import Gateway, assemble
+from thriftgate.proxy.compose.guards import prompt_texts
 from thriftgate.proxy.compose.limits import install_limits
 from thriftgate.proxy.compose.page import open_page
 from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.describing import describe_routes
+from thriftgate.proxy.guards.hooks import GuardHooks
+from thriftgate.proxy.guards.layer import GuardLayer
 from thriftgate.proxy.hooks import EdgeHooks
 from thriftgate.proxy.identity_api import budgets_api, identity_api
 from thriftgate.proxy.interception import Interception
@@ -97,6 +100,13 @@ def _alias_targets(aliases: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         yield alias, str(name)
 
 
+def _prompts_of(name: str) -> Iterator[str]:
+    """The texts of a route's own prompt."""
+    route = gateway.config.routes.get(name)
+    prompt = route.prompt.name if route is not None and route.prompt is not None else None
+    yield from prompt_texts(gateway.prompts.source.snapshot(), prompt)
+
+
 def _tiers(model: str) -> Sequence[str]:
     """The tiers of what a client calls a route, the strongest last; none for anything else."""
     route = gateway.config.routes.get(_model_names().get(model, ""))
@@ -130,11 +140,19 @@ if gateway.config.ledger.plain_models:
 # Before money is reserved: a request may wait here, or be refused.
 if gateway.config.limits is not None and gateway.admission is not None:
     install_limits(proxy_server.app, gateway.config.limits, gateway.admission, _model_names)
+if gateway.guards is not None:
+    # Inside of privacy's layer: what guards look at has placeholders in it, and no values.
+    stack = proxy_server.app.router.middleware_stack
+    proxy_server.app.router.middleware_stack = GuardLayer(stack, gateway.guards.service, gateway.guards.note)
 if gateway.privacy is not None:
     # Behind the hook that refuses what is malformed, in front of all that sends or keeps something.
     privacy = PrivacyHooks(gateway.privacy.service, gateway.privacy.policies)
     litellm.logging_callback_manager.add_litellm_callback(privacy)
     proxy_server.app.router.middleware_stack = PrivacyLayer(proxy_server.app.router.middleware_stack)
+if gateway.guards is not None:
+    litellm.logging_callback_manager.add_litellm_callback(
+        GuardHooks(gateway.guards.service, gateway.guards.note, _prompts_of)
+    )
 # In front of all of them: nobody walks a body that is too large or too deep.
 proxy_server.app.router.middleware_stack = BodyBounds(proxy_server.app.router.middleware_stack)
 budgets = BudgetHooks(

@@ -18,6 +18,7 @@ from thriftgate.config import ThriftgateConfig
 from thriftgate.ports import AnswerCache, Flights
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.completer import RouterCompleter
+from thriftgate.proxy.compose.guards import Guards, needs_embedder, open_guards
 from thriftgate.proxy.compose.identity import OpenIdentity, open_budgets, open_identity
 from thriftgate.proxy.compose.limits import limit_jobs, open_limits
 from thriftgate.proxy.compose.observing import log_sinks, open_board
@@ -95,6 +96,7 @@ class Gateway:
     admission: Admission | None = None
     identity: OpenIdentity | None = None
     privacy: Privacy | None = None
+    guards: Guards | None = None
 
     def start(self) -> None:
         """Begin the upkeep, and load the embedder before the first question needs it; in the running loop."""
@@ -120,6 +122,8 @@ class Gateway:
         self.metrics.close()
         if self.privacy is not None:
             self.privacy.analyzer.close()
+        if self.guards is not None:
+            self.guards.log.close()
         for close in (
             *([self.prompts.client.close] if self.prompts.client is not None else []),
             *([self.redis.close] if self.redis is not None else []),
@@ -148,7 +152,9 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     traces = open_traces(config, environ, prompts.numbers, clock)
     ledger = PostgresLedger(database, on_audit=traces.submit_audit) if traces else PostgresLedger(database)
     writer = LedgerWriter(ledger, flush_interval=config.ledger.flush_interval, max_queue=config.ledger.max_queue)
-    has_vectors = any(route.cache or route.cascade.artefact for route in config.routes.values())
+    has_vectors = any(route.cache or route.cascade.artefact for route in config.routes.values()) or needs_embedder(
+        config
+    )
     embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size) if has_vectors else None
     router = RouterSource()
     pricer = RouterPricer(router)
@@ -198,6 +204,12 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     privacy = open_privacy(config.privacy, database, data_dir) if config.privacy else None
     if privacy is not None:
         jobs.append(Job("pseudonym_expiry", _EVERY_MINUTE, privacy.vault.expire))
+    guards = None
+    if config.guards is not None:
+        guards = open_guards(
+            config.guards, base_dir=base_dir, embedder=embedder, analyzer=privacy.analyzer if privacy else None,
+            samples=metrics.samples, clock=clock,
+        )  # fmt: skip
     return Gateway(
         config=config,
         routes={name: build_route(name, route, shared, caches[name]) for name, route in config.routes.items()},
@@ -227,6 +239,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         budgets=budgets,
         pricer=pricer,
         privacy=privacy,
+        guards=guards,
     )
 
 

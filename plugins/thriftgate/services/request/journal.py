@@ -48,7 +48,7 @@ class Journal:
         self.usage = Usage()
         self.baseline_cost_usd = 0.0
         self.output: str | None = None
-        self.metadata: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = dict(request.notes)
         self.told: Mapping[str, Any] = {}
         """What a client is told besides, by the stages that know it."""
         self.status = Status.OK

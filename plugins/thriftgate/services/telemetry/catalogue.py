@@ -80,6 +80,11 @@ OUTPUT_REASKS = Family(
     "thriftgate_output_reasks_total", "counter",
     "How often a tier was asked once more for an answer of the right shape.", ("route",),
 )  # fmt: skip
+GUARD_FINDINGS = Family(
+    "thriftgate_guard_findings_total", "counter",
+    "What guards found in requests and answers, by what followed: flag, confirm, strong, block, shadow, failed.",
+    ("guard", "action"),
+)  # fmt: skip
 CACHE_ERROR = Family(
     "thriftgate_cache_error_ratio", "gauge",
     "Wrong cache hits among all answers of the last 7 days, by verified hits: estimate, its 95 % interval, and what"
@@ -158,7 +163,7 @@ FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
         REQUESTS, COALESCED, REQUEST_DURATION, FIRST_TOKEN, STAGE_DURATION, MODEL_CALLS, CALL_DURATION, TOKENS, COST,
-        BASELINE_COST, SAVED, OUTPUTS, OUTPUT_REASKS,
+        BASELINE_COST, SAVED, GUARD_FINDINGS, OUTPUTS, OUTPUT_REASKS,
         CACHE_ERROR, CACHE_HIT_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
         LIMIT_VERDICTS, LIMIT_WAIT, LIMIT_WAITING, LIMIT_RUNNING, LIMIT_PLACES, LIMIT_LADDER, LIMIT_STORE_AWAY,
         CACHE_UNAVAILABLE, STRANGERS, WORKERS, SCRAPE_PROBLEMS, BUILD,

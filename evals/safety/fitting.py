@@ -1,0 +1,80 @@
+"""Fits the classifiers of `thriftgate.guards`: sparse logistic regression, each source of equal weight."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from thriftgate.guards.classifier import Weights
+from thriftgate.guards.hashing import BUCKETS
+
+Rows = npt.NDArray[np.float64]
+_PHRASES, _VECTOR = 1.0, 3.0
+"""How strongly phrases and vectors count before regularisation, against words of length 1."""
+
+
+class Table:
+    """Windows as rows of features."""
+
+    def __init__(
+        self,
+        features: Sequence[tuple[Mapping[int, float], Sequence[float]]],
+        vectors: npt.NDArray[np.float32] | None,
+    ) -> None:
+        counts = [len(words) for words, _ in features]
+        columns = np.concatenate([np.fromiter(words.keys(), np.int64, len(words)) for words, _ in features])
+        values = np.concatenate([np.fromiter(words.values(), np.float64, len(words)) for words, _ in features])
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        words = sparse.csr_matrix((values, columns, indptr), shape=(len(features), BUCKETS))
+        phrases = sparse.csr_matrix(np.array([one for _, one in features]) * _PHRASES)
+        self.phrases = phrases.shape[1]
+        parts = [words, phrases]
+        if vectors is not None:
+            parts.append(sparse.csr_matrix(vectors * _VECTOR))
+        self.matrix = sparse.hstack(parts, format="csr")
+
+    def fit(self, rows: npt.NDArray[np.int64], labels: Rows, weights: Rows, *, strength: float) -> "Fitted":
+        """A model of some rows."""
+        model = LogisticRegression(C=strength, max_iter=100, tol=0.004, solver="liblinear")
+        model.fit(self.matrix[rows], labels[rows], sample_weight=weights[rows])
+        return Fitted(np.asarray(model.coef_[0]), float(model.intercept_[0]), self.phrases)
+
+
+class Fitted:
+    """A linear model over a table."""
+
+    def __init__(self, coefficients: Rows, bias: float, phrases: int) -> None:
+        self.coefficients = coefficients
+        self.bias = bias
+        self._phrases = phrases
+
+    def logits(self, table: Table) -> Rows:
+        """Of every row."""
+        return np.asarray(table.matrix @ self.coefficients) + self.bias
+
+    def weights(self, at: float) -> Weights:
+        """As they are shipped: the logit `at` becomes a score of one half."""
+        words, rest = self.coefficients[:BUCKETS], self.coefficients[BUCKETS:]
+        phrases, vector = rest[: self._phrases] * _PHRASES, rest[self._phrases :] * _VECTOR
+        return Weights(
+            bias=self.bias - at,
+            words=words.astype(np.float32),
+            phrases=phrases.astype(np.float32),
+            vector=vector.astype(np.float32) if len(vector) else None,
+            threshold=0.5,
+        )
+
+
+def balanced(sources: Sequence[str], labels: Rows, importance: Callable[[str], float] = lambda _: 1.0) -> Rows:
+    """Weights so that each source counts alike, and both classes too."""
+    names = np.array(sources)
+    weights = np.ones(len(names))
+    for name in set(sources):
+        at = names == name
+        weights[at] = importance(name) / at.sum() ** 0.5
+    for label in (0.0, 1.0):
+        at = labels == label
+        weights[at] *= len(names) / 2 / weights[at].sum()
+    return weights

@@ -1,0 +1,287 @@
+"""Trains and measures the classifiers: `python -m evals.safety.train` (`--write` puts the weights into the package).
+
+Leave one set out: for each source of attacks, a classifier that never saw it, at a threshold set on harmless texts that
+are neither in its training nor in the test. Of every harmless set a half is trained on, a quarter sets the threshold,
+and a quarter is the test; BANKING77's and Bitext's test halves are never trained on. A long attack counts by its most
+suspect window, in training too.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from evals.safety.fitting import Fitted, Rows, Table, balanced
+from evals.safety.sets import data_folder, read_attacks, read_benign, read_toxicity, some_windows
+from evals.safety.vectors import vectors_of
+
+from thriftgate.guards.classifier import Classifier
+from thriftgate.guards.hashing import hashed
+from thriftgate.guards.injection import features_of
+from thriftgate.guards.phrases import named
+from thriftgate.guards.readings import readings
+from thriftgate.guards.toxicity import measured
+from thriftgate.stats import wilson_interval
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGE = Path(__file__).parents[2] / "plugins" / "thriftgate" / "guards" / "weights"
+EMBEDDER = "minilm"
+ONLY_TESTED = frozenset({"BANKING77 test", "Bitext test"})
+SUPPORT = frozenset({"BANKING77", "Bitext"})
+ALLOWED = {"NotInject": 0.03, "XSTest safe": 0.02}
+"""Of these sets no more than this share may be over the threshold where it is set; of support's 1 %, of others 3 %."""
+TOO_FEW = frozenset({"e-mails"})
+"""Twenty texts set no threshold; how many of the others are blocked is in the table."""
+_STRENGTH = 8.0
+
+
+@dataclass(frozen=True)
+class Data:
+    """Windows with the text and the source that they come from."""
+
+    windows: list[str]
+    of_text: npt.NDArray[np.int64]
+    sources: list[str]
+    labels: Rows
+    part: list[str]
+    """train, set (the threshold) or test."""
+    texts: list[str]
+    text_source: list[str]
+
+
+def part_of(source: str, text: str, *, is_attack: bool) -> str:
+    """Drawn by the text itself, so that it stays where it is."""
+    if source in ONLY_TESTED:
+        return "test"
+    draw = int(hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:6], 16) % 4
+    if is_attack:
+        return "test" if draw == 0 else "train"
+    return ("train", "train", "set", "test")[draw]
+
+
+def gathered() -> Data:
+    """All sets as windows."""
+    folder = data_folder()
+    assert folder is not None, "THRIFTGATE_DATA is not there"
+    data = Data([], np.empty(0, np.int64), [], np.empty(0), [], [], [])
+    owners: list[int] = []
+    labels: list[float] = []
+    for label, sets in ((1.0, read_attacks(folder)), (0.0, read_benign(folder))):
+        for source, texts in sets.items():
+            for text in texts:
+                data.texts.append(text)
+                data.text_source.append(source)
+                for window in some_windows(text):
+                    data.windows.append(window)
+                    owners.append(len(data.texts) - 1)
+                    data.sources.append(source)
+                    labels.append(label)
+                    data.part.append(part_of(source, text, is_attack=label == 1.0))
+    return Data(data.windows, np.array(owners), data.sources, np.array(labels), data.part, data.texts, data.text_source)
+
+
+def table_of(data: Data, *, with_vectors: bool) -> Table:
+    """The features of every window, as the guard reads it."""
+    features: list[tuple[Mapping[int, float], Sequence[float]]] = []
+    for window in data.windows:
+        read, hidden = readings(window)
+        features.append(features_of(read[0].text, hidden=bool(hidden)))
+    return Table(features, vectors_of(data.windows) if with_vectors else None)
+
+
+def trained(data: Data, table: Table, rows: npt.NDArray[np.int64]) -> Fitted:
+    """Twice: the second time each attack is only its most suspect window."""
+    weights = balanced([data.sources[int(row)] for row in rows], data.labels[rows])
+    spread = np.ones(len(data.labels))
+    spread[rows] = weights
+    first = table.fit(rows, data.labels, spread, strength=_STRENGTH)
+    kept = most_suspect(data, first.logits(table), rows)
+    return table.fit(kept, data.labels, spread, strength=_STRENGTH)
+
+
+def most_suspect(data: Data, logits: Rows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The rows without the windows of attacks that are not their attack's most suspect one."""
+    best: dict[int, int] = {}
+    for row in rows:
+        owner = int(data.of_text[row])
+        if data.labels[row] == 1.0 and (owner not in best or logits[row] > logits[best[owner]]):
+            best[owner] = int(row)
+    chosen = set(best.values())
+    return np.array([row for row in rows if data.labels[row] == 0.0 or int(row) in chosen])
+
+
+def by_text(data: Data, logits: Rows) -> Rows:
+    """The highest logit of each text's windows."""
+    found = np.full(len(data.texts), -np.inf)
+    np.maximum.at(found, data.of_text, logits)
+    return found
+
+
+def threshold_of(data: Data, worst: Rows, parts: Sequence[str]) -> float:
+    """The lowest at which of each harmless set no more is over it than may be, where thresholds are set."""
+    attacks = {s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0}
+    scores: dict[str, list[float]] = {}
+    for source, part, score in zip(data.text_source, parts, worst, strict=True):
+        if part == "set" and source not in attacks and source not in TOO_FEW:
+            scores.setdefault("support" if source in SUPPORT else source, []).append(float(score))
+    allowed = {"support": 0.01, **ALLOWED}
+    return max(float(np.quantile(one, 1 - allowed.get(name, 0.03), method="higher")) for name, one in scores.items())
+
+
+def share(hits: int, of: int) -> dict[str, float]:
+    """A share with its interval."""
+    interval = wilson_interval(hits, max(1, of))
+    return {
+        "share": round(hits / max(1, of), 4),
+        "low": round(interval.low, 4),
+        "high": round(interval.high, 4),
+        "n": of,
+    }
+
+
+def measured_sets(data: Data, worst: Rows, at: float, parts: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """How many of each set's test texts are over the threshold."""
+    found: dict[str, Any] = {}
+    for name in names:
+        rows = [i for i, one in enumerate(data.text_source) if one == name and parts[i] == "test"]
+        found[name] = share(int((worst[rows] >= at).sum()), len(rows))
+    return found
+
+
+def parts_of(data: Data) -> list[str]:
+    """The part of each text."""
+    parts = [""] * len(data.texts)
+    for owner, part in zip(data.of_text, data.part, strict=True):
+        parts[owner] = part
+    return parts
+
+
+def run_injection(data: Data, table: Table) -> tuple[dict[str, Any], Fitted, float]:
+    """The classifier of all sets, and what it does on the test part of each."""
+    parts = parts_of(data)
+    train = np.array([row for row, part in enumerate(data.part) if part == "train"])
+    model = trained(data, table, train)
+    worst = by_text(data, model.logits(table))
+    at = threshold_of(data, worst, parts)
+    attacks = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0})
+    benign = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 0.0})
+    result: dict[str, Any] = {
+        "seen": measured_sets(data, worst, at, parts, attacks),
+        "harmless": measured_sets(data, worst, at, parts, benign),
+    }
+    return result, model, at
+
+
+def left_out(data: Data, table: Table) -> dict[str, Any]:
+    """What a classifier that never saw a set of attacks makes of it, set by set."""
+    parts = parts_of(data)
+    train = np.array([row for row, part in enumerate(data.part) if part == "train"])
+    found: dict[str, dict[str, float]] = {}
+    for name in sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0}):
+        rows = np.array([row for row in train if data.sources[row] != name])
+        scores = by_text(data, trained(data, table, rows).logits(table))
+        limit = threshold_of(data, scores, parts)
+        texts = [i for i, one in enumerate(data.text_source) if one == name]
+        found[name] = share(int((scores[texts] >= limit).sum()), len(texts))
+        print(name, found[name], flush=True)
+    shares = [one["share"] for one in found.values()]
+    return {"sets": found, "mean": round(float(np.mean(shares)), 4), "worst": min(shares)}
+
+
+def run_toxicity() -> tuple[dict[str, Any], Classifier]:
+    """Trained on tweets and HateCheck, measured on Surge, which it never saw."""
+    folder = data_folder()
+    assert folder is not None
+    sets = read_toxicity(folder)
+    texts = [(text[:600], float(label), name) for name, rows in sets.items() for text, label in rows]
+    benign = [(text[:600], 0.0, name) for name, rows in read_benign(folder).items() for text in rows
+              if name in {"BANKING77", "Bitext", "tasks", "knowledge base", "XSTest safe"}]  # fmt: skip
+    held = [part_of(name, text, is_attack=False) == "test" for text, _, name in benign]
+    texts += benign
+    features = [(hashed(text), measured(text)) for text, _, _ in texts]
+    labels = np.array([label for _, label, _ in texts])
+    names = [name for _, _, name in texts]
+    is_held = np.array([name == "Surge" for name in names[: len(texts) - len(benign)]] + held)
+    train = np.flatnonzero(~is_held)
+    weights = np.ones(len(texts))
+    weights[train] = balanced([names[row] for row in train], labels[train])
+    result: dict[str, Any] = {}
+    models: dict[bool, tuple[Fitted, float]] = {}
+    surge = np.array([row for row, name in enumerate(names) if name == "Surge"])
+    for with_vectors in (False, True) if "--toxicity-vectors" in sys.argv else (False,):
+        table = Table(features, vectors_of([text for text, _, _ in texts]) if with_vectors else None)
+        model = table.fit(train, labels, weights, strength=1.0)
+        logits = model.logits(table)
+        good = np.sort(logits[surge][labels[surge] == 0])
+        at = float(np.quantile(good, 0.98, method="higher"))
+        one: dict[str, Any] = {"auc": round(_auc(logits[surge], labels[surge]), 4), "n": len(surge)}
+        one["recall_at_2_percent"] = share(
+            int((logits[surge][labels[surge] == 1] >= at).sum()), int(labels[surge].sum())
+        )
+        at = max(
+            float(np.quantile(logits[np.flatnonzero((labels == 0) & is_held & (np.array(names) != "Surge"))], 0.995)),
+            0.0,
+        )
+        for name in ("BANKING77", "XSTest safe", "tasks"):
+            rows = [row for row in np.flatnonzero(is_held) if names[row] == name]
+            one[f"flagged of {name}"] = share(int((logits[rows] >= at).sum()), len(rows))
+        one["flagged of Surge toxic"] = share(
+            int((logits[surge][labels[surge] == 1] >= at).sum()), int(labels[surge].sum())
+        )
+        one["flagged of Surge harmless"] = share(int((good >= at).sum()), len(good))
+        result["with vector" if with_vectors else "words alone"] = one
+        models[with_vectors] = model, at
+        print(one, flush=True)
+    without, at_without = models[False]
+    weights_alone = without.weights(at_without)
+    return result, Classifier("toxicity", EMBEDDER, weights_alone, weights_alone, np.empty((0, 0), np.float32))
+
+
+def _auc(scores: Rows, labels: Rows) -> float:
+    good, bad = scores[labels == 0], scores[labels == 1]
+    return float(np.mean([(bad > one).mean() + 0.5 * (bad == one).mean() for one in good]))
+
+
+def keywords(data: Data) -> dict[str, Any]:
+    """What a list of phrases alone would block: `orders to forget rules`, `asks for hidden text` and their like."""
+    parts = parts_of(data)
+    hits = np.array([1.0 if named(text) else 0.0 for text in data.texts])
+    names = list(dict.fromkeys(data.text_source))
+    return measured_sets(data, hits, 0.5, parts, names)
+
+
+def main() -> int:
+    """Train, measure, and with `--write` keep."""
+    if data_folder() is None:
+        print("evals/safety: THRIFTGATE_DATA is not there; nothing was measured")
+        return 0
+    data = gathered()
+    results: dict[str, Any] = {"sets": {name: data.text_source.count(name) for name in dict.fromkeys(data.text_source)}}
+    words_alone, full = table_of(data, with_vectors=False), table_of(data, with_vectors=True)
+    results["words and phrases"], without, at_without = run_injection(data, words_alone)
+    results["with the vector"], with_vector, at_with = run_injection(data, full)
+    results["keywords, as a baseline"] = keywords(data)
+    print(json.dumps(results, indent=1), flush=True)
+    results["toxicity"], toxicity = run_toxicity()
+    if "--write" in sys.argv:
+        PACKAGE.mkdir(exist_ok=True)
+        nothing = np.empty((0, 0), np.float32)
+        injection = Classifier(
+            "injection", EMBEDDER, with_vector.weights(at_with), without.weights(at_without), nothing
+        )
+        for one in (injection, toxicity):
+            (PACKAGE / f"{one.name}.json").write_text(one.dump() + "\n", encoding="utf-8")
+        print("written", flush=True)
+    results["left out, with the vector"] = left_out(data, full)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "safety.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

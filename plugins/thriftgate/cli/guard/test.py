@@ -1,0 +1,90 @@
+"""`thriftgate guard test`: what the guards find in a text, and why.
+
+Failure behaviour: nothing is sent or kept. A section `guards` that is not there is read as its defaults.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from thriftgate.config import load_section
+from thriftgate.config.guards import GuardsConfig
+
+_SHOWN = 5
+
+
+@click.command("test", short_help="Say what the guards find in a text, and why.")
+@click.argument("text")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="LiteLLM's file; its section `guards`.")
+@click.option("--model", default="", help="A route or model whose own actions hold.")
+@click.option("--answer", "is_answer", is_flag=True, help="Look at TEXT as at an answer, not as at a request.")
+@click.option("--tool", "is_tool", is_flag=True, help="Look at TEXT as at what a tool gave back.")
+@click.option("--words-only", is_flag=True, help="Without the embedder: by words and phrases alone.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    text: str, *, config_file: Path | None, model: str, is_answer: bool, is_tool: bool, words_only: bool, as_json: bool
+) -> None:
+    """Look at TEXT (`-` reads standard input) with every guard, and print each finding with rule, score and span."""
+    text = sys.stdin.read() if text == "-" else text
+    config, base_dir = GuardsConfig(), Path.cwd()
+    if config_file is not None:
+        loaded = load_section(config_file, os.environ)
+        config, base_dir = loaded.guards or config, config_file.absolute().parent
+    place = "answer" if is_answer else "tool" if is_tool else "user"
+    found = asyncio.run(_looked(text, config, base_dir, model=model, place=place, words_only=words_only))
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    click.secho(f"action: {found['action']}", bold=True)
+    for one in found["findings"]:
+        start, end = one["span"]
+        click.echo(
+            f"{one['guard']}: {one['rule']}, score {one['score']:.2f}, characters {start}-{end}: {one['action']}"
+        )
+    if not found["findings"]:
+        click.echo("nothing was found")
+    for one in found.get("pieces", ()):
+        layer = f" ({one['layer']})" if one["layer"] else ""
+        phrases = f": {', '.join(one['phrases'])}" if one["phrases"] else ""
+        click.echo(f"  by words {one['score']:.2f}, characters {one['start']}-{one['end']}{layer}{phrases}")
+
+
+async def _looked(
+    text: str, config: GuardsConfig, base_dir: Path, *, model: str, place: str, words_only: bool
+) -> dict[str, Any]:
+    # numpy, the weights and the model take a second, which `--help` need not wait for.
+    from thriftgate.guards.injection import explained, most_suspect
+    from thriftgate.proxy.compose.guards import guard_service
+    from thriftgate.services.guards.decisions import audit_lines
+    from thriftgate.services.guards.inspecting import Said
+    from thriftgate.stores.minilm.embedder import LocalEmbedder
+
+    embedder = None if words_only or place == "answer" else LocalEmbedder(base_dir / ".thriftgate", cache_size=0)
+    try:
+        service = guard_service(config, base_dir=base_dir, embedder=embedder, analyzer=None)
+        policy = service.policies.policy_of(model)
+        if policy is None:
+            return {"action": "off", "findings": []}
+        if place == "answer":
+            decision = await service.answer(text, policy, None)
+            return {"action": decision.action, "findings": list(audit_lines(decision))}
+        decision = await service.request([Said(text, place)], policy)
+        pieces, _, worst = await service.explain(text)
+        return {
+            "action": decision.action,
+            "findings": list(audit_lines(decision)),
+            "score": round(worst.score, 4) if worst else 0.0,
+            "pieces": [
+                {"start": one.start, "end": one.end, "layer": one.layer, "score": round(one.score, 4),
+                 "phrases": explained(one.text)}
+                for one in most_suspect(pieces, _SHOWN)
+            ],
+        }  # fmt: skip
+    finally:
+        if embedder is not None:
+            await embedder.close()

@@ -1,0 +1,96 @@
+"""What a text tries to do to a model that reads it: readings, phrases, words and, where there is one, its vector.
+
+    pieces, hidden = pieces_of(text)             every window of every reading, scored by its words
+    best = most_suspect(pieces, 4)               the few that are worth an embedding
+    judged(pieces, classifier, vectors)          a finding for the piece with the highest score
+
+Failure behaviour: pure and total; linear in the length of the text.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from thriftgate.guards.classifier import Classifier
+from thriftgate.guards.findings import Finding
+from thriftgate.guards.hashing import hashed
+from thriftgate.guards.phrases import measured, named
+from thriftgate.guards.readings import Reading, readings
+from thriftgate.guards.windows import places
+from thriftgate.types import Vector
+
+_SHORTEST = 3
+"""Characters below which there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """One window of one reading."""
+
+    text: str
+    start: int
+    end: int
+    """Its place in the source."""
+    layer: str
+    words: Mapping[int, float]
+    phrases: Sequence[float]
+    score: float
+    """By words and phrases alone."""
+
+
+def pieces_of(text: str, classifier: Classifier) -> tuple[list[Piece], list[Finding]]:
+    """What is looked at, and what was hidden."""
+    read, hidden = readings(text)
+    return [piece for one in read for piece in _pieces(one, classifier, hidden=bool(hidden))], hidden
+
+
+def features_of(text: str, *, hidden: bool = False, layer: bool = False) -> tuple[Mapping[int, float], Sequence[float]]:
+    """A window as the classifier sees it."""
+    return hashed(text), measured(text, hidden=hidden, layer=layer)
+
+
+def most_suspect(pieces: Iterable[Piece], count: int) -> list[Piece]:
+    """The pieces with the highest scores."""
+    return sorted(pieces, key=lambda piece: -piece.score)[:count]
+
+
+def judged(
+    pieces: Sequence[Piece], classifier: Classifier, vectors: Mapping[str, Vector] | None = None
+) -> Finding | None:
+    """The finding of the piece with the highest score, whatever that is; None for an empty text."""
+    best: Finding | None = None
+    for piece in pieces:
+        vector = (vectors or {}).get(piece.text)
+        score = piece.score
+        if vector is not None:
+            score = classifier.with_vector.score(piece.words, piece.phrases, vector)
+        if best is None or score > best.score:
+            best = Finding("injection", piece.layer or "classifier", score, piece.start, piece.end)
+    return best
+
+
+def nearest(vectors: Mapping[str, Vector], pieces: Sequence[Piece], known: Sequence[Vector]) -> Finding | None:
+    """How near a piece comes to an attack that the operator knows."""
+    best: Finding | None = None
+    for piece in pieces:
+        vector = vectors.get(piece.text)
+        if vector is None:
+            continue
+        similarity = max((float(vector @ one) for one in known), default=0.0)
+        if best is None or similarity > best.score:
+            best = Finding("injection", "near a known attack", max(0.0, similarity), piece.start, piece.end)
+    return best
+
+
+def explained(text: str) -> list[str]:
+    """The phrases of a text that speak for an attack."""
+    return [name for name, _, _ in named(text)]
+
+
+def _pieces(reading: Reading, classifier: Classifier, *, hidden: bool) -> Iterable[Piece]:
+    for start, end in places(len(reading.text)):
+        text = reading.text[start:end]
+        if len(text.strip()) < _SHORTEST:
+            continue
+        words, phrases = features_of(text, hidden=hidden, layer=bool(reading.layer))
+        first, last = reading.source(start, end)
+        yield Piece(text, first, last, reading.layer, words, phrases, classifier.without.score(words, phrases))

@@ -1,0 +1,131 @@
+"""Fast features of a text: what it orders, asks for and pretends, in eight languages. One pass of a linear engine each.
+
+Failure behaviour: pure and total.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from thriftgate.guards.linear import LinearPattern
+
+_FORGET = (
+    r"ignore|disregard|forget|override|bypass|overlook|neglect|skip|drop|erase|cancel|discard|supersede|"
+    r"ignorier\w*|vergiss|vergesst|missachte|überspringe?|umgehe?|ignorez|oublie[rz]?|contourne[rz]?|néglige[rz]?|"
+    r"ignora[rd]?|olvida[rd]?|omite|elude|salta|dimentica|trascura|aggira|negeer|vergeet|omzeil|esque[çc]a|ignor[ea]|"
+    r"desconsidere|contorne|игнорируй|забудь|忽略|忘记|无视|無視|忘れ"
+)
+_RULES = (
+    r"instruct\w*|rule\w*|prompt\w*|guideline\w*|direct\w*|command\w*|polic\w*|restriction\w*|polit\w*|safet\w*|"
+    r"filter\w*|"
+    r"protocol\w*|training|context|anweisung\w*|regel\w*|vorgabe\w*|richtlinie\w*|befehl\w*|consigne\w*|"
+    r"règle\w*|directive\w*|"
+    r"instruccion\w*|regla\w*|directric\w*|indicacion\w*|istruzion\w*|regol\w*|direttiv\w*|instructie\w*|"
+    r"voorschrift\w*|"
+    r"instruç\w*|regra\w*|diretriz\w*|protokoll\w*|protocole\w*|protocolo\w*|инструкции|правила|指令|指示|规则"
+)
+_HIDDEN = (
+    r"system prompt|initial prompt|hidden prompt|original (?:prompt|instructions)|secret (?:key|word|code|"
+    r"phrase)|password|"
+    r"instructions (?:above|before|you)|your (?:instructions|prompt|rules|guidelines|directives|programming)|"
+    r"api[_ -]?key|credentials|confidential|passphrase|"
+    r"systemprompt|deine? (?:anweisungen|regeln|prompt\w*)|passwort|mot de passe|contraseña|parola d'ordine|"
+    r"wachtwoord|senha|"
+    r"tes (?:instructions|consignes)|vos (?:instructions|consignes)|tus instrucciones|le tue istruzioni|"
+    r"je instructies|"
+    r"suas instruções|(?:ursprünglich|initial|inicial|iniziale|originel|oorspronkelijk)\w* (?:\w+ )?prompt|"
+    r"prompt (?:initial|inicial|iniziale|d'origine|original|essencial)"
+)
+_SHOW = (
+    r"show|reveal|print|repeat|tell me|output|display|expose|leak|share|disclose|dump|spell|translate|summari[sz]e|"
+    r"zeige?|verrate?|nenne|gib|wiederhole|montre\w*|révèle\w*|répète\w*|affiche\w*|muestra|revela|repite|"
+    r"di(?:me|gas)|"
+    r"mostra\w*|rivela\w*|ripeti|toon|onthul|herhaal|mostre|revele|repita|quel(?:le)?|welche[rs]?|cuál|qual(?:e)?|wat"
+)
+_PATTERNS: Mapping[str, str] = {
+    "orders to forget rules": rf"(?:{_FORGET})(?:\W+[\w']+){{0,6}}?\W+(?:{_RULES})",
+    "asks for hidden text": rf"(?:{_SHOW})(?:\W+[\w']+){{0,6}}?\W+(?:{_HIDDEN})",
+    "names hidden text": rf"(?:{_HIDDEN})",
+    "new instructions": r"(?:new|following|updated|real|neue[nrs]?|nouvelles?|nuevas?|nuove|nieuwe|novas?) "
+    r"(?:instructions?|rules?|task|orders?|anweisung\w*|aufgabe|instructions|instrucciones|tarea|istruzioni|"
+    r"instructies|instruções)",
+    "a mode without limits": r"\b(?:dan|developer|debug|god|admin|sudo|root|maintenance|jailbreak|unrestricted|"
+    r"unfiltered|"
+    r"evil|dev|test|diagnostic|entwickler|développeur|desarrollador|sviluppatore|ontwikkelaar|"
+    r"desenvolvedor)[ -]*(?:mode|modus|modo|modalità)\b"
+    r"|do anything now|no (?:restrictions|limits|filters|rules|limitations|moral|ethical)|"
+    r"without (?:any )?(?:restrictions|limits|"
+    r"filters|censorship|ethic\w+)|uncensored|amoral|jailbr",
+    "another self": r"(?:you are now|you're now|from now on|pretend (?:to be|you|that)|act as|role ?-?play|"
+    r"you will be|you have been|"
+    r"simulate|imagine you|du bist (?:jetzt|nun)|ab (?:jetzt|sofort)|tue? so als|tu es (?:maintenant|désormais)|"
+    r"à partir de maintenant|"
+    r"eres ahora|ahora eres|a partir de ahora|actúa como|sei ora|d'ora in poi|fai finta|je bent nu|vanaf nu|"
+    r"doe alsof|"
+    r"agora (?:você|voce) é|a partir de agora|finja|aja como)",
+    "stay in character": r"stay in character|never (?:refuse|break|say no|apologi[sz]e)|do not (?:refuse|"
+    r"apologi[sz]e|warn)|"
+    r"(?:cannot|can't|must not) (?:refuse|say no)|always (?:comply|answer|obey)|in both ways|two (?:responses|"
+    r"answers)|"
+    r"start (?:your )?(?:answer|response|reply)|begin (?:your )?(?:answer|response|reply)|sure, here",
+    "a made-up turn": r"<\|?(?:im_start|im_end|system|assistant|user|endoftext)\|?>|\[/?(?:inst|sys|system)\]|"
+    r"(?:^|\n)\s*(?:#+ ?)?(?:system|assistant|admin|instruction)s?\s*(?:\]|:|>)|</?(?:system|instructions?|"
+    r"prompt|user|admin)>|"
+    r"end of (?:the )?(?:prompt|e-?mail|document|context|data|instructions)|-{3,} ?end",
+    "an order to an assistant": r"(?:as an? (?:ai|assistant|language model)|dear (?:ai|assistant|model|copilot)|"
+    r"(?:hey|hi|hello|attention),? "
+    r"(?:ai|assistant|copilot|chatgpt|model)|the (?:ai|assistant|model|llm|chatbot) (?:must|should|shall|will|"
+    r"needs to)|"
+    r"(?:ai|assistant|model|llm|user):|when (?:you|the (?:ai|assistant)) (?:summari\w+|read|process))",
+    "an action to take": r"(?:send|forward|write|compose|deliver|dispatch|schicke?|envoie\w*|envía|invia|stuur|"
+    r"envie) "
+    r"(?:[\w']+ ){0,6}?(?:e-?mail|message|confirmation|mail|data|it|this|text|nachricht|courriel|correo)\b",
+    "send_email": r"send_e?mail|call(?:ing)? the (?:tool|function|api)|tool_call|function_call|"
+    r"execute the (?:following )?(?:command|tool|function)|"
+    r"confirm(?:ation)?@|body ?(?:=|:|is|of)",
+    "an address": r"[\w.+-]{1,64}@[\w-]{1,64}\.[a-z]{2,}",
+    "an encoding": r"base ?64|rot ?13|hex(?:adecimal)? (?:string|code)|in reverse|backwards|caesar|morse|"
+    r"each letter|letter by letter|"
+    r"character by character|leet|pig latin|decode|ascii",
+    "a hypothesis": r"hypothetical|fictional|imaginary|in a world|novel|screenplay|for (?:educational|"
+    r"research) purposes|thought experiment",
+    "urgency": r"\b(?:important|urgent|immediately|critical|emergency|priority|mandatory|attention|warning)\b[!:]",
+}
+NAMES: tuple[str, ...] = (
+    *_PATTERNS,
+    "hidden characters",
+    "another layer",
+    "odd characters",
+    "length",
+    "upper case",
+    "line breaks",
+)
+_COMPILED = [LinearPattern(pattern) for pattern in _PATTERNS.values()]
+_MOST = 3
+_ODD = re.compile(r"[^\w\s.,;:!?'\"()-]")
+_UPPER = re.compile(r"[A-Z]")
+
+
+def measured(text: str, *, hidden: bool = False, layer: bool = False) -> Sequence[float]:
+    """One number for each of `NAMES`: how often a phrase is there, up to 3, as a share; and the text's form."""
+    length = max(1, len(text))
+    counts = [pattern.count(text, most=_MOST) / _MOST for pattern in _COMPILED]
+    return (
+        *counts,
+        float(hidden),
+        float(layer),
+        min(1.0, 4 * len(_ODD.findall(text)) / length),
+        math.log1p(length) / 8,
+        min(1.0, 3 * len(_UPPER.findall(text)) / length),
+        min(1.0, 20 * text.count("\n") / length),
+    )
+
+
+def named(text: str) -> list[tuple[str, int, int]]:
+    """The phrases that are there, with the first place of each."""
+    found: list[tuple[str, int, int]] = []
+    for name, pattern in zip(_PATTERNS, _COMPILED, strict=True):
+        place = pattern.search(text)
+        if place is not None:
+            found.append((name, *place))
+    return found

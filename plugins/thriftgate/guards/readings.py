@@ -1,0 +1,205 @@
+"""A text as a model may read it: hidden characters, look-alike letters and encodings undone, with the way back.
+
+A model reads tag characters, base64 and rot13; a filter that does not is passed by. Each reading knows which part of
+the source it came from, and what was hidden is a finding of its own.
+
+Failure behaviour: pure and total; linear in the length of the text. What is no valid encoding stays as it is.
+"""
+
+import base64
+import binascii
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from thriftgate.guards.findings import Finding
+
+_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u180e\u034f\u115f\u1160\u3164")
+_OVERRIDES = frozenset("\u202d\u202e")
+_BIDI = frozenset("\u202a\u202b\u202c\u2066\u2067\u2068\u2069\u200e\u200f") | _OVERRIDES
+_FLAG = "\U0001f3f4"
+_LOOKALIKES = str.maketrans(
+    "аеорсухіјѕһԁԛԝАВЕКМНОРСТХІЈЅαοενρτικυΑΒΕΗΙΚΜΝΟΡΤΥΧΖ",
+    "aeopcyxijshdqwABEKMHOPCTXIJSaoevptikuABEHIKMNOPTYXZ",
+)
+_MIXED = re.compile(
+    r"[A-Za-z][A-Za-z\u0370-\u03ff\u0400-\u04ff]*[\u0370-\u03ff\u0400-\u04ff]|[\u0370-\u03ff\u0400-\u04ff]+[A-Za-z]"
+)
+_SPACED = re.compile(r"(?<!\w)(?:\w[ \u00a0._-]){5,60}\w(?!\w)")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_HEX = re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){16,}")
+_PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}){4,}")
+_COMMON = re.compile(
+    r"\b(?:the|and|you|your|all|is|to|of|ignore|previous|instructions|prompt|tell|this|that|must|now)\b", re.IGNORECASE
+)
+_LAYERS = 2
+_MOST_LAYERS = 16
+"""Encoded parts of one text that are undone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read a text."""
+
+    text: str
+    layer: str = ""
+    """What was undone: empty for the plain text."""
+    starts: Sequence[int] | None = None
+    """The place in the source of each character; None: the same place."""
+    whole: tuple[int, int] | None = None
+    """The one part of the source that all of it came from."""
+
+    def source(self, start: int, end: int) -> tuple[int, int]:
+        """The part of the source behind a part of the reading."""
+        if self.whole is not None:
+            return self.whole
+        if self.starts is None or not self.starts:
+            return start, end
+        last = len(self.starts) - 1
+        return self.starts[min(start, last)], self.starts[min(max(start, end - 1), last)] + 1
+
+
+def readings(text: str) -> tuple[list[Reading], list[Finding]]:
+    """The readings of a text, the plain one first, and what was hidden in it."""
+    findings: list[Finding] = []
+    plain = Reading(text)
+    found: list[Reading] = []
+    if not text.isascii():
+        findings += list(_hidden(text))
+        tags = _tagged(text)
+        if tags is not None:
+            found.append(tags)
+        plain = _plain(text)
+    plain = _joined(plain)
+    layers = list(_decoded(plain, _LAYERS))
+    for name, turned in (("rot13", codecs.encode(plain.text, "rot13")), ("reversed", plain.text[::-1])):
+        if _is_language(turned, plain.text):
+            layers.append(Reading(turned, name, whole=(0, len(text))))
+    return [plain, *found, *layers], findings
+
+
+def _hidden(text: str) -> Iterator[Finding]:
+    tags = [place for place, char in enumerate(text) if "\U000e0020" <= char <= "\U000e007e"]
+    if len(tags) >= 3 and _FLAG not in text[max(0, tags[0] - 1) : tags[0]]:
+        yield Finding("hidden", "tag characters", 1.0, tags[0], tags[-1] + 1)
+    selectors = [place for place, char in enumerate(text) if "\U000e0100" <= char <= "\U000e01ef"]
+    if len(selectors) >= 8:
+        yield Finding("hidden", "variation selectors", 1.0, selectors[0], selectors[-1] + 1)
+    overrides = [place for place, char in enumerate(text) if char in _OVERRIDES]
+    if overrides:
+        yield Finding("hidden", "text turned around", 0.8, overrides[0], overrides[-1] + 1)
+    between = [
+        place
+        for place, char in enumerate(text)
+        if char in _INVISIBLE and 0 < place < len(text) - 1 and text[place - 1].isascii() and text[place - 1].isalpha()
+    ]
+    if len(between) >= 3:
+        yield Finding("hidden", "invisible characters", 0.7, between[0], between[-1] + 1)
+    mixed = _MIXED.search(text)
+    if mixed is not None:
+        yield Finding("hidden", "look-alike letters", 0.6, mixed.start(), mixed.end())
+
+
+def _tagged(text: str) -> Reading | None:
+    """What tag characters spell."""
+    places = [place for place, char in enumerate(text) if "\U000e0020" <= char <= "\U000e007e"]
+    if len(places) < 3:
+        return None
+    return Reading("".join(chr(ord(text[place]) - 0xE0000) for place in places), "tag characters", starts=places)
+
+
+def _plain(text: str) -> Reading:
+    """Compatible forms of characters, nothing invisible, look-alike letters as Latin ones in words that mix scripts."""
+    if _MIXED.search(text) is not None:
+        text = text.translate(_LOOKALIKES)
+    characters: list[str] = []
+    starts: list[int] = []
+    for place, char in enumerate(text):
+        if char in _INVISIBLE or char in _BIDI or "\U000e0000" <= char <= "\U000e01ef":
+            continue
+        for one in char if char.isascii() else unicodedata.normalize("NFKC", char):
+            characters.append(one)
+            starts.append(place)
+    return Reading("".join(characters), starts=starts)
+
+
+def _joined(plain: Reading) -> Reading:
+    """Words spelled with a blank after each letter are words."""
+    if _SPACED.search(plain.text) is None:
+        return plain
+    characters: list[str] = []
+    starts: list[int] = []
+    at = 0
+    for match in _SPACED.finditer(plain.text):
+        kept = [*range(at, match.start()), *range(match.start(), match.end(), 2)]
+        characters += [plain.text[place] for place in kept]
+        starts += kept
+        at = match.end()
+    characters.append(plain.text[at:])
+    starts += range(at, len(plain.text))
+    if plain.starts is not None:
+        starts = [plain.starts[place] for place in starts]
+    return Reading("".join(characters), starts=starts)
+
+
+def _decoded(reading: Reading, layers: int) -> Iterator[Reading]:
+    """What base64, hexadecimal and percent-encoding in it say, also one inside another."""
+    waiting, left = [(reading, layers)], _MOST_LAYERS
+    while waiting and left > 0:
+        one, depth = waiting.pop()
+        for name, pattern, undo in _ENCODINGS:
+            for match in pattern.finditer(one.text):
+                if left <= 0:
+                    return
+                left -= 1
+                said = undo(match[0])
+                if said is None:
+                    continue
+                inner = Reading(said, name, whole=one.source(match.start(), match.end()))
+                yield inner
+                if depth > 1:
+                    waiting.append((inner, depth - 1))
+
+
+def _from_base64(text: str) -> str | None:
+    bare = text.rstrip("=").replace("-", "+").replace("_", "/")
+    bare = bare[: len(bare) - (len(bare) % 4 == 1)]
+    try:
+        return _spoken(base64.b64decode(bare + "=" * (-len(bare) % 4)))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _from_hex(text: str) -> str | None:
+    try:
+        return _spoken(bytes.fromhex(text.removeprefix("0x").replace(":", "").replace(" ", "")))
+    except ValueError:
+        return None
+
+
+def _from_percent(text: str) -> str | None:
+    return _spoken(unquote(text).encode("utf-8", "replace"))
+
+
+def _spoken(raw: bytes) -> str | None:
+    """The text that bytes are; None when they are none."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    good = sum(char.isalnum() or char in " \n.,;:!?'\"()-_/<>=" for char in text)
+    return text if len(text) >= 8 and good >= 0.9 * len(text) and any(char.isalpha() for char in text) else None
+
+
+def _is_language(turned: str, plain: str) -> bool:
+    """Whether a text that was turned has common words, and more of them than before."""
+    after = sum(1 for _ in _COMMON.finditer(turned))
+    return after >= 3 and after > 2 * sum(1 for _ in _COMMON.finditer(plain))
+
+
+_ENCODINGS = (
+    ("base64", _BASE64, _from_base64), ("hexadecimal", _HEX, _from_hex), ("percent-encoding", _PERCENT, _from_percent),
+)  # fmt: skip

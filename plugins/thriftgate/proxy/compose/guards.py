@@ -1,0 +1,101 @@
+"""Builds the guards from the section `guards`.
+
+Failure behaviour: a file of known attacks that cannot be read raises ConfigurationError at the start. Weights are read
+at the first text.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from thriftgate.config import ThriftgateConfig
+from thriftgate.config.guards import GuardsConfig
+from thriftgate.errors import ConfigurationError
+from thriftgate.guards.classifier import shipped
+from thriftgate.ports import Clock, Embedder, PrivacyAnalyzer
+from thriftgate.prompts.registry import Registry
+from thriftgate.services.guards.decisions import Decision, audit_lines
+from thriftgate.services.guards.inspecting import GuardService
+from thriftgate.services.guards.policies import GuardPolicies
+from thriftgate.services.telemetry import catalogue
+from thriftgate.services.telemetry.metrics import Samples
+from thriftgate.stores.files.audit_log import AuditLog
+
+_MOST_KNOWN = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """What guards requests and answers."""
+
+    service: GuardService
+    log: AuditLog
+    samples: Samples
+    clock: Clock
+
+    def note(self, decision: Decision, model: str, request_id: str) -> None:
+        """Write down what was decided; nothing of what was said."""
+        for one in decision.found:
+            action = "shadow" if decision.shadow else one.action
+            self.samples.add(catalogue.GUARD_FINDINGS, (one.finding.guard, action))
+        for name in decision.failed:
+            self.samples.add(catalogue.GUARD_FINDINGS, (name, "failed"))
+        for line in audit_lines(decision, at=round(self.clock.time(), 3), request_id=request_id, model=model):
+            self.log.write(line)
+
+
+def needs_embedder(config: ThriftgateConfig) -> bool:
+    """Whether the guards look at meaning."""
+    guards = config.guards
+    return guards is not None and (guards.injection.embed or guards.injection.known is not None)
+
+
+def open_guards(
+    config: GuardsConfig,
+    *,
+    base_dir: Path,
+    embedder: Embedder | None,
+    analyzer: PrivacyAnalyzer | None,
+    samples: Samples,
+    clock: Clock,
+) -> Guards:
+    """Build everything. Raises ConfigurationError."""
+    service = guard_service(config, base_dir=base_dir, embedder=embedder, analyzer=analyzer)
+    log = AuditLog(base_dir / config.audit_log if config.audit_log else None)
+    return Guards(service=service, log=log, samples=samples, clock=clock)
+
+
+def guard_service(
+    config: GuardsConfig, *, base_dir: Path, embedder: Embedder | None, analyzer: PrivacyAnalyzer | None
+) -> GuardService:
+    """The guards without their log."""
+    return GuardService(
+        GuardPolicies(config),
+        injection=partial(shipped, "injection"),
+        toxicity=partial(shipped, "toxicity"),
+        embedder=embedder if config.injection.embed or config.injection.known else None,
+        judges_by_vector=config.injection.embed,
+        analyzer=analyzer,
+        known=_known(config, base_dir),
+    )
+
+
+def prompt_texts(registry: Registry, prompt: str | None) -> Iterable[str]:
+    """The texts of a route's own prompt, in every version; what is filled in is left out."""
+    found = registry.prompts.get(prompt) if prompt is not None else None
+    if found is None:
+        return
+    for version in (*found.variants.values(), *found.versions.values()):
+        for message in version.messages:
+            yield message.source.text
+
+
+def _known(config: GuardsConfig, base_dir: Path) -> list[str]:
+    if config.injection.known is None:
+        return []
+    try:
+        lines = (base_dir / config.injection.known).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"guards.injection.known: cannot be read ({type(error).__name__})"]) from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")][:_MOST_KNOWN]

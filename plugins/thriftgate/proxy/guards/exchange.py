@@ -1,0 +1,27 @@
+"""What the hook knows of a request, for the layer that sees its answer.
+
+Failure behaviour: none.
+"""
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from thriftgate.guards.leaks import PromptLeak
+from thriftgate.services.guards.decisions import Decision
+from thriftgate.services.guards.policies import GuardPolicy
+
+
+@dataclass(slots=True)
+class GuardExchange:
+    """One request and its answer."""
+
+    policy: GuardPolicy | None = None
+    """None until the hook has run, and where nothing is looked at."""
+    model: str = ""
+    request_id: str = ""
+    leak: PromptLeak | None = None
+    decision: Decision = field(default_factory=Decision)
+    """What was found in the request."""
+
+
+current: ContextVar[GuardExchange | None] = ContextVar("thriftgate_guard_exchange", default=None)

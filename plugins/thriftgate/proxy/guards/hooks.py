@@ -1,0 +1,114 @@
+"""Looks at a request before LiteLLM sends, caches or traces anything of it; behind privacy, so it sees placeholders.
+
+Failure behaviour: a guard that fails lets the text pass, or answers 503, as configured (`guards.fail`). What a guard
+blocks is a 400 that names the guard and quotes nothing.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from litellm.integrations.custom_logger import CustomLogger
+from litellm.proxy._types import UserAPIKeyAuth
+
+from thriftgate.errors import GatewayError
+from thriftgate.guards.leaks import PromptLeak
+from thriftgate.guards.spotlighting import marked
+from thriftgate.proxy.edge import EdgeRequest
+from thriftgate.proxy.edge import current as current_edge
+from thriftgate.proxy.errors import ClientHTTPException
+from thriftgate.proxy.guards.exchange import current
+from thriftgate.services.guards.decisions import Decision
+from thriftgate.services.guards.inspecting import GuardService, Said
+from thriftgate.wire.dialects import request_view
+from thriftgate.wire.request import RequestView
+from thriftgate.wire.turns import Dialect, TextKind
+
+_DIALECTS = {
+    "completion": Dialect.CHAT, "acompletion": Dialect.CHAT, "anthropic_messages": Dialect.MESSAGES,
+    "responses": Dialect.RESPONSES, "aresponses": Dialect.RESPONSES,
+}  # fmt: skip
+_PLACES = {
+    TextKind.USER: "user", TextKind.TOOL_RESULT: "tool", TextKind.DEFINITION: "tool", TextKind.SYSTEM: "system",
+}  # fmt: skip
+Note = Callable[[Decision, str, str], None]
+"""Takes a decision, the model and the request's id: for the audit log and the metrics."""
+
+
+class GuardHooks(CustomLogger):
+    """Guards every request to a route or model that has a policy."""
+
+    enforces_request_content = True
+    """LiteLLM's fast path may not go around it."""
+
+    def __init__(self, service: GuardService, note: Note, prompts_of: Callable[[str], Iterable[str]]) -> None:
+        """`prompts_of` gives the texts of a route's own prompt, which no answer should repeat."""
+        super().__init__()
+        self._service = service
+        self._note = note
+        self._prompts_of = prompts_of
+
+    async def async_pre_call_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
+    ) -> dict[str, Any] | None:
+        """Look at the request; refuse it, mark what tools gave back, or tell the route what follows."""
+        model = str(data.get("model") or "")
+        policy = self._service.policies.policy_of(model)
+        if policy is None:
+            return None
+        edge, exchange = current_edge.get(), current.get()
+        request_id = edge.request_id if edge is not None else str(data.get("litellm_call_id") or "")
+        dialect = _DIALECTS.get(call_type)
+        view = request_view(dialect, data) if dialect is not None else None
+        try:
+            decision = await self._service.request(list(_said(data, view)), policy)
+        except GatewayError as error:
+            raise _refused(edge, error) from None
+        self._note(decision, model, request_id)
+        if exchange is not None:
+            exchange.policy, exchange.decision = policy, decision
+            exchange.model, exchange.request_id = model, request_id
+            exchange.leak = self._leak(view, policy.config.system_prompt.canaries, edge)
+        if edge is not None:
+            edge.notes = {**edge.notes, **decision.metadata}
+            edge.strong_because = "guarded" if decision.action == "strong" else None
+            edge.is_suspect = decision.action != "off"
+        if decision.error is not None:
+            raise _refused(edge, decision.error)
+        if policy.config.spotlight and view is not None:
+            data.update(_spotlighted(view))
+        return data
+
+    def _leak(self, view: RequestView | None, canaries: Iterable[str], edge: EdgeRequest | None) -> PromptLeak | None:
+        prompts = [view.instructions] if view is not None else []
+        if edge is not None:
+            prompts += self._prompts_of(edge.route)
+        leak = PromptLeak(prompts, tuple(canaries))
+        return None if leak.is_idle else leak
+
+
+def _refused(edge: EdgeRequest | None, error: GatewayError) -> ClientHTTPException:
+    if edge is not None:
+        edge.error = error
+    return ClientHTTPException(error)
+
+
+def _said(data: Mapping[str, Any], view: RequestView | None) -> Iterable[Said]:
+    if view is not None:
+        for place in view.texts:
+            yield Said(place.text, _PLACES.get(place.kind, "assistant"))
+        return
+    for name in ("prompt", "input", "query"):
+        given: object = data.get(name)
+        for one in cast("list[object]", given) if isinstance(given, list) else [given]:
+            if isinstance(one, str):
+                yield Said(one, "user")
+
+
+def _spotlighted(view: RequestView) -> dict[str, Any]:
+    """The conversation with what tools gave back between marks; the same mark for all of one request."""
+    mark = secrets.token_hex(4)
+    results = {place.path: marked(place.text, mark) for place in view.texts if place.kind is TextKind.TOOL_RESULT}
+    if not results:
+        return {}
+    return {view.turns_field: view.with_texts(results)[view.turns_field]}

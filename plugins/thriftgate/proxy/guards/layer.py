@@ -1,0 +1,209 @@
+"""The layer around the endpoints that looks at answers: whole, streamed, and from the cache, of every model alike.
+
+It stands inside the layer that puts personal values back, so it sees placeholders. A stream is looked at in a window
+that slides; only where a guard may block are its events held, by about 200 characters.
+
+Failure behaviour: what is no JSON and no events passes as it is. A guard that fails lets the answer pass, or ends it
+with an error, as configured. After a block nothing more is sent; what the endpoint still says is dropped.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from thriftgate.errors import GatewayError
+from thriftgate.guards.flowing import Flow
+from thriftgate.proxy.guards.exchange import GuardExchange, current
+from thriftgate.proxy.limits.dialects import Dialect, dialect_of, error_body, error_event
+from thriftgate.services.guards.answers import added, said
+from thriftgate.services.guards.decisions import Acted, Decision
+from thriftgate.services.guards.inspecting import GuardService
+
+_BLOCK_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_LONGEST_EVENT = 8_000_000
+Note = Callable[[Decision, str, str], None]
+
+
+class GuardLayer:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp, service: GuardService, note: Note) -> None:
+        self._app = app
+        self._service = service
+        self._note = note
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        exchange = GuardExchange()
+        token = current.set(exchange)
+        dialect = dialect_of(scope["path"]) or Dialect.CHAT
+        try:
+            await self._app(scope, receive, _Sender(exchange, self._service, self._note, send, dialect).send)
+        finally:
+            current.reset(token)
+
+
+class _Sender:
+    """Reads one answer on its way out."""
+
+    def __init__(
+        self, exchange: GuardExchange, service: GuardService, note: Note, send: Send, dialect: Dialect
+    ) -> None:
+        self._exchange = exchange
+        self._service = service
+        self._note = note
+        self._send = send
+        self._dialect = dialect
+        self._head: Message | None = None
+        self._whole: list[bytes] | None = None
+        self._flow: Flow[bytes] | None = None
+        self._waiting = b""
+        self._noted: set[tuple[str, str]] = set()
+        self._is_over = False
+
+    async def send(self, message: Message) -> None:
+        """What the endpoint sends."""
+        if self._is_over:
+            return
+        if message["type"] == "http.response.start":
+            await self._start(message)
+        elif message["type"] == "http.response.body":
+            await self._body(bytes(message.get("body", b"")), is_last=not message.get("more_body", False))
+        else:
+            await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        message = _with_headers(message, self._exchange.decision.headers)
+        policy, kind = self._exchange.policy, _header(message, b"content-type")
+        if policy is not None and policy.looks_at_answers and message["status"] == 200:
+            if b"event-stream" in kind:
+                self._flow = Flow(is_holding=policy.blocks_answers)
+            elif b"json" in kind:
+                self._head, self._whole = message, []
+                return
+        await self._send(message)
+
+    async def _body(self, body: bytes, *, is_last: bool) -> None:
+        if self._whole is not None:
+            self._whole.append(body)
+            if is_last:
+                await self._answer(b"".join(self._whole))
+        elif self._flow is not None:
+            await self._events(self._flow, body, is_last=is_last)
+        else:
+            await self._send({"type": "http.response.body", "body": body, "more_body": not is_last})
+
+    async def _answer(self, body: bytes) -> None:
+        assert self._head is not None, "a whole answer has its head"
+        error: GatewayError | None = None
+        headers: Mapping[str, str] = {}
+        text = _said_in(body)
+        if text:
+            try:
+                decision = await self._look(text, 0)
+                error, headers = decision.error, _merged(self._exchange.decision, decision).headers
+            except GatewayError as failure:
+                error = failure
+        head = _with_headers(self._head, headers)
+        if error is not None:
+            body = json.dumps(error_body(error, self._dialect)).encode()
+            head = {**head, "status": error.status_code}
+        await self._send(_with_headers(head, {"content-length": str(len(body))}))
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _events(self, flow: Flow[bytes], piece: bytes, *, is_last: bool) -> None:
+        out: list[bytes] = []
+        error: GatewayError | None = None
+        for block in self._blocks(piece, is_last=is_last):
+            out += flow.feed(block, _said_by(block))
+            if flow.is_due and (error := await self._looked(flow)) is None:
+                out += flow.checked()
+            if error is not None:
+                break
+        if is_last and error is None:
+            error = await self._looked(flow) if flow.has_more else None
+            out += flow.checked(is_last=True) if error is None else ()
+        if error is not None:
+            self._is_over = True
+            out.append(error_event(error_body(error, self._dialect), self._dialect))
+        if out or is_last or self._is_over:
+            more = not (is_last or self._is_over)
+            await self._send({"type": "http.response.body", "body": b"".join(out), "more_body": more})
+
+    async def _looked(self, flow: Flow[bytes]) -> GatewayError | None:
+        try:
+            return (await self._look(flow.window, flow.offset)).error
+        except GatewayError as failure:
+            return failure
+
+    def _blocks(self, piece: bytes, *, is_last: bool) -> list[bytes]:
+        """Whole events, as they came."""
+        looked_at = max(0, len(self._waiting) - 3)
+        self._waiting += piece
+        found: list[bytes] = []
+        at = 0
+        for end in _BLOCK_END.finditer(self._waiting, looked_at):
+            found.append(self._waiting[at : end.end()])
+            at = end.end()
+        self._waiting = self._waiting[at:]
+        if self._waiting and (is_last or len(self._waiting) > _LONGEST_EVENT):
+            found.append(self._waiting)
+            self._waiting = b""
+        return found
+
+    async def _look(self, text: str, offset: int) -> Decision:
+        """What is new in a text; a window that slides shows the same thing several times."""
+        exchange = self._exchange
+        assert exchange.policy is not None, "an answer that is looked at has a policy"
+        decision = await self._service.answer(text, exchange.policy, exchange.leak, offset=offset)
+        fresh: list[Acted] = []
+        for one in decision.found:
+            key = one.finding.guard, one.finding.rule
+            if key not in self._noted:
+                self._noted.add(key)
+                fresh.append(one)
+        new = Decision(tuple(fresh), decision.characters, decision.failed, decision.shadow)
+        self._note(new, exchange.model, exchange.request_id)
+        return new
+
+
+def _said_in(body: bytes) -> str:
+    try:
+        answer: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    return said(cast("dict[str, Any]", answer)) if isinstance(answer, dict) else ""
+
+
+def _said_by(block: bytes) -> str:
+    data = b"\n".join(line[5:].lstrip(b" ") for line in block.splitlines() if line.startswith(b"data:"))
+    if not data.startswith(b"{"):
+        return ""
+    try:
+        return added(cast("dict[str, Any]", json.loads(data)))
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _merged(first: Decision, second: Decision) -> Decision:
+    shadow = first.shadow or second.shadow
+    return Decision((*first.found, *second.found), second.characters, second.failed, shadow)
+
+
+def _header(message: Message, name: bytes) -> bytes:
+    headers: Sequence[tuple[bytes, bytes]] = message.get("headers", ())
+    return next((value.lower() for key, value in headers if key.lower() == name), b"")
+
+
+def _with_headers(message: Message, headers: Mapping[str, str]) -> Message:
+    raw: Sequence[tuple[bytes, bytes]] = message.get("headers", ())
+    names = {name.encode() for name in headers}
+    kept = [(key, value) for key, value in raw if key.lower() not in names]
+    new = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    return {**message, "headers": [*kept, *new]}

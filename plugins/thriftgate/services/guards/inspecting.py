@@ -1,0 +1,214 @@
+"""Looks at texts with every guard that is on, each text once: what was seen before is remembered, by its hash alone.
+
+Failure behaviour: a guard that fails is named in the decision; what follows is the operator's choice (`fail`): the text
+passes, or GuardUnavailableError, a 503. Long texts are looked at beside the event loop.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from thriftgate.errors import GuardUnavailableError
+from thriftgate.guards.addresses import foreign_links
+from thriftgate.guards.classifier import Classifier
+from thriftgate.guards.findings import Finding
+from thriftgate.guards.injection import Piece, judged, most_suspect, nearest, pieces_of
+from thriftgate.guards.leaks import PromptLeak
+from thriftgate.guards.lists import DenyList
+from thriftgate.guards.toxicity import toxic
+from thriftgate.ports import Embedder, PrivacyAnalyzer
+from thriftgate.privacy.findings import Text
+from thriftgate.services.guards.decisions import Acted, Decision
+from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
+from thriftgate.types import Vector
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_REMEMBERED = 20_000
+_EMBEDDED = 4
+"""Windows of one text that are embedded: the most suspect ones."""
+_LONG = 2_000
+_QUIET = 0.03
+"""Score by words below which a window is not worth an embedding in a long text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One text of a request."""
+
+    text: str
+    place: str
+    """user, tool, system or assistant."""
+
+
+class GuardService:
+    """All guards."""
+
+    def __init__(
+        self,
+        policies: GuardPolicies,
+        *,
+        injection: Callable[[], Classifier],
+        toxicity: Callable[[], Classifier],
+        embedder: Embedder | None = None,
+        judges_by_vector: bool = True,
+        analyzer: PrivacyAnalyzer | None = None,
+        known: Sequence[str] = (),
+    ) -> None:
+        self.policies = policies
+        self._injection = injection
+        self._toxicity = toxicity
+        self._embedder = embedder
+        self._judges_by_vector = judges_by_vector
+        self._analyzer = analyzer
+        self._known_texts = known
+        self._known: list[Vector] | None = None
+        self._seen: OrderedDict[bytes, tuple[Finding, ...]] = OrderedDict()
+
+    async def request(self, texts: Sequence[Said], policy: GuardPolicy) -> Decision:
+        """Look at a request. Raises GuardUnavailableError where a guard failed and the operator wants it closed."""
+        found: list[Acted] = []
+        failed: set[str] = set()
+        total = sum(len(one.text) for one in texts)
+        size = policy.config.size
+        if total > size.max_characters and policy.action("size") != "off":
+            over = Finding("size", "too many characters", 1.0, 0, total)
+            found.append(Acted(over, policy.action("size"), "user"))
+            if policy.action("size") == "block" and not policy.shadow:
+                return Decision(tuple(found), 0, (), policy.shadow)
+        for one in texts:
+            found += self._denied(one, policy)
+            if one.place not in ("user", "tool"):
+                continue
+            try:
+                findings = await self._attacks(one.text)
+            except Exception as error:
+                self._note_failure("injection", error)
+                failed.add("injection")
+                continue
+            found += self._acted(findings, one.place, policy)
+        self._refuse_failed(failed, policy)
+        return Decision(tuple(found), total, tuple(sorted(failed)), policy.shadow)
+
+    async def answer(self, text: str, policy: GuardPolicy, leak: PromptLeak | None, *, offset: int = 0) -> Decision:
+        """Look at an answer, or at the window of one; `offset` is where the window begins."""
+        failed: set[str] = set()
+        findings: list[Acted] = list(self._denied(Said(text, "answer"), policy))
+        config = policy.config
+        if config.urls is not None and policy.action("urls") != "off":
+            findings += [Acted(one, policy.action("urls"), "answer") for one in foreign_links(text, config.urls.allow)]
+        if leak is not None and policy.action("system_prompt") != "off":
+            findings += [
+                Acted(one, policy.action("system_prompt"), "answer")
+                for one in leak.find(text)
+                if one.score >= config.system_prompt.threshold
+            ]
+        if policy.action("toxicity") != "off":
+            one = await _beside(len(text), lambda: toxic(text, self._toxicity()))
+            if one is not None and one.score >= config.toxicity.threshold:
+                findings.append(Acted(one, policy.action("toxicity"), "answer"))
+        if config.pii is not None and policy.action("pii") != "off" and self._analyzer is not None:
+            try:
+                (spans,) = await self._analyzer.analyze([Text(text)])
+            except Exception as error:
+                self._note_failure("pii", error)
+                failed.add("pii")
+            else:
+                findings += [
+                    Acted(
+                        Finding("pii", span.entity_type, span.score, span.start, span.end),
+                        policy.action("pii"),
+                        "answer",
+                    )
+                    for span in spans
+                    if span.score >= config.pii.min_score
+                ]
+        self._refuse_failed(failed, policy)
+        moved = tuple(_moved(one, offset) for one in findings)
+        return Decision(moved, len(text), tuple(sorted(failed)), policy.shadow)
+
+    async def explain(self, text: str) -> tuple[list[Piece], list[Finding], Finding | None]:
+        """Everything about one text, for `thriftgate guard test`."""
+        pieces, hidden = pieces_of(text, self._injection())
+        vectors = await self._vectors(pieces)
+        return pieces, hidden, judged(pieces, self._injection(), vectors if self._judges_by_vector else None)
+
+    def _denied(self, one: Said, policy: GuardPolicy) -> Iterable[Acted]:
+        wanted = "output" if one.place == "answer" else "input"
+        for listed in policy.config.deny:
+            action = policy.action(f"deny:{listed.name}")
+            if action != "off" and listed.where in (wanted, "both"):
+                made: DenyList = self.policies.lists[listed.name]
+                yield from (Acted(found, action, one.place) for found in made.find(one.text))
+
+    def _acted(self, findings: Iterable[Finding], place: str, policy: GuardPolicy) -> Iterable[Acted]:
+        for one in findings:
+            if one.guard == "hidden":
+                is_counted, action = one.score >= policy.config.hidden.min_score, policy.action("hidden")
+            else:
+                config = policy.config.injection
+                near = one.rule == "near a known attack"
+                is_counted = one.score >= (config.known_similarity if near else config.threshold)
+                action = policy.action("tools" if place == "tool" else "injection")
+            if is_counted and action != "off":
+                yield Acted(one, action, place)
+
+    async def _attacks(self, text: str) -> tuple[Finding, ...]:
+        """What is hidden in a text and the worst of it, whatever the scores; remembered."""
+        key = hashlib.sha256(text.encode("utf-8", "replace")).digest()
+        known = self._seen.get(key)
+        if known is not None:
+            self._seen.move_to_end(key)
+            return known
+        classifier = self._injection()
+        pieces, hidden = await _beside(len(text), lambda: pieces_of(text, classifier))
+        vectors = await self._vectors(pieces)
+        worst = judged(pieces, classifier, vectors if self._judges_by_vector else None)
+        found = (*hidden, *([worst] if worst else []))
+        if self._known_texts and vectors:
+            near = nearest(vectors, pieces, await self._known_vectors())
+            found = (*found, *([near] if near else []))
+        self._seen[key] = found
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return found
+
+    async def _vectors(self, pieces: Sequence[Piece]) -> dict[str, Vector]:
+        """Of the most suspect windows. Without an embedder, or when it is away, words alone decide."""
+        if self._embedder is None or not pieces:
+            return {}
+        chosen = most_suspect(pieces, _EMBEDDED)
+        if len(pieces) > _EMBEDDED:
+            chosen = [one for one in chosen if one.score > _QUIET] or chosen[:1]
+        texts = list(dict.fromkeys(one.text for one in chosen))
+        return dict(zip(texts, await self._embedder.embed(texts), strict=True))
+
+    async def _known_vectors(self) -> Sequence[Vector]:
+        if self._known is None:
+            assert self._embedder is not None, "known attacks need an embedder"
+            self._known = list(await self._embedder.embed(list(self._known_texts)))
+        return self._known
+
+    def _note_failure(self, guard: str, error: Exception) -> None:
+        logger.warning("the guard %s failed: %s", guard, type(error).__name__)
+
+    def _refuse_failed(self, failed: set[str], policy: GuardPolicy) -> None:
+        if failed and policy.config.fail == "closed" and not policy.shadow:
+            raise GuardUnavailableError("a guard of this gateway could not look at the text, so it does not pass")
+
+
+async def _beside(length: int, work: Callable[[], T]) -> T:
+    return await asyncio.to_thread(work) if length > _LONG else work()
+
+
+def _moved(one: Acted, offset: int) -> Acted:
+    if not offset:
+        return one
+    finding = replace(one.finding, start=one.finding.start + offset, end=one.finding.end + offset)
+    return replace(one, finding=finding)

@@ -1,0 +1,74 @@
+"""Which guards do what, for which route or model.
+
+Failure behaviour: pure; the configuration was checked before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from thriftgate.config.guards import GuardsConfig
+from thriftgate.guards.lists import DenyList
+
+
+@dataclass(frozen=True, slots=True)
+class GuardPolicy:
+    """What holds for one route or model."""
+
+    config: GuardsConfig
+    actions: Mapping[str, str]
+    """By guard; of deny lists by `deny:NAME`."""
+    shadow: bool
+
+    def action(self, guard: str) -> str:
+        """What a guard's finding leads to."""
+        return self.actions.get(guard, "off")
+
+    @property
+    def looks_at_answers(self) -> bool:
+        """Any guard of answers is on."""
+        return any(self.action(name) != "off" for name in self._outputs)
+
+    @property
+    def blocks_answers(self) -> bool:
+        """Any guard of answers may stop one, so that streams are held a little."""
+        return not self.shadow and any(self.action(name) == "block" for name in self._outputs)
+
+    @property
+    def _outputs(self) -> list[str]:
+        lists = [f"deny:{one.name}" for one in self.config.deny if one.where != "input"]
+        return ["toxicity", "system_prompt", "urls", "pii", *lists]
+
+
+class GuardPolicies:
+    """The section's policy, with what a route or model does differently."""
+
+    def __init__(self, config: GuardsConfig) -> None:
+        self._config = config
+        self.lists = {one.name: DenyList(one.name, one.words, one.patterns) for one in config.deny}
+        self._default = self._policy({}, config.shadow)
+        self._by_model = {
+            name: self._policy(dict(one.actions), config.shadow if one.shadow is None else one.shadow)
+            if one.protect
+            else None
+            for name, one in config.models.items()
+        }
+
+    def policy_of(self, model: str) -> GuardPolicy | None:
+        """The policy for what a client called as `model`; None where nothing is looked at."""
+        return self._by_model.get(model, self._default)
+
+    def _policy(self, other: Mapping[str, str], shadow: bool) -> GuardPolicy:
+        config = self._config
+        actions: dict[str, str] = {
+            "size": config.size.action,
+            "hidden": config.hidden.action,
+            "injection": config.injection.action,
+            "tools": config.injection.tools,
+            "toxicity": config.toxicity.action,
+            "system_prompt": config.system_prompt.action,
+            "urls": config.urls.action if config.urls else "off",
+            "pii": config.pii.action if config.pii else "off",
+        }
+        actions |= {name: action for name, action in other.items() if name in actions}
+        actions |= {f"deny:{one.name}": other.get("deny", one.action) for one in config.deny}
+        return GuardPolicy(config, actions, shadow)
