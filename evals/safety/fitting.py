@@ -1,6 +1,7 @@
 """Fits the classifiers of `thriftgate.guards`: sparse logistic regression, each source of equal weight."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,16 +29,16 @@ class Table:
         values = np.concatenate([np.fromiter(words.values(), np.float64, len(words)) for words, _ in features])
         indptr = np.concatenate([[0], np.cumsum(counts)])
         words = sparse.csr_matrix((values, columns, indptr), shape=(len(features), BUCKETS))
-        phrases = sparse.csr_matrix(np.array([one for _, one in features]) * _PHRASES)
-        self.phrases = phrases.shape[1]
-        parts = [words, phrases]
+        phrases: Any = sparse.csr_matrix(np.array([one for _, one in features]) * _PHRASES)
+        self.phrases = int(phrases.shape[1])
+        parts: list[Any] = [words, phrases]
         if vectors is not None:
             parts.append(sparse.csr_matrix(vectors * _VECTOR))
-        self.matrix = sparse.hstack(parts, format="csr")
+        self.matrix: Any = sparse.hstack(parts, format="csr")
 
     def fit(self, rows: npt.NDArray[np.int64], labels: Rows, weights: Rows, *, strength: float) -> "Fitted":
         """A model of some rows."""
-        model = LogisticRegression(C=strength, max_iter=100, tol=0.004, solver="liblinear")
+        model: Any = LogisticRegression(C=strength, max_iter=100, tol=0.004, solver="liblinear")
         model.fit(self.matrix[rows], labels[rows], sample_weight=weights[rows])
         return Fitted(np.asarray(model.coef_[0]), float(model.intercept_[0]), self.phrases)
 
@@ -52,7 +53,8 @@ class Fitted:
 
     def logits(self, table: Table) -> Rows:
         """Of every row."""
-        return np.asarray(table.matrix @ self.coefficients) + self.bias
+        logits: Rows = table.matrix @ self.coefficients + self.bias
+        return logits
 
     def weights(self, at: float) -> Weights:
         """As they are shipped: the logit `at` becomes a score of one half."""
