@@ -47,8 +47,8 @@ docs: $(READY) ## Write the generated pages of docs/ anew
 
 house: docs ## Draw the package from its imports, in docs/architecture.md
 
-secrets: $(READY) ## Write .env with fresh secrets for docker compose (what is there stays; ARGS=--langfuse)
-	@$(BIN)/python scripts/make_secrets.py $(ARGS)
+secrets: ## Write .env with fresh secrets for docker compose (what is there stays; ARGS=--langfuse)
+	@$(or $(PYTHON),python3) scripts/make_secrets.py $(ARGS)
 
 clean: ## Remove the environment and all caches; .thriftgate/ (your data) stays
 	rm -rf .venv .tools dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

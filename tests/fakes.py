@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tests.clocks import FakeClock, LoopClock
 from tests.memory_ledger import MemoryLedger
-from tests.memory_stores import InMemoryAnswerCache, InMemoryFlights
+from tests.memory_stores import InMemoryAnswerCache, InMemorySingleFlight
 
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.tracing.attributes import Weights, split_cost
@@ -29,7 +29,7 @@ __all__ = [
     "FakePricer",
     "Held",
     "InMemoryAnswerCache",
-    "InMemoryFlights",
+    "InMemorySingleFlight",
     "LoopClock",
     "MemoryLedger",
     "Reply",

@@ -142,25 +142,25 @@ class _Flight:
         self.owner = owner
         self.ends_at = ends_at
         self.outcome: Mapping[str, Any] | None = None
-        self.landed = asyncio.Event()
+        self.published = asyncio.Event()
 
 
-class InMemoryFlights(MemoryStore):
+class InMemorySingleFlight(MemoryStore):
     """Implements `ports.Flights`."""
 
     def __init__(self, clock: WaitingClock) -> None:
         super().__init__()
         self._clock = clock
-        self._flights: dict[str, _Flight] = {}
+        self._single_flight: dict[str, _Flight] = {}
         self.waiting: Counter[str] = Counter()
         """How many wait for each flight just now."""
 
-    async def take_off(self, key: str, *, owner: str, lease: float) -> bool:
+    async def lead(self, key: str, *, owner: str, lease: float) -> bool:
         await self.reach("take_off")
         flight = self._current(key)
         if flight is not None and (flight.owner != owner or flight.outcome is not None):
             return False
-        self._flights[key] = _Flight(owner, self._clock.time() + lease)
+        self._single_flight[key] = _Flight(owner, self._clock.time() + lease)
         return True
 
     async def renew(self, key: str, *, owner: str, lease: float) -> bool:
@@ -171,14 +171,14 @@ class InMemoryFlights(MemoryStore):
         flight.ends_at = self._clock.time() + lease
         return True
 
-    async def land(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
+    async def publish(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
         await self.reach("land")
         flight = self._current(key)
         if flight is not None and flight.owner != owner:
             return
-        flight = self._flights.setdefault(key, _Flight(owner, 0.0))
+        flight = self._single_flight.setdefault(key, _Flight(owner, 0.0))
         flight.outcome, flight.ends_at = outcome, self._clock.time() + keep
-        flight.landed.set()
+        flight.published.set()
 
     async def wait(self, key: str, *, patience: float) -> Mapping[str, Any] | None:
         await self.reach("wait")
@@ -190,11 +190,11 @@ class InMemoryFlights(MemoryStore):
                 left = min(flight.ends_at, deadline) - self._clock.time()
                 if left <= 0:
                     return None
-                await self._clock.pause(flight.landed, left)
+                await self._clock.pause(flight.published, left)
         finally:
             self.waiting[key] -= 1
         return flight.outcome if flight else None
 
     def _current(self, key: str) -> _Flight | None:
-        flight = self._flights.get(key)
+        flight = self._single_flight.get(key)
         return flight if flight is not None and flight.ends_at > self._clock.time() else None

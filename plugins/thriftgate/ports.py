@@ -164,21 +164,21 @@ class AnswerCache(Protocol):
         ...
 
 
-class Flights(Protocol):
+class SingleFlight(Protocol):
     """Lets identical concurrent misses, in all workers, call upstream once.
 
     Raises StoreUnavailableError; the caller then makes its own call.
     """
 
-    async def take_off(self, key: str, *, owner: str, lease: float) -> bool:
-        """True when `owner` now leads the flight; False when somebody else does. The lease ends by itself."""
+    async def lead(self, key: str, *, owner: str, lease: float) -> bool:
+        """True when `owner` now leads this key; False when somebody else does. The lease ends by itself."""
         ...
 
     async def renew(self, key: str, *, owner: str, lease: float) -> bool:
         """Prolong the lease of a leader that is still at work; False when it was lost."""
         ...
 
-    async def land(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
+    async def publish(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
         """Publish the outcome to every waiter, and keep it for `keep` seconds for late ones."""
         ...
 

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.xdist_group("litellm"), pytest.mark.filterwarnings("ig
 GROUP = "strong"
 
 
-class Desk:
+class Setup:
     """A group of two deployments, and a breaker."""
 
     def __init__(self) -> None:
@@ -51,31 +51,31 @@ class Desk:
 
 
 async def test_a_closed_group_gets_back_the_deployment_that_failed_first() -> None:
-    desk = Desk()
-    desk.cool("primary", 500)
-    desk.cool("backup", 500)
-    assert await desk.breaker.reopen(GROUP)
-    assert await desk.cooling() == {"backup"}
+    setup = Setup()
+    setup.cool("primary", 500)
+    setup.cool("backup", 500)
+    assert await setup.breaker.reopen(GROUP)
+    assert await setup.cooling() == {"backup"}
 
 
 async def test_a_closed_group_is_tried_once_a_second() -> None:
-    desk = Desk()
-    desk.cool("primary", 500)
-    desk.cool("backup", 503)
-    assert await desk.breaker.reopen(GROUP)
-    desk.clock.advance(0.9)
-    assert not await desk.breaker.reopen(GROUP)
-    desk.clock.advance(0.2)
-    assert await desk.breaker.reopen(GROUP)
+    setup = Setup()
+    setup.cool("primary", 500)
+    setup.cool("backup", 503)
+    assert await setup.breaker.reopen(GROUP)
+    setup.clock.advance(0.9)
+    assert not await setup.breaker.reopen(GROUP)
+    setup.clock.advance(0.2)
+    assert await setup.breaker.reopen(GROUP)
 
 
 @pytest.mark.parametrize("status", [401, 429])
 async def test_a_rate_limit_and_a_wrong_key_are_waited_out(status: int) -> None:
-    desk = Desk()
-    desk.cool("primary", status)
-    desk.cool("backup", status)
-    assert not await desk.breaker.reopen(GROUP)
-    assert await desk.cooling() == {"primary", "backup"}
+    setup = Setup()
+    setup.cool("primary", status)
+    setup.cool("backup", status)
+    assert not await setup.breaker.reopen(GROUP)
+    assert await setup.cooling() == {"primary", "backup"}
 
 
 def caused(make: Callable[[], Exception], cause: Exception) -> Exception:
@@ -104,16 +104,16 @@ def internal_error() -> Exception:
     ids=lambda cause: type(cause).__name__,
 )
 async def test_a_deployment_that_cannot_be_reached_cools_down(make: Callable[[], Exception], cause: Exception) -> None:
-    desk = Desk()
-    desk.fail("primary", caused(make, cause))
-    assert await desk.cooling() == {"primary"}
+    setup = Setup()
+    setup.fail("primary", caused(make, cause))
+    assert await setup.cooling() == {"primary"}
 
 
 @pytest.mark.parametrize("cause", [TypeError("no such format"), ValueError("NaN"), KeyError("function")])
 async def test_what_litellm_itself_tripped_over_cools_nobody_down(cause: Exception) -> None:
-    desk = Desk()
-    desk.fail("primary", caused(connection_error, cause))
-    assert await desk.cooling() == set()
+    setup = Setup()
+    setup.fail("primary", caused(connection_error, cause))
+    assert await setup.cooling() == set()
 
 
 def no_deployment_left() -> Exception:

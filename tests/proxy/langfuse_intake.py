@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.proxy.waiting import eventually
-from tests.trace_desk import SeenSpan, decode
+from tests.trace_setup import SeenSpan, decode
 from werkzeug import Request, Response
 
 from thriftgate.tracing import attributes as names

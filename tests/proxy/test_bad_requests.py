@@ -1,7 +1,7 @@
 """What a client gets for a request that cannot be served: OpenAI's error shape, the right status, no secrets."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -21,7 +21,7 @@ USER = {"role": "user", "content": "My secret word is xylophone-42"}
         ({"messages": "hello"}, "messages"),
         ({"messages": ["hello"]}, "messages[0]"),
         ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),
-        ({"messages": [{"role": [[]], "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": cast("list[Any]", [[]]), "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "user"}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": {"text": "x"}}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages[0].content"),

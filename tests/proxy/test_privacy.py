@@ -34,7 +34,7 @@ TOOLS: list[dict[str, Any]] = [
 
 
 @dataclass
-class Desk:
+class Setup:
     gateway: GatewayProcess
     upstream: EchoUpstream
 
@@ -78,7 +78,7 @@ def privacy_config(upstream: EchoUpstream, **privacy: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def desk(provider_server: HTTPServer) -> Iterator[Desk]:
+def setup(provider_server: HTTPServer) -> Iterator[Setup]:
     upstream = EchoUpstream(provider_server)
     folder = Path(tempfile.mkdtemp(prefix="thriftgate-privacy-"))
     folder.chmod(0o755)
@@ -87,17 +87,17 @@ def desk(provider_server: HTTPServer) -> Iterator[Desk]:
     base_url = f"http://127.0.0.1:{port}"
     try:
         wait_until_alive(process, base_url, folder)
-        yield Desk(GatewayProcess(base_url, folder, Upstream(provider_server)), upstream)
+        yield Setup(GatewayProcess(base_url, folder, Upstream(provider_server)), upstream)
     finally:
         stop(process)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def nothing_left(desk: Desk, *values: str) -> None:
-    seen = desk.upstream.seen
+def nothing_left(setup: Setup, *values: str) -> None:
+    seen = setup.upstream.seen
     for value in values or VALUES:
         assert value not in seen
-        assert value not in desk.gateway.log
+        assert value not in setup.gateway.log
 
 
 def streamed(response: httpx.Response) -> list[dict[str, Any]]:
@@ -107,30 +107,30 @@ def streamed(response: httpx.Response) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(autouse=True)
-def forgetful(desk: Desk) -> None:
-    desk.upstream.forget()
+def forgetful(setup: Setup) -> None:
+    setup.upstream.forget()
 
 
 @pytest.mark.parametrize("model", ["plain-chat", "desk", "plain-messages"])
-def test_a_whole_chat_answer_has_the_values_that_the_provider_never_saw(desk: Desk, model: str) -> None:
-    answer = desk.chat(PRIVATE, model=model)
+def test_a_whole_chat_answer_has_the_values_that_the_provider_never_saw(setup: Setup, model: str) -> None:
+    answer = setup.chat(PRIVATE, model=model)
     assert answer.status_code == 200, answer.text
     assert answer.json()["choices"][0]["message"]["content"] == PRIVATE
-    nothing_left(desk)
+    nothing_left(setup)
 
 
 @pytest.mark.parametrize("model", ["plain-chat", "desk", "plain-messages"])
-def test_a_streamed_chat_answer_too(desk: Desk, model: str) -> None:
+def test_a_streamed_chat_answer_too(setup: Setup, model: str) -> None:
     text = f"{PRIVATE} Where is the parcel of {model} that was sent last week?"
-    chunks = streamed(desk.chat(text, model=model, stream=True))
+    chunks = streamed(setup.chat(text, model=model, stream=True))
     assert "".join(one["delta"].get("content") or "" for chunk in chunks for one in chunk["choices"]) == text
-    nothing_left(desk)
+    nothing_left(setup)
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", ["plain-chat", "plain-messages"])
-def test_arguments_of_tools_are_restored_and_stay_json(desk: Desk, model: str, stream: bool) -> None:
-    answer = desk.chat(PRIVATE, model=model, stream=stream, tools=TOOLS)
+def test_arguments_of_tools_are_restored_and_stay_json(setup: Setup, model: str, stream: bool) -> None:
+    answer = setup.chat(PRIVATE, model=model, stream=stream, tools=TOOLS)
     assert answer.status_code == 200, answer.text
     if stream:
         deltas: list[dict[str, Any]] = [one["delta"] for chunk in streamed(answer) for one in chunk["choices"]]
@@ -143,44 +143,44 @@ def test_arguments_of_tools_are_restored_and_stay_json(desk: Desk, model: str, s
     arguments = json.loads(written)
     assert arguments["to"] == PRIVATE
     assert json.loads(arguments["nested"]) == {"again": [PRIVATE]}
-    nothing_left(desk)
+    nothing_left(setup)
 
 
 @pytest.mark.parametrize("model", ["plain-messages", "plain-chat", "desk"])
-def test_anthropics_messages_whole_and_streamed(desk: Desk, model: str) -> None:
-    answer = desk.messages(PRIVATE, model=model)
+def test_anthropics_messages_whole_and_streamed(setup: Setup, model: str) -> None:
+    answer = setup.messages(PRIVATE, model=model)
     assert answer.status_code == 200, answer.text
     assert answer.json()["content"][0]["text"] == PRIVATE
-    events = streamed(desk.messages(PRIVATE, model=model, stream=True))
+    events = streamed(setup.messages(PRIVATE, model=model, stream=True))
     deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
     assert "".join(delta.get("text") or "" for delta in deltas) == PRIVATE
-    nothing_left(desk)
+    nothing_left(setup)
 
 
-def test_anthropics_tool_input_whole_and_streamed(desk: Desk) -> None:
+def test_anthropics_tool_input_whole_and_streamed(setup: Setup) -> None:
     tools: list[dict[str, Any]] = [{"name": "send", "input_schema": {"type": "object", "properties": {}}}]
-    answer = desk.messages(PRIVATE, tools=tools).json()
+    answer = setup.messages(PRIVATE, tools=tools).json()
     assert answer["content"][0]["input"]["to"] == PRIVATE
-    events = streamed(desk.messages(PRIVATE, tools=tools, stream=True))
+    events = streamed(setup.messages(PRIVATE, tools=tools, stream=True))
     deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
     assert json.loads("".join(delta.get("partial_json") or "" for delta in deltas))["to"] == PRIVATE
-    nothing_left(desk)
+    nothing_left(setup)
 
 
 @pytest.mark.parametrize("model", ["plain-chat", "desk"])
-def test_responses_whole_and_streamed(desk: Desk, model: str) -> None:
-    answer = desk.responses(PRIVATE, model=model)
+def test_responses_whole_and_streamed(setup: Setup, model: str) -> None:
+    answer = setup.responses(PRIVATE, model=model)
     assert answer.status_code == 200, answer.text
     assert answer.json()["output"][-1]["content"][0]["text"] == PRIVATE
-    events = streamed(desk.responses(PRIVATE, model=model, stream=True))
+    events = streamed(setup.responses(PRIVATE, model=model, stream=True))
     deltas = [event["delta"] for event in events if event["type"] == "response.output_text.delta"]
     assert "".join(deltas) == PRIVATE
     numbers = [event["sequence_number"] for event in events if "sequence_number" in event]
     assert numbers == sorted(set(numbers))
-    nothing_left(desk)
+    nothing_left(setup)
 
 
-def test_history_tools_and_results_are_masked_everywhere(desk: Desk) -> None:
+def test_history_tools_and_results_are_masked_everywhere(setup: Setup) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "send", "arguments": json.dumps({"to": PRIVATE})}}
     body = {
         "model": "plain-chat",
@@ -194,64 +194,64 @@ def test_history_tools_and_results_are_masked_everywhere(desk: Desk) -> None:
         "user": "alice.liddell@example.com",
         "metadata": {"note": PRIVATE},
     }
-    answer = desk.gateway.post("/v1/chat/completions", body)
+    answer = setup.gateway.post("/v1/chat/completions", body)
     assert answer.json()["choices"][0]["message"]["content"] == "Thanks from Alice Liddell"
-    nothing_left(desk, *VALUES, "4111111111111111")
+    nothing_left(setup, *VALUES, "4111111111111111")
 
 
-def test_two_people_never_share_a_placeholder_and_the_same_person_keeps_hers(desk: Desk) -> None:
+def test_two_people_never_share_a_placeholder_and_the_same_person_keeps_hers(setup: Setup) -> None:
     turns = [
         {"role": "user", "content": "I am Mrs. Alice Liddell."},
         {"role": "assistant", "content": "Hello Alice Liddell"},
     ]
     more = [*turns, {"role": "user", "content": "My boss is Mr. Bob Stone, says Alice Liddell"}]
-    answer = desk.gateway.post("/v1/chat/completions", {"model": "plain-chat", "messages": more})
+    answer = setup.gateway.post("/v1/chat/completions", {"model": "plain-chat", "messages": more})
     assert answer.json()["choices"][0]["message"]["content"] == "My boss is Mr. Bob Stone, says Alice Liddell"
-    sent = json.loads(desk.upstream.received[-1])["messages"]
+    sent = json.loads(setup.upstream.received[-1])["messages"]
     assert [message["content"] for message in sent] == [
         "I am Mrs. <PERSON_1>.", "Hello <PERSON_1>", "My boss is Mr. <PERSON_2>, says <PERSON_1>",
     ]  # fmt: skip
 
 
-def test_a_session_keeps_its_pseudonyms_when_its_history_is_not_sent(desk: Desk) -> None:
+def test_a_session_keeps_its_pseudonyms_when_its_history_is_not_sent(setup: Setup) -> None:
     def ask(text: str, session: str, key: str = CLIENT_KEY) -> str:
         body = {"model": "plain-chat", "messages": [{"role": "user", "content": text}]}
         headers = {"x-litellm-session-id": session}
-        return desk.gateway.post("/v1/chat/completions", body, key, **headers).json()["choices"][0]["message"][
+        return setup.gateway.post("/v1/chat/completions", body, key, **headers).json()["choices"][0]["message"][
             "content"
         ]
 
     assert ask("I am Mrs. Alice Liddell.", "s-1") == "I am Mrs. Alice Liddell."
     assert ask("My boss is Mr. Bob Stone.", "s-1") == "My boss is Mr. Bob Stone."
-    assert "Mr. <PERSON_2>" in desk.upstream.seen
+    assert "Mr. <PERSON_2>" in setup.upstream.seen
     assert ask("Who was <PERSON_1>?", "s-1") == "Who was Alice Liddell?"
     assert ask("Who was <PERSON_1>?", "s-2") == "Who was <PERSON_1>?"
 
 
-def test_a_responses_conversation_goes_on_by_its_id(desk: Desk) -> None:
-    first = desk.responses("I am Mrs. Alice Liddell.").json()
-    desk.responses("My boss is Mr. Bob Stone.", previous_response_id=first["id"])
-    assert "Mr. <PERSON_2>" in desk.upstream.seen
+def test_a_responses_conversation_goes_on_by_its_id(setup: Setup) -> None:
+    first = setup.responses("I am Mrs. Alice Liddell.").json()
+    setup.responses("My boss is Mr. Bob Stone.", previous_response_id=first["id"])
+    assert "Mr. <PERSON_2>" in setup.upstream.seen
 
 
-def test_a_hit_of_the_cache_has_the_askers_own_values(desk: Desk) -> None:
+def test_a_hit_of_the_cache_has_the_askers_own_values(setup: Setup) -> None:
     question = "My name is {}. How long may I return a pair of shoes that I bought?"
-    first = desk.chat(question.format("Alice Liddell"), model="desk")
-    asked = len(desk.upstream.received)
-    second = desk.chat(question.format("Carol Danvers"), model="desk")
+    first = setup.chat(question.format("Alice Liddell"), model="desk")
+    asked = len(setup.upstream.received)
+    second = setup.chat(question.format("Carol Danvers"), model="desk")
     assert "Alice Liddell" in first.text
     assert "Carol Danvers" in second.text
     assert "Alice" not in second.text
-    assert len(desk.upstream.received) == asked, "the same question of two people is one question"
+    assert len(setup.upstream.received) == asked, "the same question of two people is one question"
 
 
-def test_a_model_at_home_sees_everything_and_a_strict_one_refuses(desk: Desk) -> None:
-    assert desk.chat(PRIVATE, model="at-home").json()["choices"][0]["message"]["content"] == PRIVATE
-    assert "Alice Liddell" in desk.upstream.seen
-    desk.upstream.forget()
-    refused = desk.chat(PRIVATE, model="strict")
+def test_a_model_at_home_sees_everything_and_a_strict_one_refuses(setup: Setup) -> None:
+    assert setup.chat(PRIVATE, model="at-home").json()["choices"][0]["message"]["content"] == PRIVATE
+    assert "Alice Liddell" in setup.upstream.seen
+    setup.upstream.forget()
+    refused = setup.chat(PRIVATE, model="strict")
     assert refused.status_code == 400
     assert "CREDIT_CARD" in refused.text
-    assert not desk.upstream.received
-    masked = desk.chat("I am Mrs. Alice Liddell", model="strict").json()["choices"][0]["message"]["content"]
+    assert not setup.upstream.received
+    masked = setup.chat("I am Mrs. Alice Liddell", model="strict").json()["choices"][0]["message"]["content"]
     assert masked == "I am Mrs. <PERSON>"

@@ -26,7 +26,7 @@ from tests.proxy.conftest import (
 from tests.proxy.langfuse_intake import LangfuseIntakeServer
 from tests.proxy.upstream import Upstream, drips, fails, says, slow
 from tests.proxy.waiting import eventually, settle
-from tests.trace_desk import TRACEPARENT, SeenSpan
+from tests.trace_setup import TRACEPARENT, SeenSpan
 
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.identity import span_id_of, trace_id_of

@@ -3,29 +3,29 @@
 import asyncio
 import sys
 
-from thriftgate.ports import Flights
+from thriftgate.ports import SingleFlight
 from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.stores.files.clock import SystemClock
 from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.flights import PostgresFlights
+from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 from thriftgate.stores.redis.connection import Deadlines, RedisServer
-from thriftgate.stores.redis.flights import RedisFlights
+from thriftgate.stores.redis.single_flight import RedisSingleFlight
 
 
-def flights_at(url: str) -> Flights:
+def flights_at(url: str) -> SingleFlight:
     """The flights of a PostgreSQL or a Redis."""
     if url.startswith("redis"):
-        return RedisFlights(RedisServer(url, deadlines=Deadlines(lookup=30.0, write=30.0)))
-    return PostgresFlights(Database(url))
+        return RedisSingleFlight(RedisServer(url, deadlines=Deadlines(lookup=30.0, write=30.0)))
+    return PostgresSingleFlight(Database(url))
 
 
 async def main(url: str, key: str, lease: float) -> None:
     """Lead the flight of `key`."""
-    async with Coalescer(flights_at(url), clock=SystemClock(), lease=lease).seat(key) as seat:
-        sys.stdout.write("leading\n" if seat.joined is None else "joined\n")
+    async with Coalescer(flights_at(url), clock=SystemClock(), lease=lease).join(key) as participant:
+        sys.stdout.write("leading\n" if participant.joined is None else "joined\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.readline)
-        seat.land({"answer": "from another process"})
+        participant.publish({"answer": "from another process"})
 
 
 if __name__ == "__main__":

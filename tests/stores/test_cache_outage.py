@@ -21,7 +21,7 @@ from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.stores.files.clock import SystemClock
 from thriftgate.stores.redis.cache import RedisAnswerCache
 from thriftgate.stores.redis.connection import Deadlines, RedisServer
-from thriftgate.stores.redis.flights import RedisFlights
+from thriftgate.stores.redis.single_flight import RedisSingleFlight
 
 
 class Till:
@@ -39,7 +39,7 @@ class Till:
             cache=self.cache, embedder=self.embedder, decider=FixedDecider(FixedThreshold(0.9)), verifier=None,
             tier_policy=["small"], clock=self.clock, draw=lambda: 0.5, background=self.background,
         )  # fmt: skip
-        self.coalescer = Coalescer(RedisFlights(self.server), clock=SystemClock())
+        self.coalescer = Coalescer(RedisSingleFlight(self.server), clock=SystemClock())
 
     async def answer(self, question: str) -> str:
         """How a request ends: `hit`, or `asked` upstream; the fresh answer is kept."""
@@ -48,11 +48,11 @@ class Till:
         found = await self.service.find(request, None, journal)
         if isinstance(found, Served):
             return "hit"
-        assert found.flight is not None
-        async with self.coalescer.seat(found.flight) as seat:
-            seat.land({"answer": "yes"})
+        assert found.flight_key is not None
+        async with self.coalescer.join(found.flight_key) as participant:
+            participant.publish({"answer": "yes"})
             self.service.keep(request, found, answer_of("yes"), prompt=None, baseline_cost_usd=0.1)
-        await self.coalescer.landed()
+        await self.coalescer.published()
         await self.background.drain(patience=30)
         await settle()
         return "asked"

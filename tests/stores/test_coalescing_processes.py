@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from thriftgate.ports import Flights
+from thriftgate.ports import SingleFlight
 from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.stores.files.clock import SystemClock
-from thriftgate.stores.postgres.flights import PostgresFlights
+from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 from thriftgate.stores.redis.connection import RedisServer
-from thriftgate.stores.redis.flights import RedisFlights
+from thriftgate.stores.redis.single_flight import RedisSingleFlight
 
 KEY = "one question"
 ROOT = Path(__file__).parents[2]
@@ -32,11 +32,11 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def flights(url: str, request: pytest.FixtureRequest) -> Flights:
+async def single_flight(url: str, request: pytest.FixtureRequest) -> SingleFlight:
     """This process's own connections."""
     if url.startswith("redis"):
-        return RedisFlights(request.getfixturevalue("redis_server"))
-    return PostgresFlights(request.getfixturevalue("database"))
+        return RedisSingleFlight(request.getfixturevalue("redis_server"))
+    return PostgresSingleFlight(request.getfixturevalue("database"))
 
 
 async def leader(url: str, *, lease: float) -> Process:
@@ -48,17 +48,17 @@ async def leader(url: str, *, lease: float) -> Process:
     return process
 
 
-async def joined(flights: Flights, *, lease: float) -> Mapping[str, Any] | None:
+async def joined(single_flight: SingleFlight, *, lease: float) -> Mapping[str, Any] | None:
     """What one request here gets from another's flight; None when it had to ask itself."""
-    async with Coalescer(flights, clock=SystemClock(), lease=lease).seat(KEY) as seat:
-        if seat.joined is None:
-            seat.land({"answer": "from this process"})
-        return seat.joined
+    async with Coalescer(single_flight, clock=SystemClock(), lease=lease).join(KEY) as participant:
+        if participant.joined is None:
+            participant.publish({"answer": "from this process"})
+        return participant.joined
 
 
-async def test_those_who_wait_get_the_answer_of_another_process(url: str, flights: Flights) -> None:
+async def test_those_who_wait_get_the_answer_of_another_process(url: str, single_flight: SingleFlight) -> None:
     process = await leader(url, lease=30.0)
-    waiting = [asyncio.create_task(joined(flights, lease=30.0)) for _ in range(5)]
+    waiting = [asyncio.create_task(joined(single_flight, lease=30.0)) for _ in range(5)]
     await asyncio.wait(waiting, timeout=0.1)  # they are under way; sooner or later makes no difference to them
     await process.communicate(b"land\n")
     answers = await asyncio.gather(*waiting)
@@ -66,10 +66,10 @@ async def test_those_who_wait_get_the_answer_of_another_process(url: str, flight
 
 
 async def test_when_a_leading_process_is_killed_one_of_those_who_wait_asks_and_the_rest_share_its_answer(
-    url: str, flights: Flights
+    url: str, single_flight: SingleFlight
 ) -> None:
     process = await leader(url, lease=2.0)
-    waiting = [asyncio.create_task(joined(flights, lease=2.0)) for _ in range(5)]
+    waiting = [asyncio.create_task(joined(single_flight, lease=2.0)) for _ in range(5)]
     await asyncio.wait(waiting, timeout=0.1)
     assert not any(task.done() for task in waiting)
     process.kill()

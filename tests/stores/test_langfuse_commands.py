@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from pytest_httpserver import HTTPServer
-from tests.trace_desk import AUDIT, EVERY_KIND, decode
+from tests.trace_setup import AUDIT, EVERY_KIND, decode
 
 from thriftgate.cli.gateway.doctor import check_langfuse
 from thriftgate.cli.langfuse import command

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.trace_desk import EVERY_KIND, TRACEPARENT
+from tests.trace_setup import EVERY_KIND, TRACEPARENT
 
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger

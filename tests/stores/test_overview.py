@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.memory_ledger import MemoryLedger
 from tests.memory_overview import MemoryOverview
-from tests.page_desk import NOW, request
+from tests.page_setup import NOW, request
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.stats.search import KINDS, Search

@@ -14,8 +14,8 @@ from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.stores.embedded.database import prepare_database
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import Connection, Database, Timeouts, connect, open_connection, plain_dsn
-from thriftgate.stores.postgres.flights import PostgresFlights
 from thriftgate.stores.postgres.migrations import migrate, migrations
+from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 from thriftgate.stores.postgres.text import from_json, from_text, to_json, to_jsonb, to_text
 
 examples = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -138,26 +138,26 @@ class DeafDatabase(Database):
 
 async def test_waiters_get_the_outcome_without_notifications_too(postgres_dsn: str, database: Database) -> None:
     deaf = DeafDatabase(postgres_dsn)
-    flights = PostgresFlights(deaf)
-    await flights.take_off("k", owner="a", lease=30)
-    waiting = asyncio.create_task(flights.wait("k", patience=60))
+    single_flight = PostgresSingleFlight(deaf)
+    await single_flight.lead("k", owner="a", lease=30)
+    waiting = asyncio.create_task(single_flight.wait("k", patience=60))
     while not await database.fetchval("SELECT is_awaited FROM flights WHERE key = 'k'"):
         pass
-    await flights.land("k", owner="a", outcome={"answer": 1}, keep=0)
+    await single_flight.publish("k", owner="a", outcome={"answer": 1}, keep=0)
     assert await waiting == {"answer": 1}
     await deaf.close()
 
 
 async def test_a_lost_listener_is_replaced(database: Database) -> None:
-    flights = PostgresFlights(database)
-    await flights.take_off("k", owner="a", lease=30)
-    assert await flights.wait("k", patience=0) is None
+    single_flight = PostgresSingleFlight(database)
+    await single_flight.lead("k", owner="a", lease=30)
+    assert await single_flight.wait("k", patience=0) is None
     await database.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"
     )
-    waiting = asyncio.create_task(flights.wait("k", patience=60))
-    await flights.land("k", owner="a", outcome={"answer": 1}, keep=30)
+    waiting = asyncio.create_task(single_flight.wait("k", patience=60))
+    await single_flight.publish("k", owner="a", outcome={"answer": 1}, keep=30)
     assert await waiting == {"answer": 1}
 
 

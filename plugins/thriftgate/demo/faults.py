@@ -57,7 +57,7 @@ class Pace:
         return rng.lognormvariate(0.0, self.jitter) if self.jitter else 1.0
 
 
-class FaultBoard:
+class FaultTable:
     """The faults in force, by model; `default` holds for every model without its own."""
 
     def __init__(self, default: Faults) -> None:

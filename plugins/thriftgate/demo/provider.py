@@ -14,7 +14,7 @@ import click
 import uvicorn
 
 from thriftgate.demo.engine import Engine
-from thriftgate.demo.faults import FaultBoard, Faults, Pace
+from thriftgate.demo.faults import Faults, FaultTable, Pace
 from thriftgate.demo.knowledge import load_knowledge
 from thriftgate.demo.server import DemoProvider, build_app
 
@@ -34,9 +34,9 @@ def create_provider(
 ) -> DemoProvider:
     """A provider with its knowledge loaded; times in seconds, for `demo-small` (the large ones are slower)."""
     pace = Pace(latency, latency / _TOKENS_PER_LATENCY if token_latency is None else token_latency, jitter)
-    board = FaultBoard(faults or Faults())
+    faults_in_force = FaultTable(faults or Faults())
     rng = Random(seed)
-    return DemoProvider(Engine(load_knowledge()), board, pace, rng, time.time)
+    return DemoProvider(Engine(load_knowledge()), faults_in_force, pace, rng, time.time)
 
 
 def create_server(provider: DemoProvider) -> uvicorn.Server:

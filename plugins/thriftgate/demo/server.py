@@ -25,7 +25,7 @@ from starlette.routing import Route
 from starlette.types import Send
 
 from thriftgate.demo.engine import MODELS, Engine
-from thriftgate.demo.faults import Failure, FaultBoard, Faults, Pace
+from thriftgate.demo.faults import Failure, Faults, FaultTable, Pace
 from thriftgate.demo.rendering import Completion, body, render
 from thriftgate.demo.request import CompletionCall, parse_call
 from thriftgate.demo.responses import parse_response_call, response_body, response_events
@@ -58,7 +58,7 @@ class DemoProvider:
     """What the HTTP handlers share."""
 
     engine: Engine
-    faults: FaultBoard
+    faults: FaultTable
     pace: Pace
     rng: Random
     clock: Callable[[], float]

@@ -51,7 +51,7 @@ class Deployments(Protocol):
         ...
 
 
-class MetricsBoard:
+class MetricsReader:
     """Puts together what this worker counts, what it is doing, and what the other workers wrote."""
 
     def __init__(
@@ -147,7 +147,7 @@ class _YieldingRoute(APIRoute):
         return super().matches(scope)
 
 
-def metrics_api(board: Callable[[], MetricsBoard], config: MetricsConfig, is_operator: Guard) -> APIRouter:
+def metrics_api(reader: Callable[[], MetricsReader], config: MetricsConfig, is_operator: Guard) -> APIRouter:
     """The endpoints, to be included in the proxy's app; `is_operator` is asked of keys that are not the token."""
     router = APIRouter(include_in_schema=False)
 
@@ -156,7 +156,7 @@ def metrics_api(board: Callable[[], MetricsBoard], config: MetricsConfig, is_ope
             key = _bearer(request)
             if not _is_token(key, config.token) and not (key and await is_operator(key, request)):
                 return Response("a proxy admin's key, or metrics.token, may read this\n", 403 if key else 401)
-        body, content_type = await board().exposition(request.headers.get("accept", ""))
+        body, content_type = await reader().exposition(request.headers.get("accept", ""))
         return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
     router.add_api_route(PATH, metrics, methods=["GET"])

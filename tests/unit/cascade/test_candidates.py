@@ -12,7 +12,7 @@ from thriftgate.cascade.calibration.policy import Replay
 LARGE, SMALL = 5.0, 1.0
 
 
-def desk(rng: np.random.Generator, *, n: int, tiers: int = 2) -> Replay:
+def setup(rng: np.random.Generator, *, n: int, tiers: int = 2) -> Replay:
     """A replay whose cheap answers are the better the higher their score."""
     scores = rng.normal(size=(n, tiers - 1))
     quality = np.column_stack([*(rng.random(n) < 1 / (1 + np.exp(-3 * column)) for column in scores.T), np.ones(n)])
@@ -22,7 +22,7 @@ def desk(rng: np.random.Generator, *, n: int, tiers: int = 2) -> Replay:
 
 @given(seed=st.integers(0, 10_000), n=st.integers(20, 300))
 def test_no_rung_between_two_accepting_candidates_is_left_out(seed: int, n: int):
-    replay = desk(np.random.default_rng(seed), n=n)
+    replay = setup(np.random.default_rng(seed), n=n)
     replay = Replay(scores=replay.scores, quality=replay.quality, cost_usd=replay.cost_usd, outlook=np.full(n, np.nan))
     ladder = thresholds(replay.scores[:, 0], 60)
     rungs = [ladder.index(policy.accept_at[0]) for policy in accept_candidates(replay)]
@@ -32,7 +32,7 @@ def test_no_rung_between_two_accepting_candidates_is_left_out(seed: int, n: int)
 
 @given(seed=st.integers(0, 10_000))
 def test_steps_on_several_ladders_are_small_on_each(seed: int):
-    replay = desk(np.random.default_rng(seed), n=120, tiers=3)
+    replay = setup(np.random.default_rng(seed), n=120, tiers=3)
     ladders = [thresholds(replay.scores[:, tier], 20) for tier in range(2)]
     policies = accept_candidates(replay)
     for before, after in itertools.pairwise(policies):
@@ -42,7 +42,7 @@ def test_steps_on_several_ladders_are_small_on_each(seed: int):
 
 @given(seed=st.integers(0, 10_000))
 def test_routes_by_the_question_alone_have_no_gap_either(seed: int):
-    replay = desk(np.random.default_rng(seed), n=200)
+    replay = setup(np.random.default_rng(seed), n=200)
     ladder = thresholds(replay.outlook, 60)
     policies = route_candidates(replay)
     assert all(policy.skip_below == policy.trust_above for policy in policies[1:])

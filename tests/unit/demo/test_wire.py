@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from thriftgate.demo.engine import MODELS, Manner, Reply
-from thriftgate.demo.faults import FaultBoard, Faults, Pace
+from thriftgate.demo.faults import Faults, FaultTable, Pace
 from thriftgate.demo.logprobs import draw_logprobs, logprobs_object
 from thriftgate.demo.rendering import Completion, body, render
 from thriftgate.demo.request import CONTEXT_WINDOW, CompletionCall, parse_call
@@ -180,7 +180,7 @@ def test_null_means_the_default_and_unknown_parameters_are_ignored():
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers())
 def test_faults_come_as_often_as_they_should(error_rate: float, rate_limit_rate: float, seed: int):
-    board, rng = FaultBoard(Faults(error_rate=error_rate, rate_limit_rate=rate_limit_rate, retry_after=3)), Random(seed)
+    board, rng = FaultTable(Faults(error_rate=error_rate, rate_limit_rate=rate_limit_rate, retry_after=3)), Random(seed)
     drawn = [board.draw("demo-small", rng) for _ in range(400)]
     errors = sum(failure is not None and failure.status == 500 for failure in drawn) / 400
     limited = sum(failure is not None and failure.status == 429 and failure.retry_after == 3 for failure in drawn) / 400
@@ -189,7 +189,7 @@ def test_faults_come_as_often_as_they_should(error_rate: float, rate_limit_rate:
 
 
 def test_a_fault_of_one_model_leaves_the_others_alone():
-    board = FaultBoard(Faults())
+    board = FaultTable(Faults())
     board.set("demo-large", Faults(error_rate=1.0, error_status=503))
     outage = board.draw("demo-large", Random(1))
     assert outage is not None

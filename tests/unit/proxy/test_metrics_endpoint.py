@@ -13,7 +13,7 @@ from starlette.routing import Route
 from tests.fakes import FakeClock
 
 from thriftgate.config import MetricsConfig
-from thriftgate.proxy.metrics import MetricsBoard, metrics_api
+from thriftgate.proxy.metrics import MetricsReader, metrics_api
 from thriftgate.services.books.overview import Standing
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry.metrics import Metrics
@@ -47,9 +47,9 @@ async def no_standings() -> Sequence[Standing]:
 
 def board(
     folder: Path, metrics: Metrics | None = None, *cooling: bool, deployments: Deployments | None = None
-) -> MetricsBoard:
+) -> MetricsReader:
     background = BackgroundTasks()
-    return MetricsBoard(
+    return MetricsReader(
         metrics or Metrics(),
         MetricFiles(folder),
         queues={},

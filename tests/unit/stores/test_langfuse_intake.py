@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.trace_desk import ACCEPTED, SEMANTIC_HIT, decode
+from tests.trace_setup import ACCEPTED, SEMANTIC_HIT, decode
 from werkzeug import Request, Response
 
 from thriftgate.stores.langfuse.client import LangfuseKeys

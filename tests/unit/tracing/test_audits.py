@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.trace_desk import AUDIT, TRACEPARENT, SeenSpan, decode
+from tests.trace_setup import AUDIT, TRACEPARENT, SeenSpan, decode
 
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.audits import spans_of_audit

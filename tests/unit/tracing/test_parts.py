@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.trace_desk import ACCEPTED, AUDIT, COALESCED, EXACT_HIT, FAILED, NOW, SAID, SEMANTIC_HIT, TRACEPARENT
+from tests.trace_setup import ACCEPTED, AUDIT, COALESCED, EXACT_HIT, FAILED, NOW, SAID, SEMANTIC_HIT, TRACEPARENT
 
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.audits import spans_of_audit

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.trace_desk import (
+from tests.trace_setup import (
     ACCEPTED,
     CANCELLED,
     COALESCED,

@@ -15,7 +15,7 @@ from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from thriftgate.services.cache.deciding import Decider
-    from thriftgate.services.cache.desk import Inspection
+    from thriftgate.services.cache.inspection import Inspection
     from thriftgate.types import Caller
 
 
@@ -56,8 +56,8 @@ async def _inspect(
     config_file: Path, route: str, question: str, caller: "Caller", params: dict[str, Any]
 ) -> "tuple[Inspection, float | None]":
     async with opened(config_file) as one:
-        desk, decider = await one.desk(route)
-        found = await desk.inspect([{"role": "user", "content": question}], caller=caller, params=params)
+        inspector, decider = await one.inspector(route)
+        found = await inspector.inspect([{"role": "user", "content": question}], caller=caller, params=params)
         return found, _threshold(decider)
 
 

@@ -19,7 +19,7 @@ from thriftgate.config import RouteConfig, ThriftgateConfig, load_section
 if TYPE_CHECKING:
     from thriftgate.ports import AnswerCache
     from thriftgate.services.cache.deciding import Decider
-    from thriftgate.services.cache.desk import CacheDesk
+    from thriftgate.services.cache.inspection import CacheInspector
     from thriftgate.stores.minilm.embedder import LocalEmbedder
     from thriftgate.types import Caller
 
@@ -80,10 +80,10 @@ class Opened:
             raise click.UsageError(f"no route '{name}' has a cache{did_you_mean(name, cached)}; there are: {listed}")
         return self.section.routes[name]
 
-    async def desk(self, name: str) -> "tuple[CacheDesk, Decider]":
+    async def inspector(self, name: str) -> "tuple[CacheInspector, Decider]":
         """The operator's side of a route's cache, and who decides for it, who has learnt all that is stored."""
         from thriftgate.services.cache.deciding import SharedDecider, decider_of
-        from thriftgate.services.cache.desk import CacheDesk
+        from thriftgate.services.cache.inspection import CacheInspector
         from thriftgate.services.request.prompts import PromptService
         from thriftgate.stores.files.clock import SystemClock
         from thriftgate.stores.files.prompt_sources import open_prompts
@@ -98,7 +98,7 @@ class Opened:
         decider = decider_of(name, config.cache, self.base_dir, self.cache)
         if isinstance(decider, SharedDecider):
             await decider.catch_up()
-        desk = CacheDesk(
+        inspector = CacheInspector(
             name,
             config,
             cache=self.cache,
@@ -108,7 +108,7 @@ class Opened:
             prompt=apply,
             base_dir=self.base_dir,
         )
-        return desk, decider
+        return inspector, decider
 
 
 @asynccontextmanager

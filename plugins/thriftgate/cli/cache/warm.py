@@ -15,7 +15,7 @@ from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from thriftgate.caching.warm_file import WarmLine
-    from thriftgate.services.cache.desk import Warmed
+    from thriftgate.services.cache.inspection import Warmed
     from thriftgate.types import Caller
 
 _MOST_PROBLEMS = 20
@@ -57,8 +57,8 @@ async def _warm(
     config_file: Path, route: str, lines: "list[WarmLine]", caller: "Caller", ttl: float | None, tags: tuple[str, ...]
 ) -> "Warmed":
     async with opened(config_file) as one:
-        desk, _ = await one.desk(route)
-        return await desk.warm(lines, caller=caller, ttl=ttl, tags=tags)
+        inspector, _ = await one.inspector(route)
+        return await inspector.warm(lines, caller=caller, ttl=ttl, tags=tags)
 
 
 def _name(problems: list[str], path: Path) -> None:

@@ -56,18 +56,18 @@ def look_at_queue(base_url: str, master_key: str | None, *, patience: float) -> 
             status: Any = json.load(response)
     except (OSError, ValueError):
         return None
-    lanes: object = cast("Mapping[str, Any]", status).get("tracing") if isinstance(status, Mapping) else None
-    return describe(cast("Mapping[str, Mapping[str, Any]]", lanes)) if isinstance(lanes, Mapping) else None
+    queues: object = cast("Mapping[str, Any]", status).get("tracing") if isinstance(status, Mapping) else None
+    return describe(cast("Mapping[str, Mapping[str, Any]]", queues)) if isinstance(queues, Mapping) else None
 
 
-def describe(lanes: Mapping[str, Mapping[str, Any]]) -> Look:
+def describe(queues: Mapping[str, Mapping[str, Any]]) -> Look:
     """The state of the gateway's queues in a sentence."""
     words = ", ".join(
-        f"{lane['sent']:,} {name} sent, {lane['waiting']:,} wait, {lane['dropped'] + lane['refused']:,} were lost"
-        for name, lane in lanes.items()
+        f"{queue['sent']:,} {name} sent, {queue['waiting']:,} wait, {queue['dropped'] + queue['refused']:,} were lost"
+        for name, queue in queues.items()
     )
-    errors = {str(lane["last_error"]) for lane in lanes.values() if lane["failures"]}
-    lost = any(lane["dropped"] + lane["refused"] for lane in lanes.values())
+    errors = {str(queue["last_error"]) for queue in queues.values() if queue["failures"]}
+    lost = any(queue["dropped"] + queue["refused"] for queue in queues.values())
     if errors:
         words += f"; Langfuse {' and '.join(sorted(errors))}"
     if lost:

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from thriftgate.config import ThriftgateConfig
-from thriftgate.ports import AnswerCache, Flights
+from thriftgate.ports import AnswerCache, SingleFlight
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.compose.guards import Guards, needs_embedder, open_guards
 from thriftgate.proxy.compose.identity import OpenIdentity, open_budgets, open_identity
 from thriftgate.proxy.compose.limits import limit_jobs, open_limits
-from thriftgate.proxy.compose.observing import log_sinks, open_board
+from thriftgate.proxy.compose.observing import log_sinks, open_metrics
 from thriftgate.proxy.compose.privacy import Privacy, open_privacy
 from thriftgate.proxy.compose.routes import Shared, build_cache, build_route
 from thriftgate.proxy.compose.tracing import open_traces
 from thriftgate.proxy.limits.request import note_record
-from thriftgate.proxy.metrics import WRITE_EVERY, MetricsBoard
+from thriftgate.proxy.metrics import WRITE_EVERY, MetricsReader
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.translations import Translations
 from thriftgate.services.books.experiments import ExperimentGuards
@@ -51,8 +51,8 @@ from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.flights import PostgresFlights
 from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 
 if TYPE_CHECKING:
     from thriftgate.stores.redis.cache import RedisAnswerCache
@@ -87,7 +87,7 @@ class Gateway:
     breaker: Breaker
     translations: Translations
     feedback: FeedbackService
-    metrics: MetricsBoard
+    metrics: MetricsReader
     budgets: BudgetService
     pricer: RouterPricer
     embedder: LocalEmbedder | None = None
@@ -178,7 +178,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         outages=outages,
         ledger=ledger,
         prompts=PromptService(prompts.source, clock),
-        flights=_flights(redis, database),
+        single_flight=_single_flight(redis, database),
         cache=_answer_cache(embedder, redis, database) if embedder else None,
         embedder=embedder,
         draw=random.random,
@@ -186,11 +186,11 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     )
     caches = {name: build_cache(name, route, shared) for name, route in config.routes.items()}
     verifiers = {name: one.verifier for name, one in caches.items() if one and one.verifier}
-    board = open_board(
+    metrics_reader = open_metrics(
         config, metrics, base_dir=base_dir, database=database, ledger=ledger, prompts=prompts,
         queues={
             "ledger": writer,
-            **(traces.lanes if traces else {}),
+            **(traces.queues if traces else {}),
             **({"limits": admission.settler} if admission else {}),
         }, background=shared.background,
         breaker=breaker, clock=clock,
@@ -223,14 +223,18 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         counters=metrics,
         traces=traces,
         upkeep=Upkeep(
-            [*jobs, Job("metrics", WRITE_EVERY, board.share), Job("budget_leases", _DAILY, budgets.forget_expired)],
+            [
+                *jobs,
+                Job("metrics", WRITE_EVERY, metrics_reader.share),
+                Job("budget_leases", _DAILY, budgets.forget_expired),
+            ],
             outages=outages,
         ),
         background=shared.background,
         outages=outages,
         breaker=breaker,
         translations=translations,
-        metrics=board,
+        metrics=metrics_reader,
         feedback=FeedbackService(ledger=ledger, writer=writer, verifiers=verifiers, clock=clock),
         embedder=embedder,
         cache=shared.cache,
@@ -264,12 +268,12 @@ def _redis(config: ThriftgateConfig) -> "RedisServer | None":
     return RedisServer(config.redis_url)
 
 
-def _flights(redis: "RedisServer | None", database: Database) -> Flights:
+def _single_flight(redis: "RedisServer | None", database: Database) -> SingleFlight:
     if redis is None:
-        return PostgresFlights(database)
-    from thriftgate.stores.redis.flights import RedisFlights
+        return PostgresSingleFlight(database)
+    from thriftgate.stores.redis.single_flight import RedisSingleFlight
 
-    return RedisFlights(redis)
+    return RedisSingleFlight(redis)
 
 
 def _answer_cache(embedder: LocalEmbedder, redis: "RedisServer | None", database: Database) -> AnswerCache:

@@ -11,7 +11,7 @@ from thriftgate.ports import Clock, Ledger
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.edge import current
 from thriftgate.proxy.logs import RequestLog, open_logs
-from thriftgate.proxy.metrics import MetricsBoard
+from thriftgate.proxy.metrics import MetricsReader
 from thriftgate.services.books.overview import PERIODS, OverviewService, Standing
 from thriftgate.services.books.promises import promises_of
 from thriftgate.services.request.background import BackgroundTasks
@@ -40,7 +40,7 @@ def _request() -> Mapping[str, str]:
     return {} if edge is None else {"request_id": edge.request_id, "route": edge.route}
 
 
-def open_board(
+def open_metrics(
     config: ThriftgateConfig,
     metrics: Metrics,
     *,
@@ -52,8 +52,8 @@ def open_board(
     background: BackgroundTasks,
     breaker: Breaker,
     clock: Clock,
-) -> MetricsBoard:
-    """The board of this worker; it reads the ledger only after somebody has asked for the metrics."""
+) -> MetricsReader:
+    """The metrics of this worker; it reads the ledger only after somebody has asked for the metrics."""
     data_dir = base_dir / config.data_dir
 
     async def standings() -> Sequence[Standing]:
@@ -67,7 +67,7 @@ def open_board(
         )
         return (await overviews.get(_OF_THE_LAST)).standings
 
-    return MetricsBoard(
+    return MetricsReader(
         metrics,
         MetricFiles(data_dir / FOLDER),
         queues=queues,

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 
 from thriftgate.proxy.compose.gateway import Gateway, SystemClock
 from thriftgate.proxy.page.operators import Operators
-from thriftgate.proxy.page.routes import Desk, live_page
+from thriftgate.proxy.page.routes import PageResponder, live_page
 from thriftgate.proxy.page.state import State
 from thriftgate.proxy.page.worker import state_of
 from thriftgate.services.books.overview import OverviewService
@@ -40,4 +40,4 @@ def open_page(gateway: Callable[[], Gateway], *, base_dir: Path) -> APIRouter:
     async def state() -> State:
         return await state_of(gateway())
 
-    return live_page(Desk(Operators(), overviews, state, clock))
+    return live_page(PageResponder(Operators(), overviews, state, clock))

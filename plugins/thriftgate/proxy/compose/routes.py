@@ -15,7 +15,7 @@ from thriftgate.cascade.signals import SIGNALS, named
 from thriftgate.config import RouteConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.limits.ladder import Step
-from thriftgate.ports import AnswerCache, Clock, Flights, Ledger
+from thriftgate.ports import AnswerCache, Clock, Ledger, SingleFlight
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.pricing import RouterPricer
 from thriftgate.services.books.recording import Recorders
@@ -47,7 +47,7 @@ class Shared:
     background: BackgroundTasks
     ledger: Ledger
     prompts: PromptService
-    flights: Flights
+    single_flight: SingleFlight
     cache: AnswerCache | None
     embedder: LocalEmbedder | None
     draw: Callable[[], float]
@@ -73,7 +73,7 @@ def build_route(name: str, config: RouteConfig, shared: Shared, cache: CacheServ
             embedder=shared.embedder,
             prompt=partial(shared.prompts.apply, route_prompt=prompt) if prompt else None,
             cache=cache,
-            coalescer=Coalescer(shared.flights, clock=shared.clock) if cache else None,
+            coalescer=Coalescer(shared.single_flight, clock=shared.clock) if cache else None,
             steps=partial(shared.steps, name),
         )
     )

@@ -14,7 +14,7 @@ from thriftgate.config.route_checks import Finding
 from thriftgate.config.tracing_checks import check_tracing, is_traced
 from thriftgate.errors import ConfigurationError
 from thriftgate.ports import Clock
-from thriftgate.services.telemetry.exporting import LaneLimits
+from thriftgate.services.telemetry.exporting import ExportQueueLimits
 from thriftgate.services.telemetry.trace_settings import settings_of
 from thriftgate.services.telemetry.traces import TraceService
 from thriftgate.stores.langfuse.client import keys_from
@@ -39,7 +39,7 @@ def open_traces(
     return TraceService(
         LangfuseIntake(keys_from(environ), timeout=langfuse.timeout),
         settings_of(config, environ, numbers),
-        limits=LaneLimits(max_items=langfuse.max_queue, max_bytes=langfuse.max_queue_bytes),
+        limits=ExportQueueLimits(max_items=langfuse.max_queue, max_bytes=langfuse.max_queue_bytes),
         flush_interval=langfuse.flush_interval,
         clock=clock,
         draw=random.random,

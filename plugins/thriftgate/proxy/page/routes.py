@@ -52,14 +52,14 @@ class Operators(Protocol):
         ...
 
 
-def live_page(desk: "Desk") -> APIRouter:
+def live_page(responder: "PageResponder") -> APIRouter:
     """The page, to be included in the proxy's app."""
     router = APIRouter(prefix="/thriftgate", include_in_schema=False)
     for path in ("", "/"):
-        router.add_api_route(path, desk.look, methods=["GET"])
-    router.add_api_route("/login", desk.form, methods=["GET"])
-    router.add_api_route("/login", desk.sign_in, methods=["POST"])
-    router.add_api_route("/logout", desk.sign_out, methods=["POST"])
+        router.add_api_route(path, responder.look, methods=["GET"])
+    router.add_api_route("/login", responder.form, methods=["GET"])
+    router.add_api_route("/login", responder.sign_in, methods=["POST"])
+    router.add_api_route("/logout", responder.sign_out, methods=["POST"])
     router.add_api_route("/static/{name}", static, methods=["GET"])
     return router
 
@@ -72,7 +72,7 @@ async def static(name: str) -> Response:
     return Response(rendering.static_file(name), media_type=rendering.STATIC[name], headers=headers)
 
 
-class Desk:
+class PageResponder:
     """Answers the page's requests."""
 
     def __init__(

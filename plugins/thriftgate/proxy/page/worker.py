@@ -10,7 +10,7 @@ from litellm.proxy import proxy_server
 
 from thriftgate.proxy.compose.gateway import Gateway
 from thriftgate.proxy.page.state import Deployment, Health, Queue, State
-from thriftgate.services.telemetry.exporting import LaneState
+from thriftgate.services.telemetry.exporting import ExportQueueState
 
 
 async def state_of(gateway: Gateway) -> State:
@@ -28,20 +28,20 @@ async def state_of(gateway: Gateway) -> State:
 def _queues(gateway: Gateway) -> list[Queue]:
     writer, background = gateway.writer, gateway.background
     names = sorted({*background.failures, *background.dropped})
-    lanes: Mapping[str, LaneState] = gateway.traces.states() if gateway.traces else {}
+    queues: Mapping[str, ExportQueueState] = gateway.traces.states() if gateway.traces else {}
     return [
         Queue("ledger", writer.waiting, 0, writer.dropped),
         *(
-            Queue(f"{name} to Langfuse", lane.waiting, lane.refused, lane.dropped, _trouble(lane))
-            for name, lane in lanes.items()
+            Queue(f"{name} to Langfuse", queue.waiting, queue.refused, queue.dropped, _trouble(queue))
+            for name, queue in queues.items()
         ),
         *(Queue(name, None, background.failures[name], background.dropped[name]) for name in names),
     ]
 
 
-def _trouble(lane: LaneState) -> str:
+def _trouble(queue: ExportQueueState) -> str:
     """Why nothing goes out; one failed try alone is no trouble."""
-    return f"{lane.failures} tries in a row failed: {lane.last_error}" if lane.failures > 1 else ""
+    return f"{queue.failures} tries in a row failed: {queue.last_error}" if queue.failures > 1 else ""
 
 
 def _health() -> Mapping[str, Health]:

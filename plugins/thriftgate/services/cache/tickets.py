@@ -27,9 +27,9 @@ class Ticket:
     """A correction is written after what it corrects."""
 
     @property
-    def flight(self) -> str | None:
+    def flight_key(self) -> str | None:
         """The key to coalesce by; None when this request must not share."""
-        return self.scope.flight if self.scope else None
+        return self.scope.flight_key if self.scope else None
 
 
 @dataclass(frozen=True, slots=True)

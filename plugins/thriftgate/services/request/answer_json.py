@@ -1,4 +1,4 @@
-"""Answers as JSON and back, for flights between workers and for export."""
+"""Answers as JSON and back, for followers in other workers and for export."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -1,11 +1,11 @@
 """Identical questions that are asked at the same time go upstream once, across all workers.
 
-The first to ask leads; the others wait for what it lands. A leader that ends without an answer (its client went
-away, its worker died) frees the flight, and one of the waiters asks instead; so nobody hangs on a dead leader. When
-the leader's call failed, each of its waiters asks for itself at once: one after the other they would wait for as many
-failures as there are waiters.
+The first to ask leads; the others follow, and wait for what it publishes. A leader that ends without an answer (its
+client went away, its worker died) frees the key, and one of the waiters asks instead; so nobody hangs on a dead leader.
+When the leader's call failed, each of its waiters asks for itself at once: one after the other they would wait for as
+many failures as there are waiters.
 
-Failure behaviour: when the store of flights is away, everybody asks for themselves.
+Failure behaviour: when the store is away, everybody asks for themselves.
 """
 
 import asyncio
@@ -15,33 +15,39 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext,
 from typing import Any
 
 from thriftgate.errors import StoreUnavailableError
-from thriftgate.ports import Clock, Flights
+from thriftgate.ports import Clock, SingleFlight
 
 
-class Seat:
-    """One request's place in a flight. A leader must `land()` its outcome; without one the flight is freed."""
+class Participant:
+    """One request's part in a single flight. A leader must `publish()` its outcome; without one the key is freed."""
 
     def __init__(self, outcome: Mapping[str, Any] | None = None) -> None:
         self.joined = outcome
         """The leader's outcome, for those who waited; None for those who must ask."""
-        self.landed: Mapping[str, Any] | None = None
+        self.published: Mapping[str, Any] | None = None
 
-    def land(self, outcome: Mapping[str, Any]) -> None:
+    def publish(self, outcome: Mapping[str, Any]) -> None:
         """Give this outcome (a JSON object) to everybody who waits."""
-        self.landed = outcome
+        self.published = outcome
 
 
 class Coalescer:
-    """Seats requests by key.
+    """Has one of several identical requests ask, and the others follow it.
 
     `lease` is how long a leader may be silent before it counts as dead; it is renewed while the leader works.
     `keep` is how long an outcome stays, so that everybody who waits can fetch it.
     """
 
     def __init__(
-        self, flights: Flights, *, clock: Clock, lease: float = 10.0, keep: float = 2.0, patience: float = 60.0
+        self,
+        single_flight: SingleFlight,
+        *,
+        clock: Clock,
+        lease: float = 10.0,
+        keep: float = 2.0,
+        patience: float = 60.0,
     ) -> None:
-        self._flights = flights
+        self._single_flight = single_flight
         self._clock = clock
         self._lease = lease
         self._keep = keep
@@ -49,31 +55,31 @@ class Coalescer:
         self._landings: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def seat(
+    async def join(
         self, key: str, *, noted: AbstractContextManager[dict[str, Any]] | None = None
-    ) -> AsyncGenerator[Seat]:
-        """Lead the flight of this key, or wait for its leader; `noted` is a stage that takes note of the wait."""
+    ) -> AsyncGenerator[Participant]:
+        """Lead the requests of this key, or follow their leader; `noted` is a stage that takes note of the wait."""
         owner = uuid.uuid4().hex
         with noted or nullcontext(dict[str, Any]()) as notes:
             joined = await self._join(key, owner)
             notes["outcome"] = "first" if joined is _LEADING else "alone" if joined is None else "joined"
         if joined is not _LEADING:
-            yield Seat(joined)
+            yield Participant(joined)
             return
-        seat = Seat()
+        participant = Participant()
         told = _ABANDONED
         renewal = asyncio.create_task(self._renew(key, owner))
         try:
-            yield seat
+            yield participant
         except Exception:
             told = _FAILED
             raise
         finally:
             renewal.cancel()
-            if seat.landed is not None:
-                told = {"outcome": seat.landed, "landed_at": self._clock.time()}
-            # Only an answer is kept for late ones: whoever comes after a failure shall lead a new flight.
-            keep = self._keep if seat.landed is not None else 0.0
+            if participant.published is not None:
+                told = {"outcome": participant.published, "published_at": self._clock.time()}
+            # Only an answer is kept for late ones: whoever comes after a failure shall lead anew.
+            keep = self._keep if participant.published is not None else 0.0
             # Beside the request: an answer that is ready does not wait for a store, and a client that is gone must
             # not keep those who wait from being told.
             landing = asyncio.create_task(self._land(key, owner, told, keep), name="thriftgate:landing")
@@ -82,29 +88,29 @@ class Coalescer:
 
     async def _land(self, key: str, owner: str, told: Mapping[str, Any], keep: float) -> None:
         with suppress(StoreUnavailableError):
-            await self._flights.land(key, owner=owner, outcome=told, keep=keep)
+            await self._single_flight.publish(key, owner=owner, outcome=told, keep=keep)
 
-    async def landed(self) -> None:
+    async def published(self) -> None:
         """When everybody who waits has been told so far."""
         while self._landings:
             await asyncio.wait(self._landings)
 
     async def _join(self, key: str, owner: str) -> Mapping[str, Any] | None:
-        """The outcome of somebody else's flight; `_LEADING` when ours is the lead; None to ask alone."""
+        """The outcome of somebody else's call; `_LEADING` when this one leads; None to ask alone."""
         arrived_at = self._clock.time()
         deadline = self._clock.monotonic() + self._patience
         while (left := deadline - self._clock.monotonic()) > 0:
             try:
-                if await self._flights.take_off(key, owner=owner, lease=self._lease):
+                if await self._single_flight.lead(key, owner=owner, lease=self._lease):
                     return _LEADING
-                outcome = await self._flights.wait(key, patience=left)
+                outcome = await self._single_flight.wait(key, patience=left)
             except StoreUnavailableError:
                 return None
             if outcome == _FAILED:
                 return None
             if outcome is not None and outcome != _ABANDONED:
-                # Who comes after the landing asks alone: what may be given again is the cache's to say.
-                return None if arrived_at > outcome["landed_at"] else outcome["outcome"]
+                # Who comes after the answer asks alone: what may be given again is the cache's to say.
+                return None if arrived_at > outcome["published_at"] else outcome["outcome"]
         return None
 
     async def _renew(self, key: str, owner: str) -> None:
@@ -112,7 +118,7 @@ class Coalescer:
             await asyncio.sleep(self._lease / 3)
             # A store that is away for a moment may be back before the lease ends.
             with suppress(StoreUnavailableError):
-                if not await self._flights.renew(key, owner=owner, lease=self._lease):
+                if not await self._single_flight.renew(key, owner=owner, lease=self._lease):
                     return
 
 

@@ -35,7 +35,7 @@ from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.journal import Journal
 from thriftgate.services.request.questions import question_of
 from thriftgate.services.request.reading import as_asked, view_of, whole_body
-from thriftgate.services.route.coalescing import Seat
+from thriftgate.services.route.coalescing import Participant
 from thriftgate.services.route.parts import RouteParts, baseline_of
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, StreamPiece, Usage, Vector
 from thriftgate.wire.dialects import echoed, ending, replay
@@ -77,14 +77,14 @@ class RouteService:
             serving, served = await self._prepared(request, journal)
             if served is not None:
                 return self._hit(serving, served)
-            async with self._seat(serving) as seat:
-                if (joined := self._joined(serving, seat)) is not None:
+            async with self._coalesced(serving) as participant:
+                if (joined := self._joined(serving, participant)) is not None:
                     return joined
                 run = await self._run(serving)
                 with journal.stage("cascade") as notes:
                     outcome = await run.answer()
                     notes["tier"] = outcome.tier.model
-                self._done(serving, run, outcome, seat)
+                self._done(serving, run, outcome, participant)
                 return self._own(serving, as_asked(request, outcome.answer))
 
     async def stream(self, request: ChatRequest, tell: Tell) -> AsyncGenerator[StreamPiece, None]:
@@ -99,16 +99,18 @@ class RouteService:
                 async for piece in self._replayed(serving, self._hit(serving, served), tell):
                     yield piece
                 return
-            async with self._seat(serving) as seat:
-                if (joined := self._joined(serving, seat)) is not None:
+            async with self._coalesced(serving) as participant:
+                if (joined := self._joined(serving, participant)) is not None:
                     async for piece in self._replayed(serving, joined, tell):
                         yield piece
                     return
-                async with aclosing(self._streamed(serving, seat, tell)) as pieces:
+                async with aclosing(self._streamed(serving, participant, tell)) as pieces:
                     async for piece in pieces:
                         yield piece
 
-    async def _streamed(self, serving: _Serving, seat: Seat, tell: Tell) -> AsyncGenerator[StreamPiece, None]:
+    async def _streamed(
+        self, serving: _Serving, participant: Participant, tell: Tell
+    ) -> AsyncGenerator[StreamPiece, None]:
         journal, run = serving.journal, await self._run(serving)
         held = self._ending(journal.request)
         is_done = False
@@ -120,7 +122,7 @@ class RouteService:
                         journal.decision, journal.tier = run.expected
                         if run.outcome is not None:
                             # A held answer that was accepted: all is known before its first event.
-                            self._done(serving, run, run.outcome, seat)
+                            self._done(serving, run, run.outcome, participant)
                             is_done = True
                         tell(journal.summary(is_complete=is_done))
                     for event in held.feed(piece.event):
@@ -128,7 +130,7 @@ class RouteService:
             assert run.outcome is not None, "a cascade that ended has its outcome"
             notes["tier"] = run.outcome.tier.model
         if not is_done:
-            self._done(serving, run, run.outcome, seat)
+            self._done(serving, run, run.outcome, participant)
         summary = journal.summary()
         tell(summary)
         for event in held.end({"thriftgate": summary}):
@@ -219,29 +221,29 @@ class RouteService:
             self._refreshing.discard(entry_id)
 
     @asynccontextmanager
-    async def _seat(self, serving: _Serving) -> AsyncGenerator[Seat]:
-        request, flight = serving.request, serving.ticket.flight
+    async def _coalesced(self, serving: _Serving) -> AsyncGenerator[Participant]:
+        request, flight_key = serving.request, serving.ticket.flight_key
         # Who must not leave an answer behind must not hand it to others either.
-        if self._parts.coalescer is None or flight is None or request.no_cache or request.no_store:
-            yield Seat()
+        if self._parts.coalescer is None or flight_key is None or request.no_cache or request.no_store:
+            yield Participant()
             return
-        async with self._parts.coalescer.seat(flight, noted=serving.journal.stage("coalesce")) as seat:
-            yield seat
+        async with self._parts.coalescer.join(flight_key, noted=serving.journal.stage("coalesce")) as participant:
+            yield participant
 
-    def _joined(self, serving: _Serving, seat: Seat) -> Answer | None:
+    def _joined(self, serving: _Serving, participant: Participant) -> Answer | None:
         """The answer of somebody who asked the same at the same time."""
-        if seat.joined is None:
+        if participant.joined is None:
             return None
-        answer = answer_from_json(seat.joined["answer"])
+        answer = answer_from_json(participant.joined["answer"])
         journal = serving.journal
         journal.served(answer, decision=DecisionKind.EXACT_HIT, reason="coalesced", tier=answer.model)
         journal.usage = Usage()
         journal.coalesced, journal.similarity = True, 1.0
-        journal.baseline_cost_usd = float(seat.joined["baseline_cost_usd"])
+        journal.baseline_cost_usd = float(participant.joined["baseline_cost_usd"])
         if serving.required is not None:
-            _note(journal, OutputNote.of_tags(seat.joined.get("tags") or ()))
-        if seat.joined.get("request_id"):
-            journal.metadata["reused_request_id"] = str(seat.joined["request_id"])
+            _note(journal, OutputNote.of_tags(participant.joined.get("tags") or ()))
+        if participant.joined.get("request_id"):
+            journal.metadata["reused_request_id"] = str(participant.joined["request_id"])
         return self._echoed(journal.request, answer)
 
     async def _run(self, serving: _Serving) -> CascadeRun:
@@ -284,7 +286,7 @@ class RouteService:
         except StoreUnavailableError:
             return None
 
-    def _done(self, serving: _Serving, run: CascadeRun, outcome: Outcome, seat: Seat) -> None:
+    def _done(self, serving: _Serving, run: CascadeRun, outcome: Outcome, participant: Participant) -> None:
         """The cascade has its answer: book it, keep it, and tell those who wait."""
         journal, answer = serving.journal, outcome.answer
         note = run.note
@@ -301,8 +303,8 @@ class RouteService:
             self._parts.cache.keep(
                 request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline, tags=tags
             )
-            landed = {"answer": answer_to_json(shared), "baseline_cost_usd": baseline, "tags": list(tags)}
-            seat.land({**landed, "request_id": journal.request.request_id})
+            published = {"answer": answer_to_json(shared), "baseline_cost_usd": baseline, "tags": list(tags)}
+            participant.publish({**published, "request_id": journal.request.request_id})
         if self._parts.auditor is not None:
             correct = self._correction(serving)
             self._parts.auditor.after(serving.request, outcome, asked_at=journal.started_at, correct=correct)

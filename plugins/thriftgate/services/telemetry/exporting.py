@@ -1,9 +1,9 @@
 """Sends what happened to somewhere else, without ever being in the way of a request.
 
-A `Lane` keeps what waits, bounded by count and by bytes; an `Exporter` empties its lanes in batches from one thread
-of its own, so that neither a slow network nor the encoding touches the event loop's work.
+An `ExportQueue` keeps what waits, bounded by count and by bytes; an `Exporter` empties its queues in batches from one
+thread of its own, so that neither a slow network nor the encoding touches the event loop's work.
 
-Failure behaviour: `put()` never blocks and never raises. While the other side is away the lane fills up, then the
+Failure behaviour: `put()` never blocks and never raises. While the other side is away the queue fills up, then the
 oldest go and are counted; tries come ever more rarely. What is refused as a batch is sent in ever smaller parts, so
 that one bad item is dropped (and counted) alone. `close()` sends what it can within its patience.
 """
@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaneLimits:
-    """How much a lane holds, and how much of it goes at once."""
+class ExportQueueLimits:
+    """How much a queue holds, and how much of it goes at once."""
 
     max_items: int
     max_bytes: int
@@ -35,8 +35,8 @@ class LaneLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaneState:
-    """How a lane is doing."""
+class ExportQueueState:
+    """How a queue is doing."""
 
     waiting: int
     waiting_bytes: int
@@ -51,7 +51,7 @@ class LaneState:
     """Why the last of them failed, in a fixed phrase."""
 
 
-class Lane(Generic[T]):
+class ExportQueue(Generic[T]):
     """Waiting items of one kind. `put()` from any thread; `step()` from one."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Lane(Generic[T]):
         *,
         send: Callable[[Sequence[T]], Delivery],
         size_of: Callable[[T], int],
-        limits: LaneLimits,
+        limits: ExportQueueLimits,
         clock: Clock,
         draw: Callable[[], float],
     ) -> None:
@@ -82,10 +82,10 @@ class Lane(Generic[T]):
         self._portion = limits.batch_items
 
     @property
-    def state(self) -> LaneState:
+    def state(self) -> ExportQueueState:
         """How it is doing."""
         with self._lock:
-            return LaneState(
+            return ExportQueueState(
                 waiting=len(self._queue) + self._under_way,
                 waiting_bytes=self._bytes,
                 sent=self._sent,
@@ -200,10 +200,10 @@ class Lane(Generic[T]):
 
 
 class Exporter:
-    """Empties lanes from a daemon thread that starts with the first item."""
+    """Empties queues from a daemon thread that starts with the first item."""
 
-    def __init__(self, lanes: Sequence[Lane[Any]], *, flush_interval: float) -> None:
-        self._lanes = tuple(lanes)
+    def __init__(self, queues: Sequence[ExportQueue[Any]], *, flush_interval: float) -> None:
+        self._queues = tuple(queues)
         self._flush_interval = flush_interval
         self._has_work = threading.Event()
         self._is_closing = threading.Event()
@@ -211,7 +211,7 @@ class Exporter:
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Something was put into a lane."""
+        """Something was put into a queue."""
         if self._thread is None and not self._is_closing.is_set():
             with self._starting:
                 if self._thread is None:
@@ -226,7 +226,7 @@ class Exporter:
         self._has_work.set()
         if self._thread is not None:
             self._thread.join(patience)
-        if lost := sum(lane.give_up() for lane in self._lanes):
+        if lost := sum(queue.give_up() for queue in self._queues):
             logger.warning(
                 "%d traces and scores could not be sent before the end; the ledger has them:"
                 " `thriftgate langfuse backfill --since 1h` sends them again",
@@ -236,12 +236,12 @@ class Exporter:
     def _run(self) -> None:
         while not self._is_closing.is_set():
             self._has_work.clear()
-            pause = min(lane.step() for lane in self._lanes)
+            pause = min(queue.step() for queue in self._queues)
             if pause == math.inf:
                 self._has_work.wait()
                 pause = self._flush_interval  # what else comes in a moment goes in the same batch
             if pause > 0:
                 self._is_closing.wait(pause)
-        for lane in self._lanes:
-            while lane.step(patient=False) == 0:
+        for queue in self._queues:
+            while queue.step(patient=False) == 0:
                 pass

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from thriftgate.ports import Clock
-from thriftgate.services.telemetry.exporting import Exporter, Lane, LaneLimits, LaneState
+from thriftgate.services.telemetry.exporting import Exporter, ExportQueue, ExportQueueLimits, ExportQueueState
 from thriftgate.tracing.audits import spans_of_audit
 from thriftgate.tracing.content import HIDDEN, ContentRule
 from thriftgate.tracing.delivery import Delivery
@@ -95,17 +95,17 @@ class TraceService:
         intake: Intake,
         settings: TraceSettings,
         *,
-        limits: LaneLimits,
+        limits: ExportQueueLimits,
         flush_interval: float,
         clock: Clock,
         draw: Callable[[], float],
     ) -> None:
         self._intake = intake
         self._settings = settings
-        self.traces = Lane[RequestRecord | Audit](
+        self.traces = ExportQueue[RequestRecord | Audit](
             "traces", send=self._send, size_of=size_of, limits=limits, clock=clock, draw=draw
         )
-        self.judgements = Lane[Score](
+        self.judgements = ExportQueue[Score](
             "scores",
             send=intake.scores,
             size_of=lambda _: _BYTES_PER_SCORE,
@@ -131,13 +131,13 @@ class TraceService:
         self._exporter.wake()
 
     @property
-    def lanes(self) -> Mapping[str, Lane[Any]]:
+    def queues(self) -> Mapping[str, ExportQueue[Any]]:
         """The queues, by name."""
-        return {lane.name: lane for lane in (self.traces, self.judgements)}
+        return {queue.name: queue for queue in (self.traces, self.judgements)}
 
-    def states(self) -> Mapping[str, LaneState]:
+    def states(self) -> Mapping[str, ExportQueueState]:
         """What waits, went, and was lost: of `traces` and of `scores`."""
-        return {name: lane.state for name, lane in self.lanes.items()}
+        return {name: queue.state for name, queue in self.queues.items()}
 
     def close(self, patience: float = 2.0) -> None:
         """Send what waits, for at most `patience` seconds. Blocks: there may be no event loop any more at the end."""

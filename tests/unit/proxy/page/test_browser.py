@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from tests.chromium import BINARY, Tab, open_tab
-from tests.page_desk import MASTER_KEY, PageDesk, day
+from tests.page_setup import MASTER_KEY, PageSetup, day
 
 pytestmark = [
     pytest.mark.skipif(BINARY is None, reason="no Chromium here: apt-get install chromium"),
@@ -23,8 +23,8 @@ CONTRAST = Path(__file__).with_name("contrast.js")
 class Site:
     """A page that is served, and a browser in front of it."""
 
-    def __init__(self, desk: PageDesk, url: str, tab: Tab) -> None:
-        self.desk = desk
+    def __init__(self, setup: PageSetup, url: str, tab: Tab) -> None:
+        self.setup = setup
         self.url = url
         self.tab = tab
 
@@ -39,10 +39,10 @@ class Site:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One browser for all tests: it takes a second or two to start."""
-    desk = PageDesk(tmp_path_factory.mktemp("page"))
-    desk.begin_experiment()
-    asyncio.run(desk.fill(day(300)))
-    server = uvicorn.Server(uvicorn.Config(desk.app, port=0, log_level="error", ws="none", lifespan="off"))
+    setup = PageSetup(tmp_path_factory.mktemp("page"))
+    setup.begin_experiment()
+    asyncio.run(setup.fill(day(300)))
+    server = uvicorn.Server(uvicorn.Config(setup.app, port=0, log_level="error", ws="none", lifespan="off"))
     ready = threading.Event()
     startup = server.startup
 
@@ -57,7 +57,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert ready.wait(30)
         port = server.servers[0].sockets[0].getsockname()[1]
         with open_tab() as tab:
-            yield Site(desk, f"http://127.0.0.1:{port}/thriftgate", tab)
+            yield Site(setup, f"http://127.0.0.1:{port}/thriftgate", tab)
     finally:
         server.should_exit = True
         thread.join(30)
@@ -71,7 +71,7 @@ def site(served: Site) -> Site:
     served.tab.prefer(color_scheme="light")
     served.tab.resize(1280)
     served.tab.events.clear()
-    served.desk.ledger.is_away = False
+    served.setup.ledger.is_away = False
     return served
 
 
@@ -146,12 +146,12 @@ def test_no_width_makes_the_page_scroll_sideways(site: Site, width: int) -> None
     site.tab.go(f"{site.url}?period=1h")
     site.tab.click("summary")
     assert _overflow(site.tab) == []
-    site.desk.ledger.is_away = True
-    site.desk.clock.advance(3_600)
+    site.setup.ledger.is_away = True
+    site.setup.clock.advance(3_600)
     site.tab.go(site.url)
     assert "The database is away" in site.tab.text("h1")
     assert _overflow(site.tab) == []
-    site.desk.clock.advance(-3_600)
+    site.setup.clock.advance(-3_600)
 
 
 def _overflow(tab: Tab) -> list[str]:

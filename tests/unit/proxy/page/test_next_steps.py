@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.page_desk import NOW, PROMISE, PageDesk, day, request
+from tests.page_setup import NOW, PROMISE, PageSetup, day, request
 
 from thriftgate.proxy.page.next_steps import MOST, audits_needed, next_steps
 from thriftgate.proxy.page.state import Deployment, State
@@ -21,9 +21,9 @@ KEPT = replace(NOTHING, quality_loss=Interval(0.0, 0.01, 0.0))
 
 @pytest.fixture
 async def overview(tmp_path: Path) -> Overview:
-    desk = PageDesk(tmp_path)
-    await desk.fill(day(60))
-    made = await desk.overviews.get(PERIODS["24h"])
+    setup = PageSetup(tmp_path)
+    await setup.fill(day(60))
+    made = await setup.overviews.get(PERIODS["24h"])
     return replace(made, standings=[KEPT])
 
 
@@ -61,9 +61,9 @@ async def test_a_broken_prompt_an_unproven_promise_and_a_model_that_ends_are_nam
 
 
 async def test_keys_without_a_team_are_named_where_nobody_has_one(tmp_path: Path) -> None:
-    desk = PageDesk(tmp_path)
-    await desk.fill([request(number, caller=Caller(user_id="ann")) for number in range(3)])
-    overview = replace(await desk.overviews.get(PERIODS["24h"]), standings=[KEPT])
+    setup = PageSetup(tmp_path)
+    await setup.fill([request(number, caller=Caller(user_id="ann")) for number in range(3)])
+    overview = replace(await setup.overviews.get(PERIODS["24h"]), standings=[KEPT])
     assert "No request came from a team" in said(overview)
 
 
@@ -74,7 +74,7 @@ async def test_there_are_never_more_than_three(overview: Overview) -> None:
 
 def judged(n: int, bad: int) -> Standing:
     records = [request(number, DecisionKind.ACCEPTED) for number in range(n)]
-    from tests.page_desk import audit
+    from tests.page_setup import audit
 
     audits = [audit(record, good=number >= bad) for number, record in enumerate(records)]
     counts = {(DecisionKind.ACCEPTED, "confident"): n}

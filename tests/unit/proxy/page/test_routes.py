@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.page_desk import ADMIN_KEY, MASTER_KEY, PageDesk, day
+from tests.page_setup import ADMIN_KEY, MASTER_KEY, PageSetup, day
 
 HOME = "/thriftgate"
 
@@ -13,8 +13,8 @@ HOME = "/thriftgate"
 class Browser(httpx.AsyncClient):
     """A client with cookies that follows nothing by itself."""
 
-    def __init__(self, desk: PageDesk, **options: str) -> None:
-        transport = httpx.ASGITransport(app=desk.app, client=(options.get("address", "10.0.0.1"), 40_000))
+    def __init__(self, setup: PageSetup, **options: str) -> None:
+        transport = httpx.ASGITransport(app=setup.app, client=(options.get("address", "10.0.0.1"), 40_000))
         super().__init__(transport=transport, base_url=options.get("base", "http://gateway:4000"))
 
     async def token(self, path: str = f"{HOME}/login") -> str:
@@ -28,13 +28,13 @@ class Browser(httpx.AsyncClient):
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> PageDesk:
-    return PageDesk(tmp_path)
+def setup(tmp_path: Path) -> PageSetup:
+    return PageSetup(tmp_path)
 
 
 @pytest.fixture
-async def browser(desk: PageDesk) -> Browser:
-    return Browser(desk)
+async def browser(setup: PageSetup) -> Browser:
+    return Browser(setup)
 
 
 async def test_a_stranger_is_led_to_the_form_and_keeps_the_period(browser: Browser) -> None:
@@ -44,8 +44,8 @@ async def test_a_stranger_is_led_to_the_form_and_keeps_the_period(browser: Brows
 
 
 @pytest.mark.parametrize("key", [MASTER_KEY, ADMIN_KEY, f"  {MASTER_KEY}\n"])
-async def test_every_operators_key_opens_the_page(browser: Browser, desk: PageDesk, key: str) -> None:
-    await desk.fill(day(30))
+async def test_every_operators_key_opens_the_page(browser: Browser, setup: PageSetup, key: str) -> None:
+    await setup.fill(day(30))
     answer = await browser.sign_in(key, period="1h")
     assert (answer.status_code, answer.headers["location"]) == (303, f"{HOME}?period=1h")
     page = await browser.get(answer.headers["location"])
@@ -62,37 +62,37 @@ async def test_a_wrong_key_is_refused_and_not_repeated(browser: Browser) -> None
     assert (await browser.get(HOME)).status_code == 303
 
 
-async def test_guessing_has_to_wait_even_with_the_right_key(browser: Browser, desk: PageDesk) -> None:
+async def test_guessing_has_to_wait_even_with_the_right_key(browser: Browser, setup: PageSetup) -> None:
     for _ in range(10):
         assert (await browser.sign_in("sk-guess")).status_code == 401
-    asked = len(desk.admins.asked)
+    asked = len(setup.admins.asked)
     answer = await browser.sign_in(MASTER_KEY)
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) >= 300
-    assert len(desk.admins.asked) == asked, "nothing is compared while an address has to wait"
-    assert (await Browser(desk, address="10.0.0.2").sign_in(MASTER_KEY)).status_code == 303
-    desk.clock.advance(301)
+    assert len(setup.admins.asked) == asked, "nothing is compared while an address has to wait"
+    assert (await Browser(setup, address="10.0.0.2").sign_in(MASTER_KEY)).status_code == 303
+    setup.clock.advance(301)
     assert (await browser.sign_in(MASTER_KEY)).status_code == 303
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64])
-async def test_a_form_of_somebody_else_signs_nobody_in(browser: Browser, desk: PageDesk, token: str) -> None:
+async def test_a_form_of_somebody_else_signs_nobody_in(browser: Browser, setup: PageSetup, token: str) -> None:
     await browser.token()
     answer = await browser.post(f"{HOME}/login", data={"token": token, "key": MASTER_KEY})
     assert answer.status_code == 400
-    assert not desk.admins.asked
+    assert not setup.admins.asked
     assert "thriftgate_session" not in browser.cookies
 
 
-async def test_a_form_of_another_browser_signs_nobody_in(browser: Browser, desk: PageDesk) -> None:
-    other = await Browser(desk).token()
+async def test_a_form_of_another_browser_signs_nobody_in(browser: Browser, setup: PageSetup) -> None:
+    other = await Browser(setup).token()
     await browser.token()
     assert (await browser.post(f"{HOME}/login", data={"token": other, "key": MASTER_KEY})).status_code == 400
 
 
 @pytest.mark.parametrize(("base", "is_secure"), [("http://gateway:4000", False), ("https://gateway", True)])
-async def test_scripts_and_other_sites_never_get_the_session(desk: PageDesk, base: str, is_secure: bool) -> None:
-    answer = await Browser(desk, base=base).sign_in(MASTER_KEY)
+async def test_scripts_and_other_sites_never_get_the_session(setup: PageSetup, base: str, is_secure: bool) -> None:
+    answer = await Browser(setup, base=base).sign_in(MASTER_KEY)
     (cookie,) = [line for line in answer.headers.get_list("set-cookie") if line.startswith("thriftgate_session")]
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
     assert {"httponly", "samesite=strict", f"path={HOME}", "max-age=28800"} <= attributes
@@ -100,11 +100,11 @@ async def test_scripts_and_other_sites_never_get_the_session(desk: PageDesk, bas
 
 
 @pytest.mark.parametrize(("key", "hours"), [(MASTER_KEY, 8), (ADMIN_KEY, 1)])
-async def test_a_session_ends_by_itself(browser: Browser, desk: PageDesk, key: str, hours: int) -> None:
+async def test_a_session_ends_by_itself(browser: Browser, setup: PageSetup, key: str, hours: int) -> None:
     await browser.sign_in(key)
-    desk.clock.advance(hours * 3_600 - 1)
+    setup.clock.advance(hours * 3_600 - 1)
     assert (await browser.get(HOME)).status_code == 200
-    desk.clock.advance(1)
+    setup.clock.advance(1)
     assert (await browser.get(HOME)).status_code == 303
 
 
@@ -146,41 +146,41 @@ async def test_another_page_of_the_same_site_cannot_read_it(
     assert (status == 200) == ("logout" in answer.text)
 
 
-async def test_another_page_of_the_same_site_cannot_post_its_forms(browser: Browser, desk: PageDesk) -> None:
+async def test_another_page_of_the_same_site_cannot_post_its_forms(browser: Browser, setup: PageSetup) -> None:
     foreign = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"}
     fields = {"token": await browser.token(), "key": MASTER_KEY}
     assert (await browser.post(f"{HOME}/login", data=fields, headers=foreign)).status_code == 400
-    assert not desk.admins.asked
+    assert not setup.admins.asked
     await browser.sign_in(MASTER_KEY)
     fields = {"token": await browser.token(HOME)}
     assert (await browser.post(f"{HOME}/logout", data=fields, headers=foreign)).status_code == 400
     assert (await browser.get(HOME)).status_code == 200
 
 
-async def test_a_new_master_key_ends_all_sessions(browser: Browser, desk: PageDesk) -> None:
+async def test_a_new_master_key_ends_all_sessions(browser: Browser, setup: PageSetup) -> None:
     await browser.sign_in(MASTER_KEY)
-    desk.admins.master_key = "sk-the-next-one"
+    setup.admins.master_key = "sk-the-next-one"
     assert (await browser.get(HOME)).status_code == 303
 
 
 @pytest.mark.parametrize("path", [HOME, f"{HOME}/login"])
-async def test_without_a_master_key_nobody_gets_in(browser: Browser, desk: PageDesk, path: str) -> None:
-    desk.admins.master_key = None
+async def test_without_a_master_key_nobody_gets_in(browser: Browser, setup: PageSetup, path: str) -> None:
+    setup.admins.master_key = None
     answer = await browser.get(path, headers={"Authorization": f"Bearer {ADMIN_KEY}"})
     assert answer.status_code == 403
     assert "no master key" in answer.text
     assert (await browser.post(f"{HOME}/login", data={"key": ADMIN_KEY})).status_code == 403
 
 
-async def test_a_database_that_is_away_is_said_so_and_tried_again(browser: Browser, desk: PageDesk) -> None:
+async def test_a_database_that_is_away_is_said_so_and_tried_again(browser: Browser, setup: PageSetup) -> None:
     await browser.sign_in(MASTER_KEY)
-    desk.ledger.is_away = True
+    setup.ledger.is_away = True
     answer = await browser.get(HOME)
     assert answer.status_code == 503
     assert "The database is away" in answer.text
     assert '<meta http-equiv="refresh" content="15">' in answer.text
     assert answer.headers["retry-after"] == "15"
-    desk.ledger.is_away = False
+    setup.ledger.is_away = False
     assert (await browser.get(HOME)).status_code == 200
 
 
@@ -239,9 +239,9 @@ async def test_only_the_pages_own_files_are_served(browser: Browser) -> None:
         assert (await browser.get(f"{HOME}/static/{name}")).status_code == 404
 
 
-async def test_the_page_works_under_a_prefix(desk: PageDesk) -> None:
-    desk.app.root_path = "/llm"
-    browser = Browser(desk)
+async def test_the_page_works_under_a_prefix(setup: PageSetup) -> None:
+    setup.app.root_path = "/llm"
+    browser = Browser(setup)
     answer = await browser.get(f"/llm{HOME}")
     assert answer.headers["location"] == f"/llm{HOME}/login"
     page = (await browser.get(f"/llm{HOME}/login")).text
@@ -249,13 +249,13 @@ async def test_the_page_works_under_a_prefix(desk: PageDesk) -> None:
     assert f'href="/llm{HOME}/static/page.css' in page
 
 
-async def _signed_in(browser: Browser, desk: PageDesk) -> None:
-    await desk.fill(day(120))
+async def _signed_in(browser: Browser, setup: PageSetup) -> None:
+    await setup.fill(day(120))
     await browser.sign_in(MASTER_KEY)
 
 
-async def test_a_request_is_found_by_its_id_whenever_it_was(browser: Browser, desk: PageDesk) -> None:
-    await _signed_in(browser, desk)
+async def test_a_request_is_found_by_its_id_whenever_it_was(browser: Browser, setup: PageSetup) -> None:
+    await _signed_in(browser, setup)
     page = (await browser.get(f"{HOME}?period=1h&request=request-0003")).text
     assert "The request request-0003" in page
     assert page.count("<code>request-") == 1
@@ -265,16 +265,16 @@ async def test_a_request_is_found_by_its_id_whenever_it_was(browser: Browser, de
 
 @pytest.mark.parametrize(("show", "look"), [("escalated", "d-escalated"), ("failed", "d-failed")])
 async def test_requests_of_a_kind_are_found_and_nothing_else(
-    browser: Browser, desk: PageDesk, show: str, look: str
+    browser: Browser, setup: PageSetup, show: str, look: str
 ) -> None:
-    await _signed_in(browser, desk)
+    await _signed_in(browser, setup)
     page = (await browser.get(f"{HOME}?period=24h&show={show}")).text
     looks = set(re.findall(r'class="pill (d-\w+)"', page))
     assert looks == {look}
 
 
-async def test_a_row_of_the_money_leads_to_its_requests(browser: Browser, desk: PageDesk) -> None:
-    await _signed_in(browser, desk)
+async def test_a_row_of_the_money_leads_to_its_requests(browser: Browser, setup: PageSetup) -> None:
+    await _signed_in(browser, setup)
     page = (await browser.get(f"{HOME}?period=24h")).text
     link = re.search(r'href="([^"]*who=acme[^"]*)"', page)
     assert link is not None
@@ -282,8 +282,8 @@ async def test_a_row_of_the_money_leads_to_its_requests(browser: Browser, desk: 
     assert "Requests in the last 24 hours: of acme" in followed
 
 
-async def test_what_is_typed_into_the_search_comes_back_as_text(browser: Browser, desk: PageDesk) -> None:
-    await _signed_in(browser, desk)
+async def test_what_is_typed_into_the_search_comes_back_as_text(browser: Browser, setup: PageSetup) -> None:
+    await _signed_in(browser, setup)
     hostile = "<script>alert(1)</script>\"'" + "x" * 5_000
     for field in ("request", "who", "route", "show"):
         page = await browser.get(HOME, params={field: hostile})

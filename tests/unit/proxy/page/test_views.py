@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.page_desk import HOSTILE, NOW, PageDesk, audit, day, request
+from tests.page_setup import HOSTILE, NOW, PageSetup, audit, day, request
 
 from thriftgate.proxy.page import document, views, views_quality, wording
 from thriftgate.proxy.page.charts import HEIGHT, WIDTH, Step, columns, stack, whisker
@@ -180,30 +180,30 @@ class Balance(HTMLParser):
         assert self.open.pop() == tag
 
 
-async def page_of(desk: PageDesk) -> str:
-    overview = await desk.overviews.get(PERIODS["1h"])
+async def page_of(setup: PageSetup) -> str:
+    overview = await setup.overviews.get(PERIODS["1h"])
     return document.page(
-        overview, desk.state, base="/thriftgate", address="http://localhost:4000/", token="token", refresh=0, now=NOW
+        overview, setup.state, base="/thriftgate", address="http://localhost:4000/", token="token", refresh=0, now=NOW
     )
 
 
 @pytest.mark.parametrize("n", [0, 1, 300])
 async def test_the_page_is_well_formed_whatever_there_is_to_show(tmp_path: Path, n: int) -> None:
-    desk = PageDesk(tmp_path)
-    desk.begin_experiment()
-    await desk.fill(day(n) if n else [])
+    setup = PageSetup(tmp_path)
+    setup.begin_experiment()
+    await setup.fill(day(n) if n else [])
     reader = Balance()
-    reader.feed(await page_of(desk))
+    reader.feed(await page_of(setup))
     assert not reader.open
     assert len(reader.ids) == len(set(reader.ids))
     assert not reader.tags & {"script", "style", "iframe", "object"}
 
 
 async def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path: Path) -> None:
-    desk = PageDesk(tmp_path)
+    setup = PageSetup(tmp_path)
     caller = Caller(user_id=HOSTILE, team_id=HOSTILE, team_alias=HOSTILE)
-    await desk.fill([request(1, K.FAILED, caller=caller, error=HOSTILE, request_id=HOSTILE, route=HOSTILE)])
-    page = await page_of(desk)
+    await setup.fill([request(1, K.FAILED, caller=caller, error=HOSTILE, request_id=HOSTILE, route=HOSTILE)])
+    page = await page_of(setup)
     assert "<script" not in page
     assert "{{7*7}}" in page
     # The user, the route, the error and the id of the request; the three tables of money.
@@ -211,53 +211,53 @@ async def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path: Path)
 
 
 async def test_nothing_that_was_said_is_on_the_page_even_where_it_is_kept(tmp_path: Path) -> None:
-    desk = PageDesk(tmp_path)
+    setup = PageSetup(tmp_path)
     said = request(1, input=({"role": "user", "content": "my card is 4111"},), output="thank you, 4111")
-    await desk.fill([replace(said, metadata={"note": "4111"})])
-    assert "4111" not in await page_of(desk)
+    await setup.fill([replace(said, metadata={"note": "4111"})])
+    assert "4111" not in await page_of(setup)
 
 
 async def test_an_empty_page_says_what_to_do_next(tmp_path: Path) -> None:
-    desk = PageDesk(tmp_path)
-    page = await page_of(desk)
+    setup = PageSetup(tmp_path)
+    page = await page_of(setup)
     assert "No requests yet" in page
     assert "thriftgate demo" in page
-    await desk.fill([request(1, started_at=NOW - 90_000.0)])
-    desk.clock.advance(6.0)
-    page = await page_of(desk)
+    await setup.fill([request(1, started_at=NOW - 90_000.0)])
+    setup.clock.advance(6.0)
+    page = await page_of(setup)
     assert "Nothing was asked in the last hour" in page
     assert "1 d ago" in page
 
 
 async def test_what_was_lost_is_said_and_so_is_that_nothing_was(tmp_path: Path) -> None:
-    desk = PageDesk(tmp_path)
-    page = await page_of(desk)
+    setup = PageSetup(tmp_path)
+    page = await page_of(setup)
     assert "3 tries in a row failed: no answer" in page
     assert "Nothing was lost" not in page
-    desk.state = State((Queue("ledger", 5, 0, 0),), desk.state.deployments)
-    assert "Nothing was lost" in await page_of(desk)
+    setup.state = State((Queue("ledger", 5, 0, 0),), setup.state.deployments)
+    assert "Nothing was lost" in await page_of(setup)
 
 
 async def test_what_checking_cost_is_said_beside_what_was_saved(tmp_path: Path) -> None:
-    desk = PageDesk(tmp_path)
-    await desk.fill([request(n) for n in range(9)])
-    assert "Checking the" not in await page_of(desk)
-    desk.clock.advance(6.0)
-    await desk.ledger.add_audit(replace(audit(request(1)), cost_usd=0.0123))
-    assert "quality cost $0.012300 besides." in await page_of(desk)
+    setup = PageSetup(tmp_path)
+    await setup.fill([request(n) for n in range(9)])
+    assert "Checking the" not in await page_of(setup)
+    setup.clock.advance(6.0)
+    await setup.ledger.add_audit(replace(audit(request(1)), cost_usd=0.0123))
+    assert "quality cost $0.012300 besides." in await page_of(setup)
 
 
 async def test_without_teams_the_page_says_how_to_get_them(tmp_path: Path) -> None:
-    desk = PageDesk(tmp_path)
-    await desk.fill([request(n, caller=Caller(user_id="ann")) for n in range(3)])
-    page = await page_of(desk)
+    setup = PageSetup(tmp_path)
+    await setup.fill([request(n, caller=Caller(user_id="ann")) for n in range(3)])
+    page = await page_of(setup)
     assert "No request came from a team" in page
     assert "No request named a user" not in page
 
 
 async def test_free_models_have_no_share_saved_and_no_drawing(tmp_path: Path) -> None:
-    desk = PageDesk(tmp_path)
-    await desk.fill([request(n, cost_usd=0.0, baseline_cost_usd=0.0) for n in range(5)])
-    page = await page_of(desk)
+    setup = PageSetup(tmp_path)
+    await setup.fill([request(n, cost_usd=0.0, baseline_cost_usd=0.0) for n in range(5)])
+    page = await page_of(setup)
     assert "No prices are known" in page
     assert "nan" not in page.lower().replace("finance", "")

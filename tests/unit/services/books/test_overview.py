@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import FakeClock, MemoryLedger
 from tests.memory_overview import MemoryOverview
-from tests.page_desk import NOW, PROMISE, NoPrompts, PageDesk, audit, day, request
+from tests.page_setup import NOW, PROMISE, NoPrompts, PageSetup, audit, day, request
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.services.books.overview import FRESH, PERIODS, OverviewService
@@ -171,12 +171,12 @@ def test_shares_count_what_they_say() -> None:
 async def test_an_experiment_is_reported_unless_it_is_too_large_to_be_read_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = PageDesk(tmp_path)
-    desk.begin_experiment()
-    await desk.fill(day(60))
+    setup = PageSetup(tmp_path)
+    setup.begin_experiment()
+    await setup.fill(day(60))
     stops = PromptStops(tmp_path / "experiments.json")
-    source = MemoryOverview(desk.ledger)
-    service = OverviewService(source, desk.ledger, desk.prompts, stops, {}, desk.clock)
+    source = MemoryOverview(setup.ledger)
+    service = OverviewService(source, setup.ledger, setup.prompts, stops, {}, setup.clock)
     (small,) = (await service.get(HOUR)).experiments
     assert small.report is not None
     assert sum(arm.requests for arm in small.report.arms) == 60

@@ -25,7 +25,7 @@ ESCALATED = Outcome(
 )  # fmt: skip
 
 
-class Desk:
+class Setup:
     """An auditor with everything around it."""
 
     def __init__(self, *, share: float = 1.0, max_per_minute: int = 10) -> None:
@@ -51,91 +51,91 @@ class Desk:
 
 
 async def test_an_accepted_answer_is_compared_with_the_strongest_tiers() -> None:
-    desk = Desk()
-    desk.completer.enqueue("large", "nine days")
-    desk.completer.enqueue("judge", "DIFFERENT")
-    desk.auditor.after(ask(), ACCEPTED)
-    (audit,) = await desk.audits()
+    setup = Setup()
+    setup.completer.enqueue("large", "nine days")
+    setup.completer.enqueue("judge", "DIFFERENT")
+    setup.auditor.after(ask(), ACCEPTED)
+    (audit,) = await setup.audits()
     assert (audit.is_acceptable, audit.tier, audit.score, audit.holdout) == (False, "small", 0.9, True)
     assert audit.details["is_accepted"] is True
     assert audit.details["signals"] == {"logprob_mean": -0.1}
-    assert [asked.purpose for asked in desk.completer.history] == [CallPurpose.AUDIT, CallPurpose.JUDGE]
+    assert [asked.purpose for asked in setup.completer.history] == [CallPurpose.AUDIT, CallPurpose.JUDGE]
 
 
 async def test_an_escalated_request_has_both_answers_and_costs_no_reference() -> None:
-    desk = Desk()
-    desk.completer.enqueue("judge", "SAME")
-    desk.auditor.after(ask(), ESCALATED)
-    (audit,) = await desk.audits()
+    setup = Setup()
+    setup.completer.enqueue("judge", "SAME")
+    setup.auditor.after(ask(), ESCALATED)
+    (audit,) = await setup.audits()
     assert (audit.is_acceptable, audit.tier, audit.score, audit.cost_usd) == (True, "small", 0.4, 0.0)
     assert audit.details["is_accepted"] is False
-    assert desk.completer.models == ["judge"]
+    assert setup.completer.models == ["judge"]
 
 
 async def test_nothing_that_was_said_is_in_an_audit() -> None:
-    desk = Desk()
-    desk.completer.enqueue("judge", "SAME")
-    desk.auditor.after(ask("my secret word is xylophone"), ESCALATED)
-    (audit,) = await desk.audits()
+    setup = Setup()
+    setup.completer.enqueue("judge", "SAME")
+    setup.auditor.after(ask("my secret word is xylophone"), ESCALATED)
+    (audit,) = await setup.audits()
     assert "xylophone" not in repr(audit)
     assert "five days" not in repr(audit)
 
 
 @pytest.mark.parametrize("reply", ["perhaps", failure("judge")])
 async def test_a_judge_that_cannot_tell_leaves_the_verdict_open(reply: Any) -> None:
-    desk = Desk()
-    desk.completer.enqueue("judge", reply)
-    desk.auditor.after(ask(), ESCALATED)
-    (audit,) = await desk.audits()
+    setup = Setup()
+    setup.completer.enqueue("judge", reply)
+    setup.auditor.after(ask(), ESCALATED)
+    (audit,) = await setup.audits()
     assert audit.is_acceptable is None
 
 
 async def test_a_reference_that_does_not_come_is_one_audit_less_and_no_error() -> None:
-    desk = Desk()
-    desk.completer.enqueue("large", failure("large"))
-    desk.auditor.after(ask(), ACCEPTED)
-    assert await desk.audits() == []
-    assert not desk.background.failures
+    setup = Setup()
+    setup.completer.enqueue("large", failure("large"))
+    setup.auditor.after(ask(), ACCEPTED)
+    assert await setup.audits() == []
+    assert not setup.background.failures
 
 
 async def test_an_audit_costs_its_reference_and_its_judge() -> None:
-    desk = Desk()
-    desk.completer.enqueue("large", answer_of("nine days", model="large", cost_usd=0.03))
-    desk.completer.enqueue("judge", *[answer_of("DIFFERENT", model="judge", cost_usd=0.01)] * 2)
-    desk.auditor.after(ask(), ACCEPTED)
-    desk.auditor.after(replace(ask(), request_id="r2"), ESCALATED)
-    accepted, escalated = await desk.audits()
+    setup = Setup()
+    setup.completer.enqueue("large", answer_of("nine days", model="large", cost_usd=0.03))
+    setup.completer.enqueue("judge", *[answer_of("DIFFERENT", model="judge", cost_usd=0.01)] * 2)
+    setup.auditor.after(ask(), ACCEPTED)
+    setup.auditor.after(replace(ask(), request_id="r2"), ESCALATED)
+    accepted, escalated = await setup.audits()
     assert accepted.cost_usd == pytest.approx(0.04)
     assert escalated.cost_usd == pytest.approx(0.01)
     assert accepted.details["reference_cost_usd"] == 0.03
 
 
 async def test_a_minute_with_many_requests_leaves_out_as_many_rejected_answers_as_accepted_ones() -> None:
-    desk = Desk(max_per_minute=4)
-    desk.completer.enqueue("large", *["five days"] * 10)
-    desk.completer.enqueue("judge", *["SAME"] * 20)
+    setup = Setup(max_per_minute=4)
+    setup.completer.enqueue("large", *["five days"] * 10)
+    setup.completer.enqueue("judge", *["SAME"] * 20)
     for index in range(10):
-        desk.auditor.after(replace(ask(), request_id=f"a{index}"), ACCEPTED)
-        desk.auditor.after(replace(ask(), request_id=f"e{index}"), ESCALATED)
-    assert [audit.details["is_accepted"] for audit in await desk.audits()] == [True, False, True, False]
+        setup.auditor.after(replace(ask(), request_id=f"a{index}"), ACCEPTED)
+        setup.auditor.after(replace(ask(), request_id=f"e{index}"), ESCALATED)
+    assert [audit.details["is_accepted"] for audit in await setup.audits()] == [True, False, True, False]
 
 
 async def test_no_more_references_are_bought_in_a_minute_than_the_budget_allows() -> None:
-    desk = Desk(max_per_minute=2)
-    desk.completer.enqueue("large", *["five days"] * 5)
-    desk.completer.enqueue("judge", *["SAME"] * 5)
+    setup = Setup(max_per_minute=2)
+    setup.completer.enqueue("large", *["five days"] * 5)
+    setup.completer.enqueue("judge", *["SAME"] * 5)
     for index in range(5):
-        desk.auditor.after(replace(ask(), request_id=f"r{index}"), ACCEPTED)
-    assert len(await desk.audits()) == 2
+        setup.auditor.after(replace(ask(), request_id=f"r{index}"), ACCEPTED)
+    assert len(await setup.audits()) == 2
 
 
 async def test_the_share_is_drawn_by_the_requests_id_not_by_its_answer() -> None:
-    desk = Desk(share=0.2, max_per_minute=1000)
+    setup = Setup(share=0.2, max_per_minute=1000)
     drawn = [f"r{index}" for index in range(500)]
-    desk.completer.enqueue("judge", *["SAME"] * 500)
+    setup.completer.enqueue("judge", *["SAME"] * 500)
     for request_id in drawn:
-        desk.auditor.after(replace(ask(), request_id=request_id), ESCALATED)
-    audited = {audit.request_id for audit in await desk.audits()}
+        setup.auditor.after(replace(ask(), request_id=request_id), ESCALATED)
+    audited = {audit.request_id for audit in await setup.audits()}
     assert 60 <= len(audited) <= 140
 
 

@@ -48,7 +48,7 @@ class Remembering:
         self.taught.append(observation)
 
 
-class Desk:
+class Setup:
     """A verifier with everything around it."""
 
     def __init__(self, *, share: float = 1.0, judge: Judge | None = None) -> None:
@@ -87,60 +87,60 @@ class Desk:
 
 @pytest.mark.parametrize(("fresh", "is_correct"), [("five days", True), ("call us at noon on sundays", False)])
 async def test_a_hit_is_asked_afresh_and_the_policy_learns(fresh: str, is_correct: bool) -> None:
-    desk = Desk()
-    desk.completer.enqueue("large", fresh)
-    desk.completer.enqueue("large", "five days")  # what the kept question is still answered with
-    desk.after_hit()
-    await desk.background.drain()
-    assert [one.is_correct for one in desk.decider.taught] == [is_correct]
-    assert desk.decider.taught[0].features == {"similarity": 0.93}
-    (audit,) = await desk.ledger.audits(kind=AuditKind.CACHE)
+    setup = Setup()
+    setup.completer.enqueue("large", fresh)
+    setup.completer.enqueue("large", "five days")  # what the kept question is still answered with
+    setup.after_hit()
+    await setup.background.drain()
+    assert [one.is_correct for one in setup.decider.taught] == [is_correct]
+    assert setup.decider.taught[0].features == {"similarity": 0.93}
+    (audit,) = await setup.ledger.audits(kind=AuditKind.CACHE)
     assert audit.is_acceptable is is_correct
-    (stored,) = await desk.cache.observations("support")
+    (stored,) = await setup.cache.observations("support")
     assert stored.is_correct is is_correct
 
 
 async def test_an_answer_that_has_changed_teaches_nothing_and_all_that_say_it_are_forgotten() -> None:
-    desk = Desk()
+    setup = Setup()
     embedder = FakeEmbedder()
     vectors = await embedder.embed(["How long?", "how long, please?", "How much?"])
     said = replace(ENTRY, answer_group="g", embedding=vectors[0])
     same = replace(said, entry_id="e2", key="k2", embedding=vectors[1])
     other = replace(said, entry_id="e3", key="k3", answer_group="h", embedding=vectors[2])
     for kept in (said, same, other):
-        await desk.cache.store(kept)
-    desk.completer.enqueue("large", "call us at noon on sundays")
-    desk.completer.enqueue("large", "call us at noon on sundays")
-    desk.clock.advance(50)
-    desk.after_hit(replace(HIT, entry=said))
-    await desk.background.drain()
-    assert desk.decider.taught == []
-    assert [kept.entry_id async for kept in desk.cache.entries()] == ["e3"]
-    (audit,) = await desk.ledger.audits(kind=AuditKind.CACHE)
+        await setup.cache.store(kept)
+    setup.completer.enqueue("large", "call us at noon on sundays")
+    setup.completer.enqueue("large", "call us at noon on sundays")
+    setup.clock.advance(50)
+    setup.after_hit(replace(HIT, entry=said))
+    await setup.background.drain()
+    assert setup.decider.taught == []
+    assert [kept.entry_id async for kept in setup.cache.entries()] == ["e3"]
+    (audit,) = await setup.ledger.audits(kind=AuditKind.CACHE)
     assert (audit.is_acceptable, audit.details["changed"]) == (False, 1.0)
-    assert audit.details["age"] == desk.clock.time()
+    assert audit.details["age"] == setup.clock.time()
 
 
 async def test_a_hit_that_must_be_checked_is_checked_whatever_the_share_and_never_above_the_minutes_limit() -> None:
-    desk = Desk(share=0.0)
-    assert [desk.verifier.may_check(is_certain=True) for _ in range(12)] == [True] * 10 + [False] * 2
-    assert not desk.verifier.may_check()
+    setup = Setup(share=0.0)
+    assert [setup.verifier.may_check(is_certain=True) for _ in range(12)] == [True] * 10 + [False] * 2
+    assert not setup.verifier.may_check()
 
 
 async def test_outside_the_budget_nothing_is_asked() -> None:
-    desk = Desk(share=0.4)  # the draw is 0.5
-    desk.after_hit()
-    await desk.background.drain()
-    assert desk.completer.models == []
+    setup = Setup(share=0.4)  # the draw is 0.5
+    setup.after_hit()
+    await setup.background.drain()
+    assert setup.completer.models == []
 
 
 async def test_a_fresh_answer_that_does_not_come_teaches_nothing() -> None:
-    desk = Desk()
-    desk.completer.enqueue("large", failure("large"))
-    desk.after_hit()
-    await desk.background.drain()
-    assert desk.decider.taught == []
-    assert not desk.background.failures
+    setup = Setup()
+    setup.completer.enqueue("large", failure("large"))
+    setup.after_hit()
+    await setup.background.drain()
+    assert setup.decider.taught == []
+    assert not setup.background.failures
 
 
 EXPLORE = Explore(entry=ENTRY, similarity=0.9, confidence=0.6)
@@ -152,28 +152,28 @@ def near(entry_id: str, text: str, similarity: float, group: str = "") -> Neighb
 
 
 async def test_a_near_miss_teaches_without_a_call() -> None:
-    desk = Desk()
-    await desk.verifier.compare(ask(), EXPLORE, [Neighbour(ENTRY, 0.9)], answer_of("five days"))
-    assert [one.is_correct for one in desk.decider.taught] == [True]
-    assert desk.completer.models == []
+    setup = Setup()
+    await setup.verifier.compare(ask(), EXPLORE, [Neighbour(ENTRY, 0.9)], answer_of("five days"))
+    assert [one.is_correct for one in setup.decider.taught] == [True]
+    assert setup.completer.models == []
 
 
 async def test_an_answer_joins_the_group_of_the_neighbours_that_say_the_same() -> None:
-    desk = Desk()
+    setup = Setup()
     neighbours = [
         near("a", "five days", 0.95, "delivery"),
         near("b", "call us at noon", 0.9),
         near("c", "five days", 0.8),
     ]
-    assert await desk.verifier.compare(ask(), None, neighbours, answer_of("five days")) == "delivery"
-    assert await desk.verifier.compare(ask(), None, neighbours[1:], answer_of("five days")) == "c"
-    assert await desk.verifier.compare(ask(), None, neighbours, answer_of("something else entirely")) == ""
-    assert desk.decider.taught == []
+    assert await setup.verifier.compare(ask(), None, neighbours, answer_of("five days")) == "delivery"
+    assert await setup.verifier.compare(ask(), None, neighbours[1:], answer_of("five days")) == "c"
+    assert await setup.verifier.compare(ask(), None, neighbours, answer_of("something else entirely")) == ""
+    assert setup.decider.taught == []
 
 
 async def test_far_questions_are_not_compared() -> None:
-    desk = Desk()
-    assert await desk.verifier.compare(ask(), None, [near("a", "five days", 0.3)], answer_of("five days")) == ""
+    setup = Setup()
+    assert await setup.verifier.compare(ask(), None, [near("a", "five days", 0.3)], answer_of("five days")) == ""
 
 
 class Always:
@@ -191,10 +191,10 @@ class Always:
 @pytest.mark.parametrize(("share", "asked"), [(1.0, 1), (0.4, 0)])
 async def test_where_texts_cannot_tell_the_judge_is_asked_within_the_budget(share: float, asked: int) -> None:
     judge = Always(verdict=True)
-    desk = Desk(share=share, judge=judge)
+    setup = Setup(share=share, judge=judge)
     far = Explore(entry=ENTRY, similarity=0.4, confidence=0.6)
-    await desk.verifier.compare(ask(), far, [Neighbour(ENTRY, 0.4)], answer_of("five days"))
-    assert judge.asked == asked == len(desk.decider.taught)
+    await setup.verifier.compare(ask(), far, [Neighbour(ENTRY, 0.4)], answer_of("five days"))
+    assert judge.asked == asked == len(setup.decider.taught)
 
 
 def record(**fields: Any) -> RequestRecord:
@@ -207,25 +207,25 @@ def record(**fields: Any) -> RequestRecord:
 
 
 async def test_a_users_verdict_on_a_hit_teaches_the_cache() -> None:
-    desk = Desk()
-    await desk.ledger.record([record()])
-    assert await desk.feedback().take("r1", is_correct=False, key_hash="mine")
-    (taught,) = desk.decider.taught
+    setup = Setup()
+    await setup.ledger.record([record()])
+    assert await setup.feedback().take("r1", is_correct=False, key_hash="mine")
+    (taught,) = setup.decider.taught
     assert (taught.entry_id, taught.scope, taught.source, taught.is_correct) == ("e1", "s", "feedback", False)
 
 
 async def test_a_verdict_on_anything_else_is_kept_but_teaches_the_cache_nothing() -> None:
-    desk = Desk()
-    await desk.ledger.record([record(decision=DecisionKind.ACCEPTED, cache_entry_id=None)])
-    assert await desk.feedback().take("r1", is_correct=True, key_hash="mine")
-    assert desk.decider.taught == []
-    (audit,) = await desk.ledger.audits(kind=AuditKind.FEEDBACK)
+    setup = Setup()
+    await setup.ledger.record([record(decision=DecisionKind.ACCEPTED, cache_entry_id=None)])
+    assert await setup.feedback().take("r1", is_correct=True, key_hash="mine")
+    assert setup.decider.taught == []
+    (audit,) = await setup.ledger.audits(kind=AuditKind.FEEDBACK)
     assert audit.is_acceptable is True
 
 
 @pytest.mark.parametrize(("request_id", "key"), [("r1", "somebody else's"), ("r2", "mine")])
 async def test_nobody_judges_what_they_did_not_ask(request_id: str, key: str) -> None:
-    desk = Desk()
-    await desk.ledger.record([record()])
-    assert not await desk.feedback().take(request_id, is_correct=False, key_hash=key)
-    assert desk.decider.taught == []
+    setup = Setup()
+    await setup.ledger.record([record()])
+    assert not await setup.feedback().take(request_id, is_correct=False, key_hash=key)
+    assert setup.decider.taught == []

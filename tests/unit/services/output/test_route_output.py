@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.fakes import answer_of, ask, failure
-from tests.route_desk import Client, RouteDesk
+from tests.route_setup import Client, RouteSetup
 
 from thriftgate.errors import AllTiersFailedError, OutputInvalidError
 from thriftgate.types import Choice, DecisionKind
@@ -20,9 +20,9 @@ WRONG = '{"city": "Bern", "days": "three"}'
 FENCED = f"```json\n{GOOD}\n```"
 
 
-def desk(*, output: dict[str, Any] | None = None, **cascade: Any) -> RouteDesk:
+def setup(*, output: dict[str, Any] | None = None, **cascade: Any) -> RouteSetup:
     settings = {"json_schema": SHAPE} if output is None else output
-    made = RouteDesk(route={"output": settings}, accept_at=0.5, **cascade)
+    made = RouteSetup(route={"output": settings}, accept_at=0.5, **cascade)
     made.completer.standing = {
         "small": answer_of(GOOD, logprob=-0.01),
         "large": answer_of(GOOD, model="large"),
@@ -31,7 +31,7 @@ def desk(*, output: dict[str, Any] | None = None, **cascade: Any) -> RouteDesk:
 
 
 async def test_the_routes_schema_is_asked_for_natively_and_named_valid() -> None:
-    one = desk()
+    one = setup()
     told: list[Any] = []
     answer = await one.route.answer(ask(), told.append)
     assert answer.text == GOOD
@@ -43,7 +43,7 @@ async def test_the_routes_schema_is_asked_for_natively_and_named_valid() -> None
 
 
 async def test_a_tier_without_the_parameter_is_asked_in_words() -> None:
-    one = desk()
+    one = setup()
     one.completer.without_logprobs.add("small")
     await one.answer(ask())
     (asked,) = one.completer.history
@@ -53,7 +53,7 @@ async def test_a_tier_without_the_parameter_is_asked_in_words() -> None:
 
 
 async def test_a_repair_is_named_in_the_answer_the_ledger_and_the_trace() -> None:
-    one = desk()
+    one = setup()
     one.completer.enqueue("small", answer_of(FENCED, logprob=-0.01))
     answer = await one.answer(ask())
     assert json.loads(answer.text) == json.loads(GOOD)
@@ -65,7 +65,7 @@ async def test_a_repair_is_named_in_the_answer_the_ledger_and_the_trace() -> Non
 
 
 async def test_without_repair_the_same_answer_is_asked_for_once_more() -> None:
-    one = desk(output={"json_schema": SHAPE, "repair": False})
+    one = setup(output={"json_schema": SHAPE, "repair": False})
     one.completer.enqueue("small", answer_of(FENCED, logprob=-0.01))
     answer = await one.answer(ask())
     assert answer.text == GOOD
@@ -75,7 +75,7 @@ async def test_without_repair_the_same_answer_is_asked_for_once_more() -> None:
 
 
 async def test_the_reasks_are_for_the_whole_request_and_then_the_next_tier_is_asked() -> None:
-    one = desk()
+    one = setup()
     one.completer.standing["small"] = answer_of(WRONG, logprob=-0.01)
     await one.answer(ask())
     assert one.completer.models == ["small", "small", "large"]
@@ -84,7 +84,7 @@ async def test_the_reasks_are_for_the_whole_request_and_then_the_next_tier_is_as
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 async def test_when_no_tier_finds_the_shape_it_is_a_422_that_names_the_path_and_quotes_nothing(stream: bool) -> None:
-    one = desk()
+    one = setup()
     one.completer.standing = {"small": answer_of(WRONG, logprob=-0.01), "large": answer_of(WRONG, model="large")}
     with pytest.raises(OutputInvalidError) as caught:
         await (Client(one.route).read(ask()) if stream else one.answer(ask()))
@@ -95,7 +95,7 @@ async def test_when_no_tier_finds_the_shape_it_is_a_422_that_names_the_path_and_
 
 
 async def test_a_last_tier_that_is_away_is_a_failure_of_the_tiers_and_no_matter_of_shape() -> None:
-    one = desk()
+    one = setup()
     one.completer.standing = {"small": answer_of(WRONG, logprob=-0.01), "large": failure("large")}
     with pytest.raises(AllTiersFailedError):
         await one.answer(ask())
@@ -104,14 +104,14 @@ async def test_a_last_tier_that_is_away_is_a_failure_of_the_tiers_and_no_matter_
 async def test_a_cheap_answer_of_the_right_shape_is_served_where_the_strong_one_is_not_and_the_operator_wants_it() -> (
     None
 ):
-    one = desk(on_strong_failure="serve_rejected")
+    one = setup(on_strong_failure="serve_rejected")
     one.completer.standing = {"small": answer_of(GOOD, logprob=-3.0), "large": answer_of(WRONG, model="large")}
     assert (await one.answer(ask())).text == GOOD
     assert one.record.metadata["output"] == "valid"
 
 
 async def test_an_answer_that_calls_a_tool_or_refuses_is_no_answer_of_a_shape() -> None:
-    one = desk(output={"json_schema": SHAPE})
+    one = setup(output={"json_schema": SHAPE})
     refusal = Choice({"role": "assistant", "content": None, "refusal": "I must not."}, "stop")
     one.completer.standing = {"small": failure(), "large": answer_of("", model="large", choices=(refusal,))}
     answer = await one.answer(ask())
@@ -120,7 +120,7 @@ async def test_an_answer_that_calls_a_tool_or_refuses_is_no_answer_of_a_shape() 
 
 
 async def test_what_was_cut_is_not_repaired_into_something_complete() -> None:
-    one = desk(output={"json_schema": SHAPE, "reasks": 0})
+    one = setup(output={"json_schema": SHAPE, "reasks": 0})
     cut = Choice({"role": "assistant", "content": '{"city": "Bern", "days": 3, "more": ['}, "length")
     one.completer.standing = {"small": answer_of("", choices=(cut,)), "large": answer_of("", choices=(cut,))}
     with pytest.raises(OutputInvalidError, match="breaks off"):
@@ -128,7 +128,7 @@ async def test_what_was_cut_is_not_repaired_into_something_complete() -> None:
 
 
 async def test_a_held_stream_is_repaired_before_its_first_event() -> None:
-    one = desk()
+    one = setup()
     one.completer.standing["small"] = answer_of(FENCED, logprob=-0.01)
     client = Client(one.route)
     assert json.loads(await client.read(ask())) == json.loads(GOOD)
@@ -137,7 +137,7 @@ async def test_a_held_stream_is_repaired_before_its_first_event() -> None:
 
 
 async def test_a_held_stream_is_closed_at_the_first_violation() -> None:
-    one = desk()
+    one = setup()
     one.completer.enqueue("small", answer_of('{"days": "three", "city": "' + "Bern " * 200 + '"}', logprob=-0.01))
     assert await Client(one.route).read(ask()) == GOOD
     assert one.completer.cancelled == ["small"]
@@ -146,7 +146,7 @@ async def test_a_held_stream_is_closed_at_the_first_violation() -> None:
 
 
 async def test_a_hit_says_what_was_repaired_when_the_answer_was_new() -> None:
-    one = desk()
+    one = setup()
     one.completer.enqueue("small", answer_of(FENCED, logprob=-0.01))
     told: list[Any] = []
     await one.route.answer(ask(), told.append)
@@ -158,7 +158,7 @@ async def test_a_hit_says_what_was_repaired_when_the_answer_was_new() -> None:
 
 
 async def test_another_schema_is_another_scope() -> None:
-    one = desk()
+    one = setup()
     await one.answer(ask())
     await one.entries()
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
@@ -167,7 +167,7 @@ async def test_another_schema_is_another_scope() -> None:
 
 
 async def test_an_empty_section_enforces_only_what_callers_ask_for() -> None:
-    one = desk(output={})
+    one = setup(output={})
     one.completer.standing["small"] = answer_of("three days, in Bern, as I said", logprob=-0.01)
     assert (await one.answer(ask())).text.startswith("three days")
     assert "output" not in one.record.metadata

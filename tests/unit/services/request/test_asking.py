@@ -21,7 +21,7 @@ ANSWER = answer_of("within five working days", logprob=-0.5)
 REQUEST = ask("when is my refund here")
 
 
-class Desk:
+class Setup:
     """An asker, and what it is made of."""
 
     def __init__(self) -> None:
@@ -38,8 +38,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def setup() -> Setup:
+    return Setup()
 
 
 async def read(stream: AskedStream, *, at_most: int | None = None) -> list[Mapping[str, Any]]:
@@ -53,20 +53,20 @@ async def read(stream: AskedStream, *, at_most: int | None = None) -> list[Mappi
     return found
 
 
-async def test_a_call_is_booked_with_what_the_answer_cost(desk: Desk) -> None:
+async def test_a_call_is_booked_with_what_the_answer_cost(setup: Setup) -> None:
     held = Held(ANSWER)
-    desk.completer.enqueue("small", held)
-    asking = asyncio.create_task(desk.asker.ask("small", REQUEST))
+    setup.completer.enqueue("small", held)
+    asking = asyncio.create_task(setup.asker.ask("small", REQUEST))
     await held.reached.wait()
-    desk.clock.advance(1.5)
+    setup.clock.advance(1.5)
     held.release.set()
     answer = await asking
     assert answer.text == ANSWER.text
-    assert desk.call == TierCall(
+    assert setup.call == TierCall(
         model="small",
         deployment="fake/small",
         purpose=CallPurpose.ANSWER,
-        started_at=desk.clock.now - 1.5,
+        started_at=setup.clock.now - 1.5,
         duration=1.5,
         usage=Usage(10, 4),
         cost_usd=0.014,
@@ -75,169 +75,169 @@ async def test_a_call_is_booked_with_what_the_answer_cost(desk: Desk) -> None:
         mean_logprob=-0.5,
         min_logprob=-0.5,
     )
-    assert desk.journal.cost_usd == answer.cost_usd
+    assert setup.journal.cost_usd == answer.cost_usd
 
 
-async def test_a_failed_call_is_booked_as_failed_without_the_words_of_the_provider(desk: Desk) -> None:
-    desk.completer.enqueue("small", failure(cause="secret words", status_code=504))
+async def test_a_failed_call_is_booked_as_failed_without_the_words_of_the_provider(setup: Setup) -> None:
+    setup.completer.enqueue("small", failure(cause="secret words", status_code=504))
     with pytest.raises(TierFailedError):
-        await desk.asker.ask("small", REQUEST, purpose=CallPurpose.SECOND_SAMPLE)
-    assert (desk.call.status, desk.call.error) == (Status.FAILED, "TierFailedError 504")
-    assert (desk.call.usage, desk.call.cost_usd, desk.call.deployment) == (Usage(), 0.0, "fake/small")
-    assert desk.call.purpose is CallPurpose.SECOND_SAMPLE
+        await setup.asker.ask("small", REQUEST, purpose=CallPurpose.SECOND_SAMPLE)
+    assert (setup.call.status, setup.call.error) == (Status.FAILED, "TierFailedError 504")
+    assert (setup.call.usage, setup.call.cost_usd, setup.call.deployment) == (Usage(), 0.0, "fake/small")
+    assert setup.call.purpose is CallPurpose.SECOND_SAMPLE
 
 
-async def test_of_what_a_model_was_asked_with_only_numbers_and_words_are_kept(desk: Desk) -> None:
+async def test_of_what_a_model_was_asked_with_only_numbers_and_words_are_kept(setup: Setup) -> None:
     params: dict[str, Any] = {
         "temperature": 0.5, "thinking": {"type": "enabled", "budget_tokens": 9, "note": "my secret"}, "top_p": "my pin",
         "stop": ["my secret"], "tools": [{}], "user": "ada", "reasoning_effort": "low", "seed": float("nan"),
     }  # fmt: skip
-    desk.completer.enqueue("small", ANSWER)
-    await desk.asker.ask("small", replace(REQUEST, params=params))
-    assert desk.call.parameters == {
+    setup.completer.enqueue("small", ANSWER)
+    await setup.asker.ask("small", replace(REQUEST, params=params))
+    assert setup.call.parameters == {
         "temperature": 0.5, "thinking": {"type": "enabled", "budget_tokens": 9}, "reasoning_effort": "low",
     }  # fmt: skip
-    assert (desk.call.input, desk.call.output) == (None, None)
+    assert (setup.call.input, setup.call.output) == (None, None)
 
 
-async def test_what_was_said_is_kept_only_where_the_operator_wants_it(desk: Desk) -> None:
-    desk.journal.capture_content = True
-    desk.completer.enqueue("small", ANSWER)
-    await desk.asker.ask("small", REQUEST)
-    assert (desk.call.input, desk.call.output) == (REQUEST.messages, ANSWER.text)
+async def test_what_was_said_is_kept_only_where_the_operator_wants_it(setup: Setup) -> None:
+    setup.journal.capture_content = True
+    setup.completer.enqueue("small", ANSWER)
+    await setup.asker.ask("small", REQUEST)
+    assert (setup.call.input, setup.call.output) == (REQUEST.messages, ANSWER.text)
 
 
-async def test_a_cancelled_call_is_booked_as_cancelled(desk: Desk) -> None:
+async def test_a_cancelled_call_is_booked_as_cancelled(setup: Setup) -> None:
     held = Held(ANSWER)
-    desk.completer.enqueue("small", held)
-    asking = asyncio.create_task(desk.asker.ask("small", REQUEST))
+    setup.completer.enqueue("small", held)
+    asking = asyncio.create_task(setup.asker.ask("small", REQUEST))
     await held.reached.wait()
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    assert (desk.call.status, desk.call.error) == (Status.CANCELLED, "CancelledError")
-    assert desk.completer.cancelled == ["small"]
+    assert (setup.call.status, setup.call.error) == (Status.CANCELLED, "CancelledError")
+    assert setup.completer.cancelled == ["small"]
 
 
-async def test_a_stream_that_ends_well_is_booked_with_the_provider_s_own_count(desk: Desk) -> None:
-    desk.completer.enqueue("small", ANSWER)
-    stream = desk.asker.stream("small", REQUEST)
+async def test_a_stream_that_ends_well_is_booked_with_the_provider_s_own_count(setup: Setup) -> None:
+    setup.completer.enqueue("small", ANSWER)
+    stream = setup.asker.stream("small", REQUEST)
     chunks = await read(stream)
     assert "".join(one["delta"].get("content") or "" for chunk in chunks for one in chunk["choices"]) == ANSWER.text
     assert chunks[-1]["usage"] == {"prompt_tokens": 10, "completion_tokens": 4}
     assert stream.answer is not None
     assert stream.answer.text == stream.text == ANSWER.text
     assert stream.answer.choices == ANSWER.choices
-    assert (desk.call.status, desk.call.usage, desk.call.cost_usd) == (Status.OK, Usage(10, 4), 0.014)
-    assert (desk.call.deployment, desk.call.mean_logprob) == ("fake/small", -0.5)
-    assert not desk.completer.cancelled
+    assert (setup.call.status, setup.call.usage, setup.call.cost_usd) == (Status.OK, Usage(10, 4), 0.014)
+    assert (setup.call.deployment, setup.call.mean_logprob) == ("fake/small", -0.5)
+    assert not setup.completer.cancelled
 
 
-async def test_the_time_to_the_first_token_is_that_of_the_first_chunk(desk: Desk) -> None:
+async def test_the_time_to_the_first_token_is_that_of_the_first_chunk(setup: Setup) -> None:
     first = Held(ANSWER)
     usage: dict[str, Any] = {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 0}}
-    desk.completer.enqueue("small", Streamed([usage, first]))
-    stream = desk.asker.stream("small", REQUEST)
+    setup.completer.enqueue("small", Streamed([usage, first]))
+    stream = setup.asker.stream("small", REQUEST)
     reading = asyncio.create_task(read(stream))
     await first.reached.wait()
-    desk.clock.advance(0.25)
+    setup.clock.advance(0.25)
     assert not stream.has_started
     first.release.set()
     await reading
-    assert (desk.call.time_to_first_token, desk.call.duration) == (0.25, 0.25)
+    assert (setup.call.time_to_first_token, setup.call.duration) == (0.25, 0.25)
 
 
 @given(read_chunks=st.integers(2, 5))
 async def test_a_stream_that_the_client_leaves_is_booked_with_counted_tokens(read_chunks: int) -> None:
-    desk = Desk()
-    desk.completer.enqueue("small", ANSWER)
-    stream = desk.asker.stream("small", REQUEST)
+    setup = Setup()
+    setup.completer.enqueue("small", ANSWER)
+    stream = setup.asker.stream("small", REQUEST)
     await read(stream, at_most=read_chunks)
     words = read_chunks - 1  # the first chunk is the role
     expected = Usage(len(["when", "is", "my", "refund", "here"]), words, is_estimated=True)
-    assert (desk.call.status, desk.call.usage) == (Status.CANCELLED, expected)
-    assert desk.call.cost_usd == pytest.approx(0.001 * expected.total_tokens)
+    assert (setup.call.status, setup.call.usage) == (Status.CANCELLED, expected)
+    assert setup.call.cost_usd == pytest.approx(0.001 * expected.total_tokens)
     assert stream.answer is None
-    assert desk.completer.cancelled == ["small"]
-    assert desk.completer.chunks_sent["small"] == read_chunks
+    assert setup.completer.cancelled == ["small"]
+    assert setup.completer.chunks_sent["small"] == read_chunks
 
 
-async def test_a_stream_cancelled_while_the_model_thinks_is_closed_upstream(desk: Desk) -> None:
+async def test_a_stream_cancelled_while_the_model_thinks_is_closed_upstream(setup: Setup) -> None:
     pause = Held("never")
-    desk.completer.enqueue("small", Streamed([*stream_of(ANSWER)[:3], pause]))
-    reading = asyncio.create_task(read(desk.asker.stream("small", REQUEST)))
+    setup.completer.enqueue("small", Streamed([*stream_of(ANSWER)[:3], pause]))
+    reading = asyncio.create_task(read(setup.asker.stream("small", REQUEST)))
     await pause.reached.wait()
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
-    assert desk.completer.cancelled == ["small"]
-    assert (desk.call.status, desk.call.usage.completion_tokens) == (Status.CANCELLED, 2)
+    assert setup.completer.cancelled == ["small"]
+    assert (setup.call.status, setup.call.usage.completion_tokens) == (Status.CANCELLED, 2)
 
 
-async def test_a_stream_that_gives_nothing_costs_nothing(desk: Desk) -> None:
-    desk.completer.enqueue("small", failure(status_code=503))
-    stream = desk.asker.stream("small", REQUEST)
+async def test_a_stream_that_gives_nothing_costs_nothing(setup: Setup) -> None:
+    setup.completer.enqueue("small", failure(status_code=503))
+    stream = setup.asker.stream("small", REQUEST)
     with pytest.raises(TierFailedError):
         await read(stream)
     assert not stream.has_started
-    assert (desk.call.status, desk.call.error) == (Status.FAILED, "TierFailedError 503")
-    assert (desk.call.usage, desk.call.cost_usd, desk.call.time_to_first_token) == (Usage(), 0.0, None)
+    assert (setup.call.status, setup.call.error) == (Status.FAILED, "TierFailedError 503")
+    assert (setup.call.usage, setup.call.cost_usd, setup.call.time_to_first_token) == (Usage(), 0.0, None)
 
 
-async def test_a_stream_that_breaks_off_is_booked_with_what_had_come(desk: Desk) -> None:
-    desk.completer.enqueue("small", Streamed([*stream_of(ANSWER)[:4], failure()]))
-    stream = desk.asker.stream("small", REQUEST)
+async def test_a_stream_that_breaks_off_is_booked_with_what_had_come(setup: Setup) -> None:
+    setup.completer.enqueue("small", Streamed([*stream_of(ANSWER)[:4], failure()]))
+    stream = setup.asker.stream("small", REQUEST)
     with pytest.raises(TierFailedError):
         await read(stream)
     assert stream.has_started
     assert stream.answer is None
-    assert (desk.call.status, desk.call.usage) == (Status.FAILED, Usage(5, 3, is_estimated=True))
-    assert desk.call.cost_usd == pytest.approx(0.008)
+    assert (setup.call.status, setup.call.usage) == (Status.FAILED, Usage(5, 3, is_estimated=True))
+    assert setup.call.cost_usd == pytest.approx(0.008)
 
 
-async def test_a_stream_without_a_finish_reason_is_cut_and_not_an_answer(desk: Desk) -> None:
-    desk.completer.enqueue("small", Streamed(stream_of(ANSWER)[:-2]))
-    stream = desk.asker.stream("small", REQUEST)
+async def test_a_stream_without_a_finish_reason_is_cut_and_not_an_answer(setup: Setup) -> None:
+    setup.completer.enqueue("small", Streamed(stream_of(ANSWER)[:-2]))
+    stream = setup.asker.stream("small", REQUEST)
     with pytest.raises(TierFailedError, match="without a finish reason"):
         await read(stream)
     assert stream.answer is None
-    assert desk.call.status is Status.FAILED
+    assert setup.call.status is Status.FAILED
 
 
-async def test_tokens_that_the_provider_did_not_count_are_counted_and_marked(desk: Desk) -> None:
-    desk.completer.enqueue("small", Streamed(stream_of(ANSWER)[:-1]))
-    stream = desk.asker.stream("small", REQUEST)
+async def test_tokens_that_the_provider_did_not_count_are_counted_and_marked(setup: Setup) -> None:
+    setup.completer.enqueue("small", Streamed(stream_of(ANSWER)[:-1]))
+    stream = setup.asker.stream("small", REQUEST)
     await read(stream)
-    assert desk.call.usage == Usage(5, 4, is_estimated=True)
+    assert setup.call.usage == Usage(5, 4, is_estimated=True)
     assert stream.answer is not None
     assert stream.answer.usage.is_estimated
-    assert desk.call.cost_usd == pytest.approx(0.009)
+    assert setup.call.cost_usd == pytest.approx(0.009)
 
 
-async def test_an_estimate_that_the_edge_made_stays_one(desk: Desk) -> None:
+async def test_an_estimate_that_the_edge_made_stays_one(setup: Setup) -> None:
     *chunks, usage = stream_of(ANSWER)
-    desk.completer.enqueue("small", Streamed([*chunks, StreamPiece(usage, usage_is_estimated=True)]))
-    await read(desk.asker.stream("small", REQUEST))
-    assert (desk.call.usage, desk.call.cost_usd) == (Usage(10, 4, is_estimated=True), 0.014)
+    setup.completer.enqueue("small", Streamed([*chunks, StreamPiece(usage, usage_is_estimated=True)]))
+    await read(setup.asker.stream("small", REQUEST))
+    assert (setup.call.usage, setup.call.cost_usd) == (Usage(10, 4, is_estimated=True), 0.014)
 
 
-async def test_a_model_without_a_price_is_booked_as_free(desk: Desk) -> None:
-    desk.completer.enqueue("homemade", Streamed(stream_of(ANSWER)[:-1]))
-    await read(desk.asker.stream("homemade", REQUEST))
-    assert desk.call.cost_usd == 0.0
+async def test_a_model_without_a_price_is_booked_as_free(setup: Setup) -> None:
+    setup.completer.enqueue("homemade", Streamed(stream_of(ANSWER)[:-1]))
+    await read(setup.asker.stream("homemade", REQUEST))
+    assert setup.call.cost_usd == 0.0
 
 
-async def test_the_deployment_that_took_over_is_the_one_in_the_books(desk: Desk) -> None:
+async def test_the_deployment_that_took_over_is_the_one_in_the_books(setup: Setup) -> None:
     pieces = [StreamPiece(chunk, deployment="fake/backup") for chunk in stream_of(ANSWER)]
-    desk.completer.enqueue("small", Streamed(pieces))
-    await read(desk.asker.stream("small", REQUEST))
-    assert desk.call.deployment == "fake/backup"
+    setup.completer.enqueue("small", Streamed(pieces))
+    await read(setup.asker.stream("small", REQUEST))
+    assert setup.call.deployment == "fake/backup"
 
 
-async def test_a_stream_thrown_away_is_booked_when_the_loop_collects_it(desk: Desk) -> None:
-    desk.completer.enqueue("small", ANSWER)
-    pieces = desk.asker.stream("small", REQUEST).pieces()
+async def test_a_stream_thrown_away_is_booked_when_the_loop_collects_it(setup: Setup) -> None:
+    setup.completer.enqueue("small", ANSWER)
+    pieces = setup.asker.stream("small", REQUEST).pieces()
     await anext(pieces)
     await anext(pieces)
     del pieces
     await settle()
-    assert desk.call.status is Status.CANCELLED
-    assert desk.completer.cancelled == ["small"]
+    assert setup.call.status is Status.CANCELLED
+    assert setup.completer.cancelled == ["small"]

@@ -47,7 +47,7 @@ class Clock:
 
 
 @dataclass
-class Desk:
+class Setup:
     """A service over one prompt, and the clock it reads."""
 
     settings: str = SETTINGS
@@ -74,7 +74,7 @@ def request(user: str | None = None, **given: Any) -> ChatRequest:
 
 def test_plain_messages_get_the_system_prompt_and_its_parameters() -> None:
     asked = request(params={"temperature": 0.9, "user": "u"}, prompt_variables={"name": "Ada"})
-    applied, ref = Desk("").service().apply(asked, ROUTE)
+    applied, ref = Setup("").service().apply(asked, ROUTE)
 
     assert applied.messages == (
         {"role": "system", "content": "Long for Ada."},
@@ -88,13 +88,13 @@ def test_plain_messages_get_the_system_prompt_and_its_parameters() -> None:
 
 def test_content_of_several_parts_passes_untouched() -> None:
     parts = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,x"}}], "name": "n"}
-    applied, _ = Desk("").service().apply(request(messages=(parts,)), ROUTE)
+    applied, _ = Setup("").service().apply(request(messages=(parts,)), ROUTE)
 
     assert applied.messages[1] is parts
 
 
 def test_an_experiment_deals_its_variants_and_is_named_in_the_reference() -> None:
-    service = Desk().service()
+    service = Setup().service()
     refs = [service.apply(request(f"user-{number}"), ROUTE)[1] for number in range(200)]
     dealt = {ref.variant for ref in refs if ref.experiment == "short"}
 
@@ -106,17 +106,17 @@ def test_an_experiment_deals_its_variants_and_is_named_in_the_reference() -> Non
 
 @pytest.mark.parametrize("now", [IN_JULY - 31 * 86400, IN_JULY + 31 * 86400])
 def test_outside_its_dates_everybody_gets_the_label(now: float) -> None:
-    service = Desk(clock=Clock(now)).service()
+    service = Setup(clock=Clock(now)).service()
 
     assert {service.apply(request(f"u{n}"), ROUTE)[1].variant for n in range(50)} == {"control"}
 
 
 def test_without_a_user_the_label_is_served() -> None:
-    assert Desk().service().apply(request(None), ROUTE)[1].experiment is None
+    assert Setup().service().apply(request(None), ROUTE)[1].experiment is None
 
 
 def test_a_stopped_variant_is_served_to_nobody() -> None:
-    service = Desk().service()
+    service = Setup().service()
     service.stops = {"support/short": frozenset({"concise"})}
 
     assert {service.apply(request(f"u{n}"), ROUTE)[1].variant for n in range(50)} == {"control"}
@@ -124,13 +124,13 @@ def test_a_stopped_variant_is_served_to_nobody() -> None:
 
 def test_a_route_may_keep_out_of_experiments_and_choose_its_label() -> None:
     route = RoutePromptConfig(name="support", label="concise", experiments=False)
-    refs = {Desk().service().apply(request(f"u{n}"), route)[1] for n in range(50)}
+    refs = {Setup().service().apply(request(f"u{n}"), route)[1] for n in range(50)}
 
     assert refs == {PromptRef(name="support", variant="concise", version=next(iter(refs)).version)}
 
 
 def test_variables_of_the_other_variant_are_accepted_by_both() -> None:
-    service = Desk().service()
+    service = Setup().service()
     for number in range(30):
         service.apply(request(f"u{number}", prompt_variables={"name": "Ada"}), ROUTE)
 
@@ -140,7 +140,7 @@ def test_variables_of_the_other_variant_are_accepted_by_both() -> None:
 
 @pytest.mark.parametrize("unit", ["session", "key", "request"])
 def test_the_unit_decides_who_keeps_a_variant(unit: str) -> None:
-    service = Desk(SETTINGS.replace("start:", f"unit: {unit}\n    start:").replace("10%", "0")).service()
+    service = Setup(SETTINGS.replace("start:", f"unit: {unit}\n    start:").replace("10%", "0")).service()
 
     def variants(callers: list[Caller], ids: list[str]) -> set[str]:
         return {
@@ -158,7 +158,7 @@ def test_the_unit_decides_who_keeps_a_variant(unit: str) -> None:
 
 
 def test_a_prompt_or_label_that_is_not_there_is_an_error_of_the_operator() -> None:
-    service = Desk("").service()
+    service = Setup("").service()
 
     with pytest.raises(PromptMissingError, match="there is no prompt 'sales'"):
         service.apply(request(), RoutePromptConfig(name="sales"))
@@ -170,13 +170,13 @@ def test_a_prompt_or_label_that_is_not_there_is_an_error_of_the_operator() -> No
     ("prompt_id", "variant"), [("support/concise", "concise"), ("support/production", "control"), (None, "control")]
 )
 def test_a_client_may_name_the_version_it_wants(prompt_id: str | None, variant: str) -> None:
-    applied, ref = Desk("labels: {production: control}").service().apply(request(prompt_id=prompt_id), ROUTE)
+    applied, ref = Setup("labels: {production: control}").service().apply(request(prompt_id=prompt_id), ROUTE)
     assert ref.variant == variant
     assert applied.messages[0]["content"] == ("Short." if variant == "concise" else "Long for you.")
 
 
 def test_a_named_version_takes_no_part_in_an_experiment_and_the_bare_name_does() -> None:
-    service = Desk().service()
+    service = Setup().service()
     users = [f"u{number}" for number in range(40)]
     named = {service.apply(request(user, prompt_id="support/control"), ROUTE)[1].experiment for user in users}
     bare = {service.apply(request(user, prompt_id="support"), ROUTE)[1].experiment for user in users}
@@ -193,5 +193,5 @@ def test_a_named_version_takes_no_part_in_an_experiment_and_the_bare_name_does()
 )
 def test_another_prompt_or_version_is_refused_by_the_parameter_s_name(prompt_id: str, words: str) -> None:
     with pytest.raises(InvalidPromptError, match=words) as refused:
-        Desk().service().apply(request(prompt_id=prompt_id), ROUTE)
+        Setup().service().apply(request(prompt_id=prompt_id), ROUTE)
     assert refused.value.param == "prompt_id"

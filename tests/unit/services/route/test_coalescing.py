@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.fakes import FakeClock, Held, InMemoryFlights, settle
+from tests.fakes import FakeClock, Held, InMemorySingleFlight, settle
 
 from thriftgate.services.route.coalescing import Coalescer
 
@@ -17,21 +17,21 @@ class Airport:
 
     def __init__(self, **settings: float) -> None:
         self.clock = FakeClock()
-        self.flights = InMemoryFlights(self.clock)
+        self.single_flight = InMemorySingleFlight(self.clock)
         self.settings = settings
         self.coalescer = self.worker()
         self.asked: list[str] = []
 
     def worker(self) -> Coalescer:
-        return Coalescer(self.flights, clock=self.clock, **self.settings)
+        return Coalescer(self.single_flight, clock=self.clock, **self.settings)
 
     async def ask(
         self, name: str, upstream: Held | None = None, *, key: str = "k", worker: Coalescer | None = None
     ) -> Mapping[str, Any]:
         """What a request ends up with; `upstream` holds it up while it asks for itself."""
-        async with (worker or self.coalescer).seat(key) as seat:
-            if seat.joined is not None:
-                return seat.joined
+        async with (worker or self.coalescer).join(key) as participant:
+            if participant.joined is not None:
+                return participant.joined
             self.asked.append(name)
             if upstream is not None:
                 upstream.reached.set()
@@ -39,7 +39,7 @@ class Airport:
                 if isinstance(upstream.reply, BaseException):
                     raise upstream.reply
             answer = {**ANSWER, "by": name}
-            seat.land(answer)
+            participant.publish(answer)
             return answer
 
     async def waiters(self, count: int, upstream: Held | None = None, *, key: str = "k") -> list[asyncio.Task[Any]]:
@@ -48,7 +48,7 @@ class Airport:
         asking = [
             asyncio.create_task(self.ask(f"waiter {i}", upstream, key=key, worker=workers[i % 2])) for i in range(count)
         ]
-        while self.flights.waiting[key] < count:
+        while self.single_flight.waiting[key] < count:
             await settle(1)
         return asking
 
@@ -91,7 +91,7 @@ async def test_when_the_leader_s_client_leaves_one_waiter_takes_over_and_the_oth
     waiting = await airport.waiters(6, second)
     leading.cancel()
     await second.reached.wait()
-    while airport.flights.waiting["k"] < 5:
+    while airport.single_flight.waiting["k"] < 5:
         await settle(1)
     second.release.set()
     found = await asyncio.gather(*waiting)
@@ -105,8 +105,8 @@ async def test_a_freed_flight_is_not_asked_about_over_and_over(airport: Airport)
     (waiting,) = await airport.waiters(1)
     leading.cancel()
     await waiting
-    assert airport.flights.calls["take_off"] == 3  # the leader's, the waiter's, and the one that took over
-    assert airport.flights.calls["wait"] == 1
+    assert airport.single_flight.calls["take_off"] == 3  # the leader's, the waiter's, and the one that took over
+    assert airport.single_flight.calls["wait"] == 1
 
 
 async def test_when_the_leader_s_call_fails_its_waiters_all_ask_for_themselves_at_once(airport: Airport) -> None:
@@ -135,7 +135,7 @@ async def test_who_comes_after_a_failure_leads_a_new_flight(airport: Airport) ->
 
 
 async def test_when_a_leader_dies_silently_a_waiter_takes_over_as_its_lease_ends(airport: Airport) -> None:
-    await airport.flights.take_off("k", owner="a worker that was killed", lease=10)
+    await airport.single_flight.lead("k", owner="a worker that was killed", lease=10)
     (waiting,) = await airport.waiters(1)
     airport.clock.advance(9.9)
     await settle()
@@ -150,19 +150,19 @@ async def test_a_leader_at_work_keeps_its_lease_also_when_the_store_was_away_for
     leading = await lead(airport, upstream)
 
     async def renewals(count: int) -> None:
-        while airport.flights.calls["renew"] < count:
+        while airport.single_flight.calls["renew"] < count:
             await settle(1)
 
     await renewals(3)
-    airport.flights.is_away = True
+    airport.single_flight.is_away = True
     await renewals(6)
-    airport.flights.is_away = False
+    airport.single_flight.is_away = False
     await renewals(9)
     upstream.release.set()
     await leading
-    landed = airport.flights.calls["renew"]
+    published = airport.single_flight.calls["renew"]
     await settle()
-    assert airport.flights.calls["renew"] - landed <= 1
+    assert airport.single_flight.calls["renew"] - published <= 1
 
 
 async def test_a_waiter_s_patience_ends_and_it_asks_for_itself() -> None:
@@ -184,7 +184,7 @@ async def test_who_comes_after_the_landing_asks_anew_and_who_came_before_it_does
 
 
 async def test_while_the_store_of_flights_is_away_everybody_asks_and_nobody_fails(airport: Airport) -> None:
-    airport.flights.is_away = True
+    airport.single_flight.is_away = True
     found = await asyncio.gather(*(airport.ask(f"r{i}") for i in range(5)))
     assert [one["by"] for one in found] == [f"r{i}" for i in range(5)]
 
@@ -193,7 +193,7 @@ async def test_a_landing_that_does_not_arrive_costs_the_leader_nothing(airport: 
     upstream = Held("")
     leading = await lead(airport, upstream)
     (waiting,) = await airport.waiters(1)
-    airport.flights.is_away = True
+    airport.single_flight.is_away = True
     upstream.release.set()
     assert (await leading)["by"] == "leader"
     airport.clock.advance(60)  # the lease ends, and the store still is away

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import ask
-from tests.route_desk import UNSURE, Client, RouteDesk
+from tests.route_setup import UNSURE, Client, RouteSetup
 
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.plan import Plan, without
@@ -18,30 +18,30 @@ MODELS = ["a", "b", "c"]
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_the_strong_tier_is_left_out_and_the_cheap_ones_answer_is_given(stream: bool) -> None:
-    desk = RouteDesk()
-    desk.completer.losing["large"] = ("stop_sequences",)
-    desk.completer.enqueue("small", UNSURE)
-    await (Client(desk.route).read(ask()) if stream else desk.answer(ask()))
-    assert desk.completer.models == ["small"]
-    assert (desk.record.decision, desk.record.reason) == (DecisionKind.ONLY_TIER, "tier_cannot_carry")
+    setup = RouteSetup()
+    setup.completer.losing["large"] = ("stop_sequences",)
+    setup.completer.enqueue("small", UNSURE)
+    await (Client(setup.route).read(ask()) if stream else setup.answer(ask()))
+    assert setup.completer.models == ["small"]
+    assert (setup.record.decision, setup.record.reason) == (DecisionKind.ONLY_TIER, "tier_cannot_carry")
 
 
 async def test_the_cheap_tier_is_left_out() -> None:
-    desk = RouteDesk()
-    desk.completer.losing["small"] = ("stop_sequences",)
-    await desk.answer(ask())
-    assert desk.completer.models == ["large"]
-    assert desk.record.reason == "tier_cannot_carry"
+    setup = RouteSetup()
+    setup.completer.losing["small"] = ("stop_sequences",)
+    await setup.answer(ask())
+    assert setup.completer.models == ["large"]
+    assert setup.record.reason == "tier_cannot_carry"
 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_where_no_tier_gets_it_the_client_is_told_what_it_is(stream: bool) -> None:
-    desk = RouteDesk()
-    desk.completer.losing |= {"small": ("tools[0].type", "top_k"), "large": ("messages[2].content[0].is_error",)}
+    setup = RouteSetup()
+    setup.completer.losing |= {"small": ("tools[0].type", "top_k"), "large": ("messages[2].content[0].is_error",)}
     with pytest.raises(InvalidRequestError, match=r"would get 'messages\[2\]\.content\[0\]\.is_error'") as refused:
-        await (Client(desk.route).read(ask()) if stream else desk.answer(ask()))
+        await (Client(setup.route).read(ask()) if stream else setup.answer(ask()))
     assert refused.value.param == "messages[2].content[0].is_error"
-    assert desk.completer.models == []
+    assert setup.completer.models == []
 
 
 @given(st.integers(1, 3), st.sets(st.sampled_from(MODELS)), st.booleans())

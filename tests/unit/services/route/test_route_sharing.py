@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.fakes import Held, ask, failure, settle
-from tests.route_desk import STRONG, SURE, UNSURE, Client, RouteDesk
+from tests.route_setup import STRONG, SURE, UNSURE, Client, RouteSetup
 
 from thriftgate.types import Answer, Caller, ChatRequest, DecisionKind, PromptRef, Status
 
@@ -18,11 +18,11 @@ def prompted(request: ChatRequest) -> tuple[ChatRequest, PromptRef]:
 class Crowd:
     """A leader that is held up, and others that ask the same meanwhile, whole and streamed, in two workers."""
 
-    def __init__(self, desk: RouteDesk, reply: Answer | BaseException = SURE) -> None:
-        self.desk = desk
+    def __init__(self, setup: RouteSetup, reply: Answer | BaseException = SURE) -> None:
+        self.setup = setup
         self.upstream = Held(reply)
-        desk.completer.enqueue("small", self.upstream)
-        self.workers = [desk.route, desk.worker()]
+        setup.completer.enqueue("small", self.upstream)
+        self.workers = [setup.route, setup.worker()]
         self.tasks: list[asyncio.Task[str]] = []
 
     async def gather(self, count: int, *, stream_leader: bool = False, **fields: Any) -> None:
@@ -30,7 +30,7 @@ class Crowd:
         await self.upstream.reached.wait()
         for i in range(count):
             self.join(f"waiter-{i}", stream=i % 2 == 0, worker=i // 2 % 2, **fields)
-        await self.desk.wait_for(lambda: sum(self.desk.flights.waiting.values()) == count)
+        await self.setup.wait_for(lambda: sum(self.setup.single_flight.waiting.values()) == count)
 
     def join(self, name: str, *, stream: bool, worker: int = 0, **fields: Any) -> None:
         request = ask(**{"request_id": name, **fields})
@@ -45,13 +45,13 @@ class Crowd:
 
 @pytest.mark.parametrize("stream_leader", [False, True])
 async def test_identical_concurrent_requests_are_one_call_upstream(stream_leader: bool) -> None:
-    desk = RouteDesk()
-    crowd = Crowd(desk)
+    setup = RouteSetup()
+    crowd = Crowd(setup)
     await crowd.gather(8, stream_leader=stream_leader)
     crowd.upstream.release.set()
     assert await asyncio.gather(*crowd.tasks) == [SURE.text] * 9
-    assert desk.completer.models == ["small"]
-    waiters = [record for record in desk.records if record.request_id != "leader"]
+    assert setup.completer.models == ["small"]
+    waiters = [record for record in setup.records if record.request_id != "leader"]
     assert len(waiters) == 8
     for record in waiters:
         assert (record.decision, record.reason, record.coalesced) == (DecisionKind.EXACT_HIT, "coalesced", True)
@@ -60,37 +60,37 @@ async def test_identical_concurrent_requests_are_one_call_upstream(stream_leader
 
 
 async def test_waiters_of_a_stream_get_the_whole_answer_when_it_has_ended() -> None:
-    desk = RouteDesk()
-    crowd = Crowd(desk, UNSURE)
+    setup = RouteSetup()
+    crowd = Crowd(setup, UNSURE)
     await crowd.gather(4, stream_leader=True)
     crowd.upstream.release.set()
     assert await asyncio.gather(*crowd.tasks) == [STRONG.text] * 5
-    assert desk.completer.models == ["small", "large"]
+    assert setup.completer.models == ["small", "large"]
 
 
 async def test_when_the_leader_s_client_leaves_a_waiter_asks_and_the_rest_share_its_answer() -> None:
-    desk = RouteDesk()
-    crowd = Crowd(desk)
+    setup = RouteSetup()
+    crowd = Crowd(setup)
     await crowd.gather(5)
     leader, *waiters = crowd.tasks
     leader.cancel()
     assert await asyncio.gather(*waiters) == [SURE.text] * 5
-    assert desk.completer.models == ["small", "small"]
-    assert sum(record.coalesced for record in desk.records) == 4
-    assert sorted(record.status for record in desk.records) == [Status.CANCELLED] + [Status.OK] * 5
+    assert setup.completer.models == ["small", "small"]
+    assert sum(record.coalesced for record in setup.records) == 4
+    assert sorted(record.status for record in setup.records) == [Status.CANCELLED] + [Status.OK] * 5
 
 
 async def test_when_the_leader_fails_every_waiter_asks_for_itself() -> None:
-    desk = RouteDesk()
-    crowd = Crowd(desk, failure())
-    desk.completer.enqueue("large", failure("large"))
+    setup = RouteSetup()
+    crowd = Crowd(setup, failure())
+    setup.completer.enqueue("large", failure("large"))
     await crowd.gather(4)
     crowd.upstream.release.set()
     found = await asyncio.gather(*crowd.tasks, return_exceptions=True)
     assert isinstance(found[0], Exception)
     assert found[1:] == [SURE.text] * 4
-    assert desk.completer.models == ["small", "large"] + ["small"] * 4
-    assert not any(record.coalesced for record in desk.records)
+    assert setup.completer.models == ["small", "large"] + ["small"] * 4
+    assert not any(record.coalesced for record in setup.records)
 
 
 @pytest.mark.parametrize(
@@ -106,93 +106,93 @@ async def test_when_the_leader_fails_every_waiter_asks_for_itself() -> None:
     ids=["another tenant", "nobody", "other parameters", "another question", "no_cache", "no_store"],
 )
 async def test_who_may_not_share_an_answer_does_not_wait_for_it(other: dict[str, Any]) -> None:
-    desk = RouteDesk()
-    crowd = Crowd(desk)
+    setup = RouteSetup()
+    crowd = Crowd(setup)
     await crowd.gather(0)
-    assert (await desk.answer(ask(**{"request_id": "other", **other}))).text == SURE.text
-    assert desk.completer.models == ["small", "small"]
+    assert (await setup.answer(ask(**{"request_id": "other", **other}))).text == SURE.text
+    assert setup.completer.models == ["small", "small"]
     crowd.upstream.release.set()
     await asyncio.gather(*crowd.tasks)
 
 
 async def test_a_client_that_wants_to_be_forgotten_hands_its_answer_to_nobody() -> None:
-    desk = RouteDesk()
-    crowd = Crowd(desk)
+    setup = RouteSetup()
+    crowd = Crowd(setup)
     await crowd.gather(0, no_store=True)
-    assert (await desk.answer(ask(request_id="other"))).text == SURE.text
+    assert (await setup.answer(ask(request_id="other"))).text == SURE.text
     crowd.upstream.release.set()
     await asyncio.gather(*crowd.tasks)
-    assert desk.completer.models == ["small", "small"]
+    assert setup.completer.models == ["small", "small"]
 
 
 async def test_while_the_flights_are_away_everybody_asks() -> None:
-    desk = RouteDesk()
-    desk.flights.is_away = True
-    found = await asyncio.gather(*(desk.answer(ask(request_id=f"r{i}")) for i in range(5)))
+    setup = RouteSetup()
+    setup.single_flight.is_away = True
+    found = await asyncio.gather(*(setup.answer(ask(request_id=f"r{i}")) for i in range(5)))
     assert [answer.text for answer in found] == [SURE.text] * 5
-    assert desk.completer.models == ["small"] * 5
+    assert setup.completer.models == ["small"] * 5
 
 
 STALE = {"ttl": 100, "stale_while_revalidate": 1000}
 
 
-async def stale_desk(*, is_prompted: bool = False) -> RouteDesk:
+async def stale_setup(*, is_prompted: bool = False) -> RouteSetup:
     """A route whose only entry is stale, and whose next fresh answer is another one."""
-    desk = RouteDesk(prompt=prompted if is_prompted else None, cache=STALE)
-    await desk.answer(ask())
+    setup = RouteSetup(prompt=prompted if is_prompted else None, cache=STALE)
+    await setup.answer(ask())
     await settle()
-    desk.clock.advance(200)
-    desk.records.clear()
-    desk.completer.history.clear()
-    desk.completer.standing["small"] = UNSURE
-    return desk
+    setup.clock.advance(200)
+    setup.records.clear()
+    setup.completer.history.clear()
+    setup.completer.standing["small"] = UNSURE
+    return setup
 
 
 @pytest.mark.parametrize("is_prompted", [False, True])
 async def test_a_stale_answer_is_served_at_once_and_a_fresh_one_replaces_it(is_prompted: bool) -> None:
-    desk = await stale_desk(is_prompted=is_prompted)
-    assert (await desk.answer(ask())).text == SURE.text
-    ((entry),) = await desk.entries()
+    setup = await stale_setup(is_prompted=is_prompted)
+    assert (await setup.answer(ask())).text == SURE.text
+    ((entry),) = await setup.entries()
     assert entry.choices[0].text == STRONG.text
-    assert (await desk.answer(ask())).text == STRONG.text
-    asked = [[message["role"] for message in one.request.messages] for one in desk.completer.history]
+    assert (await setup.answer(ask())).text == STRONG.text
+    asked = [[message["role"] for message in one.request.messages] for one in setup.completer.history]
     assert asked == [["system", "user"] if is_prompted else ["user"]] * 2
 
 
 async def test_many_stale_hits_fetch_one_fresh_answer() -> None:
-    desk = await stale_desk()
+    setup = await stale_setup()
     held = Held(UNSURE)
-    desk.completer.enqueue("small", held)
+    setup.completer.enqueue("small", held)
     for i in range(10):
-        assert (await desk.answer(ask(request_id=f"r{i}"))).text == SURE.text
+        assert (await setup.answer(ask(request_id=f"r{i}"))).text == SURE.text
         await settle()
     held.release.set()
     await settle()
-    assert desk.completer.models == ["small", "large"]
+    assert setup.completer.models == ["small", "large"]
 
 
 async def test_the_fresh_answer_is_a_request_of_its_own_in_the_books() -> None:
-    desk = await stale_desk()
-    await desk.answer(ask(request_id="r5"))
+    setup = await stale_setup()
+    await setup.answer(ask(request_id="r5"))
     await settle()
-    stale, fresh = sorted(desk.records, key=lambda record: len(record.request_id))
+    stale, fresh = sorted(setup.records, key=lambda record: len(record.request_id))
     assert (stale.request_id, stale.decision, stale.cost_usd) == ("r5", DecisionKind.EXACT_HIT, 0.0)
     assert (fresh.request_id, fresh.decision) == ("r5-refresh", DecisionKind.ESCALATED)
     assert fresh.cost_usd > 0
 
 
 async def test_a_fresh_answer_that_does_not_come_leaves_the_stale_one_and_is_tried_again() -> None:
-    desk = await stale_desk()
-    desk.completer.standing = {"small": failure(), "large": failure("large")}
+    setup = await stale_setup()
+    setup.completer.standing = {"small": failure(), "large": failure("large")}
     for name in "ab":
-        assert (await desk.answer(ask(request_id=name))).text == SURE.text
+        assert (await setup.answer(ask(request_id=name))).text == SURE.text
         await settle()
-    assert desk.background.failures == {"cache_refresh": 2}
-    assert [entry.choices[0].text for entry in await desk.entries()] == [SURE.text]
+    assert setup.background.failures == {"cache_refresh": 2}
+    assert [entry.choices[0].text for entry in await setup.entries()] == [SURE.text]
 
 
 async def test_a_client_that_wants_to_be_forgotten_fetches_nothing_for_others() -> None:
-    desk = await stale_desk()
-    assert (await desk.answer(ask(no_store=True))).text == SURE.text
+    setup = await stale_setup()
+    assert (await setup.answer(ask(no_store=True))).text == SURE.text
     await settle()
-    assert desk.completer.history == []
+    assert setup.completer.history == []

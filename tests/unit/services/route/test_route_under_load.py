@@ -2,7 +2,7 @@
 
 import pytest
 from tests.fakes import ask, settle
-from tests.route_desk import STRONG, UNSURE, Client, RouteDesk
+from tests.route_setup import STRONG, UNSURE, Client, RouteSetup
 
 from thriftgate.errors import OverloadedError
 from thriftgate.limits.ladder import Step
@@ -11,37 +11,37 @@ from thriftgate.types import DecisionKind, Status
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_under_load_the_cheapest_answer_is_taken_and_kept_for_nobody(stream: bool) -> None:
-    desk = RouteDesk(steps=frozenset({Step.CHEAP_ONLY}))
-    desk.completer.enqueue("small", UNSURE)
-    text = await Client(desk.route).read(ask()) if stream else (await desk.answer(ask())).text
+    setup = RouteSetup(steps=frozenset({Step.CHEAP_ONLY}))
+    setup.completer.enqueue("small", UNSURE)
+    text = await Client(setup.route).read(ask()) if stream else (await setup.answer(ask())).text
     assert text == UNSURE.text
-    record = desk.record
+    record = setup.record
     assert (record.decision, record.reason, record.tier) == (DecisionKind.ONLY_TIER, "under_load", "small")
     assert [call.model for call in record.calls] == ["small"]
-    assert await desk.entries() == []
+    assert await setup.entries() == []
 
 
 async def test_with_the_load_gone_the_strong_tier_is_asked_again() -> None:
-    desk = RouteDesk(steps=frozenset({Step.CHEAP_ONLY}))
-    desk.completer.enqueue("small", UNSURE, UNSURE)
-    assert (await desk.answer(ask())).text == UNSURE.text
-    desk.steps = frozenset()
-    assert (await desk.answer(ask())).text == STRONG.text
+    setup = RouteSetup(steps=frozenset({Step.CHEAP_ONLY}))
+    setup.completer.enqueue("small", UNSURE, UNSURE)
+    assert (await setup.answer(ask())).text == UNSURE.text
+    setup.steps = frozenset()
+    assert (await setup.answer(ask())).text == STRONG.text
     await settle()
-    assert [record.decision for record in desk.records] == [DecisionKind.ONLY_TIER, DecisionKind.ESCALATED]
+    assert [record.decision for record in setup.records] == [DecisionKind.ONLY_TIER, DecisionKind.ESCALATED]
 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_with_hits_only_what_is_known_is_answered_and_the_rest_is_told_to_come_back(stream: bool) -> None:
-    desk = RouteDesk()
-    known = (await desk.answer(ask())).text
+    setup = RouteSetup()
+    known = (await setup.answer(ask())).text
     await settle()
-    desk.steps = frozenset({Step.HITS_ONLY})
-    client = Client(desk.route)
-    assert (await client.read(ask()) if stream else (await desk.answer(ask())).text) == known
+    setup.steps = frozenset({Step.HITS_ONLY})
+    client = Client(setup.route)
+    assert (await client.read(ask()) if stream else (await setup.answer(ask())).text) == known
     with pytest.raises(OverloadedError, match="cache alone") as refused:
-        await (Client(desk.route).read(ask("Something else?")) if stream else desk.answer(ask("Something else?")))
+        await (Client(setup.route).read(ask("Something else?")) if stream else setup.answer(ask("Something else?")))
     assert refused.value.retry_after > 0
-    hit, miss = desk.records[1:]
+    hit, miss = setup.records[1:]
     assert (hit.decision, hit.status) == (DecisionKind.EXACT_HIT, Status.OK)
     assert (miss.status, miss.calls) == (Status.FAILED, ())

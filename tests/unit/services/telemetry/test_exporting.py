@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.clocks import FakeClock
-from tests.trace_desk import ACCEPTED, AUDIT, EVERY_KIND, SAID, decode
+from tests.trace_setup import ACCEPTED, AUDIT, EVERY_KIND, SAID, decode
 
-from thriftgate.services.telemetry.exporting import Exporter, Lane, LaneLimits
+from thriftgate.services.telemetry.exporting import Exporter, ExportQueue, ExportQueueLimits
 from thriftgate.services.telemetry.traces import TraceService, TraceSettings, size_of
 from thriftgate.tracing.content import ContentRule
 from thriftgate.tracing.delivery import Away, Delivered, Delivery, Unacceptable, pause_after
@@ -39,129 +39,129 @@ def taken(_: Sequence[int]) -> Delivery:
     return Delivered()
 
 
-def lane_of(
+def queue_of(
     backend: Callable[[Sequence[int]], Delivery], clock: FakeClock | None = None, *, draw: float = 0.0, **limits: int
-) -> Lane[int]:
+) -> ExportQueue[int]:
     bounds = {"max_items": 10, "max_bytes": 1000, "batch_items": 4} | limits
-    return Lane(
+    return ExportQueue(
         "numbers",
         send=backend,
         size_of=lambda _: 10,
-        limits=LaneLimits(**bounds),
+        limits=ExportQueueLimits(**bounds),
         clock=clock or FakeClock(),
         draw=lambda: draw,
     )
 
 
-def drain(lane: Lane[int]) -> float:
-    while (pause := lane.step()) == 0:
+def drain(queue: ExportQueue[int]) -> float:
+    while (pause := queue.step()) == 0:
         pass
     return pause
 
 
 def test_items_go_in_order_and_in_batches() -> None:
     backend = Backend()
-    lane = lane_of(backend)
+    queue = queue_of(backend)
     for item in range(10):
-        lane.put(item)
-    assert drain(lane) == math.inf
+        queue.put(item)
+    assert drain(queue) == math.inf
     assert backend.tries == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    assert (lane.state.sent, lane.state.waiting, lane.state.waiting_bytes) == (10, 0, 0)
+    assert (queue.state.sent, queue.state.waiting, queue.state.waiting_bytes) == (10, 0, 0)
 
 
 def test_a_batch_ends_before_it_grows_too_large() -> None:
     backend = Backend()
-    lane = lane_of(backend, batch_bytes=25)
+    queue = queue_of(backend, batch_bytes=25)
     for item in range(5):
-        lane.put(item)
-    drain(lane)
+        queue.put(item)
+    drain(queue)
     assert backend.tries == [[0, 1], [2, 3], [4]]
 
 
 def test_the_oldest_make_room_and_are_counted() -> None:
     backend = Backend()
-    lane = lane_of(backend, max_items=3)
+    queue = queue_of(backend, max_items=3)
     for item in range(5):
-        lane.put(item)
-    drain(lane)
+        queue.put(item)
+    drain(queue)
     assert backend.taken == [2, 3, 4]
-    assert lane.state.dropped == 2
+    assert queue.state.dropped == 2
 
 
 def test_one_item_that_fits_nowhere_pushes_nobody_out() -> None:
-    lane = Lane[int](
+    queue = ExportQueue[int](
         "numbers",
         send=Backend(),
         size_of=lambda item: item,
-        limits=LaneLimits(max_items=10, max_bytes=100),
+        limits=ExportQueueLimits(max_items=10, max_bytes=100),
         clock=FakeClock(),
         draw=lambda: 0.0,
     )
     for size in (40, 40, 101):
-        lane.put(size)
-    assert (lane.state.waiting, lane.state.waiting_bytes, lane.state.dropped) == (2, 80, 1)
+        queue.put(size)
+    assert (queue.state.waiting, queue.state.waiting_bytes, queue.state.dropped) == (2, 80, 1)
 
 
 def test_an_hour_of_outage_takes_no_more_memory_than_allowed_and_few_tries() -> None:
     clock = FakeClock()
     backend = Backend(lambda _: AWAY)
-    lane = lane_of(backend, clock, max_items=5000, max_bytes=20_000, batch_items=100, draw=0.5)
+    queue = queue_of(backend, clock, max_items=5000, max_bytes=20_000, batch_items=100, draw=0.5)
     put = 0
     next_step = 0.0
     most = 0
     for second in range(3600):
         for _ in range(20):
-            lane.put(put)
+            queue.put(put)
             put += 1
         if second >= next_step:
-            next_step = second + lane.step()
-        state = lane.state
+            next_step = second + queue.step()
+        state = queue.state
         most = max(most, state.waiting_bytes)
         assert state.waiting + state.dropped == put
         clock.advance(1)
     assert most <= 20_000
-    assert lane.state.waiting <= 2000
-    assert lane.state.dropped == 72_000 - lane.state.waiting
+    assert queue.state.waiting <= 2000
+    assert queue.state.dropped == 72_000 - queue.state.waiting
     assert len(backend.tries) < 90
-    assert lane.state.last_error == "answers with status 503"
+    assert queue.state.last_error == "answers with status 503"
     backend.judge = taken
     clock.advance(60)
-    drain(lane)
-    assert (lane.state.failures, lane.state.waiting) == (0, 0)
+    drain(queue)
+    assert (queue.state.failures, queue.state.waiting) == (0, 0)
     assert backend.taken[-1] == put - 1
 
 
 def test_nobody_is_asked_before_the_pause_is_over() -> None:
     clock = FakeClock()
     backend = Backend(lambda _: Away("slow down", 30))
-    lane = lane_of(backend, clock)
-    lane.put(1)
-    assert lane.step() == 30
+    queue = queue_of(backend, clock)
+    queue.put(1)
+    assert queue.step() == 30
     clock.advance(29)
-    assert lane.step() == pytest.approx(1)
+    assert queue.step() == pytest.approx(1)
     assert len(backend.tries) == 1
     clock.advance(1)
-    lane.step()
+    queue.step()
     assert len(backend.tries) == 2
 
 
 def test_a_batch_that_is_refused_loses_only_its_bad_items() -> None:
     bad = {3, 7}
     backend = Backend(lambda items: Unacceptable("refused with status 400") if bad & set(items) else Delivered())
-    lane = lane_of(backend, batch_items=10)
+    queue = queue_of(backend, batch_items=10)
     for item in range(10):
-        lane.put(item)
-    drain(lane)
+        queue.put(item)
+    drain(queue)
     assert sorted(backend.taken) == [0, 1, 2, 4, 5, 6, 8, 9]
-    assert (lane.state.refused, lane.state.sent, lane.state.dropped) == (2, 8, 0)
+    assert (queue.state.refused, queue.state.sent, queue.state.dropped) == (2, 8, 0)
 
 
 def test_parts_of_a_batch_that_are_not_wanted_are_counted() -> None:
-    lane = lane_of(lambda _: Delivered(refused=1))
+    queue = queue_of(lambda _: Delivered(refused=1))
     for item in range(4):
-        lane.put(item)
-    drain(lane)
-    assert (lane.state.sent, lane.state.refused) == (3, 1)
+        queue.put(item)
+    drain(queue)
+    assert (queue.state.sent, queue.state.refused) == (3, 1)
 
 
 def test_an_item_that_cannot_be_encoded_is_lost_alone() -> None:
@@ -173,12 +173,12 @@ def test_an_item_that_cannot_be_encoded_is_lost_alone() -> None:
         taken.extend(items)
         return Delivered()
 
-    lane = lane_of(encode)
+    queue = queue_of(encode)
     for item in range(6):
-        lane.put(item)
-    drain(lane)
+        queue.put(item)
+    drain(queue)
     assert sorted(taken) == [0, 1, 3, 4, 5]
-    assert (lane.state.refused, lane.state.last_error) == (1, "not sendable (KeyError)")
+    assert (queue.state.refused, queue.state.last_error) == (1, "not sendable (KeyError)")
 
 
 puts = st.integers(0, 5)
@@ -195,20 +195,20 @@ def test_whatever_happens_the_books_balance_and_nothing_is_sent_twice(turns: lis
         return {"ok": Delivered(), "away": AWAY, "bad": Unacceptable("no")}[now[0]]
 
     backend = Backend(judge)
-    lane = lane_of(backend, clock, max_items=7, max_bytes=60)
+    queue = queue_of(backend, clock, max_items=7, max_bytes=60)
     put = 0
     for count, end, seconds in turns:
         now[0] = end
         for _ in range(count):
-            lane.put(put)
+            queue.put(put)
             put += 1
-        lane.step()
-        state = lane.state
+        queue.step()
+        state = queue.state
         assert state.waiting + state.sent + state.dropped + state.refused == put
         assert state.waiting <= 7
         assert state.waiting_bytes <= 60
         clock.advance(seconds)
-    assert len(set(backend.taken)) == len(backend.taken) == lane.state.sent
+    assert len(set(backend.taken)) == len(backend.taken) == queue.state.sent
     assert backend.taken == sorted(backend.taken)
 
 
@@ -250,7 +250,7 @@ def service_of(intake: Intake, settings: TraceSettings | None = None) -> TraceSe
     return TraceService(
         intake,
         settings or TraceSettings(),
-        limits=LaneLimits(max_items=1000, max_bytes=10_000_000),
+        limits=ExportQueueLimits(max_items=1000, max_bytes=10_000_000),
         flush_interval=0.0,
         clock=FakeClock(),
         draw=lambda: 0.0,

@@ -13,7 +13,7 @@ from thriftgate.caching.policy import FixedThreshold
 from thriftgate.caching.warm_file import WarmLine
 from thriftgate.config import CascadeConfig, RouteConfig
 from thriftgate.services.cache.deciding import FixedDecider
-from thriftgate.services.cache.desk import CacheDesk
+from thriftgate.services.cache.inspection import CacheInspector
 from thriftgate.services.cache.service import CacheService, tier_policy_of
 from thriftgate.services.cache.tickets import Served
 from thriftgate.services.request.background import BackgroundTasks
@@ -38,7 +38,7 @@ class Office:
         self.clock, self.embedder = FakeClock(), FakeEmbedder()
         self.store = InMemoryAnswerCache(self.clock)
         decider = FixedDecider(FixedThreshold(0.8))
-        self.desk = CacheDesk(
+        self.setup = CacheInspector(
             "support", self.config, cache=self.store, embedder=self.embedder, decider=decider, clock=self.clock,
             prompt=None,
         )  # fmt: skip
@@ -56,7 +56,7 @@ class Office:
         return found if isinstance(found, Served) else None
 
     async def inspect(self, question: str = QUESTION, params: Mapping[str, Any] | None = None, caller: Caller = CALLER):
-        return await self.desk.inspect([{"role": "user", "content": question}], caller=caller, params=params or {})
+        return await self.setup.inspect([{"role": "user", "content": question}], caller=caller, params=params or {})
 
 
 def line(question: str = QUESTION, answer: str = ANSWER, number: int = 1, **fields: Any) -> WarmLine:
@@ -69,7 +69,7 @@ def line(question: str = QUESTION, answer: str = ANSWER, number: int = 1, **fiel
 async def test_a_warmed_answer_is_served_to_its_tenant_alone_exactly_and_by_meaning() -> None:
     office = Office()
     office.embedder.place("how can I get a refund", near=QUESTION, cosine=0.9)
-    warmed = await office.desk.warm([line()], caller=CALLER, ttl=None, tags=["new"])
+    warmed = await office.setup.warm([line()], caller=CALLER, ttl=None, tags=["new"])
     assert (warmed.stored, warmed.refused) == (1, [])
     exact, similar = await office.served(), await office.served("how can I get a refund")
     assert exact is not None
@@ -83,27 +83,27 @@ async def test_a_warmed_answer_is_served_to_its_tenant_alone_exactly_and_by_mean
 async def test_warming_twice_changes_nothing() -> None:
     office = Office()
     for _ in range(2):
-        await office.desk.warm([line()], caller=CALLER, ttl=None, tags=[])
+        await office.setup.warm([line()], caller=CALLER, ttl=None, tags=[])
     assert len([entry async for entry in office.store.entries()]) == 1
 
 
 async def test_many_lines_are_embedded_in_batches_and_all_stored() -> None:
     office = Office()
     lines = [line(f"what is {name}", number=number) for number, name in enumerate(f"thing{i}" for i in range(150))]
-    assert (await office.desk.warm(lines, caller=CALLER, ttl=None, tags=[])).stored == 150
+    assert (await office.setup.warm(lines, caller=CALLER, ttl=None, tags=[])).stored == 150
     assert len([entry async for entry in office.store.entries()]) == 150
 
 
 async def test_an_answer_that_is_never_kept_is_refused_with_its_line_and_reason() -> None:
     office = Office()
     lines = [line(number=3), line("what is the price today", number=4)]
-    warmed = await office.desk.warm(lines, caller=CALLER, ttl=None, tags=[])
+    warmed = await office.setup.warm(lines, caller=CALLER, ttl=None, tags=[])
     assert warmed.stored == 1
     assert warmed.refused == ["line 4: question is time bound"]
 
 
 async def test_without_a_tenant_nothing_is_stored() -> None:
-    warmed = await Office().desk.warm([line()], caller=Caller(), ttl=None, tags=[])
+    warmed = await Office().setup.warm([line()], caller=Caller(), ttl=None, tags=[])
     assert warmed.stored == 0
     assert warmed.refused == ["line 1: caller is unknown"]
 
@@ -111,20 +111,20 @@ async def test_without_a_tenant_nothing_is_stored() -> None:
 async def test_a_stated_scope_stands_for_the_tenant() -> None:
     office = Office()
     scope = (await office.inspect()).scope.scope
-    await office.desk.warm([line(scope=scope)], caller=Caller(), ttl=None, tags=[])
+    await office.setup.warm([line(scope=scope)], caller=Caller(), ttl=None, tags=[])
     assert await office.served() is not None
 
 
 async def test_the_time_to_live_may_be_given() -> None:
     office = Office()
-    await office.desk.warm([line()], caller=CALLER, ttl=10.0, tags=[])
+    await office.setup.warm([line()], caller=CALLER, ttl=10.0, tags=[])
     office.clock.advance(11)
     assert await office.served() is None
 
 
 async def test_entries_with_one_answer_are_one_group() -> None:
     office = Office()
-    await office.desk.warm([line(), line("refund please"), line("hours?", "9 to 5")], caller=CALLER, ttl=None, tags=[])
+    await office.setup.warm([line(), line("refund please"), line("hours?", "9 to 5")], caller=CALLER, ttl=None, tags=[])
     groups = {entry.question: entry.group async for entry in office.store.entries()}
     assert groups[QUESTION] == groups["refund please"] != groups["hours?"]
 
@@ -132,7 +132,7 @@ async def test_entries_with_one_answer_are_one_group() -> None:
 async def test_an_inspection_finds_what_a_request_would() -> None:
     office = Office()
     office.embedder.place("how can I get a refund", near=QUESTION, cosine=0.9)
-    await office.desk.warm([line()], caller=CALLER, ttl=None, tags=[])
+    await office.setup.warm([line()], caller=CALLER, ttl=None, tags=[])
     exact = await office.inspect()
     assert exact.exact is not None
     assert exact.decision is None
@@ -145,7 +145,7 @@ async def test_an_inspection_finds_what_a_request_would() -> None:
 async def test_an_inspection_names_the_guard_that_objects() -> None:
     office = Office()
     office.embedder.place("how do I not get a refund", near=QUESTION, cosine=0.95)
-    await office.desk.warm([line()], caller=CALLER, ttl=None, tags=[])
+    await office.setup.warm([line()], caller=CALLER, ttl=None, tags=[])
     found = await office.inspect("how do I not get a refund")
     assert [str(veto) for _, veto in found.neighbours] == ["one is negated"]
     assert isinstance(found.decision, Miss)
@@ -153,7 +153,7 @@ async def test_an_inspection_names_the_guard_that_objects() -> None:
 
 async def test_other_parameters_are_another_scope() -> None:
     office = Office()
-    await office.desk.warm([line()], caller=CALLER, ttl=None, tags=[])
+    await office.setup.warm([line()], caller=CALLER, ttl=None, tags=[])
     found = await office.inspect(params={"temperature": 0.5})
     assert found.exact is None
     assert found.neighbours == []
@@ -172,11 +172,11 @@ async def test_the_routes_prompt_is_applied_as_when_serving() -> None:
         system = {"role": "system", "content": f"Shop: {request.prompt_variables.get('shop')}"}
         return replace(request, messages=(system, *request.messages)), ref
 
-    desk = CacheDesk(
+    setup = CacheInspector(
         "support", office.config, cache=office.store, embedder=office.embedder,
         decider=FixedDecider(FixedThreshold(0.8)), clock=office.clock, prompt=apply,
     )  # fmt: skip
-    await desk.warm([line(prompt_variables={"shop": "one"})], caller=CALLER, ttl=None, tags=[])
+    await setup.warm([line(prompt_variables={"shop": "one"})], caller=CALLER, ttl=None, tags=[])
     (entry,) = [one async for one in office.store.entries()]
     assert entry.prompt_version == "v1"
     request, _ = apply(ask(QUESTION, caller=CALLER, route="support", prompt_variables={"shop": "one"}))
@@ -187,7 +187,7 @@ async def test_the_routes_prompt_is_applied_as_when_serving() -> None:
 def test_a_route_without_a_cache_has_no_desk() -> None:
     config = RouteConfig.model_validate({"cascade": {"tiers": [{"model": "small"}]}})
     with pytest.raises(ValueError, match="has no cache"):
-        CacheDesk(
+        CacheInspector(
             "plain", config, cache=InMemoryAnswerCache(FakeClock()), embedder=FakeEmbedder(),
             decider=FixedDecider(FixedThreshold(0.8)), clock=FakeClock(), prompt=None,
         )  # fmt: skip
@@ -195,7 +195,7 @@ def test_a_route_without_a_cache_has_no_desk() -> None:
 
 async def test_what_is_warmed_is_replaced_by_a_fresh_answer() -> None:
     office = Office()
-    await office.desk.warm([line()], caller=CALLER, ttl=None, tags=[])
+    await office.setup.warm([line()], caller=CALLER, ttl=None, tags=[])
     request = ask(QUESTION, caller=CALLER, route="support", no_cache=True)
     journal = Journal(request, clock=office.clock, stream=False, capture_content=False)
     ticket = await office.service.find(request, None, journal)

@@ -59,7 +59,7 @@ class Warmed:
     """`line 12: …`: answers that the cache never keeps, with its reason."""
 
 
-class CacheDesk:
+class CacheInspector:
     """The cache of one route, from the operator's side."""
 
     def __init__(

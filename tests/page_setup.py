@@ -11,7 +11,7 @@ from tests.fakes import FakeClock, MemoryLedger
 from tests.memory_overview import MemoryOverview
 
 from thriftgate.prompts.registry import Registry
-from thriftgate.proxy.page.routes import Desk, live_page
+from thriftgate.proxy.page.routes import PageResponder, live_page
 from thriftgate.proxy.page.sessions import Sessions
 from thriftgate.proxy.page.state import Deployment, Queue, State
 from thriftgate.services.books.overview import OverviewService
@@ -137,7 +137,7 @@ class NoPrompts:
         return Registry({})
 
 
-class PageDesk:
+class PageSetup:
     """The page and everything around it."""
 
     def __init__(self, folder: Path) -> None:
@@ -172,7 +172,7 @@ class PageDesk:
             return self.state
 
         self.app.router.routes.clear()
-        self.app.include_router(live_page(Desk(self.admins, lambda: self.overviews, state, self.clock)))
+        self.app.include_router(live_page(PageResponder(self.admins, lambda: self.overviews, state, self.clock)))
 
     async def fill(self, records: Sequence[RequestRecord]) -> None:
         """Book requests, with verdicts on some of them."""

@@ -67,15 +67,15 @@ _LOOK = (
 )
 
 
-class PostgresFlights:
-    """One call upstream for identical concurrent misses of all workers (implements `ports.Flights`)."""
+class PostgresSingleFlight:
+    """One call upstream for identical concurrent misses of all workers (implements `ports.SingleFlight`)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._channel = f"{database.schema}_flights"
         self._arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = WeakKeyDictionary()
 
-    async def take_off(self, key: str, *, owner: str, lease: float) -> bool:
+    async def lead(self, key: str, *, owner: str, lease: float) -> bool:
         """True when `owner` now leads the flight; False when somebody else does, or has just landed."""
         return bool(await self._database.fetchval(_TAKE_OFF, to_text(key), to_text(owner), lease))
 
@@ -83,7 +83,7 @@ class PostgresFlights:
         """Prolong the lease of a leader that is still at work; False when it was lost."""
         return bool(await self._database.fetchval(_RENEW, to_text(key), to_text(owner), lease))
 
-    async def land(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
+    async def publish(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
         """Publish the outcome to every waiter, and keep it for `keep` seconds for late ones.
 
         Does nothing when the lease was lost to another owner.

@@ -52,7 +52,7 @@ class FakeScorer:
         return Scored(confidence=min(1.0, confidence), signals={"length": float(len(answer.text))})
 
 
-class Desk:
+class Setup:
     """A cascade over fakes."""
 
     def __init__(self, tiers: tuple[Tier, ...] = TIERS, *, reason: str = "cascade", **config: Any) -> None:

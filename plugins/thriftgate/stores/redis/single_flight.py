@@ -71,8 +71,8 @@ return {{outcome, math.max(0, ends_at - now)}}
 """
 
 
-class RedisFlights:
-    """One call upstream for identical concurrent misses of all workers (implements `ports.Flights`)."""
+class RedisSingleFlight:
+    """One call upstream for identical concurrent misses of all workers (implements `ports.SingleFlight`)."""
 
     def __init__(self, server: RedisServer, *, namespace: str = NAMESPACE) -> None:
         self._server = server
@@ -80,7 +80,7 @@ class RedisFlights:
         self._channel = f"{namespace}:landings"
         self._arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = WeakKeyDictionary()
 
-    async def take_off(self, key: str, *, owner: str, lease: float) -> bool:
+    async def lead(self, key: str, *, owner: str, lease: float) -> bool:
         """True when `owner` now leads the flight; False when somebody else does, or has just landed."""
         return bool(
             await self._script(_TAKE_OFF, key, owner, _milliseconds(lease), deadline=self._server.deadlines.lookup)
@@ -90,7 +90,7 @@ class RedisFlights:
         """Prolong the lease of a leader that is still at work; False when it was lost."""
         return bool(await self._script(_RENEW, key, owner, _milliseconds(lease), deadline=self._server.deadlines.write))
 
-    async def land(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
+    async def publish(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
         """Publish the outcome to every waiter, and keep it for `keep` seconds for late ones.
 
         Does nothing when the lease was lost to another owner.

@@ -12,7 +12,7 @@ from tests.fakes import (
     FakeEmbedder,
     FakePricer,
     InMemoryAnswerCache,
-    InMemoryFlights,
+    InMemorySingleFlight,
     MemoryLedger,
     answer_of,
     settle,
@@ -43,7 +43,7 @@ UNSURE = answer_of("perhaps a poor answer", logprob=-3.0)
 STRONG = answer_of("the strong answer", model="large")
 
 
-class RouteDesk:
+class RouteSetup:
     """The route `support`: small before large, exact and semantic cache, coalescing."""
 
     def __init__(
@@ -59,7 +59,7 @@ class RouteDesk:
         self.completer = FakeCompleter({"small": SURE, "large": STRONG})
         self.pricer = FakePricer()
         self.store = InMemoryAnswerCache(self.clock)
-        self.flights = InMemoryFlights(self.clock)
+        self.single_flight = InMemorySingleFlight(self.clock)
         self.background = BackgroundTasks()
         self.ledger = MemoryLedger()
         self.records: list[RequestRecord] = []
@@ -107,7 +107,7 @@ class RouteDesk:
                 embedder=embedder,
                 prompt=self._prompt,
                 cache=cache,
-                coalescer=Coalescer(self.flights, clock=self.clock),
+                coalescer=Coalescer(self.single_flight, clock=self.clock),
                 auditor=self._auditor(),
                 steps=lambda: self.steps,
             )
