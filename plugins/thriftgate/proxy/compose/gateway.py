@@ -235,7 +235,9 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         breaker=breaker,
         translations=translations,
         metrics=metrics_reader,
-        feedback=FeedbackService(ledger=ledger, writer=writer, verifiers=verifiers, clock=clock),
+        feedback=FeedbackService(
+            ledger=ledger, writer=writer, verifiers=verifiers, clock=clock, patience=2.0 + config.ledger.flush_interval
+        ),
         embedder=embedder,
         cache=shared.cache,
         admission=admission,

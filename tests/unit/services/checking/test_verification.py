@@ -58,6 +58,7 @@ class Setup:
         self.cache = InMemoryAnswerCache(clock=self.clock)
         self.decider = Remembering()
         self.ledger = MemoryLedger()
+        self.elsewhere: list[list[RequestRecord]] = []
         self.background = BackgroundTasks()
         self.verifier = CacheVerifier(
             route="support",
@@ -81,8 +82,12 @@ class Setup:
     def feedback(self) -> FeedbackService:
         writer = LedgerWriter(self.ledger, flush_interval=1, max_queue=10)
         return FeedbackService(
-            ledger=self.ledger, writer=writer, verifiers={"support": self.verifier}, clock=self.clock
+            ledger=self.ledger, writer=writer, verifiers={"support": self.verifier}, clock=self.clock, sleep=self.sleep
         )
+
+    async def sleep(self, _seconds: float) -> None:
+        """Meanwhile another worker writes a row that it still has."""
+        await self.ledger.record(self.elsewhere.pop(0) if self.elsewhere else [])
 
 
 @pytest.mark.parametrize(("fresh", "is_correct"), [("five days", True), ("call us at noon on sundays", False)])
@@ -212,6 +217,14 @@ async def test_a_users_verdict_on_a_hit_teaches_the_cache() -> None:
     assert await setup.feedback().take("r1", is_correct=False, key_hash="mine")
     (taught,) = setup.decider.taught
     assert (taught.entry_id, taught.scope, taught.source, taught.is_correct) == ("e1", "s", "feedback", False)
+
+
+async def test_a_verdict_waits_for_a_row_that_another_worker_still_has() -> None:
+    desk = Desk()
+    desk.elsewhere = [[], [], [record()]]
+    assert await desk.feedback().take("r1", is_correct=False, key_hash="mine")
+    (audit,) = await desk.ledger.audits(kind=AuditKind.FEEDBACK)
+    assert (audit.asked_at, audit.caller) == (record().started_at, record().caller)
 
 
 async def test_a_verdict_on_anything_else_is_kept_but_teaches_the_cache_nothing() -> None:
