@@ -89,10 +89,7 @@ def _messages(answer: Json, words: str, tool: str | None) -> list[Body]:
     spoken: list[Body] = [{"role": "assistant", "content": blocks}] if blocks else []
     if not calls:
         return [*spoken, {"role": "user", "content": words}]
-    results = [
-        {"type": "tool_result", "tool_use_id": text(call.get("id")), "content": words, "is_error": True}
-        for call in calls
-    ]
+    results = [{"type": "tool_result", "tool_use_id": text(call.get("id")), "content": words} for call in calls]
     return [*spoken, {"role": "user", "content": results}]
 
 
