@@ -220,10 +220,10 @@ async def test_a_users_verdict_on_a_hit_teaches_the_cache() -> None:
 
 
 async def test_a_verdict_waits_for_a_row_that_another_worker_still_has() -> None:
-    desk = Desk()
-    desk.elsewhere = [[], [], [record()]]
-    assert await desk.feedback().take("r1", is_correct=False, key_hash="mine")
-    (audit,) = await desk.ledger.audits(kind=AuditKind.FEEDBACK)
+    setup = Setup()
+    setup.elsewhere = [[], [], [record()]]
+    assert await setup.feedback().take("r1", is_correct=False, key_hash="mine")
+    (audit,) = await setup.ledger.audits(kind=AuditKind.FEEDBACK)
     assert (audit.asked_at, audit.caller) == (record().started_at, record().caller)
 
 
