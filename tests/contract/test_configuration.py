@@ -106,9 +106,12 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
         what = draw(st.sampled_from(["delete", "replace", "rename", "router"]))
         if what == "router":
             name = draw(st.sampled_from(sorted(set(router_settings()) - NOT_IN_A_FILE - SPECIAL)))
-            values["router_settings"] = {**(values.get("router_settings") or {}), name: draw(st.sampled_from(ODD))}
+            values["router_settings"] = {
+                **(values.get("router_settings") or {}),
+                name: deepcopy(draw(st.sampled_from(ODD))),
+            }
         elif what == "replace":
-            parent[path[-1]] = draw(st.sampled_from(ODD))
+            parent[path[-1]] = deepcopy(draw(st.sampled_from(ODD)))
         elif what == "delete":
             del parent[path[-1]]
         elif isinstance(parent, dict):

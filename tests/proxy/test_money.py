@@ -95,7 +95,8 @@ def test_the_ledger_has_who_asked_what_it_cost_and_each_call(gateway: GatewayPro
     response = ask(gateway, "support", "How long?", user="customer-7")
     record = record_of(gateway, response.headers["x-thriftgate-request-id"])
     assert record.decision == "escalated"
-    assert (record.caller.team_id, record.caller.key_alias, record.caller.user_id) == ("acme", "biller", "customer-7")
+    assert (record.caller.team_id, record.caller.key_alias, record.caller.user_id) == ("acme", "biller", "carol")
+    assert record.caller.end_user_id == "customer-7"
     assert [(call.model, call.status) for call in record.calls] == [("small", "ok"), ("large", "ok")]
     assert record.cost_usd == pytest.approx(SMALL + LARGE)
     assert record.saved_usd == pytest.approx(-SMALL)

@@ -23,8 +23,9 @@ from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import ROOT, free_port, route
 from tests.proxy.upstream import Upstream, drips, says
 from tests.proxy.waiting import eventually
+from tests.slow import SLOW
 
-pytestmark = [pytest.mark.xdist_group("start"), pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.xdist_group("start"), pytest.mark.timeout(1500), SLOW]
 
 _PATIENCE = 300.0
 RATE = float(os.environ.get("THRIFTGATE_TEST_RELOAD_RATE", "4"))

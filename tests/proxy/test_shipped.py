@@ -19,8 +19,9 @@ from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import ROOT, free_port
 from tests.proxy.upstream import Upstream, fails, says
 from tests.proxy.waiting import eventually
+from tests.slow import SLOW
 
-pytestmark = pytest.mark.xdist_group("start")
+pytestmark = [pytest.mark.xdist_group("start"), SLOW]
 
 _PATIENCE = 240.0
 _CONFIG = yaml.safe_load((ROOT / "litellm_config.yaml").read_text())

@@ -21,11 +21,13 @@ def flights_at(url: str) -> SingleFlight:
 
 async def main(url: str, key: str, lease: float) -> None:
     """Lead the flight of `key`."""
-    async with Coalescer(flights_at(url), clock=SystemClock(), lease=lease).join(key) as participant:
+    coalescer = Coalescer(flights_at(url), clock=SystemClock(), lease=lease)
+    async with coalescer.join(key) as participant:
         sys.stdout.write("leading\n" if participant.joined is None else "joined\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.readline)
         participant.publish({"answer": "from another process"})
+    await coalescer.published()
 
 
 if __name__ == "__main__":

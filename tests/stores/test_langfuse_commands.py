@@ -96,7 +96,7 @@ def test_status_names_the_project(httpserver: HTTPServer, config_file: Path) -> 
     result = run("status", "--config", config_file, "--base-url", "http://127.0.0.1:1")
     assert result.exit_code == 0
     assert "takes traces for the project 'desk'" in result.output
-    assert "not running there" in result.output
+    assert "it does not run" in result.output
 
 
 @pytest.mark.usefixtures("keys")
