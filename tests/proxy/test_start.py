@@ -63,7 +63,9 @@ def test_up_serves_offline_with_two_workers_and_leaves_nothing_behind(folder: Pa
 def _whoever_is_scraped_speaks_for_both(base_url: str, key: str, *, requests: int) -> None:
     def seen() -> tuple[float, float]:
         found = read_series(base_url, key)
-        return total(found, "thriftgate_workers"), total(found, "thriftgate_requests_total", status="ok")
+        return total(found, "thriftgate_workers"), total(
+            found, "thriftgate_requests_total", route="support", status="ok"
+        )
 
     # What the worker that was not asked has counted is written every two seconds.
     assert eventually(lambda: [seen() for _ in range(6)] == [(2, requests)] * 6)
