@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -246,14 +247,13 @@ def provider_server() -> Iterator[HTTPServer]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
-def gateway_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
-    """One proxy for the whole run: it takes up to 40 seconds to start."""
-    upstream = Upstream(provider_server)
-    folder = Path(tempfile.mkdtemp(prefix="thriftgate-proxy-"))
+@contextmanager
+def running(name: str, config: dict[str, Any], upstream: Upstream, **environ: str) -> Generator[GatewayProcess]:
+    """A proxy in a folder of its own, ended and removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=f"thriftgate-{name}-"))
     folder.chmod(0o755)  # the embedded database runs as a system user of its own when we are root
     port = free_port()
-    process = start_proxy(folder, gateway_config(upstream.base_url), port)
+    process = start_proxy(folder, config, port, **environ)
     base_url = f"http://127.0.0.1:{port}"
     try:
         wait_until_alive(process, base_url, folder)
@@ -261,6 +261,14 @@ def gateway_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
     finally:
         stop(process)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def gateway_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
+    """One proxy for the whole run: it takes up to 40 seconds to start."""
+    upstream = Upstream(provider_server)
+    with running("proxy", gateway_config(upstream.base_url), upstream) as gateway:
+        yield gateway
 
 
 @pytest.fixture

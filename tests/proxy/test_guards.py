@@ -1,26 +1,13 @@
 """Guards over HTTP: routes and plain models, three dialects, whole, streamed and from the cache."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import (
-    CLIENT_KEY,
-    SCRAPER_TOKEN,
-    GatewayProcess,
-    free_port,
-    gateway_config,
-    route,
-    start_proxy,
-    stop,
-    wait_until_alive,
-)
+from tests.proxy.conftest import CLIENT_KEY, SCRAPER_TOKEN, GatewayProcess, gateway_config, route, running
 from tests.proxy.scrape import read_series, total
 from tests.proxy.upstream import Upstream, says
 from tests.proxy.waiting import settle
@@ -68,17 +55,8 @@ def guarded_config(upstream: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def guarded(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
     upstream = Upstream(provider_server)
-    folder = Path(tempfile.mkdtemp(prefix="thriftgate-guards-"))
-    folder.chmod(0o755)
-    port = free_port()
-    process = start_proxy(folder, guarded_config(upstream.base_url), port)
-    base_url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_alive(process, base_url, folder)
-        yield GatewayProcess(base_url, folder, upstream)
-    finally:
-        stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
+    with running("guards", guarded_config(upstream.base_url), upstream) as gateway:
+        yield gateway
 
 
 def ask(gateway: GatewayProcess, path: str, model: str, text: str, **more: Any) -> httpx.Response:

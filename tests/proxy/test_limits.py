@@ -1,25 +1,13 @@
 """Limits through the real proxy: 429 in each dialect, SDKs that retry and succeed, a queue that clients can see."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import (
-    SCRAPER_TOKEN,
-    GatewayProcess,
-    deployment,
-    free_port,
-    gateway_config,
-    start_proxy,
-    stop,
-    wait_until_alive,
-)
+from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess, deployment, gateway_config, running
 from tests.proxy.scrape import read_series, total
 from tests.proxy.upstream import Upstream, drips, fails, says, slow
 from tests.proxy.waiting import eventually, settle
@@ -62,20 +50,11 @@ def plain(name: str, upstream_url: str) -> dict[str, Any]:
 def limited_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
     """A proxy with limits."""
     upstream = Upstream(provider_server)
-    folder = Path(tempfile.mkdtemp(prefix="thriftgate-limits-"))
-    folder.chmod(0o755)
     config = gateway_config(upstream.base_url)
     config["model_list"] += [plain(name, upstream.base_url) for name in PLAIN]
     config["callback_settings"]["thriftgate"]["limits"] = LIMITS
-    port = free_port()
-    process = start_proxy(folder, config, port)
-    base_url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_alive(process, base_url, folder)
-        yield GatewayProcess(base_url, folder, upstream)
-    finally:
-        stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
+    with running("limits", config, upstream) as gateway:
+        yield gateway
 
 
 @pytest.fixture

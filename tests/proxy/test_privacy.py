@@ -1,25 +1,14 @@
 """What leaves the proxy with privacy on, and what comes back to whoever asked."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import (
-    CLIENT_KEY,
-    GatewayProcess,
-    free_port,
-    gateway_config,
-    start_proxy,
-    stop,
-    wait_until_alive,
-)
+from tests.proxy.conftest import CLIENT_KEY, GatewayProcess, gateway_config, running
 from tests.proxy.privacy_upstream import EchoUpstream
 from tests.proxy.upstream import Upstream
 
@@ -80,17 +69,8 @@ def privacy_config(upstream: EchoUpstream, **privacy: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def setup(provider_server: HTTPServer) -> Iterator[Setup]:
     upstream = EchoUpstream(provider_server)
-    folder = Path(tempfile.mkdtemp(prefix="thriftgate-privacy-"))
-    folder.chmod(0o755)
-    port = free_port()
-    process = start_proxy(folder, privacy_config(upstream), port)
-    base_url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_alive(process, base_url, folder)
-        yield Setup(GatewayProcess(base_url, folder, Upstream(provider_server)), upstream)
-    finally:
-        stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
+    with running("privacy", privacy_config(upstream), Upstream(provider_server)) as gateway:
+        yield Setup(gateway, upstream)
 
 
 def nothing_left(setup: Setup, *values: str) -> None:

@@ -5,29 +5,15 @@ deployments at the played ones.
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import (
-    CLIENT_KEY,
-    MASTER_KEY,
-    ROOT,
-    GatewayProcess,
-    deployment,
-    free_port,
-    route,
-    start_proxy,
-    stop,
-    wait_until_alive,
-)
+from tests.proxy.conftest import CLIENT_KEY, MASTER_KEY, ROOT, GatewayProcess, deployment, free_port, route, running
 from tests.proxy.upstream import Upstream
 
 HAIKU, OPUS, MINI, GPT = "claude-haiku-4-5", "claude-opus-4-6", "gpt-5.4-mini", "gpt-5.4"
@@ -94,9 +80,6 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def faults_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
     upstream = Upstream(provider_server)
-    folder = Path(tempfile.mkdtemp(prefix="thriftgate-faults-"))
-    folder.chmod(0o755)
-    port = free_port()
     environ = {
         "LITELLM_MASTER_KEY": MASTER_KEY,
         "OPENAI_BASE_URL": upstream.base_url,
@@ -104,14 +87,8 @@ def faults_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
         "ANTHROPIC_API_BASE": upstream.base_url.removesuffix("/v1"),
         "ANTHROPIC_API_KEY": "sk-none",
     }
-    process = start_proxy(folder, faults_config(upstream.base_url), port, **environ)
-    base_url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_alive(process, base_url, folder)
-        yield GatewayProcess(base_url, folder, upstream)
-    finally:
-        stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
+    with running("faults", faults_config(upstream.base_url), upstream, **environ) as gateway:
+        yield gateway
 
 
 @pytest.fixture
