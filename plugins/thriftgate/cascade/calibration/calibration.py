@@ -261,28 +261,27 @@ def _calibrate_crosswise(labels: list[Label], promise: Promise, rng: np.random.G
     if labels and (len(labels[0].quality) != 2 or not any(label.features for label in labels)):
         raise ValueError("crosswise calibration needs exactly two tiers and the features of the cheaper one's answers")
     models, scores = fit_tier_models(labels, rng, limit=promise.max_quality_loss, loss=promise.loss)
-    clusters = clusters_of(labels, labels, largest=rarest(len(labels), promise))
-    replay = replay_of(labels, scores, clusters=clusters)
+    replay = _replay_of_all(labels, scores, promise)
     policies = [Policy((rung,)) for rung in thresholds(replay.scores[:, 0], 60)]
-    tested, chosen, why = run_tests(policies, replay, promise)
-    return Calibration(
-        promise=promise,
-        level=promise.delta,
-        fit=[],
-        test=labels,
-        models=models,
-        replay=replay,
-        tested=tested,
-        chosen=chosen,
-        why=why,
-    )
+    return _tested_by_all(labels, models, replay, policies, promise, promise.delta)
 
 
 def _calibrate_raw(labels: list[Label], promise: Promise, level: float) -> Calibration:
     """Nothing is fitted, so every label tests."""
     models, scores = raw_tier_models(labels)
-    replay = replay_of(labels, scores, clusters=clusters_of(labels, labels, largest=rarest(len(labels), promise)))
-    tested, chosen, why = run_tests(raw_candidates(replay), replay, promise, level)
+    replay = _replay_of_all(labels, scores, promise)
+    return _tested_by_all(labels, models, replay, raw_candidates(replay), promise, level)
+
+
+def _replay_of_all(labels: list[Label], scores: Floats, promise: Promise) -> Replay:
+    return replay_of(labels, scores, clusters=clusters_of(labels, labels, largest=rarest(len(labels), promise)))
+
+
+def _tested_by_all(
+    labels: list[Label], models: TierModels, replay: Replay, policies: Sequence[Policy], promise: Promise, level: float
+) -> Calibration:
+    """Every label tests; none was kept for fitting alone."""
+    tested, chosen, why = run_tests(policies, replay, promise, level)
     return Calibration(
         promise=promise,
         level=level,

@@ -18,7 +18,16 @@ from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.tally import phase_at
 from thriftgate.prompts.verdicts import ExperimentReport
 from thriftgate.services.books.experiments import examine
-from thriftgate.services.books.quality import NOT_PROVEN, Hits, Judged, Promise, hits_of, judged
+from thriftgate.services.books.quality import (
+    FROM_MODELS,
+    NOT_PROVEN,
+    OUTSIDE_THE_PROMISE,
+    Hits,
+    Judged,
+    Promise,
+    hits_of,
+    judged,
+)
 from thriftgate.stats.intervals import Interval, wilson_interval
 from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import DeploymentTally, Tallies
@@ -32,9 +41,6 @@ MOST_READ = 10_000
 """An experiment with more requests is left to `thriftgate prompts experiment`."""
 
 Reasons = Mapping[tuple[DecisionKind, str], int]
-_FROM_MODELS = frozenset({DecisionKind.ACCEPTED, DecisionKind.ESCALATED, DecisionKind.ONLY_TIER})
-_OUTSIDE = frozenset({"held_out", "budget_shift", "under_load"})
-"""Answers that no promise covers: of the control group, under a looser promise, and taken unjudged under load."""
 
 
 class OverviewSource(Protocol):
@@ -286,7 +292,9 @@ def standing_of(
 
 
 def _accepted_share(reasons: Reasons) -> float:
-    answered = {place: n for place, n in reasons.items() if place[0] in _FROM_MODELS and place[1] not in _OUTSIDE}
+    answered = {
+        place: n for place, n in reasons.items() if place[0] in FROM_MODELS and place[1] not in OUTSIDE_THE_PROMISE
+    }
     total = sum(answered.values())
     return sum(n for (kind, _), n in answered.items() if kind is DecisionKind.ACCEPTED) / total if total else 0.0
 

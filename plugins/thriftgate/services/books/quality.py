@@ -30,8 +30,11 @@ FEWEST_VERIFIED = 30
 NOT_PROVEN = frozenset({"uncalibrated", "stale_artefact", "promise_not_proven", "collecting_labels"})
 """Reasons of requests that escalated because their route's promise has no proof."""
 
+OUTSIDE_THE_PROMISE = frozenset({"held_out", "budget_shift", "under_load"})
+"""Reasons of answers that no promise covers: of the control group, under a looser one, taken unjudged under load."""
+
 _FORECAST = frozenset({"poor_outlook", "good_outlook", "no_outlook"})
-_FROM_MODELS = frozenset({DecisionKind.ACCEPTED, DecisionKind.ESCALATED, DecisionKind.ONLY_TIER})
+FROM_MODELS = frozenset({DecisionKind.ACCEPTED, DecisionKind.ESCALATED, DecisionKind.ONLY_TIER})
 _HITS = frozenset({DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT})
 
 
@@ -252,15 +255,16 @@ def hits_of(audits: Sequence[Audit]) -> Hits:
 
 def _accepted_share(records: Sequence[RequestRecord]) -> float:
     """Of the answers that models gave under the first promise; the control group and shifted ones are outside it."""
-    outside = {"held_out", "budget_shift", "under_load"}
-    answered = [record for record in records if record.decision in _FROM_MODELS and record.reason not in outside]
+    answered = [
+        record for record in records if record.decision in FROM_MODELS and record.reason not in OUTSIDE_THE_PROMISE
+    ]
     accepted = sum(record.decision is DecisionKind.ACCEPTED for record in answered)
     return accepted / len(answered) if answered else 0.0
 
 
 def _wrong_share(verified: Judged, records: Sequence[RequestRecord]) -> Interval:
     """The share of wrong hits, times the share of semantic hits among all answers: exact hits are never wrong."""
-    answers = [record for record in records if record.decision in _FROM_MODELS | _HITS]
+    answers = [record for record in records if record.decision in FROM_MODELS | _HITS]
     hits = sum(record.decision is DecisionKind.SEMANTIC_HIT for record in answers)
     share = hits / len(answers) if answers else 0.0
     wrong = wilson_interval(verified.bad, verified.n)
@@ -312,7 +316,7 @@ def _by_unit(records: Sequence[RequestRecord], *, is_held_out: bool) -> npt.NDAr
 
 def _side(record: RequestRecord) -> bool | None:
     """True: held out; False: it could have been; None: it never had the choice, or failed."""
-    if record.decision not in _FROM_MODELS or record.reason in NOT_PROVEN:
+    if record.decision not in FROM_MODELS or record.reason in NOT_PROVEN:
         return None
     if record.reason == "held_out":
         return True

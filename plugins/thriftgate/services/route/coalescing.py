@@ -52,7 +52,7 @@ class Coalescer:
         self._lease = lease
         self._keep = keep
         self._patience = patience
-        self._landings: set[asyncio.Task[None]] = set()
+        self._publishing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def join(
@@ -82,18 +82,18 @@ class Coalescer:
             keep = self._keep if participant.published is not None else 0.0
             # Beside the request: an answer that is ready does not wait for a store, and a client that is gone must
             # not keep those who wait from being told.
-            landing = asyncio.create_task(self._land(key, owner, told, keep), name="thriftgate:landing")
-            self._landings.add(landing)
-            landing.add_done_callback(self._landings.discard)
+            publishing = asyncio.create_task(self._publish(key, owner, told, keep), name="thriftgate:publishing")
+            self._publishing.add(publishing)
+            publishing.add_done_callback(self._publishing.discard)
 
-    async def _land(self, key: str, owner: str, told: Mapping[str, Any], keep: float) -> None:
+    async def _publish(self, key: str, owner: str, told: Mapping[str, Any], keep: float) -> None:
         with suppress(StoreUnavailableError):
             await self._single_flight.publish(key, owner=owner, outcome=told, keep=keep)
 
     async def published(self) -> None:
         """When everybody who waits has been told so far."""
-        while self._landings:
-            await asyncio.wait(self._landings)
+        while self._publishing:
+            await asyncio.wait(self._publishing)
 
     async def _join(self, key: str, owner: str) -> Mapping[str, Any] | None:
         """The outcome of somebody else's call; `_LEADING` when this one leads; None to ask alone."""

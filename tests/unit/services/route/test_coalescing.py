@@ -12,7 +12,7 @@ from thriftgate.services.route.coalescing import Coalescer
 ANSWER = {"answer": "five days"}
 
 
-class Airport:
+class Setup:
     """A coalescer over flights in memory, and everybody who called upstream."""
 
     def __init__(self, **settings: float) -> None:
@@ -54,158 +54,158 @@ class Airport:
 
 
 @pytest.fixture
-def airport() -> Airport:
-    return Airport()
+def setup() -> Setup:
+    return Setup()
 
 
-async def lead(airport: Airport, upstream: Held, *, key: str = "k") -> asyncio.Task[Any]:
-    leading = asyncio.create_task(airport.ask("leader", upstream, key=key))
+async def lead(setup: Setup, upstream: Held, *, key: str = "k") -> asyncio.Task[Any]:
+    leading = asyncio.create_task(setup.ask("leader", upstream, key=key))
     await upstream.reached.wait()
     return leading
 
 
-async def test_identical_concurrent_requests_ask_once_and_all_get_the_answer(airport: Airport) -> None:
+async def test_identical_concurrent_requests_ask_once_and_all_get_the_answer(setup: Setup) -> None:
     upstream = Held("")
-    leading = await lead(airport, upstream)
-    waiting = await airport.waiters(20)
+    leading = await lead(setup, upstream)
+    waiting = await setup.waiters(20)
     upstream.release.set()
     found = await asyncio.gather(leading, *waiting)
-    assert airport.asked == ["leader"]
+    assert setup.asked == ["leader"]
     assert found == [{**ANSWER, "by": "leader"}] * 21
 
 
-async def test_different_keys_do_not_wait_for_each_other(airport: Airport) -> None:
+async def test_different_keys_do_not_wait_for_each_other(setup: Setup) -> None:
     upstream = Held("")
-    leading = await lead(airport, upstream, key="one")
-    assert await airport.ask("other", key="two") == {**ANSWER, "by": "other"}
+    leading = await lead(setup, upstream, key="one")
+    assert await setup.ask("other", key="two") == {**ANSWER, "by": "other"}
     upstream.release.set()
     await leading
-    assert airport.asked == ["leader", "other"]
+    assert setup.asked == ["leader", "other"]
 
 
 async def test_when_the_leader_s_client_leaves_one_waiter_takes_over_and_the_others_get_its_answer(
-    airport: Airport,
+    setup: Setup,
 ) -> None:
-    leading = await lead(airport, Held(""))
+    leading = await lead(setup, Held(""))
     second = Held("")
-    waiting = await airport.waiters(6, second)
+    waiting = await setup.waiters(6, second)
     leading.cancel()
     await second.reached.wait()
-    while airport.single_flight.waiting["k"] < 5:
+    while setup.single_flight.waiting["k"] < 5:
         await settle(1)
     second.release.set()
     found = await asyncio.gather(*waiting)
-    assert len(airport.asked) == 2
-    assert found == [{**ANSWER, "by": airport.asked[1]}] * 6
+    assert len(setup.asked) == 2
+    assert found == [{**ANSWER, "by": setup.asked[1]}] * 6
     assert leading.cancelled()
 
 
-async def test_a_freed_flight_is_not_asked_about_over_and_over(airport: Airport) -> None:
-    leading = await lead(airport, Held(""))
-    (waiting,) = await airport.waiters(1)
+async def test_a_freed_flight_is_not_asked_about_over_and_over(setup: Setup) -> None:
+    leading = await lead(setup, Held(""))
+    (waiting,) = await setup.waiters(1)
     leading.cancel()
     await waiting
-    assert airport.single_flight.calls["take_off"] == 3  # the leader's, the waiter's, and the one that took over
-    assert airport.single_flight.calls["wait"] == 1
+    assert setup.single_flight.calls["take_off"] == 3  # the leader's, the waiter's, and the one that took over
+    assert setup.single_flight.calls["wait"] == 1
 
 
-async def test_when_the_leader_s_call_fails_its_waiters_all_ask_for_themselves_at_once(airport: Airport) -> None:
+async def test_when_the_leader_s_call_fails_its_waiters_all_ask_for_themselves_at_once(setup: Setup) -> None:
     upstream, second = Held(RuntimeError()), Held("")
-    leading = await lead(airport, upstream)
-    waiting = await airport.waiters(5, second)
+    leading = await lead(setup, upstream)
+    waiting = await setup.waiters(5, second)
     upstream.release.set()
     with pytest.raises(RuntimeError):
         await leading
     await settle()
-    assert sorted(airport.asked) == ["leader", *(f"waiter {i}" for i in range(5))]  # and none has its answer yet
+    assert sorted(setup.asked) == ["leader", *(f"waiter {i}" for i in range(5))]  # and none has its answer yet
     second.release.set()
     assert [found["by"] for found in await asyncio.gather(*waiting)] == [f"waiter {i}" for i in range(5)]
 
 
-async def test_who_comes_after_a_failure_leads_a_new_flight(airport: Airport) -> None:
+async def test_who_comes_after_a_failure_leads_a_new_flight(setup: Setup) -> None:
     upstream = Held(RuntimeError())
-    leading = await lead(airport, upstream)
+    leading = await lead(setup, upstream)
     upstream.release.set()
     await asyncio.gather(leading, return_exceptions=True)
     upstream = Held("")
-    leading = await lead(airport, upstream)
-    (waiting,) = await airport.waiters(1)
+    leading = await lead(setup, upstream)
+    (waiting,) = await setup.waiters(1)
     upstream.release.set()
     assert await waiting == await leading
 
 
-async def test_when_a_leader_dies_silently_a_waiter_takes_over_as_its_lease_ends(airport: Airport) -> None:
-    await airport.single_flight.lead("k", owner="a worker that was killed", lease=10)
-    (waiting,) = await airport.waiters(1)
-    airport.clock.advance(9.9)
+async def test_when_a_leader_dies_silently_a_waiter_takes_over_as_its_lease_ends(setup: Setup) -> None:
+    await setup.single_flight.lead("k", owner="a worker that was killed", lease=10)
+    (waiting,) = await setup.waiters(1)
+    setup.clock.advance(9.9)
     await settle()
-    assert airport.asked == []
-    airport.clock.advance(0.2)
+    assert setup.asked == []
+    setup.clock.advance(0.2)
     assert await waiting == {**ANSWER, "by": "waiter 0"}
 
 
 async def test_a_leader_at_work_keeps_its_lease_also_when_the_store_was_away_for_a_moment() -> None:
-    airport = Airport(lease=1e-6)
+    setup = Setup(lease=1e-6)
     upstream = Held("")
-    leading = await lead(airport, upstream)
+    leading = await lead(setup, upstream)
 
     async def renewals(count: int) -> None:
-        while airport.single_flight.calls["renew"] < count:
+        while setup.single_flight.calls["renew"] < count:
             await settle(1)
 
     await renewals(3)
-    airport.single_flight.is_away = True
+    setup.single_flight.is_away = True
     await renewals(6)
-    airport.single_flight.is_away = False
+    setup.single_flight.is_away = False
     await renewals(9)
     upstream.release.set()
     await leading
-    published = airport.single_flight.calls["renew"]
+    published = setup.single_flight.calls["renew"]
     await settle()
-    assert airport.single_flight.calls["renew"] - published <= 1
+    assert setup.single_flight.calls["renew"] - published <= 1
 
 
 async def test_a_waiter_s_patience_ends_and_it_asks_for_itself() -> None:
-    airport = Airport(patience=5.0, lease=100.0)
+    setup = Setup(patience=5.0, lease=100.0)
     upstream = Held("")
-    leading = await lead(airport, upstream)
-    (waiting,) = await airport.waiters(1)
-    airport.clock.advance(5.0)
+    leading = await lead(setup, upstream)
+    (waiting,) = await setup.waiters(1)
+    setup.clock.advance(5.0)
     assert await waiting == {**ANSWER, "by": "waiter 0"}
     upstream.release.set()
     assert (await leading)["by"] == "leader"
 
 
-async def test_who_comes_after_the_landing_asks_anew_and_who_came_before_it_does_not(airport: Airport) -> None:
-    await airport.ask("leader")
-    assert (await airport.ask("in the same instant"))["by"] == "leader"
-    airport.clock.advance(0.5)
-    assert (await airport.ask("late"))["by"] == "late"
+async def test_who_comes_after_the_answer_asks_anew_and_who_came_before_it_does_not(setup: Setup) -> None:
+    await setup.ask("leader")
+    assert (await setup.ask("in the same instant"))["by"] == "leader"
+    setup.clock.advance(0.5)
+    assert (await setup.ask("late"))["by"] == "late"
 
 
-async def test_while_the_store_of_flights_is_away_everybody_asks_and_nobody_fails(airport: Airport) -> None:
-    airport.single_flight.is_away = True
-    found = await asyncio.gather(*(airport.ask(f"r{i}") for i in range(5)))
+async def test_while_the_store_of_flights_is_away_everybody_asks_and_nobody_fails(setup: Setup) -> None:
+    setup.single_flight.is_away = True
+    found = await asyncio.gather(*(setup.ask(f"r{i}") for i in range(5)))
     assert [one["by"] for one in found] == [f"r{i}" for i in range(5)]
 
 
-async def test_a_landing_that_does_not_arrive_costs_the_leader_nothing(airport: Airport) -> None:
+async def test_an_answer_that_does_not_arrive_costs_the_leader_nothing(setup: Setup) -> None:
     upstream = Held("")
-    leading = await lead(airport, upstream)
-    (waiting,) = await airport.waiters(1)
-    airport.single_flight.is_away = True
+    leading = await lead(setup, upstream)
+    (waiting,) = await setup.waiters(1)
+    setup.single_flight.is_away = True
     upstream.release.set()
     assert (await leading)["by"] == "leader"
-    airport.clock.advance(60)  # the lease ends, and the store still is away
+    setup.clock.advance(60)  # the lease ends, and the store still is away
     assert (await waiting)["by"] == "waiter 0"
 
 
-async def test_a_waiter_that_leaves_disturbs_nobody(airport: Airport) -> None:
+async def test_a_waiter_that_leaves_disturbs_nobody(setup: Setup) -> None:
     upstream = Held("")
-    leading = await lead(airport, upstream)
-    leaving, staying = await airport.waiters(2)
+    leading = await lead(setup, upstream)
+    leaving, staying = await setup.waiters(2)
     leaving.cancel()
     await asyncio.gather(leaving, return_exceptions=True)
     upstream.release.set()
     assert await staying == await leading
-    assert airport.asked == ["leader"]
+    assert setup.asked == ["leader"]
