@@ -9,13 +9,13 @@ thrown away as far as `_SWALLOWED`, so that a client that is still sending gets 
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.limits.dialects import Dialect, dialect_of, error_body
+from thriftgate.proxy.limits.dialects import Dialect, dialect_of
+from thriftgate.proxy.replies import send_error
 from thriftgate.wire.bounds import Bounds, bounded, is_object, too_large
 
 _METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -55,7 +55,7 @@ class BodyBounds:
             await body.read()
             await body.check(must_be_object=path.endswith(_ENDPOINTS))
         except InvalidRequestError as error:
-            await _refuse(send, path, error)
+            await send_error(send, error, Dialect.MESSAGES if "/messages" in path else Dialect.CHAT, {})
             return
         await self._app(scope, body.receive, send)
 
@@ -122,14 +122,3 @@ def _check_numbers(scope: Scope) -> None:
         except ValueError:
             word = name.decode("latin-1")
             raise InvalidRequestError(f"the header '{word}' must be a number", param=word) from None
-
-
-async def _refuse(send: Send, path: str, error: InvalidRequestError) -> None:
-    dialect = Dialect.MESSAGES if "/messages" in path else Dialect.CHAT
-    content = json.dumps(error_body(error, dialect)).encode()
-    headers: Mapping[bytes, bytes] = {
-        b"content-type": b"application/json",
-        b"content-length": str(len(content)).encode(),
-    }
-    await send({"type": "http.response.start", "status": error.status_code, "headers": list(headers.items())})
-    await send({"type": "http.response.body", "body": content})

@@ -12,7 +12,6 @@ runs without uvicorn's signal handler, nothing is refused early; the end is writ
 """
 
 import asyncio
-import json
 import logging
 import signal
 from collections.abc import Awaitable, Callable
@@ -25,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from thriftgate.errors import OverloadedError
 from thriftgate.limits.headers import retry_headers
 from thriftgate.proxy.limits.dialects import Dialect, dialect_of, error_body, error_event
+from thriftgate.proxy.replies import header, send_error
 
 logger = logging.getLogger(__name__)
 
@@ -127,9 +127,7 @@ class _Reply:
         """What the application says."""
         if message["type"] == "http.response.start":
             self._has_begun = True
-            self._is_stream = (
-                dict(message.get("headers", ())).get(b"content-type", b"").startswith(b"text/event-stream")
-            )
+            self._is_stream = header(message, b"content-type").startswith(b"text/event-stream")
         elif message["type"] == "http.response.body":
             self._is_complete = not message.get("more_body", False)
         await self._send(message)
@@ -139,20 +137,11 @@ class _Reply:
         if self._is_complete:
             return
         error = OverloadedError("the gateway is being stopped; ask again", retry_after=_RETRY_AFTER)
-        body = error_body(error, self._dialect)
         if not self._has_begun:
-            content = json.dumps(body).encode()
-            headers = {
-                "content-type": "application/json",
-                "content-length": str(len(content)),
-                "connection": "close",
-                **retry_headers(_RETRY_AFTER),
-            }
-            raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-            await self._send({"type": "http.response.start", "status": error.status_code, "headers": raw})
-            await self._send({"type": "http.response.body", "body": content})
+            await send_error(self._send, error, self._dialect, {"connection": "close", **retry_headers(_RETRY_AFTER)})
         elif self._is_stream:
-            await self._send({"type": "http.response.body", "body": error_event(body, self._dialect)})
+            event = error_event(error_body(error, self._dialect), self._dialect)
+            await self._send({"type": "http.response.body", "body": event})
 
 
 def run_until_the_end(proxy: ProxyModule, close: Callable[[], Awaitable[None]], *, drain: float) -> Drain:

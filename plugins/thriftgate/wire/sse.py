@@ -5,6 +5,7 @@ Failure behaviour: pure and total; bytes that are no UTF-8 become replacement ch
 
 import codecs
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from thriftgate.wire.turns import Dialect
 
 DONE = "[DONE]"
 _DONE_BYTES = b"data: [DONE]\n\n"
+_BLOCK_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,43 @@ class SseDecoder:
         return [SseEvent("\n".join(data), event, identity)] if data else []
 
 
+class SseBlocks:
+    """Bytes in pieces of any size → whole events as they came, for who sends on most of them unchanged."""
+
+    def __init__(self) -> None:
+        self._waiting = b""
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of an event that has not ended."""
+        return len(self._waiting)
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The events that this piece completes, each with its empty line."""
+        looked_at = max(0, len(self._waiting) - 3)  # an end may lie across two pieces
+        self._waiting += piece
+        found: list[bytes] = []
+        at = 0
+        for end in _BLOCK_END.finditer(self._waiting, looked_at):
+            found.append(self._waiting[at : end.end()])
+            at = end.end()
+        self._waiting = self._waiting[at:]
+        return found
+
+    def rest(self) -> bytes:
+        """What has not ended, given out as it is."""
+        rest, self._waiting = self._waiting, b""
+        return rest
+
+
+def data_of(block: bytes) -> bytes:
+    """The data of an event's bytes; empty where it has none."""
+    return b"\n".join(line[5:].lstrip(b" ") for line in block.splitlines() if line.startswith(b"data:"))
+
+
 def encode(dialect: Dialect, event: Json) -> bytes:
     """One event as the dialect's provider frames it: bare data for chat, named by its type for the others."""
-    data = _json_bytes(event)
+    data = json_bytes(event)
     if dialect is Dialect.CHAT:
         return b"data: " + data + b"\n\n"
     return b"event: " + str(event.get("type") or "message").encode() + b"\ndata: " + data + b"\n\n"
@@ -114,8 +150,9 @@ def encode_end(dialect: Dialect) -> bytes:
     return _DONE_BYTES if dialect is Dialect.CHAT else b""
 
 
-def _json_bytes(event: Json) -> bytes:
+def json_bytes(value: Any) -> bytes:
+    """JSON without blanks, in UTF-8 as far as it can be."""
     try:
-        return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which a model may well split
-        return json.dumps(event, separators=(",", ":")).encode()
+        return json.dumps(value, separators=(",", ":")).encode()

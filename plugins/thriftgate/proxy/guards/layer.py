@@ -8,8 +8,7 @@ with an error, as configured. After a block nothing more is sent; what the endpo
 """
 
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,11 +17,12 @@ from thriftgate.errors import GatewayError
 from thriftgate.guards.flowing import Flow
 from thriftgate.proxy.guards.exchange import GuardExchange, current
 from thriftgate.proxy.limits.dialects import Dialect, dialect_of, error_body, error_event
+from thriftgate.proxy.replies import header, with_headers
 from thriftgate.services.guards.answers import added, said
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.inspecting import GuardService
+from thriftgate.wire.sse import SseBlocks, data_of
 
-_BLOCK_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _LONGEST_EVENT = 8_000_000
 Note = Callable[[Decision, str, str], None]
 
@@ -63,7 +63,7 @@ class _Sender:
         self._head: Message | None = None
         self._whole: list[bytes] | None = None
         self._flow: Flow[bytes] | None = None
-        self._waiting = b""
+        self._split = SseBlocks()
         self._noted: set[tuple[str, str]] = set()
         self._is_over = False
 
@@ -79,8 +79,8 @@ class _Sender:
             await self._send(message)
 
     async def _start(self, message: Message) -> None:
-        message = _with_headers(message, self._exchange.decision.headers)
-        policy, kind = self._exchange.policy, _header(message, b"content-type")
+        message = with_headers(message, self._exchange.decision.headers)
+        policy, kind = self._exchange.policy, header(message, b"content-type")
         if policy is not None and policy.looks_at_answers and message["status"] == 200:
             if b"event-stream" in kind:
                 self._flow = Flow(is_holding=policy.blocks_answers)
@@ -110,11 +110,11 @@ class _Sender:
                 error, headers = decision.error, _merged(self._exchange.decision, decision).headers
             except GatewayError as failure:
                 error = failure
-        head = _with_headers(self._head, headers)
+        head = with_headers(self._head, headers)
         if error is not None:
             body = json.dumps(error_body(error, self._dialect)).encode()
             head = {**head, "status": error.status_code}
-        await self._send(_with_headers(head, {"content-length": str(len(body))}))
+        await self._send(with_headers(head, {"content-length": str(len(body))}))
         await self._send({"type": "http.response.body", "body": body})
 
     async def _events(self, flow: Flow[bytes], piece: bytes, *, is_last: bool) -> None:
@@ -144,17 +144,9 @@ class _Sender:
 
     def _blocks(self, piece: bytes, *, is_last: bool) -> list[bytes]:
         """Whole events, as they came."""
-        looked_at = max(0, len(self._waiting) - 3)
-        self._waiting += piece
-        found: list[bytes] = []
-        at = 0
-        for end in _BLOCK_END.finditer(self._waiting, looked_at):
-            found.append(self._waiting[at : end.end()])
-            at = end.end()
-        self._waiting = self._waiting[at:]
-        if self._waiting and (is_last or len(self._waiting) > _LONGEST_EVENT):
-            found.append(self._waiting)
-            self._waiting = b""
+        found = self._split.feed(piece)
+        if self._split.waiting and (is_last or self._split.waiting > _LONGEST_EVENT):
+            found.append(self._split.rest())
         return found
 
     async def _look(self, text: str, offset: int) -> Decision:
@@ -182,7 +174,7 @@ def _said_in(body: bytes) -> str:
 
 
 def _said_by(block: bytes) -> str:
-    data = b"\n".join(line[5:].lstrip(b" ") for line in block.splitlines() if line.startswith(b"data:"))
+    data = data_of(block)
     if not data.startswith(b"{"):
         return ""
     try:
@@ -194,16 +186,3 @@ def _said_by(block: bytes) -> str:
 def _merged(first: Decision, second: Decision) -> Decision:
     shadow = first.shadow or second.shadow
     return Decision((*first.found, *second.found), second.characters, second.failed, shadow)
-
-
-def _header(message: Message, name: bytes) -> bytes:
-    headers: Sequence[tuple[bytes, bytes]] = message.get("headers", ())
-    return next((value.lower() for key, value in headers if key.lower() == name), b"")
-
-
-def _with_headers(message: Message, headers: Mapping[str, str]) -> Message:
-    raw: Sequence[tuple[bytes, bytes]] = message.get("headers", ())
-    names = {name.encode() for name in headers}
-    kept = [(key, value) for key, value in raw if key.lower() not in names]
-    new = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-    return {**message, "headers": [*kept, *new]}

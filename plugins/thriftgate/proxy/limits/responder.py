@@ -10,6 +10,7 @@ from starlette.types import Message, Send
 
 from thriftgate.proxy.limits.dialects import Dialect, error_body, error_event, pass_headers, refusal_headers
 from thriftgate.proxy.limits.usage import UsageReader
+from thriftgate.proxy.replies import send_error, with_headers
 from thriftgate.services.limits.passes import Pass, Refusal
 
 _MOST_ERROR_BYTES = 64 * 1024
@@ -72,7 +73,8 @@ class Responder:
             return
         passed = self._passed()
         if passed is not None:
-            message = {**message, "headers": _with(message, pass_headers(passed, self._dialect))}
+            # A provider's limits are not our client's.
+            message = with_headers(message, pass_headers(passed, self._dialect))
         await self._send(message)
 
     async def _body(self, message: Message) -> None:
@@ -94,31 +96,22 @@ class Responder:
         await self._send(message)
 
     async def _refuse(self, refusal: Refusal, headers: Mapping[bytes, bytes]) -> None:
-        told = error_body(refusal.error, self._dialect)
         if self.has_commented:
-            body = error_event(told, self._dialect)
+            event = error_event(error_body(refusal.error, self._dialect), self._dialect)
+            await self._send({"type": "http.response.body", "body": event, "more_body": False})
         else:
-            body = json.dumps(told).encode()
-            extra = {name.encode(): value.encode() for name, value in refusal_headers(refusal, self._dialect).items()}
-            kept = {name: value for name, value in headers.items() if name.startswith(b"x-litellm-call-id")}
-            own = {b"content-type": b"application/json", b"content-length": str(len(body)).encode()}
-            start = {"type": "http.response.start", "status": refusal.error.status_code}
-            await self._send({**start, "headers": [*{**kept, **own, **extra}.items()]})
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+            kept = {
+                name.decode("latin-1"): value.decode("latin-1")
+                for name, value in headers.items()
+                if name.startswith(b"x-litellm-call-id")
+            }
+            told = {**kept, **refusal_headers(refusal, self._dialect)}
+            await send_error(self._send, refusal.error, self._dialect, told)
         self.is_complete = True
 
 
 def _headers(message: Message) -> dict[bytes, bytes]:
     return {bytes(name).lower(): bytes(value) for name, value in message.get("headers", ())}
-
-
-def _with(message: Message, ours: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """The application's headers and ours; where both name one, ours: a provider's limits are not our client's."""
-    names = {name.encode() for name in ours}
-    kept = [
-        (bytes(name), bytes(value)) for name, value in message.get("headers", ()) if bytes(name).lower() not in names
-    ]
-    return kept + [(name.encode(), value.encode()) for name, value in ours.items()]
 
 
 def _event_of(body: bytes, dialect: Dialect) -> bytes:

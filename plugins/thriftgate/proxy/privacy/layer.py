@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from thriftgate.errors import GatewayError
 from thriftgate.privacy.pseudonyms import Pseudonym
 from thriftgate.privacy.restoring import Restorer
+from thriftgate.proxy.replies import header
 from thriftgate.services.privacy.bytes import EventBytes, restored_json
 from thriftgate.wire.shapes import mapping
 
@@ -88,7 +89,7 @@ class _Sender:
 
     async def _start(self, message: Message) -> None:
         self._restorer = self._exchange.restorer
-        kind = _header(message, b"content-type")
+        kind = header(message, b"content-type")
         if self._restorer is None or not (b"json" in kind or b"event-stream" in kind):
             await self._send(message)
         elif b"event-stream" in kind:
@@ -128,11 +129,6 @@ class _Sender:
             await remember(self._answer_id, self._exchange.entries)
         except GatewayError as error:
             logger.warning("the pseudonyms of an answer could not be kept: %s", type(error).__name__)
-
-
-def _header(message: Message, name: bytes) -> bytes:
-    headers: Sequence[tuple[bytes, bytes]] = message.get("headers", ())
-    return next((value.lower() for key, value in headers if key.lower() == name), b"")
 
 
 def _with_length(message: Message, length: int | None) -> Message:

@@ -4,16 +4,15 @@ Failure behaviour: total; bytes that are neither JSON nor events pass through.
 """
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any, cast
 
 from thriftgate.privacy.restoring import Restorer
 from thriftgate.services.privacy.answers import EventRestorer, restored
 from thriftgate.wire.shapes import Json
+from thriftgate.wire.sse import DONE, SseBlocks, data_of, json_bytes
 
-_BLOCK_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_DONE = b"[DONE]"
+_DONE = DONE.encode()
 Seen = Callable[[Json], None]
 
 
@@ -25,7 +24,7 @@ def restored_json(body: bytes, restorer: Restorer, seen: Seen) -> bytes:
         return body
     if isinstance(answer, dict):
         seen(cast("Json", answer))
-    return _json(restored(answer, restorer))
+    return json_bytes(restored(answer, restorer))
 
 
 class EventBytes:
@@ -34,29 +33,20 @@ class EventBytes:
     def __init__(self, restorer: Restorer, seen: Seen) -> None:
         self._events = EventRestorer(restorer)
         self._seen = seen
-        self._waiting = b""
+        self._blocks = SseBlocks()
         self._is_named = False
 
     def feed(self, piece: bytes) -> bytes:
         """What may be sent by now."""
-        looked_at = max(0, len(self._waiting) - 3)
-        self._waiting += piece
-        out: list[bytes] = []
-        at = 0
-        for end in _BLOCK_END.finditer(self._waiting, looked_at):
-            out.append(self._block(self._waiting[at : end.end()]))
-            at = end.end()
-        self._waiting = self._waiting[at:]
-        return b"".join(out)
+        return b"".join(map(self._block, self._blocks.feed(piece)))
 
     def flush(self) -> bytes:
         """The rest, now that nothing follows."""
-        rest, self._waiting = self._waiting, b""
+        rest = self._blocks.rest()
         return (self._block(rest) if rest.strip() else rest) + self._written(self._events.flush())
 
     def _block(self, block: bytes) -> bytes:
-        lines = block.splitlines()
-        data = b"\n".join(line[5:].lstrip(b" ") for line in lines if line.startswith(b"data:"))
+        data = data_of(block)
         if not data:
             return block
         if data.strip() == _DONE:
@@ -67,7 +57,7 @@ class EventBytes:
             return block
         if not isinstance(event, dict):
             return block
-        self._is_named = any(line.startswith(b"event:") for line in lines)
+        self._is_named = any(line.startswith(b"event:") for line in block.splitlines())
         self._seen(cast("Json", event))
         events = self._events.feed(cast("Json", event))
         return block if events == [event] else self._written(events)
@@ -77,12 +67,5 @@ class EventBytes:
         for event in events:
             if self._is_named:
                 out.append(b"event: " + str(event.get("type") or "message").encode() + b"\n")
-            out.append(b"data: " + _json(event) + b"\n\n")
+            out.append(b"data: " + json_bytes(event) + b"\n\n")
         return b"".join(out)
-
-
-def _json(value: Any) -> bytes:
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which a model may well split
-        return json.dumps(value, separators=(",", ":")).encode()

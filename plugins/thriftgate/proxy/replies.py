@@ -1,0 +1,40 @@
+"""What the layers around the endpoints read from an answer's head, change in it, and send instead of an answer.
+
+Failure behaviour: pure but for `send`; what a header cannot carry becomes a question mark.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from starlette.types import Message, Send
+
+from thriftgate.errors import GatewayError
+from thriftgate.proxy.limits.dialects import Dialect, error_body
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+def header(message: Message, name: bytes) -> bytes:
+    """A header of an answer's head, in lower case; empty where there is none."""
+    headers: Headers = message.get("headers", ())
+    return next((bytes(value).lower() for key, value in headers if bytes(key).lower() == name), b"")
+
+
+def with_headers(message: Message, ours: Mapping[str, str]) -> Message:
+    """An answer's head with our headers; where both name one, ours."""
+    headers: Headers = message.get("headers", ())
+    names = {name.encode() for name in ours}
+    kept = [(bytes(key), bytes(value)) for key, value in headers if bytes(key).lower() not in names]
+    return {**message, "headers": [*kept, *_raw(ours)]}
+
+
+async def send_error(send: Send, error: GatewayError, dialect: Dialect, headers: Mapping[str, str]) -> None:
+    """The error as a whole answer in the endpoint's form, with these headers beside those of its body."""
+    content = json.dumps(error_body(error, dialect)).encode()
+    ours = {"content-type": "application/json", "content-length": str(len(content)), **headers}
+    await send({"type": "http.response.start", "status": error.status_code, "headers": _raw(ours)})
+    await send({"type": "http.response.body", "body": content, "more_body": False})
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
