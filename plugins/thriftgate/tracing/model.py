@@ -32,10 +32,11 @@ class Score:
     score_id: str
     trace_id: str
     name: str
-    value: float
+    value: float | str
+    """A word where it is categorical; 1 and 0 where it is boolean."""
     at: float
     """The time that it is about, in seconds since the Unix epoch."""
-    data_type: Literal["NUMERIC", "BOOLEAN"] = "NUMERIC"
+    data_type: Literal["NUMERIC", "BOOLEAN", "CATEGORICAL"] = "NUMERIC"
     environment: str = "default"
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 

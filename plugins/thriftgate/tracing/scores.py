@@ -3,6 +3,8 @@
 confidence         P(the given answer is acceptable), by the cascade or the cache, before it was given
 similarity         of the question to the cached one, for semantic hits
 saved_usd          what the request cost less than the baseline; negative where it cost more
+net_saved_usd      the same, and for an audit what it cost as a negative number: its sum is what was saved, net
+decision           how the request was answered, as a word: its counts are the shares of hits and escalations
 quality            audit: was the answer that the client got as good as the strongest tier's
 rejected_was_good  audit: would the cheaper answer that nobody got have done
 quality_cache      audit: was the cached answer right for this question
@@ -13,7 +15,8 @@ Every score carries the time of its request, not of its sending: sent again it m
 another day than before, which Langfuse would keep as a second score.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from thriftgate.tracing.audits import audit_trace_id
 from thriftgate.tracing.identity import span_id_of, trace_id_of
@@ -23,23 +26,30 @@ from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord, Stat
 CONFIDENCE = "confidence"
 SIMILARITY = "similarity"
 SAVED = "saved_usd"
+NET_SAVED = "net_saved_usd"
+DECISION = "decision"
 QUALITY = "quality"
 REJECTED_WAS_GOOD = "rejected_was_good"
 QUALITY_CACHE = "quality_cache"
 AUDIT_COST = "audit_cost_usd"
 FEEDBACK = "feedback"
-NAMES = (CONFIDENCE, SIMILARITY, SAVED, QUALITY, REJECTED_WAS_GOOD, QUALITY_CACHE, AUDIT_COST, FEEDBACK)
+NAMES = (
+    CONFIDENCE, SIMILARITY, SAVED, NET_SAVED, DECISION, QUALITY, REJECTED_WAS_GOOD, QUALITY_CACHE, AUDIT_COST, FEEDBACK,
+)  # fmt: skip
 """Every score that is sent."""
 
 
 def scores_of(record: RequestRecord, *, environment: str = "default") -> tuple[Score, ...]:
     """What was known of the request's quality and money when it was answered."""
-    values = {
+    # Also of a request that was not answered: what it had cost by then is to be taken off.
+    saved = finite(record.saved_usd) if record.status is Status.OK or record.saved_usd else None
+    values: Mapping[str, float | str | None] = {
         CONFIDENCE: record.confidence,
         # An exact hit is similar by definition; its 1.0 would only blur the average.
         SIMILARITY: record.similarity if record.decision is DecisionKind.SEMANTIC_HIT else None,
-        # Also of a request that was not answered: what it had cost by then is to be taken off.
-        SAVED: record.saved_usd if record.status is Status.OK or record.saved_usd else None,
+        SAVED: saved,
+        NET_SAVED: saved,
+        DECISION: record.decision.value,
     }
     about = {
         "route": record.route,
@@ -53,8 +63,9 @@ def scores_of(record: RequestRecord, *, environment: str = "default") -> tuple[S
             score_id=_score_id(record.request_id, name),
             trace_id=trace_id_of(record.request_id, record.traceparent),
             name=name,
-            value=finite(value),
+            value=value if isinstance(value, str) else finite(value),
             at=record.started_at,
+            data_type="CATEGORICAL" if isinstance(value, str) else "NUMERIC",
             environment=environment,
             metadata={key: told for key, told in about.items() if told is not None},
         )
@@ -85,15 +96,19 @@ def _scores_of_audit(audit: Audit, environment: str) -> Iterator[Score]:
             environment=environment,
             metadata=about,
         )
-    if audit.kind is not AuditKind.FEEDBACK and finite(audit.cost_usd) > 0:
+    cost = finite(audit.cost_usd)
+    if audit.kind is AuditKind.FEEDBACK or cost <= 0:
+        return
+    priced: Mapping[str, Any] = {**about, "kind": audit.kind.value, "audit_trace_id": audit_trace_id(audit)}
+    for name, value in ((AUDIT_COST, cost), (NET_SAVED, -cost)):
         yield Score(
-            score_id=_score_id(audit.request_id, AUDIT_COST, audit.kind.value, audit.tier or ""),
+            score_id=_score_id(audit.request_id, name, audit.kind.value, audit.tier or ""),
             trace_id=trace_id,
-            name=AUDIT_COST,
-            value=finite(audit.cost_usd),
+            name=name,
+            value=value,
             at=at,
             environment=environment,
-            metadata={**about, "kind": audit.kind.value, "audit_trace_id": audit_trace_id(audit)},
+            metadata=priced,
         )
 
 

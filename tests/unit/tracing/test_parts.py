@@ -118,12 +118,18 @@ def test_a_sample_has_about_its_share() -> None:
     assert 0.27 < shown / 4000 < 0.33
 
 
+MONEY = ["saved_usd", "net_saved_usd", "decision"]
+COSTS = ["audit_cost_usd", "net_saved_usd"]
+
+
 def test_scores_of_a_request() -> None:
     scores = {score.name: score.value for score in scores_of(SEMANTIC_HIT)}
-    assert scores == {"confidence": 0.99, "similarity": 0.97, "saved_usd": 0.02}
-    assert [score.name for score in scores_of(EXACT_HIT)] == ["confidence", "saved_usd"]
-    assert [score.name for score in scores_of(COALESCED)] == ["confidence", "saved_usd"]
-    assert scores_of(FAILED) == ()
+    assert scores == {
+        "confidence": 0.99, "similarity": 0.97, "saved_usd": 0.02, "net_saved_usd": 0.02, "decision": "semantic_hit",
+    }  # fmt: skip
+    assert [score.name for score in scores_of(EXACT_HIT)] == ["confidence", *MONEY]
+    assert [score.name for score in scores_of(COALESCED)] == ["confidence", *MONEY]
+    assert [(score.name, score.value) for score in scores_of(FAILED)] == [("decision", "failed")]
     assert scores_of(SEMANTIC_HIT, environment="prod")[0].body() == {
         "id": scores_of(SEMANTIC_HIT)[0].score_id,
         "traceId": trace_id_of("req-3"),
@@ -142,12 +148,12 @@ def test_scores_of_a_request() -> None:
 
 def quality(audit: Audit) -> Score:
     """The one score of a verdict that is no money."""
-    (score,) = [score for score in scores_of_audit(audit) if score.name != "audit_cost_usd"]
+    (score,) = [score for score in scores_of_audit(audit) if score.data_type == "BOOLEAN"]
     return score
 
 
 def test_a_request_that_was_not_answered_is_taken_off_what_was_saved() -> None:
-    (score,) = scores_of(replace(FAILED, cost_usd=0.01))
+    (score,) = [one for one in scores_of(replace(FAILED, cost_usd=0.01)) if one.name == "saved_usd"]
     assert (score.name, score.value, score.metadata["status"]) == ("saved_usd", -0.01, "failed")
 
 
@@ -188,9 +194,9 @@ def test_what_an_audit_cost_is_a_number_of_its_own() -> None:
 
 
 def test_a_judge_that_could_not_tell_says_what_it_cost_and_nothing_else() -> None:
-    assert [score.name for score in scores_of_audit(replace(AUDIT, is_acceptable=None))] == ["audit_cost_usd"]
+    assert [score.name for score in scores_of_audit(replace(AUDIT, is_acceptable=None))] == COSTS
     neighbour = replace(AUDIT, kind=AuditKind.NEIGHBOUR, is_acceptable=True)
-    assert [score.name for score in scores_of_audit(neighbour)] == ["audit_cost_usd"]
+    assert [score.name for score in scores_of_audit(neighbour)] == COSTS
 
 
 def test_scores_of_one_request_do_not_replace_each_other() -> None:

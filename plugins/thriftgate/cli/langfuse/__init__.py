@@ -7,6 +7,7 @@ from thriftgate.cli.lazy_group import LazyGroup
 COMMANDS = {
     "status": "Say whether Langfuse takes our traces, and what was lost.",
     "backfill": "Send the traces and scores of a time again, from the ledger.",
+    "dashboard": 'Make the dashboard "Cost and savings" in Langfuse.',
 }
 """Every command with its help line; `x` is loaded from `cli/langfuse/x.py`."""
 

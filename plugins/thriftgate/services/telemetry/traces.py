@@ -5,7 +5,7 @@ while the backend is away. Nothing of this is in the way of a request; the ledge
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 from thriftgate.ports import Clock
@@ -22,6 +22,8 @@ from thriftgate.types import Audit, Message, RequestRecord
 _BYTES_PER_RECORD = 2_000
 _BYTES_PER_CALL = 1_000
 _BYTES_PER_SCORE = 500
+_SCORES_PER_REQUEST = 4
+"""Most requests have so many: the scores of as many requests wait as traces do."""
 _BYTES_PER_PART = 200
 
 
@@ -109,7 +111,11 @@ class TraceService:
             "scores",
             send=intake.scores,
             size_of=lambda _: _BYTES_PER_SCORE,
-            limits=limits,
+            limits=replace(
+                limits,
+                max_items=_SCORES_PER_REQUEST * limits.max_items,
+                batch_items=_SCORES_PER_REQUEST * limits.batch_items,
+            ),
             clock=clock,
             draw=draw,
         )

@@ -1,1 +1,1 @@
-"""Langfuse's HTTP interfaces: prompts, and the intake of traces and scores."""
+"""Langfuse's HTTP interfaces: prompts, dashboards, and the intake of traces and scores."""

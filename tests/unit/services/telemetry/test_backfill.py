@@ -91,7 +91,9 @@ async def test_only_the_time_and_the_route_that_were_asked_for() -> None:
     await setup.backfill.run(since=2, until=3, route="a")
     assert intake.requests == ["in", "in"]  # the request, and its audit
     names_sent = [score.name for score in intake.judgements]
-    assert names_sent == ["confidence", "saved_usd", "quality", "audit_cost_usd"]
+    assert names_sent == [
+        "confidence", "saved_usd", "net_saved_usd", "decision", "quality", "audit_cost_usd", "net_saved_usd",
+    ]  # fmt: skip
 
 
 async def test_many_requests_go_in_batches() -> None:
@@ -99,7 +101,7 @@ async def test_many_requests_go_in_batches() -> None:
     setup = Setup(intake)
     setup.ledger.rows = {f"r{index:03}": replace(ACCEPTED, request_id=f"r{index:03}") for index in range(250)}
     done = await setup.backfill.run(since=NOW)
-    assert (done.requests, done.scores, len(intake.bodies)) == (250, 500, 3)
+    assert (done.requests, done.scores, len(intake.bodies)) == (250, 1_000, 3)
     assert setup.told == [100, 200, 250]
 
 
