@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -45,7 +46,22 @@ class MemoryLedger(MemoryStore):
         self, by: SummaryGroup, *, since: float | None = None, until: float | None = None
     ) -> Sequence[SummaryRow]:
         records = [record async for record in self.records(since=since, until=until)]
-        rows = _by_model(records) if by == "model" else _by_request(records, _GROUPS[by])
+        if by == "model":
+            rows = _by_model(records)
+        else:
+            asked = {record.request_id: _GROUPS[by](record) for record in records}
+            checks = [audit for audit in self.verdicts.values() if audit.kind is not AuditKind.FEEDBACK]
+            rows = [
+                replace(
+                    row,
+                    checking_cost_usd=sum(
+                        audit.cost_usd
+                        for audit in checks
+                        if audit.request_id in asked and asked[audit.request_id] == row.group
+                    ),
+                )
+                for row in _by_request(records, _GROUPS[by])
+            ]
         return rows if by == "day" else sorted(rows, key=lambda row: -row.cost_usd)
 
     async def delete_older_than(self, before: float) -> int:
@@ -114,6 +130,7 @@ def _by_model(records: Sequence[RequestRecord]) -> list[SummaryRow]:
             usage=sum((call.usage for call in found), Usage()),
             cost_usd=sum(call.cost_usd for call in found),
             baseline_cost_usd=None,
+            checking_cost_usd=None,
             duration_p50=float(np.quantile([call.duration for call in found], 0.5)),
             duration_p95=float(np.quantile([call.duration for call in found], 0.95)),
         )

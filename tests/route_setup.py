@@ -23,12 +23,14 @@ from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import RouteConfig
 from thriftgate.limits.ladder import Step
+from thriftgate.ports import Ledger
 from thriftgate.services.books.recording import Recorders
 from thriftgate.services.cache.deciding import FixedDecider
 from thriftgate.services.cache.service import CacheService
 from thriftgate.services.cascade.planning import Planner
 from thriftgate.services.checking.audit import CascadeAuditor
 from thriftgate.services.checking.judges import ModelJudge
+from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import Budget
 from thriftgate.services.route.coalescing import Coalescer
@@ -62,6 +64,12 @@ class RouteSetup:
         self.single_flight = InMemorySingleFlight(self.clock)
         self.background = BackgroundTasks()
         self.ledger = MemoryLedger()
+        self.books: Ledger = self.ledger
+        """Where verdicts are kept."""
+        self.sinks: list[Callable[[RequestRecord], None]] = []
+        """Where records go besides."""
+        self.embedder = FakeEmbedder()
+        self.verifier: CacheVerifier | None = None
         self.records: list[RequestRecord] = []
         settings: dict[str, Any] = {
             "cascade": {
@@ -82,13 +90,12 @@ class RouteSetup:
     def worker(self) -> RouteService:
         """The route as another worker serves it, over the same stores."""
         assert self.config.cache is not None
-        embedder = FakeEmbedder()
         cache = CacheService(
             self.config.cache,
             cache=self.store,
-            embedder=embedder,
+            embedder=self.embedder,
             decider=FixedDecider(FixedThreshold(0.8)),
-            verifier=None,
+            verifier=self.verifier,
             tier_policy=["small", "large"],
             clock=self.clock,
             draw=lambda: 0.5,
@@ -101,10 +108,10 @@ class RouteSetup:
                 completer=self.completer,
                 pricer=self.pricer,
                 planner=Planner(route="support", config=self.config.cascade, scorer=StaticScorer()),
-                recorder=Recorders([self.records.append]),
+                recorder=Recorders([self.records.append, *self.sinks]),
                 background=self.background,
                 clock=self.clock,
-                embedder=embedder,
+                embedder=self.embedder,
                 prompt=self._prompt,
                 cache=cache,
                 coalescer=Coalescer(self.single_flight, clock=self.clock),
@@ -121,7 +128,7 @@ class RouteSetup:
             share=self.config.cascade.audit.share,
             completer=self.completer,
             judge=ModelJudge(self.completer, "judge", self.clock),
-            ledger=self.ledger,
+            ledger=self.books,
             budget=Budget(share=1, max_per_minute=100, clock=self.clock, draw=lambda: 0.0),
             background=self.background,
             clock=self.clock,

@@ -426,6 +426,8 @@ class SummaryRow:
     cost_usd: float
     baseline_cost_usd: float | None
     """None by model: the baseline belongs to a request."""
+    checking_cost_usd: float | None = 0.0
+    """What audits and verifications of these requests cost besides; None by model."""
     duration_p50: float
     duration_p95: float
 
@@ -433,3 +435,9 @@ class SummaryRow:
     def saved_usd(self) -> float | None:
         """What the group cost less than it would have without us; None by model."""
         return None if self.baseline_cost_usd is None else self.baseline_cost_usd - self.cost_usd
+
+    @property
+    def net_saved_usd(self) -> float | None:
+        """The same, less what checking the answers cost; None by model."""
+        saved, checking = self.saved_usd, self.checking_cost_usd
+        return None if saved is None or checking is None else saved - checking

@@ -80,6 +80,14 @@ def test_the_scrapers_token_opens_nothing_else(gateway: GatewayProcess) -> None:
     assert gateway.post("/v1/chat/completions", {"model": "support", "messages": []}, SCRAPER_TOKEN).status_code == 401
 
 
+def test_the_status_of_a_period_has_its_figures(gateway: GatewayProcess) -> None:
+    assert "figures" not in read(gateway, MASTER_KEY, "/thriftgate/status").json()
+    figures = read(gateway, MASTER_KEY, "/thriftgate/status?period=24h").json()["figures"]
+    assert figures["spent_usd"] == pytest.approx(figures["cost_usd"] + figures["checking_cost_usd"])
+    assert "support" in figures["quality"]
+    assert read(gateway, MASTER_KEY, "/thriftgate/status?period=1y").status_code == 422
+
+
 def test_each_request_is_one_line_of_json_that_says_nothing_of_what_was_said(gateway: GatewayProcess) -> None:
     gateway.upstream.on("small", says("Five days."))
     answer = ask(gateway, 5)

@@ -128,7 +128,7 @@ async def test_a_record_that_comes_back_makes_the_same_trace(ledger: PostgresLed
 
 async def test_a_verdict_comes_back_with_the_trace_of_its_request(ledger: PostgresLedger, database: Database) -> None:
     told: list[Audit] = []
-    telling = PostgresLedger(database, on_audit=told.append)
+    telling = PostgresLedger(database, on_audit=[told.append])
     asked = record("a", traceparent=TRACEPARENT, caller=Caller(user_id="ada", team_id="t-1", team_alias="acme"))
     await telling.record([asked])
     made = call("judge", purpose=CallPurpose.JUDGE, cost_usd=0.02, cost_parts={"input": 0.02}, deployment="a\\b")

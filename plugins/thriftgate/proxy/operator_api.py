@@ -6,7 +6,7 @@ look and wants to change something. Feedback may be given with any key, but only
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException
 from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from thriftgate.caching.entries import PurgeFilter
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.proxy.compose.gateway import Gateway
+from thriftgate.services.books.figures import figures_of
+from thriftgate.services.books.overview import PERIODS, OverviewService
 
 Auth = Annotated[UserAPIKeyAuth, Depends(user_api_key_auth)]
 
@@ -44,16 +46,17 @@ class FeedbackRequest(BaseModel):
     is_correct: bool
 
 
-def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
+def operator_api(gateway: Callable[[], Gateway], overviews: Callable[[], OverviewService]) -> APIRouter:
     """The endpoints, to be included in the proxy's app."""
     router = APIRouter(prefix="/thriftgate", tags=["thriftgate"])
 
     @router.get("/status")
-    async def status(auth: Auth) -> dict[str, Any]:
-        """Every deployment with its breaker's state, and what waits or was lost."""
+    async def status(auth: Auth, period: Literal["1h", "24h", "7d", "30d"] | None = None) -> dict[str, Any]:
+        """Every deployment with its breaker's state, and what waits or was lost; of a `period` also the figures."""
         require_viewer(auth)
         one = gateway()
         return {
+            **({"figures": await _figures(overviews(), period)} if period else {}),
             "routes": sorted(one.routes),
             "deployments": [asdict(state) for state in await one.breaker.states()],
             "ledger": {"waiting": one.writer.waiting, "dropped": one.writer.dropped},
@@ -96,6 +99,14 @@ def operator_api(gateway: Callable[[], Gateway]) -> APIRouter:
         return {"status": "accepted"}
 
     return router
+
+
+async def _figures(overviews: OverviewService, period: str) -> dict[str, Any] | None:
+    """None while the ledger is away: the rest of the status is worth having then above all."""
+    try:
+        return figures_of(await overviews.get(PERIODS[period]))
+    except StoreUnavailableError:
+        return None
 
 
 def is_admin(auth: UserAPIKeyAuth) -> bool:

@@ -29,7 +29,7 @@ from thriftgate.proxy.budgets import BudgetHooks
 from thriftgate.proxy.compose.gateway import Gateway, assemble
 from thriftgate.proxy.compose.guards import prompt_texts
 from thriftgate.proxy.compose.limits import install_limits
-from thriftgate.proxy.compose.page import open_page
+from thriftgate.proxy.compose.page import open_overviews, open_page
 from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.describing import describe_routes
 from thriftgate.proxy.guards.hooks import GuardHooks
@@ -163,12 +163,13 @@ budgets = BudgetHooks(
 )
 gateway.recorder.add(budgets.settle_record)
 litellm.logging_callback_manager.add_litellm_callback(budgets)
-proxy_server.app.include_router(operator_api(lambda: gateway))
+overviews = open_overviews(lambda: gateway, base_dir=_base_dir())
+proxy_server.app.include_router(operator_api(lambda: gateway, overviews))
 proxy_server.app.include_router(
     identity_api(lambda: gateway.identity.administration if gateway.identity else None, SystemClock())
 )
 proxy_server.app.include_router(budgets_api(lambda: gateway.budgets))
-proxy_server.app.include_router(open_page(lambda: gateway, base_dir=_base_dir()))
+proxy_server.app.include_router(open_page(lambda: gateway, overviews))
 proxy_server.app.include_router(metrics_api(lambda: gateway.metrics, gateway.config.metrics, Operators().is_operator))
 # What a start has made (LiteLLM's modules and types, 700,000 objects) stays until the end: the collector need not
 # walk through it with every request's garbage.

@@ -83,7 +83,7 @@ def _scores_of_audit(audit: Audit, environment: str) -> Iterator[Score]:
     trace_id = trace_id_of(audit.request_id, audit.traceparent)
     at = audit.judged_at if audit.asked_at is None else audit.asked_at
     about = {"route": audit.route, "tier": audit.tier, "decided_with": audit.score, "holdout": audit.holdout}
-    name = _quality_name(audit)
+    name = quality_name(audit)
     if name is not None and audit.is_acceptable is not None:
         yield Score(
             # By the verdict's kind and tier: a later one replaces it.
@@ -112,7 +112,7 @@ def _scores_of_audit(audit: Audit, environment: str) -> Iterator[Score]:
         )
 
 
-def _quality_name(audit: Audit) -> str | None:
+def quality_name(audit: Audit) -> str | None:
     """What the verdict is a score of; None for one about an answer that only the cache had."""
     if audit.kind is AuditKind.CASCADE:
         # An audit of before this was noted is one of an accepted answer unless it says otherwise.

@@ -180,9 +180,9 @@ async def test_the_table_has_a_row_for_each_group_and_one_for_all(capsys: pytest
     print_table(await make_report(ledger, "user", since=NOW))
     printed = " ".join(capsys.readouterr().out.split())
     assert "since 2026-11-01 02:26 UTC" in printed
-    assert "ada 2 0 0+0 2 0 0 20 10 0.6000 2.0000 1.4000 70.0 ± 19.6 1.000 1.000" in printed
+    assert "ada 2 0 0+0 2 0 0 20 10 0.6000 2.0000 1.4000 0.0000 1.4000 70.0 ± 19.6 1.000 1.000" in printed
     assert "(none) 1 0" in printed
-    assert "total 3 0 0+0 3 0 0 30 15 1.6000 3.0000 1.4000 46.7 ± 47.1 1.000 1.000" in printed
+    assert "total 3 0 0+0 3 0 0 30 15 1.6000 3.0000 1.4000 0.0000 1.4000 46.7 ± 47.1 1.000 1.000" in printed
 
 
 async def test_by_model_only_what_belongs_to_a_call_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,8 +31,8 @@ _WIDE = 140
 """Columns of text that the whole table takes with ordinary names."""
 _UNBOUNDED = 250
 """A file or a pipe has no edge; rich would fold the table into 80 columns there."""
-_ONLY_WHEN_WIDE = ("failed", "only tier", "tokens in", "out", "baseline $", "saved $", "p50 s")
-_NOT_BY_MODEL = ("hits", "accepted", "escalated", "only tier", "baseline $", "saved $", "saved %")
+_ONLY_WHEN_WIDE = ("failed", "only tier", "tokens in", "out", "baseline $", "saved $", "checks $", "p50 s")
+_NOT_BY_MODEL = ("hits", "accepted", "escalated", "only tier", "baseline $", "saved $", "checks $", "net $", "saved %")
 _WITH_QUALITY = ("total", "route")
 _SEED = 0
 """The bootstrap's: the same ledger gives the same interval."""
@@ -94,7 +94,8 @@ def command(
 ) -> None:
     """Print what the gateway cost and what it saved.
 
-    `saved` is against the route's baseline model answering the same requests, net of every extra call that was made.
+    `saved` is against the route's baseline model answering the same requests, net of every extra call that was made
+    for them; `net` also of `checks`, what audits and verifications of these requests cost besides.
     Its share comes with a 95 % interval that takes the requests as a sample of such traffic. `hits` are exact and
     semantic ones; `accepted` answers came from a cheaper tier, `escalated` ones from a stronger one after it.
 
@@ -246,6 +247,8 @@ def _cells(row: "SummaryRow", share: "Interval | None", digits: int) -> dict[str
         "cost $": _money(row.cost_usd, digits),
         "baseline $": _money(row.baseline_cost_usd, digits),
         "saved $": _money(row.saved_usd, digits),
+        "checks $": _money(row.checking_cost_usd, digits),
+        "net $": _money(row.net_saved_usd, digits),
         "saved %": _share(row, share),
         "p50 s": _seconds(row.duration_p50),
         "p95 s": _seconds(row.duration_p95),

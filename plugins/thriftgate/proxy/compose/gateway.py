@@ -150,7 +150,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     redis = _redis(config)
     prompts = open_prompts(config, base_dir, environ, clock)
     traces = open_traces(config, environ, prompts.numbers, clock)
-    ledger = PostgresLedger(database, on_audit=traces.submit_audit) if traces else PostgresLedger(database)
+    metrics = Metrics()
+    ledger = PostgresLedger(database, on_audit=(metrics.submit_audit, *([traces.submit_audit] if traces else [])))
     writer = LedgerWriter(ledger, flush_interval=config.ledger.flush_interval, max_queue=config.ledger.max_queue)
     has_vectors = any(route.cache or route.cascade.artefact for route in config.routes.values()) or needs_embedder(
         config
@@ -158,7 +159,6 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size) if has_vectors else None
     router = RouterSource()
     pricer = RouterPricer(router)
-    metrics = Metrics()
     outages = Outages(clock)
     breaker = Breaker(router)
     translations = Translations(router)

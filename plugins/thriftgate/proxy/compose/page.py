@@ -21,8 +21,8 @@ from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.postgres.overview import PostgresOverview
 
 
-def open_page(gateway: Callable[[], Gateway], *, base_dir: Path) -> APIRouter:
-    """The page of this gateway; artefacts and stopped variants are looked for from the folder `base_dir`."""
+def open_overviews(gateway: Callable[[], Gateway], *, base_dir: Path) -> Callable[[], OverviewService]:
+    """What the page and the status share; artefacts and stopped variants are looked for from the folder `base_dir`."""
     clock = SystemClock()
 
     @cache
@@ -37,7 +37,13 @@ def open_page(gateway: Callable[[], Gateway], *, base_dir: Path) -> APIRouter:
             clock,
         )
 
+    return overviews
+
+
+def open_page(gateway: Callable[[], Gateway], overviews: Callable[[], OverviewService]) -> APIRouter:
+    """The page of this gateway."""
+
     async def state() -> State:
         return await state_of(gateway())
 
-    return live_page(PageResponder(Operators(), overviews, state, clock))
+    return live_page(PageResponder(Operators(), overviews, state, SystemClock()))

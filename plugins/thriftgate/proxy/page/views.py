@@ -134,7 +134,12 @@ def headline(overview: Overview) -> tuple[str, str, str]:
     estimate = "" if share is None else wording.percent(share.estimate)
     sure = "" if share is None else f" Share saved: {wording.interval(share)}, a 95% interval like all ranges here."
     checking = sum(one.checking_cost_usd for one in overview.standings)
-    checked = f" Checking the answers' quality cost {wording.money(checking, digits)} besides." if checking else ""
+    net = wording.money(total.saved_usd - checking, digits)
+    checked = (
+        f" Checking the answers' quality cost {wording.money(checking, digits)} besides: saved, net, {net}."
+        if checking
+        else ""
+    )
     words = (
         f"{wording.money(total.money.cost, digits)} spent instead of the {wording.money(total.money.baseline, digits)} "
         f"that the strongest tiers alone would have taken for the same answers.{sure}{checked}"

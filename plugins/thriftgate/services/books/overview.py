@@ -26,6 +26,7 @@ from thriftgate.services.books.quality import (
     Judged,
     Promise,
     hits_of,
+    is_within,
     judged,
 )
 from thriftgate.stats.intervals import Interval, wilson_interval
@@ -222,7 +223,8 @@ class OverviewService:
         start = max(since, promise.calibrated_at or 0.0)
         reasons = await self._source.reasons(route, since=since, until=until)
         current = reasons if start == since else await self._source.reasons(route, since=start, until=until)
-        audits = await self._ledger.audits(route=route, since=since)
+        found = await self._ledger.audits(route=route, since=since)
+        audits = [audit for audit in found if is_within(audit, since, until)]
         drawn = list(_drawn(audits, start))
         shifted = await self._source.shifted([audit.request_id for audit in drawn])
         return standing_of(

@@ -168,12 +168,18 @@ async def make_quality(
         records[record.route].append(record)
     audits: defaultdict[str, list[Audit]] = defaultdict(list)
     for audit in await ledger.audits(since=since):
-        if until is None or audit.judged_at < until:
+        if is_within(audit, since, until):
             audits[audit.route].append(audit)
     return [
         quality_of(name, found, audits[name], promises.get(name, Promise()), rng)
         for name, found in sorted(records.items())
     ]
+
+
+def is_within(audit: Audit, since: float | None, until: float | None) -> bool:
+    """Whether the request that was checked started in [since, until), as everything else is counted."""
+    at = audit.judged_at if audit.asked_at is None else audit.asked_at
+    return (since is None or at >= since) and (until is None or at < until)
 
 
 def quality_of(

@@ -89,6 +89,7 @@ def _sum_of_calls(rows: Sequence[SummaryRow]) -> SummaryRow:
         usage=sum((row.usage for row in rows), Usage()),
         cost_usd=math.fsum(row.cost_usd for row in rows),
         baseline_cost_usd=None,
+        checking_cost_usd=None,
         duration_p50=math.nan,
         duration_p95=math.nan,
     )
@@ -151,6 +152,8 @@ def as_record(row: SummaryRow, share: Interval | None) -> dict[str, str | int | 
         "cost_per_request_usd": row.cost_usd / row.requests if row.requests else None,
         "baseline_cost_usd": row.baseline_cost_usd,
         "saved_usd": saved,
+        "checking_cost_usd": row.checking_cost_usd,
+        "net_saved_usd": row.net_saved_usd,
         "saved_share": saved / row.baseline_cost_usd if saved is not None and row.baseline_cost_usd else None,
         "saved_share_low": share.low if share else None,
         "saved_share_high": share.high if share else None,

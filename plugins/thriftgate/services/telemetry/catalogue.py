@@ -71,6 +71,17 @@ SAVED = Family(
     "thriftgate_saved_usd", "gauge",
     "Baseline less cost, since the gateway started; falls when a request costs more than its baseline.", ("route",),
 )  # fmt: skip
+CHECKING_COST = Family(
+    "thriftgate_checking_cost_usd_total", "counter",
+    "What audits and verifications of requests cost besides; saved less this is what was saved, net.",
+    ("route", "kind"),
+)  # fmt: skip
+JUDGED = Family(
+    "thriftgate_judged_answers_total", "counter",
+    "Verdicts on answers: of answers that clients got (quality), of cheap ones that nobody got (rejected_was_good), of"
+    " hits (quality_cache), and of users (feedback).",
+    ("route", "about", "verdict"),
+)  # fmt: skip
 OUTPUTS = Family(
     "thriftgate_outputs_total", "counter",
     "Answers that had to have a shape, by what came of them: valid, repaired, unchecked, exempt, invalid (no tier's).",
@@ -163,7 +174,7 @@ FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
         REQUESTS, COALESCED, REQUEST_DURATION, FIRST_TOKEN, STAGE_DURATION, MODEL_CALLS, CALL_DURATION, TOKENS, COST,
-        BASELINE_COST, SAVED, GUARD_FINDINGS, OUTPUTS, OUTPUT_REASKS,
+        BASELINE_COST, SAVED, CHECKING_COST, JUDGED, GUARD_FINDINGS, OUTPUTS, OUTPUT_REASKS,
         CACHE_ERROR, CACHE_HIT_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
         LIMIT_VERDICTS, LIMIT_WAIT, LIMIT_WAITING, LIMIT_RUNNING, LIMIT_PLACES, LIMIT_LADDER, LIMIT_STORE_AWAY,
         CACHE_UNAVAILABLE, STRANGERS, WORKERS, SCRAPE_PROBLEMS, BUILD,

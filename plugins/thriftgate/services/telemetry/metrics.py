@@ -13,7 +13,8 @@ from thriftgate.services.output.notes import OUTCOMES
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.catalogue import FAMILIES, Family
 from thriftgate.stats.histogram import Histogram
-from thriftgate.types import RequestRecord, Status, TierCall
+from thriftgate.tracing.scores import quality_name
+from thriftgate.types import Audit, AuditKind, RequestRecord, Status, TierCall
 
 MOST_VALUES = 100
 """Of one label; what comes after is `other`. Routes and models are as many as the operator configured."""
@@ -22,6 +23,7 @@ REFUSED = "refused"
 NONE = "none"
 """Where a request has no such thing: one that failed has no tier."""
 _LONGEST = 200
+_VERDICTS: Mapping[bool | None, str] = {True: "good", False: "bad", None: "undecided"}
 
 Labels = tuple[str, ...]
 
@@ -149,6 +151,14 @@ class Metrics:
         if outcome in OUTCOMES:
             samples.add(catalogue.OUTPUTS, (route, str(outcome)))
             samples.add(catalogue.OUTPUT_REASKS, (route,), float(record.metadata.get("output_reasks") or 0))
+
+    def submit_audit(self, audit: Audit) -> None:
+        """Count a verdict, and what it cost."""
+        route = self._known("route", audit.route)
+        if audit.kind is not AuditKind.FEEDBACK:
+            self.samples.add(catalogue.CHECKING_COST, (route, audit.kind.value), audit.cost_usd)
+        if (about := quality_name(audit)) is not None:
+            self.samples.add(catalogue.JUDGED, (route, about, _VERDICTS[audit.is_acceptable]))
 
     def note_stranger(self) -> None:
         """Count a request without a valid key."""

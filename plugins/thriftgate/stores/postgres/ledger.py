@@ -28,8 +28,8 @@ _PAGE = 500
 class PostgresLedger:
     """What every request did, cost and saved (implements `ports.Ledger`)."""
 
-    def __init__(self, database: Database, *, on_audit: Callable[[Audit], None] = lambda _: None) -> None:
-        """`on_audit` is told of every verdict that was kept."""
+    def __init__(self, database: Database, *, on_audit: Sequence[Callable[[Audit], None]] = ()) -> None:
+        """All of `on_audit` are told of every verdict that was kept."""
         self._database = database
         self._on_audit = on_audit
 
@@ -92,7 +92,8 @@ class PostgresLedger:
     async def add_audit(self, audit: Audit) -> None:
         """Keep one verdict; a later one on the same request, kind and tier replaces it."""
         await self._database.execute(sql.ADD_AUDIT, *audit_values(audit))
-        self._on_audit(audit)
+        for tell in self._on_audit:
+            tell(audit)
 
     async def audits(
         self, *, route: str | None = None, kind: AuditKind | None = None, since: float | None = None

@@ -169,6 +169,7 @@ def summary_of(row: Row) -> SummaryRow:
         usage=_usage_of(row),
         cost_usd=row["cost_usd"],
         baseline_cost_usd=row["baseline_cost_usd"],
+        checking_cost_usd=row["checking_cost_usd"],
         duration_p50=row["duration_p50"],
         duration_p95=row["duration_p95"],
     )

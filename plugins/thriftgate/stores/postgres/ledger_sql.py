@@ -80,12 +80,19 @@ _SUMS = """
     percentile_cont(0.95) WITHIN GROUP (ORDER BY duration) AS duration_p95
 """
 _WITHIN = "r.started_at >= coalesce($1::float8, '-infinity') AND r.started_at < coalesce($2::float8, 'infinity')"
+_CHECKED = """
+    SELECT audits.route, audits.cost_usd, r.user_id, r.team_id, r.key_hash,
+           coalesce(audits.asked_at, r.started_at, audits.judged_at) AS started_at
+    FROM audits LEFT JOIN requests r USING (request_id)
+    WHERE audits.kind <> 'feedback' AND audits.judged_at >= coalesce($1::float8, '-infinity')
+"""
+"""What checks cost, by their requests, so that they fall into the same stretch of time."""
 _DECISIONS = ",\n       ".join(f"count(*) FILTER (WHERE decision = '{kind}') AS {kind}" for kind in DecisionKind)
 
 _BY_MODEL = f"""
 SELECT model AS name, NULL::text AS label, count(DISTINCT request_id) AS requests,
        count(*) FILTER (WHERE status <> 'ok') AS failures,
-       NULL::float8 AS baseline_cost_usd, {_SUMS}
+       NULL::float8 AS baseline_cost_usd, NULL::float8 AS checking_cost_usd, {_SUMS}
 FROM (SELECT calls.* FROM calls JOIN requests r USING (request_id) WHERE {_WITHIN}) chosen
 GROUP BY model ORDER BY cost_usd DESC, name
 """
@@ -96,11 +103,16 @@ def summary(by: SummaryGroup) -> str:
     if by == "model":
         return _BY_MODEL
     name, label = _GROUPS[by]
-    order = "name" if by == "day" else "cost_usd DESC, name"
+    order = "grouped.name" if by == "day" else "cost_usd DESC, grouped.name"
     return f"""
-WITH chosen AS (SELECT r.*, {name} AS name FROM requests r WHERE {_WITHIN})
-SELECT name, {label} AS label, count(*) AS requests, count(*) FILTER (WHERE status <> 'ok') AS failures,
-       {_DECISIONS},
-       sum(baseline_cost_usd) AS baseline_cost_usd, {_SUMS}
-FROM chosen GROUP BY name ORDER BY {order}
+WITH chosen AS (SELECT r.*, {name} AS name FROM requests r WHERE {_WITHIN}),
+grouped AS (
+    SELECT name, {label} AS label, count(*) AS requests, count(*) FILTER (WHERE status <> 'ok') AS failures,
+           {_DECISIONS},
+           sum(baseline_cost_usd) AS baseline_cost_usd, {_SUMS}
+    FROM chosen GROUP BY name
+),
+checks AS (SELECT {name} AS name, sum(cost_usd) AS checking_cost_usd FROM ({_CHECKED}) r WHERE {_WITHIN} GROUP BY 1)
+SELECT grouped.*, coalesce(checks.checking_cost_usd, 0) AS checking_cost_usd
+FROM grouped LEFT JOIN checks ON checks.name IS NOT DISTINCT FROM grouped.name ORDER BY {order}
 """

@@ -244,7 +244,7 @@ async def test_what_checking_cost_is_said_beside_what_was_saved(tmp_path: Path) 
     assert "Checking the" not in await page_of(setup)
     setup.clock.advance(6.0)
     await setup.ledger.add_audit(replace(audit(request(1)), cost_usd=0.0123))
-    assert "quality cost $0.012300 besides." in await page_of(setup)
+    assert "quality cost $0.012300 besides: saved, net, $0.00" in await page_of(setup)
 
 
 async def test_without_teams_the_page_says_how_to_get_them(tmp_path: Path) -> None:
