@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from pytest_httpserver import HTTPServer
 from tests.trace_setup import AUDIT, EVERY_KIND, decode
 
-from thriftgate.cli.gateway.doctor import check_langfuse
+from thriftgate.cli.gateway.doctor import check_langfuse, check_outages
 from thriftgate.cli.langfuse import command
 from thriftgate.cli.langfuse.looks import describe, look_at_langfuse, look_at_queue
 from thriftgate.config import LoadedConfig, ThriftgateConfig
@@ -126,6 +126,24 @@ def test_doctor_asks_langfuse_and_the_running_gateway(httpserver: HTTPServer, ke
     assert "requests are served all the same" in langfuse.words
     assert "3 were lost" in queue.words
     assert "thriftgate langfuse backfill" in queue.words
+
+
+def test_doctor_says_what_is_away_and_what_was(httpserver: HTTPServer) -> None:
+    line = {
+        "name": "the cache",
+        "since": 1_700_000_000.0,
+        "why": "it is full",
+        "cost": "12 requests went on without it",
+    }
+    status = {"outages": [line, {**line, "name": "Langfuse", "since": None}]}
+    httpserver.expect_request("/thriftgate/status").respond_with_json(status)
+    config = ThriftgateConfig.model_validate(SECTION)
+    loaded = LoadedConfig(path=Path("x"), thriftgate=config, models=None, master_key="sk-m")  # pyright: ignore[reportArgumentType]
+    assert [(one.status, one.words) for one in check_outages(loaded, httpserver.url_for(""))] == [
+        ("note", "the cache is away since 2023-11-14 22:13 UTC: it is full; 12 requests went on without it"),
+        ("ok", "Langfuse is back; it was away: it is full; 12 requests went on without it"),
+    ]
+    assert check_outages(loaded, "http://127.0.0.1:1") == []
 
 
 def test_a_gateway_that_cannot_be_asked_is_passed_over(httpserver: HTTPServer) -> None:

@@ -104,6 +104,16 @@ CASES: dict[str, tuple[dict[str, object], list[Remark]]] = {
             )
         ],
     ),
+    "full": (
+        {"maxmemory": MIB, "maxmemory_policy": "noeviction", "used_memory": MIB + 1},
+        [
+            Remark(
+                "failed",
+                "its 1 MiB are full and it takes no new answers (noeviction): raise maxmemory, or let volatile-lru"
+                " make room",
+            )
+        ],
+    ),
     "anything goes": (
         {"maxmemory": MIB, "maxmemory_policy": "allkeys-lru"},
         [

@@ -62,6 +62,7 @@ def operator_api(gateway: Callable[[], Gateway], overviews: Callable[[], Overvie
             "ledger": {"waiting": one.writer.waiting, "dropped": one.writer.dropped},
             "tracing": one.traces and {name: asdict(state) for name, state in one.traces.states().items()},
             "prompts": {"problems": [str(problem) for problem in one.prompts.source.snapshot().problems]},
+            "outages": [asdict(line) for line in one.away],
             "away": {name: asdict(found) for name, found in one.outages.all.items()},
             "stores": {"redis_slow": one.redis.slow} if one.redis is not None else {},
             "background": {"failures": dict(one.background.failures), "dropped": dict(one.background.dropped)},

@@ -291,9 +291,14 @@ def _first_token(started_at: float, after: float | None) -> Mapping[str, Attribu
     return {} if after is None else {names.FIRST_TOKEN_AT: names.moment(started_at + max(0.0, finite(after)))}
 
 
+def prompt_version_of(prompt: PromptRef) -> str:
+    """What a trace's version says: the variant, and which text of it."""
+    return f"{prompt.variant} {prompt.version[:8]}"
+
+
 def _version(prompt: PromptRef | None) -> Mapping[str, Attribute]:
     """Langfuse compares by it what whole requests cost: by a prompt it only takes the median of single calls."""
-    return {} if prompt is None else {names.VERSION: f"{prompt.variant} {prompt.version[:8]}"}
+    return {} if prompt is None else {names.VERSION: prompt_version_of(prompt)}
 
 
 def _unexplained(record: RequestRecord) -> Mapping[str, Attribute]:

@@ -133,6 +133,16 @@ def test_with_a_key_real_models_are_used_and_those_without_one_are_named(operato
     assert len(operator.written["model_list"]) == 3
 
 
+def test_what_is_wrong_with_redis_is_said_at_the_start_and_stops_nothing(operator: Operator) -> None:
+    setup = SETUP.replace("  thriftgate:\n", "  thriftgate:\n    redis_url: redis://:hunter2@127.0.0.1:1/0\n")
+    operator.config.write_text(setup, encoding="utf-8")
+    result = operator.up()
+    assert result.exit_code == 0, result.output
+    assert "Redis: there is no answer; is redis_url right, and is Redis running?" in result.output
+    assert "requests are answered without the cache" in result.output
+    assert "hunter2" not in result.output
+
+
 def test_the_demo_can_be_asked_for_although_there_are_keys(operator: Operator) -> None:
     assert operator.up("--demo", env={"ANTHROPIC_API_KEY": "a"}).exit_code == 0
     assert operator.labels == [DEMO, PROXY]

@@ -87,6 +87,8 @@ def examine(path: Path, *, port: int, base_url: str) -> Iterator[Finding]:
         yield from _attempt("providers", lambda found=found: check_providers(found))
         yield from _attempt("Langfuse", lambda found=found: check_langfuse(found, base_url))
     yield from _attempt("gateway", lambda: check_gateway(base_url, port))
+    for found in loaded:
+        yield from _attempt("outages", lambda found=found: check_outages(found, base_url))
 
 
 def _attempt(subject: str, look: Callable[[], Finding | list[Finding]]) -> Iterator[Finding]:
@@ -231,6 +233,14 @@ def check_langfuse(loaded: LoadedConfig, base_url: str) -> list[Finding]:
     ) is not None:
         looks.append(queue)
     return [Finding("Langfuse", "note" if look.level == "failed" else look.level, look.words) for look in looks]
+
+
+def check_outages(loaded: LoadedConfig, base_url: str) -> list[Finding]:
+    """What a running gateway has to do without: since when, why, and how many requests that cost."""
+    from thriftgate.cli.langfuse.looks import look_at_outages
+
+    key = loaded.master_key or key_beside(loaded.path, os.environ)
+    return [Finding("outages", look.level, look.words) for look in look_at_outages(base_url, key, patience=_PATIENCE)]
 
 
 def check_gateway(base_url: str, port: int) -> Finding:

@@ -26,6 +26,8 @@ from thriftgate.config import LoadedConfig
 if TYPE_CHECKING:
     from rich.status import Status
 
+_REDIS_PATIENCE = 5.0
+
 
 @click.command("up")
 @click.option(
@@ -62,6 +64,7 @@ def command(
         with voice:
             gateway.start(prepared)
         voice.welcome(prepared.loaded, gateway)
+        _say_redis(voice.say, prepared.loaded.thriftgate.redis_url)
         raise gateway.serve()
     except KeyboardInterrupt:
         voice.say("stopping …")
@@ -175,6 +178,19 @@ def _say_models(say: Callable[[str], None], prepared: RuntimeConfig) -> None:
         )
     for deployment in prepared.left_out:
         say(f"left out {deployment}")
+
+
+def _say_redis(say: Callable[[str], None], url: str | None) -> None:
+    """What is wrong with Redis is said at the start: the gateway serves all the same, without what it keeps there."""
+    if url is None:
+        return
+    import asyncio
+
+    from thriftgate.stores.redis.doctor import explain_redis
+
+    for remark in asyncio.run(explain_redis(url, patience=_REDIS_PATIENCE)):
+        if remark.level == "failed":
+            say(f"Redis: {remark.words}. Until that is put right, requests are answered without the cache.")
 
 
 def welcome(loaded: LoadedConfig, url: str, key: str, *, is_new: bool) -> list[str]:

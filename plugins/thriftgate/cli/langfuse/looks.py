@@ -6,6 +6,7 @@ Failure behaviour: nothing here raises; what cannot be had is said in words. No 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from thriftgate.config import ThriftgateConfig
@@ -45,19 +46,39 @@ def look_at_langfuse(config: ThriftgateConfig, environ: Mapping[str, str], *, pa
 
 def look_at_queue(base_url: str, master_key: str | None, *, patience: float) -> Look | None:
     """What waits in a running gateway and what it lost; None where it cannot be asked or sends no traces."""
+    queues: object = status_of(base_url, master_key, patience=patience).get("tracing")
+    return describe(cast("Mapping[str, Mapping[str, Any]]", queues)) if isinstance(queues, Mapping) else None
+
+
+def look_at_outages(base_url: str, master_key: str | None, *, patience: float) -> list[Look]:
+    """What a running gateway has to do without, or had to: since when, why, and what that cost."""
+    lines: object = status_of(base_url, master_key, patience=patience).get("outages")
+    found = cast("list[Any]", lines) if isinstance(lines, list) else []
+    return [_outage(cast("Mapping[str, Any]", line)) for line in found if isinstance(line, Mapping)]
+
+
+def _outage(line: Mapping[str, Any]) -> Look:
+    since, what = line.get("since"), f"{line.get('why')}; {line.get('cost')}"
+    if not isinstance(since, int | float):
+        return Look("ok", f"{line.get('name')} is back; it was away: {what}")
+    moment = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return Look("note", f"{line.get('name')} is away since {moment}: {what}")
+
+
+def status_of(base_url: str, master_key: str | None, *, patience: float) -> Mapping[str, Any]:
+    """What `/thriftgate/status` says; empty where it cannot be asked."""
     import urllib.request
 
     address = f"{base_url.rstrip('/')}/thriftgate/status"
     if master_key is None or not address.startswith(("http://", "https://")):
-        return None
+        return {}
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {master_key}"})
     try:
         with urllib.request.urlopen(request, timeout=patience) as response:
             status: Any = json.load(response)
     except (OSError, ValueError):
-        return None
-    queues: object = cast("Mapping[str, Any]", status).get("tracing") if isinstance(status, Mapping) else None
-    return describe(cast("Mapping[str, Mapping[str, Any]]", queues)) if isinstance(queues, Mapping) else None
+        return {}
+    return cast("Mapping[str, Any]", status) if isinstance(status, Mapping) else {}
 
 
 def describe(queues: Mapping[str, Mapping[str, Any]]) -> Look:

@@ -40,6 +40,8 @@ from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.outages import Outages
 from thriftgate.services.request.prompts import PromptService
 from thriftgate.services.route.route import RouteService
+from thriftgate.services.telemetry.away import AwayLine, away_lines
+from thriftgate.services.telemetry.exporting import ExportQueueState
 from thriftgate.services.telemetry.metrics import Metrics
 from thriftgate.services.telemetry.traces import TraceService
 from thriftgate.services.upkeep.jobs import Job, PromptVersionPurge, Upkeep
@@ -98,6 +100,12 @@ class Gateway:
     privacy: Privacy | None = None
     guards: Guards | None = None
 
+    @property
+    def away(self) -> list[AwayLine]:
+        """What this worker has to do without, or had to."""
+        queues: Mapping[str, ExportQueueState] = self.traces.states() if self.traces is not None else {}
+        return away_lines(self.outages.all, waiting=self.writer.waiting, dropped=self.writer.dropped, queues=queues)
+
     def start(self) -> None:
         """Begin the upkeep, and load the embedder before the first question needs it; in the running loop."""
         self.upkeep.start()
@@ -152,14 +160,16 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     traces = open_traces(config, environ, prompts.numbers, clock)
     metrics = Metrics()
     ledger = PostgresLedger(database, on_audit=(metrics.submit_audit, *([traces.submit_audit] if traces else [])))
-    writer = LedgerWriter(ledger, flush_interval=config.ledger.flush_interval, max_queue=config.ledger.max_queue)
+    outages = Outages(clock)
+    writer = LedgerWriter(
+        ledger, flush_interval=config.ledger.flush_interval, max_queue=config.ledger.max_queue, outages=outages
+    )
     has_vectors = any(route.cache or route.cascade.artefact for route in config.routes.values()) or needs_embedder(
         config
     )
     embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size) if has_vectors else None
     router = RouterSource()
     pricer = RouterPricer(router)
-    outages = Outages(clock)
     breaker = Breaker(router)
     translations = Translations(router)
     admission = open_limits(config, redis=redis, database=database, clock=clock, samples=metrics.samples)

@@ -69,6 +69,10 @@ def _outages(state: State) -> Iterator[NextStep]:
     for group, are_down in groups.items():
         if all(are_down):
             yield NextStep(f"No deployment of '{group}' answers at the moment.", "thriftgate doctor")
+    for line in state.away:
+        if line.since is not None:
+            words = f"{line.name[:1].upper()}{line.name[1:]} is away since {wording.moment(line.since)}: {line.why}"
+            yield NextStep(f"{words}; {line.cost}.", "thriftgate doctor")
 
 
 def _retirements(state: State, now: float) -> Iterator[NextStep]:

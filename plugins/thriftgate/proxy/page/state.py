@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from thriftgate.services.telemetry.away import AwayLine
+
 Health = Literal["healthy", "unhealthy", "unknown"]
 
 
@@ -42,3 +44,5 @@ class State:
 
     queues: Sequence[Queue]
     deployments: Sequence[Deployment]
+    away: Sequence[AwayLine] = ()
+    """What it has to do without, or had to."""

@@ -22,6 +22,7 @@ async def state_of(gateway: Gateway) -> State:
             Deployment(one.group, one.model, one.is_cooling_down, health.get(one.deployment_id, "unknown"))
             for one in await gateway.breaker.states()
         ],
+        away=gateway.away,
     )
 
 

@@ -12,18 +12,23 @@ from collections.abc import Callable, Sequence
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import Ledger
+from thriftgate.services.request.outages import Outages
 from thriftgate.types import RequestRecord
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 500
+OUTAGE = "the ledger"
 
 
 class LedgerWriter:
     """Writes records to the ledger in batches, from one task of its own that starts with the first record."""
 
-    def __init__(self, ledger: Ledger, *, flush_interval: float, max_queue: int) -> None:
+    def __init__(
+        self, ledger: Ledger, *, flush_interval: float, max_queue: int, outages: Outages | None = None
+    ) -> None:
         self._ledger = ledger
+        self._outages = outages
         self._flush_interval = flush_interval
         self._queue: deque[RequestRecord] = deque(maxlen=max_queue)
         self._task: asyncio.Task[None] | None = None
@@ -56,12 +61,16 @@ class LedgerWriter:
             await asyncio.sleep(self._flush_interval)
             try:
                 await self.flush()
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
+                if self._outages is not None:
+                    self._outages.note(OUTAGE, error.cause)
                 if not is_away:
                     logger.warning("the ledger is away: %d records wait for it", len(self._queue))
                 is_away = True
             else:
                 is_away = False
+                if self._outages is not None:
+                    self._outages.answered(OUTAGE)
 
     async def flush(self) -> None:
         """Write everything that was submitted by now. Raises StoreUnavailableError, and keeps what was not written."""

@@ -57,13 +57,18 @@ class Outages:
 
     def missed(self, name: str, cause: Cause, *, is_request: bool = True) -> None:
         """A request went on without it, or something else could not use it."""
+        found = self.note(name, cause)
+        found.requests += is_request
+        self._warn(f"{name} is away: {CAUSES[cause]}; {found.requests} requests went on without it so far")
+
+    def note(self, name: str, cause: Cause) -> Outage:
+        """Something could not be used, of which another one tells the log."""
         found = self.of(name)
         if found.since is None:
             found.since = self._clock.time()
         found.cause = cause
-        found.requests += is_request
         found.by_cause[cause] += 1
-        self._warn(f"{name} is away: {CAUSES[cause]}; {found.requests} requests went on without it so far")
+        return found
 
     def missed_behind(self, task: str, cause: Cause) -> None:
         """A task behind the requests failed for the want of a store."""

@@ -49,6 +49,8 @@ class ExportQueueState:
     """Tries in a row that nobody took; 0 while all is well."""
     last_error: str | None
     """Why the last of them failed, in a fixed phrase."""
+    away_since: float | None = None
+    """Unix time of the first of these failures; None while all is well."""
 
 
 class ExportQueue(Generic[T]):
@@ -76,6 +78,7 @@ class ExportQueue(Generic[T]):
         self._under_way = 0
         self._sent = self._dropped = self._refused = self._failures = 0
         self._last_error: str | None = None
+        self._away_since: float | None = None
         self._next_at = -math.inf
         self._suspects = 0
         """So many items at the front were refused together; at most `_portion` of them go at once."""
@@ -93,6 +96,7 @@ class ExportQueue(Generic[T]):
                 refused=self._refused,
                 failures=self._failures,
                 last_error=self._last_error,
+                away_since=self._away_since,
             )
 
     @property
@@ -167,7 +171,7 @@ class ExportQueue(Generic[T]):
                 self._last_error = delivery.reason
             self._refused += refused
             self._sent += len(batch) - refused
-            self._failures, self._next_at = 0, -math.inf
+            self._failures, self._next_at, self._away_since = 0, -math.inf, None
             self._suspects = max(0, self._suspects - len(batch))
             return 0.0
 
@@ -183,6 +187,7 @@ class ExportQueue(Generic[T]):
     def _note_failure(self, away: Away) -> float:
         self._failures += 1
         if self._failures == 1:
+            self._away_since = self._clock.time()
             logger.warning("%s cannot be sent, they wait: %s", self.name, away.reason)
         self._last_error = away.reason
         pause = pause_after(self._failures, draw=self._draw(), retry_after=away.retry_after)

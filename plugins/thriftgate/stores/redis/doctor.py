@@ -122,6 +122,9 @@ def _memory(info: Mapping[str, Any]) -> Iterator[Remark]:
         yield Remark("note", "no maxmemory is set: only TTLs and `cache.max_entries` keep it from growing")
     elif policy in _EVICTS_BY_USE:
         yield Remark("ok", f"when its {_mebibytes(limit)} are full, {policy} drops the answers least used")
+    elif policy == "noeviction" and int(info.get("used_memory", 0)) >= limit:
+        words = "raise maxmemory, or let volatile-lru make room"
+        yield Remark("failed", f"its {_mebibytes(limit)} are full and it takes no new answers (noeviction): {words}")
     elif policy == "noeviction":
         yield Remark(
             "note",

@@ -11,6 +11,7 @@ from tests.page_setup import NOW, PROMISE, PageSetup, day, request
 from thriftgate.proxy.page.next_steps import MOST, audits_needed, next_steps
 from thriftgate.proxy.page.state import Deployment, State
 from thriftgate.services.books.overview import PERIODS, Overview, Standing, standing_of
+from thriftgate.services.telemetry.away import AwayLine
 from thriftgate.stats.intervals import Interval
 from thriftgate.types import Caller, DecisionKind
 
@@ -45,6 +46,16 @@ async def test_a_group_of_which_nothing_answers_is_named_first(overview: Overvie
     assert words.startswith("No deployment of 'large' answers at the moment. [thriftgate doctor]")
     one_works = State(queues=(), deployments=(*down[:1], Deployment("large", "openai/c", False, "unknown")))
     assert said(overview, one_works) == ""
+
+
+async def test_what_is_away_is_said_with_since_when_why_and_its_cost_and_no_more_when_it_is_back(
+    overview: Overview,
+) -> None:
+    line = AwayLine("the cache", NOW, "it does not answer in time", "12 requests went on without it")
+    words = said(overview, replace(CALM, away=[line]))
+    assert "The cache is away since 2026-" in words
+    assert "it does not answer in time; 12 requests went on without it. [thriftgate doctor]" in words
+    assert said(overview, replace(CALM, away=[replace(line, since=None)])) == ""
 
 
 async def test_a_broken_prompt_an_unproven_promise_and_a_model_that_ends_are_named(overview: Overview) -> None:
