@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from tests.stores.redis_process import BINARY, RedisProcess
 
 from thriftgate.errors import StoreUnavailableError
+from thriftgate.stores.patience import Silence
 from thriftgate.stores.redis.connection import RedisServer
-from thriftgate.stores.redis.patience import Silence
 
 
 def test_silence_while_the_loop_listens_ends_at_the_deadline() -> None:

@@ -4,14 +4,15 @@ Nothing is opened before the first query, and each event loop gets its own pool,
 at import time and used from the proxy's worker loop.
 
 Failure behaviour: whatever goes wrong between us and the database (refused, timed out, shut down, pool exhausted,
-a statement too slow) is a StoreUnavailableError. After a refused connection the next attempt is made half a second
-later; until then calls fail at once instead of each waiting for the connect timeout. When the server is back,
-the next attempt simply succeeds: there is no state to repair.
+a statement too slow) is a StoreUnavailableError. Only time in which our loop listened counts (see `patience`): a busy
+or starved gateway does not take a good database for a dead one. After a refused connection the next attempt is made
+half a second later; until then calls fail at once instead of each waiting for the connect timeout. When the server is
+back, the next attempt simply succeeds: there is no state to repair.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -22,6 +23,7 @@ import asyncpg
 from pgvector.asyncpg import register_vector  # pyright: ignore[reportUnknownVariableType]
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.stores.postgres.waiting import PatientConnection, Waiting
 
 Row = Mapping[str, Any]
 """One row of a result, by column name."""
@@ -81,8 +83,8 @@ class Connection(Protocol):
 
 
 class _Pool(Protocol):
-    async def acquire(self, *, timeout: float | None = None) -> Any: ...  # noqa: ASYNC109
-    async def release(self, connection: object) -> None: ...
+    def acquire(self) -> Awaitable[Any]: ...
+    async def release(self, connection: object, *, timeout: float | None = None) -> None: ...  # noqa: ASYNC109
     async def close(self) -> None: ...
     def terminate(self) -> None: ...
 
@@ -125,6 +127,7 @@ class Database:
         self._monotonic = monotonic
         self._retry_at = float("-inf")
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
+        self._patience: WeakKeyDictionary[asyncio.AbstractEventLoop, Waiting] = WeakKeyDictionary()
         self._own: WeakKeyDictionary[asyncio.AbstractEventLoop, list[Connection]] = WeakKeyDictionary()
 
     @asynccontextmanager
@@ -132,11 +135,13 @@ class Database:
         """A connection of the pool. Raises StoreUnavailableError, also for what fails inside the block."""
         with _as_unavailable():
             pool = await self._pool()
-            connection = await pool.acquire(timeout=self.timeouts.acquire)
+            waiting = self._waiting()
+            connection = await waiting.until_silent(pool.acquire(), self.timeouts.acquire)
             try:
-                yield cast("Connection", connection)
+                yield cast("Connection", PatientConnection(connection, waiting, self.timeouts.statement))
             finally:
-                await pool.release(connection)
+                # What a frozen server still owes us must not hold the request.
+                await pool.release(connection, timeout=self.timeouts.acquire)
 
     async def fetch(self, query: str, *args: object, timeout: float | None = None) -> Sequence[Row]:  # noqa: ASYNC109
         """All rows of one statement."""
@@ -161,7 +166,8 @@ class Database:
     async def own_connection(self) -> Connection:
         """A connection outside the pool, for LISTEN; ends with `close()`."""
         with _as_unavailable():
-            connection = await self._connect(self.dsn, **self._connect_options())
+            options = {**self._connect_options(), "timeout": self.timeouts.connect}
+            connection = await self._connect(self.dsn, **options, command_timeout=self.timeouts.statement)
             loop = asyncio.get_running_loop()
             self._own.setdefault(loop, []).append(connection)
             return connection
@@ -180,6 +186,9 @@ class Database:
                 await pool.close()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             pool.terminate()
+
+    def _waiting(self) -> "Waiting":
+        return self._patience.setdefault(asyncio.get_running_loop(), Waiting())
 
     async def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
@@ -210,8 +219,8 @@ class Database:
 
     def _connect_options(self) -> dict[str, Any]:
         return {
-            "timeout": self.timeouts.connect,
-            "command_timeout": self.timeouts.statement,
+            # Of a connection of the pool patience is the limit; this one is for a loop that never listens.
+            "timeout": self.timeouts.report,
             # A plan made while a table was small must not stay when it has grown.
             "max_cached_statement_lifetime": 60,
             "server_settings": {

@@ -33,8 +33,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from thriftgate.errors import Cause, ConfigurationError, StoreUnavailableError
+from thriftgate.stores.patience import Patience
 from thriftgate.stores.redis.breaker import Breaker
-from thriftgate.stores.redis.patience import Patience
 
 ResultT = TypeVar("ResultT")
 

@@ -52,15 +52,22 @@ class Silence:
             self.late_turns += 1
         return self.listened >= self.deadline * 0.999 or self.late_turns >= _LATE_TURNS
 
-    def heard(self) -> None:
-        """The server has answered somebody."""
-        self.listened, self.late_turns = 0.0, 0
+    def heard(self, *, is_bounded: bool = False) -> None:
+        """The server has answered somebody; `is_bounded` leaves what was listened in all as it is."""
+        self.late_turns = 0
+        if not is_bounded:
+            self.listened = 0.0
 
 
 class Patience:
-    """Waits for calls of a server until it is silent. For one event loop."""
+    """Waits for calls of a server until it is silent. For one event loop.
 
-    def __init__(self) -> None:
+    `is_bounded`: a call may not take longer than its deadline however many others are answered meanwhile; of a server
+    that works on one call at a time silence is all that can be wrong, of one with slow statements it is not.
+    """
+
+    def __init__(self, *, is_bounded: bool = False) -> None:
+        self._is_bounded = is_bounded
         self._answers = 0
         self.slow = 0
         """Calls that were answered after their deadline, because we had not listened."""
@@ -74,7 +81,7 @@ class Patience:
             if call.done():
                 break
             if self._answers != answers:
-                silence.heard()
+                silence.heard(is_bounded=self._is_bounded)
                 answers = self._answers
             if silence.look(clock()):
                 return True
