@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from thriftgate.errors import InvalidRequestError
 from thriftgate.proxy.limits.dialects import Dialect, dialect_of
 from thriftgate.proxy.replies import send_error
-from thriftgate.wire.bounds import Bounds, bounded, is_object, too_large
+from thriftgate.wire.bounds import Bounds, bounded, is_object, is_small, too_large
 
 _METHODS = frozenset({"POST", "PUT", "PATCH"})
 _NOT_JSON = ("multipart/", "application/x-www-form-urlencoded", "application/x-protobuf", "application/protobuf",
@@ -33,8 +33,8 @@ _NUMBERS: Mapping[bytes, Callable[[bytes], float]] = {
     b"x-litellm-num-retries": int,
 }
 _SWALLOWED = 4 * _CONVERSATIONS.size
-_LARGE = 128 * 1024
-"""Bytes above which a body is measured in a thread."""
+_LARGE = 16 * 1024
+"""Bytes above which a body that has to be looked at closely is so in a thread."""
 
 
 class BodyBounds:
@@ -93,10 +93,10 @@ class _Body:
 
     async def check(self, *, must_be_object: bool) -> None:
         """Raises InvalidRequestError when it is beyond a bound."""
-        if len(self.raw) > _LARGE:
-            await asyncio.to_thread(bounded, self.raw, self._bounds)
-        else:
+        if len(self.raw) <= _LARGE or is_small(self.raw, self._bounds):
             bounded(self.raw, self._bounds)
+        else:
+            await asyncio.to_thread(bounded, self.raw, self._bounds)
         if must_be_object and self.raw and not is_object(self.raw):
             raise InvalidRequestError("the body must be a JSON object")
 

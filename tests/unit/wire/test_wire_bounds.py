@@ -63,7 +63,7 @@ def test_values_are_counted_without_what_stands_in_strings(value: Any) -> None:
     ("raw", "code"),
     [
         (b"[" * 100_000, "request_too_deep"),
-        (b'{"a":' * 100_000, "request_too_large"),
+        (b'{"a":' * 100_000, "request_too_deep"),
         (b'{"a":' * 1000 + b"1" + b"}" * 1000, "request_too_deep"),
         (b'{"x": [' + b"0," * MAX_VALUES + b"0]}", "request_too_large"),
         (b'"' + b"x" * MAX_BYTES, "request_too_large"),
@@ -100,3 +100,14 @@ def test_bytes_that_are_no_json_are_measured_all_the_same(raw: bytes) -> None:
 )
 def test_an_object_is_told_from_its_first_letter(raw: bytes, expected: bool) -> None:
     assert is_object(raw) == expected
+
+
+@pytest.mark.parametrize("offset", range(-3, 4))
+@pytest.mark.parametrize("filling", ["[", '\\"[', "\\\\", '\\\\"{,', "x"])
+def test_a_string_may_begin_go_on_and_end_anywhere(filling: str, offset: int) -> None:
+    """What is looked at piece by piece is what is looked at whole."""
+    text = filling * (3 * 32 * 1024 // len(filling) + offset)
+    raw = b'{"' + b"p" * (32 * 1024 - 10 + offset) + b'":' + json.dumps([text, {"a": [text]}]).encode() + b"}"
+    assert is_within(raw, depth=4, values=10)
+    assert not is_within(raw, depth=3, values=10)
+    assert not is_within(raw, values=5)
