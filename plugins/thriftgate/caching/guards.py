@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from thriftgate.caching.contrasts import OPPOSITES, RIVALS, SMALL_WORDS
-from thriftgate.caching.lexicon import CASE_WORDS, FUNCTION_WORDS, ROLE_WORDS
-from thriftgate.caching.order import is_crossed, is_exchanged, is_reordered
+from thriftgate.caching.lexicon import CASE_WORDS, CASELESS_WORDS, FUNCTION_WORDS, ROLE_WORDS
+from thriftgate.caching.order import is_crossed, is_exchanged, is_reordered, is_turned_round
 from thriftgate.caching.reading import Reading, read
 from thriftgate.caching.surface import Surface, look
+from thriftgate.caching.writing import is_written_otherwise
 
 _SAME_FRAME = 0.6
 _LONGEST_SWAP = 2
@@ -44,6 +45,7 @@ class Veto(StrEnum):
     SPELLING = "other accents"
     CASE = "capitals that matter"
     QUOTES = "other quoted text or layout"
+    WRITING = "the same words, written in another way"
     SCRIPT = "other words where the embedder half understands"
     SUBSTITUTION = "one word is replaced"
 
@@ -128,6 +130,8 @@ def roles(a: str, b: str) -> Veto | None:
         return Veto.ROLES
     if is_reordered(seen, other) or is_exchanged(seen, left.names, other, right.names) or is_crossed(left, right):
         return Veto.ROLES
+    if is_turned_round(left, right):
+        return Veto.ROLES
     if left.content == right.content and _skeleton(left) == _skeleton(right):
         order = [stem for stem in left.stems if stem in left.content]
         return Veto.ROLES if order != [stem for stem in right.stems if stem in right.content] else None
@@ -195,6 +199,11 @@ def quotes(a: str, b: str) -> Veto | None:
     return Veto.QUOTES if len(spans) > _MOST_QUOTES or not all(span in plain for span in spans) else None
 
 
+def writing(a: str, b: str) -> Veto | None:
+    """The same words to the embedder, and capitals, lines or marks that make another question of them. 3 µs."""
+    return Veto.WRITING if is_written_otherwise(a, b) else None
+
+
 def script(a: str, b: str) -> Veto | None:
     """Other words in an alphabet, or a language, for which there is neither an embedder nor word lists. 1 µs."""
     left, right = look(a), look(b)
@@ -226,8 +235,8 @@ def substituted_words(a: str, b: str) -> frozenset[str]:
 
 
 GUARDS: Sequence[Guard] = (
-    language, script, symbols, letters, numbers, dates, entities, code, quotes, case, spelling, negation, antonyms,
-    small_words, roles,
+    language, script, symbols, letters, numbers, dates, entities, code, quotes, case, writing, spelling, negation,
+    antonyms, small_words, roles,
 )  # fmt: skip
 """Those whose veto is final, cheapest first."""
 
@@ -306,7 +315,11 @@ def _is_other_variant(ours: frozenset[tuple[str, str]], theirs: frozenset[tuple[
 def _is_case_telling(word: str) -> bool:
     """In capitals it is another word, or a number with its unit."""
     if word[0].isdigit():
-        return word[-1].isalpha() and len(word.lstrip("0123456789.,")) <= _LONGEST_UNIT
+        return (
+            word[-1].isalpha()
+            and word.split()[-1] not in CASELESS_WORDS
+            and len(word.lstrip("0123456789., ")) <= _LONGEST_UNIT
+        )
     return word in CASE_WORDS
 
 

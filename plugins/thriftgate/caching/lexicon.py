@@ -139,3 +139,25 @@ CASE_WORDS = _words(
     "ford fox nike puma delta united southwest spirit frontier"
 )
 """Words that are another word in capitals: "US" and "us", "Polish" and "polish"."""
+
+CASELESS_WORDS = _words(
+    "pin atm pdf sms faq id ids url vat iban bic swift api usb wifi wi-fi app apps ok okay tv pc cv dvd gps hr ceo cfo "
+    "eur usd gbp jpy chf am pm asap fyi diy mr mrs qr otp kyc top-up e-mail email internet web google paypal "
+    "visa mastercard maestro i i'm i've i'd i'll"
+)
+"""Words that people write with capitals or without, and mean the same."""
+
+WRITING_WORDS = _words(
+    "space spaces blank blanks whitespace whitespaces tab tabs character characters char chars letter letters "
+    "code codepoint codepoints byte bytes token tokens line lines field fields column columns word words length "
+    "spelled spelt spelling spell punctuation comma commas semicolon colon apostrophe quote quotes hyphen dash "
+    "capital capitals uppercase lowercase case-sensitive unicode ascii indentation newline newlines regex syntax "
+    "parse parses valid grammar grammatical "
+    "leerzeichen zeichen buchstabe buchstaben zeile zeilen wort wörter länge "
+    "espace espaces caractère caractères lettre lettres ligne lignes mot mots "
+    "espacio espacios carácter caracteres letra letras línea líneas palabra palabras "
+    "spatie spaties teken tekens regel regels woord woorden "
+    "spazio spazi carattere caratteri riga righe parola parole lettera lettere "
+    "espaço espaços linha linhas palavra palavras"
+)
+"""Words of questions about the way something is written, where nothing is a mere way of writing."""

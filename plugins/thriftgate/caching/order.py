@@ -23,6 +23,18 @@ _KINDS: Mapping[str, int] = {
     word: number for number, words in enumerate([*RIVALS, *(one | other for one, other in OPPOSITES)]) for word in words
 }
 
+_FAR = 5
+"""Meaningful words on either side of a verb that may be who does it, or to whom it is done."""
+_PERSONS: Mapping[str, tuple[str, str]] = {
+    **{doer: (doer, "doer") for doer in ("i", "we", "he", "she", "they", "ich", "wir", "er", "ik")},
+    "me": ("i", ""), "us": ("we", ""), "him": ("he", ""), "her": ("she", ""), "them": ("they", ""),
+    "mich": ("ich", ""), "mir": ("ich", ""), "uns": ("wir", ""), "ihn": ("er", ""), "ihm": ("er", ""),
+    "mij": ("ik", ""), "you": ("you", "either"),
+}  # fmt: skip
+_CONTRACTED = frozenset(
+    {"it's", "what's", "that's", "there's", "who's", "where's", "how's", "here's", "let's", "when's"}
+)
+_Sides = tuple[Mapping[str, str], Mapping[str, str]]
 Places = Mapping[str, tuple[int, str, str]]
 
 
@@ -75,6 +87,50 @@ def is_crossed(left: Reading, right: Reading) -> bool:
         for there in moved.get(("right", word), ())
     }
     return any((there, here) in ways for here, there in ways)
+
+
+def is_turned_round(left: Reading, right: Reading) -> bool:
+    """Who does it and to whom it is done have changed places: "Can I sue my landlord?", "Can my landlord sue me?"."""
+    if left.content == right.content and {"who", "whom"} & set(left.words) & set(right.words):
+        order = [[stem for stem in one.stems if stem in one.content] for one in (left, right)]
+        if order[0] != order[1]:
+            return True
+    owners = [
+        {word.removesuffix("'s") for word in one.words if word.endswith("'s") and word not in _CONTRACTED}
+        for one in (left, right)
+    ]
+    if all(owners) and owners[0] != owners[1] and left.content == right.content:
+        return True
+    ours, theirs = _parts(left), _parts(right)
+    shared = [stemmed for stemmed in ours if stemmed in theirs]
+    return any(
+        _is_turned(ours[stemmed], theirs[stemmed]) or _is_turned(theirs[stemmed], ours[stemmed]) for stemmed in shared
+    )
+
+
+def _is_turned(one: _Sides, other: _Sides) -> bool:
+    """Whether a person who does it has it done to them by who or what it was done to."""
+    (before, behind), (other_before, other_behind) = one, other
+    return any(
+        form == "doer" and other_behind.get(unit) == "" and any(u != unit and u in other_before for u in behind)
+        for unit, form in before.items()
+    )
+
+
+def _parts(reading: Reading) -> Mapping[str, _Sides]:
+    """What stands before and behind each meaningful word where it stands first: other such words, and persons."""
+    units: list[tuple[str, str]] = []
+    last = len(reading.words) - 1
+    for place, (word, stemmed) in enumerate(zip(reading.words, reading.stems, strict=True)):
+        if word in _PERSONS and not (word == "her" and place < last and reading.stems[place + 1] in reading.content):
+            units.append(_PERSONS[word])
+        elif stemmed in reading.content:
+            units.append((stemmed, "thing"))
+    found: dict[str, _Sides] = {}
+    for place, (unit, form) in enumerate(units):
+        if form == "thing" and unit not in found:
+            found[unit] = (dict(units[max(0, place - _FAR) : place]), dict(units[place + 1 : place + 1 + _FAR]))
+    return found
 
 
 def _stemmed(tokens: Sequence[str]) -> list[str]:

@@ -67,6 +67,7 @@ def look(question: str) -> Surface:
     spellings: set[tuple[str, str]] = set()
     forms: set[tuple[str, str]] = set()
     foreign: list[str] = []
+    last = ""
     for core, is_first in _cores(text):
         lowered = core.lower()
         if len(core) == 1 and core.isalpha() and not is_shouted:
@@ -86,6 +87,9 @@ def look(question: str) -> Surface:
             spellings.add((lowered, lowered))
         if not is_first and len(core) > 1:
             forms.add((lowered, core))
+        if core.isalpha() and last[-1:].isdigit():
+            forms.add((f"{last} {lowered}", f"{last} {core}"))  # a number and its unit
+        last = core
     return Surface(
         tokens=tuple(tokens),
         symbols=tuple(symbols),

@@ -20,7 +20,7 @@ from thriftgate.proxy.edge import EdgeRequest, current, headers_of
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.provider import not_served
 from thriftgate.proxy.refusals import early_error, edge_of, is_stranger, refusal_of
-from thriftgate.proxy.validation import check_request
+from thriftgate.proxy.validation import check_plain, check_request
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import RequestRecord
 
@@ -80,6 +80,11 @@ class EdgeHooks(CustomLogger):
         route = self._routes().get(model)
         if route is None:
             current.set(None)
+            endings.current.set(endings.ProviderAnswer())
+            try:
+                check_plain(data, call_type)
+            except GatewayError as error:
+                raise ClientHTTPException(error) from None
             return None
         edge = edge_of(data, user_api_key_dict, route=route)
         current.set(edge)

@@ -8,10 +8,11 @@ Failure behaviour: raises InvalidRequestError (HTTP 400), which names the parame
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
+from thriftgate.proxy.parts import check_calls, check_content, check_formats, check_items, check_tools
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _MAX_CHOICES = 128
@@ -52,7 +53,22 @@ _TRUTH: _Check = (lambda value: isinstance(value, bool), "true or false")
 _OBJECT: _Check = (_is_object, "an object")
 _TOOLS: _Check = (_are_objects, "a list of objects")
 
-_EVERYWHERE: Mapping[str, _Check] = {"stream": _TRUTH, "tools": _TOOLS, "temperature": _NUMBER, "top_p": _NUMBER}
+_TEXTS: _Check = (_are_texts, "a list of texts")
+_EVERYWHERE: Mapping[str, _Check] = {
+    "stream": _TRUTH,
+    "tools": _TOOLS,
+    "temperature": _NUMBER,
+    "top_p": _NUMBER,
+    "timeout": _NUMBER,
+    "tags": _TEXTS,
+    "reasoning": _OBJECT,
+    "thinking": _OBJECT,
+    "stream_options": _OBJECT,
+    "context_management": (lambda value: isinstance(value, list | Mapping), "an object or a list"),
+    "mcp_servers": (_are_objects, "a list of objects"),
+    "include": _TEXTS,
+    "previous_response_id": (lambda value: isinstance(value, str), "a text"),
+}
 _CHAT: Mapping[str, _Check] = {
     **_EVERYWHERE,
     "n": (_is_count, f"a whole number from 1 to {_MAX_CHOICES}"),
@@ -67,14 +83,13 @@ _CHAT: Mapping[str, _Check] = {
     "stop": (lambda value: isinstance(value, str) or _are_texts(value), "a text or a list of texts"),
     "tool_choice": (lambda value: isinstance(value, str | Mapping), "a text or an object"),
     "response_format": _OBJECT,
-    "stream_options": _OBJECT,
     "logit_bias": _OBJECT,
 }
 _MESSAGES: Mapping[str, _Check] = {
     **_EVERYWHERE,
     "max_tokens": _WHOLE,
     "system": (lambda value: isinstance(value, str) or _are_objects(value), "a text or a list of blocks"),
-    "stop_sequences": (_are_texts, "a list of texts"),
+    "stop_sequences": _TEXTS,
     "tool_choice": _OBJECT,
 }
 _RESPONSES: Mapping[str, _Check] = {
@@ -85,17 +100,53 @@ _RESPONSES: Mapping[str, _Check] = {
 }
 
 
+_SHAPED = frozenset({"completion", "acompletion", "anthropic_messages", "responses", "aresponses"})
+_PLAIN: Mapping[str, _Check] = {
+    **_EVERYWHERE,
+    "max_tokens": _WHOLE,
+    "max_completion_tokens": _WHOLE,
+    "max_output_tokens": _WHOLE,
+    "input": _RESPONSES["input"],
+    "tool_choice": _CHAT["tool_choice"],
+    "response_format": _OBJECT,
+}
+
+
 def check_request(body: Mapping[str, Any], call_type: str) -> None:
     """A request to a route, on any endpoint. Raises InvalidRequestError naming the parameter, never quoting a value."""
     check_any(body)
     if call_type in ("completion", "acompletion"):
-        _check_conversation(body, _check_message)
         _check_parameters(body, _CHAT)
+        _check_conversation(body, _check_message)
     elif call_type == "anthropic_messages":
-        _check_conversation(body, _check_block_message)
         _check_parameters(body, _MESSAGES)
+        _check_conversation(body, _check_block_message)
+        if isinstance(body.get("system"), list):
+            check_content(body["system"], "system")
     elif call_type in ("responses", "aresponses"):
         _check_parameters(body, _RESPONSES)
+        check_items(body.get("input"))
+    check_tools(body)
+    check_formats(body)
+
+
+def check_plain(body: Mapping[str, Any], call_type: str) -> None:
+    """A request to a plain model: its shape, while its roles and parameters are between the client and the provider.
+
+    Raises InvalidRequestError naming the parameter, never quoting a value.
+    """
+    if call_type not in _SHAPED:
+        return
+    check_any(body)
+    _check_parameters(body, _PLAIN)
+    messages: object = body.get("messages")
+    if messages is not None:
+        _check_conversation(body, _check_plain_message)
+    if isinstance(body.get("system"), list):
+        check_content(body["system"], "system")
+    check_items(body.get("input"))
+    check_tools(body)
+    check_formats(body)
 
 
 def check_any(body: Mapping[str, Any]) -> None:
@@ -173,6 +224,7 @@ def _check_message(fields: Mapping[str, object], path: str) -> None:
     if not isinstance(role, str) or role not in _ROLES:
         known = ", ".join(sorted(_ROLES))
         raise InvalidRequestError(f"'{path}.role' must be one of {known}", param=f"{path}.role")
+    check_calls(fields, path)
     content = fields.get("content")
     if content is None and fields["role"] in ("assistant", "function"):
         return
@@ -186,13 +238,16 @@ def _check_block_message(fields: Mapping[str, object], path: str) -> None:
     _check_content(fields.get("content"), path)
 
 
+def _check_plain_message(fields: Mapping[str, object], path: str) -> None:
+    """A message in either dialect, to whoever."""
+    if not isinstance(fields.get("role"), str):
+        raise InvalidRequestError(f"'{path}.role' must be a text", param=f"{path}.role")
+    check_calls(fields, path)
+    if fields.get("content") is not None:
+        check_content(fields["content"], f"{path}.content")
+
+
 def _check_content(content: object, path: str) -> None:
     if content is None:
         raise InvalidRequestError(f"'{path}.content' is missing", param=f"{path}.content")
-    if isinstance(content, str):
-        return
-    parts = cast("Sequence[object]", content) if isinstance(content, list) else None
-    if parts is None or not all(isinstance(part, Mapping) and "type" in part for part in parts):
-        raise InvalidRequestError(
-            f"'{path}.content' must be a text or a list of parts, each with a 'type'", param=f"{path}.content"
-        )
+    check_content(content, f"{path}.content")

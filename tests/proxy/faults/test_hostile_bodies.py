@@ -22,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("proxy-faults")
 
 COUNT = int(os.environ.get("THRIFTGATE_FUZZ_BODIES", "200"))
 SEED = int(os.environ.get("THRIFTGATE_FUZZ_SEED", "1"))
-MODELS = ("one", "plainroute", "cached", "claude", "claudeone", "nonsense")
+MODELS = ("one", "plainroute", "cached", "claude", "claudeone", "o-large", "opus", "nonsense")
 INSIDES = ("Traceback", "site-packages", "/work/", ".py", "thriftgate.proxy")
 
 

