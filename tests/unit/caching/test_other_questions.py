@@ -47,11 +47,11 @@ async def test_no_other_question_is_answered_from_the_cache(tmp_path: Path) -> N
     pairs = alone + [(LONG.replace("{}", a), LONG.replace("{}", b)) for a, b in alone]
     vectors = await embedder.embed([text for pair in pairs for text in pair])
     await embedder.close()
-    near = np.clip((vectors[::2] * vectors[1::2]).sum(axis=1), 0, 1)
+    near = np.minimum((vectors[::2] * vectors[1::2]).sum(axis=1), 1.0)
     served = [
-        pair
-        for pair, similarity in zip(pairs, near, strict=True)
-        if is_served(*pair, float(similarity)) or is_served(*pair[::-1], float(similarity))
+        (one, other)
+        for (one, other), similarity in zip(pairs, near, strict=True)
+        if is_served(one, other, float(similarity)) or is_served(other, one, float(similarity))
     ]
     # Who mixes up "its" and "it's" nearly always means the same.
     assert [pair for pair in served if "it's right" not in pair[1]] == []
