@@ -19,7 +19,7 @@ _CACHED = 8192
 _ENDS = ".!?:;\u2026\u3002\uff01\uff1f"
 _FINAL = (".", "!", "?")
 _AROUND = _ENDS + ",'\"()[]\u00a1\u00bf\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u3001\uff0c"
-_SENTENCE_MARKS = frozenset(".!?\u2026,:;-\u2013\u2014")
+_SENTENCE_MARKS = frozenset(".!?\u2026,:;-\u2013\u2014$\u20ac\u00a3\u00a5")
 _JOINED = frozenset(",;:|()[]")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -61,7 +61,7 @@ def written(question: str) -> Writing:
                 cased.append(core[0].lower() + core[1:] if is_first else core)
                 has_capitals = has_capitals or (core != "I" and core != words[-1])
                 count += 1
-                if not _JOINED.isdisjoint(core):
+                if not (_JOINED.isdisjoint(core) or any(map(str.isdigit, core))):
                     marks.append(words[-1])
             elif place > 0 and not (place == len(tokens) - 1 and _SENTENCE_MARKS.issuperset(token)):
                 marks.append(token)
