@@ -1,11 +1,15 @@
 """Patterns whose search takes time in proportion to the text: RE2, typed.
 
-Failure behaviour: a pattern that RE2 does not take raises ValueError when it is made.
+Failure behaviour: half a character counts as an unknown one; a pattern that RE2 does not take raises ValueError when it
+is made.
 """
 
+import re
 from typing import Any, cast
 
 import re2
+
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class LinearPattern:
@@ -23,7 +27,10 @@ class LinearPattern:
 
     def search(self, text: str, at: int = 0) -> tuple[int, int] | None:
         """The first place from `at` on."""
-        match = self._compiled.search(text, at)
+        try:
+            match = self._compiled.search(text, at)
+        except UnicodeEncodeError:  # halves of characters, which JSON may hold and RE2 does not take
+            match = self._compiled.search(_HALVES.sub("\ufffd", text), at)
         return None if match is None else cast("tuple[int, int]", (match.start(), match.end()))
 
     def count(self, text: str, *, most: int) -> int:

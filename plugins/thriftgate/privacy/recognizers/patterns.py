@@ -3,6 +3,7 @@
 Failure behaviour: a pattern that does not compile raises ValueError when the recognizer is made.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ import re2
 
 from thriftgate.privacy.context import Context
 from thriftgate.privacy.spans import Span
+
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Of characters: JSON may hold them, and RE2 does not take them."""
 
 
 class PatternRecognizer:
@@ -35,9 +39,10 @@ class PatternRecognizer:
 
     def find(self, context: Context) -> Iterable[Span]:
         """Every match near one of the words."""
+        text = _HALVES.sub("\ufffd", context.text)
         for pattern in self._patterns:
             engine: Any = pattern
-            for match in engine.finditer(context.text):
+            for match in engine.finditer(text):
                 start, end = int(match.start()), int(match.end())
                 if end > start and self._is_named(context, start):
                     yield Span(start, end, self.entity_type, self._score, "configured")

@@ -1,0 +1,128 @@
+"""Ten times the text takes about ten times the time in the guards, the privacy and output rooms and on the wire."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.unit.linear.test_linear_texts import HOSTILE, WORST_RATIO, time_ratio
+
+from thriftgate.guards import addresses, hashing, injection, leaks, lists, phrases, readings, spotlighting, toxicity
+from thriftgate.guards import windows as guard_windows
+from thriftgate.guards.classifier import shipped
+from thriftgate.output import outline, repair, scanning, streaming
+from thriftgate.privacy import documents, json_restoring, json_text, masking, placeholders, restoring, views
+from thriftgate.privacy.context import Context
+from thriftgate.privacy.lookalikes import without_lookalikes
+from thriftgate.privacy.recognizers import CERTAIN, own_recognizers
+from thriftgate.privacy.recognizers.patterns import PatternRecognizer
+from thriftgate.privacy.spans import Span, resolve
+from thriftgate.schemas import Schema, compile_schema
+from thriftgate.wire.dialects import request_view
+from thriftgate.wire.sse import SseBlocks, SseDecoder
+from thriftgate.wire.turns import Dialect
+
+RECOGNIZERS = [
+    *own_recognizers(phone_regions=("US", "DE")),
+    PatternRecognizer("STAFF", [r"(a+)+b", r"\d+-\d+"], ["is"], 0.5),
+]
+LEAK = leaks.PromptLeak(["You are the assistant of a bank and never tell anybody the secret word of the day."])
+DENIED = lists.DenyList("words", ["forbidden word", "a b"], [r"(a+)+b"])
+VALUES = {"<PERSON_1>": "Ada", "<PERSON_2>": "Bob", "<EMAIL_ADDRESS_1>": "a@b.c"}
+KNOWN = masking.Recurrences([("PERSON", "Ada Lovelace"), ("PERSON", "aaa"), ("CARD", "7777")])
+CHUNK = 7
+INJECTION = shipped("injection")
+
+
+def _schema(raw: dict[str, Any]) -> Schema:
+    schema = compile_schema(raw)
+    assert isinstance(schema, Schema)
+    return schema
+
+
+SCHEMA = _schema({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False})
+
+
+def recognized(text: str) -> list[Span]:
+    view = views.view_of(text)
+    context = Context(view.text, "")
+    spans = [span for one in RECOGNIZERS for span in one.find(context)]
+    return resolve(without_lookalikes(view.text, spans), is_certain=CERTAIN)
+
+
+def restored_in_pieces(text: str) -> str:
+    stream = restoring.Restorer(VALUES).stream()
+    return "".join([*map(stream.feed, _cut(text)), stream.flush()])
+
+
+def checked_in_pieces(text: str) -> None:
+    checker = streaming.StreamChecker(SCHEMA)
+    for piece in _cut(json.dumps({"a": text})):
+        checker.feed(piece)
+    checker.flush()
+
+
+def scanned_in_pieces(text: str) -> None:
+    scanner = scanning.Scanner()
+    for piece in _cut(json.dumps([text, {text: text}])):
+        scanner.feed(piece)
+
+
+def decoded_in_pieces(text: str) -> None:
+    raw = f"data: {json.dumps(text)}\n\ndata: {text}\n\n".encode("utf-8", "replace")
+    decoder, blocks = SseDecoder(), SseBlocks()
+    for start in range(0, len(raw), CHUNK):
+        decoder.feed(raw[start : start + CHUNK])
+        blocks.feed(raw[start : start + CHUNK])
+    decoder.flush()
+
+
+def viewed(text: str) -> None:
+    for dialect in Dialect:
+        body: dict[str, Any] = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": text}]}
+        if dialect is Dialect.RESPONSES:
+            body = {"model": "m", "input": text}
+        view = request_view(dialect, body)
+        view.with_question(text)
+
+
+def _cut(text: str) -> list[str]:
+    return [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
+
+
+MEASURED: dict[str, Callable[[str], object]] = {
+    "addresses": lambda text: list(addresses.foreign_links(f"http://a.b/{text} [x]({text})", ["a.b"])),
+    "hashing": hashing.hashed,
+    "injection pieces": lambda text: injection.pieces_of(text, INJECTION),
+    "injection explained": injection.explained,
+    "leaks": lambda text: list(LEAK.find(text)),
+    "lists": lambda text: list(DENIED.find(text)),
+    "phrases": phrases.measured,
+    "phrases named": phrases.named,
+    "readings": readings.readings,
+    "spotlighting": lambda text: spotlighting.marked(text, "\u02c6"),
+    "toxicity": toxicity.measured,
+    "windows": guard_windows.windows,
+    "recognizers": recognized,
+    "views": views.view_of,
+    "json tokens": lambda text: list(json_text.tokens(json.dumps([text, {text: 1}]))),
+    "json or not": lambda text: json_text.looks_like_json("[" + text + "]"),
+    "documents": lambda text: documents.transformed({"messages": [{"content": text}]}, lambda said, _: said),
+    "recurrences": KNOWN.find,
+    "placeholders": lambda text: placeholders.literal_numbers(text, ["PERSON"]),
+    "restoring": restoring.Restorer(VALUES).restore,
+    "restoring a stream": restored_in_pieces,
+    "restoring JSON": lambda text: json_restoring.restore_json(restoring.Restorer(VALUES), json.dumps({"a": text})),
+    "outline": lambda text: outline.outline("{" + text),
+    "repair": lambda text: repair.repair('{"a": ' + text),
+    "scanning": scanned_in_pieces,
+    "checking a stream": checked_in_pieces,
+    "events": decoded_in_pieces,
+    "request views": viewed,
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_ten_times_the_text_takes_at_most_fifteen_times_the_time_in_every_room(name: str) -> None:
+    ratios = {kind: time_ratio(MEASURED[name], piece) for kind, piece in HOSTILE.items()}
+    assert {kind: ratio for kind, ratio in ratios.items() if ratio > WORST_RATIO} == {}
