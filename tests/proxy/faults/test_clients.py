@@ -4,8 +4,9 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
-from tests.proxy.conftest import MASTER_KEY, GatewayProcess
+from tests.proxy.conftest import CLIENT_KEY, MASTER_KEY, GatewayProcess
 from tests.proxy.faults.conftest import HAIKU, OPUS, PATHS, ask, decision, error_of, text_of
 from tests.proxy.upstream import fails, gives, raw, says, slow
 from tests.proxy.waiting import eventually
@@ -253,6 +254,21 @@ def test_who_may_only_look_may_not_purge(gateway: GatewayProcess) -> None:
     assert gateway.post("/thriftgate/cache/purge", purge, "sk-viewer-acme-vera").status_code == 403
     assert gateway.post("/thriftgate/cache/purge", purge).status_code == 403
     assert gateway.post("/thriftgate/cache/purge", purge, MASTER_KEY).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "cache/purge"), ("POST", "keys"), ("PATCH", "keys/x"), ("POST", "keys/x/revoke"),
+        ("POST", "keys/x/rotate"), ("POST", "teams"), ("PATCH", "teams/x"), ("POST", "users"), ("PATCH", "users/x"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["sk-viewer-acme-vera", CLIENT_KEY])
+def test_who_may_only_look_changes_nothing_anywhere(gateway: GatewayProcess, method: str, path: str, key: str) -> None:
+    response = httpx.request(
+        method, f"{gateway.base_url}/thriftgate/{path}", json={}, headers=gateway.headers(key), timeout=60
+    )
+    assert response.status_code == 403, response.text
 
 
 # K11: usage that is none, or absurd
