@@ -5,7 +5,7 @@ a provider's extras) passes through untouched. Money is in US dollars, times are
 since the Unix epoch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, cast
@@ -220,6 +220,8 @@ class StreamPiece:
     deployment: str = ""
     deployment_id: str = ""
     """Which entry of `model_list` answers, as the edge knows it."""
+    charge: Callable[[Mapping[str, Any]], float | None] | None = field(default=None, repr=False, compare=False)
+    """On the first event: what LiteLLM charges for the call, by the whole answer's body; None of it when unknown."""
     usage_is_estimated: bool = False
     """The usage in this event is the edge's count, not the provider's."""
     usage: Usage | None = None

@@ -13,6 +13,7 @@ that is refused with parameters of ours in it (a prompt's, log-probabilities) is
 refusal names, then without any. Closing a stream closes the provider's connection.
 """
 
+import json
 import math
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -35,6 +36,7 @@ from thriftgate.proxy.translations import Translations, asked
 from thriftgate.services.request.reading import answer_of, body_of
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import Answer, CallPurpose, ChatRequest, StreamPiece
+from thriftgate.wire.turns import Dialect
 
 _OWN = frozenset({CallPurpose.AUDIT, CallPurpose.VERIFY, CallPurpose.JUDGE})
 """Calls that nobody's answer waits for."""
@@ -73,6 +75,7 @@ class RouterCompleter:
         self._forward_traceparent = forward_traceparent
         self._models = DeploymentNames(router)
         self._supported: dict[str, frozenset[str]] = {}
+        endings.listen()
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
         """The whole answer of the model group. Raises TierFailedError."""
@@ -95,6 +98,8 @@ class RouterCompleter:
         hidden, body = hidden_params(response), as_served(dialect, body_of_response(response))
         if body.get("error"):
             raise TierFailedError(model, "answered with an error")
+        if dialect == Dialect.MESSAGES and not _is_json(body):  # the other two have types
+            raise TierFailedError(model, "answered with numbers that are none")
         answer = answer_of(
             dialect,
             endings.as_ended(dialect, body, seen),
@@ -132,11 +137,20 @@ class RouterCompleter:
         self, model: str, request: ChatRequest, *, purpose: CallPurpose
     ) -> AsyncGenerator[StreamPiece, None]:
         """The answer's events as they come. Raises TierFailedError, also in the middle."""
-        response = await self._asked(model, request, purpose, stream=True)
+        seen = endings.ProviderAnswer()
+        token = endings.current.set(seen)
         try:
-            async for piece in pieces_of(request.dialect, model, response):
-                name = self._models.name_of(piece.deployment_id) if piece.deployment_id else None
-                yield replace(piece, deployment=name) if name else piece
+            response = await self._asked(model, request, purpose, stream=True)
+        finally:
+            endings.current.reset(token)
+        try:
+            async for piece in pieces_of(request.dialect, model, response, seen):
+                if piece.deployment_id:
+                    name = self._models.name_of(piece.deployment_id) or piece.deployment
+                    charge = self._pricer.charge_of(model, request.dialect, seen, deployment_id=piece.deployment_id)
+                    yield replace(piece, deployment=name, charge=charge)
+                else:
+                    yield piece
         except TierFailedError:
             raise
         except Exception as error:
@@ -245,6 +259,15 @@ def named_in(refusal: str, names: frozenset[str]) -> frozenset[str]:
     """Those of the parameters that a refusal speaks of; each deployment of a group refuses others."""
     words = frozenset(_WORD.findall(refusal[:_MOST_REFUSAL]))
     return names & words
+
+
+def _is_json(body: Mapping[str, Any]) -> bool:
+    """Whether the body can be sent: JSON has no word for what is no number."""
+    try:
+        json.dumps(body, allow_nan=False)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _without(request: ChatRequest, names: frozenset[str]) -> ChatRequest:

@@ -10,7 +10,7 @@ Failure behaviour: an event that cannot be read is passed over; a stream without
 raises TierFailedError.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -19,8 +19,10 @@ from litellm.types.utils import ModelResponse, ModelResponseStream, StreamingCho
 from pydantic import BaseModel
 
 from thriftgate.errors import TierFailedError
+from thriftgate.proxy.endings import MISSING, ProviderAnswer, current, doubted, event_as_ended
 from thriftgate.types import StreamPiece
 from thriftgate.wire.request import Dialect
+from thriftgate.wire.shapes import mapping, objects
 from thriftgate.wire.sse import SseDecoder, encode
 
 METHODS: Mapping[str, str] = {
@@ -84,15 +86,18 @@ def event_of(piece: StreamPiece, dialect: str) -> object:
     return encode(Dialect(dialect), piece.event)
 
 
-async def pieces_of(dialect: str, model: str, response: object) -> AsyncIterator[StreamPiece]:
-    """The events of a tier's stream."""
-    chunks = cast("AsyncIterator[object]", response)
+async def pieces_of(
+    dialect: str, model: str, response: object, seen: ProviderAnswer
+) -> AsyncGenerator[StreamPiece, None]:
+    """The events of a tier's stream; `seen` is what its provider says besides."""
     chat = _ChatStream(model, response)
     decoder = SseDecoder()
     is_known = False
-    async for chunk in chunks:
+    async for chunk in _noted(cast("AsyncIterator[object]", response), seen):
         pieces = chat.feed(cast("ModelResponseStream", chunk)) if dialect == Dialect.CHAT else _pieces(decoder, chunk)
-        for piece in pieces:
+        for read in pieces:
+            event = event_as_ended(model, dialect, read.event, seen)
+            piece = read if event is read.event else replace(read, event=event, edge=None)
             if is_known:
                 yield piece
                 continue
@@ -105,7 +110,20 @@ async def pieces_of(dialect: str, model: str, response: object) -> AsyncIterator
                 deployment_id=str(hidden.get("model_id") or ""),
             )
     for piece in chat.flush():
-        yield piece
+        yield replace(piece, event=event_as_ended(model, dialect, piece.event, seen))
+
+
+async def _noted(chunks: AsyncIterator[object], seen: ProviderAnswer) -> AsyncGenerator[object, None]:
+    """The chunks, each read where what LiteLLM makes of its words is noted."""
+    while True:
+        token = current.set(seen)
+        try:
+            chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        finally:
+            current.reset(token)
+        yield chunk
 
 
 def _pieces(decoder: SseDecoder, chunk: object) -> Iterator[StreamPiece]:
@@ -134,7 +152,7 @@ class _ChatStream:
     def feed(self, chunk: ModelResponseStream) -> Iterator[StreamPiece]:
         """The pieces of one chunk."""
         _refuse_made_up_ending(self._model, chunk, self._response)
-        raw: dict[str, Any] = chunk.model_dump(exclude_none=True)
+        raw, edge = _sound(chunk.model_dump(exclude_none=True), chunk)
         is_usage = bool(raw.get("usage")) and not any(_says_something(choice) for choice in raw.get("choices") or ())
         if is_usage:
             raw["choices"] = []  # LiteLLM puts an empty choice beside the usage
@@ -145,7 +163,7 @@ class _ChatStream:
             getattr(one, "usage", None) for one in _received(self._response)
         )
         # LiteLLM counts where the provider did not; the request is then priced by a tokenizer, and says so.
-        yield StreamPiece(raw, chunk, usage_is_estimated=is_estimated)
+        yield StreamPiece(raw, edge, usage_is_estimated=is_estimated)
 
     def flush(self) -> Iterator[StreamPiece]:
         """Endings that LiteLLM swallowed: of several choices it ends only the first."""
@@ -153,7 +171,9 @@ class _ChatStream:
             return
         said = {choice.index: choice.finish_reason for choice in _received_choices(self._response)}
         endings: list[dict[str, Any]] = [
-            {"index": index, "delta": {}, "finish_reason": said.get(index) or usual}
+            {"index": index, "delta": {}, "finish_reason": said[index]}
+            if said.get(index)
+            else {**doubted({"index": index, "delta": {}}, MISSING), "finish_reason": usual}
             for index, usual in sorted(self._open.items())
         ]
         self._ended |= set(self._open)
@@ -169,6 +189,17 @@ class _ChatStream:
                 self._open.pop(index, None)
             elif index not in self._ended and (choice["delta"].get("tool_calls") or index not in self._open):
                 self._open[index] = "tool_calls" if choice["delta"].get("tool_calls") else "stop"
+
+
+def _sound(raw: dict[str, Any], chunk: ModelResponseStream) -> tuple[dict[str, Any], ModelResponseStream | None]:
+    """A chunk without what LiteLLM lets through and then trips over; None for the chunk where something was wrong."""
+    choices = objects(raw.get("choices"))
+    fine = [type(choice.get("index")) is int for choice in choices]
+    if all(fine) and raw.get("usage") in (None, mapping(raw.get("usage"))):
+        return raw, chunk
+    placed = [one if fine[at] else {**one, "index": at} for at, one in enumerate(choices)]
+    kept = {name: value for name, value in raw.items() if name != "usage" or mapping(value)}
+    return {**kept, "choices": placed}, None
 
 
 def _says_something(choice: Mapping[str, Any]) -> bool:

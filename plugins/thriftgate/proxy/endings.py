@@ -1,7 +1,8 @@
-"""How a provider's whole answer really ended, where LiteLLM says `stop` for an ending that is not there.
+"""How a provider's answer really ended, where LiteLLM says `stop` for an ending that is not there or that is none.
 
-LiteLLM fills in a missing `finish_reason`. Just before, in the task of the call, it shows the provider's own body to
-its loggers; there it is noted for the call that waits for it.
+LiteLLM fills in a missing finish reason, and makes `stop` of every word that it does not know and of some that mean an
+error. Two things are noted for the call that waits, in its own context: the provider's whole body, which LiteLLM shows
+to its loggers before it translates it, and each word that became a clean ending although it is not known to be one.
 
 Failure behaviour: nothing is raised; what cannot be read counts as not seen, and LiteLLM's word stands.
 """
@@ -11,30 +12,54 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, cast
 
-from thriftgate.wire.shapes import mapping, objects
+from litellm.litellm_core_utils import core_helpers
+from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
+from litellm.llms.anthropic.chat.handler import ModelResponseIterator
+
+from thriftgate.errors import TierFailedError
+from thriftgate.wire.answer import AnswerView, Finish
+from thriftgate.wire.chat.answer import finish_kind
+from thriftgate.wire.dialects import answer_view
+from thriftgate.wire.shapes import items, mapping, text
 from thriftgate.wire.turns import Dialect
 
 MISSING = "missing"
 """Stands where a provider's own reason would: no provider's word, so no ending that anybody knows."""
+_SHAPES = ((Dialect.CHAT, "choices"), (Dialect.RESPONSES, "output"), (Dialect.MESSAGES, "content"))
+"""Which list makes a body an answer of which dialect."""
+_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 class ProviderAnswer:
-    """What a provider answered last to one call."""
+    """What a provider said last to one call."""
 
     def __init__(self) -> None:
         self.raw: object = None
+        self.word: str | None = None
+        """A finish reason that LiteLLM made a clean ending of, and that is not known to be one."""
+        self.call: Mapping[str, Any] = {}
+        """What LiteLLM knows of the call, by which it prices it: its parameters, its deployment."""
 
     @property
-    def unfinished(self) -> Sequence[int]:
-        """The places of a chat completion's choices that came without a finish reason."""
-        if not isinstance(self.raw, str) or '"choices"' not in self.raw:
-            return ()
+    def doubts(self) -> Mapping[int, str]:
+        """The places of choices that did not come to a clean ending, each with the provider's own word for it."""
+        view = self._view()
+        if view is None or not view.choices:
+            return {} if self.word is None else {0: self.word}
+        return {
+            place: choice.finish.native or MISSING
+            for place, choice in enumerate(view.choices)
+            if not choice.is_finished
+        }
+
+    def _view(self) -> AnswerView | None:
+        if not isinstance(self.raw, str):
+            return None
         try:
             body: object = json.loads(self.raw)
         except (ValueError, RecursionError):
-            return ()
-        choices = objects(mapping(body).get("choices"))
-        return [place for place, choice in enumerate(choices) if not _has_ended(choice)]
+            return None
+        return next((answer_view(one, mapping(body)) for one, name in _SHAPES if items(mapping(body).get(name))), None)
 
 
 current: ContextVar[ProviderAnswer | None] = ContextVar("thriftgate_provider_answer", default=None)
@@ -44,26 +69,113 @@ def note(kwargs: Mapping[str, Any]) -> None:
     """LiteLLM shows what a provider answered: `kwargs` are those of its `log_post_api_call`."""
     answer = current.get()
     if answer is not None:
-        answer.raw = kwargs.get("original_response")
+        answer.raw, answer.word = kwargs.get("original_response"), None
+
+
+def note_call(kwargs: Mapping[str, Any]) -> None:
+    """LiteLLM is about to ask a provider: `kwargs` are those of its `log_pre_api_call`."""
+    answer = current.get()
+    if answer is not None:
+        answer.call = kwargs
+
+
+def listen() -> None:
+    """Note the words that LiteLLM translates from now on; again changes nothing."""
+    known = core_helpers._FINISH_REASON_MAP  # pyright: ignore[reportPrivateUsage]
+    if isinstance(known, _NotedWords):
+        return
+    setattr(core_helpers, "_FINISH_REASON_MAP", _NotedWords(known))  # noqa: B010  a constant to type checkers
+    theirs = cast("Any", ModelResponseIterator)._handle_message_delta
+
+    def handled(self: ModelResponseIterator, chunk: Any) -> Any:
+        # LiteLLM takes an ending without a reason for a clean one before it looks it up.
+        if not mapping(mapping(chunk).get("delta")).get("stop_reason"):
+            _doubt(MISSING)
+        return theirs(self, chunk)
+
+    setattr(ModelResponseIterator, "_handle_message_delta", handled)  # noqa: B010
+    _note_endings_made_up()
+
+
+def _note_endings_made_up() -> None:
+    """A stream that just ends, as a cut one does, gets a `stop` of LiteLLM's."""
+    theirs = cast("Any", CustomStreamWrapper)._finalize_completed_stream
+
+    async def finalized(self: CustomStreamWrapper, *args: Any, **kwargs: Any) -> Any:
+        if self.received_finish_reason is None and self.intermittent_finish_reason is None:
+            _doubt(MISSING)
+        return await theirs(self, *args, **kwargs)
+
+    setattr(CustomStreamWrapper, "_finalize_completed_stream", finalized)  # noqa: B010
+
+
+class _NotedWords(dict[str, Any]):
+    """LiteLLM's table of finish reasons, which notes the words that it has no business to call a clean ending."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        found = super().get(key, default)
+        if not Finish(finish_kind(key), None).is_finished and Finish(finish_kind(found or "stop"), None).is_finished:
+            _doubt(str(key)[:100])
+        return found
+
+
+def _doubt(word: str) -> None:
+    answer = current.get()
+    if answer is not None:
+        answer.word = word
 
 
 def as_ended(dialect: str, body: Mapping[str, Any], answer: ProviderAnswer) -> Mapping[str, Any]:
-    """The answer's body saying of each choice that came without an ending that it has none."""
-    unfinished = answer.unfinished
-    if not unfinished:
+    """The answer's body saying of each choice that is not known to have ended well that it has not."""
+    doubts = answer.doubts
+    said = answer_view(Dialect(dialect), body).choices
+    doubts = {place: word for place, word in doubts.items() if place >= len(said) or said[place].is_finished}
+    if not doubts:
         return body
     if dialect == Dialect.MESSAGES:
         return {**body, "stop_reason": None}
     if dialect == Dialect.RESPONSES:
         return {**body, "status": "incomplete"}
     choices = list(cast("Sequence[Any]", body.get("choices") or ()))
-    for place in unfinished:
+    for place, word in doubts.items():
         if place < len(choices):
-            choice = mapping(choices[place])
-            fields = {**mapping(choice.get("provider_specific_fields")), "native_finish_reason": MISSING}
-            choices[place] = {**choice, "provider_specific_fields": fields}
+            choices[place] = doubted(mapping(choices[place]), word)
     return {**body, "choices": choices}
 
 
-def _has_ended(choice: Mapping[str, Any]) -> bool:
-    return bool(choice.get("finish_reason") or choice.get("finish_details"))
+def doubted(choice: Mapping[str, Any], word: str) -> Mapping[str, Any]:
+    """A choice of chat completions with the provider's own word for its ending, where `wire` reads it."""
+    fields = {**mapping(choice.get("provider_specific_fields")), "native_finish_reason": word}
+    return {**choice, "provider_specific_fields": fields}
+
+
+def event_as_ended(model: str, dialect: str, event: Mapping[str, Any], answer: ProviderAnswer) -> Mapping[str, Any]:
+    """An event of a stream, the same way; the very event where nothing is wrong with it.
+
+    Raises TierFailedError where LiteLLM translates an ending that its provider never sent.
+    """
+    word = answer.word
+    if word is None:
+        return event
+    if dialect == Dialect.MESSAGES:
+        delta = mapping(event.get("delta"))
+        if event.get("type") != "message_delta" or not delta.get("stop_reason"):
+            return event
+        _refuse_made_up(model, word)
+        return {**event, "delta": {**delta, "stop_reason": None}}
+    if dialect == Dialect.RESPONSES:
+        response = mapping(event.get("response"))
+        if text(event.get("type")) not in _ENDS:
+            return event
+        _refuse_made_up(model, word)
+        return {**event, "response": {**response, "status": "incomplete"}}
+    choices = items(event.get("choices"))
+    if not any(mapping(choice).get("finish_reason") for choice in choices):
+        return event
+    ended = [doubted(mapping(one), word) if mapping(one).get("finish_reason") else one for one in choices]
+    return {**event, "choices": ended}
+
+
+def _refuse_made_up(model: str, word: str) -> None:
+    if word == MISSING:
+        raise TierFailedError(model, "the stream ended without a finish reason")

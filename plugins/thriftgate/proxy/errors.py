@@ -44,6 +44,11 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (httpx.HTTPError, "cannot be reached"),
 )
 _MAX_PROVIDER_TEXT = 400
+_TOO_LONG = "context_length_exceeded"
+_TOO_LONG_WORDS = (
+    _TOO_LONG, "prompt is too long", "maximum context length", "input is too long", "exceeds the context window",
+    "exceeds the maximum number of tokens", "exceeds the available context size", "context window exceeds",
+)  # fmt: skip
 _OVERLOADED = 529
 """Anthropic's own status."""
 _LITELLMS_NAMES = re.compile(r"^(?:(?:litellm\.)?\w{1,60}(?:Error|Exception)(?: - |: ))*(?:Error: )?")
@@ -69,12 +74,12 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
     status = status if isinstance(status, int) and 400 <= status < 600 else 502
     if status == 500 and any(getattr(one, "status_code", None) == _OVERLOADED for one in causes(error)):
         status = _OVERLOADED  # LiteLLM has no class for it
-    is_too_long = isinstance(error, exceptions.ContextWindowExceededError)
+    is_too_long = isinstance(error, exceptions.ContextWindowExceededError) or _is_too_long(error)
     is_filtered = isinstance(error, exceptions.ContentPolicyViolationError)
     if status in _REQUEST_AT_FAULT and not isinstance(error, _NOT_THE_REQUEST):
-        code = "context_length_exceeded" if is_too_long else "content_filter" if is_filtered else _code(error)
+        code = _TOO_LONG if is_too_long else "content_filter" if is_filtered else _code(error)
         text = _words_of(error)
-        if is_too_long:
+        if is_too_long and not text.startswith("prompt is too long"):
             text = f"prompt is too long: {text}"
         return TierFailedError(model, text, status_code=status, rejected=True, code=code)
     cause = next((text for kind, text in _CAUSES if isinstance(error, kind)), None)
@@ -89,6 +94,12 @@ def _words_of(error: BaseException) -> str:
     """What the provider says is wrong, without LiteLLM's names for it and without anything like a credential."""
     said = str(getattr(error, "message", "") or error)[: 4 * _MAX_PROVIDER_TEXT]
     return _LITELLMS_NAMES.sub("", redact_string(said).split("\n")[0])[:_MAX_PROVIDER_TEXT]
+
+
+def _is_too_long(error: BaseException) -> bool:
+    """Whether a provider says that the conversation does not fit, where LiteLLM has no class for its way to say so."""
+    said = str(getattr(error, "message", "") or error)[: 4 * _MAX_PROVIDER_TEXT].lower()
+    return _code(error) == _TOO_LONG or any(words in said for words in _TOO_LONG_WORDS)
 
 
 def _code(error: BaseException) -> str | None:

@@ -55,6 +55,12 @@ class EdgeHooks(CustomLogger):
         """A call of a deployment failed."""
         self._on_failure(kwargs)
 
+    def log_pre_api_call(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, model: str, messages: object, kwargs: Mapping[str, Any]
+    ) -> None:
+        """A provider is about to be asked."""
+        endings.note_call(kwargs)
+
     def log_post_api_call(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
     ) -> None:

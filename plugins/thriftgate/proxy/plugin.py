@@ -46,6 +46,7 @@ from thriftgate.proxy.pricing import RouterSource
 from thriftgate.proxy.privacy.hooks import PrivacyHooks
 from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
+from thriftgate.proxy.refusing import ErrorLayer
 from thriftgate.proxy.strangers import Strangers
 from thriftgate.stores.embedded.database import release_database
 from thriftgate.stores.files.clock import SystemClock
@@ -137,6 +138,8 @@ litellm.logging_callback_manager.add_litellm_callback(edge)
 if gateway.config.ledger.plain_models:
     plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
     litellm.logging_callback_manager.add_litellm_callback(plain_models)
+# Next to the endpoints: every other layer sees the errors that clients get.
+proxy_server.app.router.middleware_stack = ErrorLayer(proxy_server.app.router.middleware_stack)
 # Before money is reserved: a request may wait here, or be refused.
 if gateway.config.limits is not None and gateway.admission is not None:
     install_limits(proxy_server.app, gateway.config.limits, gateway.admission, _model_names)

@@ -7,20 +7,26 @@ Failure behaviour: a model without a known price costs None. Without LiteLLM's r
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import litellm
+from litellm.litellm_core_utils.llm_cost_calc.tool_call_cost_tracking import StandardBuiltInToolCostTracking
 from litellm.llms.anthropic.chat.transformation import AnthropicConfig
 from litellm.responses.utils import ResponseAPILoggingUtils
 from litellm.router import Router
+from litellm.types.llms.openai import ResponsesAPIResponse
 from litellm.types.router import Deployment
-from litellm.types.utils import ModelResponse
+from litellm.types.utils import ModelResponse, StandardBuiltInToolsParams
 from litellm.types.utils import Usage as LiteLLMUsage
+from pydantic import BaseModel
 
+from thriftgate.proxy.endings import ProviderAnswer
 from thriftgate.tracing.attributes import Weights, split_cost
 from thriftgate.types import Usage
+from thriftgate.wire.shapes import mapping
+from thriftgate.wire.turns import Dialect
 
 _MANY = 1000
 """Tokens whose price is asked for, to learn the plain price of one."""
@@ -60,6 +66,32 @@ class RouterPricer:
             return None
         return self._cost(self._priced(ids[0]), read) if ids else None
 
+    def charge_of(
+        self, model: str, dialect: str, seen: ProviderAnswer, *, deployment_id: str
+    ) -> Callable[[Mapping[str, Any]], float | None]:
+        """What LiteLLM charges for a streamed call, by its whole answer's body: it tells nobody before it is over.
+
+        The same function gets the same things as in LiteLLM's own log of the call: the answer with its usage and the
+        tier that served it, the parameters that were sent, the tools that the provider ran.
+        """
+
+        def charge(body: Mapping[str, Any]) -> float | None:
+            usage = mapping(body.get("usage"))
+            try:
+                response = _priced_answer(dialect, body, litellm_usage(usage))
+            except Exception:  # a provider's odd field; its usage alone will do
+                return self.call_cost_usd(model, usage, deployment_id=deployment_id)
+            call = seen.call
+            return self._cost(
+                self._priced(deployment_id),
+                response,
+                optional_params=dict(mapping(call.get("optional_params"))),
+                standard_built_in_tools_params=_tools_run(call),
+                call_type="aresponses" if dialect == Dialect.RESPONSES else "acompletion",
+            )
+
+        return charge
+
     def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
         """A call's cost by what it read, read from the provider's cache, and wrote; they add up to it.
 
@@ -84,12 +116,14 @@ class RouterPricer:
             self._known[deployment_id] = None if deployment is None else _priced(deployment, deployment_id)
         return self._known[deployment_id]
 
-    def _cost(self, priced: Priced | None, usage: LiteLLMUsage) -> float | None:
+    def _cost(self, priced: Priced | None, answer: LiteLLMUsage | BaseModel, **told: Any) -> float | None:
         if priced is None:
             return None
+        response = ModelResponse(model=priced.model, usage=answer) if isinstance(answer, LiteLLMUsage) else answer
         try:
             cost = litellm.completion_cost(
-                completion_response=ModelResponse(model=priced.model, usage=usage),
+                **told,
+                completion_response=response,
                 model=priced.model,
                 custom_llm_provider=priced.provider,
                 custom_pricing=priced.is_custom,
@@ -140,6 +174,25 @@ def litellm_usage(raw: Mapping[str, Any]) -> LiteLLMUsage:
     if any(name in raw for name in ("input_tokens_details", "total_tokens", "output_tokens_details")):
         return ResponseAPILoggingUtils._transform_response_api_usage_to_chat_usage(dict(raw))  # pyright: ignore[reportPrivateUsage]
     return AnthropicConfig().calculate_usage(usage_object=dict(raw), reasoning_content=None)
+
+
+def _priced_answer(dialect: str, body: Mapping[str, Any], usage: LiteLLMUsage) -> BaseModel:
+    """An answer as LiteLLM prices it. Raises what LiteLLM's types raise for odd fields."""
+    if dialect == Dialect.RESPONSES:
+        return ResponsesAPIResponse(**body)
+    if dialect == Dialect.CHAT:
+        known = {name: body[name] for name in ("model", "choices", "service_tier") if body.get(name) is not None}
+        return ModelResponse(**known, usage=usage)
+    return ModelResponse(model=body.get("model"), usage=usage)
+
+
+def _tools_run(call: Mapping[str, Any]) -> StandardBuiltInToolsParams:
+    """What of a call's parameters says that its provider may search."""
+    asked = dict(mapping(call.get("optional_params")))
+    return StandardBuiltInToolsParams(
+        web_search_options=StandardBuiltInToolCostTracking.get_web_search_options(asked),
+        file_search=StandardBuiltInToolCostTracking.get_file_search_tool_call(asked),
+    )
 
 
 class RouterSource:

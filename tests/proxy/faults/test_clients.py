@@ -162,6 +162,32 @@ def test_too_long_is_the_clients_400(gateway: GatewayProcess, dialect: str, stre
     told = error_of(response)
     assert told["type"] == "invalid_request_error"
     assert "prompt is too long" in told["message"]
+    assert told.get("code") == (None if dialect == "messages" else "context_length_exceeded")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
+def test_a_tier_of_another_dialect_says_too_long_in_the_clients(
+    gateway: GatewayProcess, dialect: str, stream: bool
+) -> None:
+    words = "prompt is too long: 210000 tokens > 200000 maximum"
+    gateway.upstream.on(OPUS, fails(400, words))
+    response = ask(gateway, dialect, "claudeone", stream=stream)
+    assert response.status_code == 400, response.text
+    told = error_of(response)
+    assert told["message"].startswith("prompt is too long")
+    assert told.get("code") == (None if dialect == "messages" else "context_length_exceeded")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
+def test_when_to_come_back_reaches_every_client(gateway: GatewayProcess, dialect: str, stream: bool) -> None:
+    place = {"chat": 1, "messages": 3, "responses": 5}[dialect] + stream
+    gateway.upstream.on(f"odd-{place}", fails(429, "slower", {"retry-after": "7"}))
+    response = ask(gateway, dialect, f"odd-{place}-only", stream=stream)
+    assert response.status_code == 429, response.text
+    assert response.headers["retry-after"] == "7"
+    assert error_of(response)["type"] == "rate_limit_error"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +205,7 @@ def test_the_last_tiers_class_reaches_the_client(
     response = ask(gateway, dialect, model)
     assert response.status_code == expected, response.text
     error_of(response)
-    if status == 429 and dialect == "chat":
+    if status == 429:
         assert response.headers["retry-after"] == "7"
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from tests.proxy.conftest import GatewayProcess
 from tests.proxy.faults.conftest import HAIKU, OPUS, ask, at_once, decision, error_of, text_of
-from tests.proxy.upstream import gives, raw, raw_stream, says
+from tests.proxy.upstream import fails, gives, raw, raw_stream, says
 
 pytestmark = pytest.mark.xdist_group("proxy-faults")
 
@@ -105,23 +105,69 @@ def chunk(delta: Any, finish: Any = None) -> dict[str, Any]:
 
 STREAMS: dict[str, tuple[Any, ...]] = {
     "error word": (chunk({"role": "assistant", "content": "Half"}), chunk({}, "error")),
+    "unheard-of word": (chunk({"role": "assistant", "content": "Half"}), chunk({}, "burnt_out")),
+    "aborted": (chunk({"role": "assistant", "content": "Half"}), chunk({}, "abort")),
+    "word beside the text": (chunk({"role": "assistant", "content": "Half"}, "burnt_out"),),
+    "a number": (chunk({"role": "assistant", "content": "Half"}), chunk({}, 7)),
     "cut": (chunk({"role": "assistant", "content": "Half"}),),
     "error event": (chunk({"role": "assistant", "content": "Half"}), {"error": {"message": "boom", "code": 500}}),
     "nothing": (),
 }
 
 
+@pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
 @pytest.mark.parametrize("kind", STREAMS)
-def test_a_stream_that_did_not_finish_is_never_a_hit(gateway: GatewayProcess, kind: str) -> None:
-    for model in ("o-small", "o-large"):
-        gateway.upstream.on(model, raw_stream(*STREAMS[kind], done=kind != "cut"))
+def test_a_stream_that_did_not_finish_is_never_a_hit(gateway: GatewayProcess, kind: str, dialect: str) -> None:
+    """Its provider speaks chat completions only: LiteLLM translates its endings for the other two."""
+    gateway.upstream.on("c-vllm", raw_stream(*STREAMS[kind], done=kind != "cut"))
     question = f"Explain streams, {kind} {uuid4().hex}"
-    ask(gateway, "chat", "cached", question, stream=True)
-    for model in ("o-small", "o-large"):
-        gateway.upstream.on(model, says("Whole"))
-    again = ask(gateway, "chat", "cached", question, stream=True)
+    ask(gateway, dialect, "cachedvllm", question, stream=True)
+    gateway.upstream.on("c-vllm", says("Whole"))
+    again = ask(gateway, dialect, "cachedvllm", question, stream=True)
     assert decision(again) not in ("exact_hit", "semantic_hit")
     assert "Whole" in again.text
+
+
+@pytest.mark.parametrize("reason", ["pause_turn", "burnt_out", None])
+def test_a_stream_of_messages_read_as_chat_that_did_not_finish_is_never_a_hit(
+    gateway: GatewayProcess, reason: Any
+) -> None:
+    gateway.upstream.on(HAIKU, fails(400, "not with this model"))
+    gateway.upstream.on(OPUS, gives(message([{"type": "text", "text": "Half"}], reason)))
+    question = f"Explain pauses, {reason} {uuid4().hex}"
+    ask(gateway, "chat", "claude", question, stream=True)
+    gateway.upstream.on(OPUS, gives(message([{"type": "text", "text": "Whole"}])))
+    assert "Whole" in ask(gateway, "chat", "claude", question, stream=True).text
+
+
+@pytest.mark.parametrize("dialect", ["messages", "responses"])
+def test_a_whole_answer_read_in_another_dialect_that_did_not_finish_is_never_a_hit(
+    gateway: GatewayProcess, dialect: str
+) -> None:
+    gateway.upstream.on("c-vllm", raw(completion(choice(finish="burnt_out"))))
+    question = f"Explain words {uuid4().hex}"
+    ask(gateway, dialect, "cachedvllm", question)
+    gateway.upstream.on("c-vllm", says("Whole"))
+    assert "Whole" in ask(gateway, dialect, "cachedvllm", question).text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_numbers_that_are_none_are_no_internal_error(gateway: GatewayProcess, stream: bool) -> None:
+    odd = {**message([{"type": "text", "text": "Fine."}]), "usage": {"input_tokens": float("nan"), "output_tokens": 1}}
+    gateway.upstream.on(HAIKU, raw(odd))
+    gateway.upstream.on(OPUS, gives(message([{"type": "text", "text": "Whole"}])))
+    response = ask(gateway, "messages", "claude", f"Not a number {uuid4().hex}", stream=stream)
+    assert response.status_code == 200, response.text
+    assert "Whole" in response.text
+
+
+def test_a_place_of_a_choice_that_is_no_number_breaks_no_stream(gateway: GatewayProcess) -> None:
+    odd = chunk({"role": "assistant", "content": "Fine."})
+    odd["choices"][0]["index"] = "0"
+    gateway.upstream.on("o-large", raw_stream(odd, chunk({}, "stop")))
+    response = ask(gateway, "chat", "one", stream=True)
+    assert "Fine." in response.text
+    assert '"error"' not in response.text
 
 
 @pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])

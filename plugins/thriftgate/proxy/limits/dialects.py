@@ -38,6 +38,10 @@ _ENDINGS = {
 }
 
 
+_ANTHROPICS = {"upstream_error": "api_error", "insufficient_quota": "rate_limit_error"}
+"""Our words for errors that are none of Anthropic's."""
+
+
 def dialect_of(path: str) -> Dialect | None:
     """The API behind a path; None for all that limits leave alone."""
     return next((dialect for ending, dialect in _ENDINGS.items() if path.endswith(ending)), None)
@@ -46,15 +50,16 @@ def dialect_of(path: str) -> Dialect | None:
 def error_body(error: GatewayError, dialect: Dialect) -> dict[str, Any]:
     """An error as this API's clients read it."""
     if dialect is Dialect.MESSAGES:
-        return {"type": "error", "error": {"type": error.error_type, "message": error.message}}
+        kind = _ANTHROPICS.get(error.error_type, error.error_type)
+        return {"type": "error", "error": {"type": kind, "message": error.message}}
     rejected = error if isinstance(error, RequestRejectedError) else None
-    code = rejected.code if rejected and rejected.code else str(error.status_code)
+    code: object = getattr(error, "code", None)
     return {
         "error": {
             "message": error.message,
             "type": error.error_type,
             "param": rejected.param if rejected else None,
-            "code": code,
+            "code": code if isinstance(code, str) else str(error.status_code),
         }
     }
 

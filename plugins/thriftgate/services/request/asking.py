@@ -4,7 +4,7 @@ Failure behaviour: a tier that gives nothing raises TierFailedError; a call that
 away) is booked with what had been written by then, its tokens counted by a tokenizer.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, cast
@@ -110,6 +110,7 @@ class AskedStream:
         self._assembler = assembler(Dialect(request.dialect))
         self._deployment = ""
         self._deployment_id = ""
+        self._charge: Callable[[Mapping[str, Any]], float | None] | None = None
         self._is_estimated = False
         self._first_at: float | None = None
         self.has_started = False
@@ -149,6 +150,7 @@ class AskedStream:
             self._is_estimated = self._is_estimated or piece.usage_is_estimated
             self._deployment = piece.deployment or self._deployment
             self._deployment_id = piece.deployment_id or self._deployment_id
+            self._charge = piece.charge or self._charge
             if not self.has_started and is_opening(self._request.dialect, piece.event):
                 opening.append(piece)
                 continue
@@ -203,8 +205,11 @@ class AskedStream:
             if failed and not self.has_started:
                 return Usage(), 0.0
             return self._asker.estimated(self._model, self._request, self._assembler.generated)
-        cost_usd = self._asker.pricer.call_cost_usd(self._model, counted.raw, deployment_id=self._deployment_id)
-        return replace(counted.usage, is_estimated=self._is_estimated), cost_usd or 0.0
+        cost_usd = None if self._charge is None else self._charge(body)
+        if cost_usd is None:
+            cost_usd = self._asker.pricer.call_cost_usd(self._model, counted.raw, deployment_id=self._deployment_id)
+        is_estimated = self._is_estimated or counted.usage.is_estimated
+        return replace(counted.usage, is_estimated=is_estimated), cost_usd or 0.0
 
 
 def status_of(error: BaseException | None) -> Status:

@@ -28,6 +28,8 @@ _FINISHES = {
     "length": FinishKind.LENGTH, "max_tokens": FinishKind.LENGTH, "MAX_TOKENS": FinishKind.LENGTH,
     "content_filter": FinishKind.FILTERED, "SAFETY": FinishKind.FILTERED, "safety": FinishKind.FILTERED,
     "refusal": FinishKind.REFUSED, "pause_turn": FinishKind.PAUSED, "error": FinishKind.FAILED,
+    "STOP_SEQUENCE": FinishKind.STOP, "TOOL_CALL": FinishKind.TOOL_CALLS, "FINISH": FinishKind.STOP,
+    "endoftext": FinishKind.STOP, "ERROR": FinishKind.FAILED, "network_error": FinishKind.FAILED,
 }  # fmt: skip
 """The words of OpenAI and of providers behind it; one that is not here counts as unknown."""
 
@@ -62,6 +64,11 @@ def hide_logprobs(body: Json) -> Body:
     return {**body, "choices": choices}
 
 
+def finish_kind(word: object) -> FinishKind:
+    """What a provider's finish reason means."""
+    return _FINISHES.get(word, FinishKind.UNKNOWN) if isinstance(word, str) else FinishKind.UNKNOWN
+
+
 def finish_of(choice: Json) -> Finish:
     """How a choice ended: the provider's own word counts, which LiteLLM keeps where it wrote another."""
     native = next(
@@ -77,10 +84,10 @@ def finish_of(choice: Json) -> Finish:
         None,
     )
     said = choice.get("finish_reason")
-    kind = _FINISHES.get(said, FinishKind.UNKNOWN) if isinstance(said, str) else FinishKind.UNKNOWN
+    kind = finish_kind(said)
     if native is None:
         return Finish(kind, text_or_none(said))
-    own = _FINISHES.get(native, FinishKind.UNKNOWN) if isinstance(native, str) else FinishKind.UNKNOWN
+    own = finish_kind(native)
     # Only where both say that it ended well has it ended well.
     worse = kind if not Finish(kind, None).is_finished and Finish(own, None).is_finished else own
     return Finish(worse, text_or_none(native))

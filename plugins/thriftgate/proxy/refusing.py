@@ -1,0 +1,61 @@
+"""The layer next to the endpoints: what a route refuses or could not do is said in the words of the client's API.
+
+LiteLLM's endpoints each make an error response of their own, and lose by that what a client acts on: `retry-after`,
+`code`, Anthropic's names of errors. Where the error is one of ours, it is written here instead.
+
+Failure behaviour: pure but for `send`; an answer that has begun as one goes out untouched.
+"""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from thriftgate.errors import GatewayError
+from thriftgate.proxy.edge import current
+from thriftgate.proxy.errors import error_headers
+from thriftgate.proxy.limits.dialects import Dialect, dialect_of, error_body
+from thriftgate.proxy.replies import with_headers
+from thriftgate.wire.sse import json_bytes
+
+
+class ErrorLayer:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        dialect = dialect_of(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if dialect is None:
+            await self._app(scope, receive, send)
+            return
+        current.set(None)
+        await self._app(scope, receive, _Reply(send, dialect).send)
+
+
+class _Reply:
+    """What goes back to one client."""
+
+    def __init__(self, send: Send, dialect: Dialect) -> None:
+        self._send = send
+        self._dialect = dialect
+        self._is_replaced = False
+
+    async def send(self, message: Message) -> None:
+        """Pass it on, or the error instead."""
+        if message["type"] == "http.response.start" and (error := _refused(message)) is not None:
+            self._is_replaced = True
+            await self._tell(message, error)
+        elif not self._is_replaced:
+            await self._send(message)
+
+    async def _tell(self, head: Message, error: GatewayError) -> None:
+        content = json_bytes(error_body(error, self._dialect))
+        ours = {"content-type": "application/json", "content-length": str(len(content)), **error_headers(error)}
+        await self._send(with_headers({**head, "status": error.status_code}, ours))
+        await self._send({"type": "http.response.body", "body": content, "more_body": False})
+
+
+def _refused(head: Message) -> GatewayError | None:
+    """Our own reason for an error response; read in the task that answers, where the request is known."""
+    edge = current.get()
+    return edge.error if edge is not None and int(head["status"]) >= 400 else None

@@ -1,0 +1,278 @@
+"""What a call costs: the ledger has the hand sum of its provider's usage and LiteLLM's prices, whole and streamed."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from tests.proxy.upstream import Upstream, gives, raw_stream
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    import litellm
+    from litellm.integrations.custom_logger import CustomLogger
+    from litellm.router import Router
+
+    from thriftgate.proxy import endings
+    from thriftgate.proxy.breaker import Breaker
+    from thriftgate.proxy.completer import RouterCompleter
+    from thriftgate.proxy.pricing import RouterPricer
+    from thriftgate.proxy.translations import Translations
+
+from thriftgate.services.request.asking import Asker
+from thriftgate.services.request.journal import Journal
+from thriftgate.services.request.reading import with_body
+from thriftgate.stores.files.clock import SystemClock
+from thriftgate.types import ChatRequest, TierCall
+
+pytestmark = [
+    pytest.mark.xdist_group("litellm"),
+    pytest.mark.filterwarnings("ignore"),
+]
+
+PRICES: dict[str, Any] = {
+    "input_cost_per_token": 1e-6,
+    "output_cost_per_token": 2e-6,
+    "cache_read_input_token_cost": 1e-7,
+    "cache_creation_input_token_cost": 1.25e-6,
+    "cache_creation_input_token_cost_above_1hr": 2.5e-6,
+    "input_cost_per_audio_token": 1e-5,
+    "output_cost_per_audio_token": 2e-5,
+    "output_cost_per_reasoning_token": 3e-6,
+    "input_cost_per_image_token": 7e-6,
+    "input_cost_per_token_flex": 5e-7,
+    "output_cost_per_token_flex": 1e-6,
+    "cache_read_input_token_cost_flex": 5e-8,
+    "input_cost_per_token_priority": 2e-6,
+    "output_cost_per_token_priority": 4e-6,
+    "cache_read_input_token_cost_priority": 2e-7,
+    "input_cost_per_token_above_200k_tokens": 3e-6,
+    "output_cost_per_token_above_200k_tokens": 5e-6,
+    "cache_read_input_token_cost_above_200k_tokens": 3e-7,
+    "cache_creation_input_token_cost_above_200k_tokens": 4e-6,
+    "search_context_cost_per_query": {
+        "search_context_size_low": 0.01, "search_context_size_medium": 0.02, "search_context_size_high": 0.03,
+    },
+    "mode": "chat",
+    "max_input_tokens": 1_000_000,
+    "max_output_tokens": 100_000,
+    "supports_web_search": True,
+}  # fmt: skip
+WIDE = {name: value for name, value in PRICES.items() if "above_200k" not in name} | {
+    "input_cost_per_token_above_128k_tokens": 3e-6,
+    "output_cost_per_token_above_128k_tokens": 5e-6,
+}
+PER_REQUEST = {
+    "input_cost_per_token": 1e-6,
+    "output_cost_per_token": 2e-6,
+    "mode": "chat",
+    "input_cost_per_request": 0.5,
+}
+MODELS = {
+    "openai/priced-gpt": {**PRICES, "litellm_provider": "openai"},
+    "openai/wide-gpt": {**WIDE, "litellm_provider": "openai"},
+    "openai/request-gpt": {**PER_REQUEST, "litellm_provider": "openai"},
+    "anthropic/priced-claude": {**PRICES, "litellm_provider": "anthropic"},
+}
+ASKS: dict[str, dict[str, Any]] = {
+    "chat": {"messages": [{"role": "user", "content": "Hi"}]},
+    "messages": {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 50},
+    "responses": {"input": "Hi"},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A provider's usage, and what it comes to."""
+
+    id: str
+    dialect: str
+    usage: dict[str, Any]
+    cost: float
+    model: str = ""
+    answer: dict[str, Any] | None = None
+    """Fields of the answer beside the usage."""
+    streamed: float | None = None
+    """Where LiteLLM prices a stream otherwise: it counts text that is audio twice."""
+    asked: dict[str, Any] | None = None
+
+
+def chat(
+    prompt: int = 1000, completion: int = 100, *, read: Any = None, wrote: Any = None, **more: Any
+) -> dict[str, Any]:
+    details = {"prompt_tokens_details": read} if read else {}
+    details |= {"completion_tokens_details": wrote} if wrote else {}
+    return (
+        {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion} | details | more
+    )
+
+
+def tokens(given: int = 1000, got: int = 100, *, read: Any = None, wrote: Any = None) -> dict[str, Any]:
+    return {
+        "input_tokens": given, "output_tokens": got, "total_tokens": given + got,
+        "input_tokens_details": {"cached_tokens": 0} | (read or {}),
+        "output_tokens_details": {"reasoning_tokens": 0} | (wrote or {}),
+    }  # fmt: skip
+
+
+def claude(given: int = 20, got: int = 100, **more: Any) -> dict[str, Any]:
+    return {"input_tokens": given, "output_tokens": got, **more}
+
+
+def writes(minutes: int, hour: int) -> dict[str, Any]:
+    kept = {"ephemeral_5m_input_tokens": minutes, "ephemeral_1h_input_tokens": hour}
+    return {"cache_creation_input_tokens": minutes + hour, "cache_creation": kept}
+
+
+SEARCH = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "x"}}
+SAID: dict[str, Any] = {"type": "message", "id": "m1", "role": "assistant", "status": "completed",
+        "content": [{"type": "output_text", "text": "Fine.", "annotations": []}]}  # fmt: skip
+
+CASES = [
+    Case("plain", "chat", chat(), 1000e-6 + 100 * 2e-6),
+    Case("cached reads", "chat", chat(read={"cached_tokens": 400}), 600e-6 + 400 * 1e-7 + 100 * 2e-6),
+    Case("reasoning", "chat", chat(wrote={"reasoning_tokens": 60}), 1000e-6 + 40 * 2e-6 + 60 * 3e-6),
+    Case("audio in", "chat", chat(read={"audio_tokens": 300}), 700e-6 + 300 * 1e-5 + 100 * 2e-6),
+    Case("audio out", "chat", chat(wrote={"audio_tokens": 30}), 1000e-6 + 70 * 2e-6 + 30 * 2e-5,
+         streamed=1000e-6 + 100 * 2e-6 + 30 * 2e-5),
+    Case("images in", "chat", chat(read={"image_tokens": 300}), 700e-6 + 300 * 7e-6 + 100 * 2e-6),
+    Case("flex", "chat", chat(read={"cached_tokens": 400}), 600 * 5e-7 + 400 * 5e-8 + 100e-6,
+         answer={"service_tier": "flex"}),
+    Case("priority", "chat", chat(read={"cached_tokens": 400}), 600 * 2e-6 + 400 * 2e-7 + 100 * 4e-6,
+         answer={"service_tier": "priority"}),
+    Case("flex asked and not served", "chat", chat(), 1000e-6 + 100 * 2e-6, asked={"service_tier": "flex"},
+         answer={"service_tier": "default"}),
+    Case("priority asked", "chat", chat(), 1000 * 2e-6 + 100 * 4e-6, asked={"service_tier": "priority"}),
+    Case("above 200k", "chat", chat(300_000, read={"cached_tokens": 100_000}),
+         200_000 * 3e-6 + 100_000 * 3e-7 + 100 * 5e-6),
+    Case("above 128k", "chat", chat(150_000), 150_000 * 3e-6 + 100 * 5e-6, "openai/wide-gpt"),
+    Case("plain", "responses", tokens(), 1000e-6 + 100 * 2e-6),
+    Case("cached reads", "responses", tokens(read={"cached_tokens": 400}), 600e-6 + 400 * 1e-7 + 100 * 2e-6),
+    Case("reasoning", "responses", tokens(wrote={"reasoning_tokens": 60}), 1000e-6 + 40 * 2e-6 + 60 * 3e-6),
+    Case("flex", "responses", tokens(), 1000 * 5e-7 + 100e-6, answer={"service_tier": "flex"}),
+    Case("priority", "responses", tokens(), 1000 * 2e-6 + 100 * 4e-6, answer={"service_tier": "priority"}),
+    Case("above 200k", "responses", tokens(300_000), 300_000 * 3e-6 + 100 * 5e-6),
+    Case("web search", "responses", tokens(), 1000e-6 + 100 * 2e-6 + 0.02,
+         answer={"output": [SEARCH, SAID]}, asked={"tools": [{"type": "web_search"}]}),
+    Case("plain", "messages", claude(), 20e-6 + 100 * 2e-6),
+    Case("cached reads", "messages", claude(cache_read_input_tokens=1000), 20e-6 + 1000 * 1e-7 + 100 * 2e-6),
+    Case("written for minutes", "messages", claude(**writes(1000, 0)), 20e-6 + 1000 * 1.25e-6 + 100 * 2e-6),
+    Case("written for an hour", "messages", claude(**writes(0, 1000)), 20e-6 + 1000 * 2.5e-6 + 100 * 2e-6),
+    Case("written for both", "messages", claude(**writes(300, 700)),
+         20e-6 + 300 * 1.25e-6 + 700 * 2.5e-6 + 100 * 2e-6),
+    Case("written, time untold", "messages", claude(cache_creation_input_tokens=1000),
+         20e-6 + 1000 * 1.25e-6 + 100 * 2e-6),
+    Case("above 200k", "messages", claude(300_000), 300_000 * 3e-6 + 100 * 5e-6),
+    Case("web search", "messages", claude(server_tool_use={"web_search_requests": 3}), 20e-6 + 100 * 2e-6 + 3 * 0.02),
+    Case("all at once", "messages",
+         claude(cache_read_input_tokens=500, server_tool_use={"web_search_requests": 1}, **writes(300, 700)),
+         20e-6 + 500 * 1e-7 + 300 * 1.25e-6 + 700 * 2.5e-6 + 100 * 2e-6 + 0.02),
+    Case("written for an hour", "chat", claude(**writes(0, 1000)), 20e-6 + 1000 * 2.5e-6 + 100 * 2e-6,
+         "anthropic/priced-claude"),
+    Case("cached reads of Claude", "responses", claude(cache_read_input_tokens=1000),
+         20e-6 + 1000 * 1e-7 + 100 * 2e-6, "anthropic/priced-claude"),
+    Case("cached reads of GPT", "messages", tokens(read={"cached_tokens": 400}),
+         600e-6 + 400 * 1e-7 + 100 * 2e-6, "openai/priced-gpt"),
+]  # fmt: skip
+
+
+class Calls(CustomLogger):
+    """Notes what LiteLLM knows of each call, as the gateway's hook does."""
+
+    def log_pre_api_call(self, model: str, messages: object, kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        endings.note_call(kwargs)
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    server = HTTPServer(threaded=True)
+    server.start()
+    yield Upstream(server)
+    server.clear()
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def calls() -> Iterator[None]:
+    litellm.register_model(MODELS)
+    logger = Calls()
+    litellm.logging_callback_manager.add_litellm_callback(logger)
+    yield
+    litellm.callbacks.remove(logger)
+
+
+def router_of(upstream: Upstream) -> Router:
+    def params(model: str) -> dict[str, Any]:
+        base = upstream.base_url if model.startswith("openai/") else upstream.base_url.removesuffix("/v1")
+        return {"model": model, "api_key": "sk-none", "api_base": base}
+
+    models = [{"model_name": model, "litellm_params": params(model)} for model in MODELS]
+    return Router(model_list=models, num_retries=0, disable_cooldowns=True)
+
+
+def answer_of(case: Case, provider: str) -> dict[str, Any]:
+    if provider == "anthropic":
+        return {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+                "stop_sequence": None, "content": [{"type": "text", "text": "Fine."}], "usage": case.usage,
+                **(case.answer or {})}  # fmt: skip
+    if "input_tokens" in case.usage:
+        return {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "status": "completed",
+                "output": [SAID], "usage": case.usage, "error": None, "incomplete_details": None,
+                **(case.answer or {})}  # fmt: skip
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Fine."}, "finish_reason": "stop"}
+    return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice],
+            "usage": case.usage, **(case.answer or {})}  # fmt: skip
+
+
+def chunks_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    frame = {name: value for name, value in answer.items() if name not in ("choices", "usage")}
+    frame["object"] = "chat.completion.chunk"
+    said = {"index": 0, "delta": {"role": "assistant", "content": "Fine."}, "finish_reason": None}
+    end: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    return [
+        {**frame, "choices": [said]},
+        {**frame, "choices": [end]},
+        {**frame, "choices": [], "usage": answer["usage"]},
+    ]
+
+
+async def booked(case: Case, upstream: Upstream, *, stream: bool) -> TierCall:
+    model = case.model or ("anthropic/priced-claude" if case.dialect == "messages" else "openai/priced-gpt")
+    provider, name = model.split("/")
+    answer = answer_of(case, provider)
+    if stream and "choices" in answer:
+        upstream.on(name, raw_stream(*chunks_of(answer)))
+    else:
+        upstream.on(name, gives(answer))
+    router = router_of(upstream)
+    source: Any = lambda: router  # noqa: E731
+    pricer = RouterPricer(source)
+    completer = RouterCompleter(source, pricer, Breaker(source), Translations(source))
+    body = {**ASKS[case.dialect], **(case.asked or {})}
+    request = with_body(ChatRequest(request_id="r", route="r", messages=(), dialect=case.dialect), body)
+    journal = Journal(request, clock=SystemClock(), stream=stream, capture_content=False)
+    asker = Asker(completer, pricer, journal)
+    if stream:
+        async with aclosing(asker.stream(model, request).pieces()) as pieces:
+            async for _ in pieces:
+                pass
+    else:
+        await asker.ask(model, request)
+    (call,) = journal.calls
+    return call
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.dialect}: {case.id}")
+async def test_a_call_costs_the_hand_sum_of_its_usage_whole_and_streamed(
+    case: Case, stream: bool, upstream: Upstream
+) -> None:
+    """A whole answer's cost is what LiteLLM charged; a streamed one is priced by the same function."""
+    call = await booked(case, upstream, stream=stream)
+    expected = case.streamed if stream and case.streamed is not None else case.cost
+    assert call.cost_usd == pytest.approx(expected, abs=1e-9)
+    assert call.usage.is_estimated is False
+    assert sum(call.cost_parts.values()) == pytest.approx(call.cost_usd, abs=1e-9)
