@@ -239,8 +239,12 @@ async def test_groups_without_a_name_are_kept_and_aliases_are_shown(ledger: Post
         [
             record("a", caller=Caller(key_hash="k1", key_alias="web", user_id="ann", team_id="t", team_alias="Team")),
             record("b"),
+            record("c", route="large", reason="plain_model"),
         ]
     )
+    routes = {row.group: row.label for row in await ledger.summarise("route")}
+    assert routes.pop("large") == "large (plain model)"
+    assert set(routes.values()) == {None}
     assert {row.group: row.label for row in await ledger.summarise("key")} == {"k1": "web", None: None}
     assert {row.group: row.label for row in await ledger.summarise("team")} == {"t": "Team", None: None}
     assert {row.group for row in await ledger.summarise("user")} == {"ann", None}

@@ -260,6 +260,8 @@ def _name(row: "SummaryRow", by: "SummaryGroup") -> str:
         return "(none)"
     # A key's hash is long; its first characters tell keys apart, its alias is what people know.
     short = f"{row.group[:12]}…" if by == "key" and len(row.group) > 12 else row.group
+    if by == "route" and row.label:
+        return row.label
     return f"{row.label} ({short})" if row.label and row.label != row.group else short
 
 

@@ -63,11 +63,14 @@ WHERE ($1::text IS NULL OR audits.route = $1) AND ($2::text IS NULL OR kind = $2
 ORDER BY judged_at, request_id, kind, audits.tier
 """
 
+PLAIN = "max(CASE WHEN reason = 'plain_model' THEN route || ' (plain model)' END)"
+"""What a group of calls that went past every route is called: its name is a model's."""
+
 _GROUPS = {
     "total": ("NULL::text", "NULL::text"),
     "user": ("user_id", "NULL::text"),
     "team": ("team_id", "max(team_alias)"),
-    "route": ("route", "NULL::text"),
+    "route": ("route", PLAIN),
     "day": ("to_char(to_timestamp(started_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')", "NULL::text"),
     "key": ("key_hash", "max(key_alias)"),
 }

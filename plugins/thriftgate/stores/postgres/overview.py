@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import DeploymentTally, MoneySums, RequestTally, Tallies
 from thriftgate.stores.postgres.database import Database, Row
+from thriftgate.stores.postgres.ledger_sql import PLAIN
 from thriftgate.stores.postgres.text import from_text, to_text
 from thriftgate.types import DecisionKind
 
@@ -20,7 +21,8 @@ WITH chosen AS (
     FROM requests WHERE started_at >= $1 AND started_at < $2
 ), grouped AS (
     SELECT grouping(route, team_id, user_id, bucket) AS kind, route, team_id, user_id, bucket,
-           max(team_alias) AS team_alias, count(*) AS n, count(*) FILTER (WHERE status <> 'ok') AS failures,
+           max(team_alias) AS team_alias, {PLAIN} AS plain, count(*) AS n,
+           count(*) FILTER (WHERE status <> 'ok') AS failures,
            {_DECISIONS},
            sum(cost_usd) AS cost, sum(baseline_cost_usd) AS baseline, sum(cost_usd * cost_usd) AS cost_squared,
            sum(baseline_cost_usd * baseline_cost_usd) AS baseline_squared,
@@ -94,7 +96,7 @@ class PostgresOverview:
         named = {"routes": of[_ROUTE], "teams": of[_TEAM], "users": of[_USER]}
         return Tallies(
             total=_tally(of[_TOTAL][0], None) if of[_TOTAL] else None,
-            routes=[_tally(row, row["route"]) for row in of[_ROUTE]],
+            routes=[_tally(row, row["route"], label=row["plain"]) for row in of[_ROUTE]],
             teams=[_tally(row, row["team_id"], label=row["team_alias"]) for row in of[_TEAM]],
             users=[_tally(row, row["user_id"]) for row in of[_USER]],
             stretches=[_tally(row, None, started_at=since + row["bucket"] * stretch) for row in of[_TIME]],
