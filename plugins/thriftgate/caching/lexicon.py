@@ -36,7 +36,8 @@ FUNCTION_WORDS = _words(
 )
 
 NEGATIONS = _words(
-    "not no never none nothing nobody neither nor hardly barely scarcely without cannot cant dont doesnt didnt isnt arent wasnt werent wont "
+    "not no never none nothing nobody neither nor hardly barely without "
+    "cannot cant dont doesnt didnt isnt arent wasnt werent wont "
     "wouldnt shouldnt couldnt hasnt havent hadnt aint except exclude excludes excluded excluding unless "
     "nicht kein keine keinen keiner nie niemals ohne ne pas jamais aucun aucune sans no nunca jamás ningún ninguna sin "
     "non mai nessun nessuna senza não nunca nenhum nenhuma sem niet geen nooit zonder"
