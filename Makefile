@@ -1,6 +1,6 @@
 # Every target sets up what it needs. Arguments go through ARGS: make test ARGS="-k cache", make run ARGS="--port 4001"
 .DEFAULT_GOAL := help
-.PHONY: help run test check format eval bench docs house secrets clean
+.PHONY: help run test check format eval bench mutate docs house secrets clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -41,6 +41,10 @@ eval: $(READY) ## Measure quality and savings on public data sets (ARGS="cache" 
 
 bench: $(READY) ## Compare the gateway's speed with a bare LiteLLM proxy
 	@$(BIN)/python scripts/run_evals.py benchmarks $(ARGS)
+
+mutate: $(READY) ## Count the small mistakes in the pure floors that the tests notice (ARGS="--mutants 150 --seed 1")
+	@uv="$$(command -v uv || echo .tools/bin/uv)"; PYTHONPATH=.:plugins nice -n 10 "$$uv" run --no-sync --with cosmic-ray==8.7.0 \
+	  --with pytest-cov==7.1.0 python evals/mutation/mutate.py $(ARGS)
 
 docs: $(READY) ## Write the generated pages of docs/ anew
 	@$(BIN)/python scripts/write_docs.py

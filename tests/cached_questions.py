@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from thriftgate.caching.artefact import shipped
 from thriftgate.caching.entries import CacheEntry, Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES, Evidence, gather
-from thriftgate.caching.policy import Policy
+from thriftgate.caching.policy import CachePolicy
 
 ASKED = "How can I get my password back?"
 SUPPORTERS = (
@@ -43,7 +43,7 @@ def near(*found: tuple[str, str, float]) -> list[Neighbour]:
 AGREEING = near(*((question, "password", 0.97 - 0.02 * i) for i, question in enumerate(SUPPORTERS))) + near(
     ("Where is my parcel?", "parcel", 0.3)
 )
-POLICY = Policy.of(shipped(), max_error=0.01)
+POLICY = CachePolicy.of(shipped(), max_error=0.01)
 
 
 def evidence(question: str, neighbours: Sequence[Neighbour]) -> dict[str, float]:

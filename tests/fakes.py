@@ -18,7 +18,7 @@ from tests.memory_ledger import MemoryLedger
 from tests.memory_stores import InMemoryAnswerCache, InMemorySingleFlight
 
 from thriftgate.errors import StoreUnavailableError, TierFailedError
-from thriftgate.tracing.attributes import Weights, split_cost
+from thriftgate.tracing.attributes import TokenPrices, split_cost
 from thriftgate.types import Answer, Caller, CallPurpose, ChatRequest, Choice, StreamPiece, Usage, Vector
 
 __all__ = [
@@ -228,7 +228,7 @@ class FakePricer:
         return self.cost_usd(model, Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0))
 
     def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
-        return split_cost(usage, cost_usd, Weights(1.0, 0.5, 1.0))
+        return split_cost(usage, cost_usd, TokenPrices(1.0, 0.5, 1.0))
 
     def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:
         if isinstance(messages, str):

@@ -13,7 +13,7 @@ from thriftgate.config.limits import LimitsConfig
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.services.limits.admission import Admission
 from thriftgate.services.limits.passes import Pass, RefusedError
-from thriftgate.services.limits.rules import Arrival, Asker
+from thriftgate.services.limits.rules import Arrival, Limited
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.metrics import Samples
 
@@ -44,7 +44,7 @@ class World:
     ) -> "asyncio.Task[Pass]":
         self.n += 1
         options = {name: fields.pop(name) for name in ("gone", "on_wait") if name in fields}
-        asker = Asker(key=key or f"key-{team}", team=team, tier=tier)
+        asker = Limited(key=key or f"key-{team}", team=team, tier=tier)
         arrival = Arrival(str(self.n), asker, model, **({"prompt_bytes": 40, "max_completion": 5} | fields))
         return asyncio.create_task(self.admission.admit(arrival, **options))
 

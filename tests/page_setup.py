@@ -13,9 +13,9 @@ from tests.memory_overview import MemoryOverview
 from thriftgate.prompts.registry import Registry
 from thriftgate.proxy.page.routes import PageResponder, live_page
 from thriftgate.proxy.page.sessions import Sessions
-from thriftgate.proxy.page.state import Deployment, Queue, State
+from thriftgate.proxy.page.state import QueueState, ShownDeployment, State
 from thriftgate.services.books.overview import OverviewService
-from thriftgate.services.books.quality import Promise
+from thriftgate.services.books.quality import RoutePromise
 from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.files.prompts import PromptFiles
 from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, PromptRef, RequestRecord, Status, TierCall, Usage
@@ -23,7 +23,7 @@ from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, PromptRef, 
 MASTER_KEY = "sk-master-of-the-page-0123456789"
 ADMIN_KEY = "sk-another-admin"
 NOW = 1_795_457_000.0
-PROMISE = Promise(max_quality_loss=0.05, max_error=0.02)
+PROMISE = RoutePromise(max_quality_loss=0.05, max_error=0.02)
 HOSTILE = "<script>alert('x')</script>\"&{{7*7}}"
 """A name that must come out as it went in."""
 
@@ -147,14 +147,14 @@ class PageSetup:
         self.folder = folder
         self.state = State(
             queues=(
-                Queue("ledger", 3, 0, 0),
-                Queue("cache_refresh", None, 2, 1),
-                Queue("traces to Langfuse", 12, 0, 0, "3 tries in a row failed: no answer"),
+                QueueState("ledger", 3, 0, 0),
+                QueueState("cache_refresh", None, 2, 1),
+                QueueState("traces to Langfuse", 12, 0, 0, "3 tries in a row failed: no answer"),
             ),
             deployments=(
-                Deployment("small", "openai/demo-small", False, "healthy"),
-                Deployment("large", "openai/demo-large", True, "healthy"),
-                Deployment("large", "openai/demo-large-backup", False, "unknown"),
+                ShownDeployment("small", "openai/demo-small", False, "healthy"),
+                ShownDeployment("large", "openai/demo-large", True, "healthy"),
+                ShownDeployment("large", "openai/demo-large-backup", False, "unknown"),
             ),
         )
         self.prompts: PromptFiles | NoPrompts = NoPrompts()

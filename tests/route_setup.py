@@ -22,7 +22,7 @@ from thriftgate.caching.entries import CacheEntry
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import RouteConfig
-from thriftgate.limits.ladder import Step
+from thriftgate.limits.ladder import LadderStep
 from thriftgate.ports import Ledger
 from thriftgate.services.books.recording import Recorders
 from thriftgate.services.cache.deciding import FixedDecider
@@ -32,7 +32,7 @@ from thriftgate.services.checking.audit import CascadeAuditor
 from thriftgate.services.checking.judges import ModelJudge
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
-from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.budget import RateBudget
 from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.services.route.parts import PromptStage, RouteParts
 from thriftgate.services.route.route import RouteService
@@ -54,7 +54,7 @@ class RouteSetup:
         prompt: PromptStage | None = None,
         cache: Mapping[str, Any] | None = None,
         route: Mapping[str, Any] | None = None,
-        steps: frozenset[Step] = frozenset(),
+        steps: frozenset[LadderStep] = frozenset(),
         **cascade: Any,
     ) -> None:
         self.clock = FakeClock()
@@ -129,7 +129,7 @@ class RouteSetup:
             completer=self.completer,
             judge=ModelJudge(self.completer, "judge", self.clock),
             ledger=self.books,
-            budget=Budget(share=1, max_per_minute=100, clock=self.clock, draw=lambda: 0.0),
+            budget=RateBudget(share=1, max_per_minute=100, clock=self.clock, draw=lambda: 0.0),
             background=self.background,
             clock=self.clock,
             capture_content=self.config.capture_content,

@@ -21,7 +21,7 @@ from evals.benchmarks.cache_recall import Layout, Matrix, embedded, fill, machin
 from evals.benchmarks.embedder import measure_lag
 
 from thriftgate.caching.evidence import NEIGHBOURS
-from thriftgate.stores.embedded.database import prepare_database, release_database
+from thriftgate.stores.embedded.database import prepare_embedded, release_database
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import Database
@@ -115,7 +115,7 @@ def main() -> None:
     vectors = asyncio.run(embedded(variations(texts, args.entries), kept))
     folder = Path(tempfile.mkdtemp(prefix="thriftgate-benchmark-"))
     try:
-        dsn = prepare_database(None, folder)
+        dsn = prepare_embedded(None, folder)
         found = asyncio.run(run(dsn, vectors, long_questions(texts, args.queries), folder))
     finally:
         release_database(folder)

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.caching.entries import CacheEntry
-from thriftgate.stores.embedded.database import prepare_database, release_database
+from thriftgate.stores.embedded.database import prepare_embedded, release_database
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.cache_sql import EF_CONSTRUCTION
@@ -281,7 +281,7 @@ def main() -> None:
     vectors = asyncio.run(embedded(texts, kept))[order]
     folder = Path(tempfile.mkdtemp(prefix="thriftgate-benchmark-"))
     try:
-        dsn = prepare_database(None, folder)
+        dsn = prepare_embedded(None, folder)
         lookups, stores = asyncio.run(
             run(dsn, vectors[args.queries :], vectors[: args.queries], with_comparison=args.compare)
         )

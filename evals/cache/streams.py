@@ -8,7 +8,7 @@ import numpy as np
 
 from thriftgate.caching.calibration import shuffled
 from thriftgate.caching.decision import Hit
-from thriftgate.caching.rehearsal import Conditions, Decider, Labelled, rehearse
+from thriftgate.caching.rehearsal import Conditions, Labelled, ReplayDecider, rehearse
 from thriftgate.cli.cache.trial import by_answer, ratio, share_interval
 from thriftgate.stats.intervals import bootstrap_interval, clopper_pearson
 
@@ -44,7 +44,7 @@ class Outcome:
 def play(
     name: str,
     data: Labelled,
-    make: Callable[[], Decider],
+    make: Callable[[], ReplayDecider],
     *,
     orders: int,
     conditions: Conditions | None = None,

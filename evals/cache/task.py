@@ -20,23 +20,23 @@ from evals.cache.detectors import detector_rates, guard_rates
 from evals.cache.streams import Outcome, play
 from evals.cache.traps import trap_table
 
-from thriftgate.caching.artefact import Artefact, shipped
+from thriftgate.caching.artefact import CacheModel, shipped
 from thriftgate.caching.calibration import shuffled
 from thriftgate.caching.learner import Learner
 from thriftgate.caching.policy import FixedThreshold
-from thriftgate.caching.rehearsal import Conditions, Decider, Labelled, Unlearning
+from thriftgate.caching.rehearsal import Conditions, Labelled, ReplayDecider, Unlearning
 
 RESULTS = data.HERE / "results"
 FIXED = (0.80, 0.85, 0.90, 0.95)
 PROMISES = (0.002, 0.005, 0.01, 0.02, 0.05)
 
 
-def ours(artefact: Artefact, *, max_error: float = 0.01, explore: float = 0.0) -> Callable[[], Decider]:
+def ours(artefact: CacheModel, *, max_error: float = 0.01, explore: float = 0.0) -> Callable[[], ReplayDecider]:
     """Makes fresh learners."""
     return lambda: Learner(artefact, max_error=max_error, explore=explore)
 
 
-def fixed(threshold: float) -> Callable[[], Decider]:
+def fixed(threshold: float) -> Callable[[], ReplayDecider]:
     """Makes deciders by a fixed threshold."""
     return lambda: Unlearning(FixedThreshold(threshold))
 

@@ -9,7 +9,7 @@ from thriftgate.caching.artefact import shipped
 from thriftgate.caching.decision import Decision, Hit, Miss, MissReason, decide
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.guards import first_veto, substitution
-from thriftgate.caching.policy import FixedThreshold, Policy
+from thriftgate.caching.policy import CachePolicy, FixedThreshold
 from thriftgate.caching.timebound import is_about_own_account, is_time_bound
 
 INVISIBLE = frozenset({"ACTION", "skip_cache"})
@@ -21,7 +21,7 @@ def trap_table() -> dict[str, Any]:
     """Each cached question alone in the cache, the other one asked; by kind of pair."""
     pairs = traps()
     vectors = vectors_of([pair[side] for pair in pairs for side in ("cached", "asked")])
-    policy = Policy.of(shipped(), max_error=0.01)
+    policy = CachePolicy.of(shipped(), max_error=0.01)
     seen: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
     for place, pair in enumerate(pairs):

@@ -12,7 +12,7 @@ import numpy as np
 from evals.cache import data
 from evals.cache.streams import play
 
-from thriftgate.caching.calibration import calibrate
+from thriftgate.caching.calibration import calibrate_cache
 from thriftgate.caching.learner import Learner
 from thriftgate.caching.rehearsal import Labelled, Vectors
 
@@ -42,7 +42,7 @@ def main() -> None:
     for name, look in maps_of(bitext.vectors).items():
         known = Labelled(bitext.questions, bitext.groups, look(bitext.vectors))
         asked = Labelled(test.questions, test.groups, look(test.vectors))
-        artefact = calibrate([known], calibrated_on="Bitext")
+        artefact = calibrate_cache([known], calibrated_on="Bitext")
         found = play(name, asked, lambda artefact=artefact: Learner(artefact, max_error=0.01), orders=3)
         print(f"{name:26} {found.hit_rate:.1%} hits, {found.error:.2%} wrong", flush=True)
 

@@ -8,7 +8,7 @@ import numpy as np
 from thriftgate.cascade.calibration.calibration import Calibration
 from thriftgate.cascade.calibration.candidates import thresholds
 from thriftgate.cascade.calibration.labels import Label
-from thriftgate.cascade.calibration.policy import Policy, Replay, replay_of
+from thriftgate.cascade.calibration.policy import Replay, ThresholdPolicy, replay_of
 from thriftgate.cascade.calibration.tier_models import add_outlook
 from thriftgate.stats import average_performance_gap_recovered, cost_at_quality
 from thriftgate.stats.intervals import Floats
@@ -52,7 +52,7 @@ def _with_outlook(calibration: Calibration, labels: Sequence[Label]) -> Sequence
     return add_outlook(labels, vectors @ np.array(calibration.probe.weights) + calibration.probe.intercept)
 
 
-def curve(replay: Replay, policies: Sequence[Policy]) -> Curve:
+def curve(replay: Replay, policies: Sequence[ThresholdPolicy]) -> Curve:
     """The frontier of some policies."""
     strong = float(replay.cost_usd[:, -1].mean())
     played = [replay.play(policy) for policy in policies]
@@ -68,10 +68,12 @@ def sweep(calibration: Calibration, replay: Replay) -> Curve:
     """The calibrated confidence with every threshold, and every tested candidate, to choose from with hindsight."""
     policies = [one.policy for one in calibration.tested]
     if replay.scores.shape[1] == 1 and np.isfinite(replay.scores).any():
-        policies += [Policy((rung,)) for rung in thresholds(replay.scores[:, 0], 400)]
+        policies += [ThresholdPolicy((rung,)) for rung in thresholds(replay.scores[:, 0], 400)]
     elif not np.isfinite(replay.scores).any():
         never = (np.inf,) * replay.scores.shape[1]
-        policies += [Policy(never, skip_below=rung, trust_above=rung) for rung in thresholds(replay.outlook, 400)]
+        policies += [
+            ThresholdPolicy(never, skip_below=rung, trust_above=rung) for rung in thresholds(replay.outlook, 400)
+        ]
     return curve(replay, policies)
 
 
@@ -88,10 +90,10 @@ def best_single_signal(labels: Sequence[Label], replay: Replay) -> dict[str, Cur
             if labels[0].features:
                 single = Replay(replay.scores.copy(), replay.quality, replay.cost_usd, np.full(len(rows), np.nan))
                 single.scores[:, 0] = sign * values
-                policies = [Policy((rung, *never)) for rung in thresholds(sign * values, 100)]
+                policies = [ThresholdPolicy((rung, *never)) for rung in thresholds(sign * values, 100)]
             else:
                 single = Replay(replay.scores, replay.quality, replay.cost_usd, sign * values)
-                policies = [Policy((np.inf, *never), rung, rung) for rung in thresholds(sign * values, 100)]
+                policies = [ThresholdPolicy((np.inf, *never), rung, rung) for rung in thresholds(sign * values, 100)]
             curves[mark + name] = curve(single, policies)
     return curves
 

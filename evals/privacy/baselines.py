@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from thriftgate.config.privacy import PrivacyConfig
-from thriftgate.privacy.findings import Text, counted
+from thriftgate.privacy.findings import Text, counted_by_kind
 from thriftgate.privacy.json_text import looks_like_json, tokens
 from thriftgate.proxy.compose.privacy import engine_loader
 from thriftgate.services.privacy.policies import Policies
@@ -31,7 +31,7 @@ def ours_finder() -> Finder:
     def find(text: str, label: str = "") -> list[tuple[int, int, str]]:
         if looks_like_json(text):
             return [found for token in tokens(text) for found in inside(text, token)]
-        spans = counted(text, engine(Text(text, label)), policy)
+        spans = counted_by_kind(text, engine(Text(text, label)), policy)
         return [(span.start, span.end, span.entity_type) for span in spans]
 
     def inside(text: str, token: Any) -> list[tuple[int, int, str]]:

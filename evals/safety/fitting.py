@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from thriftgate.guards.classifier import Weights
+from thriftgate.guards.classifier import LinearWeights
 from thriftgate.guards.hashing import BUCKETS
 
 Rows = npt.NDArray[np.float64]
@@ -56,11 +56,11 @@ class Fitted:
         logits: Rows = table.matrix @ self.coefficients + self.bias
         return logits
 
-    def weights(self, at: float) -> Weights:
+    def weights(self, at: float) -> LinearWeights:
         """As they are shipped: the logit `at` becomes a score of one half."""
         words, rest = self.coefficients[:BUCKETS], self.coefficients[BUCKETS:]
         phrases, vector = rest[: self._phrases] * _PHRASES, rest[self._phrases :] * _VECTOR
-        return Weights(
+        return LinearWeights(
             bias=self.bias - at,
             words=words.astype(np.float32),
             phrases=phrases.astype(np.float32),

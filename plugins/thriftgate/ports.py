@@ -17,7 +17,7 @@ from thriftgate.identity.records import Key, Team, User
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.pseudonyms import Pseudonym
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 from thriftgate.prompts.registry import Registry
 from thriftgate.types import (
     Answer,
@@ -273,7 +273,7 @@ class Ledger(Protocol):
 class PrivacyAnalyzer(Protocol):
     """Finds personal data."""
 
-    async def analyze(self, texts: Sequence[Text]) -> Sequence[Sequence[Span]]:
+    async def analyze(self, texts: Sequence[Text]) -> Sequence[Sequence[TextSpan]]:
         """The findings of each text, in its own positions; they may overlap. Never blocks the event loop.
 
         Raises PrivacyUnavailableError or OverloadedError; the request is then refused.

@@ -27,7 +27,7 @@ from tests.proxy.test_tracing import LangfuseIntakeServer
 from tests.proxy.upstream import Upstream
 from tests.proxy.waiting import settle
 
-from thriftgate.stores.embedded.database import prepare_database
+from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.postgres.database import Database
 
 CRASH = "CRASH-THE-ANALYZER"
@@ -172,7 +172,7 @@ def answer_of(response: httpx.Response, *, stream: bool) -> str:
 
 
 async def _stored(folder: Path) -> str:
-    database = Database(prepare_database(None, folder / ".thriftgate"), max_connections=1)
+    database = Database(prepare_embedded(None, folder / ".thriftgate"), max_connections=1)
     try:
         rows: list[str] = []
         for table in TABLES:

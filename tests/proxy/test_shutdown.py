@@ -27,7 +27,7 @@ from tests.proxy.test_tracing import LangfuseIntakeServer
 from tests.proxy.upstream import Upstream, drips, says, slow
 from tests.proxy.waiting import eventually
 
-from thriftgate.stores.embedded.database import prepare_database, release_database
+from thriftgate.stores.embedded.database import prepare_embedded, release_database
 from thriftgate.stores.postgres.database import open_connection
 
 pytestmark = [pytest.mark.xdist_group("proxy-shutdown"), pytest.mark.timeout(400)]
@@ -58,7 +58,7 @@ class Stoppable:
     def statuses(self) -> dict[str, str]:
         """The status of each request in the ledger; call it after the end."""
         data_dir = self.gateway.folder / ".thriftgate"
-        dsn = prepare_database(None, data_dir)
+        dsn = prepare_embedded(None, data_dir)
         try:
             return asyncio.run(_statuses(dsn))
         finally:

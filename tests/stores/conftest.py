@@ -17,7 +17,7 @@ from tests.stores.redis_process import BINARY, RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.ports import AnswerCache
-from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_database
+from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_embedded
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import Database, open_connection
 from thriftgate.stores.redis.cache import RedisAnswerCache
@@ -51,7 +51,7 @@ def postgres_dsn(postgres_server: str) -> str:
     """A migrated database for this worker alone."""
     name = f"tests_{uuid.uuid4().hex}"
     asyncio.run(_run(postgres_server, f"CREATE DATABASE {name}"))
-    return prepare_database(postgres_server.replace("/thriftgate?", f"/{name}?"), Path())
+    return prepare_embedded(postgres_server.replace("/thriftgate?", f"/{name}?"), Path())
 
 
 async def _run(dsn: str, *statements: str) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
-from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_database, release_database
+from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_embedded, release_database
 from thriftgate.stores.embedded.process import PostgresProcess
 from thriftgate.stores.postgres.database import Database, Timeouts, open_connection
 
@@ -85,22 +85,22 @@ def postmaster(data_dir: Path) -> int:
 
 
 def test_a_second_start_keeps_the_data(data_dir: Path) -> None:
-    dsn = prepare_database(None, data_dir)
+    dsn = prepare_embedded(None, data_dir)
     ask(dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
     release_database(data_dir)
     assert not is_running(data_dir)
-    assert ask(prepare_database(None, data_dir), "SELECT answer FROM kept") == 42
+    assert ask(prepare_embedded(None, data_dir), "SELECT answer FROM kept") == 42
 
 
 def test_preparing_twice_is_the_same_server(data_dir: Path) -> None:
-    dsn = prepare_database(None, data_dir)
+    dsn = prepare_embedded(None, data_dir)
     pid = postmaster(data_dir)
-    assert prepare_database(None, data_dir) == dsn
+    assert prepare_embedded(None, data_dir) == dsn
     assert postmaster(data_dir) == pid
 
 
 async def test_it_may_be_prepared_inside_a_running_event_loop(data_dir: Path) -> None:
-    assert prepare_database(None, data_dir)
+    assert prepare_embedded(None, data_dir)
 
 
 def test_processes_share_one_server_and_the_last_one_stops_it(data_dir: Path) -> None:
@@ -129,26 +129,26 @@ def test_a_killed_process_leaves_a_server_that_the_next_one_stops(data_dir: Path
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert ask(dsn, "SELECT 1") == 1
-    assert prepare_database(None, data_dir) == dsn
+    assert prepare_embedded(None, data_dir) == dsn
     release_database(data_dir)
     assert not is_running(data_dir)
 
 
 def test_a_killed_server_starts_again_with_what_was_committed(data_dir: Path) -> None:
-    dsn = prepare_database(None, data_dir)
+    dsn = prepare_embedded(None, data_dir)
     ask(dsn, "CREATE TABLE IF NOT EXISTS committed AS SELECT 7 AS number")
     os.kill(postmaster(data_dir), signal.SIGKILL)
-    assert ask(prepare_database(None, data_dir), "SELECT number FROM committed") == 7
+    assert ask(prepare_embedded(None, data_dir), "SELECT number FROM committed") == 7
 
 
 @pytest.mark.parametrize("left", ["", "not a number\n", "{pid}\n", "{pid}\n{path}\n1\n5432\n/tmp\n\n1 1\nready\n"])
 def test_a_stale_pid_file_does_not_matter(data_dir: Path, left: str) -> None:
-    prepare_database(None, data_dir)
+    prepare_embedded(None, data_dir)
     release_database(data_dir)
     pid_file = data_dir / "postgres" / "postmaster.pid"
     # Our own pid: alive, and nobody's server. So it looks after a container was restarted.
     pid_file.write_text(left.replace("{pid}", str(os.getpid())).replace("{path}", str(data_dir)))
-    assert ask(prepare_database(None, data_dir), "SELECT 1") == 1
+    assert ask(prepare_embedded(None, data_dir), "SELECT 1") == 1
 
 
 def test_a_data_folder_that_was_half_made_is_made_again(made_once: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_path_too_long_for_a_socket_gets_a_short_private_one(made_once: Path) 
 
 
 def test_nobody_else_reaches_the_server(data_dir: Path) -> None:
-    dsn = prepare_database(None, data_dir)
+    dsn = prepare_embedded(None, data_dir)
     folder = data_dir / "postgres"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / ".s.PGSQL.5432").stat().st_mode) == 0o700
@@ -184,7 +184,7 @@ def test_settings_of_other_servers_in_the_environment_do_not_matter(
 ) -> None:
     monkeypatch.setenv("PGPORT", "6543")
     monkeypatch.setenv("PGDATA", "/nowhere")
-    assert ask(prepare_database(None, data_dir), "SELECT 1") == 1
+    assert ask(prepare_embedded(None, data_dir), "SELECT 1") == 1
 
 
 def test_a_forked_child_does_not_stop_its_parents_server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,36 +208,36 @@ def test_data_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("16\n")
     with pytest.raises(ConfigurationError, match="made by PostgreSQL 16, this is 18"):
-        prepare_database(None, tmp_path)
+        prepare_embedded(None, tmp_path)
 
 
 def test_a_data_dir_that_is_a_file_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match=r"data_dir: .*file"):
-        prepare_database(None, tmp_path / "file")
+        prepare_embedded(None, tmp_path / "file")
 
 
 def test_why_the_server_does_not_start_is_in_the_error(data_dir: Path) -> None:
-    prepare_database(None, data_dir)
+    prepare_embedded(None, data_dir)
     release_database(data_dir)
     settings = data_dir / "postgres" / "postgresql.auto.conf"
     before = settings.read_text()
     settings.write_text("shared_buffers = 'a lot'\n")
     try:
         with pytest.raises(ConfigurationError, match='invalid value for parameter "shared_buffers"'):
-            prepare_database(None, data_dir)
+            prepare_embedded(None, data_dir)
     finally:
         settings.write_text(before)
 
 
 def test_a_given_url_that_does_not_answer_is_said_so() -> None:
     with pytest.raises(StoreUnavailableError, match="database_url"):
-        prepare_database("postgresql://nobody@127.0.0.1:1/none", Path())
+        prepare_embedded("postgresql://nobody@127.0.0.1:1/none", Path())
 
 
 def test_a_given_url_of_another_kind_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="must start with postgresql://"):
-        prepare_database("mysql://localhost/x", Path())
+        prepare_embedded("mysql://localhost/x", Path())
 
 
 async def test_a_database_fails_fast_while_the_server_is_away_and_comes_back_with_it(data_dir: Path) -> None:

@@ -17,7 +17,7 @@ from thriftgate.tracing.audits import spans_of_audit
 from thriftgate.tracing.content import ContentRule
 from thriftgate.tracing.otlp import encode
 from thriftgate.tracing.scores import scores_of
-from thriftgate.tracing.spans import spans_of
+from thriftgate.tracing.spans import trace_spans
 from thriftgate.types import (
     Audit,
     AuditKind,
@@ -120,8 +120,8 @@ async def test_a_record_that_comes_back_makes_the_same_trace(ledger: PostgresLed
         kept = await ledger.get(one.request_id)
         assert kept is not None
         calls = tuple(replace(call, input=None, output=None) for call in one.calls)  # the ledger has the answer's only
-        assert encode(spans_of(kept, content=ContentRule())) == encode(
-            spans_of(replace(one, calls=calls), content=ContentRule())
+        assert encode(trace_spans(kept, content=ContentRule())) == encode(
+            trace_spans(replace(one, calls=calls), content=ContentRule())
         )
         assert scores_of(kept) == scores_of(one)
 

@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.stores.minilm.memory import RecentVectors
-from thriftgate.stores.minilm.queue import FairQueue, Ticket, length_groups
+from thriftgate.stores.minilm.queue import QueuedText, TextQueue, length_groups
 
 callers_texts = st.lists(st.lists(st.text(max_size=40), min_size=1, max_size=12), max_size=6)
 
 
-def rounds_of(queue: FairQueue[int], *, max_texts: int, max_characters: int) -> list[list[Ticket[int]]]:
-    rounds: list[list[Ticket[int]]] = []
+def rounds_of(queue: TextQueue[int], *, max_texts: int, max_characters: int) -> list[list[QueuedText[int]]]:
+    rounds: list[list[QueuedText[int]]] = []
     while tickets := queue.next_round(max_texts=max_texts, max_characters=max_characters):
         rounds.append(tickets)
     return rounds
 
 
-def filled(callers: list[list[str]]) -> FairQueue[int]:
-    queue: FairQueue[int] = FairQueue()
+def filled(callers: list[list[str]]) -> TextQueue[int]:
+    queue: TextQueue[int] = TextQueue()
     for caller, texts in enumerate(callers):
         queue.add(caller, texts)
     return queue

@@ -31,12 +31,12 @@ from thriftgate.proxy.page.views import headline
 from thriftgate.services.books.feedback import FeedbackService
 from thriftgate.services.books.figures import figures_of
 from thriftgate.services.books.overview import PERIODS, Overview, OverviewService
-from thriftgate.services.books.quality import Promise
+from thriftgate.services.books.quality import RoutePromise
 from thriftgate.services.books.recording import LedgerWriter
 from thriftgate.services.cache.deciding import FixedDecider
 from thriftgate.services.checking.judges import AgreementJudge, ModelJudge
 from thriftgate.services.checking.verification import CacheVerifier
-from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.budget import RateBudget
 from thriftgate.services.telemetry.backfill import Backfill
 from thriftgate.services.telemetry.exporting import ExportQueueLimits
 from thriftgate.services.telemetry.exposition import exposed
@@ -81,7 +81,7 @@ class Day:
             route="support", reference_model="large", completer=setup.completer,
             agreement=AgreementJudge(setup.embedder), judge=ModelJudge(setup.completer, "judge", setup.clock),
             cache=setup.store, decider=FixedDecider(FixedThreshold(0.8)), ledger=self.ledger,
-            budget=Budget(share=1.0, max_per_minute=100, clock=setup.clock, draw=lambda: 0.0),
+            budget=RateBudget(share=1.0, max_per_minute=100, clock=setup.clock, draw=lambda: 0.0),
             background=setup.background, clock=setup.clock,
         )  # fmt: skip
         setup.route = setup.worker()
@@ -111,7 +111,7 @@ class Day:
         await self.setup.background.drain()
 
     async def overview(self) -> Overview:
-        promises = {"support": Promise(max_quality_loss=0.05, max_error=0.02)}
+        promises = {"support": RoutePromise(max_quality_loss=0.05, max_error=0.02)}
         source, stops = PostgresOverview(self.database), PromptStops(self.folder / "stops.json")
         service = OverviewService(source, self.ledger, NoPrompts(), stops, promises, self.setup.clock)
         return await service.get(PERIODS["24h"])

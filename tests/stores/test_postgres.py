@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.stores.cases import entry
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
-from thriftgate.stores.embedded.database import prepare_database
+from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import Connection, Database, Timeouts, connect, open_connection, plain_dsn
 from thriftgate.stores.postgres.migrations import migrate, migrations
@@ -128,7 +128,7 @@ async def test_tables_of_a_newer_thriftgate_are_left_alone(postgres_dsn: str) ->
 
 def test_a_missing_database_is_said_so(postgres_dsn: str) -> None:
     with pytest.raises(ConfigurationError, match="does not exist"):
-        prepare_database(postgres_dsn.replace("tests_", "missing_"), Path())
+        prepare_embedded(postgres_dsn.replace("tests_", "missing_"), Path())
 
 
 class DeafDatabase(Database):

@@ -11,7 +11,7 @@ from thriftgate.errors import ConfigurationError, OverloadedError, PrivacyUnavai
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.recognizers import own_recognizers
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.presidio.analyzer import Engine, PresidioAnalyzer
 from thriftgate.stores.rampart.files import find_rampart
 
@@ -57,9 +57,9 @@ def test_every_kind_of_presidios_has_the_recognizer_that_the_table_names() -> No
 async def test_a_text_is_analysed_once() -> None:
     asked: list[Text] = []
 
-    def engine(text: Text) -> Sequence[Span]:
+    def engine(text: Text) -> Sequence[TextSpan]:
         asked.append(text)
-        return [Span(0, 1, "PERSON", 1.0)]
+        return [TextSpan(0, 1, "PERSON", 1.0)]
 
     analyzer = PresidioAnalyzer(lambda: engine, remembered=2)
     first = await analyzer.analyze([Text("a"), Text("b"), Text("a")])
@@ -71,7 +71,7 @@ async def test_a_text_is_analysed_once() -> None:
 
 
 async def test_a_crash_refuses_without_a_word_of_the_text(caplog: pytest.LogCaptureFixture) -> None:
-    def engine(text: Text) -> Sequence[Span]:
+    def engine(text: Text) -> Sequence[TextSpan]:
         raise ValueError(f"choked on {text.text}")
 
     analyzer = PresidioAnalyzer(lambda: engine)
@@ -85,7 +85,7 @@ async def test_a_crash_refuses_without_a_word_of_the_text(caplog: pytest.LogCapt
 async def test_loading_is_tried_again() -> None:
     tries: list[int] = []
 
-    def engine(text: Text) -> Sequence[Span]:
+    def engine(text: Text) -> Sequence[TextSpan]:
         return ()
 
     def load() -> Engine:
@@ -107,7 +107,7 @@ async def test_too_much_waiting_text_refuses_the_next() -> None:
 
     gate = threading.Event()
 
-    def engine(text: Text) -> Sequence[Span]:
+    def engine(text: Text) -> Sequence[TextSpan]:
         gate.wait(20)
         return ()
 

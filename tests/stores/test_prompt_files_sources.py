@@ -12,7 +12,7 @@ from tests.langfuse_server import serve_langfuse
 from thriftgate.config import ThriftgateConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.services.upkeep.prompt_watch import PromptWatch
-from thriftgate.stores.files.prompt_sources import check_routes, open_prompts
+from thriftgate.stores.files.prompt_sources import check_prompted_routes, open_prompts
 from thriftgate.stores.files.prompts import PromptFiles
 from thriftgate.stores.langfuse.prompts import LangfusePrompts
 
@@ -88,9 +88,9 @@ async def test_langfuse_is_opened_with_its_keys_and_checked_after_the_first_look
     opened = open_prompts(asked, base, {**KEYS, "LANGFUSE_HOST": httpserver.url_for("")}, Clock())
     assert isinstance(opened.source, LangfusePrompts)
     with pytest.raises(ConfigurationError):
-        check_routes(asked, opened.source)
+        check_prompted_routes(asked, opened.source)
     await opened.source.refresh()
-    check_routes(asked, opened.source)
+    check_prompted_routes(asked, opened.source)
     assert opened.client is not None
     await opened.client.close()
 

@@ -14,7 +14,7 @@ from tests.stores.cases import entry, vector
 from thriftgate.caching.entries import CacheEntry, Observation, PurgeFilter
 from thriftgate.stores.redis import cache_codec as codec
 from thriftgate.stores.redis import cache_schema as schema
-from thriftgate.stores.redis.keys import digest
+from thriftgate.stores.redis.keys import key_digest
 from thriftgate.types import Choice, Usage
 
 # What is asked of the query engine.
@@ -147,15 +147,15 @@ def test_every_entry_comes_back_as_it_was(kept: CacheEntry, outcomes: list[Obser
     fields = written(codec.answer_fields(kept, None))
     fields[b"outcomes"] = "".join(codec.outcome_line(outcome) + "\n" for outcome in outcomes).encode("ascii")
     in_order = tuple(sorted(outcomes, key=lambda outcome: outcome.observed_at))
-    assert codec.entry_of(fields) == replace(kept, outcomes=in_order)
-    again = codec.entry_of(fields, hits=7)
+    assert codec.decode_entry(fields) == replace(kept, outcomes=in_order)
+    again = codec.decode_entry(fields, hits=7)
     assert again is not None
     assert again.hits == 7
 
 
 @given(observations)
 def test_every_observation_comes_back_as_it_was(seen: Observation) -> None:
-    assert codec.observation_of(written(codec.observation_fields(seen))) == seen
+    assert codec.decode_observation(written(codec.observation_fields(seen))) == seen
 
 
 @given(entries)
@@ -163,12 +163,12 @@ def test_the_hash_of_uses_holds_digests_and_numbers_only(kept: CacheEntry) -> No
     fields = written(codec.use_fields(kept, used_at=12.5))
     assert set(b"".join(fields.values())) <= set(b"abcdef0123456789,.")
     tags = fields.get(b"tags", b"").split(b",")
-    assert all(digest(tag).encode() in tags for tag in kept.tags)
+    assert all(key_digest(tag).encode() in tags for tag in kept.tags)
 
 
 def test_a_vector_comes_back_to_the_last_bit_and_may_be_changed() -> None:
     fields = written(codec.answer_fields(entry("a"), vector(3)))
-    found = codec.entry_of(fields)
+    found = codec.decode_entry(fields)
     assert found is not None
     assert found.embedding is not None
     assert np.array_equal(found.embedding, vector(3))
@@ -177,14 +177,14 @@ def test_a_vector_comes_back_to_the_last_bit_and_may_be_changed() -> None:
 
 def test_mappings_and_tuples_of_a_message_are_kept_as_json() -> None:
     message = MappingProxyType({"role": "assistant", "parts": ({"a": 1}, MappingProxyType({"b": 2}))})
-    found = codec.entry_of(written(codec.answer_fields(entry("a", choices=(Choice(message),)), None)))
+    found = codec.decode_entry(written(codec.answer_fields(entry("a", choices=(Choice(message),)), None)))
     assert found is not None
     assert found.choices[0].message == {"role": "assistant", "parts": [{"a": 1}, {"b": 2}]}
 
 
 def test_an_entry_that_ended_meanwhile_is_none() -> None:
-    assert codec.entry_of({}) is None
-    assert codec.entry_of(codec.fields_of(None)) is None
+    assert codec.decode_entry({}) is None
+    assert codec.decode_entry(codec.fields_of(None)) is None
 
 
 @given(st.floats(-1e-6, 2 + 1e-6))

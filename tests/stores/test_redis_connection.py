@@ -14,19 +14,19 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 from tests.stores.redis_process import BINARY, RedisProcess
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
-from thriftgate.stores.redis.breaker import Breaker
+from thriftgate.stores.redis.breaker import CircuitBreaker
 from thriftgate.stores.redis.connection import RedisServer, reason_of
-from thriftgate.stores.redis.keys import digest
+from thriftgate.stores.redis.keys import key_digest
 
 # The breaker: pure.
 
 
 def test_a_closed_breaker_allows_everybody() -> None:
-    assert all(Breaker().allows(now) for now in (0.0, 0.0, 7.5))
+    assert all(CircuitBreaker().allows(now) for now in (0.0, 0.0, 7.5))
 
 
 def test_after_a_failure_one_caller_in_each_pause_may_try() -> None:
-    breaker = Breaker(first_pause=1.0)
+    breaker = CircuitBreaker(first_pause=1.0)
     breaker.failed(started_at=10.0, now=10.0)
     assert [breaker.allows(now) for now in (10.0, 10.9, 11.0, 11.0, 11.5, 12.0)] == [
         False, False, True, False, False, True
@@ -34,7 +34,7 @@ def test_after_a_failure_one_caller_in_each_pause_may_try() -> None:
 
 
 def test_every_failed_try_doubles_the_pause_up_to_the_longest() -> None:
-    breaker, now, pauses = Breaker(first_pause=1.0, longest_pause=5.0), 0.0, list[float]()
+    breaker, now, pauses = CircuitBreaker(first_pause=1.0, longest_pause=5.0), 0.0, list[float]()
     for _ in range(5):
         breaker.failed(started_at=now, now=now)
         waited = 0.0
@@ -46,7 +46,7 @@ def test_every_failed_try_doubles_the_pause_up_to_the_longest() -> None:
 
 
 def test_calls_that_fail_together_count_as_one_failure() -> None:
-    one, many = Breaker(first_pause=1.0), Breaker(first_pause=1.0)
+    one, many = CircuitBreaker(first_pause=1.0), CircuitBreaker(first_pause=1.0)
     one.failed(started_at=0.0, now=1.0)
     for late in range(50):
         many.failed(started_at=0.0 + late / 100, now=1.0)
@@ -54,7 +54,7 @@ def test_calls_that_fail_together_count_as_one_failure() -> None:
 
 
 def test_a_success_closes_it_and_forgets_how_long_the_pauses_were() -> None:
-    breaker = Breaker(first_pause=1.0)
+    breaker = CircuitBreaker(first_pause=1.0)
     for now in (0.0, 10.0, 20.0):
         breaker.failed(started_at=now, now=now)
     breaker.succeeded()
@@ -65,7 +65,7 @@ def test_a_success_closes_it_and_forgets_how_long_the_pauses_were() -> None:
 
 @given(st.lists(st.tuples(st.floats(0.01, 20), st.booleans()), max_size=60))
 def test_a_dead_server_is_tried_at_most_once_in_a_first_pause(steps: list[tuple[float, bool]]) -> None:
-    breaker, now, tries = Breaker(first_pause=0.1), 0.0, list[float]()
+    breaker, now, tries = CircuitBreaker(first_pause=0.1), 0.0, list[float]()
     for step, fails in steps:
         now += step
         if breaker.allows(now):
@@ -216,9 +216,9 @@ def test_a_reason_names_the_kind_of_error_and_not_what_was_sent(error: ResponseE
 
 @given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
 def test_different_names_have_different_digests(one: list[str], other: list[str]) -> None:
-    assert (digest(*one) == digest(*other)) == (one == other)
+    assert (key_digest(*one) == key_digest(*other)) == (one == other)
 
 
 def test_a_digest_is_hexadecimal_whatever_the_name() -> None:
-    assert set(digest("{a}|b*, \ud800\x00")) <= set("0123456789abcdef")
-    assert digest("ab", "c") != digest("a", "bc")
+    assert set(key_digest("{a}|b*, \ud800\x00")) <= set("0123456789abcdef")
+    assert key_digest("ab", "c") != key_digest("a", "bc")

@@ -11,7 +11,7 @@ from thriftgate.ports import SingleFlight
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 from thriftgate.stores.redis.connection import Deadlines, RedisServer
-from thriftgate.stores.redis.keys import digest
+from thriftgate.stores.redis.keys import key_digest
 from thriftgate.stores.redis.single_flight import RedisSingleFlight
 
 ANSWER = {"answer": "yes \x00 😀", "cost": 0.5, "choices": [{"message": {"content": None}}]}
@@ -187,7 +187,7 @@ async def joined(single_flight: SingleFlight, key: str) -> None:
     """Wait until somebody waits for the flight."""
     if isinstance(single_flight, RedisSingleFlight):
         server: RedisServer = single_flight._server  # pyright: ignore[reportPrivateUsage]
-        while not await server.client().hget(f"thriftgate:flight:{digest(key)}", "is_awaited"):
+        while not await server.client().hget(f"thriftgate:flight:{key_digest(key)}", "is_awaited"):
             pass
         return
     if isinstance(single_flight, InMemorySingleFlight):

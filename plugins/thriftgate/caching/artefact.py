@@ -20,7 +20,7 @@ _SHIPPED = "default_policy.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Artefact:
+class CacheModel:
     """A logistic model of "this answer is right", with the numbers needed to go on learning from it."""
 
     calibrated_on: str
@@ -45,7 +45,7 @@ class Artefact:
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=2) + "\n"
 
     @staticmethod
-    def from_json(text: str, *, source: str = "cache artefact") -> "Artefact":
+    def from_json(text: str, *, source: str = "cache artefact") -> "CacheModel":
         """Read what `to_json` wrote. Raises ConfigurationError, each problem beginning with `source`."""
         try:
             raw: object = json.loads(text)
@@ -57,19 +57,19 @@ class Artefact:
         problems = [f"{source}: {problem}" for problem in _problems(data)]
         if problems:
             raise ConfigurationError(problems)
-        return Artefact(**{name: value for name, value in data.items() if name != "format"})
+        return CacheModel(**{name: value for name, value in data.items() if name != "format"})
 
 
-def shipped() -> Artefact:
+def shipped() -> CacheModel:
     """The artefact that comes with the package."""
     text = resources.files("thriftgate.caching").joinpath(_SHIPPED).read_text(encoding="utf-8")
-    return Artefact.from_json(text, source=_SHIPPED)
+    return CacheModel.from_json(text, source=_SHIPPED)
 
 
 def _problems(data: Mapping[str, Any]) -> list[str]:
     if data.get("format") != FORMAT:
         return [f"format {data.get('format')!r} is not {FORMAT}; make it again with `thriftgate cache tune --write`"]
-    fields = set(Artefact.__dataclass_fields__)
+    fields = set(CacheModel.__dataclass_fields__)
     optional = {"prior_precision", "entry_variance", "threshold"}
     problems = [f"'{name}' is missing" for name in sorted(fields - optional - set(data))]
     problems += [f"'{name}' is unknown" for name in sorted(set(data) - fields - {"format"})]

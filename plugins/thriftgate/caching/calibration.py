@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from thriftgate.caching.artefact import Artefact
+from thriftgate.caching.artefact import CacheModel
 from thriftgate.caching.evidence import FEATURES
-from thriftgate.caching.logistic import Matrix, fit_logistic
+from thriftgate.caching.logistic import Matrix, fit_odds
 from thriftgate.caching.rehearsal import Conditions, Labelled, collect
 
 STREAM_LENGTHS = (*(60,) * 20, *(250,) * 6, 1_500, 1_500, 1_000_000)
@@ -22,15 +22,15 @@ _RIDGE = 1.0
 _CONSTANT = 1e-6
 
 
-def calibrate(
+def calibrate_cache(
     datasets: Sequence[Labelled],
     *,
     calibrated_on: str,
     lengths: Sequence[int] = STREAM_LENGTHS,
     conditions: Conditions | None = None,
     seed: int = 0,
-    prior: Artefact | None = None,
-) -> Artefact:
+    prior: CacheModel | None = None,
+) -> CacheModel:
     """Weights that predict, over all data sets together, whether the best candidate's answer is right.
 
     Each data set is played once for each of `lengths` (cut to its size), in a new random order. `prior` keeps its
@@ -55,7 +55,7 @@ def shuffled(size: int, rng: np.random.Generator) -> list[int]:
     return sorted(range(size), key=rng.random(size).tolist().__getitem__)
 
 
-def fit(rows: Matrix, labels: Matrix, *, calibrated_on: str, prior: Artefact | None = None) -> Artefact:
+def fit(rows: Matrix, labels: Matrix, *, calibrated_on: str, prior: CacheModel | None = None) -> CacheModel:
     """Logistic regression of the labels on the features. `rows`: shape (n, features), raw; `labels`: 1 where right."""
     mean: Matrix
     scale: Matrix
@@ -69,8 +69,8 @@ def fit(rows: Matrix, labels: Matrix, *, calibrated_on: str, prior: Artefact | N
         centre = np.array([prior.intercept, *(prior.weights[name] for name in FEATURES)])
         precision = prior.prior_precision
     design = np.hstack([np.ones((len(rows), 1)), (rows - mean) / scale])
-    weights, _ = fit_logistic(design, labels, centre=centre, precision=precision)
-    return Artefact(
+    weights, _ = fit_odds(design, labels, centre=centre, precision=precision)
+    return CacheModel(
         calibrated_on=calibrated_on,
         examples=len(labels),
         intercept=round(float(weights[0]), 6),

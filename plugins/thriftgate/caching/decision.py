@@ -13,7 +13,7 @@ from enum import StrEnum
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.evidence import FEATURES, Evidence, gather
 from thriftgate.caching.guards import Veto, first_veto
-from thriftgate.caching.policy import CONFIDENCE, SERVED, FixedThreshold, Policy
+from thriftgate.caching.policy import CONFIDENCE, SERVED, CachePolicy, FixedThreshold
 
 _WORTH_COMPARING = 0.1
 """Below this confidence the fresh answer is surely another one, and teaches nothing."""
@@ -81,7 +81,9 @@ class Miss:
 Decision = Hit | Explore | Miss
 
 
-def decide(question: str, neighbours: Sequence[Neighbour], *, policy: Policy | FixedThreshold, draw: float) -> Decision:
+def decide(
+    question: str, neighbours: Sequence[Neighbour], *, policy: CachePolicy | FixedThreshold, draw: float
+) -> Decision:
     """Decide on the evidence of the nearest entries, nearest first; `draw` is uniform in [0, 1).
 
     Serves the answer that the neighbours agree on when no guard objects and its confidence reaches the policy's
@@ -97,7 +99,7 @@ def decide(question: str, neighbours: Sequence[Neighbour], *, policy: Policy | F
     return _weigh(evidence, policy, draw)
 
 
-def _weigh(evidence: Evidence, policy: Policy, draw: float) -> Decision:
+def _weigh(evidence: Evidence, policy: CachePolicy, draw: float) -> Decision:
     entry, similarity = evidence.candidate.entry, evidence.candidate.similarity
     confidence = policy.confidence(evidence.values, entry.outcomes)
     features = dict(zip(FEATURES, evidence.values, strict=True)) | {CONFIDENCE: confidence}

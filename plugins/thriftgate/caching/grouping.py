@@ -25,6 +25,6 @@ def answer_group(comparisons: Iterable[tuple[CacheEntry, bool]]) -> str:
     return best if best and balance[best] > 0 else ""
 
 
-def normalise(answer: str) -> str:
+def normalised_answer(answer: str) -> str:
     """An answer as it is compared with another: composed Unicode, no idle white space."""
     return " ".join(unicodedata.normalize("NFC", answer).split())

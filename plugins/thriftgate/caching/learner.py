@@ -20,13 +20,13 @@ from statistics import NormalDist
 
 import numpy as np
 
-from thriftgate.caching.artefact import Artefact
+from thriftgate.caching.artefact import CacheModel
 from thriftgate.caching.decision import Decision, Hit, Miss, decide
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES
-from thriftgate.caching.logistic import Matrix, fit_logistic
+from thriftgate.caching.logistic import Matrix, fit_odds
 from thriftgate.caching.odds import Odds
-from thriftgate.caching.policy import TENANT, Policy, moderated, values_of
+from thriftgate.caching.policy import TENANT, CachePolicy, moderated, values_of
 
 WINDOW = 10_000
 """Requests over which the threshold is set."""
@@ -79,7 +79,7 @@ class Learner:
 
     def __init__(
         self,
-        artefact: Artefact,
+        artefact: CacheModel,
         *,
         max_error: float,
         max_error_of_hits: float = 0.05,
@@ -87,7 +87,7 @@ class Learner:
         explore: float = 0.0,
         risk: float = 0.05,
     ) -> None:
-        self._prior = Policy.of(artefact, max_error=max_error)
+        self._prior = CachePolicy.of(artefact, max_error=max_error)
         self._precision = artefact.prior_precision
         self._max_error = max_error
         self._of_hits = max_error_of_hits
@@ -103,7 +103,7 @@ class Learner:
         self._first_checks = 0
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> CachePolicy:
         """What the next decision is made by, of a tenant that asks little."""
         return self._policy
 
@@ -195,7 +195,7 @@ class Learner:
         self._since_fit = 0
         if not self._rows:
             return
-        weights, covariance = fit_logistic(
+        weights, covariance = fit_odds(
             np.array(self._rows),
             np.array(self._labels),
             centre=self._prior.weights,

@@ -13,7 +13,7 @@ _MOST_HALVINGS = 30
 _CONVERGED = 1e-7
 
 
-def fit_logistic(
+def fit_odds(
     rows: Matrix,
     labels: Matrix,
     *,

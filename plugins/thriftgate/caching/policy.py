@@ -1,6 +1,6 @@
 """The rule a decision is made by, as an immutable value: weights, their uncertainty, and a threshold.
 
-Failure behaviour: pure. `FixedThreshold` promises nothing; `Policy` is as good as its confidences are calibrated.
+Failure behaviour: pure. `FixedThreshold` promises nothing; `CachePolicy` is as good as its confidences are calibrated.
 """
 
 import math
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thriftgate.caching.artefact import Artefact
+from thriftgate.caching.artefact import CacheModel
 from thriftgate.caching.entries import Observation
 from thriftgate.caching.evidence import FEATURES
-from thriftgate.caching.logistic import Matrix, fit_logistic, sigmoid
+from thriftgate.caching.logistic import Matrix, fit_odds, sigmoid
 
 SERVED = "served"
 """Name in `Observation.features`: 1 when the observation is about an answer that was served."""
@@ -30,7 +30,7 @@ class FixedThreshold:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Policy:
+class CachePolicy:
     """Serve an answer whose confidence reaches the threshold."""
 
     mean: Matrix
@@ -45,10 +45,10 @@ class Policy:
     """Share of the hits nearest to the threshold that go upstream instead, to be compared."""
 
     @staticmethod
-    def of(artefact: Artefact, *, max_error: float) -> "Policy":
+    def of(artefact: CacheModel, *, max_error: float) -> "CachePolicy":
         """The policy of a route that has seen nothing yet; with `max_error` 0 it serves nothing."""
         table = [[values[name] for name in FEATURES] for values in (artefact.mean, artefact.scale, artefact.weights)]
-        return Policy(
+        return CachePolicy(
             np.array(table[0]),
             np.array(table[1]),
             np.array([artefact.intercept, *table[2]]),
@@ -79,7 +79,7 @@ class Policy:
             return 0.0
         expected = np.array([self._logit_of(outcome) for outcome in outcomes])
         is_correct = np.array([float(outcome.is_correct) for outcome in outcomes])
-        offset, _ = fit_logistic(
+        offset, _ = fit_odds(
             np.ones((len(outcomes), 1)),
             is_correct,
             centre=np.zeros(1),

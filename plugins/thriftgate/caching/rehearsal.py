@@ -74,7 +74,7 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RehearsedQuestion:
     """What became of one question."""
 
     decision: Decision
@@ -87,7 +87,7 @@ class Step:
         return isinstance(self.decision, Hit) and not self.is_right
 
 
-class Decider(Protocol):
+class ReplayDecider(Protocol):
     """Decides, and may learn: a `Learner` is one."""
 
     def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
@@ -100,7 +100,7 @@ class Decider(Protocol):
 
 
 class Unlearning:
-    """A `Decider` that decides by a fixed threshold and learns nothing."""
+    """A `ReplayDecider` that decides by a fixed threshold and learns nothing."""
 
     def __init__(self, policy: FixedThreshold) -> None:
         self._policy = policy
@@ -195,7 +195,9 @@ class _Rehearsal:
         return self.judged(effect.entry, group)
 
 
-def rehearse(data: Labelled, decider: Decider, *, conditions: Conditions, seed: int) -> Iterator[Step]:
+def rehearse(
+    data: Labelled, decider: ReplayDecider, *, conditions: Conditions, seed: int
+) -> Iterator[RehearsedQuestion]:
     """Play `data` in the given order; yields a step for each question."""
     rng = np.random.default_rng(seed)
     world = _Rehearsal(data, conditions, rng)
@@ -207,7 +209,7 @@ def rehearse(data: Labelled, decider: Decider, *, conditions: Conditions, seed: 
         found = world.find(Asked(scope=_SCOPE, key=str(number), question=question), vector, shelf, decide)
         decision = found.decision or Miss(reason=MissReason.EMPTY)
         is_right = not isinstance(decision, Miss) and world.group_of[decision.entry.entry_id] == group
-        yield Step(decision, is_right)
+        yield RehearsedQuestion(decision, is_right)
         if isinstance(decision, Hit):
             if found.is_checked:
                 _learn(decider, shelf, decision, world.judged(decision.entry, group))
@@ -220,7 +222,7 @@ def rehearse(data: Labelled, decider: Decider, *, conditions: Conditions, seed: 
 
 
 class _Collector:
-    """A `Decider` that serves the candidate of the evidence by its similarity, and keeps the evidence."""
+    """A `ReplayDecider` that serves the candidate of the evidence by its similarity, and keeps the evidence."""
 
     def __init__(self, min_similarity: float) -> None:
         self._min_similarity = min_similarity
@@ -255,7 +257,7 @@ def _rows(vectors: Vectors) -> list[Vector]:
     return [vectors[place] for place in range(len(vectors))]
 
 
-def _learn(decider: Decider, shelf: _Shelf, decision: Hit | Explore, is_correct: bool | None) -> None:
+def _learn(decider: ReplayDecider, shelf: _Shelf, decision: Hit | Explore, is_correct: bool | None) -> None:
     if is_correct is None:
         return
     observation = Observation(

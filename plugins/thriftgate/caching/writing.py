@@ -43,7 +43,7 @@ class Writing:
 
 
 @lru_cache(maxsize=_CACHED)
-def written(question: str) -> Writing:
+def writing_of(question: str) -> Writing:
     """See how a question is written."""
     text = unicodedata.normalize("NFC", question)
     words: list[str] = []
@@ -81,7 +81,7 @@ def written(question: str) -> Writing:
 
 def is_written_otherwise(a: str, b: str) -> bool:
     """Whether two questions of the same words differ in a way of writing that may matter."""
-    left, right = written(a), written(b)
+    left, right = writing_of(a), writing_of(b)
     if left.marks and right.marks and left.marks != right.marks:
         return True
     if left.words != right.words:

@@ -156,7 +156,7 @@ class Artefact:
             yield f"it promises that what gets worse loses at most {proved:g}; the route promises {max_regressions:g}"
 
 
-def load(path: Path) -> Artefact:
+def load_artefact(path: Path) -> Artefact:
     """Read an artefact. Raises StaleArtefactError with the reason when it cannot be used."""
     try:
         return parse(path.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from thriftgate.cascade.flow import Score, Scored
-from thriftgate.cascade.signals import SIGNALS, Evidence, Signal, measure
+from thriftgate.cascade.signals import SIGNALS, Signal, SignalEvidence, measure
 from thriftgate.cascade.signals import tools as tools_signal
 from thriftgate.cascade.signals import validity as validity_signal
 from thriftgate.types import Answer, ChatRequest, Vector
@@ -76,7 +76,7 @@ def worst_choice(
     """Score each of the answer's choices and keep the worst: a client that asks for `n` answers may use any."""
     other = second.choices[0] if second and second.choices else None
     scored = [
-        score_choice(Evidence(request, one, second=other, rating=rating), confidence_of, signals)
+        score_choice(SignalEvidence(request, one, second=other, rating=rating), confidence_of, signals)
         for one in answer.choices
     ]
     if not scored:
@@ -87,7 +87,7 @@ def worst_choice(
     return min(scored, key=lambda one: -1.0 if one.confidence is None else one.confidence)
 
 
-def score_choice(evidence: Evidence, confidence_of: ConfidenceOf, signals: Sequence[Signal] = SIGNALS) -> Scored:
+def score_choice(evidence: SignalEvidence, confidence_of: ConfidenceOf, signals: Sequence[Signal] = SIGNALS) -> Scored:
     """Veto, signals and confidence of one choice."""
     features = measure(evidence, signals)
     if features.errors:
@@ -111,7 +111,7 @@ def answer_features(
     if not answer.choices:
         return {}, "empty_answer"
     other = second.choices[0] if second and second.choices else None
-    evidence = Evidence(request, answer.choices[0], second=other, rating=rating)
+    evidence = SignalEvidence(request, answer.choices[0], second=other, rating=rating)
     scored = score_choice(evidence, lambda features: None, signals)
     return dict(scored.signals), scored.veto
 

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from thriftgate.config.base import Duration, Section
 from thriftgate.identity.claims import ClaimNames
 from thriftgate.identity.forms import BudgetForm
-from thriftgate.identity.records import Tier
+from thriftgate.identity.records import ServiceClass
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -25,9 +25,9 @@ class ServiceTierConfig(Section):
     )
     budgets: tuple[BudgetConfig, ...] = Field(default=(), description="Budgets of each key in the tier.")
 
-    def tier(self, name: str) -> Tier:
+    def tier(self, name: str) -> ServiceClass:
         """The record."""
-        return Tier(name=name, models=self.models, budgets=tuple(form.budget() for form in self.budgets))
+        return ServiceClass(name=name, models=self.models, budgets=tuple(form.budget() for form in self.budgets))
 
 
 class TokenIssuerConfig(Section):
@@ -103,6 +103,6 @@ class IdentityConfig(Section):
         return value
 
     @property
-    def tier_records(self) -> dict[str, Tier]:
+    def tier_records(self) -> dict[str, ServiceClass]:
         """The tiers by name."""
         return {name: tier.tier(name) for name, tier in self.tiers.items()}

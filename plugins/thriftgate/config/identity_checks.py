@@ -10,7 +10,7 @@ from typing import Any
 from thriftgate.config.document import at
 from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
 from thriftgate.config.root import ThriftgateConfig
-from thriftgate.config.route_checks import Finding
+from thriftgate.config.route_checks import RouteFinding
 
 AUTHENTICATION = "thriftgate.proxy.plugin.authenticate"
 """What `general_settings.custom_auth` names for LiteLLM to ask us."""
@@ -18,37 +18,39 @@ CUSTOM_AUTH: KeyPath = ("general_settings", "custom_auth")
 _IDENTITY: KeyPath = (*SECTION, "identity")
 
 
-def check_identity(config: ThriftgateConfig, values: Mapping[str, Any], base: Path) -> Iterator[Finding]:
+def check_identity(config: ThriftgateConfig, values: Mapping[str, Any], base: Path) -> Iterator[RouteFinding]:
     """Our section and LiteLLM's setting belong together; one without the other lets nobody in, or everybody out."""
     yield from _check_budgets(config)
     named = at(values, *CUSTOM_AUTH)
     if config.identity is None:
         if named == AUTHENTICATION and at(values, *_IDENTITY) is None:
             words = "asks thriftgate for keys, which are off: add `identity: {}` to callback_settings.thriftgate"
-            yield Finding(Problem(CUSTOM_AUTH, words))
+            yield RouteFinding(Problem(CUSTOM_AUTH, words))
         return
     if named is None:
         words = f"`thriftgate up` adds it; to start LiteLLM yourself, write `custom_auth: {AUTHENTICATION}`"
-        yield Finding(Problem(CUSTOM_AUTH, f"is missing, without which no key of `identity` is known: {words}"), True)
+        yield RouteFinding(
+            Problem(CUSTOM_AUTH, f"is missing, without which no key of `identity` is known: {words}"), True
+        )
     elif named != AUTHENTICATION:
         words = f"LiteLLM would ask '{named}', and `identity` nobody: name {AUTHENTICATION}, or take `identity` out"
-        yield Finding(Problem(CUSTOM_AUTH, words))
+        yield RouteFinding(Problem(CUSTOM_AUTH, words))
     yield from _check_files(config, base)
 
 
-def _check_budgets(config: ThriftgateConfig) -> Iterator[Finding]:
+def _check_budgets(config: ThriftgateConfig) -> Iterator[RouteFinding]:
     for name in config.budgets.routes:
         if name not in config.routes:
             words = f"there is no route '{name}'{did_you_mean(name, config.routes)}"
-            yield Finding(Problem((*SECTION, "budgets", "routes", name), words))
+            yield RouteFinding(Problem((*SECTION, "budgets", "routes", name), words))
 
 
-def _check_files(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+def _check_files(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
     identity = config.identity
     if identity is None:
         return
     if identity.file is not None and not (base / identity.file).is_file():
-        yield Finding(Problem((*_IDENTITY, "file"), f"there is no file '{identity.file}'"))
+        yield RouteFinding(Problem((*_IDENTITY, "file"), f"there is no file '{identity.file}'"))
     token_file = identity.jwt.jwks_file if identity.jwt else None
     if token_file is not None and not (base / token_file).is_file():
-        yield Finding(Problem((*_IDENTITY, "jwt", "jwks_file"), f"there is no file '{token_file}'"))
+        yield RouteFinding(Problem((*_IDENTITY, "jwt", "jwks_file"), f"there is no file '{token_file}'"))

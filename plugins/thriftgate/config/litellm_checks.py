@@ -16,7 +16,7 @@ import thriftgate
 from thriftgate.config.document import at, items, mapping
 from thriftgate.config.environment import resolve, variable_of
 from thriftgate.config.problems import SECTION, KeyPath, Problem, describe, did_you_mean
-from thriftgate.config.route_checks import Finding
+from thriftgate.config.route_checks import RouteFinding
 
 PLUGIN = "thriftgate.proxy.plugin"
 HANDLER = f"{PLUGIN}.routes"
@@ -56,7 +56,7 @@ def _defined(module: ast.Module) -> Iterator[str]:
             yield from (alias.asname or alias.name for alias in statement.names)
 
 
-def check_litellm(values: Mapping[str, Any], environ: Mapping[str, str], base: Path) -> Iterator[Finding]:
+def check_litellm(values: Mapping[str, Any], environ: Mapping[str, str], base: Path) -> Iterator[RouteFinding]:
     """Everything about LiteLLM's sections that decides whether thriftgate runs in this proxy."""
     yield from _check_sections(values)
     yield from _check_handler(values)
@@ -67,33 +67,33 @@ def check_litellm(values: Mapping[str, Any], environ: Mapping[str, str], base: P
     yield from _check_master_key(values, environ)
 
 
-def _check_sections(values: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_sections(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
     for name in values:
         if name == "thriftgate":
-            yield Finding(Problem((name,), "stands in the wrong place: LiteLLM reads it under callback_settings"))
+            yield RouteFinding(Problem((name,), "stands in the wrong place: LiteLLM reads it under callback_settings"))
         elif name not in _SECTIONS and (suggestion := did_you_mean(name, _SECTIONS)):
             words = f"LiteLLM knows no such section and ignores it{suggestion}"
-            yield Finding(Problem((name,), words), is_warning=True)
+            yield RouteFinding(Problem((name,), words), is_warning=True)
 
 
-def _check_handler(values: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_handler(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
     path: KeyPath = ("litellm_settings", "custom_provider_map")
     entries = [(index, mapping(entry)) for index, entry in enumerate(items(at(values, *path)))]
     ours = [(index, entry) for index, entry in entries if entry.get("provider") == "thriftgate"]
     if not ours:
         words = f"is missing: add [{{provider: thriftgate, custom_handler: {HANDLER}}}], else no route is served"
-        yield Finding(Problem(path, words))
+        yield RouteFinding(Problem(path, words))
     for index, entry in ours:
         handler = entry.get("custom_handler")
         if handler != HANDLER:
-            yield Finding(Problem((*path, index, "custom_handler"), f"must be {HANDLER}, not '{handler}'"))
+            yield RouteFinding(Problem((*path, index, "custom_handler"), f"must be {HANDLER}, not '{handler}'"))
 
 
-def _check_native_cache(values: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_native_cache(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
     """LiteLLM's cache answers before a route is asked, and does not keep tenants apart."""
     if at(values, "litellm_settings", "cache") is True:
         words = "LiteLLM's own cache answers across tenants, also for routes; a route's `cache` section does not"
-        yield Finding(Problem(("litellm_settings", "cache"), words), is_warning=True)
+        yield RouteFinding(Problem(("litellm_settings", "cache"), words), is_warning=True)
 
 
 def _references(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
@@ -107,24 +107,24 @@ def _references(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
             yield ("guardrails", index, "litellm_params", "guardrail"), name
 
 
-def _check_reference(path: KeyPath, name: str) -> Iterator[Finding]:
+def _check_reference(path: KeyPath, name: str) -> Iterator[RouteFinding]:
     if name.startswith("plugins."):
         words = f"name the installed package, '{name.removeprefix('plugins.')}': by a path LiteLLM would load it twice"
-        yield Finding(Problem(path, words))
+        yield RouteFinding(Problem(path, words))
     elif name.startswith("thriftgate."):
         module, _, attribute = name.rpartition(".")
         if module != PLUGIN:
-            yield Finding(Problem(path, f"thriftgate has no '{name}': what LiteLLM may load stands in {PLUGIN}"))
+            yield RouteFinding(Problem(path, f"thriftgate has no '{name}': what LiteLLM may load stands in {PLUGIN}"))
         elif attribute not in plugin_names():
             public = [known for known in plugin_names() if not known.startswith("_")]
-            yield Finding(Problem(path, f"{PLUGIN} has no '{attribute}'{did_you_mean(attribute, public)}"))
+            yield RouteFinding(Problem(path, f"{PLUGIN} has no '{attribute}'{did_you_mean(attribute, public)}"))
 
 
-def _check_shadow(base: Path) -> Iterator[Finding]:
+def _check_shadow(base: Path) -> Iterator[RouteFinding]:
     """LiteLLM looks for `thriftgate/…` beside the file first, and would run a second copy with a second state."""
     if (base / "thriftgate").is_dir():
         words = "a folder named 'thriftgate' stands next to this file; LiteLLM would run it in place of the package"
-        yield Finding(Problem((), f"{words}: move one of them"))
+        yield RouteFinding(Problem((), f"{words}: move one of them"))
 
 
 def master_key_of(values: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
@@ -134,7 +134,7 @@ def master_key_of(values: Mapping[str, Any], environ: Mapping[str, str]) -> str 
     return str(found) if found else None
 
 
-def _check_master_key(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Finding]:
+def _check_master_key(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[RouteFinding]:
     path: KeyPath = ("general_settings", "master_key")
     key = master_key_of(values, environ)
     if key is None:
@@ -142,16 +142,16 @@ def _check_master_key(values: Mapping[str, Any], environ: Mapping[str, str]) -> 
         if name == _MASTER_KEY:
             return  # as it is shipped: `thriftgate up` makes one
         words = f"is not set ({name} is empty): `thriftgate up` makes one; LiteLLM alone refuses to start without"
-        yield Finding(Problem(path, words), is_warning=True)
+        yield RouteFinding(Problem(path, words), is_warning=True)
     elif hashlib.sha256(key.strip().encode()).hexdigest() in _PUBLIC_KEY_DIGESTS:
         words = "is the example from LiteLLM's documentation, which everybody knows; LiteLLM refuses to start with it"
-        yield Finding(Problem(path, words))
+        yield RouteFinding(Problem(path, words))
     elif len(key.strip()) < _SHORT_KEY:
         words = f"has only {len(key.strip())} characters and could be guessed; `openssl rand -hex 32` makes a good one"
-        yield Finding(Problem(path, words), is_warning=True)
+        yield RouteFinding(Problem(path, words), is_warning=True)
 
 
-def check_callback_settings(values: Mapping[str, Any]) -> Iterator[Finding]:
+def check_callback_settings(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
     """Whether our section is there at all, or written with a slip."""
     settings = mapping(values.get("callback_settings"))
     written = settings.get("thriftgate")
@@ -159,7 +159,7 @@ def check_callback_settings(values: Mapping[str, Any]) -> Iterator[Finding]:
         if "thriftgate" in values:
             return  # it is named where it stands
         slip = next((f" (is '{name}' meant to be it?)" for name in settings if did_you_mean(name, ["thriftgate"])), "")
-        yield Finding(Problem(SECTION, f"is missing: thriftgate has no route to serve{slip}"))
+        yield RouteFinding(Problem(SECTION, f"is missing: thriftgate has no route to serve{slip}"))
     elif not isinstance(written, Mapping) or not written:
         words = f"must be a section with `routes`, not {describe(written) if written else 'nothing'}"
-        yield Finding(Problem(SECTION, words))
+        yield RouteFinding(Problem(SECTION, words))

@@ -13,7 +13,7 @@ from thriftgate.config.document import at, items, mapping
 from thriftgate.config.environment import variable_of
 from thriftgate.config.model_list import ModelList
 from thriftgate.config.problems import KeyPath, Problem, describe, did_you_mean
-from thriftgate.config.route_checks import Finding
+from thriftgate.config.route_checks import RouteFinding
 
 _FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _MOVED = ("health_check_interval", "health_check_concurrency")
@@ -21,7 +21,7 @@ _POLICIES = ("retry_policy", "allowed_fails_policy")
 _ANY = "*"
 
 
-def check_names(values: Mapping[str, Any]) -> Iterator[Finding]:
+def check_names(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
     """Keys that LiteLLM does not read, where one it does read is close."""
     yield from _check_router(mapping(values.get("router_settings")))
     for section, known in (
@@ -34,15 +34,17 @@ def check_names(values: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _slips(mapping(at(entry, "litellm_params")), litellm_names.deployment_settings(), where)
 
 
-def _check_router(settings: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_router(settings: Mapping[str, Any]) -> Iterator[RouteFinding]:
     known = litellm_names.router_settings()
     for name in settings:
         where: KeyPath = ("router_settings", name)
         if name in _MOVED:
-            yield Finding(Problem(where, "stands in the wrong place: LiteLLM refuses it here; general_settings has it"))
+            yield RouteFinding(
+                Problem(where, "stands in the wrong place: LiteLLM refuses it here; general_settings has it")
+            )
         elif known and name not in known:
             words = f"LiteLLM knows no such setting and ignores it{did_you_mean(name, known)}"
-            yield Finding(Problem(where, words), is_warning=True)
+            yield RouteFinding(Problem(where, words), is_warning=True)
         else:
             yield from _check_kind(settings[name], known.get(name, ""), where)
     yield from _check_strategy(settings)
@@ -52,17 +54,17 @@ def _check_router(settings: Mapping[str, Any]) -> Iterator[Finding]:
             names = litellm_names.policy_settings(policy)
             if names and name not in names:
                 words = f"LiteLLM knows no such setting and ignores it{did_you_mean(name, names)}"
-                yield Finding(Problem(("router_settings", policy, name), words), is_warning=True)
+                yield RouteFinding(Problem(("router_settings", policy, name), words), is_warning=True)
 
 
-def _check_kind(value: Any, declared: str, where: KeyPath) -> Iterator[Finding]:
+def _check_kind(value: Any, declared: str, where: KeyPath) -> Iterator[RouteFinding]:
     """LiteLLM trusts what stands there, and breaks while it starts or with the first request."""
     kind = next((kind for kind in _KINDS if declared.startswith(kind)), None)
     if value is None or kind is None or variable_of(value) or (where[-1] in _CHECKED_APART):
         return
     accepts, words = _KINDS[kind]
     if not accepts(value):
-        yield Finding(Problem(where, f"must be {words}, not {describe(value)}"))
+        yield RouteFinding(Problem(where, f"must be {words}, not {describe(value)}"))
 
 
 def _is_number(value: Any) -> bool:
@@ -88,32 +90,32 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 _CHECKED_APART = (*_FALLBACKS, "default_fallbacks")
 
 
-def _check_strategy(settings: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_strategy(settings: Mapping[str, Any]) -> Iterator[RouteFinding]:
     known = litellm_names.routing_strategies()
     written = settings.get("routing_strategy")
     if known and "routing_strategy" in settings and written not in known and not variable_of(written):
         suggestion = did_you_mean(str(written), known)
         words = f"must be one of {', '.join(sorted(known))}, not {describe(written)}{suggestion}"
-        yield Finding(Problem(("router_settings", "routing_strategy"), words))
+        yield RouteFinding(Problem(("router_settings", "routing_strategy"), words))
 
 
-def _check_aliases(aliases: Any) -> Iterator[Finding]:
+def _check_aliases(aliases: Any) -> Iterator[RouteFinding]:
     for name, alias in mapping(aliases).items():
         is_whole = isinstance(alias, Mapping) and {"model", "hidden"} <= set(mapping(alias))
         if not isinstance(alias, str) and not is_whole:
             words = f"must be a group's name, or {{model: its name, hidden: true}}, not {describe(alias)}"
-            yield Finding(Problem(("router_settings", "model_group_alias", name), words))
+            yield RouteFinding(Problem(("router_settings", "model_group_alias", name), words))
 
 
-def _slips(section: Mapping[str, Any], known: frozenset[str], where: KeyPath) -> Iterator[Finding]:
+def _slips(section: Mapping[str, Any], known: frozenset[str], where: KeyPath) -> Iterator[RouteFinding]:
     """Only what looks like a slip: what is read elsewhere, or by a provider, is not ours to know."""
     for name in section:
         if name not in known and (suggestion := did_you_mean(name, known, cutoff=0.84)):
             words = f"LiteLLM knows no such setting{suggestion}"
-            yield Finding(Problem((*where, name), words), is_warning=True)
+            yield RouteFinding(Problem((*where, name), words), is_warning=True)
 
 
-def check_fallbacks(values: Mapping[str, Any], models: ModelList) -> Iterator[Finding]:
+def check_fallbacks(values: Mapping[str, Any], models: ModelList) -> Iterator[RouteFinding]:
     """Fallbacks start and end at plain groups that exist, and do not lead back to where they began."""
     for section in ("router_settings", "litellm_settings"):
         for key in _FALLBACKS:
@@ -123,7 +125,7 @@ def check_fallbacks(values: Mapping[str, Any], models: ModelList) -> Iterator[Fi
                 continue
             if not isinstance(written, list):
                 words = f"must be a list such as [{{large: [small]}}], not {describe(written)}"
-                yield Finding(Problem(where, words))
+                yield RouteFinding(Problem(where, words))
                 continue
             edges: dict[str, list[str]] = {}
             for index, entry in enumerate(items(written)):
@@ -132,15 +134,15 @@ def check_fallbacks(values: Mapping[str, Any], models: ModelList) -> Iterator[Fi
         where = (section, "default_fallbacks")
         named = at(values, *where)
         if named is not None and not isinstance(named, list):
-            yield Finding(Problem(where, f"must be a list of groups, not {describe(named)}"))
+            yield RouteFinding(Problem(where, f"must be a list of groups, not {describe(named)}"))
         yield from _check_targets(items(named), where, models)
 
 
-def _check_entry(entry: Any, where: KeyPath, models: ModelList, edges: dict[str, list[str]]) -> Iterator[Finding]:
+def _check_entry(entry: Any, where: KeyPath, models: ModelList, edges: dict[str, list[str]]) -> Iterator[RouteFinding]:
     pairs = list(mapping(entry).items())
     if len(pairs) != 1:
         words = f"must be one group with its fallbacks, as in {{large: [small]}}, not {describe(entry)}"
-        yield Finding(Problem(where, words))
+        yield RouteFinding(Problem(where, words))
         return
     name, targets = pairs[0]
     group = models.find(name)
@@ -149,12 +151,12 @@ def _check_entry(entry: Any, where: KeyPath, models: ModelList, edges: dict[str,
             f"'{name}' is a route, and nothing falls back from a route's name: a route answers by itself. Give its "
             "tiers fallbacks, or its groups a second deployment"
         )
-        yield Finding(Problem((*where, name), words))
+        yield RouteFinding(Problem((*where, name), words))
     elif group is None and name != _ANY:
         words = f"no entry of model_list is named '{name}', so this never happens{did_you_mean(name, models.names)}"
-        yield Finding(Problem((*where, name), words))
+        yield RouteFinding(Problem((*where, name), words))
     if not isinstance(targets, list):
-        yield Finding(Problem((*where, name), f"must be a list of groups, not {describe(targets)}"))
+        yield RouteFinding(Problem((*where, name), f"must be a list of groups, not {describe(targets)}"))
         return
     edges.setdefault(models.aliases.get(name, name), []).extend(
         models.aliases.get(target, target) for target in items(targets) if isinstance(target, str)
@@ -162,22 +164,22 @@ def _check_entry(entry: Any, where: KeyPath, models: ModelList, edges: dict[str,
     yield from _check_targets(items(targets), (*where, name), models)
 
 
-def _check_targets(targets: Iterable[Any], where: KeyPath, models: ModelList) -> Iterator[Finding]:
+def _check_targets(targets: Iterable[Any], where: KeyPath, models: ModelList) -> Iterator[RouteFinding]:
     for index, target in enumerate(targets):
         if not isinstance(target, str):
             continue  # LiteLLM takes whole requests here as well
         group = models.find(target)
         if group is None:
             words = f"no entry of model_list is named '{target}'{did_you_mean(target, models.names)}"
-            yield Finding(Problem((*where, index), words))
+            yield RouteFinding(Problem((*where, index), words))
         elif group.routes:
             words = (
                 f"'{target}' is a route; a plain group falls back to plain groups, else requests could go in circles"
             )
-            yield Finding(Problem((*where, index), words))
+            yield RouteFinding(Problem((*where, index), words))
 
 
-def _check_cycles(edges: Mapping[str, list[str]], where: KeyPath) -> Iterator[Finding]:
+def _check_cycles(edges: Mapping[str, list[str]], where: KeyPath) -> Iterator[RouteFinding]:
     """Each circle once, at the first group of the file that is in it."""
     said: set[frozenset[str]] = set()
     for start in edges:
@@ -185,7 +187,7 @@ def _check_cycles(edges: Mapping[str, list[str]], where: KeyPath) -> Iterator[Fi
         if circle and frozenset(circle) not in said:
             said.add(frozenset(circle))
             words = f"goes in a circle: {' > '.join([*circle, circle[0]])}; when all are down, each is asked again"
-            yield Finding(Problem(where, words), is_warning=True)
+            yield RouteFinding(Problem(where, words), is_warning=True)
 
 
 def _circle(edges: Mapping[str, list[str]], start: str) -> list[str]:

@@ -26,7 +26,7 @@ from thriftgate.config.model_list import ModelList, environment_with, read_model
 from thriftgate.config.problems import SECTION, KeyPath, Problem, mistakes_of, model_of, problems_of, spell
 from thriftgate.config.root import RouteConfig, ThriftgateConfig
 from thriftgate.config.route_checks import (
-    Finding,
+    RouteFinding,
     check_embedder,
     check_files,
     check_promises,
@@ -48,7 +48,7 @@ _SHIPPED: Mapping[str, KeyPath] = {
     "THRIFTGATE_METRICS_TOKEN": _SCRAPERS_TOKEN,
 }
 
-FurtherChecks = Callable[[ThriftgateConfig, ModelList, Path], Iterable[Finding]]
+FurtherChecks = Callable[[ThriftgateConfig, ModelList, Path], Iterable[RouteFinding]]
 """Gets what is sound of the configuration, the models and the folder of the file."""
 
 
@@ -75,7 +75,7 @@ class LoadedConfig:
         return tuple(group.name for group in self.models.groups.values() if route in group.routes)
 
 
-def _nothing_more(_config: ThriftgateConfig, _models: ModelList, _base: Path) -> Iterable[Finding]:
+def _nothing_more(_config: ThriftgateConfig, _models: ModelList, _base: Path) -> Iterable[RouteFinding]:
     return ()
 
 
@@ -169,7 +169,7 @@ def from_section(section: Mapping[str, Any]) -> ThriftgateConfig:
 
 def _read_section(
     document: Document, environ: Mapping[str, str]
-) -> tuple[Mapping[str, Any], list[Unset], list[Finding]]:
+) -> tuple[Mapping[str, Any], list[Unset], list[RouteFinding]]:
     """Our section with its variables resolved, the unset ones, and what can be said before values are looked at."""
     findings = list(check_callback_settings(document.values))
     written = at(document.values, *SECTION)
@@ -184,25 +184,25 @@ def _is_shipped_unset(missing: Unset) -> bool:
     return missing.variable in _SHIPPED and missing.path[len(SECTION) :] in _SHIPPED.values()
 
 
-def _unset(missing: Unset) -> Finding:
+def _unset(missing: Unset) -> RouteFinding:
     words = f"the environment variable {missing.variable} is not set"
     key = missing.path[len(SECTION) :]
     field_info = ThriftgateConfig.model_fields.get(str(key[-1])) if len(key) == 1 else None
     if key == _SCRAPERS_TOKEN or (field_info is not None and field_info.default is None):
-        return Finding(
+        return RouteFinding(
             Problem(missing.path, f"{words}; thriftgate goes on as if this key were absent"), is_warning=True
         )
-    return Finding(Problem(missing.path, words))
+    return RouteFinding(Problem(missing.path, words))
 
 
-def _empty_sections(section: Mapping[str, Any]) -> Iterable[Finding]:
+def _empty_sections(section: Mapping[str, Any]) -> Iterable[RouteFinding]:
     """`cache:` with nothing after it means off, which its writer hardly meant."""
     for name, route in mapping(section.get("routes")).items():
         for key, value in mapping(route).items():
             known = RouteConfig.model_fields.get(key)
             if value is None and known is not None and known.default is None and model_of(known.annotation):
                 words = f"is empty, which means off; `{key}: {{}}` turns it on with its defaults"
-                yield Finding(Problem((*SECTION, "routes", name, key), words), is_warning=True)
+                yield RouteFinding(Problem((*SECTION, "routes", name, key), words), is_warning=True)
 
 
 def _validate(section: Mapping[str, Any]) -> tuple[ThriftgateConfig | None, ThriftgateConfig | None, list[Problem]]:

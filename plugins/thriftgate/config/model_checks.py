@@ -11,21 +11,21 @@ from thriftgate.config.capabilities import refused_params, retires_on
 from thriftgate.config.model_list import ModelList
 from thriftgate.config.problems import KeyPath, Problem
 from thriftgate.config.root import RouteConfig
-from thriftgate.config.route_checks import ROUTES, Finding
+from thriftgate.config.route_checks import ROUTES, RouteFinding
 
 _NOTICE = timedelta(days=90)
 """How long before a model's end it is worth saying."""
 
 
-def check_header_names(models: ModelList) -> Iterator[Finding]:
+def check_header_names(models: ModelList) -> Iterator[RouteFinding]:
     """The answering group's name goes into a header, which carries only printable Latin-1."""
     for group in models.groups.values():
         if not all(character.isprintable() and ord(character) < 256 for character in group.name):
             words = f"'{group.name}' cannot stand in an HTTP header, which names the model that answered: use ASCII"
-            yield Finding(Problem((*group.deployments[0].path, "model_name"), words))
+            yield RouteFinding(Problem((*group.deployments[0].path, "model_name"), words))
 
 
-def check_retirement(models: ModelList, today: date) -> Iterator[Finding]:
+def check_retirement(models: ModelList, today: date) -> Iterator[RouteFinding]:
     """Models whose provider has announced their end."""
     for group in models.groups.values():
         for deployment in group.deployments:
@@ -34,12 +34,12 @@ def check_retirement(models: ModelList, today: date) -> Iterator[Finding]:
                 continue
             word = "was announced to retire" if last < today else "retires"
             words = f"'{deployment.model}' {word} on {last.isoformat()}: name its successor"
-            yield Finding(Problem((*deployment.path, "litellm_params", "model"), words), is_warning=True)
+            yield RouteFinding(Problem((*deployment.path, "litellm_params", "model"), words), is_warning=True)
 
 
 def check_prompt_params(
     name: str, route: RouteConfig, params: Mapping[str, Any], models: ModelList
-) -> Iterator[Finding]:
+) -> Iterator[RouteFinding]:
     """Parameters of a route's prompt that a deployment of its tiers refuses; it is then asked without them."""
     if route.prompt is None:
         return
@@ -55,4 +55,4 @@ def check_prompt_params(
                     f"the prompt '{route.prompt.name}' sets {said}, which '{deployment.model}' of '{tier.model}' "
                     "does not take: it is asked without"
                 )
-                yield Finding(Problem(where, words), is_warning=True)
+                yield RouteFinding(Problem(where, words), is_warning=True)

@@ -21,7 +21,7 @@ ROUTES: KeyPath = (*SECTION, "routes")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RouteFinding:
     """What a check found: a problem stops the start, a warning does not."""
 
     problem: Problem
@@ -30,7 +30,7 @@ class Finding:
 
 def check_routes(
     routes: Mapping[str, RouteConfig], *, names: frozenset[str], models: ModelList, require_keys: bool
-) -> Iterator[Finding]:
+) -> Iterator[RouteFinding]:
     """Check valid `routes` against the model list; `names` are those of all routes, also the invalid ones."""
     yield from _check_entries(names, models)
     for name, route in routes.items():
@@ -39,7 +39,7 @@ def check_routes(
         for index, tier in enumerate(route.cascade.tiers):
             where = (*path, "tiers", index, "model")
             if tier.model in seen:
-                yield Finding(
+                yield RouteFinding(
                     Problem(where, f"'{tier.model}' is already a tier of this route: asking it twice helps nobody")
                 )
             seen.add(tier.model)
@@ -53,7 +53,7 @@ def check_routes(
         yield from _check_keys(routes, models)
 
 
-def _check_decision(cache: CacheConfig, path: KeyPath) -> Iterator[Finding]:
+def _check_decision(cache: CacheConfig, path: KeyPath) -> Iterator[RouteFinding]:
     """A fixed threshold decides alone; what stands beside it promises nothing."""
     if cache.min_similarity is None:
         return
@@ -62,7 +62,7 @@ def _check_decision(cache: CacheConfig, path: KeyPath) -> Iterator[Finding]:
             words = (
                 "has no effect beside min_similarity, which decides alone and promises nothing: take one of them out"
             )
-            yield Finding(Problem((*path, name), words), is_warning=True)
+            yield RouteFinding(Problem((*path, name), words), is_warning=True)
 
 
 def _helpers(route: RouteConfig, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
@@ -80,13 +80,13 @@ def _helpers(route: RouteConfig, path: KeyPath) -> Iterator[tuple[KeyPath, str]]
             yield (*path, *keys), model
 
 
-def check_embedder(config: ThriftgateConfig, models: ModelList) -> Iterator[Finding]:
+def check_embedder(config: ThriftgateConfig, models: ModelList) -> Iterator[RouteFinding]:
     """An embedder that is not `local` must be a model group."""
     if config.embedder.model != "local":
         yield from _check_group(config.embedder.model, (*SECTION, "embedder", "model"), models, price=False)
 
 
-def _check_entries(names: frozenset[str], models: ModelList) -> Iterator[Finding]:
+def _check_entries(names: frozenset[str], models: ModelList) -> Iterator[RouteFinding]:
     """Every route has an entry in the model list, and every such entry a route."""
     served: set[str] = set()
     for group in models.groups.values():
@@ -97,23 +97,23 @@ def _check_entries(names: frozenset[str], models: ModelList) -> Iterator[Finding
             if deployment.route not in names:
                 words = f"there is no route '{deployment.route}' under callback_settings.thriftgate.routes"
                 where = (*deployment.path, "litellm_params", "model")
-                yield Finding(Problem(where, words + did_you_mean(deployment.route, names)))
+                yield RouteFinding(Problem(where, words + did_you_mean(deployment.route, names)))
         if group.routes and len(group.deployments) > 1:
             words = f"'{group.name}' leads to a route and to something else: a route is the only entry of its name"
-            yield Finding(Problem((*group.deployments[-1].path, "model_name"), words))
+            yield RouteFinding(Problem((*group.deployments[-1].path, "model_name"), words))
     for name in sorted(names - served):
         entry = f"{{model_name: {name}, litellm_params: {{model: thriftgate/{name}}}}}"
-        yield Finding(Problem((*ROUTES, name), f"no client can reach this route: add {entry} to model_list"))
+        yield RouteFinding(Problem((*ROUTES, name), f"no client can reach this route: add {entry} to model_list"))
 
 
-def _check_group(name: str, where: KeyPath, models: ModelList, *, price: bool = True) -> Iterator[Finding]:
+def _check_group(name: str, where: KeyPath, models: ModelList, *, price: bool = True) -> Iterator[RouteFinding]:
     group = models.find(name)
     if group is None:
         plain = [other for other in models.names if not _is_route(models.find(other))]
-        yield Finding(Problem(where, f"no entry of model_list is named '{name}'{did_you_mean(name, plain)}"))
+        yield RouteFinding(Problem(where, f"no entry of model_list is named '{name}'{did_you_mean(name, plain)}"))
     elif group.routes:
         words = f"'{name}' is itself a route; a route asks plain models, else requests could go in circles"
-        yield Finding(Problem(where, words))
+        yield RouteFinding(Problem(where, words))
     elif price and not group.is_pattern:
         yield from _check_prices(group)
 
@@ -122,17 +122,17 @@ def _is_route(group: ModelGroup | None) -> bool:
     return group is not None and bool(group.routes)
 
 
-def _check_prices(group: ModelGroup) -> Iterator[Finding]:
+def _check_prices(group: ModelGroup) -> Iterator[RouteFinding]:
     for deployment in group.deployments:
         if deployment.price is None:
             words = (
                 f"no price is known for '{deployment.model}': add input_cost_per_token and output_cost_per_token "
                 "(US dollars; 0 for a model you run yourself)"
             )
-            yield Finding(Problem((*deployment.path, "litellm_params"), words))
+            yield RouteFinding(Problem((*deployment.path, "litellm_params"), words))
 
 
-def _check_order(route: RouteConfig, path: KeyPath, models: ModelList) -> Iterator[Finding]:
+def _check_order(route: RouteConfig, path: KeyPath, models: ModelList) -> Iterator[RouteFinding]:
     """A tier that costs more than the next one makes a cascade that loses money."""
     tiers = route.cascade.tiers
     for index in range(len(tiers) - 1):
@@ -144,10 +144,10 @@ def _check_order(route: RouteConfig, path: KeyPath, models: ModelList) -> Iterat
                 f"'{first.name}' ({first.price}) costs more than '{second.name}' ({second.price}), which is asked "
                 "after it: tiers go from the cheapest to the strongest"
             )
-            yield Finding(Problem((*path, "tiers", index, "model"), words), is_warning=True)
+            yield RouteFinding(Problem((*path, "tiers", index, "model"), words), is_warning=True)
 
 
-def _check_keys(routes: Mapping[str, RouteConfig], models: ModelList) -> Iterator[Finding]:
+def _check_keys(routes: Mapping[str, RouteConfig], models: ModelList) -> Iterator[RouteFinding]:
     """A group of which no deployment has its key is a problem where a route needs it, else a warning."""
     needed: dict[str, list[str]] = {}
     for name, route in routes.items():
@@ -166,10 +166,10 @@ def _check_keys(routes: Mapping[str, RouteConfig], models: ModelList) -> Iterato
             else:
                 words += f": this deployment of '{group.name}' cannot answer"
             where = (*deployment.path, "litellm_params", "api_key")
-            yield Finding(Problem(where, words), is_warning=not is_problem)
+            yield RouteFinding(Problem(where, words), is_warning=not is_problem)
 
 
-def check_files(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+def check_files(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
     """Prompt folders and artefacts that routes name exist. Paths are seen from the folder of the file."""
     prompts = base / config.prompts_dir
     for name, route in config.routes.items():
@@ -177,13 +177,13 @@ def check_files(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
             known = [found.parent.name for found in prompts.glob("*/prompt.yaml")]
             words = f"there is no {config.prompts_dir}/{route.prompt.name}/prompt.yaml"
             where = (*ROUTES, name, "prompt", "name")
-            yield Finding(Problem(where, words + did_you_mean(route.prompt.name, known)))
+            yield RouteFinding(Problem(where, words + did_you_mean(route.prompt.name, known)))
         for path, artefact in _artefacts(route, (*ROUTES, name)):
             if not (base / artefact).is_file():
-                yield Finding(Problem(path, f"there is no file '{artefact}'"))
+                yield RouteFinding(Problem(path, f"there is no file '{artefact}'"))
 
 
-def check_promises(config: ThriftgateConfig, base: Path, models: ModelList | None) -> Iterator[Finding]:
+def check_promises(config: ThriftgateConfig, base: Path, models: ModelList | None) -> Iterator[RouteFinding]:
     """A promised quality has an artefact that proves it, made for these tiers, their models and this promise.
 
     Models are not compared where `models` is None, because a demo provider plays them. The prompt's version is not
@@ -199,18 +199,18 @@ def check_promises(config: ThriftgateConfig, base: Path, models: ModelList | Non
                     "nothing proves this promise yet, so every request goes to the strongest tier: make an artefact "
                     "with `thriftgate cascade calibrate` and name it under `artefact`"
                 )
-                yield Finding(Problem((*where, setting), words), is_warning=True)
+                yield RouteFinding(Problem((*where, setting), words), is_warning=True)
         elif (base / cascade.artefact).is_file():
             yield from _check_artefact(route, base / cascade.artefact, where, models)
 
 
-def _check_artefact(route: RouteConfig, path: Path, where: KeyPath, models: ModelList | None) -> Iterator[Finding]:
+def _check_artefact(route: RouteConfig, path: Path, where: KeyPath, models: ModelList | None) -> Iterator[RouteFinding]:
     # It brings numpy, which a configuration without artefacts need not wait for.
-    from thriftgate.cascade.artefact import StaleArtefactError, load
+    from thriftgate.cascade.artefact import StaleArtefactError, load_artefact
 
     cascade = route.cascade
     try:
-        artefact = load(path)
+        artefact = load_artefact(path)
         artefact.check(
             tiers=[tier.model for tier in cascade.tiers],
             deployments=models and _deployments(cascade, models),
@@ -222,7 +222,7 @@ def _check_artefact(route: RouteConfig, path: Path, where: KeyPath, models: Mode
         )
     except StaleArtefactError as error:
         for problem in error.problems:
-            yield Finding(Problem((*where, "artefact"), problem.replace(str(path), cascade.artefact or "")))
+            yield RouteFinding(Problem((*where, "artefact"), problem.replace(str(path), cascade.artefact or "")))
         return
     for name, is_needed, setting in (
         ("second_sample", artefact.needs("second_sample"), cascade.second_sample),
@@ -230,7 +230,7 @@ def _check_artefact(route: RouteConfig, path: Path, where: KeyPath, models: Mode
     ):
         if is_needed and setting is None:
             words = f"it needs `{name}`, which this cascade does not set: no answer could be judged, and all escalate"
-            yield Finding(Problem((*where, "artefact"), words))
+            yield RouteFinding(Problem((*where, "artefact"), words))
     if bool(artefact.prompt_version) != (route.prompt is not None):
         words = (
             "it was made without the route's prompt, so every request goes to the strongest tier: calibrate again "
@@ -238,12 +238,12 @@ def _check_artefact(route: RouteConfig, path: Path, where: KeyPath, models: Mode
             if route.prompt is not None
             else "it was made with a prompt and the route has none, so every request goes to the strongest tier"
         )
-        yield Finding(Problem((*where, "artefact"), words), is_warning=True)
+        yield RouteFinding(Problem((*where, "artefact"), words), is_warning=True)
     if not artefact.guarantee.holds:
         words = (
             f"it could not prove its promise, so every request goes to the strongest tier: {artefact.guarantee.words}"
         )
-        yield Finding(Problem((*where, "artefact"), words), is_warning=True)
+        yield RouteFinding(Problem((*where, "artefact"), words), is_warning=True)
 
 
 def _deployments(cascade: CascadeConfig, models: ModelList) -> Mapping[str, Sequence[str]]:
@@ -260,7 +260,7 @@ def _artefacts(section: BaseModel, path: KeyPath) -> Iterator[tuple[KeyPath, str
             yield from _artefacts(value, (*path, name))
 
 
-def check_urls(config: ThriftgateConfig) -> Iterator[Finding]:
+def check_urls(config: ThriftgateConfig) -> Iterator[RouteFinding]:
     """The stores' addresses have a shape that a client can use. They are never quoted: they hold passwords."""
     wanted = {
         "database_url": (config.database_url, ("postgresql", "postgres"), "postgresql://user:password@host:5432/name"),
@@ -271,7 +271,7 @@ def check_urls(config: ThriftgateConfig) -> Iterator[Finding]:
             continue
         words = _wrong_with(url, schemes)
         if words:
-            yield Finding(Problem((*SECTION, name), f"{words}; it should look like {example}"))
+            yield RouteFinding(Problem((*SECTION, name), f"{words}; it should look like {example}"))
 
 
 def _wrong_with(url: str, schemes: tuple[str, ...]) -> str | None:

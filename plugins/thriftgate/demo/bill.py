@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from thriftgate.demo.driver import Outcome
+from thriftgate.demo.driver import RequestOutcome
 from thriftgate.demo.workload import CaseKind
 from thriftgate.stats import Interval, bootstrap_interval, percentile, wilson_interval
 from thriftgate.types import DecisionKind
@@ -32,7 +32,7 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
+class JudgedShare:
     """How many of `n` judged answers were right, with the Wilson 95 % interval of the share."""
 
     right: int
@@ -51,8 +51,8 @@ class Comparison:
     cost_usd: float | None
     baseline_cost_usd: float | None
     saved_share: Interval | None
-    quality: Quality
-    baseline_quality: Quality
+    quality: JudgedShare
+    baseline_quality: JudgedShare
     latency: Latency
     baseline_latency: Latency
 
@@ -107,8 +107,8 @@ class Bill:
     """What the gateway's own headers say it saved."""
     latency: Latency
     latency_by_decision: Mapping[str, Latency]
-    quality: Quality
-    quality_by_decision: Mapping[str, Quality]
+    quality: JudgedShare
+    quality_by_decision: Mapping[str, JudgedShare]
     traps: int
     trap_hits: int
     """Traps that got the answer of a similar question: semantic hits."""
@@ -135,10 +135,10 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def make_bill(outcomes: Sequence[Outcome], baseline: Sequence[Outcome], rng: np.random.Generator) -> Bill:
+def make_bill(outcomes: Sequence[RequestOutcome], baseline: Sequence[RequestOutcome], rng: np.random.Generator) -> Bill:
     """Count a run; `baseline` are outcomes of (some of) the same cases at the strong model, or none."""
     answered = [outcome for outcome in outcomes if outcome.error is None]
-    by_decision: dict[str, list[Outcome]] = {}
+    by_decision: dict[str, list[RequestOutcome]] = {}
     for outcome in answered:
         by_decision.setdefault(outcome.decision or "untold", []).append(outcome)
     traps = [outcome for outcome in answered if outcome.case.kind is CaseKind.TRAP]
@@ -174,16 +174,16 @@ def make_bill(outcomes: Sequence[Outcome], baseline: Sequence[Outcome], rng: np.
 _HITS = frozenset({DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT})
 
 
-def _wrong(answered: Sequence[Outcome]) -> WrongAnswers:
+def _wrong(answered: Sequence[RequestOutcome]) -> WrongAnswers:
     wrong = [outcome for outcome in answered if not outcome.is_right]
     given = Counter(outcome.said for outcome in wrong)
     again = [outcome for outcome in wrong if outcome.decision in _HITS and outcome.said and given[outcome.said] > 1]
     return WrongAnswers(n=len(wrong), repeats=len(again), repeated=len({outcome.said for outcome in again}))
 
 
-def _days(answered: Sequence[Outcome], baseline: Sequence[Outcome]) -> tuple[Day, ...]:
+def _days(answered: Sequence[RequestOutcome], baseline: Sequence[RequestOutcome]) -> tuple[Day, ...]:
     without = {outcome.case.id: outcome for outcome in baseline if outcome.error is None}
-    by_day: dict[int, list[tuple[Outcome, Outcome]]] = {}
+    by_day: dict[int, list[tuple[RequestOutcome, RequestOutcome]]] = {}
     for outcome in answered:
         if outcome.case.id in without:
             by_day.setdefault(outcome.case.day, []).append((outcome, without[outcome.case.id]))
@@ -200,7 +200,9 @@ def _days(answered: Sequence[Outcome], baseline: Sequence[Outcome]) -> tuple[Day
     )
 
 
-def _compare(answered: Sequence[Outcome], baseline: Sequence[Outcome], rng: np.random.Generator) -> Comparison | None:
+def _compare(
+    answered: Sequence[RequestOutcome], baseline: Sequence[RequestOutcome], rng: np.random.Generator
+) -> Comparison | None:
     without = {outcome.case.id: outcome for outcome in baseline if outcome.error is None}
     pairs = [(outcome, without[outcome.case.id]) for outcome in answered if outcome.case.id in without]
     if not pairs:
@@ -223,22 +225,22 @@ def _compare(answered: Sequence[Outcome], baseline: Sequence[Outcome], rng: np.r
     )
 
 
-def _failures(outcomes: Sequence[Outcome]) -> dict[str, int]:
+def _failures(outcomes: Sequence[RequestOutcome]) -> dict[str, int]:
     return dict(Counter(outcome.error for outcome in outcomes if outcome.error is not None).most_common())
 
 
-def _cost(outcomes: Sequence[Outcome]) -> float | None:
+def _cost(outcomes: Sequence[RequestOutcome]) -> float | None:
     """What they cost together; None when one of them was not priced."""
     costs = [outcome.cost_usd for outcome in outcomes]
     known = [cost for cost in costs if cost is not None]
     return sum(known) if known and len(known) == len(costs) else None
 
 
-def _latency(outcomes: Sequence[Outcome]) -> Latency:
+def _latency(outcomes: Sequence[RequestOutcome]) -> Latency:
     seconds = [outcome.latency for outcome in outcomes]
     return Latency(n=len(seconds), p50=percentile(seconds, 50), p95=percentile(seconds, 95))
 
 
-def _quality(outcomes: Sequence[Outcome]) -> Quality:
+def _quality(outcomes: Sequence[RequestOutcome]) -> JudgedShare:
     right = sum(outcome.is_right for outcome in outcomes)
-    return Quality(right=right, n=len(outcomes), share=wilson_interval(right, len(outcomes)))
+    return JudgedShare(right=right, n=len(outcomes), share=wilson_interval(right, len(outcomes)))

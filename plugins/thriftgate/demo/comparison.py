@@ -19,7 +19,7 @@ SAME, DIFFERENT = "SAME", "DIFFERENT"
 _SHARED_WORDS = 0.5
 
 
-def compare(messages: Sequence[Mapping[str, Any]]) -> str | None:
+def compare_gateways(messages: Sequence[Mapping[str, Any]]) -> str | None:
     """SAME or DIFFERENT, where a conversation asks for it."""
     instruction = " ".join(content_text(m) for m in messages if m.get("role") in {"system", "developer"})
     if SAME not in instruction or DIFFERENT not in instruction or messages[-1].get("role") != "user":
@@ -33,10 +33,10 @@ def compare(messages: Sequence[Mapping[str, Any]]) -> str | None:
     texts = [value for value in cast("dict[str, object]", document).values() if isinstance(value, str)]
     if len(texts) != 2:
         return None
-    return SAME if say_the_same(*texts) else DIFFERENT
+    return SAME if answers_agree(*texts) else DIFFERENT
 
 
-def say_the_same(one: str, other: str) -> bool:
+def answers_agree(one: str, other: str) -> bool:
     """Whether two answers agree in numbers and denial, and in half of the shorter one's meaningful words."""
     left, right = _meaning(one), _meaning(other)
     if _numbers(left) != _numbers(right) or bool(left & NEGATIONS) != bool(right & NEGATIONS):

@@ -17,7 +17,7 @@ import httpx
 from openai import APIError, APIStatusError, AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk
 
-from thriftgate.demo.judge import judge
+from thriftgate.demo.judge import check_facts
 from thriftgate.demo.workload import Case
 from thriftgate.errors import GatewayError
 
@@ -39,7 +39,7 @@ class ModelMissingError(GatewayError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RequestOutcome:
     """What became of one request. Costs in US dollars, None where the gateway did not say; latency in seconds."""
 
     case: Case
@@ -76,11 +76,11 @@ class Drive:
 
 
 async def drive(
-    client: AsyncOpenAI, cases: Sequence[Case], plan: Drive, on_done: Callable[[Outcome], None]
-) -> list[Outcome]:
+    client: AsyncOpenAI, cases: Sequence[Case], plan: Drive, on_done: Callable[[RequestOutcome], None]
+) -> list[RequestOutcome]:
     """Ask every case, `plan.concurrency` at a time and started in their order; outcomes in the cases' order."""
     waiting = iter(list(enumerate(cases)))
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, RequestOutcome] = {}
 
     async def work() -> None:
         for place, case in waiting:
@@ -93,15 +93,15 @@ async def drive(
     return [outcomes[place] for place in range(len(cases))]
 
 
-async def ask(client: AsyncOpenAI, case: Case, plan: Drive) -> Outcome:
+async def ask(client: AsyncOpenAI, case: Case, plan: Drive) -> RequestOutcome:
     """Ask one case and judge the answer."""
     started = time.monotonic()
     try:
         outcome = await (_ask_streamed if case.id in plan.streamed else _ask_whole)(client, case, plan)
     except APIStatusError as error:
-        return Outcome(case=case, error=f"{type(error).__name__} {error.status_code}")
+        return RequestOutcome(case=case, error=f"{type(error).__name__} {error.status_code}")
     except (APIError, httpx.HTTPError) as error:
-        return Outcome(case=case, error=type(error).__name__)
+        return RequestOutcome(case=case, error=type(error).__name__)
     return replace(outcome, latency=time.monotonic() - started)
 
 
@@ -163,7 +163,7 @@ async def _model_info(base_url: str, api_key: str, model: str) -> list[dict[str,
     return [entry for entry in entries if entry.get("model_name") == model]
 
 
-def priced(outcomes: Sequence[Outcome], price: tuple[float, float] | None) -> list[Outcome]:
+def priced(outcomes: Sequence[RequestOutcome], price: tuple[float, float] | None) -> list[RequestOutcome]:
     """The outcomes, with tokens times price where the gateway named no cost."""
     if price is None:
         return list(outcomes)
@@ -200,16 +200,16 @@ def _body(case: Case, plan: Drive) -> dict[str, Any]:
     return body
 
 
-async def _ask_whole(client: AsyncOpenAI, case: Case, plan: Drive) -> Outcome:
+async def _ask_whole(client: AsyncOpenAI, case: Case, plan: Drive) -> RequestOutcome:
     raw = await client.chat.completions.with_raw_response.create(**_body(case, plan), stream=False)
     completion = raw.parse()
     told = _from_headers(raw.headers)
     message = completion.choices[0].message
     calls = [call.model_dump() for call in message.tool_calls or ()]
     usage = completion.usage
-    return Outcome(
+    return RequestOutcome(
         case=case,
-        is_right=judge(case.truth, message.content or "", calls).is_right,
+        is_right=check_facts(case.truth, message.content or "", calls).is_right,
         said=_digest(message.content or "", calls),
         prompt_tokens=usage.prompt_tokens if usage else 0,
         completion_tokens=usage.completion_tokens if usage else 0,
@@ -217,7 +217,7 @@ async def _ask_whole(client: AsyncOpenAI, case: Case, plan: Drive) -> Outcome:
     )
 
 
-async def _ask_streamed(client: AsyncOpenAI, case: Case, plan: Drive) -> Outcome:
+async def _ask_streamed(client: AsyncOpenAI, case: Case, plan: Drive) -> RequestOutcome:
     raw = await client.chat.completions.with_raw_response.create(
         **_body(case, plan), stream=True, stream_options={"include_usage": True}
     )
@@ -233,10 +233,10 @@ async def _ask_streamed(client: AsyncOpenAI, case: Case, plan: Drive) -> Outcome
         if chunk.usage is not None:
             usage = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
         told |= _from_chunk(chunk)
-    return Outcome(
+    return RequestOutcome(
         case=case,
         is_streamed=True,
-        is_right=judge(case.truth, "".join(text), list(calls.values())).is_right,
+        is_right=check_facts(case.truth, "".join(text), list(calls.values())).is_right,
         said=_digest("".join(text), list(calls.values())),
         prompt_tokens=usage[0],
         completion_tokens=usage[1],

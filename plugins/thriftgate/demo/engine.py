@@ -16,14 +16,14 @@ from enum import StrEnum
 from itertools import count
 from random import Random
 
-from thriftgate.demo.comparison import compare
+from thriftgate.demo.comparison import compare_gateways
 from thriftgate.demo.conversation import Comprehension
 from thriftgate.demo.knowledge import Entry, EntryKind, Knowledge, Weakness
 from thriftgate.demo.matcher import normalize
 from thriftgate.demo.request import CompletionCall
 from thriftgate.demo.structured import structured_text
 from thriftgate.demo.tokens import content_text
-from thriftgate.demo.toolcalls import ToolCall, choose_call, tell_result
+from thriftgate.demo.toolcalls import PlannedCall, choose_call, tell_result
 
 
 class Manner(StrEnum):
@@ -94,14 +94,14 @@ _FORGETS_TOOL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class DraftReply:
     """One answer before it is cut to the request's limits. `doubt` is its mean negative log-probability in nats."""
 
     text: str
     doubt: float
     manner: Manner
     seed: int
-    tool_call: ToolCall | None = None
+    tool_call: PlannedCall | None = None
 
 
 class Engine:
@@ -111,7 +111,7 @@ class Engine:
         self._comprehension = Comprehension(knowledge)
         self._requests = count()
 
-    def reply(self, call: CompletionCall) -> tuple[Reply, ...]:
+    def reply(self, call: CompletionCall) -> tuple[DraftReply, ...]:
         """The model's answers to a conversation."""
         model = MODELS[call.model]
         entry = self._comprehension.understand(call.messages)
@@ -125,24 +125,24 @@ class Engine:
         is_fresh = Random(_seed(draw, normalize(_last_question(call)))).random() < call.temperature
         return draw if is_fresh else _GREEDY
 
-    def _reply(self, call: CompletionCall, model: DemoModel, entry: Entry | None, draw: str) -> Reply:
+    def _reply(self, call: CompletionCall, model: DemoModel, entry: Entry | None, draw: str) -> DraftReply:
         question = _last_question(call)
         seed = _seed(model.name, entry.id if entry else "", normalize(question), draw)
         rng = Random(seed)
-        if verdict := compare(call.messages):
+        if verdict := compare_gateways(call.messages):
             return _sure(verdict, model, rng, seed)
         if call.messages[-1].get("role") == "tool":
             return _sure(tell_result(call.messages, entry), model, rng, seed)
         tool_call = choose_call(call.tools, call.tool_choice, entry, question)
         if tool_call is not None and tool_call.is_wanted(forgets=not model.is_strong and rng.random() < _FORGETS_TOOL):
             reply = _sure(tool_call.ask_back or "", model, rng, seed)
-            return Reply(reply.text, reply.doubt, reply.manner, seed, None if tool_call.ask_back else tool_call)
+            return DraftReply(reply.text, reply.doubt, reply.manner, seed, None if tool_call.ask_back else tool_call)
         manner = _draw_manner(entry, model, rng)
         text = _say(entry, manner, model, question, rng)
         if call.response_format.type != "text":
             schema = call.response_format.json_schema
             text = structured_text(text, entry, schema.schema_ if schema else None, is_sure=manner is Manner.RIGHT)
-        return Reply(text, _draw_doubt(manner, model, rng), manner, seed)
+        return DraftReply(text, _draw_doubt(manner, model, rng), manner, seed)
 
 
 def _last_question(call: CompletionCall) -> str:
@@ -153,8 +153,8 @@ def _seed(*parts: str) -> int:
     return int.from_bytes(hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).digest(), "big")
 
 
-def _sure(text: str, model: DemoModel, rng: Random, seed: int) -> Reply:
-    return Reply(text, _draw_doubt(Manner.RIGHT, model, rng), Manner.RIGHT, seed)
+def _sure(text: str, model: DemoModel, rng: Random, seed: int) -> DraftReply:
+    return DraftReply(text, _draw_doubt(Manner.RIGHT, model, rng), Manner.RIGHT, seed)
 
 
 def _draw_manner(entry: Entry | None, model: DemoModel, rng: Random) -> Manner:

@@ -36,7 +36,7 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class FactCheck:
     """Right when nothing is missing. `missing` are the facts (or "tool", or an argument's name) that failed."""
 
     missing: tuple[str, ...] = ()
@@ -47,14 +47,14 @@ class Judgement:
         return not self.missing
 
 
-def judge(truth: Truth, text: str, tool_calls: Sequence[Mapping[str, Any]] = ()) -> Judgement:
+def check_facts(truth: Truth, text: str, tool_calls: Sequence[Mapping[str, Any]] = ()) -> FactCheck:
     """Compare an answer with the truth. `tool_calls` are OpenAI's objects."""
     if truth.tool is not None:
         return _judge_calls(truth, tool_calls)
     if tool_calls:
-        return Judgement(("text",))
+        return FactCheck(("text",))
     said = _said(text)
-    return Judgement(tuple(fact for fact in truth.facts if not _holds(fact, said)))
+    return FactCheck(tuple(fact for fact in truth.facts if not _holds(fact, said)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +114,16 @@ def _leaves(value: object) -> Iterator[str]:
         yield str(value)
 
 
-def _judge_calls(truth: Truth, tool_calls: Sequence[Mapping[str, Any]]) -> Judgement:
+def _judge_calls(truth: Truth, tool_calls: Sequence[Mapping[str, Any]]) -> FactCheck:
     functions: list[Mapping[str, Any]] = [call.get("function") or {} for call in tool_calls]
     named = [function for function in functions if function.get("name") == truth.tool]
     if not named:
-        return Judgement(("tool",))
+        return FactCheck(("tool",))
     try:
         arguments: object = json.loads(str(named[0].get("arguments") or "{}"))
     except ValueError:
         arguments = None
     if not isinstance(arguments, dict):
-        return Judgement(("arguments",))
+        return FactCheck(("arguments",))
     given = cast("Mapping[str, Any]", arguments)
-    return Judgement(tuple(name for name, value in truth.arguments.items() if given.get(name) != value))
+    return FactCheck(tuple(name for name, value in truth.arguments.items() if given.get(name) != value))

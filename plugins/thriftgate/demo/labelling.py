@@ -19,7 +19,7 @@ from openai import APIError, APIStatusError, AsyncOpenAI
 from openai.types import CompletionUsage
 
 from thriftgate.cascade.scoring import TOP_LOGPROBS
-from thriftgate.demo.judge import judge
+from thriftgate.demo.judge import check_facts
 from thriftgate.demo.workload import Case
 
 Price = tuple[float, float]
@@ -87,7 +87,7 @@ async def _label(
         answers[tier] = {"content": text, "finish_reason": choice.finish_reason}
         if choice.logprobs is not None:
             answers[tier]["logprobs"] = choice.logprobs.model_dump(include={"content"})
-        quality[tier] = float(judge(case.truth, text).is_right)
+        quality[tier] = float(check_facts(case.truth, text).is_right)
         if price is not None and completion.usage is not None:
             costs[tier] = _cost(completion.usage, price)
     return {"messages": messages, "answers": answers, "quality": quality, "cost_usd": costs}

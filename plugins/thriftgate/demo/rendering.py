@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from thriftgate.demo.engine import Reply
+from thriftgate.demo.engine import DraftReply
 from thriftgate.demo.logprobs import draw_logprobs, logprobs_object
 from thriftgate.demo.request import CompletionCall
 from thriftgate.demo.tokens import tokenize
@@ -65,7 +65,7 @@ class Completion:
         }
 
 
-def render(call: CompletionCall, replies: Sequence[Reply], *, completion_id: str, created: int) -> Completion:
+def render(call: CompletionCall, replies: Sequence[DraftReply], *, completion_id: str, created: int) -> Completion:
     """Cut the replies to the request's limits; `created` in seconds since the epoch."""
     return Completion(
         id=completion_id,
@@ -90,7 +90,7 @@ def body(completion: Completion) -> dict[str, Any]:
     }
 
 
-def _render_choice(call: CompletionCall, reply: Reply) -> RenderedChoice:
+def _render_choice(call: CompletionCall, reply: DraftReply) -> RenderedChoice:
     if reply.tool_call is not None:
         arguments = tuple(tokenize(reply.tool_call.arguments_json))
         return RenderedChoice(

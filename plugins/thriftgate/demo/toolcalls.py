@@ -22,7 +22,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
+class PlannedCall:
     """A call the model makes; with `ask_back`, the question it asks instead because an argument is missing."""
 
     name: str
@@ -42,7 +42,7 @@ class ToolCall:
 
 def choose_call(
     tools: Sequence[ToolSpec], choice: str | NamedTool, entry: Entry | None, question: str
-) -> ToolCall | None:
+) -> PlannedCall | None:
     """The call that `question` needs; None when it needs none or the right tool was not sent."""
     if not tools or choice == "none":
         return None
@@ -72,7 +72,7 @@ def tell_result(messages: Sequence[Mapping[str, Any]], entry: Entry | None) -> s
     return " ".join(told)
 
 
-def _call(tool: ToolSpec, hint: ToolHint | None, question: str, *, is_forced: bool) -> ToolCall:
+def _call(tool: ToolSpec, hint: ToolHint | None, question: str, *, is_forced: bool) -> PlannedCall:
     schema = tool.function.parameters
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties") or {}
     required: Sequence[str] = schema.get("required") or ()
@@ -89,7 +89,7 @@ def _call(tool: ToolSpec, hint: ToolHint | None, question: str, *, is_forced: bo
     ask_back = None
     if missing and not is_forced:
         ask_back = f"I can look into that for you. Could you tell me the {' and the '.join(missing)} first?"
-    return ToolCall(tool.function.name, arguments, is_forced, ask_back)
+    return PlannedCall(tool.function.name, arguments, is_forced, ask_back)
 
 
 def _find_argument(name: str, schema: Mapping[str, Any], text: str) -> Any:

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from thriftgate.demo.bill import Bill, Comparison, Day, Latency, Quality
+from thriftgate.demo.bill import Bill, Comparison, Day, JudgedShare, Latency
 from thriftgate.stats import Interval
 from thriftgate.types import DecisionKind
 
@@ -133,7 +133,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def _right(quality: Quality) -> str:
+def _right(quality: JudgedShare) -> str:
     if not quality.n:
         return "-"
     return f"{quality.right}/{quality.n}  {_share(quality.share)}"

@@ -21,7 +21,7 @@ _Row = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Weights:
+class LinearWeights:
     """One linear model."""
 
     bias: float
@@ -52,8 +52,8 @@ class Classifier:
     name: str
     embedder: str
     """The fingerprint of the embedder whose vectors it was trained on."""
-    with_vector: Weights
-    without: Weights
+    with_vector: LinearWeights
+    without: LinearWeights
     anchors: _Row
     """Shape (n, dimensions): centres of known examples; empty where there are none."""
 
@@ -70,7 +70,7 @@ class Classifier:
         )
 
 
-def read(text: str) -> Classifier:
+def read_classifier(text: str) -> Classifier:
     """The reverse of `dump`. Raises ValueError."""
     try:
         raw = cast("Mapping[str, Any]", json.loads(text))
@@ -92,10 +92,10 @@ def read(text: str) -> Classifier:
 @cache
 def shipped(name: str) -> Classifier:
     """The classifier `injection` or `toxicity` that comes with the package."""
-    return read((files("thriftgate.guards") / "weights" / f"{name}.json").read_text(encoding="utf-8"))
+    return read_classifier((files("thriftgate.guards") / "weights" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def _dumped(weights: Weights) -> dict[str, Any]:
+def _dumped(weights: LinearWeights) -> dict[str, Any]:
     return {
         "bias": round(weights.bias, 5),
         "words": _packed(weights.words),
@@ -105,8 +105,8 @@ def _dumped(weights: Weights) -> dict[str, Any]:
     }
 
 
-def _weights(raw: Mapping[str, Any]) -> Weights:
-    return Weights(
+def _weights(raw: Mapping[str, Any]) -> LinearWeights:
+    return LinearWeights(
         bias=float(raw["bias"]),
         words=_unpacked(raw["words"]),
         phrases=np.asarray(raw["phrases"], dtype=np.float32),

@@ -14,7 +14,7 @@ from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.hashing import hashed
 from thriftgate.guards.phrases import measured, named
-from thriftgate.guards.readings import Reading, readings
+from thriftgate.guards.readings import TextReading, readings
 from thriftgate.guards.windows import places
 from thriftgate.types import Vector
 
@@ -86,7 +86,7 @@ def explained(text: str) -> list[str]:
     return [name for name, _, _ in named(text)]
 
 
-def _pieces(reading: Reading, classifier: Classifier, *, hidden: bool) -> Iterable[Piece]:
+def _pieces(reading: TextReading, classifier: Classifier, *, hidden: bool) -> Iterable[Piece]:
     for start, end in places(len(reading.text)):
         text = reading.text[start:end]
         if len(text.strip()) < _SHORTEST:

@@ -41,7 +41,7 @@ _MOST_LAYERS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TextReading:
     """One way to read a text."""
 
     text: str
@@ -62,11 +62,11 @@ class Reading:
         return self.starts[min(start, last)], self.starts[min(max(start, end - 1), last)] + 1
 
 
-def readings(text: str) -> tuple[list[Reading], list[Finding]]:
+def readings(text: str) -> tuple[list[TextReading], list[Finding]]:
     """The readings of a text, the plain one first, and what was hidden in it."""
     findings: list[Finding] = []
-    plain = Reading(text)
-    found: list[Reading] = []
+    plain = TextReading(text)
+    found: list[TextReading] = []
     if not text.isascii():
         findings += list(_hidden(text))
         tags = _tagged(text)
@@ -77,7 +77,7 @@ def readings(text: str) -> tuple[list[Reading], list[Finding]]:
     layers = list(_decoded(plain, _LAYERS))
     for name, turned in (("rot13", codecs.encode(plain.text, "rot13")), ("reversed", plain.text[::-1])):
         if _is_language(turned, plain.text):
-            layers.append(Reading(turned, name, whole=(0, len(text))))
+            layers.append(TextReading(turned, name, whole=(0, len(text))))
     return [plain, *found, *layers], findings
 
 
@@ -103,15 +103,15 @@ def _hidden(text: str) -> Iterator[Finding]:
         yield Finding("hidden", "look-alike letters", 0.6, mixed.start(), mixed.end())
 
 
-def _tagged(text: str) -> Reading | None:
+def _tagged(text: str) -> TextReading | None:
     """What tag characters spell."""
     places = [place for place, char in enumerate(text) if "\U000e0020" <= char <= "\U000e007e"]
     if len(places) < 3:
         return None
-    return Reading("".join(chr(ord(text[place]) - 0xE0000) for place in places), "tag characters", starts=places)
+    return TextReading("".join(chr(ord(text[place]) - 0xE0000) for place in places), "tag characters", starts=places)
 
 
-def _plain(text: str) -> Reading:
+def _plain(text: str) -> TextReading:
     """Compatible forms of characters, nothing invisible, look-alike letters as Latin ones in words that mix scripts."""
     if _MIXED.search(text) is not None:
         text = text.translate(_LOOKALIKES)
@@ -123,10 +123,10 @@ def _plain(text: str) -> Reading:
         for one in char if char.isascii() else unicodedata.normalize("NFKC", char):
             characters.append(one)
             starts.append(place)
-    return Reading("".join(characters), starts=starts)
+    return TextReading("".join(characters), starts=starts)
 
 
-def _joined(plain: Reading) -> Reading:
+def _joined(plain: TextReading) -> TextReading:
     """Words spelled with a blank after each letter are words."""
     if _SPACED.search(plain.text) is None:
         return plain
@@ -142,10 +142,10 @@ def _joined(plain: Reading) -> Reading:
     starts += range(at, len(plain.text))
     if plain.starts is not None:
         starts = [plain.starts[place] for place in starts]
-    return Reading("".join(characters), starts=starts)
+    return TextReading("".join(characters), starts=starts)
 
 
-def _decoded(reading: Reading, layers: int) -> Iterator[Reading]:
+def _decoded(reading: TextReading, layers: int) -> Iterator[TextReading]:
     """What base64, hexadecimal and percent-encoding in it say, also one inside another."""
     waiting, left = [(reading, layers)], _MOST_LAYERS
     while waiting and left > 0:
@@ -158,7 +158,7 @@ def _decoded(reading: Reading, layers: int) -> Iterator[Reading]:
                 said = undo(match[0])
                 if said is None:
                     continue
-                inner = Reading(said, name, whole=one.source(match.start(), match.end()))
+                inner = TextReading(said, name, whole=one.source(match.start(), match.end()))
                 yield inner
                 if depth > 1:
                     waiting.append((inner, depth - 1))

@@ -27,7 +27,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class BudgetCharge:
     """One account, and one budget of it that a request counts against."""
 
     account: Account
@@ -63,9 +63,9 @@ class Balance:
     reserved_usd: float = 0.0
 
 
-def charges_of(identity: Identity, route: str | None, route_budgets: Sequence[Budget] = ()) -> tuple[Charge, ...]:
+def charges_of(identity: Identity, route: str | None, route_budgets: Sequence[Budget] = ()) -> tuple[BudgetCharge, ...]:
     """Every budget that a request of this identity counts against, in a fixed order."""
-    found: list[Charge] = []
+    found: list[BudgetCharge] = []
     owners: tuple[tuple[str, str | None, Grants | None], ...] = (
         ("key", identity.key.key_id if identity.key else None, identity.key.grants if identity.key else None),
         ("user", identity.user_id, identity.user.grants if identity.user else None),
@@ -73,14 +73,14 @@ def charges_of(identity: Identity, route: str | None, route_budgets: Sequence[Bu
     )
     for kind, name, grants in owners:
         if name is not None and grants is not None:
-            found += [Charge(Account(kind, name), budget) for budget in grants.budgets]
+            found += [BudgetCharge(Account(kind, name), budget) for budget in grants.budgets]
     found += _of_tier(identity)
     if route is not None:
-        found += [Charge(Account("route", route), budget) for budget in route_budgets]
+        found += [BudgetCharge(Account("route", route), budget) for budget in route_budgets]
     return tuple(sorted(set(found), key=_order))
 
 
-def _of_tier(identity: Identity) -> Iterable[Charge]:
+def _of_tier(identity: Identity) -> Iterable[BudgetCharge]:
     """A tier's budgets are of each key in it; of each user, where there is no key."""
     if identity.tier is None:
         return ()
@@ -90,7 +90,7 @@ def _of_tier(identity: Identity) -> Iterable[Charge]:
         account = Account("user", identity.user_id)
     else:
         return ()
-    return [Charge(account, budget) for budget in identity.tier.budgets]
+    return [BudgetCharge(account, budget) for budget in identity.tier.budgets]
 
 
 def admits(budget: Budget, balance: Balance, most_usd: float) -> bool:
@@ -110,7 +110,7 @@ def window_at(account: Account, period: Period, at: float) -> Window:
     return Window(account, window_of(period, at), start.timestamp(), window_end(period, at))
 
 
-def used_share(charges: Sequence[Charge], balances: Sequence[Balance]) -> float | None:
+def used_share(charges: Sequence[BudgetCharge], balances: Sequence[Balance]) -> float | None:
     """Of the tightest budget, hard or soft, how much is spent or held; None without any."""
     shares = [
         (balance.spent_usd + balance.reserved_usd) / charge.budget.usd
@@ -119,9 +119,11 @@ def used_share(charges: Sequence[Charge], balances: Sequence[Balance]) -> float 
     return max(shares) if shares else None
 
 
-def crossed(charges: Iterable[Charge], spent: Sequence[Spent], at: float) -> tuple[tuple[Charge, Spent], ...]:
+def crossed(
+    charges: Iterable[BudgetCharge], spent: Sequence[Spent], at: float
+) -> tuple[tuple[BudgetCharge, Spent], ...]:
     """The soft budgets that a settlement has used up just now."""
-    found: list[tuple[Charge, Spent]] = []
+    found: list[tuple[BudgetCharge, Spent]] = []
     for charge in charges:
         for one in spent:
             is_its = one.account == charge.account and one.window == window_of(charge.budget.period, at)
@@ -144,6 +146,6 @@ def window_end(period: Period, at: float) -> float:
     return (start.replace(day=1) + timedelta(days=32)).replace(day=1).timestamp()
 
 
-def _order(charge: Charge) -> tuple[str, str, str, float, bool]:
+def _order(charge: BudgetCharge) -> tuple[str, str, str, float, bool]:
     """The same for everybody, so that two that reserve the same accounts never wait for each other."""
     return (charge.account.kind, charge.account.name, charge.budget.period, charge.budget.usd, charge.budget.is_hard)

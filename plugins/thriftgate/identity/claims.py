@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from thriftgate.identity.records import Identity, Role, Team, Tier, User
+from thriftgate.identity.records import Identity, Role, ServiceClass, Team, User
 
 _LONGEST = 200
 """Characters of a name; a claim that says more names nobody."""
@@ -56,7 +56,9 @@ def bearer_of(claims: Mapping[str, Any], names: ClaimNames) -> Bearer | None:
     return Bearer(user_id=user, team_id=team, tier=tier, role=role)
 
 
-def identity_of_bearer(bearer: Bearer, user: User | None, team: Team | None, tiers: Mapping[str, Tier]) -> Identity:
+def identity_of_bearer(
+    bearer: Bearer, user: User | None, team: Team | None, tiers: Mapping[str, ServiceClass]
+) -> Identity:
     """The bearer, with what is known here of that user and that team.
 
     The tier that is kept here comes before the token's: it is what the operator decided.

@@ -11,7 +11,7 @@ def key_fields(key: Key, *, now: float) -> dict[str, Any]:
     """A key: `id`, `status`, what its form says, and when it was made, expires and was revoked."""
     return {
         "id": key.key_id,
-        "status": status_of(key, now=now),
+        "status": key_status(key, now=now),
         "user": key.user_id,
         "team": key.team_id,
         "role": key.role.value,
@@ -42,7 +42,7 @@ def team_fields(team: Team) -> dict[str, Any]:
     }
 
 
-def status_of(key: Key, *, now: float) -> str:
+def key_status(key: Key, *, now: float) -> str:
     """`revoked`, `expired`, `blocked` or `good`."""
     if key.revoked_at is not None:
         return "revoked"

@@ -64,7 +64,7 @@ ALLOWED = Allowed()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Wish:
     """What somebody wants to do."""
 
     endpoint: str
@@ -89,7 +89,7 @@ def is_good(key: Key, digest: bytes, *, now: float) -> Allowed | Denied:
     return ALLOWED
 
 
-def permits(identity: Identity, asked: Asked) -> Allowed | Denied:
+def permits(identity: Identity, asked: Wish) -> Allowed | Denied:
     """Whether this identity, whose key or token is good, may do this.
 
     An administrator may call every endpoint, a viewer may read from every one; but what a key, a user, a team or a

@@ -73,7 +73,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tier:
+class ServiceClass:
     """A class of service: what everybody in it may do. How fast is a matter of the limits."""
 
     name: str
@@ -109,7 +109,7 @@ class Identity:
     key: Key | None = None
     user: User | None = None
     team: Team | None = None
-    tier: Tier | None = None
+    tier: ServiceClass | None = None
     tier_name: str | None = None
     """Also where no tier of that name is described."""
     user_id: str | None = None
@@ -123,7 +123,7 @@ class Identity:
         return tuple((name, one.grants) for name, one in held if one is not None)
 
 
-def identity_of_key(key: Key, user: User | None, team: Team | None, tiers: Mapping[str, Tier]) -> Identity:
+def identity_of_key(key: Key, user: User | None, team: Team | None, tiers: Mapping[str, ServiceClass]) -> Identity:
     """The key with its user and its team; `team` is the key's own, else its user's."""
     named = next((one.grants.tier for one in (key, user, team) if one is not None and one.grants.tier), None)
     return Identity(

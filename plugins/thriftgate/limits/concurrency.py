@@ -28,7 +28,7 @@ class ConcurrencyPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallOutcome:
     """How one request went."""
 
     started_at: float
@@ -56,7 +56,7 @@ class ConcurrencyState:
         return max(1, int(self.limit))
 
 
-def adapt(policy: ConcurrencyPolicy, state: ConcurrencyState, outcome: Outcome) -> ConcurrencyState:
+def adapt(policy: ConcurrencyPolicy, state: ConcurrencyState, outcome: CallOutcome) -> ConcurrencyState:
     """The limit after one more request has ended."""
     # What began before the limit shrank says nothing about the new one.
     is_news = outcome.started_at >= state.shrunk_at

@@ -15,7 +15,7 @@ Dimension = Literal["requests", "tokens"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LimitStanding:
     """How a limit stands after a request."""
 
     dimension: Dimension
@@ -25,9 +25,9 @@ class Standing:
     """Seconds until nothing of it is used."""
 
 
-def tightest(standings: Iterable[Standing]) -> list[Standing]:
+def tightest(standings: Iterable[LimitStanding]) -> list[LimitStanding]:
     """Of each dimension the one of which the smallest share is left."""
-    found: dict[Dimension, Standing] = {}
+    found: dict[Dimension, LimitStanding] = {}
     for one in standings:
         held = found.get(one.dimension)
         if held is None or one.remaining / one.limit < held.remaining / held.limit:
@@ -35,7 +35,7 @@ def tightest(standings: Iterable[Standing]) -> list[Standing]:
     return list(found.values())
 
 
-def openai_headers(standings: Iterable[Standing]) -> dict[str, str]:
+def openai_headers(standings: Iterable[LimitStanding]) -> dict[str, str]:
     """In OpenAI's spelling."""
     headers: dict[str, str] = {}
     for one in tightest(standings):
@@ -45,7 +45,7 @@ def openai_headers(standings: Iterable[Standing]) -> dict[str, str]:
     return headers
 
 
-def anthropic_headers(standings: Iterable[Standing], *, now: float) -> dict[str, str]:
+def anthropic_headers(standings: Iterable[LimitStanding], *, now: float) -> dict[str, str]:
     """In Anthropic's spelling; `now` is seconds since the Unix epoch."""
     headers: dict[str, str] = {}
     for one in tightest(standings):

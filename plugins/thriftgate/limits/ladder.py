@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Step(Enum):
+class LadderStep(Enum):
     """What is given up, mildest first. A step keeps those before it in force."""
 
     NORMAL = "normal"
@@ -29,14 +29,14 @@ class Step(Enum):
 class LadderPolicy:
     """Which steps there are, in order, and when to move; times are seconds."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[LadderStep, ...]
     climb_at: float = 0.8
     descend_at: float = 0.4
     climb_after: float = 2.0
     descend_after: float = 10.0
 
     def __post_init__(self) -> None:
-        if Step.NORMAL in self.steps or len(set(self.steps)) != len(self.steps):
+        if LadderStep.NORMAL in self.steps or len(set(self.steps)) != len(self.steps):
             raise ValueError("steps are named once; normal is where no step is taken")
         if not (0 <= self.descend_at < self.climb_at and self.climb_after >= 0 and self.descend_after >= 0):
             raise ValueError("descend_at lies below climb_at, and no time is negative")
@@ -50,13 +50,13 @@ class LadderState:
     high_since: float | None = None
     low_since: float | None = None
 
-    def in_force(self, policy: LadderPolicy) -> frozenset[Step]:
+    def in_force(self, policy: LadderPolicy) -> frozenset[LadderStep]:
         """Every step that is taken now."""
         return frozenset(policy.steps[: self.height])
 
-    def step(self, policy: LadderPolicy) -> Step:
+    def step(self, policy: LadderPolicy) -> LadderStep:
         """The last step taken."""
-        return policy.steps[self.height - 1] if self.height else Step.NORMAL
+        return policy.steps[self.height - 1] if self.height else LadderStep.NORMAL
 
 
 def move(policy: LadderPolicy, state: LadderState, *, load: float, now: float) -> LadderState:

@@ -20,7 +20,7 @@ TierT = TypeVar("TierT")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class OutputReply:
     """One answer: its text, or the arguments of the tool that is its form."""
 
     text: str
@@ -28,18 +28,18 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask(Generic[TierT]):
+class AskAnew(Generic[TierT]):
     """Ask this tier."""
 
     tier: TierT
     objection: str | None = None
     """What was wrong with its answer before, in words; None the first time."""
-    before: Reply | None = None
+    before: OutputReply | None = None
     """That answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settled(Generic[TierT]):
+class UsableAnswer(Generic[TierT]):
     """A usable answer, and the way to it."""
 
     tier: TierT
@@ -48,18 +48,18 @@ class Settled(Generic[TierT]):
     """The verdicts of the answers before it."""
 
 
-Judge = Callable[[Reply], Verdict]
+Judge = Callable[[OutputReply], Verdict]
 
 
 def ask_tier(
     tier: TierT, judge: Judge, requirement: Requirement, *, reasks: int
-) -> Generator[Ask[TierT], Reply | None, list[Verdict]]:
+) -> Generator[AskAnew[TierT], OutputReply | None, list[Verdict]]:
     """Ask one tier, at most `reasks` times more with the objection; the verdicts in order.
 
     Empty when the tier gave no answer at all.
     """
     verdicts: list[Verdict] = []
-    ask = Ask(tier)
+    ask = AskAnew(tier)
     while True:
         reply = yield ask
         if reply is None:
@@ -68,12 +68,12 @@ def ask_tier(
         verdicts.append(verdict)
         if isinstance(verdict, Usable) or len(verdicts) > reasks:
             return verdicts
-        ask = Ask(tier, verdict.words(_names(requirement)), reply)
+        ask = AskAnew(tier, verdict.words(_names(requirement)), reply)
 
 
 def structured(
     tiers: Sequence[TierT], judge: Judge, requirement: Requirement, *, reasks: int = 1
-) -> Generator[Ask[TierT], Reply | None, Settled[TierT]]:
+) -> Generator[AskAnew[TierT], OutputReply | None, UsableAnswer[TierT]]:
     """Go through the tiers until one answers in the right shape; `reasks` is for the whole way, not for each tier.
 
     Raises OutputInvalidError when none does.
@@ -85,7 +85,7 @@ def structured(
         left -= max(0, len(verdicts) - 1)
         for verdict in verdicts:
             if isinstance(verdict, Usable):
-                return Settled(tier, verdict, tuple(refused))
+                return UsableAnswer(tier, verdict, tuple(refused))
             refused.append(verdict)
     raise invalid(requirement, refused[-1] if refused else None)
 

@@ -6,9 +6,9 @@ Failure behaviour: pure and total.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from thriftgate.privacy.policy import Policy
+from thriftgate.privacy.policy import PrivacyPolicy
 from thriftgate.privacy.recognizers import CERTAIN
-from thriftgate.privacy.spans import Span, joined, resolve
+from thriftgate.privacy.spans import TextSpan, joined, resolve_overlaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class Text:
     label: str = ""
 
 
-def counted(text: str, spans: Iterable[Span], policy: Policy) -> list[Span]:
+def counted_by_kind(text: str, spans: Iterable[TextSpan], policy: PrivacyPolicy) -> list[TextSpan]:
     """The findings that the policy asks for, in order, without overlaps, parts of one name or address as one."""
     wanted = [span for span in spans if policy.wanted(text, span)]
-    return joined(text, resolve(wanted, is_certain=CERTAIN))
+    return joined(text, resolve_overlaps(wanted, is_certain=CERTAIN))
 
 
-def resolved(spans: Iterable[Span]) -> list[Span]:
+def resolved(spans: Iterable[TextSpan]) -> list[TextSpan]:
     """Without overlaps; what is certain wins."""
-    return resolve(spans, is_certain=CERTAIN)
+    return resolve_overlaps(spans, is_certain=CERTAIN)

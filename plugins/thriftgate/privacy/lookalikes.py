@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _UUID = r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
 _DIGEST = r"(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{24,128}(?![0-9A-Za-z])"
@@ -33,7 +33,7 @@ _SHAPED_LIKE_THEM = frozenset({"PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IP_ADDR
 """Kinds that these are mistaken for; an IBAN proves itself by its checksum, a secret may well be a digest."""
 
 
-def without_lookalikes(text: str, spans: Sequence[Span]) -> list[Span]:
+def without_lookalikes(text: str, spans: Sequence[TextSpan]) -> list[TextSpan]:
     """The spans that do not lie inside something else."""
     if not spans:
         return []
@@ -42,7 +42,7 @@ def without_lookalikes(text: str, spans: Sequence[Span]) -> list[Span]:
         return list(spans)
     starts = [start for start, _ in others]
 
-    def is_inside(span: Span) -> bool:
+    def is_inside(span: TextSpan) -> bool:
         place = bisect_right(starts, span.start) - 1
         return place >= 0 and span.end <= others[place][1]
 

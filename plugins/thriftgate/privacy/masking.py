@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from thriftgate.errors import ContentBlockedError
-from thriftgate.privacy.policy import Action, Policy, keyed_hash
+from thriftgate.privacy.policy import Action, PrivacyPolicy, keyed_hash
 from thriftgate.privacy.pseudonyms import Pseudonyms, identity_of
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _WORD = re.compile(r"\w+")
 _SPOKEN_OF_AGAIN = frozenset({"PERSON", "ADDRESS", "EMAIL_ADDRESS", "SECRET"})
@@ -24,13 +24,13 @@ _MOST_PER_WORD = 64
 class Masker:
     """Replaces findings by what their action says; one per request."""
 
-    policy: Policy
+    policy: PrivacyPolicy
     pseudonyms: Pseudonyms
     hash_key: bytes = b""
     counts: dict[str, int] = field(default_factory=dict[str, int])
     """How many values of each kind were replaced."""
 
-    def mask(self, text: str, spans: Sequence[Span]) -> str:
+    def mask(self, text: str, spans: Sequence[TextSpan]) -> str:
         """The text with every span replaced; spans are in order and do not overlap."""
         out: list[str] = []
         at = 0
@@ -77,16 +77,16 @@ class Recurrences:
             if len(same) < _MOST_PER_WORD:
                 same[value] = entity_type
 
-    def find(self, text: str) -> list[Span]:
+    def find(self, text: str) -> list[TextSpan]:
         """Every occurrence; its score lets any recognizer's finding give the kind."""
         if not self._by_word:
             return []
-        found: list[Span] = []
+        found: list[TextSpan] = []
         for word in _WORD.finditer(text):
             for value, entity_type in self._by_word.get(word[0], {}).items():
                 end = word.start() + len(value)
                 if text.startswith(value, word.start()) and not (text[end : end + 1].isalnum() and value[-1].isalnum()):
-                    found.append(Span(word.start(), end, entity_type, 0.0, "recurrences"))
+                    found.append(TextSpan(word.start(), end, entity_type, 0.0, "recurrences"))
         return found
 
 

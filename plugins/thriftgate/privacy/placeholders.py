@@ -25,7 +25,7 @@ _BLANKS = 2
 _MAX_DIGITS = 9
 
 
-class Outcome(Enum):
+class ScanOutcome(Enum):
     """What stands at a position of a text."""
 
     NOTHING = "nothing"
@@ -34,15 +34,15 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ScanResult:
     """The verdict on a position; `end` and `placeholder` mean something only when one was found."""
 
-    outcome: Outcome
+    outcome: ScanOutcome
     end: int = 0
     placeholder: str = ""
 
 
-_NOTHING, _MORE = Found(Outcome.NOTHING), Found(Outcome.MORE)
+_NOTHING, _MORE = ScanResult(ScanOutcome.NOTHING), ScanResult(ScanOutcome.MORE)
 
 
 def written(entity_type: str, number: int, variant: int = 0) -> str:
@@ -77,7 +77,7 @@ def literal_numbers(text: str, entity_types: Iterable[str]) -> set[tuple[str, in
     return found
 
 
-class Scanner:
+class PlaceholderScanner:
     """Finds the given placeholders."""
 
     def __init__(self, placeholders: Iterable[str]) -> None:
@@ -101,20 +101,20 @@ class Scanner:
         match = self._start.search(text, at)
         return match.start() if match else len(text)
 
-    def scan(self, text: str, at: int, *, is_end: bool) -> Found:
+    def scan(self, text: str, at: int, *, is_end: bool) -> ScanResult:
         """What stands at `at`. With `is_end` nothing follows the text, so the verdict is never MORE."""
         verdict = self._scan(text, at)
-        if verdict.outcome is Outcome.MORE and len(text) - at < LONGEST:
+        if verdict.outcome is ScanOutcome.MORE and len(text) - at < LONGEST:
             return self._at_end(text, at) if is_end else _MORE
-        return verdict if verdict.outcome is Outcome.FOUND and verdict.end - at < LONGEST else _NOTHING
+        return verdict if verdict.outcome is ScanOutcome.FOUND and verdict.end - at < LONGEST else _NOTHING
 
-    def _scan(self, text: str, at: int) -> Found:
+    def _scan(self, text: str, at: int) -> ScanResult:
         is_open = False
         for opening, closings in _OPENINGS.items():
             here = text[at : at + len(opening)].lower()
             if here == opening:
                 inner = self._inner(text, _past_blanks(text, at + len(opening)), closings)
-                if inner.outcome is not Outcome.NOTHING:
+                if inner.outcome is not ScanOutcome.NOTHING:
                     return inner
                 return _NOTHING
             is_open = is_open or (bool(here) and at + len(here) == len(text) and opening.startswith(here))
@@ -122,7 +122,7 @@ class Scanner:
             return _MORE
         return self._inner(text, at, ())
 
-    def _inner(self, text: str, at: int, closings: tuple[str, ...]) -> Found:
+    def _inner(self, text: str, at: int, closings: tuple[str, ...]) -> ScanResult:
         """Kind, number, letter and closing; without `closings` the end of the word closes."""
         verdict = _NOTHING
         for name in self._types:
@@ -136,13 +136,13 @@ class Scanner:
                     verdict = _MORE
                     continue
                 found = self._numbered(text, start, name, closings)
-                if found.outcome is Outcome.FOUND:
+                if found.outcome is ScanOutcome.FOUND:
                     return found
-                if found.outcome is Outcome.MORE:
+                if found.outcome is ScanOutcome.MORE:
                     verdict = _MORE
         return verdict
 
-    def _numbered(self, text: str, start: int, name: str, closings: tuple[str, ...]) -> Found:
+    def _numbered(self, text: str, start: int, name: str, closings: tuple[str, ...]) -> ScanResult:
         end = start
         while end < len(text) and end - start < _MAX_DIGITS and text[end] in "0123456789":
             end += 1
@@ -157,16 +157,16 @@ class Scanner:
         if not closings:
             # A plural or possessive s belongs to the sentence, whatever it is attached to.
             is_over = not (text[letters].isalnum() or text[letters] == "_")
-            return Found(Outcome.FOUND, letters, placeholder) if placeholder and is_over else _NOTHING
+            return ScanResult(ScanOutcome.FOUND, letters, placeholder) if placeholder and is_over else _NOTHING
         if placeholder is None:
             return _NOTHING
         return _closed(text, _past_blanks(text, letters), closings, placeholder)
 
-    def _at_end(self, text: str, at: int) -> Found:
+    def _at_end(self, text: str, at: int) -> ScanResult:
         """The verdict where nothing follows: a number that could be the beginning of a longer one stays as it is."""
         found = self._scan(text + "\0", at)
-        if found.outcome is not Outcome.FOUND or found.end < len(text):
-            return found if found.outcome is Outcome.FOUND else _NOTHING
+        if found.outcome is not ScanOutcome.FOUND or found.end < len(text):
+            return found if found.outcome is ScanOutcome.FOUND else _NOTHING
         entity_type, _, rest = found.placeholder.strip("<>").lower().rpartition("_")
         has_longer = any(
             name == entity_type and other != rest and other.startswith(rest) for name, other in self._known
@@ -222,11 +222,11 @@ def _number_starts(text: str, at: int, *, in_brackets: bool) -> Iterable[int | N
             yield start
 
 
-def _closed(text: str, at: int, closings: tuple[str, ...], placeholder: str) -> Found:
+def _closed(text: str, at: int, closings: tuple[str, ...], placeholder: str) -> ScanResult:
     is_open = at >= len(text)
     for closing in closings:
         here = text[at : at + len(closing)].lower()
         if here == closing:
-            return Found(Outcome.FOUND, at + len(closing), placeholder)
+            return ScanResult(ScanOutcome.FOUND, at + len(closing), placeholder)
         is_open = is_open or (at + len(here) == len(text) and closing.startswith(here))
     return _MORE if is_open else _NOTHING

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 
 class Action(StrEnum):
@@ -30,7 +30,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class PrivacyPolicy:
     """One consumer's policy; kinds that are not in `actions` are not looked for."""
 
     actions: Mapping[str, Action]
@@ -41,7 +41,7 @@ class Policy:
     deny: Sequence[tuple[str, str]] = ()
     """Kind and spelling of values that are always taken out."""
 
-    def wanted(self, text: str, span: Span) -> bool:
+    def wanted(self, text: str, span: TextSpan) -> bool:
         """True when the finding counts."""
         action = self.actions.get(span.entity_type, Action.ALLOW)
         if action is Action.ALLOW or span.score < self.thresholds.get(span.entity_type, self.min_score):

@@ -8,7 +8,7 @@ Failure behaviour: pure and total; a placeholder that nobody gave out stays as i
 
 from collections.abc import Callable, Mapping
 
-from thriftgate.privacy.placeholders import Outcome, Scanner
+from thriftgate.privacy.placeholders import PlaceholderScanner, ScanOutcome
 
 
 class Restorer:
@@ -20,7 +20,7 @@ class Restorer:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = values
-        self.scanner = Scanner(values)
+        self.scanner = PlaceholderScanner(values)
 
     def restore(self, text: str) -> str:
         """The text as its reader should see it."""
@@ -78,9 +78,9 @@ class StreamRestorer:
         out: list[str] = []
         while (at := scanner.next_start(text, at)) < len(text):
             found = scanner.scan(text, at, is_end=is_end)
-            if found.outcome is Outcome.MORE:
+            if found.outcome is ScanOutcome.MORE:
                 break
-            if found.outcome is Outcome.NOTHING:
+            if found.outcome is ScanOutcome.NOTHING:
                 at += 1
                 continue
             value = self._restorer.values[found.placeholder]

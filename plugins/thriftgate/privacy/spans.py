@@ -12,7 +12,7 @@ _LONGEST_GAP = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextSpan:
     """A part of a text that somebody recognized; `start` and `end` are positions of characters."""
 
     start: int
@@ -21,12 +21,12 @@ class Span:
     score: float
     recognizer: str = ""
 
-    def overlaps(self, other: "Span") -> bool:
+    def overlaps(self, other: "TextSpan") -> bool:
         """True when the two share a character."""
         return self.start < other.end and other.start < self.end
 
 
-def resolve(spans: Iterable[Span], *, is_certain: frozenset[str] = frozenset()) -> list[Span]:
+def resolve_overlaps(spans: Iterable[TextSpan], *, is_certain: frozenset[str] = frozenset()) -> list[TextSpan]:
     """Spans in order of the text, none of which overlap, that cover every character that a given span covers.
 
     Where two overlap, the surer one gives the type, of equally sure ones the longer; kinds that are `is_certain` (a
@@ -34,8 +34,8 @@ def resolve(spans: Iterable[Span], *, is_certain: frozenset[str] = frozenset()) 
     must never leave in part. The order in which spans are given does not matter.
     """
     ordered = sorted(set(spans), key=lambda span: (span.start, span.end, span.entity_type, span.recognizer))
-    resolved: list[Span] = []
-    cluster: list[Span] = []
+    resolved: list[TextSpan] = []
+    cluster: list[TextSpan] = []
     reach = -1
     for span in ordered:
         if span.end <= span.start:
@@ -49,7 +49,7 @@ def resolve(spans: Iterable[Span], *, is_certain: frozenset[str] = frozenset()) 
     return resolved
 
 
-def _settled(cluster: Sequence[Span], is_certain: frozenset[str]) -> Iterable[Span]:
+def _settled(cluster: Sequence[TextSpan], is_certain: frozenset[str]) -> Iterable[TextSpan]:
     if not cluster:
         return ()
     best = max(
@@ -61,13 +61,13 @@ def _settled(cluster: Sequence[Span], is_certain: frozenset[str]) -> Iterable[Sp
     return (replace(best, start=min(span.start for span in cluster), end=max(span.end for span in cluster)),)
 
 
-def joined(text: str, spans: Sequence[Span]) -> list[Span]:
+def joined(text: str, spans: Sequence[TextSpan]) -> list[TextSpan]:
     """Neighbouring parts of one name, or of one address, as one span.
 
     A model finds the house, the street and the town of one address, or a first name and a surname: left apart, what
     stands between them would stay. `spans` are in order and do not overlap.
     """
-    out: list[Span] = []
+    out: list[TextSpan] = []
     for span in spans:
         last = out[-1] if out else None
         if (

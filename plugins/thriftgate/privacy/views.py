@@ -42,7 +42,7 @@ class View:
         return self.starts[start], self.ends[end - 1]
 
 
-def view_of(source: str) -> View:
+def privacy_view(source: str) -> View:
     """The view of a source text; the source itself where nothing in it is escaped."""
     view = View(source, range(len(source)), range(1, len(source) + 1))
     if not source.isascii():

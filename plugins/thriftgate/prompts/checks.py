@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Protocol
 
-from thriftgate.prompts.documents import Document
+from thriftgate.prompts.documents import LinedMapping
 from thriftgate.prompts.problems import Findings, did_you_mean
 from thriftgate.prompts.schema import Experiment
 from thriftgate.prompts.versions import PromptVersion
@@ -19,7 +19,7 @@ class _Report(Protocol):
 
 
 def check_labels(
-    labels: Mapping[str, str], known: Mapping[str, PromptVersion], document: Document, findings: Findings
+    labels: Mapping[str, str], known: Mapping[str, PromptVersion], document: LinedMapping, findings: Findings
 ) -> None:
     """Report labels that point at nothing, or that are called like a version."""
     for label, reference in labels.items():
@@ -34,7 +34,7 @@ def check_labels(
 def check_experiments(
     experiments: Mapping[str, Experiment],
     known: Mapping[str, PromptVersion],
-    document: Document,
+    document: LinedMapping,
     findings: Findings,
 ) -> None:
     """Report experiments that cannot be run as written, and pairs that would run at the same time."""
@@ -55,7 +55,7 @@ def _overlap(one: Experiment, other: Experiment) -> bool:
 
 
 def _check_one(
-    name: str, experiment: Experiment, known: Mapping[str, PromptVersion], document: Document, findings: Findings
+    name: str, experiment: Experiment, known: Mapping[str, PromptVersion], document: LinedMapping, findings: Findings
 ) -> None:
     def report(message: str, *path: str | int) -> None:
         line = document.line("experiments", name, *path)

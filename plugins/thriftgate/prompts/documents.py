@@ -40,7 +40,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class LinedMapping:
     """The data of one YAML mapping, and the line of each of its parts."""
 
     file: str
@@ -102,7 +102,7 @@ def is_unicode(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def read_yaml(text: str, *, file: str, findings: Findings, first_line: int = 1) -> Document | None:
+def read_yaml(text: str, *, file: str, findings: Findings, first_line: int = 1) -> LinedMapping | None:
     """The mapping written in `text`, whose first line is line `first_line` of `file`; None when it is broken."""
     offset = first_line - 1
     try:
@@ -110,7 +110,7 @@ def read_yaml(text: str, *, file: str, findings: Findings, first_line: int = 1) 
         try:
             node = loader.get_single_node()
             if node is None:
-                return Document(file, {}, {(): first_line})
+                return LinedMapping(file, {}, {(): first_line})
             builder = _Builder(loader, file, offset, findings)
             data = builder.build(node, ())
         finally:
@@ -132,10 +132,10 @@ def read_yaml(text: str, *, file: str, findings: Findings, first_line: int = 1) 
     if not isinstance(data, dict):
         findings.error(file, first_line, "must be `key: value` lines")
         return None
-    return Document(file, data, builder.lines)  # pyright: ignore[reportUnknownArgumentType]
+    return LinedMapping(file, data, builder.lines)  # pyright: ignore[reportUnknownArgumentType]
 
 
-def validate(document: Document, model: type[Model], findings: Findings) -> Model | None:
+def validate(document: LinedMapping, model: type[Model], findings: Findings) -> Model | None:
     """The document as `model`; None, with a problem for each mistake, when it does not fit."""
     try:
         return model.model_validate(document.data)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from thriftgate.prompts.parse import ROLES, FileName, is_name, parse_variant
-from thriftgate.prompts.problems import Findings, Problem
+from thriftgate.prompts.problems import Findings, PromptProblem
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.schema import ModelParams
 from thriftgate.prompts.versions import PromptVersion, write_file
@@ -48,7 +48,7 @@ class Remote:
     """As a variant's file."""
     version: PromptVersion | None
     """None when it cannot be read; `problems` says why."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[PromptProblem, ...] = ()
 
     @property
     def hash(self) -> str | None:

@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from thriftgate.prompts.documents import Document, read_yaml, validate
+from thriftgate.prompts.documents import LinedMapping, read_yaml, validate
 from thriftgate.prompts.language import Source
 from thriftgate.prompts.problems import Findings, did_you_mean
 from thriftgate.prompts.schema import NAME, FrontMatter
@@ -164,7 +164,7 @@ def _trimmed(lines: list[str], first_line: int) -> tuple[str, int]:
     return "\n".join(lines[start:end]), first_line + start
 
 
-def _check_variables(front: FrontMatter, document: Document, findings: Findings) -> None:
+def _check_variables(front: FrontMatter, document: LinedMapping, findings: Findings) -> None:
     for name, variable in front.variables.items():
         candidates = [("default", variable.default)] if not variable.is_required else []
         candidates += [("choices", choice) for choice in variable.choices or ()]
@@ -180,7 +180,7 @@ def _check_variables(front: FrontMatter, document: Document, findings: Findings)
 
 
 def _shared_texts(
-    front: FrontMatter, document: Document, shared: Mapping[str, str], body: _Body, findings: Findings
+    front: FrontMatter, document: LinedMapping, shared: Mapping[str, str], body: _Body, findings: Findings
 ) -> dict[str, Source]:
     found: dict[str, Source] = {}
     for name, path in front.includes.items():
@@ -198,7 +198,7 @@ def _shared_texts(
 
 
 def _assemble(
-    name: FileName, front: FrontMatter, document: Document, body: _Body, includes: Mapping[str, Source],
+    name: FileName, front: FrontMatter, document: LinedMapping, body: _Body, includes: Mapping[str, Source],
     findings: Findings,
 ) -> PromptVersion | None:  # fmt: skip
     if not body.messages:
@@ -231,7 +231,7 @@ def _assemble(
     return replace(version, hash=content_hash(content(version)))
 
 
-def _examples(front: FrontMatter, document: Document) -> list[tuple[str, Source]]:
+def _examples(front: FrontMatter, document: LinedMapping) -> list[tuple[str, Source]]:
     return [
         (role, Source(text, document.file, document.text_line("examples", index, role)))
         for index, example in enumerate(front.examples)
@@ -240,7 +240,7 @@ def _examples(front: FrontMatter, document: Document) -> list[tuple[str, Source]
 
 
 def _warn_about_unused(
-    name: FileName, front: FrontMatter, document: Document, templates: Templates, includes: Mapping[str, Source],
+    name: FileName, front: FrontMatter, document: LinedMapping, templates: Templates, includes: Mapping[str, Source],
     findings: Findings,
 ) -> None:  # fmt: skip
     if findings.has_errors:

@@ -12,7 +12,7 @@ Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class PromptProblem:
     """One mistake in a prompt's files, with the line it stands on."""
 
     file: str
@@ -31,15 +31,15 @@ class Problem:
 class Findings:
     """Collects problems while files are read."""
 
-    problems: list[Problem] = field(default_factory=list[Problem])
+    problems: list[PromptProblem] = field(default_factory=list[PromptProblem])
 
     def error(self, file: str, line: int, message: str, *, variable: str | None = None) -> None:
         """Note something that keeps the prompt from being served."""
-        self.problems.append(Problem(file, line, message, variable, "error"))
+        self.problems.append(PromptProblem(file, line, message, variable, "error"))
 
     def warn(self, file: str, line: int, message: str, *, variable: str | None = None) -> None:
         """Note something that works, but is probably not what was meant."""
-        self.problems.append(Problem(file, line, message, variable, "warning"))
+        self.problems.append(PromptProblem(file, line, message, variable, "warning"))
 
     @property
     def has_errors(self) -> bool:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thriftgate.prompts.checks import check_experiments, check_labels
-from thriftgate.prompts.documents import Document, read_yaml, validate
+from thriftgate.prompts.documents import LinedMapping, read_yaml, validate
 from thriftgate.prompts.history import Event, parse_history
 from thriftgate.prompts.parse import FileName, is_name, parse_variant
-from thriftgate.prompts.problems import Findings, Problem
+from thriftgate.prompts.problems import Findings, PromptProblem
 from thriftgate.prompts.schema import Experiment, PromptFile
 from thriftgate.prompts.versions import PromptVersion
 
@@ -53,10 +53,10 @@ class Registry:
     """Every prompt that can be served, and what is wrong with the files it came from."""
 
     prompts: Mapping[str, Prompt] = field(default_factory=dict[str, Prompt])
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[PromptProblem, ...] = ()
 
     @property
-    def errors(self) -> tuple[Problem, ...]:
+    def errors(self) -> tuple[PromptProblem, ...]:
         """The problems because of which an older state, or nothing, is served."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
@@ -66,7 +66,7 @@ class Parsed:
     """One prompt read from its files: the prompt, unless it has errors."""
 
     prompt: Prompt | None
-    problems: tuple[Problem, ...]
+    problems: tuple[PromptProblem, ...]
 
 
 def parse_prompt(name: str, files: Mapping[str, str], shared: Mapping[str, str]) -> Parsed:
@@ -113,7 +113,7 @@ def parse_prompt(name: str, files: Mapping[str, str], shared: Mapping[str, str])
     return Parsed(prompt, tuple(findings.problems))
 
 
-def _settings(text: str | None, path: str, findings: Findings) -> Document | None:
+def _settings(text: str | None, path: str, findings: Findings) -> LinedMapping | None:
     if text is None:
         findings.error(path, 1, "is missing; it may be as short as `description: …`")
         return None

@@ -29,7 +29,7 @@ _UNKNOWN_DEVIATION = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class VariantMetric:
     """One metric of one variant, in its own unit (US dollars, seconds, or a share)."""
 
     units: int
@@ -47,12 +47,12 @@ class ArmReport:
     cost_usd: float
     """Of all its requests together."""
     versions: tuple[str, ...]
-    metrics: Mapping[str, Measured]
+    metrics: Mapping[str, VariantMetric]
     is_stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class VariantComparison:
     """One variant against the control."""
 
     variant: str
@@ -76,12 +76,12 @@ class ExperimentReport:
     since: float | None
     level: float
     arms: tuple[ArmReport, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[VariantComparison, ...]
     """Of every metric; those of `metric` decide."""
     notes: tuple[str, ...]
 
     @property
-    def deciding(self) -> tuple[Comparison, ...]:
+    def deciding(self) -> tuple[VariantComparison, ...]:
         """The comparisons of the metric that decides the experiment."""
         return tuple(comparison for comparison in self.comparisons if comparison.metric == self.metric)
 
@@ -173,10 +173,12 @@ def _scaled(interval: Interval, factor: float) -> Interval:
     return Interval(interval.low * factor, interval.high * factor, interval.estimate * factor)
 
 
-def _measure(experiment: Experiment, tally: Tally, variant: str, metric: str, now: float, level: float) -> Measured:
+def _measure(
+    experiment: Experiment, tally: Tally, variant: str, metric: str, now: float, level: float
+) -> VariantMetric:
     values = tally.values(variant, metric, now)
     interval = confidence_sequence(values, 1 - level)
-    return Measured(len(values), _scaled(interval, _scale(experiment, metric)))
+    return VariantMetric(len(values), _scaled(interval, _scale(experiment, metric)))
 
 
 def _test(
@@ -187,13 +189,15 @@ def _test(
     return sequential_two_sample(control, tried, confidence=1 - level, weights=planned)
 
 
-def _compare(experiment: Experiment, tally: Tally, variant: str, metric: str, now: float, level: float) -> Comparison:
+def _compare(
+    experiment: Experiment, tally: Tally, variant: str, metric: str, now: float, level: float
+) -> VariantComparison:
     control, tried = (tally.values(name, metric, now) for name in (experiment.baseline, variant))
     test = _test(experiment, variant, control, tried, level)
     verdict = _verdict(test, HIGHER_IS_BETTER[metric], experiment.min_effect)
     more = _more_units(experiment, variant, test, level) if verdict == "undecided" else None
     difference = _scaled(test.difference, _scale(experiment, metric))
-    return Comparison(variant, metric, difference, test.p_value, verdict, more)
+    return VariantComparison(variant, metric, difference, test.p_value, verdict, more)
 
 
 def _verdict(test: TwoSampleTest, higher_is_better: bool, min_effect: float) -> Verdict:

@@ -35,7 +35,7 @@ from litellm.proxy.common_utils.http_parsing_utils import (
 from litellm.proxy.utils import hash_token
 
 from thriftgate.errors import GatewayError, NotAllowedError, StoreUnavailableError, UnknownKeyError
-from thriftgate.identity.permission import Asked, Denial, Denied, has_model_limit, models_of, permits
+from thriftgate.identity.permission import Denial, Denied, Wish, has_model_limit, models_of, permits
 from thriftgate.identity.records import Identity, Role
 from thriftgate.services.identity.authentication import UNKNOWN, Authenticator
 
@@ -103,7 +103,7 @@ class Authentication:
             if known.reason is Denial.UNKNOWN and api_key and proxy_server.prisma_client is not None:
                 return await _litellms_own(request, api_key, endpoint)
             raise refusal(known)
-        asked = Asked(
+        asked = Wish(
             endpoint=endpoint,
             method=str(request.scope.get("method") or "POST"),
             models=await _models_asked_for(request, endpoint),

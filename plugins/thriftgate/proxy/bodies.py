@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.limits.dialects import Dialect, dialect_of
+from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of
 from thriftgate.proxy.replies import send_error
 from thriftgate.wire.bounds import Bounds, bounded, is_object, is_small, too_large
 
@@ -55,7 +55,7 @@ class BodyBounds:
             await body.read()
             await body.check(must_be_object=path.endswith(_ENDPOINTS))
         except InvalidRequestError as error:
-            await send_error(send, error, Dialect.MESSAGES if "/messages" in path else Dialect.CHAT, {})
+            await send_error(send, error, LimitedApi.MESSAGES if "/messages" in path else LimitedApi.CHAT, {})
             return
         await self._app(scope, body.receive, send)
 

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import OverloadedError
 from thriftgate.limits.headers import retry_headers
-from thriftgate.proxy.limits.dialects import Dialect, dialect_of, error_body, error_event
+from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event
 from thriftgate.proxy.replies import header, send_error
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Drain:
         if scope["type"] != "http" or scope["method"] in _READS:
             await self._app(scope, receive, send)
             return
-        reply = _Reply(send, dialect_of(scope["path"]) or Dialect.CHAT)
+        reply = _Reply(send, dialect_of(scope["path"]) or LimitedApi.CHAT)
         if self.is_draining:
             await reply.refuse()
             return
@@ -116,7 +116,7 @@ class Drain:
 class _Reply:
     """What one client has been sent so far, and how it is told that no more comes."""
 
-    def __init__(self, send: Send, dialect: Dialect) -> None:
+    def __init__(self, send: Send, dialect: LimitedApi) -> None:
         self._send = send
         self._dialect = dialect
         self._has_begun = False

@@ -27,7 +27,7 @@ from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.exposition import exposed
 from thriftgate.services.telemetry.metrics import Metrics, Samples, merged
-from thriftgate.services.telemetry.state import Queue, StandingWatch, put_standings, put_work
+from thriftgate.services.telemetry.state import StandingWatch, WorkQueue, put_standings, put_work
 from thriftgate.stores.files.metrics import MetricFiles
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class MetricsReader:
         metrics: Metrics,
         files: MetricFiles,
         *,
-        queues: Mapping[str, Queue],
+        queues: Mapping[str, WorkQueue],
         background: BackgroundTasks,
         deployments: Deployments,
         standings: StandingWatch,

@@ -20,7 +20,7 @@ def is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def is_object(value: object) -> bool:
+def is_json_object(value: object) -> bool:
     """Whether it is a JSON object."""
     return isinstance(value, Mapping)
 
@@ -34,7 +34,7 @@ def _is_schema(value: object) -> bool:
 
 
 _TEXT = (is_text, "a text")
-_OBJECT = (is_object, "an object")
+_OBJECT = (is_json_object, "an object")
 _EITHER = (_is_text_or_object, "a text or an object")
 _SCHEMA = (_is_schema, "a JSON schema")
 

@@ -23,7 +23,7 @@ from litellm.types.utils import Usage as LiteLLMUsage
 from pydantic import BaseModel
 
 from thriftgate.proxy.endings import ProviderAnswer
-from thriftgate.tracing.attributes import Weights, split_cost
+from thriftgate.tracing.attributes import TokenPrices, split_cost
 from thriftgate.types import Usage
 from thriftgate.wire.shapes import mapping
 from thriftgate.wire.turns import Dialect
@@ -50,7 +50,7 @@ class RouterPricer:
     def __init__(self, router: "RouterSource") -> None:
         self._router = router
         self._known: dict[str, Priced | None] = {}
-        self._prices: dict[str, Weights | None] = {}
+        self._prices: dict[str, TokenPrices | None] = {}
 
     def cost_usd(self, model: str, usage: Usage) -> float | None:
         """The price of `usage` at the model group `model`; None when no price is known."""
@@ -101,13 +101,13 @@ class RouterPricer:
         weights = self._weights(ids[0]) if ids else None
         return {} if weights is None else split_cost(usage, cost_usd, weights)
 
-    def _weights(self, deployment_id: str) -> "Weights | None":
+    def _weights(self, deployment_id: str) -> "TokenPrices | None":
         if deployment_id not in self._prices:
             priced = self._priced(deployment_id)
             asked = (Usage(_MANY), Usage(_MANY, cached_tokens=_MANY), Usage(0, _MANY))
             costs = [self._cost(priced, chat_usage(usage)) for usage in asked]
             known = [cost / _MANY for cost in costs if cost is not None]
-            self._prices[deployment_id] = Weights(*known) if len(known) == len(asked) else None
+            self._prices[deployment_id] = TokenPrices(*known) if len(known) == len(asked) else None
         return self._prices[deployment_id]
 
     def _priced(self, deployment_id: str) -> Priced | None:

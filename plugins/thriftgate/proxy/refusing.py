@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from thriftgate.errors import GatewayError
 from thriftgate.proxy.edge import current
 from thriftgate.proxy.errors import error_headers
-from thriftgate.proxy.limits.dialects import Dialect, dialect_of, error_body
+from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body
 from thriftgate.proxy.replies import with_headers
 from thriftgate.wire.sse import json_bytes
 
@@ -35,7 +35,7 @@ class ErrorLayer:
 class _Reply:
     """What goes back to one client."""
 
-    def __init__(self, send: Send, dialect: Dialect) -> None:
+    def __init__(self, send: Send, dialect: LimitedApi) -> None:
         self._send = send
         self._dialect = dialect
         self._is_replaced = False

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from starlette.types import Message, Send
 
 from thriftgate.errors import GatewayError
-from thriftgate.proxy.limits.dialects import Dialect, error_body
+from thriftgate.proxy.limits.dialects import LimitedApi, error_body
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -28,7 +28,7 @@ def with_headers(message: Message, ours: Mapping[str, str]) -> Message:
     return {**message, "headers": [*kept, *_raw(ours)]}
 
 
-async def send_error(send: Send, error: GatewayError, dialect: Dialect, headers: Mapping[str, str]) -> None:
+async def send_error(send: Send, error: GatewayError, dialect: LimitedApi, headers: Mapping[str, str]) -> None:
     """The error as a whole answer in the endpoint's form, with these headers beside those of its body."""
     content = json.dumps(error_body(error, dialect)).encode()
     ours = {"content-type": "application/json", "content-length": str(len(content)), **headers}

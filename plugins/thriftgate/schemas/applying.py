@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from thriftgate.schemas.checking import Schema
-from thriftgate.schemas.references import Document, escaped, is_schema
+from thriftgate.schemas.references import SchemaDocument, escaped, is_schema
 from thriftgate.schemas.refusal import Refusal
 
 _NO_BOUND = 1 << 62
@@ -21,7 +21,7 @@ class Applying:
     """The parts of one schema, by JSON pointer."""
 
     def __init__(self, schema: Schema) -> None:
-        self._document: Document = schema.document
+        self._document: SchemaDocument = schema.document
         self._is_2020 = schema.is_2020
         self._refs_stand_alone = schema.refs_stand_alone
         self.every = lru_cache(maxsize=4096)(self._every)

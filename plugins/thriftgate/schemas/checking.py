@@ -17,7 +17,7 @@ import jsonschema_rs
 
 from thriftgate.schemas import patterns
 from thriftgate.schemas.effort import UNIT, Effort
-from thriftgate.schemas.references import Document, Part
+from thriftgate.schemas.references import Part, SchemaDocument
 from thriftgate.schemas.refusal import Refusal, RefusalReason
 from thriftgate.schemas.violation import Path, Violation
 from thriftgate.schemas.wording import expected
@@ -67,7 +67,7 @@ class Unchecked:
 class Schema:
     """A compiled schema; may be shared between threads and kept as long as one likes."""
 
-    def __init__(self, document: Document, effort: Effort, draft: _Draft) -> None:
+    def __init__(self, document: SchemaDocument, effort: Effort, draft: _Draft) -> None:
         """Raises ValueError when the schema is not valid in its draft."""
         self.document = document
         self.ignored: tuple[str, ...] = ()
@@ -230,7 +230,7 @@ def _from_root(root: dict[str, Any]) -> Schema | Refusal:
     draft = _DRAFTS.get(named.rstrip("#")) if isinstance(named, str) else None
     if draft is None:
         root = {keyword: value for keyword, value in root.items() if keyword != "$schema"}
-    document = Document(root, max_parts=MAX_PARTS)
+    document = SchemaDocument(root, max_parts=MAX_PARTS)
     ignored: tuple[str, ...] = ()
     if document.is_too_large:
         return Refusal(RefusalReason.TOO_LARGE)
@@ -262,7 +262,7 @@ def _compiled(
     )
 
 
-def _leave_out_patterns(document: Document) -> tuple[str, ...]:
+def _leave_out_patterns(document: SchemaDocument) -> tuple[str, ...]:
     """Take out each `pattern` that cannot run in linear time, where that can only make more values valid."""
     schemas: list[tuple[str, Part]] = list(document.parts.items())
     if any(isinstance(schema, Mapping) and not _LOOSENING_MATTERS.isdisjoint(schema) for _, schema in schemas):

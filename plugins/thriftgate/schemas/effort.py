@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from thriftgate.schemas import patterns
-from thriftgate.schemas.references import REFERENCES, Document, escaped, is_schema
+from thriftgate.schemas.references import REFERENCES, SchemaDocument, escaped, is_schema
 from thriftgate.schemas.refusal import Refusal, RefusalReason
 
 UNIT = 50e-9
@@ -49,7 +49,7 @@ class _Part:
 class Effort:
     """The bound for one schema."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: SchemaDocument) -> None:
         self.refusal: Refusal | None = None
         self._parts: dict[str, _Part] = {}
         self._order: list[str] = []
@@ -99,7 +99,7 @@ class Effort:
         self._is_steady = level == below or before[0] >= CEILING or not any(each for each, _ in level.values())
         self._level = level
 
-    def _build(self, document: Document) -> None:
+    def _build(self, document: SchemaDocument) -> None:
         """Look at every part that can be reached, and order them so that what looks at the same value comes first."""
         waiting = ["#"]
         while waiting and self.refusal is None:
@@ -116,7 +116,7 @@ class Effort:
         if self.refusal is None:
             self._sort()
 
-    def _part(self, document: Document, pointer: str) -> _Part:
+    def _part(self, document: SchemaDocument, pointer: str) -> _Part:
         part, schema = _Part(), document.parts[pointer]
         if isinstance(schema, bool):
             return part

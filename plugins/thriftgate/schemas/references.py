@@ -52,7 +52,7 @@ def escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-class Document:
+class SchemaDocument:
     """A schema with all its parts by JSON pointer (`#`, `#/properties/a`) and the names they go by."""
 
     def __init__(self, root: dict[str, Any], *, max_parts: int) -> None:

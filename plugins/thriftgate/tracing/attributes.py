@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from thriftgate.tracing.model import Attribute, finite
+from thriftgate.tracing.model import Attribute, finite_number
 from thriftgate.types import Usage
 
 TRACE_NAME = "langfuse.trace.name"
@@ -77,12 +77,12 @@ def usage_details(usage: Usage) -> str:
 
 def cost_details(total: float, parts: Mapping[str, float] = NO_PARTS) -> str:
     """Dollars; zeros included, or Langfuse prices for itself. Parts beside the total do not change it."""
-    kept = {name: max(0.0, finite(parts[name])) for name in COST_PARTS if name in parts}
-    return json.dumps({**kept, "total": max(0.0, finite(total))})
+    kept = {name: max(0.0, finite_number(parts[name])) for name in COST_PARTS if name in parts}
+    return json.dumps({**kept, "total": max(0.0, finite_number(total))})
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class TokenPrices:
     """What a token costs at a deployment's plain prices, in dollars."""
 
     read: float
@@ -90,7 +90,7 @@ class Weights:
     written: float
 
 
-def split_cost(usage: Usage, cost_usd: float, weights: Weights) -> Mapping[str, float]:
+def split_cost(usage: Usage, cost_usd: float, weights: TokenPrices) -> Mapping[str, float]:
     """A call's cost by `COST_PARTS`, in the proportions of its tokens' plain prices; the parts add up to it."""
     cached = min(usage.cached_tokens, usage.prompt_tokens)
     shares = {
@@ -118,7 +118,7 @@ def parameters(values: Mapping[str, Any]) -> str | None:
     return json.dumps(kept) if kept else None
 
 
-def moment(at: float) -> str:
+def iso_moment(at: float) -> str:
     """ISO 8601 in UTC, as Langfuse takes times: `2026-01-31T09:30:00.123456Z`."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.identity import seeded_trace_id, span_id_of, trace_id_of
-from thriftgate.tracing.model import Attribute, Span, finite
+from thriftgate.tracing.model import Attribute, Span, finite_number
 from thriftgate.tracing.spans import call_attributes, call_name, call_type, level_of, team_tag, who_and_where
 from thriftgate.types import Audit, AuditKind, Status, TierCall, Usage
 
@@ -30,7 +30,7 @@ def audit_trace_id(audit: Audit) -> str:
 
 def spans_of_audit(audit: Audit, *, environment: str = "default", release: str | None = None) -> tuple[Span, ...]:
     """The trace of what an audit cost, the root first; none for a verdict that cost nothing, such as a user's word."""
-    if audit.kind is AuditKind.FEEDBACK or not (audit.calls or finite(audit.cost_usd) > _NOTHING):
+    if audit.kind is AuditKind.FEEDBACK or not (audit.calls or finite_number(audit.cost_usd) > _NOTHING):
         return ()
     trace_id, path = audit_trace_id(audit), _path(audit)
     root_id = span_id_of(*path)
@@ -46,7 +46,7 @@ def spans_of_audit(audit: Audit, *, environment: str = "default", release: str |
     # A session shows what a customer saw.
     common.pop(names.SESSION_ID, None)
     begun = min((call.started_at for call in audit.calls), default=audit.judged_at)
-    ended = max((call.started_at + finite(call.duration) for call in audit.calls), default=audit.judged_at)
+    ended = max((call.started_at + finite_number(call.duration) for call in audit.calls), default=audit.judged_at)
     root = Span(
         trace_id=trace_id,
         span_id=root_id,
@@ -68,7 +68,7 @@ def spans_of_audit(audit: Audit, *, environment: str = "default", release: str |
                     "tier": audit.tier,
                     "is_acceptable": audit.is_acceptable,
                     "decided_with": audit.score,
-                    "cost_usd": finite(audit.cost_usd),
+                    "cost_usd": finite_number(audit.cost_usd),
                 }
             ),
         },
@@ -91,7 +91,7 @@ def _call(
         parent_id=root_id,
         name=call_name(call),
         started_at=call.started_at,
-        ended_at=call.started_at + max(0.0, finite(call.duration)),
+        ended_at=call.started_at + max(0.0, finite_number(call.duration)),
         status=call.status,
         attributes={**common, **about, **call_attributes(call)},
     )
@@ -102,7 +102,7 @@ def _path(audit: Audit) -> tuple[str, ...]:
 
 
 def _unexplained(audit: Audit) -> Mapping[str, Attribute]:
-    rest = finite(audit.cost_usd) - sum(finite(call.cost_usd) for call in audit.calls)
+    rest = finite_number(audit.cost_usd) - sum(finite_number(call.cost_usd) for call in audit.calls)
     if rest <= _NOTHING:
         return {}
     return {

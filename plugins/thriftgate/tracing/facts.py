@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thriftgate.tracing.identity import trace_id_of
-from thriftgate.tracing.model import finite
+from thriftgate.tracing.model import finite_number
 from thriftgate.types import PromptRef, RequestRecord, TierCall
 
 
@@ -22,9 +22,9 @@ def request_facts(record: RequestRecord) -> Mapping[str, Any]:
         "coalesced": record.coalesced,
         "confidence": record.confidence,
         "similarity": record.similarity,
-        "cost_usd": finite(record.cost_usd),
-        "baseline_cost_usd": finite(record.baseline_cost_usd),
-        "saved_usd": finite(record.saved_usd),
+        "cost_usd": finite_number(record.cost_usd),
+        "baseline_cost_usd": finite_number(record.baseline_cost_usd),
+        "saved_usd": finite_number(record.saved_usd),
         "usage_is_estimated": record.usage.is_estimated,
         "time_to_first_token": record.time_to_first_token,
         "cache_entry_id": record.cache_entry_id,

@@ -53,6 +53,6 @@ class Score:
         }
 
 
-def finite(number: float | None) -> float:
+def finite_number(number: float | None) -> float:
     """The number, or 0 where it is none: one broken price must not make a request disappear."""
     return number if number is not None and math.isfinite(number) else 0.0

@@ -20,7 +20,7 @@ from typing import Any
 
 from thriftgate.tracing.audits import audit_trace_id
 from thriftgate.tracing.identity import span_id_of, trace_id_of
-from thriftgate.tracing.model import Score, finite
+from thriftgate.tracing.model import Score, finite_number
 from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord, Status
 
 CONFIDENCE = "confidence"
@@ -42,7 +42,7 @@ NAMES = (
 def scores_of(record: RequestRecord, *, environment: str = "default") -> tuple[Score, ...]:
     """What was known of the request's quality and money when it was answered."""
     # Also of a request that was not answered: what it had cost by then is to be taken off.
-    saved = finite(record.saved_usd) if record.status is Status.OK or record.saved_usd else None
+    saved = finite_number(record.saved_usd) if record.status is Status.OK or record.saved_usd else None
     values: Mapping[str, float | str | None] = {
         CONFIDENCE: record.confidence,
         # An exact hit is similar by definition; its 1.0 would only blur the average.
@@ -63,7 +63,7 @@ def scores_of(record: RequestRecord, *, environment: str = "default") -> tuple[S
             score_id=_score_id(record.request_id, name),
             trace_id=trace_id_of(record.request_id, record.traceparent),
             name=name,
-            value=value if isinstance(value, str) else finite(value),
+            value=value if isinstance(value, str) else finite_number(value),
             at=record.started_at,
             data_type="CATEGORICAL" if isinstance(value, str) else "NUMERIC",
             environment=environment,
@@ -96,7 +96,7 @@ def _scores_of_audit(audit: Audit, environment: str) -> Iterator[Score]:
             environment=environment,
             metadata=about,
         )
-    cost = finite(audit.cost_usd)
+    cost = finite_number(audit.cost_usd)
     if audit.kind is AuditKind.FEEDBACK or cost <= 0:
         return
     priced: Mapping[str, Any] = {**about, "kind": audit.kind.value, "audit_trace_id": audit_trace_id(audit)}

@@ -27,7 +27,7 @@ from thriftgate.tracing import attributes as names
 from thriftgate.tracing.content import HIDDEN, ContentRule
 from thriftgate.tracing.facts import call_facts, request_facts
 from thriftgate.tracing.identity import parse_traceparent, span_id_of, trace_id_of
-from thriftgate.tracing.model import Attribute, Level, Span, finite
+from thriftgate.tracing.model import Attribute, Level, Span, finite_number
 from thriftgate.types import Caller, CallPurpose, PromptRef, RequestRecord, Stage, Status, TierCall, Usage
 
 PromptNumber = Callable[[str, str], int | None]
@@ -58,7 +58,7 @@ def no_numbers(_name: str, _version: str) -> int | None:
     return None
 
 
-def spans_of(
+def trace_spans(
     record: RequestRecord,
     *,
     environment: str = "default",
@@ -180,7 +180,7 @@ class _Trace:
             parent_id=parent_id,
             name=name,
             started_at=started_at,
-            ended_at=started_at + max(0.0, finite(duration)),
+            ended_at=started_at + max(0.0, finite_number(duration)),
             status=status,
             attributes={**self._common, **about, **attributes},
         )
@@ -288,7 +288,9 @@ def _place_given(record: RequestRecord) -> int | None:
 
 
 def _first_token(started_at: float, after: float | None) -> Mapping[str, Attribute]:
-    return {} if after is None else {names.FIRST_TOKEN_AT: names.moment(started_at + max(0.0, finite(after)))}
+    return (
+        {} if after is None else {names.FIRST_TOKEN_AT: names.iso_moment(started_at + max(0.0, finite_number(after)))}
+    )
 
 
 def prompt_version_of(prompt: PromptRef) -> str:
@@ -303,7 +305,7 @@ def _version(prompt: PromptRef | None) -> Mapping[str, Attribute]:
 
 def _unexplained(record: RequestRecord) -> Mapping[str, Attribute]:
     """What the request cost beyond its calls, so that the observations of a trace add up to the request."""
-    rest = finite(record.cost_usd) - sum(finite(call.cost_usd) for call in record.calls)
+    rest = finite_number(record.cost_usd) - sum(finite_number(call.cost_usd) for call in record.calls)
     if rest <= _NOTHING:
         return {}
     # Langfuse reads a cost only beside a model.

@@ -107,7 +107,7 @@ class IdentityRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class BodyIdentity:
     """What a cache keys by. `frame` and `question` are JSON values, to be hashed by an injective encoding."""
 
     frame: Any
@@ -120,7 +120,7 @@ class Identity:
     """The client's limit of the answer's length."""
 
 
-def identity(view: RequestView, rules: IdentityRules | None = None) -> Identity:
+def identity(view: RequestView, rules: IdentityRules | None = None) -> BodyIdentity:
     """What the request is, for a cache. The body must be within `bounded`."""
     rules = rules or IdentityRules()
     uncacheable = tuple(_uncacheable(view, rules))
@@ -137,7 +137,7 @@ def identity(view: RequestView, rules: IdentityRules | None = None) -> Identity:
         sorted([name, view.headers[name]] for name in MATERIAL_HEADERS if view.headers.get(name)),
     ]
     texts = tuple(part.text for part in questions)
-    return Identity(frame, texts, uncacheable, view.max_tokens)
+    return BodyIdentity(frame, texts, uncacheable, view.max_tokens)
 
 
 def _uncacheable(view: RequestView, rules: IdentityRules) -> Iterable[tuple[Uncacheable, str]]:

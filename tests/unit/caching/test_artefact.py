@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from thriftgate.caching.artefact import Artefact, shipped
+from thriftgate.caching.artefact import CacheModel, shipped
 from thriftgate.caching.evidence import FEATURES
 from thriftgate.errors import ConfigurationError
 
 
 def test_the_artefact_survives_being_written() -> None:
-    assert Artefact.from_json(shipped().to_json()) == shipped()
+    assert CacheModel.from_json(shipped().to_json()) == shipped()
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_artefact_survives_being_written() -> None:
 def test_a_bad_artefact_says_what_is_wrong(change: dict[str, Any], message: str) -> None:
     data = json.loads(shipped().to_json()) | change
     with pytest.raises(ConfigurationError, match=r"^my\.json: ") as caught:
-        Artefact.from_json(json.dumps(data), source="my.json")
+        CacheModel.from_json(json.dumps(data), source="my.json")
     assert message in str(caught.value)
 
 
@@ -42,11 +42,11 @@ def test_a_bad_artefact_says_what_is_wrong(change: dict[str, Any], message: str)
 )
 def test_what_is_no_artefact_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        Artefact.from_json(text)
+        CacheModel.from_json(text)
 
 
 def test_every_missing_field_is_named_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        Artefact.from_json('{"format": 1, "weights": {}, "mean": {}, "scale": {}}')
+        CacheModel.from_json('{"format": 1, "weights": {}, "mean": {}, "scale": {}}')
     assert "'calibrated_on' is missing" in str(caught.value)
     assert "'intercept' is missing" in str(caught.value)

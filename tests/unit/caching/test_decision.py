@@ -12,7 +12,7 @@ from thriftgate.caching.entries import Neighbour
 from thriftgate.caching.evidence import FEATURES, Evidence, gather
 from thriftgate.caching.grouping import answer_group
 from thriftgate.caching.guards import Veto
-from thriftgate.caching.policy import CONFIDENCE, SERVED, FixedThreshold, Policy
+from thriftgate.caching.policy import CONFIDENCE, SERVED, CachePolicy, FixedThreshold
 
 # Evidence
 
@@ -113,7 +113,7 @@ def test_neighbours_that_disagree_are_to_be_explored() -> None:
 
 
 def test_max_error_zero_serves_nothing() -> None:
-    assert not isinstance(decide(ASKED, AGREEING, policy=Policy.of(shipped(), max_error=0), draw=0.5), Hit)
+    assert not isinstance(decide(ASKED, AGREEING, policy=CachePolicy.of(shipped(), max_error=0), draw=0.5), Hit)
 
 
 def test_exploration_takes_the_least_certain_hits_when_the_draw_says_so() -> None:

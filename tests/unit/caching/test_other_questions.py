@@ -14,12 +14,12 @@ from thriftgate.caching.artefact import shipped
 from thriftgate.caching.decision import Hit, decide
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.guards import Veto, first_veto, writing
-from thriftgate.caching.policy import Policy
+from thriftgate.caching.policy import CachePolicy
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 
 PAIRS: dict[str, list[tuple[str, str]]] = json.loads(Path(__file__).with_name("other_questions.json").read_text())
 LONG = "For my school magazine I write about this, and my teacher asked me to find out the following thing: {}"
-POLICY = Policy.of(shipped(), max_error=0.01)
+POLICY = CachePolicy.of(shipped(), max_error=0.01)
 SAME = [
     ("How do I pay with my PIN?", "How do I pay with my pin?"),
     ("how do i pay in japan", "How do I pay in Japan?"),

@@ -105,10 +105,10 @@ def test_a_damaged_artefact_is_refused(made: Artefact, where: str):
 
 def test_a_missing_file_is_named(tmp_path: Any):
     with pytest.raises(StaleArtefactError, match="cannot read"):
-        artefacts.load(tmp_path / "none.json")
+        artefacts.load_artefact(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(StaleArtefactError, match=r"bad\.json': this is no JSON"):
-        artefacts.load(tmp_path / "bad.json")
+        artefacts.load_artefact(tmp_path / "bad.json")
 
 
 def test_a_net_promise_is_no_promise_about_what_gets_worse():

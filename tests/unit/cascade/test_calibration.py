@@ -22,7 +22,7 @@ from thriftgate.cascade.calibration.calibration import (
 )
 from thriftgate.cascade.calibration.candidates import thresholds
 from thriftgate.cascade.calibration.labels import Label, labels_from_audits
-from thriftgate.cascade.calibration.policy import Policy, Replay, replay_of
+from thriftgate.cascade.calibration.policy import Replay, ThresholdPolicy, replay_of
 from thriftgate.cascade.calibration.report import NEVER, artefact_of, with_more_labels
 from thriftgate.cascade.calibration.tier_models import TierModels
 from thriftgate.cascade.flow import Ask, CascadeFlow, Effect, Outcome, Reply, Tier, cascade, play
@@ -251,7 +251,7 @@ def test_both_ways_to_count_what_was_lost_are_said(calibration: Calibration):
 
 def test_an_answer_that_is_trusted_unseen_is_paid_for():
     replay = Replay(np.array([[np.nan]]), np.ones((1, 2)), np.array([[0.1, 1.0]]), np.array([0.7]))
-    trusting = Policy((np.inf,), skip_below=0.7, trust_above=0.7)
+    trusting = ThresholdPolicy((np.inf,), skip_below=0.7, trust_above=0.7)
     assert replay.play(trusting).cost_usd.tolist() == [0.1]
     assert replay.play(trusting).tier.tolist() == [0]
 
@@ -259,8 +259,8 @@ def test_an_answer_that_is_trusted_unseen_is_paid_for():
 def test_a_score_at_the_threshold_is_accepted():
     """Thresholds are quantiles of seen scores: equality is the common case."""
     replay = Replay(np.array([[0.5]]), np.ones((1, 2)), np.array([[0.1, 1.0]]), np.array([np.nan]))
-    assert replay.play(Policy((0.5,))).tier.tolist() == [0]
-    assert replay.play(Policy((0.5000001,))).tier.tolist() == [1]
+    assert replay.play(ThresholdPolicy((0.5,))).tier.tolist() == [0]
+    assert replay.play(ThresholdPolicy((0.5000001,))).tier.tolist() == [1]
 
 
 @settings(max_examples=50)
@@ -268,7 +268,7 @@ def test_a_score_at_the_threshold_is_accepted():
 def test_a_stricter_threshold_never_accepts_more_and_never_costs_less_strong_calls(seed: int, low: float, more: float):
     rng = np.random.default_rng(seed)
     replay = Replay(rng.normal(size=(40, 2)), rng.uniform(size=(40, 3)), np.ones((40, 3)), np.full(40, np.nan))
-    loose, strict = replay.play(Policy((low, low))), replay.play(Policy((low + more, low + more)))
+    loose, strict = replay.play(ThresholdPolicy((low, low))), replay.play(ThresholdPolicy((low + more, low + more)))
     assert (strict.tier >= loose.tier).all()
     assert (strict.cost_usd >= loose.cost_usd).all()
 
@@ -302,7 +302,7 @@ def drive(flow: CascadeFlow, answers: dict[str, Answer]) -> tuple[list[str], Out
 
 def real_artefact() -> Artefact:
     """Calibrated on features measured from real texts: hedged answers are worse."""
-    from thriftgate.cascade.signals import Evidence, measure
+    from thriftgate.cascade.signals import SignalEvidence, measure
 
     rng = np.random.default_rng(0)
     made: list[Label] = []
@@ -310,7 +310,7 @@ def real_artefact() -> Artefact:
         hedged = rng.uniform() < 0.4
         text = "Maybe it is 4, perhaps, I think." if hedged else "It is 4."
         good = rng.uniform() < (0.3 if hedged else 0.99)
-        features = measure(Evidence(request(), said(text).choices[0]))
+        features = measure(SignalEvidence(request(), said(text).choices[0]))
         made.append(
             Label(
                 group=str(place), quality=(float(good), 1.0), cost_usd=(0.1, 1.0), features=(features,), vetoes=(None,)
@@ -421,5 +421,5 @@ def test_the_risk_is_taken_where_it_saves_most():
 
 
 def cost_within(replay: Replay, loss: float) -> float:
-    played = [replay.play(Policy((rung,))) for rung in thresholds(replay.scores[:, 0], 300)]
+    played = [replay.play(ThresholdPolicy((rung,))) for rung in thresholds(replay.scores[:, 0], 300)]
     return min(float(one.cost_usd.mean()) for one in played if one.losses(replay).mean() <= loss)

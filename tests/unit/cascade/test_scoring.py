@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.cascade.scoring import StaticScorer, scoring, static_confidence
-from thriftgate.cascade.signals import SIGNALS, Evidence, Signal
+from thriftgate.cascade.signals import SIGNALS, Signal, SignalEvidence
 from thriftgate.types import Answer, ChatRequest, Choice
 
 REQUEST = ChatRequest(request_id="r", route="s", messages=({"role": "user", "content": "Where is my order?"},))
@@ -57,7 +57,7 @@ def test_an_answer_without_choices_is_empty():
 
 
 def test_a_signal_that_throws_takes_all_confidence_away_and_is_counted():
-    def boom(evidence: Evidence) -> dict[str, float]:
+    def boom(evidence: SignalEvidence) -> dict[str, float]:
         raise RuntimeError
 
     broken = Signal("boom", "free", ("boom",), boom)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from thriftgate.cascade.signals import (
     SIGNALS,
-    Evidence,
     Signal,
+    SignalEvidence,
     agreement,
     form,
     logprobs,
@@ -43,13 +43,13 @@ def evidence(
     second: str | None = None,
     message: Mapping[str, Any] | None = None,
     **params: Any,
-) -> Evidence:
+) -> SignalEvidence:
     request = ChatRequest(request_id="r", route="s", messages=({"role": "user", "content": question},), params=params)
     said: dict[str, Any] = {"role": "assistant", "content": text, **(message or {})}
     if calls:
         said["tool_calls"] = calls
     other = Choice({"role": "assistant", "content": second}) if second is not None else None
-    return Evidence(request, Choice(said, finish_reason=finish, logprobs=logs), second=other)
+    return SignalEvidence(request, Choice(said, finish_reason=finish, logprobs=logs), second=other)
 
 
 def call(name: str, arguments: str) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def test_feature_names_are_unique_and_signals_can_be_named():
 
 
 def test_a_signal_that_throws_is_counted_and_the_others_still_speak():
-    def boom(seen: Evidence) -> Mapping[str, float]:
+    def boom(seen: SignalEvidence) -> Mapping[str, float]:
         raise KeyError
 
     measured = measure(evidence(), [Signal("boom", "free", ("boom",), boom), *SIGNALS])
@@ -199,7 +199,7 @@ def test_less_probable_tokens_never_look_better(values: list[float], drop: float
         (evidence('{"a": 1}', response_format=asked({"properties": {"a": {"$ref": "file:///etc/passwd"}}})), None),
     ],
 )
-def test_answers_of_the_wrong_shape_are_objected_to(seen: Evidence, objection: str | None):
+def test_answers_of_the_wrong_shape_are_objected_to(seen: SignalEvidence, objection: str | None):
     assert validity.objection(seen) == objection
 
 
@@ -225,7 +225,7 @@ def test_answers_of_the_wrong_shape_are_objected_to(seen: Evidence, objection: s
         (evidence(None, calls=[call("get_order", "[" * 100_000)], tools=[TOOL]), "tool_arguments_invalid"),
     ],
 )
-def test_wrong_and_missing_tool_calls_are_caught(seen: Evidence, objection: str | None):
+def test_wrong_and_missing_tool_calls_are_caught(seen: SignalEvidence, objection: str | None):
     assert tools.objection(seen) == objection
 
 
@@ -327,7 +327,7 @@ def test_question_features_see_code_pictures_and_depth():
     assert plain["question_code"] == 1
     assert plain["pictures"] == 0
     deeper = replace(seen.request, messages=(*seen.request.messages, {"role": "assistant", "content": "?"}, picture))
-    measured = measure(Evidence(deeper, seen.choice))
+    measured = measure(SignalEvidence(deeper, seen.choice))
     assert measured["pictures"] == 1
     assert measured["turns"] > plain["turns"]
     assert measured["question_code"] == 0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from thriftgate.cascade.budget import accept_at_for, allowed_loss
 from thriftgate.cascade.drift import drift_of
-from thriftgate.cascade.holdout import draw, is_audited, is_held_out
+from thriftgate.cascade.holdout import holdout_draw, is_audited, is_held_out
 from thriftgate.cascade.running import Running, RunningConfidence
 
 
@@ -29,13 +29,13 @@ def test_hold_outs_of_two_routes_are_other_users():
 
 
 def test_draws_are_even_fixed_and_independent():
-    draws = np.array([draw("a", str(i)) for i in range(4000)])
-    others = np.array([draw("b", str(i)) for i in range(4000)])
+    draws = np.array([holdout_draw("a", str(i)) for i in range(4000)])
+    others = np.array([holdout_draw("b", str(i)) for i in range(4000)])
     assert np.histogram(draws, bins=4, range=(0, 1))[0].min() > 900
     assert abs(np.corrcoef(draws, others)[0, 1]) < 0.06
-    assert draw("a", "0") == draws[0]
+    assert holdout_draw("a", "0") == draws[0]
     # Parts are kept apart: ("ab", "c") is not ("a", "bc").
-    assert draw("ab", "c") != draw("a", "bc")
+    assert holdout_draw("ab", "c") != holdout_draw("a", "bc")
     assert is_audited("r", share=1.0)
 
 

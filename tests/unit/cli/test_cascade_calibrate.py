@@ -54,7 +54,7 @@ def test_a_dry_run_prints_the_frontier_the_promise_and_what_more_labels_buy(labe
 def test_the_written_artefact_can_be_served_from_and_the_picture_is_drawn(labels: Path, tmp_path: Path):
     result = run(labels, *PRICES, "--write", tmp_path / "a.json", "--png", tmp_path / "a.png", "--route", "support")
     assert result.exit_code == 0, result.output
-    read = artefacts.load(tmp_path / "a.json")
+    read = artefacts.load_artefact(tmp_path / "a.json")
     read.check(tiers=("small", "large"), max_quality_loss=0.02, delta=0.05)
     assert read.guarantee.holds
     assert read.created_at

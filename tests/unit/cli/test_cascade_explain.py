@@ -109,13 +109,13 @@ async def test_only_verdicts_on_this_request_are_found() -> None:
     await ledger.record([RECORD])
     await ledger.add_audit(AUDIT)
     await ledger.add_audit(replace(AUDIT, request_id="r9"))
-    assert await cascade_explain.find(ledger, "r1") == (RECORD, [AUDIT])
-    assert await cascade_explain.find(ledger, "r9") == (None, [])
+    assert await cascade_explain.find_record(ledger, "r1") == (RECORD, [AUDIT])
+    assert await cascade_explain.find_record(ledger, "r9") == (None, [])
 
 
 def run(monkeypatch: pytest.MonkeyPatch, ledger: MemoryLedger, request_id: str):
     async def read(_section: object, _config: Path, asked: str):
-        return await cascade_explain.find(ledger, asked)
+        return await cascade_explain.find_record(ledger, asked)
 
     monkeypatch.setattr(cascade_explain, "_read", read)
     return CliRunner().invoke(command, ["explain", request_id, "--config", str(CONFIG)])

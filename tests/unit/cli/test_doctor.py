@@ -7,7 +7,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from thriftgate.cli.gateway import doctor
-from thriftgate.cli.gateway.doctor import Finding
+from thriftgate.cli.gateway.doctor import Diagnosis
 from thriftgate.config import LoadedConfig, ThriftgateConfig
 
 GOOD = Path(__file__).parent.parent.parent / "config" / "good"
@@ -45,7 +45,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         return declared
 
     monkeypatch.setattr(doctor.metadata, "requires", requires)
-    assert doctor.check_packages()[0] == Finding(
+    assert doctor.check_packages()[0] == Diagnosis(
         "packages", "failed", "not installed: no-such-package; run `make run` or `uv sync`"
     )
 
@@ -141,7 +141,7 @@ def test_a_base_url_of_another_kind_is_refused() -> None:
 
 
 def test_a_check_that_breaks_is_reported_without_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> Finding:
+    def broken() -> Diagnosis:
         raise RuntimeError("postgresql://root:hunter2@db")
 
     monkeypatch.setattr(doctor, "check_python", broken)

@@ -9,22 +9,22 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from thriftgate.demo.bill import Bill, make_bill
-from thriftgate.demo.driver import Outcome, priced
+from thriftgate.demo.driver import RequestOutcome, priced
 from thriftgate.demo.judge import Truth
 from thriftgate.demo.view import print_bill, wrong_in_words
 from thriftgate.demo.workload import Case, CaseKind
 
 
-def outcome(number: int, *, kind: CaseKind = CaseKind.QUESTION, **told: object) -> Outcome:
+def outcome(number: int, *, kind: CaseKind = CaseKind.QUESTION, **told: object) -> RequestOutcome:
     case = Case(
         id=str(number), kind=kind, entry_id="free-trial", is_hard=False, messages=(), truth=Truth(("21 day",)),
         user="user-1", team="retail",
     )  # fmt: skip
-    plain = Outcome(case=case, is_right=True, latency=0.5, decision="accepted", cost_usd=0.001, prompt_tokens=10)
+    plain = RequestOutcome(case=case, is_right=True, latency=0.5, decision="accepted", cost_usd=0.001, prompt_tokens=10)
     return replace(plain, **told)  # pyright: ignore[reportArgumentType]
 
 
-def bill(outcomes: list[Outcome], baseline: list[Outcome] | None = None) -> Bill:
+def bill(outcomes: list[RequestOutcome], baseline: list[RequestOutcome] | None = None) -> Bill:
     return make_bill(outcomes, baseline or [], np.random.default_rng(0))
 
 
@@ -75,7 +75,7 @@ def test_wrong_answers_that_the_cache_gave_again_are_told_from_new_ones() -> Non
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), min_size=1, max_size=30))
 def test_the_days_add_up_to_the_whole(answers: list[tuple[int, bool, bool]]) -> None:
-    def of_day(number: int, day: int, is_right: bool) -> Outcome:
+    def of_day(number: int, day: int, is_right: bool) -> RequestOutcome:
         one = outcome(number, is_right=is_right)
         return replace(one, case=replace(one.case, day=day))
 

@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 
 from thriftgate.demo.conversation import KNOWN_ABOVE, Comprehension
-from thriftgate.demo.engine import MANNERS, MODELS, Engine, Manner, Reply
-from thriftgate.demo.judge import Truth, judge
+from thriftgate.demo.engine import MANNERS, MODELS, DraftReply, Engine, Manner
+from thriftgate.demo.judge import Truth, check_facts
 from thriftgate.demo.knowledge import Entry, EntryKind, Weakness, load_knowledge
 from thriftgate.demo.logprobs import draw_logprobs
 from thriftgate.demo.matcher import Matcher
@@ -37,14 +37,14 @@ OFF_TOPIC = [
 ]  # fmt: skip
 
 
-def ask(model: str, *messages: dict[str, Any] | str, **params: Any) -> Reply:
+def ask(model: str, *messages: dict[str, Any] | str, **params: Any) -> DraftReply:
     turns = [{"role": "user", "content": turn} if isinstance(turn, str) else turn for turn in messages]
     (reply,) = ENGINE.reply(parse_call({"model": model, "messages": turns, **params}, MODELS))
     return reply
 
 
-def is_right(reply: Reply, entry: Entry) -> bool:
-    return judge(Truth(entry.facts), reply.text).is_right
+def is_right(reply: DraftReply, entry: Entry) -> bool:
+    return check_facts(Truth(entry.facts), reply.text).is_right
 
 
 def share_right(model: str, pairs: list[tuple[str, Entry]]) -> float:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.demo.judge import Truth, judge
+from thriftgate.demo.judge import Truth, check_facts
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from thriftgate.demo.judge import Truth, judge
     ],
 )
 def test_a_fact_that_is_said_in_other_words_is_found(fact: str, text: str):
-    assert judge(Truth((fact,)), text).is_right
+    assert check_facts(Truth((fact,)), text).is_right
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_a_fact_that_is_said_in_other_words_is_found(fact: str, text: str):
     ],
 )
 def test_a_fact_that_is_not_said_is_missed(fact: str, text: str):
-    judgement = judge(Truth((fact,)), text)
+    judgement = check_facts(Truth((fact,)), text)
     assert not judgement.is_right
     assert judgement.missing == (fact,)
 
 
 def test_every_missing_fact_is_named():
-    assert judge(Truth(("14 day", "owner", "zip")), "The owner gets it.").missing == ("14 day", "zip")
+    assert check_facts(Truth(("14 day", "owner", "zip")), "The owner gets it.").missing == ("14 day", "zip")
 
 
 def call(name: str, arguments: str) -> dict[str, object]:
@@ -62,23 +62,23 @@ def call(name: str, arguments: str) -> dict[str, object]:
 
 def test_a_tool_call_is_right_when_its_name_and_arguments_are():
     truth = Truth(tool="get_order_status", arguments={"order_id": "BB-1234"})
-    assert judge(truth, "", [call("get_order_status", '{"order_id": "BB-1234", "extra": 1}')]).is_right
-    assert judge(truth, "It is under Orders.", []).missing == ("tool",)
-    assert judge(truth, "", [call("cancel_subscription", "{}")]).missing == ("tool",)
-    assert judge(truth, "", [call("get_order_status", '{"order_id": "BB-9"}')]).missing == ("order_id",)
-    assert judge(truth, "", [call("get_order_status", "{oops")]).missing == ("arguments",)
-    assert judge(truth, "", [call("get_order_status", "[]")]).missing == ("arguments",)
+    assert check_facts(truth, "", [call("get_order_status", '{"order_id": "BB-1234", "extra": 1}')]).is_right
+    assert check_facts(truth, "It is under Orders.", []).missing == ("tool",)
+    assert check_facts(truth, "", [call("cancel_subscription", "{}")]).missing == ("tool",)
+    assert check_facts(truth, "", [call("get_order_status", '{"order_id": "BB-9"}')]).missing == ("order_id",)
+    assert check_facts(truth, "", [call("get_order_status", "{oops")]).missing == ("arguments",)
+    assert check_facts(truth, "", [call("get_order_status", "[]")]).missing == ("arguments",)
 
 
 def test_a_tool_call_is_no_answer_to_a_question():
-    assert not judge(Truth(("owner",)), "the owner", [call("get_order_status", "{}")]).is_right
+    assert not check_facts(Truth(("owner",)), "the owner", [call("get_order_status", "{}")]).is_right
 
 
 @given(st.text(), st.text(min_size=1))
 def test_any_text_can_be_judged_by_any_fact(text: str, fact: str):
-    assert judge(Truth((fact,)), text).missing in {(), (fact,)}
+    assert check_facts(Truth((fact,)), text).missing in {(), (fact,)}
 
 
 @given(st.integers(2, 10**6), st.integers(2, 10**6))
 def test_a_number_is_only_found_as_itself(wanted: int, said: int):
-    assert judge(Truth((f"{wanted} day",)), f"It takes {said:,} days.").is_right == (wanted == said)
+    assert check_facts(Truth((f"{wanted} day",)), f"It takes {said:,} days.").is_right == (wanted == said)

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from thriftgate.demo.judge import Truth, judge
+from thriftgate.demo.judge import Truth, check_facts
 from thriftgate.demo.knowledge import Entry, EntryKind, Weakness, load_knowledge
 from thriftgate.demo.matcher import normalize
 
@@ -38,20 +38,20 @@ def test_a_topic_has_six_paraphrases_some_of_them_held_out(topic: Entry):
 @pytest.mark.parametrize("entry", ENTRIES, ids=by_id)
 def test_an_answer_is_right_by_its_own_facts_and_a_wrong_one_is_not(entry: Entry):
     truth = Truth(entry.facts)
-    assert judge(truth, entry.answer).missing == ()
-    assert not judge(truth, entry.wrong).is_right
+    assert check_facts(truth, entry.answer).missing == ()
+    assert not check_facts(truth, entry.wrong).is_right
 
 
 @pytest.mark.parametrize("topic", [topic for topic in TOPICS if topic.is_hard], ids=by_id)
 def test_a_hesitant_answer_to_a_hard_question_is_not_right(topic: Entry):
-    assert not judge(Truth(topic.facts), topic.hesitant).is_right
+    assert not check_facts(Truth(topic.facts), topic.hesitant).is_right
 
 
 @pytest.mark.parametrize("trap", TRAPS, ids=by_id)
 def test_a_trap_needs_another_answer_than_its_topic(trap: Entry):
     topic = KNOWLEDGE.entries[trap.topic]
-    assert not judge(Truth(trap.facts), topic.answer).is_right
-    assert not judge(Truth(topic.facts), trap.answer).is_right
+    assert not check_facts(Truth(trap.facts), topic.answer).is_right
+    assert not check_facts(Truth(topic.facts), trap.answer).is_right
     assert trap.twist in {"negation", "number", "entity", "role", "condition"}
 
 

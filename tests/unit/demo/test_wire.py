@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from thriftgate.demo.engine import MODELS, Manner, Reply
+from thriftgate.demo.engine import MODELS, DraftReply, Manner
 from thriftgate.demo.faults import Faults, FaultTable, Pace
 from thriftgate.demo.logprobs import draw_logprobs, logprobs_object
 from thriftgate.demo.rendering import Completion, body, render
@@ -28,7 +28,7 @@ def call(**params: Any) -> CompletionCall:
 
 
 def completion(texts: list[str], **params: Any) -> Completion:
-    replies = [Reply(text, 0.1, Manner.RIGHT, seed) for seed, text in enumerate(texts)]
+    replies = [DraftReply(text, 0.1, Manner.RIGHT, seed) for seed, text in enumerate(texts)]
     return render(call(n=len(texts), **params), replies, completion_id="chatcmpl-demo-1", created=7)
 
 

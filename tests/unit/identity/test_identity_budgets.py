@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.identity.budgets import Account, Balance, Charge, admits, charges_of, window_end, window_of
-from thriftgate.identity.records import Budget, Grants, Identity, Key, Period, Team, Tier, identity_of_key
+from thriftgate.identity.budgets import Account, Balance, BudgetCharge, admits, charges_of, window_end, window_of
+from thriftgate.identity.records import Budget, Grants, Identity, Key, Period, ServiceClass, Team, identity_of_key
 
 moments = st.floats(0, 4e9)
 
@@ -69,21 +69,21 @@ def test_a_request_counts_against_every_budget_of_key_user_team_tier_and_route()
         Key(key_id="k", digest=bytes(32), grants=Grants(budgets=(day,), tier="gold")),
         None,
         Team(team_id="t", grants=Grants(budgets=(day, month))),
-        {"gold": Tier(name="gold", budgets=(month,))},
+        {"gold": ServiceClass(name="gold", budgets=(month,))},
     )
     identity = Identity(key=identity.key, team=identity.team, tier=identity.tier, team_id="t")
     found = charges_of(identity, "support", (day,))
     assert set(found) == {
-        Charge(Account("key", "k"), day),
-        Charge(Account("key", "k"), month),
-        Charge(Account("team", "t"), day),
-        Charge(Account("team", "t"), month),
-        Charge(Account("route", "support"), day),
+        BudgetCharge(Account("key", "k"), day),
+        BudgetCharge(Account("key", "k"), month),
+        BudgetCharge(Account("team", "t"), day),
+        BudgetCharge(Account("team", "t"), month),
+        BudgetCharge(Account("route", "support"), day),
     }
     assert list(found) == sorted(found, key=lambda one: (one.account.kind, one.account.name, one.budget.period))
 
 
 def test_a_tiers_budget_is_of_the_user_where_there_is_no_key() -> None:
     budget = Budget(1, Period.DAY)
-    identity = Identity(user_id="ada", tier=Tier(name="gold", budgets=(budget,)))
-    assert charges_of(identity, None) == (Charge(Account("user", "ada"), budget),)
+    identity = Identity(user_id="ada", tier=ServiceClass(name="gold", budgets=(budget,)))
+    assert charges_of(identity, None) == (BudgetCharge(Account("user", "ada"), budget),)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.identity.claims import Bearer, ClaimNames, bearer_of, identity_of_bearer
-from thriftgate.identity.records import Grants, Role, Team, Tier, User
+from thriftgate.identity.records import Grants, Role, ServiceClass, Team, User
 
 NAMES = ClaimNames(
     user="sub", team="org.team", tier="https://issuer.example/tier", role="realm_access.roles",
@@ -54,7 +54,7 @@ def test_claims_of_any_shape_make_a_bearer_or_none(claims: dict[str, Any]) -> No
 def test_what_is_kept_here_of_user_and_team_holds_for_a_bearer() -> None:
     user = User(user_id="ada", grants=Grants(tier="silver"))
     team = Team(team_id="support", grants=Grants(is_blocked=True))
-    tiers = {"silver": Tier(name="silver", models=("small",))}
+    tiers = {"silver": ServiceClass(name="silver", models=("small",))}
     identity = identity_of_bearer(Bearer(user_id="ada", team_id="support", tier="gold"), user, team, tiers)
     assert identity.tier_name == "silver"
     assert [owner for owner, grants in identity.all_grants if grants.is_blocked] == ["team"]

@@ -10,15 +10,15 @@ from thriftgate.identity.permission import (
     ALLOWED,
     CALLERS_ENDPOINTS,
     Allowed,
-    Asked,
     Denial,
     Denied,
+    Wish,
     is_good,
     is_match,
     models_of,
     permits,
 )
-from thriftgate.identity.records import Grants, Key, Role, Team, Tier, User, identity_of_key
+from thriftgate.identity.records import Grants, Key, Role, ServiceClass, Team, User, identity_of_key
 
 CHAT = "/v1/chat/completions"
 KEY = Key(key_id="k", digest=bytes(32))
@@ -42,10 +42,10 @@ def test_a_model_is_allowed_exactly_when_everybody_concerned_allows_it(
         Key(key_id="k", digest=bytes(32), grants=Grants(models=of_key, tier="gold")),
         User(user_id="u", grants=Grants(models=of_user)),
         Team(team_id="t", grants=Grants(models=of_team)),
-        {"gold": Tier(name="gold", models=of_tier)},
+        {"gold": ServiceClass(name="gold", models=of_tier)},
     )
     fine = all(one is None or all(is_match(model, one) for model in models) for one in lists)
-    assert isinstance(permits(identity, Asked(endpoint=CHAT, models=models)), Allowed) == fine
+    assert isinstance(permits(identity, Wish(endpoint=CHAT, models=models)), Allowed) == fine
     assert (models_of(identity, models) == models) == fine
 
 
@@ -58,7 +58,7 @@ def test_whoever_is_blocked_blocks(who: str) -> None:
         Team(team_id="t", grants=blocked if who == "team" else Grants()),
         {},
     )
-    verdict = permits(identity, Asked(endpoint=CHAT))
+    verdict = permits(identity, Wish(endpoint=CHAT))
     assert verdict == Denied(Denial.BLOCKED, f"this {who} is blocked")
     assert not Denial.BLOCKED.is_stranger
 
@@ -71,18 +71,18 @@ def test_whoever_is_blocked_blocks(who: str) -> None:
 )  # fmt: skip
 def test_a_key_that_says_nothing_calls_models_and_no_administration(endpoint: str, fine: bool) -> None:
     identity = identity_of_key(KEY, None, None, {})
-    assert denial(permits(identity, Asked(endpoint=endpoint))) == (None if fine else Denial.ENDPOINT)
+    assert denial(permits(identity, Wish(endpoint=endpoint))) == (None if fine else Denial.ENDPOINT)
 
 
 def test_endpoints_that_are_granted_take_the_place_of_the_usual_ones() -> None:
     identity = identity_of_key(replace(KEY, grants=Grants(endpoints=("/anthropic/*",))), None, None, {})
-    assert permits(identity, Asked(endpoint="/anthropic/v1/messages")) is ALLOWED
-    assert denial(permits(identity, Asked(endpoint=CHAT))) is Denial.ENDPOINT
+    assert permits(identity, Wish(endpoint="/anthropic/v1/messages")) is ALLOWED
+    assert denial(permits(identity, Wish(endpoint=CHAT))) is Denial.ENDPOINT
 
 
 def test_a_team_without_endpoints_gives_its_keys_none() -> None:
     identity = identity_of_key(KEY, None, Team(team_id="t", grants=Grants(endpoints=())), {})
-    assert denial(permits(identity, Asked(endpoint=CHAT))) is Denial.ENDPOINT
+    assert denial(permits(identity, Wish(endpoint=CHAT))) is Denial.ENDPOINT
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_team_without_endpoints_gives_its_keys_none() -> None:
 )  # fmt: skip
 def test_a_viewer_looks_at_administration_and_an_administrator_does_it(role: Role, method: str, fine: bool) -> None:
     identity = identity_of_key(replace(KEY, role=role), None, None, {})
-    asked = Asked(endpoint="/thriftgate/cache/purge", method=method)
+    asked = Wish(endpoint="/thriftgate/cache/purge", method=method)
     assert isinstance(permits(identity, asked), Allowed) == fine
 
 
@@ -128,7 +128,7 @@ def test_a_key_without_a_rotation_is_not_opened_by_zeros() -> None:
 
 
 def test_the_tier_is_the_keys_own_then_its_users_then_its_teams() -> None:
-    tiers = {"gold": Tier(name="gold")}
+    tiers = {"gold": ServiceClass(name="gold")}
     user = User(user_id="u", grants=Grants(tier="gold"))
     team = Team(team_id="t", grants=Grants(tier="bronze"))
     assert identity_of_key(KEY, user, team, tiers).tier == tiers["gold"]

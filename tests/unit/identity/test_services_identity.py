@@ -10,7 +10,7 @@ from thriftgate.errors import InvalidRequestError, NotFoundError, StoreUnavailab
 from thriftgate.identity.forms import KeyFile, read_key_file
 from thriftgate.identity.keys import ENTROPY_BYTES, digest_of, make_key
 from thriftgate.identity.permission import Denial, Denied
-from thriftgate.identity.records import Identity, Key, Role, Team, Tier, User
+from thriftgate.identity.records import Identity, Key, Role, ServiceClass, Team, User
 from thriftgate.services.identity.administration import IdentityAdministration, Imported
 from thriftgate.services.identity.authentication import UNKNOWN, Authenticator
 from thriftgate.services.identity.recent import RecentAnswers
@@ -152,7 +152,7 @@ async def test_a_key_in_the_file_comes_with_the_files_user_and_team(
             "keys": [{"sha256": digest_of("sk-other").hex(), "user": "u"}],
         }
     )
-    tiers = {"gold": Tier(name="gold")}
+    tiers = {"gold": ServiceClass(name="gold")}
     known = await Authenticator(store, clock, file=lambda: file, tiers=tiers).identify("sk-other")
     assert isinstance(known, Identity)
     assert (known.user_id, known.team_id, known.tier) == ("u", "t", tiers["gold"])
@@ -165,7 +165,7 @@ async def test_whoever_has_no_tier_gets_the_default_one(
 ) -> None:
     _, plain = await administration.create_key({})
     _, gold = await administration.create_key({"tier": "gold"})
-    authenticator = Authenticator(store, clock, tiers={"tin": Tier(name="tin")}, default_tier="tin")
+    authenticator = Authenticator(store, clock, tiers={"tin": ServiceClass(name="tin")}, default_tier="tin")
     found = [await authenticator.identify(made.text) for made in (plain, gold)]
     assert [one.tier_name for one in found if isinstance(one, Identity)] == ["tin", "gold"]
 

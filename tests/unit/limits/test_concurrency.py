@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.limits.concurrency import ConcurrencyPolicy, ConcurrencyState, Outcome, adapt
+from thriftgate.limits.concurrency import CallOutcome, ConcurrencyPolicy, ConcurrencyState, adapt
 
 POLICY = ConcurrencyPolicy(least=2, most=50)
 
 
-def fine(now: float, *, running: int = 100, duration: float = 1.0, work: float = 1.0) -> Outcome:
-    return Outcome(now - duration, now, work, running)
+def fine(now: float, *, running: int = 100, duration: float = 1.0, work: float = 1.0) -> CallOutcome:
+    return CallOutcome(now - duration, now, work, running)
 
 
-def after(state: ConcurrencyState, *outcomes: Outcome) -> ConcurrencyState:
+def after(state: ConcurrencyState, *outcomes: CallOutcome) -> ConcurrencyState:
     for outcome in outcomes:
         state = adapt(POLICY, state, outcome)
     return state
@@ -30,7 +30,7 @@ def test_whatever_happens_the_limit_stays_within_its_bounds(
 ) -> None:
     state = ConcurrencyState(start)
     for now, (duration, work, running, is_overload) in enumerate(outcomes):
-        state = adapt(POLICY, state, Outcome(now - duration, now, work, running, is_overload))
+        state = adapt(POLICY, state, CallOutcome(now - duration, now, work, running, is_overload))
         assert POLICY.least <= state.allowed <= POLICY.most
 
 
@@ -44,10 +44,10 @@ def test_a_limit_that_nobody_reaches_stays() -> None:
 
 
 def test_one_overload_shrinks_it_once_for_all_that_were_under_way() -> None:
-    refusals = [Outcome(0.0, 5.0 + n / 10, 1.0, 10, is_overload=True) for n in range(8)]
+    refusals = [CallOutcome(0.0, 5.0 + n / 10, 1.0, 10, is_overload=True) for n in range(8)]
     state = after(ConcurrencyState(20.0), *refusals)
     assert state.limit == pytest.approx(14)
-    later = after(state, Outcome(6.0, 7.0, 1.0, 10, is_overload=True))
+    later = after(state, CallOutcome(6.0, 7.0, 1.0, 10, is_overload=True))
     assert later.limit == pytest.approx(14 * 0.7)
 
 

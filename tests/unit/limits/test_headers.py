@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.limits.headers import Standing, anthropic_headers, duration, openai_headers, retry_headers
+from thriftgate.limits.headers import LimitStanding, anthropic_headers, duration, openai_headers, retry_headers
 
 STANDINGS = (
-    Standing("requests", 100, 40.7, 30.0),
-    Standing("tokens", 1000, -12.0, 61.2),
-    Standing("requests", 1000, 300, 5.0),
+    LimitStanding("requests", 100, 40.7, 30.0),
+    LimitStanding("tokens", 1000, -12.0, 61.2),
+    LimitStanding("requests", 1000, 300, 5.0),
 )
 
 

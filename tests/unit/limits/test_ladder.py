@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.limits.ladder import LadderPolicy, LadderState, Step, move
+from thriftgate.limits.ladder import LadderPolicy, LadderState, LadderStep, move
 
-STEPS = tuple(step for step in Step if step is not Step.NORMAL)
+STEPS = tuple(step for step in LadderStep if step is not LadderStep.NORMAL)
 POLICY = LadderPolicy(STEPS, climb_at=0.8, descend_at=0.4, climb_after=2, descend_after=10)
 LOADS = st.lists(st.tuples(st.floats(0.05, 3), st.floats(0, 2)), max_size=150)
 """Seconds since the last look, and the load."""
@@ -36,16 +36,16 @@ def test_it_moves_one_step_at_a_time_and_never_twice_within_its_pause(looks: lis
 
 
 def test_lasting_load_climbs_every_step_and_lasting_calm_returns_to_normal() -> None:
-    state, seen = LadderState(), list[Step]()
+    state, seen = LadderState(), list[LadderStep]()
     for n in range(20):
         state = move(POLICY, state, load=1.0, now=float(n))
         if not seen or seen[-1] is not state.step(POLICY):
             seen.append(state.step(POLICY))
-    assert seen == list(Step)
+    assert seen == list(LadderStep)
     assert state.in_force(POLICY) == set(STEPS)
     state = walked(state, 0.1, seconds=200, begin=20.0)
     assert state == LadderState()
-    assert state.step(POLICY) is Step.NORMAL
+    assert state.step(POLICY) is LadderStep.NORMAL
     assert not state.in_force(POLICY)
 
 
@@ -70,15 +70,15 @@ def test_a_clock_set_back_does_not_freeze_it() -> None:
 
 
 def test_a_ladder_shortened_by_a_reload_is_come_down_from_at_once() -> None:
-    short = LadderPolicy((Step.SHORTER,))
+    short = LadderPolicy((LadderStep.SHORTER,))
     assert move(short, LadderState(height=5), load=0.6, now=0.0).height == 1
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        {"steps": (Step.NORMAL,)},
-        {"steps": (Step.SHED, Step.SHED)},
+        {"steps": (LadderStep.NORMAL,)},
+        {"steps": (LadderStep.SHED, LadderStep.SHED)},
         {"steps": (), "climb_at": 0.4, "descend_at": 0.4},
         {"steps": (), "climb_after": -1.0},
     ],

@@ -16,7 +16,7 @@ from thriftgate.privacy.context import Context
 from thriftgate.privacy.lookalikes import without_lookalikes
 from thriftgate.privacy.recognizers import CERTAIN, own_recognizers
 from thriftgate.privacy.recognizers.patterns import PatternRecognizer
-from thriftgate.privacy.spans import Span, resolve
+from thriftgate.privacy.spans import TextSpan, resolve_overlaps
 from thriftgate.schemas import Schema, compile_schema
 from thriftgate.wire.dialects import request_view
 from thriftgate.wire.sse import SseBlocks, SseDecoder
@@ -43,11 +43,11 @@ def _schema(raw: dict[str, Any]) -> Schema:
 SCHEMA = _schema({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False})
 
 
-def recognized(text: str) -> list[Span]:
-    view = views.view_of(text)
+def recognized(text: str) -> list[TextSpan]:
+    view = views.privacy_view(text)
     context = Context(view.text, "")
     spans = [span for one in RECOGNIZERS for span in one.find(context)]
-    return resolve(without_lookalikes(view.text, spans), is_certain=CERTAIN)
+    return resolve_overlaps(without_lookalikes(view.text, spans), is_certain=CERTAIN)
 
 
 def restored_in_pieces(text: str) -> str:
@@ -104,7 +104,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "toxicity": toxicity.measured,
     "windows": guard_windows.windows,
     "recognizers": recognized,
-    "views": views.view_of,
+    "views": views.privacy_view,
     "json tokens": lambda text: list(json_text.tokens(json.dumps([text, {text: 1}]))),
     "json or not": lambda text: json_text.looks_like_json("[" + text + "]"),
     "documents": lambda text: documents.transformed({"messages": [{"content": text}]}, lambda said, _: said),

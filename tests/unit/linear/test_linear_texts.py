@@ -95,9 +95,9 @@ def request(text: str) -> ChatRequest:
     return ChatRequest(request_id="r", route="r", messages=({"role": "user", "content": text},))
 
 
-def answered(text: str) -> signal_evidence.Evidence:
+def answered(text: str) -> signal_evidence.SignalEvidence:
     choice = Choice(message={"role": "assistant", "content": text}, finish_reason="stop")
-    return signal_evidence.Evidence(request(text), choice, second=choice)
+    return signal_evidence.SignalEvidence(request(text), choice, second=choice)
 
 
 def neighbours(text: str) -> list[Neighbour]:
@@ -114,7 +114,7 @@ def fresh(work: Callable[[str], object]) -> Callable[[str], object]:
     def run(text: str) -> object:
         reading.read.cache_clear()
         surface.look.cache_clear()
-        writing.written.cache_clear()
+        writing.writing_of.cache_clear()
         return work(text)
 
     return run
@@ -129,7 +129,7 @@ def _signal(signal: signal_evidence.Signal) -> Callable[[str], object]:
 
 
 MEASURED: dict[str, Callable[[str], object]] = {
-    "caching.canonical.encode": lambda text: canonical.encode([text, {text: [text] * 3}]),
+    "caching.canonical.canonical_bytes": lambda text: canonical.canonical_bytes([text, {text: [text] * 3}]),
     "caching.canonical.digest": lambda text: canonical.digest(list(text)),
     "caching.decision.decide": fresh(
         lambda text: decision.decide(text, neighbours(text), policy=FixedThreshold(0.9), draw=0.5)
@@ -142,7 +142,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
         settings=eligibility.EligibilitySettings(),
     ),
     "caching.evidence.gather": fresh(lambda text: evidence.gather(text, neighbours(text))),
-    "caching.grouping.normalise": grouping.normalise,
+    "caching.grouping.normalise": grouping.normalised_answer,
     "caching.guards.first_veto": _guard(guards.first_veto),
     "caching.guards.substituted_words": fresh(lambda text: guards.substituted_words(text + " a b", text + " c d")),
     **{f"caching.guards.{guard.__name__}": _guard(guard) for guard in (*guards.GUARDS, guards.substitution)},
@@ -152,7 +152,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
         request(text), settings=scope.ScopeSettings(), prompt=None, tiers=[text], embedder="e"
     ),
     "caching.surface.look": fresh(surface.look),
-    "caching.writing.written": fresh(writing.written),
+    "caching.writing.written": fresh(writing.writing_of),
     "caching.writing.is_written_otherwise": fresh(
         lambda text: (writing.is_written_otherwise(text, text + " x"), writing.is_written_otherwise(text, text + " "))
     ),

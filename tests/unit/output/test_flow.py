@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from thriftgate.errors import InvalidRequestError, OutputInvalidError
-from thriftgate.output.flow import Ask, Reply, Settled, structured
+from thriftgate.output.flow import AskAnew, OutputReply, UsableAnswer, structured
 from thriftgate.output.instruction import in_words, once_more, response_format
 from thriftgate.output.judging import judge
 from thriftgate.output.requirement import Requirement, requirement
@@ -89,17 +89,17 @@ def test_any_object_is_an_object() -> None:
     assert isinstance(judge("[]", any_object), Invalid)
 
 
-def verdict_of(reply: Reply) -> Any:
+def verdict_of(reply: OutputReply) -> Any:
     return judge(reply.text, ROUTE, finish_reason=reply.finish_reason)
 
 
-def drive(*replies: str | None, reasks: int = 1) -> tuple[Settled[str], list[Ask[str]]]:
+def drive(*replies: str | None, reasks: int = 1) -> tuple[UsableAnswer[str], list[AskAnew[str]]]:
     """Run two tiers with these replies; what came of it, and what was asked."""
     flow = structured(["small", "large"], verdict_of, ROUTE, reasks=reasks)
     asked = [next(flow)]
     for text in replies:
         try:
-            asked.append(flow.send(None if text is None else Reply(text)))
+            asked.append(flow.send(None if text is None else OutputReply(text)))
         except StopIteration as end:
             return end.value, asked
     raise AssertionError("the flow wants more replies")
@@ -111,7 +111,7 @@ GOOD, BAD = '{"topic": "x"}', '{"topic": "x", "tags": ["a", "secret"]}'
 def test_a_good_answer_settles_it() -> None:
     settled, asked = drive(GOOD)
     assert (settled.tier, settled.verdict, settled.refused) == ("small", Valid({"topic": "x"}), ())
-    assert asked == [Ask("small")]
+    assert asked == [AskAnew("small")]
 
 
 def test_a_repair_is_named_in_what_is_settled() -> None:
@@ -124,7 +124,7 @@ def test_a_tier_is_asked_once_more_with_the_objection() -> None:
     settled, asked = drive(BAD, GOOD)
     assert settled.tier == "small"
     assert len(settled.refused) == 1
-    assert asked[1] == Ask("small", '`tags[1]` must be one of ["a", "b"]', Reply(BAD))
+    assert asked[1] == AskAnew("small", '`tags[1]` must be one of ["a", "b"]', OutputReply(BAD))
 
 
 def test_then_the_next_tier_is_asked_and_only_one_asking_again_is_spent() -> None:

@@ -13,51 +13,51 @@ from thriftgate.errors import ContentBlockedError, InvalidRequestError
 from thriftgate.privacy.documents import transformed
 from thriftgate.privacy.masking import Masker, Recurrences, spoken_of_again
 from thriftgate.privacy.placeholders import LONGEST, literal_numbers, variant_letters, written
-from thriftgate.privacy.policy import Action, Policy
+from thriftgate.privacy.policy import Action, PrivacyPolicy
 from thriftgate.privacy.pseudonyms import Pseudonyms
 from thriftgate.privacy.restoring import Restorer
-from thriftgate.privacy.spans import Span, joined, resolve
-from thriftgate.privacy.views import view_of
+from thriftgate.privacy.spans import TextSpan, joined, resolve_overlaps
+from thriftgate.privacy.views import privacy_view
 
 
 @st.composite
-def a_span(draw: st.DrawFn) -> Span:
+def a_span(draw: st.DrawFn) -> TextSpan:
     start = draw(st.integers(0, 40))
     kind = draw(st.sampled_from(["PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER"]))
-    return Span(start, start + draw(st.integers(0, 10)), kind, draw(st.sampled_from([0.5, 0.8, 1.0])))
+    return TextSpan(start, start + draw(st.integers(0, 10)), kind, draw(st.sampled_from([0.5, 0.8, 1.0])))
 
 
 SPANS = st.lists(a_span(), max_size=8)
 
 
 @given(SPANS)
-def test_resolved_spans_do_not_overlap_and_cover_all_that_was_found(spans: list[Span]) -> None:
-    resolved = resolve(spans)
+def test_resolved_spans_do_not_overlap_and_cover_all_that_was_found(spans: list[TextSpan]) -> None:
+    resolved = resolve_overlaps(spans)
     assert all(first.end <= second.start for first, second in pairwise(resolved))
     covered = {place for span in resolved for place in range(span.start, span.end)}
     assert covered == {place for span in spans for place in range(span.start, span.end)}
 
 
 @given(SPANS.filter(lambda spans: len(spans) <= 4))
-def test_the_order_of_findings_does_not_matter(spans: list[Span]) -> None:
-    assert len({tuple(resolve(order)) for order in permutations(spans)}) == 1
+def test_the_order_of_findings_does_not_matter(spans: list[TextSpan]) -> None:
+    assert len({tuple(resolve_overlaps(order)) for order in permutations(spans)}) == 1
 
 
 def test_a_street_and_its_tail_are_one_address() -> None:
     text = "at 12 Main Street, Springfield, IL 62704 today"
-    parts = [Span(3, 17, "ADDRESS", 0.9), Span(19, 30, "ADDRESS", 0.8), Span(32, 40, "ADDRESS", 0.7)]
+    parts = [TextSpan(3, 17, "ADDRESS", 0.9), TextSpan(19, 30, "ADDRESS", 0.8), TextSpan(32, 40, "ADDRESS", 0.7)]
     assert [text[span.start : span.end] for span in joined(text, parts)] == ["12 Main Street, Springfield, IL 62704"]
 
 
 def test_two_people_with_a_comma_between_them_stay_two() -> None:
-    parts = [Span(0, 5, "PERSON", 0.9), Span(7, 10, "PERSON", 0.9), Span(11, 16, "PERSON", 0.9)]
-    assert joined("Alice, Bob Stone", parts) == [parts[0], Span(7, 16, "PERSON", 0.9)]
+    parts = [TextSpan(0, 5, "PERSON", 0.9), TextSpan(7, 10, "PERSON", 0.9), TextSpan(11, 16, "PERSON", 0.9)]
+    assert joined("Alice, Bob Stone", parts) == [parts[0], TextSpan(7, 16, "PERSON", 0.9)]
 
 
 @given(st.text(max_size=40), st.text(max_size=20))
 def test_every_part_of_a_view_is_cut_out_of_the_source(before: str, name: str) -> None:
     source = before + urllib.parse.quote(f"{name}@example.com") + " end"
-    view = view_of(source)
+    view = privacy_view(source)
     assert len(view.text) == len(view.starts) == len(view.ends)
     assert all(0 <= start < end <= len(source) for start, end in zip(view.starts, view.ends, strict=True))
     assert list(view.starts) == sorted(view.starts)
@@ -75,7 +75,7 @@ def test_every_part_of_a_view_is_cut_out_of_the_source(before: str, name: str) -
     ],
 )
 def test_an_escaped_address_reads_like_a_plain_one(source: str) -> None:
-    view = view_of(source)
+    view = privacy_view(source)
     assert view.text == "a@b.c"
     assert view.source(0, 5) == (0, len(source))
 
@@ -125,15 +125,15 @@ WORDS = st.sampled_from([" ", "hello ", "<", "_1>", "PERSON", "\n", "1", "s", ",
 
 @given(st.lists(st.one_of(NAMES.map(lambda name: (True, name)), WORDS.map(lambda word: (False, word))), max_size=14))
 def test_a_masked_text_comes_back_as_it_was(parts: list[tuple[bool, str]]) -> None:
-    text, spans = "", list[Span]()
+    text, spans = "", list[TextSpan]()
     for is_name, part in parts:
         # A name in the middle of a word or against another bracket is nothing that a recognizer gives.
         glue = "\t" if is_name else ""
         text += glue
         if is_name:
-            spans.append(Span(len(text), len(text) + len(part), "PERSON", 1.0))
+            spans.append(TextSpan(len(text), len(text) + len(part), "PERSON", 1.0))
         text += part + glue
-    masker = Masker(Policy({"PERSON": Action.PSEUDONYMIZE}), Pseudonyms())
+    masker = Masker(PrivacyPolicy({"PERSON": Action.PSEUDONYMIZE}), Pseudonyms())
     masker.pseudonyms.reserve([text], ["PERSON"])
     masked = masker.mask(text, spans)
     assert not any(f"\t{name}\t" in masked for flag, name in parts if flag)
@@ -141,10 +141,10 @@ def test_a_masked_text_comes_back_as_it_was(parts: list[tuple[bool, str]]) -> No
 
 
 def test_each_action_does_what_it_says() -> None:
-    span = Span(3, 8, "PERSON", 1.0)
+    span = TextSpan(3, 8, "PERSON", 1.0)
 
     def masked(action: Action) -> str:
-        return Masker(Policy({"PERSON": action}), Pseudonyms(), b"key").mask("hi Alice!", [span])
+        return Masker(PrivacyPolicy({"PERSON": action}), Pseudonyms(), b"key").mask("hi Alice!", [span])
 
     assert masked(Action.PSEUDONYMIZE) == "hi <PERSON_1>!"
     assert masked(Action.MASK) == "hi <PERSON>!"

@@ -14,7 +14,7 @@ from tests.fakes import FakeClock
 
 from thriftgate.config import MetricsConfig
 from thriftgate.proxy.metrics import MetricsReader, metrics_api
-from thriftgate.services.books.overview import Standing
+from thriftgate.services.books.overview import RouteStanding
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry.metrics import Metrics
 from thriftgate.services.telemetry.state import StandingWatch
@@ -41,7 +41,7 @@ class Deployments:
         return [OneDeployment("large", "openai/gpt-5", str(place), cold) for place, cold in enumerate(self.cooling)]
 
 
-async def no_standings() -> Sequence[Standing]:
+async def no_standings() -> Sequence[RouteStanding]:
     return ()
 
 

@@ -22,7 +22,7 @@ from thriftgate.schemas import (
 )
 from thriftgate.schemas.checking import MAX_DEPTH, MAX_PARTS
 from thriftgate.schemas.effort import Effort
-from thriftgate.schemas.references import Document
+from thriftgate.schemas.references import SchemaDocument
 
 DATA = Path(os.environ.get("THRIFTGATE_DATA", "../shared/data"))
 
@@ -278,7 +278,7 @@ def test_nothing_is_raised_whatever_is_sent(schema: object, value: object) -> No
 
 @given(st.integers(1, 40), st.integers(0, 12))
 def test_more_to_check_never_costs_less(size: int, levels: int) -> None:
-    effort = Effort(Document(alternatives(), max_parts=100))
+    effort = Effort(SchemaDocument(alternatives(), max_parts=100))
     bound = effort.bound(values=size, characters=size, depth=levels)
     assert bound <= effort.bound(values=size + 1, characters=size, depth=levels)
     assert bound <= effort.bound(values=size, characters=size + 1, depth=levels)

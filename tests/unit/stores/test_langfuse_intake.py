@@ -15,9 +15,9 @@ from thriftgate.stores.langfuse.intake import INGESTION, PROJECTS, TRACES, Langf
 from thriftgate.tracing.delivery import Away, Delivered, Unacceptable
 from thriftgate.tracing.otlp import encode
 from thriftgate.tracing.scores import scores_of
-from thriftgate.tracing.spans import spans_of
+from thriftgate.tracing.spans import trace_spans
 
-BODY = encode(spans_of(ACCEPTED))
+BODY = encode(trace_spans(ACCEPTED))
 SCORES = scores_of(SEMANTIC_HIT)
 LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
 

@@ -17,7 +17,7 @@ from thriftgate.tracing.masking import mask_obvious
 from thriftgate.tracing.model import Score
 from thriftgate.tracing.otlp import encode
 from thriftgate.tracing.scores import NAMES, scores_of, scores_of_audit
-from thriftgate.tracing.spans import spans_of
+from thriftgate.tracing.spans import trace_spans
 from thriftgate.types import Audit, AuditKind
 
 hexes = st.text("0123456789abcdef", min_size=16, max_size=16).filter(lambda text: text != "0" * 16)
@@ -71,14 +71,14 @@ def test_what_we_hand_on_continues_below_our_root() -> None:
 
 
 def test_nothing_that_was_said_is_shown_unless_it_is_turned_on() -> None:
-    assert b"ada@example.com" not in encode(spans_of(SAID))
-    assert b"ada@example.com" not in encode(spans_of(SAID, content=HIDDEN))
-    assert b"ada@example.com" in encode(spans_of(SAID, content=ContentRule()))
+    assert b"ada@example.com" not in encode(trace_spans(SAID))
+    assert b"ada@example.com" not in encode(trace_spans(SAID, content=HIDDEN))
+    assert b"ada@example.com" in encode(trace_spans(SAID, content=ContentRule()))
 
 
 def test_everything_that_is_shown_went_through_the_mask() -> None:
     rule = ContentRule(mask=lambda text: text.replace("ada@example.com", "<EMAIL>"))
-    spans = spans_of(SAID, content=rule)
+    spans = trace_spans(SAID, content=rule)
     assert b"ada@example.com" not in encode(spans)
     assert json.loads(str(spans[0].attributes[names.INPUT]))[0]["content"] == "my mail is <EMAIL>"
     assert spans[0].attributes[names.OUTPUT] == "noted, <EMAIL>"
@@ -89,7 +89,7 @@ def test_a_mask_that_throws_hides_everything() -> None:
     def broken(text: str) -> str:
         raise ValueError(text)
 
-    spans = spans_of(SAID, content=ContentRule(mask=broken))
+    spans = trace_spans(SAID, content=ContentRule(mask=broken))
     assert b"ada@example.com" not in encode(spans)
     assert spans[0].attributes[names.OUTPUT] == "[hidden: the mask failed]"
 

@@ -27,12 +27,12 @@ from tests.trace_setup import (
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.identity import span_id_of, trace_id_of
 from thriftgate.tracing.otlp import encode
-from thriftgate.tracing.spans import level_of, spans_of
+from thriftgate.tracing.spans import level_of, trace_spans
 from thriftgate.types import RequestRecord, Stage, Status, TierCall
 
 
 def seen(record: RequestRecord) -> list[SeenSpan]:
-    spans = spans_of(record, environment="test", release="1.2", prompt_number=lambda name, version: 7)
+    spans = trace_spans(record, environment="test", release="1.2", prompt_number=lambda name, version: 7)
     return decode(encode(spans, release="1.2"))
 
 
@@ -181,19 +181,19 @@ def test_the_callers_trace_goes_on() -> None:
 
 
 def test_without_a_number_no_prompt_is_linked() -> None:
-    spans = spans_of(ESCALATED)
+    spans = trace_spans(ESCALATED)
     assert not any(names.PROMPT_NAME in span.attributes for span in spans)
 
 
 def test_a_key_is_never_in_a_trace() -> None:
     for record in EVERY_KIND:
-        assert b"hash-of-a-key" not in encode(spans_of(record))
+        assert b"hash-of-a-key" not in encode(trace_spans(record))
 
 
 @pytest.mark.parametrize("record", EVERY_KIND, ids=lambda record: record.request_id)
 def test_the_same_request_gives_the_same_bytes_and_ids_are_unique(record: RequestRecord) -> None:
-    spans = spans_of(record)
-    assert encode(spans) == encode(spans_of(record))
+    spans = trace_spans(record)
+    assert encode(spans) == encode(trace_spans(record))
     assert len({span.span_id for span in spans}) == len(spans)
     known = {span.span_id for span in spans} | {TRACEPARENT[36:52], None}
     assert all(span.parent_id in known for span in spans)
@@ -231,7 +231,7 @@ def test_whatever_a_record_holds_it_becomes_a_trace(
     call: TierCall, cost_usd: float, signals: dict[str, float], metadata: dict[str, object]
 ) -> None:
     record = replace(ACCEPTED, calls=(call,), cost_usd=cost_usd, signals=signals, metadata=metadata)
-    spans = decode(encode(spans_of(record)))
+    spans = decode(encode(trace_spans(record)))
     assert len(spans) == 1 + len(record.stages) + 1
     assert all(span.ended_at >= span.started_at for span in spans)
     for span in spans:

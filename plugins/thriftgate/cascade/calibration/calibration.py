@@ -27,7 +27,7 @@ from thriftgate.cascade.calibration import words
 from thriftgate.cascade.calibration.candidates import accept_candidates, route_candidates, thresholds
 from thriftgate.cascade.calibration.labels import Label
 from thriftgate.cascade.calibration.outlook import fit_outlook, outlooks
-from thriftgate.cascade.calibration.policy import LOSSES, Policy, Replay, replay_of
+from thriftgate.cascade.calibration.policy import LOSSES, Replay, ThresholdPolicy, replay_of
 from thriftgate.cascade.calibration.raw import has_direct_evidence, raw_candidates, raw_tier_models
 from thriftgate.cascade.calibration.tier_models import (
     LEAST_TO_FIT,
@@ -74,7 +74,7 @@ class Promise:
 class Tested:
     """One candidate and how its test went."""
 
-    policy: Policy
+    policy: ThresholdPolicy
     cost_share: float
     """Of always asking the strongest tier, on the test labels."""
     cheap_share: float
@@ -262,7 +262,7 @@ def _calibrate_crosswise(labels: list[Label], promise: Promise, rng: np.random.G
         raise ValueError("crosswise calibration needs exactly two tiers and the features of the cheaper one's answers")
     models, scores = fit_tier_models(labels, rng, limit=promise.max_quality_loss, loss=promise.loss)
     replay = _replay_of_all(labels, scores, promise)
-    policies = [Policy((rung,)) for rung in thresholds(replay.scores[:, 0], 60)]
+    policies = [ThresholdPolicy((rung,)) for rung in thresholds(replay.scores[:, 0], 60)]
     return _tested_by_all(labels, models, replay, policies, promise, promise.delta)
 
 
@@ -278,7 +278,12 @@ def _replay_of_all(labels: list[Label], scores: Floats, promise: Promise) -> Rep
 
 
 def _tested_by_all(
-    labels: list[Label], models: TierModels, replay: Replay, policies: Sequence[Policy], promise: Promise, level: float
+    labels: list[Label],
+    models: TierModels,
+    replay: Replay,
+    policies: Sequence[ThresholdPolicy],
+    promise: Promise,
+    level: float,
 ) -> Calibration:
     """Every label tests; none was kept for fitting alone."""
     tested, chosen, why = run_tests(policies, replay, promise, level)
@@ -297,7 +302,7 @@ def _tested_by_all(
 
 def _accept(
     fit: list[Label], scores: Floats, promise: Promise, rng: np.random.Generator
-) -> tuple[FittedRouter | None, list[Policy]]:
+) -> tuple[FittedRouter | None, list[ThresholdPolicy]]:
     """Candidates that accept by the answer's confidence, with hopeless questions skipped where that saves money."""
     if not np.isfinite(scores).any():
         return None, []
@@ -318,7 +323,7 @@ def _accept(
 
 def _route(
     fit: list[Label], scores: Floats, promise: Promise, rng: np.random.Generator
-) -> tuple[FittedRouter | None, list[Policy]]:
+) -> tuple[FittedRouter | None, list[ThresholdPolicy]]:
     """Candidates that choose between the first and the last tier from the question alone."""
     questions = [label.question for label in fit]
     found = fit_outlook(questions, is_no_worse(fit, 0), rng) if fit else None
@@ -334,7 +339,7 @@ def _route(
 
 
 def run_tests(
-    policies: Sequence[Policy], replay: Replay, promise: Promise, level: float | None = None
+    policies: Sequence[ThresholdPolicy], replay: Replay, promise: Promise, level: float | None = None
 ) -> tuple[tuple[Tested, ...], Tested | None, str]:
     """Learn-then-Test along the candidates, and the cheapest that passed; `level` is the part of delta to spend."""
     limit, delta = promise.max_quality_loss, promise.delta

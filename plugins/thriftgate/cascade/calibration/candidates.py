@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from thriftgate.cascade.calibration.policy import Policy, Replay
+from thriftgate.cascade.calibration.policy import Replay, ThresholdPolicy
 from thriftgate.stats.intervals import Floats
 
 _RUNGS = {1: 60, 2: 20}
@@ -26,7 +26,7 @@ _CHEAP_ENOUGH = 0.1
 what it loses."""
 
 
-def accept_candidates(replay: Replay, *, loss: str = "net") -> list[Policy]:
+def accept_candidates(replay: Replay, *, loss: str = "net") -> list[ThresholdPolicy]:
     """Policies that accept by score, and skip the cheaper tiers where the outlook is poor; safest first.
 
     Skipping saves a wasted cheap call, so it survives in the Pareto set only where such calls cost more than the
@@ -38,7 +38,7 @@ def accept_candidates(replay: Replay, *, loss: str = "net") -> list[Policy]:
     known = replay.outlook[np.isfinite(replay.outlook)]
     tried = np.unique(np.quantile(known, _SKIPPED)).tolist() if len(known) and _is_waste(replay) else ()
     skips = [-np.inf, *tried]
-    policies = (Policy(rung, skip_below=skip) for skip in skips for rung in product(*ladders))
+    policies = (ThresholdPolicy(rung, skip_below=skip) for skip in skips for rung in product(*ladders))
     front = pareto(policies, replay, loss=loss)
     filled = front[:1]
     for bolder in front[1:]:
@@ -53,11 +53,11 @@ def _is_waste(replay: Replay) -> bool:
     return cheap > _CHEAP_ENOUGH * strong
 
 
-def route_candidates(replay: Replay, *, loss: str = "net") -> list[Policy]:
+def route_candidates(replay: Replay, *, loss: str = "net") -> list[ThresholdPolicy]:
     """Policies that choose between the first and the last tier before anybody is asked."""
     never = (np.inf,) * replay.scores.shape[1]
     ladder = thresholds(replay.outlook, _RUNGS[1])
-    front = pareto((Policy(never, skip_below=rung, trust_above=rung) for rung in ladder), replay, loss=loss)
+    front = pareto((ThresholdPolicy(never, skip_below=rung, trust_above=rung) for rung in ladder), replay, loss=loss)
     filled = front[:1]
     for bolder in front[1:]:
         steps = _steps((filled[-1].skip_below,), (bolder.skip_below,), [ladder])
@@ -86,14 +86,14 @@ def thresholds(scores: Floats, rungs: int) -> list[float]:
     return [np.inf, *np.unique(np.quantile(known, np.linspace(0, 1, rungs), method="higher"))[::-1].tolist()]
 
 
-def pareto(policies: Iterable[Policy], replay: Replay, *, loss: str) -> list[Policy]:
+def pareto(policies: Iterable[ThresholdPolicy], replay: Replay, *, loss: str) -> list[ThresholdPolicy]:
     """The policies that no other beats in both cost and loss, by rising loss; asking only the strongest comes first."""
     played = [(policy, replay.play(policy)) for policy in policies]
     points = sorted(
         ((float(one.losses(replay, loss).mean()), float(one.cost_usd.mean()), policy) for policy, one in played),
         key=lambda point: point[:2],
     )
-    front = [Policy((np.inf,) * replay.scores.shape[1], skip_below=np.inf)]
+    front = [ThresholdPolicy((np.inf,) * replay.scores.shape[1], skip_below=np.inf)]
     least = np.inf
     for _, cost, policy in points:
         if cost < least - 1e-15:

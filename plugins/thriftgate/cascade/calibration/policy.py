@@ -13,7 +13,7 @@ LOSSES = ("net", "regressions")
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class ThresholdPolicy:
     """Scores from which answers are accepted, per tier but the last, and what may be decided before asking."""
 
     accept_at: tuple[float, ...]
@@ -47,7 +47,7 @@ class Replay:
         clusters = None if self.clusters is None else self.clusters[rows]
         return Replay(self.scores[rows], self.quality[rows], self.cost_usd[rows], self.outlook[rows], clusters)
 
-    def play(self, policy: Policy) -> "Played":
+    def play(self, policy: ThresholdPolicy) -> "Played":
         """What the policy would have done with each question."""
         n, tiers = self.quality.shape
         answering = np.full(n, tiers - 1)

@@ -15,7 +15,7 @@ import numpy as np
 from thriftgate.cascade.calibration.candidates import thresholds
 from thriftgate.cascade.calibration.fit import fit_calibrator, picked
 from thriftgate.cascade.calibration.labels import Label
-from thriftgate.cascade.calibration.policy import Policy, Replay
+from thriftgate.cascade.calibration.policy import Replay, ThresholdPolicy
 from thriftgate.cascade.calibration.tier_models import (
     LEAST_TO_FIT,
     TierModel,
@@ -99,13 +99,13 @@ def raw_tier_models(labels: Sequence[Label]) -> tuple[TierModels, Floats]:
     return TierModels(tuple(models)), scores
 
 
-def raw_candidates(replay: Replay) -> list[Policy]:
+def raw_candidates(replay: Replay) -> list[ThresholdPolicy]:
     """Thresholds at quantiles of the scores, strict to loose, at the same quantile on every tier."""
     ladders = [thresholds(scores, _RUNGS) for scores in replay.scores.T]
     longest = max(len(ladder) for ladder in ladders)
     # Shorter ladders end earlier: the last rung accepts all that has a score.
     rungs = [tuple(ladder[min(place, len(ladder) - 1)] for ladder in ladders) for place in range(longest)]
-    return [Policy(rung) for rung in rungs]
+    return [ThresholdPolicy(rung) for rung in rungs]
 
 
 def _rows(labels: Sequence[Label], tier: int) -> list[Mapping[str, float]]:

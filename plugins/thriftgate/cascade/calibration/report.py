@@ -62,7 +62,7 @@ def artefact_of(
             p_value=chosen.p_value if chosen else 1.0,
             words=calibration.why,
         ),
-        expected=expected(calibration, chosen) if chosen else {},
+        expected=expected_savings(calibration, chosen) if chosen else {},
         frontier=tuple(_frontier_row(one) for one in calibration.tested),
         promises=tuple(_promise_row(calibration, confidences, limit) for limit in LIMITS),
         router=_router(calibration),
@@ -74,7 +74,7 @@ def artefact_of(
     )
 
 
-def expected(calibration: Calibration, one: Tested) -> dict[str, Any]:
+def expected_savings(calibration: Calibration, one: Tested) -> dict[str, Any]:
     """What a candidate did on the test labels, with intervals."""
     replay = calibration.replay
     played = replay.play(one.policy)

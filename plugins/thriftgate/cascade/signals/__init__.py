@@ -6,7 +6,7 @@ A new signal is a file with a `Signal`, and one more line in `SIGNALS`.
 from collections.abc import Iterable, Sequence
 
 from thriftgate.cascade.signals.agreement import AGREEMENT
-from thriftgate.cascade.signals.evidence import Cost, Evidence, Signal
+from thriftgate.cascade.signals.evidence import Cost, Signal, SignalEvidence
 from thriftgate.cascade.signals.form import FORM
 from thriftgate.cascade.signals.hedging import HEDGING
 from thriftgate.cascade.signals.judge import JUDGE
@@ -18,7 +18,7 @@ from thriftgate.cascade.signals.self_report import SELF_REPORT
 from thriftgate.cascade.signals.tools import TOOLS
 from thriftgate.cascade.signals.validity import VALIDITY
 
-__all__ = ["SIGNALS", "Cost", "Evidence", "Measured", "Signal", "measure", "named"]
+__all__ = ["SIGNALS", "Cost", "Features", "Signal", "SignalEvidence", "measure", "named"]
 
 SIGNALS: tuple[Signal, ...] = (
     VALIDITY,
@@ -46,15 +46,15 @@ def named(names: Iterable[str]) -> tuple[Signal, ...]:
     return tuple(signal for signal in SIGNALS if signal.name in wanted)
 
 
-class Measured(dict[str, float]):
+class Features(dict[str, float]):
     """Features by name, and how many signals threw while they were measured."""
 
     errors: int = 0
 
 
-def measure(evidence: Evidence, signals: Sequence[Signal] = SIGNALS) -> Measured:
+def measure(evidence: SignalEvidence, signals: Sequence[Signal] = SIGNALS) -> Features:
     """All features that the evidence allows. A signal that throws is counted and gives nothing."""
-    features = Measured()
+    features = Features()
     for signal in signals:
         try:
             features.update(signal.measure(evidence) or {})

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from thriftgate.cascade.signals.evidence import LONGEST_TEXT, NOT_JSON, Evidence, Signal, parse_json
+from thriftgate.cascade.signals.evidence import LONGEST_TEXT, NOT_JSON, Signal, SignalEvidence, parse_json
 
 _OPTION = re.compile(
     r"(?:answer|option|choice|antwort|réponse|respuesta|risposta|resposta)\W{0,12}(?:is|ist|est|es|è|é)?\W{0,6}\(?([A-J])\b",
@@ -21,7 +21,7 @@ _LONE_OPTION = re.compile(r"^\W*([A-J])\W*$")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
 
-def measure(evidence: Evidence) -> Mapping[str, float] | None:
+def measure(evidence: SignalEvidence) -> Mapping[str, float] | None:
     """1 when the conclusions agree, 0 when they do not, and how alike the words are; None without a second answer."""
     if evidence.second is None:
         return None

@@ -16,7 +16,7 @@ Cost = Literal["free", "logprobs", "second_sample", "judge"]
 judge model's word."""
 
 
-class Evidence:
+class SignalEvidence:
     """One answer with all that is known about it. What several signals need is worked out once."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Signal:
     cost: Cost
     features: tuple[str, ...]
     """Names of what `measure` returns, so that an artefact can be checked before it is used."""
-    measure: Callable[[Evidence], Mapping[str, float] | None]
+    measure: Callable[[SignalEvidence], Mapping[str, float] | None]
     """The features' values; None when there is nothing to go by (no logprobs, no second answer)."""
 
 

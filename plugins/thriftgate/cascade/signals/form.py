@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import islice
 
-from thriftgate.cascade.signals.evidence import Evidence, Signal
+from thriftgate.cascade.signals.evidence import Signal, SignalEvidence
 
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
 _TIMES, _DIVIDED = "\u00d7", "\u00f7"
@@ -29,7 +29,7 @@ _CONCLUSIONS = (
 )  # fmt: skip
 
 
-def measure(evidence: Evidence) -> Mapping[str, float]:
+def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     """Sums checked and sums wrong (log counts), repetition, numbers, lines, conclusion and clean end (0 or 1)."""
     text = evidence.text
     checked, wrong = check_sums(text)

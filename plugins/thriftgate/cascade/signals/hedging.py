@@ -6,7 +6,7 @@ Weak alone (AUROC about 0.54 on MMLU-Pro) but it never needs anything, and a mod
 import math
 from collections.abc import Mapping
 
-from thriftgate.cascade.signals.evidence import Evidence, Signal
+from thriftgate.cascade.signals.evidence import Signal, SignalEvidence
 
 HEDGES = (
     "maybe", "perhaps", "possibly", "probably", "i think", "i believe", "i guess", "it seems", "it appears",
@@ -24,7 +24,7 @@ CORRECTIONS = (
 )  # fmt: skip
 
 
-def measure(evidence: Evidence) -> Mapping[str, float]:
+def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     """log(1 + count) of hedges and of self-corrections."""
     text = evidence.folded
     return {

@@ -5,10 +5,10 @@ It sees what no log-probability shows, an answer that is sure and wrong, as far 
 
 from collections.abc import Mapping
 
-from thriftgate.cascade.signals.evidence import Evidence, Signal
+from thriftgate.cascade.signals.evidence import Signal, SignalEvidence
 
 
-def measure(evidence: Evidence) -> Mapping[str, float] | None:
+def measure(evidence: SignalEvidence) -> Mapping[str, float] | None:
     """The judge's rating in [0, 1]; None without one."""
     return None if evidence.rating is None else {"judge_score": evidence.rating}
 

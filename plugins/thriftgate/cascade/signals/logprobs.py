@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from thriftgate.cascade.signals.evidence import Evidence, Signal
+from thriftgate.cascade.signals.evidence import Signal, SignalEvidence
 
 _MOST_TOKENS = 500
 """Tokens that are read, from the answer's end, where its conclusion stands; more would cost time and tell little."""
@@ -17,7 +17,7 @@ _NO_MARGIN = 20.0
 """Stands for "no alternative was given": as sure as can be."""
 
 
-def measure(evidence: Evidence) -> Mapping[str, float] | None:
+def measure(evidence: SignalEvidence) -> Mapping[str, float] | None:
     """Mean, minimum and low quantiles in nats (0 is certain), margins in nats, and perplexity-free confidence."""
     return summarise((evidence.choice.logprobs or {}).get("content") or ())
 

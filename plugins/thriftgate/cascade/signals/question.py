@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import cast
 
-from thriftgate.cascade.signals.evidence import Evidence, Signal, message_text
+from thriftgate.cascade.signals.evidence import Signal, SignalEvidence, message_text
 from thriftgate.types import ChatRequest, Message
 
 _CODE = ("```", "def ", "function ", "class ", "=>", "</", "SELECT ", "import ", "{\n", ";\n", "#include")
@@ -40,7 +40,7 @@ def features(request: ChatRequest) -> Mapping[str, float]:
     }
 
 
-def measure(evidence: Evidence) -> Mapping[str, float]:
+def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     """The features of the request that the answer belongs to."""
     return features(evidence.request)
 

@@ -6,7 +6,7 @@ paragraph is usually an explanation. English, German, French, Spanish, Italian, 
 
 from collections.abc import Mapping
 
-from thriftgate.cascade.signals.evidence import Evidence, Signal
+from thriftgate.cascade.signals.evidence import Signal, SignalEvidence
 
 _OPENING = 240
 """Characters in which a refusal must begin."""
@@ -34,7 +34,7 @@ IGNORANCE = (
 )  # fmt: skip
 
 
-def measure(evidence: Evidence) -> Mapping[str, float]:
+def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     """1 or 0 for each: declined (also by the provider's own `refusal` field), and did not know."""
     opening = evidence.folded[:_OPENING]
     declined = bool(evidence.choice.message.get("refusal")) or any(phrase in opening for phrase in REFUSALS)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from itertools import islice
 
-from thriftgate.cascade.signals.evidence import LONGEST_TEXT, Evidence, Signal, message_text
+from thriftgate.cascade.signals.evidence import LONGEST_TEXT, Signal, SignalEvidence, message_text
 
 _WORD = re.compile(r"\w{3,}")
 _SPECIFIC = re.compile(r"\b(?:\d[\d.,:/-]*|[A-Z][\w-]{2,})")
@@ -18,7 +18,7 @@ _MOST_MESSAGES = 40
 """The latest messages, and the first: in them may stand what an answer names."""
 
 
-def measure(evidence: Evidence) -> Mapping[str, float]:
+def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     """Lengths (log characters), their ratio, word overlap, and the share of specifics found in what was given."""
     question, answer = evidence.question, evidence.text
     asked, said = _words(question), _words(answer)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from thriftgate.cascade.signals.evidence import Evidence, Signal
+from thriftgate.cascade.signals.evidence import Signal, SignalEvidence
 
 FIELDS = ("confidence", "certainty", "confidence_score", "probability", "score")
 WORDS = {"very low": 0.1, "low": 0.25, "medium": 0.5, "moderate": 0.5, "high": 0.8, "very high": 0.95}
@@ -17,7 +17,7 @@ _LINE = re.compile(
 )
 
 
-def measure(evidence: Evidence) -> Mapping[str, float] | None:
+def measure(evidence: SignalEvidence) -> Mapping[str, float] | None:
     """The stated confidence in [0, 1]; None when none is stated."""
     parsed = evidence.parsed
     if isinstance(parsed, dict):

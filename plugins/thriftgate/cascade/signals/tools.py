@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from thriftgate.cascade.signals.evidence import Evidence, Signal, fold
+from thriftgate.cascade.signals.evidence import Signal, SignalEvidence, fold
 from thriftgate.cascade.signals.validity import fits
 from thriftgate.schemas.wanted import forced_tool, offered_tools
 
@@ -31,7 +31,7 @@ _WRITTEN_CALL = re.compile(
 )
 
 
-def objection(evidence: Evidence) -> str | None:
+def objection(evidence: SignalEvidence) -> str | None:
     """A fixed phrase for what is wrong with the answer's use of tools; None when nothing is."""
     calls = evidence.choice.tool_calls
     if calls:
@@ -42,7 +42,7 @@ def objection(evidence: Evidence) -> str | None:
     return "tool_missing" if is_tool_missing(evidence) else None
 
 
-def is_tool_missing(evidence: Evidence) -> bool:
+def is_tool_missing(evidence: SignalEvidence) -> bool:
     """The answer should have called a tool: one was forced, announced, or written out as text."""
     params = evidence.request.params
     offered = offered_tools(params)
@@ -58,7 +58,7 @@ def is_tool_missing(evidence: Evidence) -> bool:
     return any(phrase in opening for phrase in ANNOUNCEMENTS) or _names_a_tool(opening, offered)
 
 
-def measure(evidence: Evidence) -> Mapping[str, float]:
+def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     """1 where a call is wrong, 1 where one is missing."""
     wrong = objection(evidence)
     return {"tool_wrong": float(wrong not in (None, "tool_missing")), "tool_missing": float(wrong == "tool_missing")}

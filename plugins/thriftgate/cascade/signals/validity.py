@@ -6,7 +6,7 @@ What is found here is a veto, not a shade of doubt: such an answer would fail it
 from collections.abc import Mapping
 from typing import Any
 
-from thriftgate.cascade.signals.evidence import NOT_JSON, Evidence, Signal
+from thriftgate.cascade.signals.evidence import NOT_JSON, Signal, SignalEvidence
 from thriftgate.schemas import Refusal, compile_schema
 from thriftgate.schemas.wanted import wanted_by
 
@@ -16,7 +16,7 @@ _MEDIA = ("audio", "images", "media")
 """Where a message keeps what is said in no words."""
 
 
-def objection(evidence: Evidence) -> str | None:
+def objection(evidence: SignalEvidence) -> str | None:
     """A fixed phrase for why the answer cannot be used; None when its shape is fine."""
     choice = evidence.choice
     if choice.finish_reason == "content_filter":
@@ -33,7 +33,7 @@ def objection(evidence: Evidence) -> str | None:
     return schema_objection(evidence)
 
 
-def schema_objection(evidence: Evidence) -> str | None:
+def schema_objection(evidence: SignalEvidence) -> str | None:
     """Whether the answer is the JSON that `response_format` asks for."""
     wanted = wanted_by(evidence.request.params)
     if wanted is None or wanted.kind == "forced_tool":
@@ -54,7 +54,7 @@ def fits(value: object, schema: object, characters: int) -> bool:
     return isinstance(compiled, Refusal) or compiled.fits(value, characters=characters)
 
 
-def measure(evidence: Evidence) -> Mapping[str, float]:
+def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     """1 where there is an objection."""
     return {"invalid": float(objection(evidence) is not None)}
 

@@ -47,9 +47,9 @@ def command(
     with waiting("looking into the cache …"):
         found, threshold = asyncio.run(_inspect(config_file, route, question, caller, cast("dict[str, Any]", given)))
     if as_json:
-        click.echo(json.dumps(as_record(found, threshold), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(inspection_record(found, threshold), indent=2, ensure_ascii=False))
     else:
-        _print(as_record(found, threshold))
+        _print(inspection_record(found, threshold))
 
 
 async def _inspect(
@@ -67,7 +67,7 @@ def _threshold(decider: "Decider") -> float | None:
     return decider.threshold if isinstance(decider, SharedDecider) else None
 
 
-def as_record(found: "Inspection", threshold: float | None) -> dict[str, Any]:
+def inspection_record(found: "Inspection", threshold: float | None) -> dict[str, Any]:
     """The inspection as plain values."""
     from thriftgate.caching.decision import Hit, Miss
 

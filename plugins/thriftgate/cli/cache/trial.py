@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from thriftgate.caching.artefact import Artefact, shipped
-from thriftgate.caching.calibration import calibrate, shuffled
+from thriftgate.caching.artefact import CacheModel, shipped
+from thriftgate.caching.calibration import calibrate_cache, shuffled
 from thriftgate.caching.decision import Hit
 from thriftgate.caching.learner import Learner
 from thriftgate.caching.policy import FixedThreshold
-from thriftgate.caching.rehearsal import Conditions, Decider, Labelled, Unlearning, Vectors, rehearse
+from thriftgate.caching.rehearsal import Conditions, Labelled, ReplayDecider, Unlearning, Vectors, rehearse
 from thriftgate.stats.intervals import Interval, bootstrap_interval, clopper_pearson
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 
@@ -35,7 +35,7 @@ _COLUMNS = ("question", "answer_group")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class TrialResult:
     """One method at one setting, on questions it was not calibrated on."""
 
     method: str
@@ -51,8 +51,8 @@ class Trial:
     """The table, and the artefact that learnt from all the questions."""
 
     questions: int
-    rows: list[Measured]
-    artefact: Artefact
+    rows: list[TrialResult]
+    artefact: CacheModel
 
 
 def read_questions(path: Path, data_dir: Path) -> Labelled:
@@ -80,7 +80,7 @@ def run_trial(questions: Labelled, *, max_error: float, orders: int, seed: int, 
     halves = _halves(questions, seed)
     start = shipped()
     learned = [_tuned([half], start, source, seed) for half in halves]
-    rows: list[Measured] = []
+    rows: list[TrialResult] = []
     for threshold in FIXED_THRESHOLDS:
         decider = Unlearning(FixedThreshold(threshold))
         outcome = _play([(half, lambda decider=decider: decider) for half in halves], orders, seed)
@@ -119,14 +119,16 @@ def recommend(trial: Trial, *, max_error: float, artefact_file: Path | None) -> 
     return {"max_error": max_error, "promise_kept": kept, "because": because, "yaml": "\n".join(lines)}
 
 
-def _tuned(parts: Sequence[Labelled], start: Artefact, source: str, seed: int) -> Artefact:
+def _tuned(parts: Sequence[Labelled], start: CacheModel, source: str, seed: int) -> CacheModel:
     size = sum(map(len, parts))
-    return calibrate(
+    return calibrate_cache(
         parts, calibrated_on=f"{size:,} questions of {source}, from: {start.calibrated_on}", seed=seed, prior=start
     )
 
 
-def _play(parts: Sequence[tuple[Labelled, Callable[[], Decider]]], orders: int, seed: int) -> tuple[float, Interval]:
+def _play(
+    parts: Sequence[tuple[Labelled, Callable[[], ReplayDecider]]], orders: int, seed: int
+) -> tuple[float, Interval]:
     """Hit rate, and the share of wrong answers with its bootstrap interval over answers."""
     hits = 0
     wrong: list[Floats] = []
@@ -172,8 +174,8 @@ def ratio(rows: Floats) -> float:
     return float(rows[:, 0].sum()) / below if below else 0.0
 
 
-def _row(method: str, setting: str, hit_rate: float, error: Interval) -> Measured:
-    return Measured(
+def _row(method: str, setting: str, hit_rate: float, error: Interval) -> TrialResult:
+    return TrialResult(
         method=method,
         setting=setting,
         hit_rate=hit_rate,

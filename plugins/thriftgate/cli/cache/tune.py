@@ -12,7 +12,7 @@ import click
 from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
-    from thriftgate.cli.cache.trial import Measured
+    from thriftgate.cli.cache.trial import TrialResult
 
 
 @click.command("tune")
@@ -84,14 +84,14 @@ def command(
         _print_table(trial.rows, advice, len(questions), orders)
 
 
-def _print_json(rows: "list[Measured]", advice: dict[str, object]) -> None:
+def _print_json(rows: "list[TrialResult]", advice: dict[str, object]) -> None:
     import json
     from dataclasses import asdict
 
     click.echo(json.dumps({"rows": [asdict(row) for row in rows], "recommended": advice}, indent=2))
 
 
-def _print_table(rows: "list[Measured]", advice: dict[str, object], questions: int, orders: int) -> None:
+def _print_table(rows: "list[TrialResult]", advice: dict[str, object], questions: int, orders: int) -> None:
     from rich.console import Console
     from rich.table import Table
 

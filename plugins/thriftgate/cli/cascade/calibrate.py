@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from thriftgate.cascade.artefact import Artefact
     from thriftgate.cascade.calibration.calibration import Calibration
     from thriftgate.cascade.calibration.payoff import Payoff
-    from thriftgate.cli.cascade.sources import Source
+    from thriftgate.cli.cascade.sources import LabelSource
 
 _MORE_LABELS = 500
 _ROWS = 12
@@ -142,7 +142,7 @@ def command(
         raise SystemExit(1)
 
 
-def _print_json(artefact: "Artefact", later: float, found: "Source", payoff: "Payoff | None") -> None:
+def _print_json(artefact: "Artefact", later: float, found: "LabelSource", payoff: "Payoff | None") -> None:
     import json
     import math
 
@@ -164,7 +164,7 @@ def _print_json(artefact: "Artefact", later: float, found: "Source", payoff: "Pa
 
 
 def _print_tables(
-    calibration: "Calibration", artefact: "Artefact", later: float, found: "Source", artefact_file: Path | None
+    calibration: "Calibration", artefact: "Artefact", later: float, found: "LabelSource", artefact_file: Path | None
 ) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -99,10 +99,10 @@ async def _read(
     section: ThriftgateConfig, config: Path, request_id: str
 ) -> tuple["RequestRecord | None", list["Audit"]]:
     async with opened_ledger(section, config.parent) as ledger:
-        return await find(ledger, request_id)
+        return await find_record(ledger, request_id)
 
 
-async def find(ledger: "Ledger", request_id: str) -> tuple["RequestRecord | None", list["Audit"]]:
+async def find_record(ledger: "Ledger", request_id: str) -> tuple["RequestRecord | None", list["Audit"]]:
     """A request and the verdicts on its answers; None and none when the ledger does not know it."""
     record = await ledger.get(request_id)
     if record is None:
@@ -118,11 +118,11 @@ def _scorer(section: ThriftgateConfig, config: Path, route: str) -> tuple["Calib
         return None, f"the configuration has no route '{route}' any more"
     if known.cascade.artefact is None:
         return None, None
-    from thriftgate.cascade.artefact import StaleArtefactError, load
+    from thriftgate.cascade.artefact import StaleArtefactError, load_artefact
     from thriftgate.cascade.calibrated import CalibratedScorer
 
     try:
-        return CalibratedScorer(load(config.parent / known.cascade.artefact)), None
+        return CalibratedScorer(load_artefact(config.parent / known.cascade.artefact)), None
     except StaleArtefactError as error:
         return None, "; ".join(error.problems)
 

@@ -26,7 +26,7 @@ _MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class LabelSource:
     """Labels, and what is to be said of them."""
 
     name: str
@@ -88,7 +88,7 @@ def _price(text: str) -> "tuple[str, TierPrice]":
         raise click.UsageError(f"--price reads TIER=IN/OUT, for example small=0.15/0.60, not '{text}'") from None
 
 
-def labels_of_file(path: Path, setting: Setting, *, prompt_version: str, skip_bad_lines: bool) -> Source:
+def labels_of_file(path: Path, setting: Setting, *, prompt_version: str, skip_bad_lines: bool) -> LabelSource:
     """The labels of a file of JSON lines; exits with code 2 when lines cannot be used and may not be skipped."""
     from thriftgate.cascade.calibration.label_file import read_labels
 
@@ -99,10 +99,10 @@ def labels_of_file(path: Path, setting: Setting, *, prompt_version: str, skip_ba
         # The answers' own word counts for more than what the configuration says today.
         setting.deployments = dict(found.deployments)
     version = prompt_version or found.prompt_version or ""
-    return Source(name=path.name, labels=found.labels, problems=found.problems, prompt_version=version)
+    return LabelSource(name=path.name, labels=found.labels, problems=found.problems, prompt_version=version)
 
 
-def labels_of_ledger(config: Path | None, route: str, setting: Setting, *, since: str | None) -> Source:
+def labels_of_ledger(config: Path | None, route: str, setting: Setting, *, since: str | None) -> LabelSource:
     """The labels that the ledger's audits of a route make."""
     from thriftgate.cli.report.command import parse_since
 
@@ -121,7 +121,7 @@ def labels_of_ledger(config: Path | None, route: str, setting: Setting, *, since
             f"the ledger has no audit of '{route}': they come together while it is used, if its cascade has an "
             "`audit.share` above 0"
         )
-    return Source(
+    return LabelSource(
         name=f"audits of {route}",
         labels=found.labels,
         prompt_version=found.prompt_version,

@@ -19,7 +19,7 @@ from thriftgate.cli.gateway.running import key_beside, url_beside
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from thriftgate.demo.driver import Drive, Outcome
+    from thriftgate.demo.driver import Drive, RequestOutcome
     from thriftgate.demo.workload import Case
 
 _CONFIG = Path("litellm_config.yaml")
@@ -133,7 +133,7 @@ def _route_prompt(name: str) -> tuple[str | None, str]:
 
 async def _run(
     base_url: str, key: str, plans: "Sequence[tuple[list[Case], Drive]]"
-) -> "tuple[list[Outcome], list[Outcome]]":
+) -> "tuple[list[RequestOutcome], list[RequestOutcome]]":
     """Send the workload with and then without thriftgate, with a progress bar on standard error."""
     from openai import AsyncOpenAI
     from rich.console import Console
@@ -142,7 +142,7 @@ async def _run(
     from thriftgate.demo.driver import drive, fetch_price, priced
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    results: list[list[Outcome]] = []
+    results: list[list[RequestOutcome]] = []
     async with AsyncOpenAI(base_url=f"{base_url}/v1", api_key=key, timeout=_REQUEST_TIMEOUT) as client:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             bars = [progress.add_task(f"asking '{plan.model}'", total=len(cases)) for cases, plan in plans]
@@ -154,9 +154,14 @@ async def _run(
 
 
 def _report(
-    outcomes: "Sequence[Outcome]", baseline: "Sequence[Outcome]", *, seed: int, model: str, baseline_model: str,
+    outcomes: "Sequence[RequestOutcome]",
+    baseline: "Sequence[RequestOutcome]",
+    *,
+    seed: int,
+    model: str,
+    baseline_model: str,
     as_json: bool,
-) -> int:  # fmt: skip
+) -> int:
     """Print the bill; returns the exit code."""
     import numpy as np
     from rich.console import Console

@@ -33,7 +33,7 @@ _PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """What one look found."""
 
     subject: str
@@ -70,7 +70,7 @@ def command(ctx: click.Context, config: Path, *, port: int | None, base_url: str
     ctx.exit(1 if any(finding.status == "failed" for finding in findings) else 0)
 
 
-def examine(path: Path, *, port: int, base_url: str) -> Iterator[Finding]:
+def examine(path: Path, *, port: int, base_url: str) -> Iterator[Diagnosis]:
     """Every finding, in the order in which a start would meet them."""
     yield from _attempt("Python", check_python)
     yield from _attempt("packages", check_packages)
@@ -91,14 +91,14 @@ def examine(path: Path, *, port: int, base_url: str) -> Iterator[Finding]:
         yield from _attempt("outages", lambda found=found: check_outages(found, base_url))
 
 
-def _attempt(subject: str, look: Callable[[], Finding | list[Finding]]) -> Iterator[Finding]:
+def _attempt(subject: str, look: Callable[[], Diagnosis | list[Diagnosis]]) -> Iterator[Diagnosis]:
     try:
         found = look()
     except GatewayError as error:
-        found = Finding(subject, "failed", error.message)
+        found = Diagnosis(subject, "failed", error.message)
     except Exception as error:
         # Its text may hold an address with a password; its class tells enough to go on with.
-        found = Finding(subject, "failed", f"this check itself broke with {type(error).__name__}")
+        found = Diagnosis(subject, "failed", f"this check itself broke with {type(error).__name__}")
     yield from found if isinstance(found, list) else [found]
 
 
@@ -109,15 +109,15 @@ def _section(path: Path) -> ThriftgateConfig | None:
         return None  # check_configuration has said it
 
 
-def check_python() -> Finding:
+def check_python() -> Diagnosis:
     """Whether this Python is one that every package has wheels for."""
     words = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     if not _OLDEST_PYTHON <= sys.version_info[:2] < _NEXT_PYTHON:
-        return Finding("Python", "failed", f"{words}; 3.11, 3.12 or 3.13 is needed")
-    return Finding("Python", "ok", words)
+        return Diagnosis("Python", "failed", f"{words}; 3.11, 3.12 or 3.13 is needed")
+    return Diagnosis("Python", "ok", words)
 
 
-def check_packages() -> list[Finding]:
+def check_packages() -> list[Diagnosis]:
     """Whether every package that thriftgate declares is installed."""
     declared = metadata.requires("thriftgate") or []
     names = [
@@ -125,13 +125,15 @@ def check_packages() -> list[Finding]:
     ]
     missing = [name for name in names if _version(name) is None]
     findings = [
-        Finding("packages", "ok", f"{len(names)} declared packages are installed; litellm {_version('litellm')}")
+        Diagnosis("packages", "ok", f"{len(names)} declared packages are installed; litellm {_version('litellm')}")
     ]
     if missing:
-        findings = [Finding("packages", "failed", f"not installed: {', '.join(missing)}; run `make run` or `uv sync`")]
+        findings = [
+            Diagnosis("packages", "failed", f"not installed: {', '.join(missing)}; run `make run` or `uv sync`")
+        ]
     if _version("litellm-enterprise") is not None:
         words = "litellm-enterprise is installed; it may not be used in production without a licence from its maker"
-        findings.append(Finding("packages", "note", words))
+        findings.append(Diagnosis("packages", "note", words))
     return findings
 
 
@@ -142,32 +144,32 @@ def _version(name: str) -> str | None:
         return None
 
 
-def check_configuration(path: Path, loaded: list[LoadedConfig]) -> list[Finding]:
+def check_configuration(path: Path, loaded: list[LoadedConfig]) -> list[Diagnosis]:
     """Whether the gateway would start with the file; puts what was read into `loaded`."""
-    findings: list[Finding] = []
+    findings: list[Diagnosis] = []
     try:
         prepared = prepare(path, os.environ)
     except ConfigurationError as error:
-        return [Finding("configuration", "failed", problem) for problem in error.problems]
+        return [Diagnosis("configuration", "failed", problem) for problem in error.problems]
     config = prepared.loaded
     if prepared.runtime.is_demo:
         words = "no provider's key is set: `thriftgate up` lets its offline demo provider play the models"
-        findings.append(Finding("configuration", "note", words))
+        findings.append(Diagnosis("configuration", "note", words))
     loaded.append(config)
     routes = ", ".join(config.thriftgate.routes) or "none"
-    findings.insert(0, Finding("configuration", "ok", f"{path} has no mistakes; routes: {routes}"))
+    findings.insert(0, Diagnosis("configuration", "ok", f"{path} has no mistakes; routes: {routes}"))
     # check_providers names the missing keys, one by one.
     warnings = [warning for warning in config.warnings if ".litellm_params.api_key: " not in warning]
-    return [*findings, *(Finding("configuration", "note", warning) for warning in warnings)]
+    return [*findings, *(Diagnosis("configuration", "note", warning) for warning in warnings)]
 
 
-async def check_database(config: ThriftgateConfig, base: Path) -> Finding:
+async def check_database(config: ThriftgateConfig, base: Path) -> Diagnosis:
     """Whether the database answers, and with which pgvector."""
-    from thriftgate.stores.embedded.database import prepare_database
+    from thriftgate.stores.embedded.database import prepare_embedded
     from thriftgate.stores.postgres.database import connect
 
     kind = "embedded PostgreSQL" if config.database_url is None else "PostgreSQL"
-    dsn = await asyncio.to_thread(prepare_database, config.database_url, base / config.data_dir)
+    dsn = await asyncio.to_thread(prepare_embedded, config.database_url, base / config.data_dir)
     database = connect(dsn, max_connections=1)
     try:
         version = await database.fetchval("SHOW server_version")
@@ -176,54 +178,54 @@ async def check_database(config: ThriftgateConfig, base: Path) -> Finding:
         await database.close()
     if vector is None:
         words = f"{kind} {version} has no pgvector; as a superuser: CREATE EXTENSION vector"
-        return Finding("database", "failed", words)
-    return Finding("database", "ok", f"{kind} {version} with pgvector {vector}")
+        return Diagnosis("database", "failed", words)
+    return Diagnosis("database", "ok", f"{kind} {version} with pgvector {vector}")
 
 
-async def check_redis(config: ThriftgateConfig) -> list[Finding]:
+async def check_redis(config: ThriftgateConfig) -> list[Diagnosis]:
     """Whether Redis, where one is named, can serve the cache."""
     if config.redis_url is None:
-        return [Finding("Redis", "ok", "none is configured; PostgreSQL serves the cache")]
+        return [Diagnosis("Redis", "ok", "none is configured; PostgreSQL serves the cache")]
     from thriftgate.stores.redis.doctor import explain_redis
 
     remarks = await explain_redis(config.redis_url, patience=_PATIENCE)
-    return [Finding("Redis", remark.level, remark.words) for remark in remarks]
+    return [Diagnosis("Redis", remark.level, remark.words) for remark in remarks]
 
 
-def check_privacy(config: ThriftgateConfig) -> list[Finding]:
+def check_privacy(config: ThriftgateConfig) -> list[Diagnosis]:
     """Who looks for personal data, and in which languages."""
     if config.privacy is None:
-        return [Finding("privacy", "ok", "off: requests go out as they come in")]
+        return [Diagnosis("privacy", "ok", "off: requests go out as they come in")]
     from thriftgate.cli.gateway.privacy_looks import describe_privacy
 
-    return [Finding("privacy", "ok", words) for words in describe_privacy(config.privacy)]
+    return [Diagnosis("privacy", "ok", words) for words in describe_privacy(config.privacy)]
 
 
-def check_disk(base: Path) -> Finding:
+def check_disk(base: Path) -> Diagnosis:
     """Whether there is room for the embedded database to grow."""
     free = shutil.disk_usage(base).free
     words = f"{free / 1024**3:.1f} GiB free"
     if free < _FREE_DISK_BYTES:
-        return Finding("disk", "note", f"{words}; the database and its log want {_FREE_DISK_BYTES / 1024**3:.0f} GiB")
-    return Finding("disk", "ok", words)
+        return Diagnosis("disk", "note", f"{words}; the database and its log want {_FREE_DISK_BYTES / 1024**3:.0f} GiB")
+    return Diagnosis("disk", "ok", words)
 
 
-def check_providers(loaded: LoadedConfig) -> list[Finding]:
+def check_providers(loaded: LoadedConfig) -> list[Diagnosis]:
     """Which deployments have their key. Whether a provider accepts it is known only by asking, which costs money."""
-    findings: list[Finding] = []
+    findings: list[Diagnosis] = []
     for group in loaded.models.groups.values():
         for deployment in group.deployments:
             if deployment.route is not None:
                 continue
             subject = f"{group.name}: {deployment.model}"
             if deployment.missing_variable is not None:
-                findings.append(Finding(subject, "note", f"{deployment.missing_variable} is not set"))
+                findings.append(Diagnosis(subject, "note", f"{deployment.missing_variable} is not set"))
             else:
-                findings.append(Finding(subject, "ok", "its key is set, or it needs none"))
+                findings.append(Diagnosis(subject, "ok", "its key is set, or it needs none"))
     return findings
 
 
-def check_langfuse(loaded: LoadedConfig, base_url: str) -> list[Finding]:
+def check_langfuse(loaded: LoadedConfig, base_url: str) -> list[Diagnosis]:
     """Whether Langfuse takes traces, and whether a running gateway lost some. Without it requests are served anyway."""
     from thriftgate.cli.langfuse.looks import look_at_langfuse, look_at_queue
 
@@ -232,35 +234,35 @@ def check_langfuse(loaded: LoadedConfig, base_url: str) -> list[Finding]:
         queue := look_at_queue(base_url, loaded.master_key or key_beside(loaded.path, os.environ), patience=_PATIENCE)
     ) is not None:
         looks.append(queue)
-    return [Finding("Langfuse", "note" if look.level == "failed" else look.level, look.words) for look in looks]
+    return [Diagnosis("Langfuse", "note" if look.level == "failed" else look.level, look.words) for look in looks]
 
 
-def check_outages(loaded: LoadedConfig, base_url: str) -> list[Finding]:
+def check_outages(loaded: LoadedConfig, base_url: str) -> list[Diagnosis]:
     """What a running gateway has to do without: since when, why, and how many requests that cost."""
     from thriftgate.cli.langfuse.looks import look_at_outages
 
     key = loaded.master_key or key_beside(loaded.path, os.environ)
-    return [Finding("outages", look.level, look.words) for look in look_at_outages(base_url, key, patience=_PATIENCE)]
+    return [Diagnosis("outages", look.level, look.words) for look in look_at_outages(base_url, key, patience=_PATIENCE)]
 
 
-def check_gateway(base_url: str, port: int) -> Finding:
+def check_gateway(base_url: str, port: int) -> Diagnosis:
     """Whether a gateway answers, and if not, whether its port is free for one."""
     import urllib.error
     import urllib.request
 
     address = f"{base_url.rstrip('/')}/health/liveliness"
     if not address.startswith(("http://", "https://")):
-        return Finding("gateway", "failed", "--base-url must start with http:// or https://")
+        return Diagnosis("gateway", "failed", "--base-url must start with http:// or https://")
     try:
         with urllib.request.urlopen(address, timeout=_PATIENCE) as answer:
-            return Finding("gateway", "ok", f"running at {base_url} (HTTP {answer.status})")
+            return Diagnosis("gateway", "ok", f"running at {base_url} (HTTP {answer.status})")
     except urllib.error.HTTPError as error:
-        return Finding("gateway", "failed", f"something at {base_url} answers with HTTP {error.code}, not a gateway")
+        return Diagnosis("gateway", "failed", f"something at {base_url} answers with HTTP {error.code}, not a gateway")
     except OSError:
         pass
     if _is_free(port):
-        return Finding("gateway", "note", f"not running at {base_url}; port {port} is free for it")
-    return Finding(
+        return Diagnosis("gateway", "note", f"not running at {base_url}; port {port} is free for it")
+    return Diagnosis(
         "gateway", "failed", f"port {port} is taken by something that is no gateway; `--port` chooses another"
     )
 
@@ -275,7 +277,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _print(findings: list[Finding]) -> None:
+def _print(findings: list[Diagnosis]) -> None:
     from rich.console import Console
     from rich.text import Text
 

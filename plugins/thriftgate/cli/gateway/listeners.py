@@ -12,7 +12,7 @@ from thriftgate.cli.gateway.processes import ServiceFailedError
 _PATIENCE = 1.0
 
 
-def bind(host: str, port: int) -> Sequence[socket.socket]:
+def bind_listener(host: str, port: int) -> Sequence[socket.socket]:
     """Bound sockets for every address of `host`. Raises ServiceFailedError.
 
     They do not listen: the first server that has started does that, and until then whoever connects is refused, as a

@@ -16,7 +16,7 @@ from thriftgate.config.document import read_document
 from thriftgate.config.model_checks import check_prompt_params
 from thriftgate.config.model_list import environment_with, read_model_list
 from thriftgate.config.problems import SECTION, Problem, did_you_mean
-from thriftgate.config.route_checks import ROUTES, Finding
+from thriftgate.config.route_checks import ROUTES, RouteFinding
 from thriftgate.errors import ConfigurationError
 
 DEMO_PORT = 4010
@@ -49,7 +49,7 @@ def prepare(
     return Prepared(loaded, demo_config(document.values, loaded.thriftgate, models, base_url=base_url))
 
 
-def check_files(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[Finding]:
+def check_files(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[RouteFinding]:
     """Prompts, artefacts and keys in files, read as the gateway reads them."""
     yield from _check_prompts(config, models, base)
     yield from _check_signals(config)
@@ -58,7 +58,7 @@ def check_files(config: ThriftgateConfig, models: ModelList, base: Path) -> Iter
     yield from _check_keys(config, base)
 
 
-def _check_prompts(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[Finding]:
+def _check_prompts(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[RouteFinding]:
     """What a route serves is there; with Langfuse as its source, only Langfuse knows."""
     if config.prompts.source != "files" or not any(route.prompt for route in config.routes.values()):
         return
@@ -73,7 +73,7 @@ def _check_prompts(config: ThriftgateConfig, models: ModelList, base: Path) -> I
         if prompt is None:
             mistakes = [one for one in registry.errors if one.file.startswith(f"{route.prompt.name}/")]
             for mistake in mistakes:
-                yield Finding(Problem((*where, "name"), f"its files have a mistake: {mistake}"))
+                yield RouteFinding(Problem((*where, "name"), f"its files have a mistake: {mistake}"))
             continue  # a missing one is named by `load`
         version = prompt.resolve(route.prompt.label)
         if version is None:
@@ -81,12 +81,12 @@ def _check_prompts(config: ThriftgateConfig, models: ModelList, base: Path) -> I
             words = (
                 f"'{prompt.name}' has nothing labelled '{route.prompt.label}'{did_you_mean(route.prompt.label, known)}"
             )
-            yield Finding(Problem((*where, "label"), words))
+            yield RouteFinding(Problem((*where, "label"), words))
             continue
         yield from check_prompt_params(name, route, version.params, models)
 
 
-def _check_signals(config: ThriftgateConfig) -> Iterator[Finding]:
+def _check_signals(config: ThriftgateConfig) -> Iterator[RouteFinding]:
     for name, route in config.routes.items():
         if route.cascade.signals == "auto":
             continue
@@ -95,17 +95,17 @@ def _check_signals(config: ThriftgateConfig) -> Iterator[Finding]:
         try:
             named(route.cascade.signals)
         except ValueError as error:
-            yield Finding(Problem((*ROUTES, name, "cascade", "signals"), str(error)))
+            yield RouteFinding(Problem((*ROUTES, name, "cascade", "signals"), str(error)))
 
 
-def _check_embedder(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+def _check_embedder(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
     """An artefact that reads questions was made with the embedder that reads them now."""
     for name, route in config.routes.items():
         written = route.cascade.artefact
         if written is None or not (base / written).is_file():
             continue
         from thriftgate.cascade.artefact import StaleArtefactError
-        from thriftgate.cascade.artefact import load as load_artefact
+        from thriftgate.cascade.artefact import load_artefact as load_artefact
         from thriftgate.stores.minilm.embedder import LocalEmbedder
 
         try:
@@ -114,26 +114,26 @@ def _check_embedder(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
             continue  # `load` has named it
         if probe is not None and probe.embedder != LocalEmbedder(base / config.data_dir).fingerprint:
             words = "it was made with another embedder than this build has: calibrate again"
-            yield Finding(Problem((*ROUTES, name, "cascade", "artefact"), words))
+            yield RouteFinding(Problem((*ROUTES, name, "cascade", "artefact"), words))
 
 
-def _check_cache_artefacts(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+def _check_cache_artefacts(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
     for name, route in config.routes.items():
         cache = route.cache
         if cache is None or cache.artefact is None or not (base / cache.artefact).is_file():
             continue
-        from thriftgate.caching.artefact import Artefact
+        from thriftgate.caching.artefact import CacheModel
 
         try:
-            Artefact.from_json((base / cache.artefact).read_text(encoding="utf-8"), source=cache.artefact)
+            CacheModel.from_json((base / cache.artefact).read_text(encoding="utf-8"), source=cache.artefact)
         except ConfigurationError as error:
             for problem in error.problems:
-                yield Finding(Problem((*ROUTES, name, "cache", "artefact"), problem))
+                yield RouteFinding(Problem((*ROUTES, name, "cache", "artefact"), problem))
         except (OSError, UnicodeDecodeError):
-            yield Finding(Problem((*ROUTES, name, "cache", "artefact"), f"'{cache.artefact}' cannot be read"))
+            yield RouteFinding(Problem((*ROUTES, name, "cache", "artefact"), f"'{cache.artefact}' cannot be read"))
 
 
-def _check_keys(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
+def _check_keys(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
     identity = config.identity
     if identity is None:
         return
@@ -145,7 +145,7 @@ def _check_keys(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
         except ConfigurationError as error:
             for problem in error.problems:
                 words = problem.removeprefix("identity.file: ")
-                yield Finding(Problem((*SECTION, "identity", "file"), words))
+                yield RouteFinding(Problem((*SECTION, "identity", "file"), words))
     kept = identity.jwt.jwks_file if identity.jwt is not None else None
     if kept is not None and (base / kept).is_file():
         from thriftgate.stores.files.issuer_keys import KeptIssuerKeys
@@ -155,4 +155,4 @@ def _check_keys(config: ThriftgateConfig, base: Path) -> Iterator[Finding]:
         except ConfigurationError as error:
             for problem in error.problems:
                 words = problem.removeprefix("identity.jwt.jwks_file: ")
-                yield Finding(Problem((*SECTION, "identity", "jwt", "jwks_file"), words))
+                yield RouteFinding(Problem((*SECTION, "identity", "jwt", "jwks_file"), words))

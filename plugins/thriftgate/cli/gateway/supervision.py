@@ -86,7 +86,7 @@ class Supervision:
         if prepared.runtime.is_demo:
             self._start_demo()
         listeners.refuse_taken(reachable(self._options.host).strip("[]"), self._options.port)
-        self._sockets = listeners.bind(self._options.host, self._options.port)
+        self._sockets = listeners.bind_listener(self._options.host, self._options.port)
         note(self._data_dir, self.state)
         self._proxy = self._make_proxy(prepared, self.state.generation)
         self._run(self._proxy)
@@ -260,7 +260,7 @@ def prepare_database(loaded: LoadedConfig) -> None:
     """Ready before the proxy starts, and kept running until we end, whatever the workers do."""
     from thriftgate.stores.embedded import database
 
-    database.prepare_database(loaded.thriftgate.database_url, data_dir_of(loaded))
+    database.prepare_embedded(loaded.thriftgate.database_url, data_dir_of(loaded))
 
 
 def master_key(loaded: LoadedConfig, data_dir: Path) -> tuple[str, bool]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 from thriftgate.cli.keys.options import expires_option, grants_options, values_of
 from thriftgate.cli.keys.printing import json_option, print_new_key
 
@@ -39,7 +39,7 @@ def command(config_file: Path, *, print_digest: bool, as_json: bool, **given: An
     async def create() -> None:
         from thriftgate.identity.fields import key_fields
 
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             key, made = await one.create_key(values)
         print_new_key(made.text, key_fields(key, now=time.time()), as_json=as_json)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 
 
 @click.command("import")
@@ -22,15 +22,15 @@ def command(config_file: Path, *, file: Path) -> None:
     LiteLLM_VerificationToken. Who is there already becomes what the file says; a revoked key stays revoked.
     """
     from thriftgate.errors import ConfigurationError
-    from thriftgate.stores.files.keys import read
+    from thriftgate.stores.files.keys import read_keys
 
     try:
-        found = read(file)
+        found = read_keys(file)
     except (OSError, ValueError) as error:
         raise ConfigurationError([f"{file.name}: {line}" for line in str(error).splitlines()]) from None
 
     async def take_over() -> None:
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             done = await one.take_over(found)
         click.echo(
             f"{done.teams} teams, {done.users} users, {done.keys_added} new keys; {done.keys_changed} were there"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 from thriftgate.cli.keys.printing import json_option, print_all
 
 
@@ -21,7 +21,7 @@ def command(config_file: Path, *, user: str | None, team: str | None, as_json: b
     async def read() -> None:
         from thriftgate.identity.fields import key_fields
 
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             keys = await one.keys(user_id=user, team_id=team)
         print_all([key_fields(key, now=time.time()) for key in keys], as_json=as_json, what="keys")
 

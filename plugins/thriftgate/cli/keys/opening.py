@@ -23,12 +23,12 @@ config_option = click.option(
 
 
 @asynccontextmanager
-async def opened(config_file: Path) -> AsyncGenerator["IdentityAdministration"]:
+async def open_keys(config_file: Path) -> AsyncGenerator["IdentityAdministration"]:
     """Keys, users and teams of the gateway, until the block ends."""
     from thriftgate.config import load_section
     from thriftgate.errors import ConfigurationError
     from thriftgate.services.identity.administration import IdentityAdministration
-    from thriftgate.stores.embedded.database import prepare_database
+    from thriftgate.stores.embedded.database import prepare_embedded
     from thriftgate.stores.files.clock import SystemClock
     from thriftgate.stores.postgres.database import connect
     from thriftgate.stores.postgres.identity import PostgresIdentityStore
@@ -36,7 +36,7 @@ async def opened(config_file: Path) -> AsyncGenerator["IdentityAdministration"]:
     section = load_section(config_file, os.environ)
     if section.identity is None:
         raise ConfigurationError(["identity: is missing; `identity: {}` turns the gateway's own keys on"])
-    dsn = await asyncio.to_thread(prepare_database, section.database_url, config_file.parent / section.data_dir)
+    dsn = await asyncio.to_thread(prepare_embedded, section.database_url, config_file.parent / section.data_dir)
     database = connect(dsn, max_connections=1)
     try:
         yield IdentityAdministration(PostgresIdentityStore(database), SystemClock(), entropy=secrets.token_bytes)

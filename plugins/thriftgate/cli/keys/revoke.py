@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 
 
 @click.command("revoke")
@@ -18,7 +18,7 @@ def command(config_file: Path, *, key_ids: tuple[str, ...]) -> None:
     """Make keys open nothing any more, in every worker within a second. It cannot be undone; to pause one, block it."""
 
     async def revoke() -> None:
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             for key_id in key_ids:
                 await one.revoke_key(key_id)
                 click.echo(f"revoked {key_id}")

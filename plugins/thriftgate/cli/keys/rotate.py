@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 from thriftgate.cli.keys.printing import json_option, print_new_key
 
 
@@ -30,7 +30,7 @@ def command(config_file: Path, *, key_id: str, grace: str, as_json: bool) -> Non
     async def rotate() -> None:
         from thriftgate.identity.fields import key_fields
 
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             key, made = await one.rotate_key(key_id, grace=seconds)
         print_new_key(made.text, key_fields(key, now=time.time()), as_json=as_json)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 from thriftgate.cli.keys.options import clear_option, expires_option, grants_options, values_of
 from thriftgate.cli.keys.printing import json_option, print_one
 
@@ -33,7 +33,7 @@ def command(config_file: Path, *, key_id: str, cleared: tuple[str, ...], as_json
     async def change() -> None:
         from thriftgate.identity.fields import key_fields
 
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             print_one(key_fields(await one.change_key(key_id, values), now=time.time()), as_json=as_json)
 
     asyncio.run(change())

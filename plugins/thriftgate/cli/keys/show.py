@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 from thriftgate.cli.keys.printing import json_option, print_one
 
 
@@ -20,7 +20,7 @@ def command(config_file: Path, *, key_id: str, as_json: bool) -> None:
     async def read() -> None:
         from thriftgate.identity.fields import key_fields
 
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             print_one(key_fields(await one.key(key_id), now=time.time()), as_json=as_json)
 
     asyncio.run(read())

@@ -18,7 +18,7 @@ from thriftgate.prompts.problems import did_you_mean
 from thriftgate.prompts.registry import Prompt
 
 if TYPE_CHECKING:
-    from thriftgate.prompts.verdicts import Comparison, ExperimentReport
+    from thriftgate.prompts.verdicts import ExperimentReport, VariantComparison
     from thriftgate.stats.intervals import Interval
     from thriftgate.stores.files.prompt_stops import Stops
 
@@ -65,7 +65,7 @@ def _only(prompt: Prompt, experiment: str | None) -> str:
 
 async def _read(path: Path, prompt: Prompt, name: str) -> "tuple[ExperimentReport, Stops]":
     from thriftgate.config import load_section
-    from thriftgate.services.books.experiments import examine
+    from thriftgate.services.books.experiments import examine_experiment
     from thriftgate.stores.files.prompt_sources import STOPS
     from thriftgate.stores.files.prompt_stops import PromptStops
 
@@ -74,7 +74,7 @@ async def _read(path: Path, prompt: Prompt, name: str) -> "tuple[ExperimentRepor
     stops = await PromptStops(data_dir / STOPS).read()
     stopped = tuple(stops.get(f"{prompt.name}/{name}", {}))
     async with opened_ledger(config, path.parent) as ledger:
-        return await examine(ledger, prompt, name, now=time.time(), stopped=stopped), stops
+        return await examine_experiment(ledger, prompt, name, now=time.time(), stopped=stopped), stops
 
 
 def print_report(report: "ExperimentReport", stops: dict[str, dict[str, Any]]) -> None:
@@ -123,7 +123,7 @@ def _estimate(metric: str, interval: "Interval") -> str:
     return f"{factor * interval.estimate:.2f} [{factor * interval.low:.2f}, {factor * interval.high:.2f}]"
 
 
-def _sentence(report: "ExperimentReport", comparison: "Comparison") -> str:
+def _sentence(report: "ExperimentReport", comparison: "VariantComparison") -> str:
     difference = "nothing was measured yet"
     if not math.isnan(comparison.difference.estimate):
         unit = {"cost": " $", "latency": " s"}.get(comparison.metric, " points")

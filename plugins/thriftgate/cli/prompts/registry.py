@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from thriftgate.prompts.problems import Problem, did_you_mean
+from thriftgate.prompts.problems import PromptProblem, did_you_mean
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.versions import PromptVersion
 from thriftgate.stores.files.prompts import PromptFiles
@@ -36,7 +36,7 @@ def find_version(prompt: Prompt, reference: str) -> PromptVersion:
     return version
 
 
-def print_problems(problems: Sequence[Problem]) -> None:
+def print_problems(problems: Sequence[PromptProblem]) -> None:
     """One line for each problem on standard error, errors in red."""
     from rich.console import Console
     from rich.text import Text

@@ -155,7 +155,7 @@ async def _read(
 
 
 def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict[str, object]:
-    from thriftgate.cli.report.latency import as_json as latency_as_json
+    from thriftgate.cli.report.latency import latency_record as latency_as_json
     from thriftgate.cli.report.quality import as_json
     from thriftgate.services.books.report import as_record
 

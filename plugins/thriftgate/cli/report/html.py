@@ -43,7 +43,7 @@ async def _read(path: Path, since: float | None, now: float) -> "ReportPage":
     from thriftgate.services.books.promises import promises_of
     from thriftgate.services.books.quality import make_quality
     from thriftgate.services.books.report import MOST_RECORDS
-    from thriftgate.services.books.report_page import Quality, read_page
+    from thriftgate.services.books.report_page import QualityNotes, read_page
 
     config = load_section(path, os.environ)
     async with opened_ledger(config, path.parent) as ledger:
@@ -52,4 +52,4 @@ async def _read(path: Path, since: float | None, now: float) -> "ReportPage":
             return page
         promises = promises_of(config, path.parent)
         found = await make_quality(ledger, promises, np.random.default_rng(_SEED), since=since)
-        return replace(page, quality=[Quality(route=one.route, lines=list(lines(one))) for one in found])
+        return replace(page, quality=[QualityNotes(route=one.route, lines=list(lines(one))) for one in found])

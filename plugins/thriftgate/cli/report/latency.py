@@ -13,7 +13,7 @@ def print_latency(rows: "Sequence[LatencyRow]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from thriftgate.services.books.charts import duration
+    from thriftgate.services.books.charts import short_duration
 
     if not rows:
         return
@@ -26,11 +26,13 @@ def print_latency(rows: "Sequence[LatencyRow]") -> None:
     for row in rows:
         name = row.route if row.route != route else ""
         route = row.route
-        table.add_row(name, row.stage, f"{row.n:,}", duration(row.p50), duration(row.p95), duration(row.p99))
+        table.add_row(
+            name, row.stage, f"{row.n:,}", short_duration(row.p50), short_duration(row.p95), short_duration(row.p99)
+        )
     Console(highlight=False, markup=False).print(table)
 
 
-def as_json(row: "LatencyRow") -> Mapping[str, Any]:
+def latency_record(row: "LatencyRow") -> Mapping[str, Any]:
     """A row with the unit in its names."""
     plain = asdict(row)
     return {f"{name}_seconds" if name.startswith("p") else name: value for name, value in plain.items()}

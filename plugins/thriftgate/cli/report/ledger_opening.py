@@ -20,11 +20,11 @@ async def opened_ledger(
     section: ThriftgateConfig, base_dir: Path, *, max_connections: int = 1
 ) -> AsyncGenerator["PostgresLedger"]:
     """The gateway's ledger, until the block ends; `base_dir` is the folder of its configuration."""
-    from thriftgate.stores.embedded.database import prepare_database
+    from thriftgate.stores.embedded.database import prepare_embedded
     from thriftgate.stores.postgres.database import connect
     from thriftgate.stores.postgres.ledger import PostgresLedger
 
-    dsn = await asyncio.to_thread(prepare_database, section.database_url, base_dir / section.data_dir)
+    dsn = await asyncio.to_thread(prepare_embedded, section.database_url, base_dir / section.data_dir)
     database = connect(dsn, max_connections=max_connections)
     try:
         yield PostgresLedger(database)

@@ -17,7 +17,7 @@ from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 
 if TYPE_CHECKING:
-    from thriftgate.services.books.invoices import Tally
+    from thriftgate.services.books.invoices import InvoiceTally
     from thriftgate.services.books.reconciling import Reconciliation
 
 _DIFFERS = 1
@@ -77,7 +77,7 @@ def _print(found: "Reconciliation", *, everything: bool) -> None:
     click.echo(f"{agreeing} of {len(found.lines)} days and models agree")
 
 
-def _said(tally: "Tally | None") -> str:
+def _said(tally: "InvoiceTally | None") -> str:
     if tally is None:
         return "nothing"
     words = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 from thriftgate.cli.keys.printing import json_option, print_all
 
 
@@ -18,7 +18,7 @@ def command(config_file: Path, *, as_json: bool) -> None:
     async def read() -> None:
         from thriftgate.identity.fields import team_fields
 
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             print_all([team_fields(found) for found in await one.teams()], as_json=as_json, what="teams")
 
     asyncio.run(read())

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 from thriftgate.cli.keys.options import clear_option, grants_options, values_of
 from thriftgate.cli.keys.printing import json_option, print_one
 
@@ -28,7 +28,7 @@ def command(config_file: Path, *, team_id: str, cleared: tuple[str, ...], as_jso
     async def change() -> None:
         from thriftgate.identity.fields import team_fields
 
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             print_one(team_fields(await one.change_team(team_id, values)), as_json=as_json)
 
     asyncio.run(change())

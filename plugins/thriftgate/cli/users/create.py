@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 from thriftgate.cli.keys.options import grants_options, values_of
 from thriftgate.cli.keys.printing import json_option, print_one
 
@@ -27,7 +27,7 @@ def command(config_file: Path, *, user_id: str, as_json: bool, **given: Any) -> 
     async def create() -> None:
         from thriftgate.identity.fields import user_fields
 
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             print_one(user_fields(await one.create_user(user_id, values)), as_json=as_json)
 
     asyncio.run(create())

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 from thriftgate.cli.keys.options import clear_option, grants_options, values_of
 from thriftgate.cli.keys.printing import json_option, print_one
 
@@ -29,7 +29,7 @@ def command(config_file: Path, *, user_id: str, cleared: tuple[str, ...], as_jso
     async def change() -> None:
         from thriftgate.identity.fields import user_fields
 
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             print_one(user_fields(await one.change_user(user_id, values)), as_json=as_json)
 
     asyncio.run(change())

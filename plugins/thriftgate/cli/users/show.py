@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, opened
+from thriftgate.cli.keys.opening import config_option, open_keys
 from thriftgate.cli.keys.printing import json_option, print_one
 
 
@@ -19,7 +19,7 @@ def command(config_file: Path, *, user_id: str, as_json: bool) -> None:
     async def read() -> None:
         from thriftgate.identity.fields import user_fields
 
-        async with opened(config_file) as one:
+        async with open_keys(config_file) as one:
             print_one(user_fields(await one.user(user_id)), as_json=as_json)
 
     asyncio.run(read())

@@ -17,7 +17,7 @@ from thriftgate.privacy.recognizers.people import PeopleRecognizer
 from thriftgate.privacy.recognizers.phones import PhoneRecognizer
 from thriftgate.privacy.recognizers.secrets import SecretRecognizer
 from thriftgate.privacy.recognizers.social_security import SocialSecurityRecognizer
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 
 class Recognizer(Protocol):
@@ -28,7 +28,7 @@ class Recognizer(Protocol):
         """The kind, in Presidio's names."""
         ...
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Every value of this kind in `context.text`; in no order, and they may overlap."""
         ...
 

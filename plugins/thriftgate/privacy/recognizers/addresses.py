@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _MILITARY = (
     r"(?:PSC \d{1,5},? Box \d{1,6}|Unit \d{1,6},? Box \d{1,6}|(?:USS|USNS|USNV|USCGC) [\w'-]{2,30})"
@@ -49,11 +49,11 @@ class AddressRecognizer:
 
     entity_type = "ADDRESS"
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Every part of an address that has a number in it."""
         if not _HAS_NUMBER.search(context.text):
             return
         for pattern, score in _PATTERNS:
             for match in pattern.finditer(context.text):
                 if _HAS_NUMBER.search(match[0]):
-                    yield Span(match.start(), match.end(), self.entity_type, score, "addresses")
+                    yield TextSpan(match.start(), match.end(), self.entity_type, score, "addresses")

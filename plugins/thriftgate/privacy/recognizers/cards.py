@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _CHAIN = re.compile(r"(?<!\d)\d+(?:(?: ?[-./_] ?| {1,2})\d+){0,40}(?!\d)")
 """Groups of digits with one separator between them; `_` is how code writes large numbers."""
@@ -56,14 +56,14 @@ class CardRecognizer:
 
     entity_type = "CREDIT_CARD"
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Every card number; one after the word for another kind of number counts only when a card is spoken of."""
         for chain in _CHAIN.finditer(context.text):
             if chain.end() - chain.start() < 12:
                 continue
             yield from self._in_chain(context, chain)
 
-    def _in_chain(self, context: Context, chain: re.Match[str]) -> Iterator[Span]:
+    def _in_chain(self, context: Context, chain: re.Match[str]) -> Iterator[TextSpan]:
         groups = [(chain.start() + group.start(), chain.start() + group.end()) for group in _GROUP.finditer(chain[0])]
         first = 0
         while first < len(groups):
@@ -75,9 +75,9 @@ class CardRecognizer:
             yield span
             first = last + 1
 
-    def _at(self, context: Context, groups: list[tuple[int, int]], first: int) -> tuple[int, Span] | None:
+    def _at(self, context: Context, groups: list[tuple[int, int]], first: int) -> tuple[int, TextSpan] | None:
         """The longest card that begins with this group, and its last group."""
-        best: tuple[int, Span] | None = None
+        best: tuple[int, TextSpan] | None = None
         digits = ""
         for last in range(first, len(groups)):
             digits += context.text[slice(*groups[last])]
@@ -87,7 +87,7 @@ class CardRecognizer:
                 continue
             score = self._score(context, groups[first][0], groups[last][1], len(digits), last == first)
             if score:
-                best = last, Span(groups[first][0], groups[last][1], self.entity_type, score, "cards")
+                best = last, TextSpan(groups[first][0], groups[last][1], self.entity_type, score, "cards")
         return best
 
     def _score(self, context: Context, start: int, end: int, length: int, is_plain: bool) -> float:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _AT = re.compile(r"@|(?<=[\w]) {0,2}[\[({] {0,2}(?i:at) {0,2}[\])}] {0,2}(?=[\w])")
 _LOCAL = re.compile(r"[\w.!#$'*+^`{}~-]{1,64}\Z")
@@ -25,7 +25,7 @@ class EmailRecognizer:
 
     entity_type = "EMAIL_ADDRESS"
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Every address with a domain that could exist."""
         text = context.text
         for sign in _AT.finditer(text):
@@ -37,4 +37,4 @@ class EmailRecognizer:
             end = domain.end() - (len(domain[0]) - len(domain[0].rstrip(_TRAILING)))
             if not name or name in _SERVICE_ACCOUNTS or _PICTURE.match(domain[0]):
                 continue
-            yield Span(sign.start() - len(name), end, self.entity_type, 1.0, "emails")
+            yield TextSpan(sign.start() - len(name), end, self.entity_type, 1.0, "emails")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _HEAD = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=iban)|(?<=IBAN))[A-Za-z]{2}[ -]?[0-9]{2}(?=[ .-]?[A-Za-z0-9])")
 _MAX_SEPARATORS = 12
@@ -26,12 +26,12 @@ class IbanRecognizer:
 
     entity_type = "IBAN_CODE"
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Every IBAN."""
         for head in _HEAD.finditer(context.text):
             end = _end_of(context.text, head.start())
             if end is not None:
-                yield Span(head.start(), end, self.entity_type, 1.0, "ibans")
+                yield TextSpan(head.start(), end, self.entity_type, 1.0, "ibans")
 
 
 def _end_of(text: str, start: int) -> int | None:

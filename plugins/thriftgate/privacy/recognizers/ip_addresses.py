@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _V4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _V6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}(?:%[0-9A-Za-z]{1,16})?(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])")
@@ -20,12 +20,12 @@ class IpAddressRecognizer:
 
     entity_type = "IP_ADDRESS"
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Every address of a machine."""
         for pattern in (_V4, _V6, _V6_V4):
             for match in pattern.finditer(context.text):
                 if _is_machine(match[0].split("%")[0]) and not _VERSION_WORDS.search(context.before(match.start(), 16)):
-                    yield Span(match.start(), match.end(), self.entity_type, 0.95, "ip_addresses")
+                    yield TextSpan(match.start(), match.end(), self.entity_type, 0.95, "ip_addresses")
 
 
 def _is_machine(written: str) -> bool:

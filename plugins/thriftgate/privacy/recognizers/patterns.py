@@ -10,7 +10,7 @@ from typing import Any
 import re2
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _HALVES = re.compile("[\ud800-\udfff]")
 """Of characters: JSON may hold them, and RE2 does not take them."""
@@ -37,7 +37,7 @@ class PatternRecognizer:
         except re2.error:
             raise ValueError("not a pattern of RE2: look-around and back-references are not part of it") from None
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Every match near one of the words."""
         text = _HALVES.sub("\ufffd", context.text)
         for pattern in self._patterns:
@@ -45,7 +45,7 @@ class PatternRecognizer:
             for match in engine.finditer(text):
                 start, end = int(match.start()), int(match.end())
                 if end > start and self._is_named(context, start):
-                    yield Span(start, end, self.entity_type, self._score, "configured")
+                    yield TextSpan(start, end, self.entity_type, self._score, "configured")
 
     def _is_named(self, context: Context, start: int) -> bool:
         if not self._words:

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _NAME_WORD = (
     r"[^\W\d_a-zßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿšžłżśźćńąę][^\W\d_]*"
@@ -60,18 +60,18 @@ class PeopleRecognizer:
 
     entity_type = "PERSON"
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Every name that is announced."""
         for lead in _LEADS.finditer(context.text):
             name = _NAME.match(context.text, lead.end())
             if name is None or name[0].split()[0].strip(".").lower() in _NOBODY or len(name[0]) < 2:
                 continue
             # The title before a title ("Dear Mrs. Smith") is found by its own lead.
-            yield Span(name.start(), name.end(), self.entity_type, 0.8, "people")
+            yield TextSpan(name.start(), name.end(), self.entity_type, 0.8, "people")
         known = given_names()
         for first in _CAPITALISED.finditer(context.text):
             if first[0] not in known:
                 continue
             rest = _FULL_NAME.match(context.text, first.end())
             if rest is not None and rest[0].split()[-1] not in _NO_SURNAMES:
-                yield Span(first.start(), rest.end(), self.entity_type, 0.7, "people")
+                yield TextSpan(first.start(), rest.end(), self.entity_type, 0.7, "people")

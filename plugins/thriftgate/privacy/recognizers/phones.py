@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
@@ -54,11 +54,11 @@ class PhoneRecognizer:
         self._plans = phonenumbers
         self._regions = tuple(regions)
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Every number that somebody could dial."""
         for match in _GLUED.finditer(context.text):
             if self._parsed(match[0], None):
-                yield Span(match.start(), match.end(), self.entity_type, 0.8, "phones")
+                yield TextSpan(match.start(), match.end(), self.entity_type, 0.8, "phones")
         for match in _CANDIDATE.finditer(context.text):
             number, start, end = match["number"], match.start("number"), match.end()
             # An opening bracket without its closing one belongs to the sentence.
@@ -69,7 +69,7 @@ class PhoneRecognizer:
                 end = start + len(number) if not match["extension"] else end
             score = self._score(context, number, start, end)
             if score:
-                yield Span(start, end, self.entity_type, score, "phones")
+                yield TextSpan(start, end, self.entity_type, score, "phones")
 
     def _score(self, context: Context, number: str, start: int, end: int) -> float:
         digits = sum(character.isdigit() for character in number)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -94,7 +94,7 @@ class SecretRecognizer:
 
     entity_type = "SECRET"
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Every credential."""
         if any(prefix in context.text for prefix in _PREFIXES):
             for match in _SHAPES.finditer(context.text):
@@ -114,10 +114,10 @@ class SecretRecognizer:
         yield from self._in_columns(context)
         yield from self._opaque(context)
 
-    def _span(self, start: int, end: int, score: float) -> Span:
-        return Span(start, end, self.entity_type, score, "secrets")
+    def _span(self, start: int, end: int, score: float) -> TextSpan:
+        return TextSpan(start, end, self.entity_type, score, "secrets")
 
-    def _private_keys(self, text: str) -> Iterator[Span]:
+    def _private_keys(self, text: str) -> Iterator[TextSpan]:
         for match in _PEM.finditer(text):
             closing = f"-----END {match['kind']}-----"
             end = text.find(closing, match.end(), match.end() + _MAX_PEM)
@@ -125,7 +125,7 @@ class SecretRecognizer:
                 match.start(), end + len(closing) if end >= 0 else min(len(text), match.end() + _MAX_PEM), 1.0
             )
 
-    def _named(self, text: str) -> Iterator[Span]:
+    def _named(self, text: str) -> Iterator[TextSpan]:
         lowered = text.lower()
         if not any(hint in lowered for hint in _KEYWORD_HINTS):
             return
@@ -138,7 +138,7 @@ class SecretRecognizer:
                 start = match.start("value")
                 yield self._span(start, start + len(value), 0.9)
 
-    def _in_columns(self, context: Context) -> Iterator[Span]:
+    def _in_columns(self, context: Context) -> Iterator[TextSpan]:
         """The cells of a table under a heading that names a credential."""
         for heading, start, end in context.cells():
             if (
@@ -148,7 +148,7 @@ class SecretRecognizer:
             ):
                 yield self._span(start, end, 0.85)
 
-    def _opaque(self, context: Context) -> Iterator[Span]:
+    def _opaque(self, context: Context) -> Iterator[TextSpan]:
         for match in _OPAQUE.finditer(context.text):
             value = match[0].strip("=.-~") or match[0]
             if _UUID.match(value) or not _is_mixed(value) or "/" in value[:1]:

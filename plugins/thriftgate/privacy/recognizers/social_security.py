@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _GROUPED = re.compile(r"(?<![\d-])(\d{3})([- .])(\d{2})\2(\d{4})(?![\d]|-\d)")
 _PLAIN = re.compile(r"(?<![\d.-])(\d{3})()(\d{2})(\d{4})(?![\d]|[.-]\d)")
@@ -22,17 +22,17 @@ class SocialSecurityRecognizer:
 
     entity_type = "US_SSN"
 
-    def find(self, context: Context) -> Iterable[Span]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """Hyphenated numbers anywhere, others where they are named."""
         for match in _GROUPED.finditer(context.text):
             if not _is_given_out(match[1], match[3], match[4]):
                 continue
             named = _WORDS.search(context.near(match.start(), match.end())) is not None
             if match[2] == "-" or named:
-                yield Span(match.start(), match.end(), self.entity_type, 1.0 if named else 0.85, "social_security")
+                yield TextSpan(match.start(), match.end(), self.entity_type, 1.0 if named else 0.85, "social_security")
         for match in _PLAIN.finditer(context.text):
             if _is_given_out(match[1], match[3], match[4]) and _WORDS.search(context.near(match.start(), match.end())):
-                yield Span(match.start(), match.end(), self.entity_type, 0.9, "social_security")
+                yield TextSpan(match.start(), match.end(), self.entity_type, 0.9, "social_security")
 
 
 def _is_given_out(area: str, group: str, serial: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.ports import AnswerCache
-from thriftgate.stores.embedded.database import prepare_database
+from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import connect
@@ -35,7 +35,7 @@ async def open_cache(config: ThriftgateConfig, base_dir: Path, embedder: LocalEm
                 await server.close()
             return
         # It blocks, and runs an event loop of its own.
-        dsn = await asyncio.to_thread(prepare_database, config.database_url, base_dir / config.data_dir)
+        dsn = await asyncio.to_thread(prepare_embedded, config.database_url, base_dir / config.data_dir)
         database = connect(dsn, max_connections=2)
         try:
             yield PostgresAnswerCache(database, dimensions=embedder.dimensions)

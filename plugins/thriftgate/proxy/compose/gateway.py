@@ -46,7 +46,7 @@ from thriftgate.services.telemetry.metrics import Metrics
 from thriftgate.services.telemetry.traces import TraceService
 from thriftgate.services.upkeep.jobs import Job, PromptVersionPurge, Upkeep
 from thriftgate.services.upkeep.prompt_watch import PromptWatch
-from thriftgate.stores.embedded.database import prepare_database
+from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.files.clock import SystemClock
 from thriftgate.stores.files.prompt_sources import STOPS, OpenPrompts, open_prompts
 from thriftgate.stores.files.prompt_stops import PromptStops
@@ -154,7 +154,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     """Build everything. Raises ConfigurationError or StoreUnavailableError."""
     data_dir = base_dir / config.data_dir
     clock = SystemClock()
-    database = Database(prepare_database(config.database_url, data_dir))
+    database = Database(prepare_embedded(config.database_url, data_dir))
     redis = _redis(config)
     prompts = open_prompts(config, base_dir, environ, clock)
     traces = open_traces(config, environ, prompts.numbers, clock)

@@ -12,11 +12,11 @@ from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.edge import current
 from thriftgate.proxy.logs import RequestLog, open_logs
 from thriftgate.proxy.metrics import MetricsReader
-from thriftgate.services.books.overview import PERIODS, OverviewService, Standing
+from thriftgate.services.books.overview import PERIODS, OverviewService, RouteStanding
 from thriftgate.services.books.promises import promises_of
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry.metrics import Metrics
-from thriftgate.services.telemetry.state import Queue, StandingWatch
+from thriftgate.services.telemetry.state import StandingWatch, WorkQueue
 from thriftgate.stores.files.metrics import FOLDER, MetricFiles
 from thriftgate.stores.files.prompt_sources import STOPS, OpenPrompts
 from thriftgate.stores.files.prompt_stops import PromptStops
@@ -48,7 +48,7 @@ def open_metrics(
     database: Database,
     ledger: Ledger,
     prompts: OpenPrompts,
-    queues: Mapping[str, Queue],
+    queues: Mapping[str, WorkQueue],
     background: BackgroundTasks,
     breaker: Breaker,
     clock: Clock,
@@ -56,7 +56,7 @@ def open_metrics(
     """The metrics of this worker; it reads the ledger only after somebody has asked for the metrics."""
     data_dir = base_dir / config.data_dir
 
-    async def standings() -> Sequence[Standing]:
+    async def standings() -> Sequence[RouteStanding]:
         overviews = OverviewService(
             PostgresOverview(database),
             ledger,

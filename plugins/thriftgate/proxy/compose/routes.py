@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from thriftgate.cascade.artefact import load
+from thriftgate.cascade.artefact import load_artefact
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.cascade.signals import SIGNALS, named
 from thriftgate.config import RouteConfig
 from thriftgate.errors import ConfigurationError
-from thriftgate.limits.ladder import Step
+from thriftgate.limits.ladder import LadderStep
 from thriftgate.ports import AnswerCache, Clock, Ledger, SingleFlight
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.pricing import RouterPricer
@@ -26,7 +26,7 @@ from thriftgate.services.checking.audit import CascadeAuditor
 from thriftgate.services.checking.judges import AgreementJudge, ModelJudge
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
-from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.budget import RateBudget
 from thriftgate.services.request.outages import Outages
 from thriftgate.services.request.prompts import PromptService
 from thriftgate.services.route.coalescing import Coalescer
@@ -52,7 +52,7 @@ class Shared:
     embedder: LocalEmbedder | None
     draw: Callable[[], float]
     outages: Outages
-    steps: Callable[[str], frozenset[Step]] = lambda _: frozenset()
+    steps: Callable[[str], frozenset[LadderStep]] = lambda _: frozenset()
     """What a route gives up right now, because of its load."""
 
 
@@ -86,7 +86,7 @@ def _scorer(config: RouteConfig, shared: Shared) -> StaticScorer | CalibratedSco
             return StaticScorer(SIGNALS if cascade.signals == "auto" else named(cascade.signals))
         except ValueError as error:
             raise ConfigurationError([f"cascade.signals: {error}"]) from None
-    artefact = load(shared.base_dir / cascade.artefact)
+    artefact = load_artefact(shared.base_dir / cascade.artefact)
     artefact.check(
         tiers=[tier.model for tier in cascade.tiers],
         # A prompt may change while the gateway runs: whether its version is the artefact's is asked of each request.
@@ -112,7 +112,7 @@ def _auditor(name: str, config: RouteConfig, shared: Shared) -> CascadeAuditor |
         judge=ModelJudge(shared.completer, audit.judge or strongest, shared.clock),
         ledger=shared.ledger,
         # Who is audited was drawn by the request's id already: the budget only caps how many there are in a minute.
-        budget=Budget(share=1.0, max_per_minute=audit.max_per_minute, clock=shared.clock, draw=shared.draw),
+        budget=RateBudget(share=1.0, max_per_minute=audit.max_per_minute, clock=shared.clock, draw=shared.draw),
         background=shared.background,
         clock=shared.clock,
         capture_content=config.capture_content,
@@ -135,7 +135,9 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
         cache=shared.cache,
         decider=decider,
         ledger=shared.ledger,
-        budget=Budget(share=verify.share, max_per_minute=verify.max_per_minute, clock=shared.clock, draw=shared.draw),
+        budget=RateBudget(
+            share=verify.share, max_per_minute=verify.max_per_minute, clock=shared.clock, draw=shared.draw
+        ),
         background=shared.background,
         clock=shared.clock,
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.config.problems import spell
-from thriftgate.config.route_checks import Finding
+from thriftgate.config.route_checks import RouteFinding
 from thriftgate.config.tracing_checks import check_tracing, is_traced
 from thriftgate.errors import ConfigurationError
 from thriftgate.ports import Clock
@@ -46,5 +46,5 @@ def open_traces(
     )
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: RouteFinding) -> str:
     return f"{spell(finding.problem.path)}: {finding.problem.message}"

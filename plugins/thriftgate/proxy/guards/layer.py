@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from thriftgate.errors import GatewayError
 from thriftgate.guards.flowing import Flow
 from thriftgate.proxy.guards.exchange import GuardExchange, current
-from thriftgate.proxy.limits.dialects import Dialect, dialect_of, error_body, error_event
+from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event
 from thriftgate.proxy.replies import header, with_headers
 from thriftgate.services.guards.answers import added, said
 from thriftgate.services.guards.decisions import Acted, Decision
@@ -42,7 +42,7 @@ class GuardLayer:
             return
         exchange = GuardExchange()
         token = current.set(exchange)
-        dialect = dialect_of(scope["path"]) or Dialect.CHAT
+        dialect = dialect_of(scope["path"]) or LimitedApi.CHAT
         try:
             await self._app(scope, receive, _Sender(exchange, self._service, self._note, send, dialect).send)
         finally:
@@ -53,7 +53,7 @@ class _Sender:
     """Reads one answer on its way out."""
 
     def __init__(
-        self, exchange: GuardExchange, service: GuardService, note: Note, send: Send, dialect: Dialect
+        self, exchange: GuardExchange, service: GuardService, note: Note, send: Send, dialect: LimitedApi
     ) -> None:
         self._exchange = exchange
         self._service = service

@@ -11,7 +11,7 @@ import asyncio
 from starlette.types import Message, Receive
 
 
-class Connection:
+class ClientConnection:
     """Stands between the server and the application, and hands on every message once, in order."""
 
     def __init__(self, receive: Receive) -> None:

@@ -16,14 +16,14 @@ from thriftgate.errors import (
     RequestRejectedError,
     StoreUnavailableError,
 )
-from thriftgate.limits.headers import Standing, anthropic_headers, openai_headers, retry_headers
-from thriftgate.services.limits.passes import Pass, Place, Refusal
+from thriftgate.limits.headers import LimitStanding, anthropic_headers, openai_headers, retry_headers
+from thriftgate.services.limits.passes import LimitRefusal, Pass, QueuePlace
 
 _STORE_RETRY = 2.0
 """Seconds after which to come back when the store of limits is away."""
 
 
-class Dialect(Enum):
+class LimitedApi(Enum):
     """An API that clients speak."""
 
     CHAT = "chat"
@@ -32,9 +32,9 @@ class Dialect(Enum):
 
 
 _ENDINGS = {
-    "/chat/completions": Dialect.CHAT,
-    "/v1/messages": Dialect.MESSAGES,
-    "/responses": Dialect.RESPONSES,
+    "/chat/completions": LimitedApi.CHAT,
+    "/v1/messages": LimitedApi.MESSAGES,
+    "/responses": LimitedApi.RESPONSES,
 }
 
 
@@ -42,14 +42,14 @@ _ANTHROPICS = {"upstream_error": "api_error", "insufficient_quota": "rate_limit_
 """Our words for errors that are none of Anthropic's."""
 
 
-def dialect_of(path: str) -> Dialect | None:
+def dialect_of(path: str) -> LimitedApi | None:
     """The API behind a path; None for all that limits leave alone."""
     return next((dialect for ending, dialect in _ENDINGS.items() if path.endswith(ending)), None)
 
 
-def error_body(error: GatewayError, dialect: Dialect) -> dict[str, Any]:
+def error_body(error: GatewayError, dialect: LimitedApi) -> dict[str, Any]:
     """An error as this API's clients read it."""
-    if dialect is Dialect.MESSAGES:
+    if dialect is LimitedApi.MESSAGES:
         kind = _ANTHROPICS.get(error.error_type, error.error_type)
         return {"type": "error", "error": {"type": kind, "message": error.message}}
     rejected = error if isinstance(error, RequestRejectedError) else None
@@ -64,11 +64,11 @@ def error_body(error: GatewayError, dialect: Dialect) -> dict[str, Any]:
     }
 
 
-def error_event(error: Mapping[str, Any], dialect: Dialect) -> bytes:
+def error_event(error: Mapping[str, Any], dialect: LimitedApi) -> bytes:
     """The same for a stream that has begun; `error` is an error's body."""
-    if dialect is Dialect.MESSAGES:
+    if dialect is LimitedApi.MESSAGES:
         return b"event: error\ndata: " + json.dumps(error).encode() + b"\n\n"
-    if dialect is Dialect.RESPONSES:
+    if dialect is LimitedApi.RESPONSES:
         told = cast("Mapping[str, Any]", error.get("error") or {})
         event: dict[str, Any] = {
             "type": "error", "code": told.get("code"), "message": told.get("message"), "param": told.get("param"),
@@ -78,7 +78,7 @@ def error_event(error: Mapping[str, Any], dialect: Dialect) -> bytes:
     return b"data: " + json.dumps(error).encode() + b"\n\ndata: [DONE]\n\n"
 
 
-def pass_headers(passed: Pass, dialect: Dialect) -> dict[str, str]:
+def pass_headers(passed: Pass, dialect: LimitedApi) -> dict[str, str]:
     """What an answer tells of its caller's limits, and of how it came to run."""
     headers = _standing_headers(passed.standings, dialect)
     if passed.waited:
@@ -90,7 +90,7 @@ def pass_headers(passed: Pass, dialect: Dialect) -> dict[str, str]:
     return headers
 
 
-def refusal_headers(refusal: Refusal, dialect: Dialect) -> dict[str, str]:
+def refusal_headers(refusal: LimitRefusal, dialect: LimitedApi) -> dict[str, str]:
     """What a refused client is told beside its error."""
     headers = _standing_headers(refusal.standings, dialect)
     error = refusal.error
@@ -104,12 +104,12 @@ def refusal_headers(refusal: Refusal, dialect: Dialect) -> dict[str, str]:
     return headers
 
 
-def waiting_comment(place: Place) -> bytes:
+def waiting_comment(place: QueuePlace) -> bytes:
     """A comment in a stream, which clients pass over: where a request stands."""
     return f": queued {place.position}, about {max(1, round(place.expected_wait))} s\n\n".encode()
 
 
-def _standing_headers(standings: Sequence[Standing], dialect: Dialect) -> dict[str, str]:
-    if dialect is Dialect.MESSAGES:
+def _standing_headers(standings: Sequence[LimitStanding], dialect: LimitedApi) -> dict[str, str]:
+    if dialect is LimitedApi.MESSAGES:
         return anthropic_headers(standings, now=time.time())
     return openai_headers(standings)

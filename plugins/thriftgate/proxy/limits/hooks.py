@@ -14,13 +14,13 @@ from fastapi import HTTPException
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
-from thriftgate.limits.ladder import Step
+from thriftgate.limits.ladder import LadderStep
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.limits.dialects import waiting_comment
 from thriftgate.proxy.limits.reading import arrival_of, cap_tokens
 from thriftgate.proxy.limits.request import LimitedRequest, current
 from thriftgate.services.limits.admission import Admission
-from thriftgate.services.limits.passes import ClientGoneError, Place, RefusedError
+from thriftgate.services.limits.passes import ClientGoneError, QueuePlace, RefusedError
 
 _CLIENT_GONE = 499
 _COMMENT_EVERY = 2.0
@@ -78,7 +78,7 @@ class LimitHooks(CustomLogger):
             raise HTTPException(_CLIENT_GONE, "the client went away") from None
         finally:
             await comments.stop()
-        if Step.SHORTER in request.passed.steps and self._max_answer_tokens is not None:
+        if LadderStep.SHORTER in request.passed.steps and self._max_answer_tokens is not None:
             cap_tokens(data, self._max_answer_tokens)
             return data
         return None
@@ -92,7 +92,7 @@ class _Comments:
         self._after = after
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, place: Callable[[], Place]) -> None:
+    def start(self, place: Callable[[], QueuePlace]) -> None:
         if self._after is not None:
             self._task = asyncio.create_task(self._run(place, self._after), name="thriftgate:limits_comments")
 
@@ -102,7 +102,7 @@ class _Comments:
             with suppress(asyncio.CancelledError, OSError):
                 await self._task
 
-    async def _run(self, place: Callable[[], Place], after: float) -> None:
+    async def _run(self, place: Callable[[], QueuePlace], after: float) -> None:
         await asyncio.sleep(after)
         while True:
             await self._request.responder.comment(waiting_comment(place()))

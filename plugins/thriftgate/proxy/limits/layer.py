@@ -10,7 +10,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from thriftgate.limits.estimate import TokenEstimate
-from thriftgate.proxy.limits.connection import Connection
+from thriftgate.proxy.limits.connection import ClientConnection
 from thriftgate.proxy.limits.dialects import dialect_of
 from thriftgate.proxy.limits.request import LimitedRequest, current
 from thriftgate.proxy.limits.responder import Responder
@@ -33,7 +33,7 @@ class LimitLayer:
         if dialect is None:
             await self._app(scope, receive, send)
             return
-        connection = Connection(receive)
+        connection = ClientConnection(receive)
         responder = Responder(send, dialect, refusal=lambda: request.refusal, passed=lambda: request.passed)
         request = LimitedRequest(dialect, connection, responder)
         token = current.set(request)

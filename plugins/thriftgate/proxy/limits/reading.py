@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from litellm.proxy._types import UserAPIKeyAuth
 
-from thriftgate.services.limits.rules import Arrival, Asker
+from thriftgate.services.limits.rules import Arrival, Limited
 
 _CONTENT = ("messages", "input", "system", "instructions", "tools", "functions", "prompt")
 _MOST_TOKENS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
@@ -34,11 +34,11 @@ def arrival_of(data: Mapping[str, Any], auth: UserAPIKeyAuth, *, request_id: str
     )
 
 
-def asker_of(auth: UserAPIKeyAuth) -> Asker:
+def asker_of(auth: UserAPIKeyAuth) -> Limited:
     """Who asks. The key is hashed once more: what authentication put there might be the key itself."""
     key = auth.api_key or auth.token
     tier: object = cast("Mapping[str, Any]", auth.metadata or {}).get("tier")
-    return Asker(
+    return Limited(
         key=hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32] if key else None,
         user=auth.user_id,
         team=auth.team_id,

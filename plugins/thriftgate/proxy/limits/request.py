@@ -8,10 +8,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from thriftgate.limits.estimate import TokenEstimate
-from thriftgate.proxy.limits.connection import Connection
-from thriftgate.proxy.limits.dialects import Dialect
+from thriftgate.proxy.limits.connection import ClientConnection
+from thriftgate.proxy.limits.dialects import LimitedApi
 from thriftgate.proxy.limits.responder import Responder
-from thriftgate.services.limits.passes import Pass, Refusal
+from thriftgate.services.limits.passes import LimitRefusal, Pass
 from thriftgate.types import RequestRecord
 
 
@@ -19,11 +19,11 @@ from thriftgate.types import RequestRecord
 class LimitedRequest:
     """What is known of a request, from its arrival to its end."""
 
-    dialect: Dialect
-    connection: Connection
+    dialect: LimitedApi
+    connection: ClientConnection
     responder: Responder
     passed: Pass | None = None
-    refusal: Refusal | None = None
+    refusal: LimitRefusal | None = None
     models_used: TokenEstimate | None = field(default=None)
     """What the models that a route asked have used together: nothing, for an answer from the cache."""
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 
 from starlette.types import Message, Send
 
-from thriftgate.proxy.limits.dialects import Dialect, error_body, error_event, pass_headers, refusal_headers
+from thriftgate.proxy.limits.dialects import LimitedApi, error_body, error_event, pass_headers, refusal_headers
 from thriftgate.proxy.limits.usage import UsageReader
 from thriftgate.proxy.replies import send_error, with_headers
-from thriftgate.services.limits.passes import Pass, Refusal
+from thriftgate.services.limits.passes import LimitRefusal, Pass
 
 _MOST_ERROR_BYTES = 64 * 1024
 _COMMENT_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
@@ -21,7 +21,12 @@ class Responder:
     """Stands between the application and the server. `refusal` and `passed` are asked when the answer begins."""
 
     def __init__(
-        self, send: Send, dialect: Dialect, *, refusal: Callable[[], Refusal | None], passed: Callable[[], Pass | None]
+        self,
+        send: Send,
+        dialect: LimitedApi,
+        *,
+        refusal: Callable[[], LimitRefusal | None],
+        passed: Callable[[], Pass | None],
     ) -> None:
         self._send = send
         self._dialect = dialect
@@ -95,7 +100,7 @@ class Responder:
             self.is_complete = True
         await self._send(message)
 
-    async def _refuse(self, refusal: Refusal, headers: Mapping[bytes, bytes]) -> None:
+    async def _refuse(self, refusal: LimitRefusal, headers: Mapping[bytes, bytes]) -> None:
         if self.has_commented:
             event = error_event(error_body(refusal.error, self._dialect), self._dialect)
             await self._send({"type": "http.response.body", "body": event, "more_body": False})
@@ -114,7 +119,7 @@ def _headers(message: Message) -> dict[bytes, bytes]:
     return {bytes(name).lower(): bytes(value) for name, value in message.get("headers", ())}
 
 
-def _event_of(body: bytes, dialect: Dialect) -> bytes:
+def _event_of(body: bytes, dialect: LimitedApi) -> bytes:
     """An error's body as an event of a stream that has begun."""
     try:
         read: object = json.loads(body)

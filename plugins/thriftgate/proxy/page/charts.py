@@ -28,15 +28,15 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One stretch of time in `columns`: what was spent, and what the baseline would have."""
+class SpendStep:
+    """One stretch of time in `spending_columns`: what was spent, and what the baseline would have."""
 
     at: float
     cost: float
     baseline: float
 
 
-def columns(steps: Sequence[Step], *, since: float, until: float, step: float) -> list[Box]:
+def spending_columns(steps: Sequence[SpendStep], *, since: float, until: float, step: float) -> list[Box]:
     """A column for each stretch of time: spent at the bottom, saved above it; over the baseline is `lost`."""
     top = max((max(one.cost, one.baseline) for one in steps), default=0.0)
     places = max(1, math.ceil((until - since) / step))

@@ -12,7 +12,7 @@ from itertools import islice
 from thriftgate.config.capabilities import retires_on
 from thriftgate.proxy.page import wording
 from thriftgate.proxy.page.state import State
-from thriftgate.services.books.overview import Overview, Standing
+from thriftgate.services.books.overview import Overview, RouteStanding
 
 MOST = 3
 _NOTICE = timedelta(days=90)
@@ -85,7 +85,7 @@ def _retirements(state: State, now: float) -> Iterator[NextStep]:
             yield NextStep(words, "thriftgate check && thriftgate reload")
 
 
-def audits_needed(one: Standing) -> int:
+def audits_needed(one: RouteStanding) -> int:
     """How many more audits, if they go as those before, until a promise is known to be kept; 0 where it is known.
 
     By the normal approximation of a share's 95 % interval, and never fewer than it takes without a single bad one.

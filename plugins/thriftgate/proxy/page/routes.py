@@ -36,7 +36,7 @@ _HEADERS: Final = {
 }
 
 
-class Operators(Protocol):
+class PageAccess(Protocol):
     """Who may look."""
 
     def sessions(self) -> Sessions | None:
@@ -77,7 +77,7 @@ class PageResponder:
 
     def __init__(
         self,
-        operators: Operators,
+        operators: PageAccess,
         overviews: Callable[[], OverviewService],
         state: Callable[[], Awaitable[State]],
         clock: Clock,

@@ -13,7 +13,7 @@ Health = Literal["healthy", "unhealthy", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueState:
     """Work behind the requests."""
 
     name: str
@@ -28,7 +28,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class ShownDeployment:
     """One deployment of a model group."""
 
     group: str
@@ -42,7 +42,7 @@ class Deployment:
 class State:
     """One worker at this moment."""
 
-    queues: Sequence[Queue]
-    deployments: Sequence[Deployment]
+    queues: Sequence[QueueState]
+    deployments: Sequence[ShownDeployment]
     away: Sequence[AwayLine] = ()
     """What it has to do without, or had to."""

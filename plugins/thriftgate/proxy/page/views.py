@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from thriftgate.proxy.page import wording
-from thriftgate.proxy.page.charts import Box, Step, columns, stack
-from thriftgate.proxy.page.state import Deployment, State
+from thriftgate.proxy.page.charts import Box, SpendStep, spending_columns, stack
+from thriftgate.proxy.page.state import ShownDeployment, State
 from thriftgate.services.books.explaining import NAMES, why
 from thriftgate.services.books.overview import Overview
 from thriftgate.stats.tallies import DeploymentTally, RequestTally
@@ -132,7 +132,9 @@ def headline(overview: Overview) -> tuple[str, str, str]:
     digits = wording.digits_for(max(total.money.cost, total.money.baseline))
     share = total.money.saved_share()
     estimate = "" if share is None else wording.percent(share.estimate)
-    sure = "" if share is None else f" Share saved: {wording.interval(share)}, a 95% interval like all ranges here."
+    sure = (
+        "" if share is None else f" Share saved: {wording.interval_words(share)}, a 95% interval like all ranges here."
+    )
     checking = sum(one.checking_cost_usd for one in overview.standings)
     net = wording.money(total.saved_usd - checking, digits)
     checked = (
@@ -161,7 +163,7 @@ def facts(overview: Overview) -> list[Fact]:
     )
     return [
         Fact("Requests", wording.count(total.requests), failed),
-        Fact("From the cache", wording.percent(hits.estimate), wording.interval(hits)),
+        Fact("From the cache", wording.percent(hits.estimate), wording.interval_words(hits)),
         # Of all requests, as every other share on the page.
         Fact(
             "Escalated",
@@ -187,8 +189,8 @@ def shares(total: RequestTally) -> tuple[list[Box], list[Share]]:
 def drawing(overview: Overview) -> Drawing | None:
     """Money over time; None without any."""
     tallies, step = overview.tallies.stretches, overview.period.step
-    steps = [Step(one.started_at or overview.since, one.money.cost, one.money.baseline) for one in tallies]
-    boxes = columns(steps, since=overview.since, until=overview.until, step=step)
+    steps = [SpendStep(one.started_at or overview.since, one.money.cost, one.money.baseline) for one in tallies]
+    boxes = spending_columns(steps, since=overview.since, until=overview.until, step=step)
     if not boxes:
         return None
     top = max(max(one.cost, one.baseline) for one in steps)
@@ -245,7 +247,7 @@ def _spend(one: RequestTally, column: str, digits: int) -> Spend:
         cost=wording.money(one.money.cost, digits),
         baseline=wording.money(one.money.baseline, digits),
         saved=wording.percent(saved),
-        interval=wording.interval(share, 0),
+        interval=wording.interval_words(share, 0),
     )
 
 
@@ -259,7 +261,7 @@ def deployment_rows(state: State, tallies: Sequence[DeploymentTally], *, now: fl
     ]
 
 
-def _deployment(one: Deployment, tally: DeploymentTally | None, twins: int, now: float) -> DeploymentRow:
+def _deployment(one: ShownDeployment, tally: DeploymentTally | None, twins: int, now: float) -> DeploymentRow:
     look, state = "unknown", "not checked yet"
     if one.is_cooling_down:
         look, state = "bad", "left out by the breaker"

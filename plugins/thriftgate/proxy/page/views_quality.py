@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from thriftgate.prompts.verdicts import ArmReport, Comparison, ExperimentReport
+from thriftgate.prompts.verdicts import ArmReport, ExperimentReport, VariantComparison
 from thriftgate.proxy.page import wording
 from thriftgate.proxy.page.charts import Whisker, whisker
-from thriftgate.services.books.overview import ExperimentStanding, Standing
+from thriftgate.services.books.overview import ExperimentStanding, RouteStanding
 from thriftgate.stats.intervals import Interval
 
 _VAGUE = 0.1
@@ -66,12 +66,12 @@ class ExperimentCard:
     notes: Sequence[str]
 
 
-def route_cards(standings: Sequence[Standing]) -> list[RouteCard]:
+def route_cards(standings: Sequence[RouteStanding]) -> list[RouteCard]:
     """Quality, route by route."""
     return [RouteCard(one.route, list(_measures(one)), list(_notes(one))) for one in standings]
 
 
-def _measures(one: Standing) -> Iterator[Measure]:
+def _measures(one: RouteStanding) -> Iterator[Measure]:
     judged = wording.counted(one.audits.n, "audited answer", "audited answers")
     yield measure(
         "Lost by answers that got worse",
@@ -101,7 +101,7 @@ def _measures(one: Standing) -> Iterator[Measure]:
         )
 
 
-def _tenants(one: Standing) -> str:
+def _tenants(one: RouteStanding) -> str:
     """How the worst tenant fares, where some have verified hits enough."""
     worst = one.hits.worst_tenant
     if worst is None:
@@ -118,10 +118,10 @@ def measure(
     if share is None:
         return Measure(title, "unknown", "no data", wording.UNKNOWN, "", promise, unknown, None, "")
     look, verdict = _verdict(share, limit, is_broken=is_broken)
-    value, between = wording.percent(share.estimate, 2), wording.interval(share, 2)
+    value, between = wording.percent(share.estimate, 2), wording.interval_words(share, 2)
     if share.high - share.low > max(_VAGUE, 2 * (limit or 0.0)):
         # An estimate of so few would be read as a finding.
-        value, between = wording.interval(share, 0), "too few for one number"
+        value, between = wording.interval_words(share, 0), "too few for one number"
     return Measure(
         title=title,
         look=look,
@@ -131,7 +131,7 @@ def measure(
         promise=promise,
         basis=basis,
         whisker=whisker(share, limit),
-        words=f"{title}: between {wording.interval(share, 2).replace(' to ', ' and ')}; {promise}.",
+        words=f"{title}: between {wording.interval_words(share, 2).replace(' to ', ' and ')}; {promise}.",
     )
 
 
@@ -145,7 +145,7 @@ def _verdict(share: Interval, limit: float | None, *, is_broken: bool) -> tuple[
     return "warn", "not certain yet"
 
 
-def _notes(one: Standing) -> Iterator[str]:
+def _notes(one: RouteStanding) -> Iterator[str]:
     if one.drift is not None and one.drift.is_drifting:
         yield "More is lost than promised, and that is no accident: recalibrate with `thriftgate cascade calibrate`."
     if one.not_proven:
@@ -213,7 +213,7 @@ def _in_unit(metric: str, value: float) -> str:
     return wording.seconds(value) if metric == "latency" else wording.percent(value)
 
 
-def _sentence(report: ExperimentReport, comparison: Comparison) -> str:
+def _sentence(report: ExperimentReport, comparison: VariantComparison) -> str:
     about = f"{comparison.metric.capitalize()} of {comparison.variant} against {report.control}"
     if comparison.verdict == "undecided":
         more = comparison.more_units or 0

@@ -28,7 +28,7 @@ def percent(share: float, digits: int = 1) -> str:
     return UNKNOWN if math.isnan(share) else f"{100 * share:.{digits}f}%".replace("-", "\N{MINUS SIGN}")
 
 
-def interval(share: Interval | None, digits: int = 1) -> str:
+def interval_words(share: Interval | None, digits: int = 1) -> str:
     """Where a share lies, in per cent; empty when that cannot be said."""
     if share is None or math.isnan(share.estimate):
         return ""

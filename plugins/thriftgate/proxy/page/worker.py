@@ -9,7 +9,7 @@ from typing import Any, cast
 from litellm.proxy import proxy_server
 
 from thriftgate.proxy.compose.gateway import Gateway
-from thriftgate.proxy.page.state import Deployment, Health, Queue, State
+from thriftgate.proxy.page.state import Health, QueueState, ShownDeployment, State
 from thriftgate.services.telemetry.exporting import ExportQueueState
 
 
@@ -19,24 +19,24 @@ async def state_of(gateway: Gateway) -> State:
     return State(
         queues=_queues(gateway),
         deployments=[
-            Deployment(one.group, one.model, one.is_cooling_down, health.get(one.deployment_id, "unknown"))
+            ShownDeployment(one.group, one.model, one.is_cooling_down, health.get(one.deployment_id, "unknown"))
             for one in await gateway.breaker.states()
         ],
         away=gateway.away,
     )
 
 
-def _queues(gateway: Gateway) -> list[Queue]:
+def _queues(gateway: Gateway) -> list[QueueState]:
     writer, background = gateway.writer, gateway.background
     names = sorted({*background.failures, *background.dropped})
     queues: Mapping[str, ExportQueueState] = gateway.traces.states() if gateway.traces else {}
     return [
-        Queue("ledger", writer.waiting, 0, writer.dropped),
+        QueueState("ledger", writer.waiting, 0, writer.dropped),
         *(
-            Queue(f"{name} to Langfuse", queue.waiting, queue.refused, queue.dropped, _trouble(queue))
+            QueueState(f"{name} to Langfuse", queue.waiting, queue.refused, queue.dropped, _trouble(queue))
             for name, queue in queues.items()
         ),
-        *(Queue(name, None, background.failures[name], background.dropped[name]) for name in names),
+        *(QueueState(name, None, background.failures[name], background.dropped[name]) for name in names),
     ]
 
 

@@ -20,7 +20,7 @@ _WIDEST = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BarPart:
     """One piece of a bar; `look` is a class of the style sheet, `words` are shown on hovering."""
 
     look: str
@@ -33,12 +33,12 @@ class Bar:
     """One bar of a chart, from its pieces, with what stands at its end."""
 
     label: str
-    parts: Sequence[Part]
+    parts: Sequence[BarPart]
     words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PercentileRange:
     """Three points of one row on a logarithmic scale, rising, in seconds."""
 
     label: str
@@ -89,7 +89,7 @@ def columns(name: str, title: str, description: str, rows: Sequence[Bar], *, top
     return _svg(name, title, description, height + 44, drawn)
 
 
-def spans(name: str, title: str, description: str, rows: Sequence[Span]) -> str:
+def spans(name: str, title: str, description: str, rows: Sequence[PercentileRange]) -> str:
     """A line from median to 99th percentile for each row, a mark at the 95th, on one logarithmic scale."""
     values = [value for row in rows for value in (row.p50, row.p99) if value > 0]
     if not values:
@@ -107,18 +107,20 @@ def spans(name: str, title: str, description: str, rows: Sequence[Span]) -> str:
     for exponent in range(low, high + 1):
         drawn += [
             _line(across(10.0**exponent), 0, across(10.0**exponent), bottom, "grid"),
-            _text(across(10.0**exponent), bottom + 16, duration(10.0**exponent), "middle", "soft"),
+            _text(across(10.0**exponent), bottom + 16, short_duration(10.0**exponent), "middle", "soft"),
         ]
     for place, row in enumerate(rows):
         y = place * _ROW + _ROW / 2
-        words = f"{row.label}: p50 {duration(row.p50)}, p95 {duration(row.p95)}, p99 {duration(row.p99)}"
+        words = (
+            f"{row.label}: p50 {short_duration(row.p50)}, p95 {short_duration(row.p95)}, p99 {short_duration(row.p99)}"
+        )
         drawn.append(_text(_LABEL - 8, y + 4, _short(row.label), "end"))
         drawn.append(_box("span", across(row.p50), y - 3, max(2.0, across(row.p99) - across(row.p50)), 6, words))
         drawn.append(_box("mark", across(row.p95) - 1.5, y - 7, 3, 14, words))
     return _svg(name, title, description, bottom + _AXIS, drawn)
 
 
-def duration(seconds: float) -> str:
+def short_duration(seconds: float) -> str:
     """A time span in the unit that suits it; a dash where there is none."""
     if math.isnan(seconds):
         return "-"

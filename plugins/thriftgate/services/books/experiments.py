@@ -1,8 +1,8 @@
 """Reads experiments from the ledger: for the report, and for the guards that stop a losing variant.
 
-Failure behaviour: `examine` raises what the ledger raises (StoreUnavailableError). `ExperimentGuards.check` never
-does: with the ledger or the stops away nothing new is stopped, what is known to be stopped stays so, and the next
-check tries again. It counts such failures.
+Failure behaviour: `examine_experiment` raises what the ledger raises (StoreUnavailableError).
+`ExperimentGuards.check` never does: with the ledger or the stops away nothing new is stopped, what is known to be
+stopped stays so, and the next check tries again. It counts such failures.
 """
 
 import logging
@@ -21,7 +21,7 @@ from thriftgate.services.request.prompts import PromptService
 _log = logging.getLogger(__name__)
 
 
-async def examine(
+async def examine_experiment(
     ledger: Ledger, prompt: Prompt, name: str, *, now: float, stopped: Sequence[str] = ()
 ) -> ExperimentReport:
     """The report of the experiment `name` of `prompt` at `now` (Unix seconds), from its last change of weights on."""

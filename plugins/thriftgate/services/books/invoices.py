@@ -28,7 +28,7 @@ _CACHE_COLUMNS = ("usage_input_tokens_cache_write_5m", "usage_input_tokens_cache
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class InvoiceTally:
     """What one side knows of a day and model; None where it does not say."""
 
     requests: int | None = None
@@ -38,8 +38,8 @@ class Tally:
     output_tokens: int | None = None
     cost_usd: float | None = None
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
+    def __add__(self, other: "InvoiceTally") -> "InvoiceTally":
+        return InvoiceTally(
             _plus(self.requests, other.requests),
             _plus(self.input_tokens, other.input_tokens),
             _plus(self.cached_tokens, other.cached_tokens),
@@ -53,7 +53,7 @@ class Invoice:
     """A provider's file, by day (UTC, `2026-11-28`) and model."""
 
     provider: Provider
-    lines: Mapping[tuple[str, str], Tally] = field(default_factory=dict[tuple[str, str], Tally])
+    lines: Mapping[tuple[str, str], InvoiceTally] = field(default_factory=dict[tuple[str, str], InvoiceTally])
 
 
 def model_name(model: str) -> str:
@@ -95,9 +95,9 @@ def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[int, _Row]]:
 
 
 def _tallied(
-    rows: Iterable[tuple[int, _Row]], read: Callable[[_Row], tuple[str, str, Tally] | None]
-) -> dict[tuple[str, str], Tally]:
-    found: dict[tuple[str, str], Tally] = {}
+    rows: Iterable[tuple[int, _Row]], read: Callable[[_Row], tuple[str, str, InvoiceTally] | None]
+) -> dict[tuple[str, str], InvoiceTally]:
+    found: dict[tuple[str, str], InvoiceTally] = {}
     for number, row in rows:
         try:
             one = read(row)
@@ -109,10 +109,10 @@ def _tallied(
     return found
 
 
-def _openai_usage(row: _Row) -> tuple[str, str, Tally] | None:
+def _openai_usage(row: _Row) -> tuple[str, str, InvoiceTally] | None:
     if not row.get("model"):
         return None  # a day without any use has a line too
-    tally = Tally(
+    tally = InvoiceTally(
         requests=_count(row, "num_model_requests"),
         input_tokens=_count(row, "input_tokens"),
         cached_tokens=_count(row, "input_cached_tokens"),
@@ -121,21 +121,21 @@ def _openai_usage(row: _Row) -> tuple[str, str, Tally] | None:
     return _day(row, "start_time_iso"), model_name(row["model"]), tally
 
 
-def _openai_costs(row: _Row) -> tuple[str, str, Tally] | None:
+def _openai_costs(row: _Row) -> tuple[str, str, InvoiceTally] | None:
     if not row.get("amount_value"):
         return None
     currency = row.get("amount_currency", "usd").lower()
     if currency not in ("", "usd"):
         raise ValueError(f"the amount is in {currency}, not in US dollars")
     model = row.get("line_item", "").split(",")[0]
-    tally = Tally(cost_usd=_money(row, "amount_value"))
+    tally = InvoiceTally(cost_usd=_money(row, "amount_value"))
     return _day(row, "start_time_iso"), model_name(model) if model else WHOLE_DAY, tally
 
 
-def _anthropic_usage(row: _Row) -> tuple[str, str, Tally] | None:
+def _anthropic_usage(row: _Row) -> tuple[str, str, InvoiceTally] | None:
     cached = _count(row, "usage_input_tokens_cache_read")
     written = sum(_count(row, column) for column in _CACHE_COLUMNS)
-    tally = Tally(
+    tally = InvoiceTally(
         input_tokens=_count(row, "usage_input_tokens_no_cache") + cached + written,
         cached_tokens=cached,
         output_tokens=_count(row, "usage_output_tokens"),
@@ -143,12 +143,12 @@ def _anthropic_usage(row: _Row) -> tuple[str, str, Tally] | None:
     return _day(row, "usage_date_utc"), model_name(row.get("model_version", "")) or WHOLE_DAY, tally
 
 
-def _anthropic_costs(row: _Row) -> tuple[str, str, Tally] | None:
-    tally = Tally(cost_usd=_money(row, "cost_usd"))
+def _anthropic_costs(row: _Row) -> tuple[str, str, InvoiceTally] | None:
+    tally = InvoiceTally(cost_usd=_money(row, "cost_usd"))
     return _day(row, "usage_date_utc"), model_name(row.get("model", "")) or WHOLE_DAY, tally
 
 
-_FORMATS: tuple[tuple[frozenset[str], Provider, Callable[[_Row], tuple[str, str, Tally] | None]], ...] = (
+_FORMATS: tuple[tuple[frozenset[str], Provider, Callable[[_Row], tuple[str, str, InvoiceTally] | None]], ...] = (
     (frozenset({"start_time_iso", "num_model_requests", "input_tokens", "model"}), "openai", _openai_usage),
     (frozenset({"start_time_iso", "amount_value"}), "openai", _openai_costs),
     (frozenset({"usage_date_utc", "usage_input_tokens_no_cache"}), "anthropic", _anthropic_usage),

@@ -17,14 +17,14 @@ from thriftgate.ports import Clock, Ledger, PromptSource, StopStore
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.tally import phase_at
 from thriftgate.prompts.verdicts import ExperimentReport
-from thriftgate.services.books.experiments import examine
+from thriftgate.services.books.experiments import examine_experiment
 from thriftgate.services.books.quality import (
     FROM_MODELS,
     NOT_PROVEN,
     OUTSIDE_THE_PROMISE,
     Hits,
     Judged,
-    Promise,
+    RoutePromise,
     hits_of,
     is_within,
     judged,
@@ -77,7 +77,7 @@ class OverviewSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class OverviewPeriod:
     """A stretch of time up to now, in seconds, and the steps in which it is drawn."""
 
     name: str
@@ -86,23 +86,23 @@ class Period:
     step: float
 
 
-PERIODS: Mapping[str, Period] = {
+PERIODS: Mapping[str, OverviewPeriod] = {
     period.name: period
     for period in (
-        Period("1h", "the last hour", 3_600.0, 120.0),
-        Period("24h", "the last 24 hours", 86_400.0, 3_600.0),
-        Period("7d", "the last 7 days", 604_800.0, 21_600.0),
-        Period("30d", "the last 30 days", 2_592_000.0, 86_400.0),
+        OverviewPeriod("1h", "the last hour", 3_600.0, 120.0),
+        OverviewPeriod("24h", "the last 24 hours", 86_400.0, 3_600.0),
+        OverviewPeriod("7d", "the last 7 days", 604_800.0, 21_600.0),
+        OverviewPeriod("30d", "the last 30 days", 2_592_000.0, 86_400.0),
     )
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RouteStanding:
     """How a route stands against its promises."""
 
     route: str
-    promise: Promise
+    promise: RoutePromise
     audits: Judged
     """Of accepted answers, drawn at random, since the calibration."""
     drift: Drift | None
@@ -137,7 +137,7 @@ class ExperimentStanding:
 class Overview:
     """One period, as the ledger has it."""
 
-    period: Period
+    period: OverviewPeriod
     since: float
     until: float
     tallies: Tallies
@@ -145,7 +145,7 @@ class Overview:
     """In seconds; NaN without requests."""
     duration_p95: float
     deployments: Sequence[DeploymentTally]
-    standings: Sequence[Standing]
+    standings: Sequence[RouteStanding]
     experiments: Sequence[ExperimentStanding]
     recent: Sequence[RequestRecord]
     """The latest requests, newest first, whenever they were."""
@@ -162,7 +162,7 @@ class OverviewService:
         ledger: Ledger,
         prompts: PromptSource,
         stops: StopStore,
-        promises: Mapping[str, Promise],
+        promises: Mapping[str, RoutePromise],
         clock: Clock,
     ) -> None:
         self._source = source
@@ -174,7 +174,7 @@ class OverviewService:
         self._kept: dict[str, tuple[float, Overview]] = {}
         self._making = asyncio.Lock()
 
-    async def get(self, period: Period) -> Overview:
+    async def get(self, period: OverviewPeriod) -> Overview:
         """The overview of a period, at most a few moments old. Raises StoreUnavailableError."""
         # One at a time, also for different periods: a page must never keep the whole pool of connections busy.
         async with self._making:
@@ -186,7 +186,7 @@ class OverviewService:
                 self._kept[period.name] = (ended + max(FRESH, REST * (ended - started)), overview)
             return overview
 
-    async def find(self, search: Search, period: Period) -> Sequence[RequestRecord]:
+    async def find(self, search: Search, period: OverviewPeriod) -> Sequence[RequestRecord]:
         """What was looked for; a request's id finds it whenever it was. Raises StoreUnavailableError."""
         async with self._making:
             if search.request_id:
@@ -197,7 +197,7 @@ class OverviewService:
             found = [await self._ledger.get(one) for one in ids]
         return [record for record in found if record is not None]
 
-    async def _make(self, period: Period) -> Overview:
+    async def _make(self, period: OverviewPeriod) -> Overview:
         until = self._clock.time()
         # Steps begin at round times, so that a drawing does not wobble from look to look; the first one is whole.
         since = (until - period.seconds) // period.step * period.step
@@ -217,7 +217,7 @@ class OverviewService:
             broken_prompts=[str(problem) for problem in self._prompts.snapshot().errors],
         )
 
-    async def _standing(self, route: str, since: float, until: float) -> Standing:
+    async def _standing(self, route: str, since: float, until: float) -> RouteStanding:
         promise = self._promises[route]
         # What was counted before the calibration tells of thresholds long replaced.
         start = max(since, promise.calibrated_at or 0.0)
@@ -252,7 +252,7 @@ class OverviewService:
             until = now if experiment.stop is None else min(now, experiment.stop)
             since = phase_at(experiment, until, stopped=stopped).since
             if await self._source.count(since=since, until=until) <= MOST_READ:
-                report = await examine(self._ledger, prompt, name, now=now, stopped=stopped)
+                report = await examine_experiment(self._ledger, prompt, name, now=now, stopped=stopped)
         return ExperimentStanding(
             prompt=prompt.name, name=name, starts_at=experiment.start, ends_at=experiment.stop, report=report
         )
@@ -267,8 +267,14 @@ def _drawn(audits: Sequence[Audit], start: float) -> Iterator[Audit]:
 
 
 def standing_of(
-    route: str, promise: Promise, audits: Sequence[Audit], drawn: Sequence[Audit], *, reasons: Reasons, current: Reasons
-) -> Standing:
+    route: str,
+    promise: RoutePromise,
+    audits: Sequence[Audit],
+    drawn: Sequence[Audit],
+    *,
+    reasons: Reasons,
+    current: Reasons,
+) -> RouteStanding:
     """A route by its verdicts, oldest first, and its decisions in the period and since the calibration, counted."""
     verdicts = [audit.is_acceptable for audit in drawn if audit.is_acceptable is not None]
     drift = drift_of(
@@ -278,7 +284,7 @@ def standing_of(
         alpha=promise.delta,
     )
     verified = judged([audit for audit in audits if audit.kind is AuditKind.CACHE and audit.holdout])
-    return Standing(
+    return RouteStanding(
         route=route,
         promise=promise,
         audits=judged(drawn),

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from thriftgate.cascade.artefact import StaleArtefactError, load
+from thriftgate.cascade.artefact import StaleArtefactError, load_artefact
 from thriftgate.config import ThriftgateConfig
-from thriftgate.services.books.quality import Promise
+from thriftgate.services.books.quality import RoutePromise
 
 
-def promises_of(config: ThriftgateConfig, base: Path) -> Mapping[str, Promise]:
+def promises_of(config: ThriftgateConfig, base: Path) -> Mapping[str, RoutePromise]:
     """What each route promises; artefacts are looked for from the folder `base`."""
-    promises: dict[str, Promise] = {}
+    promises: dict[str, RoutePromise] = {}
     for name, route in config.routes.items():
         calibrated_at, got_better = _proof(base / route.cascade.artefact) if route.cascade.artefact else (None, 0.0)
-        promises[name] = Promise(
+        promises[name] = RoutePromise(
             max_quality_loss=route.cascade.max_quality_loss,
             max_regressions=route.cascade.max_regressions,
             delta=route.cascade.delta,
@@ -32,7 +32,7 @@ def promises_of(config: ThriftgateConfig, base: Path) -> Mapping[str, Promise]:
 def _proof(path: Path) -> tuple[float | None, float]:
     """When the artefact was made, and what at most got better by it then."""
     try:
-        artefact = load(path)
+        artefact = load_artefact(path)
         better: Mapping[str, float] = artefact.expected.get("got_better") or {}
         paid = better.get("high", 0.0) if artefact.guarantee.loss == "net" else 0.0
         return datetime.fromisoformat(artefact.created_at).timestamp(), float(paid)

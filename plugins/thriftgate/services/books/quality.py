@@ -39,7 +39,7 @@ _HITS = frozenset({DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
+class RoutePromise:
     """What a route promises."""
 
     max_quality_loss: float | None = None
@@ -127,7 +127,7 @@ class RouteQuality:
     """What is known of the answers of one route."""
 
     route: str
-    promise: Promise
+    promise: RoutePromise
     audits: Judged
     """Of accepted answers, since the calibration."""
     drift: Drift | None
@@ -153,7 +153,7 @@ class RouteQuality:
 
 async def make_quality(
     ledger: Ledger,
-    promises: Mapping[str, Promise],
+    promises: Mapping[str, RoutePromise],
     rng: np.random.Generator,
     *,
     since: float | None,
@@ -171,7 +171,7 @@ async def make_quality(
         if is_within(audit, since, until):
             audits[audit.route].append(audit)
     return [
-        quality_of(name, found, audits[name], promises.get(name, Promise()), rng)
+        quality_of(name, found, audits[name], promises.get(name, RoutePromise()), rng)
         for name, found in sorted(records.items())
     ]
 
@@ -186,7 +186,7 @@ def quality_of(
     route: str,
     records: Sequence[RequestRecord],
     audits: Sequence[Audit],
-    promise: Promise,
+    promise: RoutePromise,
     rng: np.random.Generator,
 ) -> RouteQuality:
     """The quality of one route by its requests and verdicts, both oldest first."""

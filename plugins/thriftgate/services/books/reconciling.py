@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from thriftgate.ports import Ledger
-from thriftgate.services.books.invoices import WHOLE_DAY, Invoice, Tally, model_name
+from thriftgate.services.books.invoices import WHOLE_DAY, Invoice, InvoiceTally, model_name
 from thriftgate.types import Status
 
 CENT = 0.005
@@ -19,7 +19,7 @@ CENT = 0.005
 class LedgerSide:
     """What the ledger has of a day and model, and what makes its figures less sure."""
 
-    tally: Tally = field(default_factory=lambda: Tally(0, 0, 0, 0, 0.0))
+    tally: InvoiceTally = field(default_factory=lambda: InvoiceTally(0, 0, 0, 0, 0.0))
     estimated: int = 0
     """Calls whose tokens a tokenizer counted, because the provider sent no usage."""
     broken: int = 0
@@ -32,8 +32,8 @@ class Difference:
 
     day: str
     model: str
-    invoice: Tally | None
-    ledger: Tally | None
+    invoice: InvoiceTally | None
+    ledger: InvoiceTally | None
     reasons: Sequence[str] = ()
     """Empty where both sides agree."""
 
@@ -71,17 +71,19 @@ async def reconcile(ledger: Ledger, invoice: Invoice) -> Reconciliation:
                 continue
             side = books.setdefault((day, model), LedgerSide())
             usage = call.usage
-            side.tally += Tally(1, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, call.cost_usd)
+            side.tally += InvoiceTally(
+                1, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, call.cost_usd
+            )
             side.estimated += usage.is_estimated
             side.broken += call.status is not Status.OK
     audits: dict[str, float] = {}
     for audit in await ledger.audits(since=since):
         day = _day(audit.judged_at)
         audits[day] = audits.get(day, 0.0) + audit.cost_usd
-    return compare(invoice, books, audits)
+    return compare_invoice(invoice, books, audits)
 
 
-def compare(
+def compare_invoice(
     invoice: Invoice, books: Mapping[tuple[str, str], LedgerSide], audits: Mapping[str, float]
 ) -> Reconciliation:
     """Both sides, by day and model; `audits` is what audits and verifications cost on each day."""
@@ -91,7 +93,7 @@ def compare(
 
 
 def _difference(
-    key: tuple[str, str], theirs: Tally | None, ours: LedgerSide | None, audits: Mapping[str, float]
+    key: tuple[str, str], theirs: InvoiceTally | None, ours: LedgerSide | None, audits: Mapping[str, float]
 ) -> Difference:
     day, model = key
     reasons: list[str] = []
@@ -106,7 +108,7 @@ def _difference(
     return Difference(day, model, theirs, ours.tally if ours else None, tuple(reasons))
 
 
-def _reasons(theirs: Tally, ours: LedgerSide, day: str, audits: Mapping[str, float]) -> list[str]:
+def _reasons(theirs: InvoiceTally, ours: LedgerSide, day: str, audits: Mapping[str, float]) -> list[str]:
     mine = ours.tally
     gaps = _token_gaps(theirs, mine)
     money = None if theirs.cost_usd is None else theirs.cost_usd - (mine.cost_usd or 0.0)
@@ -131,7 +133,7 @@ def _reasons(theirs: Tally, ours: LedgerSide, day: str, audits: Mapping[str, flo
     return reasons
 
 
-def _token_gaps(theirs: Tally, mine: Tally) -> dict[str, int]:
+def _token_gaps(theirs: InvoiceTally, mine: InvoiceTally) -> dict[str, int]:
     pairs = (
         ("requests", theirs.requests, mine.requests),
         ("input tokens", theirs.input_tokens, mine.input_tokens),
@@ -147,7 +149,7 @@ def _beside(day: str, audits: Mapping[str, float]) -> list[str]:
     return [f"audits and verifications of that day, booked apart: {cost:,.4f} $"] if cost > 0 else []
 
 
-def _has_any(tally: Tally) -> bool:
+def _has_any(tally: InvoiceTally) -> bool:
     return any((tally.requests, tally.input_tokens, tally.output_tokens, tally.cost_usd))
 
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from thriftgate.ports import Ledger
 from thriftgate.services.books import charts
-from thriftgate.services.books.charts import Bar, Part, Span
+from thriftgate.services.books.charts import Bar, BarPart, PercentileRange
 from thriftgate.services.books.explaining import NAMES
 from thriftgate.services.books.report import MOST_RECORDS, Report, make_report
 from thriftgate.stats.intervals import Interval
@@ -27,7 +27,7 @@ MOST_USERS = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
+class QualityNotes:
     """What is known of a route's answers, topic by topic, in sentences."""
 
     route: str
@@ -43,7 +43,7 @@ class ReportPage:
     days: Sequence[SummaryRow]
     users: Sequence[SummaryRow]
     models: Sequence[SummaryRow]
-    quality: Sequence[Quality] | None
+    quality: Sequence[QualityNotes] | None
     """None when there were too many requests to be read one by one."""
     made_at: float
 
@@ -88,14 +88,18 @@ def _days_chart(days: Sequence[SummaryRow]) -> str:
     return charts.columns("days", "Spent and saved by day", words, rows, top_words=money(top))
 
 
-def _spent_and_saved(day: SummaryRow) -> list[Part]:
+def _spent_and_saved(day: SummaryRow) -> list[BarPart]:
     saved = day.saved_usd or 0.0
     if saved < 0:
         baseline = day.baseline_cost_usd or 0.0
         return [
-            Part("spent", baseline, f"{money(day.cost_usd)} spent"), Part("lost", -saved, f"{money(-saved)} too much"),
-        ]  # fmt: skip
-    return [Part("spent", day.cost_usd, f"{money(day.cost_usd)} spent"), Part("saved", saved, f"{money(saved)} saved")]
+            BarPart("spent", baseline, f"{money(day.cost_usd)} spent"),
+            BarPart("lost", -saved, f"{money(-saved)} too much"),
+        ]
+    return [
+        BarPart("spent", day.cost_usd, f"{money(day.cost_usd)} spent"),
+        BarPart("saved", saved, f"{money(saved)} saved"),
+    ]
 
 
 def _decisions_chart(routes: Sequence[SummaryRow]) -> str:
@@ -103,7 +107,7 @@ def _decisions_chart(routes: Sequence[SummaryRow]) -> str:
         Bar(
             route.group or "none",
             [
-                Part(kind.value, route.decisions.get(kind, 0), f"{route.decisions.get(kind, 0):,} {words}")
+                BarPart(kind.value, route.decisions.get(kind, 0), f"{route.decisions.get(kind, 0):,} {words}")
                 for kind, words in NAMES.items()
             ],
             f"{route.requests:,} requests",
@@ -116,13 +120,14 @@ def _decisions_chart(routes: Sequence[SummaryRow]) -> str:
 
 def _users_chart(users: Sequence[SummaryRow]) -> str:
     rows = [
-        Bar(named(user), [Part("spent", user.cost_usd, money(user.cost_usd))], money(user.cost_usd)) for user in users
+        Bar(named(user), [BarPart("spent", user.cost_usd, money(user.cost_usd))], money(user.cost_usd))
+        for user in users
     ]
     return charts.bars("users", "Cost by user", "A bar for each user, the dearest first.", rows)
 
 
 def _latency_chart(report: Report) -> str:
-    rows = [Span(f"{row.route}: {row.stage}", row.p50, row.p95, row.p99) for row in report.latencies]
+    rows = [PercentileRange(f"{row.route}: {row.stage}", row.p50, row.p95, row.p99) for row in report.latencies]
     words = "A line for each route and stage from its median to its 99th percentile, with a mark at the 95th."
     return charts.spans("latency", "Latency by route and stage", words, rows)
 
@@ -170,7 +175,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (money, named, percent, share_saved, interval, moment, charts.duration)
+    filters = (money, named, percent, share_saved, interval, moment, charts.short_duration)
     known = cast("dict[str, Callable[..., object]]", environment.filters)
     known.update({one.__name__: one for one in filters})
     return environment

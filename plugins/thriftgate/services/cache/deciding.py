@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from thriftgate.caching.artefact import Artefact, shipped
+from thriftgate.caching.artefact import CacheModel, shipped
 from thriftgate.caching.decision import Decision, decide
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.learner import Learner
-from thriftgate.caching.policy import FixedThreshold, Policy
+from thriftgate.caching.policy import CachePolicy, FixedThreshold
 from thriftgate.config import CacheConfig
 from thriftgate.ports import AnswerCache
 
@@ -51,7 +51,7 @@ class Learning(Decider, Protocol):
     """A decider that can take in the outcomes of an earlier life: `caching.learner.Learner` is one."""
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> CachePolicy:
         """What the next decision is made by."""
         ...
 
@@ -118,7 +118,7 @@ def decider_of(route: str, config: CacheConfig, base_dir: Path, cache: AnswerCac
     artefact = shipped()
     if config.artefact is not None:
         path = base_dir / config.artefact
-        artefact = Artefact.from_json(path.read_text(encoding="utf-8"), source=str(path))
+        artefact = CacheModel.from_json(path.read_text(encoding="utf-8"), source=str(path))
     learner = Learner(
         artefact,
         max_error=config.max_error,

@@ -17,7 +17,7 @@ from thriftgate.caching.decision import Decision
 from thriftgate.caching.eligibility import may_serve, may_store
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.evidence import NEIGHBOURS
-from thriftgate.caching.grouping import normalise
+from thriftgate.caching.grouping import normalised_answer
 from thriftgate.caching.guards import Veto, first_veto
 from thriftgate.caching.reading import LONGEST_QUESTION
 from thriftgate.caching.scope import CacheScope, RequestIdentity, scope_of
@@ -195,4 +195,4 @@ class CacheInspector:
 
 def _group_of(text: str) -> str:
     """The same for the same words: entries with one answer support each other from the start."""
-    return f"warm-{hashlib.blake2b(normalise(text).encode(), digest_size=12).hexdigest()}"
+    return f"warm-{hashlib.blake2b(normalised_answer(text).encode(), digest_size=12).hexdigest()}"

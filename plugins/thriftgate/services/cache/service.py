@@ -24,7 +24,7 @@ from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import AnswerCache, Clock, Embedder
 from thriftgate.services.cache.deciding import Decider
 from thriftgate.services.cache.hits import HitCounter
-from thriftgate.services.cache.tickets import Served, Ticket
+from thriftgate.services.cache.tickets import PendingEntry, Served
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.journal import Journal
@@ -80,10 +80,10 @@ class CacheService:
         self.failures = 0
         """Look-ups and stores that failed since the start."""
 
-    async def find(self, request: ChatRequest, prompt: PromptRef | None, journal: Journal) -> Served | Ticket:
+    async def find(self, request: ChatRequest, prompt: PromptRef | None, journal: Journal) -> Served | PendingEntry:
         """An answer that may be given again, or a ticket to keep the fresh one with."""
         with journal.stage("cache") as notes:
-            ticket = Ticket(asked_at=journal.started_at)
+            ticket = PendingEntry(asked_at=journal.started_at)
             seen = identity(view_of(request), self._rules)
             if seen.uncacheable:
                 notes["outcome"] = f"request {seen.uncacheable[0][0]}"
@@ -125,7 +125,7 @@ class CacheService:
         )
         return await asyncio.to_thread(work) if is_large(request) else work()
 
-    async def _look_up(self, request: ChatRequest, ticket: Ticket) -> Served | None:
+    async def _look_up(self, request: ChatRequest, ticket: PendingEntry) -> Served | None:
         """Drive `lookup.look_up`, which decides; here its effects are performed."""
         scope = ticket.scope
         assert scope is not None, "a look-up has a scope"
@@ -188,7 +188,7 @@ class CacheService:
     def keep(
         self,
         request: ChatRequest,
-        ticket: Ticket,
+        ticket: PendingEntry,
         answer: Answer,
         *,
         prompt: PromptRef | None,
@@ -210,7 +210,7 @@ class CacheService:
     async def correct(
         self,
         request: ChatRequest,
-        ticket: Ticket,
+        ticket: PendingEntry,
         answer: Answer,
         *,
         prompt: PromptRef | None,
@@ -234,19 +234,19 @@ class CacheService:
         if kept is not None:
             await self._cache.purge(PurgeFilter(scope=scope.scope, entry_id=kept.entry_id))
 
-    async def _store(self, request: ChatRequest, ticket: Ticket, answer: Answer, entry: CacheEntry) -> None:
+    async def _store(self, request: ChatRequest, ticket: PendingEntry, answer: Answer, entry: CacheEntry) -> None:
         async with ticket.writing:
             await self._guarded(lambda: self._compared_and_stored(request, ticket, answer, entry))
 
     async def _compared_and_stored(
-        self, request: ChatRequest, ticket: Ticket, answer: Answer, entry: CacheEntry
+        self, request: ChatRequest, ticket: PendingEntry, answer: Answer, entry: CacheEntry
     ) -> None:
         group = await self._compare(request, ticket, answer)
         if entry.embedding is None and self._is_semantic and len(entry.question) <= LONGEST_QUESTION:
             entry = replace(entry, embedding=(await self._embedder.embed([entry.question]))[0])
         await self._cache.store(replace(entry, answer_group=group))
 
-    async def _compare(self, request: ChatRequest, ticket: Ticket, answer: Answer) -> str:
+    async def _compare(self, request: ChatRequest, ticket: PendingEntry, answer: Answer) -> str:
         """The fresh answer's group among its neighbours'; the comparison is also what the policy learns from."""
         if self.verifier is None or not ticket.neighbours:
             return ""
@@ -256,7 +256,7 @@ class CacheService:
     def _entry(
         self,
         request: ChatRequest,
-        ticket: Ticket,
+        ticket: PendingEntry,
         scope: CacheScope,
         answer: Answer,
         *,

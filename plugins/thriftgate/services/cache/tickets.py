@@ -11,7 +11,7 @@ from thriftgate.types import Answer, DecisionKind, Vector
 
 
 @dataclass(slots=True)
-class Ticket:
+class PendingEntry:
     """What a miss leads to: where its answer will be kept."""
 
     scope: CacheScope | None = None

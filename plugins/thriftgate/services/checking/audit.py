@@ -20,7 +20,7 @@ from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import Clock, Completer, Judge, Ledger
 from thriftgate.services.checking.booking import CheckingBill
 from thriftgate.services.request.background import BackgroundTasks
-from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.budget import RateBudget
 from thriftgate.services.request.questions import question_of
 from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest, DecisionKind, Judgement
 
@@ -38,7 +38,7 @@ class CascadeAuditor:
     completer: Completer
     judge: Judge
     ledger: Ledger
-    budget: Budget
+    budget: RateBudget
     background: BackgroundTasks
     clock: Clock
     capture_content: bool = False

@@ -8,7 +8,7 @@ from typing import Any
 
 from thriftgate.errors import TierFailedError
 from thriftgate.ports import Clock, Completer
-from thriftgate.services.request.journal import describe
+from thriftgate.services.request.journal import describe_failure
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, TierCall
 
@@ -32,7 +32,7 @@ class CheckingBill:
         try:
             answer = await self._completer.complete(model, request, purpose=purpose)
         except TierFailedError as error:
-            failed: Mapping[str, Any] = {"status": Status.FAILED, "error": describe(error)}
+            failed: Mapping[str, Any] = {"status": Status.FAILED, "error": describe_failure(error)}
             self._book(model, request, purpose, started_at, started, deployment=error.deployment, **failed)
             raise
         self._book(

@@ -10,7 +10,7 @@ two long texts without a stated result: a wrong verdict teaches the cache what i
 
 import re
 
-from thriftgate.caching.grouping import normalise
+from thriftgate.caching.grouping import normalised_answer
 from thriftgate.caching.guards import first_veto
 from thriftgate.caching.reading import Reading, read
 
@@ -53,7 +53,7 @@ def say_the_same(one: str, other: str, similarity: float | None) -> bool | None:
 
     `similarity` is the cosine of their vectors in [0, 1], None where there are none.
     """
-    if normalise(one) == normalise(other):
+    if normalised_answer(one) == normalised_answer(other):
         return True
     one, other = one[-_LONGEST_READ:], other[-_LONGEST_READ:]
     ours, theirs = result(one), result(other)

@@ -25,7 +25,7 @@ from thriftgate.ports import AnswerCache, Clock, Completer, Judge, Ledger
 from thriftgate.services.cache.deciding import Decider
 from thriftgate.services.checking.booking import CheckingBill
 from thriftgate.services.request.background import BackgroundTasks
-from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.budget import RateBudget
 from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest, TierCall
 
@@ -49,7 +49,7 @@ class CacheVerifier:
     cache: AnswerCache
     decider: Decider
     ledger: Ledger
-    budget: Budget
+    budget: RateBudget
     background: BackgroundTasks
     clock: Clock
 

@@ -14,7 +14,7 @@ from thriftgate.identity.claims import identity_of_bearer
 from thriftgate.identity.forms import KeyFile
 from thriftgate.identity.keys import PresentedKey, read_key
 from thriftgate.identity.permission import Denial, Denied, is_good
-from thriftgate.identity.records import Identity, Team, Tier, User, identity_of_key
+from thriftgate.identity.records import Identity, ServiceClass, Team, User, identity_of_key
 from thriftgate.ports import Clock, FoundKey, IdentityStore
 from thriftgate.services.identity.recent import RecentAnswers
 from thriftgate.services.identity.tokens import TokenReader, looks_like_token
@@ -32,7 +32,7 @@ class Authenticator:
         *,
         file: Callable[[], KeyFile] = KeyFile,
         tokens: TokenReader | None = None,
-        tiers: Mapping[str, Tier] | None = None,
+        tiers: Mapping[str, ServiceClass] | None = None,
         default_tier: str | None = None,
     ) -> None:
         """`file` is asked each time, so that it may be read anew; `default_tier` is of whoever has none."""

@@ -17,7 +17,7 @@ from thriftgate.errors import BudgetExceededError, StoreUnavailableError
 from thriftgate.identity.budgets import (
     Account,
     Balance,
-    Charge,
+    BudgetCharge,
     Spent,
     Window,
     charges_of,
@@ -47,7 +47,7 @@ class Held:
     """What a request holds."""
 
     reservation_id: str
-    charges: Sequence[Charge]
+    charges: Sequence[BudgetCharge]
     at: float
     used_share: float | None
     """Of the tightest budget, how much had gone before the request."""
@@ -91,16 +91,16 @@ class BudgetService:
         """Settlements that are not booked yet."""
         return len(self._queue)
 
-    def charges(self, identity: Identity, route: str | None) -> Sequence[Charge]:
+    def charges(self, identity: Identity, route: str | None) -> Sequence[BudgetCharge]:
         """Every budget that a request counts against; with none, nothing need be held."""
         return charges_of(identity, route, self._routes.get(route, ()) if route is not None else ())
 
-    async def reserve(self, charges: Sequence[Charge], most_usd: float) -> Held:
+    async def reserve(self, charges: Sequence[BudgetCharge], most_usd: float) -> Held:
         """Hold the most that a request may cost. Raises BudgetExceededError or StoreUnavailableError."""
         async with self._turn:
             return await self._reserve(charges, most_usd)
 
-    async def _reserve(self, charges: Sequence[Charge], most_usd: float) -> Held:
+    async def _reserve(self, charges: Sequence[BudgetCharge], most_usd: float) -> Held:
         at = self._clock.time()
         reservation_id = self._new_id()
         windows = [window_at(charge.account, charge.budget.period, at) for charge in charges]
@@ -162,7 +162,7 @@ class BudgetService:
                 self._tell(_event(charge, one, at=self._clock.time()))
 
 
-def _refusal(charge: Charge, *, at: float, is_final: bool) -> BudgetExceededError:
+def _refusal(charge: BudgetCharge, *, at: float, is_final: bool) -> BudgetExceededError:
     period, kind = charge.budget.period.value, charge.account.kind
     if not is_final:
         words = f"what is left of this {period}'s budget of this {kind} is held by requests under way"
@@ -173,7 +173,7 @@ def _refusal(charge: Charge, *, at: float, is_final: bool) -> BudgetExceededErro
     )
 
 
-def _event(charge: Charge, spent: Spent, *, at: float) -> Mapping[str, Any]:
+def _event(charge: BudgetCharge, spent: Spent, *, at: float) -> Mapping[str, Any]:
     return {
         "event": "soft_budget_used_up",
         "account": {"kind": charge.account.kind, "name": charge.account.name},

@@ -20,11 +20,11 @@ from thriftgate.errors import (
     StoreUnavailableError,
 )
 from thriftgate.limits.admission import Admit, admit
-from thriftgate.limits.concurrency import Outcome
+from thriftgate.limits.concurrency import CallOutcome
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
 from thriftgate.limits.estimate import TokenEstimate
-from thriftgate.limits.headers import Standing
-from thriftgate.limits.ladder import Step, move
+from thriftgate.limits.headers import LimitStanding
+from thriftgate.limits.ladder import LadderStep, move
 from thriftgate.limits.queue import FairQueue, Waiting
 from thriftgate.ports import Clock, Limiter
 from thriftgate.services.limits.figures import LADDER, PLACES, QUEUE, STORE, LimitFigures
@@ -32,9 +32,9 @@ from thriftgate.services.limits.load import load_of
 from thriftgate.services.limits.outage import OutageLimiter
 from thriftgate.services.limits.passes import (
     RETRY_UNKNOWN,
+    LimitRefusal,
     Pass,
-    Place,
-    Refusal,
+    QueuePlace,
     RefusedError,
     is_own,
     shed_error,
@@ -42,7 +42,7 @@ from thriftgate.services.limits.passes import (
     too_many_error,
 )
 from thriftgate.services.limits.pool import Pool, Pools, ladder_policy
-from thriftgate.services.limits.rules import Arrival, Rules, standings, too_large
+from thriftgate.services.limits.rules import Arrival, Rules, request_too_large, standings
 from thriftgate.services.limits.settling import Settler
 from thriftgate.services.limits.waiting import Granted, Pause, WaitingRoom, first_of, pause_in_loop
 from thriftgate.services.telemetry.metrics import Samples
@@ -94,7 +94,7 @@ class Admission:
         """Requests that wait."""
         return len(self._room)
 
-    def steps_of(self, model: str) -> frozenset[Step]:
+    def steps_of(self, model: str) -> frozenset[LadderStep]:
         """What a route has given up for now; never anything in shadow."""
         return frozenset() if self._config.shadow else self.pools.of(model).steps(self._ladder)
 
@@ -103,7 +103,7 @@ class Admission:
         arrival: Arrival,
         *,
         gone: Callable[[], Awaitable[object]] | None = None,
-        on_wait: Callable[[Callable[[], Place]], None] = lambda _: None,
+        on_wait: Callable[[Callable[[], QueuePlace]], None] = lambda _: None,
     ) -> Pass:
         """Let a request run, at once or when it is its turn.
 
@@ -133,9 +133,9 @@ class Admission:
         self._arrived[pool.name] += 1
         if self._config.shadow:
             return await self._shadowed(passed)
-        if Step.SHED in passed.steps and tier.sheddable:
+        if LadderStep.SHED in passed.steps and tier.sheddable:
             raise self._refused(LADDER, shed_error(self._descent()))
-        if (charge := too_large(demand)) is not None:
+        if (charge := request_too_large(demand)) is not None:
             raise self._refused(charge.name, too_large_error(charge))
         patience = self._patience(tier.max_wait)
         waiting = self._waiting(passed, tier.weight, patience)
@@ -164,7 +164,7 @@ class Admission:
         now, pool = self._clock.monotonic(), passed.pool
         if not is_failed or is_overload:
             known = spent or passed.estimate
-            outcome = Outcome(passed.started_at, now, known.work, pool.n_running, is_overload)
+            outcome = CallOutcome(passed.started_at, now, known.work, pool.n_running, is_overload)
             pool.learn(outcome, prompt_bytes=passed.arrival.prompt_bytes, spent=spent)
         pool.end(passed.tenant)
         if passed.waited and spent is not None:
@@ -233,7 +233,7 @@ class Admission:
         verdict: Refused | None,
         patience: float,
         gone: Callable[[], Awaitable[object]] | None,
-        on_wait: Callable[[Callable[[], Place]], None],
+        on_wait: Callable[[Callable[[], QueuePlace]], None],
     ) -> Pass:
         room, pool, demand = self._room, passed.pool, passed.demand
         if verdict is not None and verdict.limit != PLACES and patience > 0:
@@ -325,7 +325,7 @@ class Admission:
         return passed
 
     def _turned_away(
-        self, passed: Pass, limit: str, retry_after: float, verdict: Refused | None, place: Place
+        self, passed: Pass, limit: str, retry_after: float, verdict: Refused | None, place: QueuePlace
     ) -> RefusedError:
         if not is_own(limit):
             self._crowded_out[passed.pool.name] += 1
@@ -333,10 +333,10 @@ class Admission:
         return self._refused(limit, too_many_error(limit, retry_after), told, place)
 
     def _refused(
-        self, limit: str, error: GatewayError, told: Sequence[Standing] = (), place: Place | None = None
+        self, limit: str, error: GatewayError, told: Sequence[LimitStanding] = (), place: QueuePlace | None = None
     ) -> RefusedError:
         self.figures.refused(limit, now=self._clock.monotonic())
-        return RefusedError(Refusal(error, told, place))
+        return RefusedError(LimitRefusal(error, told, place))
 
     def _waiting(self, passed: Pass, weight: float, patience: float) -> Waiting:
         return Waiting(
@@ -358,14 +358,14 @@ class Admission:
     def _work_before(self, waiting: Waiting, pool: Pool) -> float:
         return self._room.queue.work_before(waiting, of=lambda one: self._room.belongs_to(one, pool))
 
-    def _place(self, waiting: Waiting, pool: Pool, demand: Demand, verdict: Refused | None) -> Place:
+    def _place(self, waiting: Waiting, pool: Pool, demand: Demand, verdict: Refused | None) -> QueuePlace:
         rate = pool.work_per_second
         before = max(0.0, self._work_before(waiting, pool) - waiting.work)
         in_line = before / rate if rate else 0.0
         until_tickets = self._room.until_tickets(waiting, demand)
         if verdict is not None and verdict.retry_after is not None:
             until_tickets = max(until_tickets, verdict.retry_after)
-        return Place(self._room.queue.position_of(waiting), max(in_line, until_tickets))
+        return QueuePlace(self._room.queue.position_of(waiting), max(in_line, until_tickets))
 
     def _turnaround(self, pool: Pool) -> float:
         """About when the next place is free."""

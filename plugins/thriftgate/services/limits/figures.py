@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from thriftgate.limits.ladder import LadderPolicy
 from thriftgate.services.limits.pool import Pool
-from thriftgate.services.limits.rules import kind_of
+from thriftgate.services.limits.rules import limit_kind
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.metrics import MOST_VALUES, OTHER, Samples
 
@@ -37,7 +37,7 @@ class LimitFigures:
 
     def refused(self, limit: str, *, now: float, is_shadow: bool = False) -> None:
         """A request was refused because of a limit, or would have been."""
-        counted, per = kind_of(limit)
+        counted, per = limit_kind(limit)
         verdict = "would_refuse" if is_shadow else "refused"
         self._samples.add(catalogue.LIMIT_VERDICTS, (verdict, counted, per))
         self._silent[verdict, counted, per] += 1

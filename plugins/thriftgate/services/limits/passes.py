@@ -7,10 +7,10 @@ from math import ceil, inf
 from thriftgate.errors import GatewayError, InvalidRequestError, OverloadedError, RateLimitExceededError
 from thriftgate.limits.demand import Charge, Demand
 from thriftgate.limits.estimate import TokenEstimate
-from thriftgate.limits.headers import Standing
-from thriftgate.limits.ladder import Step
+from thriftgate.limits.headers import LimitStanding
+from thriftgate.limits.ladder import LadderStep
 from thriftgate.services.limits.pool import Pool
-from thriftgate.services.limits.rules import Arrival, kind_of, spoken
+from thriftgate.services.limits.rules import Arrival, limit_kind, spoken
 
 RETRY_UNKNOWN = 1.0
 """Seconds after which to come back when nothing is known."""
@@ -21,7 +21,7 @@ class ClientGoneError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueuePlace:
     """Where a request stands in the queue."""
 
     position: int
@@ -40,10 +40,10 @@ class Pass:
     estimate: TokenEstimate
     started_at: float
     waited: float = 0.0
-    place: Place | None = None
+    place: QueuePlace | None = None
     """Where it stood when it came in, if it had to wait."""
-    standings: Sequence[Standing] = ()
-    steps: frozenset[Step] = frozenset()
+    standings: Sequence[LimitStanding] = ()
+    steps: frozenset[LadderStep] = frozenset()
     own: Demand | None = None
     """Its demand, where this worker granted it without the store."""
     holds_tickets: bool = True
@@ -51,18 +51,18 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class LimitRefusal:
     """What a refused client is told beside its error."""
 
     error: GatewayError
-    standings: Sequence[Standing] = ()
-    place: Place | None = None
+    standings: Sequence[LimitStanding] = ()
+    place: QueuePlace | None = None
 
 
 class RefusedError(Exception):
     """A request may not run; carries what its client is told."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: LimitRefusal) -> None:
         self.refusal = refusal
         super().__init__(str(refusal.error))
 
@@ -92,4 +92,4 @@ def shed_error(retry_after: float) -> OverloadedError:
 
 def is_own(limit: str) -> bool:
     """Whether it is a limit that a rule sets, and not a lack of places."""
-    return kind_of(limit)[0] in ("requests", "tokens", "parallel")
+    return limit_kind(limit)[0] in ("requests", "tokens", "parallel")

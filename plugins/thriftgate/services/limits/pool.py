@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from thriftgate.config.limits import ConcurrencyConfig, LimitsConfig
 from thriftgate.limits.admission import ServiceRate
-from thriftgate.limits.concurrency import ConcurrencyPolicy, ConcurrencyState, Outcome, adapt
+from thriftgate.limits.concurrency import CallOutcome, ConcurrencyPolicy, ConcurrencyState, adapt
 from thriftgate.limits.estimate import Experience, TokenEstimate
-from thriftgate.limits.ladder import LadderPolicy, LadderState, Step
+from thriftgate.limits.ladder import LadderPolicy, LadderState, LadderStep
 
 ANY = "*"
 _MOST_POOLS = 500
@@ -60,7 +60,7 @@ class Pool:
         if self.running[tenant] <= 0:
             del self.running[tenant]
 
-    def learn(self, outcome: Outcome, *, prompt_bytes: int, spent: TokenEstimate | None) -> None:
+    def learn(self, outcome: CallOutcome, *, prompt_bytes: int, spent: TokenEstimate | None) -> None:
         """From a request that has ended; call before `end`. `spent` is None where nothing is known."""
         if self.policy is not None and self.is_adaptive:
             self.concurrency = adapt(self.policy, self.concurrency, outcome)
@@ -69,7 +69,7 @@ class Pool:
         self.rate = self.rate.observe(spent.work, outcome.ended_at - outcome.started_at)
         self.experience = self.experience.learn(prompt_bytes, int(spent.prompt), int(spent.completion))
 
-    def steps(self, policy: LadderPolicy | None) -> frozenset[Step]:
+    def steps(self, policy: LadderPolicy | None) -> frozenset[LadderStep]:
         """What this route has given up for now."""
         return frozenset() if policy is None else self.ladder.in_force(policy)
 
@@ -110,7 +110,7 @@ def ladder_policy(config: LimitsConfig) -> LadderPolicy | None:
     if ladder is None:
         return None
     return LadderPolicy(
-        tuple(Step(name) for name in ladder.steps),
+        tuple(LadderStep(name) for name in ladder.steps),
         climb_at=ladder.climb_at,
         descend_at=ladder.descend_at,
         climb_after=ladder.climb_after,

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from thriftgate.config.limits import LimitsConfig, RateConfig, RuleConfig, TierPriorityConfig
 from thriftgate.limits.bucket import TokenBucket
 from thriftgate.limits.demand import Charge, Demand, Slot
-from thriftgate.limits.headers import Standing
+from thriftgate.limits.headers import LimitStanding
 
 _UNLISTED = TierPriorityConfig()
 NOBODY = "anonymous"
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Limited:
     """Who asks, as far as limits are concerned; what is unknown is None."""
 
     key: str | None = None
@@ -28,7 +28,7 @@ class Arrival:
     """A request that comes in, before anything is known of its answer."""
 
     id: str
-    asker: Asker
+    asker: Limited
     model: str
     """What the client calls: a route or a plain model."""
     prompt_bytes: int
@@ -43,15 +43,15 @@ class Rules:
     def __init__(self, config: LimitsConfig) -> None:
         self._config = config
 
-    def tier_name(self, asker: Asker) -> str | None:
+    def tier_name(self, asker: Limited) -> str | None:
         """The tier that counts: the key's own where it is listed, else the default."""
         return asker.tier if asker.tier in self._config.tiers else self._config.default_tier
 
-    def tier(self, asker: Asker) -> TierPriorityConfig:
+    def tier(self, asker: Limited) -> TierPriorityConfig:
         """How requests of this caller are treated."""
         return self._config.tiers.get(self.tier_name(asker) or "", _UNLISTED)
 
-    def tenant(self, asker: Asker) -> str:
+    def tenant(self, asker: Limited) -> str:
         """Whose turn it is when this caller is served."""
         kind = self._config.queue.tenant if self._config.queue else "team"
         name = {"team": asker.team, "user": asker.user, "key": asker.key}[kind]
@@ -106,15 +106,15 @@ def _bucket(rate: RateConfig) -> TokenBucket:
     return TokenBucket(rate.capacity, rate.per_minute / 60)
 
 
-def too_large(demand: Demand) -> Charge | None:
+def request_too_large(demand: Demand) -> Charge | None:
     """A charge that could never be granted, because it is more than its bucket holds."""
     return next((charge for charge in demand.charges if charge.n > charge.bucket.capacity), None)
 
 
-def standings(demand: Demand, remaining: Sequence[float]) -> list[Standing]:
+def standings(demand: Demand, remaining: Sequence[float]) -> list[LimitStanding]:
     """How the buckets stand, for the client."""
     return [
-        Standing(
+        LimitStanding(
             "requests" if charge.name.startswith("requests|") else "tokens",
             charge.bucket.capacity, left, charge.bucket.full_after(left),
         )
@@ -124,13 +124,13 @@ def standings(demand: Demand, remaining: Sequence[float]) -> list[Standing]:
 
 def spoken(limit: str) -> str:
     """A limit as a client may read it: what is counted and for whom, without naming anybody."""
-    counted, per = kind_of(limit)
+    counted, per = limit_kind(limit)
     what = {"requests": "requests a minute", "tokens": "tokens a minute", "parallel": "requests at a time"}[counted]
     whom = {"gateway": "all callers together", "route": "this model"}.get(per, f"your {per}")
     return f"{what} for {whom}"
 
 
-def kind_of(limit: str) -> tuple[str, str]:
+def limit_kind(limit: str) -> tuple[str, str]:
     """What a limit counts and for whom, as fixed words for metrics."""
     counted, _, rest = limit.partition("|")
     return counted, rest.partition("|")[0]

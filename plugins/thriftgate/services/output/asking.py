@@ -19,7 +19,7 @@ from thriftgate.output.verdicts import Invalid, Unusable, Verdict
 from thriftgate.schemas import path_in_words
 from thriftgate.services.output.following import Follower
 from thriftgate.services.output.notes import OutputNote, note_of
-from thriftgate.services.output.reading import Judged, is_long, judged
+from thriftgate.services.output.reading import CheckedAnswer, checked, is_long
 from thriftgate.services.request.asking import AskedStream, Asker
 from thriftgate.services.request.reading import view_of, whole_body, with_body
 from thriftgate.types import Answer, ChatRequest
@@ -58,9 +58,9 @@ class ShapedAsker:
 
     async def ask(self, model: str, request: ChatRequest, *, follow: bool = False) -> Reply:
         """One tier's answer, asked for more than once where that may help. Raises TierFailedError."""
-        latest: Judged | None = None
+        latest: CheckedAnswer | None = None
 
-        def verdict(_: flow.Reply) -> Verdict:
+        def verdict(_: flow.OutputReply) -> Verdict:
             assert latest is not None, "a reply that was judged"
             assert latest.verdict is not None, "a reply that has a shape"
             return latest.verdict
@@ -82,34 +82,34 @@ class ShapedAsker:
             if came.verdict is None:
                 break
             try:
-                step = steps.send(flow.Reply(came.answer.text))
+                step = steps.send(flow.OutputReply(came.answer.text))
             except StopIteration:
                 break
         return self._reply(latest)
 
-    def _reply(self, came: Judged) -> Reply:
+    def _reply(self, came: CheckedAnswer) -> Reply:
         note = note_of(came.verdict, reasks=self._reasks)
         self._notes.append((came.answer, note))
         self._refused = came.objection
         return Reply(came.answer, veto=VETO if came.objection else None, evidence=note.evidence)
 
-    async def _came(self, model: str, request: ChatRequest, *, follow: bool) -> Judged:
+    async def _came(self, model: str, request: ChatRequest, *, follow: bool) -> CheckedAnswer:
         if follow:
             return await self._followed(model, request)
         return await self.judged(request, await self._asker.ask(model, request))
 
-    async def judged(self, request: ChatRequest, answer: Answer, *, may_repair: bool = True) -> Judged:
+    async def judged(self, request: ChatRequest, answer: Answer, *, may_repair: bool = True) -> CheckedAnswer:
         """Judge a whole answer, and take note of the stage."""
         may_repair = may_repair and self._config.repair
         with self._asker.journal.stage("output") as notes:
             if is_long(answer):
-                found = await asyncio.to_thread(judged, request, answer, self.requirement, may_repair=may_repair)
+                found = await asyncio.to_thread(checked, request, answer, self.requirement, may_repair=may_repair)
             else:
-                found = judged(request, answer, self.requirement, may_repair=may_repair)
+                found = checked(request, answer, self.requirement, may_repair=may_repair)
             notes.update(tier=answer.model, **self._shown(found.verdict))
         return found
 
-    async def _followed(self, model: str, request: ChatRequest) -> Judged:
+    async def _followed(self, model: str, request: ChatRequest) -> CheckedAnswer:
         stream = self._asker.stream(model, request)
         follower = Follower(self.requirement, Dialect(request.dialect))
         async with aclosing(stream.pieces()) as pieces:
@@ -121,12 +121,12 @@ class ShapedAsker:
             return await self.judged(request, stream.answer)
         return self.stopped(stream, follower.objection)
 
-    def stopped(self, stream: AskedStream, objection: Unusable) -> Judged:
+    def stopped(self, stream: AskedStream, objection: Unusable) -> CheckedAnswer:
         """What there is of an answer that went wrong while it was written."""
         assert stream.written is not None, "a stream that was closed is booked"
         with self._asker.journal.stage("output") as notes:
             notes.update(tier=stream.written.model, stopped_early=True, **self._shown(objection))
-        return Judged(stream.written, objection)
+        return CheckedAnswer(stream.written, objection)
 
     async def shown(self, request: ChatRequest, answer: Answer) -> Reply:
         """The whole of an answer that its client has already. Raises OutputInvalidError where it cannot be used."""
@@ -136,7 +136,7 @@ class ShapedAsker:
             raise self.error
         return replace(reply, is_shown=True)
 
-    def refuse(self, came: Judged) -> Reply:
+    def refuse(self, came: CheckedAnswer) -> Reply:
         """The reply for an answer that was stopped before anything of it was shown."""
         return self._reply(came)
 

@@ -21,7 +21,7 @@ _ENDINGS = {FinishKind.LENGTH: "length", FinishKind.UNKNOWN: None}
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CheckedAnswer:
     """An answer, as it may be given, and what it turned out to be."""
 
     answer: Answer
@@ -39,7 +39,7 @@ def is_long(answer: Answer) -> bool:
     return any(len(choice.text) > _LONG or choice.tool_calls for choice in answer.choices)
 
 
-def judged(request: ChatRequest, answer: Answer, requirement: Requirement, *, may_repair: bool) -> Judged:
+def checked(request: ChatRequest, answer: Answer, requirement: Requirement, *, may_repair: bool) -> CheckedAnswer:
     """Read every choice of an answer; what could be repaired is in the answer that comes back."""
     body, dialect = whole_body(request, answer), Dialect(request.dialect)
     worst: Verdict | None = None
@@ -47,18 +47,18 @@ def judged(request: ChatRequest, answer: Answer, requirement: Requirement, *, ma
     for place, choice in enumerate(answer_view(dialect, body).choices):
         verdict = _verdict(choice, requirement, may_repair=may_repair)
         if isinstance(verdict, Unusable):
-            return Judged(answer, verdict)
+            return CheckedAnswer(answer, verdict)
         if isinstance(verdict, Repaired):
             texts[place] = verdict.text
         worst = verdict if worst is None or isinstance(verdict, Repaired) else worst
     if not texts:
-        return Judged(answer, worst)
+        return CheckedAnswer(answer, worst)
     written = reworded(dialect, body, texts, tool=requirement.tool)
     read = answer_of(
         request.dialect, written, model=answer.model, deployment=answer.deployment, usage=answer.usage,
         cost_usd=answer.cost_usd,
     )  # fmt: skip
-    return Judged(replace(read, provider_id=answer.provider_id), worst)
+    return CheckedAnswer(replace(read, provider_id=answer.provider_id), worst)
 
 
 def _verdict(choice: ChoiceView, requirement: Requirement, *, may_repair: bool) -> Verdict | None:

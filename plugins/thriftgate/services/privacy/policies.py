@@ -6,7 +6,7 @@ Failure behaviour: pure; the configuration was checked before.
 from dataclasses import replace
 
 from thriftgate.config.privacy import PrivacyConfig
-from thriftgate.privacy.policy import Policy
+from thriftgate.privacy.policy import PrivacyPolicy
 
 
 class Policies:
@@ -14,7 +14,7 @@ class Policies:
 
     def __init__(self, config: PrivacyConfig) -> None:
         deny = tuple((kind, value) for kind, values in config.deny.items() for value in values)
-        self._default = Policy(
+        self._default = PrivacyPolicy(
             actions=dict(config.entities),
             thresholds=dict(config.thresholds),
             min_score=config.min_score,
@@ -33,7 +33,7 @@ class Policies:
             for name, one in config.models.items()
         }
 
-    def policy_of(self, model: str) -> Policy | None:
+    def policy_of(self, model: str) -> PrivacyPolicy | None:
         """The policy for what a client called as `model`; None where nothing is looked for."""
         return self._by_model.get(model, self._default)
 

@@ -14,11 +14,11 @@ from typing import Any
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import PrivacyAnalyzer, PseudonymVault
 from thriftgate.privacy.documents import transformed
-from thriftgate.privacy.findings import Text, counted, resolved
+from thriftgate.privacy.findings import Text, counted_by_kind, resolved
 from thriftgate.privacy.masking import Masker, Recurrences, spoken_of_again
-from thriftgate.privacy.policy import Policy
+from thriftgate.privacy.policy import PrivacyPolicy
 from thriftgate.privacy.pseudonyms import Pseudonym, Pseudonyms
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 _TRIES = 8
 """Of two requests of one conversation that come at once, one has to look again at what the other gave out."""
@@ -69,12 +69,12 @@ class PrivacyService:
         self._key = key
 
     async def protect(
-        self, body: Mapping[str, Any], policy: Policy, conversation: Conversation | None = None
+        self, body: Mapping[str, Any], policy: PrivacyPolicy, conversation: Conversation | None = None
     ) -> Protected:
         """The body with every value replaced as the policy says."""
         texts = _texts_of(body)
         found = dict(zip(texts, await self._analyzer.analyze(texts), strict=True))
-        findings = {text: counted(text.text, spans, policy) for text, spans in found.items()}
+        findings = {text: counted_by_kind(text.text, spans, policy) for text, spans in found.items()}
         if conversation is None:
             return self._masked(body, findings, policy, Pseudonyms())
         for _ in range(_TRIES):
@@ -103,7 +103,11 @@ class PrivacyService:
         return _UNKNOWN_START + int(conversation.id[:8], 16) % _UNKNOWN_SPAN
 
     def _masked(
-        self, body: Mapping[str, Any], findings: Mapping[Text, Sequence[Span]], policy: Policy, state: Pseudonyms
+        self,
+        body: Mapping[str, Any],
+        findings: Mapping[Text, Sequence[TextSpan]],
+        policy: PrivacyPolicy,
+        state: Pseudonyms,
     ) -> Protected:
         state.reserve((text.text for text in findings), policy.actions)
         known = ((entry.entity_type, entry.value) for entry in state.entries())
@@ -129,5 +133,5 @@ def _texts_of(body: Mapping[str, Any]) -> list[Text]:
     return list(texts)
 
 
-def _values(findings: Mapping[Text, Sequence[Span]]) -> Iterable[tuple[str, str]]:
+def _values(findings: Mapping[Text, Sequence[TextSpan]]) -> Iterable[tuple[str, str]]:
     return ((span.entity_type, text.text[span.start : span.end]) for text, spans in findings.items() for span in spans)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from thriftgate.errors import TierFailedError
 from thriftgate.ports import Completer, Pricer
-from thriftgate.services.request.journal import Journal, describe
+from thriftgate.services.request.journal import Journal, describe_failure
 from thriftgate.services.request.reading import answer_of, is_opening
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, StreamPiece, TierCall, Usage
@@ -55,7 +55,7 @@ class Asker:
                     cost_usd=answer.cost_usd if answer else 0.0,
                     cost_parts=self.cost_parts(model, answer) if answer else {},
                     status=status_of(error),
-                    error=describe(error) if error else None,
+                    error=describe_failure(error) if error else None,
                     **self.evidence(request, answer),
                 )
             )
@@ -193,7 +193,7 @@ class AskedStream:
                 cost_usd=cost_usd,
                 cost_parts=self._asker.cost_parts(self._model, answer, deployment_id=self._deployment_id),
                 status=status_of(error),
-                error=describe(error) if error else None,
+                error=describe_failure(error) if error else None,
                 **self._asker.evidence(self._request, answer),
             )
         )

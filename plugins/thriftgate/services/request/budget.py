@@ -8,7 +8,7 @@ from thriftgate.ports import Clock
 _MINUTE = 60.0
 
 
-class Budget:
+class RateBudget:
     """Says yes to a random `share` of the occasions, but never more than `max_per_minute` times in a minute."""
 
     def __init__(self, *, share: float, max_per_minute: int, clock: Clock, draw: Callable[[], float]) -> None:

@@ -82,7 +82,7 @@ class Journal:
         try:
             yield attributes
         except BaseException as error:
-            attributes["error"] = describe(error)
+            attributes["error"] = describe_failure(error)
             raise
         finally:
             duration = self.clock.monotonic() - started
@@ -117,7 +117,7 @@ class Journal:
         if status is Status.FAILED:
             self.decision = DecisionKind.FAILED
         if error is not None:
-            self.error = describe(error)
+            self.error = describe_failure(error)
 
     def record(self) -> RequestRecord:
         """The row for the ledger."""
@@ -176,7 +176,7 @@ class Journal:
         return {key: value for key, value in known.items() if value is not None}
 
 
-def describe(error: BaseException) -> str:
+def describe_failure(error: BaseException) -> str:
     """The error's class and status, never its text."""
     code = getattr(error, "status_code", None)
     return type(error).__name__ + (f" {code}" if code else "")

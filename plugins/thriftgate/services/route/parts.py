@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from thriftgate.config import RouteConfig
-from thriftgate.limits.ladder import Step
+from thriftgate.limits.ladder import LadderStep
 from thriftgate.ports import Clock, Completer, Embedder, Pricer
 from thriftgate.services.cache.service import CacheService
 from thriftgate.services.cascade.planning import Planner
@@ -48,7 +48,7 @@ class RouteParts:
     prompt: PromptStage | None = None
     cache: CacheService | None = None
     coalescer: Coalescer | None = None
-    steps: Callable[[], frozenset[Step]] = frozenset
+    steps: Callable[[], frozenset[LadderStep]] = frozenset
     """What the route gives up right now, because of its load."""
 
 

@@ -22,9 +22,9 @@ from thriftgate.errors import (
     OverloadedError,
     StoreUnavailableError,
 )
-from thriftgate.limits.ladder import Step
+from thriftgate.limits.ladder import LadderStep
 from thriftgate.output.requirement import Requirement
-from thriftgate.services.cache.tickets import Served, Ticket
+from thriftgate.services.cache.tickets import PendingEntry, Served
 from thriftgate.services.cascade.driver import CascadeRun
 from thriftgate.services.checking.audit import Correct
 from thriftgate.services.output.asking import ShapedAsker
@@ -56,7 +56,7 @@ class _Serving:
 
     request: ChatRequest
     journal: Journal
-    ticket: Ticket
+    ticket: PendingEntry
     prompt: PromptRef | None = None
     required: Requirement | None = None
     """What the answer must be; None: anything."""
@@ -157,7 +157,7 @@ class RouteService:
 
     async def _prepared(self, request: ChatRequest, journal: Journal) -> tuple[_Serving, Served | None]:
         """Prompt, the shape of the answer, and cache look-up."""
-        serving = _Serving(request, journal, Ticket())
+        serving = _Serving(request, journal, PendingEntry())
         if self._parts.prompt is not None:
             with journal.stage("prompt"):
                 serving.request, serving.prompt = self._parts.prompt(request)
@@ -169,8 +169,8 @@ class RouteService:
         if self._parts.cache is None:
             return serving, None
         found = await self._parts.cache.find(serving.request, serving.prompt, journal)
-        if isinstance(found, Ticket):
-            if Step.HITS_ONLY in self._parts.steps():
+        if isinstance(found, PendingEntry):
+            if LadderStep.HITS_ONLY in self._parts.steps():
                 raise OverloadedError(
                     f"route '{request.route}' answers from its cache alone until its load goes down",
                     retry_after=_RETRY_AFTER,
@@ -253,7 +253,7 @@ class RouteService:
             planned = self._carried(
                 request, parts.planner.plan(request, prompt=serving.prompt, vector=vector, stream=journal.stream)
             )
-            if Step.CHEAP_ONLY in parts.steps() and len(planned.tiers) > 1:
+            if LadderStep.CHEAP_ONLY in parts.steps() and len(planned.tiers) > 1:
                 planned = Plan((replace(planned.tiers[0], accept_at=None),), UNDER_LOAD)
             notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)
         asker, scorer = Asker(parts.completer, parts.pricer, journal), parts.planner.scorer

@@ -112,7 +112,7 @@ def merged(own: Samples, others: Iterable[tuple[Samples, bool]]) -> Samples:
     return whole
 
 
-def status_of(record: RequestRecord) -> str:
+def status_label(record: RequestRecord) -> str:
     """How a request ended; `refused` where the fault was the client's (4xx), which should wake nobody."""
     code = (record.error or "").rpartition(" ")[2]
     is_refused = record.status is Status.FAILED and len(code) == 3 and code.isdecimal() and code.startswith("4")
@@ -133,7 +133,7 @@ class Metrics:
         route = self._known("route", record.route)
         tier = self._known("model", record.tier)
         decision = record.decision.value
-        samples.add(catalogue.REQUESTS, (route, decision, tier, status_of(record)))
+        samples.add(catalogue.REQUESTS, (route, decision, tier, status_label(record)))
         if record.coalesced:
             samples.add(catalogue.COALESCED, (route,))
         samples.observe(catalogue.REQUEST_DURATION, (route, decision), record.duration)

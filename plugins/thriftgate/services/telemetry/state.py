@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from thriftgate.ports import Clock
-from thriftgate.services.books.overview import Standing
+from thriftgate.services.books.overview import RouteStanding
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.metrics import Samples
@@ -20,7 +20,7 @@ STALE = 900.0
 """Seconds after which figures that cannot be renewed are no longer given."""
 
 
-class Queue(Protocol):
+class WorkQueue(Protocol):
     """Work behind the requests that waits, and may be given up."""
 
     @property
@@ -34,7 +34,7 @@ class Queue(Protocol):
         ...
 
 
-def put_work(samples: Samples, queues: Mapping[str, Queue], background: BackgroundTasks) -> None:
+def put_work(samples: Samples, queues: Mapping[str, WorkQueue], background: BackgroundTasks) -> None:
     """Write the depth and the losses of every queue, by its name, and what became of background tasks."""
     for name, queue in queues.items():
         samples.put(catalogue.WAITING, (name,), queue.waiting)
@@ -45,7 +45,7 @@ def put_work(samples: Samples, queues: Mapping[str, Queue], background: Backgrou
         samples.put(catalogue.TASK_FAILURES, (task,), n)
 
 
-def put_standings(samples: Samples, standings: Sequence[Standing]) -> None:
+def put_standings(samples: Samples, standings: Sequence[RouteStanding]) -> None:
     """Write the ratios of every route that has been judged, what they are held against, and the verdicts behind."""
     for standing in standings:
         route, promise = standing.route, standing.promise
@@ -74,17 +74,17 @@ class StandingWatch:
     """Knows how the routes stood a minute ago."""
 
     def __init__(
-        self, read: Callable[[], Awaitable[Sequence[Standing]]], background: BackgroundTasks, clock: Clock
+        self, read: Callable[[], Awaitable[Sequence[RouteStanding]]], background: BackgroundTasks, clock: Clock
     ) -> None:
         self._read = read
         self._background = background
         self._clock = clock
-        self._standings: Sequence[Standing] = ()
+        self._standings: Sequence[RouteStanding] = ()
         self._looked_at = -EVERY
         self._seen_at = -STALE
         self._is_looking = False
 
-    def standings(self) -> Sequence[Standing]:
+    def standings(self) -> Sequence[RouteStanding]:
         """What was seen last; has a new look taken in the background when it is time."""
         now = self._clock.monotonic()
         if not self._is_looking and now - self._looked_at >= EVERY:

@@ -16,7 +16,7 @@ from thriftgate.tracing.delivery import Delivery
 from thriftgate.tracing.model import Score, Span
 from thriftgate.tracing.otlp import encode
 from thriftgate.tracing.scores import scores_of, scores_of_audit
-from thriftgate.tracing.spans import PromptNumber, no_numbers, spans_of
+from thriftgate.tracing.spans import PromptNumber, no_numbers, trace_spans
 from thriftgate.types import Audit, Message, RequestRecord
 
 _BYTES_PER_RECORD = 2_000
@@ -72,7 +72,7 @@ class TraceSettings:
             return spans_of_audit(traced, environment=self.environment, release=self.release)
         record = traced
         is_linked = self.linked is None or record.route in self.linked
-        return spans_of(
+        return trace_spans(
             record,
             environment=self.environment,
             release=self.release,

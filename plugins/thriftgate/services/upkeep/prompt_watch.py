@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 
 from thriftgate.ports import PromptSource
-from thriftgate.prompts.problems import Problem
+from thriftgate.prompts.problems import PromptProblem
 from thriftgate.prompts.registry import Registry
 
 _log = logging.getLogger(__name__)
@@ -19,10 +19,10 @@ class PromptWatch:
     def __init__(self, source: PromptSource) -> None:
         self._source = source
         self._seen = _contents(source.snapshot())
-        self._problems: frozenset[Problem] = frozenset(source.snapshot().problems)
+        self._problems: frozenset[PromptProblem] = frozenset(source.snapshot().problems)
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[PromptProblem, ...]:
         """What is wrong now: for `doctor`, metrics and the live page."""
         return self._source.snapshot().problems
 

@@ -9,7 +9,7 @@ last user was killed goes on running and is taken over by the next start.
 
 Failure behaviour: what keeps the server from starting is a ConfigurationError that says why in a sentence, with
 the last lines of the server's log. A server that dies later is a matter of `stores.postgres`; calling
-`prepare_database` again starts it again.
+`prepare_embedded` again starts it again.
 """
 
 import asyncio
@@ -112,7 +112,7 @@ class EmbeddedPostgres:
             os.close(descriptor)
 
 
-def prepare_database(url: str | None, data_dir: Path) -> str:
+def prepare_embedded(url: str | None, data_dir: Path) -> str:
     """The DSN of a database with all our tables, ready to use; blocks until it is.
 
     Given a `url`, it is that one. Else it is the embedded server under `<data_dir>/postgres`, which is started if

@@ -29,7 +29,7 @@ class WatchedKeyFile:
         self._seen: _Version | None = None
         try:
             self._seen = self._version()
-            self._current = read(path)
+            self._current = read_keys(path)
         except (OSError, ValueError) as error:
             problems = _words(error).splitlines()
             raise ConfigurationError([f"identity.file: {path.name}: {problem}" for problem in problems]) from None
@@ -48,7 +48,7 @@ class WatchedKeyFile:
             if version == self._seen:
                 return False
             self._seen = version
-            self._current = read(self._path)
+            self._current = read_keys(self._path)
         except (OSError, ValueError) as error:
             if isinstance(error, OSError):
                 self._forget(error)
@@ -68,7 +68,7 @@ class WatchedKeyFile:
         return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
-def read(path: Path) -> KeyFile:
+def read_keys(path: Path) -> KeyFile:
     """The file as it is now. Raises OSError, or ValueError with a line for each mistake."""
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError(f"is larger than {_MOST_BYTES} bytes")

@@ -2,7 +2,7 @@
 
 Failure behaviour: raises ConfigurationError when a route's prompt or label is not there or has mistakes, naming each
 with file and line, and when Langfuse's keys are not set. With `source: langfuse` a prompt that neither the files nor
-the kept copy has is only known after the first `refresh`; so `check_routes` is to be called after it.
+the kept copy has is only known after the first `refresh`; so `check_prompted_routes` is to be called after it.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def open_prompts(config: ThriftgateConfig, base_dir: Path, environ: Mapping[str,
     files.reload()
     data_dir = base_dir / config.data_dir
     if config.prompts.source == "files":
-        check_routes(config, files)
+        check_prompted_routes(config, files)
         has_keys = bool(environ.get("LANGFUSE_PUBLIC_KEY") and environ.get("LANGFUSE_SECRET_KEY"))
         numbers = LangfuseNumbers(data_dir / NUMBERS, keys_from(environ).project) if has_keys else None
         return OpenPrompts(files, numbers)
@@ -53,7 +53,7 @@ def open_prompts(config: ThriftgateConfig, base_dir: Path, environ: Mapping[str,
     return OpenPrompts(source, numbers, client)
 
 
-def check_routes(config: ThriftgateConfig, source: PromptSource) -> None:
+def check_prompted_routes(config: ThriftgateConfig, source: PromptSource) -> None:
     """Every route's prompt and label are there. Raises ConfigurationError with every mistake."""
     registry = source.snapshot()
     problems: list[str] = []

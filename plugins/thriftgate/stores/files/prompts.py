@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thriftgate.prompts.changes import HISTORY, SETTINGS, Changes, PromptChangeError
-from thriftgate.prompts.problems import Problem
+from thriftgate.prompts.problems import PromptProblem
 from thriftgate.prompts.registry import Prompt, Registry, parse_prompt
 
 _MAX_BYTES = 1_000_000
@@ -27,7 +27,7 @@ class _Folder:
     """The texts of one prompt, by path within its folder, and what could not be read."""
 
     files: Mapping[str, str]
-    problems: tuple[Problem, ...]
+    problems: tuple[PromptProblem, ...]
 
 
 class PromptFiles:
@@ -99,20 +99,20 @@ class PromptFiles:
             if not hidden and path.suffix in _ENDINGS and path.is_file():
                 yield path
 
-    def _read(self) -> tuple[dict[str, _Folder], list[Problem]]:
+    def _read(self) -> tuple[dict[str, _Folder], list[PromptProblem]]:
         if not self._directory.is_dir():
-            return {}, [Problem(str(self._directory), 1, "there is no such folder")]
+            return {}, [PromptProblem(str(self._directory), 1, "there is no such folder")]
         return {folder.name: self._folder(folder) for folder in self._folders() if folder.name != _SHARED}, []
 
     def _folder(self, folder: Path) -> _Folder:
         files: dict[str, str] = {}
-        problems: list[Problem] = []
+        problems: list[PromptProblem] = []
         for path in self._paths(folder):
             try:
                 files[path.relative_to(folder).as_posix()] = self._text(path)
             except (OSError, ValueError) as error:
                 place = path.relative_to(self._directory).as_posix()
-                problems.append(Problem(place, 1, f"cannot be read: {_why(error)}"))
+                problems.append(PromptProblem(place, 1, f"cannot be read: {_why(error)}"))
         return _Folder(files, tuple(problems))
 
     def _shared(self, prompt: str) -> Mapping[str, str]:
@@ -170,5 +170,5 @@ def _why(error: Exception) -> str:
     return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
-def _kept(name: str, why: str) -> Problem:
-    return Problem(f"{name}/prompt.yaml", 1, f"{why}; the last good state of '{name}' is still served")
+def _kept(name: str, why: str) -> PromptProblem:
+    return PromptProblem(f"{name}/prompt.yaml", 1, f"{why}; the last good state of '{name}' is still served")

@@ -19,7 +19,7 @@ from typing import Any, cast
 import httpx
 
 from thriftgate.stores.langfuse.client import LangfuseKeys
-from thriftgate.tracing.attributes import moment
+from thriftgate.tracing.attributes import iso_moment
 from thriftgate.tracing.delivery import Away, Delivered, Delivery, Unacceptable
 from thriftgate.tracing.model import Score
 
@@ -50,7 +50,7 @@ class LangfuseIntake:
         """Send judgements; those that Langfuse names as wrong count as refused."""
         # A fresh id for the event: Langfuse stores events by it, and looks for the score only from its timestamp on.
         events = [
-            {"id": uuid.uuid4().hex, "type": "score-create", "timestamp": moment(score.at), "body": score.body()}
+            {"id": uuid.uuid4().hex, "type": "score-create", "timestamp": iso_moment(score.at), "body": score.body()}
             for score in scores
         ]
         body = json.dumps({"batch": events}).encode()

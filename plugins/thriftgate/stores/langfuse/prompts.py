@@ -23,7 +23,7 @@ from thriftgate.errors import GatewayError
 from thriftgate.ports import Clock, PromptSource
 from thriftgate.prompts.mirror import LATEST, Remote, read_remote
 from thriftgate.prompts.parse import is_name
-from thriftgate.prompts.problems import Problem
+from thriftgate.prompts.problems import PromptProblem
 from thriftgate.prompts.registry import Prompt, Registry, parse_prompt
 from thriftgate.prompts.schema import Experiment
 from thriftgate.prompts.versions import dump
@@ -100,7 +100,7 @@ class LangfusePrompts:
         self._interval = max(interval, _LEAST_INTERVAL)
         self._next_at: float | None = None
         self._files = cast("dict[str, Files]", _read_object(cache))
-        self._problems: dict[str, tuple[Problem, ...]] = {}
+        self._problems: dict[str, tuple[PromptProblem, ...]] = {}
         self._registry = Registry()
         self._build()
 
@@ -188,12 +188,12 @@ def files_of(remotes: Sequence[Remote]) -> Files:
     return {**files, "prompt.yaml": json.dumps({"labels": labels})} if files else {}
 
 
-def _with_experiments(prompt: Prompt, local: Prompt | None) -> tuple[Prompt, list[Problem]]:
+def _with_experiments(prompt: Prompt, local: Prompt | None) -> tuple[Prompt, list[PromptProblem]]:
     """The prompt with the experiments of the files, but for those that name a variant it does not have."""
     if local is None:
         return prompt, []
     experiments: dict[str, Experiment] = {}
-    problems: list[Problem] = []
+    problems: list[PromptProblem] = []
     for name, experiment in local.experiments.items():
         lacking = [variant for variant in experiment.variants if prompt.resolve(variant) is None]
         if lacking:
@@ -204,8 +204,8 @@ def _with_experiments(prompt: Prompt, local: Prompt | None) -> tuple[Prompt, lis
     return replace(prompt, description=local.description, experiments=experiments), problems
 
 
-def _problem(name: str, message: str) -> Problem:
-    return Problem(f"langfuse:{name}", 1, message)
+def _problem(name: str, message: str) -> PromptProblem:
+    return PromptProblem(f"langfuse:{name}", 1, message)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

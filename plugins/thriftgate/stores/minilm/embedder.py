@@ -21,7 +21,7 @@ from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.stores.minilm.files import find_minilm
 from thriftgate.stores.minilm.memory import RecentVectors
 from thriftgate.stores.minilm.model import DIMENSIONS, MiniLM, Precision, fingerprint_of
-from thriftgate.stores.minilm.queue import FairQueue, Ticket, length_groups
+from thriftgate.stores.minilm.queue import QueuedText, TextQueue, length_groups
 from thriftgate.types import Vector
 
 _Matrix = npt.NDArray[np.float32]
@@ -66,7 +66,7 @@ class LocalEmbedder:
         self._recent = RecentVectors(cache_size)
         self._model: MiniLM | None = None
         self._lock = threading.Lock()  # guards the three below
-        self._queue: FairQueue[_Caller] = FairQueue()
+        self._queue: TextQueue[_Caller] = TextQueue()
         self._is_working = False
         self._is_closed = False
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="thriftgate-embedder")
@@ -137,14 +137,14 @@ class LocalEmbedder:
             except Exception as error:
                 self._fail_round(tickets, error)
 
-    def _next_round(self) -> list[Ticket[_Caller]]:
+    def _next_round(self) -> list[QueuedText[_Caller]]:
         with self._lock:
             tickets = self._queue.next_round()
             self._is_working = bool(tickets)
         return tickets
 
-    def _embed_round(self, tickets: Sequence[Ticket[_Caller]]) -> None:
-        wanted: dict[str, list[Ticket[_Caller]]] = {}
+    def _embed_round(self, tickets: Sequence[QueuedText[_Caller]]) -> None:
+        wanted: dict[str, list[QueuedText[_Caller]]] = {}
         for ticket in tickets:
             if ticket.caller.done.cancelled():
                 self._drop(ticket.caller)
@@ -160,7 +160,7 @@ class LocalEmbedder:
                 for ticket in wanted[texts[place]]:
                     ticket.caller.receive(ticket.position, vector)
 
-    def _fail_round(self, tickets: Sequence[Ticket[_Caller]], error: Exception) -> None:
+    def _fail_round(self, tickets: Sequence[QueuedText[_Caller]], error: Exception) -> None:
         if not isinstance(error, GatewayError):
             failure = StoreUnavailableError(f"the local embedder failed ({type(error).__name__})")
             failure.__cause__ = error

@@ -20,7 +20,7 @@ _PADDING_TOKENS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket(Generic[CallerT]):
+class QueuedText(Generic[CallerT]):
     """One text of one caller; `position` is its place among the texts of that caller."""
 
     caller: CallerT
@@ -28,24 +28,24 @@ class Ticket(Generic[CallerT]):
     text: str
 
 
-class FairQueue(Generic[CallerT]):
+class TextQueue(Generic[CallerT]):
     """Texts that wait, by caller. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[CallerT, deque[Ticket[CallerT]]]] = deque()
+        self._waiting: deque[tuple[CallerT, deque[QueuedText[CallerT]]]] = deque()
 
     def add(self, caller: CallerT, texts: Sequence[str]) -> None:
         """A caller joins the end of the line with its texts (at least one)."""
-        self._waiting.append((caller, deque(Ticket(caller, place, text) for place, text in enumerate(texts))))
+        self._waiting.append((caller, deque(QueuedText(caller, place, text) for place, text in enumerate(texts))))
 
     def next_round(
         self, *, max_texts: int = ROUND_TEXTS, max_characters: int = ROUND_CHARACTERS
-    ) -> list[Ticket[CallerT]]:
+    ) -> list[QueuedText[CallerT]]:
         """The texts to embed now: one of each caller in turn, until the round is full. Empty when none wait.
 
         A round always has at least one text, however long.
         """
-        tickets: list[Ticket[CallerT]] = []
+        tickets: list[QueuedText[CallerT]] = []
         room = max_characters
         while self._waiting and len(tickets) < max_texts:
             caller, texts = self._waiting[0]

@@ -17,7 +17,7 @@ import numpy as np
 
 from thriftgate.caching.entries import CacheEntry, CacheStats, Lookup, Neighbour, Observation, PurgeFilter
 from thriftgate.stores.postgres import cache_sql as sql
-from thriftgate.stores.postgres.cache_rows import answer_fields, entry_of, observation_of, usage_fields
+from thriftgate.stores.postgres.cache_rows import answer_columns, entry_of, observation_of, usage_fields
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.text import to_json, to_text
 from thriftgate.types import Vector
@@ -81,7 +81,7 @@ class PostgresAnswerCache:
             to_text(entry.entry_id),
             to_text(entry.route),
             to_text(entry.question),
-            to_json(answer_fields(entry)),
+            to_json(answer_columns(entry)),
             to_text(entry.model),
             to_json(usage_fields(entry.usage)),
             entry.cost_usd,

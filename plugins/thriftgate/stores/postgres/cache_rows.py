@@ -58,7 +58,7 @@ def _kept(value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"choices": value}
 
 
-def answer_fields(entry: CacheEntry) -> object:
+def answer_columns(entry: CacheEntry) -> object:
     """What goes into the column `choices`."""
     choices = [choice_fields(choice) for choice in entry.choices]
     more = {"body": entry.body} if entry.body is not None else {}

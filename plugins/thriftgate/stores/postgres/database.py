@@ -23,7 +23,7 @@ import asyncpg
 from pgvector.asyncpg import register_vector  # pyright: ignore[reportUnknownVariableType]
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
-from thriftgate.stores.postgres.waiting import PatientConnection, Waiting
+from thriftgate.stores.postgres.waiting import PatientConnection, ServerPatience
 
 Row = Mapping[str, Any]
 """One row of a result, by column name."""
@@ -127,7 +127,7 @@ class Database:
         self._monotonic = monotonic
         self._retry_at = float("-inf")
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
-        self._patience: WeakKeyDictionary[asyncio.AbstractEventLoop, Waiting] = WeakKeyDictionary()
+        self._patience: WeakKeyDictionary[asyncio.AbstractEventLoop, ServerPatience] = WeakKeyDictionary()
         self._own: WeakKeyDictionary[asyncio.AbstractEventLoop, list[Connection]] = WeakKeyDictionary()
 
     @asynccontextmanager
@@ -187,8 +187,8 @@ class Database:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             pool.terminate()
 
-    def _waiting(self) -> "Waiting":
-        return self._patience.setdefault(asyncio.get_running_loop(), Waiting())
+    def _waiting(self) -> "ServerPatience":
+        return self._patience.setdefault(asyncio.get_running_loop(), ServerPatience())
 
     async def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()

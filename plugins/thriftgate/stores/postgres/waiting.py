@@ -13,7 +13,7 @@ from thriftgate.stores.patience import Patience
 T = TypeVar("T")
 
 
-class Waiting:
+class ServerPatience:
     """Waits for one server's calls in one event loop."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Waiting:
 class PatientConnection:
     """asyncpg's connection as the stores use it (implements `database.Connection`)."""
 
-    def __init__(self, connection: Any, waiting: Waiting, deadline: float) -> None:
+    def __init__(self, connection: Any, waiting: ServerPatience, deadline: float) -> None:
         self._connection = connection
         self._waiting = waiting
         self._deadline = deadline
@@ -82,7 +82,7 @@ class PatientConnection:
 class PatientTransaction:
     """A transaction whose begin and end are waited for in the same way."""
 
-    def __init__(self, transaction: Any, waiting: Waiting, deadline: float) -> None:
+    def __init__(self, transaction: Any, waiting: ServerPatience, deadline: float) -> None:
         self._transaction = transaction
         self._waiting = waiting
         self._deadline = deadline

@@ -18,11 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from thriftgate.errors import OverloadedError, PrivacyUnavailableError
 from thriftgate.privacy.findings import Text
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 logger = logging.getLogger(__name__)
 
-Engine = Callable[[Text], Sequence[Span]]
+Engine = Callable[[Text], Sequence[TextSpan]]
 """Finds what is in one text."""
 _MAX_WAITING = 2_000_000
 """Characters that may wait to be analysed, all requests together: about twenty seconds of one core."""
@@ -41,7 +41,7 @@ class PresidioAnalyzer:
         self._load = load
         self._engine: Engine | None = None
         self._remembered = remembered
-        self._memory: OrderedDict[bytes, tuple[Span, ...]] = OrderedDict()
+        self._memory: OrderedDict[bytes, tuple[TextSpan, ...]] = OrderedDict()
         self._lock = threading.Lock()
         self._waiting = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="privacy")
@@ -50,7 +50,7 @@ class PresidioAnalyzer:
         """Begin to load now; a failure is met again, and told, by the first request."""
         self._thread.submit(self._loaded)
 
-    async def analyze(self, texts: Sequence[Text]) -> list[Sequence[Span]]:
+    async def analyze(self, texts: Sequence[Text]) -> list[Sequence[TextSpan]]:
         """The findings of each text, in the text's own positions. Never blocks the event loop."""
         keys = [_key(text) for text in texts]
         found = self._recall(keys)
@@ -63,8 +63,8 @@ class PresidioAnalyzer:
         """End the thread after the text it is at."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _recall(self, keys: Sequence[bytes]) -> dict[bytes, tuple[Span, ...]]:
-        found: dict[bytes, tuple[Span, ...]] = {}
+    def _recall(self, keys: Sequence[bytes]) -> dict[bytes, tuple[TextSpan, ...]]:
+        found: dict[bytes, tuple[TextSpan, ...]] = {}
         with self._lock:
             for key in keys:
                 spans = self._memory.get(key)
@@ -73,7 +73,7 @@ class PresidioAnalyzer:
                     found[key] = spans
         return found
 
-    async def _analyze(self, texts: dict[bytes, Text]) -> dict[bytes, tuple[Span, ...]]:
+    async def _analyze(self, texts: dict[bytes, Text]) -> dict[bytes, tuple[TextSpan, ...]]:
         size = sum(len(text.text) for text in texts.values())
         if self._waiting and self._waiting + size > _MAX_WAITING:
             raise OverloadedError("too much text waits to be checked for personal data", retry_after=_BUSY_SECONDS)
@@ -87,7 +87,7 @@ class PresidioAnalyzer:
         finally:
             self._waiting -= size
 
-    def _run(self, texts: dict[bytes, Text]) -> dict[bytes, tuple[Span, ...]]:
+    def _run(self, texts: dict[bytes, Text]) -> dict[bytes, tuple[TextSpan, ...]]:
         engine = self._loaded()
         found = {key: tuple(engine(text)) for key, text in texts.items()}
         with self._lock:

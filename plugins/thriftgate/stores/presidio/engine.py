@@ -20,8 +20,8 @@ from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.lookalikes import without_lookalikes
 from thriftgate.privacy.recognizers import Recognizer
-from thriftgate.privacy.spans import Span
-from thriftgate.privacy.views import View, view_of
+from thriftgate.privacy.spans import TextSpan
+from thriftgate.privacy.views import View, privacy_view
 from thriftgate.stores.presidio.blank_nlp import BlankNlpEngine
 from thriftgate.stores.presidio.recognizers import OwnRecognizer, RampartRecognizer, span_of
 from thriftgate.stores.rampart.model import Rampart
@@ -59,11 +59,11 @@ class PresidioEngine:
                 registry=registry, nlp_engine=BlankNlpEngine([_LANGUAGE]), supported_languages=[_LANGUAGE]
             )
 
-    def analyze(self, text: Text) -> list[Span]:
+    def analyze(self, text: Text) -> list[TextSpan]:
         """Every finding in a text, cut out of the text as it was given."""
         if len(text.text) < 2 or not any(character.isalnum() for character in text.text):
             return []
-        view = view_of(text.text)
+        view = privacy_view(text.text)
         context = Context(view.text, text.label)
         spans = [span for recognizer in self._own for span in recognizer.find(context)]
         if self._names is not None and any(character.isalpha() for character in view.text):
@@ -71,14 +71,14 @@ class PresidioEngine:
         spans += self._presidio(view.text)
         return [_in_source(view, span) for span in without_lookalikes(view.text, spans) if span.end > span.start]
 
-    def _presidio(self, text: str) -> Iterator[Span]:
+    def _presidio(self, text: str) -> Iterator[TextSpan]:
         if self._windowed is None:
             return
         for start in range(0, max(1, len(text) - _OVERLAP), _WINDOW - _OVERLAP):
             window = text[start : start + _WINDOW]
             for result in self._windowed.analyze(window, _LANGUAGE, entities=self._kinds):
                 span = span_of(result, "presidio")
-                yield Span(start + span.start, start + span.end, span.entity_type, span.score, span.recognizer)
+                yield TextSpan(start + span.start, start + span.end, span.entity_type, span.score, span.recognizer)
 
 
 def _presidios(kind: str) -> EntityRecognizer:
@@ -89,6 +89,6 @@ def _presidios(kind: str) -> EntityRecognizer:
     return made
 
 
-def _in_source(view: View, span: Span) -> Span:
+def _in_source(view: View, span: TextSpan) -> TextSpan:
     start, end = view.source(span.start, span.end)
-    return Span(start, end, span.entity_type, span.score, span.recognizer)
+    return TextSpan(start, end, span.entity_type, span.score, span.recognizer)

@@ -10,7 +10,7 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from thriftgate.privacy.context import Context
 from thriftgate.privacy.recognizers import Recognizer
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.model import Rampart
 from thriftgate.stores.rampart.spans import ADDRESS, LOCATION, PERSON, spans_of
 
@@ -29,7 +29,7 @@ class OwnRecognizer(EntityRecognizer):
     def load(self) -> None:
         """Nothing to load."""
 
-    def find(self, context: Context) -> list[Span]:
+    def find(self, context: Context) -> list[TextSpan]:
         """The spans of a text, with what is known around it."""
         return list(self._recognizer.find(context))
 
@@ -52,7 +52,7 @@ class RampartRecognizer(EntityRecognizer):
     def load(self) -> None:
         """Loaded by whoever made the model."""
 
-    def find(self, text: str) -> list[Span]:
+    def find(self, text: str) -> list[TextSpan]:
         """The spans of a text."""
         return spans_of(text, self._model.words(text))
 
@@ -63,11 +63,11 @@ class RampartRecognizer(EntityRecognizer):
         return [result_of(span) for span in self.find(text)]
 
 
-def result_of(span: Span) -> RecognizerResult:
+def result_of(span: TextSpan) -> RecognizerResult:
     """A span in Presidio's words."""
     return RecognizerResult(span.entity_type, span.start, span.end, span.score)
 
 
-def span_of(result: Any, recognizer: str) -> Span:
+def span_of(result: Any, recognizer: str) -> TextSpan:
     """Presidio's result as a span of ours."""
-    return Span(int(result.start), int(result.end), str(result.entity_type), float(result.score), recognizer)
+    return TextSpan(int(result.start), int(result.end), str(result.entity_type), float(result.score), recognizer)

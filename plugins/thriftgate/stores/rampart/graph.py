@@ -22,7 +22,7 @@ REVISION = 1
 """Goes up with every change of the graph that moves a score."""
 
 
-def build_graph(published: Path) -> bytes:
+def build_token_graph(published: Path) -> bytes:
     """The serialised ONNX model; its inputs and outputs are those of the published one."""
     from onnxruntime import quantization
 

@@ -116,9 +116,9 @@ def _read(path: Path) -> bytes | None:
 
 
 def _build(files: RampartFiles, graph_dir: Path) -> bytes:
-    from thriftgate.stores.rampart.graph import build_graph
+    from thriftgate.stores.rampart.graph import build_token_graph
 
-    graph = build_graph(files.graph)
+    graph = build_token_graph(files.graph)
     path = graph_path(files, graph_dir)
     with contextlib.suppress(OSError):
         graph_dir.mkdir(parents=True, exist_ok=True)

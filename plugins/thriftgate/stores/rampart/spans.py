@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 
 KINDS: Mapping[str, frozenset[str]] = {
     "person": frozenset({"GIVEN_NAME", "SURNAME"}),
@@ -66,25 +66,25 @@ _COMMON = frozenset(
 )
 
 
-def spans_of(text: str, words: Sequence[ScoredWord]) -> list[Span]:
+def spans_of(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
     """PERSON, ADDRESS and LOCATION spans, in order; a place that is part of no address is a LOCATION."""
     return [*_people(text, words), *_addresses(text, words)]
 
 
-def _people(text: str, words: Sequence[ScoredWord]) -> list[Span]:
-    out: list[Span] = []
+def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
+    out: list[TextSpan] = []
     for start, end, score in _runs(text, words, (_PERSON,), _NAME_GLUE, seed=_NAME_SEED):
         start, end = _trimmed(text, start, end)
         value = text[start:end]
         if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
             continue
         if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):
-            out.append(Span(start, end, PERSON, score, "rampart"))
+            out.append(TextSpan(start, end, PERSON, score, "rampart"))
     return out
 
 
-def _addresses(text: str, words: Sequence[ScoredWord]) -> list[Span]:
-    out: list[Span] = []
+def _addresses(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
+    out: list[TextSpan] = []
     streets = [(word.start, word.end) for word in words if word.scores[_STREET] >= _SEED]
     place = 0
     for start, end, score in _runs(text, words, (_STREET, _PLACE), _ADDRESS_GLUE, seed=_SEED):
@@ -97,7 +97,7 @@ def _addresses(text: str, words: Sequence[ScoredWord]) -> list[Span]:
             end += len((_TAIL.match(text, end) or [""])[0])
         start, end = _trimmed(text, start, end)
         if end > start and _is_plausible(text, start, end):
-            out.append(Span(start, end, ADDRESS if is_address else LOCATION, score, "rampart"))
+            out.append(TextSpan(start, end, ADDRESS if is_address else LOCATION, score, "rampart"))
     return out
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Breaker:
+class CircuitBreaker:
     """Closed while the server answers; open for a short, growing time after it did not.
 
     Times are seconds of a clock that never goes back. Not thread-safe: one event loop uses it at a time.

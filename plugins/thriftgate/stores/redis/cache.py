@@ -22,7 +22,7 @@ from thriftgate.stores.redis import cache_codec as codec
 from thriftgate.stores.redis import cache_schema as schema
 from thriftgate.stores.redis.cache_commands import CacheCommands
 from thriftgate.stores.redis.connection import RedisServer
-from thriftgate.stores.redis.keys import NAMESPACE, digest
+from thriftgate.stores.redis.keys import NAMESPACE, key_digest
 from thriftgate.types import Vector
 
 _OBSERVATIONS = 10_000
@@ -86,28 +86,28 @@ class RedisAnswerCache:
     async def lookup(self, scope: str, key: str, embedding: Vector | None, *, limit: int = 8) -> Lookup:
         """The entry with this exact key and, where `embedding` is given, the nearest `limit` of the scope."""
         vector = codec.unit(embedding, dimensions=self._dimensions)
-        identity = codec.identity(scope, key)
+        identity = codec.entry_identity(scope, key)
 
         async def work(client: Redis) -> Sequence[Any]:
             pipeline = client.pipeline(transaction=False)
             pipeline.hgetall(self._names.answer(identity))
             pipeline.hget(self._names.use(identity), "hits")
             if vector is not None:
-                search = schema.nearest(self._names, digest(scope), codec.vector_bytes(vector), limit=limit)
+                search = schema.nearest(self._names, key_digest(scope), codec.vector_bytes(vector), limit=limit)
                 pipeline.execute_command(*search)
             return await pipeline.execute()
 
         fields, hits, *found = await self._redis.run(work, deadline=self._redis.deadlines.lookup)
-        exact = codec.entry_of(fields, hits=None if hits is None else int(hits))
+        exact = codec.decode_entry(fields, hits=None if hits is None else int(hits))
         rows = found[0][2::2] if found else ()
         return Lookup(self._live(exact), tuple(self._neighbours(rows))[:limit])
 
     async def store(self, entry: CacheEntry) -> None:
         """Keep an answer; replaces the entry of the same scope and key."""
         vector = codec.unit(entry.embedding, dimensions=self._dimensions)
-        identity = codec.identity(entry.scope, entry.key)
+        identity = codec.entry_identity(entry.scope, entry.key)
         answer, use = self._names.answer(identity), self._names.use(identity)
-        pointer = self._names.pointer(digest(entry.scope, entry.entry_id))
+        pointer = self._names.pointer(key_digest(entry.scope, entry.entry_id))
         now = self._clock()
         left = math.ceil((entry.expires_at - now) * 1000)
 
@@ -120,14 +120,14 @@ class RedisAnswerCache:
                 pipeline.set(pointer, identity, px=left)
                 pipeline.pexpire(answer, left)
                 pipeline.pexpire(use, left)
-                pipeline.hset(self._names.routes, digest(entry.route), _utf8(entry.route))
+                pipeline.hset(self._names.routes, key_digest(entry.route), _utf8(entry.route))
             await pipeline.execute()
 
         await self._redis.run(work, deadline=self._redis.deadlines.write)
 
     async def touch(self, scope: str, entry_id: str, *, hits: int = 1) -> None:
         """Count hits of an entry, for eviction by use."""
-        entry = digest(scope, entry_id)
+        entry = key_digest(scope, entry_id)
 
         async def work(client: Redis) -> None:
             identity: bytes | None = await cast("Any", client.get(self._names.pointer(entry)))
@@ -139,7 +139,7 @@ class RedisAnswerCache:
 
     async def observe(self, observation: Observation) -> None:
         """Keep one verified outcome, with its route and, while that lives, with its entry."""
-        entry, route = digest(observation.scope, observation.entry_id), digest(observation.route)
+        entry, route = key_digest(observation.scope, observation.entry_id), key_digest(observation.route)
 
         async def work(client: Redis) -> None:
             pipeline = client.pipeline(transaction=False)
@@ -161,10 +161,10 @@ class RedisAnswerCache:
             return ()
 
         async def work(client: Redis) -> Any:
-            return await client.xrevrange(self._names.seen(digest(route)), count=limit)
+            return await client.xrevrange(self._names.seen(key_digest(route)), count=limit)
 
         rows = await self._redis.run(work, deadline=self._redis.deadlines.report)
-        seen = [codec.observation_of(fields) for _, fields in rows]
+        seen = [codec.decode_observation(fields) for _, fields in rows]
         return sorted(seen, key=lambda observation: observation.observed_at, reverse=True)
 
     async def purge(self, what: PurgeFilter) -> int:
@@ -185,7 +185,7 @@ class RedisAnswerCache:
 
         Returns how many went.
         """
-        name = digest(route)
+        name = key_digest(route)
         total = (await self._redis.command(*schema.counted(self._names, schema.of_route(name))))[0]
         surplus, gone, idle_rounds = total - keep, 0, 0
         while gone < surplus and idle_rounds < _IDLE_ROUNDS:
@@ -220,7 +220,7 @@ class RedisAnswerCache:
 
     async def entries(self, route: str | None = None) -> AsyncIterator[CacheEntry]:
         """Every live entry. The keys are listed first, so the reader may take its time with the entries."""
-        what = schema.everything() if route is None else schema.of_route(digest(route))
+        what = schema.everything() if route is None else schema.of_route(key_digest(route))
         identities = await self._redis.all_identities(what)
         for start in range(0, len(identities), _PAGE):
             for entry in await self._redis.load(identities[start : start + _PAGE]):
@@ -237,7 +237,7 @@ class RedisAnswerCache:
         found: list[Neighbour] = []
         for row in rows:
             fields = codec.fields_of(row)
-            entry = self._live(codec.entry_of(fields))
+            entry = self._live(codec.decode_entry(fields))
             if entry is not None:
                 found.append(Neighbour(entry, codec.similarity_of(fields[b"vector_distance"])))
         return found

@@ -16,7 +16,7 @@ import numpy as np
 from redis.typing import EncodableT, FieldT
 
 from thriftgate.caching.entries import CacheEntry, Observation
-from thriftgate.stores.redis.keys import digest
+from thriftgate.stores.redis.keys import key_digest
 from thriftgate.types import Choice, Usage, Vector
 
 OUTCOMES = 64
@@ -31,9 +31,9 @@ Fields = dict[FieldT, EncodableT]
 """A hash as it is written."""
 
 
-def identity(scope: str, key: str) -> str:
+def entry_identity(scope: str, key: str) -> str:
     """What the hashes of an entry are called."""
-    return digest(scope, key)
+    return key_digest(scope, key)
 
 
 def unit(embedding: Vector | None, *, dimensions: int) -> Vector | None:
@@ -53,7 +53,7 @@ def vector_bytes(vector: Vector) -> bytes:
 
 def answer_fields(entry: CacheEntry, vector: Vector | None) -> Fields:
     """The hash that look-ups read."""
-    fields: Fields = {"scope": digest(entry.scope), "body": _body(entry)}
+    fields: Fields = {"scope": key_digest(entry.scope), "body": _body(entry)}
     if vector is not None:
         fields["embedding"] = vector_bytes(vector)
     return fields
@@ -62,21 +62,21 @@ def answer_fields(entry: CacheEntry, vector: Vector | None) -> Fields:
 def use_fields(entry: CacheEntry, *, used_at: float) -> Fields:
     """The hash that counting and purging read."""
     fields: Fields = {
-        "scope": digest(entry.scope),
-        "route": digest(entry.route),
-        "prompt": digest(entry.prompt_version),
-        "collection": digest(entry.collection),
-        "entry_id": digest(entry.entry_id),
-        "entry": digest(entry.scope, entry.entry_id),
+        "scope": key_digest(entry.scope),
+        "route": key_digest(entry.route),
+        "prompt": key_digest(entry.prompt_version),
+        "collection": key_digest(entry.collection),
+        "entry_id": key_digest(entry.entry_id),
+        "entry": key_digest(entry.scope, entry.entry_id),
         "hits": entry.hits,
         "used_at": repr(used_at),
     }
     if entry.tags:
-        fields["tags"] = ",".join(sorted({digest(tag) for tag in entry.tags}))
+        fields["tags"] = ",".join(sorted({key_digest(tag) for tag in entry.tags}))
     return fields
 
 
-def entry_of(fields: Mapping[bytes, bytes], *, hits: int | None = None) -> CacheEntry | None:
+def decode_entry(fields: Mapping[bytes, bytes], *, hits: int | None = None) -> CacheEntry | None:
     """The entry of an answer's hash; None when the hash is gone. `hits` replaces the number it was stored with."""
     body = fields.get(b"body")
     if body is None:
@@ -116,7 +116,7 @@ def observation_fields(observation: Observation) -> Fields:
     return {"is_correct": int(observation.is_correct), "data": _dump([*named, *_outcome(observation)])}
 
 
-def observation_of(fields: Mapping[bytes, bytes]) -> Observation:
+def decode_observation(fields: Mapping[bytes, bytes]) -> Observation:
     """The verified outcome of one entry of the stream."""
     entry_id, scope, route, *outcome = json.loads(fields[b"data"])
     return _observation(entry_id, scope, route, outcome)

@@ -91,7 +91,7 @@ class CacheCommands:
 
         found = await self.run(work, deadline=self.deadlines.report)
         pairs = zip(found[::2], found[1::2], strict=True)
-        entries = (codec.entry_of(fields, hits=None if hits is None else int(hits)) for fields, hits in pairs)
+        entries = (codec.decode_entry(fields, hits=None if hits is None else int(hits)) for fields, hits in pairs)
         return [entry for entry in entries if entry is not None]
 
     async def forget(self, identities: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from redisvl.exceptions import RedisVLError
 from redisvl.index import AsyncSearchIndex
 
 from thriftgate.stores.redis.cache_schema import Names, schemas
-from thriftgate.stores.redis.connection import text_of
+from thriftgate.stores.redis.connection import decoded_text
 
 _MISSING = ("unknown index name", "no such index", "search_index_not_found", "index not found")
 """How the versions of the query engine say it."""
@@ -26,7 +26,7 @@ def is_missing_index(error: Exception) -> bool:
 
 async def prepare_indexes(client: Redis, names: Names, *, dimensions: int) -> None:
     """Make both indexes where they are missing, and drop empty ones of other layouts and embedders."""
-    existing = {text_of(name) for name in await cast("Any", client.execute_command("FT._LIST"))}
+    existing = {decoded_text(name) for name in await cast("Any", client.execute_command("FT._LIST"))}
     for wanted in schemas(names, dimensions=dimensions):
         if wanted.index.name not in existing:
             await _create(AsyncSearchIndex(wanted, redis_client=client))

@@ -28,7 +28,7 @@ from redisvl.query.filter import FilterExpression, Tag
 from redisvl.schema import IndexSchema
 
 from thriftgate.caching.entries import PurgeFilter
-from thriftgate.stores.redis.keys import NAMESPACE, digest
+from thriftgate.stores.redis.keys import NAMESPACE, key_digest
 
 VERSION = 1
 """Goes up with every change of this layout."""
@@ -50,7 +50,7 @@ class Names:
     @classmethod
     def of(cls, *, fingerprint: str, dimensions: int, namespace: str = NAMESPACE) -> "Names":
         """The names for vectors of one embedder."""
-        return cls(namespace, f"{namespace}:cache:v{VERSION}:{digest(fingerprint, str(dimensions))[:12]}")
+        return cls(namespace, f"{namespace}:cache:v{VERSION}:{key_digest(fingerprint, str(dimensions))[:12]}")
 
     @property
     def answers(self) -> str:
@@ -183,9 +183,9 @@ def purged(what: PurgeFilter) -> FilterExpression:
     found = everything()
     for field, text in given.items():
         if text is not None:
-            found = found & _tag(field, digest(text))
+            found = found & _tag(field, key_digest(text))
     for version in what.prompt_versions_not:
-        found = found & cast("FilterExpression", Tag("prompt") != digest(version))
+        found = found & cast("FilterExpression", Tag("prompt") != key_digest(version))
     return found
 
 

@@ -34,7 +34,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from thriftgate.errors import Cause, ConfigurationError, StoreUnavailableError
 from thriftgate.stores.patience import Patience
-from thriftgate.stores.redis.breaker import Breaker
+from thriftgate.stores.redis.breaker import CircuitBreaker
 
 ResultT = TypeVar("ResultT")
 
@@ -80,12 +80,12 @@ class RedisServer:
         *,
         deadlines: Deadlines = _DEADLINES,
         clock: Callable[[], float] = time.monotonic,
-        breaker: Breaker | None = None,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
         self.deadlines = deadlines
         self._url = url
         self._clock = clock
-        self._breaker = breaker or Breaker()
+        self._breaker = breaker or CircuitBreaker()
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
         self._patience: WeakKeyDictionary[asyncio.AbstractEventLoop, Patience] = WeakKeyDictionary()
         self._probes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
@@ -247,6 +247,6 @@ def reason_of(error: RedisError) -> str:
     return code if is_code else type(error).__name__
 
 
-def text_of(value: Any) -> str:
+def decoded_text(value: Any) -> str:
     """A reply that is text, from bytes or text."""
     return value.decode() if isinstance(value, bytes) else str(value)

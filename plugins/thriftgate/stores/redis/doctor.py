@@ -14,7 +14,7 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermission
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from thriftgate.stores.redis.connection import RedisServer, text_of
+from thriftgate.stores.redis.connection import RedisServer, decoded_text
 
 _EVICTS_BY_USE = ("volatile-lru", "volatile-lfu")
 
@@ -80,7 +80,7 @@ def engine_version(modules: Sequence[object]) -> str:
     """The query engine's version out of MODULE LIST, as text to append; empty where it is not told."""
     for module in modules:
         fields = _fields(module)
-        if text_of(fields.get("name", "")) in ("search", "searchlight"):
+        if decoded_text(fields.get("name", "")) in ("search", "searchlight"):
             number = int(fields.get("ver", 0))
             return f" {number // 10_000}.{number // 100 % 100}.{number % 100}"
     return ""
@@ -89,9 +89,9 @@ def engine_version(modules: Sequence[object]) -> str:
 def _fields(module: object) -> dict[str, Any]:
     """A module by its fields: Redis tells them as a map to a client of RESP3, and as a flat list to one of RESP2."""
     if isinstance(module, Mapping):
-        return {text_of(name): value for name, value in cast("Mapping[Any, Any]", module).items()}
+        return {decoded_text(name): value for name, value in cast("Mapping[Any, Any]", module).items()}
     flat = cast("Sequence[Any]", module)
-    return {text_of(name): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+    return {decoded_text(name): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
 
 
 async def _saves_to_disk(client: Redis, info: Mapping[str, Any]) -> bool | None:
@@ -102,7 +102,7 @@ async def _saves_to_disk(client: Redis, info: Mapping[str, Any]) -> bool | None:
         found = await client.config_get("save")
     except ResponseError:
         return None
-    return any(text_of(value) for value in found.values())
+    return any(decoded_text(value) for value in found.values())
 
 
 def remarks_on(info: Mapping[str, Any], *, saves_to_disk: bool | None) -> Iterator[Remark]:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 NAMESPACE = "thriftgate"
 
 
-def digest(*parts: str) -> str:
+def key_digest(*parts: str) -> str:
     """The letter d and 32 hex digits for a tuple of texts; different tuples do not share one.
 
     The letter keeps the query engine from reading a tag like 12e45 as a number.

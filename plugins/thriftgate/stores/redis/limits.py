@@ -20,8 +20,8 @@ from typing import Any, cast
 from thriftgate.limits.bucket import CLOCK_TOLERANCE, MARGIN
 from thriftgate.limits.demand import Charge, Demand, Refused, Settlement, Taken
 from thriftgate.limits.table import FORGET_AFTER
-from thriftgate.stores.redis.connection import RedisServer, text_of
-from thriftgate.stores.redis.keys import NAMESPACE, digest
+from thriftgate.stores.redis.connection import RedisServer, decoded_text
+from thriftgate.stores.redis.keys import NAMESPACE, key_digest
 
 _SWEPT_AT_ONCE = 200
 """Redis does nothing else meanwhile."""
@@ -195,11 +195,11 @@ class RedisLimiter:
         )
         found = cast("list[Any]", answer)
         limiting, wait, rest = int(found[0]), found[1], found[2:]
-        numbers = [float(text_of(number)) for number in rest]
+        numbers = [float(decoded_text(number)) for number in rest]
         remaining = tuple(numbers[: len(buckets)])
         if limiting == 0:
             return Taken(remaining, tuple(int(number) for number in numbers[len(buckets) :]))
-        retry_after = float(text_of(wait)) if limiting <= len(buckets) else None
+        retry_after = float(decoded_text(wait)) if limiting <= len(buckets) else None
         return Refused(demand.names[limiting - 1], inf if retry_after == inf else retry_after, remaining)
 
     async def settle(self, settlement: Settlement) -> None:
@@ -235,8 +235,8 @@ class RedisLimiter:
 
     def _keys(self, demand: Demand) -> tuple[list[str], list[str]]:
         return (
-            [f"{self._prefix}bucket:{digest(charge.name)}" for charge in demand.charges],
-            [f"{self._prefix}slot:{digest(slot.name)}" for slot in demand.slots],
+            [f"{self._prefix}bucket:{key_digest(charge.name)}" for charge in demand.charges],
+            [f"{self._prefix}slot:{key_digest(slot.name)}" for slot in demand.slots],
         )
 
     def _now(self) -> str:

@@ -20,8 +20,8 @@ from weakref import WeakKeyDictionary
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from thriftgate.stores.redis.connection import RedisServer, text_of
-from thriftgate.stores.redis.keys import NAMESPACE, digest
+from thriftgate.stores.redis.connection import RedisServer, decoded_text
+from thriftgate.stores.redis.keys import NAMESPACE, key_digest
 
 _POLL_LISTENING = 1.0
 _POLL_DEAF = 0.05
@@ -96,7 +96,7 @@ class RedisSingleFlight:
         Does nothing when the lease was lost to another owner.
         """
         dumped = json.dumps(outcome, separators=(",", ":"))
-        arguments = (_milliseconds(keep), dumped, self._channel, digest(key), _milliseconds(_GRACE))
+        arguments = (_milliseconds(keep), dumped, self._channel, key_digest(key), _milliseconds(_GRACE))
         await self._script(_LAND, key, owner, *arguments, deadline=self._server.deadlines.write)
 
     async def wait(self, key: str, *, patience: float) -> Mapping[str, Any] | None:
@@ -107,7 +107,7 @@ class RedisSingleFlight:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience
         arrivals = self._arrivals.setdefault(loop, _Arrivals(self._channel))
-        async with arrivals.expected(digest(key), self._server) as arrival:
+        async with arrivals.expected(key_digest(key), self._server) as arrival:
             outcome, remaining = await self._look(key)
             if remaining <= 0:
                 return None  # there is no flight, or it landed for others and its time is over
@@ -131,7 +131,7 @@ class RedisSingleFlight:
     async def _script(self, script: str, key: str, *arguments: str | int, deadline: float) -> Any:
         async def work(client: Redis) -> Any:
             # EVAL and not EVALSHA: a restarted server knows no script, and these are short.
-            return await cast("Any", client.eval(script, 1, self._prefix + digest(key), *map(str, arguments)))
+            return await cast("Any", client.eval(script, 1, self._prefix + key_digest(key), *map(str, arguments)))
 
         return await self._server.run(work, deadline=deadline)
 
@@ -184,7 +184,7 @@ class _Arrivals:
             # Whoever looked before this moment looks again: the message for them may have come too early.
             arrivals = [arrival for waiting in self._waiting.values() for arrival in waiting]
         else:
-            arrivals = list(self._waiting.get(text_of(message["data"]), ()))
+            arrivals = list(self._waiting.get(decoded_text(message["data"]), ()))
         for arrival in arrivals:
             arrival.set()
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from thriftgate.proxy.limits.connection import Connection
+from thriftgate.proxy.limits.connection import ClientConnection
 
 BODY = {"type": "http.request", "body": b"{}", "more_body": False}
 GONE = {"type": "http.disconnect"}
 
 
-def connection() -> tuple[Connection, asyncio.Queue[Any]]:
+def connection() -> tuple[ClientConnection, asyncio.Queue[Any]]:
     """A connection, and what its server has to say."""
     said: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -22,7 +22,7 @@ def connection() -> tuple[Connection, asyncio.Queue[Any]]:
             raise message
         return message
 
-    return Connection(receive), said
+    return ClientConnection(receive), said
 
 
 async def settled() -> None:
@@ -99,11 +99,11 @@ async def test_a_connection_that_cannot_be_read_counts_as_gone() -> None:
     await here.gone()
 
 
-ENDS: list[Callable[[Connection], Coroutine[Any, Any, Any]]] = [Connection.gone, Connection.receive]
+ENDS: list[Callable[[ClientConnection], Coroutine[Any, Any, Any]]] = [ClientConnection.gone, ClientConnection.receive]
 
 
 @pytest.mark.parametrize("end", ENDS)
-async def test_closing_stops_listening(end: Callable[[Connection], Coroutine[Any, Any, Any]]) -> None:
+async def test_closing_stops_listening(end: Callable[[ClientConnection], Coroutine[Any, Any, Any]]) -> None:
     here, server = connection()
     server.put_nowait(BODY)
     await here.receive()

@@ -15,8 +15,8 @@ from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.proxy.limits.layer import LimitLayer
 from thriftgate.proxy.limits.request import LimitedRequest, current
 from thriftgate.services.limits.admission import Admission
-from thriftgate.services.limits.passes import Place, Refusal, RefusedError
-from thriftgate.services.limits.rules import Arrival, Asker
+from thriftgate.services.limits.passes import LimitRefusal, QueuePlace, RefusedError
+from thriftgate.services.limits.rules import Arrival, Limited
 from thriftgate.services.telemetry.metrics import Samples
 
 CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
@@ -48,7 +48,7 @@ class World:
                 await respond(204, b"")
                 return
             try:
-                request.passed = await self.admission.admit(Arrival("r", Asker(key="k"), "support", 40))
+                request.passed = await self.admission.admit(Arrival("r", Limited(key="k"), "support", 40))
             except RefusedError as refused:
                 request.refusal = refused.refusal
             await handler(request, respond)
@@ -186,7 +186,7 @@ async def test_an_overload_tells_the_place_and_the_wait() -> None:
     world = World()
 
     async def handle(request: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
-        request.refusal = Refusal(OverloadedError("busy", retry_after=7.2), place=Place(12, 18.4))
+        request.refusal = LimitRefusal(OverloadedError("busy", retry_after=7.2), place=QueuePlace(12, 18.4))
         await respond(500, b"")
 
     await world.call(handle)
@@ -219,7 +219,7 @@ async def test_after_a_comment_an_error_comes_as_an_event(path: str, is_ours: bo
     async def handle(request: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
         await request.responder.comment(b": queued 3, about 2 s\n\n")
         if is_ours:
-            request.refusal = Refusal(RateLimitExceededError("too much", retry_after=1))
+            request.refusal = LimitRefusal(RateLimitExceededError("too much", retry_after=1))
         error = {"type": "error", "error": {"type": "api_error", "message": "too much"}}
         half = json.dumps(error).encode()
         await respond(429, half[:10], half[10:], headers={"content-type": "application/json"})

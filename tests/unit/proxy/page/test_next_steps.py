@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from tests.page_setup import NOW, PROMISE, PageSetup, day, request
 
 from thriftgate.proxy.page.next_steps import MOST, audits_needed, next_steps
-from thriftgate.proxy.page.state import Deployment, State
-from thriftgate.services.books.overview import PERIODS, Overview, Standing, standing_of
+from thriftgate.proxy.page.state import ShownDeployment, State
+from thriftgate.services.books.overview import PERIODS, Overview, RouteStanding, standing_of
 from thriftgate.services.telemetry.away import AwayLine
 from thriftgate.stats.intervals import Interval
 from thriftgate.types import Caller, DecisionKind
 
-CALM = State(queues=(), deployments=(Deployment("small", "openai/demo-small", False, "healthy"),))
+CALM = State(queues=(), deployments=(ShownDeployment("small", "openai/demo-small", False, "healthy"),))
 NOTHING = standing_of("support", PROMISE, [], [], reasons={}, current={})
 KEPT = replace(NOTHING, quality_loss=Interval(0.0, 0.01, 0.0))
 
@@ -39,12 +39,12 @@ async def test_where_all_is_well_there_is_nothing_to_do(overview: Overview) -> N
 @pytest.mark.parametrize("health", ["healthy", "unhealthy"])
 async def test_a_group_of_which_nothing_answers_is_named_first(overview: Overview, health: str) -> None:
     down = [
-        Deployment("large", "openai/a", True, "healthy"),
-        Deployment("large", "openai/b", health == "healthy", "unhealthy" if health == "unhealthy" else "healthy"),
+        ShownDeployment("large", "openai/a", True, "healthy"),
+        ShownDeployment("large", "openai/b", health == "healthy", "unhealthy" if health == "unhealthy" else "healthy"),
     ]
     words = said(overview, State(queues=(), deployments=(*CALM.deployments, *down)))
     assert words.startswith("No deployment of 'large' answers at the moment. [thriftgate doctor]")
-    one_works = State(queues=(), deployments=(*down[:1], Deployment("large", "openai/c", False, "unknown")))
+    one_works = State(queues=(), deployments=(*down[:1], ShownDeployment("large", "openai/c", False, "unknown")))
     assert said(overview, one_works) == ""
 
 
@@ -64,7 +64,7 @@ async def test_a_broken_prompt_an_unproven_promise_and_a_model_that_ends_are_nam
         broken_prompts=["support/control.md:3: temperature: input should be a valid number"],
         standings=[replace(KEPT, not_proven=12)],
     )
-    words = said(busy, State(queues=(), deployments=(Deployment("large", "openai/gpt-5", False, "healthy"),)))
+    words = said(busy, State(queues=(), deployments=(ShownDeployment("large", "openai/gpt-5", False, "healthy"),)))
     assert "its last good state is served: support/control.md:3:" in words
     assert "12 requests of 'support' went to the strongest tier" in words
     assert "thriftgate cascade calibrate --route support --write artefacts/support.json && thriftgate reload" in words
@@ -83,7 +83,7 @@ async def test_there_are_never_more_than_three(overview: Overview) -> None:
     assert len(next_steps(broken, CALM, now=NOW)) == MOST
 
 
-def judged(n: int, bad: int) -> Standing:
+def judged(n: int, bad: int) -> RouteStanding:
     records = [request(number, DecisionKind.ACCEPTED) for number in range(n)]
     from tests.page_setup import audit
 

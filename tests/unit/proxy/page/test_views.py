@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.page_setup import HOSTILE, NOW, PageSetup, audit, day, request
 
 from thriftgate.proxy.page import document, views, views_quality, wording
-from thriftgate.proxy.page.charts import HEIGHT, WIDTH, Step, columns, stack, whisker
-from thriftgate.proxy.page.state import Deployment, Queue, State
+from thriftgate.proxy.page.charts import HEIGHT, WIDTH, SpendStep, spending_columns, stack, whisker
+from thriftgate.proxy.page.state import QueueState, ShownDeployment, State
 from thriftgate.services.books.explaining import why
 from thriftgate.services.books.overview import PERIODS
 from thriftgate.stats.intervals import Interval, wilson_interval
@@ -80,7 +80,7 @@ def test_money_is_the_number_with_its_sign(value: float, digits: int) -> None:
 
 def test_what_is_not_known_is_a_dash() -> None:
     assert wording.percent(math.nan) == wording.seconds(math.nan) == wording.UNKNOWN
-    assert wording.interval(wilson_interval(0, 0)) == ""
+    assert wording.interval_words(wilson_interval(0, 0)) == ""
 
 
 STEPS = st.lists(st.tuples(st.integers(0, 29), st.floats(0, 10), st.floats(0, 10)), unique_by=lambda one: one[0])
@@ -88,8 +88,8 @@ STEPS = st.lists(st.tuples(st.integers(0, 29), st.floats(0, 10), st.floats(0, 10
 
 @given(STEPS)
 def test_columns_stay_in_their_box_and_apart_from_each_other(drawn: list[tuple[int, float, float]]) -> None:
-    steps = [Step(NOW + 120 * place, cost, baseline) for place, cost, baseline in drawn]
-    boxes = columns(steps, since=NOW, until=NOW + 3_600, step=120)
+    steps = [SpendStep(NOW + 120 * place, cost, baseline) for place, cost, baseline in drawn]
+    boxes = spending_columns(steps, since=NOW, until=NOW + 3_600, step=120)
     for box in boxes:
         assert box.x >= 0
         assert box.x + box.width <= WIDTH + 0.1
@@ -138,9 +138,9 @@ def test_deployments_that_cannot_be_told_apart_say_so() -> None:
     state = State(
         queues=(),
         deployments=(
-            Deployment("small", "openai/a", False, "healthy"),
-            Deployment("small", "azure/a", False, "unknown"),
-            Deployment("large", "openai/b", True, "healthy"),
+            ShownDeployment("small", "openai/a", False, "healthy"),
+            ShownDeployment("small", "azure/a", False, "unknown"),
+            ShownDeployment("large", "openai/b", True, "healthy"),
         ),
     )
     tally = DeploymentTally(
@@ -234,7 +234,7 @@ async def test_what_was_lost_is_said_and_so_is_that_nothing_was(tmp_path: Path) 
     page = await page_of(setup)
     assert "3 tries in a row failed: no answer" in page
     assert "Nothing was lost" not in page
-    setup.state = State((Queue("ledger", 5, 0, 0),), setup.state.deployments)
+    setup.state = State((QueueState("ledger", 5, 0, 0),), setup.state.deployments)
     assert "Nothing was lost" in await page_of(setup)
 
 

@@ -10,7 +10,7 @@ import pytest
 from thriftgate.config.prompts import RoutePromptConfig
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.prompts.registry import Registry, parse_prompt
-from thriftgate.services.books.experiments import ExperimentGuards, examine
+from thriftgate.services.books.experiments import ExperimentGuards, examine_experiment
 from thriftgate.services.request.prompts import PromptService
 from thriftgate.types import (
     Audit,
@@ -192,7 +192,7 @@ async def test_with_the_ledger_away_what_was_stopped_stays_stopped(caplog: pytes
 async def test_a_report_reads_the_phase_of_the_experiment_only() -> None:
     settings = SETTINGS + "    start: 1970-01-01T00:05:00Z\n    stop: 1970-01-01T01:00:00Z\n"
     around, ledger = world(settings), Rows(losing())
-    report = await examine(ledger, around.registry.prompts["support"], "short", now=around.now)
+    report = await examine_experiment(ledger, around.registry.prompts["support"], "short", now=around.now)
 
     assert ledger.asked == [(300.0, 3600.0)]
     assert sum(arm.requests for arm in report.arms) == 300

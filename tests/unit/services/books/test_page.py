@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.memory_ledger import MemoryLedger
 
-from thriftgate.cli.report.latency import as_json, print_latency
+from thriftgate.cli.report.latency import latency_record, print_latency
 from thriftgate.services.books import charts
-from thriftgate.services.books.charts import Bar, Part, Span, duration
+from thriftgate.services.books.charts import Bar, BarPart, PercentileRange, short_duration
 from thriftgate.services.books.latency import LatencySample
 from thriftgate.services.books.report import make_report
-from thriftgate.services.books.report_page import Quality, ReportPage, money, read_page, render
+from thriftgate.services.books.report_page import QualityNotes, ReportPage, money, read_page, render
 from thriftgate.stats.tallies import MoneySums
 from thriftgate.types import Caller, DecisionKind, RequestRecord, Stage, TierCall, Usage
 
@@ -114,7 +114,7 @@ async def test_a_name_is_shown_as_it_is_called_and_never_as_markup() -> None:
             users=page.users,
             models=page.models,
             made_at=NOW,
-            quality=[Quality(route=EVIL, lines=[("audits", EVIL)])],
+            quality=[QualityNotes(route=EVIL, lines=[("audits", EVIL)])],
         )
     )
     assert "<script" not in text
@@ -164,7 +164,7 @@ async def test_latencies_are_exact_percentiles_by_route_and_stage() -> None:
     assert (whole.n, whole.p50, whole.p95) == (100, pytest.approx(50.5), pytest.approx(95.05))
     assert whole.p99 == pytest.approx(99.01)
     assert rows["support", "first token"].n == 50, "only streamed requests have one"
-    assert as_json(whole)["p99_seconds"] == whole.p99
+    assert latency_record(whole)["p99_seconds"] == whole.p99
 
 
 def test_the_table_of_latencies_names_each_route_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +211,7 @@ amounts = st.floats(0, 1e6, allow_subnormal=False)
 def test_any_bars_are_well_formed_and_stay_inside_their_drawing(
     rows: list[tuple[str, list[float]]], share: bool
 ) -> None:
-    drawn = [Bar(_printable(label), [Part("spent", value, "") for value in values]) for label, values in rows]
+    drawn = [Bar(_printable(label), [BarPart("spent", value, "") for value in values]) for label, values in rows]
     for text in (
         charts.bars("a", "t", "d", drawn, share=share), charts.columns("b", "t", "d", drawn, top_words="$1")
     ):  # fmt: skip
@@ -226,7 +226,7 @@ def test_any_bars_are_well_formed_and_stay_inside_their_drawing(
 
 @given(st.lists(st.lists(st.floats(0, 1e4, allow_subnormal=False), min_size=3, max_size=3), max_size=6))
 def test_any_spans_are_well_formed_and_rise(rows: list[list[float]]) -> None:
-    text = charts.spans("a", "t", "d", [Span("x", *sorted(row)) for row in rows])
+    text = charts.spans("a", "t", "d", [PercentileRange("x", *sorted(row)) for row in rows])
     for box in ET.fromstring(text).iter("rect") if text else ():
         assert 0 <= float(box.attrib["x"]) <= 720
         assert float(box.attrib["width"]) > 0
@@ -242,7 +242,7 @@ def _printable(text: str) -> str:
     [(math.nan, "-"), (0.0, "0 µs"), (0.00042, "420 µs"), (0.0123, "12.3 ms"), (0.9994, "999 ms"), (12.34, "12.3 s")],
 )
 def test_a_duration_is_given_in_the_unit_that_suits_it(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+    assert short_duration(seconds) == words
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.memory_ledger import MemoryLedger
 
 from thriftgate.cli.report.quality import as_json, lines, print_quality
-from thriftgate.services.books.quality import FEWEST_UNITS, Promise, RouteQuality, make_quality, quality_of
+from thriftgate.services.books.quality import FEWEST_UNITS, RoutePromise, RouteQuality, make_quality, quality_of
 from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, RequestRecord
 
-PROMISE = Promise(max_quality_loss=0.02, max_error=0.01)
+PROMISE = RoutePromise(max_quality_loss=0.02, max_error=0.01)
 
 
 def request(
@@ -52,7 +52,7 @@ def audit(number: int, is_acceptable: bool | None, kind: AuditKind = AuditKind.C
     )
 
 
-def quality(records: list[RequestRecord], audits: list[Audit], promise: Promise = PROMISE) -> RouteQuality:
+def quality(records: list[RequestRecord], audits: list[Audit], promise: RoutePromise = PROMISE) -> RouteQuality:
     return quality_of("support", records, audits, promise, np.random.default_rng(7))
 
 
@@ -198,7 +198,7 @@ async def test_every_route_has_its_own_quality_and_the_period_is_kept_to() -> No
     found = await make_quality(ledger, {"support": PROMISE}, np.random.default_rng(1), since=50.0)
     assert [(one.route, one.audits.n, one.promise) for one in found] == [
         ("support", 1, PROMISE),
-        ("triage", 0, Promise()),
+        ("triage", 0, RoutePromise()),
     ]
 
 
@@ -230,7 +230,7 @@ def test_what_is_wrong_among_the_hits_is_said_beside_its_promise_and_for_the_wor
         )
         for n in range(80)
     ]
-    one = quality(records, audits, Promise(max_error=0.01, max_error_of_hits=0.05))
+    one = quality(records, audits, RoutePromise(max_error=0.01, max_error_of_hits=0.05))
     assert one.hits.wrong is not None
     assert one.hits.wrong.estimate == 0.125
     assert one.hits.worst_tenant is not None

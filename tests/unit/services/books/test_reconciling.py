@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from tests.memory_ledger import MemoryLedger
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.services.books.invoices import WHOLE_DAY, Invoice, Tally, model_name, read_invoice
-from thriftgate.services.books.reconciling import LedgerSide, compare, reconcile
+from thriftgate.services.books.invoices import WHOLE_DAY, Invoice, InvoiceTally, model_name, read_invoice
+from thriftgate.services.books.reconciling import LedgerSide, compare_invoice, reconcile
 from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord, Status, TierCall, Usage
 
 NOON = 1_795_867_200.0  # 2026-11-28 12:00 UTC
@@ -37,14 +37,14 @@ GPT, HAIKU = (DAY, "gpt-5-mini"), (DAY, "claude-haiku-4-5")
 @pytest.mark.parametrize(
     ("lines", "provider", "key", "tally"),
     [
-        (OPENAI_USAGE, "openai", GPT, Tally(3, 40, 4, 12, None)),
-        (OPENAI_COSTS, "openai", GPT, Tally(cost_usd=1.25)),
-        (ANTHROPIC_USAGE, "anthropic", HAIKU, Tally(None, 1330, 300, 70, None)),
-        (ANTHROPIC_COSTS, "anthropic", HAIKU, Tally(cost_usd=1.5)),
+        (OPENAI_USAGE, "openai", GPT, InvoiceTally(3, 40, 4, 12, None)),
+        (OPENAI_COSTS, "openai", GPT, InvoiceTally(cost_usd=1.25)),
+        (ANTHROPIC_USAGE, "anthropic", HAIKU, InvoiceTally(None, 1330, 300, 70, None)),
+        (ANTHROPIC_COSTS, "anthropic", HAIKU, InvoiceTally(cost_usd=1.5)),
     ],
 )
 def test_every_export_is_known_by_its_columns(
-    lines: list[str], provider: str, key: tuple[str, str], tally: Tally
+    lines: list[str], provider: str, key: tuple[str, str], tally: InvoiceTally
 ) -> None:
     assert read_invoice(lines) == Invoice(provider, {key: tally})  # pyright: ignore[reportArgumentType]
 
@@ -75,20 +75,20 @@ def test_one_model_has_one_name(name: str) -> None:
 
 
 tallies = st.builds(
-    Tally, st.integers(0, 9), st.integers(0, 999), st.integers(0, 99), st.integers(0, 99), st.floats(0, 9)
+    InvoiceTally, st.integers(0, 9), st.integers(0, 999), st.integers(0, 99), st.integers(0, 99), st.floats(0, 9)
 )
 
 
 @given(st.dictionaries(st.tuples(st.just(DAY), st.sampled_from("abc")), tallies, max_size=3))
-def test_two_sides_that_say_the_same_agree(lines: dict[tuple[str, str], Tally]) -> None:
-    found = compare(Invoice("openai", lines), {key: LedgerSide(tally) for key, tally in lines.items()}, {})
+def test_two_sides_that_say_the_same_agree(lines: dict[tuple[str, str], InvoiceTally]) -> None:
+    found = compare_invoice(Invoice("openai", lines), {key: LedgerSide(tally) for key, tally in lines.items()}, {})
     assert found.agrees
     assert len(found.lines) == len(lines)
 
 
 @given(tallies, tallies)
-def test_whatever_differs_has_a_reason(theirs: Tally, ours: Tally) -> None:
-    (line,) = compare(Invoice("openai", {GPT: theirs}), {GPT: LedgerSide(ours)}, {}).lines
+def test_whatever_differs_has_a_reason(theirs: InvoiceTally, ours: InvoiceTally) -> None:
+    (line,) = compare_invoice(Invoice("openai", {GPT: theirs}), {GPT: LedgerSide(ours)}, {}).lines
     same_tokens = (theirs.requests, theirs.input_tokens, theirs.cached_tokens, theirs.output_tokens) == (
         ours.requests, ours.input_tokens, ours.cached_tokens, ours.output_tokens,
     )  # fmt: skip
@@ -119,7 +119,7 @@ async def ledger_of(*records: RequestRecord) -> MemoryLedger:
 async def test_calls_are_booked_on_their_own_day_and_other_providers_are_left_out() -> None:
     late = request(call("openai/gpt-5-mini", at=NOON - 43_200), at=NOON - 43_230)  # began before midnight
     ledger = await ledger_of(late, request(call("openai/gpt-5-mini"), call("anthropic/claude-haiku-4-5")))
-    found = await reconcile(ledger, Invoice("openai", {GPT: Tally(2, 40, 4, 12, 1.25)}))
+    found = await reconcile(ledger, Invoice("openai", {GPT: InvoiceTally(2, 40, 4, 12, 1.25)}))
     assert [(line.day, line.model, line.agrees) for line in found.lines] == [(*GPT, True)]
     assert not (await reconcile(ledger, Invoice("openai", {}))).lines
 
@@ -127,16 +127,18 @@ async def test_calls_are_booked_on_their_own_day_and_other_providers_are_left_ou
 @pytest.mark.parametrize(
     ("theirs", "records", "words"),
     [
-        (Tally(1, 20, 2, 6), [], "no route asked it"),
-        (Tally(2, 40, 4, 12), [request(call("gpt-5-mini"))], "plain models of the proxy"),
-        (Tally(0, 0, 0, 0), [request(call("openai/gpt-5-mini"))], "the invoice has less"),
-        (Tally(1, 21, 2, 6), [request(call("gpt-5-mini", estimated=True))], "counted by a tokenizer"),
-        (Tally(1, 30, 2, 6), [request(call("gpt-5-mini", status=Status.CANCELLED))], "failed or were cancelled"),
-        (Tally(cost_usd=0.5), [request(call("gpt-5-mini"))], "another price than LiteLLM knows"),
-        (Tally(cost_usd=0.75), [request(call("gpt-5-mini"))], "money: +0.12 $ on the invoice"),
+        (InvoiceTally(1, 20, 2, 6), [], "no route asked it"),
+        (InvoiceTally(2, 40, 4, 12), [request(call("gpt-5-mini"))], "plain models of the proxy"),
+        (InvoiceTally(0, 0, 0, 0), [request(call("openai/gpt-5-mini"))], "the invoice has less"),
+        (InvoiceTally(1, 21, 2, 6), [request(call("gpt-5-mini", estimated=True))], "counted by a tokenizer"),
+        (InvoiceTally(1, 30, 2, 6), [request(call("gpt-5-mini", status=Status.CANCELLED))], "failed or were cancelled"),
+        (InvoiceTally(cost_usd=0.5), [request(call("gpt-5-mini"))], "another price than LiteLLM knows"),
+        (InvoiceTally(cost_usd=0.75), [request(call("gpt-5-mini"))], "money: +0.12 $ on the invoice"),
     ],
 )
-async def test_a_difference_comes_with_what_may_be_why(theirs: Tally, records: list[RequestRecord], words: str) -> None:
+async def test_a_difference_comes_with_what_may_be_why(
+    theirs: InvoiceTally, records: list[RequestRecord], words: str
+) -> None:
     found = await reconcile(await ledger_of(*records), Invoice("openai", {GPT: theirs}))
     assert not found.agrees
     assert words in "; ".join(found.lines[0].reasons)
@@ -147,17 +149,17 @@ async def test_audits_are_named_where_the_invoice_has_more() -> None:
     await ledger.add_audit(
         Audit(request_id="x", kind=AuditKind.CASCADE, route="support", judged_at=NOON, is_acceptable=True, cost_usd=0.3)
     )
-    found = await reconcile(ledger, Invoice("openai", {GPT: Tally(cost_usd=0.925)}))
+    found = await reconcile(ledger, Invoice("openai", {GPT: InvoiceTally(cost_usd=0.925)}))
     assert "audits and verifications of that day, booked apart: 0.3000 $" in found.lines[0].reasons
 
 
 async def test_what_only_the_ledger_has_is_said_too() -> None:
     ledger = await ledger_of(request(call("openai/gpt-5-mini"), call("openai/gpt-5")))
-    found = await reconcile(ledger, Invoice("openai", {GPT: Tally(1, 20, 2, 6)}))
+    found = await reconcile(ledger, Invoice("openai", {GPT: InvoiceTally(1, 20, 2, 6)}))
     assert [(line.model, line.agrees) for line in found.lines] == [("gpt-5", False), ("gpt-5-mini", True)]
 
 
 async def test_an_invoice_without_models_is_compared_day_by_day() -> None:
     ledger = await ledger_of(request(call("openai/gpt-5-mini"), call("openai/gpt-5")))
-    found = await reconcile(ledger, Invoice("openai", {(DAY, WHOLE_DAY): Tally(cost_usd=1.25)}))
+    found = await reconcile(ledger, Invoice("openai", {(DAY, WHOLE_DAY): InvoiceTally(cost_usd=1.25)}))
     assert found.agrees

@@ -23,11 +23,11 @@ from thriftgate.caching.policy import FixedThreshold
 from thriftgate.config import CacheConfig
 from thriftgate.services.cache.deciding import FixedDecider
 from thriftgate.services.cache.service import CacheService
-from thriftgate.services.cache.tickets import Served, Ticket
+from thriftgate.services.cache.tickets import PendingEntry, Served
 from thriftgate.services.checking.judges import AgreementJudge
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
-from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.budget import RateBudget
 from thriftgate.services.request.journal import Journal
 from thriftgate.types import Answer, Caller, ChatRequest, DecisionKind, PromptRef, Usage
 
@@ -68,11 +68,11 @@ class Shop:
         return CacheVerifier(
             route="support", reference_model="large", completer=FakeCompleter(), agreement=agreement, judge=agreement,
             cache=self.store, decider=FixedDecider(FixedThreshold(0.8)), ledger=MemoryLedger(),
-            budget=Budget(share=0.0, max_per_minute=0, clock=self.clock, draw=lambda: 0.5),
+            budget=RateBudget(share=0.0, max_per_minute=0, clock=self.clock, draw=lambda: 0.5),
             background=self.background, clock=self.clock,
         )  # fmt: skip
 
-    async def find(self, request: ChatRequest, prompt: PromptRef | None = None) -> Served | Ticket:
+    async def find(self, request: ChatRequest, prompt: PromptRef | None = None) -> Served | PendingEntry:
         self.journals.append(Journal(request, clock=self.clock, stream=False, capture_content=False))
         return await self.service.find(request, prompt, self.journals[-1])
 
@@ -195,7 +195,7 @@ async def test_a_client_that_wants_to_be_forgotten_leaves_nothing_but_may_be_ser
 async def test_a_client_that_wants_both_neither_takes_nor_leaves(shop: Shop) -> None:
     await shop.serve(ask(QUESTION))
     found = await shop.find(ask(QUESTION, no_cache=True, no_store=True))
-    assert isinstance(found, Ticket)
+    assert isinstance(found, PendingEntry)
     assert found.flight_key is None
     assert await shop.serve(ask("another question", no_cache=True, no_store=True)) == "miss"
     assert len(await shop.entries()) == 1
@@ -213,7 +213,7 @@ async def test_what_may_not_be_shared_is_neither_served_nor_kept_nor_coalesced(
     shop: Shop, fields: dict[str, Any], why: str
 ) -> None:
     found = await shop.find(ask(**fields))
-    assert isinstance(found, Ticket)
+    assert isinstance(found, PendingEntry)
     assert (found.flight_key, shop.outcome) == (None, why)
     shop.service.keep(ask(**fields), found, ANSWER, prompt=None, baseline_cost_usd=0.2)
     await settle()
@@ -222,7 +222,7 @@ async def test_what_may_not_be_shared_is_neither_served_nor_kept_nor_coalesced(
 
 async def test_a_request_that_is_no_json_goes_on_uncached(shop: Shop) -> None:
     found = await shop.find(ask(QUESTION, params={"odd": object()}))
-    assert isinstance(found, Ticket)
+    assert isinstance(found, PendingEntry)
     assert (found.scope, shop.outcome) == (None, "not cacheable")
 
 

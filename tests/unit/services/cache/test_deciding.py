@@ -10,7 +10,7 @@ from thriftgate.caching.decision import Decision, Miss, MissReason
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES
 from thriftgate.caching.learner import Learner
-from thriftgate.caching.policy import Policy
+from thriftgate.caching.policy import CachePolicy
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.services.cache.deciding import SharedDecider
 
@@ -20,7 +20,7 @@ class Pupil:
 
     def __init__(self) -> None:
         self.taught: list[Observation] = []
-        self.policy = Policy.of(shipped(), max_error=0.01)
+        self.policy = CachePolicy.of(shipped(), max_error=0.01)
 
     def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
         return Miss(reason=MissReason.EMPTY)

@@ -10,7 +10,7 @@ from thriftgate.cascade.flow import Outcome, RejectedAnswer, Scored, Tier
 from thriftgate.services.checking.audit import CascadeAuditor
 from thriftgate.services.checking.judges import AgreementJudge, ModelJudge
 from thriftgate.services.request.background import BackgroundTasks
-from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.budget import RateBudget
 from thriftgate.types import Audit, AuditKind, CallPurpose, DecisionKind
 
 CHEAP = answer_of("five days", model="small")
@@ -40,7 +40,7 @@ class Setup:
             completer=self.completer,
             judge=ModelJudge(self.completer, "judge", self.clock),
             ledger=self.ledger,
-            budget=Budget(share=1, max_per_minute=max_per_minute, clock=self.clock, draw=lambda: 0.0),
+            budget=RateBudget(share=1, max_per_minute=max_per_minute, clock=self.clock, draw=lambda: 0.0),
             background=self.background,
             clock=self.clock,
         )

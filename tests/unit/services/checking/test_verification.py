@@ -23,7 +23,7 @@ from thriftgate.services.books.recording import LedgerWriter
 from thriftgate.services.checking.judges import AgreementJudge
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
-from thriftgate.services.request.budget import Budget
+from thriftgate.services.request.budget import RateBudget
 from thriftgate.types import AuditKind, Caller, ChatRequest, Choice, DecisionKind, Judgement, RequestRecord
 
 ENTRY = CacheEntry(
@@ -69,7 +69,7 @@ class Setup:
             cache=self.cache,
             decider=self.decider,
             ledger=self.ledger,
-            budget=Budget(share=share, max_per_minute=10, clock=self.clock, draw=lambda: 0.5),
+            budget=RateBudget(share=share, max_per_minute=10, clock=self.clock, draw=lambda: 0.5),
             background=self.background,
             clock=self.clock,
         )

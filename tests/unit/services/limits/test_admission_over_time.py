@@ -4,7 +4,7 @@ import pytest
 from tests.limits_world import PER_KEY, PLACES, QUEUE, Make, settled
 
 from thriftgate.errors import OverloadedError, StoreUnavailableError
-from thriftgate.limits.ladder import Step
+from thriftgate.limits.ladder import LadderStep
 from thriftgate.services.limits.passes import RefusedError
 from thriftgate.services.telemetry import catalogue
 
@@ -107,7 +107,7 @@ async def test_the_ladder_climbs_under_load_sheds_the_lowest_tier_and_comes_back
     for _ in range(4):
         world.clock.advance(1)
         await world.admission.look()
-    assert world.admission.steps_of("support") == {Step.SHORTER, Step.SHED}
+    assert world.admission.steps_of("support") == {LadderStep.SHORTER, LadderStep.SHED}
     error = (await world.refused(tier="free")).refusal.error
     assert isinstance(error, OverloadedError)
     assert error.retry_after == 2

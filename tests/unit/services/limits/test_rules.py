@@ -6,9 +6,18 @@ import pytest
 
 from thriftgate.config.limits import LimitsConfig
 from thriftgate.limits.bucket import TokenBucket
-from thriftgate.services.limits.rules import Arrival, Asker, Rules, kind_of, scaled, spoken, standings, too_large
+from thriftgate.services.limits.rules import (
+    Arrival,
+    Limited,
+    Rules,
+    limit_kind,
+    request_too_large,
+    scaled,
+    spoken,
+    standings,
+)
 
-ADA = Asker(key="k1", user="ada", team="acme", tier="pro")
+ADA = Limited(key="k1", user="ada", team="acme", tier="pro")
 
 
 def rules(*given: dict[str, Any], **config: Any) -> Rules:
@@ -16,11 +25,11 @@ def rules(*given: dict[str, Any], **config: Any) -> Rules:
     return Rules(LimitsConfig.model_validate({"rules": list(given), "tiers": tiers, **config}))
 
 
-def arrival(asker: Asker = ADA, model: str = "support") -> Arrival:
+def arrival(asker: Limited = ADA, model: str = "support") -> Arrival:
     return Arrival("r", asker, model, prompt_bytes=100)
 
 
-def names(given: Rules, asker: Asker = ADA, model: str = "support") -> tuple[str, ...]:
+def names(given: Rules, asker: Limited = ADA, model: str = "support") -> tuple[str, ...]:
     return given.demand(arrival(asker, model), 100).names
 
 
@@ -49,7 +58,7 @@ def test_rules_of_a_tier_or_a_model_concern_nobody_else() -> None:
         {"per": "team", "tier": "pro", "model": "support", "requests": {"per_minute": 3}},
     )
     assert names(given) == ("requests|team|pro|support|acme",)
-    assert names(given, Asker(key="k2", tier="free"), "other") == ("requests|key|free||k2", "requests|key||other|k2")
+    assert names(given, Limited(key="k2", tier="free"), "other") == ("requests|key|free||k2", "requests|key||other|k2")
 
 
 def test_who_has_no_team_or_user_falls_under_no_rule_for_them_and_a_stranger_shares_one_key() -> None:
@@ -58,13 +67,13 @@ def test_who_has_no_team_or_user_falls_under_no_rule_for_them_and_a_stranger_sha
         {"per": "user", "requests": {"per_minute": 1}},
         {"per": "key", "requests": {"per_minute": 1}},
     )
-    assert names(given, Asker()) == ("requests|key|||anonymous",)
+    assert names(given, Limited()) == ("requests|key|||anonymous",)
 
 
 def test_a_tier_nobody_listed_is_the_default_one() -> None:
     given = rules({"per": "tier", "tier": "free", "requests": {"per_minute": 1}}, default_tier="free")
-    assert names(given, Asker(key="k", tier="invented by a client")) == ("requests|tier|free||free",)
-    assert given.tier(Asker()).weight == 1
+    assert names(given, Limited(key="k", tier="invented by a client")) == ("requests|tier|free||free",)
+    assert given.tier(Limited()).weight == 1
     assert given.tier(ADA).weight == 4
 
 
@@ -82,8 +91,8 @@ def test_no_name_of_a_user_can_be_taken_for_another_limit() -> None:
     given = rules(
         {"per": "user", "requests": {"per_minute": 1}}, {"per": "user", "tier": "pro", "requests": {"per_minute": 1}}
     )
-    plain = set(names(given, Asker(user="ada", tier="pro")))
-    crafted = set(names(given, Asker(user="pro||ada"))) | set(names(given, Asker(user="|pro||ada", tier="pro")))
+    plain = set(names(given, Limited(user="ada", tier="pro")))
+    crafted = set(names(given, Limited(user="pro||ada"))) | set(names(given, Limited(user="|pro||ada", tier="pro")))
     assert not plain & crafted
 
 
@@ -93,11 +102,11 @@ def test_no_name_of_a_user_can_be_taken_for_another_limit() -> None:
         ("team", ADA, "team:acme"),
         ("user", ADA, "user:ada"),
         ("key", ADA, "key:k1"),
-        ("team", Asker(key="k1"), "key:k1"),
-        ("user", Asker(), "key:anonymous"),
+        ("team", Limited(key="k1"), "key:k1"),
+        ("user", Limited(), "key:anonymous"),
     ],
 )
-def test_the_tenant_is_what_the_queue_is_fair_between(tenant: str, asker: Asker, expected: str) -> None:
+def test_the_tenant_is_what_the_queue_is_fair_between(tenant: str, asker: Limited, expected: str) -> None:
     assert rules(queue={"tenant": tenant}).tenant(asker) == expected
 
 
@@ -106,13 +115,13 @@ def test_a_limit_is_spoken_of_without_naming_anybody() -> None:
     tokens, places = names(given)
     assert spoken(tokens) == "tokens a minute for your team"
     assert spoken(places) == "requests at a time for all callers together"
-    assert kind_of(tokens) == ("tokens", "team")
+    assert limit_kind(tokens) == ("tokens", "team")
 
 
 def test_a_request_for_more_than_a_bucket_ever_holds_is_recognized() -> None:
     given = rules({"per": "key", "tokens": {"per_minute": 6000, "burst": 100}})
-    assert too_large(given.demand(arrival(), 100)) is None
-    charge = too_large(given.demand(arrival(), 101))
+    assert request_too_large(given.demand(arrival(), 100)) is None
+    charge = request_too_large(given.demand(arrival(), 101))
     assert charge is not None
     assert charge.n == 101
 

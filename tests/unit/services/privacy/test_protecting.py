@@ -11,14 +11,14 @@ import pytest
 from thriftgate.errors import ContentBlockedError, PrivacyUnavailableError, StoreUnavailableError
 from thriftgate.ports import KeptPseudonyms
 from thriftgate.privacy.findings import Text
-from thriftgate.privacy.policy import Action, Policy
+from thriftgate.privacy.policy import Action, PrivacyPolicy
 from thriftgate.privacy.pseudonyms import Pseudonym
 from thriftgate.privacy.restoring import Restorer
-from thriftgate.privacy.spans import Span
+from thriftgate.privacy.spans import TextSpan
 from thriftgate.services.privacy.protecting import Conversation, PrivacyService
 
 PEOPLE = re.compile(r"Alice|Bob|Carol")
-POLICY = Policy({"PERSON": Action.PSEUDONYMIZE, "PROJECT": Action.MASK}, deny=(("PROJECT", "Bluebird"),))
+POLICY = PrivacyPolicy({"PERSON": Action.PSEUDONYMIZE, "PROJECT": Action.MASK}, deny=(("PROJECT", "Bluebird"),))
 
 
 class FakeAnalyzer:
@@ -28,11 +28,11 @@ class FakeAnalyzer:
         self.is_broken = is_broken
         self.history: list[Text] = []
 
-    async def analyze(self, texts: Sequence[Text]) -> list[list[Span]]:
+    async def analyze(self, texts: Sequence[Text]) -> list[list[TextSpan]]:
         if self.is_broken:
             raise PrivacyUnavailableError("away")
         self.history += texts
-        return [[Span(*one.span(), "PERSON", 0.9) for one in PEOPLE.finditer(text.text)] for text in texts]
+        return [[TextSpan(*one.span(), "PERSON", 0.9) for one in PEOPLE.finditer(text.text)] for text in texts]
 
 
 class MemoryVault:
@@ -122,7 +122,7 @@ async def test_an_outage_refuses() -> None:
 
 async def test_a_blocked_kind_refuses_and_names_only_the_kind() -> None:
     with pytest.raises(ContentBlockedError) as blocked:
-        await service().protect(said("Alice"), Policy({"PERSON": Action.BLOCK}))
+        await service().protect(said("Alice"), PrivacyPolicy({"PERSON": Action.BLOCK}))
     assert "Alice" not in str(blocked.value)
 
 
@@ -133,6 +133,6 @@ async def test_a_conversations_name_says_nothing_and_differs_by_caller() -> None
 
 
 async def test_what_is_allowed_and_what_is_unsure_stays() -> None:
-    policy = Policy({"PERSON": Action.PSEUDONYMIZE}, allow=frozenset({"alice"}), thresholds={"PERSON": 0.95})
+    policy = PrivacyPolicy({"PERSON": Action.PSEUDONYMIZE}, allow=frozenset({"alice"}), thresholds={"PERSON": 0.95})
     assert (await service().protect(said("Alice, Bob"), policy)).body == said("Alice, Bob")
     await service().protect({"messages": json.loads("[]")}, policy)

@@ -14,7 +14,7 @@ from tests.fakes import FakeClock, FakeCompleter, FakePricer, Held, Streamed, an
 from thriftgate.errors import TierFailedError
 from thriftgate.services.request.asking import AskedStream, Asker
 from thriftgate.services.request.journal import Journal
-from thriftgate.tracing.attributes import Weights, split_cost
+from thriftgate.tracing.attributes import TokenPrices, split_cost
 from thriftgate.types import CallPurpose, Status, StreamPiece, TierCall, Usage
 
 ANSWER = answer_of("within five working days", logprob=-0.5)
@@ -70,7 +70,7 @@ async def test_a_call_is_booked_with_what_the_answer_cost(setup: Setup) -> None:
         duration=1.5,
         usage=Usage(10, 4),
         cost_usd=0.014,
-        cost_parts=split_cost(Usage(10, 4), 0.014, Weights(1.0, 0.5, 1.0)),
+        cost_parts=split_cost(Usage(10, 4), 0.014, TokenPrices(1.0, 0.5, 1.0)),
         status=Status.OK,
         mean_logprob=-0.5,
         min_logprob=-0.5,

@@ -5,13 +5,13 @@ from tests.fakes import ask, settle
 from tests.route_setup import STRONG, UNSURE, Client, RouteSetup
 
 from thriftgate.errors import OverloadedError
-from thriftgate.limits.ladder import Step
+from thriftgate.limits.ladder import LadderStep
 from thriftgate.types import DecisionKind, Status
 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_under_load_the_cheapest_answer_is_taken_and_kept_for_nobody(stream: bool) -> None:
-    setup = RouteSetup(steps=frozenset({Step.CHEAP_ONLY}))
+    setup = RouteSetup(steps=frozenset({LadderStep.CHEAP_ONLY}))
     setup.completer.enqueue("small", UNSURE)
     text = await Client(setup.route).read(ask()) if stream else (await setup.answer(ask())).text
     assert text == UNSURE.text
@@ -22,7 +22,7 @@ async def test_under_load_the_cheapest_answer_is_taken_and_kept_for_nobody(strea
 
 
 async def test_with_the_load_gone_the_strong_tier_is_asked_again() -> None:
-    setup = RouteSetup(steps=frozenset({Step.CHEAP_ONLY}))
+    setup = RouteSetup(steps=frozenset({LadderStep.CHEAP_ONLY}))
     setup.completer.enqueue("small", UNSURE, UNSURE)
     assert (await setup.answer(ask())).text == UNSURE.text
     setup.steps = frozenset()
@@ -36,7 +36,7 @@ async def test_with_hits_only_what_is_known_is_answered_and_the_rest_is_told_to_
     setup = RouteSetup()
     known = (await setup.answer(ask())).text
     await settle()
-    setup.steps = frozenset({Step.HITS_ONLY})
+    setup.steps = frozenset({LadderStep.HITS_ONLY})
     client = Client(setup.route)
     assert (await client.read(ask()) if stream else (await setup.answer(ask())).text) == known
     with pytest.raises(OverloadedError, match="cache alone") as refused:

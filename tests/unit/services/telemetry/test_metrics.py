@@ -16,8 +16,8 @@ from prometheus_client.parser import (
 )
 from tests.fakes import FakeClock
 
-from thriftgate.services.books.overview import Standing
-from thriftgate.services.books.quality import Hits, Judged, Promise
+from thriftgate.services.books.overview import RouteStanding
+from thriftgate.services.books.quality import Hits, Judged, RoutePromise
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.exposition import exposed
@@ -241,9 +241,9 @@ async def _nothing() -> None:
     return None
 
 
-def standing(wrong: Interval | None) -> Standing:
-    return Standing(
-        route="support", promise=Promise(max_error=0.01), audits=Judged(), drift=None, quality_loss=None,
+def standing(wrong: Interval | None) -> RouteStanding:
+    return RouteStanding(
+        route="support", promise=RoutePromise(max_error=0.01), audits=Judged(), drift=None, quality_loss=None,
         verifications=Judged(good=90, bad=1), wrong_share=wrong, feedback=Judged(), not_proven=0, checking_cost_usd=0.0,
     )  # fmt: skip
 
@@ -260,7 +260,9 @@ def test_the_cache_error_stands_beside_its_promise_and_only_once_it_is_known() -
 
 def test_what_is_wrong_among_the_hits_themselves_stands_beside_its_own_promise() -> None:
     samples = Samples()
-    one = replace(standing(None), promise=Promise(max_error_of_hits=0.05), hits=Hits(wrong=Interval(0.01, 0.06, 0.02)))
+    one = replace(
+        standing(None), promise=RoutePromise(max_error_of_hits=0.05), hits=Hits(wrong=Interval(0.01, 0.06, 0.02))
+    )
     put_standings(samples, [one])
     assert samples.value("thriftgate_cache_hit_error_ratio", "support", "promised") == 0.05
     assert samples.value("thriftgate_cache_hit_error_ratio", "support", "high") == 0.06
@@ -268,9 +270,9 @@ def test_what_is_wrong_among_the_hits_themselves_stands_beside_its_own_promise()
 
 async def test_standings_are_looked_up_behind_the_scrape_and_forgotten_when_they_are_old() -> None:
     clock, background = FakeClock(), BackgroundTasks()
-    answers: list[Sequence[Standing] | Exception] = [[standing(None)], OSError(), OSError()]
+    answers: list[Sequence[RouteStanding] | Exception] = [[standing(None)], OSError(), OSError()]
 
-    async def read() -> Sequence[Standing]:
+    async def read() -> Sequence[RouteStanding]:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
