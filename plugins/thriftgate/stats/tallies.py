@@ -84,11 +84,6 @@ class RequestTally:
         return wilson_interval(escalated, escalated + self._count(DecisionKind.ACCEPTED))
 
     @property
-    def failed_share(self) -> Interval:
-        """Requests that were not answered, or broke off, among all."""
-        return wilson_interval(self.failures, self.requests)
-
-    @property
     def _from_models(self) -> int:
         return self._count(DecisionKind.ACCEPTED, DecisionKind.ESCALATED, DecisionKind.ONLY_TIER)
 
