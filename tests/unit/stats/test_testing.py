@@ -179,3 +179,8 @@ def test_repeats_of_unequal_number_are_seldom_called_better_than_they_are():
         wrong_alone += loss_p_value(losses, 0.05) <= 0.05
     assert wrong / 500 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 500)
     assert wrong_alone / 500 > 0.1
+
+
+def test_a_limit_of_everything_is_refuted_by_one_case_without_a_loss():
+    assert binomial_p_value(9, 10, 1.0) == 0.0
+    assert binomial_p_value(10, 10, 1.0) == 1.0
