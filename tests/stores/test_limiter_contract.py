@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.clocks import FakeClock, LoopClock
 from tests.memory_limiter import InMemoryLimiter
@@ -64,6 +64,13 @@ def demand(prefix: str, name: str, names: set[str], n: float) -> Demand:
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
+# A slot whose lease was over is free, also when the clock goes back afterwards.
+@example(
+    steps=[
+        (0, {"few"}, 0, "keep", 0), (1, {"key"}, 0, "settle", 0), (9, {"key", "few"}, 0, "settle", 0),
+        (-1, {"few"}, 0, "keep", 0), (0, {"few"}, 0, "keep", 0), (-1, {"few", "key"}, 6, "renew", 0),
+    ]
+)  # fmt: skip
 async def test_a_store_answers_every_case_as_the_pure_table_does(
     opened: Open, steps: list[tuple[float, set[str], float, str, float]]
 ) -> None:

@@ -70,7 +70,8 @@ class LimitTable:
             if held is not None and held.ends_at > now:
                 held.ends_at = now + lease
                 for slot in demand.slots:
-                    self._slots[slot.name][demand.id] = now + lease
+                    if demand.id in self._slots[slot.name]:
+                        self._slots[slot.name][demand.id] = now + lease
 
     def sweep(self, *, now: float) -> int:
         """Give back the reservations of owners that have died; returns how many there were."""
@@ -93,7 +94,11 @@ class LimitTable:
         return held[1] if held else None
 
     def _running(self, slot: str, now: float) -> int:
-        return sum(1 for ends_at in self._slots[slot].values() if ends_at > now)
+        """How many run; who is over is forgotten for good, so that a clock that goes back brings nobody back."""
+        held = self._slots[slot]
+        for one in [one for one, ends_at in held.items() if ends_at <= now]:
+            del held[one]
+        return len(held)
 
     def _settle(self, charge: Charge, difference: float, now: float) -> None:
         state = charge.bucket.settle(difference, now=now, state=self._state(charge.name))

@@ -3,7 +3,7 @@
 import itertools
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thriftgate.cascade.calibration.candidates import accept_candidates, route_candidates, thresholds
@@ -30,6 +30,7 @@ def test_no_rung_between_two_accepting_candidates_is_left_out(seed: int, n: int)
     assert all(abs(after - before) <= 1 for before, after in itertools.pairwise(rungs))
 
 
+@settings(max_examples=12)
 @given(seed=st.integers(0, 10_000))
 def test_steps_on_several_ladders_are_small_on_each(seed: int):
     replay = setup(np.random.default_rng(seed), n=120, tiers=3)

@@ -19,9 +19,9 @@ async def app(scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, A
         await send({"type": "lifespan.shutdown.complete"})
         return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
-    for _ in range(int(scope["query_string"].rstrip(b"="))):
+    for number in range(int(scope["query_string"].rstrip(b"="))):
+        await asyncio.sleep(0.5 if number else 0)
         await send({"type": "http.response.body", "body": b"%d\n" % os.getpid(), "more_body": True})
-        await asyncio.sleep(0.5)
     await send({"type": "http.response.body", "body": b"end"})
 
 
