@@ -3,9 +3,10 @@
 Failure behaviour: none of its own; a stage that raises is noted with its duration, and its error goes on.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from thriftgate.ports import Clock
@@ -22,6 +23,9 @@ from thriftgate.types import (
     Usage,
 )
 
+COALESCE = "coalesce"
+"""The stage in which a request waits for the same question's answer to another."""
+
 
 class Journal:
     """What happened to one request so far. One object per request, written by the stages as they go."""
@@ -35,6 +39,8 @@ class Journal:
         self._started = clock.monotonic()
         self._stages: list[Stage] = []
         self._calls: list[TierCall] = []
+        self._waits: list[tuple[float, float]] = []
+        """When the request waited for a model or for another request's answer: from, until; on the monotonic clock."""
         self.time_to_first_token: float | None = None
         self.decision = DecisionKind.FAILED
         self.reason: str | None = None
@@ -58,6 +64,11 @@ class Journal:
     def elapsed(self) -> float:
         """Seconds since the request came in."""
         return self.clock.monotonic() - self._started
+
+    @property
+    def overhead(self) -> float:
+        """Seconds of the time so far in which the request waited neither for a model nor for another's answer."""
+        return max(0.0, self.elapsed - covered(self._waits))
 
     @property
     def cost_usd(self) -> float:
@@ -85,12 +96,19 @@ class Journal:
             attributes["error"] = describe_failure(error)
             raise
         finally:
-            duration = self.clock.monotonic() - started
+            duration = self._until_now(started, is_wait=name == COALESCE)
             self._stages.append(Stage(name=name, started_at=started_at, duration=duration, attributes=attributes))
 
     def add_call(self, call: TierCall) -> None:
-        """Note a model call."""
+        """Note a model call that has just ended."""
         self._calls.append(call)
+        self._until_now(self.clock.monotonic() - call.duration, is_wait=True)
+
+    def _until_now(self, started: float, *, is_wait: bool) -> float:
+        ended = self.clock.monotonic()
+        if is_wait:
+            self._waits.append((started, ended))
+        return ended - started
 
     def note_confidence(self, model: str, confidence: float | None) -> None:
         """Write the confidence onto the latest answer of a tier."""
@@ -146,7 +164,7 @@ class Journal:
             coalesced=self.coalesced,
             cache_entry_id=self.cache_entry_id,
             traceparent=self.request.traceparent,
-            metadata=dict(self.metadata),
+            metadata={**self.metadata, "overhead_ms": _milliseconds(self.overhead)},
             input=self.request.messages if self.capture_content else None,
             output=self.output,
         )
@@ -164,6 +182,7 @@ class Journal:
             "similarity": None if self.similarity is None else round(self.similarity, 4),
             "cost": f"{self.cost_usd:.8f}" if is_complete else None,
             "saved": f"{self.saved_usd:.8f}" if is_complete else None,
+            "overhead_ms": _milliseconds(self.overhead) if is_complete else None,
             "request_id": self.request.request_id,
             **self.told,
         }
@@ -174,6 +193,19 @@ class Journal:
         if self.usage.is_estimated:
             known["cost_is_estimated"] = True
         return {key: value for key, value in known.items() if value is not None}
+
+
+def covered(intervals: Iterable[tuple[float, float]]) -> float:
+    """How long at least one of the intervals (from, until) lasted."""
+    total, reached = 0.0, -inf
+    for start, end in sorted(intervals):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)
 
 
 def describe_failure(error: BaseException) -> str:

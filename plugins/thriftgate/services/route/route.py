@@ -32,7 +32,7 @@ from thriftgate.services.output.notes import INVALID, OutputNote
 from thriftgate.services.output.stage import OutputStage
 from thriftgate.services.request.answer_json import answer_from_json, answer_to_json
 from thriftgate.services.request.asking import Asker
-from thriftgate.services.request.journal import Journal
+from thriftgate.services.request.journal import COALESCE, Journal
 from thriftgate.services.request.questions import question_of
 from thriftgate.services.request.reading import as_asked, view_of, whole_body
 from thriftgate.services.route.coalescing import Participant
@@ -227,7 +227,7 @@ class RouteService:
         if self._parts.coalescer is None or flight_key is None or request.no_cache or request.no_store:
             yield Participant()
             return
-        async with self._parts.coalescer.join(flight_key, noted=serving.journal.stage("coalesce")) as participant:
+        async with self._parts.coalescer.join(flight_key, noted=serving.journal.stage(COALESCE)) as participant:
             yield participant
 
     def _joined(self, serving: _Serving, participant: Participant) -> Answer | None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import FakeClock, answer_of, ask, failure
 
-from thriftgate.services.request.journal import Journal
+from thriftgate.services.request.journal import Journal, covered
 from thriftgate.types import DecisionKind, Status, TierCall, Usage
 
 
@@ -18,7 +18,7 @@ def journal(*, capture_content: bool = False, clock: FakeClock | None = None, **
 
 
 def call(model: str = "small", **fields: Any) -> TierCall:
-    return TierCall(model=model, started_at=0.0, duration=1.0, **fields)
+    return TierCall(**{"model": model, "started_at": 0.0, "duration": 1.0, **fields})
 
 
 @given(st.lists(st.floats(0, 100), max_size=6), st.floats(0, 1000))
@@ -47,6 +47,29 @@ def test_times_are_measured_from_the_arrival() -> None:
     (stage,) = record.stages
     assert (stage.name, stage.started_at, stage.duration) == ("cascade", 1001.5, 2.0)
     assert stage.attributes == {"tier": "small"}
+
+
+def test_our_own_time_is_that_in_which_no_model_and_nobody_s_answer_was_waited_for() -> None:
+    clock = FakeClock()
+    book = journal(clock=clock)
+    clock.advance(0.25)
+    with book.stage("cache"):
+        clock.advance(0.5)
+    with book.stage("coalesce"):
+        clock.advance(3.0)
+    clock.advance(2.0)
+    book.add_call(call(duration=2.0))
+    book.add_call(call(duration=1.5))  # beside the other
+    clock.advance(0.125)
+    assert book.summary()["overhead_ms"] == 875.0
+    assert book.record().metadata["overhead_ms"] == 875.0
+    assert "overhead_ms" not in book.summary(is_complete=False)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9))))
+def test_intervals_cover_every_moment_once(spans: list[tuple[int, int]]) -> None:
+    moments = {moment for start, length in spans for moment in range(start, start + length)}
+    assert covered((start, start + length) for start, length in spans) == len(moments)
 
 
 def test_a_stage_that_fails_is_timed_as_well() -> None:
@@ -113,6 +136,7 @@ def test_a_summary_says_nothing_of_money_before_the_end() -> None:
         "similarity": 1.0,
         "cost": "0.00000120",
         "saved": "0.49999880",
+        "overhead_ms": 0.0,
         "request_id": "r9",
         "coalesced": True,
         "cost_is_estimated": True,
