@@ -226,6 +226,8 @@ class StreamPiece:
     """The usage in this event is the edge's count, not the provider's."""
     usage: Usage | None = None
     """On the last event that a client gets: what the answer took in all."""
+    is_followed: bool = False
+    """The next event is there already, so that both may go out together."""
 
 
 class DecisionKind(StrEnum):

@@ -6,6 +6,7 @@ The rest of what we assume is proven over real HTTP in `tests/proxy/`.
 import inspect
 import json
 import warnings
+from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    import litellm
     from litellm.caching.dual_cache import DualCache
     from litellm.constants import INTERNAL_CALL_ORIGIN_METADATA_KEY
     from litellm.integrations.custom_logger import CustomLogger
@@ -22,13 +24,17 @@ with warnings.catch_warnings():
     from litellm.llms.custom_llm import CustomLLM
     from litellm.proxy import common_request_processing, proxy_server
     from litellm.proxy.hooks import parallel_request_limiter_v3
+    from litellm.proxy.hooks.responses_id_security import ResponsesIDSecurity
     from litellm.proxy.utils import InternalUsageCache
     from litellm.router_utils.add_retry_fallback_headers import get_hidden_params_dict
     from litellm.router_utils.cooldown_cache import CooldownCache
     from litellm.types.utils import ModelResponse, ModelResponseStream, Usage
 
+    from thriftgate.proxy.dialects import event_of, takes_bytes
     from thriftgate.proxy.hooks import EdgeHooks
     from thriftgate.proxy.provider import ThriftgateProvider
+
+from thriftgate.types import StreamPiece
 
 pytestmark = [pytest.mark.xdist_group("litellm"), pytest.mark.filterwarnings("ignore")]
 
@@ -142,3 +148,29 @@ def test_the_proxy_runs_without_its_proprietary_part() -> None:
     assert isinstance(proxy_server, ModuleType)
     with pytest.raises(ModuleNotFoundError):
         __import__("litellm_enterprise")
+
+
+def test_bytes_of_a_chat_stream_reach_the_client_as_they_are() -> None:
+    """Two events at once, and nobody adds to them: what a hit's stream is handed out as."""
+    source = inspect.getsource(vars(proxy_server)["async_data_generator"])
+    assert 'chunk.startswith(("data:", "event:", ":"))' in source
+    assert "chunk.endswith(_SSE_FRAME_DELIMITERS)" in source
+    assert "not isinstance(chunk, (BaseModel, dict))" in inspect.getsource(
+        vars(proxy_server)["_restamp_streaming_chunk_model"]
+    )
+
+
+class LooksIntoStreams(CustomLogger):
+    async def async_post_call_streaming_iterator_hook(self, *_: Any, **__: Any) -> AsyncGenerator[Any, None]:
+        """Somebody's guard on streams."""
+        yield None
+
+
+def test_where_somebody_looks_into_streams_chunks_stay_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(litellm, "callbacks", [ResponsesIDSecurity()])
+    assert takes_bytes()
+    monkeypatch.setattr(litellm, "callbacks", [ResponsesIDSecurity(), LooksIntoStreams()])
+    assert not takes_bytes()
+    piece = StreamPiece({**CHUNK, "model": "small", "choices": []})
+    assert isinstance(event_of(piece, "chat", model="support"), ModelResponseStream)
+    assert event_of(piece, "chat", model="support", as_bytes=True).startswith(b'data: {"id"')  # pyright: ignore[reportAttributeAccessIssue]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from litellm.proxy._types import UserAPIKeyAuth
+from litellm.proxy.common_request_processing import should_return_raw_model_name
 
 from thriftgate.errors import GatewayError
 
@@ -53,6 +54,13 @@ class EdgeRequest:
     """Somebody else writes its record: the route, once it has the request."""
     error: GatewayError | None = None
     """Why the request failed, if we know."""
+
+    @property
+    def asked_for(self) -> str | None:
+        """What an answer calls its model: the name the client used; None where it is to say who really answered."""
+        if should_return_raw_model_name(dict(self.body)):
+            return None
+        return str(self.body.get("_litellm_client_requested_model") or self.body.get("model") or self.model)
 
     def tell(self, summary: Mapping[str, Any]) -> None:
         """Note what the client is told, and put it into the headers of a stream that has not begun."""

@@ -23,7 +23,7 @@ from typing import Any
 from litellm.types.utils import ModelResponse
 
 from thriftgate.errors import GatewayError, InvalidRequestError
-from thriftgate.proxy.dialects import METHODS, event_of, response_of
+from thriftgate.proxy.dialects import METHODS, event_of, response_of, takes_bytes
 from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError, gateway_error
 from thriftgate.proxy.messages import request_of
@@ -99,6 +99,7 @@ class _Streamed:
         self.completed_response: object = None
         """Of Responses: the last event; LiteLLM looks here for containers to file."""
         self._events: AsyncGenerator[object, None] | None = None
+        self._as_bytes = takes_bytes()
 
     async def opened(self) -> "_Streamed":
         """With its first event there: until then an error is a whole response, and headers may still be told."""
@@ -123,10 +124,21 @@ class _Streamed:
         self._edge.is_streaming = True
         try:
             async with aclosing(self._pieces) as pieces:
-                if self._first is not None:
-                    yield self._event(self._first)
-                async for piece in pieces:
-                    yield self._event(piece)
+                waiting: list[bytes] = []
+                piece = self._first
+                while piece is not None:
+                    event = self._event(piece)
+                    if isinstance(event, bytes):
+                        waiting.append(event)
+                    if not (piece.is_followed and isinstance(event, bytes)):
+                        if waiting:
+                            yield b"".join(waiting)
+                            waiting.clear()
+                        if not isinstance(event, bytes):
+                            yield event
+                    piece = await anext(pieces, None)
+                if waiting:
+                    yield b"".join(waiting)
         except Exception as error:
             self._log.failed(error)
             noted(self._edge, error)
@@ -140,7 +152,7 @@ class _Streamed:
             self.completed_response = piece.event
         if piece.usage is not None:
             self._log.ended(piece.usage)
-        return event_of(piece, self._dialect)
+        return event_of(piece, self._dialect, model=self._edge.asked_for, as_bytes=self._as_bytes)
 
 
 class _Log:

@@ -107,7 +107,7 @@ class SseBlocks:
     """Bytes in pieces of any size → whole events as they came, for who sends on most of them unchanged."""
 
     def __init__(self) -> None:
-        self._waiting = b""
+        self._waiting = bytearray()
 
     @property
     def waiting(self) -> int:
@@ -121,14 +121,15 @@ class SseBlocks:
         found: list[bytes] = []
         at = 0
         for end in _BLOCK_END.finditer(self._waiting, looked_at):
-            found.append(self._waiting[at : end.end()])
+            found.append(bytes(self._waiting[at : end.end()]))
             at = end.end()
-        self._waiting = self._waiting[at:]
+        if at:
+            del self._waiting[:at]
         return found
 
     def rest(self) -> bytes:
         """What has not ended, given out as it is."""
-        rest, self._waiting = self._waiting, b""
+        rest, self._waiting = bytes(self._waiting), bytearray()
         return rest
 
 

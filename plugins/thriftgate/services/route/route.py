@@ -43,6 +43,8 @@ from thriftgate.wire.streams import Ending
 
 UNDER_LOAD = "under_load"
 """The reason of an answer that the cheapest tier gave because the route has no room for more."""
+_SENT_TOGETHER = 16
+"""Events of an answer that is there already: each costs the way to the client anew when it is sent alone."""
 _RETRY_AFTER = 5.0
 """Seconds until the load may have gone down."""
 
@@ -143,9 +145,11 @@ class RouteService:
         summary = journal.summary()
         tell(summary)
         held = self._ending(journal.request)
-        for event in replay(view_of(journal.request), whole_body(journal.request, answer)):
-            for shown in held.feed(event):
-                yield StreamPiece(shown)
+        events = replay(view_of(journal.request), whole_body(journal.request, answer))
+        for number, shown in enumerate((shown for event in events for shown in held.feed(event)), start=1):
+            is_followed = number % _SENT_TOGETHER != 0
+            yield StreamPiece(shown, is_followed=is_followed)
+            if not is_followed:
                 await asyncio.sleep(0)
         for event in held.end({"thriftgate": summary}):
             yield StreamPiece(event, usage=journal.usage)

@@ -9,6 +9,9 @@ from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Json, integer, mapping, objects
 from thriftgate.wire.streams import Ending
 
+_FRAME = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage"})
+"""A chunk of these alone, and without a choice, was there for the usage; some providers send it without any."""
+
 
 class ChatEnding(Ending):
     """Holds from the chunk on in which the last of the `n` choices ends."""
@@ -24,7 +27,7 @@ class ChatEnding(Ending):
 
     def _shown(self, event: Json) -> Json | None:
         if self.hide_usage:
-            if usage_only(event):
+            if usage_only(event) or (not event.get("choices") and event.keys() <= _FRAME):
                 return None
             event = {name: value for name, value in event.items() if name != "usage"} if "usage" in event else event
         has_logprobs = self.hide_logprobs and any(

@@ -17,8 +17,8 @@ def journal(*, capture_content: bool = False, clock: FakeClock | None = None, **
     )
 
 
-def call(model: str = "small", **fields: Any) -> TierCall:
-    return TierCall(**{"model": model, "started_at": 0.0, "duration": 1.0, **fields})
+def call(model: str = "small", *, duration: float = 1.0, **fields: Any) -> TierCall:
+    return TierCall(model=model, started_at=0.0, duration=duration, **fields)
 
 
 @given(st.lists(st.floats(0, 100), max_size=6), st.floats(0, 1000))
