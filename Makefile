@@ -1,12 +1,13 @@
 # Every target sets up what it needs. Arguments go through ARGS: make test ARGS="-k cache", make run ARGS="--port 4001"
 .DEFAULT_GOAL := help
-.PHONY: help run test check format eval bench mutate docs house secrets clean
+.PHONY: help run test check format eval bench mutate contract docs house secrets clean
 
 BIN := .venv/bin
 READY := .venv/.ready
 GATEWAY := .venv/.gateway
 PYTHON ?=
 ARGS ?=
+LITELLM ?=
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ bench: $(READY) ## Compare the gateway's speed with a bare LiteLLM proxy
 mutate: $(READY) ## Count the small mistakes in the pure floors that the tests notice (ARGS="--mutants 150 --seed 1")
 	@uv="$$(command -v uv || echo .tools/bin/uv)"; PYTHONPATH=.:plugins nice -n 10 "$$uv" run --no-sync --with cosmic-ray==8.7.0 \
 	  --with pytest-cov==7.1.0 python evals/mutation/mutate.py $(ARGS)
+
+contract: $(READY) ## Run the tests of what we assume of LiteLLM on another release (LITELLM=1.109.0)
+	@scripts/contract.sh "$(LITELLM)" $(ARGS)
 
 docs: $(READY) ## Write the generated pages of docs/ anew
 	@$(BIN)/python scripts/write_docs.py
