@@ -92,7 +92,6 @@ def test_a_nested_calls_tokens_do_not_count_against_the_keys_limit_a_second_time
 
 def test_headers_may_be_added_to_a_stream_until_its_first_chunk() -> None:
     """We fill `additional_headers` late: it must be the very dict that is read when the first chunk is there."""
-
     from litellm.router_utils.add_retry_fallback_headers import get_hidden_params_dict
 
     class Streamed:
