@@ -1,6 +1,6 @@
 # Every target sets up what it needs. Arguments go through ARGS: make test ARGS="-k cache", make run ARGS="--port 4001"
 .DEFAULT_GOAL := help
-.PHONY: help run test check format eval bench mutate contract docs house secrets clean
+.PHONY: help run test check format eval bench mutate clients contract docs house secrets clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -8,6 +8,7 @@ GATEWAY := .venv/.gateway
 PYTHON ?=
 ARGS ?=
 LITELLM ?=
+UV = $(firstword $(wildcard .tools/bin/uv .tools/packages/bin/uv) uv)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +47,11 @@ bench: $(READY) ## Compare the gateway's speed with a bare LiteLLM proxy
 mutate: $(READY) ## Count the small mistakes in the pure floors that the tests notice (ARGS="--mutants 150 --seed 1")
 	@uv="$$(command -v uv || echo .tools/bin/uv)"; PYTHONPATH=.:plugins nice -n 10 "$$uv" run --no-sync --with cosmic-ray==8.7.0 \
 	  --with pytest-cov==7.1.0 python evals/mutation/mutate.py $(ARGS)
+
+clients: $(READY) ## Ask a route with every client of docs/clients.md
+	@$(UV) sync --quiet --frozen --project tests/clients
+	@command -v npm >/dev/null && npm ci --silent --prefix tests/clients || echo "clients: no npm, so none of the Node clients"
+	@$(BIN)/pytest tests/proxy/test_documented_clients.py $(ARGS)
 
 contract: $(READY) ## Run the tests of what we assume of LiteLLM on another release (LITELLM=1.109.0)
 	@scripts/contract.sh "$(LITELLM)" $(ARGS)
