@@ -49,8 +49,9 @@ mutate: $(READY) ## Count the small mistakes in the pure floors that the tests n
 	  --with pytest-cov==7.1.0 python evals/mutation/mutate.py $(ARGS)
 
 clients: $(READY) ## Ask a route with every client of docs/clients.md
-	@$(UV) sync --quiet --frozen --project tests/clients
-	@command -v npm >/dev/null && npm ci --silent --prefix tests/clients || echo "clients: no npm, so none of the Node clients"
+	@mkdir -p .tools/clients && cp tests/clients/package*.json tests/clients/.npmrc .tools/clients/
+	@UV_PROJECT_ENVIRONMENT="$(CURDIR)/.tools/clients/.venv" $(UV) sync --quiet --frozen --project tests/clients
+	@command -v npm >/dev/null && npm ci --silent --prefix .tools/clients || echo "clients: no npm, so none of the Node clients"
 	@$(BIN)/pytest tests/proxy/test_documented_clients.py $(ARGS)
 
 contract: $(READY) ## Run the tests of what we assume of LiteLLM on another release (LITELLM=1.109.0)

@@ -17,7 +17,8 @@ from werkzeug import Response
 
 pytestmark = pytest.mark.xdist_group("proxy")
 
-CLIENTS = ROOT / "tests" / "clients"
+CLIENTS = ROOT / ".tools" / "clients"
+"""Where `make clients` puts them."""
 ANSWER = "A refund takes 5 days."
 _BLOCK = re.compile(r"^```(?P<language>\w+) (?P<name>[\w-]+)(?P<notes>[^\n]*)\n(?P<code>.*?)^```$", re.M | re.S)
 
