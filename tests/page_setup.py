@@ -156,6 +156,7 @@ class PageSetup:
                 ShownDeployment("large", "openai/demo-large", True, "healthy"),
                 ShownDeployment("large", "openai/demo-large-backup", False, "unknown"),
             ),
+            load_steps={"support": ["relaxed_cache", "cheap_only"]},
         )
         self.prompts: PromptFiles | NoPrompts = NoPrompts()
         self.app = FastAPI()

@@ -1,7 +1,7 @@
 """A whole route over fakes, and clients that ask it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,8 @@ from tests.fakes import (
     settle,
 )
 
-from thriftgate.caching.entries import CacheEntry
+from thriftgate.caching.decision import Decision
+from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import RouteConfig
@@ -43,6 +44,26 @@ SURE = answer_of("a good answer of several words", logprob=-0.01)
 UNSURE = answer_of("perhaps a poor answer", logprob=-3.0)
 """Escalated."""
 STRONG = answer_of("the strong answer", model="large")
+
+
+class _NotingDecider(FixedDecider):
+    """Serves from a similarity of 0.8, and notes which decisions were to be relaxed."""
+
+    def __init__(self, relaxed: list[bool]) -> None:
+        super().__init__(FixedThreshold(0.8))
+        self._relaxed = relaxed
+
+    def decide(
+        self,
+        question: str,
+        neighbours: Sequence[Neighbour],
+        *,
+        draw: float,
+        tenant: float = 0.0,
+        is_relaxed: bool = False,
+    ) -> Decision:
+        self._relaxed.append(is_relaxed)
+        return super().decide(question, neighbours, draw=draw, tenant=tenant)
 
 
 class RouteSetup:
@@ -85,6 +106,8 @@ class RouteSetup:
         self._prompt = prompt
         self.steps = steps
         """What the route gives up because of its load."""
+        self.relaxed: list[bool] = []
+        """Of each decision of the cache, whether it was relaxed."""
         self.route = self.worker()
 
     def worker(self) -> RouteService:
@@ -94,7 +117,7 @@ class RouteSetup:
             self.config.cache,
             cache=self.store,
             embedder=self.embedder,
-            decider=FixedDecider(FixedThreshold(0.8)),
+            decider=_NotingDecider(self.relaxed),
             verifier=self.verifier,
             tier_policy=["small", "large"],
             clock=self.clock,

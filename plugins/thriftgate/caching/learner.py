@@ -8,6 +8,9 @@ another (`max_error_of_hits`), and no single answer is served on worse odds than
 
 A tenant with enough requests of its own gets its own threshold by its own outcomes, where that is the stricter one.
 
+Budgets are set below what the promises allow, so that chance rarely overruns them. A relaxed decision does without
+that margin: the wrong answers that are *expected* stay within the promises, their number may be above by chance.
+
 Failure behaviour: pure and deterministic; the same calls in the same order give the same state. Not thread-safe.
 """
 
@@ -45,6 +48,8 @@ _MOST_FIRST_CHECKS = 3
 TENANT_REQUESTS = 500
 """Requests from which a tenant's own outcomes count for it."""
 _TENANT_WINDOW = 1_000
+_NO_MARGIN = 0.5
+"""The risk of a relaxed decision: as many wrong answers are expected as the promises allow."""
 _MOST_TENANTS = 64
 """The latest tenants; others are served by the route's threshold."""
 
@@ -57,6 +62,8 @@ class _Traffic:
         self.requests = 0
         self.odds = Odds()
         self.threshold = 0.0
+        self.relaxed = 0.0
+        """The threshold without a margin for chance."""
 
     def count(self, row: Matrix | None) -> bool:
         """Note a request; says whether it is time to set the threshold again."""
@@ -94,6 +101,7 @@ class Learner:
         self._first_checked = first_checked
         self._risk = risk
         self._policy = replace(self._prior, explore=explore)
+        self._relaxed = self._policy.threshold
         self._rows: deque[Matrix] = deque(maxlen=KEPT_OBSERVATIONS)
         self._labels: deque[float] = deque(maxlen=KEPT_OBSERVATIONS)
         self._since_fit = 0
@@ -122,17 +130,29 @@ class Learner:
         enough = self._all.odds.checked >= self._first_checked
         return not enough and self._first_checks < _MOST_FIRST_CHECKS * self._first_checked
 
-    def threshold_of(self, tenant: float) -> float:
-        """The confidence from which a tenant's hits are served."""
+    def threshold_of(self, tenant: float, *, is_relaxed: bool = False) -> float:
+        """The confidence from which a tenant's hits are served; relaxed: without a margin for chance."""
         own = self._tenants.get(tenant)
+        if is_relaxed:
+            return self._relaxed if own is None else max(self._relaxed, own.relaxed)
         return self._policy.threshold if own is None else max(self._policy.threshold, own.threshold)
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
+    def decide(
+        self,
+        question: str,
+        neighbours: Sequence[Neighbour],
+        *,
+        draw: float,
+        tenant: float = 0.0,
+        is_relaxed: bool = False,
+    ) -> Decision:
         """`decision.decide` by the current policy, counted towards the budgets.
 
-        `draw` is uniform in [0, 1); `tenant` is a number that stands for who asks, 0 for nobody in particular.
+        `draw` is uniform in [0, 1); `tenant` is a number that stands for who asks, 0 for nobody in particular. A
+        relaxed decision has no margin for chance, and sends no hit upstream to find out more.
         """
-        policy = replace(self._policy, threshold=self.threshold_of(tenant))
+        explore = 0.0 if is_relaxed else self._policy.explore
+        policy = replace(self._policy, threshold=self.threshold_of(tenant, is_relaxed=is_relaxed), explore=explore)
         decision = decide(question, neighbours, policy=policy, draw=draw)
         self.count(decision, tenant=tenant)
         if isinstance(decision, Miss):
@@ -149,11 +169,12 @@ class Learner:
             row = self._policy.row([decision.features[name] for name in FEATURES])
         if self._all.count(row) and self._all.requests >= _FIRST_THRESHOLD_AT and self._max_error > 0:
             total = min(len(self._all.window) + self._credit, WINDOW)
-            self._policy = replace(self._policy, threshold=self._lowest(self._all, total))
+            threshold, self._relaxed = self._lowest(self._all, total)
+            self._policy = replace(self._policy, threshold=threshold)
         if tenant:
             own = self._traffic_of(tenant)
             if own.count(row) and own.requests >= TENANT_REQUESTS and self._max_error > 0:
-                own.threshold = self._lowest(own, len(own.window))
+                own.threshold, own.relaxed = self._lowest(own, len(own.window))
 
     def update(self, observation: Observation) -> None:
         """Learn from one verified outcome."""
@@ -204,19 +225,25 @@ class Learner:
         )
         self._policy = replace(self._policy, weights=weights, covariance=covariance)
 
-    def _lowest(self, traffic: _Traffic, total: int) -> float:
-        """The lowest threshold that keeps the promises; `total` requests share the budget of the window."""
+    def _lowest(self, traffic: _Traffic, total: int) -> tuple[float, float]:
+        """The lowest thresholds that keep the promises, with and without a margin for chance.
+
+        `total` requests share the budget of the window.
+        """
         rows = [row for row in traffic.window if row is not None]
-        budget = error_budget(total, max_error=self._max_error, risk=self._risk) / total * len(traffic.window)
         if not rows:
-            return math.inf
+            return math.inf, math.inf
         matrix = np.array(rows)
         variances = np.einsum("ij,jk,ik->i", matrix, self._policy.covariance, matrix, optimize=True)
         confidences = moderated(matrix @ self._policy.weights, variances)
         errors = np.maximum(self._all.odds.errors(confidences), traffic.odds.errors(confidences))
-        return threshold_for(
-            confidences, budget=budget, errors=errors, max_error_of_hits=self._of_hits, risk=self._risk
-        )
+        share = len(traffic.window) / total
+
+        def threshold(risk: float) -> float:
+            budget = error_budget(total, max_error=self._max_error, risk=risk) * share
+            return threshold_for(confidences, budget=budget, errors=errors, max_error_of_hits=self._of_hits, risk=risk)
+
+        return threshold(self._risk), threshold(max(self._risk, _NO_MARGIN))
 
 
 def error_budget(requests: int, *, max_error: float, risk: float) -> float:

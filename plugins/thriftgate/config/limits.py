@@ -99,10 +99,11 @@ class ConcurrencyConfig(Section):
 class LadderConfig(Section):
     """What a route gives up under load before it refuses anybody; and takes back by itself."""
 
-    steps: Annotated[tuple[Literal["cheap_only", "shorter", "hits_only", "shed"], ...], Field(min_length=1)] = Field(
+    steps: Annotated[tuple[Literal["relaxed_cache", "cheap_only", "shorter", "hits_only", "shed"], ...], Field(min_length=1)] = Field(
         default=("shorter",),
         description=(
-            "In this order: `cheap_only` takes the cheapest tier's answer as it is (no promise holds for it), "
+            "In this order, mildest first: `relaxed_cache` serves all that `cache.max_error` allows in the mean, without "
+            "a margin for chance, `cheap_only` takes the cheapest tier's answer as it is (no promise holds for it), "
             "`shorter` answers, `hits_only` answers from the cache alone, `shed` refuses requests of sheddable tiers."
         ),
     )

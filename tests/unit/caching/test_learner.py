@@ -112,6 +112,43 @@ def test_a_tenant_whose_hits_are_wrong_gets_its_own_threshold_and_others_keep_th
     assert learner.threshold_of(99.0) == learner.policy.threshold
 
 
+@settings(max_examples=15)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.booleans(), st.booleans()), min_size=1, max_size=40),
+    st.floats(0.003, 0.1), st.floats(0.005, 0.2),
+)  # fmt: skip
+def test_the_relaxed_threshold_is_never_the_stricter_one_and_what_is_below_it_is_not_served(
+    asked: list[tuple[int, bool, bool]], max_error: float, max_error_of_hits: float
+) -> None:
+    learner = Learner(shipped(), max_error=max_error, max_error_of_hits=max_error_of_hits, first_checked=0)
+    near = [AGREEING, AGREEING[:1], ()]
+    for number in range(400):
+        which, is_correct, is_learnt = asked[number % len(asked)]
+        twin = learner.threshold_of(0.0, is_relaxed=True)
+        assert twin <= learner.threshold_of(0.0)
+        decision = learner.decide(ASKED, near[which], draw=0.0, is_relaxed=True)
+        if isinstance(decision, Hit):
+            assert decision.confidence is not None
+            assert decision.confidence >= twin
+        if is_learnt and not isinstance(decision, Miss):
+            learner.update(observation(dict(decision.features), is_correct=is_correct))
+
+
+def test_a_relaxed_decision_serves_what_the_margin_for_chance_holds_back_and_explores_nothing() -> None:
+    learner = Learner(shipped(), max_error=0.05, max_error_of_hits=0.05, first_checked=0, explore=1.0)
+    play(learner, requests=600, wrong_every=40)
+    strict, relaxed = learner.threshold_of(0.0), learner.threshold_of(0.0, is_relaxed=True)
+    assert relaxed < strict
+    assert isinstance(learner.decide(ASKED, AGREEING, draw=0.0), Explore)
+    assert isinstance(learner.decide(ASKED, AGREEING, draw=0.0, is_relaxed=True), Hit)
+
+
+@given(st.integers(1, 100_000), st.floats(0.001, 0.2))
+def test_without_a_margin_no_more_errors_are_expected_than_the_promise_allows(n: int, max_error: float) -> None:
+    strict, relaxed = (error_budget(n, max_error=max_error, risk=risk) for risk in (0.05, 0.5))
+    assert strict <= relaxed <= max_error * n + 1e-9
+
+
 def test_learning_is_deterministic() -> None:
     one, other = (Learner(shipped(), max_error=0.01) for _ in range(2))
     assert play(one, requests=300, wrong_every=9) == play(other, requests=300, wrong_every=9)

@@ -62,6 +62,7 @@ def page(
         experiments=views_quality.experiment_cards(overview.experiments, now=now),
         deployments=views.deployment_rows(state, overview.deployments, now=now),
         queues=state.queues,
+        load_steps=state.load_steps,
         is_calm=not any(queue.failed or queue.dropped or queue.trouble for queue in state.queues),
         steps=next_steps(overview, state, now=now),
         requests=views.request_rows(overview.recent if found is None else found, now=now),

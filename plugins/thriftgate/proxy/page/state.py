@@ -3,8 +3,8 @@
 Failure behaviour: values only.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from thriftgate.services.telemetry.away import AwayLine
@@ -44,5 +44,7 @@ class State:
 
     queues: Sequence[QueueState]
     deployments: Sequence[ShownDeployment]
+    load_steps: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """What each route or model gives up because of its load, where it gives up anything."""
     away: Sequence[AwayLine] = ()
     """What it has to do without, or had to."""

@@ -22,6 +22,7 @@ async def state_of(gateway: Gateway) -> State:
             ShownDeployment(one.group, one.model, one.is_cooling_down, health.get(one.deployment_id, "unknown"))
             for one in await gateway.breaker.states()
         ],
+        load_steps=_load_steps(gateway),
         away=gateway.away,
     )
 
@@ -38,6 +39,11 @@ def _queues(gateway: Gateway) -> list[QueueState]:
         ),
         *(QueueState(name, None, background.failures[name], background.dropped[name]) for name in names),
     ]
+
+
+def _load_steps(gateway: Gateway) -> Mapping[str, Sequence[str]]:
+    found = gateway.admission.load_steps() if gateway.admission else {}
+    return {name: [step.value for step in steps] for name, steps in found.items()}
 
 
 def _trouble(queue: ExportQueueState) -> str:

@@ -24,8 +24,19 @@ _MOST_KNOWN = 20_000
 class Decider(Protocol):
     """Whether a neighbour's answer is right for a question, learnt from verified outcomes."""
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
-        """`draw` is uniform in [0, 1): the randomness of exploration; `tenant` stands for who asks, 0 for anybody."""
+    def decide(
+        self,
+        question: str,
+        neighbours: Sequence[Neighbour],
+        *,
+        draw: float,
+        tenant: float = 0.0,
+        is_relaxed: bool = False,
+    ) -> Decision:
+        """`draw` is uniform in [0, 1): the randomness of exploration; `tenant` stands for who asks, 0 for anybody.
+
+        Relaxed: all is served that the promises allow, without a margin for chance.
+        """
         ...
 
     def update(self, observation: Observation) -> None:
@@ -39,8 +50,16 @@ class FixedDecider:
     def __init__(self, policy: FixedThreshold) -> None:
         self._policy = policy
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
-        """The nearest entry above the threshold that no guard objects to."""
+    def decide(
+        self,
+        question: str,
+        neighbours: Sequence[Neighbour],
+        *,
+        draw: float,
+        tenant: float = 0.0,
+        is_relaxed: bool = False,
+    ) -> Decision:
+        """The nearest entry above the threshold that no guard objects to; there is no promise to relax."""
         return decide(question, neighbours, policy=self._policy, draw=draw)
 
     def update(self, observation: Observation) -> None:
@@ -76,9 +95,17 @@ class SharedDecider:
         """The confidence from which hits are served now."""
         return self._learner.policy.threshold
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
+    def decide(
+        self,
+        question: str,
+        neighbours: Sequence[Neighbour],
+        *,
+        draw: float,
+        tenant: float = 0.0,
+        is_relaxed: bool = False,
+    ) -> Decision:
         """As the learner decides."""
-        return self._learner.decide(question, neighbours, draw=draw, tenant=tenant)
+        return self._learner.decide(question, neighbours, draw=draw, tenant=tenant, is_relaxed=is_relaxed)
 
     def update(self, observation: Observation) -> None:
         """Learn from an outcome that this worker verified."""

@@ -80,8 +80,13 @@ class CacheService:
         self.failures = 0
         """Look-ups and stores that failed since the start."""
 
-    async def find(self, request: ChatRequest, prompt: PromptRef | None, journal: Journal) -> Served | PendingEntry:
-        """An answer that may be given again, or a ticket to keep the fresh one with."""
+    async def find(
+        self, request: ChatRequest, prompt: PromptRef | None, journal: Journal, *, is_relaxed: bool = False
+    ) -> Served | PendingEntry:
+        """An answer that may be given again, or a ticket to keep the fresh one with.
+
+        Relaxed: all is served that the promises allow, and only a hit that must be checked is asked afresh.
+        """
         with journal.stage("cache") as notes:
             ticket = PendingEntry(asked_at=journal.started_at)
             seen = identity(view_of(request), self._rules)
@@ -102,7 +107,7 @@ class CacheService:
                 return ticket
             ticket.scope = scope
             try:
-                served = await self._look_up(request, ticket)
+                served = await self._look_up(request, ticket, is_relaxed=is_relaxed)
             except StoreUnavailableError as error:
                 self._missed(error)
                 notes["outcome"], notes["cause"] = UNAVAILABLE, error.cause
@@ -125,7 +130,7 @@ class CacheService:
         )
         return await asyncio.to_thread(work) if is_large(request) else work()
 
-    async def _look_up(self, request: ChatRequest, ticket: PendingEntry) -> Served | None:
+    async def _look_up(self, request: ChatRequest, ticket: PendingEntry, *, is_relaxed: bool) -> Served | None:
         """Drive `lookup.look_up`, which decides; here its effects are performed."""
         scope = ticket.scope
         assert scope is not None, "a look-up has a scope"
@@ -136,7 +141,8 @@ class CacheService:
             max_tokens=ticket.max_tokens,
             is_semantic=self._is_semantic,
         )
-        flow = look_up(asked, partial(self._decider.decide, draw=self._draw(), tenant=scope.tenant))
+        decide = partial(self._decider.decide, draw=self._draw(), tenant=scope.tenant, is_relaxed=is_relaxed)
+        flow = look_up(asked, decide)
         sent: object = None
         while True:
             try:
@@ -144,7 +150,7 @@ class CacheService:
             except StopIteration as stop:
                 found: Found = stop.value
                 break
-            sent = await self._performed(effect)
+            sent = await self._performed(effect, is_relaxed=is_relaxed)
         ticket.embedding, ticket.decision, ticket.neighbours = found.vector, found.decision, found.neighbours
         if found.exact is not None:
             return self._served(found.exact, DecisionKind.EXACT_HIT, similarity=1.0, confidence=None)
@@ -160,7 +166,7 @@ class CacheService:
             features=found.decision.features,
         )
 
-    async def _performed(self, effect: Embed | Find | Check) -> object:
+    async def _performed(self, effect: Embed | Find | Check, *, is_relaxed: bool) -> object:
         match effect:
             case Embed(text, only_if_known=True):
                 return self._embedder.cached(text)
@@ -168,6 +174,8 @@ class CacheService:
                 return (await self._embedder.embed([text]))[0]
             case Find(scope, key, vector, limit):
                 return await self._cache.lookup(scope, key, vector, limit=limit)
+            case Check(hit) if is_relaxed and not hit.must_be_checked:
+                return False
             case Check(hit):
                 return self.verifier is not None and self.verifier.may_check(is_certain=hit.must_be_checked)
 

@@ -12,7 +12,7 @@ nothing is refused, nothing waits, and a store that is away lets everybody in.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from thriftgate.config.limits import LimitsConfig
 from thriftgate.errors import (
@@ -97,6 +97,13 @@ class Admission:
     def steps_of(self, model: str) -> frozenset[LadderStep]:
         """What a route has given up for now; never anything in shadow."""
         return frozenset() if self._config.shadow else self.pools.of(model).steps(self._ladder)
+
+    def load_steps(self) -> Mapping[str, Sequence[LadderStep]]:
+        """Every route and model that has given something up for now, and what, in the order it was given up."""
+        policy = self._ladder
+        if policy is None or self._config.shadow:
+            return {}
+        return {pool.name: policy.steps[: pool.ladder.height] for pool in self.pools if pool.ladder.height}
 
     async def admit(
         self,
@@ -189,7 +196,9 @@ class Admission:
                 n = self._arrived[pool.name]
                 crowded_out = self._crowded_out[pool.name] / n if n else 0.0
                 load = load_of(pool, self._room, max_wait=queue.max_wait if queue else None, crowded_out=crowded_out)
-                pool.ladder = move(self._ladder, pool.ladder, load=load, now=now)
+                before, pool.ladder = pool.ladder, move(self._ladder, pool.ladder, load=load, now=now)
+                if before.height != pool.ladder.height:
+                    self.figures.moved(pool.name, self._ladder, pool.ladder)
         self._arrived.clear()
         self._crowded_out.clear()
         self.figures.put(self.pools, self._room.by_pool(), self._ladder, is_away=self._store.is_away)

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
-from thriftgate.limits.ladder import LadderPolicy
+from thriftgate.limits.ladder import LadderPolicy, LadderState
 from thriftgate.services.limits.pool import Pool
 from thriftgate.services.limits.rules import limit_kind
 from thriftgate.services.telemetry import catalogue
@@ -50,6 +50,11 @@ class LimitFigures:
     def left(self) -> None:
         """A client went away while its request waited."""
         self._samples.add(catalogue.LIMIT_VERDICTS, ("left", "none", "none"))
+
+    def moved(self, name: str, policy: LadderPolicy, state: LadderState) -> None:
+        """A route or model went one step up or down its ladder."""
+        steps = ", ".join(step.value for step in policy.steps[: state.height]) or "nothing"
+        logger.warning("limits: under its load, %r gives up: %s", name, steps)
 
     def put(self, pools: Iterable[Pool], waiting: Counter[str], ladder: LadderPolicy | None, *, is_away: bool) -> None:
         """How it stands now."""

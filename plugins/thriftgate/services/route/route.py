@@ -170,11 +170,15 @@ class RouteService:
             raise InvalidPromptError(f"route '{request.route}' has no prompt", param="prompt_id")
         if self._output is not None:
             serving.request, serving.required = await self._output.apply(serving.request)
+        steps = self._parts.steps()
+        if steps:
+            journal.metadata["load_steps"] = [step.value for step in LadderStep if step in steps]
         if self._parts.cache is None:
             return serving, None
-        found = await self._parts.cache.find(serving.request, serving.prompt, journal)
+        is_relaxed = LadderStep.RELAXED_CACHE in steps
+        found = await self._parts.cache.find(serving.request, serving.prompt, journal, is_relaxed=is_relaxed)
         if isinstance(found, PendingEntry):
-            if LadderStep.HITS_ONLY in self._parts.steps():
+            if LadderStep.HITS_ONLY in steps:
                 raise OverloadedError(
                     f"route '{request.route}' answers from its cache alone until its load goes down",
                     retry_after=_RETRY_AFTER,

@@ -238,6 +238,13 @@ async def test_what_was_lost_is_said_and_so_is_that_nothing_was(tmp_path: Path) 
     assert "Nothing was lost" in await page_of(setup)
 
 
+async def test_what_a_route_gives_up_under_load_is_said(tmp_path: Path) -> None:
+    setup = PageSetup(tmp_path)
+    assert "support gives up: relaxed_cache, cheap_only" in await page_of(setup)
+    setup.state = State(setup.state.queues, setup.state.deployments)
+    assert "gives up" not in await page_of(setup)
+
+
 async def test_what_checking_cost_is_said_beside_what_was_saved(tmp_path: Path) -> None:
     setup = PageSetup(tmp_path)
     await setup.fill([request(n) for n in range(9)])

@@ -22,7 +22,9 @@ class Pupil:
         self.taught: list[Observation] = []
         self.policy = CachePolicy.of(shipped(), max_error=0.01)
 
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
+    def decide(
+        self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0, is_relaxed: bool = False
+    ) -> Decision:
         return Miss(reason=MissReason.EMPTY)
 
     def update(self, observation: Observation) -> None:

@@ -40,7 +40,9 @@ class Remembering:
     def __init__(self) -> None:
         self.taught: list[Observation] = []
 
-    def decide(self, question: str, neighbours: Any, *, draw: float, tenant: float = 0.0) -> Decision:
+    def decide(
+        self, question: str, neighbours: Any, *, draw: float, tenant: float = 0.0, is_relaxed: bool = False
+    ) -> Decision:
         nearest: list[Neighbour] = list(neighbours)
         return Miss(reason=MissReason.EMPTY, similarity=nearest[0].similarity if nearest else None)
 

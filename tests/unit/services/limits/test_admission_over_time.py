@@ -123,6 +123,37 @@ async def test_the_ladder_climbs_under_load_sheds_the_lowest_tier_and_comes_back
     assert await world.passed(tier="free")
 
 
+async def test_every_step_is_taken_in_order_told_and_taken_back(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    steps = ["relaxed_cache", "cheap_only", "shorter", "hits_only", "shed"]
+    world = make(queue={**QUEUE, "max_wait": 5}, concurrency=PLACES, ladder={**LADDER, "steps": steps})
+    for _ in range(2):
+        passed = await world.passed()
+        await world.advance(4)
+        world.end(passed)
+    running = [await world.passed(team="a"), await world.passed(team="b")]
+    waiting = [world.ask(team=team) for team in ("a", "b", "a", "b")]
+    await settled()
+    for height in range(1, 6):
+        while len(world.admission.steps_of("support")) < height:
+            world.clock.advance(0.5)
+            await world.admission.look()
+        assert [step.value for step in world.admission.load_steps()["support"]] == steps[:height]
+        assert world.samples.value(catalogue.LIMIT_LADDER.name, "support") == height
+    for task in waiting:
+        task.cancel()
+    for one in running:
+        world.end(one)
+    await settled()
+    for _ in range(20):
+        world.clock.advance(1)
+        await world.admission.look()
+    assert world.admission.load_steps() == {}
+    moves = [line.getMessage() for line in caplog.records if "gives up" in line.getMessage()]
+    assert len(moves) == 10
+    assert moves[1] == "limits: under its load, 'support' gives up: relaxed_cache, cheap_only"
+    assert moves[-1] == "limits: under its load, 'support' gives up: nothing"
+
+
 async def test_how_it_stands_is_told_to_the_metrics(make: Make) -> None:
     world = make(queue=QUEUE, concurrency=PLACES, ladder=LADDER)
     for _ in range(2):

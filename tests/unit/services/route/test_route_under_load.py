@@ -2,7 +2,7 @@
 
 import pytest
 from tests.fakes import ask, settle
-from tests.route_setup import STRONG, UNSURE, Client, RouteSetup
+from tests.route_setup import STRONG, SURE, UNSURE, Client, RouteSetup
 
 from thriftgate.errors import OverloadedError
 from thriftgate.limits.ladder import LadderStep
@@ -19,6 +19,17 @@ async def test_under_load_the_cheapest_answer_is_taken_and_kept_for_nobody(strea
     assert (record.decision, record.reason, record.tier) == (DecisionKind.ONLY_TIER, "under_load", "small")
     assert [call.model for call in record.calls] == ["small"]
     assert await setup.entries() == []
+
+
+async def test_what_is_given_up_is_noted_for_the_trace_and_the_cache_is_told_to_relax() -> None:
+    setup = RouteSetup(steps=frozenset({LadderStep.CHEAP_ONLY, LadderStep.RELAXED_CACHE}))
+    assert (await setup.answer(ask())).text == SURE.text
+    assert setup.record.metadata["load_steps"] == ["relaxed_cache", "cheap_only"]
+    assert setup.relaxed == [True]
+    setup.steps = frozenset()
+    await setup.answer(ask("Something else?"))
+    assert "load_steps" not in setup.records[-1].metadata
+    assert setup.relaxed == [True, False]
 
 
 async def test_with_the_load_gone_the_strong_tier_is_asked_again() -> None:
