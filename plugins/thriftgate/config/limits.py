@@ -99,7 +99,9 @@ class ConcurrencyConfig(Section):
 class LadderConfig(Section):
     """What a route gives up under load before it refuses anybody; and takes back by itself."""
 
-    steps: Annotated[tuple[Literal["relaxed_cache", "cheap_only", "shorter", "hits_only", "shed"], ...], Field(min_length=1)] = Field(
+    steps: Annotated[
+        tuple[Literal["relaxed_cache", "cheap_only", "shorter", "hits_only", "shed"], ...], Field(min_length=1)
+    ] = Field(
         default=("shorter",),
         description=(
             "In this order, mildest first: `relaxed_cache` serves all that `cache.max_error` allows in the mean, without "

@@ -23,7 +23,13 @@ class Pupil:
         self.policy = CachePolicy.of(shipped(), max_error=0.01)
 
     def decide(
-        self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0, is_relaxed: bool = False
+        self,
+        question: str,
+        neighbours: Sequence[Neighbour],
+        *,
+        draw: float,
+        tenant: float = 0.0,
+        is_relaxed: bool = False,
     ) -> Decision:
         return Miss(reason=MissReason.EMPTY)
 
