@@ -42,8 +42,9 @@ def _queues(gateway: Gateway) -> list[QueueState]:
 
 
 def _load_steps(gateway: Gateway) -> Mapping[str, Sequence[str]]:
-    found = gateway.admission.load_steps() if gateway.admission else {}
-    return {name: [step.value for step in steps] for name, steps in found.items()}
+    if gateway.admission is None:
+        return {}
+    return {name: [step.value for step in steps] for name, steps in gateway.admission.load_steps().items()}
 
 
 def _trouble(queue: ExportQueueState) -> str:
