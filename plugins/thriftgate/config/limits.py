@@ -105,8 +105,9 @@ class LadderConfig(Section):
         default=("shorter",),
         description=(
             "In this order, mildest first: `relaxed_cache` serves all that `cache.max_error` allows in the mean, "
-            "without a margin for chance, `cheap_only` takes the cheapest tier's answer as it is (no promise holds for "
-            "it), `shorter` answers, `hits_only` answers from the cache alone, `shed` refuses requests of sheddable tiers."
+            "without a margin for chance, `cheap_only` takes the cheapest tier's answer as it is (no promise holds "
+            "for it), `shorter` answers, `hits_only` answers from the cache alone, `shed` refuses requests of "
+            "sheddable tiers."
         ),
     )
     climb_at: float = Field(
