@@ -29,7 +29,7 @@ with warnings.catch_warnings():
     from litellm.router_utils.cooldown_cache import CooldownCache
     from litellm.types.utils import ModelResponse, ModelResponseStream, Usage
 
-    from thriftgate.proxy.dialects import event_of, takes_bytes
+    from thriftgate.proxy.dialects import body_of_response, drop_logprobs, event_of, takes_bytes
     from thriftgate.proxy.hooks import EdgeHooks
     from thriftgate.proxy.provider import ThriftgateProvider
 
@@ -158,6 +158,19 @@ def test_bytes_of_a_chat_stream_reach_the_client_as_they_are() -> None:
     assert "not isinstance(chunk, (BaseModel, dict))" in inspect.getsource(
         vars(proxy_server)["_restamp_streaming_chunk_model"]
     )
+
+
+def test_log_probabilities_that_only_we_asked_for_leave_the_answer_once_they_are_read() -> None:
+    """LiteLLM's log holds the same object, and copies it after the call has returned."""
+    choice: dict[str, Any] = {
+        "index": 0,
+        "message": {"role": "assistant", "content": "Five."},
+        "logprobs": {"content": []},
+    }
+    answer = ModelResponse(choices=[choice])
+    drop_logprobs(answer)
+    assert body_of_response(answer)["choices"][0].get("logprobs") is None
+    assert body_of_response(answer)["choices"][0]["message"]["content"] == "Five."
 
 
 class LooksIntoStreams(CustomLogger):

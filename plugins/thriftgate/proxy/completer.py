@@ -29,7 +29,7 @@ from thriftgate.errors import TierFailedError
 from thriftgate.proxy import endings
 from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.deployments import DeploymentNames
-from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, hidden_params, pieces_of
+from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, pieces_of
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.translations import Translations, asked
@@ -86,13 +86,16 @@ class RouterCompleter:
         finally:
             endings.current.reset(token)
         try:
-            return self._read(model, request.dialect, response, seen)
+            answer = self._read(model, request.dialect, response, seen)
         except TierFailedError:
             raise
         except Exception as error:  # a provider's odd field that LiteLLM let through
             raise TierFailedError(
                 model, f"answered with something that is no answer ({type(error).__name__})"
             ) from None
+        if request.dialect == Dialect.CHAT and "logprobs" in request.added:
+            drop_logprobs(response)
+        return answer
 
     def _read(self, model: str, dialect: str, response: object, seen: endings.ProviderAnswer) -> Answer:
         hidden, body = hidden_params(response), as_served(dialect, body_of_response(response))
