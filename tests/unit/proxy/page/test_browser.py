@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import uvicorn
 from tests.chromium import BINARY, Tab, open_tab
-from tests.page_setup import MASTER_KEY, PageSetup, day
+from tests.memory_ledger import MemoryLedger
+from tests.page_setup import MASTER_KEY, NOW, PageSetup, day
+
+from thriftgate.services.books.report_page import read_page, render
 
 pytestmark = [
     pytest.mark.skipif(BINARY is None, reason="no Chromium here: apt-get install chromium"),
@@ -18,6 +21,8 @@ pytestmark = [
 ]
 
 CONTRAST = Path(__file__).with_name("contrast.js")
+AXE = Path(__file__).parents[4] / ".tools" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
+"""Where `make clients` puts it."""
 
 
 class Site:
@@ -154,13 +159,53 @@ def test_no_width_makes_the_page_scroll_sideways(site: Site, width: int) -> None
     site.setup.clock.advance(-3_600)
 
 
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report of the same day, as the address of its file."""
+
+    async def made() -> str:
+        ledger = MemoryLedger()
+        await ledger.record(day(300))
+        return render(await read_page(ledger, since=None, made_at=NOW))
+
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(asyncio.run(made()))
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("width", [390, 768, 1024, 1280, 1600])
+def test_no_width_makes_the_report_scroll_sideways_or_clips_it(site: Site, report: str, width: int) -> None:
+    site.tab.resize(width)
+    site.tab.go(report)
+    assert _overflow(site.tab) == []
+    clipped = """[...document.querySelectorAll('svg text')].filter(one => {
+      const box = one.getBoundingClientRect(), around = one.ownerSVGElement.getBoundingClientRect();
+      return box.left < around.left - 1 || box.right > around.right + 1 }).map(one => one.textContent)"""
+    assert site.tab.value(clipped) == []
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: make clients")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("place", ["page", "login", "report"])
+def test_axe_finds_nothing_to_complain_of(site: Site, report: str, place: str, scheme: str) -> None:
+    site.tab.prefer(color_scheme=scheme)
+    if place == "page":
+        site.sign_in()
+    else:
+        site.tab.go(report if place == "report" else f"{site.url}/login")
+    site.tab.value(AXE.read_text() + "; 0")
+    found = site.tab.value("axe.run().then(done => [done.violations, done.passes.length])")
+    assert found[1] > 10
+    assert [(one["id"], [node["html"][:90] for node in one["nodes"]]) for one in found[0]] == []
+
+
 def _overflow(tab: Tab) -> list[str]:
-    """What reaches beyond the right edge of the window."""
+    """What reaches beyond the right edge of the window and is in nothing that can be scrolled by itself."""
     return tab.value(
         """(() => {
           const wide = document.documentElement.scrollWidth > innerWidth;
           const reaching = [...document.querySelectorAll('body *')].filter(
-            one => one.getBoundingClientRect().right > innerWidth + 0.5 && !one.closest('.aside'));
+            one => one.getBoundingClientRect().right > innerWidth + 0.5 && !one.closest('.aside, .table, .chart'));
           return wide || reaching.length ? [String(wide), ...reaching.map(one => one.outerHTML.slice(0, 80))] : [];
         })()"""
     )
