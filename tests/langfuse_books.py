@@ -61,7 +61,9 @@ class LangfuseBooks:
 
     def scores(self, scores: Sequence[Score]) -> Delivered:
         for place, score in enumerate(scores):
-            self._keep_score(f"{score.score_id}-{len(self._event_ids)}-{place}", names.iso_moment(score.at), score.body())
+            self._keep_score(
+                f"{score.score_id}-{len(self._event_ids)}-{place}", names.iso_moment(score.at), score.body()
+            )
         return Delivered()
 
     def close(self) -> None:
