@@ -19,6 +19,8 @@ class EchoUpstream:
         self._draw = random.Random(seed)
         self._lock = threading.Lock()
         self.received: list[bytes] = []
+        self.heads: list[str] = []
+        """Addresses and headers of what was received."""
         self._base = server.url_for("/echo")
         for path, reply in (
             ("/v1/chat/completions", self._chat),
@@ -38,6 +40,7 @@ class EchoUpstream:
     def forget(self) -> None:
         with self._lock:
             self.received.clear()
+            self.heads.clear()
 
     @property
     def seen(self) -> str:
@@ -49,6 +52,7 @@ class EchoUpstream:
         def handle(request: Request) -> Response:
             with self._lock:
                 self.received.append(request.get_data())
+                self.heads.append(f"{request.url}\n{request.headers}")
             return reply(json.loads(request.get_data()))
 
         return handle
@@ -72,6 +76,8 @@ class EchoUpstream:
                 "role": "assistant", "content": text,
             }  # fmt: skip
             choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if wants_tool else "stop"}
+            if body.get("logprobs") and not wants_tool:
+                choice["logprobs"] = _sure(text)
             return _json({**frame, "object": "chat.completion", "choices": [choice], "usage": usage})
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
         if wants_tool:
@@ -82,7 +88,13 @@ class EchoUpstream:
         else:
             deltas += [{"content": piece} for piece in self._cut(text)]
         chunk = {**frame, "object": "chat.completion.chunk"}
-        chunks = [{**chunk, "choices": [{"index": 0, "delta": one, "finish_reason": None}]} for one in deltas]
+        chunks = [
+            {**chunk, "choices": [{
+                "index": 0, "delta": one, "finish_reason": None,
+                **({"logprobs": _sure(one["content"])} if body.get("logprobs") and one.get("content") else {}),
+            }]}
+            for one in deltas
+        ]  # fmt: skip
         reason = "tool_calls" if wants_tool else "stop"
         chunks.append({**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
         chunks.append({**chunk, "choices": [], "usage": usage})
@@ -192,6 +204,11 @@ def said(body: Body) -> str:
 
 def arguments_of(text: str) -> str:
     return json.dumps({"to": text, "nested": json.dumps({"again": [text]})})
+
+
+def _sure(text: str) -> dict[str, Any]:
+    """Log probabilities of a model that is certain, a token for each character."""
+    return {"content": [{"token": one, "logprob": -0.01, "bytes": None, "top_logprobs": []} for one in text]}
 
 
 def _json(body: Mapping[str, Any]) -> Response:

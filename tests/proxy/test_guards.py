@@ -9,8 +9,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import CLIENT_KEY, SCRAPER_TOKEN, GatewayProcess, gateway_config, route, running
 from tests.proxy.scrape import read_series, total
-from tests.proxy.upstream import Upstream, says
-from tests.proxy.waiting import settle
+from tests.proxy.upstream import Upstream, drips, says
+from tests.proxy.waiting import eventually, settle
 
 pytestmark = pytest.mark.xdist_group("guarded")
 
@@ -99,6 +99,16 @@ def test_a_forbidden_answer_never_reaches_its_reader(
     if stream:
         assert "well" in got.text, "what was looked at was shown"
         assert got.text.count("come.") < 40
+
+
+@models
+def test_a_block_in_a_stream_ends_the_call_to_the_provider(guarded: GatewayProcess, model: str) -> None:
+    guarded.upstream.forget()
+    said = ["It is all well. ", "But Globex is cheaper. ", *(["more to come. "] * 200)]
+    guarded.upstream.on("large", drips(guarded.upstream, said, pause=0.05))
+    got = ask(guarded, PATHS[0], model, QUESTION, stream=True)
+    assert "content_blocked" in got.text, got.text
+    assert eventually(lambda: guarded.upstream.closed_early == ["large"])
 
 
 @everywhere

@@ -1,6 +1,7 @@
-"""Hundreds of requests with made-up values, in every form: whatever left is searched for every value.
+"""Requests with made-up values, in every form: whatever left is searched for every value.
 
-`THRIFTGATE_LEAK_REQUESTS=5000` makes it the long run of evals/privacy.
+`THRIFTGATE_LEAK_REQUESTS=5000` makes it the long run of evals/privacy, `THRIFTGATE_LEAK_REPORT=file` writes down what
+was searched.
 """
 
 import asyncio
@@ -9,7 +10,9 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,22 +23,40 @@ import httpx
 import pytest
 from evals.privacy.structured import KINDS
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import CLIENT_KEY, GatewayProcess, free_port, start_proxy, stop, wait_until_alive
+from tests.proxy.conftest import (
+    CLIENT_KEY,
+    SCRAPER_TOKEN,
+    GatewayProcess,
+    free_port,
+    start_proxy,
+    stop,
+    wait_until_alive,
+)
+from tests.proxy.langfuse_intake import LangfuseIntakeServer
 from tests.proxy.privacy_upstream import EchoUpstream, arguments_of
+from tests.proxy.scrape import PATH as METRICS
 from tests.proxy.test_privacy import TOOLS, privacy_config
-from tests.proxy.test_tracing import LangfuseIntakeServer
 from tests.proxy.upstream import Upstream
 from tests.proxy.waiting import settle
 
 from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.postgres.database import Database
 
-CRASH = "CRASH-THE-ANALYZER"
-"""What `leak_spy.py` makes the analyzer choke on."""
-REQUESTS = int(os.environ.get("THRIFTGATE_LEAK_REQUESTS") or 300)
+FAILING = ("CRASH-THE-ANALYZER", "KEEP-THE-ANALYZER-WAITING")
+"""What `leak_spy.py` makes the analyzer choke on, and give up at."""
+REQUESTS = int(os.environ.get("THRIFTGATE_LEAK_REQUESTS") or 60)
+AT_ONCE = 8
+KEYS = (CLIENT_KEY, "sk-app-globex-bob", "sk-web-acme-eve")
+"""Of two teams, and of two consumers of one."""
 GIVEN = ("Alice", "Bogdan", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hamza", "Ingrid", "Joaquim")
 SURNAMES = ("Abernathy", "Brzezinski", "Castellanos", "Dvorak", "Eriksson", "Fitzwilliam", "Guerrero", "Holmgren")
-TABLES = ("requests", "calls", "cache_entries", "audits", "pseudonyms")
+LABELS = (
+    ("EMAIL_ADDRESS", "mail"), ("CREDIT_CARD", "card number"), ("PHONE_NUMBER", "phone"), ("IBAN_CODE", "IBAN"),
+    ("US_SSN", "SSN"), ("SECRET", "api key"), ("IP_ADDRESS", "ip address"),
+)  # fmt: skip
+PATHS = {"chat": "/v1/chat/completions", "messages": "/v1/messages", "responses": "/v1/responses"}
+_SHINGLE = 8
+_SEPARATORS = str.maketrans("", "", " -.")
 
 
 @dataclass
@@ -43,8 +64,12 @@ class Fuzz:
     gateway: GatewayProcess
     upstream: EchoUpstream
     langfuse: LangfuseIntakeServer
+    client: httpx.Client
     values: set[str] = field(default_factory=set[str])
     wrong: list[str] = field(default_factory=list[str])
+    refusals: list[str] = field(default_factory=list[str])
+    kinds: Counter[str] = field(default_factory=Counter[str])
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @pytest.fixture(scope="module")
@@ -55,24 +80,21 @@ def fuzz(provider_server: HTTPServer) -> Iterator[Fuzz]:
     upstream, langfuse = EchoUpstream(servers[0]), LangfuseIntakeServer()
     servers[1].expect_request("/api/public/otel/v1/traces").respond_with_handler(langfuse.take_traces)
     servers[1].expect_request("/api/public/ingestion").respond_with_handler(langfuse.take_scores)
-    config = privacy_config(upstream)
-    config["litellm_settings"]["callbacks"] = ["leak_spy.spy"]
-    config["callback_settings"]["thriftgate"]["tracing"] = {"langfuse": {"flush_interval": "50ms"}}
     folder = Path(tempfile.mkdtemp(prefix="thriftgate-leaks-"))
     folder.chmod(0o755)
-    for name in ("leak_spy.py",):
-        shutil.copy(Path(__file__).with_name(name), folder / name)
+    shutil.copy(Path(__file__).with_name("leak_spy.py"), folder / "leak_spy.py")
     keys = {
         "LANGFUSE_HOST": servers[1].url_for("").rstrip("/"),
         "LANGFUSE_PUBLIC_KEY": "pk-1",
         "LANGFUSE_SECRET_KEY": "sk-secret",
     }
     port = free_port()
-    process = start_proxy(folder, config, port, **keys)
+    process = start_proxy(folder, leak_config(upstream), port, **keys)
     base_url = f"http://127.0.0.1:{port}"
     try:
         wait_until_alive(process, base_url, folder)
-        yield Fuzz(GatewayProcess(base_url, folder, Upstream(provider_server)), upstream, langfuse)
+        with httpx.Client(base_url=base_url, timeout=120, limits=httpx.Limits(max_connections=AT_ONCE)) as client:
+            yield Fuzz(GatewayProcess(base_url, folder, Upstream(provider_server)), upstream, langfuse, client)
     finally:
         stop(process)
         for server in servers:
@@ -81,14 +103,27 @@ def fuzz(provider_server: HTTPServer) -> Iterator[Fuzz]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def leak_config(upstream: EchoUpstream) -> dict[str, Any]:
+    config = privacy_config(upstream)
+    config["litellm_settings"]["callbacks"] = ["leak_spy.spy"]
+    config["model_list"].append({"model_name": "audited", "litellm_params": {"model": "thriftgate/audited"}})
+    config["model_list"].append({**config["model_list"][0], "model_name": "plain-large"})
+    ours = config["callback_settings"]["thriftgate"]
+    ours["tracing"] = {"langfuse": {"flush_interval": "50ms"}}
+    tiers = [{"model": "plain-chat"}, {"model": "plain-large"}]
+    ours["routes"]["audited"] = {
+        "cascade": {"tiers": tiers, "accept_at": 0.5, "audit": {"share": 0.5}, "holdout": 0},
+        "capture_content": True,
+    }
+    return config
+
+
 def made_text(draw: random.Random, values: set[str]) -> str:
+    """A text with values that go into `values`."""
     name = f"{draw.choice(GIVEN)} {draw.choice(SURNAMES)}"
-    parts = [f"my name is {name}"]
     values.update(name.split())
-    for kind, label in (
-        ("EMAIL_ADDRESS", "mail"), ("CREDIT_CARD", "card number"), ("PHONE_NUMBER", "phone"), ("IBAN_CODE", "IBAN"),
-        ("US_SSN", "SSN"), ("SECRET", "api key"),
-    ):  # fmt: skip
+    parts = [f"my name is {name}"]
+    for kind, label in LABELS:
         if draw.random() < 0.5:
             value = KINDS[kind](draw)
             values.add(value)
@@ -97,42 +132,89 @@ def made_text(draw: random.Random, values: set[str]) -> str:
     return "Hello, " + "; ".join(parts) + f"; ticket {draw.randrange(10)}"
 
 
+def alike_text(draw: random.Random, values: set[str]) -> str:
+    """A question that many ask, each with values of their own: all but the first are answered from the cache."""
+    name, mail = f"{draw.choice(GIVEN)} {draw.choice(SURNAMES)}", KINDS["EMAIL_ADDRESS"](draw)
+    values.update([*name.split(), mail])
+    return f"Hello, my name is {name}, mail: {mail}. Where is my parcel?"
+
+
+def history_of(draw: random.Random, dialect: str, text: str) -> list[dict[str, Any]]:
+    """Earlier turns that say the same: none, talk, or a tool's call and what it gave back."""
+    kind = draw.random()
+    if kind < 0.5:
+        return []
+    if kind < 0.75:
+        return [{"role": "user", "content": text}, {"role": "assistant", "content": f"Understood: {text}"}]
+    if dialect == "chat":
+        call = {"id": "call_0", "type": "function", "function": {"name": "send", "arguments": arguments_of(text)}}
+        return [
+            {"role": "user", "content": [{"type": "text", "text": text}]},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_0", "content": json.dumps({"found": [text]})},
+        ]
+    use = {"type": "tool_use", "id": "toolu_0", "name": "send", "input": json.loads(arguments_of(text))}
+    result = {"type": "tool_result", "tool_use_id": "toolu_0", "content": json.dumps({"found": [text]})}
+    return [
+        {"role": "user", "content": text},
+        {"role": "assistant", "content": [use]},
+        {"role": "user", "content": [result]},
+    ]
+
+
+def body_of(draw: random.Random, dialect: str, text: str, *, with_tool: bool, is_alike: bool) -> dict[str, Any]:
+    told = "Serve whoever asks" if is_alike else f"Serve {text}"
+    if dialect == "responses":
+        tool: dict[str, Any] = {"type": "function", "name": "send", "parameters": {"type": "object", "properties": {}}}
+        return {"input": text, "instructions": told, **({"tools": [tool]} if with_tool else {})}
+    earlier = [] if is_alike else history_of(draw, dialect, text)
+    turns = [*earlier, {"role": "user", "content": text}]
+    if dialect == "chat":
+        return {"messages": turns, **({"tools": TOOLS} if with_tool else {}), "metadata": {"note": text}}
+    tools: dict[str, Any] = {"tools": [{"name": "send", "input_schema": {"type": "object"}}]} if with_tool else {}
+    return {"messages": turns, "max_tokens": 50, "system": told, **tools}
+
+
 def one_request(fuzz: Fuzz, seed: int) -> None:
     draw = random.Random(seed)
     values: set[str] = set()
-    text = made_text(draw, values)
-    if draw.random() < 0.05:
-        text += f" {CRASH}"
-    stream, with_tool = draw.random() < 0.5, draw.random() < 0.3
-    dialect = draw.choice(["chat", "messages", "responses"])
-    model = draw.choice(["plain-chat", "desk", "plain-messages"] if dialect != "responses" else ["plain-chat", "desk"])
-    body: dict[str, Any] = {"model": model, "stream": stream}
-    history = [{"role": "user", "content": text}, {"role": "assistant", "content": f"Understood: {text}"}]
-    turns = [*(history if draw.random() < 0.4 else []), {"role": "user", "content": text}]
-    if dialect == "chat":
-        body |= {"messages": turns, **({"tools": TOOLS} if with_tool else {}), "metadata": {"note": text}}
-    elif dialect == "messages":
-        tools = [{"name": "send", "input_schema": {"type": "object"}}]
-        body |= {
-            "messages": turns,
-            "max_tokens": 50,
-            "system": f"Serve {text}",
-            **({"tools": tools} if with_tool else {}),
-        }
-    else:
-        body |= {"input": text, "instructions": f"Serve {text}"}
-    headers = {"x-litellm-session-id": f"s-{seed}"} if draw.random() < 0.3 else {}
-    path = {"chat": "/v1/chat/completions", "messages": "/v1/messages", "responses": "/v1/responses"}[dialect]
-    response = fuzz.gateway.post(path, body, CLIENT_KEY, **headers)
-    fuzz.values |= values
-    crashed = CRASH in text
-    if crashed != (response.status_code == 503):
-        fuzz.wrong.append(f"{seed}: HTTP {response.status_code} {response.text[:200]}")
-    elif not crashed:
+    is_alike = draw.random() < 0.33
+    text = alike_text(draw, values) if is_alike else made_text(draw, values)
+    fails = draw.random() < 0.05
+    if fails:
+        text += f" {draw.choice(FAILING)}"
+    stream, with_tool = draw.random() < 0.5, not is_alike and draw.random() < 0.3
+    dialect = draw.choice(sorted(PATHS))
+    models = ["plain-chat", "desk", "audited", *(["plain-messages"] if dialect != "responses" else [])]
+    model = "desk" if is_alike else draw.choice(models)
+    body = {"model": model, "stream": stream}
+    body |= body_of(draw, dialect, text, with_tool=with_tool, is_alike=is_alike)
+    calls_tool = with_tool or "call_0" in json.dumps(body)
+    headers = {"Authorization": f"Bearer {draw.choice(KEYS)}"}
+    if draw.random() < 0.3:
+        headers["x-litellm-session-id"] = f"s-{seed}"
+    response = fuzz.client.post(PATHS[dialect], json=body, headers=headers)
+    wrong = ""
+    if fails != (response.status_code == 503):
+        wrong = f"{seed}: {dialect} {model} HTTP {response.status_code} {response.text[:200]}"
+    elif not fails:
         said = answer_of(response, stream=stream)
-        # LiteLLM may ask another of the provider's endpoints than the client did, and that one calls no tool here.
-        if said != text and not (with_tool and same_json(arguments_of(text), said)):
-            fuzz.wrong.append(f"{seed}: {dialect} {model} stream={stream} tool={with_tool}\n  {text}\n  {said}")
+        # LiteLLM may ask another of the provider's endpoints than the client did, and that one calls no tool here; for
+        # a history with tools it asks with a tool of its own, and the echo joins what was said after a result.
+        called = [arguments_of(text), arguments_of(f" {text}")] if calls_tool else []
+        if said.strip() != text and not any(same_json(one, said) for one in called):
+            wrong = f"{seed}: {dialect} {model} stream={stream} tool={with_tool}\n  {text}\n  {said}"
+    with fuzz.lock:
+        fuzz.values |= values
+        fuzz.kinds.update([dialect, f"model {model}", "streamed" if stream else "whole"])
+        fuzz.kinds.update([f"decision {response.headers.get('x-thriftgate-decision', '-')}"])
+        fuzz.kinds.update(["tool"] if with_tool else ())
+        if fails:
+            fuzz.kinds["analyzer failed"] += 1
+            fuzz.refusals.append(f"{response.headers}\n{response.text}")
+        else:
+            fuzz.refusals.append(str(response.headers))
+        fuzz.wrong += [wrong] if wrong else ()
 
 
 def same_json(one: str, other: str) -> bool:
@@ -153,7 +235,8 @@ def answer_of(response: httpx.Response, *, stream: bool) -> str:
         if "content" in answer:
             block = answer["content"][0]
             return block["text"] if block["type"] == "text" else json.dumps(block["input"])
-        return answer["output"][-1]["content"][0]["text"]
+        item = answer["output"][-1]
+        return item["arguments"] if item["type"] == "function_call" else item["content"][0]["text"]
     out: list[str] = []
     for line in response.text.splitlines():
         if not line.startswith("data:") or line.endswith("[DONE]"):
@@ -166,37 +249,88 @@ def answer_of(response: httpx.Response, *, stream: bool) -> str:
             out += [call["function"].get("arguments") or "" for call in calls]
         if event.get("type") == "content_block_delta":
             out += [event["delta"].get("text") or event["delta"].get("partial_json") or ""]
-        if event.get("type") == "response.output_text.delta":
+        if event.get("type") in ("response.output_text.delta", "response.function_call_arguments.delta"):
             out += [event["delta"]]
     return "".join(out)
 
 
-async def _stored(folder: Path) -> str:
+def found_in(text: str, values: Iterable[str]) -> list[str]:
+    """The values that are in the text, as they are or without spaces, dots and dashes; one pass for all of them."""
+    found = _shingled(text, {value: value for value in values})
+    squeezed = {value.translate(_SEPARATORS): value for value in values}
+    found |= _shingled(text.translate(_SEPARATORS), {one: value for one, value in squeezed.items() if len(one) >= 12})
+    return sorted(found)
+
+
+def _shingled(text: str, values: dict[str, str]) -> set[str]:
+    found = {value for written, value in values.items() if len(written) < _SHINGLE and written in text}
+    heads: dict[str, list[str]] = {}
+    for written in values:
+        if len(written) >= _SHINGLE:
+            heads.setdefault(written[:_SHINGLE], []).append(written)
+    for at in range(len(text) - _SHINGLE + 1):
+        for written in heads.get(text[at : at + _SHINGLE], ()):
+            if text.startswith(written, at):
+                found.add(values[written])
+    return found
+
+
+async def _stored(folder: Path) -> dict[str, str]:
+    """Every row of every table."""
     database = Database(prepare_embedded(None, folder / ".thriftgate"), max_connections=1)
     try:
-        rows: list[str] = []
-        for table in TABLES:
-            found = await database.fetch(f"SELECT t::text AS row FROM {table} t")
-            rows += [str(row["row"]) for row in found]
-        return "\n".join(rows)
+        rows: dict[str, str] = {}
+        tables = await database.fetch(
+            "SELECT table_name AS t FROM information_schema.tables WHERE table_schema = 'public'"
+        )
+        for table in sorted(str(one["t"]) for one in tables):
+            found = await database.fetch(f'SELECT t::text AS row FROM "{table}" t')
+            rows[f"table {table}"] = "\n".join(str(row["row"]) for row in found)
+        return rows
     finally:
         await database.close()
 
 
-@pytest.mark.timeout(60 + REQUESTS * 2)
+def _files(folder: Path) -> str:
+    """What the proxy wrote beside its database: logs, spend, what LiteLLM's loggers saw."""
+    return "\n".join(
+        path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.iterdir()) if path.is_file()
+    )
+
+
+def test_the_search_finds_a_value_however_it_is_written() -> None:
+    values = ["4111 1111 1111 1111", "joe@x.io", "Elif", "10.1.2.3"]
+    text = "…4111-1111-1111-1111 xjoe@x.iox nElif"
+    assert found_in(text, values) == ["4111 1111 1111 1111", "Elif", "joe@x.io"]
+    assert found_in("nothing", values) == []
+
+
+@pytest.mark.timeout(300 + REQUESTS * 2)
 def test_nothing_that_left_has_a_value_and_every_caller_got_their_own_back(fuzz: Fuzz) -> None:
-    with ThreadPoolExecutor(6) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(partial(one_request, fuzz), range(REQUESTS)))
-    assert not fuzz.wrong, "\n".join(fuzz.wrong[:10]) + f"\n{len(fuzz.wrong)} of {REQUESTS}"
     settle(2.0)
-    spied = Path(f"{fuzz.gateway.folder / 'spend.jsonl'}.spy").read_text(encoding="utf-8")
+    metrics = fuzz.client.get(METRICS, headers={"Authorization": f"Bearer {SCRAPER_TOKEN}"})
     places = {
         "the providers": fuzz.upstream.seen,
+        "headers to the providers": "\n".join(fuzz.upstream.heads),
         "Langfuse": "\n".join(body.decode("utf-8", "replace") for body in fuzz.langfuse.bodies),
-        "LiteLLM's loggers": spied,
-        "the proxy's log": fuzz.gateway.log,
-        "the database": asyncio.run(_stored(fuzz.gateway.folder)),
+        "Langfuse's scores": json.dumps(fuzz.langfuse.events, ensure_ascii=False),
+        "files": _files(fuzz.gateway.folder),
+        "metrics": metrics.text,
+        "refusals and headers to clients": "\n".join(fuzz.refusals),
+        **asyncio.run(_stored(fuzz.gateway.folder)),
     }
-    assert all(places.values()), [name for name, text in places.items() if not text]
-    leaks = {name: [value for value in sorted(fuzz.values) if value in text] for name, text in places.items()}
-    assert not any(leaks.values()), leaks
+    leaks = {name: found for name, text in places.items() if (found := found_in(text, fuzz.values))}
+    report = {
+        "requests": REQUESTS, "values": len(fuzz.values), "wrong answers": len(fuzz.wrong), "leaks": leaks,
+        "kinds": dict(sorted(fuzz.kinds.items())), "searched characters": {n: len(t) for n, t in places.items()},
+    }  # fmt: skip
+    if file := os.environ.get("THRIFTGATE_LEAK_REPORT"):
+        Path(file).write_text(json.dumps(report, indent=1) + "\n" + "\n".join(fuzz.wrong), encoding="utf-8")
+    assert not leaks, json.dumps(report)[:4000]
+    assert not fuzz.wrong, "\n".join(fuzz.wrong[:10]) + f"\n{len(fuzz.wrong)} of {REQUESTS}"
+    searched = {name.split(".")[-1] for name, text in places.items() if text}
+    wanted = {"the providers", "Langfuse", "files", "metrics", "requests", "calls", "cache_entries", "pseudonyms"}
+    assert wanted <= searched, f"nothing was searched in {wanted - searched}"
+    assert fuzz.kinds["decision hit"] or fuzz.kinds["decision exact_hit"], "no answer came from the cache"

@@ -48,6 +48,8 @@ def command(
         )
     if not found["findings"]:
         click.echo("nothing was found")
+    for name in found.get("not_looked_at", ()):
+        click.echo(f"not looked at: {name}, for which a running gateway is needed")
     for one in found.get("pieces", ()):
         layer = f" ({one['layer']})" if one["layer"] else ""
         phrases = f": {', '.join(one['phrases'])}" if one["phrases"] else ""
@@ -72,7 +74,12 @@ async def _looked(
             return {"action": "off", "findings": []}
         if place == "answer":
             decision = await service.answer(text, policy, None)
-            return {"action": decision.action, "findings": list(audit_lines(decision))}
+            wanted = {"pii": config.pii is not None, "system_prompt": policy.action("system_prompt") != "off"}
+            return {
+                "action": decision.action,
+                "findings": list(audit_lines(decision)),
+                "not_looked_at": [name for name, is_wanted in wanted.items() if is_wanted],
+            }
         decision = await service.request([Said(text, place)], policy)
         pieces, _, worst = await service.explain(text)
         return {

@@ -4,9 +4,11 @@ It stands inside the layer that puts personal values back, so it sees placeholde
 that slides; only where a guard may block are its events held, by about 200 characters.
 
 Failure behaviour: what is no JSON and no events passes as it is. A guard that fails lets the answer pass, or ends it
-with an error, as configured. After a block nothing more is sent; what the endpoint still says is dropped.
+with an error, as configured. After a block nothing more is sent: the endpoint is told that its client has gone, so that
+it ends the call to the provider, and what it still says is dropped.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -44,9 +46,31 @@ class GuardLayer:
         token = current.set(exchange)
         dialect = dialect_of(scope["path"]) or LimitedApi.CHAT
         try:
-            await self._app(scope, receive, _Sender(exchange, self._service, self._note, send, dialect).send)
+            sender = _Sender(exchange, self._service, self._note, send, dialect)
+            await self._app(scope, _Receiver(receive, sender.over).receive, sender.send)
         finally:
             current.reset(token)
+
+
+class _Receiver:
+    """What the endpoint hears of its client: that it has gone, as soon as nothing more will be sent to it."""
+
+    def __init__(self, receive: Receive, over: asyncio.Event) -> None:
+        self._receive = receive
+        self._over = over
+
+    async def receive(self) -> Message:
+        """The next message from the client."""
+        coming, ended = asyncio.ensure_future(self._read()), asyncio.ensure_future(self._over.wait())
+        try:
+            await asyncio.wait({coming, ended}, return_when=asyncio.FIRST_COMPLETED)
+            return coming.result() if coming.done() else {"type": "http.disconnect"}
+        finally:
+            coming.cancel()
+            ended.cancel()
+
+    async def _read(self) -> Message:
+        return await self._receive()
 
 
 class _Sender:
@@ -65,11 +89,12 @@ class _Sender:
         self._flow: Flow[bytes] | None = None
         self._split = SseBlocks()
         self._noted: set[tuple[str, str]] = set()
-        self._is_over = False
+        self.over = asyncio.Event()
+        """Set by a block in a stream."""
 
     async def send(self, message: Message) -> None:
         """What the endpoint sends."""
-        if self._is_over:
+        if self.over.is_set():
             return
         if message["type"] == "http.response.start":
             await self._start(message)
@@ -130,11 +155,12 @@ class _Sender:
             error = await self._looked(flow) if flow.has_more else None
             out += flow.checked(is_last=True) if error is None else ()
         if error is not None:
-            self._is_over = True
             out.append(error_event(error_body(error, self._dialect), self._dialect))
-        if out or is_last or self._is_over:
-            more = not (is_last or self._is_over)
+        if out or is_last:
+            more = not is_last and error is None
             await self._send({"type": "http.response.body", "body": b"".join(out), "more_body": more})
+        if error is not None:
+            self.over.set()
 
     async def _looked(self, flow: Flow[bytes]) -> GatewayError | None:
         try:

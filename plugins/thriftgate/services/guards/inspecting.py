@@ -180,7 +180,7 @@ class GuardService:
         return found
 
     async def _vectors(self, pieces: Sequence[Piece]) -> dict[str, Vector]:
-        """Of the most suspect windows. Without an embedder, or when it is away, words alone decide."""
+        """Of the most suspect windows; none without an embedder. Raises what the embedder raises."""
         if self._embedder is None or not pieces:
             return {}
         chosen = most_suspect(pieces, _EMBEDDED)
