@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from thriftgate.cascade.familiarity import SUMMARY_VERSION, Familiarity, QuestionSummary
 from thriftgate.cascade.models import OUTLOOK, Calibrator, Confidence, Logistic, Probe
 from thriftgate.cascade.signals import SIGNALS, Cost
 from thriftgate.cascade.stake import Stake
@@ -87,6 +88,8 @@ class Artefact:
     """Other promises and their thresholds, each proved by itself: max_quality_loss, holds, accept_at, cost_share."""
     router: Router | None = None
     probe: Probe | None = None
+    summary: QuestionSummary | None = None
+    """Of the labelled questions, by which unfamiliar ones are told; artefacts of before have none."""
     deployments: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """The provider's models behind each tier when it was made; empty where they were not known."""
     prompt_version: str = ""
@@ -198,6 +201,7 @@ def _artefact(fields: Mapping[str, Any]) -> Artefact:
         confidences=tuple(_tier_confidence(one) for one in fields["confidences"]),
         router=_optional(_router, fields["router"]),
         probe=_optional(_probe, fields["probe"]),
+        summary=_optional(_summary, fields.get("summary")),
     )
 
 
@@ -231,6 +235,18 @@ def _stake(fields: Mapping[str, Any]) -> Stake:
 
 def _probe(fields: Mapping[str, Any]) -> Probe:
     return Probe(fields["embedder"], tuple(map(_finite, fields["weights"])), _finite(fields["intercept"]))
+
+
+def _summary(fields: Mapping[str, Any]) -> QuestionSummary:
+    if fields["version"] != SUMMARY_VERSION:
+        raise ValueError(f"its summary of questions has version {fields['version']}, not {SUMMARY_VERSION}")
+    summary = QuestionSummary(
+        embedder=str(fields["embedder"]),
+        dimensions=int(fields["dimensions"]),
+        centres=str(fields["centres"]),
+        distances=tuple(map(_finite, fields["distances"])),
+    )
+    return Familiarity(summary).summary
 
 
 def _confidence(fields: Mapping[str, Any]) -> Confidence:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from thriftgate.cascade.artefact import Artefact
+from thriftgate.cascade.familiarity import Familiarity
 from thriftgate.cascade.flow import Scored, Tier
 from thriftgate.cascade.models import OUTLOOK
 from thriftgate.cascade.plan import Forecast
@@ -21,8 +22,13 @@ from thriftgate.types import Answer, ChatRequest, Vector
 class CalibratedScorer:
     """The scorer of a calibrated route (scoring.Scorer)."""
 
-    def __init__(self, artefact: Artefact) -> None:
+    def __init__(self, artefact: Artefact, *, embedder: str | None = None) -> None:
+        """`embedder` is the fingerprint of what makes the vectors; None: the one that the artefact was made with."""
         self.artefact = artefact
+        summary = artefact.summary
+        is_readable = summary is not None and embedder in (None, summary.embedder)
+        self.familiarity = Familiarity(summary) if summary is not None and is_readable else None
+        """Ranks questions among the labelled ones; None where the artefact has no summary that these vectors fit."""
         self._signals = named(artefact.signals)
         self._tiers = {one.tier: one for one in artefact.confidences}
 

@@ -4,12 +4,15 @@ Failure behaviour: none; a request whose tools cannot be understood is treated a
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from thriftgate.cascade.flow import Tier
 from thriftgate.schemas.wanted import forced_tool
 from thriftgate.types import ChatRequest
+
+UNFAMILIAR = "unfamiliar"
+"""The reason where a question resembles none of those that the promise was proved with."""
 
 ToolPolicy = Literal["strong", "cascade"]
 
@@ -21,6 +24,8 @@ class Plan:
     tiers: tuple[Tier, ...]
     reason: str
     """A fixed phrase: `cascade`, or why only one tier is in question."""
+    familiarity: float | None = None
+    """The question's rank among those that the promise was proved with, in (0, 1]; None: it was not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,14 @@ def plan(
     *,
     tools: ToolPolicy = "strong",
     is_held_out: bool = False,
+    is_unfamiliar: bool = False,
     forecast: Forecast | None = None,
 ) -> Plan:
     """The tiers in question for this request.
 
     A turn that must call one of several tools goes to the strongest tier; so does a turn that may call one or answers a
-    tool's result, unless `tools` is `cascade`. So do the requests of the control group, and hopeless ones. With
+    tool's result, unless `tools` is `cascade`. So do the requests of the control group, questions unlike
+    any that was labelled, and hopeless ones. With
     nothing known of the question, a route that decides by it alone asks the strongest tier.
     """
     if not tiers:
@@ -54,6 +61,8 @@ def plan(
     reason = request.strong_because or needs_strong(request, tools=tools)
     if reason is None and is_held_out:
         reason = "held_out"
+    if reason is None and is_unfamiliar:
+        reason = UNFAMILIAR
     if reason is None and forecast is not None:
         if forecast.outlook is None:
             reason = "no_outlook" if forecast.trust_above is not None else None
@@ -76,7 +85,7 @@ def without(planned: Plan, unable: Collection[str], models: Sequence[str]) -> Pl
         tiers = tuple(Tier(model) for model in models if model not in unable)[-1:]
     if tiers == planned.tiers:
         return planned
-    return Plan(tiers, "tier_cannot_carry") if tiers else None
+    return replace(planned, tiers=tiers, reason="tier_cannot_carry") if tiers else None
 
 
 def needs_strong(request: ChatRequest, *, tools: ToolPolicy = "strong") -> str | None:

@@ -84,6 +84,23 @@ class BudgetShiftConfig(Section):
     )
 
 
+class UnfamiliarConfig(Section):
+    """What is done with questions unlike any of those that the artefact was proved with."""
+
+    escalate: bool = Field(
+        default=True,
+        description="Send them to the strongest tier, where the artefact has a summary of its questions; off: nothing "
+        "is looked at.",
+    )
+    share: float = Field(
+        default=0.02,
+        ge=0.001,
+        le=0.2,
+        description="Share of questions like the labelled ones that may be taken for unfamiliar: a higher one notices "
+        "more and saves less.",
+    )
+
+
 class CascadeConfig(Section):
     """Which models a route asks, cheapest first, and when an answer is good enough."""
 
@@ -146,6 +163,9 @@ class CascadeConfig(Section):
     )
     optimistic: OptimisticConfig = Field(
         default=OptimisticConfig(), description="When an optimistically streamed answer is given up."
+    )
+    unfamiliar: UnfamiliarConfig = Field(
+        default=UnfamiliarConfig(), description="Questions unlike any that was labelled."
     )
     budget_shift: BudgetShiftConfig | None = Field(
         default=None, description="Cheaper answers near the end of a budget; absent: never."

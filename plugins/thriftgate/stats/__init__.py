@@ -22,6 +22,7 @@ from thriftgate.stats.sequential import (
     sequential_two_sample,
 )
 from thriftgate.stats.testing import (
+    beta_binomial_tail,
     binomial_p_value,
     design_effect,
     fixed_sequence,
@@ -38,6 +39,7 @@ __all__ = [
     "auroc",
     "auroc_interval",
     "average_performance_gap_recovered",
+    "beta_binomial_tail",
     "betting_p_value",
     "binomial_p_value",
     "bootstrap_interval",

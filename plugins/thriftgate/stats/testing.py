@@ -116,6 +116,24 @@ def trinomial_p_value(plus: int, minus: int, n: int, limit: float) -> float:
     return min(1.0, max(tails) + _NUISANCE_LEVEL)
 
 
+def beta_binomial_tail(count: int, n: int, a: float, b: float) -> float:
+    """P(X >= count) for X successes of n whose share is Beta(a, b) distributed; 1 where count is not above the mean."""
+    if not 0 <= count <= n or a <= 0 or b <= 0:
+        raise ValueError(f"no such count or distribution: {count} of {n}, Beta({a}, {b})")
+    if count <= n * a / (a + b):
+        return 1.0
+    first = (
+        math.lgamma(n + 1) - math.lgamma(count + 1) - math.lgamma(n - count + 1)
+        + math.lgamma(count + a) + math.lgamma(n - count + b) - math.lgamma(n + a + b)
+        - math.lgamma(a) - math.lgamma(b) + math.lgamma(a + b)
+    )  # fmt: skip
+    steps = np.arange(count, n, dtype=np.float64)
+    ratios = (n - steps) * (steps + a) / ((steps + 1) * (n - steps - 1 + b))
+    # Each term from the one before; in logarithms, which neither overflow nor vanish.
+    terms = np.concatenate([[0.0], np.cumsum(np.log(ratios))])
+    return float(min(1.0, np.exp(first + terms).sum()))
+
+
 def labels_needed(limit: float, delta: float) -> int:
     """Labels without a single loss that a promise takes: below this many, nothing can be promised."""
     if not 0 < limit < 1:

@@ -23,6 +23,7 @@ from typing import Any, cast
 
 from thriftgate.cascade.calibration.labels import Label
 from thriftgate.cascade.scoring import answer_features
+from thriftgate.cascade.signals.evidence import message_text
 from thriftgate.cascade.signals.question import features as question_features
 from thriftgate.types import Answer, ChatRequest, Choice
 
@@ -80,8 +81,13 @@ def read_labels(
             found.problems.append(f"line {number}: contradicts line {first}: same question and answers, other label")
             continue
         found.labels.append(label)
-        found.questions.append(str(request.messages[-1].get("content") or ""))
+        found.questions.append(_asked(request))
     return found
+
+
+def _asked(request: ChatRequest) -> str:
+    """The text of the last user message, as a route embeds it."""
+    return next((message_text(one) for one in reversed(request.messages) if one.get("role") == "user"), "")
 
 
 def _note_making(found: LabelFile, row: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from thriftgate.cascade.artefact import Artefact, Guarantee, Router, TierConfidence
 from thriftgate.cascade.calibration.calibration import Calibration, Tested, run_tests
 from thriftgate.cascade.calibration.tier_models import is_no_worse
+from thriftgate.cascade.familiarity import QuestionSummary
 from thriftgate.cascade.signals import SIGNALS
 from thriftgate.stats import (
     Interval,
@@ -39,6 +40,7 @@ def artefact_of(
     route: str = "",
     prompt_version: str = "",
     deployments: Mapping[str, Sequence[str]] | None = None,
+    summary: QuestionSummary | None = None,
     created_at: str = "",
 ) -> Artefact:
     """The file to serve from. `rng` is for the folds and bootstrap of the reported errors only."""
@@ -67,6 +69,7 @@ def artefact_of(
         promises=tuple(_promise_row(calibration, confidences, limit) for limit in LIMITS),
         router=_router(calibration),
         probe=calibration.probe,
+        summary=summary,
         deployments=dict(deployments or {}),
         prompt_version=prompt_version,
         route=route,

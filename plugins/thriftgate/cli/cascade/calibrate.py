@@ -72,6 +72,7 @@ _ROWS = 12
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the frontier here.")
 @click.option("--skip-bad-lines", is_flag=True, help="Go on without the lines that cannot be used.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split.")
+@click.option("--no-summary", is_flag=True, help="Keep nothing by which questions unlike the labelled ones are told.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     labels_file: Path | None,
@@ -90,6 +91,7 @@ def command(
     png: Path | None,
     skip_bad_lines: bool,
     seed: int,
+    no_summary: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Find thresholds for a cascade that lose at most the promised quality, and prove it.
@@ -116,6 +118,11 @@ def command(
     rng = np.random.default_rng(seed)
     with waiting(f"calibrating on {len(found.labels):,} labels …"):
         calibration = calibrate(found.labels, promise, rng, method=method)
+    summary = None
+    if artefact_file is not None and not no_summary:
+        from thriftgate.cli.cascade.questions import summary_of_labels
+
+        summary = summary_of_labels(found, config_file, rng)
     artefact = artefact_of(
         calibration,
         tiers=setting.tiers,
@@ -123,6 +130,7 @@ def command(
         route=route,
         prompt_version=found.prompt_version,
         deployments=setting.deployments,
+        summary=summary,
         created_at=_now(),
     )
     later = with_more_labels(calibration, _MORE_LABELS)
@@ -196,6 +204,8 @@ def _print_tables(
                       f"calibration error {_spelt(one.calibration_error)}", highlight=False)  # fmt: skip
     console.print(f"\n[bold]{artefact.guarantee.words}[/bold]", highlight=False)
     console.print(f"With {_MORE_LABELS} labels more it would cost about {later:.0%} of always-strong.", highlight=False)
+    if artefact_file is not None and artefact.summary is None:
+        console.print("It keeps no summary of the questions, so unfamiliar ones are not told.", highlight=False)
     written = f"Written to {artefact_file}." if artefact_file else "A dry run: --write FILE keeps it."
     console.print(written, highlight=False)
 

@@ -57,6 +57,7 @@ REASONS = {
     "tools_offered": "the request offers tools",
     "tool_result": "the turn answers a tool's result",
     "strong_first_token": "the route streams the strongest tier's answer at once",
+    "unfamiliar": "the question resembles none of the labelled ones, so what was proved with them says nothing of it",
     "poor_outlook": "the question looked too hard for the cheaper tiers",
     "tier_cannot_carry": "the provider of another tier speaks an API that has no place for a part of the request",
     "good_outlook": "the question looked easy enough to trust the first tier unseen",
@@ -146,6 +147,9 @@ def print_explanation(
     console.print(f"{record.decision}: {DECISIONS[record.decision]}", style="bold")
     if record.reason:
         console.print(f"reason      {record.reason}: {REASONS.get(record.reason, 'see the documentation')}")
+    familiarity = next((one.attributes.get("familiarity") for one in record.stages if one.name == "plan"), None)
+    if familiarity is not None:
+        console.print(f"familiar    {familiarity:.1%} of the labelled questions lie as far from the others as this one")
     if record.error:
         console.print(f"error       {record.error}")
     console.print(f"route       {record.route}; answered by {record.tier or 'nobody'}")

@@ -34,6 +34,8 @@ class LabelSource:
     prompt_version: str
     problems: Sequence[str] = ()
     """Lines that cannot be used."""
+    questions: Sequence[str | None] = ()
+    """The text of each label's question; None where it was not kept."""
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])
     """Audits that are no labels, by the reason."""
 
@@ -99,7 +101,9 @@ def labels_of_file(path: Path, setting: Setting, *, prompt_version: str, skip_ba
         # The answers' own word counts for more than what the configuration says today.
         setting.deployments = dict(found.deployments)
     version = prompt_version or found.prompt_version or ""
-    return LabelSource(name=path.name, labels=found.labels, problems=found.problems, prompt_version=version)
+    return LabelSource(
+        name=path.name, labels=found.labels, problems=found.problems, prompt_version=version, questions=found.questions
+    )
 
 
 def labels_of_ledger(config: Path | None, route: str, setting: Setting, *, since: str | None) -> LabelSource:
@@ -125,6 +129,7 @@ def labels_of_ledger(config: Path | None, route: str, setting: Setting, *, since
         name=f"audits of {route}",
         labels=found.labels,
         prompt_version=found.prompt_version,
+        questions=found.questions,
         left_out=found.left_out,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from thriftgate.cascade.familiarity import Shift
     from thriftgate.services.books.quality import Control, RouteQuality
     from thriftgate.stats.intervals import Interval
 
@@ -32,7 +33,7 @@ def print_quality(quality: "Sequence[RouteQuality] | None") -> None:
     for one in quality:
         console.print(f"\nQuality of {one.route}", style="bold", markup=False)
         for topic, words in lines(one):
-            is_bad = words.startswith(("drift:", "no proof"))
+            is_bad = words.startswith(("drift:", "no proof", "shift:"))
             console.print(f"  {topic:<15}{words}", style="yellow" if is_bad else None, markup=False)
 
 
@@ -43,6 +44,8 @@ def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
         yield "quality loss", _loss(one)
     if one.promise.limit is not None:
         yield "promise", _promise(one)
+    if one.shift is not None:
+        yield "questions", _questions(one.shift)
     for reason, n in one.not_proven.items():
         yield "", f"no proof: {n:,} requests ({_ESCALATES[reason]}) were answered by the strongest tier"
     if one.shifted:
@@ -91,6 +94,17 @@ def _promise(one: "RouteQuality") -> str:
             f"with `thriftgate cascade calibrate`"
         )
     return f"no drift seen (sequential test on {one.drift.audits:,} audits)"
+
+
+def _questions(shift: "Shift") -> str:
+    """How many resembled none of the labelled ones, and whether that is more than chance."""
+    if not shift.questions:
+        return "none was compared with the labelled ones yet"
+    counted = f"{shift.unfamiliar:,} of {shift.questions:,} resemble none of the labelled ones and were escalated"
+    against = f"({shift.share:.1%}; {shift.expected:.1%} are expected)"
+    if shift.has_shifted:
+        return f"shift: {counted} {against}: other questions come than were labelled; calibrate with labels of these"
+    return f"{counted} {against}"
 
 
 def _cache(one: "RouteQuality") -> str:

@@ -3,6 +3,7 @@
 Failure behaviour: an artefact that cannot be read or is stale raises ConfigurationError at the start.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,8 @@ from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.services.route.parts import RouteParts, baseline_of
 from thriftgate.services.route.route import RouteService
 from thriftgate.stores.minilm.embedder import LocalEmbedder
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,13 @@ def _scorer(config: RouteConfig, shared: Shared) -> StaticScorer | CalibratedSco
         max_regressions=cascade.max_regressions,
         delta=cascade.delta,
     )
-    return CalibratedScorer(artefact)
+    scorer = CalibratedScorer(artefact, embedder=shared.embedder.fingerprint if shared.embedder else "")
+    if artefact.summary is not None and scorer.familiarity is None:
+        logger.warning(
+            "the artefact's summary of questions was made with another embedder: unfamiliar questions are not told; "
+            "run `thriftgate cascade calibrate` again"
+        )
+    return scorer
 
 
 def _auditor(name: str, config: RouteConfig, shared: Shared) -> CascadeAuditor | None:

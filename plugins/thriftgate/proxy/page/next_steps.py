@@ -40,6 +40,13 @@ def _steps(overview: Overview, state: State, now: float) -> Iterator[NextStep]:
     for one in overview.standings:
         if one.drift is not None and one.drift.is_drifting:
             yield NextStep(f"'{one.route}' loses more than it promises: calibrate it anew.", _calibrate(one.route))
+        elif one.shift is not None and one.shift.has_shifted:
+            share, expected = wording.percent(one.shift.share), wording.percent(one.shift.expected)
+            words = (
+                f"{share} of the questions to '{one.route}' resemble none that was labelled, {expected} would be "
+                "chance: calibrate it with labels of these."
+            )
+            yield NextStep(words, _calibrate(one.route))
         elif one.not_proven:
             sent = wording.counted(one.not_proven, "request", "requests")
             words = f"{sent} of '{one.route}' went to the strongest tier, because nothing proves its promise yet."

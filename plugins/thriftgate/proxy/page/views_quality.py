@@ -13,6 +13,7 @@ from thriftgate.proxy.page.charts import Whisker, whisker
 from thriftgate.services.books.overview import ExperimentStanding, RouteStanding
 from thriftgate.stats.intervals import Interval
 
+_SHIFTED = "Other questions come than were labelled: recalibrate with labels of these."
 _VAGUE = 0.1
 """A share that may lie anywhere in a wider stretch than this is not known yet."""
 
@@ -148,6 +149,11 @@ def _verdict(share: Interval, limit: float | None, *, is_broken: bool) -> tuple[
 def _notes(one: RouteStanding) -> Iterator[str]:
     if one.drift is not None and one.drift.is_drifting:
         yield "More is lost than promised, and that is no accident: recalibrate with `thriftgate cascade calibrate`."
+    if one.shift is not None and one.shift.unfamiliar:
+        share, expected = wording.percent(one.shift.share), wording.percent(one.shift.expected)
+        unfamiliar = wording.counted(one.shift.unfamiliar, "question resembles", "questions resemble")
+        told = f"{unfamiliar} none of the labelled ones ({share}; {expected} expected): the strongest tier answered."
+        yield f"{told} {_SHIFTED}" if one.shift.has_shifted else told
     if one.not_proven:
         sent = wording.counted(one.not_proven, "request", "requests")
         yield f"{sent} went to the strongest tier: the promise has no proof yet. Run `thriftgate cascade calibrate`."

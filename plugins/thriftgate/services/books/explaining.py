@@ -24,6 +24,7 @@ _ONLY_TIER = {
     "tools_offered": "the request offers tools",
     "tool_result": "the turn answers a tool's result",
     "strong_first_token": "the route streams the strongest tier's answer at once",
+    "unfamiliar": "the question resembles none of those that the promise was proved with",
     "poor_outlook": "the question looked too hard for a cheaper tier",
     "tier_cannot_carry": "the provider of another tier speaks an API that has no place for a part of the request",
     "no_outlook": "nothing could be said of the question beforehand",
@@ -46,6 +47,7 @@ _ESCALATED = {
     "tool_unknown": "{first} called a tool that was not offered",
     "tool_arguments_invalid": "{first} called a tool with arguments that do not fit",
     "collapsed": "{first} grew unsure while it was writing",
+    "unfamiliar": "the question resembles none of those that the promise was proved with",
     "collecting_labels": "the route collects labels for its calibration",
 }
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from thriftgate.cascade.drift import Drift, drift_of
+from thriftgate.cascade.familiarity import Shift
 from thriftgate.ports import Clock, Ledger, PromptSource, StopStore
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.tally import phase_at
@@ -28,6 +29,7 @@ from thriftgate.services.books.quality import (
     hits_of,
     is_within,
     judged,
+    shift_seen,
 )
 from thriftgate.stats.intervals import Interval, wilson_interval
 from thriftgate.stats.search import Search
@@ -115,6 +117,8 @@ class RouteStanding:
     hits: Hits = field(default_factory=Hits)
     """What verified hits say of hits themselves, and of tenants."""
     feedback: Judged
+    shift: Shift | None = None
+    """Of the questions since the calibration; None where nobody looks for unfamiliar ones."""
     not_proven: int
     """Requests that went to the strongest tier because the promise has no proof."""
     checking_cost_usd: float
@@ -294,6 +298,7 @@ def standing_of(
         wrong_share=_wrong_share(verified, reasons) if verified.n else None,
         hits=hits_of(audits),
         feedback=judged([audit for audit in audits if audit.kind is AuditKind.FEEDBACK]),
+        shift=shift_seen(promise, current),
         not_proven=sum(n for (_, reason), n in reasons.items() if reason in NOT_PROVEN),
         checking_cost_usd=sum(audit.cost_usd for audit in audits if audit.kind is not AuditKind.FEEDBACK),
     )

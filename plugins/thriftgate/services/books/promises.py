@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from thriftgate.cascade.artefact import StaleArtefactError, load_artefact
+from thriftgate.cascade.artefact import Artefact, StaleArtefactError, load_artefact
 from thriftgate.config import ThriftgateConfig
 from thriftgate.services.books.quality import RoutePromise
 
@@ -16,7 +16,10 @@ def promises_of(config: ThriftgateConfig, base: Path) -> Mapping[str, RoutePromi
     """What each route promises; artefacts are looked for from the folder `base`."""
     promises: dict[str, RoutePromise] = {}
     for name, route in config.routes.items():
-        calibrated_at, got_better = _proof(base / route.cascade.artefact) if route.cascade.artefact else (None, 0.0)
+        artefact = _artefact(base / route.cascade.artefact) if route.cascade.artefact else None
+        calibrated_at, got_better = _proof(artefact) if artefact else (None, 0.0)
+        looks = artefact is not None and artefact.guarantee.holds and route.cascade.unfamiliar.escalate
+        summary = artefact.summary if artefact is not None and looks else None
         promises[name] = RoutePromise(
             max_quality_loss=route.cascade.max_quality_loss,
             max_regressions=route.cascade.max_regressions,
@@ -25,16 +28,24 @@ def promises_of(config: ThriftgateConfig, base: Path) -> Mapping[str, RoutePromi
             max_error_of_hits=route.cache.max_error_of_hits if route.cache else None,
             calibrated_at=calibrated_at,
             got_better=got_better,
+            unfamiliar_share=route.cascade.unfamiliar.share if summary else None,
+            ranked_labels=summary.held_out if summary else 0,
         )
     return promises
 
 
-def _proof(path: Path) -> tuple[float | None, float]:
+def _artefact(path: Path) -> Artefact | None:
+    try:
+        return load_artefact(path)
+    except StaleArtefactError:
+        return None
+
+
+def _proof(artefact: Artefact) -> tuple[float | None, float]:
     """When the artefact was made, and what at most got better by it then."""
     try:
-        artefact = load_artefact(path)
         better: Mapping[str, float] = artefact.expected.get("got_better") or {}
         paid = better.get("high", 0.0) if artefact.guarantee.loss == "net" else 0.0
         return datetime.fromisoformat(artefact.created_at).timestamp(), float(paid)
-    except (StaleArtefactError, ValueError):
+    except ValueError:
         return None, 0.0

@@ -17,6 +17,8 @@ import numpy.typing as npt
 from thriftgate.caching.ageing import AGE, CHANGED, Ageing, ageing_of
 from thriftgate.caching.policy import TENANT
 from thriftgate.cascade.drift import Drift, drift_of
+from thriftgate.cascade.familiarity import Shift, shift_of
+from thriftgate.cascade.plan import UNFAMILIAR
 from thriftgate.ports import Ledger
 from thriftgate.stats.intervals import Interval, bootstrap_interval, wilson_interval
 from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord
@@ -33,7 +35,12 @@ NOT_PROVEN = frozenset({"uncalibrated", "stale_artefact", "promise_not_proven", 
 OUTSIDE_THE_PROMISE = frozenset({"held_out", "budget_shift", "under_load"})
 """Reasons of answers that no promise covers: of the control group, under a looser one, taken unjudged under load."""
 
-_FORECAST = frozenset({"poor_outlook", "good_outlook", "no_outlook"})
+_FORECAST = frozenset({"poor_outlook", "good_outlook", "no_outlook", UNFAMILIAR})
+NOT_RANKED = NOT_PROVEN | {
+    "held_out", "only_tier", "strong_first_token", "tier_cannot_carry", "tool_required", "tool_result",
+    "tools_offered", "under_load",
+}  # fmt: skip
+"""Reasons of requests of which nobody asked whether their question resembles the labelled ones."""
 FROM_MODELS = frozenset({DecisionKind.ACCEPTED, DecisionKind.ESCALATED, DecisionKind.ONLY_TIER})
 _HITS = frozenset({DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT})
 
@@ -54,6 +61,11 @@ class RoutePromise:
     """What answers that got worse may lose, where that is promised instead of a net loss."""
     got_better: float = 0.0
     """At most so much was gained by cheaper answers that were better, when the artefact was made."""
+
+    unfamiliar_share: float | None = None
+    """Of questions like the labelled ones that the route takes for unfamiliar; None where it does not look."""
+    ranked_labels: int = 0
+    """Labels that a question is ranked among to tell."""
 
     @property
     def limit(self) -> float | None:
@@ -145,6 +157,8 @@ class RouteQuality:
     saved_usd: float
     """Net of these."""
     control: Control
+    shift: Shift | None = None
+    """Of the questions since the calibration; None where nobody looks."""
     not_proven: Mapping[str, int] = field(default_factory=dict[str, int])
     """Requests by the reason why they were sent to the strongest tier for want of a proof."""
     shifted: int = 0
@@ -225,9 +239,20 @@ def quality_of(
         checking_cost_usd=checking_cost,
         saved_usd=sum(record.saved_usd for record in records) - checking_cost,
         control=control_of(records, rng),
+        shift=shift_seen(promise, Counter((record.decision, str(record.reason)) for record in current)),
         not_proven=Counter(str(record.reason) for record in records if record.reason in NOT_PROVEN),
         shifted=len(shifted),
     )
+
+
+def shift_seen(promise: RoutePromise, reasons: Mapping[tuple[DecisionKind, str], int]) -> Shift | None:
+    """Whether unfamiliar questions are more than they should be, by how often requests were decided how and why."""
+    if promise.unfamiliar_share is None:
+        return None
+    ranked = {place: n for place, n in reasons.items() if place[0] in FROM_MODELS and place[1] not in NOT_RANKED}
+    unfamiliar = sum(n for (_, reason), n in ranked.items() if reason == UNFAMILIAR)
+    share, held_out = promise.unfamiliar_share, promise.ranked_labels
+    return shift_of(unfamiliar, sum(ranked.values()), share=share, held_out=held_out)
 
 
 def judged(audits: Sequence[Audit]) -> Judged:

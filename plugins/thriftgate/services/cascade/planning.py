@@ -12,7 +12,7 @@ from thriftgate.cascade.budget import accept_at_for, allowed_loss
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.holdout import is_audited, is_held_out
-from thriftgate.cascade.plan import Plan, plan
+from thriftgate.cascade.plan import UNFAMILIAR, Plan, plan
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import CascadeConfig
 from thriftgate.types import ChatRequest, PromptRef, Vector
@@ -29,7 +29,17 @@ class Planner:
     @property
     def needs_vector(self) -> bool:
         """The question's embedding is part of the evidence."""
-        return isinstance(self.scorer, CalibratedScorer) and self.scorer.artefact.needs_embedding
+        if not isinstance(self.scorer, CalibratedScorer):
+            return False
+        return self.scorer.artefact.needs_embedding or self.looks_for_unfamiliar
+
+    @property
+    def looks_for_unfamiliar(self) -> bool:
+        """Questions are ranked among the labelled ones: the artefact has a summary of them, and proves its promise."""
+        scorer = self.scorer
+        if not isinstance(scorer, CalibratedScorer) or not self.config.unfamiliar.escalate:
+            return False
+        return scorer.familiarity is not None and scorer.artefact.guarantee.holds
 
     def plan(
         self,
@@ -59,14 +69,25 @@ class Planner:
             return self._without_proof(request, "promise_not_proven")
         models = [tier.model for tier in self.config.tiers]
         shifted = self._shifted(request, scorer)
+        familiarity = self._familiarity(scorer, vector)
         planned = plan(
             request,
             scorer.tiers(models, accept_at=shifted),
             tools=self.config.tools,
             is_held_out=self._is_held_out(request),
+            is_unfamiliar=familiarity is not None and familiarity <= self.config.unfamiliar.share,
             forecast=scorer.forecast(request, vector=vector),
         )
+        planned = replace(planned, familiarity=familiarity)
+        if planned.reason == UNFAMILIAR and is_audited(request.request_id, share=self.config.audit.share):
+            # Nothing is accepted, but the next calibration gets labels of what is new.
+            return replace(planned, tiers=self._never_accepted())
         return replace(planned, reason="budget_shift") if shifted and planned.reason == "cascade" else planned
+
+    def _familiarity(self, scorer: CalibratedScorer, vector: Vector | None) -> float | None:
+        """The question's rank among the labelled ones; None where nobody looks, or there is no vector."""
+        looks = scorer.familiarity is not None and self.looks_for_unfamiliar
+        return scorer.familiarity.p_value(vector) if looks and scorer.familiarity is not None else None
 
     def _shifted(self, request: ChatRequest, scorer: CalibratedScorer) -> tuple[float, ...] | None:
         """Looser thresholds for a caller whose budget runs low; None for everybody else."""
@@ -80,13 +101,17 @@ class Planner:
     def _without_proof(self, request: ChatRequest, reason: str) -> Plan:
         if not is_audited(request.request_id, share=self.config.audit.share):
             return self._strongest(reason)
-        tiers = tuple(replace(tier, accept_at=math.inf) for tier in self._static_tiers()[:-1])
-        planned = plan(request, (*tiers, self._static_tiers()[-1]), tools=self.config.tools)
+        planned = plan(request, self._never_accepted(), tools=self.config.tools)
         return replace(planned, reason="collecting_labels") if planned.reason == "cascade" else planned
 
     def _strongest(self, reason: str) -> Plan:
         last = Tier(self.config.tiers[-1].model)
         return Plan((last,), reason if len(self.config.tiers) > 1 else "only_tier")
+
+    def _never_accepted(self) -> tuple[Tier, ...]:
+        """All tiers, of which only the last one's answer is given."""
+        *cheaper, last = self._static_tiers()
+        return (*(replace(tier, accept_at=math.inf) for tier in cheaper), last)
 
     def _static_tiers(self) -> tuple[Tier, ...]:
         config = self.config

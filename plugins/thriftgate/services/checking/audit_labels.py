@@ -7,9 +7,11 @@ counted by the reason.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from thriftgate.cascade.calibration.labels import Label, labels_from_audits
 from thriftgate.ports import Ledger
+from thriftgate.services.request.questions import question_of
 from thriftgate.types import Audit, AuditKind, CallPurpose, RequestRecord
 
 LONGEST_AFTER = 86_400.0
@@ -24,6 +26,8 @@ class AuditLabels:
     labels: list[Label]
     prompt_version: str
     """Of the prompt that the labelled answers were made with; empty for a route without one."""
+    questions: Sequence[str | None]
+    """The text of each label's question; None where content was not captured."""
     left_out: Mapping[str, int]
     """Audits that are no labels, by the reason."""
 
@@ -55,6 +59,7 @@ async def read_audit_labels(
             costs={audit.request_id: _costs(audit, records[audit.request_id], tiers, means) for audit in fit},
         ),
         prompt_version=version,
+        questions=[_question(audit) for audit in fit],
         left_out=Counter(reason for reason in reasons.values() if reason is not None),
     )
 
@@ -74,6 +79,11 @@ class _Means:
     def of(self, tier: str) -> float:
         total, calls = self._sums[tier]
         return total / calls if calls else 0.0
+
+
+def _question(audit: Audit) -> str | None:
+    content: Mapping[str, Any] = audit.details.get("content") or {}
+    return question_of(content.get("messages") or ()) or None
 
 
 def _latest_version(audits: Sequence[Audit], records: Mapping[str, RequestRecord]) -> str:

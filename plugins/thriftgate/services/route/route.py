@@ -264,6 +264,8 @@ class RouteService:
             if LadderStep.CHEAP_ONLY in parts.steps() and len(planned.tiers) > 1:
                 planned = Plan((replace(planned.tiers[0], accept_at=None),), UNDER_LOAD)
             notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)
+            if planned.familiarity is not None:
+                notes["familiarity"] = round(planned.familiarity, 4)
         asker, scorer = Asker(parts.completer, parts.pricer, journal), parts.planner.scorer
         output, required = parts.config.output, serving.required
         shaped = ShapedAsker(asker, required, output) if output is not None and required is not None else None

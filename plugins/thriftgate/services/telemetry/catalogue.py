@@ -114,6 +114,12 @@ QUALITY_LOSS = Family(
     " and what was promised.",
     ("route", "bound"), is_shared=True,
 )  # fmt: skip
+UNFAMILIAR = Family(
+    "thriftgate_unfamiliar_ratio", "gauge",
+    "Questions of the last 7 days that resemble none of the labelled ones: their share (estimate), the share that"
+    " would be chance (expected), and 1 where it is more than chance (shifted).",
+    ("route", "bound"), is_shared=True,
+)  # fmt: skip
 VERDICTS = Family(
     "thriftgate_verdicts", "gauge",
     "Verdicts behind these ratios: verified hits (cache), audited answers (cascade), users' feedback.",
@@ -175,7 +181,7 @@ FAMILIES: Mapping[str, Family] = {
     for family in (
         REQUESTS, COALESCED, REQUEST_DURATION, FIRST_TOKEN, STAGE_DURATION, MODEL_CALLS, CALL_DURATION, TOKENS, COST,
         BASELINE_COST, SAVED, CHECKING_COST, JUDGED, GUARD_FINDINGS, OUTPUTS, OUTPUT_REASKS,
-        CACHE_ERROR, CACHE_HIT_ERROR, QUALITY_LOSS, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
+        CACHE_ERROR, CACHE_HIT_ERROR, QUALITY_LOSS, UNFAMILIAR, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
         LIMIT_VERDICTS, LIMIT_WAIT, LIMIT_WAITING, LIMIT_RUNNING, LIMIT_PLACES, LIMIT_LADDER, LIMIT_STORE_AWAY,
         CACHE_UNAVAILABLE, STRANGERS, WORKERS, SCRAPE_PROBLEMS, BUILD,
     )

@@ -52,6 +52,11 @@ def put_standings(samples: Samples, standings: Sequence[RouteStanding]) -> None:
         _put_ratio(samples, catalogue.CACHE_ERROR, route, standing.wrong_share, promise.max_error)
         _put_ratio(samples, catalogue.CACHE_HIT_ERROR, route, standing.hits.wrong, promise.max_error_of_hits)
         _put_ratio(samples, catalogue.QUALITY_LOSS, route, standing.quality_loss, promise.limit and promise.watched)
+        if standing.shift is not None and standing.shift.questions:
+            shift = standing.shift
+            told = {"estimate": shift.share, "expected": shift.expected, "shifted": float(shift.has_shifted)}
+            for bound, value in told.items():
+                samples.put(catalogue.UNFAMILIAR, (route, bound), value)
         verdicts = {
             "cache": standing.verifications.n, "cascade": standing.audits.n, "feedback": standing.feedback.n,
         }  # fmt: skip

@@ -1,0 +1,59 @@
+"""The summary of labelled questions that an artefact keeps, so that unfamiliar ones are told.
+
+Failure behaviour: without texts, or without the embedder, there is none; the artefact is written all the same.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thriftgate.cli.waiting import waiting
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from thriftgate.cascade.familiarity import QuestionSummary
+    from thriftgate.cli.cascade.sources import LabelSource
+    from thriftgate.stores.minilm.embedder import LocalEmbedder
+
+MOST_READ = 2_000
+"""Questions that are embedded, drawn at random: more make no better summary, and take a few milliseconds each."""
+
+
+def summary_of_labels(
+    found: "LabelSource", config_file: Path | None, rng: "np.random.Generator"
+) -> "QuestionSummary | None":
+    """Embed the labels' questions and sum them up; None where that cannot be done."""
+    from thriftgate.cascade.calibration.summary import FEWEST, summary_of
+    from thriftgate.errors import GatewayError
+    from thriftgate.stores.minilm.embedder import LocalEmbedder
+
+    known = [(text, label.group) for text, label in zip(found.questions, found.labels, strict=True) if text]
+    if len(known) < FEWEST:
+        return None
+    drawn = [known[place] for place in rng.permutation(len(known))[:MOST_READ]]
+    try:
+        embedder = LocalEmbedder(_data_dir(config_file), cache_size=0)
+        with waiting(f"embedding {len(drawn):,} questions …"):
+            vectors = asyncio.run(_embedded(embedder, [text for text, _ in drawn]))
+    except GatewayError:
+        return None
+    return summary_of(vectors, [group for _, group in drawn], rng, embedder=embedder.fingerprint)
+
+
+def _data_dir(config_file: Path | None) -> Path:
+    """Where the embedder's graph is kept: as the configuration says, else beside us."""
+    if config_file is None:
+        return Path(".thriftgate")
+    from thriftgate.config import load_section
+
+    return config_file.parent / load_section(config_file, os.environ).data_dir
+
+
+async def _embedded(embedder: "LocalEmbedder", texts: list[str]) -> "npt.NDArray[np.float32]":
+    try:
+        return await embedder.embed(texts)
+    finally:
+        await embedder.close()
