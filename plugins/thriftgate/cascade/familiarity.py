@@ -72,7 +72,8 @@ def conformal_p_value(distance: float, held_out: Sequence[float]) -> float:
 
 def distances_to(vectors: npt.NDArray[np.float64], centres: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Cosine distance of each row, of unit length, to the nearest centre: shape (n,)."""
-    return np.round(1.0 - np.max(vectors @ centres.T, axis=1), 6)
+    nearest: npt.NDArray[np.float64] = np.max(vectors @ centres.T, axis=1)
+    return (1.0 - nearest).round(6)
 
 
 def encoded(centres: npt.NDArray[np.float64]) -> str:

@@ -97,7 +97,7 @@ def test_a_false_alarm_of_the_shift_is_rarer_than_it_says():
     rng = np.random.default_rng(3)
     alarms = 0
     for _ in range(4_000):
-        limit = np.sort(rng.uniform(size=200))[-4]  # share 0.02 of 201: four ranks
+        limit = float(np.sort(rng.uniform(size=200))[-4])  # share 0.02 of 201: four ranks
         alarms += shift_of(int(rng.binomial(500, 1 - limit)), 500, share=0.02, held_out=200).has_shifted
     assert alarms <= 12  # 4 are expected at most; 13 or more have a chance of 0.03 %
 

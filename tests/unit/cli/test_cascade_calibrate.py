@@ -51,12 +51,17 @@ def test_a_dry_run_prints_the_frontier_the_promise_and_what_more_labels_buy(labe
     assert list(labels.parent.iterdir()) == [labels]
 
 
-def test_the_written_artefact_can_be_served_from_and_the_picture_is_drawn(labels: Path, tmp_path: Path):
+def test_the_written_artefact_can_be_served_from_and_the_picture_is_drawn(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)  # where the embedder keeps its graph
     result = run(labels, *PRICES, "--write", tmp_path / "a.json", "--png", tmp_path / "a.png", "--route", "support")
     assert result.exit_code == 0, result.output
     read = artefacts.load_artefact(tmp_path / "a.json")
     read.check(tiers=("small", "large"), max_quality_loss=0.02, delta=0.05)
     assert read.guarantee.holds
+    assert read.summary is not None
+    assert read.summary.held_out == 450
     assert read.created_at
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
@@ -139,3 +144,9 @@ def test_tiers_prices_and_promise_come_from_the_configuration(labels: Path, tmp_
     unknown = run(labels, "--config", tmp_path / "config.yaml", "--route", "sales")
     assert unknown.exit_code == 2
     assert "--route must be one of: support" in unknown.stderr
+
+
+def test_an_artefact_without_a_summary_says_that_unfamiliar_questions_are_not_told(labels: Path, tmp_path: Path):
+    result = run(labels, *PRICES, "--write", tmp_path / "a.json", "--no-summary")
+    assert "unfamiliar ones are not told" in result.output
+    assert artefacts.load_artefact(tmp_path / "a.json").summary is None

@@ -14,7 +14,7 @@ from thriftgate.cascade.models import Calibrator, Confidence, Logistic
 from thriftgate.cascade.stake import Stake
 from thriftgate.cli.cascade import command
 from thriftgate.cli.cascade import explain as cascade_explain
-from thriftgate.types import Audit, AuditKind, CallPurpose, DecisionKind, RequestRecord, TierCall
+from thriftgate.types import Audit, AuditKind, CallPurpose, DecisionKind, RequestRecord, Stage, TierCall
 
 REPO = Path(__file__).parent.parent.parent.parent
 CONFIG = REPO / "tests" / "config" / "good" / "support.yaml"
@@ -149,3 +149,12 @@ def test_every_reason_that_is_ever_given_has_words() -> None:
 
 def test_every_decision_has_words() -> None:
     assert set(cascade_explain.DECISIONS) == {str(kind) for kind in DecisionKind}
+
+
+def test_an_unfamiliar_question_is_named_with_its_rank(capsys: pytest.CaptureFixture[str]):
+    stage = Stage(name="plan", started_at=100.0, duration=0.01, attributes={"familiarity": 0.004})
+    record = replace(RECORD, decision=DecisionKind.ONLY_TIER, reason="unfamiliar", stages=(stage,), signals={})
+    cascade_explain.print_explanation(record, [])
+    said = capsys.readouterr().out
+    assert "resembles none of the labelled ones" in said
+    assert "0.4% of the labelled questions lie as far" in said

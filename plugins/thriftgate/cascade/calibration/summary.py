@@ -27,7 +27,8 @@ def summary_of(
     """
     rows: _Matrix = np.asarray(vectors, dtype=np.float64)
     names = sorted(set(groups))
-    drawn = {names[place] for place in rng.permutation(len(names))[: len(names) // 2]}
+    order: list[int] = rng.permutation(len(names)).tolist()
+    drawn = {names[place] for place in order[: len(names) // 2]}
     is_ranked = np.array([group in drawn for group in groups], dtype=bool)
     if len(rows) < FEWEST or is_ranked.sum() < FEWEST // 3 or (~is_ranked).sum() < FEWEST // 3:
         return None

@@ -33,7 +33,8 @@ def summary_of_labels(
     known = [(text, label.group) for text, label in zip(found.questions, found.labels, strict=True) if text]
     if len(known) < FEWEST:
         return None
-    drawn = [known[place] for place in rng.permutation(len(known))[:MOST_READ]]
+    order: list[int] = rng.permutation(len(known)).tolist()
+    drawn = [known[place] for place in order[:MOST_READ]]
     try:
         embedder = LocalEmbedder(_data_dir(config_file), cache_size=0)
         with waiting(f"embedding {len(drawn):,} questions …"):

@@ -246,3 +246,18 @@ def test_a_tenant_with_few_verified_hits_is_not_told_of() -> None:
     audits = [replace(audit(n, False, AuditKind.CACHE), details={"tenant": 7.0}) for n in range(29)]
     one = quality([request(0)], audits)
     assert (one.hits.tenants, one.hits.worst_tenant, one.hits.ageing.checked) == (0, None, 0)
+
+
+@pytest.mark.parametrize(("unfamiliar", "is_warned"), [(12, False), (60, True)])
+def test_more_unfamiliar_questions_than_chance_brings_are_a_warning_before_any_audit(unfamiliar: int, is_warned: bool):
+    strange = [request(n, DecisionKind.ONLY_TIER, reason="unfamiliar") for n in range(unfamiliar)]
+    others = [request(n, reason="confident") for n in range(unfamiliar, 600)]
+    tools = [request(n, DecisionKind.ONLY_TIER, reason="tools_offered") for n in range(600, 900)]
+    promise = replace(PROMISE, unfamiliar_share=0.02, ranked_labels=500)
+    words = said(quality([*strange, *others, *tools], [], promise))["questions"]
+    assert f"{unfamiliar} of 600 resemble none of the labelled ones" in words
+    assert words.startswith("shift:") is is_warned
+
+
+def test_where_nobody_looks_for_unfamiliar_questions_nothing_is_said_of_them():
+    assert "questions" not in said(quality([request(1)], []))

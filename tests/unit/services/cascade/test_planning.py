@@ -12,6 +12,7 @@ from tests.fakes import ask
 from thriftgate.cascade.artefact import Artefact
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.calibration.calibration import Promise, calibrate
+from thriftgate.cascade.calibration.summary import summary_of
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.plan import Forecast, plan
 from thriftgate.cascade.scoring import StaticScorer
@@ -135,3 +136,54 @@ def test_an_outlook_at_the_threshold_is_trusted_and_not_skipped() -> None:
     assert plan(ask(), tiers, forecast=at).reason == "good_outlook"
     assert plan(ask(), tiers, forecast=replace(at, outlook=0.5999)).reason == "poor_outlook"
     assert plan(ask(), tiers, forecast=Forecast(0.6, skip_below=0.6)).reason == "cascade"
+
+
+def summarised(artefact: Artefact) -> Artefact:
+    """The artefact with a summary of two hundred questions that all point one way."""
+    rng = np.random.default_rng(4)
+    rows = np.eye(6)[0] + 0.1 * rng.normal(size=(200, 6))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    found = summary_of(rows, [str(place) for place in range(200)], rng, embedder="e")
+    return replace(artefact, summary=found)
+
+
+NEAR, FAR = np.eye(6, dtype=np.float32)[0], np.eye(6, dtype=np.float32)[5]
+
+
+def test_a_question_far_from_every_label_goes_to_the_strongest_tier(artefact: Artefact) -> None:
+    one = calibrated(summarised(artefact), audit={"share": 0})
+    assert one.needs_vector
+    strange, usual = one.plan(ask(), vector=FAR), one.plan(ask(), vector=NEAR)
+    assert ([tier.model for tier in strange.tiers], strange.reason) == (["large"], "unfamiliar")
+    assert (usual.reason, len(usual.tiers)) == ("cascade", 2)
+    assert strange.familiarity == pytest.approx(1 / 101)
+
+
+def test_a_share_of_unfamiliar_questions_brings_labels_and_accepts_nothing(artefact: Artefact) -> None:
+    one = calibrated(summarised(artefact), audit={"share": 0.1})
+    plans = [one.plan(replace(ask(), request_id=f"r{index}"), vector=FAR) for index in range(MANY)]
+    assert {planned.reason for planned in plans} == {"unfamiliar"}
+    labelled = [planned for planned in plans if len(planned.tiers) == 2]
+    assert len(labelled) / MANY == pytest.approx(0.1, abs=0.03)
+    assert {planned.tiers[0].accept_at for planned in labelled} == {float("inf")}
+
+
+@pytest.mark.parametrize("how", ["no vector", "another length", "off", "another embedder", "no summary"])
+def test_where_familiarity_cannot_be_told_or_is_not_wanted_the_cascade_goes_on(artefact: Artefact, how: str) -> None:
+    made = artefact if how == "no summary" else summarised(artefact)
+    one = calibrated(made, audit={"share": 0}, unfamiliar={"escalate": how != "off"})
+    if how == "another embedder":
+        one = replace(one, scorer=CalibratedScorer(made, embedder="another"))
+    vector = {"no vector": None, "another length": FAR[:3]}.get(how, FAR)
+    planned = one.plan(ask(), vector=vector)
+    assert (planned.reason, planned.familiarity) == ("cascade", None)
+    assert one.needs_vector is (how in ("no vector", "another length"))
+
+
+def test_tools_and_the_control_group_come_before_familiarity(artefact: Artefact) -> None:
+    planned = plan(
+        ask(params={"tools": [{"type": "function"}]}), (Tier("small", 0.5), Tier("large")), is_unfamiliar=True
+    )
+    assert planned.reason == "tools_offered"
+    held = plan(ask(), (Tier("small", 0.5), Tier("large")), is_held_out=True, is_unfamiliar=True)
+    assert held.reason == "held_out"

@@ -16,6 +16,7 @@ from prometheus_client.parser import (
 )
 from tests.fakes import FakeClock
 
+from thriftgate.cascade.familiarity import shift_of
 from thriftgate.services.books.overview import RouteStanding
 from thriftgate.services.books.quality import Hits, Judged, RoutePromise
 from thriftgate.services.request.background import BackgroundTasks
@@ -266,6 +267,15 @@ def test_what_is_wrong_among_the_hits_themselves_stands_beside_its_own_promise()
     put_standings(samples, [one])
     assert samples.value("thriftgate_cache_hit_error_ratio", "support", "promised") == 0.05
     assert samples.value("thriftgate_cache_hit_error_ratio", "support", "high") == 0.06
+
+
+def test_the_share_of_unfamiliar_questions_stands_beside_what_chance_would_bring() -> None:
+    samples = Samples()
+    put_standings(samples, [replace(standing(None), shift=shift_of(60, 1_000, share=0.02, held_out=1_000))])
+    told = [
+        samples.value("thriftgate_unfamiliar_ratio", "support", bound) for bound in ("estimate", "expected", "shifted")
+    ]
+    assert told == [0.06, 0.02, 1.0]
 
 
 async def test_standings_are_looked_up_behind_the_scrape_and_forgotten_when_they_are_old() -> None:
