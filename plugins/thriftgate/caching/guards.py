@@ -46,7 +46,7 @@ class Veto(StrEnum):
     CASE = "capitals that matter"
     QUOTES = "other quoted text or layout"
     WRITING = "the same words, written in another way"
-    SCRIPT = "other words where the embedder half understands"
+    SCRIPT = "other words in a language without word lists"
     SUBSTITUTION = "one word is replaced"
 
 

@@ -22,6 +22,34 @@ LANGUAGE_MARKS = {
     "nl": _words("het een is ik mijn niet en hoe kan wat waar de van voor met wanneer waarom heb naar zijn"),
 }
 
+# What tells a language without word lists, of questions too short for a share of known words. No word stands here that
+# one of the known languages has, nor one that is common in English texts.
+OTHER_LANGUAGE_WORDS = _words(
+    # Polish, Czech, Slovak
+    "jak czy jest nie się mogę moge można mozna chcę chce dlaczego gdzie kiedy moje mój moja jakie oraz przez konto "
+    "proč proc kde kdy můžu muzu mohu můj muj moje chci prosím prosim jsem jsou nejde účet ucet prečo preco môžem "
+    "mozem "
+    # Croatian, Serbian, Slovenian, Romanian, Hungarian, Finnish, Estonian, Albanian
+    "kako gdje gde zašto zasto mogu moj moja želim zelim račun racun nije kdaj lahko zakaj "
+    "cum unde când cand pot vreau contul meu pentru este sunt cardul mea "
+    "hogyan hogy miért miert hol mikor nem kell szeretnék szeretnek lehet egy "
+    "miten miksi missä missa milloin voinko haluan onko minun mikä "
+    "kuidas miks kus millal soovin minu llogari dua "
+    # Swedish, Danish, Norwegian, Icelandic
+    "hur jag vill inte mitt är och varför varfor hvordan jeg ikke hvorfor hvor mitt kortet konto nár når hvernig ég "
+    # Turkish, Azerbaijani
+    "nasil istiyorum hesap hesabi bir için icin neden kart karti kartimi nerede lütfen "
+    "lutfen değil degil miyim necə nece "
+    # Indonesian, Malay, Vietnamese, Tagalog, Swahili, Catalan, Basque, Welsh, Irish
+    "bagaimana apakah cara saya tidak rekening dimana kapan mengapa untuk yang dengan akun ingin adakah "
+    "làm sao tôi không tài khoản thế nào của được "
+    "paano bakit saan kailan hindi ang aking gusto "
+    "ninawezaje vipi kwa nini wapi akaunti yangu "
+    "puc vull compte meva meu quan què nola nahi dut sut mae fy cyfrif conas "
+) - _words(
+    "konto kart chce moje pot este meu mea mitt bir sut dut kell egy hol ang nini vill cara sao inte nem fy mae dua"
+)
+
 FUNCTION_WORDS = _words(
     "a an the this that these those some any my your his her its our their me you him us them i we he she it they "
     "is are am was were be been being do does did have has had can could will would shall should may might must "

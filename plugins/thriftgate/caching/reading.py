@@ -11,7 +11,15 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from thriftgate.caching.lexicon import CURRENCIES, DATES, FUNCTION_WORDS, LANGUAGE_MARKS, NEGATIONS, NUMBER_WORDS
+from thriftgate.caching.lexicon import (
+    CURRENCIES,
+    DATES,
+    FUNCTION_WORDS,
+    LANGUAGE_MARKS,
+    NEGATIONS,
+    NUMBER_WORDS,
+    OTHER_LANGUAGE_WORDS,
+)
 
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\w*\d[\w.,:/()-]*|[$€£¥]")
 _NUMBER = re.compile(r"#?\w*\d[\w.,:/()-]*%?|#?[A-Za-z]+-\d[\w-]*")
@@ -38,6 +46,8 @@ _CACHED_READINGS = 8192
 _ENOUGH_WORDS = 4
 _MANY_WORDS = 6
 _KNOWN_SHARE = 0.2
+_KNOWN_LETTERS = frozenset("àâäáãåæçéèêëíìîïñóòôöõœúùûüÿýßªº") - {"å"}
+"""Letters beyond a to z of the languages with word lists."""
 _FREQUENT = frozenset(word for marks in LANGUAGE_MARKS.values() for word in marks) | NEGATIONS
 
 
@@ -154,14 +164,28 @@ def _language(text: str, words: tuple[str, ...]) -> str:
 
 
 def _has_word_lists(words: tuple[str, ...]) -> bool:
-    """Whether enough of the words are frequent ones of a known language; a few words alone do not tell."""
-    if len(words) < _ENOUGH_WORDS:
-        return True
+    """Whether enough of the words are frequent ones of a known language.
+
+    A few words alone do not tell, unless one of them has a letter, or is a frequent word, of another language.
+    """
     # One letter is a word in too many languages to tell any: "i" is Swedish for "in".
     known = sum(len(word) > 1 and (word in FUNCTION_WORDS or word in _FREQUENT) for word in words)
+    others = sum(word in OTHER_LANGUAGE_WORDS for word in words)
+    if others and others >= known:
+        return False
+    is_known_enough = known >= _KNOWN_SHARE * len(words)
+    if any(map(_has_other_letter, words)) and not is_known_enough:
+        return False
+    if len(words) < _ENOUGH_WORDS:
+        return True
     if all(map(str.isascii, words)):
         return known > 0 or len(words) < _MANY_WORDS
-    return known >= _KNOWN_SHARE * len(words)
+    return is_known_enough
+
+
+def _has_other_letter(word: str) -> bool:
+    """Whether a letter is of no alphabet that a known language is written in: "ł", "ğ", "ø"; signs are no letters."""
+    return any(char.isalpha() and not char.isascii() and char not in _KNOWN_LETTERS for char in word)
 
 
 def _script(char: str) -> str:

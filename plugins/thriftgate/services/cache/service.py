@@ -115,6 +115,8 @@ class CacheService:
                 return ticket
             self._outages.answered(OUTAGE)
             notes["outcome"] = served.kind.value if served else _outcome(ticket.decision)
+            if served is None and isinstance(ticket.decision, Miss) and ticket.decision.veto is not None:
+                notes["guard"] = str(ticket.decision.veto)
             return served or ticket
 
     async def _scope(self, request: ChatRequest, prompt: PromptRef | None, identity: RequestIdentity) -> CacheScope:
