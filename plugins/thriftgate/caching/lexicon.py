@@ -47,6 +47,7 @@ OTHER_LANGUAGE_WORDS = _words(
     "ninawezaje vipi kwa nini wapi akaunti yangu "
     "puc vull compte meva meu quan què nola nahi dut sut mae fy cyfrif conas "
 ) - _words(
+    "rekening gusto hindi kus nola proc jest "
     "konto kart chce moje pot este meu mea mitt bir sut dut kell egy hol ang nini vill cara sao inte nem fy mae dua"
 )
 

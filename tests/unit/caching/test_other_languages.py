@@ -56,6 +56,7 @@ def test_the_same_words_pass_in_every_language(language: str):
         "posso usare la carta in Polonia",
         "como posso cancelar o cartão",
         "hoe zet ik het licht aan",
+        "mijn rekening sluiten",
         "refund status please",
     ],
 )
