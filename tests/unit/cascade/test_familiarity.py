@@ -12,7 +12,13 @@ from tests.cascade_labels import artefact, labels
 
 from thriftgate.cascade.artefact import StaleArtefactError, parse
 from thriftgate.cascade.calibration.calibration import Promise, calibrate
-from thriftgate.cascade.calibration.summary import FEWEST, MOST_CENTRES, MOST_DISTANCES, centres_of, summary_of
+from thriftgate.cascade.calibration.summary import (
+    FEWEST,
+    MOST_CENTRES,
+    MOST_DISTANCES,
+    centres_of,
+    summary_of_questions,
+)
 from thriftgate.cascade.familiarity import Familiarity, QuestionSummary, conformal_p_value, decoded, encoded, shift_of
 from thriftgate.stats import beta_binomial_tail
 
@@ -29,7 +35,7 @@ def around(place: int, n: int, rng: np.random.Generator, *, dimensions: int = 24
 def summary(n: int = 400, *, seed: int = 0) -> QuestionSummary:
     rng = np.random.default_rng(seed)
     rows = np.concatenate([around(place, n // 4, rng) for place in range(4)])
-    found = summary_of(rows, [str(place) for place in range(len(rows))], rng, embedder="e")
+    found = summary_of_questions(rows, [str(place) for place in range(len(rows))], rng, embedder="e")
     assert found is not None
     return found
 
@@ -121,12 +127,12 @@ def test_nothing_is_said_without_a_vector_or_with_one_of_another_length():
 def test_a_summary_is_bounded_and_says_nothing_of_few_questions():
     rng = np.random.default_rng(2)
     rows = unit(rng.normal(size=(4_000, 8)))
-    found = summary_of(rows, [str(place) for place in range(4_000)], rng, embedder="e")
+    found = summary_of_questions(rows, [str(place) for place in range(4_000)], rng, embedder="e")
     assert found is not None
     assert found.held_out == MOST_DISTANCES
     assert len(decoded(found.centres, 8)) == MOST_CENTRES
-    assert summary_of(rows[: FEWEST - 1], [str(n) for n in range(FEWEST - 1)], rng, embedder="e") is None
-    assert summary_of(rows[:500], ["the same question"] * 500, rng, embedder="e") is None
+    assert summary_of_questions(rows[: FEWEST - 1], [str(n) for n in range(FEWEST - 1)], rng, embedder="e") is None
+    assert summary_of_questions(rows[:500], ["the same question"] * 500, rng, embedder="e") is None
 
 
 @given(st.integers(0, 5))

@@ -17,7 +17,7 @@ _ROUNDS = 12
 _Matrix = npt.NDArray[np.float64]
 
 
-def summary_of(
+def summary_of_questions(
     vectors: npt.ArrayLike, groups: Sequence[str], rng: np.random.Generator, *, embedder: str
 ) -> QuestionSummary | None:
     """A summary of unit vectors, shape (n, dimensions); None for fewer than `FEWEST`.

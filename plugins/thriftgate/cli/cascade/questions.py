@@ -26,7 +26,7 @@ def summary_of_labels(
     found: "LabelSource", config_file: Path | None, rng: "np.random.Generator"
 ) -> "QuestionSummary | None":
     """Embed the labels' questions and sum them up; None where that cannot be done."""
-    from thriftgate.cascade.calibration.summary import FEWEST, summary_of
+    from thriftgate.cascade.calibration.summary import FEWEST, summary_of_questions
     from thriftgate.errors import GatewayError
     from thriftgate.stores.minilm.embedder import LocalEmbedder
 
@@ -41,7 +41,7 @@ def summary_of_labels(
             vectors = asyncio.run(_embedded(embedder, [text for text, _ in drawn]))
     except GatewayError:
         return None
-    return summary_of(vectors, [group for _, group in drawn], rng, embedder=embedder.fingerprint)
+    return summary_of_questions(vectors, [group for _, group in drawn], rng, embedder=embedder.fingerprint)
 
 
 def _data_dir(config_file: Path | None) -> Path:

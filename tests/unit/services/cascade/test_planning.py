@@ -12,7 +12,7 @@ from tests.fakes import ask
 from thriftgate.cascade.artefact import Artefact
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.calibration.calibration import Promise, calibrate
-from thriftgate.cascade.calibration.summary import summary_of
+from thriftgate.cascade.calibration.summary import summary_of_questions
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.plan import Forecast, plan
 from thriftgate.cascade.scoring import StaticScorer
@@ -143,7 +143,7 @@ def summarised(artefact: Artefact) -> Artefact:
     rng = np.random.default_rng(4)
     rows = np.eye(6)[0] + 0.1 * rng.normal(size=(200, 6))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    found = summary_of(rows, [str(place) for place in range(200)], rng, embedder="e")
+    found = summary_of_questions(rows, [str(place) for place in range(200)], rng, embedder="e")
     return replace(artefact, summary=found)
 
 
