@@ -142,7 +142,7 @@ class TierFailedError(GatewayError):
     `status_code` is the provider's own where it sent one; `cause` is safe to show to a client.
     `rejected` says that this model refused the request itself (a 400, 413 or 422); another may take it. `code` is
     the provider's word for why, `retry_after` the seconds after which it wants to be asked again, `deployment` the
-    model of the last one that failed, where that is known.
+    model of the last one that failed, where that is known. `param`: the request's field that is wrong, where known.
     """
 
     def __init__(
@@ -153,9 +153,11 @@ class TierFailedError(GatewayError):
         status_code: int = 502,
         rejected: bool = False,
         code: str | None = None,
+        param: str | None = None,
         retry_after: float | None = None,
         deployment: str = "",
     ) -> None:
+        self.param = param
         self.tier = tier
         self.deployment = deployment
         self.cause = cause
@@ -188,6 +190,7 @@ class AllTiersFailedError(GatewayError):
         self.failures = tuple(failures)
         last = self.failures[-1] if self.failures else None
         self.code = last.code if last else None
+        self.param = last.param if last else None
         self.retry_after = last.retry_after if last else None
         if last is not None and last.status_code in _SURVIVING:
             self.status_code, self.error_type = last.status_code, _SURVIVING[last.status_code]

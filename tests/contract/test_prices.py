@@ -1,5 +1,6 @@
-"""What a call costs: the ledger has the hand sum of its provider's usage and LiteLLM's prices, whole and streamed."""
+"""What a call costs: the ledger and LiteLLM's charge are the hand sum of its provider's usage, whole and streamed."""
 
+import asyncio
 import warnings
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -27,8 +28,10 @@ from thriftgate.services.request.journal import Journal
 from thriftgate.services.request.reading import with_body
 from thriftgate.stores.files.clock import SystemClock
 from thriftgate.types import ChatRequest, TierCall
+from thriftgate.wire.shapes import MOST_TOKENS
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.xdist_group("litellm"),
     pytest.mark.filterwarnings("ignore"),
 ]
@@ -65,6 +68,7 @@ WIDE = {name: value for name, value in PRICES.items() if "above_200k" not in nam
     "input_cost_per_token_above_128k_tokens": 3e-6,
     "output_cost_per_token_above_128k_tokens": 5e-6,
 }
+LONG = {name.replace("200k", "272k"): value for name, value in PRICES.items()}
 PER_REQUEST = {
     "input_cost_per_token": 1e-6,
     "output_cost_per_token": 2e-6,
@@ -74,6 +78,7 @@ PER_REQUEST = {
 MODELS = {
     "openai/priced-gpt": {**PRICES, "litellm_provider": "openai"},
     "openai/wide-gpt": {**WIDE, "litellm_provider": "openai"},
+    "openai/long-gpt": {**LONG, "litellm_provider": "openai"},
     "openai/request-gpt": {**PER_REQUEST, "litellm_provider": "openai"},
     "anthropic/priced-claude": {**PRICES, "litellm_provider": "anthropic"},
 }
@@ -95,8 +100,8 @@ class Case:
     model: str = ""
     answer: dict[str, Any] | None = None
     """Fields of the answer beside the usage."""
-    streamed: float | None = None
-    """Where LiteLLM prices a stream otherwise: it counts text that is audio twice."""
+    streamed_charge: float | None = None
+    """What LiteLLM charges the key for a stream where it is not what the provider bills: audio twice, as text too."""
     asked: dict[str, Any] | None = None
 
 
@@ -137,7 +142,9 @@ CASES = [
     Case("reasoning", "chat", chat(wrote={"reasoning_tokens": 60}), 1000e-6 + 40 * 2e-6 + 60 * 3e-6),
     Case("audio in", "chat", chat(read={"audio_tokens": 300}), 700e-6 + 300 * 1e-5 + 100 * 2e-6),
     Case("audio out", "chat", chat(wrote={"audio_tokens": 30}), 1000e-6 + 70 * 2e-6 + 30 * 2e-5,
-         streamed=1000e-6 + 100 * 2e-6 + 30 * 2e-5),
+         streamed_charge=1000e-6 + 100 * 2e-6 + 30 * 2e-5),
+    Case("audio in and out", "chat", chat(read={"audio_tokens": 300}, wrote={"audio_tokens": 30, "text_tokens": 70}),
+         700e-6 + 300 * 1e-5 + 70 * 2e-6 + 30 * 2e-5),
     Case("images in", "chat", chat(read={"image_tokens": 300}), 700e-6 + 300 * 7e-6 + 100 * 2e-6),
     Case("flex", "chat", chat(read={"cached_tokens": 400}), 600 * 5e-7 + 400 * 5e-8 + 100e-6,
          answer={"service_tier": "flex"}),
@@ -149,6 +156,12 @@ CASES = [
     Case("above 200k", "chat", chat(300_000, read={"cached_tokens": 100_000}),
          200_000 * 3e-6 + 100_000 * 3e-7 + 100 * 5e-6),
     Case("above 128k", "chat", chat(150_000), 150_000 * 3e-6 + 100 * 5e-6, "openai/wide-gpt"),
+    Case("at 128k", "chat", chat(128_000), 128_000 * 1e-6 + 100 * 2e-6, "openai/wide-gpt"),
+    Case("above 272k", "chat", chat(300_000, read={"cached_tokens": 100_000}),
+         200_000 * 3e-6 + 100_000 * 3e-7 + 100 * 5e-6, "openai/long-gpt"),
+    Case("at 272k", "chat", chat(272_000), 272_000 * 1e-6 + 100 * 2e-6, "openai/long-gpt"),
+    Case("a price of a request, which LiteLLM charges nobody", "chat", chat(), 1000e-6 + 100 * 2e-6,
+         "openai/request-gpt"),
     Case("plain", "responses", tokens(), 1000e-6 + 100 * 2e-6),
     Case("cached reads", "responses", tokens(read={"cached_tokens": 400}), 600e-6 + 400 * 1e-7 + 100 * 2e-6),
     Case("reasoning", "responses", tokens(wrote={"reasoning_tokens": 60}), 1000e-6 + 40 * 2e-6 + 60 * 3e-6),
@@ -180,28 +193,40 @@ CASES = [
 
 
 class Calls(CustomLogger):
-    """Notes what LiteLLM knows of each call, as the gateway's hook does."""
+    """Notes what LiteLLM knows of each call, as the gateway's hook does, and what it charges."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.charged: asyncio.Queue[float] = asyncio.Queue()
 
     def log_pre_api_call(self, model: str, messages: object, kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         endings.note_call(kwargs)
 
+    async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        await self.charged.put(float(kwargs["standard_logging_object"]["response_cost"]))
 
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
+
+@dataclass(frozen=True)
+class World:
+    """A provider, and a router in front of it."""
+
+    upstream: Upstream
+    router: Router
+    calls: Calls
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
     server = HTTPServer(threaded=True)
     server.start()
-    yield Upstream(server)
-    server.clear()
-    server.stop()
-
-
-@pytest.fixture(autouse=True)
-def calls() -> Iterator[None]:
+    upstream = Upstream(server)
     litellm.register_model(MODELS)
     logger = Calls()
     litellm.logging_callback_manager.add_litellm_callback(logger)
-    yield
+    yield World(upstream, router_of(upstream), logger)
     litellm.callbacks.remove(logger)
+    server.clear()
+    server.stop()
 
 
 def router_of(upstream: Upstream) -> Router:
@@ -239,16 +264,17 @@ def chunks_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-async def booked(case: Case, upstream: Upstream, *, stream: bool) -> TierCall:
+async def booked(case: Case, world: World, *, stream: bool) -> TierCall:
+    while not world.calls.charged.empty():
+        world.calls.charged.get_nowait()
     model = case.model or ("anthropic/priced-claude" if case.dialect == "messages" else "openai/priced-gpt")
     provider, name = model.split("/")
     answer = answer_of(case, provider)
     if stream and "choices" in answer:
-        upstream.on(name, raw_stream(*chunks_of(answer)))
+        world.upstream.on(name, raw_stream(*chunks_of(answer)))
     else:
-        upstream.on(name, gives(answer))
-    router = router_of(upstream)
-    source: Any = lambda: router  # noqa: E731
+        world.upstream.on(name, gives(answer))
+    source: Any = lambda: world.router  # noqa: E731
     pricer = RouterPricer(source)
     completer = RouterCompleter(source, pricer, Breaker(source), Translations(source))
     body = {**ASKS[case.dialect], **(case.asked or {})}
@@ -267,12 +293,32 @@ async def booked(case: Case, upstream: Upstream, *, stream: bool) -> TierCall:
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.dialect}: {case.id}")
-async def test_a_call_costs_the_hand_sum_of_its_usage_whole_and_streamed(
-    case: Case, stream: bool, upstream: Upstream
+async def test_a_call_costs_the_hand_sum_of_its_usage_in_the_ledger_and_in_litellms_charge(
+    case: Case, stream: bool, world: World
 ) -> None:
-    """A whole answer's cost is what LiteLLM charged; a streamed one is priced by the same function."""
-    call = await booked(case, upstream, stream=stream)
-    expected = case.streamed if stream and case.streamed is not None else case.cost
-    assert call.cost_usd == pytest.approx(expected, abs=1e-9)
+    call = await booked(case, world, stream=stream)
+    assert call.cost_usd == pytest.approx(case.cost, abs=1e-9)
     assert call.usage.is_estimated is False
     assert sum(call.cost_parts.values()) == pytest.approx(call.cost_usd, abs=1e-9)
+    charged = await asyncio.wait_for(world.calls.charged.get(), 10)
+    known = case.streamed_charge if stream and case.streamed_charge is not None else case.cost
+    assert charged == pytest.approx(known, abs=1e-9)
+
+
+ABSURD = [
+    ("chat", chat(10**15)), ("chat", chat(1000, 10**15)), ("chat", chat(-5, 100)), ("messages", claude(10**15)),
+    ("messages", claude(20, -7)), ("responses", tokens(10**15)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("dialect", "usage"), ABSURD)
+async def test_usage_that_cannot_be_believed_is_clamped_and_marked(
+    dialect: str, usage: dict[str, Any], stream: bool, world: World
+) -> None:
+    call = await booked(Case("absurd", dialect, usage, 0.0), world, stream=stream)
+    assert call.usage.is_estimated
+    assert 0 <= call.usage.prompt_tokens <= MOST_TOKENS
+    assert 0 <= call.usage.completion_tokens <= MOST_TOKENS
+    assert 0 <= call.cost_usd <= MOST_TOKENS * 5e-6
+    await asyncio.wait_for(world.calls.charged.get(), 10)

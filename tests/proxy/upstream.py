@@ -85,7 +85,7 @@ def says(
             "finish_reason": finish_reason,
             "logprobs": {"content": [_token(word, logprob) for word in _words(text)]} if wants_logprobs else None,
         }
-        choices = [{"index": index, **choice} for index in range(body.get("n") or 1)]
+        choices = [{"index": index, **choice} for index in range(_count(body))]
         answer: dict[str, Any] = {**_frame(body, "chat.completion"), "choices": choices}
         if with_usage:
             answer["usage"] = usage()
@@ -218,7 +218,7 @@ def _chunks(
     body: Body, text: str, logprob: float | None, finish_reason: str, with_usage: bool, message: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     chunks: list[dict[str, Any]] = []
-    indexes = range(body.get("n") or 1)
+    indexes = range(_count(body))
     for index in indexes:
         chunks.append(_delta(body, {"role": "assistant", "content": "", **message}, index=index))
         for word in _words(text):
@@ -230,6 +230,12 @@ def _chunks(
     if with_usage:
         chunks.append({**_frame(body), "choices": [], "usage": usage()})
     return chunks
+
+
+def _count(body: Body) -> int:
+    """How many answers are asked for; 1 for what is no number."""
+    wanted = body.get("n")
+    return wanted if isinstance(wanted, int) and wanted > 0 else 1
 
 
 def _words(text: str) -> list[str]:

@@ -26,7 +26,7 @@ from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
-from thriftgate.proxy import endings
+from thriftgate.proxy import endings, stumbles
 from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, pieces_of
@@ -76,6 +76,7 @@ class RouterCompleter:
         self._models = DeploymentNames(router)
         self._supported: dict[str, frozenset[str]] = {}
         endings.listen()
+        stumbles.listen()
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
         """The whole answer of the model group. Raises TierFailedError."""
@@ -113,6 +114,8 @@ class RouterCompleter:
         )
         if not answer.choices:
             raise TierFailedError(model, "answered without any choice", deployment=answer.deployment)
+        if answer.usage.is_estimated:  # numbers that cannot be believed are not charged either
+            answer = replace(answer, cost_usd=self._pricer.cost_usd(model, answer.usage) or 0.0)
         deployment_id = str(hidden.get("model_id") or "")
         parts = self._pricer.cost_parts(model, answer.usage, answer.cost_usd, deployment_id=deployment_id)
         return replace(answer, cost_parts=parts)
@@ -170,7 +173,7 @@ class RouterCompleter:
     async def _asked(self, model: str, request: ChatRequest, purpose: CallPurpose, *, stream: bool) -> object:
         if lost := self.lost(model, request):
             cause = f"would not get '{lost[0]}' of this request: its provider speaks another API"
-            raise TierFailedError(model, cause, status_code=400, rejected=True)
+            raise TierFailedError(model, cause, status_code=400, rejected=True, param=lost[0])
         token = asked.set(request)
         try:
             return await self._asked_fitting(model, request, purpose, stream=stream)
@@ -182,11 +185,20 @@ class RouterCompleter:
             try:
                 return await self._call(request.dialect, self._kwargs(model, request, purpose, stream=stream))
             except Exception as error:
-                failure = self._failure(model, error)
+                failure = self._stumble(model, request, error) or self._failure(model, error)
                 if not (failure.rejected and request.added):
                     raise failure from error
                 # The client sent none of it, so it must not fail for it.
                 request = _without(request, named_in(str(error), request.added) or request.added)
+
+    def _stumble(self, model: str, request: ChatRequest, error: Exception) -> TierFailedError | None:
+        """LiteLLM tripped over the request before it sent anything: nothing is known to be wrong with the tier."""
+        if not stumbles.is_stumble(own_failure(error)):
+            return None
+        fault = stumbles.fault_of(body_of(request), beside=request.added)
+        failure = TierFailedError(model, fault.message, status_code=400, rejected=True, param=fault.param)
+        failure.deployment = self._models.first_of(model)
+        return failure
 
     def _failure(self, model: str, error: Exception) -> TierFailedError:
         """What a failed call means to us, with the name of the deployment that failed last."""

@@ -135,7 +135,7 @@ async def pieces_of(
     chat = _ChatStream(model, response)
     decoder = SseDecoder()
     is_known = False
-    async for chunk in _noted(cast("AsyncIterator[object]", response), seen):
+    async for chunk in _noted(cast("AsyncIterator[object]", response), seen, chat):
         pieces = chat.feed(cast("ModelResponseStream", chunk)) if dialect == Dialect.CHAT else _pieces(decoder, chunk)
         for read in pieces:
             event = event_as_ended(model, dialect, read.event, seen)
@@ -155,14 +155,23 @@ async def pieces_of(
         yield replace(piece, event=event_as_ended(model, dialect, piece.event, seen))
 
 
-async def _noted(chunks: AsyncIterator[object], seen: ProviderAnswer) -> AsyncGenerator[object, None]:
-    """The chunks, each read where what LiteLLM makes of its words is noted."""
+async def _noted(
+    chunks: AsyncIterator[object], seen: ProviderAnswer, chat: "_ChatStream"
+) -> AsyncGenerator[object, None]:
+    """The chunks, each read where what LiteLLM makes of its words is noted.
+
+    What LiteLLM trips over when all has been said, such as odd usage, is passed over.
+    """
     while True:
         token = current.set(seen)
         try:
             chunk = await anext(chunks)
         except StopAsyncIteration:
             return
+        except Exception:
+            if chat.is_over:
+                return
+            raise
         finally:
             current.reset(token)
         yield chunk
@@ -190,6 +199,11 @@ class _ChatStream:
         """The choices without an ending, each with how such a one usually ends."""
         self._ended: set[int] = set()
         self._frame: Mapping[str, Any] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Every choice that was begun has ended."""
+        return bool(self._ended) and not self._open
 
     def feed(self, chunk: ModelResponseStream) -> Iterator[StreamPiece]:
         """The pieces of one chunk."""

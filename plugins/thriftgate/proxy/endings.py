@@ -15,6 +15,7 @@ from typing import Any, cast
 from litellm.litellm_core_utils import core_helpers
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 from litellm.llms.anthropic.chat.handler import ModelResponseIterator
+from litellm.llms.anthropic.pass_through.responses_adapters.streaming_iterator import AnthropicResponsesStreamWrapper
 
 from thriftgate.errors import TierFailedError
 from thriftgate.wire.answer import AnswerView, Finish
@@ -35,6 +36,8 @@ class ProviderAnswer:
 
     def __init__(self) -> None:
         self.raw: object = None
+        self.is_sent = False
+        """An HTTP request has left for it."""
         self.word: str | None = None
         """A finish reason that LiteLLM made a clean ending of, and that is not known to be one."""
         self.call: Mapping[str, Any] = {}
@@ -95,6 +98,7 @@ def listen() -> None:
 
     setattr(ModelResponseIterator, "_handle_message_delta", handled)  # noqa: B010
     _note_endings_made_up()
+    _note_statuses()
 
 
 def _note_endings_made_up() -> None:
@@ -107,6 +111,26 @@ def _note_endings_made_up() -> None:
         return await theirs(self, *args, **kwargs)
 
     setattr(CustomStreamWrapper, "_finalize_completed_stream", finalized)  # noqa: B010
+
+
+def _note_statuses() -> None:
+    """For a client of Anthropic's, any status of a Responses stream's last event but `incomplete` is `end_turn`."""
+    theirs = cast("Any", AnthropicResponsesStreamWrapper)._process_event
+
+    def processed(self: AnthropicResponsesStreamWrapper, event: Any) -> Any:
+        if _field(event, "type") in ("response.completed", "response.incomplete"):
+            status = _field(_field(event, "response"), "status")
+            if status not in ("completed", "incomplete"):
+                _doubt(str(status)[:100])
+        return theirs(self, event)
+
+    setattr(AnthropicResponsesStreamWrapper, "_process_event", processed)  # noqa: B010
+
+
+def _field(of: object, name: str) -> object:
+    fields = mapping(of)
+    found: object = fields.get(name) if fields else getattr(of, name, None)
+    return getattr(found, "value", found)
 
 
 class _NotedWords(dict[str, Any]):

@@ -24,7 +24,6 @@ from thriftgate.errors import (
     GatewayError,
     OverloadedError,
     RateLimitExceededError,
-    RequestRejectedError,
     TierFailedError,
 )
 from thriftgate.proxy.breaker import causes, own_failure
@@ -52,6 +51,8 @@ _TOO_LONG_WORDS = (
 _OVERLOADED = 529
 """Anthropic's own status."""
 _LITELLMS_NAMES = re.compile(r"^(?:(?:litellm\.)?\w{1,60}(?:Error|Exception)(?: - |: ))*(?:Error: )?")
+_PATH = re.compile(r"[A-Za-z_][\w.\[\]]{0,99}", re.ASCII)
+_LITELLMS_ADVICE = " To drop these, set `litellm"
 _REQUEST_AT_FAULT = frozenset({400, 413, 422})
 _NOT_THE_REQUEST = (exceptions.AuthenticationError, exceptions.PermissionDeniedError)
 
@@ -81,7 +82,7 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
         text = _words_of(error)
         if is_too_long and not text.startswith("prompt is too long"):
             text = f"prompt is too long: {text}"
-        return TierFailedError(model, text, status_code=status, rejected=True, code=code)
+        return TierFailedError(model, text, status_code=status, rejected=True, code=code, param=_provider_param(error))
     cause = next((text for kind, text in _CAUSES if isinstance(error, kind)), None)
     if cause is not None:
         return TierFailedError(model, f"{cause} ({status})", status_code=status, retry_after=retry_after)
@@ -93,7 +94,8 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
 def _words_of(error: BaseException) -> str:
     """What the provider says is wrong, without LiteLLM's names for it and without anything like a credential."""
     said = str(getattr(error, "message", "") or error)[: 4 * _MAX_PROVIDER_TEXT]
-    return _LITELLMS_NAMES.sub("", redact_string(said).split("\n")[0])[:_MAX_PROVIDER_TEXT]
+    words = redact_string(said).split("\n")[0].split(_LITELLMS_ADVICE)[0]
+    return _LITELLMS_NAMES.sub("", words)[:_MAX_PROVIDER_TEXT]
 
 
 def _is_too_long(error: BaseException) -> bool:
@@ -106,6 +108,12 @@ def _code(error: BaseException) -> str | None:
     """The provider's short word for what is wrong, where it is one."""
     code: object = getattr(error, "code", None)
     return code if isinstance(code, str) and code.isidentifier() else None
+
+
+def _provider_param(error: BaseException) -> str | None:
+    """The field that the provider calls wrong, where it is the name of one or a path to it."""
+    param: object = getattr(error, "param", None)
+    return param if isinstance(param, str) and _PATH.fullmatch(param) else None
 
 
 def _retry_after(error: BaseException) -> float | None:
@@ -137,12 +145,18 @@ class ClientHTTPException(HTTPException):
     def __init__(self, error: GatewayError) -> None:
         super().__init__(error.status_code, error.message, headers=dict(error_headers(error)))
         self.type = error.error_type
-        self.param = error.param if isinstance(error, RequestRejectedError) else None
+        self.param = _param_of(error)
         self.code = _word(error)
 
     def __str__(self) -> str:
         """For logs, which LiteLLM writes it into: a provider's words about a request may quote the request."""
         return f"{self.status_code}: {self.type}"
+
+
+def _param_of(error: GatewayError) -> str | None:
+    """OpenAI's `param`: the field that is wrong."""
+    param: object = getattr(error, "param", None)
+    return param if isinstance(param, str) else None
 
 
 def _word(error: GatewayError) -> str | None:
@@ -162,7 +176,7 @@ class ClientStreamError(Exception):
         self.message = error.message
         self.status_code = error.status_code
         self.type = error.error_type
-        self.param = error.param if isinstance(error, RequestRejectedError) else None
+        self.param = _param_of(error)
 
 
 def error_headers(error: GatewayError) -> Mapping[str, str]:

@@ -91,7 +91,7 @@ class EdgeHooks(CustomLogger):
                 check_plain(data, call_type)
             except GatewayError as error:
                 raise ClientHTTPException(error) from None
-            return None
+            return _with_seconds(data)
         edge = edge_of(data, user_api_key_dict, route=route)
         current.set(edge)
         try:
@@ -107,7 +107,7 @@ class EdgeHooks(CustomLogger):
         edge.prompt_id = data.pop("prompt_id", None)
         # Retries belong to the tiers' own calls: here they would multiply.
         data["num_retries"] = 0
-        return data
+        return _with_seconds(data) or data
 
     async def async_post_call_response_headers_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -163,6 +163,15 @@ class EdgeHooks(CustomLogger):
             record = refusal_of(edge, route, edge.error or error)
             if record is not None:
                 self._record(record)
+
+
+def _with_seconds(data: dict[str, Any]) -> dict[str, Any] | None:
+    """The request with its time-out as a number where it is the text of one; None where nothing is to be changed."""
+    timeout: object = data.get("timeout")
+    if not isinstance(timeout, str):
+        return None
+    data["timeout"] = float(timeout)
+    return data
 
 
 def _unknown_key(data: Mapping[str, Any], error: Exception) -> HTTPException | None:

@@ -170,10 +170,23 @@ def chat_usage(usage: Usage) -> LiteLLMUsage:
 def litellm_usage(raw: Mapping[str, Any]) -> LiteLLMUsage:
     """LiteLLM's usage of a provider's usage object: OpenAI's chat, OpenAI's Responses or Anthropic's."""
     if "prompt_tokens" in raw:
-        return LiteLLMUsage(**{name: value for name, value in raw.items() if value is not None})
+        return LiteLLMUsage(**_text_once({name: value for name, value in raw.items() if value is not None}))
     if any(name in raw for name in ("input_tokens_details", "total_tokens", "output_tokens_details")):
         return ResponseAPILoggingUtils._transform_response_api_usage_to_chat_usage(dict(raw))  # pyright: ignore[reportPrivateUsage]
     return AnthropicConfig().calculate_usage(usage_object=dict(raw), reasoning_content=None)
+
+
+def _text_once(usage: dict[str, Any]) -> dict[str, Any]:
+    """The usage without text that is counted as audio or an image too.
+
+    Of a stream LiteLLM says that all that is not reasoning is text, and charges for what is audio a second time.
+    """
+    details = mapping(usage.get("completion_tokens_details"))
+    kinds = [details.get(name) or 0 for name in ("audio_tokens", "image_tokens", "video_tokens", "reasoning_tokens")]
+    said, whole = details.get("text_tokens"), usage.get("completion_tokens")
+    if not all(isinstance(one, int) for one in (*kinds, said, whole)) or said + sum(kinds) <= whole:
+        return usage
+    return {**usage, "completion_tokens_details": {**details, "text_tokens": max(0, whole - sum(kinds))}}
 
 
 def _priced_answer(dialect: str, body: Mapping[str, Any], usage: LiteLLMUsage) -> BaseModel:

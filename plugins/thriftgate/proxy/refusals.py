@@ -5,30 +5,22 @@ Whoever calls with no valid key (401, 403) leaves no record: anybody could fill 
 Failure behaviour: nothing here raises; what is not known of such a request stays empty.
 """
 
-import json
 import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
-import httpx
 from litellm.proxy._types import ProxyErrorTypes, UserAPIKeyAuth
 
 from thriftgate.errors import GatewayError, InvalidRequestError, UnknownKeyError
-from thriftgate.proxy import endings
-from thriftgate.proxy.breaker import causes
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.messages import caller_of
+from thriftgate.proxy.stumbles import early_stumble, fault_of, is_stumble
 from thriftgate.proxy.validation import check_any
 from thriftgate.types import DecisionKind, RequestRecord, Status
 
 _STRANGERS = frozenset({401, 403})
 REASON = "refused"
-_OF_PYTHON = (TypeError, AttributeError, LookupError, ValueError, RecursionError)
-_OF_THE_CALL = (httpx.HTTPError, aiohttp.ClientError, OSError, json.JSONDecodeError)
-"""What can only come of a call; OpenAI's own classes do not tell, for all of LiteLLM's derive from them."""
-_TRACEBACK = "Traceback (most recent call last)"
 CALL_ID_HEADER = "x-litellm-call-id"
 
 
@@ -58,29 +50,16 @@ def early_error(data: Mapping[str, Any], error: BaseException, *, is_route: bool
     if getattr(error, "type", None) == ProxyErrorTypes.no_db_connection:
         # Without a database of LiteLLM's there is one key, and any other is refused for the want of a database.
         return UnknownKeyError("this key is not known here", code="invalid_api_key")
-    if not is_route:
-        return _stumble(error)
+    if not is_route and is_stumble(error):
+        return fault_of(data)
     if _status_of(error) is not None:
         return None  # LiteLLM knew what it refused: a stranger, a budget, a limit
-    try:
-        check_any(data)
-    except InvalidRequestError as ours:
-        return ours
-    return None
-
-
-def _stumble(error: BaseException) -> GatewayError | None:
-    """LiteLLM tripped over a request to a plain model before any provider saw it.
-
-    It would say so with a traceback, and with a 500, which SDKs try again.
-    """
-    answer = endings.current.get()
-    chain = list(causes(error))
-    if answer is None or answer.raw is not None or any(isinstance(one, _OF_THE_CALL) for one in chain):
-        return None
-    if not any(isinstance(one, _OF_PYTHON) for one in chain) and _TRACEBACK not in str(error):
-        return None
-    return InvalidRequestError("the request cannot be put into its provider's form; look at its fields and their types")
+    if is_route:
+        try:
+            check_any(data)
+        except InvalidRequestError as ours:
+            return ours
+    return early_stumble(data, error)
 
 
 def is_stranger(error: BaseException, auth: UserAPIKeyAuth) -> bool:

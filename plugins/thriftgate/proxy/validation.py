@@ -16,6 +16,8 @@ from thriftgate.proxy.parts import check_calls, check_content, check_formats, ch
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _MAX_CHOICES = 128
+_LONGEST_NUMBER = 40
+"""Characters of a number that is written as a text."""
 _LARGEST = 2**63
 """Whole numbers from here on have no place in anybody's JSON parser."""
 _LITELLMS_OWN = frozenset({"metadata", "litellm_metadata", "proxy_server_request", "secret_fields", "litellm_params"})
@@ -46,6 +48,16 @@ def _are_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in cast("list[object]", value))
 
 
+def is_seconds(value: object) -> bool:
+    """Whether it is a time-out as SDKs and LiteLLM write it: a number, or the text of one."""
+    if isinstance(value, str):
+        try:
+            return len(value) <= _LONGEST_NUMBER and math.isfinite(float(value))
+        except ValueError:
+            return False
+    return _is_number(value)
+
+
 _Check = tuple[Callable[[object], bool], str]
 _NUMBER: _Check = (_is_number, "a number")
 _WHOLE: _Check = (_is_whole, "a whole number")
@@ -59,7 +71,7 @@ _EVERYWHERE: Mapping[str, _Check] = {
     "tools": _TOOLS,
     "temperature": _NUMBER,
     "top_p": _NUMBER,
-    "timeout": _NUMBER,
+    "timeout": (is_seconds, "a number"),
     "tags": _TEXTS,
     "reasoning": _OBJECT,
     "thinking": _OBJECT,

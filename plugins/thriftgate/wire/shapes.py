@@ -41,7 +41,7 @@ def text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-MOST_TOKENS = 1_000_000_000
+MOST_TOKENS = 100_000_000
 """More than any call has; a provider that counts more has miscounted."""
 
 

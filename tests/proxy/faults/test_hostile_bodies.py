@@ -65,8 +65,7 @@ def test_hostile_bodies_hurt_nobody(gateway: GatewayProcess) -> None:
         response = http.post(PATHS[dialect], content=body, headers=headers)
         statuses[response.status_code] += 1
         told = response.text
-        # A 502 says that LiteLLM could not put the request into a provider's words; anything else would be our fault.
-        assert response.status_code < 500 or response.status_code == 502, (dialect, body[:300], told[:300])
+        assert response.status_code < 500, (dialect, body[:300], told[:300])
         assert not any(word in told for word in INSIDES), (dialect, body[:300], told[:300])
 
     with (

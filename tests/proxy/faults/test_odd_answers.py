@@ -170,6 +170,39 @@ def test_a_place_of_a_choice_that_is_no_number_breaks_no_stream(gateway: Gateway
     assert '"error"' not in response.text
 
 
+@pytest.mark.parametrize("usage", ["x", [1], 5, {"prompt_tokens": "ten"}], ids=["text", "list", "number", "words"])
+@pytest.mark.parametrize("model", ["o-large", "c-vllm"])
+def test_odd_usage_of_a_stream_takes_neither_its_ending_nor_its_summary(
+    gateway: GatewayProcess, model: str, usage: Any
+) -> None:
+    last = {**chunk({}, None), "choices": [], "usage": usage}
+    gateway.upstream.on(model, raw_stream(chunk({"role": "assistant", "content": "Fine."}), chunk({}, "stop"), last))
+    route = "one" if model == "o-large" else "cachedvllm"
+    response = ask(gateway, "chat", route, f"Odd usage {uuid4().hex}", stream=True)
+    assert "Fine." in response.text
+    assert '"error"' not in response.text
+    assert '"finish_reason":"stop"' in response.text.replace(" ", "")
+    assert '"cost_is_estimated"' in response.text
+
+
+@pytest.mark.parametrize("status", ["burnt_out", "failed", "cancelled", "in_progress", None, 7, "completed"])
+def test_a_response_read_as_messages_is_finished_only_where_it_says_so(gateway: GatewayProcess, status: Any) -> None:
+    item = {"type": "message", "id": "m1", "role": "assistant", "status": "completed",
+            "content": [{"type": "output_text", "text": "Half", "annotations": []}]}  # fmt: skip
+    frame = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "error": None, "output": []}
+    usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+    events = [
+        {"type": "response.created", "response": {**frame, "status": "in_progress"}},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
+        {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "item_id": "m1", "delta": "Half"},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": {**frame, "output": [item], "status": status, "usage": usage}},
+    ]
+    gateway.upstream.on("o-large", raw_stream(*({**one, "sequence_number": at} for at, one in enumerate(events))))
+    response = ask(gateway, "messages", "one", f"Half {uuid4().hex}", stream=True)
+    assert ("end_turn" in response.text) is (status == "completed"), response.text
+
+
 @pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
 def test_a_stream_with_nothing_in_it_is_a_failure(gateway: GatewayProcess, dialect: str) -> None:
     model, route = (OPUS, "claudeone") if dialect == "messages" else ("o-large", "one")

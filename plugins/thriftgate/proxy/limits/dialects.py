@@ -13,7 +13,6 @@ from thriftgate.errors import (
     GatewayError,
     OverloadedError,
     RateLimitExceededError,
-    RequestRejectedError,
     StoreUnavailableError,
 )
 from thriftgate.limits.headers import LimitStanding, anthropic_headers, openai_headers, retry_headers
@@ -52,13 +51,13 @@ def error_body(error: GatewayError, dialect: LimitedApi) -> dict[str, Any]:
     if dialect is LimitedApi.MESSAGES:
         kind = _ANTHROPICS.get(error.error_type, error.error_type)
         return {"type": "error", "error": {"type": kind, "message": error.message}}
-    rejected = error if isinstance(error, RequestRejectedError) else None
+    param: object = getattr(error, "param", None)
     code: object = getattr(error, "code", None)
     return {
         "error": {
             "message": error.message,
             "type": error.error_type,
-            "param": rejected.param if rejected else None,
+            "param": param if isinstance(param, str) else None,
             "code": code if isinstance(code, str) else str(error.status_code),
         }
     }

@@ -205,11 +205,12 @@ class AskedStream:
             if failed and not self.has_started:
                 return Usage(), 0.0
             return self._asker.estimated(self._model, self._request, self._assembler.generated)
+        if counted.usage.is_estimated:  # numbers that cannot be believed are not charged either
+            return counted.usage, self._asker.pricer.cost_usd(self._model, counted.usage) or 0.0
         cost_usd = None if self._charge is None else self._charge(body)
         if cost_usd is None:
             cost_usd = self._asker.pricer.call_cost_usd(self._model, counted.raw, deployment_id=self._deployment_id)
-        is_estimated = self._is_estimated or counted.usage.is_estimated
-        return replace(counted.usage, is_estimated=is_estimated), cost_usd or 0.0
+        return replace(counted.usage, is_estimated=self._is_estimated), cost_usd or 0.0
 
 
 def status_of(error: BaseException | None) -> Status:

@@ -1,0 +1,82 @@
+"""Every documented field of the three endpoints with values of a wrong type: refused by name, or sent as it stands.
+
+Each model gets another wrong value of each field; `THRIFTGATE_FUZZ_FIELDS=1` sends all of them to all.
+"""
+
+import os
+from functools import partial
+from typing import Any
+
+import pytest
+from tests.proxy.conftest import GatewayProcess
+from tests.proxy.faults.conftest import HAIKU, OPUS, ask, at_once, text_of
+from tests.proxy.upstream import says
+
+pytestmark = pytest.mark.xdist_group("proxy-faults")
+
+FIELDS = {
+    "chat": "messages audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens "
+    "max_tokens metadata modalities n parallel_tool_calls prediction presence_penalty prompt_cache_key "
+    "reasoning_effort response_format seed service_tier stop store stream stream_options temperature tool_choice "
+    "tools top_logprobs top_p user verbosity web_search_options thinking timeout tags extra_body extra_headers",
+    "messages": "messages max_tokens container context_management mcp_servers metadata output_config service_tier "
+    "stop_sequences stream system temperature thinking tool_choice tools top_k top_p timeout tags cache_control "
+    "litellm_metadata extra_headers",
+    "responses": "input background context_management conversation include instructions max_output_tokens "
+    "max_tool_calls metadata parallel_tool_calls previous_response_id prompt reasoning service_tier store stream "
+    "stream_options temperature text tool_choice tools top_p truncation user timeout tags litellm_metadata "
+    "extra_headers extra_body",
+}
+WRONG: tuple[Any, ...] = (5, "x", [{"a": 1}], {"type": {"a": [1]}})
+PYTHONS = ("Traceback", "object has no", "validation error", "site-packages", "unhashable", "Error:", "<class")
+
+
+MODELS = ("opus", "claudeone", "o-large", "one")
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("dialect", FIELDS)
+def test_a_field_of_a_wrong_type_is_refused_in_words_or_served(
+    gateway: GatewayProcess, dialect: str, model: str
+) -> None:
+    for name in (HAIKU, OPUS, "o-large"):
+        gateway.upstream.on(name, says("Fine."))
+    start = MODELS.index(model)
+    cases = [
+        (name, value)
+        for place, name in enumerate(FIELDS[dialect].split())
+        for at, value in enumerate(WRONG)
+        if "THRIFTGATE_FUZZ_FIELDS" in os.environ or at == (place + start) % len(WRONG)
+    ]
+    calls = [partial(ask, gateway, dialect, model, **{name: value}) for name, value in cases]
+    for case, response in zip(cases, at_once(*calls), strict=True):
+        assert response.status_code in (200, 400), (case, response.status_code, response.text[:500])
+        if response.status_code == 400:
+            assert not any(word in response.text for word in PYTHONS), (case, response.text[:500])
+    assert text_of(ask(gateway, dialect, model)) == "Fine."  # none of it closed anything
+
+
+@pytest.mark.parametrize(
+    ("dialect", "model", "name", "value"),
+    [
+        ("chat", "one", "extra_body", "x"), ("chat", "claudeone", "extra_headers", 5), ("chat", "opus", "tags", [{}]),
+        ("chat", "claudeone", "tags", [{}]), ("messages", "opus", "context_management", ["x"]),
+        ("messages", "claudeone", "context_management", ["x"]), ("chat", "opus", "extra_headers", [1]),
+    ],
+)  # fmt: skip
+def test_what_litellm_trips_over_is_the_requests_fault_and_is_named(
+    gateway: GatewayProcess, dialect: str, model: str, name: str, value: Any
+) -> None:
+    gateway.upstream.on(OPUS, says("Fine."))
+    response = ask(gateway, dialect, model, **{name: value})
+    assert response.status_code == 400, response.text
+    assert f"'{name}'" in response.json()["error"]["message"]
+    assert gateway.upstream.asked(OPUS) == []
+
+
+@pytest.mark.parametrize("model", ["o-large", "one"])
+def test_a_timeout_may_be_the_text_of_a_number(gateway: GatewayProcess, model: str) -> None:
+    gateway.upstream.on("o-large", says("Fine."))
+    assert text_of(ask(gateway, "chat", model, timeout="30")) == "Fine."
+    for value in ("nan", "inf", "soon", "1e999", ""):
+        assert ask(gateway, "chat", model, timeout=value).status_code == 400
