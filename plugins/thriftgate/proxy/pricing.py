@@ -25,11 +25,12 @@ from pydantic import BaseModel
 from thriftgate.proxy.endings import ProviderAnswer
 from thriftgate.tracing.attributes import TokenPrices, split_cost
 from thriftgate.types import Usage
-from thriftgate.wire.shapes import mapping
+from thriftgate.wire.shapes import count, mapping
 from thriftgate.wire.turns import Dialect
 
 _MANY = 1000
 """Tokens whose price is asked for, to learn the plain price of one."""
+_NOT_TEXT = ("audio_tokens", "image_tokens", "video_tokens", "reasoning_tokens")
 _OPEN_PRICES = ("input_cost_per_token", "output_cost_per_token", "input_cost_per_second")
 
 
@@ -182,11 +183,13 @@ def _text_once(usage: dict[str, Any]) -> dict[str, Any]:
     Of a stream LiteLLM says that all that is not reasoning is text, and charges for what is audio a second time.
     """
     details = mapping(usage.get("completion_tokens_details"))
-    kinds = [details.get(name) or 0 for name in ("audio_tokens", "image_tokens", "video_tokens", "reasoning_tokens")]
-    said, whole = details.get("text_tokens"), usage.get("completion_tokens")
-    if not all(isinstance(one, int) for one in (*kinds, said, whole)) or said + sum(kinds) <= whole:
+    if not details.get("text_tokens"):
         return usage
-    return {**usage, "completion_tokens_details": {**details, "text_tokens": max(0, whole - sum(kinds))}}
+    others = sum(count(details.get(name)) for name in _NOT_TEXT)
+    said, whole = count(details.get("text_tokens")), count(usage.get("completion_tokens"))
+    if said + others <= whole:
+        return usage
+    return {**usage, "completion_tokens_details": {**details, "text_tokens": max(0, whole - others)}}
 
 
 def _priced_answer(dialect: str, body: Mapping[str, Any], usage: LiteLLMUsage) -> BaseModel:

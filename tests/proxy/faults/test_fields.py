@@ -56,14 +56,14 @@ def test_a_field_of_a_wrong_type_is_refused_in_words_or_served(
     assert text_of(ask(gateway, dialect, model)) == "Fine."  # none of it closed anything
 
 
-@pytest.mark.parametrize(
-    ("dialect", "model", "name", "value"),
-    [
-        ("chat", "one", "extra_body", "x"), ("chat", "claudeone", "extra_headers", 5), ("chat", "opus", "tags", [{}]),
-        ("chat", "claudeone", "tags", [{}]), ("messages", "opus", "context_management", ["x"]),
-        ("messages", "claudeone", "context_management", ["x"]), ("chat", "opus", "extra_headers", [1]),
-    ],
-)  # fmt: skip
+TRIPPED: list[tuple[str, str, str, Any]] = [
+    ("chat", "one", "extra_body", "x"), ("chat", "claudeone", "extra_headers", 5), ("chat", "opus", "tags", [{}]),
+    ("chat", "claudeone", "tags", [{}]), ("messages", "opus", "context_management", ["x"]),
+    ("messages", "claudeone", "context_management", ["x"]), ("chat", "opus", "extra_headers", [1]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dialect", "model", "name", "value"), TRIPPED)
 def test_what_litellm_trips_over_is_the_requests_fault_and_is_named(
     gateway: GatewayProcess, dialect: str, model: str, name: str, value: Any
 ) -> None:

@@ -175,7 +175,7 @@ def test_a_place_of_a_choice_that_is_no_number_breaks_no_stream(gateway: Gateway
 def test_odd_usage_of_a_stream_takes_neither_its_ending_nor_its_summary(
     gateway: GatewayProcess, model: str, usage: Any
 ) -> None:
-    last = {**chunk({}, None), "choices": [], "usage": usage}
+    last: dict[str, Any] = {**chunk({}, None), "choices": [], "usage": usage}
     gateway.upstream.on(model, raw_stream(chunk({"role": "assistant", "content": "Fine."}), chunk({}, "stop"), last))
     route = "one" if model == "o-large" else "cachedvllm"
     response = ask(gateway, "chat", route, f"Odd usage {uuid4().hex}", stream=True)
@@ -187,11 +187,11 @@ def test_odd_usage_of_a_stream_takes_neither_its_ending_nor_its_summary(
 
 @pytest.mark.parametrize("status", ["burnt_out", "failed", "cancelled", "in_progress", None, 7, "completed"])
 def test_a_response_read_as_messages_is_finished_only_where_it_says_so(gateway: GatewayProcess, status: Any) -> None:
-    item = {"type": "message", "id": "m1", "role": "assistant", "status": "completed",
+    item: dict[str, Any] = {"type": "message", "id": "m1", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": "Half", "annotations": []}]}  # fmt: skip
-    frame = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "error": None, "output": []}
+    frame: dict[str, Any] = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "output": []}
     usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "response.created", "response": {**frame, "status": "in_progress"}},
         {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
         {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "item_id": "m1", "delta": "Half"},
