@@ -149,8 +149,8 @@ class EdgeHooks(CustomLogger):
         if edge is None:
             edge = edge_of(request_data, user_api_key_dict, route=route)
             edge.error = early_error(request_data, original_exception, is_route=route is not None)
-            if route is not None:
-                current.set(edge)
+            if route is not None or edge.error is not None:
+                current.set(edge)  # where `refusing.py` finds it: not every endpoint takes the answer from here
         self._note_refusal(edge, route, original_exception)
         if edge.error is None or edge.is_streaming:
             return None
