@@ -76,7 +76,7 @@ class RouterCompleter:
         self._models = DeploymentNames(router)
         self._supported: dict[str, frozenset[str]] = {}
         endings.listen()
-        stumbles.listen()
+        stumbles.note_sending()
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
         """The whole answer of the model group. Raises TierFailedError."""

@@ -65,10 +65,13 @@ _TYPES: Mapping[str, str] = {
     for name in names.split()
 }
 """What the documented fields of the three endpoints are, and LiteLLM's own beside them."""
-_ALWAYS_THERE = frozenset({"model", "messages", "input", "stream", "max_tokens"})
+_ALWAYS_THERE = frozenset(
+    {"model", "messages", "input", "stream", "max_tokens", "metadata", "litellm_metadata", "num_retries", "timeout"}
+)
+"""Also what LiteLLM or we put there."""
 
 
-def listen() -> None:
+def note_sending() -> None:
     """Note from now on for each call whether an HTTP request has left for it; again changes nothing."""
     theirs = httpx.AsyncClient.send
     if hasattr(theirs, "_is_noted"):
