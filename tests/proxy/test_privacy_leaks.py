@@ -332,5 +332,6 @@ def test_nothing_that_left_has_a_value_and_every_caller_got_their_own_back(fuzz:
     assert not leaks, json.dumps(report)[:4000]
     assert not fuzz.wrong, "\n".join(fuzz.wrong[:10]) + f"\n{len(fuzz.wrong)} of {REQUESTS}"
     searched = {name.split(".")[-1] for name, text in places.items() if text}
-    wanted = {"the providers", "Langfuse", "files", "metrics", "requests", "calls"}
+    wanted = {"the providers", "Langfuse", "files", "metrics", "requests", "calls", "cache_entries", "pseudonyms"}
     assert wanted <= searched, f"nothing was searched in {wanted - searched}"
+    assert fuzz.kinds["decision exact_hit"], "no answer came from the cache"

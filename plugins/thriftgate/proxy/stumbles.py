@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import httpx
 
-from thriftgate.errors import InvalidRequestError
+from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy import endings
 from thriftgate.proxy.breaker import causes
 from thriftgate.wire.shapes import items
@@ -98,7 +98,8 @@ def is_stumble(error: BaseException) -> bool:
 
 def _is_of_python(error: BaseException) -> bool:
     chain = list(causes(error))
-    if any(isinstance(one, _OF_THE_CALL) for one in chain):
+    # An error of ours is said already: what led to it (an analyzer that crashed) is not the client's doing.
+    if any(isinstance(one, (*_OF_THE_CALL, GatewayError)) for one in chain):
         return False
     said = str(error)[:5000]
     return any(isinstance(one, _OF_PYTHON) for one in chain) or any(words in said for words in _PYTHONS_WORDS)

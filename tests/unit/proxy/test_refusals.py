@@ -1,0 +1,26 @@
+"""Who is to blame for a request to a plain model that no provider saw."""
+
+from thriftgate.errors import GatewayError, InvalidRequestError, PrivacyUnavailableError
+from thriftgate.proxy import endings
+from thriftgate.proxy.refusals import early_error
+
+
+def stumbled(error: BaseException) -> GatewayError | None:
+    token = endings.current.set(endings.ProviderAnswer())
+    try:
+        return early_error({}, error, is_route=False)
+    finally:
+        endings.current.reset(token)
+
+
+def test_what_litellm_tripped_over_is_the_clients_request() -> None:
+    assert isinstance(stumbled(TypeError("no such field")), InvalidRequestError)
+
+
+def test_an_analyzer_that_crashed_is_not_the_clients_doing() -> None:
+    ours = PrivacyUnavailableError("the check for personal data is not available; nothing was sent")
+    ours.__context__ = ValueError("choked")
+    assert stumbled(ours) is None
+    refused = RuntimeError("503")
+    refused.__context__ = ours
+    assert stumbled(refused) is None
