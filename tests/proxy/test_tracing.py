@@ -297,6 +297,21 @@ def test_a_plain_model_past_the_routes_is_on_the_bill(traced: TracedGateway, str
     assert (names.FIRST_TOKEN_AT in root.attributes) is stream
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [500, 401])
+def test_a_plain_model_that_failed_for_good_is_booked_once_by_its_callers_key(
+    traced: TracedGateway, status: int, stream: bool
+) -> None:
+    traced.upstream.on("large", fails(status))
+    response = traced.ask("large", stream=stream, user="someone")
+    assert response.status_code == status, response.text
+    root, call = traced.langfuse.trace(response.headers["x-litellm-call-id"])
+    assert (root.name, root.about("reason"), root.about("status")) == ("large", "plain_model", "failed")
+    assert root.about("decision") == "failed"
+    assert call.attributes[names.MODEL] == "openai/large"
+    assert (root.attributes[names.USER_ID], root.about("end_user")) == ("ada", "someone")
+
+
 def test_a_failed_request_has_every_failed_generation(traced: TracedGateway) -> None:
     traced.upstream.on("fragile-small", fails(500))
     traced.upstream.on("fragile-large", fails(503))

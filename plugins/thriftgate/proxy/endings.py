@@ -82,6 +82,12 @@ def note_call(kwargs: Mapping[str, Any]) -> None:
         answer.call = kwargs
 
 
+def was_asked() -> bool:
+    """Whether LiteLLM has asked a provider in this context."""
+    answer = current.get()
+    return answer is not None and bool(answer.call)
+
+
 def listen() -> None:
     """Note the words that LiteLLM translates from now on; again changes nothing."""
     known = core_helpers._FINISH_REASON_MAP  # pyright: ignore[reportPrivateUsage]

@@ -40,9 +40,11 @@ class EdgeHooks(CustomLogger):
         record: Callable[[RequestRecord], None],
         intercept: Callable[[], None],
         strangers: Callable[[], None],
+        failed_plain: Callable[[EdgeRequest, BaseException], None] = lambda _edge, _error: None,
     ) -> None:
         super().__init__()
         self._strangers = strangers
+        self._failed_plain = failed_plain
         self._routes = routes
         self._intercept = intercept
         self._on_failure = on_failure
@@ -143,7 +145,9 @@ class EdgeHooks(CustomLogger):
         """
         route = self._routes().get(str(request_data.get("model") or ""))
         edge = current.get()
-        if edge is None and is_stranger(original_exception, user_api_key_dict):
+        was_asked = endings.was_asked()
+        # A provider may refuse our own key: then there was a caller whom we knew.
+        if edge is None and not was_asked and is_stranger(original_exception, user_api_key_dict):
             self._strangers()
             return _unknown_key(request_data, original_exception)
         if edge is None:
@@ -151,6 +155,8 @@ class EdgeHooks(CustomLogger):
             edge.error = early_error(request_data, original_exception, is_route=route is not None)
             if route is not None or edge.error is not None:
                 current.set(edge)  # where `refusing.py` finds it: not every endpoint takes the answer from here
+            elif was_asked:
+                self._failed_plain(edge, original_exception)
         self._note_refusal(edge, route, original_exception)
         if edge.error is None or edge.is_streaming:
             return None

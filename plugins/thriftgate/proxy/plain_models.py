@@ -1,23 +1,30 @@
 """The record of a call that went past the routes, so that ledger, metrics and traces hold the gateway's whole bill.
 
 A plain model of `model_list` is LiteLLM's own business: it is not served by us, only booked from LiteLLM's log of the
-finished call. Its baseline is what it cost, for nothing was saved.
+finished call. Its baseline is what it cost, for nothing was saved. One that failed is booked once, when its client is
+told so: LiteLLM logs each of its tries, and requests that nobody was asked for.
 
 Failure behaviour: nothing here raises into LiteLLM's log; a call that LiteLLM did not log, or not in the form that is
 known here, has no record.
 """
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from litellm.integrations.custom_logger import CustomLogger
 
+from thriftgate.proxy import endings
 from thriftgate.proxy.deployments import DeploymentNames
+from thriftgate.proxy.edge import EdgeRequest
+from thriftgate.proxy.messages import caller_of
 from thriftgate.proxy.pricing import RouterPricer
+from thriftgate.proxy.refusals import named
 from thriftgate.tracing.attributes import shown_parameters
-from thriftgate.types import Caller, CallPurpose, DecisionKind, RequestRecord, TierCall, Usage
+from thriftgate.types import Caller, CallPurpose, DecisionKind, RequestRecord, Status, TierCall, Usage
+from thriftgate.wire.shapes import mapping, text
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +53,36 @@ class PlainModelLog(CustomLogger):
             self._record(self.record_of(cast("Mapping[str, Any]", payload), kwargs))
         except (KeyError, TypeError, ValueError) as error:
             logger.warning("a call of a plain model could not be booked: %s", type(error).__name__)
+
+    def note_failure(self, edge: EdgeRequest, error: BaseException) -> None:
+        """A request whose provider was asked has failed for good."""
+        answer = endings.current.get()
+        asked = mapping(answer.call) if answer is not None else {}
+        deployment_id = text(mapping(mapping(asked.get("litellm_params")).get("model_info")).get("id"))
+        duration = max(0.0, time.time() - edge.started_at)
+        call = TierCall(
+            model=edge.model,
+            deployment=self._names.name_of(deployment_id) or text(asked.get("model")),
+            started_at=edge.started_at,
+            duration=duration,
+            status=Status.FAILED,
+            error=named(error),
+        )
+        self._record(
+            RequestRecord(
+                request_id=edge.request_id,
+                route=edge.model,
+                caller=caller_of(edge),
+                started_at=edge.started_at,
+                duration=duration,
+                status=Status.FAILED,
+                error=call.error,
+                stream=bool(edge.body.get("stream")),
+                decision=DecisionKind.FAILED,
+                reason=REASON,
+                calls=(call,),
+            )
+        )
 
     def record_of(self, payload: Mapping[str, Any], kwargs: Mapping[str, Any]) -> RequestRecord:
         """One call by LiteLLM's log of it."""

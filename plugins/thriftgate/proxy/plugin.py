@@ -124,6 +124,7 @@ authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.
 interception = Interception(lambda: gateway.routes)
 strangers = Strangers(count=gateway.counters.note_stranger)
 strangers.install()
+plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
 edge = EdgeHooks(
     _model_names,
     on_failure=gateway.breaker.note_failure,
@@ -131,12 +132,12 @@ edge = EdgeHooks(
     record=gateway.recorder.submit,
     intercept=lambda: interception.install(proxy_server.llm_router),
     strangers=strangers.note,
+    failed_plain=plain_models.note_failure if gateway.config.ledger.plain_models else lambda _edge, _error: None,
 )
 describe_routes(Router, _tiers)
 # The routes do not work without their hooks, so these do not depend on a second line of the configuration.
 litellm.logging_callback_manager.add_litellm_callback(edge)
 if gateway.config.ledger.plain_models:
-    plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
     litellm.logging_callback_manager.add_litellm_callback(plain_models)
 # Next to the endpoints: every other layer sees the errors that clients get.
 proxy_server.app.router.middleware_stack = ErrorLayer(proxy_server.app.router.middleware_stack)

@@ -86,12 +86,18 @@ def refusal_of(edge: EdgeRequest, route: str, error: BaseException) -> RequestRe
         started_at=edge.started_at,
         duration=max(0.0, time.time() - edge.started_at),
         status=Status.FAILED,
-        error=type(error).__name__ + (f" {status}" if status else ""),
+        error=named(error),
         stream=bool(edge.body.get("stream")),
         decision=DecisionKind.FAILED,
         reason=REASON,
         traceparent=edge.headers.get("traceparent"),
     )
+
+
+def named(error: BaseException) -> str:
+    """An error's class and status; its text may quote the request."""
+    status = _status_of(error)
+    return type(error).__name__ + (f" {status}" if status else "")
 
 
 def _status_of(error: BaseException) -> int | None:

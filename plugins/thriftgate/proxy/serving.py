@@ -6,6 +6,9 @@ server starts (it takes the sockets, and leaves a file that says it is ready) an
 retired server accepts no connection; who asks on an open one is answered and told to connect anew; what is idle ends
 with its keep-alive time; what still runs after that is drained like at any stop, see `lifetime.py`.
 
+LiteLLM puts folders above the working directory in front of all others on `sys.path`, for its own developers: a stray
+`redis.py` two folders up would be taken for the package. Such folders are kept out.
+
 Failure behaviour: without sockets in the environment LiteLLM's command runs as it is. A socket that cannot be taken
 ends the process, and the one who started it says why.
 """
@@ -14,11 +17,12 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, SupportsIndex, cast
 
 import uvicorn.supervisors.multiprocess as multiprocess
 from uvicorn import Config, Server
@@ -77,8 +81,21 @@ class Retirement:
                 connection.shutdown()
 
 
+class ModulePath(list[str]):
+    """A `sys.path` in front of which nobody can put the working directory, nor one above it."""
+
+    def insert(self, index: SupportsIndex, item: str, /) -> None:
+        """The working directory goes to the end, for a configuration's own modules; one above it goes nowhere."""
+        here, put = Path.cwd(), Path(item).absolute()
+        if put == here:
+            self.append(item)
+        elif not here.is_relative_to(put) or item in self:
+            super().insert(index, item)
+
+
 def install() -> None:
-    """Change uvicorn in this process."""
+    """Change uvicorn in this process, and what LiteLLM does to the module path."""
+    sys.path = ModulePath(sys.path)
     start = Server.startup
 
     async def startup(self: Server, sockets: list[socket.socket] | None = None) -> None:

@@ -1,5 +1,6 @@
 """A server hands its port to another: what it has begun it ends, and nobody who connects is refused."""
 
+import json
 import os
 import signal
 import socket
@@ -17,6 +18,34 @@ from tests.proxy.waiting import eventually
 from thriftgate.proxy.serving import LISTENERS, READY_DIR
 
 ROOT = Path(__file__).parents[3]
+STRAY = """
+import json, os, sys
+from thriftgate.proxy.serving import install
+install()
+sys.path.insert(0, os.path.abspath("../.."))
+sys.path.insert(0, os.path.abspath("./"))
+sys.path.append(os.getcwd())
+import colorsys, own_module
+print(json.dumps([colorsys.__file__, own_module.__file__]))
+"""
+"""What LiteLLM does to the module path at its start, and imports after it."""
+
+
+@pytest.mark.parametrize("above", ["", "..", "../.."])
+def test_a_stray_file_of_a_packages_name_is_not_taken_for_it_and_a_configurations_own_modules_are_found(
+    tmp_path: Path, above: str
+) -> None:
+    here = tmp_path / "a" / "b"
+    here.mkdir(parents=True)
+    (here / "own_module.py").write_text("")
+    (here / above / "colorsys.py").write_text("raise SystemExit('a stray file was run')")
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "plugins")}
+    argv = [sys.executable, "-P", "-c", STRAY]
+    done = subprocess.run(argv, cwd=here, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    taken, own = json.loads(done.stdout)
+    assert not Path(taken).is_relative_to(tmp_path)
+    assert Path(own) == here / "own_module.py"
 
 
 class Port:

@@ -183,7 +183,7 @@ class Supervision:
     def _start_demo(self) -> None:
         options = self._options
         listeners.refuse_taken("127.0.0.1", options.demo_port)
-        argv = [sys.executable, "-m", "thriftgate.demo.provider", "--port", str(options.demo_port)]
+        argv = [sys.executable, "-P", "-m", "thriftgate.demo.provider", "--port", str(options.demo_port)]
         ready = f"http://127.0.0.1:{options.demo_port}/health"
         log = None if options.to_stdout else self._log("demo")
         self._demo = Service("offline demo provider", argv, _environ(self.key, self._loaded), ready, log)
@@ -193,7 +193,8 @@ class Supervision:
         options, loaded = self._options, prepared.loaded
         config = self._own(f"{generation}.yaml")
         prepared.runtime.write(config)
-        argv = [sys.executable, "-m", "thriftgate.proxy.serving", "--config", str(config)]
+        # -P: a file beside the configuration is not taken for a package of its name.
+        argv = [sys.executable, "-P", "-m", "thriftgate.proxy.serving", "--config", str(config)]
         argv += ["--host", options.host, "--port", str(options.port), "--num_workers", str(options.workers)]
         return Service(
             "LiteLLM proxy with thriftgate",

@@ -199,11 +199,22 @@ class RouteService:
             _note(journal, OutputNote.of_tags(served.entry.tags))
         if served.entry.request_id:
             journal.metadata["reused_request_id"] = served.entry.request_id
-        journal.baseline_cost_usd = served.entry.baseline_cost_usd
+        journal.baseline_cost_usd = served.entry.baseline_cost_usd or self._estimated_saving(serving, served)
         if served.is_stale and not journal.request.no_store:
             # The request as it came: the prompt is put in front of it once more.
             self._parts.background.start("cache_refresh", self._refresh(journal.request, served.entry.entry_id))
         return self._echoed(journal.request, served.answer)
+
+    def _estimated_saving(self, serving: _Serving, served: Served) -> float:
+        """What a hit saves whose answer no model was asked for, as one that was put into the cache by hand."""
+        if served.entry.request_id:
+            return 0.0
+        pricer, model = self._parts.pricer, self._baseline
+        usage = Usage(
+            pricer.count_tokens(model, serving.request.messages), pricer.count_tokens(model, served.answer.text)
+        )
+        serving.journal.metadata["saving_is_estimated"] = True
+        return pricer.cost_usd(model, usage) or 0.0
 
     def _own(self, serving: _Serving, answer: Answer) -> Answer:
         """A fresh answer, repeating only what the client sent and not what the route put into its request."""

@@ -56,6 +56,23 @@ async def test_savings_are_counted_against_the_baseline_the_operator_named() -> 
     assert setup.record.baseline_cost_usd == pytest.approx(0.003 * 16)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_hit_on_an_answer_put_there_by_hand_saves_what_the_baseline_would_have_cost(stream: bool) -> None:
+    setup = RouteSetup()
+    await setup.answer(ask())
+    (entry,) = await setup.entries()
+    asked = replace(entry, baseline_cost_usd=0.0)
+    for kept, saved in ((asked, 0.0), (replace(asked, request_id="", usage=Usage()), True)):
+        await setup.store.store(kept)
+        await (Client(setup.route).read(ask()) if stream else setup.answer(ask()))
+        record = setup.records[-1]
+        words = len(f"{ask().messages[-1]['content']} {SURE.text}".split())
+        assert record.decision is DecisionKind.EXACT_HIT
+        assert record.saved_usd == pytest.approx(0.01 * words if saved else 0.0)
+        assert record.metadata.get("saving_is_estimated", False) is bool(saved)
+        assert record.usage == Usage()
+
+
 async def test_without_a_price_of_the_baseline_nothing_is_saved() -> None:
     setup = RouteSetup(baseline="unknown")
     await setup.answer(ask())
