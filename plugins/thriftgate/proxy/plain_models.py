@@ -57,7 +57,7 @@ class PlainModelLog(CustomLogger):
     def note_failure(self, edge: EdgeRequest, error: BaseException) -> None:
         """A request whose provider was asked has failed for good."""
         answer = endings.current.get()
-        asked = mapping(answer.call) if answer is not None else {}
+        asked = mapping(answer and answer.call)
         deployment_id = text(mapping(mapping(asked.get("litellm_params")).get("model_info")).get("id"))
         duration = max(0.0, time.time() - edge.started_at)
         call = TierCall(
