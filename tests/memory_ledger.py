@@ -113,6 +113,7 @@ def _by_request(records: Sequence[RequestRecord], group_of: Callable[[RequestRec
             baseline_cost_usd=sum(record.baseline_cost_usd for record in found),
             duration_p50=float(np.quantile([record.duration for record in found], 0.5)),
             duration_p95=float(np.quantile([record.duration for record in found], 0.95)),
+            last_at=max(record.started_at for record in found),
         )
         for group, found in grouped.items()
     ]

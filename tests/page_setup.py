@@ -8,12 +8,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from tests.fakes import FakeClock, MemoryLedger
+from tests.memory_identity import MemoryIdentityStore
 from tests.memory_overview import MemoryOverview
 
 from thriftgate.prompts.registry import Registry
 from thriftgate.proxy.page.routes import PageResponder, live_page
 from thriftgate.proxy.page.sessions import Sessions
 from thriftgate.proxy.page.state import QueueState, ShownDeployment, State
+from thriftgate.services.books.key_use import KeyUses
 from thriftgate.services.books.overview import OverviewService
 from thriftgate.services.books.quality import RoutePromise
 from thriftgate.stores.files.prompt_stops import PromptStops
@@ -159,8 +161,15 @@ class PageSetup:
             load_steps={"support": ["relaxed_cache", "cheap_only"]},
         )
         self.prompts: PromptFiles | NoPrompts = NoPrompts()
+        self.identities = MemoryIdentityStore()
+        self.keys: KeyUses | None = None
+        """Those of `identities`, once a test turns them on."""
         self.app = FastAPI()
         self.restart()
+
+    def list_keys(self) -> None:
+        """Turn keys of the gateway's own on."""
+        self.keys = KeyUses(self.identities, self.ledger, self.clock)
 
     def restart(self) -> None:
         """Wire the page anew, with the prompts as they are."""
@@ -173,7 +182,9 @@ class PageSetup:
             return self.state
 
         self.app.router.routes.clear()
-        self.app.include_router(live_page(PageResponder(self.admins, lambda: self.overviews, state, self.clock)))
+        self.app.include_router(
+            live_page(PageResponder(self.admins, lambda: self.overviews, state, self.clock, lambda: self.keys))
+        )
 
     async def fill(self, records: Sequence[RequestRecord]) -> None:
         """Book requests, with verdicts on some of them."""

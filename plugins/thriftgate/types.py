@@ -434,6 +434,8 @@ class SummaryRow:
     """What audits and verifications of these requests cost besides; None by model."""
     duration_p50: float
     duration_p95: float
+    last_at: float | None = None
+    """When its latest request came, in seconds since the epoch; None by model."""
 
     @property
     def saved_usd(self) -> float | None:

@@ -35,6 +35,7 @@ if __name__ == "__main__":
         "tests.unit.proxy.served_app:app",
         workers=int(sys.argv[1]),
         timeout_worker_healthcheck=60,
+        timeout_keep_alive=60,  # a connection outlives the start of another server, however long that takes
         port=9,
         lifespan="on",
     )

@@ -14,6 +14,7 @@ from thriftgate.proxy.page.operators import Operators
 from thriftgate.proxy.page.routes import PageResponder, live_page
 from thriftgate.proxy.page.state import State
 from thriftgate.proxy.page.worker import state_of
+from thriftgate.services.books.key_use import KeyUses
 from thriftgate.services.books.overview import OverviewService
 from thriftgate.services.books.promises import promises_of
 from thriftgate.stores.files.prompt_sources import STOPS
@@ -46,4 +47,9 @@ def open_page(gateway: Callable[[], Gateway], overviews: Callable[[], OverviewSe
     async def state() -> State:
         return await state_of(gateway())
 
-    return live_page(PageResponder(Operators(), overviews, state, SystemClock()))
+    @cache
+    def keys() -> KeyUses | None:
+        one = gateway()
+        return KeyUses(one.identity.administration, one.ledger, SystemClock()) if one.identity else None
+
+    return live_page(PageResponder(Operators(), overviews, state, SystemClock(), keys))

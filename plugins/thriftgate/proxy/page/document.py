@@ -5,9 +5,10 @@ Failure behaviour: pure; see `views.py`.
 
 from collections.abc import Sequence
 
-from thriftgate.proxy.page import rendering, views, views_quality, wording
+from thriftgate.proxy.page import rendering, views, views_keys, views_quality, wording
 from thriftgate.proxy.page.next_steps import next_steps
 from thriftgate.proxy.page.state import State
+from thriftgate.services.books.key_use import KeyUse
 from thriftgate.services.books.overview import PERIODS, Overview
 from thriftgate.stats.search import KINDS, Search
 from thriftgate.types import RequestRecord
@@ -34,10 +35,11 @@ def page(
     now: float,
     search: Search = _EVERYTHING,
     found: Sequence[RequestRecord] | None = None,
+    keys: Sequence[KeyUse] | None = None,
 ) -> str:
     """The whole page as HTML; `token` is that of the form to sign out, empty without a session.
 
-    `found` is what was searched for, None where nothing was.
+    `found` is what was searched for, None where nothing was; `keys` is None where the gateway has none of its own.
     """
     total = overview.tallies.total
     saved, saved_share, saved_words = views.headline(overview)
@@ -60,6 +62,8 @@ def page(
         spend=views.spend_tables(overview),
         quality=views_quality.route_cards(overview.standings),
         experiments=views_quality.experiment_cards(overview.experiments, now=now),
+        keys=None if keys is None else views_keys.key_rows(keys, now=now),
+        keys_note=views_keys.keys_note(keys or ()),
         deployments=views.deployment_rows(state, overview.deployments, now=now),
         queues=state.queues,
         load_steps=state.load_steps,

@@ -18,6 +18,7 @@ from thriftgate.ports import Clock
 from thriftgate.proxy.page import document, rendering
 from thriftgate.proxy.page.sessions import Attempts, Sessions
 from thriftgate.proxy.page.state import State
+from thriftgate.services.books.key_use import KeyUses
 from thriftgate.services.books.overview import PERIODS, OverviewService
 from thriftgate.stats.search import search_of
 
@@ -81,7 +82,10 @@ class PageResponder:
         overviews: Callable[[], OverviewService],
         state: Callable[[], Awaitable[State]],
         clock: Clock,
+        keys: Callable[[], KeyUses | None] = lambda: None,
     ) -> None:
+        """`keys` gives None where the gateway has no keys of its own."""
+        self._keys = keys
         self._operators = operators
         self._overviews = overviews
         self._state = state
@@ -110,6 +114,7 @@ class PageResponder:
         try:
             overview = await self._overviews().get(period)
             found = None if search.is_empty else await self._overviews().find(search, period)
+            uses = None if (keys := self._keys()) is None else await keys.get()
         except StoreUnavailableError:
             return _message(
                 request, 503, "The database is away",
@@ -121,7 +126,7 @@ class PageResponder:
         refresh = document.refresh_of(request.query_params.get("refresh", ""))
         page = document.page(
             overview, state, base=_base(request), address=str(request.base_url), token=token, refresh=refresh, now=now,
-            search=search, found=found,
+            search=search, found=found, keys=uses,
         )  # fmt: skip
         return HTMLResponse(page, headers=dict(_HEADERS))
 

@@ -172,6 +172,7 @@ def summary_of(row: Row) -> SummaryRow:
         checking_cost_usd=row["checking_cost_usd"],
         duration_p50=row["duration_p50"],
         duration_p95=row["duration_p95"],
+        last_at=row.get("last_at"),
     )
 
 

@@ -112,7 +112,7 @@ WITH chosen AS (SELECT r.*, {name} AS name FROM requests r WHERE {_WITHIN}),
 grouped AS (
     SELECT name, {label} AS label, count(*) AS requests, count(*) FILTER (WHERE status <> 'ok') AS failures,
            {_DECISIONS},
-           sum(baseline_cost_usd) AS baseline_cost_usd, {_SUMS}
+           max(started_at) AS last_at, sum(baseline_cost_usd) AS baseline_cost_usd, {_SUMS}
     FROM chosen GROUP BY name
 ),
 checks AS (SELECT {name} AS name, sum(cost_usd) AS checking_cost_usd FROM ({_CHECKED}) r WHERE {_WITHIN} GROUP BY 1)

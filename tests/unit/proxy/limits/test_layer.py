@@ -17,6 +17,7 @@ from thriftgate.proxy.limits.request import LimitedRequest, current
 from thriftgate.services.limits.admission import Admission
 from thriftgate.services.limits.passes import LimitRefusal, QueuePlace, RefusedError
 from thriftgate.services.limits.rules import Arrival, Limited
+from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.metrics import Samples
 
 CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
@@ -27,11 +28,12 @@ USAGE = {"usage": {"prompt_tokens": 3, "completion_tokens": 4}}
 class World:
     """A layer around an endpoint that does what a test says."""
 
-    def __init__(self, *rules: Mapping[str, Any]) -> None:
+    def __init__(self, *rules: Mapping[str, Any], **settings: Any) -> None:
         self.clock = FakeClock()
         self.limiter = InMemoryLimiter(self.clock)
-        config = LimitsConfig.model_validate({"rules": rules})
-        self.admission = Admission(config, self.limiter, clock=self.clock, samples=Samples(), pause=self.clock.pause)
+        self.samples = Samples()
+        config = LimitsConfig.model_validate({"rules": rules, **settings})
+        self.admission = Admission(config, self.limiter, clock=self.clock, samples=self.samples, pause=self.clock.pause)
         self.sent: list[dict[str, Any]] = []
 
     async def call(self, handler: Handler, path: str = CHAT, method: str = "POST") -> None:
@@ -62,6 +64,15 @@ class World:
         await LimitLayer(app, lambda: self.admission)({"type": "http", "method": method, "path": path}, receive, send)
         for _ in range(10):
             await asyncio.sleep(0)
+
+    async def statuses(self, n: int, path: str = CHAT) -> list[int]:
+        """How so many requests are answered, one after the other."""
+        found: list[int] = []
+        for _ in range(n):
+            self.sent.clear()
+            await self.call(answering(b"{}"), path)
+            found.append(self.status)
+        return found
 
     @property
     def status(self) -> int:
@@ -180,6 +191,48 @@ async def test_a_refusal_replaces_the_answer_in_the_dialect_of_its_endpoint(path
     header = "anthropic-ratelimit-requests-remaining" if path == MESSAGES else "x-ratelimit-remaining-requests"
     assert world.headers[header] == "0"
     assert int(world.headers["content-length"]) == len(world.body)
+
+
+ONE = {"per": "key", "requests": {"per_minute": 60, "burst": 4}}
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
+async def test_in_shadow_nobody_is_refused_and_what_would_have_been_is_counted_and_logged(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(ONE, shadow=True)
+    assert await world.statuses(7, path) == [200] * 7
+    assert world.samples.value(catalogue.LIMIT_VERDICTS.name, "would_refuse", "requests", "key") == 3
+    assert world.samples.value(catalogue.LIMIT_VERDICTS.name, "refused", "requests", "key") == 0
+    assert "would_refuse requests per key: 1" in caplog.text
+    assert "retry-after" not in world.headers
+    world.limiter.is_away = True
+    assert await world.statuses(2, path) == [200] * 2
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
+async def test_while_the_store_is_away_everybody_is_refused_and_told_when_to_come_back(path: str) -> None:
+    world = World(ONE)
+    assert await world.statuses(1, path) == [200]
+    world.limiter.is_away = True
+    assert await world.statuses(3, path) == [503] * 3
+    assert int(world.headers["retry-after"]) >= 1
+    told = json.loads(world.body)
+    assert told["error"]["message"]
+    assert told.get("type") == ("error" if path == MESSAGES else None)
+    world.limiter.is_away = False
+    world.clock.advance(60)
+    assert await world.statuses(1, path) == [200]
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
+async def test_with_a_fraction_a_worker_grants_that_much_by_itself_while_the_store_is_away(path: str) -> None:
+    world = World(ONE, on_outage="fraction", fraction=0.5)
+    world.limiter.is_away = True
+    assert await world.statuses(4, path) == [200, 200, 429, 429]
+    assert int(world.headers["retry-after"]) >= 1
+    world.clock.advance(2)  # half a request a second comes back
+    assert await world.statuses(2, path) == [200, 429]
 
 
 async def test_an_overload_tells_the_place_and_the_wait() -> None:

@@ -6,16 +6,19 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.page_setup import HOSTILE, NOW, PageSetup, audit, day, request
 
+from thriftgate.identity.records import Grants, Key, Team
 from thriftgate.proxy.page import document, views, views_quality, wording
 from thriftgate.proxy.page.charts import HEIGHT, WIDTH, SpendStep, spending_columns, stack, whisker
 from thriftgate.proxy.page.state import QueueState, ShownDeployment, State
 from thriftgate.services.books.explaining import why
+from thriftgate.services.books.key_use import month_of
 from thriftgate.services.books.overview import PERIODS
 from thriftgate.stats.intervals import Interval, wilson_interval
 from thriftgate.stats.tallies import DeploymentTally
@@ -182,9 +185,11 @@ class Balance(HTMLParser):
 
 async def page_of(setup: PageSetup) -> str:
     overview = await setup.overviews.get(PERIODS["1h"])
+    keys = None if setup.keys is None else await setup.keys.get()
     return document.page(
-        overview, setup.state, base="/thriftgate", address="http://localhost:4000/", token="token", refresh=0, now=NOW
-    )
+        overview, setup.state, base="/thriftgate", address="http://localhost:4000/", token="token", refresh=0, now=NOW,
+        keys=keys,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("n", [0, 1, 300])
@@ -236,6 +241,47 @@ async def test_what_was_lost_is_said_and_so_is_that_nothing_was(tmp_path: Path) 
     assert "Nothing was lost" not in page
     setup.state = State((QueueState("ledger", 5, 0, 0),), setup.state.deployments)
     assert "Nothing was lost" in await page_of(setup)
+
+
+def key(key_id: str, **fields: Any) -> Key:
+    return Key(key_id=key_id, digest=b"digest-of-the-secret-0123456789ab", created_at=NOW - 9e6, **fields)
+
+
+async def test_keys_are_listed_with_what_each_spent_this_month_and_how_it_is_revoked(tmp_path: Path) -> None:
+    setup = PageSetup(tmp_path)
+    assert "Spent this month" not in await page_of(setup)
+    setup.list_keys()
+    assert "There are no keys yet" in await page_of(setup)
+    setup.identities.all_teams["acme"] = Team(team_id="acme", alias="Acme <Inc>", grants=Grants(tier="gold"))
+    for one in (
+        key("k-busy", alias="the <app>", team_id="acme"),
+        key("k-idle", grants=Grants(tier="free")),
+        key("k-gone", alias="gone", revoked_at=NOW - 5.0),
+    ):
+        setup.identities.all_keys[one.key_id] = one
+    caller = Caller(key_hash="k-busy", key_alias="the <app>")
+    await setup.fill([
+        request(1, DecisionKind.ESCALATED, caller=caller, started_at=NOW - 120.0),
+        request(2, DecisionKind.ESCALATED, caller=caller, started_at=NOW - 7_200.0),
+        request(3, DecisionKind.ESCALATED, caller=caller, started_at=month_of(NOW) - 1.0),
+    ])  # fmt: skip
+    setup.clock.advance(200.0)
+    page = await page_of(setup)
+    rows = [part.partition("</tr>")[0] for part in page.partition("Spent this month")[2].split("<tr>")[1:]]
+    busy = next(row for row in rows if "k-busy" in row)
+    assert "the &lt;app&gt;" in busy
+    assert "Acme &lt;Inc&gt;" in busy
+    assert "gold" in busy
+    assert "$0.004800" in busy
+    assert "2 min ago" in busy
+    assert "<code>thriftgate keys revoke k-busy</code>" in busy
+    idle = next(row for row in rows if "k-idle" in row)
+    assert "not this month" in idle
+    assert "free" in idle
+    gone = next(row for row in rows if "k-gone" in row)
+    assert "revoked" in gone
+    assert "keys revoke" not in gone
+    assert "digest" not in page
 
 
 async def test_what_a_route_gives_up_under_load_is_said(tmp_path: Path) -> None:
