@@ -76,7 +76,7 @@ class KeyUses:
         keys = await self._source.keys()
         users = {one.user_id: one for one in await self._source.users()}
         teams = {one.team_id: one for one in await self._source.teams()}
-        spent = {row.group: row for row in await self._ledger.summarise("key", since=month_of(now))}
+        spent = {row.group: row for row in await self._ledger.summarise("key", since=month_began_at(now))}
         found: list[KeyUse] = []
         for key in keys:
             user = users.get(key.user_id or "")
@@ -96,6 +96,6 @@ class KeyUses:
         return sorted(found, key=lambda one: (-one.spent_usd, one.status != "good", one.alias or one.key_id))
 
 
-def month_of(now: float) -> float:
+def month_began_at(now: float) -> float:
     """When the month began, by UTC."""
     return datetime.fromtimestamp(now, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()

@@ -18,7 +18,7 @@ from thriftgate.proxy.page import document, views, views_quality, wording
 from thriftgate.proxy.page.charts import HEIGHT, WIDTH, SpendStep, spending_columns, stack, whisker
 from thriftgate.proxy.page.state import QueueState, ShownDeployment, State
 from thriftgate.services.books.explaining import why
-from thriftgate.services.books.key_use import month_of
+from thriftgate.services.books.key_use import month_began_at
 from thriftgate.services.books.overview import PERIODS
 from thriftgate.stats.intervals import Interval, wilson_interval
 from thriftgate.stats.tallies import DeploymentTally
@@ -263,7 +263,7 @@ async def test_keys_are_listed_with_what_each_spent_this_month_and_how_it_is_rev
     await setup.fill([
         request(1, DecisionKind.ESCALATED, caller=caller, started_at=NOW - 120.0),
         request(2, DecisionKind.ESCALATED, caller=caller, started_at=NOW - 7_200.0),
-        request(3, DecisionKind.ESCALATED, caller=caller, started_at=month_of(NOW) - 1.0),
+        request(3, DecisionKind.ESCALATED, caller=caller, started_at=month_began_at(NOW) - 1.0),
     ])  # fmt: skip
     setup.clock.advance(200.0)
     page = await page_of(setup)
