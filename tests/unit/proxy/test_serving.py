@@ -111,7 +111,8 @@ def test_a_retired_server_ends_what_it_has_begun_and_leaves_what_comes_to_the_ne
 
 def test_who_keeps_a_connection_is_answered_by_the_retired_server_and_told_to_connect_anew(port: Port) -> None:
     first, old = port.start(1)
-    with httpx.Client(timeout=60) as client:
+    # httpx forgets an idle connection after 5 s; another server takes longer to start on a busy machine.
+    with httpx.Client(timeout=60, limits=httpx.Limits(keepalive_expiry=None)) as client:
         assert client.get(port.url, params="0").headers.get("connection") != "close"
         _, new = port.start(1)
         first.send_signal(signal.SIGUSR1)
