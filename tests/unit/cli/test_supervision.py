@@ -52,7 +52,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Pretended:
     def bind(*_: object) -> list[socket.socket]:
         return []
 
-    monkeypatch.setattr(listeners, "bind", bind)
+    monkeypatch.setattr(listeners, "bind_listener", bind)
     monkeypatch.setattr(listeners, "refuse_taken", nothing)
     monkeypatch.setattr(supervision, "wait_until_ready", nothing)
     monkeypatch.setattr(supervision, "prepare_database", nothing)
