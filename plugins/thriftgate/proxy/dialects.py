@@ -22,7 +22,7 @@ from litellm.types.utils import ModelResponse, ModelResponseStream, StreamingCho
 from pydantic import BaseModel
 
 from thriftgate.errors import TierFailedError
-from thriftgate.proxy.endings import MISSING, ProviderAnswer, current, doubted, event_as_ended
+from thriftgate.proxy.endings import MISSING, ProviderAnswer, current, doubted, event_as_ended, undoubted
 from thriftgate.types import StreamPiece
 from thriftgate.wire.request import Dialect
 from thriftgate.wire.shapes import mapping, objects
@@ -109,11 +109,12 @@ def event_of(piece: StreamPiece, dialect: str, *, model: str | None = None, as_b
         return piece.edge
     if dialect != Dialect.CHAT:
         return encode(Dialect(dialect), piece.event)
+    event = undoubted(piece.event)
     if as_bytes:
         named = {} if model is None else {"model": model}
-        return encode(Dialect.CHAT, _without_nulls({**piece.event, **named}))
-    extra = _FINGERPRINT if "thriftgate" in piece.event else {}
-    return ModelResponseStream(**{**extra, **piece.event})
+        return encode(Dialect.CHAT, _without_nulls({**event, **named}))
+    extra = _FINGERPRINT if "thriftgate" in event else {}
+    return ModelResponseStream(**{**extra, **event})
 
 
 def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -179,6 +179,26 @@ def doubted(choice: Mapping[str, Any], word: str) -> Mapping[str, Any]:
     return {**choice, "provider_specific_fields": fields}
 
 
+def undoubted(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A chunk as its client may see it: that a choice came without an ending is our own remark."""
+    choices = items(event.get("choices"))
+    if not any(_is_remarked(mapping(one)) for one in choices):
+        return event
+    shown: list[Any] = []
+    for one in choices:
+        choice = dict(mapping(one))
+        if _is_remarked(choice):
+            fields = dict(mapping(choice.pop("provider_specific_fields")))
+            del fields["native_finish_reason"]
+            choice |= {"provider_specific_fields": fields} if fields else {}
+        shown.append(choice)
+    return {**event, "choices": shown}
+
+
+def _is_remarked(choice: Mapping[str, Any]) -> bool:
+    return mapping(choice.get("provider_specific_fields")).get("native_finish_reason") == MISSING
+
+
 def event_as_ended(model: str, dialect: str, event: Mapping[str, Any], answer: ProviderAnswer) -> Mapping[str, Any]:
     """An event of a stream, the same way; the very event where nothing is wrong with it.
 

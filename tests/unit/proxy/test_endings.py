@@ -93,3 +93,13 @@ async def test_a_timeout_of_somebody_else_is_not_the_callers() -> None:
     with pytest.raises(TimeoutError):
         async with within("support", {"timeout": 60}):
             raise TimeoutError
+
+
+def test_a_client_does_not_see_our_remark_about_a_choice_without_an_ending() -> None:
+    remarked = endings.doubted({"index": 1, "delta": {}, "finish_reason": "stop"}, endings.MISSING)
+    said = endings.doubted({"index": 0, "delta": {}, "finish_reason": "stop"}, "burnt_out")
+    shown = endings.undoubted({"id": "c", "choices": [said, remarked]})
+    assert shown == {"id": "c", "choices": [said, {"index": 1, "delta": {}, "finish_reason": "stop"}]}
+    kept = {"choices": [{"provider_specific_fields": {"native_finish_reason": endings.MISSING, "more": 1}}]}
+    assert endings.undoubted(kept) == {"choices": [{"provider_specific_fields": {"more": 1}}]}
+    assert endings.undoubted(shown) is shown
