@@ -81,7 +81,8 @@ def test_a_group_that_is_down_is_tried_again_once_a_second_and_not_by_every_requ
     seconds = time.monotonic() - started
     asked = sum(len(gateway.upstream.asked(model)) for model in ("upset-primary", "upset-backup"))
     assert asked <= 2 * (2 + seconds)
-    assert "cools down after failures" in answers[-1]["error"]["message"]
+    said = [one["error"]["message"] for one in answers]
+    assert len([one for one in said if "cools down after failures" in one]) >= 6, said  # all but those that tried
 
 
 def is_cooling_down(gateway: GatewayProcess, model: str) -> bool:

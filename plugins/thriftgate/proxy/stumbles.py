@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import httpx
+from litellm.types.router import RouterErrors, RouterRateLimitError, RouterRateLimitErrorBasic
 
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy import endings
@@ -23,6 +24,8 @@ from thriftgate.wire.shapes import items
 _OF_PYTHON = (TypeError, AttributeError, LookupError, ValueError, RecursionError, AssertionError)
 _OF_THE_CALL = (httpx.HTTPError, aiohttp.ClientError, OSError, json.JSONDecodeError)
 """What can only come of a call; OpenAI's own classes do not tell, for all of LiteLLM's derive from them."""
+_OF_THE_ROUTER = (RouterRateLimitError, RouterRateLimitErrorBasic)
+"""A ValueError to Python where all deployments of a group are closed: nothing was sent, and nobody tripped."""
 _PYTHONS_WORDS = (
     "Traceback (most recent call last)", "validation error for ", "object has no attribute", "is not iterable",
     "object is not ", "unexpected keyword argument", "indices must be", "not supported between instances",
@@ -99,9 +102,11 @@ def is_stumble(error: BaseException) -> bool:
 def _is_of_python(error: BaseException) -> bool:
     chain = list(causes(error))
     # An error of ours is said already: what led to it (an analyzer that crashed) is not the client's doing.
-    if any(isinstance(one, (*_OF_THE_CALL, GatewayError)) for one in chain):
+    if any(isinstance(one, (*_OF_THE_CALL, *_OF_THE_ROUTER, GatewayError)) for one in chain):
         return False
     said = str(error)[:5000]
+    if any(refusal.value in said for refusal in RouterErrors):
+        return False
     return any(isinstance(one, _OF_PYTHON) for one in chain) or any(words in said for words in _PYTHONS_WORDS)
 
 

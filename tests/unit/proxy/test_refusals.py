@@ -1,7 +1,7 @@
 """Who is to blame for a request to a plain model that no provider saw."""
 
 from thriftgate.errors import GatewayError, InvalidRequestError, PrivacyUnavailableError
-from thriftgate.proxy import endings
+from thriftgate.proxy import breaker, endings
 from thriftgate.proxy.refusals import early_error
 
 
@@ -15,6 +15,15 @@ def stumbled(error: BaseException) -> GatewayError | None:
 
 def test_what_litellm_tripped_over_is_the_clients_request() -> None:
     assert isinstance(stumbled(TypeError("no such field")), InvalidRequestError)
+
+
+def test_a_group_that_is_closed_is_not_the_clients_doing() -> None:
+    closed = breaker.RouterRateLimitError(
+        model="large", cooldown_time=5.0, enable_pre_call_checks=False, cooldown_list=["one"], model_ids=["one"]
+    )
+    assert isinstance(closed, ValueError)
+    assert not isinstance(stumbled(closed), InvalidRequestError)
+    assert not isinstance(stumbled(ValueError("There are no healthy deployments for this model.")), InvalidRequestError)
 
 
 def test_an_analyzer_that_crashed_is_not_the_clients_doing() -> None:
