@@ -24,8 +24,8 @@ from thriftgate.stores.postgres.database import Database, Timeouts, open_connect
 USER = """
 import sys
 from pathlib import Path
-from thriftgate.stores.embedded.database import prepare_database
-print(prepare_database(None, Path(sys.argv[1])), flush=True)
+from thriftgate.stores.embedded.database import prepare_embedded
+print(prepare_embedded(None, Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
 

@@ -10,6 +10,7 @@ Failure behaviour: nothing is raised; what cannot be read counts as not seen, an
 import json
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any, cast
 
 from litellm.litellm_core_utils import core_helpers
@@ -96,6 +97,7 @@ def listen() -> None:
     setattr(core_helpers, "_FINISH_REASON_MAP", _NotedWords(known))  # noqa: B010  a constant to type checkers
     theirs = cast("Any", ModelResponseIterator)._handle_message_delta
 
+    @wraps(theirs)
     def handled(self: ModelResponseIterator, chunk: Any) -> Any:
         # LiteLLM takes an ending without a reason for a clean one before it looks it up.
         if not mapping(mapping(chunk).get("delta")).get("stop_reason"):
@@ -111,6 +113,7 @@ def _note_endings_made_up() -> None:
     """A stream that just ends, as a cut one does, gets a `stop` of LiteLLM's."""
     theirs = cast("Any", CustomStreamWrapper)._finalize_completed_stream
 
+    @wraps(theirs)
     async def finalized(self: CustomStreamWrapper, *args: Any, **kwargs: Any) -> Any:
         if self.received_finish_reason is None and self.intermittent_finish_reason is None:
             _doubt(MISSING)
@@ -123,6 +126,7 @@ def _note_statuses() -> None:
     """For a client of Anthropic's, any status of a Responses stream's last event but `incomplete` is `end_turn`."""
     theirs = cast("Any", AnthropicResponsesStreamWrapper)._process_event
 
+    @wraps(theirs)
     def processed(self: AnthropicResponsesStreamWrapper, event: Any) -> Any:
         if _field(event, "type") in ("response.completed", "response.incomplete"):
             status = _field(_field(event, "response"), "status")

@@ -94,7 +94,7 @@ def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
         return []
 
     monkeypatch.setattr(Supervision, "serve", serve)
-    monkeypatch.setattr(listeners, "bind", bind)
+    monkeypatch.setattr(listeners, "bind_listener", bind)
     for name in (
         "thriftgate.cli.gateway.supervision.wait_until_ready",
         "thriftgate.cli.gateway.supervision.prepare_database",

@@ -142,7 +142,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
         settings=eligibility.EligibilitySettings(),
     ),
     "caching.evidence.gather": fresh(lambda text: evidence.gather(text, neighbours(text))),
-    "caching.grouping.normalise": grouping.normalised_answer,
+    "caching.grouping.normalised_answer": grouping.normalised_answer,
     "caching.guards.first_veto": _guard(guards.first_veto),
     "caching.guards.substituted_words": fresh(lambda text: guards.substituted_words(text + " a b", text + " c d")),
     **{f"caching.guards.{guard.__name__}": _guard(guard) for guard in (*guards.GUARDS, guards.substitution)},
@@ -152,7 +152,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
         request(text), settings=scope.ScopeSettings(), prompt=None, tiers=[text], embedder="e"
     ),
     "caching.surface.look": fresh(surface.look),
-    "caching.writing.written": fresh(writing.writing_of),
+    "caching.writing.writing_of": fresh(writing.writing_of),
     "caching.writing.is_written_otherwise": fresh(
         lambda text: (writing.is_written_otherwise(text, text + " x"), writing.is_written_otherwise(text, text + " "))
     ),
