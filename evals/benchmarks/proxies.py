@@ -152,7 +152,11 @@ def gateway(folder: Path, upstream_url: str, port: int) -> Generator[Proxy]:
 def _server(pid: int) -> psutil.Process:
     """The proxy among the children of `thriftgate up`."""
     children = psutil.Process(pid).children(recursive=True)
-    return next(one for one in children if any("run_server" in word for word in one.cmdline()))
+    return next(
+        one
+        for one in children
+        if any(known in word for word in one.cmdline() for known in ("run_server", "thriftgate.proxy.serving"))
+    )
 
 
 def _database(folder: Path) -> psutil.Process | None:
