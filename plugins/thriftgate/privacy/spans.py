@@ -21,10 +21,6 @@ class TextSpan:
     score: float
     recognizer: str = ""
 
-    def overlaps(self, other: "TextSpan") -> bool:
-        """True when the two share a character."""
-        return self.start < other.end and other.start < self.end
-
 
 def resolve_overlaps(spans: Iterable[TextSpan], *, is_certain: frozenset[str] = frozenset()) -> list[TextSpan]:
     """Spans in order of the text, none of which overlap, that cover every character that a given span covers.

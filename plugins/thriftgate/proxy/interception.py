@@ -100,6 +100,7 @@ class _Streamed:
         """Of Responses: the last event; LiteLLM looks here for containers to file."""
         self._events: AsyncGenerator[object, None] | None = None
         self._as_bytes = takes_bytes()
+        self._model = edge.asked_for
 
     async def opened(self) -> "_Streamed":
         """With its first event there: until then an error is a whole response, and headers may still be told."""
@@ -152,7 +153,7 @@ class _Streamed:
             self.completed_response = piece.event
         if piece.usage is not None:
             self._log.ended(piece.usage)
-        return event_of(piece, self._dialect, model=self._edge.asked_for, as_bytes=self._as_bytes)
+        return event_of(piece, self._dialect, model=self._model, as_bytes=self._as_bytes)
 
 
 class _Log:

@@ -11,9 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from thriftgate.errors import GatewayError
 from thriftgate.proxy.edge import current
 from thriftgate.proxy.errors import error_headers
-from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body
-from thriftgate.proxy.replies import with_headers
-from thriftgate.wire.sse import json_bytes
+from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of
+from thriftgate.proxy.replies import send_error
 
 
 class ErrorLayer:
@@ -44,15 +43,9 @@ class _Reply:
         """Pass it on, or the error instead."""
         if message["type"] == "http.response.start" and (error := _refused(message)) is not None:
             self._is_replaced = True
-            await self._tell(message, error)
+            await send_error(self._send, error, self._dialect, error_headers(error), head=message)
         elif not self._is_replaced:
             await self._send(message)
-
-    async def _tell(self, head: Message, error: GatewayError) -> None:
-        content = json_bytes(error_body(error, self._dialect))
-        ours = {"content-type": "application/json", "content-length": str(len(content)), **error_headers(error)}
-        await self._send(with_headers({**head, "status": error.status_code}, ours))
-        await self._send({"type": "http.response.body", "body": content, "more_body": False})
 
 
 def _refused(head: Message) -> GatewayError | None:

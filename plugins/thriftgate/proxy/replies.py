@@ -12,6 +12,7 @@ from thriftgate.errors import GatewayError
 from thriftgate.proxy.limits.dialects import LimitedApi, error_body
 
 Headers = Sequence[tuple[bytes, bytes]]
+_NO_HEAD: Message = {"type": "http.response.start"}
 
 
 def header(message: Message, name: bytes) -> bytes:
@@ -28,11 +29,21 @@ def with_headers(message: Message, ours: Mapping[str, str]) -> Message:
     return {**message, "headers": [*kept, *_raw(ours)]}
 
 
-async def send_error(send: Send, error: GatewayError, dialect: LimitedApi, headers: Mapping[str, str]) -> None:
-    """The error as a whole answer in the endpoint's form, with these headers beside those of its body."""
+async def send_error(
+    send: Send,
+    error: GatewayError,
+    dialect: LimitedApi,
+    headers: Mapping[str, str],
+    *,
+    head: Message = _NO_HEAD,
+) -> None:
+    """The error as a whole answer in the endpoint's form, with these headers beside those of its body.
+
+    `head` is that of an answer in whose place it goes out; what ours do not name of it stays.
+    """
     content = json.dumps(error_body(error, dialect)).encode()
     ours = {"content-type": "application/json", "content-length": str(len(content)), **headers}
-    await send({"type": "http.response.start", "status": error.status_code, "headers": _raw(ours)})
+    await send({**with_headers(head, ours), "status": error.status_code})
     await send({"type": "http.response.body", "body": content, "more_body": False})
 
 

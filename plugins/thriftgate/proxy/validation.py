@@ -12,7 +12,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.parts import check_calls, check_content, check_formats, check_items, check_tools
+from thriftgate.proxy.parts import (
+    check_calls,
+    check_content,
+    check_formats,
+    check_items,
+    check_tools,
+    is_json_object,
+    is_text,
+)
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _MAX_CHOICES = 128
@@ -36,16 +44,12 @@ def _is_number(value: object) -> bool:
     return _is_whole(value) or isinstance(value, float)
 
 
-def _is_object(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
 def _are_objects(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_object, cast("list[object]", value)))
+    return isinstance(value, list) and all(map(is_json_object, cast("list[object]", value)))
 
 
 def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in cast("list[object]", value))
+    return isinstance(value, list) and all(map(is_text, cast("list[object]", value)))
 
 
 def is_seconds(value: object) -> bool:
@@ -62,13 +66,14 @@ _Check = tuple[Callable[[object], bool], str]
 _NUMBER: _Check = (_is_number, "a number")
 _WHOLE: _Check = (_is_whole, "a whole number")
 _TRUTH: _Check = (lambda value: isinstance(value, bool), "true or false")
-_OBJECT: _Check = (_is_object, "an object")
-_TOOLS: _Check = (_are_objects, "a list of objects")
+_OBJECT: _Check = (is_json_object, "an object")
+_TEXT: _Check = (is_text, "a text")
+_OBJECTS: _Check = (_are_objects, "a list of objects")
 
 _TEXTS: _Check = (_are_texts, "a list of texts")
 _EVERYWHERE: Mapping[str, _Check] = {
     "stream": _TRUTH,
-    "tools": _TOOLS,
+    "tools": _OBJECTS,
     "temperature": _NUMBER,
     "top_p": _NUMBER,
     "timeout": (is_seconds, "a number"),
@@ -77,9 +82,9 @@ _EVERYWHERE: Mapping[str, _Check] = {
     "thinking": _OBJECT,
     "stream_options": _OBJECT,
     "context_management": (lambda value: isinstance(value, list | Mapping), "an object or a list"),
-    "mcp_servers": (_are_objects, "a list of objects"),
+    "mcp_servers": _OBJECTS,
     "include": _TEXTS,
-    "previous_response_id": (lambda value: isinstance(value, str), "a text"),
+    "previous_response_id": _TEXT,
 }
 _CHAT: Mapping[str, _Check] = {
     **_EVERYWHERE,
@@ -107,7 +112,7 @@ _MESSAGES: Mapping[str, _Check] = {
 _RESPONSES: Mapping[str, _Check] = {
     **_EVERYWHERE,
     "input": (lambda value: isinstance(value, str) or _are_objects(value), "a text or a list of objects"),
-    "instructions": (lambda value: isinstance(value, str), "a text"),
+    "instructions": _TEXT,
     "max_output_tokens": _WHOLE,
 }
 

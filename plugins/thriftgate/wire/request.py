@@ -192,11 +192,6 @@ class RequestView(ABC):
         return any(turn.role == "tool" or turn.has & used for turn in self.turns)
 
     @property
-    def has_server_tools(self) -> bool:
-        """True when the provider may run a tool by itself."""
-        return any(tool.is_server for tool in self.tools)
-
-    @property
     def texts(self) -> tuple[TextPlace, ...]:
         """Every text that a human, a model or a tool wrote, with its place."""
         return tuple(self._texts())
