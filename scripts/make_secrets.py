@@ -38,6 +38,7 @@ def environment(*, langfuse: bool = False) -> Mapping[str, str]:
     switched_on = {
         "COMPOSE_PROFILES": "langfuse",
         "LANGFUSE_HOST": "http://langfuse-web:3000",
+        "LANGFUSE_BROWSER_URL": "http://localhost:3000",
         "LANGFUSE_PUBLIC_KEY": f"pk-lf-{uuid.uuid4()}",
         "LANGFUSE_SECRET_KEY": f"sk-lf-{uuid.uuid4()}",
         "LANGFUSE_USER_EMAIL": "operator@example.com",

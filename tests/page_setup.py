@@ -18,12 +18,14 @@ from thriftgate.proxy.page.state import QueueState, ShownDeployment, State
 from thriftgate.services.books.key_use import KeyUses
 from thriftgate.services.books.overview import OverviewService
 from thriftgate.services.books.quality import RoutePromise
+from thriftgate.services.identity.administration import IdentityAdministration
 from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.files.prompts import PromptFiles
 from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, PromptRef, RequestRecord, Status, TierCall, Usage
 
 MASTER_KEY = "sk-master-of-the-page-0123456789"
 ADMIN_KEY = "sk-another-admin"
+VIEWER_KEY = "sk-an-admin-who-may-only-look"
 NOW = 1_795_457_000.0
 PROMISE = RoutePromise(max_quality_loss=0.05, max_error=0.02)
 HOSTILE = "<script>alert('x')</script>\"&{{7*7}}"
@@ -126,6 +128,10 @@ class Admins:
 
     async def is_operator(self, key: str, request: Request) -> bool:
         self.asked.append(key)
+        return key in (self.master_key, ADMIN_KEY, VIEWER_KEY)
+
+    async def may_change(self, key: str, request: Request) -> bool:
+        self.asked.append(key)
         return key in (self.master_key, ADMIN_KEY)
 
 
@@ -169,7 +175,8 @@ class PageSetup:
 
     def list_keys(self) -> None:
         """Turn keys of the gateway's own on."""
-        self.keys = KeyUses(self.identities, self.ledger, self.clock)
+        administration = IdentityAdministration(self.identities, self.clock, entropy=bytes)
+        self.keys = KeyUses(administration, self.ledger, self.clock)
 
     def restart(self) -> None:
         """Wire the page anew, with the prompts as they are."""

@@ -78,6 +78,7 @@ def traced(langfuse_server: HTTPServer) -> Iterator[TracedGateway]:
     upstream, langfuse = Upstream(providers), LangfuseIntakeServer()
     langfuse_server.expect_request("/api/public/otel/v1/traces").respond_with_handler(langfuse.take_traces)
     langfuse_server.expect_request("/api/public/ingestion").respond_with_handler(langfuse.take_scores)
+    langfuse_server.expect_request("/api/public/projects").respond_with_json({"data": [{"id": "p-1"}]})
     config = gateway_config(upstream.base_url)
     section = config["callback_settings"]["thriftgate"]
     section["tracing"] = {
@@ -90,6 +91,7 @@ def traced(langfuse_server: HTTPServer) -> Iterator[TracedGateway]:
     port = free_port()
     keys = {
         "LANGFUSE_HOST": langfuse_server.url_for("").rstrip("/"),
+        "LANGFUSE_BROWSER_URL": "https://langfuse.example.com",
         "LANGFUSE_PUBLIC_KEY": "pk-1",
         "LANGFUSE_SECRET_KEY": "sk-secret",
     }
@@ -107,6 +109,15 @@ def traced(langfuse_server: HTTPServer) -> Iterator[TracedGateway]:
 
 def kinds(trace: list[SeenSpan]) -> list[tuple[str, str]]:
     return [(span.name, span.kind) for span in trace]
+
+
+def test_the_live_page_leads_from_a_request_to_its_trace(traced: TracedGateway) -> None:
+    traced.upstream.on("small", says("Ten days.", logprob=-0.01))
+    found = traced.traced(traced.ask("support"))
+    page = f"{traced.gateway.base_url}/thriftgate"
+    address = f'href="https://langfuse.example.com/project/p-1/traces/{found[0].trace_id}"'
+    headers = {"Authorization": f"Bearer {MASTER_KEY}"}
+    assert eventually(lambda: address in httpx.get(page, headers=headers, timeout=30).text, 60)
 
 
 def test_a_plain_answer_is_a_route_and_one_generation(traced: TracedGateway) -> None:

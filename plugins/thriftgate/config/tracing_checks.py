@@ -13,7 +13,7 @@ from thriftgate.config.root import ThriftgateConfig
 from thriftgate.config.route_checks import RouteFinding
 
 KEYS = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
-HOSTS = ("LANGFUSE_HOST", "LANGFUSE_BASE_URL")
+HOSTS = ("LANGFUSE_HOST", "LANGFUSE_BASE_URL", "LANGFUSE_BROWSER_URL")
 _LANGFUSE: KeyPath = (*SECTION, "tracing", "langfuse")
 _SECOND_EXPORTERS = frozenset({"langfuse", "langfuse_otel"})
 

@@ -1,5 +1,6 @@
 """Keys over real HTTP with the SDKs: who comes in, who does not, and in which words it is said."""
 
+import re
 import time
 from typing import Any
 
@@ -169,6 +170,27 @@ def test_a_viewer_looks_at_everything_and_purges_nothing(keyed: KeyedGateway) ->
     for path, body in changes.items():
         assert keyed.admin("POST", path, body, key=key).status_code == 403, path
     assert keyed.admin("POST", "feedback", {"request_id": "x", "is_correct": True}, key=key).status_code == 403
+
+
+def test_the_live_page_revokes_a_key_for_an_admin_and_not_for_a_viewer(keyed: KeyedGateway) -> None:
+    made, viewer, admin = keyed.make("keys", alias="lost"), keyed.key(role="viewer"), keyed.key(role="admin")
+    assert keyed.ask(made["key"]).status_code == 200
+
+    def token(path: str) -> str:
+        form = re.search(r'name="token" value="([0-9a-f]+)"', browser.get(path).text)
+        assert form is not None
+        return form[1]
+
+    with httpx.Client(base_url=keyed.base_url, timeout=30) as browser:
+        signed = browser.post("/thriftgate/login", data={"token": token("/thriftgate/login"), "key": viewer})
+        assert signed.status_code == 303
+        path = f"/thriftgate/revoke?key={made['id']}"
+        assert eventually(lambda: path in browser.get("/thriftgate").text)
+        fields = {"token": token(path), "revoked": made["id"]}
+        assert browser.post("/thriftgate/revoke", data={**fields, "key": viewer}).status_code == 403
+        assert keyed.ask(made["key"]).status_code == 200
+        assert browser.post("/thriftgate/revoke", data={**fields, "key": admin}).status_code == 303
+    assert eventually(lambda: everybody_says(keyed, made["key"], 401))
 
 
 def test_an_administrators_key_does_what_the_master_key_does(keyed: KeyedGateway) -> None:

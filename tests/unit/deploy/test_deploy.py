@@ -103,7 +103,7 @@ def test_the_project_and_its_keys_exist_on_the_first_boot_and_are_the_gateways()
 
 def test_the_gateway_is_given_no_secret_of_langfuses_stores() -> None:
     text = str(SERVICES["gateway"])
-    assert not re.search(r"LANGFUSE_(?!HOST|PUBLIC_KEY|SECRET_KEY)", text)
+    assert not re.search(r"LANGFUSE_(?!HOST|BROWSER_URL|PUBLIC_KEY|SECRET_KEY)", text)
 
 
 def test_ports_are_open_to_this_machine_alone() -> None:

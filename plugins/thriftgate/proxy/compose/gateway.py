@@ -50,6 +50,8 @@ from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.files.clock import SystemClock
 from thriftgate.stores.files.prompt_sources import STOPS, OpenPrompts, open_prompts
 from thriftgate.stores.files.prompt_stops import PromptStops
+from thriftgate.stores.langfuse.client import keys_from
+from thriftgate.stores.langfuse.project import TraceAddress
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import Database
@@ -95,6 +97,7 @@ class Gateway:
     embedder: LocalEmbedder | None = None
     cache: AnswerCache | None = None
     traces: TraceService | None = None
+    trace_address: TraceAddress | None = None
     admission: Admission | None = None
     identity: OpenIdentity | None = None
     privacy: Privacy | None = None
@@ -210,6 +213,9 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     if config.limits is not None and admission is not None:
         jobs += limit_jobs(config.limits, admission)
     jobs += identity.jobs if identity else ()
+    trace_address = TraceAddress(keys_from(environ)) if traces is not None else None
+    if trace_address is not None:
+        jobs.append(Job("langfuse_project", _EVERY_MINUTE, trace_address.look))
     budgets = open_budgets(config, database=database, clock=clock, background=shared.background)
     privacy = open_privacy(config.privacy, database, data_dir) if config.privacy else None
     if privacy is not None:
@@ -232,6 +238,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         past_routes=Recorders([writer.submit, metrics.submit, *([traces.submit] if traces else [])]),
         counters=metrics,
         traces=traces,
+        trace_address=trace_address,
         upkeep=Upkeep(
             [
                 *jobs,

@@ -69,7 +69,7 @@ def page(
         load_steps=state.load_steps,
         is_calm=not any(queue.failed or queue.dropped or queue.trouble for queue in state.queues),
         steps=next_steps(overview, state, now=now),
-        requests=views.request_rows(overview.recent if found is None else found, now=now),
+        requests=views.request_rows(overview.recent if found is None else found, now=now, traces_at=state.traces_at),
         search=search,
         is_search=found is not None,
         kinds=KINDS,

@@ -8,9 +8,10 @@ from typing import Any
 
 from fastapi import Request
 from litellm.proxy import proxy_server
+from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
 
-from thriftgate.proxy.operator_api import is_admin
+from thriftgate.proxy.operator_api import is_admin, may_change
 from thriftgate.proxy.page.sessions import Sessions
 
 LIFETIME = 8 * 3_600
@@ -38,7 +39,13 @@ class Operators:
 
     async def is_operator(self, key: str, request: Request) -> bool:
         """Whether LiteLLM takes this key for a proxy admin's."""
-        return await _is_proxy_admin(key, request)
+        auth = await _auth_of(key, request)
+        return auth is not None and is_admin(auth)
+
+    async def may_change(self, key: str, request: Request) -> bool:
+        """Whether LiteLLM takes this key for that of a proxy admin who may do more than look."""
+        auth = await _auth_of(key, request)
+        return auth is not None and may_change(auth)
 
     def lifetime(self, key: str) -> int:
         """How many seconds a session for this key is good."""
@@ -49,7 +56,8 @@ def _master_key() -> str | None:
     return proxy_server.master_key
 
 
-async def _is_proxy_admin(key: str, request: Request) -> bool:
+async def _auth_of(key: str, request: Request) -> UserAPIKeyAuth | None:
+    """Whose key LiteLLM takes this for; None for one that it refuses."""
     # Latin-1 is what a header can hold; no key has anything else.
     header = f"Bearer {key}".encode("latin-1", "replace")
     scope: dict[str, Any] = {
@@ -66,7 +74,7 @@ async def _is_proxy_admin(key: str, request: Request) -> bool:
         "state": {},
     }
     try:
-        auth = await user_api_key_auth(
+        return await user_api_key_auth(
             request=Request(scope, _no_body),
             api_key=header.decode("latin-1"),
             azure_api_key_header="",
@@ -77,8 +85,7 @@ async def _is_proxy_admin(key: str, request: Request) -> bool:
         )
     except Exception:
         # LiteLLM refuses with errors of many classes, and its custom authentication with any at all.
-        return False
-    return is_admin(auth)
+        return None
 
 
 async def _no_body() -> dict[str, object]:

@@ -1,4 +1,7 @@
-"""The addresses of the live page: sign in, look, sign out.
+"""The addresses of the live page: sign in, look, revoke a key, sign out.
+
+A session may look. To revoke a key takes the operator's own key once more: a session does not notice that the key that
+opened it was revoked, and who may only look has one too.
 
 Failure behaviour: who is no operator gets the form to sign in (401), or 403 with a key that is none of an operator;
 too many wrong keys give 429; a database that is away gives 503, all as pages with words. Nothing is ever stored
@@ -13,12 +16,12 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from thriftgate.errors import StoreUnavailableError
+from thriftgate.errors import NotFoundError, StoreUnavailableError
 from thriftgate.ports import Clock
 from thriftgate.proxy.page import document, rendering
-from thriftgate.proxy.page.sessions import Attempts, Sessions
+from thriftgate.proxy.page.sessions import Attempts, Session, Sessions
 from thriftgate.proxy.page.state import State
-from thriftgate.services.books.key_use import KeyUses
+from thriftgate.services.books.key_use import KeyUse, KeyUses
 from thriftgate.services.books.overview import PERIODS, OverviewService
 from thriftgate.stats.search import search_of
 
@@ -52,6 +55,10 @@ class PageAccess(Protocol):
         """Whether the key is an operator's."""
         ...
 
+    async def may_change(self, key: str, request: Request) -> bool:
+        """Whether the key is that of an operator who may do more than look."""
+        ...
+
 
 def live_page(responder: "PageResponder") -> APIRouter:
     """The page, to be included in the proxy's app."""
@@ -60,6 +67,8 @@ def live_page(responder: "PageResponder") -> APIRouter:
         router.add_api_route(path, responder.look, methods=["GET"])
     router.add_api_route("/login", responder.form, methods=["GET"])
     router.add_api_route("/login", responder.sign_in, methods=["POST"])
+    router.add_api_route("/revoke", responder.ask_to_revoke, methods=["GET"])
+    router.add_api_route("/revoke", responder.revoke, methods=["POST"])
     router.add_api_route("/logout", responder.sign_out, methods=["POST"])
     router.add_api_route("/static/{name}", static, methods=["GET"])
     return router
@@ -116,12 +125,7 @@ class PageResponder:
             found = None if search.is_empty else await self._overviews().find(search, period)
             uses = None if (keys := self._keys()) is None else await keys.get()
         except StoreUnavailableError:
-            return _message(
-                request, 503, "The database is away",
-                ["Requests are still answered, and up to ledger.max_queue of them wait to be booked.",
-                 "This page tries again every 15 seconds."],
-                retry=15,
-            )  # fmt: skip
+            return _database_away(request)
         state = await self._state()
         refresh = document.refresh_of(request.query_params.get("refresh", ""))
         page = document.page(
@@ -145,17 +149,12 @@ class PageResponder:
         period, key = fields.get("period", ""), fields.get("key", "").strip()
         if not sessions.is_form_token("login", request.cookies.get(LOGIN_COOKIE, ""), fields.get("token", "")):
             return self._form(request, period, "This form was no longer good. Please try once more.", 400)
-        address, now = request.client.host if request.client else "", self._clock.time()
-        wait = self._attempts.retry_after(address, now=now)
-        if wait is not None:
-            answer = self._form(request, period, f"Too many wrong keys. Try again in {wait:.0f} seconds.", 429)
-            answer.headers["Retry-After"] = str(int(wait) + 1)
-            return answer
-        # Counted before it is known, so that many guesses at the same moment count as many.
-        self._attempts.failed(address, now=now)
-        if not key or not await self._operators.is_operator(key, request):
+        wait, is_good = await self._try(key, request, self._operators.is_operator)
+        if wait:
+            return _must_wait(self._form(request, period, _wait_words(wait), 429), wait)
+        if not is_good:
             return self._form(request, period, "This is no operator's key.", 401)
-        self._attempts.succeeded(address)
+        now = self._clock.time()
         lifetime = self._operators.lifetime(key)
         answer = RedirectResponse(_base(request) + (f"?period={period}" if period in PERIODS else ""), 303)
         answer.headers.update(_HEADERS)
@@ -163,6 +162,43 @@ class PageResponder:
         _set_cookie(answer, request, SESSION_COOKIE, session, lifetime)
         _set_cookie(answer, request, LOGIN_COOKIE, "", 0)
         return answer
+
+    async def ask_to_revoke(self, request: Request) -> Response:
+        """The form that revokes a key."""
+        session = self._session(request)
+        if isinstance(session, Response):
+            return session
+        try:
+            found = await self._key(request.query_params.get("key", ""))
+        except StoreUnavailableError:
+            return _database_away(request)
+        return _no_such_key(request) if found is None else self._revoke_form(request, session, found, "", 200)
+
+    async def revoke(self, request: Request) -> Response:
+        """Revoke a key, for who shows the key of an operator who may change things."""
+        session = self._session(request)
+        if isinstance(session, Response):
+            return session
+        fields = await _fields(request)
+        sessions = self._operators.sessions()
+        if not (sessions and sessions.is_form_token("revoke", session.nonce, fields.get("token", ""))):
+            return _message(request, 400, "Nothing was revoked", ["The form was not one of this page."])
+        try:
+            keys, found = self._keys(), await self._key(fields.get("revoked", ""))
+            if keys is None or found is None:
+                return _no_such_key(request)
+            wait, is_good = await self._try(fields.get("key", "").strip(), request, self._operators.may_change)
+            if wait:
+                return _must_wait(self._revoke_form(request, session, found, _wait_words(wait), 429), wait)
+            if not is_good:
+                problem = "Nothing was revoked: this is not the key of an admin who may do more than look."
+                return self._revoke_form(request, session, found, problem, 403)
+            await keys.revoke(found.key_id)
+        except NotFoundError:
+            return _no_such_key(request)
+        except StoreUnavailableError:
+            return _message(request, 503, "The database is away", ["Nothing was revoked: go back and try once more."])
+        return RedirectResponse(f"{_base(request)}#keys", 303, headers=dict(_HEADERS))
 
     async def sign_out(self, request: Request) -> Response:
         """End the session of this browser."""
@@ -174,6 +210,44 @@ class PageResponder:
         answer = RedirectResponse(f"{_base(request)}/login", 303, headers=dict(_HEADERS))
         _set_cookie(answer, request, SESSION_COOKIE, "", 0)
         return answer
+
+    def _session(self, request: Request) -> Session | Response:
+        """The session of a browser that wants to change something, or what it gets instead."""
+        sessions = self._operators.sessions()
+        if sessions is None:
+            return _without_master_key(request)
+        if _is_foreign(request):
+            return _message(request, 403, "Open this page by itself", ["Another site asked for it in your name."])
+        session = sessions.read(request.cookies.get(SESSION_COOKIE, ""), now=self._clock.time())
+        return session or RedirectResponse(f"{_base(request)}/login", 303, headers=dict(_HEADERS))
+
+    async def _try(
+        self, key: str, request: Request, is_good: Callable[[str, Request], Awaitable[bool]]
+    ) -> tuple[float, bool]:
+        """How many seconds the address has to wait after wrong keys, 0 for none; and whether this one is good."""
+        address, now = request.client.host if request.client else "", self._clock.time()
+        wait = self._attempts.retry_after(address, now=now)
+        if wait is not None:
+            return wait, False
+        # Counted before it is known, so that many guesses at the same moment count as many.
+        self._attempts.failed(address, now=now)
+        if not key or not await is_good(key, request):
+            return 0.0, False
+        self._attempts.succeeded(address)
+        return 0.0, True
+
+    async def _key(self, key_id: str) -> KeyUse | None:
+        keys = self._keys()
+        return None if keys is None else next((one for one in await keys.get() if one.key_id == key_id), None)
+
+    def _revoke_form(self, request: Request, session: Session, key: KeyUse, problem: str, status: int) -> Response:
+        sessions = self._operators.sessions()
+        assert sessions is not None
+        page = rendering.render(
+            "revoke.html", _base(request), problem=problem, token=sessions.form_token("revoke", session.nonce),
+            key_id=key.key_id, name=key.alias or key.key_id,
+        )  # fmt: skip
+        return HTMLResponse(page, status, headers=dict(_HEADERS))
 
     def _form(self, request: Request, period: str, problem: str, status: int) -> Response:
         sessions = self._operators.sessions()
@@ -230,8 +304,27 @@ def _set_cookie(answer: Response, request: Request, name: str, value: str, lifet
     )
 
 
+def _wait_words(wait: float) -> str:
+    return f"Too many wrong keys. Try again in {wait:.0f} seconds."
+
+
+def _must_wait(answer: Response, wait: float) -> Response:
+    answer.headers["Retry-After"] = str(int(wait) + 1)
+    return answer
+
+
+def _database_away(request: Request) -> Response:
+    lines = ["Requests are still answered, and up to ledger.max_queue of them wait to be booked.",
+             "This page tries again every 15 seconds."]  # fmt: skip
+    return _message(request, 503, "The database is away", lines, retry=15)
+
+
+def _no_such_key(request: Request) -> Response:
+    return _message(request, 404, "There is no such key", ["The page lists the keys that this gateway has."])
+
+
 def _message(request: Request, status: int, title: str, lines: list[str], *, retry: int = 0) -> Response:
-    back, words = ("/login", "Sign in") if status == 403 else ("", "Try again")
+    back, words = ("/login", "Sign in") if status == 403 else ("", "Back" if status == 404 else "Try again")
     page = rendering.render(
         "message.html", _base(request), title=title, lines=lines, retry=retry, back=back, back_words=words
     )

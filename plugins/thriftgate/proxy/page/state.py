@@ -48,3 +48,5 @@ class State:
     """What each route or model gives up because of its load, where it gives up anything."""
     away: Sequence[AwayLine] = ()
     """What it has to do without, or had to."""
+    traces_at: str | None = None
+    """The address of a trace without its id; None where traces go nowhere that is known."""

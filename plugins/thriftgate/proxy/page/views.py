@@ -14,6 +14,7 @@ from thriftgate.proxy.page.state import ShownDeployment, State
 from thriftgate.services.books.explaining import NAMES, why
 from thriftgate.services.books.overview import Overview
 from thriftgate.stats.tallies import DeploymentTally, RequestTally
+from thriftgate.tracing.identity import trace_id_of
 from thriftgate.types import DecisionKind, RequestRecord
 
 _MEANINGS: Mapping[DecisionKind, str] = {
@@ -122,6 +123,8 @@ class RequestRow:
     saved: str
     duration: str
     calls: str
+    trace: str
+    """The address of its trace; empty where that is not known."""
 
 
 def headline(overview: Overview) -> tuple[str, str, str]:
@@ -286,13 +289,13 @@ def _deployment(one: ShownDeployment, tally: DeploymentTally | None, twins: int,
     )
 
 
-def request_rows(records: Sequence[RequestRecord], *, now: float) -> list[RequestRow]:
-    """The last requests, newest first."""
+def request_rows(records: Sequence[RequestRecord], *, now: float, traces_at: str | None = None) -> list[RequestRow]:
+    """The last requests, newest first; `traces_at` is the address of a trace without its id."""
     digits = wording.digits_for(max((max(one.cost_usd, one.baseline_cost_usd) for one in records), default=0.0))
-    return [_request(record, digits, now) for record in records]
+    return [_request(record, digits, now, traces_at) for record in records]
 
 
-def _request(record: RequestRecord, digits: int, now: float) -> RequestRow:
+def _request(record: RequestRecord, digits: int, now: float, traces_at: str | None) -> RequestRow:
     caller = record.caller
     return RequestRow(
         request_id=record.request_id,
@@ -308,4 +311,5 @@ def _request(record: RequestRecord, digits: int, now: float) -> RequestRow:
         saved=wording.money(record.saved_usd, digits),
         duration=wording.seconds(record.duration),
         calls=", ".join(f"{call.model} ({wording.seconds(call.duration)})" for call in record.calls),
+        trace=f"{traces_at}{trace_id_of(record.request_id, record.traceparent)}" if traces_at else "",
     )

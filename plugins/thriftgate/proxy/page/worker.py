@@ -24,6 +24,7 @@ async def state_of(gateway: Gateway) -> State:
         ],
         load_steps=_load_steps(gateway),
         away=gateway.away,
+        traces_at=gateway.trace_address.prefix if gateway.trace_address else None,
     )
 
 

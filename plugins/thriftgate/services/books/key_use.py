@@ -32,6 +32,10 @@ class KeySource(Protocol):
         """Every team."""
         ...
 
+    async def revoke_key(self, key_id: str) -> object:
+        """The key opens nothing any more. Raises NotFoundError."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUse:
@@ -51,7 +55,7 @@ class KeyUse:
 
 
 class KeyUses:
-    """Reads the keys, those that spent most first."""
+    """Reads the keys, those that spent most first, and revokes one."""
 
     def __init__(self, source: KeySource, ledger: Ledger, clock: Clock) -> None:
         self._source = source
@@ -70,6 +74,12 @@ class KeyUses:
                 ended = self._clock.monotonic()
                 self._good_until = ended + max(FRESH, REST * (ended - started))
             return self._kept
+
+    async def revoke(self, key_id: str) -> None:
+        """The key opens nothing any more, and the next look shows it. Raises NotFoundError, StoreUnavailableError."""
+        async with self._reading:
+            await self._source.revoke_key(key_id)
+            self._good_until = 0.0
 
     async def _read(self) -> Sequence[KeyUse]:
         now = self._clock.time()

@@ -34,23 +34,32 @@ class LangfuseKeys:
     host: str
     public_key: str
     secret_key: str = field(repr=False)
+    seen_at: str = ""
+    """Where people find it, when that is elsewhere than where the gateway does."""
 
     @property
     def project(self) -> str:
         """Names the project: numbers of versions mean something only within it."""
         return f"{self.host} {self.public_key}"
 
+    @property
+    def browser_url(self) -> str:
+        """Where people find it."""
+        return self.seen_at or self.host
+
 
 def keys_from(environ: Mapping[str, str] = os.environ) -> LangfuseKeys:
     """Host and keys from LANGFUSE_HOST (or LANGFUSE_BASE_URL), LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY.
 
+    LANGFUSE_BROWSER_URL is where people find it.
     Raises ConfigurationError that names every variable that is not set.
     """
     missing = [name for name in ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY") if not environ.get(name)]
     if missing:
         raise ConfigurationError([f"the environment variable {name} is not set" for name in missing])
     host = environ.get("LANGFUSE_HOST") or environ.get("LANGFUSE_BASE_URL") or DEFAULT_HOST
-    return LangfuseKeys(host.rstrip("/"), environ["LANGFUSE_PUBLIC_KEY"], environ["LANGFUSE_SECRET_KEY"])
+    seen_at = environ.get("LANGFUSE_BROWSER_URL", "").rstrip("/")
+    return LangfuseKeys(host.rstrip("/"), environ["LANGFUSE_PUBLIC_KEY"], environ["LANGFUSE_SECRET_KEY"], seen_at)
 
 
 class LangfuseClient:

@@ -16,6 +16,7 @@ import httpx
 
 from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.stores.langfuse.client import LangfuseKeys, LangfuseRefusedError
+from thriftgate.stores.langfuse.project import PROJECTS, project_id_of
 from thriftgate.tracing import dashboard
 
 WIDGETS = "/api/public/unstable/dashboard-widgets"
@@ -40,7 +41,7 @@ class LangfuseDashboards:
     """Calls Langfuse as one project. Blocks; `close()` when done."""
 
     def __init__(self, keys: LangfuseKeys, *, timeout: float = 10.0) -> None:
-        self._host = keys.host
+        self._seen_at = keys.browser_url
         self._http = httpx.Client(
             base_url=keys.host, auth=httpx.BasicAuth(keys.public_key, keys.secret_key), timeout=timeout
         )
@@ -76,17 +77,14 @@ class LangfuseDashboards:
 
     def _address(self, made: Mapping[str, Any]) -> str:
         project = self._project()
-        return f"{self._host}/project/{project}/dashboards/{_id_of(made)}" if project else self._host
+        return f"{self._seen_at}/project/{project}/dashboards/{_id_of(made)}" if project else self._seen_at
 
     def _project(self) -> str | None:
         # The dashboard is made: that nobody says where is no failure.
         try:
-            projects = self._call("GET", "/api/public/projects").get("data")
+            return project_id_of(self._call("GET", PROJECTS))
         except GatewayError:
             return None
-        first: object = cast("list[object]", projects)[0] if isinstance(projects, list) and projects else None
-        found = cast("Mapping[str, object]", first).get("id") if isinstance(first, Mapping) else None
-        return found if isinstance(found, str) else None
 
     def _all(self, path: str) -> Iterator[Mapping[str, Any]]:
         for page in range(1, _MOST_PAGES + 1):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.chromium import BINARY, Tab, open_tab
 from tests.memory_ledger import MemoryLedger
 from tests.page_setup import MASTER_KEY, NOW, PageSetup, day
 
+from thriftgate.identity.records import Key
 from thriftgate.services.books.report_page import read_page, render
 
 pytestmark = [
@@ -46,6 +48,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One browser for all tests: it takes a second or two to start."""
     setup = PageSetup(tmp_path_factory.mktemp("page"))
     setup.begin_experiment()
+    setup.list_keys()
+    for name in ("k-app", "k-lost"):
+        setup.identities.all_keys[name] = Key(key_id=name, digest=bytes(32), created_at=NOW, alias=f"the {name}")
+    setup.state = replace(setup.state, traces_at="https://langfuse.example.com/project/p-1/traces/")
     asyncio.run(setup.fill(day(300)))
     server = uvicorn.Server(uvicorn.Config(setup.app, port=0, log_level="error", ws="none", lifespan="off"))
     ready = threading.Event()
@@ -103,6 +109,25 @@ def test_an_operator_signs_in_looks_around_and_signs_out_by_keyboard_alone(site:
     assert tab.text("h1") == "Sign in to thriftgate"
     tab.go(site.url)
     assert tab.text("h1") == "Sign in to thriftgate"
+
+
+def test_an_admin_revokes_a_key_by_keyboard_alone(site: Site) -> None:
+    tab = site.tab
+    site.sign_in()
+    tab.value("document.querySelector('#keys').scrollIntoView()")
+    tab.value("document.querySelector('a[href*=\"revoke?key=k-lost\"]').focus()")
+    with tab.loading():
+        tab.press("Enter")
+    assert tab.text("h1") == "Revoke the k-lost"
+    assert _overflow(tab) == []
+    tab.until("document.activeElement.id === 'key'")
+    tab.type(MASTER_KEY)
+    with tab.loading():
+        tab.press("Enter")
+    assert "Saved in the last 24 hours" in tab.text("main")
+    row = "[...document.querySelectorAll('tr')].find(one => one.innerText.includes('the k-lost')).innerText"
+    assert "revoked" in tab.value(row)
+    assert tab.complaints() == []
 
 
 def _walk_to(tab: Tab, words: str) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.page_setup import ADMIN_KEY, MASTER_KEY, PageSetup, day
+from tests.page_setup import ADMIN_KEY, MASTER_KEY, NOW, VIEWER_KEY, PageSetup, day
+
+from thriftgate.identity.records import Key
 
 HOME = "/thriftgate"
 
@@ -290,3 +292,80 @@ async def test_what_is_typed_into_the_search_comes_back_as_text(browser: Browser
         assert page.status_code == 200
         assert "<script>" not in page.text
         assert len(page.text) < 200_000
+
+
+REVOKE = f"{HOME}/revoke"
+
+
+@pytest.fixture
+def listed(setup: PageSetup) -> PageSetup:
+    """A gateway with two keys of its own."""
+    setup.list_keys()
+    for name in ("k-app", "k-other"):
+        setup.identities.all_keys[name] = Key(
+            key_id=name, digest=b"digest-of-the-secret-0123456789ab", created_at=NOW, alias=f"the <{name}>"
+        )
+    return setup
+
+
+@pytest.mark.parametrize("key", [MASTER_KEY, ADMIN_KEY])
+async def test_an_admin_revokes_a_key_with_the_own_key_once_more(browser: Browser, listed: PageSetup, key: str) -> None:
+    await browser.sign_in(VIEWER_KEY)
+    page = (await browser.get(HOME)).text
+    assert f'href="{REVOKE}?key=k-app"' in page
+    form = await browser.get(f"{REVOKE}?key=k-app")
+    assert "Revoke the &lt;k-app&gt;" in form.text
+    token = await browser.token(f"{REVOKE}?key=k-app")
+    answer = await browser.post(REVOKE, data={"token": token, "revoked": "k-app", "key": key})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{HOME}#keys")
+    assert listed.identities.all_keys["k-app"].revoked_at is not None
+    assert listed.identities.all_keys["k-other"].revoked_at is None
+    page = (await browser.get(HOME)).text
+    assert "revoke?key=k-app" not in page, "the next look shows it, however fresh the last one was"
+    assert "revoke?key=k-other" in page
+
+
+@pytest.mark.parametrize("key", [VIEWER_KEY, "sk-guess", ""])
+async def test_who_may_only_look_revokes_nothing(browser: Browser, listed: PageSetup, key: str) -> None:
+    await browser.sign_in(MASTER_KEY)
+    token = await browser.token(f"{REVOKE}?key=k-app")
+    answer = await browser.post(REVOKE, data={"token": token, "revoked": "k-app", "key": key})
+    assert answer.status_code == 403
+    assert "Nothing was revoked" in answer.text
+    assert listed.identities.all_keys["k-app"].revoked_at is None
+
+
+async def test_guessing_at_the_form_that_revokes_has_to_wait_too(browser: Browser, listed: PageSetup) -> None:
+    await browser.sign_in(MASTER_KEY)
+    fields = {"token": await browser.token(f"{REVOKE}?key=k-app"), "revoked": "k-app"}
+    for _ in range(10):
+        assert (await browser.post(REVOKE, data={**fields, "key": "sk-guess"})).status_code == 403
+    answer = await browser.post(REVOKE, data={**fields, "key": MASTER_KEY})
+    assert (answer.status_code, "retry-after" in answer.headers) == (429, True)
+    assert listed.identities.all_keys["k-app"].revoked_at is None
+
+
+async def test_only_the_pages_own_form_in_this_browser_revokes(browser: Browser, listed: PageSetup) -> None:
+    fields = {"revoked": "k-app", "key": MASTER_KEY}
+    assert (await browser.post(REVOKE, data=fields)).status_code == 303, "to the form to sign in"
+    await browser.sign_in(MASTER_KEY)
+    assert (await browser.post(REVOKE, data={**fields, "token": await browser.token(HOME)})).status_code == 400
+    token = await browser.token(f"{REVOKE}?key=k-app")
+    foreign = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"}
+    assert (await browser.post(REVOKE, data={**fields, "token": token}, headers=foreign)).status_code == 403
+    assert listed.identities.all_keys["k-app"].revoked_at is None
+
+
+@pytest.mark.parametrize("key_id", ["", "k-nobody", "<script>", "x" * 5_000])
+async def test_a_key_that_is_not_there_is_said_so(browser: Browser, listed: PageSetup, key_id: str) -> None:
+    await browser.sign_in(MASTER_KEY)
+    answer = await browser.get(REVOKE, params={"key": key_id})
+    assert (answer.status_code, "There is no such key" in answer.text, "<script>" in answer.text) == (404, True, False)
+
+
+async def test_a_script_with_a_key_in_its_header_is_shown_the_command_and_no_form(
+    browser: Browser, listed: PageSetup
+) -> None:
+    page = (await browser.get(HOME, headers={"Authorization": f"Bearer {MASTER_KEY}"})).text
+    assert "thriftgate keys revoke k-app" in page
+    assert REVOKE not in page

@@ -22,6 +22,7 @@ from thriftgate.services.books.key_use import month_began_at
 from thriftgate.services.books.overview import PERIODS
 from thriftgate.stats.intervals import Interval, wilson_interval
 from thriftgate.stats.tallies import DeploymentTally
+from thriftgate.tracing.identity import trace_id_of
 from thriftgate.types import Caller, DecisionKind, RequestRecord, Status
 
 K = DecisionKind
@@ -282,6 +283,17 @@ async def test_keys_are_listed_with_what_each_spent_this_month_and_how_it_is_rev
     assert "revoked" in gone
     assert "keys revoke" not in gone
     assert "digest" not in page
+
+
+async def test_a_request_leads_to_its_trace_where_that_is_known_and_nowhere_else(tmp_path: Path) -> None:
+    setup = PageSetup(tmp_path)
+    theirs = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await setup.fill([request(1), request(2, traceparent=theirs)])
+    assert "Langfuse" not in (await page_of(setup)).partition("The last requests")[2]
+    setup.state = replace(setup.state, traces_at="https://langfuse.example.com/project/p-1/traces/")
+    page = await page_of(setup)
+    for trace in (trace_id_of("request-0001"), "0af7651916cd43dd8448eb211c80319c"):
+        assert page.count(f'href="https://langfuse.example.com/project/p-1/traces/{trace}"') == 1
 
 
 async def test_what_a_route_gives_up_under_load_is_said(tmp_path: Path) -> None:
