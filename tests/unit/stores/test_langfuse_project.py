@@ -1,5 +1,7 @@
 """Where a trace is looked at: the project's id is asked for until it is known, and no answer does any harm."""
 
+from typing import Any
+
 import pytest
 from pytest_httpserver import HTTPServer
 
@@ -30,9 +32,12 @@ async def test_a_langfuse_that_is_away_is_no_address_and_no_error() -> None:
     assert address.prefix is None
 
 
-@pytest.mark.parametrize(
-    "answer", [None, [], {}, {"data": None}, {"data": []}, {"data": ["p"]}, {"data": [{}]}, {"data": [{"id": 7}]},
-               {"data": [{"id": ""}]}],
-)  # fmt: skip
-def test_whatever_else_langfuse_says_is_no_project(answer: object) -> None:
+ANSWERS: list[Any] = [
+    None, [], {}, {"data": None}, {"data": []}, {"data": ["p"]}, {"data": [{}]}, {"data": [{"id": 7}]},
+    {"data": [{"id": ""}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_whatever_else_langfuse_says_is_no_project(answer: Any) -> None:
     assert project_id_of(answer) is None
