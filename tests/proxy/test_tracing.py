@@ -114,7 +114,7 @@ def kinds(trace: list[SeenSpan]) -> list[tuple[str, str]]:
 def test_the_live_page_leads_from_a_request_to_its_trace(traced: TracedGateway) -> None:
     traced.upstream.on("small", says("Ten days.", logprob=-0.01))
     found = traced.traced(traced.ask("support"))
-    page = f"{traced.base_url}/thriftgate"
+    page = f"{traced.process.base_url}/thriftgate"
     address = f'href="https://langfuse.example.com/project/p-1/traces/{found[0].trace_id}"'
     headers = {"Authorization": f"Bearer {MASTER_KEY}"}
     assert eventually(lambda: address in httpx.get(page, headers=headers, timeout=30).text, 60)
