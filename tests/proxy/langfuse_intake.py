@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_httpserver import HTTPServer
 from tests.proxy.waiting import eventually
 from tests.trace_setup import SeenSpan, decode
 from werkzeug import Request, Response
@@ -21,6 +22,18 @@ class LangfuseIntakeServer:
     events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     status: int = 200
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def serve(self, server: HTTPServer) -> dict[str, str]:
+        """Answer at this server; the environment that leads there."""
+        server.expect_request("/api/public/otel/v1/traces").respond_with_handler(self.take_traces)
+        server.expect_request("/api/public/ingestion").respond_with_handler(self.take_scores)
+        server.expect_request("/api/public/projects").respond_with_json({"data": [{"id": "p-1"}]})
+        return {
+            "LANGFUSE_HOST": server.url_for("").rstrip("/"),
+            "LANGFUSE_BROWSER_URL": "https://langfuse.example.com",
+            "LANGFUSE_PUBLIC_KEY": "pk-1",
+            "LANGFUSE_SECRET_KEY": "sk-secret",
+        }
 
     def take_traces(self, request: Request) -> Response:
         assert request.headers["content-type"] == "application/x-protobuf"

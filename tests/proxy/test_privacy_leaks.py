@@ -78,18 +78,11 @@ def fuzz(provider_server: HTTPServer) -> Iterator[Fuzz]:
     for server in servers:
         server.start()
     upstream, langfuse = EchoUpstream(servers[0]), LangfuseIntakeServer()
-    servers[1].expect_request("/api/public/otel/v1/traces").respond_with_handler(langfuse.take_traces)
-    servers[1].expect_request("/api/public/ingestion").respond_with_handler(langfuse.take_scores)
     folder = Path(tempfile.mkdtemp(prefix="thriftgate-leaks-"))
     folder.chmod(0o755)
     shutil.copy(Path(__file__).with_name("leak_spy.py"), folder / "leak_spy.py")
-    keys = {
-        "LANGFUSE_HOST": servers[1].url_for("").rstrip("/"),
-        "LANGFUSE_PUBLIC_KEY": "pk-1",
-        "LANGFUSE_SECRET_KEY": "sk-secret",
-    }
     port = free_port()
-    process = start_proxy(folder, leak_config(upstream), port, **keys)
+    process = start_proxy(folder, leak_config(upstream), port, **langfuse.serve(servers[1]))
     base_url = f"http://127.0.0.1:{port}"
     try:
         wait_until_alive(process, base_url, folder)

@@ -101,8 +101,6 @@ def stoppable(servers: tuple[HTTPServer, HTTPServer], request: pytest.FixtureReq
     """A running proxy; an `indirect` parameter is its `Start`."""
     start = cast("Start", getattr(request, "param", Start()))
     upstream, langfuse = Upstream(servers[0]), LangfuseIntakeServer()
-    servers[1].expect_request("/api/public/otel/v1/traces").respond_with_handler(langfuse.take_traces)
-    servers[1].expect_request("/api/public/ingestion").respond_with_handler(langfuse.take_scores)
     config = gateway_config(upstream.base_url)
     section: dict[str, Any] = config["callback_settings"]["thriftgate"]
     # Nothing would be written in the life of a test: what is found was written at the end.
@@ -111,8 +109,7 @@ def stoppable(servers: tuple[HTTPServer, HTTPServer], request: pytest.FixtureReq
     folder = Path(tempfile.mkdtemp(prefix="thriftgate-stop-"))
     folder.chmod(0o755)
     port = free_port()
-    keys = {"LANGFUSE_HOST": servers[1].url_for("").rstrip("/"), "LANGFUSE_PUBLIC_KEY": "pk-1"}
-    process = start_proxy(folder, config, port, *start.options, LANGFUSE_SECRET_KEY="sk-secret", **keys)
+    process = start_proxy(folder, config, port, *start.options, **langfuse.serve(servers[1]))
     base_url = f"http://127.0.0.1:{port}"
     try:
         wait_until_alive(process, base_url, folder)

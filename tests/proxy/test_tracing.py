@@ -13,7 +13,15 @@ import httpx
 import pytest
 from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import (
-    CLIENT_KEY, MASTER_KEY, GatewayProcess, free_port, gateway_config, route, start_proxy, stop, wait_until_alive,
+    CLIENT_KEY,
+    MASTER_KEY,
+    GatewayProcess,
+    free_port,
+    gateway_config,
+    route,
+    start_proxy,
+    stop,
+    wait_until_alive,
 )  # fmt: skip
 from tests.proxy.langfuse_intake import LangfuseIntakeServer
 from tests.proxy.upstream import Upstream, drips, fails, says, slow
@@ -68,9 +76,6 @@ def traced(langfuse_server: HTTPServer) -> Iterator[TracedGateway]:
     providers = HTTPServer(threaded=True)
     providers.start()
     upstream, langfuse = Upstream(providers), LangfuseIntakeServer()
-    langfuse_server.expect_request("/api/public/otel/v1/traces").respond_with_handler(langfuse.take_traces)
-    langfuse_server.expect_request("/api/public/ingestion").respond_with_handler(langfuse.take_scores)
-    langfuse_server.expect_request("/api/public/projects").respond_with_json({"data": [{"id": "p-1"}]})
     config = gateway_config(upstream.base_url)
     section = config["callback_settings"]["thriftgate"]
     section["tracing"] = {
@@ -81,13 +86,7 @@ def traced(langfuse_server: HTTPServer) -> Iterator[TracedGateway]:
     folder = Path(tempfile.mkdtemp(prefix="thriftgate-traced-"))
     folder.chmod(0o755)
     port = free_port()
-    keys = {
-        "LANGFUSE_HOST": langfuse_server.url_for("").rstrip("/"),
-        "LANGFUSE_BROWSER_URL": "https://langfuse.example.com",
-        "LANGFUSE_PUBLIC_KEY": "pk-1",
-        "LANGFUSE_SECRET_KEY": "sk-secret",
-    }
-    process = start_proxy(folder, config, port, **keys)
+    process = start_proxy(folder, config, port, **langfuse.serve(langfuse_server))
     base_url = f"http://127.0.0.1:{port}"
     try:
         wait_until_alive(process, base_url, folder)
