@@ -5,12 +5,13 @@ price map of LiteLLM 1.109. Question and answer are counted, no few-shot prompt.
 """
 
 import csv
+import gzip
 import hashlib
 import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,11 @@ PRICES = {
     "llama-3.1-8b": (0.03, 0.05),  # deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct
     "llama-3.1-70b": (0.40, 0.40),  # deepinfra/meta-llama/Meta-Llama-3.1-70B-Instruct
     "phi-3-mini": (0.10, 0.10),  # fireworks_ai/accounts/fireworks/models/phi-3-mini-128k-instruct
+    "qwen1.5-7b": (0.20, 0.20),  # fireworks_ai/accounts/fireworks/models/qwen2-7b-instruct
+    "qwen1.5-72b": (0.90, 0.90),  # fireworks_ai/accounts/fireworks/models/qwen1p5-72b-chat
+    # Not in that map: as Reka announced them in April 2024.
+    "reka-edge": (0.40, 1.00),
+    "reka-core": (10.0, 25.0),
 }
 _MMLU_ANSWER = 4
 """Characters of an answer where only its correctness is published: one option letter, about a token."""
@@ -44,7 +50,8 @@ class Item:
     request: ChatRequest
     answers: tuple[Answer | None, ...]
     """Per tier; None where only the correctness is known."""
-    is_right: tuple[bool, ...]
+    quality: tuple[float, ...]
+    """1 for right, 0 for wrong, or a grade between them."""
     second: Answer | None = None
     """Another cheap answer, bought for every question."""
 
@@ -58,6 +65,8 @@ class RecordedSet:
     items: list[Item]
     labels: list[Label]
     embedder: str = ""
+    subjects: tuple[str, ...] = ()
+    """Of each question, where the set has subjects."""
 
 
 def absent() -> str | None:
@@ -96,18 +105,51 @@ def gsm8k_embedded(name: str) -> RecordedSet:
 def mmlu(name: str) -> RecordedSet:
     """RouteLLM's MMLU: correctness only, so the question alone decides, by its features and its embedding."""
     tiers = ("mixtral-8x7b", "gpt-4-1106")
-    rows = [row for path in sorted((DATA / "routellm").glob("mmlu_*.csv")) for row in read_rows(path)]
+    files = {path.stem: read_rows(path) for path in sorted((DATA / "routellm").glob("mmlu_*.csv"))}
+    rows = [row for subject in files.values() for row in subject]
+    subjects = tuple(name for name, subject in files.items() for _ in subject)
     items = [Item(_asked(row[0]), (None, None), (row[1] == "True", row[2] == "True")) for row in rows]
     vectors, embedder = embed([row[0] for row in rows])
     labels = [replace(label, vector=vector) for label, vector in zip(labels_of(items, tiers), vectors, strict=True)]
-    return RecordedSet(name, tiers, items, labels, embedder)
+    return RecordedSet(name, tiers, items, labels, embedder, subjects)
 
 
 def mmlu_pro(name: str) -> RecordedSet:
     """MMLU-Pro: Llama-3.1-8B before 70B, on what the cheap answer's text tells."""
-    tiers = ("llama-3.1-8b", "llama-3.1-70b")
-    items = [_pro_item(models, tiers) for models in pro_rows()]
+    return _pro(name, ("llama-3.1-8b", "llama-3.1-70b"), pro_rows())
+
+
+def mmlu_pro_qwen(name: str) -> RecordedSet:
+    """MMLU-Pro: Qwen1.5-7B before 72B, at less than a fifth of its price."""
+    return _pro(name, ("qwen1.5-7b", "qwen1.5-72b"), pro_rows(_QWEN_FILES))
+
+
+def _pro(name: str, tiers: tuple[str, ...], rows: list[dict[str, dict[str, Any]]]) -> RecordedSet:
+    items = [_pro_item(models, tiers) for models in rows]
+    subjects = tuple(str(models[tiers[0]]["category"]) for models in rows)
+    return RecordedSet(name, tiers, items, labels_of(items, tiers), subjects=subjects)
+
+
+def wildbench(name: str) -> RecordedSet:
+    """WildBench's tasks: reka-edge before reka-core, graded from 1 to 10 by GPT-4o; the questions are not at hand."""
+    tiers = ("reka-edge", "reka-core")
+    graded = [_grades(DATA / "wildbench" / file) for file in ("reka-edge.json.gz", "reka-core-20240501.json.gz")]
+    items = [
+        Item(
+            # The id stands for the question, and its length in the price.
+            _asked(task),
+            (_said(tiers[0], task, graded[0][task][0]), _said(tiers[1], task, graded[1][task][0])),
+            tuple((grades[task][1] - 1) / 9 for grades in graded),
+        )
+        for task in sorted(graded[0].keys() & graded[1].keys())
+    ]
     return RecordedSet(name, tiers, items, labels_of(items, tiers))
+
+
+def _grades(path: Path) -> dict[str, tuple[str, float]]:
+    """By task: the answer and its grade; tasks without an answer are left out."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return {row["id"]: (row["a"], float(row["score"])) for row in json.load(file) if row["a"]}
 
 
 def mmlu_pro_embedded(name: str) -> RecordedSet:
@@ -137,9 +179,11 @@ SETS: dict[str, Callable[[str], RecordedSet]] = {
     "gsm8k_embedded": gsm8k_embedded,
     "mmlu": mmlu,
     "mmlu_pro": mmlu_pro,
+    "mmlu_pro_qwen": mmlu_pro_qwen,
     "mmlu_pro_embedded": mmlu_pro_embedded,
     "mmlu_pro_second_sample": mmlu_pro_second_sample,
     "mmlu_pro_three_tiers": mmlu_pro_three_tiers,
+    "wildbench": wildbench,
 }
 
 
@@ -159,7 +203,7 @@ def labels_of(items: Sequence[Item], tiers: Sequence[str]) -> list[Label]:
         labels.append(
             Label(
                 group=hashlib.sha256(item.request.messages[0]["content"].encode()).hexdigest()[:16],
-                quality=tuple(float(right) for right in item.is_right),
+                quality=tuple(map(float, item.quality)),
                 cost_usd=_costs(item, tiers),
                 features=tuple(features),
                 vetoes=tuple(vetoes),
@@ -227,20 +271,24 @@ def read_rows(path: Path) -> list[list[str]]:
 
 
 _PRO_FILES = {
-    "llama-3.1-8b": "Meta-Llama-3_1-8B-Instruct",
-    "llama-3.1-70b": "Meta-Llama-3_1-70B-Instruct",
-    "phi-3-mini": "Phi-3-mini-4k-instruct",
+    "llama-3.1-8b": "mmlu_pro/model_outputs_Meta-Llama-3_1-8B-Instruct_5shots.zip",
+    "llama-3.1-70b": "mmlu_pro/model_outputs_Meta-Llama-3_1-70B-Instruct_5shots.zip",
+    "phi-3-mini": "mmlu_pro/model_outputs_Phi-3-mini-4k-instruct_5shots.zip",
+}
+_QWEN_FILES = {
+    "qwen1.5-7b": "mmlu_pro_qwen/model_outputs_Qwen1.5-7B-Chat_5shots.zip",
+    "qwen1.5-72b": "mmlu_pro_qwen/model_outputs_Qwen1.5-72B-Chat_5shots.zip",
 }
 
 
-def pro_rows() -> list[dict[str, dict[str, Any]]]:
+def pro_rows(files: Mapping[str, str] = _PRO_FILES) -> list[dict[str, dict[str, Any]]]:
     """Per question that every model answered: what each model said."""
     by_question: dict[int, dict[str, dict[str, Any]]] = {}
-    for model, stem in _PRO_FILES.items():
-        with zipfile.ZipFile(DATA / "mmlu_pro" / f"model_outputs_{stem}_5shots.zip") as archive:
+    for model, file in files.items():
+        with zipfile.ZipFile(DATA / file) as archive:
             for row in json.loads(archive.read(archive.namelist()[0])):
                 by_question.setdefault(row["question_id"], {})[model] = row
-    return [models for _, models in sorted(by_question.items()) if len(models) == len(_PRO_FILES)]
+    return [models for _, models in sorted(by_question.items()) if len(models) == len(files)]
 
 
 def _pro_question(row: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ import openai
 import pytest
 import yaml
 from pytest_httpserver import HTTPServer
-from tests.proxy.cascade_routes import ARTEFACT, cascade_routes, proven_artefact
+from tests.proxy.cascade_routes import artefacts, cascade_routes
 from tests.proxy.output_routes import output_routes
 from tests.proxy.upstream import Upstream
 
@@ -202,7 +202,8 @@ def start_proxy(
     """`litellm --config …` as an operator would start it, its log in the folder."""
     for name in ("auth.py", "spend.py"):
         shutil.copy(Path(__file__).with_name(name), folder / name)
-    (folder / ARTEFACT).write_text(proven_artefact())
+    for name, artefact in artefacts().items():
+        (folder / name).write_text(artefact)
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
     with (folder / "proxy.log").open("wb") as log:
         return subprocess.Popen(

@@ -76,6 +76,23 @@ def test_a_proven_promise_accepts_what_its_artefact_allows_and_no_more(
     assert (float(response.headers["x-thriftgate-confidence"]) > 0.95) is (said == CLEAN)
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        (QUESTION, ("accepted", "confident")),
+        ("Write a sonnet about the moons of Jupiter, in the voice of Galileo.", ("only_tier", "unfamiliar")),
+    ],
+    ids=["like the labels", "unlike them"],
+)
+def test_a_question_unlike_the_labelled_ones_goes_to_the_strongest_tier_and_the_header_says_so(
+    gateway: GatewayProcess, question: str, expected: tuple[str, str]
+) -> None:
+    gateway.upstream.on("small", says(CLEAN))
+    gateway.upstream.on("large", says(CLEAN))
+    assert why(ask(gateway, "summarised", messages=[{"role": "user", "content": question}])) == expected
+    assert bool(gateway.upstream.asked("small")) is (expected[0] == "accepted")
+
+
 @pytest.mark.parametrize(("said", "decision"), [(HEDGED, "accepted"), (DOUBTFUL, "escalated")])
 def test_a_key_near_its_budget_gets_cheaper_answers_down_to_the_floor(
     gateway: GatewayProcess, said: str, decision: str

@@ -99,7 +99,7 @@ def _check_signals(config: ThriftgateConfig) -> Iterator[RouteFinding]:
 
 
 def _check_embedder(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
-    """An artefact that reads questions was made with the embedder that reads them now."""
+    """What an artefact knows of questions was made with the embedder that reads them now."""
     for name, route in config.routes.items():
         written = route.cascade.artefact
         if written is None or not (base / written).is_file():
@@ -109,12 +109,20 @@ def _check_embedder(config: ThriftgateConfig, base: Path) -> Iterator[RouteFindi
         from thriftgate.stores.minilm.embedder import LocalEmbedder
 
         try:
-            probe = load_artefact(base / written).probe
+            artefact = load_artefact(base / written)
         except StaleArtefactError:
             continue  # `load` has named it
-        if probe is not None and probe.embedder != LocalEmbedder(base / config.data_dir).fingerprint:
-            words = "it was made with another embedder than this build has: calibrate again"
-            yield RouteFinding(Problem((*ROUTES, name, "cascade", "artefact"), words))
+        probe, summary = artefact.probe, artefact.summary
+        ours = LocalEmbedder(base / config.data_dir).fingerprint if probe or summary else ""
+        where = (*ROUTES, name, "cascade", "artefact")
+        if probe is not None and probe.embedder != ours:
+            yield RouteFinding(Problem(where, "it was made with another embedder than this build has: calibrate again"))
+        elif summary is not None and summary.embedder != ours and route.cascade.unfamiliar.escalate:
+            words = (
+                "its summary of questions was made with another embedder than this build has, so that unfamiliar "
+                "questions are not told: calibrate again"
+            )
+            yield RouteFinding(Problem(where, words), is_warning=True)
 
 
 def _check_cache_artefacts(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
