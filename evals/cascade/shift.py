@@ -116,9 +116,18 @@ def _vectors(labels: Sequence[Label]) -> Floats:
 def _mean(served: Sequence[Served]) -> Served | None:
     if not served:
         return None
-    rows = [asdict(one) for one in served]
-    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-    return Served(**{**means, "questions": round(means["questions"])})
+
+    def mean(figure: str) -> float:
+        return float(np.mean([getattr(one, figure) for one in served]))
+
+    return Served(
+        questions=served[0].questions,
+        unfamiliar=mean("unfamiliar"),
+        loss=mean("loss"),
+        loss_checked=mean("loss_checked"),
+        cost=mean("cost"),
+        cost_checked=mean("cost_checked"),
+    )
 
 
 def pooled(found: Sequence[LeftOut], which: str, figure: str) -> Interval:

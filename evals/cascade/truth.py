@@ -4,7 +4,7 @@
 
 A recorded set is the whole world. Labels are drawn from it with replacement, as traffic repeats itself, an artefact is
 calibrated on them, and its thresholds are played on every question of the world: no label that chose a threshold is
-counted as evidence for it. Writes results/truth.json and results/truth.md.
+counted as evidence for it. Adds its rows to results/truth.json and results/truth.md.
 """
 
 import argparse
@@ -22,10 +22,10 @@ from evals.cascade import data
 from evals.cascade.replay import scored
 
 from thriftgate.cascade.calibration.calibration import Method, Promise, calibrate
-from thriftgate.stats import wilson_interval
+from thriftgate.stats import mean_interval, wilson_interval
 
 RESULTS = data.HERE / "results"
-SETS = ("gsm8k", "mmlu", "mmlu_pro")
+SETS = ("gsm8k", "mmlu", "mmlu_pro", "mmlu_pro_qwen", "wildbench")
 LIMIT, DELTA = 0.02, 0.05
 
 
@@ -44,6 +44,7 @@ class Truth:
     """Promises whose loss on the whole world is above the limit."""
     cost: float
     """Share of always-strong, mean over all calibrations: those without a promise cost 1."""
+    cost_interval: tuple[float, float]
     net: float
     """Quality lost on the whole world, mean over the promises."""
     got_worse: float
@@ -68,6 +69,7 @@ def truth_of(name: str, labels: int, method: Method, runs: int) -> Truth:
         played = replay.play(found.chosen.policy)
         costs.append(float(played.cost_usd.mean() / replay.cost_usd[:, -1].mean()))
         losses.append((float(played.losses(replay).mean()), float(played.losses(replay, "regressions").mean())))
+    cost = mean_interval(costs)
     return Truth(
         name=name,
         world=len(world),
@@ -76,7 +78,8 @@ def truth_of(name: str, labels: int, method: Method, runs: int) -> Truth:
         calibrations=runs,
         promised=len(losses),
         false=sum(net > LIMIT for net, _ in losses),
-        cost=float(np.mean(costs)),
+        cost=cost.estimate,
+        cost_interval=(cost.low, cost.high),
         net=float(np.mean([net for net, _ in losses])) if losses else 0.0,
         got_worse=float(np.mean([worse for _, worse in losses])) if losses else 0.0,
     )
@@ -95,13 +98,13 @@ def table(found: list[Truth]) -> str:
         lines.append(
             f"| {one.name} | {one.world:,} | {one.labels:,} | {one.method} | {one.promised}/{one.calibrations} "
             f"| {one.false} | {share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}] | {one.cost:.1%} "
-            f"| {one.net:.2%} | {one.got_worse:.2%} |"
+            f"[{one.cost_interval[0]:.1%}, {one.cost_interval[1]:.1%}] | {one.net:.2%} | {one.got_worse:.2%} |"
         )
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Judge the sets in two processes and write the results."""
+    """Judge the sets and write the results as they come."""
     reason = data.absent()
     if reason:
         raise SystemExit(reason)
@@ -115,14 +118,16 @@ def main() -> None:
     sizes = [int(size) for size in given.labels.split(",")]
     tasks = [(*task, given.runs) for task in product(given.sets, sizes, given.methods.split(","))]
     RESULTS.mkdir(exist_ok=True)
-    found: list[Truth] = []
+    kept = RESULTS / "truth.json"
+    rows = [Truth(**row) for row in json.loads(kept.read_text(encoding="utf-8"))] if kept.exists() else []
+    found = {(row.name, row.labels, row.method): row for row in rows}
     with ProcessPoolExecutor(given.processes) as pool:
         # Written as it comes: a run that is cut short leaves what it knows.
         for one in pool.map(truth_of, *zip(*tasks, strict=True)):
-            found.append(one)
-            rows = [asdict(row) for row in found]
-            (RESULTS / "truth.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-            (RESULTS / "truth.md").write_text(table(found), encoding="utf-8")
+            found[one.name, one.labels, one.method] = one
+            rows = [found[key] for key in sorted(found)]
+            kept.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+            (RESULTS / "truth.md").write_text(table(rows), encoding="utf-8")
             print(one, flush=True)
 
 
