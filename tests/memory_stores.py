@@ -50,6 +50,9 @@ class InMemoryAnswerCache(MemoryStore):
         self._used: dict[tuple[str, str], int] = {}
         self._observed: list[Observation] = []
 
+    async def prepare(self) -> None:
+        await self.reach("prepare")
+
     async def lookup(self, scope: str, key: str, embedding: Vector | None, *, limit: int = 8) -> Lookup:
         await self.reach("lookup")
         exact = next((entry for entry in self._live() if (entry.scope, entry.key) == (scope, key)), None)
@@ -89,6 +92,11 @@ class InMemoryAnswerCache(MemoryStore):
         found = [self._shown(entry) for entry in self._entries.values() if entry.route == route]
         found.sort(key=lambda entry: (entry.hits, self._used.get((entry.scope, entry.entry_id), 0)), reverse=True)
         return self._drop(found[keep:])
+
+    async def delete_expired(self) -> int:
+        await self.reach("delete_expired")
+        live = self._live()
+        return self._drop([entry for entry in self._entries.values() if entry not in live])
 
     async def stats(self) -> Sequence[CacheStats]:
         await self.reach("stats")

@@ -124,6 +124,10 @@ class AnswerCache(Protocol):
     uncached (the cache fails open).
     """
 
+    async def prepare(self) -> None:
+        """Make what the store needs, with more time than a request has for it; once, at the start."""
+        ...
+
     async def lookup(self, scope: str, key: str, embedding: Vector | None, *, limit: int = 8) -> Lookup:
         """The entry with this exact key and, where `embedding` is given, the nearest `limit` of the scope.
 
@@ -153,6 +157,10 @@ class AnswerCache(Protocol):
 
     async def evict(self, route: str, *, keep: int) -> int:
         """Drop the least used entries of a route until `keep` remain; returns how many went."""
+        ...
+
+    async def delete_expired(self) -> int:
+        """Delete what can no longer be served, where it does not go by itself; returns how many entries went."""
         ...
 
     async def stats(self) -> Sequence[CacheStats]:

@@ -125,6 +125,23 @@ def test_only_the_proxy_imports_litellm() -> None:
     assert {floor(path) for path in users} <= {"proxy"}, names(users)
 
 
+def test_composition_asks_no_port_what_it_is_made_of() -> None:
+    asking: list[str] = []
+    for path in (one for one in MODULES if "compose" in one.parts):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        ours = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("thriftgate")
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"isinstance", "cast", "type"}:
+                words = set(re.findall(r"\w+", " ".join(map(ast.unparse, node.args))))
+                asking += [f"{path.name}:{node.lineno}"] * bool(words & ours)
+    assert not asking, "what composition needs to know is a method of the port"
+
+
 IMPURE = {
     "asyncio", "asyncpg", "http", "httpx", "logging", "os", "random", "redis", "requests", "socket", "subprocess",
     "threading", "time", "urllib",

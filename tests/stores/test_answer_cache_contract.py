@@ -355,3 +355,11 @@ async def test_look_ups_and_stores_may_run_at_the_same_time(store: AnswerCache) 
 
     found = await asyncio.gather(*(ask(i) for i in range(40)))
     assert [neighbours[0].entry.key for neighbours in found] == [f"key-{i}" for i in range(40)]
+
+
+async def test_what_has_expired_goes_and_nothing_else_does(store: AnswerCache) -> None:
+    await store.prepare()
+    await keep(store, entry("old", expires_at=time.time() - 60), entry("new"))
+    await store.delete_expired()
+    assert (await store.lookup("scope", "key-old", None)).exact is None
+    assert (await store.lookup("scope", "key-new", None)).exact is not None

@@ -15,8 +15,8 @@ callers_texts = st.lists(st.lists(st.text(max_size=40), min_size=1, max_size=12)
 
 def rounds_of(queue: TextQueue[int], *, max_texts: int, max_characters: int) -> list[list[QueuedText[int]]]:
     rounds: list[list[QueuedText[int]]] = []
-    while tickets := queue.next_round(max_texts=max_texts, max_characters=max_characters):
-        rounds.append(tickets)
+    while batch := queue.next_round(max_texts=max_texts, max_characters=max_characters):
+        rounds.append(batch)
     return rounds
 
 
@@ -32,9 +32,9 @@ def test_every_text_is_served_once_and_in_its_callers_order(
     callers: list[list[str]], max_texts: int, max_characters: int
 ) -> None:
     served: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for tickets in rounds_of(filled(callers), max_texts=max_texts, max_characters=max_characters):
-        for ticket in tickets:
-            served[ticket.caller].append((ticket.position, ticket.text))
+    for batch in rounds_of(filled(callers), max_texts=max_texts, max_characters=max_characters):
+        for queued in batch:
+            served[queued.caller].append((queued.position, queued.text))
     assert served == {caller: list(enumerate(texts)) for caller, texts in enumerate(callers)}
 
 
@@ -42,9 +42,9 @@ def test_every_text_is_served_once_and_in_its_callers_order(
 def test_a_round_is_never_fuller_than_allowed_unless_it_is_one_text(
     callers: list[list[str]], max_texts: int, max_characters: int
 ) -> None:
-    for tickets in rounds_of(filled(callers), max_texts=max_texts, max_characters=max_characters):
-        assert len(tickets) <= max_texts
-        assert len(tickets) == 1 or sum(len(ticket.text) for ticket in tickets) <= max_characters
+    for batch in rounds_of(filled(callers), max_texts=max_texts, max_characters=max_characters):
+        assert len(batch) <= max_texts
+        assert len(batch) == 1 or sum(len(queued.text) for queued in batch) <= max_characters
 
 
 @given(st.integers(2, 500), st.integers(1, 8))
@@ -53,16 +53,16 @@ def test_one_question_is_in_the_next_round_whatever_a_bulk_caller_brought(bulk: 
     queue.next_round(max_texts=max_texts, max_characters=1_000)
     queue.add(1, ["where is my order?"])
     following = [queue.next_round(max_texts=max_texts, max_characters=1_000) for _ in range(2)]
-    assert 1 in {ticket.caller for tickets in following for ticket in tickets}
+    assert 1 in {queued.caller for batch in following for queued in batch}
 
 
 @given(callers_texts, st.integers(0, 5))
 def test_a_dropped_caller_is_served_no_more_and_the_others_all_the_same(callers: list[list[str]], dropped: int) -> None:
     queue = filled(callers)
     queue.drop(dropped)
-    left = [ticket for tickets in rounds_of(queue, max_texts=4, max_characters=50) for ticket in tickets]
+    left = [queued for batch in rounds_of(queue, max_texts=4, max_characters=50) for queued in batch]
     assert len(left) == sum(len(texts) for caller, texts in enumerate(callers) if caller != dropped)
-    assert dropped not in {ticket.caller for ticket in left}
+    assert dropped not in {queued.caller for queued in left}
 
 
 def test_draining_names_who_waited_and_leaves_nothing() -> None:

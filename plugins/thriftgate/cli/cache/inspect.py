@@ -14,7 +14,6 @@ from thriftgate.cli.cache.opening import caller_of, config_option, opened, tenan
 from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
-    from thriftgate.services.cache.deciding import Decider
     from thriftgate.services.cache.inspection import Inspection
     from thriftgate.types import Caller
 
@@ -58,13 +57,7 @@ async def _inspect(
     async with opened(config_file) as one:
         inspector, decider = await one.inspector(route)
         found = await inspector.inspect([{"role": "user", "content": question}], caller=caller, params=params)
-        return found, _threshold(decider)
-
-
-def _threshold(decider: "Decider") -> float | None:
-    from thriftgate.services.cache.deciding import SharedDecider
-
-    return decider.threshold if isinstance(decider, SharedDecider) else None
+        return found, decider.threshold
 
 
 def inspection_record(found: "Inspection", threshold: float | None) -> dict[str, Any]:
@@ -88,7 +81,7 @@ def inspection_record(found: "Inspection", threshold: float | None) -> dict[str,
         "reason": reason,
         "confidence": weighed.confidence if weighed else None,
         "threshold": threshold,
-        "scope": found.scope.scope,
+        "scope": found.scope.scope if found.scope else None,
         "entry": chosen.entry_id if chosen else None,
         "evidence": dict(weighed.features) if weighed else {},
         "neighbours": [

@@ -82,7 +82,7 @@ class Opened:
 
     async def inspector(self, name: str) -> "tuple[CacheInspector, Decider]":
         """The operator's side of a route's cache, and who decides for it, who has learnt all that is stored."""
-        from thriftgate.services.cache.deciding import SharedDecider, decider_of
+        from thriftgate.services.cache.deciding import decider_of
         from thriftgate.services.cache.inspection import CacheInspector
         from thriftgate.services.request.prompts import PromptService
         from thriftgate.stores.files.clock import SystemClock
@@ -96,8 +96,7 @@ class Opened:
             prompts = open_prompts(self.section, self.base_dir, os.environ, clock)
             apply = partial(PromptService(prompts.source, clock).apply, route_prompt=config.prompt)
         decider = decider_of(name, config.cache, self.base_dir, self.cache)
-        if isinstance(decider, SharedDecider):
-            await decider.catch_up()
+        await decider.catch_up()
         inspector = CacheInspector(
             name,
             config,

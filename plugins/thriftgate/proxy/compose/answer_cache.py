@@ -8,38 +8,55 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.ports import AnswerCache
 from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
-from thriftgate.stores.postgres.database import connect
+from thriftgate.stores.postgres.database import Database, connect
+
+if TYPE_CHECKING:
+    from thriftgate.stores.redis.connection import RedisServer
 
 
 @asynccontextmanager
 async def open_cache(config: ThriftgateConfig, base_dir: Path, embedder: LocalEmbedder) -> AsyncGenerator[AnswerCache]:
     """The cache with its connections, for a command; the embedder is closed with it."""
     try:
-        if config.redis_url is not None:
-            # RedisVL takes a second to import, which a gateway without Redis need not wait for.
-            from thriftgate.stores.redis.cache import RedisAnswerCache
-            from thriftgate.stores.redis.connection import RedisServer
-
-            server = RedisServer(config.redis_url)
-            cache = RedisAnswerCache(server, dimensions=embedder.dimensions, fingerprint=embedder.fingerprint)
-            try:
-                await cache.prepare()
-                yield cache
-            finally:
-                await server.close()
-            return
-        # It blocks, and runs an event loop of its own.
-        dsn = await asyncio.to_thread(prepare_embedded, config.database_url, base_dir / config.data_dir)
-        database = connect(dsn, max_connections=2)
+        redis, database = redis_server(config), None
+        if redis is None:
+            # It blocks, and runs an event loop of its own.
+            dsn = await asyncio.to_thread(prepare_embedded, config.database_url, base_dir / config.data_dir)
+            database = connect(dsn, max_connections=2)
         try:
-            yield PostgresAnswerCache(database, dimensions=embedder.dimensions)
+            cache = answer_cache(embedder, redis=redis, database=database)
+            await cache.prepare()
+            yield cache
         finally:
-            await database.close()
+            for server in (redis, database):
+                if server is not None:
+                    await server.close()
     finally:
         await embedder.close()
+
+
+# RedisVL takes a second to import, which a gateway without Redis need not wait for.
+def redis_server(config: ThriftgateConfig) -> "RedisServer | None":
+    """The Redis of the configuration, where it names one; nothing is connected yet."""
+    if config.redis_url is None:
+        return None
+    from thriftgate.stores.redis.connection import RedisServer
+
+    return RedisServer(config.redis_url)
+
+
+def answer_cache(embedder: LocalEmbedder, *, redis: "RedisServer | None", database: Database | None) -> AnswerCache:
+    """The cache for this embedder's vectors, in Redis where there is one."""
+    if redis is None:
+        assert database is not None, "there is a store"
+        return PostgresAnswerCache(database, dimensions=embedder.dimensions)
+    from thriftgate.stores.redis.cache import RedisAnswerCache
+
+    return RedisAnswerCache(redis, dimensions=embedder.dimensions, fingerprint=embedder.fingerprint)

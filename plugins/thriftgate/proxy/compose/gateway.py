@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.ports import AnswerCache, SingleFlight
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.completer import RouterCompleter
+from thriftgate.proxy.compose.answer_cache import answer_cache, redis_server
 from thriftgate.proxy.compose.guards import Guards, needs_embedder, open_guards
 from thriftgate.proxy.compose.identity import OpenIdentity, open_budgets, open_identity
 from thriftgate.proxy.compose.limits import limit_jobs, open_limits
@@ -32,7 +33,6 @@ from thriftgate.proxy.translations import Translations
 from thriftgate.services.books.experiments import ExperimentGuards
 from thriftgate.services.books.feedback import FeedbackService
 from thriftgate.services.books.recording import LedgerWriter, Recorders
-from thriftgate.services.cache.deciding import SharedDecider
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.identity.budgets import BudgetService
 from thriftgate.services.limits.admission import Admission
@@ -53,13 +53,11 @@ from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.langfuse.client import keys_from
 from thriftgate.stores.langfuse.project import TraceAddress
 from thriftgate.stores.minilm.embedder import LocalEmbedder
-from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger
 from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 
 if TYPE_CHECKING:
-    from thriftgate.stores.redis.cache import RedisAnswerCache
     from thriftgate.stores.redis.connection import RedisServer
 
 logger = logging.getLogger(__name__)
@@ -116,8 +114,8 @@ class Gateway:
             self.privacy.analyzer.warm_up()
         if self.embedder is not None:
             self.background.start("embedder_warm_up", self.embedder.warm_up())
-        if self.redis is not None and self.cache is not None:
-            self.background.start("cache_indexes", cast("RedisAnswerCache", self.cache).prepare())
+        if self.cache is not None:
+            self.background.start("cache_indexes", self.cache.prepare())
 
     async def aclose(self) -> None:
         """Write what waits, then let go of everything; takes about `shutdown_timeout` seconds at most."""
@@ -158,7 +156,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     data_dir = base_dir / config.data_dir
     clock = SystemClock()
     database = Database(prepare_embedded(config.database_url, data_dir))
-    redis = _redis(config)
+    redis = redis_server(config)
     prompts = open_prompts(config, base_dir, environ, clock)
     traces = open_traces(config, environ, prompts.numbers, clock)
     metrics = Metrics()
@@ -192,7 +190,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         ledger=ledger,
         prompts=PromptService(prompts.source, clock),
         single_flight=_single_flight(redis, database),
-        cache=_answer_cache(embedder, redis, database) if embedder else None,
+        cache=answer_cache(embedder, redis=redis, database=database) if embedder else None,
         embedder=embedder,
         draw=random.random,
         **({"steps": admission.steps_of} if admission is not None else {}),
@@ -278,29 +276,12 @@ def _identity(config: ThriftgateConfig, shared: Shared, database: Database) -> O
     )
 
 
-# RedisVL takes a second to import, which a gateway without Redis need not wait for.
-def _redis(config: ThriftgateConfig) -> "RedisServer | None":
-    if config.redis_url is None:
-        return None
-    from thriftgate.stores.redis.connection import RedisServer
-
-    return RedisServer(config.redis_url)
-
-
 def _single_flight(redis: "RedisServer | None", database: Database) -> SingleFlight:
     if redis is None:
         return PostgresSingleFlight(database)
     from thriftgate.stores.redis.single_flight import RedisSingleFlight
 
     return RedisSingleFlight(redis)
-
-
-def _answer_cache(embedder: LocalEmbedder, redis: "RedisServer | None", database: Database) -> AnswerCache:
-    if redis is None:
-        return PostgresAnswerCache(database, dimensions=embedder.dimensions)
-    from thriftgate.stores.redis.cache import RedisAnswerCache
-
-    return RedisAnswerCache(redis, dimensions=embedder.dimensions, fingerprint=embedder.fingerprint)
 
 
 def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_dir: Path) -> list[Job]:
@@ -318,8 +299,7 @@ def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_d
     if prompts.numbers is not None:
         jobs.append(Job("prompt_numbers", _EVERY_MINUTE, prompts.numbers.look))
     if shared.cache is not None:
-        if isinstance(shared.cache, PostgresAnswerCache):
-            jobs.append(Job("cache_expiry", _EVERY_MINUTE, shared.cache.delete_expired))
+        jobs.append(Job("cache_expiry", _EVERY_MINUTE, shared.cache.delete_expired))
         prompted = {name: route.prompt.name for name, route in config.routes.items() if route.cache and route.prompt}
         purge = PromptVersionPurge(shared.cache, shared.prompts, prompted)
         jobs += [Job("cache_prompt_versions", config.prompts.refresh_interval, purge.look)]
@@ -333,9 +313,4 @@ def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_d
 
 def _learning(verifiers: Iterable[CacheVerifier]) -> list[Job]:
     """What other workers and earlier lives have verified, at the start and then every minute."""
-    deciders = [verifier.decider for verifier in verifiers]
-    return [
-        Job("cache_learning", _EVERY_MINUTE, decider.catch_up)
-        for decider in deciders
-        if isinstance(decider, SharedDecider)
-    ]
+    return [Job("cache_learning", _EVERY_MINUTE, verifier.decider.catch_up) for verifier in verifiers]

@@ -21,7 +21,8 @@ from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.pricing import RouterPricer
 from thriftgate.services.books.recording import Recorders
 from thriftgate.services.cache.deciding import decider_of
-from thriftgate.services.cache.service import CacheService, tier_policy_of
+from thriftgate.services.cache.service import CacheService
+from thriftgate.services.cache.settings import tier_policy_of
 from thriftgate.services.cascade.planning import Planner
 from thriftgate.services.checking.audit import CascadeAuditor
 from thriftgate.services.checking.judges import AgreementJudge, ModelJudge

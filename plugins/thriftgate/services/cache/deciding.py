@@ -21,7 +21,7 @@ _LATER_LOOKS = 500
 _MOST_KNOWN = 20_000
 
 
-class Decider(Protocol):
+class Rule(Protocol):
     """Whether a neighbour's answer is right for a question, learnt from verified outcomes."""
 
     def decide(
@@ -41,6 +41,22 @@ class Decider(Protocol):
 
     def update(self, observation: Observation) -> None:
         """Learn from one verified outcome."""
+        ...
+
+
+class Decider(Rule, Protocol):
+    """A rule that also learns from what other workers, and earlier lives, have verified."""
+
+    @property
+    def threshold(self) -> float | None:
+        """The confidence from which hits are served now; None where it is not decided by confidence."""
+        ...
+
+    async def catch_up(self) -> int:
+        """Learn what the store has and this worker has not seen; returns how many outcomes that were.
+
+        Raises StoreUnavailableError.
+        """
         ...
 
 
@@ -65,9 +81,17 @@ class FixedDecider:
     def update(self, observation: Observation) -> None:
         """A threshold stays what it is."""
 
+    @property
+    def threshold(self) -> None:
+        """A similarity decides, and no confidence."""
 
-class Learning(Decider, Protocol):
-    """A decider that can take in the outcomes of an earlier life: `caching.learner.Learner` is one."""
+    async def catch_up(self) -> int:
+        """There is nothing to learn."""
+        return 0
+
+
+class Learning(Rule, Protocol):
+    """A rule that can take in the outcomes of an earlier life: `caching.learner.Learner` is one."""
 
     @property
     def policy(self) -> CachePolicy:

@@ -13,33 +13,35 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from thriftgate.caching.decision import Decision
-from thriftgate.caching.eligibility import may_serve, may_store
+from thriftgate.caching.decision import Decision, Hit
+from thriftgate.caching.eligibility import may_store
 from thriftgate.caching.entries import CacheEntry, Neighbour
-from thriftgate.caching.evidence import NEIGHBOURS
 from thriftgate.caching.grouping import normalised_answer
 from thriftgate.caching.guards import Veto, first_veto
-from thriftgate.caching.reading import LONGEST_QUESTION
-from thriftgate.caching.scope import CacheScope, RequestIdentity, scope_of
+from thriftgate.caching.scope import CacheScope
 from thriftgate.caching.warm_file import WarmLine
 from thriftgate.config import RouteConfig
+from thriftgate.output.requirement import Requirement
 from thriftgate.ports import AnswerCache, Clock, Embedder
 from thriftgate.services.cache.deciding import Decider
-from thriftgate.services.cache.service import limits_of, rules_of, scoping_of, tier_policy_of
-from thriftgate.services.request.reading import view_of
+from thriftgate.services.cache.looking import CacheLook
+from thriftgate.services.cache.settings import limits_of, tier_policy_of
+from thriftgate.services.output.reading import checked
+from thriftgate.services.output.stage import OutputStage
 from thriftgate.types import Answer, Caller, ChatRequest, Choice, PromptRef
-from thriftgate.wire.identity import identity
 
 ApplyPrompt = Callable[[ChatRequest], tuple[ChatRequest, PromptRef]]
 _BATCH = 64
 _NO_EXPLORATION = 0.999_999
+_MISSHAPEN = "answer does not fit the JSON schema that is asked for"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
     """Why a question would hit or miss."""
 
-    scope: CacheScope
+    scope: CacheScope | None
+    """None: nothing can be found for such a request."""
     is_allowed: bool
     verdict: str
     """Why the cache may not be asked; "eligible" when it may."""
@@ -47,7 +49,7 @@ class Inspection:
     neighbours: Sequence[tuple[Neighbour, Veto | None]] = ()
     """Nearest first, each with what a guard objects to."""
     decision: Decision | None = None
-    """None when an exact entry is there, or the cache may not be asked."""
+    """None when an exact entry is there, the cache may not be asked, or only exact hits are served."""
 
 
 @dataclass(slots=True)
@@ -78,37 +80,42 @@ class CacheInspector:
             raise ValueError(f"route '{route}' has no cache")
         self._route = route
         self._config = config.cache
-        self._tiers = tier_policy_of(config.cascade, base_dir)
+        self._look = CacheLook(
+            config.cache,
+            cache=cache,
+            embedder=embedder,
+            decider=decider,
+            tier_policy=tier_policy_of(config.cascade, base_dir),
+        )
         self._strongest = config.cascade.tiers[-1].model
         self._cache = cache
         self._embedder = embedder
-        self._decider = decider
         self._clock = clock
         self._prompt = prompt
+        self._output = OutputStage.of(config.output)
 
     async def inspect(
         self, messages: Sequence[Mapping[str, Any]], *, caller: Caller, params: Mapping[str, Any]
     ) -> Inspection:
         """What a request would find, without serving or counting anything."""
-        request, ref = self._request(messages, caller, params, {})
-        scope = self._scope(request, ref)
-        verdict = may_serve(request, scope.asked, settings=limits_of(self._config), has_tenant=scope.has_tenant)
-        if not verdict.is_allowed:
-            return Inspection(scope=scope, is_allowed=False, verdict=str(verdict.reason))
-        is_short = len(scope.question) <= LONGEST_QUESTION
-        vector = (await self._embedder.embed([scope.question]))[0] if is_short else None
-        found = await self._cache.lookup(scope.scope, scope.key, vector, limit=NEIGHBOURS)
-        decision = None
-        if found.exact is None:
-            decision = self._decider.decide(scope.question, found.neighbours, draw=_NO_EXPLORATION, tenant=scope.tenant)
+        request, prompt, _ = await self._request(messages, caller, params, {})
+        place = await self._look.place(request, prompt)
+        scope = place.scope
+        if scope is None or not place.is_allowed:
+            return Inspection(scope=scope, is_allowed=False, verdict=place.reason)
+        found = await self._look.look(place, draw=_NO_EXPLORATION, may_check=self._may_check)
         return Inspection(
             scope=scope,
             is_allowed=True,
-            verdict=str(verdict.reason),
+            verdict=place.reason,
             exact=found.exact,
             neighbours=[(near, first_veto(scope.question, near.entry.question)) for near in found.neighbours],
-            decision=decision,
+            decision=found.decision,
         )
+
+    def _may_check(self, hit: Hit) -> bool:
+        """A gateway at rest has room for a check, where it makes any."""
+        return self._config.verify.max_per_minute > 0
 
     async def warm(
         self, lines: Sequence[WarmLine], *, caller: Caller, ttl: float | None, tags: Sequence[str]
@@ -125,7 +132,7 @@ class CacheInspector:
         for start in range(0, len(lines), _BATCH):
             entries: list[CacheEntry] = []
             for line in lines[start : start + _BATCH]:
-                made = self._entry(line, caller, ttl or self._config.ttl, tags)
+                made = await self._entry(line, caller, ttl or self._config.ttl, tags)
                 if isinstance(made, CacheEntry):
                     entries.append(made)
                 else:
@@ -137,16 +144,21 @@ class CacheInspector:
             warmed.stored += len(entries)
         return warmed
 
-    def _entry(self, line: WarmLine, caller: Caller, ttl: float, tags: Sequence[str]) -> CacheEntry | str:
+    async def _entry(self, line: WarmLine, caller: Caller, ttl: float, tags: Sequence[str]) -> CacheEntry | str:
         """The entry, or why its answer may not be kept."""
-        request, ref = self._request(line.messages, caller, line.params, line.prompt_variables)
-        scope = self._scope(request, ref)
+        request, ref, required = await self._request(line.messages, caller, line.params, line.prompt_variables)
+        place = await self._look.place(request, ref)
+        scope = place.scope
+        if scope is None:
+            return place.reason
         choice = Choice(message=line.answer, finish_reason="stop")
         answer = Answer(choices=(choice,), model=line.model or self._strongest)
         has_tenant = scope.has_tenant or line.scope is not None
         verdict = may_store(request, scope.asked, answer, settings=limits_of(self._config), has_tenant=has_tenant)
         if not verdict.is_allowed:
             return str(verdict.reason)
+        if required is not None and checked(request, answer, required, may_repair=False).objection is not None:
+            return _MISSHAPEN
         now = self._clock.time()
         return CacheEntry(
             entry_id=uuid.uuid4().hex,
@@ -164,13 +176,14 @@ class CacheInspector:
             answer_group=line.group or _group_of(choice.text),
         )
 
-    def _request(
+    async def _request(
         self,
         messages: Sequence[Mapping[str, Any]],
         caller: Caller,
         params: Mapping[str, Any],
         variables: Mapping[str, Any],
-    ) -> tuple[ChatRequest, PromptRef | None]:
+    ) -> tuple[ChatRequest, PromptRef | None, Requirement | None]:
+        """The request as a route has it when it looks into its cache, and what its answer must be."""
         request = ChatRequest(
             request_id="operator",
             route=self._route,
@@ -179,18 +192,12 @@ class CacheInspector:
             caller=caller,
             prompt_variables=variables,
         )
-        return self._prompt(request) if self._prompt is not None else (request, None)
-
-    def _scope(self, request: ChatRequest, prompt: PromptRef | None) -> CacheScope:
-        seen = identity(view_of(request), rules_of(self._config))
-        return scope_of(
-            request,
-            settings=scoping_of(self._config),
-            prompt=prompt,
-            tiers=self._tiers,
-            embedder=self._embedder.fingerprint,
-            identity=RequestIdentity(seen.frame, seen.question),
-        )
+        prompt, required = None, None
+        if self._prompt is not None:
+            request, prompt = self._prompt(request)
+        if self._output is not None:
+            request, required = await self._output.apply(request)
+        return request, prompt, required
 
 
 def _group_of(text: str) -> str:

@@ -24,7 +24,7 @@ from thriftgate.errors import (
 )
 from thriftgate.limits.ladder import LadderStep
 from thriftgate.output.requirement import Requirement
-from thriftgate.services.cache.tickets import PendingEntry, Served
+from thriftgate.services.cache.pending import PendingEntry, Served
 from thriftgate.services.cascade.driver import CascadeRun
 from thriftgate.services.checking.audit import Correct
 from thriftgate.services.output.asking import ShapedAsker
@@ -58,7 +58,7 @@ class _Serving:
 
     request: ChatRequest
     journal: Journal
-    ticket: PendingEntry
+    pending: PendingEntry
     prompt: PromptRef | None = None
     required: Requirement | None = None
     """What the answer must be; None: anything."""
@@ -183,7 +183,7 @@ class RouteService:
                     f"route '{request.route}' answers from its cache alone until its load goes down",
                     retry_after=_RETRY_AFTER,
                 )
-            serving.ticket = found
+            serving.pending = found
             return serving, None
         return serving, found
 
@@ -241,7 +241,7 @@ class RouteService:
 
     @asynccontextmanager
     async def _coalesced(self, serving: _Serving) -> AsyncGenerator[Participant]:
-        request, flight_key = serving.request, serving.ticket.flight_key
+        request, flight_key = serving.request, serving.pending.flight_key
         # Who must not leave an answer behind must not hand it to others either.
         if self._parts.coalescer is None or flight_key is None or request.no_cache or request.no_store:
             yield Participant()
@@ -300,8 +300,8 @@ class RouteService:
 
     async def _vector(self, serving: _Serving) -> Vector | None:
         """The question's embedding, where the cache has not made it already; None when it cannot be had."""
-        if serving.ticket.embedding is not None or self._parts.embedder is None:
-            return serving.ticket.embedding
+        if serving.pending.embedding is not None or self._parts.embedder is None:
+            return serving.pending.embedding
         try:
             return (await self._parts.embedder.embed([question_of(serving.request.messages)]))[0]
         except StoreUnavailableError:
@@ -322,7 +322,7 @@ class RouteService:
             shared = as_asked(request, answer)  # log-probabilities for our own judgement fill no store
             tags = note.tags if note is not None else ()
             self._parts.cache.keep(
-                request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline, tags=tags
+                request, serving.pending, shared, prompt=serving.prompt, baseline_cost_usd=baseline, tags=tags
             )
             published = {"answer": answer_to_json(shared), "baseline_cost_usd": baseline, "tags": list(tags)}
             participant.publish({**published, "request_id": journal.request.request_id})
@@ -338,7 +338,7 @@ class RouteService:
 
         async def correct(answer: Answer) -> None:
             shared, baseline = as_asked(request, answer), self._baseline_cost_usd(answer)
-            await cache.correct(request, serving.ticket, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
+            await cache.correct(request, serving.pending, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
 
         return correct
 

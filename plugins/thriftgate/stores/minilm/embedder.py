@@ -131,41 +131,41 @@ class LocalEmbedder:
     # From here on: the worker thread.
 
     def _work(self) -> None:
-        while tickets := self._next_round():
+        while batch := self._next_round():
             try:
-                self._embed_round(tickets)
+                self._embed_round(batch)
             except Exception as error:
-                self._fail_round(tickets, error)
+                self._fail_round(batch, error)
 
     def _next_round(self) -> list[QueuedText[_Caller]]:
         with self._lock:
-            tickets = self._queue.next_round()
-            self._is_working = bool(tickets)
-        return tickets
+            batch = self._queue.next_round()
+            self._is_working = bool(batch)
+        return batch
 
-    def _embed_round(self, tickets: Sequence[QueuedText[_Caller]]) -> None:
+    def _embed_round(self, batch: Sequence[QueuedText[_Caller]]) -> None:
         wanted: dict[str, list[QueuedText[_Caller]]] = {}
-        for ticket in tickets:
-            if ticket.caller.done.cancelled():
-                self._drop(ticket.caller)
-            elif (vector := self._recent.get(ticket.text)) is not None:
-                ticket.caller.receive(ticket.position, vector)
+        for queued in batch:
+            if queued.caller.done.cancelled():
+                self._drop(queued.caller)
+            elif (vector := self._recent.get(queued.text)) is not None:
+                queued.caller.receive(queued.position, vector)
             else:
-                wanted.setdefault(ticket.text, []).append(ticket)
+                wanted.setdefault(queued.text, []).append(queued)
         model, texts = self._loaded(), list(wanted)
         token_ids = model.tokenize(texts)
         for group in length_groups([len(ids) for ids in token_ids]):
             for place, vector in zip(group, model.run([token_ids[place] for place in group]), strict=True):
                 self._recent.put(texts[place], vector)
-                for ticket in wanted[texts[place]]:
-                    ticket.caller.receive(ticket.position, vector)
+                for queued in wanted[texts[place]]:
+                    queued.caller.receive(queued.position, vector)
 
-    def _fail_round(self, tickets: Sequence[QueuedText[_Caller]], error: Exception) -> None:
+    def _fail_round(self, batch: Sequence[QueuedText[_Caller]], error: Exception) -> None:
         if not isinstance(error, GatewayError):
             failure = StoreUnavailableError(f"the local embedder failed ({type(error).__name__})")
             failure.__cause__ = error
             error = failure
-        for caller in {ticket.caller for ticket in tickets}:
+        for caller in {queued.caller for queued in batch}:
             self._drop(caller)
             caller.fail(error)
 

@@ -45,19 +45,19 @@ class TextQueue(Generic[CallerT]):
 
         A round always has at least one text, however long.
         """
-        tickets: list[QueuedText[CallerT]] = []
+        batch: list[QueuedText[CallerT]] = []
         room = max_characters
-        while self._waiting and len(tickets) < max_texts:
+        while self._waiting and len(batch) < max_texts:
             caller, texts = self._waiting[0]
-            if tickets and len(texts[0].text) > room:
+            if batch and len(texts[0].text) > room:
                 break
-            ticket = texts.popleft()
-            tickets.append(ticket)
-            room -= len(ticket.text)
+            queued = texts.popleft()
+            batch.append(queued)
+            room -= len(queued.text)
             self._waiting.popleft()
             if texts:
                 self._waiting.append((caller, texts))
-        return tickets
+        return batch
 
     def drop(self, caller: CallerT) -> None:
         """Forget what still waits of a caller."""

@@ -49,6 +49,9 @@ class PostgresAnswerCache:
         self._exact_limit = exact_limit if dimensions <= _MAX_INDEXED_DIMENSIONS else 2**31 - 1
         self._has_indexes = False
 
+    async def prepare(self) -> None:
+        """Nothing: the tables are made when the database is prepared."""
+
     async def lookup(self, scope: str, key: str, embedding: Vector | None, *, limit: int = 8) -> Lookup:
         """The entry with this exact key and, where `embedding` is given, the nearest `limit` of the scope."""
         vector = self._unit(embedding)

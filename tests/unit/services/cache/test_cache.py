@@ -22,8 +22,8 @@ from thriftgate.caching.entries import CacheEntry
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.config import CacheConfig
 from thriftgate.services.cache.deciding import FixedDecider
+from thriftgate.services.cache.pending import PendingEntry, Served
 from thriftgate.services.cache.service import CacheService
-from thriftgate.services.cache.tickets import PendingEntry, Served
 from thriftgate.services.checking.judges import AgreementJudge
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks

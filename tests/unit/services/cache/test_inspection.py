@@ -1,6 +1,6 @@
 """What operators do by hand is what requests would find: warmed answers are served, inspections tell the truth."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,17 +8,20 @@ from typing import Any
 import pytest
 from tests.fakes import FakeClock, FakeEmbedder, InMemoryAnswerCache, answer_of, ask, settle
 
-from thriftgate.caching.decision import Hit, Miss
+from thriftgate.caching.decision import Decision, Hit, Miss
+from thriftgate.caching.entries import Neighbour
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.caching.warm_file import WarmLine
 from thriftgate.config import CascadeConfig, RouteConfig
-from thriftgate.services.cache.deciding import FixedDecider
+from thriftgate.services.cache.deciding import Decider, FixedDecider
 from thriftgate.services.cache.inspection import CacheInspector
-from thriftgate.services.cache.service import CacheService, tier_policy_of
-from thriftgate.services.cache.tickets import Served
+from thriftgate.services.cache.pending import Served
+from thriftgate.services.cache.service import CacheService
+from thriftgate.services.cache.settings import tier_policy_of
+from thriftgate.services.output.stage import OutputStage
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.journal import Journal
-from thriftgate.types import Caller, ChatRequest, DecisionKind, PromptRef
+from thriftgate.types import Caller, ChatRequest, DecisionKind, PromptRef, Usage
 
 QUESTION, ANSWER = "how do I get a refund", "Write to the help desk."
 CALLER = Caller(team_id="acme")
@@ -27,17 +30,20 @@ CALLER = Caller(team_id="acme")
 class Office:
     """A desk and the service of the same route over one store."""
 
-    def __init__(self, **cache: Any) -> None:
+    def __init__(
+        self, *, decider: Decider | None = None, output: Mapping[str, Any] | None = None, **cache: Any
+    ) -> None:
         self.config = RouteConfig.model_validate(
             {
                 "cascade": {"tiers": [{"model": "small"}, {"model": "large"}]},
                 "cache": {"min_similarity": 0.8, "ttl_jitter": 0.0, "tags": ["route"], **cache},
+                "output": output,
             }
         )
         assert self.config.cache is not None
         self.clock, self.embedder = FakeClock(), FakeEmbedder()
         self.store = InMemoryAnswerCache(self.clock)
-        decider = FixedDecider(FixedThreshold(0.8))
+        decider = decider or FixedDecider(FixedThreshold(0.8))
         self.setup = CacheInspector(
             "support", self.config, cache=self.store, embedder=self.embedder, decider=decider, clock=self.clock,
             prompt=None,
@@ -110,8 +116,9 @@ async def test_without_a_tenant_nothing_is_stored() -> None:
 
 async def test_a_stated_scope_stands_for_the_tenant() -> None:
     office = Office()
-    scope = (await office.inspect()).scope.scope
-    await office.setup.warm([line(scope=scope)], caller=Caller(), ttl=None, tags=[])
+    scope = (await office.inspect()).scope
+    assert scope is not None
+    await office.setup.warm([line(scope=scope.scope)], caller=Caller(), ttl=None, tags=[])
     assert await office.served() is not None
 
 
@@ -140,6 +147,76 @@ async def test_an_inspection_finds_what_a_request_would() -> None:
     assert isinstance(similar.decision, Hit)
     assert [near.entry.question for near, _ in similar.neighbours] == [QUESTION]
     assert isinstance((await office.inspect("something else")).decision, Miss)
+
+
+class UncertainDecider(FixedDecider):
+    """Serves its first hits only where they are checked, as a decider does that has seen nothing yet."""
+
+    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, **how: Any) -> Decision:
+        found = super().decide(question, neighbours, draw=draw, **how)
+        return replace(found, must_be_checked=True) if isinstance(found, Hit) else found
+
+
+NEAR, NEGATED, FAR, LONG = "how can I get a refund", "how do I not get a refund", "what is a tram", "refund? " * 5_000
+EXACT_ONLY: dict[str, Any] = {"min_similarity": None, "max_error": 0.0}
+UNCHECKED: dict[str, Any] = {
+    "decider": UncertainDecider(FixedThreshold(0.8)),
+    "verify": {"max_per_minute": 0},
+}
+LOOKS: dict[str, tuple[dict[str, Any], str, dict[str, Any], bool]] = {
+    "the same question": ({}, QUESTION, {}, True),
+    "one that means the same": ({}, NEAR, {}, True),
+    "one that means something else": ({}, FAR, {}, False),
+    "one that a guard objects to": ({}, NEGATED, {}, False),
+    "one of another temperature": ({}, QUESTION, {"temperature": 0.5}, False),
+    "an answer longer than the client lets one be": ({}, QUESTION, {"max_tokens": 5}, False),
+    "one near it, longer than the client lets one be": ({}, NEAR, {"max_tokens": 5}, False),
+    "an answer that fits": ({}, NEAR, {"max_tokens": 500}, True),
+    "a route that serves exact hits alone, asked the same": (EXACT_ONLY, QUESTION, {}, True),
+    "a route that serves exact hits alone, asked in other words": (EXACT_ONLY, NEAR, {}, False),
+    "too long a question to compare": ({}, LONG, {}, False),
+    "a hit that must be checked where nothing is": (UNCHECKED, NEAR, {}, False),
+    "a route about what changes": ({"time_sensitive": True}, QUESTION, {}, False),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_an_inspection_says_hit_where_serving_hits_and_nowhere_else(look: str) -> None:
+    settings, question, params, is_hit = LOOKS[look]
+    office = Office(**settings)
+    for text, cosine in ((NEAR, 0.9), (NEGATED, 0.95), (FAR, 0.1), (LONG, 0.99)):
+        office.embedder.place(text, near=QUESTION, cosine=cosine)
+    entries = Office()
+    await entries.setup.warm([line()], caller=CALLER, ttl=None, tags=[])
+    (kept,) = [entry async for entry in entries.store.entries()]
+    place = (await office.inspect()).scope
+    assert place is not None
+    await office.store.store(replace(kept, scope=place.scope, usage=Usage(3, 20)))
+    served = await office.served(question, params=params)
+    found = await office.inspect(question, params)
+    said = (
+        DecisionKind.EXACT_HIT
+        if found.exact
+        else DecisionKind.SEMANTIC_HIT
+        if isinstance(found.decision, Hit)
+        else None
+    )
+    assert said == (served.kind if served else None)
+    assert (served is not None) is is_hit
+
+
+async def test_where_the_route_asks_for_a_shape_warmed_answers_have_it_and_are_found() -> None:
+    schema = {"type": "object", "properties": {"where": {"type": "string"}}, "required": ["where"]}
+    office = Office(output={"json_schema": schema})
+    lines = [line(answer='{"where": "at the desk"}'), line("hours?", "9 to 5", number=2)]
+    warmed = await office.setup.warm(lines, caller=CALLER, ttl=None, tags=[])
+    assert warmed.refused == ["line 2: answer does not fit the JSON schema that is asked for"]
+    stage = OutputStage.of(office.config.output)
+    assert stage is not None
+    request, _ = await stage.apply(ask(QUESTION, caller=CALLER, route="support"))
+    journal = Journal(request, clock=office.clock, stream=False, capture_content=False)
+    assert isinstance(await office.service.find(request, None, journal), Served)
+    assert (await office.inspect()).exact is not None
 
 
 async def test_an_inspection_names_the_guard_that_objects() -> None:
@@ -198,9 +275,9 @@ async def test_what_is_warmed_is_replaced_by_a_fresh_answer() -> None:
     await office.setup.warm([line()], caller=CALLER, ttl=None, tags=[])
     request = ask(QUESTION, caller=CALLER, route="support", no_cache=True)
     journal = Journal(request, clock=office.clock, stream=False, capture_content=False)
-    ticket = await office.service.find(request, None, journal)
-    assert not isinstance(ticket, Served)
-    office.service.keep(request, ticket, answer_of("Ask in the shop."), prompt=None, baseline_cost_usd=0.1)
+    pending = await office.service.find(request, None, journal)
+    assert not isinstance(pending, Served)
+    office.service.keep(request, pending, answer_of("Ask in the shop."), prompt=None, baseline_cost_usd=0.1)
     await settle()
     served = await office.served()
     assert served is not None

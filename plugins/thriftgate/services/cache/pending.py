@@ -1,4 +1,4 @@
-"""What a look-up in the cache leads to: an answer, or a ticket to keep the fresh one with."""
+"""What a look-up in the cache leads to: an answer, or where to keep the fresh one."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,8 +19,6 @@ class PendingEntry:
     decision: Decision | None = None
     neighbours: tuple[Neighbour, ...] = ()
     """What was found near the question, nearest first."""
-    max_tokens: int | None = None
-    """The most tokens that the client lets an answer have."""
     asked_at: float | None = None
     """When its request began."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
