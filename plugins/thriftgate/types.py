@@ -83,10 +83,6 @@ class ChatRequest:
         """The tools the model may call; empty when none were sent."""
         return self.params.get("tools") or ()
 
-    def with_messages(self, messages: Sequence[Message]) -> "ChatRequest":
-        """The same request with another conversation."""
-        return replace(self, messages=tuple(messages))
-
     def asking(self, messages: Sequence[Message], params: Mapping[str, Any]) -> "ChatRequest":
         """Another question in this request's name, as a chat completion: what a judge is asked."""
         return replace(

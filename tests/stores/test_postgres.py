@@ -163,7 +163,7 @@ async def test_a_lost_listener_is_replaced(database: Database) -> None:
     assert await waiting == {"answer": 1}
 
 
-async def test_expired_entries_are_deleted_and_old_observations_on_request(database: Database) -> None:
+async def test_expired_entries_are_deleted_with_their_vectors(database: Database) -> None:
     now = 1000.0
     cache = PostgresAnswerCache(database, dimensions=8, clock=lambda: now)
     await cache.store(entry("a", expires_at=1001.0))
@@ -171,7 +171,7 @@ async def test_expired_entries_are_deleted_and_old_observations_on_request(datab
     assert await cache.delete_expired() == 0
     now = 1001.0
     assert (await cache.lookup("scope", "key-a", None)).exact is None
-    assert await cache.delete_expired(observed_before=now) == 1
+    assert await cache.delete_expired() == 1
     assert await database.fetchval("SELECT count(*) FROM cache_vectors") == 1
 
 

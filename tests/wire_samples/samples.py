@@ -1,8 +1,10 @@
 """Requests and answers of recorded shape, in our own words: one dialect a module, each a list of named bodies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from thriftgate.wire.request import RequestView
 
 Body = dict[str, Any]
 
@@ -32,3 +34,8 @@ class Sample:
 def named(bodies: Mapping[str, Body]) -> Sequence[Sample]:
     """A table of bodies as samples."""
     return [Sample(name, body) for name, body in bodies.items()]
+
+
+def changed(view: RequestView, change: Callable[[str], str]) -> Body:
+    """The body with each of its texts as `change` gives it."""
+    return view.with_texts({place.path: change(place.text) for place in view.texts if change(place.text) != place.text})

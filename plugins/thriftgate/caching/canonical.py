@@ -16,16 +16,11 @@ MAX_DEPTH = 128
 """Nested lists and objects; the wire refuses bodies with more than half of it."""
 
 
-def canonical_bytes(value: object) -> bytes:
-    """The canonical bytes of a JSON value: independent of key order, and of `1` against `1.0`.
+def digest(value: object) -> str:
+    """SHA-256 of the canonical bytes, as 64 hex digits. Independent of key order, and of `1` against `1.0`.
 
     Tuples count as lists. Raises TypeError for any other type, for keys that are not strings, and beyond `MAX_DEPTH`.
     """
-    return b"".join(_pieces(value))
-
-
-def digest(value: object) -> str:
-    """SHA-256 of the canonical bytes, as 64 hex digits. Raises as `canonical_bytes` does."""
     state = hashlib.sha256()
     for piece in _pieces(value):
         state.update(piece)

@@ -7,7 +7,7 @@ Failure behaviour: raises OutputInvalidError (422), which names the path, when n
 nothing else. What a tier's failure to answer means is the driver's business: it sends None.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -38,16 +38,6 @@ class AskAnew(Generic[TierT]):
     """That answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class UsableAnswer(Generic[TierT]):
-    """A usable answer, and the way to it."""
-
-    tier: TierT
-    verdict: Usable
-    refused: tuple[Unusable, ...]
-    """The verdicts of the answers before it."""
-
-
 Judge = Callable[[OutputReply], Verdict]
 
 
@@ -69,25 +59,6 @@ def ask_tier(
         if isinstance(verdict, Usable) or len(verdicts) > reasks:
             return verdicts
         ask = AskAnew(tier, verdict.words(_names(requirement)), reply)
-
-
-def structured(
-    tiers: Sequence[TierT], judge: Judge, requirement: Requirement, *, reasks: int = 1
-) -> Generator[AskAnew[TierT], OutputReply | None, UsableAnswer[TierT]]:
-    """Go through the tiers until one answers in the right shape; `reasks` is for the whole way, not for each tier.
-
-    Raises OutputInvalidError when none does.
-    """
-    refused: list[Unusable] = []
-    left = reasks
-    for tier in tiers:
-        verdicts = yield from ask_tier(tier, judge, requirement, reasks=left)
-        left -= max(0, len(verdicts) - 1)
-        for verdict in verdicts:
-            if isinstance(verdict, Usable):
-                return UsableAnswer(tier, verdict, tuple(refused))
-            refused.append(verdict)
-    raise invalid(requirement, refused[-1] if refused else None)
 
 
 def invalid(requirement: Requirement, last: Unusable | None) -> OutputInvalidError:

@@ -182,9 +182,3 @@ class StreamChecker:
             return Violation(path, "", expected)
         inner = self._schema.part_violation(hypothesis.pointer, value)
         return Violation((*path, *inner.path), inner.keyword, inner.expected)
-
-
-def check_stream(schema: Schema, text: str) -> Violation | None:
-    """The violation in a whole text, found as if it were streamed."""
-    checker = StreamChecker(schema)
-    return checker.feed(text) or checker.flush()

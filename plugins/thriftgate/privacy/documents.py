@@ -45,11 +45,6 @@ def transformed(document: Any, visit: Visit) -> Any:
     return _Walk(visit).protocol(document, "", 0)
 
 
-def text_of(text: str, label: str, visit: Visit) -> str:
-    """One string: itself, or the strings in it when it is JSON."""
-    return _Walk(visit).text(text, label)
-
-
 class _Walk:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit

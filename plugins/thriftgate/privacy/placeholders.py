@@ -14,7 +14,6 @@ from enum import Enum
 
 LONGEST = 64
 """No spelling of a placeholder that is recognized has more characters; so many a stream holds back at most."""
-MAX_TYPE_LENGTH = 32
 _OPENINGS: Mapping[str, tuple[str, ...]] = {
     "<": (">", "&gt;", "\\u003e", "%3e"),
     "&lt;": ("&gt;", ">"),

@@ -22,13 +22,6 @@ class Restorer:
         self.values = values
         self.scanner = PlaceholderScanner(values)
 
-    def restore(self, text: str) -> str:
-        """The text as its reader should see it."""
-        if not self.scanner:
-            return text
-        stream = StreamRestorer(self)
-        return stream.feed(text) + stream.flush()
-
     def stream(self) -> "StreamRestorer":
         """One object for one text that comes in pieces."""
         return StreamRestorer(self)

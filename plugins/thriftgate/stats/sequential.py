@@ -9,7 +9,6 @@ Failure behaviour: values outside [0, 1] and NaN raise ValueError.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +42,7 @@ class BettingTest:
     """Watches a stream of values in [0, 1] and says when their mean has come to exceed `mean`.
 
     `evidence` is an e-value: under "the mean is at most `mean`" it exceeds 1/alpha ever with probability at most
-    alpha. One object per stream; O(1) per value, nothing is kept but five numbers (`state()` and `restore()`
-    carry them over a restart).
+    alpha. One object per stream; O(1) per value, nothing is kept but five numbers.
     """
 
     def __init__(self, mean: float, *, alpha: float = 0.05) -> None:
@@ -90,15 +88,6 @@ class BettingTest:
     def has_exceeded(self) -> bool:
         """The mean is above `mean`, at level alpha."""
         return self._log_peak >= -math.log(self.alpha)
-
-    def state(self) -> tuple[float, ...]:
-        """What to keep over a restart."""
-        return (float(self._n), self._sum, self._squares, self._log_capital, self._log_peak)
-
-    def restore(self, state: Sequence[float]) -> None:
-        """Go on from a kept state."""
-        n, self._sum, self._squares, self._log_capital, self._log_peak = state
-        self._n = int(n)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ where the body has no place for what is to be written.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -22,7 +22,6 @@ from thriftgate.wire.turns import (
     Part,
     PartKind,
     StateReference,
-    TextKind,
     TextPlace,
     Tool,
     Turn,
@@ -85,11 +84,6 @@ class RequestView(ABC):
     def asks_logprobs(self) -> bool:
         """True when the client wants token log-probabilities."""
 
-    @property
-    @abstractmethod
-    def is_thinking(self) -> bool:
-        """True when the client turned the model's thinking on."""
-
     @abstractmethod
     def with_prompt(self, before: Sequence[Json], after: Sequence[Json] = (), *, keep_system: bool = True) -> Body:
         """The body with a prompt's messages around the client's conversation.
@@ -106,10 +100,6 @@ class RequestView(ABC):
     @abstractmethod
     def _texts(self) -> Iterator[TextPlace]:
         """All texts of the body in order."""
-
-    @abstractmethod
-    def _text_part(self, words: str) -> Json:
-        """A text block as it stands in a user's turn."""
 
     # ---- reading, the same for all
 
@@ -180,18 +170,6 @@ class RequestView(ABC):
         return "\n\n".join(turn.text for turn in self.turns if turn.role == "system")
 
     @property
-    def ends_with_user(self) -> bool:
-        """True when nothing but system texts follows the question."""
-        spoken = [turn for turn in self.turns if turn.role != "system"]
-        return bool(spoken) and spoken[-1].role == "user"
-
-    @property
-    def has_tool_turns(self) -> bool:
-        """True when a tool has already been called in this conversation."""
-        used = {PartKind.TOOL_CALL, PartKind.TOOL_RESULT}
-        return any(turn.role == "tool" or turn.has & used for turn in self.turns)
-
-    @property
     def texts(self) -> tuple[TextPlace, ...]:
         """Every text that a human, a model or a tool wrote, with its place."""
         return tuple(self._texts())
@@ -207,17 +185,6 @@ class RequestView(ABC):
         """The body with other texts at places of `texts`."""
         return replaced(dict(self.body), texts)
 
-    def map_texts(self, change: Callable[[str], str], kinds: Iterable[TextKind] | None = None) -> Body:
-        """The body with each of its texts as `change` gives it; all kinds unless some are named."""
-        wanted = frozenset(kinds) if kinds is not None else frozenset(TextKind)
-        changes: dict[Path, str] = {}
-        for place in self._texts():
-            if place.kind in wanted:
-                words = change(place.text)
-                if words != place.text:
-                    changes[place.path] = words
-        return self.with_texts(changes)
-
     def with_question(self, words: str) -> Body:
         """The body with another question: the first text part has it, further text parts of the turn go.
 
@@ -227,28 +194,9 @@ class RequestView(ABC):
         body = replaced(dict(self.body), {_place(first): words})
         return removed(body, [part.path for part in others])
 
-    def with_context(self, words: str) -> Body:
-        """The body with `words` (passages, say) before the question, as a part of its own where parts are used.
-
-        Raises InvalidRequestError when there is no text of a user to put them before.
-        """
-        first = self._question_parts_or_refuse()[0]
-        if first.path == first.text_path:
-            return replaced(dict(self.body), {first.path: f"{words}\n\n{first.text}"})
-        turn = self.question_turn
-        assert turn is not None
-        holder, place = first.path[:-1], first.path[-1]
-        assert isinstance(place, int)
-        parts = list(turn.value["content"])
-        return replaced(dict(self.body), {holder: [*parts[:place], self._text_part(words), *parts[place:]]})
-
     def without_turns(self, turns: Iterable[Turn]) -> Body:
         """The body without these turns; whoever trims decides which, and keeps tool calls with their results."""
         return removed(dict(self.body), [turn.path for turn in turns])
-
-    def with_system(self, prefix: str) -> Body:
-        """The body with a system text before the client's own."""
-        return self.with_prompt([{"role": "system", "content": prefix}])
 
     def reread(self, body: Json) -> "RequestView":
         """A view of another body of the same dialect with the same headers."""

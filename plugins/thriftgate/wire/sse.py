@@ -13,7 +13,6 @@ from thriftgate.wire.shapes import Json, mapping
 from thriftgate.wire.turns import Dialect
 
 DONE = "[DONE]"
-_DONE_BYTES = b"data: [DONE]\n\n"
 _BLOCK_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
@@ -144,11 +143,6 @@ def encode(dialect: Dialect, event: Json) -> bytes:
     if dialect is Dialect.CHAT:
         return b"data: " + data + b"\n\n"
     return b"event: " + str(event.get("type") or "message").encode() + b"\ndata: " + data + b"\n\n"
-
-
-def encode_end(dialect: Dialect) -> bytes:
-    """What follows the last event: OpenAI's `[DONE]` for chat, nothing for the others."""
-    return _DONE_BYTES if dialect is Dialect.CHAT else b""
 
 
 def json_bytes(value: Any) -> bytes:

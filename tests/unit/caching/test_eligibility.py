@@ -39,22 +39,22 @@ def test_an_ordinary_question_and_answer_are_eligible() -> None:
         (REQUEST, EligibilitySettings(max_temperature=0.5), Reason.TEMPERATURE),
         (REQUEST, EligibilitySettings(time_sensitive=True), Reason.TIME_SENSITIVE_ROUTE),
         (
-            REQUEST.with_messages([{"role": "tool", "content": "42", "tool_call_id": "1"}, *REQUEST.messages]),
+            replace(REQUEST, messages=({"role": "tool", "content": "42", "tool_call_id": "1"}, *REQUEST.messages)),
             SETTINGS,
             Reason.TOOL_TURN,
         ),
         (
-            REQUEST.with_messages([{"role": "assistant", "tool_calls": [{"id": "1"}]}, *REQUEST.messages]),
+            replace(REQUEST, messages=({"role": "assistant", "tool_calls": [{"id": "1"}]}, *REQUEST.messages)),
             SETTINGS,
             Reason.TOOL_TURN,
         ),
         (
-            REQUEST.with_messages([{"role": "user", "content": [{"type": "tool_result", "content": "42"}]}]),
+            replace(REQUEST, messages=({"role": "user", "content": [{"type": "tool_result", "content": "42"}]},)),
             SETTINGS,
             Reason.TOOL_TURN,
         ),
         (
-            REQUEST.with_messages([*REQUEST.messages, {"role": "assistant", "content": "You"}]),
+            replace(REQUEST, messages=(*REQUEST.messages, {"role": "assistant", "content": "You"})),
             SETTINGS,
             Reason.NO_QUESTION,
         ),

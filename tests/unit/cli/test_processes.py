@@ -12,7 +12,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from thriftgate.cli.gateway import processes
-from thriftgate.cli.gateway.processes import Service, ServiceFailedError, stop_all, wait_for_end, wait_until_ready
+from thriftgate.cli.gateway.processes import Service, ServiceFailedError, stop_all, wait_until_ready
 
 SERVE = """
 import http.server, signal, subprocess, sys
@@ -187,13 +187,6 @@ def test_a_child_runs_in_a_group_of_its_own(nursery: Nursery) -> None:
     service = nursery.start("import time; time.sleep(600)")
     assert service.process is not None
     assert os.getpgid(service.process.pid) == service.process.pid != os.getpgid(0)
-
-
-def test_a_service_that_ends_by_itself_is_named(nursery: Nursery) -> None:
-    running = nursery.start("import time; time.sleep(600)")
-    gone = nursery.ended("print('bye'); raise SystemExit(3)")
-    error = wait_for_end([running, gone])
-    assert str(error) == "the child ended (exit code 3):\nbye"
 
 
 def test_services_are_stopped_from_the_last_to_the_first(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "documents": lambda text: documents.transformed({"messages": [{"content": text}]}, lambda said, _: said),
     "recurrences": KNOWN.find,
     "placeholders": lambda text: placeholders.literal_numbers(text, ["PERSON"]),
-    "restoring": restoring.Restorer(VALUES).restore,
+    "restoring": lambda text: restoring.Restorer(VALUES).stream().feed(text),
     "restoring a stream": restored_in_pieces,
     "restoring JSON": lambda text: json_restoring.restore_json(restoring.Restorer(VALUES), json.dumps({"a": text})),
     "outline": lambda text: outline.outline("{" + text),

@@ -129,8 +129,7 @@ def _signal(signal: signal_evidence.Signal) -> Callable[[str], object]:
 
 
 MEASURED: dict[str, Callable[[str], object]] = {
-    "caching.canonical.canonical_bytes": lambda text: canonical.canonical_bytes([text, {text: [text] * 3}]),
-    "caching.canonical.digest": lambda text: canonical.digest(list(text)),
+    "caching.canonical.digest": lambda text: canonical.digest([text, {text: [text] * 3}, list(text)]),
     "caching.decision.decide": fresh(
         lambda text: decision.decide(text, neighbours(text), policy=FixedThreshold(0.9), draw=0.5)
     ),
@@ -149,7 +148,8 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "caching.reading.read": fresh(reading.read),
     "caching.reading.stem": reading.stem,
     "caching.scope.scope_of": lambda text: scope.scope_of(
-        request(text), settings=scope.ScopeSettings(), prompt=None, tiers=[text], embedder="e"
+        request(text), settings=scope.ScopeSettings(), prompt=None, tiers=[text], embedder="e",
+        identity=scope.RequestIdentity([text], (text,)),
     ),
     "caching.surface.look": fresh(surface.look),
     "caching.writing.writing_of": fresh(writing.writing_of),

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from thriftgate.errors import InvalidRequestError, OutputInvalidError
-from thriftgate.output.flow import AskAnew, OutputReply, UsableAnswer, structured
+from thriftgate.errors import InvalidRequestError
+from thriftgate.output.flow import AskAnew, OutputReply, ask_tier, invalid
 from thriftgate.output.instruction import in_words, once_more, response_format
 from thriftgate.output.judging import judge
 from thriftgate.output.requirement import Requirement, requirement
-from thriftgate.output.verdicts import Change, Invalid, Repaired, Unfinished, Unreadable, Valid
+from thriftgate.output.verdicts import Change, Invalid, Repaired, Unfinished, Unreadable, Valid, Verdict
 from thriftgate.schemas import Schema, compile_schema
 from thriftgate.schemas.wanted import wanted_by
 
@@ -93,9 +93,9 @@ def verdict_of(reply: OutputReply) -> Any:
     return judge(reply.text, ROUTE, finish_reason=reply.finish_reason)
 
 
-def drive(*replies: str | None, reasks: int = 1) -> tuple[UsableAnswer[str], list[AskAnew[str]]]:
-    """Run two tiers with these replies; what came of it, and what was asked."""
-    flow = structured(["small", "large"], verdict_of, ROUTE, reasks=reasks)
+def drive(*replies: str | None, reasks: int = 1) -> tuple[list[Verdict], list[AskAnew[str]]]:
+    """Run a tier with these replies; what came of it, and what was asked."""
+    flow = ask_tier("small", verdict_of, ROUTE, reasks=reasks)
     asked = [next(flow)]
     for text in replies:
         try:
@@ -109,50 +109,42 @@ GOOD, BAD = '{"topic": "x"}', '{"topic": "x", "tags": ["a", "secret"]}'
 
 
 def test_a_good_answer_settles_it() -> None:
-    settled, asked = drive(GOOD)
-    assert (settled.tier, settled.verdict, settled.refused) == ("small", Valid({"topic": "x"}), ())
-    assert asked == [AskAnew("small")]
+    assert drive(GOOD) == ([Valid({"topic": "x"})], [AskAnew("small")])
 
 
 def test_a_repair_is_named_in_what_is_settled() -> None:
-    settled, _ = drive(f"```json\n{GOOD}\n```")
-    assert isinstance(settled.verdict, Repaired)
-    assert settled.verdict.changes == (Change.FENCE,)
+    (verdict,), _ = drive(f"```json\n{GOOD}\n```")
+    assert isinstance(verdict, Repaired)
+    assert verdict.changes == (Change.FENCE,)
 
 
 def test_a_tier_is_asked_once_more_with_the_objection() -> None:
-    settled, asked = drive(BAD, GOOD)
-    assert settled.tier == "small"
-    assert len(settled.refused) == 1
+    verdicts, asked = drive(BAD, GOOD)
+    assert [type(verdict) for verdict in verdicts] == [Invalid, Valid]
     assert asked[1] == AskAnew("small", '`tags[1]` must be one of ["a", "b"]', OutputReply(BAD))
 
 
-def test_then_the_next_tier_is_asked_and_only_one_asking_again_is_spent() -> None:
-    settled, asked = drive(BAD, BAD, GOOD)
-    assert settled.tier == "large"
-    assert [(ask.tier, ask.objection is None) for ask in asked] == [("small", True), ("small", False), ("large", True)]
-    with pytest.raises(OutputInvalidError):
-        drive(BAD, BAD, BAD)
+@pytest.mark.parametrize("reasks", [0, 1, 2])
+def test_a_tier_is_asked_again_so_often_and_no_more(reasks: int) -> None:
+    verdicts, asked = drive(*[BAD] * (reasks + 1), reasks=reasks)
+    assert len(verdicts) == len(asked) == reasks + 1
 
 
-def test_a_tier_that_does_not_answer_is_passed_over() -> None:
-    settled, asked = drive(None, BAD, GOOD)
-    assert settled.tier == "large"
-    assert [ask.tier for ask in asked] == ["small", "large", "large"]
+def test_a_tier_that_does_not_answer_has_no_verdict() -> None:
+    assert drive(None) == ([], [AskAnew("small")])
 
 
 def test_when_none_is_usable_the_error_names_the_path_and_quotes_nothing() -> None:
-    with pytest.raises(OutputInvalidError) as caught:
-        drive(BAD, BAD, reasks=0)
-    assert caught.value.status_code == 422
-    assert caught.value.param == "tags[1]"
-    assert "`tags[1]`" in caught.value.message
-    assert "secret" not in caught.value.message
+    (verdict,), _ = drive(BAD, reasks=0)
+    assert isinstance(verdict, Invalid)
+    error = invalid(ROUTE, verdict)
+    assert (error.status_code, error.param) == (422, "tags[1]")
+    assert "`tags[1]`" in error.message
+    assert "secret" not in error.message
 
 
 def test_when_no_tier_answers_the_error_says_so() -> None:
-    with pytest.raises(OutputInvalidError, match="no tier gave an answer to check"):
-        drive(None, None)
+    assert str(invalid(ROUTE, None)) == "no tier gave an answer to check"
 
 
 def test_models_are_asked_natively_or_in_words() -> None:

@@ -137,7 +137,8 @@ def test_a_masked_text_comes_back_as_it_was(parts: list[tuple[bool, str]]) -> No
     masker.pseudonyms.reserve([text], ["PERSON"])
     masked = masker.mask(text, spans)
     assert not any(f"\t{name}\t" in masked for flag, name in parts if flag)
-    assert Restorer(masker.pseudonyms.values()).restore(masked) == text
+    stream = Restorer(masker.pseudonyms.values()).stream()
+    assert stream.feed(masked) + stream.flush() == text
 
 
 def test_each_action_does_what_it_says() -> None:

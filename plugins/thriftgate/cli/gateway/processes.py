@@ -153,15 +153,6 @@ def _where(service: Service) -> str:
     return f"; its log is {service.log}" if service.log is not None else ""
 
 
-def wait_for_end(services: Sequence[Service]) -> ServiceFailedError:
-    """Wait until one of the services ends by itself, which none of them should."""
-    while True:
-        for service in services:
-            if service.exit_code is not None:
-                return ServiceFailedError(f"{service.label} ended (exit code {service.exit_code}):\n{service.tail()}")
-        time.sleep(0.5)
-
-
 def stop_all(services: Sequence[Service]) -> None:
     """Stop them, the last one first."""
     for service in reversed(services):

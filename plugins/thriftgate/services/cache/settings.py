@@ -20,7 +20,7 @@ _ACCEPTANCE = {
 
 def scoping_of(config: CacheConfig) -> ScopeSettings:
     """How the operator wants answers shared."""
-    return ScopeSettings(tenant=config.tenant, share=config.share, history_turns=config.history_turns)
+    return ScopeSettings(tenant=config.tenant, share=config.share)
 
 
 def rules_of(config: CacheConfig) -> IdentityRules:

@@ -143,13 +143,8 @@ class PostgresAnswerCache:
         """
         return await self._count(sql.EVICT, to_text(route), keep, self._clock())
 
-    async def delete_expired(self, *, observed_before: float | None = None) -> int:
-        """Delete what can no longer be served, and verified outcomes older than `observed_before`.
-
-        Returns how many entries went. Expired entries are never served, deleted or not.
-        """
-        if observed_before is not None:
-            await self._count(sql.FORGET_OBSERVATIONS, observed_before)
+    async def delete_expired(self) -> int:
+        """Delete what can no longer be served; returns how many entries went. It is never served, deleted or not."""
         return await self._count(sql.DELETE_EXPIRED, self._clock())
 
     async def stats(self) -> Sequence[CacheStats]:

@@ -72,10 +72,6 @@ SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE {_UNSYNCED}
 
 OBSERVATIONS = "SELECT * FROM cache_observations WHERE route = $1 ORDER BY observed_at DESC, id DESC LIMIT $2"
 
-FORGET_OBSERVATIONS = """
-WITH gone AS (DELETE FROM cache_observations WHERE observed_at < $1 RETURNING 1) SELECT count(*) FROM gone
-"""
-
 PURGE = """
 WITH gone AS (
     DELETE FROM cache_entries

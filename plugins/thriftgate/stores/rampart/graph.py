@@ -18,9 +18,6 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-REVISION = 1
-"""Goes up with every change of the graph that moves a score."""
-
 
 def build_token_graph(published: Path) -> bytes:
     """The serialised ONNX model; its inputs and outputs are those of the published one."""

@@ -1,7 +1,7 @@
-"""When a server is down, whom to let try.
+"""How long to leave a server alone that is down.
 
-After a failure nobody asks for a moment; then it is tried once, and nobody else waits for that. Each failed try doubles
-the moment, up to a second; a success ends it.
+After a failure nobody asks for a moment; then it is tried once. Each failed try doubles the moment, up to a second; a
+success ends it.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,6 @@ class CircuitBreaker:
     _pause: float = field(default=0.0, init=False)
     """0 while closed."""
     _opened_at: float = field(default=0.0, init=False)
-    _retry_at: float = field(default=0.0, init=False)
 
     @property
     def is_open(self) -> bool:
@@ -30,14 +29,6 @@ class CircuitBreaker:
     def pause(self) -> float:
         """Seconds between two tries; 0 while closed."""
         return self._pause
-
-    def allows(self, now: float) -> bool:
-        """Whether a call may be made now. While open, True goes to one caller each pause: the one who tries."""
-        if self.is_open:
-            if now < self._retry_at:
-                return False
-            self._retry_at = now + self._pause
-        return True
 
     def succeeded(self) -> None:
         """A call was answered."""
@@ -52,4 +43,3 @@ class CircuitBreaker:
             return
         self._pause = min(self.longest_pause, 2 * self._pause) if self.is_open else self.first_pause
         self._opened_at = now
-        self._retry_at = now + self._pause

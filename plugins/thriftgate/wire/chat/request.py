@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-from thriftgate.wire.paths import Path, json_leaves, removed, replaced
+from thriftgate.wire.paths import Path, json_leaves, removed
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Body, Json, items, mapping, text, text_or_none
 from thriftgate.wire.turns import (
@@ -151,14 +151,6 @@ class ChatRequestView(RequestView):
         return self.body.get("logprobs") is True
 
     @property
-    def is_thinking(self) -> bool:
-        """True when a reasoning effort or (for LiteLLM) Anthropic's thinking is asked for."""
-        effort = self.body.get("reasoning_effort")
-        return effort not in (None, "none", "minimal") or mapping(self.body.get("thinking")).get("type") in (
-            "enabled", "adaptive",
-        )  # fmt: skip
-
-    @property
     def shows_usage(self) -> bool:
         """True when the client wants the chunk with the usage at the end of a stream."""
         return mapping(self.body.get("stream_options")).get("include_usage") is True
@@ -174,14 +166,6 @@ class ChatRequestView(RequestView):
         asked = self.body.get("top_logprobs")
         wanted = max(top, asked) if isinstance(asked, int) and self.asks_logprobs else top
         return self.with_fields({"logprobs": True, "top_logprobs": wanted})
-
-    def with_usage_shown(self) -> Body:
-        """The body of a stream that ends with its usage."""
-        options = {**mapping(self.body.get("stream_options")), "include_usage": True}
-        return replaced(dict(self.body), {("stream_options",): options})
-
-    def _text_part(self, words: str) -> Json:
-        return {"type": "text", "text": words}
 
     def _texts(self) -> Iterator[TextPlace]:
         for turn in self.turns:

@@ -33,7 +33,6 @@ _KINDS: dict[Role, TextKind] = {
 }  # fmt: skip
 _CLIENT_TOOLS = ("bash_", "text_editor_", "computer_", "memory_", "browser_")
 """Tools with Anthropic's own schema that the client runs; every other typed tool runs at the provider."""
-_NOT_THINKING = (None, "disabled")
 
 
 class MessagesRequestView(RequestView):
@@ -122,11 +121,6 @@ class MessagesRequestView(RequestView):
         return False
 
     @property
-    def is_thinking(self) -> bool:
-        """True when `thinking` is there and not disabled."""
-        return mapping(self.body.get("thinking")).get("type") not in _NOT_THINKING
-
-    @property
     def user(self) -> str | None:
         """`metadata.user_id`."""
         return text_or_none(mapping(self.body.get("metadata")).get("user_id"))
@@ -148,9 +142,6 @@ class MessagesRequestView(RequestView):
     def with_logprobs(self, top: int) -> Body | None:
         """None: Anthropic has no log-probabilities."""
         return None
-
-    def _text_part(self, words: str) -> Json:
-        return {"type": "text", "text": words}
 
     def _texts(self) -> Iterator[TextPlace]:
         for turn in self.turns:

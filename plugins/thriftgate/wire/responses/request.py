@@ -133,11 +133,6 @@ class ResponsesRequestView(RequestView):
         """True when `include` names them or `top_logprobs` is set."""
         return LOGPROBS in items(self.body.get("include")) or bool(integer(self.body.get("top_logprobs")))
 
-    @property
-    def is_thinking(self) -> bool:
-        """True when a reasoning effort is asked for."""
-        return mapping(self.body.get("reasoning")).get("effort") not in (None, "none", "minimal")
-
     def with_prompt(self, before: Sequence[Json], after: Sequence[Json] = (), *, keep_system: bool = True) -> Body:
         """The prompt around the client's items; its leading system texts go before the client's `instructions`."""
         body: Body = dict(self.body)
@@ -166,9 +161,6 @@ class ResponsesRequestView(RequestView):
             "include": include if LOGPROBS in include else [*include, LOGPROBS],
             "top_logprobs": max(top, asked),
         }
-
-    def _text_part(self, words: str) -> Json:
-        return {"type": "input_text", "text": words}
 
     def _texts(self) -> Iterator[TextPlace]:
         for turn in self.turns:

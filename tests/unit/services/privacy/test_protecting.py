@@ -72,7 +72,8 @@ async def test_values_go_out_as_placeholders_and_come_back() -> None:
     protected = await service().protect(said("I am Alice", "and Bob, not Alice", "about Bluebird"), POLICY)
     sent = [message["content"] for message in protected.body["messages"]]
     assert sent == ["I am <PERSON_1>", "and <PERSON_2>, not <PERSON_1>", "about <PROJECT>"]
-    assert Restorer(protected.values).restore(sent[1]) == "and Bob, not Alice"
+    stream = Restorer(protected.values).stream()
+    assert stream.feed(sent[1]) + stream.flush() == "and Bob, not Alice"
     assert protected.counts == {"PERSON": 3, "PROJECT": 1}
 
 

@@ -17,7 +17,7 @@ REFERENCE = PromptRef(name="support", variant="control", version="v1")
 
 
 def prompted(request: ChatRequest) -> tuple[ChatRequest, PromptRef]:
-    return request.with_messages([{"role": "system", "content": "Be kind."}, *request.messages]), REFERENCE
+    return replace(request, messages=({"role": "system", "content": "Be kind."}, *request.messages)), REFERENCE
 
 
 def adds_up(record: RequestRecord) -> None:

@@ -1,6 +1,7 @@
 """Answers shared in time: identical questions at once, and fresh answers behind stale ones."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from thriftgate.types import Answer, Caller, ChatRequest, DecisionKind, PromptRe
 
 def prompted(request: ChatRequest) -> tuple[ChatRequest, PromptRef]:
     reference = PromptRef(name="support", variant="control", version="v1")
-    return request.with_messages([{"role": "system", "content": "Be kind."}, *request.messages]), reference
+    return replace(request, messages=({"role": "system", "content": "Be kind."}, *request.messages)), reference
 
 
 class Crowd:
