@@ -1,13 +1,12 @@
-"""How often the cache hits, and how often it is wrong: `uv run python -m evals.cache.task [--quick] [PART …]`.
+"""How often the cache hits, and how often it is wrong: `uv run python -m evals.cache.task [--orders 10] [PART …]`.
 
 Runs the caching/ code that serves. Without the public data sets only our own support questions are played. Intervals
-are by answers (clusters). `--quick` plays one order of each. A part is one of `PARTS`, or words of a row's name; the
-other results stay as they are.
+are by answers (clusters). A part is one of `PARTS`, or words of a row's name; the other results stay as they are.
 """
 
+import argparse
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -99,9 +98,8 @@ def run_support(orders: int) -> list[Outcome]:
     return [play(name, questions, make, orders=orders) for name, make in makers]
 
 
-def main(parts: Sequence[str], *, quick: bool) -> None:
+def main(parts: Sequence[str], *, orders: int) -> None:
     """The parts, or everything, into results/cache.json and results/curve.png; what is done is written as it comes."""
-    orders = 1 if quick else 10
     RESULTS.mkdir(exist_ok=True)
     kept = RESULTS / "cache.json"
     results: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if parts and kept.exists() else {}
@@ -186,4 +184,8 @@ def _draw(results: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main([one for one in sys.argv[1:] if one != "--quick"], quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*")
+    parser.add_argument("--orders", type=int, default=10)
+    given = parser.parse_args()
+    main(given.parts, orders=given.orders)

@@ -24,13 +24,15 @@ from evals.cascade.replay import scored
 from thriftgate.cascade.calibration.calibration import Calibration, Promise, calibrate
 from thriftgate.cascade.calibration.labels import Label
 from thriftgate.cascade.calibration.summary import summary_of_questions
-from thriftgate.cascade.familiarity import Familiarity
+from thriftgate.cascade.familiarity import Familiarity, shift_of
 from thriftgate.stats import Interval, bootstrap_interval
 from thriftgate.stats.intervals import Floats
 
 RESULTS = data.HERE / "results"
 SETS = ("mmlu", "mmlu_pro_embedded")
 LIMIT, DELTA, SHARE = 0.05, 0.05, 0.02
+TOLD_AFTER = 200
+"""Questions after which it is asked whether a shift is told; all of a smaller subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Served:
     cost: float
     """Mean price without the check, as a share of always-strong."""
     cost_checked: float
+    told: float
+    """Calibrations of which `thriftgate report` would warn of a shift after `TOLD_AFTER` of these questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,13 @@ def leave_out(recorded: data.RecordedSet, subject: str, labels: int, runs: int) 
         made = calibrate(drawn, Promise(LIMIT, DELTA), rng, method="auto", embedder=embedder)
         if made.chosen is None:
             continue
-        summary = summary_of_questions(
-            _vectors(drawn), [label.group for label in drawn], rng, embedder=recorded.embedder
-        )
+        lengths = [_length(label) for label in drawn]
+        groups = [label.group for label in drawn]
+        summary = summary_of_questions(_vectors(drawn), lengths, groups, rng, embedder=recorded.embedder)
         assert summary is not None
         familiarity = Familiarity(summary)
-        served.append((_serve(made, familiarity, new), _serve(made, familiarity, rest)))
+        places: list[int] = rng.permutation(len(new)).tolist()
+        served.append((_serve(made, familiarity, [new[place] for place in places]), _serve(made, familiarity, rest)))
     return LeftOut(
         set=recorded.name,
         subject=subject,
@@ -97,8 +102,10 @@ def _serve(made: Calibration, familiarity: Familiarity, questions: Sequence[Labe
     replay = scored(made, questions)
     played = replay.play(made.chosen.policy)
     strong, losses = replay.cost_usd[:, -1], played.losses(replay)
-    ranks = [familiarity.p_value(label.vector) for label in questions]
+    ranks = [familiarity.p_value(label.vector, _length(label)) for label in questions]
     is_far = np.array([rank is not None and rank <= SHARE for rank in ranks])
+    first = is_far[:TOLD_AFTER]
+    shift = shift_of(int(first.sum()), len(first), share=SHARE, held_out=familiarity.summary.held_out)
     return Served(
         questions=len(questions),
         unfamiliar=float(is_far.mean()),
@@ -106,7 +113,12 @@ def _serve(made: Calibration, familiarity: Familiarity, questions: Sequence[Labe
         loss_checked=float(np.where(is_far, 0.0, losses).mean()),
         cost=float(played.cost_usd.mean() / strong.mean()),
         cost_checked=float(np.where(is_far, strong, played.cost_usd).mean() / strong.mean()),
+        told=float(shift.has_shifted),
     )
+
+
+def _length(label: Label) -> float:
+    return label.question["question_length"]
 
 
 def _vectors(labels: Sequence[Label]) -> Floats:
@@ -127,6 +139,7 @@ def _mean(served: Sequence[Served]) -> Served | None:
         loss_checked=mean("loss_checked"),
         cost=mean("cost"),
         cost_checked=mean("cost_checked"),
+        told=mean("told"),
     )
 
 
@@ -147,8 +160,9 @@ def table(found: Sequence[LeftOut], labels: int) -> str:
         f"{labels:,} labels of all subjects but one, a promise of {LIMIT:.0%} net, `unfamiliar.share` {SHARE:.0%}; "
         "[95 %, bootstrap over subjects].",
         "",
-        "| set | subjects | served | n | called unfamiliar | lost without | lost with | cost without | cost with |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| set | subjects | served | n | called unfamiliar | lost without | lost with | cost without | cost with "
+        f"| told after {TOLD_AFTER} |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in dict.fromkeys(one.set for one in found):
         ours = [one for one in found if one.set == name and one.new is not None]
@@ -156,21 +170,25 @@ def table(found: Sequence[LeftOut], labels: int) -> str:
             served = [one.new if which == "new" else one.same for one in ours]
             questions = sum(one.questions for one in served if one is not None)
             figures = ("unfamiliar", "loss", "loss_checked", "cost", "cost_checked")
+            told = sum(one.told * promised.promised for promised, one in zip(ours, served, strict=True) if one)
             cells = " | ".join(_said(pooled(ours, which, figure)) for figure in figures)
-            lines.append(f"| {name} | {len(ours)} | {words} | {questions:,} | {cells} |")
+            lines.append(
+                f"| {name} | {len(ours)} | {words} | {questions:,} | {cells} "
+                f"| {told:.0f} of {sum(one.promised for one in ours)} |"
+            )
     lines += [
         "",
-        "| set | new subject | n | promised | called unfamiliar | lost, without → with | cost, without → with |",
-        "|---|---|---|---|---|---|---|",
+        "| set | new subject | n | promised | called unfamiliar | lost, without → with | cost, without → with | told |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for one in found:
         if one.new is None:
-            lines.append(f"| {one.set} | {one.subject} | | 0/{one.calibrations} | | | |")
+            lines.append(f"| {one.set} | {one.subject} | | 0/{one.calibrations} | | | | |")
             continue
         lines.append(
             f"| {one.set} | {one.subject} | {one.new.questions:,} | {one.promised}/{one.calibrations} "
             f"| {one.new.unfamiliar:.1%} | {one.new.loss:.1%} → {one.new.loss_checked:.1%} "
-            f"| {one.new.cost:.1%} → {one.new.cost_checked:.1%} |"
+            f"| {one.new.cost:.1%} → {one.new.cost_checked:.1%} | {one.new.told * one.promised:.0f} |"
         )
     return "\n".join(lines) + "\n"
 

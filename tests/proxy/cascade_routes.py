@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import tempfile
 from dataclasses import replace
 from functools import cache
@@ -64,18 +65,19 @@ def _question(place: int) -> str:
 
 def _summary() -> QuestionSummary | None:
     """Of some labelled questions, by the embedder that serves."""
-    places = range(1000, 1000 + _SUMMED_UP)
+    questions = [_question(place) for place in range(1000, 1000 + _SUMMED_UP)]
 
     async def embed() -> tuple[npt.NDArray[np.float32], str]:
         with tempfile.TemporaryDirectory() as folder:
             embedder = LocalEmbedder(Path(folder), cache_size=0)
             try:
-                return await embedder.embed([_question(place) for place in places]), embedder.fingerprint
+                return await embedder.embed(questions), embedder.fingerprint
             finally:
                 await embedder.close()
 
     vectors, embedder = asyncio.run(embed())
-    return summary_of_questions(vectors, list(map(str, places)), np.random.default_rng(0), embedder=embedder)
+    lengths = [math.log1p(len(question)) for question in questions]
+    return summary_of_questions(vectors, lengths, questions, np.random.default_rng(0), embedder=embedder)
 
 
 def _proven_artefact() -> Artefact:

@@ -245,8 +245,14 @@ def _summary(fields: Mapping[str, Any]) -> QuestionSummary:
         dimensions=int(fields["dimensions"]),
         centres=str(fields["centres"]),
         distances=tuple(map(_finite, fields["distances"])),
+        usual_lengths=_optional(_pair, fields.get("usual_lengths")),
     )
     return Familiarity(summary).summary
+
+
+def _pair(fields: Sequence[Any]) -> tuple[float, float]:
+    low, high = map(_finite, fields)
+    return low, high
 
 
 def _confidence(fields: Mapping[str, Any]) -> Confidence:

@@ -1,9 +1,11 @@
 """Does a question resemble those that an artefact was proved with?
 
 A promise is about questions like the labelled ones, and a cheap model fails on others without knowing it. The artefact
-keeps a summary: centres of the labelled questions' embeddings, and how far labels that made no centre lie from the
-nearest one. A new question's p-value is its rank among those distances (split conformal prediction, Vovk et al. 2005):
-of questions like the labelled ones at most a share `share` has one of at most `share`, whatever their distribution.
+keeps a summary: centres of the labelled questions' embeddings, their usual lengths, and how far labels that made
+neither lie from the nearest centre and from those lengths. An embedder sees the subject and not the length, by which
+acceptances are weighed: of subjects without a label, those of long questions lost most (evals/cascade). A new
+question's p-value is its rank among those distances (split conformal prediction, Vovk et al. 2005): of questions like
+the labelled ones at most a share `share` has one of at most `share`, whatever their distribution.
 
 Failure behaviour: a vector of another length, or none, says nothing (None): the request goes on as without a summary.
 A vector that is not finite is as far away as can be.
@@ -23,8 +25,12 @@ from thriftgate.stats import beta_binomial_tail
 from thriftgate.types import Vector
 
 SUMMARY_VERSION = 1
+_PER_LENGTH = 0.25
+"""Cosine distance that a question counts for which is e times as long as usual."""
 CERTAIN = 0.001
 """A shift is told where chance would look like it this rarely: the test is asked at every look at a report."""
+
+_Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +43,9 @@ class QuestionSummary:
     centres: str
     """Base64 of little-endian 16-bit floats, one row of unit length per centre."""
     distances: tuple[float, ...]
-    """Ascending: cosine distance in [0, 2] of labels that made no centre to the nearest one."""
+    """Ascending, of labels that made no centre: `distances_to`."""
+    usual_lengths: tuple[float, float] | None = None
+    """Logarithms of 1 + characters, between which four of five questions lie; None: length does not count."""
     version: int = SUMMARY_VERSION
 
     @property
@@ -55,12 +63,18 @@ class Familiarity:
         distances = list(summary.distances)
         if not distances or distances != sorted(distances) or not all(map(math.isfinite, distances)):
             raise ValueError("the distances of a summary are finite and ascend")
+        if summary.usual_lengths is not None and not summary.usual_lengths[0] <= summary.usual_lengths[1]:
+            raise ValueError("the usual lengths of a summary do not ascend")
 
-    def p_value(self, vector: Vector | None) -> float | None:
-        """The share of held-out labels at least as far away, the question itself among them; None without a vector."""
+    def p_value(self, vector: Vector | None, length: float) -> float | None:
+        """The share of held-out labels at least as far away, the question itself among them; None without a vector.
+
+        `length` is the logarithm of 1 + the question's characters.
+        """
         if vector is None or len(vector) != self.summary.dimensions:
             return None
-        found = distances_to(np.asarray(vector, dtype=np.float64).reshape(1, -1), self._centres)
+        row = np.asarray(vector, dtype=np.float64).reshape(1, -1)
+        found = distances_to(row, np.array([length]), self._centres, self.summary.usual_lengths)
         return conformal_p_value(float(found[0]), self.summary.distances)
 
 
@@ -70,18 +84,24 @@ def conformal_p_value(distance: float, held_out: Sequence[float]) -> float:
     return (1 + farther) / (len(held_out) + 1)
 
 
-def distances_to(vectors: npt.NDArray[np.float64], centres: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Cosine distance of each row, of unit length, to the nearest centre: shape (n,)."""
-    nearest: npt.NDArray[np.float64] = np.max(vectors @ centres.T, axis=1)
-    return (1.0 - nearest).round(6)
+def distances_to(
+    vectors: _Matrix, lengths: _Matrix, centres: _Matrix, usual_lengths: tuple[float, float] | None
+) -> _Matrix:
+    """Cosine distance of each row, of norm 1, to the nearest centre, more where the length is unusual: shape (n,)."""
+    nearest: _Matrix = np.max(vectors @ centres.T, axis=1)
+    beyond = np.zeros(len(vectors))
+    if usual_lengths is not None:
+        shortest, longest = usual_lengths
+        beyond = np.maximum(0.0, np.maximum(lengths - longest, shortest - lengths))
+    return (1.0 - nearest + _PER_LENGTH * beyond).round(6)
 
 
-def encoded(centres: npt.NDArray[np.float64]) -> str:
+def encoded(centres: _Matrix) -> str:
     """The centres as a summary keeps them."""
     return base64.b64encode(centres.astype("<f2").tobytes()).decode("ascii")
 
 
-def decoded(centres: str, dimensions: int) -> npt.NDArray[np.float64]:
+def decoded(centres: str, dimensions: int) -> _Matrix:
     """The reverse: shape (centres, dimensions). Raises ValueError."""
     try:
         numbers = np.frombuffer(base64.b64decode(centres, validate=True), dtype="<f2").astype(np.float64)

@@ -22,6 +22,9 @@ from thriftgate.cascade.calibration.summary import (
 from thriftgate.cascade.familiarity import Familiarity, QuestionSummary, conformal_p_value, decoded, encoded, shift_of
 from thriftgate.stats import beta_binomial_tail
 
+USUAL = 4.0
+"""Logarithm of the characters of a usual question."""
+
 
 def unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -35,7 +38,8 @@ def around(place: int, n: int, rng: np.random.Generator, *, dimensions: int = 24
 def summary(n: int = 400, *, seed: int = 0) -> QuestionSummary:
     rng = np.random.default_rng(seed)
     rows = np.concatenate([around(place, n // 4, rng) for place in range(4)])
-    found = summary_of_questions(rows, [str(place) for place in range(len(rows))], rng, embedder="e")
+    groups = [str(place) for place in range(len(rows))]
+    found = summary_of_questions(rows, rng.normal(USUAL, 0.3, len(rows)), groups, rng, embedder="e")
     assert found is not None
     return found
 
@@ -110,29 +114,56 @@ def test_a_false_alarm_of_the_shift_is_rarer_than_it_says():
 
 def test_familiar_questions_pass_and_strange_ones_do_not():
     familiarity, rng = Familiarity(summary()), np.random.default_rng(9)
-    same = [familiarity.p_value(row) for place in range(4) for row in around(place, 200, rng)]
-    strange = [familiarity.p_value(row) for row in around(20, 200, rng)]
+    same = [familiarity.p_value(row, USUAL) for place in range(4) for row in around(place, 200, rng)]
+    strange = [familiarity.p_value(row, USUAL) for row in around(20, 200, rng)]
     assert np.mean([p is not None and p <= 0.02 for p in same]) < 0.05
     assert np.mean([p is not None and p <= 0.02 for p in strange]) > 0.95
 
 
+def test_a_familiar_subject_at_an_unheard_of_length_is_unfamiliar():
+    familiarity, rng = Familiarity(summary()), np.random.default_rng(9)
+    rows = around(0, 200, rng)
+    far = {
+        length: float(np.mean([(familiarity.p_value(row, length) or 0) <= 0.02 for row in rows]))
+        for length in (USUAL, USUAL + 3, USUAL - 3)
+    }
+    assert far[USUAL] < 0.05
+    assert min(far[USUAL + 3], far[USUAL - 3]) > 0.95
+
+
+@given(st.floats(USUAL, 20), st.floats(USUAL, 20))
+def test_the_longer_than_usual_the_lower_the_p_value(one: float, other: float):
+    familiarity = Familiarity(summary())
+    row = around(0, 1, np.random.default_rng(1))[0]
+    shorter, longer = (familiarity.p_value(row, length) or 0 for length in sorted([one, other]))
+    assert 0 < longer <= shorter
+
+
+def test_a_summary_without_lengths_ranks_by_the_vectors_alone():
+    older = Familiarity(replace(summary(), usual_lengths=None))
+    row = around(0, 1, np.random.default_rng(1))[0]
+    assert older.p_value(row, USUAL) == older.p_value(row, 1e3)
+
+
 def test_nothing_is_said_without_a_vector_or_with_one_of_another_length():
     familiarity = Familiarity(summary())
-    assert familiarity.p_value(None) is None
-    assert familiarity.p_value(np.ones(3, dtype=np.float32)) is None
-    not_finite = familiarity.p_value(np.full(24, np.nan, dtype=np.float32))
+    assert familiarity.p_value(None, USUAL) is None
+    assert familiarity.p_value(np.ones(3, dtype=np.float32), USUAL) is None
+    not_finite = familiarity.p_value(np.full(24, np.nan, dtype=np.float32), USUAL)
     assert not_finite == 1 / (familiarity.summary.held_out + 1)
 
 
 def test_a_summary_is_bounded_and_says_nothing_of_few_questions():
     rng = np.random.default_rng(2)
     rows = unit(rng.normal(size=(4_000, 8)))
-    found = summary_of_questions(rows, [str(place) for place in range(4_000)], rng, embedder="e")
+    lengths = np.full(4_000, USUAL)
+    found = summary_of_questions(rows, lengths, [str(place) for place in range(4_000)], rng, embedder="e")
     assert found is not None
     assert found.held_out == MOST_DISTANCES
     assert len(decoded(found.centres, 8)) == MOST_CENTRES
-    assert summary_of_questions(rows[: FEWEST - 1], [str(n) for n in range(FEWEST - 1)], rng, embedder="e") is None
-    assert summary_of_questions(rows[:500], ["the same question"] * 500, rng, embedder="e") is None
+    few = [str(n) for n in range(FEWEST - 1)]
+    assert summary_of_questions(rows[: FEWEST - 1], lengths[: FEWEST - 1], few, rng, embedder="e") is None
+    assert summary_of_questions(rows[:500], lengths[:500], ["the same question"] * 500, rng, embedder="e") is None
 
 
 @given(st.integers(0, 5))
@@ -157,7 +188,7 @@ def test_an_artefact_keeps_its_summary_and_loads_without_one():
     "change",
     [
         {"version": 2}, {"centres": "%%"}, {"centres": ""}, {"dimensions": 7}, {"distances": [0.2, 0.1]},
-        {"distances": []},
+        {"distances": []}, {"usual_lengths": [3, 2]}, {"usual_lengths": [3]}, {"usual_lengths": [2, "nan"]},
     ],
     ids=lambda change: "-".join(map(str, *change.items())),
 )  # fmt: skip

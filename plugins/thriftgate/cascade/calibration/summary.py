@@ -13,19 +13,26 @@ MOST_CENTRES = 64
 MOST_DISTANCES = 1_000
 _PER_CENTRE = 8
 _ROUNDS = 12
+_UNUSUAL = 10
+"""Per cent of the questions that are shorter, and that are longer, than usual."""
 
 _Matrix = npt.NDArray[np.float64]
 
 
 def summary_of_questions(
-    vectors: npt.ArrayLike, groups: Sequence[str], rng: np.random.Generator, *, embedder: str
+    vectors: npt.ArrayLike,
+    lengths: npt.ArrayLike,
+    groups: Sequence[str],
+    rng: np.random.Generator,
+    *,
+    embedder: str,
 ) -> QuestionSummary | None:
-    """A summary of unit vectors, shape (n, dimensions); None for fewer than `FEWEST`.
+    """A summary of unit vectors, shape (n, dimensions), and log lengths, shape (n,); None for fewer than `FEWEST`.
 
-    One half makes the centres, the other the distances. Questions of one group stay in one half: where traffic repeats
+    One half makes the centres and the usual lengths, the other the distances. Questions of one group stay in one half: where traffic repeats
     itself the distances are then larger than new ones, and fewer questions are called unfamiliar than allowed.
     """
-    rows: _Matrix = np.asarray(vectors, dtype=np.float64)
+    rows, log_lengths = np.asarray(vectors, dtype=np.float64), np.asarray(lengths, dtype=np.float64)
     names = sorted(set(groups))
     order: list[int] = rng.permutation(len(names)).tolist()
     drawn = {names[place] for place in order[: len(names) // 2]}
@@ -33,12 +40,17 @@ def summary_of_questions(
     if len(rows) < FEWEST or is_ranked.sum() < FEWEST // 3 or (~is_ranked).sum() < FEWEST // 3:
         return None
     kept = encoded(centres_of(rows[~is_ranked], rng))
-    ranked = rows[is_ranked]
-    ranked = ranked[rng.permutation(len(ranked))[:MOST_DISTANCES]]
+    shortest, longest = np.percentile(log_lengths[~is_ranked], [_UNUSUAL, 100 - _UNUSUAL]).round(4).tolist()
+    ranked = rng.permutation(np.flatnonzero(is_ranked))[:MOST_DISTANCES]
     # Of the centres as they are kept, rounded: a question is later measured against the same.
-    distances = np.sort(distances_to(ranked, decoded(kept, rows.shape[1])))
+    centres = decoded(kept, rows.shape[1])
+    distances = np.sort(distances_to(rows[ranked], log_lengths[ranked], centres, (shortest, longest)))
     return QuestionSummary(
-        embedder=embedder, dimensions=rows.shape[1], centres=kept, distances=tuple(map(float, distances))
+        embedder=embedder,
+        dimensions=rows.shape[1],
+        centres=kept,
+        distances=tuple(map(float, distances)),
+        usual_lengths=(shortest, longest),
     )
 
 

@@ -4,6 +4,7 @@ Failure behaviour: without texts, or without the embedder, there is none; the ar
 """
 
 import asyncio
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,8 @@ def summary_of_labels(
             vectors = asyncio.run(_embedded(embedder, [text for text, _ in drawn]))
     except GatewayError:
         return None
-    return summary_of_questions(vectors, [group for _, group in drawn], rng, embedder=embedder.fingerprint)
+    lengths = [math.log1p(len(text)) for text, _ in drawn]
+    return summary_of_questions(vectors, lengths, [group for _, group in drawn], rng, embedder=embedder.fingerprint)
 
 
 def _data_dir(config_file: Path | None) -> Path:

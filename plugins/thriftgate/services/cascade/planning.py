@@ -14,6 +14,7 @@ from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.holdout import is_audited, is_held_out
 from thriftgate.cascade.plan import UNFAMILIAR, Plan, plan
 from thriftgate.cascade.scoring import StaticScorer
+from thriftgate.cascade.signals.question import features as question_features
 from thriftgate.config import CascadeConfig
 from thriftgate.types import ChatRequest, PromptRef, Vector
 
@@ -69,7 +70,7 @@ class Planner:
             return self._without_proof(request, "promise_not_proven")
         models = [tier.model for tier in self.config.tiers]
         shifted = self._shifted(request, scorer)
-        familiarity = self._familiarity(scorer, vector)
+        familiarity = self._familiarity(request, scorer, vector)
         planned = plan(
             request,
             scorer.tiers(models, accept_at=shifted),
@@ -84,10 +85,11 @@ class Planner:
             return replace(planned, tiers=self._never_accepted())
         return replace(planned, reason="budget_shift") if shifted and planned.reason == "cascade" else planned
 
-    def _familiarity(self, scorer: CalibratedScorer, vector: Vector | None) -> float | None:
+    def _familiarity(self, request: ChatRequest, scorer: CalibratedScorer, vector: Vector | None) -> float | None:
         """The question's rank among the labelled ones; None where nobody looks, or there is no vector."""
-        looks = scorer.familiarity is not None and self.looks_for_unfamiliar
-        return scorer.familiarity.p_value(vector) if looks and scorer.familiarity is not None else None
+        if vector is None or scorer.familiarity is None or not self.looks_for_unfamiliar:
+            return None
+        return scorer.familiarity.p_value(vector, question_features(request)["question_length"])
 
     def _shifted(self, request: ChatRequest, scorer: CalibratedScorer) -> tuple[float, ...] | None:
         """Looser thresholds for a caller whose budget runs low; None for everybody else."""

@@ -143,7 +143,9 @@ def summarised(artefact: Artefact) -> Artefact:
     rng = np.random.default_rng(4)
     rows = np.eye(6)[0] + 0.1 * rng.normal(size=(200, 6))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    found = summary_of_questions(rows, [str(place) for place in range(200)], rng, embedder="e")
+    # As long as the question that `ask` makes, or nearly so.
+    lengths = np.log1p(len("How long does a refund take?")) + 0.1 * rng.normal(size=200)
+    found = summary_of_questions(rows, lengths, [str(place) for place in range(200)], rng, embedder="e")
     return replace(artefact, summary=found)
 
 
