@@ -29,8 +29,9 @@ def summary_of_questions(
 ) -> QuestionSummary | None:
     """A summary of unit vectors, shape (n, dimensions), and log lengths, shape (n,); None for fewer than `FEWEST`.
 
-    One half makes the centres and the usual lengths, the other the distances. Questions of one group stay in one half: where traffic repeats
-    itself the distances are then larger than new ones, and fewer questions are called unfamiliar than allowed.
+    One half makes the centres and the usual lengths, the other the distances. Questions of one group stay in one half:
+    where traffic repeats itself the distances are then larger than new ones, and fewer questions are called unfamiliar
+    than allowed.
     """
     rows, log_lengths = np.asarray(vectors, dtype=np.float64), np.asarray(lengths, dtype=np.float64)
     names = sorted(set(groups))
