@@ -51,6 +51,12 @@ TRAPS: dict[Veto, list[tuple[str, str]]] = {
         ("How do I enable two-factor login?", "How do I disable two-factor login?"),
         ("Fee on a basic account?", "Fee on a premium account?"),
         ("Do you accept Visa?", "Do you accept Mastercard?"),
+        ("Play the next song", "Please play the previous song now"),
+        ("Das nächste Lied bitte", "Spiel bitte das vorherige Lied"),
+        ("Volgende filmpje in de woonkamer", "Zet in de woonkamer het vorige filmpje op"),
+        ("Schakel de verlichting van de werkbank in", "Schakel nu de werkbankverlichting uit"),
+        ("Mets la chanson suivante", "Remets la chanson précédente"),
+        ("Pon la canción siguiente", "Pon otra vez la canción anterior"),
     ],
     Veto.ROLES: [
         ("Move money from savings to checking", "Move money from checking to savings"),
