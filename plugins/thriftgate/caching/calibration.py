@@ -12,8 +12,8 @@ import numpy as np
 
 from thriftgate.caching.artefact import CacheModel
 from thriftgate.caching.evidence import FEATURES
-from thriftgate.caching.logistic import Matrix, fit_odds
 from thriftgate.caching.rehearsal import Conditions, Labelled, collect
+from thriftgate.stats.logistic import Matrix, fit_odds
 
 STREAM_LENGTHS = (*(60,) * 20, *(250,) * 6, 1_500, 1_500, 1_000_000)
 """Young caches, of which a stream soon leaves the state, are played more often than full ones."""

@@ -27,9 +27,9 @@ from thriftgate.caching.artefact import CacheModel
 from thriftgate.caching.decision import Decision, Hit, Miss, decide
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES
-from thriftgate.caching.logistic import Matrix, fit_odds
 from thriftgate.caching.odds import Odds
 from thriftgate.caching.policy import TENANT, CachePolicy, moderated, values_of
+from thriftgate.stats.logistic import Matrix, fit_odds
 
 WINDOW = 10_000
 """Requests over which the threshold is set."""

@@ -12,8 +12,8 @@ from bisect import bisect_right
 import numpy as np
 
 from thriftgate.caching.entries import Observation
-from thriftgate.caching.logistic import Matrix
 from thriftgate.caching.policy import CONFIDENCE, SERVED
+from thriftgate.stats.logistic import Matrix
 
 _BELIEVED = 2.0
 """Confidences are believed as firmly as if so many expected errors had come true."""

@@ -12,7 +12,7 @@ import numpy as np
 from thriftgate.caching.artefact import CacheModel
 from thriftgate.caching.entries import Observation
 from thriftgate.caching.evidence import FEATURES
-from thriftgate.caching.logistic import Matrix, fit_odds, sigmoid
+from thriftgate.stats.logistic import Matrix, fit_odds, sigmoid
 
 SERVED = "served"
 """Name in `Observation.features`: 1 when the observation is about an answer that was served."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from thriftgate.cascade.models import Calibrator, Logistic, Probe
 from thriftgate.stats.intervals import Floats
+from thriftgate.stats.logistic import fit_odds
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 """Ridge penalties tried, in units of one observation on standardised features."""
@@ -21,7 +22,8 @@ Item = TypeVar("Item")
 FOLDS = 5
 ISOTONIC_NEEDS = 200
 """Labels below which isotonic steps are mostly noise and Platt's two numbers do better."""
-_ROUNDS = 30
+_FREE = 1e-6
+"""Penalty of an intercept, only so that it stays finite where all labels are of one kind."""
 _MOST_BLOCKS = 40
 _DIRECTIONS = 48
 """Principal components of the embeddings that a probe may use."""
@@ -82,25 +84,13 @@ def best_penalty(matrix: Floats, target: Floats, rng: np.random.Generator) -> fl
 
 
 def ridge_logistic(matrix: Floats, target: Floats, penalty: float) -> Floats:
-    """Intercept and weights of ridge-penalised logistic regression, by Newton's method; shape (1 + columns,).
-
-    The intercept is not penalised; half an observation of each kind keeps it finite.
-    """
+    """Intercept and weights of ridge-penalised logistic regression; shape (1 + columns,). The intercept is free."""
     design = np.column_stack([np.ones(len(matrix)), matrix])
-    ridge = np.diag([1e-6, *[penalty] * matrix.shape[1]])
     share = (target.sum() + 0.5) / (len(target) + 1)
-    weights = np.zeros(design.shape[1])
-    weights[0] = np.log(share / (1 - share))
-    for _ in range(_ROUNDS):
-        odds = np.clip(design @ weights, -30, 30)
-        chance = 1 / (1 + np.exp(-odds))
-        slope = design.T @ (chance - target) + ridge @ weights
-        curve = (design * np.maximum(chance * (1 - chance), 1e-6)[:, None]).T @ design + ridge
-        step = np.linalg.solve(curve, slope)
-        # A step far beyond the data comes from near-separation: shorten it.
-        weights = weights - step * min(1.0, 5.0 / max(1e-12, float(np.abs(step).max())))
-        if float(np.abs(step).max()) < 1e-6:
-            break
+    start = np.zeros(design.shape[1])
+    start[0] = np.log(share / (1 - share))
+    precision = np.array([_FREE, *[penalty] * matrix.shape[1]])
+    weights, _ = fit_odds(design, target, centre=np.zeros(len(start)), precision=precision, start=start)
     return weights
 
 

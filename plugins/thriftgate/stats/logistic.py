@@ -1,4 +1,4 @@
-"""Bayesian logistic regression with a normal prior: the one fit behind calibration, learning and entry offsets.
+"""Logistic regression with a normal prior: the one fit behind calibration, learning and entry offsets.
 
 Failure behaviour: pure; converges from everywhere, because a Newton step that does not improve is halved.
 """
@@ -18,14 +18,14 @@ def fit_odds(
     labels: Matrix,
     *,
     centre: Matrix,
-    precision: float,
+    precision: Matrix | float,
     start: Matrix | None = None,
     offsets: Matrix | float = 0.0,
 ) -> tuple[Matrix, Matrix]:
     """The most probable weights, and their covariance (Laplace's approximation).
 
     `rows`: shape (n, d); `labels`: 0 or 1; the prior is normal around `centre` (d) with variance 1 / `precision`
-    for each weight; `offsets` are added to the logits.
+    for each weight (d, or one for all); `offsets` are added to the logits.
     """
     weights = centre if start is None else start
     loss = _loss(rows, labels, weights, centre, precision, offsets)
@@ -54,14 +54,14 @@ def sigmoid(logit: Matrix) -> Matrix:
     return 1 / (1 + np.exp(-np.clip(logit, -40, 40)))
 
 
-def _hessian(rows: Matrix, p: Matrix, precision: float) -> Matrix:
+def _hessian(rows: Matrix, p: Matrix, precision: Matrix | float) -> Matrix:
     return (rows * (p * (1 - p))[:, None]).T @ rows + precision * np.eye(rows.shape[1])
 
 
 def _loss(
-    rows: Matrix, labels: Matrix, weights: Matrix, centre: Matrix, precision: float, offsets: Matrix | float
+    rows: Matrix, labels: Matrix, weights: Matrix, centre: Matrix, precision: Matrix | float, offsets: Matrix | float
 ) -> float:
     """The negative logarithm of the posterior, up to a constant."""
     logits = rows @ weights + offsets
     away = weights - centre
-    return float(np.sum(np.logaddexp(0, logits) - labels * logits)) + precision / 2 * float(away @ away)
+    return float(np.sum(np.logaddexp(0, logits) - labels * logits)) + float(np.sum(precision * away**2)) / 2
