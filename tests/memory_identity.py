@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.identity.records import Key, Team, User
-from thriftgate.ports import FoundKey
+from thriftgate.ports.people import FoundKey
 
 
 class MemoryIdentityStore:

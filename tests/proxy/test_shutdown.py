@@ -122,6 +122,16 @@ def stoppable(servers: tuple[HTTPServer, HTTPServer], request: pytest.FixtureReq
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.parametrize("stoppable", [Start({"ledger": {"flush_interval": "1s"}})], indirect=True)
+def test_who_is_killed_loses_no_more_than_was_not_flushed_yet(stoppable: Stoppable) -> None:
+    stoppable.upstream.on("large", says("Ten days."))
+    flushed = {_request_id(stoppable.gateway.post("/v1/chat/completions", _CHAT)) for _ in range(5)}
+    assert eventually(lambda: flushed <= stoppable.statuses().keys(), 30)
+    last = {_request_id(stoppable.gateway.post("/v1/chat/completions", _CHAT)) for _ in range(3)}
+    stoppable.end(signal.SIGKILL)
+    assert flushed <= stoppable.statuses().keys() <= flushed | last
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_was_answered_and_what_is_in_flight_is_booked_and_traced(stoppable: Stoppable, number: int) -> None:
     stoppable.upstream.on("large", says("Ten days."))

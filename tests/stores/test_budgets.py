@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from thriftgate.identity.budgets import Account, Balance, Spent, Window, admits, window_at
 from thriftgate.identity.records import Budget, Period
-from thriftgate.ports import Reservation
+from thriftgate.ports.people import Reservation
 from thriftgate.stores.postgres.budgets import PostgresBudgetStore
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger

@@ -9,7 +9,7 @@ import pytest
 from thriftgate.errors import BudgetExceededError, StoreUnavailableError
 from thriftgate.identity.budgets import Account, Balance, Spent, Window, admits
 from thriftgate.identity.records import Budget, Grants, Identity, Key, Period
-from thriftgate.ports import Reservation
+from thriftgate.ports.people import Reservation
 from thriftgate.services.identity.alerts import PAUSES, Alerts
 from thriftgate.services.identity.budgets import LEASE, BudgetService
 from thriftgate.services.request.background import BackgroundTasks

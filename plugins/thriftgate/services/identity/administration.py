@@ -18,7 +18,8 @@ from thriftgate.identity.fields import key_fields, team_fields, user_fields
 from thriftgate.identity.forms import KeyFile, KeyForm, Name, TeamForm, UserForm, mistakes
 from thriftgate.identity.keys import ENTROPY_BYTES, NewKey, make_key
 from thriftgate.identity.records import Key, Team, User
-from thriftgate.ports import Clock, IdentityStore
+from thriftgate.ports import Clock
+from thriftgate.ports.people import IdentityStore
 
 Form = TypeVar("Form", bound=BaseModel)
 _NAME = TypeAdapter[str](Name)

@@ -15,7 +15,8 @@ from thriftgate.identity.forms import KeyFile
 from thriftgate.identity.keys import PresentedKey, read_key
 from thriftgate.identity.permission import Denial, Denied, is_good
 from thriftgate.identity.records import Identity, ServiceClass, Team, User, identity_of_key
-from thriftgate.ports import Clock, FoundKey, IdentityStore
+from thriftgate.ports import Clock
+from thriftgate.ports.people import FoundKey, IdentityStore
 from thriftgate.services.identity.recent import RecentAnswers
 from thriftgate.services.identity.tokens import TokenReader, looks_like_token
 

@@ -27,7 +27,8 @@ from thriftgate.identity.budgets import (
     window_end,
 )
 from thriftgate.identity.records import Budget, Identity, Period
-from thriftgate.ports import BudgetStore, Clock
+from thriftgate.ports import Clock
+from thriftgate.ports.people import BudgetStore
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ answer was lost holds its money until its lease ends; a settlement may be sent a
 from collections.abc import Sequence
 
 from thriftgate.identity.budgets import Account, Balance, Spent, Window
-from thriftgate.ports import Reservation
+from thriftgate.ports.people import Reservation
 from thriftgate.stores.postgres.database import Database, Row
 from thriftgate.stores.postgres.text import from_text, to_text
 

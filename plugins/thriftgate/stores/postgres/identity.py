@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from thriftgate.identity.records import Budget, Grants, Key, Period, Role, Team, User
-from thriftgate.ports import FoundKey
+from thriftgate.ports.people import FoundKey
 from thriftgate.stores.postgres.database import Database, Row
 from thriftgate.stores.postgres.text import from_json, from_text, to_jsonb, to_text
 
