@@ -59,14 +59,15 @@ def test_hostile_bodies_hurt_nobody(gateway: GatewayProcess) -> None:
     for model in (HAIKU, OPUS, "o-small", "o-large"):
         gateway.upstream.on(model, says("Fine."))
     statuses: Counter[int] = Counter()
+    faults: list[tuple[str, bytes, str]] = []
     headers = {"Authorization": f"Bearer {CLIENT_KEY}", "Content-Type": "application/json"}
 
     def send(dialect: str, body: bytes) -> None:
         response = http.post(PATHS[dialect], content=body, headers=headers)
         statuses[response.status_code] += 1
         told = response.text
-        assert response.status_code < 500, (dialect, body[:300], told[:300])
-        assert not any(word in told for word in INSIDES), (dialect, body[:300], told[:300])
+        if response.status_code >= 500 or any(word in told for word in INSIDES):
+            faults.append((dialect, body[:300], told[:300]))
 
     with (
         httpx.Client(base_url=gateway.base_url, timeout=120) as http,
@@ -81,5 +82,6 @@ def test_hostile_bodies_hurt_nobody(gateway: GatewayProcess) -> None:
         "max_ms": round(probe.at(1) * 1000, 1),
     }  # fmt: skip
     print(json.dumps(measured))  # noqa: T201  what the command is run for
+    assert not faults, faults[:20]
     for model in ("one", "claude", "plainroute"):
         assert text_of(ask(gateway, "chat", model, "still there?")) == "Fine."

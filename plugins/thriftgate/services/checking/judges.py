@@ -10,7 +10,7 @@ import numpy as np
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import Clock, Completer, Embedder
 from thriftgate.services.checking.booking import CheckingBill
-from thriftgate.services.checking.statements import LONGEST_SEEN, say_the_same
+from thriftgate.services.checking.statements import LONGEST_COMPARED, say_the_same
 from thriftgate.types import CallPurpose, ChatRequest, Judgement
 
 _INSTRUCTION = """\
@@ -27,7 +27,7 @@ class AgreementJudge:
     async def compare(self, request: ChatRequest, answer: str, reference: str) -> Judgement:
         """True when they say the same, False when they do not, and often None: it cannot tell."""
         told = say_the_same(answer, reference, None)
-        if told is None and max(len(answer), len(reference)) <= LONGEST_SEEN:
+        if told is None and max(len(answer), len(reference)) <= LONGEST_COMPARED:
             try:
                 first, second = await self._embedder.embed([answer, reference])
             except StoreUnavailableError:

@@ -1,8 +1,9 @@
 """Whether two answers to one question come to the same, as far as their words show it.
 
 Compared is what they say, in this order: what they conclude with (an option, a boxed or last stated result), their
-numbers, dates and negations, and only then their vectors, of texts short enough for the embedder to see all of them.
-Two long answers resemble each other by their subject alone, so that there vectors prove nothing.
+numbers, dates and negations, and only then the vectors of short texts. Two answers of a paragraph resemble each other
+by their subject alone: of 754 recorded pairs of 300 to 1,000 characters vectors settled 18, five of them wrongly, and
+they cost ten times a question's.
 
 Failure behaviour: pure and total, in time linear in the texts. "Cannot tell" (None) is an answer, and the usual one for
 two long texts without a stated result: a wrong verdict teaches the cache what is not so, and none costs nothing.
@@ -18,11 +19,8 @@ SAME_ABOVE = 0.85
 """Cosine of two short answers' vectors from which they count as the same, if no guard objects."""
 DIFFERENT_BELOW = 0.5
 """Cosine below which two short answers count as different; between the two nobody can tell."""
-SAME_ABOVE_AT_LENGTH = 0.93
-"""The same for answers above `_SHORT` characters, of which most is shared by whoever answers that question at all."""
-_SHORT = 300
-LONGEST_SEEN = 1_000
-"""Characters of an answer that its vector speaks for."""
+LONGEST_COMPARED = 300
+"""Characters of an answer whose vector speaks for what it says."""
 _LONGEST_READ = 20_000
 _CONCLUDING = 400
 _RELATED = 0.6
@@ -59,17 +57,15 @@ def say_the_same(one: str, other: str, similarity: float | None) -> bool | None:
     ours, theirs = result(one), result(other)
     if ours is not None and theirs is not None:
         return ours == theirs
-    if max(len(one), len(other)) > LONGEST_SEEN or similarity is None:
+    if similarity is None or max(len(one), len(other)) > LONGEST_COMPARED:
         return None
     if similarity < DIFFERENT_BELOW:
         return False
     left, right = read(one), read(other)
-    enough = SAME_ABOVE if max(len(one), len(other)) <= _SHORT else SAME_ABOVE_AT_LENGTH
-    if similarity >= enough and first_veto(one, other) is None and left.numbers == right.numbers:
+    if similarity >= SAME_ABOVE and first_veto(one, other) is None and left.numbers == right.numbers:
         return True
     # A number or a name more on one side may be detail: only others in their places make another statement.
-    is_short = max(len(one), len(other)) <= _SHORT
-    return False if is_short and similarity >= _RELATED and _contradict(left, right) else None
+    return False if similarity >= _RELATED and _contradict(left, right) else None
 
 
 def result(text: str) -> str | None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.services.checking.statements import LONGEST_SEEN, result, say_the_same
+from thriftgate.services.checking.statements import LONGEST_COMPARED, result, say_the_same
 
 LONG = "The tax is worked out on what is left after the allowance, step by step, in the way the form describes. " * 12
 pieces = st.lists(
@@ -68,5 +68,5 @@ def test_the_order_of_the_two_answers_does_not_matter(one: str, other: str, simi
 def test_two_long_answers_without_a_stated_result_are_never_guessed_at(one: str, other: str, similarity: float) -> None:
     long, longer = one + LONG, other + LONG
     if one.split() != other.split() and (result(long) is None or result(longer) is None):
-        assert len(long) > LONGEST_SEEN
+        assert len(long) > LONGEST_COMPARED
         assert say_the_same(long, longer, similarity) is None
