@@ -7,12 +7,12 @@ and counted alone. `aclose()` writes what is left, within its patience.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import Ledger
 from thriftgate.services.request.outages import Outages
+from thriftgate.services.request.retrying import RetryQueue
 from thriftgate.types import RequestRecord
 
 logger = logging.getLogger(__name__)
@@ -30,26 +30,24 @@ class LedgerWriter:
         self._ledger = ledger
         self._outages = outages
         self._flush_interval = flush_interval
-        self._queue: deque[RequestRecord] = deque(maxlen=max_queue)
+        self._queue = RetryQueue[RequestRecord](max_items=max_queue, batch_items=_BATCH)
         self._task: asyncio.Task[None] | None = None
         self._has_work = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._under_way = 0
-        self._suspects = 0
-        """So many records at the front were refused together and are written one by one."""
-        self.dropped = 0
-        """Records that were lost because the ledger was away for too long, or because it refused them."""
 
     @property
     def waiting(self) -> int:
         """Records that are not written yet."""
-        return len(self._queue) + self._under_way
+        return self._queue.waiting
+
+    @property
+    def dropped(self) -> int:
+        """Records that were lost because the ledger was away for too long, or because it refused them."""
+        return self._queue.dropped + self._queue.rejected
 
     def submit(self, record: RequestRecord) -> None:
         """Take a record."""
-        if len(self._queue) == self._queue.maxlen:
-            self.dropped += 1
-        self._queue.append(record)
+        self._queue.put(record)
         self._has_work.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="thriftgate:ledger")
@@ -65,7 +63,7 @@ class LedgerWriter:
                 if self._outages is not None:
                     self._outages.note(OUTAGE, error.cause)
                 if not is_away:
-                    logger.warning("the ledger is away: %d records wait for it", len(self._queue))
+                    logger.warning("the ledger is away: %d records wait for it", self._queue.waiting)
                 is_away = True
             else:
                 is_away = False
@@ -77,37 +75,19 @@ class LedgerWriter:
         # One writer at a time: rows stay in order, and who flushes finds also those written that another had taken.
         async with self._writing:
             self._has_work.clear()
-            while self._queue:
-                size = 1 if self._suspects else _BATCH
-                batch = [self._queue.popleft() for _ in range(min(size, len(self._queue)))]
-                self._under_way = len(batch)
+            while batch := self._queue.take():
                 try:
                     await self._ledger.record(batch)
                 except (StoreUnavailableError, asyncio.CancelledError):
-                    self._put_back(batch)
+                    self._queue.away()
+                    self._has_work.set()
                     raise
                 except Exception as error:
-                    self._refused(batch, error)
-                finally:
-                    self._under_way = 0
-                self._suspects = max(0, self._suspects - 1)
-
-    def _put_back(self, batch: Sequence[RequestRecord]) -> None:
-        """To the front, as far as there is room: new records may have come in meanwhile."""
-        room = (self._queue.maxlen or len(batch)) - len(self._queue)
-        lost = max(0, len(batch) - room)
-        self.dropped += lost
-        self._queue.extendleft(reversed(batch[lost:]))
-        self._has_work.set()
-
-    def _refused(self, batch: Sequence[RequestRecord], error: Exception) -> None:
-        """A record that cannot be written must not keep the others from it."""
-        if len(batch) == 1:
-            self.dropped += 1
-            logger.warning("the ledger refused a record: %s", type(error).__name__)
-        else:
-            self._put_back(batch)
-            self._suspects = len(batch) + 1
+                    # A record that cannot be written must not keep the others from it.
+                    if not self._queue.refused():
+                        logger.warning("the ledger refused a record: %s", type(error).__name__)
+                else:
+                    self._queue.taken()
 
     async def aclose(self, patience: float = 2.0) -> None:
         """Write what is left, and stop."""
@@ -120,7 +100,7 @@ class LedgerWriter:
                 await self.flush()
         except (StoreUnavailableError, TimeoutError) as error:
             why = "the ledger is away" if isinstance(error, StoreUnavailableError) else "the time was up"
-            logger.warning("lost: %d ledger records could not be written before the end: %s", len(self._queue), why)
+            logger.warning("lost: %d ledger records could not be written before the end: %s", self._queue.waiting, why)
 
 
 class Recorders:

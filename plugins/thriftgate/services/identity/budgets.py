@@ -8,7 +8,6 @@ by its lease. A webhook that fails is tried again a few times, then logged.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,7 @@ from thriftgate.identity.budgets import (
 from thriftgate.identity.records import Budget, Identity, Period
 from thriftgate.ports import Clock
 from thriftgate.ports.people import BudgetStore
+from thriftgate.services.request.retrying import RetryQueue
 
 logger = logging.getLogger(__name__)
 
@@ -81,16 +81,19 @@ class BudgetService:
         self._new_id = new_id
         self._tell = tell
         self._sleep = sleep
-        self._queue: deque[_Settlement] = deque(maxlen=max_queue)
+        self._queue = RetryQueue[_Settlement](max_items=max_queue, batch_items=1)
         self._task: asyncio.Task[None] | None = None
         self._turn = asyncio.Semaphore(_AT_ONCE)
-        self.dropped = 0
-        """Settlements that were lost because the store was away for too long."""
 
     @property
     def waiting(self) -> int:
         """Settlements that are not booked yet."""
-        return len(self._queue)
+        return self._queue.waiting
+
+    @property
+    def dropped(self) -> int:
+        """Settlements that were lost because the store was away for too long."""
+        return self._queue.dropped
 
     def charges(self, identity: Identity, route: str | None) -> Sequence[BudgetCharge]:
         """Every budget that a request counts against; with none, nothing need be held."""
@@ -115,10 +118,8 @@ class BudgetService:
 
     def settle(self, held: Held, cost_usd: float) -> None:
         """Book what the request did cost, soon."""
-        if len(self._queue) == self._queue.maxlen:
-            self.dropped += 1
+        if self._queue.put(_Settlement(held, max(0.0, cost_usd))):
             logger.error("a settlement of a budget was lost: the store has been away for too long")
-        self._queue.append(_Settlement(held, max(0.0, cost_usd)))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work(), name="thriftgate:budgets")
 
@@ -146,19 +147,19 @@ class BudgetService:
 
     async def _work(self) -> None:
         is_away = False
-        while self._queue:
-            settlement = self._queue[0]
+        while batch := self._queue.take():
+            (settlement,) = batch
             try:
                 spent = await self._store.settle(settlement.held.reservation_id, settlement.cost_usd)
             except StoreUnavailableError:
                 if not is_away:
-                    logger.warning("budgets cannot be booked: %d settlements wait", len(self._queue))
+                    logger.warning("budgets cannot be booked: %d settlements wait", self._queue.waiting)
                 is_away = True
+                self._queue.away()
                 await self._sleep(1.0)
                 continue
             is_away = False
-            if self._queue and self._queue[0] is settlement:
-                self._queue.popleft()
+            self._queue.taken()
             for charge, one in crossed(settlement.held.charges, spent, settlement.held.at):
                 self._tell(_event(charge, one, at=self._clock.time()))
 

@@ -6,13 +6,13 @@ does; of more than `most` that wait the oldest are dropped and counted: their re
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.limits.demand import Demand, Settlement
 from thriftgate.ports import Limiter
+from thriftgate.services.request.retrying import RetryQueue
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +27,19 @@ class Settler:
     def __init__(self, limiter: Limiter, *, lease: float, most: int = 10_000) -> None:
         self._limiter = limiter
         self._lease = lease
-        self._most = most
         self._open: dict[str, Demand] = {}
-        self._waiting: deque[tuple[Settlement, Callable[[], None]]] = deque()
+        self._queue = RetryQueue[tuple[Settlement, Callable[[], None]]](max_items=most, batch_items=_AT_ONCE)
         self._task: asyncio.Task[None] | None = None
-        self.dropped = 0
 
     @property
     def waiting(self) -> int:
         """Settlements that the store has not taken yet."""
-        return len(self._waiting)
+        return self._queue.waiting
+
+    @property
+    def dropped(self) -> int:
+        """Settlements that the store never took."""
+        return self._queue.dropped + self._queue.rejected
 
     def hold(self, demand: Demand) -> None:
         """Keep a reservation alive until it is settled."""
@@ -45,10 +48,7 @@ class Settler:
     def submit(self, settlement: Settlement, *, then: Callable[[], None]) -> None:
         """End a reservation soon, and call `then`; in the running event loop."""
         self._open.pop(settlement.demand.id, None)
-        if len(self._waiting) >= self._most:
-            self._waiting.popleft()
-            self.dropped += 1
-        self._waiting.append((settlement, then))
+        self._queue.put((settlement, then))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._settle(), name="thriftgate:limits_settle")
 
@@ -70,18 +70,18 @@ class Settler:
                 await self._settle()
 
     async def _settle(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+        while batch := self._queue.take():
             done = await asyncio.gather(*(self._limiter.settle(one) for one, _ in batch), return_exceptions=True)
             failed: list[tuple[Settlement, Callable[[], None]]] = []
+            rejected = 0
             for one, result in zip(batch, done, strict=True):
                 if isinstance(result, StoreUnavailableError):
                     failed.append(one)
                     continue
                 if result is not None:
-                    self.dropped += 1
+                    rejected += 1
                     logger.warning("a reservation cannot be settled: %s", type(result).__name__)
                 one[1]()
+            self._queue.taken(rejected=rejected, again=failed)
             if failed:
-                self._waiting.extendleft(reversed(failed))
                 await asyncio.sleep(_PAUSE)

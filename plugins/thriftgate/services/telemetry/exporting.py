@@ -11,12 +11,12 @@ that one bad item is dropped (and counted) alone. `close()` sends what it can wi
 import logging
 import math
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from thriftgate.ports import Clock
+from thriftgate.services.request.retrying import RetryQueue
 from thriftgate.tracing.delivery import Away, Delivery, Unacceptable, pause_after
 
 logger = logging.getLogger(__name__)
@@ -68,32 +68,28 @@ class ExportQueue(Generic[T]):
     ) -> None:
         self.name = name
         self._send = send
-        self._size_of = size_of
-        self._limits = limits
         self._clock = clock
         self._draw = draw
         self._lock = threading.Lock()
-        self._queue: deque[tuple[T, int]] = deque()
-        self._bytes = 0
-        self._under_way = 0
-        self._sent = self._dropped = self._refused = self._failures = 0
+        self._queue = RetryQueue[T](
+            max_items=limits.max_items, max_bytes=limits.max_bytes, batch_items=limits.batch_items,
+            batch_bytes=limits.batch_bytes, size_of=size_of,
+        )  # fmt: skip
+        self._failures = 0
         self._last_error: str | None = None
         self._away_since: float | None = None
         self._next_at = -math.inf
-        self._suspects = 0
-        """So many items at the front were refused together; at most `_portion` of them go at once."""
-        self._portion = limits.batch_items
 
     @property
     def state(self) -> ExportQueueState:
         """How it is doing."""
         with self._lock:
             return ExportQueueState(
-                waiting=len(self._queue) + self._under_way,
-                waiting_bytes=self._bytes,
-                sent=self._sent,
-                dropped=self._dropped,
-                refused=self._refused,
+                waiting=self._queue.waiting,
+                waiting_bytes=self._queue.waiting_bytes,
+                sent=self._queue.sent,
+                dropped=self._queue.dropped,
+                refused=self._queue.rejected,
                 failures=self._failures,
                 last_error=self._last_error,
                 away_since=self._away_since,
@@ -112,16 +108,8 @@ class ExportQueue(Generic[T]):
 
     def put(self, item: T) -> None:
         """Let an item wait; the oldest make room for it."""
-        size = self._size_of(item)
         with self._lock:
-            if size > self._limits.max_bytes:
-                self._dropped += 1
-                return
-            self._queue.append((item, size))
-            self._bytes += size
-            while len(self._queue) > self._limits.max_items or self._bytes > self._limits.max_bytes:
-                self._bytes -= self._queue.popleft()[1]
-                self._dropped += 1
+            self._queue.put(item)
 
     def step(self, *, patient: bool = True) -> float:
         """Send one batch, if it is time for it; without `patient` it is.
@@ -131,58 +119,30 @@ class ExportQueue(Generic[T]):
         now = self._clock.monotonic()
         if patient and now < self._next_at:
             return self._next_at - now
-        batch = self._take()
+        with self._lock:
+            batch = self._queue.take()
         if not batch:
             return math.inf
         try:
-            delivery = self._send([item for item, _ in batch])
+            delivery = self._send(batch)
         except Exception as error:
             # A mistake of ours about one item; it must not keep the others from being sent.
             delivery = Unacceptable(f"not sendable ({type(error).__name__})")
-        return self._settle(batch, delivery)
+        return self._settle(delivery)
 
-    def _take(self) -> list[tuple[T, int]]:
+    def _settle(self, delivery: Delivery) -> float:
         with self._lock:
-            most = self._portion if self._suspects else self._limits.batch_items
-            batch: list[tuple[T, int]] = []
-            total = 0
-            while self._queue and len(batch) < most:
-                total += self._queue[0][1]
-                if batch and total > self._limits.batch_bytes:
-                    break
-                batch.append(self._queue.popleft())
-                self._bytes -= batch[-1][1]
-            self._under_way = len(batch)
-            return batch
-
-    def _settle(self, batch: Sequence[tuple[T, int]], delivery: Delivery) -> float:
-        with self._lock:
-            self._under_way = 0
             if isinstance(delivery, Away):
-                self._put_back(batch)
+                self._queue.away()
                 return self._note_failure(delivery)
-            if isinstance(delivery, Unacceptable) and len(batch) > 1:
-                self._put_back(batch)
-                self._suspects = max(self._suspects, len(batch))
-                self._portion = max(1, len(batch) // 2)
-                return 0.0
-            refused = len(batch) if isinstance(delivery, Unacceptable) else min(delivery.refused, len(batch))
             if isinstance(delivery, Unacceptable):
+                if self._queue.refused():
+                    return 0.0
                 self._last_error = delivery.reason
-            self._refused += refused
-            self._sent += len(batch) - refused
-            self._failures, self._next_at, self._away_since = 0, -math.inf, None
-            self._suspects = max(0, self._suspects - len(batch))
-            return 0.0
-
-    def _put_back(self, batch: Sequence[tuple[T, int]]) -> None:
-        """To the front, as far as there is room: newer items may have come in meanwhile."""
-        for item, size in reversed(batch):
-            if len(self._queue) >= self._limits.max_items or self._bytes + size > self._limits.max_bytes:
-                self._dropped += 1
             else:
-                self._queue.appendleft((item, size))
-                self._bytes += size
+                self._queue.taken(rejected=delivery.refused)
+            self._failures, self._next_at, self._away_since = 0, -math.inf, None
+            return 0.0
 
     def _note_failure(self, away: Away) -> float:
         self._failures += 1
@@ -197,11 +157,7 @@ class ExportQueue(Generic[T]):
     def give_up(self) -> int:
         """Forget what waits, and count it as dropped."""
         with self._lock:
-            lost = len(self._queue) + self._under_way
-            self._queue.clear()
-            self._bytes = 0
-            self._dropped += lost
-            return lost
+            return self._queue.give_up()
 
 
 class Exporter:
