@@ -26,6 +26,7 @@ def test_the_artefact_survives_being_written() -> None:
         ({"scale": dict.fromkeys(FEATURES, 0)}, "every 'scale' must be above 0"),
         ({"mean": dict.fromkeys(FEATURES, "x")}, "'mean.similarity' must be a finite number"),
         ({"threshold": 0}, "'threshold' must be above 0"),
+        ({"threshold": 1.01}, "'threshold' must be above 0 and at most 1"),
         ({"prior_precision": 0}, "'prior_precision' must be above 0"),
         ({"surprise": 1}, "'surprise' is unknown"),
     ],
@@ -35,6 +36,13 @@ def test_a_bad_artefact_says_what_is_wrong(change: dict[str, Any], message: str)
     with pytest.raises(ConfigurationError, match=r"^my\.json: ") as caught:
         CacheModel.from_json(json.dumps(data), source="my.json")
     assert message in str(caught.value)
+
+
+def test_a_threshold_of_one_is_a_threshold_and_none_is_no_mistake() -> None:
+    data = json.loads(shipped().to_json())
+    assert CacheModel.from_json(json.dumps(data | {"threshold": 1})).threshold == 1
+    del data["threshold"]
+    CacheModel.from_json(json.dumps(data))
 
 
 @pytest.mark.parametrize(

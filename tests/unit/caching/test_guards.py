@@ -186,3 +186,21 @@ def test_opposites_and_swapped_roles_are_seen_in_other_languages_and_beside_othe
 ) -> None:
     assert first_veto(one, other) is not None
     assert first_veto(other, one) is not None
+
+
+@pytest.mark.parametrize(
+    ("asked", "cached", "is_swapped"),
+    [
+        ("Move money from savings to checking", "How can I move money from savings to checking?", False),
+        ("Move money from savings to checking", "How can I move money from checking to savings?", True),
+        ("Send it from Paris to Rome", "Please send it from Paris to Rome today", False),
+    ],
+)
+def test_the_same_words_in_the_same_roles_are_no_swap(asked: str, cached: str, is_swapped: bool) -> None:
+    assert (guards.roles(asked, cached) is Veto.ROLES) is is_swapped
+    assert (guards.roles(cached, asked) is Veto.ROLES) is is_swapped
+
+
+@pytest.mark.parametrize("letter", ["\u0400", "\u0436", "\u052f"])
+def test_every_letter_of_a_script_is_of_it_from_the_first_to_the_last(letter: str) -> None:
+    assert read(letter * 4).language == "cyrillic"

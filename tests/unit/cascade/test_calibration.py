@@ -300,6 +300,21 @@ def test_audits_become_labels_unless_they_would_bias():
         labels_from_audits([], tiers=("a", "b", "c"), cost_usd=(1.0,))
 
 
+def test_an_audit_of_a_repeated_question_keeps_its_group():
+    audits = [audit(details={"signals": {"hedges": 0.5}, "group": "g"}), audit(request_id="r2")]
+    assert [label.group for label in labels_from_audits(audits, tiers=TIERS, cost_usd=(0.1, 1.0))] == ["g", "r2"]
+
+
+def test_questions_are_foreseen_only_where_each_has_its_vector():
+    rng = np.random.default_rng(0)
+    made = [replace(label, vector=tuple(rng.normal(size=4))) for label in labels(600, rng)]
+    seen = calibrate(made, Promise(0.02, 0.05), np.random.default_rng(0), embedder="e")
+    assert seen.probe is not None
+    some = [replace(made[0], vector=None), *made[1:]]
+    assert calibrate(some, Promise(0.02, 0.05), np.random.default_rng(0), embedder="e").probe is None
+    assert calibrate(made, Promise(0.02, 0.05), np.random.default_rng(0)).probe is None
+
+
 def test_the_risk_is_taken_where_it_saves_most():
     """Half of the traffic costs five times the other half, with the same doubts: the dear half is accepted more."""
     rng = np.random.default_rng(0)

@@ -234,6 +234,9 @@ def test_wrong_and_missing_tool_calls_are_caught(seen: SignalEvidence, objection
     [
         ('{"answer": "x", "confidence": 0.8}', 0.8),
         ('{"answer": "x", "confidence": 80}', 0.8),
+        ('{"answer": "x", "confidence": 1}', 1.0),
+        ('{"answer": "x", "confidence": 1.5}', 0.015),
+        ('{"answer": "x", "confidence": 0}', 0.0),
         ('{"answer": "x", "confidence": "80%"}', 0.8),
         ('{"answer": "x", "certainty": "High"}', 0.8),
         ("It is Rome.\nConfidence: 85%", 0.85),

@@ -40,6 +40,12 @@ def test_the_binomial_p_value_is_the_binomial_tail(count: tuple[int, int], limit
     assert binomial_p_value(*count, limit) == pytest.approx(binom.cdf(*count, limit), rel=1e-9)
 
 
+def test_where_every_case_may_be_lost_only_a_loss_of_all_is_no_evidence():
+    assert binomial_p_value(9, 10, 1.0) == 0
+    assert binomial_p_value(10, 10, 1.0) == 1
+    assert binomial_p_value(0, 0, 1.0) == binomial_p_value(0, 10, 0.0) == 1
+
+
 @settings(max_examples=40)
 @given(st.integers(1, 12), st.floats(0.05, 0.99), st.floats(-0.9, 0.9), st.floats(-4, 4))
 def test_the_trinomial_tail_is_the_sum_over_all_outcomes(n: int, share: float, tilt: float, distance: float):
