@@ -8,7 +8,6 @@ from thriftgate.stats.intervals import (
     clopper_pearson,
     clopper_pearson_upper,
     mean_interval,
-    newcombe_interval,
     percentile,
     poisson_interval,
     ratio_interval,
@@ -17,7 +16,6 @@ from thriftgate.stats.intervals import (
 from thriftgate.stats.sequential import (
     BettingTest,
     TwoSampleTest,
-    betting_p_value,
     confidence_sequence,
     sequential_two_sample,
 )
@@ -40,7 +38,6 @@ __all__ = [
     "auroc_interval",
     "average_performance_gap_recovered",
     "beta_binomial_tail",
-    "betting_p_value",
     "binomial_p_value",
     "bootstrap_interval",
     "calibration_error_interval",
@@ -55,7 +52,6 @@ __all__ = [
     "labels_needed",
     "loss_p_value",
     "mean_interval",
-    "newcombe_interval",
     "percentile",
     "poisson_interval",
     "ratio_interval",

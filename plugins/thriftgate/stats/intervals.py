@@ -81,18 +81,6 @@ def poisson_interval(events: int, confidence: float = 0.95) -> Interval:
     return Interval(low, float(gammaincinv(events + 1, 1 - tail)), float(events))
 
 
-def newcombe_interval(successes: tuple[float, float], n: tuple[float, float], confidence: float = 0.95) -> Interval:
-    """The difference of two independent shares, first minus second (Newcombe 1998, method 10)."""
-    first = wilson_interval(successes[0], n[0], confidence)
-    second = wilson_interval(successes[1], n[1], confidence)
-    if 0 in n:
-        return Interval(-1.0, 1.0, math.nan)
-    estimate = first.estimate - second.estimate
-    down = math.hypot(first.estimate - first.low, second.high - second.estimate)
-    up = math.hypot(first.high - first.estimate, second.estimate - second.low)
-    return Interval(max(-1.0, estimate - down), min(1.0, estimate + up), estimate)
-
-
 def mean_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Interval:
     """The mean behind a sample, by the normal approximation; for n below about 30 use the bootstrap."""
     sample = np.asarray(values, dtype=np.float64)

@@ -133,18 +133,6 @@ def sequential_two_sample(
     return TwoSampleTest(difference, p_value, blocks, is_different=p_value <= 1 - confidence)
 
 
-def betting_p_value(values: npt.ArrayLike, mean: float, *, alpha: float = 0.05) -> float:
-    """Evidence against "the mean is at least `mean`", as a p-value; values in [0, 1] in random order.
-
-    `alpha` is the level that the stakes are tuned for; the p-value is valid at every level.
-    """
-    sample = _checked(values, 1 - alpha)
-    if len(sample) == 0 or mean >= 1:
-        return 1.0 if mean < 1 else 0.0
-    stakes = _stakes(sample, alpha=alpha, n=len(sample), sides=1)
-    return min(1.0, math.exp(-_peak(1 - sample, stakes, 1 - mean, most=0.95)))
-
-
 def _p_value(sample: Floats, *, mean: float, alpha: float) -> float:
     """Two-sided, and at most alpha exactly when the confidence sequence at that level leaves `mean` out."""
     if len(sample) == 0:

@@ -12,7 +12,6 @@ from thriftgate.stats import (
     clopper_pearson,
     clopper_pearson_upper,
     mean_interval,
-    newcombe_interval,
     percentile,
     poisson_interval,
     ratio_interval,
@@ -77,7 +76,6 @@ def test_an_empty_sample_says_nothing():
     for interval in (wilson_interval(0, 0), clopper_pearson(0, 0)):
         assert (interval.low, interval.high) == (0, 1)
         assert math.isnan(interval.estimate)
-    assert math.isnan(newcombe_interval((0, 3), (0, 5)).estimate)
     assert mean_interval([]).high == math.inf
     assert math.isnan(percentile([], 50))
 
@@ -86,13 +84,6 @@ def test_an_empty_sample_says_nothing():
 def test_impossible_counts_are_refused(successes: int, n: int, confidence: float):
     with pytest.raises(ValueError, match=r"cannot be|between 0 and 1"):
         wilson_interval(successes, n, confidence)
-
-
-def test_newcombe_gives_the_published_example():
-    # Newcombe 1998, example (a), method 10: 56/70 - 48/80.
-    interval = newcombe_interval((56, 48), (70, 80))
-    assert interval.low == pytest.approx(0.0524, abs=5e-5)
-    assert interval.high == pytest.approx(0.3339, abs=5e-5)
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.stats import BettingTest, confidence_sequence, sequential_two_sample
-from thriftgate.stats.sequential import betting_p_value
 
 units = st.lists(st.floats(0, 1), min_size=1, max_size=60)
 
@@ -111,15 +110,6 @@ def test_no_observations_mean_no_difference():
     assert not test.is_different
     assert test.p_value == 1
     assert (test.difference.low, test.difference.high) == (-1, 1)
-
-
-def test_the_betting_p_value_is_small_only_below_the_supposed_mean():
-    rng = np.random.default_rng(4)
-    wrong = sum(betting_p_value(rng.binomial(1, 0.1, 200), 0.1) <= 0.05 for _ in range(400))
-    assert wrong / 400 <= 0.05
-    assert betting_p_value(np.zeros(400), 0.02) < 0.001
-    assert betting_p_value(rng.binomial(1, 0.02, 1000), 0.1) < 1e-6
-    assert betting_p_value([], 0.5) == 1
 
 
 @pytest.mark.parametrize("value", [1.5, -0.1, float("nan")])
