@@ -10,6 +10,7 @@ from tests.fakes import FakeClock, FakeCompleter, FakePricer, answer_of, ask
 from thriftgate.cascade.flow import Outcome, Scored, Tier
 from thriftgate.cascade.plan import Plan
 from thriftgate.config import CascadeConfig
+from thriftgate.decisions import Reason
 from thriftgate.services.cascade.driver import CascadeRun
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.journal import Journal
@@ -30,7 +31,7 @@ class FakeScorer:
     second: list[str | None] = field(default_factory=list[str | None])
     without: float | None = 1.0
     """None: there is no confidence without a rating."""
-    veto: str | None = None
+    veto: Reason | None = None
 
     def score(
         self,
@@ -59,7 +60,7 @@ class Setup:
         self.clock = FakeClock()
         self.completer = FakeCompleter({"large": STRONG})
         self.scorer = FakeScorer({SURE.text: 0.9, UNSURE.text: 0.3, STRONG.text: 1.0})
-        self.plan = Plan(tiers, reason)
+        self.plan = Plan(tiers, Reason(reason))
         self.config = CascadeConfig.model_validate({"tiers": [{"model": tier.model} for tier in tiers], **config})
         self.run = self.of(ask())
 

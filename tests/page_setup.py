@@ -17,7 +17,7 @@ from thriftgate.proxy.page.sessions import Sessions
 from thriftgate.proxy.page.state import QueueState, ShownDeployment, State
 from thriftgate.services.books.key_use import KeyUses
 from thriftgate.services.books.overview import OverviewService
-from thriftgate.services.books.quality import RoutePromise
+from thriftgate.services.books.standing import RoutePromise
 from thriftgate.services.identity.administration import IdentityAdministration
 from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.files.prompts import PromptFiles

@@ -13,6 +13,8 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
+from thriftgate.decisions import DecisionKind, Reason
+
 Message = Mapping[str, Any]
 SummaryGroup = Literal["total", "user", "team", "route", "model", "day", "key"]
 Vector = npt.NDArray[np.float32]
@@ -56,8 +58,8 @@ class ChatRequest:
     """The client wants a fresh answer: do not serve from the cache."""
     no_store: bool = False
     """The client wants its answer forgotten: do not put it into the cache."""
-    strong_because: str | None = None
-    """A fixed phrase for why only the strongest tier may answer; None: any."""
+    strong_because: Reason | None = None
+    """Why only the strongest tier may answer; None: any."""
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What was found out about it at the edge, without a word of it; goes to the ledger and the trace."""
     prompt_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -226,21 +228,6 @@ class StreamPiece:
     """The next event is there already, so that both may go out together."""
 
 
-class DecisionKind(StrEnum):
-    """How a request was answered; the value of the header `x-thriftgate-decision`."""
-
-    EXACT_HIT = "exact_hit"
-    SEMANTIC_HIT = "semantic_hit"
-    ACCEPTED = "accepted"
-    """A cheaper tier answered and its answer was good enough."""
-    ESCALATED = "escalated"
-    """A cheaper tier was asked first; a stronger one gave the answer."""
-    ONLY_TIER = "only_tier"
-    """One tier was asked and no other was in question; `reason` says why."""
-    FAILED = "failed"
-    """Nothing was answered."""
-
-
 class CallPurpose(StrEnum):
     """Why a model was called."""
 
@@ -350,7 +337,7 @@ class RequestRecord:
     stream: bool = False
     decision: DecisionKind
     reason: str | None = None
-    """A short fixed phrase (never user text) for why this decision was taken."""
+    """Why this decision was taken: a `Reason`, or what an older release called it; never user text."""
     tier: str | None = None
     """The tier whose answer was given; for a hit, the tier that once gave it."""
     confidence: float | None = None
@@ -443,3 +430,9 @@ class SummaryRow:
         """The same, less what checking the answers cost; None by model."""
         saved, checking = self.saved_usd, self.checking_cost_usd
         return None if saved is None or checking is None else saved - checking
+
+    @property
+    def saved_share(self) -> float | None:
+        """What the group saved of its baseline; None where there is none."""
+        saved = self.saved_usd
+        return saved / self.baseline_cost_usd if saved is not None and self.baseline_cost_usd else None

@@ -94,8 +94,8 @@ ONE_INTERFACE = {
 """Functions that may share a name, because they are one thing in several rooms, found by their module."""
 
 TO_BE_RENAMED = {
-    "as_json", "at", "caller_of", "check_files", "check_gateway", "count", "describe", "did_you_mean", "figures_of",
-    "interval", "items", "judged", "load_command", "mapping", "measured", "moment", "money", "named", "note", "percent",
+    "at", "caller_of", "check_files", "check_gateway", "describe", "did_you_mean", "figures_of",
+    "items", "load_command", "mapping", "measured", "named", "note",
     "pieces_of", "sigmoid", "status_of", "values_of",
 }  # fmt: skip
 """Functions that still share a name, or a task, with another: nothing is added here."""

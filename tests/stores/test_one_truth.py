@@ -31,8 +31,8 @@ from thriftgate.proxy.page.views import headline
 from thriftgate.services.books.feedback import FeedbackService
 from thriftgate.services.books.figures import figures_of
 from thriftgate.services.books.overview import PERIODS, Overview, OverviewService
-from thriftgate.services.books.quality import RoutePromise
 from thriftgate.services.books.recording import LedgerWriter
+from thriftgate.services.books.standing import RoutePromise
 from thriftgate.services.cache.deciding import FixedDecider
 from thriftgate.services.checking.judges import AgreementJudge, ModelJudge
 from thriftgate.services.checking.verification import CacheVerifier

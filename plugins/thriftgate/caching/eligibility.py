@@ -19,7 +19,7 @@ from thriftgate.schemas.wanted import Wanted, forced_tool
 from thriftgate.types import Answer, ChatRequest, Choice
 
 
-class Reason(StrEnum):
+class Eligibility(StrEnum):
     """Why a request or an answer stays out of the cache; `ELIGIBLE` when it does not."""
 
     ELIGIBLE = "eligible"
@@ -44,12 +44,12 @@ class Reason(StrEnum):
 class Verdict:
     """Whether something may pass, and the phrase that says why."""
 
-    reason: Reason
+    reason: Eligibility
 
     @property
     def is_allowed(self) -> bool:
         """True when nothing speaks against it."""
-        return self.reason is Reason.ELIGIBLE
+        return self.reason is Eligibility.ELIGIBLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class EligibilitySettings:
     """Look at the words of a question for times, moving subjects and the caller's own account."""
 
 
-_ELIGIBLE = Verdict(Reason.ELIGIBLE)
+_ELIGIBLE = Verdict(Eligibility.ELIGIBLE)
 _FINISHED = frozenset({"stop", "end_turn", "stop_sequence", "eos"})
 _FILTERED = frozenset({"content_filter", "refusal", "safety", "SAFETY"})
 # Only short answers are looked at: a long one that opens with an apology usually goes on to help.
@@ -88,7 +88,7 @@ def may_serve(
     A request that may not be served for what it *asks* is not stored either; see `may_store`.
     """
     if request.no_cache:
-        return Verdict(Reason.NO_CACHE)
+        return Verdict(Eligibility.NO_CACHE)
     return _content(request, question, settings, has_tenant=has_tenant)
 
 
@@ -107,14 +107,14 @@ def may_store(
     must be fit to be kept.
     """
     if request.no_store:
-        return Verdict(Reason.NO_STORE)
+        return Verdict(Eligibility.NO_STORE)
     if holds_personal_data:
-        return Verdict(Reason.PERSONAL_DATA)
+        return Verdict(Eligibility.PERSONAL_DATA)
     verdict = _content(request, question, settings, has_tenant=has_tenant)
     if not verdict.is_allowed:
         return verdict
     if not answer.choices:
-        return Verdict(Reason.NO_CHOICE)
+        return Verdict(Eligibility.NO_CHOICE)
     tool = forced_tool(request.params)
     verdicts = (_filled_in(choice, tool) if tool else _choice(choice) for choice in answer.choices)
     return next((verdict for verdict in verdicts if not verdict.is_allowed), _ELIGIBLE)
@@ -123,20 +123,20 @@ def may_store(
 def _content(request: ChatRequest, question: str, settings: EligibilitySettings, *, has_tenant: bool) -> Verdict:
     """What the request itself says, apart from the client's wishes."""
     checks = (
-        (not has_tenant, Reason.UNKNOWN_TENANT),
-        (settings.time_sensitive, Reason.TIME_SENSITIVE_ROUTE),
-        (_temperature(request) > settings.max_temperature, Reason.TEMPERATURE),
-        (any(_is_tool_turn(message) for message in request.messages), Reason.TOOL_TURN),
-        (not question.strip() or not _ends_with_user(request), Reason.NO_QUESTION),
+        (not has_tenant, Eligibility.UNKNOWN_TENANT),
+        (settings.time_sensitive, Eligibility.TIME_SENSITIVE_ROUTE),
+        (_temperature(request) > settings.max_temperature, Eligibility.TEMPERATURE),
+        (any(_is_tool_turn(message) for message in request.messages), Eligibility.TOOL_TURN),
+        (not question.strip() or not _ends_with_user(request), Eligibility.NO_QUESTION),
     )
     for applies, reason in checks:
         if applies:
             return Verdict(reason)
     if settings.detect_time_bound:
         if is_time_bound(question):
-            return Verdict(Reason.TIME_BOUND)
+            return Verdict(Eligibility.TIME_BOUND)
         if is_about_own_account(question):
-            return Verdict(Reason.OWN_ACCOUNT)
+            return Verdict(Eligibility.OWN_ACCOUNT)
     return _ELIGIBLE
 
 
@@ -165,13 +165,16 @@ def _ends_with_user(request: ChatRequest) -> bool:
 def _choice(choice: Choice) -> Verdict:
     text = choice.text.strip()
     checks = (
-        (bool(choice.tool_calls) or bool(choice.message.get("function_call")), Reason.TOOL_CALL),
-        (choice.finish_reason in _FILTERED, Reason.FILTERED),
-        (choice.finish_reason in ("tool_calls", "function_call"), Reason.TOOL_CALL),
-        (choice.finish_reason not in _FINISHED, Reason.UNFINISHED),
-        (bool(choice.message.get("refusal")), Reason.REFUSED),
-        (not text, Reason.NO_CHOICE),
-        (len(text) <= _REFUSAL_LENGTH and _REFUSAL.match(text.translate(_TYPOGRAPHIC)) is not None, Reason.REFUSED),
+        (bool(choice.tool_calls) or bool(choice.message.get("function_call")), Eligibility.TOOL_CALL),
+        (choice.finish_reason in _FILTERED, Eligibility.FILTERED),
+        (choice.finish_reason in ("tool_calls", "function_call"), Eligibility.TOOL_CALL),
+        (choice.finish_reason not in _FINISHED, Eligibility.UNFINISHED),
+        (bool(choice.message.get("refusal")), Eligibility.REFUSED),
+        (not text, Eligibility.NO_CHOICE),
+        (
+            len(text) <= _REFUSAL_LENGTH and _REFUSAL.match(text.translate(_TYPOGRAPHIC)) is not None,
+            Eligibility.REFUSED,
+        ),
     )
     return next((Verdict(reason) for applies, reason in checks if applies), _ELIGIBLE)
 
@@ -181,19 +184,19 @@ def _filled_in(choice: Choice, tool: Wanted) -> Verdict:
     calls = choice.tool_calls
     if len(calls) != 1:
         verdict = _choice(choice)
-        return Verdict(Reason.UNFINISHED) if verdict.is_allowed else verdict
+        return Verdict(Eligibility.UNFINISHED) if verdict.is_allowed else verdict
     function: Mapping[str, Any] = calls[0].get("function") or {}
     text: object = function.get("arguments") or "{}"
     if choice.finish_reason in _FILTERED:
-        return Verdict(Reason.FILTERED)
+        return Verdict(Eligibility.FILTERED)
     if choice.finish_reason not in _FINISHED | {"tool_calls", "tool_use", "function_call"}:
-        return Verdict(Reason.UNFINISHED)
+        return Verdict(Eligibility.UNFINISHED)
     if function.get("name") != tool.name or not isinstance(text, str):
-        return Verdict(Reason.TOOL_CALL)
+        return Verdict(Eligibility.TOOL_CALL)
     try:
         arguments: object = json.loads(text)
     except (ValueError, RecursionError):
-        return Verdict(Reason.UNFINISHED)
+        return Verdict(Eligibility.UNFINISHED)
     schema = compile_schema(tool.schema) if tool.schema is not None else None
     is_fit = schema is None or (isinstance(schema, Schema) and schema.fits(arguments, characters=len(text)))
-    return _ELIGIBLE if is_fit and isinstance(arguments, dict) else Verdict(Reason.TOOL_CALL)
+    return _ELIGIBLE if is_fit and isinstance(arguments, dict) else Verdict(Eligibility.TOOL_CALL)

@@ -19,6 +19,7 @@ import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from thriftgate.decisions import Reason
 from thriftgate.errors import AllTiersFailedError, TierFailedError
 from thriftgate.types import Answer, DecisionKind
 
@@ -40,7 +41,7 @@ class Scored:
     """In [0, 1]; None when nothing could be said, which counts as too little."""
     signals: Mapping[str, float] = field(default_factory=dict[str, float])
     """What was measured, by signal name."""
-    veto: str | None = None
+    veto: Reason | None = None
     """A fixed phrase for why the answer must not be accepted whatever the confidence; None: no objection."""
     weighed: float | None = None
     """The confidence as thresholds see it, weighed by the money at stake; None: the confidence itself."""
@@ -82,7 +83,7 @@ class Reply:
     """None: it was given up while it was written, since its first tokens were too unsure."""
     is_shown: bool = False
     """The client has it already: it can no longer be taken back."""
-    veto: str | None = None
+    veto: Reason | None = None
     """A fixed phrase for why it must not be given, whichever tier it is from; None: no objection."""
     evidence: Mapping[str, float] = field(default_factory=dict[str, float])
     """What is known of it before it is scored; goes into the signals."""
@@ -120,7 +121,7 @@ class Outcome:
     tier: Tier
     decision: DecisionKind
     """ACCEPTED, ESCALATED or ONLY_TIER."""
-    reason: str
+    reason: Reason
     """A fixed phrase; never user text."""
     confidence: float | None = None
     """Of the given answer where it was scored, else of the last one that was rejected."""
@@ -142,7 +143,7 @@ def cascade(
     *,
     score: Score,
     route: str = "",
-    reason: str = "cascade",
+    reason: Reason = Reason.CASCADE,
     serve_rejected_answer: bool = False,
     sampling: MoreEvidence | None = None,
     judging: MoreEvidence | None = None,
@@ -176,10 +177,10 @@ def cascade(
             if came.evidence:
                 scored = replace(scored, signals={**scored.signals, **came.evidence})
             if why_not(_threshold(tier), scored) is None:
-                return way.named(way.given(ask, came.answer, scored, "confident"), reason)
+                return way.named(way.given(ask, came.answer, scored, Reason.CONFIDENT), reason)
             if came.is_shown:
                 # An optimistic stream is out, whatever its score says: the cascade ends with it.
-                return way.given(ask, came.answer, scored, "streamed_optimistically")
+                return way.given(ask, came.answer, scored, Reason.STREAMED_OPTIMISTICALLY)
             way.rejected.append(RejectedAnswer(tier, came.answer, scored))
     return way.named(way.degraded(route, serve_rejected_answer=serve_rejected_answer), reason)
 
@@ -194,15 +195,15 @@ def play(flow: CascadeFlow, perform: Callable[[Effect], Sent]) -> Outcome:
             return end.value
 
 
-def why_not(accept_at: float, scored: Scored) -> str | None:
-    """Why an answer is not accepted, as a fixed phrase; None when it is."""
+def why_not(accept_at: float, scored: Scored) -> Reason | None:
+    """Why an answer is not accepted; None when it is."""
     if scored.veto is not None:
         return scored.veto
     if scored.confidence is None:
-        return "no_confidence"
+        return Reason.NO_CONFIDENCE
     # Written so that a NaN, of which no comparison holds, escalates.
     value = scored.confidence if scored.weighed is None else scored.weighed
-    return None if value >= accept_at else "below_threshold"
+    return None if value >= accept_at else Reason.BELOW_THRESHOLD
 
 
 @dataclass(slots=True)
@@ -240,7 +241,7 @@ class _Way:
         except Exception:
             return Scored(confidence=None, signals={"scorer_errors": 1.0}, veto=None)
 
-    def given(self, ask: Ask, answer: Answer, scored: Scored, reason: str) -> Outcome:
+    def given(self, ask: Ask, answer: Answer, scored: Scored, reason: Reason) -> Outcome:
         """The outcome when a judged answer is given."""
         return Outcome(
             answer=answer,
@@ -259,12 +260,12 @@ class _Way:
         if last is not None:
             reason = why_not(_threshold(last.tier), last.scored)
         else:
-            reason = "cheaper_tier_failed" if self.failures else "only_tier"
+            reason = Reason.CHEAPER_TIER_FAILED if self.failures else Reason.ONLY_TIER
         return Outcome(
             answer=answer,
             tier=ask.tier,
             decision=ask.expected,
-            reason=reason or "below_threshold",
+            reason=reason or Reason.BELOW_THRESHOLD,
             confidence=last.scored.confidence if last else None,
             signals=last.scored.signals if last else {},
             rejected=tuple(self.rejected),
@@ -281,19 +282,19 @@ class _Way:
             answer=best.answer,
             tier=best.tier,
             decision=DecisionKind.ACCEPTED,
-            reason="stronger_tiers_failed",
+            reason=Reason.STRONGER_TIERS_FAILED,
             confidence=best.scored.confidence,
             signals=best.scored.signals,
             rejected=tuple(one for one in self.rejected if one is not best),
             failures=tuple(self.failures),
         )
 
-    def named(self, outcome: Outcome, reason: str) -> Outcome:
+    def named(self, outcome: Outcome, reason: Reason) -> Outcome:
         """Where the plan left tiers out, its reason is the one that counts."""
-        if reason != "cascade":
+        if reason is not Reason.CASCADE:
             return replace(outcome, reason=reason)
         if self.has_collapsed and outcome.decision is DecisionKind.ESCALATED:
-            return replace(outcome, reason="collapsed")
+            return replace(outcome, reason=Reason.COLLAPSED)
         return outcome
 
 

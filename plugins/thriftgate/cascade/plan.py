@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from thriftgate.cascade.flow import Tier
+from thriftgate.decisions import Reason
 from thriftgate.schemas.wanted import forced_tool
 from thriftgate.types import ChatRequest
-
-UNFAMILIAR = "unfamiliar"
-"""The reason where a question resembles none of those that the promise was proved with."""
 
 ToolPolicy = Literal["strong", "cascade"]
 
@@ -22,8 +20,8 @@ class Plan:
     """Whom to ask, in order, and why not everybody."""
 
     tiers: tuple[Tier, ...]
-    reason: str
-    """A fixed phrase: `cascade`, or why only one tier is in question."""
+    reason: Reason
+    """`CASCADE`, or why only one tier is in question."""
     familiarity: float | None = None
     """The question's rank among those that the promise was proved with, in (0, 1]; None: it was not looked at."""
 
@@ -57,20 +55,20 @@ def plan(
     if not tiers:
         raise ValueError("a route needs at least one tier")
     if len(tiers) == 1:
-        return Plan(tuple(tiers), "only_tier")
+        return Plan(tuple(tiers), Reason.ONLY_TIER)
     reason = request.strong_because or needs_strong(request, tools=tools)
     if reason is None and is_held_out:
-        reason = "held_out"
+        reason = Reason.HELD_OUT
     if reason is None and is_unfamiliar:
-        reason = UNFAMILIAR
+        reason = Reason.UNFAMILIAR
     if reason is None and forecast is not None:
         if forecast.outlook is None:
-            reason = "no_outlook" if forecast.trust_above is not None else None
+            reason = Reason.NO_OUTLOOK if forecast.trust_above is not None else None
         elif forecast.outlook < forecast.skip_below:
-            reason = "poor_outlook"
+            reason = Reason.POOR_OUTLOOK
         elif forecast.trust_above is not None and forecast.outlook >= forecast.trust_above:
-            return Plan((Tier(tiers[0].model), *tiers[1:]), "good_outlook")
-    return Plan((tiers[-1],), reason) if reason else Plan(tuple(tiers), "cascade")
+            return Plan((Tier(tiers[0].model), *tiers[1:]), Reason.GOOD_OUTLOOK)
+    return Plan((tiers[-1],), reason) if reason else Plan(tuple(tiers), Reason.CASCADE)
 
 
 def without(planned: Plan, unable: Collection[str], models: Sequence[str]) -> Plan | None:
@@ -85,24 +83,24 @@ def without(planned: Plan, unable: Collection[str], models: Sequence[str]) -> Pl
         tiers = tuple(Tier(model) for model in models if model not in unable)[-1:]
     if tiers == planned.tiers:
         return planned
-    return replace(planned, tiers=tiers, reason="tier_cannot_carry") if tiers else None
+    return replace(planned, tiers=tiers, reason=Reason.TIER_CANNOT_CARRY) if tiers else None
 
 
-def needs_strong(request: ChatRequest, *, tools: ToolPolicy = "strong") -> str | None:
-    """Why only the strongest tier may answer, as a fixed phrase; None when cheaper ones may.
+def needs_strong(request: ChatRequest, *, tools: ToolPolicy = "strong") -> Reason | None:
+    """Why only the strongest tier may answer; None when cheaper ones may.
 
     A single forced tool is no use of tools but structured output: cheaper tiers may fill in its arguments, and the
     signals check them against its schema.
     """
     is_structured = forced_tool(request.params) is not None
     if must_call_tool(request) and not is_structured:
-        return "tool_required"
+        return Reason.TOOL_REQUIRED
     if tools == "cascade":
         return None
     if may_call_tool(request) and not is_structured:
-        return "tools_offered"
+        return Reason.TOOLS_OFFERED
     if request.messages and request.messages[-1].get("role") in ("tool", "function"):
-        return "tool_result"
+        return Reason.TOOL_RESULT
     return None
 
 

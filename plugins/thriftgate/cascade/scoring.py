@@ -12,6 +12,7 @@ from thriftgate.cascade.flow import Score, Scored
 from thriftgate.cascade.signals import SIGNALS, Signal, SignalEvidence, measure
 from thriftgate.cascade.signals import tools as tools_signal
 from thriftgate.cascade.signals import validity as validity_signal
+from thriftgate.decisions import Reason
 from thriftgate.types import Answer, ChatRequest, Vector
 
 TOP_LOGPROBS = 2
@@ -80,7 +81,7 @@ def worst_choice(
         for one in answer.choices
     ]
     if not scored:
-        return Scored(confidence=None, veto="empty_answer")
+        return Scored(confidence=None, veto=Reason.EMPTY_ANSWER)
     vetoed = next((one for one in scored if one.veto is not None), None)
     if vetoed is not None:
         return vetoed
@@ -106,10 +107,10 @@ def answer_features(
     second: Answer | None = None,
     rating: float | None = None,
     signals: Sequence[Signal] = SIGNALS,
-) -> tuple[dict[str, float], str | None]:
+) -> tuple[dict[str, float], Reason | None]:
     """What calibration learns from: the features of an answer's first choice, and the objection to it if any."""
     if not answer.choices:
-        return {}, "empty_answer"
+        return {}, Reason.EMPTY_ANSWER
     other = second.choices[0] if second and second.choices else None
     evidence = SignalEvidence(request, answer.choices[0], second=other, rating=rating)
     scored = score_choice(evidence, lambda features: None, signals)

@@ -142,7 +142,7 @@ def make_bill(outcomes: Sequence[RequestOutcome], baseline: Sequence[RequestOutc
     for outcome in answered:
         by_decision.setdefault(outcome.decision or "untold", []).append(outcome)
     traps = [outcome for outcome in answered if outcome.case.kind is CaseKind.TRAP]
-    trap_hits = [outcome for outcome in traps if outcome.decision == DecisionKind.SEMANTIC_HIT]
+    trap_hits = [outcome for outcome in traps if outcome.decision == DecisionKind.SEMANTIC_HIT.value]
     saved = [outcome.saved_usd for outcome in answered if outcome.saved_usd is not None]
     return Bill(
         requests=len(outcomes),

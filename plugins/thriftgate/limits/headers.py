@@ -41,7 +41,7 @@ def openai_headers(standings: Iterable[LimitStanding]) -> dict[str, str]:
     for one in tightest(standings):
         headers[f"x-ratelimit-limit-{one.dimension}"] = str(int(one.limit))
         headers[f"x-ratelimit-remaining-{one.dimension}"] = str(max(0, int(one.remaining)))
-        headers[f"x-ratelimit-reset-{one.dimension}"] = duration(one.full_after)
+        headers[f"x-ratelimit-reset-{one.dimension}"] = go_duration(one.full_after)
     return headers
 
 
@@ -66,7 +66,7 @@ def retry_headers(retry_after: float) -> dict[str, str]:
     }
 
 
-def duration(seconds: float) -> str:
+def go_duration(seconds: float) -> str:
     """As OpenAI writes durations: `12ms`, `1.5s`, `6m0s`, `1h0m3s`."""
     milliseconds = max(0, ceil(1000 * seconds))
     if milliseconds < 1000:

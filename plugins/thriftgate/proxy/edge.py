@@ -14,6 +14,7 @@ from typing import Any
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.common_request_processing import should_return_raw_model_name
 
+from thriftgate.decisions import Reason
 from thriftgate.errors import GatewayError
 
 HEADER_PREFIX = "x-thriftgate-"
@@ -45,7 +46,7 @@ class EdgeRequest:
     """The client is being handed a stream, so an error can only be an event in it."""
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What was found out about the request before it came to its route; goes to the ledger."""
-    strong_because: str | None = None
+    strong_because: Reason | None = None
     """Why only the strongest tier may answer."""
     is_suspect: bool = False
     """A guard found something: what is answered is not kept for others."""

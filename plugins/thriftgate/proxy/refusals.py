@@ -12,6 +12,7 @@ from typing import Any
 
 from litellm.proxy._types import ProxyErrorTypes, UserAPIKeyAuth
 
+from thriftgate.decisions import Reason
 from thriftgate.errors import GatewayError, InvalidRequestError, UnknownKeyError
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.messages import caller_of
@@ -20,7 +21,6 @@ from thriftgate.proxy.validation import check_any
 from thriftgate.types import DecisionKind, RequestRecord, Status
 
 _STRANGERS = frozenset({401, 403})
-REASON = "refused"
 CALL_ID_HEADER = "x-litellm-call-id"
 
 
@@ -89,7 +89,7 @@ def refusal_of(edge: EdgeRequest, route: str, error: BaseException) -> RequestRe
         error=named(error),
         stream=bool(edge.body.get("stream")),
         decision=DecisionKind.FAILED,
-        reason=REASON,
+        reason=Reason.REFUSED,
         traceparent=edge.headers.get("traceparent"),
     )
 

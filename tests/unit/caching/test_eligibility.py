@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from thriftgate.caching.eligibility import EligibilitySettings, Reason, may_serve, may_store
+from thriftgate.caching.eligibility import Eligibility, EligibilitySettings, may_serve, may_store
 from thriftgate.caching.timebound import is_about_own_account, is_time_bound
 from thriftgate.types import Answer, ChatRequest, Choice
 
@@ -16,120 +16,122 @@ def answer(content: Any = "Open the settings.", finish_reason: str | None = "sto
     return Answer(choices=(Choice({"role": "assistant", "content": content, **message}, finish_reason),), model="small")
 
 
-def serve(request: ChatRequest = REQUEST, question: str = QUESTION, **options: Any) -> Reason:
+def serve(request: ChatRequest = REQUEST, question: str = QUESTION, **options: Any) -> Eligibility:
     return may_serve(request, question, settings=options.pop("settings", SETTINGS), **options).reason
 
 
 def store(
     given: Answer | None = None, request: ChatRequest = REQUEST, question: str = QUESTION, **options: Any
-) -> Reason:
+) -> Eligibility:
     settings = options.pop("settings", SETTINGS)
     return may_store(request, question, given or answer(), settings=settings, **options).reason
 
 
 def test_an_ordinary_question_and_answer_are_eligible() -> None:
-    assert serve() == store() == Reason.ELIGIBLE
+    assert serve() == store() == Eligibility.ELIGIBLE
     assert may_serve(REQUEST, QUESTION, settings=SETTINGS).is_allowed
 
 
 @pytest.mark.parametrize(
     ("request_", "settings", "reason"),
     [
-        (replace(REQUEST, params={"temperature": 1.3}), SETTINGS, Reason.TEMPERATURE),
-        (REQUEST, EligibilitySettings(max_temperature=0.5), Reason.TEMPERATURE),
-        (REQUEST, EligibilitySettings(time_sensitive=True), Reason.TIME_SENSITIVE_ROUTE),
+        (replace(REQUEST, params={"temperature": 1.3}), SETTINGS, Eligibility.TEMPERATURE),
+        (REQUEST, EligibilitySettings(max_temperature=0.5), Eligibility.TEMPERATURE),
+        (REQUEST, EligibilitySettings(time_sensitive=True), Eligibility.TIME_SENSITIVE_ROUTE),
         (
             replace(REQUEST, messages=({"role": "tool", "content": "42", "tool_call_id": "1"}, *REQUEST.messages)),
             SETTINGS,
-            Reason.TOOL_TURN,
+            Eligibility.TOOL_TURN,
         ),
         (
             replace(REQUEST, messages=({"role": "assistant", "tool_calls": [{"id": "1"}]}, *REQUEST.messages)),
             SETTINGS,
-            Reason.TOOL_TURN,
+            Eligibility.TOOL_TURN,
         ),
         (
             replace(REQUEST, messages=({"role": "user", "content": [{"type": "tool_result", "content": "42"}]},)),
             SETTINGS,
-            Reason.TOOL_TURN,
+            Eligibility.TOOL_TURN,
         ),
         (
             replace(REQUEST, messages=(*REQUEST.messages, {"role": "assistant", "content": "You"})),
             SETTINGS,
-            Reason.NO_QUESTION,
+            Eligibility.NO_QUESTION,
         ),
     ],
 )
 def test_some_requests_are_neither_served_nor_stored(
-    request_: ChatRequest, settings: EligibilitySettings, reason: Reason
+    request_: ChatRequest, settings: EligibilitySettings, reason: Eligibility
 ) -> None:
     assert serve(request_, settings=settings) == reason
     assert store(request=request_, settings=settings) == reason
 
 
 def test_nothing_is_shared_with_an_unknown_caller() -> None:
-    assert serve(has_tenant=False) == store(has_tenant=False) == Reason.UNKNOWN_TENANT
+    assert serve(has_tenant=False) == store(has_tenant=False) == Eligibility.UNKNOWN_TENANT
 
 
 def test_an_image_without_words_is_no_question() -> None:
-    assert serve(question="  ") == Reason.NO_QUESTION
+    assert serve(question="  ") == Eligibility.NO_QUESTION
 
 
 def test_a_client_that_wants_a_fresh_answer_still_renews_the_entry() -> None:
     request = replace(REQUEST, no_cache=True)
-    assert serve(request) == Reason.NO_CACHE
-    assert store(request=request) == Reason.ELIGIBLE
+    assert serve(request) == Eligibility.NO_CACHE
+    assert store(request=request) == Eligibility.ELIGIBLE
 
 
 def test_a_client_that_wants_to_be_forgotten_may_still_be_served() -> None:
     request = replace(REQUEST, no_store=True)
-    assert serve(request) == Reason.ELIGIBLE
-    assert store(request=request) == Reason.NO_STORE
+    assert serve(request) == Eligibility.ELIGIBLE
+    assert store(request=request) == Eligibility.NO_STORE
 
 
 def test_a_low_temperature_is_fine_and_tools_may_be_offered() -> None:
-    assert serve(replace(REQUEST, params={"temperature": 0, "tools": [{"type": "function"}]})) == Reason.ELIGIBLE
+    assert serve(replace(REQUEST, params={"temperature": 0, "tools": [{"type": "function"}]})) == Eligibility.ELIGIBLE
 
 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        (Answer(choices=(), model="small"), Reason.NO_CHOICE),
-        (answer(""), Reason.NO_CHOICE),
-        (answer(" \n"), Reason.NO_CHOICE),
-        (answer(None, "tool_calls", tool_calls=[{"id": "1"}]), Reason.TOOL_CALL),
-        (answer("Let me look.", "stop", tool_calls=[{"id": "1"}]), Reason.TOOL_CALL),
-        (answer("x", "function_call"), Reason.TOOL_CALL),
-        (answer("Half of a sen", "length"), Reason.UNFINISHED),
-        (answer("Half of a sen", None), Reason.UNFINISHED),
-        (answer("x", "content_filter"), Reason.FILTERED),
-        (answer("x", refusal="I will not."), Reason.REFUSED),
-        (answer("I'm sorry, but I can't help with that."), Reason.REFUSED),
-        (answer("I\u2019m sorry, but I can\u2019t help with that."), Reason.REFUSED),
-        (answer("Leider kann ich dabei nicht helfen. Ich kann das nicht."), Reason.REFUSED),
+        (Answer(choices=(), model="small"), Eligibility.NO_CHOICE),
+        (answer(""), Eligibility.NO_CHOICE),
+        (answer(" \n"), Eligibility.NO_CHOICE),
+        (answer(None, "tool_calls", tool_calls=[{"id": "1"}]), Eligibility.TOOL_CALL),
+        (answer("Let me look.", "stop", tool_calls=[{"id": "1"}]), Eligibility.TOOL_CALL),
+        (answer("x", "function_call"), Eligibility.TOOL_CALL),
+        (answer("Half of a sen", "length"), Eligibility.UNFINISHED),
+        (answer("Half of a sen", None), Eligibility.UNFINISHED),
+        (answer("x", "content_filter"), Eligibility.FILTERED),
+        (answer("x", refusal="I will not."), Eligibility.REFUSED),
+        (answer("I'm sorry, but I can't help with that."), Eligibility.REFUSED),
+        (answer("I\u2019m sorry, but I can\u2019t help with that."), Eligibility.REFUSED),
+        (answer("Leider kann ich dabei nicht helfen. Ich kann das nicht."), Eligibility.REFUSED),
     ],
 )
-def test_what_is_never_kept(given: Answer, reason: Reason) -> None:
+def test_what_is_never_kept(given: Answer, reason: Eligibility) -> None:
     assert store(given) == reason
 
 
 def test_an_apology_that_goes_on_to_help_is_kept() -> None:
-    assert store(answer("I'm sorry to hear that! Open the settings and choose a new one.")) == Reason.ELIGIBLE
-    assert store(answer("I cannot see your account, but here is how it works. " + "Step. " * 80)) == Reason.ELIGIBLE
+    assert store(answer("I'm sorry to hear that! Open the settings and choose a new one.")) == Eligibility.ELIGIBLE
+    assert (
+        store(answer("I cannot see your account, but here is how it works. " + "Step. " * 80)) == Eligibility.ELIGIBLE
+    )
 
 
 def test_one_bad_choice_of_several_spoils_the_answer() -> None:
     good, bad = answer().choices[0], answer("Half", "length").choices[0]
-    assert store(Answer(choices=(good, good), model="small")) == Reason.ELIGIBLE
-    assert store(Answer(choices=(good, bad), model="small")) == Reason.UNFINISHED
+    assert store(Answer(choices=(good, good), model="small")) == Eligibility.ELIGIBLE
+    assert store(Answer(choices=(good, bad), model="small")) == Eligibility.UNFINISHED
 
 
 def test_restored_personal_data_is_never_kept() -> None:
-    assert store(holds_personal_data=True) == Reason.PERSONAL_DATA
+    assert store(holds_personal_data=True) == Eligibility.PERSONAL_DATA
 
 
 def test_reasons_are_fixed_phrases() -> None:
-    assert all(reason.value and "{" not in reason.value for reason in Reason)
+    assert all(reason.value and "{" not in reason.value for reason in Eligibility)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +157,8 @@ def test_reasons_are_fixed_phrases() -> None:
 )
 def test_a_question_whose_answer_moves_is_time_bound(question: str) -> None:
     assert is_time_bound(question)
-    assert serve(question=question) == Reason.TIME_BOUND
-    assert serve(question=question, settings=EligibilitySettings(detect_time_bound=False)) == Reason.ELIGIBLE
+    assert serve(question=question) == Eligibility.TIME_BOUND
+    assert serve(question=question, settings=EligibilitySettings(detect_time_bound=False)) == Eligibility.ELIGIBLE
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_a_story_with_a_day_in_it_is_not_time_bound(question: str) -> None:
 )
 def test_a_look_into_the_callers_own_account_is_recognised(question: str, is_personal: bool) -> None:
     assert is_about_own_account(question) is is_personal
-    assert (serve(question=question) == Reason.OWN_ACCOUNT) is is_personal
+    assert (serve(question=question) == Eligibility.OWN_ACCOUNT) is is_personal
 
 
 TOOL = {
@@ -209,27 +211,27 @@ def filled_in(arguments: str, finish_reason: str = "stop", name: str = "ticket")
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        (filled_in('{"topic": "passwords"}'), Reason.ELIGIBLE),
-        (filled_in('{"topic": "passwords"}', "tool_calls"), Reason.ELIGIBLE),
-        (filled_in("{}"), Reason.TOOL_CALL),
-        (filled_in('{"topic": 3}'), Reason.TOOL_CALL),
-        (filled_in('["topic"]'), Reason.TOOL_CALL),
-        (filled_in('{"topic": "passw'), Reason.UNFINISHED),
-        (filled_in('{"topic": "passwords"}', "length"), Reason.UNFINISHED),
-        (filled_in('{"topic": "passwords"}', name="delete"), Reason.TOOL_CALL),
-        (answer("In words, though a call was due."), Reason.UNFINISHED),
+        (filled_in('{"topic": "passwords"}'), Eligibility.ELIGIBLE),
+        (filled_in('{"topic": "passwords"}', "tool_calls"), Eligibility.ELIGIBLE),
+        (filled_in("{}"), Eligibility.TOOL_CALL),
+        (filled_in('{"topic": 3}'), Eligibility.TOOL_CALL),
+        (filled_in('["topic"]'), Eligibility.TOOL_CALL),
+        (filled_in('{"topic": "passw'), Eligibility.UNFINISHED),
+        (filled_in('{"topic": "passwords"}', "length"), Eligibility.UNFINISHED),
+        (filled_in('{"topic": "passwords"}', name="delete"), Eligibility.TOOL_CALL),
+        (answer("In words, though a call was due."), Eligibility.UNFINISHED),
     ],
 )
-def test_the_arguments_of_a_forced_tool_are_kept_when_they_fit(given: Answer, reason: Reason) -> None:
+def test_the_arguments_of_a_forced_tool_are_kept_when_they_fit(given: Answer, reason: Eligibility) -> None:
     assert store(given, FORCED) == reason
 
 
 def test_a_tool_that_the_model_chose_is_never_kept() -> None:
     free = replace(REQUEST, params={"tools": [TOOL], "tool_choice": "auto"})
-    assert store(filled_in('{"topic": "passwords"}'), free) == Reason.TOOL_CALL
+    assert store(filled_in('{"topic": "passwords"}'), free) == Eligibility.TOOL_CALL
 
 
 def test_a_forced_tool_whose_schema_cannot_be_checked_is_not_kept() -> None:
     tool = {"type": "function", "function": {"name": "ticket", "parameters": {"$ref": "http://127.0.0.1:1/x.json"}}}
     request = replace(REQUEST, params={"tools": [tool], "tool_choice": "required"})
-    assert store(filled_in('{"topic": "passwords"}'), request) == Reason.TOOL_CALL
+    assert store(filled_in('{"topic": "passwords"}'), request) == Eligibility.TOOL_CALL

@@ -18,6 +18,7 @@ from thriftgate.cascade.flow import (
     cascade,
     why_not,
 )  # fmt: skip
+from thriftgate.decisions import Reason
 from thriftgate.errors import AllTiersFailedError, TierFailedError
 from thriftgate.types import Answer, Choice, DecisionKind
 
@@ -39,7 +40,7 @@ def asked_of(effect: Effect) -> str:
 class World:
     """Answers for tiers: each model's confidence, or None when it fails. Remembers who was asked."""
 
-    def __init__(self, confidences: dict[str, float | None], *, vetoes: dict[str, str] | None = None) -> None:
+    def __init__(self, confidences: dict[str, float | None], *, vetoes: dict[str, Reason] | None = None) -> None:
         self.confidences = confidences
         self.vetoes = vetoes or {}
         self.asked: list[str] = []
@@ -79,7 +80,7 @@ def test_a_doubtful_cheap_answer_escalates():
 
 
 def test_a_veto_escalates_whatever_the_confidence():
-    outcome = World({"small": 1.0, "large": 1.0}, vetoes={"small": "schema_invalid"}).run(
+    outcome = World({"small": 1.0, "large": 1.0}, vetoes={"small": Reason.SCHEMA_INVALID}).run(
         Tier("small", 0.0), Tier("large")
     )
     assert (outcome.decision, outcome.reason) == (DecisionKind.ESCALATED, "schema_invalid")
@@ -222,7 +223,7 @@ def test_an_answer_that_must_not_be_accepted_must_not_be_shown():
 
 
 def test_the_reason_of_a_plan_that_left_tiers_out_is_the_one_that_counts():
-    flow = cascade([Tier("large")], score=World({}).score, reason="tool_required")
+    flow = cascade([Tier("large")], score=World({}).score, reason=Reason.TOOL_REQUIRED)
     next(flow)
     with pytest.raises(StopIteration) as end:
         flow.send(Reply(answer("large")))
@@ -249,7 +250,7 @@ def test_a_rejected_answer_is_served_only_when_asked_for():
 
 
 def test_an_unusable_answer_is_never_served():
-    world = World({"small": 0.5, "large": None}, vetoes={"small": "empty_answer"})
+    world = World({"small": 0.5, "large": None}, vetoes={"small": Reason.EMPTY_ANSWER})
     with pytest.raises(AllTiersFailedError):
         world.run(Tier("small", 0.7), Tier("large"), serve_rejected_answer=True)
 
@@ -312,11 +313,11 @@ def test_a_confidence_at_the_threshold_is_accepted():
 def test_a_reply_with_a_veto_is_not_given_from_the_last_tier_either() -> None:
     flow = cascade([Tier("small", 0.5), Tier("large")], score=lambda a, b, c: Scored(1.0), route="support")
     next(flow)
-    ask = flow.send(Reply(answer("cheap"), veto="output_invalid"))
+    ask = flow.send(Reply(answer("cheap"), veto=Reason.OUTPUT_INVALID))
     assert isinstance(ask, Ask)
     assert ask.is_final
     with pytest.raises(AllTiersFailedError):
-        flow.send(Reply(answer("strong"), veto="output_invalid"))
+        flow.send(Reply(answer("strong"), veto=Reason.OUTPUT_INVALID))
 
 
 def test_what_is_known_of_a_reply_before_it_is_scored_is_among_the_signals() -> None:

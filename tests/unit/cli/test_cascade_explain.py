@@ -1,6 +1,5 @@
 """What `thriftgate cascade explain` says about one request."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,7 +69,7 @@ def test_decision_tiers_signals_and_verdict_are_shown(capsys: pytest.CaptureFixt
     cascade_explain.print_explanation(RECORD, [AUDIT])
     lines = printed(capsys)
     assert "escalated: a cheaper tier was asked first; a stronger one gave the answer" in lines
-    assert "reason below_threshold: the confidence was below the threshold" in lines
+    assert "reason below_threshold: small's confidence was below the threshold" in lines
     assert "small answer ok 0.001300 0.500 0.410" in lines
     assert "large answer ok 0.011000 1.500 -" in lines
     assert "hedges 2" in lines
@@ -135,20 +134,9 @@ def test_a_known_request_is_explained_by_the_command(monkeypatch: pytest.MonkeyP
     assert "route       support; answered by large" in result.output
 
 
-def test_every_reason_that_is_ever_given_has_words() -> None:
-    package = REPO / "plugins" / "thriftgate"
-    names = ("cascade/plan", "cascade/flow", "cascade/scoring", "cascade/signals/validity", "cascade/signals/tools",
-             "services/cascade/planning", "services/cascade/driver", "services/route/route")  # fmt: skip
-    given = re.compile(
-        r'(?:return|veto=|reason=|reason = |if |else |_strongest\(|_without_proof\(request,) ?"([a-z]+(?:_[a-z]+)*)"'
-    )
-    found = {word for name in names for word in given.findall((package / f"{name}.py").read_text(encoding="utf-8"))}
-    assert {"below_threshold", "held_out", "uncalibrated", "tool_missing"} <= found
-    assert found - set(cascade_explain.REASONS) <= {"content", "role", "cascade", "agreement"}
-
-
-def test_every_decision_has_words() -> None:
-    assert set(cascade_explain.DECISIONS) == {str(kind) for kind in DecisionKind}
+def test_a_reason_of_another_release_is_shown_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    cascade_explain.print_explanation(replace(RECORD, reason="too_blue"), [])
+    assert "reason too_blue: too_blue" in printed(capsys)
 
 
 def test_an_unfamiliar_question_is_named_with_its_rank(capsys: pytest.CaptureFixture[str]):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.limits.headers import LimitStanding, anthropic_headers, duration, openai_headers, retry_headers
+from thriftgate.limits.headers import LimitStanding, anthropic_headers, go_duration, openai_headers, retry_headers
 
 STANDINGS = (
     LimitStanding("requests", 100, 40.7, 30.0),
@@ -45,7 +45,7 @@ def test_anthropic_clients_read_their_own_names_with_moments() -> None:
     ],
 )  # fmt: skip
 def test_a_duration_is_written_as_openai_writes_it(seconds: float, written: str) -> None:
-    assert duration(seconds) == written
+    assert go_duration(seconds) == written
 
 
 @given(st.floats(1e-4, 1e6))

@@ -14,7 +14,7 @@ from tests.fakes import FakeClock
 
 from thriftgate.config import MetricsConfig
 from thriftgate.proxy.metrics import MetricsReader, metrics_api
-from thriftgate.services.books.overview import RouteStanding
+from thriftgate.services.books.standing import RouteStanding
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry.metrics import Metrics
 from thriftgate.services.telemetry.state import StandingWatch

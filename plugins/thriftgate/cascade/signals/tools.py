@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from thriftgate.cascade.signals.evidence import Signal, SignalEvidence, fold
 from thriftgate.cascade.signals.validity import fits
+from thriftgate.decisions import Reason
 from thriftgate.schemas.wanted import forced_tool, offered_tools
 
 ANNOUNCEMENTS = (
@@ -31,7 +32,7 @@ _WRITTEN_CALL = re.compile(
 )
 
 
-def objection(evidence: SignalEvidence) -> str | None:
+def objection(evidence: SignalEvidence) -> Reason | None:
     """A fixed phrase for what is wrong with the answer's use of tools; None when nothing is."""
     calls = evidence.choice.tool_calls
     if calls:
@@ -39,7 +40,7 @@ def objection(evidence: SignalEvidence) -> str | None:
         offered, forced = offered_tools(params), forced_tool(params)
         name = forced.name if forced else None
         return next((wrong for call in calls if (wrong := _wrong_with(call, offered, name))), None)
-    return "tool_missing" if is_tool_missing(evidence) else None
+    return Reason.TOOL_MISSING if is_tool_missing(evidence) else None
 
 
 def is_tool_missing(evidence: SignalEvidence) -> bool:
@@ -61,7 +62,10 @@ def is_tool_missing(evidence: SignalEvidence) -> bool:
 def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     """1 where a call is wrong, 1 where one is missing."""
     wrong = objection(evidence)
-    return {"tool_wrong": float(wrong not in (None, "tool_missing")), "tool_missing": float(wrong == "tool_missing")}
+    return {
+        "tool_wrong": float(wrong not in (None, Reason.TOOL_MISSING)),
+        "tool_missing": float(wrong is Reason.TOOL_MISSING),
+    }
 
 
 def _names_a_tool(opening: str, offered: Mapping[str, Any]) -> bool:
@@ -72,21 +76,21 @@ def _names_a_tool(opening: str, offered: Mapping[str, Any]) -> bool:
     return any(fold(name) in opening for name in offered if "_" in name or name != name.lower())
 
 
-def _wrong_with(call: Mapping[str, Any], offered: Mapping[str, object], forced: str | None) -> str | None:
+def _wrong_with(call: Mapping[str, Any], offered: Mapping[str, object], forced: str | None) -> Reason | None:
     function: Mapping[str, Any] = call.get("function") or {}
     name = str(function.get("name") or "")
     if name not in offered or (forced is not None and name != forced):
-        return "tool_unknown"
+        return Reason.TOOL_UNKNOWN
     text = function.get("arguments") or "{}"
     try:
         arguments: object = json.loads(text)
     except (ValueError, TypeError, RecursionError):
-        return "tool_arguments_invalid"
+        return Reason.TOOL_ARGUMENTS_INVALID
     schema = offered[name]
     fine = isinstance(arguments, dict) and (
         schema is None or fits(cast("object", arguments), schema, len(cast("str", text)))
     )
-    return None if fine else "tool_arguments_invalid"
+    return None if fine else Reason.TOOL_ARGUMENTS_INVALID
 
 
 TOOLS = Signal(name="tools", cost="free", features=("tool_wrong", "tool_missing"), measure=measure)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thriftgate.cascade.signals.evidence import NOT_JSON, Signal, SignalEvidence
+from thriftgate.decisions import Reason
 from thriftgate.schemas import Refusal, compile_schema
 from thriftgate.schemas.wanted import wanted_by
 
@@ -16,33 +17,33 @@ _MEDIA = ("audio", "images", "media")
 """Where a message keeps what is said in no words."""
 
 
-def objection(evidence: SignalEvidence) -> str | None:
+def objection(evidence: SignalEvidence) -> Reason | None:
     """A fixed phrase for why the answer cannot be used; None when its shape is fine."""
     choice = evidence.choice
     if choice.finish_reason == "content_filter":
-        return "content_filter"
+        return Reason.CONTENT_FILTER
     if not choice.text.strip() and not choice.tool_calls and not _has_media(choice.message):
-        return "empty_answer"
+        return Reason.EMPTY_ANSWER
     if choice.finish_reason == "length":
         if not _is_capped_by_client(evidence.request.params):
-            return "cut_off"
+            return Reason.CUT_OFF
     elif choice.finish_reason not in FINISHED:
-        return "unfinished"
+        return Reason.UNFINISHED
     if choice.tool_calls:
         return None
     return schema_objection(evidence)
 
 
-def schema_objection(evidence: SignalEvidence) -> str | None:
+def schema_objection(evidence: SignalEvidence) -> Reason | None:
     """Whether the answer is the JSON that `response_format` asks for."""
     wanted = wanted_by(evidence.request.params)
     if wanted is None or wanted.kind == "forced_tool":
         return None
     if evidence.parsed is NOT_JSON:
-        return "invalid_json"
+        return Reason.INVALID_JSON
     if wanted.schema is None:
         return None
-    return None if fits(evidence.parsed, wanted.schema, len(evidence.choice.text)) else "schema_invalid"
+    return None if fits(evidence.parsed, wanted.schema, len(evidence.choice.text)) else Reason.SCHEMA_INVALID
 
 
 def fits(value: object, schema: object, characters: int) -> bool:

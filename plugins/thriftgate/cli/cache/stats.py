@@ -13,6 +13,7 @@ import click
 from thriftgate.cli.cache.opening import config_option, opened
 from thriftgate.cli.report.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
+from thriftgate.wording import percent, with_interval
 
 if TYPE_CHECKING:
     from thriftgate.config import ThriftgateConfig
@@ -99,10 +100,11 @@ def _print(figures: "list[CacheFigures]", days: float) -> None:
     for name in ("entries", "scopes", "answers", "exact", "semantic", "hit rate", "checked", "wrong", "learnt"):
         table.add_column(name, justify="right")
     for one in figures:
-        rate = "-" if one.hit_rate is None else f"{one.hit_rate:.1%}"
         cells = (one.entries, one.scopes, one.answers, one.exact_hits, one.semantic_hits)
         rest = (one.checked, one.wrong, one.observations)
-        table.add_row(one.route, *(f"{cell:,}" for cell in cells), rate, *(f"{cell:,}" for cell in rest))
+        table.add_row(
+            one.route, *(f"{cell:,}" for cell in cells), percent(one.hit_rate), *(f"{cell:,}" for cell in rest)
+        )
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)  # into a file or a pipe goes every column whole
@@ -114,16 +116,19 @@ def _print(figures: "list[CacheFigures]", days: float) -> None:
 
 
 def _of_hits(error: "Interval", promised: float) -> str:
-    found = f"{error.estimate:.2%} [{error.low:.2%}, {error.high:.2%}]"
-    verdict = "within" if error.high <= promised else "above" if error.low > promised else "open"
-    return f"  and at most {promised:.1%} of the semantic hits; seen {found}: {verdict}"
+    return f"  and at most {percent(promised)} of the semantic hits; {_seen(error, promised)}"
 
 
 def _promise(one: "CacheFigures") -> str:
     if one.max_error is None:
         return f"{one.route}: a fixed threshold, which promises nothing"
     if one.error is None:
-        return f"{one.route}: promised at most {one.max_error:.1%} wrong; no semantic hit was checked in this time"
-    found = f"{one.error.estimate:.2%} [{one.error.low:.2%}, {one.error.high:.2%}]"
-    verdict = "within" if one.error.high <= one.max_error else "above" if one.error.low > one.max_error else "open"
-    return f"{one.route}: promised at most {one.max_error:.1%} of all answers wrong; seen {found}: {verdict}"
+        return f"{one.route}: promised at most {percent(one.max_error)} wrong; no semantic hit was checked in this time"
+    seen = _seen(one.error, one.max_error)
+    return f"{one.route}: promised at most {percent(one.max_error)} of all answers wrong; {seen}"
+
+
+def _seen(error: "Interval", promised: float) -> str:
+    from thriftgate.services.books.standing import held_against
+
+    return f"seen {with_interval(error, 2)}: {held_against(error, promised)}"

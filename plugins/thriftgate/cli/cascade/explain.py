@@ -25,51 +25,6 @@ if TYPE_CHECKING:
 
 _MATTERED = 3
 
-DECISIONS = {
-    "exact_hit": "the same question had been answered before: its answer came from the cache",
-    "semantic_hit": "a question of the same meaning had been answered before: its answer came from the cache",
-    "accepted": "a cheaper tier's answer was good enough",
-    "escalated": "a cheaper tier was asked first; a stronger one gave the answer",
-    "only_tier": "one tier was asked, no other was in question",
-    "failed": "nothing was answered",
-}
-REASONS = {
-    "confident": "the confidence reached the threshold",
-    "below_threshold": "the confidence was below the threshold",
-    "no_confidence": "nothing could be said of the answer's quality",
-    "cheaper_tier_failed": "the cheaper tier gave no answer",
-    "content_filter": "the provider's filter stopped the cheaper answer",
-    "empty_answer": "the cheaper answer was empty",
-    "cut_off": "the cheaper answer was cut off",
-    "unfinished": "the cheaper answer did not come to its end",
-    "invalid_json": "the cheaper answer is not the JSON that was asked for",
-    "schema_invalid": "the cheaper answer does not fit the schema that was asked for",
-    "tool_missing": "the cheaper answer should have called a tool",
-    "tool_unknown": "the cheaper answer calls a tool that was not offered",
-    "tool_arguments_invalid": "the cheaper answer calls a tool with arguments that do not fit",
-    "collapsed": "the streamed answer grew unsure and was given up",
-    "streamed_optimistically": "the answer was shown while it was written, so it could not be taken back",
-    "stronger_tiers_failed": "the stronger tiers failed, so a rejected answer was given",
-    "coalesced": "the same question was being answered at that moment",
-    "only_tier": "the route has one tier",
-    "held_out": "the caller is in the control group, which always gets the strongest tier",
-    "tool_required": "the request forces a tool call",
-    "tools_offered": "the request offers tools",
-    "tool_result": "the turn answers a tool's result",
-    "strong_first_token": "the route streams the strongest tier's answer at once",
-    "unfamiliar": "the question resembles none of the labelled ones, so what was proved with them says nothing of it",
-    "poor_outlook": "the question looked too hard for the cheaper tiers",
-    "tier_cannot_carry": "the provider of another tier speaks an API that has no place for a part of the request",
-    "good_outlook": "the question looked easy enough to trust the first tier unseen",
-    "no_outlook": "nothing could be said of the question, and this route decides by it alone",
-    "budget_shift": "the caller's budget runs low, so the thresholds were looser",
-    "under_load": "the route was under load, so the cheapest tier's answer was taken as it was",
-    "uncalibrated": "the route promises max_quality_loss and has no artefact that proves it",
-    "stale_artefact": "the route's artefact was made for another version of its prompt",
-    "promise_not_proven": "the route's artefact could not prove the promise",
-    "collecting_labels": "the route has no proof yet; this request was sent through all tiers to collect a label",
-}
-
 
 @click.command("explain")
 @click.argument("request_id")
@@ -143,10 +98,12 @@ def print_explanation(
     """
     from rich.console import Console
 
+    from thriftgate.services.books.explaining import reason_words
+
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"{record.decision}: {DECISIONS[record.decision]}", style="bold")
+    console.print(f"{record.decision}: {record.decision.words}", style="bold")
     if record.reason:
-        console.print(f"reason      {record.reason}: {REASONS.get(record.reason, 'see the documentation')}")
+        console.print(f"reason      {record.reason}: {reason_words(record)}")
     familiarity = next((one.attributes.get("familiarity") for one in record.stages if one.name == "plan"), None)
     if familiarity is not None:
         console.print(f"familiar    {familiarity:.1%} of the labelled questions lie as far from the others as this one")

@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import json
-import math
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thriftgate import wording
 from thriftgate.cli.report.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
@@ -155,8 +155,8 @@ async def _read(
 
 
 def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict[str, object]:
-    from thriftgate.cli.report.latency import latency_record as latency_as_json
-    from thriftgate.cli.report.quality import as_json
+    from thriftgate.cli.report.latency import latency_record
+    from thriftgate.cli.report.quality import quality_record
     from thriftgate.services.books.report import as_record
 
     return {
@@ -167,8 +167,8 @@ def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict
         "total": as_record(report.total, report.total_share) if report.total else None,
         "saved_usd_low": report.total_saved.low if report.total_saved else None,
         "saved_usd_high": report.total_saved.high if report.total_saved else None,
-        "latency": [latency_as_json(row) for row in report.latencies],
-        "quality": None if quality is None else [as_json(one) for one in quality],
+        "latency": [latency_record(row) for row in report.latencies],
+        "quality": None if quality is None else [quality_record(one) for one in quality],
     }
 
 
@@ -190,7 +190,7 @@ def print_table(report: "Report") -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=_UNBOUNDED)
     if report.total is None:
-        when = f" since {_moment(report.since)}" if report.since is not None else ""
+        when = f" since {wording.moment(report.since)}" if report.since is not None else ""
         console.print(f"No request was answered{when}.")
         return
     is_narrow = console.is_terminal and console.width < _WIDE
@@ -207,12 +207,12 @@ def _table(report: "Report", total: "SummaryRow", *, is_narrow: bool) -> "Table"
     from rich.table import Table
 
     what = "Model calls" if report.by == "model" else "Requests"
-    since = f"since {_moment(report.since)}" if report.since is not None else "all time"
+    since = f"since {wording.moment(report.since)}" if report.since is not None else "all time"
     if report.until is not None:
-        since += f" until {_moment(report.until)}"
+        since += f" until {wording.moment(report.until)}"
     table = Table(title=f"{what}, {since}", title_justify="left", box=None, pad_edge=False)
     table.add_column("" if report.by == "total" else report.by, overflow="fold", min_width=10)
-    digits = _digits(max(total.cost_usd, total.baseline_cost_usd or 0.0))
+    digits = wording.digits_for(max(total.cost_usd, total.baseline_cost_usd or 0.0))
     summed = _cells(total, report.total_share, digits)
     names = [name for name in summed if not (is_narrow and name in _ONLY_WHEN_WIDE)]
     names = [name for name in names if not (report.by == "model" and name in _NOT_BY_MODEL)]
@@ -244,14 +244,14 @@ def _cells(row: "SummaryRow", share: "Interval | None", digits: int) -> dict[str
         "only tier": f"{count[DecisionKind.ONLY_TIER]:,}",
         "tokens in": f"{mark}{row.usage.prompt_tokens:,}",
         "out": f"{mark}{row.usage.completion_tokens:,}",
-        "cost $": _money(row.cost_usd, digits),
-        "baseline $": _money(row.baseline_cost_usd, digits),
-        "saved $": _money(row.saved_usd, digits),
-        "checks $": _money(row.checking_cost_usd, digits),
-        "net $": _money(row.net_saved_usd, digits),
+        "cost $": wording.plain(row.cost_usd, digits),
+        "baseline $": wording.plain(row.baseline_cost_usd, digits),
+        "saved $": wording.plain(row.saved_usd, digits),
+        "checks $": wording.plain(row.checking_cost_usd, digits),
+        "net $": wording.plain(row.net_saved_usd, digits),
         "saved %": _share(row, share),
-        "p50 s": _seconds(row.duration_p50),
-        "p95 s": _seconds(row.duration_p95),
+        "p50 s": wording.plain(row.duration_p50),
+        "p95 s": wording.plain(row.duration_p95),
     }
 
 
@@ -268,22 +268,4 @@ def _name(row: "SummaryRow", by: "SummaryGroup") -> str:
 def _share(row: "SummaryRow", share: "Interval | None") -> str:
     if share is not None:
         return f"{100 * share.estimate:.1f} ± {100 * share.half_width:.1f}"
-    saved = row.saved_usd
-    return f"{100 * saved / row.baseline_cost_usd:.1f}" if saved is not None and row.baseline_cost_usd else "-"
-
-
-def _digits(largest: float) -> int:
-    """Decimals that show a few significant digits of the largest sum."""
-    return 2 if largest >= 100 else 4 if largest >= 0.1 else 6
-
-
-def _money(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:,.{digits}f}"
-
-
-def _seconds(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
-
-
-def _moment(at: float | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return wording.percent(row.saved_share).removesuffix("%")

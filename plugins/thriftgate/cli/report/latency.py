@@ -13,7 +13,7 @@ def print_latency(rows: "Sequence[LatencyRow]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from thriftgate.services.books.charts import short_duration
+    from thriftgate.wording import duration
 
     if not rows:
         return
@@ -26,9 +26,7 @@ def print_latency(rows: "Sequence[LatencyRow]") -> None:
     for row in rows:
         name = row.route if row.route != route else ""
         route = row.route
-        table.add_row(
-            name, row.stage, f"{row.n:,}", short_duration(row.p50), short_duration(row.p95), short_duration(row.p99)
-        )
+        table.add_row(name, row.stage, f"{row.n:,}", duration(row.p50), duration(row.p95), duration(row.p99))
     Console(highlight=False, markup=False).print(table)
 
 

@@ -5,17 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
+from thriftgate.decisions import Reason
+from thriftgate.wording import money, percent, with_interval
+
 if TYPE_CHECKING:
     from thriftgate.cascade.familiarity import Shift
     from thriftgate.services.books.quality import Control, RouteQuality
-    from thriftgate.stats.intervals import Interval
-
-_ESCALATES = {
-    "uncalibrated": "it has no artefact",
-    "stale_artefact": "its artefact was made for another prompt version",
-    "promise_not_proven": "its artefact could not prove the promise",
-    "collecting_labels": "labels for a calibration are being collected",
-}
 
 
 def print_quality(quality: "Sequence[RouteQuality] | None") -> None:
@@ -47,7 +42,7 @@ def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
     if one.shift is not None:
         yield "questions", _questions(one.shift)
     for reason, n in one.not_proven.items():
-        yield "", f"no proof: {n:,} requests ({_ESCALATES[reason]}) were answered by the strongest tier"
+        yield "", f"no proof: {n:,} requests were answered by the strongest tier: {Reason(reason).told()}"
     if one.shifted:
         yield "budget", f"{one.shifted:,} requests of callers near their budget had a looser promise"
     if one.promise.max_error is not None or one.verifications.n:
@@ -55,11 +50,11 @@ def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
         for line in _hits(one):
             yield "", line
     if one.feedback.n:
-        yield "feedback", f"{one.feedback.n:,} users' verdicts: {percent(one.feedback.share_good)} positive"
+        yield "feedback", f"{one.feedback.n:,} users' verdicts: {with_interval(one.feedback.share_good)} positive"
     yield (
         "net savings",
-        f"${one.saved_usd:.4f}, after ${one.checking_cost_usd:.4f} for audits and verifications: their fresh answers "
-        "and judges",
+        f"{money(one.saved_usd, 4)}, after {money(one.checking_cost_usd, 4)} for audits and verifications: their "
+        "fresh answers and judges",
     )
     yield "control group", _control(one.control)
 
@@ -68,7 +63,7 @@ def _audits(one: "RouteQuality") -> str:
     if not one.audits.n:
         return "none of accepted answers yet: nothing is known of their quality"
     unclear = f" ({one.audits.undecided:,} more could not be judged)" if one.audits.undecided else ""
-    return f"{one.audits.n:,} accepted answers: {percent(one.audits.share_good)} acceptable{unclear}"
+    return f"{one.audits.n:,} accepted answers: {with_interval(one.audits.share_good)} acceptable{unclear}"
 
 
 def _loss(one: "RouteQuality") -> str:
@@ -77,12 +72,13 @@ def _loss(one: "RouteQuality") -> str:
     if promise.limit is None:
         against = "nothing is promised"
     elif promise.max_regressions is not None:
-        against = f"promised: at most {promise.limit:.2%}"
+        against = f"promised: at most {percent(promise.limit, 2)}"
     else:
-        against = f"promised: at most {promise.limit:.2%} net"
+        against = f"promised: at most {percent(promise.limit, 2)} net"
         if promise.got_better:
-            against += f" ({promise.watched:.2%} with what got better when that was proved)"
-    return f"got worse: {percent(one.quality_loss, digits=2)} of all answers of models; {against}"
+            against += f" ({percent(promise.watched, 2)} with what got better when that was proved)"
+    verdict = f": {one.loss_verdict}" if one.loss_verdict else ""
+    return f"got worse: {with_interval(one.quality_loss, 2)} of all answers of models; {against}{verdict}"
 
 
 def _promise(one: "RouteQuality") -> str:
@@ -101,7 +97,7 @@ def _questions(shift: "Shift") -> str:
     if not shift.questions:
         return "none was compared with the labelled ones yet"
     counted = f"{shift.unfamiliar:,} of {shift.questions:,} resemble none of the labelled ones and were escalated"
-    against = f"({shift.share:.1%}; {shift.expected:.1%} are expected)"
+    against = f"({percent(shift.share)}; {percent(shift.expected)} are expected)"
     if shift.has_shifted:
         return f"shift: {counted} {against}: other questions come than were labelled; calibrate with labels of these"
     return f"{counted} {against}"
@@ -109,12 +105,12 @@ def _questions(shift: "Shift") -> str:
 
 def _cache(one: "RouteQuality") -> str:
     promised = one.promise.max_error
-    against = f"; promised: at most {promised:.2%}" if promised else ""
+    against = f"; promised: at most {percent(promised, 2)}" if promised else ""
     if one.wrong_share is None:
         return "no hit was verified" + (against and f" yet{against} wrong answers")
     return (
-        f"{one.verifications.n:,} verified hits: {percent(one.verifications.share_good)} right; "
-        f"wrong among all answers: {percent(one.wrong_share, digits=2)}{against}"
+        f"{one.verifications.n:,} verified hits: {with_interval(one.verifications.share_good)} right; "
+        f"wrong among all answers: {with_interval(one.wrong_share, 2)}{against}"
     )
 
 
@@ -122,10 +118,10 @@ def _hits(one: "RouteQuality") -> Iterator[str]:
     """The promise about the hits themselves, the worst tenant, and how fast answers change."""
     hits, promised = one.hits, one.promise.max_error_of_hits
     if hits.wrong is not None:
-        against = f"; promised: at most {promised:.2%}" if promised else ""
-        yield f"wrong among the hits: {percent(hits.wrong, digits=2)}{against}"
+        against = f"; promised: at most {percent(promised, 2)}" if promised else ""
+        yield f"wrong among the hits: {with_interval(hits.wrong, 2)}{against}"
     if hits.worst_tenant is not None:
-        yield f"the worst of {hits.tenants:,} tenants: {percent(hits.worst_tenant, digits=2)} of its hits"
+        yield f"the worst of {hits.tenants:,} tenants: {with_interval(hits.worst_tenant, 2)} of its hits"
     rate = hits.ageing.per_day
     if rate is not None:
         told = f"an answer changes {rate.estimate:.3g} times a day [{rate.low:.3g}, {rate.high:.3g}]"
@@ -143,17 +139,12 @@ def _control(control: "Control") -> str:
         words = f"too few for a comparison, which takes {FEWEST_UNITS} users on each side"
         return f"{counted} held out, beside {control.rest_units:,} others: {words}"
     return (
-        f"{counted} held out at ${control.cost_per_request:.6f} each, the others at "
-        f"${control.rest_cost_per_request:.6f}: {percent(control.saved_share)} saved"
+        f"{counted} held out at {money(control.cost_per_request, 6)} each, the others at "
+        f"{money(control.rest_cost_per_request, 6)}: {with_interval(control.saved_share)} saved"
     )
 
 
-def percent(share: "Interval", digits: int = 1) -> str:
-    """An estimate with its interval, in per cent."""
-    return f"{share.estimate:.{digits}%} [{share.low:.{digits}%}, {share.high:.{digits}%}]"
-
-
-def as_json(one: "RouteQuality") -> dict[str, Any]:
+def quality_record(one: "RouteQuality") -> dict[str, Any]:
     """All that is known of a route, as JSON has it; what is not a number is null."""
     plain = cast("dict[str, Any]", _plain(asdict(one)))
     for name in ("audits", "verifications", "feedback"):

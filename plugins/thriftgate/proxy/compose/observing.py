@@ -12,8 +12,9 @@ from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.edge import current
 from thriftgate.proxy.logs import RequestLog, open_logs
 from thriftgate.proxy.metrics import MetricsReader
-from thriftgate.services.books.overview import PERIODS, OverviewService, RouteStanding
+from thriftgate.services.books.overview import PERIODS, OverviewService
 from thriftgate.services.books.promises import promises_of
+from thriftgate.services.books.standing import RouteStanding
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry.metrics import Metrics
 from thriftgate.services.telemetry.state import StandingWatch, WorkQueue

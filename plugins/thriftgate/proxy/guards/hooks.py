@@ -11,6 +11,7 @@ from typing import Any, cast
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
+from thriftgate.decisions import Reason
 from thriftgate.errors import GatewayError
 from thriftgate.guards.leaks import PromptLeak
 from thriftgate.guards.spotlighting import marked
@@ -71,7 +72,7 @@ class GuardHooks(CustomLogger):
             exchange.leak = self._leak(view, policy.config.system_prompt.canaries, edge)
         if edge is not None:
             edge.notes = {**edge.notes, **decision.metadata}
-            edge.strong_because = "guarded" if decision.action == "strong" else None
+            edge.strong_because = Reason.GUARDED if decision.action == "strong" else None
             edge.is_suspect = decision.action != "off"
         if decision.error is not None:
             raise _refused(edge, decision.error)

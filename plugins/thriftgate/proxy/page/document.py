@@ -5,7 +5,8 @@ Failure behaviour: pure; see `views.py`.
 
 from collections.abc import Sequence
 
-from thriftgate.proxy.page import rendering, views, views_keys, views_quality, wording
+from thriftgate import wording
+from thriftgate.proxy.page import rendering, views, views_keys, views_quality
 from thriftgate.proxy.page.next_steps import next_steps
 from thriftgate.proxy.page.state import State
 from thriftgate.services.books.key_use import KeyUse
@@ -75,9 +76,9 @@ def page(
         kinds=KINDS,
         latest=wording.ago(overview.recent[0].started_at, now) if overview.recent else "",
         example=_example(address, overview.standings[0].route if overview.standings else "support"),
-        at=wording.moment(overview.until),
+        at=wording.moment(overview.until, seconds=True),
         machine_at=wording.machine_moment(overview.until),
-        since_words=f"since {wording.moment(overview.since)}",
+        since_words=f"since {wording.moment(overview.since, seconds=True)}",
     )
 
 

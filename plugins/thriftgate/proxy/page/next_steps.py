@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from thriftgate import wording
 from thriftgate.config.capabilities import retires_on
-from thriftgate.proxy.page import wording
 from thriftgate.proxy.page.state import State
-from thriftgate.services.books.overview import Overview, RouteStanding
+from thriftgate.services.books.overview import Overview
+from thriftgate.services.books.standing import PromiseVerdict, RouteStanding
 
 MOST = 3
 _NOTICE = timedelta(days=90)
@@ -48,7 +49,7 @@ def _steps(overview: Overview, state: State, now: float) -> Iterator[NextStep]:
             )
             yield NextStep(words, _calibrate(one.route))
         elif one.not_proven:
-            sent = wording.counted(one.not_proven, "request", "requests")
+            sent = wording.counted(sum(one.not_proven.values()), "request", "requests")
             words = f"{sent} of '{one.route}' went to the strongest tier, because nothing proves its promise yet."
             yield NextStep(words, _calibrate(one.route))
     yield from _retirements(state, now)
@@ -78,7 +79,8 @@ def _outages(state: State) -> Iterator[NextStep]:
             yield NextStep(f"No deployment of '{group}' answers at the moment.", "thriftgate doctor")
     for line in state.away:
         if line.since is not None:
-            words = f"{line.name[:1].upper()}{line.name[1:]} is away since {wording.moment(line.since)}: {line.why}"
+            since = wording.moment(line.since, seconds=True)
+            words = f"{line.name[:1].upper()}{line.name[1:]} is away since {since}: {line.why}"
             yield NextStep(f"{words}; {line.cost}.", "thriftgate doctor")
 
 
@@ -97,8 +99,8 @@ def audits_needed(one: RouteStanding) -> int:
 
     By the normal approximation of a share's 95 % interval, and never fewer than it takes without a single bad one.
     """
-    limit = one.promise.limit
-    if limit is None or (one.quality_loss is not None and not one.quality_loss.low <= limit < one.quality_loss.high):
+    limit = one.promise.watched
+    if one.promise.limit is None or one.loss_verdict in (PromiseVerdict.KEPT, PromiseVerdict.BROKEN):
         return 0
     judged = one.audits
     seen = min(judged.bad / judged.n, limit / 2) if judged.n else 0.0

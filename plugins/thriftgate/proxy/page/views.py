@@ -4,29 +4,18 @@ Failure behaviour: pure and total; what is not known is a dash, and what is empt
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from thriftgate.proxy.page import wording
-from thriftgate.proxy.page.charts import Box, SpendStep, spending_columns, stack
+from thriftgate import wording
 from thriftgate.proxy.page.state import ShownDeployment, State
-from thriftgate.services.books.explaining import NAMES, why
+from thriftgate.services.books.charts import Box, SpendStep, divided_bar, spending_columns
+from thriftgate.services.books.explaining import why
 from thriftgate.services.books.overview import Overview
 from thriftgate.stats.tallies import DeploymentTally, RequestTally
 from thriftgate.tracing.identity import trace_id_of
 from thriftgate.types import DecisionKind, RequestRecord
-
-_MEANINGS: Mapping[DecisionKind, str] = {
-    DecisionKind.EXACT_HIT: "the same question again, from the cache",
-    DecisionKind.SEMANTIC_HIT: "the same meaning in other words, from the cache",
-    DecisionKind.ACCEPTED: "a cheaper tier was sure enough",
-    DecisionKind.ESCALATED: "a cheaper tier was asked first, a stronger one answered",
-    DecisionKind.ONLY_TIER: "one tier was in question from the start",
-    DecisionKind.FAILED: "nothing was answered",
-}
-DECISIONS: Mapping[DecisionKind, tuple[str, str]] = {kind: (NAMES[kind], words) for kind, words in _MEANINGS.items()}
-
 
 _NAMELESS = {
     "Team": "No request came from a team: give virtual keys a team_id to see what each team spends.",
@@ -135,9 +124,7 @@ def headline(overview: Overview) -> tuple[str, str, str]:
     digits = wording.digits_for(max(total.money.cost, total.money.baseline))
     share = total.money.saved_share()
     estimate = "" if share is None else wording.percent(share.estimate)
-    sure = (
-        "" if share is None else f" Share saved: {wording.interval_words(share)}, a 95% interval like all ranges here."
-    )
+    sure = "" if share is None else f" Share saved: {wording.between(share)}, a 95% interval like all ranges here."
     checking = sum(one.checking_cost_usd for one in overview.standings)
     net = wording.money(total.saved_usd - checking, digits)
     checked = (
@@ -157,7 +144,7 @@ def facts(overview: Overview) -> list[Fact]:
     total = overview.tallies.total
     if total is None:
         return []
-    failed = "none failed" if not total.failures else f"{wording.count(total.failures)} failed or broke off"
+    failed = "none failed" if not total.failures else f"{total.failures:,} failed or broke off"
     hits, escalated = total.hit_share, total.escalated_share
     asked_first = (
         f"{wording.percent(escalated.estimate)} of those that a cheaper tier was asked for"
@@ -165,28 +152,28 @@ def facts(overview: Overview) -> list[Fact]:
         else "no cheaper tier was asked"
     )
     return [
-        Fact("Requests", wording.count(total.requests), failed),
-        Fact("From the cache", wording.percent(hits.estimate), wording.interval_words(hits)),
+        Fact("Requests", f"{total.requests:,}", failed),
+        Fact("From the cache", wording.percent(hits.estimate), wording.between(hits)),
         # Of all requests, as every other share on the page.
         Fact(
             "Escalated",
             wording.percent(total.decisions.get(DecisionKind.ESCALATED, 0) / total.requests),
             asked_first,
         ),
-        Fact("Median duration", wording.seconds(overview.duration_p50),
-             f"95% within {wording.seconds(overview.duration_p95)}"),
+        Fact("Median duration", wording.duration(overview.duration_p50),
+             f"95% within {wording.duration(overview.duration_p95)}"),
     ]  # fmt: skip
 
 
 def shares(total: RequestTally) -> tuple[list[Box], list[Share]]:
     """How requests were answered, as a bar and as rows."""
-    counts = {kind: total.decisions.get(kind, 0) for kind in DECISIONS}
+    counts = {kind: total.decisions.get(kind, 0) for kind in DecisionKind}
     rows = [
-        Share(kind.value, *DECISIONS[kind], wording.count(n), wording.percent(n / total.requests))
+        Share(kind.value, kind.label, kind.words, f"{n:,}", wording.percent(n / total.requests))
         for kind, n in counts.items()
         if n
     ]
-    return stack({kind.value: n for kind, n in counts.items()}), rows
+    return divided_bar({kind.value: n for kind, n in counts.items()}), rows
 
 
 def drawing(overview: Overview) -> Drawing | None:
@@ -200,7 +187,7 @@ def drawing(overview: Overview) -> Drawing | None:
     digits = wording.digits_for(top)
     rows = [
         (
-            wording.moment(one.at).removesuffix(":00 UTC"),
+            wording.moment(one.at, seconds=True).removesuffix(":00 UTC"),
             wording.money(one.cost, digits),
             wording.money(one.baseline, digits),
             wording.money(one.baseline - one.cost, digits),
@@ -212,7 +199,7 @@ def drawing(overview: Overview) -> Drawing | None:
         words=f"Columns: what was spent and what was saved in {overview.period.words}, "
         f"in {len(steps)} stretches with requests; the tallest stands for {wording.money(top, digits)}.",
         rows=rows,
-        first=wording.short_moment(overview.since, step=step),
+        first=wording.tick(overview.since, step=step),
         last="now",
         top=wording.money(top, digits),
     )
@@ -246,11 +233,11 @@ def _spend(one: RequestTally, column: str, digits: int) -> Spend:
     return Spend(
         name=name,
         query=urlencode({field: one.group}) if one.group else "",
-        requests=wording.count(one.requests),
+        requests=f"{one.requests:,}",
         cost=wording.money(one.money.cost, digits),
         baseline=wording.money(one.money.baseline, digits),
         saved=wording.percent(saved),
-        interval=wording.interval_words(share, 0),
+        interval=wording.between(share, 0),
     )
 
 
@@ -281,11 +268,11 @@ def _deployment(one: ShownDeployment, tally: DeploymentTally | None, twins: int,
         state=state,
         group=one.group,
         model=one.model,
-        calls=wording.UNKNOWN if tally is None else wording.count(tally.calls),
+        calls=wording.UNKNOWN if tally is None else f"{tally.calls:,}",
         # The ledger knows deployments by their model: twins cannot be told apart.
         shared=together if twins and tally is not None else "",
-        failed=wording.UNKNOWN if tally is None else f"{wording.count(tally.failures)}{last}",
-        latency=wording.UNKNOWN if tally is None else wording.seconds(tally.duration_p50),
+        failed=wording.UNKNOWN if tally is None else f"{tally.failures:,}{last}",
+        latency=wording.UNKNOWN if tally is None else wording.duration(tally.duration_p50),
     )
 
 
@@ -299,17 +286,17 @@ def _request(record: RequestRecord, digits: int, now: float, traces_at: str | No
     caller = record.caller
     return RequestRow(
         request_id=record.request_id,
-        at=wording.moment(record.started_at),
+        at=wording.moment(record.started_at, seconds=True),
         machine_at=wording.machine_moment(record.started_at),
         ago=wording.ago(record.started_at, now),
         route=record.route,
         who=caller.user_id or caller.key_alias or caller.team_alias or caller.team_id or "",
         look=record.decision.value,
-        decision=DECISIONS[record.decision][0],
+        decision=record.decision.label,
         why=why(record),
         cost=wording.money(record.cost_usd, digits),
         saved=wording.money(record.saved_usd, digits),
-        duration=wording.seconds(record.duration),
-        calls=", ".join(f"{call.model} ({wording.seconds(call.duration)})" for call in record.calls),
+        duration=wording.duration(record.duration),
+        calls=", ".join(f"{call.model} ({wording.duration(call.duration)})" for call in record.calls),
         trace=f"{traces_at}{trace_id_of(record.request_id, record.traceparent)}" if traces_at else "",
     )

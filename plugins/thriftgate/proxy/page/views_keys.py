@@ -6,7 +6,7 @@ Failure behaviour: pure and total.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from thriftgate.proxy.page import wording
+from thriftgate import wording
 from thriftgate.services.books.key_use import KeyUse
 
 MOST_KEYS = 30

@@ -7,13 +7,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from thriftgate import wording
 from thriftgate.prompts.verdicts import ArmReport, ExperimentReport, VariantComparison
-from thriftgate.proxy.page import wording
-from thriftgate.proxy.page.charts import Whisker, whisker
-from thriftgate.services.books.overview import ExperimentStanding, RouteStanding
+from thriftgate.services.books.charts import Whisker, whisker
+from thriftgate.services.books.overview import ExperimentStanding
+from thriftgate.services.books.standing import PromiseVerdict, RouteStanding, held_against
 from thriftgate.stats.intervals import Interval
 
 _SHIFTED = "Other questions come than were labelled: recalibrate with labels of these."
+_LOOKS = {PromiseVerdict.KEPT: "good", PromiseVerdict.BROKEN: "bad", PromiseVerdict.OPEN: "warn"}
 _VAGUE = 0.1
 """A share that may lie anywhere in a wider stretch than this is not known yet."""
 
@@ -79,7 +81,7 @@ def _measures(one: RouteStanding) -> Iterator[Measure]:
         one.quality_loss,
         one.promise.limit and one.promise.watched,
         is_broken=one.drift is not None and one.drift.is_drifting,
-        basis=f"{judged}, {wording.count(one.audits.good)} as good as the strongest tier's",
+        basis=f"{judged}, {one.audits.good:,} as good as the strongest tier's",
         unknown="No accepted answer was audited in this time",
     )
     if one.promise.max_error is not None or one.verifications.n:
@@ -89,7 +91,7 @@ def _measures(one: RouteStanding) -> Iterator[Measure]:
             one.wrong_share,
             one.promise.max_error,
             is_broken=False,
-            basis=f"{verified}, {wording.count(one.verifications.good)} right",
+            basis=f"{verified}, {one.verifications.good:,} right",
             unknown="No hit was verified in this time",
         )
         yield measure(
@@ -119,10 +121,10 @@ def measure(
     if share is None:
         return Measure(title, "unknown", "no data", wording.UNKNOWN, "", promise, unknown, None, "")
     look, verdict = _verdict(share, limit, is_broken=is_broken)
-    value, between = wording.percent(share.estimate, 2), wording.interval_words(share, 2)
+    value, between = wording.percent(share.estimate, 2), wording.between(share, 2)
     if share.high - share.low > max(_VAGUE, 2 * (limit or 0.0)):
         # An estimate of so few would be read as a finding.
-        value, between = wording.interval_words(share, 0), "too few for one number"
+        value, between = wording.between(share, 0), "too few for one number"
     return Measure(
         title=title,
         look=look,
@@ -132,18 +134,15 @@ def measure(
         promise=promise,
         basis=basis,
         whisker=whisker(share, limit),
-        words=f"{title}: between {wording.interval_words(share, 2).replace(' to ', ' and ')}; {promise}.",
+        words=f"{title}: between {wording.between(share, 2).replace(' to ', ' and ')}; {promise}.",
     )
 
 
 def _verdict(share: Interval, limit: float | None, *, is_broken: bool) -> tuple[str, str]:
     if limit is None:
         return "unknown", "measured"
-    if is_broken or share.low > limit:
-        return "bad", "above the promise"
-    if share.high <= limit:
-        return "good", "promise kept"
-    return "warn", "not certain yet"
+    verdict = held_against(share, limit, is_drifting=is_broken)
+    return _LOOKS[verdict], verdict.value
 
 
 def _notes(one: RouteStanding) -> Iterator[str]:
@@ -155,7 +154,7 @@ def _notes(one: RouteStanding) -> Iterator[str]:
         told = f"{unfamiliar} none of the labelled ones ({share}; {expected} expected): the strongest tier answered."
         yield f"{told} {_SHIFTED}" if one.shift.has_shifted else told
     if one.not_proven:
-        sent = wording.counted(one.not_proven, "request", "requests")
+        sent = wording.counted(sum(one.not_proven.values()), "request", "requests")
         yield f"{sent} went to the strongest tier: the promise has no proof yet. Run `thriftgate cascade calibrate`."
     if one.feedback.n:
         good = wording.percent(one.feedback.share_good.estimate)
@@ -190,10 +189,10 @@ def _experiment(one: ExperimentStanding, now: float) -> ExperimentCard:
 
 def _when(one: ExperimentStanding, now: float) -> str:
     if one.starts_at is not None and one.starts_at > now:
-        return f"begins {wording.moment(one.starts_at)}"
+        return f"begins {wording.moment(one.starts_at, seconds=True)}"
     if one.ends_at is not None and one.ends_at <= now:
-        return f"ended {wording.moment(one.ends_at)}"
-    return "running" if one.ends_at is None else f"running until {wording.moment(one.ends_at)}"
+        return f"ended {wording.moment(one.ends_at, seconds=True)}"
+    return "running" if one.ends_at is None else f"running until {wording.moment(one.ends_at, seconds=True)}"
 
 
 def _arm(arm: ArmReport, metric: str) -> Arm:
@@ -203,7 +202,7 @@ def _arm(arm: ArmReport, metric: str) -> Arm:
     return Arm(
         name=arm.variant,
         share="stopped by its guard" if arm.is_stopped else wording.percent(arm.weight, 0),
-        requests=wording.count(arm.requests),
+        requests=f"{arm.requests:,}",
         cost=wording.UNKNOWN if math.isnan(per_request) else wording.money(per_request, 6),
         metric=_in_unit(metric, measured.interval.estimate) if is_known else wording.UNKNOWN,
         interval=f"{_in_unit(metric, measured.interval.low)} to {_in_unit(metric, measured.interval.high)}, "
@@ -216,7 +215,7 @@ def _arm(arm: ArmReport, metric: str) -> Arm:
 def _in_unit(metric: str, value: float) -> str:
     if metric == "cost":
         return wording.money(value, 6)
-    return wording.seconds(value) if metric == "latency" else wording.percent(value)
+    return wording.duration(value) if metric == "latency" else wording.percent(value)
 
 
 def _sentence(report: ExperimentReport, comparison: VariantComparison) -> str:

@@ -4,52 +4,8 @@ Failure behaviour: pure and total; a reason that is not known is shown as it sta
 answered is ever part of a sentence.
 """
 
-from collections.abc import Mapping
-
+from thriftgate.decisions import Reason
 from thriftgate.types import CallPurpose, DecisionKind, RequestRecord, Status
-
-NAMES: Mapping[DecisionKind, str] = {
-    DecisionKind.EXACT_HIT: "exact hit",
-    DecisionKind.SEMANTIC_HIT: "semantic hit",
-    DecisionKind.ACCEPTED: "accepted",
-    DecisionKind.ESCALATED: "escalated",
-    DecisionKind.ONLY_TIER: "only tier",
-    DecisionKind.FAILED: "failed",
-}
-"""What each decision is called, on the page and in reports alike."""
-_ONLY_TIER = {
-    "only_tier": "the route has one tier",
-    "held_out": "the caller is in the control group, which always gets the strongest tier",
-    "tool_required": "the request forces a tool call",
-    "tools_offered": "the request offers tools",
-    "tool_result": "the turn answers a tool's result",
-    "strong_first_token": "the route streams the strongest tier's answer at once",
-    "unfamiliar": "the question resembles none of those that the promise was proved with",
-    "poor_outlook": "the question looked too hard for a cheaper tier",
-    "tier_cannot_carry": "the provider of another tier speaks an API that has no place for a part of the request",
-    "no_outlook": "nothing could be said of the question beforehand",
-    "uncalibrated": "the route's promise has no calibration that proves it yet",
-    "stale_artefact": "the route's calibration was made for another version of its prompt",
-    "promise_not_proven": "the route's calibration could not prove its promise",
-    "cheaper_tier_failed": "the cheaper tier gave no answer",
-    "good_outlook": "the question looked easy enough to trust it unseen",
-}
-_ESCALATED = {
-    "no_confidence": "nothing could be said of {first}'s answer",
-    "cheaper_tier_failed": "{first} gave no answer",
-    "content_filter": "its provider's filter stopped {first}'s answer",
-    "empty_answer": "{first}'s answer was empty",
-    "cut_off": "{first}'s answer was cut off",
-    "unfinished": "{first}'s answer did not come to its end",
-    "invalid_json": "{first}'s answer was not the JSON that was asked for",
-    "schema_invalid": "{first}'s answer did not fit the schema that was asked for",
-    "tool_missing": "{first} should have called a tool",
-    "tool_unknown": "{first} called a tool that was not offered",
-    "tool_arguments_invalid": "{first} called a tool with arguments that do not fit",
-    "collapsed": "{first} grew unsure while it was writing",
-    "unfamiliar": "the question resembles none of those that the promise was proved with",
-    "collecting_labels": "the route collects labels for its calibration",
-}
 
 
 def why(record: RequestRecord) -> str:
@@ -70,8 +26,13 @@ def why(record: RequestRecord) -> str:
         case DecisionKind.ESCALATED:
             return _escalated(record)
         case DecisionKind.ONLY_TIER:
-            reason = record.reason or "only_tier"
-            return f"Only {_tier(record)} was asked: {_ONLY_TIER.get(reason, reason)}."
+            return f"Only {_tier(record)} was asked: {reason_words(record) or Reason.ONLY_TIER.words}."
+
+
+def reason_words(record: RequestRecord) -> str:
+    """The reason in words; as it stands where it is one of another release, and empty without one."""
+    reason = Reason.known(record.reason)
+    return (record.reason or "") if reason is None else reason.told(_cheaper_tier(record))
 
 
 def _failed(record: RequestRecord) -> str:
@@ -85,27 +46,32 @@ def _semantic_hit(record: RequestRecord) -> str:
 
 
 def _accepted(record: RequestRecord) -> str:
-    tier = _tier(record)
-    if record.reason == "stronger_tiers_failed":
+    tier, reason = _tier(record), Reason.known(record.reason)
+    if reason is Reason.STRONGER_TIERS_FAILED:
         return f"Stronger tiers failed, so {tier}'s answer was given although it was not sure enough."
-    if record.reason == "streamed_optimistically":
+    if reason is Reason.STREAMED_OPTIMISTICALLY:
         return f"{tier}'s answer was shown while it was written, so it could not be taken back."
-    loosened = " by the looser threshold of a caller near the budget's end" if record.reason == "budget_shift" else ""
+    loosened = " by the looser threshold of a caller near the budget's end" if reason is Reason.BUDGET_SHIFT else ""
     if record.confidence is None:
         return f"{tier}'s answer was good enough{loosened}, so nothing stronger was asked."
     return f"{tier} was {_percent(record.confidence)} sure: good enough{loosened}, so nothing stronger was asked."
 
 
 def _escalated(record: RequestRecord) -> str:
-    asked = [call.model for call in record.calls if call.purpose is CallPurpose.ANSWER]
-    first = asked[0] if asked and asked[0] != record.tier else "a cheaper tier"
-    if record.reason in _ESCALATED:
-        cause = _ESCALATED[record.reason].format(first=first)
-    elif record.confidence is not None and record.reason in ("below_threshold", "budget_shift"):
+    first, reason = _cheaper_tier(record), Reason.known(record.reason)
+    if reason in (Reason.BELOW_THRESHOLD, Reason.BUDGET_SHIFT) and record.confidence is not None:
         cause = f"{first} was only {_percent(record.confidence)} sure"
-    else:
+    elif reason in (None, Reason.BUDGET_SHIFT):
         cause = f"{first}'s answer was not good enough"
+    else:
+        cause = reason.told(first)
     return f"{_tier(record)} answered because {cause}."
+
+
+def _cheaper_tier(record: RequestRecord) -> str:
+    """The first tier asked, where it is not the one that answered."""
+    asked = [call.model for call in record.calls if call.purpose is CallPurpose.ANSWER]
+    return asked[0] if asked and asked[0] != record.tier else "a cheaper tier"
 
 
 def _tier(record: RequestRecord) -> str:

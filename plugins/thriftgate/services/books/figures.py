@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from thriftgate.services.books.overview import Overview
-from thriftgate.services.books.quality import Judged
+from thriftgate.services.books.standing import Judged
 from thriftgate.stats.tallies import RequestTally
 from thriftgate.types import DecisionKind
 

@@ -8,33 +8,26 @@ and the next look tries again. Experiments with too many requests to be read her
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from thriftgate.cascade.drift import Drift, drift_of
-from thriftgate.cascade.familiarity import Shift
 from thriftgate.ports import Clock, Ledger, PromptSource, StopStore
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.tally import phase_at
 from thriftgate.prompts.verdicts import ExperimentReport
 from thriftgate.services.books.experiments import examine_experiment
-from thriftgate.services.books.quality import (
-    FROM_MODELS,
-    NOT_PROVEN,
-    OUTSIDE_THE_PROMISE,
-    Hits,
-    Judged,
+from thriftgate.services.books.standing import (
+    Decided,
     RoutePromise,
-    hits_of,
+    RouteStanding,
+    drawn_since,
     is_within,
-    judged,
-    shift_seen,
+    standing_of,
 )
-from thriftgate.stats.intervals import Interval, wilson_interval
 from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import DeploymentTally, Tallies
-from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord
+from thriftgate.types import RequestRecord
 
 FRESH = 5.0
 REST = 20.0
@@ -42,8 +35,6 @@ MOST_GROUPS = 8
 MOST_RECENT = 20
 MOST_READ = 10_000
 """An experiment with more requests is left to `thriftgate prompts experiment`."""
-
-Reasons = Mapping[tuple[DecisionKind, str], int]
 
 
 class OverviewSource(Protocol):
@@ -65,7 +56,7 @@ class OverviewSource(Protocol):
         """What became of the calls of each deployment."""
         ...
 
-    async def reasons(self, route: str, *, since: float, until: float) -> Reasons:
+    async def reasons(self, route: str, *, since: float, until: float) -> Decided:
         """How many requests of a route were decided how and why."""
         ...
 
@@ -97,32 +88,6 @@ PERIODS: Mapping[str, OverviewPeriod] = {
         OverviewPeriod("30d", "the last 30 days", 2_592_000.0, 86_400.0),
     )
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteStanding:
-    """How a route stands against its promises."""
-
-    route: str
-    promise: RoutePromise
-    audits: Judged
-    """Of accepted answers, drawn at random, since the calibration."""
-    drift: Drift | None
-    """None without audits, or without a promise to test."""
-    quality_loss: Interval | None
-    """Lost over all answers of models; None without audits."""
-    verifications: Judged
-    wrong_share: Interval | None
-    """Wrong hits over all answers; None without verified hits."""
-    hits: Hits = field(default_factory=Hits)
-    """What verified hits say of hits themselves, and of tenants."""
-    feedback: Judged
-    shift: Shift | None = None
-    """Of the questions since the calibration; None where nobody looks for unfamiliar ones."""
-    not_proven: int
-    """Requests that went to the strongest tier because the promise has no proof."""
-    checking_cost_usd: float
-    """What audits and verifications themselves cost; not part of what requests cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,16 +190,12 @@ class OverviewService:
         promise = self._promises[route]
         # What was counted before the calibration tells of thresholds long replaced.
         start = max(since, promise.calibrated_at or 0.0)
-        reasons = await self._source.reasons(route, since=since, until=until)
-        current = reasons if start == since else await self._source.reasons(route, since=start, until=until)
+        decided = await self._source.reasons(route, since=since, until=until)
+        current = decided if start == since else await self._source.reasons(route, since=start, until=until)
         found = await self._ledger.audits(route=route, since=since)
         audits = [audit for audit in found if is_within(audit, since, until)]
-        drawn = list(_drawn(audits, start))
-        shifted = await self._source.shifted([audit.request_id for audit in drawn])
-        return standing_of(
-            route, promise, audits, [audit for audit in drawn if audit.request_id not in shifted],
-            reasons=reasons, current=current,
-        )  # fmt: skip
+        shifted = await self._source.shifted([audit.request_id for audit in drawn_since(audits, start)])
+        return standing_of(route, promise, audits, decided=decided, current=current, shifted=shifted)
 
     async def _experiments(self, now: float) -> Sequence[ExperimentStanding]:
         running = [
@@ -260,62 +221,3 @@ class OverviewService:
         return ExperimentStanding(
             prompt=prompt.name, name=name, starts_at=experiment.start, ends_at=experiment.stop, report=report
         )
-
-
-def _drawn(audits: Sequence[Audit], start: float) -> Iterator[Audit]:
-    """Audits of accepted answers that were drawn at random: they alone speak for all accepted answers."""
-    for audit in audits:
-        is_of_accepted = audit.kind is AuditKind.CASCADE and audit.details.get("is_accepted")
-        if is_of_accepted and audit.holdout and audit.judged_at >= start:
-            yield audit
-
-
-def standing_of(
-    route: str,
-    promise: RoutePromise,
-    audits: Sequence[Audit],
-    drawn: Sequence[Audit],
-    *,
-    reasons: Reasons,
-    current: Reasons,
-) -> RouteStanding:
-    """A route by its verdicts, oldest first, and its decisions in the period and since the calibration, counted."""
-    verdicts = [audit.is_acceptable for audit in drawn if audit.is_acceptable is not None]
-    drift = drift_of(
-        verdicts,
-        accepted_share=_accepted_share(current),
-        max_quality_loss=promise.watched,
-        alpha=promise.delta,
-    )
-    verified = judged([audit for audit in audits if audit.kind is AuditKind.CACHE and audit.holdout])
-    return RouteStanding(
-        route=route,
-        promise=promise,
-        audits=judged(drawn),
-        drift=drift if verdicts and promise.limit is not None else None,
-        quality_loss=drift.quality_loss if verdicts else None,
-        verifications=verified,
-        wrong_share=_wrong_share(verified, reasons) if verified.n else None,
-        hits=hits_of(audits),
-        feedback=judged([audit for audit in audits if audit.kind is AuditKind.FEEDBACK]),
-        shift=shift_seen(promise, current),
-        not_proven=sum(n for (_, reason), n in reasons.items() if reason in NOT_PROVEN),
-        checking_cost_usd=sum(audit.cost_usd for audit in audits if audit.kind is not AuditKind.FEEDBACK),
-    )
-
-
-def _accepted_share(reasons: Reasons) -> float:
-    answered = {
-        place: n for place, n in reasons.items() if place[0] in FROM_MODELS and place[1] not in OUTSIDE_THE_PROMISE
-    }
-    total = sum(answered.values())
-    return sum(n for (kind, _), n in answered.items() if kind is DecisionKind.ACCEPTED) / total if total else 0.0
-
-
-def _wrong_share(verified: Judged, reasons: Reasons) -> Interval:
-    """The share of wrong hits, times the share of semantic hits among all answers: exact hits are never wrong."""
-    answers = sum(n for (kind, _), n in reasons.items() if kind is not DecisionKind.FAILED)
-    hits = sum(n for (kind, _), n in reasons.items() if kind is DecisionKind.SEMANTIC_HIT)
-    share = hits / answers if answers else 0.0
-    wrong = wilson_interval(verified.bad, verified.n)
-    return Interval(wrong.low * share, wrong.high * share, wrong.estimate * share)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from thriftgate.cascade.artefact import Artefact, StaleArtefactError, load_artefact
 from thriftgate.config import ThriftgateConfig
-from thriftgate.services.books.quality import RoutePromise
+from thriftgate.services.books.standing import RoutePromise
 
 
 def promises_of(config: ThriftgateConfig, base: Path) -> Mapping[str, RoutePromise]:

@@ -4,10 +4,8 @@ Failure behaviour: `read_page` raises what the ledger raises (StoreUnavailableEr
 users, teams and routes are shown as they are called, and nothing that they said is read at all.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -18,10 +16,9 @@ from markupsafe import Markup
 from thriftgate.ports import Ledger
 from thriftgate.services.books import charts
 from thriftgate.services.books.charts import Bar, BarPart, PercentileRange
-from thriftgate.services.books.explaining import NAMES
 from thriftgate.services.books.report import MOST_RECORDS, Report, make_report
-from thriftgate.stats.intervals import Interval
-from thriftgate.types import SummaryRow
+from thriftgate.types import DecisionKind, SummaryRow
+from thriftgate.wording import between, duration, moment, money, percent
 
 MOST_USERS = 25
 
@@ -71,7 +68,7 @@ def render(page: ReportPage) -> str:
         users=users,
         users_left_out=len(page.users) - len(users),
         most_records=MOST_RECORDS,
-        kinds=NAMES,
+        kinds=list(DecisionKind),
         charts={
             "days": Markup(_days_chart(page.days)),
             "decisions": Markup(_decisions_chart(page.routes.rows)),
@@ -82,24 +79,10 @@ def render(page: ReportPage) -> str:
 
 
 def _days_chart(days: Sequence[SummaryRow]) -> str:
-    rows = [Bar(day.group or "", _spent_and_saved(day)) for day in days]
+    rows = [Bar(day.group or "", charts.spent_and_saved(day.cost_usd, day.baseline_cost_usd or 0.0)) for day in days]
     top = max((sum(part.value for part in row.parts) for row in rows), default=0.0)
     words = "A column for each day: spent at the bottom, saved above it."
     return charts.columns("days", "Spent and saved by day", words, rows, top_words=money(top))
-
-
-def _spent_and_saved(day: SummaryRow) -> list[BarPart]:
-    saved = day.saved_usd or 0.0
-    if saved < 0:
-        baseline = day.baseline_cost_usd or 0.0
-        return [
-            BarPart("spent", baseline, f"{money(day.cost_usd)} spent"),
-            BarPart("lost", -saved, f"{money(-saved)} too much"),
-        ]
-    return [
-        BarPart("spent", day.cost_usd, f"{money(day.cost_usd)} spent"),
-        BarPart("saved", saved, f"{money(saved)} saved"),
-    ]
 
 
 def _decisions_chart(routes: Sequence[SummaryRow]) -> str:
@@ -107,8 +90,8 @@ def _decisions_chart(routes: Sequence[SummaryRow]) -> str:
         Bar(
             route.group or "none",
             [
-                BarPart(kind.value, route.decisions.get(kind, 0), f"{route.decisions.get(kind, 0):,} {words}")
-                for kind, words in NAMES.items()
+                BarPart(kind.value, route.decisions.get(kind, 0), f"{route.decisions.get(kind, 0):,} {kind.label}")
+                for kind in DecisionKind
             ],
             f"{route.requests:,} requests",
         )
@@ -120,7 +103,7 @@ def _decisions_chart(routes: Sequence[SummaryRow]) -> str:
 
 def _users_chart(users: Sequence[SummaryRow]) -> str:
     rows = [
-        Bar(named(user), [BarPart("spent", user.cost_usd, money(user.cost_usd))], money(user.cost_usd))
+        Bar(group_name(user), [BarPart("spent", user.cost_usd, money(user.cost_usd))], money(user.cost_usd))
         for user in users
     ]
     return charts.bars("users", "Cost by user", "A bar for each user, the dearest first.", rows)
@@ -132,38 +115,9 @@ def _latency_chart(report: Report) -> str:
     return charts.spans("latency", "Latency by route and stage", words, rows)
 
 
-def money(value: float | None) -> str:
-    """US dollars with as many decimals as the sum needs."""
-    if value is None:
-        return "-"
-    size = abs(value)
-    digits = 2 if size >= 100 or size == 0 else 4 if size >= 0.01 else 6
-    return f"{'-' if value < 0 else ''}${size:,.{digits}f}"
-
-
-def named(row: SummaryRow) -> str:
+def group_name(row: SummaryRow) -> str:
     """A group as it is called, or that it has no name."""
     return row.label or row.group or "(none)"
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """A share in per cent; a dash where there is none."""
-    return "-" if value is None or math.isnan(value) else f"{value:.{digits}%}"
-
-
-def share_saved(row: SummaryRow) -> float | None:
-    """What a group saved of its baseline; None where there is none."""
-    return row.saved_usd / row.baseline_cost_usd if row.saved_usd is not None and row.baseline_cost_usd else None
-
-
-def interval(share: Interval | None) -> str:
-    """An interval in per cent."""
-    return "-" if share is None else f"{percent(share.low)} to {percent(share.high)}"
-
-
-def moment(at: float | None) -> str:
-    """A time as people write it, in UTC."""
-    return "the beginning" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 @cache
@@ -175,7 +129,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (money, named, percent, share_saved, interval, moment, charts.short_duration)
+    filters = (money, group_name, percent, between, moment, duration)
     known = cast("dict[str, Callable[..., object]]", environment.filters)
     known.update({one.__name__: one for one in filters})
     return environment

@@ -12,10 +12,11 @@ from thriftgate.cascade.budget import accept_at_for, allowed_loss
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.holdout import is_audited, is_held_out
-from thriftgate.cascade.plan import UNFAMILIAR, Plan, plan
+from thriftgate.cascade.plan import Plan, plan
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.cascade.signals.question import features as question_features
 from thriftgate.config import CascadeConfig
+from thriftgate.decisions import Reason
 from thriftgate.types import ChatRequest, PromptRef, Vector
 
 
@@ -52,22 +53,22 @@ class Planner:
     ) -> Plan:
         """The tiers in question, and why not all of them."""
         if stream and self.config.streaming == "strong_first_token":
-            return self._strongest("strong_first_token")
+            return self._strongest(Reason.STRONG_FIRST_TOKEN)
         scorer = self.scorer
         if not isinstance(scorer, CalibratedScorer):
             return self._uncalibrated(request)
         if (prompt.version if prompt else "") != scorer.artefact.prompt_version:
-            return self._without_proof(request, "stale_artefact")
+            return self._without_proof(request, Reason.STALE_ARTEFACT)
         return self._calibrated(request, scorer, vector)
 
     def _uncalibrated(self, request: ChatRequest) -> Plan:
         if self.config.promised is not None:
-            return self._without_proof(request, "uncalibrated")
+            return self._without_proof(request, Reason.UNCALIBRATED)
         return plan(request, self._static_tiers(), tools=self.config.tools, is_held_out=self._is_held_out(request))
 
     def _calibrated(self, request: ChatRequest, scorer: CalibratedScorer, vector: Vector | None) -> Plan:
         if not scorer.artefact.guarantee.holds:
-            return self._without_proof(request, "promise_not_proven")
+            return self._without_proof(request, Reason.PROMISE_NOT_PROVEN)
         models = [tier.model for tier in self.config.tiers]
         shifted = self._shifted(request, scorer)
         familiarity = self._familiarity(request, scorer, vector)
@@ -80,10 +81,10 @@ class Planner:
             forecast=scorer.forecast(request, vector=vector),
         )
         planned = replace(planned, familiarity=familiarity)
-        if planned.reason == UNFAMILIAR and is_audited(request.request_id, share=self.config.audit.share):
+        if planned.reason is Reason.UNFAMILIAR and is_audited(request.request_id, share=self.config.audit.share):
             # Nothing is accepted, but the next calibration gets labels of what is new.
             return replace(planned, tiers=self._never_accepted())
-        return replace(planned, reason="budget_shift") if shifted and planned.reason == "cascade" else planned
+        return replace(planned, reason=Reason.BUDGET_SHIFT) if shifted and planned.reason is Reason.CASCADE else planned
 
     def _familiarity(self, request: ChatRequest, scorer: CalibratedScorer, vector: Vector | None) -> float | None:
         """The question's rank among the labelled ones; None where nobody looks, or there is no vector."""
@@ -100,15 +101,15 @@ class Planner:
         loss = allowed_loss(used, starts_at=shift.starts_at, promised=promised, floor=shift.max_quality_loss)
         return accept_at_for(scorer.artefact.promises, loss)
 
-    def _without_proof(self, request: ChatRequest, reason: str) -> Plan:
+    def _without_proof(self, request: ChatRequest, reason: Reason) -> Plan:
         if not is_audited(request.request_id, share=self.config.audit.share):
             return self._strongest(reason)
         planned = plan(request, self._never_accepted(), tools=self.config.tools)
-        return replace(planned, reason="collecting_labels") if planned.reason == "cascade" else planned
+        return replace(planned, reason=Reason.COLLECTING_LABELS) if planned.reason is Reason.CASCADE else planned
 
-    def _strongest(self, reason: str) -> Plan:
+    def _strongest(self, reason: Reason) -> Plan:
         last = Tier(self.config.tiers[-1].model)
-        return Plan((last,), reason if len(self.config.tiers) > 1 else "only_tier")
+        return Plan((last,), reason if len(self.config.tiers) > 1 else Reason.ONLY_TIER)
 
     def _never_accepted(self) -> tuple[Tier, ...]:
         """All tiers, of which only the last one's answer is given."""

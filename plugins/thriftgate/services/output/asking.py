@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from thriftgate.cascade.flow import Reply
 from thriftgate.config.output import OutputConfig
+from thriftgate.decisions import Reason
 from thriftgate.errors import OutputInvalidError, TierFailedError
 from thriftgate.output import flow
 from thriftgate.output.instruction import in_words, once_more
@@ -25,8 +26,6 @@ from thriftgate.services.request.reading import view_of, whole_body, with_body
 from thriftgate.types import Answer, ChatRequest
 from thriftgate.wire.formats import with_objection, without_format
 from thriftgate.wire.turns import Dialect
-
-VETO = "output_invalid"
 
 
 class ShapedAsker:
@@ -91,7 +90,7 @@ class ShapedAsker:
         note = note_of(came.verdict, reasks=self._reasks)
         self._notes.append((came.answer, note))
         self._refused = came.objection
-        return Reply(came.answer, veto=VETO if came.objection else None, evidence=note.evidence)
+        return Reply(came.answer, veto=Reason.OUTPUT_INVALID if came.objection else None, evidence=note.evidence)
 
     async def _came(self, model: str, request: ChatRequest, *, follow: bool) -> CheckedAnswer:
         if follow:

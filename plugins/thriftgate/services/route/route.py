@@ -15,6 +15,7 @@ from typing import Any
 
 from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.plan import Plan, without
+from thriftgate.decisions import Reason
 from thriftgate.errors import (
     InvalidPromptError,
     InvalidRequestError,
@@ -41,7 +42,6 @@ from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Statu
 from thriftgate.wire.dialects import echoed, ending, replay
 from thriftgate.wire.streams import Ending
 
-UNDER_LOAD = "under_load"
 """The reason of an answer that the cheapest tier gave because the route has no room for more."""
 _SENT_TOGETHER = 16
 """Events of an answer that is there already: each costs the way to the client anew when it is sent alone."""
@@ -255,7 +255,7 @@ class RouteService:
             return None
         answer = answer_from_json(participant.joined["answer"])
         journal = serving.journal
-        journal.served(answer, decision=DecisionKind.EXACT_HIT, reason="coalesced", tier=answer.model)
+        journal.served(answer, decision=DecisionKind.EXACT_HIT, reason=Reason.COALESCED, tier=answer.model)
         journal.usage = Usage()
         journal.coalesced, journal.similarity = True, 1.0
         journal.baseline_cost_usd = float(participant.joined["baseline_cost_usd"])
@@ -273,7 +273,7 @@ class RouteService:
                 request, parts.planner.plan(request, prompt=serving.prompt, vector=vector, stream=journal.stream)
             )
             if LadderStep.CHEAP_ONLY in parts.steps() and len(planned.tiers) > 1:
-                planned = Plan((replace(planned.tiers[0], accept_at=None),), UNDER_LOAD)
+                planned = Plan((replace(planned.tiers[0], accept_at=None),), Reason.UNDER_LOAD)
             notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)
             if planned.familiarity is not None:
                 notes["familiarity"] = round(planned.familiarity, 4)
@@ -317,7 +317,7 @@ class RouteService:
         journal.confidence, journal.signals = outcome.confidence, outcome.signals
         journal.baseline_cost_usd = self._baseline_cost_usd(answer)
         # Nobody has judged what was taken under load: it is this client's answer, and no other's.
-        if self._parts.cache is not None and outcome.reason != UNDER_LOAD:
+        if self._parts.cache is not None and outcome.reason is not Reason.UNDER_LOAD:
             baseline, request = journal.baseline_cost_usd, serving.request
             shared = as_asked(request, answer)  # log-probabilities for our own judgement fill no store
             tags = note.tags if note is not None else ()

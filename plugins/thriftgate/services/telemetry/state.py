@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from thriftgate.ports import Clock
-from thriftgate.services.books.overview import RouteStanding
+from thriftgate.services.books.standing import RouteStanding
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.metrics import Samples

@@ -10,13 +10,14 @@ from tests.page_setup import NOW, PROMISE, PageSetup, day, request
 
 from thriftgate.proxy.page.next_steps import MOST, audits_needed, next_steps
 from thriftgate.proxy.page.state import ShownDeployment, State
-from thriftgate.services.books.overview import PERIODS, Overview, RouteStanding, standing_of
+from thriftgate.services.books.overview import PERIODS, Overview
+from thriftgate.services.books.standing import RouteStanding, standing_of
 from thriftgate.services.telemetry.away import AwayLine
 from thriftgate.stats.intervals import Interval
 from thriftgate.types import Caller, DecisionKind
 
 CALM = State(queues=(), deployments=(ShownDeployment("small", "openai/demo-small", False, "healthy"),))
-NOTHING = standing_of("support", PROMISE, [], [], reasons={}, current={})
+NOTHING = standing_of("support", PROMISE, [], decided={}, current={})
 KEPT = replace(NOTHING, quality_loss=Interval(0.0, 0.01, 0.0))
 
 
@@ -62,7 +63,7 @@ async def test_a_broken_prompt_an_unproven_promise_and_a_model_that_ends_are_nam
     busy = replace(
         overview,
         broken_prompts=["support/control.md:3: temperature: input should be a valid number"],
-        standings=[replace(KEPT, not_proven=12)],
+        standings=[replace(KEPT, not_proven={"uncalibrated": 12})],
     )
     words = said(busy, State(queues=(), deployments=(ShownDeployment("large", "openai/gpt-5", False, "healthy"),)))
     assert "its last good state is served: support/control.md:3:" in words
@@ -89,7 +90,7 @@ def judged(n: int, bad: int) -> RouteStanding:
 
     audits = [audit(record, good=number >= bad) for number, record in enumerate(records)]
     counts = {(DecisionKind.ACCEPTED, "confident"): n}
-    return standing_of("support", PROMISE, audits, audits, reasons=counts, current=counts)
+    return standing_of("support", PROMISE, audits, decided=counts, current=counts)
 
 
 @given(n=st.integers(0, 400), bad=st.integers(0, 400))

@@ -1,7 +1,5 @@
 """What the live page says: a sentence for each decision, numbers that fit, nothing that a user said."""
 
-import math
-import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -14,9 +12,9 @@ from hypothesis import strategies as st
 from tests.page_setup import HOSTILE, NOW, PageSetup, audit, day, request
 
 from thriftgate.identity.records import Grants, Key, Team
-from thriftgate.proxy.page import document, views, views_quality, wording
-from thriftgate.proxy.page.charts import HEIGHT, WIDTH, SpendStep, spending_columns, stack, whisker
+from thriftgate.proxy.page import document, views, views_quality
 from thriftgate.proxy.page.state import QueueState, ShownDeployment, State
+from thriftgate.services.books.charts import HEIGHT, WIDTH, SpendStep, divided_bar, spending_columns, whisker
 from thriftgate.services.books.explaining import why
 from thriftgate.services.books.key_use import month_began_at
 from thriftgate.services.books.overview import PERIODS
@@ -24,6 +22,7 @@ from thriftgate.stats.intervals import Interval, wilson_interval
 from thriftgate.stats.tallies import DeploymentTally
 from thriftgate.tracing.identity import trace_id_of
 from thriftgate.types import Caller, DecisionKind, RequestRecord, Status
+from thriftgate.wording import UNKNOWN
 
 K = DecisionKind
 
@@ -74,19 +73,6 @@ def test_a_sentence_is_one_and_never_claims_certainty(
     assert "100%" not in sentence
 
 
-@given(value=st.floats(-1e6, 1e6), digits=st.integers(2, 6))
-def test_money_is_the_number_with_its_sign(value: float, digits: int) -> None:
-    text = wording.money(value, digits)
-    number = float(re.sub(r"[$,]", "", text.replace("\N{MINUS SIGN}", "-")))
-    assert number == pytest.approx(round(value, digits), abs=10**-digits)
-    assert not (number == 0 and text.startswith("\N{MINUS SIGN}"))
-
-
-def test_what_is_not_known_is_a_dash() -> None:
-    assert wording.percent(math.nan) == wording.seconds(math.nan) == wording.UNKNOWN
-    assert wording.interval_words(wilson_interval(0, 0)) == ""
-
-
 STEPS = st.lists(st.tuples(st.integers(0, 29), st.floats(0, 10), st.floats(0, 10)), unique_by=lambda one: one[0])
 
 
@@ -105,7 +91,7 @@ def test_columns_stay_in_their_box_and_apart_from_each_other(drawn: list[tuple[i
 
 @given(st.dictionaries(st.sampled_from([kind.value for kind in DecisionKind]), st.integers(0, 1_000)))
 def test_a_bar_is_divided_by_its_counts(parts: dict[str, int]) -> None:
-    boxes = stack(parts)
+    boxes = divided_bar(parts)
     total = sum(parts.values())
     assert [box.look for box in boxes] == [name for name, n in parts.items() if n]
     assert sum(box.width for box in boxes) == pytest.approx(WIDTH if total else 0.0, abs=0.1)
@@ -153,7 +139,7 @@ def test_deployments_that_cannot_be_told_apart_say_so() -> None:
     )  # fmt: skip
     rows = views.deployment_rows(state, [tally], now=NOW)
     assert [(row.calls, row.shared) for row in rows[:2]] == [("7", "both together")] * 2
-    assert (rows[2].calls, rows[2].shared) == (wording.UNKNOWN, "")
+    assert (rows[2].calls, rows[2].shared) == (UNKNOWN, "")
     assert [row.state for row in rows] == ["healthy", "answers", "left out by the breaker"]
     assert rows[0].failed == "1, 2 min ago"
 

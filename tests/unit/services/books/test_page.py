@@ -1,6 +1,5 @@
 """The report as a page: self-contained, escaped, with a table beside every drawing."""
 
-import math
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -13,12 +12,13 @@ from tests.memory_ledger import MemoryLedger
 
 from thriftgate.cli.report.latency import latency_record, print_latency
 from thriftgate.services.books import charts
-from thriftgate.services.books.charts import Bar, BarPart, PercentileRange, short_duration
+from thriftgate.services.books.charts import Bar, BarPart, PercentileRange
 from thriftgate.services.books.latency import LatencySample
 from thriftgate.services.books.report import make_report
-from thriftgate.services.books.report_page import QualityNotes, ReportPage, money, read_page, render
+from thriftgate.services.books.report_page import QualityNotes, ReportPage, read_page, render
 from thriftgate.stats.tallies import MoneySums
 from thriftgate.types import Caller, DecisionKind, RequestRecord, Stage, TierCall, Usage
+from thriftgate.wording import money
 
 NOW = 1_793_500_000.0
 EVIL = "<script>alert(1)</script>\"&'"
@@ -235,19 +235,3 @@ def test_any_spans_are_well_formed_and_rise(rows: list[list[float]]) -> None:
 def _printable(text: str) -> str:
     """XML cannot hold control characters and lone surrogates at all; the ledger holds none either."""
     return "".join(letter for letter in text if letter.isprintable())
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(math.nan, "-"), (0.0, "0 µs"), (0.00042, "420 µs"), (0.0123, "12.3 ms"), (0.9994, "999 ms"), (12.34, "12.3 s")],
-)
-def test_a_duration_is_given_in_the_unit_that_suits_it(seconds: float, words: str) -> None:
-    assert short_duration(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(None, "-"), (0.0, "$0.00"), (0.000123, "$0.000123"), (-1.5, "-$1.5000"), (1234.5, "$1,234.50")],
-)
-def test_money_has_as_many_decimals_as_it_needs(value: float | None, words: str) -> None:
-    assert money(value) == words

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.memory_ledger import MemoryLedger
 
-from thriftgate.cli.report.quality import as_json, lines, print_quality
-from thriftgate.services.books.quality import FEWEST_UNITS, RoutePromise, RouteQuality, make_quality, quality_of
+from thriftgate.cli.report.quality import lines, print_quality, quality_record
+from thriftgate.services.books.quality import FEWEST_UNITS, RouteQuality, make_quality, quality_of
+from thriftgate.services.books.standing import RoutePromise
 from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, RequestRecord
 
 PROMISE = RoutePromise(max_quality_loss=0.02, max_error=0.01)
@@ -203,7 +204,7 @@ async def test_every_route_has_its_own_quality_and_the_period_is_kept_to() -> No
 
 
 def test_json_holds_all_of_it_and_no_nan() -> None:
-    plain = as_json(quality([request(0)], [audit(0, True)]))
+    plain = quality_record(quality([request(0)], [audit(0, True)]))
     text = json.dumps(plain, allow_nan=False)
     assert json.loads(text)["audits"]["share_good"]["estimate"] == 1.0
     assert plain["control"]["cost_per_request"] is None
@@ -239,7 +240,7 @@ def test_what_is_wrong_among_the_hits_is_said_beside_its_promise_and_for_the_wor
     assert any(text.startswith("wrong among the hits: 12.50%") and "at most 5.00%" in text for text in words)
     assert any(text.startswith("the worst of 2 tenants: 25.00%") for text in words)
     assert any("changes 0.025 times a day" in text and "a ttl of at most 48 h" in text for text in words)
-    json.dumps(as_json(one))
+    json.dumps(quality_record(one))
 
 
 def test_a_tenant_with_few_verified_hits_is_not_told_of() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.cascade_setup import STRONG, SURE, THREE, UNSURE, Client, Setup
 from tests.fakes import Held, answer_of, failure
 
+from thriftgate.decisions import Reason
 from thriftgate.errors import AllTiersFailedError
 from thriftgate.types import CallPurpose, DecisionKind, Status
 
@@ -152,7 +153,7 @@ async def test_evidence_that_a_confidence_needs_is_bought_where_there_is_none_ye
 
 async def test_an_answer_that_must_not_be_given_is_not_rated() -> None:
     setup = Setup(second_sample={}, judge={"model": "judge"})
-    setup.scorer.veto = "empty_answer"
+    setup.scorer.veto = Reason.EMPTY_ANSWER
     setup.completer.standing["small"] = SURE
     assert (await setup.run.answer()).reason == "empty_answer"
     assert setup.completer.models == ["small", "large"]

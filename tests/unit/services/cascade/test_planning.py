@@ -17,6 +17,7 @@ from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.plan import Forecast, plan
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import CascadeConfig
+from thriftgate.decisions import Reason
 from thriftgate.services.cascade.planning import Planner
 from thriftgate.types import Caller, PromptRef
 
@@ -63,8 +64,8 @@ def test_a_share_of_unproven_requests_collects_labels_and_accepts_nothing() -> N
     plans = [one.plan(replace(ask(), request_id=f"r{index}")) for index in range(MANY)]
     reasons = Counter(planned.reason for planned in plans)
     assert set(reasons) == {"uncalibrated", "collecting_labels"}
-    assert reasons["collecting_labels"] / MANY == pytest.approx(0.1, abs=0.03)
-    collecting = next(planned for planned in plans if planned.reason == "collecting_labels")
+    assert reasons[Reason.COLLECTING_LABELS] / MANY == pytest.approx(0.1, abs=0.03)
+    collecting = next(planned for planned in plans if planned.reason is Reason.COLLECTING_LABELS)
     assert [tier.model for tier in collecting.tiers] == ["small", "large"]
     assert collecting.tiers[0].accept_at == float("inf")
 

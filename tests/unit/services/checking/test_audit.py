@@ -7,6 +7,7 @@ import pytest
 from tests.fakes import FakeClock, FakeCompleter, FakeEmbedder, MemoryLedger, answer_of, ask, failure
 
 from thriftgate.cascade.flow import Outcome, RejectedAnswer, Scored, Tier
+from thriftgate.decisions import Reason
 from thriftgate.services.checking.audit import CascadeAuditor
 from thriftgate.services.checking.judges import AgreementJudge, ModelJudge
 from thriftgate.services.request.background import BackgroundTasks
@@ -15,12 +16,12 @@ from thriftgate.types import Audit, AuditKind, CallPurpose, DecisionKind
 
 CHEAP = answer_of("five days", model="small")
 ACCEPTED = Outcome(
-    answer=CHEAP, tier=Tier("small", 0.7), decision=DecisionKind.ACCEPTED, reason="confident",
+    answer=CHEAP, tier=Tier("small", 0.7), decision=DecisionKind.ACCEPTED, reason=Reason.CONFIDENT,
     confidence=0.9, signals={"logprob_mean": -0.1},
 )  # fmt: skip
 ESCALATED = Outcome(
     answer=answer_of("five days", model="large"), tier=Tier("large"), decision=DecisionKind.ESCALATED,
-    reason="below_threshold", confidence=0.4,
+    reason=Reason.BELOW_THRESHOLD, confidence=0.4,
     rejected=(RejectedAnswer(Tier("small", 0.7), CHEAP, Scored(confidence=0.4, signals={"hedges": 1.0})),),
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from tests.route_setup import UNSURE, Client, RouteSetup
 
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.plan import Plan, without
+from thriftgate.decisions import Reason
 from thriftgate.errors import InvalidRequestError
 from thriftgate.types import DecisionKind
 
@@ -48,7 +49,7 @@ async def test_where_no_tier_gets_it_the_client_is_told_what_it_is(stream: bool)
 def test_a_plan_asks_all_that_are_able_and_nobody_else(count: int, unable: set[str], only_strongest: bool) -> None:
     models = MODELS[:count]
     tiers = (*(Tier(model, math.inf) for model in models[:-1]), Tier(models[-1]))
-    planned = Plan(tiers[-1:] if only_strongest else tiers, "cascade")
+    planned = Plan(tiers[-1:] if only_strongest else tiers, Reason.CASCADE)
     left = without(planned, unable, models)
     able = [model for model in models if model not in unable]
     if left is None:

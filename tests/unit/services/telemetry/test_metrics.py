@@ -17,8 +17,7 @@ from prometheus_client.parser import (
 from tests.fakes import FakeClock
 
 from thriftgate.cascade.familiarity import shift_of
-from thriftgate.services.books.overview import RouteStanding
-from thriftgate.services.books.quality import Hits, Judged, RoutePromise
+from thriftgate.services.books.standing import Hits, Judged, RoutePromise, RouteStanding
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.exposition import exposed
@@ -245,7 +244,7 @@ async def _nothing() -> None:
 def standing(wrong: Interval | None) -> RouteStanding:
     return RouteStanding(
         route="support", promise=RoutePromise(max_error=0.01), audits=Judged(), drift=None, quality_loss=None,
-        verifications=Judged(good=90, bad=1), wrong_share=wrong, feedback=Judged(), not_proven=0, checking_cost_usd=0.0,
+        verifications=Judged(good=90, bad=1), wrong_share=wrong, feedback=Judged(), checking_cost_usd=0.0,
     )  # fmt: skip
 
 
