@@ -157,6 +157,37 @@ MOVABLE_WORDS = _words("please pls bitte hi hello hey hallo thanks thank also ju
 )
 """Words that may stand anywhere in a sentence."""
 
+CONTRACTIONS = {"m": "am", "re": "are", "ve": "have", "ll": "will", "d": "would", "s": "is"}
+"""What stands behind an English apostrophe, and what it stands for."""
+
+SLOPPY_WORDS = {
+    word.replace("'", ""): word
+    for word in _words(
+        "i'm i've you're you've you'll we've they've they'll they're what's that's there's where's how's here's "
+        "who've didn't doesn't don't isn't aren't wasn't weren't won't wouldn't shouldn't couldn't can't hasn't "
+        "haven't hadn't ain't it'll that'll he's she's"
+    )
+}
+"""Contractions without their apostrophe that are no words of their own, and with it."""
+
+INTERCHANGEABLE_WORDS = _words(
+    "a an the this that these those my our your any some i we me us it you can could do does did would should is "
+    "are was be am been being have has had get got please pls so and but then just also if of for at in to about on "
+    "into what which much many how when need want like will must help tell know "
+    "der die das den dem des ein eine einen einem einer mein meine meinen meiner kann ich wir ist bitte "
+    "le la les un une mon ma mes je nous el los las una mi mis yo puedo "
+    "il lo gli mio mia posso de het een mijn kan ik os um uma meu minha eu"
+)
+"""Words that may stand for one another where nothing else differs, but for those that `SMALL_WORDS` tells apart."""
+
+MEANING_WORDS = _words(
+    "mean means meaning define defines definition translate translation "
+    "bedeutet bedeuten heißt heisst bedeutung übersetze betekent betekenis vertaal signifie veut définition traduis "
+    "significa significado traduce significato traduci traduz "
+    "word words spell spelled spelt wort wörter mot mots palabra palabras woord woorden parola parole palavra palavras"
+)
+"""Words of questions about a word, where any other word is another question."""
+
 SMALL_LETTERS = frozenset("aiestdmyouàéèòù") | {"I"}
 """Letters that are words or ends of words, and name nothing."""
 

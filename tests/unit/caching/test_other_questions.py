@@ -30,6 +30,26 @@ SAME = [
     ("Could you help me with a refund?", "Can I get help with a refund?"),
     ("My card , is it lost ?", "My card, is it lost?"),
     ("I lost it ... what now?", "I lost it, what now?"),
+    ("What\u2019s my balance?", "What's my balance?"),
+    ("Whats my balance?", "What is my balance?"),
+    ("My card isn\u2019t working", "My card isnt working"),
+    ("I dont have a card", "I do not have a card"),
+    ("I cant pay", "I cannot pay"),
+    ("Im charged twice", "I am charged twice"),
+    ("Ive been charged", "I have been charged"),
+    ("Why wont my card work?", "Why won't my card work?"),
+    ("I'd like to pay", "I would like to pay"),
+    ("Where's my card?", "Where is my card?"),
+    ("They're late", "They are late"),
+    ("Can I use my brothers card?", "Can I use my brother's card?"),
+    ("It\u02bcs my card", "It's my card"),
+    ("It\u00b4s my card", "It's my card"),
+    ("J\u2019ai pay\u00e9 hier, pourquoi ?", "J'ai pay\u00e9 hier, pourquoi ?"),
+    ("Dov\u2019\u00e8 la mia carta?", "Dov'\u00e8 la mia carta?"),
+    ("Wie geht\u2019s weiter?", "Wie geht's weiter?"),
+    ("Foto\u2019s van mijn pas", "Foto's van mijn pas"),
+    ("Will you open my account?", "Would you open my account?"),
+    ("How do I link the card?", "How can I link my card?"),
 ]
 
 
@@ -53,8 +73,7 @@ async def test_no_other_question_is_answered_from_the_cache(tmp_path: Path) -> N
         for (one, other), similarity in zip(pairs, near, strict=True)
         if is_served(one, other, float(similarity)) or is_served(other, one, float(similarity))
     ]
-    # Who mixes up "its" and "it's" nearly always means the same.
-    assert [pair for pair in served if "it's right" not in pair[1]] == []
+    assert served == []
 
 
 def test_there_are_many_of_each_kind() -> None:
