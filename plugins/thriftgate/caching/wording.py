@@ -25,6 +25,8 @@ from thriftgate.caching.lexicon import (
 _CACHED = 8192
 _LONGEST_PLACE = 2
 """Words."""
+_FAR_APART = 4
+"""Words beyond which contractions cannot make a longer place of one of two."""
 _LONGEST_WORD = 20
 _LONG = 4
 """Letters from which on two may differ in words that look alike."""
@@ -36,9 +38,10 @@ Words = tuple[str, ...]
 
 def is_worded_otherwise(a: str, b: str) -> bool:
     """Whether the one place in which the questions differ makes another question of one of them."""
-    written, theirs = _words(a), _words(b)
-    raw = _place(written, theirs)
-    if not MEANING_WORDS.isdisjoint(written) and not MEANING_WORDS.isdisjoint(theirs):
+    raw = _place(_words(a), _words(b))
+    if max(map(len, raw)) > _FAR_APART:
+        return False
+    if _is_about_words(a) and _is_about_words(b):
         # What a word means depends on every letter of it.
         return sum(map(len, raw)) <= 2 * _LONGEST_PLACE and not _are_interchangeable(*raw)
     one, other = _place(_expanded(a), _expanded(b))
@@ -59,6 +62,11 @@ def is_worded_otherwise(a: str, b: str) -> bool:
 def _words(text: str) -> Words:
     plain = unicodedata.normalize("NFC", text).lower().translate(_APOSTROPHES)
     return tuple(_WORD.findall(plain))
+
+
+@lru_cache(maxsize=_CACHED)
+def _is_about_words(text: str) -> bool:
+    return not MEANING_WORDS.isdisjoint(_words(text))
 
 
 @lru_cache(maxsize=_CACHED)
@@ -87,8 +95,12 @@ def _place(ours: Words, theirs: Words) -> tuple[Words, Words]:
 
 
 def _shared(ours: Words, theirs: Words) -> int:
-    pairs = zip(ours, theirs, strict=False)
-    return next((at for at, (x, y) in enumerate(pairs) if x != y), min(len(ours), len(theirs)))
+    length = 0
+    for one, other in zip(ours, theirs, strict=False):
+        if one != other:
+            break
+        length += 1
+    return length
 
 
 def _are_interchangeable(one: Words, other: Words) -> bool:
