@@ -52,6 +52,7 @@ _OF_THE_REQUEST = frozenset(
 
 
 _WORD = re.compile(r"\w+")
+_OK = 200
 _MOST_REFUSAL = 2000
 """Characters of a provider's refusal that are looked at."""
 
@@ -160,7 +161,7 @@ class RouterCompleter:
         except TierFailedError:
             raise
         except Exception as error:
-            raise self._failure(model, error) from error
+            raise self._failure(model, error, stream=True) from error
         finally:
             close = getattr(response, "aclose", None)
             if close is not None:
@@ -185,7 +186,7 @@ class RouterCompleter:
             try:
                 return await self._call(request.dialect, self._kwargs(model, request, purpose, stream=stream))
             except Exception as error:
-                failure = self._stumble(model, request, error) or self._failure(model, error)
+                failure = self._stumble(model, request, error) or self._failure(model, error, stream=stream)
                 if not (failure.rejected and request.added):
                     raise failure from error
                 # The client sent none of it, so it must not fail for it.
@@ -193,16 +194,20 @@ class RouterCompleter:
 
     def _stumble(self, model: str, request: ChatRequest, error: Exception) -> TierFailedError | None:
         """LiteLLM tripped over the request before it sent anything: nothing is known to be wrong with the tier."""
-        if not stumbles.is_stumble(own_failure(error)):
+        fault = stumbles.stumble(body_of(request), own_failure(error), beside=request.added)
+        if fault is None:
             return None
-        fault = stumbles.fault_of(body_of(request), beside=request.added)
         failure = TierFailedError(model, fault.message, status_code=400, rejected=True, param=fault.param)
         failure.deployment = self._models.first_of(model)
         return failure
 
-    def _failure(self, model: str, error: Exception) -> TierFailedError:
+    def _failure(self, model: str, error: Exception, *, stream: bool) -> TierFailedError:
         """What a failed call means to us, with the name of the deployment that failed last."""
         failure = tier_failure(model, error)
+        seen = endings.current.get()
+        if failure.rejected and failure.code is None and not stream and seen is not None and seen.status == _OK:
+            # LiteLLM says 422 of an answer that it cannot read.
+            failure = TierFailedError(model, f"answered with something that is no answer ({type(error).__name__})")
         failure.deployment = failure.deployment or self._models.failed(model, own_failure(error))
         return failure
 

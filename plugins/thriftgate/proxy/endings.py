@@ -39,6 +39,8 @@ class ProviderAnswer:
         self.raw: object = None
         self.is_sent = False
         """An HTTP request has left for it."""
+        self.status: int | None = None
+        """The HTTP status that came back; None as long as none did."""
         self.word: str | None = None
         """A finish reason that LiteLLM made a clean ending of, and that is not known to be one."""
         self.call: Mapping[str, Any] = {}

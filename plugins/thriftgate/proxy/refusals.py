@@ -16,9 +16,10 @@ from thriftgate.decisions import Reason
 from thriftgate.errors import GatewayError, InvalidRequestError, UnknownKeyError
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.messages import caller_of
-from thriftgate.proxy.stumbles import early_stumble, fault_of, is_stumble
+from thriftgate.proxy.stumbles import early_stumble, stumble
 from thriftgate.proxy.validation import check_any
 from thriftgate.types import DecisionKind, RequestRecord, Status
+from thriftgate.wire.shapes import mapping
 
 _STRANGERS = frozenset({401, 403})
 CALL_ID_HEADER = "x-litellm-call-id"
@@ -50,8 +51,8 @@ def early_error(data: Mapping[str, Any], error: BaseException, *, is_route: bool
     if getattr(error, "type", None) == ProxyErrorTypes.no_db_connection:
         # Without a database of LiteLLM's there is one key, and any other is refused for the want of a database.
         return UnknownKeyError("this key is not known here", code="invalid_api_key")
-    if not is_route and is_stumble(error):
-        return fault_of(data)
+    if not is_route and (fault := stumble(_sent(data), error)) is not None:
+        return fault
     if _status_of(error) is not None:
         return None  # LiteLLM knew what it refused: a stranger, a budget, a limit
     if is_route:
@@ -60,6 +61,12 @@ def early_error(data: Mapping[str, Any], error: BaseException, *, is_route: bool
         except InvalidRequestError as ours:
             return ours
     return early_stumble(data, error)
+
+
+def _sent(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The client's own fields, where LiteLLM has kept them; it has put some beside them by now."""
+    sent = mapping(mapping(data.get("proxy_server_request")).get("body")) or data
+    return {name: value for name, value in sent.items() if not name.startswith("_litellm")}
 
 
 def is_stranger(error: BaseException, auth: UserAPIKeyAuth) -> bool:

@@ -8,8 +8,9 @@ Failure behaviour: nothing is raised. What may have been sent is never called a 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any
 
 import aiohttp
@@ -19,11 +20,13 @@ from litellm.types.router import RouterErrors, RouterRateLimitError, RouterRateL
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy import endings
 from thriftgate.proxy.breaker import causes
-from thriftgate.wire.shapes import items
+from thriftgate.proxy.fields import TYPES, is_of_type
+from thriftgate.wire.shapes import items, mapping
 
 _OF_PYTHON = (TypeError, AttributeError, LookupError, ValueError, RecursionError, AssertionError)
-_OF_THE_CALL = (httpx.HTTPError, aiohttp.ClientError, OSError, json.JSONDecodeError)
-"""What can only come of a call; OpenAI's own classes do not tell, for all of LiteLLM's derive from them."""
+_OF_THE_CALL = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, json.JSONDecodeError, ImportError)
+"""What can only come of a call, or of how it is set up; OpenAI's own classes do not tell, for all of LiteLLM's derive
+from them."""
 _OF_THE_ROUTER = (RouterRateLimitError, RouterRateLimitErrorBasic)
 """A ValueError to Python where all deployments of a group are closed: nothing was sent, and nobody tripped."""
 _PYTHONS_WORDS = (
@@ -32,71 +35,81 @@ _PYTHONS_WORDS = (
     "unhashable type", "argument must be", "object does not support", "expected string or bytes-like",
     "must be str or bytes",
 )  # fmt: skip
-_WORDS_OF: Mapping[str, tuple[type, ...]] = {
-    "a text": (str,),
-    "a number": (int, float),
-    "a whole number": (int,),
-    "true or false": (bool,),
-    "an object": (dict,),
-    "a text or an object": (str, dict),
-    "a list": (list,),
-    "a list of objects": (list,),
-    "a list of texts": (list,),
-    "a list or an object": (list, dict),
-    "a text or a list": (str, list),
-}
-_TYPES: Mapping[str, str] = {
-    name: words
-    for words, names in {
-        "a text": "model user instructions previous_response_id prompt_cache_key prompt_cache_retention speed "
-        "verbosity reasoning_effort safety_identifier service_tier truncation inference_geo litellm_session_id "
-        "litellm_trace_id",
-        "a number": "temperature top_p top_k frequency_penalty presence_penalty timeout",
-        "a whole number": "n seed max_tokens max_completion_tokens max_output_tokens max_tool_calls top_logprobs "
-        "num_retries",
-        "true or false": "stream store background logprobs parallel_tool_calls drop_params",
-        "an object": "metadata litellm_metadata logit_bias response_format audio prediction stream_options thinking "
-        "web_search_options reasoning text prompt output_config output_format cache_control extra_headers extra_body "
-        "cache context_window_fallback_dict",
-        "a text or an object": "tool_choice function_call conversation container",
-        "a list": "messages fallbacks guardrails",
-        "a list of objects": "tools functions mcp_servers",
-        "a list of texts": "modalities include stop_sequences tags betas",
-        "a list or an object": "context_management",
-        "a text or a list": "input system stop",
-    }.items()
-    for name in names.split()
-}
-"""What the documented fields of the three endpoints are, and LiteLLM's own beside them."""
-_ALWAYS_THERE = frozenset(
-    {"model", "messages", "input", "stream", "max_tokens", "metadata", "litellm_metadata", "num_retries", "timeout"}
-)
-"""Also what LiteLLM or we put there."""
+_ORDINARY = frozenset(
+    {
+        "model", "messages", "input", "system", "instructions", "stream", "stream_options", "max_tokens",
+        "max_completion_tokens", "max_output_tokens", "temperature", "top_p", "stop", "stop_sequences", "seed", "n",
+        "user", "metadata", "litellm_metadata", "num_retries", "timeout",
+    }
+)  # fmt: skip
+"""What every provider takes, and what LiteLLM or we put there."""
 
 
 def note_sending() -> None:
-    """Note from now on for each call whether an HTTP request has left for it; again changes nothing."""
-    theirs = httpx.AsyncClient.send
-    if hasattr(theirs, "_is_noted"):
-        return
+    """Note from now on for each call whether an HTTP request has left, and what came back; again changes nothing.
 
+    LiteLLM's own client is httpx, with aiohttp below it or without, and so are those of the providers' SDKs; one of its
+    providers is asked by aiohttp alone. A thread has the context of its call.
+    """
+    for client, method in ((httpx.AsyncClient, "send"), (httpx.Client, "send"), (aiohttp.ClientSession, "_request")):
+        theirs: Callable[..., Any] = getattr(client, method)
+        if not hasattr(theirs, "_is_noted"):
+            ours = _noting_async(theirs) if iscoroutinefunction(theirs) else _noting(theirs)
+            setattr(ours, "_is_noted", True)  # noqa: B010  functions have no such field
+            setattr(client, method, ours)
+
+
+def _noting_async(theirs: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     @wraps(theirs)
-    async def send(self: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
-        answer = endings.current.get()
-        if answer is not None:
-            answer.is_sent = True
-        return await theirs(self, request, **options)
+    async def send(*args: Any, **options: Any) -> Any:
+        _note_sent()
+        return _noted(await theirs(*args, **options))
 
-    setattr(send, "_is_noted", True)  # noqa: B010  functions have no such field
-    setattr(httpx.AsyncClient, "send", send)  # noqa: B010
+    return send
 
 
-def is_stumble(error: BaseException) -> bool:
-    """Whether LiteLLM tripped over this call's request; asked in the context of the call."""
+def _noting(theirs: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(theirs)
+    def send(*args: Any, **options: Any) -> Any:
+        _note_sent()
+        return _noted(theirs(*args, **options))
+
+    return send
+
+
+def _note_sent() -> None:
     answer = endings.current.get()
-    if answer is None or answer.is_sent or answer.raw is not None:
-        return False
-    return _is_of_python(error)
+    if answer is not None:
+        answer.is_sent, answer.status = True, None
+
+
+def _noted(response: Any) -> Any:
+    answer = endings.current.get()
+    if answer is not None:
+        answer.status = getattr(response, "status_code", None) or getattr(response, "status", None)
+    return response
+
+
+def stumble(
+    body: Mapping[str, Any], error: BaseException, *, beside: frozenset[str] = frozenset()
+) -> InvalidRequestError | None:
+    """What to say of a request that LiteLLM tripped over; asked in the context of the call.
+
+    `body` is what the client sent, `beside` what of it is not the client's. None where something was sent, and where
+    there is nothing in the request to trip over: then the deployment is not set up well.
+    """
+    answer = endings.current.get()
+    if answer is None or answer.is_sent or answer.raw is not None or not _is_of_python(error):
+        return None
+    fault = _wrong_field(body)
+    if fault is not None:
+        return fault
+    unusual = [name for name, value in body.items() if value is not None and name not in _ORDINARY | beside]
+    if not unusual and not _has_parts(body):
+        return None
+    param = unusual[0] if len(unusual) == 1 and unusual[0].isidentifier() else None
+    where = "its fields and their types" if param is None else f"'{param}'"
+    return InvalidRequestError(f"the request cannot be put into its provider's form; look at {where}", param=param)
 
 
 def _is_of_python(error: BaseException) -> bool:
@@ -112,38 +125,18 @@ def _is_of_python(error: BaseException) -> bool:
 
 def early_stumble(body: Mapping[str, Any], error: BaseException) -> InvalidRequestError | None:
     """The same where LiteLLM read the body for itself, before any hook: only where a field is plainly wrong."""
-    name = _wrong_field(body) if _is_of_python(error) else None
-    return None if name is None else _named(name)
+    return _wrong_field(body) if _is_of_python(error) else None
 
 
-def fault_of(body: Mapping[str, Any], *, beside: frozenset[str] = frozenset()) -> InvalidRequestError:
-    """What to say of a request that LiteLLM tripped over; `beside`: what is not the client's."""
-    name = _wrong_field(body)
-    if name is not None:
-        return _named(name)
-    others = [one for one in _TYPES if body.get(one) is not None and one not in _ALWAYS_THERE | beside]
-    param = others[0] if len(others) == 1 else None
-    where = "its fields and their types" if param is None else f"'{param}'"
-    return InvalidRequestError(f"the request cannot be put into its provider's form; look at {where}", param=param)
+def _wrong_field(body: Mapping[str, Any]) -> InvalidRequestError | None:
+    for name, value in body.items():
+        check = TYPES.get(name)
+        if check is not None and not is_of_type(check, value):
+            return InvalidRequestError(f"'{name}' must be {check[1]}", param=name)
+    return None
 
 
-def _wrong_field(body: Mapping[str, Any]) -> str | None:
-    return next((name for name in body if name in _TYPES and not _is_as_documented(name, body[name])), None)
-
-
-def _is_as_documented(name: str, value: object) -> bool:
-    words = _TYPES[name]
-    inside = {"a list of objects": (dict,), "a list of texts": (str,)}.get(words)
-    return _fits(value, _WORDS_OF[words]) and (inside is None or all(_fits(one, inside) for one in items(value)))
-
-
-def _fits(value: object, types: tuple[type, ...]) -> bool:
-    if value is None:
-        return True
-    if isinstance(value, bool):
-        return bool in types
-    return isinstance(value, types) or (dict in types and isinstance(value, Mapping))
-
-
-def _named(name: str) -> InvalidRequestError:
-    return InvalidRequestError(f"'{name}' must be {_TYPES[name]}", param=name)
+def _has_parts(body: Mapping[str, Any]) -> bool:
+    """Whether a message is more than a text: an image, a tool call."""
+    turns = [mapping(one) for name in ("messages", "input") for one in items(body.get(name))]
+    return any(not isinstance(turn.get("content"), str) or not turn.keys() <= {"role", "content"} for turn in turns)

@@ -12,121 +12,36 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.parts import (
-    check_calls,
-    check_content,
-    check_formats,
-    check_items,
-    check_tools,
-    is_json_object,
-    is_text,
-)
+from thriftgate.proxy.fields import OBJECT, TEXT_OR_OBJECTS, TYPES, Check, is_of_type
+from thriftgate.proxy.parts import check_calls, check_content, check_formats, check_items, check_tools
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-_MAX_CHOICES = 128
-_LONGEST_NUMBER = 40
-"""Characters of a number that is written as a text."""
 _LARGEST = 2**63
 """Whole numbers from here on have no place in anybody's JSON parser."""
 _LITELLMS_OWN = frozenset({"metadata", "litellm_metadata", "proxy_server_request", "secret_fields", "litellm_params"})
 """What LiteLLM has put beside the client's parameters by the time that it is seen here."""
 
 
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+_EVERYWHERE = (
+    "stream tools temperature top_p timeout tags reasoning thinking stream_options context_management mcp_servers "
+    "include previous_response_id"
+)
 
 
-def _is_count(value: object) -> bool:
-    return _is_whole(value) and 1 <= cast("int", value) <= _MAX_CHOICES
+def _checks(names: str, **others: Check) -> Mapping[str, Check]:
+    return {name: TYPES[name] for name in f"{_EVERYWHERE} {names}".split()} | others
 
 
-def _is_number(value: object) -> bool:
-    return _is_whole(value) or isinstance(value, float)
-
-
-def _are_objects(value: object) -> bool:
-    return isinstance(value, list) and all(map(is_json_object, cast("list[object]", value)))
-
-
-def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(map(is_text, cast("list[object]", value)))
-
-
-def is_seconds(value: object) -> bool:
-    """Whether it is a time-out as SDKs and LiteLLM write it: a number, or the text of one."""
-    if isinstance(value, str):
-        try:
-            return len(value) <= _LONGEST_NUMBER and math.isfinite(float(value))
-        except ValueError:
-            return False
-    return _is_number(value)
-
-
-_Check = tuple[Callable[[object], bool], str]
-_NUMBER: _Check = (_is_number, "a number")
-_WHOLE: _Check = (_is_whole, "a whole number")
-_TRUTH: _Check = (lambda value: isinstance(value, bool), "true or false")
-_OBJECT: _Check = (is_json_object, "an object")
-_TEXT: _Check = (is_text, "a text")
-_OBJECTS: _Check = (_are_objects, "a list of objects")
-
-_TEXTS: _Check = (_are_texts, "a list of texts")
-_EVERYWHERE: Mapping[str, _Check] = {
-    "stream": _TRUTH,
-    "tools": _OBJECTS,
-    "temperature": _NUMBER,
-    "top_p": _NUMBER,
-    "timeout": (is_seconds, "a number"),
-    "tags": _TEXTS,
-    "reasoning": _OBJECT,
-    "thinking": _OBJECT,
-    "stream_options": _OBJECT,
-    "context_management": (lambda value: isinstance(value, list | Mapping), "an object or a list"),
-    "mcp_servers": _OBJECTS,
-    "include": _TEXTS,
-    "previous_response_id": _TEXT,
-}
-_CHAT: Mapping[str, _Check] = {
-    **_EVERYWHERE,
-    "n": (_is_count, f"a whole number from 1 to {_MAX_CHOICES}"),
-    "max_tokens": _WHOLE,
-    "max_completion_tokens": _WHOLE,
-    "seed": _WHOLE,
-    "top_logprobs": _WHOLE,
-    "frequency_penalty": _NUMBER,
-    "presence_penalty": _NUMBER,
-    "logprobs": _TRUTH,
-    "parallel_tool_calls": _TRUTH,
-    "stop": (lambda value: isinstance(value, str) or _are_texts(value), "a text or a list of texts"),
-    "tool_choice": (lambda value: isinstance(value, str | Mapping), "a text or an object"),
-    "response_format": _OBJECT,
-    "logit_bias": _OBJECT,
-}
-_MESSAGES: Mapping[str, _Check] = {
-    **_EVERYWHERE,
-    "max_tokens": _WHOLE,
-    "system": (lambda value: isinstance(value, str) or _are_objects(value), "a text or a list of blocks"),
-    "stop_sequences": _TEXTS,
-    "tool_choice": _OBJECT,
-}
-_RESPONSES: Mapping[str, _Check] = {
-    **_EVERYWHERE,
-    "input": (lambda value: isinstance(value, str) or _are_objects(value), "a text or a list of objects"),
-    "instructions": _TEXT,
-    "max_output_tokens": _WHOLE,
-}
-
-
+_CHAT = _checks(
+    "n max_tokens max_completion_tokens seed top_logprobs frequency_penalty presence_penalty logprobs "
+    "parallel_tool_calls stop tool_choice response_format logit_bias"
+)
+_MESSAGES = _checks("max_tokens system stop_sequences", tool_choice=OBJECT)
+_RESPONSES = _checks("instructions max_output_tokens", input=TEXT_OR_OBJECTS)
+_PLAIN = _checks(
+    "max_tokens max_completion_tokens max_output_tokens tool_choice response_format", input=TEXT_OR_OBJECTS
+)
 _SHAPED = frozenset({"completion", "acompletion", "anthropic_messages", "responses", "aresponses"})
-_PLAIN: Mapping[str, _Check] = {
-    **_EVERYWHERE,
-    "max_tokens": _WHOLE,
-    "max_completion_tokens": _WHOLE,
-    "max_output_tokens": _WHOLE,
-    "input": _RESPONSES["input"],
-    "tool_choice": _CHAT["tool_choice"],
-    "response_format": _OBJECT,
-}
 
 
 def check_request(body: Mapping[str, Any], call_type: str) -> None:
@@ -172,11 +87,10 @@ def check_any(body: Mapping[str, Any]) -> None:
     _check_prompt(body)
 
 
-def _check_parameters(body: Mapping[str, Any], checks: Mapping[str, _Check]) -> None:
-    for name, (is_fine, expected) in checks.items():
-        value: object = body.get(name)
-        if value is not None and not is_fine(value):
-            raise InvalidRequestError(f"'{name}' must be {expected}", param=name)
+def _check_parameters(body: Mapping[str, Any], checks: Mapping[str, Check]) -> None:
+    for name, check in checks.items():
+        if not is_of_type(check, body.get(name)):
+            raise InvalidRequestError(f"'{name}' must be {check[1]}", param=name)
 
 
 def _check_values(body: Mapping[str, Any]) -> None:

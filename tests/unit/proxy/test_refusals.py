@@ -5,16 +5,25 @@ from thriftgate.proxy import breaker, endings
 from thriftgate.proxy.refusals import early_error
 
 
-def stumbled(error: BaseException) -> GatewayError | None:
+def stumbled(error: BaseException, **sent: object) -> GatewayError | None:
     token = endings.current.set(endings.ProviderAnswer())
     try:
-        return early_error({}, error, is_route=False)
+        return early_error({"proxy_server_request": {"body": sent}, "litellm_call_id": "1"}, error, is_route=False)
     finally:
         endings.current.reset(token)
 
 
 def test_what_litellm_tripped_over_is_the_clients_request() -> None:
-    assert isinstance(stumbled(TypeError("no such field")), InvalidRequestError)
+    fault = stumbled(TypeError("no such field"), model="m", messages=[], client="x")
+    assert isinstance(fault, InvalidRequestError)
+    assert fault.param == "client"
+
+
+def test_a_request_with_nothing_unusual_in_it_is_not_to_blame() -> None:
+    said = {"role": "user", "content": "hi"}
+    assert stumbled(TypeError("no such project"), model="m", messages=[said], temperature=0.2) is None
+    parts = {"role": "user", "content": [{"type": "image_url"}]}
+    assert isinstance(stumbled(TypeError("no such image"), model="m", messages=[parts]), InvalidRequestError)
 
 
 def test_a_group_that_is_closed_is_not_the_clients_doing() -> None:
