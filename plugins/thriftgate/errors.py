@@ -15,6 +15,7 @@
     │   └── RateLimitExceededError    429, with `retry_after`
     ├── TierFailedError               one tier did not answer; never reaches a client by itself
     ├── AllTiersFailedError           the last tier's class (400, 404, 408, 422, 429, 529 …), else 502, with each cause
+    │   └── ModelFailedError          the same of a plain model
     ├── BrokenOffError                502, after the first token of a stream: it cannot be taken back
     ├── StoreUnavailableError         503, only from what fails closed; what fails open catches it
     ├── PrivacyUnavailableError       503: nobody can say what is in the request, so it does not leave
@@ -198,7 +199,20 @@ class AllTiersFailedError(GatewayError):
             super().__init__(last.cause)
             return
         causes = "; ".join(str(failure) for failure in self.failures) or "no tier could be asked"
-        super().__init__(f"every tier of route '{route}' failed: {causes}")
+        super().__init__(self._words(causes))
+
+    def _words(self, causes: str) -> str:
+        return f"every tier of route '{self.route}' failed: {causes}"
+
+
+class ModelFailedError(AllTiersFailedError):
+    """A plain model did not answer; what its provider said of the request reaches the client."""
+
+    def __init__(self, failure: TierFailedError) -> None:
+        super().__init__(failure.tier, (failure,))
+
+    def _words(self, causes: str) -> str:
+        return causes
 
 
 class BrokenOffError(GatewayError):
@@ -272,3 +286,18 @@ class OverloadedError(GatewayError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+def status_of(error: BaseException) -> int | None:
+    """An error's HTTP status: most have a `status_code`, LiteLLM's own a `code`, which may be text."""
+    for name in ("status_code", "code"):
+        found: object = getattr(error, name, None)
+        if isinstance(found, int) or (isinstance(found, str) and found.isdigit()):
+            return int(found)
+    return None
+
+
+def describe_failure(error: BaseException) -> str:
+    """An error's class and status, never its text: that may quote a request."""
+    status = status_of(error)
+    return type(error).__name__ + (f" {status}" if status else "")

@@ -104,7 +104,7 @@ def own_failure(error: BaseException) -> BaseException:
     """What went wrong for this request, where LiteLLM only says at last that no deployment is left."""
     if not isinstance(error, RouterRateLimitError):
         return error
-    return next((one for one in causes(error) if _is_litellms(one)), error)
+    return next((one for one in causes(error) if is_litellms(one)), error)
 
 
 def _is_unreachable(error: object) -> bool:
@@ -118,10 +118,10 @@ def _is_unreachable(error: object) -> bool:
     status: object = getattr(error, "status_code", None)
     if isinstance(status, int) and 400 <= status < 500:
         return False
-    return any(isinstance(one, _UNREACHABLE) and not _is_litellms(one) for one in causes(error))
+    return any(isinstance(one, _UNREACHABLE) and not is_litellms(one) for one in causes(error))
 
 
-def _is_litellms(error: BaseException) -> bool:
+def is_litellms(error: BaseException) -> bool:
     """LiteLLM's errors of a call, each of which names its provider; they derive from OpenAI's."""
     return hasattr(error, "llm_provider")
 

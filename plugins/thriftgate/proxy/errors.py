@@ -22,11 +22,12 @@ from thriftgate.errors import (
     BrokenOffError,
     BudgetExceededError,
     GatewayError,
+    ModelFailedError,
     OverloadedError,
     RateLimitExceededError,
     TierFailedError,
 )
-from thriftgate.proxy.breaker import causes, own_failure
+from thriftgate.proxy.breaker import causes, is_litellms, own_failure
 
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (exceptions.Timeout, "timed out"),
@@ -89,6 +90,18 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
     return TierFailedError(
         model, f"failed ({type(error).__name__}, {status})", status_code=status, retry_after=retry_after
     )
+
+
+def model_failure(model: str, error: BaseException) -> ModelFailedError | None:
+    """The same of a plain model, as a client may see it; None for what is not an error of LiteLLM's about a call."""
+    error = own_failure(error)
+    is_closed = isinstance(error, RouterRateLimitError)
+    if not (is_closed or is_litellms(error)):
+        return None
+    failure = tier_failure(model, error)
+    if is_closed:
+        failure.status_code = 429  # as LiteLLM has it
+    return ModelFailedError(failure)
 
 
 def _words_of(error: BaseException) -> str:

@@ -14,12 +14,13 @@ from fastapi import HTTPException
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
-from thriftgate.errors import GatewayError
+from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy import endings
 from thriftgate.proxy.edge import EdgeRequest, current, headers_of
-from thriftgate.proxy.errors import ClientHTTPException
+from thriftgate.proxy.errors import ClientHTTPException, model_failure
 from thriftgate.proxy.provider import not_served
 from thriftgate.proxy.refusals import early_error, edge_of, is_stranger, refusal_of
+from thriftgate.proxy.refusing import has_begun
 from thriftgate.proxy.validation import check_plain, check_request
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import RequestRecord
@@ -153,9 +154,15 @@ class EdgeHooks(CustomLogger):
         if edge is None:
             edge = edge_of(request_data, user_api_key_dict, route=route)
             edge.error = early_error(request_data, original_exception, is_route=route is not None)
+            if route is None and edge.error is None:
+                edge.error = model_failure(edge.model, original_exception)
+                edge.is_streaming = has_begun()
+                if edge.error is not None and edge.is_streaming:
+                    # LiteLLM writes it into the last event.
+                    setattr(original_exception, "message", edge.error.message)  # noqa: B010  not every error has one
             if route is not None or edge.error is not None:
                 current.set(edge)  # where `refusing.py` finds it: not every endpoint takes the answer from here
-            elif was_asked:
+            if route is None and was_asked and not isinstance(edge.error, InvalidRequestError):
                 self._failed_plain(edge, original_exception)
         self._note_refusal(edge, route, original_exception)
         if edge.error is None or edge.is_streaming:

@@ -16,12 +16,12 @@ from typing import Any, cast
 
 from litellm.integrations.custom_logger import CustomLogger
 
+from thriftgate.errors import describe_failure
 from thriftgate.proxy import endings
 from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.messages import caller_of
 from thriftgate.proxy.pricing import RouterPricer
-from thriftgate.proxy.refusals import named
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Caller, CallPurpose, DecisionKind, RequestRecord, Status, TierCall, Usage
 from thriftgate.wire.shapes import mapping, text
@@ -66,7 +66,7 @@ class PlainModelLog(CustomLogger):
             started_at=edge.started_at,
             duration=duration,
             status=Status.FAILED,
-            error=named(error),
+            error=describe_failure(error),
         )
         self._record(
             RequestRecord(

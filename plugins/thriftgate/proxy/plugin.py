@@ -46,6 +46,7 @@ from thriftgate.proxy.pricing import RouterSource
 from thriftgate.proxy.privacy.hooks import PrivacyHooks
 from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
+from thriftgate.proxy.quoting import Unquoted
 from thriftgate.proxy.refusing import ErrorLayer
 from thriftgate.proxy.strangers import Strangers
 from thriftgate.stores.embedded.database import release_database
@@ -124,6 +125,7 @@ authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.
 interception = Interception(lambda: gateway.routes)
 strangers = Strangers(count=gateway.counters.note_stranger)
 strangers.install()
+Unquoted().install()
 plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
 edge = EdgeHooks(
     _model_names,

@@ -13,7 +13,7 @@ from typing import Any
 from litellm.proxy._types import ProxyErrorTypes, UserAPIKeyAuth
 
 from thriftgate.decisions import Reason
-from thriftgate.errors import GatewayError, InvalidRequestError, UnknownKeyError
+from thriftgate.errors import GatewayError, InvalidRequestError, UnknownKeyError, describe_failure, status_of
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.messages import caller_of
 from thriftgate.proxy.stumbles import early_stumble, stumble
@@ -53,7 +53,7 @@ def early_error(data: Mapping[str, Any], error: BaseException, *, is_route: bool
         return UnknownKeyError("this key is not known here", code="invalid_api_key")
     if not is_route and (fault := stumble(_sent(data), error)) is not None:
         return fault
-    if _status_of(error) is not None:
+    if status_of(error) is not None:
         return None  # LiteLLM knew what it refused: a stranger, a budget, a limit
     if is_route:
         try:
@@ -74,7 +74,7 @@ def is_stranger(error: BaseException, auth: UserAPIKeyAuth) -> bool:
 
     LiteLLM makes a 401 of any plain exception of a custom authentication; there is then nobody whom it knows.
     """
-    status = _status_of(error)
+    status = status_of(error)
     if status is not None:
         return status in _STRANGERS
     known = (auth.user_id, auth.team_id, auth.key_alias, auth.org_id, auth.user_role, auth.end_user_id)
@@ -83,7 +83,7 @@ def is_stranger(error: BaseException, auth: UserAPIKeyAuth) -> bool:
 
 def refusal_of(edge: EdgeRequest, route: str, error: BaseException) -> RequestRecord | None:
     """The record; None for a stranger's request."""
-    status = _status_of(error)
+    status = status_of(error)
     if status in _STRANGERS:
         return None
     return RequestRecord(
@@ -93,24 +93,9 @@ def refusal_of(edge: EdgeRequest, route: str, error: BaseException) -> RequestRe
         started_at=edge.started_at,
         duration=max(0.0, time.time() - edge.started_at),
         status=Status.FAILED,
-        error=named(error),
+        error=describe_failure(error),
         stream=bool(edge.body.get("stream")),
         decision=DecisionKind.FAILED,
         reason=Reason.REFUSED,
         traceparent=edge.headers.get("traceparent"),
     )
-
-
-def named(error: BaseException) -> str:
-    """An error's class and status; its text may quote the request."""
-    status = _status_of(error)
-    return type(error).__name__ + (f" {status}" if status else "")
-
-
-def _status_of(error: BaseException) -> int | None:
-    """LiteLLM's own exceptions have a `code`, which may be text; all others a `status_code`."""
-    for name in ("status_code", "code"):
-        found: object = getattr(error, name, None)
-        if isinstance(found, int) or (isinstance(found, str) and found.isdigit()):
-            return int(found)
-    return None

@@ -6,6 +6,8 @@ LiteLLM's endpoints each make an error response of their own, and lose by that w
 Failure behaviour: pure but for `send`; an answer that has begun as one goes out untouched.
 """
 
+from contextvars import ContextVar
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError
@@ -28,7 +30,9 @@ class ErrorLayer:
             await self._app(scope, receive, send)
             return
         current.set(None)
-        await self._app(scope, receive, _Reply(send, dialect).send)
+        reply = _Reply(send, dialect)
+        _reply.set(reply)
+        await self._app(scope, receive, reply.send)
 
 
 class _Reply:
@@ -38,14 +42,25 @@ class _Reply:
         self._send = send
         self._dialect = dialect
         self._is_replaced = False
+        self.has_begun = False
 
     async def send(self, message: Message) -> None:
         """Pass it on, or the error instead."""
+        self.has_begun = True
         if message["type"] == "http.response.start" and (error := _refused(message)) is not None:
             self._is_replaced = True
             await send_error(self._send, error, self._dialect, error_headers(error), head=message)
         elif not self._is_replaced:
             await self._send(message)
+
+
+_reply: ContextVar[_Reply | None] = ContextVar("thriftgate_reply", default=None)
+
+
+def has_begun() -> bool:
+    """Whether the answer to this request has begun to go out: an error can then only be an event in it."""
+    reply = _reply.get()
+    return reply is not None and reply.has_begun
 
 
 def _refused(head: Message) -> GatewayError | None:

@@ -6,9 +6,8 @@ Failure behaviour: a call that fails is booked as one that failed, and its error
 from collections.abc import Mapping
 from typing import Any
 
-from thriftgate.errors import TierFailedError
+from thriftgate.errors import TierFailedError, describe_failure
 from thriftgate.ports import Clock, Completer
-from thriftgate.services.request.journal import describe_failure
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, TierCall
 

@@ -9,9 +9,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, cast
 
-from thriftgate.errors import TierFailedError
+from thriftgate.errors import TierFailedError, describe_failure
 from thriftgate.ports import Completer, Pricer
-from thriftgate.services.request.journal import Journal, describe_failure
+from thriftgate.services.request.journal import Journal
 from thriftgate.services.request.reading import answer_of, is_opening
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, StreamPiece, TierCall, Usage

@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
+from thriftgate.errors import describe_failure
 from thriftgate.ports import Clock
 from thriftgate.types import (
     Answer,
@@ -206,9 +207,3 @@ def covered(intervals: Iterable[tuple[float, float]]) -> float:
 
 def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 1)
-
-
-def describe_failure(error: BaseException) -> str:
-    """The error's class and status, never its text."""
-    code = getattr(error, "status_code", None)
-    return type(error).__name__ + (f" {code}" if code else "")

@@ -1,0 +1,47 @@
+"""Keeps what a provider said out of LiteLLM's log lines: its words about a request may quote the request.
+
+LiteLLM writes the text of a failed call's exception, and its traceback, into its own log. An operator needs the class,
+the status and the place; those stay.
+
+Failure behaviour: nothing is raised; a line that cannot be read is written as it came.
+"""
+
+import logging
+import sys
+import traceback
+
+from thriftgate.errors import describe_failure
+from thriftgate.proxy.breaker import causes
+
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "LiteLLM Proxy Stdout", "asyncio", "uvicorn.error")
+_SHORTEST = 8
+"""Characters of an exception's text that is looked for in a line: shorter ones may be words of the line's own."""
+
+
+class Unquoted(logging.Filter):
+    """Puts an exception's class and status into a line in place of its text."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the line; every line is shown."""
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        errors = [one for one in arguments if isinstance(one, BaseException)]
+        raised = record.exc_info[1] if record.exc_info else None
+        errors += [one for one in (raised, sys.exc_info()[1]) if one is not None]
+        if not errors:
+            return True
+        message = record.getMessage()
+        for error in {id(one): one for top in errors for one in causes(top)}.values():
+            for said in (str(error), getattr(error, "message", None)):
+                if isinstance(said, str) and len(said) >= _SHORTEST:
+                    message = message.replace(said, describe_failure(error))
+        record.msg, record.args = message, ()
+        if raised is not None:
+            frames = "".join(traceback.format_tb(raised.__traceback__))
+            record.exc_info = None
+            record.exc_text = f"Traceback (most recent call last):\n{frames}{describe_failure(raised)}"
+        return True
+
+    def install(self) -> None:
+        """From now on."""
+        for name in _LOGGERS:
+            logging.getLogger(name).addFilter(self)
