@@ -15,7 +15,7 @@
     │   └── RateLimitExceededError    429, with `retry_after`
     ├── TierFailedError               one tier did not answer; never reaches a client by itself
     ├── AllTiersFailedError           the last tier's class (400, 404, 408, 422, 429, 529 …), else 502, with each cause
-    │   └── ModelFailedError          the same of a plain model
+    │   └── ModelFailedError          the same of a plain model, with its provider's own status
     ├── BrokenOffError                502, after the first token of a stream: it cannot be taken back
     ├── StoreUnavailableError         503, only from what fails closed; what fails open catches it
     ├── PrivacyUnavailableError       503: nobody can say what is in the request, so it does not leave
@@ -206,10 +206,11 @@ class AllTiersFailedError(GatewayError):
 
 
 class ModelFailedError(AllTiersFailedError):
-    """A plain model did not answer; what its provider said of the request reaches the client."""
+    """A plain model did not answer; the status is its provider's, whatever it is."""
 
     def __init__(self, failure: TierFailedError) -> None:
         super().__init__(failure.tier, (failure,))
+        self.status_code = failure.status_code
 
     def _words(self, causes: str) -> str:
         return causes

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.upstream import Upstream, gives, raw_stream
+from tests.proxy.upstream import Upstream, gives, raw_stream, slow
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
@@ -75,11 +75,21 @@ PER_REQUEST = {
     "mode": "chat",
     "input_cost_per_request": 0.5,
 }
+PER_THING = {
+    **{name: value for name, value in PER_REQUEST.items() if name != "input_cost_per_request"},
+    "input_cost_per_image": 0.5,
+    "output_cost_per_image": 0.25,
+    "input_cost_per_character": 0.125,
+    "output_cost_per_character": 0.0625,
+    "input_cost_per_audio_per_second": 0.03,
+}
 MODELS = {
     "openai/priced-gpt": {**PRICES, "litellm_provider": "openai"},
     "openai/wide-gpt": {**WIDE, "litellm_provider": "openai"},
     "openai/long-gpt": {**LONG, "litellm_provider": "openai"},
     "openai/request-gpt": {**PER_REQUEST, "litellm_provider": "openai"},
+    "openai/thing-gpt": {**PER_THING, "litellm_provider": "openai"},
+    "openai/second-gpt": {"input_cost_per_second": 0.01, "mode": "chat", "litellm_provider": "openai"},
     "anthropic/priced-claude": {**PRICES, "litellm_provider": "anthropic"},
 }
 ASKS: dict[str, dict[str, Any]] = {
@@ -162,6 +172,9 @@ CASES = [
     Case("at 272k", "chat", chat(272_000), 272_000 * 1e-6 + 100 * 2e-6, "openai/long-gpt"),
     Case("a price of a request, which LiteLLM charges nobody", "chat", chat(), 1000e-6 + 100 * 2e-6,
          "openai/request-gpt"),
+    Case("prices of images and characters, which LiteLLM charges nobody", "chat", chat(), 1000e-6 + 100 * 2e-6,
+         "openai/thing-gpt", asked={"messages": [{"role": "user", "content": [
+             {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}]}),
     Case("plain", "responses", tokens(), 1000e-6 + 100 * 2e-6),
     Case("cached reads", "responses", tokens(read={"cached_tokens": 400}), 600e-6 + 400 * 1e-7 + 100 * 2e-6),
     Case("reasoning", "responses", tokens(wrote={"reasoning_tokens": 60}), 1000e-6 + 40 * 2e-6 + 60 * 3e-6),
@@ -264,16 +277,14 @@ def chunks_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-async def booked(case: Case, world: World, *, stream: bool) -> TierCall:
+async def booked(case: Case, world: World, *, stream: bool, wait: float = 0.0) -> TierCall:
     while not world.calls.charged.empty():
         world.calls.charged.get_nowait()
     model = case.model or ("anthropic/priced-claude" if case.dialect == "messages" else "openai/priced-gpt")
     provider, name = model.split("/")
     answer = answer_of(case, provider)
-    if stream and "choices" in answer:
-        world.upstream.on(name, raw_stream(*chunks_of(answer)))
-    else:
-        world.upstream.on(name, gives(answer))
+    how = raw_stream(*chunks_of(answer)) if stream and "choices" in answer else gives(answer)
+    world.upstream.on(name, slow(wait, how) if wait else how)
     source: Any = lambda: world.router  # noqa: E731
     pricer = RouterPricer(source)
     completer = RouterCompleter(source, pricer, Breaker(source), Translations(source))
@@ -303,6 +314,18 @@ async def test_a_call_costs_the_hand_sum_of_its_usage_in_the_ledger_and_in_litel
     charged = await asyncio.wait_for(world.calls.charged.get(), 10)
     known = case.streamed_charge if stream and case.streamed_charge is not None else case.cost
     assert charged == pytest.approx(known, abs=1e-9)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("dialect", "usage"), [("chat", chat()), ("responses", tokens()), ("messages", tokens())])
+async def test_a_price_of_a_second_is_charged_for_the_time_that_a_call_took(
+    dialect: str, usage: dict[str, Any], stream: bool, world: World
+) -> None:
+    call = await booked(Case("seconds", dialect, usage, 0.0, "openai/second-gpt"), world, stream=stream, wait=0.4)
+    charged = await asyncio.wait_for(world.calls.charged.get(), 10)
+    assert call.cost_usd >= 0.4 * 0.01
+    # A stream is still being read when we look at the clock; LiteLLM looks a moment later, or earlier.
+    assert charged >= 0.4 * 0.01 if stream else charged == pytest.approx(call.cost_usd, rel=0.1)
 
 
 ABSURD = [

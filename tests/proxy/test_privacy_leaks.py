@@ -35,12 +35,10 @@ from tests.proxy.conftest import (
 from tests.proxy.langfuse_intake import LangfuseIntakeServer
 from tests.proxy.privacy_upstream import EchoUpstream, arguments_of
 from tests.proxy.scrape import PATH as METRICS
+from tests.proxy.stored import stored
 from tests.proxy.test_privacy import TOOLS, privacy_config
 from tests.proxy.upstream import Upstream
 from tests.proxy.waiting import settle
-
-from thriftgate.stores.embedded.database import prepare_embedded
-from thriftgate.stores.postgres.database import Database
 
 FAILING = ("CRASH-THE-ANALYZER", "KEEP-THE-ANALYZER-WAITING")
 """What `leak_spy.py` makes the analyzer choke on, and give up at."""
@@ -268,23 +266,6 @@ def _shingled(text: str, values: dict[str, str]) -> set[str]:
     return found
 
 
-async def _stored(folder: Path) -> dict[str, str]:
-    """Every row of every table."""
-    database = Database(prepare_embedded(None, folder / ".thriftgate"), max_connections=1)
-    try:
-        rows: dict[str, str] = {}
-        tables = await database.fetch(
-            "SELECT table_schema || '.' || table_name AS name FROM information_schema.tables"
-            " WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
-        )
-        for table in sorted(str(one["name"]) for one in tables):
-            found = await database.fetch(f"SELECT t::text AS row FROM {table} t")
-            rows[f"table {table}"] = "\n".join(str(row["row"]) for row in found)
-        return rows
-    finally:
-        await database.close()
-
-
 def _files(folder: Path) -> str:
     """What the proxy wrote beside its database: logs, spend, what LiteLLM's loggers saw."""
     return "\n".join(
@@ -313,7 +294,7 @@ def test_nothing_that_left_has_a_value_and_every_caller_got_their_own_back(fuzz:
         "files": _files(fuzz.gateway.folder),
         "metrics": metrics.text,
         "refusals and headers to clients": "\n".join(fuzz.refusals),
-        **asyncio.run(_stored(fuzz.gateway.folder)),
+        **asyncio.run(stored(fuzz.gateway.folder)),
     }
     leaks = {name: found for name, text in places.items() if (found := found_in(text, fuzz.values))}
     report = {

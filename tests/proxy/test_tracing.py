@@ -1,5 +1,7 @@
 """Langfuse gets one trace for each request through the real proxy, whatever becomes of the request."""
 
+import asyncio
+import json
 import shutil
 import tempfile
 from collections import Counter
@@ -8,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -15,6 +18,7 @@ from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import (
     CLIENT_KEY,
     MASTER_KEY,
+    SCRAPER_TOKEN,
     GatewayProcess,
     free_port,
     gateway_config,
@@ -24,6 +28,7 @@ from tests.proxy.conftest import (
     wait_until_alive,
 )  # fmt: skip
 from tests.proxy.langfuse_intake import LangfuseIntakeServer
+from tests.proxy.stored import stored
 from tests.proxy.upstream import Upstream, drips, fails, says, slow
 from tests.proxy.waiting import eventually, settle
 from tests.trace_setup import TRACEPARENT, SeenSpan
@@ -396,3 +401,41 @@ def test_never_two_traces_for_one_request_and_none_is_lost(traced: TracedGateway
     assert set(requests().values()) == {1}
     spans = Counter((span.trace_id, span.span_id) for span in traced.langfuse.spans)
     assert set(spans.values()) == {1}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+def test_what_a_provider_says_of_a_request_reaches_its_sender_and_nobody_else(
+    traced: TracedGateway, path: str, stream: bool
+) -> None:
+    """It may quote the request. To its sender it is said only where the request is at fault."""
+    secret = f"xylophone{uuid4().hex}"
+    for status in (400, 422, 429, 500):
+        for model in ("fragile-small", "fragile-large", "lost-large", "upset-primary", "upset-backup"):
+            traced.upstream.on(model, fails(status, f"I cannot read '{secret}' in this prompt"))
+        for model in ("fragile", "lost", "fragile-large", "lost-large"):
+            said = {"role": "user", "content": f"my word is {secret}"}
+            body = {"model": model, "max_tokens": 9, "messages": [said], "input": [said], "stream": stream}
+            body.pop("input" if path != "/v1/responses" else "messages")
+            told = traced.process.post(path, body, "sk-app-rival-eve")
+            assert told.status_code >= 400, told.text
+            assert "litellm." not in told.text
+            assert status < 429 or secret not in told.text
+    answers = [traced.ask(model).text for model in ("fragile", "fragile-large", "plain")]
+    settle(0.5)
+    metrics = httpx.get(
+        f"{traced.process.base_url}/thriftgate/metrics", headers=traced.process.headers(SCRAPER_TOKEN), timeout=60
+    )
+    assert metrics.status_code == 200
+    places = {
+        "log": traced.process.log,
+        "Langfuse": "".join(body.decode("utf-8", "replace") for body in traced.langfuse.bodies),
+        "scores": json.dumps(traced.langfuse.events),
+        "metrics": metrics.text,
+        "status": json.dumps(traced.process.get_status()),
+        "report": traced.process.cli("report", "--by", "user"),
+        "others": "".join(answers),
+        "database": "".join(asyncio.run(stored(traced.process.folder)).values()),
+    }
+    assert [name for name, text in places.items() if secret in text] == []
+    assert all(places[name] for name in ("log", "Langfuse", "metrics", "database"))

@@ -110,7 +110,7 @@ class RouterCompleter:
             endings.as_ended(dialect, body, seen),
             model=model,
             deployment=self._name(hidden),
-            cost_usd=self._cost_usd(model, hidden, body),
+            cost_usd=self._cost_usd(model, dialect, hidden, body, seen),
             edge=response,
         )
         if not answer.choices:
@@ -129,16 +129,17 @@ class RouterCompleter:
         """The model of the group's first deployment."""
         return self._models.first_of(model)
 
-    def _cost_usd(self, model: str, hidden: Mapping[str, Any], body: Mapping[str, Any]) -> float:
-        """What LiteLLM charged for the call."""
+    def _cost_usd(
+        self, model: str, dialect: str, hidden: Mapping[str, Any], body: Mapping[str, Any], seen: endings.ProviderAnswer
+    ) -> float:
+        """What LiteLLM charged for the call; of some translated answers it does not say."""
         charged: object = hidden.get("response_cost")
-        if isinstance(charged, int | float) and math.isfinite(charged) and charged >= 0:
+        if isinstance(charged, int | float) and math.isfinite(charged) and charged > 0:
             return float(charged)
-        usage: object = body.get("usage")
-        if not isinstance(usage, Mapping):
+        if not isinstance(body.get("usage"), Mapping):
             return 0.0
-        raw, deployment_id = cast("Mapping[str, Any]", usage), str(hidden.get("model_id") or "")
-        return self._pricer.call_cost_usd(model, raw, deployment_id=deployment_id) or 0.0
+        charge = self._pricer.charge_of(model, dialect, seen, deployment_id=str(hidden.get("model_id") or ""))
+        return charge(body) or 0.0
 
     async def stream(
         self, model: str, request: ChatRequest, *, purpose: CallPurpose

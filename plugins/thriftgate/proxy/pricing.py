@@ -7,8 +7,10 @@ Failure behaviour: a model without a known price costs None. Without LiteLLM's r
 """
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import litellm
@@ -76,18 +78,21 @@ class RouterPricer:
         tier that served it, the parameters that were sent, the tools that the provider ran.
         """
 
+        known = deployment_id or next(iter(self._router().get_model_ids(model_name=model)), "")
+
         def charge(body: Mapping[str, Any]) -> float | None:
             usage = mapping(body.get("usage"))
             try:
                 response = _priced_answer(dialect, body, litellm_usage(usage))
             except Exception:  # a provider's odd field; its usage alone will do
-                return self.call_cost_usd(model, usage, deployment_id=deployment_id)
+                return self.call_cost_usd(model, usage, deployment_id=known)
             call = seen.call
             return self._cost(
-                self._priced(deployment_id),
+                self._priced(known),
                 response,
                 optional_params=dict(mapping(call.get("optional_params"))),
                 standard_built_in_tools_params=_tools_run(call),
+                total_time=_milliseconds_since(call.get("start_time")),
                 call_type="aresponses" if dialect == Dialect.RESPONSES else "acompletion",
             )
 
@@ -209,6 +214,11 @@ def _tools_run(call: Mapping[str, Any]) -> StandardBuiltInToolsParams:
         web_search_options=StandardBuiltInToolCostTracking.get_web_search_options(asked),
         file_search=StandardBuiltInToolCostTracking.get_file_search_tool_call(asked),
     )
+
+
+def _milliseconds_since(start: object) -> float:
+    """How long a call has taken so far: some deployments cost by the second."""
+    return max(0.0, time.time() - start.timestamp()) * 1000 if isinstance(start, datetime) else 0.0
 
 
 class RouterSource:
