@@ -5,6 +5,7 @@ the log, and there only as its class.
 """
 
 import asyncio
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -52,6 +53,7 @@ _TOO_LONG_WORDS = (
 _OVERLOADED = 529
 """Anthropic's own status."""
 _LITELLMS_NAMES = re.compile(r"^(?:(?:litellm\.)?\w{1,60}(?:Error|Exception)(?: - |: ))*(?:Error: )?")
+_MESSAGE = re.compile(r'"(?:message|detail)"\s?:\s?"((?:[^"\\]|\\.)*)"')
 _PATH = re.compile(r"[A-Za-z_][\w.\[\]]{0,99}", re.ASCII)
 _LITELLMS_ADVICE = " To drop these, set `litellm"
 _REQUEST_AT_FAULT = frozenset({400, 413, 422})
@@ -108,7 +110,19 @@ def _words_of(error: BaseException) -> str:
     """What the provider says is wrong, without LiteLLM's names for it and without anything like a credential."""
     said = str(getattr(error, "message", "") or error)[: 4 * _MAX_PROVIDER_TEXT]
     words = redact_string(said).split("\n")[0].split(_LITELLMS_ADVICE)[0]
-    return _LITELLMS_NAMES.sub("", words)[:_MAX_PROVIDER_TEXT]
+    words = _LITELLMS_NAMES.sub("", words)
+    if words[:2] in ('{"', "b'", 'b"'):
+        # Of some providers LiteLLM hands on the whole body.
+        told = _MESSAGE.search(words.replace("\\'", "'").replace('\\\\"', '\\"'))
+        words = _unescaped(told[1]) if told else "the provider refuses the request"
+    return words[:_MAX_PROVIDER_TEXT]
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text
 
 
 def _is_too_long(error: BaseException) -> bool:

@@ -77,7 +77,6 @@ class RouterPricer:
         The same function gets the same things as in LiteLLM's own log of the call: the answer with its usage and the
         tier that served it, the parameters that were sent, the tools that the provider ran.
         """
-
         known = deployment_id or next(iter(self._router().get_model_ids(model_name=model)), "")
 
         def charge(body: Mapping[str, Any]) -> float | None:

@@ -43,6 +43,13 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
         deployment("mixed-large", upstream_url, model="mixed-gpt", order=1),
         claude("mixed-large", "claude-sonnet-4-5", order=2),
     ]
+    calm: dict[str, Any] = {"cooldown_time": 0, "num_retries": 0}
+    config["model_list"] += [
+        deployment("any-openai", upstream_url, **calm),
+        claude("any-claude", "any-claude", **calm),
+        {"model_name": "any-vllm",
+         "litellm_params": {"model": "hosted_vllm/any-vllm", "api_base": upstream_url, **calm}},
+    ]  # fmt: skip
     config["model_list"] += [deployment(f"odd-{place}", upstream_url) for place in range(ODD_CHAT)]
     config["model_list"] += [claude(f"odd-claude-{place}", f"odd-claude-{place}") for place in range(ODD_MESSAGES)]
     two: dict[str, Any] = {"tiers": [{"model": "o-small"}, {"model": "o-large"}], "accept_at": 0.8, "holdout": 0,
@@ -62,10 +69,13 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
         "mixedgroup": {"cascade": {"tiers": [{"model": "mixed-large"}]}},
     }
     for group in (
+        "any-openai",
+        "any-claude",
+        "any-vllm",
         *(f"odd-{place}" for place in range(ODD_CHAT)),
         *(f"odd-claude-{place}" for place in range(ODD_MESSAGES)),
     ):
-        # Each oddity has a tier of its own: where one closes it, the next one would never be seen.
+        # Each oddity has a tier of its own, or one that nothing closes: else the next one would never be seen.
         routes[f"{group}-first"] = {"cascade": {**two, "tiers": [{"model": group}, {"model": "o-large"}]}}
         routes[f"{group}-only"] = {"cascade": {"tiers": [{"model": group}]}}
     config["model_list"] += [route(name) for name in routes]

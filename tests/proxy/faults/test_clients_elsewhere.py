@@ -2,14 +2,17 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
+import httpx
 import pytest
-from tests.proxy.conftest import GatewayProcess
+from tests.proxy.conftest import MASTER_KEY, GatewayProcess
 from tests.proxy.faults.conftest import HAIKU, OPUS, ask, decision, error_of
 from tests.proxy.faults.neighbours import DIALECTS, STREAMED, everybody_says, result, said
-from tests.proxy.upstream import calls_tool, fails, gives, says
+from tests.proxy.upstream import calls_tool, fails, says
 from tests.proxy.waiting import eventually
+from werkzeug import Request, Response
 
 pytestmark = pytest.mark.xdist_group("proxy-faults")
 
@@ -44,16 +47,16 @@ def test_what_a_dialect_has_is_taken_by_the_shipped_route(
 @pytest.mark.parametrize(
     ("dialect", "model", "asked_model", "fields"),
     [
-        ("chat", "one", "o-large", {"max_completion_tokens": 7}),
-        ("chat", "one", "o-large", {"max_tokens": 7}),
-        ("chat", "otherone", "other-large", {"max_completion_tokens": 7}),
-        ("chat", "claudeone", OPUS, {"max_completion_tokens": 7}),
-        ("messages", "one", "o-large", {"max_tokens": 7}),
-        ("messages", "otherone", "other-large", {"max_tokens": 7}),
-        ("messages", "claudeone", OPUS, {"max_tokens": 7}),
-        ("responses", "one", "o-large", {"max_output_tokens": 7}),
-        ("responses", "otherone", "other-large", {"max_output_tokens": 7}),
-        ("responses", "claudeone", OPUS, {"max_output_tokens": 7}),
+        ("chat", "one", "o-large", {"max_completion_tokens": 70}),
+        ("chat", "one", "o-large", {"max_tokens": 70}),
+        ("chat", "otherone", "other-large", {"max_completion_tokens": 70}),
+        ("chat", "claudeone", OPUS, {"max_completion_tokens": 70}),
+        ("messages", "one", "o-large", {"max_tokens": 70}),
+        ("messages", "otherone", "other-large", {"max_tokens": 70}),
+        ("messages", "claudeone", OPUS, {"max_tokens": 70}),
+        ("responses", "one", "o-large", {"max_output_tokens": 70}),
+        ("responses", "otherone", "other-large", {"max_output_tokens": 70}),
+        ("responses", "claudeone", OPUS, {"max_output_tokens": 70}),
     ],
 )
 def test_a_tier_gets_one_limit_of_tokens(
@@ -65,7 +68,7 @@ def test_a_tier_gets_one_limit_of_tokens(
     limits = {
         name: asked[name] for name in ("max_tokens", "max_completion_tokens", "max_output_tokens") if name in asked
     }
-    assert list(limits.values()) == [7]
+    assert list(limits.values()) == [70]
     if asked_model in ("o-large", "other-large") and dialect == "chat":
         assert limits == fields
 
@@ -77,7 +80,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "cache marks": {"system": [
         {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]},
     "a thought of before": {"messages": [
-        {"role": "user", "content": "a"},
+        {"role": "user", "content": "QUESTION"},
         {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
                                            {"type": "redacted_thinking", "data": "eA=="},
                                            {"type": "text", "text": "b"}]},
@@ -86,7 +89,7 @@ KEPT: dict[str, dict[str, Any]] = {
         "type": "base64", "media_type": "image/png", "data": "iVBORw0="}}]),
         "tools": [{"name": "w", "input_schema": {"type": "object"}}]},
     "citations": {"messages": said({"type": "document", "citations": {"enabled": True}, "title": "t", "source": {
-        "type": "text", "media_type": "text/plain", "data": "apples are red"}})},
+        "type": "text", "media_type": "text/plain", "data": "QUESTION: apples are red"}})},
     "a server's tool": {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 2}]},
     "stop and sampling": {"stop_sequences": ["END"], "top_k": 3, "top_p": 0.5},
     "who asks": {"metadata": {"user_id": "u-1"}},
@@ -101,7 +104,8 @@ KEPT: dict[str, dict[str, Any]] = {
 def test_an_anthropic_tier_gets_what_an_anthropic_client_sent(gateway: GatewayProcess, kind: str, stream: bool) -> None:
     gateway.upstream.on(HAIKU, fails(400, "not with this model"))
     gateway.upstream.on(OPUS, says("Fine."))
-    sent = {"messages": [{"role": "user", "content": f"x {uuid4().hex}"}], **KEPT[kind]}
+    fields = {"messages": [{"role": "user", "content": "QUESTION"}], **KEPT[kind]}
+    sent = json.loads(json.dumps(fields).replace("QUESTION", uuid4().hex))
     response = ask(gateway, "messages", "claude", stream=stream, **sent)
     assert response.status_code == 200, response.text
     (asked,) = gateway.upstream.asked(OPUS)
@@ -203,11 +207,35 @@ def test_a_plain_models_error_names_no_class_and_no_group(
 
 @pytest.mark.parametrize(("model", "strongest"), [("support", OPUS), ("claude", OPUS), ("claudeone", OPUS)])
 def test_tokens_are_counted_by_the_strongest_tier(gateway: GatewayProcess, model: str, strongest: str) -> None:
-    gateway.upstream.on(strongest, gives({"input_tokens": 77}))
+    asked: list[str] = []
+
+    def count(request: Request) -> Response:
+        asked.append(json.loads(request.get_data())["model"])
+        return Response('{"input_tokens": 77}', 200, content_type="application/json")
+
+    path = urlsplit(gateway.upstream.base_url).path + "/messages/count_tokens"
+    gateway.upstream.server.expect_request(path, method="POST").respond_with_handler(count)
     body = {"model": model, "messages": [{"role": "user", "content": "How many?"}]}
     response = gateway.post("/v1/messages/count_tokens", body)
     assert response.status_code == 200, response.text
-    assert response.json()["input_tokens"] > 0
+    assert response.json()["input_tokens"] == 77
+    assert asked == [strongest]
+
+
+def test_a_routes_window_is_the_smallest_of_its_tiers(gateway: GatewayProcess) -> None:
+    def listed(path: str, name: str) -> dict[str, dict[str, Any]]:
+        rows = httpx.get(f"{gateway.base_url}{path}", headers=gateway.headers(MASTER_KEY), timeout=60).json()["data"]
+        return {row[name]: row for row in rows}
+
+    models, groups = listed("/v1/models", "id"), listed("/model_group/info", "model_group")
+    for route, tiers in (("support", ("small", "large")), ("claude", ("haiku", "opus")), ("claudeone", ("opus",))):
+        for name in ("max_input_tokens", "max_output_tokens"):
+            known = [found for tier in tiers if (found := models[tier].get(name))]
+            assert known
+            assert models[route][name] == min(known)
+            assert groups[route][name] == min(known)
+        for name in ("supports_vision", "supports_function_calling", "supports_reasoning"):
+            assert groups[route][name] is all(groups[tier][name] for tier in tiers)
 
 
 @pytest.mark.parametrize("stray", [{}, {"messages": 5}, {"messages": [5]}, {"model": "nonsense", "messages": []}])

@@ -1,0 +1,82 @@
+"""Whatever a provider sends in place of an answer: the next tier's chance, or an error in words; never a fault of ours.
+
+Every shape by every provider's API, in the dialect of that API and behind LiteLLM's translations of it.
+"""
+
+import json
+import re
+from functools import partial
+
+import pytest
+from tests.proxy.asked import Asked
+from tests.proxy.conftest import GatewayProcess
+from tests.proxy.faults.conftest import ask, at_once, error_of, text_of
+from tests.proxy.faults.odd_shapes import FINE, PAGES, STREAMS, WHOLE, sends, streams
+from tests.proxy.upstream import Reply, says
+from werkzeug import Response
+
+pytestmark = pytest.mark.xdist_group("proxy-faults")
+
+SPOKEN = {
+    ("openai", "chat"): "chat", ("openai", "responses"): "responses", ("openai", "messages"): "responses",
+    ("claude", "messages"): "messages", ("claude", "chat"): "messages", ("claude", "responses"): "messages",
+    ("vllm", "chat"): "chat", ("vllm", "messages"): "chat", ("vllm", "responses"): "chat",
+}  # fmt: skip
+"""By provider and the client's dialect: the API in which LiteLLM asks that provider."""
+INSIDES = ("Traceback", "site-packages", "/work/", ".py", "thriftgate.proxy", "litellm.", "object has no attribute")
+_NUMBER = re.compile(r"shape (\d+)!")
+
+
+def shapes_of(spoken: str, *, stream: bool) -> dict[str, Reply]:
+    if stream:
+        return {name: streams(events) for name, events in STREAMS[spoken].items()} | PAGES
+    return {name: sends(body) for name, body in WHOLE[spoken].items()} | PAGES
+
+
+def answered_by(gateway: GatewayProcess, provider: str, shapes: dict[str, Reply]) -> None:
+    """The provider answers with the shape whose number is asked for."""
+    replies = list(shapes.values())
+
+    def reply(asked: Asked) -> Response:
+        number = _NUMBER.search(json.dumps(asked.prompt))
+        assert number is not None
+        return replies[int(number[1])](asked)
+
+    gateway.upstream.on(f"any-{provider}", reply)
+    gateway.upstream.on("o-large", says("Strong."))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("provider", "dialect"), SPOKEN)
+def test_a_shape_that_is_no_answer_is_the_next_tiers_chance(
+    gateway: GatewayProcess, provider: str, dialect: str, stream: bool
+) -> None:
+    shapes = shapes_of(SPOKEN[provider, dialect], stream=stream)
+    answered_by(gateway, provider, shapes)
+    route = f"any-{provider}-first"
+    calls = [partial(ask, gateway, dialect, route, f"shape {at}!", stream=stream) for at in range(len(shapes))]
+    for name, response in zip(shapes, at_once(*calls), strict=True):
+        assert response.status_code == 200, (name, response.text)
+        assert not any(word in response.text for word in INSIDES), (name, response.text)
+        assert '"error":{' not in response.text.replace(" ", ""), (name, response.text)
+    assert text_of(ask(gateway, dialect, "one")) == "Strong."
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("provider", "dialect"), SPOKEN)
+def test_a_shape_that_is_no_answer_of_the_only_tier_is_an_error_in_words(
+    gateway: GatewayProcess, provider: str, dialect: str, stream: bool
+) -> None:
+    shapes = shapes_of(SPOKEN[provider, dialect], stream=stream)
+    answered_by(gateway, provider, shapes)
+    route = f"any-{provider}-only"
+    calls = [partial(ask, gateway, dialect, route, f"shape {at}!", stream=stream) for at in range(len(shapes))]
+    for name, response in zip(shapes, at_once(*calls), strict=True):
+        assert response.status_code in (200, 502, 529, 418, 504, 408), (name, response.status_code, response.text)
+        assert not any(word in response.text for word in INSIDES), (name, response.text)
+        if response.status_code != 200:
+            error_of(response)
+    gateway.upstream.on(f"any-{provider}", says(FINE))
+    assert text_of(ask(gateway, dialect, route)) == FINE  # none of it closed the tier
