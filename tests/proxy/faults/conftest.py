@@ -36,13 +36,16 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
         {"model_name": "other-large", "litellm_params": {"model": "hosted_vllm/other-large", "api_base": upstream_url}},
         deployment("c-small", upstream_url, model="my-llama"),
         {"model_name": "c-vllm", "litellm_params": {"model": "hosted_vllm/c-vllm", "api_base": upstream_url}},
+        {"model_name": "info-large",
+         "litellm_params": {"model": "hosted_vllm/info-large", "api_base": upstream_url, "api_key": "sk-none"},
+         "model_info": {"input_cost_per_token": 10e-6, "output_cost_per_token": 20e-6}},
         claude("haiku", HAIKU),
         claude("opus", OPUS),
         deployment("broken-strong", dead, model="broken-primary", order=1),
         deployment("broken-strong", upstream_url, model="broken-backup", order=2),
         deployment("mixed-large", upstream_url, model="mixed-gpt", order=1),
         claude("mixed-large", "claude-sonnet-4-5", order=2),
-    ]
+    ]  # fmt: skip
     calm: dict[str, Any] = {"cooldown_time": 0, "num_retries": 0}
     config["model_list"] += [
         deployment("any-openai", upstream_url, **calm),
@@ -61,6 +64,7 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
         "cached": {"cascade": two, "cache": cache},
         "croute": {"cascade": {**two, "tiers": [{"model": "c-small"}, {"model": "o-large"}]}},
         "cachedvllm": {"cascade": {"tiers": [{"model": "c-vllm"}]}, "cache": cache},
+        "infoone": {"cascade": {"tiers": [{"model": "info-large"}]}},
         "otherone": {"cascade": {"tiers": [{"model": "other-large"}]}},
         "claude": {"cascade": {**two, "tiers": [{"model": "haiku"}, {"model": "opus"}]}, "cache": cache},
         "claudeone": {"cascade": {"tiers": [{"model": "opus"}]}},

@@ -1,6 +1,9 @@
 """What a client sends and gets again, in every dialect, whole and streamed, through more tiers than one."""
 
+import hashlib
 import json
+import re
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -8,7 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from tests.proxy.conftest import MASTER_KEY, GatewayProcess
-from tests.proxy.faults.conftest import HAIKU, OPUS, ask, decision, error_of
+from tests.proxy.faults.conftest import HAIKU, OPUS, PATHS, ask, decision, error_of
 from tests.proxy.faults.neighbours import DIALECTS, STREAMED, everybody_says, result, said
 from tests.proxy.upstream import calls_tool, fails, says
 from tests.proxy.waiting import eventually
@@ -110,6 +113,69 @@ def test_an_anthropic_tier_gets_what_an_anthropic_client_sent(gateway: GatewayPr
     assert response.status_code == 200, response.text
     (asked,) = gateway.upstream.asked(OPUS)
     assert {name: asked.get(name) for name in sent} == sent
+
+
+# K12, K17: what the embedder cannot tell apart
+
+
+TWINS = [
+    ("Classify the sentiment of this review: \U0001f600\U0001f600",
+     "Classify the sentiment of this review: \U0001f621\U0001f621"),
+    ("What is 8 minus 3?", "What is 3 minus 8?"),
+    ("How do I move data from server A to server B?", "How do I move data from server B to server A?"),
+    ("Is Na+ bigger than Na?", "Is Na bigger than Na+?"),
+    ("How many blanks are in 'a  b'?", "How many blanks are in 'a b'?"),
+    ("Can us citizens apply?", "Can US citizens apply?"),
+    ("When do I write your?", "When do I write you\u2019re?"),
+    ("How do I close my parent's account?", "How do I close my parents' account?"),
+    ("Was heisst den hier genau?", "Was heisst denn hier genau?"),
+    ("Que signifie quel au juste ?", "Que signifie qu'elle au juste ?"),
+]  # fmt: skip
+
+
+def is_hit(gateway: GatewayProcess, question: str) -> bool:
+    return decision(ask(gateway, "chat", "cached", question)) == "exact_hit"
+
+
+@STREAMED
+def test_a_twin_that_the_embedder_cannot_tell_apart_has_an_answer_of_its_own(
+    gateway: GatewayProcess, stream: bool
+) -> None:
+    for place, pair in enumerate(TWINS):
+        question, twin = pair[::-1] if stream else pair
+        everybody_says(gateway, f"The answer of number {place}.")
+        is_kept = partial(is_hit, gateway, question)
+        assert eventually(is_kept, 5)
+        everybody_says(gateway, "Something else altogether.")
+        told = ask(gateway, "chat", "cached", twin, stream=stream)
+        assert decision(told) not in ("semantic_hit", "exact_hit"), (question, twin)
+        assert gateway.post("/thriftgate/cache/purge", {"route": "cached"}, MASTER_KEY).status_code == 200
+
+
+# N12: a price that stands in `model_info`
+
+
+@STREAMED
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_price_in_model_info_is_charged_and_booked_whole_and_streamed(
+    gateway: GatewayProcess, dialect: str, stream: bool
+) -> None:
+    gateway.upstream.on("info-large", says("Fine."))
+    key = f"sk-{uuid4().hex}-acme-carol"
+    body: dict[str, Any] = {"model": "infoone", "stream": stream}
+    turns = [{"role": "user", "content": "hi"}]
+    body |= {"input": turns} if dialect == "responses" else {"messages": turns, "max_tokens": 9}
+    response = gateway.post(PATHS[dialect], body, key)
+    assert response.status_code == 200
+    digest = hashlib.sha256(key.encode()).hexdigest()
+
+    def charged() -> float:
+        return sum(row["cost"] for row in gateway.charged() if row["key"] == digest)
+
+    assert eventually(lambda: charged() > 0, 10)
+    assert charged() == pytest.approx(10 * 10e-6 + 4 * 20e-6, abs=1e-9)
+    told = re.findall(r'"cost": ?"([\d.]+)"', response.text)[-1]
+    assert float(told) == pytest.approx(charged(), abs=1e-8)
 
 
 # N7: a single forced tool is structured output, in every dialect
