@@ -2,14 +2,9 @@
 
 import asyncio
 import json
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -19,17 +14,10 @@ from tests.proxy.conftest import (
     CLIENT_KEY,
     MASTER_KEY,
     SCRAPER_TOKEN,
-    GatewayProcess,
-    free_port,
-    gateway_config,
-    route,
-    start_proxy,
-    stop,
-    wait_until_alive,
-)  # fmt: skip
-from tests.proxy.langfuse_intake import LangfuseIntakeServer
+)
 from tests.proxy.stored import stored
-from tests.proxy.upstream import Upstream, drips, fails, says, slow
+from tests.proxy.traced import QUESTION, TracedGateway, traced_gateway
+from tests.proxy.upstream import drips, fails, says, slow
 from tests.proxy.waiting import eventually, settle
 from tests.trace_setup import TRACEPARENT, SeenSpan
 
@@ -37,33 +25,6 @@ from thriftgate.tracing import attributes as names
 from thriftgate.tracing.identity import span_id_of, trace_id_of
 
 pytestmark = pytest.mark.xdist_group("proxy-tracing")
-
-QUESTION = "How long does it take to return shoes to ada@example.com?"
-
-
-@dataclass(frozen=True)
-class TracedGateway:
-    """A proxy that sends traces."""
-
-    process: GatewayProcess
-    langfuse: LangfuseIntakeServer
-    asked: list[str] = field(default_factory=list[str])
-    """The ids of all requests so far that had a valid key."""
-
-    @property
-    def upstream(self) -> Upstream:
-        return self.process.upstream
-
-    def ask(self, model: str, question: str = QUESTION, *, key: str = CLIENT_KEY, **more: Any) -> httpx.Response:
-        headers = more.pop("headers", {})
-        body = {"model": model, "messages": [{"role": "user", "content": question}], **more}
-        response = self.process.post("/v1/chat/completions", body, key, **headers)
-        if response.status_code != 401:
-            self.asked.append(response.headers["x-litellm-call-id"])
-        return response
-
-    def traced(self, response: httpx.Response) -> list[SeenSpan]:
-        return self.langfuse.trace(response.headers["x-thriftgate-request-id"])
 
 
 @pytest.fixture(scope="module")
@@ -77,30 +38,9 @@ def langfuse_server() -> Iterator[HTTPServer]:
 
 @pytest.fixture(scope="module")
 def traced(langfuse_server: HTTPServer) -> Iterator[TracedGateway]:
-    """One proxy with Langfuse's keys in its environment, for all tests of this file."""
-    providers = HTTPServer(threaded=True)
-    providers.start()
-    upstream, langfuse = Upstream(providers), LangfuseIntakeServer()
-    config = gateway_config(upstream.base_url)
-    section = config["callback_settings"]["thriftgate"]
-    section["tracing"] = {
-        "environment": "test", "release": "r-1", "forward_traceparent": True, "langfuse": {"flush_interval": "50ms"},
-    }  # fmt: skip
-    section["routes"]["open"] = {**section["routes"]["support"], "capture_content": True}
-    config["model_list"].append(route("open"))
-    folder = Path(tempfile.mkdtemp(prefix="thriftgate-traced-"))
-    folder.chmod(0o755)
-    port = free_port()
-    process = start_proxy(folder, config, port, **langfuse.serve(langfuse_server))
-    base_url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_alive(process, base_url, folder)
-        yield TracedGateway(GatewayProcess(base_url, folder, upstream), langfuse)
-    finally:
-        stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
-        providers.clear()
-        providers.stop()
+    """One proxy for all tests of this file."""
+    with traced_gateway(langfuse_server) as made:
+        yield made
 
 
 def kinds(trace: list[SeenSpan]) -> list[tuple[str, str]]:
