@@ -280,7 +280,7 @@ def test_tokens_are_counted_by_the_strongest_tier(gateway: GatewayProcess, model
         return Response('{"input_tokens": 77}', 200, content_type="application/json")
 
     path = urlsplit(gateway.upstream.base_url).path + "/messages/count_tokens"
-    gateway.upstream.server.expect_request(path, method="POST").respond_with_handler(count)
+    gateway.upstream.server.expect_oneshot_request(path, method="POST").respond_with_handler(count)
     body = {"model": model, "messages": [{"role": "user", "content": "How many?"}]}
     response = gateway.post("/v1/messages/count_tokens", body)
     assert response.status_code == 200, response.text
