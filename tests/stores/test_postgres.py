@@ -3,8 +3,6 @@
 import asyncio
 import json
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -221,36 +219,6 @@ async def test_postgres_takes_every_value_as_jsonb(database: Database, value: ob
     kept = await database.fetchval("SELECT $1::jsonb", stored)
     # jsonb has one kind of number: 1e16 comes back as 10000000000000000.
     assert json.loads(kept, parse_int=float) == json.loads(stored, parse_int=float)
-
-
-def compute(seconds: float) -> None:
-    end = time.thread_time() + seconds
-    while time.thread_time() < end:
-        pass
-
-
-def be_descheduled(seconds: float) -> None:
-    threading.Event().wait(seconds)  # the thread does not run, and computes nothing
-
-
-@pytest.mark.parametrize("busy", [compute, be_descheduled])
-async def test_a_good_database_is_not_given_up_because_the_loop_is_busy(
-    postgres_dsn: str, busy: Callable[[float], None]
-) -> None:
-    database = Database(postgres_dsn, max_connections=2)
-    is_over = asyncio.Event()
-
-    async def hog() -> None:
-        while not is_over.is_set():
-            await asyncio.sleep(0.005)
-            busy(0.25)
-
-    hogging = asyncio.create_task(hog())
-    answers = await asyncio.gather(*(database.fetchval("SELECT 1") for _ in range(6)))
-    is_over.set()
-    await hogging
-    await database.close()
-    assert answers == [1] * 6
 
 
 async def test_a_database_that_takes_connections_and_says_nothing_is_passed_by() -> None:

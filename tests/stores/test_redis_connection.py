@@ -13,7 +13,7 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 from tests.stores.redis_process import BINARY, RedisProcess
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
-from thriftgate.stores.redis.breaker import CircuitBreaker
+from thriftgate.stores.breaker import CircuitBreaker
 from thriftgate.stores.redis.connection import RedisServer, reason_of
 from thriftgate.stores.redis.keys import key_digest
 

@@ -4,26 +4,25 @@ A look-up compares the question with the first 1,000 vectors of its scope one by
 rest through an approximate index (HNSW, arXiv 1603.09320; half precision, then ranked again in full precision).
 What a user said is kept as question and answer, as it must be to be served again; it ends with its entry.
 
-Failure behaviour: every method raises StoreUnavailableError when the database does not answer; the caller goes on
-uncached. Writes do not wait for the disk (`synchronous_commit` off for them alone): a power cut may lose the last
-half second of new answers, and damages none.
+Failure behaviour: every method raises StoreUnavailableError when the database does not answer, a look-up as soon as it
+is silent; the caller goes on uncached. Writes do not wait for the disk (`synchronous_commit` off for them alone): a
+power cut may lose the last half second of new answers, and damages none.
 """
 
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from thriftgate.caching.entries import CacheEntry, CacheStats, Lookup, Neighbour, Observation, PurgeFilter
 from thriftgate.stores.postgres import cache_sql as sql
 from thriftgate.stores.postgres.cache_rows import answer_columns, entry_of, observation_of, usage_fields
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.database import Database, Row
 from thriftgate.stores.postgres.text import to_json, to_text
 from thriftgate.types import Vector
 
-_LOOKUP_TIMEOUT = 1.0
-"""Seconds; an answer that comes later than this is better asked for afresh."""
 _MAX_INDEXED_DIMENSIONS = 4000
 """Of pgvector's half precision; longer vectors are all compared one by one."""
 _PAGE = 200
@@ -57,12 +56,10 @@ class PostgresAnswerCache:
         vector = self._unit(embedding)
         scope = to_text(scope)
         if vector is None:
-            found = await self._database.fetch(sql.EXACT, scope, to_text(key), self._clock(), timeout=_LOOKUP_TIMEOUT)
+            found = await self._fetch(sql.EXACT, scope, to_text(key), self._clock())
             return Lookup(entry_of(found[0])) if found else Lookup()
         query = sql.nearest(self._dimensions, sql.bucket_of(scope))
-        rows = await self._database.fetch(
-            query, scope, to_text(key), self._clock(), vector, limit, timeout=_LOOKUP_TIMEOUT
-        )
+        rows = await self._fetch(query, scope, to_text(key), self._clock(), vector, limit)
         exact = next((entry_of(row) for row in rows if row["distance"] is None), None)
         neighbours = (
             Neighbour(entry_of(row), min(1.0, max(0.0, -row["distance"])))
@@ -70,6 +67,9 @@ class PostgresAnswerCache:
             if row["distance"] is not None
         )
         return Lookup(exact, tuple(neighbours))
+
+    async def _fetch(self, query: str, *args: object) -> Sequence[Row]:
+        return await self._database.promptly(partial(self._database.fetch, query, *args))
 
     async def store(self, entry: CacheEntry) -> None:
         """Keep an answer; replaces the entry of the same scope and key."""

@@ -5,9 +5,10 @@ at import time and used from the proxy's worker loop.
 
 Failure behaviour: whatever goes wrong between us and the database (refused, timed out, shut down, pool exhausted,
 a statement too slow) is a StoreUnavailableError. Only time in which our loop listened counts (see `patience`): a busy
-or starved gateway does not take a good database for a dead one. After a refused connection the next attempt is made
-half a second later; until then calls fail at once instead of each waiting for the connect timeout. When the server is
-back, the next attempt simply succeeds: there is no state to repair.
+or starved gateway does not take a good database for a dead one. What a request can do without is given up as soon as
+the database is silent, and at once while it is away (see `promptness`). After a refused connection the next attempt is
+made half a second later; until then calls fail at once instead of each waiting for the connect timeout. When the server
+is back, the next attempt simply succeeds: there is no state to repair.
 """
 
 import asyncio
@@ -15,16 +16,19 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
 import asyncpg
 from pgvector.asyncpg import register_vector  # pyright: ignore[reportUnknownVariableType]
 
-from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.errors import Cause, ConfigurationError, StoreUnavailableError
+from thriftgate.stores.availability import Availability
+from thriftgate.stores.postgres.promptness import Promptness
 from thriftgate.stores.postgres.waiting import PatientConnection, ServerPatience
 
+ResultT = TypeVar("ResultT")
 Row = Mapping[str, Any]
 """One row of a result, by column name."""
 
@@ -97,6 +101,10 @@ class Timeouts:
     acquire: float = 1.0
     """For a free connection of the pool."""
     statement: float = 2.0
+    silence: float = 0.028
+    """Without a sign of life, for what a request can do without: some 40 ms with the moment before it is asked for."""
+    dispensable: float = 1.0
+    """For such a statement of a database that lives; an answer that comes later is better asked for afresh."""
     report: float = 60.0
     """For the ledger's summaries and the cache's exports, which nobody's answer waits for."""
 
@@ -127,7 +135,11 @@ class Database:
         self._monotonic = monotonic
         self._retry_at = float("-inf")
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
-        self._patience: WeakKeyDictionary[asyncio.AbstractEventLoop, ServerPatience] = WeakKeyDictionary()
+        self._availability = Availability("PostgreSQL", self._ask, _cause_of, is_bounded=True)
+        self._waiting = ServerPatience(self._availability)
+        self._promptness = Promptness(
+            self._availability, self.own_connection, silence=timeouts.silence, slowest=timeouts.dispensable
+        )
         self._own: WeakKeyDictionary[asyncio.AbstractEventLoop, list[Connection]] = WeakKeyDictionary()
 
     @asynccontextmanager
@@ -135,7 +147,7 @@ class Database:
         """A connection of the pool. Raises StoreUnavailableError, also for what fails inside the block."""
         with _as_unavailable():
             pool = await self._pool()
-            waiting = self._waiting()
+            waiting = self._waiting
             connection = await waiting.until_silent(pool.acquire(), self.timeouts.acquire)
             try:
                 yield cast("Connection", PatientConnection(connection, waiting, self.timeouts.statement))
@@ -163,11 +175,16 @@ class Database:
         async with self.connection() as connection:
             await connection.execute(query, *args)
 
+    async def promptly(self, work: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """The result of `work` on this database that a request can do without. Raises StoreUnavailableError soon."""
+        return await self._promptness.run(work)
+
     async def own_connection(self) -> Connection:
-        """A connection outside the pool, for LISTEN; ends with `close()`."""
+        """A connection outside the pool, for what waits by itself; ends with `close()`."""
         with _as_unavailable():
-            options = {**self._connect_options(), "timeout": self.timeouts.connect}
-            connection = await self._connect(self.dsn, **options, command_timeout=self.timeouts.statement)
+            connection = await self._waiting.until_silent(
+                self._connect(self.dsn, **self._connect_options()), self.timeouts.connect
+            )
             loop = asyncio.get_running_loop()
             self._own.setdefault(loop, []).append(connection)
             return connection
@@ -175,6 +192,8 @@ class Database:
     async def close(self) -> None:
         """Close every connection of the running event loop; the next query would open new ones."""
         loop = asyncio.get_running_loop()
+        await self._promptness.close()
+        await self._availability.close()
         with _as_unavailable():
             for connection in self._own.pop(loop, []):
                 await connection.close(timeout=self.timeouts.connect)
@@ -187,8 +206,9 @@ class Database:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             pool.terminate()
 
-    def _waiting(self) -> "ServerPatience":
-        return self._patience.setdefault(asyncio.get_running_loop(), ServerPatience())
+    async def _ask(self) -> None:
+        with _as_unavailable():
+            await self._promptness.ask()
 
     async def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
@@ -268,6 +288,10 @@ async def _register_codecs(connection: Any) -> None:
 
 async def _keep_session(_connection: object) -> None:
     """No RESET between uses: no statement of ours changes its session, and it would cost a round trip each."""
+
+
+def _cause_of(error: Exception) -> Cause:
+    return error.cause if isinstance(error, StoreUnavailableError) else "time_out"
 
 
 @contextmanager

@@ -13,11 +13,12 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from thriftgate.errors import StoreUnavailableError
-from thriftgate.stores.postgres.database import Connection, Database
+from thriftgate.stores.postgres.database import Connection, Database, Row
 from thriftgate.stores.postgres.text import from_json, to_json, to_text
 
 _POLL_LISTENING = 1.0
@@ -77,7 +78,8 @@ class PostgresSingleFlight:
 
     async def lead(self, key: str, *, owner: str, lease: float) -> bool:
         """True when `owner` now leads the flight; False when somebody else does, or has just landed."""
-        return bool(await self._database.fetchval(_TAKE_OFF, to_text(key), to_text(owner), lease))
+        take_off = partial(self._database.fetchval, _TAKE_OFF, to_text(key), to_text(owner), lease)
+        return bool(await self._database.promptly(take_off))
 
     async def renew(self, key: str, *, owner: str, lease: float) -> bool:
         """Prolong the lease of a leader that is still at work; False when it was lost."""
@@ -101,8 +103,8 @@ class PostgresSingleFlight:
         deadline = loop.time() + patience
         arrivals = self._arrivals.setdefault(loop, _Arrivals(self._database, self._channel))
         with arrivals.expected(key) as arrival:
-            is_listening = await arrivals.listen()
-            row = await self._database.fetchrow(_JOIN, to_text(key))
+            is_listening = await self._database.promptly(arrivals.listen)
+            row = await self._row(_JOIN, key)
             if row is not None and row["outcome"] is not None and row["remaining"] <= 0:
                 return None  # landed for others, and its time is over
             while row is not None and row["outcome"] is None and row["remaining"] > 0:
@@ -110,8 +112,11 @@ class PostgresSingleFlight:
                 if pause <= 0:
                     return None
                 await arrival.within(pause)
-                row = await self._database.fetchrow(_LOOK, to_text(key))
+                row = await self._row(_LOOK, key)
             return None if row is None or row["outcome"] is None else from_json(row["outcome"])
+
+    async def _row(self, query: str, key: str) -> Row | None:
+        return await self._database.promptly(partial(self._database.fetchrow, query, to_text(key)))
 
 
 class _Arrival:

@@ -6,25 +6,24 @@ asyncpg raises goes on.
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from thriftgate.stores.patience import Patience
+from thriftgate.stores.availability import Availability
 
 T = TypeVar("T")
 
 
 class ServerPatience:
-    """Waits for one server's calls in one event loop."""
+    """Waits for one server's calls."""
 
-    def __init__(self) -> None:
-        self._patience = Patience(is_bounded=True)
+    def __init__(self, availability: Availability) -> None:
+        self._availability = availability
 
     async def until_silent(self, work: Awaitable[T], deadline: float) -> T:
         """The result of `work`. Raises TimeoutError after `deadline` seconds of listening, and cancels it."""
-        loop = asyncio.get_running_loop()
-        call = loop.create_task(_awaited(work))
+        call = asyncio.get_running_loop().create_task(_awaited(work))
         try:
-            await self._patience.silent(cast("asyncio.Future[object]", call), deadline, clock=loop.time)
+            await self._availability.is_silent(call, deadline)
         finally:
             if not call.done():
                 call.cancel()

@@ -4,10 +4,8 @@ Nothing is opened before the first command, and each event loop gets its own con
 RESP2's shape, so that vectors stay vectors; a Redis Cluster is not supported.
 
 Failure behaviour: refused, unreachable, hung, loading, out of memory or without the query engine: a
-StoreUnavailableError with its cause, as soon as Redis was silent for the call's deadline (see `patience`). A call that
-is given up goes on for a while beside its request: its connection is good, and its late reply is how a thawed Redis is
-noticed first. After a failed call the breaker answers for Redis at once, and a task of its own asks whether it is back
-(see `breaker`), with more patience than a request has: under load too, recovery needs no luck. The caller logs.
+StoreUnavailableError with its cause, as soon as Redis was silent for the call's deadline (see `patience`), and at once
+while it is away (see `availability`). The caller logs.
 """
 
 import asyncio
@@ -33,8 +31,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from thriftgate.errors import Cause, ConfigurationError, StoreUnavailableError
-from thriftgate.stores.patience import Patience
-from thriftgate.stores.redis.breaker import CircuitBreaker
+from thriftgate.stores.availability import Availability
+from thriftgate.stores.breaker import CircuitBreaker
 
 ResultT = TypeVar("ResultT")
 
@@ -54,8 +52,6 @@ class Deadlines:
     """Purging, listing and counting everything."""
 
 
-_LINGER = 10.0
-"""Seconds that a call may go on after nobody waits for it any more; then its connection is closed."""
 _PROBE_DEADLINE = 1.0
 _MAX_CONNECTIONS = 32
 """For each event loop. Redis works on one command at a time; more connections only cost more handshakes."""
@@ -84,13 +80,8 @@ class RedisServer:
     ) -> None:
         self.deadlines = deadlines
         self._url = url
-        self._clock = clock
-        self._breaker = breaker or CircuitBreaker()
+        self._availability = Availability("Redis", self._ping, cause_of, clock=clock, breaker=breaker)
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
-        self._patience: WeakKeyDictionary[asyncio.AbstractEventLoop, Patience] = WeakKeyDictionary()
-        self._probes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
-        self._left: WeakKeyDictionary[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]] = WeakKeyDictionary()
-        self._cause: Cause = "time_out"
         self._new_pool()
 
     async def run(self, work: Callable[[Redis], Awaitable[ResultT]], *, deadline: float) -> ResultT:
@@ -98,80 +89,26 @@ class RedisServer:
 
         Raises StoreUnavailableError when Redis does not answer within `deadline` seconds, or refuses.
         """
-        if self._breaker.is_open:
-            self._probe()
-            raise StoreUnavailableError("Redis did not answer a moment ago", cause=self._cause)
-        started_at = self._clock()
+        started_at = self._availability.require()
         try:
-            result = await self._answered(work, deadline)
+            result = await self._availability.answered(_run(work, self.client()), deadline)
         except (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError) as error:
-            self._cause = cause_of(error)
-            self._breaker.failed(started_at=started_at, now=self._clock())
-            self._probe()
-            raise StoreUnavailableError(f"Redis does not answer ({type(error).__name__})", cause=self._cause) from error
+            cause = self._availability.failed(error, started_at=started_at)
+            raise StoreUnavailableError(f"Redis does not answer ({type(error).__name__})", cause=cause) from error
         except RedisError as error:
             # Not `from error`: it quotes the command, and with it what a user said.
             cause = cause_of(error)
             raise StoreUnavailableError(f"Redis refused a command ({reason_of(error)})", cause=cause) from None
-        self._breaker.succeeded()
+        self._availability.succeeded()
         return result
 
-    async def _answered(self, work: Callable[[Redis], Awaitable[ResultT]], deadline: float) -> ResultT:
-        """The result of `work`; raises TimeoutError when Redis was silent, and leaves the call alone."""
-        call = asyncio.ensure_future(_run(work, self.client()))
-        is_over = False
-        try:
-            silent = await self._patience_of_loop().silent(
-                cast("asyncio.Future[object]", call), deadline, clock=asyncio.get_running_loop().time
-            )
-            is_over = not silent
-        finally:
-            if not is_over:
-                self._leave(call)
-        if silent:
-            raise TimeoutError
-        return call.result()
-
-    def _leave(self, call: "asyncio.Task[Any]") -> None:
-        """Let a call end that nobody waits for: cut off, it would take its good connection with it."""
-        loop = asyncio.get_running_loop()
-        left = self._left.setdefault(loop, set())
-        left.add(call)
-        cut = loop.call_later(_LINGER, call.cancel)
-
-        def ended(_: object) -> None:
-            left.discard(call)
-            cut.cancel()
-            if not call.cancelled() and call.exception() is None:
-                self._breaker.succeeded()  # a late reply: it is back
-
-        call.add_done_callback(ended)
-
-    def _probe(self) -> None:
-        """Ask whether Redis is back until it is, beside the requests."""
-        loop = asyncio.get_running_loop()
-        probe = self._probes.get(loop)
-        if probe is None or probe.done():
-            self._probes[loop] = loop.create_task(self._until_back(), name="thriftgate:redis_probe")
-
-    async def _until_back(self) -> None:
-        while self._breaker.is_open:
-            await asyncio.sleep(self._breaker.pause)
-            if not self._breaker.is_open:
-                return
-            started_at = self._clock()
-            try:
-                await self._answered(_ping, _PROBE_DEADLINE)
-            except (RedisError, TimeoutError, OSError) as error:
-                self._cause = cause_of(error)
-                self._breaker.failed(started_at=started_at, now=self._clock())
-            else:
-                self._breaker.succeeded()
+    async def _ping(self) -> None:
+        await self._availability.answered(_run(_ping, self.client()), _PROBE_DEADLINE)
 
     @property
     def slow(self) -> int:
         """Calls that were answered late because this process was busy, in the running event loop."""
-        return self._patience_of_loop().slow
+        return self._availability.patience.slow
 
     def client(self) -> Redis:
         """The client of the running event loop, for what lasts longer than a call (a subscription)."""
@@ -183,19 +120,11 @@ class RedisServer:
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
-        loop = asyncio.get_running_loop()
-        probe = self._probes.pop(loop, None)
-        tasks = [*self._left.pop(loop, ()), *([probe] if probe is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        client = self._clients.pop(loop, None)
+        await self._availability.close()
+        client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             with suppress(RedisError, OSError):
                 await client.aclose(close_connection_pool=True)
-
-    def _patience_of_loop(self) -> Patience:
-        return self._patience.setdefault(asyncio.get_running_loop(), Patience())
 
     def _new_pool(self) -> BlockingConnectionPool:
         try:

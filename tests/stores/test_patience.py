@@ -1,0 +1,199 @@
+"""A store counts as silent only while we listen: a busy or starved event loop never takes a good one for a dead one."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+from tests.stores.postgres_process import PostgresProcess
+from tests.stores.redis_process import BINARY, RedisProcess
+
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.stores.patience import Silence
+from thriftgate.stores.postgres.database import Database, Timeouts
+from thriftgate.stores.redis.connection import RedisServer
+
+
+def test_silence_while_the_loop_listens_ends_at_the_deadline() -> None:
+    silence, now, looks = Silence(0.04, 0.0), 0.0, 0
+    while True:
+        now, looks = now + silence.step + 0.0005, looks + 1
+        if silence.look(now):
+            break
+    assert (looks, now) == (4, pytest.approx(0.042))
+
+
+@given(st.lists(st.floats(0.05, 2.0), min_size=1, max_size=30))
+def test_time_in_which_the_loop_did_not_listen_never_counts(blocks: list[float]) -> None:
+    silence, now = Silence(0.04, 0.0), 0.0
+    for block in blocks:
+        now += silence.step + block
+        assert not silence.look(now)
+
+
+def test_a_loop_that_is_always_late_does_not_wait_for_ever() -> None:
+    silence, now, turns = Silence(0.04, 0.0), 0.0, 0
+    while not silence.look(now := now + 0.1):
+        turns += 1
+    assert turns < 50
+
+
+def test_an_answer_to_anybody_starts_the_silence_anew() -> None:
+    silence = Silence(0.04, 0.0)
+    for look in range(1, 50):
+        assert not silence.look(look * 0.01)
+        if look % 3 == 0:
+            silence.heard()
+
+
+@pytest.fixture(scope="module")
+def postgres_process() -> Iterator[PostgresProcess]:
+    """One for all tests of this file: what is frozen is thawed again."""
+    process = PostgresProcess()
+    process.start()
+    yield process
+    process.stop()
+
+
+@dataclass(frozen=True)
+class Store:
+    """One of the two, which can be frozen; `look` is what a request asks of it."""
+
+    look: Callable[[], Awaitable[object]]
+    process: RedisProcess | PostgresProcess
+    connections: Callable[[], Awaitable[int]]
+    """How many it has had of us, or has."""
+
+    async def answers(self) -> bool:
+        try:
+            await self.look()
+        except StoreUnavailableError:
+            return False
+        return True
+
+
+@pytest.fixture(params=["redis", "postgres"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param == "postgres":
+        process: PostgresProcess = request.getfixturevalue("postgres_process")
+        database = Database(process.dsn)
+        count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'thriftgate'"
+        yield Store(
+            partial(database.promptly, partial(database.fetchval, "SELECT 1")), process,
+            partial(database.fetchval, count),
+        )  # fmt: skip
+        await database.close()
+        return
+    if BINARY is None:
+        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
+    redis = RedisProcess(tmp_path)
+    redis.start()
+    server = RedisServer(redis.url)
+
+    async def echo(client: Redis) -> object:
+        return await cast("Any", client.echo("x"))
+
+    async def connections() -> int:
+        return (await server.client().info("stats"))["total_connections_received"]
+
+    yield Store(partial(server.run, echo, deadline=server.deadlines.lookup), redis, connections)
+    await server.close()
+    redis.stop()
+
+
+def compute(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+def be_descheduled(seconds: float) -> None:
+    threading.Event().wait(seconds)  # the thread does not run, and computes nothing
+
+
+@pytest.mark.parametrize("block", [0.0, 0.06, 0.1, 0.25])
+@pytest.mark.parametrize("busy", [compute, be_descheduled])
+async def test_a_good_store_is_never_given_up_however_busy_the_loop_is(
+    store: Store, block: float, busy: Callable[[float], None]
+) -> None:
+    is_over = asyncio.Event()
+
+    async def hog() -> None:
+        while not is_over.is_set():
+            await asyncio.sleep(0.005)
+            busy(block)
+
+    hogging = asyncio.create_task(hog())
+    looks: list[asyncio.Task[bool]] = []
+    for _ in range(20):
+        looks += [asyncio.create_task(store.answers()) for _ in range(5)]
+        await asyncio.sleep(0.005)
+    answered = await asyncio.gather(*looks)
+    is_over.set()
+    await hogging
+    assert answered.count(False) == 0
+
+
+async def test_a_frozen_store_is_passed_by_and_its_connections_survive(store: Store) -> None:
+    for _ in range(3):
+        assert await store.answers()
+    connected = await store.connections()
+    store.process.freeze()
+    assert not await store.answers()
+    assert not await store.answers()
+    store.process.thaw()
+    for _ in range(1000):
+        if await store.answers():
+            break
+        await asyncio.sleep(0.01)
+    else:
+        raise AssertionError("it was never found again")
+    assert await store.connections() <= connected + 1
+
+
+async def test_a_slow_statement_of_a_database_that_lives_has_its_time(postgres_process: PostgresProcess) -> None:
+    database = Database(postgres_process.dsn)
+    slow = partial(database.fetchval, "SELECT true FROM pg_sleep(0.3)")
+    assert await asyncio.gather(*(database.promptly(slow) for _ in range(3))) == [True] * 3
+    await database.close()
+
+
+async def test_a_statement_that_takes_too_long_is_given_up_though_the_database_lives(
+    postgres_process: PostgresProcess,
+) -> None:
+    database = Database(postgres_process.dsn, timeouts=Timeouts(dispensable=0.1))
+    with pytest.raises(StoreUnavailableError) as raised:
+        await database.promptly(partial(database.fetchval, "SELECT true FROM pg_sleep(30)"))
+    assert raised.value.cause == "time_out"
+    await database.close()
+
+
+async def test_what_a_statement_raises_is_raised_and_the_database_is_not_away(
+    postgres_process: PostgresProcess,
+) -> None:
+    database = Database(postgres_process.dsn)
+    with pytest.raises(StoreUnavailableError, match="refused"):
+        await database.promptly(partial(database.fetchval, "SELECT 1 / 0"))
+    assert await database.promptly(partial(database.fetchval, "SELECT 1")) == 1
+    await database.close()
+
+
+async def test_a_database_where_nobody_answers_is_found_when_somebody_does(postgres_process: PostgresProcess) -> None:
+    address = postgres_process.dsn.replace("port=5432", "port=5433")
+    database = Database(address)
+    look = partial(database.promptly, partial(database.fetchval, "SELECT 1"))
+    causes: list[str] = []
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError) as raised:
+            await look()
+        causes.append(raised.value.cause)
+    assert set(causes) == {"unreachable"}
+    await database.close()
