@@ -19,7 +19,7 @@ from tests.stores.redis_query_engine import QueryEngine
 from thriftgate.ports import AnswerCache
 from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_embedded
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
-from thriftgate.stores.postgres.database import Database, open_connection
+from thriftgate.stores.postgres.database import Database, Timeouts, open_connection
 from thriftgate.stores.redis.cache import RedisAnswerCache
 from thriftgate.stores.redis.connection import Deadlines, RedisServer
 
@@ -64,7 +64,7 @@ async def _run(dsn: str, *statements: str) -> None:
 @pytest.fixture
 async def database(postgres_dsn: str) -> AsyncIterator[Database]:
     """The worker's database, with nothing in it."""
-    database = Database(postgres_dsn)
+    database = Database(postgres_dsn, timeouts=Timeouts(silence=30.0))
     async with database.connection() as connection:
         await connection.execute("; ".join(f"DELETE FROM {table}" for table in TABLES))
     yield database

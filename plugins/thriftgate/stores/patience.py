@@ -20,6 +20,8 @@ _LOOKS = 4
 _LONGEST_STEP = 0.05
 _PUNCTUAL = 0.25
 """Late by less than this share of a step is on time."""
+_GRAIN = 0.002
+"""And so is late by as many seconds: a timer is no more exact."""
 _LATE_TURNS = 40
 """A connection, its greeting and a command take about ten turns of the loop, and other calls have theirs in between."""
 
@@ -45,7 +47,7 @@ class Silence:
         """Take a look, a step after the last one; True when the server was silent for too long."""
         late = max(0.0, now - self.looked_at - self.step)
         self.looked_at = now
-        if late <= _PUNCTUAL * self.step:
+        if late <= max(_GRAIN, _PUNCTUAL * self.step):
             self.listened += self.step
         else:
             self.listened += max(0.0, self.step - late)
