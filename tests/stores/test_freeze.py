@@ -15,8 +15,8 @@ from thriftgate.caching.policy import FixedThreshold
 from thriftgate.config import CacheConfig
 from thriftgate.ports import AnswerCache, SingleFlight
 from thriftgate.services.cache.deciding import FixedDecider
+from thriftgate.services.cache.pending import Served
 from thriftgate.services.cache.service import CacheService
-from thriftgate.services.cache.tickets import Served
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.journal import Journal
 from thriftgate.services.route.coalescing import Coalescer
