@@ -23,6 +23,7 @@ _MOMENT: Final = 0.012
 _LOOK: Final = 0.05
 """Seconds between two signs of life while a statement takes its time."""
 _PROBE_DEADLINE: Final = 1.0
+_CLOSING: Final = 0.5
 
 
 class Promptness:
@@ -125,9 +126,12 @@ class _Line:
     async def close(self) -> None:
         """Let go of the connection; nothing is said on it that would have to be taken back."""
         if self._sign is not None:
+            # One that is being opened would be lost, and left open, if it were cut off as it is handed over.
+            await asyncio.wait((self._sign,), timeout=_CLOSING)
             self._sign.cancel()
             await asyncio.gather(self._sign, return_exceptions=True)
         self._drop()
+        await asyncio.sleep(0)  # its socket is closed in the loop's next turn
 
     async def _give(self) -> None:
         try:

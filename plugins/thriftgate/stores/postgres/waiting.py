@@ -23,13 +23,13 @@ class ServerPatience:
         """The result of `work`. Raises TimeoutError after `deadline` seconds of listening, and cancels it."""
         call = asyncio.get_running_loop().create_task(_awaited(work))
         try:
-            await self._availability.is_silent(call, deadline)
+            is_silent = await self._availability.is_silent(call, deadline)
         finally:
             if not call.done():
                 call.cancel()
-        if not call.done():
-            # Until it has let go: what it held is then free again.
-            await asyncio.wait((call,), timeout=deadline)
+                # Until it has let go: what it held is then free again.
+                await asyncio.wait((call,), timeout=deadline)
+        if is_silent:
             raise TimeoutError
         return call.result()
 
