@@ -1,8 +1,9 @@
 """The record of a call that went past the routes, so that ledger, metrics and traces hold the gateway's whole bill.
 
 A plain model of `model_list` is LiteLLM's own business: it is not served by us, only booked from LiteLLM's log of the
-finished call. Its baseline is what it cost, for nothing was saved. One that failed is booked once, when its client is
-told so: LiteLLM logs each of its tries, and requests that nobody was asked for.
+finished call. Its baseline is what it cost, for nothing was saved. LiteLLM's health checks are such calls too, and
+stand together under a name of their own. A call that failed is booked once, when its client is told so: LiteLLM logs
+each of its tries, and requests that nobody was asked for.
 
 Failure behaviour: nothing here raises into LiteLLM's log; a call that LiteLLM did not log, or not in the form that is
 known here, has no record.
@@ -12,8 +13,10 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
+from litellm.constants import LITTELM_INTERNAL_HEALTH_SERVICE_ACCOUNT_NAME
 from litellm.integrations.custom_logger import CustomLogger
 
 from thriftgate.errors import describe_failure
@@ -29,6 +32,10 @@ from thriftgate.wire.shapes import mapping, text
 logger = logging.getLogger(__name__)
 
 REASON = "plain_model"
+HEALTH_CHECK = "health_check"
+"""Why a deployment was asked that LiteLLM looks after."""
+HEALTH_CHECKS = "health checks"
+"""Where those calls are booked, all deployments together: nobody asked for them, and each call names its deployment."""
 _OURS = "thriftgate"
 _CALL_ID_HEADER = "x-litellm-call-id"
 
@@ -105,16 +112,18 @@ class PlainModelLog(CustomLogger):
             cost_parts=self._pricer.cost_parts(model, usage, cost_usd, deployment_id=deployment_id),
             parameters=shown_parameters(payload.get("model_parameters") or {}),
         )
+        caller = _caller_of(payload)
+        is_check = caller.team_id == LITTELM_INTERNAL_HEALTH_SERVICE_ACCOUNT_NAME
         return RequestRecord(
             request_id=_request_id(kwargs),
-            route=model,
-            caller=_caller_of(payload),
+            route=HEALTH_CHECKS if is_check else model,
+            caller=replace(caller, team_alias=HEALTH_CHECKS) if is_check else caller,
             started_at=started_at,
             duration=call.duration,
             time_to_first_token=first_token,
             stream=is_stream,
             decision=DecisionKind.ONLY_TIER,
-            reason=REASON,
+            reason=HEALTH_CHECK if is_check else REASON,
             tier=model,
             usage=usage,
             cost_usd=cost_usd,

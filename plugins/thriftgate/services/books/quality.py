@@ -57,6 +57,10 @@ class RouteQuality(RouteStanding):
     """Requests whose thresholds a budget shift loosened."""
 
 
+PAST_ROUTES = frozenset({"plain_model", "health_check"})
+"""Reasons of calls that no route made."""
+
+
 async def make_quality(
     ledger: Ledger,
     promises: Mapping[str, RoutePromise],
@@ -67,11 +71,13 @@ async def make_quality(
 ) -> list[RouteQuality]:
     """The quality of every route that was asked something in [since, until), in the order of their names.
 
-    Reads every request of that time; routes of `promises` without requests are left out.
+    Reads every request of that time. Routes of `promises` without requests are left out, and so is what went past every
+    route, to which nothing was promised.
     """
     records: defaultdict[str, list[RequestRecord]] = defaultdict(list)
     async for record in ledger.records(since=since, until=until):
-        records[record.route].append(record)
+        if record.reason not in PAST_ROUTES:
+            records[record.route].append(record)
     audits: defaultdict[str, list[Audit]] = defaultdict(list)
     for audit in await ledger.audits(since=since):
         if is_within(audit, since, until):
