@@ -83,6 +83,8 @@ def status_of(base_url: str, master_key: str | None, *, patience: float) -> Mapp
 
 def describe(queues: Mapping[str, Mapping[str, Any]]) -> Look:
     """The state of the gateway's queues in a sentence."""
+    from thriftgate.services.telemetry.exporting import backfill_command
+
     words = ", ".join(
         f"{queue['sent']:,} {name} sent, {queue['waiting']:,} wait, {queue['dropped'] + queue['refused']:,} were lost"
         for name, queue in queues.items()
@@ -92,5 +94,6 @@ def describe(queues: Mapping[str, Mapping[str, Any]]) -> Look:
     if errors:
         words += f"; Langfuse {' and '.join(sorted(errors))}"
     if lost:
-        words += "; `thriftgate langfuse backfill` sends what was lost"
+        since = min((at for queue in queues.values() if (at := queue.get("lost_since")) is not None), default=None)
+        words += f"; `{backfill_command(since)}` sends what was lost"
     return Look("note" if errors or lost else "ok", words)

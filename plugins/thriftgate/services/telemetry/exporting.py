@@ -13,6 +13,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from thriftgate.ports import Clock
@@ -22,6 +23,9 @@ from thriftgate.tracing.delivery import Away, Delivery, Unacceptable, pause_afte
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_LONGEST_REQUEST = 900.0
+"""Seconds by which a request may have begun before its trace was there to be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,8 @@ class ExportQueueState:
     """Why the last of them failed, in a fixed phrase."""
     away_since: float | None = None
     """Unix time of the first of these failures; None while all is well."""
+    lost_since: float | None = None
+    """Unix time from which on items were lost, or a little before; None while none was."""
 
 
 class ExportQueue(Generic[T]):
@@ -78,6 +84,9 @@ class ExportQueue(Generic[T]):
         self._failures = 0
         self._last_error: str | None = None
         self._away_since: float | None = None
+        self._waiting_since = 0.0
+        """When the queue was empty the last time: whatever is lost from it came later."""
+        self._lost_since: float | None = None
         self._next_at = -math.inf
 
     @property
@@ -93,6 +102,7 @@ class ExportQueue(Generic[T]):
                 failures=self._failures,
                 last_error=self._last_error,
                 away_since=self._away_since,
+                lost_since=self._lost_since,
             )
 
     @property
@@ -109,7 +119,10 @@ class ExportQueue(Generic[T]):
     def put(self, item: T) -> None:
         """Let an item wait; the oldest make room for it."""
         with self._lock:
-            self._queue.put(item)
+            if not self._queue.waiting:
+                self._waiting_since = self._clock.time()
+            if self._queue.put(item):
+                self._note_lost()
 
     def step(self, *, patient: bool = True) -> float:
         """Send one batch, if it is time for it; without `patient` it is.
@@ -130,19 +143,29 @@ class ExportQueue(Generic[T]):
             delivery = Unacceptable(f"not sendable ({type(error).__name__})")
         return self._settle(delivery)
 
+    def _note_lost(self) -> None:
+        self._lost_since = self._waiting_since if self._lost_since is None else self._lost_since
+
     def _settle(self, delivery: Delivery) -> float:
         with self._lock:
-            if isinstance(delivery, Away):
-                self._queue.away()
-                return self._note_failure(delivery)
-            if isinstance(delivery, Unacceptable):
-                if self._queue.refused():
-                    return 0.0
-                self._last_error = delivery.reason
-            else:
-                self._queue.taken(rejected=delivery.refused)
-            self._failures, self._next_at, self._away_since = 0, -math.inf, None
-            return 0.0
+            lost = self._queue.dropped + self._queue.rejected
+            pause = self._settled(delivery)
+            if self._queue.dropped + self._queue.rejected > lost:
+                self._note_lost()
+            return pause
+
+    def _settled(self, delivery: Delivery) -> float:
+        if isinstance(delivery, Away):
+            self._queue.away()
+            return self._note_failure(delivery)
+        if isinstance(delivery, Unacceptable):
+            if self._queue.refused():
+                return 0.0
+            self._last_error = delivery.reason
+        else:
+            self._queue.taken(rejected=delivery.refused)
+        self._failures, self._next_at, self._away_since = 0, -math.inf, None
+        return 0.0
 
     def _note_failure(self, away: Away) -> float:
         self._failures += 1
@@ -157,7 +180,18 @@ class ExportQueue(Generic[T]):
     def give_up(self) -> int:
         """Forget what waits, and count it as dropped."""
         with self._lock:
-            return self._queue.give_up()
+            lost = self._queue.give_up()
+            if lost:
+                self._note_lost()
+            return lost
+
+
+def backfill_command(lost_since: float | None) -> str:
+    """What sends again all that was lost from a time on; a moment, since a log line is read later."""
+    if lost_since is None:
+        return "thriftgate langfuse backfill"
+    began = datetime.fromtimestamp(lost_since - _LONGEST_REQUEST, UTC)
+    return f"thriftgate langfuse backfill --since {began:%Y-%m-%dT%H:%M}"
 
 
 class Exporter:
@@ -188,10 +222,11 @@ class Exporter:
         if self._thread is not None:
             self._thread.join(patience)
         if lost := sum(queue.give_up() for queue in self._queues):
+            since = min(at for queue in self._queues if (at := queue.state.lost_since) is not None)
             logger.warning(
-                "%d traces and scores could not be sent before the end; the ledger has them:"
-                " `thriftgate langfuse backfill --since 1h` sends them again",
+                "%d traces and scores could not be sent before the end; the ledger has them: `%s` sends them again",
                 lost,
+                backfill_command(since),
             )
 
     def _run(self) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.clocks import FakeClock
 from tests.trace_setup import ACCEPTED, AUDIT, EVERY_KIND, SAID, decode
 
-from thriftgate.services.telemetry.exporting import Exporter, ExportQueue, ExportQueueLimits
+from thriftgate.cli.report.command import parse_since
+from thriftgate.services.telemetry.exporting import Exporter, ExportQueue, ExportQueueLimits, backfill_command
 from thriftgate.services.telemetry.traces import TraceService, TraceSettings, size_of
 from thriftgate.tracing.content import ContentRule
 from thriftgate.tracing.delivery import Away, Delivered, Delivery, Unacceptable, pause_after
@@ -312,3 +313,30 @@ def test_an_exporter_that_is_closed_starts_no_thread() -> None:
     exporter.close(0)
     exporter.wake()
     assert not {thread for thread in threading.enumerate() if thread.name == "thriftgate:exporter"} - running
+
+
+def test_the_command_for_what_was_lost_reaches_back_to_the_first_of_it_however_late_it_is_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = FakeClock()
+    queue = queue_of(Backend(lambda _: AWAY), clock, max_items=4)
+    began = clock.time()
+    for number in range(6):
+        queue.put(number)
+        clock.advance(3_600)
+    assert (queue.state.dropped, queue.state.lost_since) == (2, began)
+    exporter = Exporter([queue], flush_interval=1.0)
+    exporter.close(0.0)
+    assert queue.state.lost_since == began
+    command = backfill_command(began)
+    assert command in caplog.text
+    assert parse_since(command.rpartition(" ")[2], now=0.0) == pytest.approx(began - 900, abs=60)
+
+
+def test_nothing_lost_is_no_moment() -> None:
+    queue = queue_of(Backend())
+    queue.put(1)
+    drain(queue)
+    assert queue.state.lost_since is None
+    assert queue.give_up() == 0
+    assert queue.state.lost_since is None
