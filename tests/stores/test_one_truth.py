@@ -49,7 +49,7 @@ from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger
 from thriftgate.stores.postgres.overview import PostgresOverview
 from thriftgate.tracing.dashboard import WIDGETS
-from thriftgate.types import Audit, Caller, ChatRequest, RequestRecord
+from thriftgate.types import Audit, Caller, ChatRequest, DecisionKind, RequestRecord, TierCall, Usage
 
 ADA = Caller(key_hash="key-1", user_id="ada", team_id="t-1", team_alias="acme", session_id="s-1")
 BOB = Caller(key_hash="key-2", user_id="bob", team_id="t-2", team_alias="globex")
@@ -110,6 +110,20 @@ class Day:
         await self.setup.answer(self.request(question, caller))
         await self.setup.background.drain()
 
+    def note_past_routes(self, model: str, reason: str) -> None:
+        """A call that no route made: LiteLLM's own, of which its log tells."""
+        request = self.request("")
+        record = RequestRecord(
+            request_id=request.request_id, route=model, caller=request.caller, started_at=self.setup.clock.time(),
+            duration=0.5, decision=DecisionKind.ONLY_TIER, reason=reason, tier="large", usage=Usage(14, 16),
+            cost_usd=0.002, baseline_cost_usd=0.002,
+            calls=(TierCall(model="large", deployment="large-1", started_at=self.setup.clock.time(), duration=0.5,
+                            usage=Usage(14, 16), cost_usd=0.002),),
+        )  # fmt: skip
+        self.setup.records.append(record)
+        for sink in (self.writer.submit, self.metrics.submit, self.send):
+            sink(record)
+
     async def overview(self) -> Overview:
         promises = {"support": RoutePromise(max_quality_loss=0.05, max_error=0.02)}
         source, stops = PostgresOverview(self.database), PromptStops(self.folder / "stops.json")
@@ -150,6 +164,8 @@ async def play(day: Day) -> None:
     with suppress(AllTiersFailedError):
         await setup.answer(day.request("what is wrong today", BOB))
     await setup.background.drain()
+    day.note_past_routes("large", "plain_model")
+    day.note_past_routes("health checks", "health_check")
     day.langfuse.is_away = True
     await day.ask("where is my parcel", BOB, judge="SAME")
     completer.enqueue("small", UNSURE)
@@ -300,7 +316,11 @@ async def test_five_places_tell_one_truth(day: Day) -> None:
         name: (round(mean * n), n - round(mean * n))
         for (_, name), (mean, n) in charted(day, "Quality by route, with n").items()
     }
-    for word, groups in (("team", {"acme", "globex"}), ("user", {"ada", "bob"}), ("route", {"support"})):
+    for word, groups in (
+        ("team", {"acme", "globex"}),
+        ("user", {"ada", "bob"}),
+        ("route", {"support", "large", "health checks"}),
+    ):
         found = charted(day, f"Saved by {word}, net")
         assert {group[0][0] if word == "team" else group[0] for group in found} == groups
         assert math.fsum(value for (value,) in found.values()) == pytest.approx(net)
