@@ -82,7 +82,11 @@ def assert_real(line: str) -> None:
     except ValueError:  # a line of something that goes on in the next
         return
     for index, word in enumerate(words):
-        if word == "thriftgate" and index + 1 < len(words) and re.fullmatch(r"[a-z]+", words[index + 1]):
+        if (
+            word.rpartition("/")[2] == "thriftgate"
+            and index + 1 < len(words)
+            and re.fullmatch(r"[a-z]+", words[index + 1])
+        ):
             assert_command(words[index + 1 :])
         if word == "make" and index + 1 < len(words) and re.fullmatch(r"[a-z]+", words[index + 1]):
             assert words[index + 1] in targets(), f"no target {words[index + 1]}: {line}"

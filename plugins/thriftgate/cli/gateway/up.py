@@ -216,7 +216,7 @@ The gateway answers on {url}   models: {", ".join(models)}
 
 Live page: {url}/thriftgate (sign in with the key)   API of the proxy: {url}/
 
-  {command} demo      a support desk's day, and the bill
+  {command} demo      four days of a support desk, and the bill
   {command} report    what was saved
   {command} reload    take a changed {_as_seen_from_here(loaded.path)} without an outage
 
