@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_embedded
@@ -42,4 +43,5 @@ class PostgresProcess:
         # The postmaster first: it starts no other then.
         os.kill(pid, number)
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            os.kill(int(child), number)
+            with suppress(ProcessLookupError):  # a helper that has just ended
+                os.kill(int(child), number)
