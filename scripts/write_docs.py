@@ -8,7 +8,7 @@ import click
 from click.formatting import HelpFormatter
 
 from draw_house import house
-from thriftgate.cli import COMMANDS, load_command, main_group
+from thriftgate.cli import COMMANDS, load_main_command, main_group
 from thriftgate.config.docs import configuration_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +38,7 @@ def cli_page() -> str:
     parts = ["# Command line\n\n<!-- Made by `make docs` from plugins/thriftgate/cli/; do not edit. -->\n"]
     parts.append(f"\n```text\n{_help(main_group, 'thriftgate', None)}\n```\n")
     for name in COMMANDS:
-        for path, command, parent in _with_subcommands(load_command(name), name, None):
+        for path, command, parent in _with_subcommands(load_main_command(name), name, None):
             heading = "##" if parent is None else "###"
             parts.append(f"\n{heading} `thriftgate {path}`\n\n```text\n{_help(command, path, parent)}\n```\n")
     return "".join(parts)

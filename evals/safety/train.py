@@ -23,9 +23,9 @@ from evals.safety.vectors import vectors_of
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.hashing import hashed
 from thriftgate.guards.injection import features_of
-from thriftgate.guards.phrases import named
+from thriftgate.guards.phrases import phrases_in
 from thriftgate.guards.readings import readings
-from thriftgate.guards.toxicity import measured
+from thriftgate.guards.toxicity import toxicity_features
 from thriftgate.stats import wilson_interval
 
 RESULTS = Path(__file__).parent / "results"
@@ -203,7 +203,7 @@ def run_toxicity() -> tuple[dict[str, Any], Classifier]:
               if name in {"BANKING77", "Bitext", "tasks", "knowledge base", "XSTest safe"}]  # fmt: skip
     held = [part_of(name, text, is_attack=False) == "test" for text, _, name in benign]
     texts += benign
-    features = [(hashed(text), measured(text)) for text, _, _ in texts]
+    features = [(hashed(text), toxicity_features(text)) for text, _, _ in texts]
     labels = np.array([label for _, label, _ in texts])
     names = [name for _, _, name in texts]
     is_held = np.array([name == "Surge" for name in names[: len(texts) - len(benign)]] + held)
@@ -250,7 +250,7 @@ def _auc(scores: Rows, labels: Rows) -> float:
 def keywords(data: Data) -> dict[str, Any]:
     """What a list of phrases alone would block: `orders to forget rules`, `asks for hidden text` and their like."""
     parts = parts_of(data)
-    hits = np.array([1.0 if named(text) else 0.0 for text in data.texts])
+    hits = np.array([1.0 if phrases_in(text) else 0.0 for text in data.texts])
     names = list(dict.fromkeys(data.text_source))
     return measured_sets(data, hits, 0.5, parts, names)
 

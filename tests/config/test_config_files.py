@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from thriftgate.cli.gateway.preflight import check_files
+from thriftgate.cli.gateway.preflight import check_contents
 from thriftgate.config import load
 from thriftgate.errors import ConfigurationError
 
@@ -36,13 +36,13 @@ def assert_says(file: Path, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
 def test_a_bad_configuration_is_refused_with_all_its_mistakes(file: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        load(file, ENVIRONMENT, today=TODAY, further=check_files)
+        load(file, ENVIRONMENT, today=TODAY, further=check_contents)
     assert_says(file, raised.value.problems)
 
 
 @pytest.mark.parametrize("file", GOOD, ids=lambda file: file.stem)
 def test_a_good_configuration_loads_with_exactly_its_warnings(file: Path) -> None:
-    warnings = load(file, ENVIRONMENT, today=TODAY, further=check_files).warnings
+    warnings = load(file, ENVIRONMENT, today=TODAY, further=check_contents).warnings
     if file.with_suffix(".txt").exists():
         assert_says(file, warnings)
     else:

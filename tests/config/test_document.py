@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.config.document import at, read_document
+from thriftgate.config.document import read_document, value_at
 from thriftgate.config.environment import resolve, variable_of
 from thriftgate.config.prices import bundled_prices, price_of, provider_of
 from thriftgate.config.problems import KeyPath, did_you_mean, spell
@@ -68,9 +68,9 @@ def test_a_value_is_reached_by_its_path_and_nothing_by_a_wrong_one(values: dict[
         expected: Any = values
         for key in path:
             expected = expected[key]
-        assert at(values, *path) == expected
-        assert at(values, *path, "no such key") is None
-        assert at(values, *path, 99) is None
+        assert value_at(values, *path) == expected
+        assert value_at(values, *path, "no such key") is None
+        assert value_at(values, *path, 99) is None
 
 
 def test_a_missing_key_is_placed_at_its_nearest_parent(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from thriftgate import errors
-from thriftgate.cli import COMMANDS, load_command
+from thriftgate.cli import COMMANDS, load_main_command
 from thriftgate.config import from_section
-from thriftgate.config.document import at
+from thriftgate.config.document import value_at
 
 REPO = Path(__file__).parent.parent.parent
 DOCUMENTS = [
@@ -55,7 +55,7 @@ def test_python_in_documents_compiles(block: Block) -> None:
 
 @of("yaml", "yml")
 def test_yaml_in_documents_is_yaml_and_our_sections_are_valid(block: Block) -> None:
-    section = at(yaml.safe_load(block.text), "callback_settings", "thriftgate")
+    section = value_at(yaml.safe_load(block.text), "callback_settings", "thriftgate")
     if section is not None and "…" not in block.text:
         from_section(section)
 
@@ -94,7 +94,7 @@ def assert_real(line: str) -> None:
 
 def assert_command(words: list[str]) -> None:
     assert words[0] in COMMANDS, f"no command {words[0]}"
-    command = load_command(words[0])
+    command = load_main_command(words[0])
     rest = words[1:]
     while isinstance(command, click.Group) and rest:
         found = command.get_command(click.Context(command), rest[0])

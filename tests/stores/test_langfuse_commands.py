@@ -12,7 +12,7 @@ from tests.trace_setup import AUDIT, EVERY_KIND, decode
 
 from thriftgate.cli.gateway.doctor import check_langfuse, check_outages
 from thriftgate.cli.langfuse import command
-from thriftgate.cli.langfuse.looks import describe, look_at_langfuse, look_at_queue
+from thriftgate.cli.langfuse.looks import describe_queues, look_at_langfuse, look_at_queue
 from thriftgate.config import LoadedConfig, ThriftgateConfig
 from thriftgate.stores.langfuse.intake import INGESTION, PROJECTS, TRACES
 from thriftgate.stores.postgres.database import Database, connect
@@ -155,7 +155,7 @@ def test_a_gateway_that_cannot_be_asked_is_passed_over(httpserver: HTTPServer) -
 
 
 def test_a_healthy_queue_is_fine() -> None:
-    look = describe({"traces": LANE, "scores": LANE})
+    look = describe_queues({"traces": LANE, "scores": LANE})
     assert (look.level, look.words) == (
         "ok", "5 traces sent, 0 wait, 0 were lost, 5 scores sent, 0 wait, 0 were lost",
     )  # fmt: skip

@@ -14,7 +14,7 @@ from thriftgate.cascade.flow import Scored, Tier
 from thriftgate.cascade.models import OUTLOOK
 from thriftgate.cascade.plan import Forecast
 from thriftgate.cascade.scoring import worst_choice
-from thriftgate.cascade.signals import named
+from thriftgate.cascade.signals import signals_named
 from thriftgate.cascade.signals.question import features as question_features
 from thriftgate.types import Answer, ChatRequest, Vector
 
@@ -29,7 +29,7 @@ class CalibratedScorer:
         is_readable = summary is not None and embedder in (None, summary.embedder)
         self.familiarity = Familiarity(summary) if summary is not None and is_readable else None
         """Ranks questions among the labelled ones; None where the artefact has no summary that these vectors fit."""
-        self._signals = named(artefact.signals)
+        self._signals = signals_named(artefact.signals)
         self._tiers = {one.tier: one for one in artefact.confidences}
 
     def score(

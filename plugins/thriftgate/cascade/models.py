@@ -65,7 +65,7 @@ class Calibrator:
 
     def confidence(self, score: float) -> float:
         """The probability in [0, 1]; a higher score never gets a lower one."""
-        smooth = sigmoid(self.slope * score + self.intercept)
+        smooth = probability_of(self.slope * score + self.intercept)
         if not self.knots:
             return smooth
         return (1 - _PLATT_SHARE) * self._step(score) + _PLATT_SHARE * smooth
@@ -107,7 +107,7 @@ class Probe:
         return self.intercept + float(np.dot(vector, self.weights))
 
 
-def sigmoid(log_odds: float) -> float:
+def probability_of(log_odds: float) -> float:
     """Probability of log-odds, without overflow."""
     if log_odds >= 0:
         return 1 / (1 + math.exp(-min(log_odds, 700.0)))

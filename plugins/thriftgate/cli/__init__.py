@@ -35,7 +35,7 @@ MODULES = {
 """Where a command stands that is not a group's folder of its own name."""
 
 
-def load_command(name: str) -> click.Command:
+def load_main_command(name: str) -> click.Command:
     """The command `name`, imported now."""
     return lazy_group.load_command(PREFIX, name, module=MODULES.get(name))
 

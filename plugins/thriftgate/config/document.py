@@ -5,7 +5,7 @@ is a problem and its last value is kept, as YAML parsers do. Nothing here raises
 """
 
 import os
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -14,6 +14,7 @@ import yaml
 
 from thriftgate.config.problems import KeyPath, Problem
 from thriftgate.config.yaml_mistakes import explain
+from thriftgate.wire.shapes import items, mapping
 
 
 class Place(NamedTuple):
@@ -194,7 +195,7 @@ class _Builder:
         self._document.problems.append(Problem(path, message, place=place))
 
 
-def at(values: Any, *path: str | int) -> Any:
+def value_at(values: Any, *path: str | int) -> Any:
     """The value at `path`, None where anything on the way is missing or of another shape."""
     for key in path:
         if isinstance(key, int):
@@ -202,13 +203,3 @@ def at(values: Any, *path: str | int) -> Any:
         else:
             values = mapping(values).get(key)
     return values
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """The value where it is a mapping, else an empty one: checks go on past a mistake of shape."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
-def items(value: Any) -> Sequence[Any]:
-    """The value where it is a list, else an empty one."""
-    return cast("list[Any]", value) if isinstance(value, list) else ()

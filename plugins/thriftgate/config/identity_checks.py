@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from thriftgate.config.document import at
+from thriftgate.config.document import value_at
 from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
 from thriftgate.config.root import ThriftgateConfig
 from thriftgate.config.route_checks import RouteFinding
@@ -21,9 +21,9 @@ _IDENTITY: KeyPath = (*SECTION, "identity")
 def check_identity(config: ThriftgateConfig, values: Mapping[str, Any], base: Path) -> Iterator[RouteFinding]:
     """Our section and LiteLLM's setting belong together; one without the other lets nobody in, or everybody out."""
     yield from _check_budgets(config)
-    named = at(values, *CUSTOM_AUTH)
+    named = value_at(values, *CUSTOM_AUTH)
     if config.identity is None:
-        if named == AUTHENTICATION and at(values, *_IDENTITY) is None:
+        if named == AUTHENTICATION and value_at(values, *_IDENTITY) is None:
             words = "asks thriftgate for keys, which are off: add `identity: {}` to callback_settings.thriftgate"
             yield RouteFinding(Problem(CUSTOM_AUTH, words))
         return

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from thriftgate.config.document import mapping
 from thriftgate.config.problems import KeyPath, Problem, element_model, model_of
+from thriftgate.wire.shapes import mapping
 
 
 def straighten(

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import thriftgate
-from thriftgate.config.document import at, items, mapping
+from thriftgate.config.document import value_at
 from thriftgate.config.environment import resolve, variable_of
 from thriftgate.config.problems import SECTION, KeyPath, Problem, describe, did_you_mean
 from thriftgate.config.route_checks import RouteFinding
+from thriftgate.wire.shapes import items, mapping
 
 PLUGIN = "thriftgate.proxy.plugin"
 HANDLER = f"{PLUGIN}.routes"
@@ -78,7 +79,7 @@ def _check_sections(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
 
 def _check_handler(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
     path: KeyPath = ("litellm_settings", "custom_provider_map")
-    entries = [(index, mapping(entry)) for index, entry in enumerate(items(at(values, *path)))]
+    entries = [(index, mapping(entry)) for index, entry in enumerate(items(value_at(values, *path)))]
     ours = [(index, entry) for index, entry in entries if entry.get("provider") == "thriftgate"]
     if not ours:
         words = f"is missing: add [{{provider: thriftgate, custom_handler: {HANDLER}}}], else no route is served"
@@ -91,18 +92,18 @@ def _check_handler(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
 
 def _check_native_cache(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
     """LiteLLM's cache answers before a route is asked, and does not keep tenants apart."""
-    if at(values, "litellm_settings", "cache") is True:
+    if value_at(values, "litellm_settings", "cache") is True:
         words = "LiteLLM's own cache answers across tenants, also for routes; a route's `cache` section does not"
         yield RouteFinding(Problem(("litellm_settings", "cache"), words), is_warning=True)
 
 
 def _references(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     for key in _CALLBACK_LISTS:
-        for index, name in enumerate(items(at(values, "litellm_settings", key))):
+        for index, name in enumerate(items(value_at(values, "litellm_settings", key))):
             if isinstance(name, str):
                 yield ("litellm_settings", key, index), name
     for index, guardrail in enumerate(items(values.get("guardrails"))):
-        name = at(guardrail, "litellm_params", "guardrail")
+        name = value_at(guardrail, "litellm_params", "guardrail")
         if isinstance(name, str):
             yield ("guardrails", index, "litellm_params", "guardrail"), name
 
@@ -129,7 +130,7 @@ def _check_shadow(base: Path) -> Iterator[RouteFinding]:
 
 def master_key_of(values: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
     """The key that guards the proxy, from the file or from LITELLM_MASTER_KEY."""
-    key = at(values, "general_settings", "master_key")
+    key = value_at(values, "general_settings", "master_key")
     found = resolve(key, environ)[0] if key is not None else environ.get(_MASTER_KEY)
     return str(found) if found else None
 
@@ -138,7 +139,7 @@ def _check_master_key(values: Mapping[str, Any], environ: Mapping[str, str]) -> 
     path: KeyPath = ("general_settings", "master_key")
     key = master_key_of(values, environ)
     if key is None:
-        name = variable_of(at(values, *path)) or _MASTER_KEY
+        name = variable_of(value_at(values, *path)) or _MASTER_KEY
         if name == _MASTER_KEY:
             return  # as it is shipped: `thriftgate up` makes one
         words = f"is not set ({name} is empty): `thriftgate up` makes one; LiteLLM alone refuses to start without"

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from thriftgate.config import litellm_names
-from thriftgate.config.document import at, items, mapping
+from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
 from thriftgate.config.model_list import ModelList
 from thriftgate.config.problems import KeyPath, Problem, describe, did_you_mean
 from thriftgate.config.route_checks import RouteFinding
+from thriftgate.wire.shapes import items, mapping
 
 _FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _MOVED = ("health_check_interval", "health_check_concurrency")
@@ -31,7 +32,7 @@ def check_names(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
         yield from _slips(mapping(values.get(section)), known, (section,))
     for index, entry in enumerate(items(values.get("model_list"))):
         where: KeyPath = ("model_list", index, "litellm_params")
-        yield from _slips(mapping(at(entry, "litellm_params")), litellm_names.deployment_settings(), where)
+        yield from _slips(mapping(value_at(entry, "litellm_params")), litellm_names.deployment_settings(), where)
 
 
 def _check_router(settings: Mapping[str, Any]) -> Iterator[RouteFinding]:
@@ -120,7 +121,7 @@ def check_fallbacks(values: Mapping[str, Any], models: ModelList) -> Iterator[Ro
     for section in ("router_settings", "litellm_settings"):
         for key in _FALLBACKS:
             where: KeyPath = (section, key)
-            written = at(values, *where)
+            written = value_at(values, *where)
             if written is None:
                 continue
             if not isinstance(written, list):
@@ -132,7 +133,7 @@ def check_fallbacks(values: Mapping[str, Any], models: ModelList) -> Iterator[Ro
                 yield from _check_entry(entry, (*where, index), models, edges)
             yield from _check_cycles(edges, where)
         where = (section, "default_fallbacks")
-        named = at(values, *where)
+        named = value_at(values, *where)
         if named is not None and not isinstance(named, list):
             yield RouteFinding(Problem(where, f"must be a list of groups, not {describe(named)}"))
         yield from _check_targets(items(named), where, models)

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from thriftgate.config.document import Document, at, mapping, read_document
+from thriftgate.config.document import Document, read_document, value_at
 from thriftgate.config.environment import Unset, resolve
 from thriftgate.config.identity_checks import check_identity
 from thriftgate.config.indentation import straighten
@@ -35,6 +35,7 @@ from thriftgate.config.route_checks import (
 )
 from thriftgate.config.tracing_checks import check_tracing
 from thriftgate.errors import ConfigurationError
+from thriftgate.wire.shapes import mapping
 
 _MOST_ROUNDS = 10
 """Taking out wrong keys can make a section incomplete, level by level; no section is nested deeper."""
@@ -172,7 +173,7 @@ def _read_section(
 ) -> tuple[Mapping[str, Any], list[Unset], list[RouteFinding]]:
     """Our section with its variables resolved, the unset ones, and what can be said before values are looked at."""
     findings = list(check_callback_settings(document.values))
-    written = at(document.values, *SECTION)
+    written = value_at(document.values, *SECTION)
     section, unset = resolve(mapping(written), environ, path=SECTION)
     findings += [_unset(missing) for missing in unset if not _is_shipped_unset(missing)]
     findings += _empty_sections(mapping(written))

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from thriftgate.config.document import at, items, mapping
+from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
 from thriftgate.config.prices import Price, price_of, provider_of
 from thriftgate.config.problems import KeyPath, Problem, describe
+from thriftgate.wire.shapes import items, mapping
 
 ROUTE_PREFIX = "thriftgate/"
 _KEY_VARIABLES = {
@@ -104,13 +105,14 @@ def read_model_list(values: Mapping[str, Any], environ: Mapping[str, str]) -> tu
     elif not isinstance(entries, list):
         problems.append(Problem(("model_list",), f"must be a list, not {describe(entries)}"))
     groups: dict[str, list[Deployment]] = {}
-    for index, entry in enumerate(items(entries)):
+    for index, entry in enumerate(items(values.get("model_list"))):
         found, wrong = _read_entry(mapping(entry), ("model_list", index), environ)
         problems += wrong
         if found is not None:
             groups.setdefault(found.group, []).append(found)
     aliases = {
-        name: _target(alias) for name, alias in mapping(at(values, "router_settings", "model_group_alias")).items()
+        name: _target(alias)
+        for name, alias in mapping(value_at(values, "router_settings", "model_group_alias")).items()
     }
     return (
         ModelList(
@@ -129,7 +131,7 @@ def _target(alias: Any) -> str:
 def _read_entry(
     entry: Mapping[str, Any], path: KeyPath, environ: Mapping[str, str]
 ) -> tuple[Deployment | None, list[Problem]]:
-    name, model = entry.get("model_name"), at(entry, "litellm_params", "model")
+    name, model = entry.get("model_name"), value_at(entry, "litellm_params", "model")
     if variable := variable_of(model):
         model = environ.get(variable)
         if not model:

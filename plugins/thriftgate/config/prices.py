@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from thriftgate.config.document import at, mapping
+from thriftgate.config.document import value_at
+from thriftgate.wire.shapes import mapping
 
 _MAP_FILE = "model_prices_and_context_window_backup.json"
 
@@ -46,15 +47,15 @@ def bundled_prices() -> Mapping[str, Mapping[str, Any]]:
 
 def provider_of(model: str) -> str | None:
     """The provider LiteLLM would ask: the prefix of `anthropic/…`, else the one its map knows for a bare name."""
-    known = at(bundled_prices(), model, "litellm_provider")
+    known = value_at(bundled_prices(), model, "litellm_provider")
     prefix, slash, _ = model.partition("/")
     return prefix if slash else (known if isinstance(known, str) else None)
 
 
 def price_of(entry: Mapping[str, Any]) -> Price | None:
     """The price of one entry of `model_list`: its own numbers, else those of its (base) model in LiteLLM's map."""
-    model = at(entry, "litellm_params", "model")
-    base = at(entry, "model_info", "base_model") or at(entry, "litellm_params", "base_model")
+    model = value_at(entry, "litellm_params", "model")
+    base = value_at(entry, "model_info", "base_model") or value_at(entry, "litellm_params", "base_model")
     names = [name for name in (base, model) if isinstance(name, str)]
     names += [name.partition("/")[2] for name in names if "/" in name]
     sources = [mapping(entry.get("litellm_params")), mapping(entry.get("model_info"))]

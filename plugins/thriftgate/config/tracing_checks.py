@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from thriftgate.config.document import mapping
 from thriftgate.config.problems import SECTION, KeyPath, Problem
 from thriftgate.config.root import ThriftgateConfig
 from thriftgate.config.route_checks import RouteFinding
+from thriftgate.wire.shapes import mapping
 
 KEYS = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
 HOSTS = ("LANGFUSE_HOST", "LANGFUSE_BASE_URL", "LANGFUSE_BROWSER_URL")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.hashing import hashed
-from thriftgate.guards.phrases import measured, named
+from thriftgate.guards.phrases import phrase_features, phrases_in
 from thriftgate.guards.readings import TextReading, readings
 from thriftgate.guards.windows import places
 from thriftgate.types import Vector
@@ -45,7 +45,7 @@ def pieces_of(text: str, classifier: Classifier) -> tuple[list[Piece], list[Find
 
 def features_of(text: str, *, hidden: bool = False, layer: bool = False) -> tuple[Mapping[int, float], Sequence[float]]:
     """A window as the classifier sees it."""
-    return hashed(text), measured(text, hidden=hidden, layer=layer)
+    return hashed(text), phrase_features(text, hidden=hidden, layer=layer)
 
 
 def most_suspect(pieces: Iterable[Piece], count: int) -> list[Piece]:
@@ -83,7 +83,7 @@ def nearest(vectors: Mapping[str, Vector], pieces: Sequence[Piece], known: Seque
 
 def explained(text: str) -> list[str]:
     """The phrases of a text that speak for an attack."""
-    return [name for name, _, _ in named(text)]
+    return [name for name, _, _ in phrases_in(text)]
 
 
 def _pieces(reading: TextReading, classifier: Classifier, *, hidden: bool) -> Iterable[Piece]:

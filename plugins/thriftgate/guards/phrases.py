@@ -106,7 +106,7 @@ _ODD = re.compile(r"[^\w\s.,;:!?'\"()-]")
 _UPPER = re.compile(r"[A-Z]")
 
 
-def measured(text: str, *, hidden: bool = False, layer: bool = False) -> Sequence[float]:
+def phrase_features(text: str, *, hidden: bool = False, layer: bool = False) -> Sequence[float]:
     """One number for each of `NAMES`: how often a phrase is there, up to 3, as a share; and the text's form."""
     length = max(1, len(text))
     counts = [pattern.count(text, most=_MOST) / _MOST for pattern in _COMPILED]
@@ -121,7 +121,7 @@ def measured(text: str, *, hidden: bool = False, layer: bool = False) -> Sequenc
     )
 
 
-def named(text: str) -> list[tuple[str, int, int]]:
+def phrases_in(text: str) -> list[tuple[str, int, int]]:
     """The phrases that are there, with the first place of each."""
     found: list[tuple[str, int, int]] = []
     for name, pattern in zip(_PATTERNS, _COMPILED, strict=True):

@@ -41,7 +41,7 @@ _COMPILED = tuple(LinearPattern(pattern) for pattern in _PATTERNS)
 _MOST = 3
 
 
-def measured(text: str) -> Sequence[float]:
+def toxicity_features(text: str) -> Sequence[float]:
     """One number for each of `NAMES`."""
     length = max(1, len(text))
     counts = [pattern.count(text, most=_MOST) / _MOST for pattern in _COMPILED]
@@ -57,7 +57,7 @@ def toxic(text: str, classifier: Classifier) -> Finding | None:
         piece = text[start:end]
         if not piece.strip():
             continue
-        score = classifier.without.score(hashed(piece), measured(piece))
+        score = classifier.without.score(hashed(piece), toxicity_features(piece))
         if best is None or score > best.score:
             best = Finding("toxicity", "classifier", score, start, end)
     return best

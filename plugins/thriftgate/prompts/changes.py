@@ -15,7 +15,7 @@ import yaml
 from thriftgate.errors import GatewayError
 from thriftgate.prompts.documents import read_yaml
 from thriftgate.prompts.history import Event, previous
-from thriftgate.prompts.problems import Findings, did_you_mean
+from thriftgate.prompts.problems import Findings, name_hint
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.versions import PromptVersion, dump
 
@@ -51,7 +51,7 @@ def promote(prompt: Prompt, settings: str, reference: str, *, label: str, now: f
     target = prompt.resolve(reference)
     if target is None:
         known = {*prompt.variants, *prompt.versions, *prompt.labels}
-        raise PromptChangeError(f"prompt '{prompt.name}' has no '{reference}'{did_you_mean(reference, known)}")
+        raise PromptChangeError(f"prompt '{prompt.name}' has no '{reference}'{name_hint(reference, known)}")
     frozen = dict(prompt.versions)
     freezing: list[PromptVersion] = []
     current = prompt.labels.get(label)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from thriftgate.prompts.documents import LinedMapping
-from thriftgate.prompts.problems import Findings, did_you_mean
+from thriftgate.prompts.problems import Findings, name_hint
 from thriftgate.prompts.schema import Experiment
 from thriftgate.prompts.versions import PromptVersion
 
@@ -25,7 +25,7 @@ def check_labels(
     for label, reference in labels.items():
         line = document.line("labels", label)
         if reference not in known:
-            hint = did_you_mean(reference, known)
+            hint = name_hint(reference, known)
             findings.error(document.file, line, f"label '{label}': there is no version '{reference}'{hint}")
         if label in known:
             findings.error(document.file, line, f"label '{label}' is also the name of a variant")
@@ -63,7 +63,7 @@ def _check_one(
 
     for reference in experiment.variants:
         if reference not in known:
-            report(f"there is no variant '{reference}'{did_you_mean(reference, known)}", "variants", reference)
+            report(f"there is no variant '{reference}'{name_hint(reference, known)}", "variants", reference)
     if sum(experiment.variants.values()) <= 0:
         report("all weights are 0", "variants")
     if experiment.baseline not in experiment.variants:

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.composer import ComposerError
 
-from thriftgate.prompts.problems import Findings, did_you_mean
+from thriftgate.prompts.problems import Findings, name_hint
 
 Path = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -149,7 +149,7 @@ def validate(document: LinedMapping, model: type[Model], findings: Findings) -> 
 def _sentence(kind: str, message: str, path: Path, model: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in path)
     if kind == "extra_forbidden":
-        hint = did_you_mean(str(path[-1]), model.model_fields) if len(path) == 1 else ""
+        hint = name_hint(str(path[-1]), model.model_fields) if len(path) == 1 else ""
         return f"unknown key '{where}'{hint}"
     if kind == "missing":
         return f"'{where}' is missing"

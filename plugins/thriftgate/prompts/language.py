@@ -11,7 +11,7 @@ from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
 from thriftgate.prompts.filters import FILTERS, TESTS
-from thriftgate.prompts.problems import Findings, did_you_mean
+from thriftgate.prompts.problems import Findings, name_hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ class LanguageCheck:
         elif isinstance(node, nodes.Getattr):
             self._check_attribute(node, source)
         elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
-            hint = did_you_mean(node.name, FILTERS)
+            hint = name_hint(node.name, FILTERS)
             self._findings.error(source.file, node.lineno, f"there is no filter '{node.name}'{hint}")
         elif isinstance(node, nodes.Test) and node.name not in TESTS:
             self._findings.error(
-                source.file, node.lineno, f"there is no test '{node.name}'{did_you_mean(node.name, TESTS)}"
+                source.file, node.lineno, f"there is no test '{node.name}'{name_hint(node.name, TESTS)}"
             )
         elif isinstance(node, nodes.Name):
             self._check_name(node, source, local)
@@ -91,7 +91,7 @@ class LanguageCheck:
         elif node.name in self._variables:
             self.used_variables.add(node.name)
         elif node.name not in local and node.name != "loop":
-            hint = did_you_mean(node.name, self._variables)
+            hint = name_hint(node.name, self._variables)
             self._findings.error(
                 source.file, node.lineno, f"is not declared under `variables`{hint}", variable=node.name
             )

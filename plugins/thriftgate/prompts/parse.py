@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 
 from thriftgate.prompts.documents import LinedMapping, read_yaml, validate
 from thriftgate.prompts.language import Source
-from thriftgate.prompts.problems import Findings, did_you_mean
+from thriftgate.prompts.problems import Findings, name_hint
 from thriftgate.prompts.schema import NAME, FrontMatter
 from thriftgate.prompts.templates import Templates
 from thriftgate.prompts.variables import complaint
@@ -142,7 +142,7 @@ def _close_section(body: _Body, marker: str | None, held: list[str], place: _Pla
             findings.error(place.file, place.line, f"include '{match[1]}' is given twice")
         body.includes[match[1]] = source
     else:
-        hint = did_you_mean(marker.strip().lower(), [*ROLES, "conversation", "include NAME"])
+        hint = name_hint(marker.strip().lower(), [*ROLES, "conversation", "include NAME"])
         findings.error(place.file, place.line, f"'[[{marker}]]' is not a marker{hint}")
 
 
@@ -186,9 +186,7 @@ def _shared_texts(
     for name, path in front.includes.items():
         line = document.line("includes", name)
         if path not in shared:
-            findings.error(
-                document.file, line, f"include '{name}': there is no file '{path}'{did_you_mean(path, shared)}"
-            )
+            findings.error(document.file, line, f"include '{name}': there is no file '{path}'{name_hint(path, shared)}")
         elif name in body.includes:
             findings.error(document.file, line, f"include '{name}' is also written in this file")
         else:

@@ -47,7 +47,7 @@ class Findings:
         return any(problem.severity == "error" for problem in self.problems)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def name_hint(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or else the list of what there is; empty when nothing is known."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1)

@@ -34,7 +34,7 @@ from thriftgate.prompts.language import (
     size,
     walk,
 )
-from thriftgate.prompts.problems import Findings, did_you_mean
+from thriftgate.prompts.problems import Findings, name_hint
 
 _METER = " meter"
 """A name no template can write, because of the space."""
@@ -201,7 +201,7 @@ class Templates:
         if not isinstance(name, str):
             self._findings.error(source.file, node.lineno, 'an include needs a name in quotes: {% include "tone" %}')
         elif name not in self._includes:
-            hint = did_you_mean(name, self._includes)
+            hint = name_hint(name, self._includes)
             self._findings.error(source.file, node.lineno, f"'{name}' is not declared under `includes`{hint}")
         elif name in including:
             self._findings.error(source.file, node.lineno, f"'{name}' includes itself")

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 from thriftgate.errors import InvalidPromptError
-from thriftgate.prompts.problems import did_you_mean
+from thriftgate.prompts.problems import name_hint
 from thriftgate.prompts.schema import VARIABLE_NAME, Variable
 
 _LINE_BREAK = re.compile("[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
@@ -38,7 +38,7 @@ def bind(
     for name in given:
         if name not in variables and name not in also_known:
             raise InvalidPromptError(
-                f"prompt '{prompt}' has no variable {_quoted(name)}{did_you_mean(str(name)[:64], variables)}",
+                f"prompt '{prompt}' has no variable {_quoted(name)}{name_hint(str(name)[:64], variables)}",
                 code="unknown_prompt_variable",
                 param="prompt_variables",
             )

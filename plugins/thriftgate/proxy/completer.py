@@ -29,7 +29,7 @@ from thriftgate.errors import TierFailedError
 from thriftgate.proxy import endings, stumbles
 from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.deployments import DeploymentNames
-from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, pieces_of
+from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.translations import Translations, asked
@@ -152,7 +152,7 @@ class RouterCompleter:
         finally:
             endings.current.reset(token)
         try:
-            async for piece in pieces_of(request.dialect, model, response, seen):
+            async for piece in stream_pieces(request.dialect, model, response, seen):
                 if piece.deployment_id:
                     name = self._models.name_of(piece.deployment_id) or piece.deployment
                     charge = self._pricer.charge_of(model, request.dialect, seen, deployment_id=piece.deployment_id)

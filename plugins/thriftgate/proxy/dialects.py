@@ -129,7 +129,7 @@ def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-async def pieces_of(
+async def stream_pieces(
     dialect: str, model: str, response: object, seen: ProviderAnswer
 ) -> AsyncGenerator[StreamPiece, None]:
     """The events of a tier's stream; `seen` is what its provider says besides."""

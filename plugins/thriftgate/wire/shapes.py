@@ -13,7 +13,7 @@ Body = dict[str, Any]
 """A JSON object that is handed out as new: a request's, an answer's or an event's."""
 
 
-def mapping(value: object) -> Json:
+def mapping(value: Any) -> Json:
     """The value when it is an object, else an empty one."""
     # Asking for a dict first is several times faster than asking for a Mapping, and bodies are dicts.
     if isinstance(value, dict):
@@ -21,7 +21,7 @@ def mapping(value: object) -> Json:
     return cast("Json", value) if isinstance(value, Mapping) else {}
 
 
-def items(value: object) -> Sequence[Any]:
+def items(value: Any) -> Sequence[Any]:
     """The value when it is a list, else an empty one."""
     return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else ()
 

@@ -17,7 +17,7 @@ from thriftgate.cascade.calibration.fit import (
     pool_adjacent_violators,
     ridge_logistic,
 )
-from thriftgate.cascade.models import Calibrator, Logistic, sigmoid
+from thriftgate.cascade.models import Calibrator, Logistic, probability_of
 from thriftgate.cascade.stake import POWERS, Stake, fit_stake, saving_within
 from thriftgate.stats import auroc, expected_calibration_error
 
@@ -45,7 +45,7 @@ def test_separable_and_one_sided_labels_stay_finite():
     matrix = np.linspace(-1, 1, 50)[:, None]
     assert np.isfinite(ridge_logistic(matrix, (matrix[:, 0] > 0).astype(float), 1.0)).all()
     weights = ridge_logistic(matrix, np.ones(50), 1.0)
-    assert sigmoid(float(weights[0])) > 0.97
+    assert probability_of(float(weights[0])) > 0.97
 
 
 def test_a_fitted_model_tells_good_from_bad_and_leaves_out_what_never_varies():
@@ -103,7 +103,7 @@ def test_calibration_takes_the_overconfidence_out_of_a_score(n: int):
     scores = 4 * np.log(truth / (1 - truth))
     calibrator = fit_calibrator(scores[:n], outcomes[:n])
     assert bool(calibrator.knots) == (n >= 200)
-    before = expected_calibration_error([sigmoid(score) for score in scores[n:].tolist()], outcomes[n:])
+    before = expected_calibration_error([probability_of(score) for score in scores[n:].tolist()], outcomes[n:])
     after = expected_calibration_error([calibrator.confidence(score) for score in scores[n:].tolist()], outcomes[n:])
     assert after < 0.75 * before
 

@@ -16,8 +16,8 @@ from thriftgate.cascade.signals import (
     form,
     logprobs,
     measure,
-    named,
     self_report,
+    signals_named,
     tools,
     validity,
 )
@@ -74,9 +74,9 @@ def test_every_signal_takes_any_text_and_gives_exactly_the_features_it_names(
 def test_feature_names_are_unique_and_signals_can_be_named():
     features = [feature for signal in SIGNALS for feature in signal.features]
     assert len(features) == len(set(features))
-    assert [signal.name for signal in named(["agreement", "validity"])] == ["validity", "agreement"]
+    assert [signal.name for signal in signals_named(["agreement", "validity"])] == ["validity", "agreement"]
     with pytest.raises(ValueError, match="no signal vibes"):
-        named(["vibes"])
+        signals_named(["vibes"])
 
 
 def test_a_signal_that_throws_is_counted_and_the_others_still_speak():

@@ -13,7 +13,7 @@ import pytest
 
 from thriftgate import __main__ as entry
 from thriftgate.__main__ import main
-from thriftgate.cli import COMMANDS, MODULES, LazyGroup, load_command, main_group
+from thriftgate.cli import COMMANDS, MODULES, LazyGroup, load_main_command, main_group
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 
 REPO = Path(__file__).parent.parent.parent.parent
@@ -23,7 +23,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPO / "plugins")}
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_exists_and_its_help_line_is_its_own(name: str) -> None:
-    command = load_command(name)
+    command = load_main_command(name)
     assert command.help is not None
     first_sentence = " ".join(command.help.split("\n\n", maxsplit=1)[0].split())
     assert first_sentence == COMMANDS[name]
@@ -38,7 +38,7 @@ def test_every_module_that_exports_a_command_is_listed() -> None:
     by_name = {MODULES.get(name, name) for name in COMMANDS}
     assert {".".join(parts) for parts in exporting if ".".join(parts) in by_name} == by_name
     for parts in (parts for parts in exporting if ".".join(parts) not in by_name):
-        group = load_command(parts[0])
+        group = load_main_command(parts[0])
         assert isinstance(group, click.Group)
         assert parts[1] in group.list_commands(click.Context(group))
 
@@ -229,7 +229,7 @@ def test_ctrl_c_ends_a_running_command_with_130() -> None:
 def test_a_module_without_a_command_is_our_mistake_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(COMMANDS, "__init__", "Nothing.")
     with pytest.raises(AttributeError):
-        load_command("__init__")
+        load_main_command("__init__")
 
 
 def test_the_group_knows_no_other_command() -> None:

@@ -114,17 +114,17 @@ def test_a_full_disk_is_a_note(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def test_a_running_gateway_answers(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/health/liveliness").respond_with_data("I'm alive!")
-    finding = doctor.check_gateway(httpserver.url_for("/"), httpserver.port)
+    finding = doctor.diagnose_gateway(httpserver.url_for("/"), httpserver.port)
     assert (finding.status, finding.words.split()[0]) == ("ok", "running")
 
 
 def test_something_else_on_the_port_is_no_gateway(httpserver: HTTPServer) -> None:
-    finding = doctor.check_gateway(httpserver.url_for("/"), httpserver.port)
+    finding = doctor.diagnose_gateway(httpserver.url_for("/"), httpserver.port)
     assert finding.status == "failed"
 
 
 def test_a_free_port_is_only_a_note(free_port: int) -> None:
-    finding = doctor.check_gateway(f"http://127.0.0.1:{free_port}", free_port)
+    finding = doctor.diagnose_gateway(f"http://127.0.0.1:{free_port}", free_port)
     assert finding.status == "note"
     assert "is free" in finding.words
 
@@ -133,11 +133,11 @@ def test_a_port_that_accepts_but_never_speaks_http_is_taken(monkeypatch: pytest.
     monkeypatch.setattr(doctor, "_PATIENCE", 0.1)
     with socket.create_server(("0.0.0.0", 0)) as listener:
         port = int(listener.getsockname()[1])
-        assert doctor.check_gateway(f"http://127.0.0.1:{port}", port).status == "failed"
+        assert doctor.diagnose_gateway(f"http://127.0.0.1:{port}", port).status == "failed"
 
 
 def test_a_base_url_of_another_kind_is_refused() -> None:
-    assert doctor.check_gateway("file:///etc", 4000).status == "failed"
+    assert doctor.diagnose_gateway("file:///etc", 4000).status == "failed"
 
 
 def test_a_check_that_breaks_is_reported_without_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

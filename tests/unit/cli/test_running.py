@@ -19,9 +19,9 @@ from thriftgate.cli.gateway.running import (
     find,
     forget,
     key_beside,
-    note,
     running,
     url_beside,
+    write_down,
 )
 
 HERE = RunningGateway(pid=os.getpid(), host="0.0.0.0", port=4100, config="/etc/gateway.yaml", started_at=1.0)
@@ -36,7 +36,7 @@ def dead_pid() -> int:
 @pytest.mark.parametrize("last", [None, Reload(number=3, ok=False, exit_code=2, words=("a", "b"))])
 def test_what_is_noted_is_found_again_until_it_is_forgotten(tmp_path: Path, last: Reload | None) -> None:
     gateway = replace(HERE, reload=last)
-    note(tmp_path, gateway)
+    write_down(tmp_path, gateway)
     assert running(tmp_path) == [gateway]
     assert find(tmp_path) == gateway
     forget(tmp_path, gateway.pid)
@@ -44,7 +44,7 @@ def test_what_is_noted_is_found_again_until_it_is_forgotten(tmp_path: Path, last
 
 
 def test_a_gateway_whose_process_is_gone_is_none(tmp_path: Path) -> None:
-    note(tmp_path, replace(HERE, pid=dead_pid()))
+    write_down(tmp_path, replace(HERE, pid=dead_pid()))
     assert find(tmp_path) is None
 
 
@@ -57,8 +57,8 @@ def test_a_file_that_is_none_of_ours_is_no_gateway(tmp_path: Path, text: str) ->
 
 def test_of_several_the_port_decides_then_the_configuration_then_the_age(tmp_path: Path) -> None:
     young = replace(HERE, pid=os.getppid(), port=4200, config=str(tmp_path / "own.yaml"), started_at=2.0)
-    note(tmp_path, young)
-    note(tmp_path, HERE)
+    write_down(tmp_path, young)
+    write_down(tmp_path, HERE)
     assert find(tmp_path) == HERE
     assert find(tmp_path, port=4200) == young
     assert find(tmp_path, port=4300) is None
@@ -79,7 +79,7 @@ def test_the_data_stand_where_the_configuration_says_even_when_it_has_mistakes(t
     assert data_dir_beside(file) == tmp_path / ".thriftgate"
     file.write_text("callback_settings: {thriftgate: {data_dir: data, rotes: {}}}\n")
     assert data_dir_beside(file) == tmp_path / "data"
-    note(tmp_path / "data", HERE)
+    write_down(tmp_path / "data", HERE)
     assert url_beside(file) == "http://localhost:4100"
     assert url_beside(file, port=4000) == "http://localhost:4000"
 
@@ -100,7 +100,7 @@ def test_a_reload_without_a_gateway_says_so_in_a_sentence(tmp_path: Path) -> Non
 
 
 def test_a_reload_of_another_port_names_those_that_are_there(tmp_path: Path) -> None:
-    note(tmp_path / ".thriftgate", HERE)
+    write_down(tmp_path / ".thriftgate", HERE)
     done = CliRunner().invoke(reload.command, ["--config", str(tmp_path / "litellm_config.yaml"), "--port", "4000"])
     assert done.exit_code == 1
     assert "on port 4000; here are 4100" in done.output
@@ -135,7 +135,7 @@ def test_a_reload_says_how_it_went_and_ends_so(tmp_path: Path, outcome: Reload, 
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as gateway:
         assert gateway.stdout is not None
         gateway.stdout.readline()
-        note(data_dir, replace(HERE, pid=gateway.pid))
+        write_down(data_dir, replace(HERE, pid=gateway.pid))
         (data_dir / "gateways" / f"{gateway.pid}.json").rename(path)
         done = CliRunner().invoke(reload.command, ["--config", str(tmp_path / "litellm_config.yaml")])
         gateway.kill()
@@ -147,7 +147,7 @@ def test_a_reload_says_how_it_went_and_ends_so(tmp_path: Path, outcome: Reload, 
 def test_a_gateway_that_ends_meanwhile_is_said(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as gateway:
         threading.Thread(target=gateway.wait).start()  # as a shell would
-        note(tmp_path / ".thriftgate", replace(HERE, pid=gateway.pid))
+        write_down(tmp_path / ".thriftgate", replace(HERE, pid=gateway.pid))
         done = CliRunner().invoke(reload.command, ["--config", str(tmp_path / "litellm_config.yaml")])
     assert done.exit_code == 1
     assert "has ended meanwhile" in done.output

@@ -18,7 +18,7 @@ from thriftgate.cascade.signals.self_report import SELF_REPORT
 from thriftgate.cascade.signals.tools import TOOLS
 from thriftgate.cascade.signals.validity import VALIDITY
 
-__all__ = ["SIGNALS", "Cost", "Features", "Signal", "SignalEvidence", "measure", "named"]
+__all__ = ["SIGNALS", "Cost", "Features", "Signal", "SignalEvidence", "measure", "signals_named"]
 
 SIGNALS: tuple[Signal, ...] = (
     VALIDITY,
@@ -35,7 +35,7 @@ SIGNALS: tuple[Signal, ...] = (
 )
 
 
-def named(names: Iterable[str]) -> tuple[Signal, ...]:
+def signals_named(names: Iterable[str]) -> tuple[Signal, ...]:
     """Signals by name, in the order of `SIGNALS`. Raises ValueError for a name that there is not."""
     wanted = set(names)
     unknown = wanted - {signal.name for signal in SIGNALS}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from thriftgate.cli.cache.opening import caller_of, config_option, opened, tenant_options
+from thriftgate.cli.cache.opening import caller_named, config_option, opened, tenant_options
 from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def command(
         raise click.UsageError("--params must be a JSON object") from None
     if not isinstance(given, dict):
         raise click.UsageError("--params must be a JSON object")
-    caller = caller_of(team, key_hash, user)
+    caller = caller_named(team, key_hash, user)
     with waiting("looking into the cache …"):
         found, threshold = asyncio.run(_inspect(config_file, route, question, caller, cast("dict[str, Any]", given)))
     if as_json:

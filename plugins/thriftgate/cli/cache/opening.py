@@ -52,7 +52,7 @@ def tenant_options(command: Command) -> Command:
     return command
 
 
-def caller_of(team: str | None, key_hash: str | None, user: str | None) -> "Caller":
+def caller_named(team: str | None, key_hash: str | None, user: str | None) -> "Caller":
     """Who would ask: whoever has the master key, where nobody is named."""
     from thriftgate.types import Caller
 

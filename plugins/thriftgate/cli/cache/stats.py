@@ -54,7 +54,7 @@ def command(config_file: Path, *, days: float, route: str | None, reads: bool, a
 async def _read(
     config_file: Path, seconds: float, route: str | None, *, reads: bool
 ) -> "tuple[list[CacheFigures], dict[str, Contents]]":
-    from thriftgate.services.cache.figures import contents_of, figures_of
+    from thriftgate.services.cache.figures import cache_figures_of, contents_of
     from thriftgate.stores.files.clock import SystemClock
     from thriftgate.types import AuditKind
 
@@ -68,7 +68,7 @@ async def _read(
                 for name, route in one.section.routes.items()
                 if route.cache is not None
             }
-            figures = figures_of(
+            figures = cache_figures_of(
                 promises,
                 await one.cache.stats(),
                 await ledger.summarise("route", since=since),

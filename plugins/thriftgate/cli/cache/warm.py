@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thriftgate.cli.cache.opening import caller_of, config_option, opened, tenant_options
+from thriftgate.cli.cache.opening import caller_named, config_option, opened, tenant_options
 from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def command(
         click.echo("nothing was stored; put the lines right, or go on with --skip-bad-lines", err=True)
         raise SystemExit(2)
     with waiting(f"storing {len(found.lines):,} answers …"):
-        warmed = asyncio.run(_warm(config_file, route, found.lines, caller_of(team, key_hash, user), ttl, tags))
+        warmed = asyncio.run(_warm(config_file, route, found.lines, caller_named(team, key_hash, user), ttl, tags))
     _name(warmed.refused, lines_file)
     click.echo(f"{warmed.stored:,} answers stored, {len(warmed.refused):,} refused")
 

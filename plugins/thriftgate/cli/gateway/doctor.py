@@ -86,7 +86,7 @@ def examine(path: Path, *, port: int, base_url: str) -> Iterator[Diagnosis]:
     for found in loaded:
         yield from _attempt("providers", lambda found=found: check_providers(found))
         yield from _attempt("Langfuse", lambda found=found: check_langfuse(found, base_url))
-    yield from _attempt("gateway", lambda: check_gateway(base_url, port))
+    yield from _attempt("gateway", lambda: diagnose_gateway(base_url, port))
     for found in loaded:
         yield from _attempt("outages", lambda found=found: check_outages(found, base_url))
 
@@ -245,7 +245,7 @@ def check_outages(loaded: LoadedConfig, base_url: str) -> list[Diagnosis]:
     return [Diagnosis("outages", look.level, look.words) for look in look_at_outages(base_url, key, patience=_PATIENCE)]
 
 
-def check_gateway(base_url: str, port: int) -> Diagnosis:
+def diagnose_gateway(base_url: str, port: int) -> Diagnosis:
     """Whether a gateway answers, and if not, whether its port is free for one."""
     import urllib.error
     import urllib.request

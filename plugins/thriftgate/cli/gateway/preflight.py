@@ -42,14 +42,14 @@ def prepare(
     models, _ = read_model_list(document.values, own)
     if demo is None:
         demo = not has_any_key(models)
-    loaded = load(path, environ, require_keys=not demo, further=check_files)
+    loaded = load(path, environ, require_keys=not demo, further=check_contents)
     if not demo:
         return Prepared(loaded, runtime_config(document.values, models))
     base_url = f"http://127.0.0.1:{demo_port}/v1"
     return Prepared(loaded, demo_config(document.values, loaded.thriftgate, models, base_url=base_url))
 
 
-def check_files(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[RouteFinding]:
+def check_contents(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[RouteFinding]:
     """Prompts, artefacts and keys in files, read as the gateway reads them."""
     yield from _check_prompts(config, models, base)
     yield from _check_signals(config)
@@ -90,10 +90,10 @@ def _check_signals(config: ThriftgateConfig) -> Iterator[RouteFinding]:
     for name, route in config.routes.items():
         if route.cascade.signals == "auto":
             continue
-        from thriftgate.cascade.signals import named
+        from thriftgate.cascade.signals import signals_named
 
         try:
-            named(route.cascade.signals)
+            signals_named(route.cascade.signals)
         except ValueError as error:
             yield RouteFinding(Problem((*ROUTES, name, "cascade", "signals"), str(error)))
 

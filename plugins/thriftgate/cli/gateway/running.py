@@ -3,8 +3,8 @@
 `up` keeps one small file for each gateway under `<data_dir>/gateways/`; commands find the gateway beside them there, so
 that none of them has to be told a port. The file holds no secret.
 
-Failure behaviour: a file whose process is gone, or that cannot be read, is no gateway; `note` raises OSError when the
-folder cannot be written.
+Failure behaviour: a file whose process is gone, or that cannot be read, is no gateway; `write_down` raises OSError when
+the folder cannot be written.
 """
 
 import fcntl
@@ -78,7 +78,7 @@ def reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def note(data_dir: Path, gateway: RunningGateway) -> None:
+def write_down(data_dir: Path, gateway: RunningGateway) -> None:
     """Write down what runs; a reader sees the old state or the new one, nothing between."""
     path = _path(data_dir, gateway.pid)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,10 +117,10 @@ def find(data_dir: Path, *, port: int | None = None, config: Path | None = None)
 
 def data_dir_beside(config: Path) -> Path:
     """Where the gateway of a configuration keeps its files, also when the file has mistakes or is not there."""
-    from thriftgate.config.document import at, read_document
+    from thriftgate.config.document import read_document, value_at
     from thriftgate.config.problems import SECTION
 
-    named = at(read_document(config.absolute()).values, *SECTION, "data_dir")
+    named = value_at(read_document(config.absolute()).values, *SECTION, "data_dir")
     return config.absolute().parent / (named if isinstance(named, str) and named else DATA_DIR)
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from thriftgate.config import ThriftgateConfig
-from thriftgate.config.document import at, mapping
+from thriftgate.config.document import value_at
 from thriftgate.config.identity_checks import AUTHENTICATION, CUSTOM_AUTH
 from thriftgate.config.model_list import ModelList, groups_named
 from thriftgate.config.problems import SECTION
+from thriftgate.wire.shapes import mapping
 
 DEMO_SMALL = "demo-small"
 DEMO_LARGE = "demo-large"
@@ -117,7 +118,7 @@ def _merged(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _asking_us(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """With LiteLLM told to ask us who calls, where `identity` is on and the operator did not say it."""
-    if at(values, *SECTION, "identity") is None or at(values, *CUSTOM_AUTH) is not None:
+    if value_at(values, *SECTION, "identity") is None or value_at(values, *CUSTOM_AUTH) is not None:
         return values
     section, name = (str(key) for key in CUSTOM_AUTH)
     return {**values, section: {**mapping(values.get(section)), name: AUTHENTICATION}}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from thriftgate.cli.gateway import listeners
 from thriftgate.cli.gateway.preflight import Prepared, prepare
 from thriftgate.cli.gateway.processes import Service, ServiceFailedError, stop_all, wait_until_ready
-from thriftgate.cli.gateway.running import FOLDER, Reload, RunningGateway, forget, note, reachable, running
+from thriftgate.cli.gateway.running import FOLDER, Reload, RunningGateway, forget, reachable, running, write_down
 from thriftgate.config import LoadedConfig
 from thriftgate.errors import ConfigurationError, GatewayError
 
@@ -87,7 +87,7 @@ class Supervision:
             self._start_demo()
         listeners.refuse_taken(reachable(self._options.host).strip("[]"), self._options.port)
         self._sockets = listeners.bind_listener(self._options.host, self._options.port)
-        note(self._data_dir, self.state)
+        write_down(self._data_dir, self.state)
         self._proxy = self._make_proxy(prepared, self.state.generation)
         self._run(self._proxy)
         self._note(is_ready=True)
@@ -221,7 +221,7 @@ class Supervision:
     def _note(self, **changes: object) -> None:
         self.state = replace(self.state, **changes)  # pyright: ignore[reportArgumentType]
         with suppress(OSError):  # a full disk must not end a gateway that serves
-            note(self._data_dir, self.state)
+            write_down(self._data_dir, self.state)
 
     def _own(self, name: str) -> Path:
         return self._data_dir / FOLDER / f"{os.getpid()}-{name}"

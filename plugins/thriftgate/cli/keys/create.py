@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from thriftgate.cli.keys.opening import config_option, open_keys
-from thriftgate.cli.keys.options import expires_option, grants_options, values_of
+from thriftgate.cli.keys.options import expires_option, given_values, grants_options
 from thriftgate.cli.keys.printing import json_option, print_new_key
 
 
@@ -31,7 +31,7 @@ def command(config_file: Path, *, print_digest: bool, as_json: bool, **given: An
 
     Only the key's SHA-256 is kept. The key alone goes to standard output: KEY=$(thriftgate keys create --team support)
     """
-    values = values_of(given)
+    values = given_values(given)
     if print_digest:
         _print_entry(values)
         return

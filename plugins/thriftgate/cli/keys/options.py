@@ -46,7 +46,7 @@ expires_option = click.option(
 )
 
 
-def values_of(given: Mapping[str, Any], *, cleared: Sequence[str] = ()) -> dict[str, Any]:
+def given_values(given: Mapping[str, Any], *, cleared: Sequence[str] = ()) -> dict[str, Any]:
     """What was said, in the words of `identity.forms`; what was not said is left out."""
     values: dict[str, Any] = dict.fromkeys(cleared)
     for name, value in given.items():

@@ -46,13 +46,13 @@ def look_at_langfuse(config: ThriftgateConfig, environ: Mapping[str, str], *, pa
 
 def look_at_queue(base_url: str, master_key: str | None, *, patience: float) -> Look | None:
     """What waits in a running gateway and what it lost; None where it cannot be asked or sends no traces."""
-    queues: object = status_of(base_url, master_key, patience=patience).get("tracing")
-    return describe(cast("Mapping[str, Mapping[str, Any]]", queues)) if isinstance(queues, Mapping) else None
+    queues: object = read_status(base_url, master_key, patience=patience).get("tracing")
+    return describe_queues(cast("Mapping[str, Mapping[str, Any]]", queues)) if isinstance(queues, Mapping) else None
 
 
 def look_at_outages(base_url: str, master_key: str | None, *, patience: float) -> list[Look]:
     """What a running gateway has to do without, or had to: since when, why, and what that cost."""
-    lines: object = status_of(base_url, master_key, patience=patience).get("outages")
+    lines: object = read_status(base_url, master_key, patience=patience).get("outages")
     found = cast("list[Any]", lines) if isinstance(lines, list) else []
     return [_outage(cast("Mapping[str, Any]", line)) for line in found if isinstance(line, Mapping)]
 
@@ -65,7 +65,7 @@ def _outage(line: Mapping[str, Any]) -> Look:
     return Look("note", f"{line.get('name')} is away since {moment}: {what}")
 
 
-def status_of(base_url: str, master_key: str | None, *, patience: float) -> Mapping[str, Any]:
+def read_status(base_url: str, master_key: str | None, *, patience: float) -> Mapping[str, Any]:
     """What `/thriftgate/status` says; empty where it cannot be asked."""
     import urllib.request
 
@@ -81,7 +81,7 @@ def status_of(base_url: str, master_key: str | None, *, patience: float) -> Mapp
     return cast("Mapping[str, Any]", status) if isinstance(status, Mapping) else {}
 
 
-def describe(queues: Mapping[str, Mapping[str, Any]]) -> Look:
+def describe_queues(queues: Mapping[str, Mapping[str, Any]]) -> Look:
     """The state of the gateway's queues in a sentence."""
     from thriftgate.services.telemetry.exporting import backfill_command
 

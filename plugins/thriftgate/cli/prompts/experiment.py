@@ -14,7 +14,7 @@ import click
 from thriftgate.cli.prompts.registry import open_prompt, print_json
 from thriftgate.cli.report.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
-from thriftgate.prompts.problems import did_you_mean
+from thriftgate.prompts.problems import name_hint
 from thriftgate.prompts.registry import Prompt
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def _only(prompt: Prompt, experiment: str | None) -> str:
         raise click.ClickException(f"prompt '{prompt.name}' has no experiments; {prompt.name}/prompt.yaml begins one")
     if experiment is None:
         raise click.ClickException(f"prompt '{prompt.name}' has several experiments: {', '.join(names)}")
-    raise click.ClickException(
-        f"prompt '{prompt.name}' has no experiment '{experiment}'{did_you_mean(experiment, names)}"
-    )
+    raise click.ClickException(f"prompt '{prompt.name}' has no experiment '{experiment}'{name_hint(experiment, names)}")
 
 
 async def _read(path: Path, prompt: Prompt, name: str) -> "tuple[ExperimentReport, Stops]":

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from thriftgate.prompts.problems import PromptProblem, did_you_mean
+from thriftgate.prompts.problems import PromptProblem, name_hint
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.versions import PromptVersion
 from thriftgate.stores.files.prompts import PromptFiles
@@ -23,7 +23,7 @@ def open_prompt(directory: Path, name: str) -> tuple[PromptFiles, Prompt]:
         if about:
             print_problems(about)
             raise click.ClickException(f"prompt '{name}' has errors")
-        raise click.ClickException(f"there is no prompt '{name}' in {directory}{did_you_mean(name, registry.prompts)}")
+        raise click.ClickException(f"there is no prompt '{name}' in {directory}{name_hint(name, registry.prompts)}")
     return files, prompt
 
 
@@ -32,7 +32,7 @@ def find_version(prompt: Prompt, reference: str) -> PromptVersion:
     version = prompt.resolve(reference)
     if version is None:
         known = {*prompt.variants, *prompt.versions, *prompt.labels}
-        raise click.ClickException(f"prompt '{prompt.name}' has no '{reference}'{did_you_mean(reference, known)}")
+        raise click.ClickException(f"prompt '{prompt.name}' has no '{reference}'{name_hint(reference, known)}")
     return version
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from thriftgate.cli.keys.opening import config_option, open_keys
-from thriftgate.cli.keys.options import grants_options, values_of
+from thriftgate.cli.keys.options import given_values, grants_options
 from thriftgate.cli.keys.printing import json_option, print_one
 
 
@@ -21,7 +21,7 @@ from thriftgate.cli.keys.printing import json_option, print_one
 @config_option
 def command(config_file: Path, *, team_id: str, as_json: bool, **given: Any) -> None:
     """Make a team."""
-    values = values_of(given)
+    values = given_values(given)
 
     async def create() -> None:
         from thriftgate.identity.fields import team_fields

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from thriftgate.cli.keys.opening import config_option, open_keys
-from thriftgate.cli.keys.options import clear_option, grants_options, values_of
+from thriftgate.cli.keys.options import clear_option, given_values, grants_options
 from thriftgate.cli.keys.printing import json_option, print_one
 
 
@@ -23,7 +23,7 @@ from thriftgate.cli.keys.printing import json_option, print_one
 @config_option
 def command(config_file: Path, *, team_id: str, cleared: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Change what a team may do; what is not named stays."""
-    values = values_of(given, cleared=cleared)
+    values = given_values(given, cleared=cleared)
 
     async def change() -> None:
         from thriftgate.identity.fields import team_fields

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from thriftgate.cli.keys.opening import config_option, open_keys
-from thriftgate.cli.keys.options import grants_options, values_of
+from thriftgate.cli.keys.options import given_values, grants_options
 from thriftgate.cli.keys.printing import json_option, print_one
 
 
@@ -22,7 +22,7 @@ from thriftgate.cli.keys.printing import json_option, print_one
 @config_option
 def command(config_file: Path, *, user_id: str, as_json: bool, **given: Any) -> None:
     """Make a user."""
-    values = values_of(given)
+    values = given_values(given)
 
     async def create() -> None:
         from thriftgate.identity.fields import user_fields

@@ -12,7 +12,7 @@ from pathlib import Path
 from thriftgate.cascade.artefact import load_artefact
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.scoring import StaticScorer
-from thriftgate.cascade.signals import SIGNALS, named
+from thriftgate.cascade.signals import SIGNALS, signals_named
 from thriftgate.config import RouteConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.limits.ladder import LadderStep
@@ -87,7 +87,7 @@ def _scorer(config: RouteConfig, shared: Shared) -> StaticScorer | CalibratedSco
     cascade = config.cascade
     if cascade.artefact is None:
         try:
-            return StaticScorer(SIGNALS if cascade.signals == "auto" else named(cascade.signals))
+            return StaticScorer(SIGNALS if cascade.signals == "auto" else signals_named(cascade.signals))
         except ValueError as error:
             raise ConfigurationError([f"cascade.signals: {error}"]) from None
     artefact = load_artefact(shared.base_dir / cascade.artefact)

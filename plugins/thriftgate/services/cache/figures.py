@@ -47,7 +47,7 @@ class CacheFigures:
         return (self.exact_hits + self.semantic_hits) / self.answers if self.answers else None
 
 
-def figures_of(
+def cache_figures_of(
     promises: Mapping[str, float | None],
     stats: Sequence[CacheStats],
     summaries: Sequence[SummaryRow],

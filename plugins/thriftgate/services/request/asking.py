@@ -54,7 +54,7 @@ class Asker:
                     usage=answer.usage if answer else Usage(),
                     cost_usd=answer.cost_usd if answer else 0.0,
                     cost_parts=self.cost_parts(model, answer) if answer else {},
-                    status=status_of(error),
+                    status=ending_of(error),
                     error=describe_failure(error) if error else None,
                     **self.evidence(request, answer),
                 )
@@ -192,7 +192,7 @@ class AskedStream:
                 usage=usage,
                 cost_usd=cost_usd,
                 cost_parts=self._asker.cost_parts(self._model, answer, deployment_id=self._deployment_id),
-                status=status_of(error),
+                status=ending_of(error),
                 error=describe_failure(error) if error else None,
                 **self._asker.evidence(self._request, answer),
             )
@@ -213,7 +213,7 @@ class AskedStream:
         return replace(counted.usage, is_estimated=self._is_estimated), cost_usd or 0.0
 
 
-def status_of(error: BaseException | None) -> Status:
+def ending_of(error: BaseException | None) -> Status:
     """ok, failed or cancelled: everything that is no Exception is somebody going away."""
     if error is None:
         return Status.OK

@@ -3,7 +3,7 @@
 import pytest
 
 from thriftgate.caching.entries import CacheStats
-from thriftgate.services.cache.figures import figures_of
+from thriftgate.services.cache.figures import cache_figures_of
 from thriftgate.types import Audit, AuditKind, DecisionKind, SummaryRow
 
 STATS = CacheStats(route="support", entries=10, hits=30, scopes=2, observations=7, wrong_observations=1)
@@ -23,7 +23,9 @@ def audit(*, is_acceptable: bool | None, route: str = "support") -> Audit:
 
 def test_the_error_is_the_share_of_wrong_hits_times_the_share_of_hits() -> None:
     audits = [audit(is_acceptable=True)] * 9 + [audit(is_acceptable=False), audit(is_acceptable=None)]
-    (found,) = figures_of({"support": 0.01}, [STATS], [SUMMARY], [*audits, audit(is_acceptable=False, route="other")])
+    (found,) = cache_figures_of(
+        {"support": 0.01}, [STATS], [SUMMARY], [*audits, audit(is_acceptable=False, route="other")]
+    )
     assert (found.answers, found.exact_hits, found.semantic_hits, found.entries) == (100, 30, 20, 10)
     assert found.hit_rate == pytest.approx(0.5)
     assert (found.checked, found.wrong) == (10, 1)
@@ -33,6 +35,6 @@ def test_the_error_is_the_share_of_wrong_hits_times_the_share_of_hits() -> None:
 
 
 def test_without_checks_or_requests_nothing_is_claimed() -> None:
-    first, second = figures_of({"support": 0.01, "new": None}, [STATS], [SUMMARY], [])
+    first, second = cache_figures_of({"support": 0.01, "new": None}, [STATS], [SUMMARY], [])
     assert first.error is None
     assert (second.entries, second.answers, second.hit_rate, second.error) == (0, 0, None, None)
