@@ -62,7 +62,7 @@ TEXT_OR_OBJECTS: Check = (lambda value: isinstance(value, str) or _are_objects(v
 _TYPES: tuple[tuple[Check, str], ...] = (
     ((is_text, "a text"), "model user instructions previous_response_id prompt_cache_key prompt_cache_retention speed "
      "verbosity reasoning_effort safety_identifier service_tier truncation inference_geo litellm_session_id "
-     "litellm_trace_id"),
+     "litellm_trace_id prompt_id"),
     ((_is_number, "a number"), "temperature top_p top_k frequency_penalty presence_penalty"),
     ((is_seconds, "a number"), "timeout"),
     ((_is_count, f"a whole number from 1 to {_MAX_CHOICES}"), "n"),
@@ -71,7 +71,7 @@ _TYPES: tuple[tuple[Check, str], ...] = (
     ((_is_truth, "true or false"), "stream store background logprobs parallel_tool_calls drop_params"),
     (OBJECT, "metadata litellm_metadata logit_bias response_format audio prediction stream_options thinking "
      "web_search_options reasoning text prompt output_config output_format cache_control extra_headers extra_body "
-     "cache context_window_fallback_dict"),
+     "cache context_window_fallback_dict prompt_variables model_group_retry_policy"),
     ((_is_text_or_object, "a text or an object"), "tool_choice function_call conversation container"),
     ((lambda value: isinstance(value, list), "a list"), "messages fallbacks guardrails"),
     ((_are_objects, "a list of objects"), "tools functions mcp_servers"),

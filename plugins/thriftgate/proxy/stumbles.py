@@ -8,6 +8,7 @@ Failure behaviour: nothing is raised. What may have been sent is never called a 
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -35,6 +36,7 @@ _PYTHONS_WORDS = (
     "unhashable type", "argument must be", "object does not support", "expected string or bytes-like",
     "must be str or bytes",
 )  # fmt: skip
+_TAKEN = re.compile(r"got multiple values for (?:keyword )?argument '(\w{1,100})'")
 _ORDINARY = frozenset(
     {
         "model", "messages", "input", "system", "instructions", "stream", "stream_options", "max_tokens",
@@ -126,8 +128,16 @@ def _is_of_python(error: BaseException) -> bool:
 
 
 def early_stumble(body: Mapping[str, Any], error: BaseException) -> InvalidRequestError | None:
-    """The same where LiteLLM read the body for itself, before any hook: only where a field is plainly wrong."""
-    return _wrong_field(body) if _is_of_python(error) else None
+    """The same where LiteLLM read the body for itself, before any hook: only where a field is plainly wrong.
+
+    It hands the body's fields to functions of its own by their names, and some names are taken.
+    """
+    if not _is_of_python(error):
+        return None
+    taken = _TAKEN.search(str(error)[:5000])
+    if taken is not None and taken[1] in body:
+        return InvalidRequestError(f"'{taken[1]}' is not a field of a request", param=taken[1])
+    return _wrong_field(body)
 
 
 def _wrong_field(body: Mapping[str, Any]) -> InvalidRequestError | None:

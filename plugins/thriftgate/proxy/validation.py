@@ -24,7 +24,7 @@ _LITELLMS_OWN = frozenset({"metadata", "litellm_metadata", "proxy_server_request
 
 _EVERYWHERE = (
     "stream tools temperature top_p timeout tags reasoning thinking stream_options context_management mcp_servers "
-    "include previous_response_id"
+    "include previous_response_id model_group_retry_policy"
 )
 
 
@@ -39,7 +39,8 @@ _CHAT = _checks(
 _MESSAGES = _checks("max_tokens system stop_sequences", tool_choice=OBJECT)
 _RESPONSES = _checks("instructions max_output_tokens", input=TEXT_OR_OBJECTS)
 _PLAIN = _checks(
-    "max_tokens max_completion_tokens max_output_tokens tool_choice response_format", input=TEXT_OR_OBJECTS
+    "max_tokens max_completion_tokens max_output_tokens tool_choice response_format",
+    input=TEXT_OR_OBJECTS,
 )
 _SHAPED = frozenset({"completion", "acompletion", "anthropic_messages", "responses", "aresponses"})
 

@@ -27,6 +27,8 @@ FIELDS = {
     "stream_options temperature text tool_choice tools top_p truncation user timeout tags litellm_metadata "
     "extra_headers extra_body",
 }
+LITELLMS = "prompt_id prompt_variables model_group_retry_policy start_time original_function"
+"""Fields that LiteLLM reads, or takes for itself, before any hook."""
 WRONG: tuple[Any, ...] = (5, "x", [{"a": 1}], {"type": {"a": [1]}})
 PYTHONS = ("Traceback", "object has no", "validation error", "site-packages", "unhashable", "<class")
 
@@ -44,7 +46,7 @@ def test_a_field_of_a_wrong_type_is_refused_in_words_or_served(
     start = MODELS.index(model)
     cases = [
         (name, value)
-        for place, name in enumerate(FIELDS[dialect].split())
+        for place, name in enumerate(f"{FIELDS[dialect]} {LITELLMS}".split())
         for at, value in enumerate(WRONG)
         if "THRIFTGATE_FUZZ_FIELDS" in os.environ or at == (place + start) % len(WRONG)
     ]
@@ -60,6 +62,11 @@ TRIPPED: list[tuple[str, str, str, Any]] = [
     ("chat", "one", "extra_body", "x"), ("chat", "claudeone", "extra_headers", 5), ("chat", "opus", "tags", [{}]),
     ("chat", "claudeone", "tags", [{}]), ("messages", "opus", "context_management", ["x"]),
     ("messages", "claudeone", "context_management", ["x"]), ("chat", "opus", "extra_headers", [1]),
+    ("chat", "o-large", "prompt_id", 2**80), ("responses", "opus", "prompt_id", True),
+    ("chat", "one", "prompt_id", 1.5),
+    ("messages", "opus", "start_time", "x"), ("chat", "one", "start_time", 1), ("responses", "one", "start_time", {}),
+    ("chat", "opus", "original_function", "x"), ("messages", "claudeone", "original_function", [1]),
+    ("messages", "opus", "model_group_retry_policy", True), ("responses", "one", "model_group_retry_policy", 1.5),
 ]  # fmt: skip
 
 
