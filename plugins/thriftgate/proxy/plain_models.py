@@ -19,6 +19,7 @@ from typing import Any, cast
 from litellm.constants import LITTELM_INTERNAL_HEALTH_SERVICE_ACCOUNT_NAME
 from litellm.integrations.custom_logger import CustomLogger
 
+from thriftgate.decisions import DecisionKind, Reason
 from thriftgate.errors import describe_failure
 from thriftgate.proxy import endings
 from thriftgate.proxy.deployments import DeploymentNames
@@ -26,14 +27,11 @@ from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.messages import caller_of
 from thriftgate.proxy.pricing import RouterPricer
 from thriftgate.tracing.attributes import shown_parameters
-from thriftgate.types import Caller, CallPurpose, DecisionKind, RequestRecord, Status, TierCall, Usage
+from thriftgate.types import Caller, CallPurpose, RequestRecord, Status, TierCall, Usage
 from thriftgate.wire.shapes import mapping, text
 
 logger = logging.getLogger(__name__)
 
-REASON = "plain_model"
-HEALTH_CHECK = "health_check"
-"""Why a deployment was asked that LiteLLM looks after."""
 HEALTH_CHECKS = "health checks"
 """Where those calls are booked, all deployments together: nobody asked for them, and each call names its deployment."""
 _OURS = "thriftgate"
@@ -86,7 +84,7 @@ class PlainModelLog(CustomLogger):
                 error=call.error,
                 stream=bool(edge.body.get("stream")),
                 decision=DecisionKind.FAILED,
-                reason=REASON,
+                reason=Reason.PLAIN_MODEL,
                 calls=(call,),
             )
         )
@@ -123,7 +121,7 @@ class PlainModelLog(CustomLogger):
             time_to_first_token=first_token,
             stream=is_stream,
             decision=DecisionKind.ONLY_TIER,
-            reason=HEALTH_CHECK if is_check else REASON,
+            reason=Reason.HEALTH_CHECK if is_check else Reason.PLAIN_MODEL,
             tier=model,
             usage=usage,
             cost_usd=cost_usd,

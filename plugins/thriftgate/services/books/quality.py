@@ -57,7 +57,7 @@ class RouteQuality(RouteStanding):
     """Requests whose thresholds a budget shift loosened."""
 
 
-PAST_ROUTES = frozenset({"plain_model", "health_check"})
+PAST_ROUTES = frozenset({Reason.PLAIN_MODEL, Reason.HEALTH_CHECK})
 """Reasons of calls that no route made."""
 
 

@@ -22,7 +22,7 @@ from thriftgate.caching.entries import CacheEntry, Neighbour, Observation, Purge
 from thriftgate.caching.lookup import Compare, Settled, settle
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import AnswerCache, Clock, Completer, Judge, Ledger
-from thriftgate.services.cache.deciding import Rule
+from thriftgate.services.cache.deciding import Decider
 from thriftgate.services.checking.booking import CheckingBill
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import RateBudget
@@ -47,7 +47,7 @@ class CacheVerifier:
     judge: Judge
     """Compares answers within the budget."""
     cache: AnswerCache
-    decider: Rule
+    decider: Decider
     ledger: Ledger
     budget: RateBudget
     background: BackgroundTasks

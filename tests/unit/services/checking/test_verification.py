@@ -49,6 +49,13 @@ class Remembering:
     def update(self, observation: Observation) -> None:
         self.taught.append(observation)
 
+    @property
+    def threshold(self) -> float | None:
+        return None
+
+    async def catch_up(self) -> int:
+        return 0
+
 
 class Setup:
     """A verifier with everything around it."""
