@@ -23,7 +23,7 @@ from tests.proxy.conftest import (
     start_proxy,
     wait_until_alive,
 )
-from tests.proxy.test_tracing import LangfuseIntakeServer
+from tests.proxy.langfuse_intake import LangfuseIntakeServer
 from tests.proxy.upstream import Upstream, drips, says, slow
 from tests.proxy.waiting import eventually
 
