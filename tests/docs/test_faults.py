@@ -127,12 +127,12 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "models about to retire are named",
         "test_the_end_of_a_model_is_announced_three_months_before_by_its_latest_dated_name",
     ),
+    "N15": ("health checks are booked apart", "test_a_health_check_is_booked_apart_from_what_somebody_asked_for"),
     "N11": ("containers", "test_a_stop_waits_longer_than_the_gateway_may_drain"),
 }
 SAID: dict[str, tuple[str, str]] = {
     "N9": ("what the first bill claims", "README.md"),
     "N10": ("the page", "docs/design/page.md"),
-    "N15": ("health checks are booked nowhere; what they cost and how to have fewer", "docs/operating.md"),
 }
 """Entries that no test decides, and the document that says how it is."""
 
