@@ -51,7 +51,7 @@ def serve(recorded: RecordedSet, places: Sequence[int], artefact: Artefact, expe
 
 
 def _answer(item: Item, models: Sequence[str], scorer: CalibratedScorer, vector: Vector | None) -> Outcome:
-    chosen = plan(item.request, scorer.tiers(models), forecast=scorer.forecast(item.request, vector=vector))
+    chosen = plan(item.request, scorer.tiers(models), outlook=scorer.outlook(item.request, vector=vector))
     score = scoring(scorer, item.request, vector=vector)
 
     def recorded(effect: Effect) -> Reply:

@@ -71,7 +71,7 @@ def took(recorded: RecordedSet, scorer: CalibratedScorer, item: Item) -> float:
     """Milliseconds for one request's plan, scores and decision."""
     answers = dict(zip(recorded.tiers, item.answers, strict=True))
     started = time.perf_counter()
-    chosen = plan(item.request, scorer.tiers(recorded.tiers), forecast=scorer.forecast(item.request))
+    chosen = plan(item.request, scorer.tiers(recorded.tiers), outlook=scorer.outlook(item.request))
     play(cascade(chosen.tiers, score=scoring(scorer, item.request)), lambda effect: _recorded(answers, effect))
     return 1e3 * (time.perf_counter() - started)
 

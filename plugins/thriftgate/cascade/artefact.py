@@ -42,7 +42,7 @@ class TierConfidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Router:
+class OutlookModel:
     """What is decided before anybody is asked."""
 
     confidence: Confidence
@@ -86,7 +86,7 @@ class Artefact:
     """Every candidate that was tested: thresholds, cost share, loss, p-value, and whether it passed."""
     promises: Sequence[Mapping[str, Any]] = ()
     """Other promises and their thresholds, each proved by itself: max_quality_loss, holds, accept_at, cost_share."""
-    router: Router | None = None
+    router: OutlookModel | None = None
     probe: Probe | None = None
     summary: QuestionSummary | None = None
     """Of the labelled questions, by which unfamiliar ones are told; artefacts of before have none."""
@@ -199,7 +199,7 @@ def _artefact(fields: Mapping[str, Any]) -> Artefact:
         deployments=fields["deployments"],
         guarantee=Guarantee(**fields["guarantee"]),
         confidences=tuple(_tier_confidence(one) for one in fields["confidences"]),
-        router=_optional(_router, fields["router"]),
+        router=_optional(_outlook_model, fields["router"]),
         probe=_optional(_probe, fields["probe"]),
         summary=_optional(_summary, fields.get("summary")),
     )
@@ -220,8 +220,8 @@ def _tier_confidence(fields: Mapping[str, Any]) -> TierConfidence:
     )
 
 
-def _router(fields: Mapping[str, Any]) -> Router:
-    return Router(
+def _outlook_model(fields: Mapping[str, Any]) -> OutlookModel:
+    return OutlookModel(
         confidence=_confidence(fields["confidence"]),
         skip_below=_finite(fields["skip_below"]),
         trust_above=_optional(_finite, fields["trust_above"]),

@@ -12,7 +12,7 @@ from thriftgate.cascade.artefact import Artefact
 from thriftgate.cascade.familiarity import Familiarity
 from thriftgate.cascade.flow import Scored, Tier
 from thriftgate.cascade.models import OUTLOOK
-from thriftgate.cascade.plan import Forecast
+from thriftgate.cascade.plan import Outlook
 from thriftgate.cascade.scoring import worst_choice
 from thriftgate.cascade.signals import signals_named
 from thriftgate.cascade.signals.question import features as question_features
@@ -53,16 +53,16 @@ class CalibratedScorer:
             return scored
         return replace(scored, weighed=tier.stake.weigh(scored.confidence, scored.signals))
 
-    def forecast(self, request: ChatRequest, *, vector: Vector | None = None) -> Forecast | None:
+    def outlook(self, request: ChatRequest, *, vector: Vector | None = None) -> Outlook | None:
         """What can be said before anybody is asked; None when the artefact decides nothing there."""
-        router = self.artefact.router
-        if router is None:
+        model = self.artefact.router
+        if model is None:
             return None
         features = {**question_features(request), **self._outlook_feature(vector)}
-        outlook = router.confidence.of(features)
-        if outlook is not None and router.stake is not None:
-            outlook = router.stake.weigh(outlook, features)
-        return Forecast(outlook, skip_below=router.skip_below, trust_above=router.trust_above)
+        chance = model.confidence.of(features)
+        if chance is not None and model.stake is not None:
+            chance = model.stake.weigh(chance, features)
+        return Outlook(chance, skip_below=model.skip_below, trust_above=model.trust_above)
 
     def tiers(self, models: Sequence[str], *, accept_at: Sequence[float] | None = None) -> tuple[Tier, ...]:
         """The tiers with their calibrated thresholds, or with `accept_at` (of a promise of the artefact)."""

@@ -27,10 +27,10 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class Outlook:
     """What a calibrated route knows of a question before anybody is asked."""
 
-    outlook: float | None
+    chance: float | None
     """The chance that the first tier's answer will be good enough; None: nothing can be said."""
     skip_below: float
     trust_above: float | None = None
@@ -43,7 +43,7 @@ def plan(
     tools: ToolPolicy = "strong",
     is_held_out: bool = False,
     is_unfamiliar: bool = False,
-    forecast: Forecast | None = None,
+    outlook: Outlook | None = None,
 ) -> Plan:
     """The tiers in question for this request.
 
@@ -61,12 +61,12 @@ def plan(
         reason = Reason.HELD_OUT
     if reason is None and is_unfamiliar:
         reason = Reason.UNFAMILIAR
-    if reason is None and forecast is not None:
-        if forecast.outlook is None:
-            reason = Reason.NO_OUTLOOK if forecast.trust_above is not None else None
-        elif forecast.outlook < forecast.skip_below:
+    if reason is None and outlook is not None:
+        if outlook.chance is None:
+            reason = Reason.NO_OUTLOOK if outlook.trust_above is not None else None
+        elif outlook.chance < outlook.skip_below:
             reason = Reason.POOR_OUTLOOK
-        elif forecast.trust_above is not None and forecast.outlook >= forecast.trust_above:
+        elif outlook.trust_above is not None and outlook.chance >= outlook.trust_above:
             return Plan((Tier(tiers[0].model), *tiers[1:]), Reason.GOOD_OUTLOOK)
     return Plan((tiers[-1],), reason) if reason else Plan(tuple(tiers), Reason.CASCADE)
 

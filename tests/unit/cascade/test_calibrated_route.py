@@ -103,8 +103,8 @@ def test_a_calibrated_router_plans_before_anybody_is_asked():
     scorer = CalibratedScorer(artefact(calibrate(made, Promise(0.02, 0.05), rng)))
     tiers = scorer.tiers(TIERS)
     easy, hard = request("Hello there"), request("Prove that the integral of x^2 + 3 = 7 holds for 12 and 13.")
-    assert plan(easy, tiers, forecast=scorer.forecast(easy)).reason == "good_outlook"
-    assert plan(easy, tiers, forecast=scorer.forecast(easy)).tiers[0] == Tier("small")
-    assert plan(hard, tiers, forecast=scorer.forecast(hard)).reason == "poor_outlook"
-    assert plan(hard, tiers, forecast=scorer.forecast(hard)).tiers == (Tier("large"),)
+    assert plan(easy, tiers, outlook=scorer.outlook(easy)).reason == "good_outlook"
+    assert plan(easy, tiers, outlook=scorer.outlook(easy)).tiers[0] == Tier("small")
+    assert plan(hard, tiers, outlook=scorer.outlook(hard)).reason == "poor_outlook"
+    assert plan(hard, tiers, outlook=scorer.outlook(hard)).tiers == (Tier("large"),)
     assert plan(easy, tiers, is_held_out=True).reason == "held_out"

@@ -142,7 +142,7 @@ def test_without_answers_the_question_alone_decides():
     bare = [replace(one, features=(), vetoes=(), question=one.features[0]) for one in labels(2500, rng, sharpness=4)]
     found = calibrate(bare, Promise(0.03, 0.05), rng)
     assert found.chosen is not None
-    assert found.router is not None
+    assert found.outlook is not None
     made = artefact(found)
     assert made.router is not None
     assert made.router.trust_above == pytest.approx(made.router.skip_below)
@@ -191,7 +191,7 @@ def test_a_popular_question_that_looks_sure_and_is_wrong_breaks_no_promise():
         promise = Promise(0.04, 0.05, loss="regressions")
         found = calibrate(with_a_popular_question(600, rng), promise, rng)
         if found.chosen:
-            outlook = found.fitted_router.outlooks(truth) if found.fitted_router else None
+            outlook = found.fitted_outlook.outlooks(truth) if found.fitted_outlook else None
             everything = replay_of(truth, found.models.scores(truth), outlook)
             false += everything.play(found.chosen.policy).losses(everything, promise.loss).mean() > 0.04
     assert false <= 1

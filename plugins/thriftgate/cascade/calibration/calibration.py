@@ -90,7 +90,7 @@ class Tested:
 
 
 @dataclass(frozen=True, slots=True)
-class FittedRouter:
+class FittedOutlook:
     """The outlook on questions before anybody is asked."""
 
     confidence: Confidence
@@ -118,16 +118,16 @@ class Calibration:
     """The cheapest that passed; None: only the strongest tier is asked."""
     why: str
     """The promise in a sentence, or why there is none."""
-    fitted_router: FittedRouter | None = None
+    fitted_outlook: FittedOutlook | None = None
     """The outlook on questions, as the candidates used it."""
     probe: Probe | None = None
     level: float
     """The part of `promise.delta` that these tests spent."""
 
     @property
-    def router(self) -> FittedRouter | None:
+    def outlook(self) -> FittedOutlook | None:
         """The outlook on questions, where the chosen policy decides by it."""
-        return self.fitted_router if self.chosen and np.isfinite(self.chosen.policy.skip_below) else None
+        return self.fitted_outlook if self.chosen and np.isfinite(self.chosen.policy.skip_below) else None
 
 
 def calibrate(
@@ -205,7 +205,7 @@ def _calibrate_split(
         tested=tested,
         chosen=chosen,
         why=why,
-        fitted_router=router,
+        fitted_outlook=router,
         probe=probe,
     )
 
@@ -302,7 +302,7 @@ def _tested_by_all(
 
 def _accept(
     fit: list[Label], scores: Floats, promise: Promise, rng: np.random.Generator
-) -> tuple[FittedRouter | None, list[ThresholdPolicy]]:
+) -> tuple[FittedOutlook | None, list[ThresholdPolicy]]:
     """Candidates that accept by the answer's confidence, with hopeless questions skipped where that saves money."""
     if not np.isfinite(scores).any():
         return None, []
@@ -318,12 +318,12 @@ def _accept(
     if found is None:
         return None, accept_candidates(replay, loss=promise.loss)
     confidence, outlook = found
-    return FittedRouter(confidence), accept_candidates(replay_of(fit, scores, outlook), loss=promise.loss)
+    return FittedOutlook(confidence), accept_candidates(replay_of(fit, scores, outlook), loss=promise.loss)
 
 
 def _route(
     fit: list[Label], scores: Floats, promise: Promise, rng: np.random.Generator
-) -> tuple[FittedRouter | None, list[ThresholdPolicy]]:
+) -> tuple[FittedOutlook | None, list[ThresholdPolicy]]:
     """Candidates that choose between the first and the last tier from the question alone."""
     questions = [label.question for label in fit]
     found = fit_outlook(questions, is_no_worse(fit, 0), rng) if fit else None
@@ -335,7 +335,7 @@ def _route(
     chances, limit = np.nan_to_num(outlook).tolist(), promise.max_quality_loss
     stake, weighed = choose_weight(fit_stake(questions, costs), questions, chances, lost, costs, limit=limit)
     replay = replay_of(fit, scores, weighed)
-    return FittedRouter(confidence, stake), route_candidates(replay, loss=promise.loss)
+    return FittedOutlook(confidence, stake), route_candidates(replay, loss=promise.loss)
 
 
 def run_tests(

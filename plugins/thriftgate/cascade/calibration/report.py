@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from thriftgate.cascade.artefact import Artefact, Guarantee, Router, TierConfidence
+from thriftgate.cascade.artefact import Artefact, Guarantee, OutlookModel, TierConfidence
 from thriftgate.cascade.calibration.calibration import Calibration, Tested, run_tests
 from thriftgate.cascade.calibration.tier_models import is_no_worse
 from thriftgate.cascade.familiarity import QuestionSummary
@@ -67,7 +67,7 @@ def artefact_of(
         expected=expected_savings(calibration, chosen) if chosen else {},
         frontier=tuple(_frontier_row(one) for one in calibration.tested),
         promises=tuple(_promise_row(calibration, confidences, limit) for limit in LIMITS),
-        router=_router(calibration),
+        router=_outlook_model(calibration),
         probe=calibration.probe,
         summary=summary,
         deployments=dict(deployments or {}),
@@ -165,16 +165,16 @@ def _written(threshold: float) -> float:
     return float(threshold) if np.isfinite(threshold) else NEVER
 
 
-def _router(calibration: Calibration) -> Router | None:
-    if calibration.router is None or calibration.chosen is None:
+def _outlook_model(calibration: Calibration) -> OutlookModel | None:
+    if calibration.outlook is None or calibration.chosen is None:
         return None
     policy = calibration.chosen.policy
     trust = policy.trust_above
-    return Router(
-        confidence=calibration.router.confidence,
+    return OutlookModel(
+        confidence=calibration.outlook.confidence,
         skip_below=float(policy.skip_below),
         trust_above=float(trust) if np.isfinite(trust) else None,
-        stake=calibration.router.stake,
+        stake=calibration.outlook.stake,
     )
 
 

@@ -78,7 +78,7 @@ class Planner:
             tools=self.config.tools,
             is_held_out=self._is_held_out(request),
             is_unfamiliar=familiarity is not None and familiarity <= self.config.unfamiliar.share,
-            forecast=scorer.forecast(request, vector=vector),
+            outlook=scorer.outlook(request, vector=vector),
         )
         planned = replace(planned, familiarity=familiarity)
         if planned.reason is Reason.UNFAMILIAR and is_audited(request.request_id, share=self.config.audit.share):

@@ -14,7 +14,7 @@ from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.calibration.calibration import Promise, calibrate
 from thriftgate.cascade.calibration.summary import summary_of_questions
 from thriftgate.cascade.flow import Tier
-from thriftgate.cascade.plan import Forecast, plan
+from thriftgate.cascade.plan import Outlook, plan
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import CascadeConfig
 from thriftgate.decisions import Reason
@@ -133,10 +133,10 @@ def test_an_artefact_made_with_a_prompt_does_not_serve_a_request_without_one(art
 
 def test_an_outlook_at_the_threshold_is_trusted_and_not_skipped() -> None:
     tiers = (Tier("small", 0.5), Tier("large"))
-    at = Forecast(0.6, skip_below=0.6, trust_above=0.6)
-    assert plan(ask(), tiers, forecast=at).reason == "good_outlook"
-    assert plan(ask(), tiers, forecast=replace(at, outlook=0.5999)).reason == "poor_outlook"
-    assert plan(ask(), tiers, forecast=Forecast(0.6, skip_below=0.6)).reason == "cascade"
+    at = Outlook(0.6, skip_below=0.6, trust_above=0.6)
+    assert plan(ask(), tiers, outlook=at).reason == "good_outlook"
+    assert plan(ask(), tiers, outlook=replace(at, chance=0.5999)).reason == "poor_outlook"
+    assert plan(ask(), tiers, outlook=Outlook(0.6, skip_below=0.6)).reason == "cascade"
 
 
 def summarised(artefact: Artefact) -> Artefact:
