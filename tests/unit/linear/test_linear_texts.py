@@ -21,6 +21,7 @@ from thriftgate.caching import (
     scope,
     surface,
     timebound,
+    wording,
     writing,
 )
 from thriftgate.caching.entries import CacheEntry, Neighbour
@@ -152,6 +153,9 @@ MEASURED: dict[str, Callable[[str], object]] = {
         identity=scope.RequestIdentity([text], (text,)),
     ),
     "caching.surface.look": fresh(surface.look),
+    "caching.wording.is_worded_otherwise": fresh(
+        lambda text: wording.is_worded_otherwise(text + " your", text + " you're")
+    ),
     "caching.writing.writing_of": fresh(writing.writing_of),
     "caching.writing.is_written_otherwise": fresh(
         lambda text: (writing.is_written_otherwise(text, text + " x"), writing.is_written_otherwise(text, text + " "))
