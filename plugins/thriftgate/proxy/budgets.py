@@ -34,6 +34,10 @@ _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _FALLBACK_BYTES = 4_000
 
 
+class _IdInUse(ClientHTTPException):
+    """The call of this id is another request's, and so is what is held for it."""
+
+
 class BudgetHooks(CustomLogger):
     """Reserves before, settles after."""
 
@@ -79,7 +83,7 @@ class BudgetHooks(CustomLogger):
             # Of two requests with one id, the first to end would settle for both.
             self._service.settle(held, 0.0)
             words = "a request with this x-litellm-call-id is being served: each needs one of its own"
-            raise ClientHTTPException(InvalidRequestError(words)) from None
+            raise _IdInUse(InvalidRequestError(words)) from None
 
     def settle_record(self, record: RequestRecord) -> None:
         """A route's request ended: book what its record says."""
@@ -101,10 +105,11 @@ class BudgetHooks(CustomLogger):
     ) -> HTTPException | None:
         """A request failed. By now a route's record has said what its tiers did cost; what is left cost nothing."""
         edge = current.get()
-        if edge is not None:
+        if self._route_of(str(request_data.get("model") or "")) is None:
+            if not isinstance(original_exception, _IdInUse):
+                self._settle(self._plain, _call_id(request_data), 0.0)
+        elif edge is not None:
             self._settle(self._routes, edge.request_id, 0.0)
-        elif self._route_of(str(request_data.get("model") or "")) is None:
-            self._settle(self._plain, _call_id(request_data), 0.0)
 
     def _settle(self, held: dict[str, Held], request_id: str, cost_usd: float) -> None:
         found = held.pop(request_id, None)
