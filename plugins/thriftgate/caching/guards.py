@@ -18,7 +18,7 @@ from thriftgate.caching.lexicon import CASE_WORDS, CASELESS_WORDS, FUNCTION_WORD
 from thriftgate.caching.order import is_crossed, is_exchanged, is_reordered, is_turned_round
 from thriftgate.caching.reading import Reading, read
 from thriftgate.caching.surface import Surface, look
-from thriftgate.caching.wording import is_worded_otherwise
+from thriftgate.caching.wording import differing_place, is_worded_otherwise
 from thriftgate.caching.writing import is_written_otherwise
 
 _SAME_FRAME = 0.6
@@ -219,10 +219,8 @@ def substitution(a: str, b: str) -> Veto | None:
 def substituted_words(a: str, b: str) -> frozenset[str]:
     """Stems of the meaningful words that `a` has in the one place where it differs from `b`; else empty."""
     left, right = read(a), read(b)
-    head = _shared_length(left.stems, right.stems)
-    tail = _shared_length(left.stems[head:][::-1], right.stems[head:][::-1])
-    one, other = left.stems[head : len(left.stems) - tail], right.stems[head : len(right.stems) - tail]
-    if max(len(one), len(other)) > _LONGEST_SWAP or head + tail < _SHORTEST_FRAME:
+    one, other = differing_place(left.stems, right.stems)
+    if max(len(one), len(other)) > _LONGEST_SWAP or len(left.stems) - len(one) < _SHORTEST_FRAME:
         return frozenset()
     new, old = left.content.intersection(one), right.content.intersection(other)
     return new if new and old else frozenset()
@@ -287,15 +285,6 @@ def _skeleton(reading: Reading) -> tuple[str, ...]:
     return tuple(
         word if word in FUNCTION_WORDS else "" for word, stem in zip(reading.words, reading.stems, strict=True) if stem
     )
-
-
-def _shared_length(a: Sequence[str], b: Sequence[str]) -> int:
-    length = 0
-    for x, y in zip(a, b, strict=False):
-        if x != y:
-            break
-        length += 1
-    return length
 
 
 def _is_other_variant(ours: frozenset[tuple[str, str]], theirs: frozenset[tuple[str, str]]) -> bool:

@@ -38,13 +38,13 @@ Words = tuple[str, ...]
 
 def is_worded_otherwise(a: str, b: str) -> bool:
     """Whether the one place in which the questions differ makes another question of one of them."""
-    raw = _place(_words(a), _words(b))
+    raw = differing_place(_words(a), _words(b))
     if max(map(len, raw)) > _FAR_APART:
         return False
     if _is_about_words(a) and _is_about_words(b):
         # What a word means depends on every letter of it.
         return sum(map(len, raw)) <= 2 * _LONGEST_PLACE and not _are_interchangeable(*raw)
-    one, other = _place(_expanded(a), _expanded(b))
+    one, other = differing_place(_expanded(a), _expanded(b))
     if not (one and other) or max(len(one), len(other)) > _LONGEST_PLACE or _has_digit(one + other):
         return False
     if len(raw[0]) == len(raw[1]) == 1 and _is_mistaken(raw[0][0], raw[1][0]):
@@ -87,7 +87,7 @@ def _written_out(word: str) -> Sequence[str]:
     return (word,)
 
 
-def _place(ours: Words, theirs: Words) -> tuple[Words, Words]:
+def differing_place(ours: Words, theirs: Words) -> tuple[Words, Words]:
     """What stands between the words that both begin with and those that both end with."""
     head = _shared(ours, theirs)
     tail = _shared(ours[head:][::-1], theirs[head:][::-1])

@@ -6,13 +6,13 @@ Failure behaviour: a line that is not an event becomes a problem; the others are
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, StrictStr, ValidationError
 
 from thriftgate.prompts.problems import Findings
 from thriftgate.prompts.schema import Closed, Name, Reference, parse_moment
+from thriftgate.wording import machine_moment
 
 
 class _Line(Closed):
@@ -42,7 +42,7 @@ class Event:
     def line(self) -> str:
         """The event as a line of `history.jsonl`, line feed included."""
         parts = {
-            "at": datetime.fromtimestamp(self.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "at": machine_moment(self.at),
             "action": self.action,
             "label": self.label,
             "before": self.before,

@@ -105,11 +105,11 @@ class BudgetHooks(CustomLogger):
     ) -> HTTPException | None:
         """A request failed. By now a route's record has said what its tiers did cost; what is left cost nothing."""
         edge = current.get()
-        if self._route_of(str(request_data.get("model") or "")) is None:
-            if not isinstance(original_exception, _IdInUse):
-                self._settle(self._plain, _call_id(request_data), 0.0)
-        elif edge is not None:
+        if edge is not None:
             self._settle(self._routes, edge.request_id, 0.0)
+        is_plain = self._route_of(str(request_data.get("model") or "")) is None
+        if is_plain and not isinstance(original_exception, _IdInUse):
+            self._settle(self._plain, _call_id(request_data), 0.0)
 
     def _settle(self, held: dict[str, Held], request_id: str, cost_usd: float) -> None:
         found = held.pop(request_id, None)

@@ -12,11 +12,11 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from thriftgate.config.observability import LogsConfig
 from thriftgate.types import RequestRecord
+from thriftgate.wording import machine_moment
 
 ROOT = "thriftgate"
 REQUESTS = "thriftgate.requests"
@@ -74,7 +74,7 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
         fields: Mapping[str, Any] = getattr(record, _FIELDS, None) or self._request()
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = machine_moment(record.created, "milliseconds")
         if self._as_json:
             head = {
                 "message": record.getMessage(),

@@ -39,9 +39,10 @@ _CHAT = _checks(
 _MESSAGES = _checks("max_tokens system stop_sequences", tool_choice=OBJECT)
 _RESPONSES = _checks("instructions max_output_tokens", input=TEXT_OR_OBJECTS)
 _PLAIN = _checks(
-    "max_tokens max_completion_tokens max_output_tokens tool_choice response_format",
-    input=TEXT_OR_OBJECTS,
+    "max_tokens max_completion_tokens max_output_tokens tool_choice response_format", input=TEXT_OR_OBJECTS
 )
+_PROMPT: Mapping[str, Check] = {name: TYPES[name] for name in ("prompt_variables", "prompt_id")}
+"""What a client says of the route's prompt."""
 _SHAPED = frozenset({"completion", "acompletion", "anthropic_messages", "responses", "aresponses"})
 
 
@@ -85,7 +86,7 @@ def check_plain(body: Mapping[str, Any], call_type: str) -> None:
 def check_any(body: Mapping[str, Any]) -> None:
     """What holds on every endpoint. Raises InvalidRequestError."""
     _check_values(body)
-    _check_prompt(body)
+    _check_parameters(body, _PROMPT)
 
 
 def _check_parameters(body: Mapping[str, Any], checks: Mapping[str, Check]) -> None:
@@ -128,15 +129,6 @@ def _is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _check_prompt(body: Mapping[str, Any]) -> None:
-    """What a client says of the route's prompt."""
-    variables: object = body.get("prompt_variables")
-    if variables is not None and not isinstance(variables, Mapping):
-        raise InvalidRequestError("'prompt_variables' must be an object", param="prompt_variables")
-    if not isinstance(body.get("prompt_id"), str | None):
-        raise InvalidRequestError("'prompt_id' must be a text", param="prompt_id")
 
 
 def _check_conversation(body: Mapping[str, Any], check: Callable[[Mapping[str, object], str], None]) -> None:

@@ -5,11 +5,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from thriftgate.tracing.model import Attribute, finite_number
 from thriftgate.types import Usage
+from thriftgate.wording import machine_moment
 
 TRACE_NAME = "langfuse.trace.name"
 TAGS = "langfuse.trace.tags"
@@ -120,7 +120,7 @@ def parameters(values: Mapping[str, Any]) -> str | None:
 
 def iso_moment(at: float) -> str:
     """ISO 8601 in UTC, as Langfuse takes times: `2026-01-31T09:30:00.123456Z`."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return machine_moment(at, "microseconds")
 
 
 def _harmless(value: Any) -> Any:

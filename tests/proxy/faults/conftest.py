@@ -5,7 +5,7 @@ deployments at the played ones.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +15,7 @@ import yaml
 from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import CLIENT_KEY, MASTER_KEY, ROOT, GatewayProcess, deployment, free_port, route, running
 from tests.proxy.upstream import Upstream
+from werkzeug import Request, Response
 
 HAIKU, OPUS, MINI, GPT = "claude-haiku-4-5", "claude-opus-4-6", "gpt-5.4-mini", "gpt-5.4"
 """What the providers call the shipped models."""
@@ -129,6 +130,19 @@ def at_once(*calls: Callable[[], httpx.Response]) -> list[httpx.Response]:
     """The answers to several requests that are under way together."""
     with ThreadPoolExecutor(6) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def fetched_paths(server: HTTPServer, paths: Iterable[str]) -> list[str]:
+    """Serves these paths from now on; the list grows by each that is asked for."""
+    fetched: list[str] = []
+
+    def serve(request: Request) -> Response:
+        fetched.append(request.path)
+        return Response("{}", 200)
+
+    for path in paths:
+        server.expect_request(path).respond_with_handler(serve)
+    return fetched
 
 
 def raw_post(gateway: GatewayProcess, path: str, content: bytes, key: str = CLIENT_KEY) -> httpx.Response:

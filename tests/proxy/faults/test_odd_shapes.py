@@ -7,8 +7,10 @@ each, in turns; `THRIFTGATE_FUZZ_SHAPES=1` sends all of them everywhere.
 import json
 import os
 import re
+from collections.abc import Iterator
 from functools import partial
 
+import httpx
 import pytest
 from tests.proxy.asked import Asked
 from tests.proxy.conftest import GatewayProcess
@@ -45,8 +47,10 @@ def shapes_of(provider: str, dialect: str, *, stream: bool, only: bool) -> dict[
     }
 
 
-def answered_by(gateway: GatewayProcess, provider: str, shapes: dict[str, Reply]) -> None:
-    """The provider answers with the shape whose number is asked for."""
+def answered_by(
+    gateway: GatewayProcess, provider: str, shapes: dict[str, Reply], dialect: str, route: str, *, stream: bool
+) -> Iterator[tuple[str, httpx.Response]]:
+    """What the route makes of each shape: the provider answers with the one whose number is asked for."""
     replies = list(shapes.values())
 
     def reply(asked: Asked) -> Response:
@@ -56,6 +60,8 @@ def answered_by(gateway: GatewayProcess, provider: str, shapes: dict[str, Reply]
 
     gateway.upstream.on(f"any-{provider}", reply)
     gateway.upstream.on("o-large", says("Strong."))
+    calls = [partial(ask, gateway, dialect, route, f"shape {at}!", stream=stream) for at in range(len(shapes))]
+    return zip(shapes, at_once(*calls), strict=True)
 
 
 @pytest.mark.timeout(600)
@@ -65,10 +71,7 @@ def test_a_shape_that_is_no_answer_is_the_next_tiers_chance(
     gateway: GatewayProcess, provider: str, dialect: str, stream: bool
 ) -> None:
     shapes = shapes_of(provider, dialect, stream=stream, only=False)
-    answered_by(gateway, provider, shapes)
-    route = f"any-{provider}-first"
-    calls = [partial(ask, gateway, dialect, route, f"shape {at}!", stream=stream) for at in range(len(shapes))]
-    for name, response in zip(shapes, at_once(*calls), strict=True):
+    for name, response in answered_by(gateway, provider, shapes, dialect, f"any-{provider}-first", stream=stream):
         assert response.status_code == 200, (name, response.text)
         assert not any(word in response.text for word in INSIDES), (name, response.text)
         assert '"error":{' not in response.text.replace(" ", ""), (name, response.text)
@@ -82,10 +85,8 @@ def test_a_shape_that_is_no_answer_of_the_only_tier_is_an_error_in_words(
     gateway: GatewayProcess, provider: str, dialect: str, stream: bool
 ) -> None:
     shapes = shapes_of(provider, dialect, stream=stream, only=True)
-    answered_by(gateway, provider, shapes)
     route = f"any-{provider}-only"
-    calls = [partial(ask, gateway, dialect, route, f"shape {at}!", stream=stream) for at in range(len(shapes))]
-    for name, response in zip(shapes, at_once(*calls), strict=True):
+    for name, response in answered_by(gateway, provider, shapes, dialect, route, stream=stream):
         assert response.status_code in (200, 502, 529, 418, 504, 408), (name, response.status_code, response.text)
         assert not any(word in response.text for word in INSIDES), (name, response.text)
         if response.status_code != 200:

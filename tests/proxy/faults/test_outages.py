@@ -7,7 +7,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from tests.proxy.asked import Asked
 from tests.proxy.conftest import GatewayProcess
-from tests.proxy.faults.conftest import GPT, HAIKU, MINI, OPUS, PATHS, ask, error_of, raw_post, text_of
+from tests.proxy.faults.conftest import GPT, HAIKU, MINI, OPUS, PATHS, ask, error_of, fetched_paths, raw_post, text_of
 from tests.proxy.upstream import Reply, fails, says
 from tests.proxy.waiting import eventually
 from werkzeug import Response
@@ -72,14 +72,7 @@ def schema_format(schema: Any) -> dict[str, Any]:
 def test_a_schema_of_a_client_is_never_fetched(
     gateway: GatewayProcess, provider_server: HTTPServer, model: str, schema: Any
 ) -> None:
-    fetched: list[str] = []
-
-    def serve(request: Any) -> Response:
-        fetched.append(request.path)
-        return Response("{}", 200)
-
-    for name in ("x.json", "meta.json"):
-        provider_server.expect_request(f"/ssrf/{name}").respond_with_handler(serve)
+    fetched = fetched_paths(provider_server, ["/ssrf/x.json", "/ssrf/meta.json"])
     everybody_says(gateway, '{"a": 1}')
     schema = json.loads(json.dumps(schema).replace("{server}", provider_server.url_for("").rstrip("/")))
     wanted = [

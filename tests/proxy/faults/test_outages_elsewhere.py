@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import GatewayProcess
-from tests.proxy.faults.conftest import ask, error_of, text_of
+from tests.proxy.faults.conftest import ask, error_of, fetched_paths, text_of
 from tests.proxy.faults.neighbours import DIALECTS, STREAMED, everybody_says, result, said
 from tests.proxy.upstream import fails, says
-from werkzeug import Response
 
 pytestmark = pytest.mark.xdist_group("proxy-faults")
 
@@ -105,14 +104,8 @@ def fetching(server: str) -> dict[str, tuple[str, dict[str, Any]]]:
 def test_nothing_that_a_client_names_is_fetched(
     gateway: GatewayProcess, provider_server: HTTPServer, kind: str, stream: bool
 ) -> None:
-    fetched: list[str] = []
-
-    def serve(request: Any) -> Response:
-        fetched.append(request.path)
-        return Response("{}", 200)
-
-    for name in ("x.json", "meta.json", "v", "a.png", "mcp", "chat/completions", "v1/messages", "responses"):
-        provider_server.expect_request(f"/fetched/{name}").respond_with_handler(serve)
+    names = ("x.json", "meta.json", "v", "a.png", "mcp", "chat/completions", "v1/messages", "responses")
+    fetched = fetched_paths(provider_server, [f"/fetched/{name}" for name in names])
     everybody_says(gateway, '{"a": [1]}')
     dialect, fields = fetching(provider_server.url_for("").rstrip("/"))[kind]
     for model in ("plainroute", "claude"):

@@ -8,11 +8,13 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
+
+from thriftgate.wording import machine_moment
 
 MOST_BYTES = 20_000_000
 KEPT = 5
@@ -61,7 +63,7 @@ def as_json(line: bytes) -> bytes:
 
 def told(message: str, *, level: str = "INFO") -> bytes:
     """A message of ours as a line of JSON."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = machine_moment(time.time(), "milliseconds")
     return json.dumps({"timestamp": now, "level": level, "message": message}, ensure_ascii=False).encode() + b"\n"
 
 

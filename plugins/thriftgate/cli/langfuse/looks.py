@@ -6,10 +6,10 @@ Failure behaviour: nothing here raises; what cannot be had is said in words. No 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from thriftgate.config import ThriftgateConfig
+from thriftgate.wording import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,7 @@ def _outage(line: Mapping[str, Any]) -> Look:
     since, what = line.get("since"), f"{line.get('why')}; {line.get('cost')}"
     if not isinstance(since, int | float):
         return Look("ok", f"{line.get('name')} is back; it was away: {what}")
-    moment = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return Look("note", f"{line.get('name')} is away since {moment}: {what}")
+    return Look("note", f"{line.get('name')} is away since {moment(since)}: {what}")
 
 
 def read_status(base_url: str, master_key: str | None, *, patience: float) -> Mapping[str, Any]:

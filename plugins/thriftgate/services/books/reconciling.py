@@ -5,11 +5,12 @@ Failure behaviour: raises what the ledger raises (StoreUnavailableError).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from thriftgate.ports import Ledger
 from thriftgate.services.books.invoices import WHOLE_DAY, Invoice, InvoiceTally, model_name
 from thriftgate.types import Status
+from thriftgate.wording import day_of
 
 CENT = 0.005
 """US dollars within which two sums are the same to the cent."""
@@ -66,7 +67,7 @@ async def reconcile(ledger: Ledger, invoice: Invoice) -> Reconciliation:
     # A request that began before midnight may have called a model after it.
     async for record in ledger.records(since=since - 3_600.0, until=until):
         for call in record.calls:
-            day, model = _day(call.started_at), model_name(call.deployment or call.model)
+            day, model = day_of(call.started_at), model_name(call.deployment or call.model)
             if not days[0] <= day <= days[-1] or not _is_of(invoice, call.deployment, model, named):
                 continue
             side = books.setdefault((day, model), LedgerSide())
@@ -78,7 +79,7 @@ async def reconcile(ledger: Ledger, invoice: Invoice) -> Reconciliation:
             side.broken += call.status is not Status.OK
     audits: dict[str, float] = {}
     for audit in await ledger.audits(since=since):
-        day = _day(audit.judged_at)
+        day = day_of(audit.judged_at)
         audits[day] = audits.get(day, 0.0) + audit.cost_usd
     return compare_invoice(invoice, books, audits)
 
@@ -172,7 +173,3 @@ def _is_of(invoice: Invoice, deployment: str, model: str, named: set[str]) -> bo
 
 def _start(day: str) -> float:
     return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
-
-
-def _day(at: float) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at)).date().isoformat()

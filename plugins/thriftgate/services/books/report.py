@@ -8,13 +8,13 @@ Failure behaviour: raises what the ledger raises (StoreUnavailableError).
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from thriftgate.ports import Ledger
 from thriftgate.services.books.latency import LatencyRow, LatencySample
 from thriftgate.stats.intervals import Interval
 from thriftgate.stats.tallies import MoneySums
 from thriftgate.types import DecisionKind, RequestRecord, SummaryGroup, SummaryRow, Usage
+from thriftgate.wording import day_of
 
 MOST_RECORDS = 50_000
 """With more requests than this no intervals are made: each record would have to be read."""
@@ -66,16 +66,12 @@ async def make_report(ledger: Ledger, by: SummaryGroup, *, since: float | None, 
     )
 
 
-def _day(started_at: float) -> str:
-    return datetime.fromtimestamp(started_at, UTC).date().isoformat()
-
-
 _GROUPS: Mapping[SummaryGroup, Callable[[RequestRecord], str | None]] = {
     "total": lambda _record: None,
     "user": lambda record: record.caller.user_id,
     "team": lambda record: record.caller.team_id,
     "route": lambda record: record.route,
-    "day": lambda record: _day(record.started_at),
+    "day": lambda record: day_of(record.started_at),
     "key": lambda record: record.caller.key_hash,
 }
 

@@ -88,12 +88,13 @@ class RetryQueue(Generic[T]):
 
     def taken(self, *, rejected: int = 0, again: Sequence[T] = ()) -> None:
         """The batch is there, but for so many of its items that were not wanted, and those that must go again."""
-        batch = [one for one in self._under_way if not any(one[0] is item for item in again)]
-        self._under_way = [one for one in self._under_way if any(one[0] is item for item in again)]
-        rejected = min(rejected, len(batch))
+        left = set(map(id, again))
+        ended = sum(id(item) not in left for item, _ in self._under_way)
+        self._under_way = [one for one in self._under_way if id(one[0]) in left]
+        rejected = min(rejected, ended)
         self.rejected += rejected
-        self.sent += len(batch) - rejected
-        self._suspects = max(0, self._suspects - len(batch))
+        self.sent += ended - rejected
+        self._suspects = max(0, self._suspects - ended)
         self.away()
 
     def refused(self) -> bool:
