@@ -1,6 +1,8 @@
 """The analyzer with the real Presidio and the real model, and what it does when they fail."""
 
+import asyncio
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.recognizers import own_recognizers
 from thriftgate.privacy.spans import TextSpan
-from thriftgate.stores.presidio.analyzer import Engine, PresidioAnalyzer
+from thriftgate.stores.presidio.analyzer import PresidioAnalyzer
+from thriftgate.stores.presidio.turns import MOST_STUCK, Engine
 from thriftgate.stores.rampart.files import find_rampart
 
 
@@ -102,9 +105,6 @@ async def test_loading_is_tried_again() -> None:
 
 
 async def test_too_much_waiting_text_refuses_the_next() -> None:
-    import asyncio
-    import threading
-
     gate = threading.Event()
 
     def engine(text: Text) -> Sequence[TextSpan]:
@@ -119,3 +119,132 @@ async def test_too_much_waiting_text_refuses_the_next() -> None:
     gate.set()
     assert await first == [()]
     analyzer.close()
+
+
+class StuckEngines:
+    """Engines that stay at a text that begins with "stuck" until they are let go; `made` counts them."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.stuck = threading.Semaphore(0)
+        self.made = 0
+        self.asked: list[str] = []
+
+    def load(self) -> Engine:
+        self.made += 1
+        return self._analyze
+
+    def _analyze(self, text: Text) -> Sequence[TextSpan]:
+        self.asked.append(text.text)
+        if text.text.startswith("stuck"):
+            self.stuck.release()
+            assert self.gate.wait(60)
+        return ()
+
+
+async def test_a_text_that_never_ends_is_refused_in_time_and_whoever_waited_behind_it_is_served() -> None:
+    engines = StuckEngines()
+    analyzer = PresidioAnalyzer(engines.load, timeout=0.2)
+    stuck = asyncio.create_task(analyzer.analyze([Text("stuck"), Text("never reached")]))
+    assert await asyncio.to_thread(engines.stuck.acquire, timeout=60)
+    behind = [asyncio.create_task(analyzer.analyze([Text(f"behind {number}")])) for number in range(3)]
+    with pytest.raises(PrivacyUnavailableError):
+        await stuck
+    assert [await one for one in behind] == [[()], [()], [()]]
+    assert engines.made == 2
+    with pytest.raises(PrivacyUnavailableError):
+        await analyzer.analyze([Text("stuck"), Text("with another")])
+    assert engines.asked.count("stuck") == 1, "no second thread is spent on the same text"
+    assert "never reached" not in engines.asked
+    engines.gate.set()
+    analyzer.close()
+
+
+async def test_a_caller_who_went_away_leaves_a_stuck_thread_to_the_next_one() -> None:
+    engines = StuckEngines()
+    analyzer = PresidioAnalyzer(engines.load, timeout=0.2)
+    gone = asyncio.create_task(analyzer.analyze([Text("stuck")]))
+    assert await asyncio.to_thread(engines.stuck.acquire, timeout=60)
+    gone.cancel()
+    assert await analyzer.analyze([Text("next")]) == [()]
+    engines.gate.set()
+    analyzer.close()
+
+
+async def test_when_too_many_threads_are_stuck_everything_is_refused_until_one_comes_back() -> None:
+    engines = StuckEngines()
+    analyzer = PresidioAnalyzer(engines.load, timeout=0.1)
+    for number in range(MOST_STUCK):
+        with pytest.raises(PrivacyUnavailableError):
+            await analyzer.analyze([Text(f"stuck {number}")])
+    with pytest.raises(PrivacyUnavailableError):
+        await analyzer.analyze([Text("harmless")])
+    assert engines.made == MOST_STUCK
+    assert "harmless" not in engines.asked
+    engines.gate.set()
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                assert await analyzer.analyze([Text("harmless")]) == [()]
+                break
+            except PrivacyUnavailableError:
+                await asyncio.sleep(0)
+    assert await analyzer.analyze([Text("stuck 0")]) == [()], "what was late is remembered all the same"
+    analyzer.close()
+
+
+async def test_loading_that_never_ends_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("thriftgate.stores.presidio.analyzer._LOAD_SECONDS", 0.1)
+    gate, tries = threading.Event(), list[int]()
+
+    def engine(text: Text) -> Sequence[TextSpan]:
+        return ()
+
+    def load() -> Engine:
+        tries.append(1)
+        if len(tries) == 1:
+            assert gate.wait(60)
+        return engine
+
+    analyzer = PresidioAnalyzer(load, timeout=0.1)
+    with pytest.raises(PrivacyUnavailableError):
+        await analyzer.analyze([Text("a")])
+    assert await analyzer.analyze([Text("a")]) == [()]
+    gate.set()
+    analyzer.close()
+
+
+async def test_callers_take_turns_text_by_text() -> None:
+    gate, asked = threading.Event(), list[str]()
+
+    def engine(text: Text) -> Sequence[TextSpan]:
+        assert gate.wait(60)
+        asked.append(text.text)
+        return ()
+
+    analyzer = PresidioAnalyzer(lambda: engine)
+    long = asyncio.create_task(analyzer.analyze([Text(f"long {number}") for number in range(50)]))
+    await asyncio.sleep(0)
+    short = asyncio.create_task(analyzer.analyze([Text("short")]))
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(long, short)
+    assert asked.index("short") <= 2
+    analyzer.close()
+
+
+async def test_what_waits_when_the_analyzer_is_closed_is_refused() -> None:
+    engines = StuckEngines()
+    analyzer = PresidioAnalyzer(engines.load)
+    first = asyncio.create_task(analyzer.analyze([Text("stuck")]))
+    assert await asyncio.to_thread(engines.stuck.acquire, timeout=60)
+    waiting = asyncio.create_task(analyzer.analyze([Text("b")]))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(analyzer.close))
+    with pytest.raises(PrivacyUnavailableError):
+        await waiting
+    engines.gate.set()
+    assert await first == [()]
+    await closing
+    with pytest.raises(PrivacyUnavailableError):
+        await analyzer.analyze([Text("c")])

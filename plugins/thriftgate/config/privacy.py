@@ -90,6 +90,12 @@ class PrivacyConfig(Section):
     recognizers: list[RecognizerConfig] = Field(
         default_factory=list[RecognizerConfig], description="Kinds of one's own."
     )
+    timeout: Duration = Field(
+        default=10.0,
+        gt=0,
+        description="A text whose check takes longer is not sent (503), nor what was said with it; long texts may take "
+        "a second more for each 2,000 characters.",
+    )
     keep: Duration = Field(
         default=2_592_000.0, gt=0, description="A conversation's pseudonyms are forgotten after this (default 30 days)."
     )

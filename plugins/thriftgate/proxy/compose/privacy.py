@@ -17,7 +17,8 @@ from thriftgate.services.privacy.protecting import PrivacyService
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.sealing import Sealer, derived_key
 from thriftgate.stores.postgres.vault import PostgresVault
-from thriftgate.stores.presidio.analyzer import Engine, PresidioAnalyzer
+from thriftgate.stores.presidio.analyzer import PresidioAnalyzer
+from thriftgate.stores.presidio.turns import Engine
 from thriftgate.stores.rampart.files import find_rampart
 
 
@@ -34,7 +35,7 @@ class Privacy:
 def open_privacy(config: PrivacyConfig, database: Database, data_dir: Path) -> Privacy:
     """Build everything. Raises ConfigurationError."""
     policies = Policies(config)
-    analyzer = PresidioAnalyzer(engine_loader(config, policies.kinds, data_dir))
+    analyzer = PresidioAnalyzer(engine_loader(config, policies.kinds, data_dir), timeout=config.timeout)
     vault = PostgresVault(database, Sealer([config.key, *config.previous_keys]), keep=config.keep)
     service = PrivacyService(analyzer, vault, key=derived_key(config.key, "hash"))
     return Privacy(service=service, policies=policies, analyzer=analyzer, vault=vault)

@@ -1,0 +1,192 @@
+"""Texts of many callers, analysed one after the other by a thread that can be replaced.
+
+Callers take turns, a text of each after the other, so that one long conversation does not hold up the next caller.
+Python cannot end a thread, so one that is stuck is left behind with its text, and another goes on with what waits.
+
+Failure behaviour: a caller one of whose texts fails gets what was raised, one of whose texts takes too long a
+TimeoutError. A text at which a thread is stuck is refused at once when it comes again, and everything is while
+`MOST_STUCK` threads are; when one of them comes back, work goes on. No thread keeps the process from ending.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+
+from thriftgate.privacy.findings import Text
+from thriftgate.privacy.spans import TextSpan
+
+Engine = Callable[[Text], Sequence[TextSpan]]
+"""Finds what is in one text."""
+Findings = Mapping[bytes, Sequence[TextSpan]]
+"""By the key of the text."""
+MOST_STUCK = 3
+"""Threads left behind at once; each may hold an engine of a hundred megabytes."""
+_CHARACTERS_A_SECOND = 2_000
+"""What a machine manages that is busy with much else."""
+_END_SECONDS = 1.0
+
+
+class _Job:
+    def __init__(self, texts: Mapping[bytes, Text]) -> None:
+        self.left = deque(texts.items())
+        self.found: dict[bytes, Sequence[TextSpan]] = {}
+        self.done: Future[Findings] = Future()
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Tell the caller, if there still is one who waits."""
+        if self.done.done() or not self.done.set_running_or_notify_cancel():
+            return
+        if error is not None:
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(self.found)
+
+
+class _Worker:
+    """A thread with an engine of its own, and what it is at."""
+
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+        self.key: bytes | None = None
+        self.job: _Job | None = None
+        self.late_at: float | None = None
+        """When its text, or loading, is over its time; None: it has nothing to do."""
+        self.is_left_behind = False
+
+
+class TextTurns:
+    """Analyses texts on a thread.
+
+    Args:
+        load: Makes the engine; called on the thread, at the first use or by `warm_up`, and again where it failed.
+        timeout: Seconds that a text may take; long ones a second more for each 2,000 characters.
+        load_seconds: How long loading may take.
+        finished: Is told of every text that was analysed, on the thread.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Engine],
+        *,
+        timeout: float,
+        load_seconds: float,
+        finished: Callable[[bytes, Sequence[TextSpan]], None],
+    ) -> None:
+        self._load = load
+        self._timeout = timeout
+        self._load_seconds = load_seconds
+        self._finished = finished
+        self._changed = threading.Condition()  # guards all below
+        self._waiting: deque[_Job] = deque()
+        self._worker: _Worker | None = None
+        self._thread: threading.Thread | None = None
+        self._stuck: set[_Worker] = set()
+        self._is_closed = False
+
+    def warm_up(self) -> None:
+        """Begin to load now; a failure is met again, and told, by the first caller."""
+        self.submit({})
+
+    def submit(self, texts: Mapping[bytes, Text]) -> "Future[Findings]":
+        """The findings of all texts, when they are there."""
+        job = _Job(texts)
+        with self._changed:
+            is_stuck_at = any(worker.key in texts for worker in self._stuck)
+            if self._is_closed or is_stuck_at or len(self._stuck) >= MOST_STUCK:
+                job.finish(TimeoutError())
+            else:
+                self._waiting.append(job)
+                self._begin()
+                self._changed.notify()
+        return job.done
+
+    def leave_late(self) -> float:
+        """Leave a thread behind that is over its time; in how many seconds to ask again."""
+        with self._changed:
+            worker = self._worker
+            if worker is None or worker.late_at is None:
+                return self._timeout
+            left = worker.late_at - time.monotonic()
+            if left <= 0:
+                self._leave(worker)
+            # By then it may be at another text, whose time is over sooner.
+            return min(max(0.0, left), self._timeout)
+
+    def close(self) -> None:
+        """Give up what waits, and end the thread after the text it is at."""
+        with self._changed:
+            self._is_closed = True
+            self._give_up()
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(_END_SECONDS)
+
+    def _begin(self) -> None:
+        if self._worker is None:
+            self._worker = _Worker()
+            self._thread = threading.Thread(target=self._work, args=(self._worker,), name="privacy", daemon=True)
+            self._thread.start()
+
+    def _leave(self, worker: _Worker) -> None:
+        worker.is_left_behind = True
+        self._stuck.add(worker)
+        self._worker = self._thread = None
+        if worker.job is not None:
+            worker.job.finish(TimeoutError())
+        if len(self._stuck) >= MOST_STUCK:
+            self._give_up()
+        elif self._waiting:
+            self._begin()
+
+    def _give_up(self) -> None:
+        while self._waiting:
+            self._waiting.popleft().finish(TimeoutError())
+
+    # From here on: the thread.
+
+    def _work(self, worker: _Worker) -> None:
+        while (job := self._next(worker)) is not None:
+            failure: BaseException | None = None
+            try:
+                self._analyze_next(worker, job)
+            except BaseException as error:
+                failure = error
+            if not self._goes_on(worker, job, failure):
+                return
+
+    def _next(self, worker: _Worker) -> _Job | None:
+        """The job whose turn it is; None: there will be none."""
+        with self._changed:
+            while not self._is_closed:
+                if not self._waiting:
+                    self._changed.wait()
+                elif not (job := self._waiting.popleft()).done.cancelled():
+                    worker.job, worker.late_at = job, time.monotonic() + self._load_seconds
+                    return job
+            return None
+
+    def _analyze_next(self, worker: _Worker, job: _Job) -> None:
+        engine = worker.engine = worker.engine or self._load()
+        if not job.left:
+            return
+        key, text = job.left.popleft()
+        with self._changed:
+            if worker.is_left_behind:
+                return
+            worker.key, worker.late_at = key, time.monotonic() + self._timeout + len(text.text) / _CHARACTERS_A_SECOND
+        job.found[key] = engine(text)
+        self._finished(key, job.found[key])
+
+    def _goes_on(self, worker: _Worker, job: _Job, failure: BaseException | None) -> bool:
+        with self._changed:
+            if worker.is_left_behind:
+                self._stuck.discard(worker)
+                return False
+            worker.key = worker.job = worker.late_at = None
+            if failure is None and job.left:
+                self._waiting.append(job)
+            else:
+                job.finish(failure)
+            return True
