@@ -249,10 +249,14 @@ def provider_server() -> Iterator[HTTPServer]:
 
 
 @contextmanager
-def running(name: str, config: dict[str, Any], upstream: Upstream, **environ: str) -> Generator[GatewayProcess]:
-    """A proxy in a folder of its own, ended and removed afterwards."""
+def running(
+    name: str, config: dict[str, Any], upstream: Upstream, *modules: str, **environ: str
+) -> Generator[GatewayProcess]:
+    """A proxy in a folder of its own, with modules of this one beside it; ended and removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix=f"thriftgate-{name}-"))
     folder.chmod(0o755)  # the embedded database runs as a system user of its own when we are root
+    for module in modules:
+        shutil.copy(Path(__file__).with_name(module), folder / module)
     port = free_port()
     process = start_proxy(folder, config, port, **environ)
     base_url = f"http://127.0.0.1:{port}"
