@@ -15,7 +15,8 @@
     │   └── RateLimitExceededError    429, with `retry_after`
     ├── TierFailedError               one tier did not answer; never reaches a client by itself
     ├── AllTiersFailedError           the last tier's class (400, 404, 408, 422, 429, 529 …), else 502, with each cause
-    │   └── ModelFailedError          the same of a plain model, with its provider's own status
+    │   ├── ModelFailedError          the same of a plain model, with its provider's own status
+    │   └── CountFailedError          the same of a provider that was to count tokens
     ├── BrokenOffError                502, after the first token of a stream: it cannot be taken back
     ├── StoreUnavailableError         503, only from what fails closed; what fails open catches it
     ├── PrivacyUnavailableError       503: nobody can say what is in the request, so it does not leave
@@ -214,6 +215,13 @@ class ModelFailedError(AllTiersFailedError):
 
     def _words(self, causes: str) -> str:
         return causes
+
+
+class CountFailedError(AllTiersFailedError):
+    """The provider that was to count a request's tokens did not; it is told as of an answer."""
+
+    def _words(self, causes: str) -> str:
+        return f"the tokens could not be counted: {causes}"
 
 
 class BrokenOffError(GatewayError):

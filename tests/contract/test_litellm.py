@@ -23,15 +23,17 @@ with warnings.catch_warnings():
     from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
     from litellm.llms.custom_llm import CustomLLM
     from litellm.proxy import common_request_processing, proxy_server
+    from litellm.proxy._types import ProxyErrorTypes, ProxyException, UserAPIKeyAuth
     from litellm.proxy.hooks import parallel_request_limiter_v3
     from litellm.proxy.hooks.responses_id_security import ResponsesIDSecurity
-    from litellm.proxy.utils import InternalUsageCache
+    from litellm.proxy.utils import InternalUsageCache, ProxyLogging
     from litellm.router_utils.cooldown_cache import CooldownCache
     from litellm.types.utils import ModelResponse, ModelResponseStream, Usage
 
     from thriftgate.proxy.dialects import body_of_response, drop_logprobs, event_of, takes_bytes
     from thriftgate.proxy.hooks import EdgeHooks
     from thriftgate.proxy.provider import ThriftgateProvider
+    from thriftgate.proxy.refusals import let_refusals_stand
 
 from thriftgate.types import StreamPiece
 
@@ -187,3 +189,32 @@ def test_where_somebody_looks_into_streams_chunks_stay_objects(monkeypatch: pyte
     piece = StreamPiece({**CHUNK, "model": "small", "choices": []})
     assert isinstance(event_of(piece, "chat", model="support"), ModelResponseStream)
     assert event_of(piece, "chat", model="support", as_bytes=True).startswith(b'data: {"id"')  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class Refusals(CustomLogger):
+    """Counts those that LiteLLM tells its hooks of."""
+
+    seen = 0
+
+    async def async_post_call_failure_hook(self, *args: Any, **options: Any) -> None:
+        self.seen += 1
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/embeddings"])
+async def test_litellms_log_of_a_refusal_never_fails_in_its_place(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    let_refusals_stand()
+    let_refusals_stand()
+    refusals = Refusals()
+    monkeypatch.setattr(litellm, "callbacks", [refusals])
+    logging, caller = ProxyLogging(DualCache()), UserAPIKeyAuth(api_key="sk-x", request_route=path)
+    error = ProxyException(message="who?", type="auth_error", param=None, code=401)
+    odd: list[Any] = [None, 5, -1.5, True, "", "x", [], [[]], [{"a": 1}], {}, {"a": 5}]
+    names = ("metadata", "litellm_metadata", "litellm_logging_obj", "model", "user", "messages", "input", "prompt")
+    for name in names:
+        for value in odd:
+            body = {"model": {"a": 1}, "metadata": 5, name: value}
+            await logging.post_call_failure_hook(
+                request_data=body, original_exception=error, user_api_key_dict=caller,
+                error_type=ProxyErrorTypes.auth_error, route=path,
+            )  # fmt: skip
+    assert refusals.seen == len(names) * len(odd)

@@ -22,13 +22,14 @@ from thriftgate.caching.lexicon import (
 )
 
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\w*\d[\w.,:/()-]*|[$€£¥]")
-_NUMBER = re.compile(r"#?\w*\d[\w.,:/()-]*%?|#?[A-Za-z]+-\d[\w-]*")
+_NUMBER = re.compile(r"(?<!\S)[.,]\d[\w.,:/()-]*%?|#?\w*\d[\w.,:/()-]*%?|#?[A-Za-z]+-\d[\w-]*")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _CODE = re.compile(
     r"\b\w+(?:\.\w+)*\([^()\n]{0,200}\)|"  # calls
     r"\b[a-z]+_\w+\b|\b[a-z]+[A-Z]\w*\b|"  # snake_case, camelCase
     r"(?<!\S)(?:--[a-z][\w-]+|-[a-zA-Z])(?!\S)|"  # flags
-    r"\b\w+\.(?:py|js|ts|java|go|rs|sql|json|ya?ml|csv|xlsx?|pdf|sh|html|css)\b|"
+    r"\b\w+\.(?i:py|js|ts|java|go|rs|rb|php|cpp|cs|c|h|r|sql|json|ya?ml|xml|toml|ini|cfg|csv|xlsx?|docx?|pptx?|pdf|md|txt|"
+    r"log|sh|bat|exe|html?|css|png|jpe?g|gif|svg|zip|mp[34])\b|"
     r"\b[A-Z]\w*(?:Error|Exception)\b|https?://\S+|[\w.+-]+@[\w-]+\.\w+|[{}<>]=?|[=!]="
 )
 _QUOTED_CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
@@ -138,6 +139,7 @@ def _numbers(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _number(match: str) -> str:
     plain = _GROUPED.sub("", match.lstrip("#").rstrip(".,:/-()")).replace("(", "").replace(")", "").upper()
+    plain = f"0{plain}" if plain[:1] in (".", ",") else plain
     if plain.replace(".", "", 1).isdigit() and "." in plain:
         plain = plain.rstrip("0").rstrip(".")
     return plain

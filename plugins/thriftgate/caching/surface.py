@@ -15,13 +15,24 @@ from functools import lru_cache
 from thriftgate.caching.lexicon import SMALL_LETTERS
 
 _CACHED_LOOKS = 8192
-_QUOTES = str.maketrans(dict.fromkeys("“”„«»", '"') | {"\u2018": "'", "\u2019": "'"})
+_QUOTES = str.maketrans(
+    dict.fromkeys(
+        "\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f\u3008\u3009\u300a\u300b\uff62\uff63", '"'
+    )
+    | dict.fromkeys("\u201a\u2018\u2019", "'")
+)
 _SINGLE_QUOTED = re.compile(r"(?:^|(?<=[\s(=:]))'([^'\n]{1,200})'(?=[\s).,;:?!]|$)")
 _APOSTROPHE = re.compile("(?<=[^\\W\\d_])[\u2018\u2019\u02bc\u00b4\uff07](?=[^\\W\\d_])")
 """Inside a word, however it is typed."""
 _ASCII_SYMBOLS = frozenset("+<=>|~^`*/\\@#&{}")
-_OTHER_SYMBOLS = frozenset("\u00a7\u00b6\u2020\u2021\u2030\u2032\u2033")
+_OTHER_SYMBOLS = frozenset(
+    "\u00a7\u00b6\u2016\u2020\u2021\u2030\u2031\u2032\u2033\u203b\u203d\u2042\u2047\u2048\u2049\u207d\u207e\u208d\u208e"
+)
+_MATHEMATICAL = range(0x2300, 0x2E00)
+"""Punctuation that is none of any language: the brackets of a rounded or an averaged value."""
 _CURRENCY = frozenset("$\u20ac\u00a3\u00a5")
+_PRIMED = re.compile(r"[(\[]?(?:[^\W\d_]|\d[\d.,/]*)('{1,3}|\")[)\].,;:?!]*")
+"""A letter or a number with a prime: f', 5', 6"; what closes a quotation looks the same."""
 _INVISIBLE = frozenset("\u00ad\ufeff\u200b")
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 _EDGES = (
@@ -62,7 +73,7 @@ class Surface:
 def look(question: str) -> Surface:
     """See how a question is written. About 60 µs for 20 words, nothing when it was seen lately."""
     text = _APOSTROPHE.sub("'", unicodedata.normalize("NFC", question))
-    is_shouted = text.isupper()
+    is_shouted = text.isupper() and sum(map(_has_letters, text.split())) > 1
     tokens: list[str] = []
     symbols: list[str] = []
     letters: list[str] = []
@@ -87,7 +98,7 @@ def look(question: str) -> Surface:
                 foreign.append(lowered)
         elif len(core) > 1:
             spellings.add((lowered, lowered))
-        if not is_first and len(core) > 1:
+        if len(core) > 1 and (not is_first or core[0].isdigit()):
             forms.add((lowered, core))
         if core.isalpha() and last[-1:].isdigit():
             forms.add((f"{last} {lowered}", f"{last} {core}"))  # a number and its unit
@@ -111,8 +122,10 @@ def _cores(text: str) -> Iterator[tuple[str, bool]]:
     """The words without the punctuation around them, and whether each begins a sentence."""
     is_first = True
     raw = text.split()
+    opened: set[str] = set()
     for place, token in enumerate(raw):
         core = token.strip(_EDGES)
+        core += _primes(token, opened)
         if core[:1] == "#" and core[1:2].isalnum():
             core = core[1:]
         if core and all(char in _DASHES for char in core):
@@ -128,13 +141,30 @@ def _cores(text: str) -> Iterator[tuple[str, bool]]:
         is_first = token[-1] in _ENDS or (is_first and not core)
 
 
+def _primes(token: str, opened: set[str]) -> str:
+    """Those that it ends with; `opened` holds the quotation marks that were opened before and not closed."""
+    bare = token.lstrip("([").rstrip(")].,;:?!")
+    first, last = bare[:1], bare[-1:]
+    if first in ("'", '"') and (len(bare) == 1 or last != first):
+        opened.add(first)
+    elif last in opened and first != last:
+        opened.discard(last)
+    elif last in ("'", '"') and first != last and (found := _PRIMED.fullmatch(token)):
+        return found[1]
+    return ""
+
+
+def _has_letters(token: str) -> bool:
+    return sum(map(str.isalpha, token)) > 1
+
+
 def _is_operand(token: str) -> bool:
     core = token.strip(_EDGES)
     return bool(core) and (core[0].isdigit() or core[-1].isdigit() or len(core) == 1)
 
 
 def _has_symbol(core: str) -> bool:
-    if core[0] in _DASHES or core[-1] in _DASHES:
+    if core[0] in _DASHES or core[-1] in _DASHES or core[-1] in "'\"":
         return True
     if core.isalnum() and core.isascii():
         return False
@@ -150,8 +180,8 @@ def _is_symbol(char: str) -> bool:
     if char in _CURRENCY or char in _INVISIBLE:
         return False
     kind = unicodedata.category(char)
-    # Letters, marks, digits, punctuation and blanks are no symbols; superscripts, signs, pictures and controls are.
-    return not (kind[0] in "LMPZ" or kind == "Nd")
+    # Letters, marks, digits and blanks are no symbols; superscripts, signs, pictures and controls are.
+    return not (kind[0] in "LMZ" or kind == "Nd" or (kind[0] == "P" and ord(char) not in _MATHEMATICAL))
 
 
 @lru_cache(maxsize=4096)

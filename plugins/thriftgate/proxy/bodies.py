@@ -1,8 +1,8 @@
 """Every JSON body is measured before LiteLLM parses it: nothing behind this meets one that is too large or too deep.
 
 LiteLLM reads, copies and walks a body many times, some of it by recursion, before its own checks and ours. So the bytes
-are looked at once, as they come in; LiteLLM then parses them as always. It holds for routes, plain models and every
-other endpoint, whoever asks.
+are looked at once, as they come in, and so are the few fields that LiteLLM reads of any body while it still finds out
+who asks; LiteLLM then parses them as always. It holds for routes, plain models and every other endpoint, whoever asks.
 
 Failure behaviour: beyond a bound the answer is a 400 in the endpoint's own form. The rest of such a body is read and
 thrown away as far as `_SWALLOWED`, so that a client that is still sending gets to read the answer.
@@ -10,12 +10,15 @@ thrown away as far as `_SWALLOWED`, so that a client that is still sending gets 
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any, cast
 
+import jiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import InvalidRequestError
 from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of
 from thriftgate.proxy.replies import send_error
+from thriftgate.proxy.validation import check_any, check_early
 from thriftgate.wire.bounds import Bounds, bounded, is_object, is_small, too_large
 
 _METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -35,6 +38,8 @@ _NUMBERS: Mapping[bytes, Callable[[bytes], float]] = {
 _SWALLOWED = 4 * _CONVERSATIONS.size
 _LARGE = 16 * 1024
 """Bytes above which a body that has to be looked at closely is so in a thread."""
+_PARSED = 256 * 1024
+"""Bytes up to which a body of many values is parsed here: in 10 ms at most. A text of any length takes next to none."""
 
 
 class BodyBounds:
@@ -97,12 +102,30 @@ class _Body:
             bounded(self.raw, self._bounds)
         else:
             await asyncio.to_thread(bounded, self.raw, self._bounds)
-        if must_be_object and self.raw and not is_object(self.raw):
+        if not (must_be_object and self.raw):
+            return
+        if not is_object(self.raw):
             raise InvalidRequestError("the body must be a JSON object")
+        if len(self.raw) <= _PARSED or is_small(self.raw, self._bounds):
+            check_early(_parsed(self.raw))
 
     async def receive(self) -> Message:
         """What the server would have said."""
         return self._waiting.pop() if self._waiting else await self._receive()
+
+
+def _parsed(raw: bytes) -> Mapping[str, Any]:
+    """A JSON object. Raises InvalidRequestError saying where it is none, and for which field where it is Python's."""
+    try:
+        return cast("Mapping[str, Any]", jiter.from_json(raw, allow_inf_nan=False))
+    except ValueError as error:
+        fault = str(error)  # what is expected, the line and the column
+    try:
+        lenient = cast("Mapping[str, Any]", jiter.from_json(raw))
+    except ValueError:
+        raise InvalidRequestError(f"the body is no JSON: {fault}") from None
+    check_any(lenient)
+    return lenient
 
 
 def _is_no_json(scope: Scope) -> bool:

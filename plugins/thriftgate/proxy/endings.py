@@ -41,6 +41,10 @@ class ProviderAnswer:
         """An HTTP request has left for it."""
         self.status: int | None = None
         """The HTTP status that came back; None as long as none did."""
+        self.headers: object = None
+        """Those that came back with it."""
+        self.failure: Exception | None = None
+        """Why nothing came back."""
         self.word: str | None = None
         """A finish reason that LiteLLM made a clean ending of, and that is not known to be one."""
         self.call: Mapping[str, Any] = {}

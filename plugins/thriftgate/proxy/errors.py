@@ -44,6 +44,11 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (asyncio.TimeoutError, "timed out"),
     (httpx.HTTPError, "cannot be reached"),
 )
+_BY_STATUS: Mapping[int, str] = {
+    401: "refused our credentials", 403: "refused our credentials", 404: "does not know the model", 408: "timed out",
+    429: "is rate limited", 500: "had an internal error", 502: "had an internal error", 503: "is unavailable",
+    504: "timed out", 529: "is overloaded",
+}  # fmt: skip
 _MAX_PROVIDER_TEXT = 400
 _TOO_LONG = "context_length_exceeded"
 _TOO_LONG_WORDS = (
@@ -87,6 +92,8 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
             text = f"prompt is too long: {text}"
         return TierFailedError(model, text, status_code=status, rejected=True, code=code, param=_provider_param(error))
     cause = next((text for kind, text in _CAUSES if isinstance(error, kind)), None)
+    if cause is None and is_litellms(error):
+        cause = _BY_STATUS.get(status)
     if cause is not None:
         return TierFailedError(model, f"{cause} ({status})", status_code=status, retry_after=retry_after)
     return TierFailedError(

@@ -30,6 +30,7 @@ from thriftgate.proxy.compose.gateway import Gateway, assemble
 from thriftgate.proxy.compose.guards import prompt_texts
 from thriftgate.proxy.compose.limits import install_limits
 from thriftgate.proxy.compose.page import open_overviews, open_page
+from thriftgate.proxy.counting import explain_counts
 from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.describing import describe_routes
 from thriftgate.proxy.guards.hooks import GuardHooks
@@ -47,6 +48,7 @@ from thriftgate.proxy.privacy.hooks import PrivacyHooks
 from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
 from thriftgate.proxy.quoting import Unquoted
+from thriftgate.proxy.refusals import let_refusals_stand
 from thriftgate.proxy.refusing import ErrorLayer
 from thriftgate.proxy.strangers import Strangers
 from thriftgate.stores.embedded.database import release_database
@@ -126,6 +128,8 @@ interception = Interception(lambda: gateway.routes)
 strangers = Strangers(count=gateway.counters.note_stranger)
 strangers.install()
 Unquoted().install()
+let_refusals_stand()
+explain_counts()
 plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
 edge = EdgeHooks(
     _model_names,

@@ -5,12 +5,15 @@ Whoever calls with no valid key (401, 403) leaves no record: anybody could fill 
 Failure behaviour: nothing here raises; what is not known of such a request stays empty.
 """
 
+import logging
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 
 from litellm.proxy._types import ProxyErrorTypes, UserAPIKeyAuth
+from litellm.proxy.utils import ProxyLogging
 
 from thriftgate.decisions import Reason
 from thriftgate.errors import GatewayError, InvalidRequestError, UnknownKeyError, describe_failure, status_of
@@ -21,8 +24,32 @@ from thriftgate.proxy.validation import check_any
 from thriftgate.types import DecisionKind, RequestRecord, Status
 from thriftgate.wire.shapes import mapping
 
+logger = logging.getLogger(__name__)
+
 _STRANGERS = frozenset({401, 403})
 CALL_ID_HEADER = "x-litellm-call-id"
+
+
+def let_refusals_stand() -> None:
+    """From now on LiteLLM's own log of a refused request cannot fail in the refusal's place; again changes nothing.
+
+    It writes into the `metadata` that the client sent, which may be null or anything else.
+    """
+    theirs = cast("Any", ProxyLogging)._handle_logging_proxy_only_error
+    if hasattr(theirs, "_is_guarded"):
+        return
+
+    @wraps(theirs)
+    async def logged(self: ProxyLogging, request_data: dict[str, Any], *args: Any, **options: Any) -> None:
+        if request_data.get("metadata") is None:
+            request_data.pop("metadata", None)
+        try:
+            await theirs(self, request_data, *args, **options)
+        except (TypeError, AttributeError, LookupError, ValueError) as error:
+            logger.warning("LiteLLM could not log a refused request: %s", type(error).__name__)
+
+    setattr(logged, "_is_guarded", True)  # noqa: B010  functions have no such field
+    setattr(ProxyLogging, "_handle_logging_proxy_only_error", logged)  # noqa: B010
 
 
 def edge_of(data: Mapping[str, Any], auth: UserAPIKeyAuth, *, route: str | None = None) -> EdgeRequest:

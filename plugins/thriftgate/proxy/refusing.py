@@ -11,10 +11,14 @@ from contextvars import ContextVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError
+from thriftgate.proxy import endings
 from thriftgate.proxy.edge import current
 from thriftgate.proxy.errors import error_headers
 from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of
 from thriftgate.proxy.replies import send_error
+
+_COUNTING = {"/messages/count_tokens": LimitedApi.MESSAGES, "/responses/input_tokens": LimitedApi.RESPONSES}
+"""What counts tokens: no call for an answer, so that limits leave it alone."""
 
 
 class ErrorLayer:
@@ -25,11 +29,15 @@ class ErrorLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        dialect = dialect_of(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        counting = _counting(scope["path"]) if is_post else None
+        dialect = counting or (dialect_of(scope["path"]) if is_post else None)
         if dialect is None:
             await self._app(scope, receive, send)
             return
         current.set(None)
+        if counting is not None:
+            endings.current.set(endings.ProviderAnswer())
         reply = _Reply(send, dialect)
         _reply.set(reply)
         await self._app(scope, receive, reply.send)
@@ -43,15 +51,23 @@ class _Reply:
         self._dialect = dialect
         self._is_replaced = False
         self.has_begun = False
+        self.error: GatewayError | None = None
 
     async def send(self, message: Message) -> None:
         """Pass it on, or the error instead."""
         self.has_begun = True
-        if message["type"] == "http.response.start" and (error := _refused(message)) is not None:
+        if message["type"] == "http.response.start" and (error := self._refused(message)) is not None:
             self._is_replaced = True
             await send_error(self._send, error, self._dialect, error_headers(error), head=message)
         elif not self._is_replaced:
             await self._send(message)
+
+    def _refused(self, head: Message) -> GatewayError | None:
+        """Our own reason for an error response; read in the task that answers, where the request is known."""
+        if int(head["status"]) < 400:
+            return None
+        edge = current.get()
+        return self.error if edge is None else edge.error
 
 
 _reply: ContextVar[_Reply | None] = ContextVar("thriftgate_reply", default=None)
@@ -63,7 +79,12 @@ def has_begun() -> bool:
     return reply is not None and reply.has_begun
 
 
-def _refused(head: Message) -> GatewayError | None:
-    """Our own reason for an error response; read in the task that answers, where the request is known."""
-    edge = current.get()
-    return edge.error if edge is not None and int(head["status"]) >= 400 else None
+def answer_with(error: GatewayError) -> None:
+    """What to say in place of an error response to the request that is being answered here."""
+    reply = _reply.get()
+    if reply is not None:
+        reply.error = error
+
+
+def _counting(path: str) -> LimitedApi | None:
+    return next((dialect for ending, dialect in _COUNTING.items() if path.endswith(ending)), None)

@@ -65,7 +65,11 @@ def _noting_async(theirs: Callable[..., Awaitable[Any]]) -> Callable[..., Awaita
     @wraps(theirs)
     async def send(*args: Any, **options: Any) -> Any:
         _note_sent()
-        return _noted(await theirs(*args, **options))
+        try:
+            return _noted(await theirs(*args, **options))
+        except Exception as error:
+            _note_broken(error)
+            raise
 
     return send
 
@@ -74,7 +78,11 @@ def _noting(theirs: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(theirs)
     def send(*args: Any, **options: Any) -> Any:
         _note_sent()
-        return _noted(theirs(*args, **options))
+        try:
+            return _noted(theirs(*args, **options))
+        except Exception as error:
+            _note_broken(error)
+            raise
 
     return send
 
@@ -82,14 +90,21 @@ def _noting(theirs: Callable[..., Any]) -> Callable[..., Any]:
 def _note_sent() -> None:
     answer = endings.current.get()
     if answer is not None:
-        answer.is_sent, answer.status = True, None
+        answer.is_sent, answer.status, answer.headers, answer.failure = True, None, None, None
 
 
 def _noted(response: Any) -> Any:
     answer = endings.current.get()
     if answer is not None:
         answer.status = getattr(response, "status_code", None) or getattr(response, "status", None)
+        answer.headers = getattr(response, "headers", None)
     return response
+
+
+def _note_broken(error: Exception) -> None:
+    answer = endings.current.get()
+    if answer is not None:
+        answer.failure = error
 
 
 def stumble(

@@ -43,6 +43,12 @@ _PLAIN = _checks(
 )
 _PROMPT: Mapping[str, Check] = {name: TYPES[name] for name in ("prompt_variables", "prompt_id")}
 """What a client says of the route's prompt."""
+_EARLY: Mapping[str, Check] = {
+    name: TYPES[name] for name in ("model", "user", "metadata", "litellm_metadata", "litellm_call_id")
+}
+"""What LiteLLM reads of a body before it knows who asks, to log that it refused them."""
+_NO_FIELD = "litellm_logging_obj"
+"""LiteLLM's own logger of a request, which it looks for among the client's fields."""
 _SHAPED = frozenset({"completion", "acompletion", "anthropic_messages", "responses", "aresponses"})
 
 
@@ -81,6 +87,13 @@ def check_plain(body: Mapping[str, Any], call_type: str) -> None:
     check_items(body.get("input"))
     check_tools(body)
     check_formats(body)
+
+
+def check_early(body: Mapping[str, Any]) -> None:
+    """What is looked at on every endpoint before anybody is asked who calls. Raises InvalidRequestError."""
+    _check_parameters(body, _EARLY)
+    if _NO_FIELD in body:
+        raise InvalidRequestError(f"'{_NO_FIELD}' is not a field of a request", param=_NO_FIELD)
 
 
 def check_any(body: Mapping[str, Any]) -> None:

@@ -3,12 +3,13 @@
 Each model gets another wrong value of each field; `THRIFTGATE_FUZZ_FIELDS=1` sends all of them to all.
 """
 
+import json
 import os
 from functools import partial
 from typing import Any
 
 import pytest
-from tests.proxy.conftest import GatewayProcess
+from tests.proxy.conftest import CLIENT_KEY, GatewayProcess
 from tests.proxy.faults.conftest import HAIKU, OPUS, ask, at_once, text_of
 from tests.proxy.upstream import says
 
@@ -87,3 +88,30 @@ def test_a_timeout_may_be_the_text_of_a_number(gateway: GatewayProcess, model: s
     assert text_of(ask(gateway, "chat", model, timeout="30")) == "Fine."
     for value in ("nan", "inf", "soon", "1e999", ""):
         assert ask(gateway, "chat", model, timeout=value).status_code == 400
+
+
+EVERYWHERE = (
+    "/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens", "/v1/responses", "/v1/embeddings",
+    "/v1/completions", "/v1/rerank", "/v1/moderations",
+)  # fmt: skip
+REFUSED_BY: tuple[tuple[str, str], ...] = ((CLIENT_KEY, "nonsense"), ("sk-nobody", "one"), (CLIENT_KEY, "one"))
+"""A model that nobody knows, a caller whom nobody knows, and neither."""
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+@pytest.mark.parametrize(("key", "model"), REFUSED_BY)
+def test_a_refusal_is_one_whatever_stands_beside(gateway: GatewayProcess, path: str, key: str, model: str) -> None:
+    """LiteLLM's log of a refused request once failed in the refusal's place, on a number for `metadata`."""
+    gateway.upstream.on("o-large", says("Fine."))
+    base: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "hi"}], "input": "hi"}
+    names = ("metadata", "litellm_metadata", "user", "model", "litellm_call_id", "litellm_logging_obj",
+             "proxy_server_request", "secret_fields", "litellm_params", "standard_logging_object", "tags")  # fmt: skip
+    values: tuple[Any, ...] = (None, 5, "x", [{"a": 1}], {"a": {"b": [1]}})
+    bodies = [{**base, name: value} for name in names for value in values]
+    bodies += [{**base, "model": {"a": 1}, "metadata": 5}, {**base, "model": [], "metadata": "x", "user": 5}]
+    for body, response in zip(
+        bodies, at_once(*[partial(gateway.post, path, body, key) for body in bodies]), strict=True
+    ):
+        assert response.status_code < 500, (body, response.text[:500])
+        assert not any(word in response.text for word in PYTHONS), (body, response.text[:500])
+        json.loads(response.text)

@@ -50,6 +50,12 @@ SAME = [
     ("Foto\u2019s van mijn pas", "Foto's van mijn pas"),
     ("Will you open my account?", "Would you open my account?"),
     ("How do I link the card?", "How can I link my card?"),
+    ("Is 'plan b' good?", "Is 'plan b' good"),
+    ('Is the "plan b" good?', "Is the plan b good?"),
+    ("He said 'I am 5', is it so?", "He said I am 5, is it so?"),
+    ("Can I pay .5 of it?", "Can I pay 0.5 of it?"),
+    ("WHERE IS MY CARD?", "Where is my card?"),
+    ("\u300cIs it open?\u300d", "\u201cIs it open?\u201d"),
 ]
 
 

@@ -97,3 +97,66 @@ async def test_a_header_that_must_be_a_number_is_one(value: bytes) -> None:
     endpoint, sent = await served(b"{}", headers=[*JSON_KIND, (b"X-LiteLLM-Timeout", value)])
     assert "'X-LiteLLM-Timeout' must be a number" in error_in(sent)["error"]["message"]
     assert endpoint.got == []
+
+
+ENDPOINTS = (
+    "/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens", "/v1/responses", "/v1/embeddings",
+    "/v1/completions", "/v1/rerank",
+)  # fmt: skip
+ODD: tuple[Any, ...] = (5, -1.5, True, [], ["x"], [{"a": 1}], {"a": {"b": []}}, "x")
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("name", ["model", "user", "metadata", "litellm_metadata", "litellm_call_id"])
+async def test_what_litellm_reads_before_it_knows_who_asks_is_of_its_type(path: str, name: str) -> None:
+    is_text = name not in ("metadata", "litellm_metadata")
+    for value in ODD:
+        if isinstance(value, str if is_text else dict):
+            continue
+        endpoint, sent = await served(json.dumps({"model": "m", name: value}).encode(), path=path)
+        told = error_in(sent)
+        assert endpoint.got == []
+        assert f"'{name}' must be" in told["error"]["message"]
+        assert ("type" in told) == ("/messages" in path)
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("value", ["null", "5", '{"litellm_params": {}}'])
+async def test_a_logger_of_litellms_is_no_field(path: str, value: str) -> None:
+    endpoint, sent = await served(f'{{"model": "m", "litellm_logging_obj": {value}}}'.encode(), path=path)
+    assert "'litellm_logging_obj' is not a field" in error_in(sent)["error"]["message"]
+    assert endpoint.got == []
+
+
+@pytest.mark.parametrize("fields", ['"metadata": null, "user": null', '"metadata": {"a": 1}', '"user": "x"', ""])
+async def test_what_is_of_its_type_or_absent_passes(fields: str) -> None:
+    raw = f'{{"model": "m"{", " if fields else ""}{fields}}}'.encode()
+    endpoint, _ = await served(raw)
+    assert endpoint.got[0]["body"] == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b'{"model": "m", "temperature": NaN}', "'temperature' contains a number that is not finite"),
+        (b'{"model": "m", "x": {"y": [-Infinity]}}', "'x' contains a number that is not finite"),
+        (b'{"model": "m",}', "the body is no JSON: trailing comma at line 1 column 15"),
+        (b'{"model": "secret', "the body is no JSON"),
+        (b'{"user": "\\ud800"}', "the body is no JSON"),
+        (b'{"user": "\xff"}', "the body is no JSON"),
+    ],
+)
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_what_is_no_json_is_said_to_be_none(path: str, raw: bytes, words: str) -> None:
+    endpoint, sent = await served(raw, path=path)
+    told = error_in(sent)["error"]["message"]
+    assert words in told
+    assert "secret" not in told
+    assert endpoint.got == []
+
+
+async def test_a_body_of_many_values_is_parsed_by_litellm_alone() -> None:
+    """Its odd fields are told later: see `let_refusals_stand`."""
+    raw = json.dumps({"model": 5, "input": [{"a": 1}] * 30_000}).encode()
+    endpoint, _ = await served(raw)
+    assert endpoint.got[0]["body"] == raw

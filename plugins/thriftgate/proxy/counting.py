@@ -1,0 +1,56 @@
+"""Why a provider did not count a request's tokens, in the words of the client's API.
+
+LiteLLM counts outside of its router: no hook sees such a request, and a provider's failure goes out with the provider's
+own status and text. A credential of the operator's that is refused would be the caller's 401, a connection that breaks
+a 500, and `retry-after` would be lost. Here it is the error that a call for an answer would have ended in.
+
+Failure behaviour: nothing is raised; LiteLLM's own error is still what its log says.
+"""
+
+from functools import wraps
+
+import httpx
+from litellm.proxy._types import ProxyException
+from litellm.proxy.common_utils.token_count_settings import ProviderCountFailure
+
+from thriftgate.errors import CountFailedError
+from thriftgate.proxy import endings
+from thriftgate.proxy.errors import tier_failure
+from thriftgate.proxy.refusing import answer_with
+
+_PROVIDER = "the provider"
+
+
+class _SaidError(Exception):
+    """A provider's failure in the form of one of LiteLLM's."""
+
+    llm_provider = _PROVIDER
+
+    def __init__(self, status: int, message: str, headers: object = None) -> None:
+        super().__init__(message)
+        self.status_code, self.message, self.headers = status, message, headers
+
+
+def explain_counts() -> None:
+    """From now on; again changes nothing."""
+    theirs = ProviderCountFailure.to_proxy_exception
+    if hasattr(theirs, "_is_explained"):
+        return
+
+    @wraps(theirs)
+    def told(self: ProviderCountFailure) -> ProxyException:
+        answer_with(_error_of(self))
+        return theirs(self)
+
+    setattr(told, "_is_explained", True)  # noqa: B010  functions have no such field
+    setattr(ProviderCountFailure, "to_proxy_exception", told)  # noqa: B010
+
+
+def _error_of(failure: ProviderCountFailure) -> CountFailedError:
+    answer = endings.current.get() or endings.ProviderAnswer()
+    said: BaseException = _SaidError(failure.status_code, failure.message, answer.headers)
+    if isinstance(answer.failure, httpx.TimeoutException | TimeoutError):
+        said = _SaidError(408, "the time is over")
+    elif answer.failure is not None:
+        said = answer.failure  # LiteLLM has a 500 for it, whatever it was
+    return CountFailedError(_PROVIDER, (tier_failure(_PROVIDER, said),))
