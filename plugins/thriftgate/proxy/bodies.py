@@ -16,7 +16,7 @@ import jiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of
+from thriftgate.proxy.limits.dialects import LimitedApi, api_of, dialect_of
 from thriftgate.proxy.replies import send_error
 from thriftgate.proxy.validation import check_any, check_early
 from thriftgate.wire.bounds import Bounds, bounded, is_object, is_small, too_large
@@ -24,9 +24,6 @@ from thriftgate.wire.bounds import Bounds, bounded, is_object, is_small, too_lar
 _METHODS = frozenset({"POST", "PUT", "PATCH"})
 _NOT_JSON = ("multipart/", "application/x-www-form-urlencoded", "application/x-protobuf", "application/protobuf",
              "application/octet-stream", "audio/", "image/", "video/")  # fmt: skip
-_ENDPOINTS = ("completions", "messages", "responses", "embeddings", "rerank", "moderations", "count_tokens",
-              "input_tokens", "generations", "speech")  # fmt: skip
-"""How the paths of LiteLLM's model endpoints end: each takes an object, and trips over anything else."""
 _CONVERSATIONS = Bounds()
 _OTHERS = Bounds(values=600_000)
 """An embeddings request may be 300,000 tokens as numbers."""
@@ -54,13 +51,14 @@ class BodyBounds:
             await self._app(scope, receive, send)
             return
         path: str = scope["path"]
+        api = api_of(path)
         body = _Body(receive, _CONVERSATIONS if dialect_of(path) is not None else _OTHERS)
         try:
             _check_numbers(scope)
             await body.read()
-            await body.check(must_be_object=path.endswith(_ENDPOINTS))
+            await body.check(must_be_object=api is not None)
         except InvalidRequestError as error:
-            await send_error(send, error, LimitedApi.MESSAGES if "/messages" in path else LimitedApi.CHAT, {})
+            await send_error(send, error, api or LimitedApi.CHAT, {})
             return
         await self._app(scope, body.receive, send)
 

@@ -13,7 +13,7 @@ import httpx
 from litellm.proxy._types import ProxyException
 from litellm.proxy.common_utils.token_count_settings import ProviderCountFailure
 
-from thriftgate.errors import CountFailedError
+from thriftgate.errors import CountFailedError, GatewayError, InvalidRequestError
 from thriftgate.proxy import endings
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.refusing import answer_with
@@ -46,8 +46,11 @@ def explain_counts() -> None:
     setattr(ProviderCountFailure, "to_proxy_exception", told)  # noqa: B010
 
 
-def _error_of(failure: ProviderCountFailure) -> CountFailedError:
+def _error_of(failure: ProviderCountFailure) -> GatewayError:
     answer = endings.current.get() or endings.ProviderAnswer()
+    if failure.status_code == 500 and not answer.is_sent:
+        # LiteLLM tripped over it before anybody was asked.
+        return InvalidRequestError("the request cannot be put into its provider's form; look at its messages and tools")
     said: BaseException = _SaidError(failure.status_code, failure.message, answer.headers)
     if isinstance(answer.failure, httpx.TimeoutException | TimeoutError):
         said = _SaidError(408, "the time is over")

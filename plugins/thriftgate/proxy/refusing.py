@@ -14,11 +14,11 @@ from thriftgate.errors import GatewayError
 from thriftgate.proxy import endings
 from thriftgate.proxy.edge import current
 from thriftgate.proxy.errors import error_headers
-from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of
+from thriftgate.proxy.limits.dialects import LimitedApi, api_of
 from thriftgate.proxy.replies import send_error
 
-_COUNTING = {"/messages/count_tokens": LimitedApi.MESSAGES, "/responses/input_tokens": LimitedApi.RESPONSES}
-"""What counts tokens: no call for an answer, so that limits leave it alone."""
+_COUNTING = ("/count_tokens", "/input_tokens")
+"""What counts tokens: LiteLLM asks a provider there, and tells no hook of it."""
 
 
 class ErrorLayer:
@@ -29,16 +29,15 @@ class ErrorLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        is_post = scope["type"] == "http" and scope["method"] == "POST"
-        counting = _counting(scope["path"]) if is_post else None
-        dialect = counting or (dialect_of(scope["path"]) if is_post else None)
-        if dialect is None:
+        path: str = scope.get("path", "")
+        api = api_of(path) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if api is None:
             await self._app(scope, receive, send)
             return
         current.set(None)
-        if counting is not None:
+        if path.endswith(_COUNTING):
             endings.current.set(endings.ProviderAnswer())
-        reply = _Reply(send, dialect)
+        reply = _Reply(send, api)
         _reply.set(reply)
         await self._app(scope, receive, reply.send)
 
@@ -84,7 +83,3 @@ def answer_with(error: GatewayError) -> None:
     reply = _reply.get()
     if reply is not None:
         reply.error = error
-
-
-def _counting(path: str) -> LimitedApi | None:
-    return next((dialect for ending, dialect in _COUNTING.items() if path.endswith(ending)), None)

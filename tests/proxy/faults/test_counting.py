@@ -40,11 +40,15 @@ class Counter:
 @pytest.fixture
 def counter(gateway: GatewayProcess) -> Iterator[Counter]:
     counter, server = Counter(), gateway.upstream.server
-    path = urlsplit(gateway.upstream.base_url).path + "/messages/count_tokens"
-    server.expect_request(path, method="POST").respond_with_handler(counter)
-    handler = server.handlers[-1]
+    places = [
+        urlsplit(gateway.upstream.base_url).path + end for end in ("/messages/count_tokens", "/responses/input_tokens")
+    ]
+    for place in places:
+        server.expect_request(place, method="POST").respond_with_handler(counter)
+    handlers = server.handlers[-len(places) :]
     yield counter
-    server.handlers.remove(handler)
+    for handler in handlers:
+        server.handlers.remove(handler)
 
 
 def count(gateway: GatewayProcess, model: str, said: str = "How many?") -> Any:

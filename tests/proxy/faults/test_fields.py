@@ -92,7 +92,7 @@ def test_a_timeout_may_be_the_text_of_a_number(gateway: GatewayProcess, model: s
 
 EVERYWHERE = (
     "/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens", "/v1/responses", "/v1/embeddings",
-    "/v1/completions", "/v1/rerank", "/v1/moderations",
+    "/v1/completions", "/v1/rerank",
 )  # fmt: skip
 REFUSED_BY: tuple[tuple[str, str], ...] = ((CLIENT_KEY, "nonsense"), ("sk-nobody", "one"), (CLIENT_KEY, "one"))
 """A model that nobody knows, a caller whom nobody knows, and neither."""
@@ -107,11 +107,15 @@ def test_a_refusal_is_one_whatever_stands_beside(gateway: GatewayProcess, path: 
     names = ("metadata", "litellm_metadata", "user", "model", "litellm_call_id", "litellm_logging_obj",
              "proxy_server_request", "secret_fields", "litellm_params", "standard_logging_object", "tags")  # fmt: skip
     values: tuple[Any, ...] = (None, 5, "x", [{"a": 1}], {"a": {"b": [1]}})
-    bodies = [{**base, name: value} for name in names for value in values]
-    bodies += [{**base, "model": {"a": 1}, "metadata": 5}, {**base, "model": [], "metadata": "x", "user": 5}]
-    for body, response in zip(
-        bodies, at_once(*[partial(gateway.post, path, body, key) for body in bodies]), strict=True
-    ):
-        assert response.status_code < 500, (body, response.text[:500])
+    bodies = [
+        {**base, name: value}
+        for place, name in enumerate(names)
+        for at, value in enumerate(values)
+        if "THRIFTGATE_FUZZ_FIELDS" in os.environ or at == (place + EVERYWHERE.index(path)) % len(values)
+    ]
+    bodies += [{**base, "model": {"a": 1}, "metadata": 5}, {**base, "metadata": None}, {**base, "tags": [{}]}]
+    calls = [partial(gateway.post, path, body, key) for body in bodies]
+    for body, response in zip(bodies, at_once(*calls), strict=True):
+        assert response.status_code in (200, 400, 401, 403, 404, 502), (body, response.text[:500])
         assert not any(word in response.text for word in PYTHONS), (body, response.text[:500])
         json.loads(response.text)

@@ -35,7 +35,9 @@ _ENDINGS = {
     "/v1/messages": LimitedApi.MESSAGES,
     "/responses": LimitedApi.RESPONSES,
 }
-
+_OTHERS = ("completions", "messages", "responses", "embeddings", "rerank", "moderations", "count_tokens",
+           "input_tokens", "generations", "speech")  # fmt: skip
+"""How the paths of LiteLLM's model endpoints end: each takes an object, and trips over anything else."""
 
 _ANTHROPICS = {"upstream_error": "api_error", "insufficient_quota": "rate_limit_error"}
 """Our words for errors that are none of Anthropic's."""
@@ -44,6 +46,13 @@ _ANTHROPICS = {"upstream_error": "api_error", "insufficient_quota": "rate_limit_
 def dialect_of(path: str) -> LimitedApi | None:
     """The API behind a path; None for all that limits leave alone."""
     return next((dialect for ending, dialect in _ENDINGS.items() if path.endswith(ending)), None)
+
+
+def api_of(path: str) -> LimitedApi | None:
+    """Whose errors the clients of a model endpoint read, be it limited or not; None for any other path."""
+    if not path.endswith(_OTHERS):
+        return None
+    return LimitedApi.MESSAGES if "/messages" in path else dialect_of(path) or LimitedApi.CHAT
 
 
 def error_body(error: GatewayError, dialect: LimitedApi) -> dict[str, Any]:
