@@ -206,7 +206,7 @@ async def test_litellms_log_of_a_refusal_never_fails_in_its_place(monkeypatch: p
     let_refusals_stand()
     refusals = Refusals()
     monkeypatch.setattr(litellm, "callbacks", [refusals])
-    logging, caller = ProxyLogging(DualCache()), UserAPIKeyAuth(api_key="sk-x", request_route=path)
+    logging, caller = ProxyLogging(proxy_server.user_api_key_cache), UserAPIKeyAuth(api_key="sk-x", request_route=path)
     error = ProxyException(message="who?", type="auth_error", param=None, code=401)
     odd: list[Any] = [None, 5, -1.5, True, "", "x", [], [[]], [{"a": 1}], {}, {"a": 5}]
     names = ("metadata", "litellm_metadata", "litellm_logging_obj", "model", "user", "messages", "input", "prompt")

@@ -6,9 +6,9 @@ Entries whose answers say the same share a group; the vote of the groups is the 
 Failure behaviour: pure and total.
 """
 
-import unicodedata
 from collections.abc import Iterable
 
+from thriftgate.caching.composing import composed
 from thriftgate.caching.entries import CacheEntry
 
 
@@ -27,4 +27,4 @@ def answer_group(comparisons: Iterable[tuple[CacheEntry, bool]]) -> str:
 
 def normalised_answer(answer: str) -> str:
     """An answer as it is compared with another: composed Unicode, no idle white space."""
-    return " ".join(unicodedata.normalize("NFC", answer).split())
+    return " ".join(composed(answer).split())

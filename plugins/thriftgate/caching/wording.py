@@ -8,10 +8,10 @@ Failure behaviour: pure and total, in time linear in the text.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
+from thriftgate.caching.composing import composed
 from thriftgate.caching.contrasts import SMALL_WORDS
 from thriftgate.caching.lexicon import (
     CONTRACTIONS,
@@ -60,7 +60,7 @@ def is_worded_otherwise(a: str, b: str) -> bool:
 
 @lru_cache(maxsize=_CACHED)
 def _words(text: str) -> Words:
-    plain = unicodedata.normalize("NFC", text).lower().translate(_APOSTROPHES)
+    plain = composed(text).lower().translate(_APOSTROPHES)
     return tuple(_WORD.findall(plain))
 
 

@@ -9,10 +9,10 @@ Failure behaviour: pure and total, in time linear in the text.
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from thriftgate.caching.composing import composed
 from thriftgate.caching.lexicon import CASELESS_WORDS, WRITING_WORDS
 
 _CACHED = 8192
@@ -45,7 +45,7 @@ class Writing:
 @lru_cache(maxsize=_CACHED)
 def writing_of(question: str) -> Writing:
     """See how a question is written."""
-    text = unicodedata.normalize("NFC", question)
+    text = composed(question)
     words: list[str] = []
     cased: list[str] = []
     lines: list[int] = []

@@ -80,6 +80,8 @@ HOSTILE = {
     "question marks": "?",
     "accents": "e\u0301",
     "one mark after another": "\u0301",
+    "marks that are sorted": "\u0301\u0316",
+    "hebrew marks": "\u05b0\u05bc\u05c1",
     "chinese": "\u5929",
     "surrogates": "\ud800",
     "sums": "1+1=2 ",
