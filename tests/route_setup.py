@@ -24,7 +24,7 @@ from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.config import RouteConfig
 from thriftgate.limits.ladder import LadderStep
-from thriftgate.ports import Ledger
+from thriftgate.ports import AuditBook
 from thriftgate.services.books.recording import Recorders
 from thriftgate.services.cache.deciding import FixedDecider
 from thriftgate.services.cache.service import CacheService
@@ -85,7 +85,7 @@ class RouteSetup:
         self.single_flight = InMemorySingleFlight(self.clock)
         self.background = BackgroundTasks()
         self.ledger = MemoryLedger()
-        self.books: Ledger = self.ledger
+        self.books: AuditBook = self.ledger
         """Where verdicts are kept."""
         self.sinks: list[Callable[[RequestRecord], None]] = []
         """Where records go besides."""
@@ -151,7 +151,7 @@ class RouteSetup:
             share=self.config.cascade.audit.share,
             completer=self.completer,
             judge=ModelJudge(self.completer, "judge", self.clock),
-            ledger=self.books,
+            book=self.books,
             budget=RateBudget(share=1, max_per_minute=100, clock=self.clock, draw=lambda: 0.0),
             background=self.background,
             clock=self.clock,

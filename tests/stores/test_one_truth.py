@@ -1,7 +1,8 @@
 """One day of every kind of request: report, CSV, live page, metrics and Langfuse say the same of it, to the cent.
 
-Real services record the day into a real ledger. Langfuse is played by a server that keeps what it gets by its own
-rules; it is away for a while, loses traces for good at a restart, and is made whole again from the ledger, twice.
+Real services record the day into a real ledger, which is frozen for a while. Langfuse is played by a server that keeps
+what it gets by its own rules; it is away for a while, loses traces for good at a restart, and is made whole again from
+the ledger, twice.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.fakes import Streamed, answer_of, ask, failure, stream_of
 from tests.langfuse_books import LangfuseBooks
 from tests.page_setup import NoPrompts
 from tests.route_setup import SURE, UNSURE, Client, RouteSetup
+from tests.stores.postgres_process import PostgresProcess
 
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cli.report.command import command as report_command
@@ -45,7 +47,7 @@ from thriftgate.services.telemetry.traces import TraceService, TraceSettings
 from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.langfuse.client import LangfuseKeys
 from thriftgate.stores.langfuse.intake import INGESTION, TRACES, LangfuseIntake
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.database import Database, Timeouts
 from thriftgate.stores.postgres.ledger import PostgresLedger
 from thriftgate.stores.postgres.overview import PostgresOverview
 from thriftgate.tracing.dashboard import WIDGETS
@@ -59,8 +61,8 @@ BOB = Caller(key_hash="key-2", user_id="bob", team_id="t-2", team_alias="globex"
 class Day:
     """A route that records everywhere, and what was recorded."""
 
+    process: PostgresProcess
     database: Database
-    dsn: str
     folder: Path
     langfuse: LangfuseBooks
     keys: LangfuseKeys
@@ -75,12 +77,12 @@ class Day:
         self.ledger = PostgresLedger(self.database, on_audit=[self.metrics.submit_audit, self.send_audit])
         self.writer = LedgerWriter(self.ledger, flush_interval=0.01, max_queue=100)
         setup.completer.standing["judge"] = answer_of("SAME", model="judge", cost_usd=0.0003)
-        setup.books = self.ledger
+        setup.books = self.writer
         setup.sinks += [self.writer.submit, self.metrics.submit, self.send]
         setup.verifier = self.verifier = CacheVerifier(
             route="support", reference_model="large", completer=setup.completer,
             agreement=AgreementJudge(setup.embedder), judge=ModelJudge(setup.completer, "judge", setup.clock),
-            cache=setup.store, decider=FixedDecider(FixedThreshold(0.8)), ledger=self.ledger,
+            cache=setup.store, decider=FixedDecider(FixedThreshold(0.8)), book=self.writer,
             budget=RateBudget(share=1.0, max_per_minute=100, clock=setup.clock, draw=lambda: 0.0),
             background=setup.background, clock=setup.clock,
         )  # fmt: skip
@@ -133,7 +135,7 @@ class Day:
     async def report(self, *arguments: str) -> str:
         path = self.folder / "litellm_config.yaml"
         section = {
-            "database_url": self.dsn,
+            "database_url": self.process.dsn,
             "routes": {"support": {"cascade": {"tiers": [{"model": "small"}, {"model": "large"}]}}},
         }
         path.write_text(json.dumps({"model_list": [], "callback_settings": {"thriftgate": section}}))
@@ -158,6 +160,15 @@ async def play(day: Day) -> None:
     setup.store.is_away = True
     await day.ask("is the shop open on sundays", judge="who knows")
     setup.store.is_away = False
+    day.process.freeze()
+    await day.ask("do you pack presents", judge="SAME")
+    await day.ask("how can I return shoes", BOB, judge="SAME")
+    assert day.writer.waiting >= 4, "requests and their audits wait for the ledger"
+    day.process.thaw()
+    for _ in range(1000):
+        if not day.writer.waiting:
+            break
+        await asyncio.sleep(0.01)
     await Client(setup.route).read(day.request("may I pay by invoice"))
     completer.enqueue("small", failure("small"))
     completer.enqueue("large", failure("large"))
@@ -196,14 +207,20 @@ async def play(day: Day) -> None:
 
 
 @pytest.fixture
-async def day(database: Database, postgres_dsn: str, tmp_path: Path, httpserver: HTTPServer) -> Day:
+async def day(tmp_path: Path, httpserver: HTTPServer) -> AsyncIterator[Day]:
     langfuse = LangfuseBooks()
     httpserver.expect_request(TRACES).respond_with_handler(langfuse.take_traces)
     httpserver.expect_request(INGESTION).respond_with_handler(langfuse.take_scores)
     keys = LangfuseKeys(httpserver.url_for("").rstrip("/"), "pk-1", "sk-1")
-    day = Day(database, postgres_dsn, tmp_path, langfuse, keys)
+    process = PostgresProcess()
+    process.start()
+    # Short deadlines: what a frozen ledger is given up after is not this test's matter.
+    database = Database(process.dsn, timeouts=Timeouts(acquire=0.3, statement=0.3))
+    day = Day(process, database, tmp_path, langfuse, keys)
     await play(day)
-    return day
+    yield day
+    await database.close()
+    process.stop()
 
 
 def charted(day: Day, name: str) -> dict[tuple[Any, ...], tuple[float, ...]]:

@@ -3,7 +3,8 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,18 @@ from tests.stores.postgres_process import PostgresProcess
 from tests.stores.redis_process import BINARY, RedisProcess
 
 from thriftgate.errors import StoreUnavailableError
+from thriftgate.identity.budgets import Account, window_at
+from thriftgate.identity.records import Period
+from thriftgate.limits.bucket import TokenBucket
+from thriftgate.limits.demand import Charge, Demand, Taken
 from thriftgate.stores.patience import Silence
+from thriftgate.stores.postgres.budgets import PostgresBudgetStore
 from thriftgate.stores.postgres.database import Database, Timeouts
+from thriftgate.stores.postgres.identity import PostgresIdentityStore
+from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.limits import PostgresLimiter
 from thriftgate.stores.redis.connection import RedisServer
+from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord, TierCall
 
 
 def test_silence_while_the_loop_listens_ends_at_the_deadline() -> None:
@@ -119,11 +129,9 @@ def be_descheduled(seconds: float) -> None:
     threading.Event().wait(seconds)  # the thread does not run, and computes nothing
 
 
-@pytest.mark.parametrize("block", [0.0, 0.06, 0.1, 0.25])
-@pytest.mark.parametrize("busy", [compute, be_descheduled])
-async def test_a_good_store_is_never_given_up_however_busy_the_loop_is(
-    store: Store, block: float, busy: Callable[[float], None]
-) -> None:
+@asynccontextmanager
+async def busy_loop(busy: Callable[[float], None], block: float) -> AsyncGenerator[None]:
+    """The event loop is kept busy in blocks, of so many seconds each."""
     is_over = asyncio.Event()
 
     async def hog() -> None:
@@ -132,14 +140,111 @@ async def test_a_good_store_is_never_given_up_however_busy_the_loop_is(
             busy(block)
 
     hogging = asyncio.create_task(hog())
-    looks: list[asyncio.Task[bool]] = []
-    for _ in range(20):
-        looks += [asyncio.create_task(store.answers()) for _ in range(5)]
-        await asyncio.sleep(0.005)
-    answered = await asyncio.gather(*looks)
-    is_over.set()
-    await hogging
+    try:
+        yield
+    finally:
+        is_over.set()
+        await hogging
+
+
+@pytest.mark.parametrize("block", [0.0, 0.06, 0.1, 0.25])
+@pytest.mark.parametrize("busy", [compute, be_descheduled])
+async def test_a_good_store_is_never_given_up_however_busy_the_loop_is(
+    store: Store, block: float, busy: Callable[[float], None]
+) -> None:
+    async with busy_loop(busy, block):
+        looks: list[asyncio.Task[bool]] = []
+        for _ in range(20):
+            looks += [asyncio.create_task(store.answers()) for _ in range(5)]
+            await asyncio.sleep(0.005)
+        answered = await asyncio.gather(*looks)
     assert answered.count(False) == 0
+
+
+async def write_rows(database: Database, number: int) -> None:
+    await PostgresLedger(database).record([
+        RequestRecord(
+            request_id=f"busy-{number}", route="support", started_at=float(number), duration=1.0,
+            decision=DecisionKind.ACCEPTED, calls=(TierCall(model="small", started_at=float(number), duration=1.0),),
+        )
+    ])  # fmt: skip
+
+
+async def keep_audit(database: Database, number: int) -> None:
+    await PostgresLedger(database).add_audit(
+        Audit(request_id=f"busy-{number}", kind=AuditKind.CASCADE, route="support", tier="small", judged_at=0.0,
+              is_acceptable=True)
+    )  # fmt: skip
+
+
+async def take_limits(database: Database, number: int) -> None:
+    demand = Demand(f"busy-{number}", (Charge("busy", TokenBucket(1000, 1), 1.0),))
+    assert isinstance(await PostgresLimiter(database).take(demand, lease=10.0), Taken)
+
+
+async def hold_money(database: Database, number: int) -> None:
+    windows = [window_at(Account("key", "busy"), Period.DAY, 1_795_824_000.0)]
+    until = 1_795_824_600.0
+    await PostgresBudgetStore(database).reserve(f"busy-{number}", windows, [1e9], 0.01, at=1_795_824_000.0, until=until)
+
+
+async def look_for_a_key(database: Database, number: int) -> None:
+    assert await PostgresIdentityStore(database).find(f"nobody-{number}") is None
+
+
+@pytest.mark.parametrize("block", [0.0, 0.06, 0.1, 0.25])
+@pytest.mark.parametrize("busy", [compute, be_descheduled])
+@pytest.mark.parametrize("use", [write_rows, keep_audit, take_limits, hold_money, look_for_a_key])
+async def test_ledger_limits_budgets_and_keys_outlast_a_busy_loop(
+    postgres_process: PostgresProcess,
+    use: Callable[[Database, int], Awaitable[None]],
+    busy: Callable[[float], None],
+    block: float,
+) -> None:
+    database = Database(postgres_process.dsn)
+    async with busy_loop(busy, block):
+        used = await asyncio.gather(*(use(database, number) for number in range(6)), return_exceptions=True)
+    assert used == [None] * len(used)
+    await database.close()
+
+
+async def test_what_cannot_do_without_a_frozen_database_waits_for_it_once_and_finds_it_again(
+    postgres_process: PostgresProcess,
+) -> None:
+    database = Database(postgres_process.dsn, timeouts=Timeouts(acquire=0.1, statement=0.1))
+    await take_limits(database, 1)
+    said: list[str] = []
+    postgres_process.freeze()
+    try:
+        while "a moment ago" not in "".join(said):
+            with pytest.raises(StoreUnavailableError) as raised:
+                await take_limits(database, 2)
+            said.append(str(raised.value))
+            assert raised.value.cause == "time_out"
+    finally:
+        postgres_process.thaw()
+    assert "PostgreSQL did not answer in time" in said[0]
+    for _ in range(1000):
+        with suppress(StoreUnavailableError):
+            await take_limits(database, 3)
+            break
+        await asyncio.sleep(0.01)
+    else:
+        raise AssertionError("it was never found again")
+    await database.close()
+
+
+async def test_a_statement_that_is_given_up_for_being_slow_closes_nothing_to_others(
+    postgres_process: PostgresProcess,
+) -> None:
+    database = Database(postgres_process.dsn, timeouts=Timeouts(statement=0.05))
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError, match="did not answer in time"):
+            await database.fetchval("SELECT true FROM pg_sleep(30)")
+        for _ in range(20):
+            assert await database.fetch("SELECT 1", timeout=30.0)
+            await asyncio.sleep(0)
+    await database.close()
 
 
 async def test_a_frozen_store_is_passed_by_and_its_connections_survive(store: Store) -> None:

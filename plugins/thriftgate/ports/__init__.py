@@ -231,7 +231,15 @@ class Judge(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class AuditBook(Protocol):
+    """Where verdicts go."""
+
+    async def add_audit(self, audit: Audit) -> None:
+        """Keep one verdict; a later one on the same request, kind and tier replaces it."""
+        ...
+
+
+class Ledger(AuditBook, Protocol):
     """The book of record: one row per request, and one per model call."""
 
     async def record(self, records: Sequence[RequestRecord]) -> None:
@@ -263,10 +271,6 @@ class Ledger(Protocol):
 
     async def delete_older_than(self, before: float) -> int:
         """Forget requests started, and audits judged, before this time; returns how many requests went."""
-        ...
-
-    async def add_audit(self, audit: Audit) -> None:
-        """Keep one verdict; a later one on the same request, kind and tier replaces it."""
         ...
 
     async def audits(

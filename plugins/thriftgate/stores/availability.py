@@ -80,6 +80,13 @@ class Availability:
         self._probe()
         return self._cause
 
+    def doubt(self) -> None:
+        """A call was given up that may only have been slow: away is a server that gives no sign of life either."""
+        loop = asyncio.get_running_loop()
+        probe = self._probes.get(loop)
+        if probe is None or probe.done():
+            self._probes[loop] = loop.create_task(self._until_sure(), name=f"thriftgate:{self._name}_doubt")
+
     def succeeded(self) -> None:
         """A call was answered."""
         self._breaker.succeeded()
@@ -133,17 +140,23 @@ class Availability:
         if probe is None or probe.done():
             self._probes[loop] = loop.create_task(self._until_back(), name=f"thriftgate:{self._name}_probe")
 
+    async def _until_sure(self) -> None:
+        await self._look()
+        await self._until_back()
+
     async def _until_back(self) -> None:
         while self._breaker.is_open:
             await asyncio.sleep(self._breaker.pause)
-            if not self._breaker.is_open:
-                return
-            started_at = self._clock()
-            try:
-                await self._ask()
-            except Exception as error:
-                # Of whatever class: a driver that cannot reach its server raises many, and the next look tells.
-                self._cause = self._cause_of(error)
-                self._breaker.failed(started_at=started_at, now=self._clock())
-            else:
-                self._breaker.succeeded()
+            if self._breaker.is_open:
+                await self._look()
+
+    async def _look(self) -> None:
+        started_at = self._clock()
+        try:
+            await self._ask()
+        except Exception as error:
+            # Of whatever class: a driver that cannot reach its server raises many, and the next look tells.
+            self._cause = self._cause_of(error)
+            self._breaker.failed(started_at=started_at, now=self._clock())
+        else:
+            self._breaker.succeeded()

@@ -173,7 +173,9 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     pricer = RouterPricer(router)
     breaker = Breaker(router)
     translations = Translations(router)
-    admission = open_limits(config, redis=redis, database=database, clock=clock, samples=metrics.samples)
+    admission = open_limits(
+        config, redis=redis, database=database, clock=clock, samples=metrics.samples, outages=outages
+    )
     sinks = [writer.submit, metrics.submit, *log_sinks(config), *([traces.submit] if traces else [])]
     if admission is not None:
         sinks.append(note_record)
@@ -188,6 +190,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         background=BackgroundTasks(outages=outages),
         outages=outages,
         ledger=ledger,
+        audits=writer,
         prompts=PromptService(prompts.source, clock),
         single_flight=_single_flight(redis, database),
         cache=answer_cache(embedder, redis=redis, database=database) if embedder else None,

@@ -16,6 +16,7 @@ from thriftgate.ports import Clock, Limiter
 from thriftgate.proxy.limits.hooks import LimitHooks
 from thriftgate.proxy.limits.layer import LimitLayer
 from thriftgate.services.limits.admission import Admission
+from thriftgate.services.request.outages import Outages
 from thriftgate.services.telemetry.metrics import Samples
 from thriftgate.services.upkeep.jobs import Job
 from thriftgate.stores.postgres.database import Database
@@ -30,12 +31,18 @@ _RENEWALS = 3
 
 
 def open_limits(
-    config: ThriftgateConfig, *, redis: "RedisServer | None", database: Database, clock: Clock, samples: Samples
+    config: ThriftgateConfig,
+    *,
+    redis: "RedisServer | None",
+    database: Database,
+    clock: Clock,
+    samples: Samples,
+    outages: Outages,
 ) -> Admission | None:
     """The limits of this worker; None where there are none."""
     if config.limits is None:
         return None
-    return Admission(config.limits, _limiter(redis, database), clock=clock, samples=samples)
+    return Admission(config.limits, _limiter(redis, database), clock=clock, samples=samples, outages=outages)
 
 
 def limit_jobs(config: LimitsConfig, admission: Admission) -> Sequence[Job]:

@@ -16,7 +16,7 @@ from thriftgate.cascade.signals import SIGNALS, signals_named
 from thriftgate.config import RouteConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.limits.ladder import LadderStep
-from thriftgate.ports import AnswerCache, Clock, Ledger, SingleFlight
+from thriftgate.ports import AnswerCache, AuditBook, Clock, Ledger, SingleFlight
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.pricing import RouterPricer
 from thriftgate.services.books.recording import Recorders
@@ -50,6 +50,7 @@ class Shared:
     recorder: Recorders
     background: BackgroundTasks
     ledger: Ledger
+    audits: AuditBook
     prompts: PromptService
     single_flight: SingleFlight
     cache: AnswerCache | None
@@ -120,7 +121,7 @@ def _auditor(name: str, config: RouteConfig, shared: Shared) -> CascadeAuditor |
         share=audit.share,
         completer=shared.completer,
         judge=ModelJudge(shared.completer, audit.judge or strongest, shared.clock),
-        ledger=shared.ledger,
+        book=shared.audits,
         # Who is audited was drawn by the request's id already: the budget only caps how many there are in a minute.
         budget=RateBudget(share=1.0, max_per_minute=audit.max_per_minute, clock=shared.clock, draw=shared.draw),
         background=shared.background,
@@ -144,7 +145,7 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
         judge=ModelJudge(shared.completer, verify.judge, shared.clock) if verify.judge else agreement,
         cache=shared.cache,
         decider=decider,
-        ledger=shared.ledger,
+        book=shared.audits,
         budget=RateBudget(
             share=verify.share, max_per_minute=verify.max_per_minute, clock=shared.clock, draw=shared.draw
         ),

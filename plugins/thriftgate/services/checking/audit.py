@@ -17,7 +17,7 @@ from typing import Any
 from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.holdout import is_audited
 from thriftgate.errors import StoreUnavailableError, TierFailedError
-from thriftgate.ports import Clock, Completer, Judge, Ledger
+from thriftgate.ports import AuditBook, Clock, Completer, Judge
 from thriftgate.services.checking.booking import CheckingBill
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import RateBudget
@@ -37,7 +37,7 @@ class CascadeAuditor:
     share: float
     completer: Completer
     judge: Judge
-    ledger: Ledger
+    book: AuditBook
     budget: RateBudget
     background: BackgroundTasks
     clock: Clock
@@ -73,14 +73,14 @@ class CascadeAuditor:
             if judgement.is_acceptable is False and correct is not None:
                 await correct(reference)
             audit = self._audit(request, outcome, outcome.answer, reference, judgement, bill, asked_at)
-            await self.ledger.add_audit(audit)
+            await self.book.add_audit(audit)
 
     async def _audit_escalated(self, request: ChatRequest, outcome: Outcome, asked_at: float | None) -> None:
         rejected, bill = outcome.rejected[0], CheckingBill(self.completer, self.clock)
         with suppress(StoreUnavailableError):
             judgement = await self.judge.compare(request, rejected.answer.text, outcome.answer.text)
             audit = self._audit(request, outcome, rejected.answer, outcome.answer, judgement, bill, asked_at)
-            await self.ledger.add_audit(audit)
+            await self.book.add_audit(audit)
 
     def _audit(
         self,

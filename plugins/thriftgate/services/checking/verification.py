@@ -21,7 +21,7 @@ from thriftgate.caching.decision import Decision, Explore, Hit
 from thriftgate.caching.entries import CacheEntry, Neighbour, Observation, PurgeFilter
 from thriftgate.caching.lookup import Compare, Settled, settle
 from thriftgate.errors import StoreUnavailableError, TierFailedError
-from thriftgate.ports import AnswerCache, Clock, Completer, Judge, Ledger
+from thriftgate.ports import AnswerCache, AuditBook, Clock, Completer, Judge
 from thriftgate.services.cache.deciding import Decider
 from thriftgate.services.checking.booking import CheckingBill
 from thriftgate.services.request.background import BackgroundTasks
@@ -48,7 +48,7 @@ class CacheVerifier:
     """Compares answers within the budget."""
     cache: AnswerCache
     decider: Decider
-    ledger: Ledger
+    book: AuditBook
     budget: RateBudget
     background: BackgroundTasks
     clock: Clock
@@ -217,7 +217,7 @@ class CacheVerifier:
             traceparent=request.traceparent,
         )
         with suppress(StoreUnavailableError):
-            await self.ledger.add_audit(audit)
+            await self.book.add_audit(audit)
 
 
 def _text(entry: CacheEntry) -> str:

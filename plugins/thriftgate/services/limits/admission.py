@@ -45,6 +45,7 @@ from thriftgate.services.limits.pool import Pool, Pools, ladder_policy
 from thriftgate.services.limits.rules import Arrival, Rules, request_too_large, standings
 from thriftgate.services.limits.settling import Settler
 from thriftgate.services.limits.waiting import Granted, Pause, WaitingRoom, first_of, pause_in_loop
+from thriftgate.services.request.outages import Outages
 from thriftgate.services.telemetry.metrics import Samples
 
 _QUANTUM = 100.0
@@ -62,6 +63,7 @@ class Admission:
         clock: Clock,
         samples: Samples,
         pause: Pause = pause_in_loop,
+        outages: Outages | None = None,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -70,7 +72,9 @@ class Admission:
         self.pools = Pools(config)
         self._limiter = limiter
         fraction = config.fraction if config.on_outage == "fraction" else None
-        self._store = OutageLimiter(limiter, fraction=fraction, lease=config.lease, time=clock.time)
+        self._store = OutageLimiter(
+            limiter, fraction=fraction, lease=config.lease, time=clock.time, outages=outages or Outages(clock)
+        )
         self.settler = Settler(limiter, lease=config.lease)
         queue = config.queue
         self._room = WaitingRoom(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from thriftgate.errors import CAUSES
 from thriftgate.services.books.recording import OUTAGE as LEDGER_OUTAGE
+from thriftgate.services.limits.outage import OUTAGE as LIMITS_OUTAGE
 from thriftgate.services.request.outages import Outage
 from thriftgate.services.telemetry.exporting import ExportQueueState
 
@@ -39,6 +40,9 @@ def _of_requests(outages: Mapping[str, Outage], waiting: int, dropped: int) -> I
             continue
         if name == LEDGER_OUTAGE:
             cost = f"{waiting:,} records wait for it, {dropped:,} were lost; requests are answered all the same"
+        elif name == LIMITS_OUTAGE:
+            were = "was" if found.requests == 1 else "were"
+            cost = f"{_counted(found.requests)} {were} refused, or let in by what one worker knows (`limits.on_outage`)"
         else:
             cost = f"{_counted(found.requests)} went on without it"
         yield AwayLine(name, found.since, CAUSES[found.cause], cost)

@@ -6,9 +6,10 @@ at import time and used from the proxy's worker loop.
 Failure behaviour: whatever goes wrong between us and the database (refused, timed out, shut down, pool exhausted,
 a statement too slow) is a StoreUnavailableError. Only time in which our loop listened counts (see `patience`): a busy
 or starved gateway does not take a good database for a dead one. What a request can do without is given up as soon as
-the database is silent, and at once while it is away (see `promptness`). After a refused connection the next attempt is
-made half a second later; until then calls fail at once instead of each waiting for the connect timeout. When the server
-is back, the next attempt simply succeeds: there is no state to repair.
+the database is silent, and at once while it is away (see `promptness`); what it cannot do without has its deadline, and
+is refused at once only where that has passed and the database gives no sign of life either. After a refused connection
+the next attempt is made half a second later; until then calls fail at once instead of each waiting for the connect
+timeout. When the server is back, the next attempt simply succeeds: there is no state to repair.
 """
 
 import asyncio
@@ -137,6 +138,8 @@ class Database:
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
         self._availability = Availability("PostgreSQL", self._ask, _cause_of, is_bounded=True)
         self._waiting = ServerPatience(self._availability)
+        # What a request cannot do without is waited for longer, and given up later: a silence of a moment is no outage.
+        self._lasting = Availability("PostgreSQL", self._ask, _cause_of, is_bounded=True)
         self._promptness = Promptness(
             self._availability, self.own_connection, silence=timeouts.silence, slowest=timeouts.dispensable
         )
@@ -144,8 +147,12 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        """A connection of the pool. Raises StoreUnavailableError, also for what fails inside the block."""
-        with _as_unavailable():
+        """A connection of the pool. Raises StoreUnavailableError, also for what fails inside the block.
+
+        Where PostgreSQL was silent for as long as its own deadlines, the next ones do not wait for it again.
+        """
+        self._lasting.require()
+        with _as_unavailable(), self._doubting():
             pool = await self._pool()
             waiting = self._waiting
             connection = await waiting.until_silent(pool.acquire(), self.timeouts.acquire)
@@ -193,6 +200,7 @@ class Database:
         """Close every connection of the running event loop; the next query would open new ones."""
         loop = asyncio.get_running_loop()
         await self._promptness.close()
+        await self._lasting.close()
         await self._availability.close()
         with _as_unavailable():
             for connection in self._own.pop(loop, []):
@@ -205,6 +213,14 @@ class Database:
                 await pool.close()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             pool.terminate()
+
+    @contextmanager
+    def _doubting(self) -> Generator[None]:
+        try:
+            yield
+        except TimeoutError:
+            self._lasting.doubt()
+            raise
 
     async def _ask(self) -> None:
         with _as_unavailable():

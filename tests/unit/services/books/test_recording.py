@@ -10,13 +10,25 @@ from hypothesis import strategies as st
 from tests.fakes import MemoryLedger, settle
 
 from thriftgate.services.books.recording import LedgerWriter, Recorders
-from thriftgate.types import DecisionKind, RequestRecord
+from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord
 
 
 def record(name: object) -> RequestRecord:
     return RequestRecord(
         request_id=str(name), route="support", started_at=0.0, duration=1.0, decision=DecisionKind.ACCEPTED
     )
+
+
+def audit(name: str) -> Audit:
+    return Audit(
+        request_id=name, kind=AuditKind.CASCADE, route="support", tier="small", judged_at=0.0, is_acceptable=True,
+        cost_usd=0.01,
+    )  # fmt: skip
+
+
+def audited(ledger: MemoryLedger) -> list[str]:
+    """The requests whose audits were kept, in order."""
+    return [request_id for request_id, _, _ in ledger.verdicts]
 
 
 def submit(writer: LedgerWriter, names: Sequence[object]) -> None:
@@ -93,8 +105,54 @@ async def test_what_waits_through_an_outage_is_written_afterwards_in_order(caplo
         await settle()
     assert written(ledger) == [str(i) for i in range(10)]
     assert (writer.dropped, writer.waiting) == (0, 0)
-    assert caplog.messages == ["the ledger is away: 5 records wait for it"]  # once, not at each attempt
+    assert caplog.messages == [
+        "the ledger is away: it cannot be used; 5 records wait for it"
+    ]  # once, not at each attempt
     await writer.aclose()
+
+
+async def test_an_audit_that_was_paid_for_waits_for_the_ledger_too() -> None:
+    ledger = MemoryLedger()
+    writer = LedgerWriter(ledger, flush_interval=0, max_queue=10)
+    ledger.is_away = True
+    for name in "ab":
+        await writer.add_audit(audit(name))
+    await settle()
+    assert (writer.waiting, audited(ledger)) == (2, [])
+    ledger.is_away = False
+    await settle()
+    assert (writer.waiting, audited(ledger)) == (0, ["a", "b"])
+    await writer.aclose()
+
+
+async def test_an_audit_that_the_ledger_refuses_keeps_no_other_from_it(caplog: pytest.LogCaptureFixture) -> None:
+    class Picky(MemoryLedger):
+        async def add_audit(self, audit: Audit) -> None:
+            if audit.request_id == "a" and not self.is_away:
+                raise ValueError("what the user said")
+            await super().add_audit(audit)
+
+    ledger = Picky()
+    writer = LedgerWriter(ledger, flush_interval=0, max_queue=10)
+    ledger.is_away = True
+    for name in "ab":
+        await writer.add_audit(audit(name))
+    ledger.is_away = False
+    with caplog.at_level(logging.WARNING):
+        await settle()
+    assert (writer.waiting, writer.dropped, audited(ledger)) == (0, 1, ["b"])
+    assert caplog.messages == ["the ledger refused a record: ValueError"]
+    await writer.aclose()
+
+
+async def test_closing_counts_the_audits_that_could_not_be_written(caplog: pytest.LogCaptureFixture) -> None:
+    ledger = MemoryLedger()
+    ledger.is_away = True
+    writer = LedgerWriter(ledger, flush_interval=3600, max_queue=10)
+    submit(writer, "a")
+    await writer.add_audit(audit("a"))
+    await writer.aclose()
+    assert "lost: 2 ledger records could not be written before the end: the ledger is away" in caplog.text
 
 
 @given(max_queue=st.integers(1, 20), before=st.integers(0, 30), after=st.integers(0, 30))

@@ -40,7 +40,7 @@ class Setup:
             share=share,
             completer=self.completer,
             judge=ModelJudge(self.completer, "judge", self.clock),
-            ledger=self.ledger,
+            book=self.ledger,
             budget=RateBudget(share=1, max_per_minute=max_per_minute, clock=self.clock, draw=lambda: 0.0),
             background=self.background,
             clock=self.clock,

@@ -77,7 +77,7 @@ class Setup:
             judge=judge or agreement,
             cache=self.cache,
             decider=self.decider,
-            ledger=self.ledger,
+            book=self.ledger,
             budget=RateBudget(share=share, max_per_minute=10, clock=self.clock, draw=lambda: 0.5),
             background=self.background,
             clock=self.clock,

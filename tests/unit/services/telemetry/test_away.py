@@ -3,10 +3,17 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+from tests.clocks import LoopClock
 from tests.fakes import FakeClock, MemoryLedger
+from tests.memory_limiter import InMemoryLimiter
 from tests.page_setup import request
 
+from thriftgate.errors import StoreUnavailableError
+from thriftgate.limits.bucket import TokenBucket
+from thriftgate.limits.demand import Charge, Demand
 from thriftgate.services.books.recording import LedgerWriter
+from thriftgate.services.limits.outage import OutageLimiter
 from thriftgate.services.request.outages import Outages
 from thriftgate.services.telemetry.away import AwayLine, away_lines
 from thriftgate.services.telemetry.exporting import ExportQueue, ExportQueueLimits
@@ -24,6 +31,23 @@ def test_a_cache_that_requests_did_without_is_counted_and_comes_back() -> None:
     outages.answered("the cache")
     (line,) = away_lines(outages.all, waiting=0, dropped=0, queues={})
     assert (line.since, line.cost) == (None, "2 requests went on without it")
+
+
+async def test_limits_that_cannot_be_asked_say_whom_they_refused() -> None:
+    clock, limiter = FakeClock(1_000.0), InMemoryLimiter(LoopClock())
+    outages = Outages(clock)
+    store = OutageLimiter(limiter, fraction=None, lease=10.0, time=clock.time, outages=outages)
+    demand = Demand("one", (Charge("all", TokenBucket(5, 1), 1.0),))
+    limiter.is_away = True
+    with pytest.raises(StoreUnavailableError):
+        await store.take(demand)
+    (line,) = away_lines(outages.all, waiting=0, dropped=0, queues={})
+    assert (line.name, line.since, line.why) == ("the store of limits", 1_000.0, "it cannot be used")
+    assert line.cost == "1 request was refused, or let in by what one worker knows (`limits.on_outage`)"
+    limiter.is_away = False
+    await store.take(demand)
+    (line,) = away_lines(outages.all, waiting=0, dropped=0, queues={})
+    assert line.since is None
 
 
 async def test_a_ledger_that_is_away_says_what_waits_for_it() -> None:
