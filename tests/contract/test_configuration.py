@@ -1,21 +1,23 @@
 """What `check` says of LiteLLM's own part of a configuration is what LiteLLM itself would say."""
 
+import asyncio
 import inspect
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from datetime import date
 from pathlib import Path
 from typing import Any, cast, get_args
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from tests.stores.postgres_process import PostgresProcess
 
-from thriftgate.config import from_section, load
+from thriftgate.cli.gateway.preflight import prepare
+from thriftgate.config import from_section
 from thriftgate.config.capabilities import refused_params
 from thriftgate.config.environment import resolve
 from thriftgate.config.litellm_names import (
@@ -37,6 +39,8 @@ with warnings.catch_warnings():
     from litellm.proxy._types import ConfigGeneralSettings
     from litellm.router import Router
     from litellm.types.router import AllowedFailsPolicy, LiteLLM_Params, RetryPolicy, RoutingStrategyName
+
+    from thriftgate.proxy.compose.gateway import assemble
 
 pytestmark = [pytest.mark.xdist_group("litellm"), pytest.mark.filterwarnings("ignore")]
 
@@ -121,21 +125,44 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
     return values
 
 
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """The DSN of one for all gateways: which database it is, a configuration says without a mistake or not at all."""
+    process = PostgresProcess()
+    process.start()
+    yield process.dsn
+    process.stop()
+
+
+def start(path: Path, database: str) -> bool:
+    """Whether `thriftgate check` lets the file pass; if so, what LiteLLM and the gateway do at a start is done."""
+    try:
+        prepared = prepare(path, ENVIRONMENT)
+    except ConfigurationError:
+        return False
+    values = prepared.runtime.values
+    section, _ = resolve(values["callback_settings"]["thriftgate"], environment_with(values, ENVIRONMENT))
+    config = from_section(section)
+    assert config == prepared.loaded.thriftgate
+    _build_router(values)
+    own = config.model_copy(update={"database_url": database})
+    asyncio.run(assemble(own, base_dir=path.parent, environ=ENVIRONMENT).aclose())
+    return True
+
+
+@pytest.mark.parametrize("file", sorted((CONFIGS / "good").glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_gateway_starts_with_every_good_file(file: Path, database: str) -> None:
+    assert start(file, database)
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(values=mutated())
-def test_what_check_lets_pass_litellm_and_the_gateway_can_be_built_with(values: dict[str, Any]) -> None:
+def test_what_check_lets_pass_litellm_and_the_gateway_start_with(values: dict[str, Any], database: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        base = Path(folder, "good")
         shutil.copytree(CONFIGS, Path(folder), dirs_exist_ok=True)
-        (base / "tried.yaml").write_text(yaml.safe_dump(values))
-        try:
-            loaded = load(base / "tried.yaml", ENVIRONMENT, today=date(2026, 1, 1))
-        except ConfigurationError:
-            return
-        environ = environment_with(loaded.values, ENVIRONMENT)
-        section, _ = resolve(loaded.values["callback_settings"]["thriftgate"], environ)
-        assert from_section(section) == loaded.thriftgate
-        _build_router(loaded.values)
+        tried = Path(folder, "good", "tried.yaml")
+        tried.write_text(yaml.safe_dump(values))
+        event("passed" if start(tried, database) else "refused")
 
 
 def _build_router(values: Any) -> None:

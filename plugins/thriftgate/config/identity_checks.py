@@ -27,12 +27,8 @@ def check_identity(config: ThriftgateConfig, values: Mapping[str, Any], base: Pa
             words = "asks thriftgate for keys, which are off: add `identity: {}` to callback_settings.thriftgate"
             yield RouteFinding(Problem(CUSTOM_AUTH, words))
         return
-    if named is None:
-        words = f"`thriftgate up` adds it; to start LiteLLM yourself, write `custom_auth: {AUTHENTICATION}`"
-        yield RouteFinding(
-            Problem(CUSTOM_AUTH, f"is missing, without which no key of `identity` is known: {words}"), True
-        )
-    elif named != AUTHENTICATION:
+    # Where it is missing `thriftgate up` adds it, as it ships it: nothing to warn of.
+    if named not in (None, AUTHENTICATION):
         words = f"LiteLLM would ask '{named}', and `identity` nobody: name {AUTHENTICATION}, or take `identity` out"
         yield RouteFinding(Problem(CUSTOM_AUTH, words))
     yield from _check_files(config, base)

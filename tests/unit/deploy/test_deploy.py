@@ -1,13 +1,17 @@
 """The container setup, as far as it can be held to its word without a Docker engine."""
 
 import ast
+import json
 import re
 import runpy
 import stat
+import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import compose_spec
 import pytest
 import yaml
 
@@ -25,6 +29,56 @@ DECLARE_THEIR_OWN_USER = {"langfuse-web", "langfuse-worker"}
 """Their images end with a USER of their own."""
 ROOT_WITHOUT_POWERS = {"langfuse-objects"}
 """A new volume belongs to root, and the image has no user to give it to."""
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.is_file():
+        pytest.skip("hadolint is installed for Linux on x86-64 alone")
+    done = subprocess.run([hadolint, REPO / "Dockerfile"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+class MergedLoader(yaml.SafeLoader):
+    """Reads a compose file that lies over another: what its tags take away is gone, what they put there stays."""
+
+
+MergedLoader.add_constructor("!reset", lambda loader, node: None)
+MergedLoader.add_constructor(
+    "!override", lambda loader, node: loader.construct_sequence(cast("yaml.SequenceNode", node), deep=True)
+)
+
+
+def fits_the_specification(compose: Mapping[str, Any]) -> None:
+    """Raises ValueError where Compose's specification does not allow something."""
+    services: dict[str, dict[str, Any]] = {
+        name: {key: value for key, value in service.items() if value is not None}
+        for name, service in compose["services"].items()
+    }
+    compose_spec.PyCompose.from_json(json.dumps({**compose, "services": services})).validate()
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", "deploy/balanced/compose.yml"])
+def test_the_compose_files_fit_the_specification(file: str) -> None:
+    fits_the_specification(yaml.load((REPO / file).read_text(), MergedLoader))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("stop_grace_period", "stop_grace_perid"),
+        ("service_healthy", "service_helthy"),
+        ("unless-stopped", "perhaps"),
+        ("memory: 2g", "memory: much"),
+        ("nofile: {soft: 262144, hard", "nofile: {soft: 262144, hrd"),
+        ("[redis-data:/data]", "[redis:/data:rw:rw:rw]"),
+    ],
+)
+def test_a_slip_in_a_compose_file_is_found(right: str, wrong: str) -> None:
+    text = (REPO / "docker-compose.yml").read_text()
+    assert right in text
+    with pytest.raises(ValueError, match=r"."):
+        fits_the_specification(yaml.safe_load(text.replace(right, wrong)))
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -216,7 +216,8 @@ def _print_payoff(payoff: "Payoff | None", artefact: "Artefact") -> None:
         return
     accepted, cost = artefact.expected.get("cheap_share"), artefact.expected.get("cost")
     words = (
-        f"It pays where more than {payoff.break_even:.0%} of cheap answers are accepted (cheap price / strong price)"
+        f"It pays where more than {payoff.break_even:.0%} of cheap answers are accepted (what the labels' calls cost, "
+        "cheapest over strongest)"
     )
     if accepted and cost:
         words += (

@@ -9,7 +9,7 @@ import click
 
 from thriftgate.cli.gateway.paying import paying_of
 from thriftgate.cli.gateway.preflight import Prepared, prepare
-from thriftgate.config import CacheConfig, LoadedConfig
+from thriftgate.config import CacheConfig, ModelList
 from thriftgate.config.docs import spell_duration
 from thriftgate.errors import ConfigurationError
 
@@ -56,7 +56,7 @@ def _facts(prepared: Prepared) -> dict[str, Any]:
         }
         for name, route in loaded.thriftgate.routes.items()
     }
-    for one in paying_of(loaded):
+    for one in paying_of(loaded, prepared.models):
         routes[one.route]["break_even"] = round(one.payoff.break_even, 4)
         routes[one.route]["expected_cost"] = one.expected
         routes[one.route]["objections"] = list(one.payoff.objections)
@@ -71,24 +71,26 @@ def _print_routes(prepared: Prepared) -> None:
     loaded = prepared.loaded
     console = Console(soft_wrap=True, highlight=False)
     if prepared.runtime.is_demo:
-        console.print(Text.assemble(("demo    ", "yellow"), "the offline demo provider plays every model"))
+        console.print(
+            Text.assemble(("demo    ", "yellow"), "the offline demo provider plays every model, at prices of its own")
+        )
     for warning in loaded.warnings:
         console.print(Text.assemble(("warning ", "yellow"), warning))
     table = Table("route", "clients call", "tiers, cheapest first", "cache", "prompt", box=None, pad_edge=False)
     for name, route in loaded.thriftgate.routes.items():
-        tiers = " > ".join(_priced(loaded, tier.model) for tier in route.cascade.tiers)
+        tiers = " > ".join(_priced(prepared.models, tier.model) for tier in route.cascade.tiers)
         prompt = route.prompt.name if route.prompt else "off"
         table.add_row(name, ", ".join(loaded.clients_call(name)), tiers, _cache(route.cache), prompt)
     console.print(table)
-    for one in paying_of(loaded):
+    for one in paying_of(loaded, prepared.models):
         console.print(Text(str(one), style="dim"))
         for objection in one.payoff.objections:
             console.print(Text.assemble(("advice  ", "yellow"), f"{one.route}: {objection}"))
     console.print(Text.assemble(("ok", "bold green"), f"  {loaded.path.name} has no mistakes"))
 
 
-def _priced(loaded: LoadedConfig, model: str) -> str:
-    group = loaded.models.find(model)
+def _priced(models: ModelList, model: str) -> str:
+    group = models.find(model)
     price = group.price if group else None
     return f"{model} (${price.input * 1e6:.2f}/${price.output * 1e6:.2f})" if price else model
 

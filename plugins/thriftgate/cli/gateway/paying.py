@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thriftgate.cascade.prices import Payoff, payoff_of_prices
-from thriftgate.config import LoadedConfig
+from thriftgate.config import LoadedConfig, ModelList
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,9 @@ class Paying:
 
     def __str__(self) -> str:
         words = (
-            f"{self.route}: the cascade saves where more than {self.payoff.break_even:.0%} of cheap answers are "
-            "accepted (price of a token in and one out, cheapest over strongest)"
+            f"{self.route}: by list prices the cascade saves where more than {self.payoff.break_even:.0%} of cheap "
+            "answers are accepted (a token in and one out, cheapest over strongest; `cascade calibrate` goes by what "
+            "its labels' calls cost)"
         )
         if self.expected is not None:
             low, estimate, high = self.expected
@@ -32,11 +33,11 @@ class Paying:
         return words
 
 
-def paying_of(loaded: LoadedConfig) -> Iterator[Paying]:
-    """Every route with two tiers or more whose prices are known."""
+def paying_of(loaded: LoadedConfig, models: ModelList) -> Iterator[Paying]:
+    """Every route with two tiers or more whose prices are known, by those of `models`."""
     for name, route in loaded.thriftgate.routes.items():
         cascade = route.cascade
-        groups = [loaded.models.find(tier.model) for tier in cascade.tiers]
+        groups = [models.find(tier.model) for tier in cascade.tiers]
         prices = [group.price.input + group.price.output for group in groups if group is not None and group.price]
         if len(cascade.tiers) < 2 or len(prices) < len(cascade.tiers):
             continue

@@ -9,15 +9,22 @@ reads them; what they say wrong is a mistake of the configuration.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
 
 from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config
-from thriftgate.config import LoadedConfig, ModelList, ThriftgateConfig, load
+from thriftgate.config import LoadedConfig, ModelList, RouteConfig, ThriftgateConfig, load
 from thriftgate.config.document import read_document
 from thriftgate.config.model_checks import check_prompt_params
 from thriftgate.config.model_list import environment_with, read_model_list
 from thriftgate.config.problems import SECTION, Problem, did_you_mean
 from thriftgate.config.route_checks import ROUTES, RouteFinding
 from thriftgate.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from thriftgate.cascade.artefact import Artefact
+    from thriftgate.prompts.registry import Prompt
+    from thriftgate.prompts.versions import PromptVersion
 
 DEMO_PORT = 4010
 
@@ -28,6 +35,8 @@ class Prepared:
 
     loaded: LoadedConfig
     runtime: RuntimeConfig
+    models: ModelList
+    """Who would be asked, and at what prices: in demo mode the demo provider's."""
 
 
 def prepare(
@@ -44,9 +53,10 @@ def prepare(
         demo = not has_any_key(models)
     loaded = load(path, environ, require_keys=not demo, further=check_contents)
     if not demo:
-        return Prepared(loaded, runtime_config(document.values, models))
+        return Prepared(loaded, runtime_config(document.values, models), loaded.models)
     base_url = f"http://127.0.0.1:{demo_port}/v1"
-    return Prepared(loaded, demo_config(document.values, loaded.thriftgate, models, base_url=base_url))
+    runtime = demo_config(document.values, loaded.thriftgate, models, base_url=base_url)
+    return Prepared(loaded, runtime, read_model_list(runtime.values, own)[0])
 
 
 def check_contents(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[RouteFinding]:
@@ -84,6 +94,50 @@ def _check_prompts(config: ThriftgateConfig, models: ModelList, base: Path) -> I
             yield RouteFinding(Problem((*where, "label"), words))
             continue
         yield from check_prompt_params(name, route, version.params, models)
+        if route.cascade.artefact is not None:
+            yield from _check_versions(name, route, prompt, version, base)
+
+
+def _check_versions(
+    name: str, route: RouteConfig, prompt: "Prompt", version: "PromptVersion", base: Path
+) -> Iterator[RouteFinding]:
+    """A promise is proved for one version of the prompt; whoever gets another gets the strongest tier's answer."""
+    artefact = _artefact(route, base)
+    if artefact is None or not artefact.prompt_version:
+        return  # `load` has named it
+    where = (*ROUTES, name, "cascade", "artefact")
+    label, experiments = (route.prompt.label, route.prompt.experiments) if route.prompt else ("", False)
+    if version.hash != artefact.prompt_version:
+        words = (
+            f"it was made with another version of the prompt '{prompt.name}' than '{label}' is now, so every request "
+            "goes to the strongest tier: calibrate again"
+        )
+        yield RouteFinding(Problem(where, words), is_warning=True)
+    for title, experiment in prompt.experiments.items() if experiments else ():
+        if experiment.stop is not None and experiment.stop <= time():
+            continue
+        dealt = {variant: prompt.resolve(variant) for variant, weight in experiment.variants.items() if weight}
+        others = [f"'{variant}'" for variant, one in dealt.items() if one and one.hash != artefact.prompt_version]
+        if others:
+            words = (
+                f"it was not made with {', '.join(others)} of the experiment '{title}', whose requests go to the "
+                "strongest tier: compare variants under `accept_at`, and calibrate with the one that wins"
+            )
+            yield RouteFinding(Problem(where, words), is_warning=True)
+
+
+def _artefact(route: RouteConfig, base: Path) -> "Artefact | None":
+    """The cascade's; None where there is none, and where it cannot be used, which `load` has named."""
+    written = route.cascade.artefact
+    if written is None or not (base / written).is_file():
+        return None
+    # It brings numpy, which a configuration without artefacts need not wait for.
+    from thriftgate.cascade.artefact import StaleArtefactError, load_artefact
+
+    try:
+        return load_artefact(base / written)
+    except StaleArtefactError:
+        return None
 
 
 def _check_signals(config: ThriftgateConfig) -> Iterator[RouteFinding]:
@@ -101,17 +155,11 @@ def _check_signals(config: ThriftgateConfig) -> Iterator[RouteFinding]:
 def _check_embedder(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
     """What an artefact knows of questions was made with the embedder that reads them now."""
     for name, route in config.routes.items():
-        written = route.cascade.artefact
-        if written is None or not (base / written).is_file():
+        artefact = _artefact(route, base)
+        if artefact is None:
             continue
-        from thriftgate.cascade.artefact import StaleArtefactError
-        from thriftgate.cascade.artefact import load_artefact as load_artefact
         from thriftgate.stores.minilm.embedder import LocalEmbedder
 
-        try:
-            artefact = load_artefact(base / written)
-        except StaleArtefactError:
-            continue  # `load` has named it
         probe, summary = artefact.probe, artefact.summary
         ours = LocalEmbedder(base / config.data_dir).fingerprint if probe or summary else ""
         where = (*ROUTES, name, "cascade", "artefact")
