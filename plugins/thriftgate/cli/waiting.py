@@ -6,7 +6,7 @@ Failure behaviour: without a terminal on standard error nothing is shown; what g
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO
 
 PATIENCE = 2.0
@@ -17,7 +17,8 @@ PATIENCE = 2.0
 def waiting(words: str, *, patience: float = PATIENCE, file: IO[str] | None = None) -> Generator[None]:
     """After `patience` seconds a line says what is being done and for how long; it is gone when the block ends.
 
-    Print nothing inside. `file` is where it is shown, by default standard error.
+    Print nothing inside: what somebody sees come, on a terminal, needs no other sign (see `unless_seen`). `file` is
+    where it is shown, by default standard error.
     """
     done = threading.Event()
     thread = threading.Thread(target=_show, args=(words, patience, file, done), daemon=True)
@@ -27,6 +28,11 @@ def waiting(words: str, *, patience: float = PATIENCE, file: IO[str] | None = No
     finally:
         done.set()
         thread.join()
+
+
+def unless_seen(output: IO[str], words: str) -> AbstractContextManager[None]:
+    """`waiting`, for a block that writes to `output`: nothing where that is a terminal, which shows it come."""
+    return nullcontext() if output.isatty() else waiting(words)
 
 
 def _show(words: str, patience: float, file: IO[str] | None, done: threading.Event) -> None:

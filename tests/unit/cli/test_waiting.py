@@ -1,10 +1,13 @@
 """A command that takes its time says what it does; a quick one, and one in a pipe, say nothing."""
 
 import io
+import re
 import threading
+from pathlib import Path
 
 import pytest
 
+import thriftgate.cli
 from thriftgate.cli.waiting import waiting
 
 
@@ -49,3 +52,19 @@ def test_without_a_terminal_nothing_is_shown_and_an_error_passes() -> None:
     with pytest.raises(ValueError, match="broken"), waiting("reading …", patience=0, file=shown):
         raise ValueError("broken")
     assert shown.getvalue() == ""
+
+
+QUICK = {
+    "prompts.diff", "prompts.history", "prompts.lint", "prompts.new", "prompts.promote", "prompts.render",
+    "prompts.rollback", "prompts.show",
+}  # fmt: skip
+"""They read and write a few files of one prompt."""
+
+
+def test_every_command_that_may_take_its_time_gives_a_sign_of_life() -> None:
+    folder = Path(thriftgate.cli.__file__).parent
+    files = [file for file in folder.glob("*/[!_]*.py") if "@click.command(" in file.read_text()]
+    signs = re.compile(r"\b(waiting|unless_seen|open_keys|Progress|\.status)\(|_status\.")
+    silent = {f"{file.parent.name}.{file.stem}" for file in files if not signs.search(file.read_text())}
+    assert len(files) > 40
+    assert silent == QUICK

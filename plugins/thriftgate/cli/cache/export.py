@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from thriftgate.cli.cache.opening import config_option, opened
+from thriftgate.cli.waiting import unless_seen
 
 if TYPE_CHECKING:
     from thriftgate.caching.entries import CacheEntry
@@ -28,7 +29,8 @@ def command(config_file: Path, *, route: str | None, output: IO[str]) -> None:
     The lines hold what users asked and were told, of all tenants: keep them as safe as the database. A `scope` stands
     for tenant, prompt, parameters and all else that must be equal for an answer to be shared.
     """
-    count = asyncio.run(_export(config_file, route, output))
+    with unless_seen(output, "reading the cache …"):
+        count = asyncio.run(_export(config_file, route, output))
     click.echo(f"{count:,} answers written", err=True)
 
 

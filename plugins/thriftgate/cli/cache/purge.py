@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate.cli.cache.opening import config_option, opened
+from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from thriftgate.caching.entries import PurgeFilter
@@ -48,12 +49,16 @@ def command(
     )  # fmt: skip
     if what == PurgeFilter() and not everything:
         raise click.UsageError("say what to forget (--route, --tag, …), or --everything")
-    if not dry_run and not yes:
-        click.confirm(f"Forget {asyncio.run(_count(config_file, what)):,} answers?", abort=True)
-    if dry_run:
-        click.echo(f"{asyncio.run(_count(config_file, what)):,} answers would be forgotten")
-    else:
-        click.echo(f"{asyncio.run(_purge(config_file, what)):,} answers forgotten")
+    if dry_run or not yes:
+        with waiting("counting answers …"):
+            count = asyncio.run(_count(config_file, what))
+        if dry_run:
+            click.echo(f"{count:,} answers would be forgotten")
+            return
+        click.confirm(f"Forget {count:,} answers?", abort=True)
+    with waiting("forgetting answers …"):
+        count = asyncio.run(_purge(config_file, what))
+    click.echo(f"{count:,} answers forgotten")
 
 
 async def _count(config_file: Path, what: "PurgeFilter") -> int:

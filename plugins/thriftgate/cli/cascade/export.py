@@ -15,6 +15,7 @@ import click
 
 from thriftgate.cli.cache.opening import config_option
 from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.waiting import unless_seen
 from thriftgate.config import load_section
 
 
@@ -36,7 +37,8 @@ def command(config_file: Path, *, route: str, since: str | None, output: IO[str]
 
     start = parse_since(since, now=time.time()) if since else None
     left_out: Counter[str] = Counter()
-    count = asyncio.run(_export(config_file, route, start, output, left_out))
+    with unless_seen(output, "reading the audits …"):
+        count = asyncio.run(_export(config_file, route, start, output, left_out))
     click.echo(f"{count:,} conversations written", err=True)
     for reason, number in left_out.most_common():
         click.echo(f"{number:,} left out: {reason}", err=True)

@@ -9,6 +9,7 @@ import click
 
 from thriftgate.cli.gateway.paying import paying_of
 from thriftgate.cli.gateway.preflight import Prepared, prepare
+from thriftgate.cli.waiting import waiting
 from thriftgate.config import CacheConfig, ModelList
 from thriftgate.config.docs import spell_duration
 from thriftgate.errors import ConfigurationError
@@ -33,7 +34,8 @@ def command(ctx: click.Context, config: Path, *, demo: bool | None, as_json: boo
     means that `thriftgate up` would start with it, 2 that it would not.
     """
     try:
-        prepared = prepare(config, os.environ, demo=demo)
+        with waiting("reading the configuration …"):
+            prepared = prepare(config, os.environ, demo=demo)
     except ConfigurationError as error:
         if not as_json:
             raise

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 from thriftgate.config.guards import GuardsConfig
 
@@ -36,7 +37,8 @@ def command(
         loaded = load_section(config_file, os.environ)
         config, base_dir = loaded.guards or config, config_file.absolute().parent
     place = "answer" if is_answer else "tool" if is_tool else "user"
-    found = asyncio.run(_looked(text, config, base_dir, model=model, place=place, words_only=words_only))
+    with waiting("reading the model and looking …"):
+        found = asyncio.run(_looked(text, config, base_dir, model=model, place=place, words_only=words_only))
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return

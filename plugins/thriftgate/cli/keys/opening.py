@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thriftgate.cli.waiting import waiting
+
 if TYPE_CHECKING:
     from thriftgate.services.identity.administration import IdentityAdministration
 
@@ -36,7 +38,8 @@ async def open_keys(config_file: Path) -> AsyncGenerator["IdentityAdministration
     section = load_section(config_file, os.environ)
     if section.identity is None:
         raise ConfigurationError(["identity: is missing; `identity: {}` turns the gateway's own keys on"])
-    dsn = await asyncio.to_thread(prepare_embedded, section.database_url, config_file.parent / section.data_dir)
+    with waiting("opening the database …"):
+        dsn = await asyncio.to_thread(prepare_embedded, section.database_url, config_file.parent / section.data_dir)
     database = connect(dsn, max_connections=1)
     try:
         yield IdentityAdministration(PostgresIdentityStore(database), SystemClock(), entropy=secrets.token_bytes)

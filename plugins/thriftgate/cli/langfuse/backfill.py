@@ -9,6 +9,7 @@ import json
 import os
 import random
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ import click
 
 from thriftgate.cli.report.command import parse_since
 from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ def command(
     """
     now = time.time()
     start, end = parse_since(since, now=now), parse_since(until, now=now) if until else None
-    done = asyncio.run(_backfill(config_file, start, end, route, dry_run=dry_run, quiet=as_json))
+    is_told = not (as_json or dry_run)
+    with nullcontext() if is_told else waiting("reading the ledger …"):
+        done = asyncio.run(_backfill(config_file, start, end, route, dry_run=dry_run, is_told=is_told))
     if as_json:
         print(json.dumps({**asdict(done), "dry_run": dry_run}))
     else:
@@ -56,7 +60,7 @@ def command(
 
 
 async def _backfill(
-    path: Path, since: float, until: float | None, route: str | None, *, dry_run: bool, quiet: bool
+    path: Path, since: float, until: float | None, route: str | None, *, dry_run: bool, is_told: bool
 ) -> "Backfilled":
     from thriftgate.services.telemetry.backfill import Backfill, Backfilled
     from thriftgate.services.telemetry.trace_settings import settings_of
@@ -71,7 +75,7 @@ async def _backfill(
     intake = LangfuseIntake(keys, timeout=config.tracing.langfuse.timeout)
 
     def tell(done: Backfilled) -> None:
-        if not quiet and not dry_run:
+        if is_told:
             click.echo(f"{done.requests + done.audits:,} traces, {done.scores:,} scores", err=True)
 
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thriftgate.cli.waiting import waiting
 from thriftgate.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def command(ctx: click.Context, *, renew: bool, as_json: bool) -> None:
 
     dashboards = LangfuseDashboards(keys_from())
     try:
-        made = dashboards.make(renew=renew)
+        with waiting("asking Langfuse …"):
+            made = dashboards.make(renew=renew)
     except GatewayError as error:
         if as_json:
             print(json.dumps({"error": error.message}))

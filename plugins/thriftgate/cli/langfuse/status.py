@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from thriftgate.cli.gateway.running import key_beside, url_beside
+from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 
 _PATIENCE = 5.0
@@ -34,9 +35,10 @@ def command(ctx: click.Context, *, base_url: str | None, as_json: bool, config_f
     """
     from thriftgate.cli.langfuse.looks import look_at_langfuse, look_at_queue
 
-    langfuse = look_at_langfuse(load_section(config_file, os.environ), os.environ, patience=_PATIENCE)
     base_url = base_url or url_beside(config_file)
-    queue = look_at_queue(base_url, key_beside(config_file, os.environ), patience=_PATIENCE)
+    with waiting("asking Langfuse and the gateway …"):
+        langfuse = look_at_langfuse(load_section(config_file, os.environ), os.environ, patience=_PATIENCE)
+        queue = look_at_queue(base_url, key_beside(config_file, os.environ), patience=_PATIENCE)
     if as_json:
         print(json.dumps({"langfuse": asdict(langfuse), "gateway": asdict(queue) if queue else None}))
     else:

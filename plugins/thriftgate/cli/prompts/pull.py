@@ -6,6 +6,7 @@ import time
 import click
 
 from thriftgate.cli.prompts.langfuse import chosen
+from thriftgate.cli.waiting import waiting
 from thriftgate.prompts.registry import Prompt
 from thriftgate.stores.files.prompts import PromptFiles
 
@@ -30,7 +31,8 @@ async def _pull(files: PromptFiles, prompt: Prompt, *, dry_run: bool) -> None:
     from thriftgate.stores.langfuse.client import LangfuseClient, keys_from
 
     async with LangfuseClient(keys_from()) as client:
-        pulled = await pull(client, prompt, now=time.time())
+        with waiting("asking Langfuse …"):
+            pulled = await pull(client, prompt, now=time.time())
     if not dry_run:
         files.write(prompt.name, pulled.changes)
     for line in pulled.changes.summary:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from thriftgate.cli.prompts.langfuse import chosen, data_dir_option, open_numbers
+from thriftgate.cli.waiting import waiting
 from thriftgate.prompts.registry import Prompt
 
 
@@ -31,7 +32,8 @@ async def _push(prompt: Prompt, *, dry_run: bool, force: bool, data_dir: Path) -
     from thriftgate.stores.langfuse.client import LangfuseClient, keys_from
 
     async with LangfuseClient(keys_from()) as client:
-        pushed = await push(client, prompt, force=force, dry_run=dry_run)
+        with waiting("asking Langfuse …"):
+            pushed = await push(client, prompt, force=force, dry_run=dry_run)
         if not dry_run:
             open_numbers(data_dir, client.project).keep(prompt.name, pushed.numbers)
     start = "dry run: " if dry_run else ""

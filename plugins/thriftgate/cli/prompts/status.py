@@ -8,6 +8,7 @@ import click
 
 from thriftgate.cli.prompts.langfuse import chosen, data_dir_option, open_numbers
 from thriftgate.cli.prompts.registry import print_json
+from thriftgate.cli.waiting import waiting
 from thriftgate.prompts.registry import Prompt
 
 
@@ -36,7 +37,8 @@ async def _compare(prompt: Prompt, data_dir: Path) -> dict[str, Any]:
     from thriftgate.stores.langfuse.client import LangfuseClient, keys_from
 
     async with LangfuseClient(keys_from()) as client:
-        remotes = await fetch(client, prompt.name)
+        with waiting("asking Langfuse …"):
+            remotes = await fetch(client, prompt.name)
         numbers = open_numbers(data_dir, client.project)
     plan = plan_push(prompt, remotes)
     labels = wanted_labels(prompt)
