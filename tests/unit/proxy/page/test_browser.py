@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,8 +24,9 @@ pytestmark = [
 ]
 
 CONTRAST = Path(__file__).with_name("contrast.js")
-AXE = Path(__file__).parents[4] / ".tools" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
+_NEWEST_AXE = Path(__file__).parents[4] / ".tools" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 """Where `make clients` puts it."""
+AXE = _NEWEST_AXE if _NEWEST_AXE.exists() else files("axe_playwright_python") / "axe.min.js"
 
 
 class Site:
@@ -209,7 +211,6 @@ def test_no_width_makes_the_report_scroll_sideways_or_clips_it(site: Site, repor
     assert site.tab.value(clipped) == []
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: make clients")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", ["page", "login", "report"])
 def test_axe_finds_nothing_to_complain_of(site: Site, report: str, place: str, scheme: str) -> None:
