@@ -190,6 +190,20 @@ def test_every_worker_writes_what_it_knows(stoppable: Stoppable) -> None:
 
 
 @pytest.mark.parametrize("stoppable", [Start({"shutdown_timeout": "2s"})], indirect=True)
+def test_traces_that_nobody_took_at_the_end_are_said_with_the_command_that_sends_them_again(
+    stoppable: Stoppable,
+) -> None:
+    stoppable.upstream.on("large", says("Ten days."))
+    stoppable.langfuse.status = 503
+    asked = [_request_id(stoppable.gateway.post("/v1/chat/completions", _CHAT)) for _ in range(3)]
+    stoppable.end(signal.SIGTERM)
+    (line,) = [line for line in stoppable.gateway.log.splitlines() if "thriftgate langfuse backfill --since 20" in line]
+    assert "traces and scores could not be sent before the end; the ledger has them" in line
+    assert stoppable.statuses() == dict.fromkeys(asked, "ok")
+    assert stoppable.traced() == set()
+
+
+@pytest.mark.parametrize("stoppable", [Start({"shutdown_timeout": "2s"})], indirect=True)
 def test_a_ledger_that_is_away_at_the_end_is_said_with_what_was_lost(stoppable: Stoppable) -> None:
     stoppable.upstream.on("large", says("Ten days."))
     for _ in range(3):

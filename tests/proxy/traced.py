@@ -53,8 +53,8 @@ class TracedGateway:
 
 
 @contextmanager
-def traced_gateway(langfuse_server: HTTPServer) -> Generator[TracedGateway]:
-    """A running proxy with Langfuse's keys in its environment."""
+def traced_gateway(langfuse_server: HTTPServer, **more: Any) -> Generator[TracedGateway]:
+    """A running proxy with Langfuse's keys in its environment; `more` stands in our section."""
     providers = HTTPServer(threaded=True)
     providers.start()
     upstream, langfuse = Upstream(providers), LangfuseIntakeServer()
@@ -63,6 +63,7 @@ def traced_gateway(langfuse_server: HTTPServer) -> Generator[TracedGateway]:
     section["tracing"] = {
         "environment": "test", "release": "r-1", "forward_traceparent": True, "langfuse": {"flush_interval": "50ms"},
     }  # fmt: skip
+    section |= more
     section["routes"]["open"] = {**section["routes"]["support"], "capture_content": True}
     config["model_list"].append(route("open"))
     folder = Path(tempfile.mkdtemp(prefix="thriftgate-traced-"))
