@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import shutil
 import tempfile
 import warnings
@@ -151,11 +152,16 @@ def start(path: Path, database: str) -> bool:
 
 
 @pytest.mark.parametrize("file", sorted((CONFIGS / "good").glob("*.yaml")), ids=lambda file: file.stem)
-def test_the_gateway_starts_with_every_good_file(file: Path, database: str) -> None:
-    assert start(file, database)
+def test_the_gateway_starts_with_every_good_file(file: Path, database: str, tmp_path: Path) -> None:
+    shutil.copytree(CONFIGS, tmp_path, dirs_exist_ok=True)
+    assert start(tmp_path / "good" / file.name, database)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=int(os.environ.get("MUTATED", "100")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(values=mutated())
 def test_what_check_lets_pass_litellm_and_the_gateway_start_with(values: dict[str, Any], database: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -94,7 +94,8 @@ _CHECKED_APART = (*_FALLBACKS, "default_fallbacks")
 def _check_strategy(settings: Mapping[str, Any]) -> Iterator[RouteFinding]:
     known = litellm_names.routing_strategies()
     written = settings.get("routing_strategy")
-    if known and "routing_strategy" in settings and written not in known and not variable_of(written):
+    is_known = isinstance(written, str) and (written in known or bool(variable_of(written)))
+    if known and "routing_strategy" in settings and not is_known:
         suggestion = did_you_mean(str(written), known)
         words = f"must be one of {', '.join(sorted(known))}, not {describe(written)}{suggestion}"
         yield RouteFinding(Problem(("router_settings", "routing_strategy"), words))
