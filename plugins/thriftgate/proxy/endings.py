@@ -7,12 +7,12 @@ to its loggers before it translates it, and each word that became a clean ending
 Failure behaviour: nothing is raised; what cannot be read counts as not seen, and LiteLLM's word stands.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, cast
 
+import jiter
 from litellm.litellm_core_utils import core_helpers
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 from litellm.llms.anthropic.chat.handler import ModelResponseIterator
@@ -20,7 +20,7 @@ from litellm.llms.anthropic.pass_through.responses_adapters.streaming_iterator i
 
 from thriftgate.errors import TierFailedError
 from thriftgate.wire.answer import AnswerView, Finish
-from thriftgate.wire.chat.answer import finish_kind
+from thriftgate.wire.chat.answer import finish_kind, hide_logprobs
 from thriftgate.wire.dialects import answer_view
 from thriftgate.wire.shapes import items, mapping, text
 from thriftgate.wire.turns import Dialect
@@ -66,10 +66,15 @@ class ProviderAnswer:
         if not isinstance(self.raw, str):
             return None
         try:
-            body: object = json.loads(self.raw)
-        except (ValueError, RecursionError):
+            body: object = jiter.from_json(self.raw.encode("utf-8", "replace"))
+        except ValueError:
             return None
-        return next((answer_view(one, mapping(body)) for one, name in _SHAPES if items(mapping(body).get(name))), None)
+        return next((_view_of(one, mapping(body)) for one, name in _SHAPES if items(mapping(body).get(name))), None)
+
+
+def _view_of(dialect: Dialect, body: Mapping[str, Any]) -> AnswerView:
+    """The answer without its log-probabilities: they say nothing of endings, and are most of a long answer."""
+    return answer_view(dialect, hide_logprobs(body) if dialect is Dialect.CHAT else body)
 
 
 current: ContextVar[ProviderAnswer | None] = ContextVar("thriftgate_provider_answer", default=None)
@@ -168,7 +173,7 @@ def _doubt(word: str) -> None:
 def as_ended(dialect: str, body: Mapping[str, Any], answer: ProviderAnswer) -> Mapping[str, Any]:
     """The answer's body saying of each choice that is not known to have ended well that it has not."""
     doubts = answer.doubts
-    said = answer_view(Dialect(dialect), body).choices
+    said = _view_of(Dialect(dialect), body).choices
     doubts = {place: word for place, word in doubts.items() if place >= len(said) or said[place].is_finished}
     if not doubts:
         return body
