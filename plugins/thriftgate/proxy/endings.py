@@ -16,7 +16,11 @@ import jiter
 from litellm.litellm_core_utils import core_helpers
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 from litellm.llms.anthropic.chat.handler import ModelResponseIterator
+from litellm.llms.anthropic.pass_through.adapters.transformation import LiteLLMAnthropicMessagesAdapter
 from litellm.llms.anthropic.pass_through.responses_adapters.streaming_iterator import AnthropicResponsesStreamWrapper
+from litellm.llms.base_llm.base_model_iterator import BaseModelResponseIterator
+from litellm.responses.litellm_completion_transformation.transformation import LiteLLMCompletionResponsesConfig
+from litellm.types.utils import ModelResponseStream
 
 from thriftgate.errors import TierFailedError
 from thriftgate.wire.answer import AnswerView, Finish
@@ -25,6 +29,7 @@ from thriftgate.wire.dialects import answer_view
 from thriftgate.wire.shapes import items, mapping, text
 from thriftgate.wire.turns import Dialect
 
+_DONE = "[DONE]"
 MISSING = "missing"
 """Stands where a provider's own reason would: no provider's word, so no ending that anybody knows."""
 _SHAPES = ((Dialect.CHAT, "choices"), (Dialect.RESPONSES, "output"), (Dialect.MESSAGES, "content"))
@@ -47,6 +52,8 @@ class ProviderAnswer:
         """Why nothing came back."""
         self.word: str | None = None
         """A finish reason that LiteLLM made a clean ending of, and that is not known to be one."""
+        self.usage: object = None
+        """LiteLLM's usage of it, where the client gets it in another API, which has no word for all that is charged."""
         self.call: Mapping[str, Any] = {}
         """What LiteLLM knows of the call, by which it prices it: its parameters, its deployment."""
 
@@ -117,7 +124,9 @@ def listen() -> None:
 
     setattr(ModelResponseIterator, "_handle_message_delta", handled)  # noqa: B010
     _note_endings_made_up()
+    _note_ends_of_lines()
     _note_statuses()
+    _note_usages()
 
 
 def _note_endings_made_up() -> None:
@@ -126,11 +135,65 @@ def _note_endings_made_up() -> None:
 
     @wraps(theirs)
     async def finalized(self: CustomStreamWrapper, *args: Any, **kwargs: Any) -> Any:
-        if self.received_finish_reason is None and self.intermittent_finish_reason is None:
+        if not (self.received_finish_reason or self.intermittent_finish_reason):
             _doubt(MISSING)
         return await theirs(self, *args, **kwargs)
 
     setattr(CustomStreamWrapper, "_finalize_completed_stream", finalized)  # noqa: B010
+
+
+def _note_ends_of_lines() -> None:
+    """LiteLLM's reader of most providers makes a `stop` of `[DONE]`, be it the end of a cut stream or a word of an answer."""
+    theirs = cast("Any", BaseModelResponseIterator)._handle_string_chunk
+    ended = "_has_ended"
+
+    @wraps(theirs)
+    def handled(self: Any, str_line: str) -> Any:
+        said = self.string_to_dict_parser(str_line) if _DONE in str_line else None
+        chunk = self.chunk_parser(chunk=said) if isinstance(said, dict) else theirs(self, str_line)
+        if isinstance(chunk, ModelResponseStream):
+            if any(choice.finish_reason for choice in chunk.choices):
+                setattr(self, ended, True)
+        elif _DONE in str_line and not hasattr(self, ended):
+            _doubt(MISSING)
+        return chunk
+
+    setattr(BaseModelResponseIterator, "_handle_string_chunk", handled)  # noqa: B010
+
+
+def _note_usages() -> None:
+    """Both translations lose a part of the usage: written for an hour, reasoning, the tier that served."""
+    to_messages = LiteLLMAnthropicMessagesAdapter.translate_openai_usage_to_anthropic_usage_delta
+    to_responses = LiteLLMCompletionResponsesConfig.transform_chat_completion_usage_to_responses_usage
+
+    def messages_usage(_: object, usage: Any) -> Any:
+        _note_usage(usage)
+        return to_messages(usage)
+
+    def responses_usage(chat_completion_response: Any) -> Any:
+        _note_usage(getattr(chat_completion_response, "usage", chat_completion_response))
+        return to_responses(chat_completion_response)
+
+    for owner, name, ours in (
+        (
+            LiteLLMAnthropicMessagesAdapter,
+            "translate_openai_usage_to_anthropic_usage_delta",
+            classmethod(messages_usage),
+        ),
+        (
+            LiteLLMCompletionResponsesConfig,
+            "transform_chat_completion_usage_to_responses_usage",
+            staticmethod(responses_usage),
+        ),
+    ):
+        setattr(owner, name, ours)
+        setattr(owner, f"_{name}", ours)
+
+
+def _note_usage(usage: object) -> None:
+    answer = current.get()
+    if answer is not None:
+        answer.usage = usage
 
 
 def _note_statuses() -> None:

@@ -82,7 +82,10 @@ class RouterPricer:
         def charge(body: Mapping[str, Any]) -> float | None:
             usage = mapping(body.get("usage"))
             try:
-                response = _priced_answer(dialect, body, litellm_usage(usage))
+                if isinstance(seen.usage, LiteLLMUsage):
+                    response: BaseModel = ModelResponse(model=body.get("model"), usage=seen.usage)
+                else:
+                    response = _priced_answer(dialect, body, litellm_usage(usage))
             except Exception:  # a provider's odd field; its usage alone will do
                 return self.call_cost_usd(model, usage, deployment_id=known)
             call = seen.call
@@ -176,7 +179,7 @@ def litellm_usage(raw: Mapping[str, Any]) -> LiteLLMUsage:
     """LiteLLM's usage of a provider's usage object: OpenAI's chat, OpenAI's Responses or Anthropic's."""
     if "prompt_tokens" in raw:
         return LiteLLMUsage(**_text_once({name: value for name, value in raw.items() if value is not None}))
-    if any(name in raw for name in ("input_tokens_details", "total_tokens", "output_tokens_details")):
+    if any(name in raw for name in ("input_tokens_details", "total_tokens")):
         return ResponseAPILoggingUtils._transform_response_api_usage_to_chat_usage(dict(raw))  # pyright: ignore[reportPrivateUsage]
     return AnthropicConfig().calculate_usage(usage_object=dict(raw), reasoning_content=None)
 
