@@ -143,7 +143,7 @@ def _note_endings_made_up() -> None:
 
 
 def _note_ends_of_lines() -> None:
-    """LiteLLM's reader of most providers makes a `stop` of `[DONE]`, be it the end of a cut stream or a word of an answer."""
+    """LiteLLM's reader of most providers makes a `stop` of `[DONE]`, after a cut stream and within an answer."""
     theirs = cast("Any", BaseModelResponseIterator)._handle_string_chunk
     ended = "_has_ended"
 
@@ -174,20 +174,10 @@ def _note_usages() -> None:
         _note_usage(getattr(chat_completion_response, "usage", chat_completion_response))
         return to_responses(chat_completion_response)
 
-    for owner, name, ours in (
-        (
-            LiteLLMAnthropicMessagesAdapter,
-            "translate_openai_usage_to_anthropic_usage_delta",
-            classmethod(messages_usage),
-        ),
-        (
-            LiteLLMCompletionResponsesConfig,
-            "transform_chat_completion_usage_to_responses_usage",
-            staticmethod(responses_usage),
-        ),
-    ):
-        setattr(owner, name, ours)
-        setattr(owner, f"_{name}", ours)
+    for name in (to_messages.__name__, f"_{to_messages.__name__}"):
+        setattr(LiteLLMAnthropicMessagesAdapter, name, classmethod(cast("Any", messages_usage)))
+    for name in (to_responses.__name__, f"_{to_responses.__name__}"):
+        setattr(LiteLLMCompletionResponsesConfig, name, staticmethod(responses_usage))
 
 
 def _note_usage(usage: object) -> None:

@@ -110,6 +110,10 @@ STREAMS: dict[str, tuple[Any, ...]] = {
     "word beside the text": (chunk({"role": "assistant", "content": "Half"}, "burnt_out"),),
     "a number": (chunk({"role": "assistant", "content": "Half"}), chunk({}, 7)),
     "cut": (chunk({"role": "assistant", "content": "Half"}),),
+    "done without a reason": (chunk({"role": "assistant", "content": "Half"}),),
+    "a reason of null": (chunk({"role": "assistant", "content": "Half"}), chunk({}, None)),
+    "an empty reason": (chunk({"role": "assistant", "content": "Half"}), chunk({}, "")),
+    "done in the text": (chunk({"role": "assistant", "content": "Half [DONE]"}),),
     "error event": (chunk({"role": "assistant", "content": "Half"}), {"error": {"message": "boom", "code": 500}}),
     "nothing": (),
 }
@@ -126,6 +130,19 @@ def test_a_stream_that_did_not_finish_is_never_a_hit(gateway: GatewayProcess, ki
     again = ask(gateway, dialect, "cachedvllm", question, stream=True)
     assert decision(again) not in ("exact_hit", "semantic_hit")
     assert "Whole" in again.text
+
+
+@pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
+def test_the_mark_of_an_end_within_an_answer_ends_nothing(gateway: GatewayProcess, dialect: str) -> None:
+    said = [
+        chunk({"role": "assistant", "content": piece}) for piece in ("A stream ends with ", "[DONE]", ", they say.")
+    ]
+    gateway.upstream.on("c-vllm", raw_stream(*said, chunk({}, "stop")))
+    question = f"How does a stream end? {uuid4().hex}"
+    assert "they say." in ask(gateway, dialect, "cachedvllm", question, stream=True).text
+    again = ask(gateway, dialect, "cachedvllm", question)
+    assert decision(again) == "exact_hit"
+    assert text_of(again) == "A stream ends with [DONE], they say."
 
 
 @pytest.mark.parametrize("reason", ["pause_turn", "burnt_out", None])
