@@ -48,7 +48,7 @@ OVER_HTTP: dict[str, tuple[str, str]] = {
             "test_a_whole_answer_that_did_not_finish_is_escalated_and_not_kept "
             "test_an_unfinished_answer_of_the_last_tier_is_told_as_such_and_not_kept "
             "test_a_message_that_did_not_finish_is_escalated_and_not_kept "
-            "test_a_stream_that_did_not_finish_is_never_a_hit "
+            "test_a_stream_that_did_not_finish_is_never_a_hit test_the_mark_of_an_end_within_an_answer_ends_nothing "
             "test_a_whole_answer_read_in_another_dialect_that_did_not_finish_is_never_a_hit "
             "test_a_response_read_as_messages_is_finished_only_where_it_says_so"),
     "K11": ("one price function",

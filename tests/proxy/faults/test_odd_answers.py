@@ -132,7 +132,7 @@ def test_a_stream_that_did_not_finish_is_never_a_hit(gateway: GatewayProcess, ki
     assert "Whole" in again.text
 
 
-@pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
+@pytest.mark.parametrize("dialect", ["chat", "messages"])
 def test_the_mark_of_an_end_within_an_answer_ends_nothing(gateway: GatewayProcess, dialect: str) -> None:
     said = [
         chunk({"role": "assistant", "content": piece}) for piece in ("A stream ends with ", "[DONE]", ", they say.")
