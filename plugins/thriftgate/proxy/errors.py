@@ -8,8 +8,10 @@ import asyncio
 import json
 import math
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import cast
 
 import httpx
@@ -55,6 +57,9 @@ _TOO_LONG_WORDS = (
     _TOO_LONG, "prompt is too long", "maximum context length", "input is too long", "exceeds the context window",
     "exceeds the maximum number of tokens", "exceeds the available context size", "context window exceeds",
 )  # fmt: skip
+_LONGEST_WAIT = 86_400
+"""Seconds of a `retry-after` that is believed."""
+_LONGEST_DATE = 100
 _OVERLOADED = 529
 """Anthropic's own status."""
 _LITELLMS_NAMES = re.compile(r"^(?:(?:litellm\.)?\w{1,60}(?:Error|Exception)(?: - |: ))*(?:Error: )?")
@@ -151,16 +156,28 @@ def _provider_param(error: BaseException) -> str | None:
 
 
 def _retry_after(error: BaseException) -> float | None:
-    """The seconds of a provider's `retry-after` header."""
+    """The seconds of a provider's `retry-after` header, which may be a date; OpenAI also sends it in milliseconds."""
     response: object = getattr(error, "response", None)
     beside: object = getattr(error, "litellm_response_headers", None)
     for source in (getattr(response, "headers", None), getattr(error, "headers", None), beside):
         if isinstance(source, Mapping):
-            value = cast("Mapping[str, object]", source).get("retry-after")
-            with suppress(TypeError, ValueError):
-                seconds = float(cast("str", value))
-                if 0 <= seconds < 86_400:
-                    return seconds
+            headers = cast("Mapping[str, object]", source)
+            seconds = _seconds(headers.get("retry-after"))
+            if seconds is None and (milliseconds := _seconds(headers.get("retry-after-ms"))) is not None:
+                seconds = milliseconds / 1000
+            if seconds is not None and 0 <= seconds < _LONGEST_WAIT:
+                return seconds
+    return None
+
+
+def _seconds(value: object) -> float | None:
+    """From now on, of a number or an HTTP date."""
+    if not isinstance(value, str | int | float):
+        return None
+    with suppress(ValueError):
+        return float(value)
+    with suppress(ValueError, OverflowError):
+        return max(0.0, parsedate_to_datetime(str(value)[:_LONGEST_DATE]).timestamp() - time.time())
     return None
 
 
