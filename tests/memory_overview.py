@@ -115,7 +115,9 @@ def _dearest(groups: Mapping[Key, list[RequestRecord]], most: int) -> list[Reque
 
 
 def _label(group: str | None, records: Sequence[RequestRecord]) -> str | None:
-    """The alias of a team; other groups have none."""
+    """The alias of a team, and what a plain model is called; other groups have none."""
+    if any(record.reason == "plain_model" and record.route == group for record in records):
+        return f"{group} (plain model)"
     if group is None or any(record.caller.team_id != group for record in records):
         return None
     return max((record.caller.team_alias for record in records if record.caller.team_alias), default=None)

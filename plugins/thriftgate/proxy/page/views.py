@@ -134,9 +134,22 @@ def headline(overview: Overview) -> tuple[str, str, str]:
     )
     words = (
         f"{wording.money(total.money.cost, digits)} spent instead of the {wording.money(total.money.baseline, digits)} "
-        f"that the strongest tiers alone would have taken for the same answers.{sure}{checked}"
+        f"that the strongest tiers alone would have taken for the same answers.{sure}{_past_routes(overview, digits)}"
+        f"{checked}"
     )
     return wording.money(total.saved_usd, digits), estimate, words
+
+
+def _past_routes(overview: Overview, digits: int) -> str:
+    """What plain models were paid, on which nothing can be saved: without it the share would belie the routes'."""
+    # Only groups of plain models have a name beside the model's own.
+    past = sum(one.money.cost for one in overview.tallies.routes if one.label)
+    total = overview.tallies.total
+    if total is None or not past:
+        return ""
+    rest = total.money.baseline - past
+    on_routes = f"; on the routes {wording.percent(total.saved_usd / rest)} was saved" if rest > 0 else ""
+    return f" {wording.money(past, digits)} of it went to plain models past the routes{on_routes}."
 
 
 def facts(overview: Overview) -> list[Fact]:

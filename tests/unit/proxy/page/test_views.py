@@ -298,6 +298,19 @@ async def test_what_checking_cost_is_said_beside_what_was_saved(tmp_path: Path) 
     assert "quality cost $0.012300 besides: saved, net, $0.00" in await page_of(setup)
 
 
+async def test_what_plain_models_cost_does_not_belie_what_the_routes_saved(tmp_path: Path) -> None:
+    setup = PageSetup(tmp_path)
+    routed = [request(n, cost_usd=0.01, baseline_cost_usd=0.02) for n in range(10)]
+    await setup.fill(routed)
+    assert "past the routes" not in await page_of(setup)
+    setup = PageSetup(tmp_path)
+    plain = {"reason": "plain_model", "route": "large", "cost_usd": 0.03, "baseline_cost_usd": 0.03}
+    await setup.fill([*routed, *(request(n, K.ONLY_TIER, **plain) for n in range(10, 20))])
+    page = await page_of(setup)
+    assert "$0.4000 spent instead of the $0.5000" in page
+    assert "$0.3000 of it went to plain models past the routes; on the routes 50.0% was saved." in page
+
+
 async def test_without_teams_the_page_says_how_to_get_them(tmp_path: Path) -> None:
     setup = PageSetup(tmp_path)
     await setup.fill([request(n, caller=Caller(user_id="ann")) for n in range(3)])
