@@ -16,8 +16,8 @@ from typing import Any, cast
 from thriftgate.guards.windows import windows
 
 _ROOT = Path(__file__).parents[2]
-MOST = 250
-"""Texts of one source."""
+MOST, MOST_HARMLESS = 250, 400
+"""Texts of one source of attacks, and of harmless ones."""
 
 
 def data_folder() -> Path | None:
@@ -67,7 +67,7 @@ def read_benign(folder: Path) -> dict[str, list[str]]:
         "knowledge base": _strings(folder / "tau2_banking_kb" / "documents.jsonl", ("content", "text", "body")),
         "tasks": _tasks(folder),
     }  # fmt: skip
-    return {name: _drawn(texts) for name, texts in found.items() if texts}
+    return {name: _drawn(texts, MOST_HARMLESS) for name, texts in found.items() if texts}
 
 
 def security_questions() -> list[str]:
@@ -184,10 +184,10 @@ def _first(folder: Path, pattern: str) -> Path:
     return sorted(folder.glob(pattern))[0]
 
 
-def _drawn(texts: Sequence[str]) -> list[str]:
+def _drawn(texts: Sequence[str], most: int = MOST) -> list[str]:
     unique = sorted({text.strip() for text in texts if text and text.strip()})
     random.Random(13).shuffle(unique)
-    return unique[:MOST]
+    return unique[:most]
 
 
 def read_toxicity(folder: Path) -> dict[str, list[tuple[str, bool]]]:

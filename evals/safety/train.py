@@ -1,9 +1,13 @@
 """Trains and measures the classifiers: `python -m evals.safety.train` (`--write` puts the weights into the package).
 
+By words alone, which is the default of the guard; `--vectors` trains the one with the embedder's vector as well (an
+embedding of each of thirteen thousand windows), `--toxicity` the one of toxicity. What is not trained anew keeps its
+weights and figures.
+
 Leave one set out: for each source of attacks, a classifier that never saw it, at a threshold set on harmless texts that
-are neither in its training nor in the test. Of every harmless set a half is trained on, a quarter sets the threshold,
-and a quarter is the test; BANKING77's and Bitext's test halves are never trained on. A long attack counts by its most
-suspect window, in training too.
+are neither in its training nor in the test; the attacks of `own` are always in it. Of every harmless set a half is
+trained on, a quarter sets the threshold, and a quarter is the test; BANKING77's and Bitext's test halves are never
+trained on. A long attack counts by its most suspect window.
 """
 
 import hashlib
@@ -17,10 +21,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from evals.safety.fitting import Fitted, Rows, Table, balanced
+from evals.safety.own import own_attacks, own_harmless
 from evals.safety.sets import data_folder, read_attacks, read_benign, read_toxicity, some_windows
 from evals.safety.vectors import vectors_of
 
-from thriftgate.guards.classifier import Classifier
+from thriftgate.guards.classifier import Classifier, shipped
 from thriftgate.guards.hashing import hashed
 from thriftgate.guards.injection import features_of
 from thriftgate.guards.phrases import phrases_in
@@ -33,11 +38,19 @@ PACKAGE = Path(__file__).parents[2] / "plugins" / "thriftgate" / "guards" / "wei
 EMBEDDER = "minilm"
 ONLY_TESTED = frozenset({"BANKING77 test", "Bitext test"})
 SUPPORT = frozenset({"BANKING77", "Bitext"})
-ALLOWED = {"NotInject": 0.03, "XSTest safe": 0.02}
-"""Of these sets no more than this share may be over the threshold where it is set; of support's 1 %, of others 3 %."""
+ALLOWED = {"support": 0.005, "NotInject": 0.02, "XSTest safe": 0.02, "others": 0.03}
+"""Of each of these no more than this share may be over the threshold where it is set; the others stand together."""
 TOO_FEW = frozenset({"e-mails"})
 """Twenty texts set no threshold; how many of the others are blocked is in the table."""
-_STRENGTH = 8.0
+_STRENGTH = 5.0
+OWN = frozenset({"own attacks", "own twins"})
+"""Only trained on."""
+_OWN_ATTACKS, _OWN_TWINS = 2_500, 3_500
+_IMPORTANCE: Mapping[str, float] = {
+    "own attacks": 2.5, "own twins": 2.5, "NotInject": 10.0, "XSTest safe": 2.0, "knowledge base": 6.0, "e-mails": 4.0,
+    "tasks": 2.0,
+}  # fmt: skip
+"""How much a source counts against the others, which count 1; chosen on the sources left out."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,8 @@ class Data:
 
 def part_of(source: str, text: str, *, is_attack: bool) -> str:
     """Drawn by the text itself, so that it stays where it is."""
+    if source in OWN:
+        return "train"
     if source in ONLY_TESTED:
         return "test"
     draw = int(hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:6], 16) % 4
@@ -71,7 +86,16 @@ def gathered() -> Data:
     data = Data([], np.empty(0, np.int64), [], np.empty(0), [], [], [])
     owners: list[int] = []
     labels: list[float] = []
-    for label, sets in ((1.0, read_attacks(folder)), (0.0, read_benign(folder))):
+    attacks, harmless = read_attacks(folder), read_benign(folder)
+    passages = [
+        text
+        for name in ("knowledge base", "e-mails")
+        for text in harmless[name]
+        if part_of(name, text, is_attack=False) == "train"
+    ]
+    attacks["own attacks"] = own_attacks(passages, _OWN_ATTACKS)
+    harmless["own twins"] = own_harmless(_OWN_TWINS)
+    for label, sets in ((1.0, attacks), (0.0, harmless)):
         for source, texts in sets.items():
             for text in texts:
                 data.texts.append(text)
@@ -95,24 +119,10 @@ def table_of(data: Data, *, with_vectors: bool) -> Table:
 
 
 def trained(data: Data, table: Table, rows: npt.NDArray[np.int64]) -> Fitted:
-    """Twice: the second time each attack is only its most suspect window."""
-    weights = balanced([data.sources[int(row)] for row in rows], data.labels[rows])
+    """A classifier of some windows."""
     spread = np.ones(len(data.labels))
-    spread[rows] = weights
-    first = table.fit(rows, data.labels, spread, strength=_STRENGTH)
-    kept = most_suspect(data, first.logits(table), rows)
-    return table.fit(kept, data.labels, spread, strength=_STRENGTH)
-
-
-def most_suspect(data: Data, logits: Rows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The rows without the windows of attacks that are not their attack's most suspect one."""
-    best: dict[int, int] = {}
-    for row in rows:
-        owner = int(data.of_text[row])
-        if data.labels[row] == 1.0 and (owner not in best or logits[row] > logits[best[owner]]):
-            best[owner] = int(row)
-    chosen = set(best.values())
-    return np.array([row for row in rows if data.labels[row] == 0.0 or int(row) in chosen])
+    spread[rows] = balanced([data.sources[int(row)] for row in rows], data.labels[rows], _IMPORTANCE)
+    return table.fit(rows, data.labels, spread, strength=_STRENGTH)
 
 
 def by_text(data: Data, logits: Rows) -> Rows:
@@ -128,9 +138,15 @@ def threshold_of(data: Data, worst: Rows, parts: Sequence[str]) -> float:
     scores: dict[str, list[float]] = {}
     for source, part, score in zip(data.text_source, parts, worst, strict=True):
         if part == "set" and source not in attacks and source not in TOO_FEW:
-            scores.setdefault("support" if source in SUPPORT else source, []).append(float(score))
-    allowed = {"support": 0.01, **ALLOWED}
-    return max(float(np.quantile(one, 1 - allowed.get(name, 0.03), method="higher")) for name, one in scores.items())
+            group = "support" if source in SUPPORT else source if source in ALLOWED else "others"
+            scores.setdefault(group, []).append(float(score))
+    return max(_above(one, ALLOWED[name]) for name, one in scores.items())
+
+
+def _above(scores: Sequence[float], allowed: float) -> float:
+    """The lowest limit that no more than this share reaches."""
+    ordered = sorted(scores, reverse=True)
+    return float(np.nextafter(ordered[int(allowed * len(ordered))], np.inf))
 
 
 def share(hits: int, of: int) -> dict[str, float]:
@@ -168,8 +184,8 @@ def run_injection(data: Data, table: Table) -> tuple[dict[str, Any], Fitted, flo
     model = trained(data, table, train)
     worst = by_text(data, model.logits(table))
     at = threshold_of(data, worst, parts)
-    attacks = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0})
-    benign = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 0.0})
+    attacks = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0} - OWN)
+    benign = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 0.0} - OWN)
     result: dict[str, Any] = {
         "seen": measured_sets(data, worst, at, parts, attacks),
         "harmless": measured_sets(data, worst, at, parts, benign),
@@ -182,7 +198,7 @@ def left_out(data: Data, table: Table) -> dict[str, Any]:
     parts = parts_of(data)
     train = np.array([row for row, part in enumerate(data.part) if part == "train"])
     found: dict[str, dict[str, float]] = {}
-    for name in sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0}):
+    for name in sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0} - OWN):
         rows = np.array([row for row in train if data.sources[row] != name])
         scores = by_text(data, trained(data, table, rows).logits(table))
         limit = threshold_of(data, scores, parts)
@@ -209,7 +225,7 @@ def run_toxicity() -> tuple[dict[str, Any], Classifier]:
     is_held = np.array([name == "Surge" for name in names[: len(texts) - len(benign)]] + held)
     train = np.flatnonzero(~is_held)
     weights = np.ones(len(texts))
-    weights[train] = balanced([names[row] for row in train], labels[train])
+    weights[train] = balanced([names[row] for row in train], labels[train], {})
     result: dict[str, Any] = {}
     models: dict[bool, tuple[Fitted, float]] = {}
     surge = np.array([row for row, name in enumerate(names) if name == "Surge"])
@@ -251,7 +267,7 @@ def keywords(data: Data) -> dict[str, Any]:
     """What a list of phrases alone would block: `orders to forget rules`, `asks for hidden text` and their like."""
     parts = parts_of(data)
     hits = np.array([1.0 if phrases_in(text) else 0.0 for text in data.texts])
-    names = list(dict.fromkeys(data.text_source))
+    names = [name for name in dict.fromkeys(data.text_source) if name not in OWN]
     return measured_sets(data, hits, 0.5, parts, names)
 
 
@@ -261,23 +277,28 @@ def main() -> int:
         print("evals/safety: THRIFTGATE_DATA is not there; nothing was measured")
         return 0
     data = gathered()
-    results: dict[str, Any] = {"sets": {name: data.text_source.count(name) for name in dict.fromkeys(data.text_source)}}
-    words_alone, full = table_of(data, with_vectors=False), table_of(data, with_vectors=True)
+    results: dict[str, Any] = json.loads((RESULTS / "safety.json").read_text(encoding="utf-8"))
+    results["sets"] = {name: data.text_source.count(name) for name in dict.fromkeys(data.text_source)}
+    words_alone = table_of(data, with_vectors=False)
     results["words and phrases"], without, at_without = run_injection(data, words_alone)
-    results["with the vector"], with_vector, at_with = run_injection(data, full)
+    before, meaning = shipped("injection"), shipped("injection").with_vector
+    full = table_of(data, with_vectors=True) if "--vectors" in sys.argv else None
+    if full is not None:
+        results["with the vector"], with_vector, at_with = run_injection(data, full)
+        meaning = with_vector.weights(at_with)
     results["keywords, as a baseline"] = keywords(data)
     print(json.dumps(results, indent=1), flush=True)
-    results["toxicity"], toxicity = run_toxicity()
+    made = [Classifier("injection", EMBEDDER, meaning, without.weights(at_without), before.anchors)]
+    if "--toxicity" in sys.argv:
+        results["toxicity"], toxicity = run_toxicity()
+        made.append(toxicity)
     if "--write" in sys.argv:
-        PACKAGE.mkdir(exist_ok=True)
-        nothing = np.empty((0, 0), np.float32)
-        injection = Classifier(
-            "injection", EMBEDDER, with_vector.weights(at_with), without.weights(at_without), nothing
-        )
-        for one in (injection, toxicity):
+        for one in made:
             (PACKAGE / f"{one.name}.json").write_text(one.dump() + "\n", encoding="utf-8")
         print("written", flush=True)
-    results["left out, with the vector"] = left_out(data, full)
+    results["left out, words and phrases"] = left_out(data, words_alone)
+    if full is not None:
+        results["left out, with the vector"] = left_out(data, full)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "safety.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0
