@@ -57,6 +57,19 @@ def test_every_kind_of_presidios_has_the_recognizer_that_the_table_names() -> No
         PresidioEngine([], ["NOBODY_KNOWS"], None)
 
 
+@pytest.mark.parametrize("part", ["%3e", "%2C", "%28", "&lt;", "%26x%3D", "\\n", "\\u0029", "<b", ">"])
+def test_a_credential_with_what_looks_like_an_escape_is_whole(part: str) -> None:
+    from thriftgate.stores.presidio.engine import PresidioEngine
+
+    engine = PresidioEngine(own_recognizers(phone_regions=["US"]), [], None)
+    value = f"popo{part}lFOEPtY7k"
+    text = f"Hello, api key: {value} it is"
+    spans = engine.analyze(Text(text))
+    covered = {place for span in spans for place in range(span.start, span.end)}
+    start = text.index(value)
+    assert set(range(start, start + len(value))) <= covered
+
+
 async def test_a_text_is_analysed_once() -> None:
     asked: list[Text] = []
 

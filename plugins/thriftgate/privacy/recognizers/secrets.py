@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from thriftgate.privacy.context import Context
 from thriftgate.privacy.spans import TextSpan
 
+SECRET = "SECRET"
 _SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     + "|".join(
@@ -69,7 +70,7 @@ _KEYWORD_HINTS = (
 _ASSIGNED = re.compile(
     rf"(?P<name>{_KEYWORD}{_SUFFIX})[\"'`\])]{{0,3}} {{0,3}}"
     r"(?P<sign>:=|=>|=|:| (?:is|was|lautet|ist|es|est|é|è)(?::| )) {0,3}(?P<quote>[\"'`]?)"
-    r"(?P<value>[^\s\"'`,;<>(){}\[\]|&]{4,512})",
+    r"(?P<value>(?:[^\s\"'`,;<>(){}\[\]|&]|[<>](?=[A-Za-z0-9])){4,512})",
     re.IGNORECASE,
 )
 _LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{_KEYWORD}{_SUFFIX}", re.IGNORECASE)
@@ -92,7 +93,7 @@ _COUNTS = re.compile(
 class SecretRecognizer:
     """SECRET."""
 
-    entity_type = "SECRET"
+    entity_type = SECRET
 
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Every credential."""

@@ -20,6 +20,7 @@ from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.lookalikes import without_lookalikes
 from thriftgate.privacy.recognizers import Recognizer
+from thriftgate.privacy.recognizers.secrets import SECRET
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.privacy.views import View, privacy_view
 from thriftgate.stores.presidio.blank_nlp import BlankNlpEngine
@@ -69,7 +70,15 @@ class PresidioEngine:
         if self._names is not None and any(character.isalpha() for character in view.text):
             spans += self._names.find(view.text)
         spans += self._presidio(view.text)
-        return [_in_source(view, span) for span in without_lookalikes(view.text, spans) if span.end > span.start]
+        found = [_in_source(view, span) for span in without_lookalikes(view.text, spans) if span.end > span.start]
+        return [*found, *self._as_written(text)] if view.text != text.text else found
+
+    def _as_written(self, text: Text) -> Iterator[TextSpan]:
+        """Credentials that by chance have what looks like an escape (`%3e`), which decoding would cut in two."""
+        context = Context(text.text, text.label)
+        for recognizer in self._own:
+            if SECRET in recognizer.supported_entities:
+                yield from recognizer.find(context)
 
     def _presidio(self, text: str) -> Iterator[TextSpan]:
         if self._windowed is None:

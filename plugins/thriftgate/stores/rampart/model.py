@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WINDOW = 128
 """Word pieces that are read at once; the network was trained on messages of about this length."""
-OVERLAP = 32
+OVERLAP = 16
 _CLS, _SEP = "[CLS]", "[SEP]"
 
 
