@@ -1,7 +1,7 @@
 """Requests with made-up values, in every form: whatever left is searched for every value.
 
 `THRIFTGATE_LEAK_REQUESTS=5000` makes it the long run of evals/privacy, `THRIFTGATE_LEAK_REPORT=file` writes down what
-was searched.
+was searched, `THRIFTGATE_LEAK_FIRST=2000` begins at another request than the first.
 """
 
 import asyncio
@@ -43,6 +43,7 @@ from tests.proxy.waiting import settle
 FAILING = ("CRASH-THE-ANALYZER", "KEEP-THE-ANALYZER-WAITING")
 """What `leak_spy.py` makes the analyzer choke on, and give up at."""
 REQUESTS = int(os.environ.get("THRIFTGATE_LEAK_REQUESTS") or 60)
+FIRST = int(os.environ.get("THRIFTGATE_LEAK_FIRST") or 0)
 AT_ONCE = 8
 KEYS = (CLIENT_KEY, "sk-app-globex-bob", "sk-web-acme-eve")
 """Of two teams, and of two consumers of one."""
@@ -283,7 +284,7 @@ def test_the_search_finds_a_value_however_it_is_written() -> None:
 @pytest.mark.timeout(300 + REQUESTS * 2)
 def test_nothing_that_left_has_a_value_and_every_caller_got_their_own_back(fuzz: Fuzz) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(partial(one_request, fuzz), range(REQUESTS)))
+        list(pool.map(partial(one_request, fuzz), range(FIRST, FIRST + REQUESTS)))
     settle(2.0)
     metrics = fuzz.client.get(METRICS, headers={"Authorization": f"Bearer {SCRAPER_TOKEN}"})
     places = {
