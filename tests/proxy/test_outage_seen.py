@@ -89,6 +89,6 @@ def test_requests_go_on_and_everybody_says_why_they_cost_more(traced: TracedGate
     assert len(redis) == 1
     assert "has no query engine" in redis[0]
 
-    warnings = [line for line in traced.process.log.splitlines() if "the cache is away" in line]
-    assert len(warnings) == 1
-    assert REASON in warnings[0]
+    # One a minute for requests and background jobs together, of which one alone tries every two seconds.
+    warnings = [line for line in traced.process.log.splitlines() if REASON in line]
+    assert 0 < len(warnings) < ASKED, warnings
