@@ -138,10 +138,11 @@ def bare(folder: Path, upstream_url: str, port: int, *, caches: bool = False) ->
 
 
 @contextmanager
-def gateway(folder: Path, upstream_url: str, port: int) -> Generator[Proxy]:
-    """`thriftgate up` in `folder`, as a user starts it."""
+def gateway(folder: Path, upstream_url: str, port: int, *, config: dict[str, object] | None = None) -> Generator[Proxy]:
+    """`thriftgate up` in `folder`, as a user starts it; by default with the benchmark's routes."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "litellm_config.yaml").write_text(yaml.safe_dump(gateway_config(upstream_url)), encoding="utf-8")
+    wanted = gateway_config(upstream_url) if config is None else config
+    (folder / "litellm_config.yaml").write_text(yaml.safe_dump(wanted), encoding="utf-8")
     started = time.monotonic()
     with _running([sys.executable, "-m", "thriftgate", "up", "--no-demo", "--port", str(port)], folder, {}) as process:
         _wait(port, process)

@@ -5,8 +5,9 @@ raises ValueError.
 """
 
 import types
-from collections.abc import Iterator
-from typing import Any, Literal, Union, get_args, get_origin
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
@@ -79,7 +80,11 @@ def _one_line(text: str | None) -> str:
 
 
 def _is_duration(field: FieldInfo) -> bool:
-    return any(isinstance(item, BeforeValidator) and item.func is parse_duration for item in field.metadata)
+    return _holds_duration(field.metadata)
+
+
+def _holds_duration(metadata: Iterable[Any]) -> bool:
+    return any(isinstance(item, BeforeValidator) and item.func is parse_duration for item in metadata)
 
 
 def _value(field: FieldInfo) -> str:
@@ -97,6 +102,8 @@ def _type_words(annotation: Any) -> str:
         return _PLAIN[annotation]
     arguments: tuple[Any, ...] = get_args(annotation)
     origin = get_origin(annotation)
+    if origin is Annotated:
+        return "duration" if _holds_duration(arguments[1:]) else _type_words(arguments[0])
     if origin is Literal:
         return " or ".join(f"`{argument}`" for argument in arguments)
     if origin in (Union, types.UnionType):
@@ -105,6 +112,8 @@ def _type_words(annotation: Any) -> str:
         return "names with " + _type_words(arguments[1])
     if origin in (tuple, list):
         return "list of " + _type_words(arguments[0])
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return " or ".join(f"`{member.value}`" for member in annotation)
     if model_of(annotation) is not None:
         return "section"
     return "text"
@@ -134,6 +143,8 @@ def _default(field: FieldInfo) -> str:
         return f"`{spell_duration(value)}`"
     if isinstance(value, tuple | list):
         return "`[" + ", ".join(str(item) for item in value) + "]`"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, dict):
+        return "`{" + ", ".join(f"{key}: {item}" for key, item in value.items()) + "}`"  # pyright: ignore[reportUnknownVariableType]
     return f"`{value}`"
 
 

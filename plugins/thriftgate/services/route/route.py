@@ -42,7 +42,6 @@ from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Statu
 from thriftgate.wire.dialects import echoed, ending, replay
 from thriftgate.wire.streams import Ending
 
-"""The reason of an answer that the cheapest tier gave because the route has no room for more."""
 _SENT_TOGETHER = 16
 """Events of an answer that is there already: each costs the way to the client anew when it is sent alone."""
 _RETRY_AFTER = 5.0
