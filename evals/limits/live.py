@@ -187,8 +187,10 @@ async def ask(
                     outcome.status = 1
                 if '"decision":"escalated"' in text.replace(" ", "")[-6000:]:
                     outcome.decision = "escalated"
-    except (aiohttp.ClientError, TimeoutError):
-        outcome.status = 0
+            if outcome.status not in (200, 429, 503):
+                print(f"{path} {outcome.status}: {text[:300]} … {text[-200:]}", file=sys.stderr)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        print(f"{path} {error!r}", file=sys.stderr)
     outcome.latency = time.perf_counter() - started
     return outcome
 

@@ -1,4 +1,4 @@
-"""A provider whose answers take as long as the trace says: an OpenAI-compatible server for the live run.
+"""A provider whose answers take as long as the trace says: OpenAI's two APIs for the live run.
 
 A question carries how many tokens its answer has ("ticket T-<tokens>-…"), which the gateway does not know to read. An
 answer takes `FIXED_SECONDS` and `SECONDS_PER_TOKEN` for each token, whole or as a stream of `CHUNKS` chunks; its text
@@ -12,9 +12,11 @@ import asyncio
 import json
 import re
 from contextlib import suppress
+from itertools import count
 from random import Random
 from typing import Any
 
+from aiohttp import web
 from evals.limits.trace import FIXED_SECONDS, SECONDS_PER_TOKEN
 
 CHUNKS, WORDS, UNSURE_EVERY = 20, 60, 10
@@ -26,82 +28,111 @@ _TEXT = (
 _VOCABULARY = _TEXT.split()
 
 
+Event = dict[str, Any]
+
+
 def seconds_of(tokens: int) -> float:
     """How long an answer of so many tokens takes."""
     return FIXED_SECONDS + SECONDS_PER_TOKEN * tokens
 
 
-def tokens_of(messages: list[dict[str, Any]]) -> int:
+def tokens_of(asked: Event) -> int:
     """What the question says its answer's length is; 100 where it says nothing, as in a health check."""
-    found = _TICKET.findall(json.dumps(messages[-1]))
+    turns = asked.get("messages") or asked.get("input") or ""
+    found = _TICKET.findall(json.dumps(turns[-1] if isinstance(turns, list) else turns))
     return int(found[-1]) if found else 100
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, numbers: list[int]) -> None:
-    """Answer the requests of a connection, one after the other."""
-    with suppress(asyncio.IncompleteReadError, ConnectionError):
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            lines = (line.lower() for line in head.split(b"\r\n"))
-            length = next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")), 0)
-            asked: dict[str, Any] = json.loads(await reader.readexactly(length))
-            numbers[0] += 1
-            await _answer(writer, asked, numbers[0])
-    writer.close()
-
-
-async def _answer(writer: asyncio.StreamWriter, asked: dict[str, Any], number: int) -> None:
-    words = [*Random(number).choices(_VOCABULARY, k=WORDS - 1), f"{number}."]
-    tokens = tokens_of(asked["messages"])
-    usage = {"prompt_tokens": 300, "completion_tokens": tokens, "total_tokens": 300 + tokens}
+def chat(asked: Event, number: int, words: list[str], tokens: int) -> tuple[Event, list[Event]]:
+    """An answer of chat completions, whole and as events."""
     common = {"id": f"chatcmpl-{number}", "created": 1, "model": asked["model"]}
-    await asyncio.sleep(FIXED_SECONDS)
-    if not asked.get("stream"):
-        await asyncio.sleep(seconds_of(tokens) - FIXED_SECONDS)
-        logprob = -2.0 if number % UNSURE_EVERY == 0 else -0.01
-        seen: list[dict[str, Any]] = [
-            {"token": word, "logprob": logprob, "bytes": None, "top_logprobs": []} for word in words
-        ]
-        message = {"role": "assistant", "content": " ".join(words)}
-        choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop"}
-        if asked.get("logprobs"):
-            choice["logprobs"] = {"content": seen}
-        body = json.dumps({**common, "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body))
-        writer.write(body)
-        await writer.drain()
-        return
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    usage = {"prompt_tokens": 300, "completion_tokens": tokens, "total_tokens": 300 + tokens}
+    logprob = -2.0 if number % UNSURE_EVERY == 0 else -0.01
+    choice: Event = {"index": 0, "message": {"role": "assistant", "content": " ".join(words)}, "finish_reason": "stop"}
+    if asked.get("logprobs"):
+        seen: list[Event] = [{"token": word, "logprob": logprob, "bytes": None, "top_logprobs": []} for word in words]
+        choice["logprobs"] = {"content": seen}
+    whole = {**common, "object": "chat.completion", "choices": [choice], "usage": usage}
+
+    def event(choices: list[Event], **more: Any) -> Event:
+        return {**common, "object": "chat.completion.chunk", "choices": choices, **more}
+
+    deltas = [{"role": "assistant", "content": f"{piece} "} for piece in _pieces(words)]
+    events = [event([{"index": 0, "delta": delta, "finish_reason": None}]) for delta in deltas]
+    ending = [event([{"index": 0, "delta": {}, "finish_reason": "stop"}]), event([], usage=usage)]
+    return whole, [*events, *ending]
+
+
+def responses(asked: Event, number: int, words: list[str], tokens: int) -> tuple[Event, list[Event]]:
+    """An answer of the Responses API, whole and as events."""
+    part: Event = {"type": "output_text", "text": " ".join(words), "annotations": []}
+    item: Event = {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [part]}
+    whole: Event = {
+        "id": f"resp_{number}", "object": "response", "created_at": 1, "status": "completed", "model": asked["model"],
+        "output": [item], "parallel_tool_calls": True, "tools": [], "tool_choice": "auto",
+        "usage": {"input_tokens": 300, "output_tokens": tokens, "total_tokens": 300 + tokens},
+    }  # fmt: skip
+    at = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    begun: Event = {**whole, "status": "in_progress", "output": [], "usage": None}
+    deltas = [{"type": "response.output_text.delta", **at, "delta": piece} for piece in _pieces(words, " ")]
+    events: list[Event] = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
+        {"type": "response.content_part.added", **at, "part": {**part, "text": ""}},
+        *deltas,
+        {"type": "response.output_text.done", **at, "text": part["text"]},
+        {"type": "response.content_part.done", **at, "part": part},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": whole},
+    ]
+    return whole, [{**event, "sequence_number": place} for place, event in enumerate(events)]
+
+
+def _pieces(words: list[str], joined_by: str = "") -> list[str]:
     size = WORDS // CHUNKS
-    for first in range(0, WORDS, size):
-        delta = {"role": "assistant", "content": " ".join(words[first : first + size]) + " "}
-        await _send(writer, common, [{"index": 0, "delta": delta, "finish_reason": None}])
-        await asyncio.sleep((seconds_of(tokens) - FIXED_SECONDS) / CHUNKS)
-    await _send(writer, common, [{"index": 0, "delta": {}, "finish_reason": "stop"}])
-    await _send(writer, common, [], usage=usage)
-    done = b"data: [DONE]\n\n"
-    writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(done), done))
-    await writer.drain()
+    cut = [words[first : first + size] for first in range(0, len(words), size)]
+    return [(joined_by if number else "") + " ".join(piece) for number, piece in enumerate(cut)]
 
 
-async def _send(writer: asyncio.StreamWriter, common: dict[str, Any], choices: list[Any], **more: Any) -> None:
-    event = {**common, "object": "chat.completion.chunk", "choices": choices, **more}
-    data = f"data: {json.dumps(event)}\n\n".encode()
-    writer.write(b"%x\r\n%s\r\n" % (len(data), data))
-    await writer.drain()
+class Provider:
+    """Answers each request as long as its question says."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """One call of either API."""
+        asked: Event = json.loads(await request.read())
+        is_chat, number, tokens = request.path.endswith("/completions"), next(self._numbers), tokens_of(asked)
+        words = [*Random(number).choices(_VOCABULARY, k=WORDS - 1), f"{number}."]
+        whole, events = (chat if is_chat else responses)(asked, number, words, tokens)
+        await asyncio.sleep(FIXED_SECONDS)
+        left = seconds_of(tokens) - FIXED_SECONDS
+        if not asked.get("stream"):
+            await asyncio.sleep(left)
+            return web.json_response(whole)
+        answer = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await answer.prepare(request)
+        with suppress(ConnectionError):
+            for event in events:
+                name = "" if is_chat else f"event: {event['type']}\n"
+                await answer.write(f"{name}data: {json.dumps(event)}\n\n".encode())
+                await asyncio.sleep(left / len(events))
+            if is_chat:
+                await answer.write(b"data: [DONE]\n\n")
+            await answer.write_eof()
+        return answer
 
 
-async def main(port: int) -> None:
-    """Listen until the process is ended."""
-    numbers = [0]
-    server = await asyncio.start_server(
-        lambda reader, writer: serve(reader, writer, numbers), "127.0.0.1", port, backlog=1024
-    )
-    async with server:
-        await server.serve_forever()
+def main(port: int) -> None:
+    """Serve until the process is ended."""
+    app, provider = web.Application(client_max_size=10_000_000), Provider()
+    app.router.add_post("/v1/chat/completions", provider.serve)
+    app.router.add_post("/v1/responses", provider.serve)
+    web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
-    asyncio.run(main(parser.parse_args().port))
+    main(parser.parse_args().port)

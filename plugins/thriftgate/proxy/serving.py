@@ -2,7 +2,8 @@
 
 `thriftgate up` binds the port once and hands the sockets to each proxy that it starts, so that a second one can serve
 beside the first, and nobody who connects meanwhile is refused. This module changes uvicorn in two places only: where a
-server starts (it takes the sockets, and leaves a file that says it is ready) and what SIGUSR1 does: it *retires*. A
+server starts (it loads the models that run here before it listens, takes the sockets, and leaves a file that says it is
+ready) and what SIGUSR1 does: it *retires*. A
 retired server accepts no connection; who asks on an open one is answered and told to connect anew; what is idle ends
 with its keep-alive time; what still runs after that is drained like at any stop, see `lifetime.py`.
 
@@ -26,6 +27,7 @@ from typing import Any, SupportsIndex, cast
 
 import uvicorn.supervisors.multiprocess as multiprocess
 from uvicorn import Config, Server
+from uvicorn.lifespan.on import LifespanOn
 
 LISTENERS = "THRIFTGATE_LISTENERS"
 """File descriptors of bound sockets, separated by commas."""
@@ -96,7 +98,14 @@ class ModulePath(list[str]):
 def install() -> None:
     """Change uvicorn in this process, and what LiteLLM does to the module path."""
     sys.path = ModulePath(sys.path)
-    start = Server.startup
+    start, start_application = Server.startup, LifespanOn.startup
+
+    async def startup_application(self: LifespanOn) -> None:
+        await start_application(self)
+        # LiteLLM imports it from its configuration; imported by anybody else it would be a second gateway.
+        plugin = sys.modules.get("thriftgate.proxy.plugin")
+        if plugin is not None:
+            await plugin.gateway.loaded()
 
     async def startup(self: Server, sockets: list[socket.socket] | None = None) -> None:
         await start(self, sockets=sockets or list(inherited()) or None)
@@ -109,6 +118,7 @@ def install() -> None:
 
     bind = Config.bind_socket
     Server.startup = startup
+    LifespanOn.startup = startup_application
     Config.bind_socket = bound
     # By the module's name: `uvicorn.main` is the command of that name.
     setattr(import_module("uvicorn.main"), "Multiprocess", _Workers)  # noqa: B010  not exported there

@@ -60,19 +60,24 @@ class Port:
 
     def start(self, workers: int) -> tuple[subprocess.Popen[bytes], set[str]]:
         """A server that serves, and its workers' process ids."""
+        process, ready = self.begin(workers)
+        assert eventually(lambda: len(list(ready.iterdir())) == workers or process.poll() is not None, 120)
+        return process, {path.name for path in ready.iterdir()}
+
+    def begin(self, workers: int, **environment: str) -> tuple[subprocess.Popen[bytes], Path]:
+        """A server that starts, and where its workers say that they serve."""
         ready = self._folder / f"ready-{len(list(self._folder.iterdir()))}"
         ready.mkdir()
         number = self._socket.fileno()
         environ = {
             **os.environ, LISTENERS: str(number), READY_DIR: str(ready),
-            "PYTHONPATH": f"{ROOT / 'plugins'}{os.pathsep}{ROOT}",
+            "PYTHONPATH": f"{ROOT / 'plugins'}{os.pathsep}{ROOT}", **environment,
         }  # fmt: skip
         argv = [sys.executable, "-m", "tests.unit.proxy.served_app", str(workers)]
         process = subprocess.Popen(argv, cwd=ROOT, env=environ, pass_fds=[number], stderr=subprocess.DEVNULL)
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
-        assert eventually(lambda: len(list(ready.iterdir())) == workers or process.poll() is not None, 120)
-        return process, {path.name for path in ready.iterdir()}
+        return process, ready
 
 
 @pytest.fixture
@@ -122,3 +127,15 @@ def test_who_keeps_a_connection_is_answered_by_the_retired_server_and_told_to_co
     assert kept.headers["connection"] == "close"
     assert next_one.text.split()[0] in new
     assert first.wait(60) in (0, -signal.SIGTERM)
+
+
+def test_a_server_listens_only_once_the_models_that_run_in_it_are_loaded(port: Port, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    process, ready = port.begin(1, SLOW_MODELS=str(models))
+    assert eventually((models / "loading").exists, 120)
+    assert not list(ready.iterdir())
+    (models / "may_load").touch()
+    assert eventually(lambda: bool(list(ready.iterdir())) or process.poll() is not None, 120)
+    assert (models / "loaded").exists()
+    assert httpx.get(port.url, params="1", timeout=60).text.splitlines()[-1] == "end"

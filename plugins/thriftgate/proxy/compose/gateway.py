@@ -8,8 +8,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,6 +100,7 @@ class Gateway:
     identity: OpenIdentity | None = None
     privacy: Privacy | None = None
     guards: Guards | None = None
+    _loading: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     @property
     def away(self) -> list[AwayLine]:
@@ -108,14 +109,28 @@ class Gateway:
         return away_lines(self.outages.all, waiting=self.writer.waiting, dropped=self.writer.dropped, queues=queues)
 
     def start(self) -> None:
-        """Begin the upkeep, and load the embedder before the first question needs it; in the running loop."""
+        """Begin the upkeep, and to load the models that run here; in the running loop."""
         self.upkeep.start()
         if self.privacy is not None:
-            self.privacy.analyzer.warm_up()
+            self._load("the check for personal data", self.privacy.analyzer.warm_up())
         if self.embedder is not None:
-            self.background.start("embedder_warm_up", self.embedder.warm_up())
+            self._load("the embedder", self.embedder.warm_up())
         if self.cache is not None:
             self.background.start("cache_indexes", self.cache.prepare())
+
+    def _load(self, name: str, loading: Awaitable[None]) -> None:
+        async def load() -> None:
+            try:
+                await loading
+            except Exception as error:
+                # Met again, and told, by the first request that needs it.
+                logger.warning("%s could not be loaded: %s", name, type(error).__name__)
+
+        self._loading.add(asyncio.get_running_loop().create_task(load(), name=f"thriftgate:load {name}"))
+
+    async def loaded(self) -> None:
+        """Return when the models that run here are there, or have failed: who asks before would wait for them."""
+        await asyncio.gather(*self._loading)
 
     async def aclose(self) -> None:
         """Write what waits, then let go of everything; takes about `shutdown_timeout` seconds at most."""

@@ -49,9 +49,13 @@ class PresidioAnalyzer:
             finished=self._remember,
         )
 
-    def warm_up(self) -> None:
-        """Begin to load now; a failure is met again, and told, by the first request."""
-        self._turns.warm_up()
+    async def warm_up(self) -> None:
+        """Load now (seconds; the very first time, when the model is made 8-bit, some more).
+
+        What goes wrong is raised, and is met again, and told, by the first request.
+        """
+        async with asyncio.timeout(_LOAD_SECONDS):
+            await asyncio.wrap_future(self._turns.submit({}))
 
     async def analyze(self, texts: Sequence[Text]) -> list[Sequence[TextSpan]]:
         """The findings of each text, in the text's own positions. Never blocks the event loop."""

@@ -60,7 +60,7 @@ class TextTurns:
     """Analyses texts on a thread.
 
     Args:
-        load: Makes the engine; called on the thread, at the first use or by `warm_up`, and again where it failed.
+        load: Makes the engine; called on the thread, at the first use, and again where it failed.
         timeout: Seconds that a text may take; long ones a second more for each 2,000 characters.
         load_seconds: How long loading may take.
         finished: Is told of every text that was analysed, on the thread.
@@ -85,12 +85,8 @@ class TextTurns:
         self._stuck: set[_Worker] = set()
         self._is_closed = False
 
-    def warm_up(self) -> None:
-        """Begin to load now; a failure is met again, and told, by the first caller."""
-        self.submit({})
-
     def submit(self, texts: Mapping[bytes, Text]) -> "Future[Findings]":
-        """The findings of all texts, when they are there."""
+        """The findings of all texts, when they are there; of none, when the engine is loaded."""
         job = _Job(texts)
         with self._changed:
             is_stuck_at = any(worker.key in texts for worker in self._stuck)
