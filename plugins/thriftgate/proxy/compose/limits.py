@@ -61,7 +61,7 @@ def install_limits(
 ) -> None:
     """Put the layer around every endpoint, inside LiteLLM's own middlewares, and the hook before every call."""
     router = app.router
-    router.middleware_stack = LimitLayer(router.middleware_stack, lambda: admission)
+    router.middleware_stack = LimitLayer(router.middleware_stack, lambda: admission, key_header=_key_header)
     hooks = LimitHooks(
         lambda: admission,
         name_of=lambda name: _name_behind(name, routes()),
@@ -69,6 +69,12 @@ def install_limits(
         comments_after=config.queue.comments_after if config.queue else None,
     )
     litellm.logging_callback_manager.add_litellm_callback(hooks)
+
+
+def _key_header() -> str | None:
+    settings = cast("Mapping[str, object]", proxy_server.general_settings)
+    name = settings.get("litellm_key_header_name")
+    return name if isinstance(name, str) else None
 
 
 def _name_behind(name: str, routes: Mapping[str, str]) -> str:

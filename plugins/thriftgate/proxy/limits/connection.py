@@ -31,6 +31,13 @@ class ClientConnection:
         self._is_read = self._is_read or message["type"] == "http.disconnect" or not message.get("more_body", False)
         return message
 
+    async def peek(self) -> bytes:
+        """The body, or its first part, before the application reads it; empty when the client has gone."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._read())
+        message = await asyncio.shield(self._next)
+        return message.get("body", b"")
+
     async def gone(self) -> None:
         """Until the client has gone away. Before its body has been read nothing is known, and it waits for ever."""
         if not self._is_read:

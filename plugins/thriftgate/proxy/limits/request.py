@@ -22,6 +22,8 @@ class LimitedRequest:
     dialect: LimitedApi
     connection: ClientConnection
     responder: Responder
+    caller: bytes | None = None
+    """What all requests with these credentials have in common; None where they carry none that we know."""
     passed: Pass | None = None
     refusal: LimitRefusal | None = None
     models_used: TokenEstimate | None = field(default=None)

@@ -62,6 +62,11 @@ class Responder:
         else:
             await self._send(message)
 
+    async def refuse(self, refusal: LimitRefusal) -> None:
+        """A refusal without an application that was asked."""
+        self.status = refusal.error.status_code
+        await self._refuse(refusal, {})
+
     async def _start(self, message: Message) -> None:
         refusal = self._refusal()
         self.status = int(message["status"]) if refusal is None else refusal.error.status_code

@@ -57,6 +57,8 @@ class LimitRefusal:
     error: GatewayError
     standings: Sequence[LimitStanding] = ()
     place: QueuePlace | None = None
+    limit: str = ""
+    """The name of what refused it."""
 
 
 class RefusedError(Exception):

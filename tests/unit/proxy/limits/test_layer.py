@@ -35,9 +35,16 @@ class World:
         config = LimitsConfig.model_validate({"rules": rules, **settings})
         self.admission = Admission(config, self.limiter, clock=self.clock, samples=self.samples, pause=self.clock.pause)
         self.sent: list[dict[str, Any]] = []
+        self.asked = 0
+        """Requests that came to the endpoint."""
+        self.credentials: list[tuple[bytes, bytes]] = []
+        self.sends: list[bytes] = []
+        """The bodies of the next requests; without one a client says nothing."""
 
     async def call(self, handler: Handler, path: str = CHAT, method: str = "POST") -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
+            self.asked += 1
+
             async def respond(status: int = 200, *chunks: bytes, headers: Mapping[str, str] | None = None) -> None:
                 given = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
                 await send({"type": "http.response.start", "status": status, "headers": given})
@@ -49,21 +56,27 @@ class World:
             if request is None:
                 await respond(204, b"")
                 return
+            arrival = Arrival("r", Limited(key="k"), "support", 40)
             try:
-                request.passed = await self.admission.admit(Arrival("r", Limited(key="k"), "support", 40))
+                request.passed = await self.admission.admit(arrival)
             except RefusedError as refused:
                 request.refusal = refused.refusal
+                if request.caller is not None:
+                    self.admission.remember(request.caller, "support", arrival, refused.refusal)
             await handler(request, respond)
-
-        async def receive() -> Any:
-            await asyncio.Event().wait()
 
         async def send(message: Any) -> None:
             self.sent.append(message)
 
-        await LimitLayer(app, lambda: self.admission)({"type": "http", "method": method, "path": path}, receive, send)
+        scope = {"type": "http", "method": method, "path": path, "headers": self.credentials, "query_string": b""}
+        await LimitLayer(app, lambda: self.admission, key_header=lambda: "X-Mine")(scope, self._receive, send)
         for _ in range(10):
             await asyncio.sleep(0)
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self.sends:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": self.sends.pop(), "more_body": False}
 
     async def statuses(self, n: int, path: str = CHAT) -> list[int]:
         """How so many requests are answered, one after the other."""
@@ -289,3 +302,59 @@ async def test_other_endpoints_and_methods_are_left_alone() -> None:
         world = World(BOTH)
         await world.call(answering(b"{}"), path, method)
         assert world.status == 204
+
+
+SUPPORT = b'{"model": "support"}'
+
+
+async def insist(world: World, n: int, body: bytes = SUPPORT, path: str = CHAT) -> int:
+    """Ask so often without waiting; returns how often the endpoint was asked."""
+    asked = world.asked
+    for _ in range(n):
+        world.sends = [body]
+        world.sent.clear()
+        await world.call(answering(b"{}"), path)
+    return world.asked - asked
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
+async def test_who_does_not_wait_as_it_is_told_to_is_refused_before_the_endpoint_in_the_same_words(path: str) -> None:
+    world = World({"per": "key", "requests": {"per_minute": 6, "burst": 1}})
+    world.credentials = [(b"Authorization", b"Bearer a")]
+    assert await insist(world, 10, path=path) == 10
+    status, told, body = world.status, world.headers, world.body
+    refused = "refused", "requests", "key"
+    counted = world.samples.value(catalogue.LIMIT_VERDICTS.name, *refused)
+    assert await insist(world, 50, path=path) == 0
+    assert (world.status, world.headers, world.body) == (status, told, body) == (429, told, body)
+    assert int(told["retry-after"]) in (10, 11)
+    assert world.samples.value(catalogue.LIMIT_VERDICTS.name, *refused) == counted + 50
+    world.clock.advance(1.0)
+    assert await insist(world, 2, path=path) == 1, "a second later it is looked at again"
+    world.clock.advance(20.0)
+    assert await insist(world, 1, path=path) == 1
+    assert world.status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(b"Authorization", b"Bearer b"), (b"x-api-key", b"b"), (b"X-Mine", b"b"), (b"api-key", b"b"), (b"cookie", b"b")],
+)
+async def test_nobody_else_is_refused_for_one_who_does_not_wait(name: bytes, value: bytes) -> None:
+    world = World({"per": "key", "requests": {"per_minute": 6, "burst": 1}})
+    world.credentials = [(b"Authorization", b"Bearer a")]
+    assert await insist(world, 20) == 10
+    world.credentials = [one for one in world.credentials if one[0] != name] + [(name, value)]
+    assert await insist(world, 1) == 1, "other credentials are somebody else"
+    world.credentials = []
+    assert await insist(world, 20) == 20, "without credentials nobody is known"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"model": "other"}', b"{}", b"[]", b"no JSON", b"", b'{"model": 3}', SUPPORT + b" " * 70_000]
+)
+async def test_another_model_and_what_cannot_be_read_at_little_cost_is_looked_at(body: bytes) -> None:
+    world = World({"per": "key", "requests": {"per_minute": 6, "burst": 1}})
+    world.credentials = [(b"Authorization", b"Bearer a")]
+    assert await insist(world, 20) == 10
+    assert await insist(world, 3, body) == 3
