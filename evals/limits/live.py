@@ -14,6 +14,7 @@ Writes results/live.json and live.md.
 
 import argparse
 import asyncio
+import csv
 import hashlib
 import itertools
 import json
@@ -31,9 +32,8 @@ from typing import Any
 
 import aiohttp
 import yaml
-from evals.benchmarks.load import Questions
 from evals.benchmarks.proxies import Proxy, gateway, models
-from evals.limits.provider import seconds_of
+from evals.limits.provider import case, seconds_of
 from evals.limits.trace import GREEDY, N_TENANTS, TraceRequest, read_trace, trace_file, workload
 
 from thriftgate.stats import clopper_pearson, percentile
@@ -137,13 +137,23 @@ def plan(trace: Sequence[tuple[float, int, int]], scale: float) -> tuple[list[tu
     return planned, places
 
 
+def support_questions() -> list[str]:
+    """What customers of a bank asked (BANKING77's test set)."""
+    path = trace_file()
+    assert path is not None, "who plays has the data"
+    with (path.parents[1] / "banking77" / "test.csv").open(encoding="utf-8", newline="") as lines:
+        return [row["text"] for row in csv.DictReader(lines)]
+
+
 class Texts:
     """What is asked: a fifth of it has been asked before by somebody of the same team."""
 
-    def __init__(self) -> None:
-        self._fresh, self._draw = Questions(seed=7), Random(7)
-        popular = self._fresh.different(_POPULAR)
-        self._popular = [f"{text} My ticket is T-{120 + number}-{number}." for number, text in enumerate(popular)]
+    def __init__(self, questions: Sequence[str]) -> None:
+        self._draw = Random(7)
+        self._questions = self._draw.sample(questions, len(questions))
+        self._popular = [
+            f"{text} Thanks, {case(120 + number, number)}" for number, text in enumerate(self._questions[:_POPULAR])
+        ]
 
     def conversation(self, request: TraceRequest) -> list[dict[str, str]]:
         """The turns of one request, as long as the trace says, in steps of a turn."""
@@ -154,7 +164,8 @@ class Texts:
             {"role": "assistant" if number % 2 else "user", "content": _HISTORY[number % len(_HISTORY)]}
             for number in range(turns)
         ]
-        question = f"{self._fresh.different(1)[0]} My ticket is T-{request.completion_tokens}-{request.id}."
+        text = self._questions[request.id % len(self._questions)]
+        question = f"{text} Thanks, {case(request.completion_tokens, request.id)}"
         return [*history, {"role": "user", "content": question}]
 
 
@@ -199,8 +210,9 @@ async def play(
     proxy: Proxy, planned: Sequence[tuple[str, TraceRequest]], made: dict[str, str], watched: Watched
 ) -> list[Outcome]:
     """Ask at the trace's times."""
-    texts, tasks = Texts(), list[asyncio.Task[Outcome]]()
-    connector = aiohttp.TCPConnector(limit=0)
+    texts, tasks = Texts(support_questions()), list[asyncio.Task[Outcome]]()
+    # Shorter than the server's five seconds: no request meets a connection that is just being closed.
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=3.0)
     timeout = aiohttp.ClientTimeout(total=300)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         started, phase, cpu, sampled = time.perf_counter(), "", 0.0, 0.0

@@ -1,8 +1,8 @@
 """A provider whose answers take as long as the trace says: OpenAI's two APIs for the live run.
 
-A question carries how many tokens its answer has ("ticket T-<tokens>-…"), which the gateway does not know to read. An
-answer takes `FIXED_SECONDS` and `SECONDS_PER_TOKEN` for each token, whole or as a stream of `CHUNKS` chunks; its text
-is 60 words whatever its tokens are. One answer in `UNSURE_EVERY` has low log-probabilities.
+A question carries how many tokens its answer has, in words ("my case is two one one, …"), which the gateway does not
+know to read. An answer takes `FIXED_SECONDS` and `SECONDS_PER_TOKEN` for each token, whole or as a stream of `CHUNKS`
+chunks; its text is 60 words whatever its tokens are. One answer in `UNSURE_EVERY` has low log-probabilities.
 
 python -m evals.limits.provider --port 4099
 """
@@ -20,7 +20,8 @@ from aiohttp import web
 from evals.limits.trace import FIXED_SECONDS, SECONDS_PER_TOKEN
 
 CHUNKS, WORDS, UNSURE_EVERY = 20, 60, 10
-_TICKET = re.compile(r"T-(\d{1,5})-")
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_CASE = re.compile(rf"my case is ((?:(?:{'|'.join(_DIGITS)}) ?)+),")
 _TEXT = (
     "open the settings choose your account press button at bottom and follow link that we send you then wait for an "
     "email with new code enter it on page which asks if parcel invoice refund was lost call us or write to support"
@@ -36,11 +37,17 @@ def seconds_of(tokens: int) -> float:
     return FIXED_SECONDS + SECONDS_PER_TOKEN * tokens
 
 
+def case(tokens: int, number: int) -> str:
+    """How a question says how long its answer is; `number` makes it a question of its own."""
+    words = [" ".join(_DIGITS[int(digit)] for digit in str(one)) for one in (tokens, number)]
+    return f"my case is {words[0]}, {words[1]}."
+
+
 def tokens_of(asked: Event) -> int:
     """What the question says its answer's length is; 100 where it says nothing, as in a health check."""
     turns = asked.get("messages") or asked.get("input") or ""
-    found = _TICKET.findall(json.dumps(turns[-1] if isinstance(turns, list) else turns))
-    return int(found[-1]) if found else 100
+    found = _CASE.findall(json.dumps(turns[-1] if isinstance(turns, list) else turns))
+    return int("".join(str(_DIGITS.index(word)) for word in found[-1].split())) if found else 100
 
 
 def chat(asked: Event, number: int, words: list[str], tokens: int) -> tuple[Event, list[Event]]:
