@@ -1,10 +1,10 @@
 """The live gateway under Azure's trace: `PYTHONPATH=. .venv/bin/python -m evals.limits.live`.
 
 `thriftgate up` with everything on (keys of 20 teams, limits, fair queue, ladder, cache, cascade, privacy, guards,
-budgets), before a provider whose answers take as long as the trace says. 240 s at 600 requests a minute, which is what
-the places can serve; 120 s at five times that, all of the rest from one greedy team; 240 s at 600 a minute again. Half
-of the requests are streams; chat completions, messages and responses take turns. The client is an open loop: it asks
-when the trace says, whoever waits, and asks nothing again.
+budgets), before a provider whose answers take as long as the trace says. 30 s of warm-up; 240 s at 600 requests a
+minute, which is what the places can serve; 120 s at five times that, all of the rest from one greedy team; 240 s at 600
+a minute again. Half of the requests are streams; chat completions, messages and responses take turns. The client is an
+open loop: it asks when the trace says, whoever waits, and asks nothing again.
 
 In time is who had a whole answer and waited for a place at most `DEADLINE` seconds: its latency without the time that
 its answer takes. Everything (client, provider, gateway, database) is on this one machine.
@@ -41,7 +41,7 @@ from thriftgate.stats import clopper_pearson, percentile
 RESULTS = Path(__file__).parent / "results"
 DEADLINE = 20.0
 PER_MINUTE = 600.0
-PHASES = (("before", 240.0, 1.0), ("burst", 120.0, 5.0), ("after", 240.0, 1.0))
+PHASES = (("warm-up", 30.0, 0.2), ("before", 240.0, 1.0), ("burst", 120.0, 5.0), ("after", 240.0, 1.0))
 _PORT, _UPSTREAM_PORT = 4097, 4096
 _POPULAR = 40
 _REPEATED_SHARE = 0.2
