@@ -12,6 +12,7 @@ import pytest
 
 from thriftgate.caching import (
     canonical,
+    composing,
     decision,
     eligibility,
     evidence,
@@ -133,6 +134,8 @@ def _signal(signal: signal_evidence.Signal) -> Callable[[str], object]:
 
 MEASURED: dict[str, Callable[[str], object]] = {
     "caching.canonical.digest": lambda text: canonical.digest([text, {text: [text] * 3}, list(text)]),
+    "caching.composing.composed": composing.composed,
+    "caching.composing.decomposed": composing.decomposed,
     "caching.decision.decide": fresh(
         lambda text: decision.decide(text, neighbours(text), policy=FixedThreshold(0.9), draw=0.5)
     ),

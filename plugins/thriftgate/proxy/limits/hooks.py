@@ -74,7 +74,7 @@ class LimitHooks(CustomLogger):
         except RefusedError as refused:
             request.refusal = refused.refusal
             if request.caller is not None:
-                self._admission().remember(request.caller, str(data.get("model")), arrival, refused.refusal)
+                self._admission().again.remember(request.caller, str(data.get("model")), arrival, refused.refusal)
             raise ClientHTTPException(refused.refusal.error) from None
         except ClientGoneError:
             raise HTTPException(_CLIENT_GONE, "the client went away") from None

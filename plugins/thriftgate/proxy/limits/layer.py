@@ -51,9 +51,9 @@ class LimitLayer:
         connection = ClientConnection(receive)
         responder = Responder(send, dialect, refusal=lambda: request.refusal, passed=lambda: request.passed)
         request = LimitedRequest(dialect, connection, responder, caller)
-        if caller is not None and self._admission().is_impatient(caller):
+        if caller is not None and self._admission().again.holds(caller):
             body = await connection.peek()
-            request.refusal = self._admission().refuse_again(caller, _model_of(body))
+            request.refusal = self._admission().again.refuse(caller, _model_of(body))
             if request.refusal is not None:
                 await responder.refuse(request.refusal)
                 return

@@ -15,14 +15,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from thriftgate.config.limits import LimitsConfig
-from thriftgate.errors import GatewayError, OverloadedError, RateLimitExceededError, StoreUnavailableError
+from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.limits.admission import Admit, admit
 from thriftgate.limits.concurrency import CallOutcome
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.limits.headers import LimitStanding
 from thriftgate.limits.ladder import LadderStep, move
-from thriftgate.limits.negative_cache import NegativeCache
 from thriftgate.limits.queue import FairQueue, Waiting
 from thriftgate.ports import Clock, Limiter
 from thriftgate.services.limits.figures import LADDER, PLACES, QUEUE, STORE, LimitFigures
@@ -40,6 +39,7 @@ from thriftgate.services.limits.passes import (
     too_many_error,
 )
 from thriftgate.services.limits.pool import Pool, Pools, ladder_policy
+from thriftgate.services.limits.refused_again import RefusedAgain
 from thriftgate.services.limits.rules import Arrival, Rules, request_too_large, standings
 from thriftgate.services.limits.settling import Settler
 from thriftgate.services.limits.waiting import Granted, Pause, WaitingRoom, first_of, pause_in_loop
@@ -87,10 +87,10 @@ class Admission:
             pause=pause,
         )
         self._ladder = ladder_policy(config)
-        self._refusals = NegativeCache[tuple[LimitRefusal, str]]()
         self._arrived: Counter[str] = Counter()
         self._crowded_out: Counter[str] = Counter()
         """Requests to each pool since the last look, and of these the ones refused for want of a place."""
+        self.again = RefusedAgain(clock, self.figures, arrived=self._arrived, crowded_out=self._crowded_out)
 
     @property
     def waiting(self) -> int:
@@ -156,38 +156,6 @@ class Admission:
         else:
             verdict = None
         return await self._wait(passed, waiting, verdict, patience, gone, on_wait)
-
-    def remember(self, caller: bytes, model: str, arrival: Arrival, refusal: LimitRefusal) -> None:
-        """A request was refused: the next ones of a caller that does not wait are refused without being looked at.
-
-        Args:
-            caller: What all its requests have in common, and nobody else's.
-            model: What it calls the route or model.
-            arrival: The request.
-            refusal: What it was told.
-        """
-        error = refusal.error
-        if isinstance(error, RateLimitExceededError | OverloadedError):
-            now = self._clock.monotonic()
-            again = (refusal, arrival.model)
-            self._refusals.note(caller, model, again, now=now, retry_after=error.retry_after)
-
-    def is_impatient(self, caller: bytes) -> bool:
-        """Whether something is refused to this caller without being looked at."""
-        return self._refusals.holds(caller, now=self._clock.monotonic())
-
-    def refuse_again(self, caller: bytes, model: str) -> LimitRefusal | None:
-        """What the caller was told a moment ago, counted as a refusal like any other; None: look at its request."""
-        now = self._clock.monotonic()
-        again = self._refusals.refusal(caller, model, now=now)
-        if again is None:
-            return None
-        refusal, name = again
-        self._arrived[name] += 1
-        if not is_own(refusal.limit):
-            self._crowded_out[name] += 1
-        self.figures.refused(refusal.limit, now=now)
-        return refusal
 
     def settle(
         self, passed: Pass, *, spent: TokenEstimate | None, is_overload: bool = False, is_failed: bool = False

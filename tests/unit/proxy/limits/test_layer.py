@@ -62,7 +62,7 @@ class World:
             except RefusedError as refused:
                 request.refusal = refused.refusal
                 if request.caller is not None:
-                    self.admission.remember(request.caller, "support", arrival, refused.refusal)
+                    self.admission.again.remember(request.caller, "support", arrival, refused.refusal)
             await handler(request, respond)
 
         async def send(message: Any) -> None:
@@ -317,16 +317,22 @@ async def insist(world: World, n: int, body: bytes = SUPPORT, path: str = CHAT) 
     return world.asked - asked
 
 
+def timeless(headers: Mapping[str, str]) -> dict[str, str]:
+    """Without the moments that Anthropic's spelling tells by the wall clock."""
+    return {name: value for name, value in headers.items() if not name.endswith("-reset")}
+
+
 @pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
 async def test_who_does_not_wait_as_it_is_told_to_is_refused_before_the_endpoint_in_the_same_words(path: str) -> None:
     world = World({"per": "key", "requests": {"per_minute": 6, "burst": 1}})
     world.credentials = [(b"Authorization", b"Bearer a")]
     assert await insist(world, 10, path=path) == 10
-    status, told, body = world.status, world.headers, world.body
+    told, body = timeless(world.headers), world.body
+    assert world.status == 429
     refused = "refused", "requests", "key"
     counted = world.samples.value(catalogue.LIMIT_VERDICTS.name, *refused)
     assert await insist(world, 50, path=path) == 0
-    assert (world.status, world.headers, world.body) == (status, told, body) == (429, told, body)
+    assert (world.status, timeless(world.headers), world.body) == (429, told, body)
     assert int(told["retry-after"]) in (10, 11)
     assert world.samples.value(catalogue.LIMIT_VERDICTS.name, *refused) == counted + 50
     world.clock.advance(1.0)
