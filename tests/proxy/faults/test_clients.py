@@ -183,10 +183,10 @@ def test_a_tier_of_another_dialect_says_too_long_in_the_clients(
 @pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
 def test_when_to_come_back_reaches_every_client(gateway: GatewayProcess, dialect: str, stream: bool) -> None:
     place = {"chat": 1, "messages": 3, "responses": 5}[dialect] + stream
-    gateway.upstream.on(f"odd-{place}", fails(429, "slower", {"retry-after": "7"}))
+    gateway.upstream.on(f"odd-{place}", fails(429, "slower", {"retry-after": "3"}))
     response = ask(gateway, dialect, f"odd-{place}-only", stream=stream)
     assert response.status_code == 429, response.text
-    assert response.headers["retry-after"] == "7"
+    assert response.headers["retry-after"] == "3"
     assert error_of(response)["type"] == "rate_limit_error"
 
 
@@ -199,14 +199,14 @@ def test_the_last_tiers_class_reaches_the_client(
 ) -> None:
     for provider in (f"odd-{status % 40}", f"odd-claude-{status % 18}"):
         gateway.upstream.on(
-            provider, fails(status, "the provider says no", {"retry-after": "7"} if status == 429 else {})
+            provider, fails(status, "the provider says no", {"retry-after": "3"} if status == 429 else {})
         )
     model = f"odd-{status % 40}-only" if dialect == "chat" else f"odd-claude-{status % 18}-only"
     response = ask(gateway, dialect, model)
     assert response.status_code == expected, response.text
     error_of(response)
     if status == 429:
-        assert response.headers["retry-after"] == "7"
+        assert response.headers["retry-after"] == "3"
 
 
 # K20: endpoints that no route serves
