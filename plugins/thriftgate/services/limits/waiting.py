@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from thriftgate.errors import GatewayError
+from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.limits.demand import Charge, Demand, Refused, Taken
 from thriftgate.limits.queue import FairQueue, Waiting
 from thriftgate.ports import Clock
@@ -47,6 +47,11 @@ class _Place:
     demand: Demand
     pool: Pool
     turn: asyncio.Future[Granted]
+
+
+_TAKE_PATIENCE = 10.0
+"""Seconds; the stores give up long before."""
+_NOT_CHECKED = "the limits cannot be checked at the moment"
 
 
 class WaitingRoom:
@@ -200,12 +205,15 @@ class WaitingRoom:
         place = self._places[waiting.id]
         place.pool.begin(waiting.tenant)
         try:
-            verdict, own = await self._take(place.demand)
-        except GatewayError as error:
+            # Everybody waits for this: a store that never answers must not close the queue for good.
+            async with asyncio.timeout(_TAKE_PATIENCE):
+                verdict, own = await self._take(place.demand)
+        except Exception as error:
             place.pool.end(waiting.tenant)
             self._places.pop(waiting.id, None)
             if not place.turn.done():
-                place.turn.set_exception(error)
+                known = isinstance(error, GatewayError)
+                place.turn.set_exception(error if known else StoreUnavailableError(_NOT_CHECKED))
             return
         has_left = waiting.id not in self._places
         if isinstance(verdict, Refused):

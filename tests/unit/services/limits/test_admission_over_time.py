@@ -1,5 +1,7 @@
 """Outages, shadow, leases, what is learned, and the ladder. Time is moved by hand."""
 
+from typing import NoReturn
+
 import pytest
 from tests.limits_world import PER_KEY, PLACES, QUEUE, Make, settled
 
@@ -15,6 +17,28 @@ async def test_a_store_that_is_away_lets_nobody_in_by_default(make: Make) -> Non
     assert isinstance((await world.refused()).refusal.error, StoreUnavailableError)
     world.limiter.is_away = False
     assert await world.passed()
+
+
+async def test_a_store_that_fails_as_nobody_expects_keeps_no_place_and_holds_up_nobody_who_waits(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make({"per": "key", "requests": {"per_minute": 600, "burst": 100}}, queue=QUEUE, concurrency=PLACES)
+    running = [await world.passed() for _ in range(2)]
+    waiting = [world.ask() for _ in range(3)]
+    await settled()
+
+    async def fails(demand: object, *, lease: float) -> NoReturn:
+        raise LookupError(lease)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.limiter, "take", fails)
+        world.end(running.pop())
+        await settled()
+        for one in waiting:
+            with pytest.raises(RefusedError) as refused:
+                await one
+            assert isinstance(refused.value.refusal.error, StoreUnavailableError)
+    assert (await world.passed()).waited == 0
 
 
 async def test_without_rules_no_store_is_asked(make: Make) -> None:
