@@ -155,7 +155,12 @@ class Database:
         with _as_unavailable(), self._doubting():
             pool = await self._pool()
             waiting = self._waiting
-            connection = await waiting.until_silent(pool.acquire(), self.timeouts.acquire)
+
+            def give_back(acquired: object) -> None:
+                # One that is lost is missing for good: eight of them, and nobody gets one any more.
+                self._availability.leave(asyncio.ensure_future(pool.release(acquired, timeout=self.timeouts.acquire)))
+
+            connection = await waiting.until_silent(pool.acquire(), self.timeouts.acquire, let_go=give_back)
             try:
                 yield cast("Connection", PatientConnection(connection, waiting, self.timeouts.statement))
             finally:

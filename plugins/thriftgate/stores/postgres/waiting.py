@@ -5,7 +5,7 @@ asyncpg raises goes on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from thriftgate.stores.availability import Availability
@@ -19,17 +19,26 @@ class ServerPatience:
     def __init__(self, availability: Availability) -> None:
         self._availability = availability
 
-    async def until_silent(self, work: Awaitable[T], deadline: float) -> T:
-        """The result of `work`. Raises TimeoutError after `deadline` seconds of listening, and cancels it."""
+    async def until_silent(
+        self, work: Awaitable[T], deadline: float, *, let_go: Callable[[T], object] = lambda _: None
+    ) -> T:
+        """The result of `work`. Raises TimeoutError after `deadline` seconds of listening, and cancels it.
+
+        `let_go` gets a result that came all the same, when nobody takes it any more: whoever waited was cancelled in
+        the same moment, or it was too late to be cancelled.
+        """
         call = asyncio.get_running_loop().create_task(_awaited(work))
+        is_taken = False
         try:
-            is_silent = await self._availability.is_silent(call, deadline)
+            is_taken = not await self._availability.is_silent(call, deadline)
         finally:
+            if not is_taken:
+                call.add_done_callback(lambda ended: _let_go(ended, let_go))
             if not call.done():
                 call.cancel()
                 # Until it has let go: what it held is then free again.
                 await asyncio.wait((call,), timeout=deadline)
-        if is_silent:
+        if not is_taken:
             raise TimeoutError
         return call.result()
 
@@ -91,6 +100,11 @@ class PatientTransaction:
 
     async def __aexit__(self, *raised: object) -> None:
         await self._waiting.until_silent(self._transaction.__aexit__(*raised), self._deadline)
+
+
+def _let_go(ended: "asyncio.Task[T]", let_go: Callable[[T], object]) -> None:
+    if not ended.cancelled() and ended.exception() is None:
+        let_go(ended.result())
 
 
 async def _awaited(work: Awaitable[T]) -> T:
