@@ -19,6 +19,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,7 @@ PER_MINUTE = 600.0
 PHASES = (("warm-up", 30.0, 0.2), ("before", 240.0, 1.0), ("burst", 120.0, 5.0), ("after", 240.0, 1.0))
 _PORT, _UPSTREAM_PORT = 4097, 4096
 _POPULAR = 40
+_NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f.]*")
 _REPEATED_SHARE = 0.2
 _HISTORY = [f"{opener} {text}" for opener, text in itertools.product(
     ("Before that I had asked.", "As I said."),
@@ -64,6 +66,8 @@ class Outcome:
     """Of HTTP; 0: the connection broke, 1: a stream ended early."""
     latency: float = 0.0
     decision: str = "none"
+    said: str = ""
+    """Begin of what a refusal said."""
 
     @property
     def wait(self) -> float:
@@ -198,6 +202,8 @@ async def ask(
                     outcome.status = 1
                 if '"decision":"escalated"' in text.replace(" ", "")[-6000:]:
                     outcome.decision = "escalated"
+            if response.status != 200:
+                outcome.said = _NUMBERS.sub("#", text)[:160]
             if outcome.status not in (200, 429, 503):
                 print(f"{path} {outcome.status}: {text[:300]} … {text[-200:]}", file=sys.stderr)
     except (aiohttp.ClientError, TimeoutError) as error:
@@ -251,7 +257,7 @@ def measure(outcomes: Sequence[Outcome], watched: Watched, places: int, scale: f
             "requests": len(own),
             "well_behaved": len(good),
             "in_time": [in_time / len(good), share.low, share.high],
-            "wait": {f"p{round(100 * q)}": percentile(waits, q) for q in (0.5, 0.95, 0.99)} if waits else {},
+            "wait": {f"p{round(100 * q)}": percentile(waits, 100 * q) for q in (0.5, 0.95, 0.99)} if waits else {},
             "greedy": {"requests": len(greedy), "served": sum(one.status == 200 for one in greedy)},
             "goodput": served / (places * seconds * scale),
             "statuses": {
@@ -259,6 +265,7 @@ def measure(outcomes: Sequence[Outcome], watched: Watched, places: int, scale: f
                 for name, group in (("well_behaved", good), ("greedy", greedy))
             },
             "decisions": dict(Counter(one.decision for one in own)),
+            "refusals": dict(Counter(one.said for one in own if one.said).most_common(8)),
             "cpu_seconds": watched.cpu[phase],
             "cpu_share_of_a_core": watched.cpu[phase] / (seconds * scale),
         }
@@ -295,7 +302,9 @@ def main(arguments: Sequence[str]) -> int:
     """Play the ten minutes, or a `--scale` of them, which is printed and not kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="how much of each phase is played")
-    scale = parser.parse_args(arguments).scale
+    parser.add_argument("--folder", type=Path, help="an empty folder that keeps the gateway's logs and its database")
+    options = parser.parse_args(arguments)
+    scale: float = options.scale
     path = trace_file()
     if path is None:
         print("Azure's trace is not there (THRIFTGATE_DATA): nothing to play")
@@ -307,7 +316,7 @@ def main(arguments: Sequence[str]) -> int:
     provider = subprocess.Popen([sys.executable, "-m", "evals.limits.provider", "--port", str(_UPSTREAM_PORT)])
     try:
         with tempfile.TemporaryDirectory(prefix="thriftgate-live-") as name:
-            folder = Path(name)
+            folder = options.folder or Path(name)
             made = keys(tenants, folder)
             upstream = f"http://127.0.0.1:{_UPSTREAM_PORT}/v1"
             with gateway(folder, upstream, _PORT, config=configuration(upstream, places)) as proxy:

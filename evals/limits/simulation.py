@@ -107,7 +107,7 @@ class Fair:
     def arrive(self, request: TraceRequest, now: float, n_free: int) -> bool:
         """Run, wait, or be turned away."""
         self._queue.overdue(now)
-        expected = self._experience.expect(int(request.prompt_tokens * BYTES_PER_TOKEN))
+        expected = self._experience.likely(int(request.prompt_tokens * BYTES_PER_TOKEN))
         self._expected[request.id] = expected
         if n_free > 0 and len(self._queue) == 0:
             return True

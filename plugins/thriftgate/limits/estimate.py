@@ -45,8 +45,17 @@ class Experience:
     n: int = 0
 
     def expect(self, prompt_bytes: int, *, max_completion: int | None = None, choices: int = 1) -> TokenEstimate:
-        """The tokens of a request with so many bytes of text, whose answers may have `max_completion` each."""
-        completion = self.completion + _DEVIATIONS * self.deviation
+        """The tokens of a request with so many bytes of text and answers of `max_completion` at most; few use more.
+
+        Right for what must not be exceeded.
+        """
+        return self._of(self.completion + _DEVIATIONS * self.deviation, prompt_bytes, max_completion, choices)
+
+    def likely(self, prompt_bytes: int, *, max_completion: int | None = None, choices: int = 1) -> TokenEstimate:
+        """The same in the mean. Right for sums: a queue of `expect`ed requests seems twice as long as it is."""
+        return self._of(self.completion, prompt_bytes, max_completion, choices)
+
+    def _of(self, completion: float, prompt_bytes: int, max_completion: int | None, choices: int) -> TokenEstimate:
         if max_completion is not None:
             completion = min(completion, float(max_completion))
         return TokenEstimate(max(1.0, prompt_bytes / self.bytes_per_token), max(1.0, completion) * max(1, choices))

@@ -198,6 +198,8 @@ class ClientHTTPException(HTTPException):
         self.type = error.error_type
         self.param = _param_of(error)
         self.code = _word(error)
+        self.is_over_limit = isinstance(error, RateLimitExceededError | OverloadedError)
+        """Nothing was wrong with the request: there are too many."""
 
     def __str__(self) -> str:
         """For logs, which LiteLLM writes it into: a provider's words about a request may quote the request."""

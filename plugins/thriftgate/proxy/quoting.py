@@ -1,7 +1,8 @@
 """Keeps what a provider said out of LiteLLM's log lines: its words about a request may quote the request.
 
 LiteLLM writes the text of a failed call's exception, and its traceback, into its own log. An operator needs the class,
-the status and the place; those stay.
+the status and the place; those stay. Where we refused a request ourselves there is no place to look for: that is one
+line without a traceback, and none where there were too many requests, which limits count and say once a minute.
 
 Failure behaviour: nothing is raised; a line that cannot be read is written as it came.
 """
@@ -9,9 +10,11 @@ Failure behaviour: nothing is raised; a line that cannot be read is written as i
 import logging
 import sys
 import traceback
+from http import HTTPStatus
 
 from thriftgate.errors import describe_failure
 from thriftgate.proxy.breaker import causes
+from thriftgate.proxy.errors import ClientHTTPException
 
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "LiteLLM Proxy Stdout", "asyncio", "uvicorn.error")
 _SHORTEST = 8
@@ -22,10 +25,15 @@ class Unquoted(logging.Filter):
     """Puts an exception's class and status into a line in place of its text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Change the line; every line is shown."""
+        """Change the line, and say whether it is shown."""
         arguments = record.args if isinstance(record.args, tuple) else ()
         errors = [one for one in arguments if isinstance(one, BaseException)]
         raised = record.exc_info[1] if record.exc_info else None
+        if isinstance(raised, ClientHTTPException):
+            if raised.is_over_limit:
+                return False
+            if raised.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+                record.exc_info = raised = None
         errors += [one for one in (raised, sys.exc_info()[1]) if one is not None]
         if not errors:
             return True
@@ -42,6 +50,6 @@ class Unquoted(logging.Filter):
         return True
 
     def install(self) -> None:
-        """From now on."""
+        """From now on, and before LiteLLM's own filter, which takes milliseconds for the characters of a traceback."""
         for name in _LOGGERS:
-            logging.getLogger(name).addFilter(self)
+            logging.getLogger(name).filters.insert(0, self)

@@ -46,4 +46,4 @@ class Strangers(logging.Filter):
     def install(self) -> None:
         """From now on LiteLLM says so once a minute too."""
         for name in _LITELLMS_LOGGERS:
-            logging.getLogger(name).addFilter(self)
+            logging.getLogger(name).filters.insert(0, self)  # whose line is not shown needs no other filter

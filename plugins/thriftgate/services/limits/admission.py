@@ -14,9 +14,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from thriftgate.config.limits import LimitsConfig
+from thriftgate.config.limits import LimitsConfig, TierPriorityConfig
 from thriftgate.errors import GatewayError, StoreUnavailableError
-from thriftgate.limits.admission import Admit, admit
+from thriftgate.limits.admission import Admit
 from thriftgate.limits.concurrency import CallOutcome
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
 from thriftgate.limits.estimate import TokenEstimate
@@ -25,6 +25,7 @@ from thriftgate.limits.ladder import LadderStep, move
 from thriftgate.limits.queue import FairQueue, Waiting
 from thriftgate.ports import Clock, Limiter
 from thriftgate.services.limits.figures import LADDER, PLACES, QUEUE, STORE, LimitFigures
+from thriftgate.services.limits.forecast import Forecast, turnaround
 from thriftgate.services.limits.load import load_of
 from thriftgate.services.limits.outage import OutageLimiter
 from thriftgate.services.limits.passes import (
@@ -38,7 +39,7 @@ from thriftgate.services.limits.passes import (
     too_large_error,
     too_many_error,
 )
-from thriftgate.services.limits.pool import Pool, Pools, ladder_policy
+from thriftgate.services.limits.pool import Pools, ladder_policy
 from thriftgate.services.limits.refused_again import RefusedAgain
 from thriftgate.services.limits.rules import Arrival, Rules, request_too_large, standings
 from thriftgate.services.limits.settling import Settler
@@ -86,11 +87,18 @@ class Admission:
             clock=clock,
             pause=pause,
         )
+        self._forecast = Forecast(self._room)
         self._ladder = ladder_policy(config)
         self._arrived: Counter[str] = Counter()
         self._crowded_out: Counter[str] = Counter()
         """Requests to each pool since the last look, and of these the ones refused for want of a place."""
-        self.again = RefusedAgain(clock, self.figures, arrived=self._arrived, crowded_out=self._crowded_out)
+        self.again = RefusedAgain(
+            clock,
+            self.figures,
+            would_refuse=self._would_refuse,
+            arrived=self._arrived,
+            crowded_out=self._crowded_out,
+        )
 
     @property
     def waiting(self) -> int:
@@ -124,22 +132,8 @@ class Admission:
 
         Raises RefusedError, and ClientGoneError.
         """
-        pool = self.pools.of(arrival.model)
-        estimate = pool.experience.expect(
-            arrival.prompt_bytes, max_completion=arrival.max_completion, choices=arrival.choices
-        )
-        demand = self._rules.demand(arrival, estimate.total)
-        tier = self._rules.tier(arrival.asker)
-        passed = Pass(
-            arrival=arrival,
-            demand=demand,
-            pool=pool,
-            tenant=self._rules.tenant(arrival.asker),
-            band=int(tier.deferrable),
-            estimate=estimate,
-            started_at=self._clock.monotonic(),
-            steps=self.steps_of(arrival.model),
-        )
+        passed, tier = self._passed(arrival)
+        pool, demand = passed.pool, passed.demand
         self._arrived[pool.name] += 1
         if self._config.shadow:
             return await self._shadowed(passed)
@@ -157,6 +151,41 @@ class Admission:
             verdict = None
         return await self._wait(passed, waiting, verdict, patience, gone, on_wait)
 
+    def _passed(self, arrival: Arrival) -> tuple[Pass, TierPriorityConfig]:
+        pool = self.pools.of(arrival.model)
+        estimate = pool.experience.expect(
+            arrival.prompt_bytes, max_completion=arrival.max_completion, choices=arrival.choices
+        )
+        demand = self._rules.demand(arrival, estimate.total)
+        tier = self._rules.tier(arrival.asker)
+        passed = Pass(
+            arrival=arrival,
+            demand=demand,
+            pool=pool,
+            tenant=self._rules.tenant(arrival.asker),
+            band=int(tier.deferrable),
+            estimate=estimate,
+            likely=pool.experience.likely(
+                arrival.prompt_bytes, max_completion=arrival.max_completion, choices=arrival.choices
+            ),
+            started_at=self._clock.monotonic(),
+            steps=self.steps_of(arrival.model),
+        )
+        return passed, tier
+
+    def _would_refuse(self, arrival: Arrival) -> bool:
+        """Whether such a request is refused now, as far as that is known without asking the store."""
+        passed, tier = self._passed(arrival)
+        if LadderStep.SHED in passed.steps and tier.sheddable:
+            return True
+        patience = self._patience(tier.max_wait)
+        waiting = self._waiting(passed, tier.weight, patience)
+        if self._config.shadow or patience <= 0 or not self._room.must_wait(waiting, passed.demand, passed.pool):
+            return False
+        until_tickets = self._room.until_tickets(waiting, passed.demand)
+        decision = self._forecast.decision(waiting, passed.pool, until_tickets, patience)
+        return not isinstance(decision, Admit) or not self._room.queue.has_room(waiting.tenant)
+
     def settle(
         self, passed: Pass, *, spent: TokenEstimate | None, is_overload: bool = False, is_failed: bool = False
     ) -> None:
@@ -173,12 +202,12 @@ class Admission:
         passed.is_settled = True
         now, pool = self._clock.monotonic(), passed.pool
         if not is_failed or is_overload:
-            known = spent or passed.estimate
+            known = spent or passed.likely
             outcome = CallOutcome(passed.started_at, now, known.work, pool.n_running, is_overload)
             pool.learn(outcome, prompt_bytes=passed.arrival.prompt_bytes, spent=spent)
         pool.end(passed.tenant)
         if passed.waited and spent is not None:
-            self._room.queue.settle(passed.tenant, spent.work - passed.estimate.work, band=passed.band)
+            self._room.queue.settle(passed.tenant, spent.work - passed.likely.work, band=passed.band)
         used = (spent or passed.estimate).total
         self._end(passed.demand, passed.own, used, holds_tickets=passed.holds_tickets)
         self._room.wake()
@@ -250,31 +279,23 @@ class Admission:
         room, pool, demand = self._room, passed.pool, passed.demand
         if verdict is not None and verdict.limit != PLACES and patience > 0:
             room.hold(verdict)
-        place = self._place(waiting, pool, demand, verdict)
+        place = self._forecast.place(waiting, pool, demand, verdict)
         until_tickets = (
             room.until_tickets(waiting, demand) if patience > 0 else (verdict and verdict.retry_after) or 0.0
         )
-        decision = admit(
-            work_before=self._work_before(waiting, pool),
-            own_work=waiting.work,
-            rate=pool.work_per_second,
-            until_tickets=until_tickets,
-            patience=patience,
-        )
+        decision = self._forecast.decision(waiting, pool, until_tickets, patience)
         limit = verdict.limit if verdict else room.exhausted(demand) or (QUEUE if pool.has_place else PLACES)
         if patience <= 0 or not isinstance(decision, Admit) or not room.queue.has_room(waiting.tenant):
-            retry_after = (
-                (until_tickets or self._turnaround(pool)) if isinstance(decision, Admit) else decision.retry_after
-            )
+            retry_after = (until_tickets or turnaround(pool)) if isinstance(decision, Admit) else decision.retry_after
             raise self._turned_away(passed, limit, retry_after, verdict, place)
         turn = room.enter(waiting, demand, pool)
         passed.place = place
-        on_wait(lambda: self._place(waiting, pool, demand, None))
+        on_wait(lambda: self._forecast.place(waiting, pool, demand, None))
         began_at = self._clock.monotonic()
         try:
             granted = await first_of(turn, gone)
         except TimeoutError:
-            raise self._turned_away(passed, limit, self._turnaround(pool), verdict, place) from None
+            raise self._turned_away(passed, limit, turnaround(pool), verdict, place) from None
         except GatewayError as error:
             raise self._refused(STORE, error) from error
         except BaseException:
@@ -354,7 +375,7 @@ class Admission:
         return Waiting(
             passed.arrival.id,
             passed.tenant,
-            passed.estimate.work,
+            passed.likely.work,
             deadline=self._clock.monotonic() + patience,
             weight=weight,
             band=passed.band,
@@ -366,23 +387,6 @@ class Admission:
         if queue is None:
             return 0.0
         return queue.max_wait if own is None else own
-
-    def _work_before(self, waiting: Waiting, pool: Pool) -> float:
-        return self._room.queue.work_before(waiting, of=lambda one: self._room.belongs_to(one, pool))
-
-    def _place(self, waiting: Waiting, pool: Pool, demand: Demand, verdict: Refused | None) -> QueuePlace:
-        rate = pool.work_per_second
-        before = max(0.0, self._work_before(waiting, pool) - waiting.work)
-        in_line = before / rate if rate else 0.0
-        until_tickets = self._room.until_tickets(waiting, demand)
-        if verdict is not None and verdict.retry_after is not None:
-            until_tickets = max(until_tickets, verdict.retry_after)
-        return QueuePlace(self._room.queue.position_of(waiting), max(in_line, until_tickets))
-
-    def _turnaround(self, pool: Pool) -> float:
-        """About when the next place is free."""
-        duration = pool.rate.duration
-        return max(RETRY_UNKNOWN, duration / max(1, pool.places or 1)) if duration else RETRY_UNKNOWN
 
     def _descent(self) -> float:
         return max(RETRY_UNKNOWN, self._ladder.descend_after) if self._ladder else RETRY_UNKNOWN

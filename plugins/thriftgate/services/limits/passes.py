@@ -38,6 +38,9 @@ class Pass:
     tenant: str
     band: int
     estimate: TokenEstimate
+    """What limits of tokens reserve."""
+    likely: TokenEstimate
+    """What the fair queue counts."""
     started_at: float
     waited: float = 0.0
     place: QueuePlace | None = None

@@ -19,6 +19,10 @@ from thriftgate.services.limits.pool import Pool
 _SLOT_POLL = 0.25
 """Seconds until a place that another worker may free is looked at again."""
 _MOST_SLEEP = 5.0
+_TURNS_AT_ONCE = 8
+_TAKE_PATIENCE = 10.0
+"""Seconds; the stores give up long before."""
+_NOT_CHECKED = "the limits cannot be checked at the moment"
 Pause = Callable[[asyncio.Event, float], Awaitable[None]]
 """Returns when the event is set, or after so many seconds."""
 Take = Callable[[Demand], Awaitable[tuple[Taken | Refused, Demand | None]]]
@@ -47,11 +51,8 @@ class _Place:
     demand: Demand
     pool: Pool
     turn: asyncio.Future[Granted]
-
-
-_TAKE_PATIENCE = 10.0
-"""Seconds; the stores give up long before."""
-_NOT_CHECKED = "the limits cannot be checked at the moment"
+    refused_by: str = ""
+    """The limit that held less than it needs when its turn came last."""
 
 
 class WaitingRoom:
@@ -195,15 +196,34 @@ class WaitingRoom:
         while self._places:
             self._news.clear()
             self._send_away_the_late()
-            waiting = self._queue.take(self._is_ready)
-            if waiting is None:
+            turns = self._turns()
+            if not turns:
                 await self._pause(self._news, self._until_something_changes())
                 continue
-            await self._try(waiting)
+            are_done = await asyncio.gather(*(self._try(place) for place in turns))
+            for place, is_done in reversed(tuple(zip(turns, are_done, strict=True))):
+                if not is_done and place.waiting.id in self._places:
+                    self._queue.put_back(place.waiting)
 
-    async def _try(self, waiting: Waiting) -> None:
-        place = self._places[waiting.id]
-        place.pool.begin(waiting.tenant)
+    def _turns(self) -> list[_Place]:
+        """Whose turn it is, each with a place in its pool.
+
+        Several are asked for at once, since one round trip each would serve few on a busy loop. But where a limit has
+        refused somebody who still waits, one after the other is: a smaller request could take again and again what a
+        larger one waits for.
+        """
+        turns = list[_Place]()
+        scarce = {place.refused_by for place in self._places.values()}
+        while len(turns) < _TURNS_AT_ONCE and (waiting := self._queue.take(self._is_ready)) is not None:
+            turns.append(place := self._places[waiting.id])
+            place.pool.begin(waiting.tenant)
+            if not scarce.isdisjoint(waiting.limits):
+                break
+        return turns
+
+    async def _try(self, place: _Place) -> bool:
+        """Whether it needs no further turn."""
+        waiting = place.waiting
         try:
             # Everybody waits for this: a store that never answers must not close the queue for good.
             async with asyncio.timeout(_TAKE_PATIENCE):
@@ -214,20 +234,19 @@ class WaitingRoom:
             if not place.turn.done():
                 known = isinstance(error, GatewayError)
                 place.turn.set_exception(error if known else StoreUnavailableError(_NOT_CHECKED))
-            return
-        has_left = waiting.id not in self._places
+            return True
         if isinstance(verdict, Refused):
             place.pool.end(waiting.tenant)
             self.hold(verdict)
-            if not has_left:
-                self._queue.put_back(waiting)
-            return
-        self._places.pop(waiting.id, None)
+            place.refused_by = verdict.limit
+            return False
+        has_left = self._places.pop(waiting.id, None) is None
         if has_left or place.turn.done():
             place.pool.end(waiting.tenant)
             self._give_back(place.demand, Granted(verdict, own))
         else:
             place.turn.set_result(Granted(verdict, own))
+        return True
 
     def _send_away_the_late(self) -> None:
         for waiting in self._queue.overdue(self._clock.monotonic()):

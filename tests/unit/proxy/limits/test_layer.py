@@ -342,6 +342,29 @@ async def test_who_does_not_wait_as_it_is_told_to_is_refused_before_the_endpoint
     assert world.status == 200
 
 
+async def test_as_long_as_no_place_is_free_it_is_refused_before_the_endpoint_and_looked_at_every_ten_seconds() -> None:
+    world = World(concurrency={"*": {"most": 1, "adaptive": False}}, queue={"max_wait": 60, "most": 1})
+    one = Arrival("one", Limited(key="other"), "support", 40)
+    running = await world.admission.admit(one)
+    waiting = asyncio.create_task(world.admission.admit(one))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert world.admission.waiting == 1
+    world.credentials = [(b"Authorization", b"Bearer a")]
+    assert await insist(world, 10) == 9
+    assert world.status == 503
+    for _ in range(4):
+        world.clock.advance(2.0)
+        assert await insist(world, 5) == 0
+    world.clock.advance(2.0)
+    assert await insist(world, 5) == 1
+    world.admission.settle(running, spent=None)
+    world.admission.settle(await waiting, spent=None)
+    world.clock.advance(1.0)
+    assert await insist(world, 1) == 1
+    assert world.status == 200
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [(b"Authorization", b"Bearer b"), (b"x-api-key", b"b"), (b"X-Mine", b"b"), (b"api-key", b"b"), (b"cookie", b"b")],

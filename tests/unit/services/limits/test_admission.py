@@ -8,6 +8,7 @@ import pytest
 from tests.limits_world import PER_KEY, PLACES, QUEUE, Make, settled
 
 from thriftgate.errors import InvalidRequestError, OverloadedError, RateLimitExceededError
+from thriftgate.limits.demand import Demand, Refused, Taken
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.services.limits.passes import ClientGoneError, Pass, RefusedError
 from thriftgate.services.telemetry import catalogue
@@ -225,3 +226,68 @@ async def test_what_waits_can_be_asked_for_its_place(make: Make) -> None:
     await settled()
     assert places[1]().position == 1
     tasks[1].cancel()
+
+
+async def test_a_wait_is_foretold_as_long_as_it_is_though_answers_are_shorter_than_expected(make: Make) -> None:
+    world = make(queue={**QUEUE, "most_per_tenant": 20}, concurrency=PLACES)
+    for _ in range(40):
+        passed = await world.passed(max_completion=400)
+        await world.advance(1.0)
+        world.end(passed, spent=TokenEstimate(10, 20))
+    running = [await world.passed(max_completion=400) for _ in range(2)]
+    waiting = [world.ask(max_completion=400) for _ in range(10)]
+    await settled()
+    while running:
+        await world.advance(1.0)
+        for passed in running:
+            world.end(passed, spent=TokenEstimate(10, 20))
+        await settled()
+        running = [task.result() for task in waiting if task.done() and not task.result().is_settled]
+    for task in waiting:
+        passed = task.result()
+        assert passed.place is not None
+        # Two run at once, a second each; the place that is about to be free is not foretold.
+        assert abs(passed.waited - passed.place.expected_wait) <= 1.0
+
+
+async def test_as_many_as_there_are_places_for_ask_a_slow_store_at_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make({"per": "key", "requests": {"per_minute": 600, "burst": 100}}, queue=QUEUE, concurrency=PLACES)
+    running = [await world.passed() for _ in range(2)]
+    waiting = [world.ask(team=f"team {number}") for number in range(4)]
+    await settled()
+    answers, real, asked = asyncio.Event(), world.limiter.take, list[Demand]()
+
+    async def slow(demand: Demand, *, lease: float) -> Taken | Refused:
+        asked.append(demand)
+        await answers.wait()
+        return await real(demand, lease=lease)
+
+    monkeypatch.setattr(world.limiter, "take", slow)
+    for passed in running:
+        world.end(passed)
+    await settled()
+    assert len(asked) == 2
+    answers.set()
+    await settled()
+    assert [task.done() for task in waiting] == [True, True, False, False]
+
+
+async def test_small_requests_do_not_take_again_and_again_what_a_large_one_waits_for(make: Make) -> None:
+    queue = {"max_wait": 60, "most": 60, "most_per_tenant": 60}
+    tokens = {"per": "gateway", "tokens": {"per_minute": 600, "burst": 500}}
+    world = make(tokens, queue=queue, concurrency={"*": {"most": 30, "adaptive": False}})
+    running = [await world.passed() for _ in range(30)]
+    large, *small = [world.ask(max_completion=80), *(world.ask() for _ in range(40))]
+    await settled()
+    while running:
+        # Each end wakes whoever waits; two places are free by then.
+        for passed in (running.pop(), running.pop()):
+            world.end(passed)
+        await world.advance(1.0)
+    assert large.done()
+    assert large.result().waited < 8.0
+    assert not all(task.done() for task in small)
+    for task in small:
+        task.cancel()
