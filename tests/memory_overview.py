@@ -20,9 +20,9 @@ class MemoryOverview:
     def __init__(self, ledger: MemoryLedger) -> None:
         self.ledger = ledger
 
-    async def tallies(self, *, since: float, until: float, stretch: float, most: int) -> Tallies:
+    async def tallies(self, whose: Search, *, since: float, until: float, stretch: float, most: int) -> Tallies:
         await self.ledger.reach("tallies")
-        records = self._within(since, until)
+        records = self._of(whose, since, until)
         routes = _grouped(records, lambda record: record.route)
         teams = _grouped(records, lambda record: record.caller.team_id)
         users = _grouped(records, lambda record: record.caller.user_id)
@@ -39,12 +39,12 @@ class MemoryOverview:
     async def count(self, *, since: float | None, until: float) -> int:
         return len(self._within(since or 0.0, until))
 
-    async def latencies(self, *, since: float, until: float) -> tuple[float, float]:
-        return _quantiles([record.duration for record in self._within(since, until)])
+    async def latencies(self, whose: Search, *, since: float, until: float) -> tuple[float, float]:
+        return _quantiles([record.duration for record in self._of(whose, since, until)])
 
-    async def deployments(self, *, since: float, until: float) -> Sequence[DeploymentTally]:
+    async def deployments(self, whose: Search, *, since: float, until: float) -> Sequence[DeploymentTally]:
         calls: defaultdict[tuple[str, str], list[TierCall]] = defaultdict(list)
-        for record in self._within(since, until):
+        for record in self._of(whose, since, until):
             for call in record.calls:
                 calls[call.model, call.deployment.rpartition("/")[2]].append(call)
         return [_deployment(*place, found) for place, found in sorted(calls.items())]
@@ -55,24 +55,29 @@ class MemoryOverview:
 
     async def find(self, search: Search, *, since: float, until: float, limit: int) -> Sequence[str]:
         def fits(record: RequestRecord) -> bool:
-            caller = record.caller
-            names = (caller.team_id, caller.team_alias, caller.user_id, caller.key_alias, caller.key_hash)
-            is_of_kind = {
+            return {
                 None: True,
                 "dear": True,
                 "escalated": record.decision is DecisionKind.ESCALATED,
                 "failed": record.status is not Status.OK,
                 "hits": record.decision in (DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT),
             }[search.kind]
-            return is_of_kind and search.route in ("", record.route) and (not search.who or search.who in names)
 
-        found = sorted(filter(fits, self._within(since, until)), key=lambda record: record.request_id)
+        found = sorted(filter(fits, self._of(search, since, until)), key=lambda record: record.request_id)
         found.sort(key=lambda record: -record.cost_usd if search.kind == "dear" else -record.started_at)
         return [record.request_id for record in found[:limit]]
 
     async def shifted(self, request_ids: Sequence[str]) -> frozenset[str]:
         rows = self.ledger.rows
         return frozenset(name for name in request_ids if name in rows and rows[name].reason == "budget_shift")
+
+    def _of(self, whose: Search, since: float, until: float) -> list[RequestRecord]:
+        def is_whose(record: RequestRecord) -> bool:
+            caller = record.caller
+            names = (caller.team_id, caller.team_alias, caller.user_id, caller.key_alias, caller.key_hash)
+            return whose.route in ("", record.route) and (not whose.who or whose.who in names)
+
+        return list(filter(is_whose, self._within(since, until)))
 
     def _within(self, since: float, until: float) -> list[RequestRecord]:
         return [record for record in self.ledger.rows.values() if since <= record.started_at < until]

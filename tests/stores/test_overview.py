@@ -12,7 +12,7 @@ from tests.memory_overview import MemoryOverview
 from tests.page_setup import NOW, request
 
 from thriftgate.errors import StoreUnavailableError
-from thriftgate.stats.search import KINDS, Search
+from thriftgate.stats.search import EVERYTHING, KINDS, Search
 from thriftgate.stats.tallies import RequestTally
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger
@@ -77,9 +77,19 @@ def by_name(tallies: Any) -> list[Any]:
     return [comparable(tally) for tally in sorted(tallies, key=lambda one: (one.group is None, one.group or ""))]
 
 
+SEARCHES = st.builds(
+    Search,
+    kind=st.none() | st.sampled_from(sorted(KINDS)),
+    route=st.sampled_from(["", "support", "nowhere"]),
+    who=st.sampled_from(["", "t1", "ann", "odd\x00\\name", "\udce4", "' OR true --"]),
+)
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(records=REQUESTS)
-async def test_the_database_sums_as_a_loop_does(database: Database, records: list[RequestRecord]) -> None:
+@given(records=REQUESTS, whose=SEARCHES)
+async def test_the_database_sums_as_a_loop_does(
+    database: Database, records: list[RequestRecord], whose: Search
+) -> None:
     named = [
         replace(record, caller=replace(record.caller, team_alias=f"Team {record.caller.team_id}"))
         if record.caller.team_id
@@ -93,8 +103,8 @@ async def test_the_database_sums_as_a_loop_does(database: Database, records: lis
     real, plain = PostgresOverview(database), MemoryOverview(memory)
     within: dict[str, float] = {"since": SINCE, "until": UNTIL}
 
-    one = await real.tallies(**within, stretch=STEP, most=100)
-    other = await plain.tallies(**within, stretch=STEP, most=100)
+    one = await real.tallies(whose, **within, stretch=STEP, most=100)
+    other = await plain.tallies(whose, **within, stretch=STEP, most=100)
     assert comparable(one.total) == comparable(other.total)
     for way in ("routes", "teams", "users"):
         assert by_name(getattr(one, way)) == by_name(getattr(other, way)), way
@@ -103,12 +113,14 @@ async def test_the_database_sums_as_a_loop_does(database: Database, records: lis
 
     assert await real.count(**within) == await plain.count(**within)
     assert await real.count(since=None, until=UNTIL) == await plain.count(since=None, until=UNTIL)
-    assert await real.latencies(**within) == pytest.approx(await plain.latencies(**within), nan_ok=True)
+    assert await real.latencies(whose, **within) == pytest.approx(await plain.latencies(whose, **within), nan_ok=True)
     for route in ("support", "sales", "nothing"):
         assert await real.reasons(route, **within) == await plain.reasons(route, **within)
     ids = [record.request_id for record in named] + ["unknown"]
     assert await real.shifted(ids) == await plain.shifted(ids)
-    for mine, theirs in zip(await real.deployments(**within), await plain.deployments(**within), strict=True):
+    for mine, theirs in zip(
+        await real.deployments(whose, **within), await plain.deployments(whose, **within), strict=True
+    ):
         assert (mine.group, mine.deployment) == (theirs.group, theirs.deployment)
         assert (mine.calls, mine.failures, mine.last_failure_at) == (
             theirs.calls,
@@ -123,7 +135,7 @@ async def test_only_the_dearest_groups_are_read_but_all_are_counted(database: Da
     await ledger.record(
         [request(n, started_at=NOW - 10, cost_usd=float(n), caller=Caller(user_id=f"u{n}")) for n in range(6)]
     )
-    tallies = await PostgresOverview(database).tallies(since=SINCE, until=UNTIL, stretch=STEP, most=2)
+    tallies = await PostgresOverview(database).tallies(EVERYTHING, since=SINCE, until=UNTIL, stretch=STEP, most=2)
     assert [user.group for user in tallies.users] == ["u5", "u4"]
     assert tallies.sizes["users"] == 6
     assert tallies.total is not None
@@ -132,31 +144,23 @@ async def test_only_the_dearest_groups_are_read_but_all_are_counted(database: Da
 
 async def test_every_stretch_of_time_is_read_whatever_the_number_of_groups(database: Database) -> None:
     await PostgresLedger(database).record([request(n, started_at=SINCE + STEP * n + 1) for n in range(10)])
-    tallies = await PostgresOverview(database).tallies(since=SINCE, until=UNTIL, stretch=STEP, most=1)
+    tallies = await PostgresOverview(database).tallies(EVERYTHING, since=SINCE, until=UNTIL, stretch=STEP, most=1)
     assert [tally.started_at for tally in tallies.stretches] == [SINCE + STEP * n for n in range(10)]
 
 
 async def test_an_empty_ledger_has_nothing_to_sum(database: Database) -> None:
     overview = PostgresOverview(database)
-    tallies = await overview.tallies(since=SINCE, until=UNTIL, stretch=STEP, most=5)
+    tallies = await overview.tallies(EVERYTHING, since=SINCE, until=UNTIL, stretch=STEP, most=5)
     assert tallies.total is None
     assert tallies.sizes == {"routes": 0, "teams": 0, "users": 0}
-    assert all(math.isnan(quantile) for quantile in await overview.latencies(since=SINCE, until=UNTIL))
+    assert all(math.isnan(quantile) for quantile in await overview.latencies(EVERYTHING, since=SINCE, until=UNTIL))
     assert await overview.shifted([]) == frozenset()
 
 
 async def test_a_database_that_is_away_is_said_to_be() -> None:
     away = PostgresOverview(Database("postgresql://nobody@127.0.0.1:9/none"))
     with pytest.raises(StoreUnavailableError):
-        await away.tallies(since=SINCE, until=UNTIL, stretch=STEP, most=5)
-
-
-SEARCHES = st.builds(
-    Search,
-    kind=st.none() | st.sampled_from(sorted(KINDS)),
-    route=st.sampled_from(["", "support", "nowhere"]),
-    who=st.sampled_from(["", "t1", "ann", "odd\x00\\name", "\udce4", "' OR true --"]),
-)
+        await away.tallies(EVERYTHING, since=SINCE, until=UNTIL, stretch=STEP, most=5)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

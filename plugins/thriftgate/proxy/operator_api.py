@@ -60,6 +60,7 @@ def operator_api(gateway: Callable[[], Gateway], overviews: Callable[[], Overvie
             "routes": sorted(one.routes),
             "deployments": [asdict(state) for state in await one.breaker.states()],
             "ledger": {"waiting": one.writer.waiting, "dropped": one.writer.dropped},
+            "budgets": {"waiting": one.budgets.waiting, "dropped": one.budgets.dropped},
             "tracing": one.traces and {name: asdict(state) for name, state in one.traces.states().items()},
             "prompts": {"problems": [str(problem) for problem in one.prompts.source.snapshot().problems]},
             "outages": [asdict(line) for line in one.away],

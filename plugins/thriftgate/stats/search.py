@@ -34,12 +34,25 @@ class Search:
         return self == Search()
 
     @property
+    def whose(self) -> "Search":
+        """Of which route and of whom, whatever else is looked for: what figures can be narrowed to."""
+        return Search(route=self.route, who=self.who)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Route and who as the fields of a query string, those that are given."""
+        return {name: value for name, value in (("route", self.route), ("who", self.who)) if value}
+
+    @property
     def words(self) -> str:
         """What is looked for, as the end of a sentence."""
         parts = [KINDS[self.kind]] if self.kind is not None else []
         parts += [f"of the route {self.route}"] if self.route else []
         parts += [f"of {self.who}"] if self.who else []
         return ", ".join(parts)
+
+
+EVERYTHING = Search()
 
 
 def search_of(fields: Mapping[str, str]) -> Search:

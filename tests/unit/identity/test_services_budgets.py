@@ -11,8 +11,9 @@ from thriftgate.identity.budgets import Account, Balance, Spent, Window, admits
 from thriftgate.identity.records import Budget, Grants, Identity, Key, Period
 from thriftgate.ports.people import Reservation
 from thriftgate.services.identity.alerts import PAUSES, Alerts
-from thriftgate.services.identity.budgets import LEASE, BudgetService
+from thriftgate.services.identity.budgets import LEASE, OUTAGE, BudgetService
 from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.request.outages import Outages
 
 NOW = 1_795_824_000.0  # 2026-11-28 00:00 UTC
 HARD, SOFT = Budget(1.0, Period.DAY), Budget(0.5, Period.DAY, is_hard=False)
@@ -136,7 +137,8 @@ async def test_whoever_has_no_budget_costs_no_question() -> None:
 
 async def test_nobody_spends_while_the_store_is_away_and_what_was_spent_is_booked_when_it_is_back() -> None:
     store = MemoryBudgets()
-    one = service(store, Events())
+    outages = Outages(StandingClock())
+    one = service(store, Events(), outages=outages)
     charges = one.charges(IDENTITY, None)
     held = await one.reserve(charges, 0.3)
     store.is_away = True
@@ -146,10 +148,24 @@ async def test_nobody_spends_while_the_store_is_away_and_what_was_spent_is_booke
     for _ in range(20):
         await asyncio.sleep(0)
     assert one.waiting == 1
+    assert (outages.of(OUTAGE).since, outages.of(OUTAGE).requests) == (NOW, 1)
     store.is_away = False
     await one.aclose()
     assert one.waiting == 0
+    assert outages.of(OUTAGE).since is None
     assert [balance for _, balance in await one.balances(Account("key", "k"))] == [Balance(0.25, 0.0)]
+
+
+async def test_a_store_that_is_back_is_known_to_be_though_nobody_spends() -> None:
+    store = MemoryBudgets()
+    outages = Outages(StandingClock())
+    one = service(store, Events(), outages=outages)
+    store.is_away = True
+    with pytest.raises(StoreUnavailableError):
+        await one.reserve(one.charges(IDENTITY, None), 0.3)
+    store.is_away = False
+    await one.forget_expired()
+    assert outages.of(OUTAGE).since is None
 
 
 async def test_a_flood_of_one_caller_leaves_connections_to_the_keys_of_all_others() -> None:

@@ -12,8 +12,9 @@ from thriftgate.identity.keys import ENTROPY_BYTES, digest_of, make_key
 from thriftgate.identity.permission import Denial, Denied
 from thriftgate.identity.records import Identity, Key, Role, ServiceClass, Team, User
 from thriftgate.services.identity.administration import IdentityAdministration, Imported
-from thriftgate.services.identity.authentication import UNKNOWN, Authenticator
+from thriftgate.services.identity.authentication import OUTAGE, UNKNOWN, Authenticator
 from thriftgate.services.identity.recent import RecentAnswers
+from thriftgate.services.request.outages import Outages
 
 
 class HandClock:
@@ -106,12 +107,15 @@ async def test_the_right_id_with_another_secret_is_nobodys(
 
 async def test_nobody_is_let_in_while_the_store_is_away(store: MemoryIdentityStore, clock: HandClock) -> None:
     store.is_away = True
-    authenticator = Authenticator(store, clock)
+    outages = Outages(clock)
+    authenticator = Authenticator(store, clock, outages=outages)
     for _ in range(2):
         with pytest.raises(StoreUnavailableError):
             await authenticator.identify("sk-anything")
+    assert (outages.of(OUTAGE).since, outages.of(OUTAGE).requests) == (1000.0, 2)
     store.is_away = False
     assert await authenticator.identify("sk-anything") == UNKNOWN
+    assert outages.of(OUTAGE).since is None
 
 
 async def test_whoever_leaves_does_not_take_the_answer_from_the_others() -> None:

@@ -106,7 +106,7 @@ class Gateway:
     def away(self) -> list[AwayLine]:
         """What this worker has to do without, or had to."""
         queues: Mapping[str, ExportQueueState] = self.traces.states() if self.traces is not None else {}
-        return away_lines(self.outages.all, waiting=self.writer.waiting, dropped=self.writer.dropped, queues=queues)
+        return away_lines(self.outages.all, ledger=self.writer, budgets=self.budgets, queues=queues)
 
     def start(self) -> None:
         """Begin the upkeep, and to load the models that run here; in the running loop."""
@@ -215,12 +215,14 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     )
     caches = {name: build_cache(name, route, shared) for name, route in config.routes.items()}
     verifiers = {name: one.verifier for name, one in caches.items() if one and one.verifier}
+    budgets = open_budgets(config, database=database, clock=clock, background=shared.background, outages=outages)
     metrics_reader = open_metrics(
         config, metrics, base_dir=base_dir, database=database, ledger=ledger, prompts=prompts,
         queues={
             "ledger": writer,
             **(traces.queues if traces else {}),
             **({"limits": admission.settler} if admission else {}),
+            "budgets": budgets,
         }, background=shared.background,
         breaker=breaker, clock=clock,
     )  # fmt: skip
@@ -232,7 +234,6 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     trace_address = TraceAddress(keys_from(environ)) if traces is not None else None
     if trace_address is not None:
         jobs.append(Job("langfuse_project", _EVERY_MINUTE, trace_address.look))
-    budgets = open_budgets(config, database=database, clock=clock, background=shared.background)
     privacy = open_privacy(config.privacy, database, data_dir) if config.privacy else None
     if privacy is not None:
         jobs.append(Job("pseudonym_expiry", _EVERY_MINUTE, privacy.vault.expire))
@@ -259,7 +260,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
             [
                 *jobs,
                 Job("metrics", WRITE_EVERY, metrics_reader.share),
-                Job("budget_leases", _DAILY, budgets.forget_expired),
+                Job("budget_leases", _EVERY_MINUTE, budgets.forget_expired),
             ],
             outages=outages,
         ),
@@ -291,6 +292,7 @@ def _identity(config: ThriftgateConfig, shared: Shared, database: Database) -> O
         database=database,
         clock=shared.clock,
         background=shared.background,
+        outages=shared.outages,
     )
 
 

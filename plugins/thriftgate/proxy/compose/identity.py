@@ -17,6 +17,7 @@ from thriftgate.services.identity.authentication import Authenticator
 from thriftgate.services.identity.budgets import BudgetService
 from thriftgate.services.identity.tokens import TokenReader, TokenRules
 from thriftgate.services.request.background import BackgroundTasks
+from thriftgate.services.request.outages import Outages
 from thriftgate.services.upkeep.jobs import Job
 from thriftgate.stores.files.issuer_keys import FetchedIssuerKeys, KeptIssuerKeys
 from thriftgate.stores.files.keys import WatchedKeyFile
@@ -39,7 +40,13 @@ class OpenIdentity:
 
 
 def open_identity(
-    config: IdentityConfig, *, base_dir: Path, database: Database, clock: Clock, background: BackgroundTasks
+    config: IdentityConfig,
+    *,
+    base_dir: Path,
+    database: Database,
+    clock: Clock,
+    background: BackgroundTasks,
+    outages: Outages,
 ) -> OpenIdentity:
     """Everything that `identity` turns on."""
     store = PostgresIdentityStore(database)
@@ -56,12 +63,13 @@ def open_identity(
         tokens=_tokens(config.jwt, base_dir, clock, background, jobs) if config.jwt else None,
         tiers=config.tier_records,
         default_tier=config.default_tier,
+        outages=outages,
     )
     return OpenIdentity(authenticator, IdentityAdministration(store, clock, entropy=secrets.token_bytes), jobs)
 
 
 def open_budgets(
-    config: ThriftgateConfig, *, database: Database, clock: Clock, background: BackgroundTasks
+    config: ThriftgateConfig, *, database: Database, clock: Clock, background: BackgroundTasks, outages: Outages
 ) -> BudgetService:
     """Budgets of keys, users, teams and routes."""
     webhook = config.budgets.webhook
@@ -72,6 +80,7 @@ def open_budgets(
         routes={name: [form.budget() for form in forms] for name, forms in config.budgets.routes.items()},
         new_id=lambda: secrets.token_hex(16),
         tell=alerts.tell,
+        outages=outages,
     )
 
 

@@ -4,6 +4,7 @@ Failure behaviour: pure; see `views.py`.
 """
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 from thriftgate import wording
 from thriftgate.proxy.page import rendering, views, views_keys, views_quality
@@ -11,10 +12,8 @@ from thriftgate.proxy.page.next_steps import next_steps
 from thriftgate.proxy.page.state import State
 from thriftgate.services.books.key_use import KeyUse
 from thriftgate.services.books.overview import PERIODS, Overview
-from thriftgate.stats.search import KINDS, Search
+from thriftgate.stats.search import EVERYTHING, KINDS, Search
 from thriftgate.types import RequestRecord
-
-_EVERYTHING = Search()
 
 INTERVALS = ((0, "off", "no refresh"), (10, "10 s", "every 10 seconds"), (60, "1 min", "every minute"))
 """How often the page may load itself anew: seconds, short, and spoken. Off unless the operator chose otherwise."""
@@ -34,7 +33,7 @@ def page(
     token: str,
     refresh: int,
     now: float,
-    search: Search = _EVERYTHING,
+    search: Search = EVERYTHING,
     found: Sequence[RequestRecord] | None = None,
     keys: Sequence[KeyUse] | None = None,
 ) -> str:
@@ -72,6 +71,7 @@ def page(
         steps=next_steps(overview, state, now=now),
         requests=views.request_rows(overview.recent if found is None else found, now=now, traces_at=state.traces_at),
         search=search,
+        narrowed=urlencode(search.fields),
         is_search=found is not None,
         kinds=KINDS,
         latest=wording.ago(overview.recent[0].started_at, now) if overview.recent else "",

@@ -121,7 +121,7 @@ class PageResponder:
         token = "" if session is None else sessions.form_token("logout", session.nonce)
         search = search_of(request.query_params)
         try:
-            overview = await self._overviews().get(period)
+            overview = await self._overviews().get(period, search.whose)
             found = None if search.is_empty else await self._overviews().find(search, period)
             uses = None if (keys := self._keys()) is None else await keys.get()
         except StoreUnavailableError:

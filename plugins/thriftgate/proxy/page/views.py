@@ -13,6 +13,7 @@ from thriftgate.proxy.page.state import ShownDeployment, State
 from thriftgate.services.books.charts import Box, SpendStep, divided_bar, spending_columns
 from thriftgate.services.books.explaining import why
 from thriftgate.services.books.overview import Overview
+from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import DeploymentTally, RequestTally
 from thriftgate.tracing.identity import trace_id_of
 from thriftgate.types import DecisionKind, RequestRecord
@@ -222,10 +223,13 @@ def spend_tables(overview: Overview) -> list[SpendTable]:
     """Money by route, team and user."""
     tallies = overview.tallies
     kinds = (("Route", "routes", tallies.routes), ("Team", "teams", tallies.teams), ("User", "users", tallies.users))
-    return [_spend_table(f"By {kind.lower()}", kind, found, tallies.sizes.get(size, 0)) for kind, size, found in kinds]
+    return [
+        _spend_table(f"By {kind.lower()}", kind, found, tallies.sizes.get(size, 0), overview.whose)
+        for kind, size, found in kinds
+    ]
 
 
-def _spend_table(title: str, column: str, found: Sequence[RequestTally], size: int) -> SpendTable:
+def _spend_table(title: str, column: str, found: Sequence[RequestTally], size: int, whose: Search) -> SpendTable:
     digits = wording.digits_for(max((max(one.money.cost, one.money.baseline) for one in found), default=0.0))
     more = size - len(found)
     is_nameless = [one.group for one in found] == [None]
@@ -233,19 +237,19 @@ def _spend_table(title: str, column: str, found: Sequence[RequestTally], size: i
     return SpendTable(
         title=title,
         column=column,
-        rows=() if is_nameless else [_spend(one, column, digits) for one in found],
+        rows=() if is_nameless else [_spend(one, column, digits, whose) for one in found],
         note=_NAMELESS.get(column, "") if is_nameless else note,
     )
 
 
-def _spend(one: RequestTally, column: str, digits: int) -> Spend:
+def _spend(one: RequestTally, column: str, digits: int, whose: Search) -> Spend:
     share = one.money.saved_share()
     name = one.label or one.group or f"no {column.lower()}"
     field = "route" if column == "Route" else "who"
     saved = one.saved_usd / one.money.baseline if one.money.baseline > 0 else float("nan")
     return Spend(
         name=name,
-        query=urlencode({field: one.group}) if one.group else "",
+        query=urlencode({**whose.fields, field: one.group}) if one.group else "",
         requests=f"{one.requests:,}",
         cost=wording.money(one.money.cost, digits),
         baseline=wording.money(one.money.baseline, digits),

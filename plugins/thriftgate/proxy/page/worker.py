@@ -34,6 +34,7 @@ def _queues(gateway: Gateway) -> list[QueueState]:
     queues: Mapping[str, ExportQueueState] = gateway.traces.states() if gateway.traces else {}
     return [
         QueueState("ledger", writer.waiting, 0, writer.dropped),
+        QueueState("budgets", gateway.budgets.waiting, 0, gateway.budgets.dropped),
         *(
             QueueState(f"{name} to Langfuse", queue.waiting, queue.refused, queue.dropped, _trouble(queue))
             for name, queue in queues.items()

@@ -25,7 +25,7 @@ from thriftgate.services.books.standing import (
     is_within,
     standing_of,
 )
-from thriftgate.stats.search import Search
+from thriftgate.stats.search import EVERYTHING, Search
 from thriftgate.stats.tallies import DeploymentTally, Tallies
 from thriftgate.types import RequestRecord
 
@@ -33,14 +33,19 @@ FRESH = 5.0
 REST = 20.0
 MOST_GROUPS = 8
 MOST_RECENT = 20
+_MOST_KEPT = 32
+"""Overviews that are kept: an operator may narrow them to anybody."""
 MOST_READ = 10_000
 """An experiment with more requests is left to `thriftgate prompts experiment`."""
 
 
 class OverviewSource(Protocol):
-    """Sums and counts of the ledger; times in seconds since the epoch. All raise StoreUnavailableError."""
+    """Sums and counts of the ledger; times in seconds since the epoch. All raise StoreUnavailableError.
 
-    async def tallies(self, *, since: float, until: float, stretch: float, most: int) -> Tallies:
+    Of `whose`, a search, only the route and the caller count.
+    """
+
+    async def tallies(self, whose: Search, *, since: float, until: float, stretch: float, most: int) -> Tallies:
         """Sums of the requests started in [since, until), by stretches of so many seconds and by `most` groups each."""
         ...
 
@@ -48,11 +53,11 @@ class OverviewSource(Protocol):
         """How many requests were started in [since, until)."""
         ...
 
-    async def latencies(self, *, since: float, until: float) -> tuple[float, float]:
+    async def latencies(self, whose: Search, *, since: float, until: float) -> tuple[float, float]:
         """Median and 95th percentile of the requests' durations, in seconds; NaN without requests."""
         ...
 
-    async def deployments(self, *, since: float, until: float) -> Sequence[DeploymentTally]:
+    async def deployments(self, whose: Search, *, since: float, until: float) -> Sequence[DeploymentTally]:
         """What became of the calls of each deployment."""
         ...
 
@@ -104,8 +109,12 @@ class ExperimentStanding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """One period, as the ledger has it."""
+    """One period, as the ledger has it: of everything, or of one route or caller.
 
+    Promises and their checks are told of routes, so that an overview of one caller has no standings and no experiments.
+    """
+
+    whose: Search = EVERYTHING
     period: OverviewPeriod
     since: float
     until: float
@@ -140,19 +149,23 @@ class OverviewService:
         self._stops = stops
         self._promises = promises
         self._clock = clock
-        self._kept: dict[str, tuple[float, Overview]] = {}
+        self._kept: dict[tuple[str, Search], tuple[float, Overview]] = {}
         self._making = asyncio.Lock()
 
-    async def get(self, period: OverviewPeriod) -> Overview:
+    async def get(self, period: OverviewPeriod, whose: Search = EVERYTHING) -> Overview:
         """The overview of a period, at most a few moments old. Raises StoreUnavailableError."""
         # One at a time, also for different periods: a page must never keep the whole pool of connections busy.
         async with self._making:
             started = self._clock.monotonic()
-            good_until, overview = self._kept.get(period.name, (started, None))
+            name = (period.name, whose)
+            good_until, overview = self._kept.pop(name, (started, None))
             if overview is None or started >= good_until:
-                overview = await self._make(period)
+                overview = await self._make(period, whose)
                 ended = self._clock.monotonic()
-                self._kept[period.name] = (ended + max(FRESH, REST * (ended - started)), overview)
+                good_until = ended + max(FRESH, REST * (ended - started))
+            self._kept[name] = good_until, overview
+            if len(self._kept) > _MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
             return overview
 
     async def find(self, search: Search, period: OverviewPeriod) -> Sequence[RequestRecord]:
@@ -166,22 +179,24 @@ class OverviewService:
             found = [await self._ledger.get(one) for one in ids]
         return [record for record in found if record is not None]
 
-    async def _make(self, period: OverviewPeriod) -> Overview:
+    async def _make(self, period: OverviewPeriod, whose: Search) -> Overview:
         until = self._clock.time()
         # Steps begin at round times, so that a drawing does not wobble from look to look; the first one is whole.
         since = (until - period.seconds) // period.step * period.step
         source = self._source
-        p50, p95 = await source.latencies(since=since, until=until)
+        p50, p95 = await source.latencies(whose, since=since, until=until)
+        told = [] if whose.who else [name for name in self._promises if whose.route in ("", name)]
         return Overview(
+            whose=whose,
             period=period,
             since=since,
             until=until,
-            tallies=await source.tallies(since=since, until=until, stretch=period.step, most=MOST_GROUPS),
+            tallies=await source.tallies(whose, since=since, until=until, stretch=period.step, most=MOST_GROUPS),
             duration_p50=p50,
             duration_p95=p95,
-            deployments=await source.deployments(since=since, until=until),
-            standings=[await self._standing(name, since, until) for name in self._promises],
-            experiments=await self._experiments(until),
+            deployments=await source.deployments(whose, since=since, until=until),
+            standings=[await self._standing(name, since, until) for name in told],
+            experiments=await self._experiments(until) if whose == EVERYTHING else (),
             recent=await self._ledger.recent(limit=MOST_RECENT),
             broken_prompts=[str(problem) for problem in self._prompts.snapshot().errors],
         )

@@ -10,6 +10,7 @@ the issuer's public keys were never fetched: whoever cannot be known is not let 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from thriftgate.errors import StoreUnavailableError
 from thriftgate.identity.claims import identity_of_bearer
 from thriftgate.identity.forms import KeyFile
 from thriftgate.identity.keys import PresentedKey, read_key
@@ -19,7 +20,9 @@ from thriftgate.ports import Clock
 from thriftgate.ports.people import FoundKey, IdentityStore
 from thriftgate.services.identity.recent import RecentAnswers
 from thriftgate.services.identity.tokens import TokenReader, looks_like_token
+from thriftgate.services.request.outages import Outages
 
+OUTAGE = "the store of keys"
 UNKNOWN = Denied(Denial.UNKNOWN, "this key is not known here")
 
 
@@ -35,6 +38,7 @@ class Authenticator:
         tokens: TokenReader | None = None,
         tiers: Mapping[str, ServiceClass] | None = None,
         default_tier: str | None = None,
+        outages: Outages | None = None,
     ) -> None:
         """`file` is asked each time, so that it may be read anew; `default_tier` is of whoever has none."""
         self._file = file
@@ -42,12 +46,20 @@ class Authenticator:
         self._tiers = tiers or {}
         self._default_tier = default_tier
         self._clock = clock
-        self._keys = RecentAnswers(store.find, clock)
+        self._outages = outages or Outages(clock)
+        self._keys = RecentAnswers(self._find, clock)
         self._owners = RecentAnswers(self._ask_owners, clock)
         self._store = store
 
     async def identify(self, text: str) -> Identity | Denied:
         """Who comes with this key or token; else why nobody does."""
+        try:
+            return await self._identify(text)
+        except StoreUnavailableError as error:
+            self._outages.refused(OUTAGE, error.cause)
+            raise
+
+    async def _identify(self, text: str) -> Identity | Denied:
         if self._tokens is not None and looks_like_token(text):
             return await self._bearer(self._tokens, text)
         presented = read_key(text)
@@ -77,9 +89,15 @@ class Authenticator:
         team_id = key.team_id or (user.team_id if user else None)
         return FoundKey(key, user, file.teams.get(team_id) if team_id else None)
 
+    async def _find(self, key_id: str) -> FoundKey | None:
+        found = await self._store.find(key_id)
+        self._outages.answered(OUTAGE)
+        return found
+
     async def _ask_owners(self, ids: tuple[str, str | None]) -> tuple[User | None, Team | None]:
         user_id, team_id = ids
         user, team = await self._store.owners(user_id, team_id)
+        self._outages.answered(OUTAGE)
         file = self._file()
         user = file.users.get(user_id, user)
         named = team_id or (user.team_id if user else None)

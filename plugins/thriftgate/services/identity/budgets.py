@@ -28,9 +28,12 @@ from thriftgate.identity.budgets import (
 from thriftgate.identity.records import Budget, Identity, Period
 from thriftgate.ports import Clock
 from thriftgate.ports.people import BudgetStore
+from thriftgate.services.request.outages import Outages
 from thriftgate.services.request.retrying import RetryQueue
 
 logger = logging.getLogger(__name__)
+
+OUTAGE = "the store of budgets"
 
 LEASE = 600.0
 """Seconds after which what a request held comes back by itself, where a worker was killed; nearly all take less."""
@@ -73,10 +76,12 @@ class BudgetService:
         tell: Callable[[Mapping[str, Any]], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         max_queue: int = 10_000,
+        outages: Outages | None = None,
     ) -> None:
         """`routes` are the budgets of routes; `tell` is told of each soft budget that was used up."""
         self._store = store
         self._clock = clock
+        self._outages = outages or Outages(clock)
         self._routes = routes
         self._new_id = new_id
         self._tell = tell
@@ -102,7 +107,11 @@ class BudgetService:
     async def reserve(self, charges: Sequence[BudgetCharge], most_usd: float) -> Held:
         """Hold the most that a request may cost. Raises BudgetExceededError or StoreUnavailableError."""
         async with self._turn:
-            return await self._reserve(charges, most_usd)
+            try:
+                return await self._reserve(charges, most_usd)
+            except StoreUnavailableError as error:
+                self._outages.refused(OUTAGE, error.cause)
+                raise
 
     async def _reserve(self, charges: Sequence[BudgetCharge], most_usd: float) -> Held:
         at = self._clock.time()
@@ -111,6 +120,7 @@ class BudgetService:
         limits = [charge.budget.usd if charge.budget.is_hard else None for charge in charges]
         most = max(most_usd, _SMALLEST)
         found = await self._store.reserve(reservation_id, windows, limits, most, at=at, until=at + LEASE)
+        self._outages.answered(OUTAGE)
         for charge, is_admitted, balance in zip(charges, found.is_admitted, found.balances, strict=True):
             if not is_admitted:
                 raise _refusal(charge, at=at, is_final=balance.spent_usd >= charge.budget.usd)
@@ -142,8 +152,9 @@ class BudgetService:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def forget_expired(self) -> None:
-        """Drop what nobody will settle any more."""
+        """Drop what nobody will settle any more; a store that does it is not away, also where nobody spends."""
         await self._store.forget(self._clock.time() - _DAY)
+        self._outages.answered(OUTAGE)
 
     async def _work(self) -> None:
         is_away = False
@@ -151,7 +162,8 @@ class BudgetService:
             (settlement,) = batch
             try:
                 spent = await self._store.settle(settlement.held.reservation_id, settlement.cost_usd)
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
+                self._outages.note(OUTAGE, error.cause)
                 if not is_away:
                     logger.warning("budgets cannot be booked: %d settlements wait", self._queue.waiting)
                 is_away = True
@@ -159,6 +171,7 @@ class BudgetService:
                 await self._sleep(1.0)
                 continue
             is_away = False
+            self._outages.answered(OUTAGE)
             self._queue.taken()
             for charge, one in crossed(settlement.held.charges, spent, settlement.held.at):
                 self._tell(_event(charge, one, at=self._clock.time()))

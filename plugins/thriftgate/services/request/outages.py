@@ -20,14 +20,14 @@ _WARN_EVERY = 60.0
 
 @dataclass(slots=True)
 class Outage:
-    """How one thing that requests can do without is doing."""
+    """How one thing that requests need, or can do without, is doing."""
 
     since: float | None = None
     """Unix time from which on it is away; None while it is there."""
     cause: Cause | None = None
     """Why it is away, or was the last time."""
     requests: int = 0
-    """Requests that went on without it, since the start of this worker."""
+    """Requests that went on without it or were refused, since the start of this worker."""
     by_cause: Counter[str] = field(default_factory=Counter[str])
 
 
@@ -60,6 +60,12 @@ class Outages:
         found = self.note(name, cause)
         found.requests += is_request
         self._warn(f"{name} is away: {CAUSES[cause]}; {found.requests} requests went on without it so far")
+
+    def refused(self, name: str, cause: Cause) -> None:
+        """A request was refused for the want of it."""
+        found = self.note(name, cause)
+        found.requests += 1
+        self._warn(f"{name} is away: {CAUSES[cause]}; {found.requests} requests were refused so far")
 
     def note(self, name: str, cause: Cause) -> Outage:
         """Something could not be used, of which another one tells the log."""

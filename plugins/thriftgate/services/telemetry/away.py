@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from thriftgate.errors import CAUSES
 from thriftgate.services.books.recording import OUTAGE as LEDGER_OUTAGE
+from thriftgate.services.identity.authentication import OUTAGE as KEYS_OUTAGE
+from thriftgate.services.identity.budgets import OUTAGE as BUDGETS_OUTAGE
 from thriftgate.services.limits.outage import OUTAGE as LIMITS_OUTAGE
 from thriftgate.services.request.outages import Outage
 from thriftgate.services.telemetry.exporting import ExportQueueState
+from thriftgate.services.telemetry.state import WorkQueue
 
 LANGFUSE = "Langfuse"
 
@@ -28,21 +31,26 @@ class AwayLine:
 
 
 def away_lines(
-    outages: Mapping[str, Outage], *, waiting: int, dropped: int, queues: Mapping[str, ExportQueueState]
+    outages: Mapping[str, Outage], *, ledger: WorkQueue, budgets: WorkQueue, queues: Mapping[str, ExportQueueState]
 ) -> list[AwayLine]:
-    """Of requests' own outages, of the ledger (records that wait and were lost) and of the queues to Langfuse."""
-    return [*_of_requests(outages, waiting, dropped), *_of_langfuse(queues)]
+    """Of what requests need, of the ledger and the budgets (what waits and was lost), and of the queues to Langfuse."""
+    return [*_of_requests(outages, ledger, budgets), *_of_langfuse(queues)]
 
 
-def _of_requests(outages: Mapping[str, Outage], waiting: int, dropped: int) -> Iterator[AwayLine]:
+def _of_requests(outages: Mapping[str, Outage], ledger: WorkQueue, budgets: WorkQueue) -> Iterator[AwayLine]:
     for name, found in outages.items():
         if found.cause is None:
             continue
         if name == LEDGER_OUTAGE:
-            cost = f"{waiting:,} records wait for it, {dropped:,} were lost; requests are answered all the same"
+            lost = f"{ledger.waiting:,} records wait for it, {ledger.dropped:,} were lost"
+            cost = f"{lost}; requests are answered all the same"
+        elif name == BUDGETS_OUTAGE:
+            lost = f"{budgets.waiting:,} costs wait to be booked, {budgets.dropped:,} were lost"
+            cost = f"{_refused(found)}; {lost}"
+        elif name == KEYS_OUTAGE:
+            cost = f"{_refused(found)}: nobody could say whose key it was"
         elif name == LIMITS_OUTAGE:
-            were = "was" if found.requests == 1 else "were"
-            cost = f"{_counted(found.requests)} {were} refused, or let in by what one worker knows (`limits.on_outage`)"
+            cost = f"{_refused(found)}, or let in by what one worker knows (`limits.on_outage`)"
         else:
             cost = f"{_counted(found.requests)} went on without it"
         yield AwayLine(name, found.since, CAUSES[found.cause], cost)
@@ -57,6 +65,10 @@ def _of_langfuse(queues: Mapping[str, ExportQueueState]) -> Iterator[AwayLine]:
         )
         since = min(one.away_since for one in stuck if one.away_since is not None)
         yield AwayLine(LANGFUSE, since, f"it {stuck[0].last_error}", f"{cost}; the ledger has them all")
+
+
+def _refused(found: Outage) -> str:
+    return f"{_counted(found.requests)} {'was' if found.requests == 1 else 'were'} refused"
 
 
 def _counted(requests: int) -> str:

@@ -15,10 +15,14 @@ from thriftgate.types import DecisionKind
 
 _DECISIONS = ", ".join(f"count(*) FILTER (WHERE decision = '{kind}') AS {kind}" for kind in DecisionKind)
 
+_CHOSEN = """started_at >= $1 AND started_at < $2 AND ($3 = '' OR route = $3)
+  AND ($4 = '' OR $4 IN (team_id, team_alias, user_id, key_alias, key_hash))"""
+"""The requests of a time, all or those of a route and of somebody: a team, a user or a key, by id or by name."""
+
 _TALLIES = f"""
 WITH chosen AS (
-    SELECT *, floor((started_at - $1) / $3::float8)::int AS bucket
-    FROM requests WHERE started_at >= $1 AND started_at < $2
+    SELECT *, floor((started_at - $1) / $5::float8)::int AS bucket
+    FROM requests WHERE {_CHOSEN}
 ), grouped AS (
     SELECT grouping(route, team_id, user_id, bucket) AS kind, route, team_id, user_id, bucket,
            max(team_alias) AS team_alias, {PLAIN} AS plain, count(*) AS n,
@@ -34,24 +38,23 @@ SELECT * FROM (
            count(*) OVER (PARTITION BY kind) AS size
     FROM grouped
 ) ranked
-WHERE n > 0 AND (place <= $4 OR kind = {0b1110})
+WHERE n > 0 AND (place <= $6 OR kind = {0b1110})
 ORDER BY kind, bucket, place
 """
 # grouping() sets a bit, from the left, for each column that a row is not grouped by.
 _TOTAL, _ROUTE, _TEAM, _USER, _TIME = 0b1111, 0b0111, 0b1011, 0b1101, 0b1110
 
-_LATENCIES = """
+_LATENCIES = f"""
 SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration) AS quantiles
-FROM requests WHERE started_at >= $1 AND started_at < $2
+FROM requests WHERE {_CHOSEN}
 """
 
-_DEPLOYMENTS = """
+_DEPLOYMENTS = f"""
 SELECT model, regexp_replace(deployment, '^.*/', '') AS deployment, count(*) AS calls,
        count(*) FILTER (WHERE c.status = 'failed') AS failures,
        percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY c.duration) AS quantiles,
        max(c.started_at) FILTER (WHERE c.status = 'failed') AS last_failure_at
-FROM calls c JOIN requests r USING (request_id)
-WHERE r.started_at >= $1 AND r.started_at < $2
+FROM calls c JOIN (SELECT request_id FROM requests WHERE {_CHOSEN}) r USING (request_id)
 GROUP BY 1, 2 ORDER BY 1, 2
 """
 # Providers name themselves `openai/gpt-5` on one way and `gpt-5` on another.
@@ -74,12 +77,7 @@ _KINDS = {
     "hits": "decision IN ('exact_hit', 'semantic_hit')",
 }
 
-_FIND = """
-SELECT request_id FROM requests
-WHERE started_at >= $1 AND started_at < $2 AND {kind} AND ($3 = '' OR route = $3)
-  AND ($4 = '' OR $4 IN (team_id, team_alias, user_id, key_alias, key_hash))
-ORDER BY {order} LIMIT $5
-"""
+_FIND = "SELECT request_id FROM requests WHERE {chosen} AND {kind} ORDER BY {order} LIMIT $5"
 
 
 class PostgresOverview:
@@ -89,9 +87,11 @@ class PostgresOverview:
         self._database = database
         self._patience = database.timeouts.report
 
-    async def tallies(self, *, since: float, until: float, stretch: float, most: int) -> Tallies:
+    async def tallies(self, whose: Search, *, since: float, until: float, stretch: float, most: int) -> Tallies:
         """Sums of the requests started in [since, until), by stretches of so many seconds and by `most` groups each."""
-        rows = await self._database.fetch(_TALLIES, since, until, stretch, most, timeout=self._patience)
+        rows = await self._database.fetch(
+            _TALLIES, *_chosen(whose, since, until), stretch, most, timeout=self._patience
+        )
         of = {kind: [row for row in rows if row["kind"] == kind] for kind in (_TOTAL, _ROUTE, _TEAM, _USER, _TIME)}
         named = {"routes": of[_ROUTE], "teams": of[_TEAM], "users": of[_USER]}
         return Tallies(
@@ -109,14 +109,14 @@ class PostgresOverview:
         rows = await self._database.fetch(_COUNT, start, until, timeout=self._patience)
         return rows[0]["count"]
 
-    async def latencies(self, *, since: float, until: float) -> tuple[float, float]:
+    async def latencies(self, whose: Search, *, since: float, until: float) -> tuple[float, float]:
         """Median and 95th percentile of the requests' durations, in seconds; NaN without requests."""
-        row = await self._database.fetch(_LATENCIES, since, until, timeout=self._patience)
+        row = await self._database.fetch(_LATENCIES, *_chosen(whose, since, until), timeout=self._patience)
         return _quantiles(row[0])
 
-    async def deployments(self, *, since: float, until: float) -> Sequence[DeploymentTally]:
+    async def deployments(self, whose: Search, *, since: float, until: float) -> Sequence[DeploymentTally]:
         """What became of the calls of each deployment, of requests started in [since, until)."""
-        rows = await self._database.fetch(_DEPLOYMENTS, since, until, timeout=self._patience)
+        rows = await self._database.fetch(_DEPLOYMENTS, *_chosen(whose, since, until), timeout=self._patience)
         return [
             DeploymentTally(
                 group=from_text(row["model"]),
@@ -138,9 +138,8 @@ class PostgresOverview:
     async def find(self, search: Search, *, since: float, until: float, limit: int) -> Sequence[str]:
         """The ids of requests started in [since, until) that fit: the latest first, or the dearest."""
         order = "cost_usd DESC, request_id" if search.kind == "dear" else "started_at DESC, request_id"
-        query = _FIND.format(kind=_KINDS[search.kind], order=order)
-        who, route = to_text(search.who), to_text(search.route)
-        rows = await self._database.fetch(query, since, until, route, who, limit, timeout=self._patience)
+        query = _FIND.format(chosen=_CHOSEN, kind=_KINDS[search.kind], order=order)
+        rows = await self._database.fetch(query, *_chosen(search, since, until), limit, timeout=self._patience)
         return [from_text(row["request_id"]) for row in rows]
 
     async def shifted(self, request_ids: Sequence[str]) -> frozenset[str]:
@@ -150,6 +149,10 @@ class PostgresOverview:
         stored = {to_text(request_id): request_id for request_id in request_ids}
         rows = await self._database.fetch(_SHIFTED, list(stored), timeout=self._patience)
         return frozenset(stored[row["request_id"]] for row in rows)
+
+
+def _chosen(whose: Search, since: float, until: float) -> tuple[float, float, str, str]:
+    return since, until, to_text(whose.route), to_text(whose.who)
 
 
 def _tally(row: Row, group: str | None, *, label: str | None = None, started_at: float | None = None) -> RequestTally:

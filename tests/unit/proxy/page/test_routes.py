@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.page_setup import ADMIN_KEY, MASTER_KEY, NOW, VIEWER_KEY, PageSetup, day
+from tests.page_setup import ADMIN_KEY, MASTER_KEY, NOW, VIEWER_KEY, PageSetup, day, request
 
 from thriftgate.identity.records import Key
 
@@ -282,6 +282,26 @@ async def test_a_row_of_the_money_leads_to_its_requests(browser: Browser, setup:
     assert link is not None
     followed = (await browser.get(link[1].replace("&amp;", "&"))).text
     assert "Requests in the last 24 hours: of acme" in followed
+
+
+async def test_a_route_or_a_caller_narrows_every_figure_of_the_page(browser: Browser, setup: PageSetup) -> None:
+    await setup.fill([request(9_000 + n, route="translate", started_at=NOW - n, cost_usd=0.5) for n in range(3)])
+    setup.clock.advance(6.0)
+    await _signed_in(browser, setup)
+    page = (await browser.get(f"{HOME}?period=24h&route=translate")).text
+    assert "Only requests of the route translate." in page
+    assert '<span class="number">3</span>' in page
+    assert "$1.5" in page
+    assert "Quality against the promise" not in page
+    assert "period=7d&amp;route=translate" in page
+    support = (await browser.get(f"{HOME}?period=24h&route=support")).text
+    assert "Quality against the promise" in support
+    assert "translate" not in support
+    team = (await browser.get(f"{HOME}?period=24h&route=support&who=acme")).text
+    assert "Only requests of the route support, of acme." in team
+    assert "told of routes, not of callers" in team
+    nobody = (await browser.get(f"{HOME}?period=24h&who=nobody")).text
+    assert "Nothing of nobody was asked in the last 24 hours" in nobody
 
 
 async def test_what_is_typed_into_the_search_comes_back_as_text(browser: Browser, setup: PageSetup) -> None:

@@ -17,6 +17,7 @@ from thriftgate.errors import StoreUnavailableError
 from thriftgate.services.books.overview import FRESH, PERIODS, OverviewService
 from thriftgate.services.books.quality import quality_of
 from thriftgate.services.books.report import RatioSample
+from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import MoneySums, RequestTally
 from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.types import AuditKind, DecisionKind
@@ -73,6 +74,24 @@ async def test_all_who_look_share_one_snapshot_until_it_is_old() -> None:
     look.clock.advance(FRESH + 0.1)
     await service.get(HOUR)
     assert look.ledger.calls["tallies"] == 2
+
+
+async def test_an_overview_of_one_caller_is_its_own_and_not_all_of_them_are_kept() -> None:
+    look = Look()
+    await look.ledger.record([request(n, started_at=NOW - n - 1.0) for n in range(3)])
+    service = look.service()
+    for n in range(100):
+        found = await service.get(HOUR, Search(who=f"nobody-{n}"))
+        assert found.tallies.total is None
+        assert not found.standings
+    total = (await service.get(HOUR, Search(route="support"))).tallies.total
+    assert total is not None
+    assert total.requests == 3
+    asked = look.ledger.calls["tallies"]
+    await service.get(HOUR, Search(who="nobody-99"))
+    assert look.ledger.calls["tallies"] == asked
+    await service.get(HOUR, Search(who="nobody-1"))
+    assert look.ledger.calls["tallies"] == asked + 1
 
 
 async def test_a_snapshot_that_took_long_is_kept_longer(monkeypatch: pytest.MonkeyPatch) -> None:

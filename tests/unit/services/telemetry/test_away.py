@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from tests.clocks import LoopClock
@@ -20,16 +21,22 @@ from thriftgate.services.telemetry.exporting import ExportQueue, ExportQueueLimi
 from thriftgate.tracing.delivery import Away, Delivered, Delivery
 
 
+@dataclass(frozen=True)
+class Work:
+    waiting: int = 0
+    dropped: int = 0
+
+
 def test_a_cache_that_requests_did_without_is_counted_and_comes_back() -> None:
     clock = FakeClock(1_000.0)
     outages = Outages(clock)
     outages.missed("the cache", "password")
     clock.advance(5.0)
     outages.missed("the cache", "password")
-    (line,) = away_lines(outages.all, waiting=0, dropped=0, queues={})
+    (line,) = away_lines(outages.all, ledger=Work(), budgets=Work(), queues={})
     assert line == AwayLine("the cache", 1_000.0, "it refuses our user or password", "2 requests went on without it")
     outages.answered("the cache")
-    (line,) = away_lines(outages.all, waiting=0, dropped=0, queues={})
+    (line,) = away_lines(outages.all, ledger=Work(), budgets=Work(), queues={})
     assert (line.since, line.cost) == (None, "2 requests went on without it")
 
 
@@ -41,13 +48,31 @@ async def test_limits_that_cannot_be_asked_say_whom_they_refused() -> None:
     limiter.is_away = True
     with pytest.raises(StoreUnavailableError):
         await store.take(demand)
-    (line,) = away_lines(outages.all, waiting=0, dropped=0, queues={})
+    (line,) = away_lines(outages.all, ledger=Work(), budgets=Work(), queues={})
     assert (line.name, line.since, line.why) == ("the store of limits", 1_000.0, "it cannot be used")
     assert line.cost == "1 request was refused, or let in by what one worker knows (`limits.on_outage`)"
     limiter.is_away = False
     await store.take(demand)
-    (line,) = away_lines(outages.all, waiting=0, dropped=0, queues={})
+    (line,) = away_lines(outages.all, ledger=Work(), budgets=Work(), queues={})
     assert line.since is None
+
+
+async def test_budgets_and_keys_that_cannot_be_asked_say_whom_they_refused() -> None:
+    clock = FakeClock(1_000.0)
+    outages = Outages(clock)
+    outages.refused("the store of budgets", "time_out")
+    outages.refused("the store of keys", "unreachable")
+    outages.refused("the store of keys", "unreachable")
+    assert away_lines(outages.all, ledger=Work(), budgets=Work(3, 1), queues={}) == [
+        AwayLine(
+            "the store of budgets", 1_000.0, "it does not answer in time",
+            "1 request was refused; 3 costs wait to be booked, 1 were lost",
+        ),
+        AwayLine(
+            "the store of keys", 1_000.0, "nobody answers there",
+            "2 requests were refused: nobody could say whose key it was",
+        ),
+    ]  # fmt: skip
 
 
 async def test_a_ledger_that_is_away_says_what_waits_for_it() -> None:
@@ -58,7 +83,7 @@ async def test_a_ledger_that_is_away_says_what_waits_for_it() -> None:
     for number in range(3):
         writer.submit(request(number))
     await reached(lambda: bool(outages.all))
-    (line,) = away_lines(outages.all, waiting=writer.waiting, dropped=writer.dropped, queues={})
+    (line,) = away_lines(outages.all, ledger=writer, budgets=Work(), queues={})
     assert (line.name, line.since) == ("the ledger", 1_000.0)
     assert line.cost == "2 records wait for it, 1 were lost; requests are answered all the same"
     ledger.is_away = False
@@ -83,13 +108,13 @@ def test_langfuse_is_away_from_its_second_failure_on_and_since_the_first() -> No
     )  # fmt: skip
     queue.put("one")
     queue.step(patient=False)
-    assert away_lines({}, waiting=0, dropped=0, queues={"traces": queue.state}) == []
+    assert away_lines({}, ledger=Work(), budgets=Work(), queues={"traces": queue.state}) == []
     clock.advance(3.0)
     queue.step(patient=False)
-    assert away_lines({}, waiting=0, dropped=0, queues={"traces": queue.state}) == [
+    assert away_lines({}, ledger=Work(), budgets=Work(), queues={"traces": queue.state}) == [
         AwayLine(
             "Langfuse", 1_000.0, "it answers with status 503", "1 traces wait and 0 were lost; the ledger has them all"
         )
     ]
     queue.step(patient=False)
-    assert away_lines({}, waiting=0, dropped=0, queues={"traces": queue.state}) == []
+    assert away_lines({}, ledger=Work(), budgets=Work(), queues={"traces": queue.state}) == []
