@@ -91,12 +91,19 @@ def test_a_backfill_of_a_time_without_requests_is_empty(config_file: Path) -> No
 
 
 @pytest.mark.usefixtures("keys")
-def test_status_names_the_project(httpserver: HTTPServer, config_file: Path) -> None:
+def test_status_names_the_project(httpserver: HTTPServer, config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITELLM_MASTER_KEY", "sk-m")
     httpserver.expect_request(PROJECTS).respond_with_json({"data": [{"id": "p", "name": "desk"}]})
     result = run("status", "--config", config_file, "--base-url", "http://127.0.0.1:1")
     assert result.exit_code == 0
     assert "takes traces for the project 'desk'" in result.output
-    assert "it does not run" in result.output
+    assert "none that takes the master key answers at http://127.0.0.1:1" in result.output
+    httpserver.expect_request("/thriftgate/status").respond_with_json({"tracing": None, "routes": []})
+    gateway = httpserver.url_for("").rstrip("/")
+    result = run("status", "--config", config_file, "--base-url", gateway)
+    assert f"it runs at {gateway} and sends no traces: it was started without Langfuse's keys" in result.output
+    result = run("status", "--config", config_file, "--base-url", "localhost:4000")
+    assert "it must begin with http:// or https://" in result.output
 
 
 @pytest.mark.usefixtures("keys")

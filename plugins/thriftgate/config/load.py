@@ -151,6 +151,8 @@ def load_section(path: Path, environ: Mapping[str, str]) -> ThriftgateConfig:
     named = {missing.path for missing in unset}
     problems = [*document.problems, *(finding.problem for finding in findings if not finding.is_warning)]
     problems += [*misplaced, *(mistake for mistake in mistakes if mistake.path not in named)]
+    if document.problems and not section:
+        problems = list(document.problems)  # of a file that cannot be read nothing more is known
     if problems or config is None:
         raise ConfigurationError(_say(document, problems, path))
     return config

@@ -28,6 +28,15 @@ class DeploymentNames:
             self._known[deployment_id] = deployment.litellm_params.model
         return self._known.get(deployment_id, "")
 
+    def called(self, model: str) -> tuple[str, str]:
+        """The group and the name of the first deployment whose model is called so, with or without its provider."""
+        router = self._router()
+        for one in router.get_model_ids():
+            name, deployment = self.name_of(one), router.get_deployment(model_id=one)
+            if deployment is not None and (name == model or name.endswith(f"/{model}")):
+                return deployment.model_name, name
+        return "", ""
+
     def first_of(self, group: str) -> str:
         """The model of a group's first deployment."""
         return next(self._of(group), "")

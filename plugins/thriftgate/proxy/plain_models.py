@@ -91,8 +91,14 @@ class PlainModelLog(CustomLogger):
 
     def record_of(self, payload: Mapping[str, Any], kwargs: Mapping[str, Any]) -> RequestRecord:
         """One call by LiteLLM's log of it."""
-        model = str(payload.get("model_group") or payload.get("model") or "")
+        asked = str(payload.get("model") or "")
         deployment_id = str(payload.get("model_id") or "")
+        # A health check goes to a deployment past the router, and its log names neither the group nor the deployment.
+        group, name = str(payload.get("model_group") or ""), self._names.name_of(deployment_id)
+        if not (group and name):
+            found_group, found_name = self._names.called(asked)
+            group, name = group or found_group, name or found_name
+        model = group or asked
         started_at, ended_at = float(payload["startTime"]), float(payload["endTime"])
         cost_usd, usage = float(payload.get("response_cost") or 0.0), _usage_of(payload)
         is_stream = bool(payload.get("stream"))
@@ -100,7 +106,7 @@ class PlainModelLog(CustomLogger):
         first_token = max(0.0, first_at - started_at) if is_stream else None
         call = TierCall(
             model=model,
-            deployment=self._names.name_of(deployment_id) or str(payload.get("model") or ""),
+            deployment=name or asked,
             purpose=CallPurpose.EMBEDDING if "embedding" in str(payload.get("call_type")) else CallPurpose.ANSWER,
             started_at=started_at,
             duration=max(0.0, ended_at - started_at),

@@ -107,7 +107,8 @@ def test_wrong_options_are_explained(labels: Path, arguments: tuple[str, ...], w
     assert words in result.stderr
 
 
-def test_without_prices_every_line_asks_for_one(labels: Path):
+def test_without_prices_every_line_asks_for_one(labels: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(labels.parent)
     result = run(labels)
     assert result.exit_code == 2
     assert "has no cost of small" in result.stderr
@@ -144,6 +145,17 @@ def test_tiers_prices_and_promise_come_from_the_configuration(labels: Path, tmp_
     unknown = run(labels, "--config", tmp_path / "config.yaml", "--route", "sales")
     assert unknown.exit_code == 2
     assert "--route must be one of: support" in unknown.stderr
+
+
+def test_the_configuration_of_the_folder_and_its_only_cascade_need_no_flag(
+    labels: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(labels.parent)
+    (labels.parent / "litellm_config.yaml").write_text(CONFIG)
+    made = json.loads(run(labels, "--json").output)
+    assert (made["route"], made["tiers"], made["guarantee"]["max_quality_loss"]) == ("support", ["tiny", "large"], 0.03)
+    # Other tiers than those of the configuration are none of its business.
+    assert json.loads(run(labels, "--tiers", "small,large", *PRICES, "--json").output)["tiers"] == ["small", "large"]
 
 
 def test_an_artefact_without_a_summary_says_that_unfamiliar_questions_are_not_told(labels: Path, tmp_path: Path):

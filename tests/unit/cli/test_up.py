@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from thriftgate.cli.gateway import listeners, up
 from thriftgate.cli.gateway.processes import Service, ServiceFailedError
+from thriftgate.cli.gateway.running import RunningGateway
 from thriftgate.cli.gateway.supervision import Supervision
 from thriftgate.errors import ConfigurationError
 
@@ -227,7 +228,7 @@ def test_a_port_that_is_taken_is_named_before_anything_uses_it(operator: Operato
         port = taken.getsockname()[1]
         result = operator.up("--port", str(port), env={"ANTHROPIC_API_KEY": "a"})
     assert result.exit_code == 1
-    assert f"port {port} is taken; choose another with --port or --demo-port" in result.output
+    assert f"port {port} is taken; choose another with --port\n" in result.output
     assert operator.started == []
 
 
@@ -245,3 +246,18 @@ def test_the_environment_of_the_services_is_ours(operator: Operator) -> None:
     operator.up(env={"SSL_CERT_FILE": "/somewhere"})
     assert all(service.environ["SSL_CERT_FILE"] == "/somewhere" for service in operator.started)
     assert os.environ.get("SSL_CERT_FILE") != "/somewhere"
+
+
+def test_a_gateway_that_serves_already_is_named_with_the_command_that_changes_it(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = RunningGateway(pid=1, host="127.0.0.1", port=4000, config="x", started_at=0.0)
+
+    def found(_data_dir: Path, *, port: int | None = None) -> RunningGateway:
+        return here
+
+    monkeypatch.setattr("thriftgate.cli.gateway.supervision.find", found)
+    result = operator.up()
+    assert result.exit_code == 1
+    assert "serves on port 1 already: `thriftgate reload`" in result.output
+    assert operator.started == []

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 @click.command("inspect")
 @click.argument("question")
 @config_option
-@click.option("--route", required=True, help="The route whose cache is looked into.")
+@click.option("--route", help="The route whose cache is looked into.  [default: the only one with a cache]")
 @tenant_options
 @click.option(
     "--params", default="{}", help="Further parameters of the request, as a JSON object: they are in the scope."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(
-    question: str, config_file: Path, *, route: str, team: str | None, key_hash: str | None, user: str | None,
+    question: str, config_file: Path, *, route: str | None, team: str | None, key_hash: str | None, user: str | None,
     params: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Say why QUESTION would hit or miss: its scope, its neighbours, their guards, and the decision.
@@ -52,7 +52,7 @@ def command(
 
 
 async def _inspect(
-    config_file: Path, route: str, question: str, caller: "Caller", params: dict[str, Any]
+    config_file: Path, route: str | None, question: str, caller: "Caller", params: dict[str, Any]
 ) -> "tuple[Inspection, float | None]":
     async with opened(config_file) as one:
         inspector, decider = await one.inspector(route)

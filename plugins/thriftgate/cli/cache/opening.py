@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from thriftgate.config import RouteConfig, ThriftgateConfig, load_section
+from thriftgate.config import ThriftgateConfig, load_section
 
 if TYPE_CHECKING:
     from thriftgate.ports import AnswerCache
@@ -70,17 +70,19 @@ class Opened:
     cache: "AnswerCache"
     embedder: "LocalEmbedder"
 
-    def route(self, name: str) -> RouteConfig:
-        """The route's configuration. Raises click.UsageError when it has no cache."""
+    def route(self, name: str | None) -> str:
+        """The route with a cache that is meant, the only one where none is named. Raises click.UsageError."""
         from thriftgate.config.problems import did_you_mean
 
         cached = [route for route, config in self.section.routes.items() if config.cache is not None]
-        if name not in cached:
-            listed = ", ".join(cached) or "none"
+        listed = ", ".join(cached) or "none"
+        if name is None and len(cached) != 1:
+            raise click.UsageError(f"say which route with a cache by --route; there are: {listed}")
+        if name is not None and name not in cached:
             raise click.UsageError(f"no route '{name}' has a cache{did_you_mean(name, cached)}; there are: {listed}")
-        return self.section.routes[name]
+        return name or cached[0]
 
-    async def inspector(self, name: str) -> "tuple[CacheInspector, Decider]":
+    async def inspector(self, named: str | None) -> "tuple[CacheInspector, Decider]":
         """The operator's side of a route's cache, and who decides for it, who has learnt all that is stored."""
         from thriftgate.services.cache.deciding import decider_of
         from thriftgate.services.cache.inspection import CacheInspector
@@ -88,7 +90,8 @@ class Opened:
         from thriftgate.stores.files.clock import SystemClock
         from thriftgate.stores.files.prompt_sources import open_prompts
 
-        config = self.route(name)
+        name = self.route(named)
+        config = self.section.routes[name]
         assert config.cache is not None, "checked by route()"
         clock = SystemClock()
         apply = None

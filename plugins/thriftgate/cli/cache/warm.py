@@ -24,13 +24,13 @@ _MOST_PROBLEMS = 20
 @click.command("warm")
 @click.argument("lines_file", metavar="FILE.jsonl", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @config_option
-@click.option("--route", required=True, help="The route whose cache is filled.")
+@click.option("--route", help="The route whose cache is filled.  [default: the only one with a cache]")
 @tenant_options
 @click.option("--ttl", type=click.FloatRange(min=1), help="Seconds to serve the answers for (default: the route's).")
 @click.option("--tag", "tags", multiple=True, help="Put on every entry, to purge by.")
 @click.option("--skip-bad-lines", is_flag=True, help="Go on without the lines that cannot be used.")
 def command(
-    lines_file: Path, config_file: Path, *, route: str, team: str | None, key_hash: str | None, user: str | None,
+    lines_file: Path, config_file: Path, *, route: str | None, team: str | None, key_hash: str | None, user: str | None,
     ttl: float | None, tags: tuple[str, ...], skip_bad_lines: bool,
 ) -> None:  # fmt: skip
     """Put questions with their answers into the cache.
@@ -54,7 +54,12 @@ def command(
 
 
 async def _warm(
-    config_file: Path, route: str, lines: "list[WarmLine]", caller: "Caller", ttl: float | None, tags: tuple[str, ...]
+    config_file: Path,
+    route: str | None,
+    lines: "list[WarmLine]",
+    caller: "Caller",
+    ttl: float | None,
+    tags: tuple[str, ...],
 ) -> "Warmed":
     async with opened(config_file) as one:
         inspector, _ = await one.inspector(route)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from thriftgate.cli.gateway.check import DEFAULT_CONFIG
 from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ _ROWS = 12
     "--config",
     "config_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Take tiers, prices and promise of --route from this file, and the database for its audits.",
+    help="Take tiers, prices and promise of --route from this file, and the database for its audits.  [default: "
+    f"{DEFAULT_CONFIG} where it is there and --tiers does not name others]",
 )
-@click.option("--route", default="", help="The route in --config.")
+@click.option("--route", help="The route in --config.  [default: the only one with two tiers or more]")
 @click.option("--since", help="Of the audits only those since then: a time span (24h, 7d, 2w) or a date.")
 @click.option(
     "--tiers", help="Model groups, cheapest first, separated by commas (default: of the route, else small,large)."
@@ -78,7 +80,7 @@ def command(
     labels_file: Path | None,
     *,
     config_file: Path | None,
-    route: str,
+    route: str | None,
     since: str | None,
     tiers: str | None,
     prices: tuple[str, ...],
@@ -109,11 +111,13 @@ def command(
     from thriftgate.cascade.calibration.report import artefact_of, with_more_labels
     from thriftgate.cli.cascade.sources import Setting, labels_of_file, labels_of_ledger
 
+    if config_file is None and (route or tiers is None) and Path(DEFAULT_CONFIG).is_file():
+        config_file = Path(DEFAULT_CONFIG)
     setting = Setting(config_file, route, tiers, prices)
     if labels_file is not None:
         found = labels_of_file(labels_file, setting, prompt_version=prompt_version, skip_bad_lines=skip_bad_lines)
     else:
-        found = labels_of_ledger(config_file, route, setting, since=since)
+        found = labels_of_ledger(config_file, setting, since=since)
     promise = Promise(max_quality_loss or setting.max_quality_loss, delta or setting.delta, loss or setting.loss)
     rng = np.random.default_rng(seed)
     with waiting(f"calibrating on {len(found.labels):,} labels …"):
@@ -127,7 +131,7 @@ def command(
         calibration,
         tiers=setting.tiers,
         rng=rng,
-        route=route,
+        route=setting.route,
         prompt_version=found.prompt_version,
         deployments=setting.deployments,
         summary=summary,

@@ -14,6 +14,7 @@ from typing import IO
 import click
 
 from thriftgate.cli.cache.opening import config_option
+from thriftgate.cli.cascade.sources import cascaded_route
 from thriftgate.cli.report.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import unless_seen
 from thriftgate.config import load_section
@@ -21,12 +22,12 @@ from thriftgate.config import load_section
 
 @click.command("export")
 @config_option
-@click.option("--route", required=True, help="The route whose audits are written.")
+@click.option("--route", help="The route whose audits are written.  [default: the only one with two tiers or more]")
 @click.option("--since", help="Only audits since then: 24h, 7d, 2026-11-01.")
 @click.option(
     "--output", type=click.File("w", encoding="utf-8"), default="-", help="A file; by default they are printed."
 )
-def command(config_file: Path, *, route: str, since: str | None, output: IO[str]) -> None:
+def command(config_file: Path, *, route: str | None, since: str | None, output: IO[str]) -> None:
     """Write each audited conversation, both answers, and whether the cheap one was as good, as JSON lines.
 
     They hold what users asked and were told, so only routes with `capture_content: true` have any: keep them as safe
@@ -44,12 +45,13 @@ def command(config_file: Path, *, route: str, since: str | None, output: IO[str]
         click.echo(f"{number:,} left out: {reason}", err=True)
 
 
-async def _export(config_file: Path, route: str, since: float | None, output: IO[str], left_out: Counter[str]) -> int:
+async def _export(
+    config_file: Path, named: str | None, since: float | None, output: IO[str], left_out: Counter[str]
+) -> int:
     from thriftgate.services.checking.audit_export import audited_conversations
 
     section = load_section(config_file, os.environ)
-    if route not in section.routes:
-        raise click.UsageError(f"--route must be one of: {', '.join(section.routes)}")
+    route = cascaded_route(section, named)
     count = 0
     async with opened_ledger(section, config_file.parent, max_connections=2) as ledger:
         async for line in audited_conversations(ledger, route=route, since=since, left_out=left_out):

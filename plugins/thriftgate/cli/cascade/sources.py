@@ -20,6 +20,7 @@ from thriftgate.cli.waiting import waiting
 if TYPE_CHECKING:
     from thriftgate.cascade.calibration.label_file import LabelFile, TierPrice
     from thriftgate.cascade.calibration.labels import Label
+    from thriftgate.config import ThriftgateConfig
     from thriftgate.services.checking.audit_labels import AuditLabels
 
 _MOST_PROBLEMS = 20
@@ -43,8 +44,9 @@ class LabelSource:
 class Setting:
     """Tiers, prices and promise, from the configuration and the command line."""
 
-    def __init__(self, config_file: Path | None, route: str, tiers: str | None, prices: tuple[str, ...]) -> None:
+    def __init__(self, config_file: Path | None, route: str | None, tiers: str | None, prices: tuple[str, ...]) -> None:
         self.tiers = tuple(name.strip() for name in tiers.split(",")) if tiers else ("small", "large")
+        self.route = route or ""
         self.max_quality_loss, self.delta, self.loss = 0.02, 0.05, "net"
         self.prices: dict[str, TierPrice] = {}
         self.deployments: dict[str, tuple[str, ...]] = {}
@@ -54,7 +56,7 @@ class Setting:
         if len(self.tiers) < 2 or len(set(self.tiers)) < len(self.tiers):
             raise click.UsageError(f"a cascade needs two different tiers or more, not: {', '.join(self.tiers)}")
 
-    def _read(self, config_file: Path, route: str, *, keep_tiers: bool) -> None:
+    def _read(self, config_file: Path, named: str | None, *, keep_tiers: bool) -> None:
         from thriftgate.cascade.calibration.label_file import TierPrice
         from thriftgate.config.load import load
         from thriftgate.errors import ConfigurationError
@@ -63,9 +65,8 @@ class Setting:
             config = load(config_file, os.environ, require_keys=False)
         except ConfigurationError as error:
             raise click.ClickException(str(error)) from None
-        cascade = config.thriftgate.routes[route].cascade if route in config.thriftgate.routes else None
-        if cascade is None:
-            raise click.UsageError(f"--route must be one of: {', '.join(config.thriftgate.routes)}")
+        self.route = cascaded_route(config.thriftgate, named)
+        cascade = config.thriftgate.routes[self.route].cascade
         if not keep_tiers:
             self.tiers = tuple(tier.model for tier in cascade.tiers)
         self.max_quality_loss = cascade.promised or self.max_quality_loss
@@ -77,6 +78,16 @@ class Setting:
                 self.prices[tier] = TierPrice(group.price.input, group.price.output)
             if group is not None:
                 self.deployments[tier] = tuple(one.model for one in group.deployments)
+
+
+def cascaded_route(section: "ThriftgateConfig", named: str | None) -> str:
+    """The route that is meant; the only one with two tiers or more where none is named. Raises click.UsageError."""
+    cascaded = [name for name, route in section.routes.items() if len(route.cascade.tiers) > 1]
+    if named is not None and named in section.routes:
+        return named
+    if named is not None or len(cascaded) != 1:
+        raise click.UsageError(f"--route must be one of: {', '.join(section.routes)}")
+    return cascaded[0]
 
 
 def _price(text: str) -> "tuple[str, TierPrice]":
@@ -106,11 +117,12 @@ def labels_of_file(path: Path, setting: Setting, *, prompt_version: str, skip_ba
     )
 
 
-def labels_of_ledger(config: Path | None, route: str, setting: Setting, *, since: str | None) -> LabelSource:
+def labels_of_ledger(config: Path | None, setting: Setting, *, since: str | None) -> LabelSource:
     """The labels that the ledger's audits of a route make."""
     from thriftgate.cli.report.command import parse_since
 
-    if config is None or not route:
+    route = setting.route
+    if config is None:
         raise click.UsageError("name a file with labels, or --config and --route whose audits are the labels")
     if len(setting.tiers) != 2:
         raise click.UsageError(

@@ -38,14 +38,14 @@ def bind_listener(host: str, port: int) -> Sequence[socket.socket]:
     return found
 
 
-def refuse_taken(host: str, port: int) -> None:
+def refuse_taken(host: str, port: int, *, option: str = "--port") -> None:
     """Whether somebody answers there, also one who listens on another address of it. Raises ServiceFailedError."""
     with socket.socket() as probe:
         probe.settimeout(_PATIENCE)
         if probe.connect_ex((host, port)) == 0:
-            raise taken(port)
+            raise taken(port, option)
 
 
-def taken(port: int) -> ServiceFailedError:
-    """What is said when somebody else has the port."""
-    return ServiceFailedError(f"port {port} is taken; choose another with --port or --demo-port")
+def taken(port: int, option: str = "--port") -> ServiceFailedError:
+    """What is said when somebody else has the port that an option names."""
+    return ServiceFailedError(f"port {port} is taken; choose another with {option}")

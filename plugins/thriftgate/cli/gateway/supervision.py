@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from thriftgate.cli.gateway import listeners
 from thriftgate.cli.gateway.preflight import Prepared, prepare
 from thriftgate.cli.gateway.processes import Service, ServiceFailedError, stop_all, wait_until_ready
-from thriftgate.cli.gateway.running import FOLDER, Reload, RunningGateway, forget, reachable, running, write_down
+from thriftgate.cli.gateway.running import FOLDER, Reload, RunningGateway, find, forget, reachable, running, write_down
 from thriftgate.config import LoadedConfig
 from thriftgate.errors import ConfigurationError, GatewayError
 
@@ -81,6 +81,9 @@ class Supervision:
 
     def start(self, prepared: Prepared) -> None:
         """Bring everything up. Raises ServiceFailedError."""
+        if find(self._data_dir, port=self._options.port) is not None:
+            words = f"a gateway of this folder serves on port {self._options.port} already"
+            raise ServiceFailedError(f"{words}: `thriftgate reload` has it take a changed configuration")
         self._progress("preparing the database …")
         prepare_database(prepared.loaded)
         if prepared.runtime.is_demo:
@@ -182,7 +185,7 @@ class Supervision:
 
     def _start_demo(self) -> None:
         options = self._options
-        listeners.refuse_taken("127.0.0.1", options.demo_port)
+        listeners.refuse_taken("127.0.0.1", options.demo_port, option="--demo-port")
         argv = [sys.executable, "-P", "-m", "thriftgate.demo.provider", "--port", str(options.demo_port)]
         ready = f"http://127.0.0.1:{options.demo_port}/health"
         log = None if options.to_stdout else self._log("demo")

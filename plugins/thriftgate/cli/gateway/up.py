@@ -34,10 +34,13 @@ _REDIS_PATIENCE = 5.0
     "--config", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, show_default=True, help="LiteLLM's file."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=4000, show_default=True, help="Port to listen on.")
+@click.option("--port", default=4000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that serve.")
 @click.option("--demo/--no-demo", default=None, help="Use the offline demo provider. Default: when no key is set.")
-@click.option("--demo-port", default=DEMO_PORT, show_default=True, help="Port of the offline demo provider.")
+@click.option(
+    "--demo-port", default=DEMO_PORT, show_default=True, type=click.IntRange(1, 65535),
+    help="Port of the offline demo provider.",
+)  # fmt: skip
 @click.option(
     "--log", type=click.Choice(["file", "stdout"]), default="file", show_default=True,
     help="Where logs go: files under .thriftgate/, rotated, or standard output as lines of JSON, for containers.",

@@ -50,6 +50,17 @@ def look_at_queue(base_url: str, master_key: str | None, *, patience: float) -> 
     return describe_queues(cast("Mapping[str, Mapping[str, Any]]", queues)) if isinstance(queues, Mapping) else None
 
 
+def look_without_queue(base_url: str, master_key: str | None, *, patience: float) -> Look:
+    """Why `look_at_queue` found nothing."""
+    if not base_url.startswith(("http://", "https://")):
+        return Look("note", f"'{base_url}' is no address: it must begin with http:// or https://")
+    if master_key is None:
+        return Look("note", "it cannot be asked without the master key: set LITELLM_MASTER_KEY")
+    if read_status(base_url, master_key, patience=patience):
+        return Look("ok", f"it runs at {base_url} and sends no traces: it was started without Langfuse's keys")
+    return Look("note", f"none that takes the master key answers at {base_url}")
+
+
 def look_at_outages(base_url: str, master_key: str | None, *, patience: float) -> list[Look]:
     """What a running gateway has to do without, or had to: since when, why, and what that cost."""
     lines: object = read_status(base_url, master_key, patience=patience).get("outages")

@@ -33,15 +33,16 @@ def command(ctx: click.Context, *, base_url: str | None, as_json: bool, config_f
 
     The gateway's own queue is asked with the master key: LITELLM_MASTER_KEY, or the one that `thriftgate up` made.
     """
-    from thriftgate.cli.langfuse.looks import look_at_langfuse, look_at_queue
+    from thriftgate.cli.langfuse.looks import look_at_langfuse, look_at_queue, look_without_queue
 
     base_url = base_url or url_beside(config_file)
     with waiting("asking Langfuse and the gateway …"):
         langfuse = look_at_langfuse(load_section(config_file, os.environ), os.environ, patience=_PATIENCE)
-        queue = look_at_queue(base_url, key_beside(config_file, os.environ), patience=_PATIENCE)
+        gateway = base_url, key_beside(config_file, os.environ)
+        queue = look_at_queue(*gateway, patience=_PATIENCE) or look_without_queue(*gateway, patience=_PATIENCE)
     if as_json:
-        print(json.dumps({"langfuse": asdict(langfuse), "gateway": asdict(queue) if queue else None}))
+        print(json.dumps({"langfuse": asdict(langfuse), "gateway": asdict(queue)}))
     else:
         click.echo(f"Langfuse: {langfuse.words}")
-        click.echo(f"gateway:  {queue.words if queue else f'at {base_url} it does not run, or sends no traces'}")
+        click.echo(f"gateway:  {queue.words}")
     ctx.exit(1 if langfuse.level == "failed" else 0)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from thriftgate.cascade.familiarity import Shift
     from thriftgate.services.books.quality import Control, RouteQuality
 
+_HOURLY = 24.0
+"""Changes a day: of answers that may change more often than this for all that is known, nothing is known."""
+
 
 def print_quality(quality: "Sequence[RouteQuality] | None") -> None:
     """Print what is known of each route's answers; None: there were too many requests."""
@@ -123,7 +126,9 @@ def _hits(one: "RouteQuality") -> Iterator[str]:
     if hits.worst_tenant is not None:
         yield f"the worst of {hits.tenants:,} tenants: {with_interval(hits.worst_tenant, 2)} of its hits"
     rate = hits.ageing.per_day
-    if rate is not None:
+    if rate is not None and not hits.ageing.changed and rate.high > _HOURLY:
+        yield "how often an answer changes is not known: the verified ones are too young"
+    elif rate is not None:
         told = f"an answer changes {rate.estimate:.3g} times a day [{rate.low:.3g}, {rate.high:.3g}]"
         ttl = hits.ageing.longest_ttl(promised) if promised else None
         yield told + (f": a ttl of at most {ttl / 3600:.3g} h keeps half of that promise for it" if ttl else "")
