@@ -76,6 +76,7 @@ class RouteSetup:
         cache: Mapping[str, Any] | None = None,
         route: Mapping[str, Any] | None = None,
         steps: frozenset[LadderStep] = frozenset(),
+        private_models: frozenset[str] = frozenset(),
         **cascade: Any,
     ) -> None:
         self.clock = FakeClock()
@@ -104,6 +105,7 @@ class RouteSetup:
         }
         self.config = RouteConfig.model_validate(settings)
         self._prompt = prompt
+        self._private_models = private_models
         self.steps = steps
         """What the route gives up because of its load."""
         self.relaxed: list[bool] = []
@@ -140,6 +142,7 @@ class RouteSetup:
                 coalescer=Coalescer(self.single_flight, clock=self.clock),
                 auditor=self._auditor(),
                 steps=lambda: self.steps,
+                private_models=self._private_models,
             )
         )
 

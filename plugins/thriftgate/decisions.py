@@ -76,6 +76,7 @@ class Reason(StrEnum):
     TOOLS_OFFERED = "tools_offered", "the request offers tools"
     TOOL_RESULT = "tool_result", "the turn answers a tool's result"
     GUARDED = "guarded", "a guard lets only the strongest tier answer it"
+    PRIVATE = "private", "it has personal data that only private models may see"
     HELD_OUT = "held_out", "the caller is in the control group, which always gets the strongest tier"
     STRONG_FIRST_TOKEN = "strong_first_token", "the route streams the strongest tier's answer at once"
     TIER_CANNOT_CARRY = (

@@ -60,6 +60,8 @@ class ChatRequest:
     """The client wants its answer forgotten: do not put it into the cache."""
     strong_because: Reason | None = None
     """Why only the strongest tier may answer; None: any."""
+    is_private: bool = False
+    """Only private models may see it, and what they answer is kept for nobody."""
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What was found out about it at the edge, without a word of it; goes to the ledger and the trace."""
     prompt_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])

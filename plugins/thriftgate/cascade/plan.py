@@ -71,8 +71,10 @@ def plan(
     return Plan((tiers[-1],), reason) if reason else Plan(tuple(tiers), Reason.CASCADE)
 
 
-def without(planned: Plan, unable: Collection[str], models: Sequence[str]) -> Plan | None:
-    """The plan without the tiers that are unable to serve the request; `models` are the route's, the strongest last.
+def without(
+    planned: Plan, unable: Collection[str], models: Sequence[str], *, reason: Reason = Reason.TIER_CANNOT_CARRY
+) -> Plan | None:
+    """The plan without the tiers that cannot serve the request; `models` are the route's, the strongest last.
 
     Where none of the planned ones is left, the strongest of the others; None when every tier is unable.
     """
@@ -83,7 +85,7 @@ def without(planned: Plan, unable: Collection[str], models: Sequence[str]) -> Pl
         tiers = tuple(Tier(model) for model in models if model not in unable)[-1:]
     if tiers == planned.tiers:
         return planned
-    return replace(planned, tiers=tiers, reason=Reason.TIER_CANNOT_CARRY) if tiers else None
+    return replace(planned, tiers=tiers, reason=reason) if tiers else None
 
 
 def needs_strong(request: ChatRequest, *, tools: ToolPolicy = "strong") -> Reason | None:

@@ -74,6 +74,11 @@ class PrivacyConfig(Section):
         description="What happens to each kind; replaces the default list, which pseudonymizes all kinds of our own "
         "but LOCATION.",
     )
+    private_models: list[str] = Field(
+        default_factory=list[str],
+        description="Model groups on machines of one's own: what has a value whose action is `private` goes to them "
+        "alone; a route asks those of its tiers that are among them, and keeps the answer in no cache.",
+    )
     min_score: _Score = Field(default=0.3, description="Findings less sure than this do not count.")
     thresholds: dict[_Kind, _Score] = Field(
         default_factory=dict[str, float], description="Another `min_score` for single kinds."
@@ -112,4 +117,13 @@ class PrivacyConfig(Section):
         unknown = [f"{path}.{kind}" for path, kinds in used.items() for kind in kinds if kind not in known]
         if unknown:
             raise ValueError(f"nothing recognizes the kind of {', '.join(unknown)}")
+        private = [f"{path}.{kind}" for path, kinds in used.items() for kind in kinds if kinds[kind] is Action.PRIVATE]
+        if private and not self.private_models:
+            raise ValueError(f"{', '.join(private)}: `private` needs private_models, which alone may see such values")
         return self
+
+    def private_kinds(self, model: str) -> list[str]:
+        """The kinds that only private models may see when a client calls `model`."""
+        one = self.models.get(model, PrivacyModelConfig())
+        actions = {**self.entities, **one.entities} if one.protect else {}
+        return sorted(kind for kind, action in actions.items() if action is Action.PRIVATE)

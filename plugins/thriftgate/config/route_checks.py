@@ -86,6 +86,26 @@ def check_embedder(config: ThriftgateConfig, models: ModelList) -> Iterator[Rout
         yield from _check_group(config.embedder.model, (*SECTION, "embedder", "model"), models, price=False)
 
 
+def check_privacy(config: ThriftgateConfig, models: ModelList) -> Iterator[RouteFinding]:
+    """Private models exist, and every route that private data may come to asks one of them."""
+    privacy = config.privacy
+    if privacy is None:
+        return
+    for index, model in enumerate(privacy.private_models):
+        yield from _check_group(model, (*SECTION, "privacy", "private_models", index), models, price=False)
+    for name, route in config.routes.items():
+        if not privacy.private_models or any(tier.model in privacy.private_models for tier in route.cascade.tiers):
+            continue
+        called = [group.name for group in models.groups.values() if name in group.routes]
+        kinds = sorted({kind for model in called for kind in privacy.private_kinds(model)})
+        if kinds:
+            words = (
+                f"none of these is among privacy.private_models, so every request with {' or '.join(kinds)} would be "
+                f"refused: add such a tier, or another action for the kind under privacy.models.{name}.entities"
+            )
+            yield RouteFinding(Problem((*ROUTES, name, "cascade", "tiers"), words))
+
+
 def _check_entries(names: frozenset[str], models: ModelList) -> Iterator[RouteFinding]:
     """Every route has an entry in the model list, and every such entry a route."""
     served: set[str] = set()

@@ -57,6 +57,10 @@ class Masker:
                     f"the request has personal data of a kind that may not be sent: {entity_type}",
                     code="personal_data_blocked",
                 )
+            case Action.PRIVATE:
+                # Noted like the others: what has been said once stays with private models, whatever is sent later.
+                self.pseudonyms.placeholder_for(entity_type, value)
+                return value
             case Action.ALLOW:
                 return value
 

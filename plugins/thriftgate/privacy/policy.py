@@ -5,7 +5,7 @@ Failure behaviour: pure; nothing raises.
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -25,6 +25,8 @@ class Action(StrEnum):
     """Nothing is left."""
     BLOCK = "block"
     """The request is refused."""
+    PRIVATE = "private"
+    """The value goes out as it is, and to private models alone."""
     ALLOW = "allow"
     """The value goes out as it is."""
 
@@ -47,6 +49,10 @@ class PrivacyPolicy:
         if action is Action.ALLOW or span.score < self.thresholds.get(span.entity_type, self.min_score):
             return False
         return " ".join(text[span.start : span.end].split()).lower() not in self.allow
+
+    def private_kinds(self, kinds: Iterable[str]) -> frozenset[str]:
+        """Of the kinds that a conversation has values of, those that only private models may see."""
+        return frozenset(kind for kind in kinds if self.actions.get(kind) is Action.PRIVATE)
 
 
 def keyed_hash(key: bytes, entity_type: str, value: str) -> str:

@@ -31,6 +31,7 @@ from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
+from thriftgate.proxy.privacy.private import HERE_ALONE
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.translations import Translations, asked
 from thriftgate.services.request.reading import answer_of, body_of
@@ -267,6 +268,8 @@ class RouterCompleter:
                 kwargs["stream_options"] = {**(kwargs.get("stream_options") or {}), "include_usage": True}
         else:
             kwargs.pop("stream_options", None)
+        if request.is_private:
+            kwargs |= HERE_ALONE
         if is_own:
             kwargs.pop("user", None)  # LiteLLM keeps a budget for it as well
         if self._forward_traceparent:

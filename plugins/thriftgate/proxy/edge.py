@@ -50,6 +50,8 @@ class EdgeRequest:
     """Why only the strongest tier may answer."""
     is_suspect: bool = False
     """A guard found something: what is answered is not kept for others."""
+    is_private: bool = False
+    """Only private models may see it."""
     started_at: float = field(default_factory=time.time)
     is_recorded: bool = False
     """Somebody else writes its record: the route, once it has the request."""

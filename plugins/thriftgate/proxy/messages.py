@@ -51,6 +51,7 @@ def request_of(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> Ch
         no_cache="no-cache" in wishes or bool(cache.get("no-cache")),
         no_store="no-store" in wishes or bool(cache.get("no-store")) or edge.is_suspect,
         strong_because=edge.strong_because,
+        is_private=edge.is_private,
         notes=edge.notes,
         prompt_variables=edge.body.get("prompt_variables") or {},
         prompt_id=edge.prompt_id,

@@ -33,6 +33,9 @@ def describe_privacy(config: PrivacyConfig) -> list[str]:
     )
     if custom:
         words.append(f"configured: {', '.join(sorted(custom))}")
+    private = {kind for model in ("", *config.models) for kind in config.private_kinds(model)}
+    if private:
+        words.append(f"goes as it is, to {', '.join(config.private_models)} alone: {', '.join(sorted(private))}")
     unprotected = sorted(name for name, model in config.models.items() if not model.protect)
     if unprotected:
         words.append(f"nothing is looked for at: {', '.join(unprotected)}")

@@ -211,6 +211,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         cache=answer_cache(embedder, redis=redis, database=database) if embedder else None,
         embedder=embedder,
         draw=random.random,
+        private_models=frozenset(config.privacy.private_models if config.privacy else ()),
         **({"steps": admission.steps_of} if admission is not None else {}),
     )
     caches = {name: build_cache(name, route, shared) for name, route in config.routes.items()}

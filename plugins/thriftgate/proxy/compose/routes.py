@@ -59,6 +59,8 @@ class Shared:
     outages: Outages
     steps: Callable[[str], frozenset[LadderStep]] = lambda _: frozenset()
     """What a route gives up right now, because of its load."""
+    private_models: frozenset[str] = frozenset()
+    """Model groups that private requests may go to."""
 
 
 def build_route(name: str, config: RouteConfig, shared: Shared, cache: CacheService | None) -> RouteService:
@@ -80,6 +82,7 @@ def build_route(name: str, config: RouteConfig, shared: Shared, cache: CacheServ
             cache=cache,
             coalescer=Coalescer(shared.single_flight, clock=shared.clock) if cache else None,
             steps=partial(shared.steps, name),
+            private_models=shared.private_models,
         )
     )
 

@@ -3,22 +3,23 @@
 Runs after the hook that opens the request (`proxy/hooks.py`), which refuses what is malformed, and before everything
 that sends, caches, traces or logs. What LiteLLM has copied from the request by then is replaced as well.
 
-Failure behaviour: fails closed. Whatever goes wrong, the request is refused (503, or 400 where a kind is blocked), and
-its texts are taken out of what LiteLLM logs of refused requests.
+Failure behaviour: fails closed. Whatever goes wrong, the request is refused (503, or 400 where a kind is blocked or the
+model may not see it), and its texts are taken out of what LiteLLM logs of refused requests.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
-from thriftgate.errors import GatewayError, PrivacyUnavailableError
+from thriftgate.errors import ContentBlockedError, GatewayError, PrivacyUnavailableError
 from thriftgate.privacy.documents import transformed
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.privacy.layer import current
+from thriftgate.proxy.privacy.private import HERE_ALONE, keep_out_of_logs
 from thriftgate.services.privacy.policies import Policies
 from thriftgate.services.privacy.protecting import Conversation, PrivacyService
 from thriftgate.wire.shapes import mapping
@@ -49,7 +50,8 @@ class PrivacyHooks(CustomLogger):
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
     ) -> dict[str, Any] | None:
         """Replace every value by what the policy says."""
-        policy = self._policies.policy_of(str(data.get("model") or ""))
+        model = str(data.get("model") or "")
+        policy = self._policies.policy_of(model)
         if policy is None:
             return None
         body = {name: value for name, value in data.items() if name not in _LITELLMS_OWN}
@@ -57,11 +59,14 @@ class PrivacyHooks(CustomLogger):
         conversation = self._conversation(data, user_api_key_dict)
         try:
             protected = await self._service.protect({"body": body, "noted": noted}, policy, conversation)
+            self._check_model(model, protected.private)
         except Exception as error:
             raise self._refusal(data, error) from None
         data.update(cast("Mapping[str, Any]", protected.body["body"]))
         _replace_notes(data, cast("Mapping[str, Any]", protected.body["noted"]))
         _replace_copies(data)
+        if protected.private:
+            _keep_private(data, protected.private)
         exchange = current.get()
         if exchange is not None:
             exchange.entries = protected.entries
@@ -75,6 +80,14 @@ class PrivacyHooks(CustomLogger):
 
                 exchange.remember = remember
         return data
+
+    def _check_model(self, model: str, private: Collection[str]) -> None:
+        """Raises ContentBlockedError for a plain model that may not see what is private; a route chooses among tiers."""
+        if private and current_edge.get() is None and model not in self._policies.private_models:
+            raise ContentBlockedError(
+                f"the request has personal data that only private models may see: {', '.join(sorted(private))}",
+                code="personal_data_blocked",
+            )
 
     def _conversation(self, data: Mapping[str, Any], auth: UserAPIKeyAuth) -> Conversation | None:
         """What the request says it continues; ids of one caller mean nothing to another."""
@@ -99,6 +112,17 @@ class PrivacyHooks(CustomLogger):
         if edge is not None:
             edge.error = error
         return ClientHTTPException(error)
+
+
+def _keep_private(data: dict[str, Any], kinds: Collection[str]) -> None:
+    """Whoever serves the request keeps it where it is; the kinds are noted, and nothing of the values."""
+    keep_out_of_logs(data.get("litellm_logging_obj"))
+    edge = current_edge.get()
+    if edge is None:
+        data.update(HERE_ALONE)
+    else:
+        edge.is_private = True
+        edge.notes = {**edge.notes, "private": sorted(kinds)}
 
 
 def _caller(auth: UserAPIKeyAuth) -> tuple[str, str, str]:

@@ -31,10 +31,11 @@ NOT_PROVEN = frozenset(
 )
 """Reasons of requests that escalated because their route's promise has no proof."""
 FROM_MODELS = frozenset({DecisionKind.ACCEPTED, DecisionKind.ESCALATED, DecisionKind.ONLY_TIER})
-_OUTSIDE_THE_PROMISE = frozenset({Reason.HELD_OUT, Reason.BUDGET_SHIFT, Reason.UNDER_LOAD})
-"""Reasons of answers that no promise covers: of the control group, under a looser one, taken unjudged under load."""
+_OUTSIDE_THE_PROMISE = frozenset({Reason.HELD_OUT, Reason.BUDGET_SHIFT, Reason.PRIVATE, Reason.UNDER_LOAD})
+"""Reasons of answers that no promise covers: of the control group, under a looser one, of private models alone, taken
+unjudged under load."""
 _NOT_RANKED = NOT_PROVEN | {
-    Reason.HELD_OUT, Reason.ONLY_TIER, Reason.STRONG_FIRST_TOKEN, Reason.TIER_CANNOT_CARRY, Reason.TOOL_REQUIRED,
+    Reason.HELD_OUT, Reason.ONLY_TIER, Reason.PRIVATE, Reason.STRONG_FIRST_TOKEN, Reason.TIER_CANNOT_CARRY, Reason.TOOL_REQUIRED,
     Reason.TOOL_RESULT, Reason.TOOLS_OFFERED, Reason.UNDER_LOAD,
 }  # fmt: skip
 """Reasons of requests of which nobody asked whether their question resembles the labelled ones."""

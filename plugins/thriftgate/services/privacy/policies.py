@@ -32,6 +32,8 @@ class Policies:
             )
             for name, one in config.models.items()
         }
+        self.private_models = frozenset(config.private_models)
+        """What may see values whose action is `private`."""
 
     def policy_of(self, model: str) -> PrivacyPolicy | None:
         """The policy for what a client called as `model`; None where nothing is looked for."""

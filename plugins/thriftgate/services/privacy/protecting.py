@@ -40,13 +40,15 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """A request without personal data."""
+    """A request without the personal data that may not be sent."""
 
     body: Mapping[str, Any]
     entries: Sequence[Pseudonym] = ()
     """All that the conversation's placeholders stand for."""
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     """How many values of each kind were replaced."""
+    private: frozenset[str] = frozenset()
+    """Kinds of the conversation's values that are still in it, for private models alone."""
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -119,7 +121,9 @@ class PrivacyService:
             return masker.mask(text, complete.get(Text(text, label), ()))
 
         masked = transformed(body, replace)
-        return Protected(masked, state.entries(), masker.counts)
+        entries = state.entries()
+        private = policy.private_kinds(entry.entity_type for entry in entries)
+        return Protected(masked, entries, masker.counts, private)
 
 
 def _texts_of(body: Mapping[str, Any]) -> list[Text]:

@@ -50,6 +50,8 @@ class RouteParts:
     coalescer: Coalescer | None = None
     steps: Callable[[], frozenset[LadderStep]] = frozenset
     """What the route gives up right now, because of its load."""
+    private_models: frozenset[str] = frozenset()
+    """Model groups that private requests may go to."""
 
 
 def baseline_of(config: RouteConfig) -> str:

@@ -8,7 +8,7 @@ Failure behaviour: cache and coalescing fail open. AllTiersFailedError when no t
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,9 @@ from typing import Any
 from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.plan import Plan, without
 from thriftgate.decisions import Reason
+from thriftgate.config import CascadeConfig
 from thriftgate.errors import (
+    ContentBlockedError,
     InvalidPromptError,
     InvalidRequestError,
     OutputInvalidError,
@@ -175,7 +177,9 @@ class RouteService:
         if self._parts.cache is None:
             return serving, None
         is_relaxed = LadderStep.RELAXED_CACHE in steps
-        found = await self._parts.cache.find(serving.request, serving.prompt, journal, is_relaxed=is_relaxed)
+        found = PendingEntry()
+        if not request.is_private:
+            found = await self._parts.cache.find(serving.request, serving.prompt, journal, is_relaxed=is_relaxed)
         if isinstance(found, PendingEntry):
             if LadderStep.HITS_ONLY in steps:
                 raise OverloadedError(
@@ -268,7 +272,7 @@ class RouteService:
         parts, request, journal = self._parts, serving.request, serving.journal
         with journal.stage("plan") as notes:
             vector = await self._vector(serving) if parts.planner.needs_vector else None
-            planned = self._carried(
+            planned = self._in_question(
                 request, parts.planner.plan(request, prompt=serving.prompt, vector=vector, stream=journal.stream)
             )
             if LadderStep.CHEAP_ONLY in parts.steps() and len(planned.tiers) > 1:
@@ -279,15 +283,26 @@ class RouteService:
         asker, scorer = Asker(parts.completer, parts.pricer, journal), parts.planner.scorer
         output, required = parts.config.output, serving.required
         shaped = ShapedAsker(asker, required, output) if output is not None and required is not None else None
-        return CascadeRun(
-            asker, request, config=parts.config.cascade, scorer=scorer, plan=planned, vector=vector, shaped=shaped
-        )
+        cascade = parts.config.cascade
+        if request.is_private:
+            cascade = _asking_only(parts.private_models, cascade)
+        return CascadeRun(asker, request, config=cascade, scorer=scorer, plan=planned, vector=vector, shaped=shaped)
 
-    def _carried(self, request: ChatRequest, planned: Plan) -> Plan:
-        """The plan without tiers that would not get all of the request. Raises InvalidRequestError when none would."""
-        models = [tier.model for tier in self._parts.config.cascade.tiers]
-        lost = {model: paths for model in models if (paths := self._parts.completer.lost(model, request))}
-        left = without(planned, lost.keys(), models)
+    def _in_question(self, request: ChatRequest, planned: Plan) -> Plan:
+        """The plan without tiers that may not see the request or would not get all of it.
+
+        Raises ContentBlockedError or InvalidRequestError when none is left.
+        """
+        parts, models = self._parts, [tier.model for tier in self._parts.config.cascade.tiers]
+        barred = {model for model in models if request.is_private and model not in parts.private_models}
+        lost = {model: paths for model in models if model not in barred and (paths := parts.completer.lost(model, request))}
+        reason = Reason.PRIVATE if barred else Reason.TIER_CANNOT_CARRY
+        left = without(planned, {*barred, *lost}, models, reason=reason)
+        if left is None and not lost:
+            raise ContentBlockedError(
+                f"the request has personal data that only private models may see, and route '{request.route}' has none",
+                code="personal_data_blocked",
+            )
         if left is None:
             path = min(lost.values(), key=len)[0]
             raise InvalidRequestError(
@@ -325,7 +340,7 @@ class RouteService:
             )
             published = {"answer": answer_to_json(shared), "baseline_cost_usd": baseline, "tags": list(tags)}
             participant.publish({**published, "request_id": journal.request.request_id})
-        if self._parts.auditor is not None:
+        if self._parts.auditor is not None and not serving.request.is_private:
             correct = self._correction(serving)
             self._parts.auditor.after(serving.request, outcome, asked_at=journal.started_at, correct=correct)
 
@@ -351,7 +366,8 @@ class RouteService:
     @asynccontextmanager
     async def _journal(self, request: ChatRequest, tell: Tell, *, stream: bool) -> AsyncGenerator[Journal]:
         parts = self._parts
-        journal = Journal(request, clock=parts.clock, stream=stream, capture_content=parts.config.capture_content)
+        is_captured = parts.config.capture_content and not request.is_private
+        journal = Journal(request, clock=parts.clock, stream=stream, capture_content=is_captured)
         try:
             yield journal
         except (asyncio.CancelledError, GeneratorExit) as error:
@@ -367,6 +383,16 @@ class RouteService:
         finally:
             tell(journal.summary())
             parts.recorder.submit(journal.record())
+
+
+def _asking_only(models: Collection[str], config: CascadeConfig) -> CascadeConfig:
+    """The cascade without second samples and judges of other models."""
+    sample, judge = config.second_sample, config.judge
+    others = {
+        **({"second_sample": None} if sample and sample.model not in (None, *models) else {}),
+        **({"judge": None} if judge and judge.model not in models else {}),
+    }
+    return config.model_copy(update=others)
 
 
 def _note(journal: Journal, note: OutputNote) -> None:

@@ -137,3 +137,30 @@ async def test_what_is_allowed_and_what_is_unsure_stays() -> None:
     policy = PrivacyPolicy({"PERSON": Action.PSEUDONYMIZE}, allow=frozenset({"alice"}), thresholds={"PERSON": 0.95})
     assert (await service().protect(said("Alice, Bob"), policy)).body == said("Alice, Bob")
     await service().protect({"messages": json.loads("[]")}, policy)
+
+
+PRIVATE = PrivacyPolicy({"PERSON": Action.PRIVATE, "PROJECT": Action.MASK}, deny=(("PROJECT", "Bluebird"),))
+
+
+async def test_a_private_value_goes_out_as_it_is_and_its_kind_is_told() -> None:
+    protected = await service().protect(said("I am Alice", "about Bluebird"), PRIVATE)
+    assert [message["content"] for message in protected.body["messages"]] == ["I am Alice", "about <PROJECT>"]
+    assert protected.private == {"PERSON"}
+    assert (await service().protect(said("about Bluebird"), PRIVATE)).private == frozenset()
+    assert (await service().protect(said("I am Alice"), POLICY)).private == frozenset()
+
+
+async def test_a_conversation_stays_private_when_the_value_is_not_sent_again() -> None:
+    vault = MemoryVault()
+    await service(vault=vault).protect(said("I am Alice"), PRIVATE, Conversation("c"))
+    assert (await service(vault=vault).protect(said("thanks"), PRIVATE, Conversation("c"))).private == {"PERSON"}
+    assert (await service(vault=vault).protect(said("thanks"), PRIVATE, Conversation("d"))).private == frozenset()
+    await service(vault=vault).remember("answer-1", vault.rows["c"].entries)
+    later = await service(vault=vault).protect(said("and?"), PRIVATE, Conversation("answer-1", is_continued=True))
+    assert later.private == {"PERSON"}
+
+
+async def test_what_is_blocked_is_blocked_beside_what_is_private() -> None:
+    policy = PrivacyPolicy({"PERSON": Action.PRIVATE, "PROJECT": Action.BLOCK}, deny=(("PROJECT", "Bluebird"),))
+    with pytest.raises(ContentBlockedError):
+        await service().protect(said("I am Alice, about Bluebird"), policy)
