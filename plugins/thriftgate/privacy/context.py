@@ -23,6 +23,12 @@ class Context:
 
     text: str
     label: str = ""
+    widths: Sequence[int] = ()
+    """How many characters of the source stand for each of the text's; empty: one for each."""
+
+    def width(self, place: int) -> int:
+        """How many characters of the source stand for this one: an escape has several."""
+        return self.widths[place] if self.widths else 1
 
     def before(self, start: int, window: int = _WINDOW) -> str:
         """What leads to the value, in lower case: the label, its column's heading, and the words before it."""
@@ -48,7 +54,7 @@ class Context:
         at = end + 1
         for line in self.text[at:].split("\n"):
             start = at
-            for heading, cell in zip(headings, line.split(separator), strict=False):
+            for heading, cell in zip(headings, _cells_of(line, separator), strict=False):
                 yield heading, start, start + len(cell)
                 start += len(cell) + 1
             at += len(line) + 1
@@ -77,3 +83,19 @@ class Context:
         line_start = self.text.rfind("\n", 0, start) + 1
         column = self.text.count(separator, line_start, start) if start - line_start <= _MAX_HEADER else len(headings)
         return headings[column] if column < len(headings) else ""
+
+
+def _cells_of(line: str, separator: str) -> list[str]:
+    """The cells of a line; a separator between quotes is none."""
+    cells = line.split(separator)
+    if '"' not in line:
+        return cells
+    whole: list[str] = []
+    is_open = False
+    for cell in cells:
+        if is_open:
+            whole[-1] = f"{whole[-1]}{separator}{cell}"
+        else:
+            whole.append(cell)
+        is_open ^= cell.count('"') % 2 == 1
+    return whole

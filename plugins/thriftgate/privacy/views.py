@@ -37,6 +37,18 @@ class View:
     starts: Sequence[int]
     ends: Sequence[int]
 
+    def widths(self, source: str) -> Sequence[int]:
+        """How many characters of the source stand for each; empty where each stands for itself.
+
+        A plus that is a blank counts as an escape.
+        """
+        if self.text == source:
+            return ()
+        return [
+            2 if character == " " and source[start] == "+" else end - start
+            for character, start, end in zip(self.text, self.starts, self.ends, strict=True)
+        ]
+
     def source(self, start: int, end: int) -> tuple[int, int]:
         """The positions in the source of a non-empty part of the view."""
         return self.starts[start], self.ends[end - 1]

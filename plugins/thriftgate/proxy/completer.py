@@ -31,8 +31,8 @@ from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
-from thriftgate.proxy.privacy.private import HERE_ALONE
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
+from thriftgate.proxy.privacy.private import HERE_ALONE
 from thriftgate.proxy.translations import Translations, asked
 from thriftgate.services.request.reading import answer_of, body_of
 from thriftgate.tracing.identity import outgoing_traceparent

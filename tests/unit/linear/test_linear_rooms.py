@@ -45,7 +45,7 @@ SCHEMA = _schema({"type": "object", "properties": {"a": {"type": "string"}}, "ad
 
 def recognized(text: str) -> list[TextSpan]:
     view = views.privacy_view(text)
-    context = Context(view.text, "")
+    context = Context(view.text, "", view.widths(text))
     spans = [span for one in RECOGNIZERS for span in one.find(context)]
     return resolve_overlaps(without_lookalikes(view.text, spans), is_certain=CERTAIN)
 

@@ -92,6 +92,11 @@ HOSTILE = {
     "iban": "DE00 AAAA ",
     "escapes": '\\"',
     "boxed": "\\boxed{",
+    "values without an end": "pass:((",
+    "values in values": "password=&a",
+    "values in quotes": "pass:'a\"b ",
+    "addresses with passwords": "aa://b:c@",
+    "escaped values": "pass%3d%2527&",
 }
 
 

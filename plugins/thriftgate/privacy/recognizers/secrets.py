@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.recognizers.values import url_password_end, value_at
 from thriftgate.privacy.spans import TextSpan
 
 SECRET = "SECRET"
@@ -51,9 +52,7 @@ _PREFIXES = (
 _HOOK = re.compile(r"https://(?:hooks\.slack\.com/services|discord(?:app)?\.com/api/webhooks)/[\w/-]{20,200}")
 _PEM = re.compile(r"-----BEGIN (?P<kind>[A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?)-----")
 _MAX_PEM = 16_000
-_URL_PASSWORD = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@\"'<>]{0,128}:(?P<value>[^\s/@\"'<>]{1,256})@[\w.\[-]"
-)
+_URL_USER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/\"'<>]{0,128}:(?=[^\s/])")
 _BEARER = re.compile(r"(?i:\b(?:bearer|basic|token|apikey))[ :]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{16,4000})")
 _KEYWORD = (
     r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pin)|pwd|passwort|kennwort|contrase[ñn]a|mot de passe"
@@ -69,8 +68,7 @@ _KEYWORD_HINTS = (
 """One of these is in every keyword: a text without any need not be searched."""
 _ASSIGNED = re.compile(
     rf"(?P<name>{_KEYWORD}{_SUFFIX})[\"'`\])]{{0,3}} {{0,3}}"
-    r"(?P<sign>:=|=>|=|:| (?:is|was|lautet|ist|es|est|é|è)(?::| )) {0,3}(?P<quote>[\"'`]?)"
-    r"(?P<value>(?:[^\s\"'`,;<>(){}\[\]|&]|[<>](?=[A-Za-z0-9])){4,512})",
+    r"(?P<sign>:=|=>|=|:| (?:is|was|lautet|ist|es|est|é|è)(?::| )) {0,3}(?=\S)",
     re.IGNORECASE,
 )
 _LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{_KEYWORD}{_SUFFIX}", re.IGNORECASE)
@@ -80,11 +78,15 @@ _WORDS = re.compile(
 )
 _OPAQUE = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9+/_=.~-]{20,512}(?![\w+/])")
 _PLACEHOLDER = re.compile(
-    r"(?i:x{3,}|\*{3,}|\.{3,}|your[_-]|my[_-]|<|\$\{|\{\{|%\(|example|changeme|redacted|placeholder|none\b|null\b|true\b|false\b"
-    r"|undefined|required|optional|string\b|os\.environ|process\.env|getenv|env\.)"
+    r"(?i:x{3,}|\*{3,}|\.{3,}|your[_-]|my[_-][a-z_-]{2,40}(?![^\s\"'`,;)])|<[\w .:-]{1,40}>|\$\{[\w.:-]{1,60}\}"
+    r"|\{\{[^{}]{1,60}\}\}|%\(\w{1,60}\)|example|changeme|redacted|placeholder|none\b|null\b|true\b|false\b|undefined"
+    r"|required|optional|string\b|os\.environ|process\.env|getenv|env\.)"
 )
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z")
+_SIGNS = (":=", "=>", "=")
+_MOST_WORDS = 5
+_MIXED_WORD = re.compile(r"(?=\S*[A-Za-z])(?=\S*\d)\S{3,}")
 _COUNTS = re.compile(
     r"(?i)(?:max|min|num|total|prompt|completion|input|output|used|cached|per|count)[_ -]?(?:\w+[_ -])?tokens?"
 )
@@ -104,12 +106,14 @@ class SecretRecognizer:
             for match in _HOOK.finditer(context.text):
                 yield self._span(match.start(), match.end(), 1.0)
         yield from self._private_keys(context.text)
-        for pattern, hint in ((_URL_PASSWORD, "://" in context.text), (_BEARER, True)):
-            for match in pattern.finditer(context.text) if hint else ():
-                value = match["value"]
-                if not _PLACEHOLDER.match(value) and (pattern is _URL_PASSWORD or _entropy(value) > 3):
-                    yield self._span(match.start("value"), match.end("value"), 0.95)
-        yield from self._named(context.text)
+        for match in _URL_USER.finditer(context.text) if "://" in context.text else ():
+            end = url_password_end(context, match.end())
+            if end is not None and not _PLACEHOLDER.match(context.text, match.end(), end):
+                yield self._span(match.end(), end, 0.95)
+        for match in _BEARER.finditer(context.text):
+            if not _PLACEHOLDER.match(match["value"]) and _entropy(match["value"]) > 3:
+                yield self._span(match.start("value"), match.end("value"), 0.95)
+        yield from self._named(context)
         if context.label and _names_a_secret(context.label) and _is_value(context.text, is_prose=False):
             yield self._span(0, len(context.text), 0.9)
         yield from self._in_columns(context)
@@ -126,18 +130,26 @@ class SecretRecognizer:
                 match.start(), end + len(closing) if end >= 0 else min(len(text), match.end() + _MAX_PEM), 1.0
             )
 
-    def _named(self, text: str) -> Iterator[TextSpan]:
+    def _named(self, context: Context) -> Iterator[TextSpan]:
+        text = context.text
         lowered = text.lower()
         if not any(hint in lowered for hint in _KEYWORD_HINTS):
             return
-        for match in _ASSIGNED.finditer(text):
-            is_prose = match["sign"].startswith(" ") or (match["sign"] == ":" and not match["quote"])
-            if _COUNTS.search(text, max(0, match.start() - 24), match.end("name")):
-                continue
-            value = match["value"].rstrip(".!?:") if is_prose else match["value"].rstrip(":")
-            if _is_value(value, is_prose=is_prose or _WEAK_NAMES.search(match["name"]) is not None):
-                start = match.start("value")
-                yield self._span(start, start + len(value), 0.9)
+        match = _ASSIGNED.search(text)
+        while match is not None:
+            at = match.end()
+            sign = match["sign"].strip()
+            is_count = _COUNTS.search(text, max(0, match.start() - 24), match.end("name"))
+            if not is_count and not _PLACEHOLDER.match(text, at):
+                found = value_at(context, match.span("name"), at, sign)
+                value = text[found.start : found.end]
+                is_prose = sign not in _SIGNS and (sign != ":" or not found.is_quoted)
+                if _is_value(value, is_prose=is_prose or _WEAK_NAMES.search(match["name"]) is not None):
+                    yield self._span(found.start, found.end, 0.9)
+                    at = found.end
+                elif "://" not in value and not found.is_quoted:
+                    at = max(at, found.end)
+            match = _ASSIGNED.search(text, at)
 
     def _in_columns(self, context: Context) -> Iterator[TextSpan]:
         """The cells of a table under a heading that names a credential."""
@@ -166,15 +178,20 @@ def _names_a_secret(label: str) -> bool:
 
 
 def _is_value(value: str, *, is_prose: bool) -> bool:
-    """True for what could be a credential; in a sentence a word must have a digit or a sign in it."""
+    """True for what could be a credential; in a sentence a word must have a digit or a sign in it.
+
+    Of several words one must have letters and digits: others are a remark.
+    """
     if len(value) < 4 or len(value) > 512 or _PLACEHOLDER.match(value) or "://" in value or "\n" in value:
         return False
     has_digit = any(character.isdigit() for character in value)
     has_letter = any(character.isalpha() for character in value)
+    if " " in value:
+        return value.count(" ") < _MOST_WORDS and any(_MIXED_WORD.match(word) for word in value.split())
     if is_prose:
-        has_sign = any(character in "!@#$%^&*+=?_" for character in value)
+        has_sign = any(character in "!@#$%^&*+=?_|~<>{}[]" for character in value.strip("()[]{}<>"))
         return (has_digit or has_sign) and (has_letter or len(value) >= 4) and len(value) >= 4
-    return len(value) >= 6 and (has_digit or has_letter) and " " not in value
+    return len(value) >= 6 and (has_digit or has_letter)
 
 
 def _is_mixed(value: str) -> bool:

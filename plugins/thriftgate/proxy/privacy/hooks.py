@@ -82,7 +82,7 @@ class PrivacyHooks(CustomLogger):
         return data
 
     def _check_model(self, model: str, private: Collection[str]) -> None:
-        """Raises ContentBlockedError for a plain model that may not see what is private; a route chooses among tiers."""
+        """Raises ContentBlockedError for a plain model that may not see what is private; a route chooses by itself."""
         if private and current_edge.get() is None and model not in self._policies.private_models:
             raise ContentBlockedError(
                 f"the request has personal data that only private models may see: {', '.join(sorted(private))}",

@@ -35,8 +35,8 @@ _OUTSIDE_THE_PROMISE = frozenset({Reason.HELD_OUT, Reason.BUDGET_SHIFT, Reason.P
 """Reasons of answers that no promise covers: of the control group, under a looser one, of private models alone, taken
 unjudged under load."""
 _NOT_RANKED = NOT_PROVEN | {
-    Reason.HELD_OUT, Reason.ONLY_TIER, Reason.PRIVATE, Reason.STRONG_FIRST_TOKEN, Reason.TIER_CANNOT_CARRY, Reason.TOOL_REQUIRED,
-    Reason.TOOL_RESULT, Reason.TOOLS_OFFERED, Reason.UNDER_LOAD,
+    Reason.HELD_OUT, Reason.ONLY_TIER, Reason.PRIVATE, Reason.STRONG_FIRST_TOKEN, Reason.TIER_CANNOT_CARRY,
+    Reason.TOOL_REQUIRED, Reason.TOOL_RESULT, Reason.TOOLS_OFFERED, Reason.UNDER_LOAD,
 }  # fmt: skip
 """Reasons of requests of which nobody asked whether their question resembles the labelled ones."""
 

@@ -6,6 +6,7 @@ goes through all tiers, unaccepted, so that labels for a calibration come togeth
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from thriftgate.cascade.budget import accept_at_for, allowed_loss
@@ -128,3 +129,13 @@ class Planner:
         caller = request.caller
         unit = caller.person or caller.session_id or caller.key_hash or request.request_id
         return is_held_out(unit, route=self.route, share=self.config.holdout)
+
+
+def asking_only(models: Collection[str], config: CascadeConfig) -> CascadeConfig:
+    """The cascade without second samples and judges of other models."""
+    sample, judge = config.second_sample, config.judge
+    others = {
+        **({"second_sample": None} if sample and sample.model not in (None, *models) else {}),
+        **({"judge": None} if judge and judge.model not in models else {}),
+    }
+    return config.model_copy(update=others)

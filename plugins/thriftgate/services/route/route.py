@@ -8,7 +8,7 @@ Failure behaviour: cache and coalescing fail open. AllTiersFailedError when no t
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.plan import Plan, without
 from thriftgate.decisions import Reason
-from thriftgate.config import CascadeConfig
 from thriftgate.errors import (
     ContentBlockedError,
     InvalidPromptError,
@@ -29,6 +28,7 @@ from thriftgate.limits.ladder import LadderStep
 from thriftgate.output.requirement import Requirement
 from thriftgate.services.cache.pending import PendingEntry, Served
 from thriftgate.services.cascade.driver import CascadeRun
+from thriftgate.services.cascade.planning import asking_only
 from thriftgate.services.checking.audit import Correct
 from thriftgate.services.output.asking import ShapedAsker
 from thriftgate.services.output.notes import INVALID, OutputNote
@@ -285,7 +285,7 @@ class RouteService:
         shaped = ShapedAsker(asker, required, output) if output is not None and required is not None else None
         cascade = parts.config.cascade
         if request.is_private:
-            cascade = _asking_only(parts.private_models, cascade)
+            cascade = asking_only(parts.private_models, cascade)
         return CascadeRun(asker, request, config=cascade, scorer=scorer, plan=planned, vector=vector, shaped=shaped)
 
     def _in_question(self, request: ChatRequest, planned: Plan) -> Plan:
@@ -295,7 +295,9 @@ class RouteService:
         """
         parts, models = self._parts, [tier.model for tier in self._parts.config.cascade.tiers]
         barred = {model for model in models if request.is_private and model not in parts.private_models}
-        lost = {model: paths for model in models if model not in barred and (paths := parts.completer.lost(model, request))}
+        lost = {
+            model: paths for model in models if model not in barred and (paths := parts.completer.lost(model, request))
+        }
         reason = Reason.PRIVATE if barred else Reason.TIER_CANNOT_CARRY
         left = without(planned, {*barred, *lost}, models, reason=reason)
         if left is None and not lost:
@@ -383,16 +385,6 @@ class RouteService:
         finally:
             tell(journal.summary())
             parts.recorder.submit(journal.record())
-
-
-def _asking_only(models: Collection[str], config: CascadeConfig) -> CascadeConfig:
-    """The cascade without second samples and judges of other models."""
-    sample, judge = config.second_sample, config.judge
-    others = {
-        **({"second_sample": None} if sample and sample.model not in (None, *models) else {}),
-        **({"judge": None} if judge and judge.model not in models else {}),
-    }
-    return config.model_copy(update=others)
 
 
 def _note(journal: Journal, note: OutputNote) -> None:

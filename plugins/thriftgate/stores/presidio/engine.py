@@ -65,7 +65,7 @@ class PresidioEngine:
         if len(text.text) < 2 or not any(character.isalnum() for character in text.text):
             return []
         view = privacy_view(text.text)
-        context = Context(view.text, text.label)
+        context = Context(view.text, text.label, view.widths(text.text))
         spans = [span for recognizer in self._own for span in recognizer.find(context)]
         if self._names is not None and any(character.isalpha() for character in view.text):
             spans += self._names.find(view.text)

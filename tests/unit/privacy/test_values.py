@@ -1,0 +1,147 @@
+"""A credential is taken out whole whatever signs it has, and what stands around it stays."""
+
+import json
+import re
+import string
+import urllib.parse
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.unit.privacy.finding import found
+
+from thriftgate.privacy.recognizers.values import LONGEST
+
+SIGNS = "!#$%&()*+,-./:;<=>?@[]^_{|}~"
+PASSWORD = "aB3(x&y,z;9q"
+
+
+def _in_query(value: str) -> tuple[str, str]:
+    written = urllib.parse.quote_plus(value)
+    return f"see https://shop.example/login?user=bob&password={written}&page=2 please", written
+
+
+def _in_encoded_query(value: str) -> tuple[str, str]:
+    inner = f"https://shop.example/login?password={urllib.parse.quote(value, safe='')}&page=2"
+    return f"https://x.example/?next={urllib.parse.quote(inner, safe='')}", urllib.parse.quote(
+        urllib.parse.quote(value, safe=""), safe=""
+    )
+
+
+def _in_form(value: str) -> tuple[str, str]:
+    written = urllib.parse.quote_plus(value)
+    return f"password={written}&grant_type=password", written
+
+
+def _in_json_text(value: str) -> tuple[str, str]:
+    written = json.dumps(value)
+    return f'I got {{"user": "bob", "password": {written}, "age": 4}} back', written[1:-1]
+
+
+def _in_json_in_json(value: str) -> tuple[str, str]:
+    inner = json.dumps({"password": value, "age": 4})
+    return f"log: {json.dumps(inner)} ok", json.dumps(json.dumps(value)[1:-1])[1:-1]
+
+
+def _in_code(value: str) -> tuple[str, str]:
+    return f'connect("db", password="{value}", retries=3)', value
+
+
+def _in_environment(value: str) -> tuple[str, str]:
+    return f"HOST=db\nDB_PASSWORD={value}\nexport PORT=5432", value
+
+
+def _in_header(value: str) -> tuple[str, str]:
+    return f"Host: db.example\nX-Api-Key: {value}\nAccept: */*", value
+
+
+def _in_command(value: str) -> tuple[str, str]:
+    return f"curl -H 'X-Api-Key: {value}' https://x.example/", value
+
+
+def _in_yaml(value: str) -> tuple[str, str]:
+    return f"user: bob\npassword: {value}\nport: 5432", value
+
+
+def _in_talk(value: str) -> tuple[str, str]:
+    return f"Hi, my password is {value} and it does not work", value
+
+
+def _at_the_end_of_a_sentence(value: str) -> tuple[str, str]:
+    return f"my password is {value}. Thanks", value
+
+
+def _in_a_url(value: str) -> tuple[str, str]:
+    written = urllib.parse.quote(value, safe="")
+    return f"postgres://app:{written}@db.example:5432/x?a=b@c", written
+
+
+PLACES = [
+    _in_query, _in_encoded_query, _in_form, _in_json_text, _in_json_in_json, _in_code, _in_environment, _in_header,
+    _in_command, _in_yaml, _in_talk, _at_the_end_of_a_sentence, _in_a_url,
+]  # fmt: skip
+inner = st.text(string.ascii_letters + string.digits + SIGNS, min_size=4, max_size=24)
+AMBIGUOUS = re.compile(r"[&;,|][A-Za-z_][\w.\[\]-]+[=:]|</?[A-Za-z][\w-]*/?>|://")
+"""The next field, a tag, a link: of these a reader could not say either where the password ends."""
+passwords = inner.map(lambda middle: f"a7{middle}q").filter(lambda value: not AMBIGUOUS.search(value))
+
+
+@pytest.mark.parametrize("place", PLACES)
+@given(value=passwords)
+@example(value=PASSWORD)
+@example(value="a7%3eb<c&d9q")
+@example(value="a7)),)x]};9q")
+@example(value="a7b+c+d e9q".replace(" ", "+"))
+def test_a_password_is_found_whole_whatever_signs_it_has(place: Callable[[str], tuple[str, str]], value: str) -> None:
+    text, written = place(value)
+    # Of another kind where the password has, by chance, the form of an e-mail address: it does not leave either.
+    assert any(written in cut for _, cut in found(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("password=hunter22&user=bob&page=2", "hunter22"),
+        ("https://x.example/?token=aB3xyz9qqq&lang=en#frag", "aB3xyz9qqq"),
+        ("https://x.example/?a=1&token=aB3xyz9qqq#frag", "aB3xyz9qqq"),
+        ("Server=db;Password=aB3(x9q;Database=x", "aB3(x9q"),
+        ("Server=db;Password=aB3;x9q;User Id=sa", "aB3;x9q"),
+        ("connect(password=aB3xyz9q, user=bob)", "aB3xyz9q"),
+        ("connect(user=bob, password=aB3xyz9q)", "aB3xyz9q"),
+        ("(my password is aB3;x9q)", "aB3;x9q"),
+        ("{password:hunter22,user:bob}", "hunter22"),
+        ('{"note":"password=hunter22","next":1}', "hunter22"),
+        ('curl -d "user=bob&password=hun(ter22" https://x.example', "hun(ter22"),
+        ("Set-Cookie: token=aB3xyz9qqqq; Path=/", "aB3xyz9qqqq"),
+        ("my password is hunter22, and yours?", "hunter22"),
+        ("is the password hunter22? no: it is secret: hunter23; ok", "hunter23"),
+        ("[link](https://x.example/?token=aB3xyz9qqq)", "aB3xyz9qqq"),
+        ("password: hunter22</b> and so on", "hunter22"),
+        ("password = 'it''s7 (really)' -- old", "it''s7 (really)"),
+        ('password="aB3 (x&y, z;9q", user="bob"', "aB3 (x&y, z;9q"),
+        ('passwords: password=["aB3(x&y", "zz"]', "aB3(x&y"),
+        ("postgres://app:p@s)s7@db:5432/x", "p@s)s7"),
+        ("postgres://bob%40corp:p%40s%2Fs7@db/x?mail=a@b.example", "p%40s%2Fs7"),
+        ('user,password\nbob,"aB3,x(9q"\n', '"aB3,x(9q"'),
+    ],
+)
+def test_what_stands_around_a_value_stays(text: str, value: str) -> None:
+    assert [cut for kind, cut in found(text) if kind == "SECRET"] == [value]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password=&user=bob2", "password: , next 9", 'password: "must be at least 8 characters"', "token: (see below)",
+        "tokens = [1, 2, 3]", "the password is (as you know) required", "http://localhost:8080/react@18.2.0",
+        "https://host:443/@user", 'credentials: {"user": "bob"}', "pass=; fail=3",
+    ],
+)  # fmt: skip
+def test_what_is_no_value_stays(text: str) -> None:
+    assert [cut for kind, cut in found(text) if kind == "SECRET"] == []
+
+
+def test_a_value_without_an_end_is_taken_as_far_as_values_go() -> None:
+    (cut,) = [cut for _, cut in found("password=" + "aB3(x" * 1_000)]
+    assert len(cut) >= LONGEST
