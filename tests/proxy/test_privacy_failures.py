@@ -1,4 +1,4 @@
-"""Personal data when something goes wrong: the check fails or never ends, a client goes away, an answer has some."""
+"""Personal data when a check fails, a client goes away, an answer has some, or one model alone may see it."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from pytest_httpserver import HTTPServer
 from tests.proxy.asked import Asked
 from tests.proxy.conftest import CLIENT_KEY, GatewayProcess, gateway_config, route, running
 from tests.proxy.stored import stored
-from tests.proxy.upstream import Upstream, drips, says
+from tests.proxy.upstream import Upstream, drips, fails, says
 from tests.proxy.waiting import eventually
 from werkzeug import Response
 
@@ -43,12 +43,33 @@ def failures_config(upstream: str) -> dict[str, Any]:
         *(one for one in config["model_list"] if not one["litellm_params"]["model"].startswith("thriftgate/")),
         *(route(name) for name in ours["routes"]),
     ]
-    ours["privacy"] = {"key": KEY, "timeout": f"{TIMEOUT:g}s"}
+    ours["routes"]["at-home"] = {
+        "cascade": {
+            "tiers": [{"model": "small"}, {"model": "large"}], "judge": {"model": "judge"}, "holdout": 0,
+            "audit": {"share": 1, "max_per_minute": 1000},
+        },
+        "cache": {"max_error": 0.01, "min_similarity": 0.9, "verify": {"share": 0}},
+        "capture_content": True,
+    }  # fmt: skip
+    config["model_list"].append(route("at-home"))
+    # Whoever falls back, a private request does not.
+    config["router_settings"] = {**config.get("router_settings", {}), "fallbacks": [{"small": ["large"]}]}
+    private = {"entities": {"IBAN_CODE": "private"}}
+    ours["privacy"] = {
+        "key": KEY,
+        "timeout": f"{TIMEOUT:g}s",
+        "private_models": ["small"],
+        "models": {"at-home": private, "small": private, "gpt-large": private},
+    }
     ours["guards"] = {
         "audit_log": "guards.jsonl",
         "injection": {"action": "off", "tools": "off"},
         "pii": {"action": "block"},
-        "models": {"flagging": {"actions": {"pii": "flag"}}},
+        "models": {
+            "flagging": {"actions": {"pii": "flag"}},
+            "at-home": {"protect": False},
+            "small": {"protect": False},
+        },
     }
     return config
 
@@ -206,6 +227,110 @@ def test_an_answer_that_could_not_be_checked_passes_where_guards_fail_open_and_i
     assert eventually(lambda: log.exists() and "failed" in log.read_text()), log.read_text()
     assert "CRASH" not in log.read_text()
     assert "CRASH" not in gateway.log
+
+
+IBAN = "DE89370400440532013000"
+ACCOUNT = f"I am Mrs. {NAME}, my account is {IBAN}. Has the refund come?"
+
+
+@pytest.fixture
+def home(gateway: GatewayProcess) -> GatewayProcess:
+    """With a private model that is not sure of its answer, and says the account back."""
+    gateway.upstream.on("small", says(f"Dear <PERSON_1>, nothing came to {IBAN}.", logprob=-3.0))
+    gateway.upstream.on("judge", says("0.1"))
+    return gateway
+
+
+@everywhere
+@both
+def test_what_only_a_private_model_may_see_goes_to_that_tier_alone_and_stays_nowhere(
+    home: GatewayProcess, path: str, stream: bool
+) -> None:
+    got = ask(home, path, "at-home", ACCOUNT, stream=stream)
+    again = ask(home, path, "at-home", ACCOUNT, stream=stream)
+    for answer in (got, again):
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["x-thriftgate-tier"] == "small"
+        assert answer.headers["x-thriftgate-reason"] == "private"
+        if not stream:
+            assert f"Dear {NAME}, nothing came to {IBAN}." in answer.text
+    sent = json.dumps(home.upstream.asked("small"))
+    assert IBAN in sent
+    assert NAME not in sent, "what is pseudonymized is so for private models too"
+    assert not any(word in sent for word in ("disable_fallbacks", "no-store", "turn_off_message_logging"))
+    assert len(home.upstream.asked("small")) == 2, "no answer is kept"
+    assert home.upstream.asked("large") == home.upstream.asked("judge") == []
+    request_id = got.headers["x-thriftgate-request-id"]
+
+    def booked() -> list[str]:
+        rows = asyncio.run(stored(home.folder))["table thriftgate.requests"].splitlines()
+        return [row for row in rows if request_id in row]
+
+    assert eventually(lambda: bool(booked()), 30)
+    assert "IBAN_CODE" in booked()[0]
+    nowhere(home)
+
+
+@everywhere
+@both
+def test_what_is_not_private_takes_the_whole_cascade(home: GatewayProcess, path: str, stream: bool) -> None:
+    got = ask(home, path, "at-home", f"Has the refund come? {path} {stream}", stream=stream)
+    assert got.status_code == 200, got.text
+    assert "Ten days." in got.text or stream
+    assert home.upstream.asked("large")
+
+
+@everywhere
+@both
+def test_when_the_private_tier_is_away_nothing_is_sent_elsewhere(home: GatewayProcess, path: str, stream: bool) -> None:
+    home.upstream.on("small", fails(500))
+    got = ask(home, path, "at-home", ACCOUNT, stream=stream)
+    assert got.status_code >= 500, got.text
+    assert IBAN not in got.text
+    assert home.upstream.asked("small")
+    assert home.upstream.asked("large") == []
+    plain = ask(home, path, "small", ACCOUNT, stream=stream)
+    assert plain.status_code >= 500, plain.text
+    assert home.upstream.asked("large") == []
+    nowhere(home)
+
+
+@everywhere
+@both
+def test_a_plain_model_gets_it_only_where_it_is_private(home: GatewayProcess, path: str, stream: bool) -> None:
+    got = ask(home, path, "small", ACCOUNT, stream=stream)
+    assert got.status_code == 200, got.text
+    sent = json.dumps(home.upstream.asked("small"))
+    assert IBAN in sent
+    assert not any(word in sent for word in ("disable_fallbacks", "no-store", "turn_off_message_logging"))
+    refused = ask(home, path, "gpt-large", ACCOUNT, stream=stream)
+    assert refused.status_code == 400, refused.text
+    assert "IBAN_CODE" in refused.text
+    assert IBAN not in refused.text
+    assert home.upstream.asked("gpt-large") == []
+    nowhere(home)
+
+
+def test_a_conversation_that_was_private_stays_so(home: GatewayProcess) -> None:
+    first = ask(home, PATHS[2], "small", ACCOUNT).json()
+    ask(home, PATHS[2], "at-home", "And yesterday?", previous_response_id=first["id"])
+    session = {"x-litellm-session-id": "private-session"}
+    assert home.post(PATHS[0], body_of(PATHS[0], "at-home", ACCOUNT), CLIENT_KEY, **session).status_code == 200
+    later = home.post(PATHS[0], body_of(PATHS[0], "at-home", "And yesterday?"), CLIENT_KEY, **session)
+    assert later.headers["x-thriftgate-reason"] == "private"
+    assert home.upstream.asked("large") == []
+
+
+def nowhere(gateway: GatewayProcess) -> None:
+    """No table and no log has the account, nor what LiteLLM tells loggers, its raw call and answer apart."""
+    spied = gateway.folder / "spend.jsonl.spy"
+    assert eventually(spied.exists)
+    told: list[list[dict[str, Any]]] = [json.loads(line) for line in spied.read_text().splitlines()]
+    for details, *_ in told:
+        details.pop("additional_args", None)
+        details.pop("original_response", None)
+    for text in (gateway.log, json.dumps(told), *asyncio.run(stored(gateway.folder)).values()):
+        assert IBAN not in text
 
 
 def _endless(upstream: Upstream, said: list[str]) -> Any:
