@@ -29,7 +29,7 @@ from thriftgate.config.route_checks import (
     RouteFinding,
     check_embedder,
     check_files,
-    check_privacy,
+    check_private_models,
     check_promises,
     check_routes,
     check_urls,
@@ -116,7 +116,7 @@ def load(
         findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)
         findings += check_limits(sound.limits, models, sound.identity)
         findings += (*check_embedder(sound, models), *check_files(sound, path.parent), *check_urls(sound))
-        findings += check_privacy(sound, models)
+        findings += check_private_models(sound, models)
         findings += (
             *check_promises(sound, path.parent, models if require_keys else None),
             *check_tracing(sound, document.values, environ),

@@ -86,7 +86,7 @@ def check_embedder(config: ThriftgateConfig, models: ModelList) -> Iterator[Rout
         yield from _check_group(config.embedder.model, (*SECTION, "embedder", "model"), models, price=False)
 
 
-def check_privacy(config: ThriftgateConfig, models: ModelList) -> Iterator[RouteFinding]:
+def check_private_models(config: ThriftgateConfig, models: ModelList) -> Iterator[RouteFinding]:
     """Private models exist, and every route that private data may come to asks one of them."""
     privacy = config.privacy
     if privacy is None:

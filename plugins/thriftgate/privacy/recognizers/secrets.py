@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.recognizers.values import url_password_end, value_at
+from thriftgate.privacy.recognizers.values import url_password_end, value_after
 from thriftgate.privacy.spans import TextSpan
 
 SECRET = "SECRET"
@@ -141,7 +141,7 @@ class SecretRecognizer:
             sign = match["sign"].strip()
             is_count = _COUNTS.search(text, max(0, match.start() - 24), match.end("name"))
             if not is_count and not _PLACEHOLDER.match(text, at):
-                found = value_at(context, match.span("name"), at, sign)
+                found = value_after(context, match.span("name"), at, sign)
                 value = text[found.start : found.end]
                 is_prose = sign not in _SIGNS and (sign != ":" or not found.is_quoted)
                 if _is_value(value, is_prose=is_prose or _WEAK_NAMES.search(match["name"]) is not None):

@@ -42,7 +42,7 @@ class Value:
     is_quoted: bool
 
 
-def value_at(context: Context, name: tuple[int, int], opened: int, sign: str) -> Value:
+def value_after(context: Context, name: tuple[int, int], opened: int, sign: str) -> Value:
     """The value that begins at `opened`, after a name and its sign: `=`, `:`, `is`."""
     text, depth = context.text, context.width(opened - 1)
     start = _skipped_brackets(text, opened)
