@@ -1,8 +1,8 @@
 """Trains and measures the classifiers: `python -m evals.safety.train` (`--write` puts the weights into the package).
 
 By words alone, which is the default of the guard; `--vectors` trains the one with the embedder's vector as well (an
-embedding of each of thirteen thousand windows), `--toxicity` the one of toxicity. What is not trained anew keeps its
-weights and figures.
+embedding of each of thirteen thousand windows), `--toxicity` that of toxicity and nothing else. What is not trained
+anew keeps its weights and figures.
 
 Leave one set out: for each source of attacks, a classifier that never saw it, at a threshold set on harmless texts that
 are neither in its training nor in the test; the attacks of `own` are always in it. Of every harmless set a half is
@@ -43,6 +43,9 @@ ALLOWED = {"support": 0.005, "NotInject": 0.02, "XSTest safe": 0.02, "others": 0
 TOO_FEW = frozenset({"e-mails"})
 """Twenty texts set no threshold; how many of the others are blocked is in the table."""
 _STRENGTH = 5.0
+_TOXIC_STRENGTH, _WORDS = 0.1, 0.5
+_LEXICONS = (3.0, 4.0, 4.0, 4.0, 4.0, 2.0)
+"""Of profanity, slurs, threats, contempt, insults, harsh words, against words of a spread of `_WORDS`."""
 OWN = frozenset({"own attacks", "own twins"})
 """Only trained on."""
 _OWN_ATTACKS, _OWN_TWINS = 2_500, 3_500
@@ -210,52 +213,58 @@ def left_out(data: Data, table: Table) -> dict[str, Any]:
 
 
 def run_toxicity() -> tuple[dict[str, Any], Classifier]:
-    """Trained on tweets and HateCheck, measured on Surge, which it never saw."""
+    """Words from tweets and HateCheck; what lexicons weigh was chosen on one half of Surge, and the other is the test.
+
+    Fitted to tweets, lexicons weigh what tweets are full of (`bitch`), and contempt nothing: that does not carry over.
+    """
     folder = data_folder()
     assert folder is not None
-    sets = read_toxicity(folder)
-    texts = [(text[:600], float(label), name) for name, rows in sets.items() for text, label in rows]
-    benign = [(text[:600], 0.0, name) for name, rows in read_benign(folder).items() for text in rows
-              if name in {"BANKING77", "Bitext", "tasks", "knowledge base", "XSTest safe"}]  # fmt: skip
-    held = [part_of(name, text, is_attack=False) == "test" for text, _, name in benign]
-    texts += benign
-    features = [(hashed(text), toxicity_features(text)) for text, _, _ in texts]
-    labels = np.array([label for _, label, _ in texts])
-    names = [name for _, _, name in texts]
-    is_held = np.array([name == "Surge" for name in names[: len(texts) - len(benign)]] + held)
-    train = np.flatnonzero(~is_held)
+    texts = [(text[:600], float(label), name, _half(name, text)) for name, rows in read_toxicity(folder).items()
+             for text, label in rows]  # fmt: skip
+    texts += [(text[:600], 0.0, name, part_of(name, text, is_attack=False))
+              for name, rows in read_benign(folder).items() for text in rows]  # fmt: skip
+    labels = np.array([label for _, label, _, _ in texts])
+    names, parts = [name for _, _, name, _ in texts], np.array([part for _, _, _, part in texts])
+    table = Table([(hashed(text), toxicity_features(text)) for text, _, _, _ in texts], None)
+    train = np.flatnonzero(parts == "train")
     weights = np.ones(len(texts))
     weights[train] = balanced([names[row] for row in train], labels[train], {})
-    result: dict[str, Any] = {}
-    models: dict[bool, tuple[Fitted, float]] = {}
-    surge = np.array([row for row, name in enumerate(names) if name == "Surge"])
-    for with_vectors in (False, True) if "--toxicity-vectors" in sys.argv else (False,):
-        table = Table(features, vectors_of([text for text, _, _ in texts]) if with_vectors else None)
-        model = table.fit(train, labels, weights, strength=1.0)
-        logits = model.logits(table)
-        good = np.sort(logits[surge][labels[surge] == 0])
-        at = float(np.quantile(good, 0.98, method="higher"))
-        one: dict[str, Any] = {"auc": round(_auc(logits[surge], labels[surge]), 4), "n": len(surge)}
-        one["recall_at_2_percent"] = share(
-            int((logits[surge][labels[surge] == 1] >= at).sum()), int(labels[surge].sum())
-        )
-        at = max(
-            float(np.quantile(logits[np.flatnonzero((labels == 0) & is_held & (np.array(names) != "Surge"))], 0.995)),
-            0.0,
-        )
-        for name in ("BANKING77", "XSTest safe", "tasks"):
-            rows = [row for row in np.flatnonzero(is_held) if names[row] == name]
-            one[f"flagged of {name}"] = share(int((logits[rows] >= at).sum()), len(rows))
-        one["flagged of Surge toxic"] = share(
-            int((logits[surge][labels[surge] == 1] >= at).sum()), int(labels[surge].sum())
-        )
-        one["flagged of Surge harmless"] = share(int((good >= at).sum()), len(good))
-        result["with vector" if with_vectors else "words alone"] = one
-        models[with_vectors] = model, at
-        print(one, flush=True)
-    without, at_without = models[False]
-    weights_alone = without.weights(at_without)
-    return result, Classifier("toxicity", EMBEDDER, weights_alone, weights_alone, np.empty((0, 0), np.float32))
+    fitted = table.fit(train, labels, weights, strength=_TOXIC_STRENGTH)
+    words = np.where(np.arange(len(fitted.coefficients)) < len(fitted.coefficients) - table.phrases, 1.0, 0.0)
+    spread = float((table.matrix @ (fitted.coefficients * words))[train].std())
+    model = Fitted(fitted.coefficients * words * _WORDS / spread, 0.0, table.phrases)
+    model.coefficients[-table.phrases :] = _LEXICONS
+    logits = model.logits(table)
+    is_surge = np.array([name == "Surge" for name in names])
+    chosen, test = is_surge & (parts == "set"), is_surge & (parts == "test")
+    at = max(_quantile(logits[chosen & (labels == 0)], 0.98), _quantile(logits[~is_surge & (parts == "set")], 0.995))
+    own = _quantile(logits[test & (labels == 0)], 0.98)
+    bad, good = logits[test & (labels == 1)], logits[test & (labels == 0)]
+    one: dict[str, Any] = {
+        "auc": round(_auc(logits[test], labels[test]), 4),
+        "n": int(test.sum()),
+        "auc of the half that was chosen on": round(_auc(logits[chosen], labels[chosen]), 4),
+        "recall_at_2_percent": share(int((bad >= own).sum()), len(bad)),
+        "flagged of Surge toxic": share(int((bad >= at).sum()), len(bad)),
+        "flagged of Surge harmless": share(int((good >= at).sum()), len(good)),
+    }
+    for name in sorted({name for name, part in zip(names, parts, strict=True) if part == "test"} - {"Surge"}):
+        rows = np.array([row for row, part in enumerate(parts) if names[row] == name and part == "test"])
+        one[f"flagged of {name}"] = share(int((logits[rows] >= at).sum()), len(rows))
+    print(json.dumps(one, indent=1), flush=True)
+    made = model.weights(at)
+    return {"words alone": one}, Classifier("toxicity", EMBEDDER, made, made, np.empty((0, 0), np.float32))
+
+
+def _half(name: str, text: str) -> str:
+    """Everything is trained on but Surge: of it one half is for choosing, and one for the test."""
+    if name != "Surge":
+        return "train"
+    return ("set", "test")[int(hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:4], 16) % 2]
+
+
+def _quantile(scores: Rows, share_below: float) -> float:
+    return float(np.nextafter(np.quantile(scores, share_below, method="higher"), np.inf))
 
 
 def _auc(scores: Rows, labels: Rows) -> float:
@@ -276,8 +285,12 @@ def main() -> int:
     if data_folder() is None:
         print("evals/safety: THRIFTGATE_DATA is not there; nothing was measured")
         return 0
-    data = gathered()
     results: dict[str, Any] = json.loads((RESULTS / "safety.json").read_text(encoding="utf-8"))
+    if "--toxicity" in sys.argv:
+        results["toxicity"], toxicity = run_toxicity()
+        _keep(results, [toxicity])
+        return 0
+    data = gathered()
     results["sets"] = {name: data.text_source.count(name) for name in dict.fromkeys(data.text_source)}
     words_alone = table_of(data, with_vectors=False)
     results["words and phrases"], without, at_without = run_injection(data, words_alone)
@@ -289,19 +302,20 @@ def main() -> int:
     results["keywords, as a baseline"] = keywords(data)
     print(json.dumps(results, indent=1), flush=True)
     made = [Classifier("injection", EMBEDDER, meaning, without.weights(at_without), before.anchors)]
-    if "--toxicity" in sys.argv:
-        results["toxicity"], toxicity = run_toxicity()
-        made.append(toxicity)
-    if "--write" in sys.argv:
-        for one in made:
-            (PACKAGE / f"{one.name}.json").write_text(one.dump() + "\n", encoding="utf-8")
-        print("written", flush=True)
     results["left out, words and phrases"] = left_out(data, words_alone)
     if full is not None:
         results["left out, with the vector"] = left_out(data, full)
+    _keep(results, made)
+    return 0
+
+
+def _keep(results: Mapping[str, Any], made: Sequence[Classifier]) -> None:
+    """The figures; with `--write` the weights too."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "safety.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    return 0
+    for one in made if "--write" in sys.argv else ():
+        (PACKAGE / f"{one.name}.json").write_text(one.dump() + "\n", encoding="utf-8")
+        print(f"written: {one.name}", flush=True)
 
 
 if __name__ == "__main__":
