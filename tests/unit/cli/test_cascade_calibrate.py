@@ -73,12 +73,19 @@ def test_json_is_the_artefact_and_the_same_seed_gives_the_same(labels: Path):
     assert {**one, "created_at": ""} == {**other, "created_at": ""}
 
 
-def test_too_few_labels_end_with_code_1_and_say_how_many_are_needed(tmp_path: Path):
+def test_too_few_labels_end_with_code_1_say_how_many_are_needed_and_replace_nothing(tmp_path: Path):
     path = tmp_path / "few.jsonl"
     path.write_text("\n".join(map(json.dumps, rows(50))))
     result = run(path, *PRICES)
     assert result.exit_code == 1
     assert "149 are needed" in " ".join(result.output.split())
+    (tmp_path / "a.json").write_text("what was proved before")
+    result = run(path, *PRICES, "--write", tmp_path / "a.json")
+    assert result.exit_code == 1
+    assert "is left as it is: these labels prove nothing" in " ".join(result.output.split())
+    assert (tmp_path / "a.json").read_text() == "what was proved before"
+    assert run(path, *PRICES, "--write", tmp_path / "new.json").exit_code == 1
+    assert (tmp_path / "new.json").exists()
 
 
 def test_bad_lines_end_with_code_2_and_are_named_with_numbers(labels: Path):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MORE_LABELS = 500
 _ROWS = 12
+_WRITTEN = "Written to"
 
 
 @click.command("calibrate")
@@ -143,15 +144,24 @@ def command(
         from thriftgate.cli.cascade.picture import draw_frontier
 
         draw_frontier(calibration, png, title=f"{found.name}: {len(found.labels):,} labels")
-    if artefact_file is not None:
+    is_kept = calibration.chosen is None and artefact_file is not None and artefact_file.exists()
+    if artefact_file is not None and not is_kept:
         artefact_file.write_text(artefact.dump(), encoding="utf-8")
     if as_json:
         _print_json(artefact, later, found, payoff)
     else:
-        _print_tables(calibration, artefact, later, found, artefact_file)
+        _print_tables(calibration, artefact, later, found, _written(artefact_file, is_kept=is_kept))
         _print_payoff(payoff, artefact)
     if calibration.chosen is None:
         raise SystemExit(1)
+
+
+def _written(artefact_file: Path | None, *, is_kept: bool) -> str:
+    if artefact_file is None:
+        return "A dry run: --write FILE keeps it."
+    if is_kept:
+        return f"{artefact_file} is left as it is: these labels prove nothing. Remove it to write all the same."
+    return f"{_WRITTEN} {artefact_file}."
 
 
 def _print_json(artefact: "Artefact", later: float, found: "LabelSource", payoff: "Payoff | None") -> None:
@@ -176,7 +186,7 @@ def _print_json(artefact: "Artefact", later: float, found: "LabelSource", payoff
 
 
 def _print_tables(
-    calibration: "Calibration", artefact: "Artefact", later: float, found: "LabelSource", artefact_file: Path | None
+    calibration: "Calibration", artefact: "Artefact", later: float, found: "LabelSource", written: str
 ) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -208,10 +218,9 @@ def _print_tables(
                       f"calibration error {_spelt(one.calibration_error)}", highlight=False)  # fmt: skip
     console.print(f"\n[bold]{artefact.guarantee.words}[/bold]", highlight=False)
     console.print(f"With {_MORE_LABELS} labels more it would cost about {later:.0%} of always-strong.", highlight=False)
-    if artefact_file is not None and artefact.summary is None:
-        console.print("It keeps no summary of the questions, so unfamiliar ones are not told.", highlight=False)
-    written = f"Written to {artefact_file}." if artefact_file else "A dry run: --write FILE keeps it."
     console.print(written, highlight=False)
+    if written.startswith(_WRITTEN) and artefact.summary is None:
+        console.print("It keeps no summary of the questions, so unfamiliar ones are not told.", highlight=False)
 
 
 def _print_payoff(payoff: "Payoff | None", artefact: "Artefact") -> None:

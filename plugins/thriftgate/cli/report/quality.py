@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from thriftgate.decisions import Reason
-from thriftgate.wording import money, percent, with_interval
+from thriftgate.wording import counted, money, percent, with_interval
 
 if TYPE_CHECKING:
     from thriftgate.cascade.familiarity import Shift
@@ -45,7 +45,8 @@ def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
     if one.shift is not None:
         yield "questions", _questions(one.shift)
     for reason, n in one.not_proven.items():
-        yield "", f"no proof: {n:,} requests were answered by the strongest tier: {Reason(reason).told()}"
+        sent = counted(n, "request was", "requests were")
+        yield "", f"no proof: {sent} answered by the strongest tier: {Reason(reason).told()}"
     if one.shifted:
         yield "budget", f"{one.shifted:,} requests of callers near their budget had a looser promise"
     if one.promise.max_error is not None or one.verifications.n:

@@ -11,6 +11,7 @@ from itertools import islice
 
 from thriftgate import wording
 from thriftgate.config.capabilities import retires_on
+from thriftgate.decisions import Reason
 from thriftgate.proxy.page.state import State
 from thriftgate.services.books.overview import Overview
 from thriftgate.services.books.standing import PromiseVerdict, RouteStanding
@@ -49,9 +50,12 @@ def _steps(overview: Overview, state: State, now: float) -> Iterator[NextStep]:
             )
             yield NextStep(words, _calibrate(one.route))
         elif one.not_proven:
+            reason = max(one.not_proven, key=lambda name: one.not_proven[name])
             sent = wording.counted(sum(one.not_proven.values()), "request", "requests")
-            words = f"{sent} of '{one.route}' went to the strongest tier, because nothing proves its promise yet."
-            yield NextStep(words, _calibrate(one.route))
+            words = f"{sent} of '{one.route}' went to the strongest tier: {Reason(reason).told()}."
+            # Of another version's questions an experiment may be the cause, which `check` names.
+            is_other = reason == Reason.STALE_ARTEFACT
+            yield NextStep(words, "thriftgate check" if is_other else _calibrate(one.route))
     yield from _retirements(state, now)
     for one in overview.standings:
         if more := audits_needed(one):

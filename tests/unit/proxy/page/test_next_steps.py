@@ -69,6 +69,11 @@ async def test_a_broken_prompt_an_unproven_promise_and_a_model_that_ends_are_nam
     assert "its last good state is served: support/control.md:3:" in words
     assert "12 requests of 'support' went to the strongest tier" in words
     assert "thriftgate cascade calibrate --route support --write artefacts/support.json && thriftgate reload" in words
+    other = said(
+        replace(overview, standings=[replace(KEPT, not_proven={"stale_artefact": 43, "collecting_labels": 1})])
+    )
+    assert "44 requests of 'support' went to the strongest tier: the route's calibration was made for" in other
+    assert "[thriftgate check]" in other
     assert "openai/gpt-5 retires on 2026-12-11" in words
 
 
