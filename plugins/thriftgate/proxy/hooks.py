@@ -16,6 +16,7 @@ from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy import endings
+from thriftgate.proxy.authentication import RefusedCallerError
 from thriftgate.proxy.edge import EdgeRequest, current, headers_of
 from thriftgate.proxy.errors import ClientHTTPException, model_failure
 from thriftgate.proxy.provider import not_served
@@ -173,7 +174,8 @@ class EdgeHooks(CustomLogger):
         """Record a request to a route that never reached it; the route records all others."""
         if route is not None and not edge.is_recorded:
             edge.is_recorded = True
-            record = refusal_of(edge, route, edge.error or error)
+            # Whose key could not be looked up may be anybody: the outage counts them, and they leave no record.
+            record = None if isinstance(error, RefusedCallerError) else refusal_of(edge, route, edge.error or error)
             if record is not None:
                 self._record(record)
 
