@@ -54,7 +54,7 @@ def _steps(overview: Overview, state: State, now: float) -> Iterator[NextStep]:
             sent = wording.counted(sum(one.not_proven.values()), "request", "requests")
             words = f"{sent} of '{one.route}' went to the strongest tier: {Reason(reason).told()}."
             # Of another version's questions an experiment may be the cause, which `check` names.
-            is_other = reason == Reason.STALE_ARTEFACT
+            is_other = Reason(reason) is Reason.STALE_ARTEFACT
             yield NextStep(words, "thriftgate check" if is_other else _calibrate(one.route))
     yield from _retirements(state, now)
     for one in overview.standings:
