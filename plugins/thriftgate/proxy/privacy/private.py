@@ -1,6 +1,6 @@
 """What keeps LiteLLM from sending a private request elsewhere, and from keeping it.
 
-Failure behaviour: none; contract tests notice when LiteLLM no longer reads one of these.
+Failure behaviour: none; `tests/proxy/test_privacy_failures.py` notices when LiteLLM no longer reads one of these.
 """
 
 from collections.abc import Mapping
