@@ -13,6 +13,7 @@ Failure behaviour: pure and total; a guard in doubt keeps silent, because the le
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
+from thriftgate.caching.constructions import is_built_otherwise
 from thriftgate.caching.contrasts import OPPOSITES, RIVALS
 from thriftgate.caching.lexicon import CASE_WORDS, CASELESS_WORDS, FUNCTION_WORDS, ROLE_WORDS
 from thriftgate.caching.order import is_crossed, is_exchanged, is_reordered, is_turned_round
@@ -41,6 +42,7 @@ class Veto(StrEnum):
     ANTONYMS = "opposite or rival words"
     ROLES = "roles are swapped"
     SMALL_WORDS = "another small word that matters"
+    CONSTRUCTIONS = "the same words in another construction"
     SYMBOLS = "other symbols"
     LETTERS = "other single letters"
     SPELLING = "other accents"
@@ -144,6 +146,11 @@ def small_words(a: str, b: str) -> Veto | None:
     return Veto.SMALL_WORDS if is_worded_otherwise(a, b) else None
 
 
+def constructions(a: str, b: str) -> Veto | None:
+    """The same words built otherwise: "stop to smoke" and "stop smoking", "few" and "a few". 5 µs."""
+    return Veto.CONSTRUCTIONS if is_built_otherwise(read(a), read(b)) else None
+
+
 def symbols(a: str, b: str) -> Veto | None:
     """Other symbols, or in another order: emoji, operators, signs, subscripts, "C++" and "C". 1 µs."""
     return Veto.SYMBOLS if look(a).symbols != look(b).symbols else None
@@ -228,7 +235,7 @@ def substituted_words(a: str, b: str) -> frozenset[str]:
 
 GUARDS: Sequence[Guard] = (
     language, script, symbols, letters, numbers, dates, entities, code, quotes, case, writing, spelling, negation,
-    antonyms, small_words, roles,
+    antonyms, small_words, roles, constructions,
 )  # fmt: skip
 """Those whose veto is final, cheapest first."""
 

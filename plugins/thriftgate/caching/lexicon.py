@@ -208,6 +208,9 @@ CASELESS_WORDS = _words(
 )
 """Words that people write with capitals or without, and mean the same."""
 
+COMMA_WORDS = _words("no not don't dont stop wait yes nein nicht non pas não nee niet нет да")
+"""Words behind which a comma makes another sentence: "No, more coffee" and "No more coffee"."""
+
 WRITING_WORDS = _words(
     "space spaces blank blanks whitespace whitespaces tab tabs character characters char chars letter letters "
     "code codepoint codepoints byte bytes token tokens line lines field fields column columns word words length "

@@ -127,6 +127,9 @@ def _cores(text: str) -> Iterator[tuple[str, bool]]:
     for place, token in enumerate(raw):
         core = token.strip(_EDGES)
         core += _primes(token, opened)
+        if core[:1] == "/":
+            before = token[: token.index("/")]
+            core = before[len(before.rstrip(".")) :] + core  # "./a" and "../a"
         if core[:1] == "#" and core[1:2].isalnum():
             core = core[1:]
         if core and all(char in _DASHES for char in core):

@@ -2,8 +2,9 @@
 
 The embedder gives such questions one vector, so nothing behind it can tell them apart. People write the same question
 with and without capitals, with more blanks, without a full stop: that is let through. What is left is a difference:
-another word in capitals ("Co" and "CO"), other lines, and any difference at all where the question is about the way
-something is written ("How many characters has …").
+another word in capitals ("Co" and "CO"), other lines, a comma that makes another sentence ("Let's eat, grandma", "No,
+more coffee"), and any difference at all where the question is about the way something is written ("How many characters
+has …").
 
 Failure behaviour: pure and total, in time linear in the text.
 """
@@ -13,7 +14,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from thriftgate.caching.composing import composed
-from thriftgate.caching.lexicon import CASELESS_WORDS, WRITING_WORDS
+from thriftgate.caching.lexicon import (
+    CASELESS_WORDS,
+    COMMA_WORDS,
+    FUNCTION_WORDS,
+    MOVABLE_WORDS,
+    NEGATIONS,
+    WRITING_WORDS,
+)
 
 _CACHED = 8192
 _ENDS = ".!?:;\u2026\u3002\uff01\uff1f"
@@ -22,6 +30,7 @@ _AROUND = _ENDS + ",'\"()[]\u00a1\u00bf\u201c\u201d\u201e\u2018\u2019\u00ab\u00b
 _SENTENCE_MARKS = frozenset(".!?\u2026,:;-\u2013\u2014$\u20ac\u00a3\u00a5")
 _JOINED = frozenset(",;:|()[]")
 _WORD = re.compile(r"[^\W\d_]+")
+_COMMAS = frozenset(",;:\u3001\uff0c\u060c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,10 @@ class Writing:
     """How many words each line has that holds anything."""
     marks: tuple[str, ...]
     """Punctuation that stands alone between two words, and words joined by some, in order."""
+    commas: frozenset[int]
+    """How many words stand before each comma, semicolon or colon inside a sentence."""
+    telling_commas: frozenset[int]
+    """Those behind a denial, or before the one last word of a sentence, which is then whom it speaks to."""
     is_about_writing: bool
     is_plain: bool
     """All in capitals, or none but in "I": the case says nothing."""
@@ -50,6 +63,8 @@ def writing_of(question: str) -> Writing:
     cased: list[str] = []
     lines: list[int] = []
     marks: list[str] = []
+    commas: set[int] = set()
+    ends: set[int] = set()
     is_first, has_capitals = True, False
     for line in text.split("\n"):
         tokens = line.split()
@@ -63,13 +78,21 @@ def writing_of(question: str) -> Writing:
                 count += 1
                 if not (_JOINED.isdisjoint(core) or any(map(str.isdigit, core))):
                     marks.append(words[-1])
+                (commas if token[-1] in _COMMAS else ends if token[-1] in _ENDS else set[int]()).add(len(words))
             elif place > 0 and not (place == len(tokens) - 1 and _SENTENCE_MARKS.issuperset(token)):
                 marks.append(token)
             is_first = token[-1] in _ENDS or (is_first and not core)
         if tokens:
             lines.append(count)
+    ends.add(len(words))
     return Writing(
         words=tuple(words),
+        commas=frozenset(commas - ends),
+        telling_commas=frozenset(
+            place
+            for place in commas - ends
+            if words[place - 1] in COMMA_WORDS or (place + 1 in ends and _is_address(words[place]))
+        ),
         cased=tuple(cased),
         lines=tuple(lines),
         marks=tuple(marks),
@@ -90,12 +113,19 @@ def is_written_otherwise(a: str, b: str) -> bool:
         return True
     if left.lines != right.lines:
         return True
+    if left.telling_commas != right.telling_commas or not (left.commas <= right.commas or right.commas <= left.commas):
+        return True
     if left.is_plain or right.is_plain:
         return False
     return any(
         one != other and word not in CASELESS_WORDS
         for word, one, other in zip(left.words, left.cased, right.cased, strict=True)
     )
+
+
+def _is_address(word: str) -> bool:
+    """Whether somebody may be spoken to by it, behind a comma: not "please" and not "why"."""
+    return not (word in MOVABLE_WORDS or word in FUNCTION_WORDS or word in NEGATIONS)
 
 
 def _bare(text: str) -> str:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.xdist_group("proxy-faults")
 SPOKEN = {
     ("openai", "chat"): "chat", ("openai", "responses"): "responses", ("openai", "messages"): "responses",
     ("claude", "messages"): "messages", ("claude", "chat"): "messages", ("claude", "responses"): "messages",
-    ("vllm", "chat"): "chat", ("vllm", "messages"): "chat", ("vllm", "responses"): "chat",
+    ("vllm", "chat"): "chat", ("vllm", "messages"): "chat", ("vllm", "responses"): "responses",
 }  # fmt: skip
 """By provider and the client's dialect: the API in which LiteLLM asks that provider."""
 INSIDES = ("Traceback", "site-packages", "/work/", ".py", "thriftgate.proxy", "litellm.", "object has no attribute")

@@ -54,6 +54,12 @@ SAME = [
     ('Is the "plan b" good?', "Is the plan b good?"),
     ("He said 'I am 5', is it so?", "He said I am 5, is it so?"),
     ("Can I pay .5 of it?", "Can I pay 0.5 of it?"),
+    ("I tried using my card, why is it declined?", "I tried to pay with my card, why is it declined?"),
+    ("Where is what I sent a few hours ago?", "Where is what I sent few hours ago?"),
+    ("My card is lost! What can I do?", "What should I do if my card is lost?"),
+    ("My card was stolen, what do I do?", "My card was stolen what do I do?"),
+    ("Can I pay by card, please?", "Can I pay by card please?"),
+    ("Can I pay by card, and how?", "Can I pay by card and how?"),
     ("WHERE IS MY CARD?", "Where is my card?"),
     ("\u300cIs it open?\u300d", "\u201cIs it open?\u201d"),
 ]
