@@ -33,7 +33,8 @@ both = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"
 
 def failures_config(upstream: str) -> dict[str, Any]:
     config = gateway_config(upstream)
-    config["litellm_settings"]["callbacks"] = ["spend.recorder", "leak_spy.spy"]
+    # Under LiteLLM's own redaction of everything nothing would show whether a private request is redacted.
+    config["litellm_settings"] |= {"callbacks": ["spend.recorder", "leak_spy.spy"], "turn_off_message_logging": False}
     ours = config["callback_settings"]["thriftgate"]
     ours["routes"] = {
         name: {"cascade": {"tiers": [{"model": "large"}]}, "capture_content": True}

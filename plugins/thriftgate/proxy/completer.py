@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import litellm
+from litellm.litellm_core_utils.initialize_dynamic_callback_params import inherit_message_logging_privacy
 from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata
 from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin
@@ -186,7 +187,9 @@ class RouterCompleter:
     async def _asked_fitting(self, model: str, request: ChatRequest, purpose: CallPurpose, *, stream: bool) -> object:
         while True:
             try:
-                return await self._call(request.dialect, self._kwargs(model, request, purpose, stream=stream))
+                # The call is logged by an object of its own, which looks at this when it is made.
+                with inherit_message_logging_privacy(request.is_private):
+                    return await self._call(request.dialect, self._kwargs(model, request, purpose, stream=stream))
             except Exception as error:
                 failure = self._stumble(model, request, error) or self._failure(model, error, stream=stream)
                 if not (failure.rejected and request.added):

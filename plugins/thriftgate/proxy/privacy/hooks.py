@@ -26,6 +26,8 @@ from thriftgate.wire.shapes import mapping
 
 logger = logging.getLogger(__name__)
 
+_CONVERSATIONS = ("messages", "input", "prompt")
+
 _LITELLMS_OWN = frozenset({
     "model", "metadata", "litellm_metadata", "proxy_server_request", "secret_fields", "litellm_logging_obj",
     "litellm_call_id", "litellm_trace_id", "litellm_session_id", "litellm_params", "api_key", "api_base", "headers",
@@ -150,7 +152,8 @@ def _replace_notes(data: dict[str, Any], noted: Mapping[str, Any]) -> None:
 
 def _replace_copies(data: Mapping[str, Any]) -> None:
     """What LiteLLM wrote down of the request when it came in."""
-    conversation: Any = data.get("messages") or data.get("input") or data.get("prompt")
+    # An input that was taken away is an empty text, and has to be written down as that.
+    conversation: Any = next((data[name] for name in _CONVERSATIONS if data.get(name) is not None), None)
     log: Any = data.get("litellm_logging_obj")
     if log is not None and conversation is not None:
         log.update_messages(conversation)
