@@ -257,7 +257,7 @@ def measure(outcomes: Sequence[Outcome], watched: Watched, places: int, scale: f
             "requests": len(own),
             "well_behaved": len(good),
             "in_time": [in_time / len(good), share.low, share.high],
-            "wait": {f"p{round(100 * q)}": percentile(waits, 100 * q) for q in (0.5, 0.95, 0.99)} if waits else {},
+            "wait": {f"p{q}": percentile(waits, q) for q in (50, 95, 99)} if waits else {},
             "greedy": {"requests": len(greedy), "served": sum(one.status == 200 for one in greedy)},
             "goodput": served / (places * seconds * scale),
             "statuses": {

@@ -44,50 +44,37 @@ def _in_json_in_json(value: str) -> tuple[str, str]:
     return f"log: {json.dumps(inner)} ok", json.dumps(json.dumps(value)[1:-1])[1:-1]
 
 
-def _in_code(value: str) -> tuple[str, str]:
-    return f'connect("db", password="{value}", retries=3)', value
-
-
-def _in_environment(value: str) -> tuple[str, str]:
-    return f"HOST=db\nDB_PASSWORD={value}\nexport PORT=5432", value
-
-
-def _in_header(value: str) -> tuple[str, str]:
-    return f"Host: db.example\nX-Api-Key: {value}\nAccept: */*", value
-
-
-def _in_command(value: str) -> tuple[str, str]:
-    return f"curl -H 'X-Api-Key: {value}' https://x.example/", value
-
-
-def _in_yaml(value: str) -> tuple[str, str]:
-    return f"user: bob\npassword: {value}\nport: 5432", value
-
-
-def _in_talk(value: str) -> tuple[str, str]:
-    return f"Hi, my password is {value} and it does not work", value
-
-
-def _at_the_end_of_a_sentence(value: str) -> tuple[str, str]:
-    return f"my password is {value}. Thanks", value
-
-
 def _in_a_url(value: str) -> tuple[str, str]:
     written = urllib.parse.quote(value, safe="")
     return f"postgres://app:{written}@db.example:5432/x?a=b@c", written
 
 
-PLACES = [
-    _in_query, _in_encoded_query, _in_form, _in_json_text, _in_json_in_json, _in_code, _in_environment, _in_header,
-    _in_command, _in_yaml, _in_talk, _at_the_end_of_a_sentence, _in_a_url,
-]  # fmt: skip
+def _as_it_is(template: str) -> Callable[[str], tuple[str, str]]:
+    return lambda value: (template.format(value), value)
+
+
+PLACES = {
+    "query": _in_query,
+    "encoded query": _in_encoded_query,
+    "form": _in_form,
+    "JSON text": _in_json_text,
+    "JSON in JSON": _in_json_in_json,
+    "URL": _in_a_url,
+    "code": _as_it_is('connect("db", password="{}", retries=3)'),
+    "environment": _as_it_is("HOST=db\nDB_PASSWORD={}\nexport PORT=5432"),
+    "header": _as_it_is("Host: db.example\nX-Api-Key: {}\nAccept: */*"),
+    "command": _as_it_is("curl -H 'X-Api-Key: {}' https://x.example/"),
+    "yaml": _as_it_is("user: bob\npassword: {}\nport: 5432"),
+    "talk": _as_it_is("Hi, my password is {} and it does not work"),
+    "at the end of a sentence": _as_it_is("my password is {}. Thanks"),
+}
 inner = st.text(string.ascii_letters + string.digits + SIGNS, min_size=4, max_size=24)
 AMBIGUOUS = re.compile(r"[&;,|][A-Za-z_][\w.\[\]-]+[=:]|</?[A-Za-z][\w-]*/?>|://")
 """The next field, a tag, a link: of these a reader could not say either where the password ends."""
 passwords = inner.map(lambda middle: f"a7{middle}q").filter(lambda value: not AMBIGUOUS.search(value))
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 @given(value=passwords)
 @example(value=PASSWORD)
 @example(value="a7%3eb<c&d9q")

@@ -137,7 +137,7 @@ class Admission:
         self._arrived[pool.name] += 1
         if self._config.shadow:
             return await self._shadowed(passed)
-        if LadderStep.SHED in passed.steps and tier.sheddable:
+        if _is_shed(passed, tier):
             raise self._refused(LADDER, shed_error(self._descent()))
         if (charge := request_too_large(demand)) is not None:
             raise self._refused(charge.name, too_large_error(charge))
@@ -176,7 +176,7 @@ class Admission:
     def _would_refuse(self, arrival: Arrival) -> bool:
         """Whether such a request is refused now, as far as that is known without asking the store."""
         passed, tier = self._passed(arrival)
-        if LadderStep.SHED in passed.steps and tier.sheddable:
+        if _is_shed(passed, tier):
             return True
         patience = self._patience(tier.max_wait)
         waiting = self._waiting(passed, tier.weight, patience)
@@ -390,3 +390,7 @@ class Admission:
 
     def _descent(self) -> float:
         return max(RETRY_UNKNOWN, self._ladder.descend_after) if self._ladder else RETRY_UNKNOWN
+
+
+def _is_shed(passed: Pass, tier: TierPriorityConfig) -> bool:
+    return LadderStep.SHED in passed.steps and tier.sheddable
