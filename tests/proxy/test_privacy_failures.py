@@ -324,11 +324,28 @@ def test_a_conversation_that_was_private_stays_so(home: GatewayProcess) -> None:
     assert home.upstream.asked("large") == []
 
 
+@everywhere
+@pytest.mark.parametrize(("model", "logs"), [("at-home", 2), ("small", 1)])
+def test_no_header_of_a_client_has_it_logged(home: GatewayProcess, path: str, model: str, logs: int) -> None:
+    before = len(logged(home))
+    undone = {"litellm-disable-message-redaction": "true"}
+    got = home.post(path, body_of(path, model, ACCOUNT), CLIENT_KEY, **undone)
+    assert got.status_code == 200, got.text
+    assert IBAN in json.dumps(home.upstream.asked("small"))
+    assert eventually(lambda: len(logged(home)) >= before + logs)
+    nowhere(home)
+
+
+def logged(gateway: GatewayProcess) -> list[str]:
+    """What LiteLLM told a logger, a line for each call or request that ended."""
+    spied = gateway.folder / "spend.jsonl.spy"
+    return spied.read_text().splitlines() if spied.exists() else []
+
+
 def nowhere(gateway: GatewayProcess) -> None:
     """No table and no log has the account, nor what LiteLLM's loggers write down of a request and its answer."""
-    spied = gateway.folder / "spend.jsonl.spy"
-    assert eventually(spied.exists)
-    rows: list[list[dict[str, Any]]] = [json.loads(line) for line in spied.read_text().splitlines()]
+    assert eventually(lambda: bool(logged(gateway)))
+    rows: list[list[dict[str, Any]]] = [json.loads(line) for line in logged(gateway)]
     told = [[details.get("standard_logging_object"), details.get("messages")] for details, *_ in rows]
     for text in (gateway.log, json.dumps(told), *asyncio.run(stored(gateway.folder)).values()):
         assert IBAN not in text
