@@ -43,7 +43,7 @@ _SENTENCE_START = re.compile(r"(?:^|[.!?;:\n]|[\"(])\W{0,8}(\w+)")
 _MAY = re.compile(r"(?<=[a-z\d,] )May\b")
 _NAME = re.compile(r"\b[A-Z][^\W\d_]*(?:[A-Z][^\W\d_]*)*\b")
 _TYPOGRAPHIC = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2011": "-", "\u2013": "-"})
-_CACHED_READINGS = 8192
+_CACHED_READINGS = 1024
 _ENOUGH_WORDS = 4
 _MANY_WORDS = 6
 _KNOWN_SHARE = 0.2

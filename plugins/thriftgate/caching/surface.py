@@ -15,7 +15,7 @@ from functools import lru_cache
 from thriftgate.caching.composing import composed, decomposed
 from thriftgate.caching.lexicon import SMALL_LETTERS
 
-_CACHED_LOOKS = 8192
+_CACHED_LOOKS = 1024
 _QUOTES = str.maketrans(
     dict.fromkeys(
         "\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f\u3008\u3009\u300a\u300b\uff62\uff63", '"'

@@ -22,7 +22,7 @@ from thriftgate.caching.lexicon import (
     SLOPPY_WORDS,
 )
 
-_CACHED = 8192
+_CACHED = 1024
 _LONGEST_PLACE = 2
 """Words."""
 _FAR_APART = 4

@@ -23,7 +23,7 @@ from thriftgate.caching.lexicon import (
     WRITING_WORDS,
 )
 
-_CACHED = 8192
+_CACHED = 1024
 _ENDS = ".!?:;\u2026\u3002\uff01\uff1f"
 _FINAL = (".", "!", "?")
 _AROUND = _ENDS + ",'\"()[]\u00a1\u00bf\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u3001\uff0c"

@@ -91,6 +91,42 @@ class _Strings:
             self._start = "text"
 
 
+class _Spelling:
+    """How a value is written at the place that the JSON text has come to."""
+
+    def __init__(self, *, is_json: bool) -> None:
+        self._strings = _Strings()
+        self._is_json = is_json
+        self._first = ""
+
+    def spelled(self, value: str) -> str:
+        """The value as it must stand here."""
+        if not self._reads_as_json():
+            self._first = self._first or "text"
+            return value
+        level = self._strings.level
+        self._strings.skip()
+        if level == 0:  # between strings the value is a string of its own
+            return json.dumps(value, ensure_ascii=False)
+        for _ in range(level):
+            value = json.dumps(value, ensure_ascii=False)[1:-1]
+        return value
+
+    def passed(self, text: str) -> None:
+        """A part of the source went by as it is."""
+        for character in text:
+            if len(self._first) >= 2:
+                break
+            self._first += character.strip()
+        if self._is_json or not self._first or self._first[0] in _JSON_STARTS:
+            self._strings.feed(text)
+
+    def _reads_as_json(self) -> bool:
+        if self._is_json:
+            return self._first[:1] in _JSON_STARTS
+        return self._first[1:] in _SECOND.get(self._first[:1], ()) and len(self._first) == 2
+
+
 class StreamJsonRestorer:
     """Restores JSON text piece by piece: `feed` each, `flush` at the end.
 
@@ -101,10 +137,8 @@ class StreamJsonRestorer:
     """
 
     def __init__(self, restorer: Restorer, *, is_json: bool = True) -> None:
-        self._strings = _Strings()
-        self._stream = StreamRestorer(restorer, spell=self._spelled, passed=self._passed)
-        self._is_json = is_json
-        self._first = ""
+        spelling = _Spelling(is_json=is_json)
+        self._stream = StreamRestorer(restorer, spell=spelling.spelled, passed=spelling.passed)
 
     @property
     def held(self) -> int:
@@ -118,31 +152,6 @@ class StreamJsonRestorer:
     def flush(self) -> str:
         """What was held back, now that nothing follows."""
         return self._stream.flush()
-
-    def _spelled(self, value: str) -> str:
-        if not self._reads_as_json():
-            self._first = self._first or "text"
-            return value
-        level = self._strings.level
-        self._strings.skip()
-        if level == 0:  # between strings the value is a string of its own
-            return json.dumps(value, ensure_ascii=False)
-        for _ in range(level):
-            value = json.dumps(value, ensure_ascii=False)[1:-1]
-        return value
-
-    def _passed(self, text: str) -> None:
-        for character in text:
-            if len(self._first) >= 2:
-                break
-            self._first += character.strip()
-        if self._is_json or not self._first or self._first[0] in _JSON_STARTS:
-            self._strings.feed(text)
-
-    def _reads_as_json(self) -> bool:
-        if self._is_json:
-            return self._first[:1] in _JSON_STARTS
-        return self._first[1:] in _SECOND.get(self._first[:1], ()) and len(self._first) == 2
 
 
 def restore_json(restorer: Restorer, text: str, *, is_json: bool = True) -> str:

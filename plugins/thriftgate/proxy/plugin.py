@@ -8,7 +8,6 @@ on its last lines. LiteLLM would swallow an exception here among hundreds of log
 """
 
 import asyncio
-import gc
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +38,7 @@ from thriftgate.proxy.hooks import EdgeHooks
 from thriftgate.proxy.identity_api import budgets_api, identity_api
 from thriftgate.proxy.interception import Interception
 from thriftgate.proxy.lifetime import run_until_the_end
+from thriftgate.proxy.memory import look_at_routes, tidy_after_start
 from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
@@ -181,7 +181,14 @@ proxy_server.app.include_router(
 proxy_server.app.include_router(budgets_api(lambda: gateway.budgets))
 proxy_server.app.include_router(open_page(lambda: gateway, overviews))
 proxy_server.app.include_router(metrics_api(lambda: gateway.metrics, gateway.config.metrics, Operators().is_operator))
-# What a start has made (LiteLLM's modules and types, 700,000 objects) stays until the end: the collector need not
-# walk through it with every request's garbage.
-gc.collect()
-gc.freeze()
+
+
+async def finish_start() -> None:
+    """What there is to do before the first client is let in; without it the first ones wait for some of it."""
+    await gateway.loaded()
+    await look_at_routes(proxy_server.app.router)
+    tidy_after_start()
+
+
+# Also where LiteLLM's own command serves, which does not finish the start.
+tidy_after_start()

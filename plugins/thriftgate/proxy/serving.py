@@ -105,7 +105,7 @@ def install() -> None:
         # LiteLLM imports it from its configuration; imported by anybody else it would be a second gateway.
         plugin = sys.modules.get("thriftgate.proxy.plugin")
         if plugin is not None:
-            await plugin.gateway.loaded()
+            await plugin.finish_start()
 
     async def startup(self: Server, sockets: list[socket.socket] | None = None) -> None:
         await start(self, sockets=sockets or list(inherited()) or None)

@@ -30,7 +30,9 @@ async def app(scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, A
     """Says its process id as often as the query wants, twice a second."""
     if scope["type"] == "lifespan":
         if folder := os.environ.get("SLOW_MODELS"):
-            sys.modules["thriftgate.proxy.plugin"] = cast("ModuleType", SimpleNamespace(gateway=Gateway(Path(folder))))
+            sys.modules["thriftgate.proxy.plugin"] = cast(
+                "ModuleType", SimpleNamespace(finish_start=Gateway(Path(folder)).loaded)
+            )
         while (await receive())["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         await send({"type": "lifespan.shutdown.complete"})

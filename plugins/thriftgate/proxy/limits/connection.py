@@ -55,7 +55,10 @@ class ClientConnection:
 
     def close(self) -> None:
         """Stop listening."""
-        if self._next is not None:
-            if self._next.done() and not self._next.cancelled():
-                self._next.exception()  # it was looked at
-            self._next.cancel()
+        # Let go of: its context knows the request, which knows this connection, and whole requests would be garbage in
+        # circles that waits for the collector.
+        reading, self._next = self._next, None
+        if reading is not None:
+            if reading.done() and not reading.cancelled():
+                reading.exception()  # it was looked at
+            reading.cancel()

@@ -57,7 +57,7 @@ class LimitHooks(CustomLogger):
     ) -> dict[str, Any] | None:
         """Wait until the request may run."""
         request = current.get()
-        if request is None or request.passed is not None:
+        if request is None or request.responder.passed is not None:
             return None
         arrival = arrival_of(
             data,
@@ -68,11 +68,11 @@ class LimitHooks(CustomLogger):
         )
         comments = _Comments(request, self._comments_after if data.get("stream") is True else None)
         try:
-            request.passed = await self._admission().admit(
+            request.responder.passed = await self._admission().admit(
                 arrival, gone=request.connection.gone, on_wait=comments.start
             )
         except RefusedError as refused:
-            request.refusal = refused.refusal
+            request.responder.refusal = refused.refusal
             if request.caller is not None:
                 self._admission().again.remember(request.caller, str(data.get("model")), arrival, refused.refusal)
             raise ClientHTTPException(refused.refusal.error) from None
@@ -80,7 +80,7 @@ class LimitHooks(CustomLogger):
             raise HTTPException(_CLIENT_GONE, "the client went away") from None
         finally:
             await comments.stop()
-        if LadderStep.SHORTER in request.passed.steps and self._max_answer_tokens is not None:
+        if LadderStep.SHORTER in request.responder.passed.steps and self._max_answer_tokens is not None:
             cap_tokens(data, self._max_answer_tokens)
             return data
         return None

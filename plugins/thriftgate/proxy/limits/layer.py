@@ -49,13 +49,13 @@ class LimitLayer:
             return
         caller = _caller(scope, self._key_header())
         connection = ClientConnection(receive)
-        responder = Responder(send, dialect, refusal=lambda: request.refusal, passed=lambda: request.passed)
+        responder = Responder(send, dialect)
         request = LimitedRequest(dialect, connection, responder, caller)
         if caller is not None and self._admission().again.holds(caller):
             body = await connection.peek()
-            request.refusal = self._admission().again.refuse(caller, _model_of(body))
-            if request.refusal is not None:
-                await responder.refuse(request.refusal)
+            refusal = self._admission().again.refuse(caller, _model_of(body))
+            if refusal is not None:
+                await responder.refuse(refusal)
                 return
         token = current.set(request)
         try:
@@ -66,7 +66,8 @@ class LimitLayer:
             self._settle(request)
 
     def _settle(self, request: LimitedRequest) -> None:
-        passed, responder = request.passed, request.responder
+        responder = request.responder
+        passed = responder.passed
         if passed is None:
             return
         status = responder.status or 500
@@ -113,7 +114,8 @@ def _model_of(body: bytes) -> str:
 
 def _spent(request: LimitedRequest) -> TokenEstimate | None:
     """What the request used, from who knows best: its route, its answer, or the events that went out."""
-    responder, passed = request.responder, request.passed
+    responder = request.responder
+    passed = responder.passed
     if request.models_used is not None:
         return request.models_used
     if responder.status is None or responder.status >= 400:

@@ -11,7 +11,6 @@ from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.proxy.limits.connection import ClientConnection
 from thriftgate.proxy.limits.dialects import LimitedApi
 from thriftgate.proxy.limits.responder import Responder
-from thriftgate.services.limits.passes import LimitRefusal, Pass
 from thriftgate.types import RequestRecord
 
 
@@ -24,8 +23,6 @@ class LimitedRequest:
     responder: Responder
     caller: bytes | None = None
     """What all requests with these credentials have in common; None where they carry none that we know."""
-    passed: Pass | None = None
-    refusal: LimitRefusal | None = None
     models_used: TokenEstimate | None = field(default=None)
     """What the models that a route asked have used together: nothing, for an answer from the cache."""
 

@@ -4,7 +4,7 @@ Failure behaviour: what the server's `send` raises is raised to the application,
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from starlette.types import Message, Send
 
@@ -18,20 +18,15 @@ _COMMENT_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"c
 
 
 class Responder:
-    """Stands between the application and the server. `refusal` and `passed` are asked when the answer begins."""
+    """Stands between the application and the server."""
 
-    def __init__(
-        self,
-        send: Send,
-        dialect: LimitedApi,
-        *,
-        refusal: Callable[[], LimitRefusal | None],
-        passed: Callable[[], Pass | None],
-    ) -> None:
+    def __init__(self, send: Send, dialect: LimitedApi) -> None:
         self._send = send
         self._dialect = dialect
-        self._refusal = refusal
-        self._passed = passed
+        self.refusal: LimitRefusal | None = None
+        """Why the limits let the request not in; whatever the application says then, this is sent."""
+        self.passed: Pass | None = None
+        """How they let it in."""
         self._is_replaced = False
         """The application's answer is dropped: a refusal was sent in its place."""
         self._failed_body: bytearray | None = None
@@ -68,7 +63,7 @@ class Responder:
         await self._refuse(refusal, {})
 
     async def _start(self, message: Message) -> None:
-        refusal = self._refusal()
+        refusal = self.refusal
         self.status = int(message["status"]) if refusal is None else refusal.error.status_code
         headers = _headers(message)
         if refusal is not None:
@@ -81,10 +76,9 @@ class Responder:
             if not self.is_stream:
                 self._failed_body = bytearray()
             return
-        passed = self._passed()
-        if passed is not None:
+        if self.passed is not None:
             # A provider's limits are not our client's.
-            message = with_headers(message, pass_headers(passed, self._dialect))
+            message = with_headers(message, pass_headers(self.passed, self._dialect))
         await self._send(message)
 
     async def _body(self, message: Message) -> None:

@@ -66,6 +66,19 @@ class PrivacyLayer:
             current.reset(token)
 
 
+class _Conversation:
+    """The id under which a Responses conversation may go on."""
+
+    def __init__(self) -> None:
+        self.answer_id: str | None = None
+
+    def note(self, answer: Mapping[str, Any]) -> None:
+        """An answer, or one event of it, as the model gave it."""
+        inner = mapping(answer.get("response")) or answer
+        if inner.get("object") == "response" and isinstance(inner.get("id"), str):
+            self.answer_id = str(inner["id"])
+
+
 class _Sender:
     """Holds the head of an answer until its kind is known, and rewrites its body."""
 
@@ -76,7 +89,7 @@ class _Sender:
         self._head: Message | None = None
         self._whole: list[bytes] | None = None
         self._events: EventBytes | None = None
-        self._answer_id: str | None = None
+        self._conversation = _Conversation()
 
     async def send(self, message: Message) -> None:
         """What the endpoint sends."""
@@ -93,7 +106,7 @@ class _Sender:
         if self._restorer is None or not (b"json" in kind or b"event-stream" in kind):
             await self._send(message)
         elif b"event-stream" in kind:
-            self._events = EventBytes(self._restorer, self._note)
+            self._events = EventBytes(self._restorer, self._conversation.note)
             await self._send(_with_length(message, None))
         else:
             self._head, self._whole = message, []
@@ -108,25 +121,20 @@ class _Sender:
         elif self._whole is not None and self._head is not None and self._restorer is not None:
             self._whole.append(body)
             if is_last:
-                body = restored_json(b"".join(self._whole), self._restorer, self._note)
+                body = restored_json(b"".join(self._whole), self._restorer, self._conversation.note)
                 await self._remember()
                 await self._send(_with_length(self._head, len(body)))
                 await self._send({**message, "body": body})
         else:
             await self._send(message)
 
-    def _note(self, answer: Mapping[str, Any]) -> None:
-        """The id under which a Responses conversation may go on."""
-        inner = mapping(answer.get("response")) or answer
-        if inner.get("object") == "response" and isinstance(inner.get("id"), str):
-            self._answer_id = str(inner["id"])
-
     async def _remember(self) -> None:
-        if self._answer_id is None or self._exchange.remember is None:
+        answer_id = self._conversation.answer_id
+        if answer_id is None or self._exchange.remember is None:
             return
         remember, self._exchange.remember = self._exchange.remember, None
         try:
-            await remember(self._answer_id, self._exchange.entries)
+            await remember(answer_id, self._exchange.entries)
         except GatewayError as error:
             logger.warning("the pseudonyms of an answer could not be kept: %s", type(error).__name__)
 

@@ -58,9 +58,9 @@ class World:
                 return
             arrival = Arrival("r", Limited(key="k"), "support", 40)
             try:
-                request.passed = await self.admission.admit(arrival)
+                request.responder.passed = await self.admission.admit(arrival)
             except RefusedError as refused:
-                request.refusal = refused.refusal
+                request.responder.refusal = refused.refusal
                 if request.caller is not None:
                     self.admission.again.remember(request.caller, "support", arrival, refused.refusal)
             await handler(request, respond)
@@ -252,7 +252,7 @@ async def test_an_overload_tells_the_place_and_the_wait() -> None:
     world = World()
 
     async def handle(request: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
-        request.refusal = LimitRefusal(OverloadedError("busy", retry_after=7.2), place=QueuePlace(12, 18.4))
+        request.responder.refusal = LimitRefusal(OverloadedError("busy", retry_after=7.2), place=QueuePlace(12, 18.4))
         await respond(500, b"")
 
     await world.call(handle)
@@ -285,7 +285,7 @@ async def test_after_a_comment_an_error_comes_as_an_event(path: str, is_ours: bo
     async def handle(request: LimitedRequest, respond: Callable[..., Awaitable[None]]) -> None:
         await request.responder.comment(b": queued 3, about 2 s\n\n")
         if is_ours:
-            request.refusal = LimitRefusal(RateLimitExceededError("too much", retry_after=1))
+            request.responder.refusal = LimitRefusal(RateLimitExceededError("too much", retry_after=1))
         error = {"type": "error", "error": {"type": "api_error", "message": "too much"}}
         half = json.dumps(error).encode()
         await respond(429, half[:10], half[10:], headers={"content-type": "application/json"})
