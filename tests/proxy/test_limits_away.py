@@ -1,0 +1,114 @@
+"""Limits whose store is away refuse, in each dialect, until it is back; limits in shadow only count."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from pytest_httpserver import HTTPServer
+from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess, gateway_config, running
+from tests.proxy.scrape import read_series, total
+from tests.proxy.test_limits import PATHS, QUESTION, plain
+from tests.proxy.upstream import Upstream, says
+from tests.proxy.waiting import eventually
+from tests.stores.redis_process import BINARY, RedisProcess
+
+pytestmark = [pytest.mark.xdist_group("proxy-outage"), pytest.mark.timeout(300)]
+
+RULES = [{"per": "key", "requests": {"per_minute": 60_000}}]
+TIGHT = [{"per": "key", "requests": {"per_minute": 1, "burst": 1}}]
+
+
+@dataclass
+class World:
+    """A gateway, and the Redis that counts for it."""
+
+    gateway: GatewayProcess
+    redis: RedisProcess
+
+    def asked(self) -> int:
+        """How often a provider was asked."""
+        return sum(len(self.gateway.upstream.asked(model)) for model in ("small", "large", "direct"))
+
+    def statuses(self, model: str) -> list[int]:
+        return [self.gateway.post(path, {**body, "model": model}).status_code for path, body in PATHS.items()]
+
+
+@pytest.fixture(scope="module")
+def world(provider_server: HTTPServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Limits that are kept in a Redis of its own."""
+    if BINARY is None:
+        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
+    redis, upstream = RedisProcess(tmp_path_factory.mktemp("redis")), Upstream(provider_server)
+    redis.start()
+    config = gateway_config(upstream.base_url)
+    config["model_list"].append(plain("direct", upstream.base_url))
+    config["callback_settings"]["thriftgate"] |= {"redis_url": redis.url, "limits": {"rules": RULES}}
+    try:
+        with running("limits-away", config, upstream) as gateway:
+            for model in ("small", "large", "direct"):
+                upstream.on(model, says("Five days."))
+            yield World(gateway, redis)
+    finally:
+        redis.stop()
+
+
+@pytest.mark.parametrize("how", ["frozen", "gone"])
+def test_while_the_store_is_away_everything_is_refused_in_the_caller_s_dialect_and_after_it_is_served(
+    world: World, how: str
+) -> None:
+    assert world.statuses("direct") == world.statuses("support") == [200, 200, 200]
+    asked = world.asked()
+    if how == "frozen":
+        world.redis.freeze()
+    else:
+        world.redis.stop()
+    try:
+        for model in ("direct", "support"):
+            for path, body in PATHS.items():
+                for stream in (False, True):
+                    refused = world.gateway.post(path, {**body, "model": model, "stream": stream})
+                    assert refused.status_code == 503
+                    assert int(refused.headers["retry-after"]) >= 1
+                    assert "limits" in refused.json()["error"]["message"]
+                    assert (refused.json().get("type") == "error") == (path == "/v1/messages")
+        assert world.asked() == asked, "a provider was asked for what no limit let in"
+        (line,) = [one for one in world.gateway.get_status()["outages"] if one["name"] == "the store of limits"]
+        assert line["since"] is not None
+    finally:
+        if how == "frozen":
+            world.redis.thaw()
+        else:
+            world.redis.start()
+    assert eventually(lambda: world.statuses("direct") == [200, 200, 200])
+    assert world.statuses("support") == [200, 200, 200]
+
+
+@pytest.fixture(scope="module")
+def shadowed(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
+    """Limits that only watch."""
+    upstream = Upstream(provider_server)
+    config = gateway_config(upstream.base_url)
+    config["model_list"].append(plain("direct", upstream.base_url))
+    config["callback_settings"]["thriftgate"]["limits"] = {"rules": TIGHT, "shadow": True}
+    with running("limits-shadow", config, upstream) as gateway:
+        for model in ("small", "large", "direct"):
+            upstream.on(model, says("Five days."))
+        yield gateway
+
+
+@pytest.mark.parametrize("model", ["direct", "support"])
+def test_limits_in_shadow_let_everybody_in_and_count_whom_they_would_have_refused(
+    shadowed: GatewayProcess, model: str
+) -> None:
+    def counted() -> float:
+        found = read_series(shadowed.base_url, SCRAPER_TOKEN)
+        return total(found, "thriftgate_limit_verdicts_total", verdict="would_refuse", limit="requests", per="key")
+
+    before, key = counted(), f"sk-{model}-acme-eve"
+    for path, body in PATHS.items():
+        for stream in (False, True):
+            answer = shadowed.post(path, {**body, "model": model, "stream": stream}, key)
+            assert answer.status_code == 200
+            assert "days." in answer.text
+    assert eventually(lambda: counted() - before == 2 * len(PATHS) - 1), "all but the first"
+    assert QUESTION[0]["content"] not in shadowed.log
