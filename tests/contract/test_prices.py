@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     from litellm.integrations.custom_logger import CustomLogger
     from litellm.router import Router
 
-    from thriftgate.proxy import endings
+    from thriftgate.proxy import provider_answer
     from thriftgate.proxy.breaker import Breaker
     from thriftgate.proxy.completer import RouterCompleter
     from thriftgate.proxy.pricing import RouterPricer
@@ -221,7 +221,7 @@ class Calls(CustomLogger):
         self.charged: asyncio.Queue[float] = asyncio.Queue()
 
     def log_pre_api_call(self, model: str, messages: object, kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        endings.note_call(kwargs)
+        provider_answer.note_call(kwargs)
 
     async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         await self.charged.put(float(kwargs["standard_logging_object"]["response_cost"]))

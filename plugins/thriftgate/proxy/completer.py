@@ -27,13 +27,14 @@ from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
-from thriftgate.proxy import endings, stumbles
+from thriftgate.proxy import endings, listening, stumbles
 from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.privacy.private import HERE_ALONE
+from thriftgate.proxy.provider_answer import ProviderAnswer, current
 from thriftgate.proxy.translations import Translations, asked
 from thriftgate.services.request.reading import answer_of, body_of
 from thriftgate.tracing.identity import outgoing_traceparent
@@ -78,17 +79,17 @@ class RouterCompleter:
         self._forward_traceparent = forward_traceparent
         self._models = DeploymentNames(router)
         self._supported: dict[str, frozenset[str]] = {}
-        endings.listen()
+        listening.listen()
         stumbles.note_sending()
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
         """The whole answer of the model group. Raises TierFailedError."""
-        seen = endings.ProviderAnswer()
-        token = endings.current.set(seen)
+        seen = ProviderAnswer()
+        token = current.set(seen)
         try:
             response = await self._asked(model, request, purpose, stream=False)
         finally:
-            endings.current.reset(token)
+            current.reset(token)
         try:
             answer = self._read(model, request.dialect, response, seen)
         except TierFailedError:
@@ -101,7 +102,7 @@ class RouterCompleter:
             drop_logprobs(response)
         return answer
 
-    def _read(self, model: str, dialect: str, response: object, seen: endings.ProviderAnswer) -> Answer:
+    def _read(self, model: str, dialect: str, response: object, seen: ProviderAnswer) -> Answer:
         hidden, body = hidden_params(response), as_served(dialect, body_of_response(response))
         if body.get("error"):
             raise TierFailedError(model, "answered with an error")
@@ -132,7 +133,12 @@ class RouterCompleter:
         return self._models.first_of(model)
 
     def _cost_usd(
-        self, model: str, dialect: str, hidden: Mapping[str, Any], body: Mapping[str, Any], seen: endings.ProviderAnswer
+        self,
+        model: str,
+        dialect: str,
+        hidden: Mapping[str, Any],
+        body: Mapping[str, Any],
+        seen: ProviderAnswer,
     ) -> float:
         """What LiteLLM charged for the call; of some translated answers it does not say."""
         charged: object = hidden.get("response_cost")
@@ -147,12 +153,12 @@ class RouterCompleter:
         self, model: str, request: ChatRequest, *, purpose: CallPurpose
     ) -> AsyncGenerator[StreamPiece, None]:
         """The answer's events as they come. Raises TierFailedError, also in the middle."""
-        seen = endings.ProviderAnswer()
-        token = endings.current.set(seen)
+        seen = ProviderAnswer()
+        token = current.set(seen)
         try:
             response = await self._asked(model, request, purpose, stream=True)
         finally:
-            endings.current.reset(token)
+            current.reset(token)
         try:
             async for piece in stream_pieces(request.dialect, model, response, seen):
                 if piece.deployment_id:
@@ -209,7 +215,7 @@ class RouterCompleter:
     def _failure(self, model: str, error: Exception, *, stream: bool) -> TierFailedError:
         """What a failed call means to us, with the name of the deployment that failed last."""
         failure = tier_failure(model, error)
-        seen = endings.current.get()
+        seen = current.get()
         if failure.rejected and failure.code is None and not stream and seen is not None and seen.status == _OK:
             # LiteLLM says 422 of an answer that it cannot read.
             failure = TierFailedError(model, f"answered with something that is no answer ({type(error).__name__})")

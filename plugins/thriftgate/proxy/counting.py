@@ -14,7 +14,7 @@ from litellm.proxy._types import ProxyException
 from litellm.proxy.common_utils.token_count_settings import ProviderCountFailure
 
 from thriftgate.errors import CountFailedError, GatewayError, InvalidRequestError
-from thriftgate.proxy import endings
+from thriftgate.proxy import provider_answer
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.refusing import answer_with
 
@@ -47,7 +47,7 @@ def explain_counts() -> None:
 
 
 def _error_of(failure: ProviderCountFailure) -> GatewayError:
-    answer = endings.current.get() or endings.ProviderAnswer()
+    answer = provider_answer.current.get() or provider_answer.ProviderAnswer()
     if failure.status_code == 500 and not answer.is_sent:
         # LiteLLM tripped over it before anybody was asked.
         return InvalidRequestError("the request cannot be put into its provider's form; look at its messages and tools")

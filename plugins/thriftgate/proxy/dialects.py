@@ -19,10 +19,11 @@ from litellm.proxy.hooks.responses_id_security import ResponsesIDSecurity
 from litellm.proxy.utils import ProxyLogging
 from litellm.types.llms.openai import ResponsesAPIResponse
 from litellm.types.utils import ModelResponse, ModelResponseStream, StreamingChoices
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from thriftgate.errors import TierFailedError
-from thriftgate.proxy.endings import MISSING, ProviderAnswer, current, doubted, event_as_ended, undoubted
+from thriftgate.proxy.endings import choice_ended, doubted, event_as_ended, undoubted
+from thriftgate.proxy.provider_answer import MISSING, ProviderAnswer, current
 from thriftgate.types import StreamPiece
 from thriftgate.wire.request import Dialect
 from thriftgate.wire.shapes import mapping, objects
@@ -87,8 +88,24 @@ def response_of(dialect: str, body: Mapping[str, Any], summary: Mapping[str, Any
         hidden = dict(hidden_params(edge))
         answer._hidden_params = {name: value for name, value in hidden.items() if name != "additional_headers"}  # pyright: ignore[reportAttributeAccessIssue]
         return answer
-    kind = cast("Callable[..., object]", ModelResponse if dialect == Dialect.CHAT else ResponsesAPIResponse)
-    return kind(**body, **told)
+    if dialect == Dialect.CHAT:
+        return _completion({**body, **told})
+    return cast("Callable[..., object]", ResponsesAPIResponse)(**body, **told)
+
+
+def _completion(body: Mapping[str, Any]) -> ModelResponse:
+    """LiteLLM's completion of ours. A stream's pieces are checked by nobody: a whole answer of them may be odd."""
+    try:
+        return ModelResponse(**body)
+    except ValidationError:
+        choices = objects(body.get("choices"))
+        texts = [mapping(choice.get("message")).get("content") for choice in choices]
+        plain = [{**choice, "message": {"content": said}} for choice, said in zip(choices, texts, strict=True)]
+        answer = ModelResponse(**{**body, "choices": plain})
+        for choice, made in zip(choices, answer.choices, strict=True):
+            for name, value in mapping(choice.get("message")).items():
+                setattr(cast("Any", made).message, name, value)
+        return answer
 
 
 def takes_bytes() -> bool:
@@ -133,7 +150,7 @@ async def stream_pieces(
     dialect: str, model: str, response: object, seen: ProviderAnswer
 ) -> AsyncGenerator[StreamPiece, None]:
     """The events of a tier's stream; `seen` is what its provider says besides."""
-    chat = _ChatStream(model, response)
+    chat = _ChatStream(model, response, seen)
     decoder = SseDecoder()
     is_known = False
     async for chunk in _noted(cast("AsyncIterator[object]", response), seen, chat):
@@ -193,9 +210,10 @@ def _pieces(decoder: SseDecoder, chunk: object) -> Iterator[StreamPiece]:
 class _ChatStream:
     """LiteLLM's chunks of one stream as OpenAI's: every choice that was begun ends, and usage stands alone."""
 
-    def __init__(self, model: str, response: object) -> None:
+    def __init__(self, model: str, response: object, seen: ProviderAnswer) -> None:
         self._model = model
         self._response = response
+        self._seen = seen
         self._open: dict[int, str] = {}
         """The choices without an ending, each with how such a one usually ends."""
         self._ended: set[int] = set()
@@ -227,12 +245,13 @@ class _ChatStream:
         if not (self._ended and self._open):
             return
         said = {choice.index: choice.finish_reason for choice in _received_choices(self._response)}
-        endings: list[dict[str, Any]] = [
-            {"index": index, "delta": {}, "finish_reason": said[index]}
-            if said.get(index)
-            else {**doubted({"index": index, "delta": {}}, MISSING), "finish_reason": usual}
-            for index, usual in sorted(self._open.items())
-        ]
+        endings: list[Mapping[str, Any]] = []
+        for index, usual in sorted(self._open.items()):
+            end, empty = self._seen.ends.get(index), {"index": index, "delta": dict[str, Any]()}
+            if end is None and not said.get(index):
+                endings.append({**doubted(empty, MISSING), "finish_reason": usual})
+            else:
+                endings.append(choice_ended({**empty, "finish_reason": said.get(index) or usual}, end))
         self._ended |= set(self._open)
         self._open.clear()
         yield StreamPiece({**self._frame, "choices": endings})

@@ -15,7 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.errors import GatewayError, InvalidRequestError
-from thriftgate.proxy import endings
+from thriftgate.proxy import provider_answer
 from thriftgate.proxy.authentication import RefusedCallerError
 from thriftgate.proxy.edge import EdgeRequest, current, headers_of
 from thriftgate.proxy.errors import ClientHTTPException, model_failure
@@ -63,13 +63,13 @@ class EdgeHooks(CustomLogger):
         self, model: str, messages: object, kwargs: Mapping[str, Any]
     ) -> None:
         """A provider is about to be asked."""
-        endings.note_call(kwargs)
+        provider_answer.note_call(kwargs)
 
     def log_post_api_call(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
     ) -> None:
         """A provider has answered a call."""
-        endings.note(kwargs)
+        provider_answer.note(kwargs)
 
     async def async_filter_deployments(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -90,7 +90,7 @@ class EdgeHooks(CustomLogger):
         route = self._routes().get(model)
         if route is None:
             current.set(None)
-            endings.current.set(endings.ProviderAnswer())
+            provider_answer.current.set(provider_answer.ProviderAnswer())
             try:
                 check_plain(data, call_type)
             except GatewayError as error:
@@ -147,7 +147,7 @@ class EdgeHooks(CustomLogger):
         """
         route = self._routes().get(str(request_data.get("model") or ""))
         edge = current.get()
-        was_asked = endings.was_asked()
+        was_asked = provider_answer.was_asked()
         # A provider may refuse our own key: then there was a caller whom we knew.
         if edge is None and not was_asked and is_stranger(original_exception, user_api_key_dict):
             self._strangers()

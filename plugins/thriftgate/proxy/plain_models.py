@@ -21,7 +21,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from thriftgate.decisions import DecisionKind, Reason
 from thriftgate.errors import describe_failure
-from thriftgate.proxy import endings
+from thriftgate.proxy import provider_answer
 from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.messages import caller_of
@@ -61,7 +61,7 @@ class PlainModelLog(CustomLogger):
 
     def note_failure(self, edge: EdgeRequest, error: BaseException) -> None:
         """A request whose provider was asked has failed for good."""
-        answer = endings.current.get()
+        answer = provider_answer.current.get()
         asked = mapping(answer and answer.call)
         deployment_id = text(mapping(mapping(asked.get("litellm_params")).get("model_info")).get("id"))
         duration = max(0.0, time.time() - edge.started_at)

@@ -51,6 +51,7 @@ from thriftgate.proxy.quoting import Unquoted
 from thriftgate.proxy.refusals import let_refusals_stand
 from thriftgate.proxy.refusing import ErrorLayer
 from thriftgate.proxy.strangers import Strangers
+from thriftgate.proxy.tokenizers import fetch_none
 from thriftgate.stores.embedded.database import release_database
 from thriftgate.stores.files.clock import SystemClock
 
@@ -130,6 +131,7 @@ strangers.install()
 Unquoted().install()
 let_refusals_stand()
 explain_counts()
+fetch_none()
 plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
 edge = EdgeHooks(
     _model_names,

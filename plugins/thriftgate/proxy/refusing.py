@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError
-from thriftgate.proxy import endings
+from thriftgate.proxy import provider_answer
 from thriftgate.proxy.edge import current
 from thriftgate.proxy.errors import error_headers
 from thriftgate.proxy.limits.dialects import LimitedApi, api_of
@@ -36,7 +36,7 @@ class ErrorLayer:
             return
         current.set(None)
         if path.endswith(_COUNTING):
-            endings.current.set(endings.ProviderAnswer())
+            provider_answer.current.set(provider_answer.ProviderAnswer())
         reply = _Reply(send, api)
         _reply.set(reply)
         await self._app(scope, receive, reply.send)

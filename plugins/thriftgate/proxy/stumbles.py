@@ -19,7 +19,7 @@ import httpx
 from litellm.types.router import RouterErrors, RouterRateLimitError, RouterRateLimitErrorBasic
 
 from thriftgate.errors import GatewayError, InvalidRequestError
-from thriftgate.proxy import endings
+from thriftgate.proxy import provider_answer
 from thriftgate.proxy.breaker import causes
 from thriftgate.proxy.fields import TYPES, is_of_type
 from thriftgate.wire.shapes import items, mapping
@@ -88,13 +88,13 @@ def _noting(theirs: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _note_sent() -> None:
-    answer = endings.current.get()
+    answer = provider_answer.current.get()
     if answer is not None:
         answer.is_sent, answer.status, answer.headers, answer.failure = True, None, None, None
 
 
 def _noted(response: Any) -> Any:
-    answer = endings.current.get()
+    answer = provider_answer.current.get()
     if answer is not None:
         answer.status = getattr(response, "status_code", None) or getattr(response, "status", None)
         answer.headers = getattr(response, "headers", None)
@@ -102,7 +102,7 @@ def _noted(response: Any) -> Any:
 
 
 def _note_broken(error: Exception) -> None:
-    answer = endings.current.get()
+    answer = provider_answer.current.get()
     if answer is not None:
         answer.failure = error
 
@@ -115,7 +115,7 @@ def stumble(
     `body` is what the client sent, `beside` what of it is not the client's. None where something was sent, and where
     there is nothing in the request to trip over: then the deployment is not set up well.
     """
-    answer = endings.current.get()
+    answer = provider_answer.current.get()
     if answer is None or answer.is_sent or not _is_of_python(error):
         return None
     if isinstance(answer.raw, str) and answer.raw not in str(error):

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from thriftgate.errors import DeadlineExceededError
-from thriftgate.proxy import endings
+from thriftgate.proxy import endings, provider_answer
 from thriftgate.proxy.patience import patience_of, within
 from thriftgate.services.request.reading import answer_of
 
 
-def seen(raw: object) -> endings.ProviderAnswer:
-    answer = endings.ProviderAnswer()
-    token = endings.current.set(answer)
+def seen(raw: object) -> provider_answer.ProviderAnswer:
+    answer = provider_answer.ProviderAnswer()
+    token = provider_answer.current.set(answer)
     try:
-        endings.note({"original_response": raw})
+        provider_answer.note({"original_response": raw})
     finally:
-        endings.current.reset(token)
+        provider_answer.current.reset(token)
     return answer
 
 
@@ -60,7 +60,7 @@ def test_a_translated_answer_without_an_ending_has_none_in_its_own_dialect() -> 
 
 
 def test_nothing_is_noted_for_nobody() -> None:
-    endings.note({"original_response": "x"})
+    provider_answer.note({"original_response": "x"})
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ async def test_a_timeout_of_somebody_else_is_not_the_callers() -> None:
 
 
 def test_a_client_does_not_see_our_remark_about_a_choice_without_an_ending() -> None:
-    remarked = endings.doubted({"index": 1, "delta": {}, "finish_reason": "stop"}, endings.MISSING)
+    remarked = endings.doubted({"index": 1, "delta": {}, "finish_reason": "stop"}, provider_answer.MISSING)
     said = endings.doubted({"index": 0, "delta": {}, "finish_reason": "stop"}, "burnt_out")
     shown = endings.undoubted({"id": "c", "choices": [said, remarked]})
     assert shown == {"id": "c", "choices": [said, {"index": 1, "delta": {}, "finish_reason": "stop"}]}
-    kept = {"choices": [{"provider_specific_fields": {"native_finish_reason": endings.MISSING, "more": 1}}]}
+    kept = {"choices": [{"provider_specific_fields": {"native_finish_reason": provider_answer.MISSING, "more": 1}}]}
     assert endings.undoubted(kept) == {"choices": [{"provider_specific_fields": {"more": 1}}]}
     assert endings.undoubted(shown) is shown

@@ -1,16 +1,16 @@
 """Who is to blame for a request to a plain model that no provider saw."""
 
 from thriftgate.errors import GatewayError, InvalidRequestError, PrivacyUnavailableError
-from thriftgate.proxy import breaker, endings
+from thriftgate.proxy import breaker, provider_answer
 from thriftgate.proxy.refusals import early_error
 
 
 def stumbled(error: BaseException, **sent: object) -> GatewayError | None:
-    token = endings.current.set(endings.ProviderAnswer())
+    token = provider_answer.current.set(provider_answer.ProviderAnswer())
     try:
         return early_error({"proxy_server_request": {"body": sent}, "litellm_call_id": "1"}, error, is_route=False)
     finally:
-        endings.current.reset(token)
+        provider_answer.current.reset(token)
 
 
 def test_what_litellm_tripped_over_is_the_clients_request() -> None:

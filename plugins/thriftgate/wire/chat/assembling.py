@@ -11,6 +11,7 @@ from thriftgate.wire.streams import Assembler, fields_but, joined_base64
 
 _FRAME_FIELDS = frozenset({"choices", "usage", "object", "obfuscation"})
 _CHOICE_FIELDS = frozenset({"index", "delta", "finish_reason", "logprobs"})
+_BESIDE = "provider_specific_fields"
 
 
 class ChatAssembler(Assembler):
@@ -75,6 +76,7 @@ class _GrowingChoice:
         self._call_at: dict[int, int] = {}
         self._objects: dict[str, _GrowingObject] = {}
         self._blocks: list[_GrowingThinking] = []
+        self._citations: list[Any] = []
 
     def feed(self, choice: Json) -> None:
         for name, value in choice.items():
@@ -95,6 +97,8 @@ class _GrowingChoice:
         elif name == "thinking_blocks":
             for first, block in enumerate(objects(value)):
                 self._grow_thinking(block, is_first=first == 0)
+        elif name == _BESIDE and mapping(value):
+            self._grow_beside(mapping(value))
         elif name in ("function_call", "audio") and mapping(value):
             self._objects.setdefault(name, _GrowingObject()).feed(mapping(value))
         elif isinstance(value, str) and name != "role":
@@ -118,6 +122,12 @@ class _GrowingChoice:
             self._call_at[index] = at = len(self._calls)
             self._calls.append(_GrowingObject())
         self._calls[at].feed(fields_but(piece, ("index",)))
+
+    def _grow_beside(self, fields: Json) -> None:
+        """What LiteLLM has no field of OpenAI's for: each delta brings its own, and one citation at a time."""
+        if fields.get("citation") is not None:
+            self._citations.append(fields["citation"])
+        self._message[_BESIDE] = {**mapping(self._message.get(_BESIDE)), **fields_but(fields, ("citation",))}
 
     def _grow_thinking(self, block: Json, *, is_first: bool) -> None:
         """A thinking block goes on until it is signed; blocks that come in one list are blocks of their own."""
@@ -157,6 +167,13 @@ class _GrowingChoice:
         message.update({name: grown.finish() for name, grown in self._objects.items()})
         if self._blocks:
             message["thinking_blocks"] = [block.finish() for block in self._blocks]
+        beside = mapping(message.get(_BESIDE))
+        if self._blocks and "thinking_blocks" in beside:
+            beside = {**beside, "thinking_blocks": message["thinking_blocks"]}
+        if self._citations:
+            beside = {**beside, "citations": [self._citations]}  # as LiteLLM has them in a whole answer
+        if beside:
+            message[_BESIDE] = beside
         if self._calls:
             message["tool_calls"] = [{"type": "function", **call.finish()} for call in self._calls]
         message.setdefault("content", None)
@@ -211,16 +228,20 @@ class _GrowingThinking:
 
     def __init__(self) -> None:
         self._block: Body = {}
+        self._place: Any = None
+        """Which block it is, where a delta says so; no part of it."""
         self._thinking: list[str] = []
 
     def takes(self, block: Json) -> bool:
         kinds = {text(self._block.get("type")), text(block.get("type", "thinking"))}
-        return kinds == {"thinking"} and not self._block.get("signature")
+        places = {place for place in (integer(self._place), integer(block.get("index"))) if place is not None}
+        return kinds == {"thinking"} and not self._block.get("signature") and len(places) < 2
 
     def feed(self, block: Json) -> None:
         if isinstance(block.get("thinking"), str):
             self._thinking.append(block["thinking"])
-        for name, value in block.items():
+        self._place = block.get("index", self._place)
+        for name, value in fields_but(block, ("index",)).items():
             if name not in self._block or value not in (None, ""):
                 self._block[name] = value
 

@@ -1,0 +1,116 @@
+"""What a provider said last to one call, noted for the call that waits, in its own context.
+
+LiteLLM shows a provider's whole body to its loggers before it translates it; what it makes of a stream is noted by
+`listening`, and what left for a provider and came back by `stumbles`.
+
+Failure behaviour: nothing is raised; what cannot be read counts as not seen.
+"""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+import jiter
+
+from thriftgate.wire.answer import AnswerView, Finish
+from thriftgate.wire.chat.answer import finish_kind, finish_of, hide_logprobs
+from thriftgate.wire.dialects import answer_view
+from thriftgate.wire.shapes import items, mapping
+from thriftgate.wire.turns import Dialect
+
+MISSING = "missing"
+"""Stands where a provider's own reason would: no provider's word, so no ending that anybody knows."""
+_SHAPES = ((Dialect.CHAT, "choices"), (Dialect.RESPONSES, "output"), (Dialect.MESSAGES, "content"))
+"""Which list makes a body an answer of which dialect."""
+
+
+class ProviderAnswer:
+    """What a provider said last to one call."""
+
+    def __init__(self) -> None:
+        self.raw: object = None
+        self.is_sent = False
+        """An HTTP request has left for it."""
+        self.status: int | None = None
+        """The HTTP status that came back; None as long as none did."""
+        self.headers: object = None
+        """Those that came back with it."""
+        self.failure: Exception | None = None
+        """Why nothing came back."""
+        self.word: str | None = None
+        """A finish reason that LiteLLM made a clean ending of, and that is not known to be one."""
+        self.ends: dict[int, Mapping[str, Any]] = {}
+        """Of a stream: how each choice ended, as its provider's own chunk says; LiteLLM passes on one ending alone."""
+        self.usage: object = None
+        """LiteLLM's usage of it, where the client gets it in another API, which has no word for all that is charged."""
+        self.call: Mapping[str, Any] = {}
+        """What LiteLLM knows of the call, by which it prices it: its parameters, its deployment."""
+
+    @property
+    def doubts(self) -> Mapping[int, str]:
+        """The places of choices that did not come to a clean ending, each with the provider's own word for it."""
+        view = self._view()
+        if view is None or not view.choices:
+            return {} if self.word is None else {0: self.word}
+        return {
+            place: choice.finish.native or MISSING
+            for place, choice in enumerate(view.choices)
+            if not choice.is_finished
+        }
+
+    @property
+    def translated_word(self) -> str | None:
+        """Why a stream that LiteLLM translates, and makes one answer of, has no clean ending; None where it has one."""
+        if self.word is not None:
+            return self.word
+        for place, end in sorted(self.ends.items()):
+            finish = finish_of(end)
+            if not finish.is_finished and (place or Finish(finish_kind(end.get("finish_reason")), None).is_finished):
+                return finish.native or MISSING
+        return None
+
+    def _view(self) -> AnswerView | None:
+        if not isinstance(self.raw, str):
+            return None
+        try:
+            body: object = jiter.from_json(self.raw.encode("utf-8", "replace"))
+        except ValueError:
+            return None
+        return next(
+            (view_of_answer(one, mapping(body)) for one, name in _SHAPES if items(mapping(body).get(name))), None
+        )
+
+
+def view_of_answer(dialect: Dialect, body: Mapping[str, Any]) -> AnswerView:
+    """The answer without its log-probabilities: they say nothing of endings, and are most of a long answer."""
+    return answer_view(dialect, hide_logprobs(body) if dialect is Dialect.CHAT else body)
+
+
+current: ContextVar[ProviderAnswer | None] = ContextVar("thriftgate_provider_answer", default=None)
+
+
+def note(kwargs: Mapping[str, Any]) -> None:
+    """LiteLLM shows what a provider answered: `kwargs` are those of its `log_post_api_call`."""
+    answer = current.get()
+    if answer is not None:
+        answer.raw, answer.word = kwargs.get("original_response"), None
+
+
+def note_call(kwargs: Mapping[str, Any]) -> None:
+    """LiteLLM is about to ask a provider: `kwargs` are those of its `log_pre_api_call`."""
+    answer = current.get()
+    if answer is not None:
+        answer.call = kwargs
+
+
+def was_asked() -> bool:
+    """Whether LiteLLM has asked a provider in this context."""
+    answer = current.get()
+    return answer is not None and bool(answer.call)
+
+
+def doubt(word: str) -> None:
+    """LiteLLM makes a clean ending of a word that is not known to be one."""
+    answer = current.get()
+    if answer is not None:
+        answer.word = word

@@ -1,0 +1,29 @@
+"""No tokenizer is fetched to count tokens, whatever a model is called."""
+
+import litellm
+import pytest
+from litellm import utils
+
+from thriftgate.proxy.tokenizers import fetch_none
+
+
+@pytest.mark.parametrize(
+    "model", ["together_ai/llama-3", "groq/llama-2-70b", "command-r-plus", "meta-llama/llama-3-8b"]
+)
+def test_counting_the_tokens_of_any_model_fetches_nothing(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[object] = []
+
+    def fetch(kind: object, _: object) -> None:
+        fetched.append(kind)
+
+    monkeypatch.setattr(utils, "_load_huggingface_tokenizer", fetch)
+    fetch_none()
+    fetch_none()
+    assert litellm.token_counter(model=model, text="How long does a refund take?") > 3
+    assert fetched == []
+
+
+def test_the_tokenizer_that_litellm_brings_is_used() -> None:
+    fetch_none()
+    found = utils._return_huggingface_tokenizer("claude-2")  # pyright: ignore[reportPrivateUsage]
+    assert (found is not None) is (utils.huggingface_tokenizer_kind("claude-2") == "anthropic")
