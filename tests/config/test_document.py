@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from thriftgate.config.document import read_document, value_at
 from thriftgate.config.environment import resolve, variable_of
 from thriftgate.config.prices import bundled_prices, price_of, provider_of
-from thriftgate.config.problems import KeyPath, did_you_mean, spell
+from thriftgate.config.problems import KeyPath, spell
+from thriftgate.forms import did_you_mean
 
 keys = st.from_regex(r"[a-z][a-z_]{0,6}", fullmatch=True).filter(lambda key: isinstance(yaml.safe_load(key), str))
 plain = st.none() | st.booleans() | st.integers(-5, 5) | keys

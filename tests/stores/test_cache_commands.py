@@ -78,7 +78,7 @@ def test_from_warming_to_purging(cache: Callable[..., Result], folder: Path) -> 
     assert {row["question"]: row["answer"]["content"] for row in rows} == QUESTIONS
 
     assert "3 answers would be forgotten" in cache("purge", "--tag", "kb", "--dry-run").output
-    assert "1 answers forgotten" in cache("purge", "--entry", exact["entry"], "--yes").output
+    assert "1 answer forgotten" in cache("purge", "--entry", exact["entry"], "--yes").output
     assert "2 answers forgotten" in cache("purge", "--route", "support", words="y\n").output
     assert inspected(cache, "Which cards do you accept?", "--team", "acme")["outcome"] == "miss"
 

@@ -92,8 +92,8 @@ def test_a_key_for_a_file_is_kept_nowhere_else(run: Run) -> None:
 def test_keys_of_elsewhere_are_taken_over_by_their_digests(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "keys.yaml"
     file.write_text(yaml.safe_dump({"teams": {"t": {}}, "keys": [{"sha256": digest_of("sk-x").hex(), "team": "t"}]}))
-    assert run("keys", "import", str(file)).stdout == "1 teams, 0 users, 1 new keys; 0 were there\n"
-    assert run("keys", "import", str(file)).stdout == "1 teams, 0 users, 0 new keys; 1 were there\n"
+    assert run("keys", "import", str(file)).stdout == "1 team, 0 users, 1 new key; 0 were there\n"
+    assert run("keys", "import", str(file)).stdout == "1 team, 0 users, 0 new keys; 1 were there\n"
     file.write_text("keys: [{sha256: nonsense}]")
     failed = run("keys", "import", str(file))
     assert isinstance(failed.exception, ConfigurationError)

@@ -42,7 +42,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that `args` name; a word close to a command's name is met with a suggestion."""
-        from thriftgate.config.problems import did_you_mean
+        from thriftgate.forms import did_you_mean
 
         if args and not args[0].startswith("-") and args[0] not in self._lines:
             raise click.UsageError(f"no such command '{args[0]}'{did_you_mean(args[0], self._lines)}", ctx)

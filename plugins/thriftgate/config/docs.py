@@ -13,8 +13,8 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from thriftgate.config.base import parse_duration
-from thriftgate.config.problems import model_of
 from thriftgate.config.root import ThriftgateConfig
+from thriftgate.forms import model_of
 
 _INTRODUCTION = """\
 # Configuration

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from thriftgate.config.document import value_at
-from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
+from thriftgate.config.problems import SECTION, KeyPath, Problem
 from thriftgate.config.root import ThriftgateConfig
 from thriftgate.config.route_checks import RouteFinding
+from thriftgate.forms import did_you_mean
 
 AUTHENTICATION = "thriftgate.proxy.plugin.authenticate"
 """What `general_settings.custom_auth` names for LiteLLM to ask us."""

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from thriftgate.config.problems import KeyPath, Problem, element_model, model_of
+from thriftgate.config.problems import KeyPath, Problem
+from thriftgate.forms import element_model, model_of
 from thriftgate.wire.shapes import mapping
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from thriftgate.config.identity import IdentityConfig
 from thriftgate.config.limits import LimitsConfig
 from thriftgate.config.model_list import ModelList
-from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
+from thriftgate.config.problems import SECTION, KeyPath, Problem
 from thriftgate.config.route_checks import RouteFinding
+from thriftgate.forms import did_you_mean
 
 _LIMITS: KeyPath = (*SECTION, "limits")
 ANY = "*"

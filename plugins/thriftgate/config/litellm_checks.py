@@ -15,8 +15,9 @@ from typing import Any
 import thriftgate
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import resolve, variable_of
-from thriftgate.config.problems import SECTION, KeyPath, Problem, describe, did_you_mean
+from thriftgate.config.problems import SECTION, KeyPath, Problem
 from thriftgate.config.route_checks import RouteFinding
+from thriftgate.forms import describe, did_you_mean
 from thriftgate.wire.shapes import items, mapping
 
 PLUGIN = "thriftgate.proxy.plugin"
@@ -28,6 +29,8 @@ _SECTIONS = (
 _CALLBACK_LISTS = ("callbacks", "success_callback", "failure_callback", "audit_log_callbacks")
 _PUBLIC_KEY_DIGESTS = frozenset({"88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"})
 """SHA-256 of the master keys that stand in LiteLLM's documentation; LiteLLM refuses to start with one."""
+_REDIS_CACHES = ("redis", "redis-semantic")
+_REDIS_PLACES = ("host", "url", "startup_nodes", "cluster_nodes", "sentinel_nodes")
 _SHORT_KEY = 16
 _MASTER_KEY = "LITELLM_MASTER_KEY"
 
@@ -61,7 +64,7 @@ def check_litellm(values: Mapping[str, Any], environ: Mapping[str, str], base: P
     """Everything about LiteLLM's sections that decides whether thriftgate runs in this proxy."""
     yield from _check_sections(values)
     yield from _check_handler(values)
-    yield from _check_native_cache(values)
+    yield from _check_native_cache(values, environ)
     for path, name in _references(values):
         yield from _check_reference(path, name)
     yield from _check_shadow(base)
@@ -90,11 +93,24 @@ def _check_handler(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
             yield RouteFinding(Problem((*path, index, "custom_handler"), f"must be {HANDLER}, not '{handler}'"))
 
 
-def _check_native_cache(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
+def _check_native_cache(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[RouteFinding]:
     """LiteLLM's cache answers before a route is asked, and does not keep tenants apart."""
-    if value_at(values, "litellm_settings", "cache") is True:
-        words = "LiteLLM's own cache answers across tenants, also for routes; a route's `cache` section does not"
-        yield RouteFinding(Problem(("litellm_settings", "cache"), words), is_warning=True)
+    path: KeyPath = ("litellm_settings", "cache")
+    if value_at(values, *path) is not True:
+        return
+    params = value_at(values, "litellm_settings", "cache_params")
+    written = mapping(params)
+    if written.get("type", "redis") in _REDIS_CACHES and not (
+        any(written.get(name) for name in _REDIS_PLACES)
+        or any(environ.get(f"REDIS_{name.upper()}") for name in _REDIS_PLACES)
+    ):
+        words = (
+            "LiteLLM's own cache asks a Redis that is named nowhere (REDIS_HOST, cache_params.host), and does not start"
+        )
+        yield RouteFinding(Problem(path, f"{words}: leave it out; a route's `cache` section is the one to use"))
+        return
+    words = "LiteLLM's own cache answers across tenants, also for routes; a route's `cache` section does not"
+    yield RouteFinding(Problem(path, words), is_warning=True)
 
 
 def _references(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:

@@ -12,8 +12,9 @@ from thriftgate.config import litellm_names
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
 from thriftgate.config.model_list import ModelList
-from thriftgate.config.problems import KeyPath, Problem, describe, did_you_mean
+from thriftgate.config.problems import KeyPath, Problem
 from thriftgate.config.route_checks import RouteFinding
+from thriftgate.forms import describe, did_you_mean
 from thriftgate.wire.shapes import items, mapping
 
 _FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")

@@ -23,7 +23,7 @@ from thriftgate.config.litellm_checks import check_callback_settings, check_lite
 from thriftgate.config.litellm_sections import check_fallbacks, check_names
 from thriftgate.config.model_checks import check_header_names, check_retirement
 from thriftgate.config.model_list import ModelList, environment_with, read_model_list
-from thriftgate.config.problems import SECTION, KeyPath, Problem, mistakes_of, model_of, problems_of, spell
+from thriftgate.config.problems import SECTION, KeyPath, Problem, problems_of, spell
 from thriftgate.config.root import RouteConfig, ThriftgateConfig
 from thriftgate.config.route_checks import (
     RouteFinding,
@@ -36,6 +36,7 @@ from thriftgate.config.route_checks import (
 )
 from thriftgate.config.tracing_checks import check_tracing
 from thriftgate.errors import ConfigurationError
+from thriftgate.forms import mistakes_of, model_of
 from thriftgate.wire.shapes import mapping
 
 _MOST_ROUNDS = 10

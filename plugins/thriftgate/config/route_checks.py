@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
 from thriftgate.config.model_list import ModelGroup, ModelList
-from thriftgate.config.problems import SECTION, KeyPath, Problem, did_you_mean
+from thriftgate.config.problems import SECTION, KeyPath, Problem
 from thriftgate.config.root import RouteConfig, ThriftgateConfig
+from thriftgate.forms import did_you_mean
 
 ROUTES: KeyPath = (*SECTION, "routes")
 

@@ -20,13 +20,22 @@ from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
+from thriftgate.forms import in_words, mistakes_of
 from thriftgate.identity.keys import foreign_id
 from thriftgate.identity.records import Budget, Grants, Key, Period, Role, Team, User
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}$"
 _DIGEST = r"^(sha256:)?[0-9a-fA-F]{64}$"
 _KEY_ID = r"^[0-9A-Za-z]{11}$"
+
+_PATTERNS = {
+    _NAME: "has letters, digits and . _ @ : + -, begins with a letter or digit, and has at most 128 of them",
+    _DIGEST: 'is the SHA-256 of a key, 64 hexadecimal digits: `printf %s "$KEY" | sha256sum`',
+    _KEY_ID: "is the eleven letters and digits that `thriftgate keys list` shows; a key made elsewhere has none",
+}
+"""What a text that does not match them was to be."""
 
 Name = Annotated[str, Field(pattern=_NAME)]
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
@@ -170,7 +179,7 @@ def read_key_file(values: object) -> KeyFile:
     try:
         file = _File.model_validate(values if values is not None else {})
     except ValidationError as error:
-        raise ValueError("\n".join(mistakes(error))) from None
+        raise ValueError("\n".join(mistakes(error, _File))) from None
     keys = [form.kept(at=0.0) for form in file.keys]
     problems = list(_dangling(file))
     seen: set[str] = set()
@@ -187,12 +196,17 @@ def read_key_file(values: object) -> KeyFile:
     )
 
 
-def mistakes(error: ValidationError) -> Sequence[str]:
+def mistakes(error: ValidationError, form: type[BaseModel]) -> Sequence[str]:
     """Each mistake as `where: what`, without the value that was given: it may be a secret."""
     return [
-        f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg'].removeprefix('Value error, ')}"
-        for detail in error.errors(include_url=False, include_input=False, include_context=False)
+        ": ".join(filter(None, (".".join(str(part) for part in detail["loc"]), _words(detail, form))))
+        for detail in mistakes_of(error)
     ]
+
+
+def _words(detail: ErrorDetails, form: type[BaseModel]) -> str:
+    pattern = detail.get("ctx", {}).get("pattern")
+    return _PATTERNS[pattern] if pattern in _PATTERNS else in_words(detail, form, quoting=False)
 
 
 def _dangling(file: _File) -> Sequence[str]:

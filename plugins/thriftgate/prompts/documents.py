@@ -12,8 +12,10 @@ from typing import Any, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from yaml.composer import ComposerError
 
+from thriftgate.forms import in_words, mistakes_of
 from thriftgate.prompts.problems import Findings, name_hint
 
 Path = tuple[str | int, ...]
@@ -140,18 +142,18 @@ def validate(document: LinedMapping, model: type[Model], findings: Findings) -> 
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        for mistake in error.errors(include_url=False, include_input=False):
+        for mistake in mistakes_of(error):
             path = tuple(part for part in mistake["loc"] if not str(part).startswith(("function-", "constrained-")))
-            findings.error(document.file, document.line(*path), _sentence(mistake["type"], mistake["msg"], path, model))
+            findings.error(document.file, document.line(*path), _sentence(mistake, path, model))
         return None
 
 
-def _sentence(kind: str, message: str, path: Path, model: type[BaseModel]) -> str:
+def _sentence(mistake: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in path)
-    if kind == "extra_forbidden":
+    if mistake["type"] == "extra_forbidden":
         hint = name_hint(str(path[-1]), model.model_fields) if len(path) == 1 else ""
         return f"unknown key '{where}'{hint}"
-    if kind == "missing":
+    if mistake["type"] == "missing":
         return f"'{where}' is missing"
-    text = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return f"{where}: {text[:1].lower()}{text[1:]}" if where else text
+    words = in_words(mistake, model)
+    return f"{where}: {words}" if where else words

@@ -137,11 +137,13 @@ def test_a_reload_says_how_it_went_and_ends_so(tmp_path: Path, outcome: Reload, 
         gateway.stdout.readline()
         write_down(data_dir, replace(HERE, pid=gateway.pid))
         (data_dir / "gateways" / f"{gateway.pid}.json").rename(path)
+        write_down(data_dir, replace(HERE, pid=os.getpid(), port=4200, started_at=HERE.started_at + 1))
         done = CliRunner().invoke(reload.command, ["--config", str(tmp_path / "litellm_config.yaml")])
         gateway.kill()
     assert done.exit_code == outcome.exit_code, done.output
     for words in said:
         assert words in done.output
+    assert ("`thriftgate reload --port 4200`" in done.output) == outcome.ok
 
 
 def test_a_gateway_that_ends_meanwhile_is_said(tmp_path: Path) -> None:

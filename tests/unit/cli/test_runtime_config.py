@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config
+from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
 from thriftgate.config import load
 from thriftgate.config.document import read_document
 from thriftgate.config.identity_checks import AUTHENTICATION
@@ -189,3 +189,26 @@ def test_litellm_is_told_to_ask_us_where_keys_are_on_and_the_operator_said_nothi
     assert runtime_config(values, models).values["general_settings"] == {"custom_auth": AUTHENTICATION}
     values["general_settings"] = {"custom_auth": "auth.mine", "master_key": "x"}
     assert runtime_config(values, models).values["general_settings"] == values["general_settings"]
+
+
+def test_what_only_the_file_s_own_variables_name_stands_where_it_is_named() -> None:
+    """LiteLLM looks `os.environ/` up before it applies `environment_variables`."""
+    values = {
+        "environment_variables": {"OWN": "postgresql://x", "NEXT": "os.environ/OUTSIDE", "PORT": 6379},
+        "model_list": [{"litellm_params": {"api_key": "os.environ/OWN"}}],
+        "callback_settings": {"thriftgate": {"database_url": "os.environ/OWN", "redis_url": "os.environ/ELSEWHERE"}},
+        "litellm_settings": {"cache_params": {"port": "os.environ/PORT"}, "tags": ["os.environ/NEXT"]},
+    }
+    filled = settled(values, has_master_key=True)
+    section = filled["callback_settings"]["thriftgate"]
+    assert section == {"database_url": "postgresql://x", "redis_url": "os.environ/ELSEWHERE"}
+    assert filled["litellm_settings"] == {"cache_params": {"port": "6379"}, "tags": ["os.environ/OUTSIDE"]}
+    assert filled["model_list"] == values["model_list"], "LiteLLM looks these up when a call is made"
+    assert filled["environment_variables"] == values["environment_variables"]
+
+
+def test_a_master_key_that_up_made_is_named_in_the_copy_whatever_the_file_names() -> None:
+    values = {"general_settings": {"master_key": "os.environ/NOBODY_SET_THIS", "alerting": ["slack"]}}
+    filled = settled(values, has_master_key=False)
+    assert filled["general_settings"] == {"master_key": "os.environ/LITELLM_MASTER_KEY", "alerting": ["slack"]}
+    assert settled(values, has_master_key=True) == values

@@ -261,3 +261,19 @@ def test_a_gateway_that_serves_already_is_named_with_the_command_that_changes_it
     assert result.exit_code == 1
     assert "serves on port 1 already: `thriftgate reload`" in result.output
     assert operator.started == []
+
+
+def test_beside_another_gateway_of_the_folder_the_banner_says_which_one_is_meant(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "thriftgate demo      four days" in operator.up().output
+    other = RunningGateway(pid=1, host="127.0.0.1", port=4000, config="x", started_at=0.0)
+
+    def found(_data_dir: Path) -> list[RunningGateway]:
+        return [other]
+
+    monkeypatch.setattr("thriftgate.cli.gateway.supervision.running", found)
+    said = operator.up().output
+    assert "thriftgate demo --base-url http://localhost:1 " in said
+    assert "thriftgate reload --port 1 " in said
+    assert operator.started[-1].log == operator.folder / ".thriftgate" / "proxy-1.log"

@@ -41,21 +41,24 @@ def test_an_empty_file_has_nobody_in_it() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"key": []}, "key: Extra inputs"),
-        ({"keys": [{"sha256": "sk-tg-not-a-digest"}]}, "keys.0.sha256: String should match"),
+        ({"key": []}, "key: unknown key (did you mean 'keys'?)"),
+        ({"keys": [{"sha256": "sk-tg-not-a-digest"}]}, "keys.0.sha256: is the SHA-256 of a key, 64 hexadecimal digits"),
         ({"keys": [{"sha256": DIGEST, "team": "suport"}]}, "keys.0.team: there is no team 'suport'"),
         ({"keys": [{"sha256": DIGEST, "user": "bob"}]}, "keys.0.user: there is no user 'bob'"),
         ({"users": {"ada": {"team": "x"}}}, "users.ada.team: there is no team 'x'"),
         ({"keys": [{"sha256": DIGEST}, {"sha256": DIGEST}]}, "keys.1: the same key stands in the file twice"),
         ({"keys": [{"sha256": DIGEST, "expires": "soon"}]}, "keys.0.expires: a time is written as 2027-01-31"),
-        ({"teams": {"t": {"budgets": [{"usd": 0, "per": "day"}]}}}, "teams.t.budgets.0.usd"),
-        ({"teams": {"t": {"budgets": [{"usd": 1, "per": "week"}]}}}, "teams.t.budgets.0.per"),
-        ([], "Input should be"),
+        ({"teams": {"t": {"budgets": [{"usd": 0, "per": "day"}]}}}, "teams.t.budgets.0.usd: must be more than 0"),
+        ({"teams": {"t": {"budgets": [{"usd": 1, "per": "week"}]}}}, "teams.t.budgets.0.per: must be 'day' or 'month'"),
+        ([], "must be a section with keys and values"),
+        ({"keys": ["sk-tg-mine"]}, "keys.0: must be a section with keys and values"),
+        ({"keys": [{"sha256": DIGEST, "id": "mine"}]}, "keys.0.id: is the eleven letters and digits that"),
     ],
 )
 def test_a_mistake_in_a_file_is_named_with_its_place(values: object, words: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(words)):
+    with pytest.raises(ValueError, match=re.escape(words)) as raised:
         read_key_file(values)
+    assert "sk-tg" not in str(raised.value)
 
 
 def test_a_mistake_never_repeats_what_may_be_a_key() -> None:

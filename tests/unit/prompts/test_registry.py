@@ -99,7 +99,7 @@ A = "experiments:\n  a:\n    variants: {control: 1}\n"
         ("experiments:\n  a:\n    variants: {control: 0}", "3: experiment 'a': all weights are 0"),
         (
             "experiments:\n  a:\n    variants: {control: -1}",
-            "3: experiments.a.variants.control: input should be greater",
+            "3: experiments.a.variants.control: must be at least 0, not -1",
         ),
         (
             A + "    control: concise",
@@ -107,7 +107,7 @@ A = "experiments:\n  a:\n    variants: {control: 1}\n"
         ),
         (
             A + "    unit: team",
-            "4: experiments.a.unit: input should be 'user'",
+            "4: experiments.a.unit: must be 'user'",
         ),
         (A + "    start: soon", "4: experiments.a.start: must be a date"),
         (A + "    start: 7", "4: experiments.a.start: must be a date"),
@@ -117,11 +117,11 @@ A = "experiments:\n  a:\n    variants: {control: 1}\n"
         ),
         (
             A + "    holdout: 120%",
-            "4: experiments.a.holdout: input should be",
+            "4: experiments.a.holdout: must be at most 1",
         ),
-        (A + "    guards:\n      - {metric: mood}", "5: experiments.a.guards.0.metric: input should be"),
+        (A + "    guards:\n      - {metric: mood}", "5: experiments.a.guards.0.metric: must be 'quality'"),
         (A + "    window: soon", "4: experiments.a.window: must be a time span"),
-        (A + "    min_effect: 0", "4: experiments.a.min_effect: input should be greater than 0"),
+        (A + "    min_effect: 0", "4: experiments.a.min_effect: must be more than 0, not 0"),
         (
             A + "    ramp:\n      - at: 2026-07-02\n        variants: {x: 1}",
             "6: experiment 'a': ramp: 'x' is none of its variants",

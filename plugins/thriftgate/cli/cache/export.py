@@ -12,6 +12,7 @@ import click
 
 from thriftgate.cli.cache.opening import config_option, opened
 from thriftgate.cli.waiting import unless_seen
+from thriftgate.wording import counted
 
 if TYPE_CHECKING:
     from thriftgate.caching.entries import CacheEntry
@@ -31,7 +32,7 @@ def command(config_file: Path, *, route: str | None, output: IO[str]) -> None:
     """
     with unless_seen(output, "reading the cache …"):
         count = asyncio.run(_export(config_file, route, output))
-    click.echo(f"{count:,} answers written", err=True)
+    click.echo(f"{counted(count, 'answer', 'answers')} written", err=True)
 
 
 async def _export(config_file: Path, route: str | None, output: IO[str]) -> int:

@@ -72,7 +72,7 @@ class Opened:
 
     def route(self, name: str | None) -> str:
         """The route with a cache that is meant, the only one where none is named. Raises click.UsageError."""
-        from thriftgate.config.problems import did_you_mean
+        from thriftgate.forms import did_you_mean
 
         cached = [route for route, config in self.section.routes.items() if config.cache is not None]
         listed = ", ".join(cached) or "none"

@@ -12,6 +12,7 @@ import click
 
 from thriftgate.cli.cache.opening import config_option, opened
 from thriftgate.cli.waiting import waiting
+from thriftgate.wording import counted
 
 if TYPE_CHECKING:
     from thriftgate.caching.entries import PurgeFilter
@@ -53,12 +54,12 @@ def command(
         with waiting("counting answers …"):
             count = asyncio.run(_count(config_file, what))
         if dry_run:
-            click.echo(f"{count:,} answers would be forgotten")
+            click.echo(f"{counted(count, 'answer', 'answers')} would be forgotten")
             return
-        click.confirm(f"Forget {count:,} answers?", abort=True)
+        click.confirm(f"Forget {counted(count, 'answer', 'answers')}?", abort=True)
     with waiting("forgetting answers …"):
         count = asyncio.run(_purge(config_file, what))
-    click.echo(f"{count:,} answers forgotten")
+    click.echo(f"{counted(count, 'answer', 'answers')} forgotten")
 
 
 async def _count(config_file: Path, what: "PurgeFilter") -> int:

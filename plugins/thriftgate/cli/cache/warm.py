@@ -12,6 +12,7 @@ import click
 
 from thriftgate.cli.cache.opening import caller_named, config_option, opened, tenant_options
 from thriftgate.cli.waiting import waiting
+from thriftgate.wording import counted
 
 if TYPE_CHECKING:
     from thriftgate.caching.warm_file import WarmLine
@@ -50,7 +51,7 @@ def command(
     with waiting(f"storing {len(found.lines):,} answers …"):
         warmed = asyncio.run(_warm(config_file, route, found.lines, caller_named(team, key_hash, user), ttl, tags))
     _name(warmed.refused, lines_file)
-    click.echo(f"{warmed.stored:,} answers stored, {len(warmed.refused):,} refused")
+    click.echo(f"{counted(warmed.stored, 'answer', 'answers')} stored, {len(warmed.refused):,} refused")
 
 
 async def _warm(

@@ -12,14 +12,15 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config
+from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
 from thriftgate.config import LoadedConfig, ModelList, RouteConfig, ThriftgateConfig, load
 from thriftgate.config.document import read_document
 from thriftgate.config.model_checks import check_prompt_params
 from thriftgate.config.model_list import environment_with, read_model_list
-from thriftgate.config.problems import SECTION, Problem, did_you_mean
+from thriftgate.config.problems import SECTION, Problem
 from thriftgate.config.route_checks import ROUTES, RouteFinding
 from thriftgate.errors import ConfigurationError
+from thriftgate.forms import did_you_mean
 
 if TYPE_CHECKING:
     from thriftgate.cascade.artefact import Artefact
@@ -52,10 +53,11 @@ def prepare(
     if demo is None:
         demo = not has_any_key(models)
     loaded = load(path, environ, require_keys=not demo, further=check_contents)
+    values = settled(document.values, has_master_key=loaded.master_key is not None)
     if not demo:
-        return Prepared(loaded, runtime_config(document.values, models), loaded.models)
+        return Prepared(loaded, runtime_config(values, models), loaded.models)
     base_url = f"http://127.0.0.1:{demo_port}/v1"
-    runtime = demo_config(document.values, loaded.thriftgate, models, base_url=base_url)
+    runtime = demo_config(values, loaded.thriftgate, models, base_url=base_url)
     return Prepared(loaded, runtime, read_model_list(runtime.values, own)[0])
 
 

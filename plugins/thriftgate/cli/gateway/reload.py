@@ -38,7 +38,12 @@ def command(ctx: click.Context, config: Path, port: int | None) -> None:
         others = ", ".join(str(one.port) for one in running(data_dir))
         where = f" on port {port}; here are {others}" if port and others else ""
         raise click.ClickException(f"no gateway runs on the data in {data_dir}{where}: start one with `thriftgate up`")
-    ctx.exit(_reload(gateway, data_dir))
+    code = _reload(gateway, data_dir)
+    if port is None and code == 0:
+        for other in running(data_dir):
+            if other.pid != gateway.pid and other.config == gateway.config:
+                click.echo(f"port {other.port} serves the old one still: `thriftgate reload --port {other.port}`")
+    ctx.exit(code)
 
 
 def _reload(gateway: RunningGateway, data_dir: Path) -> int:

@@ -1,5 +1,8 @@
 """The configuration as the proxy gets it: the operator's file, without the deployments that cannot answer.
 
+LiteLLM looks up `os.environ/NAME` before it applies the file's own `environment_variables`, and finds nothing where
+only those have the name: what they say stands in the copy. The master key that `up` makes is named there too.
+
 LiteLLM would call a deployment whose key is missing and fail; so such deployments are left out while their group
 has others. Without any key at all, every model is played by the offline demo provider.
 
@@ -15,6 +18,7 @@ from typing import Any, cast
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.config.document import value_at
+from thriftgate.config.environment import variable_of
 from thriftgate.config.identity_checks import AUTHENTICATION, CUSTOM_AUTH
 from thriftgate.config.model_list import ModelList, groups_named
 from thriftgate.config.problems import SECTION
@@ -28,6 +32,8 @@ _DEMO_PRICES = {
     DEMO_LARGE: {"input_cost_per_token": 5e-6, "output_cost_per_token": 25e-6},
     DEMO_BACKUP: {"input_cost_per_token": 5e-6, "output_cost_per_token": 25e-6},
 }
+_VARIABLES = "environment_variables"
+_HANDED_ON = "os.environ/LITELLM_MASTER_KEY"
 _KEPT = ("order", "timeout", "stream_timeout", "max_retries", "cooldown_time", "weight", "rpm", "tpm")
 """What stays of a deployment that the demo provider plays: how it is called, not who is called."""
 
@@ -50,6 +56,26 @@ class RuntimeConfig:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o600)  # a file that was there already keeps its mode otherwise
             yaml.safe_dump(dict(self.values), file, sort_keys=False, allow_unicode=True)
+
+
+def settled(values: Mapping[str, Any], *, has_master_key: bool) -> Mapping[str, Any]:
+    """The file with its own variables filled in, and with the master key that `up` hands on where it names none."""
+    own = mapping(values.get(_VARIABLES))
+    filled = {
+        name: value if name in (_VARIABLES, "model_list") else _filled(value, own) for name, value in values.items()
+    }
+    if has_master_key:
+        return filled
+    return {**filled, "general_settings": {**mapping(filled.get("general_settings")), "master_key": _HANDED_ON}}
+
+
+def _filled(value: Any, own: Mapping[str, Any]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _filled(one, own) for key, one in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list):
+        return [_filled(one, own) for one in cast("list[Any]", value)]
+    variable = variable_of(value)
+    return str(own[variable]) if variable is not None and variable in own else value
 
 
 def has_any_key(models: ModelList) -> bool:

@@ -62,7 +62,8 @@ class Supervision:
         self._progress = progress
         self._loaded = prepared.loaded
         self._data_dir = data_dir_of(prepared.loaded)
-        self._is_shared = bool(running(self._data_dir))
+        self.is_shared = bool(running(self._data_dir))
+        """Whether another gateway runs on the same data."""
         self._sockets: Sequence[socket.socket] = ()
         self._demo: Service | None = None
         self._proxy: Service | None = None
@@ -231,7 +232,7 @@ class Supervision:
 
     def _log(self, name: str) -> Path:
         """Another gateway on the same data has its own files."""
-        return self._data_dir / (f"{name}-{self._options.port}.log" if self._is_shared else f"{name}.log")
+        return self._data_dir / (f"{name}-{self._options.port}.log" if self.is_shared else f"{name}.log")
 
     def _delete_config(self, service: Service) -> None:
         """It may hold keys."""

@@ -139,7 +139,8 @@ class _Voice:
 
     def welcome(self, loaded: LoadedConfig, gateway: Supervision) -> None:
         """Where it answers and what can be pasted."""
-        for line in welcome(loaded, gateway.state.url, gateway.key, is_new=gateway.key_is_new):
+        port = gateway.state.port if gateway.is_shared else None
+        for line in welcome(loaded, gateway.state.url, gateway.key, is_new=gateway.key_is_new, port=port):
             self._console.print(line, markup=False)
 
 
@@ -196,14 +197,18 @@ def _say_redis(say: Callable[[str], None], url: str | None) -> None:
             say(f"Redis: {remark.words}. Until that is put right, requests are answered without the cache.")
 
 
-def welcome(loaded: LoadedConfig, url: str, key: str, *, is_new: bool) -> list[str]:
-    """The banner, each command of which can be pasted into a shell in this folder as it stands."""
+def welcome(loaded: LoadedConfig, url: str, key: str, *, is_new: bool, port: int | None = None) -> list[str]:
+    """The banner, each command of which can be pasted into a shell in this folder as it stands.
+
+    Where another gateway runs in this folder, commands would find that one: they are told our `port`.
+    """
     models = [name for route in loaded.thriftgate.routes for name in loaded.clients_call(route)]
     model = next(iter([*models, *loaded.models.names]))
     kept = _as_seen_from_here(data_dir_of(loaded) / "master_key")
     shell, python = (key, repr(key)) if is_new else _where_the_key_is(loaded, kept)
     command = _own_command()
     imports = "import os; " if "os.environ" in python else ""
+    demo, reload = (f" --base-url {url}", f" --port {port}") if port is not None else ("", "")
     said = [f"\nmaster key, shown only now (kept in {kept}): {key}"] if is_new else []
     return [
         *said,
@@ -219,9 +224,9 @@ The gateway answers on {url}   models: {", ".join(models)}
 
 Live page: {url}/thriftgate (sign in with the key)   API of the proxy: {url}/
 
-  {command} demo      four days of a support desk, and the bill
+  {command} demo{demo}      four days of a support desk, and the bill
   {command} report    what was saved
-  {command} reload    take a changed {_as_seen_from_here(loaded.path)} without an outage
+  {command} reload{reload}    take a changed {_as_seen_from_here(loaded.path)} without an outage
 
 Ctrl-C stops it.""",
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from thriftgate.cli.keys.opening import config_option, open_keys
+from thriftgate.wording import counted
 
 
 @click.command("import")
@@ -32,8 +33,7 @@ def command(config_file: Path, *, file: Path) -> None:
     async def take_over() -> None:
         async with open_keys(config_file) as one:
             done = await one.take_over(found)
-        click.echo(
-            f"{done.teams} teams, {done.users} users, {done.keys_added} new keys; {done.keys_changed} were there"
-        )
+        people = f"{counted(done.teams, 'team', 'teams')}, {counted(done.users, 'user', 'users')}"
+        click.echo(f"{people}, {counted(done.keys_added, 'new key', 'new keys')}; {done.keys_changed} were there")
 
     asyncio.run(take_over())

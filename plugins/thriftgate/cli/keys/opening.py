@@ -37,7 +37,8 @@ async def open_keys(config_file: Path) -> AsyncGenerator["IdentityAdministration
 
     section = load_section(config_file, os.environ)
     if section.identity is None:
-        raise ConfigurationError(["identity: is missing; `identity: {}` turns the gateway's own keys on"])
+        words = "is missing: `identity: {}` there turns the gateway's own keys on, once `thriftgate reload` is done"
+        raise ConfigurationError([f"{config_file.name}: callback_settings.thriftgate.identity: {words}"])
     with waiting("opening the database …"):
         dsn = await asyncio.to_thread(prepare_embedded, section.database_url, config_file.parent / section.data_dir)
     database = connect(dsn, max_connections=1)

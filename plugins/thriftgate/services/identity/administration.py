@@ -186,7 +186,7 @@ def _form(form: type[Form], values: Mapping[str, Any]) -> Form:
     try:
         return form.model_validate(dict(values))
     except ValidationError as error:
-        raise InvalidRequestError("; ".join(mistakes(error))) from None
+        raise InvalidRequestError("; ".join(mistakes(error, form))) from None
 
 
 def _changed(now: Mapping[str, Any], changes: Mapping[str, Any], form: type[BaseModel]) -> Mapping[str, Any]:
