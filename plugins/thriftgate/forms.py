@@ -34,7 +34,7 @@ def mistakes_of(error: ValidationError) -> list[ErrorDetails]:
     ]
 
 
-def in_words(detail: ErrorDetails, model: type[BaseModel], *, quoting: bool = True) -> str:
+def misfit_in_words(detail: ErrorDetails, model: type[BaseModel], *, quoting: bool = True) -> str:
     """What was to be there, and, where it may be quoted, what is."""
     loc = detail["loc"]
     kind = detail["type"]

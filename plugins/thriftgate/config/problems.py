@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
 
-from thriftgate.forms import in_words, mistakes_of
+from thriftgate.forms import misfit_in_words, mistakes_of
 
 KeyPath = tuple[str | int, ...]
 SECTION: KeyPath = ("callback_settings", "thriftgate")
@@ -34,4 +34,4 @@ def spell(path: KeyPath) -> str:
 
 def problems_of(error: ValidationError, model: type[BaseModel], *, prefix: KeyPath = SECTION) -> list[Problem]:
     """Every mistake pydantic found, in plain words, under the key paths of the file."""
-    return [Problem((*prefix, *detail["loc"]), in_words(detail, model)) for detail in mistakes_of(error)]
+    return [Problem((*prefix, *detail["loc"]), misfit_in_words(detail, model)) for detail in mistakes_of(error)]

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from thriftgate.forms import in_words, mistakes_of
+from thriftgate.forms import misfit_in_words, mistakes_of
 from thriftgate.identity.keys import foreign_id
 from thriftgate.identity.records import Budget, Grants, Key, Period, Role, Team, User
 
@@ -206,7 +206,7 @@ def mistakes(error: ValidationError, form: type[BaseModel]) -> Sequence[str]:
 
 def _words(detail: ErrorDetails, form: type[BaseModel]) -> str:
     pattern = detail.get("ctx", {}).get("pattern")
-    return _PATTERNS[pattern] if pattern in _PATTERNS else in_words(detail, form, quoting=False)
+    return _PATTERNS[pattern] if pattern in _PATTERNS else misfit_in_words(detail, form, quoting=False)
 
 
 def _dangling(file: _File) -> Sequence[str]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from yaml.composer import ComposerError
 
-from thriftgate.forms import in_words, mistakes_of
+from thriftgate.forms import misfit_in_words, mistakes_of
 from thriftgate.prompts.problems import Findings, name_hint
 
 Path = tuple[str | int, ...]
@@ -155,5 +155,5 @@ def _sentence(mistake: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
         return f"unknown key '{where}'{hint}"
     if mistake["type"] == "missing":
         return f"'{where}' is missing"
-    words = in_words(mistake, model)
+    words = misfit_in_words(mistake, model)
     return f"{where}: {words}" if where else words
