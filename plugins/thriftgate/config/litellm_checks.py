@@ -15,6 +15,7 @@ from typing import Any
 import thriftgate
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import resolve, variable_of
+from thriftgate.config.litellm_kinds import check_kinds
 from thriftgate.config.problems import SECTION, KeyPath, Problem
 from thriftgate.config.route_checks import RouteFinding
 from thriftgate.forms import describe, did_you_mean
@@ -65,6 +66,7 @@ def check_litellm(values: Mapping[str, Any], environ: Mapping[str, str], base: P
     yield from _check_sections(values)
     yield from _check_handler(values)
     yield from _check_native_cache(values, environ)
+    yield from check_kinds(values, environ)
     for path, name in _references(values):
         yield from _check_reference(path, name)
     yield from _check_shadow(base)

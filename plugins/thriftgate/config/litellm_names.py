@@ -26,10 +26,10 @@ _OF_A_DEPLOYMENT = frozenset({"cooldown_time", "num_retries", "order", "weight"}
 @cache
 def router_settings() -> Mapping[str, str]:
     """What `router_settings` may have, with the type that LiteLLM declares; LiteLLM ignores anything else there."""
-    source = _source("router.py")
+    source = source_of("router.py")
     start = source.find("    def __init__(", max(source.find("\nclass Router:"), source.find("\nclass Router(")))
     signature = source[start : source.find(") ->", start)] if start > 0 else ""
-    constants = _source("constants.py")
+    constants = source_of("constants.py")
     begin = constants.find("ROUTER_SETTINGS_MANAGED_OUTSIDE_CONFIG")
     elsewhere = set(_QUOTED.findall(constants[begin : constants.find(")", begin)])) if begin > 0 else set[str]()
     return {name: declared.strip() for name, declared in _PARAMETER.findall(signature) if name not in elsewhere}
@@ -38,7 +38,7 @@ def router_settings() -> Mapping[str, str]:
 @cache
 def routing_strategies() -> frozenset[str]:
     """What `routing_strategy` may be."""
-    source = _source("types/litellm_params.py")
+    source = source_of("types/litellm_params.py")
     start = source.find("\nRoutingStrategyName")
     return frozenset(_QUOTED.findall(source[start : source.find("]", start)])) if start > 0 else frozenset()
 
@@ -46,8 +46,8 @@ def routing_strategies() -> frozenset[str]:
 @cache
 def litellm_settings() -> frozenset[str]:
     """What `litellm_settings` may have: LiteLLM's module variables, and words that its proxy reads."""
-    source = _source("__init__.py")
-    found = _GLOBAL.findall(source) + _IMPORTED.findall(source) + _BRANCH.findall(_source("proxy/proxy_server.py"))
+    source = source_of("__init__.py")
+    found = _GLOBAL.findall(source) + _IMPORTED.findall(source) + _BRANCH.findall(source_of("proxy/proxy_server.py"))
     return frozenset(found) | {"cache"} if found else frozenset()
 
 
@@ -55,14 +55,14 @@ def litellm_settings() -> frozenset[str]:
 def general_settings() -> frozenset[str]:
     """What `general_settings` may have."""
     found = _fields("proxy/_types.py", "ConfigGeneralSettings")
-    return found | frozenset(_READ.findall(_source("proxy/proxy_server.py"))) if found else found
+    return found | frozenset(_READ.findall(source_of("proxy/proxy_server.py"))) if found else found
 
 
 @cache
 def deployment_settings() -> frozenset[str]:
     """What LiteLLM itself reads of `litellm_params`; anything else goes to the provider."""
     found = [
-        name for file in ("types/router.py", "types/utils.py", "main.py") for name in _FIELD.findall(_source(file))
+        name for file in ("types/router.py", "types/utils.py", "main.py") for name in _FIELD.findall(source_of(file))
     ]
     return frozenset(found) | _OF_A_DEPLOYMENT if found else frozenset()
 
@@ -74,7 +74,7 @@ def policy_settings(policy: str) -> frozenset[str]:
 
 
 def _fields(file: str, name: str) -> frozenset[str]:
-    source = _source(file)
+    source = source_of(file)
     start = source.find(f"\nclass {name}(")
     if start < 0:
         return frozenset()
@@ -83,7 +83,8 @@ def _fields(file: str, name: str) -> frozenset[str]:
 
 
 @cache
-def _source(file: str) -> str:
+def source_of(file: str) -> str:
+    """The text of a file of the installed package; nothing where it is not there."""
     spec = find_spec("litellm")
     for folder in (spec.submodule_search_locations if spec else None) or ():
         try:

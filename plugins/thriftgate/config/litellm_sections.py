@@ -11,6 +11,7 @@ from typing import Any
 from thriftgate.config import litellm_names
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
+from thriftgate.config.litellm_kinds import LIST, NUMBER, SECTION
 from thriftgate.config.model_list import ModelList
 from thriftgate.config.problems import KeyPath, Problem
 from thriftgate.config.route_checks import RouteFinding
@@ -69,24 +70,17 @@ def _check_kind(value: Any, declared: str, where: KeyPath) -> Iterator[RouteFind
         yield RouteFinding(Problem(where, f"must be {words}, not {describe(value)}"))
 
 
-def _is_number(value: Any) -> bool:
-    try:
-        return not isinstance(value, bool) and isinstance(value, int | float | str) and float(value) == float(value)
-    except ValueError:
-        return False
-
-
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "int": (_is_number, "a number"),
-    "float": (_is_number, "a number"),
+    "int": NUMBER,
+    "float": NUMBER,
     "bool": (lambda value: isinstance(value, bool), "true or false"),
-    "list": (lambda value: isinstance(value, list), "a list"),
-    "Sequence": (lambda value: isinstance(value, list), "a list"),
-    "OptionalPreCallChecks": (lambda value: isinstance(value, list), "a list"),
-    "dict": (lambda value: isinstance(value, Mapping), "a section with keys and values"),
-    "GenericBudgetConfigType": (lambda value: isinstance(value, Mapping), "a section with keys and values"),
-    "RetryPolicy": (lambda value: isinstance(value, Mapping), "a section with keys and values"),
-    "AllowedFailsPolicy": (lambda value: isinstance(value, Mapping), "a section with keys and values"),
+    "list": LIST,
+    "Sequence": LIST,
+    "OptionalPreCallChecks": LIST,
+    "dict": SECTION,
+    "GenericBudgetConfigType": SECTION,
+    "RetryPolicy": SECTION,
+    "AllowedFailsPolicy": SECTION,
     "AlertingConfig": (lambda _value: False, "set in general_settings.alerting"),
 }
 _CHECKED_APART = (*_FALLBACKS, "default_fallbacks")
