@@ -23,6 +23,7 @@ from thriftgate.wire.shapes import items, mapping
 _LICENSE = "LITELLM_LICENSE"
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _REMOTE = ("s3://", "gcs://")
+_NO_BLANK = re.compile(r"[A-Za-z_]\w*:\S")
 _TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
 Kind = tuple[Callable[[Any], bool], str]
@@ -87,12 +88,16 @@ _GENERAL: Mapping[str, Kind] = {
     "search_tool_deny_by_default": (lambda value: isinstance(value, bool), "true or false"),
     "vector_store_deny_by_default": (lambda value: isinstance(value, bool), "true or false"),
 }  # fmt: skip
+_SECTIONS = ("litellm_settings", "general_settings", "router_settings", "environment_variables")
+_SECRETS_KEPT = "key_management_system"
 _LICENSED = ("allowed_ips", "enforced_params")
 """Of `general_settings`: LiteLLM ends where these are set and there is no licence."""
 
 
 def check_kinds(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[RouteFinding]:
     """Values that a start would end with."""
+    for name in _SECTIONS:
+        yield from _check(values[name] if values.get(name) is not None else {}, SECTION, (name,))
     litellm, general = mapping(values.get("litellm_settings")), mapping(values.get("general_settings"))
     for name, value in litellm.items():
         path: KeyPath = ("litellm_settings", name)
@@ -104,6 +109,11 @@ def check_kinds(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterat
             if name in _LICENSED and not environ.get(_LICENSE):
                 words = "is for licensees of LiteLLM, which ends where LITELLM_LICENSE is not set: take it out"
                 yield RouteFinding(Problem(("general_settings", name), words))
+    kept = general.get(_SECRETS_KEPT)
+    known = litellm_names.secret_stores()
+    if isinstance(kept, str) and known and kept not in known and not variable_of(kept):
+        words = f"must be one of {', '.join(sorted(known))}, not {describe(kept)}{did_you_mean(kept, known)}"
+        yield RouteFinding(Problem(("general_settings", _SECRETS_KEPT), words))
     yield from _check_callbacks(litellm.get("callbacks"))
 
 
@@ -112,6 +122,9 @@ def _check(value: Any, kind: Kind | None, path: KeyPath) -> Iterator[RouteFindin
         return
     fits, words = kind
     if not fits(value):
+        if kind is SECTION and isinstance(value, str) and _NO_BLANK.match(value):
+            yield RouteFinding(Problem(path, f"must be {words}; a blank is missing after a colon in it"))
+            return
         # A secret may have slipped in where none is meant.
         written = "" if _is_text(value) and path[-1] in ("master_key", "database_url") else f", not {describe(value)}"
         yield RouteFinding(Problem(path, f"must be {words}{written}"))

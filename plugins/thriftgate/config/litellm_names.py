@@ -44,6 +44,14 @@ def routing_strategies() -> frozenset[str]:
 
 
 @cache
+def secret_stores() -> frozenset[str]:
+    """What `key_management_system` may be."""
+    source = source_of("types/secret_managers/main.py")
+    start = source.find("\nclass KeyManagementSystem(")
+    return frozenset(_QUOTED.findall(source[start : source.find("\n\n", start)])) if start > 0 else frozenset()
+
+
+@cache
 def litellm_settings() -> frozenset[str]:
     """What `litellm_settings` may have: LiteLLM's module variables, and words that its proxy reads."""
     source = source_of("__init__.py")

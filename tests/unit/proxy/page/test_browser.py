@@ -169,7 +169,7 @@ def test_the_session_is_out_of_reach_of_scripts(site: Site) -> None:
     assert site.tab.value("document.cookie") == ""
 
 
-@pytest.mark.parametrize("width", [320, 360, 390, 768, 1280])
+@pytest.mark.parametrize("width", [320, 360, 390, 768, 1024, 1280, 1600])
 def test_no_width_makes_the_page_scroll_sideways(site: Site, width: int) -> None:
     site.tab.resize(width)
     site.tab.go(site.url)
