@@ -32,6 +32,7 @@ from thriftgate.proxy.breaker import Breaker, own_failure
 from thriftgate.proxy.deployments import DeploymentNames
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
+from thriftgate.proxy.patience import wait_for_no_provider
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.privacy.private import HERE_ALONE
 from thriftgate.proxy.provider_answer import ProviderAnswer, current
@@ -81,6 +82,7 @@ class RouterCompleter:
         self._supported: dict[str, frozenset[str]] = {}
         listening.listen()
         stumbles.note_sending()
+        wait_for_no_provider()
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
         """The whole answer of the model group. Raises TierFailedError."""

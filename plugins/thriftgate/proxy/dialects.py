@@ -36,6 +36,7 @@ METHODS: Mapping[str, str] = {
 }
 """The router's public method of each dialect: what a route's requests are intercepted at, and its tiers asked by."""
 _CHAT_FIELDS: Mapping[str, type] = {"id": str, "object": str, "created": int, "model": str, "system_fingerprint": str}
+_LAST_EVENTS = frozenset({"message_stop", "response.completed", "response.incomplete"})
 _FINGERPRINT = {"system_fingerprint": "thriftgate"}
 """LiteLLM's fast serializer drops fields it does not know; a chunk with a fingerprint takes the complete one."""
 
@@ -158,6 +159,8 @@ async def stream_pieces(
         for read in pieces:
             event = event_as_ended(model, dialect, read.event, seen)
             piece = read if event is read.event else replace(read, event=event, edge=None)
+            if seen.has_usage is False and event.get("type") in _LAST_EVENTS:
+                piece = replace(piece, usage_is_estimated=True)
             if is_known:
                 yield piece
                 continue

@@ -15,9 +15,9 @@ from litellm.llms.anthropic.chat.handler import ModelResponseIterator
 from litellm.llms.anthropic.pass_through.adapters.transformation import LiteLLMAnthropicMessagesAdapter
 from litellm.llms.anthropic.pass_through.responses_adapters.streaming_iterator import AnthropicResponsesStreamWrapper
 from litellm.llms.base_llm.base_model_iterator import BaseModelResponseIterator
+from litellm.responses import streaming_iterator
 from litellm.responses.litellm_completion_transformation.transformation import LiteLLMCompletionResponsesConfig
 from litellm.types.utils import ModelResponseStream
-from pydantic import BaseModel
 
 from thriftgate.proxy.provider_answer import MISSING, current, doubt
 from thriftgate.wire.answer import Finish
@@ -53,16 +53,22 @@ def listen() -> None:
     _note_ends_of_lines()
     _note_statuses()
     _note_usages()
+    _note_estimates()
 
 
 def _note_choices() -> None:
-    """Of the endings of several choices LiteLLM passes on one, and of each it drops the provider's own word."""
+    """Of the endings of several choices LiteLLM passes on one, and of each it drops the provider's own word.
+
+    Where no chunk brings usage, what it says in another dialect is its own count.
+    """
     theirs = cast("Any", CustomStreamWrapper).chunk_creator
 
     @wraps(theirs)
     def created(self: CustomStreamWrapper, chunk: Any) -> Any:
         answer = current.get()
-        if answer is not None and isinstance(chunk, BaseModel):
+        if answer is not None:
+            counted = mapping(chunk).get("usage") or getattr(chunk, "usage", None)
+            answer.has_usage = bool(answer.has_usage or counted)
             for place, choice in enumerate(getattr(chunk, "choices", None) or ()):
                 end = {name: getattr(choice, name, None) for name in _ENDING}
                 if end["finish_reason"] or end["native_finish_reason"]:
@@ -136,6 +142,20 @@ def _note_usages() -> None:
         setattr(LiteLLMAnthropicMessagesAdapter, name, classmethod(cast("Any", messages_usage)))
     for name in (to_responses.__name__, f"_{to_responses.__name__}"):
         setattr(LiteLLMCompletionResponsesConfig, name, staticmethod(responses_usage))
+
+
+def _note_estimates() -> None:
+    """A stream of Responses whose provider did not count gets a usage that looks like a provider's."""
+    theirs = cast("Any", streaming_iterator)._estimate_usage_safely
+
+    @wraps(theirs)
+    def estimated(*args: Any, **kwargs: Any) -> Any:
+        answer = current.get()
+        if answer is not None:
+            answer.has_usage = False
+        return theirs(*args, **kwargs)
+
+    setattr(streaming_iterator, "_estimate_usage_safely", estimated)  # noqa: B010
 
 
 def _note_usage(usage: object) -> None:

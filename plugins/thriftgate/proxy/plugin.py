@@ -25,6 +25,7 @@ from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.proxy.authentication import Authentication
 from thriftgate.proxy.bodies import BodyBounds
 from thriftgate.proxy.budgets import BudgetHooks
+from thriftgate.proxy.charging import charge_alike
 from thriftgate.proxy.compose.gateway import Gateway, assemble
 from thriftgate.proxy.compose.guards import prompt_texts
 from thriftgate.proxy.compose.limits import install_limits
@@ -132,6 +133,7 @@ Unquoted().install()
 let_refusals_stand()
 explain_counts()
 fetch_none()
+charge_alike()
 plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
 edge = EdgeHooks(
     _model_names,

@@ -41,6 +41,8 @@ class ProviderAnswer:
         """A finish reason that LiteLLM made a clean ending of, and that is not known to be one."""
         self.ends: dict[int, Mapping[str, Any]] = {}
         """Of a stream: how each choice ended, as its provider's own chunk says; LiteLLM passes on one ending alone."""
+        self.has_usage: bool | None = None
+        """Of a stream that LiteLLM translates: whether the provider counted; None where it was not looked at."""
         self.usage: object = None
         """LiteLLM's usage of it, where the client gets it in another API, which has no word for all that is charged."""
         self.call: Mapping[str, Any] = {}

@@ -185,3 +185,16 @@ def chokes(word: str, how: Reply, otherwise: Reply) -> Reply:
         return (how if word in json.dumps(body.prompt) else otherwise)(body)
 
     return reply
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("dialect", PATHS)
+def test_the_next_tier_answers_at_once_where_a_provider_asks_for_a_pause(
+    gateway: GatewayProcess, dialect: str, stream: bool
+) -> None:
+    """LiteLLM would sleep for it, twice, while the caller waits."""
+    gateway.upstream.on("any-openai", fails(429, "slower", {"retry-after": "20"}))
+    gateway.upstream.on("o-large", says("From the strong one."))
+    response = ask(gateway, dialect, "any-openai-first", f"Pause {dialect} {stream}", stream=stream)
+    assert response.status_code == 200, response.text
+    assert response.elapsed.total_seconds() < 15
