@@ -92,7 +92,8 @@ def machine() -> Generator[Machine]:
         with forks(folder) as forked:
             yield Machine(folder, forked, database)
     finally:
-        release_database(folder / "data")
+        for place in ("data", "good/.thriftgate", "bad/.thriftgate"):
+            release_database(folder / place)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -116,7 +116,8 @@ class LangfuseClient:
         try:
             response = await self._http.request(method, f"/api/public/v2/prompts{path}", **options)
         except httpx.HTTPError as error:
-            raise StoreUnavailableError(f"Langfuse does not answer: {type(error).__name__}") from error
+            words = f"Langfuse does not answer ({type(error).__name__}): is LANGFUSE_HOST right, and does it run?"
+            raise StoreUnavailableError(words) from error
         if response.status_code == 429 or response.status_code >= 500:
             raise StoreUnavailableError(f"Langfuse answers with status {response.status_code}")
         if not response.is_success:

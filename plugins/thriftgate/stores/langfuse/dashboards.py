@@ -104,7 +104,8 @@ class LangfuseDashboards:
         try:
             response = self._http.request(method, path, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise StoreUnavailableError(f"Langfuse does not answer: {type(error).__name__}") from error
+            words = f"Langfuse does not answer ({type(error).__name__}): is LANGFUSE_HOST right, and does it run?"
+            raise StoreUnavailableError(words) from error
         status = response.status_code
         if status == 429 or status >= 500:
             raise StoreUnavailableError(f"Langfuse answers with status {status}")
