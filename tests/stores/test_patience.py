@@ -23,7 +23,7 @@ from thriftgate.identity.budgets import Account, window_at
 from thriftgate.identity.records import Period
 from thriftgate.limits.bucket import TokenBucket
 from thriftgate.limits.demand import Charge, Demand, Taken
-from thriftgate.stores.patience import Silence
+from thriftgate.patience import Silence
 from thriftgate.stores.postgres.budgets import PostgresBudgetStore
 from thriftgate.stores.postgres.database import Database, Timeouts
 from thriftgate.stores.postgres.identity import PostgresIdentityStore

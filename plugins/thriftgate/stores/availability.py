@@ -14,8 +14,8 @@ from typing import Any, Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from thriftgate.errors import Cause, StoreUnavailableError
+from thriftgate.patience import Patience
 from thriftgate.stores.breaker import CircuitBreaker
-from thriftgate.stores.patience import Patience
 
 ResultT = TypeVar("ResultT")
 

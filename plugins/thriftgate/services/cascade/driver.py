@@ -33,6 +33,7 @@ from thriftgate.cascade.running import RunningConfidence
 from thriftgate.cascade.scoring import TOP_LOGPROBS, Scorer, scoring
 from thriftgate.config import CascadeConfig
 from thriftgate.errors import AllTiersFailedError, TierFailedError
+from thriftgate.patience import listening
 from thriftgate.schemas import compile_schema, is_at_hand
 from thriftgate.schemas.wanted import asked_schemas
 from thriftgate.services.cascade.optimism import OptimisticStream
@@ -181,7 +182,7 @@ class CascadeRun:
     async def _ask(self, ask: Ask, *, patience: float | None, follow: bool) -> Reply | TierFailedError:
         self._is_unfit = False
         try:
-            async with asyncio.timeout(patience):
+            async with listening(patience):
                 if self._shaped is None:
                     return Reply(await self._asker.ask(ask.tier.model, self._asked(ask)))
                 reply = await self._shaped.ask(ask.tier.model, self._asked(ask), follow=follow)
@@ -196,7 +197,7 @@ class CascadeRun:
     async def _bought(self, model: str, request: ChatRequest, purpose: CallPurpose) -> Answer | None:
         """Another model's word, for which the request pays; None when it does not come in time."""
         try:
-            async with asyncio.timeout(self._config.hold_limit):
+            async with listening(self._config.hold_limit):
                 return await self._asker.ask(model, request, purpose=purpose)
         except (TierFailedError, TimeoutError):
             return None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.limits.demand import Charge, Demand, Refused, Taken
 from thriftgate.limits.queue import FairQueue, Waiting
+from thriftgate.patience import listening
 from thriftgate.ports import Clock
 from thriftgate.services.limits.passes import ClientGoneError
 from thriftgate.services.limits.pool import Pool
@@ -226,7 +227,7 @@ class WaitingRoom:
         waiting = place.waiting
         try:
             # Everybody waits for this: a store that never answers must not close the queue for good.
-            async with asyncio.timeout(_TAKE_PATIENCE):
+            async with listening(_TAKE_PATIENCE):
                 verdict, own = await self._take(place.demand)
         except Exception as error:
             place.pool.end(waiting.tenant)

@@ -6,7 +6,6 @@ Failure behaviour: a fetch that fails is logged and keeps the keys there are; no
 at the start is a ConfigurationError.
 """
 
-import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ import httpx
 import jwt
 
 from thriftgate.errors import ConfigurationError
+from thriftgate.patience import listening
 from thriftgate.ports import Clock
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class FetchedIssuerKeys:
         """Ask the issuer."""
         self._next_at = self._clock.monotonic() + _PAUSE
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with listening(_PATIENCE):
                 self._keys = keys_of(await self._download())
         except (httpx.HTTPError, TimeoutError, ValueError) as error:
             logger.warning("the issuer's public keys cannot be fetched: %s", type(error).__name__)
@@ -58,7 +58,7 @@ class FetchedIssuerKeys:
     async def _download(self) -> bytes:
         found = bytearray()
         async with (
-            httpx.AsyncClient(transport=self._transport, timeout=_PATIENCE, follow_redirects=False) as client,
+            httpx.AsyncClient(transport=self._transport, timeout=None, follow_redirects=False) as client,
             client.stream("GET", self._url, headers={"accept": "application/json"}) as response,
         ):
             response.raise_for_status()

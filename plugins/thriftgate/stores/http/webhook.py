@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from thriftgate.patience import listening
+
 _PATIENCE = 10.0
 
 
@@ -20,8 +22,8 @@ class Webhook:
     async def post(self, event: Mapping[str, Any]) -> bool:
         """Whether it was taken."""
         try:
-            async with httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False) as client:
+            async with listening(_PATIENCE), httpx.AsyncClient(timeout=None, follow_redirects=False) as client:
                 answer = await client.post(self._url, json=dict(event))
-        except httpx.HTTPError:
+        except (httpx.HTTPError, TimeoutError):
             return False
         return answer.is_success

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from thriftgate.errors import ConfigurationError, GatewayError, StoreUnavailableError
+from thriftgate.patience import listening
 from thriftgate.prompts.mirror import LATEST, RemoteVersion
 
 DEFAULT_HOST = "https://cloud.langfuse.com"
@@ -67,8 +68,9 @@ class LangfuseClient:
 
     def __init__(self, keys: LangfuseKeys, *, timeout: float = 10.0) -> None:
         self.project = keys.project
+        self._timeout = timeout
         self._http = httpx.AsyncClient(
-            base_url=keys.host, auth=httpx.BasicAuth(keys.public_key, keys.secret_key), timeout=timeout
+            base_url=keys.host, auth=httpx.BasicAuth(keys.public_key, keys.secret_key), timeout=None
         )
 
     async def __aenter__(self) -> "LangfuseClient":
@@ -114,8 +116,9 @@ class LangfuseClient:
 
     async def _call(self, method: str, path: str, **options: Any) -> Any:
         try:
-            response = await self._http.request(method, f"/api/public/v2/prompts{path}", **options)
-        except httpx.HTTPError as error:
+            async with listening(self._timeout):
+                response = await self._http.request(method, f"/api/public/v2/prompts{path}", **options)
+        except (httpx.HTTPError, TimeoutError) as error:
             words = f"Langfuse does not answer ({type(error).__name__}): is LANGFUSE_HOST right, and does it run?"
             raise StoreUnavailableError(words) from error
         if response.status_code == 429 or response.status_code >= 500:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from thriftgate.patience import listening
 from thriftgate.stores.langfuse.client import LangfuseKeys
 
 PROJECTS = "/api/public/projects"
@@ -36,10 +37,13 @@ class TraceAddress:
             return
         auth = httpx.BasicAuth(self._keys.public_key, self._keys.secret_key)
         try:
-            async with httpx.AsyncClient(base_url=self._keys.host, auth=auth, timeout=self._timeout) as http:
+            async with (
+                listening(self._timeout),
+                httpx.AsyncClient(base_url=self._keys.host, auth=auth, timeout=None) as http,
+            ):
                 response = await http.get(PROJECTS)
             answer: object = response.json() if response.is_success else None
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError):
             return
         self._project = project_id_of(answer)
 

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from thriftgate.errors import OverloadedError, PrivacyUnavailableError
+from thriftgate.patience import listening
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.presidio.turns import Engine, Findings, TextTurns
@@ -54,7 +55,7 @@ class PresidioAnalyzer:
 
         What goes wrong is raised, and is met again, and told, by the first request.
         """
-        async with asyncio.timeout(_LOAD_SECONDS):
+        async with listening(_LOAD_SECONDS):
             await asyncio.wrap_future(self._turns.submit({}))
 
     async def analyze(self, texts: Sequence[Text]) -> list[Sequence[TextSpan]]:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
+from thriftgate.patience import LONG_STEP, Silence
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.spans import TextSpan
 
@@ -51,8 +52,8 @@ class _Worker:
         self.engine: Engine | None = None
         self.key: bytes | None = None
         self.job: _Job | None = None
-        self.late_at: float | None = None
-        """When its text, or loading, is over its time; None: it has nothing to do."""
+        self.silence: Silence | None = None
+        """How long its text, or loading, has taken while we looked; None: it has nothing to do."""
         self.is_left_behind = False
 
 
@@ -99,16 +100,15 @@ class TextTurns:
         return job.done
 
     def leave_late(self) -> float:
-        """Leave a thread behind that is over its time; in how many seconds to ask again."""
+        """Leave a thread behind that is over its time; in how many seconds to ask again.
+
+        A process that does not run lets no text be analysed either, so time in which nobody asked in time is not its.
+        """
         with self._changed:
             worker = self._worker
-            if worker is None or worker.late_at is None:
-                return self._timeout
-            left = worker.late_at - time.monotonic()
-            if left <= 0:
+            if worker is not None and worker.silence is not None and worker.silence.look(time.monotonic()):
                 self._leave(worker)
-            # By then it may be at another text, whose time is over sooner.
-            return min(max(0.0, left), self._timeout)
+            return self._clocked(self._timeout).step
 
     def close(self) -> None:
         """Give up what waits, and end the thread after the text it is at."""
@@ -118,6 +118,9 @@ class TextTurns:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(_END_SECONDS)
+
+    def _clocked(self, seconds: float) -> Silence:
+        return Silence(seconds, time.monotonic(), min(LONG_STEP, self._timeout / 4))
 
     def _begin(self) -> None:
         if self._worker is None:
@@ -159,7 +162,7 @@ class TextTurns:
                 if not self._waiting:
                     self._changed.wait()
                 elif not (job := self._waiting.popleft()).done.cancelled():
-                    worker.job, worker.late_at = job, time.monotonic() + self._load_seconds
+                    worker.job, worker.silence = job, self._clocked(self._load_seconds)
                     return job
             return None
 
@@ -171,7 +174,8 @@ class TextTurns:
         with self._changed:
             if worker.is_left_behind:
                 return
-            worker.key, worker.late_at = key, time.monotonic() + self._timeout + len(text.text) / _CHARACTERS_A_SECOND
+            worker.key = key
+            worker.silence = self._clocked(self._timeout + len(text.text) / _CHARACTERS_A_SECOND)
         job.found[key] = engine(text)
         self._finished(key, job.found[key])
 
@@ -180,7 +184,7 @@ class TextTurns:
             if worker.is_left_behind:
                 self._stuck.discard(worker)
                 return False
-            worker.key = worker.job = worker.late_at = None
+            worker.key = worker.job = worker.silence = None
             if failure is None and job.left:
                 self._waiting.append(job)
             else:

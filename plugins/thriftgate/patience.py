@@ -5,19 +5,22 @@ only silence while the loop listened counts. While a call waits, the loop is ask
 time by which it wakes us late was not spent listening, whoever is to blame, and is no fault of the server. A server
 that answers anybody is not silent.
 
-A loop that never listens would wait for ever: after so many late turns, in each of which it did look for replies, the
-server counts as silent as well.
+A loop that never listens would wait for ever: when the time is over by the clock, and after so many late turns, in each
+of which it did look for replies, the server counts as silent as well.
 
-Failure behaviour: nothing is raised; `silent` says whether the server was.
+Failure behaviour: `silent` says whether the server was; `listening` raises TimeoutError.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 _LOOKS = 4
 """Looks at the loop within a deadline."""
 _LONGEST_STEP = 0.05
+LONG_STEP = 0.25
+"""Where whole seconds are waited for, and many wait."""
 _PUNCTUAL = 0.25
 """Late by less than this share of a step is on time."""
 _GRAIN = 0.002
@@ -35,30 +38,37 @@ class Silence:
 
     deadline: float
     looked_at: float
+    longest_step: float = _LONGEST_STEP
+    waited: float = 0.0
+    """By the clock."""
     listened: float = 0.0
     late_turns: int = 0
 
     @property
     def step(self) -> float:
         """Seconds until the next look."""
-        return min(self.deadline / _LOOKS, _LONGEST_STEP)
+        return min(self.deadline / _LOOKS, self.longest_step)
 
     def look(self, now: float) -> bool:
-        """Take a look, a step after the last one; True when the server was silent for too long."""
-        late = max(0.0, now - self.looked_at - self.step)
+        """Take a look, a step after the last one at most; True when the server was silent for too long."""
+        passed = now - self.looked_at
+        late = max(0.0, passed - self.step)
         self.looked_at = now
+        self.waited += passed
         if late <= max(_GRAIN, _PUNCTUAL * self.step):
-            self.listened += self.step
+            self.listened += min(passed, self.step)
         else:
             self.listened += max(0.0, self.step - late)
             self.late_turns += 1
-        return self.listened >= self.deadline * 0.999 or self.late_turns >= _LATE_TURNS
+        # Forty turns are soon over beside a deadline of seconds: a slow statement has its time all the same.
+        is_worn_out = self.late_turns >= _LATE_TURNS and self.waited >= self.deadline
+        return self.listened >= self.deadline * 0.999 or is_worn_out
 
     def heard(self, *, is_bounded: bool = False) -> None:
         """The server has answered somebody; `is_bounded` leaves what was listened in all as it is."""
         self.late_turns = 0
         if not is_bounded:
-            self.listened = 0.0
+            self.listened = self.waited = 0.0
 
 
 class Patience:
@@ -91,3 +101,28 @@ class Patience:
         if clock() - began > deadline:
             self.slow += 1
         return False
+
+
+@asynccontextmanager
+async def listening(deadline: float | None) -> AsyncGenerator[None]:
+    """`asyncio.timeout` of the time in which the loop listened. What is there when a late alarm comes is taken."""
+    if deadline is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    silence = Silence(deadline, loop.time(), LONG_STEP)
+    async with asyncio.timeout(None) as limit:
+
+        def look() -> None:
+            nonlocal alarm
+            now = loop.time()
+            if silence.look(now):
+                limit.reschedule(now)
+            else:
+                alarm = loop.call_at(now + silence.step, look)
+
+        alarm = loop.call_later(silence.step, look)
+        try:
+            yield
+        finally:
+            alarm.cancel()
