@@ -103,25 +103,36 @@ class Patience:
         return False
 
 
+class _Alarm:
+    """Looks again and again until the silence is too long; then `limit` is over. `cancel` it, or it knows itself."""
+
+    def __init__(self, silence: Silence, limit: asyncio.Timeout) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._silence = silence
+        self._limit = limit
+        self._next = self._loop.call_later(silence.step, self._look)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if self._silence.look(now):
+            self._limit.reschedule(now)
+        else:
+            self._next = self._loop.call_at(now + self._silence.step, self._look)
+
+    def cancel(self) -> None:
+        """Look no more."""
+        self._next.cancel()
+
+
 @asynccontextmanager
 async def listening(deadline: float | None) -> AsyncGenerator[None]:
     """`asyncio.timeout` of the time in which the loop listened. What is there when a late alarm comes is taken."""
     if deadline is None:
         yield
         return
-    loop = asyncio.get_running_loop()
-    silence = Silence(deadline, loop.time(), LONG_STEP)
+    silence = Silence(deadline, asyncio.get_running_loop().time(), LONG_STEP)
     async with asyncio.timeout(None) as limit:
-
-        def look() -> None:
-            nonlocal alarm
-            now = loop.time()
-            if silence.look(now):
-                limit.reschedule(now)
-            else:
-                alarm = loop.call_at(now + silence.step, look)
-
-        alarm = loop.call_later(silence.step, look)
+        alarm = _Alarm(silence, limit)
         try:
             yield
         finally:

@@ -8,12 +8,14 @@ import sys
 import weakref
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
+from thriftgate.patience import listening
 from thriftgate.privacy.pseudonyms import Pseudonym
 from thriftgate.proxy.limits.connection import ClientConnection
 from thriftgate.proxy.limits.dialects import LimitedApi
@@ -156,4 +158,22 @@ async def test_a_stream_whose_values_are_put_back_is_freed_with_its_request() ->
     with _no_collector():
         gone = await serve(app)
         assert b"Ann Lee" in sent[-1]["body"]
+        assert gone() is None
+
+
+async def test_a_deadline_that_is_not_reached_keeps_nothing_of_its_request() -> None:
+    class Kept:
+        """Stands for what the caller holds."""
+
+    async def wait() -> weakref.ref[Kept]:
+        kept = Kept()
+        holder.set(kept)
+        async with listening(5.0):
+            await asyncio.sleep(0)
+        return weakref.ref(kept)
+
+    holder: ContextVar[Kept] = ContextVar("holder")
+    with _no_collector():
+        gone = await asyncio.create_task(wait())
+        await asyncio.sleep(0)
         assert gone() is None
