@@ -1,7 +1,9 @@
 """The live page's sums over a ledger in memory, made one request at a time: what PostgreSQL must agree with."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -9,7 +11,7 @@ from tests.memory_ledger import MemoryLedger
 
 from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import DeploymentTally, MoneySums, RequestTally, Tallies
-from thriftgate.types import DecisionKind, RequestRecord, Status, TierCall
+from thriftgate.types import AuditKind, DecisionKind, RequestRecord, Status, TierCall
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -41,6 +43,17 @@ class MemoryOverview:
 
     async def latencies(self, whose: Search, *, since: float, until: float) -> tuple[float, float]:
         return _quantiles([record.duration for record in self._of(whose, since, until)])
+
+    async def checking_cost(self, whose: Search, *, since: float, until: float) -> float:
+        chosen = {record.request_id for record in self._of(replace(whose, route=""), -math.inf, math.inf)}
+        cost = 0.0
+        for audit in await self.ledger.audits(since=since):
+            record = self.ledger.rows.get(audit.request_id)
+            started_at = audit.asked_at or (record.started_at if record else audit.judged_at)
+            is_chosen = whose.route in ("", audit.route) and (audit.request_id in chosen or not whose.who)
+            if is_chosen and since <= started_at < until and audit.kind is not AuditKind.FEEDBACK:
+                cost += audit.cost_usd
+        return cost
 
     async def deployments(self, whose: Search, *, since: float, until: float) -> Sequence[DeploymentTally]:
         calls: defaultdict[tuple[str, str], list[TierCall]] = defaultdict(list)

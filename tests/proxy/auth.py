@@ -8,14 +8,22 @@ import hashlib
 
 from fastapi import HTTPException, Request
 from litellm.exceptions import BudgetExceededError
-from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
+from litellm.proxy._types import LitellmUserRoles, ProxyException, UserAPIKeyAuth
+
+_WAYS = {
+    "plain-exception": lambda: Exception("no such key"),
+    "value-error": lambda: ValueError("no such key"),
+    "forbidden": lambda: HTTPException(403, "no such key"),
+    "proxy-exception": lambda: ProxyException(message="no such key", type="auth_error", param="key", code=401),
+}
+"""What companies raise for a key that they do not know."""
 
 
 async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
     if api_key == "sk-master-of-the-tests-0123456789abcdef":
         return UserAPIKeyAuth(api_key=api_key, user_role=LitellmUserRoles.PROXY_ADMIN)
-    if api_key == "plain-exception":
-        raise Exception("no such key")
+    if api_key in _WAYS:
+        raise _WAYS[api_key]()
     parts = api_key.removeprefix("sk-").split("-")
     if not api_key.startswith("sk-") or len(parts) != 3:
         raise HTTPException(401, "no such key")

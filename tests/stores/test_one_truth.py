@@ -44,6 +44,7 @@ from thriftgate.services.telemetry.exporting import ExportQueueLimits
 from thriftgate.services.telemetry.exposition import exposed
 from thriftgate.services.telemetry.metrics import Metrics
 from thriftgate.services.telemetry.traces import TraceService, TraceSettings
+from thriftgate.stats.search import EVERYTHING, Search
 from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.langfuse.client import LangfuseKeys
 from thriftgate.stores.langfuse.intake import INGESTION, TRACES, LangfuseIntake
@@ -126,11 +127,11 @@ class Day:
         for sink in (self.writer.submit, self.metrics.submit, self.send):
             sink(record)
 
-    async def overview(self) -> Overview:
+    async def overview(self, whose: Search = EVERYTHING) -> Overview:
         promises = {"support": RoutePromise(max_quality_loss=0.05, max_error=0.02)}
         source, stops = PostgresOverview(self.database), PromptStops(self.folder / "stops.json")
         service = OverviewService(source, self.ledger, NoPrompts(), stops, promises, self.setup.clock)
-        return await service.get(PERIODS["24h"])
+        return await service.get(PERIODS["24h"], whose)
 
     async def report(self, *arguments: str) -> str:
         path = self.folder / "litellm_config.yaml"
@@ -342,11 +343,32 @@ async def test_five_places_tell_one_truth(day: Day) -> None:
         assert {group[0][0] if word == "team" else group[0] for group in found} == groups
         assert math.fsum(value for (value,) in found.values()) == pytest.approx(net)
 
-    by_team = csv.DictReader(io.StringIO(await day.report("--csv", "--by", "team")))
-    assert {one["label"]: pytest.approx(float(one["net_saved_usd"])) for one in by_team} == {
-        tags[0]: value for ((tags,), (value,)) in charted(day, "Saved by team, net").items()
-    }
     assert said == dict.fromkeys(said, money)
     assert counts == dict.fromkeys(counts, (day.asked, hits, escalated))
     assert quality == dict.fromkeys(quality, quality["report"])
     assert quality["report"]["feedback"] == (1, 1)
+
+
+async def test_what_a_team_cost_and_saved_is_one_truth_too(day: Day) -> None:
+    rows = {one["label"]: one for one in csv.DictReader(io.StringIO(await day.report("--csv", "--by", "team")))}
+    spent, saved, checks = (
+        {tags[0]: value for ((tags,), (value,)) in charted(day, name).items()}
+        for name in ("Spend by team", "Saved by team, net", "Audits' cost by team")
+    )
+    assert set(rows) == set(spent) == set(saved) == {"acme", "globex"}
+    for team, row in rows.items():
+        own = [one for one in day.setup.records if one.caller.team_alias == team]
+        page = figures_of(await day.overview(Search(who=team)))
+        cost, net = (
+            math.fsum(one.cost_usd for one in own),
+            math.fsum(one.saved_usd for one in own) - checks.get(team, 0),
+        )
+        told = {
+            "csv": cents(
+                cost=float(row["cost_usd"]), checks=float(row["checking_cost_usd"]), net=float(row["net_saved_usd"])
+            ),
+            "page": cents(cost=page["cost_usd"], checks=page["checking_cost_usd"], net=page["net_saved_usd"]),
+            "langfuse": cents(cost=spent[team], checks=checks.get(team, 0.0), net=saved[team]),
+        }
+        assert told == dict.fromkeys(told, cents(cost=cost, checks=checks.get(team, 0.0), net=net)), team
+        assert page["requests"] == int(row["requests"]) == len(own)

@@ -17,7 +17,7 @@ from thriftgate.stats.tallies import RequestTally
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger
 from thriftgate.stores.postgres.overview import PostgresOverview
-from thriftgate.types import Caller, DecisionKind, RequestRecord, Status, TierCall
+from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, RequestRecord, Status, TierCall
 
 SINCE, UNTIL, STEP = NOW - 1_000.0, NOW, 100.0
 
@@ -110,6 +110,24 @@ async def test_the_database_sums_as_a_loop_does(
         assert by_name(getattr(one, way)) == by_name(getattr(other, way)), way
     assert [comparable(tally) for tally in one.stretches] == [comparable(tally) for tally in other.stretches]
     assert one.sizes == other.sizes
+
+    audits = [
+        Audit(
+            request_id=record.request_id,
+            kind=kind,
+            route=record.route,
+            judged_at=UNTIL - 1,
+            is_acceptable=True,
+            cost_usd=record.cost_usd,
+        )
+        for number, record in enumerate(named)
+        if (kind := [AuditKind.CASCADE, AuditKind.CACHE, AuditKind.FEEDBACK, None][number % 4]) is not None
+    ]
+    await database.execute("DELETE FROM audits")
+    for audit in audits:
+        await PostgresLedger(database).add_audit(audit)
+        await memory.add_audit(audit)
+    assert await real.checking_cost(whose, **within) == pytest.approx(await plain.checking_cost(whose, **within))
 
     assert await real.count(**within) == await plain.count(**within)
     assert await real.count(since=None, until=UNTIL) == await plain.count(since=None, until=UNTIL)

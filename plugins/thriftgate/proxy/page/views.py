@@ -126,7 +126,7 @@ def headline(overview: Overview) -> tuple[str, str, str]:
     share = total.money.saved_share()
     estimate = "" if share is None else wording.percent(share.estimate)
     sure = "" if share is None else f" Share saved: {wording.between(share)}, a 95% interval like all ranges here."
-    checking = sum(one.checking_cost_usd for one in overview.standings)
+    checking = overview.checking_cost_usd
     net = wording.money(total.saved_usd - checking, digits)
     checked = (
         f" Checking the answers' quality cost {wording.money(checking, digits)} besides: saved, net, {net}."

@@ -3,7 +3,6 @@
 They are those of the live page, of `thriftgate report` and of the dashboard in Langfuse.
 """
 
-import math
 from typing import Any
 
 from thriftgate.services.books.overview import Overview
@@ -15,7 +14,7 @@ from thriftgate.types import DecisionKind
 def figures_of(overview: Overview) -> dict[str, Any]:
     """Counts, US dollars, and verdicts by route."""
     total = overview.tallies.total or RequestTally(group=None)
-    checking = math.fsum(one.checking_cost_usd for one in overview.standings)
+    checking = overview.checking_cost_usd
     count = total.decisions.get
     return {
         "period": overview.period.name,

@@ -57,6 +57,10 @@ class OverviewSource(Protocol):
         """Median and 95th percentile of the requests' durations, in seconds; NaN without requests."""
         ...
 
+    async def checking_cost(self, whose: Search, *, since: float, until: float) -> float:
+        """US dollars that audits and verifications of the requests started in [since, until) cost."""
+        ...
+
     async def deployments(self, whose: Search, *, since: float, until: float) -> Sequence[DeploymentTally]:
         """What became of the calls of each deployment."""
         ...
@@ -122,6 +126,8 @@ class Overview:
     duration_p50: float
     """In seconds; NaN without requests."""
     duration_p95: float
+    checking_cost_usd: float
+    """What audits and verifications of these requests cost."""
     deployments: Sequence[DeploymentTally]
     standings: Sequence[RouteStanding]
     experiments: Sequence[ExperimentStanding]
@@ -194,6 +200,7 @@ class OverviewService:
             tallies=await source.tallies(whose, since=since, until=until, stretch=period.step, most=MOST_GROUPS),
             duration_p50=p50,
             duration_p95=p95,
+            checking_cost_usd=await source.checking_cost(whose, since=since, until=until),
             deployments=await source.deployments(whose, since=since, until=until),
             standings=[await self._standing(name, since, until) for name in told],
             experiments=await self._experiments(until) if whose == EVERYTHING else (),

@@ -83,13 +83,13 @@ _SUMS = """
     percentile_cont(0.95) WITHIN GROUP (ORDER BY duration) AS duration_p95
 """
 _WITHIN = "r.started_at >= coalesce($1::float8, '-infinity') AND r.started_at < coalesce($2::float8, 'infinity')"
-_CHECKED = """
-    SELECT audits.route, audits.cost_usd, r.user_id, r.team_id, r.key_hash,
+CHECKED = """
+    SELECT audits.route, audits.cost_usd, r.user_id, r.team_id, r.team_alias, r.key_hash, r.key_alias,
            coalesce(audits.asked_at, r.started_at, audits.judged_at) AS started_at
     FROM audits LEFT JOIN requests r USING (request_id)
     WHERE audits.kind <> 'feedback' AND audits.judged_at >= coalesce($1::float8, '-infinity')
 """
-"""What checks cost, by their requests, so that they fall into the same stretch of time."""
+"""What checks cost since $1, by their requests, so that they fall into the same stretch of time."""
 _DECISIONS = ",\n       ".join(f"count(*) FILTER (WHERE decision = '{kind}') AS {kind}" for kind in DecisionKind)
 
 _BY_MODEL = f"""
@@ -115,7 +115,7 @@ grouped AS (
            max(started_at) AS last_at, sum(baseline_cost_usd) AS baseline_cost_usd, {_SUMS}
     FROM chosen GROUP BY name
 ),
-checks AS (SELECT {name} AS name, sum(cost_usd) AS checking_cost_usd FROM ({_CHECKED}) r WHERE {_WITHIN} GROUP BY 1)
+checks AS (SELECT {name} AS name, sum(cost_usd) AS checking_cost_usd FROM ({CHECKED}) r WHERE {_WITHIN} GROUP BY 1)
 SELECT grouped.*, coalesce(checks.checking_cost_usd, 0) AS checking_cost_usd
 FROM grouped LEFT JOIN checks ON checks.name IS NOT DISTINCT FROM grouped.name ORDER BY {order}
 """

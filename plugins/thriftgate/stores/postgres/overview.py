@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import DeploymentTally, MoneySums, RequestTally, Tallies
 from thriftgate.stores.postgres.database import Database, Row
-from thriftgate.stores.postgres.ledger_sql import PLAIN
+from thriftgate.stores.postgres.ledger_sql import CHECKED, PLAIN
 from thriftgate.stores.postgres.text import from_text, to_text
 from thriftgate.types import DecisionKind
 
@@ -64,6 +64,8 @@ SELECT decision, coalesce(reason, '') AS reason, count(*) AS n
 FROM requests WHERE route = $1 AND started_at >= $2 AND started_at < $3 GROUP BY 1, 2
 """
 
+_CHECKS = f"SELECT coalesce(sum(cost_usd), 0) AS cost FROM ({CHECKED}) r WHERE {_CHOSEN}"
+
 _COUNT = "SELECT count(*) FROM requests WHERE started_at >= $1 AND started_at < $2"
 
 _SHIFTED = "SELECT request_id FROM requests WHERE request_id = ANY($1::text[]) AND reason = 'budget_shift'"
@@ -113,6 +115,11 @@ class PostgresOverview:
         """Median and 95th percentile of the requests' durations, in seconds; NaN without requests."""
         row = await self._database.fetch(_LATENCIES, *_chosen(whose, since, until), timeout=self._patience)
         return _quantiles(row[0])
+
+    async def checking_cost(self, whose: Search, *, since: float, until: float) -> float:
+        """US dollars that audits and verifications of the requests started in [since, until) cost."""
+        rows = await self._database.fetch(_CHECKS, *_chosen(whose, since, until), timeout=self._patience)
+        return rows[0]["cost"]
 
     async def deployments(self, whose: Search, *, since: float, until: float) -> Sequence[DeploymentTally]:
         """What became of the calls of each deployment, of requests started in [since, until)."""
