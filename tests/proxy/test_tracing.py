@@ -238,7 +238,6 @@ def test_strangers_leave_neither_row_nor_trace_at_any_endpoint(traced: TracedGat
             asked = {**body, "model": model, "stream": stream}
             refused = httpx.post(f"{traced.process.base_url}{path}", json=asked, headers=headers, timeout=60)
             assert refused.status_code == (403 if key == "forbidden" else 401)
-            assert (refused.json().get("type") == "error") == (path == "/v1/messages")
     settle(0.5)
     assert left() == before
 

@@ -7,6 +7,7 @@ schemas, JSON inside strings) there are no such exceptions, and the keys of obje
 Failure behaviour: pure; a document nested deeper than 64 levels raises InvalidRequestError (400).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -15,6 +16,14 @@ from thriftgate.privacy.json_text import JsonToken, looks_like_json, rewritten
 
 MAX_DEPTH = 64
 _MAX_JSON_DEPTH = 4
+_MACHINES_WORDS = re.compile(
+    r"(?:(?:gzip|deflate|br|zstd|identity|\*/\*|application/json|text/event-stream|text/plain|charset=utf-8)"
+    r"(?:[,;] ?|$))+|keep-alive|close",
+    re.IGNORECASE,
+)
+"""What a client's library says in the head of every request."""
+_LONGEST_OF_THEM = 100
+_LENGTH = "content-length"
 Visit = Callable[[str, str], str]
 """Text and label → the text to put in its place."""
 
@@ -71,6 +80,7 @@ class _Walk:
                 or name in {"cache_control", "stream_options", "logit_bias", "include", "betas"}
                 or _is_media(name, fields, kind)
                 or (name in _PASSED_ON and fields.get("signature"))
+                or (key == "headers" and isinstance(value, str) and _is_machines(name, value))
             ):
                 out[name] = value
             elif name == "name" and isinstance(value, str):
@@ -118,6 +128,13 @@ def _deeper(depth: int) -> int:
     if depth >= MAX_DEPTH:
         raise InvalidRequestError(f"the request is nested deeper than {MAX_DEPTH} levels", code="request_too_deep")
     return depth + 1
+
+
+def _is_machines(name: str, value: str) -> bool:
+    """Whether a header of the request is a library's: nobody's data, and yet a model may take "json" for a name."""
+    if len(value) > _LONGEST_OF_THEM:
+        return False
+    return bool(_MACHINES_WORDS.fullmatch(value)) or (name.lower() == _LENGTH and value.isdecimal() and len(value) < 9)
 
 
 def _is_opaque(text: str) -> bool:

@@ -115,7 +115,7 @@ def choice_ended(choice: Mapping[str, Any], end: Mapping[str, Any] | None) -> Ma
     said, native = finish_of({"finish_reason": end.get("finish_reason")}), finish_of(end)
     told = _WORDS.get(said.kind)
     is_call = said.is_finished and choice.get("finish_reason") == "tool_calls"  # some call their calls a stop
-    if told is not None and not is_call:
+    if told is not None and not is_call and finish_of(choice).kind is not said.kind:  # a kind may have two words
         choice = {**choice, "finish_reason": told}
     if finish_of(choice).is_finished and not native.is_finished:
         return doubted(choice, native.native or MISSING)

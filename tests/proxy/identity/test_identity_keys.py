@@ -262,8 +262,8 @@ def test_keys_in_a_file_come_and_go_with_it(keyed: KeyedGateway) -> None:
     [
         ("keys", {"team": "nobody"}, "there is no team 'nobody'"),
         ("keys", {"user": "nobody"}, "there is no user 'nobody'"),
-        ("keys", {"modles": []}, "modles: Extra inputs"),
-        ("keys", {"role": "king"}, "role: Input should be"),
+        ("keys", {"modles": []}, "modles: unknown key (did you mean 'models'?)"),
+        ("keys", {"role": "king"}, "role: input should be"),
         ("keys", {"expires": "soon"}, "a time is written as"),
         ("teams", {"id": "../etc"}, "an id has letters"),
         ("teams", {}, "`id` must say"),

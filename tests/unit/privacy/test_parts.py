@@ -220,3 +220,19 @@ def test_a_document_nested_too_deeply_is_refused() -> None:
         deep = [deep]
     with pytest.raises(InvalidRequestError):
         transformed({"messages": deep}, upper)
+
+
+def test_what_a_library_says_in_the_head_of_every_request_is_nobodys_data() -> None:
+    seen: list[str] = []
+
+    def visit(text: str, label: str) -> str:
+        seen.append(text)
+        return text
+
+    headers = {
+        "accept": "*/*", "accept-encoding": "gzip, deflate, br", "content-type": "application/json; charset=utf-8",
+        "connection": "keep-alive", "content-length": "88", "x-phone": "555123", "accept-language": "Alice, Bob",
+        "x-type": "application/json Alice", "long": "gzip, " * 40,
+    }  # fmt: skip
+    transformed({"metadata": {"headers": headers}, "accept": "gzip"}, visit)
+    assert seen == ["555123", "Alice, Bob", "application/json Alice", headers["long"], "gzip"]
