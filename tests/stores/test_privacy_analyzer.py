@@ -41,6 +41,10 @@ async def test_names_values_and_presidios_own_kinds_are_found_together(model_dir
     assert ("ES_NIF", "12345678Z") in found
     assert any(kind == "PERSON" and "María" in value for kind, value in found)
     assert any(kind == "ADDRESS" and "Calle Mayor 12" in value for kind, value in found)
+    prose, machines = await analyzer.analyze([Text(text), Text(text, is_prose=False)])
+    assert {span.entity_type for span in prose if span.recognizer == "rampart"} == {"PERSON", "ADDRESS"}
+    assert "rampart" not in {span.recognizer for span in machines}
+    assert {span.entity_type for span in machines} >= {"EMAIL_ADDRESS", "ES_NIF"}
     registry: Any = engine.registry
     assert {one.name for one in registry.recognizers} >= {"CardRecognizer", "RampartRecognizer"}
     analyzer.close()

@@ -7,7 +7,6 @@ schemas, JSON inside strings) there are no such exceptions, and the keys of obje
 Failure behaviour: pure; a document nested deeper than 64 levels raises InvalidRequestError (400).
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -16,14 +15,13 @@ from thriftgate.privacy.json_text import JsonToken, looks_like_json, rewritten
 
 MAX_DEPTH = 64
 _MAX_JSON_DEPTH = 4
-_MACHINES_WORDS = re.compile(
-    r"(?:(?:gzip|deflate|br|zstd|identity|\*/\*|application/json|text/event-stream|text/plain|charset=utf-8)"
-    r"(?:[,;] ?|$))+|keep-alive|close",
-    re.IGNORECASE,
-)
-"""What a client's library says in the head of every request."""
-_LONGEST_OF_THEM = 100
-_LENGTH = "content-length"
+_LIBRARYS = frozenset({
+    "host", "user-agent", "accept", "accept-charset", "accept-encoding", "accept-language", "cache-control",
+    "connection", "content-encoding", "content-type", "expect", "pragma", "priority", "te", "transfer-encoding",
+    "anthropic-beta", "anthropic-version",
+})  # fmt: skip
+_LIBRARYS_OWN = ("x-stainless-", "sec-")
+"""Headers that a client's library writes. A model takes their words for names and addresses: json, CPython, arm64."""
 Visit = Callable[[str, str], str]
 """Text and label → the text to put in its place."""
 
@@ -49,14 +47,18 @@ _TOOLS = frozenset(
 _PASSED_ON = frozenset({"reasoning_signature", "thinking"})
 
 
-def transformed(document: Any, visit: Visit) -> Any:
-    """The document with what `visit` gives for each of its texts; what does not change is the very same object."""
-    return _Walk(visit).protocol(document, "", 0)
+def transformed(document: Any, visit: Visit, visit_header: Visit | None = None) -> Any:
+    """The document with what `visit` gives for each of its texts; what does not change is the very same object.
+
+    `visit_header` is asked about what a client's library wrote into the head of the request, which is no prose.
+    """
+    return _Walk(visit, visit_header or visit).protocol(document, "", 0)
 
 
 class _Walk:
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, visit_header: Visit) -> None:
         self._visit = visit
+        self._visit_header = visit_header
 
     def protocol(self, value: Any, key: str, depth: int) -> Any:
         """What the protocol defines: its own fields are left alone."""
@@ -80,9 +82,11 @@ class _Walk:
                 or name in {"cache_control", "stream_options", "logit_bias", "include", "betas"}
                 or _is_media(name, fields, kind)
                 or (name in _PASSED_ON and fields.get("signature"))
-                or (key == "headers" and isinstance(value, str) and _is_machines(name, value))
+                or (key == "headers" and name.lower() == "content-length")  # the server has read it as a number
             ):
                 out[name] = value
+            elif key == "headers" and isinstance(value, str) and _is_librarys(name):
+                out[name] = self._visit_header(value, name)
             elif name == "name" and isinstance(value, str):
                 # A participant's name: the protocols allow no brackets there.
                 out[name] = self._visit(value, "name").translate(_NO_BRACKETS)
@@ -130,11 +134,8 @@ def _deeper(depth: int) -> int:
     return depth + 1
 
 
-def _is_machines(name: str, value: str) -> bool:
-    """Whether a header of the request is a library's: nobody's data, and yet a model may take "json" for a name."""
-    if len(value) > _LONGEST_OF_THEM:
-        return False
-    return bool(_MACHINES_WORDS.fullmatch(value)) or (name.lower() == _LENGTH and value.isdecimal() and len(value) < 9)
+def _is_librarys(header: str) -> bool:
+    return header.lower() in _LIBRARYS or header.lower().startswith(_LIBRARYS_OWN)
 
 
 def _is_opaque(text: str) -> bool:

@@ -17,6 +17,8 @@ class Text:
 
     text: str
     label: str = ""
+    is_prose: bool = True
+    """False where a model of names and addresses would see them in a machine's words; patterns are looked for."""
 
 
 def counted_by_kind(text: str, spans: Iterable[TextSpan], policy: PrivacyPolicy) -> list[TextSpan]:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from thriftgate.errors import StoreUnavailableError
@@ -117,10 +118,10 @@ class PrivacyService:
         complete = {text: resolved([*found, *again.find(text.text)]) for text, found in findings.items()}
         masker = Masker(policy, state, self._key)
 
-        def replace(text: str, label: str) -> str:
-            return masker.mask(text, complete.get(Text(text, label), ()))
+        def replace(text: str, label: str, *, is_prose: bool = True) -> str:
+            return masker.mask(text, complete.get(Text(text, label, is_prose), ()))
 
-        masked = transformed(body, replace)
+        masked = transformed(body, replace, partial(replace, is_prose=False))
         entries = state.entries()
         private = policy.private_kinds(entry.entity_type for entry in entries)
         return Protected(masked, entries, masker.counts, private)
@@ -129,11 +130,11 @@ class PrivacyService:
 def _texts_of(body: Mapping[str, Any]) -> list[Text]:
     texts: dict[Text, None] = {}
 
-    def note(text: str, label: str) -> str:
-        texts[Text(text, label)] = None
+    def note(text: str, label: str, *, is_prose: bool = True) -> str:
+        texts[Text(text, label, is_prose)] = None
         return text
 
-    transformed(body, note)
+    transformed(body, note, partial(note, is_prose=False))
     return list(texts)
 
 

@@ -108,5 +108,5 @@ class PresidioAnalyzer:
 
 def _key(text: Text) -> bytes:
     digest = hashlib.blake2b(text.text.encode("utf-8", "surrogatepass"), digest_size=16)
-    digest.update(b"\0" + text.label.encode("utf-8", "surrogatepass"))
+    digest.update(bytes((0, text.is_prose)) + text.label.encode("utf-8", "surrogatepass"))
     return digest.digest()

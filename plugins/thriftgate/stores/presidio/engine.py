@@ -67,7 +67,7 @@ class PresidioEngine:
         view = privacy_view(text.text)
         context = Context(view.text, text.label, view.widths(text.text))
         spans = [span for recognizer in self._own for span in recognizer.find(context)]
-        if self._names is not None and any(character.isalpha() for character in view.text):
+        if self._names is not None and text.is_prose and any(character.isalpha() for character in view.text):
             spans += self._names.find(view.text)
         spans += self._presidio(view.text)
         found = [_in_source(view, span) for span in without_lookalikes(view.text, spans) if span.end > span.start]
