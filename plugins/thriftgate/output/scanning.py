@@ -5,6 +5,7 @@ Failure behaviour: pure; raises NotJsonError at the first character that cannot 
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,9 @@ class Ended:
 Event = Member | Started | Ended
 
 
+_Reader = Callable[["Scanner", int, int | None], int | None]
+
+
 class Scanner:
     """Reads one JSON value."""
 
@@ -52,7 +56,7 @@ class Scanner:
         self._events: list[Event] = []
         self._open: list[dict[str, Any] | list[Any]] = []
         self._keys: list[str] = []
-        self._read = self._value
+        self._read: _Reader = Scanner._value  # not a bound method: it would hold its own object in a circle
         self._is_announced = False
         """The value at the beginning of `_text` has started, but has not ended."""
         self._pieces: list[str] = []
@@ -79,13 +83,13 @@ class Scanner:
             at = _space_end(text, at)
             if at >= len(text):
                 break
-            after = self._read(at, string_end)
+            after = self._read(self, at, string_end)
             string_end = None
             if after is None:
                 break
             at = after
         self._text = text[at:]
-        if self._is_announced or self._read in (self._key, self._first_key):
+        if self._is_announced or self._read in (Scanner._key, Scanner._first_key):
             self._set_string_aside()
         return self._events
 
@@ -104,7 +108,7 @@ class Scanner:
                 raise NotJsonError
             self._open.append({} if char == "{" else [])
             self._is_announced = False
-            self._read = self._first_key if char == "{" else self._first_element
+            self._read = Scanner._first_key if char == "{" else Scanner._first_element
             return at + 1
         self._start(char)
         end = string_end if string_end is not None else self._scalar_end(at)
@@ -133,20 +137,20 @@ class Scanner:
         key = str(_parsed(self._text[at:end]))
         self._keys.append(key)
         self._events.append(Member(key))
-        self._read = self._colon
+        self._read = Scanner._colon
         return end
 
     def _colon(self, at: int, string_end: int | None) -> int | None:
         if self._text[at] != ":":
             raise NotJsonError
-        self._read = self._value
+        self._read = Scanner._value
         return at + 1
 
     def _more(self, at: int, string_end: int | None) -> int | None:
         char = self._text[at]
         if char != ",":
             return self._close(at)
-        self._read = self._key if isinstance(self._open[-1], dict) else self._value
+        self._read = Scanner._key if isinstance(self._open[-1], dict) else Scanner._value
         return at + 1
 
     def _nothing(self, at: int, string_end: int | None) -> int | None:
@@ -171,14 +175,14 @@ class Scanner:
     def _finish(self, value: object) -> None:
         self._events.append(Ended(value))
         if not self._open:
-            self._read = self._nothing
+            self._read = Scanner._nothing
             return
         holder = self._open[-1]
         if isinstance(holder, dict):
             holder[self._keys.pop()] = value
         else:
             holder.append(value)
-        self._read = self._more
+        self._read = Scanner._more
 
     def _scalar_end(self, at: int) -> int | None:
         if self._text[at] == '"':

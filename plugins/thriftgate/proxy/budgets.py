@@ -74,7 +74,7 @@ class BudgetHooks(CustomLogger):
             held = await self._service.reserve(charges, self._most(data, self._models_of(route) if route else (model,)))
         except GatewayError as error:
             if edge is not None:
-                edge.error = error
+                edge.refuse(error)
             raise ClientHTTPException(error) from None
         if edge is not None:
             edge.budget_used_share = held.used_share

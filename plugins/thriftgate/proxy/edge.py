@@ -65,6 +65,10 @@ class EdgeRequest:
             return None
         return str(self.body.get("_litellm_client_requested_model") or self.body.get("model") or self.model)
 
+    def refuse(self, error: GatewayError) -> None:
+        """Note why the request failed; without the traceback, whose frames hold this request in a circle."""
+        self.error = error.with_traceback(None)
+
     def tell(self, summary: Mapping[str, Any]) -> None:
         """Note what the client is told, and put it into the headers of a stream that has not begun."""
         self.summary = summary

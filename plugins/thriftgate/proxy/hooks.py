@@ -103,7 +103,7 @@ class EdgeHooks(CustomLogger):
                 raise not_served(route)
             check_request(data, call_type)
         except GatewayError as error:
-            edge.error = error
+            edge.refuse(error)
             raise ClientHTTPException(error) from None
         # LiteLLM may have built its router anew since the last request.
         self._intercept()

@@ -226,5 +226,5 @@ def noted(edge: EdgeRequest, error: Exception) -> Exception:
     ours = gateway_error(error, request_id=edge.request_id)
     if type(ours) is GatewayError:
         logger.error("request %s failed unexpectedly: %s", edge.request_id, type(error).__name__)
-    edge.error = ours
+    edge.refuse(ours)
     return ClientHTTPException(ours)

@@ -7,7 +7,6 @@ Failure behaviour: pure and total.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, cast
 
 from thriftgate.schemas.checking import Schema
@@ -24,12 +23,28 @@ class Applying:
         self._document: SchemaDocument = schema.document
         self._is_2020 = schema.is_2020
         self._refs_stand_alone = schema.refs_stand_alone
-        self.every = lru_cache(maxsize=4096)(self._every)
+        # Not `lru_cache`: of a method it would hold its object in a circle, with each stream's schema.
+        self._every: dict[str, tuple[str, ...]] = {}
+        self._one_of: dict[str, tuple[tuple[str, ...], ...]] = {}
+        self._kinds: dict[str, tuple[str, ...] | None] = {}
+
+    def every(self, pointer: str) -> tuple[str, ...]:
         """Parts that the same value must fit too: of `$ref` and `allOf`."""
-        self.one_of = lru_cache(maxsize=4096)(self._one_of)
+        if pointer not in self._every:
+            self._every[pointer] = self._find_every(pointer)
+        return self._every[pointer]
+
+    def one_of(self, pointer: str) -> tuple[tuple[str, ...], ...]:
         """Groups of parts of which the same value must fit one."""
-        self.kinds = lru_cache(maxsize=4096)(self._kinds)
+        if pointer not in self._one_of:
+            self._one_of[pointer] = self._find_one_of(pointer)
+        return self._one_of[pointer]
+
+    def kinds(self, pointer: str) -> tuple[str, ...] | None:
         """The values of `type`; None when every kind is allowed."""
+        if pointer not in self._kinds:
+            self._kinds[pointer] = self._find_kinds(pointer)
+        return self._kinds[pointer]
 
     def below(self, pointer: str, step: str | int) -> list[str]:
         """Parts that the value at a key or index of this value must fit."""
@@ -53,7 +68,7 @@ class Applying:
             return {}
         return {"$ref": schema["$ref"]} if self._refs_stand_alone and "$ref" in schema else schema
 
-    def _every(self, pointer: str) -> tuple[str, ...]:
+    def _find_every(self, pointer: str) -> tuple[str, ...]:
         schema = self._own(pointer)
         found: list[str] = []
         if "$ref" in schema:
@@ -62,12 +77,12 @@ class Applying:
                 found.append(target)
         return (*found, *_listed(schema, pointer, "allOf"))
 
-    def _one_of(self, pointer: str) -> tuple[tuple[str, ...], ...]:
+    def _find_one_of(self, pointer: str) -> tuple[tuple[str, ...], ...]:
         schema = self._own(pointer)
         groups = (tuple(_listed(schema, pointer, keyword)) for keyword in ("anyOf", "oneOf"))
         return tuple(group for group in groups if group)
 
-    def _kinds(self, pointer: str) -> tuple[str, ...] | None:
+    def _find_kinds(self, pointer: str) -> tuple[str, ...] | None:
         kinds: object = self._own(pointer).get("type")
         if isinstance(kinds, str):
             return (kinds,)

@@ -90,7 +90,7 @@ class GuardHooks(CustomLogger):
 
 def _refused(edge: EdgeRequest | None, error: GatewayError) -> ClientHTTPException:
     if edge is not None:
-        edge.error = error
+        edge.refuse(error)
     return ClientHTTPException(error)
 
 

@@ -112,7 +112,7 @@ class PrivacyHooks(CustomLogger):
         _forget_texts(data)
         edge = current_edge.get()
         if edge is not None:
-            edge.error = error
+            edge.refuse(error)
         return ClientHTTPException(error)
 
 

@@ -189,7 +189,7 @@ class CascadeRun:
                 self._is_unfit = reply.veto is not None
                 return reply
         except TierFailedError as failure:
-            return failure
+            return _value_of(failure)
         except TimeoutError:
             cause = "timed out" if patience is None else f"did not answer within {patience:g} s"
             return TierFailedError(ask.tier.model, cause, status_code=504)
@@ -265,7 +265,7 @@ class _Streamed:
         except TierFailedError as failure:
             if self._is_shown:
                 raise
-            self.reply = failure
+            self.reply = _value_of(failure)
         else:
             self.reply = await self._ended()
             for one in self._follower.flush() if self._follower is not None else ():
@@ -290,3 +290,8 @@ class _Streamed:
     @property
     def _is_shown(self) -> bool:
         return self._stream.has_started if self._optimism is None else self._optimism.is_shown
+
+
+def _value_of(failure: TierFailedError) -> TierFailedError:
+    """A failure that is kept: without its traceback, which holds the frames of whoever keeps it, in a circle."""
+    return failure.with_traceback(None)

@@ -59,6 +59,7 @@ class Asker:
                     **self.evidence(request, answer),
                 )
             )
+            error = None  # its traceback holds this frame, which would hold it
 
     def deployment_of(self, model: str, error: BaseException | None) -> str:
         """Which deployment a call that gave nothing was made of."""
@@ -142,6 +143,7 @@ class AskedStream:
             raise
         finally:
             self._book(started_at, clock.monotonic() - started, error)
+            error = None  # its traceback holds this frame, which would hold it
 
     async def _noted(self, pieces: AsyncIterator[StreamPiece], started: float) -> AsyncGenerator[StreamPiece, None]:
         opening: list[StreamPiece] = []
