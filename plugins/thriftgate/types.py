@@ -79,6 +79,8 @@ class ChatRequest:
     """The client's HTTP headers that change how a body is understood, names in lower case."""
     added: frozenset[str] = frozenset()
     """Top-level fields of the body that the client did not send and we may leave out again."""
+    view: object = field(default=None, repr=False, compare=False)
+    """What was seen in `body` (`services.request.reading.view_of`, which knows whether it is still this body's)."""
     edge: object = field(default=None, repr=False, compare=False)
     """What the edge needs to call models in the caller's name; opaque to every other floor."""
 

@@ -10,10 +10,13 @@ caller then goes on uncached.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import cast
 
 MAX_DEPTH = 128
 """Nested lists and objects; the wire refuses bodies with more than half of it."""
+
+_TOGETHER = 256
 
 
 def digest(value: object) -> str:
@@ -22,8 +25,10 @@ def digest(value: object) -> str:
     Tuples count as lists. Raises TypeError for any other type, for keys that are not strings, and beyond `MAX_DEPTH`.
     """
     state = hashlib.sha256()
-    for piece in _pieces(value):
-        state.update(piece)
+    pieces = _pieces(value)
+    # A hash takes one long piece much faster than a hundred short ones.
+    while together := b"".join(islice(pieces, _TOGETHER)):
+        state.update(together)
     return state.hexdigest()
 
 
@@ -69,17 +74,16 @@ def _pairs(value: Mapping[object, object]) -> list[tuple[str, object]]:
 
 
 def _leaf(value: object) -> bytes:
-    match value:
-        case None:
-            return b"n"
-        case bool():
-            return b"t" if value else b"f"
-        case int() | float():
-            return _framed(b"d", _number(value))
-        case str():
-            return _framed(b"s", value.encode("utf-8", "surrogatepass"))
-        case _:
-            return _framed(b"b", cast("bytes", value))
+    # The texts first: they are most of what there is.
+    if isinstance(value, str):
+        return _framed(b"s", value.encode("utf-8", "surrogatepass"))
+    if value is None:
+        return b"n"
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    if isinstance(value, int | float):
+        return _framed(b"d", _number(value))
+    return _framed(b"b", cast("bytes", value))
 
 
 def _framed(tag: bytes, content: bytes) -> bytes:

@@ -89,7 +89,7 @@ def may_serve(
     """
     if request.no_cache:
         return Verdict(Eligibility.NO_CACHE)
-    return _content(request, question, settings, has_tenant=has_tenant)
+    return content_verdict(request, question, settings=settings, has_tenant=has_tenant)
 
 
 def may_store(
@@ -100,17 +100,18 @@ def may_store(
     settings: EligibilitySettings,
     has_tenant: bool = True,
     holds_personal_data: bool = False,
+    content: Verdict | None = None,
 ) -> Verdict:
     """Whether `answer` may be kept. A client that asked for a fresh answer (`no_cache`) still renews the entry.
 
     `holds_personal_data`: the privacy guard put values back into this answer. Every one of the `n` choices
-    must be fit to be kept.
+    must be fit to be kept. `content` is what `content_verdict` said of the request, where it was asked already.
     """
     if request.no_store:
         return Verdict(Eligibility.NO_STORE)
     if holds_personal_data:
         return Verdict(Eligibility.PERSONAL_DATA)
-    verdict = _content(request, question, settings, has_tenant=has_tenant)
+    verdict = content or content_verdict(request, question, settings=settings, has_tenant=has_tenant)
     if not verdict.is_allowed:
         return verdict
     if not answer.choices:
@@ -120,8 +121,10 @@ def may_store(
     return next((verdict for verdict in verdicts if not verdict.is_allowed), _ELIGIBLE)
 
 
-def _content(request: ChatRequest, question: str, settings: EligibilitySettings, *, has_tenant: bool) -> Verdict:
-    """What the request itself says, apart from the client's wishes."""
+def content_verdict(
+    request: ChatRequest, question: str, *, settings: EligibilitySettings, has_tenant: bool = True
+) -> Verdict:
+    """What the request itself says, apart from the client's wishes; of a long one this is most of the work."""
     checks = (
         (not has_tenant, Eligibility.UNKNOWN_TENANT),
         (settings.time_sensitive, Eligibility.TIME_SENSITIVE_ROUTE),

@@ -17,11 +17,6 @@ from thriftgate.types import Caller, ChatRequest, PromptRef
 SCOPE_VERSION = 2
 """Raise it when the meaning of a scope changes: no entry made before will be found again."""
 
-_LARGE = 100_000
-_MANY_MESSAGES = 50
-_WEIGHT_OF_PARTS = 25_000
-"""What a message in parts counts for, in characters: there may be a picture in it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeSettings:
@@ -96,20 +91,6 @@ def scope_of(
     others = [None if place == last else text for place, text in enumerate(texts)]
     scope = digest([SCOPE_VERSION, "identity", around, identity.frame, others])
     return CacheScope(scope, digest(question), question, "\n".join(texts), tenant is not None, _number_of(tenant))
-
-
-def is_large(request: ChatRequest) -> bool:
-    """Whether hashing the request takes longer than an event loop should wait: half a millisecond or so."""
-    size = 0
-    for message in request.messages:
-        content = message.get("content")
-        if isinstance(content, str):
-            size += len(content)
-        elif content is not None:
-            size += _WEIGHT_OF_PARTS
-        if size > _LARGE:
-            return True
-    return len(request.messages) > _MANY_MESSAGES
 
 
 def tenant_of(caller: Caller, settings: ScopeSettings) -> Sequence[str] | None:

@@ -37,7 +37,7 @@ from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.privacy.private import HERE_ALONE
 from thriftgate.proxy.provider_answer import ProviderAnswer, current
 from thriftgate.proxy.translations import Translations, asked
-from thriftgate.services.request.reading import answer_of, body_of
+from thriftgate.services.request.reading import answer_of, body_of, with_fields
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import Answer, CallPurpose, ChatRequest, StreamPiece
 from thriftgate.wire.turns import Dialect
@@ -307,7 +307,7 @@ def _is_json(body: Mapping[str, Any]) -> bool:
 
 def _without(request: ChatRequest, names: frozenset[str]) -> ChatRequest:
     body = {name: value for name, value in body_of(request).items() if name not in names}
-    return replace(request, body=body, added=request.added - names)
+    return with_fields(request, body, added=request.added - names)
 
 
 def _bucket(parent: Mapping[str, Any]) -> Mapping[str, Any]:

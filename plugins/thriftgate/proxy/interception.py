@@ -26,7 +26,7 @@ from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy.dialects import METHODS, event_of, response_of, takes_bytes
 from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError, gateway_error
-from thriftgate.proxy.messages import request_of
+from thriftgate.proxy.messages import request_read
 from thriftgate.proxy.patience import within
 from thriftgate.proxy.pricing import chat_usage
 from thriftgate.services.request.reading import whole_body
@@ -67,7 +67,7 @@ class Interception:
         log = _Log(kwargs, edge, self._logs)
         try:
             route = self._route(edge.route)
-            request = request_of(edge, dialect, kwargs)
+            request = await request_read(edge, dialect, kwargs)
             if kwargs.get("stream"):
                 async with within(edge.route, kwargs):
                     return await _Streamed(edge, request, route, log).opened()

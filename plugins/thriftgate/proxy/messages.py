@@ -3,6 +3,7 @@
 Failure behaviour: a request that is no conversation raises InvalidRequestError.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -10,8 +11,9 @@ from litellm.constants import LITELLM_PROXY_ADMIN_NAME
 from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.proxy.edge import EdgeRequest
-from thriftgate.services.request.reading import with_body
+from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import Caller, ChatRequest
+from thriftgate.wire.bounds import is_heavy
 from thriftgate.wire.identity import MATERIAL_HEADERS
 
 _NOT_OF_THE_BODY = frozenset(
@@ -23,15 +25,27 @@ _NOT_OF_THE_BODY = frozenset(
 """Fields of a client's request that are for the gateway."""
 
 
+async def request_read(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> ChatRequest:
+    """`request_of`, beside the loop where the body is a large one; it is then looked through there for whoever asks."""
+    if not is_heavy(_sent(kwargs)):
+        return request_of(edge, dialect, kwargs)
+    return await asyncio.to_thread(_read_through, edge, dialect, kwargs)
+
+
+def _read_through(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> ChatRequest:
+    request = request_of(edge, dialect, kwargs)
+    assert view_of(request).turns is not None, "looked at once, and known from here on"
+    return request
+
+
 def request_of(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> ChatRequest:
     """The request as the route sees it; `kwargs` are what LiteLLM would have asked its router with.
 
     The body is what the client sent, as hooks and guardrails left it. Raises InvalidRequestError.
     """
-    sent = cast("Mapping[str, Any]", (kwargs.get("proxy_server_request") or {}).get("body") or {})
     body = {
         name: kwargs.get(name, value)
-        for name, value in sent.items()
+        for name, value in _sent(kwargs).items()
         if name not in _NOT_OF_THE_BODY and not name.startswith("_litellm")  # marks that LiteLLM makes for itself
     }
     if dialect == "chat":
@@ -59,6 +73,10 @@ def request_of(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> Ch
         edge={**kwargs, "client_body": body},
     )
     return with_body(request, body)
+
+
+def _sent(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", (kwargs.get("proxy_server_request") or {}).get("body") or {})
 
 
 def caller_of(edge: EdgeRequest) -> Caller:

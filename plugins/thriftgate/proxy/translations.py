@@ -81,7 +81,10 @@ class Translations:
 
 
 def _lost(view: RequestView, target: Dialect, ours: frozenset[str]) -> tuple[str, ...]:
-    return tuple(path for path in carries(view, target) if path.partition(".")[0].partition("[")[0] not in ours)
+    lost = carries(view, target)
+    if not (lost and ours):
+        return lost
+    return tuple(path for path in lost if path.partition(".")[0].partition("[")[0] not in ours)
 
 
 def _spoken(params: Mapping[str, Any], info: Mapping[str, Any], dialect: Dialect) -> Dialect:

@@ -10,8 +10,9 @@
 Failure behaviour: pure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from thriftgate.wire.answer import AnswerView
 from thriftgate.wire.chat import carrying as chat_carrying
@@ -26,7 +27,7 @@ from thriftgate.wire.messages.assembling import MessagesAssembler
 from thriftgate.wire.messages.ending import MessagesEnding
 from thriftgate.wire.messages.replaying import replay as replay_messages
 from thriftgate.wire.messages.request import MessagesRequestView
-from thriftgate.wire.paths import spelled
+from thriftgate.wire.paths import Path, spelled
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.responses import carrying as responses_carrying
 from thriftgate.wire.responses import echo
@@ -38,6 +39,9 @@ from thriftgate.wire.responses.request import ResponsesRequestView
 from thriftgate.wire.shapes import Body, Json
 from thriftgate.wire.streams import Assembler, Ending
 from thriftgate.wire.turns import Dialect
+
+_MOST_PATHS = 100
+"""Losses that are told; one is enough to leave a tier out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +94,21 @@ def replay(view: RequestView, answer: Json) -> Iterator[Body]:
 def carries(view: RequestView, target: Dialect) -> tuple[str, ...]:
     """The paths of what LiteLLM's translation would lose on the way to a tier that speaks `target`; none is good.
 
-    Whoever gets some asks another tier, or refuses with a 400 that names them.
+    Whoever gets some asks another tier, or refuses with a 400 that names them. Looked for once a view, and no
+    further than the first `_MOST_PATHS`.
     """
+    if target not in view.lost:
+        view.lost[target] = tuple(spelled(path) for path in islice(_lost(view, target), _MOST_PATHS))
+    return view.lost[target]
+
+
+def _lost(view: RequestView, target: Dialect) -> Iterable[Path]:
     match view:
         case MessagesRequestView() if target is not Dialect.MESSAGES:
-            lost = messages_carrying.lost(view, target)
+            return messages_carrying.lost(view, target)
         case ResponsesRequestView() if target is not Dialect.RESPONSES:
-            lost = responses_carrying.lost(view)
+            return responses_carrying.lost(view)
         case ChatRequestView() if target is Dialect.MESSAGES:
-            lost = chat_carrying.lost(view)
+            return chat_carrying.lost(view)
         case _:
             return ()
-    return tuple(spelled(path) for path in lost)

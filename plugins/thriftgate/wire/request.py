@@ -37,10 +37,14 @@ class RequestView(ABC):
     not_params: ClassVar[frozenset[str]] = frozenset({"model", "stream"})
     turns_field: ClassVar[str]
     """The field of the body that holds the conversation."""
+    turns_sources: ClassVar[tuple[str, ...]]
+    """All fields of the body that turns are made of."""
 
     def __init__(self, body: Json, headers: Mapping[str, str] | None = None) -> None:
         self.body = body
         self.headers: Mapping[str, str] = headers or {}
+        self.lost: dict[Dialect, tuple[str, ...]] = {}
+        """What a tier of another dialect would not get, where that was asked (`dialects.carries`)."""
 
     # ---- what every dialect has to say
 
@@ -199,8 +203,14 @@ class RequestView(ABC):
         return removed(dict(self.body), [turn.path for turn in turns])
 
     def reread(self, body: Json) -> "RequestView":
-        """A view of another body of the same dialect with the same headers."""
-        return type(self)(body, self.headers)
+        """A view of another body of the same dialect with the same headers.
+
+        What was seen of the conversation is seen already where the other body has the very same one.
+        """
+        view = type(self)(body, self.headers)
+        if "turns" in vars(self) and all(body.get(name) is self.body.get(name) for name in self.turns_sources):
+            vars(view)["turns"] = self.turns
+        return view
 
     def _question_parts_or_refuse(self) -> tuple[Part, ...]:
         if not self.question_parts:

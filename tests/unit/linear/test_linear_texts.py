@@ -144,6 +144,9 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "caching.decision.decide": fresh(
         lambda text: decision.decide(text, neighbours(text), policy=FixedThreshold(0.9), draw=0.5)
     ),
+    "caching.eligibility.content_verdict": lambda text: eligibility.content_verdict(
+        request(text), text, settings=eligibility.EligibilitySettings()
+    ),
     "caching.eligibility.may_serve": lambda text: eligibility.may_serve(
         request(text), text, settings=eligibility.EligibilitySettings()
     ),

@@ -3,19 +3,19 @@
 Failure behaviour: raises StoreUnavailableError when the store or the embedder does not answer.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from thriftgate.caching.decision import Hit
-from thriftgate.caching.eligibility import may_serve
+from thriftgate.caching.eligibility import Eligibility, Verdict, content_verdict
 from thriftgate.caching.lookup import Asked, Check, Embed, Find, Found, look_up
-from thriftgate.caching.scope import CacheScope, RequestIdentity, is_large, scope_of
+from thriftgate.caching.scope import CacheScope, RequestIdentity, scope_of
 from thriftgate.config import CacheConfig
 from thriftgate.ports import AnswerCache, Embedder
 from thriftgate.services.cache.deciding import Decider
 from thriftgate.services.cache.settings import limits_of, rules_of, scoping_of
+from thriftgate.services.request.beside import beside_loop
 from thriftgate.services.request.reading import view_of
 from thriftgate.types import ChatRequest, PromptRef
 from thriftgate.wire.identity import identity
@@ -29,6 +29,8 @@ class LookPlace:
     """None: nothing can be found for it, or kept of it."""
     max_tokens: int | None = None
     """The most tokens that the client lets an answer have."""
+    content: Verdict | None = None
+    """What `content_verdict` said of the request; None where it was not asked."""
     is_allowed: bool = False
     reason: str
     """Why the cache may not be asked; "eligible" when it may."""
@@ -57,26 +59,32 @@ class CacheLook:
         """Whether the answer to another question may be given."""
 
     async def place(self, request: ChatRequest, prompt: PromptRef | None) -> LookPlace:
-        """Where the request looks; a large one is hashed beside the loop, so that nobody else waits for it."""
+        """Where the request looks; of a large one this is worked out beside the loop."""
+        return await beside_loop(request, partial(self._place, request, prompt))
+
+    def _place(self, request: ChatRequest, prompt: PromptRef | None) -> LookPlace:
         seen = identity(view_of(request), self._rules)
         if seen.uncacheable:
             return LookPlace(reason=f"request {seen.uncacheable[0][0]}")
-        work = partial(
-            scope_of,
-            request,
-            settings=self._scoping,
-            prompt=prompt,
-            tiers=self._tier_policy,
-            embedder=self._embedder.fingerprint,
-            identity=RequestIdentity(seen.frame, seen.question),
-        )
         try:
-            scope = await asyncio.to_thread(work) if is_large(request) else work()
+            scope = scope_of(
+                request,
+                settings=self._scoping,
+                prompt=prompt,
+                tiers=self._tier_policy,
+                embedder=self._embedder.fingerprint,
+                identity=RequestIdentity(seen.frame, seen.question),
+            )
         except TypeError:
             return LookPlace(max_tokens=seen.max_tokens, reason="not cacheable")
-        verdict = may_serve(request, scope.asked, settings=self._limits, has_tenant=scope.has_tenant)
+        content = content_verdict(request, scope.asked, settings=self._limits, has_tenant=scope.has_tenant)
+        verdict = Verdict(Eligibility.NO_CACHE) if request.no_cache else content
         return LookPlace(
-            scope=scope, max_tokens=seen.max_tokens, is_allowed=verdict.is_allowed, reason=str(verdict.reason)
+            scope=scope,
+            max_tokens=seen.max_tokens,
+            content=content,
+            is_allowed=verdict.is_allowed,
+            reason=str(verdict.reason),
         )
 
     async def look(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thriftgate.caching.decision import Decision
+from thriftgate.caching.eligibility import Verdict
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.scope import CacheScope
 from thriftgate.types import Answer, DecisionKind, Vector
@@ -15,6 +16,8 @@ class PendingEntry:
     """What a miss leads to: where its answer will be kept."""
 
     scope: CacheScope | None = None
+    content: Verdict | None = None
+    """What was found about the request itself when its place was looked for."""
     embedding: Vector | None = None
     decision: Decision | None = None
     neighbours: tuple[Neighbour, ...] = ()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss
-from thriftgate.caching.eligibility import may_store
+from thriftgate.caching.eligibility import Verdict, may_store
 from thriftgate.caching.entries import CacheEntry, PurgeFilter
 from thriftgate.caching.reading import LONGEST_QUESTION
 from thriftgate.caching.scope import CacheScope
@@ -75,7 +75,7 @@ class CacheService:
         """
         with journal.stage("cache") as notes:
             place = await self._look.place(request, prompt)
-            pending = PendingEntry(asked_at=journal.started_at)
+            pending = PendingEntry(asked_at=journal.started_at, content=place.content)
             if not place.is_allowed:
                 notes["outcome"] = place.reason
                 if request.no_cache and not request.no_store:
@@ -147,7 +147,7 @@ class CacheService:
         scope = pending.scope
         if scope is None:
             return
-        verdict = may_store(request, scope.asked, answer, settings=self._limits, has_tenant=scope.has_tenant)
+        verdict = self._may_store(request, pending, scope, answer)
         if verdict.is_allowed:
             entry = self._entry(request, pending, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
             entry = replace(entry, tags=(*entry.tags, *tags))
@@ -170,12 +170,16 @@ class CacheService:
             return
         # The neighbours taught what they could when the first answer came.
         again = replace(pending, decision=None)
-        if may_store(request, scope.asked, answer, settings=self._limits, has_tenant=scope.has_tenant).is_allowed:
+        if self._may_store(request, pending, scope, answer).is_allowed:
             entry = self._entry(request, again, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
             await self._store(request, again, answer, entry)
         else:
             async with pending.writing:
                 await self._guarded(lambda: self._forget(scope))
+
+    def _may_store(self, request: ChatRequest, pending: PendingEntry, scope: CacheScope, answer: Answer) -> Verdict:
+        has_tenant, content = scope.has_tenant, pending.content
+        return may_store(request, scope.asked, answer, settings=self._limits, has_tenant=has_tenant, content=content)
 
     async def _forget(self, scope: CacheScope) -> None:
         kept = (await self._cache.lookup(scope.scope, scope.key, None)).exact

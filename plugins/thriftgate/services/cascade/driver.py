@@ -12,7 +12,6 @@ must have a shape and the last tier's has not, OutputInvalidError names the path
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 
 from thriftgate.cascade.flow import (
     Ask,
@@ -40,7 +39,7 @@ from thriftgate.services.cascade.optimism import OptimisticStream
 from thriftgate.services.output.asking import Follower, ShapedAsker
 from thriftgate.services.output.notes import OutputNote
 from thriftgate.services.request.asking import Asker
-from thriftgate.services.request.reading import view_of, whole_body
+from thriftgate.services.request.reading import view_of, whole_body, with_fields
 from thriftgate.types import Answer, CallPurpose, ChatRequest, DecisionKind, StreamPiece, Vector
 from thriftgate.wire.dialects import replay
 from thriftgate.wire.turns import Dialect
@@ -228,7 +227,7 @@ class CascadeRun:
             return request
         ours = frozenset(name for name in body if name not in view.body)
         params = {**request.params, **{name: body[name] for name in ours}}
-        return replace(request, body=body, params=params, added=request.added | ours)
+        return with_fields(request, body, params=params, added=request.added | ours)
 
 
 class _Streamed:

@@ -38,14 +38,27 @@ def body_of(request: ChatRequest) -> Mapping[str, Any]:
 
 
 def view_of(request: ChatRequest) -> RequestView:
-    """The request's body, looked at."""
+    """The request's body, looked at: once, however many ask, since a body of many parts is long to look at."""
+    seen = request.view
+    if (
+        isinstance(seen, RequestView)
+        and seen.body is request.body
+        and seen.dialect == request.dialect
+        and seen.headers == request.headers
+    ):
+        return seen
     return request_view(Dialect(request.dialect), body_of(request), request.headers)
 
 
 def with_body(request: ChatRequest, body: Mapping[str, Any]) -> ChatRequest:
     """The request with another body of the same dialect, and the view that belongs to it."""
-    view = request_view(Dialect(request.dialect), body, request.headers)
-    return replace(request, body=body, messages=messages_of(view), params=params_of(view))
+    view = view_of(request).reread(body)
+    return replace(request, body=body, messages=messages_of(view), params=params_of(view), view=view)
+
+
+def with_fields(request: ChatRequest, body: Mapping[str, Any], **changes: Any) -> ChatRequest:
+    """The request with a body that has other parameters and the same conversation."""
+    return replace(request, body=body, view=view_of(request).reread(body), **changes)
 
 
 def messages_of(view: RequestView) -> tuple[Message, ...]:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from thriftgate.cascade.flow import Outcome
@@ -35,6 +36,7 @@ from thriftgate.services.output.notes import INVALID, OutputNote
 from thriftgate.services.output.stage import OutputStage
 from thriftgate.services.request.answer_json import answer_from_json, answer_to_json
 from thriftgate.services.request.asking import Asker
+from thriftgate.services.request.beside import beside_loop
 from thriftgate.services.request.journal import COALESCE, Journal
 from thriftgate.services.request.questions import question_of
 from thriftgate.services.request.reading import as_asked, view_of, whole_body
@@ -165,7 +167,7 @@ class RouteService:
         serving = _Serving(request, journal, PendingEntry())
         if self._parts.prompt is not None:
             with journal.stage("prompt"):
-                serving.request, serving.prompt = self._parts.prompt(request)
+                serving.request, serving.prompt = await beside_loop(request, partial(self._parts.prompt, request))
                 journal.prompt = serving.prompt
         elif request.prompt_id:
             raise InvalidPromptError(f"route '{request.route}' has no prompt", param="prompt_id")
@@ -272,9 +274,8 @@ class RouteService:
         parts, request, journal = self._parts, serving.request, serving.journal
         with journal.stage("plan") as notes:
             vector = await self._vector(serving) if parts.planner.needs_vector else None
-            planned = self._in_question(
-                request, parts.planner.plan(request, prompt=serving.prompt, vector=vector, stream=journal.stream)
-            )
+            plan = partial(parts.planner.plan, request, prompt=serving.prompt, vector=vector, stream=journal.stream)
+            planned = await beside_loop(request, lambda: self._in_question(request, plan()))
             if LadderStep.CHEAP_ONLY in parts.steps() and len(planned.tiers) > 1:
                 planned = Plan((replace(planned.tiers[0], accept_at=None),), Reason.UNDER_LOAD)
             notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)

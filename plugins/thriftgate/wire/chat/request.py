@@ -48,6 +48,7 @@ class ChatRequestView(RequestView):
     dialect: ClassVar[Dialect] = Dialect.CHAT
     max_tokens_names: ClassVar[tuple[str, ...]] = ("max_completion_tokens", "max_tokens")
     turns_field: ClassVar[str] = "messages"
+    turns_sources: ClassVar[tuple[str, ...]] = ("messages",)
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:

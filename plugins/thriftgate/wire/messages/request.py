@@ -42,6 +42,7 @@ class MessagesRequestView(RequestView):
     max_tokens_names: ClassVar[tuple[str, ...]] = ("max_tokens",)
     not_params: ClassVar[frozenset[str]] = frozenset({"model", "stream", "system"})
     turns_field: ClassVar[str] = "messages"
+    turns_sources: ClassVar[tuple[str, ...]] = ("system", "messages")
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:

@@ -44,6 +44,7 @@ class ResponsesRequestView(RequestView):
     max_tokens_names: ClassVar[tuple[str, ...]] = ("max_output_tokens",)
     not_params: ClassVar[frozenset[str]] = frozenset({"model", "stream", "instructions"})
     turns_field: ClassVar[str] = "input"
+    turns_sources: ClassVar[tuple[str, ...]] = ("instructions", "input")
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:

@@ -1,0 +1,22 @@
+"""Work over a request, done where nobody else waits for it.
+
+Most requests are looked at in microseconds, less than a thread costs. One of thousands of parts takes tenths of a
+second, in which an event loop would answer nobody.
+
+Failure behaviour: what the work raises is raised.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from thriftgate.services.request.reading import body_of
+from thriftgate.types import ChatRequest
+from thriftgate.wire.bounds import is_heavy
+
+T = TypeVar("T")
+
+
+async def beside_loop(request: ChatRequest, work: Callable[[], T]) -> T:
+    """What the work gives; it runs in a thread when the request is a large one."""
+    return await asyncio.to_thread(work) if is_heavy(body_of(request)) else work()
