@@ -48,6 +48,11 @@ def _is_section(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
+def _is_walked(value: Any) -> bool:
+    """Text where LiteLLM wants a list is walked letter by letter, and only a dot is imported, which ends the start."""
+    return isinstance(value, str) and "." not in value
+
+
 NUMBER: Kind = (_is_number, "a number")
 TEXT: Kind = (_is_text, "text")
 SECTION: Kind = (_is_section, "a section with keys and values")
@@ -60,8 +65,9 @@ MODULE: Kind = (
 )
 _WHOLE: Kind = (lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number")
 
+_CALLBACK_LISTS = ("audit_log_callbacks", "success_callback", "failure_callback")
 _LITELLM: Mapping[str, Kind] = {
-    "audit_log_callbacks": NAMES, "success_callback": NAMES, "failure_callback": NAMES,
+    **dict.fromkeys(_CALLBACK_LISTS, (lambda value: NAMES[0](value) or _is_walked(value), NAMES[1])),
     "callbacks": (_list_of(_is_text, may_be_one=True), "a list of names"),
     "custom_provider_map": SECTIONS, "guardrails": SECTIONS, "default_team_settings": SECTIONS,
     "model_group_settings": SECTION, "priority_reservation_settings": SECTION, "responses": SECTION,
@@ -115,6 +121,11 @@ def check_kinds(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterat
         words = f"must be one of {', '.join(sorted(known))}, not {describe(kept)}{did_you_mean(kept, known)}"
         yield RouteFinding(Problem(("general_settings", _SECRETS_KEPT), words))
     yield from _check_callbacks(litellm.get("callbacks"))
+    for name in _CALLBACK_LISTS:
+        written = litellm.get(name)
+        if isinstance(written, str) and not variable_of(written) and _is_walked(written):
+            words = f"LiteLLM reads each letter as a callback of its own, so that none is called: write [{written}]"
+            yield RouteFinding(Problem(("litellm_settings", name), words), is_warning=True)
 
 
 def _check(value: Any, kind: Kind | None, path: KeyPath) -> Iterator[RouteFinding]:

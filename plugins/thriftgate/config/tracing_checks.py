@@ -49,7 +49,9 @@ def _check_once(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
     settings = mapping(values.get("litellm_settings"))
     for key in ("callbacks", "success_callback", "failure_callback"):
         named: object = settings.get(key)
-        listed = cast("list[object]", named) if isinstance(named, list) else [named]
+        # Text stands for one name in `callbacks` only; elsewhere LiteLLM reads letters.
+        alone = [named] if key == "callbacks" else []
+        listed = cast("list[object]", named) if isinstance(named, list) else alone
         for one in listed:
             if isinstance(one, str) and one in _SECOND_EXPORTERS:
                 words = f"'{one}' sends a second trace of each request beside thriftgate's own: take it out"
