@@ -203,6 +203,15 @@ async def test_a_narrow_terminal_shows_what_matters_most(
     assert "A wider terminal" in printed
 
 
+async def test_keys_that_begin_alike_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("team-production-payments-eu", "team-production-payments-us", "team-production-search")
+    held = [request(0.2, 1.0, user=name) for name in names for _ in range(2)]
+    report = await make_report(LedgerInMemory(held), "user", since=None)
+    print_table(replace(report, by="key"))
+    shown = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("team-")]
+    assert sorted(shown) == ["team-production-payments-e…", "team-production-payments-u…", "team-production-search"]
+
+
 async def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(await make_report(LedgerInMemory(), "total", since=None))
     assert capsys.readouterr().out.strip() == "No request was answered."

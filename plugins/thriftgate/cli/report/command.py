@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ _NOT_BY_MODEL = ("hits", "accepted", "escalated", "only tier", "baseline $", "sa
 _WITH_QUALITY = ("total", "route")
 _SEED = 0
 """The bootstrap's: the same ledger gives the same interval."""
+_SHORT_KEY = 12
 _GROUPS = ("total", "user", "team", "route", "model", "day", "key")
 
 
@@ -221,9 +222,10 @@ def _table(report: "Report", total: "SummaryRow", *, is_narrow: bool) -> "Table"
             "calls" if report.by == "model" and name == "requests" else name, justify="right", no_wrap=True
         )
     if report.by != "total":
+        length = _length_of_keys(row.group for row in report.rows if row.group is not None)
         for row in report.rows:
             cells = _cells(row, report.saved_shares.get(row.group), digits)
-            table.add_row(_name(row, report.by), *(cells[name] for name in names))
+            table.add_row(_name(row, report.by, length), *(cells[name] for name in names))
         table.add_section()
     table.add_row("total", *(summed[name] for name in names), style="bold")
     return table
@@ -255,11 +257,20 @@ def _cells(row: "SummaryRow", share: "Interval | None", digits: int) -> dict[str
     }
 
 
-def _name(row: "SummaryRow", by: "SummaryGroup") -> str:
+def _length_of_keys(keys: Iterable[str]) -> int:
+    """How many characters tell every key from the others; names that begin alike need more than a hash's twelve."""
+    distinct = set(keys)
+    length = _SHORT_KEY
+    while len({key[:length] for key in distinct}) < len(distinct):
+        length += 1
+    return length
+
+
+def _name(row: "SummaryRow", by: "SummaryGroup", length: int) -> str:
     if row.group is None:
         return "(none)"
     # A key's hash is long; its first characters tell keys apart, its alias is what people know.
-    short = f"{row.group[:12]}…" if by == "key" and len(row.group) > 12 else row.group
+    short = f"{row.group[:length]}…" if by == "key" and len(row.group) > length else row.group
     if by == "route" and row.label:
         return row.label
     return f"{row.label} ({short})" if row.label and row.label != row.group else short
