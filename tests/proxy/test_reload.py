@@ -159,8 +159,9 @@ def changing(server: HTTPServer, *options: str) -> Generator[Changing]:
     with log.open("wb") as out:
         up = subprocess.Popen(argv, cwd=folder, env=environ, stdout=out, stderr=subprocess.STDOUT)
     try:
-        eventually(lambda: "Ctrl-C stops it" in log.read_text() or up.poll() is not None, _PATIENCE)
-        assert "Ctrl-C stops it" in log.read_text(), log.read_text()
+        welcome = "the gateway answers on" if "stdout" in options else "Ctrl-C stops it"
+        eventually(lambda: welcome in log.read_text() or up.poll() is not None, _PATIENCE)
+        assert welcome in log.read_text(), log.read_text()
         key = (folder / ".thriftgate" / "master_key").read_text().strip()
         yield Changing(folder, f"http://localhost:{port}", key, port, up, upstream)
     finally:
@@ -193,6 +194,31 @@ def test_under_steady_load_no_request_fails_across_reloads_and_a_broken_file_kee
         assert gateway.state()["generation"] == RELOADS + 1
         (gateway.folder / "litellm_config.yaml").write_text(good)
         assert eventually(lambda: gateway.booked() == sum(load.done.values()) + RELOADS + 1, 60)
+
+
+def test_doctor_says_that_the_file_changed_until_the_gateway_has_taken_it(provider_server: HTTPServer) -> None:
+    with changing(provider_server) as gateway:
+        port = ("--port", str(gateway.port))
+        as_it_stands = "the gateway serves the configuration as it stands in its files"
+        assert as_it_stands in gateway.command("doctor", *port).stdout
+        gateway.change(add="extra")
+        told = gateway.command("doctor", *port).stdout
+        assert "litellm_config.yaml changed since the gateway read it" in told
+        assert "`thriftgate reload`" in told
+        assert gateway.command("reload").returncode == 0
+        assert as_it_stands in gateway.command("doctor", *port).stdout
+
+
+def test_with_logs_on_standard_output_every_line_is_one_json_object_without_colours(
+    provider_server: HTTPServer,
+) -> None:
+    with changing(provider_server, "--log", "stdout") as gateway:
+        assert gateway.ask("support").status_code == 200
+        log = gateway.folder / "up.log"
+        assert eventually(lambda: '"message": "request"' in log.read_text(), 30)
+        lines: list[dict[str, Any]] = [json.loads(line) for line in log.read_text().splitlines()]
+    assert not [line for line in lines if not {"message", "level", "timestamp"} <= set(line)]
+    assert not [line for line in lines if "\x1b" in line["message"]]
 
 
 def test_what_the_drain_bound_cuts_is_told_its_client_and_stands_in_the_books(provider_server: HTTPServer) -> None:

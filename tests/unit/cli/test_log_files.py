@@ -47,6 +47,11 @@ def test_json_stays_as_it_is_and_anything_else_is_wrapped() -> None:
     assert json.loads(told("stopped", level="ERROR"))["level"] == "ERROR"
 
 
+def test_the_colours_of_a_terminal_are_no_part_of_what_is_said() -> None:
+    assert json.loads(as_json(b"\x1b[1;37m#  Give feedback  #\x1b[0m\n"))["message"] == "#  Give feedback  #"
+    assert as_json(b'\x1b[0m{"message": "request"}\x1b[0m\n') == b'{"message": "request"}\n'
+
+
 def test_a_log_that_cannot_be_written_is_said_once_and_holds_nobody_up(capsys: pytest.CaptureFixture[str]) -> None:
     written: list[bytes] = []
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 import click
 
 from thriftgate.cli.gateway.preflight import prepare
-from thriftgate.cli.gateway.running import USUAL_PORT, key_beside, url_beside
+from thriftgate.cli.gateway.running import USUAL_PORT, data_dir_beside, find, key_beside, running, url_beside
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import LoadedConfig, ThriftgateConfig, load_section
 from thriftgate.errors import ConfigurationError, GatewayError
@@ -87,6 +88,7 @@ def examine(path: Path, *, port: int, base_url: str) -> Iterator[Diagnosis]:
         yield from _attempt("providers", lambda found=found: check_providers(found))
         yield from _attempt("Langfuse", lambda found=found: check_langfuse(found, base_url))
     yield from _attempt("gateway", lambda: diagnose_gateway(base_url, port))
+    yield from _attempt("reload", lambda: check_taken(path, port))
     for found in loaded:
         yield from _attempt("outages", lambda found=found: check_outages(found, base_url))
 
@@ -265,6 +267,20 @@ def diagnose_gateway(base_url: str, port: int) -> Diagnosis:
     return Diagnosis(
         "gateway", "failed", f"port {port} is taken by something that is no gateway; `--port` chooses another"
     )
+
+
+def check_taken(path: Path, port: int) -> list[Diagnosis]:
+    """Whether the gateway of this folder serves what its files say now."""
+    from thriftgate.cli.gateway.taken import what_changed
+
+    data_dir = data_dir_beside(path)
+    gateway = find(data_dir, port=port)
+    if gateway is None or not gateway.files:
+        return []
+    words = what_changed(gateway, now=time.time(), port=port if len(running(data_dir)) > 1 else None)
+    if words is None:
+        return [Diagnosis("reload", "ok", "the gateway serves the configuration as it stands in its files")]
+    return [Diagnosis("reload", "note", words)]
 
 
 def _is_free(port: int) -> bool:

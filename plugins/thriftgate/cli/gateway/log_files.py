@@ -6,6 +6,7 @@ is never held up by it. The thread ends when the child closes its output.
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import IO
 
 from thriftgate.wording import machine_moment
 
+_COLOUR = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 MOST_BYTES = 20_000_000
 KEPT = 5
 """Older files beside the current one: `proxy.log.1` is the latest of them."""
@@ -49,8 +51,8 @@ class RotatedLog:
 
 
 def as_json(line: bytes) -> bytes:
-    """A line for a collector of logs: JSON as it is, anything else wrapped."""
-    text = line.strip()
+    """A line for a collector of logs: a JSON object as it is, anything else wrapped, without a terminal's colours."""
+    text = _COLOUR.sub(b"", line).strip()
     if text[:1] == b"{":
         try:
             json.loads(text)
@@ -69,7 +71,7 @@ def told(message: str, *, level: str = "INFO") -> bytes:
 
 def to_stdout(line: bytes) -> None:
     """A line of JSON for whoever collects our output."""
-    if line.strip():
+    if _COLOUR.sub(b"", line).strip():
         os.write(sys.stdout.fileno(), as_json(line))
 
 

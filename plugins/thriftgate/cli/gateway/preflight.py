@@ -13,6 +13,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
+from thriftgate.cli.gateway.taken import digests, files_read
 from thriftgate.config import LoadedConfig, ModelList, RouteConfig, ThriftgateConfig, load
 from thriftgate.config.document import read_document
 from thriftgate.config.model_checks import check_prompt_params
@@ -38,6 +39,8 @@ class Prepared:
     runtime: RuntimeConfig
     models: ModelList
     """Who would be asked, and at what prices: in demo mode the demo provider's."""
+    files: Mapping[str, str]
+    """What a running gateway takes at a reload only, each with the digest of what was read; see `taken.py`."""
 
 
 def prepare(
@@ -53,12 +56,13 @@ def prepare(
     if demo is None:
         demo = not has_any_key(models)
     loaded = load(path, environ, require_keys=not demo, further=check_contents)
+    files = digests(files_read(document, loaded))
     values = settled(document.values, has_master_key=loaded.master_key is not None)
     if not demo:
-        return Prepared(loaded, runtime_config(values, models), loaded.models)
+        return Prepared(loaded, runtime_config(values, models), loaded.models, files)
     base_url = f"http://127.0.0.1:{demo_port}/v1"
     runtime = demo_config(values, loaded.thriftgate, models, base_url=base_url)
-    return Prepared(loaded, runtime, read_model_list(runtime.values, own)[0])
+    return Prepared(loaded, runtime, read_model_list(runtime.values, own)[0], files)
 
 
 def check_contents(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[RouteFinding]:

@@ -52,6 +52,10 @@ class RunningGateway:
     log: str | None = None
     """Path of the log; None where it goes to standard output."""
     reload: Reload | None = field(default=None)
+    taken_at: float = 0.0
+    """Unix time at which what it serves was read: at its start, or at the last reload that went well."""
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What it was read from, with a digest of each file."""
 
     @property
     def url(self) -> str:

@@ -72,7 +72,8 @@ class Supervision:
         self.key, self.key_is_new = master_key(prepared.loaded, self._data_dir)
         self.state = RunningGateway(
             pid=os.getpid(), host=options.host, port=options.port, config=str(prepared.loaded.path),
-            started_at=time.time(), log=None if options.to_stdout else str(self._log("proxy")),
+            started_at=time.time(), taken_at=time.time(), files=prepared.files,
+            log=None if options.to_stdout else str(self._log("proxy")),
         )  # fmt: skip
 
     @property
@@ -117,7 +118,7 @@ class Supervision:
     def reload(self) -> Reload:
         """Put a proxy with the configuration as it is now in the place of the one that serves."""
         number = self.state.reload.number + 1 if self.state.reload is not None else 1
-        options = self._options
+        options, asked_at = self._options, time.time()
         fresh: Service | None = None
         try:
             prepared = prepare(options.config, os.environ, demo=options.demo, demo_port=options.demo_port)
@@ -147,7 +148,7 @@ class Supervision:
             raise
         self._replace(fresh, prepared)
         done = Reload(number=number, ok=True, words=prepared.loaded.warnings)
-        self._note(reload=done, generation=self.state.generation + 1)
+        self._note(reload=done, generation=self.state.generation + 1, taken_at=asked_at, files=prepared.files)
         self._say(f"reloaded: proxy {self.state.generation} serves, the one before it ends what it has begun")
         return done
 
