@@ -5,7 +5,8 @@
 3. The rooms' own unit tests run once, measured, so that a mutant meets the tests that pass over its line.
 4. Each mutant is put into a copy of the repository; it is killed when a test fails, and survives when all pass.
 
-Left out: `|` between types, and `is` for `==` on values, which change nothing that a program could notice.
+Left out: `|` between types, `is` for `==` on values, and the keywords of `@dataclass` (frozen, slots, …), which
+change nothing that a right program could notice.
 Writes results/mutation.json. A test that needs five times its usual time, and two minutes more, counts as failed.
 """
 
@@ -90,7 +91,14 @@ def mutants(work: Path) -> list[Mutant]:
     _tool("cosmic-ray", "init", "--force", str(config), str(session), cwd=ROOT)
     wanted = "SELECT module_path, start_pos_row, start_pos_col, operator_name, occurrence FROM mutation_specs"
     with sqlite3.connect(session) as rows:
-        return sorted(Mutant(*row) for row in rows.execute(wanted) if not IDENTITY.search(row[3]))
+        found = sorted(Mutant(*row) for row in rows.execute(wanted) if not IDENTITY.search(row[3]))
+    return [mutant for mutant in found if not _is_of_keywords(mutant)]
+
+
+def _is_of_keywords(mutant: Mutant) -> bool:
+    """Whether it turns off `frozen`, `slots` or `kw_only`."""
+    line = (ROOT / mutant.module).read_text(encoding="utf-8").splitlines()[mutant.line - 1]
+    return mutant.operator.endswith("ReplaceTrueWithFalse") and line.lstrip().startswith("@dataclass(")
 
 
 def sample(population: Sequence[Mutant], size: int, seed: int) -> list[Mutant]:

@@ -213,3 +213,17 @@ def test_each_kind_has_twenty_pairs() -> None:
 def test_texts_with_other_symbols_never_pass(one: str, other: str) -> None:
     if look(one).symbols != look(other).symbols:
         assert first_veto(one, other) is not None
+
+
+def test_a_dash_between_the_first_two_or_last_two_words_is_no_minus():
+    assert "-" in look("What is 7 - 2 then?").tokens
+    assert "-" in look("7 - 2").tokens
+    assert "-" not in look("- 7 apples").tokens
+    assert "-" not in look("take 7 -").tokens
+    assert "-" not in look("well - 7").tokens
+
+
+def test_what_follows_a_quotation_mark_that_is_never_closed_is_not_quoted():
+    assert look('say "one" and "two" loudly').quoted == ("one", "two")
+    assert look('say "one" and "two" and "three').quoted == ("one", "two")
+    assert look('say "one').quoted == ()

@@ -360,3 +360,13 @@ def test_deep_nesting_is_not_cacheable_and_no_crash(kind: type) -> None:
 def test_hashes_are_hex() -> None:
     assert re.fullmatch("[0-9a-f]{64}", scope().scope)
     assert re.fullmatch("[0-9a-f]{64}", scope().key)
+
+
+def test_no_tenant_and_everybody_have_the_number_0_and_each_tenant_its_own():
+    def number(**caller: str) -> float:
+        return scope(replace(REQUEST, caller=Caller(**caller))).tenant
+
+    everybody = ScopeSettings(share="global")
+    assert scope(settings=everybody).tenant == 0.0
+    assert number() == 0.0
+    assert 0.0 != number(team_id="t1") != number(team_id="t2") != 0.0

@@ -1,5 +1,7 @@
 """What a route does whose cascade was calibrated on texts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.cascade_labels import TIERS, artefact
@@ -14,8 +16,10 @@ from thriftgate.cascade.calibration.calibration import (
 from thriftgate.cascade.calibration.labels import Label
 from thriftgate.cascade.calibration.report import NEVER
 from thriftgate.cascade.flow import Ask, CascadeFlow, Effect, Outcome, Reply, Tier, cascade, play
+from thriftgate.cascade.models import OUTLOOK, Calibrator, Confidence, Logistic, Probe, probability_of
 from thriftgate.cascade.plan import plan
 from thriftgate.cascade.scoring import scoring
+from thriftgate.cascade.stake import Stake
 from thriftgate.types import Answer, ChatRequest, Choice
 
 
@@ -108,3 +112,15 @@ def test_a_calibrated_router_plans_before_anybody_is_asked():
     assert plan(hard, tiers, outlook=scorer.outlook(hard)).reason == "poor_outlook"
     assert plan(hard, tiers, outlook=scorer.outlook(hard)).tiers == (Tier("large"),)
     assert plan(easy, tiers, is_held_out=True).reason == "held_out"
+
+
+def test_what_the_questions_vector_says_counts_where_there_is_one(made_from_texts: Artefact):
+    only = Confidence(Logistic((OUTLOOK,), (0.0,), (1.0,), (1.0,), 0.0), Calibrator(1.0, 0.0))
+    known = replace(made_from_texts.confidences[0], confidence=only, stake=Stake())
+    probed = replace(made_from_texts, confidences=(known,), probe=Probe("m", (2.0, 0.0), 0.5))
+    vector = np.array([1.0, 9.0], dtype=np.float32)
+    scorer = CalibratedScorer(probed)
+    assert scorer.score(request(), said("It is 4."), vector=vector).confidence == pytest.approx(probability_of(2.5))
+    assert scorer.score(request(), said("It is 4.")).confidence is None, "without a vector nothing is known"
+    blind = CalibratedScorer(replace(probed, probe=None))
+    assert blind.score(request(), said("It is 4."), vector=vector).confidence is None

@@ -187,3 +187,11 @@ def test_the_saving_within_a_loss_is_the_best_threshold_by_brute_force(pairs: li
         if losses[scores >= at].sum() / len(pairs) <= limit
     ]
     assert saving_within(scores, losses, saved, limit) == pytest.approx(max([0.0, *possible]))
+
+
+def test_lengths_that_are_missing_add_nothing_to_what_is_at_stake():
+    stake = Stake(fixed=0.5, per_prompt_character=0.1, per_answer_character=0.1)
+    assert stake.of({}) == 0.5
+    assert stake.of({"question_length": math.log1p(4)}) == pytest.approx(0.9)
+    assert stake.of({"context_length": math.log1p(4)}) == pytest.approx(0.9)
+    assert stake.of({"answer_length": math.log1p(4)}) == pytest.approx(0.9)

@@ -326,3 +326,24 @@ def test_what_is_known_of_a_reply_before_it_is_scored_is_among_the_signals() -> 
     with pytest.raises(StopIteration) as end:
         flow.send(Reply(answer("cheap"), evidence={"output_repaired": 1.0}))
     assert end.value.value.signals == {"a": 1.0, "output_repaired": 1.0}
+
+
+def test_of_several_rejected_answers_the_most_confident_is_served_and_the_strongest_among_equals():
+    tiers = (Tier("small", 0.9), Tier("middle", 0.9), Tier("large"))
+    for small, middle, served in ((0.6, 0.3, "small"), (0.3, 0.6, "middle"), (0.5, 0.5, "middle")):
+        world = World({"small": small, "middle": middle, "large": None})
+        assert world.run(*tiers, serve_rejected_answer=True).answer.model == served
+
+
+@pytest.mark.parametrize(("unsure", "served"), [("small", "middle"), ("middle", "small")])
+def test_an_answer_without_a_confidence_is_the_last_to_be_served(unsure: str, served: str):
+    def score(answer: Answer, second: Answer | None, rating: float | None) -> Scored:
+        return Scored(confidence=None if answer.model == unsure else 0.0)
+
+    flow = cascade((Tier("small", 0.9), Tier("middle", 0.9), Tier("large")), score=score, serve_rejected_answer=True)
+    next(flow)
+    flow.send(Reply(answer("small")))
+    flow.send(Reply(answer("middle")))
+    with pytest.raises(StopIteration) as end:
+        flow.send(failure("large"))
+    assert end.value.value.answer.model == served

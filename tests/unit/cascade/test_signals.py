@@ -339,3 +339,8 @@ def test_question_features_see_code_pictures_and_depth():
 def test_a_long_json_answer_is_parsed_once_and_whole():
     long = json.dumps({"items": list(range(9000)), "confidence": 0.4})
     assert measure(evidence(long))["self_confidence"] == 0.4
+
+
+def test_a_question_without_a_word_is_covered_by_nothing():
+    found = measure(evidence("Fine.", question="?!"))
+    assert (found["question_covered"], found["answer_from_question"]) == (0.0, 0.0)

@@ -81,8 +81,17 @@ def test_a_ladder_shortened_by_a_reload_is_come_down_from_at_once() -> None:
         {"steps": (LadderStep.SHED, LadderStep.SHED)},
         {"steps": (), "climb_at": 0.4, "descend_at": 0.4},
         {"steps": (), "climb_after": -1.0},
+        {"steps": (), "descend_after": -1.0},
+        {"steps": (), "descend_at": -0.1},
     ],
 )
 def test_a_ladder_that_makes_no_sense_is_a_mistake(fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"steps|descend"):
         LadderPolicy(**fields)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_ladder_may_move_at_once() -> None:
+    at_once = LadderPolicy(STEPS, descend_at=0, climb_after=0, descend_after=0)
+    up = move(at_once, LadderState(), load=0.9, now=0.0)
+    assert up.height == 1
+    assert move(at_once, up, load=0.0, now=1.0).height == 0

@@ -238,3 +238,15 @@ def test_whatever_happens_the_queue_knows_how_many_wait(steps: list[str], data: 
             queue.settle(tenant, data.draw(st.floats(-5, 5)), band=0)
         assert len(queue) == len(held)
         assert {one.id for one in queue} == held
+
+
+def test_the_fair_share_of_others_grows_with_their_weight_in_fractions_too() -> None:
+    queue = filled(*(waiting(f"b{n}", "b", 10.0, weight=1.5) for n in range(9)))
+    assert queue.work_before(waiting("d0", "d", 5.0, weight=2.0)) == 5 + 2.5 * 1.5
+
+
+def test_requests_of_one_tenant_that_wait_have_places_one_after_the_other() -> None:
+    first, second, third = waiting("z"), waiting("m"), waiting("b")
+    queue = filled(first, second, third)
+    assert [queue.position_of(one) for one in (first, second, third)] == [1, 2, 3]
+    assert [queue.work_before(one) for one in (first, second, third)] == [1, 2, 3]

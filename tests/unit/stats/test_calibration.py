@@ -74,3 +74,11 @@ def test_apgr_is_a_half_for_random_routing_and_one_for_a_perfect_jump():
 def test_the_cheapest_point_that_is_good_enough_is_found():
     assert cost_at_quality([3, 1, 2], [0.9, 0.5, 0.8], 0.75) == 2
     assert math.isnan(cost_at_quality([3, 1, 2], [0.9, 0.5, 0.8], 0.95))
+
+
+def test_the_interval_of_a_calibration_error_measures_confidence_against_outcome():
+    rng = np.random.default_rng(3)
+    confidences = rng.uniform(0.2, 0.4, 400)
+    interval = calibration_error_interval(confidences, np.ones(400), rng)
+    assert interval.estimate == pytest.approx(1 - confidences.mean())
+    assert 0.65 < interval.low < interval.high < 0.75
