@@ -26,7 +26,7 @@ from thriftgate.proxy.compose.observing import log_sinks, open_metrics
 from thriftgate.proxy.compose.privacy import Privacy, open_privacy
 from thriftgate.proxy.compose.routes import Shared, build_cache, build_route
 from thriftgate.proxy.compose.tracing import open_traces
-from thriftgate.proxy.limits.request import note_record
+from thriftgate.proxy.limits.request import note_record, steps_of
 from thriftgate.proxy.metrics import WRITE_EVERY, MetricsReader
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.translations import Translations
@@ -212,7 +212,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         embedder=embedder,
         draw=random.random,
         private_models=frozenset(config.privacy.private_models if config.privacy else ()),
-        **({"steps": admission.steps_of} if admission is not None else {}),
+        **({"steps": partial(steps_of, now=admission.steps_of)} if admission is not None else {}),
     )
     caches = {name: build_cache(name, route, shared) for name, route in config.routes.items()}
     verifiers = {name: one.verifier for name, one in caches.items() if one and one.verifier}

@@ -16,6 +16,7 @@ from thriftgate.errors import (
     StoreUnavailableError,
 )
 from thriftgate.limits.headers import LimitStanding, anthropic_headers, openai_headers, retry_headers
+from thriftgate.limits.ladder import LadderStep
 from thriftgate.services.limits.passes import LimitRefusal, Pass, QueuePlace
 
 _STORE_RETRY = 2.0
@@ -94,7 +95,7 @@ def pass_headers(passed: Pass, dialect: LimitedApi) -> dict[str, str]:
     if passed.place is not None:
         headers["x-thriftgate-queue-position"] = str(passed.place.position)
     if passed.steps:
-        headers["x-thriftgate-load-steps"] = ",".join(sorted(step.value for step in passed.steps))
+        headers["x-thriftgate-load-steps"] = ",".join(step.value for step in LadderStep if step in passed.steps)
     return headers
 
 

@@ -4,10 +4,12 @@ A context variable that is set around the application reaches everything it does
 that inherits the request's context.
 """
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from thriftgate.limits.estimate import TokenEstimate
+from thriftgate.limits.ladder import LadderStep
 from thriftgate.proxy.limits.connection import ClientConnection
 from thriftgate.proxy.limits.dialects import LimitedApi
 from thriftgate.proxy.limits.responder import Responder
@@ -42,3 +44,10 @@ def note_record(record: RequestRecord) -> None:
     request = current.get()
     if request is not None:
         request.note_record(record)
+
+
+def steps_of(model: str, now: Callable[[str], frozenset[LadderStep]]) -> frozenset[LadderStep]:
+    """The steps that were in force when the request was let in, as its headers say; else those of `now`."""
+    request = current.get()
+    passed = None if request is None else request.responder.passed
+    return now(model) if passed is None else passed.steps

@@ -262,6 +262,7 @@ class Admission:
     def _granted(self, passed: Pass, granted: Granted) -> None:
         passed.own = granted.own
         passed.started_at = self._clock.monotonic()
+        passed.steps = self.steps_of(passed.arrival.model)
         passed.standings = standings(granted.own or passed.demand, granted.taken.remaining)
         if granted.own is None and passed.demand.names:
             self.settler.hold(passed.demand)

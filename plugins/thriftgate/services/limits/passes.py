@@ -47,6 +47,7 @@ class Pass:
     """Where it stood when it came in, if it had to wait."""
     standings: Sequence[LimitStanding] = ()
     steps: frozenset[LadderStep] = frozenset()
+    """Those in force when it came in, then when it began to run: it is told of these, and served by them."""
     own: Demand | None = None
     """Its demand, where this worker granted it without the store."""
     holds_tickets: bool = True
