@@ -12,11 +12,14 @@ from typing import Any, cast
 from thriftgate.errors import TierFailedError, describe_failure
 from thriftgate.ports import Completer, Pricer
 from thriftgate.services.request.journal import Journal
-from thriftgate.services.request.reading import answer_of, is_opening
+from thriftgate.services.request.reading import answer_of, is_frame
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, StreamPiece, TierCall, Usage
+from thriftgate.wire.answer import FinishKind
 from thriftgate.wire.dialects import answer_view, assembler
 from thriftgate.wire.request import Dialect
+
+_NO_ENDING = frozenset({FinishKind.UNKNOWN, FinishKind.FAILED})
 
 
 class Asker:
@@ -101,7 +104,7 @@ class AskedStream:
 
     Raises TierFailedError when the call fails or breaks off. `has_started` says whether anything was handed out: the
     events that only say that an answer begins wait for the first one with something in it, so that a provider that
-    fails between them can still be passed over.
+    fails between them, or ends with nothing said, can still be passed over.
     """
 
     def __init__(self, asker: Asker, model: str, request: ChatRequest) -> None:
@@ -153,7 +156,7 @@ class AskedStream:
             self._deployment = piece.deployment or self._deployment
             self._deployment_id = piece.deployment_id or self._deployment_id
             self._charge = piece.charge or self._charge
-            if not self.has_started and is_opening(self._request.dialect, piece.event):
+            if not self.has_started and is_frame(self._request.dialect, piece.event):
                 opening.append(piece)
                 continue
             if self._first_at is None:
@@ -164,6 +167,18 @@ class AskedStream:
                 yield earlier
             opening = []
             yield piece
+        if not self.has_started:
+            self._check_something()
+            self.has_started = True
+            for earlier in opening:
+                yield earlier
+
+    def _check_something(self) -> None:
+        """An answer may be empty, but then it says why it ended; LiteLLM makes one even of a page of HTML."""
+        self._check_error()
+        view = answer_view(Dialect(self._request.dialect), self._assembler.finish())
+        if view.is_empty and all(choice.finish.kind in _NO_ENDING for choice in view.choices):
+            raise TierFailedError(self._model, "answered with a stream that has nothing in it")
 
     def _check_error(self) -> None:
         if self._assembler.error is not None:

@@ -27,7 +27,15 @@ _FINISH: Mapping[FinishKind, str | None] = {
     FinishKind.UNKNOWN: None,
 }
 _MEDIA = {PartKind.IMAGE: "image_url", PartKind.AUDIO: "input_audio"}
-_OPENINGS = frozenset({"message_start", "ping", "response.created", "response.in_progress", "response.queued"})
+_FRAMES = frozenset(
+    {
+        "message_start", "ping", "content_block_stop", "message_delta", "message_stop",
+        "response.created", "response.in_progress", "response.queued", "response.completed", "response.incomplete",
+    }
+)  # fmt: skip
+"""Events that say where an answer, or a part of one, begins or ends."""
+_HELD = ("content_block", "item", "part")
+"""Under which name an event has the part that begins or ends with it."""
 
 
 def body_of(request: ChatRequest) -> Mapping[str, Any]:
@@ -222,18 +230,24 @@ def as_asked(request: ChatRequest, answer: Answer) -> Answer:
     return replace(answer, choices=bare, body=body, edge=None)
 
 
-def is_opening(dialect: str, event: Mapping[str, Any]) -> bool:
-    """Whether an event only says that an answer begins: nothing of it is there yet."""
+def is_frame(dialect: str, event: Mapping[str, Any]) -> bool:
+    """Whether an event only says that an answer, or an empty part of it, begins or ends: nothing of it is in there."""
     if dialect != Dialect.CHAT:
-        return event.get("type") in _OPENINGS
-    choices = objects(event.get("choices"))
-    return not any(_says_something(choice) for choice in choices)
+        return event.get("type") in _FRAMES or any(_is_empty_text(event.get(name)) for name in _HELD)
+    return not any(_says_something(choice) for choice in objects(event.get("choices")))
+
+
+def _is_empty_text(part: object) -> bool:
+    fields = mapping(part)
+    if fields.get("type") == "message":
+        return all(_is_empty_text(one) for one in items(fields.get("content")))
+    return fields.get("type") in ("text", "output_text") and not fields.get("text")
 
 
 def _says_something(choice: Json) -> bool:
-    delta = mapping(choice.get("delta"))
-    said = any(value not in (None, "", [], {}) for name, value in delta.items() if name != "role")
-    return said or choice.get("finish_reason") is not None
+    return any(
+        value not in (None, "", [], {}) for name, value in mapping(choice.get("delta")).items() if name != "role"
+    )
 
 
 def chat_delta(event: Mapping[str, Any]) -> tuple[str, tuple[Mapping[str, Any], ...]]:
