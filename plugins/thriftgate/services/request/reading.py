@@ -233,8 +233,26 @@ def as_asked(request: ChatRequest, answer: Answer) -> Answer:
 def is_frame(dialect: str, event: Mapping[str, Any]) -> bool:
     """Whether an event only says that an answer, or an empty part of it, begins or ends: nothing of it is in there."""
     if dialect != Dialect.CHAT:
-        return event.get("type") in _FRAMES or any(_is_empty_text(event.get(name)) for name in _HELD)
+        return (
+            event.get("type") in _FRAMES
+            or any(_is_empty_text(event.get(name)) for name in _HELD)
+            or _adds_nothing(event)
+        )
     return not any(_says_something(choice) for choice in objects(event.get("choices")))
+
+
+def _adds_nothing(event: Mapping[str, Any]) -> bool:
+    """Whether it is a piece, or the whole, of a text in which nothing is."""
+    match event.get("type"):
+        case "response.output_text.delta":
+            return not event.get("delta")
+        case "response.output_text.done":
+            return not event.get("text")
+        case "content_block_delta":
+            delta = mapping(event.get("delta"))
+            return delta.get("type") == "text_delta" and not delta.get("text")
+        case _:
+            return False
 
 
 def _is_empty_text(part: object) -> bool:
