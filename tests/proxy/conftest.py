@@ -109,6 +109,13 @@ def deployment(name: str, upstream_url: str, *, model: str | None = None, **para
     }
 
 
+def everywhere(name: str, upstream_url: str) -> dict[str, Any]:
+    """A plain model that answers at all three endpoints: LiteLLM asks its provider by chat completions."""
+    made = deployment(name, upstream_url)
+    made["litellm_params"]["model"] = f"lm_studio/{name}"
+    return made
+
+
 def anthropic_deployment(name: str, upstream: str, model: str) -> dict[str, Any]:
     """A plain model that speaks Anthropic's messages; `upstream` is the address without the version."""
     made = deployment(name, upstream.removesuffix("/v1"))

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess, deployment, gateway_config, running
+from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess, everywhere, gateway_config, running
 from tests.proxy.scrape import read_series, total
 from tests.proxy.upstream import Upstream, drips, fails, says, slow
 from tests.proxy.waiting import eventually, settle
@@ -39,19 +39,12 @@ LIMITS: dict[str, Any] = {
 PLAIN = ("direct", "quick", "wordy", "narrow")
 
 
-def plain(name: str, upstream_url: str) -> dict[str, Any]:
-    """A plain model that answers at all three endpoints: LiteLLM asks its provider by chat completions."""
-    made = deployment(name, upstream_url)
-    made["litellm_params"]["model"] = f"lm_studio/{name}"
-    return made
-
-
 @pytest.fixture(scope="module")
 def limited_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
     """A proxy with limits."""
     upstream = Upstream(provider_server)
     config = gateway_config(upstream.base_url)
-    config["model_list"] += [plain(name, upstream.base_url) for name in PLAIN]
+    config["model_list"] += [everywhere(name, upstream.base_url) for name in PLAIN]
     config["callback_settings"]["thriftgate"]["limits"] = LIMITS
     with running("limits", config, upstream) as gateway:
         yield gateway

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess, gateway_config, running
+from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess, everywhere, gateway_config, running
 from tests.proxy.scrape import read_series, total
-from tests.proxy.test_limits import PATHS, QUESTION, plain
+from tests.proxy.test_limits import PATHS, QUESTION
 from tests.proxy.upstream import Upstream, says
 from tests.proxy.waiting import eventually
 from tests.stores.redis_process import BINARY, RedisProcess
@@ -41,7 +41,7 @@ def world(provider_server: HTTPServer, tmp_path_factory: pytest.TempPathFactory)
     redis, upstream = RedisProcess(tmp_path_factory.mktemp("redis")), Upstream(provider_server)
     redis.start()
     config = gateway_config(upstream.base_url)
-    config["model_list"].append(plain("direct", upstream.base_url))
+    config["model_list"].append(everywhere("direct", upstream.base_url))
     config["callback_settings"]["thriftgate"] |= {"redis_url": redis.url, "limits": {"rules": RULES}}
     try:
         with running("limits-away", config, upstream) as gateway:
@@ -88,7 +88,7 @@ def shadowed(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
     """Limits that only watch."""
     upstream = Upstream(provider_server)
     config = gateway_config(upstream.base_url)
-    config["model_list"].append(plain("direct", upstream.base_url))
+    config["model_list"].append(everywhere("direct", upstream.base_url))
     config["callback_settings"]["thriftgate"]["limits"] = {"rules": TIGHT, "shadow": True}
     with running("limits-shadow", config, upstream) as gateway:
         for model in ("small", "large", "direct"):

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import (
     CLIENT_KEY,
     GatewayProcess,
+    everywhere,
     free_port,
     gateway_config,
     route,
@@ -33,6 +34,8 @@ class TracedGateway:
 
     process: GatewayProcess
     langfuse: LangfuseIntakeServer
+    end: Callable[[], None]
+    """Ends the proxy as an operator would; what it left in its folder stays."""
     asked: list[str] = field(default_factory=list[str])
     """The ids of all requests so far that had a valid key."""
 
@@ -53,11 +56,22 @@ class TracedGateway:
 
 
 @contextmanager
-def traced_gateway(langfuse_server: HTTPServer, **more: Any) -> Generator[TracedGateway]:
-    """A running proxy with Langfuse's keys in its environment; `more` stands in our section."""
+def traced_gateway(
+    langfuse_server: HTTPServer,
+    *options: str,
+    langfuse: LangfuseIntakeServer | None = None,
+    routes: Mapping[str, Any] | None = None,
+    models: Sequence[str] = (),
+    **more: Any,
+) -> Generator[TracedGateway]:
+    """A running proxy with Langfuse's keys in its environment; `more` stands in our section.
+
+    `routes` and plain `models`, which answer at all three endpoints, stand beside those that every test has; `options`
+    are of the command line.
+    """
     providers = HTTPServer(threaded=True)
     providers.start()
-    upstream, langfuse = Upstream(providers), LangfuseIntakeServer()
+    upstream, langfuse = Upstream(providers), langfuse or LangfuseIntakeServer()
     config = gateway_config(upstream.base_url)
     section = config["callback_settings"]["thriftgate"]
     section["tracing"] = {
@@ -65,15 +79,19 @@ def traced_gateway(langfuse_server: HTTPServer, **more: Any) -> Generator[Traced
     }  # fmt: skip
     section |= more
     section["routes"]["open"] = {**section["routes"]["support"], "capture_content": True}
-    config["model_list"].append(route("open"))
+    section["routes"] |= routes or {}
+    config["model_list"] += [route(name) for name in ("open", *(routes or {}))]
+    config["model_list"] += [everywhere(name, upstream.base_url) for name in models]
     folder = Path(tempfile.mkdtemp(prefix="thriftgate-traced-"))
     folder.chmod(0o755)
     port = free_port()
-    process = start_proxy(folder, config, port, **langfuse.serve(langfuse_server))
+    process = start_proxy(
+        folder, config, port, *options, TIMEOUT_WORKER_HEALTHCHECK="300", **langfuse.serve(langfuse_server)
+    )
     base_url = f"http://127.0.0.1:{port}"
     try:
         wait_until_alive(process, base_url, folder)
-        yield TracedGateway(GatewayProcess(base_url, folder, upstream), langfuse)
+        yield TracedGateway(GatewayProcess(base_url, folder, upstream), langfuse, lambda: stop(process))
     finally:
         stop(process)
         shutil.rmtree(folder, ignore_errors=True)
