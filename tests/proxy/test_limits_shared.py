@@ -11,8 +11,16 @@ from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import GatewayProcess, free_port, gateway_config, running, start_proxy, wait_until_alive
-from tests.proxy.test_limits import PATHS, plain
+from tests.proxy.conftest import (
+    GatewayProcess,
+    everywhere,
+    free_port,
+    gateway_config,
+    running,
+    start_proxy,
+    wait_until_alive,
+)
+from tests.proxy.test_limits import PATHS
 from tests.proxy.upstream import Upstream, says, slow
 from tests.proxy.waiting import eventually
 from tests.stores.redis_process import BINARY, RedisProcess
@@ -30,7 +38,7 @@ def two(provider_server: HTTPServer, tmp_path_factory: pytest.TempPathFactory) -
     redis, upstream = RedisProcess(tmp_path_factory.mktemp("redis")), Upstream(provider_server)
     redis.start()
     config = gateway_config(upstream.base_url)
-    config["model_list"].append(plain("direct", upstream.base_url))
+    config["model_list"].append(everywhere("direct", upstream.base_url))
     rules = [{"per": "team", "model": "direct", "requests": {"per_minute": 0.1, "burst": 10}}]
     config["callback_settings"]["thriftgate"] |= {"redis_url": redis.url, "limits": {"rules": rules}}
     try:
