@@ -155,3 +155,21 @@ def test_nothing_that_a_user_said_is_in_the_log(gateway: GatewayProcess) -> None
     gateway.post("/v1/chat/completions", {"model": "fragile", "messages": [USER]})
     gateway.post("/v1/chat/completions", {"model": "support", "messages": [USER, "broken"]})
     assert "xylophone" not in gateway.log
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+def test_a_failure_tells_which_request_it_was_and_what_it_cost_at_every_endpoint(
+    gateway: GatewayProcess, path: str, stream: bool
+) -> None:
+    for model in ("fragile-small", "fragile-large"):
+        gateway.upstream.on(model, fails(500))
+    said = [{"role": "user", "content": "Hello"}]
+    body = {"model": "fragile", "stream": stream, **({"input": said} if "responses" in path else {"messages": said})}
+    told = gateway.post(path, {**body, "max_tokens": 9} if "messages" in path else body).headers
+    assert told["x-thriftgate-decision"] == "failed"
+    assert float(told["x-thriftgate-cost"]) == 0
+    assert len(told.get_list("x-thriftgate-request-id")) == 1
+    refused = gateway.post(path, {**body, "temperature": "hot", "max_tokens": 9}).headers
+    assert len(refused.get_list("x-thriftgate-request-id")) == 1
+    assert refused["x-thriftgate-request-id"] != told["x-thriftgate-request-id"]

@@ -72,14 +72,20 @@ class MetricsReader:
         self._standings = standings
         self._problems = 0
         self._has_warned = False
+        self._writing = asyncio.Lock()
 
     async def share(self) -> None:
         """Write what the other workers may say of this one; never raises OSError."""
-        samples = await self._own()
-        try:
-            await asyncio.to_thread(self._files.write, samples.to_json())
-        except OSError as error:
-            self._problem(error)
+        await self._shared()
+
+    async def _shared(self) -> Samples:
+        async with self._writing:  # what is read later is written later: a file never falls back
+            samples = await self._own()
+            try:
+                await asyncio.to_thread(self._files.write, samples.to_json())
+            except OSError as error:
+                self._problem(error)
+            return samples
 
     def close(self) -> None:
         """Leave the last word, and count as ended."""
@@ -90,8 +96,12 @@ class MetricsReader:
         self._files.close()
 
     async def exposition(self, accept: str) -> tuple[bytes, str]:
-        """The body of a scrape and its content type."""
-        own = await self._own()
+        """The body of a scrape and its content type.
+
+        What it says of this worker is written first: another worker that is asked next says no less, as it must, since
+        Prometheus takes a counter that falls for one that began anew and adds all of it once more.
+        """
+        own = await self._shared()
         standings = self._standings.standings()
         return await asyncio.to_thread(self._exposed, own, partial(put_standings, standings=standings), accept)
 

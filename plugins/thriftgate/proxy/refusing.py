@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError
 from thriftgate.proxy import provider_answer
-from thriftgate.proxy.edge import current
+from thriftgate.proxy.edge import current, headers_of
 from thriftgate.proxy.errors import error_headers
 from thriftgate.proxy.limits.dialects import LimitedApi, api_of
 from thriftgate.proxy.replies import send_error
@@ -57,7 +57,8 @@ class _Reply:
         self.has_begun = True
         if message["type"] == "http.response.start" and (error := self._refused(message)) is not None:
             self._is_replaced = True
-            await send_error(self._send, error, self._dialect, error_headers(error), head=message)
+            headers = {**_told(), **error_headers(error)}
+            await send_error(self._send, error, self._dialect, headers, head=message)
         elif not self._is_replaced:
             await self._send(message)
 
@@ -67,6 +68,12 @@ class _Reply:
             return None
         edge = current.get()
         return self.error if edge is None else edge.error
+
+
+def _told() -> dict[str, str]:
+    """`x-thriftgate-*` of a failed request: LiteLLM's error responses at Anthropic's endpoint have none."""
+    edge = current.get()
+    return {} if edge is None else headers_of(edge.summary or {"request_id": edge.request_id})
 
 
 _reply: ContextVar[_Reply | None] = ContextVar("thriftgate_reply", default=None)

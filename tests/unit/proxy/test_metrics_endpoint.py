@@ -1,13 +1,18 @@
 """Who may read the metrics, under which names, and what a scrape says of workers it did not ask."""
 
+import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Route
 from tests.fakes import FakeClock
@@ -127,6 +132,43 @@ async def test_a_scrape_of_one_worker_speaks_for_all(tmp_path: Path) -> None:
     body = (await one.exposition(""))[0].decode()
     assert 'status="ok",tier="none"} 3.0' in body
     assert "thriftgate_workers 1.0" in body
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["request", "scrape", "share"])), max_size=40))
+async def test_no_counter_falls_whichever_worker_is_asked_next(steps: list[tuple[int, str]]) -> None:
+    """Prometheus would take it for a restart, and add all that was counted once more."""
+    with TemporaryDirectory() as folder:
+        counts = Metrics(), Metrics()
+        workers = [board(Path(folder), one) for one in counts]
+        told, asked = 0.0, 0
+        for worker in workers:
+            await worker.share()
+        for place, step in steps:
+            if step == "request":
+                counts[place].submit(request("support"))
+                asked += 1
+            elif step == "share":
+                await workers[place].share()
+            else:
+                body = (await workers[place].exposition(""))[0].decode()
+                found = re.search(r"^thriftgate_requests_total\{.*\} (\S+)$", body, re.MULTILINE)
+                now = float(found[1]) if found else 0.0
+                assert told <= now <= asked
+                told = now
+        for worker in workers:
+            worker.close()
+
+
+async def test_scrapes_at_the_same_time_leave_the_last_word_in_the_file(tmp_path: Path) -> None:
+    counts = Metrics(), Metrics()
+    one, other = board(tmp_path, counts[0]), board(tmp_path, counts[1])
+    scrapes: list[asyncio.Task[tuple[bytes, str]]] = []
+    for _ in range(20):
+        counts[0].submit(request("support"))
+        scrapes.append(asyncio.create_task(one.exposition("")))
+        await asyncio.sleep(0)
+    await asyncio.gather(*scrapes)
+    assert 'tier="none"} 20.0' in (await other.exposition(""))[0].decode()
 
 
 async def test_before_the_proxy_knows_its_deployments_there_are_metrics_without_them(tmp_path: Path) -> None:
