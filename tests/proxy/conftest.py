@@ -203,6 +203,14 @@ def gateway_config(upstream_url: str) -> dict[str, Any]:
     }
 
 
+def limited_config(upstream_url: str, limits: Mapping[str, Any], *plain: str, **section: Any) -> dict[str, Any]:
+    """`gateway_config` with limits, plain models that answer everywhere, and more of our section."""
+    config = gateway_config(upstream_url)
+    config["model_list"] += [everywhere(name, upstream_url) for name in plain]
+    config["callback_settings"]["thriftgate"] |= {"limits": limits, **section}
+    return config
+
+
 def start_proxy(
     folder: Path, config: Mapping[str, Any], port: int, *options: str, **environ: str
 ) -> subprocess.Popen[bytes]:

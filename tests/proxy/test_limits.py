@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess, everywhere, gateway_config, running
+from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess, limited_config, running
 from tests.proxy.scrape import read_series, total
 from tests.proxy.upstream import Upstream, drips, fails, says, slow
 from tests.proxy.waiting import eventually, settle
@@ -43,10 +43,7 @@ PLAIN = ("direct", "quick", "wordy", "narrow")
 def limited_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
     """A proxy with limits."""
     upstream = Upstream(provider_server)
-    config = gateway_config(upstream.base_url)
-    config["model_list"] += [everywhere(name, upstream.base_url) for name in PLAIN]
-    config["callback_settings"]["thriftgate"]["limits"] = LIMITS
-    with running("limits", config, upstream) as gateway:
+    with running("limits", limited_config(upstream.base_url, LIMITS, *PLAIN), upstream) as gateway:
         yield gateway
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess, everywhere, gateway_config, running
+from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess, limited_config, running
 from tests.proxy.scrape import read_series, total
 from tests.proxy.test_limits import PATHS, QUESTION
 from tests.proxy.upstream import Upstream, says
 from tests.proxy.waiting import eventually
-from tests.stores.redis_process import BINARY, RedisProcess
+from tests.stores.redis_process import RedisProcess
 
 pytestmark = [pytest.mark.xdist_group("proxy-outage"), pytest.mark.timeout(300)]
 
@@ -36,20 +36,12 @@ class World:
 @pytest.fixture(scope="module")
 def world(provider_server: HTTPServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Limits that are kept in a Redis of its own."""
-    if BINARY is None:
-        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
     redis, upstream = RedisProcess(tmp_path_factory.mktemp("redis")), Upstream(provider_server)
-    redis.start()
-    config = gateway_config(upstream.base_url)
-    config["model_list"].append(everywhere("direct", upstream.base_url))
-    config["callback_settings"]["thriftgate"] |= {"redis_url": redis.url, "limits": {"rules": RULES}}
-    try:
-        with running("limits-away", config, upstream) as gateway:
-            for model in ("small", "large", "direct"):
-                upstream.on(model, says("Five days."))
-            yield World(gateway, redis)
-    finally:
-        redis.stop()
+    config = limited_config(upstream.base_url, {"rules": RULES}, "direct", redis_url=redis.url)
+    with redis, running("limits-away", config, upstream) as gateway:
+        for model in ("small", "large", "direct"):
+            upstream.on(model, says("Five days."))
+        yield World(gateway, redis)
 
 
 @pytest.mark.parametrize("how", ["frozen", "gone"])
@@ -87,9 +79,7 @@ def test_while_the_store_is_away_everything_is_refused_in_the_caller_s_dialect_a
 def shadowed(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
     """Limits that only watch."""
     upstream = Upstream(provider_server)
-    config = gateway_config(upstream.base_url)
-    config["model_list"].append(everywhere("direct", upstream.base_url))
-    config["callback_settings"]["thriftgate"]["limits"] = {"rules": TIGHT, "shadow": True}
+    config = limited_config(upstream.base_url, {"rules": TIGHT, "shadow": True}, "direct")
     with running("limits-shadow", config, upstream) as gateway:
         for model in ("small", "large", "direct"):
             upstream.on(model, says("Five days."))

@@ -16,7 +16,7 @@ from tests.proxy.stored import stored
 from tests.proxy.traced import TracedGateway, traced_gateway
 from tests.proxy.upstream import says
 from tests.proxy.waiting import eventually
-from tests.stores.redis_process import BINARY, RedisProcess
+from tests.stores.redis_process import RedisProcess
 
 pytestmark = [pytest.mark.xdist_group("proxy-outage"), pytest.mark.timeout(400)]
 
@@ -27,19 +27,15 @@ ASKED = 6
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TracedGateway]:
     """A gateway whose Redis is there and cannot do what a cache takes."""
-    if BINARY is None:
-        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
     redis, langfuse = RedisProcess(tmp_path_factory.mktemp("redis")), HTTPServer(threaded=True)
-    redis.start()
     langfuse.start()
     try:
-        with traced_gateway(langfuse, redis_url=redis.url) as traced:
+        with redis, traced_gateway(langfuse, redis_url=redis.url) as traced:
             traced.upstream.on("small", says("Ten days."))
             yield traced
     finally:
         langfuse.clear()
         langfuse.stop()
-        redis.stop()
 
 
 def test_requests_go_on_and_everybody_says_why_they_cost_more(traced: TracedGateway) -> None:

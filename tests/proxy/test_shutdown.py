@@ -24,6 +24,7 @@ from tests.proxy.conftest import (
     wait_until_alive,
 )
 from tests.proxy.langfuse_intake import LangfuseIntakeServer
+from tests.proxy.test_limits import PATHS
 from tests.proxy.upstream import Upstream, drips, says, slow
 from tests.proxy.waiting import eventually
 
@@ -151,6 +152,26 @@ def test_what_was_answered_and_what_is_in_flight_is_booked_and_traced(stoppable:
     asked += map(_request_id, answers)
     assert stoppable.statuses() == dict.fromkeys(asked, "ok")
     assert stoppable.traced() == set(asked)
+
+
+_ONE_AT_A_TIME = {"concurrency": {"plain": {"most": 1, "adaptive": False}}, "queue": {"max_wait": "10s"}}
+
+
+@pytest.mark.parametrize("stoppable", [Start({"limits": _ONE_AT_A_TIME})], indirect=True)
+def test_whoever_waits_in_the_queue_when_a_gateway_is_stopped_is_served(stoppable: Stoppable) -> None:
+    stoppable.upstream.on("large", slow(0.5, says("Five days.")))
+    ways = [(path, stream) for path in PATHS for stream in (False, True)]
+    with ThreadPoolExecutor(len(ways)) as threads:
+        asked = [
+            threads.submit(stoppable.gateway.post, path, {**PATHS[path], "model": "plain", "stream": stream})
+            for path, stream in ways
+        ]
+        assert eventually(lambda: len(stoppable.upstream.asked("large")) == 2), "the others wait"
+        stoppable.process.send_signal(signal.SIGTERM)
+        answers = [one.result() for one in asked]
+    stoppable.process.wait(_ENDS_WITHIN)
+    assert [answer.status_code for answer in answers] == [200] * len(ways)
+    assert all("days." in answer.text for answer in answers)
 
 
 @pytest.mark.parametrize("stoppable", [Start({"drain": "1s"})], indirect=True)

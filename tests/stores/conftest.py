@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 from tests.fakes import InMemoryAnswerCache, LoopClock
 from tests.stores.cases import DIMENSIONS
-from tests.stores.redis_process import BINARY, RedisProcess
+from tests.stores.redis_process import RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.ports import AnswerCache
@@ -91,12 +91,8 @@ def store(request: pytest.FixtureRequest) -> AnswerCache:
 @pytest.fixture(scope="session")
 def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
     """A Redis of this worker's own, for what needs no query engine."""
-    if BINARY is None:
-        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
-    process = RedisProcess(tmp_path_factory.mktemp("redis"))
-    process.start()
-    yield process
-    process.stop()
+    with RedisProcess(tmp_path_factory.mktemp("redis")) as process:
+        yield process
 
 
 @pytest.fixture

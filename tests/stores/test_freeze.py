@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.fakes import FakeEmbedder, answer_of, ask
 from tests.stores.postgres_process import PostgresProcess
-from tests.stores.redis_process import BINARY, RedisProcess
+from tests.stores.redis_process import RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.caching.policy import FixedThreshold
@@ -84,8 +84,6 @@ async def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         await database.close()
         process.stop()
         return
-    if BINARY is None:
-        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
     redis = RedisProcess(tmp_path)
     redis.start()
     engine = QueryEngine(redis.port)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 from tests.stores.postgres_process import PostgresProcess
-from tests.stores.redis_process import BINARY, RedisProcess
+from tests.stores.redis_process import RedisProcess
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.identity.budgets import Account, window_at
@@ -103,8 +103,6 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         )  # fmt: skip
         await database.close()
         return
-    if BINARY is None:
-        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
     redis = RedisProcess(tmp_path)
     redis.start()
     server = RedisServer(redis.url)

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 from tests.stores.cases import DIMENSIONS, entry, observation, vector
-from tests.stores.redis_process import BINARY, RedisProcess
+from tests.stores.redis_process import RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.caching.entries import PurgeFilter
@@ -204,8 +204,6 @@ async def _is_stored(cache: RedisAnswerCache, key: str) -> bool:
 
 
 async def test_a_redis_that_stops_is_unavailable_for_every_call_and_found_again(tmp_path: Path) -> None:
-    if BINARY is None:
-        pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
     process, now = RedisProcess(tmp_path), 0.0
     process.start()
     engine = QueryEngine(process.port)

@@ -69,6 +69,10 @@ class EdgeRequest:
         """Note why the request failed; without the traceback, whose frames hold this request in a circle."""
         self.error = error.with_traceback(None)
 
+    def told(self) -> dict[str, str]:
+        """`x-thriftgate-*` headers of what is known of it by now."""
+        return headers_of(self.summary or {"request_id": self.request_id})
+
     def tell(self, summary: Mapping[str, Any]) -> None:
         """Note what the client is told, and put it into the headers of a stream that has not begun."""
         self.summary = summary

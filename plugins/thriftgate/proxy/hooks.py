@@ -17,7 +17,7 @@ from litellm.proxy._types import UserAPIKeyAuth
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy import provider_answer
 from thriftgate.proxy.authentication import RefusedCallerError
-from thriftgate.proxy.edge import EdgeRequest, current, headers_of
+from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, model_failure
 from thriftgate.proxy.provider import not_served
 from thriftgate.proxy.refusals import early_error, edge_of, is_stranger, refusal_of
@@ -128,7 +128,7 @@ class EdgeHooks(CustomLogger):
         if isinstance(hidden, dict) and not edge.summary:
             # A stream that has not begun: LiteLLM reads these once more when it has the first chunk.
             edge.late_headers = cast("dict[str, Any]", hidden).setdefault("additional_headers", {})
-        headers = headers_of(edge.summary or {"request_id": edge.request_id})
+        headers = edge.told()
         headers["traceparent"] = outgoing_traceparent(edge.request_id, edge.headers.get("traceparent"))
         if "cost" in edge.summary:
             headers["x-litellm-response-cost"] = str(edge.summary["cost"])

@@ -3,18 +3,19 @@
 Failure behaviour: a request that is no conversation raises InvalidRequestError.
 """
 
-import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 from litellm.constants import LITELLM_PROXY_ADMIN_NAME
 from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.proxy.edge import EdgeRequest
+from thriftgate.services.request.beside import beside_loop
 from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import Caller, ChatRequest
-from thriftgate.wire.bounds import is_heavy
 from thriftgate.wire.identity import MATERIAL_HEADERS
+from thriftgate.wire.weight import is_heavy
 
 _NOT_OF_THE_BODY = frozenset(
     {
@@ -26,13 +27,12 @@ _NOT_OF_THE_BODY = frozenset(
 
 
 async def request_read(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> ChatRequest:
-    """`request_of`, beside the loop where the body is a large one; it is then looked through there for whoever asks."""
-    if not is_heavy(_sent(kwargs)):
-        return request_of(edge, dialect, kwargs)
-    return await asyncio.to_thread(_read_through, edge, dialect, kwargs)
+    """`request_of`; a heavy one is made beside the loop, and looked through there for whoever asks."""
+    heavy = is_heavy(_sent(kwargs))
+    return await beside_loop(partial(_looked_through if heavy else request_of, edge, dialect, kwargs), is_heavy=heavy)
 
 
-def _read_through(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> ChatRequest:
+def _looked_through(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> ChatRequest:
     request = request_of(edge, dialect, kwargs)
     assert view_of(request).turns is not None, "looked at once, and known from here on"
     return request

@@ -74,11 +74,8 @@ class MetricsReader:
         self._has_warned = False
         self._writing = asyncio.Lock()
 
-    async def share(self) -> None:
-        """Write what the other workers may say of this one; never raises OSError."""
-        await self._shared()
-
-    async def _shared(self) -> Samples:
+    async def share(self) -> Samples:
+        """Write what the other workers may say of this one, and give it; never raises OSError."""
         async with self._writing:  # what is read later is written later: a file never falls back
             samples = await self._own()
             try:
@@ -101,7 +98,7 @@ class MetricsReader:
         What it says of this worker is written first: another worker that is asked next says no less, as it must, since
         Prometheus takes a counter that falls for one that began anew and adds all of it once more.
         """
-        own = await self._shared()
+        own = await self.share()
         standings = self._standings.standings()
         return await asyncio.to_thread(self._exposed, own, partial(put_standings, standings=standings), accept)
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError
 from thriftgate.proxy import provider_answer
-from thriftgate.proxy.edge import current, headers_of
+from thriftgate.proxy.edge import current
 from thriftgate.proxy.errors import error_headers
 from thriftgate.proxy.limits.dialects import LimitedApi, api_of
 from thriftgate.proxy.replies import send_error
@@ -73,7 +73,7 @@ class _Reply:
 def _told() -> dict[str, str]:
     """`x-thriftgate-*` of a failed request: LiteLLM's error responses at Anthropic's endpoint have none."""
     edge = current.get()
-    return {} if edge is None else headers_of(edge.summary or {"request_id": edge.request_id})
+    return {} if edge is None else edge.told()
 
 
 _reply: ContextVar[_Reply | None] = ContextVar("thriftgate_reply", default=None)

@@ -7,6 +7,7 @@ Failure behaviour: pure and total.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from thriftgate.schemas.checking import Schema
@@ -14,6 +15,15 @@ from thriftgate.schemas.references import SchemaDocument, escaped, is_schema
 from thriftgate.schemas.refusal import Refusal
 
 _NO_BOUND = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What of one part applies to the same value as the part itself."""
+
+    every: tuple[str, ...]
+    one_of: tuple[tuple[str, ...], ...]
+    kinds: tuple[str, ...] | None
 
 
 class Applying:
@@ -24,27 +34,25 @@ class Applying:
         self._is_2020 = schema.is_2020
         self._refs_stand_alone = schema.refs_stand_alone
         # Not `lru_cache`: of a method it would hold its object in a circle, with each stream's schema.
-        self._every: dict[str, tuple[str, ...]] = {}
-        self._one_of: dict[str, tuple[tuple[str, ...], ...]] = {}
-        self._kinds: dict[str, tuple[str, ...] | None] = {}
+        self._known: dict[str, _Part] = {}
 
     def every(self, pointer: str) -> tuple[str, ...]:
         """Parts that the same value must fit too: of `$ref` and `allOf`."""
-        if pointer not in self._every:
-            self._every[pointer] = self._find_every(pointer)
-        return self._every[pointer]
+        return self._part(pointer).every
 
     def one_of(self, pointer: str) -> tuple[tuple[str, ...], ...]:
         """Groups of parts of which the same value must fit one."""
-        if pointer not in self._one_of:
-            self._one_of[pointer] = self._find_one_of(pointer)
-        return self._one_of[pointer]
+        return self._part(pointer).one_of
 
     def kinds(self, pointer: str) -> tuple[str, ...] | None:
         """The values of `type`; None when every kind is allowed."""
-        if pointer not in self._kinds:
-            self._kinds[pointer] = self._find_kinds(pointer)
-        return self._kinds[pointer]
+        return self._part(pointer).kinds
+
+    def _part(self, pointer: str) -> "_Part":
+        if pointer not in self._known:
+            schema = self._own(pointer)
+            self._known[pointer] = _Part(self._every(pointer, schema), _one_of(pointer, schema), _kinds(schema))
+        return self._known[pointer]
 
     def below(self, pointer: str, step: str | int) -> list[str]:
         """Parts that the value at a key or index of this value must fit."""
@@ -68,27 +76,13 @@ class Applying:
             return {}
         return {"$ref": schema["$ref"]} if self._refs_stand_alone and "$ref" in schema else schema
 
-    def _find_every(self, pointer: str) -> tuple[str, ...]:
-        schema = self._own(pointer)
+    def _every(self, pointer: str, schema: Mapping[str, Any]) -> tuple[str, ...]:
         found: list[str] = []
         if "$ref" in schema:
             target = self._document.target(pointer, "$ref", schema["$ref"])
             if not isinstance(target, Refusal):
                 found.append(target)
         return (*found, *_listed(schema, pointer, "allOf"))
-
-    def _find_one_of(self, pointer: str) -> tuple[tuple[str, ...], ...]:
-        schema = self._own(pointer)
-        groups = (tuple(_listed(schema, pointer, keyword)) for keyword in ("anyOf", "oneOf"))
-        return tuple(group for group in groups if group)
-
-    def _find_kinds(self, pointer: str) -> tuple[str, ...] | None:
-        kinds: object = self._own(pointer).get("type")
-        if isinstance(kinds, str):
-            return (kinds,)
-        if isinstance(kinds, list):
-            return tuple(str(kind) for kind in cast("list[object]", kinds))
-        return None
 
     def _element(self, schema: Mapping[str, Any], index: int) -> str | None:
         items: object = schema.get("items")
@@ -99,6 +93,20 @@ class Applying:
                 return f"{keyword}/{index}"
             return rest if is_schema(schema.get(rest)) else None
         return "items" if is_schema(items) else None
+
+
+def _one_of(pointer: str, schema: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    groups = (tuple(_listed(schema, pointer, keyword)) for keyword in ("anyOf", "oneOf"))
+    return tuple(group for group in groups if group)
+
+
+def _kinds(schema: Mapping[str, Any]) -> tuple[str, ...] | None:
+    kinds: object = schema.get("type")
+    if isinstance(kinds, str):
+        return (kinds,)
+    if isinstance(kinds, list):
+        return tuple(str(kind) for kind in cast("list[object]", kinds))
+    return None
 
 
 def _property(schema: Mapping[str, Any], name: str) -> str | None:

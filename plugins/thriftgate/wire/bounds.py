@@ -8,9 +8,8 @@ for the parser to refuse them.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
@@ -31,8 +30,6 @@ _REST_OF_STRING = re.compile(_INSIDE, re.DOTALL)
 _OBJECT = re.compile(rb"\s*+\{")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
-_HEAVY_VALUES = 500
-_HEAVY_CHARACTERS = 100_000
 _PIECE = 32 * 1024
 """Bytes that are looked at in one go: about 1 ms, after which another thread may run."""
 
@@ -75,31 +72,6 @@ def is_small(raw: bytes, bounds: Bounds) -> bool:
     """Whether a body is within the bounds whatever its strings hold: told in microseconds, for most bodies."""
     opening = raw.count(b"[") + raw.count(b"{")
     return len(raw) <= bounds.size and opening <= bounds.depth and opening + raw.count(b",") < bounds.values
-
-
-def is_heavy(value: object) -> bool:
-    """Whether looking through a parsed body takes longer than an event loop should wait: half a millisecond or so.
-
-    Stops counting as soon as it is: a heavy body costs no more here than one that just is none.
-    """
-    values, characters, waiting = 0, 0, [value]
-    while waiting:
-        here = waiting.pop()
-        if isinstance(here, str):
-            characters += len(here)
-            continue
-        inside = _inside(here)
-        values += len(inside)
-        if values > _HEAVY_VALUES or characters > _HEAVY_CHARACTERS:
-            return True
-        waiting.extend(inside)
-    return characters > _HEAVY_CHARACTERS
-
-
-def _inside(value: object) -> Collection[object]:
-    if isinstance(value, Mapping):
-        return cast("Mapping[str, object]", value).values()
-    return cast("Collection[object]", value) if isinstance(value, list | tuple) else ()
 
 
 def _without_strings(raw: bytes) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ from thriftgate.wire.turns import (
     Tool,
     Turn,
 )
+from thriftgate.wire.weight import is_heavy
 
 
 class RequestView(ABC):
@@ -45,6 +46,11 @@ class RequestView(ABC):
         self.headers: Mapping[str, str] = headers or {}
         self.lost: dict[Dialect, tuple[str, ...]] = {}
         """What a tier of another dialect would not get, where that was asked (`dialects.carries`)."""
+
+    @cached_property
+    def is_heavy(self) -> bool:
+        """Whether looking through the body takes longer than an event loop should wait."""
+        return is_heavy(self.body)
 
     # ---- what every dialect has to say
 

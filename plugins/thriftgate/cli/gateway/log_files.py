@@ -52,7 +52,14 @@ class RotatedLog:
 
 def as_json(line: bytes) -> bytes:
     """A line for a collector of logs: a JSON object as it is, anything else wrapped, without a terminal's colours."""
-    text = _COLOUR.sub(b"", line).strip()
+    return _object(_plain(line))
+
+
+def _plain(line: bytes) -> bytes:
+    return _COLOUR.sub(b"", line).strip()
+
+
+def _object(text: bytes) -> bytes:
     if text[:1] == b"{":
         try:
             json.loads(text)
@@ -71,8 +78,8 @@ def told(message: str, *, level: str = "INFO") -> bytes:
 
 def to_stdout(line: bytes) -> None:
     """A line of JSON for whoever collects our output."""
-    if _COLOUR.sub(b"", line).strip():
-        os.write(sys.stdout.fileno(), as_json(line))
+    if text := _plain(line):
+        os.write(sys.stdout.fileno(), _object(text))
 
 
 def pump(source: IO[bytes], write: Callable[[bytes], None], *, name: str) -> threading.Thread:

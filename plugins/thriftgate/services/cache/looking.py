@@ -60,7 +60,7 @@ class CacheLook:
 
     async def place(self, request: ChatRequest, prompt: PromptRef | None) -> LookPlace:
         """Where the request looks; of a large one this is worked out beside the loop."""
-        return await beside_loop(request, partial(self._place, request, prompt))
+        return await beside_loop(partial(self._place, request, prompt), is_heavy=view_of(request).is_heavy)
 
     def _place(self, request: ChatRequest, prompt: PromptRef | None) -> LookPlace:
         seen = identity(view_of(request), self._rules)

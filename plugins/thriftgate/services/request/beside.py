@@ -10,13 +10,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from thriftgate.services.request.reading import body_of
-from thriftgate.types import ChatRequest
-from thriftgate.wire.bounds import is_heavy
-
 T = TypeVar("T")
 
 
-async def beside_loop(request: ChatRequest, work: Callable[[], T]) -> T:
-    """What the work gives; it runs in a thread when the request is a large one."""
-    return await asyncio.to_thread(work) if is_heavy(body_of(request)) else work()
+async def beside_loop(work: Callable[[], T], *, is_heavy: bool) -> T:
+    """What the work gives; it runs in a thread when the request that it looks through is a heavy one."""
+    return await asyncio.to_thread(work) if is_heavy else work()

@@ -167,7 +167,9 @@ class RouteService:
         serving = _Serving(request, journal, PendingEntry())
         if self._parts.prompt is not None:
             with journal.stage("prompt"):
-                serving.request, serving.prompt = await beside_loop(request, partial(self._parts.prompt, request))
+                serving.request, serving.prompt = await beside_loop(
+                    partial(self._parts.prompt, request), is_heavy=view_of(request).is_heavy
+                )
                 journal.prompt = serving.prompt
         elif request.prompt_id:
             raise InvalidPromptError(f"route '{request.route}' has no prompt", param="prompt_id")
@@ -275,7 +277,7 @@ class RouteService:
         with journal.stage("plan") as notes:
             vector = await self._vector(serving) if parts.planner.needs_vector else None
             plan = partial(parts.planner.plan, request, prompt=serving.prompt, vector=vector, stream=journal.stream)
-            planned = await beside_loop(request, lambda: self._in_question(request, plan()))
+            planned = await beside_loop(lambda: self._in_question(request, plan()), is_heavy=view_of(request).is_heavy)
             if LadderStep.CHEAP_ONLY in parts.steps() and len(planned.tiers) > 1:
                 planned = Plan((replace(planned.tiers[0], accept_at=None),), Reason.UNDER_LOAD)
             notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)

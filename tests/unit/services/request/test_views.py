@@ -10,13 +10,13 @@ from tests.unit.linear.test_linear_texts import WORST_RATIO, time_ratio
 from thriftgate.caching.canonical import digest
 from thriftgate.services.request.reading import view_of, with_body, with_fields
 from thriftgate.types import Caller, ChatRequest
-from thriftgate.wire.bounds import is_heavy
 from thriftgate.wire.chat import request as chat
 from thriftgate.wire.dialects import carries
 from thriftgate.wire.identity import IdentityRules, identity
 from thriftgate.wire.messages import request as messages
 from thriftgate.wire.responses import request as responses
 from thriftgate.wire.turns import Dialect
+from thriftgate.wire.weight import is_heavy
 
 READERS: dict[str, tuple[Any, str]] = {
     "chat": (chat, "_parts"),
