@@ -7,9 +7,10 @@ from collections.abc import Callable
 def eventually(condition: Callable[[], bool], patience: float = 10.0) -> bool:
     """Whether the condition comes true in time."""
     deadline = time.monotonic() + patience
-    while not condition() and time.monotonic() < deadline:
+    # Asked once a turn: of two workers the second may still say no when the first has said yes.
+    while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return condition()
+    return met
 
 
 def settle(seconds: float) -> None:

@@ -190,7 +190,7 @@ def test_the_live_page_revokes_a_key_for_an_admin_and_not_for_a_viewer(keyed: Ke
         assert browser.post("/thriftgate/revoke", data={**fields, "key": viewer}).status_code == 403
         assert keyed.ask(made["key"]).status_code == 200
         assert browser.post("/thriftgate/revoke", data={**fields, "key": admin}).status_code == 303
-    assert eventually(lambda: everybody_says(keyed, made["key"], 401))
+    assert eventually(lambda: keyed.everybody_says(made["key"], 401))
 
 
 def test_an_administrators_key_does_what_the_master_key_does(keyed: KeyedGateway) -> None:
@@ -209,18 +209,13 @@ def test_feedback_is_taken_about_ones_own_requests(keyed: KeyedGateway) -> None:
     assert keyed.admin("POST", "feedback", body, key=keyed.token(team="x")).status_code == 404
 
 
-def everybody_says(keyed: KeyedGateway, key: str, status: int) -> bool:
-    """Whether each of many connections, which both workers take, is answered so."""
-    return {keyed.ask(key).status_code for _ in range(16)} == {status}
-
-
 def test_a_revoked_key_opens_nothing_in_any_worker_after_a_second(keyed: KeyedGateway) -> None:
     made = keyed.make("keys", alias="to be revoked")
-    assert everybody_says(keyed, made["key"], 200)
+    assert keyed.everybody_says(made["key"], 200)
     assert keyed.admin("POST", f"keys/{made['id']}/revoke").json()["status"] == "revoked"
     revoked_at = time.monotonic()
     assert eventually(lambda: time.monotonic() > revoked_at + 1.0)
-    assert everybody_says(keyed, made["key"], 401)
+    assert keyed.everybody_says(made["key"], 401)
     assert keyed.ask(made["key"]).json()["error"]["code"] == "revoked_api_key"
     assert keyed.admin("POST", f"keys/{made['id']}/rotate").status_code == 400
 
@@ -229,10 +224,10 @@ def test_a_rotated_key_keeps_its_id_and_its_old_secret_only_as_long_as_it_was_to
     made = keyed.make("keys")
     longer = keyed.admin("POST", f"keys/{made['id']}/rotate", {"grace": "1h"}).json()
     assert longer["id"] == made["id"]
-    assert eventually(lambda: everybody_says(keyed, longer["key"], 200))
+    assert eventually(lambda: keyed.everybody_says(longer["key"], 200))
     assert keyed.ask(made["key"]).status_code == 200
     newest = keyed.admin("POST", f"keys/{made['id']}/rotate").json()
-    assert eventually(lambda: everybody_says(keyed, newest["key"], 200))
+    assert eventually(lambda: keyed.everybody_says(newest["key"], 200))
     assert {keyed.ask(old).status_code for old in (made["key"], longer["key"])} == {401}
 
 
@@ -243,18 +238,18 @@ def test_a_change_of_a_key_a_user_or_a_team_holds_within_a_second(keyed: KeyedGa
     assert keyed.ask(made["key"]).status_code == 200
     for path in ("teams/changing", "users/changing", f"keys/{made['id']}"):
         assert keyed.admin("PATCH", path, {"models": ["support"]}).status_code == 200
-        assert eventually(lambda: everybody_says(keyed, made["key"], 403))
+        assert eventually(lambda: keyed.everybody_says(made["key"], 403))
         assert keyed.admin("PATCH", path, {"models": None}).json()["models"] is None
-        assert eventually(lambda: everybody_says(keyed, made["key"], 200))
+        assert eventually(lambda: keyed.everybody_says(made["key"], 200))
 
 
 def test_keys_in_a_file_come_and_go_with_it(keyed: KeyedGateway) -> None:
     assert keyed.ask(FILED_KEY).status_code == 200
     path = keyed.folder / "keys.yaml"
     path.write_text(key_file(users={"x": {"team": "nobody"}}))  # a mistake: the last good state stays
-    assert everybody_says(keyed, FILED_KEY, 200)
+    assert keyed.everybody_says(FILED_KEY, 200)
     path.write_text("{}")
-    assert eventually(lambda: everybody_says(keyed, FILED_KEY, 401))
+    assert eventually(lambda: keyed.everybody_says(FILED_KEY, 401))
 
 
 @pytest.mark.parametrize(

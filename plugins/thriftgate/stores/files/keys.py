@@ -2,7 +2,8 @@
 
 Failure behaviour: a file that is broken at the start is a ConfigurationError; one that breaks later keeps its last good
 state, and that is logged once for each breakage. A file that is gone later is such a case too: an editor that writes a
-new one in its place must not lock everybody out.
+new one in its place must not lock everybody out. Neither must one that writes into the file: what is still being
+written is read at the next look, and an empty file says nothing (`{}` says that there is nobody).
 """
 
 import asyncio
@@ -45,16 +46,19 @@ class WatchedKeyFile:
     def _look(self) -> bool:
         try:
             version = self._version()
-            if version == self._seen:
+            if version == self._seen or version[1] == 0:
                 return False
-            self._seen = version
-            self._current = read_keys(self._path)
-        except (OSError, ValueError) as error:
-            if isinstance(error, OSError):
-                self._forget(error)
-            else:
-                logger.warning("%s has mistakes, its last good state is served: %s", self._path.name, _words(error))
+            found = _attempt(self._path)
+            if self._version() != version:
+                return False
+        except OSError as error:
+            self._forget(error)
             return False
+        self._seen = version
+        if isinstance(found, ValueError):
+            logger.warning("%s has mistakes, its last good state is served: %s", self._path.name, found)
+            return False
+        self._current = found
         return True
 
     def _forget(self, error: OSError) -> None:
@@ -77,6 +81,14 @@ def read_keys(path: Path) -> KeyFile:
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
         raise ValueError("is not valid YAML") from None
     return read_key_file(values)
+
+
+def _attempt(path: Path) -> KeyFile | ValueError:
+    """The file, or what is wrong with its text. Raises OSError."""
+    try:
+        return read_keys(path)
+    except ValueError as error:
+        return error
 
 
 def _words(error: OSError | ValueError) -> str:
