@@ -8,8 +8,10 @@ against one (THRIFTGATE_TEST_REDIS_URL).
 
 import asyncio
 import re
+import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -180,6 +182,22 @@ class QueryEngine:
             raise QueryError("Cursor not found")
         page = self._cursors[cursor].pop(0)
         return [page, cursor if self._cursors[cursor] else 0]
+
+
+@contextmanager
+def engine_beside(port: int) -> Generator[QueryEngine]:
+    """One that serves from a thread of its own, before the Redis at this port: for gateways in other processes."""
+    engine, loop = QueryEngine(port), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="query-engine")
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(engine.start(), loop).result(10)
+        yield engine
+        asyncio.run_coroutine_threadsafe(engine.stop(), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
 
 
 def search(index: Index, found: dict[bytes, Hash], arguments: list[bytes]) -> Reply:

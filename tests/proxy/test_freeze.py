@@ -1,0 +1,97 @@
+"""Five seconds in which Redis says nothing, at twenty requests a second through the real proxy.
+
+Nobody fails, everybody is told, and the answers that are kept there are given again as soon as it is back.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from pytest_httpserver import HTTPServer
+from tests.proxy.conftest import SCRAPER_TOKEN
+from tests.proxy.scrape import read_series, total
+from tests.proxy.stored import stored
+from tests.proxy.traced import TracedGateway, traced_gateway
+from tests.proxy.upstream import says
+from tests.proxy.waiting import eventually, settle
+from tests.stores.redis_process import RedisProcess
+from tests.stores.redis_query_engine import engine_beside
+
+pytestmark = [pytest.mark.xdist_group("proxy-outage"), pytest.mark.timeout(300)]
+
+PER_SECOND, FROZEN, AFTER = 20, 5, 3
+QUESTION = "How long is the return window for shoes?"
+
+
+@dataclass
+class World:
+    """A gateway that keeps its answers in a Redis of its own."""
+
+    gateway: TracedGateway
+    redis: RedisProcess
+
+    def asked_for(self, seconds: float) -> list[httpx.Response]:
+        """What became of requests at a steady rate, all of the same question, in the order they were sent."""
+        with ThreadPoolExecutor(4 * PER_SECOND) as callers:
+            asked: list[Future[httpx.Response]] = []
+            for _ in range(int(seconds * PER_SECOND)):
+                asked.append(callers.submit(self.gateway.ask, "cached", QUESTION))
+                settle(1 / PER_SECOND)
+            return [one.result() for one in asked]
+
+    def missed(self) -> float:
+        """How many requests the metrics say went on without the cache, since it was silent."""
+        found = read_series(self.gateway.process.base_url, SCRAPER_TOKEN)
+        return total(found, "thriftgate_cache_unavailable_total", route="cached", cause="time_out")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    redis, langfuse = RedisProcess(tmp_path_factory.mktemp("redis")), HTTPServer(threaded=True)
+    langfuse.start()
+    try:
+        with (
+            redis,
+            engine_beside(redis.port) as engine,
+            traced_gateway(langfuse, redis_url=engine.url) as gateway,
+        ):
+            gateway.upstream.on("small", says("Ten days."))
+            yield World(gateway, redis)
+    finally:
+        langfuse.clear()
+        langfuse.stop()
+
+
+def told(answer: httpx.Response) -> str:
+    """`unavailable`, or how the request was answered."""
+    return answer.headers.get("x-thriftgate-cache", answer.headers["x-thriftgate-decision"])
+
+
+def test_a_frozen_redis_fails_nobody_is_told_and_counted_and_gives_its_hits_again_when_it_is_back(world: World) -> None:
+    assert eventually(lambda: told(world.gateway.ask("cached", QUESTION)) == "exact_hit")
+    assert Counter(map(told, world.asked_for(1)))["exact_hit"] == PER_SECOND
+
+    world.redis.freeze()
+    try:
+        frozen = world.asked_for(FROZEN)
+    finally:
+        world.redis.thaw()
+    after = world.asked_for(AFTER)
+
+    assert {answer.status_code for answer in frozen + after} == {200}
+    assert {told(answer) for answer in frozen} == {"unavailable"}
+    assert [told(answer) for answer in after][-PER_SECOND:].count("exact_hit") >= 0.8 * PER_SECOND
+    (stage,) = [span for span in world.gateway.traced(frozen[-1]) if span.name == "cache"]
+    assert (stage.about("outcome"), stage.about("cause")) == ("unavailable", "time_out")
+
+    silent = Counter(map(told, frozen + after))["unavailable"]
+    assert eventually(lambda: world.missed() == silent)
+    rows = asyncio.run(stored(world.gateway.process.folder))["table thriftgate.requests"]
+    assert rows.count('"time_out"') >= silent
+    (line,) = [one for one in world.gateway.process.get_status()["outages"] if one["name"] == "the cache"]
+    assert line["since"] is None
+    assert f"{silent} requests went on without it" in line["cost"]
