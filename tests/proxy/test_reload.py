@@ -116,6 +116,19 @@ class Changing:
         headers = {"Authorization": f"Bearer {self.key}"}
         return httpx.post(f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=120)
 
+    def status(self) -> dict[str, Any]:
+        """What `/thriftgate/status` says of the configuration."""
+        return self._look("/thriftgate/status").json()["configuration"]
+
+    def page(self) -> str:
+        """The live page."""
+        return self._look("/thriftgate").text
+
+    def _look(self, path: str) -> httpx.Response:
+        answer = httpx.get(f"{self.url}{path}", headers={"Authorization": f"Bearer {self.key}"}, timeout=120)
+        assert answer.status_code == 200, answer.text
+        return answer
+
     def booked(self) -> int:
         """Requests in the ledger."""
         total = json.loads(self.command("report", "--json").stdout)["total"]
@@ -196,8 +209,13 @@ def test_under_steady_load_no_request_fails_across_reloads_and_a_broken_file_kee
         assert eventually(lambda: gateway.booked() == sum(load.done.values()) + RELOADS + 1, 60)
 
 
-def test_doctor_says_that_the_file_changed_until_the_gateway_has_taken_it(provider_server: HTTPServer) -> None:
+def test_doctor_page_and_status_say_that_the_file_changed_until_the_gateway_has_taken_it(
+    provider_server: HTTPServer,
+) -> None:
     with changing(provider_server) as gateway:
+        first = gateway.status()
+        assert (first["changed"], first["command"]) == ([], "thriftgate reload")
+        assert "changed since the gateway read it" not in gateway.page()
         port = ("--port", str(gateway.port))
         as_it_stands = "the gateway serves the configuration as it stands in its files"
         assert as_it_stands in gateway.command("doctor", *port).stdout
@@ -205,7 +223,13 @@ def test_doctor_says_that_the_file_changed_until_the_gateway_has_taken_it(provid
         told = gateway.command("doctor", *port).stdout
         assert "litellm_config.yaml changed since the gateway read it" in told
         assert "`thriftgate reload`" in told
+        assert gateway.status() == {**first, "changed": ["litellm_config.yaml"]}
+        assert "litellm_config.yaml changed since the gateway read it less than a minute ago" in gateway.page()
         assert gateway.command("reload").returncode == 0
+        after = gateway.status()
+        assert after["changed"] == []
+        assert after["read_at"] > first["read_at"]
+        assert "changed since the gateway read it" not in gateway.page()
         assert as_it_stands in gateway.command("doctor", *port).stdout
 
 

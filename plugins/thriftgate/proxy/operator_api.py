@@ -4,6 +4,7 @@ Failure behaviour: a store that is away gives 503; whoever is no proxy admin get
 look and wants to change something. Feedback may be given with any key, but only about requests of that key.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
 from pydantic import BaseModel, ConfigDict, Field
 
 from thriftgate.caching.entries import PurgeFilter
+from thriftgate.config.taken import TakenConfig
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.proxy.compose.gateway import Gateway
 from thriftgate.services.books.figures import figures_of
@@ -62,6 +64,7 @@ def operator_api(gateway: Callable[[], Gateway], overviews: Callable[[], Overvie
             "ledger": {"waiting": one.writer.waiting, "dropped": one.writer.dropped},
             "budgets": {"waiting": one.budgets.waiting, "dropped": one.budgets.dropped},
             "tracing": one.traces and {name: asdict(state) for name, state in one.traces.states().items()},
+            "configuration": await _configuration(one.taken),
             "prompts": {"problems": [str(problem) for problem in one.prompts.source.snapshot().problems]},
             "outages": [asdict(line) for line in one.away],
             "away": {name: asdict(found) for name, found in one.outages.all.items()},
@@ -101,6 +104,13 @@ def operator_api(gateway: Callable[[], Gateway], overviews: Callable[[], Overvie
         return {"status": "accepted"}
 
     return router
+
+
+async def _configuration(taken: TakenConfig | None) -> dict[str, Any] | None:
+    """When it was read, and which of its files are no longer what was read; None where `up` did not start us."""
+    if taken is None:
+        return None
+    return {"read_at": taken.at, "changed": await asyncio.to_thread(taken.changed), "command": taken.command}
 
 
 async def _figures(overviews: OverviewService, period: str) -> dict[str, Any] | None:

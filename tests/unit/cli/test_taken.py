@@ -9,7 +9,7 @@ import pytest
 from thriftgate.cli.gateway import doctor
 from thriftgate.cli.gateway.preflight import prepare
 from thriftgate.cli.gateway.running import RunningGateway, forget, write_down
-from thriftgate.cli.gateway.taken import changed_since, what_changed
+from thriftgate.config.taken import TAKEN_VARIABLE, taken_from, what_changed
 
 CONFIG = """\
 include: [parts/models.yaml]
@@ -42,8 +42,9 @@ def gateway(tmp_path: Path) -> RunningGateway:
 
 def test_nothing_is_said_while_the_files_are_what_was_read(gateway: RunningGateway) -> None:
     Path(gateway.config).write_text(CONFIG)  # the same words, written anew
-    assert changed_since(gateway) == []
-    assert what_changed(gateway, now=2000.0) is None
+    taken = gateway.taken(is_only=True)
+    assert taken.changed() == []
+    assert what_changed(taken, now=2000.0) is None
 
 
 @pytest.mark.parametrize("name", ["litellm_config.yaml", "parts/models.yaml"])
@@ -56,9 +57,23 @@ def test_a_file_that_changed_is_named_with_how_long_ago_it_was_read(
         file.unlink()
     else:
         file.write_text(file.read_text() + "# more")
-    words = f"{name} changed since the gateway read it 3 min ago, and it serves the old one: `thriftgate reload`"
-    assert what_changed(gateway, now=1180.0) == words
-    assert what_changed(gateway, now=1180.0, port=4100) == words.replace("reload`", "reload --port 4100`")
+    words = f"{name} changed since the gateway read it 3 min ago, and it serves the old one"
+    assert what_changed(gateway.taken(is_only=True), now=1180.0) == words
+
+
+def test_one_of_several_gateways_is_reloaded_by_its_port(gateway: RunningGateway) -> None:
+    assert gateway.taken(is_only=True).command == "thriftgate reload"
+    assert gateway.taken(is_only=False).command == "thriftgate reload --port 4100"
+
+
+def test_the_proxy_knows_what_was_taken_for_it(gateway: RunningGateway) -> None:
+    taken = gateway.taken(is_only=True)
+    assert taken_from({TAKEN_VARIABLE: taken.to_text()}) == taken
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{", '{"config": "a"}', '{"of_another_release": 1}'])
+def test_what_another_release_handed_on_is_taken_for_nothing(text: str | None) -> None:
+    assert taken_from({} if text is None else {TAKEN_VARIABLE: text}) is None
 
 
 def test_doctor_tells_of_the_gateway_of_this_folder(gateway: RunningGateway) -> None:
@@ -71,6 +86,7 @@ def test_doctor_tells_of_the_gateway_of_this_folder(gateway: RunningGateway) -> 
         (finding,) = doctor.check_taken(config, 4100)
         assert finding.status == "note"
         assert finding.words.startswith("litellm_config.yaml changed since")
+        assert finding.words.endswith("and it serves the old one: `thriftgate reload`")
         assert doctor.check_taken(config, 4200) == []
         # One that an older release started wrote nothing down.
         write_down(data_dir, replace(gateway, files={}))

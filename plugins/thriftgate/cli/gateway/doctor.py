@@ -271,16 +271,17 @@ def diagnose_gateway(base_url: str, port: int) -> Diagnosis:
 
 def check_taken(path: Path, port: int) -> list[Diagnosis]:
     """Whether the gateway of this folder serves what its files say now."""
-    from thriftgate.cli.gateway.taken import what_changed
+    from thriftgate.config.taken import what_changed
 
     data_dir = data_dir_beside(path)
     gateway = find(data_dir, port=port)
     if gateway is None or not gateway.files:
         return []
-    words = what_changed(gateway, now=time.time(), port=port if len(running(data_dir)) > 1 else None)
+    taken = gateway.taken(is_only=len(running(data_dir)) == 1)
+    words = what_changed(taken, now=time.time())
     if words is None:
         return [Diagnosis("reload", "ok", "the gateway serves the configuration as it stands in its files")]
-    return [Diagnosis("reload", "note", words)]
+    return [Diagnosis("reload", "note", f"{words}: `{taken.command}`")]
 
 
 def _is_free(port: int) -> bool:

@@ -13,13 +13,13 @@ from time import time
 from typing import TYPE_CHECKING
 
 from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
-from thriftgate.cli.gateway.taken import digests, files_read
 from thriftgate.config import LoadedConfig, ModelList, RouteConfig, ThriftgateConfig, load
 from thriftgate.config.document import read_document
 from thriftgate.config.model_checks import check_prompt_params
 from thriftgate.config.model_list import environment_with, read_model_list
 from thriftgate.config.problems import SECTION, Problem
 from thriftgate.config.route_checks import ROUTES, RouteFinding
+from thriftgate.config.taken import digests, files_read
 from thriftgate.errors import ConfigurationError
 from thriftgate.forms import did_you_mean
 
@@ -40,7 +40,7 @@ class Prepared:
     models: ModelList
     """Who would be asked, and at what prices: in demo mode the demo provider's."""
     files: Mapping[str, str]
-    """What a running gateway takes at a reload only, each with the digest of what was read; see `taken.py`."""
+    """What a running gateway takes at a reload only, each with the digest of what was read; see `config/taken.py`."""
 
 
 def prepare(

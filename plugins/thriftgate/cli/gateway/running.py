@@ -13,7 +13,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from thriftgate.config.taken import TakenConfig
 
 FOLDER = "gateways"
 DATA_DIR = Path(".thriftgate")
@@ -56,6 +59,13 @@ class RunningGateway:
     """Unix time at which what it serves was read: at its start, or at the last reload that went well."""
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     """What it was read from, with a digest of each file."""
+
+    def taken(self, *, is_only: bool) -> "TakenConfig":
+        """What it serves; a command that is about one of several gateways names its port."""
+        from thriftgate.config.taken import TakenConfig
+
+        command = "thriftgate reload" if is_only else f"thriftgate reload --port {self.port}"
+        return TakenConfig(config=self.config, at=self.taken_at, files=self.files, command=command)
 
     @property
     def url(self) -> str:

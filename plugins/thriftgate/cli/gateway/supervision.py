@@ -23,6 +23,7 @@ from thriftgate.cli.gateway.preflight import Prepared, prepare
 from thriftgate.cli.gateway.processes import Service, ServiceFailedError, stop_all, wait_until_ready
 from thriftgate.cli.gateway.running import FOLDER, Reload, RunningGateway, find, forget, reachable, running, write_down
 from thriftgate.config import LoadedConfig
+from thriftgate.config.taken import TAKEN_VARIABLE
 from thriftgate.errors import ConfigurationError, GatewayError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Supervision:
         listeners.refuse_taken(reachable(self._options.host).strip("[]"), self._options.port)
         self._sockets = listeners.bind_listener(self._options.host, self._options.port)
         write_down(self._data_dir, self.state)
-        self._proxy = self._make_proxy(prepared, self.state.generation)
+        self._proxy = self._make_proxy(prepared, self.state.generation, self.state.taken_at)
         self._run(self._proxy)
         self._note(is_ready=True)
 
@@ -127,7 +128,7 @@ class Supervision:
             if prepared.runtime.is_demo and self._demo is None:
                 self._start_demo()
             self.key, _ = master_key(prepared.loaded, self._data_dir)
-            fresh = self._make_proxy(prepared, self.state.generation + 1)
+            fresh = self._make_proxy(prepared, self.state.generation + 1, asked_at)
             self._run(fresh)
         except ConfigurationError as error:
             return self._stay(Reload(number=number, ok=False, exit_code=2, words=tuple(error.problems)))
@@ -194,17 +195,22 @@ class Supervision:
         self._demo = Service("offline demo provider", argv, _environ(self.key, self._loaded), ready, log)
         self._run(self._demo)
 
-    def _make_proxy(self, prepared: Prepared, generation: int) -> Service:
+    def _make_proxy(self, prepared: Prepared, generation: int, read_at: float) -> Service:
         options, loaded = self._options, prepared.loaded
         config = self._own(f"{generation}.yaml")
         prepared.runtime.write(config)
+        serves = replace(self.state, taken_at=read_at, files=prepared.files)
         # -P: a file beside the configuration is not taken for a package of its name.
         argv = [sys.executable, "-P", "-m", "thriftgate.proxy.serving", "--config", str(config)]
         argv += ["--host", options.host, "--port", str(options.port), "--num_workers", str(options.workers)]
         return Service(
             "LiteLLM proxy with thriftgate",
             argv,
-            {**_environ(self.key, loaded), **({"JSON_LOGS": "True"} if options.to_stdout else {})},
+            {
+                **_environ(self.key, loaded),
+                TAKEN_VARIABLE: serves.taken(is_only=not self.is_shared).to_text(),
+                **({"JSON_LOGS": "True"} if options.to_stdout else {}),
+            },
             f"http://{reachable(options.host)}:{options.port}/health/liveliness",
             None if options.to_stdout else self._log("proxy"),
             loaded.thriftgate.drain + loaded.thriftgate.shutdown_timeout + _STOPPING,

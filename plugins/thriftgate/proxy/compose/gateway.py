@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thriftgate.config import ThriftgateConfig
+from thriftgate.config.taken import TakenConfig, taken_from
 from thriftgate.ports import AnswerCache, SingleFlight
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.completer import RouterCompleter
@@ -100,6 +101,8 @@ class Gateway:
     identity: OpenIdentity | None = None
     privacy: Privacy | None = None
     guards: Guards | None = None
+    taken: TakenConfig | None = None
+    """What the configuration was read from; None where `thriftgate up` did not start us."""
     _loading: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     @property
@@ -281,6 +284,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         pricer=pricer,
         privacy=privacy,
         guards=guards,
+        taken=taken_from(environ),
     )
 
 

@@ -43,13 +43,14 @@ def open_overviews(gateway: Callable[[], Gateway], *, base_dir: Path) -> Callabl
 
 def open_page(gateway: Callable[[], Gateway], overviews: Callable[[], OverviewService]) -> APIRouter:
     """The page of this gateway."""
+    clock = SystemClock()
 
     async def state() -> State:
-        return await state_of(gateway())
+        return await state_of(gateway(), now=clock.time())
 
     @cache
     def keys() -> KeyUses | None:
         one = gateway()
-        return KeyUses(one.identity.administration, one.ledger, SystemClock()) if one.identity else None
+        return KeyUses(one.identity.administration, one.ledger, clock) if one.identity else None
 
-    return live_page(PageResponder(Operators(), overviews, state, SystemClock(), keys))
+    return live_page(PageResponder(Operators(), overviews, state, clock, keys))

@@ -36,6 +36,8 @@ def next_steps(overview: Overview, state: State, *, now: float) -> list[NextStep
 
 def _steps(overview: Overview, state: State, now: float) -> Iterator[NextStep]:
     yield from _outages(state)
+    if state.changed is not None:
+        yield NextStep(f"{state.changed}.", state.reload_command)
     for mistake in overview.broken_prompts:
         words = f"A prompt has a mistake, and its last good state is served: {mistake}."
         yield NextStep(words, "thriftgate prompts lint")

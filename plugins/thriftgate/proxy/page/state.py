@@ -48,5 +48,9 @@ class State:
     """What each route or model gives up because of its load, where it gives up anything."""
     away: Sequence[AwayLine] = ()
     """What it has to do without, or had to."""
+    changed: str | None = None
+    """That the files of its configuration are not what it serves any more, in words."""
+    reload_command: str = ""
+    """What has them taken."""
     traces_at: str | None = None
     """The address of a trace without its id; None where traces go nowhere that is known."""

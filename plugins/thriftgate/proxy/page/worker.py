@@ -3,19 +3,24 @@
 Failure behaviour: nothing is raised; what LiteLLM has not looked at yet is `unknown`.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from litellm.proxy import proxy_server
 
+from thriftgate.config.taken import what_changed
 from thriftgate.proxy.compose.gateway import Gateway
 from thriftgate.proxy.page.state import Health, QueueState, ShownDeployment, State
 from thriftgate.services.telemetry.exporting import ExportQueueState
 
 
-async def state_of(gateway: Gateway) -> State:
+async def state_of(gateway: Gateway, *, now: float) -> State:
     """Look at this worker."""
     health = _health()
+    taken = gateway.taken
+    # Files may lie on a network.
+    changed = None if taken is None else await asyncio.to_thread(what_changed, taken, now=now)
     return State(
         queues=_queues(gateway),
         deployments=[
@@ -24,6 +29,8 @@ async def state_of(gateway: Gateway) -> State:
         ],
         load_steps=_load_steps(gateway),
         away=gateway.away,
+        changed=changed,
+        reload_command=taken.command if taken is not None else "",
         traces_at=gateway.trace_address.prefix if gateway.trace_address else None,
     )
 

@@ -77,6 +77,19 @@ async def test_a_broken_prompt_an_unproven_promise_and_a_model_that_ends_are_nam
     assert "openai/gpt-5 retires on 2026-12-11" in words
 
 
+async def test_files_that_were_not_taken_come_right_after_what_keeps_requests_from_being_answered(
+    overview: Overview,
+) -> None:
+    changed = "litellm_config.yaml changed since the gateway read it 3 min ago, and it serves the old one"
+    state = replace(CALM, changed=changed, reload_command="thriftgate reload --port 4100")
+    assert said(overview, state) == f"{changed}. [thriftgate reload --port 4100]"
+    down = [ShownDeployment("large", "openai/a", True, "healthy")]
+    busy = replace(overview, broken_prompts=[f"p{number}/control.md:1: wrong" for number in range(9)])
+    lines = said(busy, replace(state, deployments=down)).splitlines()
+    assert lines[0].startswith("No deployment of 'large' answers")
+    assert lines[1].startswith(changed)
+
+
 async def test_keys_without_a_team_are_named_where_nobody_has_one(tmp_path: Path) -> None:
     setup = PageSetup(tmp_path)
     await setup.fill([request(number, caller=Caller(user_id="ann")) for number in range(3)])
