@@ -7,7 +7,9 @@ a minute again. Half of the requests are streams; chat completions, messages and
 open loop: it asks when the trace says, whoever waits, and asks nothing again.
 
 In time is who had a whole answer and waited for a place at most `DEADLINE` seconds: its latency without the time that
-its answer takes. Everything (client, provider, gateway, database) is on this one machine.
+its answer takes. Goodput is the share of the places' seconds within a phase that went into such answers, whenever they
+were asked for; an escalated answer takes its place for both of its calls. Everything (client, provider, gateway,
+database) is on this one machine.
 
 Writes results/live.json and live.md.
 """
@@ -44,7 +46,7 @@ DEADLINE = 20.0
 PER_MINUTE = 600.0
 PHASES = (("warm-up", 30.0, 0.2), ("before", 240.0, 1.0), ("burst", 120.0, 5.0), ("after", 240.0, 1.0))
 _PORT, _UPSTREAM_PORT = 4097, 4096
-_POPULAR = 40
+_POPULAR, _POPULAR_TOKENS = 40, 120
 _NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f.]*")
 _REPEATED_SHARE = 0.2
 _HISTORY = [f"{opener} {text}" for opener, text in itertools.product(
@@ -64,21 +66,33 @@ class Outcome:
     phase: str
     status: int = 0
     """Of HTTP; 0: the connection broke, 1: a stream ended early."""
+    asked: float = 0.0
+    """Seconds after the run's begin."""
     latency: float = 0.0
     decision: str = "none"
     said: str = ""
     """Begin of what a refusal said."""
 
     @property
+    def work(self) -> float:
+        """Seconds of a place that its answers take: none for a hit, those of two for an escalated one."""
+        answers = 0 if self.decision.endswith("hit") else 2 if self.decision == "escalated" else 1
+        return answers * self.request.seconds
+
+    @property
     def wait(self) -> float:
         """Seconds that the client waited beyond what its answers take."""
-        answers = 0 if self.decision.endswith("hit") else 2 if self.decision == "escalated" else 1
-        return max(0.0, self.latency - answers * self.request.seconds)
+        return max(0.0, self.latency - self.work)
 
     @property
     def is_in_time(self) -> bool:
         """A whole answer, begun before the deadline."""
         return self.status == 200 and self.wait <= DEADLINE
+
+    def work_between(self, begin: float, end: float) -> float:
+        """What of its work lies between two moments; it is the last that happens to a request."""
+        ended = self.asked + self.latency
+        return max(0.0, min(end, ended) - max(begin, ended - self.work))
 
 
 @dataclass(slots=True)
@@ -156,13 +170,19 @@ class Texts:
         self._draw = Random(7)
         self._questions = self._draw.sample(questions, len(questions))
         self._popular = [
-            f"{text} Thanks, {case(120 + number, number)}" for number, text in enumerate(self._questions[:_POPULAR])
+            f"{text} Thanks, {case(_POPULAR_TOKENS + number, number)}"
+            for number, text in enumerate(self._questions[:_POPULAR])
         ]
 
-    def conversation(self, request: TraceRequest) -> list[dict[str, str]]:
-        """The turns of one request, as long as the trace says, in steps of a turn."""
+    def conversation(self, request: TraceRequest) -> tuple[TraceRequest, list[dict[str, str]]]:
+        """The turns of one request, as long as the trace says, in steps of a turn.
+
+        One that has been asked before has an answer as long as it had then: the request is returned with that length.
+        """
         if self._draw.random() < _REPEATED_SHARE:
-            return [{"role": "user", "content": self._draw.choice(self._popular)}]
+            number = self._draw.randrange(_POPULAR)
+            asked = replace(request, completion_tokens=_POPULAR_TOKENS + number)
+            return asked, [{"role": "user", "content": self._popular[number]}]
         turns = min(request.prompt_tokens // 75, 40) // 2 * 2
         history = [
             {"role": "assistant" if number % 2 else "user", "content": _HISTORY[number % len(_HISTORY)]}
@@ -170,7 +190,7 @@ class Texts:
         ]
         text = self._questions[request.id % len(self._questions)]
         question = f"{text} Thanks, {case(request.completion_tokens, request.id)}"
-        return [*history, {"role": "user", "content": question}]
+        return request, [*history, {"role": "user", "content": question}]
 
 
 def call(request: TraceRequest, turns: list[dict[str, str]]) -> tuple[str, dict[str, Any], str]:
@@ -187,11 +207,11 @@ def call(request: TraceRequest, turns: list[dict[str, str]]) -> tuple[str, dict[
 
 
 async def ask(
-    session: aiohttp.ClientSession, url: str, key: str, phase: str, request: TraceRequest, turns: list[dict[str, str]]
+    session: aiohttp.ClientSession, url: str, key: str, outcome: Outcome, turns: list[dict[str, str]]
 ) -> Outcome:
     """Send one request and read its answer to the end."""
-    path, body, ending = call(request, turns)
-    outcome, started = Outcome(request, phase), time.perf_counter()
+    path, body, ending = call(outcome.request, turns)
+    started = time.perf_counter()
     try:
         async with session.post(url + path, json=body, headers={"authorization": f"Bearer {key}"}) as response:
             text = await response.text()
@@ -228,12 +248,13 @@ async def play(
                 if phase:
                     watched.cpu[phase] = used - cpu
                 phase, cpu = now_in, used
-            turns = texts.conversation(request)
+            request, turns = texts.conversation(request)
             await asyncio.sleep(max(0.0, request.at - (time.perf_counter() - started)))
             if request.at >= sampled:
                 watched.memory_mb.append(proxy.memory_mb())
                 sampled += 10.0
-            one = ask(session, proxy.url, made[request.tenant], phase, request, turns)
+            outcome = Outcome(request, phase, asked=time.perf_counter() - started)
+            one = ask(session, proxy.url, made[request.tenant], outcome, turns)
             tasks.append(asyncio.create_task(one))
         done = await asyncio.gather(*tasks)
         watched.cpu[phase] = proxy.cpu_seconds() + proxy.database_cpu_seconds() - cpu
@@ -244,13 +265,16 @@ async def play(
 def measure(outcomes: Sequence[Outcome], watched: Watched, places: int, scale: float) -> dict[str, Any]:
     """The figures of the run, by phase."""
     phases: dict[str, Any] = {}
+    begin = 0.0
     for phase, seconds, load in PHASES:
         own = [one for one in outcomes if one.phase == phase]
         good = [one for one in own if one.request.tenant != GREEDY]
         greedy = [one for one in own if one.request.tenant == GREEDY]
         in_time = sum(one.is_in_time for one in good)
         waits = sorted(one.wait for one in good if one.status == 200)
-        served = sum(one.request.seconds for one in own if one.is_in_time and not one.decision.endswith("hit"))
+        end = begin + seconds * scale
+        served = sum(one.work_between(begin, end) for one in outcomes if one.is_in_time)
+        begin = end
         share = clopper_pearson(in_time, len(good))
         phases[phase] = {
             "load": load,
