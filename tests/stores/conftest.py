@@ -104,6 +104,22 @@ async def redis_server(redis_process: RedisProcess) -> AsyncIterator[RedisServer
     await server.close()
 
 
+@pytest.fixture(scope="session")
+def redis_cluster_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """A Redis Cluster of one node."""
+    with RedisProcess(tmp_path_factory.mktemp("redis-cluster"), is_cluster=True) as process:
+        yield process
+
+
+@pytest.fixture
+async def redis_cluster_server(redis_cluster_process: RedisProcess) -> AsyncIterator[RedisServer]:
+    """The worker's cluster, with nothing in it."""
+    server = RedisServer(redis_cluster_process.url, deadlines=PATIENT)
+    await server.client().flushall()
+    yield server
+    await server.close()
+
+
 @pytest.fixture
 async def query_engine(redis_process: RedisProcess, redis_server: RedisServer) -> AsyncIterator[QueryEngine]:
     """The worker's Redis, empty, with a stand-in for the query engine before it."""

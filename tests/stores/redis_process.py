@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+import redis
+from tests.proxy.waiting import eventually
 
 BINARY = shutil.which("redis-server")
 
@@ -18,10 +20,12 @@ class RedisProcess:
     Where no redis-server is installed, a test that wants one is skipped.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_cluster: bool = False) -> None:
+        """`is_cluster`: the one node of a cluster, which refuses a script whose keys lie in several slots."""
         if BINARY is None:
             pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
         self._folder = folder
+        self._is_cluster = is_cluster
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -42,6 +46,7 @@ class RedisProcess:
         """Start it, and return when it accepts connections."""
         command = [str(BINARY), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         command += ["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"]
+        command += ["--cluster-enabled", "yes"] if self._is_cluster else []
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert process.stdout is not None
         lines: list[str] = []
@@ -49,8 +54,16 @@ class RedisProcess:
             lines.append(line)
             if "Ready to accept connections" in line:
                 self._process = process
+                if self._is_cluster:
+                    self._take_every_slot()
                 return
         raise RuntimeError("redis-server did not start:\n" + "".join(lines))
+
+    def _take_every_slot(self) -> None:
+        with redis.Redis(port=self.port) as client:
+            client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+            # Its state turns to ok with the next turn of its own timer.
+            assert eventually(lambda: client.cluster("INFO")["cluster_state"] == "ok")
 
     def stop(self) -> None:
         """End it, as a crash would."""

@@ -42,13 +42,14 @@ NUMBERS = count()
 Open = Callable[[FakeClock | None], Limiter]
 
 
-@pytest.fixture(params=["postgres", "redis", "memory"])
+@pytest.fixture(params=["postgres", "redis", "redis-cluster", "memory"])
 def opened(request: pytest.FixtureRequest) -> Open:
     """Opens the limiter, on its own clock or on one that the test moves."""
     if request.param == "memory":
         return lambda clock: InMemoryLimiter(clock or LoopClock())
-    if request.param == "redis":
-        server: RedisServer = request.getfixturevalue("redis_server")
+    if request.param.startswith("redis"):
+        name = {"redis": "redis_server", "redis-cluster": "redis_cluster_server"}[request.param]
+        server: RedisServer = request.getfixturevalue(name)
         return lambda clock: RedisLimiter(server, clock=clock.time if clock else None)
     database: Database = request.getfixturevalue("database")
     return lambda clock: PostgresLimiter(database, clock=clock.time if clock else None)
