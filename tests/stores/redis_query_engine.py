@@ -8,11 +8,13 @@ against one (THRIFTGATE_TEST_REDIS_URL).
 
 import asyncio
 import re
-import threading
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -185,19 +187,25 @@ class QueryEngine:
 
 
 @contextmanager
-def engine_beside(port: int) -> Generator[QueryEngine]:
-    """One that serves from a thread of its own, before the Redis at this port: for gateways in other processes."""
-    engine, loop = QueryEngine(port), asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="query-engine")
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(engine.start(), loop).result(10)
-        yield engine
-        asyncio.run_coroutine_threadsafe(engine.stop(), loop).result(10)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+def engine_beside(port: int) -> Generator[str]:
+    """The URL of one in a process of its own, before the Redis at this port: for gateways in other processes.
+
+    A thread of a busy test would be late, and a late Redis is a silent one.
+    """
+    argv = [sys.executable, "-m", __name__, str(port)]
+    with subprocess.Popen(argv, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+async def serve_until_killed(port: int) -> None:
+    engine = QueryEngine(port)
+    await engine.start()
+    print(engine.url, flush=True)
+    await asyncio.Event().wait()
 
 
 def search(index: Index, found: dict[bytes, Hash], arguments: list[bytes]) -> Reply:
@@ -353,3 +361,7 @@ def encode(value: Reply) -> bytes:
             return b":%d\r\n" % value
         case list():
             return b"*%d\r\n%s" % (len(value), b"".join(map(encode, value)))
+
+
+if __name__ == "__main__":
+    asyncio.run(serve_until_killed(int(sys.argv[1])))
