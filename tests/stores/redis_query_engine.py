@@ -204,7 +204,8 @@ def engine_beside(port: int) -> Generator[str]:
 async def serve_until_killed(port: int) -> None:
     engine = QueryEngine(port)
     await engine.start()
-    print(engine.url, flush=True)
+    sys.stdout.write(f"{engine.url}\n")
+    sys.stdout.flush()
     await asyncio.Event().wait()
 
 

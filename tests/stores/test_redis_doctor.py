@@ -53,7 +53,7 @@ async def test_the_real_query_engine_passes() -> None:
 
 async def test_nobody_there_is_said_without_the_password() -> None:
     (remark,) = await explain_redis("redis://:hunter2@127.0.0.1:1/0")
-    assert remark == Remark("failed", "there is no answer; is redis_url right, and is Redis running?")
+    assert remark == Remark("failed", "there is no answer: see that redis_url is right, and that Redis runs")
 
 
 async def test_a_silent_redis_does_not_hang_the_doctor(redis_process: RedisProcess) -> None:
@@ -111,6 +111,7 @@ CASES: dict[str, tuple[dict[str, object], list[Remark]]] = {
                 "failed",
                 "its 1 MiB are full and it takes no new answers (noeviction): raise maxmemory, or let volatile-lru"
                 " make room",
+                "writes",
             )
         ],
     ),
@@ -130,7 +131,7 @@ CASES: dict[str, tuple[dict[str, object], list[Remark]]] = {
     ),
     "a replica": (
         {"role": "slave"},
-        [Remark("failed", "it is a replica, which takes no writes: name the primary"), NO_LIMIT],
+        [Remark("failed", "it is a replica, which takes no writes: name the primary", "writes"), NO_LIMIT],
     ),
 }
 

@@ -139,7 +139,7 @@ def test_what_is_wrong_with_redis_is_said_at_the_start_and_stops_nothing(operato
     operator.config.write_text(setup, encoding="utf-8")
     result = operator.up()
     assert result.exit_code == 0, result.output
-    assert "Redis: there is no answer; is redis_url right, and is Redis running?" in result.output
+    assert "Redis: there is no answer: see that redis_url is right, and that Redis runs" in result.output
     assert "requests are answered without the cache" in result.output
     assert "hunter2" not in result.output
 

@@ -21,10 +21,13 @@ from thriftgate.cli.gateway.preflight import DEMO_PORT, prepare
 from thriftgate.cli.gateway.processes import ServiceFailedError
 from thriftgate.cli.gateway.runtime_config import RuntimeConfig
 from thriftgate.cli.gateway.supervision import Options, Supervision, data_dir_of
-from thriftgate.config import LoadedConfig
+from thriftgate.config import LoadedConfig, ThriftgateConfig
+from thriftgate.config.limits import LimitsConfig
 
 if TYPE_CHECKING:
     from rich.status import Status
+
+    from thriftgate.stores.redis.doctor import Remark
 
 _REDIS_PATIENCE = 5.0
 
@@ -67,7 +70,7 @@ def command(
         with voice:
             gateway.start(prepared)
         voice.welcome(prepared.loaded, gateway)
-        _say_redis(voice.say, prepared.loaded.thriftgate.redis_url)
+        _say_redis(voice.say, prepared.loaded.thriftgate)
         raise gateway.serve()
     except KeyboardInterrupt:
         voice.say("stopping …")
@@ -184,17 +187,27 @@ def _say_models(say: Callable[[str], None], prepared: RuntimeConfig) -> None:
         say(f"left out {deployment}")
 
 
-def _say_redis(say: Callable[[str], None], url: str | None) -> None:
-    """What is wrong with Redis is said at the start: the gateway serves all the same, without what it keeps there."""
-    if url is None:
+def _say_redis(say: Callable[[str], None], config: ThriftgateConfig) -> None:
+    """What is wrong with Redis is said at the start: the gateway is up all the same, without what it keeps there."""
+    if config.redis_url is None:
         return
     import asyncio
 
     from thriftgate.stores.redis.doctor import explain_redis
 
-    for remark in asyncio.run(explain_redis(url, patience=_REDIS_PATIENCE)):
+    for remark in asyncio.run(explain_redis(config.redis_url, patience=_REDIS_PATIENCE)):
         if remark.level == "failed":
-            say(f"Redis: {remark.words}. Until that is put right, requests are answered without the cache.")
+            words = remark.words if remark.words.startswith("Redis") else f"Redis: {remark.words}"
+            say(f"{words}. Until that is put right, {_without(remark, config.limits)}.")
+
+
+def _without(remark: "Remark", limits: LimitsConfig | None) -> str:
+    """How requests fare without what Redis cannot do."""
+    if limits is not None and not limits.shadow and remark.lost != "search":
+        return "requests are refused, because nobody can count what limits allow them"
+    if remark.lost == "writes":
+        return "no new answer is kept; those that are there are given again"
+    return "requests are answered without the cache"
 
 
 def welcome(loaded: LoadedConfig, url: str, key: str, *, is_new: bool, port: int | None = None) -> list[str]:

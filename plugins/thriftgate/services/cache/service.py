@@ -31,6 +31,10 @@ from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef
 T = TypeVar("T")
 OUTAGE = "the cache"
 """What it is called among what may be away."""
+ROOM = "room in the cache"
+"""What is missing where answers are found and no new one is taken."""
+_TAKES_NOTHING = ("full", "refused")
+"""Why a write fails whose look-up was answered; whatever else is wrong, the next look-up tells as well."""
 UNAVAILABLE = "unavailable"
 """The outcome of a look-up that nobody answered; a miss is one that was."""
 
@@ -243,14 +247,19 @@ class CacheService:
     async def _guarded(self, work: Callable[[], Awaitable[T]]) -> T | None:
         """The result, or None when the store or the embedder failed: the cache fails open."""
         try:
-            return await work()
+            done = await work()
         except StoreUnavailableError as error:
             self._missed(error, is_request=False)
             return None
+        self._outages.answered(ROOM)
+        return done
 
     def _missed(self, error: StoreUnavailableError, *, is_request: bool = True) -> None:
         self.failures += 1
-        self._outages.missed(OUTAGE, error.cause, is_request=is_request)
+        if is_request or error.cause not in _TAKES_NOTHING:
+            self._outages.missed(OUTAGE, error.cause, is_request=is_request)
+        else:
+            self._outages.missed(ROOM, error.cause)
 
 
 def _outcome(decision: Decision | None) -> str:

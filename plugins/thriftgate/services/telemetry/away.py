@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from thriftgate.errors import CAUSES
 from thriftgate.services.books.recording import OUTAGE as LEDGER_OUTAGE
+from thriftgate.services.cache.service import ROOM as CACHE_ROOM
 from thriftgate.services.identity.authentication import OUTAGE as KEYS_OUTAGE
 from thriftgate.services.identity.budgets import OUTAGE as BUDGETS_OUTAGE
 from thriftgate.services.limits.outage import OUTAGE as LIMITS_OUTAGE
@@ -51,6 +52,8 @@ def _of_requests(outages: Mapping[str, Outage], ledger: WorkQueue, budgets: Work
             cost = f"{_refused(found)}: nobody could say whose key it was"
         elif name == LIMITS_OUTAGE:
             cost = f"{_refused(found)}, or let in by what one worker knows (`limits.on_outage`)"
+        elif name == CACHE_ROOM:
+            cost = f"of {_counted(found.requests)} the answer was not kept; those that are there are given again"
         else:
             cost = f"{_counted(found.requests)} went on without it"
         yield AwayLine(name, found.since, CAUSES[found.cause], cost)

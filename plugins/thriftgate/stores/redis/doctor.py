@@ -17,6 +17,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from thriftgate.stores.redis.connection import RedisServer, decoded_text
 
 _EVICTS_BY_USE = ("volatile-lru", "volatile-lfu")
+_FULL = 0.99
+"""Of the memory allowed: one that has just refused an answer has a little left, which its clients' buffers had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,9 @@ class Remark:
 
     level: Literal["ok", "note", "failed"]
     words: str
+    """Without an end, so that more can be said behind them."""
+    lost: Literal["everything", "writes", "search"] = "everything"
+    """What cannot be done there when it has failed."""
 
 
 async def explain_redis(url: str, *, patience: float = 5.0) -> list[Remark]:
@@ -59,12 +64,12 @@ async def _query_engine(client: Redis, name: str) -> Remark:
     try:
         await cast("Any", client.execute_command("FT._LIST"))
     except NoPermissionError:
-        return Remark("failed", f"{name}: this user may not use the query engine (its FT.* commands)")
+        return Remark("failed", f"{name}: this user may not use the query engine (its FT.* commands)", "search")
     except ResponseError as error:
         if "unknown command" in str(error).lower():
             words = "this build lacks the module, as Debian's does; the official image redis:8 has it, and redis-stack"
-            return Remark("failed", f"{name} has no query engine: {words}")
-        return Remark("failed", f"{name}: the query engine refuses to list its indexes")
+            return Remark("failed", f"{name} has no query engine: {words}", "search")
+        return Remark("failed", f"{name}: the query engine refuses to list its indexes", "search")
     version = await _engine_version(client)
     return Remark("ok", f"{name} with the query engine{version}")
 
@@ -110,7 +115,7 @@ def remarks_on(info: Mapping[str, Any], *, saves_to_disk: bool | None) -> Iterat
     if info.get("cluster_enabled"):
         yield Remark("failed", "it runs as a Redis Cluster, which is not supported: name a single Redis")
     if info.get("role", "master") != "master":
-        yield Remark("failed", "it is a replica, which takes no writes: name the primary")
+        yield Remark("failed", "it is a replica, which takes no writes: name the primary", "writes")
     yield from _memory(info)
     if saves_to_disk is False:
         yield Remark("note", "it saves nothing to disk: a restart empties the cache")
@@ -122,9 +127,10 @@ def _memory(info: Mapping[str, Any]) -> Iterator[Remark]:
         yield Remark("note", "no maxmemory is set: only TTLs and `cache.max_entries` keep it from growing")
     elif policy in _EVICTS_BY_USE:
         yield Remark("ok", f"when its {_mebibytes(limit)} are full, {policy} drops the answers least used")
-    elif policy == "noeviction" and int(info.get("used_memory", 0)) >= limit:
+    elif policy == "noeviction" and int(info.get("used_memory", 0)) >= _FULL * limit:
         words = "raise maxmemory, or let volatile-lru make room"
-        yield Remark("failed", f"its {_mebibytes(limit)} are full and it takes no new answers (noeviction): {words}")
+        full = f"its {_mebibytes(limit)} are full and it takes no new answers (noeviction): {words}"
+        yield Remark("failed", full, "writes")
     elif policy == "noeviction":
         yield Remark(
             "note",
@@ -150,7 +156,7 @@ def _why_unreachable(error: Exception) -> str:
     if isinstance(error, BusyLoadingError):
         return "Redis is still loading its data; try again in a moment"
     if isinstance(error, TimeoutError | RedisTimeoutError):
-        return "Redis does not answer in time; is redis_url right, and may this machine reach it?"
+        return "Redis does not answer in time: see that redis_url is right, and that this machine may reach it"
     if isinstance(error, RedisConnectionError | OSError):
-        return "there is no answer; is redis_url right, and is Redis running?"
+        return "there is no answer: see that redis_url is right, and that Redis runs"
     return f"Redis refuses to answer ({type(error).__name__})"

@@ -40,6 +40,13 @@ def test_a_cache_that_requests_did_without_is_counted_and_comes_back() -> None:
     assert (line.since, line.cost) == (None, "2 requests went on without it")
 
 
+def test_a_cache_that_takes_nothing_new_says_how_many_answers_were_not_kept() -> None:
+    outages = Outages(FakeClock(1_000.0))
+    outages.missed("room in the cache", "full")
+    (line,) = away_lines(outages.all, ledger=Work(), budgets=Work(), queues={})
+    assert line.cost == "of 1 request the answer was not kept; those that are there are given again"
+
+
 async def test_limits_that_cannot_be_asked_say_whom_they_refused() -> None:
     clock, limiter = FakeClock(1_000.0), InMemoryLimiter(LoopClock())
     outages = Outages(clock)
