@@ -2,7 +2,7 @@
 
 A provider may write a `cost` into its usage. Of a stream LiteLLM charges that number, whoever says it and whatever it
 is; of a whole answer it does so for OpenRouter alone. And a negative count of tokens has a negative price: a key would
-be paid for asking.
+be paid for asking. What of usage can be believed is read before that, in `usages`; this is for what comes in past it.
 
 Failure behaviour: nothing is raised; what is no number is left as it is.
 """

@@ -18,6 +18,7 @@ import math
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import litellm
@@ -86,7 +87,7 @@ class RouterCompleter:
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
         """The whole answer of the model group. Raises TierFailedError."""
-        seen = ProviderAnswer()
+        seen = self._listening(model, request)
         token = current.set(seen)
         try:
             response = await self._asked(model, request, purpose, stream=False)
@@ -104,6 +105,12 @@ class RouterCompleter:
             drop_logprobs(response)
         return answer
 
+    def _listening(self, model: str, request: ChatRequest) -> ProviderAnswer:
+        seen = ProviderAnswer()
+        count = partial(self._pricer.count_tokens, model)
+        seen.estimate = lambda said: (count(request.messages), count(said))
+        return seen
+
     def _read(self, model: str, dialect: str, response: object, seen: ProviderAnswer) -> Answer:
         hidden, body = hidden_params(response), as_served(dialect, body_of_response(response))
         if body.get("error"):
@@ -120,8 +127,8 @@ class RouterCompleter:
         )
         if not answer.choices:
             raise TierFailedError(model, "answered without any choice", deployment=answer.deployment)
-        if answer.usage.is_estimated:  # numbers that cannot be believed are not charged either
-            answer = replace(answer, cost_usd=self._pricer.cost_usd(model, answer.usage) or 0.0)
+        if seen.is_miscounted:
+            answer = replace(answer, usage=replace(answer.usage, is_estimated=True))
         deployment_id = str(hidden.get("model_id") or "")
         parts = self._pricer.cost_parts(model, answer.usage, answer.cost_usd, deployment_id=deployment_id)
         return replace(answer, cost_parts=parts)
@@ -155,7 +162,7 @@ class RouterCompleter:
         self, model: str, request: ChatRequest, *, purpose: CallPurpose
     ) -> AsyncGenerator[StreamPiece, None]:
         """The answer's events as they come. Raises TierFailedError, also in the middle."""
-        seen = ProviderAnswer()
+        seen = self._listening(model, request)
         token = current.set(seen)
         try:
             response = await self._asked(model, request, purpose, stream=True)

@@ -159,7 +159,7 @@ async def stream_pieces(
         for read in pieces:
             event = event_as_ended(model, dialect, read.event, seen)
             piece = read if event is read.event else replace(read, event=event, edge=None)
-            if seen.has_usage is False and event.get("type") in _LAST_EVENTS:
+            if seen.is_miscounted or (seen.has_usage is False and event.get("type") in _LAST_EVENTS):
                 piece = replace(piece, usage_is_estimated=True)
             if is_known:
                 yield piece

@@ -6,7 +6,7 @@ LiteLLM shows a provider's whole body to its loggers before it translates it; wh
 Failure behaviour: nothing is raised; what cannot be read counts as not seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -45,6 +45,10 @@ class ProviderAnswer:
         """Of a stream that LiteLLM translates: whether the provider counted; None where it was not looked at."""
         self.usage: object = None
         """LiteLLM's usage of it, where the client gets it in another API, which has no word for all that is charged."""
+        self.is_miscounted = False
+        """Numbers of its usage could not be believed, or were not there, and others stand for them."""
+        self.estimate: Callable[[str], tuple[int, int]] | None = None
+        """Tokens that went in, and of a text that came out, by a tokenizer; where nobody counts, nobody is told."""
         self.call: Mapping[str, Any] = {}
         """What LiteLLM knows of the call, by which it prices it: its parameters, its deployment."""
 

@@ -22,6 +22,7 @@ from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy import provider_answer
 from thriftgate.proxy.breaker import causes
 from thriftgate.proxy.fields import TYPES, is_of_type
+from thriftgate.proxy.usages import read_usage
 from thriftgate.wire.shapes import items, mapping
 
 _OF_PYTHON = (TypeError, AttributeError, LookupError, ValueError, RecursionError, AssertionError)
@@ -98,6 +99,7 @@ def _noted(response: Any) -> Any:
     if answer is not None:
         answer.status = getattr(response, "status_code", None) or getattr(response, "status", None)
         answer.headers = getattr(response, "headers", None)
+        read_usage(response, answer)
     return response
 
 

@@ -170,7 +170,7 @@ def test_a_whole_answer_read_in_another_dialect_that_did_not_finish_is_never_a_h
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_numbers_that_are_none_are_no_internal_error(gateway: GatewayProcess, stream: bool) -> None:
-    odd = {**message([{"type": "text", "text": "Fine."}]), "usage": {"input_tokens": float("nan"), "output_tokens": 1}}
+    odd = message([{"type": "text", "text": "Fine.", "score": float("nan")}])
     gateway.upstream.on(HAIKU, raw(odd))
     gateway.upstream.on(OPUS, gives(message([{"type": "text", "text": "Whole"}])))
     response = ask(gateway, "messages", "claude", f"Not a number {uuid4().hex}", stream=stream)

@@ -1,0 +1,220 @@
+"""What a provider counts is made believable where its bytes come in, before anybody reads them.
+
+LiteLLM charges the key, we book and tell the client, and each reads the usage for itself: a number that one of them
+takes for none is a sum that the others do not have, and a text in its place fails the whole answer. So there is one
+reading, here. Where a route's provider counts nothing, what a tokenizer counts stands there instead, except in streams
+of OpenAI's APIs: for those LiteLLM counts itself.
+
+Failure behaviour: nothing is raised; what cannot be read is passed on as it came.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import jiter
+
+from thriftgate.proxy.provider_answer import ProviderAnswer, view_of_answer
+from thriftgate.wire.answer import AnswerView
+from thriftgate.wire.dialects import assembler
+from thriftgate.wire.shapes import Body, Json, count, mapping
+from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.turns import Dialect
+from thriftgate.wire.usage import NAMES, believable, input_of, kind_of_answer
+
+_OK = 200
+_COUNTS = re.compile(rb'"usage"\s*:\s*(?!null)')
+_KINDS = (b'"message_start"', b'"message_delta"')
+_OF_OUTPUT = "output_tokens_details"
+_DATA = b"data:"
+_MOST_KEPT = 4 * 1024 * 1024
+"""Bytes of a stream that are kept, in case its provider has counted nothing."""
+
+
+def read_usage(response: object, answer: ProviderAnswer) -> None:
+    """Make what this HTTP response says of tokens believable: now, or as it is read."""
+    if not isinstance(response, httpx.Response) or response.status_code != _OK:
+        return
+    kind = response.headers.get("content-type", "")
+    if "event-stream" in kind:
+        _mend_pieces(response, _Lines(answer))
+    elif "json" in kind and not response.is_stream_consumed:
+        _mend_pieces(response, _Whole(answer))
+    elif "json" in kind:
+        raw = response.content
+        mended = mended_body(raw, answer)
+        if mended is not raw:
+            response._content = mended  # pyright: ignore[reportPrivateUsage]  # an httpx.Response has no setter
+
+
+def _mend_pieces(response: httpx.Response, reader: "_Lines | _Whole") -> None:
+    """Httpx hands out text and lines by what `aiter_bytes` yields."""
+    theirs = response.aiter_bytes
+
+    async def mended(chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        async for piece in theirs(chunk_size):
+            if found := reader.feed(piece):
+                yield found
+        if rest := reader.flush():
+            yield rest
+
+    setattr(response, "aiter_bytes", mended)  # noqa: B010  a method to type checkers
+
+
+class _Whole:
+    """An answer that is read in pieces, and handed out when it is there."""
+
+    def __init__(self, answer: ProviderAnswer) -> None:
+        self._answer = answer
+        self._pieces: list[bytes] = []
+
+    def feed(self, piece: bytes) -> bytes:
+        self._pieces.append(piece)
+        return b""
+
+    def flush(self) -> bytes:
+        raw, self._pieces = b"".join(self._pieces), []
+        return mended_body(raw, self._answer)
+
+
+class _Lines:
+    """A stream, handed out line by line."""
+
+    def __init__(self, answer: ProviderAnswer) -> None:
+        self._answer = answer
+        self._rest = b""
+        self._kept: list[bytes] | None = None
+        self._size = 0
+        self._started: Json = {}
+        """What the beginning of Anthropic's counts."""
+
+    def feed(self, piece: bytes) -> bytes:
+        """The whole lines that there are by now."""
+        said, newline, self._rest = (self._rest + piece).rpartition(b"\n")
+        return self._mended(said + newline) if newline else b""
+
+    def flush(self) -> bytes:
+        """What is left when the stream has ended."""
+        rest, self._rest = self._rest, b""
+        return self._mended(rest) if rest else b""
+
+    def _mended(self, said: bytes) -> bytes:
+        is_anthropics = any(kind in said for kind in _KINDS)
+        if self._kept is not None or is_anthropics:
+            self._keep(said)
+        if not (is_anthropics or _COUNTS.search(said)):
+            return said
+        return b"".join(self._mended_line(line) for line in said.splitlines(keepends=True))
+
+    def _keep(self, said: bytes) -> None:
+        self._kept = [] if self._kept is None else self._kept
+        self._size += len(said)
+        if self._size <= _MOST_KEPT:
+            self._kept.append(said)
+
+    def _mended_line(self, line: bytes) -> bytes:
+        if not line.startswith(_DATA) or not (_COUNTS.search(line) or any(kind in line for kind in _KINDS)):
+            return line
+        try:
+            event = mapping(jiter.from_json(line[len(_DATA) :].strip()))
+        except ValueError:
+            return line
+        mended = self._mended_event(event)
+        end = line[len(line.rstrip(b"\r\n")) :]
+        return line if mended is event else _DATA + b" " + _dumped(mended) + end
+
+    def _mended_event(self, event: Json) -> Json:
+        kind = event.get("type")
+        if kind == "message_start":
+            message = mapping(event.get("message"))
+            # What came out has only begun, so what is said of its parts may be of the whole.
+            said = {name: value for name, value in mapping(message.get("usage")).items() if name != _OF_OUTPUT}
+            usage, is_changed = believable(said, Dialect.MESSAGES)
+            self._started = usage or {"input_tokens": 0, "output_tokens": 0}
+            if self._started == said:
+                return event
+            self._answer.is_miscounted |= is_changed
+            return {**event, "message": {**message, "usage": self._started}}
+        if kind == "message_delta":
+            return self._mended_end(event)
+        if isinstance(kind, str) and kind.startswith("response."):
+            response = mapping(event.get("response"))
+            mended = _mended(response, Dialect.RESPONSES, self._answer, lambda: None)
+            return event if mended is response else {**event, "response": mended}
+        return _mended(event, Dialect.CHAT, self._answer, lambda: None) if "choices" in event else event
+
+    def _mended_end(self, event: Json) -> Json:
+        """Anthropic counts what went in at the beginning, and what came out at the end."""
+        usage, is_changed = believable(event.get("usage"), Dialect.MESSAGES)
+        if usage is None and not input_of(self._started) and self._answer.estimate is not None:
+            sent, got = self._answer.estimate(self._generated())
+            self._answer.is_miscounted = True
+            return {**event, "usage": {"input_tokens": sent, "output_tokens": got}}
+        counted = usage or {}
+        # It counts on from the beginning, so it cannot be less.
+        least = max(count(counted.get("output_tokens")), count(self._started.get("output_tokens")))
+        mended = {**counted, "output_tokens": least}
+        if mended == event.get("usage"):
+            return event
+        self._answer.is_miscounted |= is_changed
+        return {**event, "usage": mended}
+
+    def _generated(self) -> str:
+        decoder, whole = SseDecoder(), assembler(Dialect.MESSAGES)
+        for said in self._kept or ():
+            for event in decoder.feed(said):
+                if event.body is not None:
+                    whole.feed(event.body)
+        return whole.generated
+
+
+def mended_body(raw: bytes, answer: ProviderAnswer) -> bytes:
+    """A whole answer's bytes with usage that can be believed; the very ones where there is nothing to mend."""
+    try:
+        body = mapping(jiter.from_json(raw))
+    except ValueError:
+        return raw
+    dialect = kind_of_answer(body)
+    if dialect is None:
+        return raw
+    mended = _mended(body, dialect, answer, lambda: _said(view_of_answer(dialect, body)))
+    return raw if mended is body else _dumped(mended)
+
+
+def _mended(body: Json, dialect: Dialect, answer: ProviderAnswer, said: Callable[[], str | None]) -> Json:
+    """The body, or event, with usage that can be believed; the very one where it is so already."""
+    usage, is_changed = believable(body.get("usage"), dialect)
+    if usage is not None:
+        answer.is_miscounted |= is_changed
+        return body if usage == body["usage"] else {**body, "usage": usage}
+    text = said()
+    if text is None or answer.estimate is None:
+        return {**body, "usage": None} if body.get("usage") is not None else body
+    answer.is_miscounted = True
+    return {**body, "usage": _estimated(dialect, *answer.estimate(text))}
+
+
+def _estimated(dialect: Dialect, sent: int, got: int) -> Body:
+    names = NAMES[dialect]
+    usage = dict(zip(names, (sent, got), strict=True))
+    return usage if dialect is Dialect.MESSAGES else {**usage, "total_tokens": sent + got}
+
+
+def _said(view: AnswerView) -> str:
+    """All that the provider wrote."""
+    pieces = [
+        piece
+        for choice in view.choices
+        for piece in (
+            choice.thinking,
+            choice.text,
+            choice.refusal,
+            *(call.name + call.arguments for call in choice.tool_calls),
+        )
+    ]
+    return "".join(piece for piece in pieces if piece)
+
+
+def _dumped(body: Json) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
