@@ -32,11 +32,11 @@ LIMITS: dict[str, Any] = {
     "tiers": {"hasty": {"max_wait": 0}, "patient": {}},
     "default_tier": "hasty",
     "queue": {"max_wait": "5s", "most": 20, "most_per_tenant": 5, "comments_after": "300ms"},
-    "concurrency": {"narrow": {"most": 1, "adaptive": False}},
+    "concurrency": {"narrow": {"most": 1, "adaptive": False}, "adapting": {"most": 8}},
 }
 
 
-PLAIN = ("direct", "quick", "wordy", "narrow")
+PLAIN = ("direct", "quick", "wordy", "narrow", "adapting")
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +213,26 @@ def test_what_limits_did_is_counted(limited: GatewayProcess) -> None:
     assert eventually(
         lambda: total(read_series(limited.base_url, SCRAPER_TOKEN), "thriftgate_limit_verdicts_total", **labels) >= 2
     )
+
+
+def test_a_provider_that_says_too_many_is_asked_less_at_once_and_more_again_when_it_answers(
+    limited: GatewayProcess,
+) -> None:
+    def places() -> float:
+        found = read_series(limited.base_url, SCRAPER_TOKEN)
+        return total(found, "thriftgate_limit_places", model="adapting")
+
+    def ask(_: int) -> int:
+        body = {"messages": QUESTION, "model": "adapting"}
+        return limited.post("/v1/chat/completions", body, PATIENT).status_code
+
+    limited.upstream.on("adapting", fails(429))
+    assert {ask(number) for number in range(6)} == {429}
+    assert eventually(lambda: 1 <= places() <= 2)
+    limited.upstream.on("adapting", slow(0.05, says("Five days.")))
+    with ThreadPoolExecutor(4) as clients:
+        assert eventually(lambda: set(clients.map(ask, range(4))) == {200})
+        assert eventually(lambda: set(clients.map(ask, range(16))) == {200} and places() > 2)
 
 
 def test_endpoints_without_models_are_left_alone(limited: GatewayProcess) -> None:

@@ -1,4 +1,4 @@
-"""Limits whose store is away refuse, in each dialect, until it is back; limits in shadow only count."""
+"""Limits whose store is away refuse in each dialect until it is back, or hold a fraction; in shadow they only count."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,6 +73,29 @@ def test_while_the_store_is_away_everything_is_refused_in_the_caller_s_dialect_a
             world.redis.start()
     assert eventually(lambda: world.statuses("direct") == [200, 200, 200])
     assert world.statuses("support") == [200, 200, 200]
+
+
+def test_where_the_operator_chose_a_fraction_each_worker_holds_that_much_of_a_limit_while_its_store_is_away(
+    provider_server: HTTPServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    redis, upstream = RedisProcess(tmp_path_factory.mktemp("redis")), Upstream(provider_server)
+    # Eight at once, and hardly any more while this runs; a quarter of it is two.
+    limits = {
+        "rules": [{"per": "key", "requests": {"per_minute": 0.1, "burst": 8}}],
+        "on_outage": "fraction",
+        "fraction": 0.25,
+    }
+    config = limited_config(upstream.base_url, limits, "direct", redis_url=redis.url)
+    with redis, running("limits-fraction", config, upstream) as gateway:
+        upstream.on("direct", says("Five days."))
+        world = World(gateway, redis)
+        assert world.statuses("direct") == [200, 200, 200]
+        redis.stop()
+        while_away = [*world.statuses("direct"), *world.statuses("direct")]
+        assert while_away == [200, 200, 429, 429, 429, 429]
+        assert world.asked() == 5
+        redis.start()  # it has forgotten everything: the limit is full
+        assert eventually(lambda: world.statuses("direct") == [200, 200, 200])
 
 
 @pytest.fixture(scope="module")
