@@ -250,3 +250,16 @@ def test_requests_of_one_tenant_that_wait_have_places_one_after_the_other() -> N
     queue = filled(first, second, third)
     assert [queue.position_of(one) for one in (first, second, third)] == [1, 2, 3]
     assert [queue.work_before(one) for one in (first, second, third)] == [1, 2, 3]
+
+
+def test_who_has_left_the_queue_owes_what_it_used_beyond_its_estimate_but_is_given_no_credit() -> None:
+    def next_of_both(difference: float) -> str:
+        queue = filled(waiting("stays", "other", 3))
+        queue.settle("gone", difference)
+        for name in ("1", "2", "3"):
+            queue.add(waiting(f"g{name}", "gone", 3))
+            queue.add(waiting(f"o{name}", "other", 3))
+        return order(queue)
+
+    assert next_of_both(-9) == next_of_both(0)
+    assert next_of_both(9) != next_of_both(0)

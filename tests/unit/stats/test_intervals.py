@@ -76,7 +76,8 @@ def test_an_empty_sample_says_nothing():
     for interval in (wilson_interval(0, 0), clopper_pearson(0, 0)):
         assert (interval.low, interval.high) == (0, 1)
         assert math.isnan(interval.estimate)
-    assert mean_interval([]).high == math.inf
+    assert mean_interval([]).high == mean_interval([0.5]).high == math.inf
+    assert mean_interval([]).low == mean_interval([0.5]).low == -math.inf
     assert math.isnan(percentile([], 50))
 
 
