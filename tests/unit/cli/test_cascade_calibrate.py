@@ -60,6 +60,12 @@ def test_the_written_artefact_can_be_served_from_and_the_picture_is_drawn(
     read = artefacts.load_artefact(tmp_path / "a.json")
     read.check(tiers=("small", "large"), max_quality_loss=0.02, delta=0.05)
     assert read.guarantee.holds
+    dry = json.loads(run(labels, *PRICES, "--json", "--route", "support").output)
+    written = json.loads((tmp_path / "a.json").read_text())
+    # A dry run says to the last digit what is written then.
+    assert {name: written[name] for name in dry if name in written and name not in ("created_at", "summary")} == {
+        name: value for name, value in dry.items() if name in written and name not in ("created_at", "summary")
+    }
     assert read.summary is not None
     assert read.summary.held_out == 450
     assert read.created_at

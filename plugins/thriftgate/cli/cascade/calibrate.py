@@ -127,7 +127,8 @@ def command(
     if artefact_file is not None and not no_summary:
         from thriftgate.cli.cascade.questions import summary_of_labels
 
-        summary = summary_of_labels(found, config_file, rng)
+        # With a generator of its own, so that a dry run says to the last digit what is written then.
+        summary = summary_of_labels(found, config_file, np.random.default_rng([seed, 1]))
     artefact = artefact_of(
         calibration,
         tiers=setting.tiers,

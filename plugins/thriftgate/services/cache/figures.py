@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from thriftgate.caching.entries import CacheEntry, CacheStats
 from thriftgate.stats import Interval
-from thriftgate.stats.intervals import clopper_pearson
+from thriftgate.stats.intervals import wilson_interval
 from thriftgate.types import Audit, DecisionKind, SummaryRow
 
 
@@ -27,8 +27,9 @@ class CacheFigures:
     """Semantic hits of that time that were checked and could be judged."""
     wrong: int
     error: Interval | None
-    """Share of all answers that were wrong because of a semantic hit, with its exact 95 % interval: the share of wrong
-    ones among the checked hits, times the share of semantic hits. None when no hit was checked."""
+    """Share of all answers that were wrong because of a semantic hit, with its 95 % interval, the one of the report and
+    the page: the share of wrong ones among the checked hits, times the share of semantic hits. None when no hit was
+    checked."""
     max_error: float | None
     """The promise; None with a fixed threshold."""
     max_error_of_hits: float | None = None
@@ -38,8 +39,8 @@ class CacheFigures:
 
     @property
     def error_of_hits(self) -> Interval | None:
-        """The share of wrong ones among the checked hits, with its exact 95 % interval; None when none was checked."""
-        return clopper_pearson(self.wrong, self.checked) if self.checked else None
+        """The share of wrong ones among the checked hits, with its 95 % interval; None when none was checked."""
+        return wilson_interval(self.wrong, self.checked) if self.checked else None
 
     @property
     def hit_rate(self) -> float | None:
@@ -75,7 +76,7 @@ def _figures(
     wrong = sum(not one.is_acceptable for one in judged)
     error = None
     if judged and answers:
-        share, found = semantic / answers, clopper_pearson(wrong, len(judged))
+        share, found = semantic / answers, wilson_interval(wrong, len(judged))
         error = Interval(found.low * share, found.high * share, wrong / len(judged) * share)
     return CacheFigures(
         route=route,

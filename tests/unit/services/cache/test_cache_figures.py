@@ -1,8 +1,11 @@
 """How often the cache was wrong is estimated from checked hits, over all answers, with an interval."""
 
+from dataclasses import replace
+
 import pytest
 
 from thriftgate.caching.entries import CacheStats
+from thriftgate.services.books.standing import RoutePromise, standing_of
 from thriftgate.services.cache.figures import cache_figures_of
 from thriftgate.types import Audit, AuditKind, DecisionKind, SummaryRow
 
@@ -38,3 +41,12 @@ def test_without_checks_or_requests_nothing_is_claimed() -> None:
     first, second = cache_figures_of({"support": 0.01, "new": None}, [STATS], [SUMMARY], [])
     assert first.error is None
     assert (second.entries, second.answers, second.hit_rate, second.error) == (0, 0, None, None)
+
+
+def test_what_cache_stats_says_was_wrong_is_what_report_and_page_say() -> None:
+    audits = [replace(audit(is_acceptable=place > 0), holdout=True) for place in range(22)]
+    (found,) = cache_figures_of({"support": 0.01}, [STATS], [SUMMARY], audits)
+    decided = {(kind, ""): n for kind, n in SUMMARY.decisions.items()}
+    standing = standing_of("support", RoutePromise(max_error=0.01), audits, decided=decided, current=decided)
+    assert found.error == standing.wrong_share
+    assert found.error_of_hits == standing.hits.wrong
