@@ -54,6 +54,11 @@ def test_a_question_embedded_lately_takes_one_look() -> None:
     effects, found = drive(look_up(ASKED, serve(Miss(reason=MissReason.TOO_FAR))), [VECTOR, Lookup(None, NEAR)])
     assert effects == [Embed("how long?", only_if_known=True), Find("s", "k", VECTOR)]
     assert (found.vector is VECTOR, found.neighbours) == (True, NEAR)
+    assert not found.is_checked, "nothing was to be served, so nothing was checked"
+
+
+def test_a_question_is_embedded_for_good_reason_unless_it_is_said_otherwise() -> None:
+    assert not Embed("how long?").only_if_known
 
 
 def test_an_unknown_question_is_embedded_only_where_there_is_no_exact_hit() -> None:
