@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from thriftgate.cli import main_group
+from thriftgate.cli.waiting import begin
 from thriftgate.errors import ConfigurationError, GatewayError
 
 INTERRUPTED = 130
@@ -17,6 +18,7 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    begin()
     try:
         # Without standalone mode click returns the exit code and hands exceptions on.
         code = main_group.main(arguments, prog_name="thriftgate", standalone_mode=False)

@@ -11,15 +11,30 @@ from typing import IO
 
 PATIENCE = 2.0
 """Seconds that somebody waits without wondering."""
+_SHORTEST = 0.3
+"""Seconds that a part of a command takes before it is worth a line."""
+
+
+_begun: list[float] = []
+"""When the command was typed; empty where no command line is."""
+
+
+def begin() -> None:
+    """A command was typed. What it imports before its own first line takes part of somebody's patience too."""
+    _begun[:] = [time.monotonic()]
 
 
 @contextmanager
-def waiting(words: str, *, patience: float = PATIENCE, file: IO[str] | None = None) -> Generator[None]:
+def waiting(words: str, *, patience: float | None = None, file: IO[str] | None = None) -> Generator[None]:
     """After `patience` seconds a line says what is being done and for how long; it is gone when the block ends.
+
+    By default that is when the whole command has taken `PATIENCE`.
 
     Print nothing inside: what somebody sees come, on a terminal, needs no other sign (see `unless_seen`). `file` is
     where it is shown, by default standard error.
     """
+    if patience is None:
+        patience = max(_SHORTEST, PATIENCE - sum(time.monotonic() - at for at in _begun))
     done = threading.Event()
     thread = threading.Thread(target=_show, args=(words, patience, file, done), daemon=True)
     thread.start()

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import thriftgate.cli
-from thriftgate.cli.waiting import waiting
+from thriftgate.cli import waiting as module
+from thriftgate.cli.waiting import PATIENCE, begin, waiting
 
 
 class Terminal(io.StringIO):
@@ -38,6 +39,21 @@ def test_who_waits_is_told_for_what() -> None:
     shown = Terminal()
     with waiting("reading the ledger …", patience=0, file=shown):
         assert shown.was_written.wait(30)
+
+
+def test_what_a_command_took_before_its_own_first_line_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr(module, "_begun", [])
+    begin()
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    with waiting("reading the ledger …", file=shown):
+        assert shown.was_written.wait(30)
+    monkeypatch.setattr(module, "PATIENCE", PATIENCE + 60)
+    begin()
+    quick = Terminal()
+    with waiting("reading the ledger …", file=quick):
+        pass
+    assert quick.getvalue() == ""
 
 
 def test_a_quick_command_says_nothing() -> None:

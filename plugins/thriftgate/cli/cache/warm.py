@@ -48,7 +48,7 @@ def command(
     if found.problems and not skip_bad_lines:
         click.echo("nothing was stored; put the lines right, or go on with --skip-bad-lines", err=True)
         raise SystemExit(2)
-    with waiting(f"storing {len(found.lines):,} answers …"):
+    with waiting(f"storing {counted(len(found.lines), 'answer', 'answers')} …"):
         warmed = asyncio.run(_warm(config_file, route, found.lines, caller_named(team, key_hash, user), ttl, tags))
     _name(warmed.refused, lines_file)
     click.echo(f"{counted(warmed.stored, 'answer', 'answers')} stored, {len(warmed.refused):,} refused")
