@@ -2,8 +2,9 @@
 
 LiteLLM charges the key, we book and tell the client, and each reads the usage for itself: a number that one of them
 takes for none is a sum that the others do not have, and a text in its place fails the whole answer. So there is one
-reading, here. Where a route's provider counts nothing, what a tokenizer counts stands there instead, except in streams
-of OpenAI's APIs: for those LiteLLM counts itself.
+reading, here; log-probabilities in another shape than OpenAI's are left out in the same place. Where a route's provider
+counts nothing, what a tokenizer counts stands there instead, except in streams of OpenAI's APIs: for those LiteLLM
+counts itself.
 
 Failure behaviour: nothing is raised; what cannot be read is passed on as it came.
 """
@@ -17,6 +18,7 @@ import jiter
 
 from thriftgate.proxy.provider_answer import ProviderAnswer, view_of_answer
 from thriftgate.wire.answer import AnswerView
+from thriftgate.wire.chat.answer import without_odd_logprobs
 from thriftgate.wire.dialects import assembler
 from thriftgate.wire.shapes import Body, Json, count, mapping
 from thriftgate.wire.sse import SseDecoder
@@ -25,6 +27,7 @@ from thriftgate.wire.usage import NAMES, believable, input_of, kind_of_answer
 
 _OK = 200
 _COUNTS = re.compile(rb'"usage"\s*:\s*(?!null)')
+_LOGPROBS = re.compile(rb'"logprobs"\s*:\s*(?!null)')
 _KINDS = (b'"message_start"', b'"message_delta"')
 _OF_OUTPUT = "output_tokens_details"
 _DATA = b"data:"
@@ -103,7 +106,7 @@ class _Lines:
         is_anthropics = any(kind in said for kind in _KINDS)
         if self._kept is not None or is_anthropics:
             self._keep(said)
-        if not (is_anthropics or _COUNTS.search(said)):
+        if not (is_anthropics or _is_of_interest(said)):
             return said
         return b"".join(self._mended_line(line) for line in said.splitlines(keepends=True))
 
@@ -114,7 +117,7 @@ class _Lines:
             self._kept.append(said)
 
     def _mended_line(self, line: bytes) -> bytes:
-        if not line.startswith(_DATA) or not (_COUNTS.search(line) or any(kind in line for kind in _KINDS)):
+        if not line.startswith(_DATA) or not (_is_of_interest(line) or any(kind in line for kind in _KINDS)):
             return line
         try:
             event = mapping(jiter.from_json(line[len(_DATA) :].strip()))
@@ -142,7 +145,10 @@ class _Lines:
             response = mapping(event.get("response"))
             mended = _mended(response, Dialect.RESPONSES, self._answer, lambda: None)
             return event if mended is response else {**event, "response": mended}
-        return _mended(event, Dialect.CHAT, self._answer, lambda: None) if "choices" in event else event
+        if "choices" not in event:
+            return event
+        known = without_odd_logprobs(event)
+        return _mended(known, Dialect.CHAT, self._answer, lambda: None) if "usage" in event else known
 
     def _mended_end(self, event: Json) -> Json:
         """Anthropic counts what went in at the beginning, and what came out at the end."""
@@ -169,6 +175,10 @@ class _Lines:
         return whole.generated
 
 
+def _is_of_interest(said: bytes) -> bool:
+    return bool(_COUNTS.search(said) or _LOGPROBS.search(said))
+
+
 def mended_body(raw: bytes, answer: ProviderAnswer) -> bytes:
     """A whole answer's bytes with usage that can be believed; the very ones where there is nothing to mend."""
     try:
@@ -178,7 +188,8 @@ def mended_body(raw: bytes, answer: ProviderAnswer) -> bytes:
     dialect = kind_of_answer(body)
     if dialect is None:
         return raw
-    mended = _mended(body, dialect, answer, lambda: _said(view_of_answer(dialect, body)))
+    known = without_odd_logprobs(body) if dialect is Dialect.CHAT else body
+    mended = _mended(known, dialect, answer, lambda: _said(view_of_answer(dialect, body)))
     return raw if mended is body else _dumped(mended)
 
 

@@ -6,6 +6,7 @@ blocks is a 400 that names the guard and quotes nothing.
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from litellm.integrations.custom_logger import CustomLogger
@@ -21,6 +22,7 @@ from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.guards.exchange import current
 from thriftgate.services.guards.decisions import Decision
 from thriftgate.services.guards.inspecting import GuardService, Said
+from thriftgate.services.request.beside import beside_loop
 from thriftgate.wire.dialects import request_view
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.turns import Dialect, TextKind
@@ -62,7 +64,8 @@ class GuardHooks(CustomLogger):
         dialect = _DIALECTS.get(call_type)
         view = request_view(dialect, data) if dialect is not None else None
         try:
-            decision = await self._service.request(list(_said(data, view)), policy)
+            said = await beside_loop(lambda: list(_said(data, view)), is_heavy=view is not None and view.is_heavy)
+            decision = await self._service.request(said, policy)
         except GatewayError as error:
             raise _refused(edge, error) from None
         self._note(decision, model, request_id)
@@ -77,7 +80,7 @@ class GuardHooks(CustomLogger):
         if decision.error is not None:
             raise _refused(edge, decision.error)
         if policy.config.spotlight and view is not None:
-            data.update(_spotlighted(view))
+            data.update(await beside_loop(partial(_spotlighted, view), is_heavy=view.is_heavy))
         return data
 
     def _leak(self, view: RequestView | None, canaries: Iterable[str], edge: EdgeRequest | None) -> PromptLeak | None:

@@ -34,9 +34,15 @@ class OutputStage:
 
     async def apply(self, request: ChatRequest) -> tuple[ChatRequest, Requirement | None]:
         """The request asking for the route's shape where the caller asks for none, and what its answer must be."""
+        if view_of(request).is_heavy:
+            return await asyncio.to_thread(self._applied, request)
         wanted = wanted_by(request.params)
         if wanted is not None and wanted.schema is not None and not is_at_hand(wanted.schema):
             await asyncio.to_thread(compile_schema, wanted.schema)
+        return self._applied(request)
+
+    def _applied(self, request: ChatRequest) -> tuple[ChatRequest, Requirement | None]:
+        wanted = wanted_by(request.params)
         required = requirement(wanted, route=self.schema)
         if required is None or required.source != "route" or self.config.json_schema is None:
             return request, required

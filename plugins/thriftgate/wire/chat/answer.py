@@ -3,6 +3,7 @@
 Failure behaviour: pure and total.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from thriftgate.wire.answer import (
     openai_usage,
     token_logprobs,
 )
-from thriftgate.wire.shapes import Body, Json, integer, items, mapping, objects, text, text_or_none
+from thriftgate.wire.shapes import Body, Json, integer, items, mapping, number, objects, text, text_or_none
 from thriftgate.wire.turns import Dialect, PartKind
 
 _FINISHES = {
@@ -62,6 +63,43 @@ def hide_logprobs(body: Json) -> Body:
         for choice in items(body.get("choices"))
     ]
     return {**body, "choices": choices}
+
+
+def without_odd_logprobs(body: Json) -> Json:
+    """The completion or chunk as if there were no log-probabilities where theirs have an odd shape.
+
+    The very one where none has: readers with types refuse the whole answer for one.
+    """
+    odd = [not _has_shape(mapping(choice).get("logprobs")) for choice in items(body.get("choices"))]
+    if not any(odd):
+        return body
+    choices = items(body["choices"])
+    return {**body, "choices": [{**one, "logprobs": None} if is_odd else one
+                                for one, is_odd in zip(choices, odd, strict=True)]}  # fmt: skip
+
+
+def _has_shape(logprobs: object) -> bool:
+    if logprobs is None:
+        return True
+    if not isinstance(logprobs, Mapping):
+        return False
+    said = mapping(logprobs)
+    return all(_are_tokens(said.get(name), with_tops=True) for name in ("content", "refusal"))
+
+
+def _are_tokens(tokens: object, *, with_tops: bool = False) -> bool:
+    if tokens is None:
+        return with_tops
+    return isinstance(tokens, list) and all(_is_token(mapping(one), with_tops=with_tops) for one in items(tokens))
+
+
+def _is_token(token: Json, *, with_tops: bool) -> bool:
+    return (
+        isinstance(token.get("token"), str)
+        and number(token.get("logprob")) is not None
+        and (token.get("bytes") is None or isinstance(token["bytes"], list))
+        and (not with_tops or _are_tokens(token.get("top_logprobs")))
+    )
 
 
 def finish_kind(word: object) -> FinishKind:
