@@ -121,13 +121,14 @@ class Played:
         if "messages" in path:
             body["max_tokens"] = 50
         answer = self.gateway.process.post(path, body, key)
-        self.note(path, stream, answer)
+        self.note(path, model, stream, answer)
         return answer
 
-    def note(self, path: str, stream: bool, answer: httpx.Response) -> None:
+    def note(self, path: str, model: str, stream: bool, answer: httpx.Response) -> None:
         usual = "plain" if answer.is_success else "failed"
         told = answer.headers
-        self.rows.append({"path": path, "stream": stream, "decision": told.get("x-thriftgate-decision", usual),
+        self.rows.append({"path": path, "route": model, "stream": stream,
+                          "decision": told.get("x-thriftgate-decision", usual),
                           "id": told.get("x-thriftgate-request-id", told["x-litellm-call-id"])})  # fmt: skip
 
     def note_what_the_running_gateway_says(self) -> None:
@@ -248,7 +249,7 @@ def play(played: Played) -> None:
     url = f"{played.gateway.process.base_url}{chat}"
     with httpx.stream("POST", url, json=body, headers={"Authorization": f"Bearer {KEYS[0]}"}) as left:
         next(left.iter_lines())
-        played.note(chat, True, left)
+        played.note(chat, "gpt", True, left)
     played.langfuse.status = 503
     for key in KEYS:
         played.ask(chat, "whole", f"Asked while nobody looks, by {key[-3:]}?", key=key)
