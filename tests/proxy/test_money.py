@@ -7,9 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.proxy.conftest import GatewayProcess
-from tests.proxy.upstream import fails, says
+from tests.proxy.asked import Asked, message
+from tests.proxy.conftest import CLAUDE, GatewayProcess
+from tests.proxy.upstream import fails, gives, says
 from tests.proxy.waiting import eventually, settle
+from werkzeug import Response
 
 from thriftgate.stores.embedded.database import EmbeddedPostgres
 from thriftgate.stores.postgres.database import Database
@@ -48,6 +50,29 @@ def test_a_request_is_charged_once_whole_or_streamed(
     rows = charged_for(gateway, "support", "How long?", stream=stream)
     assert sum(row["cost"] for row in rows) == pytest.approx(cost)
     assert {row["team"] for row in rows if row["cost"]} == {"acme"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize("model", ["claude", "claude-large"], ids=["route", "plain model"])
+def test_what_was_written_into_the_providers_cache_has_a_cost_of_its_own(
+    gateway: GatewayProcess, model: str, path: str, stream: bool
+) -> None:
+    kept = {"input_tokens": 10, "output_tokens": 4, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 1000}
+
+    def reply(asked: Asked) -> Response:
+        return gives({**message(asked, [{"type": "text", "text": "Five days."}]), "usage": kept})(asked)
+
+    gateway.upstream.on(CLAUDE, reply)
+    question = [{"role": "user", "content": f"How long, {model} {path} {stream}?"}]
+    answer = gateway.post(path, {"model": model, "max_tokens": 50, "messages": question, "stream": stream})
+    assert answer.status_code == 200
+    (call,) = record_of(
+        gateway, answer.headers.get("x-thriftgate-request-id", answer.headers["x-litellm-call-id"])
+    ).calls
+    assert sum(call.cost_parts.values()) == pytest.approx(call.cost_usd, abs=1e-9)
+    # The configuration names no price of it: LiteLLM's own of this model.
+    assert call.cost_parts["input_cache_creation"] == pytest.approx(1000 * 3.75e-6, abs=1e-9)
 
 
 def test_a_hit_is_charged_nothing(gateway: GatewayProcess) -> None:

@@ -31,6 +31,7 @@ from thriftgate.types import (
     Usage,
     Vector,
 )
+from thriftgate.wire.answer import UsageDetails
 
 
 class Clock(Protocol):
@@ -84,8 +85,13 @@ class Pricer(Protocol):
         """The price of one call by the provider's own usage object, in whatever dialect; None when none is known."""
         ...
 
-    def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
-        """What of a call's cost is for what it read, read from the provider's cache, and wrote; empty if unknown."""
+    def cost_parts(
+        self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "", details: UsageDetails | None = None
+    ) -> Mapping[str, float]:
+        """What of a call's cost is for what it read, read from the provider's cache or put there, and wrote.
+
+        `details` is what the provider said of the call's tokens. Empty where no price is known.
+        """
         ...
 
     def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:

@@ -28,6 +28,7 @@ from thriftgate.proxy.messages import caller_of
 from thriftgate.proxy.pricing import RouterPricer
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Caller, CallPurpose, RequestRecord, Status, TierCall, Usage
+from thriftgate.wire.answer import UsageDetails, openai_usage
 from thriftgate.wire.shapes import mapping, text
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,9 @@ class PlainModelLog(CustomLogger):
             time_to_first_token=first_token,
             usage=usage,
             cost_usd=cost_usd,
-            cost_parts=self._pricer.cost_parts(model, usage, cost_usd, deployment_id=deployment_id),
+            cost_parts=self._pricer.cost_parts(
+                model, usage, cost_usd, deployment_id=deployment_id, details=_details_of(payload)
+            ),
             parameters=shown_parameters(payload.get("model_parameters") or {}),
         )
         caller = _caller_of(payload)
@@ -160,8 +163,7 @@ def _request_id(kwargs: Mapping[str, Any]) -> str:
 
 def _usage_of(payload: Mapping[str, Any]) -> Usage:
     """Tokens by LiteLLM's count, and of them those of the provider's cache where it says so."""
-    metadata = cast("Mapping[str, Any]", payload.get("metadata") or {})
-    raw = cast("Mapping[str, Any]", metadata.get("usage_object") or {})
+    raw = _usage_object(payload)
     read = cast("Mapping[str, Any]", raw.get("prompt_tokens_details") or {})
     written = cast("Mapping[str, Any]", raw.get("completion_tokens_details") or {})
     return Usage(
@@ -170,6 +172,16 @@ def _usage_of(payload: Mapping[str, Any]) -> Usage:
         int(read.get("cached_tokens") or 0),
         int(written.get("reasoning_tokens") or 0),
     )
+
+
+def _details_of(payload: Mapping[str, Any]) -> UsageDetails | None:
+    """What LiteLLM's log says of the call's tokens, whatever the dialect: it is in OpenAI's shape there."""
+    return openai_usage(_usage_object(payload), sent="prompt", got="completion")
+
+
+def _usage_object(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = cast("Mapping[str, Any]", payload.get("metadata") or {})
+    return cast("Mapping[str, Any]", metadata.get("usage_object") or {})
 
 
 def _caller_of(payload: Mapping[str, Any]) -> Caller:

@@ -25,13 +25,20 @@ from litellm.types.utils import Usage as LiteLLMUsage
 from pydantic import BaseModel
 
 from thriftgate.proxy.provider_answer import ProviderAnswer
-from thriftgate.tracing.attributes import TokenPrices, split_cost
+from thriftgate.tracing.attributes import NO_WRITES, CacheWrites, TokenPrices, split_cost
 from thriftgate.types import Usage
+from thriftgate.wire.answer import UsageDetails
 from thriftgate.wire.shapes import count, mapping
 from thriftgate.wire.turns import Dialect
 
 _MANY = 1000
 """Tokens whose price is asked for, to learn the plain price of one."""
+_WRITTEN = (
+    {"cache_creation_input_tokens": _MANY},
+    {"cache_creation_input_tokens": _MANY,
+     "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": _MANY}},
+)  # fmt: skip
+"""So many that are written into the provider's cache, for five minutes and for an hour."""
 _NOT_TEXT = ("audio_tokens", "image_tokens", "video_tokens", "reasoning_tokens")
 _OPEN_PRICES = ("input_cost_per_token", "output_cost_per_token", "input_cost_per_second")
 
@@ -100,20 +107,28 @@ class RouterPricer:
 
         return charge
 
-    def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
-        """A call's cost by what it read, read from the provider's cache, and wrote; they add up to it.
+    def cost_parts(
+        self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "", details: UsageDetails | None = None
+    ) -> Mapping[str, float]:
+        """A call's cost by what it read, read from the provider's cache or put there, and wrote; they add up to it.
 
         Split in the proportions of the deployment's plain prices. Empty where no price is known.
         """
         ids = [deployment_id] if deployment_id else self._router().get_model_ids(model_name=model)
         weights = self._weights(ids[0]) if ids else None
-        return {} if weights is None else split_cost(usage, cost_usd, weights)
+        writes = NO_WRITES
+        if details is not None:
+            writes = CacheWrites(details.cache_write_tokens, details.cache_write_1h_tokens)
+        return {} if weights is None else split_cost(usage, cost_usd, weights, writes)
 
     def _weights(self, deployment_id: str) -> "TokenPrices | None":
         if deployment_id not in self._prices:
             priced = self._priced(deployment_id)
-            asked = (Usage(_MANY), Usage(_MANY, cached_tokens=_MANY), Usage(0, _MANY))
-            costs = [self._cost(priced, chat_usage(usage)) for usage in asked]
+            asked = (
+                *map(chat_usage, (Usage(_MANY), Usage(_MANY, cached_tokens=_MANY), Usage(0, _MANY))),
+                *(litellm_usage({"input_tokens": 0, "output_tokens": 0, **written}) for written in _WRITTEN),
+            )
+            costs = [self._cost(priced, usage) for usage in asked]
             known = [cost / _MANY for cost in costs if cost is not None]
             self._prices[deployment_id] = TokenPrices(*known) if len(known) == len(asked) else None
         return self._prices[deployment_id]

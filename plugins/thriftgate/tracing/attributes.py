@@ -34,8 +34,8 @@ FIRST_TOKEN_AT = "langfuse.observation.completion_start_time"
 PROMPT_NAME = "langfuse.observation.prompt.name"
 PROMPT_VERSION = "langfuse.observation.prompt.version"
 
-COST_PARTS = ("input", "input_cached_tokens", "output")
-"""What a call's cost is for, by the names of `usage_details`, which Langfuse's cost charts know."""
+COST_PARTS = ("input", "input_cached_tokens", "input_cache_creation", "output")
+"""What a call's cost is for, by the names that Langfuse's cost charts know: what begins with `input` went in."""
 NO_PARTS: Mapping[str, float] = {}
 VERSION = "langfuse.version"
 
@@ -88,14 +88,35 @@ class TokenPrices:
     read: float
     cached: float
     written: float
+    kept: float = 0.0
+    """Written into the provider's prompt cache, for five minutes."""
+    kept_long: float = 0.0
+    """The same, for an hour."""
 
 
-def split_cost(usage: Usage, cost_usd: float, weights: TokenPrices) -> Mapping[str, float]:
+@dataclass(frozen=True, slots=True)
+class CacheWrites:
+    """Of the tokens that went in, those that the provider put into its prompt cache."""
+
+    tokens: int = 0
+    long: int = 0
+    """Of them, for an hour."""
+
+
+NO_WRITES = CacheWrites()
+
+
+def split_cost(
+    usage: Usage, cost_usd: float, weights: TokenPrices, writes: CacheWrites = NO_WRITES
+) -> Mapping[str, float]:
     """A call's cost by `COST_PARTS`, in the proportions of its tokens' plain prices; the parts add up to it."""
     cached = min(usage.cached_tokens, usage.prompt_tokens)
+    kept = min(writes.tokens, usage.prompt_tokens - cached)
+    long = min(writes.long, kept)
     shares = {
-        "input": (usage.prompt_tokens - cached) * weights.read,
+        "input": (usage.prompt_tokens - cached - kept) * weights.read,
         "input_cached_tokens": cached * weights.cached,
+        "input_cache_creation": (kept - long) * weights.kept + long * weights.kept_long,
         "output": usage.completion_tokens * weights.written,
     }
     whole = sum(shares.values())
