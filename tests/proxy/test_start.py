@@ -44,6 +44,7 @@ def test_up_serves_offline_with_two_workers_and_leaves_nothing_behind(folder: Pa
         # The cache is one for both workers: a question is asked of a model at most once by each.
         assert answers[-1].headers["x-thriftgate-decision"] == "exact_hit"
         _whoever_is_scraped_speaks_for_both(f"http://localhost:{port}", key, requests=len(answers))
+        _whoever_is_looked_at_says_which_worker_it_is(f"http://localhost:{port}/thriftgate/status", key)
         _only_the_key_opens(f"http://localhost:{port}/v1/models", key)
     finally:
         up.send_signal(signal.SIGINT)
@@ -69,6 +70,18 @@ def _whoever_is_scraped_speaks_for_both(base_url: str, key: str, *, requests: in
 
     # What the worker that was not asked has counted is written every two seconds.
     assert eventually(lambda: [seen() for _ in range(6)] == [(2, requests)] * 6)
+
+
+def _whoever_is_looked_at_says_which_worker_it_is(url: str, key: str) -> None:
+    seen: dict[int, list[str]] = {}
+
+    def both() -> bool:
+        worker = httpx.get(url, headers=_bearer(key), timeout=60).json()["worker"]
+        seen[worker["pid"]] = worker["knows_alone"]
+        return len(seen) == 2
+
+    assert eventually(both)
+    assert all("outages" in alone for alone in seen.values())
 
 
 def _only_the_key_opens(url: str, key: str) -> None:

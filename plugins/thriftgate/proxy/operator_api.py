@@ -5,6 +5,7 @@ look and wants to change something. Feedback may be given with any key, but only
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -22,6 +23,10 @@ from thriftgate.services.books.figures import figures_of
 from thriftgate.services.books.overview import PERIODS, OverviewService
 
 Auth = Annotated[UserAPIKeyAuth, Depends(user_api_key_auth)]
+
+
+_OF_ONE_WORKER = ("deployments", "ledger", "budgets", "tracing", "outages", "away", "stores", "background")
+"""What a worker knows of itself alone; what it knows from the ledger every worker says alike, a little later."""
 
 
 class PurgeRequest(BaseModel):
@@ -60,6 +65,7 @@ def operator_api(gateway: Callable[[], Gateway], overviews: Callable[[], Overvie
         return {
             **({"figures": await _figures(overviews(), period)} if period else {}),
             "routes": sorted(one.routes),
+            "worker": {"pid": os.getpid(), "knows_alone": _OF_ONE_WORKER},
             "deployments": [asdict(state) for state in await one.breaker.states()],
             "ledger": {"waiting": one.writer.waiting, "dropped": one.writer.dropped},
             "budgets": {"waiting": one.budgets.waiting, "dropped": one.budgets.dropped},
