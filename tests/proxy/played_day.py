@@ -243,6 +243,7 @@ def play(played: Played) -> None:
         ).headers["x-thriftgate-decision"])  # fmt: skip
     chat = PATHS[0]
     played.ask(chat, "whole", SIMILAR[0])
+    settle(1)  # kept a moment later: the like question would be asked and kept as well
     assert eventually(lambda: played.ask(chat, "whole", SIMILAR[1], stream=True).headers["x-thriftgate-decision"]
                       == "semantic_hit")  # fmt: skip
     body = {"model": "gpt", "messages": [{"role": "user", "content": "a long story"}], "stream": True}

@@ -1,5 +1,7 @@
 """Budgets over real HTTP with two workers: what is refused, how it is said, and that the sums are the ledger's."""
 
+import csv
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -163,3 +165,26 @@ def test_a_request_with_an_id_that_is_in_use_is_refused_and_frees_nothing_of_the
             pass
     assert eventually(lambda: settled(keyed, "key", made["id"]))
     assert spent(keyed, "key", made["id"])[0] > 0
+
+
+def test_what_a_budget_counts_is_what_the_report_says_was_spent(keyed: KeyedGateway) -> None:
+    name = "budget-told"
+    budget = {"budgets": [{"usd": 2.5 * PLAIN_COST, "per": "month"}]}
+    keyed.make("teams", id=name, alias=name)
+    keyed.make("users", id=name, team=name)
+    made = keyed.make("keys", user=name, alias=name, **budget)
+    paths = ("/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/chat/completions")
+    assert [keyed.ask(made["key"], path=path).status_code for path in paths[:2]] == [200, 200]
+    assert booked(keyed, "key", made["id"], 2 * PLAIN_COST)
+    body = {"model": "plain", "input": "hello", "stream": True}
+    assert keyed.post(paths[2], body, made["key"]).status_code == 200
+    cost = 3 * PLAIN_COST
+    assert booked(keyed, "key", made["id"], cost)
+    assert keyed.ask(made["key"]).status_code == 429
+
+    def reported(by: str) -> float | None:
+        rows = csv.DictReader(io.StringIO(keyed.cli("report", "--csv", "--by", by)))
+        return next((float(row["cost_usd"]) for row in rows if name in (row["group"], row["label"])), None)
+
+    assert eventually(lambda: reported("team") == pytest.approx(cost, abs=1e-9))
+    assert reported("user") == reported("key") == pytest.approx(cost, abs=1e-9)
