@@ -199,7 +199,7 @@ LOGPROBS: dict[str, Any] = {
     "tops null": {"content": [{"token": "a", "logprob": -0.1, "top_logprobs": None}]},
     "the older form": {"tokens": ["a"], "token_logprobs": [-0.1], "top_logprobs": [{"a": -0.1}], "text_offset": [0]},
     "bytes of text": {"content": [{"token": "a", "logprob": -0.1, "bytes": "x", "top_logprobs": []}]},
-    "refusal a number": {"content": None, "refusal": 5},
+    "refusal a number": {"content": None, "refusal": 5}, "no tops": {"content": [{"token": "a", "logprob": -0.1}]},
 }  # fmt: skip
 
 

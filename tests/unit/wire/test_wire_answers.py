@@ -8,7 +8,7 @@ from tests.wire_samples.dialects import ANSWERS, DialectSamples, request_id
 from tests.wire_samples.samples import Body, Sample
 
 from thriftgate.wire.answer import FinishKind
-from thriftgate.wire.chat.answer import ChatAnswerView
+from thriftgate.wire.chat.answer import ChatAnswerView, without_odd_logprobs
 from thriftgate.wire.dialects import answer_view
 from thriftgate.wire.turns import PartKind
 
@@ -130,3 +130,23 @@ def test_what_was_private_is_gone_and_the_rest_is_the_same(one: DialectSamples, 
     assert hidden.usage == view.usage
     if not any(choice.logprobs for choice in view.choices):
         assert hidden.body == sample.body
+
+
+def test_log_probabilities_of_an_odd_shape_are_left_out_and_others_are_told_that_they_have_no_alternatives() -> None:
+    def known(*logprobs: object) -> list[object]:
+        body = {"choices": [{"index": place, "logprobs": one} for place, one in enumerate(logprobs)]}
+        return [choice["logprobs"] for choice in without_odd_logprobs(body)["choices"]]
+
+    token = {"token": "a", "logprob": -0.1}
+    whole = {"content": [{**token, "bytes": [97], "top_logprobs": [token]}, {**token, "top_logprobs": None}]}
+    assert known(None, whole, {}) == [None, whole, {}]
+    assert known({"content": [token], "refusal": None}, whole) == [
+        {"content": [{**token, "top_logprobs": []}], "refusal": None},
+        whole,
+    ]
+    for odd in ("x", 1, [token], {"content": "a"}, {"content": [{"token": 1, "logprob": -1}]}, {"refusal": [1]}):
+        assert known(odd, whole) == [None, whole]
+    for tops in ("a", {"a": -1}, ["a"]):
+        assert known({"content": [{**token, "top_logprobs": tops}]}) == [None]
+    said = {"choices": [{"logprobs": whole}, "no choice"]}
+    assert without_odd_logprobs(said) is said

@@ -5,7 +5,7 @@ Failure behaviour: pure and total.
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from thriftgate.wire.answer import (
     AnswerView,
@@ -68,37 +68,50 @@ def hide_logprobs(body: Json) -> Body:
 def without_odd_logprobs(body: Json) -> Json:
     """The completion or chunk as if there were no log-probabilities where theirs have an odd shape.
 
-    The very one where none has: readers with types refuse the whole answer for one.
+    The very one where none has: readers with types refuse the whole answer for one. They also want to be told that a
+    token has no alternatives, which some providers leave out.
     """
-    odd = [not _has_shape(mapping(choice).get("logprobs")) for choice in items(body.get("choices"))]
-    if not any(odd):
+    choices = items(body.get("choices"))
+    before = [mapping(choice).get("logprobs") for choice in choices]
+    after = [_known_logprobs(logprobs) for logprobs in before]
+    if all(one is other for one, other in zip(before, after, strict=True)):
         return body
-    choices = items(body["choices"])
-    return {**body, "choices": [{**one, "logprobs": None} if is_odd else one
-                                for one, is_odd in zip(choices, odd, strict=True)]}  # fmt: skip
+    changed = [
+        choice if one is other else {**mapping(choice), "logprobs": other}
+        for choice, one, other in zip(choices, before, after, strict=True)
+    ]
+    return {**body, "choices": changed}
 
 
-def _has_shape(logprobs: object) -> bool:
-    if logprobs is None:
-        return True
+def _known_logprobs(logprobs: object) -> object:
+    """What a choice says of its tokens, each with a list of alternatives; None where its shape is odd."""
     if not isinstance(logprobs, Mapping):
-        return False
-    said = mapping(logprobs)
-    return all(_are_tokens(said.get(name), with_tops=True) for name in ("content", "refusal"))
+        return None
+    said = mapping(cast("object", logprobs))
+    lists = {name: items(said[name]) for name in ("content", "refusal") if said.get(name) is not None}
+    if not all(_are_tokens(said[name]) for name in lists):
+        return None
+    if all("top_logprobs" in mapping(token) for tokens in lists.values() for token in tokens):
+        return cast("object", logprobs)
+    none: Json = {"top_logprobs": []}
+    return {**said, **{name: [{**none, **mapping(token)} for token in tokens] for name, tokens in lists.items()}}
 
 
-def _are_tokens(tokens: object, *, with_tops: bool = False) -> bool:
-    if tokens is None:
-        return with_tops
-    return isinstance(tokens, list) and all(_is_token(mapping(one), with_tops=with_tops) for one in items(tokens))
+def _are_tokens(tokens: object) -> bool:
+    return isinstance(tokens, list) and all(
+        _is_token(mapping(token)) and _are_alternatives(mapping(token).get("top_logprobs")) for token in items(tokens)
+    )
 
 
-def _is_token(token: Json, *, with_tops: bool) -> bool:
+def _are_alternatives(tokens: object) -> bool:
+    return tokens is None or (isinstance(tokens, list) and all(_is_token(mapping(token)) for token in items(tokens)))
+
+
+def _is_token(token: Json) -> bool:
     return (
         isinstance(token.get("token"), str)
         and number(token.get("logprob")) is not None
         and (token.get("bytes") is None or isinstance(token["bytes"], list))
-        and (not with_tops or _are_tokens(token.get("top_logprobs")))
     )
 
 
