@@ -60,7 +60,7 @@ def events_of(raw: bytes) -> list[Any]:
 PLACES = st.lists(st.integers(0, 10_000), max_size=12)
 
 
-@given(PLACES, st.sampled_from(["\n\n", "\r\n\r\n"]))
+@given(PLACES, st.sampled_from(["\n\n", "\r\n\r\n", "\r\r"]))
 async def test_a_stream_is_read_the_same_in_whatever_pieces_it_comes(places: list[int], end: str) -> None:
     answer = ProviderAnswer()
     mended = events_of(await read(cut(stream(CHUNKS, end), places), "text/event-stream", answer))
@@ -112,3 +112,15 @@ async def test_an_answer_that_counts_nothing_is_counted_by_all_that_it_says() ->
     mended = json.loads(mended_body(json.dumps(body).encode(), answer))
     assert mended == {**body, "usage": {"prompt_tokens": 20, "completion_tokens": 3, "total_tokens": 23}}
     assert said == ['One.find{"a":1}']
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n", "\r\r"])
+async def test_a_line_is_handed_on_as_soon_as_its_end_has_come(end: str) -> None:
+    first, *others = (stream([chunk], end) for chunk in CHUNKS)
+    response = httpx.Response(
+        200, headers={"content-type": "text/event-stream"}, stream=Pieces([first[:20], first[20:], *others])
+    )
+    read_usage(response, ProviderAnswer())
+    found = [piece async for piece in response.aiter_bytes()]
+    assert found[0] == first
+    assert len(found) == len(CHUNKS)

@@ -86,7 +86,8 @@ class _Lines:
 
     def __init__(self, answer: ProviderAnswer) -> None:
         self._answer = answer
-        self._rest = b""
+        self._rest: list[bytes] = []
+        """Pieces of a line whose end has not come: joined once, since a line may come in very many."""
         self._kept: list[bytes] | None = None
         self._size = 0
         self._started: Json = {}
@@ -94,12 +95,17 @@ class _Lines:
 
     def feed(self, piece: bytes) -> bytes:
         """The whole lines that there are by now."""
-        said, newline, self._rest = (self._rest + piece).rpartition(b"\n")
-        return self._mended(said + newline) if newline else b""
+        end = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1  # an event stream's lines may end with either
+        if not end:
+            self._rest.append(piece)
+            return b""
+        said = b"".join((*self._rest, piece[:end]))
+        self._rest = [piece[end:]]
+        return self._mended(said)
 
     def flush(self) -> bytes:
         """What is left when the stream has ended."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = b"".join(self._rest), []
         return self._mended(rest) if rest else b""
 
     def _mended(self, said: bytes) -> bytes:
