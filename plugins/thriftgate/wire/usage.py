@@ -16,6 +16,7 @@ NAMES: Mapping[Dialect, tuple[str, str]] = {
     Dialect.RESPONSES: ("input_tokens", "output_tokens"),
 }
 """What went in and what came out."""
+_TOTAL = "total_tokens"
 _BESIDE = ("cache_read_input_tokens", "cache_creation_input_tokens")
 """What Anthropic counts beside what went in."""
 _ANTHROPICS = "input_tokens"
@@ -36,7 +37,7 @@ def kind_of_answer(body: Json) -> Dialect | None:
 def believable(usage: object, dialect: Dialect) -> tuple[Body | None, bool]:
     """The usage with numbers that can be believed, None where nothing is counted; and whether any was changed."""
     said = mapping(usage)
-    read, is_changed = _read(said, 0)
+    read, is_changed = _read({name: value for name, value in said.items() if name != _TOTAL}, 0)
     sent, got = NAMES[dialect]
     if not sum(count(read.get(name)) for name in (sent, got, *_BESIDE)):
         return None, is_changed
@@ -46,8 +47,12 @@ def believable(usage: object, dialect: Dialect) -> tuple[Body | None, bool]:
             is_changed, read[name] = is_changed or name in said, 0
     bounded = [_bounded(read, name, read[name]) for name in (sent, got)]
     bounded += [_within(read, name) for name in _BESIDE] if sent == _ANTHROPICS else []
-    if (is_changed and "total_tokens" in read) or ("total_tokens" in said and not is_count(said["total_tokens"])):
-        read["total_tokens"] = read[sent] + read[got]
+    if _TOTAL in said:
+        total, whole = said[_TOTAL], read[sent] + read[got]
+        is_known = total is not None and is_count(total) and not is_changed
+        # The sum of two that are believed is, whatever a single count may be at most.
+        is_changed = is_changed or not (total == whole or _is_believed(total))
+        read[_TOTAL] = count(total) if is_known else whole
     return read, is_changed or any(bounded)
 
 

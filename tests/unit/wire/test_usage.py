@@ -48,6 +48,9 @@ def test_what_is_read_is_numbers_of_tokens_or_nothing(body: dict[str, Any], dial
     usage, _ = believable(body.get("usage"), dialect)
     if usage is None:
         return
+    total = usage.pop("total_tokens", 0)
+    assert type(total) is int
+    assert 0 <= total <= max(MOST_TOKENS, sum(usage[name] for name in NAMES[dialect]))
     assert all(one is None or (type(one) is int and 0 <= one <= MOST_TOKENS) for one in counted(usage))
     assert all(type(usage[name]) is int for name in NAMES[dialect])
     if dialect is not Dialect.CHAT:
@@ -80,6 +83,14 @@ def test_what_can_be_believed_stays(sent: int, got: int, data: st.DataObject) ->
         ({"prompt_tokens": 10, "completion_tokens": None}, {"prompt_tokens": 10, "completion_tokens": 0}, True),
         ({"prompt_tokens": 10**20, "completion_tokens": 4, "total_tokens": 10**20},
          {"prompt_tokens": MOST_TOKENS, "completion_tokens": 4, "total_tokens": MOST_TOKENS + 4}, True),
+        ({"prompt_tokens": 1, "completion_tokens": MOST_TOKENS, "total_tokens": MOST_TOKENS + 1},
+         {"prompt_tokens": 1, "completion_tokens": MOST_TOKENS, "total_tokens": MOST_TOKENS + 1}, False),
+        ({"prompt_tokens": 1, "completion_tokens": 4, "total_tokens": None},
+         {"prompt_tokens": 1, "completion_tokens": 4, "total_tokens": 5}, False),
+        ({"prompt_tokens": 1, "completion_tokens": 4, "total_tokens": 9},
+         {"prompt_tokens": 1, "completion_tokens": 4, "total_tokens": 9}, False),
+        ({"prompt_tokens": 1, "completion_tokens": 4, "total_tokens": -9},
+         {"prompt_tokens": 1, "completion_tokens": 4, "total_tokens": 5}, True),
         ({"prompt_tokens": 10, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 99}},
          {"prompt_tokens": 10, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 10}}, True),
         ({"prompt_tokens": 10, "completion_tokens": 4, "prompt_tokens_details": [99]},
