@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -95,13 +96,20 @@ def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisPro
         yield process
 
 
-@pytest.fixture
-async def redis_server(redis_process: RedisProcess) -> AsyncIterator[RedisServer]:
-    """The worker's Redis, with nothing in it."""
-    server = RedisServer(redis_process.url, deadlines=PATIENT)
+@asynccontextmanager
+async def emptied(process: RedisProcess) -> AsyncGenerator[RedisServer]:
+    """A process of the worker's own, with nothing in it."""
+    server = RedisServer(process.url, deadlines=PATIENT)
     await server.client().flushall()
     yield server
     await server.close()
+
+
+@pytest.fixture
+async def redis_server(redis_process: RedisProcess) -> AsyncIterator[RedisServer]:
+    """The worker's Redis, with nothing in it."""
+    async with emptied(redis_process) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -114,10 +122,8 @@ def redis_cluster_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 async def redis_cluster_server(redis_cluster_process: RedisProcess) -> AsyncIterator[RedisServer]:
     """The worker's cluster, with nothing in it."""
-    server = RedisServer(redis_cluster_process.url, deadlines=PATIENT)
-    await server.client().flushall()
-    yield server
-    await server.close()
+    async with emptied(redis_cluster_process) as server:
+        yield server
 
 
 @pytest.fixture

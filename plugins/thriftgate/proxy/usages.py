@@ -109,10 +109,9 @@ class _Lines:
         return self._mended(rest) if rest else b""
 
     def _mended(self, said: bytes) -> bytes:
-        is_anthropics = any(kind in said for kind in _KINDS)
-        if self._kept is not None or is_anthropics:
+        if self._kept is not None or _is_anthropics(said):
             self._keep(said)
-        if not (is_anthropics or _is_of_interest(said)):
+        if not _is_of_interest(said):
             return said
         return b"".join(self._mended_line(line) for line in said.splitlines(keepends=True))
 
@@ -123,7 +122,7 @@ class _Lines:
             self._kept.append(said)
 
     def _mended_line(self, line: bytes) -> bytes:
-        if not line.startswith(_DATA) or not (_is_of_interest(line) or any(kind in line for kind in _KINDS)):
+        if not line.startswith(_DATA) or not _is_of_interest(line):
             return line
         try:
             event = mapping(jiter.from_json(line[len(_DATA) :].strip()))
@@ -182,7 +181,11 @@ class _Lines:
 
 
 def _is_of_interest(said: bytes) -> bool:
-    return bool(_COUNTS.search(said) or _LOGPROBS.search(said))
+    return _is_anthropics(said) or bool(_COUNTS.search(said) or _LOGPROBS.search(said))
+
+
+def _is_anthropics(said: bytes) -> bool:
+    return any(kind in said for kind in _KINDS)
 
 
 def mended_body(raw: bytes, answer: ProviderAnswer) -> bytes:

@@ -3,13 +3,14 @@
 Failure behaviour: a schema of the caller's that cannot be checked raises InvalidRequestError (400).
 """
 
-import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 
 from thriftgate.config.output import OutputConfig
 from thriftgate.output.requirement import Requirement, requirement
 from thriftgate.schemas import Refusal, Schema, compile_schema, is_at_hand
-from thriftgate.schemas.wanted import wanted_by
+from thriftgate.schemas.wanted import Wanted, wanted_by
+from thriftgate.services.request.beside import beside_loop
 from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import ChatRequest
 from thriftgate.wire.formats import FIELDS, with_format
@@ -34,12 +35,8 @@ class OutputStage:
 
     async def apply(self, request: ChatRequest) -> tuple[ChatRequest, Requirement | None]:
         """The request asking for the route's shape where the caller asks for none, and what its answer must be."""
-        if view_of(request).is_heavy:
-            return await asyncio.to_thread(self._applied, request)
-        wanted = wanted_by(request.params)
-        if wanted is not None and wanted.schema is not None and not is_at_hand(wanted.schema):
-            await asyncio.to_thread(compile_schema, wanted.schema)
-        return self._applied(request)
+        is_slow = view_of(request).is_heavy or _must_be_compiled(wanted_by(request.params))
+        return await beside_loop(partial(self._applied, request), is_heavy=is_slow)
 
     def _applied(self, request: ChatRequest) -> tuple[ChatRequest, Requirement | None]:
         wanted = wanted_by(request.params)
@@ -53,3 +50,7 @@ class OutputStage:
         # A provider that does not know the field may be asked without it; never without what the caller put there.
         ours = frozenset[str]() if field in view.body else frozenset({field})
         return replace(asking, added=request.added | ours), required
+
+
+def _must_be_compiled(wanted: Wanted | None) -> bool:
+    return wanted is not None and wanted.schema is not None and not is_at_hand(wanted.schema)
