@@ -20,7 +20,6 @@ from tests.memory_stores import InMemoryAnswerCache, InMemorySingleFlight
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.tracing.attributes import TokenPrices, split_cost
 from thriftgate.types import Answer, Caller, CallPurpose, ChatRequest, Choice, StreamPiece, Usage, Vector
-from thriftgate.wire.answer import UsageDetails
 
 __all__ = [
     "Asked",
@@ -228,9 +227,7 @@ class FakePricer:
     def call_cost_usd(self, model: str, usage: Mapping[str, Any], *, deployment_id: str = "") -> float | None:
         return self.cost_usd(model, Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0))
 
-    def cost_parts(
-        self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "", details: UsageDetails | None = None
-    ) -> Mapping[str, float]:
+    def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
         return split_cost(usage, cost_usd, TokenPrices(1.0, 0.5, 1.0))
 
     def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:

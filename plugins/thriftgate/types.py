@@ -107,6 +107,10 @@ class Usage:
     reasoning_tokens: int = 0
     """The part of `completion_tokens` the model spent on thinking."""
     is_estimated: bool = False
+    cache_write_tokens: int = 0
+    """The part of `prompt_tokens` the provider wrote into its prompt cache, for whatever time."""
+    cache_write_1h_tokens: int = 0
+    """Of `cache_write_tokens`: for an hour, where the provider says so."""
 
     @property
     def total_tokens(self) -> int:
@@ -120,6 +124,8 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
             self.is_estimated or other.is_estimated,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.cache_write_1h_tokens + other.cache_write_1h_tokens,
         )
 
 

@@ -36,6 +36,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
+HOUR = "ephemeral_1h_input_tokens"
 PRICES: dict[str, Any] = {
     "input_cost_per_token": 1e-6,
     "output_cost_per_token": 2e-6,
@@ -138,7 +139,7 @@ def claude(given: int = 20, got: int = 100, **more: Any) -> dict[str, Any]:
 
 
 def writes(minutes: int, hour: int) -> dict[str, Any]:
-    kept = {"ephemeral_5m_input_tokens": minutes, "ephemeral_1h_input_tokens": hour}
+    kept = {"ephemeral_5m_input_tokens": minutes, HOUR: hour}
     return {"cache_creation_input_tokens": minutes + hour, "cache_creation": kept}
 
 
@@ -312,7 +313,7 @@ async def booked(case: Case, world: World, *, stream: bool, wait: float = 0.0) -
 
 def price_of_writing(usage: dict[str, Any]) -> float:
     """What the tokens cost that went into the provider's cache; where no time is told, it is five minutes."""
-    hour = usage.get("cache_creation", {}).get("ephemeral_1h_input_tokens", 0)
+    hour = usage.get("cache_creation", {}).get(HOUR, 0)
     return hour * 2.5e-6 + (usage["cache_creation_input_tokens"] - hour) * 1.25e-6
 
 
@@ -328,7 +329,12 @@ async def test_a_call_costs_the_hand_sum_of_its_usage_in_the_ledger_and_in_litel
     if case.id.startswith("written"):
         # The usage of Responses does not tell for how long: the sum is right, and the share is near.
         error = 2e-4 if case.dialect == "responses" else 1e-9
-        assert call.cost_parts["input_cache_creation"] == pytest.approx(price_of_writing(case.usage), abs=error)
+        parts = [call.cost_parts.get(name, 0.0) for name in ("input_cache_creation", "input_cache_creation_1h")]
+        assert sum(parts) == pytest.approx(price_of_writing(case.usage), abs=error)
+        hour = 0 if case.dialect == "responses" else case.usage.get("cache_creation", {}).get(HOUR, 0)
+        assert parts[1] == pytest.approx(hour * 2.5e-6, abs=1e-9)
+        assert call.usage.cache_write_tokens == case.usage["cache_creation_input_tokens"]
+        assert call.usage.cache_write_1h_tokens == hour
     charged = await asyncio.wait_for(world.calls.charged.get(), 10)
     known = case.streamed_charge if stream and case.streamed_charge is not None else case.cost
     assert charged == pytest.approx(known, abs=1e-9)

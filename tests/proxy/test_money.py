@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import uuid
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from tests.proxy.asked import Asked, message
 from tests.proxy.conftest import CLAUDE, GatewayProcess
+from tests.proxy.test_limits import PATHS
 from tests.proxy.upstream import fails, gives, says
 from tests.proxy.waiting import eventually, settle
 from werkzeug import Response
@@ -16,6 +18,7 @@ from werkzeug import Response
 from thriftgate.stores.embedded.database import EmbeddedPostgres
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.tracing.attributes import usage_details
 from thriftgate.types import RequestRecord
 
 pytestmark = pytest.mark.xdist_group("proxy")
@@ -52,27 +55,41 @@ def test_a_request_is_charged_once_whole_or_streamed(
     assert {row["team"] for row in rows if row["cost"]} == {"acme"}
 
 
+WRITTEN = {
+    "input_tokens": 10, "output_tokens": 4, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 1000,
+    "cache_creation": {"ephemeral_5m_input_tokens": 300, "ephemeral_1h_input_tokens": 700},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("model", ["claude", "claude-large"], ids=["route", "plain model"])
-def test_what_was_written_into_the_providers_cache_has_a_cost_of_its_own(
+def test_what_was_written_into_the_providers_cache_is_counted_and_priced_once_and_apart(
     gateway: GatewayProcess, model: str, path: str, stream: bool
 ) -> None:
-    kept = {"input_tokens": 10, "output_tokens": 4, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 1000}
-
     def reply(asked: Asked) -> Response:
-        return gives({**message(asked, [{"type": "text", "text": "Five days."}]), "usage": kept})(asked)
+        return gives({**message(asked, [{"type": "text", "text": "Five days."}]), "usage": WRITTEN})(asked)
 
     gateway.upstream.on(CLAUDE, reply)
-    question = [{"role": "user", "content": f"How long, {model} {path} {stream}?"}]
-    answer = gateway.post(path, {"model": model, "max_tokens": 50, "messages": question, "stream": stream})
+    answer = gateway.post(path, {**PATHS[path], "model": model, "stream": stream})
     assert answer.status_code == 200
     (call,) = record_of(
         gateway, answer.headers.get("x-thriftgate-request-id", answer.headers["x-litellm-call-id"])
     ).calls
+    # LiteLLM's answer of the Responses API does not say for how long; its log of a plain model's call does.
+    hour = 0 if (model, path) == ("claude", "/v1/responses") else 700
+    tokens = json.loads(usage_details(call.usage))
+    assert tokens.pop("input_cache_creation_1h", 0) == hour
+    assert tokens == {
+        "input": 10, "input_cached_tokens": 100, "input_cache_creation": 1000 - hour, "output": 4,
+        "output_reasoning_tokens": 0, "total": 1114,
+    }  # fmt: skip
+    # The configuration names two of the prices; the others are LiteLLM's own of this model.
+    written = {"input_cache_creation": 300 * 3.75e-6, "input_cache_creation_1h": 700 * 6e-6}
+    assert call.cost_usd == pytest.approx(10 * 10e-6 + 100 * 3e-7 + sum(written.values()) + 4 * 20e-6, abs=1e-9)
     assert sum(call.cost_parts.values()) == pytest.approx(call.cost_usd, abs=1e-9)
-    # The configuration names no price of it: LiteLLM's own of this model.
-    assert call.cost_parts["input_cache_creation"] == pytest.approx(1000 * 3.75e-6, abs=1e-9)
+    if hour:
+        assert {name: call.cost_parts[name] for name in written} == pytest.approx(written, abs=1e-9)
 
 
 def test_a_hit_is_charged_nothing(gateway: GatewayProcess) -> None:

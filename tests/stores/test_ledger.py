@@ -83,7 +83,7 @@ FULL = record(
     tier="large",
     confidence=0.25,
     similarity=0.75,
-    usage=Usage(1, 2, 3, 4, is_estimated=True),
+    usage=Usage(1, 2, 3, 4, is_estimated=True, cache_write_tokens=5, cache_write_1h_tokens=6),
     calls=(
         call(
             "small",
@@ -296,7 +296,7 @@ async def test_an_empty_ledger_has_no_groups(ledger: PostgresLedger) -> None:
             baseline_cost_usd=st.floats(0, 10),
             decision=st.sampled_from(list(DecisionKind)),
             status=st.sampled_from(list(Status)),
-            usage=st.builds(Usage, *[st.integers(0, 10**6)] * 4),
+            usage=st.builds(Usage, *[st.integers(0, 10**6)] * 4, cache_write_tokens=st.integers(0, 10**6)),
         ),
         max_size=20,
     ),

@@ -119,3 +119,17 @@ class CacheStats:
     scopes: int
     observations: int
     wrong_observations: int
+
+
+def usage_fields(usage: Usage) -> Mapping[str, int | bool]:
+    """The counts that are kept with an answer, by name: those that every version of ours reads.
+
+    While one gateway takes over from another, each reads what the other kept.
+    """
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "is_estimated": usage.is_estimated,
+    }

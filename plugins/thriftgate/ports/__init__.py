@@ -31,7 +31,6 @@ from thriftgate.types import (
     Usage,
     Vector,
 )
-from thriftgate.wire.answer import UsageDetails
 
 
 class Clock(Protocol):
@@ -85,12 +84,10 @@ class Pricer(Protocol):
         """The price of one call by the provider's own usage object, in whatever dialect; None when none is known."""
         ...
 
-    def cost_parts(
-        self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "", details: UsageDetails | None = None
-    ) -> Mapping[str, float]:
+    def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
         """What of a call's cost is for what it read, read from the provider's cache or put there, and wrote.
 
-        `details` is what the provider said of the call's tokens. Empty where no price is known.
+        Empty where no price is known.
         """
         ...
 

@@ -38,7 +38,7 @@ from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.privacy.private import HERE_ALONE
 from thriftgate.proxy.provider_answer import ProviderAnswer, current
 from thriftgate.proxy.translations import Translations, asked
-from thriftgate.services.request.reading import answer_of, body_of, details_of, with_fields
+from thriftgate.services.request.reading import answer_of, body_of, with_fields
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import Answer, CallPurpose, ChatRequest, StreamPiece
 from thriftgate.wire.turns import Dialect
@@ -130,9 +130,7 @@ class RouterCompleter:
         if seen.is_miscounted:
             answer = replace(answer, usage=replace(answer.usage, is_estimated=True))
         deployment_id = str(hidden.get("model_id") or "")
-        parts = self._pricer.cost_parts(
-            model, answer.usage, answer.cost_usd, deployment_id=deployment_id, details=details_of(dialect, answer)
-        )
+        parts = self._pricer.cost_parts(model, answer.usage, answer.cost_usd, deployment_id=deployment_id)
         return replace(answer, cost_parts=parts)
 
     def _name(self, hidden: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ from thriftgate.proxy.messages import caller_of
 from thriftgate.proxy.pricing import RouterPricer
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Caller, CallPurpose, RequestRecord, Status, TierCall, Usage
-from thriftgate.wire.answer import UsageDetails, openai_usage
+from thriftgate.wire.answer import openai_usage
 from thriftgate.wire.shapes import mapping, text
 
 logger = logging.getLogger(__name__)
@@ -114,9 +114,7 @@ class PlainModelLog(CustomLogger):
             time_to_first_token=first_token,
             usage=usage,
             cost_usd=cost_usd,
-            cost_parts=self._pricer.cost_parts(
-                model, usage, cost_usd, deployment_id=deployment_id, details=_details_of(payload)
-            ),
+            cost_parts=self._pricer.cost_parts(model, usage, cost_usd, deployment_id=deployment_id),
             parameters=shown_parameters(payload.get("model_parameters") or {}),
         )
         caller = _caller_of(payload)
@@ -163,25 +161,15 @@ def _request_id(kwargs: Mapping[str, Any]) -> str:
 
 def _usage_of(payload: Mapping[str, Any]) -> Usage:
     """Tokens by LiteLLM's count, and of them those of the provider's cache where it says so."""
-    raw = _usage_object(payload)
-    read = cast("Mapping[str, Any]", raw.get("prompt_tokens_details") or {})
-    written = cast("Mapping[str, Any]", raw.get("completion_tokens_details") or {})
-    return Usage(
-        int(payload.get("prompt_tokens") or 0),
-        int(payload.get("completion_tokens") or 0),
-        int(read.get("cached_tokens") or 0),
-        int(written.get("reasoning_tokens") or 0),
-    )
-
-
-def _details_of(payload: Mapping[str, Any]) -> UsageDetails | None:
-    """What LiteLLM's log says of the call's tokens, whatever the dialect: it is in OpenAI's shape there."""
-    return openai_usage(_usage_object(payload), sent="prompt", got="completion")
-
-
-def _usage_object(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     metadata = cast("Mapping[str, Any]", payload.get("metadata") or {})
-    return cast("Mapping[str, Any]", metadata.get("usage_object") or {})
+    # Whatever the dialect, it is in OpenAI's shape here.
+    details = openai_usage(metadata.get("usage_object"), sent="prompt", got="completion")
+    return replace(
+        Usage() if details is None else details.usage,
+        prompt_tokens=int(payload.get("prompt_tokens") or 0),
+        completion_tokens=int(payload.get("completion_tokens") or 0),
+        is_estimated=False,
+    )
 
 
 def _caller_of(payload: Mapping[str, Any]) -> Caller:

@@ -25,9 +25,8 @@ from litellm.types.utils import Usage as LiteLLMUsage
 from pydantic import BaseModel
 
 from thriftgate.proxy.provider_answer import ProviderAnswer
-from thriftgate.tracing.attributes import NO_WRITES, CacheWrites, TokenPrices, split_cost
+from thriftgate.tracing.attributes import TokenPrices, split_cost
 from thriftgate.types import Usage
-from thriftgate.wire.answer import UsageDetails
 from thriftgate.wire.shapes import count, mapping
 from thriftgate.wire.turns import Dialect
 
@@ -107,19 +106,14 @@ class RouterPricer:
 
         return charge
 
-    def cost_parts(
-        self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "", details: UsageDetails | None = None
-    ) -> Mapping[str, float]:
+    def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
         """A call's cost by what it read, read from the provider's cache or put there, and wrote; they add up to it.
 
         Split in the proportions of the deployment's plain prices. Empty where no price is known.
         """
         ids = [deployment_id] if deployment_id else self._router().get_model_ids(model_name=model)
         weights = self._weights(ids[0]) if ids else None
-        writes = NO_WRITES
-        if details is not None:
-            writes = CacheWrites(details.cache_write_tokens, details.cache_write_1h_tokens)
-        return {} if weights is None else split_cost(usage, cost_usd, weights, writes)
+        return {} if weights is None else split_cost(usage, cost_usd, weights)
 
     def _weights(self, deployment_id: str) -> "TokenPrices | None":
         if deployment_id not in self._prices:

@@ -34,8 +34,11 @@ FIRST_TOKEN_AT = "langfuse.observation.completion_start_time"
 PROMPT_NAME = "langfuse.observation.prompt.name"
 PROMPT_VERSION = "langfuse.observation.prompt.version"
 
-COST_PARTS = ("input", "input_cached_tokens", "input_cache_creation", "output")
-"""What a call's cost is for, by the names that Langfuse's cost charts know: what begins with `input` went in."""
+COST_PARTS = ("input", "input_cached_tokens", "input_cache_creation", "input_cache_creation_1h", "output")
+"""What a call's cost is for, by the names of Langfuse's price lists: what begins with `input` went in.
+
+What was written into the provider's cache for five minutes, or for a time that is not told, is `input_cache_creation`.
+"""
 NO_PARTS: Mapping[str, float] = {}
 VERSION = "langfuse.version"
 
@@ -62,12 +65,15 @@ def metadata(values: Mapping[str, Any], *, prefix: str = METADATA) -> dict[str, 
 
 def usage_details(usage: Usage) -> str:
     """Tokens in Langfuse's parts, which add up to `total`; zeros included, or Langfuse counts for itself."""
-    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    cached, kept, long = _parts_of_input(usage)
     reasoning = min(usage.reasoning_tokens, usage.completion_tokens)
+    # Few providers count what they write, so that these stand only where there is something.
+    written = {"input_cache_creation": kept - long, "input_cache_creation_1h": long}
     return json.dumps(
         {
-            "input": usage.prompt_tokens - cached,
+            "input": usage.prompt_tokens - cached - kept,
             "input_cached_tokens": cached,
+            **{name: tokens for name, tokens in written.items() if tokens},
             "output": usage.completion_tokens - reasoning,
             "output_reasoning_tokens": reasoning,
             "total": usage.total_tokens,
@@ -94,29 +100,14 @@ class TokenPrices:
     """The same, for an hour."""
 
 
-@dataclass(frozen=True, slots=True)
-class CacheWrites:
-    """Of the tokens that went in, those that the provider put into its prompt cache."""
-
-    tokens: int = 0
-    long: int = 0
-    """Of them, for an hour."""
-
-
-NO_WRITES = CacheWrites()
-
-
-def split_cost(
-    usage: Usage, cost_usd: float, weights: TokenPrices, writes: CacheWrites = NO_WRITES
-) -> Mapping[str, float]:
+def split_cost(usage: Usage, cost_usd: float, weights: TokenPrices) -> Mapping[str, float]:
     """A call's cost by `COST_PARTS`, in the proportions of its tokens' plain prices; the parts add up to it."""
-    cached = min(usage.cached_tokens, usage.prompt_tokens)
-    kept = min(writes.tokens, usage.prompt_tokens - cached)
-    long = min(writes.long, kept)
+    cached, kept, long = _parts_of_input(usage)
     shares = {
         "input": (usage.prompt_tokens - cached - kept) * weights.read,
         "input_cached_tokens": cached * weights.cached,
-        "input_cache_creation": (kept - long) * weights.kept + long * weights.kept_long,
+        "input_cache_creation": (kept - long) * weights.kept,
+        "input_cache_creation_1h": long * weights.kept_long,
         "output": usage.completion_tokens * weights.written,
     }
     whole = sum(shares.values())
@@ -142,6 +133,13 @@ def parameters(values: Mapping[str, Any]) -> str | None:
 def iso_moment(at: float) -> str:
     """ISO 8601 in UTC, as Langfuse takes times: `2026-01-31T09:30:00.123456Z`."""
     return machine_moment(at, "microseconds")
+
+
+def _parts_of_input(usage: Usage) -> tuple[int, int, int]:
+    """Of the tokens that went in: read from the provider's cache, written into it, and of these for an hour."""
+    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    kept = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
+    return cached, kept, min(usage.cache_write_1h_tokens, kept)
 
 
 def _harmless(value: Any) -> Any:

@@ -120,6 +120,8 @@ class UsageDetails:
             cached_tokens=self.cached_tokens,
             reasoning_tokens=self.reasoning_tokens,
             is_estimated=self.is_clamped,
+            cache_write_tokens=self.cache_write_tokens,
+            cache_write_1h_tokens=self.cache_write_1h_tokens,
         )
 
 

@@ -18,7 +18,7 @@ from thriftgate.tracing.model import Score
 from thriftgate.tracing.otlp import encode
 from thriftgate.tracing.scores import NAMES, scores_of, scores_of_audit
 from thriftgate.tracing.spans import trace_spans
-from thriftgate.types import Audit, AuditKind
+from thriftgate.types import Audit, AuditKind, Usage
 
 hexes = st.text("0123456789abcdef", min_size=16, max_size=16).filter(lambda text: text != "0" * 16)
 
@@ -50,6 +50,32 @@ def test_a_traceparent_that_is_none_is_ignored(header: str | None) -> None:
 
 def test_a_later_version_may_carry_more() -> None:
     assert parse_traceparent("01" + TRACEPARENT[2:] + "-more") is not None
+
+
+counts = st.integers(0, 10**6)
+
+
+@given(usage=st.builds(Usage, counts, counts, counts, counts, cache_write_tokens=counts, cache_write_1h_tokens=counts))
+def test_the_parts_of_tokens_and_of_cost_add_up_to_the_whole(usage: Usage) -> None:
+    *parts, total = json.loads(names.usage_details(usage)).values()
+    assert sum(parts) == total == usage.total_tokens
+    assert min(parts) >= 0
+    cost = names.split_cost(usage, 0.5, names.TokenPrices(3e-6, 3e-7, 15e-6, 3.75e-6, 6e-6))
+    assert sum(cost.values()) == pytest.approx(0.5 if usage.total_tokens else 0.0)
+    assert set(cost) <= set(names.COST_PARTS)
+
+
+def test_tokens_for_an_hour_are_counted_and_priced_apart_from_those_for_minutes() -> None:
+    usage = Usage(1700, 10, cached_tokens=200, cache_write_tokens=1000, cache_write_1h_tokens=400)
+    assert json.loads(names.usage_details(usage)) == {
+        "input": 500, "input_cached_tokens": 200, "input_cache_creation": 600, "input_cache_creation_1h": 400,
+        "output": 10, "output_reasoning_tokens": 0, "total": 1710,
+    }  # fmt: skip
+    prices = names.TokenPrices(3e-6, 3e-7, 15e-6, 3.75e-6, 6e-6)
+    whole = 500 * 3e-6 + 200 * 3e-7 + 600 * 3.75e-6 + 400 * 6e-6 + 10 * 15e-6
+    parts = names.split_cost(usage, whole, prices)
+    assert parts["input_cache_creation"] == pytest.approx(600 * 3.75e-6)
+    assert parts["input_cache_creation_1h"] == pytest.approx(400 * 6e-6)
 
 
 @given(st.text())

@@ -1,9 +1,9 @@
 """Answers as JSON and back, for followers in other workers and for export."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
+from thriftgate.caching.entries import usage_fields
 from thriftgate.types import Answer, Choice, Usage
 
 
@@ -16,7 +16,7 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         ],
         "model": answer.model,
         "deployment": answer.deployment,
-        "usage": asdict(answer.usage),
+        "usage": usage_fields(answer.usage),
         "cost_usd": answer.cost_usd,
         "provider_id": answer.provider_id,
         "body": answer.body,

@@ -12,7 +12,7 @@ from typing import Any, cast
 from thriftgate.errors import TierFailedError, describe_failure
 from thriftgate.ports import Completer, Pricer
 from thriftgate.services.request.journal import Journal
-from thriftgate.services.request.reading import answer_of, details_of, is_frame
+from thriftgate.services.request.reading import answer_of, is_frame
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, StreamPiece, TierCall, Usage
 from thriftgate.wire.answer import FinishKind
@@ -56,7 +56,7 @@ class Asker:
                     duration=clock.monotonic() - started,
                     usage=answer.usage if answer else Usage(),
                     cost_usd=answer.cost_usd if answer else 0.0,
-                    cost_parts=self.cost_parts(model, request, answer) if answer else {},
+                    cost_parts=self.cost_parts(model, answer) if answer else {},
                     status=ending_of(error),
                     error=describe_failure(error) if error else None,
                     **self.evidence(request, answer),
@@ -69,14 +69,10 @@ class Asker:
         failed = error.deployment if isinstance(error, TierFailedError) else ""
         return failed or self.completer.deployment_of(model)
 
-    def cost_parts(
-        self, model: str, request: ChatRequest, answer: Answer, *, deployment_id: str = ""
-    ) -> Mapping[str, float]:
+    def cost_parts(self, model: str, answer: Answer, *, deployment_id: str = "") -> Mapping[str, float]:
         """What of an answer's cost is for what."""
-        return answer.cost_parts or self.pricer.cost_parts(
-            model, answer.usage, answer.cost_usd, deployment_id=deployment_id,
-            details=details_of(request.dialect, answer),
-        )  # fmt: skip
+        known = answer.cost_parts
+        return known or self.pricer.cost_parts(model, answer.usage, answer.cost_usd, deployment_id=deployment_id)
 
     def estimated(self, model: str, request: ChatRequest, generated: str) -> tuple[Usage, float]:
         """What a tokenizer counts where the provider did not, marked so, and what that costs."""
@@ -212,9 +208,7 @@ class AskedStream:
                 time_to_first_token=self._first_at,
                 usage=usage,
                 cost_usd=cost_usd,
-                cost_parts=self._asker.cost_parts(
-                    self._model, self._request, answer, deployment_id=self._deployment_id
-                ),
+                cost_parts=self._asker.cost_parts(self._model, answer, deployment_id=self._deployment_id),
                 status=ending_of(error),
                 error=describe_failure(error) if error else None,
                 **self._asker.evidence(self._request, answer),

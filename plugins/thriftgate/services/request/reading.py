@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from thriftgate.types import Answer, ChatRequest, Choice, Message, Usage
-from thriftgate.wire.answer import AnswerView, ChoiceView, FinishKind, ToolCall, UsageDetails
+from thriftgate.wire.answer import AnswerView, ChoiceView, FinishKind, ToolCall
 from thriftgate.wire.dialects import answer_view, request_view
 from thriftgate.wire.request import Dialect, Part, PartKind, RequestView, Turn
 from thriftgate.wire.shapes import Json, items, mapping, objects, text
@@ -160,11 +160,6 @@ def answer_of(
         body=body,
         edge=edge,
     )
-
-
-def details_of(dialect: str, answer: Answer) -> UsageDetails | None:
-    """What the provider said of the tokens of an answer; None where it said nothing."""
-    return None if answer.body is None else answer_view(Dialect(dialect), answer.body).usage
 
 
 def choices_of(view: AnswerView) -> tuple[Choice, ...]:

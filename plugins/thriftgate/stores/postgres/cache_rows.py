@@ -81,17 +81,6 @@ def observation_of(row: Row) -> Observation:
     )
 
 
-def usage_fields(usage: Usage) -> Mapping[str, int | bool]:
-    """Token counts by name."""
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cached_tokens": usage.cached_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "is_estimated": usage.is_estimated,
-    }
-
-
 def choice_fields(choice: Choice) -> Mapping[str, Any]:
     """One answer, in OpenAI's shape."""
     return {"message": choice.message, "finish_reason": choice.finish_reason, "logprobs": choice.logprobs}

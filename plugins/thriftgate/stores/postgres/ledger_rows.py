@@ -60,6 +60,8 @@ def request_values(record: RequestRecord) -> Values:
         None if record.input is None else to_json(record.input),
         _optional(record.output),
         _optional(caller.end_user_id),
+        record.usage.cache_write_tokens,
+        record.usage.cache_write_1h_tokens,
     )
 
 
@@ -84,6 +86,8 @@ def call_values(record: RequestRecord) -> Iterator[Values]:
             finite(call.min_logprob),
             to_jsonb(call.parameters),
             to_jsonb(call.cost_parts),
+            call.usage.cache_write_tokens,
+            call.usage.cache_write_1h_tokens,
         )
 
 
@@ -218,6 +222,8 @@ def _call_fields(call: TierCall) -> Mapping[str, Any]:
         "min_logprob": finite(call.min_logprob),
         "parameters": call.parameters,
         "cost_parts": call.cost_parts,
+        "cache_write_tokens": call.usage.cache_write_tokens,
+        "cache_write_1h_tokens": call.usage.cache_write_1h_tokens,
     }
 
 
@@ -251,6 +257,9 @@ def _usage_of(row: Row) -> Usage:
         row["cached_tokens"],
         row["reasoning_tokens"],
         row["is_estimated"],
+        # The calls of an audit were kept without them once.
+        row.get("cache_write_tokens") or 0,
+        row.get("cache_write_1h_tokens") or 0,
     )
 
 

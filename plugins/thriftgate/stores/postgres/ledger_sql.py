@@ -7,12 +7,13 @@ REQUEST_COLUMNS = (
     "started_at", "duration", "time_to_first_token", "status", "error", "stream", "decision", "reason", "tier",
     "confidence", "similarity", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens",
     "is_estimated", "cost_usd", "baseline_cost_usd", "signals", "stages", "prompt", "coalesced", "cache_entry_id",
-    "traceparent", "metadata", "input", "output", "end_user_id",
+    "traceparent", "metadata", "input", "output", "end_user_id", "cache_write_tokens", "cache_write_1h_tokens",
 )  # fmt: skip
 CALL_COLUMNS = (
     "request_id", "position", "model", "deployment", "purpose", "started_at", "duration", "time_to_first_token",
     "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "is_estimated", "cost_usd", "status",
-    "error", "confidence", "mean_logprob", "min_logprob", "parameters", "cost_parts",
+    "error", "confidence", "mean_logprob", "min_logprob", "parameters", "cost_parts", "cache_write_tokens",
+    "cache_write_1h_tokens",
 )  # fmt: skip
 AUDIT_COLUMNS = (
     "request_id", "kind", "tier", "route", "judged_at", "is_acceptable", "score", "cost_usd", "holdout", "details",
@@ -78,6 +79,7 @@ _GROUPS = {
 _SUMS = """
     sum(prompt_tokens)::bigint AS prompt_tokens, sum(completion_tokens)::bigint AS completion_tokens,
     sum(cached_tokens)::bigint AS cached_tokens, sum(reasoning_tokens)::bigint AS reasoning_tokens,
+    sum(cache_write_tokens)::bigint AS cache_write_tokens, sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
     bool_or(is_estimated) AS is_estimated, sum(cost_usd) AS cost_usd,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY duration) AS duration_p50,
     percentile_cont(0.95) WITHIN GROUP (ORDER BY duration) AS duration_p95

@@ -9,13 +9,13 @@ Failure behaviour: an embedding of another length than the index's raises ValueE
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 from redis.typing import EncodableT, FieldT
 
-from thriftgate.caching.entries import CacheEntry, Observation
+from thriftgate.caching.entries import CacheEntry, Observation, usage_fields
 from thriftgate.stores.redis.keys import key_digest
 from thriftgate.types import Choice, Usage, Vector
 
@@ -126,7 +126,8 @@ def _body(entry: CacheEntry) -> str:
     plain = {name: getattr(entry, name) for name in _PLAIN}
     choices = [[choice.message, choice.finish_reason, choice.logprobs] for choice in entry.choices]
     plain |= {"body": entry.body} if entry.body is not None else {}
-    return _dump(plain | {"choices": choices, "usage": asdict(entry.usage), "tags": entry.tags, "hits": entry.hits})
+    plain |= {"choices": choices, "usage": usage_fields(entry.usage), "tags": entry.tags, "hits": entry.hits}
+    return _dump(plain)
 
 
 def _outcome(observation: Observation) -> list[Any]:
