@@ -36,6 +36,7 @@ from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import RateBudget
 from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.services.route.parts import PromptStage, RouteParts
+from thriftgate.services.route.place import NoPlace, Place
 from thriftgate.services.route.route import RouteService
 from thriftgate.types import Answer, ChatRequest, RequestRecord
 
@@ -108,6 +109,8 @@ class RouteSetup:
         self._private_models = private_models
         self.steps = steps
         """What the route gives up because of its load."""
+        self.place: Callable[[], Place] = NoPlace
+        """What stands for the limits."""
         self.relaxed: list[bool] = []
         """Of each decision of the cache, whether it was relaxed."""
         self.route = self.worker()
@@ -142,6 +145,7 @@ class RouteSetup:
                 coalescer=Coalescer(self.single_flight, clock=self.clock),
                 auditor=self._auditor(),
                 steps=lambda: self.steps,
+                place=lambda: self.place(),
                 private_models=self._private_models,
             )
         )

@@ -27,7 +27,7 @@ from thriftgate.proxy.compose.observing import log_sinks, open_metrics
 from thriftgate.proxy.compose.privacy import Privacy, open_privacy
 from thriftgate.proxy.compose.routes import Shared, build_cache, build_route
 from thriftgate.proxy.compose.tracing import open_traces
-from thriftgate.proxy.limits.request import note_record, steps_of
+from thriftgate.proxy.limits.request import note_record, place_of, steps_of
 from thriftgate.proxy.metrics import WRITE_EVERY, MetricsReader
 from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.translations import Translations
@@ -40,6 +40,7 @@ from thriftgate.services.limits.admission import Admission
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.outages import Outages
 from thriftgate.services.request.prompts import PromptService
+from thriftgate.services.route.place import NoPlace
 from thriftgate.services.route.route import RouteService
 from thriftgate.services.telemetry.away import AwayLine, away_lines
 from thriftgate.services.telemetry.exporting import ExportQueueState
@@ -215,7 +216,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         embedder=embedder,
         draw=random.random,
         private_models=frozenset(config.privacy.private_models if config.privacy else ()),
-        **({"steps": partial(steps_of, now=admission.steps_of)} if admission is not None else {}),
+        steps=partial(steps_of, now=admission.steps_of) if admission is not None else lambda _: frozenset(),
+        place=partial(place_of, admission.working) if admission is not None else NoPlace,
     )
     caches = {name: build_cache(name, route, shared) for name, route in config.routes.items()}
     verifiers = {name: one.verifier for name, one in caches.items() if one and one.verifier}

@@ -65,6 +65,7 @@ def install_limits(
     hooks = LimitHooks(
         lambda: admission,
         name_of=lambda name: _name_behind(name, routes()),
+        is_route=lambda name: name in routes().values(),
         max_answer_tokens=config.ladder.max_answer_tokens if config.ladder else None,
         comments_after=config.queue.comments_after if config.queue else None,
     )

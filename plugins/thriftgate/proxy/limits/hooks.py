@@ -35,6 +35,7 @@ class LimitHooks(CustomLogger):
         admission: Callable[[], Admission],
         *,
         name_of: Callable[[str], str],
+        is_route: Callable[[str], bool],
         max_answer_tokens: int | None,
         comments_after: float | None,
     ) -> None:
@@ -43,12 +44,14 @@ class LimitHooks(CustomLogger):
         Args:
             admission: The limits.
             name_of: The route or model behind what a client calls.
+            is_route: Whether that is a route, which says itself when its models work.
             max_answer_tokens: How long answers may be on the ladder's step `shorter`.
             comments_after: Seconds after which a stream that waits is begun with comments; None: never.
         """
         super().__init__()
         self._admission = admission
         self._name_of = name_of
+        self._is_route = is_route
         self._max_answer_tokens = max_answer_tokens
         self._comments_after = comments_after
 
@@ -59,12 +62,14 @@ class LimitHooks(CustomLogger):
         request = current.get()
         if request is None or request.responder.passed is not None:
             return None
+        model = self._name_of(str(data.get("model") or ""))
         arrival = arrival_of(
             data,
             user_api_key_dict,
             # Not LiteLLM's id, which a client may choose: two requests of one id would share a reservation.
             request_id=uuid.uuid4().hex,
-            model=self._name_of(str(data.get("model") or "")),
+            model=model,
+            is_of_route=self._is_route(model),
         )
         comments = _Comments(request, self._comments_after if data.get("stream") is True else None)
         try:

@@ -22,7 +22,9 @@ _ATTACHMENT_BYTES = 4000
 _LONGEST_NAME = 200
 
 
-def arrival_of(data: Mapping[str, Any], auth: UserAPIKeyAuth, *, request_id: str, model: str) -> Arrival:
+def arrival_of(
+    data: Mapping[str, Any], auth: UserAPIKeyAuth, *, request_id: str, model: str, is_of_route: bool = False
+) -> Arrival:
     """The request, as limits see it."""
     return Arrival(
         id=request_id,
@@ -31,6 +33,7 @@ def arrival_of(data: Mapping[str, Any], auth: UserAPIKeyAuth, *, request_id: str
         prompt_bytes=sum(text_bytes(data.get(name)) for name in _CONTENT),
         max_completion=most_tokens(data),
         choices=_count(data.get("n")) or 1,
+        is_prepared=is_of_route,
     )
 
 

@@ -4,7 +4,8 @@ A context variable that is set around the application reaches everything it does
 that inherits the request's context.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ from thriftgate.limits.ladder import LadderStep
 from thriftgate.proxy.limits.connection import ClientConnection
 from thriftgate.proxy.limits.dialects import LimitedApi
 from thriftgate.proxy.limits.responder import Responder
+from thriftgate.services.limits.passes import Pass
+from thriftgate.services.limits.working import Working
+from thriftgate.services.route.place import NoPlace, Place
 from thriftgate.types import RequestRecord
 
 
@@ -51,3 +55,35 @@ def steps_of(model: str, now: Callable[[str], frozenset[LadderStep]]) -> frozens
     request = current.get()
     passed = None if request is None else request.responder.passed
     return now(model) if passed is None else passed.steps
+
+
+class HeldPlace:
+    """The place of a request that was let in."""
+
+    def __init__(self, working: Working, passed: Pass) -> None:
+        self._working = working
+        self._passed = passed
+
+    @asynccontextmanager
+    async def held(self) -> AsyncGenerator[float]:
+        """Hold it while models are asked. Raises OverloadedError."""
+        waited = await self._working.begin(self._passed)
+        try:
+            yield waited
+        finally:
+            self.leave()
+
+    def lend(self) -> None:
+        """Somebody else may have it meanwhile."""
+        self._working.follow(self._passed)
+
+    def leave(self) -> None:
+        """Give it back."""
+        self._working.end(self._passed)
+
+
+def place_of(working: Working) -> Place:
+    """The place of the request that is being served."""
+    request = current.get()
+    passed = None if request is None else request.responder.passed
+    return NoPlace() if passed is None else HeldPlace(working, passed)

@@ -17,7 +17,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from thriftgate.config.limits import LimitsConfig, TierPriorityConfig
 from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.limits.admission import Admit
-from thriftgate.limits.concurrency import CallOutcome
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.limits.headers import LimitStanding
@@ -39,11 +38,12 @@ from thriftgate.services.limits.passes import (
     too_large_error,
     too_many_error,
 )
-from thriftgate.services.limits.pool import Pools, ladder_policy
+from thriftgate.services.limits.pool import Pools, Stage, ladder_policy
 from thriftgate.services.limits.refused_again import RefusedAgain
 from thriftgate.services.limits.rules import Arrival, Rules, request_too_large, standings
 from thriftgate.services.limits.settling import Settler
 from thriftgate.services.limits.waiting import Granted, Pause, WaitingRoom, first_of, pause_in_loop
+from thriftgate.services.limits.working import Working
 from thriftgate.services.request.outages import Outages
 from thriftgate.services.telemetry.metrics import Samples
 
@@ -87,6 +87,7 @@ class Admission:
             clock=clock,
             pause=pause,
         )
+        self.working = Working(clock, self.figures, wake=self._room.wake)
         self._forecast = Forecast(self._room)
         self._ladder = ladder_policy(config)
         self._arrived: Counter[str] = Counter()
@@ -141,15 +142,14 @@ class Admission:
             raise self._refused(LADDER, shed_error(self._descent()))
         if (charge := request_too_large(demand)) is not None:
             raise self._refused(charge.name, too_large_error(charge))
-        patience = self._patience(tier.max_wait)
-        waiting = self._waiting(passed, tier.weight, patience)
-        if patience <= 0 or not self._room.must_wait(waiting, demand, pool):
+        waiting = self._waiting(passed, tier.weight)
+        if passed.patience <= 0 or not self._room.must_wait(waiting, demand, pool, ahead=passed.is_ahead):
             verdict = await self._at_once(passed)
             if verdict is None:
                 return passed
         else:
             verdict = None
-        return await self._wait(passed, waiting, verdict, patience, gone, on_wait)
+        return await self._wait(passed, waiting, verdict, gone, on_wait)
 
     def _passed(self, arrival: Arrival) -> tuple[Pass, TierPriorityConfig]:
         pool = self.pools.of(arrival.model)
@@ -158,6 +158,7 @@ class Admission:
         )
         demand = self._rules.demand(arrival, estimate.total)
         tier = self._rules.tier(arrival.asker)
+        patience = self._patience(tier.max_wait)
         passed = Pass(
             arrival=arrival,
             demand=demand,
@@ -169,6 +170,8 @@ class Admission:
                 arrival.prompt_bytes, max_completion=arrival.max_completion, choices=arrival.choices
             ),
             started_at=self._clock.monotonic(),
+            patience=patience,
+            is_ahead=arrival.is_prepared and patience > 0 and not self._config.shadow,
             steps=self.steps_of(arrival.model),
         )
         return passed, tier
@@ -178,12 +181,12 @@ class Admission:
         passed, tier = self._passed(arrival)
         if _is_shed(passed, tier):
             return True
-        patience = self._patience(tier.max_wait)
-        waiting = self._waiting(passed, tier.weight, patience)
-        if self._config.shadow or patience <= 0 or not self._room.must_wait(waiting, passed.demand, passed.pool):
+        waiting = self._waiting(passed, tier.weight)
+        must_wait = self._room.must_wait(waiting, passed.demand, passed.pool, ahead=passed.is_ahead)
+        if self._config.shadow or passed.patience <= 0 or not must_wait:
             return False
         until_tickets = self._room.until_tickets(waiting, passed.demand)
-        decision = self._forecast.decision(waiting, passed.pool, until_tickets, patience)
+        decision = self._forecast.decision(waiting, passed.pool, until_tickets, passed.patience)
         return not isinstance(decision, Admit) or not self._room.queue.has_room(waiting.tenant)
 
     def settle(
@@ -200,12 +203,7 @@ class Admission:
         if passed.is_settled:
             return
         passed.is_settled = True
-        now, pool = self._clock.monotonic(), passed.pool
-        if not is_failed or is_overload:
-            known = spent or passed.likely
-            outcome = CallOutcome(passed.started_at, now, known.work, pool.n_running, is_overload)
-            pool.learn(outcome, prompt_bytes=passed.arrival.prompt_bytes, spent=spent)
-        pool.end(passed.tenant)
+        self.working.settle(passed, spent=spent, is_overload=is_overload, is_failed=is_failed)
         if passed.waited and spent is not None:
             self._room.queue.settle(passed.tenant, spent.work - passed.likely.work, band=passed.band)
         used = (spent or passed.estimate).total
@@ -241,26 +239,28 @@ class Admission:
         await self.settler.drain()
 
     async def _at_once(self, passed: Pass) -> Refused | None:
-        """Take tickets and a place; None when both were there."""
+        """Take tickets and the room there is; None when both were there."""
         pool = passed.pool
-        if not pool.has_place:
+        if not pool.has_room(ahead=passed.is_ahead):
             return Refused(PLACES, None, ())
-        pool.begin(passed.tenant)
+        claim = pool.begin(passed.tenant)
         try:
             verdict, own = await self._store.take(passed.demand)
         except BaseException as error:
-            pool.end(passed.tenant)
+            pool.end(claim)
             if isinstance(error, StoreUnavailableError):
                 raise self._refused(STORE, error) from error
             raise
         if isinstance(verdict, Taken):
-            self._granted(passed, Granted(verdict, own))
+            self._granted(passed, Granted(verdict, own, claim))
             return None
-        pool.end(passed.tenant)
+        pool.end(claim)
         return verdict
 
     def _granted(self, passed: Pass, granted: Granted) -> None:
-        passed.own = granted.own
+        passed.own, passed.claim = granted.own, granted.claim
+        if not passed.is_ahead:
+            passed.pool.move(passed.claim, Stage.AT_WORK)
         passed.started_at = self._clock.monotonic()
         passed.steps = self.steps_of(passed.arrival.model)
         passed.standings = standings(granted.own or passed.demand, granted.taken.remaining)
@@ -273,11 +273,10 @@ class Admission:
         passed: Pass,
         waiting: Waiting,
         verdict: Refused | None,
-        patience: float,
         gone: Callable[[], Awaitable[object]] | None,
         on_wait: Callable[[Callable[[], QueuePlace]], None],
     ) -> Pass:
-        room, pool, demand = self._room, passed.pool, passed.demand
+        room, pool, demand, patience = self._room, passed.pool, passed.demand, passed.patience
         if verdict is not None and verdict.limit != PLACES and patience > 0:
             room.hold(verdict)
         place = self._forecast.place(waiting, pool, demand, verdict)
@@ -285,11 +284,15 @@ class Admission:
             room.until_tickets(waiting, demand) if patience > 0 else (verdict and verdict.retry_after) or 0.0
         )
         decision = self._forecast.decision(waiting, pool, until_tickets, patience)
-        limit = verdict.limit if verdict else room.exhausted(demand) or (QUEUE if pool.has_place else PLACES)
+        limit = (
+            verdict.limit
+            if verdict
+            else room.exhausted(demand) or (QUEUE if pool.has_room(ahead=passed.is_ahead) else PLACES)
+        )
         if patience <= 0 or not isinstance(decision, Admit) or not room.queue.has_room(waiting.tenant):
             retry_after = (until_tickets or turnaround(pool)) if isinstance(decision, Admit) else decision.retry_after
             raise self._turned_away(passed, limit, retry_after, verdict, place)
-        turn = room.enter(waiting, demand, pool)
+        turn = room.enter(waiting, demand, pool, ahead=passed.is_ahead)
         passed.place = place
         on_wait(lambda: self._forecast.place(waiting, pool, demand, None))
         began_at = self._clock.monotonic()
@@ -312,7 +315,7 @@ class Admission:
         """The client is gone; what it was granted in the same moment is given back."""
         self.figures.left()
         if turn.done() and not turn.cancelled() and turn.exception() is None:
-            passed.pool.end(passed.tenant)
+            passed.pool.end(turn.result().claim)
             self._give_back(passed.demand, turn.result())
         turn.cancel()
         self._room.wake()
@@ -339,23 +342,23 @@ class Admission:
     async def _shadowed(self, passed: Pass) -> Pass:
         """Take what there is, and note what would have been refused."""
         now = self._clock.monotonic()
-        has_place = passed.pool.has_place
+        has_place = passed.pool.has_room(ahead=False)
         try:
             verdict, own = await self._store.take(passed.demand)
         except StoreUnavailableError:
             self.figures.refused(STORE, now=now, is_shadow=True)
             verdict, own = Refused(STORE, None, ()), None
-        passed.pool.begin(passed.tenant)
+        claim = passed.pool.begin(passed.tenant)
         if isinstance(verdict, Taken):
             if not has_place:
                 self.figures.refused(PLACES, now=now, is_shadow=True)
-            self._granted(passed, Granted(verdict, own))
+            self._granted(passed, Granted(verdict, own, claim))
         else:
             if verdict.limit != STORE:
                 self.figures.refused(verdict.limit, now=now, is_shadow=True)
                 passed.standings = standings(passed.demand, verdict.remaining)
-            passed.holds_tickets = False
-            passed.started_at = now
+            passed.holds_tickets, passed.started_at, passed.claim = False, now, claim
+            passed.pool.move(claim, Stage.AT_WORK)
         return passed
 
     def _turned_away(
@@ -372,12 +375,12 @@ class Admission:
         self.figures.refused(limit, now=self._clock.monotonic())
         return RefusedError(LimitRefusal(error, told, place, limit))
 
-    def _waiting(self, passed: Pass, weight: float, patience: float) -> Waiting:
+    def _waiting(self, passed: Pass, weight: float) -> Waiting:
         return Waiting(
             passed.arrival.id,
             passed.tenant,
             passed.likely.work,
-            deadline=self._clock.monotonic() + patience,
+            deadline=self._clock.monotonic() + passed.patience,
             weight=weight,
             band=passed.band,
             limits=frozenset(passed.demand.names),

@@ -63,7 +63,7 @@ class LimitFigures:
             name = pool.name if number < MOST_VALUES else OTHER
             row = sums.setdefault(name, [0.0, 0.0, 0.0, 0.0])
             row[0] += waiting[pool.name]
-            row[1] += pool.n_running
+            row[1] += pool.n_at_work
             row[2] += pool.places or 0
             row[3] = max(row[3], pool.ladder.height if ladder else 0)
         for name, (n_waiting, n_running, places, height) in sums.items():

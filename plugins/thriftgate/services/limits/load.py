@@ -15,9 +15,9 @@ def load_of(pool: Pool, room: WaitingRoom, *, max_wait: float | None, crowded_ou
         return 0.0
     rate = pool.work_per_second
     if max_wait is None or not rate:
-        return max(crowded_out, 0.0 if pool.has_place else 0.5)
+        return max(crowded_out, 0.0 if pool.has_room(ahead=False) else 0.5)
     queue = room.queue
-    last = {one.tenant: one for one in queue if room.belongs_to(one, pool) and not pool.has_place}
+    last = {one.tenant: one for one in queue if room.belongs_to(one, pool) and not pool.has_room(ahead=False)}
     waits = [queue.work_before(one, of=lambda each: room.belongs_to(each, pool)) / rate for one in last.values()]
     n_tenants = len(pool.running.keys() | last.keys())
     mean = sum(waits) / n_tenants if n_tenants else 0.0

@@ -9,7 +9,7 @@ from thriftgate.limits.demand import Charge, Demand
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.limits.headers import LimitStanding
 from thriftgate.limits.ladder import LadderStep
-from thriftgate.services.limits.pool import Pool
+from thriftgate.services.limits.pool import Claim, Pool, Stage
 from thriftgate.services.limits.rules import Arrival, limit_kind, spoken
 
 RETRY_UNKNOWN = 1.0
@@ -42,7 +42,18 @@ class Pass:
     likely: TokenEstimate
     """What the fair queue counts."""
     started_at: float
+    patience: float = 0.0
+    """Seconds for which it may wait altogether."""
+    is_ahead: bool = False
+    """It is let in before there is a place for it, and takes one when it is ready."""
     waited: float = 0.0
+    claim: Claim = field(default_factory=lambda: Claim("", Stage.ENDED))
+    """What it has of its pool, once it was let in."""
+    work_began_at: float | None = None
+    work_ended_at: float | None = None
+    """When models began to work for it, and when they had answered (monotonic)."""
+    n_at_work: int = 0
+    """Requests that held a place when they had, itself counted."""
     place: QueuePlace | None = None
     """Where it stood when it came in, if it had to wait."""
     standings: Sequence[LimitStanding] = ()

@@ -1,18 +1,41 @@
 """What is known of one route or model: what its requests are like, how fast they are served, and how many may run."""
 
-from collections import Counter
+import asyncio
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from thriftgate.config.limits import ConcurrencyConfig, LimitsConfig
 from thriftgate.limits.admission import ServiceRate
 from thriftgate.limits.concurrency import CallOutcome, ConcurrencyPolicy, ConcurrencyState, adapt
 from thriftgate.limits.estimate import Experience, TokenEstimate
 from thriftgate.limits.ladder import LadderPolicy, LadderState, LadderStep
+from thriftgate.limits.preparing import Preparation
 
 ANY = "*"
 _MOST_POOLS = 500
 """Clients choose model names; those that no configuration names share one pool once there are so many."""
+
+
+class Stage(Enum):
+    """How far a request is that was let in."""
+
+    PREPARING = auto()
+    """It is made ready, and will want a place."""
+    AT_WORK = auto()
+    """It holds a place: models work for it."""
+    ASIDE = auto()
+    """It needs none: another's answer is waited for, or its own is there."""
+    ENDED = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """What a request that was let in has of its pool."""
+
+    tenant: str
+    stage: Stage = Stage.PREPARING
 
 
 @dataclass(slots=True)
@@ -27,38 +50,96 @@ class Pool:
     experience: Experience = field(default_factory=Experience)
     rate: ServiceRate = field(default_factory=ServiceRate)
     ladder: LadderState = field(default_factory=LadderState)
+    preparation: Preparation = field(default_factory=Preparation)
     running: Counter[str] = field(default_factory=Counter[str])
-    """Requests that run, by tenant."""
+    """Requests that were let in and have not ended, by tenant."""
+    stages: Counter[Stage] = field(default_factory=Counter[Stage])
+    line: deque[tuple[Claim, "asyncio.Future[None]"]] = field(
+        default_factory=deque[tuple[Claim, "asyncio.Future[None]"]]
+    )
+    """Requests that are ready and have no place yet, the first that was ready first."""
 
     @property
-    def n_running(self) -> int:
-        """Requests that run."""
-        return self.running.total()
+    def n_at_work(self) -> int:
+        """Requests that hold a place."""
+        return self.stages[Stage.AT_WORK]
 
     @property
     def places(self) -> int | None:
-        """How many may run; None: as many as come."""
+        """How many may hold one; None: as many as come."""
         return None if self.policy is None else self.concurrency.allowed
-
-    @property
-    def has_place(self) -> bool:
-        """Whether one more may run."""
-        return self.places is None or self.n_running < self.places
 
     @property
     def work_per_second(self) -> float | None:
         """How fast requests are served when every place is taken; None where that is not known or not bounded."""
         return None if self.places is None else self.rate.per_second(self.places)
 
-    def begin(self, tenant: str) -> None:
-        """One more runs."""
-        self.running[tenant] += 1
+    def has_room(self, *, ahead: bool) -> bool:
+        """Whether one more may be let in; `ahead`: it is made ready first, and can wait for its place then."""
+        if self.places is None:
+            return True
+        beyond = self.preparation.ahead(self.places, self.rate.duration) if ahead else 0
+        return self.stages[Stage.PREPARING] + self.n_at_work < self.places + beyond
 
-    def end(self, tenant: str) -> None:
-        """It runs no longer."""
-        self.running[tenant] -= 1
-        if self.running[tenant] <= 0:
-            del self.running[tenant]
+    def begin(self, tenant: str) -> Claim:
+        """One more is let in."""
+        self.running[tenant] += 1
+        self.stages[Stage.PREPARING] += 1
+        return Claim(tenant)
+
+    def move(self, claim: Claim, stage: Stage) -> None:
+        """It is so far. What comes free goes to those who are ready."""
+        self.stages[claim.stage] -= 1
+        claim.stage = stage
+        self.stages[stage] += 1
+        self._hand_on()
+
+    def end(self, claim: Claim) -> None:
+        """It has ended; again changes nothing."""
+        if claim.stage is Stage.ENDED:
+            return
+        self.running[claim.tenant] -= 1
+        if self.running[claim.tenant] <= 0:
+            del self.running[claim.tenant]
+        self.move(claim, Stage.ENDED)
+        del self.stages[Stage.ENDED]
+
+    async def take_place(self, claim: Claim) -> bool:
+        """Hold a place for one that is ready, at once or when it is its turn; whether it had to wait.
+
+        One that ends meanwhile waits no longer. To be cancelled at a deadline.
+        """
+        if claim.stage in (Stage.AT_WORK, Stage.ENDED):
+            return False
+        if self._has_place and not self.line:
+            self.move(claim, Stage.AT_WORK)
+            return False
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.line.append((claim, turn))
+        try:
+            await turn
+        finally:
+            if (claim, turn) in self.line:
+                self.line.remove((claim, turn))
+        return True
+
+    @property
+    def _has_place(self) -> bool:
+        return self.places is None or self.n_at_work < self.places
+
+    def _hand_on(self) -> None:
+        for one in tuple(self.line):
+            claim, turn = one
+            is_over = turn.done() or claim.stage is Stage.ENDED
+            if not is_over and not self._has_place:
+                return
+            self.line.remove(one)
+            if not is_over:
+                self.stages[claim.stage] -= 1
+                claim.stage = Stage.AT_WORK
+                self.stages[Stage.AT_WORK] += 1
+            if not turn.done():
+                turn.set_result(None)
 
     def learn(self, outcome: CallOutcome, *, prompt_bytes: int, spent: TokenEstimate | None) -> None:
         """From a request that has ended; call before `end`. `spent` is None where nothing is known."""

@@ -35,6 +35,8 @@ class Arrival:
     max_completion: int | None = None
     """Tokens that an answer may have at most, if the client said so."""
     choices: int = 1
+    is_prepared: bool = False
+    """It says itself when its models are asked, and when they have answered."""
 
 
 class Rules:

@@ -15,7 +15,7 @@ from thriftgate.limits.queue import FairQueue, Waiting
 from thriftgate.patience import listening
 from thriftgate.ports import Clock
 from thriftgate.services.limits.passes import ClientGoneError
-from thriftgate.services.limits.pool import Pool
+from thriftgate.services.limits.pool import Claim, Pool
 
 _SLOT_POLL = 0.25
 """Seconds until a place that another worker may free is looked at again."""
@@ -40,10 +40,11 @@ async def pause_in_loop(event: asyncio.Event, seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a request was given: the store's verdict, and its demand where this worker granted it alone."""
+    """What a request was given: the store's verdict, its demand where this worker granted it alone, and its claim."""
 
     taken: Taken
     own: Demand | None
+    claim: Claim
 
 
 @dataclass(slots=True)
@@ -52,6 +53,8 @@ class _Place:
     demand: Demand
     pool: Pool
     turn: asyncio.Future[Granted]
+    is_ahead: bool
+    """It is let in before there is a place for it."""
     refused_by: str = ""
     """The limit that held less than it needs when its turn came last."""
 
@@ -138,9 +141,9 @@ class WaitingRoom:
         until = self._held.get(name)
         return 0.0 if until is None else max(0.0, until - self._clock.monotonic())
 
-    def must_wait(self, waiting: Waiting, demand: Demand, pool: Pool) -> bool:
+    def must_wait(self, waiting: Waiting, demand: Demand, pool: Pool, *, ahead: bool) -> bool:
         """Whether a new request would overtake somebody if it ran now."""
-        if not pool.has_place or self.held_for(demand) > 0:
+        if not pool.has_room(ahead=ahead) or self.held_for(demand) > 0:
             return True
         return any(
             one.band <= waiting.band and self._places[one.id].pool is pool and self._is_ready(one)
@@ -166,11 +169,11 @@ class WaitingRoom:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._let_in(), name="thriftgate:limits_queue")
 
-    def enter(self, waiting: Waiting, demand: Demand, pool: Pool) -> asyncio.Future[Granted]:
+    def enter(self, waiting: Waiting, demand: Demand, pool: Pool, *, ahead: bool) -> asyncio.Future[Granted]:
         """Wait for one's turn. The future fails with TimeoutError at the deadline; cancel it, and `leave`, to go."""
         turn: asyncio.Future[Granted] = asyncio.get_running_loop().create_future()
         self._queue.add(waiting)
-        self._places[waiting.id] = _Place(waiting, demand, pool, turn)
+        self._places[waiting.id] = _Place(waiting, demand, pool, turn, ahead)
         self.wake()
         return turn
 
@@ -190,7 +193,7 @@ class WaitingRoom:
 
     def _is_ready(self, waiting: Waiting) -> bool:
         place = self._places[waiting.id]
-        return place.pool.has_place and self.held_for(place.demand) <= 0
+        return place.pool.has_room(ahead=place.is_ahead) and self.held_for(place.demand) <= 0
 
     async def _let_in(self) -> None:
         """Until nobody waits."""
@@ -201,28 +204,28 @@ class WaitingRoom:
             if not turns:
                 await self._pause(self._news, self._until_something_changes())
                 continue
-            are_done = await asyncio.gather(*(self._try(place) for place in turns))
-            for place, is_done in reversed(tuple(zip(turns, are_done, strict=True))):
+            are_done = await asyncio.gather(*(self._try(place, claim) for place, claim in turns))
+            for (place, _), is_done in reversed(tuple(zip(turns, are_done, strict=True))):
                 if not is_done and place.waiting.id in self._places:
                     self._queue.put_back(place.waiting)
 
-    def _turns(self) -> list[_Place]:
-        """Whose turn it is, each with a place in its pool.
+    def _turns(self) -> list[tuple[_Place, Claim]]:
+        """Whose turn it is, each with room in its pool.
 
         Several are asked for at once, since one round trip each would serve few on a busy loop. But where a limit has
         refused somebody who still waits, one after the other is: a smaller request could take again and again what a
         larger one waits for.
         """
-        turns = list[_Place]()
+        turns = list[tuple[_Place, Claim]]()
         scarce = {place.refused_by for place in self._places.values()}
         while len(turns) < _TURNS_AT_ONCE and (waiting := self._queue.take(self._is_ready)) is not None:
-            turns.append(place := self._places[waiting.id])
-            place.pool.begin(waiting.tenant)
+            place = self._places[waiting.id]
+            turns.append((place, place.pool.begin(waiting.tenant)))
             if not scarce.isdisjoint(waiting.limits):
                 break
         return turns
 
-    async def _try(self, place: _Place) -> bool:
+    async def _try(self, place: _Place, claim: Claim) -> bool:
         """Whether it needs no further turn."""
         waiting = place.waiting
         try:
@@ -230,23 +233,23 @@ class WaitingRoom:
             async with listening(_TAKE_PATIENCE):
                 verdict, own = await self._take(place.demand)
         except Exception as error:
-            place.pool.end(waiting.tenant)
+            place.pool.end(claim)
             self._places.pop(waiting.id, None)
             if not place.turn.done():
                 known = isinstance(error, GatewayError)
                 place.turn.set_exception(error if known else StoreUnavailableError(_NOT_CHECKED))
             return True
         if isinstance(verdict, Refused):
-            place.pool.end(waiting.tenant)
+            place.pool.end(claim)
             self.hold(verdict)
             place.refused_by = verdict.limit
             return False
         has_left = self._places.pop(waiting.id, None) is None
         if has_left or place.turn.done():
-            place.pool.end(waiting.tenant)
-            self._give_back(place.demand, Granted(verdict, own))
+            place.pool.end(claim)
+            self._give_back(place.demand, Granted(verdict, own, claim))
         else:
-            place.turn.set_result(Granted(verdict, own))
+            place.turn.set_result(Granted(verdict, own, claim))
         return True
 
     def _send_away_the_late(self) -> None:

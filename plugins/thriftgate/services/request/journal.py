@@ -24,8 +24,8 @@ from thriftgate.types import (
     Usage,
 )
 
-COALESCE = "coalesce"
-"""The stage in which a request waits for the same question's answer to another."""
+COALESCE, QUEUE = "coalesce", "queue"
+"""Stages in which a request waits: for the same question's answer to another, and for its place."""
 
 
 class Journal:
@@ -110,6 +110,13 @@ class Journal:
         if is_wait:
             self._waits.append((started, ended))
         return ended - started
+
+    def queued(self, seconds: float) -> None:
+        """Note that the request has waited so long for its place, until now."""
+        started_at, started = self.clock.time() - seconds, self.clock.monotonic() - seconds
+        self._stages.append(
+            Stage(name=QUEUE, started_at=started_at, duration=self._until_now(started, is_wait=True), attributes={})
+        )
 
     def note_confidence(self, model: str, confidence: float | None) -> None:
         """Write the confidence onto the latest answer of a tier."""

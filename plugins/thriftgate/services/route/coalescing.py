@@ -10,7 +10,7 @@ Failure behaviour: when the store is away, everybody asks for themselves.
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any
 
@@ -56,12 +56,19 @@ class Coalescer:
 
     @asynccontextmanager
     async def join(
-        self, key: str, *, noted: AbstractContextManager[dict[str, Any]] | None = None
+        self,
+        key: str,
+        *,
+        noted: AbstractContextManager[dict[str, Any]] | None = None,
+        follow: Callable[[], None] = lambda: None,
     ) -> AsyncGenerator[Participant]:
-        """Lead the requests of this key, or follow their leader; `noted` is a stage that takes note of the wait."""
+        """Lead the requests of this key, or follow their leader.
+
+        `noted` is a stage that takes note of the wait; `follow` is called when it begins.
+        """
         owner = uuid.uuid4().hex
         with noted or nullcontext(dict[str, Any]()) as notes:
-            joined = await self._join(key, owner)
+            joined = await self._join(key, owner, follow)
             notes["outcome"] = "first" if joined is _LEADING else "alone" if joined is None else "joined"
         if joined is not _LEADING:
             yield Participant(joined)
@@ -95,7 +102,7 @@ class Coalescer:
         while self._publishing:
             await asyncio.wait(self._publishing)
 
-    async def _join(self, key: str, owner: str) -> Mapping[str, Any] | None:
+    async def _join(self, key: str, owner: str, follow: Callable[[], None]) -> Mapping[str, Any] | None:
         """The outcome of somebody else's call; `_LEADING` when this one leads; None to ask alone."""
         arrived_at = self._clock.time()
         deadline = self._clock.monotonic() + self._patience
@@ -103,6 +110,7 @@ class Coalescer:
             try:
                 if await self._single_flight.lead(key, owner=owner, lease=self._lease):
                     return _LEADING
+                follow()
                 outcome = await self._single_flight.wait(key, patience=left)
             except StoreUnavailableError:
                 return None

@@ -40,8 +40,10 @@ from thriftgate.services.request.beside import beside_loop
 from thriftgate.services.request.journal import COALESCE, Journal
 from thriftgate.services.request.questions import question_of
 from thriftgate.services.request.reading import as_asked, view_of, whole_body
+from thriftgate.services.route.baseline import Baseline
 from thriftgate.services.route.coalescing import Participant
 from thriftgate.services.route.parts import RouteParts, baseline_of
+from thriftgate.services.route.place import NoPlace, Place, asking
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, StreamPiece, Usage, Vector
 from thriftgate.wire.dialects import echoed, ending, replay
 from thriftgate.wire.streams import Ending
@@ -62,6 +64,7 @@ class _Serving:
     request: ChatRequest
     journal: Journal
     pending: PendingEntry
+    place: Place
     prompt: PromptRef | None = None
     required: Requirement | None = None
     """What the answer must be; None: anything."""
@@ -73,20 +76,23 @@ class RouteService:
     def __init__(self, parts: RouteParts) -> None:
         self._parts = parts
         self._refreshing: set[str] = set()
-        self._baseline = baseline_of(parts.config)
+        self._baseline = Baseline(parts.pricer, baseline_of(parts.config))
         self._output = OutputStage.of(parts.config.output)
 
     async def answer(self, request: ChatRequest, tell: Tell) -> Answer:
         """The whole answer as its client may see it; `tell` gets what the client is told. Raises GatewayError."""
+        return await self._answer(request, tell, self._parts.place())
+
+    async def _answer(self, request: ChatRequest, tell: Tell, place: Place) -> Answer:
         async with self._journal(request, tell, stream=False) as journal:
-            serving, served = await self._prepared(request, journal)
+            serving, served = await self._prepared(request, journal, place)
             if served is not None:
                 return self._hit(serving, served)
             async with self._coalesced(serving) as participant:
                 if (joined := self._joined(serving, participant)) is not None:
                     return joined
                 run = await self._run(serving)
-                with journal.stage("cascade") as notes:
+                async with asking(serving.place, journal) as notes:
                     outcome = await run.answer()
                     notes["tier"] = outcome.tier.model
                 self._done(serving, run, outcome, participant)
@@ -99,7 +105,7 @@ class RouteService:
         GatewayError; after the first event that is a break the client must be told of.
         """
         async with self._journal(request, tell, stream=True) as journal:
-            serving, served = await self._prepared(request, journal)
+            serving, served = await self._prepared(request, journal, self._parts.place())
             if served is not None:
                 async for piece in self._replayed(serving, self._hit(serving, served), tell):
                     yield piece
@@ -119,7 +125,7 @@ class RouteService:
         journal, run = serving.journal, await self._run(serving)
         held = self._ending(journal.request)
         is_done = False
-        with journal.stage("cascade") as notes:
+        async with asking(serving.place, journal) as notes:
             async with aclosing(run.stream()) as pieces:
                 async for piece in pieces:
                     if journal.time_to_first_token is None:
@@ -127,6 +133,7 @@ class RouteService:
                         journal.decision, journal.tier = run.expected
                         if run.outcome is not None:
                             # A held answer that was accepted: all is known before its first event.
+                            serving.place.leave()
                             self._done(serving, run, run.outcome, participant)
                             is_done = True
                         tell(journal.summary(is_complete=is_done))
@@ -162,9 +169,9 @@ class RouteService:
         view = view_of(request)
         return ending(view, hide_logprobs=not view.asks_logprobs, hide_usage=not view.shows_usage)
 
-    async def _prepared(self, request: ChatRequest, journal: Journal) -> tuple[_Serving, Served | None]:
+    async def _prepared(self, request: ChatRequest, journal: Journal, place: Place) -> tuple[_Serving, Served | None]:
         """Prompt, the shape of the answer, and cache look-up."""
-        serving = _Serving(request, journal, PendingEntry())
+        serving = _Serving(request, journal, PendingEntry(), place)
         if self._parts.prompt is not None:
             with journal.stage("prompt"):
                 serving.request, serving.prompt = await beside_loop(
@@ -197,6 +204,7 @@ class RouteService:
     def _hit(self, serving: _Serving, served: Served) -> Answer:
         """What a kept answer is to this client, and everything that is noted about it."""
         journal = serving.journal
+        serving.place.leave()
         journal.served(served.answer, decision=served.kind, reason=None, tier=served.entry.model)
         journal.usage = Usage()
         journal.similarity, journal.confidence = served.similarity, served.confidence
@@ -206,22 +214,15 @@ class RouteService:
             _note(journal, OutputNote.of_tags(served.entry.tags))
         if served.entry.request_id:
             journal.metadata["reused_request_id"] = served.entry.request_id
-        journal.baseline_cost_usd = served.entry.baseline_cost_usd or self._estimated_saving(serving, served)
+        journal.baseline_cost_usd = served.entry.baseline_cost_usd
+        if not journal.baseline_cost_usd and not served.entry.request_id:
+            # Put into the cache by hand: no model was asked for it.
+            journal.metadata["saving_is_estimated"] = True
+            journal.baseline_cost_usd = self._baseline.estimated_usd(serving.request.messages, served.answer.text)
         if served.is_stale and not journal.request.no_store:
             # The request as it came: the prompt is put in front of it once more.
             self._parts.background.start("cache_refresh", self._refresh(journal.request, served.entry.entry_id))
         return self._echoed(journal.request, served.answer)
-
-    def _estimated_saving(self, serving: _Serving, served: Served) -> float:
-        """What a hit saves whose answer no model was asked for, as one that was put into the cache by hand."""
-        if served.entry.request_id:
-            return 0.0
-        pricer, model = self._parts.pricer, self._baseline
-        usage = Usage(
-            pricer.count_tokens(model, serving.request.messages), pricer.count_tokens(model, served.answer.text)
-        )
-        serving.journal.metadata["saving_is_estimated"] = True
-        return pricer.cost_usd(model, usage) or 0.0
 
     def _own(self, serving: _Serving, answer: Answer) -> Answer:
         """A fresh answer, repeating only what the client sent and not what the route put into its request."""
@@ -242,7 +243,7 @@ class RouteService:
         self._refreshing.add(entry_id)
         try:
             fresh = replace(request, no_cache=True, request_id=f"{request.request_id}-refresh")
-            await self.answer(fresh, lambda _: None)
+            await self._answer(fresh, lambda _: None, NoPlace())  # the place of a request that has its answer
         finally:
             self._refreshing.discard(entry_id)
 
@@ -253,7 +254,8 @@ class RouteService:
         if self._parts.coalescer is None or flight_key is None or request.no_cache or request.no_store:
             yield Participant()
             return
-        async with self._parts.coalescer.join(flight_key, noted=serving.journal.stage(COALESCE)) as participant:
+        noted = serving.journal.stage(COALESCE)
+        async with self._parts.coalescer.join(flight_key, noted=noted, follow=serving.place.lend) as participant:
             yield participant
 
     def _joined(self, serving: _Serving, participant: Participant) -> Answer | None:
@@ -262,6 +264,7 @@ class RouteService:
             return None
         answer = answer_from_json(participant.joined["answer"])
         journal = serving.journal
+        serving.place.leave()
         journal.served(answer, decision=DecisionKind.EXACT_HIT, reason=Reason.COALESCED, tier=answer.model)
         journal.usage = Usage()
         journal.coalesced, journal.similarity = True, 1.0
@@ -334,7 +337,7 @@ class RouteService:
             _note(journal, note)
         journal.served(answer, decision=outcome.decision, reason=outcome.reason, tier=outcome.tier.model)
         journal.confidence, journal.signals = outcome.confidence, outcome.signals
-        journal.baseline_cost_usd = self._baseline_cost_usd(answer)
+        journal.baseline_cost_usd = self._baseline.cost_usd(answer)
         # Nobody has judged what was taken under load: it is this client's answer, and no other's.
         if self._parts.cache is not None and outcome.reason is not Reason.UNDER_LOAD:
             baseline, request = journal.baseline_cost_usd, serving.request
@@ -356,17 +359,10 @@ class RouteService:
             return None
 
         async def correct(answer: Answer) -> None:
-            shared, baseline = as_asked(request, answer), self._baseline_cost_usd(answer)
+            shared, baseline = as_asked(request, answer), self._baseline.cost_usd(answer)
             await cache.correct(request, serving.pending, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
 
         return correct
-
-    def _baseline_cost_usd(self, answer: Answer) -> float:
-        """What the strongest tier would have cost for the same tokens; its own cost where it answered."""
-        if answer.model == self._baseline:
-            return answer.cost_usd
-        cost = self._parts.pricer.cost_usd(self._baseline, answer.usage)
-        return answer.cost_usd if cost is None else cost
 
     @asynccontextmanager
     async def _journal(self, request: ChatRequest, tell: Tell, *, stream: bool) -> AsyncGenerator[Journal]:

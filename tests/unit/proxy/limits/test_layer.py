@@ -185,7 +185,7 @@ async def test_an_endpoint_that_raises_is_settled_once_and_its_place_is_free() -
     for _ in range(10):
         await asyncio.sleep(0)
     assert world.used == (1.0, 0.0)
-    assert world.admission.pools.of("support").n_running == 0
+    assert world.admission.pools.of("support").running.total() == 0
 
 
 @pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])

@@ -105,7 +105,7 @@ async def test_overload_of_the_model_shrinks_its_places(make: Make) -> None:
         world.end(passed, spent=None, is_overload=True)
     pool = world.admission.pools.of("support")
     assert pool.places == 3
-    assert pool.n_running == 0
+    assert pool.running.total() == 0
 
 
 async def test_a_failed_request_teaches_nothing_about_durations(make: Make) -> None:

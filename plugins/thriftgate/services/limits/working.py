@@ -1,0 +1,90 @@
+"""The place of a request that was let in: taken when its models are to be asked, given back when they have answered.
+
+    let in ─ prepared ─ place? ─▶ models work ─▶ given back ─ told to the client ─▶ settled
+                └ answered from the cache, or by another's answer: no place at all
+
+Failure behaviour: OverloadedError (503) where no place comes free before the deadline that the request came in with.
+A place is given back at the latest when its request is settled.
+"""
+
+from collections.abc import Callable
+from math import ceil
+
+from thriftgate.errors import OverloadedError
+from thriftgate.limits.concurrency import CallOutcome
+from thriftgate.limits.estimate import TokenEstimate
+from thriftgate.patience import listening
+from thriftgate.ports import Clock
+from thriftgate.services.limits.figures import PLACES, LimitFigures
+from thriftgate.services.limits.passes import Pass, too_many_error
+from thriftgate.services.limits.pool import Stage
+
+_LEAST_PATIENCE = 1.0
+"""Seconds for which one waits that is ready, however long it has waited to be let in."""
+
+
+class Working:
+    """Places of one worker.
+
+    Args:
+        clock: What waits are measured in (monotonic).
+        wake: Called when there may be room for one that waits to be let in.
+        figures: Counts those that got no place.
+    """
+
+    def __init__(self, clock: Clock, figures: LimitFigures, *, wake: Callable[[], None]) -> None:
+        self._clock = clock
+        self._figures = figures
+        self._wake = wake
+
+    async def begin(self, passed: Pass) -> float:
+        """Take the place; seconds for which it was waited for. Raises OverloadedError."""
+        pool, claim, began_at = passed.pool, passed.claim, self._clock.monotonic()
+        if passed.is_settled or passed.work_began_at is not None:
+            return 0.0
+        if claim.stage is Stage.PREPARING:
+            pool.preparation = pool.preparation.observe(began_at - passed.started_at)
+        try:
+            async with listening(max(_LEAST_PATIENCE, passed.patience - passed.waited)):
+                has_waited = await pool.take_place(claim)
+        except TimeoutError:
+            self._figures.refused(PLACES, now=self._clock.monotonic())
+            raise _no_place(passed) from None
+        passed.work_began_at = self._clock.monotonic()
+        wait = passed.work_began_at - began_at if has_waited else 0.0
+        passed.waited += wait
+        return wait
+
+    def follow(self, passed: Pass) -> None:
+        """Another's answer is waited for: the room is somebody else's until it is known that it does not come."""
+        if passed.claim.stage is Stage.PREPARING:
+            passed.pool.move(passed.claim, Stage.ASIDE)
+            self._wake()
+
+    def end(self, passed: Pass) -> None:
+        """No model is asked any more; again changes nothing."""
+        if passed.claim.stage in (Stage.ASIDE, Stage.ENDED):
+            return
+        if passed.work_began_at is not None:
+            passed.work_ended_at, passed.n_at_work = self._clock.monotonic(), passed.pool.n_at_work
+        passed.pool.move(passed.claim, Stage.ASIDE)
+        self._wake()
+
+    def settle(self, passed: Pass, *, spent: TokenEstimate | None, is_overload: bool, is_failed: bool) -> None:
+        """The request has ended: learn from how it went, and let go of what it still holds."""
+        pool, began_at = passed.pool, passed.work_began_at
+        if passed.arrival.is_prepared and began_at is None:
+            pass  # no model has worked for it: it says nothing about how fast they are
+        elif not is_failed or is_overload:
+            known = spent or passed.likely
+            ended_at = passed.work_ended_at or self._clock.monotonic()
+            n_at_work = passed.n_at_work or pool.n_at_work
+            outcome = CallOutcome(began_at or passed.started_at, ended_at, known.work, n_at_work, is_overload)
+            pool.learn(outcome, prompt_bytes=passed.arrival.prompt_bytes, spent=spent)
+        pool.end(passed.claim)
+
+
+def _no_place(passed: Pass) -> OverloadedError:
+    error = too_many_error(PLACES, float(ceil(passed.pool.rate.duration or 0.0)))
+    assert isinstance(error, OverloadedError), "places are nobody's own limit"
+    return error

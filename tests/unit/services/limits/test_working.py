@@ -1,0 +1,150 @@
+"""The place of a request that was let in: taken for its models' work alone."""
+
+import asyncio
+
+import pytest
+from tests.limits_world import PLACES, QUEUE, SPENT, Make, World, settled
+
+from thriftgate.errors import OverloadedError
+from thriftgate.limits.estimate import TokenEstimate
+from thriftgate.services.limits.passes import Pass
+from thriftgate.services.limits.pool import Stage
+
+ADAPTIVE = {"*": {"most": 10, "adaptive": True}}
+
+
+async def let_in(world: World, n: int) -> list[Pass]:
+    return [await world.passed(is_prepared=True) for _ in range(n)]
+
+
+def begin(world: World, passed: Pass) -> "asyncio.Task[float]":
+    return asyncio.create_task(world.admission.working.begin(passed))
+
+
+async def test_one_more_than_the_places_is_made_ready_and_waits_for_its_place_when_it_is(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)
+    *first, ahead = await let_in(world, 3)
+    queued = world.ask(is_prepared=True)
+    for one in first:
+        assert await begin(world, one) == 0
+    ready = begin(world, ahead)
+    await world.advance(1)
+    assert not ready.done()
+    assert not queued.done()
+    assert first[0].pool.n_at_work == 2
+
+    world.admission.working.end(first[0])
+    await settled()
+    assert await ready == pytest.approx(1, abs=0.1)
+    assert ahead.waited == pytest.approx(1, abs=0.1)
+    assert (await queued).claim.stage is Stage.PREPARING
+    assert first[0].pool.n_at_work == 2
+
+
+async def test_who_does_not_say_when_its_models_work_holds_its_place_from_the_begin(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)
+    first = [await world.passed() for _ in range(2)]
+    third = world.ask()
+    await settled()
+    assert not third.done()
+    assert [one.claim.stage for one in first] == [Stage.AT_WORK] * 2
+    third.cancel()
+
+
+async def test_without_a_queue_nobody_is_let_in_who_would_have_to_wait(make: Make) -> None:
+    world = make(concurrency=PLACES)
+    assert [one.claim.stage for one in await let_in(world, 2)] == [Stage.AT_WORK] * 2
+    assert isinstance((await world.refused(is_prepared=True)).refusal.error, OverloadedError)
+
+
+async def test_whoever_is_answered_from_the_cache_takes_no_place_and_teaches_nothing(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=ADAPTIVE)
+    for _ in range(40):
+        (kept,) = await let_in(world, 1)
+        await world.advance(0.1)
+        world.admission.working.end(kept)
+        world.end(kept, spent=TokenEstimate(0, 0))
+        (asked,) = await let_in(world, 1)
+        await begin(world, asked)
+        await world.advance(0.1)
+        world.admission.working.end(asked)
+        world.end(asked)
+    pool = world.admission.pools.of("support")
+    assert pool.places == 10
+    assert pool.concurrency.usual == pytest.approx(0.1 / SPENT.work, rel=0.6)
+
+
+async def test_seconds_before_and_after_the_models_work_are_not_the_place_s(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)
+    (passed,) = await let_in(world, 1)
+    await world.advance(3)
+    await begin(world, passed)
+    await world.advance(2)
+    world.admission.working.end(passed)
+    await world.advance(4)
+    world.end(passed)
+    pool = world.admission.pools.of("support")
+    assert pool.rate.duration == pytest.approx(2, abs=0.1)
+    assert pool.preparation.seconds == pytest.approx(3, abs=0.1)
+
+
+async def test_whoever_waits_for_another_s_answer_leaves_the_room_to_others_and_takes_a_place_if_it_must_ask(
+    make: Make,
+) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)
+    leading, *following = await let_in(world, 3)
+    await begin(world, leading)
+    for one in following:
+        world.admission.working.follow(one)
+    others = await let_in(world, 2)
+    assert await begin(world, others[0]) == 0
+    asks_after_all = begin(world, following[0])
+    await settled()
+    assert not asks_after_all.done()
+    world.end(leading)
+    assert await asks_after_all == 0
+    assert leading.pool.n_at_work == 2
+
+
+async def test_no_place_before_the_deadline_is_a_503_and_the_line_goes_on(make: Make) -> None:
+    world = make(queue=QUEUE | {"max_wait": 1}, concurrency=PLACES)
+    *first, late, next_one = [*await let_in(world, 3), *[await world.passed(is_prepared=True, model="other")]]
+    for one in first:
+        await begin(world, one)
+    late.patience = 0.0
+    with pytest.raises(OverloadedError):
+        await begin(world, late)
+    assert world.verdicts("refused") == 1
+    world.end(late, spent=None, is_failed=True)
+    assert await begin(world, next_one) == 0
+    assert [len(one.pool.line) for one in (late, next_one)] == [0, 0]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "settled"])
+async def test_whoever_goes_while_it_waits_for_its_place_leaves_it_to_the_next(make: Make, how: str) -> None:
+    world = make(queue=QUEUE, concurrency={"*": {"most": 1, "adaptive": False}})
+    holding, going = await let_in(world, 2)
+    await begin(world, holding)
+    waits = begin(world, going)
+    await settled()
+    if how == "cancelled":
+        waits.cancel()
+        await settled()
+    world.end(going, is_failed=True)
+    await settled()
+    assert waits.done()
+    (following,) = await let_in(world, 1)
+    queued = begin(world, following)
+    await settled()
+    world.end(holding)
+    await queued
+    pool = holding.pool
+    assert (pool.n_at_work, len(pool.line)) == (1, 0)
+    world.end(following)
+    assert (pool.running.total(), sum(pool.stages.values())) == (0, 0)
+
+
+async def test_in_shadow_nobody_waits_for_a_place(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES, shadow=True)
+    for one in await let_in(world, 5):
+        assert await begin(world, one) == 0
