@@ -45,7 +45,8 @@ class World:
         self.n += 1
         options = {name: fields.pop(name) for name in ("gone", "on_wait") if name in fields}
         asker = Limited(key=key or f"key-{team}", team=team, tier=tier)
-        arrival = Arrival(str(self.n), asker, model, **({"prompt_bytes": 40, "max_completion": 5} | fields))
+        known: dict[str, Any] = {"prompt_bytes": 40, "max_completion": 5} | fields
+        arrival = Arrival(str(self.n), asker, model, **known)
         return asyncio.create_task(self.admission.admit(arrival, **options))
 
     async def passed(self, **fields: Any) -> Pass:
