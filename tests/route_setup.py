@@ -36,7 +36,7 @@ from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import RateBudget
 from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.services.route.parts import PromptStage, RouteParts
-from thriftgate.services.route.place import NoPlace, Place
+from thriftgate.services.route.place import NoPlace, WorkPlace
 from thriftgate.services.route.route import RouteService
 from thriftgate.types import Answer, ChatRequest, RequestRecord
 
@@ -109,7 +109,7 @@ class RouteSetup:
         self._private_models = private_models
         self.steps = steps
         """What the route gives up because of its load."""
-        self.place: Callable[[], Place] = NoPlace
+        self.place: Callable[[], WorkPlace] = NoPlace
         """What stands for the limits."""
         self.relaxed: list[bool] = []
         """Of each decision of the cache, whether it was relaxed."""

@@ -33,7 +33,7 @@ from thriftgate.services.request.outages import Outages
 from thriftgate.services.request.prompts import PromptService
 from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.services.route.parts import RouteParts, baseline_of
-from thriftgate.services.route.place import NoPlace, Place
+from thriftgate.services.route.place import NoPlace, WorkPlace
 from thriftgate.services.route.route import RouteService
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 
@@ -60,7 +60,7 @@ class Shared:
     outages: Outages
     steps: Callable[[str], frozenset[LadderStep]] = lambda _: frozenset()
     """What a route gives up right now, because of its load."""
-    place: Callable[[], Place] = NoPlace
+    place: Callable[[], WorkPlace] = NoPlace
     """The place of the request that is being served."""
     private_models: frozenset[str] = frozenset()
     """Model groups that private requests may go to."""

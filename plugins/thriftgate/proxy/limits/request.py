@@ -2,6 +2,8 @@
 
 A context variable that is set around the application reaches everything it does: LiteLLM runs a model call in a task
 that inherits the request's context.
+
+Failure behaviour: nothing here fails by itself; no place in time is an OverloadedError (503).
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -16,7 +18,7 @@ from thriftgate.proxy.limits.dialects import LimitedApi
 from thriftgate.proxy.limits.responder import Responder
 from thriftgate.services.limits.passes import Pass
 from thriftgate.services.limits.working import Working
-from thriftgate.services.route.place import NoPlace, Place
+from thriftgate.services.route.place import NoPlace, WorkPlace
 from thriftgate.types import RequestRecord
 
 
@@ -82,7 +84,7 @@ class HeldPlace:
         self._working.end(self._passed)
 
 
-def place_of(working: Working) -> Place:
+def place_of(working: Working) -> WorkPlace:
     """The place of the request that is being served."""
     request = current.get()
     passed = None if request is None else request.responder.passed

@@ -38,7 +38,7 @@ from thriftgate.services.limits.passes import (
     too_large_error,
     too_many_error,
 )
-from thriftgate.services.limits.pool import Pools, Stage, ladder_policy
+from thriftgate.services.limits.pool import Pools, Progress, ladder_policy
 from thriftgate.services.limits.refused_again import RefusedAgain
 from thriftgate.services.limits.rules import Arrival, Rules, request_too_large, standings
 from thriftgate.services.limits.settling import Settler
@@ -204,10 +204,9 @@ class Admission:
             return
         passed.is_settled = True
         self.working.settle(passed, spent=spent, is_overload=is_overload, is_failed=is_failed)
-        if passed.waited and spent is not None:
+        if passed.place is not None and spent is not None:
             self._room.queue.settle(passed.tenant, spent.work - passed.likely.work, band=passed.band)
-        used = (spent or passed.estimate).total
-        self._end(passed.demand, passed.own, used, holds_tickets=passed.holds_tickets)
+        self._end(passed.demand, passed.own, (spent or passed.estimate).total, holds_tickets=passed.holds_tickets)
         self._room.wake()
 
     async def renew(self) -> None:
@@ -260,7 +259,7 @@ class Admission:
     def _granted(self, passed: Pass, granted: Granted) -> None:
         passed.own, passed.claim = granted.own, granted.claim
         if not passed.is_ahead:
-            passed.pool.move(passed.claim, Stage.AT_WORK)
+            passed.pool.move(passed.claim, Progress.AT_WORK)
         passed.started_at = self._clock.monotonic()
         passed.steps = self.steps_of(passed.arrival.model)
         passed.standings = standings(granted.own or passed.demand, granted.taken.remaining)
@@ -358,7 +357,7 @@ class Admission:
                 self.figures.refused(verdict.limit, now=now, is_shadow=True)
                 passed.standings = standings(passed.demand, verdict.remaining)
             passed.holds_tickets, passed.started_at, passed.claim = False, now, claim
-            passed.pool.move(claim, Stage.AT_WORK)
+            passed.pool.move(claim, Progress.AT_WORK)
         return passed
 
     def _turned_away(

@@ -9,7 +9,7 @@ from thriftgate.limits.demand import Charge, Demand
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.limits.headers import LimitStanding
 from thriftgate.limits.ladder import LadderStep
-from thriftgate.services.limits.pool import Claim, Pool, Stage
+from thriftgate.services.limits.pool import Claim, Pool, Progress
 from thriftgate.services.limits.rules import Arrival, limit_kind, spoken
 
 RETRY_UNKNOWN = 1.0
@@ -47,7 +47,7 @@ class Pass:
     is_ahead: bool = False
     """It is let in before there is a place for it, and takes one when it is ready."""
     waited: float = 0.0
-    claim: Claim = field(default_factory=lambda: Claim("", Stage.ENDED))
+    claim: Claim = field(default_factory=lambda: Claim("", Progress.ENDED))
     """What it has of its pool, once it was let in."""
     work_began_at: float | None = None
     work_ended_at: float | None = None

@@ -1,4 +1,7 @@
-"""What is known of one route or model: what its requests are like, how fast they are served, and how many may run."""
+"""What is known of one route or model: what its requests are like, how fast they are served, and how many may run.
+
+Failure behaviour: nothing here fails. Whoever waits for a place and is cancelled leaves the line.
+"""
 
 import asyncio
 from collections import Counter, deque
@@ -18,7 +21,7 @@ _MOST_POOLS = 500
 """Clients choose model names; those that no configuration names share one pool once there are so many."""
 
 
-class Stage(Enum):
+class Progress(Enum):
     """How far a request is that was let in."""
 
     PREPARING = auto()
@@ -35,7 +38,7 @@ class Claim:
     """What a request that was let in has of its pool."""
 
     tenant: str
-    stage: Stage = Stage.PREPARING
+    progress: Progress = Progress.PREPARING
 
 
 @dataclass(slots=True)
@@ -53,7 +56,7 @@ class Pool:
     preparation: Preparation = field(default_factory=Preparation)
     running: Counter[str] = field(default_factory=Counter[str])
     """Requests that were let in and have not ended, by tenant."""
-    stages: Counter[Stage] = field(default_factory=Counter[Stage])
+    by_progress: Counter[Progress] = field(default_factory=Counter[Progress])
     line: deque[tuple[Claim, "asyncio.Future[None]"]] = field(
         default_factory=deque[tuple[Claim, "asyncio.Future[None]"]]
     )
@@ -62,7 +65,7 @@ class Pool:
     @property
     def n_at_work(self) -> int:
         """Requests that hold a place."""
-        return self.stages[Stage.AT_WORK]
+        return self.by_progress[Progress.AT_WORK]
 
     @property
     def places(self) -> int | None:
@@ -79,40 +82,40 @@ class Pool:
         if self.places is None:
             return True
         beyond = self.preparation.ahead(self.places, self.rate.duration) if ahead else 0
-        return self.stages[Stage.PREPARING] + self.n_at_work < self.places + beyond
+        return self.by_progress[Progress.PREPARING] + self.n_at_work < self.places + beyond
 
     def begin(self, tenant: str) -> Claim:
         """One more is let in."""
         self.running[tenant] += 1
-        self.stages[Stage.PREPARING] += 1
+        self.by_progress[Progress.PREPARING] += 1
         return Claim(tenant)
 
-    def move(self, claim: Claim, stage: Stage) -> None:
+    def move(self, claim: Claim, progress: Progress) -> None:
         """It is so far. What comes free goes to those who are ready."""
-        self.stages[claim.stage] -= 1
-        claim.stage = stage
-        self.stages[stage] += 1
+        self.by_progress[claim.progress] -= 1
+        claim.progress = progress
+        self.by_progress[progress] += 1
         self._hand_on()
 
     def end(self, claim: Claim) -> None:
         """It has ended; again changes nothing."""
-        if claim.stage is Stage.ENDED:
+        if claim.progress is Progress.ENDED:
             return
         self.running[claim.tenant] -= 1
         if self.running[claim.tenant] <= 0:
             del self.running[claim.tenant]
-        self.move(claim, Stage.ENDED)
-        del self.stages[Stage.ENDED]
+        self.move(claim, Progress.ENDED)
+        del self.by_progress[Progress.ENDED]
 
     async def take_place(self, claim: Claim) -> bool:
         """Hold a place for one that is ready, at once or when it is its turn; whether it had to wait.
 
         One that ends meanwhile waits no longer. To be cancelled at a deadline.
         """
-        if claim.stage in (Stage.AT_WORK, Stage.ENDED):
+        if claim.progress in (Progress.AT_WORK, Progress.ENDED):
             return False
         if self._has_place and not self.line:
-            self.move(claim, Stage.AT_WORK)
+            self.move(claim, Progress.AT_WORK)
             return False
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.line.append((claim, turn))
@@ -130,14 +133,14 @@ class Pool:
     def _hand_on(self) -> None:
         for one in tuple(self.line):
             claim, turn = one
-            is_over = turn.done() or claim.stage is Stage.ENDED
+            is_over = turn.done() or claim.progress is Progress.ENDED
             if not is_over and not self._has_place:
                 return
             self.line.remove(one)
             if not is_over:
-                self.stages[claim.stage] -= 1
-                claim.stage = Stage.AT_WORK
-                self.stages[Stage.AT_WORK] += 1
+                self.by_progress[claim.progress] -= 1
+                claim.progress = Progress.AT_WORK
+                self.by_progress[Progress.AT_WORK] += 1
             if not turn.done():
                 turn.set_result(None)
 

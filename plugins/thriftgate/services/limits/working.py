@@ -17,7 +17,7 @@ from thriftgate.patience import listening
 from thriftgate.ports import Clock
 from thriftgate.services.limits.figures import PLACES, LimitFigures
 from thriftgate.services.limits.passes import Pass, too_many_error
-from thriftgate.services.limits.pool import Stage
+from thriftgate.services.limits.pool import Progress
 
 _LEAST_PATIENCE = 1.0
 """Seconds for which one waits that is ready, however long it has waited to be let in."""
@@ -42,7 +42,7 @@ class Working:
         pool, claim, began_at = passed.pool, passed.claim, self._clock.monotonic()
         if passed.is_settled or passed.work_began_at is not None:
             return 0.0
-        if claim.stage is Stage.PREPARING:
+        if claim.progress is Progress.PREPARING:
             pool.preparation = pool.preparation.observe(began_at - passed.started_at)
         try:
             async with listening(max(_LEAST_PATIENCE, passed.patience - passed.waited)):
@@ -57,17 +57,17 @@ class Working:
 
     def follow(self, passed: Pass) -> None:
         """Another's answer is waited for: the room is somebody else's until it is known that it does not come."""
-        if passed.claim.stage is Stage.PREPARING:
-            passed.pool.move(passed.claim, Stage.ASIDE)
+        if passed.claim.progress is Progress.PREPARING:
+            passed.pool.move(passed.claim, Progress.ASIDE)
             self._wake()
 
     def end(self, passed: Pass) -> None:
         """No model is asked any more; again changes nothing."""
-        if passed.claim.stage in (Stage.ASIDE, Stage.ENDED):
+        if passed.claim.progress in (Progress.ASIDE, Progress.ENDED):
             return
         if passed.work_began_at is not None:
             passed.work_ended_at, passed.n_at_work = self._clock.monotonic(), passed.pool.n_at_work
-        passed.pool.move(passed.claim, Stage.ASIDE)
+        passed.pool.move(passed.claim, Progress.ASIDE)
         self._wake()
 
     def settle(self, passed: Pass, *, spent: TokenEstimate | None, is_overload: bool, is_failed: bool) -> None:

@@ -12,7 +12,7 @@ from thriftgate.services.cascade.planning import Planner
 from thriftgate.services.checking.audit import CascadeAuditor
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.route.coalescing import Coalescer
-from thriftgate.services.route.place import NoPlace, Place
+from thriftgate.services.route.place import NoPlace, WorkPlace
 from thriftgate.types import ChatRequest, PromptRef, RequestRecord
 
 
@@ -51,7 +51,7 @@ class RouteParts:
     coalescer: Coalescer | None = None
     steps: Callable[[], frozenset[LadderStep]] = frozenset
     """What the route gives up right now, because of its load."""
-    place: Callable[[], Place] = NoPlace
+    place: Callable[[], WorkPlace] = NoPlace
     """The place of the request that is being served."""
     private_models: frozenset[str] = frozenset()
     """Model groups that private requests may go to."""

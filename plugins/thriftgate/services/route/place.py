@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from thriftgate.services.request.journal import Journal
 
 
-class Place(Protocol):
+class WorkPlace(Protocol):
     """A request's place among those for which models may work at once."""
 
     def held(self) -> AbstractAsyncContextManager[float]:
@@ -41,7 +41,7 @@ class NoPlace:
 
 
 @asynccontextmanager
-async def asking(place: Place, journal: Journal) -> AsyncGenerator[dict[str, Any]]:
+async def asking(place: WorkPlace, journal: Journal) -> AsyncGenerator[dict[str, Any]]:
     """The stage in which models are asked, with its place held; gives the stage's attributes."""
     async with place.held() as waited:
         if waited:

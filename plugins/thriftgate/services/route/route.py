@@ -43,7 +43,7 @@ from thriftgate.services.request.reading import as_asked, view_of, whole_body
 from thriftgate.services.route.baseline import Baseline
 from thriftgate.services.route.coalescing import Participant
 from thriftgate.services.route.parts import RouteParts, baseline_of
-from thriftgate.services.route.place import NoPlace, Place, asking
+from thriftgate.services.route.place import NoPlace, WorkPlace, asking
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, StreamPiece, Usage, Vector
 from thriftgate.wire.dialects import echoed, ending, replay
 from thriftgate.wire.streams import Ending
@@ -64,7 +64,7 @@ class _Serving:
     request: ChatRequest
     journal: Journal
     pending: PendingEntry
-    place: Place
+    place: WorkPlace
     prompt: PromptRef | None = None
     required: Requirement | None = None
     """What the answer must be; None: anything."""
@@ -83,7 +83,7 @@ class RouteService:
         """The whole answer as its client may see it; `tell` gets what the client is told. Raises GatewayError."""
         return await self._answer(request, tell, self._parts.place())
 
-    async def _answer(self, request: ChatRequest, tell: Tell, place: Place) -> Answer:
+    async def _answer(self, request: ChatRequest, tell: Tell, place: WorkPlace) -> Answer:
         async with self._journal(request, tell, stream=False) as journal:
             serving, served = await self._prepared(request, journal, place)
             if served is not None:
@@ -169,7 +169,9 @@ class RouteService:
         view = view_of(request)
         return ending(view, hide_logprobs=not view.asks_logprobs, hide_usage=not view.shows_usage)
 
-    async def _prepared(self, request: ChatRequest, journal: Journal, place: Place) -> tuple[_Serving, Served | None]:
+    async def _prepared(
+        self, request: ChatRequest, journal: Journal, place: WorkPlace
+    ) -> tuple[_Serving, Served | None]:
         """Prompt, the shape of the answer, and cache look-up."""
         serving = _Serving(request, journal, PendingEntry(), place)
         if self._parts.prompt is not None:

@@ -8,7 +8,7 @@ from tests.limits_world import PLACES, QUEUE, SPENT, Make, World, settled
 from thriftgate.errors import OverloadedError
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.services.limits.passes import Pass
-from thriftgate.services.limits.pool import Stage
+from thriftgate.services.limits.pool import Progress
 
 ADAPTIVE = {"*": {"most": 10, "adaptive": True}}
 
@@ -37,7 +37,7 @@ async def test_one_more_than_the_places_is_made_ready_and_waits_for_its_place_wh
     await settled()
     assert await ready == pytest.approx(1, abs=0.1)
     assert ahead.waited == pytest.approx(1, abs=0.1)
-    assert (await queued).claim.stage is Stage.PREPARING
+    assert (await queued).claim.progress is Progress.PREPARING
     assert first[0].pool.n_at_work == 2
 
 
@@ -47,13 +47,13 @@ async def test_who_does_not_say_when_its_models_work_holds_its_place_from_the_be
     third = world.ask()
     await settled()
     assert not third.done()
-    assert [one.claim.stage for one in first] == [Stage.AT_WORK] * 2
+    assert [one.claim.progress for one in first] == [Progress.AT_WORK] * 2
     third.cancel()
 
 
 async def test_without_a_queue_nobody_is_let_in_who_would_have_to_wait(make: Make) -> None:
     world = make(concurrency=PLACES)
-    assert [one.claim.stage for one in await let_in(world, 2)] == [Stage.AT_WORK] * 2
+    assert [one.claim.progress for one in await let_in(world, 2)] == [Progress.AT_WORK] * 2
     assert isinstance((await world.refused(is_prepared=True)).refusal.error, OverloadedError)
 
 
@@ -141,7 +141,7 @@ async def test_whoever_goes_while_it_waits_for_its_place_leaves_it_to_the_next(m
     pool = holding.pool
     assert (pool.n_at_work, len(pool.line)) == (1, 0)
     world.end(following)
-    assert (pool.running.total(), sum(pool.stages.values())) == (0, 0)
+    assert (pool.running.total(), sum(pool.by_progress.values())) == (0, 0)
 
 
 async def test_in_shadow_nobody_waits_for_a_place(make: Make) -> None:
