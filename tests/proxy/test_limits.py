@@ -32,7 +32,11 @@ LIMITS: dict[str, Any] = {
     "tiers": {"hasty": {"max_wait": 0}, "patient": {}},
     "default_tier": "hasty",
     "queue": {"max_wait": "5s", "most": 20, "most_per_tenant": 5, "comments_after": "300ms"},
-    "concurrency": {"narrow": {"most": 1, "adaptive": False}, "adapting": {"most": 8}},
+    "concurrency": {
+        "narrow": {"most": 1, "adaptive": False},
+        "cached": {"most": 1, "adaptive": False},
+        "adapting": {"most": 8},
+    },
 }
 
 
@@ -148,6 +152,34 @@ def test_when_every_place_is_taken_the_next_request_waits_and_says_so(limited: G
     assert waits[1] > 0.2
     assert waits[2] > waits[1]
     assert {answer.headers.get("x-thriftgate-queue-position") for answer in answers} == {None, "1", "2"}
+
+
+@pytest.mark.parametrize(("path", "stream"), list(zip(PATHS, (False, True, True), strict=True)))
+def test_a_route_s_place_is_for_its_models_what_the_cache_answers_needs_none(
+    limited: GatewayProcess, path: str, stream: bool
+) -> None:
+    def asked(text: str) -> httpx.Response:
+        said: object = text if path == "/v1/responses" else [{"role": "user", "content": text}]
+        name = "input" if path == "/v1/responses" else "messages"
+        return limited.post(path, {**PATHS[path], name: said, "model": "cached", "stream": stream}, PATIENT)
+
+    kept = f"Where is the branch of {path} ({stream})?"
+    assert asked(kept).status_code == 200
+    assert eventually(lambda: asked(kept).headers["x-thriftgate-decision"] == "exact_hit")
+    n_asked = len(limited.upstream.asked("small"))
+    limited.upstream.on("small", slow(1.5, says("Five days.")))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(asked, f"How much is a parcel of {path} to Malta ({stream})?")
+        assert eventually(lambda: len(limited.upstream.asked("small")) == n_asked + 1)
+        hit = asked(kept)
+        assert not first.done()
+        second = pool.submit(asked, f"Who repairs the scanner of {path} on Sundays ({stream})?")
+        answers = [first.result(), second.result()]
+    assert hit.headers["x-thriftgate-decision"] == "exact_hit"
+    assert "x-thriftgate-queue-wait" not in hit.headers
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert float(answers[1].headers["x-thriftgate-queue-wait"]) > 0.5, "its place came free when the first was answered"
+    assert float(answers[1].headers.get("x-thriftgate-overhead-ms", 0)) < 500, "and its wait is none of our time"
 
 
 def test_a_caller_without_patience_is_refused_at_once_and_told_when_to_come_back(limited: GatewayProcess) -> None:

@@ -180,7 +180,11 @@ def budgets_api(budgets: Callable[[], BudgetService]) -> APIRouter:
             raise HTTPException(503, "the budgets are away") from error
         return {
             "windows": [
-                {"window": window.name, "spent_usd": balance.spent_usd, "reserved_usd": balance.reserved_usd}
+                {
+                    "window": window.name,
+                    "spent_usd": round(balance.spent_usd, 9),
+                    "reserved_usd": round(balance.reserved_usd, 9),
+                }
                 for window, balance in found
             ]
         }
