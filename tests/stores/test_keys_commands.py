@@ -100,6 +100,18 @@ def test_keys_of_elsewhere_are_taken_over_by_their_digests(run: Run, tmp_path: P
     assert "keys.0.sha256" in str(failed.exception)
 
 
+def test_an_alias_is_no_name_and_whoever_says_one_is_told_the_id(run: Run) -> None:
+    for _ in range(2):
+        assert run("keys", "create", "--alias", "front desk").exit_code == 0
+    rows = json.loads(run("keys", "list", "--json").stdout)
+    ids = [row["id"] for row in rows if row["alias"] == "front desk"]
+    failed = run("keys", "revoke", "front desk")
+    assert isinstance(failed.exception, NotFoundError)
+    assert len(ids) == 2
+    assert all(key_id in str(failed.exception) for key_id in ids)
+    assert json.loads(run("keys", "list", "--json").stdout) == rows
+
+
 @pytest.mark.parametrize(
     ("words", "error", "said_words"),
     [

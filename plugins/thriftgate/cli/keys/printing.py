@@ -32,12 +32,14 @@ def print_all(rows: Sequence[Mapping[str, Any]], *, as_json: bool, what: str) ->
     from rich.table import Table
 
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(highlight=False, soft_wrap=True, width=200)  # into a file or a pipe goes every column whole
     table = Table(box=None, pad_edge=False)
     columns = [name for name in _COLUMNS if any(row.get(name) for row in rows)]
     for name in columns:
         table.add_column(name, overflow="fold", no_wrap=name == "id")
     for row in rows:
-        table.add_row(*(_cell(name, row.get(name)) for name in columns))
+        table.add_row(*(_short(name, row.get(name)) for name in columns))
     console.print(table)
 
 
@@ -48,6 +50,11 @@ def print_new_key(text: str, fields: Mapping[str, Any], *, as_json: bool) -> Non
         return
     click.echo(f"key {fields['id']}, shown only now:", err=True)
     click.echo(text)
+
+
+def _short(name: str, value: Any) -> str:
+    """A moment to the minute (UTC): a table has little room."""
+    return value[:16].replace("T", " ") if name == "expires" and isinstance(value, str) else _cell(name, value)
 
 
 def _cell(name: str, value: Any) -> str:

@@ -180,7 +180,12 @@ def _print_csv(report: "Report") -> None:
     if records:
         writer = csv.DictWriter(sys.stdout, fieldnames=list(records[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(records)
+        writer.writerows({name: _plain(value) for name, value in record.items()} for record in records)
+
+
+def _plain(value: object) -> object:
+    """A number without the digits that a binary sum leaves behind (0.022541000000000002)."""
+    return round(value, 12) if isinstance(value, float) else value
 
 
 def print_table(report: "Report") -> None:

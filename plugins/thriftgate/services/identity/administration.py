@@ -23,6 +23,8 @@ from thriftgate.ports.people import IdentityStore
 
 Form = TypeVar("Form", bound=BaseModel)
 _NAME = TypeAdapter[str](Name)
+_MOST_NAMED = 3
+"""Keys of one alias that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class IdentityAdministration:
         """One key."""
         found = await self._store.find(key_id)
         if found is None:
-            raise NotFoundError(f"there is no key '{_quoted(key_id)}'")
+            raise await self._no_key(key_id)
         return found.key
 
     async def change_key(self, key_id: str, changes: Mapping[str, Any]) -> Key:
@@ -86,8 +88,14 @@ class IdentityAdministration:
     async def revoke_key(self, key_id: str) -> Key:
         """The key opens nothing any more, in every worker within a second."""
         if not await self._store.revoke_key(key_id, at=self._clock.time()):
-            raise NotFoundError(f"there is no key '{_quoted(key_id)}'")
+            raise await self._no_key(key_id)
         return await self.key(key_id)
+
+    async def _no_key(self, key_id: str) -> NotFoundError:
+        """Aliases are no names: two keys may have the same one, and what is revoked must not be a guess."""
+        called_so = [key.key_id for key in await self._store.keys() if key.alias == key_id]
+        hint = f"; say the id: {' or '.join(called_so[:_MOST_NAMED])} has this alias" if called_so else ""
+        return NotFoundError(f"there is no key '{_quoted(key_id)}'{hint}")
 
     async def rotate_key(self, key_id: str, *, grace: float = 0.0) -> tuple[Key, NewKey]:
         """Another secret for the key, whose id, budgets and history stay; the old is good `grace` seconds longer."""
