@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import pytest
@@ -78,6 +79,16 @@ def hits_come_back(world: World) -> bool:
     return eventually(lambda: [told(one) for one in world.asked_for(1)].count("exact_hit") >= 0.8 * PER_SECOND, 20)
 
 
+def cache_line(world: World) -> dict[str, Any]:
+    """What the status says of the cache."""
+    (line,) = [one for one in world.gateway.process.get_status()["outages"] if one["name"] == "the cache"]
+    return line
+
+
+def away_since(world: World) -> float | None:
+    return cache_line(world)["since"]
+
+
 def test_a_frozen_redis_fails_nobody_is_told_and_counted_and_gives_its_hits_again_when_it_is_back(world: World) -> None:
     assert hits_come_back(world)
     world.redis.freeze()
@@ -85,6 +96,8 @@ def test_a_frozen_redis_fails_nobody_is_told_and_counted_and_gives_its_hits_agai
         frozen = world.asked_for(FROZEN)
     finally:
         world.redis.thaw()
+    # Nobody asks now; who looks at the status sees all the same that it is back.
+    assert eventually(lambda: away_since(world) is None, 20)
     assert hits_come_back(world)
 
     assert {answer.status_code for answer in world.answers} == {200}
@@ -97,6 +110,6 @@ def test_a_frozen_redis_fails_nobody_is_told_and_counted_and_gives_its_hits_agai
     assert eventually(lambda: world.missed() == silent)
     rows = asyncio.run(stored(world.gateway.process.folder))["table thriftgate.requests"]
     assert rows.count('"time_out"') >= silent
-    (line,) = [one for one in world.gateway.process.get_status()["outages"] if one["name"] == "the cache"]
+    line = cache_line(world)
     assert line["since"] is None
     assert f"{silent} requests went on without it" in line["cost"]

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from thriftgate.config import ThriftgateConfig
 from thriftgate.config.taken import TakenConfig, taken_from
 from thriftgate.ports import AnswerCache, SingleFlight
@@ -34,6 +36,7 @@ from thriftgate.proxy.translations import Translations
 from thriftgate.services.books.experiments import ExperimentGuards
 from thriftgate.services.books.feedback import FeedbackService
 from thriftgate.services.books.recording import LedgerWriter, Recorders
+from thriftgate.services.cache.service import OUTAGE as CACHE_OUTAGE
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.identity.budgets import BudgetService
 from thriftgate.services.limits.admission import Admission
@@ -46,7 +49,7 @@ from thriftgate.services.telemetry.away import AwayLine, away_lines
 from thriftgate.services.telemetry.exporting import ExportQueueState
 from thriftgate.services.telemetry.metrics import Metrics
 from thriftgate.services.telemetry.traces import TraceService
-from thriftgate.services.upkeep.jobs import Job, PromptVersionPurge, Upkeep
+from thriftgate.services.upkeep.jobs import Job, PromptVersionPurge, Upkeep, look_again
 from thriftgate.services.upkeep.prompt_watch import PromptWatch
 from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.files.clock import SystemClock
@@ -66,6 +69,7 @@ logger = logging.getLogger(__name__)
 
 _DAILY = 86_400.0
 _EVERY_MINUTE = 60.0
+_SOON = 5.0
 _CLOSING = 2.0
 """Seconds that letting go of one connection may take."""
 
@@ -327,6 +331,7 @@ def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_d
         jobs.append(Job("prompt_numbers", _EVERY_MINUTE, prompts.numbers.look))
     if shared.cache is not None:
         jobs.append(Job("cache_expiry", _EVERY_MINUTE, shared.cache.delete_expired))
+        jobs.append(Job("cache_look", _SOON, look_again(CACHE_OUTAGE, shared.outages, partial(_look_up, shared))))
         prompted = {name: route.prompt.name for name, route in config.routes.items() if route.cache and route.prompt}
         purge = PromptVersionPurge(shared.cache, shared.prompts, prompted)
         jobs += [Job("cache_prompt_versions", config.prompts.refresh_interval, purge.look)]
@@ -336,6 +341,12 @@ def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_d
             if route.cache is not None
         ]
     return jobs
+
+
+async def _look_up(shared: Shared) -> None:
+    """Ask the cache as requests do, for what nobody has kept."""
+    if shared.cache is not None and shared.embedder is not None:
+        await shared.cache.lookup("", "", np.ones(shared.embedder.dimensions, dtype=np.float32), limit=1)
 
 
 def _learning(verifiers: Iterable[CacheVerifier]) -> list[Job]:

@@ -6,6 +6,7 @@ Failure behaviour: a file of keys that is broken at the start raises Configurati
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from thriftgate.config import IdentityConfig, ThriftgateConfig, TokenIssuerConfig
@@ -13,12 +14,13 @@ from thriftgate.identity.forms import KeyFile
 from thriftgate.ports import Clock
 from thriftgate.services.identity.administration import IdentityAdministration
 from thriftgate.services.identity.alerts import Alerts
+from thriftgate.services.identity.authentication import OUTAGE as KEYS_OUTAGE
 from thriftgate.services.identity.authentication import Authenticator
 from thriftgate.services.identity.budgets import BudgetService
 from thriftgate.services.identity.tokens import TokenReader, TokenRules
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.outages import Outages
-from thriftgate.services.upkeep.jobs import Job
+from thriftgate.services.upkeep.jobs import Job, look_again
 from thriftgate.stores.files.issuer_keys import FetchedIssuerKeys, KeptIssuerKeys
 from thriftgate.stores.files.keys import WatchedKeyFile
 from thriftgate.stores.http.webhook import Webhook
@@ -26,6 +28,7 @@ from thriftgate.stores.postgres.budgets import PostgresBudgetStore
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.identity import PostgresIdentityStore
 
+_LOOK_AGAIN_EVERY = 5.0
 _LOOK_EVERY = 0.5
 """Seconds between two looks at the file of keys: who is taken out of it is out within a second."""
 
@@ -50,7 +53,7 @@ def open_identity(
 ) -> OpenIdentity:
     """Everything that `identity` turns on."""
     store = PostgresIdentityStore(database)
-    jobs: list[Job] = []
+    jobs = [Job("keys_look", _LOOK_AGAIN_EVERY, look_again(KEYS_OUTAGE, outages, partial(store.find, "")))]
     file: Callable[[], KeyFile] = KeyFile
     if config.file is not None:
         watched = WatchedKeyFile(base_dir / config.file)

@@ -83,11 +83,16 @@ def _outages(state: State) -> Iterator[NextStep]:
     for group, are_down in groups.items():
         if all(are_down):
             yield NextStep(f"No deployment of '{group}' answers at the moment.", "thriftgate doctor")
+    for words in away_words(state):
+        yield NextStep(words, "thriftgate doctor")
+
+
+def away_words(state: State) -> Iterator[str]:
+    """A sentence about each thing that is away."""
     for line in state.away:
         if line.since is not None:
             since = wording.moment(line.since, seconds=True)
-            words = f"{line.name[:1].upper()}{line.name[1:]} is away since {since}: {line.why}"
-            yield NextStep(f"{words}; {line.cost}.", "thriftgate doctor")
+            yield f"{line.name[:1].upper()}{line.name[1:]} is away since {since}: {line.why}; {line.cost}."
 
 
 def _retirements(state: State, now: float) -> Iterator[NextStep]:

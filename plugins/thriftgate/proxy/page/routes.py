@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from thriftgate.errors import NotFoundError, StoreUnavailableError
 from thriftgate.ports import Clock
 from thriftgate.proxy.page import document, rendering
+from thriftgate.proxy.page.next_steps import away_words
 from thriftgate.proxy.page.sessions import Attempts, Session, Sessions
 from thriftgate.proxy.page.state import State
 from thriftgate.services.books.key_use import KeyUse, KeyUses
@@ -125,7 +126,7 @@ class PageResponder:
             found = None if search.is_empty else await self._overviews().find(search, period)
             uses = None if (keys := self._keys()) is None else await keys.get()
         except StoreUnavailableError:
-            return _database_away(request)
+            return _database_away(request, *away_words(await self._state()))
         state = await self._state()
         refresh = document.refresh_of(request.query_params.get("refresh", ""))
         page = document.page(
@@ -313,8 +314,8 @@ def _must_wait(answer: Response, wait: float) -> Response:
     return answer
 
 
-def _database_away(request: Request) -> Response:
-    lines = ["Requests are still answered, and up to ledger.max_queue of them wait to be booked.",
+def _database_away(request: Request, *outages: str) -> Response:
+    lines = ["Requests are still answered, and up to ledger.max_queue of them wait to be booked.", *outages,
              "This page tries again every 15 seconds."]  # fmt: skip
     return _message(request, 503, "The database is away", lines, retry=15)
 

@@ -1,7 +1,7 @@
-"""What is away: since when, why, and how many requests went on without it; and one warning a minute about all of it.
+"""What is away: since when, why, and how many requests went on without it; and one warning a minute about it.
 
 Requests, background tasks and upkeep all tell the same object, so that an outage is one line in the log and not one
-for each of them.
+for each of them. What is newly away is said at once, whatever else was said in the same minute.
 
 Failure behaviour: nothing is raised.
 """
@@ -16,6 +16,7 @@ from thriftgate.ports import Clock
 logger = logging.getLogger(__name__)
 
 _WARN_EVERY = 60.0
+_BEHIND = "tasks behind the requests"
 
 
 @dataclass(slots=True)
@@ -37,7 +38,8 @@ class Outages:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._found: dict[str, Outage] = {}
-        self._warned_at: float | None = None
+        self._warned: dict[str, float] = {}
+        """When each was said last."""
         self._behind: Counter[str] = Counter()
 
     def of(self, name: str) -> Outage:
@@ -59,13 +61,13 @@ class Outages:
         """A request went on without it, or something else could not use it."""
         found = self.note(name, cause)
         found.requests += is_request
-        self._warn(f"{name} is away: {CAUSES[cause]}; {found.requests} requests went on without it so far")
+        self._warn(name, f"{name} is away: {CAUSES[cause]}; {found.requests} requests went on without it so far")
 
     def refused(self, name: str, cause: Cause) -> None:
         """A request was refused for the want of it."""
         found = self.note(name, cause)
         found.requests += 1
-        self._warn(f"{name} is away: {CAUSES[cause]}; {found.requests} requests were refused so far")
+        self._warn(name, f"{name} is away: {CAUSES[cause]}; {found.requests} requests were refused so far")
 
     def note(self, name: str, cause: Cause) -> Outage:
         """Something could not be used, of which another one tells the log."""
@@ -79,11 +81,17 @@ class Outages:
     def missed_behind(self, task: str, cause: Cause) -> None:
         """A task behind the requests failed for the want of a store."""
         self._behind[task] += 1
-        self._warn(f"{', '.join(sorted(self._behind))} failed {self._behind.total()} times: {CAUSES[cause]}")
-
-    def _warn(self, words: str) -> None:
-        now = self._clock.monotonic()
-        if self._warned_at is None or now - self._warned_at >= _WARN_EVERY:
-            self._warned_at = now
+        # Most likely for the same reason as what was said a moment ago.
+        words = f"{', '.join(sorted(self._behind))} failed {self._behind.total()} times: {CAUSES[cause]}"
+        if self._warn(_BEHIND, words, *self._warned):
             self._behind.clear()
-            logger.warning("%s", words)
+
+    def _warn(self, name: str, words: str, *others: str) -> bool:
+        """Say it, unless it or one of the others was said within the minute; whether it was said."""
+        now = self._clock.monotonic()
+        said = [self._warned[one] for one in (name, *others) if one in self._warned]
+        if any(now - at < _WARN_EVERY for at in said):
+            return False
+        self._warned[name] = now
+        logger.warning("%s", words)
+        return True

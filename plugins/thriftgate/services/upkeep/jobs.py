@@ -5,9 +5,9 @@ Failure behaviour: a job that fails is logged by its name and the error's class,
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from thriftgate.caching.entries import PurgeFilter
 from thriftgate.errors import CAUSES, StoreUnavailableError
@@ -58,6 +58,20 @@ class Upkeep:
             except Exception as error:
                 logger.warning("%s failed: %s", job.name, type(error).__name__)
             await asyncio.sleep(job.interval)
+
+
+def look_again(
+    name: str, outages: Outages, ask: Callable[[], Awaitable[object]]
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    """A job that asks what is away whether it is back: an outage ends also where no request comes."""
+
+    async def look() -> None:
+        found = outages.all.get(name)
+        if found is not None and found.since is not None:
+            await ask()
+            outages.answered(name)
+
+    return look
 
 
 class PromptVersions(Protocol):

@@ -1,6 +1,7 @@
 """Who may look at the live page, and what happens to who may not: over HTTP, without a proxy around it."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from tests.page_setup import ADMIN_KEY, MASTER_KEY, NOW, VIEWER_KEY, PageSetup, day, request
 
 from thriftgate.identity.records import Key
+from thriftgate.services.telemetry.away import AwayLine
 
 HOME = "/thriftgate"
 
@@ -177,9 +179,14 @@ async def test_without_a_master_key_nobody_gets_in(browser: Browser, setup: Page
 async def test_a_database_that_is_away_is_said_so_and_tried_again(browser: Browser, setup: PageSetup) -> None:
     await browser.sign_in(MASTER_KEY)
     setup.ledger.is_away = True
+    lines = [AwayLine("the ledger", 1_700_000_000.0, "it does not answer in time", "3 records wait for it")]
+    setup.state = replace(setup.state, away=[*lines, AwayLine("the cache", None, "it is full", "it was")])
     answer = await browser.get(HOME)
     assert answer.status_code == 503
     assert "The database is away" in answer.text
+    since = "The ledger is away since 2023-11-14 22:13:20 UTC: it does not answer in time; 3 records wait for it."
+    assert since in answer.text
+    assert "The cache" not in answer.text
     assert '<meta http-equiv="refresh" content="15">' in answer.text
     assert answer.headers["retry-after"] == "15"
     setup.ledger.is_away = False

@@ -9,7 +9,8 @@ from tests.fakes import FakeClock, InMemoryAnswerCache, settle
 from thriftgate.caching.entries import CacheEntry
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.services.request.background import BackgroundTasks
-from thriftgate.services.upkeep.jobs import Job, PromptVersionPurge, Upkeep
+from thriftgate.services.request.outages import Outages
+from thriftgate.services.upkeep.jobs import Job, PromptVersionPurge, Upkeep, look_again
 
 
 class Work:
@@ -190,3 +191,25 @@ def entry(version: str) -> CacheEntry:
         entry_id=version, scope="s", key=version, route="help", question=version, embedding=None, choices=(),
         model="small", created_at=0.0, expires_at=float(10**12), prompt_version=version,
     )  # fmt: skip
+
+
+async def test_an_outage_ends_when_the_store_is_back_also_where_no_request_comes() -> None:
+    outages, asked, is_away = Outages(FakeClock()), 0, True
+
+    async def ask() -> None:
+        nonlocal asked
+        asked += 1
+        if is_away:
+            raise StoreUnavailableError("it is away", cause="time_out")
+
+    look = look_again("the cache", outages, ask)
+    await look()
+    assert (asked, outages.all) == (0, {}), "what was never away is not asked"
+    outages.missed("the cache", "time_out")
+    with pytest.raises(StoreUnavailableError):
+        await look()
+    assert outages.of("the cache").since is not None
+    is_away = False
+    await look()
+    await look()
+    assert (asked, outages.of("the cache").since, outages.of("the cache").requests) == (2, None, 1)

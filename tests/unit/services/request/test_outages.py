@@ -44,3 +44,21 @@ def test_an_outage_has_a_beginning_a_cause_and_a_number_and_ends_with_the_first_
     assert (found.since, found.cause, found.requests) == (began, "password", 2)
     outages.answered("the cache")
     assert (found.since, found.by_cause) == (None, {"time_out": 1, "password": 2})
+
+
+def test_what_is_newly_away_is_said_at_once_and_again_after_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    outages = Outages(clock)
+    with caplog.at_level(logging.WARNING):
+        outages.missed_behind("budget_leases", "time_out")
+        clock.advance(17)
+        for _ in range(5):
+            outages.missed("the cache", "no_query_engine")
+            outages.missed_behind("cache_touch", "no_query_engine")
+        clock.advance(59)
+        outages.missed("the cache", "no_query_engine")
+        clock.advance(1)
+        outages.missed("the cache", "no_query_engine")
+    assert [line.partition(":")[0] for line in caplog.messages] == [
+        "budget_leases failed 1 times", "the cache is away", "the cache is away",
+    ]  # fmt: skip
