@@ -137,7 +137,7 @@ class _Trace:
 
     def call(self, place: int, call: TierCall) -> Span:
         stage = _stage_of(call, self.record.stages)
-        is_rejected = call.purpose is CallPurpose.ANSWER and call.status is Status.OK and place != self._given
+        is_rejected = call.purpose is CallPurpose.ANSWER and place != self._given and self._was_written(call)
         attributes: dict[str, Attribute] = {
             **call_attributes(call),
             **names.metadata({"is_rejected": is_rejected or None}),
@@ -156,6 +156,14 @@ class _Trace:
             error=call.error,
             attributes=attributes,
         )
+
+    def _was_written(self, call: TierCall) -> bool:
+        """Whether it was answered, or cut off in its answer by us, where nobody saw it."""
+        if call.status is not Status.CANCELLED:
+            return call.status is Status.OK
+        record = self.record
+        is_hidden = record.status is Status.FAILED and record.time_to_first_token is None
+        return record.status is Status.OK or is_hidden
 
     def _span(
         self,

@@ -124,6 +124,12 @@ def test_only_an_answer_that_nobody_got_is_called_rejected() -> None:
     assert [span.name for span in seen(FAILED)][-2:] == ["small", "large"]
     *_, draft, given = seen(ESCALATED)
     assert (draft.about("is_rejected"), given.about("is_rejected")) == (True, None)
+    # One that was stopped while it was written, since it could not become what was asked for.
+    cut, *others = ESCALATED.calls
+    stopped = replace(ESCALATED, calls=(replace(cut, status=Status.CANCELLED), *others))
+    assert [span.name for span in seen(stopped)][-2:] == ["rejected: small", "large"]
+    left = replace(stopped, status=Status.CANCELLED)
+    assert [span.name for span in seen(left)][-2] == "small"
 
 
 def test_a_traces_version_is_the_prompts_so_that_whole_requests_are_compared() -> None:
