@@ -18,27 +18,40 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 # Their minutes are waiting for a proxy, or for its retries: begun last, one of them would keep a worker when all others
 # have ended.
-SLOWEST = (
-    "tests/proxy/test_tracing.py",
-    "tests/proxy/faults/test_clients.py",
-    "tests/proxy/test_shutdown.py",
-    "tests/proxy/faults/test_odd_answers.py",
-    "tests/proxy/faults/test_odd_shapes.py",
-    "tests/proxy/faults/test_neighbours_elsewhere.py",
-    "tests/proxy/faults/test_odd_usage.py",
-    "tests/proxy/test_up_redis.py",
-    "tests/proxy/test_limits_away.py",
-    "tests/proxy/test_whole_bill.py",
-    "tests/proxy/test_judged.py",
-    "tests/proxy/test_freeze.py",
-    "tests/proxy/test_privacy_failures.py",
-    "tests/proxy/identity/test_identity_keys.py",
-    "tests/proxy/identity/test_identity_budgets.py",
-    "tests/proxy/test_start.py",
+LONGEST = (
+    "proxy-faults",
+    "proxy",
+    "start",
+    "identity",
+    "proxy-outage",
+    "proxy-tracing",
+    "privacy-failures",
+    "proxy-shutdown",
+    "proxy-judged",
+    "memory",
+    "proxy-bill",
+    "litellm",
+    "proxy-prompts",
+    "guarded",
+    "proxy-ladder",
+    "proxy-shared",
+    "tests/proxy/test_privacy.py",
+    "tests/proxy/test_privacy_leaks.py",
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first, everything else as it was."""
-    order = {name: number for number, name in enumerate(SLOWEST)}
-    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(SLOWEST)))
+    """A file is a group of its own, unless it says which it belongs to; the longest groups first, the rest as it was.
+
+    Before xdist reads the groups: with `--dist loadgroup` those that share a proxy are run beside one and the same.
+    """
+    order = {name: number for number, name in enumerate(LONGEST)}
+    places: dict[str, int] = {}
+    for item in items:
+        said = item.get_closest_marker("xdist_group")
+        group = said.args[0] if said else item.nodeid.partition("::")[0]
+        if said is None:
+            item.add_marker(pytest.mark.xdist_group(group))
+        places[item.nodeid] = order.get(group, len(LONGEST))
+    items.sort(key=lambda item: places[item.nodeid])

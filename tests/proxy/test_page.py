@@ -9,6 +9,8 @@ from tests.proxy.conftest import CLIENT_KEY, MASTER_KEY, GatewayProcess
 from tests.proxy.upstream import says
 from tests.proxy.waiting import eventually
 
+pytestmark = pytest.mark.xdist_group("proxy")
+
 
 def ask(gateway: GatewayProcess, words: str) -> None:
     gateway.upstream.on("large", says("The answer is forty-two."))
