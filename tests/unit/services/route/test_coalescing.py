@@ -58,6 +58,29 @@ def setup() -> Setup:
     return Setup()
 
 
+class HangingPublisher(InMemorySingleFlight):
+    """Takes no outcome until it is let."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.may_publish = asyncio.Event()
+
+    async def publish(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
+        await self.may_publish.wait()
+        await super().publish(key, owner=owner, outcome=outcome, keep=keep)
+
+
+async def test_an_answer_that_is_ready_does_not_wait_for_a_store_that_hangs() -> None:
+    setup = Setup()
+    setup.single_flight = hanging = HangingPublisher(setup.clock)
+    leader = asyncio.create_task(setup.ask("leader", worker=setup.worker()))
+    await settle()
+    assert leader.done()
+    assert leader.result()["by"] == "leader"
+    hanging.may_publish.set()
+    await settle()
+
+
 async def lead(setup: Setup, upstream: Held, *, key: str = "k") -> asyncio.Task[Any]:
     leading = asyncio.create_task(setup.ask("leader", upstream, key=key))
     await upstream.reached.wait()
