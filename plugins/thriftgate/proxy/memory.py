@@ -1,4 +1,4 @@
-"""What a start leaves in memory: kept out of later collections, and what it no longer needs given back.
+"""What a start leaves in memory is kept out of later collections or given back, and what is looked for is noted once.
 
 A start makes some 700,000 objects (LiteLLM's modules and types) and builds models from files; both leave marks that
 stay for the life of a worker unless somebody tidies up once.
@@ -9,8 +9,23 @@ Failure behaviour: nothing here can fail a start; another C library than glibc i
 import ctypes
 import gc
 import sys
+from importlib.util import find_spec
+from types import ModuleType
+from typing import cast
 
 from starlette.types import ASGIApp, Message, Scope
+
+_OPTIONAL = "litellm_enterprise"
+"""LiteLLM imports it anew with every request, and lives without it."""
+
+
+def note_what_is_absent() -> None:
+    """Let an import of what is not installed fail at once, and not after a look into every folder of the module path.
+
+    Each of these looks lets other threads run: beside one that works hard, each costs the loop a turn of 5 ms.
+    """
+    if _OPTIONAL not in sys.modules and find_spec(_OPTIONAL) is None:
+        sys.modules[_OPTIONAL] = cast("ModuleType", None)  # Python's own mark for it
 
 
 async def look_at_routes(router: ASGIApp) -> None:

@@ -39,7 +39,7 @@ from thriftgate.proxy.hooks import EdgeHooks
 from thriftgate.proxy.identity_api import budgets_api, identity_api
 from thriftgate.proxy.interception import Interception
 from thriftgate.proxy.lifetime import run_until_the_end
-from thriftgate.proxy.memory import look_at_routes, tidy_after_start
+from thriftgate.proxy.memory import look_at_routes, note_what_is_absent, tidy_after_start
 from thriftgate.proxy.metrics import metrics_api
 from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
@@ -132,6 +132,7 @@ strangers.install()
 Unquoted().install()
 let_refusals_stand()
 explain_counts()
+note_what_is_absent()
 fetch_none()
 charge_alike()
 plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
