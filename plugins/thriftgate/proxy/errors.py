@@ -57,6 +57,8 @@ _TOO_LONG_WORDS = (
     _TOO_LONG, "prompt is too long", "maximum context length", "input is too long", "exceeds the context window",
     "exceeds the maximum number of tokens", "exceeds the available context size", "context window exceeds",
 )  # fmt: skip
+_IN_A_LOOP = "The model is repeating the same chunk"
+"""LiteLLM's own verdict on a stream with a hundred equal pieces: a 500 to it, though nobody's server has failed."""
 _LONGEST_WAIT = 86_400
 """Seconds of a `retry-after` that is believed."""
 _LONGEST_DATE = 100
@@ -84,6 +86,8 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
         return TierFailedError(
             model, "cools down after failures (503)", status_code=503, retry_after=retry_after or error.cooldown_time
         )
+    if any(is_litellms(one) and _IN_A_LOOP in str(one)[:200] for one in causes(error)):
+        return TierFailedError(model, "went on repeating the same words, and was stopped", status_code=502)
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) and 400 <= status < 600 else 502
     if status == 500 and any(getattr(one, "status_code", None) == _OVERLOADED for one in causes(error)):

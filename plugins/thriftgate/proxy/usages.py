@@ -11,6 +11,7 @@ Failure behaviour: nothing is raised; what cannot be read is passed on as it cam
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -20,13 +21,15 @@ from thriftgate.proxy.provider_answer import ProviderAnswer, view_of_answer
 from thriftgate.wire.answer import AnswerView
 from thriftgate.wire.chat.answer import without_odd_logprobs
 from thriftgate.wire.dialects import assembler
+from thriftgate.wire.event_stream import Frame, Frames
+from thriftgate.wire.native_usage import CONVERSE, GEMINI, Native, believable_native, estimated, native_of, native_text
 from thriftgate.wire.shapes import Body, Json, count, mapping
 from thriftgate.wire.sse import SseDecoder
 from thriftgate.wire.turns import Dialect
 from thriftgate.wire.usage import NAMES, believable, input_of, kind_of_answer
 
 _OK = 200
-_COUNTS = re.compile(rb'"usage"\s*:\s*(?!null)')
+_COUNTS = re.compile(rb'"usage(?:Metadata)?"\s*:\s*(?!null)')
 _LOGPROBS = re.compile(rb'"logprobs"\s*:\s*(?!null)')
 _KINDS = (b'"message_start"', b'"message_delta"')
 _OF_OUTPUT = "output_tokens_details"
@@ -42,6 +45,8 @@ def read_usage(response: object, answer: ProviderAnswer) -> None:
     kind = response.headers.get("content-type", "")
     if "event-stream" in kind:
         _mend_pieces(response, _Lines(answer))
+    elif "amazon.eventstream" in kind:
+        _mend_pieces(response, _Messages(answer))
     elif "json" in kind and not response.is_stream_consumed:
         _mend_pieces(response, _Whole(answer))
     elif "json" in kind:
@@ -51,7 +56,7 @@ def read_usage(response: object, answer: ProviderAnswer) -> None:
             response._content = mended  # pyright: ignore[reportPrivateUsage]  # an httpx.Response has no setter
 
 
-def _mend_pieces(response: httpx.Response, reader: "_Lines | _Whole") -> None:
+def _mend_pieces(response: httpx.Response, reader: "_Lines | _Whole | _Messages") -> None:
     """Httpx hands out text and lines by what `aiter_bytes` yields."""
     theirs = response.aiter_bytes
 
@@ -128,11 +133,12 @@ class _Lines:
             event = mapping(jiter.from_json(line[len(_DATA) :].strip()))
         except ValueError:
             return line
-        mended = self._mended_event(event)
+        mended = self.mended_event(event)
         end = line[len(line.rstrip(b"\r\n")) :]
         return line if mended is event else _DATA + b" " + _dumped(mended) + end
 
-    def _mended_event(self, event: Json) -> Json:
+    def mended_event(self, event: Json) -> Json:
+        """An event with usage that can be believed; the very one where there is nothing to mend."""
         kind = event.get("type")
         if kind == "message_start":
             message = mapping(event.get("message"))
@@ -150,6 +156,8 @@ class _Lines:
             response = mapping(event.get("response"))
             mended = _mended(response, Dialect.RESPONSES, self._answer, lambda: None)
             return event if mended is response else {**event, "response": mended}
+        if GEMINI.place in event:
+            return _mended_piece(event, GEMINI, self._answer)
         if "choices" not in event:
             return event
         known = without_odd_logprobs(event)
@@ -180,6 +188,56 @@ class _Lines:
         return whole.generated
 
 
+class _Messages:
+    """A stream of Bedrock's, handed out message by message: Converse's own, or Anthropic's events inside of them."""
+
+    def __init__(self, answer: ProviderAnswer) -> None:
+        self._answer = answer
+        self._frames = Frames()
+        self._events = _Lines(answer)
+        self._is_read = True
+
+    def feed(self, piece: bytes) -> bytes:
+        """The whole messages that there are by now; what cannot be read is passed on as it comes."""
+        if not self._is_read:
+            return piece
+        told: list[bytes] = []
+        try:
+            told.extend(self._mended(frame) for frame in self._frames.feed(piece))
+        except ValueError:
+            self._is_read = False
+            told.append(self.flush())
+        return b"".join(told)
+
+    def flush(self) -> bytes:
+        """What is left when the stream has ended."""
+        return self._frames.flush()
+
+    def _mended(self, frame: Frame) -> bytes:
+        try:
+            payload = mapping(jiter.from_json(frame.payload))
+            inner = payload.get("bytes")
+            event = mapping(jiter.from_json(b64decode(inner))) if isinstance(inner, str) else payload
+        except ValueError:
+            return frame.raw
+        if event is payload:
+            mended = _mended_piece(event, CONVERSE, self._answer) if CONVERSE.place in event else event
+            return frame.raw if mended is event else frame.with_payload(_dumped(mended))
+        mended = self._events.mended_event(event)
+        if mended is event:
+            return frame.raw
+        return frame.with_payload(_dumped({**payload, "bytes": b64encode(_dumped(mended)).decode()}))
+
+
+def _mended_piece(event: Json, native: Native, answer: ProviderAnswer) -> Json:
+    """A piece of a stream: LiteLLM counts by itself where a provider does not, but trips over what is no count."""
+    usage, is_changed = believable_native(event[native.place], native)
+    answer.is_miscounted |= is_changed or usage is None
+    if usage is None:
+        return {name: value for name, value in event.items() if name != native.place}
+    return event if usage == event[native.place] else {**event, native.place: usage}
+
+
 def _is_of_interest(said: bytes) -> bool:
     return _is_anthropics(said) or bool(_COUNTS.search(said) or _LOGPROBS.search(said))
 
@@ -196,7 +254,9 @@ def mended_body(raw: bytes, answer: ProviderAnswer) -> bytes:
         return raw
     dialect = kind_of_answer(body)
     if dialect is None:
-        return raw
+        native = native_of(body)
+        mended = body if native is None else _mended_native(body, native, answer)
+        return raw if mended is body else _dumped(mended)
     known = without_odd_logprobs(body) if dialect is Dialect.CHAT else body
     mended = _mended(known, dialect, answer, lambda: _said(view_of_answer(dialect, body)))
     return raw if mended is body else _dumped(mended)
@@ -213,6 +273,17 @@ def _mended(body: Json, dialect: Dialect, answer: ProviderAnswer, said: Callable
         return {**body, "usage": None} if body.get("usage") is not None else body
     answer.is_miscounted = True
     return {**body, "usage": _estimated(dialect, *answer.estimate(text))}
+
+
+def _mended_native(body: Json, native: Native, answer: ProviderAnswer) -> Json:
+    """The same of a whole answer that LiteLLM translates; without any count it would take it for none."""
+    usage, is_changed = believable_native(body.get(native.place), native)
+    if usage is None:
+        if answer.estimate is None:
+            return body
+        usage, is_changed = estimated(native, *answer.estimate(native_text(body))), True
+    answer.is_miscounted |= is_changed
+    return body if usage == body.get(native.place) else {**body, native.place: usage}
 
 
 def _estimated(dialect: Dialect, sent: int, got: int) -> Body:

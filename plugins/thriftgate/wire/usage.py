@@ -51,7 +51,7 @@ def believable(usage: object, dialect: Dialect) -> tuple[Body | None, bool]:
         total, whole = said[_TOTAL], read[sent] + read[got]
         is_known = total is not None and is_count(total) and not is_changed
         # The sum of two that are believed is, whatever a single count may be at most.
-        is_changed = is_changed or not (total == whole or _is_believed(total))
+        is_changed = is_changed or not (total == whole or is_believed(total))
         read[_TOTAL] = count(total) if is_known else whole
     return read, is_changed or any(bounded)
 
@@ -75,8 +75,8 @@ def _read(said: Json, depth: int) -> tuple[Body, bool]:
     is_changed = False
     for name, value in said.items():
         if name.endswith(_COUNTED):
-            read[name] = None if value is None else _count(value)
-            is_changed = is_changed or not _is_believed(value)
+            read[name] = None if value is None else read_count(value)
+            is_changed = is_changed or not is_believed(value)
         elif name.endswith(_PARTS) and value is not None:
             if not isinstance(value, Mapping) or depth == _DEEPEST:
                 is_changed = True
@@ -88,11 +88,13 @@ def _read(said: Json, depth: int) -> tuple[Body, bool]:
     return read, is_changed
 
 
-def _count(value: object) -> int:
+def read_count(value: object) -> int:
+    """A number of tokens, also where it is written as a text."""
     return int(value) if isinstance(value, str) and _is_written(value) else count(value)
 
 
-def _is_believed(value: object) -> bool:
+def is_believed(value: object) -> bool:
+    """Whether it is a number of tokens, or the text of one, or not there."""
     is_whole = not isinstance(value, float) or value.is_integer()
     return (is_count(value) and is_whole) or _is_written(value)
 

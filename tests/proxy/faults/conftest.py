@@ -14,6 +14,7 @@ import pytest
 import yaml
 from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import CLIENT_KEY, MASTER_KEY, ROOT, GatewayProcess, deployment, free_port, route, running
+from tests.proxy.faults.native_providers import native_deployments, play_natives
 from tests.proxy.upstream import Upstream
 from werkzeug import Request, Response
 
@@ -46,6 +47,7 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
         deployment("broken-strong", upstream_url, model="broken-backup", order=2),
         deployment("mixed-large", upstream_url, model="mixed-gpt", order=1),
         claude("mixed-large", "claude-sonnet-4-5", order=2),
+        *native_deployments(upstream_url.removesuffix("/v1")),
     ]  # fmt: skip
     calm: dict[str, Any] = {"cooldown_time": 0, "num_retries": 0}
     config["model_list"] += [
@@ -71,6 +73,8 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
         "claudeone": {"cascade": {"tiers": [{"model": "opus"}]}},
         "broken": {"cascade": {"tiers": [{"model": "broken-strong"}]}},
         "mixed": {"cascade": {**two, "tiers": [{"model": "haiku"}, {"model": "o-large"}]}},
+        "gemini": {"cascade": {"tiers": [{"model": "gemini-flash"}]}},
+        "bedrock": {"cascade": {"tiers": [{"model": "bedrock-nova"}]}},
         "mixedgroup": {"cascade": {"tiers": [{"model": "mixed-large"}]}},
     }
     for group in (
@@ -97,6 +101,7 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def faults_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
     upstream = Upstream(provider_server)
+    play_natives(provider_server, upstream.base_url.removesuffix("/v1"))
     environ = {
         "LITELLM_MASTER_KEY": MASTER_KEY,
         "OPENAI_BASE_URL": upstream.base_url,

@@ -12,9 +12,11 @@ import pytest
 from tests.proxy.asked import Asked, streamed
 from tests.proxy.conftest import GatewayProcess
 from tests.proxy.faults.conftest import PATHS, at_once
-from tests.proxy.faults.test_odd_answers import chunk
+from tests.proxy.faults.native_providers import BEDROCK, GEMINI
+from tests.proxy.faults.native_providers import BELIEVED as BELIEVED_NATIVES
+from tests.proxy.faults.test_odd_answers import chunk, message
 from tests.proxy.faults.test_stream_money import charged
-from tests.proxy.upstream import raw, raw_stream
+from tests.proxy.upstream import gives, raw, raw_stream
 from tests.proxy.waiting import eventually
 from werkzeug import Response
 
@@ -194,3 +196,48 @@ def test_ledger_answer_and_key_say_the_same_of_whatever_is_counted(
         elif not is_marked == record.usage.is_estimated == (name not in believed):
             failed[name] = f"estimated: told {is_marked}, ledger {record.usage.is_estimated}"
     assert failed == {}
+
+
+@pytest.mark.parametrize("dialect", ["chat", "messages"])
+def test_what_gemini_and_bedrock_count_in_their_own_words_is_believed_or_estimated(
+    gateway: GatewayProcess, dialect: str
+) -> None:
+    asked: dict[str, partial[httpx.Response]] = {}
+    for route, usages in (("gemini", GEMINI), ("bedrock", BEDROCK)):
+        for name in usages:
+            for stream in (False, True):
+                body = {"messages": [{"role": "user", "content": f"Count #{name}# {uuid4().hex}"}], "max_tokens": 100,
+                        "model": route, "stream": stream}  # fmt: skip
+                key = f"sk-{uuid4().hex}-acme-carol"
+                asked[f"{key} {name}"] = partial(gateway.post, PATHS[dialect], body, key)
+    answers = dict(zip(asked, at_once(*asked.values()), strict=True))
+    assert {name: one.text for name, one in answers.items() if one.status_code != 200} == {}
+    assert eventually(lambda: all(charged(gateway, name.split()[0]) for name in answers))
+    failed: dict[str, str] = {}
+    for name, answer in answers.items():
+        key, usage = name.split(" ", 1)
+        told, paid = summary_of(answer), sum(row["cost"] for row in charged(gateway, key))
+        if abs(paid - float(told["cost"])) > 1e-8 or not 0 < paid < 3000:
+            failed[name] = f"key {paid:.9f}, told {told['cost']}"
+        elif bool(told.get("cost_is_estimated")) is (usage in BELIEVED_NATIVES):
+            failed[name] = f"estimated: {told}"
+    assert failed == {}
+
+
+@pytest.mark.parametrize("dialect", ["chat", "responses"])
+def test_a_stream_that_repeats_itself_breaks_off_in_words_and_is_booked_as_far_as_it_was_written(
+    gateway: GatewayProcess, dialect: str
+) -> None:
+    """LiteLLM stops it after a hundred equal pieces, and calls that an internal error of the provider."""
+    gateway.upstream.on("claude-opus-4-6", gives(message([{"type": "text", "text": "[" * 100_000}])))
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": f"Again {uuid4().hex}"}], "max_tokens": 5000}
+    if dialect == "responses":
+        body = {"input": f"Again {uuid4().hex}"}
+    response = gateway.post(PATHS[dialect], {"model": "claudeone", "stream": True, **body})
+    assert "went on repeating the same words" in response.text, response.text[-500:]
+    assert "(500)" not in response.text
+    made = response.headers["x-thriftgate-request-id"]
+    assert eventually(lambda: records(gateway, [made])[made] is not None)
+    record = records(gateway, [made])[made]
+    assert record is not None
+    assert 0 < record.cost_usd < 1

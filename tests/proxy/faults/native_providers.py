@@ -1,0 +1,107 @@
+"""Gemini's and Bedrock's own APIs, played: LiteLLM translates them itself, and so their usage has other names."""
+
+import json
+import re
+from typing import Any
+
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from thriftgate.wire.event_stream import Frame
+
+TEXT = "five whole words are here"
+MODELS = {"gemini": "gemini-2.5-flash", "bedrock": "amazon.nova-pro-v1:0"}
+GEMINI: dict[str, Any] = {
+    "plain": {"promptTokenCount": 1000, "candidatesTokenCount": 400, "totalTokenCount": 1400},
+    "cached and thought": {"promptTokenCount": 1000, "candidatesTokenCount": 400, "totalTokenCount": 1700,
+                           "cachedContentTokenCount": 800, "thoughtsTokenCount": 300},
+    "far too much": {"promptTokenCount": 10**15, "candidatesTokenCount": 4, "totalTokenCount": 10**15 + 4},
+    "less than nothing": {"promptTokenCount": -1000, "candidatesTokenCount": -4, "totalTokenCount": -1004},
+    "less than nothing read": {"promptTokenCount": 1000, "candidatesTokenCount": 4, "totalTokenCount": 1004,
+                               "cachedContentTokenCount": -800},
+    "more read than sent": {"promptTokenCount": 10, "candidatesTokenCount": 4, "totalTokenCount": 14,
+                            "cachedContentTokenCount": 8_000_000},
+    "texts": {"promptTokenCount": "10", "candidatesTokenCount": "4", "totalTokenCount": "14"},
+    "nulls": {"promptTokenCount": None, "candidatesTokenCount": None, "totalTokenCount": None},
+    "a list": [1], "an empty object": {}, "missing": None,
+}  # fmt: skip
+BEDROCK: dict[str, Any] = {
+    "plain": {"inputTokens": 1000, "outputTokens": 400, "totalTokens": 1400},
+    "cached": {"inputTokens": 100, "outputTokens": 400, "totalTokens": 1400, "cacheReadInputTokens": 800,
+               "cacheWriteInputTokens": 100},
+    "far too much": {"inputTokens": 10, "outputTokens": 10**15, "totalTokens": 10**15},
+    "less than nothing": {"inputTokens": -1000, "outputTokens": -4, "totalTokens": -1004},
+    "less than nothing read": {"inputTokens": 1000, "outputTokens": 4, "totalTokens": 1004,
+                               "cacheReadInputTokens": -800},
+    "texts": {"inputTokens": "10", "outputTokens": "4", "totalTokens": "14"},
+    "nulls": {"inputTokens": None, "outputTokens": None, "totalTokens": None},
+    "a list": [1], "an empty object": {}, "missing": None,
+}  # fmt: skip
+BELIEVED = {"plain", "cached", "cached and thought", "texts"}
+
+
+def native_deployments(base_url: str) -> list[dict[str, Any]]:
+    calm: dict[str, Any] = {"api_key": "sk-none", "cooldown_time": 0, "num_retries": 0}
+    at = {"aws_bedrock_runtime_endpoint": f"{base_url}/bedrock", "aws_region_name": "us-east-1"}
+    return [
+        {"model_name": "gemini-flash",
+         "litellm_params": {"model": f"gemini/{MODELS['gemini']}", "api_base": f"{base_url}/gemini", **calm}},
+        {"model_name": "bedrock-nova",
+         "litellm_params": {"model": f"bedrock/converse/{MODELS['bedrock']}", **at, **calm}},
+    ]  # fmt: skip
+
+
+def play_natives(server: HTTPServer, base_url: str) -> None:
+    """Each counts in the way that the question names: "#far too much#"."""
+    path = base_url.removeprefix(server.url_for("")).strip("/")
+
+    def gemini(request: Request) -> Response:
+        return _gemini("stream" in request.path, GEMINI[_name(request)])
+
+    def bedrock(request: Request) -> Response:
+        return _bedrock("stream" in request.path, BEDROCK[_name(request)])
+
+    for provider, reply in (("gemini", gemini), ("bedrock", bedrock)):
+        server.expect_request(re.compile(f"^/{path}/{provider}/.*"), method="POST").respond_with_handler(reply)
+
+
+def _name(request: Request) -> str:
+    return request.get_data(as_text=True).split("#")[1]
+
+
+def _gemini(is_stream: bool, usage: Any) -> Response:
+    counted = {} if usage is None else {"usageMetadata": usage}
+    said: dict[str, Any] = {"index": 0, "content": {"role": "model", "parts": [{"text": TEXT}]}}
+    last: dict[str, Any] = {"candidates": [{**said, "finishReason": "STOP"}], **counted}
+    if not is_stream:
+        return Response(json.dumps(last), 200, content_type="application/json")
+    last["candidates"][0]["content"] = {"role": "model", "parts": [{"text": ""}]}
+    events = [f"data: {json.dumps(one)}\r\n\r\n" for one in ({"candidates": [said]}, last)]
+    return Response("".join(events), 200, content_type="text/event-stream")
+
+
+def _bedrock(is_stream: bool, usage: Any) -> Response:
+    counted = {} if usage is None else {"usage": usage}
+    message = {"role": "assistant", "content": [{"text": TEXT}]}
+    if not is_stream:
+        body = {"output": {"message": message}, "stopReason": "end_turn", **counted}
+        return Response(json.dumps(body), 200, content_type="application/json")
+    events: dict[str, Any] = {
+        "messageStart": {"role": "assistant"},
+        "contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": TEXT}},
+        "contentBlockStop": {"contentBlockIndex": 0},
+        "messageStop": {"stopReason": "end_turn"},
+        "metadata": {"metrics": {"latencyMs": 5}, **counted},
+    }
+    frames = [framed(kind, json.dumps(body).encode()) for kind, body in events.items()]
+    return Response(b"".join(frames), 200, content_type="application/vnd.amazon.eventstream")
+
+
+def framed(kind: str, payload: bytes) -> bytes:
+    """A message of Bedrock's event stream."""
+    headers = {":event-type": kind, ":content-type": "application/json", ":message-type": "event"}
+    told = b"".join(
+        bytes([len(name)]) + name.encode() + b"\x07" + len(value).to_bytes(2, "big") + value.encode()
+        for name, value in headers.items()
+    )
+    return Frame(b"", told, b"").with_payload(payload)
