@@ -1,9 +1,17 @@
 """What holds for every test: no real provider can be reached, and a slow machine fails no property test."""
 
 import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
+
+ROOT = Path(__file__).parents[1]
+_GROUP = re.compile(r'xdist_group\("([a-z-]+)"\)')
 
 # Hypothesis measures time; on a busy machine that would fail tests that are right.
 settings.register_profile("thriftgate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,18 +48,30 @@ LONGEST = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file is a group of its own, unless it says which it belongs to; the longest groups first, the rest as it was.
+class GroupScheduling(LoadFileScheduling):
+    """A file is a unit of work, and so are all files of one `xdist_group`: they share a running proxy.
 
-    Before xdist reads the groups: with `--dist loadgroup` those that share a proxy are run beside one and the same.
+    xdist's own `loadgroup` appends the group to an item's `_nodeid`, which pytest 9.2 does not read any more: it sends
+    each test to any worker.
     """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling | None:
+    return GroupScheduling(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+@cache
+def group_of(file: str) -> str:
+    """The group that a file says it belongs to; else its name."""
+    named = _GROUP.search((ROOT / file).read_text(encoding="utf-8"))
+    return named[1] if named else file
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest groups first, everything else as it was."""
     order = {name: number for number, name in enumerate(LONGEST)}
-    places: dict[str, int] = {}
-    for item in items:
-        said = item.get_closest_marker("xdist_group")
-        group = said.args[0] if said else item.nodeid.partition("::")[0]
-        if said is None:
-            item.add_marker(pytest.mark.xdist_group(group))
-        places[item.nodeid] = order.get(group, len(LONGEST))
-    items.sort(key=lambda item: places[item.nodeid])
+    items.sort(key=lambda item: order.get(group_of(item.nodeid.partition("::")[0]), len(LONGEST)))

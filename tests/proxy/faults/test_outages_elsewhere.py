@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -54,7 +55,7 @@ def test_what_cannot_be_fetched_closes_nothing_wherever_it_stands(
         assert response.status_code < 500, (model, response.text)
         if response.status_code != 200:
             error_of(response)
-        assert text_of(ask(gateway, "chat", model)) == "Fine.", model
+        assert text_of(ask(gateway, "chat", model, f"Are you there, {uuid4().hex}?")) == "Fine.", model
 
 
 # K2: nothing that a client names is fetched
