@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from thriftgate.errors import TierFailedError
 from thriftgate.proxy.endings import choice_ended, doubted, event_as_ended, undoubted
+from thriftgate.proxy.errors import ToldInStreamError, tier_failure
 from thriftgate.proxy.provider_answer import MISSING, ProviderAnswer, current
 from thriftgate.types import StreamPiece
 from thriftgate.wire.request import Dialect
@@ -157,6 +158,9 @@ async def stream_pieces(
     async for chunk in _noted(cast("AsyncIterator[object]", response), seen, chat):
         pieces = chat.feed(cast("ModelResponseStream", chunk)) if dialect == Dialect.CHAT else _pieces(decoder, chunk)
         for read in pieces:
+            if read.event.get("type") == "error" and seen.status is not None and seen.status >= 400:
+                # Of some providers LiteLLM opens the stream before it has asked, and makes an event of the refusal.
+                raise tier_failure(model, ToldInStreamError(read.event, seen.status, seen.headers))
             event = event_as_ended(model, dialect, read.event, seen)
             piece = read if event is read.event else replace(read, event=event, edge=None)
             if seen.is_miscounted or (seen.has_usage is False and event.get("type") in _LAST_EVENTS):

@@ -31,6 +31,7 @@ from thriftgate.errors import (
     TierFailedError,
 )
 from thriftgate.proxy.breaker import causes, is_litellms, own_failure
+from thriftgate.wire.shapes import mapping
 
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (exceptions.Timeout, "timed out"),
@@ -64,12 +65,28 @@ _LONGEST_WAIT = 86_400
 _LONGEST_DATE = 100
 _OVERLOADED = 529
 """Anthropic's own status."""
-_LITELLMS_NAMES = re.compile(r"^(?:(?:litellm\.)?\w{1,60}(?:Error|Exception)(?: - |: ))*(?:Error: )?")
+_LITELLMS_NAMES = re.compile(
+    r"^(?:(?:litellm\.)?\w{1,60}(?:Error|Exception)(?: - |: | (?=\w{1,60}(?:Error|Exception)\b)))*"
+    r"(?:Error: )?(?:UNKNOWN - )?"
+)
 _MESSAGE = re.compile(r'"(?:message|detail)"\s?:\s?"((?:[^"\\]|\\.)*)"')
 _PATH = re.compile(r"[A-Za-z_][\w.\[\]]{0,99}", re.ASCII)
 _LITELLMS_ADVICE = " To drop these, set `litellm"
 _REQUEST_AT_FAULT = frozenset({400, 413, 422})
 _NOT_THE_REQUEST = (exceptions.AuthenticationError, exceptions.PermissionDeniedError)
+
+
+class ToldInStreamError(Exception):
+    """A provider's answer of HTTP to a call, which LiteLLM has made an event of a stream of Anthropic's."""
+
+    def __init__(self, event: Mapping[str, object], status_code: int, headers: object) -> None:
+        told = mapping(event.get("error")).get("message")
+        super().__init__(str(told))
+        self.message = str(told)
+        self.status_code = status_code
+        self.headers = headers
+        self.llm_provider = ""
+        """By this an error is known to be of a call."""
 
 
 def tier_failure(model: str, error: BaseException) -> TierFailedError:

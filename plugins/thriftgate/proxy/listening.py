@@ -15,6 +15,7 @@ from litellm.llms.anthropic.chat.handler import ModelResponseIterator
 from litellm.llms.anthropic.pass_through.adapters.transformation import LiteLLMAnthropicMessagesAdapter
 from litellm.llms.anthropic.pass_through.responses_adapters.streaming_iterator import AnthropicResponsesStreamWrapper
 from litellm.llms.base_llm.base_model_iterator import BaseModelResponseIterator
+from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import VertexGeminiConfig
 from litellm.responses import streaming_iterator
 from litellm.responses.litellm_completion_transformation.transformation import LiteLLMCompletionResponsesConfig
 from litellm.types.utils import ModelResponseStream
@@ -48,6 +49,7 @@ def listen() -> None:
 
     setattr(ModelResponseIterator, "_handle_message_delta", handled)  # noqa: B010
     _note_choices()
+    _note_geminis()
     _keep_deltas()
     _note_endings_made_up()
     _note_ends_of_lines()
@@ -77,6 +79,28 @@ def _note_choices() -> None:
         return theirs(self, chunk)
 
     setattr(CustomStreamWrapper, "chunk_creator", created)  # noqa: B010
+
+
+def _note_geminis() -> None:
+    """Of Gemini's candidates LiteLLM calls one without a reason finished, and one that calls a tool whatever it says.
+
+    It looks at each piece of a stream, so that a reason may still come.
+    """
+    theirs = cast("Any", VertexGeminiConfig)._check_finish_reason
+
+    @wraps(theirs)
+    def checked(message: Any, reason: Any) -> Any:
+        found = theirs(message, reason)
+        answer = current.get()
+        if answer is not None and answer.word == MISSING:
+            answer.word = None
+        if not reason:
+            doubt(MISSING)
+        else:
+            core_helpers.map_finish_reason(reason)  # which notes what is no clean ending
+        return found
+
+    setattr(VertexGeminiConfig, "_check_finish_reason", staticmethod(checked))  # noqa: B010
 
 
 def _keep_deltas() -> None:

@@ -74,6 +74,7 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
         "broken": {"cascade": {"tiers": [{"model": "broken-strong"}]}},
         "mixed": {"cascade": {**two, "tiers": [{"model": "haiku"}, {"model": "o-large"}]}},
         "gemini": {"cascade": {"tiers": [{"model": "gemini-flash"}]}},
+        "geminifirst": {"cascade": {**two, "tiers": [{"model": "gemini-flash"}, {"model": "o-large"}]}, "cache": cache},
         "bedrock": {"cascade": {"tiers": [{"model": "bedrock-nova"}]}},
         "mixedgroup": {"cascade": {"tiers": [{"model": "mixed-large"}]}},
     }

@@ -37,6 +37,10 @@ BEDROCK: dict[str, Any] = {
     "nulls": {"inputTokens": None, "outputTokens": None, "totalTokens": None},
     "a list": [1], "an empty object": {}, "missing": None,
 }  # fmt: skip
+REFUSALS = {
+    "400": "The input token count (2000000) exceeds the maximum number of tokens allowed (1048576).",
+    "429": "Resource has been exhausted.",
+}
 BELIEVED = {"plain", "cached", "cached and thought", "texts"}
 
 
@@ -52,27 +56,33 @@ def native_deployments(base_url: str) -> list[dict[str, Any]]:
 
 
 def play_natives(server: HTTPServer, base_url: str) -> None:
-    """Each counts in the way that the question names: "#far too much#"."""
+    """Each counts in the way that the question names ("#far too much#"), ends so ("%SAFETY%"), or refuses ("!429!")."""
     path = base_url.removeprefix(server.url_for("")).strip("/")
 
     def gemini(request: Request) -> Response:
-        return _gemini("stream" in request.path, GEMINI[_name(request)])
+        if status := _named(request, "!"):
+            told = {"error": {"code": int(status), "message": REFUSALS[status], "status": "X"}}
+            headers = {"retry-after": "7"}
+            return Response(json.dumps(told), int(status), content_type="application/json", headers=headers)
+        return _gemini("stream" in request.path, GEMINI[_named(request, "#") or "plain"], _named(request, "%"))
 
     def bedrock(request: Request) -> Response:
-        return _bedrock("stream" in request.path, BEDROCK[_name(request)])
+        return _bedrock("stream" in request.path, BEDROCK[_named(request, "#")])
 
     for provider, reply in (("gemini", gemini), ("bedrock", bedrock)):
         server.expect_request(re.compile(f"^/{path}/{provider}/.*"), method="POST").respond_with_handler(reply)
 
 
-def _name(request: Request) -> str:
-    return request.get_data(as_text=True).split("#")[1]
+def _named(request: Request, mark: str) -> str:
+    said = request.get_data(as_text=True).split(mark)
+    return said[1] if len(said) > 2 else ""
 
 
-def _gemini(is_stream: bool, usage: Any) -> Response:
+def _gemini(is_stream: bool, usage: Any, ending: str) -> Response:
     counted = {} if usage is None else {"usageMetadata": usage}
+    ended = {} if ending == "none" else {"finishReason": ending or "STOP"}
     said: dict[str, Any] = {"index": 0, "content": {"role": "model", "parts": [{"text": TEXT}]}}
-    last: dict[str, Any] = {"candidates": [{**said, "finishReason": "STOP"}], **counted}
+    last: dict[str, Any] = {"candidates": [{**said, **ended}], **counted}
     if not is_stream:
         return Response(json.dumps(last), 200, content_type="application/json")
     last["candidates"][0]["content"] = {"role": "model", "parts": [{"text": ""}]}
