@@ -32,6 +32,9 @@ _MODALS = frozenset({"can", "could", "should", "would", "will", "may", "might", 
 _NO_SUBJECTS = frozenset({"i", "you", "we", "he", "she", "it", "they", "to", "if", "when", "with", "about", "for"})
 _TIMES = frozenset({"seconds", "minutes", "hours", "days", "weeks", "months", "years", "times", "moments"})
 """Before these people leave out the "a" of "a few"."""
+_SUBJECTS = frozenset({"i", "you", "we", "he", "she", "it", "they"})
+_BEFORE_TO = {"have": "duty", "need": "duty", "get": "favour", "want": "wish", "like": "wish"}
+"""What is asked for with "do I … to"."""
 _NEAR = 3
 """Words in which "do" may follow "which"."""
 
@@ -62,6 +65,8 @@ def _forms(words: Sequence[str]) -> Mapping[str, str]:
         elif word == "used" and behind == "to":
             is_customary = before in _BEING or before.endswith(("'m", "'re", "'s", "n't"))
             found.setdefault("used to", "be" if is_customary else "past")
+        elif word in _BEFORE_TO and behind == "to" and before in _SUBJECTS and words[max(0, place - 2)] in _DOING:
+            found.setdefault("to", _BEFORE_TO[word])
         elif word in ("few", "little") and behind not in _TIMES:
             found.setdefault(f"{word} {behind}", "a" if before == "a" else "")
         elif word in _EVERY:

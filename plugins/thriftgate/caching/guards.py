@@ -13,6 +13,7 @@ Failure behaviour: pure and total; a guard in doubt keeps silent, because the le
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
+from thriftgate.caching.clauses import is_denied_elsewhere
 from thriftgate.caching.constructions import is_built_otherwise
 from thriftgate.caching.contrasts import OPPOSITES, RIVALS
 from thriftgate.caching.lexicon import CASE_WORDS, CASELESS_WORDS, FUNCTION_WORDS, ROLE_WORDS
@@ -89,7 +90,7 @@ def negation(a: str, b: str) -> Veto | None:
         return Veto.NEGATION
     if left.negations % 2 != right.negations % 2 and _is_same_frame(left, right):
         return Veto.NEGATION
-    return None
+    return Veto.NEGATION if is_denied_elsewhere(left, right) else None
 
 
 def dates(a: str, b: str) -> Veto | None:

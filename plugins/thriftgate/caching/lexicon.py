@@ -72,6 +72,24 @@ NEGATIONS = _words(
     "non mai nessun nessuna senza não nunca nenhum nenhuma sem niet geen nooit zonder"
 )
 
+FIRST_NEGATIONS = _words("ne non no não")
+SECOND_NEGATIONS = _words(
+    "pas jamais aucun aucune rien personne plus mai nessun nessuna nessuno niente nunca jamás ningún ninguna ninguno "
+    "nada nadie nenhum nenhuma ninguém"
+)
+"""What follows the first in the same denial, in languages that deny with two words."""
+
+CONJUNCTIONS = _words(
+    "but and or if when while because since although though that whether as until unless so "
+    "aber und oder wenn falls weil dass obwohl sondern während bis "
+    "maar en of als omdat dat hoewel terwijl tot "
+    "mais et ou si quand parce que puisque "
+    "pero y o cuando porque aunque sino mientras "
+    "ma e se quando perché anche mentre "
+    "mas embora enquanto"
+)
+"""Words between two clauses."""
+
 CURRENCIES = {
     "$": "usd", "dollar": "usd", "dollars": "usd", "usd": "usd",
     "€": "eur", "euro": "eur", "euros": "eur", "eur": "eur",
@@ -112,8 +130,12 @@ _RELATIVE = (
     "weekend weekends",
     "weekday weekdays",
 )
-DATES = {word: group.split()[0] for group in (*_WEEKDAYS, *_MONTHS, *_RELATIVE) for word in group.split()}
-"""Every known word for a day or month, and the name it is compared by."""
+_DAYS = {word: group.split()[0] for group in (*_WEEKDAYS, *_MONTHS, *_RELATIVE) for word in group.split()}
+DATES = _DAYS | {f"{day}s": name for day, name in _DAYS.items() if day.endswith(("day", "tag", "woch"))}
+"""Every known word for a day or month, and the name it is compared by; "Sundays" are compared as "Sunday"."""
+
+NO_DATES = {"fr": frozenset({"mon"}), "de": frozenset({"hier"}), "nl": frozenset({"hier"})}
+"""By language, the words that are a day or month in another one only."""
 
 _SMALL_NUMBERS = (
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "

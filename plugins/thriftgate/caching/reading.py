@@ -14,11 +14,14 @@ from functools import lru_cache
 from thriftgate.caching.lexicon import (
     CURRENCIES,
     DATES,
+    FIRST_NEGATIONS,
     FUNCTION_WORDS,
     LANGUAGE_MARKS,
     NEGATIONS,
+    NO_DATES,
     NUMBER_WORDS,
     OTHER_LANGUAGE_WORDS,
+    SECOND_NEGATIONS,
 )
 
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\w*\d[\w.,:/()-]*|[$€£¥]")
@@ -47,6 +50,8 @@ _CACHED_READINGS = 1024
 _ENOUGH_WORDS = 4
 _MANY_WORDS = 6
 _KNOWN_SHARE = 0.2
+_NEAR_NEGATION = 4
+"""Words within which the second word of one denial follows."""
 _KNOWN_LETTERS = frozenset("àâäáãåæçéèêëíìîïñóòôöõœúùûüÿýßªº") - {"å"}
 """Letters beyond a to z of the languages with word lists."""
 _FREQUENT = frozenset(word for marks in LANGUAGE_MARKS.values() for word in marks) | NEGATIONS
@@ -85,12 +90,13 @@ def read(question: str) -> Reading:
     text = _LONG_RUN.sub("", plain)
     words = tuple(word.lower() for word in _WORD.findall(text))
     stems = tuple(stem(word) for word in words)
-    names = _names(text)
+    language = _language(text, words)
+    days = {word: DATES[word] for word in words if word in DATES and word not in NO_DATES.get(language, ())}
+    # A day is compared as a day: "Sundays" is no other name than "Sunday".
+    names = _names(text) - days.keys()
     content = frozenset(stemmed for word, stemmed in zip(words, stems, strict=True) if _is_content(word))
-    particular = frozenset(
-        stem(word) for word in words if word in names or word in DATES or any(map(str.isdigit, word))
-    )
-    dates = {DATES[word] for word in words if word in DATES}
+    particular = frozenset(stem(word) for word in words if word in names or word in days or any(map(str.isdigit, word)))
+    dates = set(days.values())
     if _MAY.search(text):
         dates.add("mai")
     return Reading(
@@ -102,9 +108,9 @@ def read(question: str) -> Reading:
         names=names,
         currencies=frozenset(CURRENCIES[word] for word in words if word in CURRENCIES),
         dates=frozenset(dates),
-        negations=sum(map(_is_negation, words)),
+        negations=_negations(words),
         code=tuple(sorted({*_QUOTED_CODE.findall(plain), *_LONG_RUN.findall(plain), *_CODE.findall(text)})),
-        language=_language(text, words),
+        language=language,
         has_word_lists=_has_word_lists(words),
     )
 
@@ -123,12 +129,25 @@ def stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 3 else word
 
 
-def _is_negation(word: str) -> bool:
+def is_negation(word: str) -> bool:
+    """Whether it denies, in one of the languages with word lists."""
     return word in NEGATIONS or word.endswith("n't")
 
 
+def _negations(words: tuple[str, ...]) -> int:
+    """How often something is denied: "ne … pas" and "non … mai" deny it once."""
+    count, open_until = 0, -1
+    for place, word in enumerate(words):
+        if word in SECOND_NEGATIONS and place <= open_until:
+            open_until = -1
+        elif is_negation(word):
+            count += 1
+            open_until = place + _NEAR_NEGATION if word in FIRST_NEGATIONS else open_until
+    return count
+
+
 def _is_content(word: str) -> bool:
-    return len(word) > 1 and word not in FUNCTION_WORDS and not _is_negation(word)
+    return len(word) > 1 and word not in FUNCTION_WORDS and not is_negation(word)
 
 
 def _numbers(text: str, words: tuple[str, ...]) -> tuple[str, ...]:

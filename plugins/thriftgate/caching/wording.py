@@ -1,8 +1,9 @@
 """Whether two questions differ in one place only, and there in words that make another question.
 
 The embedder puts "your" beside "you're", "their" beside "there", "den" beside "denn". Where nothing else differs, a
-word may only stand for another that means as much in such a place: articles, auxiliaries, "I" and "we". Contractions
-are what they stand for, with and without their apostrophe. Where both sides carry meaning, `substitution` looks.
+word may only stand for another that means as much in such a place: articles, auxiliaries, "I" and "we"; never for
+another step of its scale. Contractions are what they stand for, with and without their apostrophe. Where both sides
+carry meaning, `substitution` looks.
 
 Failure behaviour: pure and total, in time linear in the text.
 """
@@ -21,6 +22,7 @@ from thriftgate.caching.lexicon import (
     NEGATIONS,
     SLOPPY_WORDS,
 )
+from thriftgate.caching.scales import are_other_steps
 
 _CACHED = 1024
 _LONGEST_PLACE = 2
@@ -52,6 +54,8 @@ def is_worded_otherwise(a: str, b: str) -> bool:
     open_sides = _is_open(one) + _is_open(other)
     if len(one) == len(other) == 1:
         if any(one[0] in kind and other[0] in kind for kind in SMALL_WORDS):
+            return True
+        if are_other_steps(one[0], other[0]):
             return True
         if open_sides == 1:
             return _look_alike(one[0], other[0])
