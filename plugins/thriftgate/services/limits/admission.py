@@ -38,7 +38,7 @@ from thriftgate.services.limits.passes import (
     too_large_error,
     too_many_error,
 )
-from thriftgate.services.limits.pool import Pools, Progress, ladder_policy
+from thriftgate.services.limits.pool import Pools, ladder_policy
 from thriftgate.services.limits.refused_again import RefusedAgain
 from thriftgate.services.limits.rules import Arrival, Rules, request_too_large, standings
 from thriftgate.services.limits.settling import Settler
@@ -242,11 +242,12 @@ class Admission:
         pool = passed.pool
         if not pool.has_room(ahead=passed.is_ahead):
             return Refused(PLACES, None, ())
-        claim = pool.begin(passed.tenant)
+        claim = pool.begin(passed.tenant, ahead=passed.is_ahead)
         try:
             verdict, own = await self._store.take(passed.demand)
         except BaseException as error:
             pool.end(claim)
+            self._room.wake()
             if isinstance(error, StoreUnavailableError):
                 raise self._refused(STORE, error) from error
             raise
@@ -254,12 +255,11 @@ class Admission:
             self._granted(passed, Granted(verdict, own, claim))
             return None
         pool.end(claim)
+        self._room.wake()  # whoever came meanwhile found no room, and waits for it
         return verdict
 
     def _granted(self, passed: Pass, granted: Granted) -> None:
         passed.own, passed.claim = granted.own, granted.claim
-        if not passed.is_ahead:
-            passed.pool.move(passed.claim, Progress.AT_WORK)
         passed.started_at = self._clock.monotonic()
         passed.steps = self.steps_of(passed.arrival.model)
         passed.standings = standings(granted.own or passed.demand, granted.taken.remaining)
@@ -347,7 +347,7 @@ class Admission:
         except StoreUnavailableError:
             self.figures.refused(STORE, now=now, is_shadow=True)
             verdict, own = Refused(STORE, None, ()), None
-        claim = passed.pool.begin(passed.tenant)
+        claim = passed.pool.begin(passed.tenant, ahead=False)
         if isinstance(verdict, Taken):
             if not has_place:
                 self.figures.refused(PLACES, now=now, is_shadow=True)
@@ -357,7 +357,6 @@ class Admission:
                 self.figures.refused(verdict.limit, now=now, is_shadow=True)
                 passed.standings = standings(passed.demand, verdict.remaining)
             passed.holds_tickets, passed.started_at, passed.claim = False, now, claim
-            passed.pool.move(claim, Progress.AT_WORK)
         return passed
 
     def _turned_away(

@@ -84,11 +84,12 @@ class Pool:
         beyond = self.preparation.ahead(self.places, self.rate.duration) if ahead else 0
         return self.by_progress[Progress.PREPARING] + self.n_at_work < self.places + beyond
 
-    def begin(self, tenant: str) -> Claim:
-        """One more is let in."""
+    def begin(self, tenant: str, *, ahead: bool) -> Claim:
+        """One more is let in; unless `ahead`, the place is its own before its tickets are asked for."""
+        progress = Progress.PREPARING if ahead else Progress.AT_WORK
         self.running[tenant] += 1
-        self.by_progress[Progress.PREPARING] += 1
-        return Claim(tenant)
+        self.by_progress[progress] += 1
+        return Claim(tenant, progress)
 
     def move(self, claim: Claim, progress: Progress) -> None:
         """It is so far. What comes free goes to those who are ready."""

@@ -220,7 +220,7 @@ class WaitingRoom:
         scarce = {place.refused_by for place in self._places.values()}
         while len(turns) < _TURNS_AT_ONCE and (waiting := self._queue.take(self._is_ready)) is not None:
             place = self._places[waiting.id]
-            turns.append((place, place.pool.begin(waiting.tenant)))
+            turns.append((place, place.pool.begin(waiting.tenant, ahead=place.is_ahead)))
             if not scarce.isdisjoint(waiting.limits):
                 break
         return turns

@@ -40,18 +40,24 @@ class Working:
     async def begin(self, passed: Pass) -> float:
         """Take the place; seconds for which it was waited for. Raises OverloadedError."""
         pool, claim, began_at = passed.pool, passed.claim, self._clock.monotonic()
-        if passed.is_settled or passed.work_began_at is not None:
+        is_again = passed.work_began_at is not None
+        if passed.is_settled or (is_again and claim.progress is Progress.AT_WORK):
             return 0.0
         if claim.progress is Progress.PREPARING:
             pool.preparation = pool.preparation.observe(began_at - passed.started_at)
+        if is_again and not passed.is_ahead:
+            pool.move(claim, Progress.AT_WORK)  # it was let in as one that never waits
         try:
             async with listening(max(_LEAST_PATIENCE, passed.patience - passed.waited)):
                 has_waited = await pool.take_place(claim)
         except TimeoutError:
             self._figures.refused(PLACES, now=self._clock.monotonic())
             raise _no_place(passed) from None
-        passed.work_began_at = self._clock.monotonic()
-        wait = passed.work_began_at - began_at if has_waited else 0.0
+        now = self._clock.monotonic()
+        # Of a request that asks models again, by a fallback that its client named, the time between does not count.
+        worked = (passed.work_ended_at or now) - (passed.work_began_at or now)
+        passed.work_began_at, passed.work_ended_at = now - worked, None
+        wait = now - began_at if has_waited else 0.0
         passed.waited += wait
         return wait
 

@@ -1,11 +1,13 @@
 """The place of a request that was let in: taken for its models' work alone."""
 
 import asyncio
+from typing import Any
 
 import pytest
-from tests.limits_world import PLACES, QUEUE, SPENT, Make, World, settled
+from tests.limits_world import PER_KEY, PLACES, QUEUE, SPENT, Make, World, settled
 
-from thriftgate.errors import OverloadedError
+from thriftgate.errors import OverloadedError, StoreUnavailableError
+from thriftgate.limits.demand import Demand, Refused, Taken
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.services.limits.passes import Pass
 from thriftgate.services.limits.pool import Progress
@@ -148,3 +150,93 @@ async def test_in_shadow_nobody_waits_for_a_place(make: Make) -> None:
     world = make(queue=QUEUE, concurrency=PLACES, shadow=True)
     for one in await let_in(world, 5):
         assert await begin(world, one) == 0
+
+
+async def test_whoever_asks_models_again_takes_a_place_again(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency={"*": {"most": 1, "adaptive": False}})
+    first, second = await let_in(world, 2)
+    await begin(world, first)
+    await world.advance(1)
+    world.admission.working.end(first)
+    await begin(world, second)
+    again = begin(world, first)
+    await world.advance(3)
+    assert not again.done()
+    assert first.pool.n_at_work == 1
+    world.end(second, spent=None, is_failed=True)
+    assert await again == pytest.approx(3, abs=0.1)
+    await world.advance(1)
+    world.admission.working.end(first)
+    world.end(first)
+    assert first.pool.rate.duration == pytest.approx(2, abs=0.1)
+    assert (first.pool.running.total(), sum(first.pool.by_progress.values())) == (0, 0)
+
+
+@pytest.mark.parametrize("config", [{"concurrency": PLACES}, {"concurrency": PLACES, "queue": QUEUE, "shadow": True}])
+async def test_whoever_never_waits_does_not_wait_for_a_place_again_but_holds_it(
+    make: Make, config: dict[str, Any]
+) -> None:
+    world = make(**config)
+    again, *_ = await let_in(world, 2)
+    await begin(world, again)
+    world.admission.working.end(again)
+    await let_in(world, 1)
+    assert again.pool.n_at_work == 2
+    assert await begin(world, again) == 0
+    assert again.pool.n_at_work == 3
+
+
+async def test_whoever_never_waits_has_its_place_before_its_tickets_are_there(make: Make) -> None:
+    tiers = {"now": {"max_wait": 0}}
+    world = make(PER_KEY, queue=QUEUE, concurrency={"*": {"most": 1, "adaptive": False}}, tiers=tiers)
+    store = SlowStore(world)
+    hasty = world.ask(is_prepared=True, tier="now")
+    await store.reached.wait()
+    patient = await world.passed(is_prepared=True, key="other")
+    ready = begin(world, patient)
+    await settled()
+    store.release.set()
+    await hasty
+    assert patient.pool.n_at_work == 1
+    world.end(hasty.result())
+    assert await ready == 0
+
+
+@pytest.mark.parametrize("how", ["refused", "cancelled", "away"])
+async def test_room_that_was_kept_for_one_without_tickets_goes_to_the_next_at_once(make: Make, how: str) -> None:
+    world = make(PER_KEY, queue=QUEUE | {"max_wait": 0.5}, concurrency={"*": {"most": 1, "adaptive": False}})
+    for _ in range(2):
+        world.end(await world.passed(key="dry"))
+    await settled()
+    store = SlowStore(world)
+    dry = world.ask(key="dry")
+    await store.reached.wait()
+    following = world.ask(key="fresh")
+    await settled()
+    if how == "cancelled":
+        dry.cancel()
+    store.is_away = how == "away"
+    store.release.set()
+    await settled()
+    (outcome,) = await asyncio.gather(dry, return_exceptions=True)
+    assert isinstance(outcome, BaseException)
+    assert following.done()
+    assert (await following).waited < 0.1
+
+
+class SlowStore:
+    """Holds the first that asks for tickets until it is released."""
+
+    def __init__(self, world: World) -> None:
+        self.reached, self.release = asyncio.Event(), asyncio.Event()
+        self.is_away = False
+        self._take = world.limiter.take
+        world.limiter.take = self.take
+
+    async def take(self, demand: Demand, *, lease: float) -> Taken | Refused:
+        if not self.reached.is_set():
+            self.reached.set()
+            await self.release.wait()
+            if self.is_away:
+                raise StoreUnavailableError("away")
+        return await self._take(demand, lease=lease)
