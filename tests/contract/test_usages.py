@@ -1,6 +1,7 @@
 """What comes in from a provider is made believable in whatever pieces it comes, and otherwise left as it is."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from thriftgate.proxy.provider_answer import ProviderAnswer
 from thriftgate.proxy.usages import mended_body, read_usage
+from thriftgate.wire.event_stream import Frame, Frames
 from thriftgate.wire.sse import SseDecoder
 
 CHUNKS: list[dict[str, Any]] = [
@@ -124,3 +126,24 @@ async def test_a_line_is_handed_on_as_soon_as_its_end_has_come(end: str) -> None
     found = [piece async for piece in response.aiter_bytes()]
     assert found[0] == first
     assert len(found) == len(CHUNKS)
+
+
+@pytest.mark.parametrize("n_pieces", [1, 7])
+async def test_anthropic_s_events_in_bedrock_s_messages_that_count_nothing_are_counted_by_what_they_say(
+    n_pieces: int,
+) -> None:
+    answer = ProviderAnswer()
+    answer.estimate = lambda said: (20, len(said.split()))
+    frames = (
+        Frame(b"", b"", b"").with_payload(
+            json.dumps({"bytes": b64encode(json.dumps(event).encode()).decode()}).encode()
+        )
+        for event in EVENTS
+    )
+    raw = b"".join(frames)
+    size = len(raw) // n_pieces + 1
+    pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
+    mended = Frames().feed(await read(pieces, "application/vnd.amazon.eventstream", answer))
+    *_, last = (json.loads(b64decode(json.loads(frame.payload)["bytes"])) for frame in mended)
+    assert last["usage"] == {"input_tokens": 20, "output_tokens": 2}
+    assert answer.is_miscounted

@@ -120,6 +120,11 @@ class _Lines:
             return said
         return b"".join(self._mended_line(line) for line in said.splitlines(keepends=True))
 
+    def note(self, event: Json) -> None:
+        """Keep an event that came in no line, in case its provider has counted nothing."""
+        if self._answer.estimate is not None:
+            self._keep(_DATA + b" " + _dumped(event) + b"\n\n")
+
     def _keep(self, said: bytes) -> None:
         self._kept = [] if self._kept is None else self._kept
         self._size += len(said)
@@ -223,6 +228,7 @@ class _Messages:
         if event is payload:
             mended = _mended_piece(event, CONVERSE, self._answer) if CONVERSE.place in event else event
             return frame.raw if mended is event else frame.with_payload(_dumped(mended))
+        self._events.note(event)
         mended = self._events.mended_event(event)
         if mended is event:
             return frame.raw
