@@ -60,7 +60,7 @@ class Pool:
     line: deque[tuple[Claim, "asyncio.Future[None]"]] = field(
         default_factory=deque[tuple[Claim, "asyncio.Future[None]"]]
     )
-    """Requests that are ready and have no place yet, the first that was ready first."""
+    """Requests that are ready and have no place yet, the first that was ready first; tenants take turns."""
 
     @property
     def n_at_work(self) -> int:
@@ -132,16 +132,19 @@ class Pool:
         return self.places is None or self.n_at_work < self.places
 
     def _hand_on(self) -> None:
-        for one in tuple(self.line):
-            claim, turn = one
+        while self.line:
+            claim, turn = self.line[0]
             is_over = turn.done() or claim.progress is Progress.ENDED
             if not is_over and not self._has_place:
                 return
-            self.line.remove(one)
+            self.line.popleft()
             if not is_over:
                 self.by_progress[claim.progress] -= 1
                 claim.progress = Progress.AT_WORK
                 self.by_progress[Progress.AT_WORK] += 1
+                # Many of one tenant may come at once, who all waited for an answer that has failed: one at a time.
+                others = [one for one in self.line if one[0].tenant != claim.tenant]
+                self.line = deque([*others, *(one for one in self.line if one[0].tenant == claim.tenant)])
             if not turn.done():
                 turn.set_result(None)
 

@@ -240,3 +240,28 @@ class SlowStore:
             if self.is_away:
                 raise StoreUnavailableError("away")
         return await self._take(demand, lease=lease)
+
+
+async def test_one_tenant_s_followers_whose_leader_failed_do_not_stand_before_everybody_else(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency={"*": {"most": 1, "adaptive": False}})
+    followers: list[Pass] = []
+    for _ in range(6):
+        followers.append(await world.passed(is_prepared=True, team="loop"))
+        world.admission.working.follow(followers[-1])
+    (holding,) = await let_in(world, 1)
+    await begin(world, holding)
+    lined_up = [begin(world, one) for one in followers]
+    await settled()
+    other = await world.passed(is_prepared=True, team="other")
+    its_turn = begin(world, other)
+    await settled()
+    world.end(holding)
+    await settled()
+    for served, ready in zip(followers[:2], lined_up, strict=False):
+        if ready.done():
+            world.end(served)
+            await settled()
+    assert its_turn.done()
+    for one in lined_up:
+        one.cancel()
+    await asyncio.gather(*lined_up, return_exceptions=True)
