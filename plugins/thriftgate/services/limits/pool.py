@@ -81,7 +81,9 @@ class Pool:
         """Whether one more may be let in; `ahead`: it is made ready first, and can wait for its place then."""
         if self.places is None:
             return True
-        beyond = self.preparation.ahead(self.places, self.rate.duration) if ahead else 0
+        # Where names share a pool, plain models would starve beside routes that come ahead of their places.
+        is_ahead = ahead and self.name != ANY
+        beyond = self.preparation.ahead(self.places, self.rate.duration) if is_ahead else 0
         return self.by_progress[Progress.PREPARING] + self.n_at_work < self.places + beyond
 
     def begin(self, tenant: str, *, ahead: bool) -> Claim:

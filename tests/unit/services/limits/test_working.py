@@ -265,3 +265,15 @@ async def test_one_tenant_s_followers_whose_leader_failed_do_not_stand_before_ev
     for one in lined_up:
         one.cancel()
     await asyncio.gather(*lined_up, return_exceptions=True)
+
+
+async def test_where_names_share_a_pool_nobody_is_let_in_ahead_of_its_place(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)
+    for number in range(501):
+        world.end(await world.passed(model=f"no-such-model-{number}"))
+    shared = [await world.passed(model=name, is_prepared=True) for name in ("one route", "another route")]
+    assert shared[0].pool is shared[1].pool
+    third = world.ask(model="a third", is_prepared=True)
+    await settled()
+    assert not third.done()
+    third.cancel()
