@@ -5,7 +5,8 @@ The scenarios and how each makes its questions:
 | scenario | model | questions |
 |---|---|---|
 | bare | LiteLLM's own `small` | all different |
-| bare's own exact hit (`local` cache) | LiteLLM's own `small` | the same again and again |
+| LiteLLM's own exact hits (`local`, `redis`) | LiteLLM's own `small` | the same again and again |
+| Portkey's gateway | `small` | all different |
 | nothing on | route `plain` | all different |
 | miss | route `cached` | all different, of different subjects |
 | exact hit | route `cached` | the same again and again |
@@ -18,7 +19,7 @@ The scenarios and how each makes its questions:
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, product
 from random import Random
@@ -108,13 +109,21 @@ class Questions:
         yield from wordings
 
 
-async def send(url: str, key: str, model: str, questions: Sequence[str], *, streams: bool = False) -> Sent:
+async def send(
+    url: str,
+    key: str,
+    model: str,
+    questions: Sequence[str],
+    *,
+    streams: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Sent:
     """Ask every question, `CONCURRENCY` at a time. RuntimeError when an answer is no success or breaks off."""
     sent = Sent()
     waiting = iter(questions)
-    headers = {"authorization": f"Bearer {key}"}
+    told = {"authorization": f"Bearer {key}", **(headers or {})}
     more = {"stream": True, "stream_options": {"include_usage": True}} if streams else {}
-    async with aiohttp.ClientSession(headers=headers) as session:
+    async with aiohttp.ClientSession(headers=told) as session:
 
         async def work() -> None:
             for question in waiting:

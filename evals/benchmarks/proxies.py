@@ -11,9 +11,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -21,6 +21,7 @@ import yaml
 
 KEY = f"sk-{secrets.token_hex(24)}"
 _PATIENCE = 400.0
+_ALIVE = "/health/liveliness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Proxy:
     database: psutil.Process | None
     start_seconds: float
     """From the command to the first answer."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What it wants to be told with each request."""
 
     def cpu_seconds(self) -> float:
         """User and system time since its start, with its children's."""
@@ -78,10 +81,10 @@ def bare_config(upstream: str) -> dict[str, object]:
     }
 
 
-def caching_config(upstream: str) -> dict[str, object]:
-    """LiteLLM with its own fastest cache: exact, in the memory of the process."""
+def caching_config(upstream: str, params: Mapping[str, object]) -> dict[str, object]:
+    """LiteLLM with one of its own caches."""
     config = bare_config(upstream)
-    settings = {"turn_off_message_logging": True, "cache": True, "cache_params": {"type": "local"}}
+    settings = {"turn_off_message_logging": True, "cache": True, "cache_params": dict(params)}
     return {**config, "litellm_settings": settings}
 
 
@@ -110,31 +113,36 @@ def gateway_config(upstream: str) -> dict[str, object]:
 @contextmanager
 def upstream(port: int) -> Generator[str]:
     """The instant provider's address."""
-    with _running([sys.executable, "-m", "evals.benchmarks.instant_upstream", "--port", str(port)], Path.cwd(), {}):
+    with running([sys.executable, "-m", "evals.benchmarks.instant_upstream", "--port", str(port)], Path.cwd(), {}):
         time.sleep(1.0)
         yield f"http://127.0.0.1:{port}/v1"
 
 
 @contextmanager
-def bare(folder: Path, upstream_url: str, port: int, *, caches: bool = False) -> Generator[Proxy]:
+def bare(folder: Path, upstream_url: str, port: int, *, cache: Mapping[str, object] | None = None) -> Generator[Proxy]:
     """LiteLLM alone, in `folder`, as it ships: `httptools`, which our installation brings, is hidden from it."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.yaml"
-    made = caching_config(upstream_url) if caches else bare_config(upstream_url)
+    made = bare_config(upstream_url) if cache is None else caching_config(upstream_url, cache)
     config.write_text(yaml.safe_dump(made), encoding="utf-8")
     start = "import sys; sys.modules['httptools'] = None; from litellm import run_server; run_server()"
     argv = [sys.executable, "-c", start, "--config", str(config)]
     argv += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+    name = "bare" if cache is None else f"bare, {cache['type']} cache"
+    with one_process(name, argv, folder, port, environ={"LITELLM_LOCAL_MODEL_COST_MAP": "True"}) as proxy:
+        yield proxy
+
+
+@contextmanager
+def one_process(
+    name: str, argv: list[str], folder: Path, port: int, *, environ: Mapping[str, str], path: str = _ALIVE
+) -> Generator[Proxy]:
+    """A proxy of one process, once it answers at `path`."""
     started = time.monotonic()
-    with _running(argv, folder, {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}) as process:
-        _wait(port, process)
-        yield Proxy(
-            "bare, caching" if caches else "bare",
-            f"http://127.0.0.1:{port}",
-            psutil.Process(process.pid),
-            None,
-            time.monotonic() - started,
-        )
+    with running(argv, folder, environ) as process:
+        _wait(port, process, path)
+        seconds = time.monotonic() - started
+        yield Proxy(name, f"http://127.0.0.1:{port}", psutil.Process(process.pid), None, seconds)
 
 
 @contextmanager
@@ -144,7 +152,7 @@ def gateway(folder: Path, upstream_url: str, port: int, *, config: dict[str, obj
     wanted = gateway_config(upstream_url) if config is None else config
     (folder / "litellm_config.yaml").write_text(yaml.safe_dump(wanted), encoding="utf-8")
     started = time.monotonic()
-    with _running([sys.executable, "-m", "thriftgate", "up", "--no-demo", "--port", str(port)], folder, {}) as process:
+    with running([sys.executable, "-m", "thriftgate", "up", "--no-demo", "--port", str(port)], folder, {}) as process:
         _wait(port, process)
         seconds = time.monotonic() - started
         yield Proxy("thriftgate", f"http://127.0.0.1:{port}", _server(process.pid), _database(folder), seconds)
@@ -168,7 +176,8 @@ def _database(folder: Path) -> psutil.Process | None:
 
 
 @contextmanager
-def _running(argv: list[str], folder: Path, extra: dict[str, str]) -> Generator[subprocess.Popen[bytes]]:
+def running(argv: list[str], folder: Path, extra: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
+    """A process that ends with the block; what it says is in the folder's process.log."""
     environ = {**os.environ, **extra, "LITELLM_MASTER_KEY": KEY}
     with (folder / "process.log").open("wb") if folder != Path.cwd() else open(os.devnull, "wb") as log:
         process = subprocess.Popen(argv, cwd=folder, env=environ, stdout=log, stderr=subprocess.STDOUT)
@@ -179,13 +188,13 @@ def _running(argv: list[str], folder: Path, extra: dict[str, str]) -> Generator[
             process.wait(30)
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait(port: int, process: subprocess.Popen[bytes], path: str = _ALIVE) -> None:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the proxy on port {port} ended with {process.returncode}; see its process.log")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/liveliness", timeout=2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)

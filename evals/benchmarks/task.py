@@ -11,12 +11,14 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from evals.benchmarks.load import ASKED, Questions, Sent, send
+from evals.benchmarks.peers import Peer, peers
 from evals.benchmarks.plot import draw
 from evals.benchmarks.proxies import KEY, Proxy, bare, gateway, upstream
 
@@ -65,7 +67,7 @@ class Measured:
 def measure(proxy: Proxy, model: str, questions: list[str], decision: str, *, streams: bool = False) -> Measured:
     """Send a batch and read what it took. Raises RuntimeError when it was not decided as the scenario says."""
     cpu, database = proxy.cpu_seconds(), proxy.database_cpu_seconds()
-    sent: Sent = asyncio.run(send(proxy.url, KEY, model, questions, streams=streams))
+    sent: Sent = asyncio.run(send(proxy.url, KEY, model, questions, streams=streams, headers=proxy.headers))
     used, used_by_database = proxy.cpu_seconds() - cpu, proxy.database_cpu_seconds() - database
     if set(sent.decisions) != {decision}:
         raise RuntimeError(f"{model}: every answer should have been '{decision}', but they were {dict(sent.decisions)}")
@@ -74,8 +76,8 @@ def measure(proxy: Proxy, model: str, questions: list[str], decision: str, *, st
     return Measured(used / n * 1e3, used_by_database / n * 1e3, n / sent.wall, p50, p99)
 
 
-def compare(one: Proxy, other: Proxy, caching: Proxy, rounds: int, batch: int) -> dict[str, Any]:
-    """All scenarios, `rounds` times, each beside the bare proxy `one`; its own exact hits (`caching`) too."""
+def compare(one: Proxy, other: Proxy, beside: Sequence[Peer], rounds: int, batch: int) -> dict[str, Any]:
+    """All scenarios, `rounds` times, each beside the bare proxy `one`; what others take (`beside`) too."""
     questions = Questions()
     # The entries that the hits will find, and every code path once.
     for streams in (False, True):
@@ -85,20 +87,21 @@ def compare(one: Proxy, other: Proxy, caching: Proxy, rounds: int, batch: int) -
     measure(other, "cascade", questions.different(batch // 2), "accepted")
     for route in ("cached", "alike"):
         measure(other, route, [ASKED], "only_tier")
-    measure(caching, "small", questions.same(batch), "none")
-    rows: dict[str, list[tuple[Measured, Measured]]] = {name: [] for name in [*SCENARIOS, _LOCAL]}
+    for peer in beside:
+        measure(peer.proxy, "small", getattr(questions, peer.questions)(batch), "none")
+    names = [*SCENARIOS, *(peer.name for peer in beside)]
+    rows: dict[str, list[tuple[Measured, Measured]]] = {name: [] for name in names}
     for number in range(rounds):
         for name, it in SCENARIOS.items():
             base = measure(one, "small", questions.different(batch), "none", streams=it.streams)
             ours = measure(other, it.route, getattr(questions, it.questions)(batch), it.decision, streams=it.streams)
             rows[name].append((base, ours))
-        base = measure(one, "small", questions.different(batch), "none")
-        rows[_LOCAL].append((base, measure(caching, "small", questions.same(batch), "none")))
+        for peer in beside:
+            base = measure(one, "small", questions.different(batch), "none")
+            asked = getattr(questions, peer.questions)(batch)
+            rows[peer.name].append((base, measure(peer.proxy, "small", asked, "none")))
         print(f"round {number + 1} of {rounds}", flush=True)
     return {name: summary(pairs, SCENARIOS[name].aim if name in SCENARIOS else None) for name, pairs in rows.items()}
-
-
-_LOCAL = "LiteLLM's own exact hit (`local` cache)"
 
 
 def summary(pairs: list[tuple[Measured, Measured]], aim: float | None) -> dict[str, Any]:
@@ -138,14 +141,14 @@ def run(folder: Path, *, rounds: int, batch: int, starts: int, requests: int) ->
                     seconds[name].append(round(proxy.start_seconds, 2))
         with (
             bare(folder / "bare", address, 4097) as one,
-            bare(folder / "caching", address, 4096, caches=True) as caching,
+            peers(folder, address, 4100) as beside,
             gateway(folder / "thriftgate", address, 4098) as other,
         ):
             seconds["bare"].append(round(one.start_seconds, 2))
             seconds["thriftgate"].append(round(other.start_seconds, 2))
             found["start_seconds"] = seconds
             found["memory"]["start"] = {one.name: round(one.memory_mb()), other.name: round(other.memory_mb())}
-            found["scenarios"] = compare(one, other, caching, rounds, batch)
+            found["scenarios"] = compare(one, other, beside, rounds, batch)
             found["machine"]["load_after"] = round(os.getloadavg()[0], 1)
             print(json.dumps(found), flush=True)
             found["memory"][f"{requests} requests"] = {

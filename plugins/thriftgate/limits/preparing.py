@@ -16,7 +16,7 @@ _SPARE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """How long requests take until their model is asked, waiting not counted; older ones faded out."""
+    """How long requests take until their model is asked; older ones faded out."""
 
     seconds: float = 0.0
     n: float = 0.0
@@ -25,6 +25,11 @@ class Preparation:
         """With one more request that was made ready in so many seconds."""
         fade = 1 - 1 / _MEMORY
         return replace(self, seconds=fade * self.seconds + max(0.0, duration), n=fade * self.n + 1)
+
+    def until_due(self, patience: float) -> float:
+        """Seconds of a patience after which it is too late to begin: twice the mean is left, at most half of all."""
+        mean = self.seconds / self.n if self.n else 0.0
+        return max(patience / 2, patience - _SPARE * mean)
 
     def ahead(self, places: int, service: float | None) -> int:
         """Requests to make ready beyond those that hold a place: one at least, at most as many as there are places.

@@ -42,3 +42,12 @@ def test_what_was_lately_counts_more_than_what_was_long_ago() -> None:
     slow = after(*[1.0] * 50)
     quick = after(*[1.0] * 50, *[0.01] * 300)
     assert quick.ahead(100, 1.0) < slow.ahead(100, 1.0) / 5
+
+
+@given(st.lists(seconds, max_size=20), st.floats(0, 100))
+def test_what_is_left_of_a_patience_is_half_of_it_or_more(durations: list[float], patience: float) -> None:
+    assert patience / 2 <= after(*durations).until_due(patience) <= patience
+
+
+def test_twice_the_time_to_get_ready_is_left_of_a_patience() -> None:
+    assert after(0.5, 0.5).until_due(20.0) == 19.0

@@ -171,6 +171,7 @@ class Admission:
             ),
             started_at=self._clock.monotonic(),
             patience=patience,
+            queue_patience=pool.approach.until_due(patience),
             is_ahead=arrival.is_prepared and patience > 0 and not self._config.shadow,
             steps=self.steps_of(arrival.model),
         )
@@ -186,7 +187,7 @@ class Admission:
         if self._config.shadow or passed.patience <= 0 or not must_wait:
             return False
         until_tickets = self._room.until_tickets(waiting, passed.demand)
-        decision = self._forecast.decision(waiting, passed.pool, until_tickets, passed.patience)
+        decision = self._forecast.decision(waiting, passed.pool, until_tickets, passed.queue_patience)
         return not isinstance(decision, Admit) or not self._room.queue.has_room(waiting.tenant)
 
     def settle(
@@ -275,7 +276,7 @@ class Admission:
         gone: Callable[[], Awaitable[object]] | None,
         on_wait: Callable[[Callable[[], QueuePlace]], None],
     ) -> Pass:
-        room, pool, demand, patience = self._room, passed.pool, passed.demand, passed.patience
+        room, pool, demand, patience = self._room, passed.pool, passed.demand, passed.queue_patience
         if verdict is not None and verdict.limit != PLACES and patience > 0:
             room.hold(verdict)
         place = self._forecast.place(waiting, pool, demand, verdict)
@@ -378,7 +379,7 @@ class Admission:
             passed.arrival.id,
             passed.tenant,
             passed.likely.work,
-            deadline=self._clock.monotonic() + passed.patience,
+            deadline=self._clock.monotonic() + passed.queue_patience,
             weight=weight,
             band=passed.band,
             limits=frozenset(passed.demand.names),

@@ -44,6 +44,8 @@ class Pass:
     started_at: float
     patience: float = 0.0
     """Seconds for which it may wait altogether."""
+    queue_patience: float = 0.0
+    """Of them, those in which it must be let in to be at work in time."""
     is_ahead: bool = False
     """It is let in before there is a place for it, and takes one when it is ready."""
     waited: float = 0.0

@@ -54,6 +54,8 @@ class Pool:
     rate: ServiceRate = field(default_factory=ServiceRate)
     ladder: LadderState = field(default_factory=LadderState)
     preparation: Preparation = field(default_factory=Preparation)
+    approach: Preparation = field(default_factory=Preparation)
+    """From when a request is let in until its models work: the wait for its place counted."""
     running: Counter[str] = field(default_factory=Counter[str])
     """Requests that were let in and have not ended, by tenant."""
     by_progress: Counter[Progress] = field(default_factory=Counter[Progress])

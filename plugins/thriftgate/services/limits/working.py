@@ -54,6 +54,8 @@ class Working:
             self._figures.refused(PLACES, now=self._clock.monotonic())
             raise _no_place(passed) from None
         now = self._clock.monotonic()
+        if passed.is_ahead and not is_again:
+            pool.approach = pool.approach.observe(now - passed.started_at)
         # Of a request that asks models again, by a fallback that its client named, the time between does not count.
         worked = (passed.work_ended_at or now) - (passed.work_began_at or now)
         passed.work_began_at, passed.work_ended_at = now - worked, None

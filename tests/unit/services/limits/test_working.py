@@ -9,7 +9,7 @@ from tests.limits_world import PER_KEY, PLACES, QUEUE, SPENT, Make, World, settl
 from thriftgate.errors import OverloadedError, StoreUnavailableError
 from thriftgate.limits.demand import Demand, Refused, Taken
 from thriftgate.limits.estimate import TokenEstimate
-from thriftgate.services.limits.passes import Pass
+from thriftgate.services.limits.passes import Pass, RefusedError
 from thriftgate.services.limits.pool import Progress
 
 ADAPTIVE = {"*": {"most": 10, "adaptive": True}}
@@ -120,6 +120,23 @@ async def test_no_place_before_the_deadline_is_a_503_and_the_line_goes_on(make: 
     world.end(late, spent=None, is_failed=True)
     assert await begin(world, next_one) == 0
     assert [len(one.pool.line) for one in (late, next_one)] == [0, 0]
+
+
+async def test_whoever_would_be_ready_too_late_is_told_so_in_time(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency=PLACES)  # 10 s of patience
+    for _ in range(3):
+        (ready,) = await let_in(world, 1)
+        await world.advance(1)  # until its models work
+        await begin(world, ready)
+        world.end(ready)
+    for one in await let_in(world, 2):
+        await begin(world, one)
+    await let_in(world, 1)
+    queued = world.ask(is_prepared=True)
+    await world.advance(8.7)  # three were ready after a second and two at once: twice .6 s are left
+    assert not queued.done()
+    await world.advance(0.2)
+    assert isinstance(queued.exception(), RefusedError)
 
 
 @pytest.mark.parametrize("how", ["cancelled", "settled"])
