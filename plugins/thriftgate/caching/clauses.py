@@ -9,7 +9,7 @@ Failure behaviour: pure and total, in time linear in the text.
 from collections.abc import Iterator
 
 from thriftgate.caching.lexicon import CONJUNCTIONS
-from thriftgate.caching.reading import Reading, is_negation
+from thriftgate.caching.reading import Reading
 
 
 def is_denied_elsewhere(left: Reading, right: Reading) -> bool:
@@ -36,13 +36,13 @@ def _sides(reading: Reading) -> tuple[set[str], set[str]]:
 
 def _clauses(reading: Reading) -> Iterator[tuple[set[str], bool]]:
     stems: set[str] = set()
-    negations = 0
-    for word, stem in zip(reading.words, reading.stems, strict=True):
-        if is_negation(word):
-            negations += 1
+    denials = 0
+    for place, (word, stem) in enumerate(zip(reading.words, reading.stems, strict=True)):
+        if place in reading.denials:
+            denials += 1
         elif word in CONJUNCTIONS:
-            yield stems, negations % 2 == 1
-            stems, negations = set[str](), 0
+            yield stems, denials % 2 == 1
+            stems, denials = set[str](), 0
         elif stem in reading.content:
             stems.add(stem)
-    yield stems, negations % 2 == 1
+    yield stems, denials % 2 == 1

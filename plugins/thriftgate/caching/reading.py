@@ -74,13 +74,19 @@ class Reading:
     """Capitalised words inside a sentence."""
     currencies: frozenset[str]
     dates: frozenset[str]
-    negations: int
+    denials: frozenset[int]
+    """Places in `words` at which something is denied; a denial of two words stands at its first."""
     code: tuple[str, ...]
     """Sorted pieces of code, addresses and file names."""
     language: str
     """A language or script; empty when it cannot be told."""
     has_word_lists: bool
     """False for a text in none of the languages whose opposites, negations and numbers are known."""
+
+    @property
+    def negations(self) -> int:
+        """How often something is denied."""
+        return len(self.denials)
 
 
 @lru_cache(maxsize=_CACHED_READINGS)
@@ -108,7 +114,7 @@ def read(question: str) -> Reading:
         names=names,
         currencies=frozenset(CURRENCIES[word] for word in words if word in CURRENCIES),
         dates=frozenset(dates),
-        negations=_negations(words),
+        denials=_denials(words),
         code=tuple(sorted({*_QUOTED_CODE.findall(plain), *_LONG_RUN.findall(plain), *_CODE.findall(text)})),
         language=language,
         has_word_lists=_has_word_lists(words),
@@ -129,25 +135,24 @@ def stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 3 else word
 
 
-def is_negation(word: str) -> bool:
-    """Whether it denies, in one of the languages with word lists."""
+def _is_negation(word: str) -> bool:
     return word in NEGATIONS or word.endswith("n't")
 
 
-def _negations(words: tuple[str, ...]) -> int:
-    """How often something is denied: "ne … pas" and "non … mai" deny it once."""
-    count, open_until = 0, -1
+def _denials(words: tuple[str, ...]) -> frozenset[int]:
+    """Where something is denied: "ne … pas" and "non … mai" deny it once."""
+    found, open_until = set[int](), -1
     for place, word in enumerate(words):
         if word in SECOND_NEGATIONS and place <= open_until:
             open_until = -1
-        elif is_negation(word):
-            count += 1
+        elif _is_negation(word):
+            found.add(place)
             open_until = place + _NEAR_NEGATION if word in FIRST_NEGATIONS else open_until
-    return count
+    return frozenset(found)
 
 
 def _is_content(word: str) -> bool:
-    return len(word) > 1 and word not in FUNCTION_WORDS and not is_negation(word)
+    return len(word) > 1 and word not in FUNCTION_WORDS and not _is_negation(word)
 
 
 def _numbers(text: str, words: tuple[str, ...]) -> tuple[str, ...]:

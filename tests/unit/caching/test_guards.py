@@ -138,6 +138,18 @@ def test_a_narrated_detail_on_one_side_only_is_no_veto_in_a_looser_paraphrase() 
     assert first_veto("I paid yesterday at 2 shops and the app shows nothing", "Why is my payment missing?") is None
 
 
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("The parcel is paid but not delivered", "The parcel is not paid but delivered"),
+        ("Je veux payer mais ne pas recevoir le colis", "Je ne veux pas payer mais recevoir le colis"),
+    ],
+)
+def test_another_clause_denied_is_another_question_however_many_words_deny_it(a: str, b: str) -> None:
+    assert read(a).negations == read(b).negations == 1
+    assert guards.negation(a, b) is Veto.NEGATION
+
+
 def test_a_reading_names_what_it_found() -> None:
     reading = read("Does Anna not pay $5,000.50 on Monday with pay_now()?")
     assert reading.numbers == ("5000.5",)

@@ -167,7 +167,6 @@ MEASURED: dict[str, Callable[[str], object]] = {
         identity=scope.RequestIdentity([text], (text,)),
     ),
     "caching.surface.look": fresh(surface.look),
-    "caching.reading.is_negation": fresh(reading.is_negation),
     "caching.scales.are_other_steps": fresh(lambda text: scales.are_other_steps(text, text)),
     "caching.wording.is_worded_otherwise": fresh(
         lambda text: wording.is_worded_otherwise(text + " your", text + " you're")
