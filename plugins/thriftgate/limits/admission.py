@@ -4,36 +4,33 @@ A request that cannot is better refused at once: its client learns when to come 
 that are still in time.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from math import inf
 
-_MEMORY = 64.0
-"""About so many of the latest requests count."""
+from thriftgate.limits.fading import FadingMean
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceRate:
-    """How fast requests are served, as far as is known: their work and their durations, older ones faded out."""
+    """How fast requests are served, as far as is known: their work and their durations."""
 
-    work: float = 0.0
-    seconds: float = 0.0
-    n: float = 0.0
+    work: FadingMean = field(default_factory=FadingMean)
+    seconds: FadingMean = field(default_factory=FadingMean)
 
     def observe(self, work: float, duration: float) -> "ServiceRate":
         """With one more request that has been served."""
         if work <= 0 or duration <= 0:
             return self
-        fade = 1 - 1 / _MEMORY
-        return replace(self, work=fade * self.work + work, seconds=fade * self.seconds + duration, n=fade * self.n + 1)
+        return ServiceRate(self.work.observe(work), self.seconds.observe(duration))
 
     def per_second(self, places: float) -> float | None:
         """Work done in a second when `places` requests run at once; None before anything is known."""
-        return places * self.work / self.seconds if self.seconds > 0 else None
+        return places * self.work.total / self.seconds.total if self.seconds.total > 0 else None
 
     @property
     def duration(self) -> float | None:
         """Mean seconds of a request; None before anything is known."""
-        return self.seconds / self.n if self.n > 0 else None
+        return self.seconds.mean
 
 
 @dataclass(frozen=True, slots=True)

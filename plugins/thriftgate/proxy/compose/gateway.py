@@ -69,7 +69,6 @@ logger = logging.getLogger(__name__)
 
 _DAILY = 86_400.0
 _EVERY_MINUTE = 60.0
-_SOON = 5.0
 _CLOSING = 2.0
 """Seconds that letting go of one connection may take."""
 
@@ -331,7 +330,7 @@ def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_d
         jobs.append(Job("prompt_numbers", _EVERY_MINUTE, prompts.numbers.look))
     if shared.cache is not None:
         jobs.append(Job("cache_expiry", _EVERY_MINUTE, shared.cache.delete_expired))
-        jobs.append(Job("cache_look", _SOON, look_again(CACHE_OUTAGE, shared.outages, partial(_look_up, shared))))
+        jobs.append(look_again("cache_look", CACHE_OUTAGE, shared.outages, partial(_look_up, shared)))
         prompted = {name: route.prompt.name for name, route in config.routes.items() if route.cache and route.prompt}
         purge = PromptVersionPurge(shared.cache, shared.prompts, prompted)
         jobs += [Job("cache_prompt_versions", config.prompts.refresh_interval, purge.look)]

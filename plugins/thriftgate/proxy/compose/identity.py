@@ -28,7 +28,6 @@ from thriftgate.stores.postgres.budgets import PostgresBudgetStore
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.identity import PostgresIdentityStore
 
-_LOOK_AGAIN_EVERY = 5.0
 _LOOK_EVERY = 0.5
 """Seconds between two looks at the file of keys: who is taken out of it is out within a second."""
 
@@ -53,7 +52,7 @@ def open_identity(
 ) -> OpenIdentity:
     """Everything that `identity` turns on."""
     store = PostgresIdentityStore(database)
-    jobs = [Job("keys_look", _LOOK_AGAIN_EVERY, look_again(KEYS_OUTAGE, outages, partial(store.find, "")))]
+    jobs = [look_again("keys_look", KEYS_OUTAGE, outages, partial(store.find, ""))]
     file: Callable[[], KeyFile] = KeyFile
     if config.file is not None:
         watched = WatchedKeyFile(base_dir / config.file)

@@ -21,6 +21,7 @@ from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.limits.headers import LimitStanding
 from thriftgate.limits.ladder import LadderStep, move
+from thriftgate.limits.preparing import until_due
 from thriftgate.limits.queue import FairQueue, Waiting
 from thriftgate.ports import Clock, Limiter
 from thriftgate.services.limits.figures import LADDER, PLACES, QUEUE, STORE, LimitFigures
@@ -171,7 +172,7 @@ class Admission:
             ),
             started_at=self._clock.monotonic(),
             patience=patience,
-            queue_patience=pool.approach.until_due(patience),
+            queue_patience=until_due(patience, pool.approach.mean),
             is_ahead=arrival.is_prepared and patience > 0 and not self._config.shadow,
             steps=self.steps_of(arrival.model),
         )
@@ -284,11 +285,8 @@ class Admission:
             room.until_tickets(waiting, demand) if patience > 0 else (verdict and verdict.retry_after) or 0.0
         )
         decision = self._forecast.decision(waiting, pool, until_tickets, patience)
-        limit = (
-            verdict.limit
-            if verdict
-            else room.exhausted(demand) or (QUEUE if pool.has_room(ahead=passed.is_ahead) else PLACES)
-        )
+        shortage = QUEUE if pool.has_room(ahead=passed.is_ahead) else PLACES
+        limit = verdict.limit if verdict else room.exhausted(demand) or shortage
         if patience <= 0 or not isinstance(decision, Admit) or not room.queue.has_room(waiting.tenant):
             retry_after = (until_tickets or turnaround(pool)) if isinstance(decision, Admit) else decision.retry_after
             raise self._turned_away(passed, limit, retry_after, verdict, place)

@@ -13,8 +13,9 @@ from thriftgate.config.limits import ConcurrencyConfig, LimitsConfig
 from thriftgate.limits.admission import ServiceRate
 from thriftgate.limits.concurrency import CallOutcome, ConcurrencyPolicy, ConcurrencyState, adapt
 from thriftgate.limits.estimate import Experience, TokenEstimate
+from thriftgate.limits.fading import FadingMean
 from thriftgate.limits.ladder import LadderPolicy, LadderState, LadderStep
-from thriftgate.limits.preparing import Preparation
+from thriftgate.limits.preparing import ahead as made_ready_ahead
 
 ANY = "*"
 _MOST_POOLS = 500
@@ -53,9 +54,10 @@ class Pool:
     experience: Experience = field(default_factory=Experience)
     rate: ServiceRate = field(default_factory=ServiceRate)
     ladder: LadderState = field(default_factory=LadderState)
-    preparation: Preparation = field(default_factory=Preparation)
-    approach: Preparation = field(default_factory=Preparation)
-    """From when a request is let in until its models work: the wait for its place counted."""
+    preparation: FadingMean = field(default_factory=FadingMean)
+    """Seconds from when a request is let in until it is ready."""
+    approach: FadingMean = field(default_factory=FadingMean)
+    """Seconds from there until its models work: the wait for its place counted."""
     running: Counter[str] = field(default_factory=Counter[str])
     """Requests that were let in and have not ended, by tenant."""
     by_progress: Counter[Progress] = field(default_factory=Counter[Progress])
@@ -84,8 +86,9 @@ class Pool:
         if self.places is None:
             return True
         # Where names share a pool, plain models would starve beside routes that come ahead of their places.
-        is_ahead = ahead and self.name != ANY
-        beyond = self.preparation.ahead(self.places, self.rate.duration) if is_ahead else 0
+        beyond = 0
+        if ahead and self.name != ANY:
+            beyond = made_ready_ahead(self.places, service=self.rate.duration, preparation=self.preparation.mean)
         return self.by_progress[Progress.PREPARING] + self.n_at_work < self.places + beyond
 
     def begin(self, tenant: str, *, ahead: bool) -> Claim:
@@ -97,9 +100,7 @@ class Pool:
 
     def move(self, claim: Claim, progress: Progress) -> None:
         """It is so far. What comes free goes to those who are ready."""
-        self.by_progress[claim.progress] -= 1
-        claim.progress = progress
-        self.by_progress[progress] += 1
+        self._set(claim, progress)
         self._hand_on()
 
     def end(self, claim: Claim) -> None:
@@ -135,22 +136,22 @@ class Pool:
     def _has_place(self) -> bool:
         return self.places is None or self.n_at_work < self.places
 
+    def _set(self, claim: Claim, progress: Progress) -> None:
+        self.by_progress[claim.progress] -= 1
+        claim.progress = progress
+        self.by_progress[progress] += 1
+
     def _hand_on(self) -> None:
-        while self.line:
-            claim, turn = self.line[0]
-            is_over = turn.done() or claim.progress is Progress.ENDED
-            if not is_over and not self._has_place:
-                return
-            self.line.popleft()
-            if not is_over:
-                self.by_progress[claim.progress] -= 1
-                claim.progress = Progress.AT_WORK
-                self.by_progress[Progress.AT_WORK] += 1
-                # Many of one tenant may come at once, who all waited for an answer that has failed: one at a time.
-                others = [one for one in self.line if one[0].tenant != claim.tenant]
-                self.line = deque([*others, *(one for one in self.line if one[0].tenant == claim.tenant)])
-            if not turn.done():
+        for claim, turn in self.line:
+            if claim.progress is Progress.ENDED and not turn.done():
                 turn.set_result(None)
+        self.line = deque(one for one in self.line if not one[1].done())
+        while self.line and self._has_place:
+            claim, turn = self.line.popleft()
+            self._set(claim, Progress.AT_WORK)
+            turn.set_result(None)
+            # Many of one tenant may come at once, who all waited for an answer that has failed: one at a time.
+            self.line = deque(sorted(self.line, key=lambda one: one[0].tenant == claim.tenant))
 
     def learn(self, outcome: CallOutcome, *, prompt_bytes: int, spent: TokenEstimate | None) -> None:
         """From a request that has ended; call before `end`. `spent` is None where nothing is known."""

@@ -8,14 +8,13 @@ A place is given back at the latest when its request is settled.
 """
 
 from collections.abc import Callable
-from math import ceil
 
-from thriftgate.errors import OverloadedError
 from thriftgate.limits.concurrency import CallOutcome
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.patience import listening
 from thriftgate.ports import Clock
 from thriftgate.services.limits.figures import PLACES, LimitFigures
+from thriftgate.services.limits.forecast import turnaround
 from thriftgate.services.limits.passes import Pass, too_many_error
 from thriftgate.services.limits.pool import Progress
 
@@ -52,7 +51,7 @@ class Working:
                 has_waited = await pool.take_place(claim)
         except TimeoutError:
             self._figures.refused(PLACES, now=self._clock.monotonic())
-            raise _no_place(passed) from None
+            raise too_many_error(PLACES, turnaround(pool)) from None
         now = self._clock.monotonic()
         if passed.is_ahead and not is_again:
             pool.approach = pool.approach.observe(now - passed.started_at)
@@ -81,18 +80,12 @@ class Working:
     def settle(self, passed: Pass, *, spent: TokenEstimate | None, is_overload: bool, is_failed: bool) -> None:
         """The request has ended: learn from how it went, and let go of what it still holds."""
         pool, began_at = passed.pool, passed.work_began_at
-        if passed.arrival.is_prepared and began_at is None:
-            pass  # no model has worked for it: it says nothing about how fast they are
-        elif not is_failed or is_overload:
+        # One for which no model has worked says nothing about how fast they are.
+        has_worked = began_at is not None or not passed.arrival.is_prepared
+        if has_worked and (is_overload or not is_failed):
             known = spent or passed.likely
             ended_at = passed.work_ended_at or self._clock.monotonic()
             n_at_work = passed.n_at_work or pool.n_at_work
             outcome = CallOutcome(began_at or passed.started_at, ended_at, known.work, n_at_work, is_overload)
             pool.learn(outcome, prompt_bytes=passed.arrival.prompt_bytes, spent=spent)
         pool.end(passed.claim)
-
-
-def _no_place(passed: Pass) -> OverloadedError:
-    error = too_many_error(PLACES, float(ceil(passed.pool.rate.duration or 0.0)))
-    assert isinstance(error, OverloadedError), "places are nobody's own limit"
-    return error

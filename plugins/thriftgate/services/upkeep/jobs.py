@@ -5,9 +5,9 @@ Failure behaviour: a job that fails is logged by its name and the error's class,
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from thriftgate.caching.entries import PurgeFilter
 from thriftgate.errors import CAUSES, StoreUnavailableError
@@ -15,6 +15,8 @@ from thriftgate.ports import AnswerCache
 from thriftgate.services.request.outages import Outages
 
 logger = logging.getLogger(__name__)
+
+_LOOK_AGAIN_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,7 @@ class Upkeep:
             await asyncio.sleep(job.interval)
 
 
-def look_again(
-    name: str, outages: Outages, ask: Callable[[], Awaitable[object]]
-) -> Callable[[], Coroutine[Any, Any, None]]:
+def look_again(job: str, name: str, outages: Outages, ask: Callable[[], Awaitable[object]]) -> Job:
     """A job that asks what is away whether it is back: an outage ends also where no request comes."""
 
     async def look() -> None:
@@ -71,7 +71,7 @@ def look_again(
             await ask()
             outages.answered(name)
 
-    return look
+    return Job(job, _LOOK_AGAIN_EVERY, look)
 
 
 class PromptVersions(Protocol):

@@ -87,7 +87,7 @@ async def test_seconds_before_and_after_the_models_work_are_not_the_place_s(make
     world.end(passed)
     pool = world.admission.pools.of("support")
     assert pool.rate.duration == pytest.approx(2, abs=0.1)
-    assert pool.preparation.seconds == pytest.approx(3, abs=0.1)
+    assert pool.preparation.mean == pytest.approx(3, abs=0.1)
 
 
 async def test_whoever_waits_for_another_s_answer_leaves_the_room_to_others_and_takes_a_place_if_it_must_ask(
@@ -294,3 +294,19 @@ async def test_where_names_share_a_pool_nobody_is_let_in_ahead_of_its_place(make
     await settled()
     assert not third.done()
     third.cancel()
+
+
+async def test_whoever_ends_behind_others_in_the_line_waits_no_longer_and_they_do(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency={"*": {"most": 1, "adaptive": False}})
+    leading, *following = await let_in(world, 2)
+    for one in following:
+        world.admission.working.follow(one)
+    following += await let_in(world, 1)
+    await begin(world, leading)
+    first, second = [begin(world, one) for one in following]
+    await settled()
+    world.end(following[1], is_failed=True)
+    await settled()
+    assert (first.done(), second.done()) == (False, True)
+    world.end(leading)
+    assert await first == 0

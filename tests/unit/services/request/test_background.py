@@ -202,7 +202,7 @@ async def test_an_outage_ends_when_the_store_is_back_also_where_no_request_comes
         if is_away:
             raise StoreUnavailableError("it is away", cause="time_out")
 
-    look = look_again("the cache", outages, ask)
+    look = look_again("cache_look", "the cache", outages, ask).work
     await look()
     assert (asked, outages.all) == (0, {}), "what was never away is not asked"
     outages.missed("the cache", "time_out")
