@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate.cli.cache.opening import config_option, opened
+from thriftgate.cli.consoles import table_console
 from thriftgate.cli.report.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.wording import percent, with_interval
@@ -90,7 +91,6 @@ def _promised_of_hits(section: "ThriftgateConfig", route: str) -> float | None:
 
 
 def _print(figures: "list[CacheFigures]", days: float) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(
@@ -105,9 +105,7 @@ def _print(figures: "list[CacheFigures]", days: float) -> None:
         table.add_row(
             one.route, *(f"{cell:,}" for cell in cells), percent(one.hit_rate), *(f"{cell:,}" for cell in rest)
         )
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)  # into a file or a pipe goes every column whole
+    console = table_console(highlight=True)
     console.print(table)
     for one in figures:
         console.print(_promise(one), highlight=False)

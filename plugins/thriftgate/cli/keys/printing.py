@@ -6,6 +6,8 @@ from typing import Any, cast
 
 import click
 
+from thriftgate.cli.consoles import table_console
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _COLUMNS = ("id", "status", "alias", "user", "team", "role", "tier", "models", "budgets", "expires")
 
@@ -28,19 +30,15 @@ def print_all(rows: Sequence[Mapping[str, Any]], *, as_json: bool, what: str) ->
     if not rows:
         click.echo(f"There are no {what}.")
         return
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console = Console(highlight=False, soft_wrap=True, width=200)  # into a file or a pipe goes every column whole
     table = Table(box=None, pad_edge=False)
     columns = [name for name in _COLUMNS if any(row.get(name) for row in rows)]
     for name in columns:
         table.add_column(name, overflow="fold", no_wrap=name == "id")
     for row in rows:
         table.add_row(*(_short(name, row.get(name)) for name in columns))
-    console.print(table)
+    table_console(soft_wrap=True).print(table)
 
 
 def print_new_key(text: str, fields: Mapping[str, Any], *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thriftgate.cli.consoles import table_console
 from thriftgate.cli.prompts.registry import open_prompt, print_json
 from thriftgate.cli.report.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
@@ -77,12 +78,9 @@ async def _read(path: Path, prompt: Prompt, name: str) -> "tuple[ExperimentRepor
 
 def print_report(report: "ExperimentReport", stops: dict[str, dict[str, Any]]) -> None:
     """Print the report for a person."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=200)
+    console = table_console()
     since = f"since {_moment(report.since)}" if report.since is not None else "all its requests"
     sure = f"{100 * (1 - report.level):.4g} % confidence, whenever one looks"
     console.print(f"[bold]{report.prompt}/{report.name}[/]  {since}; {sure}")

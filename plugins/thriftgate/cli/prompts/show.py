@@ -1,18 +1,16 @@
 """`thriftgate prompts show`: what there is, what is served, and what it says."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from thriftgate.cli.consoles import table_console
 from thriftgate.cli.prompts.registry import find_version, open_prompt, print_json, print_problems
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.schema import Variable
 from thriftgate.prompts.versions import PromptVersion, content
 from thriftgate.stores.files.prompts import PromptFiles
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @click.command("show", short_help="Show the prompts, or all of one.")
@@ -41,13 +39,6 @@ def command(ctx: click.Context, name: str | None, reference: str | None, *, as_j
         _show_prompt(prompt)
 
 
-def _console() -> "Console":
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=200)
-
-
 def _show_all(directory: Path, *, as_json: bool) -> None:
     from rich.table import Table
 
@@ -66,7 +57,7 @@ def _show_all(directory: Path, *, as_json: bool) -> None:
             ", ".join(prompt.experiments) or "-",
             prompt.description,
         )
-    _console().print(table)
+    table_console().print(table)
 
 
 def _facts(prompt: Prompt) -> dict[str, Any]:
@@ -85,7 +76,7 @@ def _facts(prompt: Prompt) -> dict[str, Any]:
 def _show_prompt(prompt: Prompt) -> None:
     from rich.table import Table
 
-    console = _console()
+    console = table_console()
     console.print(f"[bold]{prompt.name}[/]  {prompt.description}")
     table = Table("version", "hash", "labels", "description", box=None, pad_edge=False)
     for name, version in {**prompt.variants, **prompt.versions}.items():
@@ -98,7 +89,7 @@ def _show_prompt(prompt: Prompt) -> None:
 
 
 def _show_version(version: PromptVersion) -> None:
-    console = _console()
+    console = table_console()
     console.print(f"[bold]{version.prompt}/{version.name}[/]  {version.hash}  {version.front.description}")
     for name, variable in version.variables.items():
         console.print(f"  {name}: {_described(variable)}", markup=False)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate import wording
+from thriftgate.cli.consoles import table_console
 from thriftgate.cli.report.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 _WIDE = 140
 """Columns of text that the whole table takes with ordinary names."""
-_UNBOUNDED = 250
-"""A file or a pipe has no edge; rich would fold the table into 80 columns there."""
 _ONLY_WHEN_WIDE = ("failed", "only tier", "tokens in", "out", "baseline $", "saved $", "checks $", "p50 s")
 _NOT_BY_MODEL = ("hits", "accepted", "escalated", "only tier", "baseline $", "saved $", "checks $", "net $", "saved %")
 _WITH_QUALITY = ("total", "route")
@@ -190,11 +189,7 @@ def _plain(value: object) -> object:
 
 def print_table(report: "Report") -> None:
     """Print the report for a person: on a narrow terminal the columns that matter most, elsewhere all."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_UNBOUNDED)
+    console = table_console()
     if report.total is None:
         when = f" since {wording.moment(report.since)}" if report.since is not None else ""
         console.print(f"No request was answered{when}.")
