@@ -64,8 +64,7 @@ def install_limits(
     router.middleware_stack = LimitLayer(router.middleware_stack, lambda: admission, key_header=_key_header)
     hooks = LimitHooks(
         lambda: admission,
-        name_of=lambda name: _name_behind(name, routes()),
-        is_route=lambda name: name in routes().values(),
+        behind=lambda name: _behind(name, routes()),
         max_answer_tokens=config.ladder.max_answer_tokens if config.ladder else None,
         comments_after=config.queue.comments_after if config.queue else None,
     )
@@ -78,18 +77,18 @@ def _key_header() -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _name_behind(name: str, routes: Mapping[str, str]) -> str:
-    """The route or model group that a client's model name leads to."""
+def _behind(name: str, routes: Mapping[str, str]) -> tuple[str, bool]:
+    """The route or model group that a client's model name leads to, and whether it is a route."""
     if name in routes:
-        return routes[name]
+        return routes[name], True
     router = proxy_server.llm_router
     aliases = cast("Mapping[str, Any]", getattr(router, "model_group_alias", None) or {})
     alias: object = aliases.get(name)
     if isinstance(alias, Mapping):
         alias = cast("Mapping[str, object]", alias).get("model")
     if not isinstance(alias, str):
-        return name
-    return routes.get(alias, alias)
+        return name, False
+    return routes.get(alias, alias), alias in routes
 
 
 def _limiter(redis: "RedisServer | None", database: Database) -> Limiter:

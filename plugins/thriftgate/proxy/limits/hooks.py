@@ -34,8 +34,7 @@ class LimitHooks(CustomLogger):
         self,
         admission: Callable[[], Admission],
         *,
-        name_of: Callable[[str], str],
-        is_route: Callable[[str], bool],
+        behind: Callable[[str], tuple[str, bool]],
         max_answer_tokens: int | None,
         comments_after: float | None,
     ) -> None:
@@ -43,15 +42,14 @@ class LimitHooks(CustomLogger):
 
         Args:
             admission: The limits.
-            name_of: The route or model behind what a client calls.
-            is_route: Whether that is a route, which says itself when its models work.
+            behind: The route or model behind what a client calls, and whether it is a route, which says itself when its
+                models work.
             max_answer_tokens: How long answers may be on the ladder's step `shorter`.
             comments_after: Seconds after which a stream that waits is begun with comments; None: never.
         """
         super().__init__()
         self._admission = admission
-        self._name_of = name_of
-        self._is_route = is_route
+        self._behind = behind
         self._max_answer_tokens = max_answer_tokens
         self._comments_after = comments_after
 
@@ -62,14 +60,14 @@ class LimitHooks(CustomLogger):
         request = current.get()
         if request is None or request.responder.passed is not None:
             return None
-        model = self._name_of(str(data.get("model") or ""))
+        model, is_route = self._behind(str(data.get("model") or ""))
         arrival = arrival_of(
             data,
             user_api_key_dict,
             # Not LiteLLM's id, which a client may choose: two requests of one id would share a reservation.
             request_id=uuid.uuid4().hex,
             model=model,
-            is_of_route=self._is_route(model),
+            is_of_route=is_route,
         )
         comments = _Comments(request, self._comments_after if data.get("stream") is True else None)
         try:
