@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from random import SystemRandom
 from typing import Self
 
 import pytest
@@ -12,6 +13,29 @@ import redis
 from tests.proxy.waiting import eventually
 
 BINARY = shutil.which("redis-server")
+
+
+# A node of a cluster speaks with the others on a port that much above its own: both must lie below 65536. From here,
+# both also lie below what Linux hands out to connections (32768 to 60999), so that neither is taken meanwhile.
+BUS = 10_000
+PORTS_OF_CLUSTERS = range(10_240, 22_000)
+
+
+def _free_port(*, is_cluster: bool) -> int:
+    """A port that nobody listens on; for a node of a cluster one whose bus is free as well."""
+    if not is_cluster:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+    for port in SystemRandom().sample(PORTS_OF_CLUSTERS, 100):
+        with socket.socket() as node, socket.socket() as bus:
+            try:
+                node.bind(("127.0.0.1", port))
+                bus.bind(("127.0.0.1", port + BUS))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no port from 10240 to 21999 is free together with the one 10,000 above it")
 
 
 class RedisProcess:
@@ -26,9 +50,7 @@ class RedisProcess:
             pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
         self._folder = folder
         self._is_cluster = is_cluster
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port: int = _free_port(is_cluster=is_cluster)
         self._process: subprocess.Popen[str] | None = None
 
     @property
