@@ -92,7 +92,9 @@ class TextKind(StrEnum):
     TOOL_RESULT = "tool_result"
     DOCUMENT = "document"
     DEFINITION = "definition"
-    """A tool's description."""
+    """A tool's description, or one in its schema or in that of an answer."""
+    DATA = "data"
+    """What stands beside a tool's words: a title, what came back in a call, a block of a kind that nobody knows."""
     OTHER = "other"
 
 

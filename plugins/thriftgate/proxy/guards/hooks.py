@@ -7,7 +7,7 @@ blocks is a 400 that names the guard and quotes nothing.
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
@@ -25,15 +25,19 @@ from thriftgate.services.guards.inspecting import GuardService, Said
 from thriftgate.services.request.beside import beside_loop
 from thriftgate.wire.dialects import request_view
 from thriftgate.wire.request import RequestView
+from thriftgate.wire.texts import free_texts
 from thriftgate.wire.turns import Dialect, TextKind
 
 _DIALECTS = {
     "completion": Dialect.CHAT, "acompletion": Dialect.CHAT, "anthropic_messages": Dialect.MESSAGES,
-    "responses": Dialect.RESPONSES, "aresponses": Dialect.RESPONSES,
+    "responses": Dialect.RESPONSES, "aresponses": Dialect.RESPONSES, "acompact_responses": Dialect.RESPONSES,
 }  # fmt: skip
 _PLACES = {
     TextKind.USER: "user", TextKind.TOOL_RESULT: "tool", TextKind.DEFINITION: "tool", TextKind.SYSTEM: "system",
+    TextKind.DOCUMENT: "tool", TextKind.DATA: "tool",
 }  # fmt: skip
+_ELSEWHERE = ("prompt", "suffix", "input", "instruction", "instructions", "query", "documents", "contents", "messages")
+"""Where texts stand at all the other endpoints, in whatever shape."""
 Note = Callable[[Decision, str, str], None]
 """Takes a decision, the model and the request's id: for the audit log and the metrics."""
 
@@ -102,11 +106,9 @@ def _said(data: Mapping[str, Any], view: RequestView | None) -> Iterable[Said]:
         for place in view.texts:
             yield Said(place.text, _PLACES.get(place.kind, "assistant"))
         return
-    for name in ("prompt", "input", "query"):
-        given: object = data.get(name)
-        for one in cast("list[object]", given) if isinstance(given, list) else [given]:
-            if isinstance(one, str):
-                yield Said(one, "user")
+    for name in _ELSEWHERE:
+        for words in free_texts(data.get(name)):
+            yield Said(words, "user")
 
 
 def _spotlighted(view: RequestView) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from thriftgate.guards.flowing import Flow
 from thriftgate.proxy.guards.exchange import GuardExchange, current
 from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event
 from thriftgate.proxy.replies import header, with_headers
-from thriftgate.services.guards.answers import added, said
+from thriftgate.services.guards.answers import Spoken, said
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.inspecting import GuardService
 from thriftgate.wire.sse import SseBlocks, data_of
@@ -88,6 +88,7 @@ class _Sender:
         self._whole: list[bytes] | None = None
         self._flow: Flow[bytes] | None = None
         self._split = SseBlocks()
+        self._spoken = Spoken()
         self._noted: set[tuple[str, str]] = set()
         self.over = asyncio.Event()
         """Set by a block in a stream."""
@@ -146,7 +147,7 @@ class _Sender:
         out: list[bytes] = []
         error: GatewayError | None = None
         for block in self._blocks(piece, is_last=is_last):
-            out += flow.feed(block, _said_by(block))
+            out += flow.feed(block, _said_by(block, self._spoken))
             if flow.is_due and (error := await self._looked(flow)) is None:
                 out += flow.checked()
             if error is not None:
@@ -199,12 +200,12 @@ def _said_in(body: bytes) -> str:
     return said(cast("dict[str, Any]", answer)) if isinstance(answer, dict) else ""
 
 
-def _said_by(block: bytes) -> str:
+def _said_by(block: bytes, spoken: Spoken) -> str:
     data = data_of(block)
     if not data.startswith(b"{"):
         return ""
     try:
-        return added(cast("dict[str, Any]", json.loads(data)))
+        return spoken.added(cast("dict[str, Any]", json.loads(data)))
     except (ValueError, RecursionError):
         return ""
 

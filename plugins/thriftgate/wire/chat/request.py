@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from thriftgate.wire.paths import Path, json_leaves, removed
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Body, Json, items, mapping, text, text_or_none
+from thriftgate.wire.texts import definition_texts, turn_texts
 from thriftgate.wire.turns import (
     MEDIA,
     AnswerFormat,
@@ -170,28 +171,23 @@ class ChatRequestView(RequestView):
 
     def _texts(self) -> Iterator[TextPlace]:
         for turn in self.turns:
-            yield from _turn_texts(turn)
-        for tool in self.tools:
-            inner = "function" if "function" in tool.value else "custom" if "custom" in tool.value else None
-            holder, path = (tool.value, tool.path) if inner is None else (tool.value[inner], (*tool.path, inner))
-            words = mapping(holder).get("description")
-            if isinstance(words, str):
-                yield TextPlace((*path, "description"), words, TextKind.DEFINITION)
+            kind = _KINDS[turn.role]
+            yield from turn_texts(turn, kind, lambda part, kind=kind: _part_texts(part, kind))
+        for name in ("tools", "functions", "response_format", "web_search_options"):
+            yield from definition_texts(self.body.get(name), (name,))
         predicted = mapping(self.body.get("prediction"))
         for part in _content_parts(predicted, ("prediction",), "assistant"):
             if part.text_path is not None:
                 yield TextPlace(part.text_path, part.text, TextKind.OTHER)
 
 
-def _turn_texts(turn: Turn) -> Iterator[TextPlace]:
-    for part in turn.parts:
-        if part.kind is PartKind.TOOL_CALL:
-            if part.text_path is not None:
-                for path, words in json_leaves(part.text, part.text_path):
-                    yield TextPlace(path, words, TextKind.TOOL_ARGUMENTS)
-        elif part.text_path is not None:
-            kind = TextKind.THINKING if part.kind is PartKind.THINKING else _KINDS[turn.role]
-            yield TextPlace(part.text_path, part.text, kind)
+def _part_texts(part: Part, spoken_as: TextKind) -> Iterator[TextPlace]:
+    if part.kind is PartKind.TOOL_CALL:
+        if part.text_path is not None:
+            for path, words in json_leaves(part.text, part.text_path):
+                yield TextPlace(path, words, TextKind.TOOL_ARGUMENTS)
+    elif part.text_path is not None:
+        yield TextPlace(part.text_path, part.text, TextKind.THINKING if part.kind is PartKind.THINKING else spoken_as)
 
 
 def _parts(message: Json, path: Path, role: Role) -> Iterator[Part]:

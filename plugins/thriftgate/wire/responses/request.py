@@ -11,6 +11,7 @@ from thriftgate.wire.paths import Path
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.responses.parts import attachment_of, parts_of, texts_of, turn_of
 from thriftgate.wire.shapes import Body, Json, integer, items, mapping, text, text_or_none
+from thriftgate.wire.texts import definition_texts, turn_texts
 from thriftgate.wire.turns import (
     MEDIA,
     AnswerFormat,
@@ -165,11 +166,10 @@ class ResponsesRequestView(RequestView):
 
     def _texts(self) -> Iterator[TextPlace]:
         for turn in self.turns:
-            for part in turn.parts:
-                yield from texts_of(part, _KINDS[turn.role])
-        for tool in self.tools:
-            if isinstance(tool.value.get("description"), str):
-                yield TextPlace((*tool.path, "description"), tool.value["description"], TextKind.DEFINITION)
+            kind = _KINDS[turn.role]
+            yield from turn_texts(turn, kind, lambda part, kind=kind: texts_of(part, kind))
+        for name in ("tools", "text", "prompt"):
+            yield from definition_texts(self.body.get(name), (name,))
 
 
 def _tool(tool: Json, path: Path) -> Tool:

@@ -13,7 +13,7 @@ from thriftgate.guards.classifier import shipped
 from thriftgate.guards.leaks import PromptLeak
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.spans import TextSpan
-from thriftgate.services.guards.answers import added, said
+from thriftgate.services.guards.answers import Spoken, said
 from thriftgate.services.guards.decisions import Decision, audit_lines
 from thriftgate.services.guards.inspecting import GuardService, Said
 from thriftgate.services.guards.policies import GuardPolicies
@@ -224,6 +224,36 @@ async def test_what_comes_near_a_known_attack_is_found_and_the_known_ones_are_em
         ({"content": [{"type": "text", "text": "hi"}, {"type": "tool_use", "input": {"a": 1}}]}, 'hi\n{"a": 1}'),
         ({"output": [{"type": "message", "content": [{"type": "output_text", "text": "hi"}]}]}, "hi"),
         ({"choices": [{"text": "hi"}]}, "hi"),
+        ({"choices": [{"message": {"content": None, "audio": {"data": "AAAA", "transcript": "hi"}}}]}, "hi"),
+        ({"choices": [{"message": {"tool_calls": [{"type": "custom", "custom": {"input": "hi"}}]}}]}, "hi"),
+        ({"content": [{"type": "server_tool_use", "input": {"a": "hi"}}]}, '{"a": "hi"}'),
+        ({"content": [{"type": "mcp_tool_result", "content": [{"type": "text", "text": "hi"}]}]}, "hi"),
+        (
+            {"content": [{"type": "web_search_tool_result", "content": [{"title": "hi", "encrypted_content": "x"}]}]},
+            "hi",
+        ),
+        ({"content": [{"type": "bash_code_execution_tool_result", "content": {"stdout": "hi", "stderr": ""}}]}, "hi"),
+        (
+            {
+                "content": [
+                    {
+                        "type": "web_fetch_tool_result",
+                        "content": {"content": {"type": "document", "source": {"type": "text", "data": "hi"}}},
+                    }
+                ]
+            },
+            "hi",
+        ),
+        ({"content": [{"type": "thinking", "thinking": "no"}, {"type": "text", "text": "hi"}]}, "hi"),
+        ({"output": [{"type": "custom_tool_call", "input": "hi"}]}, "hi"),
+        ({"output": [{"type": "mcp_call", "arguments": "{}", "output": "hi"}]}, "{}\nhi"),
+        (
+            {"output": [{"type": "code_interpreter_call", "code": "x", "outputs": [{"type": "logs", "logs": "hi"}]}]},
+            "x\nhi",
+        ),
+        ({"output": [{"type": "shell_call", "action": {"commands": ["hi"]}}]}, '{"commands": ["hi"]}'),
+        ({"output": [{"type": "message", "content": [{"type": "refusal", "refusal": "hi"}]}]}, "hi"),
+        ({"output": [{"type": "image_generation_call", "result": "AAAA"}]}, ""),
         ({"data": []}, ""),
     ],
 )
@@ -235,9 +265,37 @@ def test_what_an_answer_says_is_read_by_its_shape(answer: dict[str, Any], text: 
     "event",
     [
         {"choices": [{"delta": {"content": "hi"}}]},
+        {"choices": [{"delta": {"content": [{"type": "text", "text": "hi"}]}}]},
+        {"choices": [{"delta": {"audio": {"data": "AAAA", "transcript": "hi"}}}]},
+        {"choices": [{"delta": {"function_call": {"arguments": "hi"}}}]},
+        {"choices": [{"delta": {"tool_calls": [{"type": "custom", "custom": {"input": "hi"}}]}}]},
+        {"type": "message_start", "message": {"content": [{"type": "text", "text": "hi"}]}},
+        {"type": "content_block_start", "content_block": {"type": "text", "text": "hi"}},
+        {"type": "content_block_start", "content_block": {"type": "mcp_tool_result", "content": "hi"}},
+        {"type": "response.custom_tool_call_input.delta", "delta": "hi"},
+        {"type": "response.mcp_call_arguments.delta", "delta": "hi"},
+        {"type": "response.code_interpreter_call_code.delta", "delta": "hi"},
+        {"type": "response.audio.transcript.delta", "delta": "hi"},
+        {"type": "response.output_item.done", "item": {"type": "mcp_call", "output": "hi"}},
+        {
+            "type": "response.completed",
+            "response": {"output": [{"type": "message", "content": [{"type": "output_text", "text": "hi"}]}]},
+        },
         {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "hi"}},
         {"type": "response.output_text.delta", "delta": "hi"},
     ],
 )
 def test_what_an_event_adds_is_read_by_its_shape(event: dict[str, Any]) -> None:
-    assert added(event) == "hi"
+    assert Spoken().added(event) == "hi"
+
+
+def test_what_was_written_piece_by_piece_is_not_added_once_more_and_what_was_not_is() -> None:
+    def message(words: str) -> dict[str, Any]:
+        return {"type": "message", "content": [{"type": "output_text", "text": words}]}
+
+    spoken, unsaid = Spoken(), {"type": "response.reasoning_summary_text.delta", "delta": "no"}
+    pieces = [{"type": "response.output_text.delta", "delta": word} for word in ("a ", "b")]
+    done = [{"type": "response.output_item.done", "item": message(words)} for words in ("a b", "c")]
+    whole = {"output": [message("a b"), message("c"), message("d")]}
+    events = [unsaid, *pieces, *done, {"type": "response.completed", "response": whole}]
+    assert [spoken.added(event) for event in events] == ["", "a ", "b", "", "c", "d"]
