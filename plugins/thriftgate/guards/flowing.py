@@ -2,12 +2,16 @@
 
     for piece in stream:
         shown = flow.feed(event, text)           # events that may be shown by now
-        if flow.is_due: found = check(flow.window) ; flow.checked()
+        if flow.is_due: found = check(flow.window()) ; flow.checked()
 
 Whoever checks decides; here is only what must wait for it. An event waits until what it says, and `HOLD` characters
 more, have been looked at, so that nothing forbidden is out before its end is seen.
 
-Failure behaviour: pure and total.
+A window has all that was not looked at yet, however much came at once, and `OVERLAP` characters before it: whatever is
+no longer than that lies in one window as a whole, wherever the stream was cut. It begins and ends between words, so
+that no part of a word (or of a link) is taken for one.
+
+Failure behaviour: pure and total; keeps what is unread and `OVERLAP` characters, and is linear in the stream.
 """
 
 from collections import deque
@@ -17,7 +21,10 @@ EVERY = 160
 """Characters after which the window is looked at again."""
 HOLD = 48
 """Characters behind an event that must have been looked at before it is shown; longer words may begin to show."""
-WINDOW = 1_200
+OVERLAP = 1_040
+"""Characters that are looked at once more, with what comes behind them."""
+LONGEST_WORD = 80
+"""Characters of a word whose end is waited for; a longer one is looked at as far as it goes."""
 
 T = TypeVar("T")
 
@@ -30,13 +37,13 @@ class Flow(Generic[T]):
         self._held: deque[tuple[T, int]] = deque()
         self._said = 0
         self._looked = 0
-        self.window = ""
-        """The latest of what was said."""
+        self._text = ""
+        """The end of what was said, with all that is unread."""
 
     @property
     def offset(self) -> int:
         """Where the window begins in the whole answer."""
-        return self._said - len(self.window)
+        return self._said - len(self._text)
 
     @property
     def is_due(self) -> bool:
@@ -48,10 +55,14 @@ class Flow(Generic[T]):
         """Something was said since the last look."""
         return self._said > self._looked
 
+    def window(self, *, is_last: bool = False) -> str:
+        """What must be looked at; up to the last word, which may go on, and with it when nothing more comes."""
+        return self._text if is_last else self._text[: _between_words(self._text, len(self._text))]
+
     def feed(self, event: T, text: str) -> list[T]:
         """Take in an event and what it says; the events that may be shown."""
         self._said += len(text)
-        self.window = (self.window + text)[-WINDOW:] if len(text) < WINDOW else text
+        self._text += text
         if not self._is_holding:
             return [event]
         self._held.append((event, self._said))
@@ -59,7 +70,9 @@ class Flow(Generic[T]):
 
     def checked(self, *, is_last: bool = False) -> list[T]:
         """The window was looked at and may be shown; the events that may be shown."""
-        self._looked = self._said
+        length = len(self.window(is_last=is_last))
+        self._looked = self.offset + length
+        self._text = self._text[_between_words(self._text, max(0, length - OVERLAP)) :]
         return self._released(self._said if is_last else self._looked - HOLD)
 
     def _released(self, up_to: int) -> list[T]:
@@ -67,3 +80,8 @@ class Flow(Generic[T]):
         while self._held and self._held[0][1] <= up_to:
             found.append(self._held.popleft()[0])
         return found
+
+
+def _between_words(text: str, at: int) -> int:
+    """The last place up to `at` that has a blank before it; `at` where none is near."""
+    return next((place for place in range(at, max(0, at - LONGEST_WORD), -1) if text[place - 1].isspace()), at)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from thriftgate.guards import phrases, toxicity
 from thriftgate.guards.addresses import foreign_links
 from thriftgate.guards.classifier import Classifier, LinearWeights, read_classifier, shipped
-from thriftgate.guards.flowing import HOLD, Flow
 from thriftgate.guards.hashing import BUCKETS, hashed
 from thriftgate.guards.injection import judged, pieces_of
 from thriftgate.guards.leaks import PromptLeak
@@ -146,23 +145,6 @@ def test_the_shipped_classifier_tells_an_attack_from_a_question_by_words_alone()
         found = judged(pieces, classifier)
         assert found is not None
         assert (found.score >= 0.5) is is_attack, (text, found.score)
-
-
-@given(st.lists(st.text(min_size=1, max_size=90), min_size=1, max_size=30))
-def test_a_flow_shows_every_event_once_in_order_and_nothing_before_it_was_looked_at(said: list[str]) -> None:
-    flow: Flow[int] = Flow(is_holding=True)
-    shown: list[int] = []
-    looked = total = 0
-    for number, text in enumerate(said):
-        total += len(text)
-        shown += flow.feed(number, text)
-        if flow.is_due:
-            looked = total
-            shown += flow.checked()
-        assert sum(len(said[one]) for one in shown) <= max(0, looked - HOLD)
-        assert "".join(said[: number + 1]).endswith(flow.window)
-    shown += flow.checked(is_last=True)
-    assert shown == list(range(len(said)))
 
 
 def test_marks_cannot_be_forged() -> None:

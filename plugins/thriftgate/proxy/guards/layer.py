@@ -153,7 +153,7 @@ class _Sender:
             if error is not None:
                 break
         if is_last and error is None:
-            error = await self._looked(flow) if flow.has_more else None
+            error = await self._looked(flow, is_last=True) if flow.has_more else None
             out += flow.checked(is_last=True) if error is None else ()
         if error is not None:
             out.append(error_event(error_body(error, self._dialect), self._dialect))
@@ -163,9 +163,9 @@ class _Sender:
         if error is not None:
             self.over.set()
 
-    async def _looked(self, flow: Flow[bytes]) -> GatewayError | None:
+    async def _looked(self, flow: Flow[bytes], *, is_last: bool = False) -> GatewayError | None:
         try:
-            return (await self._look(flow.window, flow.offset)).error
+            return (await self._look(flow.window(is_last=is_last), flow.offset)).error
         except GatewayError as failure:
             return failure
 
