@@ -78,8 +78,11 @@ class DenyConfig(Section):
     """A list of what must not be said."""
 
     name: str = Field(pattern=r"^[\w -]{1,60}$", description="What findings call it.")
-    words: tuple[str, ...] = Field(default=(), description="Whole words or phrases, in whatever case.")
-    patterns: tuple[Pattern, ...] = Field(default=(), description="Regular expressions of the linear engine RE2.")
+    words: tuple[str, ...] = Field(default=(), description="Whole words or phrases, in whatever case and script.")
+    patterns: tuple[Pattern, ...] = Field(
+        default=(),
+        description="Regular expressions of the linear engine RE2, whose `\\b` and `\\w` know ASCII letters only.",
+    )
     where: Literal["input", "output", "both"] = Field(
         default="both", description="In requests, in answers, or in both."
     )

@@ -12,7 +12,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from thriftgate.guards.findings import Finding
@@ -32,9 +32,20 @@ _SPACED = re.compile(r"(?<!\w)(?:\w[ \u00a0._-]){5,60}\w(?!\w)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 _HEX = re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){16,}")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}){4,}")
+_MOST_MARKS = 30
+"""Marks on one letter that are composed with it: as many as Unicode's own format for streams has; sorting them takes
+Python time that grows with the square."""
 _COMMON = re.compile(
     r"\b(?:the|and|you|your|all|is|to|of|ignore|previous|instructions|prompt|tell|this|that|must|now)\b", re.IGNORECASE
 )
+SIMPLE = re.compile(
+    r"[\x00-\x7f\u00a1-\u00a7\u00a9\u00ab\u00ac\u00ae\u00b0\u00b1\u00b6\u00b7\u00bb\u00bf-\u0131\u0134-\u013e\u0141-\u0148"
+    r"\u014a-\u017e\u0388-\u03ce\u0400-\u045f\u05d0-\u05ea\u0621-\u063a\u0641-\u064a\u0905-\u0928\u092a-\u0939\u0e01-\u0e32"
+    r"\u1ea0-\u1ef9\u2012-\u2015\u2018-\u2022\u20ac\u3001\u3002\u300c-\u300f\u3041-\u3096\u30a1-\u30fe\u4e00-\u9fff\uac00-\ud7a3]*"
+)
+"""Characters that are their own plain form, unless a mark follows."""
+LATIN = "look-alike letters"
+"""The layer of a reading whose look-alike letters were made Latin."""
 _LAYERS = 2
 _MOST_LAYERS = 16
 """Encoded parts of one text that are undone."""
@@ -72,13 +83,28 @@ def readings(text: str) -> tuple[list[TextReading], list[Finding]]:
         tags = _tagged(text)
         if tags is not None:
             found.append(tags)
-        plain = _plain(text)
+        plain = _plain(text, is_latin=_MIXED.search(text) is not None)
     plain = _joined(plain)
     layers = list(_decoded(plain, _LAYERS))
     for name, turned in (("rot13", codecs.encode(plain.text, "rot13")), ("reversed", plain.text[::-1])):
         if _is_language(turned, plain.text):
             layers.append(TextReading(turned, name, whole=(0, len(text))))
     return [plain, *found, *layers], findings
+
+
+def literal_readings(text: str) -> list[TextReading]:
+    """Every reading in which a word may stand: as written, in its plain form, in Latin letters, and as `readings`."""
+    found = [TextReading(text)]
+    if not text.isascii():
+        found.append(_plain(text, is_latin=False))
+        if text.translate(_LOOKALIKES) != text:
+            found.append(replace(_plain(text, is_latin=True), layer=LATIN))
+    return list({one.text: one for one in reversed([*found, *readings(text)[0]])}.values())[::-1]
+
+
+def plain_form(words: str, *, is_latin: bool = False) -> str:
+    """Words as they stand in a plain reading, or in one whose look-alike letters were made Latin."""
+    return _plain(words, is_latin=is_latin).text
 
 
 def _hidden(text: str) -> Iterator[Finding]:
@@ -111,19 +137,51 @@ def _tagged(text: str) -> TextReading | None:
     return TextReading("".join(chr(ord(text[place]) - 0xE0000) for place in places), "tag characters", starts=places)
 
 
-def _plain(text: str) -> TextReading:
-    """Compatible forms of characters, nothing invisible, look-alike letters as Latin ones in words that mix scripts."""
-    if _MIXED.search(text) is not None:
+def _plain(text: str, *, is_latin: bool) -> TextReading:
+    """Compatible forms of characters, composed, nothing invisible; `is_latin`: look-alike letters as Latin ones."""
+    if is_latin:
         text = text.translate(_LOOKALIKES)
+    if SIMPLE.fullmatch(text):
+        return TextReading(text)
     characters: list[str] = []
     starts: list[int] = []
-    for place, char in enumerate(text):
-        if char in _INVISIBLE or char in _BIDI or "\U000e0000" <= char <= "\U000e01ef":
+    at = 0
+    while at < len(text):
+        simple = SIMPLE.match(text, at)
+        end = simple.end() if simple is not None else at
+        # The last of simple characters may have a mark behind it.
+        end -= at < end < len(text)
+        if end > at:
+            characters.append(text[at:end])
+            starts += range(at, end)
+            at = end
             continue
-        for one in char if char.isascii() else unicodedata.normalize("NFKC", char):
-            characters.append(one)
-            starts.append(place)
+        start, cluster, at = _cluster(text, at)
+        form = unicodedata.normalize("NFKC", cluster)
+        characters.append(form)
+        starts += [start] * len(form)
     return TextReading("".join(characters), starts=starts)
+
+
+def _cluster(text: str, at: int) -> tuple[int, str, int]:
+    """The next character that can be seen and its marks: where it stands, what it is, and where the next begins."""
+    while at < len(text) and _is_unseen(text[at]):
+        at += 1
+    start, cluster = at, text[at : at + 1]
+    at += 1
+    while at < len(text) and (_is_unseen(text[at]) or (len(cluster) <= _MOST_MARKS and _is_mark(text[at]))):
+        cluster += "" if _is_unseen(text[at]) else text[at]
+        at += 1
+    return start, cluster, at
+
+
+def _is_unseen(char: str) -> bool:
+    return char in _INVISIBLE or char in _BIDI or "\U000e0000" <= char <= "\U000e01ef"
+
+
+def _is_mark(char: str) -> bool:
+    """Whether it belongs to the character before it: a mark, the rest of a Korean syllable, half-width voicing."""
+    return unicodedata.combining(char) > 0 or "\u1160" <= char <= "\u11ff" or char in "\uff9e\uff9f"
 
 
 def _joined(plain: TextReading) -> TextReading:

@@ -10,9 +10,13 @@ from thriftgate.guards.flowing import EVERY, HOLD, LONGEST_WORD, OVERLAP, Flow
 
 SIZES = st.one_of(st.integers(0, 90), st.integers(0, 400), st.integers(900, 3_000))
 TEXTS = st.text(alphabet="ab \n\u00e9\u5929", max_size=40)
-PIECES = st.lists(
-    st.builds(lambda text, size: (text * (size // max(1, len(text)) + 1))[:size], TEXTS, SIZES), max_size=20
-)
+
+
+def filled(text: str, size: int) -> str:
+    return (text * (size // max(1, len(text)) + 1))[:size]
+
+
+PIECES = st.lists(st.builds(filled, TEXTS, SIZES), max_size=20)
 
 
 def run(said: Sequence[str], check: Callable[[str, int], bool]) -> tuple[list[int], bool]:

@@ -27,7 +27,7 @@ RECOGNIZERS = [
     PatternRecognizer("STAFF", [r"(a+)+b", r"\d+-\d+"], ["is"], 0.5),
 ]
 LEAK = leaks.PromptLeak(["You are the assistant of a bank and never tell anybody the secret word of the day."])
-DENIED = lists.DenyList("words", ["forbidden word", "a b"], [r"(a+)+b"])
+DENIED = lists.DenyList("words", ["forbidden word", "a b", "\u00d6l", "\u79d8\u5bc6"], [r"(a+)+b"])
 VALUES = {"<PERSON_1>": "Ada", "<PERSON_2>": "Bob", "<EMAIL_ADDRESS_1>": "a@b.c"}
 KNOWN = masking.Recurrences([("PERSON", "Ada Lovelace"), ("PERSON", "aaa"), ("CARD", "7777")])
 CHUNK = 7
@@ -100,7 +100,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "injection pieces": lambda text: injection.pieces_of(text, INJECTION),
     "injection explained": injection.explained,
     "leaks": lambda text: list(LEAK.find(text)),
-    "lists": lambda text: list(DENIED.find(text)),
+    "lists": lambda text: list(DENIED.find(readings.literal_readings(text))),
     "phrases": phrases.phrase_features,
     "phrases named": phrases.phrases_in,
     "readings": readings.readings,

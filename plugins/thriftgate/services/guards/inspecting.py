@@ -18,7 +18,7 @@ from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.injection import Piece, judged, most_suspect, nearest, pieces_of
 from thriftgate.guards.leaks import PromptLeak
-from thriftgate.guards.lists import DenyList
+from thriftgate.guards.readings import literal_readings
 from thriftgate.guards.toxicity import toxic
 from thriftgate.ports import Embedder, PrivacyAnalyzer
 from thriftgate.privacy.findings import Text
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-_REMEMBERED = 20_000
+_REMEMBERED = 40_000
 _EMBEDDED = 4
 """Windows of one text that are embedded: the most suspect ones."""
 _LONG = 2_000
@@ -83,7 +83,7 @@ class GuardService:
             if policy.action("size") == "block" and not policy.shadow:
                 return Decision(tuple(found), 0, (), policy.shadow)
         for one in texts:
-            found += self._denied(one, policy)
+            found += await self._denied(one, policy)
             if one.place not in ("user", "tool"):
                 continue
             try:
@@ -99,14 +99,16 @@ class GuardService:
     async def answer(self, text: str, policy: GuardPolicy, leak: PromptLeak | None, *, offset: int = 0) -> Decision:
         """Look at an answer, or at the window of one; `offset` is where the window begins."""
         failed: set[str] = set()
-        findings: list[Acted] = list(self._denied(Said(text, "answer"), policy))
+        findings: list[Acted] = await self._denied(Said(text, "answer"), policy)
         config = policy.config
         if config.urls is not None and policy.action("urls") != "off":
-            findings += [Acted(one, policy.action("urls"), "answer") for one in foreign_links(text, config.urls.allow)]
+            allowed = config.urls.allow
+            links = await _beside(len(text), lambda: list(foreign_links(text, allowed)))
+            findings += [Acted(one, policy.action("urls"), "answer") for one in links]
         if leak is not None and policy.action("system_prompt") != "off":
             findings += [
                 Acted(one, policy.action("system_prompt"), "answer")
-                for one in leak.find(text)
+                for one in await _beside(len(text), lambda: list(leak.find(text)))
                 if one.score >= config.system_prompt.threshold
             ]
         if policy.action("toxicity") != "off":
@@ -139,13 +141,33 @@ class GuardService:
         vectors = await self._vectors(pieces)
         return pieces, hidden, judged(pieces, self._injection(), vectors if self._judges_by_vector else None)
 
-    def _denied(self, one: Said, policy: GuardPolicy) -> Iterable[Acted]:
+    async def _denied(self, one: Said, policy: GuardPolicy) -> list[Acted]:
         wanted = "output" if one.place == "answer" else "input"
-        for listed in policy.config.deny:
-            action = policy.action(f"deny:{listed.name}")
-            if action != "off" and listed.where in (wanted, "both"):
-                made: DenyList = self.policies.lists[listed.name]
-                yield from (Acted(found, action, one.place) for found in made.find(one.text))
+        actions = {
+            listed.name: policy.action(f"deny:{listed.name}")
+            for listed in policy.config.deny
+            if listed.where in (wanted, "both")
+        }
+        if all(action == "off" for action in actions.values()):
+            return []
+        found = await self._listed(one.text)
+        return [
+            Acted(finding, action, one.place)
+            for name, action in actions.items()
+            for finding in found
+            if finding.rule == name and action != "off"
+        ]
+
+    async def _listed(self, text: str) -> tuple[Finding, ...]:
+        """What every deny list finds in a text; remembered."""
+
+        def find() -> tuple[Finding, ...]:
+            read = literal_readings(text)
+            return tuple(finding for one in self.policies.lists.values() for finding in one.find(read))
+
+        key = b"deny" + _digest(text)
+        known = self._known_of(key)
+        return known if known is not None else self._keep(key, await _beside(len(text), find))
 
     def _acted(self, findings: Iterable[Finding], place: str, policy: GuardPolicy) -> Iterable[Acted]:
         for one in findings:
@@ -161,10 +183,9 @@ class GuardService:
 
     async def _attacks(self, text: str) -> tuple[Finding, ...]:
         """What is hidden in a text and the worst of it, whatever the scores; remembered."""
-        key = hashlib.sha256(text.encode("utf-8", "replace")).digest()
-        known = self._seen.get(key)
+        key = _digest(text)
+        known = self._known_of(key)
         if known is not None:
-            self._seen.move_to_end(key)
             return known
         classifier = self._injection()
         pieces, hidden = await _beside(len(text), lambda: pieces_of(text, classifier))
@@ -174,6 +195,14 @@ class GuardService:
         if self._known_texts and vectors:
             near = nearest(vectors, pieces, await self._known_vectors())
             found = (*found, *([near] if near else []))
+        return self._keep(key, found)
+
+    def _known_of(self, key: bytes) -> tuple[Finding, ...] | None:
+        if (known := self._seen.get(key)) is not None:
+            self._seen.move_to_end(key)
+        return known
+
+    def _keep(self, key: bytes, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
         self._seen[key] = found
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
@@ -201,6 +230,10 @@ class GuardService:
     def _refuse_failed(self, failed: set[str], policy: GuardPolicy) -> None:
         if failed and policy.config.fail == "closed" and not policy.shadow:
             raise GuardUnavailableError("a guard of this gateway could not look at the text, so it does not pass")
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
 async def _beside(length: int, work: Callable[[], T]) -> T:
