@@ -14,6 +14,8 @@ _WINDOW_AFTER = 16
 _CELL = re.compile(r"[,;\t|]")
 _HEADING = re.compile(r"[^\W\d][\w .()#/'\"-]{0,39}\Z")
 _MAX_HEADER = 2_000
+AN_ID = r"(?<![^\W_])(?!(?:p|s|l|m|br|pl|pre|re|un)?aid|a?void|(?:in)?valid|android|[bdhkrm]id|madrid|david)\w{0,24}id"
+"""The pattern of a word that ends an identifier's name ("userId", "id"), and not one like "paid"."""
 _SENTENCE_END = re.compile(r"[.!?]\s|[\n\r]")
 
 

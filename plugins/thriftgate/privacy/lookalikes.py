@@ -1,5 +1,9 @@
 """What has the shape of personal data and is none: identifiers, digests, versions, dates, amounts.
 
+What is one thing from end to end (a UUID, a digest, a date) has no value in it, whatever a recognizer says. Of what is
+only told by the word or the sign beside it (`EUR`, `version`, `ISBN`) that holds for a doubtful finding alone: a card
+before "EUR" stays a card.
+
 Failure behaviour: pure and total.
 """
 
@@ -11,39 +15,67 @@ from thriftgate.privacy.spans import TextSpan
 
 _UUID = r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
 _DIGEST = r"(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{24,128}(?![0-9A-Za-z])"
-_DATE = (
+DATE_SHAPE = (
     r"(?<!\d)(?:19|20)\d\d(?P<first>[-/.])(?:0?[1-9]|1[0-2])(?P=first)(?:0?[1-9]|[12]\d|3[01])(?!\d)"
     r"(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
     r"|(?<!\d)(?:0?[1-9]|[12]\d|3[01])(?P<second>[-/.])(?:0?[1-9]|[12]\d|3[01])(?P=second)(?:19|20)\d\d(?!\d)"
 )
+"""The pattern of a date in figures, with its time when that follows."""
 _MAC = r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![0-9A-Fa-f:-])"
 _VERSION = (
-    r"(?<![A-Za-z0-9])(?i:v|ver|version|release|rev|build|python|node|kernel|firmware|sdk|api)[ :=/@]{0,2}\d{1,6}"
-    r"(?:\.\d{1,6}){1,5}(?:[-+][0-9A-Za-z.]{1,30})?"
+    r"(?<![A-Za-z0-9])(?i:v|ver|version|release|rev|build|python|node|kernel|firmware|sdk|api)[ :=/@]{0,2}"
+    r"(?!\d{3}\.\d{3}\.\d{4}(?!\d))\d{1,6}(?:\.\d{1,6}){1,5}(?:[-+][0-9A-Za-z.]{1,30})?"
 )
-_ISBN = r"(?i:isbn|ean|gtin|upc|issn|doi|arxiv)(?:-?1[03])?[ :#]{0,3}[\d][\d ./Xx-]{6,24}"
-_CURRENCY = r"(?:[$€£¥₹]|(?i:usd|eur|gbp|chf|jpy|inr)\b)"
-_MONEY = rf"{_CURRENCY} ?\d[\d.,']{{0,20}}|\d[\d.,']{{0,20}} ?{_CURRENCY}"
-_COORDINATES = r"(?<![\d.])-?\d{1,3}\.\d{3,12}[,; ]{1,2}-?\d{1,3}\.\d{3,12}(?![\d.])"
+"""Three, three and four digits are how telephone numbers are written."""
+_NUMBERED = (
+    r"(?<![A-Za-z0-9])(?i:"
+    r"isbn(?:-?1[03])?[ :#]{0,3}(?:97[89][ -]?)?(?:\d[ -]?){9}[\dX](?![\dX])"
+    r"|(?:ean|gtin|upc)(?:-?(?:8|1[2-4]))?[ :#]{0,3}(?:\d[ -]?){7}(?:(?:\d[ -]?){4,6})?\d(?![ -]?\d)"
+    r"|issn[ :#]{0,3}\d{4}-?\d{3}[\dX](?![\dX])"
+    r"|doi[ :#]{0,3}10\.\d{4,9}/[\w./()-]{1,60}"
+    r"|arxiv[ :#]{0,3}\d{4}\.\d{4,5}(?!\d))"
+)
+_CURRENCY = r"(?:[$€£¥₹]|(?i:\b(?:usd|eur|gbp|chf|jpy|inr))\b|(?<=\d)(?i:usd|eur|gbp|chf|jpy|inr)\b)"
+_AMOUNT = r"(?:[1-9]\d{0,2}(?:[., '\u2019]\d{3}){1,4}|0|[1-9]\d{0,8})(?:[.,]\d{1,2})?(?![.,'\u2019-]?\d)"
+_MONEY = (
+    rf"(?<!\d)(?<!\d ){_CURRENCY} ?{_AMOUNT}"
+    rf"|(?<![\d+])(?<!\d[.,'\u2019 -]){_AMOUNT} ?{_CURRENCY}(?! ?\d)"
+)
+"""An amount has at most nine digits, or groups of three; between two numbers it is not known whose the currency is."""
+_COORDINATE = r"-?(?:1[0-7]\d|\d{1,2})\.\d{3,12}"
+_COORDINATES = rf"(?<![\d.]){_COORDINATE}[,; ]{{1,2}}{_COORDINATE}(?![\d.])"
+_FRACTION = r"(?<![\d.])\d{1,4}\.\d{12,20}(?![\d.])"
 
-_PATTERN = re.compile(
-    "|".join(f"(?:{one})" for one in (_UUID, _MAC, _DATE, _ISBN, _VERSION, _COORDINATES, _MONEY, _DIGEST))
-)
-_SHAPED_LIKE_THEM = frozenset({"PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IP_ADDRESS", "PERSON", "ADDRESS"})
+_WHOLE = re.compile("|".join(f"(?:{one})" for one in (_UUID, _MAC, DATE_SHAPE, _DIGEST)))
+_TOLD = re.compile("|".join(f"(?:{one})" for one in (_NUMBERED, _VERSION, _COORDINATES, _FRACTION, _MONEY)))
+_NUMBERS = frozenset({"PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"})
+_SHAPED_LIKE_THEM = _NUMBERS | {"PERSON", "ADDRESS"}
 """Kinds that these are mistaken for; an IBAN proves itself by its checksum, a secret may well be a digest."""
+_CERTAIN = 0.9
+"""From this score on a number is what its recognizer says: it was named, or has a form of its own."""
 
 
 def without_lookalikes(text: str, spans: Sequence[TextSpan]) -> list[TextSpan]:
     """The spans that do not lie inside something else."""
-    if not spans:
-        return []
-    others = [(match.start(), match.end()) for match in _PATTERN.finditer(text)]
-    if not others:
+    if not any(span.entity_type in _SHAPED_LIKE_THEM for span in spans):
         return list(spans)
-    starts = [start for start, _ in others]
+    whole, told = _places(_WHOLE, text), _places(_TOLD, text)
 
-    def is_inside(span: TextSpan) -> bool:
-        place = bisect_right(starts, span.start) - 1
-        return place >= 0 and span.end <= others[place][1]
+    def is_other(span: TextSpan) -> bool:
+        if span.entity_type not in _SHAPED_LIKE_THEM:
+            return False
+        is_doubtful = span.score < _CERTAIN or span.entity_type not in _NUMBERS
+        return _is_inside(span, whole) or (is_doubtful and _is_inside(span, told))
 
-    return [span for span in spans if span.entity_type not in _SHAPED_LIKE_THEM or not is_inside(span)]
+    return [span for span in spans if not is_other(span)]
+
+
+def _places(pattern: re.Pattern[str], text: str) -> tuple[list[int], list[int]]:
+    found = [match.span() for match in pattern.finditer(text)]
+    return [start for start, _ in found], [end for _, end in found]
+
+
+def _is_inside(span: TextSpan, places: tuple[list[int], list[int]]) -> bool:
+    starts, ends = places
+    place = bisect_right(starts, span.start) - 1
+    return place >= 0 and span.end <= ends[place]

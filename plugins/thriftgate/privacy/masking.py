@@ -11,13 +11,23 @@ from thriftgate.errors import ContentBlockedError
 from thriftgate.privacy.policy import Action, PrivacyPolicy, keyed_hash
 from thriftgate.privacy.pseudonyms import Pseudonyms, identity_of
 from thriftgate.privacy.spans import TextSpan
+from thriftgate.privacy.views import privacy_view
 
-_WORD = re.compile(r"\w+")
-_SPOKEN_OF_AGAIN = frozenset({"PERSON", "ADDRESS", "EMAIL_ADDRESS", "SECRET"})
-"""Kinds of which a value that was found once is masked wherever else it stands, also where nothing found it."""
-_SHORTEST_AGAIN = 4
-_MOST_PER_WORD = 64
-"""Values that begin with one word: a bound on the work that a conversation can cause."""
+_CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_WORD = re.compile(rf"[^\W_{_CJK}]+|[{_CJK}]")
+"""Where blanks do not part words each character is one."""
+_PARTED = re.compile(rf"[\W_{_CJK}]")
+_RUN = re.compile(r"\d+(?:[ ()./_-]{1,3}\d+)*")
+_DIGITS = re.compile(r"\d+")
+_BY_DIGITS = frozenset({"PHONE_NUMBER", "CREDIT_CARD", "US_SSN"})
+"""Kinds that people write in groups or not: the digits tell that it is the same value."""
+_WITHOUT_CASE = frozenset({"EMAIL_ADDRESS", "IBAN_CODE"})
+_WITHOUT_CASE_OF_SEVERAL_WORDS = frozenset({"PERSON", "ADDRESS"})
+_LONG_ENOUGH = re.compile(rf"(?s).{{4}}|[{_CJK}]{{2}}")
+_MOST_DIGITS = 19
+_SHORTEST_SUBSCRIBER = 8
+_MOST_PER_WORD = 256
+"""Lengths of values that have one word as their first: a bound on the work that a conversation can cause."""
 
 
 @dataclass(slots=True)
@@ -66,38 +76,81 @@ class Masker:
 
 
 class Recurrences:
-    """Finds values again that were found elsewhere in the conversation, as whole words and in the same spelling.
+    """Finds values again that were found elsewhere in the conversation: whole, and numbers in any grouping.
 
-    Linear in the text: each word is looked up once, and compared with the values that begin with it.
+    Linear in the text: at each word it is looked up whether a value of which it is the first stands there.
     """
 
     def __init__(self, values: Iterable[tuple[str, str]]) -> None:
-        self._by_word: dict[str, dict[str, str]] = {}
+        self._spelled: dict[str, str] = {}
+        self._in_any_case: dict[str, str] = {}
+        self._by_digits: dict[str, str] = {}
+        self._places: dict[str, set[tuple[int, int]]] = {}
+        """First word → how far before it a value begins, and how long it is."""
         for entity_type, value in values:
-            first = _WORD.search(value)
-            if first is None or first.start() > 0:  # only values that begin with a word are looked up by it
-                continue
-            same = self._by_word.setdefault(first[0], {})
-            if len(same) < _MOST_PER_WORD:
-                same[value] = entity_type
+            for spelling in {value, privacy_view(value).text}:
+                self._add(entity_type, spelling)
 
     def find(self, text: str) -> list[TextSpan]:
         """Every occurrence; its score lets any recognizer's finding give the kind."""
-        if not self._by_word:
+        if not self._places:
             return []
-        found: list[TextSpan] = []
+        found = [*self._words(text), *self._numbers(text)]
+        view = privacy_view(text)
+        if view.text != text:
+            plain = (*self._words(view.text), *self._numbers(view.text))
+            found += [(*view.source(start, end), kind) for start, end, kind in plain]
+        return [TextSpan(start, end, kind, 0.0, "recurrences") for start, end, kind in found]
+
+    def _add(self, entity_type: str, value: str) -> None:
+        first = _WORD.search(value)
+        if first is None:
+            return
+        places = self._places.setdefault(first[0].lower(), set())
+        if len(places) < _MOST_PER_WORD:
+            places.add((first.start(), len(value)))
+        self._spelled[value] = entity_type
+        if entity_type in _WITHOUT_CASE or (entity_type in _WITHOUT_CASE_OF_SEVERAL_WORDS and " " in value):
+            self._in_any_case[value.lower()] = entity_type
+        if entity_type in _BY_DIGITS:
+            digits = "".join(_DIGITS.findall(value))
+            others = _otherwise_dialled(value, digits) if entity_type == "PHONE_NUMBER" else ()
+            self._by_digits |= dict.fromkeys((digits, *others), entity_type)
+
+    def _words(self, text: str) -> Iterator[tuple[int, int, str]]:
         for word in _WORD.finditer(text):
-            for value, entity_type in self._by_word.get(word[0], {}).items():
-                end = word.start() + len(value)
-                if text.startswith(value, word.start()) and not (text[end : end + 1].isalnum() and value[-1].isalnum()):
-                    found.append(TextSpan(word.start(), end, entity_type, 0.0, "recurrences"))
-        return found
+            for offset, length in self._places.get(word[0].lower(), ()):
+                start, end = word.start() - offset, word.start() - offset + length
+                part = text[max(0, start) : end]
+                kind = self._spelled.get(part) or self._in_any_case.get(part.lower())
+                if kind and start >= 0 and (_PARTED.search(text, end - 1, end + 1) or end == len(text)):
+                    yield start, end, kind
+
+    def _numbers(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Groups of digits that together are a number."""
+        for run in _RUN.finditer(text) if self._by_digits else ():
+            groups = [(run.start() + one.start(), run.start() + one.end()) for one in _DIGITS.finditer(run[0])]
+            for first, (start, _) in enumerate(groups):
+                digits = ""
+                for at, end in groups[first:]:
+                    digits += text[at:end]
+                    if len(digits) > _MOST_DIGITS:
+                        break
+                    if digits in self._by_digits:
+                        yield start, end, self._by_digits[digits]
+
+
+def _otherwise_dialled(value: str, digits: str) -> Iterator[str]:
+    """The same telephone number without its country's code, or with one."""
+    if len(digits) == 10:
+        yield f"1{digits}"
+    is_international = value.lstrip("(").startswith(("+", "00"))
+    for left_out in range(1, 4) if is_international else (0,):
+        subscriber = digits.removeprefix("00")[left_out:].removeprefix("0")
+        if len(subscriber) >= _SHORTEST_SUBSCRIBER:
+            yield from (subscriber, f"0{subscriber}")
 
 
 def spoken_of_again(values: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Of the values (kind, spelling) that were found, those that are looked for elsewhere too."""
-    return (
-        (entity_type, value)
-        for entity_type, value in values
-        if entity_type in _SPOKEN_OF_AGAIN and len(value) >= _SHORTEST_AGAIN
-    )
+    return ((entity_type, value) for entity_type, value in values if _LONG_ENOUGH.search(value))

@@ -27,6 +27,10 @@ _INVISIBLE = frozenset(
     "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
+_ODD = re.compile(
+    f"[{''.join(sorted(_INVISIBLE | _DASHES))}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\uff01-\uff5e]|(?![0-9])\\d"
+)
+"""What a plain view writes otherwise; most texts of other alphabets have none of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class View:
 def privacy_view(source: str) -> View:
     """The view of a source text; the source itself where nothing in it is escaped."""
     view = View(source, range(len(source)), range(1, len(source) + 1))
-    if not source.isascii():
+    if not source.isascii() and _ODD.search(source):
         view = _plain(view)
     if "=" in view.text and "+" in view.text:
         view = View(_QUERY_VALUE.sub(_with_blanks, view.text), view.starts, view.ends)

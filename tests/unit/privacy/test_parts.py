@@ -157,10 +157,38 @@ def test_each_action_does_what_it_says() -> None:
     assert "Alice" not in str(blocked.value)
 
 
-def test_a_name_found_once_is_found_again_as_a_whole_word() -> None:
-    again = Recurrences(spoken_of_again([("PERSON", "Alice"), ("PERSON", "Al"), ("CREDIT_CARD", "4111")]))
-    found = again.find("alicezalice Alice's Alices Al 4111")
-    assert [(span.start, span.end, span.entity_type) for span in found] == [(12, 17, "PERSON")]
+@pytest.mark.parametrize(
+    ("kind", "value", "text", "again"),
+    [
+        ("PERSON", "Alice", "alicezalice Alice's Alices Al user_Alice", ["Alice", "Alice"]),
+        ("PERSON", "Al", "Al", []),
+        ("PERSON", "Anna Weber", "anna weber and ANNA WEBER", ["anna weber", "ANNA WEBER"]),
+        ("PERSON", "Rose", "a rose", []),
+        ("PERSON", "李小龙", "我是李小龙吗", ["李小龙"]),
+        ("SECRET", "!Sommer24", "x!Sommer24 !Sommer241", ["!Sommer24"]),
+        ("SECRET", "hunter22", "密码hunter22吗 HUNTER22", ["hunter22"]),
+        ("SECRET", "a!b c7", "https://x.example/?p=a%21b%20c7", ["a%21b%20c7"]),
+        ("SECRET", "a%21b7", "a!b7", ["a!b7"]),
+        ("EMAIL_ADDRESS", "Anna@x.io", "anna@x.io", ["anna@x.io"]),
+        ("CREDIT_CARD", "4111 1111 1111 1111", "order 4111111111111111, x4111-1111-1111-1111EUR",
+         ["4111111111111111", "4111-1111-1111-1111"]),
+        ("US_SSN", "219-09-9998", "219099998 and 2190999981", ["219099998"]),
+        ("PHONE_NUMBER", "4155552671", "so is 4155552671 ok, or (415) 555-2671 or 14155552671?",
+         ["4155552671", "415) 555-2671", "14155552671"]),
+        ("PHONE_NUMBER", "+49 171 2345678", "01712345678 171/2345678 00491712345678",
+         ["01712345678", "171/2345678"]),
+        ("IP_ADDRESS", "10.0.0.5", "10.0.0.5 10.0.0.50 110.0.0.5", ["10.0.0.5"]),
+    ],
+)  # fmt: skip
+def test_a_value_found_once_is_found_again(kind: str, value: str, text: str, again: list[str]) -> None:
+    spans = Recurrences(spoken_of_again([(kind, value)])).find(text)
+    assert [text[span.start : span.end] for span in resolve_overlaps(spans)] == again
+
+
+def test_many_values_that_begin_alike_are_all_found_again() -> None:
+    values = [("IP_ADDRESS", f"10.0.{number // 250}.{number % 250}") for number in range(2_000)]
+    again = Recurrences(spoken_of_again(values))
+    assert all(again.find(f"at {value} today") for _, value in values)
 
 
 def upper(text: str, label: str) -> str:

@@ -6,7 +6,7 @@ Source of the ranges: ISO/IEC 7812 issuer identification numbers, as published b
 import re
 from collections.abc import Iterable, Iterator
 
-from thriftgate.privacy.context import Context
+from thriftgate.privacy.context import AN_ID, Context
 from thriftgate.privacy.spans import TextSpan
 
 _CHAIN = re.compile(r"(?<!\d)\d+(?:(?: ?[-./_] ?| {1,2})\d+){0,40}(?!\d)")
@@ -42,13 +42,16 @@ _CARD_WORDS = re.compile(
     r"pan|cc|ccn|cvv|cvc|payment|zahlung|paid|charge)"
 )
 _OTHER_WORDS = re.compile(
-    r"(?:order|bestell\w*|pedido|ordine|commande|tracking|track|invoice|rechnung|factura|facture|ticket|case|ref"
-    r"|reference|transaction|txn|shipment|parcel|sku|ean|upc|isbn|imei|serial|timestamp|epoch|build|id|uid|session"
-    r"|request|trace|customer|account|kunden\w*)(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?\W{0,6}\Z"
+    r"(?:(?:order|bestell\w*|pedido|ordine|commande|tracking|invoice|rechnung|factura|facture|ticket|reference"
+    r"|transaction|shipment|parcel|serial|timestamp|session|request|customer|account|kunden\w*"
+    r"|(?<![^\W_])(?:track|case|ref|txn|sku|ean|upc|isbn|imei|epoch|build|uid|trace))"
+    rf"(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?|{AN_ID})\W{{0,6}}\Z"
 )
+_GROUPED = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?\Z|\d{4}([ -])\d{6}\2\d{5}\Z")
+"""As it stands on the card."""
 _MOST_GROUPS = 7
 _COMMON_LENGTHS = frozenset({15, 16})
-_CERTAIN, _LIKELY = 1.0, 0.7
+_CERTAIN, _GROUPED_SCORE, _LIKELY = 1.0, 0.9, 0.7
 
 
 class CardRecognizer:
@@ -85,19 +88,21 @@ class CardRecognizer:
                 break
             if len(digits) < 12 or not is_card(digits):
                 continue
-            score = self._score(context, groups[first][0], groups[last][1], len(digits), last == first)
+            score = self._score(context, groups[first][0], groups[last][1], len(digits))
             if score:
                 best = last, TextSpan(groups[first][0], groups[last][1], self.entity_type, score, "cards")
         return best
 
-    def _score(self, context: Context, start: int, end: int, length: int, is_plain: bool) -> float:
-        before = context.closest(start)
+    def _score(self, context: Context, start: int, end: int, length: int) -> float:
         if _CARD_WORDS.search(context.near(start, end)):
             return _CERTAIN
-        if _OTHER_WORDS.search(before):
+        written = context.text[start:end]
+        if _GROUPED.match(written):
+            return _GROUPED_SCORE
+        if _OTHER_WORDS.search(context.closest(start)):
             return 0.0
         # One number in ten passes Luhn: of the unusual lengths only what is grouped like a card is taken for one.
-        return _LIKELY if length in _COMMON_LENGTHS or length == 19 or not is_plain else 0.4
+        return _LIKELY if length in _COMMON_LENGTHS or length == 19 or not written.isdigit() else 0.4
 
 
 def is_card(digits: str) -> bool:

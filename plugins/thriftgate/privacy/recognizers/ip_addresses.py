@@ -11,8 +11,11 @@ _V4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _V6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}(?:%[0-9A-Za-z]{1,16})?(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])")
 _V6_V4 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,30}:\d{1,3}(?:\.\d{1,3}){3}(?![\w:])")
 _VERSION_WORDS = re.compile(
-    r"(?:\bv|\bver|version|release|rev|build|firmware|section|chapter|clause|§|oid|kapitel|abschnitt|sección)\W{0,3}\Z"
+    r"(?<![^\W_])(?:v|ver|version|release|rev|firmware|section|chapter|clause|§|oid|kapitel|abschnitt|sección"
+    r"|(?P<software>build|kernel|sdk))[ :=/@\"'(#]{0,3}\Z"
 )
+_SMALL = re.compile(r"\d(?:\.\d{1,2}){3}\Z")
+_LARGE_PARTS = re.compile(r"\d{3}")
 
 
 class IpAddressRecognizer:
@@ -24,7 +27,7 @@ class IpAddressRecognizer:
         """Every address of a machine."""
         for pattern in (_V4, _V6, _V6_V4):
             for match in pattern.finditer(context.text):
-                if _is_machine(match[0].split("%")[0]) and not _VERSION_WORDS.search(context.before(match.start(), 16)):
+                if _is_machine(match[0].split("%")[0]) and not _is_version(context, match):
                     yield TextSpan(match.start(), match.end(), self.entity_type, 0.95, "ip_addresses")
 
 
@@ -36,3 +39,14 @@ def _is_machine(written: str) -> bool:
     except ValueError:
         return False
     return not (address.is_loopback or address.is_unspecified or str(address).startswith("255."))
+
+
+def _is_version(context: Context, match: re.Match[str]) -> bool:
+    """True for what stands behind the word for a version, unless no version is written so.
+
+    Versions have small parts, those of software that also runs at addresses ("our build 10.20.30.41") all the more.
+    """
+    word = _VERSION_WORDS.search(context.before(match.start(), 16))
+    if word is None:
+        return False
+    return bool(_SMALL.match(match[0])) if word["software"] else len(_LARGE_PARTS.findall(match[0])) < 2

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from thriftgate.privacy.context import Context
+from thriftgate.privacy.context import AN_ID, Context
+from thriftgate.privacy.lookalikes import DATE_SHAPE
 from thriftgate.privacy.spans import TextSpan
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ _CANDIDATE = re.compile(
 )
 _GLUED = re.compile(r"(?<=[A-Za-z=:_])\+\d(?:[ ]?[-./()]? ?\d){6,14}(?!\w)")
 """In code and logs a number with its plus may follow a letter or a sign directly."""
+_DATE = re.compile(DATE_SHAPE)
+_PART = re.compile(r"[^ ]+")
+_FEWER = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 1), (0, 3), (3, 0))
+"""How many parts between blanks are left out before and behind: each attempt costs a look into the numbering plans."""
 _WORDS = re.compile(
     r"(?:\b|_)(?:phone|tele?ph?one?|tel|mobile?|cell(?:ular)?|call(?:ed|ing|s)?|ring|fax|sms|text(?:ed| me)?|whats ?app"
     r"|signal|dial|hotline|contact(?: me)?|reach(?: me)?|number is|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*"
@@ -29,10 +34,11 @@ _WORDS = re.compile(
     r"|電話|手机|电话)(?![a-z])"
 )
 _OTHER_WORDS = re.compile(
-    r"(?:order|bestell\w*|pedido|ordine|commande|tracking|invoice|rechnung\w*|factura|facture|ticket|case|ref|reference"
-    r"|transaction|txn|shipment|parcel|sku|serial|timestamp|epoch|build|id|uid|session|request|trace|account|konto\w*"
-    r"|kunden\w*|customer|amount|total|price|version|article|artikel\w*|part|model|vin|isbn|zip|plz|page|port|pid)"
-    r"(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?\.?\W{0,6}\Z"
+    r"(?:(?:order|bestell\w*|pedido|ordine|commande|tracking|invoice|rechnung\w*|factura|facture|ticket|reference"
+    r"|transaction|shipment|parcel|serial|timestamp|session|request|account|konto\w*|kunden\w*|customer"
+    r"|(?<![^\W_])(?:case|ref|txn|sku|epoch|build|uid|trace|amount|total|price|version|article|artikel\w*|part|model"
+    r"|vin|isbn|zip|plz|page|port|pid))(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?"
+    rf"|{AN_ID})\.?\W{{0,6}}\Z"
 )
 _NANP = re.compile(r"(?:1[-. ]?)?(?:\(\d{3}\) ?|\d{3}([-. ]))\d{3}([-. ])\d{4}\Z")
 _PUNCTUATED = re.compile(r"\(0?\d{1,5}\)|^0\d{1,5}[ /-]\d|^0\d(?:[ .-]\d\d){4}$|^0\d{2,4}[ /.-]\d{3,4}[ .-]?\d{3,5}$")
@@ -59,24 +65,54 @@ class PhoneRecognizer:
         for match in _GLUED.finditer(context.text):
             if self._parsed(match[0], None):
                 yield TextSpan(match.start(), match.end(), self.entity_type, 0.8, "phones")
-        for match in _CANDIDATE.finditer(context.text):
-            number, start, end = match["number"], match.start("number"), match.end()
-            # An opening bracket without its closing one belongs to the sentence.
-            if number.startswith("(") and ")" not in number:
-                number, start = number[1:], start + 1
-            if number.endswith(")") and "(" not in number:
-                number = number[:-1]
-                end = start + len(number) if not match["extension"] else end
-            score = self._score(context, number, start, end)
-            if score:
-                yield TextSpan(start, end, self.entity_type, score, "phones")
+        match = _CANDIDATE.search(context.text)
+        while match is not None:
+            date = _DATE.match(context.text, match.start("number"))
+            if date is not None and date.end() < match.end():
+                match = _CANDIDATE.search(context.text, date.end())
+                continue
+            found = self._in_candidate(context, match)
+            yield from found
+            match = _CANDIDATE.search(context.text, max((span.end for span in found), default=match.end()))
+
+    def _in_candidate(self, context: Context, match: re.Match[str]) -> list[TextSpan]:
+        """The number; without what stands beside it (a date, an amount, a number) where only that makes it one."""
+        number, end = match.span("number"), match.end()
+        whole = self._span(context, *number, end)
+        if whole is not None:
+            return [whole]
+        places = [(number[0] + part.start(), number[0] + part.end()) for part in _PART.finditer(match["number"])]
+        found: list[TextSpan] = []
+        for left, right in _FEWER:
+            if left + right < len(places):
+                until = places[-1 - right][1]
+                span = self._span(context, places[left][0], until, until if right else end)
+                found += [span] if span else ()
+        found.sort(key=lambda span: -span.score)
+        return [
+            span
+            for rank, span in enumerate(found)
+            if all(span.end <= better.start or better.end <= span.start for better in found[:rank])
+        ]
+
+    def _span(self, context: Context, start: int, number_end: int, end: int) -> TextSpan | None:
+        number = context.text[start:number_end]
+        # An opening bracket without its closing one belongs to the sentence.
+        if number.startswith("(") and ")" not in number:
+            number, start = number[1:], start + 1
+        if number.endswith(")") and "(" not in number:
+            number = number[:-1]
+            end = start + len(number) if end == number_end else end
+        score = self._score(context, number, start, end)
+        return TextSpan(start, end, self.entity_type, score, "phones") if score else None
 
     def _score(self, context: Context, number: str, start: int, end: int) -> float:
         digits = sum(character.isdigit() for character in number)
         if not 7 <= digits <= 15 or len({character for character in number if character.isdigit()}) == 1:
             return 0.0
         named = _WORDS.search(context.near(start, end)) is not None
-        if _OTHER_WORDS.search(context.closest(start)):
+        # Nobody writes an order number with a plus, or with its first digits in brackets.
+        if number[0] not in "(+" and _OTHER_WORDS.search(context.closest(start)):
             return 0.0
         if number.lstrip("(").startswith(("+", "00")):
             return self._international(number, named=named)

@@ -79,8 +79,8 @@ _WORDS = re.compile(
 _OPAQUE = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9+/_=.~-]{20,512}(?![\w+/])")
 _PLACEHOLDER = re.compile(
     r"(?i:x{3,}|\*{3,}|\.{3,}|your[_-]|my[_-][a-z_-]{2,40}(?![^\s\"'`,;)])|<[\w .:-]{1,40}>|\$\{[\w.:-]{1,60}\}"
-    r"|\{\{[^{}]{1,60}\}\}|%\(\w{1,60}\)|example|changeme|redacted|placeholder|none\b|null\b|true\b|false\b|undefined"
-    r"|required|optional|string\b|os\.environ|process\.env|getenv|env\.)"
+    r"|\{\{[^{}]{1,60}\}\}|%\(\w{1,60}\)|(?:example|changeme|redacted|placeholder|undefined|required|optional)(?!\w*\d)"
+    r"|none\b|null\b|true\b|false\b|string\b|os\.environ|process\.env|getenv|env\.)"
 )
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z")

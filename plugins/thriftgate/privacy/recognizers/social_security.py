@@ -29,7 +29,7 @@ class SocialSecurityRecognizer:
                 continue
             named = _WORDS.search(context.near(match.start(), match.end())) is not None
             if match[2] == "-" or named:
-                yield TextSpan(match.start(), match.end(), self.entity_type, 1.0 if named else 0.85, "social_security")
+                yield TextSpan(match.start(), match.end(), self.entity_type, 1.0 if named else 0.9, "social_security")
         for match in _PLAIN.finditer(context.text):
             if _is_given_out(match[1], match[3], match[4]) and _WORDS.search(context.near(match.start(), match.end())):
                 yield TextSpan(match.start(), match.end(), self.entity_type, 0.9, "social_security")
