@@ -81,15 +81,21 @@ _TYPOGRAPHIC = str.maketrans({"\u2019": "'"})
 
 
 def may_serve(
-    request: ChatRequest, question: str, *, settings: EligibilitySettings, has_tenant: bool = True
+    request: ChatRequest,
+    question: str,
+    *,
+    settings: EligibilitySettings,
+    has_tenant: bool = True,
+    content: Verdict | None = None,
 ) -> Verdict:
     """Whether `request` may be answered from the cache. `question` is its last user text (`CacheScope.question`).
 
-    A request that may not be served for what it *asks* is not stored either; see `may_store`.
+    A request that may not be served for what it *asks* is not stored either; see `may_store`. `content` is what
+    `content_verdict` said of the request, where it was asked already.
     """
     if request.no_cache:
         return Verdict(Eligibility.NO_CACHE)
-    return content_verdict(request, question, settings=settings, has_tenant=has_tenant)
+    return content or content_verdict(request, question, settings=settings, has_tenant=has_tenant)
 
 
 def may_store(

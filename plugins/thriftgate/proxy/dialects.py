@@ -29,6 +29,7 @@ from thriftgate.types import StreamPiece
 from thriftgate.wire.request import Dialect
 from thriftgate.wire.shapes import mapping, objects
 from thriftgate.wire.sse import SseDecoder, encode
+from thriftgate.wire.streams import is_last_event
 
 METHODS: Mapping[str, str] = {
     Dialect.CHAT: "acompletion",
@@ -37,7 +38,6 @@ METHODS: Mapping[str, str] = {
 }
 """The router's public method of each dialect: what a route's requests are intercepted at, and its tiers asked by."""
 _CHAT_FIELDS: Mapping[str, type] = {"id": str, "object": str, "created": int, "model": str, "system_fingerprint": str}
-_LAST_EVENTS = frozenset({"message_stop", "response.completed", "response.incomplete"})
 _FINGERPRINT = {"system_fingerprint": "thriftgate"}
 """LiteLLM's fast serializer drops fields it does not know; a chunk with a fingerprint takes the complete one."""
 
@@ -163,7 +163,7 @@ async def stream_pieces(
                 raise tier_failure(model, ToldInStreamError(read.event, seen.status, seen.headers))
             event = event_as_ended(model, dialect, read.event, seen)
             piece = read if event is read.event else replace(read, event=event, edge=None)
-            if seen.is_miscounted or (seen.has_usage is False and event.get("type") in _LAST_EVENTS):
+            if seen.is_miscounted or (seen.has_usage is False and is_last_event(event)):
                 piece = replace(piece, usage_is_estimated=True)
             if is_known:
                 yield piece

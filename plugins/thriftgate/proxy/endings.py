@@ -10,10 +10,10 @@ from thriftgate.errors import TierFailedError
 from thriftgate.proxy.provider_answer import MISSING, ProviderAnswer, view_of_answer
 from thriftgate.wire.answer import FinishKind
 from thriftgate.wire.chat.answer import finish_of
-from thriftgate.wire.shapes import integer, items, mapping, text
+from thriftgate.wire.shapes import integer, items, mapping
+from thriftgate.wire.streams import is_last_event
 from thriftgate.wire.turns import Dialect
 
-_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _WORDS = {
     FinishKind.STOP: "stop", FinishKind.TOOL_CALLS: "tool_calls", FinishKind.LENGTH: "length",
     FinishKind.FILTERED: "content_filter",
@@ -82,7 +82,7 @@ def event_as_ended(model: str, dialect: str, event: Mapping[str, Any], answer: P
         _refuse_made_up(model, word)
         return {**event, "delta": {**delta, "stop_reason": None}}
     response = mapping(event.get("response"))
-    if text(event.get("type")) not in _ENDS:
+    if not is_last_event(event):
         return event
     _refuse_made_up(model, word)
     return {**event, "response": {**response, "status": "incomplete"}}

@@ -32,6 +32,7 @@ from thriftgate.proxy.pricing import chat_usage
 from thriftgate.services.request.reading import whole_body
 from thriftgate.services.route.route import RouteService
 from thriftgate.types import Answer, ChatRequest, StreamPiece, Usage
+from thriftgate.wire.streams import is_last_event
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ class _Streamed:
             self._log.ended(Usage())
 
     def _event(self, piece: StreamPiece) -> object:
-        if piece.event.get("type") in ("response.completed", "response.incomplete", "response.failed"):
+        if "response" in piece.event and is_last_event(piece.event):
             self.completed_response = piece.event
         if piece.usage is not None:
             self._log.ended(piece.usage)

@@ -11,13 +11,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from thriftgate.wire.request import RequestView
-from thriftgate.wire.shapes import Body, Json
+from thriftgate.wire.shapes import Body, Json, text
 
 _WORD = re.compile(r"\S+\s*|\s+")
 """A word with the white space behind it; cannot backtrack, as models have been seen to answer 10,000 blanks."""
 _WORDS_PER_PIECE = 4
 _LONGEST_PIECE = 200
 """Characters; a text without blanks (base64, JSON, Chinese) comes in pieces of so many."""
+
+_LAST = frozenset(
+    {"message_stop", "response.completed", "response.incomplete", "response.failed", "response.cancelled"}
+)  # fmt: skip
+
+
+def is_last_event(event: Json) -> bool:
+    """Whether a stream's answer ends with this event, well or not; chat completions end without an event of their own.
+
+    Source: Anthropic's "Streaming messages", OpenAI's "Streaming events".
+    """
+    return text(event.get("type")) in _LAST
 
 
 def pieces(words: str) -> list[str]:

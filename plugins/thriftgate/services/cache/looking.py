@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from thriftgate.caching.decision import Hit
-from thriftgate.caching.eligibility import Eligibility, Verdict, content_verdict
+from thriftgate.caching.eligibility import Verdict, content_verdict, may_serve
 from thriftgate.caching.lookup import Asked, Check, Embed, Find, Found, look_up
 from thriftgate.caching.scope import CacheScope, RequestIdentity, scope_of
 from thriftgate.config import CacheConfig
@@ -78,7 +78,7 @@ class CacheLook:
         except TypeError:
             return LookPlace(max_tokens=seen.max_tokens, reason="not cacheable")
         content = content_verdict(request, scope.asked, settings=self._limits, has_tenant=scope.has_tenant)
-        verdict = Verdict(Eligibility.NO_CACHE) if request.no_cache else content
+        verdict = may_serve(request, scope.asked, settings=self._limits, content=content)
         return LookPlace(
             scope=scope,
             max_tokens=seen.max_tokens,

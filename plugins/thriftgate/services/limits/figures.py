@@ -33,7 +33,11 @@ class LimitFigures:
         """A request runs, after it has waited for so many seconds."""
         self._samples.add(catalogue.LIMIT_VERDICTS, ("waited" if waited else "granted", "none", "none"))
         if waited:
-            self._samples.observe(catalogue.LIMIT_WAIT, (), waited)
+            self._samples.observe(catalogue.LIMIT_WAIT, ("turn",), waited)
+
+    def placed(self, waited: float) -> None:
+        """The models of a request begin, after it has waited for so many seconds, ready for them."""
+        self._samples.observe(catalogue.LIMIT_WAIT, ("place",), waited)
 
     def refused(self, limit: str, *, now: float, is_shadow: bool = False) -> None:
         """A request was refused because of a limit, or would have been."""

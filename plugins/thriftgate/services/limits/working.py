@@ -28,7 +28,7 @@ class Working:
     Args:
         clock: What waits are measured in (monotonic).
         wake: Called when there may be room for one that waits to be let in.
-        figures: Counts those that got no place.
+        figures: Counts those that got no place, and the waits of those that got one.
     """
 
     def __init__(self, clock: Clock, figures: LimitFigures, *, wake: Callable[[], None]) -> None:
@@ -58,8 +58,11 @@ class Working:
         # Of a request that asks models again, by a fallback that its client named, the time between does not count.
         worked = (passed.work_ended_at or now) - (passed.work_began_at or now)
         passed.work_began_at, passed.work_ended_at = now - worked, None
-        wait = now - began_at if has_waited else 0.0
+        if not has_waited:
+            return 0.0
+        wait = now - began_at
         passed.waited += wait
+        self._figures.placed(wait)
         return wait
 
     def follow(self, passed: Pass) -> None:

@@ -13,6 +13,7 @@ from typing import Any, cast
 from thriftgate.privacy.json_restoring import StreamJsonRestorer, restore_json
 from thriftgate.privacy.restoring import Restorer
 from thriftgate.wire.shapes import Body, Json, items, mapping, objects
+from thriftgate.wire.streams import is_last_event
 
 _KEPT = frozenset({
     "id", "object", "model", "type", "role", "signature", "encrypted_content", "data", "b64_json", "system_fingerprint",
@@ -61,7 +62,7 @@ class EventRestorer:
             return self._block(event, kind)
         if kind.startswith("response."):
             return self._numbered(event, self._response(event, kind))
-        return [restored(event, self._restorer)]
+        return [*(self.flush() if is_last_event(event) else ()), restored(event, self._restorer)]
 
     def flush(self) -> list[Body]:
         """What was held back when the stream ended without saying so."""
@@ -176,8 +177,7 @@ class EventRestorer:
                 )
             )
             return [*before, restored(event, self._restorer)]
-        ends = kind in {"response.completed", "response.incomplete", "response.failed"}
-        return [*(self.flush() if ends else ()), restored(event, self._restorer)]
+        return [*(self.flush() if is_last_event(event) else ()), restored(event, self._restorer)]
 
     def _numbered(self, event: Json, events: Sequence[Body]) -> list[Body]:
         """What an event became, numbered on from what was sent: events are added and held back."""

@@ -145,8 +145,10 @@ LIMIT_VERDICTS = Family(
     ("verdict", "limit", "per"),
 )  # fmt: skip
 LIMIT_WAIT = Family(
-    "thriftgate_limit_wait_seconds", "histogram", "How long requests waited in the fair queue that were then served.",
-    (), PIPELINE,
+    "thriftgate_limit_wait_seconds", "histogram",
+    "How long requests waited that were then served: for their turn in the fair queue, or, read and looked up, for a"
+    " place among those whose models work.",
+    ("awaited",), PIPELINE,
 )  # fmt: skip
 LIMIT_WAITING = Family(
     "thriftgate_limit_waiting", "gauge", "Requests to a route or model that wait in the fair queue.", ("model",)

@@ -6,9 +6,8 @@ Failure behaviour: pure; never raises on an event, whatever its shape.
 from typing import Any
 
 from thriftgate.wire.shapes import Body, Json, integer, items, mapping, text
-from thriftgate.wire.streams import Assembler
+from thriftgate.wire.streams import Assembler, is_last_event
 
-TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 _BEGINNINGS = frozenset({"response.created", "response.in_progress", "response.queued"})
 _STRINGS = {
     "response.function_call_arguments": "arguments", "response.custom_tool_call_input": "input",
@@ -34,9 +33,10 @@ class ResponsesAssembler(Assembler):
     def feed(self, event: Json) -> None:
         """Take one event; unknown ones change nothing."""
         kind = text(event.get("type"))
-        if kind in TERMINAL or kind in _BEGINNINGS:
+        is_last = is_last_event(event)
+        if is_last or kind in _BEGINNINGS:
             self._response = {**self._response, **mapping(event.get("response"))}
-            self._has_ended = self._has_ended or kind in TERMINAL
+            self._has_ended = self._has_ended or is_last
             return
         if kind == "error":
             self.error = mapping(event.get("error")) or event

@@ -4,10 +4,9 @@ Failure behaviour: pure and total.
 """
 
 from thriftgate.wire.responses.answer import hide_in_item, hide_in_part, hide_in_response
-from thriftgate.wire.responses.assembling import TERMINAL
 from thriftgate.wire.responses.echo import echoed
-from thriftgate.wire.shapes import Body, Json, mapping, text
-from thriftgate.wire.streams import Ending
+from thriftgate.wire.shapes import Body, Json, mapping
+from thriftgate.wire.streams import Ending, is_last_event
 
 
 class ResponsesEnding(Ending):
@@ -17,7 +16,7 @@ class ResponsesEnding(Ending):
     """
 
     def _begins_ending(self, event: Json) -> bool:
-        return text(event.get("type")) in TERMINAL or event.get("type") == "error"
+        return is_last_event(event) or event.get("type") == "error"
 
     def _shown(self, event: Json) -> Json | None:
         response = mapping(event.get("response"))
@@ -28,7 +27,7 @@ class ResponsesEnding(Ending):
     def _with_fields(self, held: list[Json], fields: Json) -> list[Json]:
         return [
             {**event, "response": {**mapping(event.get("response")), **fields}}
-            if text(event.get("type")) in TERMINAL
+            if is_last_event(event)
             else event
             for event in held
         ]

@@ -11,6 +11,7 @@ from thriftgate.limits.demand import Demand, Refused, Taken
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.services.limits.passes import Pass, RefusedError
 from thriftgate.services.limits.pool import Progress
+from thriftgate.services.telemetry import catalogue
 
 ADAPTIVE = {"*": {"most": 10, "adaptive": True}}
 
@@ -39,6 +40,7 @@ async def test_one_more_than_the_places_is_made_ready_and_waits_for_its_place_wh
     await settled()
     assert await ready == pytest.approx(1, abs=0.1)
     assert ahead.waited == pytest.approx(1, abs=0.1)
+    assert world.samples.histograms[catalogue.LIMIT_WAIT.name, ("place",)].total == pytest.approx(1, abs=0.1)
     assert (await queued).claim.progress is Progress.PREPARING
     assert first[0].pool.n_at_work == 2
 

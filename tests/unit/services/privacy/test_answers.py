@@ -173,3 +173,22 @@ def test_a_whole_answer_has_its_values_and_signed_thinking_stays() -> None:
 def test_what_is_no_json_passes_through() -> None:
     assert restored_json(b"<html>", RESTORER, lambda _: None) == b"<html>"
     assert restored({"n": 1, "x": None}, RESTORER) == {"n": 1, "x": None}
+
+
+@pytest.mark.parametrize("last", ["completed", "incomplete", "failed", "cancelled"])
+def test_what_is_held_back_comes_before_the_event_that_ends_a_response(last: str) -> None:
+    started = {"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0}
+    stream = EventRestorer(RESTORER)
+    events = stream.feed({**started, "delta": "See <PERS"}) + stream.feed({"type": f"response.{last}", "response": {}})
+    assert "".join(event.get("delta", "") for event in events) == "See <PERS"
+    assert [event["type"] for event in events][-1] == f"response.{last}"
+    assert stream.flush() == []
+
+
+def test_what_is_held_back_comes_before_the_end_of_a_message_whose_block_was_never_ended() -> None:
+    stream = EventRestorer(RESTORER)
+    delta = {"type": "text_delta", "text": "See <PERS"}
+    events = stream.feed({"type": "content_block_delta", "index": 0, "delta": delta})
+    events += stream.feed({"type": "message_stop"})
+    assert "".join(event["delta"]["text"] for event in events[:-1]) == "See <PERS"
+    assert events[-1] == {"type": "message_stop"}
