@@ -54,6 +54,9 @@ class Replay:
         cost = np.zeros(n)
         with np.errstate(invalid="ignore"):
             skips = self.outlook < policy.skip_below
+            if policy.trust_above < np.inf:
+                # Of whom nothing is known, a route that decides by the question asks the strongest tier.
+                skips |= np.isnan(self.outlook)
             trusts = (self.outlook >= policy.trust_above) & ~skips
         waiting = ~skips & ~trusts
         for tier, accept_at in enumerate(policy.accept_at):
