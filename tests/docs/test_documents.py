@@ -171,6 +171,16 @@ def test_short_documents_stay_short() -> None:
         assert len(decision.read_text(encoding="utf-8").splitlines()) <= 60, decision.name
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPO)))
+def test_every_module_that_a_document_names_is_there(path: Path) -> None:
+    """A decision tells of its day, and the changelog of each release; everything else of today."""
+    if path.parent.name == "decisions" or path.name == "CHANGELOG.md":
+        return
+    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_0-9]+\.py)`", path.read_text(encoding="utf-8")))
+    roots = (REPO, REPO / "plugins/thriftgate", REPO / "evals", path.parent)
+    assert [name for name in sorted(named) if not any((root / name).is_file() for root in roots)] == []
+
+
 def test_every_file_that_the_architecture_names_is_there() -> None:
     named = re.findall(r"`(plugins/[\w./]+)`", (REPO / "docs" / "architecture.md").read_text(encoding="utf-8"))
     assert len(named) > 10

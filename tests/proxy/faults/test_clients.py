@@ -229,6 +229,8 @@ def test_an_endpoint_that_no_route_serves_says_so(gateway: GatewayProcess, path:
     assert response.status_code in ((200, 400) if path == "/v1/completions" else (400, 404)), response.text
     assert "Traceback" not in response.text
     assert "site-packages" not in response.text
+    if response.status_code != 200:
+        assert "route 'one'" in response.text
 
 
 # A caller's timeout

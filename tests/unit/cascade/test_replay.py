@@ -1,4 +1,4 @@
-"""What calibration plays on arrays is what serves: the plan, the thresholds and the flow of one request after another."""
+"""What calibration plays on arrays is what serves: plan, thresholds and flow, one request after another."""
 
 import math
 from dataclasses import dataclass

@@ -116,7 +116,7 @@ class Opened:
 @asynccontextmanager
 async def opened(config_file: Path) -> AsyncGenerator[Opened]:
     """The cache that the file names."""
-    from thriftgate.proxy.compose.answer_cache import open_cache
+    from thriftgate.proxy.compose.stores import open_cache
     from thriftgate.stores.minilm.embedder import LocalEmbedder
 
     section = load_section(config_file, os.environ)

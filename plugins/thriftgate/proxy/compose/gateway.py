@@ -18,16 +18,16 @@ import numpy as np
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.config.taken import TakenConfig, taken_from
-from thriftgate.ports import AnswerCache, SingleFlight
+from thriftgate.ports import AnswerCache
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.completer import RouterCompleter
-from thriftgate.proxy.compose.answer_cache import answer_cache, redis_server
 from thriftgate.proxy.compose.guards import Guards, needs_embedder, open_guards
 from thriftgate.proxy.compose.identity import OpenIdentity, open_budgets, open_identity
 from thriftgate.proxy.compose.limits import limit_jobs, open_limits
 from thriftgate.proxy.compose.observing import log_sinks, open_metrics
 from thriftgate.proxy.compose.privacy import Privacy, open_privacy
 from thriftgate.proxy.compose.routes import Shared, build_cache, build_route
+from thriftgate.proxy.compose.stores import answer_cache, redis_server, single_flight
 from thriftgate.proxy.compose.tracing import open_traces
 from thriftgate.proxy.limits.request import note_record, place_of, steps_of
 from thriftgate.proxy.metrics import WRITE_EVERY, MetricsReader
@@ -60,7 +60,6 @@ from thriftgate.stores.langfuse.project import TraceAddress
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger
-from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 
 if TYPE_CHECKING:
     from thriftgate.stores.redis.connection import RedisServer
@@ -214,7 +213,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         ledger=ledger,
         audits=writer,
         prompts=PromptService(prompts.source, clock),
-        single_flight=_single_flight(redis, database),
+        single_flight=single_flight(redis, database),
         cache=answer_cache(embedder, redis=redis, database=database) if embedder else None,
         embedder=embedder,
         draw=random.random,
@@ -304,14 +303,6 @@ def _identity(config: ThriftgateConfig, shared: Shared, database: Database) -> O
         background=shared.background,
         outages=shared.outages,
     )
-
-
-def _single_flight(redis: "RedisServer | None", database: Database) -> SingleFlight:
-    if redis is None:
-        return PostgresSingleFlight(database)
-    from thriftgate.stores.redis.single_flight import RedisSingleFlight
-
-    return RedisSingleFlight(redis)
 
 
 def _jobs(config: ThriftgateConfig, shared: Shared, prompts: OpenPrompts, data_dir: Path) -> list[Job]:

@@ -12,7 +12,8 @@ from litellm.proxy import proxy_server
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.config.limits import LimitsConfig
-from thriftgate.ports import Clock, Limiter
+from thriftgate.ports import Clock
+from thriftgate.proxy.compose.stores import token_buckets
 from thriftgate.proxy.limits.hooks import LimitHooks
 from thriftgate.proxy.limits.layer import LimitLayer
 from thriftgate.services.limits.admission import Admission
@@ -20,7 +21,6 @@ from thriftgate.services.request.outages import Outages
 from thriftgate.services.telemetry.metrics import Samples
 from thriftgate.services.upkeep.jobs import Job
 from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.limits import PostgresLimiter
 
 if TYPE_CHECKING:
     from thriftgate.stores.redis.connection import RedisServer
@@ -42,7 +42,7 @@ def open_limits(
     """The limits of this worker; None where there are none."""
     if config.limits is None:
         return None
-    return Admission(config.limits, _limiter(redis, database), clock=clock, samples=samples, outages=outages)
+    return Admission(config.limits, token_buckets(redis, database), clock=clock, samples=samples, outages=outages)
 
 
 def limit_jobs(config: LimitsConfig, admission: Admission) -> Sequence[Job]:
@@ -89,11 +89,3 @@ def _behind(name: str, routes: Mapping[str, str]) -> tuple[str, bool]:
     if not isinstance(alias, str):
         return name, False
     return routes.get(alias, alias), alias in routes
-
-
-def _limiter(redis: "RedisServer | None", database: Database) -> Limiter:
-    if redis is None:
-        return PostgresLimiter(database)
-    from thriftgate.stores.redis.limits import RedisLimiter
-
-    return RedisLimiter(redis)

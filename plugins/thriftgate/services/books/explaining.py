@@ -17,8 +17,8 @@ def why(record: RequestRecord) -> str:
             return _failed(record)
         case DecisionKind.EXACT_HIT:
             if record.coalesced:
-                return "The same question was being answered at that moment; both got that answer."
-            return "The same question had been answered before; the answer came from the cache."
+                return _sentence(f"{Reason.COALESCED.words}: both got that answer")
+            return _sentence(record.decision.words)
         case DecisionKind.SEMANTIC_HIT:
             return _semantic_hit(record)
         case DecisionKind.ACCEPTED:
@@ -48,9 +48,9 @@ def _semantic_hit(record: RequestRecord) -> str:
 def _accepted(record: RequestRecord) -> str:
     tier, reason = _tier(record), Reason.known(record.reason)
     if reason is Reason.STRONGER_TIERS_FAILED:
-        return f"Stronger tiers failed, so {tier}'s answer was given although it was not sure enough."
+        return _sentence(f"{reason.words}: {tier}'s")
     if reason is Reason.STREAMED_OPTIMISTICALLY:
-        return f"{tier}'s answer was shown while it was written, so it could not be taken back."
+        return _sentence(reason.told(tier))
     loosened = " by the looser threshold of a caller near the budget's end" if reason is Reason.BUDGET_SHIFT else ""
     if record.confidence is None:
         return f"{tier}'s answer was good enough{loosened}, so nothing stronger was asked."
@@ -66,6 +66,10 @@ def _escalated(record: RequestRecord) -> str:
     else:
         cause = reason.told(first)
     return f"{_tier(record)} answered because {cause}."
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[:1].upper()}{clause[1:]}."
 
 
 def _cheaper_tier(record: RequestRecord) -> str:

@@ -26,9 +26,7 @@ class ResponsesEnding(Ending):
 
     def _with_fields(self, held: list[Json], fields: Json) -> list[Json]:
         return [
-            {**event, "response": {**mapping(event.get("response")), **fields}}
-            if is_last_event(event)
-            else event
+            {**event, "response": {**mapping(event.get("response")), **fields}} if is_last_event(event) else event
             for event in held
         ]
 

@@ -30,10 +30,10 @@ K = DecisionKind
 @pytest.mark.parametrize(
     ("record", "sentence"),
     [
-        (request(1, K.EXACT_HIT), "The same question had been answered before; the answer came from the cache."),
+        (request(1, K.EXACT_HIT), "The same question had been answered before: its answer came from the cache."),
         (
             request(1, K.EXACT_HIT, coalesced=True, reason="coalesced"),
-            "The same question was being answered at that moment; both got that answer.",
+            "The same question was being answered at that moment: both got that answer.",
         ),
         (
             request(1, K.SEMANTIC_HIT, confidence=0.9996),
@@ -43,7 +43,7 @@ K = DecisionKind
         (request(1, K.ACCEPTED), "small was 93% sure: good enough, so nothing stronger was asked."),
         (
             request(1, K.ACCEPTED, reason="stronger_tiers_failed"),
-            "Stronger tiers failed, so small's answer was given although it was not sure enough.",
+            "Stronger tiers failed, so a rejected answer was given: small's.",
         ),
         (request(1, K.ESCALATED), "large answered because small was only 42% sure."),
         (request(1, K.ESCALATED, reason="invalid_json"),

@@ -1,4 +1,6 @@
-"""Opens the answer cache that a configuration names: Redis where there is a `redis_url`, else PostgreSQL.
+"""Where the cache, single flight and limits are kept: in Redis where there is a `redis_url`, else in PostgreSQL.
+
+Nowhere else is it decided. The ledger, keys and budgets are always in PostgreSQL.
 
 Failure behaviour: raises ConfigurationError or StoreUnavailableError when the database cannot be prepared; a Redis that
 is away is noticed at the first call.
@@ -11,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thriftgate.config import ThriftgateConfig
-from thriftgate.ports import AnswerCache
+from thriftgate.ports import AnswerCache, Limiter, SingleFlight
 from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import Database, connect
+from thriftgate.stores.postgres.limits import PostgresLimiter
+from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 
 if TYPE_CHECKING:
     from thriftgate.stores.redis.connection import RedisServer
@@ -60,3 +64,21 @@ def answer_cache(embedder: LocalEmbedder, *, redis: "RedisServer | None", databa
     from thriftgate.stores.redis.cache import RedisAnswerCache
 
     return RedisAnswerCache(redis, dimensions=embedder.dimensions, fingerprint=embedder.fingerprint)
+
+
+def single_flight(redis: "RedisServer | None", database: Database) -> SingleFlight:
+    """Who asks for an answer that several wait for, over all workers and gateways on one store."""
+    if redis is None:
+        return PostgresSingleFlight(database)
+    from thriftgate.stores.redis.single_flight import RedisSingleFlight
+
+    return RedisSingleFlight(redis)
+
+
+def token_buckets(redis: "RedisServer | None", database: Database) -> Limiter:
+    """The buckets that all workers and gateways on one store share."""
+    if redis is None:
+        return PostgresLimiter(database)
+    from thriftgate.stores.redis.limits import RedisLimiter
+
+    return RedisLimiter(redis)
