@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from thriftgate.config.privacy import PrivacyConfig
-from thriftgate.privacy.findings import Text, counted_by_kind
-from thriftgate.privacy.json_text import looks_like_json, tokens
+from thriftgate.privacy.findings import Text, counted_by_kind, resolved
+from thriftgate.privacy.json_text import JsonToken, looks_like_json, tokens
+from thriftgate.privacy.masking import Recurrences, spoken_of_again
+from thriftgate.privacy.spans import TextSpan
 from thriftgate.proxy.compose.privacy import engine_loader
 from thriftgate.services.privacy.policies import Policies
 
@@ -28,24 +30,30 @@ def ours_finder() -> Finder:
     policy = policies.policy_of("")
     assert policy is not None
 
-    def find(text: str, label: str = "") -> list[tuple[int, int, str]]:
-        if looks_like_json(text):
-            return [found for token in tokens(text) for found in inside(text, token)]
-        spans = counted_by_kind(text, engine(Text(text, label)), policy)
-        return [(span.start, span.end, span.entity_type) for span in spans]
+    def found_in(text: Text) -> list[TextSpan]:
+        return counted_by_kind(text.text, engine(text), policy)
 
-    def inside(text: str, token: Any) -> list[tuple[int, int, str]]:
+    def find(text: str) -> list[tuple[int, int, str]]:
+        """Found by what a text says, and again where it stands in another."""
+        parts = list(tokens(text)) if looks_like_json(text) else []
+        texts = [Text(part.text, part.label) for part in parts] or [Text(text, "")]
+        found = [found_in(one) for one in texts]
+        values = [
+            (span.entity_type, one.text[span.start : span.end])
+            for one, spans in zip(texts, found, strict=True)
+            for span in spans
+        ]
+        again = Recurrences(spoken_of_again(values))
+        whole = [resolved([*spans, *again.find(one.text)]) for one, spans in zip(texts, found, strict=True)]
+        if not parts:
+            return [(span.start, span.end, span.entity_type) for span in whole[0]]
+        return [inside(text, part, span) for part, spans in zip(parts, whole, strict=True) for span in spans]
+
+    def inside(text: str, part: JsonToken, span: TextSpan) -> tuple[int, int, str]:
         """What is found in a string of JSON text, placed in the text by what surrounds it there."""
-        found = find(token.text, token.label)
-        if not found:
-            return []
-        written = text[token.start : token.end]
-        places: list[tuple[int, int, str]] = []
-        for start, end, kind in found:
-            before, value = (json.dumps(part)[1:-1] for part in (token.text[:start], token.text[start:end]))
-            first = token.start + written.startswith('"') + len(before)
-            places.append((first, first + len(value), kind))
-        return places
+        before, value = (json.dumps(one)[1:-1] for one in (part.text[: span.start], part.text[span.start : span.end]))
+        first = part.start + text[part.start : part.end].startswith('"') + len(before)
+        return first, first + len(value), span.entity_type
 
     return find
 

@@ -1,6 +1,7 @@
 """Made-up values in the places where real requests have them, and look-alikes; a fixed seed, so that runs compare.
 
-Seven kinds, each in JSON inside JSON, in URLs, tables, code, logs and talk. The generator shares nothing with the
+Seven kinds, each in JSON inside JSON, in URLs, tables, code, logs, talk, beside amounts and other words that could make
+something else of them, and named once and then bare. The generator shares nothing with the
 recognizers but the public checksums.
 """
 
@@ -59,7 +60,7 @@ def _placed(
     draw: random.Random, kind: str, value: str, place: Callable[[random.Random, str, str], tuple[str, str]]
 ) -> Case:
     text, written = place(draw, LABELS[kind], value)
-    start = text.index(written)
+    start = text.rindex(written)  # the last one is looked for: the others name it
     return Case(text, kind, start, start + len(written))
 
 
@@ -190,7 +191,28 @@ def _in_talk(draw: random.Random, label: str, value: str) -> tuple[str, str]:
     return f"{lead.format(label.replace('_', ' '))} {value}. Thanks!", value
 
 
-PLACES = (_in_json, _in_flat_json, _in_url, _in_csv, _in_code, _in_log, _in_talk)
+def _beside_an_amount(draw: random.Random, label: str, value: str) -> tuple[str, str]:
+    amount = draw.choice([", $50", " EUR 50", " USD", " 50 EUR", " for GBP 20", "; 20% off", " 3 times", " 2026-03-04"])
+    return f"Please note the {label.replace('_', ' ')} {value}{amount}", value
+
+
+def _beside_a_word(draw: random.Random, label: str, value: str) -> tuple[str, str]:
+    before = draw.choice(
+        ["node 3, ", "api v2: ", "doi 10.1000/182, ", "order 7, ", "12 EUR, ", "in the ocean, ", "case 5: "]
+    )
+    after = draw.choice([" on node 3", " (api 2.1)", " for order 88", " ISBN 3", " with version 1.2", " ticket 9"])
+    return f"{before}my {label.replace('_', ' ')}: {value}{after}", value
+
+
+def _named_then_bare(draw: random.Random, label: str, value: str) -> tuple[str, str]:
+    again = draw.choice(["so is {} ok?", "order {} I meant", "I typed {} twice", "version {}?", "[{}]"])
+    return f"My {label.replace('_', ' ')} is {value}\n{again.format(value)}", value
+
+
+PLACES = (
+    _in_json, _in_flat_json, _in_url, _in_csv, _in_code, _in_log, _in_talk, _beside_an_amount, _beside_a_word,
+    _named_then_bare,
+)  # fmt: skip
 KINDS: dict[str, Callable[[random.Random], str]] = {
     "CREDIT_CARD": _card, "IBAN_CODE": _iban, "EMAIL_ADDRESS": _email, "PHONE_NUMBER": _phone, "US_SSN": _ssn,
     "IP_ADDRESS": _ip, "SECRET": _secret,
@@ -234,5 +256,17 @@ def lookalikes(count: int, seed: int = 29) -> list[str]:
         lambda: f"case {digits(9)} is closed",
         lambda: f"row {digits(5)}: {digits(3)} {digits(3)} {digits(3)}",
         lambda: "the password is required and the token has expired",
+        lambda: f"we paid {digits(draw.choice([3, 5, 7]))} EUR for node {digits(2)}.{digits(2)}.{digits(1)}",
+        lambda: f"that is {digits(1)} {digits(3)} {digits(3)},{digits(2)} € or {digits(1)}.{digits(3)}.{digits(3)} USD",
+        lambda: f"api {digits(1)}.{digits(2)}.{digits(1)} on kernel {digits(1)}.{digits(2)}.0.{digits(2)}",
+        lambda: f"doi 10.{digits(4)}/{digits(6)} and arXiv 2301.{digits(5)}",
+        lambda: f"EAN {digits(13)}, UPC {digits(12)}, ISSN {digits(4)}-{digits(4)}",
+        lambda: f"build {digits(3)}.0.{digits(4)}.{digits(2)} of the browser",
+        lambda: f"the score is 0.{digits(16)}, the loss {digits(1)}.{digits(15)}",
+        lambda: f"order number {digits(16)}, 50 EUR, ticket {digits(10)} for $20",
+        lambda: f"password step{digits(1)} of {digits(1)}, password sha256 or password sha512, password v{digits(1)}.2",
+        lambda: f"docker run -u {digits(4)}:{digits(4)} -p {digits(4)}:80 --max-tokens {digits(4)} app",
+        lambda: f"Cookie: theme=dark; lang=en; page={digits(2)}",
+        lambda: f"<token>required</token><count>{digits(9)}</count>",
     ]
     return [makers[number % len(makers)]() for number in range(count)]

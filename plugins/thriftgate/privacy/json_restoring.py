@@ -27,6 +27,7 @@ class _Strings:
         self._escape = ""
         self._inner: _Strings | None = None
         self._start = ""
+        self._open = 0
 
     def feed(self, text: str) -> None:
         """Go on by a piece of the text."""
@@ -40,6 +41,13 @@ class _Strings:
             return 0
         return 1 + (self._inner.level if self._inner is not None else 0)
 
+    @property
+    def is_between(self) -> bool:
+        """True inside brackets and between strings, where JSON takes a value only in quotes."""
+        if self._in_string:
+            return self._inner is not None and self._inner.is_between
+        return self._depth == 0 or self._open > 0
+
     def skip(self) -> None:
         """Something of unknown content stands here: a string that begins with it is no JSON."""
         if self._in_string:
@@ -52,6 +60,7 @@ class _Strings:
         if not self._in_string:
             if character == '"':
                 self._in_string, self._start, self._inner = True, "", None
+            self._open += (character in "{[") - (character in "}]")
             return
         if self._escape:
             self._in_escape(character)
@@ -87,6 +96,7 @@ class _Strings:
         elif self._start in _SECOND:
             if character in _SECOND[self._start]:
                 self._inner = _Strings(self._depth + 1)
+                self._inner._step(self._start)
                 self._inner._step(character)
             self._start = "text"
 
@@ -105,9 +115,9 @@ class _Spelling:
             self._first = self._first or "text"
             return value
         level = self._strings.level
+        if self._strings.is_between:  # the value is a string of its own
+            value = json.dumps(value, ensure_ascii=False)
         self._strings.skip()
-        if level == 0:  # between strings the value is a string of its own
-            return json.dumps(value, ensure_ascii=False)
         for _ in range(level):
             value = json.dumps(value, ensure_ascii=False)[1:-1]
         return value

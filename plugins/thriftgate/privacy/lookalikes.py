@@ -8,7 +8,7 @@ Failure behaviour: pure and total.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from thriftgate.privacy.spans import TextSpan
@@ -45,9 +45,12 @@ _MONEY = (
 _COORDINATE = r"-?(?:1[0-7]\d|\d{1,2})\.\d{3,12}"
 _COORDINATES = rf"(?<![\d.]){_COORDINATE}[,; ]{{1,2}}{_COORDINATE}(?![\d.])"
 _FRACTION = r"(?<![\d.])\d{1,4}\.\d{12,20}(?![\d.])"
+_OPTION = r"(?<!\S)--?[a-z][a-z-]{0,30}[ =]?\d[\d.:]{0,20}"
+_SAYS_A_PLACE = re.compile(r"[^\W\da-z_]|\d")
+"""A capital letter, or a number."""
 
 _WHOLE = re.compile("|".join(f"(?:{one})" for one in (_UUID, _MAC, DATE_SHAPE, _DIGEST)))
-_TOLD = re.compile("|".join(f"(?:{one})" for one in (_NUMBERED, _VERSION, _COORDINATES, _FRACTION, _MONEY)))
+_TOLD = re.compile("|".join(f"(?:{one})" for one in (_NUMBERED, _VERSION, _COORDINATES, _FRACTION, _MONEY, _OPTION)))
 _NUMBERS = frozenset({"PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"})
 _SHAPED_LIKE_THEM = _NUMBERS | {"PERSON", "ADDRESS"}
 """Kinds that these are mistaken for; an IBAN proves itself by its checksum, a secret may well be a digest."""
@@ -65,9 +68,22 @@ def without_lookalikes(text: str, spans: Sequence[TextSpan]) -> list[TextSpan]:
         if span.entity_type not in _SHAPED_LIKE_THEM:
             return False
         is_doubtful = span.score < _CERTAIN or span.entity_type not in _NUMBERS
-        return _is_inside(span, whole) or (is_doubtful and _is_inside(span, told))
+        if _is_inside(span, whole) or (is_doubtful and _is_inside(span, told)):
+            return True
+        return span.entity_type == "ADDRESS" and _is_made_of(text, span, told)
 
     return [span for span in spans if not is_other(span)]
+
+
+def _is_made_of(text: str, span: TextSpan, places: tuple[list[int], list[int]]) -> bool:
+    """True for an address whose numbers are all something else's, and in which no capital letter names a place."""
+    starts, ends = places
+    at, rest = span.start, list[str]()
+    for place in range(max(0, bisect_right(starts, span.start) - 1), bisect_left(starts, span.end)):
+        if ends[place] > span.start:
+            rest.append(text[at : max(at, starts[place])])
+            at = max(at, ends[place])
+    return at > span.start and _SAYS_A_PLACE.search("".join([*rest, text[at : span.end]])) is None
 
 
 def _places(pattern: re.Pattern[str], text: str) -> tuple[list[int], list[int]]:

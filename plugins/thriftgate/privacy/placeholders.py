@@ -21,7 +21,10 @@ _OPENINGS: Mapping[str, tuple[str, ...]] = {
     "%3c": ("%3e", ">"),
 }
 _BLANKS = 2
+_NUMERALS = "0123456789"
 _MAX_DIGITS = 9
+_MOST_SIGNS = 3
+"""Between kind and number, in brackets: `<PERSON: 1>`, `<PERSON _1>`."""
 
 
 class ScanOutcome(Enum):
@@ -71,7 +74,9 @@ def literal_numbers(text: str, entity_types: Iterable[str]) -> set[tuple[str, in
         if entity_type.split("_")[0].lower() not in lowered:
             continue
         name = re.sub("_", r"\\\\?[_ -]", entity_type.lower())
-        spelled = rf"(?:(?:<|lt;|3c) {{0,2}}{name}s?\\?[_ #:-]?|(?<![a-z0-9_]){name}s?\\?_)0*([0-9]{{1,9}})"
+        spelled = (
+            rf"(?:(?:<|lt;|3c) {{0,2}}{name}s?\\?[_ #:-]{{0,{_MOST_SIGNS}}}|(?<![a-z0-9_]){name}s?\\?_)0*([0-9]{{1,9}})"
+        )
         found.update((entity_type, int(match[1])) for match in re.finditer(spelled, lowered))
     return found
 
@@ -143,7 +148,7 @@ class PlaceholderScanner:
 
     def _numbered(self, text: str, start: int, name: str, closings: tuple[str, ...]) -> ScanResult:
         end = start
-        while end < len(text) and end - start < _MAX_DIGITS and text[end] in "0123456789":
+        while end < len(text) and end - start < _MAX_DIGITS and text[end] in _NUMERALS:
             end += 1
         if end == start:
             return _MORE if end == len(text) else _NOTHING
@@ -152,7 +157,11 @@ class PlaceholderScanner:
             letters += 1
         if letters == len(text):
             return _MORE
-        placeholder = self._known.get((name, text[start:letters].lower()))
+        rest = text[start:letters].lower()
+        placeholder = self._known.get((name, rest))
+        if closings and placeholder is None:  # `<PERSON_01>`, `<PERSON_1s>`
+            rest = rest.lstrip("0")
+            placeholder = self._known.get((name, rest)) or self._known.get((name, rest.removesuffix("s")))
         if not closings:
             # A plural or possessive s belongs to the sentence, whatever it is attached to.
             is_over = not (text[letters].isalnum() or text[letters] == "_")
@@ -214,11 +223,20 @@ def _number_starts(text: str, at: int, *, in_brackets: bool) -> Iterable[int | N
             if start >= len(text):
                 yield None
                 continue
-        if text[start] in ("_ -#:" if in_brackets else "_"):
-            start += 1
-            yield start if start < len(text) else None
-        elif in_brackets and text[start] in "0123456789":
+        first = start
+        start = _past_signs(text, first, in_brackets=in_brackets)
+        if start >= len(text):
+            yield None
+        elif text[start] in _NUMERALS and (in_brackets or start > first):
             yield start
+
+
+def _past_signs(text: str, at: int, *, in_brackets: bool) -> int:
+    signs, most = ("_ -#:", _MOST_SIGNS) if in_brackets else ("_", 1)
+    end = at
+    while end < len(text) and end - at < most and text[end] in signs:
+        end += 1
+    return end
 
 
 def _closed(text: str, at: int, closings: tuple[str, ...], placeholder: str) -> ScanResult:

@@ -7,7 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.privacy.finding import found
 
+from thriftgate.privacy.lookalikes import without_lookalikes
 from thriftgate.privacy.recognizers.cards import luhn_holds
+from thriftgate.privacy.spans import TextSpan
 
 BEFORE = (
     "", "EUR ", "USD ", "$50, ", "€50 ", "50 EUR ", "GBP 20: ", "node ", "api ", "sdk ", "python ", "doi ", "ean ",
@@ -114,3 +116,21 @@ def test_a_value_whose_form_is_enough_is_found_beside_anything(
 @example(address="203.0.113.77", before="in the release. ")
 def test_an_address_of_a_machine_is_one_behind_any_word_but_a_versions(address: str, before: str) -> None:
     assert is_covered(f"{before}{address} is down", len(before), len(before) + len(address))
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "stays"),
+    [
+        ("api 6.63.4 on kernel 6.44.0.43", "6.63.4 on kernel 6", False),
+        ("docker run -u 8746:6758 -p 80 app", "docker run -u 8746:6758", False),
+        ("we paid 45748 EUR for node 60.23.1", "45748 EUR for node 60.23.1", False),
+        ("doi 10.4711/658274 and arXiv 2301.46287", "4711/658274 and arXiv 2301", False),
+        ("12 main street 50 EUR", "12 main street 50", True),
+        ("Main Street 50 EUR", "Main Street 50", True),
+        ("10 EUR, 5 oak lane", "5 oak lane", True),
+        ("oak lane", "oak lane", True),
+    ],
+)
+def test_an_address_of_which_every_number_is_something_elses_is_none(text: str, part: str, stays: bool) -> None:
+    span = TextSpan(text.index(part), text.index(part) + len(part), "ADDRESS", 0.95)
+    assert bool(without_lookalikes(text, [span])) is stays

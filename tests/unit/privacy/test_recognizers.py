@@ -35,6 +35,12 @@ def test_a_card_in_groups_is_found(written: str) -> None:
     assert found(f"paid with {written}, thanks") == [("CREDIT_CARD", written)]
 
 
+def test_a_card_in_groups_is_none_of_the_numbers_that_it_stands_behind() -> None:
+    assert found("Please refund invoice: 4111-1111-1111-1111") == [("CREDIT_CARD", "4111-1111-1111-1111")]
+    assert found("order 3782 822463 10005") == [("CREDIT_CARD", "3782 822463 10005")]
+    assert found("invoice: 4111111111111111") == []
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "value"),
     [

@@ -46,6 +46,8 @@ def whole(text: str) -> str:
         ("could be twelve: PERSON_1", "could be twelve: PERSON_1"),
         ("a < b && c > d \\ e % f", "a < b && c > d \\ e % f"),
         ("<<PERSON_1>>", "<Alice>"),
+        ("<PERSON_01> <PERSON: 1> <PERSON _1> <PERSON_ #1> <PERSON_1s>", "Alice Alice Alice Alice Alice"),
+        ("<PERSON_1Bs> <PERSON_0> <PERSON_1t> <PERSON: : : 1>", "ALICE <PERSON_0> <PERSON_1t> <PERSON: : : 1>"),
         ("", ""),
     ],
 )
@@ -56,7 +58,7 @@ def test_a_placeholder_is_restored_also_when_a_model_changed_it_a_little(said: s
 PIECE = st.sampled_from([
     *VALUES, "<", ">", "PERSON", "_", "1", "2", "B", "s", " ", "<PERSON", "&lt;", "&gt;", "\\u003c", "\\u003e", "%3C",
     "%3e", "<person 1>", "PERSON_1", "EMAIL", "é", "<PERSON_9>", "&", "\\", "%", '"', "{", "}", ":", "x", "0", "\n",
-    "'s", "<SECRET_1",
+    "'s", "<SECRET_1", "<PERSON: 0", "<PERSON _", "_1s>",
 ])  # fmt: skip
 TEXT = st.lists(PIECE, max_size=24).map("".join)
 
@@ -127,6 +129,36 @@ def test_a_placeholder_between_strings_becomes_a_string() -> None:
         "name": "Alice",
         "all": ["Bob"],
     }
+
+
+def test_a_placeholder_between_strings_of_inner_json_becomes_a_string_there() -> None:
+    inner = '{"name": <SECRET_1>, "all": [<PERSON_2>]}'
+    restored = json.loads(restore_json(RESTORER, json.dumps({"body": inner})))["body"]
+    assert json.loads(restored) == {"name": 'a"b\\c\n', "all": ["Bob"]}
+    said = json.dumps({"a": '{"b": 1} and <PERSON_1>', "c": "[1, 2] <PERSON_1>"})
+    assert json.loads(restore_json(RESTORER, said)) == {"a": '{"b": 1} and Alice', "c": "[1, 2] Alice"}
+
+
+@given(
+    st.recursive(
+        st.sampled_from(["<PERSON_1>", '"<SECRET_1>"', '"x"', "1"]),
+        lambda parts: st.one_of(
+            st.lists(parts, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
+            parts.map(lambda item: f'{{"k": {item}}}'),
+        ),
+        max_leaves=5,
+    ).filter(lambda text: text[0] == "{"),
+    st.integers(0, 2),
+    st.lists(st.integers(0, 400), max_size=20),
+)
+def test_a_placeholder_without_quotes_leaves_json_json_at_every_depth(text: str, depth: int, cuts: list[int]) -> None:
+    for _ in range(depth):
+        text = json.dumps({"body": text})
+    stream = StreamJsonRestorer(RESTORER)
+    restored = "".join(stream.feed(chunk) for chunk in chunks_of(text, cuts)) + stream.flush()
+    for _ in range(depth):
+        restored = json.loads(restored)["body"]
+    assert "<" not in json.dumps(json.loads(restored))
 
 
 def test_without_values_a_stream_passes_everything_at_once() -> None:

@@ -102,7 +102,7 @@ def test_a_password_is_found_whole_whatever_signs_it_has(place: Callable[[str], 
         ('curl -d "user=bob&password=hun(ter22" https://x.example', "hun(ter22"),
         ("Set-Cookie: token=aB3xyz9qqqq; Path=/", "aB3xyz9qqqq"),
         ("my password is hunter22, and yours?", "hunter22"),
-        ("is the password hunter22? no: it is secret: hunter23; ok", "hunter23"),
+        ("is the password required? no: it is secret: hunter23; ok", "hunter23"),
         ("[link](https://x.example/?token=aB3xyz9qqq)", "aB3xyz9qqq"),
         ("password: hunter22</b> and so on", "hunter22"),
         ("password = 'it''s7 (really)' -- old", "it''s7 (really)"),
@@ -118,8 +118,46 @@ def test_what_stands_around_a_value_stays(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("my password hunter22 does not work", "hunter22"),
+        ("login bob pw hunter22, thanks", "hunter22"),
+        ("pw: hunter2", "hunter2"),
+        ("please note the api key Ve5SJTE21InvPW7k for later", "Ve5SJTE21InvPW7k"),
+        ("psql --password hunter22 -h db", "hunter22"),
+        ("tool --api-key=Zk3T8vQm2L -v", "Zk3T8vQm2L"),
+        ("curl -u admin:hunter22 https://x.example/", "hunter22"),
+        ("curl https://x.example/ --user 'admin:hunter'", "hunter"),
+        ("mysql -uroot -phunter22 shop", "hunter22"),
+        ("Cookie: theme=dark; session=Zk3T8vQm2LxYw9Bn5Rd7", "Zk3T8vQm2LxYw9Bn5Rd7"),
+        ("<user>bob</user><password>hunter22</password>", "hunter22"),
+        ('<db:apiKey type="x">abcdefgh</db:apiKey>', "abcdefgh"),
+        ("https://admin:hunter22@shop.example/", "hunter22"),
+        ("postgres://app:s3cr3t@db.example.com:5432/x", "s3cr3t"),
+        ("redis://:hunter22@cache.example.com:6379", "hunter22"),
+        ("amqp://u:p@ssw0rd@mq.example.com/", "p@ssw0rd"),
+        ("my password is required1", "required1"),
+    ],
+)  # fmt: skip
+def test_a_credential_is_found_as_one_in_every_form(text: str, value: str) -> None:
+    assert found(text) == [("SECRET", value)]
+
+
+def test_a_mail_address_in_a_link_stays_one() -> None:
+    assert found("see https://x.example/?m=a:b@mail.example") == [("EMAIL_ADDRESS", "b@mail.example")]
+    assert found("https://bob%40corp.example:pw99@host.example/") == [
+        ("EMAIL_ADDRESS", "bob%40corp.example"),
+        ("SECRET", "pw99"),
+    ]
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "password sha256 hash", "password step2 of 3", "password v2.1 policy", "docker run -u 1000:1000 app",
+        "docker run --user node:node app", "Cookie: theme=dark; lang=en", "<token>required</token>",
+        "--max-tokens 4096 --password-file /etc/passwords", "the password 12345678 times",
+        "the token limit4000 and the secret santa2024 and an api key version2Beta",
         "password=&user=bob2", "password: , next 9", 'password: "must be at least 8 characters"', "token: (see below)",
         "tokens = [1, 2, 3]", "the password is (as you know) required", "http://localhost:8080/react@18.2.0",
         "https://host:443/@user", 'credentials: {"user": "bob"}', "pass=; fail=3",

@@ -16,6 +16,8 @@ _LONGEST_DOMAIN = 255
 _PICTURE = re.compile(r"[23]x\.(?:png|jpe?g|gif|webp|svg)\Z", re.IGNORECASE)
 _SERVICE_ACCOUNTS = frozenset({"git"})
 """`git@github.com` names a protocol's user, not a person."""
+_URL_PASSWORD = re.compile(r"://[^\s:/\"'<>]{0,128}:[^\s/?#\"'<>]*\Z")
+"""What stands here before an `@` is the password of a URL, which `secrets.py` finds."""
 _LEADING = "'`*{}~.#$!^"
 _TRAILING = "-_"
 
@@ -36,5 +38,7 @@ class EmailRecognizer:
             name = local[0].lstrip(_LEADING)
             end = domain.end() - (len(domain[0]) - len(domain[0].rstrip(_TRAILING)))
             if not name or name in _SERVICE_ACCOUNTS or _PICTURE.match(domain[0]):
+                continue
+            if _URL_PASSWORD.search(text, max(0, sign.start() - _LONGEST_DOMAIN), sign.start()):
                 continue
             yield TextSpan(sign.start() - len(name), end, self.entity_type, 1.0, "emails")

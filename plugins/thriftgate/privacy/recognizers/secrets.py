@@ -55,7 +55,7 @@ _MAX_PEM = 16_000
 _URL_USER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/\"'<>]{0,128}:(?=[^\s/])")
 _BEARER = re.compile(r"(?i:\b(?:bearer|basic|token|apikey))[ :]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{16,4000})")
 _KEYWORD = (
-    r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pin)|pwd|passwort|kennwort|contrase[ñn]a|mot de passe"
+    r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pin|pw)|pwd|passwort|kennwort|contrase[ñn]a|mot de passe"
     r"|senha|wachtwoord|has[łl]o|secret"
     r"|token|api[ _-]?key|access[ _-]?key|private[ _-]?key|auth[ _-]?key|signing[ _-]?key|encryption[ _-]?key"
     r"|master[ _-]?key|account[ _-]?key|credentials?|connection[ _-]?string|license[ _-]?key)"
@@ -63,7 +63,7 @@ _KEYWORD = (
 _SUFFIX = r"(?:[_-][a-z0-9]{1,12}|\d{1,3}|(?-i:[A-Z][a-z]{1,12})){0,2}"
 _KEYWORD_HINTS = (
     "pass", "pwd", "kennwort", "contrase", "senha", "wachtwoord", "hasło", "haslo", "secret", "token", "key",
-    "credential", "connection", "pin",
+    "credential", "connection", "pin", "pw",
 )  # fmt: skip
 """One of these is in every keyword: a text without any need not be searched."""
 _ASSIGNED = re.compile(
@@ -77,6 +77,32 @@ _WORDS = re.compile(
     r"|license key|schlüssel|clave|clé|chiave)"
 )
 _OPAQUE = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9+/_=.~-]{20,512}(?![\w+/])")
+_PASSWORD_WORD = (
+    r"(?:pass(?:word|wd|phrase|code)|pwd?|passwort|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o)"
+)
+_BESIDE = re.compile(
+    rf"(?i)(?<![^\W_])(?:{_PASSWORD_WORD}|(?P<key>{_KEYWORD})) [\"'`]?"
+    r"(?P<value>(?=[^\s\"'`]{0,63}\d)(?=[^\s\"'`]{0,63}[A-Za-z])[^\s\"'`]{6,64})"
+)
+"""Right behind the word, without a sign: a word of letters and digits (`password hunter22`)."""
+_SHORTEST_KEY, _FEWEST_CHANGES = 12, 5
+_TECHNICAL = re.compile(
+    r"(?i)(?:sha|md|utf|base|oauth|http|ipv|aes|rsa|bcrypt|argon|pbkdf|win|top|part|step|v)-?\d|\d{1,4}-?[a-z]+\W*\Z"
+)
+_FLAG = re.compile(
+    rf"(?i)(?<!\S)--?(?:[a-z]{{1,16}}-){{0,4}}(?:{_PASSWORD_WORD}|pass|secret|token|(?:api|access|private|auth)-?key)"
+    r"[ =][\"']?(?P<value>(?!-)[^\s\"']{4,512})"
+)
+_USER_FLAG = re.compile(r"(?<!\S)(?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"']{1,64}:(?P<value>[^\s\"']{4,512})")
+_GLUED_FLAG = re.compile(
+    r"\b(?:mysql\w{0,16}|mariadb|sshpass)\b[^\n]{0,200}? -p ?[\"']?(?P<value>[^\s\"'-][^\s\"']{3,511})"
+)
+_FETCHES = re.compile(r"\b(?:curl|wget|httpie|https?|xh)\b")
+_COOKIES = re.compile(r"(?i)\b(?:set-)?cookie[\"']?: ?[\"']?(?P<pairs>[^\r\n]{1,4000})")
+_COOKIE = re.compile(r"[\w.-]{1,64}=(?P<value>[^;,\s\"']{16,2000})")
+_TAGGED = re.compile(
+    rf"(?i)<(?:[\w-]{{1,20}}:)?[\w-]{{0,24}}{_KEYWORD}{_SUFFIX}(?: [^<>]{{0,100}})?>(?P<value>[^<>\r\n]{{4,512}})</"
+)
 _PLACEHOLDER = re.compile(
     r"(?i:x{3,}|\*{3,}|\.{3,}|your[_-]|my[_-][a-z_-]{2,40}(?![^\s\"'`,;)])|<[\w .:-]{1,40}>|\$\{[\w.:-]{1,60}\}"
     r"|\{\{[^{}]{1,60}\}\}|%\(\w{1,60}\)|(?:example|changeme|redacted|placeholder|undefined|required|optional)(?!\w*\d)"
@@ -114,6 +140,8 @@ class SecretRecognizer:
             if not _PLACEHOLDER.match(match["value"]) and _entropy(match["value"]) > 3:
                 yield self._span(match.start("value"), match.end("value"), 0.95)
         yield from self._named(context)
+        yield from self._beside_words(context.text)
+        yield from self._in_fields(context.text)
         if context.label and _names_a_secret(context.label) and _is_value(context.text, is_prose=False):
             yield self._span(0, len(context.text), 0.9)
         yield from self._in_columns(context)
@@ -150,6 +178,30 @@ class SecretRecognizer:
                 elif "://" not in value and not found.is_quoted:
                     at = max(at, found.end)
             match = _ASSIGNED.search(text, at)
+
+    def _beside_words(self, text: str) -> Iterator[TextSpan]:
+        """Behind a word or an option, without a sign between."""
+        for match in _BESIDE.finditer(text):
+            value = match["value"].rstrip(".,;:!?)")
+            is_likely = len(value) >= _SHORTEST_KEY and _changes(value) >= _FEWEST_CHANGES if match["key"] else True
+            if is_likely and len(value) >= 6 and not _TECHNICAL.match(value) and _is_value(value, is_prose=True):
+                yield self._span(match.start("value"), match.start("value") + len(value), 0.7)
+        for pattern in (_FLAG, _USER_FLAG, _GLUED_FLAG) if "-" in text else ():
+            for match in pattern.finditer(text):
+                line = text[max(0, match.start() - 200) : match.start()].rsplit("\n", 1)[-1]
+                is_sure = pattern is _GLUED_FLAG or (pattern is _USER_FLAG and _FETCHES.search(line) is not None)
+                if _is_value(match["value"], is_prose=not is_sure) and not match["value"].isdigit():
+                    yield self._span(*match.span("value"), 0.9)
+
+    def _in_fields(self, text: str) -> Iterator[TextSpan]:
+        """In cookies and tags."""
+        for header in _COOKIES.finditer(text):
+            for match in _COOKIE.finditer(text, *header.span("pairs")):
+                if _entropy(match["value"]) > 3 and not _PLACEHOLDER.match(match["value"]):
+                    yield self._span(*match.span("value"), 0.85)
+        for match in _TAGGED.finditer(text) if "</" in text else ():
+            if _is_value(match["value"].strip(), is_prose=False):
+                yield self._span(*match.span("value"), 0.95)
 
     def _in_columns(self, context: Context) -> Iterator[TextSpan]:
         """The cells of a table under a heading that names a credential."""
@@ -205,9 +257,13 @@ def _is_mixed(value: str) -> bool:
 
 def _is_thoroughly_mixed(value: str) -> bool:
     """Upper case, lower case and digits change places all the time, as they do at random."""
+    return _changes(value) >= 0.4 * len(value)
+
+
+def _changes(value: str) -> int:
+    """How often upper case, lower case and digits change places; 0 where one of them is missing."""
     kinds = ["d" if character.isdigit() else "u" if character.isupper() else "l" for character in value]
-    changes = sum(first != second for first, second in itertools.pairwise(kinds))
-    return len(set(kinds)) == 3 and changes >= 0.4 * len(value)
+    return sum(first != second for first, second in itertools.pairwise(kinds)) if len(set(kinds)) == 3 else 0
 
 
 def _entropy(value: str) -> float:
