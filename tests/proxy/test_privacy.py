@@ -1,12 +1,15 @@
 """What leaves the proxy with privacy on, and what comes back to whoever asked."""
 
 import json
+import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
+from evals.privacy.structured import KINDS
 from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import CLIENT_KEY, GatewayProcess, gateway_config, running
 from tests.proxy.privacy_upstream import EchoUpstream
@@ -16,6 +19,8 @@ PRIVATE = (
     "Hello, my name is Alice Liddell, alice.liddell@example.com, card 4111 1111 1111 1111; my boss is Mr. Bob Stone."
 )
 VALUES = ("Alice", "Liddell", "alice.liddell@example.com", "4111 1111 1111 1111", "Bob Stone")
+GIVEN = ("Alice", "Bogdan", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hamza", "Ingrid", "Joaquim")
+SURNAMES = ("Abernathy", "Brzezinski", "Castellanos", "Dvorak", "Eriksson", "Fitzwilliam", "Guerrero", "Holmgren")
 KEY = "privacy-key-of-the-tests-0123456789abcdef"
 TOOLS: list[dict[str, Any]] = [
     {"type": "function", "function": {"name": "send", "parameters": {"type": "object", "properties": {}}}}
@@ -223,6 +228,36 @@ def test_a_hit_of_the_cache_has_the_askers_own_values(setup: Setup) -> None:
     assert "Carol Danvers" in second.text
     assert "Alice" not in second.text
     assert len(setup.upstream.received) == asked, "the same question of two people is one question"
+
+
+PHRASINGS = (
+    "My name is {name}, mail {mail}. How long may I keep a book that I borrowed from the library?",
+    "My name is {name}, mail {mail}. How long may I keep a book which I borrowed from the library?",
+)
+
+
+def test_no_answer_has_a_value_of_another_caller_whatever_the_cache_serves(setup: Setup) -> None:
+    draw = random.Random(7)
+    others: set[str] = set()
+    decisions: Counter[str] = Counter()
+    for number in range(24):
+        name, mail = f"{draw.choice(GIVEN)} {draw.choice(SURNAMES)}son{number:02d}", KINDS["EMAIL_ADDRESS"](draw)
+        name = name.translate(str.maketrans("0123456789", "abcdefghij"))
+        text = draw.choice(PHRASINGS).format(name=name, mail=mail)
+        stream = draw.random() < 0.5
+        response = setup.chat(text, model="desk", stream=stream)
+        decisions[response.headers["x-thriftgate-decision"]] += 1
+        if stream:
+            pieces = (one["delta"].get("content") or "" for chunk in streamed(response) for one in chunk["choices"])
+            said = "".join(pieces)
+        else:
+            said = response.json()["choices"][0]["message"]["content"]
+        assert said in {phrasing.format(name=name, mail=mail) for phrasing in PHRASINGS}
+        assert not [value for value in others if value in response.text]
+        others |= {name, name.split()[1]}
+    assert decisions["exact_hit"] >= 5
+    assert decisions["semantic_hit"] >= 1
+    assert len(setup.upstream.received) <= 2, "the others were answered by the cache"
 
 
 def test_a_model_at_home_sees_everything_and_a_strict_one_refuses(setup: Setup) -> None:

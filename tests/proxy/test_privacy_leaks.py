@@ -120,6 +120,8 @@ def made_text(draw: random.Random, values: set[str]) -> str:
             value = KINDS[kind](draw)
             values.add(value)
             parts.append(f"{label}: {value}")
+            if draw.random() < 0.3:  # named, then bare
+                parts.append(draw.choice(["order {}", "I typed {} twice", "so is {} ok?"]).format(value))
     draw.shuffle(parts)
     return "Hello, " + "; ".join(parts) + f"; ticket {draw.randrange(10)}"
 
