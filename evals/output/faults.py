@@ -1,4 +1,7 @@
-"""Thirteen ways in which models write almost-JSON, each applied to a correct text at a place drawn at random."""
+"""Ways in which models write almost-JSON, each applied to a correct text at a place drawn at random.
+
+`FAULTS` can be undone in one way only. `LOSSES` cannot, or need luck: what is right is to say so.
+"""
 
 import json
 import random
@@ -86,6 +89,87 @@ def truncated(text: str, draw: random.Random) -> str:
     return text[: draw.randrange(max(1, len(text) // 5), len(text))].rstrip() or text[:1]
 
 
+def lost_mark(text: str, draw: random.Random) -> str | None:
+    """A quotation mark is missing, at either end of a string."""
+    found = list(STRING.finditer(text))
+    if not found:
+        return None
+    match = draw.choice(found)
+    at = draw.choice((match.start(), match.end() - 1))
+    return text[:at] + text[at + 1 :]
+
+
+def lost_bracket(text: str, draw: random.Random) -> str | None:
+    """A bracket is missing inside."""
+    return _at_random(re.compile(r"(?<!^)[{}\[\]](?!$)"), text, draw, lambda found: "")
+
+
+def lost_colon(text: str, draw: random.Random) -> str | None:
+    return _at_random(re.compile(r":"), text, draw, lambda found: "")
+
+
+def lost_value(text: str, draw: random.Random) -> str | None:
+    """Not the last of a list: that would be a comma too many."""
+    value = r'\s*(?:"+|[\w.+-]+)'
+    pattern = re.compile(rf"(?<=:){value}(?=\s*[,}}])|(?<=[,\[]){value}(?=\s*,)")
+    return _at_random(pattern, text, draw, lambda found: "")
+
+
+def comma_lost_on_a_line(text: str, draw: random.Random) -> str | None:
+    return _at_random(re.compile(r",(?!\n)"), text, draw, lambda found: "")
+
+
+def double_comma(text: str, draw: random.Random) -> str | None:
+    return _at_random(re.compile(r","), text, draw, lambda found: ",,")
+
+
+def leading_zero(text: str, draw: random.Random) -> str | None:
+    return _at_random(re.compile(r"(?<![\w.+-])\d+"), text, draw, lambda found: f"0{found[0]}")
+
+
+def too_large_number(text: str, draw: random.Random) -> str | None:
+    changed = _at_random(re.compile(r"(?<![\w.+-])-?\d+(?![\w.])"), text, draw, lambda found: f"{found[0]}1e400")
+    return bare_keys(changed, draw) if changed is not None else None
+
+
+def bare_string(text: str, draw: random.Random) -> str | None:
+    """A string of one word without its quotation marks."""
+    found = [
+        match for match in STRING.finditer(text) if match[0][1:-1].isalpha() and text[match.end() :].lstrip()[:1] != ":"
+    ]
+    if not found:
+        return None
+    match = draw.choice(found)
+    return text[: match.start()] + match[0][1:-1] + text[match.end() :]
+
+
+def half_escaped(text: str, draw: random.Random) -> str | None:
+    """A path of Windows with its backslashes as they are, of which some mean something in JSON."""
+    return _inside_string(text, draw, "\\new\\docs")
+
+
+def not_a_number(text: str, draw: random.Random) -> str | None:
+    return _at_random(
+        re.compile(r"(?<![\w.+-])-?\d+(?![\w.])"),
+        text,
+        draw,
+        lambda found: draw.choice(("NaN", "Infinity", "undefined")),
+    )
+
+
+LOSSES: dict[str, Callable[[str, random.Random], str | None]] = {
+    "lost mark": lost_mark,
+    "lost bracket": lost_bracket,
+    "lost colon": lost_colon,
+    "lost value": lost_value,
+    "comma lost on a line": comma_lost_on_a_line,
+    "double comma": double_comma,
+    "leading zero": leading_zero,
+    "too large a number": too_large_number,
+    "string without marks": bare_string,
+    "half-escaped path": half_escaped,
+    "no number": not_a_number,
+}
 FAULTS: dict[str, Callable[[str, random.Random], str | None]] = {
     "fence": fence,
     "text around": around,

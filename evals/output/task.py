@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import jiter
-from evals.output.faults import FAULTS, expected, is_prefix
+from evals.output.faults import FAULTS, LOSSES, expected, is_prefix
 from json_repair import repair_json
 from jsonschema.validators import validator_for  # pyright: ignore[reportUnknownVariableType]
 
@@ -85,16 +85,18 @@ def verdict(fault: str, outcome: tuple[str, object], value: Any, broken: str) ->
     return "exact" if same else "silent"
 
 
-def measure_repair(rows: list[dict[str, Any]], per_fault: int, seed: int) -> dict[str, Any]:
+def measure_repair(
+    rows: list[dict[str, Any]], faults: dict[str, Callable[..., str | None]], per_fault: int, seed: int
+) -> dict[str, Any]:
     draw = random.Random(seed)
     values = [
         test["data"] for row in rows for test in row["tests"] if test["valid"] and isinstance(test["data"], dict | list)
     ]
     values = [value for value in values if value]
     counts: dict[str, Counter[str]] = {name: Counter() for name in REPAIRERS}
-    by_fault: dict[str, Counter[str]] = {fault: Counter() for fault in FAULTS}
+    by_fault: dict[str, Counter[str]] = {fault: Counter() for fault in faults}
     times: dict[str, list[float]] = {name: [] for name in REPAIRERS}
-    for fault, break_it in FAULTS.items():
+    for fault, break_it in faults.items():
         for value, broken in _broken(fault, break_it, values, draw, per_fault):
             for name, mend in REPAIRERS.items():
                 began = time.process_time()
@@ -104,13 +106,14 @@ def measure_repair(rows: list[dict[str, Any]], per_fault: int, seed: int) -> dic
                 counts[name][result] += 1
                 if name == "thriftgate":
                     by_fault[fault][result] += 1
-    n = per_fault * len(FAULTS)
+    n = per_fault * len(faults)
     return {
         "n": n,
         "repairers": {
             name: {
                 **count,
                 "exact_share": _share(count["exact"], n),
+                "silent_share": _share(count["silent"], n),
                 "cpu_p50_ms": statistics.median(times[name]) * 1e3,
             }
             for name, count in counts.items()
@@ -274,7 +277,8 @@ def main(arguments: list[str]) -> int:
     found = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "seed": options.seed,
-        "repair": measure_repair(rows, options.per_fault, options.seed),
+        "repair": measure_repair(rows, FAULTS, options.per_fault, options.seed),
+        "losses": measure_repair(rows, LOSSES, options.per_fault, options.seed + 1),
         "validation": measure_validation(rows),
         "suite": measure_suite(),
         "streams": measure_streams(rows, options.seed),

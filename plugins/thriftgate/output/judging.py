@@ -5,6 +5,7 @@ Failure behaviour: pure and total; see `thriftgate.schemas.checking` for what a 
 
 import json
 
+from thriftgate.output.mending import read_json
 from thriftgate.output.repair import repair
 from thriftgate.output.requirement import Requirement
 from thriftgate.output.verdicts import Invalid, Repaired, Unfinished, Unreadable, Unusable, Valid, Verdict
@@ -27,7 +28,7 @@ def judge(
     if len(text) > MAX_CHARACTERS:
         return Unreadable()
     try:
-        value: object = json.loads(text, parse_constant=_refuse)
+        value: object = read_json(text)
     except RecursionError:
         return Unreadable()
     except ValueError as error:
@@ -56,7 +57,3 @@ def _checked(verdict: Valid | Repaired, schema: Schema | None, characters: int) 
     if isinstance(found, Unchecked) and isinstance(verdict, Valid):
         return Valid(verdict.value, found.reason)
     return verdict
-
-
-def _refuse(word: str) -> object:
-    raise ValueError(f"{word} is not JSON")

@@ -1,31 +1,27 @@
 """Make JSON of what is almost JSON, say what was changed, and never change what it says.
 
-The syntax is mended by the library json-repair, which guesses; so its result is believed only when it has the same
-words and the same numbers in the same order as the text. A text that breaks off is `Unfinished`, never completed.
+What can be undone in one way only is undone: see `outline` for strings and `mending` for what stands between them. All
+else is `Unreadable`, to be asked for again. A text that breaks off is `Unfinished`, never completed.
 
-Failure behaviour: pure and total. Takes milliseconds for long texts: not for an event loop.
+Failure behaviour: pure and total; linear. Takes milliseconds for long texts: not for an event loop.
 """
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, cast
 
 import jiter
-from json_repair import repair_json
 
+from thriftgate.output.mending import mended, read_json
 from thriftgate.output.outline import Outline, outline
 from thriftgate.output.verdicts import Change, Repaired, Unfinished, Unreadable
 
 MAX_CHARACTERS = 50_000
-"""Longer texts are not repaired: the library's time can grow with the square of the length."""
+"""Longer texts are not repaired."""
 MAX_DEPTH = 64
 
 _FENCE = "```"
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_MARKS = re.compile(r"""[\s{}\[\],:"'\\]+""")
-_WORDS = {"none": "null"}
+_BEGAN_BEFORE = re.compile(r"""["'\u201d\u2019]\s*:\s*$""")
+_GOES_ON = re.compile(r"""[,:]\s*(?:["'\u201c\u2018{\[]|-?\d|(?:true|false|null|True|False|None)\b|\w{1,60}\s*:)""")
 
 
 def repair(text: str) -> Repaired | Unfinished | Unreadable:
@@ -38,53 +34,52 @@ def repair(text: str) -> Repaired | Unfinished | Unreadable:
         return _scalar(inner, changes)
     if found.end is None:
         return Unfinished(_complete_part(found.body))
-    if "{" in inner[found.end :]:
-        # Two documents, or a bracket of prose before the document: which one is meant would be a guess.
+    before, after = inner[: found.start].strip(), inner[found.end :].strip()
+    if _is_only_a_part(before, after) or (before and Change.BRACKETS in found.changes):
         return Unreadable()
-    if inner[: found.start].strip() or inner[found.end :].strip():
+    if before or after:
         changes.add(Change.AROUND)
     return _mended(found, changes)
 
 
+def _is_only_a_part(before: str, after: str) -> bool:
+    """Whether there are two documents, a bracket of prose before one, or one bracket too many or too few in it."""
+    begins_before = before.startswith(('"', "'")) or _BEGAN_BEFORE.search(before[-80:])
+    goes_on = "{" in after or "}" in after or after.count("]") > after.count("[") or _GOES_ON.match(after)
+    return bool(begins_before or goes_on)
+
+
 def _mended(found: Outline, changes: set[Change]) -> Repaired | Unreadable:
-    if found.needs_guessing or _depth(found.body) > MAX_DEPTH:
-        return Unreadable()
-    try:
-        value: object = json.loads(found.body)
-    except RecursionError:
-        return Unreadable()
-    except ValueError as error:
-        value = _guessed(found.body)
-        if not isinstance(value, dict | list) or not _says_the_same(cast("object", value), found):
-            return _unreadable(error)
-        changes |= found.changes or {Change.SYNTAX}
-    else:
-        changes |= found.changes - {Change.COMMAS}
-    return _repaired(cast("object", value), changes)
-
-
-def _guessed(body: str) -> object:
-    try:
-        return repair_json(body, return_objects=True, skip_json_loads=True)
-    except (ValueError, RecursionError, TypeError, IndexError):
-        return None
+    result = mended(found.body) if not found.needs_guessing and _depth(found.body) <= MAX_DEPTH else None
+    if result is None:
+        return _unreadable(found.body)
+    text, mends = result
+    return _repaired(text, changes | mends | found.changes)
 
 
 def _scalar(inner: str, changes: set[Change]) -> Repaired | Unreadable:
     """A text without brackets is repaired only by taking a fence off."""
+    return _repaired(inner.strip(), changes) if changes else Unreadable()
+
+
+def _repaired(text: str, changes: set[Change]) -> Repaired | Unreadable:
     try:
-        return _repaired(json.loads(inner), changes) if changes else Unreadable()
-    except ValueError:
-        return Unreadable()
+        text.encode()  # half a character is in no text of JSON
+        value = read_json(text, may_repeat=False)
+    except ValueError as error:
+        return Unreadable(error.lineno, error.colno) if isinstance(error, json.JSONDecodeError) else Unreadable()
+    return Repaired(value, text, tuple(change for change in Change if change in changes))
 
 
-def _repaired(value: object, changes: set[Change]) -> Repaired:
-    ordered = tuple(change for change in Change if change in changes) or (Change.SYNTAX,)
-    return Repaired(value, json.dumps(value, ensure_ascii=False), ordered)
-
-
-def _unreadable(error: ValueError) -> Unreadable:
-    return Unreadable(error.lineno, error.colno) if isinstance(error, json.JSONDecodeError) else Unreadable()
+def _unreadable(body: str) -> Unreadable:
+    """With the place where JSON's own rules end, where that says anything."""
+    try:
+        json.loads(body)
+    except json.JSONDecodeError as error:
+        return Unreadable(error.lineno, error.colno)
+    except (ValueError, RecursionError):
+        pass
+    return Unreadable()
 
 
 def _without_fence(text: str) -> tuple[str, set[Change]]:
@@ -121,42 +116,3 @@ def _depth(body: str) -> int:
         elif char in "}]":
             depth -= 1
     return deepest
-
-
-def _says_the_same(value: object, found: Outline) -> bool:
-    """Whether a value has the words and numbers of a text in the same order, and no string swallowed another."""
-    texts, strings = _texts(value)
-    return strings >= found.strings and _content(" ".join(texts)) == _content(_ESCAPE.sub(_unescaped, found.body))
-
-
-def _content(plain: str) -> tuple[str, list[float]]:
-    """What a text says: its characters in order without marks and spaces, and its numbers."""
-    numbers = [float(number) for number in _NUMBER.findall(plain)]
-    words = (_WORDS.get(word, word) for word in _MARKS.split(_NUMBER.sub(" ", plain).casefold()))
-    return "".join(words), numbers
-
-
-def _texts(value: object) -> tuple[list[str], int]:
-    """Keys, strings, numbers and words of a value in the order of its text, and how many keys and strings."""
-    found: list[str] = []
-    strings = 0
-    waiting: list[tuple[str, Any]] = [("value", value)]
-    while waiting:
-        kind, one = waiting.pop()
-        strings += isinstance(one, str)
-        if kind == "key":
-            found.append(one)
-        elif isinstance(one, Mapping):
-            for key, inner in reversed(list(cast("Mapping[str, Any]", one).items())):
-                waiting.extend((("value", inner), ("key", key)))
-        elif isinstance(one, list):
-            waiting.extend(("value", inner) for inner in reversed(cast("list[Any]", one)))
-        else:
-            found.append(one if isinstance(one, str) else json.dumps(one))
-    return found, strings
-
-
-def _unescaped(escape: re.Match[str]) -> str:
-    if escape[1]:
-        return chr(int(escape[1], 16))
-    return " " if escape[2] in "nrtbf" else escape[2]

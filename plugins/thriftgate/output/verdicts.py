@@ -20,7 +20,7 @@ class Change(StrEnum):
     LITERALS = "words replaced by true, false or null"
     COMMAS = "commas mended"
     BRACKETS = "surplus brackets removed"
-    SYNTAX = "syntax mended"
+    ESCAPES = "backslashes escaped"
 
 
 @dataclass(frozen=True, slots=True)
