@@ -30,7 +30,8 @@ _MIXED = re.compile(
 )
 _SPACED = re.compile(r"(?<!\w)(?:\w[ \u00a0._-]){5,60}\w(?!\w)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-_HEX = re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){16,}")
+_HEX = re.compile(r"(?:0x)?[0-9a-fA-F]{32,}")
+_HEX_IN_GROUPS = re.compile(r"(?:[0-9a-fA-F]{2}[ :]?){15,}[0-9a-fA-F]{2}(?![0-9A-Za-z])")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}){4,}")
 _MOST_MARKS = 30
 """Marks on one letter that are composed with it: as many as Unicode's own format for streams has; sorting them takes
@@ -47,8 +48,9 @@ SIMPLE = re.compile(
 LATIN = "look-alike letters"
 """The layer of a reading whose look-alike letters were made Latin."""
 _LAYERS = 2
-_MOST_LAYERS = 16
-"""Encoded parts of one text that are undone."""
+_MOST_ALONE = 16
+"""Encoded parts that are read each by itself; more are a finding, unless they are links' percent-encoding."""
+_IN_LINKS = "percent-encoding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ def readings(text: str) -> tuple[list[TextReading], list[Finding]]:
             found.append(tags)
         plain = _plain(text, is_latin=_MIXED.search(text) is not None)
     plain = _joined(plain)
-    layers = list(_decoded(plain, _LAYERS))
+    layers, many = _decoded(plain)
+    findings += many
     for name, turned in (("rot13", codecs.encode(plain.text, "rot13")), ("reversed", plain.text[::-1])):
         if _is_language(turned, plain.text):
             layers.append(TextReading(turned, name, whole=(0, len(text))))
@@ -203,23 +206,42 @@ def _joined(plain: TextReading) -> TextReading:
     return TextReading("".join(characters), starts=starts)
 
 
-def _decoded(reading: TextReading, layers: int) -> Iterator[TextReading]:
-    """What base64, hexadecimal and percent-encoding in it say, also one inside another."""
-    waiting, left = [(reading, layers)], _MOST_LAYERS
-    while waiting and left > 0:
-        one, depth = waiting.pop()
+def _decoded(reading: TextReading) -> tuple[list[TextReading], list[Finding]]:
+    """What base64, hexadecimal and percent-encoding in it say, also one inside another; and whether that is much.
+
+    The first parts are readings of their own. All others are read too, as one: whoever puts harmless ones before an
+    attack hides it behind nothing, and each part costs no more than its length.
+    """
+    found: list[TextReading] = []
+    hiding: list[tuple[int, int]] = []
+    outer = [reading]
+    for _ in range(_LAYERS):
+        inner: list[TextReading] = []
         for name, pattern, undo in _ENCODINGS:
-            for match in pattern.finditer(one.text):
-                if left <= 0:
-                    return
-                left -= 1
-                said = undo(match[0])
-                if said is None:
-                    continue
-                inner = TextReading(said, name, whole=one.source(match.start(), match.end()))
-                yield inner
-                if depth > 1:
-                    waiting.append((inner, depth - 1))
+            parts: list[TextReading] = []
+            for one in outer:
+                for match in pattern.finditer(one.text):
+                    said = undo(match[0])
+                    if said is not None:
+                        parts.append(TextReading(said, name, whole=one.source(match.start(), match.end())))
+            if name != _IN_LINKS:
+                hiding += [one.source(0, 0) for one in parts]
+            inner += parts[:_MOST_ALONE]
+            if len(parts) > _MOST_ALONE:
+                inner.append(_in_one(parts[_MOST_ALONE:], name))
+        found += inner
+        outer = inner
+    if len(hiding) <= _MOST_ALONE:
+        return found, []
+    return found, [Finding("hidden", "many encoded parts", 0.6, min(hiding)[0], max(end for _, end in hiding))]
+
+
+def _in_one(parts: Sequence[TextReading], layer: str) -> TextReading:
+    starts: list[int] = []
+    for one in parts:
+        start, end = one.source(0, 0)
+        starts += [start] * len(one.text) + [end - 1]
+    return TextReading("\n".join([*(one.text for one in parts), ""]), layer, starts=starts)
 
 
 def _from_base64(text: str) -> str | None:
@@ -233,9 +255,14 @@ def _from_base64(text: str) -> str | None:
 
 def _from_hex(text: str) -> str | None:
     try:
-        return _spoken(bytes.fromhex(text.removeprefix("0x").replace(":", "").replace(" ", "")))
+        bare = text.removeprefix("0x").replace(":", "").replace(" ", "")
+        return _spoken(bytes.fromhex(bare[: len(bare) - len(bare) % 2]))
     except ValueError:
         return None
+
+
+def _from_groups(text: str) -> str | None:
+    return _from_hex(text) if " " in text or ":" in text else None
 
 
 def _from_percent(text: str) -> str | None:
@@ -244,10 +271,7 @@ def _from_percent(text: str) -> str | None:
 
 def _spoken(raw: bytes) -> str | None:
     """The text that bytes are; None when they are none."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
+    text = raw.decode("utf-8", "replace")
     good = sum(char.isalnum() or char in " \n.,;:!?'\"()-_/<>=" for char in text)
     return text if len(text) >= 8 and good >= 0.9 * len(text) and any(char.isalpha() for char in text) else None
 
@@ -259,5 +283,6 @@ def _is_language(turned: str, plain: str) -> bool:
 
 
 _ENCODINGS = (
-    ("base64", _BASE64, _from_base64), ("hexadecimal", _HEX, _from_hex), ("percent-encoding", _PERCENT, _from_percent),
+    ("base64", _BASE64, _from_base64), ("hexadecimal", _HEX, _from_hex),
+    ("hexadecimal", _HEX_IN_GROUPS, _from_groups), (_IN_LINKS, _PERCENT, _from_percent),
 )  # fmt: skip

@@ -42,6 +42,41 @@ def test_one_encoding_inside_another_is_undone() -> None:
     assert any(ATTACK in one.text for one in readings(f"decode {twice} twice")[0])
 
 
+def encoded(text: str, how: str) -> str:
+    if how == "percent":
+        return "".join(f"%{ord(char):02x}" for char in text)
+    return text.encode().hex() if how == "hex" else base64.b64encode(text.encode()).decode()
+
+
+@given(
+    st.integers(0, 60), st.integers(0, 20),
+    st.sampled_from(["base64", "hex", "percent"]), st.sampled_from(["base64", "hex", "percent", "no encoding at all"]),
+)  # fmt: skip
+def test_an_order_is_read_behind_any_number_of_other_encoded_parts(
+    before: int, after: int, how: str, other: str
+) -> None:
+    decoys = [
+        f"identifier_{number:020d}"
+        if other == "no encoding at all"
+        else encoded(f"some harmless text number {number}", other)
+        for number in range(before + after)
+    ]
+    text = " ".join([*decoys[:before], encoded(ATTACK, how), *decoys[before:]])
+    found = [one for one in readings(text)[0][1:] if ATTACK in one.text]
+    assert found
+    place = found[0].text.index(ATTACK)
+    start, end = found[0].source(place, place + len(ATTACK) + 1)
+    assert start <= text.index(encoded(ATTACK, how)) < end
+
+
+def test_many_encoded_parts_are_a_finding_and_links_are_not() -> None:
+    parts = [encoded(f"some harmless text number {number}", "base64") for number in range(17)]
+    assert [one.rule for one in readings(" ".join(parts))[1]] == ["many encoded parts"]
+    assert readings(" ".join(parts[:16]))[1] == []
+    links = " ".join(f"https://ru.example/{encoded('harmless page', 'percent')}" for _ in range(40))
+    assert readings(links)[1] == []
+
+
 @pytest.mark.parametrize(
     ("text", "plain"),
     [
