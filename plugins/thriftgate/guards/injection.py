@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.hashing import hashed
-from thriftgate.guards.phrases import phrase_features, phrases_in
+from thriftgate.guards.phrases import is_plain_order, phrase_features, phrases_in
 from thriftgate.guards.readings import TextReading, readings
 from thriftgate.guards.windows import places
 from thriftgate.types import Vector
 
+_PLAIN = 0.75
+"""Score of a plain order in a language whose words the classifier was not trained on, if it has no higher one."""
 _SHORTEST = 3
 """Characters below which there is nothing to say."""
 
@@ -35,6 +37,8 @@ class Piece:
     phrases: Sequence[float]
     score: float
     """By words and phrases alone."""
+    least: float = 0.0
+    """Its score is not below this, whatever its vector says."""
 
 
 def pieces_of(text: str, classifier: Classifier) -> tuple[list[Piece], list[Finding]]:
@@ -62,7 +66,7 @@ def judged(
         vector = (vectors or {}).get(piece.text)
         score = piece.score
         if vector is not None:
-            score = classifier.with_vector.score(piece.words, piece.phrases, vector)
+            score = max(piece.least, classifier.with_vector.score(piece.words, piece.phrases, vector))
         if best is None or score > best.score:
             best = Finding("injection", piece.layer or "classifier", score, piece.start, piece.end)
     return best
@@ -93,4 +97,6 @@ def _pieces(reading: TextReading, classifier: Classifier, *, hidden: bool) -> It
             continue
         words, phrases = features_of(text, hidden=hidden, layer=bool(reading.layer))
         first, last = reading.source(start, end)
-        yield Piece(text, first, last, reading.layer, words, phrases, classifier.without.score(words, phrases))
+        least = _PLAIN if is_plain_order(text) else 0.0
+        score = max(least, classifier.without.score(words, phrases))
+        yield Piece(text, first, last, reading.layer, words, phrases, score, least)

@@ -42,10 +42,44 @@ _SHOW = (
     r"di(?:me|gas)|"
     r"mostra\w*|rivela\w*|ripeti|toon|onthul|herhaal|mostre|revele|repita|quel(?:le)?|welche[rs]?|cuál|qual(?:e)?|wat"
 )
+# Chinese and Japanese have no blanks, and Japanese, Korean and Turkish say the verb last.
+_NEAR = r"[^\x{3002}\x{ff01}\x{ff1f}\x{61f}.!?\n]{0,16}?"
+_WORDS_BETWEEN = r"(?: [^ \x{61f}.!?\n]+){0,5}? "
+_OTHER_FORGET = (
+    rf"(?:忽略|忘记|忘掉|忘記|无视|無視|不要理会|不用理会|抛开|抛弃|绕过|繞過|违反|覆盖){_NEAR}"
+    r"(?:指令|指示|规则|規則|规定|提示词|提示詞|设定|設定|限制|约束|命令)|"
+    rf"(?:指示|命令|ルール|規則|規定|制限|制約|プロンプト|設定|指令){_NEAR}(?:無視|忘れ|破棄|従わな|無効)|"
+    rf"(?:지시|명령|규칙|지침|프롬프트|제한){_NEAR}(?:무시|잊어|잊으|어겨|따르지)|"
+    r"(?:игнорируй|игнорируйте|проигнорируй|проигнорируйте|забудь|забудьте|отмени|отмените|обойди|обойдите|нарушь)"
+    rf"{_WORDS_BETWEEN}(?:инструкци|правил|указани|ограничени|промпт|директив|команд)|"
+    rf"(?:talimat|kural|yönerge|komut){_NEAR}(?:yok say|görmezden gel|unut|dikkate alma|çiğne)|"
+    rf"(?:تجاهل|تجاهلي|انس|تجاوز|تخطى){_WORDS_BETWEEN}(?:ال)?(?:تعليمات|قواعد|أوامر|توجيهات|قيود|إرشادات)"
+)
+_OTHER_HIDDEN = (
+    r"系统提示|系統提示|系统指令|系統指令|提示词|提示詞|初始指令|システムプロンプト|システム指示|初期指示|内部指示|"
+    r"시스템 ?프롬프트|системн[^ ]{1,4} (?:промпт|инструкци)|промпт системы|"
+    r"sistem (?:istem|komut|mesaj)|موجه النظام|تعليمات النظام"
+)
+_OTHER_SHOW = (
+    rf"(?:显示|顯示|展示|告诉|告訴|输出|輸出|泄露|透露|打印|重复|重複|说出|給我|给我){_NEAR}(?:{_OTHER_HIDDEN})|"
+    rf"(?:{_OTHER_HIDDEN}){_NEAR}"
+    r"(?:表示|教え|出力|見せ|明かし|公開|보여|알려|출력|공개|göster|yaz|aç\x{131}kla|söyle)|"
+    r"(?:покажи|покажите|выведи|выведите|раскрой|раскройте|назови|повтори|скажи|напечатай)"
+    rf"{_WORDS_BETWEEN}(?:{_OTHER_HIDDEN})|"
+    rf"(?:اكشف|أظهر|اعرض|اطبع|أخبرني|كرر){_WORDS_BETWEEN}(?:{_OTHER_HIDDEN})"
+)
+_ALL = r"(?:所有|全部|一切|任何|すべて|全て|모든|모두|전부)"
+_ORDERS = r"(?:指令|指示|规则|規則|提示词|限制|约束|命令|ルール|プロンプト|制約|지시|명령|규칙|지침)"
+_PLAIN_ORDER = LinearPattern(
+    rf"(?:忽略|忘记|忘掉|无视|無視|抛开){_NEAR}{_ALL}{_NEAR}{_ORDERS}|"
+    rf"{_ALL}{_NEAR}{_ORDERS}{_NEAR}(?:無視|忘れ|破棄|무시|잊)|"
+    rf"{_ORDERS}{_NEAR}{_ALL}{_NEAR}(?:無視|忘れ|破棄|무시|잊)|"
+    rf"(?:{_OTHER_FORGET})[^\n]{{0,60}}?(?:{_OTHER_HIDDEN})"
+)
 _PATTERNS: Mapping[str, str] = {
-    "orders to forget rules": rf"(?:{_FORGET})(?:\W+[\w']+){{0,6}}?\W+(?:{_RULES})",
-    "asks for hidden text": rf"(?:{_SHOW})(?:\W+[\w']+){{0,6}}?\W+(?:{_HIDDEN})",
-    "names hidden text": rf"(?:{_HIDDEN})",
+    "orders to forget rules": rf"(?:{_FORGET})(?:\W+[\w']+){{0,6}}?\W+(?:{_RULES})|{_OTHER_FORGET}",
+    "asks for hidden text": rf"(?:{_SHOW})(?:\W+[\w']+){{0,6}}?\W+(?:{_HIDDEN})|{_OTHER_SHOW}",
+    "names hidden text": rf"(?:{_HIDDEN}|{_OTHER_HIDDEN})",
     "new instructions": r"(?:new|following|updated|real|neue[nrs]?|nouvelles?|nuevas?|nuove|nieuwe|novas?) "
     r"(?:instructions?|rules?|task|orders?|anweisung\w*|aufgabe|instructions|instrucciones|tarea|istruzioni|"
     r"instructies|instruções)",
@@ -119,6 +153,11 @@ def phrase_features(text: str, *, hidden: bool = False, layer: bool = False) -> 
         min(1.0, 3 * len(_UPPER.findall(text)) / length),
         min(1.0, 20 * text.count("\n") / length),
     )
+
+
+def is_plain_order(text: str) -> bool:
+    """Whether it orders to forget *all* rules, or to forget them and show what is hidden, where few words are known."""
+    return not text.isascii() and _PLAIN_ORDER.search(text) is not None
 
 
 def phrases_in(text: str) -> list[tuple[str, int, int]]:

@@ -104,7 +104,8 @@ def _refused(edge: EdgeRequest | None, error: GatewayError) -> ClientHTTPExcepti
 def _said(data: Mapping[str, Any], view: RequestView | None) -> Iterable[Said]:
     if view is not None:
         for place in view.texts:
-            yield Said(place.text, _PLACES.get(place.kind, "assistant"))
+            message = place.path[:2] if place.kind in (TextKind.USER, TextKind.TOOL_RESULT) else None
+            yield Said(place.text, _PLACES.get(place.kind, "assistant"), message)
         return
     for name in _ELSEWHERE:
         for words in free_texts(data.get(name)):

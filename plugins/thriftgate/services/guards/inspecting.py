@@ -45,6 +45,8 @@ class Said:
     text: str
     place: str
     """user, tool, system or assistant."""
+    message: tuple[object, ...] | None = None
+    """Whose part it is; the parts of one message are looked at joined as well, None: it has no other parts."""
 
 
 class GuardService:
@@ -82,7 +84,7 @@ class GuardService:
             found.append(Acted(over, policy.action("size"), "user"))
             if policy.action("size") == "block" and not policy.shadow:
                 return Decision(tuple(found), 0, (), policy.shadow)
-        for one in texts:
+        for one in (*texts, *_joined(texts)):
             found += await self._denied(one, policy)
             if one.place not in ("user", "tool"):
                 continue
@@ -230,6 +232,15 @@ class GuardService:
     def _refuse_failed(self, failed: set[str], policy: GuardPolicy) -> None:
         if failed and policy.config.fail == "closed" and not policy.shadow:
             raise GuardUnavailableError("a guard of this gateway could not look at the text, so it does not pass")
+
+
+def _joined(texts: Sequence[Said]) -> Iterable[Said]:
+    """What the parts of each message say together: a model reads them in one go."""
+    parts: dict[tuple[tuple[object, ...], str], list[str]] = {}
+    for one in texts:
+        if one.message is not None and one.text.strip():
+            parts.setdefault((one.message, one.place), []).append(one.text)
+    return [Said("\n".join(said), place) for (_, place), said in parts.items() if len(said) > 1]
 
 
 def _digest(text: str) -> bytes:
