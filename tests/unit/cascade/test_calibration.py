@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evals.cascade.truth import drawn_from
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.cascade_labels import TIERS, artefact, labels
@@ -300,9 +301,45 @@ def test_audits_become_labels_unless_they_would_bias():
         labels_from_audits([], tiers=("a", "b", "c"), cost_usd=(1.0,))
 
 
-def test_an_audit_of_a_repeated_question_keeps_its_group():
-    audits = [audit(details={"signals": {"hedges": 0.5}, "group": "g"}), audit(request_id="r2")]
-    assert [label.group for label in labels_from_audits(audits, tiers=TIERS, cost_usd=(0.1, 1.0))] == ["g", "r2"]
+def test_repeats_of_a_question_are_independent_where_audits_were_drawn_and_one_group_where_they_were_not():
+    repeated: dict[str, Any] = {"details": {"signals": {"hedges": 0.5}, "group": "g"}}
+    drawn = [audit(request_id=f"r{place}", **repeated) for place in range(3)]
+    picked = [audit(request_id=f"p{place}", holdout=False, **repeated) for place in range(3)]
+    found = labels_from_audits([*drawn, *picked], tiers=TIERS, cost_usd=(0.1, 1.0), unbiased_only=False)
+    assert [label.group for label in found] == ["r0", "r1", "r2", "g", "g", "g"]
+
+
+def test_drawn_audits_of_popular_questions_prove_as_much_as_those_of_others():
+    """Two thousand audits of forty questions are two thousand draws of what is promised, and were counted as forty."""
+    rng = np.random.default_rng(0)
+    audits = [
+        audit(
+            request_id=f"r{place}",
+            is_acceptable=one.quality[0] == 1.0,
+            details={"signals": one.features[0], "group": f"q{place % 40}"},
+        )
+        for place, one in enumerate(labels(2000, rng))
+    ]
+    made = labels_from_audits(audits, tiers=TIERS, cost_usd=(0.1, 1.0))
+    found = calibrate(made, Promise(0.05, 0.05, loss="regressions"), np.random.default_rng(1))
+    alone = [replace(label, group=f"own {place}") for place, label in enumerate(made)]
+    beside = calibrate(alone, Promise(0.05, 0.05, loss="regressions"), np.random.default_rng(1))
+    grouped = [replace(label, group=f"q{place % 40}") for place, label in enumerate(made)]
+    before = calibrate(grouped, Promise(0.05, 0.05, loss="regressions"), np.random.default_rng(1))
+    assert found.chosen is not None
+    assert beside.chosen is not None
+    assert found.chosen.cost_share == pytest.approx(beside.chosen.cost_share, abs=0.05)
+    assert before.chosen is None or found.chosen.cost_share < before.chosen.cost_share
+    assert found.replay.clusters is not None
+    assert len(np.unique(found.replay.clusters)) == len(found.test)
+
+
+@given(st.integers(1, 60), st.integers(0, 5))
+def test_draws_from_a_known_world_are_groups_of_their_own(n: int, seed: int):
+    world = labels(5, np.random.default_rng(seed))
+    drawn = drawn_from(world, n, np.random.default_rng(seed))
+    assert len({label.group for label in drawn}) == len(drawn) == n
+    assert all(any(replace(one, group=label.group) == label for one in world) for label in drawn)
 
 
 def test_questions_are_foreseen_only_where_each_has_its_vector():

@@ -11,7 +11,10 @@ class Label:
     """One question with every tier's quality and cost, and what the signals saw in the cheaper tiers' answers."""
 
     group: str
-    """Questions of one group are kept together when labels are split: duplicates must not leak."""
+    """Labels of one group may repeat each other: they are kept together when labels are split, and count as fewer.
+
+    Where labels are random draws each is a group of its own, also where a question was drawn twice.
+    """
     quality: tuple[float, ...]
     """Of each tier's answer, in [0, 1], cheapest first; the last is what losses are counted against."""
     cost_usd: tuple[float, ...]
@@ -42,6 +45,14 @@ def labels_from_audits(
     because of their score, or of answers that had been accepted, would bias what is learnt: only those of the
     random draw (`holdout`) are taken, unless `unbiased_only` is off. Verdicts that the judge left open and audits
     of tiers that are gone are left out.
+
+    Each audit of the random draw is a group of its own. Whether a request is audited is drawn by its own id, whatever
+    it asks and whatever else is audited, so that for any policy that was chosen without these audits every one of
+    them has the mean loss of all requests, however often a question came: a question asked by a tenth of the traffic
+    is a tenth of the audits and a tenth of what is promised. To count its audits as one, or to keep them on one side
+    of a split, would speak of other traffic. (`max_per_minute` cuts bursts short; no grouping mends that.) A file says
+    nothing of how its lines were chosen: somebody may have copied one, so lines that ask the same are one group
+    (`label_file`), and so are audits that were not drawn.
     """
     if len(tiers) != 2 or len(cost_usd) != 2:
         raise ValueError("audits compare one cheaper tier with the strongest: two tiers and two prices are needed")
@@ -54,7 +65,7 @@ def labels_from_audits(
             continue
         labels.append(
             Label(
-                group=str(audit.details.get("group") or audit.request_id),
+                group=audit.request_id if audit.holdout else str(audit.details.get("group") or audit.request_id),
                 quality=(float(audit.is_acceptable), 1.0),
                 cost_usd=tuple((costs or {}).get(audit.request_id, cost_usd)),
                 features=(features,),

@@ -31,7 +31,7 @@ def summary_of_labels(
     from thriftgate.errors import GatewayError
     from thriftgate.stores.minilm.embedder import LocalEmbedder
 
-    known = [(text, label.group) for text, label in zip(found.questions, found.labels, strict=True) if text]
+    known = [text for text in found.questions if text]
     if len(known) < FEWEST:
         return None
     order: list[int] = rng.permutation(len(known)).tolist()
@@ -39,11 +39,12 @@ def summary_of_labels(
     try:
         embedder = LocalEmbedder(_data_dir(config_file), cache_size=0)
         with waiting(f"embedding {len(drawn):,} questions …"):
-            vectors = asyncio.run(_embedded(embedder, [text for text, _ in drawn]))
+            vectors = asyncio.run(_embedded(embedder, drawn))
     except GatewayError:
         return None
-    lengths = [math.log1p(len(text)) for text, _ in drawn]
-    return summary_of_questions(vectors, lengths, [group for _, group in drawn], rng, embedder=embedder.fingerprint)
+    lengths = [math.log1p(len(text)) for text in drawn]
+    # By their texts and not by the labels' groups: a question at no distance from itself would tell nothing of others.
+    return summary_of_questions(vectors, lengths, drawn, rng, embedder=embedder.fingerprint)
 
 
 def _data_dir(config_file: Path | None) -> Path:

@@ -44,7 +44,7 @@ async def test_an_audit_becomes_a_label_with_what_both_answers_took() -> None:
     await remember(ledger, 1, calls=(call("small", 0.01), call("small", 0.02, CallPurpose.SECOND_SAMPLE)))
     await remember(ledger, 2, is_acceptable=False)
     first, second = (await read(ledger)).labels
-    assert (first.quality, first.group) == ((1.0, 1.0), "g1")
+    assert (first.quality, first.group) == ((1.0, 1.0), "r1")
     assert first.cost_usd == (0.03, 0.2)
     assert first.features == ({"hedges": 0.5},)
     assert second.quality == (0.0, 1.0)
