@@ -175,3 +175,26 @@ def test_an_artefact_without_a_summary_says_that_unfamiliar_questions_are_not_to
     result = run(labels, *PRICES, "--write", tmp_path / "a.json", "--no-summary")
     assert "unfamiliar ones are not told" in result.output
     assert artefacts.load_artefact(tmp_path / "a.json").summary is None
+
+
+@pytest.mark.parametrize("ratio", [3.0, 4.9])
+def test_what_hardly_pays_is_written_only_by_force(labels: Path, tmp_path: Path, ratio: float):
+    prices = ("--price", "small=1/4", "--price", f"large={ratio}/{4 * ratio}")
+    artefact = tmp_path / "a.json"
+    artefact.write_text("what was proved before")
+    refused = run(labels, *prices, "--write", artefact, "--no-summary")
+    assert refused.exit_code == 1
+    assert artefact.read_text() == "what was proved before"
+    words = " ".join(refused.output.split())
+    assert "Below 5 times, choose one of the two models" in words
+    assert (
+        "a.json was not written, since such a cascade hardly pays (see above). --force writes it all the same." in words
+    )
+    assert "Written to" not in words
+    as_json = run(labels, *prices, "--write", artefact, "--no-summary", "--json")
+    assert (as_json.exit_code, artefact.read_text()) == (1, "what was proved before")
+    assert "--force" in as_json.stderr
+    assert json.loads(as_json.stdout)["objections"]
+    assert run(labels, *prices).exit_code == 0
+    assert run(labels, *prices, "--write", artefact, "--no-summary", "--force").exit_code == 0
+    assert artefacts.load_artefact(artefact).guarantee.holds

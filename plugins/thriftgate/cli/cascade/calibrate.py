@@ -3,7 +3,7 @@
 A dry run unless `--write` names the artefact's file. The labels come from a file, or from the ledger's audits.
 
 Failure behaviour: lines that cannot be used are named and end the command, exit code 2, as wrong options do; where
-nothing can be promised the exit code is 1.
+nothing can be promised, or nothing is written since it would hardly pay, the exit code is 1.
 """
 
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MORE_LABELS = 500
 _ROWS = 12
 _WRITTEN = "Written to"
+_REFUSED = "Error: {} was not written, since such a cascade hardly pays (see above). --force writes it all the same."
 
 
 @click.command("calibrate")
@@ -72,6 +73,7 @@ _WRITTEN = "Written to"
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the artefact for `cascade.artefact` here.",
 )
+@click.option("--force", is_flag=True, help="Write it also where prices say that it hardly pays.")
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the frontier here.")
 @click.option("--skip-bad-lines", is_flag=True, help="Go on without the lines that cannot be used.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split.")
@@ -91,6 +93,7 @@ def command(
     method: Literal["auto", "split", "raw", "cross"],
     prompt_version: str,
     artefact_file: Path | None,
+    force: bool,
     png: Path | None,
     skip_bad_lines: bool,
     seed: int,
@@ -110,6 +113,7 @@ def command(
     from thriftgate.cascade.calibration.calibration import Promise, calibrate
     from thriftgate.cascade.calibration.payoff import payoff_of
     from thriftgate.cascade.calibration.report import artefact_of, with_more_labels
+    from thriftgate.cascade.prices import LEAST_RATIO
     from thriftgate.cli.cascade.sources import Setting, labels_of_file, labels_of_ledger
 
     if config_file is None and (route or tiers is None) and Path(DEFAULT_CONFIG).is_file():
@@ -146,20 +150,27 @@ def command(
 
         draw_frontier(calibration, png, title=f"{found.name}: {len(found.labels):,} labels")
     is_kept = calibration.chosen is None and artefact_file is not None and artefact_file.exists()
-    if artefact_file is not None and not is_kept:
+    is_refused = artefact_file is not None and payoff is not None and payoff.price_ratio < LEAST_RATIO and not force
+    if artefact_file is not None and not is_kept and not is_refused:
         artefact_file.write_text(artefact.dump(), encoding="utf-8")
     if as_json:
         _print_json(artefact, later, found, payoff)
     else:
-        _print_tables(calibration, artefact, later, found, _written(artefact_file, is_kept=is_kept))
+        _print_tables(
+            calibration, artefact, later, found, _written(artefact_file, is_kept=is_kept, is_refused=is_refused)
+        )
         _print_payoff(payoff, artefact)
-    if calibration.chosen is None:
+    if is_refused:
+        click.echo(_REFUSED.format(artefact_file), err=True)
+    if calibration.chosen is None or is_refused:
         raise SystemExit(1)
 
 
-def _written(artefact_file: Path | None, *, is_kept: bool) -> str:
+def _written(artefact_file: Path | None, *, is_kept: bool, is_refused: bool) -> str:
     if artefact_file is None:
         return "A dry run: --write FILE keeps it."
+    if is_refused:
+        return f"Nothing is written to {artefact_file}."
     if is_kept:
         return f"{artefact_file} is left as it is: these labels prove nothing. Remove it to write all the same."
     return f"{_WRITTEN} {artefact_file}."

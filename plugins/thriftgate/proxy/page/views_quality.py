@@ -105,12 +105,13 @@ def _measures(one: RouteStanding) -> Iterator[Measure]:
 
 
 def _tenants(one: RouteStanding) -> str:
-    """How the worst tenant fares, where some have verified hits enough."""
+    """How the worst tenant fares, at worst, where some have verified hits enough."""
     worst = one.hits.worst_tenant
     if worst is None:
         return ""
     among = wording.counted(one.hits.tenants, "tenant", "tenants")
-    return f"of {among} with enough verified hits the worst has {wording.percent(worst.estimate, 2)} wrong"
+    wrong, limit = wording.percent(worst.estimate, 2), wording.percent(worst.high, 2)
+    return f"of {among} with enough verified hits the worst has {wrong} wrong, at most {limit}"
 
 
 def measure(

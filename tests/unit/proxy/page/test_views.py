@@ -18,6 +18,7 @@ from thriftgate.services.books.charts import HEIGHT, WIDTH, SpendStep, divided_b
 from thriftgate.services.books.explaining import why
 from thriftgate.services.books.key_use import month_began_at
 from thriftgate.services.books.overview import PERIODS
+from thriftgate.services.books.standing import Hits, Judged, RoutePromise, RouteStanding
 from thriftgate.stats.intervals import Interval, wilson_interval
 from thriftgate.stats.tallies import DeploymentTally
 from thriftgate.tracing.identity import trace_id_of
@@ -122,6 +123,20 @@ def test_a_promise_is_kept_only_when_the_whole_interval_is_below_it(
     measure = views_quality.measure("Lost", share, limit, is_broken=False, basis="", unknown="")
     assert measure.verdict == verdict
     assert measure.verdict != "promise kept" or "at most 2.0%" in measure.words
+
+
+def test_the_worst_tenant_is_said_with_its_upper_limit() -> None:
+    worst = wilson_interval(3, 40)
+    hits = Hits(wrong=wilson_interval(4, 200), tenants=2, worst_tenant=worst)
+    standing = RouteStanding(
+        route="support", promise=RoutePromise(max_error=0.01, max_error_of_hits=0.05), audits=Judged(), drift=None,
+        quality_loss=None, verifications=Judged(good=196, bad=4), wrong_share=None, hits=hits, feedback=Judged(),
+        checking_cost_usd=0.0,
+    )  # fmt: skip
+    (card,) = views_quality.route_cards([standing])
+    among_hits = next(one for one in card.measures if one.title == "Wrong ones among the cache's hits")
+    assert worst.high > 0.19
+    assert among_hits.basis == "of 2 tenants with enough verified hits the worst has 7.50% wrong, at most 19.86%"
 
 
 def test_deployments_that_cannot_be_told_apart_say_so() -> None:
