@@ -2,11 +2,13 @@
 
 Two models' answers to one question say the same when their final answers are the same. Also with the last sentence of
 each cut off: most of what could be told is gone then, and the judge has to say that it cannot tell. The judge is the
-one that serves (`services.checking.statements`, behind `AgreementJudge`). Writes results/judge.json.
+one that serves (`services.checking.statements`, behind `AgreementJudge`). Its bounds were chosen on other pairs (400
+drawn with seed 0), of MMLU-Pro; most of GSM8K's pairs are the same. Writes results/judge.json.
 """
 
 import asyncio
 import json
+import math
 import random
 import re
 from collections.abc import Sequence
@@ -22,7 +24,7 @@ from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.types import ChatRequest
 
 Pair = tuple[str, str, bool]
-PAIRS = 400
+PAIRS = 1_000
 _REQUEST = ChatRequest(request_id="eval", route="eval", messages=())
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
@@ -67,14 +69,17 @@ async def judged(pairs: Sequence[Pair], judge: AgreementJudge) -> dict[str, Any]
         "same_but_different": wilson_interval(counts["false"], counts["told_same"]),
         "told": wilson_interval(counts["told"], len(pairs)),
     }
-    shares = {name: [round(one.estimate, 4), round(one.low, 4), round(one.high, 4)] for name, one in mistaken.items()}
+    shares = {
+        name: None if math.isnan(one.estimate) else [round(one.estimate, 4), round(one.low, 4), round(one.high, 4)]
+        for name, one in mistaken.items()
+    }
     return {"pairs": len(pairs), **counts, **shares}
 
 
 async def main() -> None:
     """All sets, into results/judge.json."""
     embedder = LocalEmbedder(data.SCRATCH, cache_size=0)
-    draw = random.Random(0)
+    draw = random.Random(1)
     found: dict[str, Any] = {}
     try:
         for name, pairs in (("gsm8k", gsm8k()), ("mmlu_pro", mmlu_pro())):

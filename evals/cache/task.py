@@ -42,7 +42,7 @@ def fixed(threshold: float) -> Callable[[], ReplayDecider]:
 
 
 JUDGE = Conditions(missed_agreement=0.02, false_agreement=0.02, untold=0.5)
-"""The free judge as evals/cache/judge.py measured it on answers with a stated result, its mistakes rounded up."""
+"""The free judge on answers that mostly state a result; evals/cache/judge.py measures how far it tells others."""
 
 
 PARTS = ("promise", "traps", "support", "fixed", "curve", "guards")

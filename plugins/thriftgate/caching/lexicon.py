@@ -131,6 +131,10 @@ _RELATIVE = (
     "weekday weekdays",
 )
 _DAYS = {word: group.split()[0] for group in (*_WEEKDAYS, *_MONTHS, *_RELATIVE) for word in group.split()}
+WEEKDAYS = frozenset(group.split()[0] for group in _WEEKDAYS)
+"""The names by which days of the week are compared."""
+MONTHS = frozenset(group.split()[0] for group in _MONTHS)
+"""The names by which months are compared."""
 DATES = _DAYS | {f"{day}s": name for day, name in _DAYS.items() if day.endswith(("day", "tag", "woch"))}
 """Every known word for a day or month, and the name it is compared by; "Sundays" are compared as "Sunday"."""
 

@@ -142,13 +142,19 @@ async def test_the_share_is_drawn_by_the_requests_id_not_by_its_answer() -> None
 
 async def test_agreement_is_judged_without_a_call() -> None:
     embedder = FakeEmbedder()
-    embedder.place("It takes 5 days.", near="You wait 5 days.", cosine=0.95)
-    embedder.place("It takes 9 days.", near="You wait 5 days.", cosine=0.95)
-    embedder.place("Try the app.", near="You wait 5 days.", cosine=0.7)
-    embedder.place("No idea.", near="You wait 5 days.", cosine=0.2)
+    embedder.place("Your refund would take five days.", near="Your refund takes 5 days.", cosine=0.96)
+    embedder.place("Your refund takes 9 days.", near="Your refund takes 5 days.", cosine=0.96)
+    embedder.place("Try the app.", near="Your refund takes 5 days.", cosine=0.7)
+    embedder.place("Ask for the newest list of prices.", near="Your refund takes 5 days.", cosine=0.2)
     judge = AgreementJudge(embedder)
     verdicts = [
-        (await judge.compare(ask(), text, "You wait 5 days.")).is_acceptable
-        for text in ("You wait 5 days.", "It takes 5 days.", "It takes 9 days.", "Try the app.", "No idea.")
+        (await judge.compare(ask(), text, "Your refund takes 5 days.")).is_acceptable
+        for text in (
+            "Your refund takes 5 days.",
+            "Your refund would take five days.",
+            "Your refund takes 9 days.",
+            "Try the app.",
+            "Ask for the newest list of prices.",
+        )
     ]
     assert verdicts == [True, True, False, None, False]

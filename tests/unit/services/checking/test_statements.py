@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.services.checking.statements import LONGEST_COMPARED, result, say_the_same
+from thriftgate.services.checking.conclusions import conclude_the_same, conclusion_of
+from thriftgate.services.checking.statements import LONGEST_COMPARED, say_the_same
 
 LONG = "The tax is worked out on what is left after the allowance, step by step, in the way the form describes. " * 12
 pieces = st.lists(
@@ -17,23 +18,132 @@ pieces = st.lists(
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "bare"),
     [
-        ("… and therefore the answer is (C).", "c"),
+        ("… and therefore the answer is (C).", "C"),
+        ("The correct answer is: **D**", "D"),
+        ("The answer is (I).", "I"),
         ("Let us see.\n#### 1,200", "1200"),
         ("Let us see.\n#### $1200.00", "1200"),
-        (r"It follows that \boxed{x + 1}", "x + 1"),
-        ("B", "b"),
+        ("The answer is 12, because 3 times 4 is 12.", "12."),
+        ("The final answer is 1,5.", "1.5"),
+        ("Result: $\\frac{1}{2}$", "1/2"),
+        (r"It follows that \boxed{x + 1}", r"\boxed{x +  1}"),
+        ("Answer: -5", "\u22125"),
+        ("The total is 5 million dollars.", "$5,000,000"),
+        ("The answer is 5 kilometres.", "5 km"),
+        ("The answer is 10 percent.", "10%"),
+        ("The answer is 3:30 pm.", "15:30"),
         ("Yes.", "yes"),
-        ("She buys 3 apples at 2 dollars. So she pays 6 dollars.", "6"),
-        ("She buys 3 apples. So she pays 6 dollars of her 10.", None),
-        ("Write to the help desk.", None),
-        ("The answer is a matter of taste.", None),
-        ("", None),
     ],
 )
-def test_a_result_is_what_the_answer_states_as_one(text: str, expected: str | None) -> None:
-    assert result(text) == expected
+def test_a_result_is_read_in_each_of_its_spellings(text: str, bare: str) -> None:
+    assert conclusion_of(bare) is not None
+    assert say_the_same(text, bare, None) is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "To provide an accurate answer, I need the year.",
+        "To give you an answer: I would need the country.",
+        "My answer is: I would recommend it.",
+        "The answer is A matter of taste.",
+        "The option A is wrong, so B",
+        "The answer is (A), or (B).",
+        "The answer is not (B).",
+        "Is the answer (B)?",
+        "If it rains, the answer is 5.",
+        "The answer is 3 to 5 days",
+        "The total: 12 apples and 5 pears",
+        "The total 30 is not correct, it should be 40",
+        "result: - 5",
+        "The answer is 5 for adults. The answer is 6 for children.",
+        "The answer is 12-14.",
+        "The answer is 3x + 2.",
+        "The answer is AES-256.",
+        "She buys 3 apples. So she pays 6 dollars of her 10.",
+        "Write to the help desk.",
+        "The answer is a matter of taste.",
+        "",
+    ],
+)
+def test_no_result_is_read_where_the_words_may_mean_something_else(text: str) -> None:
+    assert conclusion_of(text) is None
+
+
+# What an answer may conclude with: each group has one meaning in several spellings, and no two groups have the same.
+MEANINGS = (
+    ("5", "5.0", "5.00"), ("-5", "-5.0", "\u22125", "minus 5"), ("6",), ("1200", "1,200", "1 200"), ("1.5", "1,5"),
+    ("15",),
+    ("1/2", "2/4"), ("1/3",), ("5 km", "5 kilometers", "5 kilometres"), ("5 miles", "5 mile"), ("-5 km",),
+    ("5 million", "5,000,000"), ("5 thousand", "5000", "5,000"), ("$7", "7 dollars", "7 USD"), ("7 euros", "€7"),
+    ("7 cents",),
+    ("10%", "10 percent"), ("20%",), ("3:30", "3:30"), ("3:45",), ("3:30 pm", "15:30"), ("3:30 am", "03:30"),
+    ("2024-01-05",), ("2024-06-05",), ("5 mW",), ("5 MW",), ("5 apples",), ("5 apples and 5 pears",),
+    ("5 apples and 6 pears",),
+    ("3 to 5 days",), ("3 to 15 days",), ("5 days", "5 day"), ("5 hours per day",), ("5 hours",),
+    ("(A)", "A", "**A**"), ("(B)", "B"), ("(I)", "I"), ("yes", "Yes"), ("no", "No"),
+)  # fmt: skip
+TEMPLATES = (
+    "{}", "The answer is {}.", "Answer: {}", "We add it all up.\n#### {}",
+    "We add it all up, so the final answer is {}.",
+    "The answer is {}, because that is what is left.", "**Answer:** {}", "We count. So there are {} left.",
+)  # fmt: skip
+conclusions = st.sampled_from([(place, text) for place, texts in enumerate(MEANINGS) for text in texts])
+
+
+@given(
+    conclusions, conclusions, st.sampled_from(TEMPLATES), st.sampled_from(TEMPLATES), st.sampled_from([None, 0.3, 0.97])
+)
+def test_other_conclusions_are_never_the_same_and_equal_ones_in_other_spellings_never_different(
+    one: tuple[int, str], other: tuple[int, str], template: str, another: str, similarity: float | None
+) -> None:
+    told = say_the_same(template.format(one[1]), another.format(other[1]), similarity)
+    if one[0] == other[0]:
+        assert told is not False
+    else:
+        assert told is not True
+
+
+@pytest.mark.parametrize(
+    "template", ["{}", "The answer is {}.", "The answer is {}, because we counted.", "We see.\n#### {}"]
+)
+def test_most_conclusions_are_told_apart_and_not_only_left_open(template: str) -> None:
+    plain = [
+        "5",
+        "6",
+        "-5",
+        "1/2",
+        "5 km",
+        "5 miles",
+        "$7",
+        "€7",
+        "3:30 pm",
+        "3:45 pm",
+        "2024-01-05",
+        "2024-06-05",
+        "10%",
+        "20%",
+    ]
+    for one, other in ((plain[place], plain[place + 1]) for place in (0, 4, 6, 8, 10, 12)):
+        assert say_the_same(template.format(one), template.format(other), None) is False
+    assert all(say_the_same(template.format(one), f"Result: {one}", None) is True for one in plain)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("We look. So within 14 days you can return it.", "We look. So after 14 days you cannot return it."),
+        ("There is a step. Therefore you pay 20.", "There is a step. Therefore you get 20 back."),
+        ("We look. So she buys 5 pens.", "We look. So she sells 5 pens."),
+        ("Ja. Also Sie haben 14 Tage Zeit.", "Nein. Also Sie haben 14 Tage keine Zeit."),
+        ("Thus it takes 60 minutes.", "Thus it takes 1 hour, which is not long."),
+    ],
+)
+def test_a_last_sentence_with_the_same_number_is_the_same_only_where_it_says_the_same(one: str, other: str) -> None:
+    assert say_the_same(one, other, None) is not True
+    assert say_the_same(one, other, 0.97) is not True
 
 
 @pytest.mark.parametrize(
@@ -41,12 +151,18 @@ def test_a_result_is_what_the_answer_states_as_one(text: str, expected: str | No
     [
         (LONG + "\nThe answer is (A).", "Short: the answer is A.", 0.2, True),
         (LONG + "\nThe answer is (A).", LONG + "\nThe answer is (B).", 0.99, False),
+        ("In dollars.\n#### 0.84", "In cents.\n#### 84", None, None),
         ("#### 4", "The change is 10 - 6 = 4.00.\n\n#### $4.00", None, True),
         ("You wait five days.", "You  wait five days. ", None, True),
-        ("You wait 5 days.", "It takes 5 days.", 0.9, True),
+        ("You wait 5 days.", "You would wait five days.", 0.97, True),
+        ("You wait 5 days.", "It takes 5 days.", 0.9, None),
+        ("You pay 5 dollars.", "You get 5 dollars back.", 0.97, None),
+        ("You pay in 60 minutes.", "You pay in 1 hour.", 0.9, None),
+        ("Come back on Tuesday.", "Come back tomorrow.", 0.9, None),
+        ("12", "It is twelve.", 0.3, None),
         ("You wait 5 days.", "You wait 6 days.", 0.97, False),
         ("You can cancel it.", "You cannot cancel it.", 0.95, False),
-        ("You wait 5 days.", "Ask in the shop for the new price list.", 0.2, False),
+        ("Your refund arrives in 5 days.", "Ask in the shop for the new price list.", 0.2, False),
         ("You wait 5 days.", "You wait up to 5 days, 7 at most.", 0.9, None),
         ("Open the app and choose Cards.", "Choose Cards in the settings of the app.", 0.75, None),
         (LONG, LONG.replace("left", "kept"), 0.999, None),
@@ -64,9 +180,17 @@ def test_the_order_of_the_two_answers_does_not_matter(one: str, other: str, simi
     assert say_the_same(one, one, similarity) is True
 
 
+@given(conclusions, conclusions)
+def test_the_order_of_two_conclusions_does_not_matter(one: tuple[int, str], other: tuple[int, str]) -> None:
+    left, right = conclusion_of(one[1]), conclusion_of(other[1])
+    if left is not None and right is not None:
+        assert conclude_the_same(left, right) == conclude_the_same(right, left)
+        assert conclude_the_same(left, left) is True
+
+
 @given(pieces, pieces, st.floats(0, 1))
 def test_two_long_answers_without_a_stated_result_are_never_guessed_at(one: str, other: str, similarity: float) -> None:
     long, longer = one + LONG, other + LONG
-    if one.split() != other.split() and (result(long) is None or result(longer) is None):
+    if one.split() != other.split() and (conclusion_of(long) is None or conclusion_of(longer) is None):
         assert len(long) > LONGEST_COMPARED
         assert say_the_same(long, longer, similarity) is None

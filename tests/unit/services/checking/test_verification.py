@@ -28,7 +28,7 @@ from thriftgate.types import AuditKind, Caller, ChatRequest, Choice, DecisionKin
 
 ENTRY = CacheEntry(
     entry_id="e1", scope="s", key="k", route="support", question="How long?", embedding=None,
-    choices=(Choice(message={"role": "assistant", "content": "five days"}, finish_reason="stop"),),
+    choices=(Choice(message={"role": "assistant", "content": "your parcel takes five days"}, finish_reason="stop"),),
     model="small", created_at=0, expires_at=10**12,
 )  # fmt: skip
 HIT = Hit(entry=ENTRY, similarity=0.93, confidence=0.97, features={"similarity": 0.93})
@@ -99,11 +99,13 @@ class Setup:
         await self.ledger.record(self.elsewhere.pop(0) if self.elsewhere else [])
 
 
-@pytest.mark.parametrize(("fresh", "is_correct"), [("five days", True), ("call us at noon on sundays", False)])
+@pytest.mark.parametrize(
+    ("fresh", "is_correct"), [("your parcel takes five days", True), ("call us at noon on sundays", False)]
+)
 async def test_a_hit_is_asked_afresh_and_the_policy_learns(fresh: str, is_correct: bool) -> None:
     setup = Setup()
     setup.completer.enqueue("large", fresh)
-    setup.completer.enqueue("large", "five days")  # what the kept question is still answered with
+    setup.completer.enqueue("large", "your parcel takes five days")  # what the kept question is still answered with
     setup.after_hit()
     await setup.background.drain()
     assert [one.is_correct for one in setup.decider.taught] == [is_correct]
@@ -167,7 +169,7 @@ def near(entry_id: str, text: str, similarity: float, group: str = "") -> Neighb
 
 async def test_a_near_miss_teaches_without_a_call() -> None:
     setup = Setup()
-    await setup.verifier.compare(ask(), EXPLORE, [Neighbour(ENTRY, 0.9)], answer_of("five days"))
+    await setup.verifier.compare(ask(), EXPLORE, [Neighbour(ENTRY, 0.9)], answer_of("your parcel takes five days"))
     assert [one.is_correct for one in setup.decider.taught] == [True]
     assert setup.completer.models == []
 
@@ -175,19 +177,24 @@ async def test_a_near_miss_teaches_without_a_call() -> None:
 async def test_an_answer_joins_the_group_of_the_neighbours_that_say_the_same() -> None:
     setup = Setup()
     neighbours = [
-        near("a", "five days", 0.95, "delivery"),
+        near("a", "your parcel takes five days", 0.95, "delivery"),
         near("b", "call us at noon", 0.9),
-        near("c", "five days", 0.8),
+        near("c", "your parcel takes five days", 0.8),
     ]
-    assert await setup.verifier.compare(ask(), None, neighbours, answer_of("five days")) == "delivery"
-    assert await setup.verifier.compare(ask(), None, neighbours[1:], answer_of("five days")) == "c"
+    assert await setup.verifier.compare(ask(), None, neighbours, answer_of("your parcel takes five days")) == "delivery"
+    assert await setup.verifier.compare(ask(), None, neighbours[1:], answer_of("your parcel takes five days")) == "c"
     assert await setup.verifier.compare(ask(), None, neighbours, answer_of("something else entirely")) == ""
     assert setup.decider.taught == []
 
 
 async def test_far_questions_are_not_compared() -> None:
     setup = Setup()
-    assert await setup.verifier.compare(ask(), None, [near("a", "five days", 0.3)], answer_of("five days")) == ""
+    assert (
+        await setup.verifier.compare(
+            ask(), None, [near("a", "your parcel takes five days", 0.3)], answer_of("your parcel takes five days")
+        )
+        == ""
+    )
 
 
 class Always:
@@ -207,7 +214,7 @@ async def test_where_texts_cannot_tell_the_judge_is_asked_within_the_budget(shar
     judge = Always(verdict=True)
     setup = Setup(share=share, judge=judge)
     far = Explore(entry=ENTRY, similarity=0.4, confidence=0.6)
-    await setup.verifier.compare(ask(), far, [Neighbour(ENTRY, 0.4)], answer_of("five days"))
+    await setup.verifier.compare(ask(), far, [Neighbour(ENTRY, 0.4)], answer_of("your parcel takes five days"))
     assert judge.asked == asked == len(setup.decider.taught)
 
 
