@@ -17,7 +17,7 @@ from thriftgate.caching.clauses import is_denied_elsewhere
 from thriftgate.caching.constructions import is_built_otherwise
 from thriftgate.caching.contrasts import OPPOSITES, RIVALS
 from thriftgate.caching.lexicon import CASE_WORDS, CASELESS_WORDS, FUNCTION_WORDS, ROLE_WORDS
-from thriftgate.caching.order import is_crossed, is_exchanged, is_reordered, is_turned_round
+from thriftgate.caching.order import is_crossed, is_done_by_another, is_exchanged, is_reordered, is_turned_round
 from thriftgate.caching.reading import Reading, read
 from thriftgate.caching.surface import Surface, look
 from thriftgate.caching.wording import differing_place, is_worded_otherwise
@@ -134,7 +134,7 @@ def roles(a: str, b: str) -> Veto | None:
         return Veto.ROLES
     if is_reordered(seen, other) or is_exchanged(seen, left.names, other, right.names) or is_crossed(left, right):
         return Veto.ROLES
-    if is_turned_round(left, right):
+    if is_turned_round(left, right) or is_done_by_another(left, right):
         return Veto.ROLES
     if left.content == right.content and _skeleton(left) == _skeleton(right):
         order = [stem for stem in left.stems if stem in left.content]

@@ -31,6 +31,33 @@ _PERSONS: Mapping[str, tuple[str, str]] = {
     "mich": ("ich", ""), "mir": ("ich", ""), "uns": ("wir", ""), "ihn": ("er", ""), "ihm": ("er", ""),
     "mij": ("ik", ""), "you": ("you", "either"),
 }  # fmt: skip
+_OWNERS: Mapping[str, str] = {
+    "my": "i", "our": "we", "his": "he", "their": "they", "mein": "ich", "meine": "ich", "meinen": "ich", "mijn": "ik",
+}  # fmt: skip
+_ASKED = frozenset({"who", "whom", "whose", "wer", "wen", "wem", "wessen"})
+_FIRST_PERSONS = frozenset({"je", "j'ai", "yo", "puedo", "io", "posso", "eu", "peux", "puis-je", "peux-je"})
+"""Who does it, where no form of it says to whom: "puedo" is "can I"."""
+_MODALS = frozenset({"puede", "puedo", "può", "posso", "pode", "peut", "peux", "peut-il", "peut-elle", "puis-je"})
+_OF = frozenset(
+    {
+        "of",
+        "van",
+        "von",
+        "de",
+        "di",
+        "da",
+        "do",
+        "del",
+        "della",
+        "dos",
+        "das",
+        "du",
+        "des",
+        "meines",
+        "meiner",
+        "seines",
+    }
+)
 _CONTRACTED = frozenset(
     {"it's", "what's", "that's", "there's", "who's", "where's", "how's", "here's", "let's", "when's"}
 )
@@ -106,6 +133,71 @@ def is_turned_round(left: Reading, right: Reading) -> bool:
     return any(
         _is_turned(ours[stemmed], theirs[stemmed]) or _is_turned(theirs[stemmed], ours[stemmed]) for stemmed in shared
     )
+
+
+def is_done_by_another(left: Reading, right: Reading) -> bool:
+    """Whether who does it has become whose it is, or to whom it is done: "Who can see my posts", "Whose can I see"."""
+    if set(_core(left)) != set(_core(right)):
+        return False
+    if not _ASKED.isdisjoint(left.words) and not _ASKED.isdisjoint(right.words):
+        ours, theirs = _forms(left), _forms(right)
+        for person in ours.keys() & theirs.keys():
+            if ours[person].isdisjoint(theirs[person]) and "doer" in ours[person] | theirs[person]:
+                return True
+    return _does_what_is_the_owners(left, right) or _does_what_is_the_owners(right, left)
+
+
+def _core(reading: Reading) -> list[str]:
+    """The meaningful words in their order, without persons and what belongs to their verbs."""
+    return [
+        stemmed
+        for word, stemmed in zip(reading.words, reading.stems, strict=True)
+        if stemmed in reading.content and not (word in _PERSONS or word in _MODALS or _is_small(word))
+    ]
+
+
+def _is_small(word: str) -> bool:
+    return word in _FIRST_PERSONS or word in _OF or word in _OWNERS or word in _ASKED
+
+
+def _forms(reading: Reading) -> Mapping[str, set[str]]:
+    """How each person is spoken of: who does it, to whom it is done, or whose it is."""
+    found: dict[str, set[str]] = {}
+    for word in reading.words:
+        person, form = _PERSONS.get(word) or (_OWNERS.get(word, ""), "owner")
+        if person and form != "either":
+            found.setdefault(person, set()).add(form or "object")
+    return found
+
+
+def _does_what_is_the_owners(one: Reading, other: Reading) -> bool:
+    """Whether somebody does with a thing of X in one question what X does with it in the other."""
+    if not any(_is_doer(word) for word in one.words) or any(_is_doer(word) for word in other.words):
+        return False
+    # Side by side the two are one thing of whoever asks: "my account address".
+    return any(
+        owner in other.stems and owned in other.stems and other.stems.index(owner) + 1 < other.stems.index(owned)
+        for owner, owned in _owned(one)
+    )
+
+
+def _is_doer(word: str) -> bool:
+    return word in _FIRST_PERSONS or _PERSONS.get(word, ("", ""))[1] == "doer"
+
+
+def _owned(reading: Reading) -> list[tuple[str, str]]:
+    """Each owner with what is theirs: "my boss's mail", "de mail van mijn baas"."""
+    found: list[tuple[str, str]] = []
+    core = frozenset(_core(reading))
+    units = list(zip(reading.words, reading.stems, strict=True))
+    for place, (word, stemmed) in enumerate(units):
+        behind = next((one for _, one in units[place + 1 : place + 4] if one in core), "")
+        if word.endswith("'s") and word not in _CONTRACTED and behind:
+            found.append((stemmed, behind))
+        before = units[place - 1][1] if place else ""
+        if word in _OF and before in core and behind:
+            found.append((behind, before))
+    return found
 
 
 def _is_turned(one: _Sides, other: _Sides) -> bool:
