@@ -32,12 +32,15 @@ _PERSONS: Mapping[str, tuple[str, str]] = {
     "mij": ("ik", ""), "you": ("you", "either"),
 }  # fmt: skip
 _OWNERS: Mapping[str, str] = {
-    "my": "i", "our": "we", "his": "he", "their": "they", "mein": "ich", "meine": "ich", "meinen": "ich", "mijn": "ik",
+    "my": "i", "mine": "i", "our": "we", "his": "he", "their": "they",
+    "mein": "ich", "meine": "ich", "meinen": "ich", "mijn": "ik",
 }  # fmt: skip
 _ASKED = frozenset({"who", "whom", "whose", "wer", "wen", "wem", "wessen"})
 _FIRST_PERSONS = frozenset({"je", "j'ai", "yo", "puedo", "io", "posso", "eu", "peux", "puis-je", "peux-je"})
 """Who does it, where no form of it says to whom: "puedo" is "can I"."""
-_MODALS = frozenset({"puede", "puedo", "può", "posso", "pode", "peut", "peux", "peut-il", "peut-elle", "puis-je"})
+_MODALS = frozenset(
+    {"puede", "puedo", "può", "posso", "pode", "peut", "peux", "peut-il", "peut-elle", "puis-je", "able"}
+)
 _OF = frozenset(
     {
         "of",

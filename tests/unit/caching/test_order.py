@@ -22,6 +22,8 @@ def test_only_what_has_changed_places_is_turned_round(left: str, right: str, tur
     ("left", "right", "is_another"),
     [
         ("Who can see my posts", "Whose posts can I see", True),
+        ("Who is able to see my posts", "Whose posts can I see", True),
+        ("can my manager see messages of mine", "Can I see my manager's messages?", True),
         ("Who do I owe", "Who owes me", True),
         ("who can call me", "whom can I call", True),
         ("Who do we pay", "Who pays us", True),
