@@ -33,6 +33,8 @@ _COUNTS = re.compile(rb'"usage(?:Metadata)?"\s*:\s*(?!null)')
 _LOGPROBS = re.compile(rb'"logprobs"\s*:\s*(?!null)')
 _KINDS = (b'"message_start"', b'"message_delta"')
 _OF_OUTPUT = "output_tokens_details"
+_COUNTED_ON = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+"""What Anthropic counts from the beginning of a stream on, so that none of it can be less at the end."""
 _DATA = b"data:"
 _MOST_KEPT = 4 * 1024 * 1024
 """Bytes of a stream that are kept, in case its provider has counted nothing."""
@@ -170,15 +172,18 @@ class _Lines:
 
     def _mended_end(self, event: Json) -> Json:
         """Anthropic counts what went in at the beginning, and what came out at the end."""
-        usage, is_changed = believable(event.get("usage"), Dialect.MESSAGES)
+        # What is not counted here stands as it did at the beginning: a 0 for it would take that back.
+        said = {name: value for name, value in mapping(event.get("usage")).items() if value is not None}
+        usage, is_changed = believable(said, Dialect.MESSAGES)
         if usage is None and not input_of(self._started) and self._answer.estimate is not None:
             sent, got = self._answer.estimate(self._generated())
             self._answer.is_miscounted = True
             return {**event, "usage": {"input_tokens": sent, "output_tokens": got}}
-        counted = usage or {}
-        # It counts on from the beginning, so it cannot be less.
-        least = max(count(counted.get("output_tokens")), count(self._started.get("output_tokens")))
-        mended = {**counted, "output_tokens": least}
+        mended = {name: value for name, value in (usage or {}).items() if name in said}
+        mended.setdefault("output_tokens", 0)
+        for name in _COUNTED_ON:
+            if name in mended:
+                mended[name] = max(count(mended[name]), count(self._started.get(name)))
         if mended == event.get("usage"):
             return event
         self._answer.is_miscounted |= is_changed

@@ -76,6 +76,7 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
         "gemini": {"cascade": {"tiers": [{"model": "gemini-flash"}]}},
         "geminifirst": {"cascade": {**two, "tiers": [{"model": "gemini-flash"}, {"model": "o-large"}]}, "cache": cache},
         "bedrock": {"cascade": {"tiers": [{"model": "bedrock-nova"}]}},
+        "bedrockclaude": {"cascade": {"tiers": [{"model": "bedrock-claude"}]}},
         "mixedgroup": {"cascade": {"tiers": [{"model": "mixed-large"}]}},
     }
     for group in (

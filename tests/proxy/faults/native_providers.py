@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from typing import Any
 
 from pytest_httpserver import HTTPServer
@@ -41,6 +42,7 @@ REFUSALS = {
     "400": "The input token count (2000000) exceeds the maximum number of tokens allowed (1048576).",
     "429": "Resource has been exhausted.",
 }
+CLAUDE = {"input_tokens": 1000, "output_tokens": 400}
 BELIEVED = {"plain", "cached", "cached and thought", "texts"}
 
 
@@ -52,6 +54,8 @@ def native_deployments(base_url: str) -> list[dict[str, Any]]:
          "litellm_params": {"model": f"gemini/{MODELS['gemini']}", "api_base": f"{base_url}/gemini", **calm}},
         {"model_name": "bedrock-nova",
          "litellm_params": {"model": f"bedrock/converse/{MODELS['bedrock']}", **at, **calm}},
+        {"model_name": "bedrock-claude",
+         "litellm_params": {"model": "bedrock/anthropic.claude-3-5-sonnet-20240620-v1:0", **at, **calm}},
     ]  # fmt: skip
 
 
@@ -67,6 +71,8 @@ def play_natives(server: HTTPServer, base_url: str) -> None:
         return _gemini("stream" in request.path, GEMINI[_named(request, "#") or "plain"], _named(request, "%"))
 
     def bedrock(request: Request) -> Response:
+        if "/invoke" in request.path:
+            return _bedrock_claude("stream" in request.path)
         return _bedrock("stream" in request.path, BEDROCK[_named(request, "#")])
 
     for provider, reply in (("gemini", gemini), ("bedrock", bedrock)):
@@ -105,6 +111,29 @@ def _bedrock(is_stream: bool, usage: Any) -> Response:
     }
     frames = [framed(kind, json.dumps(body).encode()) for kind, body in events.items()]
     return Response(b"".join(frames), 200, content_type="application/vnd.amazon.eventstream")
+
+
+def _bedrock_claude(is_stream: bool) -> Response:
+    """Anthropic's own messages in Bedrock's framing, as `/v1/messages` is sent on; counts what `CLAUDE` says."""
+    message: dict[str, Any] = {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": TEXT}], "stop_sequence": None, "usage": CLAUDE,
+    }  # fmt: skip
+    if not is_stream:
+        return Response(json.dumps(message), 200, content_type="application/json")
+    begun = {**message, "content": [], "stop_reason": None, "usage": {**CLAUDE, "output_tokens": 1}}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": begun},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": TEXT}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+         "usage": {"output_tokens": CLAUDE["output_tokens"]}},
+        {"type": "message_stop"},
+    ]  # fmt: skip
+    chunks = [json.dumps({"bytes": b64encode(json.dumps(one).encode()).decode()}).encode() for one in events]
+    framed_chunks = b"".join(framed("chunk", chunk) for chunk in chunks)
+    return Response(framed_chunks, 200, content_type="application/vnd.amazon.eventstream")
 
 
 def framed(kind: str, payload: bytes) -> bytes:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from tests.proxy.conftest import GatewayProcess
 from tests.proxy.faults.conftest import PATHS
+from tests.proxy.faults.native_providers import CLAUDE
 from tests.proxy.faults.test_odd_answers import choice, chunk, completion, message
 from tests.proxy.upstream import gives, raw, raw_stream
 from tests.proxy.waiting import eventually
@@ -94,3 +95,23 @@ def test_a_stream_whose_provider_counts_is_not_estimated_where_it_is_translated(
     told = ask_as(gateway, f"sk-{uuid4().hex}-acme-carol", "infoone", "messages", stream=True)
     assert "cost_is_estimated" not in told
     assert float(told["cost"]) == pytest.approx(COST)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("route", ["claudeone", "bedrockclaude"])
+def test_what_an_anthropic_stream_counts_at_its_beginning_alone_is_paid_told_and_booked(
+    gateway: GatewayProcess, route: str, stream: bool
+) -> None:
+    start = {"type": "message_start", "message": {**message([]), "usage": {**CLAUDE, "output_tokens": 1}}}
+    ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 400}}
+    block: dict[str, Any] = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Fi"}}
+    whole = gives({**message([{"type": "text", "text": "Fi"}]), "usage": CLAUDE})
+    events = raw_stream(start, block, {"type": "content_block_stop", "index": 0}, ended, {"type": "message_stop"})
+    gateway.upstream.on("claude-opus-4-6", events if stream else whole)
+    key = f"sk-{uuid4().hex}-acme-carol"
+    told = ask_as(gateway, key, route, "messages", stream=stream)
+    # $5 and $25, of Bedrock's older one $3 and $15 for a million.
+    prompt, completion = (5e-6, 25e-6) if route == "claudeone" else (3e-6, 15e-6)
+    assert float(told["cost"]) == pytest.approx(1000 * prompt + 400 * completion)
+    assert eventually(lambda: any(row["cost"] for row in charged(gateway, key)))
+    assert sum(row["cost"] for row in charged(gateway, key)) == pytest.approx(float(told["cost"]))

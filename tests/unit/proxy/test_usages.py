@@ -1,0 +1,65 @@
+"""A provider's count as it comes in: what is put right in a stream, and what is left as it came."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from thriftgate.proxy.provider_answer import ProviderAnswer
+from thriftgate.proxy.usages import read_usage
+from thriftgate.wire.dialects import assembler
+from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.turns import Dialect
+
+BEGUN = {"input_tokens": 1000, "cache_read_input_tokens": 80, "output_tokens": 1}
+
+
+class Pieces(httpx.AsyncByteStream):
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._said
+
+
+async def streamed(*events: dict[str, Any]) -> tuple[list[dict[str, Any]], ProviderAnswer]:
+    """The events as LiteLLM reads them."""
+    said = "".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in events).encode()
+    response = httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Pieces(said))
+    answer = ProviderAnswer()
+    read_usage(response, answer)
+    read = b"".join([piece async for piece in response.aiter_bytes()])
+    return [event.body for event in SseDecoder().feed(read) if event.body is not None], answer
+
+
+@pytest.mark.parametrize(
+    ("ended", "read"),
+    [
+        ({"output_tokens": 400}, {"output_tokens": 400}),
+        ({"output_tokens": 400, "input_tokens": None}, {"output_tokens": 400}),
+        ({"output_tokens": 400, "input_tokens": 0}, {"output_tokens": 400, "input_tokens": 1000}),
+        ({"output_tokens": 0}, {"output_tokens": 1}),
+        ({"output_tokens": 400, "cache_read_input_tokens": 0},
+         {"output_tokens": 400, "cache_read_input_tokens": 80}),
+        ({"output_tokens": 400, "input_tokens": 1200}, {"output_tokens": 400, "input_tokens": 1200}),
+        ({"output_tokens": 400, "server_tool_use": {"web_search_requests": 2}},
+         {"output_tokens": 400, "server_tool_use": {"web_search_requests": 2}}),
+        ({}, {"output_tokens": 1}),
+        (None, {"output_tokens": 1}),
+    ],
+)  # fmt: skip
+async def test_the_end_of_a_stream_takes_back_nothing_that_its_beginning_counted(
+    ended: dict[str, Any] | None, read: dict[str, int]
+) -> None:
+    start = {"type": "message_start", "message": {"id": "m", "role": "assistant", "content": [], "usage": BEGUN}}
+    end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": ended}
+    (first, last), answer = await streamed(start, end)
+    assert first == start
+    assert last["usage"] == read
+    assert not answer.is_miscounted
+    whole = assembler(Dialect.MESSAGES)
+    for event in (first, last):
+        whole.feed(event)
+    assert whole.finish()["usage"] == {**BEGUN, **read}
