@@ -22,7 +22,17 @@ from thriftgate.wire.answer import AnswerView
 from thriftgate.wire.chat.answer import without_odd_logprobs
 from thriftgate.wire.dialects import assembler
 from thriftgate.wire.event_stream import Frame, Frames
-from thriftgate.wire.native_usage import CONVERSE, GEMINI, Native, believable_native, estimated, native_of, native_text
+from thriftgate.wire.native_usage import (
+    CONVERSE,
+    GEMINI,
+    Native,
+    believable_native,
+    counted_of,
+    estimated,
+    native_of,
+    native_text,
+    with_count,
+)
 from thriftgate.wire.shapes import Body, Json, count, mapping
 from thriftgate.wire.sse import SseDecoder
 from thriftgate.wire.turns import Dialect
@@ -36,6 +46,8 @@ _OF_OUTPUT = "output_tokens_details"
 _COUNTED_ON = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 """What Anthropic counts from the beginning of a stream on, so that none of it can be less at the end."""
 _DATA = b"data:"
+_JSON_LINES = ("ndjson", "jsonl", "stream+json", "json-seq")
+"""Kinds of streams of one JSON object a line, such as Ollama's."""
 _MOST_KEPT = 4 * 1024 * 1024
 """Bytes of a stream that are kept, in case its provider has counted nothing."""
 
@@ -49,6 +61,9 @@ def read_usage(response: object, answer: ProviderAnswer) -> None:
         _mend_pieces(response, _Lines(answer))
     elif "amazon.eventstream" in kind:
         _mend_pieces(response, _Messages(answer))
+    elif any(lines in kind for lines in _JSON_LINES):
+        if not response.is_stream_consumed:
+            _mend_pieces(response, _JsonLines(answer))
     elif "json" in kind and not response.is_stream_consumed:
         _mend_pieces(response, _Whole(answer))
     elif "json" in kind:
@@ -198,6 +213,28 @@ class _Lines:
         return whole.generated
 
 
+class _JsonLines(_Lines):
+    """A stream of one JSON object a line, each handed out as it comes."""
+
+    def _mended(self, said: bytes) -> bytes:
+        if b'"done"' not in said:
+            return said
+        return b"".join(self._mended_line(line) for line in said.splitlines(keepends=True))
+
+    def _mended_line(self, line: bytes) -> bytes:
+        try:
+            event = mapping(jiter.from_json(line.strip()))
+        except ValueError:
+            return line
+        counted = counted_of(event)
+        if counted is None:
+            return line
+        # LiteLLM counts by itself where nothing is counted.
+        mended, is_changed = with_count(event, counted, None)
+        self._answer.is_miscounted |= is_changed
+        return line if mended is event else _dumped(mended) + b"\n"
+
+
 class _Messages:
     """A stream of Bedrock's, handed out message by message: Converse's own, or Anthropic's events inside of them."""
 
@@ -266,7 +303,7 @@ def mended_body(raw: bytes, answer: ProviderAnswer) -> bytes:
     dialect = kind_of_answer(body)
     if dialect is None:
         native = native_of(body)
-        mended = body if native is None else _mended_native(body, native, answer)
+        mended = _mended_counted(body, answer) if native is None else _mended_native(body, native, answer)
         return raw if mended is body else _dumped(mended)
     known = without_odd_logprobs(body) if dialect is Dialect.CHAT else body
     mended = _mended(known, dialect, answer, lambda: _said(view_of_answer(dialect, body)))
@@ -295,6 +332,16 @@ def _mended_native(body: Json, native: Native, answer: ProviderAnswer) -> Json:
         usage, is_changed = estimated(native, *answer.estimate(native_text(body))), True
     answer.is_miscounted |= is_changed
     return body if usage == body.get(native.place) else {**body, native.place: usage}
+
+
+def _mended_counted(body: Json, answer: ProviderAnswer) -> Json:
+    """The same of one that counts two numbers; of anything else the very body."""
+    counted = counted_of(body)
+    if counted is None or answer.estimate is None:
+        return body
+    mended, is_changed = with_count(body, counted, answer.estimate)
+    answer.is_miscounted |= is_changed
+    return mended
 
 
 def _estimated(dialect: Dialect, sent: int, got: int) -> Body:

@@ -1,4 +1,6 @@
-"""What Gemini and Bedrock's Converse count, in their own names, as it can be believed; `usage` has the three dialects.
+"""What Gemini, Bedrock's Converse, Ollama and Cohere count, in their own names, as it can be believed.
+
+`usage` has the three dialects.
 
 LiteLLM translates their answers itself, and takes whatever number stands there.
 
@@ -6,7 +8,7 @@ Failure behaviour: pure and total.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from thriftgate.wire.shapes import MOST_TOKENS, Body, Json, count, is_count, items, mapping, text
@@ -39,6 +41,54 @@ GEMINI = Native(
 CONVERSE = Native(
     "usage", "inputTokens", "outputTokens", "totalTokens", ("cacheReadInputTokens", "cacheWriteInputTokens")
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Where an API of two numbers counts, and by which names."""
+
+    place: tuple[str, ...]
+    sent: str
+    got: str
+
+
+OLLAMA = Counted((), "prompt_eval_count", "eval_count")
+COHERE = Counted(("usage", "tokens"), "input_tokens", "output_tokens")
+
+
+def counted_of(body: Json) -> Counted | None:
+    """Whose whole answer, or last line of a stream, it is; None for any other."""
+    if body.get("done") is True and ("message" in body or "response" in body):
+        return OLLAMA
+    has_said = mapping(body.get("message")).get("role") == "assistant"
+    return COHERE if has_said and "finish_reason" in body else None
+
+
+def with_count(body: Json, counted: Counted, estimate: Callable[[str], tuple[int, int]] | None) -> tuple[Json, bool]:
+    """The body with two numbers that can be believed, the very one where it has them; and whether any was changed.
+
+    Where one is not there, or is none, `estimate` counts both; without it both go.
+    """
+    said: Json = body
+    for step in counted.place:
+        said = mapping(said.get(step))
+    values = [said.get(name) for name in (counted.sent, counted.got)]
+    read = [read_count(value) for value in values]
+    if any(value is None or not (is_believed(value) or count(value)) for value in values) or not sum(read):
+        return _put(body, counted, estimate(native_text(body)) if estimate is not None else None), True
+    is_changed = not all(is_believed(value) for value in values)
+    return (_put(body, counted, read) if read != values else body), is_changed
+
+
+def _put(body: Json, counted: Counted, numbers: Sequence[int] | None) -> Body:
+    names = (counted.sent, counted.got)
+    given = dict(zip(names, numbers, strict=True)) if numbers is not None else {}
+    if not counted.place:
+        return {name: value for name, value in body.items() if name not in names} | given
+    outer, inner = counted.place
+    holder = mapping(body.get(outer))
+    kept = {name: value for name, value in mapping(holder.get(inner)).items() if name not in names}
+    return {**body, outer: {**holder, inner: kept | given}}
 
 
 def native_of(body: Json) -> Native | None:
@@ -102,8 +152,12 @@ def _written(body: Json) -> Iterator[str]:
     said = [part for one in items(body.get("candidates"))
             for part in items(mapping(mapping(one).get("content")).get("parts"))]  # fmt: skip
     said += items(mapping(mapping(body.get("output")).get("message")).get("content"))
+    message = mapping(body.get("message"))
+    yield text(body.get("response"))
+    yield text(message.get("content"))
+    said += [*items(message.get("content")), *items(message.get("tool_calls"))]
     for part in map(mapping, said):
         yield text(part.get("text"))
-        called = mapping(part.get("functionCall")) or mapping(part.get("toolUse"))
+        called = mapping(part.get("functionCall")) or mapping(part.get("toolUse")) or mapping(part.get("function"))
         if called:
-            yield f"{called.get('name')}{called.get('args') or called.get('input')}"
+            yield f"{called.get('name')}{called.get('args') or called.get('input') or called.get('arguments')}"

@@ -76,6 +76,7 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
         "gemini": {"cascade": {"tiers": [{"model": "gemini-flash"}]}},
         "geminifirst": {"cascade": {**two, "tiers": [{"model": "gemini-flash"}, {"model": "o-large"}]}, "cache": cache},
         "bedrock": {"cascade": {"tiers": [{"model": "bedrock-nova"}]}},
+        "ollama": {"cascade": {"tiers": [{"model": "ollama-llama"}]}},
         "bedrockclaude": {"cascade": {"tiers": [{"model": "bedrock-claude"}]}},
         "mixedgroup": {"cascade": {"tiers": [{"model": "mixed-large"}]}},
     }

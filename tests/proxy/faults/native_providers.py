@@ -1,4 +1,4 @@
-"""Gemini's and Bedrock's own APIs, played: LiteLLM translates them itself, and so their usage has other names."""
+"""Gemini's, Bedrock's and Ollama's own APIs, played: LiteLLM translates them, and their usage has other names."""
 
 import json
 import re
@@ -38,6 +38,10 @@ BEDROCK: dict[str, Any] = {
     "nulls": {"inputTokens": None, "outputTokens": None, "totalTokens": None},
     "a list": [1], "an empty object": {}, "missing": None,
 }  # fmt: skip
+OLLAMA: dict[str, Any] = {
+    "plain": (1000, 400), "far too much": (10, 10**15), "less than nothing": (-1000, -4), "texts": ("10", "4"),
+    "nulls": (None, None), "a list": ([1], [1]), "missing": None,
+}  # fmt: skip
 REFUSALS = {
     "400": "The input token count (2000000) exceeds the maximum number of tokens allowed (1048576).",
     "429": "Resource has been exhausted.",
@@ -54,6 +58,9 @@ def native_deployments(base_url: str) -> list[dict[str, Any]]:
          "litellm_params": {"model": f"gemini/{MODELS['gemini']}", "api_base": f"{base_url}/gemini", **calm}},
         {"model_name": "bedrock-nova",
          "litellm_params": {"model": f"bedrock/converse/{MODELS['bedrock']}", **at, **calm}},
+        {"model_name": "ollama-llama",
+         "litellm_params": {"model": "ollama_chat/llama3", "api_base": f"{base_url}/ollama", **calm,
+                            "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}},
         {"model_name": "bedrock-claude",
          "litellm_params": {"model": "bedrock/anthropic.claude-3-5-sonnet-20240620-v1:0", **at, **calm}},
     ]  # fmt: skip
@@ -75,7 +82,10 @@ def play_natives(server: HTTPServer, base_url: str) -> None:
             return _bedrock_claude("stream" in request.path)
         return _bedrock("stream" in request.path, BEDROCK[_named(request, "#")])
 
-    for provider, reply in (("gemini", gemini), ("bedrock", bedrock)):
+    def ollama(request: Request) -> Response:
+        return _ollama(request, OLLAMA[_named(request, "#")])
+
+    for provider, reply in (("gemini", gemini), ("bedrock", bedrock), ("ollama", ollama)):
         server.expect_request(re.compile(f"^/{path}/{provider}/.*"), method="POST").respond_with_handler(reply)
 
 
@@ -113,6 +123,15 @@ def _bedrock(is_stream: bool, usage: Any) -> Response:
     return Response(b"".join(frames), 200, content_type="application/vnd.amazon.eventstream")
 
 
+def _ollama(request: Request, usage: Any) -> Response:
+    counted = dict(zip(("prompt_eval_count", "eval_count"), usage or (), strict=False))
+    is_stream = json.loads(request.get_data()).get("stream") is True
+    words = [{"message": {"role": "assistant", "content": TEXT}, "done": False}] if is_stream else []
+    last = {"message": {"role": "assistant", "content": "" if is_stream else TEXT}, "done": True, **counted}
+    lines = "".join(f"{json.dumps({'model': 'llama3', **one})}\n" for one in (*words, last))
+    return Response(lines, 200, content_type="application/x-ndjson" if is_stream else "application/json")
+
+
 def _bedrock_claude(is_stream: bool) -> Response:
     """Anthropic's own messages in Bedrock's framing, as `/v1/messages` is sent on; counts what `CLAUDE` says."""
     message: dict[str, Any] = {
@@ -121,7 +140,7 @@ def _bedrock_claude(is_stream: bool) -> Response:
     }  # fmt: skip
     if not is_stream:
         return Response(json.dumps(message), 200, content_type="application/json")
-    begun = {**message, "content": [], "stop_reason": None, "usage": {**CLAUDE, "output_tokens": 1}}
+    begun: dict[str, Any] = {**message, "content": [], "stop_reason": None, "usage": {**CLAUDE, "output_tokens": 1}}
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": begun},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},

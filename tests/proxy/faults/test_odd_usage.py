@@ -12,7 +12,7 @@ import pytest
 from tests.proxy.asked import Asked, streamed
 from tests.proxy.conftest import GatewayProcess
 from tests.proxy.faults.conftest import PATHS, at_once
-from tests.proxy.faults.native_providers import BEDROCK, GEMINI
+from tests.proxy.faults.native_providers import BEDROCK, GEMINI, OLLAMA
 from tests.proxy.faults.native_providers import BELIEVED as BELIEVED_NATIVES
 from tests.proxy.faults.test_odd_answers import chunk, message
 from tests.proxy.faults.test_stream_money import charged
@@ -199,11 +199,9 @@ def test_ledger_answer_and_key_say_the_same_of_whatever_is_counted(
 
 
 @pytest.mark.parametrize("dialect", ["chat", "messages"])
-def test_what_gemini_and_bedrock_count_in_their_own_words_is_believed_or_estimated(
-    gateway: GatewayProcess, dialect: str
-) -> None:
+def test_what_is_counted_in_other_words_is_believed_or_estimated(gateway: GatewayProcess, dialect: str) -> None:
     asked: dict[str, partial[httpx.Response]] = {}
-    for route, usages in (("gemini", GEMINI), ("bedrock", BEDROCK)):
+    for route, usages in (("gemini", GEMINI), ("bedrock", BEDROCK), ("ollama", OLLAMA)):
         for name in usages:
             for stream in (False, True):
                 body = {"messages": [{"role": "user", "content": f"Count #{name}# {uuid4().hex}"}], "max_tokens": 100,

@@ -1,7 +1,7 @@
 """A provider's count as it comes in: what is put right in a stream, and what is left as it came."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
@@ -10,6 +10,7 @@ import pytest
 from thriftgate.proxy.provider_answer import ProviderAnswer
 from thriftgate.proxy.usages import read_usage
 from thriftgate.wire.dialects import assembler
+from thriftgate.wire.shapes import MOST_TOKENS
 from thriftgate.wire.sse import SseDecoder
 from thriftgate.wire.turns import Dialect
 
@@ -24,7 +25,7 @@ class Pieces(httpx.AsyncByteStream):
         yield self._said
 
 
-async def streamed(*events: dict[str, Any]) -> tuple[list[dict[str, Any]], ProviderAnswer]:
+async def streamed(*events: dict[str, Any]) -> tuple[list[Mapping[str, Any]], ProviderAnswer]:
     """The events as LiteLLM reads them."""
     said = "".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in events).encode()
     response = httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Pieces(said))
@@ -53,7 +54,8 @@ async def streamed(*events: dict[str, Any]) -> tuple[list[dict[str, Any]], Provi
 async def test_the_end_of_a_stream_takes_back_nothing_that_its_beginning_counted(
     ended: dict[str, Any] | None, read: dict[str, int]
 ) -> None:
-    start = {"type": "message_start", "message": {"id": "m", "role": "assistant", "content": [], "usage": BEGUN}}
+    message: dict[str, Any] = {"id": "m", "role": "assistant", "content": [], "usage": BEGUN}
+    start = {"type": "message_start", "message": message}
     end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": ended}
     (first, last), answer = await streamed(start, end)
     assert first == start
@@ -63,3 +65,24 @@ async def test_the_end_of_a_stream_takes_back_nothing_that_its_beginning_counted
     for event in (first, last):
         whole.feed(event)
     assert whole.finish()["usage"] == {**BEGUN, **read}
+
+
+async def test_a_stream_of_lines_of_json_is_handed_out_as_it_comes_and_its_count_is_bounded() -> None:
+    """Ollama's: read whole first, its words would all come at the end."""
+    said = [{"message": {"role": "assistant", "content": word}, "done": False} for word in ("a ", "b ")]
+    end = {"message": {"role": "assistant", "content": ""}, "done": True, "prompt_eval_count": 10, "eval_count": 10**15}
+    handed: list[Any] = []
+
+    class Lines(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for place, line in enumerate((*said, end)):
+                assert handed == said[:place]
+                yield json.dumps(line).encode() + b"\n"
+
+    response = httpx.Response(200, headers={"content-type": "application/x-ndjson"}, stream=Lines())
+    answer = ProviderAnswer()
+    read_usage(response, answer)
+    async for piece in response.aiter_bytes():
+        handed.append(json.loads(piece))  # noqa: PERF401  the stream looks at it meanwhile
+    assert handed == [*said, {**end, "eval_count": MOST_TOKENS}]
+    assert answer.is_miscounted

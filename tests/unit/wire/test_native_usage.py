@@ -1,4 +1,4 @@
-"""What Gemini and Bedrock count, and the frames that Bedrock streams in."""
+"""What Gemini, Bedrock, Ollama and Cohere count, and the frames that Bedrock streams in."""
 
 import json
 from typing import Any
@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.wire.event_stream import Frame, Frames
-from thriftgate.wire.native_usage import CONVERSE, GEMINI, Native, believable_native, native_of, native_text
+from thriftgate.wire.native_usage import (
+    COHERE,
+    CONVERSE,
+    GEMINI,
+    OLLAMA,
+    Native,
+    believable_native,
+    counted_of,
+    native_of,
+    native_text,
+    with_count,
+)
 from thriftgate.wire.shapes import MOST_TOKENS
 
 ANYTHING = st.recursive(
@@ -70,3 +81,50 @@ def test_frames_are_read_from_pieces_of_any_size(payloads: list[bytes], size: in
 def test_what_is_no_frame_is_said_to_be_none() -> None:
     with pytest.raises(ValueError, match="no message"):
         list(Frames().feed(json.dumps({"message": "throttled"}).encode()))
+
+
+OF_OLLAMA: dict[str, Any] = {"message": {"role": "assistant", "content": "a"}, "done": True}
+OF_COHERE: dict[str, Any] = {"finish_reason": "COMPLETE",
+                             "message": {"role": "assistant", "content": [{"type": "text", "text": "a"}]}}  # fmt: skip
+ESTIMATE = (7, 3)
+
+
+TWO_NUMBERS: list[tuple[Any, tuple[int, int], bool]] = [
+    ((10, 4), (10, 4), False),
+    (("10", "4"), (10, 4), False),
+    ((10, 10**15), (10, MOST_TOKENS), True),
+    ((10**15, 0), (MOST_TOKENS, 0), True),
+    ((-1000, -4), ESTIMATE, True),
+    ((1000, -4), ESTIMATE, True),
+    ((None, 4), ESTIMATE, True),
+    ((True, 4), ESTIMATE, True),
+    (([1], {}), ESTIMATE, True),
+    ((0, 0), ESTIMATE, True),
+    (None, ESTIMATE, True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "read", "is_changed"), TWO_NUMBERS)
+def test_two_numbers_are_believed_bounded_or_estimated(said: Any, read: tuple[int, int], is_changed: bool) -> None:
+    heard: list[str] = []
+
+    def estimate(words: str) -> tuple[int, int]:
+        heard.append(words)
+        return ESTIMATE
+
+    counts = {} if said is None else {"prompt_eval_count": said[0], "eval_count": said[1]}
+    tokens = {} if said is None else {"usage": {"tokens": {"input_tokens": said[0], "output_tokens": said[1]}}}
+    ollama, is_ollamas = with_count({**OF_OLLAMA, **counts}, OLLAMA, estimate)
+    cohere, is_coheres = with_count({**OF_COHERE, **tokens}, COHERE, estimate)
+    assert (ollama["prompt_eval_count"], ollama["eval_count"]) == read
+    assert tuple(cohere["usage"]["tokens"].values()) == read
+    assert is_ollamas is is_coheres is is_changed
+    assert set(heard) <= {"a"}
+    assert with_count(ollama, OLLAMA, estimate) == (ollama, False)
+
+
+def test_whose_two_numbers_they_are_and_what_is_taken_out_where_nobody_can_estimate() -> None:
+    assert (counted_of(OF_OLLAMA), counted_of(OF_COHERE)) == (OLLAMA, COHERE)
+    assert counted_of({**OF_OLLAMA, "done": False}) is None
+    assert counted_of({"choices": [], "usage": {}}) is None
+    assert with_count({**OF_OLLAMA, "eval_count": -4}, OLLAMA, None) == (OF_OLLAMA, True)
