@@ -7,10 +7,11 @@ from tests.wire_samples.chat_answers import choice, completion, logprob, said
 from tests.wire_samples.dialects import ANSWERS, DialectSamples, request_id
 from tests.wire_samples.samples import Body, Sample
 
+from thriftgate.services.request.reading import choices_of
 from thriftgate.wire.answer import FinishKind
 from thriftgate.wire.chat.answer import ChatAnswerView, without_odd_logprobs
 from thriftgate.wire.dialects import answer_view
-from thriftgate.wire.turns import PartKind
+from thriftgate.wire.turns import Dialect, PartKind
 
 
 def chat(message: Body, finish: Any = "stop", **more: Any) -> ChatAnswerView:
@@ -71,6 +72,46 @@ def test_audio_images_calls_and_refusals_are_content() -> None:
     assert not chat({"content": None, "function_call": {"name": "f", "arguments": "{}"}}, "function_call").is_empty
     assert chat({"content": " \n"}).is_empty
     assert chat({"content": None}).is_empty
+
+
+@pytest.mark.parametrize(
+    ("block", "is_content"),
+    [
+        ({"type": "image", "source": {}}, True),
+        ({"type": "container_upload", "file_id": "f"}, True),
+        ({"type": "bash_code_execution_tool_result", "content": {"stdout": "x"}}, True),
+        ({"type": "hologram"}, True),
+        ({"type": "thinking", "thinking": "Hm."}, False),
+        ({"type": "web_search_tool_result", "content": []}, False),
+        ({"type": "server_tool_use", "name": "s", "input": {}}, False),
+        ({"type": "text", "text": " "}, False),
+    ],
+)
+def test_a_block_in_no_words_is_content(block: dict[str, Any], is_content: bool) -> None:
+    view = answer_view(Dialect.MESSAGES, {"content": [block], "stop_reason": "end_turn"})
+    assert view.is_empty is not is_content
+    (choice,) = choices_of(view)
+    assert bool(choice.message.get("media")) is is_content
+
+
+@pytest.mark.parametrize(
+    ("item", "is_content"),
+    [
+        ({"type": "image_generation_call", "result": "AA"}, True),
+        ({"type": "image_generation_call", "result": None}, False),
+        ({"type": "message", "content": [{"type": "output_image", "image_url": "data:"}]}, True),
+        ({"type": "message", "content": [{"type": "output_audio", "data": "AA"}]}, True),
+        ({"type": "message", "content": [{"type": "output_text", "text": ""}]}, False),
+        ({"type": "code_interpreter_call", "code": "x", "outputs": [{"type": "image", "url": "data:"}]}, True),
+        ({"type": "code_interpreter_call", "code": "x", "outputs": []}, False),
+        ({"type": "hologram"}, True),
+        ({"type": "reasoning", "summary": []}, False),
+        ({"type": "web_search_call"}, False),
+    ],
+)
+def test_an_item_in_no_words_is_content(item: dict[str, Any], is_content: bool) -> None:
+    view = answer_view(Dialect.RESPONSES, {"output": [item], "status": "completed"})
+    assert view.is_empty is not is_content
 
 
 ODD_LOGPROBS: list[Any] = [

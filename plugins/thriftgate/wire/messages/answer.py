@@ -4,6 +4,7 @@ Failure behaviour: pure and total.
 """
 
 import json
+from collections.abc import Iterator
 from functools import cached_property
 from typing import ClassVar
 
@@ -18,6 +19,13 @@ _FINISHES = {
 }  # fmt: skip
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 _SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
+_WORDS = frozenset(
+    {
+        "text", "thinking", "redacted_thinking", "tool_use", "web_search_tool_result", "web_fetch_tool_result",
+        "tool_search_tool_result", "mcp_tool_result", "compaction", "fallback",
+    }
+)  # fmt: skip
+"""Blocks that are words, calls, or what a model read to find some."""
 
 
 class MessagesAnswerView(AnswerView):
@@ -42,7 +50,7 @@ class MessagesAnswerView(AnswerView):
                 tool_calls=tuple(_call(block) for block in blocks if block.get("type") == "tool_use"),
                 server_tool_calls=tuple(_call(block) for block in blocks if block.get("type") in _SERVER_CALLS),
                 citations=tuple(citation for block in texts for citation in items(block.get("citations"))),
-                media=tuple(Media(PartKind.IMAGE, block) for block in blocks if block.get("type") == "image"),
+                media=tuple(_media(blocks)),
             ),
         )
 
@@ -72,6 +80,16 @@ class MessagesAnswerView(AnswerView):
     def _finish(self) -> Finish:
         said = text_or_none(self.body.get("stop_reason"))
         return Finish(_FINISHES.get(said or "", FinishKind.UNKNOWN), said)
+
+
+def _media(blocks: list[Json]) -> Iterator[Media]:
+    """What is said in no words; a block that nobody knows is something too."""
+    for block in blocks:
+        kind = text(block.get("type"))
+        if kind == "image":
+            yield Media(PartKind.IMAGE, block)
+        elif kind not in _WORDS and kind not in _SERVER_CALLS:
+            yield Media(PartKind.OTHER, block)
 
 
 def _call(block: Json) -> ToolCall:

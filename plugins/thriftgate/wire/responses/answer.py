@@ -4,6 +4,7 @@ Failure behaviour: pure and total.
 """
 
 import json
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -31,6 +32,8 @@ _SERVER_CALLS = frozenset(
     {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "mcp_call"}
 )
 _INCOMPLETE = {"max_output_tokens": FinishKind.LENGTH, "content_filter": FinishKind.FILTERED}
+_WORDS = frozenset({"reasoning", "mcp_list_tools", "compaction"})
+"""Items that are no answer by themselves, beside calls."""
 
 
 class ResponsesAnswerView(AnswerView):
@@ -118,14 +121,17 @@ def _thinking(item: Json) -> str:
     return "".join(text(part.get("text")) for name in ("summary", "content") for part in objects(item.get(name)))
 
 
-def _media(output: list[Json]) -> list[Media]:
-    found = [
-        Media(PartKind.IMAGE, item)
-        for item in output
-        if item.get("type") == "image_generation_call" and item.get("result")
-    ]
+def _media(output: list[Json]) -> Iterator[Media]:
+    """What is said in no words; an item or a part that nobody knows is something too."""
     for item in output:
-        found += [
-            Media(PartKind.AUDIO, part) for part in objects(item.get("content")) if part.get("type") == "output_audio"
-        ]
-    return found
+        kind = text(item.get("type"))
+        if kind == "image_generation_call":
+            if item.get("result"):
+                yield Media(PartKind.IMAGE, item)
+        elif kind == "message":
+            for part in objects(item.get("content")):
+                said = text(part.get("type"))
+                if said not in ("output_text", "refusal"):
+                    yield Media(PartKind.AUDIO if said == "output_audio" else PartKind.OTHER, part)
+        elif items(item.get("outputs")) or kind not in _WORDS | _CLIENT_CALLS | _SERVER_CALLS:
+            yield Media(PartKind.OTHER, item)
