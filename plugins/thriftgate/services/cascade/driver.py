@@ -116,7 +116,7 @@ class CascadeRun:
                 effect = self._next(flow, await self._perform(effect, patience=limit, follow=True))
                 continue
             optimism = None if effect.is_final else self._optimism()
-            stream = _Streamed(self._asker, self._asked(effect), effect.tier.model, optimism, self._shaped)
+            stream = _Streamed(self._asker, await self._asked(effect), effect.tier.model, optimism, self._shaped)
             async with aclosing(stream.pieces()) as pieces:
                 async for piece in pieces:
                     yield piece
@@ -173,7 +173,7 @@ class CascadeRun:
             case Ask():
                 return await self._ask(effect, patience=None if effect.is_final else patience, follow=follow)
             case Sample(model):
-                return await self._bought(model, self._formatted(model), CallPurpose.SECOND_SAMPLE)
+                return await self._bought(model, await self._formatted(model), CallPurpose.SECOND_SAMPLE)
             case Rate(model, answer):
                 reply = await self._bought(model, rating_request(self._request, answer), CallPurpose.RATING)
                 return None if reply is None else rating_of(reply.text)
@@ -183,8 +183,8 @@ class CascadeRun:
         try:
             async with listening(patience):
                 if self._shaped is None:
-                    return Reply(await self._asker.ask(ask.tier.model, self._asked(ask)))
-                reply = await self._shaped.ask(ask.tier.model, self._asked(ask), follow=follow)
+                    return Reply(await self._asker.ask(ask.tier.model, await self._asked(ask)))
+                reply = await self._shaped.ask(ask.tier.model, await self._asked(ask), follow=follow)
                 self._is_unfit = reply.veto is not None
                 return reply
         except TierFailedError as failure:
@@ -211,13 +211,13 @@ class CascadeRun:
         settings = self._config.optimistic
         return OptimisticStream(RunningConfidence(floor=settings.floor, until=settings.until, window=settings.window))
 
-    def _formatted(self, model: str) -> ChatRequest:
+    async def _formatted(self, model: str) -> ChatRequest:
         """The request as this tier can be asked for the shape of its answer."""
-        return self._request if self._shaped is None else self._shaped.formatted(model, self._request)
+        return self._request if self._shaped is None else await self._shaped.formatted(model, self._request)
 
-    def _asked(self, ask: Ask) -> ChatRequest:
+    async def _asked(self, ask: Ask) -> ChatRequest:
         """The request as this tier gets it: with logprobs where its answer is judged and its provider has them."""
-        request = self._formatted(ask.tier.model)
+        request = await self._formatted(ask.tier.model)
         if ask.is_final or not self._asker.completer.supports(ask.tier.model, "logprobs"):
             return request
         view = view_of(request)

@@ -8,6 +8,7 @@ written by then is paid for and booked.
 import asyncio
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 from thriftgate.cascade.flow import Reply
 from thriftgate.config.output import OutputConfig
@@ -22,6 +23,7 @@ from thriftgate.services.output.following import Follower
 from thriftgate.services.output.notes import OutputNote, note_of
 from thriftgate.services.output.reading import CheckedAnswer, checked, is_long
 from thriftgate.services.request.asking import AskedStream, Asker
+from thriftgate.services.request.beside import beside_loop
 from thriftgate.services.request.reading import view_of, whole_body, with_body
 from thriftgate.types import Answer, ChatRequest
 from thriftgate.wire.formats import with_objection, without_format
@@ -38,6 +40,8 @@ class ShapedAsker:
         self._reasks = 0
         self._notes: list[tuple[Answer, OutputNote]] = []
         self._refused: Unusable | None = None
+        self._worded: tuple[ChatRequest, ChatRequest] | None = None
+        """The request, and as it asks in words, which is the same for every tier."""
 
     @property
     def error(self) -> OutputInvalidError:
@@ -48,10 +52,16 @@ class ShapedAsker:
         """What came of an answer."""
         return next((note for one, note in reversed(self._notes) if one is answer), None)
 
-    def formatted(self, model: str, request: ChatRequest) -> ChatRequest:
+    async def formatted(self, model: str, request: ChatRequest) -> ChatRequest:
         """The request as this tier can be asked for the shape: by its provider's own parameter, else in words."""
         if self.requirement.tool is not None or self._asker.completer.supports(model, "response_format"):
             return request
+        if self._worded is None or self._worded[0] is not request:
+            worded = await beside_loop(lambda: self._without_format(request), is_heavy=view_of(request).is_heavy)
+            self._worded = request, worded
+        return self._worded[1]
+
+    def _without_format(self, request: ChatRequest) -> ChatRequest:
         asking = with_body(request, without_format(view_of(request)))
         return self._in_words(replace(asking, added=request.added))
 
@@ -70,7 +80,8 @@ class ShapedAsker:
         while True:
             if step.objection is not None and latest is not None:
                 self._reasks += 1
-                asking = self._once_more(request, latest.answer, step.objection)
+                work = partial(self._once_more, request, latest.answer, step.objection)
+                asking = await beside_loop(work, is_heavy=view_of(request).is_heavy)
             try:
                 came = await self._came(model, asking, follow=follow)
             except TierFailedError:

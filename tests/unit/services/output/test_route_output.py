@@ -1,13 +1,21 @@
 """A route whose answers must have a shape, over fakes."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
-from tests.fakes import answer_of, ask, failure
+from tests.clocks import FakeClock
+from tests.fakes import FakeCompleter, FakePricer, answer_of, ask, failure
 from tests.route_setup import Client, RouteSetup
 
+from thriftgate.config.output import OutputConfig
 from thriftgate.errors import AllTiersFailedError, OutputInvalidError
+from thriftgate.output.requirement import Requirement
+from thriftgate.schemas import Schema, compile_schema
+from thriftgate.services.output.asking import ShapedAsker
+from thriftgate.services.request.asking import Asker
+from thriftgate.services.request.journal import Journal
 from thriftgate.types import Choice, DecisionKind
 
 SHAPE: dict[str, Any] = {
@@ -50,6 +58,36 @@ async def test_a_tier_without_the_parameter_is_asked_in_words() -> None:
     assert asked.request.body is not None
     assert "response_format" not in asked.request.body
     assert '"days"' in asked.request.messages[0]["content"]
+
+
+class Noting(dict[str, Any]):
+    """A message that notes in which threads it is read."""
+
+    read_by: set[int]
+
+    def get(self, key: str, default: Any = None, /) -> Any:
+        self.read_by.add(threading.get_ident())
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize(("characters", "is_beside"), [(10, False), (200_000, True)], ids=["light", "heavy"])
+async def test_a_heavy_request_is_put_into_words_beside_the_loop_and_once_for_all_tiers(
+    characters: int, is_beside: bool
+) -> None:
+    message = Noting(role="user", content="x" * characters)
+    body = {"messages": [message], "max_tokens": 9, "tools": []}
+    request = ask(dialect="messages", body=body)
+    completer = FakeCompleter()
+    completer.without_logprobs |= {"small", "large"}
+    schema = compile_schema(SHAPE)
+    assert isinstance(schema, Schema)
+    journal = Journal(request, clock=FakeClock(), stream=False, capture_content=False)
+    asker = ShapedAsker(Asker(completer, FakePricer(), journal), Requirement("route", schema), OutputConfig())
+    message.read_by = set()
+    worded = await asker.formatted("small", request)
+    assert "days" in str((worded.body or {})["system"])
+    assert (threading.get_ident() not in message.read_by) is is_beside
+    assert await asker.formatted("large", request) is worded
 
 
 async def test_a_repair_is_named_in_the_answer_the_ledger_and_the_trace() -> None:
