@@ -63,7 +63,7 @@ _TYPES: tuple[tuple[Check, str], ...] = (
     ((is_text, "a text"), "model user instructions previous_response_id prompt_cache_key prompt_cache_retention speed "
      "verbosity reasoning_effort safety_identifier service_tier truncation inference_geo litellm_session_id "
      "litellm_trace_id litellm_call_id prompt_id"),
-    ((_is_number, "a number"), "temperature top_p top_k frequency_penalty presence_penalty"),
+    ((_is_number, "a number"), "temperature top_p top_k frequency_penalty presence_penalty request_timeout"),
     ((is_seconds, "a number"), "timeout"),
     ((_is_count, f"a whole number from 1 to {_MAX_CHOICES}"), "n"),
     ((_is_whole, "a whole number"), "seed max_tokens max_completion_tokens max_output_tokens max_tool_calls "
@@ -71,7 +71,8 @@ _TYPES: tuple[tuple[Check, str], ...] = (
     ((_is_truth, "true or false"), "stream store background logprobs parallel_tool_calls drop_params"),
     (OBJECT, "metadata litellm_metadata logit_bias response_format audio prediction stream_options thinking "
      "web_search_options reasoning text prompt output_config output_format cache_control extra_headers extra_body "
-     "cache context_window_fallback_dict prompt_variables model_group_retry_policy"),
+     "cache context_window_fallback_dict prompt_variables model_group_retry_policy "
+     "provider_specific_header"),
     ((_is_text_or_object, "a text or an object"), "tool_choice function_call conversation container"),
     ((lambda value: isinstance(value, list), "a list"), "messages fallbacks guardrails"),
     ((_are_objects, "a list of objects"), "tools functions mcp_servers"),

@@ -22,7 +22,7 @@ from thriftgate.proxy.errors import ClientHTTPException, model_failure
 from thriftgate.proxy.provider import not_served
 from thriftgate.proxy.refusals import early_error, edge_of, is_stranger, refusal_of
 from thriftgate.proxy.refusing import has_begun
-from thriftgate.proxy.validation import check_plain, check_request
+from thriftgate.proxy.validation import check_plain, check_request, check_single
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import RequestRecord
 
@@ -92,6 +92,7 @@ class EdgeHooks(CustomLogger):
             current.set(None)
             provider_answer.current.set(provider_answer.ProviderAnswer())
             try:
+                check_single(model, self._routes())
                 check_plain(data, call_type)
             except GatewayError as error:
                 raise ClientHTTPException(error) from None

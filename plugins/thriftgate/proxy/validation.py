@@ -24,7 +24,7 @@ _LITELLMS_OWN = frozenset({"metadata", "litellm_metadata", "proxy_server_request
 
 _EVERYWHERE = (
     "stream tools temperature top_p timeout tags reasoning thinking stream_options context_management mcp_servers "
-    "include previous_response_id model_group_retry_policy"
+    "include previous_response_id model_group_retry_policy provider_specific_header request_timeout"
 )
 
 
@@ -49,6 +49,8 @@ _EARLY: Mapping[str, Check] = {
 """What LiteLLM reads of any body, be it to log that it refused it."""
 _NO_FIELD = "litellm_logging_obj"
 """LiteLLM's own logger of a request, which it looks for among the client's fields."""
+_CHOOSING = ("deployment_id", "azure")
+"""With these LiteLLM asks Azure, and a deployment there, whatever the model's provider is."""
 _SHAPED = frozenset({"completion", "acompletion", "anthropic_messages", "responses", "aresponses"})
 
 
@@ -100,6 +102,16 @@ def check_any(body: Mapping[str, Any]) -> None:
     """What holds on every endpoint. Raises InvalidRequestError."""
     _check_values(body)
     _check_parameters(body, _PROMPT)
+    for name in _CHOOSING:
+        if body.get(name):
+            raise InvalidRequestError(f"'{name}' is not a field of a request", param=name)
+
+
+def check_single(model: str, routes: Mapping[str, object]) -> None:
+    """A route is asked by itself, not in LiteLLM's list of models "a,b". Raises InvalidRequestError."""
+    named = next((one for one in map(str.strip, model.split(",")) if one in routes), None) if "," in model else None
+    if named is not None:
+        raise InvalidRequestError(f"route '{named}' is asked by itself, not in a list of models", param="model")
 
 
 def _check_parameters(body: Mapping[str, Any], checks: Mapping[str, Check]) -> None:

@@ -67,6 +67,8 @@ TRIPPED: list[tuple[str, str, str, Any]] = [
     ("chat", "one", "prompt_id", 1.5),
     ("messages", "opus", "start_time", "x"), ("chat", "one", "start_time", 1), ("responses", "one", "start_time", {}),
     ("chat", "opus", "original_function", "x"), ("messages", "claudeone", "original_function", [1]),
+    ("chat", "one", "deployment_id", "x"), ("chat", "o-large", "azure", True), ("chat", "opus", "request_timeout", "x"),
+    ("chat", "claudeone", "provider_specific_header", "x"), ("messages", "one", "request_timeout", "x"),
     ("messages", "opus", "model_group_retry_policy", True), ("responses", "one", "model_group_retry_policy", 1.5),
 ]  # fmt: skip
 
@@ -80,6 +82,15 @@ def test_what_litellm_trips_over_is_the_requests_fault_and_is_named(
     assert response.status_code == 400, response.text
     assert f"'{name}'" in response.json()["error"]["message"]
     assert gateway.upstream.asked(OPUS) == []
+
+
+@pytest.mark.parametrize("model", ["cached,plainroute", "o-large, one", "chatbot,o-large"])
+def test_a_route_in_a_list_of_models_is_refused_in_words(gateway: GatewayProcess, model: str) -> None:
+    """LiteLLM asks them all at once, and gave its own errors as an answer."""
+    for more in ({}, {"fastest_response": True}):
+        response = ask(gateway, "chat", model, **more)
+        assert response.status_code == 400, response.text
+        assert "not in a list of models" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("model", ["o-large", "one"])
