@@ -60,28 +60,35 @@ def steps_of(model: str, now: Callable[[str], frozenset[LadderStep]]) -> frozens
 
 
 class HeldPlace:
-    """The place of a request that was let in."""
+    """The place of a request that was let in: one use of it, and the last that ends gives it back."""
 
     def __init__(self, working: Working, passed: Pass) -> None:
         self._working = working
         self._passed = passed
+        self._is_used = False
 
     @asynccontextmanager
     async def held(self) -> AsyncGenerator[float]:
         """Hold it while models are asked. Raises OverloadedError."""
-        waited = await self._working.begin(self._passed)
+        self._is_used = True
+        self._passed.n_working += 1
         try:
-            yield waited
+            yield await self._working.begin(self._passed)
         finally:
             self.leave()
 
     def lend(self) -> None:
         """Somebody else may have it meanwhile."""
-        self._working.follow(self._passed)
+        if not self._passed.n_working:
+            self._working.follow(self._passed)
 
     def leave(self) -> None:
-        """Give it back."""
-        self._working.end(self._passed)
+        """Give it back, unless it is still used."""
+        if self._is_used:
+            self._is_used = False
+            self._passed.n_working -= 1
+        if not self._passed.n_working:
+            self._working.end(self._passed)
 
 
 def place_of(working: Working) -> WorkPlace:

@@ -54,6 +54,8 @@ class Pass:
     work_began_at: float | None = None
     work_ended_at: float | None = None
     """When models began to work for it, and when they had answered (monotonic)."""
+    n_working: int = 0
+    """Its own uses of its place that have not ended: a request may ask two routes at once."""
     n_at_work: int = 0
     """Requests that held a place when they had, itself counted."""
     place: QueuePlace | None = None

@@ -142,16 +142,21 @@ class Pool:
         self.by_progress[progress] += 1
 
     def _hand_on(self) -> None:
-        for claim, turn in self.line:
-            if claim.progress is Progress.ENDED and not turn.done():
-                turn.set_result(None)
-        self.line = deque(one for one in self.line if not one[1].done())
+        self._let_go()
         while self.line and self._has_place:
             claim, turn = self.line.popleft()
             self._set(claim, Progress.AT_WORK)
             turn.set_result(None)
             # Many of one tenant may come at once, who all waited for an answer that has failed: one at a time.
             self.line = deque(sorted(self.line, key=lambda one: one[0].tenant == claim.tenant))
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Who has ended waits no longer, nor does another call of one that holds its place by now."""
+        for claim, turn in self.line:
+            if claim.progress in (Progress.AT_WORK, Progress.ENDED) and not turn.done():
+                turn.set_result(None)
+        self.line = deque(one for one in self.line if not one[1].done())
 
     def learn(self, outcome: CallOutcome, *, prompt_bytes: int, spent: TokenEstimate | None) -> None:
         """From a request that has ended; call before `end`. `spent` is None where nothing is known."""

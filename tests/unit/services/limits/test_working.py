@@ -9,6 +9,7 @@ from tests.limits_world import PER_KEY, PLACES, QUEUE, SPENT, Make, World, settl
 from thriftgate.errors import OverloadedError, StoreUnavailableError
 from thriftgate.limits.demand import Demand, Refused, Taken
 from thriftgate.limits.estimate import TokenEstimate
+from thriftgate.proxy.limits.request import HeldPlace
 from thriftgate.services.limits.passes import Pass, RefusedError
 from thriftgate.services.limits.pool import Progress
 from thriftgate.services.telemetry import catalogue
@@ -312,3 +313,36 @@ async def test_whoever_ends_behind_others_in_the_line_waits_no_longer_and_they_d
     assert (first.done(), second.done()) == (False, True)
     world.end(leading)
     assert await first == 0
+
+
+async def test_a_place_that_is_used_twice_at_once_is_given_back_by_the_last_use(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency={"*": {"most": 1}})
+    passed, other = await let_in(world, 2)
+    first, second = (HeldPlace(world.admission.working, passed) for _ in range(2))
+    async with first.held():
+        async with second.held():
+            assert passed.pool.n_at_work == 1
+            waiting = begin(world, other)
+            first.leave()
+            first.leave()
+            await settled()
+            assert not waiting.done(), "models still work for it"
+            first.lend()
+            assert passed.claim.progress is Progress.AT_WORK
+        await settled()
+        assert waiting.done()
+        assert passed.pool.n_at_work == 1
+
+
+async def test_two_uses_that_wait_for_one_place_have_it_together(make: Make) -> None:
+    world = make(queue=QUEUE, concurrency={"*": {"most": 1}})
+    busy, passed = await let_in(world, 2)
+    assert await begin(world, busy) == 0
+    uses = [begin(world, passed), begin(world, passed)]
+    await settled()
+    world.admission.working.end(busy)
+    await settled()
+    assert all(one.done() for one in uses)
+    assert passed.pool.n_at_work == 1
+    world.admission.working.end(passed)
+    assert passed.pool.n_at_work == 0
