@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from thriftgate.errors import TierFailedError
 from thriftgate.proxy.endings import choice_ended, doubted, event_as_ended, undoubted
-from thriftgate.proxy.errors import ToldInStreamError, tier_failure
+from thriftgate.proxy.errors import ToldInStreamError, loop_in, tier_failure
 from thriftgate.proxy.provider_answer import MISSING, ProviderAnswer, current
 from thriftgate.types import StreamPiece
 from thriftgate.wire.request import Dialect
@@ -161,6 +161,8 @@ async def stream_pieces(
             if read.event.get("type") == "error" and seen.status is not None and seen.status >= 400:
                 # Of some providers LiteLLM opens the stream before it has asked, and makes an event of the refusal.
                 raise tier_failure(model, ToldInStreamError(read.event, seen.status, seen.headers))
+            if (looped := loop_in(model, read.event)) is not None:
+                raise looped
             event = event_as_ended(model, dialect, read.event, seen)
             piece = read if event is read.event else replace(read, event=event, edge=None)
             if seen.is_miscounted or (seen.has_usage is False and is_last_event(event)):

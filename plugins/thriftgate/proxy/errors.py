@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import cast
+from typing import Any, cast
 
 import httpx
 from fastapi import HTTPException
@@ -104,7 +104,7 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
             model, "cools down after failures (503)", status_code=503, retry_after=retry_after or error.cooldown_time
         )
     if any(is_litellms(one) and _IN_A_LOOP in str(one)[:200] for one in causes(error)):
-        return TierFailedError(model, "went on repeating the same words, and was stopped", status_code=502)
+        return _looped(model)
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) and 400 <= status < 600 else 502
     if status == 500 and any(getattr(one, "status_code", None) == _OVERLOADED for one in causes(error)):
@@ -162,6 +162,16 @@ def _is_too_long(error: BaseException) -> bool:
     """Whether a provider says that the conversation does not fit, where LiteLLM has no class for its way to say so."""
     said = str(getattr(error, "message", "") or error)[: 4 * _MAX_PROVIDER_TEXT].lower()
     return _code(error) == _TOO_LONG or any(words in said for words in _TOO_LONG_WORDS)
+
+
+def loop_in(model: str, event: Mapping[str, Any]) -> TierFailedError | None:
+    """The same where LiteLLM has made an event of it, as on `/v1/messages` before another API; None for any other."""
+    said = mapping(event.get("error")).get("message") if event.get("type") == "error" else None
+    return _looped(model) if isinstance(said, str) and _IN_A_LOOP in said[:200] else None
+
+
+def _looped(model: str) -> TierFailedError:
+    return TierFailedError(model, "went on repeating the same words, and was stopped", status_code=502)
 
 
 def _code(error: BaseException) -> str | None:

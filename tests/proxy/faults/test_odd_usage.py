@@ -222,7 +222,7 @@ def test_what_is_counted_in_other_words_is_believed_or_estimated(gateway: Gatewa
     assert failed == {}
 
 
-@pytest.mark.parametrize("dialect", ["chat", "responses"])
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
 def test_a_stream_that_repeats_itself_breaks_off_in_words_and_is_booked_as_far_as_it_was_written(
     gateway: GatewayProcess, dialect: str
 ) -> None:
@@ -231,7 +231,10 @@ def test_a_stream_that_repeats_itself_breaks_off_in_words_and_is_booked_as_far_a
     body: dict[str, Any] = {"messages": [{"role": "user", "content": f"Again {uuid4().hex}"}], "max_tokens": 5000}
     if dialect == "responses":
         body = {"input": f"Again {uuid4().hex}"}
-    response = gateway.post(PATHS[dialect], {"model": "claudeone", "stream": True, **body})
+    # Of `/v1/messages` LiteLLM reads the pieces where it translates them, and makes an event of its verdict.
+    gateway.upstream.on("info-large", raw_stream(*[chunk({"content": "again "})] * 150, chunk({}, "stop")))
+    route = "infoone" if dialect == "messages" else "claudeone"
+    response = gateway.post(PATHS[dialect], {"model": route, "stream": True, **body})
     assert "went on repeating the same words" in response.text, response.text[-500:]
     assert "(500)" not in response.text
     made = response.headers["x-thriftgate-request-id"]
