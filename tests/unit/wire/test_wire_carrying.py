@@ -149,6 +149,14 @@ def test_what_is_said_about_a_document_is_lost_but_for_its_name() -> None:
     assert carries(view, Dialect.CHAT) == (f"{about}.title", f"{about}.context", f"{about}.citations")
 
 
+@pytest.mark.parametrize("nothing", [None, [], {}])
+def test_with_a_field_of_nothing_nothing_is_lost(nothing: object) -> None:
+    """SDKs send an empty list where there is none."""
+    asked: Body = {"messages": [user("Hi")], "mcp_servers": nothing, "container": nothing}
+    assert carries(request_view(Dialect.MESSAGES, asked), Dialect.CHAT) == ()
+    assert carries(request_view(Dialect.RESPONSES, {"input": "Hi", "max_tool_calls": nothing}), Dialect.CHAT) == ()
+
+
 def test_stop_sequences_are_lost_only_where_the_dialect_has_none() -> None:
     view = request_view(Dialect.MESSAGES, ask(stop_sequences=["END"]))
     assert carries(view, Dialect.CHAT) == ()

@@ -7,6 +7,7 @@ Failure behaviour: pure and total.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from thriftgate.wire.identity import IMMATERIAL_FIELDS
 from thriftgate.wire.messages.request import MessagesRequestView
@@ -27,6 +28,8 @@ _ABOUT_A_DOCUMENT = ("title", "context")
 _CARRIED_TOOL_FIELDS = frozenset({"name", "description", "input_schema", "type", "cache_control", "strict"})
 _TRANSLATED = "litellm_encrypted_reasoning:"
 """How LiteLLM signs a thought of another provider; only Anthropic can check a signature of Anthropic's."""
+_NOTHING: tuple[Any, ...] = (None, [], {})
+"""Values with which nothing is lost."""
 
 
 def lost(view: MessagesRequestView, target: Dialect) -> Iterator[Path]:
@@ -49,7 +52,7 @@ def lost(view: MessagesRequestView, target: Dialect) -> Iterator[Path]:
 def _lost_fields(view: MessagesRequestView, target: Dialect) -> Iterator[Path]:
     body = view.body
     carried = _CARRIED - {"stop_sequences"} if target is Dialect.RESPONSES else _CARRIED
-    yield from ((name,) for name, value in body.items() if value is not None and name not in carried)
+    yield from ((name,) for name, value in body.items() if value not in _NOTHING and name not in carried)
     if mapping(body.get("tool_choice")).get("disable_parallel_tool_use") is True:
         yield ("tool_choice", "disable_parallel_tool_use")
     config = mapping(body.get("output_config"))

@@ -7,6 +7,7 @@ Failure behaviour: pure and total.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from thriftgate.wire.identity import IMMATERIAL_FIELDS
 from thriftgate.wire.paths import Path
@@ -31,6 +32,8 @@ _CARRIED_PARTS = frozenset(
 )
 _CARRIED_INCLUDES = frozenset({"reasoning.encrypted_content"})
 _CARRIED_TOOLS = frozenset({"function", "custom", "namespace"})
+_NOTHING: tuple[Any, ...] = (None, [], {})
+"""Values with which nothing is lost."""
 
 
 def lost(view: ResponsesRequestView) -> Iterator[Path]:
@@ -48,7 +51,7 @@ def lost(view: ResponsesRequestView) -> Iterator[Path]:
 
 def _lost_fields(view: ResponsesRequestView) -> Iterator[Path]:
     body = view.body
-    yield from ((name,) for name, value in body.items() if value is not None and name not in _CARRIED)
+    yield from ((name,) for name, value in body.items() if value not in _NOTHING and name not in _CARRIED)
     for place, name in enumerate(items(body.get("include"))):
         if name not in _CARRIED_INCLUDES:
             yield ("include", place)
