@@ -1,8 +1,8 @@
 """The questions of this eval, with their vectors.
 
 BANKING77 (CC-BY-4.0) and Bitext customer support (CDLA-Sharing-1.0) are read from the folder THRIFTGATE_DATA (default
-`../shared/data`); our own `support.csv` is always there. Vectors come from the embedder that serves, and are kept
-under the system's temporary folder.
+`../shared/data`); our own `support.csv` is always there. Vectors come from the embedder that serves (`choose` takes
+another), and are kept under the system's temporary folder.
 """
 
 import asyncio
@@ -18,13 +18,28 @@ from typing import Any, cast
 import numpy as np
 
 from thriftgate.caching.rehearsal import Labelled, Vectors
-from thriftgate.stores.minilm.embedder import LocalEmbedder
+from thriftgate.config import EmbedderConfig, EmbedderName
+from thriftgate.ports import LoadedEmbedder
+from thriftgate.stores.embedders import embedder_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 DATA = Path(os.environ.get("THRIFTGATE_DATA", str(ROOT.parent / "shared" / "data")))
 SCRATCH = Path(tempfile.gettempdir()) / "thriftgate-eval-cache"
 _BITEXT = "Bitext_Sample_Customer_Service_{}_Dataset.csv"
+
+
+_chosen: list[EmbedderName] = ["local"]
+
+
+def choose(embedder: EmbedderName) -> None:
+    """Take the vectors of this `embedder.model` from here on."""
+    _chosen[:] = [embedder]
+
+
+def chosen() -> EmbedderName:
+    """Whose vectors are taken."""
+    return _chosen[0]
 
 
 def has_public_data() -> bool:
@@ -95,7 +110,7 @@ def traps() -> list[dict[str, Any]]:
 
 def vectors_of(texts: Sequence[str]) -> Vectors:
     """Unit vectors by the embedder that serves; computed once for each list of texts."""
-    embedder = LocalEmbedder(SCRATCH, cache_size=0)
+    embedder = embedder_of(EmbedderConfig(model=chosen()), SCRATCH, remembers=False)
     name = hashlib.sha256("\0".join([embedder.fingerprint, *texts]).encode()).hexdigest()[:24]
     file = SCRATCH / f"{name}.npy"
     if not file.exists():
@@ -106,7 +121,7 @@ def vectors_of(texts: Sequence[str]) -> Vectors:
     return cast("Vectors", np.load(file))
 
 
-async def _embed(embedder: LocalEmbedder, texts: Sequence[str]) -> Vectors:
+async def _embed(embedder: LoadedEmbedder, texts: Sequence[str]) -> Vectors:
     try:
         parts = [await embedder.embed(texts[start : start + 256]) for start in range(0, len(texts), 256)]
         return np.concatenate(parts)

@@ -1,5 +1,7 @@
 """How often the cache hits, and how often it is wrong: `uv run python -m evals.cache.task [--orders 10] [PART …]`.
 
+`--embedder fast` plays the rows by the fast embedder's vectors and its own artefact, under names of their own.
+
 Runs the caching/ code that serves. Without the public data sets only our own support questions are played. Intervals
 are by answers (clusters). A part is one of `PARTS`, or words of a row's name; the other results stay as they are.
 """
@@ -76,24 +78,31 @@ def promise_jobs() -> dict[str, tuple[str, str, Conditions]]:
 def run_promise(name: str, spec: tuple[str, str, Conditions], orders: int) -> Outcome:
     """One row of the main table."""
     which, artefact, conditions = spec
-    start = shipped() if artefact == "shipped" else foreign_artefact()
-    return play(name, _dataset(which), ours(start), orders=orders, conditions=conditions)
+    start = shipped(data.chosen()) if artefact == "shipped" else foreign_artefact()
+    return play(_named(name), _dataset(which), ours(start), orders=orders, conditions=conditions)
 
 
 def run_fixed(which: str, threshold: float, orders: int) -> Outcome:
     """One baseline."""
-    return play(f"{which}, fixed {threshold:.2f}", _dataset(which), fixed(threshold), orders=orders)
+    return play(_named(f"{which}, fixed {threshold:.2f}"), _dataset(which), fixed(threshold), orders=orders)
 
 
 def run_curve(max_error: float, orders: int) -> Outcome:
     """One point of our curve, on the 3,080 stream."""
-    return play(f"test, max_error {max_error}", _dataset("test"), ours(shipped(), max_error=max_error), orders=orders)
+    start = shipped(data.chosen())
+    name = _named(f"test, max_error {max_error}")
+    return play(name, _dataset("test"), ours(start, max_error=max_error), orders=orders)
+
+
+def _named(row: str) -> str:
+    """Rows by another embedder than the usual one say so."""
+    return row if data.chosen() == "local" else f"{row}, by {data.chosen()}"
 
 
 def run_support(orders: int) -> list[Outcome]:
     """Our own questions: a young cache full of traps."""
     questions = data.support()
-    makers = [("support, shipped artefact", ours(shipped()))]
+    makers = [("support, shipped artefact", ours(shipped(data.chosen())))]
     makers += [(f"support, fixed {threshold:.2f}", fixed(threshold)) for threshold in FIXED]
     return [play(name, questions, make, orders=orders) for name, make in makers]
 
@@ -110,7 +119,7 @@ def main(parts: Sequence[str], *, orders: int) -> None:
         return
     for name, spec in promise_jobs().items():
         if not parts or "promise" in parts or any(part in name for part in parts if part not in PARTS):
-            rows = [row for row in results.get("promise", []) if row["name"] != name]
+            rows = [row for row in results.get("promise", []) if row["name"] != _named(name)]
             results["promise"] = [*rows, *_report([run_promise(name, spec, orders)])]
             _write(results)
     others: dict[str, Callable[[], object]] = {
@@ -187,5 +196,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*")
     parser.add_argument("--orders", type=int, default=10)
+    parser.add_argument("--embedder", choices=["local", "fast"], default="local")
     given = parser.parse_args()
+    data.choose(given.embedder)
     main(given.parts, orders=given.orders)

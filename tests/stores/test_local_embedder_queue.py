@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.stores.minilm.memory import RecentVectors
 from thriftgate.stores.minilm.queue import QueuedText, TextQueue, length_groups
+from thriftgate.stores.recent_vectors import RecentVectors
 
 callers_texts = st.lists(st.lists(st.text(max_size=40), min_size=1, max_size=12), max_size=6)
 

@@ -1,6 +1,7 @@
 """The calibrated starting point of the learned decision, as a JSON file a person can read.
 
-`thriftgate cache tune --write` makes one from an operator's own questions; `default_policy.json` is shipped.
+`thriftgate cache tune --write` makes one from an operator's own questions; one for each embedder is shipped. Two
+embedders measure similarity on two scales: weights of one mean nothing to the other.
 
 Failure behaviour: a file that cannot be used raises ConfigurationError with every problem; nothing is guessed.
 """
@@ -16,7 +17,9 @@ from thriftgate.caching.evidence import FEATURES
 from thriftgate.errors import ConfigurationError
 
 FORMAT = 1
-_SHIPPED = "default_policy.json"
+_SHIPPED = {"local": "default_policy.json", "fast": "fast_policy.json"}
+_FIRST_EMBEDDER = "local"
+"""Made every artefact that names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,8 @@ class CacheModel:
     """Variance of the log-odds between entries: how fast a single entry departs from the rest."""
     threshold: float = 0.985
     """Confidence from which a route serves hits before it has seen enough requests to set its own threshold."""
+    embedder: str = _FIRST_EMBEDDER
+    """`embedder.model` of the configuration that measured the similarities."""
 
     def to_json(self) -> str:
         """The file's text."""
@@ -59,18 +64,29 @@ class CacheModel:
             raise ConfigurationError(problems)
         return CacheModel(**{name: value for name, value in data.items() if name != "format"})
 
+    def check(self, *, embedder: str, source: str) -> None:
+        """Raise ConfigurationError when similarities are measured by another embedder now."""
+        if self.embedder != embedder:
+            raise ConfigurationError(
+                [
+                    f"{source}: it was made with the embedder '{self.embedder}', and embedder.model is '{embedder}': "
+                    f"make it again with `thriftgate cache tune --embedder {embedder} --write`"
+                ]
+            )
 
-def shipped() -> CacheModel:
-    """The artefact that comes with the package."""
-    text = resources.files("thriftgate.caching").joinpath(_SHIPPED).read_text(encoding="utf-8")
-    return CacheModel.from_json(text, source=_SHIPPED)
+
+def shipped(embedder: str = _FIRST_EMBEDDER) -> CacheModel:
+    """The artefact that comes with the package for this `embedder.model`. Raises KeyError where there is none."""
+    name = _SHIPPED[embedder]
+    text = resources.files("thriftgate.caching").joinpath(name).read_text(encoding="utf-8")
+    return CacheModel.from_json(text, source=name)
 
 
 def _problems(data: Mapping[str, Any]) -> list[str]:
     if data.get("format") != FORMAT:
         return [f"format {data.get('format')!r} is not {FORMAT}; make it again with `thriftgate cache tune --write`"]
     fields = set(CacheModel.__dataclass_fields__)
-    optional = {"prior_precision", "entry_variance", "threshold"}
+    optional = {"prior_precision", "entry_variance", "threshold", "embedder"}
     problems = [f"'{name}' is missing" for name in sorted(fields - optional - set(data))]
     problems += [f"'{name}' is unknown" for name in sorted(set(data) - fields - {"format"})]
     for name in ("weights", "mean", "scale"):
@@ -78,6 +94,8 @@ def _problems(data: Mapping[str, Any]) -> list[str]:
     for name in ("intercept", "examples", "prior_precision", "entry_variance", "threshold"):
         if name in data and not _is_number(data[name]):
             problems.append(f"'{name}' must be a finite number")
+    if not isinstance(data.get("embedder", ""), str):
+        problems.append("'embedder' must be a string")
     if problems:
         return problems
     if min(data["scale"].values()) <= 0:

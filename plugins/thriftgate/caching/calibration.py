@@ -7,6 +7,7 @@ Failure behaviour: pure; raises ValueError with fewer than two groups or no wron
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,11 +31,13 @@ def calibrate_cache(
     conditions: Conditions | None = None,
     seed: int = 0,
     prior: CacheModel | None = None,
+    embedder: str = "local",
 ) -> CacheModel:
     """Weights that predict, over all data sets together, whether the best candidate's answer is right.
 
     Each data set is played once for each of `lengths` (cut to its size), in a new random order. `prior` keeps its
-    scaling and pulls the weights towards its own, with its own precision.
+    scaling and its first threshold, and pulls the weights towards its own, with its own precision; it was made with the
+    same `embedder`.
     """
     rng = np.random.default_rng(seed)
     rows: list[tuple[float, ...]] = []
@@ -47,7 +50,8 @@ def calibrate_cache(
             labels += found[1]
     if len(set(labels)) < 2:
         raise ValueError("calibration needs questions whose nearest answer is right, and some where it is wrong")
-    return fit(np.array(rows), np.array(labels, dtype=float), calibrated_on=calibrated_on, prior=prior)
+    model = fit(np.array(rows), np.array(labels, dtype=float), calibrated_on=calibrated_on, prior=prior)
+    return replace(model, embedder=embedder, threshold=prior.threshold if prior else model.threshold)
 
 
 def shuffled(size: int, rng: np.random.Generator) -> list[int]:

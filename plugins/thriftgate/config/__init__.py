@@ -7,7 +7,7 @@ from thriftgate.config.load import LoadedConfig, from_section, load, load_sectio
 from thriftgate.config.model_list import Deployment, ModelGroup, ModelList
 from thriftgate.config.observability import LogsConfig, MetricsConfig
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
-from thriftgate.config.root import EmbedderConfig, LedgerConfig, RouteConfig, ThriftgateConfig
+from thriftgate.config.root import EmbedderConfig, EmbedderName, LedgerConfig, RouteConfig, ThriftgateConfig
 from thriftgate.config.tracing import LangfuseTracingConfig, TracingConfig
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "CascadeConfig",
     "Deployment",
     "EmbedderConfig",
+    "EmbedderName",
     "IdentityConfig",
     "LangfuseTracingConfig",
     "LedgerConfig",

@@ -27,7 +27,6 @@ from thriftgate.config.problems import SECTION, KeyPath, Problem, problems_of, s
 from thriftgate.config.root import RouteConfig, ThriftgateConfig
 from thriftgate.config.route_checks import (
     RouteFinding,
-    check_embedder,
     check_files,
     check_private_models,
     check_promises,
@@ -116,7 +115,7 @@ def load(
         names = frozenset(mapping(section.get("routes")))
         findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)
         findings += check_limits(sound.limits, models, sound.identity)
-        findings += (*check_embedder(sound, models), *check_files(sound, path.parent), *check_urls(sound))
+        findings += (*check_files(sound, path.parent), *check_urls(sound))
         findings += check_private_models(sound, models)
         findings += (
             *check_promises(sound, path.parent, models if require_keys else None),

@@ -81,12 +81,6 @@ def _helpers(route: RouteConfig, path: KeyPath) -> Iterator[tuple[KeyPath, str]]
             yield (*path, *keys), model
 
 
-def check_embedder(config: ThriftgateConfig, models: ModelList) -> Iterator[RouteFinding]:
-    """An embedder that is not `local` must be a model group."""
-    if config.embedder.model != "local":
-        yield from _check_group(config.embedder.model, (*SECTION, "embedder", "model"), models, price=False)
-
-
 def check_private_models(config: ThriftgateConfig, models: ModelList) -> Iterator[RouteFinding]:
     """Private models exist, and every route that private data may come to asks one of them."""
     privacy = config.privacy

@@ -118,6 +118,18 @@ class Embedder(Protocol):
         ...
 
 
+class LoadedEmbedder(Embedder, Protocol):
+    """An embedder whose model runs in this process."""
+
+    async def warm_up(self) -> None:
+        """Load the model, which the first text would otherwise wait for. Raises StoreUnavailableError."""
+        ...
+
+    async def close(self) -> None:
+        """Give up what waits; nothing can be embedded afterwards."""
+        ...
+
+
 class AnswerCache(Protocol):
     """Answers given before, found by exact key or by meaning, within one scope only.
 

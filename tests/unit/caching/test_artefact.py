@@ -11,8 +11,34 @@ from thriftgate.caching.evidence import FEATURES
 from thriftgate.errors import ConfigurationError
 
 
-def test_the_artefact_survives_being_written() -> None:
-    assert CacheModel.from_json(shipped().to_json()) == shipped()
+@pytest.mark.parametrize("embedder", ["local", "fast"])
+def test_the_artefact_survives_being_written(embedder: str) -> None:
+    model = shipped(embedder)
+    assert CacheModel.from_json(model.to_json()) == model
+    assert model.embedder == embedder
+
+
+def test_each_embedder_has_an_artefact_of_its_own_made_alike() -> None:
+    local, fast = shipped(), shipped("fast")
+    assert local.weights != fast.weights
+    assert local.calibrated_on.split("),")[:-1] == fast.calibrated_on.split("),")[:-1]  # the same questions
+    assert "static vectors" in fast.calibrated_on
+    assert fast.mean["similarity"] != pytest.approx(local.mean["similarity"], abs=0.01)
+
+
+def test_an_artefact_of_before_was_made_with_minilm() -> None:
+    data = json.loads(shipped().to_json())
+    del data["embedder"]
+    assert CacheModel.from_json(json.dumps(data)) == shipped()
+
+
+def test_an_artefact_of_another_embedder_is_refused_by_name() -> None:
+    shipped().check(embedder="local", source="my.json")
+    with pytest.raises(
+        ConfigurationError, match=r"^my\.json: it was made with the embedder 'fast', and embedder\.model"
+    ) as said:
+        shipped("fast").check(embedder="local", source="my.json")
+    assert "`thriftgate cache tune --embedder local --write`" in str(said.value)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +54,7 @@ def test_the_artefact_survives_being_written() -> None:
         ({"threshold": 0}, "'threshold' must be above 0"),
         ({"threshold": 1.01}, "'threshold' must be above 0 and at most 1"),
         ({"prior_precision": 0}, "'prior_precision' must be above 0"),
+        ({"embedder": 1}, "'embedder' must be a string"),
         ({"surprise": 1}, "'surprise' is unknown"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Pairs that must not be answered with one another, through the decision that serves and with the real embedder.
+"""Pairs that must not be answered with one another, through the decision that serves and with the real embedders.
 
 `other_questions.json` has them by what differs. Each pair is tried alone in the cache and inside a long sentence, which
 puts the two vectors nearer together.
@@ -15,12 +15,12 @@ from thriftgate.caching.decision import Hit, decide
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.guards import Veto, first_veto, writing
 from thriftgate.caching.policy import CachePolicy
-from thriftgate.stores.minilm.embedder import LocalEmbedder
+from thriftgate.config import EmbedderConfig, EmbedderName
+from thriftgate.stores.embedders import embedder_of
 
 PAIRS: dict[str, list[tuple[str, str]]] = json.loads(Path(__file__).with_name("other_questions.json").read_text())
 MEANT_ALIKE: list[tuple[str, str]] = json.loads(Path(__file__).with_name("same_questions.json").read_text())
 LONG = "For my school magazine I write about this, and my teacher asked me to find out the following thing: {}"
-POLICY = CachePolicy.of(shipped(), max_error=0.01)
 SAME = [
     ("How do I pay with my PIN?", "How do I pay with my pin?"),
     ("how do i pay in japan", "How do I pay in Japan?"),
@@ -66,16 +66,17 @@ SAME = [
 ]
 
 
-def is_served(question: str, cached: str, similarity: float) -> bool:
+def is_served(question: str, cached: str, similarity: float, policy: CachePolicy) -> bool:
     entry = CacheEntry(
         entry_id="e", scope="s", key="k", route="r", question=cached, embedding=None, choices=(), model="m",
         created_at=0, expires_at=1,
     )  # fmt: skip
-    return isinstance(decide(question, [Neighbour(entry, similarity)], policy=POLICY, draw=0.999), Hit)
+    return isinstance(decide(question, [Neighbour(entry, similarity)], policy=policy, draw=0.999), Hit)
 
 
-async def test_no_other_question_is_answered_from_the_cache(tmp_path: Path) -> None:
-    embedder = LocalEmbedder(tmp_path)
+@pytest.mark.parametrize("name", ["local", "fast"])
+async def test_no_other_question_is_answered_from_the_cache(tmp_path: Path, name: EmbedderName) -> None:
+    embedder, policy = embedder_of(EmbedderConfig(model=name), tmp_path), CachePolicy.of(shipped(name), max_error=0.01)
     alone = [(a, b) for those in PAIRS.values() for a, b in those]
     pairs = alone + [(LONG.replace("{}", a), LONG.replace("{}", b)) for a, b in alone]
     vectors = await embedder.embed([text for pair in pairs for text in pair])
@@ -84,7 +85,7 @@ async def test_no_other_question_is_answered_from_the_cache(tmp_path: Path) -> N
     served = [
         (one, other)
         for (one, other), similarity in zip(pairs, near, strict=True)
-        if is_served(one, other, float(similarity)) or is_served(other, one, float(similarity))
+        if is_served(one, other, float(similarity), policy) or is_served(other, one, float(similarity), policy)
     ]
     assert served == []
 

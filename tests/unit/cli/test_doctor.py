@@ -8,7 +8,7 @@ from pytest_httpserver import HTTPServer
 
 from thriftgate.cli.gateway import doctor
 from thriftgate.cli.gateway.doctor import Diagnosis
-from thriftgate.config import LoadedConfig, ThriftgateConfig
+from thriftgate.config import EmbedderConfig, LoadedConfig, ThriftgateConfig
 
 GOOD = Path(__file__).parent.parent.parent / "config" / "good"
 
@@ -149,3 +149,10 @@ def test_a_check_that_breaks_is_reported_without_its_text(tmp_path: Path, monkey
     assert findings[0].status == "failed"
     assert "RuntimeError" in findings[0].words
     assert "hunter2" not in str(findings)
+
+
+def test_the_embedder_is_named_with_what_it_makes(tmp_path: Path) -> None:
+    usual = doctor.check_embedder(ThriftgateConfig(routes={}), tmp_path)
+    assert (usual.status, usual.words) == ("ok", "local (MiniLM), 384 numbers each")
+    fast = doctor.check_embedder(ThriftgateConfig(routes={}, embedder=EmbedderConfig(model="fast")), tmp_path)
+    assert fast.words == "fast (static word vectors: less CPU, fewer hits), 256 numbers each"

@@ -17,10 +17,9 @@ import click
 from thriftgate.config import ThriftgateConfig, load_section
 
 if TYPE_CHECKING:
-    from thriftgate.ports import AnswerCache
+    from thriftgate.ports import AnswerCache, LoadedEmbedder
     from thriftgate.services.cache.deciding import Decider
     from thriftgate.services.cache.inspection import CacheInspector
-    from thriftgate.stores.minilm.embedder import LocalEmbedder
     from thriftgate.types import Caller
 
 MASTER_KEY, MASTER_USER = "litellm_proxy_master_key", "default_user_id"
@@ -68,7 +67,7 @@ class Opened:
     section: ThriftgateConfig
     base_dir: Path
     cache: "AnswerCache"
-    embedder: "LocalEmbedder"
+    embedder: "LoadedEmbedder"
 
     def route(self, name: str | None) -> str:
         """The route with a cache that is meant, the only one where none is named. Raises click.UsageError."""
@@ -98,7 +97,7 @@ class Opened:
         if config.prompt is not None:
             prompts = open_prompts(self.section, self.base_dir, os.environ, clock)
             apply = partial(PromptService(prompts.source, clock).apply, route_prompt=config.prompt)
-        decider = decider_of(name, config.cache, self.base_dir, self.cache)
+        decider = decider_of(name, config.cache, self.base_dir, self.cache, embedder=self.section.embedder.model)
         await decider.catch_up()
         inspector = CacheInspector(
             name,
@@ -117,10 +116,10 @@ class Opened:
 async def opened(config_file: Path) -> AsyncGenerator[Opened]:
     """The cache that the file names."""
     from thriftgate.proxy.compose.stores import open_cache
-    from thriftgate.stores.minilm.embedder import LocalEmbedder
+    from thriftgate.stores.embedders import embedder_of
 
     section = load_section(config_file, os.environ)
     base_dir = Path.cwd() / config_file.parent
-    embedder = LocalEmbedder(base_dir / section.data_dir, cache_size=0)
+    embedder = embedder_of(section.embedder, base_dir / section.data_dir, remembers=False)
     async with open_cache(section, base_dir, embedder) as cache:
         yield Opened(section, base_dir, cache, embedder)

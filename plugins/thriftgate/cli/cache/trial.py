@@ -19,8 +19,9 @@ from thriftgate.caching.decision import Hit
 from thriftgate.caching.learner import Learner
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.caching.rehearsal import Conditions, Labelled, ReplayDecider, Unlearning, Vectors, rehearse
+from thriftgate.config import EmbedderConfig, EmbedderName
 from thriftgate.stats.intervals import Interval, bootstrap_interval, clopper_pearson
-from thriftgate.stores.minilm.embedder import LocalEmbedder
+from thriftgate.stores.embedders import embedder_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,7 +56,7 @@ class Trial:
     artefact: CacheModel
 
 
-def read_questions(path: Path, data_dir: Path) -> Labelled:
+def read_questions(path: Path, data_dir: Path, embedder: EmbedderName) -> Labelled:
     """The labelled questions of a CSV file, embedded."""
     with path.open(encoding="utf-8-sig", newline="") as handle:
         reader = csv.DictReader(handle)
@@ -72,13 +73,15 @@ def read_questions(path: Path, data_dir: Path) -> Labelled:
             f"{len(questions)} questions in {len(set(groups))} groups are too few: "
             f"at least {_FEWEST_QUESTIONS} in {_FEWEST_GROUPS} are needed"
         )
-    return Labelled(questions, groups, asyncio.run(_embedded(questions, data_dir)))
+    return Labelled(questions, groups, asyncio.run(_embedded(questions, data_dir, embedder)))
 
 
-def run_trial(questions: Labelled, *, max_error: float, orders: int, seed: int, source: str) -> Trial:
+def run_trial(
+    questions: Labelled, *, embedder: EmbedderName, max_error: float, orders: int, seed: int, source: str
+) -> Trial:
     """Measure every setting, each half of the groups with the artefact made from the other half."""
     halves = _halves(questions, seed)
-    start = shipped()
+    start = shipped(embedder)
     learned = [_tuned([half], start, source, seed) for half in halves]
     rows: list[TrialResult] = []
     for threshold in FIXED_THRESHOLDS:
@@ -122,7 +125,11 @@ def recommend(trial: Trial, *, max_error: float, artefact_file: Path | None) -> 
 def _tuned(parts: Sequence[Labelled], start: CacheModel, source: str, seed: int) -> CacheModel:
     size = sum(map(len, parts))
     return calibrate_cache(
-        parts, calibrated_on=f"{size:,} questions of {source}, from: {start.calibrated_on}", seed=seed, prior=start
+        parts,
+        calibrated_on=f"{size:,} questions of {source}, from: {start.calibrated_on}",
+        seed=seed,
+        prior=start,
+        embedder=start.embedder,
     )
 
 
@@ -195,8 +202,8 @@ def _halves(questions: Labelled, seed: int) -> list[Labelled]:
     return [questions.take(part) for part in parts]
 
 
-async def _embedded(texts: Sequence[str], data_dir: Path) -> Vectors:
-    embedder = LocalEmbedder(data_dir, cache_size=0)
+async def _embedded(texts: Sequence[str], data_dir: Path, model: EmbedderName) -> Vectors:
+    embedder = embedder_of(EmbedderConfig(model=model), data_dir, remembers=False)
     try:
         parts = [await embedder.embed(texts[start : start + 256]) for start in range(0, len(texts), 256)]
         return np.concatenate(parts)

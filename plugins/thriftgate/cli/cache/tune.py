@@ -13,6 +13,7 @@ from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from thriftgate.cli.cache.trial import TrialResult
+    from thriftgate.config import EmbedderName
 
 
 @click.command("tune")
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     default=0.01,
     show_default=True,
     help="The promise to recommend settings for.",
+)
+@click.option(
+    "--embedder",
+    type=click.Choice(["local", "fast"]),
+    default="local",
+    show_default=True,
+    help="`embedder.model` of the gateway: each has a scale of its own.",
 )
 @click.option(
     "--orders", type=click.IntRange(1, 50), default=5, show_default=True, help="So many random orders are played."
@@ -47,6 +55,7 @@ def command(
     csv_file: Path,
     *,
     max_error: float,
+    embedder: "EmbedderName",
     orders: int,
     artefact_file: Path | None,
     png: Path | None,
@@ -63,8 +72,10 @@ def command(
 
     try:
         with waiting("embedding the questions and trying settings …"):
-            questions = read_questions(csv_file, data_dir)
-            trial = run_trial(questions, max_error=max_error, orders=orders, seed=seed, source=csv_file.name)
+            questions = read_questions(csv_file, data_dir, embedder)
+            trial = run_trial(
+                questions, embedder=embedder, max_error=max_error, orders=orders, seed=seed, source=csv_file.name
+            )
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     if artefact_file is not None:

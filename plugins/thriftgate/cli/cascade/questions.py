@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from thriftgate.cascade.familiarity import QuestionSummary
     from thriftgate.cli.cascade.sources import LabelSource
-    from thriftgate.stores.minilm.embedder import LocalEmbedder
+    from thriftgate.ports import LoadedEmbedder
 
 MOST_READ = 2_000
 """Questions that are embedded, drawn at random: more make no better summary, and take a few milliseconds each."""
@@ -29,7 +29,6 @@ def summary_of_labels(
     """Embed the labels' questions and sum them up; None where that cannot be done."""
     from thriftgate.cascade.calibration.summary import FEWEST, summary_of_questions
     from thriftgate.errors import GatewayError
-    from thriftgate.stores.minilm.embedder import LocalEmbedder
 
     known = [text for text in found.questions if text]
     if len(known) < FEWEST:
@@ -37,7 +36,7 @@ def summary_of_labels(
     order: list[int] = rng.permutation(len(known)).tolist()
     drawn = [known[place] for place in order[:MOST_READ]]
     try:
-        embedder = LocalEmbedder(_data_dir(config_file), cache_size=0)
+        embedder = _embedder(config_file)
         with waiting(f"embedding {len(drawn):,} questions …"):
             vectors = asyncio.run(_embedded(embedder, drawn))
     except GatewayError:
@@ -47,16 +46,18 @@ def summary_of_labels(
     return summary_of_questions(vectors, lengths, drawn, rng, embedder=embedder.fingerprint)
 
 
-def _data_dir(config_file: Path | None) -> Path:
-    """Where the embedder's graph is kept: as the configuration says, else beside us."""
+def _embedder(config_file: Path | None) -> "LoadedEmbedder":
+    """The one that will read the questions: as the configuration says, else the usual one."""
+    from thriftgate.config import EmbedderConfig, load_section
+    from thriftgate.stores.embedders import embedder_of
+
     if config_file is None:
-        return Path(".thriftgate")
-    from thriftgate.config import load_section
+        return embedder_of(EmbedderConfig(), Path(".thriftgate"), remembers=False)
+    section = load_section(config_file, os.environ)
+    return embedder_of(section.embedder, config_file.parent / section.data_dir, remembers=False)
 
-    return config_file.parent / load_section(config_file, os.environ).data_dir
 
-
-async def _embedded(embedder: "LocalEmbedder", texts: list[str]) -> "npt.NDArray[np.float32]":
+async def _embedded(embedder: "LoadedEmbedder", texts: list[str]) -> "npt.NDArray[np.float32]":
     try:
         return await embedder.embed(texts)
     finally:

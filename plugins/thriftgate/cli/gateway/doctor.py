@@ -7,7 +7,6 @@ Failure behaviour: each check stands for itself; one that breaks is reported as 
 import asyncio
 import os
 import platform
-import re
 import shutil
 import socket
 import sys
@@ -20,6 +19,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import click
+from packaging.requirements import Requirement
 
 from thriftgate.cli.gateway.preflight import prepare
 from thriftgate.cli.gateway.running import USUAL_PORT, data_dir_beside, find, key_beside, running, url_beside
@@ -82,6 +82,7 @@ def examine(path: Path, *, port: int, base_url: str) -> Iterator[Diagnosis]:
     if section is not None:
         yield from _attempt("database", lambda: asyncio.run(check_database(section, base)))
         yield from _attempt("Redis", lambda: asyncio.run(check_redis(section)))
+        yield from _attempt("embedder", lambda: check_embedder(section, base))
         yield from _attempt("privacy", lambda: check_privacy(section))
     yield from _attempt("disk", lambda: check_disk(base))
     for found in loaded:
@@ -122,9 +123,8 @@ def check_python() -> Diagnosis:
 def check_packages() -> list[Diagnosis]:
     """Whether every package that thriftgate declares is installed."""
     declared = metadata.requires("thriftgate") or []
-    names = [
-        re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in declared if "extra ==" not in requirement
-    ]
+    needed = [one for one in map(Requirement, declared) if one.marker is None or one.marker.evaluate()]
+    names = [one.name for one in needed]
     missing = [name for name in names if _version(name) is None]
     findings = [
         Diagnosis("packages", "ok", f"{len(names)} declared packages are installed; litellm {_version('litellm')}")
@@ -192,6 +192,15 @@ async def check_redis(config: ThriftgateConfig) -> list[Diagnosis]:
 
     remarks = await explain_redis(config.redis_url, patience=_PATIENCE)
     return [Diagnosis("Redis", remark.level, remark.words) for remark in remarks]
+
+
+def check_embedder(config: ThriftgateConfig, base: Path) -> Diagnosis:
+    """Who turns questions into vectors, and whether its weights are there."""
+    from thriftgate.stores.embedders import embedder_of
+
+    made = embedder_of(config.embedder, base / config.data_dir, remembers=False)
+    kind = {"local": "MiniLM", "fast": "static word vectors: less CPU, fewer hits"}[config.embedder.model]
+    return Diagnosis("embedder", "ok", f"{config.embedder.model} ({kind}), {made.dimensions} numbers each")
 
 
 def check_privacy(config: ThriftgateConfig) -> list[Diagnosis]:

@@ -13,7 +13,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
-from thriftgate.config import LoadedConfig, ModelList, RouteConfig, ThriftgateConfig, load
+from thriftgate.config import EmbedderConfig, LoadedConfig, ModelList, RouteConfig, ThriftgateConfig, load
 from thriftgate.config.document import read_document
 from thriftgate.config.model_checks import check_prompt_params
 from thriftgate.config.model_list import environment_with, read_model_list
@@ -159,24 +159,47 @@ def _check_signals(config: ThriftgateConfig) -> Iterator[RouteFinding]:
 
 
 def _check_embedder(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
-    """What an artefact knows of questions was made with the embedder that reads them now."""
-    for name, route in config.routes.items():
-        artefact = _artefact(route, base)
-        if artefact is None:
-            continue
-        from thriftgate.stores.minilm.embedder import LocalEmbedder
+    """The embedder can be had, and what was made with another one is not read with it."""
+    artefacts = {name: artefact for name, route in config.routes.items() if (artefact := _artefact(route, base))}
+    if not artefacts and not config.embedder.model_fields_set & {"model", "dimensions"}:
+        return
+    # It brings numpy and reads the weights, which a configuration of the usual kind need not wait for.
+    from thriftgate.stores.embedders import embedder_of
 
-        probe, summary = artefact.probe, artefact.summary
-        ours = LocalEmbedder(base / config.data_dir).fingerprint if probe or summary else ""
-        where = (*ROUTES, name, "cascade", "artefact")
-        if probe is not None and probe.embedder != ours:
-            yield RouteFinding(Problem(where, "it was made with another embedder than this build has: calibrate again"))
-        elif summary is not None and summary.embedder != ours and route.cascade.unfamiliar.escalate:
-            words = (
-                "its summary of questions was made with another embedder than this build has, so that unfamiliar "
-                "questions are not told: calibrate again"
-            )
-            yield RouteFinding(Problem(where, words), is_warning=True)
+    try:
+        ours = embedder_of(config.embedder, base / config.data_dir).fingerprint
+    except ConfigurationError as error:
+        for problem in error.problems:
+            yield RouteFinding(Problem((*SECTION, "embedder"), problem.removeprefix("embedder.")))
+        return
+    for name, artefact in artefacts.items():
+        yield from _check_vectors(name, config, artefact, ours)
+    injection = config.guards.injection if config.guards else None
+    if injection and injection.known and "known_similarity" not in injection.model_fields_set:
+        yield from _check_known_similarity(config.embedder)
+
+
+def _check_vectors(name: str, config: ThriftgateConfig, artefact: "Artefact", ours: str) -> Iterator[RouteFinding]:
+    where = (*ROUTES, name, "cascade", "artefact")
+    probe, summary = artefact.probe, artefact.summary
+    if probe is not None and probe.embedder != ours:
+        words = f"it was made with another embedder than this `{config.embedder.model}`: calibrate again"
+        yield RouteFinding(Problem(where, words))
+    elif summary is not None and summary.embedder != ours and config.routes[name].cascade.unfamiliar.escalate:
+        words = (
+            f"its summary of questions was made with another embedder than this `{config.embedder.model}`, so that "
+            "unfamiliar questions are not told: calibrate again"
+        )
+        yield RouteFinding(Problem(where, words), is_warning=True)
+
+
+def _check_known_similarity(embedder: EmbedderConfig) -> Iterator[RouteFinding]:
+    if embedder.model != "local":
+        words = (
+            f"absent, so that it is MiniLM's; to `{embedder.model}` texts are near that share their words: try your "
+            "attacks with `thriftgate guard test`, and state it"
+        )
+        yield RouteFinding(Problem((*SECTION, "guards", "injection", "known_similarity"), words), is_warning=True)
 
 
 def _check_cache_artefacts(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
@@ -187,7 +210,8 @@ def _check_cache_artefacts(config: ThriftgateConfig, base: Path) -> Iterator[Rou
         from thriftgate.caching.artefact import CacheModel
 
         try:
-            CacheModel.from_json((base / cache.artefact).read_text(encoding="utf-8"), source=cache.artefact)
+            model = CacheModel.from_json((base / cache.artefact).read_text(encoding="utf-8"), source=cache.artefact)
+            model.check(embedder=config.embedder.model, source=cache.artefact)
         except ConfigurationError as error:
             for problem in error.problems:
                 yield RouteFinding(Problem((*ROUTES, name, "cache", "artefact"), problem))

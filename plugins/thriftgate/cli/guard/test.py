@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from thriftgate.cli.waiting import waiting
-from thriftgate.config import load_section
+from thriftgate.config import EmbedderConfig, load_section
 from thriftgate.config.guards import GuardsConfig
 
 _SHOWN = 5
@@ -32,13 +32,15 @@ def command(
 ) -> None:
     """Look at TEXT (`-` reads standard input) with every guard, and print each finding with rule, score and span."""
     text = sys.stdin.read() if text == "-" else text
-    config, base_dir = GuardsConfig(), Path.cwd()
+    config, base_dir, embedder = GuardsConfig(), Path.cwd(), EmbedderConfig()
     if config_file is not None:
         loaded = load_section(config_file, os.environ)
-        config, base_dir = loaded.guards or config, config_file.absolute().parent
+        config, base_dir, embedder = loaded.guards or config, config_file.absolute().parent, loaded.embedder
     place = "answer" if is_answer else "tool" if is_tool else "user"
     with waiting("reading the model and looking …"):
-        found = asyncio.run(_looked(text, config, base_dir, model=model, place=place, words_only=words_only))
+        found = asyncio.run(
+            _looked(text, config, base_dir, model=model, place=place, embedding=None if words_only else embedder)
+        )
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
@@ -59,16 +61,18 @@ def command(
 
 
 async def _looked(
-    text: str, config: GuardsConfig, base_dir: Path, *, model: str, place: str, words_only: bool
+    text: str, config: GuardsConfig, base_dir: Path, *, model: str, place: str, embedding: EmbedderConfig | None
 ) -> dict[str, Any]:
     # numpy, the weights and the model take a second, which `--help` need not wait for.
     from thriftgate.guards.injection import explained, most_suspect
     from thriftgate.proxy.compose.guards import guard_service
     from thriftgate.services.guards.decisions import audit_lines
     from thriftgate.services.guards.inspecting import Said
-    from thriftgate.stores.minilm.embedder import LocalEmbedder
+    from thriftgate.stores.embedders import embedder_of
 
-    embedder = None if words_only or place == "answer" else LocalEmbedder(base_dir / ".thriftgate", cache_size=0)
+    embedder = None
+    if embedding is not None and place != "answer":
+        embedder = embedder_of(embedding, base_dir / ".thriftgate", remembers=False)
     try:
         service = guard_service(config, base_dir=base_dir, embedder=embedder, analyzer=None)
         policy = service.policies.policy_of(model)

@@ -18,7 +18,7 @@ import numpy as np
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.config.taken import TakenConfig, taken_from
-from thriftgate.ports import AnswerCache
+from thriftgate.ports import AnswerCache, LoadedEmbedder
 from thriftgate.proxy.breaker import Breaker
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.compose.guards import Guards, needs_embedder, open_guards
@@ -52,12 +52,12 @@ from thriftgate.services.telemetry.traces import TraceService
 from thriftgate.services.upkeep.jobs import Job, PromptVersionPurge, Upkeep, look_again
 from thriftgate.services.upkeep.prompt_watch import PromptWatch
 from thriftgate.stores.embedded.database import prepare_embedded
+from thriftgate.stores.embedders import embedder_of
 from thriftgate.stores.files.clock import SystemClock
 from thriftgate.stores.files.prompt_sources import STOPS, OpenPrompts, open_prompts
 from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.langfuse.client import keys_from
 from thriftgate.stores.langfuse.project import TraceAddress
-from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger
 
@@ -96,7 +96,7 @@ class Gateway:
     metrics: MetricsReader
     budgets: BudgetService
     pricer: RouterPricer
-    embedder: LocalEmbedder | None = None
+    embedder: LoadedEmbedder | None = None
     cache: AnswerCache | None = None
     traces: TraceService | None = None
     trace_address: TraceAddress | None = None
@@ -189,7 +189,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     has_vectors = any(route.cache or route.cascade.artefact for route in config.routes.values()) or needs_embedder(
         config
     )
-    embedder = LocalEmbedder(data_dir, cache_size=config.embedder.cache_size) if has_vectors else None
+    embedder = embedder_of(config.embedder, data_dir) if has_vectors else None
     router = RouterSource()
     pricer = RouterPricer(router)
     breaker = Breaker(router)
@@ -216,6 +216,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         single_flight=single_flight(redis, database),
         cache=answer_cache(embedder, redis=redis, database=database) if embedder else None,
         embedder=embedder,
+        embedder_model=config.embedder.model,
         draw=random.random,
         private_models=frozenset(config.privacy.private_models if config.privacy else ()),
         steps=partial(steps_of, now=admission.steps_of) if admission is not None else lambda _: frozenset(),

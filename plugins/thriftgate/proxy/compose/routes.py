@@ -13,10 +13,10 @@ from thriftgate.cascade.artefact import load_artefact
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.cascade.signals import SIGNALS, signals_named
-from thriftgate.config import RouteConfig
+from thriftgate.config import EmbedderName, RouteConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.limits.ladder import LadderStep
-from thriftgate.ports import AnswerCache, AuditBook, Clock, Ledger, SingleFlight
+from thriftgate.ports import AnswerCache, AuditBook, Clock, Embedder, Ledger, SingleFlight
 from thriftgate.proxy.completer import RouterCompleter
 from thriftgate.proxy.pricing import RouterPricer
 from thriftgate.services.books.recording import Recorders
@@ -35,7 +35,6 @@ from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.services.route.parts import RouteParts, baseline_of
 from thriftgate.services.route.place import NoPlace, WorkPlace
 from thriftgate.services.route.route import RouteService
-from thriftgate.stores.minilm.embedder import LocalEmbedder
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +54,11 @@ class Shared:
     prompts: PromptService
     single_flight: SingleFlight
     cache: AnswerCache | None
-    embedder: LocalEmbedder | None
+    embedder: Embedder | None
     draw: Callable[[], float]
     outages: Outages
+    embedder_model: EmbedderName = "local"
+    """What `embedder` is called in the configuration."""
     steps: Callable[[str], frozenset[LadderStep]] = lambda _: frozenset()
     """What a route gives up right now, because of its load."""
     place: Callable[[], WorkPlace] = NoPlace
@@ -141,7 +142,7 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
     """The cache of the route `name`; None where it has none."""
     if config.cache is None or shared.cache is None or shared.embedder is None:
         return None
-    decider = decider_of(name, config.cache, shared.base_dir, shared.cache)
+    decider = decider_of(name, config.cache, shared.base_dir, shared.cache, embedder=shared.embedder_model)
     verify = config.cache.verify
     agreement = AgreementJudge(shared.embedder)
     verifier = CacheVerifier(

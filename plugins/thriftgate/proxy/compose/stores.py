@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thriftgate.config import ThriftgateConfig
-from thriftgate.ports import AnswerCache, Limiter, SingleFlight
+from thriftgate.ports import AnswerCache, Embedder, Limiter, LoadedEmbedder, SingleFlight
 from thriftgate.stores.embedded.database import prepare_embedded
-from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import Database, connect
 from thriftgate.stores.postgres.limits import PostgresLimiter
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_cache(config: ThriftgateConfig, base_dir: Path, embedder: LocalEmbedder) -> AsyncGenerator[AnswerCache]:
+async def open_cache(config: ThriftgateConfig, base_dir: Path, embedder: LoadedEmbedder) -> AsyncGenerator[AnswerCache]:
     """The cache with its connections, for a command; the embedder is closed with it."""
     try:
         redis, database = redis_server(config), None
@@ -56,7 +55,7 @@ def redis_server(config: ThriftgateConfig) -> "RedisServer | None":
     return RedisServer(config.redis_url)
 
 
-def answer_cache(embedder: LocalEmbedder, *, redis: "RedisServer | None", database: Database | None) -> AnswerCache:
+def answer_cache(embedder: Embedder, *, redis: "RedisServer | None", database: Database | None) -> AnswerCache:
     """The cache for this embedder's vectors, in Redis where there is one."""
     if redis is None:
         assert database is not None, "there is a store"

@@ -13,7 +13,7 @@ from thriftgate.caching.decision import Decision, decide
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.learner import Learner
 from thriftgate.caching.policy import CachePolicy, FixedThreshold
-from thriftgate.config import CacheConfig
+from thriftgate.config import CacheConfig, EmbedderName
 from thriftgate.ports import AnswerCache
 
 _FIRST_LOOK = 5_000
@@ -162,14 +162,20 @@ def _identity(observation: Observation) -> tuple[str, str, int]:
     return observation.entry_id, observation.source, round(observation.observed_at * 100)
 
 
-def decider_of(route: str, config: CacheConfig, base_dir: Path, cache: AnswerCache) -> Decider:
-    """Who decides for a route. Raises ConfigurationError for an artefact that cannot be used, OSError for none."""
+def decider_of(
+    route: str, config: CacheConfig, base_dir: Path, cache: AnswerCache, *, embedder: EmbedderName
+) -> Decider:
+    """Who decides for a route by this embedder's similarities.
+
+    Raises ConfigurationError for an artefact that cannot be used, OSError for none.
+    """
     if config.min_similarity is not None:
         return FixedDecider(FixedThreshold(config.min_similarity))
-    artefact = shipped()
+    artefact = shipped(embedder)
     if config.artefact is not None:
         path = base_dir / config.artefact
         artefact = CacheModel.from_json(path.read_text(encoding="utf-8"), source=str(path))
+        artefact.check(embedder=embedder, source=config.artefact)
     learner = Learner(
         artefact,
         max_error=config.max_error,

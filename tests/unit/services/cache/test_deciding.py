@@ -1,6 +1,8 @@
 """What one worker verifies, every worker learns, also after a restart; and nothing counts twice."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.fakes import FakeClock, InMemoryAnswerCache
@@ -11,8 +13,9 @@ from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES
 from thriftgate.caching.learner import Learner
 from thriftgate.caching.policy import CachePolicy
-from thriftgate.errors import StoreUnavailableError
-from thriftgate.services.cache.deciding import SharedDecider
+from thriftgate.config import CacheConfig
+from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.services.cache.deciding import SharedDecider, decider_of
 
 
 class Pupil:
@@ -108,3 +111,14 @@ async def test_a_real_learner_is_changed_by_what_others_found_wrong(store: InMem
         await store.observe(outcome(number, is_correct=False))
     await SharedDecider(learner, route="support", cache=store).catch_up()
     assert (learner.policy.weights != before).any()
+
+
+def test_a_route_decides_by_the_artefact_of_its_embedder(tmp_path: Path) -> None:
+    store = InMemoryAnswerCache(FakeClock())
+    (tmp_path / "mine.json").write_text(replace(shipped("fast"), threshold=0.9).to_json(), encoding="utf-8")
+    usual, own = CacheConfig(), CacheConfig(artefact="mine.json")
+    assert decider_of("r", usual, tmp_path, store, embedder="local").threshold == shipped().threshold
+    assert decider_of("r", usual, tmp_path, store, embedder="fast").threshold == shipped("fast").threshold
+    assert decider_of("r", own, tmp_path, store, embedder="fast").threshold == 0.9
+    with pytest.raises(ConfigurationError, match="made with the embedder 'fast'"):
+        decider_of("r", own, tmp_path, store, embedder="local")

@@ -1,0 +1,3 @@
+-- A similarity is only worth what its embedder's scale says: outcomes of one teach nothing about another. Embedders are
+-- told apart by the length of their vectors, as the vectors themselves are; until now there was one, of 384 numbers.
+ALTER TABLE cache_observations ADD COLUMN dimensions integer NOT NULL DEFAULT 384;

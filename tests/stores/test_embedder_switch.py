@@ -1,0 +1,91 @@
+"""A gateway whose embedder is changed: what the other one kept is neither served, nor learnt from, nor in the way."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from tests.stores.cases import entry, observation, vector
+from tests.stores.conftest import PATIENT
+from tests.stores.redis_query_engine import QueryEngine
+
+from thriftgate.caching.entries import PurgeFilter
+from thriftgate.ports import AnswerCache
+from thriftgate.stores.postgres.cache import PostgresAnswerCache
+from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.redis.cache import RedisAnswerCache
+from thriftgate.stores.redis.connection import RedisServer
+
+Pair = tuple[AnswerCache, AnswerCache]
+
+
+@pytest.fixture
+async def redis_pair(query_engine: QueryEngine) -> AsyncIterator[Pair]:
+    server = RedisServer(query_engine.url, deadlines=PATIENT)
+    yield (
+        RedisAnswerCache(server, dimensions=384, fingerprint="all-minilm-l6-v2"),
+        RedisAnswerCache(server, dimensions=256, fingerprint="wordllama-l2-supercat-256"),
+    )
+    await server.close()
+
+
+@pytest.fixture(params=["postgres", "postgres-indexed", "redis"])
+def both(request: pytest.FixtureRequest) -> Pair:
+    """One store as a gateway with MiniLM, and as one with static vectors, opens it."""
+    if request.param == "redis":
+        return request.getfixturevalue("redis_pair")
+    database: Database = request.getfixturevalue("database")
+    limit = 1 if request.param == "postgres-indexed" else 1000
+    return (
+        PostgresAnswerCache(database, dimensions=384, exact_limit=limit),
+        PostgresAnswerCache(database, dimensions=256, exact_limit=limit),
+    )
+
+
+async def test_each_finds_its_own_answers_alone(both: Pair) -> None:
+    for place, (cache, dimensions) in enumerate(zip(both, (384, 256), strict=True)):
+        await cache.prepare()
+        for number in range(4):
+            await cache.store(
+                entry(
+                    f"{dimensions}-{number}", scope=f"scope of {dimensions}",
+                    embedding=vector(number + 10 * place, dimensions=dimensions),
+                )
+            )  # fmt: skip
+    for place, (cache, dimensions, other) in enumerate(zip(both, (384, 256), (256, 384), strict=True)):
+        scope, near = f"scope of {dimensions}", vector(10 * place, dimensions=dimensions)
+        found = await cache.lookup(scope, "none", near, limit=8)
+        assert found.neighbours[0].entry.key == f"key-{dimensions}-0"
+        assert {one.entry.key for one in found.neighbours} == {f"key-{dimensions}-{number}" for number in range(4)}
+        theirs = await cache.lookup(f"scope of {other}", "none", near, limit=8)
+        assert theirs.neighbours == ()
+
+
+async def test_outcomes_of_one_embedder_teach_the_other_nothing(both: Pair) -> None:
+    minilm, fast = both
+    await minilm.observe(observation("id-a", similarity=0.91))
+    await fast.observe(observation("id-b", similarity=0.62, is_correct=False))
+    assert [seen.entry_id for seen in await minilm.observations("support")] == ["id-a"]
+    assert [seen.entry_id for seen in await fast.observations("support")] == ["id-b"]
+
+
+async def test_going_back_finds_what_was_kept_before(both: Pair) -> None:
+    minilm, fast = both
+    await minilm.store(entry("a", embedding=vector(1, dimensions=384)))
+    await fast.prepare()
+    await fast.store(entry("b", scope="another", embedding=vector(1, dimensions=256)))
+    await fast.delete_expired()
+    await minilm.prepare()
+    found = await minilm.lookup("scope", "key-a", vector(1, dimensions=384))
+    assert found.exact is not None
+    assert [one.entry.key for one in found.neighbours] == ["key-a"]
+
+
+async def test_what_the_other_kept_goes_when_it_expires(both: Pair) -> None:
+    minilm, fast = both
+    now = time.time()
+    kept = entry("a", embedding=vector(1, dimensions=384))
+    await minilm.store(replace(kept, created_at=now - 20, expires_at=now - 10))
+    await minilm.delete_expired()
+    assert await fast.purge(PurgeFilter()) == 0
+    assert (await minilm.lookup("scope", "key-a", None)).exact is None
