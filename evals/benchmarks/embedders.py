@@ -1,13 +1,16 @@
 """What `embedder: fast` saves: both embedders beside each other, the same text by one and then by the other.
 
 - latency: CPU and wall time of one call of `embed` by words, nothing remembered; CPU is the process's, all threads;
-- start: loading and memory, each in a process of its own whose imports are done before.
+- start: loading and memory, each in a process of its own whose imports are done before;
+- requests: two gateways on the same instant upstream, one of each embedder, which take turns: CPU of a whole request,
+  the ratio of `fast` to `local` with Student's interval over the rounds.
 
 The machine's other work makes wall time worse, and CPU time by what it takes out of the caches: both are given, the
 load beside them, and the ratio of the two is taken text by text.
 
     PYTHONPATH=. .venv/bin/python -m evals.benchmarks.embedders           # the table, and results/embedders.json
     PYTHONPATH=. .venv/bin/python -m evals.benchmarks.embedders --quick   # fewer rounds, no file
+    PYTHONPATH=. .venv/bin/python -m evals.benchmarks.embedders --requests 8   # and embedders_requests.json
 """
 
 import argparse
@@ -18,14 +21,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from evals.benchmarks.embedder import RESULTS, Row, machine, question, resident
+from evals.benchmarks.load import ASKED, Questions
+from evals.benchmarks.proxies import Proxy, gateway, gateway_config, upstream
+from evals.benchmarks.task import measure
 
 from thriftgate.config import EmbedderConfig, EmbedderName
 from thriftgate.ports import LoadedEmbedder
+from thriftgate.stats import mean_interval
 from thriftgate.stores.embedders import embedder_of
 
 NAMES: Sequence[EmbedderName] = get_args(EmbedderName)
@@ -90,15 +98,61 @@ def start(folder: Path) -> list[Row]:
     return [json.loads(subprocess.check_output([*command, name])) for name in NAMES]
 
 
+def requests(folder: Path, *, rounds: int, batch: int) -> dict[str, object]:
+    """What the embedder makes of a whole request."""
+    asked = Questions()
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ("miss", "semantic hit")}
+    with ExitStack() as open_ones:
+        address = open_ones.enter_context(upstream(4099))
+        proxies: list[Proxy] = []
+        for place, name in enumerate(NAMES):
+            config: dict[str, Any] = gateway_config(address)
+            config["callback_settings"]["thriftgate"]["embedder"] = {"model": name}
+            made = gateway(folder / name, address, 4097 + place, config=config)
+            proxies.append(open_ones.enter_context(made))
+        for proxy in proxies:
+            measure(proxy, "cached", asked.different(batch), "only_tier")
+            measure(proxy, "alike", [ASKED], "only_tier")
+            measure(proxy, "alike", asked.alike(batch), "semantic_hit")
+        for number in range(rounds):
+            for scenario, pairs in spent.items():
+                route, decision = ("cached", "only_tier") if scenario == "miss" else ("alike", "semantic_hit")
+                cpu: dict[str, float] = {}
+                for proxy, name in list(zip(proxies, NAMES, strict=True))[:: 1 if number % 2 else -1]:
+                    questions = asked.different(batch) if scenario == "miss" else asked.alike(batch)
+                    cpu[name] = measure(proxy, route, questions, decision).cpu_ms
+                pairs.append((cpu["local"], cpu["fast"]))
+    return {
+        "command": f"python -m evals.benchmarks.embedders --requests {rounds}", "machine": machine(), "batch": batch,
+        **{name: beside(pairs) for name, pairs in spent.items()},
+    }  # fmt: skip
+
+
+def beside(pairs: Sequence[tuple[float, float]]) -> Row:
+    """Means of both, and the ratio over the rounds."""
+    ratio = mean_interval([fast / local for local, fast in pairs])
+    local, fast = (round(float(one), 2) for one in np.mean(pairs, axis=0))
+    shown = [round(one, 3) for one in (ratio.estimate, ratio.low, ratio.high)]
+    return {"rounds": len(pairs), "local_cpu_ms": local, "fast_cpu_ms": fast, "ratio": shown}
+
+
 def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, no file")
+    parser.add_argument("--requests", type=int, help="so many rounds of whole requests, and nothing else")
     parser.add_argument("--probe", choices=NAMES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.probe is not None:
         print(json.dumps(asyncio.run(probe(options.probe, options.folder))))
+        return
+    if options.requests is not None:
+        with tempfile.TemporaryDirectory(prefix="thriftgate-bench-") as folder:
+            found = requests(Path(folder), rounds=options.requests, batch=150)
+        text = json.dumps(found, indent=2) + "\n"
+        print(text)
+        (RESULTS / "embedders_requests.json").write_text(text, encoding="utf-8")
         return
     with tempfile.TemporaryDirectory() as folder:
         report: dict[str, object] = {"command": "python -m evals.benchmarks.embedders", "machine": machine()}
