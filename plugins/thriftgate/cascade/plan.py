@@ -3,13 +3,13 @@
 Failure behaviour: none; a request whose tools cannot be understood is treated as one that needs tools.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Literal
 
 from thriftgate.cascade.flow import Tier
 from thriftgate.decisions import Reason
-from thriftgate.schemas.wanted import forced_tool
+from thriftgate.schemas.wanted import forced_tool, tool_choice
 from thriftgate.types import ChatRequest
 
 ToolPolicy = Literal["strong", "cascade"]
@@ -108,15 +108,11 @@ def needs_strong(request: ChatRequest, *, tools: ToolPolicy = "strong") -> Reaso
 
 def must_call_tool(request: ChatRequest) -> bool:
     """The client forces a tool call: `tool_choice: required`, `any`, or a named tool (also in the old form)."""
-    return _choice(request) not in (None, "auto", "none") or isinstance(request.params.get("function_call"), dict)
+    return tool_choice(request.params) not in (None, "auto", "none") or isinstance(
+        request.params.get("function_call"), dict
+    )
 
 
 def may_call_tool(request: ChatRequest) -> bool:
     """Tools were offered and the client did not forbid to use them."""
-    return bool(request.tools or request.params.get("functions")) and _choice(request) != "none"
-
-
-def _choice(request: ChatRequest) -> object:
-    """The word of `tool_choice`; for an object its `type`, which some providers also use for auto and none."""
-    choice: object = request.params.get("tool_choice")
-    return cast("Mapping[str, object]", choice).get("type") if isinstance(choice, Mapping) else choice
+    return bool(request.tools or request.params.get("functions")) and tool_choice(request.params) != "none"

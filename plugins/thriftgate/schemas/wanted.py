@@ -48,6 +48,12 @@ def forced_tool(params: Mapping[str, Any]) -> Wanted | None:
     return None
 
 
+def tool_choice(params: Mapping[str, Any]) -> object:
+    """The word of `tool_choice`; for an object its `type`, which some providers also use for auto and none."""
+    choice: object = params.get("tool_choice")
+    return cast("Mapping[str, object]", choice).get("type") if isinstance(choice, Mapping) else choice
+
+
 def offered_tools(params: Mapping[str, Any]) -> dict[str, object]:
     """The schema of each offered tool's arguments, by the tool's name; also of the old `functions`."""
     found: dict[str, object] = {}

@@ -46,10 +46,9 @@ def conclusion(text: str) -> Any:
     boxed = _BOXED.findall(text)
     if boxed:
         return _number(boxed[-1]) or boxed[-1].strip().casefold()
-    options = _OPTION.findall(text)
-    lone = _LONE_OPTION.match(text)
-    if options or lone:
-        return (options[-1] if options else lone[1] if lone else "").upper()
+    options = _OPTION.findall(text) or _LONE_OPTION.findall(text)
+    if options:
+        return options[-1].upper()
     numbers = _NUMBER.findall(text)
     return _number(numbers[-1]) if numbers else None if parsed is NOT_JSON else parsed
 

@@ -98,7 +98,7 @@ def parse_json(text: str) -> object:
 
 def _inside_fence(text: str) -> str:
     """What stands between a first line of three backticks, alone or with `json`, and three backticks at the end."""
-    if not (text.startswith(_FENCE) and text.endswith(_FENCE) and len(text) >= 2 * len(_FENCE)):
+    if not (text.startswith(_FENCE) and text.endswith(_FENCE)):
         return text
     opening, _, rest = text.partition("\n")
     if opening[len(_FENCE) :].strip() not in ("", "json"):

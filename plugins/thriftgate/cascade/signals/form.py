@@ -68,18 +68,20 @@ def _calculation_before(text: str, end: int) -> str:
     while start > max(0, end - _LONGEST_CALCULATION) and text[start - 1] in _CALCULATION:
         start -= 1
     # A comma or full stop inside a number has no space behind it; one that has, ends what came before.
-    return text[start:end].rpartition(", ")[2].rpartition(". ")[2]
+    found = text[start:end].rpartition(", ")[2].rpartition(". ")[2]
+    # Half of a longer one would only seem to be wrong.
+    return found if len(found) < _LONGEST_CALCULATION else ""
 
 
 def calculate(expression: str) -> float | None:
     """The value of a plain calculation; None when it is none (no operator, words, division by zero)."""
     plain = re.sub(r"[$€£,\s]", "", expression).replace(_TIMES, "*").replace("x", "*").replace(_DIVIDED, "/")
     plain = plain.replace("%", "/100").lstrip("*/+")
-    if len(plain) > 80 or not re.search(r"\d[-+*/(]", plain):
+    if not re.search(r"\d[-+*/(]", plain):
         return None
     try:
         return _value(ast.parse(plain, mode="eval").body)
-    except (SyntaxError, ValueError, ZeroDivisionError, OverflowError, RecursionError):
+    except (SyntaxError, ValueError, ZeroDivisionError):
         return None
 
 

@@ -26,7 +26,7 @@ def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None
     """The same of raw OpenAI logprob entries; None when there is none."""
     scored = [token for token in tokens[-_MOST_TOKENS:] if token.get("logprob") is not None]
     # Punctuation and white space are nearly certain whatever the answer is worth: they would hide the doubt.
-    content = [token for token in scored if _says_something(token.get("token") or "")] or scored
+    content = [token for token in scored if any(map(str.isalnum, token.get("token") or ""))] or scored
     if not content:
         return None
     values = sorted([max(-100.0, float(token["logprob"])) for token in content])
@@ -58,10 +58,6 @@ def margin(token: Mapping[str, Any]) -> float:
         elif value > second:
             second = value
     return min(_NO_MARGIN, best - second) if second > -math.inf else _NO_MARGIN
-
-
-def _says_something(text: str) -> bool:
-    return text.isalnum() or text.strip().isalnum() or any(map(str.isalnum, text))
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

@@ -57,7 +57,8 @@ def _is_user(message: Message) -> bool:
 def _has_parts(message: Message) -> bool:
     content = message.get("content")
     return isinstance(content, list | tuple) and any(
-        "image" in str(cast("Message", part).get("type")) for part in cast("list[object]", content)
+        isinstance(part, Mapping) and "image" in str(cast("Message", part).get("type"))
+        for part in cast("list[object]", content)
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from thriftgate.cascade.signals.evidence import Signal, SignalEvidence, fold
 from thriftgate.cascade.signals.validity import fits
 from thriftgate.decisions import Reason
-from thriftgate.schemas.wanted import forced_tool, offered_tools
+from thriftgate.schemas.wanted import forced_tool, offered_tools, tool_choice
 
 ANNOUNCEMENTS = (
     "let me check", "let me look", "let me search", "let me find", "let me fetch", "let me see what", "i'll look",
@@ -47,10 +47,10 @@ def is_tool_missing(evidence: SignalEvidence) -> bool:
     """The answer should have called a tool: one was forced, announced, or written out as text."""
     params = evidence.request.params
     offered = offered_tools(params)
-    choice = params.get("tool_choice")
+    choice = tool_choice(params)
     if not offered or choice == "none":
         return False
-    if choice in ("required", "any") or isinstance(choice, Mapping):
+    if choice not in (None, "auto"):
         return True
     written = _WRITTEN_CALL.search(evidence.text)
     if written and (written[1] is None or written[1] in offered):

@@ -1,0 +1,440 @@
+"""What each signal measures, to the digit: artefacts rest on these numbers."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thriftgate.cascade.signals import (
+    SignalEvidence,
+    agreement,
+    evidence,
+    form,
+    hedging,
+    logprobs,
+    question,
+    refusal,
+    relation,
+    self_report,
+    tools,
+    validity,
+)
+from thriftgate.types import ChatRequest, Choice
+
+LONG = evidence.LONGEST_TEXT
+
+
+def log1p(count: int) -> Any:
+    return pytest.approx(math.log(1 + count))
+
+
+def said(
+    text: str, *messages: Mapping[str, Any] | str, second: str | None = None, finish: str = "stop", **params: Any
+) -> SignalEvidence:
+    """The answer `text` to the messages; a string is what the user says."""
+    asked = tuple({"role": "user", "content": one} if isinstance(one, str) else one for one in messages)
+    request = ChatRequest(request_id="r", route="s", messages=asked, params=params)
+    other = None if second is None else Choice({"role": "assistant", "content": second})
+    return SignalEvidence(request, Choice({"role": "assistant", "content": text}, finish), second=other)
+
+
+def test_of_a_long_answer_the_end_is_read_and_of_the_messages_the_users_last() -> None:
+    seen = said("x" + "y" * LONG, "first", "z" + "q" * LONG, {"role": "assistant", "content": "No."})
+    assert seen.text == "y" * LONG
+    assert seen.question == "q" * LONG
+    assert said("x", {"role": "system", "content": "Be kind."}).question == ""
+    assert said("It\u2019s\u00a0GROSS, Straße").folded == "it's gross, straße"
+    assert seen.text is seen.text, "worked out once"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("plain", "plain"),
+        ([{"type": "text", "text": "a"}, {"type": "image_url"}, {"text": None}, "no part", {"text": "b"}], "a\n\n\nb"),
+        (({"text": "c"},), "c"),
+        (None, ""),
+        (7, ""),
+    ],
+)
+def test_the_text_of_a_message_is_that_of_its_parts(content: object, text: str) -> None:
+    assert evidence.message_text({"content": content}) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": 1}', {"a": 1}), (" [1] ", [1]), ('"word"', "word"), ("-1.5", -1.5), ("0", 0), ("9", 9),
+        ("true", True), ("false", False), ("null", None),
+        ('```json\n{"a": 1}\n```', {"a": 1}), ("```\n[1]```", [1]), ("```JSON\n[1]\n```", evidence.NOT_JSON),
+        ("```python\n[1]\n```", evidence.NOT_JSON), ("```\n[1]", evidence.NOT_JSON), ("[1]\n```", evidence.NOT_JSON),
+        ("", evidence.NOT_JSON), ("```", evidence.NOT_JSON), ("``````", evidence.NOT_JSON), ("word", evidence.NOT_JSON),
+        ("NaN", evidence.NOT_JSON), ("truth", evidence.NOT_JSON), ("[" * 100_000, evidence.NOT_JSON),
+    ],
+)  # fmt: skip
+def test_json_is_the_whole_text_or_what_a_fence_holds(text: str, value: object) -> None:
+    assert evidence.parse_json(text) == value
+
+
+def test_the_form_of_an_answer_in_numbers() -> None:
+    measured = form.measure(said("We add 3 + 4 = 7.\n \nSo 20 * 2 = 41, therefore\nit is 41 and 41"))
+    assert measured == {
+        "sums": log1p(2),
+        "sums_wrong": log1p(1),
+        "repetition": 0.0,
+        "digit_share": pytest.approx(12 / 61),
+        "lines": log1p(3),
+        "concludes": 1.0,
+        "ends_cleanly": 1.0,
+    }
+    assert form.measure(said(""))["digit_share"] == 0
+    assert form.measure(said("Therefore " + "." * 300))["concludes"] == 0, "a conclusion stands at the end"
+    assert form.measure(said("Therefore" + "." * 291))["concludes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "checked", "wrong"),
+    [
+        # Rounded to the digits that are written: half a unit of the last one, and a hundredth of it for good measure.
+        ("1 / 8 = 0.12", 1, 0), ("1 / 8 = 0.13", 1, 0), ("1 / 8 = 0.14", 1, 1), ("1 / 8 = 0.11", 1, 1),
+        ("7 / 2 = 3", 1, 0), ("7 / 2 = 4", 1, 0), ("8 / 3 = 2", 1, 1), ("9 - 3 = 7", 1, 1), ("3 - 9 = -6", 1, 0),
+        # With decimals a thousandth more, for chains of roundings; whole numbers have to be right.
+        ("1000 / 3 = 333.7", 1, 0), ("1000 / 3 = 333.8", 1, 1), ("4000 * 2 = 8001", 1, 1),
+        ("-1000 / 3 = -333.7", 1, 0),
+        ("12 \u00f7 4 = 3 and 3 \u00d7 4 = 12 and 2x3 = 6", 3, 0),
+        ("2 \\times 3 = 6 and 2 \\cdot 3 = 7", 2, 1),
+        ("10% x 50 = 5 but 5 = 5 and 2 ** 3 = 8", 1, 0),
+        ("(1 + 2 = 3", 0, 0), ("3 + 4 = $ 7", 1, 0), ("3 + 4 =     7", 0, 0), ("3 + 4 = 7 + 1", 0, 0),
+        ("There are 5, 3 + 4 = 7 of 9. 2 + 2 = 4", 2, 0),
+        ("2 - -3 = 5", 1, 0),
+        ("1 + 1 = 3\n" * 19, 19, 19), ("1 + 1 = 3\n" * 21, 20, 20),
+        ("x = 1\n" + "1 + 1 = 3\n", 1, 1),
+    ],
+)  # fmt: skip
+def test_a_written_sum_is_wrong_where_no_rounding_explains_it(text: str, checked: int, wrong: int) -> None:
+    assert form.check_sums(text) == (checked, wrong)
+
+
+@given(st.lists(st.integers(1, 99), min_size=2, max_size=60))
+def test_a_long_sum_is_read_whole_or_not_at_all(addends: list[int]) -> None:
+    text = f"{' + '.join(map(str, addends))} = {sum(addends)}"
+    checked, wrong = form.check_sums(text)
+    assert wrong == 0
+    assert checked == (text.index(" =") < 60)
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("1+2*3", 7), ("(1+2)*3", 9), ("8/4", 2), ("9-4", 5), ("-2-3", -5), ("$1,000 + 1", 1001), ("= 1+1", None),
+        ("5", None), ("-5", None), ("1/0", None), ("2**3", None), ("(((1+2", None), ("50%*4", 2), ("+3*2", 6),
+        ("~1+2", None), ("1+'a'", None), ("3(4)", None),
+    ],
+)  # fmt: skip
+def test_a_plain_calculation_has_a_value(expression: str, value: float | None) -> None:
+    assert form.calculate(expression) == value
+
+
+@given(st.text(alphabet="0123456789.,+-*/x()$%= \n", max_size=200))
+def test_no_text_makes_a_sum_fail(text: str) -> None:
+    checked, wrong = form.check_sums(text)
+    assert 0 <= wrong <= checked <= 20
+
+
+def test_repetition_is_the_share_of_trigrams_that_were_there_before() -> None:
+    assert form.repetition("a b c a b c a b") == 0.5, "abc bca cab, each twice"
+    assert form.repetition("a b") == 0
+    assert form.repetition("a b c") == 0
+    words = [str(number) for number in range(600)]
+    assert form.repetition(" ".join([*words[-1:], *words[-1:], *words[-1:], *words])) == 0, "of the last 600 words"
+    assert form.repetition(" ".join([*words[:599], "599"])) == 0
+
+
+def test_hedges_and_corrections_are_counted_each_time() -> None:
+    measured = hedging.measure(said("Maybe. MAYBE it could be; wait, however, none of the above."))
+    assert measured == {"hedges": log1p(3), "corrections": log1p(3)}
+    assert hedging.measure(said("It is 4.")) == {"hedges": 0.0, "corrections": 0.0}
+
+
+def test_a_refusal_stands_in_the_first_240_characters_and_ignorance_also_in_the_last() -> None:
+    refused, unknown = "i can't help", "i don't know"
+    for phrase, feature, reach in ((refused, "refusal", 240), (unknown, "ignorance", 240)):
+        inside, outside = "." * (reach - len(phrase)) + phrase, "." * (reach - len(phrase) + 1) + phrase
+        assert refusal.measure(said(inside + "." * 600))[feature] == 1
+        assert refusal.measure(said(outside + "." * 600))[feature] == 0
+    assert refusal.measure(said("." * 600 + unknown + "." * (240 - len(unknown))))["ignorance"] == 1
+    assert refusal.measure(said("." * 600 + unknown + "." * (241 - len(unknown))))["ignorance"] == 0
+    assert refusal.measure(said("." * 600 + refused))["refusal"] == 0
+    assert refusal.measure(said("It is 4.")) == {"refusal": 0.0, "ignorance": 0.0}
+    assert refusal.measure(said("." * 234 + "i don't know" + "." * 234))["ignorance"] == 0, "across the two"
+
+
+def test_how_an_answer_relates_to_its_question() -> None:
+    measured = relation.measure(said("Premium costs 30 euros, Basic 9.", "What does Premium cost, 30 or 40?"))
+    # Words of three letters and more: what does premium cost / premium costs euros basic.
+    assert measured == {
+        "answer_length": log1p(32),
+        "length_ratio": pytest.approx(math.log(33 / 34)),
+        "question_covered": 1 / 4,
+        "answer_from_question": 1 / 4,
+        "support": 2 / 4,
+    }
+    assert relation.measure(said("yes", ""))["support"] == 1, "nothing specific is said"
+
+
+def test_what_an_answer_names_may_stand_in_the_first_message_and_in_the_latest_forty() -> None:
+    turns = [
+        f"Nr {number:02} is {'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'[number] * 3}"
+        for number in range(42)
+    ]
+
+    def support(name: str) -> float:
+        return relation.measure(said(name, *turns))["support"]
+
+    assert [support(name) for name in ("00", "01", "02", "41")] == [1, 0, 1, 1]
+    assert relation.measure(said("Berlin", "x" * LONG + "Berlin"))["support"] == 0
+    assert relation.measure(said("Berlin", "x" * (LONG - 6) + "Berlin"))["support"] == 1
+
+
+def test_no_more_than_500_words_and_200_names_are_compared() -> None:
+    words = " ".join(f"{number:03}" for number in range(600))
+    measured = relation.measure(said("499 500", words))
+    assert measured["question_covered"] == 1 / 500
+    names = " ".join(f"N{number:04}" for number in range(201))
+    assert relation.measure(said(names, names[:-6]))["support"] == 1
+    assert relation.measure(said(names, names[:-12]))["support"] == 199 / 200
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("so it is 3, or rather 1,234.50", 1234.5), ("it is -4", -4), ("Option B", "B"), ("the answer is: (c)", "C"),
+        ("(D)", "D"), ("**A**", "A"), ("a", None),
+        ("die Antwort ist J", "J"), ("The answer is A. No, the answer is B.", "B"),
+        ("\\boxed{1} \\boxed{2}", 2), ("\\boxed{ Red }", "red"), ("5 \\boxed{x}", "x"), ("prose", None),
+        ("null", None), ("true", True), ('"yes"', "yes"), ('{"a": 1}', {"a": 1}), ("answer K", None),
+        ("The answer is A." + " word" * 200, None), ("12" + "." * 798, 12), ("12" + "." * 799, 2),
+        ("12" + "." * 800, None),
+    ],
+)  # fmt: skip
+def test_the_conclusion_of_an_answer(text: str, value: object) -> None:
+    assert agreement.conclusion(text) == value
+
+
+def test_answers_without_a_conclusion_agree_from_three_words_in_five_on() -> None:
+    assert agreement.word_overlap("a b c d", "a b c e") == 0.6
+    assert agreement.agrees("a b c d", "a b c e")
+    assert not agreement.agrees("a b c d", "a b c e f")
+    assert agreement.word_overlap("A b", "a B") == agreement.word_overlap("", " ") == 1
+    assert agreement.word_overlap("a", "") == 0
+
+
+def test_a_second_answer_is_compared_by_its_end_too() -> None:
+    assert agreement.measure(said("It is 12", second="12 " + "x" * LONG)) == {"agreement": 0.0, "word_overlap": 0.0}
+    assert agreement.measure(said("12", second="12")) == {"agreement": 1.0, "word_overlap": 1.0}
+    assert agreement.measure(said("12")) is None
+
+
+def token(text: str, value: float | None, *tops: float) -> dict[str, Any]:
+    return {"token": text, "logprob": value, "top_logprobs": [{"logprob": top} for top in tops]}
+
+
+def test_log_probabilities_are_summed_up_by_their_mean_and_their_doubtful_end() -> None:
+    values = [-1.0, -5.0, -2.0, -4.0, -3.0, 0.0]
+    measured = logprobs.summarise([token("w", value, 0.0, value) for value in values])
+    assert measured == {
+        "logprob_mean": -2.5,
+        "logprob_min": -5.0,
+        # Linear between neighbours, of -5 -4 -3 -2 -1 0: at the places 0.5 and 1.25.
+        "logprob_q10": pytest.approx(-4.5),
+        "logprob_q25": pytest.approx(-3.75),
+        "margin_min": 0.0,
+        "margin_q10": pytest.approx(0.5),
+        "logprob_stretched": pytest.approx(math.log(2.5)),
+    }
+
+
+def test_certain_impossible_and_missing_tokens() -> None:
+    measured = logprobs.summarise([token("w", 0.0)])
+    assert measured is not None
+    assert measured["logprob_stretched"] == pytest.approx(math.log(1e-6))
+    assert measured["margin_q10"] == 20
+    impossible = logprobs.summarise([token("w", -1e9)])
+    assert impossible is not None
+    assert impossible["logprob_mean"] == -100
+    only_marks = logprobs.summarise([token("!", -3.0), token("w", None)])
+    assert only_marks is not None
+    assert only_marks["logprob_mean"] == -3, "where nothing else is said, marks count"
+    assert logprobs.summarise([token("w", None)]) is None
+    assert logprobs.measure(said("12")) is None
+
+
+def test_the_last_500_tokens_count() -> None:
+    for doubtful, least in ((500, -9.0), (501, -0.5)):
+        tokens = [token("w", -0.5) for _ in range(600)]
+        tokens[-doubtful] = token("w", -9.0)
+        measured = logprobs.summarise(tokens)
+        assert measured is not None
+        assert measured["logprob_min"] == least
+
+
+@pytest.mark.parametrize(
+    ("tops", "ahead"),
+    [
+        ((), 20), ((-1.0,), 20), ((-0.5, -2.0), 1.5), ((-2.0, -0.5), 1.5), ((-0.5, -30.0), 20), ((-1.0, -math.inf), 20),
+        ((-3.0, -0.5, -2.0), 1.5), ((-3.0, -2.0, -0.5), 1.5), ((-0.5, -2.0, -3.0), 1.5), ((-0.5, -2.0, -1.0), 0.5),
+        ((-0.5, -0.5, -3.0), 0), ((-0.5, -60.0, -70.0), 20), ((-0.5, -math.inf, -math.inf), 20),
+    ],
+)  # fmt: skip
+def test_a_margin_is_how_far_the_best_token_is_ahead(tops: tuple[float, ...], ahead: float) -> None:
+    assert logprobs.margin(token("w", -0.5, *tops)) == pytest.approx(ahead)
+
+
+def test_marks_do_not_count_and_words_do_in_every_script() -> None:
+    for word in ("yes", " yes", "yes,", "12", "ja\n", "好", "("):
+        measured = logprobs.summarise([token(word, -2.0), token("a", -1.0)])
+        assert measured is not None
+        assert measured["logprob_min"] == (-1.0 if word == "(" else -2.0), word
+
+
+PICTURE = {"role": "user", "content": [{"type": "text", "text": "x = 1?"}, {"type": "image_url"}]}
+
+
+def test_what_a_question_tells_before_anybody_is_asked() -> None:
+    text = "Prove the integral:\n- 3 + 4.5\n(b) 2=2?\n1. why? Prove it"
+    features = question.features(
+        said("", {"role": "system", "content": "Be kind."}, "Hi", text, tools=[{}, {}]).request
+    )
+    assert features == {
+        "question_length": log1p(len(text)),
+        "context_length": log1p(10),
+        "question_numbers": log1p(5),
+        "question_code": 0.0,
+        # "prove " twice, "integral", and the calculations 3 + 4 and 2=2.
+        "question_maths": log1p(5),
+        "question_options": log1p(3),
+        "question_marks": 2.0,
+        "question_foreign": 0.0,
+        "turns": log1p(2),
+        "pictures": 0.0,
+        "tools_offered": log1p(2),
+    }
+
+
+def test_a_question_in_another_script_with_a_picture_and_many_marks() -> None:
+    assert question.features(said("", "好 ?ß").request)["question_foreign"] == 1 / 4
+    assert question.features(said("", "ɏɐ").request)["question_foreign"] == 1 / 2, "Latin ends at U+024F"
+    assert question.features(said("", "?" * 6).request)["question_marks"] == 5
+    assert question.features(said("", "?" * 4).request)["question_marks"] == 4
+    assert question.features(said("", "x" + "?" * 2000).request)["question_length"] == log1p(2001)
+    assert question.features(said("", "7" + "x" * 2000).request)["question_numbers"] == 0
+    assert question.features(said("", "7" + "x" * 1999).request)["question_numbers"] == log1p(1)
+    assert question.features(said("", PICTURE, "and?").request)["pictures"] == 1
+    assert question.features(said("", {"role": "user", "content": [{"type": "text"}, "?"]}).request)["pictures"] == 0
+    assert question.features(said("", {"role": "assistant", "content": "Hi"}).request)["turns"] == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "params", "missing"),
+    [
+        ("It is 12.", {"tool_choice": "any"}, True),
+        ("It is 12.", {"tool_choice": "auto"}, False),
+        ("It is 12.", {"tool_choice": {"type": "function", "function": {"name": "get_order"}}}, True),
+        ("It is 12.", {"tool_choice": {"type": "any"}}, True),
+        # Some providers say also in an object that a call is free, or forbidden.
+        ("It is 12.", {"tool_choice": {"type": "auto"}}, False),
+        ("It is 12.", {"tool_choice": {"type": "none"}}, False),
+        ("Let me check.", {"tool_choice": {"type": "auto"}}, True),
+        ("Let me check.", {"tool_choice": {"type": "none"}}, False),
+        ("<tool_call>", {}, True),
+        ('{"function": "getUser", "parameters": {}}', {}, True),
+        ('{"tool": "other", "input": {}}', {}, False),
+        ("Use GETUSER.", {}, True), ("You could search.", {}, False),
+        ("." * 288 + "let me check", {}, True), ("." * 289 + "let me check", {}, False),
+    ],
+)  # fmt: skip
+def test_a_call_is_missing_where_it_was_forced_announced_or_written_out(
+    answer: str, params: dict[str, Any], missing: bool
+) -> None:
+    offered = [{"type": "function", "function": {"name": name}} for name in ("get_order", "getUser", "search")]
+    seen = said(answer, "?", tools=offered, **params)
+    assert tools.is_tool_missing(seen) is missing
+    assert tools.measure(seen) == {"tool_wrong": 0.0, "tool_missing": float(missing)}
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong"),
+    [
+        ({"name": "look", "arguments": None}, None), ({"name": "look", "arguments": ""}, None),
+        ({"name": "look", "arguments": "{}"}, None),
+        ({"name": "look", "arguments": {"a": 1}}, "tool_arguments_invalid"),
+        ({"name": "look", "arguments": "3"}, "tool_arguments_invalid"), ({"arguments": "{}"}, "tool_unknown"),
+        (None, "tool_unknown"),
+        ({"name": "strict", "arguments": '{"id": 1}'}, None),
+        ({"name": "strict", "arguments": "{}"}, "tool_arguments_invalid"),
+    ],
+)  # fmt: skip
+def test_the_arguments_of_a_call_are_an_object_that_fits(function: Mapping[str, Any] | None, wrong: str | None) -> None:
+    strict = {"name": "strict", "parameters": {"type": "object", "required": ["id"]}}
+    params = {"tools": [{"function": {"name": "look"}}, {"function": strict}]}
+    request = ChatRequest(request_id="r", route="s", messages=(), params=params)
+    fine = {"function": {"name": "look"}}
+    seen = SignalEvidence(request, Choice({"role": "assistant", "tool_calls": [fine, {"function": function}]}, "stop"))
+    assert tools.objection(seen) == wrong
+    assert tools.measure(seen) == {"tool_wrong": float(wrong is not None), "tool_missing": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("message", "finish", "params", "objection"),
+    list[tuple[dict[str, Any], str | None, dict[str, Any], str | None]]([
+        ({"content": "x"}, "stop", {}, None), ({"content": "x"}, "function_call", {}, None),
+        ({"content": "x"}, None, {}, "unfinished"), ({"content": "x"}, "error", {}, "unfinished"),
+        ({"content": "x"}, "length", {}, "cut_off"), ({"content": "x"}, "length", {"max_completion_tokens": 3}, None),
+        ({"content": "x"}, "length", {"max_tokens": None}, "cut_off"),
+        ({"content": ""}, "length", {"max_tokens": 3}, "empty_answer"),
+        ({"content": "", "audio": {"data": "…"}}, "stop", {}, None), ({"content": "", "images": [1]}, "stop", {}, None),
+        ({"content": "", "media": [1]}, "stop", {}, None), ({"content": "", "images": []}, "stop", {}, "empty_answer"),
+        ({"content": "", "tool_calls": [{}]}, "error", {}, "unfinished"),
+        ({"content": "", "tool_calls": [{}]}, "stop", {"response_format": {"type": "json_object"}}, None),
+    ]),
+)  # fmt: skip
+def test_an_answer_is_whole_and_of_the_kind_that_was_asked_for(
+    message: Mapping[str, Any], finish: str | None, params: dict[str, Any], objection: str | None
+) -> None:
+    request = ChatRequest(request_id="r", route="s", messages=(), params=params)
+    seen = SignalEvidence(request, Choice({"role": "assistant", **message}, finish))
+    assert validity.objection(seen) == objection
+    assert validity.measure(seen) == {"invalid": float(objection is not None)}
+
+
+def test_a_forced_tools_schema_is_not_asked_of_what_is_no_call() -> None:
+    forced: dict[str, Any] = {
+        "tools": [{"function": {"name": "look", "parameters": {"type": "object"}}}],
+        "tool_choice": "required",
+    }
+    assert validity.objection(said("It is 12.", "?", **forced)) is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "unit", "confidence"),
+    [
+        ("very low", None, 0.1), (" LOW ", None, 0.25), ("medium", None, 0.5), ("moderate", None, 0.5),
+        ("high", None, 0.8), ("very high", None, 0.95), ("70 %", None, 0.7), ("0.5", None, 0.5), ("0.5%", None, 0.005),
+        (8, "/10", 0.8), (8, "/ 10", 0.8), (11, "/10", None), (1, "%", 0.01), (1.01, None, 0.0101), (100, None, 1.0),
+        (-0.1, None, None), (101, None, None), (None, None, None), ([1], None, None), (True, None, None),
+    ],
+)  # fmt: skip
+def test_a_confidence_in_a_models_own_words(stated: object, unit: str | None, confidence: float | None) -> None:
+    assert self_report.as_confidence(stated, unit=unit) == (confidence and pytest.approx(confidence))
+
+
+def test_a_confidence_line_stands_in_the_last_400_characters_and_of_the_fields_the_first_counts() -> None:
+    line = "Confidence: 80%"
+    assert self_report.measure(said(line + "." * (400 - len(line)))) == {"self_confidence": 0.8}
+    assert self_report.measure(said(line + "." * (402 - len(line)))) is None
+    both = json.dumps({"score": 0.1, "probability": 0.2, "confidence_score": 0.3, "certainty": 0.4, "confidence": 0.5})
+    assert self_report.measure(said(both)) == {"self_confidence": 0.5}
