@@ -142,19 +142,18 @@ def _p_value(sample: Floats, *, mean: float, alpha: float) -> float:
     return min(1.0, 2 * math.exp(-richest))
 
 
-def _stakes(sample: Floats, *, alpha: float, n: int | None = None, sides: int = 2) -> Floats:
-    """What is staked on each value, from the values before it: the predictable plug-in, for a known `n` or for any."""
+def _stakes(sample: Floats, *, alpha: float) -> Floats:
+    """What is staked on each value, from the values before it: the predictable plug-in."""
     times = np.arange(1, len(sample) + 1)
     means = (0.5 + np.cumsum(sample)) / (times + 1)
     variances = (0.25 + np.cumsum((sample - means) ** 2)) / (times + 1)
     before = np.concatenate([[0.25], variances[:-1]])
-    horizon = np.full(len(sample), float(n)) if n is not None else times * np.log1p(times)
-    return np.sqrt(2 * math.log(sides / alpha) / (before * horizon))
+    return np.sqrt(2 * math.log(2 / alpha) / (before * times * np.log1p(times)))
 
 
-def _peak(sample: Floats, stakes: Floats, mean: float, *, most: float = _TRUNCATION) -> float:
+def _peak(sample: Floats, stakes: Floats, mean: float) -> float:
     """The most log-capital that a gambler ever had who bets that the values lie above `mean`."""
-    staked = np.minimum(stakes, most / mean) if mean > 0 else stakes
+    staked = np.minimum(stakes, _TRUNCATION / mean) if mean > 0 else stakes
     return float(np.cumsum(np.log1p(staked * (sample - mean))).max())
 
 

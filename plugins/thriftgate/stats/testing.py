@@ -82,7 +82,7 @@ def fixed_stakes_p_value(excesses: npt.ArrayLike, *, most: float, repeats: float
     logs = [float(np.log1p(-share / most * np.minimum(sample, most)).sum()) / repeats for share in _STAKES]
     peak = max(logs)
     capital = peak + math.log(math.fsum(math.exp(one - peak) for one in logs) / len(logs))
-    return min(1.0, math.exp(-capital)) if capital < 700 else 0.0
+    return math.exp(-capital) if capital > 0 else 1.0
 
 
 def binomial_p_value(plus: int, n: int, limit: float) -> float:

@@ -82,3 +82,49 @@ def test_the_interval_of_a_calibration_error_measures_confidence_against_outcome
     interval = calibration_error_interval(confidences, np.ones(400), rng)
     assert interval.estimate == pytest.approx(1 - confidences.mean())
     assert 0.65 < interval.low < interval.high < 0.75
+
+
+def test_a_calibration_error_is_the_mean_gap_over_equally_filled_bins():
+    # 0.1 and 0.2 against a half, 0.8 and 0.9 against one; given in any order.
+    assert expected_calibration_error([0.9, 0.1, 0.8, 0.2], [1, 0, 1, 1], bins=2) == pytest.approx(0.25)
+    # Bins of two and of one.
+    assert expected_calibration_error([0.1, 0.3, 0.9], [0, 0, 0], bins=2) == pytest.approx((2 * 0.2 + 0.9) / 3)
+    # Ten bins: in eleven values the first two share one, and their errors make up for each other.
+    values = [0.0, 0.2, *[0.5] * 9]
+    assert expected_calibration_error(values, [0.2, 0.0, *[0.5] * 9]) == pytest.approx(0)
+    assert expected_calibration_error(values[1:], [0.0, *[0.5] * 9]) == pytest.approx(0.02)
+    assert expected_calibration_error([0.25], [1]) == 0.75
+
+
+def test_an_answer_that_is_half_good_is_not_good():
+    assert auroc([1.0, 2.0], [0.5, 0.51]) == 1
+    assert auroc([3.0, 1.0, 2.0, 2.0], [1, 0, 1, 0]) == pytest.approx(3.5 / 4)
+
+
+def test_tables_and_lists_of_other_lengths_are_refused():
+    for scores, outcomes in (([[1.0]], [[1.0]]), ([1.0, 2.0], [1.0])):
+        with pytest.raises(ValueError, match="one length"):
+            auroc(scores, outcomes)
+
+
+def test_intervals_of_300_resamples_narrow_with_less_confidence():
+    rng = np.random.default_rng(1)
+    scores, good = rng.uniform(size=60), (rng.uniform(size=60) < 0.5).astype(float)
+    for interval in (auroc_interval, calibration_error_interval):
+        wide = interval(scores, good, np.random.default_rng(2))
+        narrow = interval(scores, good, np.random.default_rng(2), confidence=0.5)
+        assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_apgr_is_the_area_under_the_recovered_share():
+    kwargs = {"weak_quality": 0.5, "strong_quality": 0.9}
+    # Through (0, 0), (0.25, 0.5), (0.5, 1) and (1, 1), given in any order.
+    area = 0.25 * 0.25 + 0.25 * 0.75 + 0.5
+    assert average_performance_gap_recovered([0.5, 0.25], [0.9, 0.7], **kwargs) == pytest.approx(area)
+    assert average_performance_gap_recovered([], [], **kwargs) == pytest.approx(0.5)
+
+
+def test_a_target_that_is_just_reached_is_reached():
+    assert cost_at_quality([3, 1], [0.8, 0.7], 0.8) == 3
+    assert cost_at_quality([3, 1], [0.8, 0.8 - 1e-13], 0.8) == 1
+    assert math.isnan(cost_at_quality([3, 1], [0.7, 0.8 - 1e-9], 0.8))

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,3 +32,19 @@ def test_every_value_is_counted_once_and_at_a_bound_below_it(values: list[float]
     ]
     assert histogram.n == len(values)
     assert histogram.total == pytest.approx(sum(values))
+
+
+def test_what_is_no_number_is_not_counted() -> None:
+    histogram = Histogram((1.0,))
+    for value in (math.nan, math.inf, -math.inf, 1.0):
+        histogram.observe(value)
+    assert (histogram.counts, histogram.total) == ([1, 0], 1.0)
+
+
+def test_histograms_of_the_same_bounds_add_up_and_others_do_not() -> None:
+    one, other = Histogram((1.0, 2.0), [1, 2, 3], 4.0), Histogram((1.0, 2.0), [10, 20, 30], 40.0)
+    one.add(other)
+    assert (one.counts, one.total) == ([11, 22, 33], 44.0)
+    assert one.cumulative() == [(1.0, 11), (2.0, 33), (math.inf, 66)]
+    with pytest.raises(ValueError, match="same bounds"):
+        one.add(Histogram((1.0, 3.0)))

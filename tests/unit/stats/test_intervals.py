@@ -131,3 +131,95 @@ def test_a_ratio_of_means_lies_in_its_interval_about_as_often_as_asked():
         inside += 0.5 in ratio_interval(above, below)
     assert 0.9 <= inside / 300 <= 0.985
     assert math.isnan(ratio_interval([], []).estimate)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "wilson", "exact"),
+    [
+        # Newcombe 1998 (Statistics in Medicine 17), table I: methods 3 and 5.
+        (81, 263, (0.2553, 0.3662), (0.2527, 0.3676)),
+        (15, 148, (0.0624, 0.1605), (0.0578, 0.1617)),
+        (0, 20, (0.0000, 0.1611), (0.0000, 0.1684)),
+        (1, 29, (0.0061, 0.1718), (0.0009, 0.1776)),
+    ],
+)
+def test_intervals_of_a_share_are_the_published_ones(
+    successes: int, n: int, wilson: tuple[float, float], exact: tuple[float, float]
+):
+    for found, (low, high) in ((wilson_interval(successes, n), wilson), (clopper_pearson(successes, n), exact)):
+        assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+        assert found.estimate == successes / n
+    mirrored = wilson_interval(n - successes, n)
+    assert (mirrored.low, mirrored.high) == pytest.approx((1 - wilson[1], 1 - wilson[0]), abs=5e-5)
+
+
+def test_an_interval_says_its_numbers_and_holds_its_ends():
+    interval = Interval(0.25, 0.75, 0.51234)
+    assert str(interval) == "0.5123 [0.25, 0.75]"
+    assert interval.half_width == 0.25
+    assert [value in interval for value in (0.2499, 0.25, 0.75, 0.7501)] == [False, True, True, False]
+
+
+def test_an_interval_of_a_mean_is_its_standard_error_times_a_normal_quantile():
+    values = [1.0, 2.0, 3.0, 6.0]
+    found = mean_interval(values, 0.9)
+    half = 1.6448536 * math.sqrt((4 + 1 + 0 + 9) / 3 / 4)
+    assert (found.low, found.estimate, found.high) == pytest.approx((3 - half, 3, 3 + half))
+    two = mean_interval([0.0, 1.0])
+    assert two.half_width == pytest.approx(1.959964 * math.sqrt(0.5 / 2))
+
+
+def test_an_interval_of_a_ratio_is_that_of_what_its_line_leaves_over():
+    above, below = [1.0, 3.0, 2.0], [0.4, 0.4, 0.2]
+    found = ratio_interval(above, below, 0.9)
+    # The ratio is 6; left over are 1 - 2.4, 3 - 2.4 and 2 - 1.2, over a mean of a third.
+    half = 1.6448536 * math.sqrt((1.4**2 + 0.6**2 + 0.8**2) / 2 / 3) * 3
+    assert (found.low, found.estimate, found.high) == pytest.approx((6 - half, 6, 6 + half))
+    nothing = ratio_interval([1.0, 2.0], [0.0, 0.0])
+    assert (nothing.low, nothing.high) == (-math.inf, math.inf)
+    assert math.isnan(nothing.estimate)
+
+
+def test_a_bootstrap_interval_lies_between_the_percentiles_of_its_resamples():
+    told = iter([500.0, *range(1, 1001)])
+    found = bootstrap_interval([0.0, 1.0], lambda _: next(told), np.random.default_rng(0))
+    assert (found.low, found.estimate, found.high) == pytest.approx((1 + 0.025 * 999, 500, 1 + 0.975 * 999))
+    assert next(told, None) is None, "a thousand, and the sample itself"
+    told = iter([0.0, 1.0, 2.0, math.nan])
+    apart = bootstrap_interval([0.0, 1.0], lambda _: next(told), np.random.default_rng(0), 0.5, resamples=3)
+    assert (apart.low, apart.estimate, apart.high) == (0, 0, 1.75), (
+        "the estimate lies inside, what is no number counts not"
+    )
+    empty = bootstrap_interval([], lambda _: 0.0, np.random.default_rng(0))
+    assert (empty.low, empty.high) == (-math.inf, math.inf)
+    assert math.isnan(empty.estimate)
+
+
+def test_a_resample_is_drawn_from_all_of_the_sample_and_as_long_as_it():
+    seen: set[float] = set()
+
+    def lengths(sample: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+        seen.update(sample.tolist())
+        return float(len(sample))
+
+    assert bootstrap_interval([1.0, 2.0, 3.0], lengths, np.random.default_rng(0), resamples=50) == Interval(3, 3, 3)
+    assert seen == {1.0, 2.0, 3.0}
+
+
+@pytest.mark.parametrize(("events", "confidence"), [(-1, 0.95), (3, 0.0), (3, 1.0)])
+def test_impossible_counts_of_events_are_refused(events: int, confidence: float):
+    with pytest.raises(ValueError, match="cannot be"):
+        poisson_interval(events, confidence)
+
+
+def test_a_percentile_is_linear_between_neighbours():
+    assert [percentile([4.0, 1.0, 2.0], q) for q in (0, 25, 50, 75, 100)] == [1, 1.5, 2, 3, 4]
+    with pytest.raises(ValueError, match="between 0 and 100"):
+        percentile([1.0], -1)
+
+
+def test_an_exact_bound_needs_a_chance():
+    for delta in (0.0, 1.0):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            clopper_pearson_upper(1, 2, delta)
+    assert clopper_pearson_upper(0, 1, 0.05) == pytest.approx(0.95)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, multinomial
+from scipy.stats import betabinom, binom, multinomial
 
 from thriftgate.stats import (
+    beta_binomial_tail,
     binomial_p_value,
     design_effect,
     fixed_sequence,
@@ -203,3 +204,102 @@ def test_repeats_of_unequal_number_are_seldom_called_better_than_they_are():
 def test_a_limit_of_everything_is_refuted_by_one_case_without_a_loss():
     assert binomial_p_value(9, 10, 1.0) == 0.0
     assert binomial_p_value(10, 10, 1.0) == 1.0
+
+
+@given(
+    st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    st.floats(0.1, 20),
+    st.floats(0.1, 20),
+)
+def test_the_beta_binomial_tail_is_scipys_above_the_mean(count: tuple[int, int], a: float, b: float):
+    successes, n = count
+    expected = float(betabinom.sf(successes - 1, n, a, b)) if successes > n * a / (a + b) else 1.0
+    assert beta_binomial_tail(successes, n, a, b) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("count", "n", "a", "b"), [(-1, 3, 1, 1), (4, 3, 1, 1), (1, 3, 0, 1), (1, 3, 1, 0)])
+def test_a_tail_of_no_distribution_is_a_mistake(count: int, n: int, a: float, b: float):
+    with pytest.raises(ValueError, match="no such"):
+        beta_binomial_tail(count, n, a, b)
+
+
+@pytest.mark.parametrize("delta", [0.0, 1.0, -0.1])
+def test_a_delta_that_is_no_chance_is_a_mistake(delta: float):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        fixed_sequence([0.01], delta)
+
+
+def test_a_p_value_of_delta_itself_passes():
+    assert fixed_sequence([0.05, 0.05, 0.0500001], 0.05) == 2
+
+
+@pytest.mark.parametrize("limit", [0.0, 1.0, -0.5])
+def test_no_number_of_labels_proves_a_limit_that_is_no_share(limit: float):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        labels_needed(limit, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("excesses", "most", "wealth"),
+    [
+        # A gambler in three parts stakes 0.12, 0.3 and 0.75 of what cannot ruin her.
+        ([-1.0], 1.0, (1.12 + 1.3 + 1.75) / 3),
+        ([-1.0, -0.5], 1.0, (1.12 * 1.06 + 1.3 * 1.15 + 1.75 * 1.375) / 3),
+        ([-1.0], 0.5, (1.24 + 1.6 + 2.5) / 3),
+        ([0.5, -1.0], 1.0, (0.94 * 1.12 + 0.85 * 1.3 + 0.625 * 1.75) / 3),
+    ],
+)
+def test_a_bet_pays_what_its_stakes_say(excesses: list[float], most: float, wealth: float):
+    assert fixed_stakes_p_value(excesses, most=most) == pytest.approx(min(1, 1 / wealth))
+    assert fixed_stakes_p_value(excesses * 3, most=most, repeats=3) == pytest.approx(min(1, 1 / wealth))
+
+
+def test_a_bet_that_is_lost_or_won_beyond_measure_is_certain():
+    assert fixed_stakes_p_value([0.9] * 9000, most=1.0) == 1
+    assert fixed_stakes_p_value([-1.0] * 9000, most=1.0) == 0
+    assert fixed_stakes_p_value([0.0], most=0.0) == 1
+    assert fixed_stakes_p_value([-1.0], most=-0.5) == 0
+    assert fixed_stakes_p_value([1.0 + 1e-13], most=1.0) == 1
+    assert 0 < fixed_stakes_p_value([-0.001], most=0.5) < 1
+
+
+def test_repeats_count_at_their_worst():
+    """Clusters of 2, 1, 1, …: three labels do the work of two. Losses are rounded up, wins and their number down."""
+    clusters = [0, 0, 1, 2, 3, 3, 4, 5] * 40
+    clusters = [6 * (place // 8) + one for place, one in enumerate(clusters)]
+    assert design_effect(clusters) == pytest.approx(1.5)
+    losses = [1.0] * 5 + [-1.0] * 4 + [0.0] * (320 - 9)
+    assert loss_p_value(losses, 0.05, clusters) == trinomial_p_value(4, 2, 213, 0.05)
+    assert loss_p_value([abs(loss) for loss in losses], 0.05, clusters) == binomial_p_value(6, 213, 0.05)
+    assert loss_p_value([1.0] * 4, 0.5, [0, 0, 1, 2]) == binomial_p_value(2, 2, 0.5)
+    assert loss_p_value([1.0, -1.0, -1.0, -1.0], 0.9, [0, 0, 1, 2]) == trinomial_p_value(1, 1, 2, 0.9)
+    assert design_effect([]) == 1
+    assert design_effect([1, 2, 2, 3, 3, 3]) == pytest.approx(14 / 6)
+
+
+def test_where_hardly_an_answer_differs_only_the_price_of_not_knowing_how_many_is_left():
+    assert trinomial_p_value(0, 1, 10_000, 0.5) == 0.001
+    assert trinomial_p_value(0, 1, 3, 1.0) == 0
+    assert trinomial_p_value(0, 0, 0, 1.0) == trinomial_p_value(0, 0, 0, 0.5) == 1
+    assert trinomial_p_value(3, 1, 100, 0.02) == 1
+    assert 0.001 < trinomial_p_value(2, 1, 100, 0.02) < 1
+    assert trinomial_p_value(0, 5, 100, -0.1) == 1
+    assert trinomial_p_value(0, 30, 100, -0.1) < 0.01
+
+
+@pytest.mark.parametrize("share", [0.001, 0.3, 0.999])
+def test_of_many_labels_no_outcome_is_left_out(share: float):
+    assert _tail(1e6, 5000, share, 0.0005) == pytest.approx(1, abs=1e-9)
+    assert _tail(-1e6, 5000, share, 0.0005) == pytest.approx(0, abs=1e-9)
+    assert _tail(0.0, 5000, share, 0.0) == pytest.approx(0.5, abs=0.1 if share < 0.01 else 0.02)
+
+
+@pytest.mark.parametrize(("total", "differing", "distance"), [(1, 8, (1 - 2) / 3), (1, 1, (1 - 2) / math.sqrt(3))])
+def test_a_distance_is_in_standard_errors_of_at_least_the_hypothesis(total: int, differing: int, distance: float):
+    assert _distance(total, differing, 100, 0.02) == pytest.approx(distance)
+
+
+@pytest.mark.parametrize("losses", [[-1.1], [1.1], [math.nan]])
+def test_a_loss_outside_its_range_is_a_mistake(losses: list[float]):
+    with pytest.raises(ValueError, match="-1, 1"):
+        loss_p_value(losses, 0.05)
