@@ -60,3 +60,24 @@ def test_a_rate_follows_what_has_changed() -> None:
 @pytest.mark.parametrize(("work", "duration"), [(0, 1), (1, 0), (-1, 1)])
 def test_a_request_without_work_or_duration_says_nothing(work: float, duration: float) -> None:
     assert ServiceRate().observe(work, duration) == ServiceRate()
+
+
+def test_who_is_first_in_line_waits_for_tickets_alone_and_patience_to_the_last_moment_is_enough() -> None:
+    known: dict[str, float] = {"rate": 2.0, "until_tickets": 0.0, "patience": 3.0}
+    assert admit(work_before=5, own_work=5, **known) == Admit(0)
+    assert admit(work_before=5, own_work=6, **known) == Admit(0), "an estimate that grew meanwhile is no credit"
+    assert admit(work_before=11, own_work=5, **known) == Admit(3)
+    assert admit(work_before=12, own_work=5, **known) == TurnAway(0.5)
+    assert admit(work_before=12, own_work=5, rate=2.0, until_tickets=2, patience=3) == TurnAway(2)
+    assert admit(work_before=12, own_work=5, rate=0.0, until_tickets=0, patience=3) == Admit(0)
+
+
+def test_half_a_ticket_of_work_and_half_a_second_are_known() -> None:
+    rate = ServiceRate().observe(0.5, 0.25)
+    assert (rate.per_second(1), rate.per_second(3), rate.duration) == (2, 6, 0.25)
+
+
+def test_what_is_lately_counts_as_64_values_do() -> None:
+    rate = ServiceRate().observe(6.4, 1).observe(1, 1)
+    # The first counts 63 / 64 of the second.
+    assert rate.work.mean == pytest.approx((6.4 * 63 / 64 + 1) / (63 / 64 + 1))

@@ -113,3 +113,18 @@ def test_a_bucket_without_capacity_or_refill_is_a_mistake(capacity: float, refil
 def test_a_bucket_says_when_it_is_full_again() -> None:
     assert TokenBucket(10, 2).full_after(4) == 3.0
     assert TokenBucket(10, 2).full_after(10) == 0.0
+
+
+def test_a_clock_exactly_a_second_behind_is_still_waited_for() -> None:
+    bucket, state = TokenBucket(10, 1), BucketState(4.0, 100.0)
+    assert bucket.at(99.0, state) == state
+    assert bucket.at(98.9, state) == BucketState(4.0, 98.9)
+    assert bucket.at(100.0, state) == state
+    assert bucket.at(99.5, BucketState(12.0, 100.0)).tickets == 10
+
+
+def test_all_that_a_bucket_holds_may_be_asked_for_and_takes_a_thousandth_of_a_second_longer_than_it_fills() -> None:
+    bucket, empty = TokenBucket(10, 4), BucketState(0.0, 0.0)
+    assert bucket.take(10, now=0.0, state=empty)[0] == Deny(2.501)
+    assert bucket.take(10.1, now=0.0, state=empty)[0] == Deny(inf)
+    assert bucket.full_after(12) == 0

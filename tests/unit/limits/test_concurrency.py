@@ -1,6 +1,7 @@
 """The adaptive limit: within its bounds, smaller under overload, back when that has passed."""
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -76,3 +77,58 @@ def test_what_is_slow_for_good_becomes_usual() -> None:
 def test_bounds_that_make_no_sense_are_a_mistake(fields: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="least"):
         ConcurrencyPolicy(**fields)  # pyright: ignore[reportArgumentType]
+
+
+def test_usual_rises_by_a_256th_and_falls_by_an_eighth_and_lately_moves_by_an_eighth() -> None:
+    state = after(ConcurrencyState(10.0), fine(0.0, running=1, duration=2.0))
+    assert (state.usual, state.lately) == (2, 2)
+    slower = after(state, fine(1.0, running=1, duration=4.0))
+    assert (slower.usual, slower.lately) == (2 + 2 / 256, 2.25)
+    faster = after(state, fine(1.0, running=1, duration=1.0))
+    assert (faster.usual, faster.lately) == (1.875, 1.875)
+
+
+def test_slowness_is_per_work_and_never_negative() -> None:
+    assert after(ConcurrencyState(10.0), fine(0.0, running=1, duration=6.0, work=3.0)).usual == 2
+    assert after(ConcurrencyState(10.0), fine(0.0, running=1, duration=-5.0)).usual == 0
+    assert after(ConcurrencyState(10.0), fine(0.0, running=1, duration=1.0, work=0.0)).usual == pytest.approx(1e9)
+
+
+def test_a_limit_is_raised_by_its_own_share_up_to_the_most() -> None:
+    assert after(ConcurrencyState(4.0), fine(0.0, running=4)).limit == 4.25
+    assert after(ConcurrencyState(4.0), fine(0.0, running=3)).limit == 4
+    assert after(ConcurrencyState(0.5), fine(0.0, running=1)).limit == 1.5
+    assert after(ConcurrencyState(49.99), fine(0.0, running=49)).limit == 50
+    assert (ConcurrencyState(0.5).allowed, ConcurrencyState(2.9).allowed) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("lately", "limit"),
+    [
+        # Twice as slow as usual is tolerated; beyond, the limit shrinks in proportion and to 0.7 at most.
+        (2.0, 20 + 1 / 20), (2.5, 20 * 2 / 2.5), (4.0, 14.0),
+    ],
+)  # fmt: skip
+def test_slowness_beyond_the_tolerance_shrinks_a_limit_in_proportion(lately: float, limit: float) -> None:
+    state = ConcurrencyState(20.0, usual=1.0, lately=lately)
+    # As slow as it was lately, so that only `usual` creeps: by a 256th of the difference.
+    moved = adapt(replace(POLICY, tolerance=2.0 / (1 + (lately - 1) / 256)), state, fine(9.0, duration=lately))
+    assert moved.limit == pytest.approx(limit)
+    assert moved.shrunk_at == (9.0 if lately > 2 else -inf)
+
+
+def test_what_began_as_the_limit_shrank_is_news_and_what_began_before_is_none() -> None:
+    state = ConcurrencyState(20.0, usual=1.0, lately=9.0, shrunk_at=5.0)
+    assert adapt(POLICY, state, CallOutcome(5.0, 14.0, 1.0, 1)).limit == 14
+    assert adapt(POLICY, state, CallOutcome(4.9, 14.0, 1.0, 1)).limit == 20
+    assert adapt(POLICY, state, CallOutcome(5.0, 6.0, 1.0, 1, is_overload=True)) == replace(
+        state, limit=14.0, shrunk_at=6.0
+    )
+    assert adapt(POLICY, state, CallOutcome(4.9, 6.0, 1.0, 1, is_overload=True)) == state
+    assert adapt(POLICY, replace(state, limit=2.5), CallOutcome(5.0, 6.0, 1.0, 1, is_overload=True)).limit == 2
+
+
+def test_bounds_may_meet_and_the_usual_ones_are_told() -> None:
+    assert ConcurrencyPolicy(least=1, most=1, tolerance=1.0).most == 1
+    assert ConcurrencyPolicy() == ConcurrencyPolicy(least=1, most=1000, backoff=0.7, tolerance=2.0)
+    assert CallOutcome(0.0, 1.0, 1.0, 1).is_overload is False

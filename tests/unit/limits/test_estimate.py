@@ -1,5 +1,7 @@
 """What a request is expected to use, and how that is learned."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +61,26 @@ def test_limits_count_tokens_alike_and_the_queue_counts_those_of_an_answer_deare
     estimate = TokenEstimate(100, 50)
     assert estimate.total == 150
     assert estimate.work == 100 + COMPLETION_WEIGHT * 50
+
+
+def test_a_guess_is_made_of_four_bytes_a_token_and_two_hundred_tokens_give_or_take_a_hundred() -> None:
+    guess = Experience()
+    assert guess.expect(400) == TokenEstimate(100, 400)
+    assert guess.likely(400) == TokenEstimate(100, 200)
+    assert guess.expect(0, max_completion=0, choices=0) == TokenEstimate(1, 1)
+    assert guess.likely(2, max_completion=150, choices=3) == TokenEstimate(1, 450)
+    assert TokenEstimate(1, 1).work == 5, "a token of an answer costs four of a prompt"
+
+
+def test_the_first_sixteen_answers_are_a_plain_mean_and_then_each_counts_a_sixteenth() -> None:
+    seen = Experience()
+    for n, (completion, deviation) in enumerate([(100, 100), (150, 100), (150, 200 / 3)]):
+        seen = seen.learn(800, 100, [100, 200, 150][n])
+        assert (seen.completion, seen.deviation) == pytest.approx((completion, deviation))
+        assert seen.bytes_per_token == 8
+    assert replace(seen, n=7).learn(0, 0, 150 + 80).completion == pytest.approx(150 + 80 / 8)
+    assert replace(seen, n=8).learn(0, 0, 150 + 80).completion == pytest.approx(150 + 80 / 16)
+    assert replace(seen, n=8, deviation=16.0).learn(0, 0, 150 - 32).deviation == pytest.approx(17)
+    assert replace(seen, n=8).learn(800 * 3, 100, 150).bytes_per_token == pytest.approx(8 + 8 / 16), "16 at most"
+    assert replace(seen, n=8).learn(10, 100, 150).bytes_per_token == pytest.approx(8 - 7.75 / 16), "a quarter at least"
+    assert replace(seen, n=8).learn(1, 1, 1).n == 9

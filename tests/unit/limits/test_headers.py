@@ -57,3 +57,32 @@ def test_a_client_is_never_told_to_come_back_too_early(seconds: float) -> None:
 
 def test_who_need_not_come_back_is_told_no_time() -> None:
     assert retry_headers(inf) == {}
+
+
+def test_at_an_equal_share_the_first_limit_is_told_and_fractions_are_cut() -> None:
+    equal = (LimitStanding("tokens", 10.9, 5.45, 1.0), LimitStanding("tokens", 100, 50, 2.0))
+    assert openai_headers(equal) == {
+        "x-ratelimit-limit-tokens": "10",
+        "x-ratelimit-remaining-tokens": "5",
+        "x-ratelimit-reset-tokens": "1s",
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "headers"),
+    [
+        (0.0, ("1", "1")), (-3.0, ("1", "1")), (0.0001, ("1", "1")), (1.0, ("1", "1000")), (1.0001, ("2", "1001")),
+        (2.5, ("3", "2500")),
+    ],
+)  # fmt: skip
+def test_who_shall_come_back_is_told_seconds_and_milliseconds(seconds: float, headers: tuple[str, str]) -> None:
+    assert retry_headers(seconds) == {"retry-after": headers[0], "retry-after-ms": headers[1]}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0.999, "999ms"), (0.9991, "1s"), (10, "10s"), (59.999, "59.999s"), (60, "1m0s"), (3599.5, "59m59.5s"),
+     (3600, "1h0m0s"), (7384.25, "2h3m4.25s"), (90000, "25h0m0s")],
+)  # fmt: skip
+def test_hours_minutes_and_seconds(seconds: float, written: str) -> None:
+    assert go_duration(seconds) == written

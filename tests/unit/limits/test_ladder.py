@@ -95,3 +95,42 @@ def test_a_ladder_may_move_at_once() -> None:
     up = move(at_once, LadderState(), load=0.9, now=0.0)
     assert up.height == 1
     assert move(at_once, up, load=0.0, now=1.0).height == 0
+
+
+@pytest.mark.parametrize(("load", "height"), [(0.8, 2), (0.79, 1), (0.41, 1), (0.4, 0)])
+def test_a_threshold_itself_moves_it_after_its_pause(load: float, height: int) -> None:
+    at_first = LadderState(height=1)
+    for pause, moved in ((1.9, 1), (2.0, max(1, height)), (9.9, max(1, height)), (10.0, height)):
+        began = move(POLICY, at_first, load=load, now=5.0)
+        assert began.height == 1
+        assert move(POLICY, began, load=load, now=5.0 + pause).height == moved
+
+
+def test_the_next_step_counts_from_the_last_and_a_full_ladder_ends() -> None:
+    up = walked(LadderState(), 1.0, seconds=2)
+    assert up == LadderState(1, high_since=2.0)
+    assert move(POLICY, up, load=1.0, now=3.9).height == 1
+    assert move(POLICY, up, load=1.0, now=4.0) == LadderState(2, high_since=4.0)
+    top = LadderState(len(STEPS), high_since=0.0)
+    assert move(POLICY, top, load=1.0, now=99.0) == LadderState(len(STEPS))
+    down = move(POLICY, LadderState(2, low_since=0.0), load=0.0, now=10.0)
+    assert down == LadderState(1, low_since=10.0)
+    assert move(POLICY, LadderState(), load=0.0, now=99.0) == LadderState()
+
+
+def test_clocks_set_back_are_believed_on_the_way_down_too() -> None:
+    state = move(POLICY, LadderState(1, low_since=1000.0), load=0.0, now=0.0)
+    assert state == LadderState(1, low_since=0.0)
+    assert move(POLICY, state, load=0.0, now=10.0).height == 0
+
+
+def test_steps_are_in_force_up_to_the_height() -> None:
+    assert LadderState(2).in_force(POLICY) == set(STEPS[:2])
+    assert LadderState(2).step(POLICY) is STEPS[1]
+    assert LadderState(1).step(POLICY) is STEPS[0]
+
+
+def test_the_usual_ladder() -> None:
+    usual = LadderPolicy(STEPS)
+    assert (usual.climb_at, usual.descend_at, usual.climb_after, usual.descend_after) == (0.8, 0.4, 2, 10)
+    assert LadderPolicy(STEPS, descend_at=0.0, climb_at=0.1, climb_after=0.0, descend_after=0.0).climb_at == 0.1

@@ -87,3 +87,43 @@ def test_no_more_callers_and_models_are_known_than_it_may_hold() -> None:
     for number in range(50):
         many.note("a", f"model {number}", number, now=0.0, retry_after=1.0)
     assert sum(many.refusal("a", f"model {number}", now=0.5) is not None for number in range(50)) == 32
+
+
+def test_a_window_ends_after_its_seconds_and_is_forgotten_after_two() -> None:
+    def held(*moments: float) -> bool:
+        cache = NegativeCache[str](after=1, window=10.0)
+        for now in moments:
+            cache.note("a", "m", "no", now=now, retry_after=1.0)
+        return cache.holds("a", now=moments[-1])
+
+    assert held(0.0, 10.0)
+    assert not held(0.0, 10.1), "one in this window, one in the last"
+    assert held(0.0, 1.0, 20.0), "who goes on is not given the first again"
+    assert not held(0.0, 1.0, 20.1), "who pauses is"
+    assert not held(0.0, 10.5, 20.75)
+    assert held(0.0, 10.5, 20.5)
+
+
+def test_a_refusal_that_is_repeated_counts_as_one() -> None:
+    cache = NegativeCache[str](after=1, window=10.0)
+    for now in (0.0, 1.0):
+        cache.note("a", "m", "no", now=now, retry_after=1.0)
+    assert cache.refusal("a", "m", now=1.5) == "no"
+    assert cache.refusal("a", "m", now=11.0, is_still=lambda _: True) is None, "ten seconds after it was told"
+    cache.note("a", "m", "no", now=12.0, retry_after=1.0)
+    assert cache.holds("a", now=12.0)
+
+
+def test_the_caller_who_was_refused_longest_ago_is_forgotten_first() -> None:
+    cache = NegativeCache[str](after=0, most=2)
+    for caller in ("a", "b", "a", "c"):
+        cache.note(caller, "m", "no", now=0.0, retry_after=1.0)
+    assert [cache.holds(caller, now=0.5) for caller in "abc"] == [True, False, True]
+    assert len(cache) == 2
+
+
+def test_of_what_was_asked_for_the_oldest_is_forgotten_first() -> None:
+    cache = NegativeCache[int](after=0)
+    for number in range(33):
+        cache.note("a", f"m{number}", number, now=0.0, retry_after=1.0)
+    assert [cache.refusal("a", f"m{number}", now=0.5) for number in (0, 1, 32)] == [None, 1, 32]

@@ -59,3 +59,19 @@ def test_what_is_left_of_a_patience_is_half_of_it_or_more(durations: list[float]
 
 def test_twice_the_time_to_get_ready_is_left_of_a_patience() -> None:
     assert until_due(20.0, mean_of(0.5, 0.5)) == 19.0
+
+
+def test_from_places_seconds_and_preparation_follows_how_many_are_on_their_way() -> None:
+    # Due are 40 / 4 * 0.1 = 1, and twice its root spare.
+    assert ahead(40, service=4.0, preparation=0.1) == 3
+    assert ahead(1000, service=1.0, preparation=0.1) == 120
+    assert ahead(100, service=1.0, preparation=1e-9) == 1
+    assert ahead(2, service=1.0, preparation=9.0) == 2
+    assert ahead(30, service=0.0, preparation=1.0) == 1
+
+
+def test_all_of_a_patience_is_left_before_anything_is_known() -> None:
+    assert until_due(3.0, None) == 3.0
+    assert until_due(3.0, 0.5) == 2.0
+    assert until_due(3.0, 1.0) == 1.5
+    assert mean_of(2.0, 1.0) == (2.0 * 63 / 64 + 1.0) / (63 / 64 + 1)

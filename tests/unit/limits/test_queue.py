@@ -263,3 +263,63 @@ def test_who_has_left_the_queue_owes_what_it_used_beyond_its_estimate_but_is_giv
 
     assert next_of_both(-9) == next_of_both(0)
     assert next_of_both(9) != next_of_both(0)
+
+
+def test_room_ends_at_the_most_and_a_band_counts_for_its_tenant() -> None:
+    queue = FairQueue(quantum=1, most=3, most_per_tenant=3)
+    queue.add(waiting("a0"))
+    queue.add(waiting("a1", band=1))
+    assert (queue.waiting_of("a"), queue.waiting_of("b")) == (2, 0)
+    queue.add(waiting("a2"))
+    assert not queue.has_room("b")
+    assert [one.id for one in queue] == ["a0", "a2", "a1"]
+
+
+def test_a_deadline_itself_is_over() -> None:
+    queue = filled(waiting("a0", deadline=2.0), waiting("a1", deadline=2.1))
+    assert [one.id for one in queue.overdue(2.0)] == ["a0"]
+
+
+def test_a_turn_is_worth_a_quantum_for_each_of_a_weight() -> None:
+    queue = filled(
+        *(waiting(f"a{n}", "a", 2.0, weight=2.0) for n in range(4)), *(waiting(f"b{n}", "b", 2.0) for n in range(4))
+    )
+    assert order(queue) == "a0 a1 b0 a2 a3 b1 b2 b3"
+
+
+def test_credit_that_was_not_used_is_kept_for_the_next_turn_and_lost_with_the_last_request() -> None:
+    # Of two in each turn `a` saves for three: it has 2, then 4, then 1 + 2, then 2.
+    queue = filled(
+        *(waiting(f"a{n}", "a", 3.0) for n in range(3)), *(waiting(f"b{n}", "b", 2.0) for n in range(4)), quantum=2.0
+    )
+    assert order(queue) == "b0 a0 b1 a1 b2 b3 a2"
+
+
+def test_the_debts_of_a_thousand_tenants_are_remembered_and_the_oldest_forgotten() -> None:
+    queue = filled(waiting("stays", "other", 100.0))
+    for number in range(1001):
+        queue.settle(f"gone {number}", 5.0)
+    queue.settle("gone 1", 5.0)
+    for number in (0, 1, 2):
+        queue.add(waiting(f"g{number}", f"gone {number}"))
+    # Quanta of 1: nothing owed, ten owed, five owed.
+    assert order(queue) == "g0 g2 g1 stays"
+
+
+def test_a_position_counts_whole_turns_of_others_by_their_weight() -> None:
+    queue = filled(*(waiting(f"a{n}", weight=2.0) for n in range(9)), waiting("first", "z", band=0))
+    assert queue.position_of(waiting("b0", "b")) == 1 + 2 + 1
+    assert queue.position_of(waiting("b0", "b", weight=2.0)) == 1 + 1, "half a turn of each"
+    later = waiting("later", "b", band=1)
+    assert queue.position_of(later) == 11
+    queue.add(waiting("l0", "b", band=1))
+    assert queue.position_of(later) == 12
+    assert queue.position_of(waiting("b0", "b")) == 4, "a later band is not before it"
+
+
+def test_the_work_of_later_bands_and_of_those_behind_in_ones_own_is_not_before() -> None:
+    queue = filled(waiting("a0", "a", 3.0), waiting("a1", "a", 5.0), waiting("late", "c", 7.0, band=1))
+    assert queue.work_before(waiting("a0", "a", 3.0)) == 3
+    assert queue.work_before(waiting("a1", "a", 5.0)) == 8
+    assert queue.work_before(waiting("late", "c", 7.0, band=1)) == 15
+    assert queue.work_before(waiting("a1", "a", 5.0), of=lambda one: one.id != "a0") == 5

@@ -145,3 +145,62 @@ def test_what_is_used_in_the_long_run_is_what_was_settled(steps: list[tuple[str,
         assert isinstance(taken, Taken)
         assert taken.remaining[0] == pytest.approx(1000 - used_of[name] - 1, abs=1e-6)
         table.settle(Settlement(Demand("last", (Charge(name, buckets[name], 1),)), (0.0,)), now=0)
+
+
+def test_of_equal_waits_and_of_several_full_slots_the_first_is_named() -> None:
+    table = LimitTable()
+    table.take(demand("a", key=5.0, team=8.0, gateway=20.0), lease=60, now=0)
+    refused = table.take(demand("b", gateway=4.0, key=1.0), lease=60, now=0)
+    assert isinstance(refused, Refused)
+    assert refused.limit == "gateway"
+    slots = (Slot("s", 1), Slot("t", 1), Slot("u", 2))
+    assert table.take(Demand("c", (), slots), lease=60, now=0) == Taken((), (1, 1, 1))
+    assert table.take(Demand("d", (), slots), lease=60, now=0) == Refused("s", None, ())
+    assert table.take(Demand("e", (), slots[2:]), lease=60, now=0) == Taken((), (2,))
+    mixed = Demand("f", (Charge("key", BUCKETS["key"], 5.0),), slots[:1])
+    assert isinstance(refused := table.take(mixed, lease=60, now=0), Refused)
+    assert refused.limit == "key", "a slot says no time, a bucket does"
+
+
+def test_a_renewed_lease_holds_its_slot_and_its_tickets_as_long_and_no_longer() -> None:
+    table, one = LimitTable(), Demand("a", (Charge("key", TokenBucket(5, 1e-6), 5.0),), (Slot("s", 1),))
+    other = Demand("b", (), (Slot("s", 1),))
+    table.take(one, lease=10, now=0)
+    assert table.sweep(now=9.9) == 0
+    table.renew((one,), lease=10, now=9.9)
+    assert isinstance(table.take(other, lease=10, now=19.8), Refused)
+    assert table.sweep(now=19.8) == 0
+    assert isinstance(table.take(other, lease=10, now=19.9), Taken)
+    assert table.sweep(now=19.9) == 1
+    taken = table.take(Demand("c", one.charges), lease=10, now=19.9)
+    assert isinstance(taken, Taken)
+    assert taken.remaining[0] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_slot_that_was_lost_is_not_renewed() -> None:
+    table, slots = LimitTable(), (Slot("s", 1),)
+    one, other = Demand("a", (), slots), Demand("b", (), slots)
+    table.take(one, lease=10, now=0)
+    table.settle(Settlement(one, ()), now=1)
+    table.take(other, lease=10, now=1)
+    table.renew((one,), lease=100, now=2)
+    assert isinstance(table.take(Demand("c", (), slots), lease=10, now=11), Taken)
+
+
+def test_a_clock_that_goes_back_brings_nobody_back() -> None:
+    table, slots = LimitTable(), (Slot("s", 1),)
+    one = Demand("a", (), slots)
+    table.take(one, lease=10, now=0)
+    assert isinstance(table.take(Demand("b", (), slots), lease=10, now=10), Taken)
+    table.settle(Settlement(Demand("b", (), slots), ()), now=10)
+    table.renew((one,), lease=10, now=5)
+    assert table.take(Demand("c", (), slots), lease=10, now=5) == Taken((), (1,))
+
+
+def test_a_bucket_is_forgotten_a_minute_after_it_was_full() -> None:
+    table, one = LimitTable(), Demand("a", (Charge("key", TokenBucket(5, 1), 3.0),), (Slot("s", 1),))
+    table.take(one, lease=5, now=0)
+    table.settle(Settlement(one, (3.0,)), now=0)
+    for now, remembered in ((62.9, 1), (63.0, 1), (63.1, 0)):
+        table.sweep(now=now)
+        assert len(table) == remembered
