@@ -11,6 +11,7 @@ Writes results/mutation.json. A test that needs eight times its usual time, and 
 
 import argparse
 import json
+import math
 import os
 import pickle
 import re
@@ -21,7 +22,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import CodeType
 from typing import Literal
@@ -65,7 +66,7 @@ class Coverage:
         if not found or mutant.line in self.at_import.get(mutant.module, ()):
             room = f"tests/unit/{Path(mutant.module).parts[2]}/"
             found = found | {test for test in self.seconds if test.startswith(room)}
-        return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
+        return sorted(found & self.seconds.keys(), key=lambda test: (self.seconds[test], test))
 
 
 def measure(folders: Sequence[str], work: Path) -> Coverage:
@@ -119,7 +120,7 @@ def jobs_of(drawn: Sequence[Mutant], modules: Mapping[str, Module], coverage: Co
         at_import = coverage.at_import.get(mutant.module, frozenset[int]())
         runs_early = changed.module or any(not at_import.isdisjoint(_lines(one)) for one, _ in changed.functions)
         tests = coverage.of(mutant)
-        limits = {test: 10 + 8 * coverage.seconds.get(test, 0.0) for test in tests}
+        limits = {test: 10 + 8 * coverage.seconds[test] for test in tests}
         yield Job(number, module.path, after, () if runs_early else changed.functions, tests, limits)
 
 
@@ -156,6 +157,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=240, help="begin no further mutant after that")
     parser.add_argument("--only", default="", help="modules whose path matches this; the result is not kept")
+    parser.add_argument("--longest", type=float, default=math.inf, help="leave out tests of more seconds, to look around")
     parser.add_argument("--coverage", type=Path, help="which test passes over which line: is read, or else written")
     wanted = parser.parse_args()
     end = time.monotonic() + 60 * wanted.minutes
@@ -180,14 +182,15 @@ def main() -> int:
             if wanted.coverage:
                 wanted.coverage.write_bytes(pickle.dumps(coverage))
         print(f"{len(coverage.seconds)} tests measured", flush=True)
-        jobs = list(jobs_of(drawn, modules, coverage))
+        short = {test: seconds for test, seconds in coverage.seconds.items() if seconds <= wanted.longest}
+        jobs = list(jobs_of(drawn, modules, replace(coverage, seconds=short)))
         run(jobs, folders, work, wanted.workers, end)
         results = list(outcomes(drawn, modules, jobs, work))
     for ran in results:
         if ran.ending == "survived":
             print(f"{ran.mutant.module}:{ran.mutant.line}: {ran.code}\n    → {ran.became}")
     print(Counter(ran.ending for ran in results))
-    if not wanted.only:
+    if not wanted.only and math.isinf(wanted.longest):
         write(results, population=len(population), seed=wanted.seed)
     return 0
 
