@@ -1,0 +1,440 @@
+"""The numbers and boundaries that a cascade decides by, held to what they are said to be."""
+
+import json
+import math
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes import answer_of, ask
+
+from thriftgate.cascade.budget import accept_at_for, allowed_loss
+from thriftgate.cascade.drift import drift_of
+from thriftgate.cascade.familiarity import Familiarity, QuestionSummary, distances_to, encoded, shift_of
+from thriftgate.cascade.flow import Ask, MoreEvidence, Outcome, Reply, Scored, Tier, cascade, why_not
+from thriftgate.cascade.holdout import holdout_draw, is_audited, is_held_out
+from thriftgate.cascade.models import OUTLOOK, Calibrator, Confidence, Logistic, Probe, probability_of
+from thriftgate.cascade.plan import Outlook, Plan, may_call_tool, must_call_tool, plan, without
+from thriftgate.cascade.prices import objections_to, payoff_of_prices
+from thriftgate.cascade.rating import rating_request
+from thriftgate.cascade.running import Running, RunningConfidence
+from thriftgate.cascade.scoring import StaticScorer, answer_features, static_confidence, static_contributions
+from thriftgate.cascade.stake import Stake, choose_weight, fit_stake, saving_within
+from thriftgate.decisions import Reason
+from thriftgate.errors import TierFailedError
+from thriftgate.stats import BettingTest, beta_binomial_tail, wilson_interval
+from thriftgate.types import Answer, Choice, DecisionKind
+
+# Scores
+
+
+@pytest.mark.parametrize(
+    ("features", "confidence"),
+    [
+        ({}, 0.9), ({"logprob_mean": -0.5}, math.exp(-0.5)), ({"logprob_mean": 0.3}, 1.0),
+        ({"self_confidence": 0.3}, 0.3), ({"self_confidence": 0.95}, 0.9), ({"judge_score": 0.2}, 0.2),
+        ({"agreement": 1.0, "logprob_mean": 0.0}, 0.9), ({"agreement": 0.0}, 0.4),
+        ({"agreement": 0.0, "judge_score": 0.1}, 0.1),
+        ({"refusal": 1.0}, 0.09), ({"refusal": 0.0}, 0.9), ({"ignorance": 1.0}, 0.27), ({"hedges": math.log(2)}, 0.9),
+        ({"hedges": math.log(2) + 1}, 0.9 * math.exp(-0.4)), ({"sums_wrong": 2.0}, 0.9 * math.exp(-1)),
+        ({"repetition": 0.5}, 0.9), ({"repetition": 0.51}, 0.45), ({"refusal": 1.0, "ignorance": 1.0}, 0.9 * 0.03),
+    ],
+)  # fmt: skip
+def test_rules_of_thumb_stand_in_for_labels(features: dict[str, float], confidence: float) -> None:
+    assert static_confidence(features) == pytest.approx(confidence)
+
+
+def test_what_moved_a_static_confidence_is_said_by_its_factor_the_strongest_first() -> None:
+    moved = static_contributions({"ignorance": 1.0, "refusal": 1.0, "repetition": 0.2})
+    assert list(moved) == ["refusal", "ignorance"]
+    assert moved == pytest.approx({"refusal": math.log(0.1), "ignorance": math.log(0.3)})
+    assert static_contributions({"judge_score": 0.0}) == {}
+    assert static_contributions({"logprob_mean": 0.0}) == {"logprob_mean": pytest.approx(math.log(1 / 0.9))}
+
+
+def test_an_answer_with_no_confidence_is_the_worst_of_several_and_nan_is_none() -> None:
+    request = ask()
+    choices = tuple(Choice({"role": "assistant", "content": text}, "stop") for text in ("Yes.", "I don't know.", "No."))
+    assert StaticScorer().score(request, Answer(choices=choices, model="m")).confidence == pytest.approx(0.27)
+    second = Answer(choices=(), model="m")
+    assert "agreement" not in StaticScorer().score(request, answer_of("12"), second=second).signals
+    assert answer_features(request, Answer(choices=(), model="m")) == ({}, Reason.EMPTY_ANSWER)
+    features, veto = answer_features(request, answer_of("12"), second=answer_of("12"))
+    assert (features["agreement"], veto) == (1, None)
+    assert answer_features(request, answer_of(""))[1] is Reason.EMPTY_ANSWER
+
+
+# Models
+
+
+def test_a_score_is_a_sum_of_standardised_features_none_of_them_further_than_six() -> None:
+    model = Logistic(("a", "b"), (1.0, 0.0), (2.0, 1.0), (3.0, -1.0), 0.5)
+    assert model.score({"a": 5.0, "b": 2.0}) == pytest.approx(0.5 + 3 * 2 - 2)
+    assert model.score({"a": 1e9, "b": -1e9}) == pytest.approx(0.5 + 18 + 6)
+    assert model.score({"a": -1e9, "b": 0.0}) == pytest.approx(0.5 - 18)
+    assert model.contributions({"a": 1e9, "b": 2.0, "c": 1.0}) == pytest.approx({"a": 18, "b": -2})
+    assert model.contributions({"b": -1e9}) == pytest.approx({"b": 6})
+
+
+def test_a_calibrator_is_linear_between_its_knots_with_a_hundredth_of_a_smooth_curve() -> None:
+    plain = Calibrator(2.0, -1.0)
+    assert plain.confidence(0.5) == 0.5
+    assert plain.confidence(1.0) == pytest.approx(1 / (1 + math.exp(-1)))
+    steps = Calibrator(0.0, 0.0, (0.0, 2.0, 4.0), (0.1, 0.3, 0.9))
+    for score, value in ((-5.0, 0.1), (0.0, 0.1), (1.0, 0.2), (2.0, 0.3), (3.5, 0.75), (4.0, 0.9), (9.0, 0.9)):
+        assert steps.confidence(score) == pytest.approx(0.99 * value + 0.01 * 0.5)
+
+
+def test_log_odds_are_a_probability_without_overflow() -> None:
+    assert [probability_of(log_odds) for log_odds in (0.0, math.log(3), -math.log(3))] == pytest.approx(
+        [0.5, 0.75, 0.25]
+    )
+    assert (probability_of(1e9), probability_of(-1e9)) == pytest.approx((1, 0))
+    assert 0 < probability_of(-1e9) < 1e-300
+    confidence = Confidence(Logistic(("a",), (0.0,), (1.0,), (1.0,), 0.0), Calibrator(1.0, 0.0))
+    assert confidence.of({"a": math.log(3)}) == pytest.approx(0.75)
+    assert confidence.of({}) is None
+    assert Probe("m", (2.0, -1.0), 0.5).outlook(np.array([1.0, 3.0])) == pytest.approx(-0.5)
+    assert OUTLOOK == "embedding_outlook"
+
+
+# Stakes
+
+
+def test_a_stake_follows_from_lengths_between_a_tenth_and_ten() -> None:
+    stake = Stake(0.5, 0.01, 0.02)
+    features = {"question_length": math.log(11), "context_length": math.log(21), "answer_length": math.log(31)}
+    assert stake.of(features) == pytest.approx(0.5 + 0.01 * 30 + 0.02 * 30)
+    assert stake.of({}) == 0.5
+    assert (Stake(0.0).of({}), Stake(99.0).of({})) == (0.1, 10)
+    assert Stake().of({"question_length": 5.0, "answer_length": 5.0}) == 1
+
+
+def test_risk_is_weighed_below_the_pivot_and_only_there() -> None:
+    stake = Stake(4.0, power=0.5, pivot=0.9)
+    assert stake.weigh(0.5, {}) == pytest.approx(0.9 - 0.4 / 2)
+    assert (stake.weigh(0.9, {}), stake.weigh(0.95, {})) == (0.9, 0.95)
+    assert Stake(4.0, pivot=0.9).weigh(0.5, {}) == 0.5
+    assert Stake(4.0, power=1.0).weigh(0.5, {}) == pytest.approx(1 - 0.5 / 4)
+
+
+def test_costs_are_read_as_lengths_say_and_never_fall_with_them() -> None:
+    lengths = [(10, 0, 20), (200, 50, 10), (30, 400, 90), (5, 5, 300), (100, 100, 100)]
+    rows = [
+        {"question_length": math.log1p(q), "context_length": math.log1p(c), "answer_length": math.log1p(a)}
+        for q, c, a in lengths
+    ]
+    costs = [0.2 + 0.001 * (q + c) + 0.004 * a for q, c, a in lengths]
+    mean = sum(costs) / len(costs)
+    found = fit_stake(rows, costs)
+    assert (found.fixed, found.per_prompt_character, found.per_answer_character) == pytest.approx(
+        (0.2 / mean, 0.001 / mean, 0.004 / mean), rel=1e-5
+    )
+    falling = fit_stake(rows, [1 / cost for cost in costs])
+    assert min(falling.fixed, falling.per_prompt_character, falling.per_answer_character) >= 0
+    assert fit_stake([], []) == fit_stake(rows, [0.0] * 5) == Stake()
+    assert fit_stake([dict[str, float]()] * 2, [3.0, 3.0]).of({}) == pytest.approx(1)
+
+
+def test_what_is_saved_from_the_top_while_the_mean_loss_stays_in_its_limit() -> None:
+    scores, losses = np.array([0.9, 0.8, 0.8, 0.1]), np.array([0.0, 1.0, 0.0, 1.0])
+    saved = np.array([1.0, 2.0, 3.0, 4.0])
+    assert saving_within(scores, losses, saved, 0.2) == pytest.approx(0.1)
+    assert saving_within(scores, losses, saved, 0.25) == pytest.approx(0.6), "equal scores together"
+    assert saving_within(scores, losses, saved, 0.5) == 1
+    assert saving_within(scores, losses + 1, saved, 0.1) == 0
+    assert saving_within(scores[::-1].copy(), losses[::-1].copy(), saved[::-1].copy(), 0.25) == pytest.approx(0.6)
+
+
+def test_money_weighs_where_that_saves_a_hundredth_more_and_else_does_not() -> None:
+    rng = np.random.default_rng(0)
+    confidences = rng.uniform(0.7, 0.99, 400)
+    losses = (rng.uniform(size=400) > confidences).astype(float)
+    dear = rng.uniform(size=400) < 0.3
+    rows = [{"answer_length": math.log1p(900.0 if one else 50.0)} for one in dear]
+    costs = np.where(dear, 9.0, 0.5)
+    stake = fit_stake(rows, costs)
+    chosen, weighed = choose_weight(stake, rows, confidences.tolist(), losses, costs, limit=0.05)
+    assert chosen.power > 0
+    assert chosen.pivot == 1
+    assert weighed == pytest.approx([chosen.weigh(c, row) for c, row in zip(confidences.tolist(), rows, strict=True)])
+    losses[0] = -1
+    same, left = choose_weight(Stake(), rows, confidences.tolist(), losses, np.ones(400), limit=0.05)
+    assert (same.power, same.pivot) == (0, 1 - 1 / 400)
+    assert left == pytest.approx(confidences)
+
+
+# Plans
+
+TIERS = (Tier("small", 0.7), Tier("middle", 0.8), Tier("large"))
+
+
+@pytest.mark.parametrize(
+    ("chance", "trust_above", "reason"),
+    [
+        (0.2, None, Reason.CASCADE), (0.19, None, Reason.POOR_OUTLOOK), (0.9, 0.9, Reason.GOOD_OUTLOOK),
+        (0.89, 0.9, Reason.CASCADE), (None, None, Reason.CASCADE), (None, 0.9, Reason.NO_OUTLOOK),
+        (0.99, None, Reason.CASCADE),
+    ],
+)  # fmt: skip
+def test_an_outlook_decides_at_its_thresholds(chance: float | None, trust_above: float | None, reason: Reason) -> None:
+    planned = plan(ask(), TIERS, outlook=Outlook(chance, skip_below=0.2, trust_above=trust_above))
+    expected = {Reason.CASCADE: TIERS, Reason.GOOD_OUTLOOK: (Tier("small"), *TIERS[1:])}
+    assert planned == Plan(expected.get(reason, TIERS[2:]), reason)
+
+
+def test_reasons_for_the_strongest_tier_come_in_their_order() -> None:
+    outlook = Outlook(0.0, skip_below=1.0)
+    assert plan(ask(), TIERS, is_held_out=True, is_unfamiliar=True, outlook=outlook).reason is Reason.HELD_OUT
+    assert plan(ask(), TIERS, is_unfamiliar=True, outlook=outlook) == Plan(TIERS[2:], Reason.UNFAMILIAR)
+    marked = ask(strong_because=Reason.TIER_CANNOT_CARRY)
+    assert plan(marked, TIERS, is_held_out=True).reason is Reason.TIER_CANNOT_CARRY
+    assert plan(ask(), TIERS[:1], is_held_out=True) == Plan(TIERS[:1], Reason.ONLY_TIER)
+
+
+def test_tiers_that_cannot_serve_a_request_are_left_out_and_the_strongest_other_stands_in() -> None:
+    models, planned = ("small", "middle", "large"), Plan(TIERS, Reason.CASCADE)
+    assert without(planned, (), models) is planned
+    assert without(planned, {"none of them"}, models) is planned
+    assert without(planned, {"middle"}, models) == Plan((TIERS[0], TIERS[2]), Reason.TIER_CANNOT_CARRY)
+    strong = Plan(TIERS[2:], Reason.HELD_OUT)
+    assert without(strong, {"large"}, models) == Plan((Tier("middle"),), Reason.TIER_CANNOT_CARRY)
+    assert without(planned, set(models), models) is None
+    assert without(planned, {"small"}, models, reason=Reason.HELD_OUT) == Plan(TIERS[1:], Reason.HELD_OUT)
+
+
+@pytest.mark.parametrize(
+    ("params", "must", "may"),
+    list[tuple[dict[str, Any], bool, bool]]([
+        ({}, False, False), ({"tools": [{}]}, False, True), ({"functions": [{}]}, False, True),
+        ({"tools": []}, False, False),
+        ({"tools": [{}], "tool_choice": "none"}, False, False),
+        ({"tools": [{}], "tool_choice": "required"}, True, True),
+        ({"tool_choice": {"type": "tool", "name": "a"}}, True, False), ({"function_call": {"name": "a"}}, True, False),
+        ({"function_call": "auto"}, False, False), ({"tools": [{}], "tool_choice": {"type": "none"}}, False, False),
+    ]),
+)  # fmt: skip
+def test_whether_a_tool_must_or_may_be_called(params: dict[str, Any], must: bool, may: bool) -> None:
+    request = ask(params=params)
+    assert (must_call_tool(request), may_call_tool(request)) == (must, may)
+
+
+# On the way
+
+
+def test_more_evidence_is_asked_for_anywhere_unless_it_is_said_where() -> None:
+    anywhere = MoreEvidence("m")
+    assert [anywhere.may_settle(Scored(confidence)) for confidence in (0.0, 0.5, 1.0, None)] == [True] * 4
+    assert not anywhere.may_settle(Scored(0.5, veto=Reason.EMPTY_ANSWER))
+    bounded = MoreEvidence("m", (0.2, 0.6))
+    assert [bounded.may_settle(Scored(one)) for one in (0.19, 0.2, 0.6, 0.61)] == [False, True, True, False]
+
+
+def test_thresholds_see_the_weighed_confidence_where_there_is_one() -> None:
+    assert why_not(0.7, Scored(0.6, weighed=0.7)) is None
+    assert why_not(0.7, Scored(0.9, weighed=0.69)) is Reason.BELOW_THRESHOLD
+    assert why_not(0.0, Scored(None, weighed=0.9)) is Reason.NO_CONFIDENCE
+    assert why_not(0.0, Scored(None, veto=Reason.CUT_OFF)) is Reason.CUT_OFF
+    assert why_not(math.inf, Scored(1.0)) is Reason.BELOW_THRESHOLD
+
+
+def asks(*tiers: Tier) -> list[Ask]:
+    """What each tier is asked when those before it fail."""
+    flow = cascade(tiers, score=lambda answer, second, rating: Scored(1.0), serve_rejected_answer=True)
+    found = [next(flow), *(flow.send(TierFailedError(tier.model, "away")) for tier in tiers[:-1])]
+    return [one for one in found if isinstance(one, Ask)]
+
+
+def test_a_tier_without_a_threshold_is_the_last_word_and_an_answer_that_is_never_accepted_is_not_shown() -> None:
+    first, second, third = asks(Tier("a", math.inf), Tier("b"), Tier("c", 0.5))
+    assert (first.is_final, first.may_show, first.expected) == (False, False, DecisionKind.ACCEPTED)
+    assert (second.is_final, second.may_show, second.expected) == (True, True, DecisionKind.ESCALATED)
+    assert (third.is_final, third.may_show, third.expected) == (True, True, DecisionKind.ESCALATED)
+    (only,) = asks(Tier("a", 0.5))
+    assert (only.is_final, only.expected) == (True, DecisionKind.ONLY_TIER)
+
+
+def ended(*sent: Any, tiers: tuple[Tier, ...] = TIERS, score: Any = None, **options: Any) -> Outcome:
+    flow = cascade(tiers, score=score or (lambda answer, second, rating: Scored(0.5)), **options)
+    next(flow)
+    for one in sent[:-1]:
+        flow.send(one)
+    with pytest.raises(StopIteration) as end:
+        flow.send(sent[-1])
+    return end.value.value
+
+
+def test_a_collapse_names_an_escalation_and_nothing_else() -> None:
+    small, large = answer_of("s", model="small"), answer_of("l", model="large")
+    two = (TIERS[0], TIERS[2])
+    escalated = ended(Reply(None), Reply(large), tiers=two)
+    assert (escalated.reason, len(escalated.failures), escalated.confidence) == (Reason.COLLAPSED, 1, None)
+    assert ended(Reply(small), Reply(large), tiers=two).reason is Reason.BELOW_THRESHOLD
+    kept = ended(Reply(small), Reply(None), TierFailedError("large", "away"), serve_rejected_answer=True)
+    assert (kept.reason, kept.decision, kept.rejected) == (Reason.STRONGER_TIERS_FAILED, DecisionKind.ACCEPTED, ())
+    planned = ended(Reply(None), Reply(large), tiers=two, reason=Reason.TIER_CANNOT_CARRY)
+    assert planned.reason is Reason.TIER_CANNOT_CARRY
+
+
+def test_what_was_rejected_before_is_what_the_next_answer_is_compared_with() -> None:
+    seen: list[str | None] = []
+
+    def score(answer: Answer, second: Answer | None, rating: float | None) -> Scored:
+        seen.append(second.model if second else None)
+        return Scored(0.5)
+
+    answers = [Reply(answer_of(model, model=model)) for model in ("small", "middle", "large")]
+    outcome = ended(*answers, score=score)
+    assert seen == [None, "small"]
+    assert (outcome.tier.model, len(outcome.rejected), outcome.confidence) == ("large", 2, 0.5)
+    seen.clear()
+    ended(*answers, score=score, earlier=answer_of("e", model="earlier"), sampling=MoreEvidence(None))
+    assert seen == ["earlier", "small"], "no second sample where there is one already"
+
+
+def test_a_reply_that_must_not_be_given_says_what_is_known_of_it() -> None:
+    veto = Reply(answer_of("s", model="small"), veto=Reason.OUTPUT_INVALID, evidence={"x": 1.0})
+    outcome = ended(veto, Reply(answer_of("l", model="large")), tiers=(TIERS[0], TIERS[2]))
+    assert (outcome.reason, outcome.signals, outcome.confidence) == (Reason.OUTPUT_INVALID, {"x": 1.0}, None)
+    assert outcome.rejected[0].scored == Scored(None, {"x": 1.0}, Reason.OUTPUT_INVALID)
+
+
+# While it is written
+
+
+def test_half_a_window_of_tokens_is_needed_and_the_latest_count() -> None:
+    def entries(*values: float | None) -> list[dict[str, Any]]:
+        return [{"logprob": value} for value in values]
+
+    running = RunningConfidence(floor=0.5, until=99, window=4)
+    running.feed("a", entries(-1.0))
+    assert running.confidence is None
+    running.feed("b", entries(0.0, None))
+    assert running.confidence == pytest.approx(math.exp(-0.5))
+    running.feed("c", entries(0.0, 0.0, 0.0))
+    assert running.confidence == 1
+    assert RunningConfidence(floor=0.5, window=1).feed("a", entries(-2.0)) is Running.COLLAPSED
+    assert RunningConfidence(floor=math.exp(-0.5), window=2).feed("a", entries(-0.5)) is Running.GO_ON
+    at_worst = RunningConfidence(floor=0.0, window=2)
+    at_worst.feed("a", entries(-1e9))
+    assert at_worst.confidence == pytest.approx(math.exp(-700))
+    assert RunningConfidence(floor=0.0).until == 64
+    assert RunningConfidence(floor=1.0, until=1, window=1).feed("a", entries(0.0)) is Running.SETTLED
+
+
+def test_without_log_probabilities_a_chunk_is_a_token_and_nothing_is_none() -> None:
+    running = RunningConfidence(floor=0.5, until=3)
+    assert [running.feed(text) for text in ("a", "", "b", "c")] == [Running.GO_ON] * 3 + [Running.SETTLED]
+    late = RunningConfidence(floor=0.5, until=9)
+    assert late.feed("x" * 188 + "i don't know") is Running.COLLAPSED
+    assert RunningConfidence(floor=0.5, until=9).feed("x" * 189 + "i don't know") is Running.GO_ON
+    sure = RunningConfidence(floor=0.5, until=9, window=2)
+    assert sure.feed("i don't know", [{"logprob": 0.0}]) is Running.GO_ON, "what it says of itself counts more"
+
+
+# Hold-outs, budgets, drift, prices
+
+
+@given(st.lists(st.text(max_size=5), min_size=1, max_size=3))
+def test_a_draw_is_the_first_eight_bytes_of_a_hash(parts: list[str]) -> None:
+    digest = blake2b("\x1f".join(parts).encode(), digest_size=8).digest()
+    assert holdout_draw(*parts) == int.from_bytes(digest, "big") / 2**64
+    assert 0 <= holdout_draw(*parts) < 1
+
+
+def test_who_is_held_out_stays_so_from_release_to_release() -> None:
+    draw = holdout_draw("cascade-holdout", "support", "user-1")
+    assert is_held_out("user-1", route="support", share=draw + 1e-9)
+    assert not is_held_out("user-1", route="support", share=draw)
+    audit = holdout_draw("cascade-audit", "r1")
+    assert is_audited("r1", share=audit + 1e-9)
+    assert not is_audited("r1", share=audit)
+
+
+@pytest.mark.parametrize(("used", "loss"), [(0.0, 0.02), (0.5, 0.02), (0.75, 0.04), (1.0, 0.06), (9.0, 0.06)])
+def test_the_allowed_loss_rises_in_proportion_from_where_it_starts(used: float, loss: float) -> None:
+    assert allowed_loss(used, starts_at=0.5, promised=0.02, floor=0.06) == pytest.approx(loss)
+    assert allowed_loss(used, starts_at=0.5, promised=0.02, floor=0.02) == 0.02
+    assert allowed_loss(used, starts_at=0.5, promised=0.02, floor=0.01) == 0.02
+
+
+def test_a_promise_that_is_just_allowed_is_allowed() -> None:
+    promise = {"max_quality_loss": 0.1 + 0.2, "holds": True, "accept_at": [0.5, 0.6]}
+    assert accept_at_for([promise], 0.3) == (0.5, 0.6)
+    assert accept_at_for([promise], 0.3 - 1e-9) is None
+    assert accept_at_for([promise | {"holds": False}], 0.5) is None
+
+
+def test_drift_counts_each_bad_answer_with_the_share_that_is_accepted() -> None:
+    verdicts = [True, False, True, False]
+    found = drift_of(verdicts, accepted_share=0.5, max_quality_loss=0.1)
+    test, share = BettingTest(0.1), wilson_interval(2, 4)
+    for is_fine in verdicts:
+        test.update(0.0 if is_fine else 0.5)
+    assert (found.audits, found.bad, found.evidence) == (4, 2, test.evidence)
+    loss = found.quality_loss
+    assert (loss.low, loss.estimate, loss.high) == (share.low / 2, 0.25, share.high / 2)
+    for accepted in (0.0, 1.0):
+        assert drift_of([], accepted_share=accepted, max_quality_loss=0.1).audits == 0
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        drift_of([], accepted_share=-0.1, max_quality_loss=0.1)
+
+
+def test_a_ratio_of_five_is_enough_and_less_is_objected_to() -> None:
+    assert list(objections_to(5.0)) == []
+    assert "4.9 times" in next(objections_to(4.9))
+    assert "20%" in next(objections_to(4.99))
+    cheap = payoff_of_prices(0.0, 0.5)
+    assert cheap is not None
+    assert (cheap.price_ratio, cheap.break_even) == (math.inf, 0)
+    assert payoff_of_prices(0.1, -1.0) is None
+    dear = payoff_of_prices(0.1, 0.5)
+    assert dear is not None
+    assert (dear.price_ratio, dear.break_even, dear.objections) == (5, 0.2, ())
+
+
+# Judges and strange questions
+
+
+def test_a_judge_is_shown_as_much_of_the_latest_turns_as_fits() -> None:
+    def shown(*lengths: int, system: int | None = None, role: str = "system") -> list[int]:
+        turns: list[dict[str, Any]] = [{"role": "user", "content": "x" * length} for length in lengths]
+        first: list[dict[str, Any]] = [] if system is None else [{"role": role, "content": "x" * system}]
+        request = rating_request(ask(messages=(*first, *turns)), answer_of("yes"))
+        return [len(turn["text"]) for turn in json.loads(str(request.messages[1]["content"]))["conversation"]]
+
+    assert shown(5_000, 7_000) == [5_000, 7_000]
+    assert shown(5_000, 7_001) == [4_999, 7_001]
+    assert shown(9, 5_000, 7_000) == [5_000, 7_000], "full to the last character"
+    assert shown(9, 5_000, 11_500) == [1_000, 11_500], "of a turn a thousand characters at least"
+    assert shown(20_000) == [12_000]
+    assert shown(9, 3_000, system=9_000) == [9_000, 3_000]
+    assert shown(9, 3_000, system=9_000, role="developer") == [9_000, 3_000]
+    assert shown(3_000, system=20_000) == [12_000, 1_000]
+    assert shown(3_000, system=10, role="assistant") == [10, 3_000]
+
+
+def test_distances_are_of_the_cosine_and_of_what_a_length_is_beyond_the_usual() -> None:
+    centres, rows = np.eye(2), np.array([[1.0, 0.0], [0.6, 0.8], [-1.0, 0.0]])
+    lengths = np.array([3.0, 5.0, 1.0])
+    assert distances_to(rows, lengths, centres, None) == pytest.approx([0, 0.2, 1])
+    assert distances_to(rows, lengths, centres, (2.0, 4.0)) == pytest.approx([0, 0.2 + 0.25, 1 + 0.25])
+    assert distances_to(rows[:1], np.array([2.0]), centres, (2.0, 2.0)) == pytest.approx([0])
+    summary = QuestionSummary(embedder="e", dimensions=2, centres=encoded(centres), distances=(0.1, 0.2, 0.2, 0.4))
+    found = Familiarity(summary)
+    assert found.p_value(np.array([0.6, 0.8], dtype=np.float32), 0.0) == pytest.approx(4 / 5)
+    assert found.p_value(np.array([1.0, 0.0], dtype=np.float32), 0.0) == 1
+    assert found.p_value(np.array([-1.0, 0.0], dtype=np.float32), 0.0) == pytest.approx(1 / 5)
+    assert found.summary.held_out == 4
+
+
+def test_a_shift_is_the_tail_beyond_the_rank_of_its_share() -> None:
+    found = shift_of(9, 100, share=0.02, held_out=199)
+    assert found.p_value == beta_binomial_tail(9, 100, 4, 196)
+    assert (found.share, found.expected, found.questions, found.unfamiliar) == (0.09, 0.02, 100, 9)
+    assert shift_of(10, 10, share=0.02, held_out=48).p_value == 1
+    assert shift_of(10, 10, share=0.02, held_out=49).p_value == beta_binomial_tail(10, 10, 1, 49)
+    assert shift_of(10, 10, share=0.02, held_out=49).has_shifted == (beta_binomial_tail(10, 10, 1, 49) <= 0.001)
