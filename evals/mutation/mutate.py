@@ -157,7 +157,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=240, help="begin no further mutant after that")
     parser.add_argument("--only", default="", help="modules whose path matches this; the result is not kept")
-    parser.add_argument("--longest", type=float, default=math.inf, help="leave out tests of more seconds, to look around")
+    parser.add_argument(
+        "--longest", type=float, default=math.inf, help="leave out tests of more seconds, to look around"
+    )
     parser.add_argument("--coverage", type=Path, help="which test passes over which line: is read, or else written")
     wanted = parser.parse_args()
     end = time.monotonic() + 60 * wanted.minutes
