@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from thriftgate.caching.eligibility import Eligibility, EligibilitySettings, may_serve, may_store
+from thriftgate.caching.eligibility import Eligibility, EligibilitySettings, Verdict, may_serve, may_store
 from thriftgate.caching.timebound import is_about_own_account, is_time_bound
-from thriftgate.types import Answer, ChatRequest, Choice
+from thriftgate.types import Answer, ChatRequest, Choice, Message
 
 QUESTION = "How do I reset my password?"
 REQUEST = ChatRequest(request_id="r", route="support", messages=({"role": "user", "content": QUESTION},))
@@ -235,3 +235,75 @@ def test_a_forced_tool_whose_schema_cannot_be_checked_is_not_kept() -> None:
     tool = {"type": "function", "function": {"name": "ticket", "parameters": {"$ref": "http://127.0.0.1:1/x.json"}}}
     request = replace(REQUEST, params={"tools": [tool], "tool_choice": "required"})
     assert store(filled_in('{"topic": "passwords"}'), request) == Eligibility.TOOL_CALL
+
+
+def asked(*messages: Message, **params: Any) -> ChatRequest:
+    return replace(REQUEST, messages=messages or REQUEST.messages, params=params)
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (asked(temperature=1.0), Eligibility.ELIGIBLE), (asked(temperature=1.01), Eligibility.TEMPERATURE),
+        (asked(temperature="hot"), Eligibility.ELIGIBLE),
+        (asked({"role": "function", "content": "1"}), Eligibility.TOOL_TURN),
+        (asked({"role": "assistant", "function_call": {"name": "f"}}, *REQUEST.messages), Eligibility.TOOL_TURN),
+        (asked({"role": "user", "content": [{"type": "tool_use"}, "x"]}), Eligibility.TOOL_TURN),
+        (asked({"role": "user", "content": [{"type": "text", "text": "x"}]}), Eligibility.ELIGIBLE),
+        (asked({"role": "user", "content": ({"type": "tool_result"},)}), Eligibility.TOOL_TURN),
+        (asked({"role": "user", "content": None}), Eligibility.ELIGIBLE),
+        (asked({"role": "system"}), Eligibility.NO_QUESTION),
+        (asked(*REQUEST.messages, {"role": "system", "content": "x"}), Eligibility.ELIGIBLE),
+        (asked(*REQUEST.messages, {"role": "developer", "content": "x"}), Eligibility.ELIGIBLE),
+        (asked({"role": "assistant", "tool_calls": []}, *REQUEST.messages), Eligibility.ELIGIBLE),
+    ],
+)  # fmt: skip
+def test_what_a_request_itself_says(request_: ChatRequest, reason: Eligibility) -> None:
+    assert serve(request_) == reason
+
+
+def test_reasons_come_in_their_order_and_a_verdict_that_is_known_is_believed() -> None:
+    late = EligibilitySettings(time_sensitive=True, max_temperature=0.0)
+    assert serve(settings=late, has_tenant=False) == Eligibility.UNKNOWN_TENANT
+    assert serve(settings=late) == Eligibility.TIME_SENSITIVE_ROUTE
+    assert serve(question=" ", settings=EligibilitySettings(max_temperature=0.0)) == Eligibility.TEMPERATURE
+    assert serve(asked(temperature=0), settings=EligibilitySettings(max_temperature=0.0)) == Eligibility.ELIGIBLE
+    known = Verdict(Eligibility.TIME_BOUND)
+    assert store(content=known) == Eligibility.TIME_BOUND
+    assert store(content=Verdict(Eligibility.ELIGIBLE), settings=late) == Eligibility.ELIGIBLE
+    assert store(request=replace(REQUEST, no_store=True), holds_personal_data=True) == Eligibility.NO_STORE
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (answer("x", "end_turn"), Eligibility.ELIGIBLE), (answer("x", "stop_sequence"), Eligibility.ELIGIBLE),
+        (answer("x", "eos"), Eligibility.ELIGIBLE), (answer("x", "refusal"), Eligibility.FILTERED),
+        (answer("x", "safety"), Eligibility.FILTERED), (answer("x", "SAFETY"), Eligibility.FILTERED),
+        (answer("x", "tool_calls"), Eligibility.TOOL_CALL),
+        (answer("x", function_call={"name": "f"}), Eligibility.TOOL_CALL),
+        (answer("I cannot do it." + "." * 385), Eligibility.REFUSED),
+        (answer("I cannot do it." + "." * 386), Eligibility.ELIGIBLE),
+        (answer("", "stop", refusal="No."), Eligibility.REFUSED), (answer("", "length"), Eligibility.UNFINISHED),
+        (answer("Unfortunately, I am unable to."), Eligibility.REFUSED), (answer("So I cannot."), Eligibility.ELIGIBLE),
+    ],
+)  # fmt: skip
+def test_an_answer_is_kept_only_whole(given: Answer, reason: Eligibility) -> None:
+    assert store(given) == reason
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (filled_in('{"topic": "x"}', "tool_use"), Eligibility.ELIGIBLE),
+        (filled_in('{"topic": "x"}', "end_turn"), Eligibility.ELIGIBLE),
+        (filled_in('{"topic": "x"}', "content_filter"), Eligibility.FILTERED),
+        (filled_in("[" * 100_000), Eligibility.UNFINISHED), (filled_in(""), Eligibility.TOOL_CALL),
+        (answer(None, tool_calls=[{"function": {"name": "ticket", "arguments": {"a": 1}}}]), Eligibility.TOOL_CALL),
+        (answer(None, tool_calls=[{"function": None}]), Eligibility.TOOL_CALL),
+        (answer(None, tool_calls=[*filled_in('{"topic": "x"}').choices[0].tool_calls, {}]), Eligibility.TOOL_CALL),
+        (answer("x", "length"), Eligibility.UNFINISHED),
+    ],
+)  # fmt: skip
+def test_one_call_of_the_forced_tool_that_fits_is_an_answer(given: Answer, reason: Eligibility) -> None:
+    assert store(given, FORCED) == reason

@@ -1,13 +1,17 @@
 """How a route learns what may be served again, and keeps its promises while it does."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2
 from tests.cached_questions import AGREEING, ASKED, entry, evidence, observation
 
 from thriftgate.caching.artefact import shipped
-from thriftgate.caching.decision import Decision, Explore, Hit, Miss
+from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
+from thriftgate.caching.evidence import FEATURES
 from thriftgate.caching.learner import Learner, error_budget, threshold_for
 from thriftgate.caching.policy import CONFIDENCE, SERVED, TENANT, values_of
 
@@ -193,3 +197,128 @@ def test_an_observation_without_evidence_is_ignored_by_the_learner() -> None:
     learner.replay([observation({"similarity": 0.9})])
     assert np.array_equal(learner.policy.weights, weights)
     assert values_of(observation({"similarity": 0.9})) is None
+
+
+def test_a_budget_is_the_mean_of_rare_events_that_keeps_the_promise() -> None:
+    """Of the largest m with P(Poisson(m) > 100) at most 5 % the approximation is off by less than 0.1."""
+    exact = float(chi2.ppf(0.05, 2 * 101)) / 2
+    assert error_budget(10_000, max_error=0.01, risk=0.05) == pytest.approx(exact, abs=0.1)
+    assert error_budget(10_000, max_error=0.01, risk=0.5) == pytest.approx(100)
+    assert error_budget(100, max_error=0.001, risk=0.05) == pytest.approx(float(chi2.ppf(0.05, 2)) / 2, abs=0.05)
+    assert error_budget(0, max_error=0.01, risk=0.05) == 0
+
+
+@pytest.mark.parametrize(
+    ("confidences", "errors", "budget", "of_hits", "threshold"),
+    [
+        ([0.99, 0.98, 0.97], None, 1.0, 1.0, 0.97), ([0.99, 0.98, 0.97], None, 0.031, 1.0, 0.98),
+        ([0.99, 0.98, 0.97], None, 0.0, 1.0, math.inf), ([0.99, 0.90, 0.89], None, 9.0, 1.0, 0.9),
+        # Equal confidences are served together, or not at all.
+        ([0.99, 0.95, 0.95], None, 0.07, 1.0, 0.99), ([0.95, 0.95, 0.99], None, 0.12, 1.0, 0.95),
+        # One of poor odds is served by no threshold, nor is what is less sure than it.
+        ([0.99, 0.98, 0.97], [0.01, 0.2, 0.01], 9.0, 1.0, 0.99), ([0.98, 0.99], [0.02, 0.11], 9.0, 1.0, math.inf),
+        ([], None, 1.0, 1.0, math.inf),
+    ],
+)  # fmt: skip
+def test_a_threshold_is_the_lowest_that_the_budget_pays_for(
+    confidences: list[float], errors: list[float] | None, budget: float, of_hits: float, threshold: float
+) -> None:
+    chances = None if errors is None else np.array(errors)
+    assert threshold_for(np.array(confidences), budget=budget, errors=chances, max_error_of_hits=of_hits) == threshold
+
+
+def test_of_the_hits_no_larger_share_is_expected_to_be_wrong_than_five_hundred_of_them_allow() -> None:
+    share = error_budget(500, max_error=0.05, risk=0.05) / 500
+    confidences = np.array([1.0, 1.0 - 1.9 * share, 1.0 - 2.2 * share])
+    assert threshold_for(confidences, budget=9.0, max_error_of_hits=0.05) == confidences[1]
+    assert threshold_for(confidences, budget=9.0, max_error_of_hits=0.05, risk=0.5) == confidences[2]
+
+
+def answered(learner: Learner, n: int, *, tenant: float = 0.0, value: float = 0.0) -> None:
+    """So many requests with the same evidence."""
+    features = dict[str, float]((name, value) for name in FEATURES)
+    explore = Explore(entry=entry("q"), similarity=0.9, confidence=0.5, features=features)
+    for _ in range(n):
+        learner.count(explore, tenant=tenant)
+
+
+def test_a_threshold_is_first_set_after_two_hundred_requests_and_then_every_fifty() -> None:
+    learner = Learner(shipped(), max_error=0.5, max_error_of_hits=0.5)
+    first = learner.policy.threshold
+    answered(learner, 199, value=0.97)
+    assert learner.policy.threshold == first
+    answered(learner, 1, value=0.97)
+    second = learner.policy.threshold
+    assert second != first
+    answered(learner, 49, value=0.98)
+    assert learner.policy.threshold == second
+    answered(learner, 1, value=0.98)
+    assert learner.policy.threshold <= second
+    frozen = Learner(shipped(), max_error=0.0)
+    answered(frozen, 300, value=0.97)
+    assert frozen.policy.threshold == math.inf
+
+
+def test_where_nothing_was_near_nothing_is_served() -> None:
+    learner = Learner(shipped(), max_error=0.5)
+    for _ in range(200):
+        learner.count(Miss(reason=MissReason.EMPTY))
+    assert learner.policy.threshold == learner.threshold_of(0.0, is_relaxed=True) == math.inf
+
+
+def test_a_tenant_has_its_own_threshold_from_five_hundred_requests_on_and_64_of_them_are_known() -> None:
+    learner = Learner(shipped(), max_error=0.01)
+    seen = {**evidence(ASKED, AGREEING), CONFIDENCE: 0.95, SERVED: 1.0, TENANT: 7.0}
+    for _ in range(50):
+        learner.update(observation(seen, is_correct=False))
+    answered(learner, 499, tenant=7.0, value=0.9)
+    assert learner.threshold_of(7.0) == learner.policy.threshold
+    answered(learner, 1, tenant=7.0, value=0.9)
+    assert learner.threshold_of(7.0) >= learner.policy.threshold
+    assert learner.threshold_of(7.0) == math.inf
+    assert learner.threshold_of(8.0) == learner.policy.threshold
+    for other in range(100, 164):
+        answered(learner, 1, tenant=float(other))
+    assert learner.threshold_of(7.0) == learner.policy.threshold, "forgotten"
+
+
+def test_a_model_is_fitted_after_fifty_outcomes_and_after_an_earlier_life() -> None:
+    features = evidence(ASKED, AGREEING)
+    learner, earlier = Learner(shipped(), max_error=0.01), Learner(shipped(), max_error=0.01)
+    before = learner.policy.weights.tolist()
+    for _ in range(49):
+        learner.update(observation(features, is_correct=False))
+    assert learner.policy.weights.tolist() == before
+    learner.update(observation(features, is_correct=False))
+    assert learner.policy.weights.tolist() != before
+    earlier.replay([observation(features, is_correct=False)] * 50)
+    assert earlier.policy.weights == pytest.approx(learner.policy.weights)
+    none = Learner(shipped(), max_error=0.01)
+    none.replay([])
+    assert none.policy.weights.tolist() == before
+
+
+def test_the_first_hundred_hits_are_checked_and_three_hundred_at_most() -> None:
+    learner = Learner(shipped(), max_error=0.5, max_error_of_hits=0.5)
+    checks = [decision.must_be_checked for _ in range(301) if isinstance(decision := serve(learner), Hit)]
+    assert checks == [True] * 300 + [False]
+    known = Learner(shipped(), max_error=0.5, first_checked=2)
+    for checked, is_young in ((0, True), (1, True), (2, False)):
+        assert known.is_young is is_young, checked
+        known.update(observation({**evidence(ASKED, AGREEING), CONFIDENCE: 0.99, SERVED: 1.0}))
+
+
+def serve(learner: Learner) -> Decision:
+    return learner.decide(ASKED, AGREEING, draw=0.5)
+
+
+def test_a_decision_says_whose_it_is_and_a_relaxed_one_explores_nothing() -> None:
+    learner = Learner(shipped(), max_error=0.5, explore=1.0)
+    named = learner.decide(ASKED, AGREEING, draw=0.0, tenant=5.0)
+    assert isinstance(named, Hit | Explore)
+    assert named.features[TENANT] == 5.0
+    unnamed = learner.decide(ASKED, AGREEING, draw=0.0)
+    assert isinstance(unnamed, Hit | Explore)
+    assert TENANT not in unnamed.features
+    assert learner.policy.explore == 1
+    assert isinstance(learner.decide(ASKED, AGREEING, draw=0.0, is_relaxed=True), Hit)
