@@ -51,7 +51,10 @@ class Job:
 
 
 def run(jobs: Sequence[Job], folders: Sequence[str], work: Path, workers: int, end: float) -> None:
-    """Run all jobs whose turn comes before `end`, `workers` at a time; `result` reads what became of each."""
+    """Run all jobs whose turn comes before `end`; `result` reads what became of each.
+
+    One worker imports anew, the others (at least one) exchange functions.
+    """
     for name in HEAVY:
         with suppress(ImportError):
             importlib.import_module(name)
@@ -60,17 +63,24 @@ def run(jobs: Sequence[Job], folders: Sequence[str], work: Path, workers: int, e
         ending = 1
         try:
             quick = [job for job in jobs if job.functions]
-            ending = int(pytest.main([*MUTANTS, *folders], plugins=[_Server(quick, work, workers, end)]))
+            server = _Server(quick, work, max(1, workers - 1), end)
+            ending = int(pytest.main([*MUTANTS, *folders], plugins=[server]))
         except BaseException:
             traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(ending)
+    anew = os.fork()
+    if anew == 0:
+        try:
+            _each([job for job in jobs if not job.functions], _anew, work, 1, end)
+        finally:
+            os._exit(0)
     _, status = os.waitpid(child, 0)
+    os.waitpid(anew, 0)
     if status:
         raise RuntimeError("the tests cannot be collected")
-    _each([job for job in jobs if not job.functions], _anew, work, workers, end)
 
 
 def result(number: int, work: Path) -> tuple[int, str] | None:
@@ -122,6 +132,8 @@ def _first_failure(session: pytest.Session, job: Job) -> str:
 
 def _anew(job: Job) -> str:
     """Import and collect with the mistake, and run."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "thriftgate"]:
+        del sys.modules[name]
     read = SourceFileLoader.get_code
 
     def get_code(self: SourceFileLoader, fullname: str) -> CodeType | None:

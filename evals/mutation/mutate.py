@@ -135,11 +135,11 @@ def _lines(code: CodeType) -> Iterable[int]:
 
 
 def outcomes(drawn: Sequence[Mutant], modules: Mapping[str, Module], jobs: Sequence[Job], work: Path) -> Iterator[Ran]:
-    """What became of each mutant that was run."""
+    """What became of each mutant, up to the first that was not run: what is quick to run must not count more."""
     for job in jobs:
         told = result(job.number, work)
         if told is None:
-            continue
+            break
         status, failed = told
         mutant = drawn[job.number]
         module = modules[mutant.module]

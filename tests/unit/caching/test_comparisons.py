@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from thriftgate.caching.clauses import is_denied_elsewhere
 from thriftgate.caching.constructions import is_built_otherwise
+from thriftgate.caching.guards import Veto, case
 from thriftgate.caching.order import is_crossed, is_exchanged, is_reordered, is_turned_round
 from thriftgate.caching.reading import read
 from thriftgate.caching.scales import are_other_steps
@@ -174,3 +175,8 @@ def test_of_a_long_text_the_two_ends_are_asked_for_what_moves() -> None:
     assert is_time_bound(long + asked)
     assert not is_time_bound(long[: len(long) // 2] + asked + " " + long[len(long) // 2 :])
     assert is_time_bound(("x. " * EDGE)[: EDGE - 10] + asked + "x. " * 10), "a text of two edges is read whole"
+
+
+def test_capitals_tell_units_of_up_to_three_letters_apart() -> None:
+    assert case("gate 5abc", "gate 5ABC") is Veto.CASE
+    assert case("gate 5abcd", "gate 5ABCD") is None

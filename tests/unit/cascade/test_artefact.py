@@ -12,6 +12,7 @@ from thriftgate.cascade import artefact as artefacts
 from thriftgate.cascade.artefact import Artefact, StaleArtefactError
 from thriftgate.cascade.calibration.calibration import Calibration, Promise, calibrate
 from thriftgate.cascade.flow import Scored, why_not
+from thriftgate.cascade.models import Probe
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,32 @@ def test_a_net_promise_is_no_promise_about_what_gets_worse():
         net.check(tiers=TIERS, max_regressions=0.05)
     with pytest.raises(StaleArtefactError, match=r"gets worse loses at most 0.05; the route promises 0.01"):
         strict.check(tiers=TIERS, max_regressions=0.01)
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (None, None), ({}, None), ({"small": ["a", "b"]}, None), ({"small": ["b", "a"], "large": ["c"]}, None),
+        ({"small": ["a"]}, "behind 'small' were a, b; now there are a"), ({"small": []}, "behind 'small'"),
+    ],
+)  # fmt: skip
+def test_other_models_behind_a_tier_make_an_artefact_stale_where_they_are_known(
+    made: Artefact, now: dict[str, list[str]] | None, words: str | None
+):
+    served = replace(made, deployments={"small": ["a", "b"]})
+    if words is None:
+        served.check(tiers=TIERS, deployments=now)
+    else:
+        with pytest.raises(StaleArtefactError, match=words):
+            served.check(tiers=TIERS, deployments=now)
+
+
+def test_a_promise_that_is_just_the_routes_own_and_the_embedder_of_a_probe_fit(made: Artefact):
+    probed = replace(made, probe=Probe("e", (1.0,), 0.0))
+    probed.check(tiers=TIERS, embedder="e", max_quality_loss=0.02 - 1e-13, delta=0.05 - 1e-13)
+    with pytest.raises(StaleArtefactError, match="made with the embedder 'e'; now it is 'f'"):
+        probed.check(tiers=TIERS, embedder="f")
+    with pytest.raises(StaleArtefactError, match="quality loss"):
+        made.check(tiers=TIERS, max_quality_loss=0.02 - 1e-9)
+    with pytest.raises(StaleArtefactError, match="chance"):
+        made.check(tiers=TIERS, delta=0.05 - 1e-9)

@@ -1,5 +1,6 @@
 """What is tested, reported and read from files, on labels few enough to count by hand."""
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -236,3 +237,26 @@ def test_costs_of_a_line_come_from_the_line_the_answer_or_prices() -> None:
     for cost in ("-1", "true", '"x"', "1e999"):
         assert "`cost_usd` must be a number" in str(costs(line % ("null", f', "cost_usd": {{"small": {cost}}}'))[0])
     assert "must name each tier's cost" in str(costs(line % ("null", ', "cost_usd": [1]'))[0])
+
+
+def test_audits_that_are_left_out_end_nothing_and_a_question_is_one_however_its_keys_stand() -> None:
+    audits = [
+        Audit(
+            request_id=tier, kind=AuditKind.CASCADE, route="s", tier=tier, judged_at=0.0, is_acceptable=True,
+            holdout=True, details={"signals": {"hedges": 0.5}},
+        )
+        for tier in ("gone", "small")
+    ]  # fmt: skip
+    assert [one.group for one in labels_from_audits(audits, tiers=TIERS, cost_usd=(0.1, 1.0))] == ["small"]
+    said = {"cheap": "a", "strong": "b", "label": True, "cost_usd": {"small": 1, "large": 2}}
+    message = {"role": "user", "content": "q"}
+    lines = [json.dumps({"messages": [keys], **said}) for keys in (message, dict(reversed(message.items())))]
+    one, other = read_labels(lines, tiers=TIERS).labels
+    assert one.group == other.group
+
+
+def test_a_share_of_the_cost_is_the_same_in_cents() -> None:
+    replay = Replay(np.ones((60, 1)), np.ones((60, 2)), np.array([[1e-5, 1e-4]] * 60), np.full(60, np.nan))
+    chosen = run_tests([ThresholdPolicy((0.5,))], replay, Promise(0.05, 0.05))[1]
+    assert chosen is not None
+    assert chosen.cost_share == pytest.approx(0.1)

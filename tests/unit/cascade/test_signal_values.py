@@ -144,6 +144,7 @@ def test_no_text_makes_a_sum_fail(text: str) -> None:
 def test_repetition_is_the_share_of_trigrams_that_were_there_before() -> None:
     assert form.repetition("a b c a b c a b") == 0.5, "abc bca cab, each twice"
     assert form.repetition("a b") == 0
+    assert form.repetition("a x b c a y b") == 0
     assert form.repetition("a b c") == 0
     words = [str(number) for number in range(600)]
     assert form.repetition(" ".join([*words[-1:], *words[-1:], *words[-1:], *words])) == 0, "of the last 600 words"
