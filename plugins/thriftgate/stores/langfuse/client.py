@@ -1,7 +1,7 @@
 """Langfuse's public API for prompts: list, get, create, label.
 
-Endpoints as in Langfuse 4 (`/api/public/v2/prompts`), called with httpx: five requests do not need the SDK's
-background threads.
+Endpoints as in Langfuse 4 (`/api/public/v2/prompts`), called with httpx and not with the SDK:
+docs/decisions/0011.
 
 Failure behaviour: raises StoreUnavailableError when Langfuse does not answer, answers with a 5xx or 429, or with
 something that is not what it should be; LangfuseRefusedError for any other status, with that status. No error holds
