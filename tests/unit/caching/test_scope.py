@@ -362,7 +362,7 @@ def test_hashes_are_hex() -> None:
     assert re.fullmatch("[0-9a-f]{64}", scope().key)
 
 
-def test_no_tenant_and_everybody_have_the_number_0_and_each_tenant_its_own():
+def test_no_tenant_and_everybody_have_the_number_0_and_each_tenant_its_own() -> None:
     def number(team: str | None = None) -> float:
         return scope(replace(REQUEST, caller=Caller(team_id=team))).tenant
 
@@ -375,4 +375,5 @@ def test_no_tenant_and_everybody_have_the_number_0_and_each_tenant_its_own():
 def test_what_was_kept_before_a_release_is_found_after_it() -> None:
     """Another digest forgets every cache: then `SCOPE_VERSION` goes up too."""
     kept = "6cc3d9ef86d4d6997fd184307fb009034f5dec8ab1b3093a74929fb14d61e126"
-    assert digest([True, False, None, "a", 1, 0.5, {"b": []}]) == kept
+    nothing: list[str] = []
+    assert digest([True, False, None, "a", 1, 0.5, {"b": nothing}]) == kept

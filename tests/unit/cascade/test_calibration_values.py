@@ -62,8 +62,8 @@ REPLAY = Replay(
         (ThresholdPolicy((np.inf, 0.81)), [2, 2, 2, 1], [111, 111, 111, 11]),
         (ThresholdPolicy((0.5, 0.8), skip_below=0.5), [0, 0, 2, 2], [1, 1, 111, 100]),
         (ThresholdPolicy((0.5, 0.8), skip_below=0.51), [0, 2, 2, 2], [1, 100, 111, 100]),
-        (ThresholdPolicy((np.inf, np.inf), trust_above=0.5), [0, 0, 2, 2], [1, 1, 111, 111]),
-        (ThresholdPolicy((np.inf, np.inf), skip_below=0.6, trust_above=0.1), [0, 2, 2, 2], [1, 100, 111, 100]),
+        (ThresholdPolicy((np.inf, np.inf), trust_above=0.5), [0, 0, 2, 2], [1, 1, 100, 111]),
+        (ThresholdPolicy((np.inf, np.inf), skip_below=0.6, trust_above=0.1), [0, 2, 2, 2], [1, 100, 100, 100]),
     ],
 )
 def test_who_answers_and_what_it_costs(policy: ThresholdPolicy, tiers: list[int], costs: list[float]) -> None:
