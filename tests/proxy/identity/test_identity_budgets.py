@@ -149,17 +149,17 @@ def test_a_routes_budget_is_everybodys_and_a_keys_budget_is_not_of_others(keyed:
 
 def test_a_request_with_an_id_that_is_in_use_is_refused_and_frees_nothing_of_the_first(keyed: KeyedGateway) -> None:
     made = keyed.make("keys", budgets=[{"usd": 1, "per": "day"}])
-    keyed.upstream.on("large", drips(keyed.upstream, ["word "] * 100, pause=0.05))
+    keyed.upstream.on("large", drips(keyed.upstream, [f"word{n} " for n in range(300)], pause=0.05))
     headers = {"x-litellm-call-id": "the-same"}
     with keyed.openai(made["key"]) as client:
         stream = client.chat.completions.create(model="large", messages=ASKED, stream=True, extra_headers=headers)
         next(iter(stream))
         refusals: list[int] = []
-        for _ in range(10):  # each on a connection of its own: either worker may take it
+        while 400 not in refusals and len(refusals) < 200:  # each on a connection of its own: either worker takes it
             with keyed.openai(made["key"]) as other, pytest.raises(openai.APIStatusError) as refused:
                 other.chat.completions.create(model="lost-large", messages=ASKED, extra_headers=headers)
             refusals.append(refused.value.status_code)
-        assert 400 in refusals
+        assert 400 in refusals, "the worker that has the first refuses it"
         assert not settled(keyed, "key", made["id"])
         for _ in stream:
             pass

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -147,7 +148,9 @@ def test_a_reload_says_how_it_went_and_ends_so(tmp_path: Path, outcome: Reload, 
 
 
 def test_a_gateway_that_ends_meanwhile_is_said(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as gateway:
+    # Whoever runs the tests under nohup has them ignore the signal; the gateway of this test does not.
+    argv = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(argv, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)) as gateway:
         threading.Thread(target=gateway.wait).start()  # as a shell would
         write_down(tmp_path / ".thriftgate", replace(HERE, pid=gateway.pid))
         done = CliRunner().invoke(reload.command, ["--config", str(tmp_path / "litellm_config.yaml")])

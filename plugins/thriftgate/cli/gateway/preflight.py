@@ -66,11 +66,12 @@ def prepare(
 
 
 def check_contents(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[RouteFinding]:
-    """Prompts, artefacts and keys in files, read as the gateway reads them."""
+    """Prompts, artefacts, attacks and keys in files, read as the gateway reads them."""
     yield from _check_prompts(config, models, base)
     yield from _check_signals(config)
     yield from _check_embedder(config, base)
     yield from _check_cache_artefacts(config, base)
+    yield from _check_known_attacks(config, base)
     yield from _check_keys(config, base)
 
 
@@ -217,6 +218,18 @@ def _check_cache_artefacts(config: ThriftgateConfig, base: Path) -> Iterator[Rou
                 yield RouteFinding(Problem((*ROUTES, name, "cache", "artefact"), problem))
         except (OSError, UnicodeDecodeError):
             yield RouteFinding(Problem((*ROUTES, name, "cache", "artefact"), f"'{cache.artefact}' cannot be read"))
+
+
+def _check_known_attacks(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
+    known = config.guards.injection.known if config.guards else None
+    where = (*SECTION, "guards", "injection", "known")
+    if known is not None and not (base / known).is_file():
+        yield RouteFinding(Problem(where, f"there is no file '{known}'"))
+    elif known is not None:
+        try:
+            (base / known).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            yield RouteFinding(Problem(where, f"'{known}' cannot be read"))
 
 
 def _check_keys(config: ThriftgateConfig, base: Path) -> Iterator[RouteFinding]:
