@@ -14,7 +14,7 @@ from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.postgres.cache import PostgresAnswerCache
 from thriftgate.stores.postgres.database import Connection, Database, Timeouts, connect, open_connection, plain_dsn
-from thriftgate.stores.postgres.migrations import migrate, migrations
+from thriftgate.stores.postgres.migrations import Migration, migrate, migrations
 from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 from thriftgate.stores.postgres.text import from_json, from_text, to_json, to_jsonb, to_text
 
@@ -108,6 +108,30 @@ async def test_migrations_are_applied_once_by_any_number_of_workers(postgres_dsn
     applied = await asyncio.gather(*(migrate(postgres_dsn, schema=schema) for _ in range(5)))
     assert sorted(name for names in applied for name in names) == [step.name for step in migrations()]
     assert await migrate(postgres_dsn, schema=schema) == []
+
+
+async def test_a_step_that_waits_for_a_long_reader_lets_the_others_read(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = "read_while_migrated"
+    await migrate(postgres_dsn, schema=schema)
+    sql = f"ALTER TABLE {schema}.cache_observations ADD COLUMN later int"
+    later = Migration(len(migrations()) + 1, "later.sql", sql)
+    monkeypatch.setattr("thriftgate.stores.postgres.migrations.migrations", lambda: [*migrations(), later])
+    dump, reader = await open_connection(postgres_dsn), await open_connection(postgres_dsn)
+    holding = dump.transaction()
+    await holding.start()
+    await dump.execute(f"LOCK TABLE {schema}.cache_observations IN ACCESS SHARE MODE")
+    migrating = asyncio.create_task(migrate(postgres_dsn, schema=schema))
+    await reader.execute("SET lock_timeout = '5s'")
+    for _ in range(20):
+        assert await reader.fetchval(f"SELECT count(*) FROM {schema}.cache_observations") == 0
+        await asyncio.sleep(0.05)
+    assert not migrating.done()
+    await holding.rollback()
+    assert await migrating == ["later.sql"]
+    await dump.close()
+    await reader.close()
 
 
 def test_migrations_are_numbered_without_gaps() -> None:

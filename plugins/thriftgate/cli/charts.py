@@ -1,6 +1,7 @@
 """matplotlib for the commands that draw: made ready to write files, or missed with a sentence.
 
-Failure behaviour: without matplotlib, which the container's image leaves out, click.ClickException.
+Failure behaviour: without matplotlib, which only the extra `png` installs, click.ClickException. Commands ask before
+they begin, so that nothing is worked out in vain.
 """
 
 import click
@@ -11,5 +12,7 @@ def ready_matplotlib() -> None:
     try:
         import matplotlib as mpl
     except ModuleNotFoundError:
-        raise click.ClickException("charts need matplotlib, which this installation is without") from None
+        raise click.ClickException(
+            "charts need matplotlib, which this installation is without: install thriftgate[png]"
+        ) from None
     mpl.use("Agg")

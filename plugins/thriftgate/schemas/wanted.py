@@ -49,9 +49,18 @@ def forced_tool(params: Mapping[str, Any]) -> Wanted | None:
 
 
 def tool_choice(params: Mapping[str, Any]) -> object:
-    """The word of `tool_choice`; for an object its `type`, which some providers also use for auto and none."""
+    """The word of `tool_choice`; for an object its `type`, which some providers also use for auto and none.
+
+    Of OpenAI's `allowed_tools`, which only narrows the choice, its `mode`.
+    """
     choice: object = params.get("tool_choice")
-    return cast("Mapping[str, object]", choice).get("type") if isinstance(choice, Mapping) else choice
+    if not isinstance(choice, Mapping):
+        return choice
+    fields = cast("Mapping[str, object]", choice)
+    if fields.get("type") != "allowed_tools":
+        return fields.get("type")
+    inside = fields.get("allowed_tools")
+    return cast("Mapping[str, object]", inside if isinstance(inside, Mapping) else fields).get("mode", "auto")
 
 
 def offered_tools(params: Mapping[str, Any]) -> dict[str, object]:

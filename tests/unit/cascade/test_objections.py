@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from tests.unit.cascade.evidence import said
 
 from thriftgate.cascade.signals import (
     SignalEvidence,
@@ -13,16 +14,6 @@ from thriftgate.cascade.signals import (
     validity,
 )
 from thriftgate.types import ChatRequest, Choice
-
-
-def said(
-    text: str, *messages: Mapping[str, Any] | str, second: str | None = None, finish: str = "stop", **params: Any
-) -> SignalEvidence:
-    """The answer `text` to the messages; a string is what the user says."""
-    asked = tuple({"role": "user", "content": one} if isinstance(one, str) else one for one in messages)
-    request = ChatRequest(request_id="r", route="s", messages=asked, params=params)
-    other = None if second is None else Choice({"role": "assistant", "content": second})
-    return SignalEvidence(request, Choice({"role": "assistant", "content": text}, finish), second=other)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +26,10 @@ def said(
         # Some providers say also in an object that a call is free, or forbidden.
         ("It is 12.", {"tool_choice": {"type": "auto"}}, False),
         ("It is 12.", {"tool_choice": {"type": "none"}}, False),
+        # OpenAI's way to narrow a choice, in chat completions and in Responses.
+        ("It is 12.", {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto"}}}, False),
+        ("It is 12.", {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "required"}}}, True),
+        ("It is 12.", {"tool_choice": {"type": "allowed_tools", "mode": "auto"}}, False),
         ("Let me check.", {"tool_choice": {"type": "auto"}}, True),
         ("Let me check.", {"tool_choice": {"type": "none"}}, False),
         ("<tool_call>", {}, True),

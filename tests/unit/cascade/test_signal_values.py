@@ -1,15 +1,14 @@
 """What each signal measures, to the digit: artefacts rest on these numbers."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.cascade.evidence import said
 
 from thriftgate.cascade.signals import (
-    SignalEvidence,
     agreement,
     evidence,
     form,
@@ -19,23 +18,12 @@ from thriftgate.cascade.signals import (
     refusal,
     relation,
 )
-from thriftgate.types import ChatRequest, Choice
 
 LONG = evidence.LONGEST_TEXT
 
 
 def log1p(count: int) -> Any:
     return pytest.approx(math.log(1 + count))
-
-
-def said(
-    text: str, *messages: Mapping[str, Any] | str, second: str | None = None, finish: str = "stop", **params: Any
-) -> SignalEvidence:
-    """The answer `text` to the messages; a string is what the user says."""
-    asked = tuple({"role": "user", "content": one} if isinstance(one, str) else one for one in messages)
-    request = ChatRequest(request_id="r", route="s", messages=asked, params=params)
-    other = None if second is None else Choice({"role": "assistant", "content": second})
-    return SignalEvidence(request, Choice({"role": "assistant", "content": text}, finish), second=other)
 
 
 def test_of_a_long_answer_the_end_is_read_and_of_the_messages_the_users_last() -> None:

@@ -46,13 +46,14 @@ def labels_from_audits(
     random draw (`holdout`) are taken, unless `unbiased_only` is off. Verdicts that the judge left open and audits
     of tiers that are gone are left out.
 
-    Each audit of the random draw is a group of its own. Whether a request is audited is drawn by its own id, whatever
-    it asks and whatever else is audited, so that for any policy that was chosen without these audits every one of
-    them has the mean loss of all requests, however often a question came: a question asked by a tenth of the traffic
-    is a tenth of the audits and a tenth of what is promised. To count its audits as one, or to keep them on one side
-    of a split, would speak of other traffic. (`max_per_minute` cuts bursts short; no grouping mends that.) A file says
-    nothing of how its lines were chosen: somebody may have copied one, so lines that ask the same are one group
-    (`label_file`), and so are audits that were not drawn.
+    Each audit of the random draw is a group of its own. Whether a request is audited is drawn by its own id,
+    whatever it asks and whatever else is audited, so that for any policy that was chosen without these audits every
+    one of them has the mean loss of all requests that such an audit can settle, however often a question came: a
+    question asked by a tenth of the traffic is a tenth of the audits and a tenth of what is promised. To count its
+    audits as one, or to keep them on one side of a split, would speak of other traffic. (`max_per_minute` cuts
+    bursts short, and what the judge leaves open or the strongest tier does not answer is no label: no grouping
+    mends that.) A file says nothing of how its lines were chosen: somebody may have copied one, so lines that ask
+    the same are one group (`label_file`), and so are audits that were not drawn.
     """
     if len(tiers) != 2 or len(cost_usd) != 2:
         raise ValueError("audits compare one cheaper tier with the strongest: two tiers and two prices are needed")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thriftgate.cli.charts import ready_matplotlib
 from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def command(
     hundred questions give a picture, a few thousand a trustworthy artefact. Exit code 1 when they are too few.
     """
     from thriftgate.cli.cache.trial import read_questions, recommend, run_trial
+
+    if png is not None:
+        ready_matplotlib()
 
     try:
         with waiting("embedding the questions and trying settings …"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from thriftgate.cli.charts import ready_matplotlib
 from thriftgate.cli.gateway.check import DEFAULT_CONFIG
 from thriftgate.cli.waiting import waiting
 
@@ -118,6 +119,8 @@ def command(
 
     if config_file is None and (route or tiers is None) and Path(DEFAULT_CONFIG).is_file():
         config_file = Path(DEFAULT_CONFIG)
+    if png is not None:
+        ready_matplotlib()
     setting = Setting(config_file, route, tiers, prices)
     if labels_file is not None:
         found = labels_of_file(labels_file, setting, prompt_version=prompt_version, skip_bad_lines=skip_bad_lines)

@@ -26,9 +26,12 @@ MOST_READ = 2_000
 def summary_of_labels(
     found: "LabelSource", config_file: Path | None, rng: "np.random.Generator"
 ) -> "QuestionSummary | None":
-    """Embed the labels' questions and sum them up; None where that cannot be done."""
+    """Embed the labels' questions and sum them up; None for too few, and where the embedder does not answer.
+
+    Raises ConfigurationError where there is none as the configuration names it.
+    """
     from thriftgate.cascade.calibration.summary import FEWEST, summary_of_questions
-    from thriftgate.errors import GatewayError
+    from thriftgate.errors import StoreUnavailableError
 
     known = [text for text in found.questions if text]
     if len(known) < FEWEST:
@@ -39,7 +42,7 @@ def summary_of_labels(
         embedder = _embedder(config_file)
         with waiting(f"embedding {len(drawn):,} questions …"):
             vectors = asyncio.run(_embedded(embedder, drawn))
-    except GatewayError:
+    except StoreUnavailableError:
         return None
     lengths = [math.log1p(len(text)) for text in drawn]
     # By their texts and not by the labels' groups: a question at no distance from itself would tell nothing of others.

@@ -111,7 +111,7 @@ def _tenants(one: RouteStanding) -> str:
         return ""
     among = wording.counted(one.hits.tenants, "tenant", "tenants")
     wrong, limit = wording.percent(worst.estimate, 2), wording.percent(worst.high, 2)
-    return f"of {among} with enough verified hits the worst has {wrong} wrong, at most {limit}"
+    return f"of {among} with enough verified hits the worst has {wrong} wrong (it alone: at most {limit})"
 
 
 def measure(

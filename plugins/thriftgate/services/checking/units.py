@@ -14,11 +14,10 @@ SCALES: Mapping[str, int] = {
         (100, "hundred hundert honderd"),
         (1_000, "thousand tausend duizend mille mil mila"),
         (1_000_000, "million millionen miljoen millón millones milione milioni milhão milhões"),
-        (1_000_000_000, "billion"),
     )
     for word in words.split()
 }
-"""Words that multiply the number before them. Not "milliard" and "Billion", which differ between languages."""
+"""Words that multiply the number before them. Not "milliard" and "billion", which differ between languages."""
 
 _UNITS: Mapping[str, tuple[str, ...]] = {
     "share": ("% percent prozent procent pourcent per-cent", "‰"),
@@ -35,7 +34,7 @@ _UNITS: Mapping[str, tuple[str, ...]] = {
     "mass": (
         "kg kilogram kilograms kilogramm kilo kilos", "gram grams gramm grammes gramos grammi gramas",
         "mg milligram milligrams",
-        "lb lbs pound pounds pfund", "oz ounce ounces", "ton tons tonne tonnes",
+        "lb lbs pound pounds", "oz ounce ounces",
     ),
     "time": (
         "second seconds sec secs sekunde sekunden seconde seconden secondes segundo segundos secondo secondi",
@@ -52,6 +51,7 @@ _UNITS: Mapping[str, tuple[str, ...]] = {
     "data": ("KB kB kilobyte kilobytes", "MB megabyte megabytes", "GB gigabyte gigabytes", "TB terabyte terabytes"),
     "scale": ("k", "m", "bn", "mio", "mrd"),
 }  # fmt: skip
+# Neither tons nor "Pfund": they are different weights in different countries, and may be meant as one.
 _NAMES = {word: words.split()[0] for kinds in _UNITS.values() for words in kinds for word in words.split()}
 _DIMENSIONS = {words.split()[0]: kind for kind, kinds in _UNITS.items() for words in kinds}
 CURRENCY = frozenset({"usd", "eur", "gbp", "jpy", "chf", "inr"})

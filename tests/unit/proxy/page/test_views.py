@@ -136,7 +136,10 @@ def test_the_worst_tenant_is_said_with_its_upper_limit() -> None:
     (card,) = views_quality.route_cards([standing])
     among_hits = next(one for one in card.measures if one.title == "Wrong ones among the cache's hits")
     assert worst.high > 0.19
-    assert among_hits.basis == "of 2 tenants with enough verified hits the worst has 7.50% wrong, at most 19.86%"
+    assert (
+        among_hits.basis
+        == "of 2 tenants with enough verified hits the worst has 7.50% wrong (it alone: at most 19.86%)"
+    )
 
 
 def test_deployments_that_cannot_be_told_apart_say_so() -> None:

@@ -194,3 +194,44 @@ def test_two_long_answers_without_a_stated_result_are_never_guessed_at(one: str,
     if one.split() != other.split() and (conclusion_of(long) is None or conclusion_of(longer) is None):
         assert len(long) > LONGEST_COMPARED
         assert say_the_same(long, longer, similarity) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        # A list's or a heading's number is none.
+        ("Answer:\n1. Open settings\n2. Delete it", "Answer:\n1. Turn off the router\n2. Wait an hour"),
+        ("We see.\n#### 3. Delete\nThat is all.", "We see.\n#### 3. Keep\nThat is all."),
+        ("Antwort: 3. Stock", "Antwort: 3. Straße"),
+        # What stands outside of the box belongs to it.
+        ("\\boxed{5} minutes", "\\boxed{5} hours"),
+        ("So it is -\\boxed{5}.", "So it is \\boxed{5}."),
+        ("It is certainly not \\boxed{5}.", "It is \\boxed{5}."),
+        # Nor is a value cut off where more is said of it, or taken back.
+        ("The result is 5 - 3.", "The result is 5 - 1."),
+        ("Total: $100 - per month", "Total: $100 - per year"),
+        ("The answer is 5 (of 10).", "The answer is 5 (of 100)."),
+        ("We see.\n#### 5\nThis is wrong.", "We see.\n#### 5"),
+        ("Answer: 5\nThis is wrong.", "Answer: 5"),
+        ("Answer: A) Delete it", "Answer: A) Keep it"),
+        # One word for two sizes.
+        ("Antwort: 1 Billion Euro", "Answer: 1,000,000,000 euros"),
+        ("The answer is 2 tons.", "The answer is 2 tonnes."),
+        ("Antwort: 5 Pfund", "Answer: 5 lb"),
+    ],
+)
+def test_what_is_read_in_part_says_nothing(one: str, other: str) -> None:
+    assert say_the_same(one, other, None) is not True
+    assert say_the_same(other, one, None) is not True
+
+
+@given(
+    st.text("0123456789,.' -/:%$", max_size=30), st.sampled_from(["{}", "Total: {}", "The answer is {}.", "#### {}"])
+)
+def test_no_number_however_it_is_written_is_an_error(number: str, template: str) -> None:
+    say_the_same(template.format(number), template.format("5"), None)
+    say_the_same("We look. So it makes " + number, "We look. So it makes 5", 0.9)
+
+
+def test_a_number_with_too_many_commas_says_nothing() -> None:
+    assert say_the_same("Total: 0,123,456", "Total: 5", None) is None
