@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from thriftgate.wire.paths import Path, json_leaves, removed
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Body, Json, items, mapping, text, text_or_none
-from thriftgate.wire.texts import definition_texts, turn_texts
+from thriftgate.wire.texts import definition_texts, turn_texts, unturned_texts
 from thriftgate.wire.turns import (
     MEDIA,
     AnswerFormat,
@@ -173,6 +173,7 @@ class ChatRequestView(RequestView):
         for turn in self.turns:
             kind = _KINDS[turn.role]
             yield from turn_texts(turn, kind, lambda part, kind=kind: _part_texts(part, kind))
+        yield from unturned_texts(self.body.get("messages"), ("messages",))
         for name in ("tools", "functions", "response_format", "web_search_options"):
             yield from definition_texts(self.body.get(name), (name,))
         predicted = mapping(self.body.get("prediction"))
