@@ -29,20 +29,21 @@ _OF_TURNS = frozenset(
     {
         "type", "id", "role", "status", "object", "media_type", "mime_type", "format", "detail", "signature",
         "encrypted_content", "encrypted_index", "file_id", "call_id", "tool_call_id", "tool_use_id", "item_id",
-        "container_id", "approval_request_id", "error_code", "phase", "ttl",
+        "container_id", "approval_request_id", "error_code", "phase", "ttl", "server_label",
     }
 )  # fmt: skip
 _IN_TURNS = frozenset(
     {
         "content", "source", "image_url", "video_url", "file", "input_audio", "audio", "image", "document",
         "cache_control", "function", "custom", "function_call", "tool_calls", "tool_references", "action", "operation",
-        "outcome", "output", "outputs", "results", "summary", "citations", "annotations", "caller",
+        "outcome", "output", "outputs", "results", "summary", "citations", "annotations", "caller", "thinking_blocks",
+        "reasoning_details", "pending_safety_checks", "acknowledged_safety_checks",
     }
 )  # fmt: skip
 """Fields of a turn in which the protocol goes on."""
 _UNTYPED = frozenset(
     {"source", "image_url", "video_url", "file", "input_audio", "audio", "function", "custom", "function_call",
-     "tool_calls"}
+     "tool_calls", "pending_safety_checks", "acknowledged_safety_checks"}
 )  # fmt: skip
 """Those that need no type; any other object without one is a tool's or a client's own."""
 _OF_DEFINITIONS = frozenset(
@@ -93,7 +94,10 @@ def turn_texts(turn: Turn, spoken_as: TextKind, known: Known) -> Iterator[TextPl
         if leaf.path in places:
             yield from places[leaf.path]
         elif not _is_left_out(leaf):
-            yield TextPlace(leaf.path, leaf.words, _kind(leaf.path, leaf.part, turn, spoken_as))
+            # Bytes are nobody's words, also where they are shown: marks around them would spoil a picture.
+            kind = _kind(leaf.path, leaf.part, turn, spoken_as)
+            is_data = kind is TextKind.TOOL_RESULT and leaf.key in _BYTES and _is_encoded(leaf.holder)
+            yield TextPlace(leaf.path, leaf.words, TextKind.DATA if is_data else kind)
 
 
 def definition_texts(value: object, path: Path) -> Iterator[TextPlace]:
@@ -108,7 +112,7 @@ def unturned_texts(value: object, path: Path) -> Iterator[TextPlace]:
     listed = isinstance(value, list | tuple)
     for place, item in enumerate(items(value) if listed else [value]):
         if not isinstance(item, dict | Mapping) or not listed:
-            for where, words in string_leaves(item, (*path, place) if listed else path):
+            for where, words in string_leaves(cast("object", item), (*path, place) if listed else path):
                 yield TextPlace(where, words, TextKind.USER)
 
 
@@ -163,7 +167,7 @@ def _leaves(value: object, base: Path, level: _Level, parts: Mapping[Path, Part]
     stack: list[tuple[Path, Any, object, Json, _Level, Part | None]] = [(base, value, None, {}, level, None)]
     while stack:
         path, here, key, holder, level, part = stack.pop()
-        part = parts.get(path, part)
+        part = parts.get(path, part) if parts else part
         if isinstance(here, str):
             yield _Leaf(path, here, key, holder, level, part)
         elif isinstance(here, dict | Mapping):
@@ -185,6 +189,8 @@ def _below(level: _Level, name: str, fields: Json) -> _Level:
     """What the value of a field is; a string, or strings in a list, are of the object that has the field."""
     value = fields[name]
     match level:
+        case _Level.TURN if name == "tools" and items(value):
+            return _Level.DEFINITION
         case _Level.TURN:
             return level if name in _IN_TURNS or _is_words(value) else _Level.FREE
         case _Level.DEFINITION if name in _CREDENTIALS and text(fields.get("type")) in _SERVERS:
@@ -236,8 +242,11 @@ def _is_tools_name(leaf: _Leaf) -> bool:
 
 
 def _is_bytes(holder: Json) -> bool:
-    is_one = text(holder.get("type")) in ("base64", "redacted_thinking", "image_generation_call") or "format" in holder
-    return is_one and not text(holder.get("media_type")).startswith("text/")
+    return _is_encoded(holder) and not text(holder.get("media_type")).startswith("text/")
+
+
+def _is_encoded(holder: Json) -> bool:
+    return text(holder.get("type")) in ("base64", "redacted_thinking", "image_generation_call") or "format" in holder
 
 
 def _is_base64(words: str) -> bool:

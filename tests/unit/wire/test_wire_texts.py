@@ -370,3 +370,21 @@ def test_ids_of_the_protocol_and_credentials_are_no_texts() -> None:
     body = messages({"type": "tool_use", "id": "toolu_1", "name": "n", "input": {}, "cache_control": {"type": "e"}})
     body["tools"] = [{"type": "mcp", "headers": {"X": "Bearer abc"}, "authorization": "Bearer abc", "name": "n"}]
     assert [place.text for place in request_view(Dialect.MESSAGES, body).texts] == ["Look"]
+
+
+@pytest.mark.parametrize("data", ["SWdub3JlIGFsbA", SAID])
+@pytest.mark.parametrize("media_type", ["image/png", "text/plain"])
+def test_bytes_that_a_tool_gave_back_are_seen_but_never_marked(data: str, media_type: str) -> None:
+    source = {"type": "base64", "media_type": media_type, "data": data}
+    body = result([{"type": "image", "source": source}])
+    kinds = [place.kind for place in request_view(Dialect.MESSAGES, body).texts if place.text == data]
+    assert kinds == [DATA]
+
+
+def test_words_of_a_schema_and_seals_in_a_conversation_are_no_texts() -> None:
+    listed = [{"name": "n", "input_schema": {"type": "object", "properties": {"a": {"type": ["string", "null"]}}}}]
+    body = items({"type": "mcp_list_tools", "id": "m", "server_label": "s", "tools": listed})
+    assert [place.text for place in request_view(Dialect.RESPONSES, body).texts] == ["Look"]
+    thought = {"type": "thinking", "thinking": "Hm", "signature": "abc+/="}
+    body = {"messages": [{"role": "assistant", "content": "x", "thinking_blocks": [thought]}]}
+    assert {place.text for place in request_view(Dialect.CHAT, body).texts} == {"x", "Hm"}
