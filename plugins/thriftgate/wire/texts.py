@@ -76,6 +76,8 @@ _WRITTEN = frozenset({"text", "content", "output", "stdout", "stderr", "logs", "
 """Fields of a tool's result that hold its own words, and may hold others."""
 _CALLED = frozenset({"input", "arguments", "function", "custom", "action", "code", "queries", "operation"})
 """What a model wrote of a call; the rest of one is what came back."""
+CARRIED = ("extra_body", "documents")
+"""Fields of no dialect that reach models all the same: the first is laid over the provider's body."""
 Known = Callable[[Part], Iterator[TextPlace]]
 
 

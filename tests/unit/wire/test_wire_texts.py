@@ -226,6 +226,8 @@ HIDDEN: list[tuple[str, Dialect, Any]] = [
      {"messages": [], "tools": [{"type": "function", "function": {"name": SAID}}]}),
     ("a message that is a text", Dialect.CHAT, {"messages": [SAID]}),
     ("a message that is a text", Dialect.MESSAGES, {"messages": [SAID]}),
+    ("what is foretold", Dialect.CHAT, {"messages": [], "prediction": {"type": "content", "beside": SAID}}),
+    *(("a body laid over the provider's", one, {"extra_body": {"messages": [{"content": SAID}]}}) for one in Dialect),
     ("an input that is an object", Dialect.RESPONSES, {"input": {"id": SAID}}),
 ]  # fmt: skip
 

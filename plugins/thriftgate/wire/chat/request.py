@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from thriftgate.wire.paths import Path, json_leaves, removed
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Body, Json, items, mapping, text, text_or_none
-from thriftgate.wire.texts import definition_texts, turn_texts, unturned_texts
+from thriftgate.wire.texts import CARRIED, definition_texts, turn_texts, unturned_texts
 from thriftgate.wire.turns import (
     MEDIA,
     AnswerFormat,
@@ -174,12 +174,12 @@ class ChatRequestView(RequestView):
             kind = _KINDS[turn.role]
             yield from turn_texts(turn, kind, lambda part, kind=kind: _part_texts(part, kind))
         yield from unturned_texts(self.body.get("messages"), ("messages",))
-        for name in ("tools", "functions", "response_format", "web_search_options"):
+        for name in ("tools", "functions", "response_format", "web_search_options", *CARRIED):
             yield from definition_texts(self.body.get(name), (name,))
-        predicted = mapping(self.body.get("prediction"))
-        for part in _content_parts(predicted, ("prediction",), "assistant"):
-            if part.text_path is not None:
-                yield TextPlace(part.text_path, part.text, TextKind.OTHER)
+        predicted: Any = self.body.get("prediction")
+        parts = tuple(_content_parts(mapping(predicted), ("prediction",), "assistant"))
+        foretold = Turn("assistant", ("prediction",), parts, predicted)
+        yield from turn_texts(foretold, TextKind.OTHER, lambda part: _part_texts(part, TextKind.OTHER))
 
 
 def _part_texts(part: Part, spoken_as: TextKind) -> Iterator[TextPlace]:

@@ -11,7 +11,7 @@ from thriftgate.wire.messages.blocks import attachment_of, parts_of, texts_of
 from thriftgate.wire.paths import Path
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Body, Json, items, mapping, text, text_or_none
-from thriftgate.wire.texts import definition_texts, turn_texts, unturned_texts
+from thriftgate.wire.texts import CARRIED, definition_texts, turn_texts, unturned_texts
 from thriftgate.wire.turns import (
     MEDIA,
     AnswerFormat,
@@ -150,7 +150,7 @@ class MessagesRequestView(RequestView):
             kind = _KINDS[turn.role]
             yield from turn_texts(turn, kind, lambda part, kind=kind: texts_of(part, kind))
         yield from unturned_texts(self.body.get("messages"), ("messages",))
-        for name in ("tools", "mcp_servers", "output_config", "output_format"):
+        for name in ("tools", "mcp_servers", "output_config", "output_format", *CARRIED):
             yield from definition_texts(self.body.get(name), (name,))
 
 

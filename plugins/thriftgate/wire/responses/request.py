@@ -11,7 +11,7 @@ from thriftgate.wire.paths import Path
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.responses.parts import attachment_of, parts_of, texts_of, turn_of
 from thriftgate.wire.shapes import Body, Json, integer, items, mapping, text, text_or_none
-from thriftgate.wire.texts import definition_texts, turn_texts, unturned_texts
+from thriftgate.wire.texts import CARRIED, definition_texts, turn_texts, unturned_texts
 from thriftgate.wire.turns import (
     MEDIA,
     AnswerFormat,
@@ -170,7 +170,7 @@ class ResponsesRequestView(RequestView):
             yield from turn_texts(turn, kind, lambda part, kind=kind: texts_of(part, kind))
         if not isinstance(self.body.get("input"), str | list | tuple):
             yield from unturned_texts(self.body.get("input"), ("input",))
-        for name in ("tools", "text", "prompt"):
+        for name in ("tools", "text", "prompt", *CARRIED):
             yield from definition_texts(self.body.get(name), (name,))
 
 
