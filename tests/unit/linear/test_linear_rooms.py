@@ -86,6 +86,15 @@ def viewed(text: str) -> None:
         view.with_question(text)
 
 
+def shown_to_guards(text: str) -> None:
+    begun = [
+        f"{start}{text}{end}" for start in ("", "https://a.b/", "data:image/png;base64,") for end in ("", "\u00e9")
+    ]
+    source = {"type": "base64", "data": text, "id": text, "url": begun}
+    messages = [{"role": "user", "content": [{"type": "image", "source": source}]}]
+    assert request_view(Dialect.MESSAGES, {"messages": messages}).texts
+
+
 def _cut(text: str) -> list[str]:
     return [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
 
@@ -123,6 +132,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "checking a stream": checked_in_pieces,
     "events": decoded_in_pieces,
     "request views": viewed,
+    "request texts": shown_to_guards,
 }
 
 
