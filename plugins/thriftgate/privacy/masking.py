@@ -6,6 +6,7 @@ Failure behaviour: pure; a value whose action is to block raises ContentBlockedE
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, pairwise
 
 from thriftgate.errors import ContentBlockedError
 from thriftgate.privacy.policy import Action, PrivacyPolicy, keyed_hash
@@ -27,7 +28,7 @@ _LONG_ENOUGH = re.compile(rf"(?s).{{4}}|[{_CJK}]{{2}}")
 _MOST_DIGITS = 19
 _SHORTEST_SUBSCRIBER = 8
 _MOST_PER_WORD = 256
-"""Lengths of values that have one word as their first: a bound on the work that a conversation can cause."""
+"""Lengths of values that have the same words as their first two: a bound on the work that a conversation can cause."""
 
 
 @dataclass(slots=True)
@@ -78,15 +79,15 @@ class Masker:
 class Recurrences:
     """Finds values again that were found elsewhere in the conversation: whole, and numbers in any grouping.
 
-    Linear in the text: at each word it is looked up whether a value of which it is the first stands there.
+    Linear in the text: at each word it is looked up whether a value that begins with it and the next stands there.
     """
 
     def __init__(self, values: Iterable[tuple[str, str]]) -> None:
         self._spelled: dict[str, str] = {}
         self._in_any_case: dict[str, str] = {}
         self._by_digits: dict[str, str] = {}
-        self._places: dict[str, set[tuple[int, int]]] = {}
-        """First word → how far before it a value begins, and how long it is."""
+        self._places: dict[tuple[str, str], set[tuple[int, int]]] = {}
+        """First two words, of which the second may be none → how far before it a value begins, and how long it is."""
         for entity_type, value in values:
             for spelling in {value, privacy_view(value).text}:
                 self._add(entity_type, spelling)
@@ -103,12 +104,13 @@ class Recurrences:
         return [TextSpan(start, end, kind, 0.0, "recurrences") for start, end, kind in found]
 
     def _add(self, entity_type: str, value: str) -> None:
-        first = _WORD.search(value)
-        if first is None:
+        words = list(islice(_WORD.finditer(value), 2))
+        if not words:
             return
-        places = self._places.setdefault(first[0].lower(), set())
+        second = words[1][0].casefold() if len(words) > 1 else ""
+        places = self._places.setdefault((words[0][0].casefold(), second), set())
         if len(places) < _MOST_PER_WORD:
-            places.add((first.start(), len(value)))
+            places.add((words[0].start(), len(value)))
         self._spelled[value] = entity_type
         if entity_type in _WITHOUT_CASE or (entity_type in _WITHOUT_CASE_OF_SEVERAL_WORDS and " " in value):
             self._in_any_case[value.lower()] = entity_type
@@ -118,13 +120,15 @@ class Recurrences:
             self._by_digits |= dict.fromkeys((digits, *others), entity_type)
 
     def _words(self, text: str) -> Iterator[tuple[int, int, str]]:
-        for word in _WORD.finditer(text):
-            for offset, length in self._places.get(word[0].lower(), ()):
-                start, end = word.start() - offset, word.start() - offset + length
-                part = text[max(0, start) : end]
-                kind = self._spelled.get(part) or self._in_any_case.get(part.lower())
-                if kind and start >= 0 and (_PARTED.search(text, end - 1, end + 1) or end == len(text)):
-                    yield start, end, kind
+        words = [(word.start(), word[0].casefold()) for word in _WORD.finditer(text)]
+        for (at, first), (_, second) in pairwise([*words, (len(text), "")]):
+            for key in ((first, ""), (first, second)) if second else ((first, ""),):
+                for offset, length in self._places.get(key, ()):
+                    start, end = at - offset, at - offset + length
+                    part = text[max(0, start) : end]
+                    kind = self._spelled.get(part) or self._in_any_case.get(part.lower())
+                    if kind and start >= 0 and (_PARTED.search(text, end - 1, end + 1) or end == len(text)):
+                        yield start, end, kind
 
     def _numbers(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Groups of digits that together are a number."""
@@ -132,7 +136,8 @@ class Recurrences:
             groups = [(run.start() + one.start(), run.start() + one.end()) for one in _DIGITS.finditer(run[0])]
             for first, (start, _) in enumerate(groups):
                 digits = ""
-                for at, end in groups[first:]:
+                # A group has one digit at least.
+                for at, end in groups[first : first + _MOST_DIGITS]:
                     digits += text[at:end]
                     if len(digits) > _MOST_DIGITS:
                         break

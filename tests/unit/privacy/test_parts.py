@@ -272,3 +272,10 @@ def test_what_a_library_says_in_the_head_of_a_request_is_no_prose() -> None:
     assert told == [("555123", ""), ("Alice", ""), ("application/json", ""), ("gzip", "")]
     assert out["metadata"]["headers"]["x-stainless-runtime"] == "masked"
     assert transformed(body, lambda text, label: text) is body
+
+
+def test_many_values_that_begin_with_one_word_are_all_found_again() -> None:
+    values = [f"a@{'b' * length}.example" for length in range(1, 400)]
+    again = Recurrences([("EMAIL_ADDRESS", value) for value in values])
+    text = ", ".join(values).upper()
+    assert [text[span.start : span.end].lower() for span in again.find(text)] == values

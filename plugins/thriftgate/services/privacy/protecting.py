@@ -5,6 +5,7 @@ StoreUnavailableError (503) when a conversation's pseudonyms cannot be read or k
 the policy refuses a kind: in all three nothing is sent.
 """
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,8 @@ from thriftgate.privacy.spans import TextSpan
 
 _TRIES = 8
 """Of two requests of one conversation that come at once, one has to look again at what the other gave out."""
+_LONG = 2_000
+"""Characters of texts and known values that are looked through beside the event loop, not on it."""
 _UNKNOWN_START = 1_000
 _UNKNOWN_SPAN = 900_000
 
@@ -79,12 +82,12 @@ class PrivacyService:
         found = dict(zip(texts, await self._analyzer.analyze(texts), strict=True))
         findings = {text: counted_by_kind(text.text, spans, policy) for text, spans in found.items()}
         if conversation is None:
-            return self._masked(body, findings, policy, Pseudonyms())
+            return await self._masked_beside(body, findings, policy, Pseudonyms())
         for _ in range(_TRIES):
             kept = await self._vault.load(conversation.id)
             state = Pseudonyms.of(kept.entries if kept else (), first_number=self._first_number(conversation, kept))
             before = len(state)
-            protected = self._masked(body, findings, policy, state)
+            protected = await self._masked_beside(body, findings, policy, state)
             if len(protected.entries) == before:
                 return protected
             if await self._vault.save(conversation.id, protected.entries, after=kept.version if kept else 0):
@@ -104,6 +107,18 @@ class PrivacyService:
         if kept is not None or not conversation.is_continued:
             return 1
         return _UNKNOWN_START + int(conversation.id[:8], 16) % _UNKNOWN_SPAN
+
+    async def _masked_beside(
+        self,
+        body: Mapping[str, Any],
+        findings: Mapping[Text, Sequence[TextSpan]],
+        policy: PrivacyPolicy,
+        state: Pseudonyms,
+    ) -> Protected:
+        length = sum(len(text.text) for text in findings) + sum(len(entry.value) for entry in state.entries())
+        if length <= _LONG:
+            return self._masked(body, findings, policy, state)
+        return await asyncio.to_thread(self._masked, body, findings, policy, state)
 
     def _masked(
         self,

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -131,6 +132,27 @@ async def test_a_conversations_name_says_nothing_and_differs_by_caller() -> None
     names = {service().conversation_id(caller, "s") for caller in ("key-a", "key-b")}
     assert len(names) == 2
     assert not any("key" in name for name in names)
+
+
+class NotingThreads(tuple[tuple[str, str], ...]):
+    """Values that are always taken out, and in which threads somebody read them."""
+
+    threads: set[int]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        self.threads.add(threading.get_ident())
+        return super().__iter__()
+
+
+async def test_a_long_request_is_masked_beside_the_loop_and_a_short_one_on_it() -> None:
+    deny = NotingThreads(POLICY.deny)
+    policy = PrivacyPolicy(POLICY.actions, deny=deny)
+    for conversation in (None, Conversation("c")):
+        for length, is_on_loop in ((10, True), (1_000, False)):
+            deny.threads = set()
+            protected = await service().protect(said("Alice, " * length), policy, conversation)
+            assert protected.body == said("<PERSON_1>, " * length)
+            assert (deny.threads == {threading.get_ident()}) is is_on_loop
 
 
 async def test_what_is_allowed_and_what_is_unsure_stays() -> None:
