@@ -154,6 +154,17 @@ def test_a_mail_address_in_a_link_stays_one() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "https://h:xxx,alice@example.com", "ftp://user:example|alice@example.com", "see x://a:alice@example.com",
+        "https://h:pw99@host.example https://h:xxx,alice@example.com",
+    ],
+)  # fmt: skip
+def test_a_mail_address_is_one_where_a_link_has_no_password(text: str) -> None:
+    assert ("EMAIL_ADDRESS", "alice@example.com") in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "password sha256 hash", "password step2 of 3", "password v2.1 policy", "docker run -u 1000:1000 app",
         "docker run --user node:node app", "Cookie: theme=dark; lang=en", "<token>required</token>",
         "--max-tokens 4096 --password-file /etc/passwords", "the password 12345678 times",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.recognizers.secrets import url_passwords
 from thriftgate.privacy.spans import TextSpan
 
 _AT = re.compile(r"@|(?<=[\w]) {0,2}[\[({] {0,2}(?i:at) {0,2}[\])}] {0,2}(?=[\w])")
@@ -16,8 +17,6 @@ _LONGEST_DOMAIN = 255
 _PICTURE = re.compile(r"[23]x\.(?:png|jpe?g|gif|webp|svg)\Z", re.IGNORECASE)
 _SERVICE_ACCOUNTS = frozenset({"git"})
 """`git@github.com` names a protocol's user, not a person."""
-_URL_PASSWORD = re.compile(r"://[^\s:/\"'<>]{0,128}:[^\s/?#\"'<>]*\Z")
-"""What stands here before an `@` is the password of a URL, which `secrets.py` finds."""
 _LEADING = "'`*{}~.#$!^"
 _TRAILING = "-_"
 
@@ -30,7 +29,13 @@ class EmailRecognizer:
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Every address with a domain that could exist."""
         text = context.text
+        passwords, reach = list(url_passwords(context)), -1
+        passwords.reverse()
         for sign in _AT.finditer(text):
+            while passwords and passwords[-1][0] <= sign.start():
+                reach = max(reach, passwords.pop()[1])
+            if sign.start() <= reach:  # in a URL's password or right behind it, which is found as a credential
+                continue
             local = _LOCAL.search(text[max(0, sign.start() - 64) : sign.start()])
             domain = _DOMAIN.match(text, sign.end(), min(len(text), sign.end() + _LONGEST_DOMAIN))
             if local is None or domain is None:
@@ -38,7 +43,5 @@ class EmailRecognizer:
             name = local[0].lstrip(_LEADING)
             end = domain.end() - (len(domain[0]) - len(domain[0].rstrip(_TRAILING)))
             if not name or name in _SERVICE_ACCOUNTS or _PICTURE.match(domain[0]):
-                continue
-            if _URL_PASSWORD.search(text, max(0, sign.start() - _LONGEST_DOMAIN), sign.start()):
                 continue
             yield TextSpan(sign.start() - len(name), end, self.entity_type, 1.0, "emails")

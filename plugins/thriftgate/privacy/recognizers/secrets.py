@@ -132,10 +132,8 @@ class SecretRecognizer:
             for match in _HOOK.finditer(context.text):
                 yield self._span(match.start(), match.end(), 1.0)
         yield from self._private_keys(context.text)
-        for match in _URL_USER.finditer(context.text) if "://" in context.text else ():
-            end = url_password_end(context, match.end())
-            if end is not None and not _PLACEHOLDER.match(context.text, match.end(), end):
-                yield self._span(match.end(), end, 0.95)
+        for start, end in url_passwords(context):
+            yield self._span(start, end, 0.95)
         for match in _BEARER.finditer(context.text):
             if not _PLACEHOLDER.match(match["value"]) and _entropy(match["value"]) > 3:
                 yield self._span(match.start("value"), match.end("value"), 0.95)
@@ -223,6 +221,14 @@ class SecretRecognizer:
                 len(value) >= 32 and value.isalnum() and _entropy(value) >= 4.3 and _is_thoroughly_mixed(value)
             ):
                 yield self._span(match.start(), match.start() + len(match[0].rstrip(".")), 0.8 if named else 0.6)
+
+
+def url_passwords(context: Context) -> Iterator[tuple[int, int]]:
+    """Where the passwords in URLs begin and end, in order; a placeholder is none."""
+    for match in _URL_USER.finditer(context.text) if "://" in context.text else ():
+        end = url_password_end(context, match.end())
+        if end is not None and not _PLACEHOLDER.match(context.text, match.end(), end):
+            yield match.end(), end
 
 
 def _names_a_secret(label: str) -> bool:
