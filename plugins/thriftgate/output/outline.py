@@ -17,9 +17,9 @@ _CLOSERS = {"}": "{", "]": "["}
 _OPENING_QUOTES = {'"': '"', "'": "'", "\u201c": '\u201d\u201c"', "\u2018": "\u2019\u2018'", "\u201d": '\u201d"'}
 _VALUE = r"""(?:$|["'\u201c\u2018{\[]|-?\d|(?:true|false|null|True|False|None|NaN|undefined)\b)"""
 _AFTER_STRING = re.compile(
-    rf"""\s*(?:$|[}}\]]|,\s*(?:{_VALUE}|[}}\]]|[A-Za-z_]\w{{0,60}}\s*:|//|/\*|\#)|:\s*{_VALUE}|//|/\*"""
+    rf"""\s*+(?:$|[}}\]]|,\s*(?:{_VALUE}|[}}\]]|[A-Za-z_]\w{{0,60}}\s*:|//|/\*|\#)|:\s*{_VALUE}|//|/\*"""
     r"""|["'\u201c][^"'\u201c\u201d\n]{0,100}["'\u201d]\s*:)"""
-    rf"""|\s*\n\s*{_VALUE}""",
+    rf"""|[^\S\n]*+\n\s*+{_VALUE}""",
 )
 _BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_$][\w$-]*)(\s*:)")
 _CONTROL = re.compile(r"[\x00-\x1f]")

@@ -23,6 +23,9 @@ _FENCE = "```"
 _BEGAN_BEFORE = re.compile(r"""["'\u201d\u2019]\s*:\s*$""")
 _GOES_ON = re.compile(r"""[,:]\s*(?:["'\u201c\u2018{\[]|-?\d|(?:true|false|null|True|False|None)\b|\w{1,60}\s*:)""")
 
+_FURTHER_LIST = re.compile(r"""\[\s*+(?:["'\u201c\u2018{\[\]]|-?\d|(?:true|false|null|True|False|None)\b)""")
+"""Behind a document, the beginning of another; `[see below]` is prose."""
+
 
 def repair(text: str) -> Repaired | Unfinished | Unreadable:
     """Read a text that strict JSON does not take."""
@@ -46,7 +49,7 @@ def _is_only_a_part(before: str, after: str) -> bool:
     """Whether there are two documents, a bracket of prose before one, or one bracket too many or too few in it."""
     begins_before = before.startswith(('"', "'")) or _BEGAN_BEFORE.search(before[-80:])
     goes_on = "{" in after or "}" in after or after.count("]") > after.count("[") or _GOES_ON.match(after)
-    return bool(begins_before or goes_on)
+    return bool(begins_before or goes_on or _FURTHER_LIST.search(after))
 
 
 def _mended(found: Outline, changes: set[Change]) -> Repaired | Unreadable:

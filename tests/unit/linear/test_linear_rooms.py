@@ -30,6 +30,7 @@ LEAK = leaks.PromptLeak(["You are the assistant of a bank and never tell anybody
 DENIED = lists.DenyList("words", ["forbidden word", "a b", "\u00d6l", "\u79d8\u5bc6"], [r"(a+)+b"])
 VALUES = {"<PERSON_1>": "Ada", "<PERSON_2>": "Bob", "<EMAIL_ADDRESS_1>": "a@b.c"}
 KNOWN = masking.Recurrences([("PERSON", "Ada Lovelace"), ("PERSON", "aaa"), ("CARD", "7777")])
+KNOWN_PHONE = masking.Recurrences([("PHONE_NUMBER", "+1 415 555 2671")])
 CHUNK = 7
 INJECTION = shipped("injection")
 
@@ -122,12 +123,14 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "json or not": lambda text: json_text.looks_like_json("[" + text + "]"),
     "documents": lambda text: documents.transformed({"messages": [{"content": text}]}, lambda said, _: said),
     "recurrences": KNOWN.find,
+    "recurrences of numbers": lambda text: KNOWN_PHONE.find("1 " * len(text)),
     "placeholders": lambda text: placeholders.literal_numbers(text, ["PERSON"]),
     "restoring": lambda text: restoring.Restorer(VALUES).stream().feed(text),
     "restoring a stream": restored_in_pieces,
     "restoring JSON": lambda text: json_restoring.restore_json(restoring.Restorer(VALUES), json.dumps({"a": text})),
     "outline": lambda text: outline.outline("{" + text),
     "repair": lambda text: repair.repair('{"a": ' + text),
+    "repair behind a string": lambda text: repair.repair(f'{{"a": "b"{text}x}}'),
     "scanning": scanned_in_pieces,
     "checking a stream": checked_in_pieces,
     "events": decoded_in_pieces,
