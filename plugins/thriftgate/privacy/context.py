@@ -14,8 +14,16 @@ _WINDOW_AFTER = 16
 _CELL = re.compile(r"[,;\t|]")
 _HEADING = re.compile(r"[^\W\d][\w .()#/'\"-]{0,39}\Z")
 _MAX_HEADER = 2_000
-AN_ID = r"(?<![^\W_])(?!(?:p|s|l|m|br|pl|pre|re|un)?aid|a?void|(?:in)?valid|android|[bdhkrm]id|madrid|david)\w{0,24}id"
-"""The pattern of a word that ends an identifier's name ("userId", "id"), and not one like "paid"."""
+AN_ID = (
+    r"(?<![^\W_])(?:(?:user|account|customer|client|kunden|member|employee|person|contact|tenant|org|organi[sz]ation|team"
+    r"|group|session|request|response|message|thread|conversation|chat|channel|event|trace|span|correlation|log|error"
+    r"|transaction|payment|invoice|order|bestell|auftrags|rechnungs|shipment|tracking|parcel|ticket|case|job|task|run"
+    r"|batch|build|process|device|node|instance|resource|object|entity|record|row|doc|document|file|page|post|product"
+    r"|item|article|artikel|course|charge|refund|subscription|plan|campaign|store|shop|merchant|vendor|supplier"
+    r"|location|site|asset|parent|external|internal|model|version|template|u|uu|gu|p|g|o)?id)"
+)
+"""The pattern, in lower case, of what ends an identifier's name ("userId", "parcel_id"), and not of a word or name."""
+_CAMEL_ID = re.compile(r"(?<=[a-z0-9])I[dD](?![A-Za-z])")
 _SENTENCE_END = re.compile(r"[.!?]\s|[\n\r]")
 
 
@@ -45,7 +53,8 @@ class Context:
         """Only what belongs to this value: from the end of the sentence or line before it."""
         near = self.text[max(0, start - _WINDOW) : start]
         ends = list(_SENTENCE_END.finditer(near))
-        return f"{self.label} {self._heading(start)} {near[ends[-1].end() :] if ends else near}".lower()
+        words = f"{self.label} {self._heading(start)} {near[ends[-1].end() :] if ends else near}"
+        return _CAMEL_ID.sub("_id", words).lower()
 
     def cells(self) -> Iterator[tuple[str, int, int]]:
         """Every cell of a table with its heading: (heading, start, end)."""

@@ -122,6 +122,28 @@ def test_what_only_looks_like_a_value_is_left_alone(text: str) -> None:
     assert found(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("phone of Khalid: 202-555-0143", "202-555-0143"),
+        ("text Astrid 202-555-0143", "202-555-0143"),
+        ("phone of Khalid: 0171 1234567", "0171 1234567"),
+        ("for Khalid: 4111111111111111", "4111111111111111"),
+        ("prepaid 4111111111111111", "4111111111111111"),
+        ("Sigrid 4111111111111111", "4111111111111111"),
+    ],
+)
+def test_a_name_or_word_that_ends_in_id_names_no_identifier(text: str, value: str) -> None:
+    assert value in [cut for _, cut in found(text)]
+
+
+@pytest.mark.parametrize(
+    "name", ["id", "ID:", "userId", "USERID", "order-id", "fooBarId=", "foo_id:", "Kunden-ID", "widgetID", "uuid"]
+)
+def test_the_name_of_an_identifier_is_one_in_every_spelling(name: str) -> None:
+    assert found(f"{name} 4111111111111111") == []
+
+
 def test_checksums_refuse_a_changed_digit() -> None:
     assert luhn_holds("4111111111111111")
     assert not luhn_holds("4111111111111112")
