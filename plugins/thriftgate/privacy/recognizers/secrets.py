@@ -88,15 +88,19 @@ _BESIDE = re.compile(
 _SHORTEST_KEY, _FEWEST_CHANGES = 12, 5
 _TECHNICAL = re.compile(
     r"(?i)(?:sha|md|utf|base|oauth|http|ipv|aes|rsa|bcrypt|argon|pbkdf|win|top|part|step|v)-?\d|\d{1,4}-?[a-z]+\W*\Z"
+    r"|(?:office|windows|iphone|ipad|galaxy|pixel|android|macos|ios)-?\d{1,4}\W*\Z"
+    r"|(?:inc|chg|req|ritm|prb|s?c?task)\d{5,10}\W*\Z"
 )
 _FLAG = re.compile(
     rf"(?i)(?<!\S)--?(?:[a-z]{{1,16}}-){{0,4}}(?:{_PASSWORD_WORD}|pass|secret|token|(?:api|access|private|auth)-?key)"
-    r"[ =][\"']?(?P<value>(?!-)[^\s\"']{4,512})"
+    r"[ =][\"']?(?P<value>(?!-|(?:id|src|source|env|type)=)[^\s\"']{4,512})"
 )
 _USER_FLAG = re.compile(r"(?<!\S)(?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"']{1,64}:(?P<value>[^\s\"']{4,512})")
 _GLUED_FLAG = re.compile(
-    r"\b(?:mysql\w{0,16}|mariadb|sshpass)\b[^\n]{0,200}? -p ?[\"']?(?P<value>[^\s\"'-][^\s\"']{3,511})"
+    r"\b(?P<program>mysql\w{0,16}|mariadb|sshpass)\b(?:(?! &&? | \|\|? |; )[^\n]){0,200}? -p(?P<blank> ?)[\"']?"
+    r"(?P<value>(?!\d{1,5}:\d{1,5}(?!\S))[^\s\"'-][^\s\"']{3,511})"
 )
+"""Two ports are no password; behind a blank mysql takes a database's name, and people a password all the same."""
 _FETCHES = re.compile(r"\b(?:curl|wget|httpie|https?|xh)\b")
 _COOKIES = re.compile(r"(?i)\b(?:set-)?cookie[\"']?: ?[\"']?(?P<pairs>[^\r\n]{1,4000})")
 _COOKIE = re.compile(r"[\w.-]{1,64}=(?P<value>[^;,\s\"']{16,2000})")
@@ -187,7 +191,10 @@ class SecretRecognizer:
         for pattern in (_FLAG, _USER_FLAG, _GLUED_FLAG) if "-" in text else ():
             for match in pattern.finditer(text):
                 line = text[max(0, match.start() - 200) : match.start()].rsplit("\n", 1)[-1]
-                is_sure = pattern is _GLUED_FLAG or (pattern is _USER_FLAG and _FETCHES.search(line) is not None)
+                if pattern is _GLUED_FLAG:
+                    is_sure = not match["blank"] or match["program"] == "sshpass"
+                else:
+                    is_sure = pattern is _USER_FLAG and _FETCHES.search(line) is not None
                 if _is_value(match["value"], is_prose=not is_sure) and not match["value"].isdigit():
                     yield self._span(*match.span("value"), 0.9)
 
