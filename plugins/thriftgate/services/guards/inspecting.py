@@ -1,7 +1,7 @@
 """Looks at texts with every guard that is on, each text once: what was seen before is remembered, by its hash alone.
 
 Failure behaviour: a guard that fails is named in the decision; what follows is the operator's choice (`fail`): the text
-passes, or GuardUnavailableError, a 503. Long texts are looked at beside the event loop.
+passes, or GuardUnavailableError, a 503. Long texts and many short ones are looked at beside the event loop.
 """
 
 import asyncio
@@ -34,6 +34,8 @@ _REMEMBERED = 40_000
 _EMBEDDED = 4
 """Windows of one text that are embedded: the most suspect ones."""
 _LONG = 2_000
+_EACH = 60
+"""Characters that cost as much as a text of none."""
 _QUIET = 0.03
 """Score by words below which a window is not worth an embedding in a long text."""
 
@@ -84,12 +86,14 @@ class GuardService:
             found.append(Acted(over, policy.action("size"), "user"))
             if policy.action("size") == "block" and not policy.shadow:
                 return Decision(tuple(found), 0, (), policy.shadow)
+        # All of them together: hundreds of short ones, a schema's descriptions, hold up as many as a long one.
+        load = self._unseen(texts)
         for one in (*texts, *_joined(texts)):
-            found += await self._denied(one, policy)
+            found += await self._denied(one, policy, load)
             if one.place not in ("user", "tool"):
                 continue
             try:
-                findings = await self._attacks(one.text)
+                findings = await self._attacks(one.text, load)
             except Exception as error:
                 self._note_failure("injection", error)
                 failed.add("injection")
@@ -143,7 +147,16 @@ class GuardService:
         vectors = await self._vectors(pieces)
         return pieces, hidden, judged(pieces, self._injection(), vectors if self._judges_by_vector else None)
 
-    async def _denied(self, one: Said, policy: GuardPolicy) -> list[Acted]:
+    def _unseen(self, texts: Iterable[Said]) -> int:
+        """Characters that are to be looked at, and what each text costs by itself."""
+        new = {one.text for one in texts if len(one.text) <= _LONG and not self._is_known(one)}
+        return sum(len(text) + _EACH for text in new)
+
+    def _is_known(self, one: Said) -> bool:
+        digest = _digest(one.text)
+        return digest in self._seen or (one.place not in ("user", "tool") and b"deny" + digest in self._seen)
+
+    async def _denied(self, one: Said, policy: GuardPolicy, load: int = 0) -> list[Acted]:
         wanted = "output" if one.place == "answer" else "input"
         actions = {
             listed.name: policy.action(f"deny:{listed.name}")
@@ -152,7 +165,7 @@ class GuardService:
         }
         if all(action == "off" for action in actions.values()):
             return []
-        found = await self._listed(one.text)
+        found = await self._listed(one.text, load)
         return [
             Acted(finding, action, one.place)
             for name, action in actions.items()
@@ -160,7 +173,7 @@ class GuardService:
             if finding.rule == name and action != "off"
         ]
 
-    async def _listed(self, text: str) -> tuple[Finding, ...]:
+    async def _listed(self, text: str, load: int) -> tuple[Finding, ...]:
         """What every deny list finds in a text; remembered."""
 
         def find() -> tuple[Finding, ...]:
@@ -169,7 +182,7 @@ class GuardService:
 
         key = b"deny" + _digest(text)
         known = self._known_of(key)
-        return known if known is not None else self._keep(key, await _beside(len(text), find))
+        return known if known is not None else self._keep(key, await _beside(max(load, len(text)), find))
 
     def _acted(self, findings: Iterable[Finding], place: str, policy: GuardPolicy) -> Iterable[Acted]:
         for one in findings:
@@ -183,14 +196,14 @@ class GuardService:
             if is_counted and action != "off":
                 yield Acted(one, action, place)
 
-    async def _attacks(self, text: str) -> tuple[Finding, ...]:
+    async def _attacks(self, text: str, load: int) -> tuple[Finding, ...]:
         """What is hidden in a text and the worst of it, whatever the scores; remembered."""
         key = _digest(text)
         known = self._known_of(key)
         if known is not None:
             return known
         classifier = self._injection()
-        pieces, hidden = await _beside(len(text), lambda: pieces_of(text, classifier))
+        pieces, hidden = await _beside(max(load, len(text)), lambda: pieces_of(text, classifier))
         vectors = await self._vectors(pieces)
         worst = judged(pieces, classifier, vectors if self._judges_by_vector else None)
         found = (*hidden, *([worst] if worst else []))

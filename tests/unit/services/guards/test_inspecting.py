@@ -1,5 +1,6 @@
 """What follows from what guards find."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from thriftgate.config.guards import GuardsConfig
 from thriftgate.errors import GuardUnavailableError
-from thriftgate.guards.classifier import shipped
+from thriftgate.guards.classifier import Classifier, shipped
+from thriftgate.guards.findings import Finding
+from thriftgate.guards.injection import Piece, pieces_of
 from thriftgate.guards.leaks import PromptLeak
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.spans import TextSpan
@@ -311,3 +314,25 @@ def test_what_was_written_piece_by_piece_is_not_added_once_more_and_what_was_not
     whole = {"output": [message("a b"), message("c"), message("d")]}
     events = [unsaid, *pieces, *done, {"type": "response.completed", "response": whole}]
     assert [spoken.added(event) for event in events] == ["", "a ", "b", "", "c", "d"]
+
+
+async def test_many_short_texts_are_looked_at_beside_the_loop_like_one_long_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: set[int] = set()
+
+    def noted(text: str, classifier: Classifier) -> tuple[list[Piece], list[Finding]]:
+        threads.add(threading.get_ident())
+        return pieces_of(text, classifier)
+
+    monkeypatch.setattr("thriftgate.services.guards.inspecting.pieces_of", noted)
+    one = service(deny=[{"name": "ours", "words": ["bird"]}])
+    policy = one.policies.policy_of("m")
+    assert policy is not None
+    await one.request([Said("hello", "user")], policy)
+    assert threads == {threading.get_ident()}
+    threads.clear()
+    texts = [Said(f"The number of the order, as {place} says.", "tool") for place in range(600)]
+    found = (await one.request([*texts, Said("a bird", "system"), Said(ATTACK, "user")], policy)).found
+    assert [acted.finding.guard for acted in found] == ["deny", "injection"]
+    assert threading.get_ident() not in threads
