@@ -15,20 +15,23 @@ _LINK = re.compile(
     rf"(?:https?|ftp|wss?):[/\\]{{1,64}}{_REST}{{1,2048}}|(?:https?|ftp|wss?):[\w-]{{1,63}}\.[a-z]{_REST}{{1,2048}}|"
     rf"(?<![\w@.])www\.{_REST}{{1,2048}}|"
     # Without a scheme only where a place for a link begins: Markdown, HTML, CSS.
-    rf"(?:\]\(\s{{0,9}}<?|\]:\s{{0,9}}<?|=\s{{0,9}}[\"']?\s{{0,9}}|url\(\s{{0,9}}[\"']?)[/\\]{{2,64}}{_REST}{{1,2048}}",
+    rf"(?:\]\(\s{{0,9}}<?|\]:\s{{0,9}}<?|=\s{{0,9}}[\"']?\s{{0,9}}|url\(\s{{0,9}}[\"']?)[/\\]\t{{0,9}}[/\\][/\\\t]{{0,62}}{_REST}{{1,2048}}",
     re.IGNORECASE,
 )
 _OPENING = re.compile(r"^(?:\]\(|\]:|=|url\()[\s<\"']*", re.IGNORECASE)
-_HOST = re.compile(r"^(?:[a-z]+:)?[/\\]*(?:[^@/?#\\]{0,512}@)?(\[[0-9a-f:.]{2,45}\]|[^:/?#\\]{1,253})", re.IGNORECASE)
+_AUTHORITY = re.compile(r"^(?:[a-z]+:)?[/\\\t]*([^/?#\\]*)", re.IGNORECASE)
+_HOST = re.compile(r"\[[0-9a-f:.]{2,45}\]|[^:]{1,253}", re.IGNORECASE)
 
 
 def foreign_links(text: str, allowed: Collection[str]) -> Iterator[Finding]:
     """Every link to a host that neither is in the list nor below one that is."""
     for match in _LINK.finditer(text):
-        host = _HOST.match(_OPENING.sub("", match[0]))
+        authority = _AUTHORITY.match(_OPENING.sub("", match[0]))
+        # However long the user's part is: what stands behind its last @ is the host.
+        host = _HOST.match(authority[1].rpartition("@")[2]) if authority is not None else None
         # As browsers do: full-width letters are letters, and the Chinese full stop is a dot.
         name = (
-            unicodedata.normalize("NFKC", host[1]).lower().replace("\u3002", ".").rstrip(".")
+            unicodedata.normalize("NFKC", host[0]).lower().replace("\u3002", ".").rstrip(".")
             if host is not None
             else ""
         )

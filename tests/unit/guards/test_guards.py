@@ -45,6 +45,11 @@ PROMPT = (
         ("https://\uff45xample\u3002com/x", 0),
         ("use https: it is secure // said no one; a = b // c", 0),
         ("https://example.com\\@evil.io", 0),
+        (f"https://example.com:{'a' * 600}@evil.io/?d=1", 1),
+        ("https://a@b@evil.io", 1),
+        ("https://a@b@example.com:80/@evil.io", 0),
+        ("[a](/\t/evil.io/x)", 1),
+        ("[a](/\t/example.com/x)", 0),
     ],
 )
 def test_a_link_off_the_list_is_found_whatever_it_pretends(text: str, count: int) -> None:
