@@ -18,6 +18,7 @@ from thriftgate.privacy.recognizers import CERTAIN, own_recognizers
 from thriftgate.privacy.recognizers.patterns import PatternRecognizer
 from thriftgate.privacy.spans import TextSpan, resolve_overlaps
 from thriftgate.schemas import Schema, compile_schema
+from thriftgate.services.guards import answers
 from thriftgate.wire.dialects import request_view
 from thriftgate.wire.sse import SseBlocks, SseDecoder
 from thriftgate.wire.turns import Dialect
@@ -78,6 +79,14 @@ def decoded_in_pieces(text: str) -> None:
     decoder.flush()
 
 
+def spoken(text: str) -> None:
+    said = answers.Spoken()
+    for char in text:
+        said.added({"type": "response.output_text.delta", "delta": char})
+    for _ in text:
+        said.added({"type": "response.output_text.annotation.added"})
+
+
 def viewed(text: str) -> None:
     for dialect in Dialect:
         body: dict[str, Any] = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": text}]}
@@ -114,6 +123,8 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "phrases": phrases.phrase_features,
     "phrases named": phrases.phrases_in,
     "readings": readings.readings,
+    # What ends otherwise than it began is where a pattern gives back what it took, from each place anew.
+    "readings that end otherwise": lambda text: readings.readings(f"{text}g {text}\u00e9"),
     "spotlighting": lambda text: spotlighting.marked(text, "\u02c6"),
     "toxicity": toxicity.toxicity_features,
     "windows": guard_windows.windows,
@@ -136,6 +147,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "events": decoded_in_pieces,
     "request views": viewed,
     "request texts": shown_to_guards,
+    "what a stream says": spoken,
 }
 
 

@@ -56,7 +56,8 @@ class Spoken:
             found = [*_of_item(mapping(event.get("item")))]
         elif "response" in event:
             found = [part for item in objects(mapping(event["response"]).get("output")) for part in _of_item(item)]
-        written = "".join(self._written)
+        # Only where something came whole: most events of a long stream do not, and joining costs all that was written.
+        written = "".join(self._written) if found else ""
         if kind == "response.output_item.done":
             self._written.clear()
         new = [] if "".join(found) == written else [part for part in found if part not in self._whole]
