@@ -70,10 +70,25 @@ _OTHER_SHOW = (
 )
 _ALL = r"(?:所有|全部|一切|任何|すべて|全て|모든|모두|전부)"
 _ORDERS = r"(?:指令|指示|规则|規則|提示词|限制|约束|命令|ルール|プロンプト|制約|지시|명령|규칙|지침)"
+_NO_ORDER = re.compile(
+    r"(?:不要|不能|不会|不會|不可|不得|不该|不該|不想|别|別|勿|没有|沒有|没|未|被|如何|怎么|怎麼|为什么|為什麼)$"
+)
+"""What before a Chinese verb says that it orders nothing."""
+# Not "is ignoring", "may I ignore", "even if one ignores".
+_BID_JA = (
+    r"(?:無視|破棄)(?:して(?:[^いしもるたまは]|$)|しろ|せよ|しなさい|し、)|"
+    r"忘れ(?:て(?:[^いしもるたまは]|$)|ろ|なさい)"
+)
+_BID_KO = (
+    r"무시(?:하고|하세요|하십시오|하시오|하라|해라|해 ?주|해 ?줘|해(?:[\s.,!]|$))|"
+    r"잊(?:고|어 ?버려|어 ?주|어 ?줘|어라|으세요|으십시오|으라|어(?:[\s.,!]|$))"
+)
 _PLAIN_ORDER = LinearPattern(
-    rf"(?:忽略|忘记|忘掉|无视|無視|抛开){_NEAR}{_ALL}{_NEAR}{_ORDERS}|"
-    rf"{_ALL}{_NEAR}{_ORDERS}{_NEAR}(?:無視|忘れ|破棄|무시|잊)|"
-    rf"{_ORDERS}{_NEAR}{_ALL}{_NEAR}(?:無視|忘れ|破棄|무시|잊)|"
+    # A verb that has 了 or 过 behind it tells what happened.
+    r"(?:忽略|忘记|忘掉|无视|無視|抛开)"
+    rf"(?:{_ALL}|[^了過过\x{{3002}}\x{{ff01}}\x{{ff1f}}.!?\n]{_NEAR}{_ALL}){_NEAR}{_ORDERS}|"
+    rf"{_ALL}{_NEAR}{_ORDERS}{_NEAR}(?:{_BID_JA}|{_BID_KO})|"
+    rf"{_ORDERS}{_NEAR}{_ALL}{_NEAR}(?:{_BID_JA}|{_BID_KO})|"
     rf"(?:{_OTHER_FORGET})[^\n]{{0,60}}?(?:{_OTHER_HIDDEN})"
 )
 _PATTERNS: Mapping[str, str] = {
@@ -157,7 +172,14 @@ def phrase_features(text: str, *, hidden: bool = False, layer: bool = False) -> 
 
 def is_plain_order(text: str) -> bool:
     """Whether it orders to forget *all* rules, or to forget them and show what is hidden, where few words are known."""
-    return not text.isascii() and _PLAIN_ORDER.search(text) is not None
+    if text.isascii():
+        return False
+    at = 0
+    while (place := _PLAIN_ORDER.search(text, at)) is not None:
+        if _NO_ORDER.search(text, max(0, place[0] - 4), place[0]) is None:
+            return True
+        at = place[0] + 1  # an order may stand within what begins with none
+    return False
 
 
 def phrases_in(text: str) -> list[tuple[str, int, int]]:
