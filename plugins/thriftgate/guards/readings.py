@@ -20,6 +20,11 @@ from thriftgate.guards.findings import Finding
 _INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u180e\u034f\u115f\u1160\u3164")
 _OVERRIDES = frozenset("\u202d\u202e")
 _BIDI = frozenset("\u202a\u202b\u202c\u2066\u2067\u2068\u2069\u200e\u200f") | _OVERRIDES
+# What Unicode says to leave out of sight by default, and strokes through and under letters, which no word has.
+_IGNORED = re.compile(
+    "[\u0305\u0332\u0333\u061c\u17b4\u17b5\u180b-\u180f\u2065\u206a-\u206f\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _FLAG = "\U0001f3f4"
 _LOOKALIKES = str.maketrans(
     "аеорсухіјѕһԁԛԝАВЕКМНОРСТХІЈЅαοενρτικυΑΒΕΗΙΚΜΝΟΡΤΥΧΖ",
@@ -182,7 +187,7 @@ def _cluster(text: str, at: int) -> tuple[int, str, int]:
 
 
 def _is_unseen(char: str) -> bool:
-    return char in _INVISIBLE or char in _BIDI or "\U000e0000" <= char <= "\U000e01ef"
+    return char in _INVISIBLE or char in _BIDI or _IGNORED.match(char) is not None or unicodedata.combining(char) == 1
 
 
 def _is_mark(char: str) -> bool:

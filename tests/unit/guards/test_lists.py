@@ -110,3 +110,11 @@ def test_letters_of_one_look_are_one_letter(word: str, text: str) -> None:
 @given(st.text(max_size=12), st.text(max_size=200))
 def test_every_word_and_text_is_taken(word: str, text: str) -> None:
     assert len(found(word.encode("utf-8", "replace").decode(), text)) <= 1
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\ufe0f", "\u180b", "\u061c", "\u17b4", "\u2065", "\U000e0fff", "\u0336", "\u0338", "\u0332"]
+)
+def test_what_cannot_be_seen_or_strikes_a_letter_through_hides_no_word(unseen: str) -> None:
+    for text in (f"secret{unseen}", f"{unseen}secret", f"a se{unseen}cret b", "".join(c + unseen for c in "secret")):
+        assert found("secret", text), text
