@@ -48,7 +48,8 @@ class HiddenGuardConfig(Section):
         default=0.6,
         ge=0,
         le=1,
-        description="From which score (tag characters 1, turned text .8, invisible .7, look-alikes .6) it counts.",
+        description="From which score (tag characters 1, turned text .8, invisible .7, "
+        "look-alikes and many encoded parts .6) it counts.",
     )
 
 

@@ -95,7 +95,7 @@ def readings(text: str) -> tuple[list[TextReading], list[Finding]]:
             found.append(tags)
         plain = _plain(text, is_latin=_MIXED.search(text) is not None)
     plain = _joined(plain)
-    layers, many = _decoded(plain)
+    layers, many = _decoded(plain, text)
     findings += many
     for name, turned in (("rot13", codecs.encode(plain.text, "rot13")), ("reversed", plain.text[::-1])):
         if _is_language(turned, plain.text):
@@ -214,7 +214,7 @@ def _joined(plain: TextReading) -> TextReading:
     return TextReading("".join(characters), starts=starts)
 
 
-def _decoded(reading: TextReading) -> tuple[list[TextReading], list[Finding]]:
+def _decoded(reading: TextReading, text: str) -> tuple[list[TextReading], list[Finding]]:
     """What base64, hexadecimal and percent-encoding in it say, also one inside another; and whether that is much.
 
     The first parts are readings of their own. All others are read too, as one: whoever puts harmless ones before an
@@ -239,9 +239,18 @@ def _decoded(reading: TextReading) -> tuple[list[TextReading], list[Finding]]:
                 inner.append(_in_one(parts[_MOST_ALONE:], name))
         found += inner
         outer = inner
-    if len(hiding) <= _MOST_ALONE:
+    if _apart(hiding, text) <= _MOST_ALONE:
         return found, []
     return found, [Finding("hidden", "many encoded parts", 0.6, min(hiding)[0], max(end for _, end in hiding))]
+
+
+def _apart(places: Sequence[tuple[int, int]], text: str) -> int:
+    """How many parts there are, a token's between full stops and a mail's lines being one."""
+    count, reached = 0, -1
+    for start, end in sorted(places):
+        count += reached < 0 or (start > reached and text[reached:start].strip("=") not in (".", "\n", "\r\n"))
+        reached = max(reached, end)
+    return count
 
 
 def _in_one(parts: Sequence[TextReading], layer: str) -> TextReading:

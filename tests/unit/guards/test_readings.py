@@ -73,6 +73,9 @@ def test_many_encoded_parts_are_a_finding_and_links_are_not() -> None:
     parts = [encoded(f"some harmless text number {number}", "base64") for number in range(17)]
     assert [one.rule for one in readings(" ".join(parts))[1]] == ["many encoded parts"]
     assert readings(" ".join(parts[:16]))[1] == []
+    assert readings("\n".join(parts) + "\r\n" + "\r\n".join(parts))[1] == []
+    assert readings(" ".join(f"{one}.{one}.{one}" for one in parts[:16]))[1] == []
+    assert readings(" ".join(f"{one}.{one}.{one}" for one in parts))[1] != []
     links = " ".join(f"https://ru.example/{encoded('harmless page', 'percent')}" for _ in range(40))
     assert readings(links)[1] == []
 
