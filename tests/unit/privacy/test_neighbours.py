@@ -134,3 +134,9 @@ def test_an_address_of_a_machine_is_one_behind_any_word_but_a_versions(address: 
 def test_an_address_of_which_every_number_is_something_elses_is_none(text: str, part: str, stays: bool) -> None:
     span = TextSpan(text.index(part), text.index(part) + len(part), "ADDRESS", 0.95)
     assert bool(without_lookalikes(text, [span])) is stays
+
+
+@pytest.mark.parametrize("before", ["€50 ", "my card, €50 ", "50 "])
+def test_a_card_is_whole_though_what_stands_before_it_makes_a_checksum_with_its_beginning(before: str) -> None:
+    text = f"{before}5131-3231-1292-0001"
+    assert is_covered(text, len(before), len(text))
