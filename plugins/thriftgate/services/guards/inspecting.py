@@ -4,13 +4,11 @@ Failure behaviour: a guard that fails is named in the decision; what follows is 
 passes, or GuardUnavailableError, a 503. Long texts and many short ones are looked at beside the event loop.
 """
 
-import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from thriftgate.errors import GuardUnavailableError
 from thriftgate.guards.addresses import foreign_links
@@ -24,9 +22,8 @@ from thriftgate.ports import Embedder, PrivacyAnalyzer
 from thriftgate.privacy.findings import Text
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
+from thriftgate.services.request.beside import beside_loop
 from thriftgate.types import Vector
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -106,19 +103,19 @@ class GuardService:
         """Look at an answer, or at the window of one; `offset` is where the window begins."""
         failed: set[str] = set()
         findings: list[Acted] = await self._denied(Said(text, "answer"), policy)
-        config = policy.config
+        config, is_long = policy.config, len(text) > _LONG
         if config.urls is not None and policy.action("urls") != "off":
             allowed = config.urls.allow
-            links = await _beside(len(text), lambda: list(foreign_links(text, allowed)))
+            links = await beside_loop(lambda: list(foreign_links(text, allowed)), is_heavy=is_long)
             findings += [Acted(one, policy.action("urls"), "answer") for one in links]
         if leak is not None and policy.action("system_prompt") != "off":
             findings += [
                 Acted(one, policy.action("system_prompt"), "answer")
-                for one in await _beside(len(text), lambda: list(leak.find(text)))
+                for one in await beside_loop(lambda: list(leak.find(text)), is_heavy=is_long)
                 if one.score >= config.system_prompt.threshold
             ]
         if policy.action("toxicity") != "off":
-            one = await _beside(len(text), lambda: toxic(text, self._toxicity()))
+            one = await beside_loop(lambda: toxic(text, self._toxicity()), is_heavy=is_long)
             if one is not None and one.score >= config.toxicity.threshold:
                 findings.append(Acted(one, policy.action("toxicity"), "answer"))
         if config.pii is not None and policy.action("pii") != "off" and self._analyzer is not None:
@@ -182,7 +179,9 @@ class GuardService:
 
         key = b"deny" + _digest(text)
         known = self._known_of(key)
-        return known if known is not None else self._keep(key, await _beside(max(load, len(text)), find))
+        if known is not None:
+            return known
+        return self._keep(key, await beside_loop(find, is_heavy=max(load, len(text)) > _LONG))
 
     def _acted(self, findings: Iterable[Finding], place: str, policy: GuardPolicy) -> Iterable[Acted]:
         for one in findings:
@@ -203,7 +202,8 @@ class GuardService:
         if known is not None:
             return known
         classifier = self._injection()
-        pieces, hidden = await _beside(max(load, len(text)), lambda: pieces_of(text, classifier))
+        is_heavy = max(load, len(text)) > _LONG
+        pieces, hidden = await beside_loop(lambda: pieces_of(text, classifier), is_heavy=is_heavy)
         vectors = await self._vectors(pieces)
         worst = judged(pieces, classifier, vectors if self._judges_by_vector else None)
         found = (*hidden, *([worst] if worst else []))
@@ -258,10 +258,6 @@ def _joined(texts: Sequence[Said]) -> Iterable[Said]:
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
-
-
-async def _beside(length: int, work: Callable[[], T]) -> T:
-    return await asyncio.to_thread(work) if length > _LONG else work()
 
 
 def _moved(one: Acted, offset: int) -> Acted:

@@ -5,7 +5,6 @@ a veto. With `follow` the answer is read while it flows, and a call whose answer
 written by then is paid for and booked.
 """
 
-import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -112,10 +111,8 @@ class ShapedAsker:
         """Judge a whole answer, and take note of the stage."""
         may_repair = may_repair and self._config.repair
         with self._asker.journal.stage("output") as notes:
-            if is_long(answer):
-                found = await asyncio.to_thread(checked, request, answer, self.requirement, may_repair=may_repair)
-            else:
-                found = checked(request, answer, self.requirement, may_repair=may_repair)
+            work = partial(checked, request, answer, self.requirement, may_repair=may_repair)
+            found = await beside_loop(work, is_heavy=is_long(answer))
             notes.update(tier=answer.model, **self._shown(found.verdict))
         return found
 

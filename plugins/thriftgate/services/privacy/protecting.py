@@ -5,7 +5,6 @@ StoreUnavailableError (503) when a conversation's pseudonyms cannot be read or k
 the policy refuses a kind: in all three nothing is sent.
 """
 
-import asyncio
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from thriftgate.privacy.masking import Masker, Recurrences, spoken_of_again
 from thriftgate.privacy.policy import PrivacyPolicy
 from thriftgate.privacy.pseudonyms import Pseudonym, Pseudonyms
 from thriftgate.privacy.spans import TextSpan
+from thriftgate.services.request.beside import beside_loop
 
 _TRIES = 8
 """Of two requests of one conversation that come at once, one has to look again at what the other gave out."""
@@ -116,9 +116,7 @@ class PrivacyService:
         state: Pseudonyms,
     ) -> Protected:
         length = sum(len(text.text) for text in findings) + sum(len(entry.value) for entry in state.entries())
-        if length <= _LONG:
-            return self._masked(body, findings, policy, state)
-        return await asyncio.to_thread(self._masked, body, findings, policy, state)
+        return await beside_loop(partial(self._masked, body, findings, policy, state), is_heavy=length > _LONG)
 
     def _masked(
         self,
