@@ -29,6 +29,8 @@ _MONEY = r"(?P<money>US\$|[$€£¥])?"
 VALUE = re.compile(rf"{_SIGN}{_MONEY}(?P<later>-)?(?P<number>{_NUMERAL})(?![\d])", re.IGNORECASE)
 _FRACTION = re.compile(r"\\[dt]?frac\{(-?\d{1,18})\}\{(\d{1,18})\}|(-?\d{1,18}) ?/ ?(\d{1,18})")
 _MIXED = re.compile(r"(\d{1,18}) (\d{1,18})/(\d{1,18})")
+_UNIT_SIGN = re.compile(r" ?([%\u2030°][CFcf]?|[$€£¥])")
+_UNIT_WORD = re.compile(r"(?: |(?<=\d)|(?<=[a-z])/)([^\W\d_]+[²³]?)")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?: ?([ap])\.?m\.?)?", re.IGNORECASE)
 _CLOSING = re.compile(r"[.!]?[*_`\"')\]}$]*(?:$|[.!](?=\s|$)|\n)")
@@ -108,11 +110,11 @@ def read_value(text: str, *, is_whole: bool = False) -> Value | None:
 
 def _unit(text: str, start: int) -> tuple[tuple[str, ...] | None, int]:
     """The unit's words behind a number and where they end; None where more stands there than a unit."""
-    sign = re.compile(r" ?([%\u2030°][CFcf]?|[$€£¥])").match(text, start)
+    sign = _UNIT_SIGN.match(text, start)
     if sign is not None:
         return (unit_named(sign[1]),), sign.end()
     words: list[str] = []
-    for word in re.compile(r"(?: |(?<=\d)|(?<=[a-z])/)([^\W\d_]+[²³]?)").finditer(text, start):
+    for word in _UNIT_WORD.finditer(text, start):
         if word.start() != start or _BECAUSE.match(text, start):
             break
         plain = word[1].casefold()
