@@ -16,8 +16,8 @@ with warnings.catch_warnings():
     from litellm.router import Router
     from litellm.types.router import RouterRateLimitError
 
-    from thriftgate.proxy.breaker import Breaker, own_failure
     from thriftgate.proxy.errors import tier_failure
+    from thriftgate.proxy.tiers.breaker import Breaker, own_failure
 
 pytestmark = [pytest.mark.xdist_group("litellm"), pytest.mark.filterwarnings("ignore")]
 

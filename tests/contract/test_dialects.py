@@ -19,8 +19,8 @@ with warnings.catch_warnings():
     from litellm.proxy.route_llm_request import route_request  # pyright: ignore[reportUnknownVariableType]
     from litellm.router import Router
 
-    from thriftgate.proxy.describing import describe_routes
     from thriftgate.proxy.dialects import METHODS
+    from thriftgate.proxy.endpoints.describing import describe_routes
 
 from thriftgate.wire.dialects import carries, request_view
 from thriftgate.wire.turns import Dialect

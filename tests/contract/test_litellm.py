@@ -30,10 +30,10 @@ with warnings.catch_warnings():
     from litellm.router_utils.cooldown_cache import CooldownCache
     from litellm.types.utils import ModelResponse, ModelResponseStream, Usage
 
+    from thriftgate.proxy.books.refusals import let_refusals_stand
     from thriftgate.proxy.dialects import body_of_response, drop_logprobs, event_of, takes_bytes
     from thriftgate.proxy.hooks import EdgeHooks
     from thriftgate.proxy.provider import ThriftgateProvider
-    from thriftgate.proxy.refusals import let_refusals_stand
 
 from thriftgate.types import StreamPiece
 

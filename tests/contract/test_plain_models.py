@@ -7,9 +7,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
     from litellm.proxy._types import UserAPIKeyAuth
 
-    from thriftgate.proxy.deployments import DeploymentNames
-    from thriftgate.proxy.plain_models import PlainModelLog
-    from thriftgate.proxy.pricing import RouterPricer
+    from thriftgate.proxy.books.plain_models import PlainModelLog
+    from thriftgate.proxy.books.pricing import RouterPricer
+    from thriftgate.proxy.tiers.deployments import DeploymentNames
     from thriftgate.types import RequestRecord
 
 

@@ -17,11 +17,11 @@ with warnings.catch_warnings():
     from litellm.integrations.custom_logger import CustomLogger
     from litellm.router import Router
 
-    from thriftgate.proxy import provider_answer
-    from thriftgate.proxy.breaker import Breaker
-    from thriftgate.proxy.completer import RouterCompleter
-    from thriftgate.proxy.pricing import RouterPricer
-    from thriftgate.proxy.translations import Translations
+    from thriftgate.proxy.books.pricing import RouterPricer
+    from thriftgate.proxy.tiers import provider_answer
+    from thriftgate.proxy.tiers.breaker import Breaker
+    from thriftgate.proxy.tiers.completer import RouterCompleter
+    from thriftgate.proxy.tiers.translations import Translations
 
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.journal import Journal

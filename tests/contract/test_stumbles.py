@@ -13,10 +13,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
     from litellm.router import Router
 
-    from thriftgate.proxy.breaker import Breaker
-    from thriftgate.proxy.completer import RouterCompleter
-    from thriftgate.proxy.pricing import RouterPricer
-    from thriftgate.proxy.translations import Translations
+    from thriftgate.proxy.books.pricing import RouterPricer
+    from thriftgate.proxy.tiers.breaker import Breaker
+    from thriftgate.proxy.tiers.completer import RouterCompleter
+    from thriftgate.proxy.tiers.translations import Translations
 
 from thriftgate.errors import TierFailedError
 from thriftgate.services.request.reading import with_body

@@ -4,7 +4,7 @@ import litellm
 import pytest
 from litellm import utils
 
-from thriftgate.proxy.tokenizers import fetch_none
+from thriftgate.proxy.tiers.tokenizers import fetch_none
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
     from litellm.router import Router
 
-    from thriftgate.proxy.translations import Translations, asked
+    from thriftgate.proxy.tiers.translations import Translations, asked
 
 from thriftgate.services.request.reading import with_body
 from thriftgate.types import ChatRequest

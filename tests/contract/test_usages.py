@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.proxy.provider_answer import ProviderAnswer
-from thriftgate.proxy.usages import mended_body, read_usage
+from thriftgate.proxy.books.usages import mended_body, read_usage
+from thriftgate.proxy.tiers.provider_answer import ProviderAnswer
 from thriftgate.wire.event_stream import Frame, Frames
 from thriftgate.wire.sse import SseDecoder
 

@@ -22,9 +22,9 @@ from litellm.types.utils import ModelResponse, ModelResponseStream, StreamingCho
 from pydantic import BaseModel, ValidationError
 
 from thriftgate.errors import TierFailedError
-from thriftgate.proxy.endings import choice_ended, doubted, event_as_ended, undoubted
 from thriftgate.proxy.errors import ToldInStreamError, loop_in, tier_failure
-from thriftgate.proxy.provider_answer import MISSING, ProviderAnswer, current
+from thriftgate.proxy.tiers.endings import choice_ended, doubted, event_as_ended, undoubted
+from thriftgate.proxy.tiers.provider_answer import MISSING, ProviderAnswer, current
 from thriftgate.types import StreamPiece
 from thriftgate.wire.request import Dialect
 from thriftgate.wire.shapes import mapping, objects

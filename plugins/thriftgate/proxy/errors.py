@@ -30,7 +30,7 @@ from thriftgate.errors import (
     RateLimitExceededError,
     TierFailedError,
 )
-from thriftgate.proxy.breaker import causes, is_litellms, own_failure
+from thriftgate.proxy.tiers.breaker import causes, is_litellms, own_failure
 from thriftgate.wire.shapes import mapping
 
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (

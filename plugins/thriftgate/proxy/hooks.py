@@ -15,14 +15,14 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.errors import GatewayError, InvalidRequestError
-from thriftgate.proxy import provider_answer
 from thriftgate.proxy.authentication import RefusedCallerError
+from thriftgate.proxy.books.refusals import early_error, edge_of, is_stranger, refusal_of
 from thriftgate.proxy.edge import EdgeRequest, current
+from thriftgate.proxy.endpoints.refusing import has_begun
+from thriftgate.proxy.endpoints.validation import check_plain, check_request, check_single
 from thriftgate.proxy.errors import ClientHTTPException, model_failure
 from thriftgate.proxy.provider import not_served
-from thriftgate.proxy.refusals import early_error, edge_of, is_stranger, refusal_of
-from thriftgate.proxy.refusing import has_begun
-from thriftgate.proxy.validation import check_plain, check_request, check_single
+from thriftgate.proxy.tiers import provider_answer
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import RequestRecord
 

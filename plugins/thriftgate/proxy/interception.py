@@ -23,12 +23,12 @@ from typing import Any
 from litellm.types.utils import ModelResponse
 
 from thriftgate.errors import GatewayError, InvalidRequestError
+from thriftgate.proxy.books.pricing import chat_usage
 from thriftgate.proxy.dialects import METHODS, event_of, response_of, takes_bytes
 from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError, gateway_error
 from thriftgate.proxy.messages import request_read
 from thriftgate.proxy.patience import within
-from thriftgate.proxy.pricing import chat_usage
 from thriftgate.services.request.reading import whole_body
 from thriftgate.services.route.route import RouteService
 from thriftgate.types import Answer, ChatRequest, StreamPiece, Usage

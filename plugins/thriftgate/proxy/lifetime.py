@@ -23,8 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import OverloadedError
 from thriftgate.limits.headers import retry_headers
+from thriftgate.proxy.endpoints.replies import header, send_error
 from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event
-from thriftgate.proxy.replies import header, send_error
 
 logger = logging.getLogger(__name__)
 

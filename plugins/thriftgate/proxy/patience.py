@@ -20,7 +20,7 @@ from typing import Any, cast
 from litellm.router import Router
 
 from thriftgate.errors import DeadlineExceededError
-from thriftgate.proxy.translations import asked
+from thriftgate.proxy.tiers.translations import asked
 from thriftgate.wire.shapes import number
 
 

@@ -22,37 +22,37 @@ from litellm.router import Router
 from thriftgate.config.load import from_section
 from thriftgate.config.model_list import ROUTE_PREFIX
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.proxy.api.identity_api import budgets_api, identity_api
+from thriftgate.proxy.api.metrics import metrics_api
+from thriftgate.proxy.api.operator_api import operator_api
 from thriftgate.proxy.authentication import Authentication
-from thriftgate.proxy.bodies import BodyBounds
-from thriftgate.proxy.budgets import BudgetHooks
-from thriftgate.proxy.charging import charge_alike
+from thriftgate.proxy.books.budgets import BudgetHooks
+from thriftgate.proxy.books.charging import charge_alike
+from thriftgate.proxy.books.plain_models import PlainModelLog
+from thriftgate.proxy.books.pricing import RouterSource
+from thriftgate.proxy.books.refusals import let_refusals_stand
+from thriftgate.proxy.books.strangers import Strangers
 from thriftgate.proxy.compose.gateway import Gateway, assemble
 from thriftgate.proxy.compose.guards import prompt_texts
 from thriftgate.proxy.compose.limits import install_limits
 from thriftgate.proxy.compose.page import open_overviews, open_page
-from thriftgate.proxy.counting import explain_counts
-from thriftgate.proxy.deployments import DeploymentNames
-from thriftgate.proxy.describing import describe_routes
+from thriftgate.proxy.endpoints.bodies import BodyBounds
+from thriftgate.proxy.endpoints.counting import explain_counts
+from thriftgate.proxy.endpoints.describing import describe_routes
+from thriftgate.proxy.endpoints.refusing import ErrorLayer
 from thriftgate.proxy.guards.hooks import GuardHooks
 from thriftgate.proxy.guards.layer import GuardLayer
 from thriftgate.proxy.hooks import EdgeHooks
-from thriftgate.proxy.identity_api import budgets_api, identity_api
 from thriftgate.proxy.interception import Interception
 from thriftgate.proxy.lifetime import run_until_the_end
 from thriftgate.proxy.memory import look_at_routes, note_what_is_absent, tidy_after_start
-from thriftgate.proxy.metrics import metrics_api
-from thriftgate.proxy.operator_api import operator_api
 from thriftgate.proxy.page.operators import Operators
-from thriftgate.proxy.plain_models import PlainModelLog
-from thriftgate.proxy.pricing import RouterSource
 from thriftgate.proxy.privacy.hooks import PrivacyHooks
 from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
-from thriftgate.proxy.quoting import Unquoted
-from thriftgate.proxy.refusals import let_refusals_stand
-from thriftgate.proxy.refusing import ErrorLayer
-from thriftgate.proxy.strangers import Strangers
-from thriftgate.proxy.tokenizers import fetch_none
+from thriftgate.proxy.tiers.deployments import DeploymentNames
+from thriftgate.proxy.tiers.quoting import Unquoted
+from thriftgate.proxy.tiers.tokenizers import fetch_none
 from thriftgate.stores.embedded.database import release_database
 from thriftgate.stores.files.clock import SystemClock
 

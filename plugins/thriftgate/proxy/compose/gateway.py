@@ -19,8 +19,8 @@ import numpy as np
 from thriftgate.config import ThriftgateConfig
 from thriftgate.config.taken import TakenConfig, taken_from
 from thriftgate.ports import AnswerCache, LoadedEmbedder
-from thriftgate.proxy.breaker import Breaker
-from thriftgate.proxy.completer import RouterCompleter
+from thriftgate.proxy.api.metrics import WRITE_EVERY, MetricsReader
+from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.compose.guards import Guards, needs_embedder, open_guards
 from thriftgate.proxy.compose.identity import OpenIdentity, open_budgets, open_identity
 from thriftgate.proxy.compose.limits import limit_jobs, open_limits
@@ -30,9 +30,9 @@ from thriftgate.proxy.compose.routes import Shared, build_cache, build_route
 from thriftgate.proxy.compose.stores import answer_cache, redis_server, single_flight
 from thriftgate.proxy.compose.tracing import open_traces
 from thriftgate.proxy.limits.request import note_record, place_of, steps_of
-from thriftgate.proxy.metrics import WRITE_EVERY, MetricsReader
-from thriftgate.proxy.pricing import RouterPricer, RouterSource
-from thriftgate.proxy.translations import Translations
+from thriftgate.proxy.tiers.breaker import Breaker
+from thriftgate.proxy.tiers.completer import RouterCompleter
+from thriftgate.proxy.tiers.translations import Translations
 from thriftgate.services.books.experiments import ExperimentGuards
 from thriftgate.services.books.feedback import FeedbackService
 from thriftgate.services.books.recording import LedgerWriter, Recorders

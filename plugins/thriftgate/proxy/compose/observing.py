@@ -8,10 +8,10 @@ from pathlib import Path
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.ports import Clock, Ledger
-from thriftgate.proxy.breaker import Breaker
+from thriftgate.proxy.api.metrics import MetricsReader
+from thriftgate.proxy.books.logs import RequestLog, open_logs
 from thriftgate.proxy.edge import current
-from thriftgate.proxy.logs import RequestLog, open_logs
-from thriftgate.proxy.metrics import MetricsReader
+from thriftgate.proxy.tiers.breaker import Breaker
 from thriftgate.services.books.overview import PERIODS, OverviewService
 from thriftgate.services.books.promises import promises_of
 from thriftgate.services.books.standing import RouteStanding

@@ -17,8 +17,8 @@ from thriftgate.config import EmbedderName, RouteConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.limits.ladder import LadderStep
 from thriftgate.ports import AnswerCache, AuditBook, Clock, Embedder, Ledger, SingleFlight
-from thriftgate.proxy.completer import RouterCompleter
-from thriftgate.proxy.pricing import RouterPricer
+from thriftgate.proxy.books.pricing import RouterPricer
+from thriftgate.proxy.tiers.completer import RouterCompleter
 from thriftgate.services.books.recording import Recorders
 from thriftgate.services.cache.deciding import decider_of
 from thriftgate.services.cache.service import CacheService

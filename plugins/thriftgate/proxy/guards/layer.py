@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError
 from thriftgate.guards.flowing import Flow
+from thriftgate.proxy.endpoints.replies import header, with_headers
 from thriftgate.proxy.guards.exchange import GuardExchange, current
 from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event
-from thriftgate.proxy.replies import header, with_headers
 from thriftgate.services.guards.answers import Spoken, said
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.inspecting import GuardService

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from starlette.types import Message, Send
 
+from thriftgate.proxy.endpoints.replies import send_error, with_headers
 from thriftgate.proxy.limits.dialects import LimitedApi, error_body, error_event, pass_headers, refusal_headers
 from thriftgate.proxy.limits.usage import UsageReader
-from thriftgate.proxy.replies import send_error, with_headers
 from thriftgate.services.limits.passes import LimitRefusal, Pass
 
 _MOST_ERROR_BYTES = 64 * 1024

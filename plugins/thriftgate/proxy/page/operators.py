@@ -11,7 +11,7 @@ from litellm.proxy import proxy_server
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
 
-from thriftgate.proxy.operator_api import is_admin, may_change
+from thriftgate.proxy.api.operator_api import is_admin, may_change
 from thriftgate.proxy.page.sessions import Sessions
 
 LIFETIME = 8 * 3_600

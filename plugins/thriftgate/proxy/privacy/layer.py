@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from thriftgate.errors import GatewayError
 from thriftgate.privacy.pseudonyms import Pseudonym
 from thriftgate.privacy.restoring import Restorer
-from thriftgate.proxy.replies import header
+from thriftgate.proxy.endpoints.replies import header
 from thriftgate.services.privacy.bytes import EventBytes, restored_json
 from thriftgate.wire.shapes import mapping
 

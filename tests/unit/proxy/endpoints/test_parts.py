@@ -9,7 +9,7 @@ from tests.wire_samples.responses_requests import RESPONSES_REQUESTS
 from tests.wire_samples.samples import Sample
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.validation import check_plain, check_request
+from thriftgate.proxy.endpoints.validation import check_plain, check_request
 
 CALL = {"chat": "acompletion", "messages": "anthropic_messages", "responses": "aresponses"}
 DOCUMENTED = [

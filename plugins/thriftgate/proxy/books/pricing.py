@@ -24,7 +24,7 @@ from litellm.types.utils import ModelResponse, StandardBuiltInToolsParams
 from litellm.types.utils import Usage as LiteLLMUsage
 from pydantic import BaseModel
 
-from thriftgate.proxy.provider_answer import ProviderAnswer
+from thriftgate.proxy.tiers.provider_answer import ProviderAnswer
 from thriftgate.tracing.attributes import TokenPrices, split_cost
 from thriftgate.types import Usage
 from thriftgate.wire.shapes import count, mapping

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import jiter
 
-from thriftgate.proxy.provider_answer import ProviderAnswer, view_of_answer
+from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, view_of_answer
 from thriftgate.wire.answer import AnswerView
 from thriftgate.wire.chat.answer import without_odd_logprobs
 from thriftgate.wire.dialects import assembler

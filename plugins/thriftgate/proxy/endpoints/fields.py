@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from thriftgate.proxy.parts import is_json_object, is_text
+from thriftgate.proxy.endpoints.parts import is_json_object, is_text
 
 _MAX_CHOICES = 128
 _LONGEST_NUMBER = 40

@@ -18,7 +18,7 @@ from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.identity.budgets import Account
 from thriftgate.identity.fields import key_fields, team_fields, user_fields
 from thriftgate.ports import Clock
-from thriftgate.proxy.operator_api import Auth, require_admin, require_viewer
+from thriftgate.proxy.api.operator_api import Auth, require_admin, require_viewer
 from thriftgate.services.identity.administration import IdentityAdministration
 from thriftgate.services.identity.budgets import BudgetService
 

@@ -20,7 +20,7 @@ from litellm.responses import streaming_iterator
 from litellm.responses.litellm_completion_transformation.transformation import LiteLLMCompletionResponsesConfig
 from litellm.types.utils import ModelResponseStream
 
-from thriftgate.proxy.provider_answer import MISSING, current, doubt
+from thriftgate.proxy.tiers.provider_answer import MISSING, current, doubt
 from thriftgate.wire.answer import Finish
 from thriftgate.wire.chat.answer import finish_kind
 from thriftgate.wire.shapes import mapping

@@ -13,8 +13,8 @@ import traceback
 from http import HTTPStatus
 
 from thriftgate.errors import describe_failure
-from thriftgate.proxy.breaker import causes
 from thriftgate.proxy.errors import ClientHTTPException
+from thriftgate.proxy.tiers.breaker import causes
 
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "LiteLLM Proxy Stdout", "asyncio", "uvicorn.error")
 _SHORTEST = 8

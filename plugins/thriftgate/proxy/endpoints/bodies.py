@@ -16,9 +16,9 @@ import jiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import InvalidRequestError
+from thriftgate.proxy.endpoints.replies import send_error
+from thriftgate.proxy.endpoints.validation import check_any, check_early
 from thriftgate.proxy.limits.dialects import LimitedApi, api_of, dialect_of
-from thriftgate.proxy.replies import send_error
-from thriftgate.proxy.validation import check_any, check_early
 from thriftgate.wire.bounds import Bounds, bounded, is_object, is_small, too_large
 
 _METHODS = frozenset({"POST", "PUT", "PATCH"})

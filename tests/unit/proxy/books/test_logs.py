@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from thriftgate.config import LogsConfig
-from thriftgate.proxy.logs import REQUESTS, ROOT, LineHandler, RequestLog, open_logs
+from thriftgate.proxy.books.logs import REQUESTS, ROOT, LineHandler, RequestLog, open_logs
 from thriftgate.types import Caller, DecisionKind, PromptRef, RequestRecord, Status, Usage
 
 SECRET = "my password is hunter2"

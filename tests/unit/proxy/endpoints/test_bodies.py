@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from thriftgate.proxy.bodies import BodyBounds
+from thriftgate.proxy.endpoints.bodies import BodyBounds
 from thriftgate.wire.bounds import MAX_BYTES
 
 JSON_KIND = [(b"content-type", b"application/json")]

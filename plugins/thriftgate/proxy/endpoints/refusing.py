@@ -11,11 +11,11 @@ from contextvars import ContextVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError
-from thriftgate.proxy import provider_answer
 from thriftgate.proxy.edge import current
+from thriftgate.proxy.endpoints.replies import send_error
 from thriftgate.proxy.errors import error_headers
 from thriftgate.proxy.limits.dialects import LimitedApi, api_of
-from thriftgate.proxy.replies import send_error
+from thriftgate.proxy.tiers import provider_answer
 
 _COUNTING = ("/count_tokens", "/input_tokens")
 """What counts tokens: LiteLLM asks a provider there, and tells no hook of it."""

@@ -18,9 +18,9 @@ from litellm.proxy.utils import ProxyLogging
 from thriftgate.decisions import Reason
 from thriftgate.errors import GatewayError, InvalidRequestError, UnknownKeyError, describe_failure, status_of
 from thriftgate.proxy.edge import EdgeRequest
+from thriftgate.proxy.endpoints.validation import check_any
 from thriftgate.proxy.messages import caller_of
-from thriftgate.proxy.stumbles import early_stumble, stumble
-from thriftgate.proxy.validation import check_any
+from thriftgate.proxy.tiers.stumbles import early_stumble, stumble
 from thriftgate.types import DecisionKind, RequestRecord, Status
 from thriftgate.wire.shapes import mapping
 

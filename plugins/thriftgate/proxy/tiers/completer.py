@@ -28,16 +28,16 @@ from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
-from thriftgate.proxy import endings, listening, stumbles
-from thriftgate.proxy.breaker import Breaker, own_failure
-from thriftgate.proxy.deployments import DeploymentNames
+from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.patience import wait_for_no_provider
-from thriftgate.proxy.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.privacy.private import HERE_ALONE
-from thriftgate.proxy.provider_answer import ProviderAnswer, current
-from thriftgate.proxy.translations import Translations, asked
+from thriftgate.proxy.tiers import endings, listening, stumbles
+from thriftgate.proxy.tiers.breaker import Breaker, own_failure
+from thriftgate.proxy.tiers.deployments import DeploymentNames
+from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
+from thriftgate.proxy.tiers.translations import Translations, asked
 from thriftgate.services.request.reading import answer_of, body_of, with_fields
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import Answer, CallPurpose, ChatRequest, StreamPiece

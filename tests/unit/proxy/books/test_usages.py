@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from thriftgate.proxy.provider_answer import ProviderAnswer
-from thriftgate.proxy.usages import read_usage
+from thriftgate.proxy.books.usages import read_usage
+from thriftgate.proxy.tiers.provider_answer import ProviderAnswer
 from thriftgate.wire.dialects import assembler
 from thriftgate.wire.shapes import MOST_TOKENS
 from thriftgate.wire.sse import SseDecoder

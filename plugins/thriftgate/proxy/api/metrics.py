@@ -31,7 +31,7 @@ from thriftgate.services.telemetry.state import StandingWatch, WorkQueue, put_st
 from thriftgate.stores.files.metrics import MetricFiles
 
 if TYPE_CHECKING:
-    from thriftgate.proxy.breaker import DeploymentState
+    from thriftgate.proxy.tiers.breaker import DeploymentState
 
 logger = logging.getLogger(__name__)
 

@@ -21,11 +21,11 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from thriftgate.decisions import DecisionKind, Reason
 from thriftgate.errors import describe_failure
-from thriftgate.proxy import provider_answer
-from thriftgate.proxy.deployments import DeploymentNames
+from thriftgate.proxy.books.pricing import RouterPricer
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.messages import caller_of
-from thriftgate.proxy.pricing import RouterPricer
+from thriftgate.proxy.tiers import provider_answer
+from thriftgate.proxy.tiers.deployments import DeploymentNames
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Caller, CallPurpose, RequestRecord, Status, TierCall, Usage
 from thriftgate.wire.answer import openai_usage

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.fields import OBJECT, TEXT_OR_OBJECTS, TYPES, Check, is_of_type
-from thriftgate.proxy.parts import check_calls, check_content, check_formats, check_items, check_tools
+from thriftgate.proxy.endpoints.fields import OBJECT, TEXT_OR_OBJECTS, TYPES, Check, is_of_type
+from thriftgate.proxy.endpoints.parts import check_calls, check_content, check_formats, check_items, check_tools
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _LARGEST = 2**63

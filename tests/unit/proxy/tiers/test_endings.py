@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from thriftgate.errors import DeadlineExceededError
-from thriftgate.proxy import endings, provider_answer
 from thriftgate.proxy.patience import patience_of, within
+from thriftgate.proxy.tiers import endings, provider_answer
 from thriftgate.services.request.reading import answer_of
 
 

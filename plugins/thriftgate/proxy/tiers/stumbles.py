@@ -19,10 +19,10 @@ import httpx
 from litellm.types.router import RouterErrors, RouterRateLimitError, RouterRateLimitErrorBasic
 
 from thriftgate.errors import GatewayError, InvalidRequestError
-from thriftgate.proxy import provider_answer
-from thriftgate.proxy.breaker import causes
-from thriftgate.proxy.fields import TYPES, is_of_type
-from thriftgate.proxy.usages import read_usage
+from thriftgate.proxy.books.usages import read_usage
+from thriftgate.proxy.endpoints.fields import TYPES, is_of_type
+from thriftgate.proxy.tiers import provider_answer
+from thriftgate.proxy.tiers.breaker import causes
 from thriftgate.wire.shapes import items, mapping
 
 _OF_PYTHON = (TypeError, AttributeError, LookupError, ValueError, RecursionError, AssertionError)

@@ -1,8 +1,8 @@
 """Who is to blame for a request to a plain model that no provider saw."""
 
 from thriftgate.errors import GatewayError, InvalidRequestError, PrivacyUnavailableError
-from thriftgate.proxy import breaker, provider_answer
-from thriftgate.proxy.refusals import early_error
+from thriftgate.proxy.books.refusals import early_error
+from thriftgate.proxy.tiers import breaker, provider_answer
 
 
 def stumbled(error: BaseException, **sent: object) -> GatewayError | None:

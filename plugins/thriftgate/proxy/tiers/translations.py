@@ -16,7 +16,7 @@ from litellm.types.router import Deployment
 from litellm.types.utils import LlmProviders
 from litellm.utils import ProviderConfigManager
 
-from thriftgate.proxy.pricing import RouterSource
+from thriftgate.proxy.books.pricing import RouterSource
 from thriftgate.services.request.reading import view_of
 from thriftgate.types import ChatRequest
 from thriftgate.wire.dialects import carries

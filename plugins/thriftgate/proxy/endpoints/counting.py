@@ -14,9 +14,9 @@ from litellm.proxy._types import ProxyException
 from litellm.proxy.common_utils.token_count_settings import ProviderCountFailure
 
 from thriftgate.errors import CountFailedError, GatewayError, InvalidRequestError
-from thriftgate.proxy import provider_answer
+from thriftgate.proxy.endpoints.refusing import answer_with
 from thriftgate.proxy.errors import tier_failure
-from thriftgate.proxy.refusing import answer_with
+from thriftgate.proxy.tiers import provider_answer
 
 _PROVIDER = "the provider"
 

@@ -7,7 +7,7 @@ import pytest
 
 from thriftgate.errors import GatewayError, InvalidRequestError, OverloadedError, RateLimitExceededError
 from thriftgate.proxy.errors import ClientHTTPException
-from thriftgate.proxy.quoting import Unquoted
+from thriftgate.proxy.tiers.quoting import Unquoted
 
 NAME = "LiteLLM Proxy"
 SECRET = "I bought a ring for Mrs Smith"

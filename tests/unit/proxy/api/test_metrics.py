@@ -18,7 +18,7 @@ from starlette.routing import Route
 from tests.fakes import FakeClock
 
 from thriftgate.config import MetricsConfig
-from thriftgate.proxy.metrics import MetricsReader, metrics_api
+from thriftgate.proxy.api.metrics import MetricsReader, metrics_api
 from thriftgate.services.books.standing import RouteStanding
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry.metrics import Metrics

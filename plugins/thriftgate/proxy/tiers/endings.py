@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from thriftgate.errors import TierFailedError
-from thriftgate.proxy.provider_answer import MISSING, ProviderAnswer, view_of_answer
+from thriftgate.proxy.tiers.provider_answer import MISSING, ProviderAnswer, view_of_answer
 from thriftgate.wire.answer import FinishKind
 from thriftgate.wire.chat.answer import finish_of
 from thriftgate.wire.shapes import integer, items, mapping
