@@ -3,10 +3,15 @@
 import ast
 import re
 import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 REPO = Path(__file__).parent.parent.parent
 PACKAGE = REPO / "plugins" / "thriftgate"
@@ -113,6 +118,21 @@ def test_no_module_is_named_after_nothing() -> None:
 def test_only_the_proxy_imports_litellm() -> None:
     users = [path for path in MODULES if any(name.split(".")[0] == "litellm" for name in imports(path))]
     assert {floor(path) for path in users} <= {"proxy"}, names(users)
+
+
+def test_what_the_package_imports_is_declared_as_its_dependency() -> None:
+    project = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["png"]]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    ours = {"thriftgate", *sys.stdlib_module_names}
+    imported = {root for path in MODULES for root in roots(path)} - ours
+    homes = packages_distributions()
+    missing = [
+        root
+        for root in sorted(imported)
+        if not declared & {canonicalize_name(name) for name in homes.get(root, [root])}
+    ]
+    assert not missing, "it may be gone with the next release of the package that brings it along"
 
 
 def test_composition_asks_no_port_what_it_is_made_of() -> None:
