@@ -178,7 +178,7 @@ def _report(outcomes: Iterable[Outcome]) -> list[dict[str, object]]:
 
 
 def _draw(results: dict[str, Any]) -> None:
-    from thriftgate.cli.cache.curve import Curve, draw_curves
+    from thriftgate.cli.charts import Curve, draw_curves
 
     thresholds = [row for row in results["fixed"] if row["name"].startswith("test")]
     draw_curves(

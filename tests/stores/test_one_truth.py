@@ -31,8 +31,7 @@ from thriftgate.cli.report.command import command as report_command
 from thriftgate.errors import AllTiersFailedError
 from thriftgate.proxy.page.views import headline
 from thriftgate.services.books.feedback import FeedbackService
-from thriftgate.services.books.figures import figures_of
-from thriftgate.services.books.overview import PERIODS, Overview, OverviewService
+from thriftgate.services.books.overview import PERIODS, Overview, OverviewService, figures_of
 from thriftgate.services.books.recording import LedgerWriter
 from thriftgate.services.books.standing import RoutePromise
 from thriftgate.services.cache.deciding import FixedDecider

@@ -1,9 +1,10 @@
-"""What the cache keeps, and what it finds again."""
+"""What the cache keeps, what it finds again, and which answers say the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from thriftgate.caching.composing import composed
 from thriftgate.types import Choice, Usage, Vector
 
 
@@ -133,3 +134,21 @@ def usage_fields(usage: Usage) -> Mapping[str, int | bool]:
         "reasoning_tokens": usage.reasoning_tokens,
         "is_estimated": usage.is_estimated,
     }
+
+
+def answer_group(comparisons: Iterable[tuple[CacheEntry, bool]]) -> str:
+    """The group that most compared entries speak for; empty (a group of its own) when none has a majority.
+
+    Each comparison is a neighbour and whether its answer says the same as the fresh one. A group needs more
+    agreements than disagreements, so that one mistaken comparison does not merge two answers.
+    """
+    balance: dict[str, int] = {}
+    for entry, agrees in comparisons:
+        balance[entry.group] = balance.get(entry.group, 0) + (1 if agrees else -1)
+    best = max(balance, key=lambda group: balance[group], default="")
+    return best if best and balance[best] > 0 else ""
+
+
+def normalised_answer(answer: str) -> str:
+    """An answer as it is compared with another: composed Unicode, no idle white space."""
+    return " ".join(composed(answer).split())

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from thriftgate.caching.decision import Decision, Explore, Hit
-from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour
+from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour, answer_group
 from thriftgate.caching.evidence import NEIGHBOURS
-from thriftgate.caching.grouping import answer_group
 from thriftgate.caching.reading import LONGEST_QUESTION
 from thriftgate.types import Vector
 

@@ -5,11 +5,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from thriftgate.config.base import Duration, Section
-from thriftgate.config.budgets import BudgetsConfig
 from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
 from thriftgate.config.guards import GuardsConfig
-from thriftgate.config.identity import IdentityConfig
+from thriftgate.config.identity import BudgetsConfig, IdentityConfig
 from thriftgate.config.limits import LimitsConfig
 from thriftgate.config.observability import LogsConfig, MetricsConfig
 from thriftgate.config.output import OutputConfig

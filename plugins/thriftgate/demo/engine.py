@@ -16,8 +16,8 @@ from enum import StrEnum
 from itertools import count
 from random import Random
 
-from thriftgate.demo.comparison import compare_gateways
 from thriftgate.demo.conversation import Comprehension
+from thriftgate.demo.judge import compare_gateways
 from thriftgate.demo.knowledge import Entry, EntryKind, Knowledge, Weakness
 from thriftgate.demo.matcher import normalize
 from thriftgate.demo.request import CompletionCall

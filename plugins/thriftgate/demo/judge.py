@@ -1,4 +1,4 @@
-"""Whether an answer is right, by the key facts that the truth consists of.
+"""Whether an answer is right, by the key facts that the truth consists of, and whether two say the same.
 
 A fact is a phrase. `a | b` wants either, `a & b` wants both, and `!a` must not be said. Phrases are looked for as
 runs of whole words after normalisation: lower case, number words as digits, no thousands separators, no plural `s`,
@@ -15,6 +15,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
+
+from thriftgate.demo.lexicon import FILLERS, NEGATIONS
+from thriftgate.demo.tokens import content_text
 
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|%")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -127,3 +130,44 @@ def _judge_calls(truth: Truth, tool_calls: Sequence[Mapping[str, Any]]) -> FactC
         return FactCheck(("arguments",))
     given = cast("Mapping[str, Any]", arguments)
     return FactCheck(tuple(name for name, value in truth.arguments.items() if given.get(name) != value))
+
+
+SAME, DIFFERENT = "SAME", "DIFFERENT"
+_SHARED_WORDS = 0.5
+
+
+def compare_gateways(messages: Sequence[Mapping[str, Any]]) -> str | None:
+    """SAME or DIFFERENT, where a conversation asks for it; None when nothing is to be compared.
+
+    A gateway may ask a model so, with a system message that wants one of the two words and a user message that is a
+    JSON object of two texts.
+    """
+    instruction = " ".join(content_text(m) for m in messages if m.get("role") in {"system", "developer"})
+    if SAME not in instruction or DIFFERENT not in instruction or messages[-1].get("role") != "user":
+        return None
+    try:
+        document: object = json.loads(content_text(messages[-1]))
+    except ValueError:
+        return None
+    if not isinstance(document, dict):
+        return None
+    texts = [value for value in cast("dict[str, object]", document).values() if isinstance(value, str)]
+    if len(texts) != 2:
+        return None
+    return SAME if answers_agree(*texts) else DIFFERENT
+
+
+def answers_agree(one: str, other: str) -> bool:
+    """Whether two answers agree in numbers and denial, and in half of the shorter one's meaningful words."""
+    left, right = _meaning(one), _meaning(other)
+    if _numbers(left) != _numbers(right) or bool(left & NEGATIONS) != bool(right & NEGATIONS):
+        return False
+    return not left | right or len(left & right) >= _SHARED_WORDS * min(len(left), len(right))
+
+
+def _meaning(text: str) -> set[str]:
+    return set(normalize_words(text).split()) - FILLERS
+
+
+def _numbers(words: set[str]) -> set[str]:
+    return {word for word in words if word[0].isdigit()}

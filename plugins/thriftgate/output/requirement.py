@@ -1,10 +1,11 @@
-"""Which schema an answer must fit: the caller's, else the route's.
+"""Which schema an answer must fit, the caller's or else the route's, and how a model is asked for it.
 
 Failure behaviour: pure; a caller's schema that cannot be checked raises InvalidRequestError (400), and says why.
 """
 
+import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from thriftgate.errors import InvalidRequestError
 from thriftgate.schemas import Refusal, Schema, compile_schema
@@ -47,3 +48,32 @@ def requirement(wanted: Wanted | None, *, route: Schema | None = None) -> Requir
 def _of(wanted: Wanted, schema: Schema | None, source: Source) -> Requirement:
     tool = wanted.name if wanted.kind == "forced_tool" else None
     return Requirement(source, schema, wanted.name or "answer", tool)
+
+
+def response_format(requirement: Requirement) -> dict[str, Any]:
+    """The parameter `response_format` in OpenAI's form, for a tier that has it."""
+    if requirement.schema is None:
+        return {"type": "json_object"}
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": requirement.name, "schema": requirement.schema.document.root},
+    }
+
+
+def in_words(requirement: Requirement) -> str:
+    """A system text for a tier without a native form."""
+    if requirement.schema is None:
+        return "Answer with one JSON object and nothing else: no code fence, no text before or after it."
+    schema = json.dumps(requirement.schema.document.root, ensure_ascii=False)
+    return (
+        "Answer with one JSON value and nothing else: no code fence, no text before or after it. "
+        f"It must be valid under this JSON schema:\n{schema}"
+    )
+
+
+def once_more(objection: str) -> str:
+    """A user's text after an answer that cannot be used."""
+    return (
+        f"That answer cannot be used: {objection}. "
+        "Answer again with the complete JSON and nothing else, keeping all that was right."
+    )

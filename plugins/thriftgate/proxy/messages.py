@@ -11,7 +11,7 @@ from litellm.constants import LITELLM_PROXY_ADMIN_NAME
 from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.proxy.edge import EdgeRequest
-from thriftgate.services.request.beside import beside_loop
+from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import Caller, ChatRequest
 from thriftgate.wire.identity import MATERIAL_HEADERS

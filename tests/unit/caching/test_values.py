@@ -13,9 +13,8 @@ from tests.cached_questions import AGREEING, ASKED, POLICY, entry, evidence, nea
 from thriftgate.caching.ageing import Ageing, ageing_of
 from thriftgate.caching.artefact import CacheModel, shipped
 from thriftgate.caching.decision import Explore, Hit, Miss, MissReason, decide
-from thriftgate.caching.entries import PurgeFilter, usage_fields
+from thriftgate.caching.entries import PurgeFilter, normalised_answer, usage_fields
 from thriftgate.caching.evidence import FEATURES, NEIGHBOURS, gather
-from thriftgate.caching.grouping import normalised_answer
 from thriftgate.caching.guards import Veto
 from thriftgate.caching.lookup import Find
 from thriftgate.caching.odds import Odds

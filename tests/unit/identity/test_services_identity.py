@@ -12,8 +12,7 @@ from thriftgate.identity.keys import ENTROPY_BYTES, digest_of, make_key
 from thriftgate.identity.permission import Denial, Denied
 from thriftgate.identity.records import Identity, Key, Role, ServiceClass, Team, User
 from thriftgate.services.identity.administration import IdentityAdministration, Imported
-from thriftgate.services.identity.authentication import OUTAGE, UNKNOWN, Authenticator
-from thriftgate.services.identity.recent import RecentAnswers
+from thriftgate.services.identity.authentication import OUTAGE, UNKNOWN, Authenticator, RecentAnswers
 from thriftgate.services.request.outages import Outages
 
 

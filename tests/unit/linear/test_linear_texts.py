@@ -16,7 +16,6 @@ from thriftgate.caching import (
     decision,
     eligibility,
     evidence,
-    grouping,
     guards,
     reading,
     scales,
@@ -26,12 +25,12 @@ from thriftgate.caching import (
     wording,
     writing,
 )
-from thriftgate.caching.entries import CacheEntry, Neighbour
+from thriftgate.caching.entries import CacheEntry, Neighbour, normalised_answer
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade import rating
 from thriftgate.cascade.signals import agreement, form, hedging, question, refusal, relation, self_report, tools
 from thriftgate.cascade.signals import evidence as signal_evidence
-from thriftgate.tracing import masking
+from thriftgate.tracing import content
 from thriftgate.types import Answer, ChatRequest, Choice
 from thriftgate.wire import bounds, paths, streams
 
@@ -40,7 +39,7 @@ WATCHED = (
     *sorted((ROOT / "caching").glob("*.py")),
     *sorted((ROOT / "cascade" / "signals").glob("*.py")),
     ROOT / "cascade" / "rating.py",
-    ROOT / "tracing" / "masking.py",
+    ROOT / "tracing" / "content.py",
     ROOT / "wire" / "bounds.py",
     ROOT / "wire" / "paths.py",
     ROOT / "wire" / "streams.py",
@@ -156,7 +155,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
         settings=eligibility.EligibilitySettings(),
     ),
     "caching.evidence.gather": fresh(lambda text: evidence.gather(text, neighbours(text))),
-    "caching.grouping.normalised_answer": grouping.normalised_answer,
+    "caching.entries.normalised_answer": normalised_answer,
     "caching.guards.first_veto": _guard(guards.first_veto),
     "caching.guards.substituted_words": fresh(lambda text: guards.substituted_words(text + " a b", text + " c d")),
     **{f"caching.guards.{guard.__name__}": _guard(guard) for guard in (*guards.GUARDS, guards.substitution)},
@@ -195,7 +194,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "cascade.signals.form.check_sums": form.check_sums,
     "cascade.signals.form.repetition": form.repetition,
     "cascade.signals.self_report.as_confidence": self_report.as_confidence,
-    "tracing.masking.mask_obvious": masking.mask_obvious,
+    "tracing.content.mask_obvious": content.mask_obvious,
     "wire.bounds.bounded": lambda text: [
         bounds.bounded(raw.encode("utf-8", "replace"), bounds.Bounds(depth=10**9, values=10**9))
         for raw in (text, '"' + text, json.dumps([text]))

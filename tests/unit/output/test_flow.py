@@ -7,9 +7,8 @@ import pytest
 
 from thriftgate.errors import InvalidRequestError
 from thriftgate.output.flow import AskAnew, OutputReply, ask_tier, invalid
-from thriftgate.output.instruction import in_words, once_more, response_format
 from thriftgate.output.judging import judge
-from thriftgate.output.requirement import Requirement, requirement
+from thriftgate.output.requirement import Requirement, in_words, once_more, requirement, response_format
 from thriftgate.output.verdicts import Change, Invalid, Repaired, Unfinished, Unreadable, Valid, Verdict
 from thriftgate.schemas import Schema, compile_schema
 from thriftgate.schemas.wanted import wanted_by

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thriftgate.prompts.changes import Changes, PromptChangeError, promote, roll_back, set_label
-from thriftgate.prompts.comparing import diff
 from thriftgate.prompts.lint import lint
 from thriftgate.prompts.registry import Prompt, parse_prompt
+from thriftgate.prompts.versions import diff
 
 SETTINGS = "# why we do this\nlabels:\n  production: control # careful\n  candidate: concise\n\ndescription: x\n"
 

@@ -11,9 +11,8 @@ from tests.trace_setup import ACCEPTED, AUDIT, COALESCED, EXACT_HIT, FAILED, NOW
 
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.audits import spans_of_audit
-from thriftgate.tracing.content import HIDDEN, ContentRule
+from thriftgate.tracing.content import HIDDEN, ContentRule, mask_obvious
 from thriftgate.tracing.identity import TraceParent, outgoing_traceparent, parse_traceparent, span_id_of, trace_id_of
-from thriftgate.tracing.masking import mask_obvious
 from thriftgate.tracing.model import Score
 from thriftgate.tracing.otlp import encode
 from thriftgate.tracing.scores import NAMES, scores_of, scores_of_audit

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thriftgate.cli.charts import ready_matplotlib
+from thriftgate.cli.charts import Curve, draw_curves, ready_matplotlib
 from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
@@ -85,8 +85,6 @@ def command(
     if artefact_file is not None:
         artefact_file.write_text(trial.artefact.to_json(), encoding="utf-8")
     if png is not None:
-        from thriftgate.cli.cache.curve import Curve, draw_curves
-
         curves = [
             Curve(name, [(row.error, row.hit_rate, row.setting) for row in trial.rows if row.method == name])
             for name in ("fixed threshold", "max_error")

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from thriftgate.cli.charts import ready_matplotlib
+from thriftgate.cli.charts import draw_frontier, ready_matplotlib
 from thriftgate.cli.gateway.check import DEFAULT_CONFIG
 from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from thriftgate.cascade.artefact import Artefact
     from thriftgate.cascade.calibration.calibration import Calibration
-    from thriftgate.cascade.calibration.payoff import Payoff
+    from thriftgate.cascade.calibration.labels import Payoff
     from thriftgate.cli.cascade.sources import LabelSource
 
 _MORE_LABELS = 500
@@ -112,7 +112,7 @@ def command(
     import numpy as np
 
     from thriftgate.cascade.calibration.calibration import Promise, calibrate
-    from thriftgate.cascade.calibration.payoff import payoff_of
+    from thriftgate.cascade.calibration.labels import payoff_of
     from thriftgate.cascade.calibration.report import artefact_of, with_more_labels
     from thriftgate.cascade.prices import LEAST_RATIO
     from thriftgate.cli.cascade.sources import Setting, labels_of_file, labels_of_ledger
@@ -149,8 +149,6 @@ def command(
     later = with_more_labels(calibration, _MORE_LABELS)
     payoff = payoff_of(found.labels)
     if png is not None:
-        from thriftgate.cli.cascade.picture import draw_frontier
-
         draw_frontier(calibration, png, title=f"{found.name}: {len(found.labels):,} labels")
     is_kept = calibration.chosen is None and artefact_file is not None and artefact_file.exists()
     is_refused = artefact_file is not None and payoff is not None and payoff.price_ratio < LEAST_RATIO and not force

@@ -48,7 +48,7 @@ def command(config_file: Path, *, route: str | None, since: str | None, output: 
 async def _export(
     config_file: Path, named: str | None, since: float | None, output: IO[str], left_out: Counter[str]
 ) -> int:
-    from thriftgate.services.checking.audit_export import audited_conversations
+    from thriftgate.services.checking.audit_labels import audited_conversations
 
     section = load_section(config_file, os.environ)
     route = cascaded_route(section, named)

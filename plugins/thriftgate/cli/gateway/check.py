@@ -2,15 +2,17 @@
 
 import json
 import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from thriftgate.cli.gateway.paying import paying_of
+from thriftgate.cascade.prices import Payoff, payoff_of_prices
 from thriftgate.cli.gateway.preflight import Prepared, prepare
 from thriftgate.cli.waiting import waiting
-from thriftgate.config import CacheConfig, ModelList
+from thriftgate.config import CacheConfig, LoadedConfig, ModelList
 from thriftgate.config.docs import spell_duration
 from thriftgate.errors import ConfigurationError
 
@@ -102,3 +104,48 @@ def _cache(cache: CacheConfig | None) -> str:
         return "off"
     kind = "exact" if cache.max_error == 0 else f"max_error {cache.max_error:g}"
     return f"{kind}, ttl {spell_duration(cache.ttl)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Paying:
+    """From which share of accepted answers on one route's cascade saves money."""
+
+    route: str
+    payoff: Payoff
+    expected: tuple[float, float, float] | None
+    """Share of the cost of always-strong by the artefact's test labels: low, estimate, high; None without one."""
+
+    def __str__(self) -> str:
+        words = (
+            f"{self.route}: by list prices the cascade saves where more than {self.payoff.break_even:.0%} of cheap "
+            "answers are accepted (a token in and one out, cheapest over strongest; `cascade calibrate` goes by what "
+            "its labels' calls cost)"
+        )
+        if self.expected is not None:
+            low, estimate, high = self.expected
+            words += f"; its artefact expects {estimate:.1%} [{low:.1%}, {high:.1%}] of the cost of always-strong"
+        return words
+
+
+def paying_of(loaded: LoadedConfig, models: ModelList) -> Iterator[Paying]:
+    """Every route with two tiers or more whose prices are known, by those of `models`."""
+    for name, route in loaded.thriftgate.routes.items():
+        cascade = route.cascade
+        groups = [models.find(tier.model) for tier in cascade.tiers]
+        prices = [group.price.input + group.price.output for group in groups if group is not None and group.price]
+        if len(cascade.tiers) < 2 or len(prices) < len(cascade.tiers):
+            continue
+        payoff = payoff_of_prices(prices[0], prices[-1])
+        if payoff is not None:
+            artefact = loaded.path.parent / cascade.artefact if cascade.artefact else None
+            yield Paying(name, payoff, _expected(artefact))
+
+
+def _expected(path: Path | None) -> tuple[float, float, float] | None:
+    if path is None:
+        return None
+    try:
+        cost: Mapping[str, float] = json.loads(path.read_text(encoding="utf-8"))["expected"]["cost"]
+        return float(cost["low"]), float(cost["estimate"]), float(cost["high"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return None

@@ -3,8 +3,8 @@
 import click
 
 from thriftgate.cli.prompts.registry import find_version, open_prompt
-from thriftgate.prompts.comparing import diff
 from thriftgate.prompts.registry import PRODUCTION
+from thriftgate.prompts.versions import diff
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -127,8 +127,7 @@ def command(
     else:
         print_table(report)
         if by in _WITH_QUALITY and report.total is not None:
-            from thriftgate.cli.report.latency import print_latency
-            from thriftgate.cli.report.quality import print_quality
+            from thriftgate.cli.report.quality import print_latency, print_quality
 
             print_latency(report.latencies)
             print_quality(quality)
@@ -155,8 +154,7 @@ async def _read(
 
 
 def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict[str, object]:
-    from thriftgate.cli.report.latency import latency_record
-    from thriftgate.cli.report.quality import quality_record
+    from thriftgate.cli.report.quality import latency_record, quality_record
     from thriftgate.services.books.report import as_record
 
     return {

@@ -19,8 +19,7 @@ from thriftgate.caching.entries import PurgeFilter
 from thriftgate.config.taken import TakenConfig
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.proxy.compose.gateway import Gateway
-from thriftgate.services.books.figures import figures_of
-from thriftgate.services.books.overview import PERIODS, OverviewService
+from thriftgate.services.books.overview import PERIODS, OverviewService, figures_of
 
 Auth = Annotated[UserAPIKeyAuth, Depends(user_api_key_auth)]
 

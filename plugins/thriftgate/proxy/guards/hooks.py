@@ -22,7 +22,7 @@ from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.guards.exchange import current
 from thriftgate.services.guards.decisions import Decision
 from thriftgate.services.guards.inspecting import GuardService, Said
-from thriftgate.services.request.beside import beside_loop
+from thriftgate.services.request.background import beside_loop
 from thriftgate.wire.dialects import request_view
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.texts import free_texts

@@ -10,7 +10,7 @@ and the next look tries again. Experiments with too many requests to be read her
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from thriftgate.ports import Clock, Ledger, PromptSource, StopStore
 from thriftgate.prompts.registry import Prompt
@@ -19,6 +19,7 @@ from thriftgate.prompts.verdicts import ExperimentReport
 from thriftgate.services.books.experiments import examine_experiment
 from thriftgate.services.books.standing import (
     Decided,
+    Judged,
     RoutePromise,
     RouteStanding,
     drawn_since,
@@ -26,8 +27,8 @@ from thriftgate.services.books.standing import (
     standing_of,
 )
 from thriftgate.stats.search import EVERYTHING, Search
-from thriftgate.stats.tallies import DeploymentTally, Tallies
-from thriftgate.types import RequestRecord
+from thriftgate.stats.tallies import DeploymentTally, RequestTally, Tallies
+from thriftgate.types import DecisionKind, RequestRecord
 
 FRESH = 5.0
 REST = 20.0
@@ -243,3 +244,36 @@ class OverviewService:
         return ExperimentStanding(
             prompt=prompt.name, name=name, starts_at=experiment.start, ends_at=experiment.stop, report=report
         )
+
+
+def figures_of(overview: Overview) -> dict[str, Any]:
+    """Counts, US dollars, and verdicts by route."""
+    total = overview.tallies.total or RequestTally(group=None)
+    checking = overview.checking_cost_usd
+    count = total.decisions.get
+    return {
+        "period": overview.period.name,
+        "since": overview.since,
+        "until": overview.until,
+        "requests": total.requests,
+        "failures": total.failures,
+        "hits": count(DecisionKind.EXACT_HIT, 0) + count(DecisionKind.SEMANTIC_HIT, 0),
+        "escalations": count(DecisionKind.ESCALATED, 0),
+        "cost_usd": total.money.cost,
+        "checking_cost_usd": checking,
+        "spent_usd": total.money.cost + checking,
+        "saved_usd": total.saved_usd,
+        "net_saved_usd": total.saved_usd - checking,
+        "quality": {
+            one.route: {
+                "answers": _verdicts(one.audits),
+                "hits": _verdicts(one.verifications),
+                "feedback": _verdicts(one.feedback),
+            }
+            for one in overview.standings
+        },
+    }
+
+
+def _verdicts(judged: Judged) -> dict[str, int]:
+    return {"good": judged.good, "bad": judged.bad, "undecided": judged.undecided}

@@ -15,7 +15,7 @@ from thriftgate.config import CacheConfig
 from thriftgate.ports import AnswerCache, Embedder
 from thriftgate.services.cache.deciding import Decider
 from thriftgate.services.cache.settings import limits_of, rules_of, scoping_of
-from thriftgate.services.request.beside import beside_loop
+from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import view_of
 from thriftgate.types import ChatRequest, PromptRef
 from thriftgate.wire.identity import identity

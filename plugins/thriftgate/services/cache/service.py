@@ -5,6 +5,7 @@ minute, and the request goes on uncached. Keeping an answer happens beside the r
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -18,7 +19,6 @@ from thriftgate.config import CacheConfig
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import AnswerCache, Clock, Embedder
 from thriftgate.services.cache.deciding import Decider
-from thriftgate.services.cache.hits import HitCounter
 from thriftgate.services.cache.looking import CacheLook, LookPlace
 from thriftgate.services.cache.pending import PendingEntry, Served
 from thriftgate.services.cache.settings import limits_of
@@ -27,6 +27,42 @@ from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.journal import Journal
 from thriftgate.services.request.outages import Outages
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef
+
+
+class HitCounter:
+    """Counts hits beside the requests, one write at a time for each answer.
+
+    A popular answer is hit many times at once, and each write would wait for the one before it, on the same row and
+    with a connection that look-ups need: hits that come meanwhile are written together. Those that cannot be written
+    are lost: they only say which answers to drop when there are too many.
+    """
+
+    def __init__(self, cache: AnswerCache, background: BackgroundTasks) -> None:
+        self._cache = cache
+        self._background = background
+        self._waiting: Counter[tuple[str, str]] = Counter()
+        self._writing: set[tuple[str, str]] = set()
+
+    def count(self, scope: str, entry_id: str) -> None:
+        """One hit more."""
+        entry = (scope, entry_id)
+        if entry in self._writing:
+            self._waiting[entry] += 1
+        else:
+            self._writing.add(entry)
+            if not self._background.start("cache_touch", self._write(entry)):
+                self._writing.discard(entry)
+
+    async def _write(self, entry: tuple[str, str]) -> None:
+        hits = 1
+        try:
+            while hits:
+                await self._cache.touch(*entry, hits=hits)
+                hits = self._waiting.pop(entry, 0)
+        finally:
+            self._waiting.pop(entry, None)
+            self._writing.discard(entry)
+
 
 T = TypeVar("T")
 OUTAGE = "the cache"

@@ -21,7 +21,7 @@ from thriftgate.ports import AuditBook, Clock, Completer, Judge
 from thriftgate.services.checking.booking import CheckingBill
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.budget import RateBudget
-from thriftgate.services.request.questions import question_of
+from thriftgate.services.request.reading import question_of
 from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest, DecisionKind, Judgement
 
 Correct = Callable[[Answer], Awaitable[None]]

@@ -11,7 +11,7 @@ two long texts without a stated result: a wrong verdict teaches the cache what i
 
 import re
 
-from thriftgate.caching.grouping import normalised_answer
+from thriftgate.caching.entries import normalised_answer
 from thriftgate.caching.guards import first_veto, substituted_words
 from thriftgate.caching.lexicon import MONTHS, NUMBER_WORDS, WEEKDAYS
 from thriftgate.caching.reading import Reading, read, stem

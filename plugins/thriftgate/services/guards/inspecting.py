@@ -22,7 +22,7 @@ from thriftgate.ports import Embedder, PrivacyAnalyzer
 from thriftgate.privacy.findings import Text
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
-from thriftgate.services.request.beside import beside_loop
+from thriftgate.services.request.background import beside_loop
 from thriftgate.types import Vector
 
 logger = logging.getLogger(__name__)

@@ -25,8 +25,7 @@ from thriftgate.limits.preparing import until_due
 from thriftgate.limits.queue import FairQueue, Waiting
 from thriftgate.ports import Clock, Limiter
 from thriftgate.services.limits.figures import LADDER, PLACES, QUEUE, STORE, LimitFigures
-from thriftgate.services.limits.forecast import Forecast, turnaround
-from thriftgate.services.limits.load import load_of
+from thriftgate.services.limits.forecast import Forecast, load_of, turnaround
 from thriftgate.services.limits.outage import OutageLimiter
 from thriftgate.services.limits.passes import (
     RETRY_UNKNOWN,

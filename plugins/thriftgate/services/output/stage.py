@@ -10,7 +10,7 @@ from thriftgate.config.output import OutputConfig
 from thriftgate.output.requirement import Requirement, requirement
 from thriftgate.schemas import Refusal, Schema, compile_schema, is_at_hand
 from thriftgate.schemas.wanted import Wanted, wanted_by
-from thriftgate.services.request.beside import beside_loop
+from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import ChatRequest
 from thriftgate.wire.formats import FIELDS, with_format

@@ -20,7 +20,7 @@ from thriftgate.privacy.masking import Masker, Recurrences, spoken_of_again
 from thriftgate.privacy.policy import PrivacyPolicy
 from thriftgate.privacy.pseudonyms import Pseudonym, Pseudonyms
 from thriftgate.privacy.spans import TextSpan
-from thriftgate.services.request.beside import beside_loop
+from thriftgate.services.request.background import beside_loop
 
 _TRIES = 8
 """Of two requests of one conversation that come at once, one has to look again at what the other gave out."""

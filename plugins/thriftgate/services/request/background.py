@@ -1,4 +1,4 @@
-"""Work that nobody waits for: stores, audits, verifications.
+"""Work that nobody waits for (stores, audits, verifications), and work that the others do not wait for.
 
 Failure behaviour: a task that fails is counted and logged by its name and the error's class, never by its
 content. Above `limit` running tasks new ones are dropped and counted: background work may never pile up in front
@@ -8,9 +8,9 @@ of requests. `drain()` waits for what is under way and cancels the rest.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from thriftgate.errors import CAUSES, StoreUnavailableError
 from thriftgate.services.request.outages import Outages
@@ -69,3 +69,15 @@ class BackgroundTasks:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+
+T = TypeVar("T")
+
+
+async def beside_loop(work: Callable[[], T], *, is_heavy: bool) -> T:
+    """What the work gives; it runs in a thread when the request that it looks through is a heavy one.
+
+    Most requests are looked at in microseconds, less than a thread costs. One of thousands of parts takes tenths of a
+    second, in which an event loop would answer nobody. What the work raises is raised.
+    """
+    return await asyncio.to_thread(work) if is_heavy else work()

@@ -6,10 +6,11 @@ Signals, guards, judges and the ledger look at conversations and answers in one 
 Failure behaviour: pure and total; a provider's odd field counts as absent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from thriftgate.cascade.signals.evidence import message_text
 from thriftgate.types import Answer, ChatRequest, Choice, Message, Usage
 from thriftgate.wire.answer import AnswerView, ChoiceView, FinishKind, ToolCall
 from thriftgate.wire.dialects import answer_view, request_view
@@ -275,3 +276,8 @@ def chat_delta(event: Mapping[str, Any]) -> tuple[str, tuple[Mapping[str, Any], 
         return "", ()
     logprobs = items(mapping(choices[0].get("logprobs")).get("content"))
     return text(mapping(choices[0].get("delta")).get("content")), tuple(mapping(one) for one in logprobs)
+
+
+def question_of(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The last user message as plain text; empty when there is none."""
+    return next((message_text(message) for message in reversed(messages) if message.get("role") == "user"), "")

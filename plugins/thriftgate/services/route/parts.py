@@ -1,8 +1,8 @@
-"""What a route is made of, and whom it hands its records to."""
+"""What a route is made of, whom it hands its records to, and what its answers would have cost without us."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from thriftgate.config import RouteConfig
 from thriftgate.limits.ladder import LadderStep
@@ -13,7 +13,7 @@ from thriftgate.services.checking.audit import CascadeAuditor
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.services.route.place import NoPlace, WorkPlace
-from thriftgate.types import ChatRequest, PromptRef, RequestRecord
+from thriftgate.types import Answer, ChatRequest, PromptRef, RequestRecord, Usage
 
 
 class Recorder(Protocol):
@@ -60,3 +60,23 @@ class RouteParts:
 def baseline_of(config: RouteConfig) -> str:
     """The model group that savings are counted against: what clients would use without us."""
     return config.cascade.baseline or config.cascade.tiers[-1].model
+
+
+class Baseline:
+    """Prices answers as if one model group had given them all: the one that clients would use without us."""
+
+    def __init__(self, pricer: Pricer, model: str) -> None:
+        self._pricer = pricer
+        self._model = model
+
+    def cost_usd(self, answer: Answer) -> float:
+        """For the same tokens; the answer's own cost where that model gave it, or has no price."""
+        if answer.model == self._model:
+            return answer.cost_usd
+        cost = self._pricer.cost_usd(self._model, answer.usage)
+        return answer.cost_usd if cost is None else cost
+
+    def estimated_usd(self, messages: Sequence[Any], text: str) -> float:
+        """For an answer that no model was asked for, by a tokenizer's count."""
+        usage = Usage(self._pricer.count_tokens(self._model, messages), self._pricer.count_tokens(self._model, text))
+        return self._pricer.cost_usd(self._model, usage) or 0.0

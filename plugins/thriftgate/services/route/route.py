@@ -36,13 +36,11 @@ from thriftgate.services.output.notes import INVALID, OutputNote
 from thriftgate.services.output.stage import OutputStage
 from thriftgate.services.request.answer_json import answer_from_json, answer_to_json
 from thriftgate.services.request.asking import Asker
-from thriftgate.services.request.beside import beside_loop
+from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.journal import COALESCE, Journal
-from thriftgate.services.request.questions import question_of
-from thriftgate.services.request.reading import as_asked, view_of, whole_body
-from thriftgate.services.route.baseline import Baseline
+from thriftgate.services.request.reading import as_asked, question_of, view_of, whole_body
 from thriftgate.services.route.coalescing import Participant
-from thriftgate.services.route.parts import RouteParts, baseline_of
+from thriftgate.services.route.parts import Baseline, RouteParts, baseline_of
 from thriftgate.services.route.place import NoPlace, WorkPlace, asking
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, StreamPiece, Usage, Vector
 from thriftgate.wire.dialects import echoed, ending, replay

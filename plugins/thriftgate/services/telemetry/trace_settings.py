@@ -9,8 +9,7 @@ from typing import Protocol
 
 from thriftgate.config import ThriftgateConfig
 from thriftgate.services.telemetry.traces import TraceSettings
-from thriftgate.tracing.content import ContentRule, Mask, unmasked
-from thriftgate.tracing.masking import mask_obvious
+from thriftgate.tracing.content import ContentRule, Mask, mask_obvious, unmasked
 from thriftgate.tracing.spans import no_numbers
 
 

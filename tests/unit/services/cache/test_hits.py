@@ -6,7 +6,7 @@ import pytest
 from tests.fakes import settle
 
 from thriftgate.errors import StoreUnavailableError
-from thriftgate.services.cache.hits import HitCounter
+from thriftgate.services.cache.service import HitCounter
 from thriftgate.services.request.background import BackgroundTasks
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tests.fakes import MemoryLedger
 
 from thriftgate.cascade.calibration.label_file import TierPrice, read_labels
-from thriftgate.services.checking.audit_export import audited_conversations
+from thriftgate.services.checking.audit_labels import audited_conversations
 from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, Message, PromptRef, RequestRecord
 
 PROMPTED: tuple[Message, ...] = (
