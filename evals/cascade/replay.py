@@ -31,18 +31,18 @@ class Curve:
 def scored(calibration: Calibration, labels: Sequence[Label]) -> Replay:
     """Labels as the calibrated cascade sees them."""
     labels = _with_outlook(calibration, labels)
-    router = calibration.fitted_outlook
-    return replay_of(labels, calibration.models.scores(labels), router.outlooks(labels) if router else None)
+    outlook = calibration.fitted_outlook
+    return replay_of(labels, calibration.models.scores(labels), outlook.outlooks(labels) if outlook else None)
 
 
 def confidences(calibration: Calibration, labels: Sequence[Label]) -> Floats:
     """The first tier's calibrated confidences before money weighs on them; NaN where there is none."""
     labels = _with_outlook(calibration, labels)
-    model, router = calibration.models.models[0], calibration.fitted_outlook
+    model, outlook = calibration.models.models[0], calibration.fitted_outlook
     if model is not None:
         found = (model.confidence.of(label.features[0]) for label in labels)
         return np.array([np.nan if one is None else one for one in found])
-    return replace(router, stake=None).outlooks(labels) if router else np.full(len(labels), np.nan)
+    return replace(outlook, cost_weight=None).outlooks(labels) if outlook else np.full(len(labels), np.nan)
 
 
 def _with_outlook(calibration: Calibration, labels: Sequence[Label]) -> Sequence[Label]:

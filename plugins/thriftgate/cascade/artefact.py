@@ -11,15 +11,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from thriftgate.cascade.cost_weight import CostWeight
 from thriftgate.cascade.familiarity import SUMMARY_VERSION, Familiarity, QuestionSummary
 from thriftgate.cascade.models import OUTLOOK, Calibrator, Confidence, Logistic, Probe
 from thriftgate.cascade.signals import SIGNALS, Cost
-from thriftgate.cascade.stake import Stake
 from thriftgate.errors import ConfigurationError
 
 KIND = "thriftgate-cascade"
 VERSION = 1
 _REMEDY = "run `thriftgate cascade calibrate` again"
+_IN_FILE = {"outlook": "router", "cost_weight": "stake", "riskless_at": "pivot"}
+"""Names of the file's format that are others than the code's."""
 
 
 class StaleArtefactError(ConfigurationError):
@@ -33,8 +35,8 @@ class TierConfidence:
     tier: str
     confidence: Confidence
     accept_at: float
-    """The threshold for confidences weighed by the stake; at most 1, and 2 for never."""
-    stake: Stake
+    """The threshold for confidences weighed by cost; at most 1, and 2 for never."""
+    cost_weight: CostWeight
     auroc: Mapping[str, float] = field(default_factory=dict[str, float])
     """low, high, estimate: does the score tell good answers from bad ones?"""
     calibration_error: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -50,8 +52,8 @@ class OutlookModel:
     skip_below: float
     """Below this chance the strongest tier is asked at once."""
     trust_above: float | None = None
-    """From this chance, weighed by the stake, the first tier's answer is given unseen; None: never."""
-    stake: Stake | None = None
+    """From this chance, weighed by cost, the first tier's answer is given unseen; None: never."""
+    cost_weight: CostWeight | None = None
     """Given where the question alone decides."""
 
 
@@ -86,7 +88,7 @@ class Artefact:
     """Every candidate that was tested: thresholds, cost share, loss, p-value, and whether it passed."""
     promises: Sequence[Mapping[str, Any]] = ()
     """Other promises and their thresholds, each proved by itself: max_quality_loss, holds, accept_at, cost_share."""
-    router: OutlookModel | None = None
+    outlook: OutlookModel | None = None
     probe: Probe | None = None
     summary: QuestionSummary | None = None
     """Of the labelled questions, by which unfamiliar ones are told; artefacts of before have none."""
@@ -109,7 +111,8 @@ class Artefact:
 
     def dump(self) -> str:
         """The artefact as indented JSON."""
-        content = {"kind": KIND, "version": VERSION, **asdict(self)}
+        fields = asdict(self, dict_factory=lambda pairs: {_IN_FILE.get(name, name): value for name, value in pairs})
+        content = {"kind": KIND, "version": VERSION, **fields}
         return json.dumps(content, indent=1, ensure_ascii=False, default=list, allow_nan=False) + "\n"
 
     def check(
@@ -199,7 +202,7 @@ def _artefact(fields: Mapping[str, Any]) -> Artefact:
         deployments=fields["deployments"],
         guarantee=Guarantee(**fields["guarantee"]),
         confidences=tuple(_tier_confidence(one) for one in fields["confidences"]),
-        router=_optional(_outlook_model, fields["router"]),
+        outlook=_optional(_outlook_model, fields["router"]),
         probe=_optional(_probe, fields["probe"]),
         summary=_optional(_summary, fields.get("summary")),
     )
@@ -214,7 +217,7 @@ def _tier_confidence(fields: Mapping[str, Any]) -> TierConfidence:
         tier=str(fields["tier"]),
         confidence=_confidence(fields["confidence"]),
         accept_at=_finite(fields["accept_at"]),
-        stake=_stake(fields["stake"]),
+        cost_weight=_cost_weight(fields["stake"]),
         auroc=fields["auroc"],
         calibration_error=fields["calibration_error"],
     )
@@ -225,12 +228,13 @@ def _outlook_model(fields: Mapping[str, Any]) -> OutlookModel:
         confidence=_confidence(fields["confidence"]),
         skip_below=_finite(fields["skip_below"]),
         trust_above=_optional(_finite, fields["trust_above"]),
-        stake=_optional(_stake, fields["stake"]),
+        cost_weight=_optional(_cost_weight, fields["stake"]),
     )
 
 
-def _stake(fields: Mapping[str, Any]) -> Stake:
-    return Stake(**{name: _finite(value) for name, value in fields.items()})
+def _cost_weight(fields: Mapping[str, Any]) -> CostWeight:
+    names = {in_file: name for name, in_file in _IN_FILE.items()}
+    return CostWeight(**{names.get(name, name): _finite(value) for name, value in fields.items()})
 
 
 def _probe(fields: Mapping[str, Any]) -> Probe:

@@ -51,17 +51,17 @@ class CalibratedScorer:
         scored = worst_choice(request, answer, confidence_of, self._signals, second=second, rating=rating)
         if tier is None or scored.confidence is None:
             return scored
-        return replace(scored, weighed=tier.stake.weigh(scored.confidence, scored.signals))
+        return replace(scored, weighed=tier.cost_weight.weigh(scored.confidence, scored.signals))
 
     def outlook(self, request: ChatRequest, *, vector: Vector | None = None) -> Outlook | None:
         """What can be said before anybody is asked; None when the artefact decides nothing there."""
-        model = self.artefact.router
+        model = self.artefact.outlook
         if model is None:
             return None
         features = {**question_features(request), **self._outlook_feature(vector)}
         chance = model.confidence.of(features)
-        if chance is not None and model.stake is not None:
-            chance = model.stake.weigh(chance, features)
+        if chance is not None and model.cost_weight is not None:
+            chance = model.cost_weight.weigh(chance, features)
         return Outlook(chance, skip_below=model.skip_below, trust_above=model.trust_above)
 
     def tiers(self, models: Sequence[str], *, accept_at: Sequence[float] | None = None) -> tuple[Tier, ...]:

@@ -1,11 +1,11 @@
-"""Which tiers a request may go through, decided before anybody is asked.
+"""Which tiers a request may go through, and how much quality, decided before anybody is asked.
 
 Failure behaviour: none; a request whose tools cannot be understood is treated as one that needs tools.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from thriftgate.cascade.flow import Tier
 from thriftgate.decisions import Reason
@@ -116,3 +116,21 @@ def must_call_tool(request: ChatRequest) -> bool:
 def may_call_tool(request: ChatRequest) -> bool:
     """Tools were offered and the client did not forbid to use them."""
     return bool(request.tools or request.params.get("functions")) and tool_choice(request.params) != "none"
+
+
+def allowed_loss(used_share: float, *, starts_at: float, promised: float, floor: float) -> float:
+    """The quality loss allowed at this state of the budget.
+
+    The route's promise until `starts_at`, then rising in proportion to the floor's at the end of the budget.
+    """
+    if used_share <= starts_at or floor <= promised:
+        return promised
+    return promised + (floor - promised) * min(1.0, (used_share - starts_at) / (1 - starts_at))
+
+
+def accept_at_for(promises: Sequence[Mapping[str, Any]], loss: float) -> tuple[float, ...] | None:
+    """The thresholds of the loosest proven promise that loses at most `loss`; None when there is none."""
+    fitting = [one for one in promises if one["max_quality_loss"] <= loss + 1e-12 and one["holds"]]
+    if not fitting:
+        return None
+    return tuple(max(fitting, key=lambda one: float(one["max_quality_loss"]))["accept_at"])

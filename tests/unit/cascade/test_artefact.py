@@ -35,6 +35,14 @@ def test_an_artefact_survives_its_file_unchanged(made: Artefact):
     assert read.confidences[0].calibration_error["high"] < 0.15
 
 
+def test_the_file_keeps_the_names_of_its_format(made: Artefact):
+    fields = json.loads(made.dump())
+    assert "router" in fields
+    assert {"stake", "accept_at"} <= fields["confidences"][0].keys()
+    assert "pivot" in fields["confidences"][0]["stake"]
+    assert not {"outlook", "cost_weight"} & (fields.keys() | fields["confidences"][0].keys())
+
+
 def test_the_artefacts_confidence_accepts_exactly_what_was_tested(calibration: Calibration, made: Artefact):
     assert calibration.chosen is not None
     tier = artefacts.parse(made.dump()).confidences[0]
@@ -42,7 +50,7 @@ def test_the_artefacts_confidence_accepts_exactly_what_was_tested(calibration: C
     for label, score in zip(calibration.test, calibration.replay.scores[:, 0], strict=True):
         confidence = tier.confidence.of(label.features[0])
         assert confidence is not None
-        scored = Scored(confidence=confidence, weighed=tier.stake.weigh(confidence, label.features[0]))
+        scored = Scored(confidence=confidence, weighed=tier.cost_weight.weigh(confidence, label.features[0]))
         assert (why_not(tier.accept_at, scored) is None) == (score >= threshold)
 
 

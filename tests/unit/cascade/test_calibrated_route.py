@@ -15,11 +15,11 @@ from thriftgate.cascade.calibration.calibration import (
 )
 from thriftgate.cascade.calibration.labels import Label
 from thriftgate.cascade.calibration.report import NEVER
+from thriftgate.cascade.cost_weight import CostWeight
 from thriftgate.cascade.flow import Ask, CascadeFlow, Effect, Outcome, Reply, Tier, cascade, play
 from thriftgate.cascade.models import OUTLOOK, Calibrator, Confidence, Logistic, Probe, probability_of
 from thriftgate.cascade.plan import plan
 from thriftgate.cascade.scoring import scoring
-from thriftgate.cascade.stake import Stake
 from thriftgate.types import Answer, ChatRequest, Choice
 
 
@@ -116,7 +116,7 @@ def test_a_calibrated_router_plans_before_anybody_is_asked():
 
 def test_what_the_questions_vector_says_counts_where_there_is_one(made_from_texts: Artefact):
     only = Confidence(Logistic((OUTLOOK,), (0.0,), (1.0,), (1.0,), 0.0), Calibrator(1.0, 0.0))
-    known = replace(made_from_texts.confidences[0], confidence=only, stake=Stake())
+    known = replace(made_from_texts.confidences[0], confidence=only, cost_weight=CostWeight())
     probed = replace(made_from_texts, confidences=(known,), probe=Probe("m", (2.0, 0.0), 0.5))
     vector = np.array([1.0, 9.0], dtype=np.float32)
     scorer = CalibratedScorer(probed)

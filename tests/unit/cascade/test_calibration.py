@@ -23,7 +23,7 @@ from thriftgate.cascade.calibration.labels import Label, labels_from_audits
 from thriftgate.cascade.calibration.policy import Replay, ThresholdPolicy, replay_of
 from thriftgate.cascade.calibration.report import NEVER, artefact_of, with_more_labels
 from thriftgate.cascade.calibration.tier_models import TierModels
-from thriftgate.cascade.stake import Stake
+from thriftgate.cascade.cost_weight import CostWeight
 from thriftgate.types import Audit, AuditKind
 
 
@@ -145,8 +145,8 @@ def test_without_answers_the_question_alone_decides():
     assert found.chosen is not None
     assert found.outlook is not None
     made = artefact(found)
-    assert made.router is not None
-    assert made.router.trust_above == pytest.approx(made.router.skip_below)
+    assert made.outlook is not None
+    assert made.outlook.trust_above == pytest.approx(made.outlook.skip_below)
     assert made.confidences == ()
 
 
@@ -367,11 +367,11 @@ def test_the_risk_is_taken_where_it_saves_most():
     played = found.replay.play(found.chosen.policy)
     dear = found.replay.cost_usd[:, -1] > 1
     assert (played.tier[dear] == 0).mean() > (played.tier[~dear] == 0).mean() + 0.1
-    stake = artefact(found).confidences[0].stake
-    assert stake.of(made[0].features[0]) / stake.of(made[1].features[0]) == pytest.approx(5, rel=0.05)
+    cost_weight = artefact(found).confidences[0].cost_weight
+    assert cost_weight.of(made[0].features[0]) / cost_weight.of(made[1].features[0]) == pytest.approx(5, rel=0.05)
     model = found.models.models[0]
     assert model is not None
-    even = replay_of(found.test, TierModels((replace(model, stake=Stake()),)).scores(found.test))
+    even = replay_of(found.test, TierModels((replace(model, cost_weight=CostWeight()),)).scores(found.test))
     assert cost_within(found.replay, 0.02) < 0.97 * cost_within(even, 0.02)
 
 

@@ -12,9 +12,7 @@ from tests.cascade_labels import TIERS, labels
 from thriftgate.cascade.calibration import words
 from thriftgate.cascade.calibration.calibration import Promise, calibrate, clusters_of, rarest, run_tests, split
 from thriftgate.cascade.calibration.label_file import TierPrice, read_labels
-from thriftgate.cascade.calibration.labels import Label, labels_from_audits
-from thriftgate.cascade.calibration.outlook import fit_outlook, outlooks
-from thriftgate.cascade.calibration.payoff import payoff_of
+from thriftgate.cascade.calibration.labels import Label, labels_from_audits, payoff_of
 from thriftgate.cascade.calibration.policy import Replay, ThresholdPolicy
 from thriftgate.cascade.calibration.report import (
     LIMITS,
@@ -24,8 +22,9 @@ from thriftgate.cascade.calibration.report import (
     expected_savings,
     with_more_labels,
 )
+from thriftgate.cascade.calibration.tier_models import fit_outlook, outlooks
+from thriftgate.cascade.cost_weight import CostWeight
 from thriftgate.cascade.models import Calibrator, Confidence, Logistic, probability_of
-from thriftgate.cascade.stake import Stake
 from thriftgate.stats import Interval, binomial_p_value, mean_interval, ratio_interval, wilson_interval
 from thriftgate.types import Audit, AuditKind
 
@@ -114,7 +113,7 @@ def test_an_outlook_needs_thirty_questions_with_features_and_both_outcomes() -> 
     assert plain[0] == pytest.approx(probability_of(1.0))
     assert np.isnan(plain[1])
     assert np.isnan(outlooks(None, [{"a": 1.0}])).all()
-    assert outlooks(PLAIN, [{"a": 0.0}], Stake(4.0, power=0.5))[0] == pytest.approx(0.75)
+    assert outlooks(PLAIN, [{"a": 0.0}], CostWeight(4.0, power=0.5))[0] == pytest.approx(0.75)
 
 
 # Reports

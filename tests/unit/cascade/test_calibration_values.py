@@ -32,8 +32,8 @@ from thriftgate.cascade.calibration.tier_models import (
     losses_of,
     usable_features,
 )
+from thriftgate.cascade.cost_weight import CostWeight
 from thriftgate.cascade.models import OUTLOOK, Calibrator, Confidence, Logistic
-from thriftgate.cascade.stake import Stake
 
 ONE = Logistic(("a",), (0.0,), (1.0,), (1.0,), 0.0)
 PLAIN = Confidence(ONE, Calibrator(1.0, 0.0))
@@ -224,7 +224,7 @@ def test_a_feature_is_usable_where_nine_of_ten_answers_have_it() -> None:
 
 
 def test_scores_are_confidences_weighed_by_their_stake() -> None:
-    model = TierModel(PLAIN, Stake(4.0, power=0.5))
+    model = TierModel(PLAIN, CostWeight(4.0, power=0.5))
     made = [label(features=({"a": 0.0},)), label(features=({},)), label()]
     scores = TierModels((model, None)).scores(made)
     assert scores[0, 0] == pytest.approx(1 - 0.5 / 2)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from tests.fakes import answer_of, ask
 
+from thriftgate.cascade.cost_weight import CostWeight, choose_cost_weight, fit_cost_weight, saving_within
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.models import OUTLOOK, Calibrator, Confidence, Logistic, Probe, probability_of
 from thriftgate.cascade.plan import Outlook, Plan, may_call_tool, must_call_tool, plan, without
 from thriftgate.cascade.scoring import StaticScorer, answer_features, static_confidence, static_contributions
-from thriftgate.cascade.stake import Stake, choose_weight, fit_stake, saving_within
 from thriftgate.decisions import Reason
 from thriftgate.types import Answer, Choice
 
@@ -91,21 +91,21 @@ def test_log_odds_are_a_probability_without_overflow() -> None:
 # Stakes
 
 
-def test_a_stake_follows_from_lengths_between_a_tenth_and_ten() -> None:
-    stake = Stake(0.5, 0.01, 0.02)
+def test_a_cost_weight_follows_from_lengths_between_a_tenth_and_ten() -> None:
+    cost_weight = CostWeight(0.5, 0.01, 0.02)
     features = {"question_length": math.log(11), "context_length": math.log(21), "answer_length": math.log(31)}
-    assert stake.of(features) == pytest.approx(0.5 + 0.01 * 30 + 0.02 * 30)
-    assert stake.of({}) == 0.5
-    assert (Stake(0.0).of({}), Stake(99.0).of({})) == (0.1, 10)
-    assert Stake().of({"question_length": 5.0, "answer_length": 5.0}) == 1
+    assert cost_weight.of(features) == pytest.approx(0.5 + 0.01 * 30 + 0.02 * 30)
+    assert cost_weight.of({}) == 0.5
+    assert (CostWeight(0.0).of({}), CostWeight(99.0).of({})) == (0.1, 10)
+    assert CostWeight().of({"question_length": 5.0, "answer_length": 5.0}) == 1
 
 
 def test_risk_is_weighed_below_the_pivot_and_only_there() -> None:
-    stake = Stake(4.0, power=0.5, pivot=0.9)
-    assert stake.weigh(0.5, {}) == pytest.approx(0.9 - 0.4 / 2)
-    assert (stake.weigh(0.9, {}), stake.weigh(0.95, {})) == (0.9, 0.95)
-    assert Stake(4.0, pivot=0.9).weigh(0.5, {}) == 0.5
-    assert Stake(4.0, power=1.0).weigh(0.5, {}) == pytest.approx(1 - 0.5 / 4)
+    cost_weight = CostWeight(4.0, power=0.5, riskless_at=0.9)
+    assert cost_weight.weigh(0.5, {}) == pytest.approx(0.9 - 0.4 / 2)
+    assert (cost_weight.weigh(0.9, {}), cost_weight.weigh(0.95, {})) == (0.9, 0.95)
+    assert CostWeight(4.0, riskless_at=0.9).weigh(0.5, {}) == 0.5
+    assert CostWeight(4.0, power=1.0).weigh(0.5, {}) == pytest.approx(1 - 0.5 / 4)
 
 
 def test_costs_are_read_as_lengths_say_and_never_fall_with_them() -> None:
@@ -116,14 +116,14 @@ def test_costs_are_read_as_lengths_say_and_never_fall_with_them() -> None:
     ]
     costs = [0.2 + 0.001 * (q + c) + 0.004 * a for q, c, a in lengths]
     mean = sum(costs) / len(costs)
-    found = fit_stake(rows, costs)
+    found = fit_cost_weight(rows, costs)
     assert (found.fixed, found.per_prompt_character, found.per_answer_character) == pytest.approx(
         (0.2 / mean, 0.001 / mean, 0.004 / mean), rel=1e-5
     )
-    falling = fit_stake(rows, [1 / cost for cost in costs])
+    falling = fit_cost_weight(rows, [1 / cost for cost in costs])
     assert min(falling.fixed, falling.per_prompt_character, falling.per_answer_character) >= 0
-    assert fit_stake([], []) == fit_stake(rows, [0.0] * 5) == Stake()
-    assert fit_stake([dict[str, float]()] * 2, [3.0, 3.0]).of({}) == pytest.approx(1)
+    assert fit_cost_weight([], []) == fit_cost_weight(rows, [0.0] * 5) == CostWeight()
+    assert fit_cost_weight([dict[str, float]()] * 2, [3.0, 3.0]).of({}) == pytest.approx(1)
 
 
 def test_what_is_saved_from_the_top_while_the_mean_loss_stays_in_its_limit() -> None:
@@ -143,14 +143,14 @@ def test_money_weighs_where_that_saves_a_hundredth_more_and_else_does_not() -> N
     dear = rng.uniform(size=400) < 0.3
     rows = [{"answer_length": math.log1p(900.0 if one else 50.0)} for one in dear]
     costs = np.where(dear, 9.0, 0.5)
-    stake = fit_stake(rows, costs)
-    chosen, weighed = choose_weight(stake, rows, confidences.tolist(), losses, costs, limit=0.05)
+    cost_weight = fit_cost_weight(rows, costs)
+    chosen, weighed = choose_cost_weight(cost_weight, rows, confidences.tolist(), losses, costs, limit=0.05)
     assert chosen.power > 0
-    assert chosen.pivot == 1
+    assert chosen.riskless_at == 1
     assert weighed == pytest.approx([chosen.weigh(c, row) for c, row in zip(confidences.tolist(), rows, strict=True)])
     losses[0] = -1
-    same, left = choose_weight(Stake(), rows, confidences.tolist(), losses, np.ones(400), limit=0.05)
-    assert (same.power, same.pivot) == (0, 1 - 1 / 400)
+    same, left = choose_cost_weight(CostWeight(), rows, confidences.tolist(), losses, np.ones(400), limit=0.05)
+    assert (same.power, same.riskless_at) == (0, 1 - 1 / 400)
     assert left == pytest.approx(confidences)
 
 

@@ -17,8 +17,8 @@ from thriftgate.cascade.calibration.fit import (
     pool_adjacent_violators,
     ridge_logistic,
 )
+from thriftgate.cascade.cost_weight import POWERS, CostWeight, fit_cost_weight, saving_within
 from thriftgate.cascade.models import Calibrator, Logistic, probability_of
-from thriftgate.cascade.stake import POWERS, Stake, fit_stake, saving_within
 from thriftgate.stats import auroc, expected_calibration_error
 
 RNG = np.random.default_rng(0)
@@ -142,23 +142,23 @@ def test_cross_fitting_predicts_each_item_by_models_that_have_not_seen_it(n: int
 
 
 lengths = st.floats(0, 9)
-stakes = st.builds(
-    Stake, st.floats(0, 2), st.floats(0, 0.01), st.floats(0, 0.01), st.sampled_from(POWERS), st.floats(0, 1)
+cost_weights = st.builds(
+    CostWeight, st.floats(0, 2), st.floats(0, 0.01), st.floats(0, 0.01), st.sampled_from(POWERS), st.floats(0, 1)
 )
 
 
-@given(stakes, st.floats(0, 1), st.floats(0, 1), lengths, lengths)
+@given(cost_weights, st.floats(0, 1), st.floats(0, 1), lengths, lengths)
 def test_weighing_keeps_the_order_and_never_makes_a_dearer_question_harder(
-    stake: Stake, one: float, other: float, short: float, more: float
+    cost_weight: CostWeight, one: float, other: float, short: float, more: float
 ):
     cheap, dear = {"question_length": short}, {"question_length": short + more}
     low, high = sorted((one, other))
-    assert stake.weigh(low, cheap) <= stake.weigh(high, cheap) + 1e-12
-    assert stake.weigh(one, cheap) <= stake.weigh(one, dear) + 1e-9
-    assert replace(stake, power=0.0).weigh(one, dear) == one
+    assert cost_weight.weigh(low, cheap) <= cost_weight.weigh(high, cheap) + 1e-12
+    assert cost_weight.weigh(one, cheap) <= cost_weight.weigh(one, dear) + 1e-9
+    assert replace(cost_weight, power=0.0).weigh(one, dear) == one
 
 
-def test_a_stake_follows_lengths_and_stays_bounded():
+def test_a_cost_weight_follows_lengths_and_stays_bounded():
     rng = np.random.default_rng(0)
     rows = [
         {"question_length": math.log1p(rng.integers(10, 900)), "answer_length": math.log1p(rng.integers(10, 900))}
@@ -167,11 +167,11 @@ def test_a_stake_follows_lengths_and_stays_bounded():
     costs = np.array(
         [0.01 + 0.002 * math.expm1(row["question_length"]) + 0.006 * math.expm1(row["answer_length"]) for row in rows]
     )
-    stake = fit_stake(rows, costs)
-    assert [stake.of(row) for row in rows] == pytest.approx(np.clip(costs / costs.mean(), 0.1, 10), rel=0.01)
-    assert stake.of({"answer_length": 30.0}) == 10
-    assert fit_stake(rows, [0.3] * 300).of(rows[0]) == pytest.approx(1)
-    assert fit_stake([], []) == Stake()
+    cost_weight = fit_cost_weight(rows, costs)
+    assert [cost_weight.of(row) for row in rows] == pytest.approx(np.clip(costs / costs.mean(), 0.1, 10), rel=0.01)
+    assert cost_weight.of({"answer_length": 30.0}) == 10
+    assert fit_cost_weight(rows, [0.3] * 300).of(rows[0]) == pytest.approx(1)
+    assert fit_cost_weight([], []) == CostWeight()
 
 
 @given(
@@ -190,8 +190,8 @@ def test_the_saving_within_a_loss_is_the_best_threshold_by_brute_force(pairs: li
 
 
 def test_lengths_that_are_missing_add_nothing_to_what_is_at_stake():
-    stake = Stake(fixed=0.5, per_prompt_character=0.1, per_answer_character=0.1)
-    assert stake.of({}) == 0.5
-    assert stake.of({"question_length": math.log1p(4)}) == pytest.approx(0.9)
-    assert stake.of({"context_length": math.log1p(4)}) == pytest.approx(0.9)
-    assert stake.of({"answer_length": math.log1p(4)}) == pytest.approx(0.9)
+    cost_weight = CostWeight(fixed=0.5, per_prompt_character=0.1, per_answer_character=0.1)
+    assert cost_weight.of({}) == 0.5
+    assert cost_weight.of({"question_length": math.log1p(4)}) == pytest.approx(0.9)
+    assert cost_weight.of({"context_length": math.log1p(4)}) == pytest.approx(0.9)
+    assert cost_weight.of({"answer_length": math.log1p(4)}) == pytest.approx(0.9)

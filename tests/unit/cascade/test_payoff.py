@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.cascade_labels import labels
 
-from thriftgate.cascade.calibration.payoff import payoff_of
+from thriftgate.cascade.calibration.labels import payoff_of
 from thriftgate.cascade.prices import payoff_of_prices
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.cascade.budget import accept_at_for, allowed_loss
 from thriftgate.cascade.drift import drift_of
 from thriftgate.cascade.holdout import holdout_draw, is_audited, is_held_out
+from thriftgate.cascade.plan import accept_at_for, allowed_loss
 from thriftgate.cascade.running import Running, RunningConfidence
 
 

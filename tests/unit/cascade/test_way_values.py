@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import answer_of, ask
 
-from thriftgate.cascade.budget import accept_at_for, allowed_loss
 from thriftgate.cascade.drift import drift_of
 from thriftgate.cascade.familiarity import Familiarity, QuestionSummary, distances_to, encoded, shift_of
 from thriftgate.cascade.flow import Ask, MoreEvidence, Outcome, Reply, Scored, Tier, cascade, why_not
 from thriftgate.cascade.holdout import holdout_draw, is_audited, is_held_out
+from thriftgate.cascade.plan import accept_at_for, allowed_loss
 from thriftgate.cascade.prices import objections_to, payoff_of_prices
 from thriftgate.cascade.rating import rating_request
 from thriftgate.cascade.running import Running, RunningConfidence

@@ -9,8 +9,8 @@ from tests.memory_ledger import MemoryLedger
 
 from thriftgate.cascade.artefact import Artefact, Guarantee, TierConfidence
 from thriftgate.cascade.calibrated import CalibratedScorer
+from thriftgate.cascade.cost_weight import CostWeight
 from thriftgate.cascade.models import Calibrator, Confidence, Logistic
-from thriftgate.cascade.stake import Stake
 from thriftgate.cli.cascade import command
 from thriftgate.cli.cascade import explain as cascade_explain
 from thriftgate.types import Audit, AuditKind, CallPurpose, DecisionKind, RequestRecord, Stage, TierCall
@@ -35,7 +35,7 @@ RECORD = RequestRecord(
     ),
     signals={"hedges": 2.0, "answer_tokens": 40.0},
 )
-STAKE = Stake(power=1.0)
+COST_WEIGHT = CostWeight(power=1.0)
 AUDIT = Audit(
     request_id="r1", kind=AuditKind.CASCADE, route="support", tier="small", judged_at=103.0, is_acceptable=False
 )
@@ -52,7 +52,9 @@ def scorer(accept_at: float = 0.8) -> CalibratedScorer:
             signals=("hedging",),
             labels=10,
             labels_tested=5,
-            confidences=(TierConfidence(tier="small", confidence=confidence, accept_at=accept_at, stake=STAKE),),
+            confidences=(
+                TierConfidence(tier="small", confidence=confidence, accept_at=accept_at, cost_weight=COST_WEIGHT),
+            ),
             guarantee=Guarantee(
                 max_quality_loss=0.02, delta=0.05, loss="net", holds=True, p_value=0.01, words="It holds."
             ),

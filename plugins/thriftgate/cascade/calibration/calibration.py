@@ -26,20 +26,21 @@ import numpy.typing as npt
 from thriftgate.cascade.calibration import words
 from thriftgate.cascade.calibration.candidates import accept_candidates, route_candidates, thresholds
 from thriftgate.cascade.calibration.labels import Label
-from thriftgate.cascade.calibration.outlook import fit_outlook, outlooks
 from thriftgate.cascade.calibration.policy import LOSSES, Replay, ThresholdPolicy, replay_of
 from thriftgate.cascade.calibration.raw import has_direct_evidence, raw_candidates, raw_tier_models
 from thriftgate.cascade.calibration.tier_models import (
     LEAST_TO_FIT,
     TierModels,
     add_outlook,
+    fit_outlook,
     fit_tier_models,
     is_no_worse,
     losses_of,
+    outlooks,
     with_outlook,
 )
+from thriftgate.cascade.cost_weight import CostWeight, choose_cost_weight, fit_cost_weight
 from thriftgate.cascade.models import Confidence, Probe
-from thriftgate.cascade.stake import Stake, choose_weight, fit_stake
 from thriftgate.stats import fixed_sequence, labels_needed, loss_p_value
 from thriftgate.stats.intervals import Floats
 
@@ -94,12 +95,12 @@ class FittedOutlook:
     """The outlook on questions before anybody is asked."""
 
     confidence: Confidence
-    stake: Stake | None = None
+    cost_weight: CostWeight | None = None
     """Given where the question alone decides: the risk is then weighed; else the outlook is a plain chance."""
 
     def outlooks(self, labels: Sequence[Label]) -> Floats:
         """Per label; NaN where features are missing."""
-        return outlooks(self.confidence, [label.question for label in labels], self.stake)
+        return outlooks(self.confidence, [label.question for label in labels], self.cost_weight)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +193,8 @@ def _calibrate_split(
         test = add_outlook(test, vectors @ np.array(probe.weights) + probe.intercept if len(test) else np.empty(0))
     models, fit_scores = fit_tier_models(fit, rng, limit=promise.max_quality_loss, loss=promise.loss)
     routes_only = not any(label.features for label in labels)
-    router, policies = (_route if routes_only else _accept)(fit, fit_scores, promise, rng)
-    replay = replay_of(test, models.scores(test), router.outlooks(test) if router else None, clusters)
+    outlook, policies = (_route if routes_only else _accept)(fit, fit_scores, promise, rng)
+    replay = replay_of(test, models.scores(test), outlook.outlooks(test) if outlook else None, clusters)
     tested, chosen, why = run_tests(policies, replay, promise, level)
     return Calibration(
         promise=promise,
@@ -205,7 +206,7 @@ def _calibrate_split(
         tested=tested,
         chosen=chosen,
         why=why,
-        fitted_outlook=router,
+        fitted_outlook=outlook,
         probe=probe,
     )
 
@@ -333,9 +334,11 @@ def _route(
     costs = [label.cost_usd[-1] for label in fit]
     lost = losses_of(fit, 0, promise.loss)
     chances, limit = np.nan_to_num(outlook).tolist(), promise.max_quality_loss
-    stake, weighed = choose_weight(fit_stake(questions, costs), questions, chances, lost, costs, limit=limit)
+    cost_weight, weighed = choose_cost_weight(
+        fit_cost_weight(questions, costs), questions, chances, lost, costs, limit=limit
+    )
     replay = replay_of(fit, scores, weighed)
-    return FittedOutlook(confidence, stake), route_candidates(replay, loss=promise.loss)
+    return FittedOutlook(confidence, cost_weight), route_candidates(replay, loss=promise.loss)
 
 
 def run_tests(

@@ -24,8 +24,8 @@ from thriftgate.cascade.calibration.tier_models import (
     log_odds,
     usable_features,
 )
+from thriftgate.cascade.cost_weight import CostWeight
 from thriftgate.cascade.models import Confidence, Logistic
-from thriftgate.cascade.stake import Stake
 from thriftgate.stats.intervals import Floats
 
 FAMILIES: Sequence[Mapping[str, float]] = (
@@ -94,7 +94,7 @@ def raw_tier_models(labels: Sequence[Label]) -> tuple[TierModels, Floats]:
         usable = np.isfinite(odds)
         fitted = fit_calibrator(odds[usable], is_no_worse(picked(labels, known[usable]), tier))
         confidence = Confidence(model, replace(fitted, knots=(), values=()))
-        models.append(TierModel(confidence, Stake()))
+        models.append(TierModel(confidence, CostWeight()))
         scores[known, tier] = [confidence.of(row) if fine else np.nan for row, fine in zip(seen, usable, strict=True)]
     return TierModels(tuple(models)), scores
 

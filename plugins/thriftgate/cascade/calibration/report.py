@@ -67,7 +67,7 @@ def artefact_of(
         expected=expected_savings(calibration, chosen) if chosen else {},
         frontier=tuple(_frontier_row(one) for one in calibration.tested),
         promises=tuple(_promise_row(calibration, confidences, limit) for limit in LIMITS),
-        router=_outlook_model(calibration),
+        outlook=_outlook_model(calibration),
         probe=calibration.probe,
         summary=summary,
         deployments=dict(deployments or {}),
@@ -154,7 +154,7 @@ def _tier_confidence(calibration: Calibration, tier: int, name: str, rng: np.ran
         tier=name,
         confidence=model.confidence,
         accept_at=_written(threshold),
-        stake=model.stake,
+        cost_weight=model.cost_weight,
         auroc=as_dict(auroc_interval(values, outcomes, rng)),
         calibration_error=as_dict(calibration_error_interval(values, outcomes, rng)),
     )
@@ -174,7 +174,7 @@ def _outlook_model(calibration: Calibration) -> OutlookModel | None:
         confidence=calibration.outlook.confidence,
         skip_below=float(policy.skip_below),
         trust_above=float(trust) if np.isfinite(trust) else None,
-        stake=calibration.outlook.stake,
+        cost_weight=calibration.outlook.cost_weight,
     )
 
 

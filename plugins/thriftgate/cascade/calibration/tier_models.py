@@ -15,8 +15,8 @@ import numpy.typing as npt
 from thriftgate.cascade.calibration.fit import cross_fitted, fit_calibrator, fit_logistic, fit_probe, picked
 from thriftgate.cascade.calibration.labels import Label
 from thriftgate.cascade.calibration.policy import as_loss
+from thriftgate.cascade.cost_weight import CostWeight, choose_cost_weight, fit_cost_weight
 from thriftgate.cascade.models import OUTLOOK, Confidence, Logistic, Probe
-from thriftgate.cascade.stake import Stake, choose_weight, fit_stake
 from thriftgate.stats.intervals import Floats
 
 LEAST_TO_FIT = 30
@@ -27,17 +27,20 @@ _PRESENT = 0.9
 """Share of labels that must have a feature; where it is missing while serving, the request escalates."""
 
 
+Questions = Sequence[Mapping[str, float]]
+
+
 @dataclass(frozen=True, slots=True)
 class TierModel:
-    """How one tier's answers are judged, and how much is at stake."""
+    """How one tier's answers are judged, and weighed by cost."""
 
     confidence: Confidence
-    stake: Stake
+    cost_weight: CostWeight
 
     def weighed(self, features: Mapping[str, float]) -> float | None:
-        """The confidence weighed by the stake; None when features are missing."""
+        """The confidence weighed by cost; None when features are missing."""
         confidence = self.confidence.of(features)
-        return None if confidence is None else self.stake.weigh(confidence, features)
+        return None if confidence is None else self.cost_weight.weigh(confidence, features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +136,11 @@ def _fit_tier(
     confidences = [calibrator.confidence(score) for score in raw.tolist()]
     costs = [label.cost_usd[-1] for label in picked(labels, places)]
     lost = losses_of(labels, tier, loss)[places]
-    stake, weighed = choose_weight(fit_stake(whole, costs), whole, confidences, lost, costs, limit=limit)
+    cost_weight, weighed = choose_cost_weight(
+        fit_cost_weight(whole, costs), whole, confidences, lost, costs, limit=limit
+    )
     scores[places] = weighed
-    return TierModel(Confidence(fitted.model, calibrator), stake), scores
+    return TierModel(Confidence(fitted.model, calibrator), cost_weight), scores
 
 
 def log_odds(model: Logistic, rows: Sequence[Mapping[str, float]]) -> Floats:
@@ -151,3 +156,38 @@ def _rows(labels: Sequence[Label], tier: int) -> list[Mapping[str, float]]:
 
 def _is_vetoed(label: Label, tier: int) -> bool:
     return tier < len(label.vetoes) and label.vetoes[tier] is not None
+
+
+def fit_outlook(questions: Questions, outcomes: Floats, rng: np.random.Generator) -> tuple[Confidence, Floats] | None:
+    """A calibrated model over the questions' features, and its cross-fitted outlook on each of them.
+
+    None when there are too few questions, no features, or only one kind of outcome.
+    """
+    names = usable_features(questions)
+    if len(questions) < LEAST_TO_FIT or not names or not 0 < outcomes.mean() < 1:
+        return None
+    whole = [i for i, question in enumerate(questions) if all(name in question for name in names)]
+    rows, target = [questions[i] for i in whole], outcomes[whole]
+    fitted = fit_logistic(rows, target, features=names, rng=rng)
+
+    def predict(rest: npt.NDArray[np.intp], held: npt.NDArray[np.intp]) -> Floats:
+        fold = fit_logistic(picked(rows, rest), target[rest], features=names, rng=rng, penalty=fitted.penalty)
+        return log_odds(fold.model, picked(rows, held))
+
+    scores = np.nan_to_num(cross_fitted(len(rows), rng, predict))
+    confidence = Confidence(fitted.model, fit_calibrator(scores, target))
+    outlook = np.full(len(questions), np.nan)
+    outlook[whole] = [confidence.calibrator.confidence(score) for score in scores.tolist()]
+    return confidence, outlook
+
+
+def outlooks(confidence: Confidence | None, questions: Questions, cost_weight: CostWeight | None = None) -> Floats:
+    """The outlook on each question, weighed by cost where there is a weight; NaN without a model or features."""
+    chances = [None if confidence is None else confidence.of(question) for question in questions]
+    found = np.array([np.nan if chance is None else chance for chance in chances], dtype=np.float64)
+    return found if cost_weight is None else weighed_all(found, questions, cost_weight)
+
+
+def weighed_all(outlook: Floats, questions: Questions, cost_weight: CostWeight) -> Floats:
+    """Outlooks weighed by what each question would cost at the strongest tier."""
+    return np.array([cost_weight.weigh(chance, one) for chance, one in zip(outlook.tolist(), questions, strict=True)])

@@ -192,7 +192,7 @@ def _print_threshold(console: "Console", record: "RequestRecord", scorer: "Calib
     console.print(f"threshold   {_level(judge.accept_at)} for answers of '{tier}', by the artefact configured now")
     confidence = next((call.confidence for call in record.calls if call.model == tier and call.confidence), None)
     if confidence is not None:
-        weighed = judge.stake.weigh(confidence, record.signals)
+        weighed = judge.cost_weight.weigh(confidence, record.signals)
         console.print(f"weighed     {weighed:.3f}: the confidence {confidence:.3f}, weighed by the money at stake")
 
 

@@ -9,11 +9,10 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from thriftgate.cascade.budget import accept_at_for, allowed_loss
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.holdout import is_audited, is_held_out
-from thriftgate.cascade.plan import Plan, plan
+from thriftgate.cascade.plan import Plan, accept_at_for, allowed_loss, plan
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.cascade.signals.question import features as question_features
 from thriftgate.config import CascadeConfig

@@ -4,7 +4,7 @@ Of all ways to spend an allowed loss, accepting answers by risk per dollar saves
 strongest tier would have cost, told from the lengths of the prompt and of the cheap answer; the risk is the chance
 that the answer is worse, less what cheap answers win by being better now and then.
 
-Failure behaviour: none; without costs or lengths every stake is the usual one, and confidences stay as they are.
+Failure behaviour: none; without costs or lengths every cost is the usual one, and confidences stay as they are.
 """
 
 import math
@@ -26,7 +26,7 @@ _LENGTHS = ("question_length", "context_length", "answer_length")
 
 
 @dataclass(frozen=True, slots=True)
-class Stake:
+class CostWeight:
     """The strongest tier's cost as a multiple of its usual cost, and what that does to a confidence."""
 
     fixed: float = 1.0
@@ -35,52 +35,52 @@ class Stake:
     """Of the cheap answer, which is about as long as the strong one would be."""
     power: float = 0.0
     """How strongly money weighs; 0: not at all."""
-    pivot: float = 1.0
+    riskless_at: float = 1.0
     """The confidence at which nothing is lost on average: from here on there is no risk to weigh."""
 
     def of(self, features: Mapping[str, float]) -> float:
         """The multiple, between a tenth and ten; lengths that are missing count as 0."""
         prompt = math.expm1(features.get("question_length", 0.0)) + math.expm1(features.get("context_length", 0.0))
         answer = math.expm1(features.get("answer_length", 0.0))
-        stake = self.fixed + self.per_prompt_character * prompt + self.per_answer_character * answer
-        return max(_LEAST, min(_MOST, stake))
+        multiple = self.fixed + self.per_prompt_character * prompt + self.per_answer_character * answer
+        return max(_LEAST, min(_MOST, multiple))
 
     def weigh(self, confidence: float, features: Mapping[str, float]) -> float:
-        """The confidence as thresholds see it; at the usual stake it stays what it is."""
-        risk = self.pivot - confidence
-        return confidence if risk <= 0 or self.power == 0 else self.pivot - risk / self.of(features) ** self.power
+        """The confidence as thresholds see it; at the usual cost it stays what it is."""
+        risk = self.riskless_at - confidence
+        return confidence if risk <= 0 or self.power == 0 else self.riskless_at - risk / self.of(features) ** self.power
 
 
-def fit_stake(rows: Sequence[Mapping[str, float]], costs: npt.ArrayLike) -> Stake:
+def fit_cost_weight(rows: Sequence[Mapping[str, float]], costs: npt.ArrayLike) -> CostWeight:
     """How the strongest tier's cost follows from what is known before it is asked; never falling with length."""
     from scipy.optimize import nnls  # pyright: ignore[reportUnknownVariableType]
 
     target = np.asarray(costs, dtype=np.float64)
     if len(target) == 0 or not target.mean() > 0:
-        return Stake()
+        return CostWeight()
     characters = np.expm1(np.array([[row.get(name, 0.0) for name in _LENGTHS] for row in rows]))
     design = np.column_stack([np.ones(len(rows)), characters[:, 0] + characters[:, 1], characters[:, 2]])
     scales = np.maximum(design.mean(axis=0), 1e-9)
     solution = cast("Floats", nnls(design / scales, target / target.mean())[0]) / scales
-    return Stake(float(solution[0]), float(solution[1]), float(solution[2]))
+    return CostWeight(float(solution[0]), float(solution[1]), float(solution[2]))
 
 
-def choose_weight(
-    stake: Stake,
+def choose_cost_weight(
+    cost_weight: CostWeight,
     rows: Sequence[Mapping[str, float]],
     confidences: Sequence[float],
     losses: Floats,
     costs: npt.ArrayLike,
     *,
     limit: float,
-) -> tuple[Stake, Floats]:
-    """The stake with the weight of money that saves most within losses around `limit`, and the weighed confidences.
+) -> tuple[CostWeight, Floats]:
+    """The weight, of `POWERS`, that saves most within losses around `limit`, and the weighed confidences.
 
     `losses` are what accepting each answer would lose (negative: win), `costs` what it would save.
     """
     saved = np.asarray(costs, dtype=np.float64)
-    pivot = 1.0 - float((losses < 0).mean())
-    options = [replace(stake, power=power, pivot=pivot) for power in POWERS]
+    riskless_at = 1.0 - float((losses < 0).mean())
+    options = [replace(cost_weight, power=power, riskless_at=riskless_at) for power in POWERS]
     weighed = [
         np.array([option.weigh(confidence, row) for confidence, row in zip(confidences, rows, strict=True)])
         for option in options
