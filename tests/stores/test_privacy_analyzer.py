@@ -1,19 +1,27 @@
 """The analyzer with the real Presidio and the real model, and what it does when they fail."""
 
 import asyncio
+import json
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from presidio_analyzer import EntityRecognizer, RecognizerResult
+from presidio_analyzer.nlp_engine import NlpArtifacts
 
+from thriftgate.cli.gateway.privacy_looks import describe_privacy
+from thriftgate.config.privacy import PrivacyConfig
 from thriftgate.errors import ConfigurationError, OverloadedError, PrivacyUnavailableError
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.recognizers import own_recognizers
 from thriftgate.privacy.spans import TextSpan
+from thriftgate.proxy.compose.privacy import engine_loader
+from thriftgate.services.privacy.policies import Policies
 from thriftgate.stores.presidio.analyzer import PresidioAnalyzer
 from thriftgate.stores.presidio.turns import MOST_STUCK, Engine
 from thriftgate.stores.rampart.files import find_rampart
@@ -26,11 +34,12 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def test_names_values_and_presidios_own_kinds_are_found_together(model_dir: Path) -> None:
     from thriftgate.stores.presidio.engine import PresidioEngine
+    from thriftgate.stores.presidio.recognizers import RampartRecognizer
     from thriftgate.stores.rampart.model import Rampart
 
     def load() -> PresidioEngine:
         names = Rampart(find_rampart(), model_dir)
-        return PresidioEngine(own_recognizers(phone_regions=["US"]), ["UK_NINO", "ES_NIF"], names)
+        return PresidioEngine(own_recognizers(phone_regions=["US"]), ["UK_NINO", "ES_NIF"], [RampartRecognizer(names)])
 
     engine = load()
     analyzer = PresidioAnalyzer(lambda: engine.analyze)
@@ -54,18 +63,83 @@ async def test_names_values_and_presidios_own_kinds_are_found_together(model_dir
 def test_every_kind_of_presidios_has_the_recognizer_that_the_table_names() -> None:
     from thriftgate.stores.presidio.engine import PresidioEngine
 
-    engine = PresidioEngine([], sorted(PRESIDIO_RECOGNIZERS), None)
+    engine = PresidioEngine([], sorted(PRESIDIO_RECOGNIZERS))
     registry: Any = engine.registry
     assert {kind for one in registry.recognizers for kind in one.supported_entities} == set(PRESIDIO_RECOGNIZERS)
     with pytest.raises(ConfigurationError):
-        PresidioEngine([], ["NOBODY_KNOWS"], None)
+        PresidioEngine([], ["NOBODY_KNOWS"])
+
+
+def polish_pipeline(folder: Path) -> Path:
+    """A pipeline of spaCy that knows one name, with the labels of its Polish models."""
+    import spacy
+
+    pipeline: Any = spacy.blank("pl")
+    ruler = pipeline.add_pipe("entity_ruler")
+    ruler.add_patterns([{"label": "persName", "pattern": "Bożydar"}, {"label": "placeName", "pattern": "Łomża"}])
+    pipeline.to_disk(folder)
+    return folder
+
+
+class Gazetteer(EntityRecognizer):
+    """Somebody's own recognizer, as Presidio's documentation has it."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        super().__init__(supported_entities=["HUMAN", "PET"])
+
+    def load(self) -> None:
+        pass
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts) -> list[RecognizerResult]:
+        assert nlp_artifacts.tokens, "the words are there, as Presidio promises"
+        starts = [(word, text.find(word)) for word in self._words]
+        kinds = ("HUMAN", "PET")
+        return [RecognizerResult(kind, at, at + len(word), 0.8) for word, at in starts if at >= 0 for kind in kinds]
+
+
+async def test_a_model_of_the_operators_choice_reads_what_its_languages_are_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "my_names", sys.modules[__name__])
+    folder = polish_pipeline(tmp_path / "pl_names")
+    settings = {
+        "key": "k" * 32, "names": False, "languages": ["pl"], "models": {"hotline": {"languages": ["cs"]}},
+        "name_models": [
+            {"spacy": "pl_names", "languages": ["pl"], "labels": {"persName": "PERSON"}},
+            {"recognizer": "my_names.Gazetteer", "options": {"words": ["Vlasta"]}, "languages": ["cs", "sk"],
+             "labels": {"HUMAN": "PERSON"}},
+        ],
+    }  # fmt: skip
+    config = PrivacyConfig.model_validate(settings)
+    policies = Policies(config)
+    engine = engine_loader(config, policies.kinds, tmp_path, tmp_path)()
+    analyzer = PresidioAnalyzer(lambda: engine)
+    text = f"{'a ' * 1_990}Bożydar z miasta Łomża. Zavolej Vlasta."
+    found: dict[str, list[str]] = {}
+    for route in ("support", "hotline", "anything"):
+        policy = policies.policy_of(route)
+        assert policy is not None
+        languages = None if route == "anything" else policy.languages
+        (spans,) = await analyzer.analyze([Text(text, languages=languages)])
+        found[route] = sorted(text[span.start : span.end] for span in spans)
+    assert found == {"support": ["Bożydar"], "hotline": ["Vlasta"], "anything": ["Bożydar", "Vlasta"]}
+    analyzer.close()
+    meta = json.loads((folder / "meta.json").read_text())
+    meta["performance"] = {"ents_per_type": {"persName": {"p": 0.9, "r": 0.871, "f": 0.88}}}
+    (folder / "meta.json").write_text(json.dumps({**meta, "license": "GPL-3.0"}))
+    words = "\n".join(describe_privacy(config, tmp_path))
+    assert "names by spaCy's pl_names (GPL-3.0): recall of names 0.87 by its makers' own evaluation, for pl" in words
+    assert "names by my_names.Gazetteer, for cs, sk: its recall is not known here" in words
+    assert "people write in: pl" in words
+    assert "people write in, at hotline: cs" in words
 
 
 @pytest.mark.parametrize("part", ["%3e", "%2C", "%28", "&lt;", "%26x%3D", "\\n", "\\u0029", "<b", ">"])
 def test_a_credential_with_what_looks_like_an_escape_is_whole(part: str) -> None:
     from thriftgate.stores.presidio.engine import PresidioEngine
 
-    engine = PresidioEngine(own_recognizers(phone_regions=["US"]), [], None)
+    engine = PresidioEngine(own_recognizers(phone_regions=["US"]), [])
     value = f"popo{part}lFOEPtY7k"
     text = f"Hello, api key: {value} it is"
     spans = engine.analyze(Text(text))

@@ -23,6 +23,7 @@ from thriftgate.config.litellm_checks import check_callback_settings, check_lite
 from thriftgate.config.litellm_sections import check_fallbacks, check_names
 from thriftgate.config.model_checks import check_header_names, check_retirement
 from thriftgate.config.model_list import ModelList, environment_with, read_model_list
+from thriftgate.config.name_models import check_name_models
 from thriftgate.config.problems import SECTION, KeyPath, Problem, problems_of, spell
 from thriftgate.config.root import RouteConfig, ThriftgateConfig
 from thriftgate.config.route_checks import (
@@ -116,7 +117,7 @@ def load(
         findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)
         findings += check_limits(sound.limits, models, sound.identity)
         findings += (*check_files(sound, path.parent), *check_urls(sound))
-        findings += check_private_models(sound, models)
+        findings += (*check_private_models(sound, models), *check_name_models(sound, path.parent))
         findings += (
             *check_promises(sound, path.parent, models if require_keys else None),
             *check_tracing(sound, document.values, environ),

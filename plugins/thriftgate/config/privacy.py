@@ -1,17 +1,18 @@
 """What is taken out of requests before anything leaves."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from thriftgate.config.base import Duration, Section
-from thriftgate.privacy.kinds import DEFAULT_KINDS, OWN_KINDS, PRESIDIO_RECOGNIZERS
+from thriftgate.privacy.kinds import DEFAULT_KINDS, NAME_LANGUAGES, OWN_KINDS, PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.policy import Action
 
 _SHORTEST_KEY = 32
 _KIND = r"[A-Z][A-Z0-9_]{0,31}"
 _Kind = Annotated[str, Field(pattern=rf"^{_KIND}$")]
 _Score = Annotated[float, Field(ge=0, le=1)]
+_Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 
 def _known_region(region: str) -> str:
@@ -48,6 +49,34 @@ class RecognizerConfig(Section):
         return patterns
 
 
+class NameModelConfig(Section):
+    """A model of names of the operator's choice: of spaCy, or any other in a recognizer of Presidio's."""
+
+    spacy: str | None = Field(default=None, description="A pipeline of spaCy: an installed package, or a folder.")
+    recognizer: Annotated[str, Field(pattern=r"^\w+(\.\w+)+$")] | None = Field(
+        default=None,
+        description="In its place: a class derived from Presidio's EntityRecognizer, as `module.Class`, which Python "
+        "can import (PYTHONPATH).",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict[str, Any], description="What the recognizer's class is called with."
+    )
+    languages: list[_Language] = Field(min_length=1, description="What it is for, as in ISO 639: de, pl.")
+    labels: dict[str, _Kind] = Field(
+        default_factory=lambda: {"PERSON": "PERSON", "PER": "PERSON", "persName": "PERSON"},
+        description="Which of its labels are which kinds; others do not count.",
+    )
+    score: _Score = Field(default=0.6, description="How sure its findings are taken to be, where it does not say.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "NameModelConfig":
+        if (self.spacy is None) == (self.recognizer is None):
+            raise ValueError("name either a pipeline under `spacy` or a class under `recognizer`")
+        if self.options and self.recognizer is None:
+            raise ValueError("`options` are for a class under `recognizer`")
+        return self
+
+
 class PrivacyModelConfig(Section):
     """What is different for one route or model."""
 
@@ -58,6 +87,7 @@ class PrivacyModelConfig(Section):
         default_factory=dict[str, Action], description="Actions by kind that differ from the section's."
     )
     min_score: _Score | None = Field(default=None, description="Another `min_score`.")
+    languages: list[_Language] | None = Field(default=None, min_length=1, description="Other `languages`.")
 
 
 class PrivacyConfig(Section):
@@ -88,6 +118,16 @@ class PrivacyConfig(Section):
         default_factory=dict[str, list[str]], description="Values that are always taken out, by kind."
     )
     names: bool = Field(default=True, description="Find names and addresses with the Rampart model.")
+    name_models: list[NameModelConfig] = Field(
+        default_factory=list[NameModelConfig],
+        description="Further models of names, beside Rampart or with `names: false` in its place.",
+    )
+    languages: list[_Language] | None = Field(
+        default=None,
+        min_length=1,
+        description="What people write in: a model of names that is for none of these is not asked (Rampart is for de, "
+        "en, es, fr, it, nl and pt; values are found in any language). Absent: every model reads every text.",
+    )
     phone_regions: list[Annotated[str, AfterValidator(_known_region)]] = Field(
         default_factory=lambda: ["US", "GB", "DE", "FR", "ES", "IT", "NL", "PT"],
         description="Regions whose national telephone numbers are known.",
@@ -110,7 +150,7 @@ class PrivacyConfig(Section):
 
     @model_validator(mode="after")
     def _kinds_are_known(self) -> "PrivacyConfig":
-        known = {one.entity for one in self.recognizers} | set(self.deny) | set(OWN_KINDS) | set(PRESIDIO_RECOGNIZERS)
+        known = self.configured_kinds | set(OWN_KINDS) | set(PRESIDIO_RECOGNIZERS)
         used = {"entities": self.entities} | {
             f"models.{name}.entities": one.entities for name, one in self.models.items()
         }
@@ -121,6 +161,30 @@ class PrivacyConfig(Section):
         if private and not self.private_models:
             raise ValueError(f"{', '.join(private)}: `private` needs private_models, which alone may see such values")
         return self
+
+    @model_validator(mode="after")
+    def _languages_are_read(self) -> "PrivacyConfig":
+        served = {
+            *(NAME_LANGUAGES if self.names else ()),
+            *(one for model in self.name_models for one in model.languages),
+        }
+        written = {"languages": self.languages} | {
+            f"models.{name}.languages": one.languages for name, one in self.models.items()
+        }
+        unread = [
+            f"{path}: {one}" for path, languages in written.items() for one in languages or () if one not in served
+        ]
+        if unread and served:
+            raise ValueError(
+                f"no model of names is for {', '.join(unread)}: add one under name_models, or leave the language out"
+            )
+        return self
+
+    @property
+    def configured_kinds(self) -> frozenset[str]:
+        """Kinds that the operator brought a way to find."""
+        labelled = {kind for model in self.name_models for kind in model.labels.values()}
+        return frozenset({one.entity for one in self.recognizers} | set(self.deny) | labelled)
 
     def private_kinds(self, model: str) -> list[str]:
         """The kinds that only private models may see when a client calls `model`."""

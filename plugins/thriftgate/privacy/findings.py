@@ -19,6 +19,8 @@ class Text:
     label: str = ""
     is_prose: bool = True
     """False where a model of names and addresses would see them in a machine's words; patterns are looked for."""
+    languages: frozenset[str] | None = None
+    """What it may be written in: a model of names that is for none of these does not read it; None: all do."""
 
 
 def counted_by_kind(text: str, spans: Iterable[TextSpan], policy: PrivacyPolicy) -> list[TextSpan]:

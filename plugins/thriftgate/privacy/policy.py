@@ -42,6 +42,8 @@ class PrivacyPolicy:
     """Values that are never masked, in lower case."""
     deny: Sequence[tuple[str, str]] = ()
     """Kind and spelling of values that are always taken out."""
+    languages: frozenset[str] | None = None
+    """What people write in here, which decides what models of names read; None: anything."""
 
     def wanted(self, text: str, span: TextSpan) -> bool:
         """True when the finding counts."""

@@ -25,11 +25,7 @@ from thriftgate.cli.gateway.preflight import prepare
 from thriftgate.cli.gateway.running import USUAL_PORT, data_dir_beside, find, key_beside, running, url_beside
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import LoadedConfig, ThriftgateConfig, load_section
-from thriftgate.config.privacy import PrivacyConfig
 from thriftgate.errors import ConfigurationError, GatewayError
-from thriftgate.privacy.kinds import NAME_LANGUAGES, OWN_KINDS
-from thriftgate.privacy.policy import Action
-from thriftgate.stores.rampart.files import find_rampart
 
 _OLDEST_PYTHON, _NEXT_PYTHON = (3, 11), (3, 14)
 _FREE_DISK_BYTES = 2 * 1024**3
@@ -87,7 +83,7 @@ def examine(path: Path, *, port: int, base_url: str) -> Iterator[Diagnosis]:
         yield from _attempt("database", lambda: asyncio.run(check_database(section, base)))
         yield from _attempt("Redis", lambda: asyncio.run(check_redis(section)))
         yield from _attempt("embedder", lambda: check_embedder(section, base))
-        yield from _attempt("privacy", lambda: check_privacy(section))
+        yield from _attempt("privacy", lambda: check_privacy(section, base))
     yield from _attempt("disk", lambda: check_disk(base))
     for found in loaded:
         yield from _attempt("providers", lambda found=found: check_providers(found))
@@ -207,13 +203,13 @@ def check_embedder(config: ThriftgateConfig, base: Path) -> Diagnosis:
     return Diagnosis("embedder", "ok", f"{config.embedder.model} ({kind}), {made.dimensions} numbers each")
 
 
-def check_privacy(config: ThriftgateConfig) -> list[Diagnosis]:
+def check_privacy(config: ThriftgateConfig, base: Path) -> list[Diagnosis]:
     """Who looks for personal data, and in which languages."""
     if config.privacy is None:
         return [Diagnosis("privacy", "ok", "off: requests go out as they come in")]
-    from thriftgate.cli.gateway.doctor import describe_privacy
+    from thriftgate.cli.gateway.privacy_looks import describe_privacy
 
-    return [Diagnosis("privacy", "ok", words) for words in describe_privacy(config.privacy)]
+    return [Diagnosis("privacy", "ok", words) for words in describe_privacy(config.privacy, base)]
 
 
 def check_disk(base: Path) -> Diagnosis:
@@ -316,34 +312,3 @@ def _print(findings: list[Diagnosis]) -> None:
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
         console.print(Text.assemble(marks[finding.status], f"  {finding.subject:<{width}}  ", finding.words))
-
-
-def describe_privacy(config: PrivacyConfig) -> list[str]:
-    """One sentence per recognizer that is on. Raises ConfigurationError when the model's files are missing."""
-    kinds = {kind for kind, action in config.entities.items() if action is not Action.ALLOW}
-    for model in config.models.values():
-        kinds |= {kind for kind, action in model.entities.items() if action is not Action.ALLOW}
-    custom = {one.entity for one in config.recognizers} | set(config.deny)
-    presidios = sorted(kinds - set(OWN_KINDS) - custom)
-    words = [f"patterns and checksums, in any language: {', '.join(sorted(kinds & set(OWN_KINDS)))}"]
-    if config.names:
-        files = find_rampart()
-        words.append(
-            f"names and addresses by Rampart {files.weights_hash}, measured in {', '.join(NAME_LANGUAGES)}: "
-            "recall of names .92 on Presidio's set, less in other languages: see evals/privacy"
-        )
-    else:
-        words.append("names only after titles and introductions: `privacy.names` is false")
-    words.append(
-        f"Presidio {metadata.version('presidio-analyzer')} in the process, its own recognizers for: "
-        f"{', '.join(presidios) or 'none'}"
-    )
-    if custom:
-        words.append(f"configured: {', '.join(sorted(custom))}")
-    private = {kind for model in ("", *config.models) for kind in config.private_kinds(model)}
-    if private:
-        words.append(f"goes as it is, to {', '.join(config.private_models)} alone: {', '.join(sorted(private))}")
-    unprotected = sorted(name for name, model in config.models.items() if not model.protect)
-    if unprotected:
-        words.append(f"nothing is looked for at: {', '.join(unprotected)}")
-    return words

@@ -243,7 +243,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     trace_address = TraceAddress(keys_from(environ)) if traces is not None else None
     if trace_address is not None:
         jobs.append(Job("langfuse_project", _EVERY_MINUTE, trace_address.look))
-    privacy = open_privacy(config.privacy, database, data_dir) if config.privacy else None
+    privacy = open_privacy(config.privacy, database, data_dir=data_dir, base_dir=base_dir) if config.privacy else None
     if privacy is not None:
         jobs.append(Job("pseudonym_expiry", _EVERY_MINUTE, privacy.vault.expire))
     guards = None

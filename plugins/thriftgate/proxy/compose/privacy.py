@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from thriftgate.config.name_models import find_spacy
 from thriftgate.config.privacy import PrivacyConfig
+from thriftgate.errors import ConfigurationError
 from thriftgate.privacy.kinds import OWN_KINDS
 from thriftgate.privacy.recognizers import Recognizer, own_recognizers
 from thriftgate.privacy.recognizers.patterns import PatternRecognizer
@@ -32,31 +34,51 @@ class Privacy:
     vault: PostgresVault
 
 
-def open_privacy(config: PrivacyConfig, database: Database, data_dir: Path) -> Privacy:
-    """Build everything. Raises ConfigurationError."""
+def open_privacy(config: PrivacyConfig, database: Database, *, data_dir: Path, base_dir: Path) -> Privacy:
+    """Build everything; `base_dir` is the folder of the configuration. Raises ConfigurationError."""
     policies = Policies(config)
-    analyzer = PresidioAnalyzer(engine_loader(config, policies.kinds, data_dir), timeout=config.timeout)
+    analyzer = PresidioAnalyzer(engine_loader(config, policies.kinds, data_dir, base_dir), timeout=config.timeout)
     vault = PostgresVault(database, Sealer([config.key, *config.previous_keys]), keep=config.keep)
     service = PrivacyService(analyzer, vault, key=derived_key(config.key, "hash"))
     return Privacy(service=service, policies=policies, analyzer=analyzer, vault=vault)
 
 
-def engine_loader(config: PrivacyConfig, kinds: frozenset[str], data_dir: Path) -> Callable[[], Engine]:
-    """What loads the engine, on the thread that will use it."""
+def engine_loader(
+    config: PrivacyConfig, kinds: frozenset[str], data_dir: Path, base_dir: Path = Path()
+) -> Callable[[], Engine]:
+    """What loads the engine, on the thread that will use it. Raises ConfigurationError when a model is not there."""
     files = find_rampart() if config.names else None
+    pipelines = [_pipeline(one.spacy, index, base_dir) for index, one in enumerate(config.name_models)]
     recognizers: Sequence[Recognizer] = [
         *own_recognizers(phone_regions=config.phone_regions),
         *(PatternRecognizer(one.entity, one.patterns, one.words, one.score) for one in config.recognizers),
     ]
-    custom = {one.entity for one in config.recognizers}
-    presidios = sorted(kinds - set(OWN_KINDS) - custom - set(config.deny))
+    presidios = sorted(kinds - set(OWN_KINDS) - config.configured_kinds)
 
     def load() -> Engine:
         # Presidio takes seconds and a hundred megabytes: only here, never at a command's start.
         from thriftgate.stores.presidio.engine import PresidioEngine
+        from thriftgate.stores.presidio.recognizers import (
+            ForeignRecognizer,
+            NameRecognizer,
+            RampartRecognizer,
+            SpacyRecognizer,
+        )
         from thriftgate.stores.rampart.model import Rampart
 
-        names = Rampart(files, data_dir / "models") if files else None
+        names: list[NameRecognizer] = [RampartRecognizer(Rampart(files, data_dir / "models"))] if files else []
+        for one, folder in zip(config.name_models, pipelines, strict=True):
+            if folder is not None:
+                names.append(SpacyRecognizer(folder, one.labels, one.languages, score=one.score))
+            elif one.recognizer is not None:
+                names.append(ForeignRecognizer(one.recognizer, one.options, one.labels, one.languages))
         return PresidioEngine([one for one in recognizers if one.entity_type in kinds], presidios, names).analyze
 
     return load
+
+
+def _pipeline(name: str | None, index: int, base_dir: Path) -> Path | None:
+    folder = find_spacy(name, base_dir) if name is not None else None
+    if name is not None and folder is None:
+        raise ConfigurationError([f"privacy.name_models[{index}].spacy: there is no spaCy pipeline '{name}'"])
+    return folder

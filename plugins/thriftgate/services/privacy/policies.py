@@ -3,6 +3,7 @@
 Failure behaviour: pure; the configuration was checked before.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from thriftgate.config.privacy import PrivacyConfig
@@ -20,6 +21,7 @@ class Policies:
             min_score=config.min_score,
             allow=frozenset(" ".join(value.split()).lower() for value in config.allow),
             deny=tuple((kind, value) for kind, value in deny if kind in config.entities),
+            languages=_languages(config.languages),
         )
         self._by_model = {
             name: None
@@ -29,6 +31,7 @@ class Policies:
                 actions={**self._default.actions, **one.entities},
                 min_score=self._default.min_score if one.min_score is None else one.min_score,
                 deny=tuple((kind, value) for kind, value in deny if kind in {**config.entities, **one.entities}),
+                languages=_languages(config.languages if one.languages is None else one.languages),
             )
             for name, one in config.models.items()
         }
@@ -44,3 +47,7 @@ class Policies:
         """Every kind that some policy looks for."""
         policies = [self._default, *(policy for policy in self._by_model.values() if policy)]
         return frozenset(kind for policy in policies for kind in policy.actions)
+
+
+def _languages(written: Iterable[str] | None) -> frozenset[str] | None:
+    return None if written is None else frozenset(written)

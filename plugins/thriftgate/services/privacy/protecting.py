@@ -78,7 +78,7 @@ class PrivacyService:
         self, body: Mapping[str, Any], policy: PrivacyPolicy, conversation: Conversation | None = None
     ) -> Protected:
         """The body with every value replaced as the policy says."""
-        texts = _texts_of(body)
+        texts = _texts_of(body, policy.languages)
         found = dict(zip(texts, await self._analyzer.analyze(texts), strict=True))
         findings = {text: counted_by_kind(text.text, spans, policy) for text, spans in found.items()}
         if conversation is None:
@@ -132,7 +132,7 @@ class PrivacyService:
         masker = Masker(policy, state, self._key)
 
         def replace(text: str, label: str, *, is_prose: bool = True) -> str:
-            return masker.mask(text, complete.get(Text(text, label, is_prose), ()))
+            return masker.mask(text, complete.get(Text(text, label, is_prose, policy.languages), ()))
 
         masked = transformed(body, replace, partial(replace, is_prose=False))
         entries = state.entries()
@@ -140,11 +140,11 @@ class PrivacyService:
         return Protected(masked, entries, masker.counts, private)
 
 
-def _texts_of(body: Mapping[str, Any]) -> list[Text]:
+def _texts_of(body: Mapping[str, Any], languages: frozenset[str] | None) -> list[Text]:
     texts: dict[Text, None] = {}
 
     def note(text: str, label: str, *, is_prose: bool = True) -> str:
-        texts[Text(text, label, is_prose)] = None
+        texts[Text(text, label, is_prose, languages)] = None
         return text
 
     transformed(body, note, partial(note, is_prose=False))

@@ -109,4 +109,6 @@ class PresidioAnalyzer:
 def _key(text: Text) -> bytes:
     digest = hashlib.blake2b(text.text.encode("utf-8", "surrogatepass"), digest_size=16)
     digest.update(bytes((0, text.is_prose)) + text.label.encode("utf-8", "surrogatepass"))
+    if text.languages is not None:
+        digest.update(" ".join(("\0", *sorted(text.languages))).encode())
     return digest.digest()

@@ -24,13 +24,10 @@ from thriftgate.privacy.recognizers.secrets import SECRET
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.privacy.views import View, privacy_view
 from thriftgate.stores.presidio.blank_nlp import BlankNlpEngine
-from thriftgate.stores.presidio.recognizers import OwnRecognizer, RampartRecognizer, span_of
-from thriftgate.stores.rampart.model import Rampart
+from thriftgate.stores.presidio.recognizers import NameRecognizer, OwnRecognizer, span_of, windows
 
 _LANGUAGE = "en"
 """Presidio files recognizers by language and asks for one; ours are told apart by kind, so one shelf does for all."""
-_WINDOW = 2_000
-_OVERLAP = 200
 
 
 class PresidioEngine:
@@ -39,14 +36,16 @@ class PresidioEngine:
     Args:
         recognizers: Ours, with those that the operator wrote.
         kinds: Kinds for which Presidio's own recognizers are wanted.
-        names: The model for names and addresses; None: none.
+        names: Models of names and addresses.
     """
 
-    def __init__(self, recognizers: Sequence[Recognizer], kinds: Sequence[str], names: Rampart | None) -> None:
+    def __init__(
+        self, recognizers: Sequence[Recognizer], kinds: Sequence[str], names: Sequence[NameRecognizer] = ()
+    ) -> None:
         self.registry = RecognizerRegistry(supported_languages=[_LANGUAGE])
         self._own = [OwnRecognizer(recognizer, _LANGUAGE) for recognizer in recognizers]
-        self._names = RampartRecognizer(names, _LANGUAGE) if names else None
-        for recognizer in [*self._own, *([self._names] if self._names else [])]:
+        self._names = names
+        for recognizer in [*self._own, *names]:
             self.registry.add_recognizer(recognizer)
         self._kinds = list(kinds)
         self._windowed: AnalyzerEngine | None = None
@@ -67,8 +66,9 @@ class PresidioEngine:
         view = privacy_view(text.text)
         context = Context(view.text, text.label, view.widths(text.text))
         spans = [span for recognizer in self._own for span in recognizer.find(context)]
-        if self._names is not None and text.is_prose and any(character.isalpha() for character in view.text):
-            spans += self._names.find(view.text)
+        if text.is_prose and any(character.isalpha() for character in view.text):
+            wanted = (one for one in self._names if text.languages is None or text.languages & one.languages)
+            spans += [span for one in wanted for span in one.find(view.text)]
         spans += self._presidio(view.text)
         found = [_in_source(view, span) for span in without_lookalikes(view.text, spans) if span.end > span.start]
         return [*found, *self._as_written(text)] if view.text != text.text else found
@@ -83,11 +83,9 @@ class PresidioEngine:
     def _presidio(self, text: str) -> Iterator[TextSpan]:
         if self._windowed is None:
             return
-        for start in range(0, max(1, len(text) - _OVERLAP), _WINDOW - _OVERLAP):
-            window = text[start : start + _WINDOW]
+        for start, window in windows(text):
             for result in self._windowed.analyze(window, _LANGUAGE, entities=self._kinds):
-                span = span_of(result, "presidio")
-                yield TextSpan(start + span.start, start + span.end, span.entity_type, span.score, span.recognizer)
+                yield span_of(result, "presidio", start)
 
 
 def _presidios(kind: str) -> EntityRecognizer:

@@ -3,16 +3,26 @@
 Failure behaviour: what a recognizer raises reaches whoever analyses; the analyzer fails closed.
 """
 
+import importlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.kinds import NAME_LANGUAGES
 from thriftgate.privacy.recognizers import Recognizer
 from thriftgate.privacy.spans import TextSpan
+from thriftgate.stores.presidio.blank_nlp import BlankNlpEngine
 from thriftgate.stores.rampart.model import Rampart
 from thriftgate.stores.rampart.spans import ADDRESS, LOCATION, PERSON, spans_of
+
+_WINDOW = 2_000
+_OVERLAP = 200
+_WORDS = BlankNlpEngine(["en"])
 
 
 class OwnRecognizer(EntityRecognizer):
@@ -40,21 +50,19 @@ class OwnRecognizer(EntityRecognizer):
         return [result_of(span) for span in self.find(Context(text))]
 
 
-class RampartRecognizer(EntityRecognizer):
-    """Names and addresses by the Rampart model."""
+class NameRecognizer(EntityRecognizer):
+    """A model of names and addresses, and the languages that it is for."""
 
-    def __init__(self, model: Rampart, language: str) -> None:
-        self._model = model
-        super().__init__(
-            supported_entities=[PERSON, ADDRESS, LOCATION], name="RampartRecognizer", supported_language=language
-        )
+    def __init__(self, name: str, kinds: Iterable[str], languages: Iterable[str]) -> None:
+        self.languages = frozenset(languages)
+        super().__init__(supported_entities=sorted(kinds), name=name, supported_language="en")
 
     def load(self) -> None:
         """Loaded by whoever made the model."""
 
-    def find(self, text: str) -> list[TextSpan]:
+    def find(self, text: str) -> Sequence[TextSpan]:
         """The spans of a text."""
-        return spans_of(text, self._model.words(text))
+        raise NotImplementedError
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
@@ -63,11 +71,87 @@ class RampartRecognizer(EntityRecognizer):
         return [result_of(span) for span in self.find(text)]
 
 
+class RampartRecognizer(NameRecognizer):
+    """Names and addresses by the Rampart model."""
+
+    def __init__(self, model: Rampart) -> None:
+        super().__init__("RampartRecognizer", (PERSON, ADDRESS, LOCATION), NAME_LANGUAGES)
+        self._model = model
+
+    def find(self, text: str) -> Sequence[TextSpan]:
+        """The spans of a text."""
+        return spans_of(text, self._model.words(text))
+
+
+class SpacyRecognizer(NameRecognizer):
+    """Names by a pipeline of spaCy.
+
+    Args:
+        folder: Where the pipeline is.
+        labels: Its labels → our kinds.
+        languages: What it is for.
+        score: How sure its findings count, as spaCy does not say.
+    """
+
+    def __init__(self, folder: Path, labels: Mapping[str, str], languages: Iterable[str], *, score: float) -> None:
+        import spacy
+
+        super().__init__("SpacyRecognizer", set(labels.values()), languages)
+        self._pipeline: Any = spacy.load(folder)
+        self._labels, self._score = labels, score
+
+    def find(self, text: str) -> Sequence[TextSpan]:
+        """The spans of a text."""
+        return [
+            TextSpan(start + found.start_char, start + found.end_char, self._labels[found.label_], self._score, "spacy")
+            for start, window in windows(text)
+            for found in self._pipeline(window).ents
+            if found.label_ in self._labels
+        ]
+
+
+class ForeignRecognizer(NameRecognizer):
+    """Names by a class that the operator wrote or installed, derived from Presidio's EntityRecognizer.
+
+    Args:
+        path: `module.Class`.
+        options: What it is called with.
+        labels: Its kinds → ours.
+        languages: What it is for.
+    """
+
+    def __init__(
+        self, path: str, options: Mapping[str, Any], labels: Mapping[str, str], languages: Iterable[str]
+    ) -> None:
+        super().__init__("ForeignRecognizer", set(labels.values()), languages)
+        module, _, name = path.rpartition(".")
+        self._recognizer: EntityRecognizer = getattr(importlib.import_module(module), name)(**options)
+        self._labels = labels
+
+    def find(self, text: str) -> Sequence[TextSpan]:
+        """The spans of a text."""
+        spans: list[TextSpan] = []
+        for start, window in windows(text):
+            words = _WORDS.process_text(window, "en")
+            for result in self._recognizer.analyze(window, list(self._labels), words) or ():
+                kind = self._labels.get(result.entity_type)
+                if kind is not None:
+                    spans.append(replace(span_of(result, "foreign", start), entity_type=kind))
+        return spans
+
+
+def windows(text: str) -> Iterator[tuple[int, str]]:
+    """A long text in parts that share some of it: where each begins, and the part."""
+    for start in range(0, max(1, len(text) - _OVERLAP), _WINDOW - _OVERLAP):
+        yield start, text[start : start + _WINDOW]
+
+
 def result_of(span: TextSpan) -> RecognizerResult:
     """A span in Presidio's words."""
     return RecognizerResult(span.entity_type, span.start, span.end, span.score)
 
 
-def span_of(result: Any, recognizer: str) -> TextSpan:
-    """Presidio's result as a span of ours."""
-    return TextSpan(int(result.start), int(result.end), str(result.entity_type), float(result.score), recognizer)
+def span_of(result: Any, recognizer: str, start: int = 0) -> TextSpan:
+    """Presidio's result as a span of ours; `start` is where the part that was analysed begins."""
+    kind, score = str(result.entity_type), float(result.score)
+    return TextSpan(start + int(result.start), start + int(result.end), kind, score, recognizer)
