@@ -1,13 +1,14 @@
 """Looks at texts with every guard that is on, each text once: what was seen before is remembered, by its hash alone.
 
 Failure behaviour: a guard that fails is named in the decision; what follows is the operator's choice (`fail`): the text
-passes, or GuardUnavailableError, a 503. Long texts and many short ones are looked at beside the event loop.
+passes, or GuardUnavailableError, a 503. Long texts and many short ones are looked at beside the event loop, all of a
+request at once.
 """
 
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from thriftgate.errors import GuardUnavailableError
@@ -26,6 +27,13 @@ from thriftgate.services.request.background import beside_loop
 from thriftgate.types import Vector
 
 logger = logging.getLogger(__name__)
+
+_Keyed = tuple[bytes, str]
+"""A text behind its hash."""
+_Findings = tuple[Finding, ...]
+_Reading = tuple[Sequence[Piece], list[Finding]]
+_DENY = b"deny"
+_FROM_OUTSIDE = frozenset({"user", "tool"})
 
 _REMEMBERED = 40_000
 _EMBEDDED = 4
@@ -70,7 +78,7 @@ class GuardService:
         self._analyzer = analyzer
         self._known_texts = known
         self._known: list[Vector] | None = None
-        self._seen: OrderedDict[bytes, tuple[Finding, ...]] = OrderedDict()
+        self._seen: OrderedDict[bytes, _Findings] = OrderedDict()
 
     async def request(self, texts: Sequence[Said], policy: GuardPolicy) -> Decision:
         """Look at a request. Raises GuardUnavailableError where a guard failed and the operator wants it closed."""
@@ -83,27 +91,36 @@ class GuardService:
             found.append(Acted(over, policy.action("size"), "user"))
             if policy.action("size") == "block" and not policy.shadow:
                 return Decision(tuple(found), 0, (), policy.shadow)
-        # All of them together: hundreds of short ones, a schema's descriptions, hold up as many as a long one.
-        load = self._unseen(texts)
-        for one in (*texts, *_joined(texts)):
-            found += await self._denied(one, policy, load)
-            if one.place not in ("user", "tool"):
-                continue
-            try:
-                findings = await self._attacks(one.text, load)
-            except Exception as error:
-                self._note_failure("injection", error)
-                failed.add("injection")
-                continue
-            found += self._acted(findings, one.place, policy)
+        looked = [(one, _digest(one.text)) for one in (*texts, *_joined(texts))]
+        listing = self._lists_of("input", policy)
+        listed, to_list = self._known_of(((key, one.text) for one, key in looked if listing), _DENY)
+        suspects = ((key, one.text) for one, key in looked if self._is_suspect(one.place, policy))
+        attacks, to_read = self._known_of(suspects, b"")
+        is_heavy = _cost(to_list) + _cost(to_read) > _LONG
+        new, read = await beside_loop(lambda: (self._listed(to_list), self._read(to_read)), is_heavy=is_heavy)
+        listed |= self._kept(new, _DENY)
+        judged_now, reason = await self._judged(read)
+        attacks |= self._kept(judged_now, b"")
+        if reason is not None:
+            self._note_failure("injection", reason)
+            failed.add("injection")
+        for one, key in looked:
+            found += _denied(listed.get(key, ()), one.place, listing)
+            if one.place in _FROM_OUTSIDE:
+                found += self._acted(attacks.get(key, ()), one.place, policy)
         self._refuse_failed(failed, policy)
         return Decision(tuple(found), total, tuple(sorted(failed)), policy.shadow)
 
     async def answer(self, text: str, policy: GuardPolicy, leak: PromptLeak | None, *, offset: int = 0) -> Decision:
         """Look at an answer, or at the window of one; `offset` is where the window begins."""
         failed: set[str] = set()
-        findings: list[Acted] = await self._denied(Said(text, "answer"), policy)
-        config, is_long = policy.config, len(text) > _LONG
+        listing = self._lists_of("output", policy)
+        key = _digest(text) if listing else b""
+        listed, new = self._known_of([(key, text)] if listing else (), _DENY)
+        is_long = len(text) > _LONG
+        listed |= self._kept(await beside_loop(lambda: self._listed(new), is_heavy=is_long), _DENY)
+        findings: list[Acted] = list(_denied(listed.get(key, ()), "answer", listing))
+        config = policy.config
         if config.urls is not None and policy.action("urls") != "off":
             allowed = config.urls.allow
             links = await beside_loop(lambda: list(foreign_links(text, allowed)), is_heavy=is_long)
@@ -141,47 +158,59 @@ class GuardService:
     async def explain(self, text: str) -> tuple[list[Piece], list[Finding], Finding | None]:
         """Everything about one text, for `thriftgate guard test`."""
         pieces, hidden = pieces_of(text, self._injection())
-        vectors = await self._vectors(pieces)
+        vectors = await self._vectors([pieces])
         return pieces, hidden, judged(pieces, self._injection(), vectors if self._judges_by_vector else None)
 
-    def _unseen(self, texts: Iterable[Said]) -> int:
-        """Characters that are to be looked at, and what each text costs by itself."""
-        new = {one.text for one in texts if len(one.text) <= _LONG and not self._is_known(one)}
-        return sum(len(text) + _EACH for text in new)
-
-    def _is_known(self, one: Said) -> bool:
-        digest = _digest(one.text)
-        return digest in self._seen or (one.place not in ("user", "tool") and b"deny" + digest in self._seen)
-
-    async def _denied(self, one: Said, policy: GuardPolicy, load: int = 0) -> list[Acted]:
-        wanted = "output" if one.place == "answer" else "input"
+    def _lists_of(self, where: str, policy: GuardPolicy) -> dict[str, str]:
+        """The deny lists that count there, with what follows."""
         actions = {
-            listed.name: policy.action(f"deny:{listed.name}")
-            for listed in policy.config.deny
-            if listed.where in (wanted, "both")
+            one.name: policy.action(f"deny:{one.name}") for one in policy.config.deny if one.where in (where, "both")
         }
-        if all(action == "off" for action in actions.values()):
-            return []
-        found = await self._listed(one.text, load)
-        return [
-            Acted(finding, action, one.place)
-            for name, action in actions.items()
-            for finding in found
-            if finding.rule == name and action != "off"
-        ]
+        return {name: action for name, action in actions.items() if action != "off"}
 
-    async def _listed(self, text: str, load: int) -> tuple[Finding, ...]:
-        """What every deny list finds in a text; remembered."""
+    def _is_suspect(self, place: str, policy: GuardPolicy) -> bool:
+        """Whether attacks are looked for there, and anything follows."""
+        guards = ("hidden", "tools" if place == "tool" else "injection")
+        return place in _FROM_OUTSIDE and any(policy.action(guard) != "off" for guard in guards)
 
-        def find() -> tuple[Finding, ...]:
+    def _listed(self, texts: Mapping[bytes, str]) -> dict[bytes, _Findings]:
+        """What every deny list finds in each text."""
+        found: dict[bytes, _Findings] = {}
+        for key, text in texts.items():
             read = literal_readings(text)
-            return tuple(finding for one in self.policies.lists.values() for finding in one.find(read))
+            found[key] = tuple(finding for one in self.policies.lists.values() for finding in one.find(read))
+        return found
 
-        key = b"deny" + _digest(text)
-        known = self._known_of(key)
-        if known is not None:
-            return known
-        return self._keep(key, await beside_loop(find, is_heavy=max(load, len(text)) > _LONG))
+    def _read(self, texts: Mapping[bytes, str]) -> dict[bytes, _Reading | Exception]:
+        """What can decide of each text, and what was hidden; a text that cannot be read spoils no other."""
+        found: dict[bytes, _Reading | Exception] = {}
+        for key, text in texts.items():
+            try:
+                pieces, hidden = pieces_of(text, self._injection())
+            except Exception as error:
+                found[key] = error
+            else:
+                # Of hundreds of windows these alone are embedded, or can have the highest score beside those that are.
+                found[key] = (most_suspect(pieces, _EMBEDDED + 1), hidden)
+        return found
+
+    async def _judged(
+        self, read: Mapping[bytes, _Reading | Exception]
+    ) -> tuple[dict[bytes, _Findings], Exception | None]:
+        """What is hidden in each text and the worst of it, whatever the scores; and why some are not there."""
+        good = {key: one for key, one in read.items() if not isinstance(one, Exception)}
+        reason = next((one for one in read.values() if isinstance(one, Exception)), None)
+        try:
+            vectors = await self._vectors([pieces for pieces, _ in good.values()])
+            known = await self._known_vectors() if self._known_texts and vectors else ()
+        except Exception as error:
+            return {}, error
+        found: dict[bytes, _Findings] = {}
+        for key, (pieces, hidden) in good.items():
+            worst = judged(pieces, self._injection(), vectors if self._judges_by_vector else None)
+            near = nearest(vectors, pieces, known) if known else None
+            found[key] = (*hidden, *(one for one in (worst, near) if one is not None))
+        return found, reason
 
     def _acted(self, findings: Iterable[Finding], place: str, policy: GuardPolicy) -> Iterable[Acted]:
         for one in findings:
@@ -195,43 +224,38 @@ class GuardService:
             if is_counted and action != "off":
                 yield Acted(one, action, place)
 
-    async def _attacks(self, text: str, load: int) -> tuple[Finding, ...]:
-        """What is hidden in a text and the worst of it, whatever the scores; remembered."""
-        key = _digest(text)
-        known = self._known_of(key)
-        if known is not None:
-            return known
-        classifier = self._injection()
-        is_heavy = max(load, len(text)) > _LONG
-        pieces, hidden = await beside_loop(lambda: pieces_of(text, classifier), is_heavy=is_heavy)
-        vectors = await self._vectors(pieces)
-        worst = judged(pieces, classifier, vectors if self._judges_by_vector else None)
-        found = (*hidden, *([worst] if worst else []))
-        if self._known_texts and vectors:
-            near = nearest(vectors, pieces, await self._known_vectors())
-            found = (*found, *([near] if near else []))
-        return self._keep(key, found)
+    def _known_of(self, texts: Iterable[_Keyed], kind: bytes) -> tuple[dict[bytes, _Findings], dict[bytes, str]]:
+        """What was found in those that were seen before, and the others."""
+        found: dict[bytes, _Findings] = {}
+        new: dict[bytes, str] = {}
+        for key, text in texts:
+            if (known := self._seen.get(kind + key)) is None:
+                new[key] = text
+                continue
+            self._seen.move_to_end(kind + key)
+            found[key] = known
+        return found, new
 
-    def _known_of(self, key: bytes) -> tuple[Finding, ...] | None:
-        if (known := self._seen.get(key)) is not None:
-            self._seen.move_to_end(key)
-        return known
-
-    def _keep(self, key: bytes, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        self._seen[key] = found
-        if len(self._seen) > _REMEMBERED:
+    def _kept(self, found: Mapping[bytes, _Findings], kind: bytes) -> Mapping[bytes, _Findings]:
+        """The same, remembered."""
+        for key, findings in found.items():
+            self._seen[kind + key] = findings
+        while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         return found
 
-    async def _vectors(self, pieces: Sequence[Piece]) -> dict[str, Vector]:
-        """Of the most suspect windows; none without an embedder. Raises what the embedder raises."""
-        if self._embedder is None or not pieces:
+    async def _vectors(self, texts: Iterable[Sequence[Piece]]) -> dict[str, Vector]:
+        """Of each text's most suspect windows; none without an embedder. Raises what the embedder raises."""
+        if self._embedder is None:
             return {}
-        chosen = most_suspect(pieces, _EMBEDDED)
-        if len(pieces) > _EMBEDDED:
-            chosen = [one for one in chosen if one.score > _QUIET] or chosen[:1]
-        texts = list(dict.fromkeys(one.text for one in chosen))
-        return dict(zip(texts, await self._embedder.embed(texts), strict=True))
+        chosen: list[Piece] = []
+        for pieces in texts:
+            some = most_suspect(pieces, _EMBEDDED)
+            if len(pieces) > _EMBEDDED:
+                some = [one for one in some if one.score > _QUIET] or some[:1]
+            chosen += some
+        wanted = list(dict.fromkeys(one.text for one in chosen))
+        return dict(zip(wanted, await self._embedder.embed(wanted), strict=True)) if wanted else {}
 
     async def _known_vectors(self) -> Sequence[Vector]:
         if self._known is None:
@@ -245,6 +269,15 @@ class GuardService:
     def _refuse_failed(self, failed: set[str], policy: GuardPolicy) -> None:
         if failed and policy.config.fail == "closed" and not policy.shadow:
             raise GuardUnavailableError("a guard of this gateway could not look at the text, so it does not pass")
+
+
+def _denied(found: Iterable[Finding], place: str, listing: Mapping[str, str]) -> Iterable[Acted]:
+    return [Acted(one, action, place) for name, action in listing.items() for one in found if one.rule == name]
+
+
+def _cost(texts: Mapping[bytes, str]) -> int:
+    """Of all together: hundreds of short ones hold up as many as a long one."""
+    return sum(len(text) + _EACH for text in texts.values())
 
 
 def _joined(texts: Sequence[Said]) -> Iterable[Said]:

@@ -1,7 +1,9 @@
 """What follows from what guards find."""
 
+import asyncio
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -336,3 +338,63 @@ async def test_many_short_texts_are_looked_at_beside_the_loop_like_one_long_text
     found = (await one.request([*texts, Said("a bird", "system"), Said(ATTACK, "user")], policy)).found
     assert [acted.finding.guard for acted in found] == ["deny", "injection"]
     assert threading.get_ident() not in threads
+
+
+class Counting(ThreadPoolExecutor):
+    """Counts what is done beside the loop."""
+
+    submitted = 0
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self.submitted += 1
+        return super().submit(fn, *args, **kwargs)
+
+
+@pytest.mark.parametrize("deny", [[], [{"name": "ours", "words": ["blue bird"]}]])
+async def test_hundreds_of_short_texts_are_one_piece_of_work_beside_the_loop_and_none_the_second_time(
+    deny: list[Any],
+) -> None:
+    one = service(deny=deny)
+    policy = one.policies.policy_of("m")
+    assert policy is not None
+    texts = [Said(f"Where is parcel {number}? A blue bird.", "user") for number in range(300)] + [Said(ATTACK, "user")]
+    with Counting(4) as beside:
+        asyncio.get_running_loop().set_default_executor(beside)
+        first = await one.request(texts, policy)
+        assert beside.submitted == 1
+        assert await one.request(texts, policy) == first
+        assert beside.submitted == 1
+    assert {acted.finding.guard for acted in first.found} == {"injection"} | ({"deny"} if deny else set())
+
+
+async def test_a_guard_of_attacks_that_is_off_looks_at_nothing_and_deny_lists_still_do() -> None:
+    reads: list[str] = []
+
+    def counted() -> Any:
+        reads.append("read")
+        return shipped("injection")
+
+    off = {"action": "off"}
+    deny = [{"name": "ours", "words": ["instructions"]}]
+    config = GuardsConfig.model_validate({"injection": off, "hidden": off, "deny": deny})
+    one = GuardService(GuardPolicies(config), injection=counted, toxicity=counted)
+    assert [acted.finding.guard for acted in (await look(one, ATTACK)).found] == ["deny"]
+    assert reads == []
+    assert [acted.finding.guard for acted in (await look(one, ATTACK, "tool")).found] == ["deny", "injection"]
+
+
+async def test_one_text_that_cannot_be_read_is_a_failure_and_the_others_are_looked_at() -> None:
+    calls: list[int] = []
+
+    def sometimes() -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("no weights yet")
+        return shipped("injection")
+
+    one = GuardService(GuardPolicies(GuardsConfig()), injection=sometimes, toxicity=sometimes)
+    policy = one.policies.policy_of("m")
+    assert policy is not None
+    decision = await one.request([Said("hello there", "user"), Said(ATTACK, "user")], policy)
+    assert decision.failed == ("injection",)
+    assert [acted.finding.guard for acted in decision.found] == ["injection"]
