@@ -145,7 +145,7 @@ def _cosine(first: Vector | None, second: Vector | None) -> float:
     return float(np.clip(first @ second / (np.linalg.norm(first) * np.linalg.norm(second)), 0, 1))
 
 
-class _Flight:
+class _Led:
     def __init__(self, owner: str, ends_at: float) -> None:
         self.owner = owner
         self.ends_at = ends_at
@@ -154,55 +154,55 @@ class _Flight:
 
 
 class InMemorySingleFlight(MemoryStore):
-    """Implements `ports.Flights`."""
+    """Implements `ports.SingleFlight`."""
 
     def __init__(self, clock: WaitingClock) -> None:
         super().__init__()
         self._clock = clock
-        self._single_flight: dict[str, _Flight] = {}
+        self._single_flight: dict[str, _Led] = {}
         self.waiting: Counter[str] = Counter()
-        """How many wait for each flight just now."""
+        """How many wait for each key just now."""
 
     async def lead(self, key: str, *, owner: str, lease: float) -> bool:
-        await self.reach("take_off")
-        flight = self._current(key)
-        if flight is not None and (flight.owner != owner or flight.outcome is not None):
+        await self.reach("lead")
+        led = self._current(key)
+        if led is not None and (led.owner != owner or led.outcome is not None):
             return False
-        self._single_flight[key] = _Flight(owner, self._clock.time() + lease)
+        self._single_flight[key] = _Led(owner, self._clock.time() + lease)
         return True
 
     async def renew(self, key: str, *, owner: str, lease: float) -> bool:
         await self.reach("renew")
-        flight = self._current(key)
-        if flight is None or flight.owner != owner or flight.outcome is not None:
+        led = self._current(key)
+        if led is None or led.owner != owner or led.outcome is not None:
             return False
-        flight.ends_at = self._clock.time() + lease
+        led.ends_at = self._clock.time() + lease
         return True
 
     async def publish(self, key: str, *, owner: str, outcome: Mapping[str, Any], keep: float) -> None:
         await self.reach("land")
-        flight = self._current(key)
-        if flight is not None and flight.owner != owner:
+        led = self._current(key)
+        if led is not None and led.owner != owner:
             return
-        flight = self._single_flight.setdefault(key, _Flight(owner, 0.0))
-        flight.outcome, flight.ends_at = outcome, self._clock.time() + keep
-        flight.published.set()
+        led = self._single_flight.setdefault(key, _Led(owner, 0.0))
+        led.outcome, led.ends_at = outcome, self._clock.time() + keep
+        led.published.set()
 
     async def wait(self, key: str, *, patience: float) -> Mapping[str, Any] | None:
         await self.reach("wait")
         deadline = self._clock.time() + patience
-        flight = self._current(key)
+        led = self._current(key)
         self.waiting[key] += 1
         try:
-            while flight is not None and flight.outcome is None:
-                left = min(flight.ends_at, deadline) - self._clock.time()
+            while led is not None and led.outcome is None:
+                left = min(led.ends_at, deadline) - self._clock.time()
                 if left <= 0:
                     return None
-                await self._clock.pause(flight.published, left)
+                await self._clock.pause(led.published, left)
         finally:
             self.waiting[key] -= 1
-        return flight.outcome if flight else None
+        return led.outcome if led else None
 
-    def _current(self, key: str) -> _Flight | None:
-        flight = self._single_flight.get(key)
-        return flight if flight is not None and flight.ends_at > self._clock.time() else None
+    def _current(self, key: str) -> _Led | None:
+        led = self._single_flight.get(key)
+        return led if led is not None and led.ends_at > self._clock.time() else None

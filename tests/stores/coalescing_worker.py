@@ -1,4 +1,4 @@
-"""A worker process of its own that leads a flight: it says so, and lands an answer once it is sent a line."""
+"""A worker process of its own that leads a call: it says so, and publishes an answer once it is sent a line."""
 
 import asyncio
 import sys
@@ -12,16 +12,16 @@ from thriftgate.stores.redis.connection import Deadlines, RedisServer
 from thriftgate.stores.redis.single_flight import RedisSingleFlight
 
 
-def flights_at(url: str) -> SingleFlight:
-    """The flights of a PostgreSQL or a Redis."""
+def single_flight_at(url: str) -> SingleFlight:
+    """The single flights of a PostgreSQL or a Redis."""
     if url.startswith("redis"):
         return RedisSingleFlight(RedisServer(url, deadlines=Deadlines(lookup=30.0, write=30.0)))
     return PostgresSingleFlight(Database(url))
 
 
 async def main(url: str, key: str, lease: float) -> None:
-    """Lead the flight of `key`."""
-    coalescer = Coalescer(flights_at(url), clock=SystemClock(), lease=lease)
+    """Lead the call of `key`."""
+    coalescer = Coalescer(single_flight_at(url), clock=SystemClock(), lease=lease)
     async with coalescer.join(key) as participant:
         sys.stdout.write("leading\n" if participant.joined is None else "joined\n")
         sys.stdout.flush()

@@ -49,8 +49,8 @@ class Till:
         found = await self.service.find(request, None, journal)
         if isinstance(found, Served):
             return "hit"
-        assert found.flight_key is not None
-        async with self.coalescer.join(found.flight_key) as participant:
+        assert found.coalescing_key is not None
+        async with self.coalescer.join(found.coalescing_key) as participant:
             participant.publish({"answer": "yes"})
             self.service.keep(request, found, answer_of("yes"), prompt=None, baseline_cost_usd=0.1)
         await self.coalescer.published()

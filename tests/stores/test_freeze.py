@@ -56,8 +56,8 @@ class Gateway:
         )
         if isinstance(found, Served):
             return "hit"
-        assert found.flight_key is not None
-        async with self.coalescer.join(found.flight_key) as participant:
+        assert found.coalescing_key is not None
+        async with self.coalescer.join(found.coalescing_key) as participant:
             if participant.joined is not None:
                 return "joined"
             participant.publish({"answer": "yes"})

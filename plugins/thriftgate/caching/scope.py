@@ -54,7 +54,7 @@ class CacheScope:
     """A whole number that stands for who shares the answers; 0 when nobody is known, or everybody does."""
 
     @property
-    def flight_key(self) -> str:
+    def coalescing_key(self) -> str:
         """Names this very question in this very scope, to coalesce concurrent misses."""
         return f"{self.scope}:{self.key}"
 

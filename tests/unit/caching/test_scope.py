@@ -207,7 +207,7 @@ def test_the_question_is_no_part_of_the_scope_but_of_the_key() -> None:
     assert other.scope == scope().scope
     assert other.key != scope().key
     assert other.question == "Another question"
-    assert other.flight_key != scope().flight_key
+    assert other.coalescing_key != scope().coalescing_key
 
 
 def test_a_parameter_that_is_null_was_not_sent() -> None:
@@ -333,7 +333,7 @@ def parted(*parts: str) -> CacheScope:
 
 @given(*[st.lists(st.sampled_from(["", "a", "b", "a\nb"]), min_size=1, max_size=4)] * 2)
 def test_parts_keep_their_places(one: list[str], other: list[str]) -> None:
-    assert (parted(*one).flight_key == parted(*other).flight_key) is (one == other)
+    assert (parted(*one).coalescing_key == parted(*other).coalescing_key) is (one == other)
 
 
 def test_the_last_text_is_the_question_and_the_others_are_asked_too() -> None:
@@ -345,7 +345,7 @@ def test_the_last_text_is_the_question_and_the_others_are_asked_too() -> None:
 def test_a_list_that_looks_like_a_text_part_is_another_one() -> None:
     texts = [{"type": "text"}, "a"]
     nested = scope(replace(REQUEST, messages=({"role": "user", "content": [texts, {"type": "text", "text": "b"}]},)))
-    assert nested.flight_key != parted("a", "b").flight_key
+    assert nested.coalescing_key != parted("a", "b").coalescing_key
 
 
 @pytest.mark.parametrize("kind", [list, dict])

@@ -28,9 +28,9 @@ class PendingEntry:
     """A correction is written after what it corrects."""
 
     @property
-    def flight_key(self) -> str | None:
+    def coalescing_key(self) -> str | None:
         """The key to coalesce by; None when this request must not share."""
-        return self.scope.flight_key if self.scope else None
+        return self.scope.coalescing_key if self.scope else None
 
 
 @dataclass(frozen=True, slots=True)

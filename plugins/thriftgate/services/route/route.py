@@ -249,13 +249,13 @@ class RouteService:
 
     @asynccontextmanager
     async def _coalesced(self, serving: _Serving) -> AsyncGenerator[Participant]:
-        request, flight_key = serving.request, serving.pending.flight_key
+        request, coalescing_key = serving.request, serving.pending.coalescing_key
         # Who must not leave an answer behind must not hand it to others either.
-        if self._parts.coalescer is None or flight_key is None or request.no_cache or request.no_store:
+        if self._parts.coalescer is None or coalescing_key is None or request.no_cache or request.no_store:
             yield Participant()
             return
         noted = serving.journal.stage(COALESCE)
-        async with self._parts.coalescer.join(flight_key, noted=noted, follow=serving.place.lend) as participant:
+        async with self._parts.coalescer.join(coalescing_key, noted=noted, follow=serving.place.lend) as participant:
             yield participant
 
     def _joined(self, serving: _Serving, participant: Participant) -> Answer | None:

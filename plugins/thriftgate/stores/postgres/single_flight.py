@@ -1,6 +1,6 @@
-"""Identical misses of all workers fly together: one calls upstream, the others wait for its answer.
+"""Identical misses of all workers call upstream once: the first leads, the others wait for its answer.
 
-A flight is a row with a lease. The leader's outcome is written into the row, and a NOTIFY wakes the waiters of all
+A call is a row with a lease. The leader's outcome is written into the row, and a NOTIFY wakes the waiters of all
 workers; a slow poll behind it finds what a lost notification or a pooler in between would hide. Time is the
 database's, so that workers whose clocks differ agree on when a lease ends.
 
@@ -25,7 +25,8 @@ _POLL_LISTENING = 1.0
 _POLL_DEAF = 0.05
 """Seconds between looks, with notifications and without."""
 
-_TAKE_OFF = """
+# The table keeps the name that running gateways of other versions ask for: to rename it would break those meanwhile.
+_LEAD = """
 INSERT INTO flights AS f (key, owner, ends_at)
 VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
 ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at, outcome = NULL
@@ -39,10 +40,10 @@ WHERE key = $1 AND owner = $2 AND outcome IS NULL AND ends_at > clock_timestamp(
 RETURNING true
 """
 
-# One who lost the lease to another must not answer in its place. Nobody else sweeps, so each landing takes a few
+# One who lost the lease to another must not answer in its place. Nobody else sweeps, so each outcome takes a few
 # old rows along; those that just ended stay for the waiters who are reading them.
-_LAND = """
-WITH landed AS (
+_PUBLISH = """
+WITH published AS (
     INSERT INTO flights AS f (key, owner, ends_at, outcome)
     VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3), $4)
     ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at, outcome = excluded.outcome
@@ -54,10 +55,10 @@ WITH landed AS (
         LIMIT 50 FOR UPDATE SKIP LOCKED
     )
 )
-SELECT pg_notify($5, $6) FROM landed WHERE is_awaited
+SELECT pg_notify($5, $6) FROM published WHERE is_awaited
 """
 
-# An UPDATE, to see what a landing that is under way has written, and for it to see that somebody waits.
+# An UPDATE, to see what an outcome that is being published has written, and for it to see that somebody waits.
 _JOIN = """
 UPDATE flights SET is_awaited = true WHERE key = $1
 RETURNING outcome, extract(epoch FROM ends_at - clock_timestamp())::float8 AS remaining
@@ -77,9 +78,9 @@ class PostgresSingleFlight:
         self._arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = WeakKeyDictionary()
 
     async def lead(self, key: str, *, owner: str, lease: float) -> bool:
-        """True when `owner` now leads the flight; False when somebody else does, or has just landed."""
-        take_off = partial(self._database.fetchval, _TAKE_OFF, to_text(key), to_text(owner), lease)
-        return bool(await self._database.promptly(take_off))
+        """True when `owner` now leads; False when somebody else does, or has just published."""
+        lead = partial(self._database.fetchval, _LEAD, to_text(key), to_text(owner), lease)
+        return bool(await self._database.promptly(lead))
 
     async def renew(self, key: str, *, owner: str, lease: float) -> bool:
         """Prolong the lease of a leader that is still at work; False when it was lost."""
@@ -91,7 +92,7 @@ class PostgresSingleFlight:
         Does nothing when the lease was lost to another owner.
         """
         await self._database.execute(
-            _LAND, to_text(key), to_text(owner), keep, to_json(outcome), self._channel, _digest(key)
+            _PUBLISH, to_text(key), to_text(owner), keep, to_json(outcome), self._channel, _digest(key)
         )
 
     async def wait(self, key: str, *, patience: float) -> Mapping[str, Any] | None:
@@ -106,7 +107,7 @@ class PostgresSingleFlight:
             is_listening = await self._database.promptly(arrivals.listen)
             row = await self._row(_JOIN, key)
             if row is not None and row["outcome"] is not None and row["remaining"] <= 0:
-                return None  # landed for others, and its time is over
+                return None  # published for others, and its time is over
             while row is not None and row["outcome"] is None and row["remaining"] > 0:
                 pause = min(row["remaining"], _POLL_LISTENING if is_listening else _POLL_DEAF, deadline - loop.time())
                 if pause <= 0:
@@ -120,7 +121,7 @@ class PostgresSingleFlight:
 
 
 class _Arrival:
-    """Set when the leader has landed."""
+    """Set when the leader has published."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -150,7 +151,7 @@ class _Arrivals:
 
     @contextmanager
     def expected(self, key: str) -> Generator[_Arrival]:
-        """Somebody waits for this flight as long as the block runs."""
+        """Somebody waits for this call as long as the block runs."""
         digest, arrival = _digest(key), _Arrival()
         self._expected[digest].add(arrival)
         try:

@@ -1,8 +1,8 @@
-"""Identical misses of all workers fly together, through Redis: one calls upstream, the others wait for its answer.
+"""Identical misses of all workers call upstream once, by Redis: the first leads, the others wait for its answer.
 
-A flight is a hash that lives as long as its leader's lease. The outcome is written into it by its owner alone and
+A call is a hash that lives as long as its leader's lease. The outcome is written into it by its owner alone and
 stays for the late ones; a message on one channel wakes the waiters of all workers, and a slow poll behind it finds
-what a lost message would hide. Scripts decide who owns a flight, so every step is atomic. Needs no query engine:
+what a lost message would hide. Scripts decide who leads, so every step is atomic. Needs no query engine:
 any Redis from 6.2 on will do.
 
 Failure behaviour: every method raises StoreUnavailableError when Redis does not answer; the caller then makes its
@@ -32,7 +32,7 @@ _GRACE = 5.0
 
 _NOW = "local time = redis.call('TIME'); local now = time[1] * 1000 + math.floor(time[2] / 1000)"
 
-_TAKE_OFF = f"""
+_LEAD = f"""
 {_NOW}
 local owner, ends_at = unpack(redis.call('HMGET', KEYS[1], 'owner', 'ends_at'))
 local is_over = not owner or tonumber(ends_at) <= now
@@ -52,7 +52,7 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """
 
 # One who lost the lease to another must not answer in its place.
-_LAND = f"""
+_PUBLISH = f"""
 {_NOW}
 local owner, ends_at, is_awaited = unpack(redis.call('HMGET', KEYS[1], 'owner', 'ends_at', 'is_awaited'))
 if owner and owner ~= ARGV[1] and tonumber(ends_at) > now then return 0 end
@@ -76,15 +76,14 @@ class RedisSingleFlight:
 
     def __init__(self, server: RedisServer, *, namespace: str = NAMESPACE) -> None:
         self._server = server
+        # These two names are what running gateways of other versions use.
         self._prefix = f"{namespace}:flight:"
         self._channel = f"{namespace}:landings"
         self._arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = WeakKeyDictionary()
 
     async def lead(self, key: str, *, owner: str, lease: float) -> bool:
-        """True when `owner` now leads the flight; False when somebody else does, or has just landed."""
-        return bool(
-            await self._script(_TAKE_OFF, key, owner, _milliseconds(lease), deadline=self._server.deadlines.lookup)
-        )
+        """True when `owner` now leads; False when somebody else does, or has just published."""
+        return bool(await self._script(_LEAD, key, owner, _milliseconds(lease), deadline=self._server.deadlines.lookup))
 
     async def renew(self, key: str, *, owner: str, lease: float) -> bool:
         """Prolong the lease of a leader that is still at work; False when it was lost."""
@@ -97,7 +96,7 @@ class RedisSingleFlight:
         """
         dumped = json.dumps(outcome, separators=(",", ":"))
         arguments = (_milliseconds(keep), dumped, self._channel, key_digest(key), _milliseconds(_GRACE))
-        await self._script(_LAND, key, owner, *arguments, deadline=self._server.deadlines.write)
+        await self._script(_PUBLISH, key, owner, *arguments, deadline=self._server.deadlines.write)
 
     async def wait(self, key: str, *, patience: float) -> Mapping[str, Any] | None:
         """The leader's outcome; None when it died (its lease ran out) or `patience` seconds passed.
@@ -110,7 +109,7 @@ class RedisSingleFlight:
         async with arrivals.expected(key_digest(key), self._server) as arrival:
             outcome, remaining = await self._look(key)
             if remaining <= 0:
-                return None  # there is no flight, or it landed for others and its time is over
+                return None  # nobody leads, or it was published for others and its time is over
             while outcome is None and remaining > 0:
                 poll = _POLL_LISTENING if arrivals.is_listening else _POLL_DEAF
                 pause = min(remaining, poll, deadline - loop.time())
@@ -123,7 +122,7 @@ class RedisSingleFlight:
             return outcome
 
     async def _look(self, key: str) -> tuple[Mapping[str, Any] | None, float]:
-        """The outcome, if it is there, and how many seconds the lease still has (0: there is no flight)."""
+        """The outcome, if it is there, and how many seconds the lease still has (0: nobody leads)."""
         outcome, milliseconds = await self._script(_LOOK, key, deadline=self._server.deadlines.lookup)
         found = None if outcome is None else cast("Mapping[str, Any]", json.loads(outcome))
         return found, milliseconds / 1000
@@ -152,7 +151,7 @@ class _Arrivals:
 
     @asynccontextmanager
     async def expected(self, name: str, server: RedisServer) -> AsyncGenerator[asyncio.Event]:
-        """An event that is set when a flight of this name lands."""
+        """An event that is set when the outcome of this name is published."""
         arrival = asyncio.Event()
         self._waiting[name].add(arrival)
         try:

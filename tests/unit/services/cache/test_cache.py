@@ -196,7 +196,7 @@ async def test_a_client_that_wants_both_neither_takes_nor_leaves(shop: Shop) -> 
     await shop.serve(ask(QUESTION))
     found = await shop.find(ask(QUESTION, no_cache=True, no_store=True))
     assert isinstance(found, PendingEntry)
-    assert found.flight_key is None
+    assert found.coalescing_key is None
     assert await shop.serve(ask("another question", no_cache=True, no_store=True)) == "miss"
     assert len(await shop.entries()) == 1
 
@@ -214,7 +214,7 @@ async def test_what_may_not_be_shared_is_neither_served_nor_kept_nor_coalesced(
 ) -> None:
     found = await shop.find(ask(**fields))
     assert isinstance(found, PendingEntry)
-    assert (found.flight_key, shop.outcome) == (None, why)
+    assert (found.coalescing_key, shop.outcome) == (None, why)
     shop.service.keep(ask(**fields), found, ANSWER, prompt=None, baseline_cost_usd=0.2)
     await settle()
     assert await shop.entries() == []

@@ -13,7 +13,7 @@ ANSWER = {"answer": "five days"}
 
 
 class Setup:
-    """A coalescer over flights in memory, and everybody who called upstream."""
+    """A coalescer over a single flight in memory, and everybody who called upstream."""
 
     def __init__(self, **settings: float) -> None:
         self.clock = FakeClock()
@@ -43,7 +43,7 @@ class Setup:
             return answer
 
     async def waiters(self, count: int, upstream: Held | None = None, *, key: str = "k") -> list[asyncio.Task[Any]]:
-        """Requests that wait for the flight by now, half of them in another worker."""
+        """Requests that wait for the answer by now, half of them in another worker."""
         workers = [self.coalescer, self.worker()]
         asking = [
             asyncio.create_task(self.ask(f"waiter {i}", upstream, key=key, worker=workers[i % 2])) for i in range(count)
@@ -123,12 +123,12 @@ async def test_when_the_leader_s_client_leaves_one_waiter_takes_over_and_the_oth
     assert leading.cancelled()
 
 
-async def test_a_freed_flight_is_not_asked_about_over_and_over(setup: Setup) -> None:
+async def test_a_freed_key_is_not_asked_about_over_and_over(setup: Setup) -> None:
     leading = await lead(setup, Held(""))
     (waiting,) = await setup.waiters(1)
     leading.cancel()
     await waiting
-    assert setup.single_flight.calls["take_off"] == 3  # the leader's, the waiter's, and the one that took over
+    assert setup.single_flight.calls["lead"] == 3  # the leader's, the waiter's, and the one that took over
     assert setup.single_flight.calls["wait"] == 1
 
 
@@ -145,7 +145,7 @@ async def test_when_the_leader_s_call_fails_its_waiters_all_ask_for_themselves_a
     assert [found["by"] for found in await asyncio.gather(*waiting)] == [f"waiter {i}" for i in range(5)]
 
 
-async def test_who_comes_after_a_failure_leads_a_new_flight(setup: Setup) -> None:
+async def test_who_comes_after_a_failure_leads_anew(setup: Setup) -> None:
     upstream = Held(RuntimeError())
     leading = await lead(setup, upstream)
     upstream.release.set()
@@ -206,7 +206,7 @@ async def test_who_comes_after_the_answer_asks_anew_and_who_came_before_it_does_
     assert (await setup.ask("late"))["by"] == "late"
 
 
-async def test_while_the_store_of_flights_is_away_everybody_asks_and_nobody_fails(setup: Setup) -> None:
+async def test_while_the_store_is_away_everybody_asks_and_nobody_fails(setup: Setup) -> None:
     setup.single_flight.is_away = True
     found = await asyncio.gather(*(setup.ask(f"r{i}") for i in range(5)))
     assert [one["by"] for one in found] == [f"r{i}" for i in range(5)]
