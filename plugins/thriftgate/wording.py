@@ -39,6 +39,11 @@ def percent(share: float | None, digits: int = 1) -> str:
     return f"{share:.{digits}%}".replace("-", _MINUS)
 
 
+def confidence(share: float) -> str:
+    """How sure something is, in per cent; never rounded up to certainty."""
+    return percent(min(share, 0.999), 1) if share >= 0.99 else percent(share, 0)
+
+
 def with_interval(value: "Interval", digits: int = 1, *, write: Callable[[float, int], str] = percent) -> str:
     """An estimate with the interval around it: `2.0% [1.1%, 3.4%]`."""
     return f"{write(value.estimate, digits)} [{write(value.low, digits)}, {write(value.high, digits)}]"
@@ -54,6 +59,11 @@ def between(share: "Interval | None", digits: int = 1) -> str:
 def plain(value: float | None, digits: int = 3) -> str:
     """A number without a unit."""
     return UNKNOWN if value is None or math.isnan(value) else f"{value:,.{digits}f}".replace("-", _MINUS)
+
+
+def give_or_take(share: "Interval") -> str:
+    """A share and half the length of its interval, in points of per cent: `2.0 ± 0.6`."""
+    return f"{plain(100 * share.estimate, 1)} ± {plain(100 * share.half_width, 1)}"
 
 
 def counted(n: int, one: str, many: str) -> str:

@@ -111,3 +111,13 @@ def test_every_decision_and_every_reason_has_words_and_its_public_value() -> Non
         assert Reason.known(str(reason)) is reason
         assert "{" not in reason.told("small")
     assert Reason.known("of another release") is None
+
+
+@given(st.floats(0, 1))
+def test_nobody_is_said_to_be_certain(share: float) -> None:
+    assert number(wording.confidence(share)) / 100 == pytest.approx(min(share, 0.999), abs=0.00501)
+    assert wording.confidence(share) not in ("100%", "100.0%")
+
+
+def test_half_an_interval_is_given_or_taken() -> None:
+    assert wording.give_or_take(Interval(-0.01, 0.05, 0.02)) == "2.0 ± 3.0"

@@ -9,6 +9,8 @@ Failure behaviour: pure and total. Needs nothing but Python: `thriftgate check` 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from thriftgate.wording import percent
+
 LEAST_RATIO = 5.0
 """Strong price over cheap price below which a cascade hardly ever pays for its own wasted calls."""
 
@@ -37,6 +39,6 @@ def objections_to(ratio: float) -> Iterator[str]:
     """What speaks against a cascade whose strongest tier costs `ratio` times its cheapest, in sentences."""
     if ratio < LEAST_RATIO:
         yield (
-            f"The strongest tier costs only {ratio:.1f} times the cheapest: {1 / ratio:.0%} of all answers must be "
-            f"accepted before anything is saved. Below {LEAST_RATIO:.0f} times, choose one of the two models."
+            f"The strongest tier costs only {ratio:.1f} times the cheapest: {percent(1 / ratio, 0)} of all answers "
+            f"must be accepted before anything is saved. Below {LEAST_RATIO:.0f} times, choose one of the two models."
         )

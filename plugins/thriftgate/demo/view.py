@@ -3,7 +3,6 @@
 Failure behaviour: pure; what is not known is shown as "not told", never as 0.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -14,6 +13,7 @@ from rich.text import Text
 from thriftgate.demo.bill import Bill, Comparison, Day, JudgedShare, Latency
 from thriftgate.stats import Interval
 from thriftgate.types import DecisionKind
+from thriftgate.wording import duration, money, percent, with_interval
 
 _UNKNOWN = "not told"
 
@@ -44,7 +44,7 @@ def _decisions(bill: Bill) -> Table:
 
 
 def _totals(bill: Bill) -> Table:
-    told = _UNKNOWN if bill.told_saved_usd is None else _money(bill.told_saved_usd)
+    told = _UNKNOWN if bill.told_saved_usd is None else money(bill.told_saved_usd, 4)
     kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in bill.kinds.items())
     rows = (
         ("asked", f"{kinds}; {bill.repeats} repeats, {bill.streamed} streamed"),
@@ -52,7 +52,7 @@ def _totals(bill: Bill) -> Table:
         ("tool turns", str(bill.tool_turns)),
         ("coalesced", str(bill.coalesced)),
         ("traps", f"{bill.traps} asked, {bill.trap_hits} of them semantic hits, {bill.false_hits} of those false"),
-        ("cost", f"{_money(bill.cost_usd)}; the gateway says that it saved {told}"),
+        ("cost", f"{money(bill.cost_usd, 4)}; the gateway says that it saved {told}"),
     )
     return _grid(rows)
 
@@ -63,7 +63,7 @@ def _comparison(comparison: Comparison, baseline_model: str) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     ours, theirs = comparison.latency, comparison.baseline_latency
-    table.add_row("cost", _money(comparison.cost_usd), _money(comparison.baseline_cost_usd))
+    table.add_row("cost", money(comparison.cost_usd, 4), money(comparison.baseline_cost_usd, 4))
     table.add_row("judged right", _share(comparison.quality.share), _share(comparison.baseline_quality.share))
     table.add_row("latency p50 / p95", " / ".join(_seconds(ours)), " / ".join(_seconds(theirs)))
     table.add_row(Text("saved", "bold"), Text(_share(comparison.saved_share), "bold green"), "")
@@ -79,7 +79,7 @@ def _days(days: Sequence[Day]) -> Table:
     for day in days:
         saved = _UNKNOWN
         if day.cost_usd is not None and day.baseline_cost_usd:
-            saved = f"{1 - day.cost_usd / day.baseline_cost_usd:.0%}"
+            saved = percent(1 - day.cost_usd / day.baseline_cost_usd, 0)
         cells = (f"{day.n}", f"{day.right}", f"{day.baseline_right}", f"{100 * day.lost:.1f} points", saved)
         table.add_row(str(day.day), *cells)
     return table
@@ -124,13 +124,7 @@ def _count(count: int, bill: Bill) -> str:
 
 
 def _seconds(latency: Latency) -> tuple[str, str]:
-    return _duration(latency.p50), _duration(latency.p95)
-
-
-def _duration(seconds: float) -> str:
-    if math.isnan(seconds):
-        return "-"
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
+    return duration(latency.p50), duration(latency.p95)
 
 
 def _right(quality: JudgedShare) -> str:
@@ -141,8 +135,4 @@ def _right(quality: JudgedShare) -> str:
 
 def _share(share: Interval | None) -> str:
     """A share with its 95 % interval, in per cent."""
-    return _UNKNOWN if share is None else f"{share.estimate:.1%} [{share.low * 100:.1f}, {share.high * 100:.1f}]"
-
-
-def _money(dollars: float | None) -> str:
-    return _UNKNOWN if dollars is None else f"${dollars:.4f}"
+    return _UNKNOWN if share is None else with_interval(share)

@@ -7,9 +7,10 @@ of one kind the tightest is told.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import ceil, isfinite
 from typing import Literal
+
+from thriftgate.wording import machine_moment
 
 Dimension = Literal["requests", "tokens"]
 
@@ -49,10 +50,9 @@ def anthropic_headers(standings: Iterable[LimitStanding], *, now: float) -> dict
     """In Anthropic's spelling; `now` is seconds since the Unix epoch."""
     headers: dict[str, str] = {}
     for one in tightest(standings):
-        reset = datetime.fromtimestamp(ceil(now + one.full_after), UTC)
         headers[f"anthropic-ratelimit-{one.dimension}-limit"] = str(int(one.limit))
         headers[f"anthropic-ratelimit-{one.dimension}-remaining"] = str(max(0, int(one.remaining)))
-        headers[f"anthropic-ratelimit-{one.dimension}-reset"] = reset.strftime("%Y-%m-%dT%H:%M:%SZ")
+        headers[f"anthropic-ratelimit-{one.dimension}-reset"] = machine_moment(ceil(now + one.full_after))
     return headers
 
 

@@ -186,8 +186,6 @@ def test_answers_of_up_to_eight_characters_tell_nothing(characters: int, has_log
 
 
 def test_words_say_the_numbers() -> None:
-    assert words.interval(Interval(0.1, 0.3, 0.2)) == "20.0% [10.0%, 30.0%]"
-    assert words.interval(Interval(0.1, 0.3, 0.2), percent=False) == "0.200 [0.100, 0.300]"
     assert "With 95% confidence at most 2.0%" in words.promised(
         limit=0.02, delta=0.05, loss="net", cost_share=0.4, tested=9, net=0.01, got_worse=0.015
     )

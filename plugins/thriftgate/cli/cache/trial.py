@@ -22,6 +22,7 @@ from thriftgate.caching.rehearsal import Conditions, Labelled, ReplayDecider, Un
 from thriftgate.config import EmbedderConfig, EmbedderName
 from thriftgate.stats.intervals import Interval, bootstrap_interval, clopper_pearson
 from thriftgate.stores.embedders import embedder_of
+from thriftgate.wording import percent
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,11 +105,11 @@ def recommend(trial: Trial, *, max_error: float, artefact_file: Path | None) -> 
     safe = [row for row in trial.rows if row.method == "fixed threshold" and row.error_high <= max_error]
     best = max(safe, key=lambda row: row.hit_rate, default=None)
     because = (
-        f"max_error {max_error:g} served {ours.hit_rate:.1%} from the cache with {ours.error:.2%} of all answers wrong"
-        f" (at most {ours.error_high:.2%})."
+        f"max_error {max_error:g} served {percent(ours.hit_rate)} from the cache with {percent(ours.error, 2)} of "
+        f"all answers wrong (at most {percent(ours.error_high, 2)})."
     )
     because += (
-        f" The best fixed threshold that is as safe is {best.setting}, with {best.hit_rate:.1%}."
+        f" The best fixed threshold that is as safe is {best.setting}, with {percent(best.hit_rate)}."
         if best
         else " No fixed threshold was as safe."
     )

@@ -11,6 +11,7 @@ import click
 
 from thriftgate.cli.charts import Curve, draw_curves, ready_matplotlib
 from thriftgate.cli.waiting import waiting
+from thriftgate.wording import percent
 
 if TYPE_CHECKING:
     from thriftgate.cli.cache.trial import TrialResult
@@ -118,9 +119,9 @@ def _print_table(rows: "list[TrialResult]", advice: dict[str, object], questions
         table.add_row(
             row.method,
             row.setting,
-            f"{row.hit_rate:.1%}",
-            f"{row.error:.2%}",
-            f"{row.error_low:.2%} - {row.error_high:.2%}",
+            percent(row.hit_rate),
+            percent(row.error, 2),
+            f"{percent(row.error_low, 2)} - {percent(row.error_high, 2)}",
         )
     console = Console()
     console.print(table)

@@ -6,6 +6,7 @@ Failure behaviour: lines that cannot be used are named and end the command, exit
 nothing can be promised, or nothing is written since it would hardly pay, the exit code is 1.
 """
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +15,7 @@ import click
 from thriftgate.cli.charts import draw_frontier, ready_matplotlib
 from thriftgate.cli.gateway.check import DEFAULT_CONFIG
 from thriftgate.cli.waiting import waiting
+from thriftgate.wording import machine_moment, percent, plain, with_interval
 
 if TYPE_CHECKING:
     from thriftgate.cascade.artefact import Artefact
@@ -218,10 +220,10 @@ def _print_tables(
             if one is calibration.chosen or calibration.tested.index(one) % step == 0:
                 mark = " ←" if one is calibration.chosen else ""
                 cells = (
-                    f"{one.cost_share:.1%}",
-                    f"{one.cheap_share:.1%}",
-                    f"{one.net:.2%}",
-                    f"{one.got_worse:.2%}",
+                    percent(one.cost_share),
+                    percent(one.cheap_share),
+                    percent(one.net, 2),
+                    percent(one.got_worse, 2),
                     f"{one.p_value:.4f}",
                 )
                 table.add_row(*cells, ("yes" if one.passed else "no") + mark)
@@ -230,7 +232,9 @@ def _print_tables(
         console.print(f"{one.tier}: accepted from confidence {one.accept_at:.3f}, AUROC {_spelt(one.auroc)}, "
                       f"calibration error {_spelt(one.calibration_error)}", highlight=False)  # fmt: skip
     console.print(f"\n[bold]{artefact.guarantee.words}[/bold]", highlight=False)
-    console.print(f"With {_MORE_LABELS} labels more it would cost about {later:.0%} of always-strong.", highlight=False)
+    console.print(
+        f"With {_MORE_LABELS} labels more it would cost about {percent(later, 0)} of always-strong.", highlight=False
+    )
     console.print(written, highlight=False)
     if written.startswith(_WRITTEN) and artefact.summary is None:
         console.print("It keeps no summary of the questions, so unfamiliar ones are not told.", highlight=False)
@@ -240,15 +244,17 @@ def _print_payoff(payoff: "Payoff | None", artefact: "Artefact") -> None:
     """Whether it pays, in words: the break-even, the share that is accepted, the cost with its interval."""
     if payoff is None:
         return
+    from thriftgate.stats.intervals import Interval
+
     accepted, cost = artefact.expected.get("cheap_share"), artefact.expected.get("cost")
     words = (
-        f"It pays where more than {payoff.break_even:.0%} of cheap answers are accepted (what the labels' calls cost, "
-        "cheapest over strongest)"
+        f"It pays where more than {percent(payoff.break_even, 0)} of cheap answers are accepted (what the labels' "
+        "calls cost, cheapest over strongest)"
     )
     if accepted and cost:
         words += (
-            f"; accepted are {accepted['estimate']:.0%}, at {cost['estimate']:.1%} [{cost['low']:.1%}, "
-            f"{cost['high']:.1%}] of the cost of always-strong"
+            f"; accepted are {percent(accepted['estimate'], 0)}, at {with_interval(Interval(**cost))} of the cost of "
+            "always-strong"
         )
     click.echo(f"{words}.")
     for objection in payoff.objections:
@@ -256,12 +262,12 @@ def _print_payoff(payoff: "Payoff | None", artefact: "Artefact") -> None:
 
 
 def _spelt(interval: Any) -> str:
+    from thriftgate.stats.intervals import Interval
+
     if "estimate" not in interval:
         return "unknown"
-    return f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+    return with_interval(Interval(**interval), 3, write=plain)
 
 
 def _now() -> str:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return machine_moment(time.time())

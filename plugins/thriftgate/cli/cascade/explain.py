@@ -15,6 +15,7 @@ import click
 from thriftgate.cli.report.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import RouteConfig, ThriftgateConfig, load_section
+from thriftgate.wording import money, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,13 +107,17 @@ def print_explanation(
         console.print(f"reason      {record.reason}: {reason_words(record)}")
     familiarity = next((one.attributes.get("familiarity") for one in record.stages if one.name == "plan"), None)
     if familiarity is not None:
-        console.print(f"familiar    {familiarity:.1%} of the labelled questions lie as far from the others as this one")
+        console.print(
+            f"familiar    {percent(familiarity)} of the labelled questions lie as far from the others as this one"
+        )
     if record.error:
         console.print(f"error       {record.error}")
     console.print(f"route       {record.route}; answered by {record.tier or 'nobody'}")
     if record.prompt is not None:
         console.print(f"prompt      {record.prompt.name}/{record.prompt.variant}, version {record.prompt.version}")
-    console.print(f"cost        ${record.cost_usd:.6f}; the baseline's would have been ${record.baseline_cost_usd:.6f}")
+    console.print(
+        f"cost        {money(record.cost_usd, 6)}; the baseline's would have been {money(record.baseline_cost_usd, 6)}"
+    )
     if record.similarity is not None:
         console.print(f"similarity  {record.similarity:.3f} to the cached question")
     _print_calls(console, record)
@@ -203,4 +208,4 @@ def _level(accept_at: float) -> str:
 def _verdict(audit: "Audit") -> str:
     words = {True: "good enough", False: "not good enough", None: "undecided"}[audit.is_acceptable]
     judged = f" of '{audit.tier}'" if audit.tier else ""
-    return f"{audit.kind:<12}the answer{judged} was judged {words} (${audit.cost_usd:.6f})"
+    return f"{audit.kind:<12}the answer{judged} was judged {words} ({money(audit.cost_usd, 6)})"

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,10 @@ from thriftgate.cli.waiting import waiting
 from thriftgate.config import CacheConfig, LoadedConfig, ModelList
 from thriftgate.config.docs import spell_duration
 from thriftgate.errors import ConfigurationError
+from thriftgate.wording import money, percent, with_interval
+
+if TYPE_CHECKING:
+    from thriftgate.stats.intervals import Interval
 
 DEFAULT_CONFIG = "litellm_config.yaml"
 
@@ -96,7 +100,7 @@ def _print_routes(prepared: Prepared) -> None:
 def _priced(models: ModelList, model: str) -> str:
     group = models.find(model)
     price = group.price if group else None
-    return f"{model} (${price.input * 1e6:.2f}/${price.output * 1e6:.2f})" if price else model
+    return f"{model} ({money(price.input * 1e6, 2)}/{money(price.output * 1e6, 2)})" if price else model
 
 
 def _cache(cache: CacheConfig | None) -> str:
@@ -112,18 +116,17 @@ class Paying:
 
     route: str
     payoff: Payoff
-    expected: tuple[float, float, float] | None
-    """Share of the cost of always-strong by the artefact's test labels: low, estimate, high; None without one."""
+    expected: "Interval | None"
+    """Share of the cost of always-strong by the artefact's test labels; None without one."""
 
     def __str__(self) -> str:
         words = (
-            f"{self.route}: by list prices the cascade saves where more than {self.payoff.break_even:.0%} of cheap "
-            "answers are accepted (a token in and one out, cheapest over strongest; `cascade calibrate` goes by what "
-            "its labels' calls cost)"
+            f"{self.route}: by list prices the cascade saves where more than {percent(self.payoff.break_even, 0)} of "
+            "cheap answers are accepted (a token in and one out, cheapest over strongest; `cascade calibrate` goes by "
+            "what its labels' calls cost)"
         )
         if self.expected is not None:
-            low, estimate, high = self.expected
-            words += f"; its artefact expects {estimate:.1%} [{low:.1%}, {high:.1%}] of the cost of always-strong"
+            words += f"; its artefact expects {with_interval(self.expected)} of the cost of always-strong"
         return words
 
 
@@ -141,11 +144,13 @@ def paying_of(loaded: LoadedConfig, models: ModelList) -> Iterator[Paying]:
             yield Paying(name, payoff, _expected(artefact))
 
 
-def _expected(path: Path | None) -> tuple[float, float, float] | None:
+def _expected(path: Path | None) -> "Interval | None":
+    from thriftgate.stats.intervals import Interval
+
     if path is None:
         return None
     try:
         cost: Mapping[str, float] = json.loads(path.read_text(encoding="utf-8"))["expected"]["cost"]
-        return float(cost["low"]), float(cost["estimate"]), float(cost["high"])
+        return Interval(float(cost["low"]), float(cost["high"]), float(cost["estimate"]))
     except (OSError, KeyError, TypeError, ValueError):
         return None

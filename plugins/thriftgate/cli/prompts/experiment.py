@@ -5,12 +5,12 @@ import math
 import os
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from thriftgate import wording
 from thriftgate.cli.consoles import table_console
 from thriftgate.cli.prompts.registry import open_prompt, print_json
 from thriftgate.cli.report.ledger_opening import opened_ledger
@@ -81,13 +81,15 @@ def print_report(report: "ExperimentReport", stops: dict[str, dict[str, Any]]) -
     from rich.table import Table
 
     console = table_console()
-    since = f"since {_moment(report.since)}" if report.since is not None else "all its requests"
+    since = f"since {wording.moment(report.since)}" if report.since is not None else "all its requests"
     sure = f"{100 * (1 - report.level):.4g} % confidence, whenever one looks"
     console.print(f"[bold]{report.prompt}/{report.name}[/]  {since}; {sure}")
     metrics = list(report.arms[0].metrics) if report.arms else []
-    table = Table("", *(f"{arm.variant} ({arm.weight:.0%})" for arm in report.arms), box=None, pad_edge=False)
+    table = Table(
+        "", *(f"{arm.variant} ({wording.percent(arm.weight, 0)})" for arm in report.arms), box=None, pad_edge=False
+    )
     table.add_row("requests", *(f"{arm.requests:,}" for arm in report.arms))
-    table.add_row("cost, all $", *(f"{arm.cost_usd:,.4f}" for arm in report.arms))
+    table.add_row("cost, all $", *(wording.plain(arm.cost_usd, 4) for arm in report.arms))
     for metric in metrics:
         table.add_row(_title(metric), *(_measured(metric, arm.metrics[metric]) for arm in report.arms))
     console.print(table)
@@ -97,7 +99,9 @@ def print_report(report: "ExperimentReport", stops: dict[str, dict[str, Any]]) -
         if comparison.metric != report.metric and comparison.verdict in ("better", "worse"):
             console.print(_sentence(report, comparison), markup=False)
     for variant, why in stops.items():
-        console.print(f"'{variant}' was stopped on {_moment(why.get('at'))} by its guard on {why.get('metric')}.")
+        console.print(
+            f"'{variant}' was stopped on {wording.moment(why.get('at'))} by its guard on {why.get('metric')}."
+        )
     for note in report.notes:
         console.print(note, style="dim", markup=False)
 
@@ -108,15 +112,15 @@ def _title(metric: str) -> str:
 
 def _measured(metric: str, measured: Any) -> str:
     if not measured.units:
-        return "-"
+        return wording.UNKNOWN
     return f"{_estimate(metric, measured.interval)}  n={measured.units:,}"
 
 
 def _estimate(metric: str, interval: "Interval") -> str:
     if metric == "cost":
-        return f"{interval.estimate:.5f} [{interval.low:.5f}, {interval.high:.5f}]"
+        return wording.with_interval(interval, 5, write=wording.plain)
     factor = 1.0 if metric == "latency" else 100.0
-    return f"{factor * interval.estimate:.2f} [{factor * interval.low:.2f}, {factor * interval.high:.2f}]"
+    return wording.with_interval(interval, 2, write=lambda value, digits: wording.plain(factor * value, digits))
 
 
 def _sentence(report: "ExperimentReport", comparison: "VariantComparison") -> str:
@@ -147,7 +151,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _moment(at: float | None) -> str:
-    return "-" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,11 +1,11 @@
 """`thriftgate prompts history`: what happened to a prompt."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 import click
 
 from thriftgate.cli.prompts.registry import open_prompt, print_json
+from thriftgate.wording import moment
 
 
 @click.command("history", short_help="List what happened to a prompt.")
@@ -21,7 +21,6 @@ def command(ctx: click.Context, name: str, *, as_json: bool) -> None:
     if not prompt.history:
         click.echo(f"nothing was promoted yet; '{prompt.labels['production']}' is served")
     for event in reversed(prompt.history):
-        at = datetime.fromtimestamp(event.at, UTC).strftime("%Y-%m-%d %H:%M")
         moved = f"{event.label}: {event.before or '-'} -> " if event.label else ""
         note = f"  {event.note}" if event.note else ""
-        click.echo(f"{at}  {event.action:<8}  {moved}{event.version}  {event.hash or ''}{note}")
+        click.echo(f"{moment(event.at)}  {event.action:<8}  {moved}{event.version}  {event.hash or ''}{note}")

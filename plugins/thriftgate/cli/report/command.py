@@ -276,5 +276,5 @@ def _name(row: "SummaryRow", by: "SummaryGroup", length: int) -> str:
 
 def _share(row: "SummaryRow", share: "Interval | None") -> str:
     if share is not None:
-        return f"{100 * share.estimate:.1f} ± {100 * share.half_width:.1f}"
+        return wording.give_or_take(share)
     return wording.percent(row.saved_share).removesuffix("%")

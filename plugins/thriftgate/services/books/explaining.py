@@ -6,6 +6,7 @@ answered is ever part of a sentence.
 
 from thriftgate.decisions import Reason
 from thriftgate.types import CallPurpose, DecisionKind, RequestRecord, Status
+from thriftgate.wording import confidence
 
 
 def why(record: RequestRecord) -> str:
@@ -41,7 +42,7 @@ def _failed(record: RequestRecord) -> str:
 
 def _semantic_hit(record: RequestRecord) -> str:
     alike = "" if record.similarity is None else f" (similarity {record.similarity:.3f})"
-    sure = "" if record.confidence is None else f", {_percent(record.confidence)} sure that it fits"
+    sure = "" if record.confidence is None else f", {confidence(record.confidence)} sure that it fits"
     return f"A question of the same meaning{alike} had been answered before; its answer came from the cache{sure}."
 
 
@@ -54,13 +55,13 @@ def _accepted(record: RequestRecord) -> str:
     loosened = " by the looser threshold of a caller near the budget's end" if reason is Reason.BUDGET_SHIFT else ""
     if record.confidence is None:
         return f"{tier}'s answer was good enough{loosened}, so nothing stronger was asked."
-    return f"{tier} was {_percent(record.confidence)} sure: good enough{loosened}, so nothing stronger was asked."
+    return f"{tier} was {confidence(record.confidence)} sure: good enough{loosened}, so nothing stronger was asked."
 
 
 def _escalated(record: RequestRecord) -> str:
     first, reason = _cheaper_tier(record), Reason.known(record.reason)
     if reason in (Reason.BELOW_THRESHOLD, Reason.BUDGET_SHIFT) and record.confidence is not None:
-        cause = f"{first} was only {_percent(record.confidence)} sure"
+        cause = f"{first} was only {confidence(record.confidence)} sure"
     elif reason in (None, Reason.BUDGET_SHIFT):
         cause = f"{first}'s answer was not good enough"
     else:
@@ -80,8 +81,3 @@ def _cheaper_tier(record: RequestRecord) -> str:
 
 def _tier(record: RequestRecord) -> str:
     return record.tier or "the strongest tier"
-
-
-def _percent(share: float) -> str:
-    """Never rounded up to certainty."""
-    return f"{min(share, 0.999):.1%}" if share >= 0.99 else f"{share:.0%}"
