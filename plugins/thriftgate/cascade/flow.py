@@ -12,16 +12,32 @@ may take what this one does not. When every tier that could decide has failed, A
 with `serve_rejected_answer` the best answer that a cheaper tier gave is served instead, although it did not reach its
 threshold: that breaks the promise of `max_quality_loss` for that request, so it is off unless the operator asks for
 it. A veto (an empty answer, a broken schema) is never served so. A reply that comes with a veto of its own is not given
-from the last tier either.
+from the last tier either: its refusal is raised then. What the client has seen a part of cannot be taken back: its
+refusal or failure is raised at once.
 """
 
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Literal
 
 from thriftgate.decisions import Reason
-from thriftgate.errors import AllTiersFailedError, TierFailedError
+from thriftgate.errors import AllTiersFailedError, OutputInvalidError, TierFailedError
 from thriftgate.types import Answer, DecisionKind
+
+Streaming = Literal["hold", "optimistic", "strong_first_token"]
+"""How much of an answer a client sees before it is judged, as routes are configured."""
+
+
+class Showing(Enum):
+    """From when on the client may see an answer."""
+
+    WHOLE = "whole"
+    """When it is whole, and given."""
+    IF_SURE = "if_sure"
+    """While it is written, once its first tokens look good."""
+    AT_ONCE = "at_once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +69,8 @@ class Ask:
 
     tier: Tier
     is_final: bool
-    """Its answer is given whatever it is worth, so a stream may be passed on as it comes; else it will be judged."""
-    may_show: bool
-    """Whether an answer that is still to be judged may be shown before; never one that must not be accepted."""
+    """Its answer is given whatever it is worth; else it will be judged."""
+    showing: Showing
     expected: DecisionKind
     """How the request will have been answered if this tier's answer is given."""
 
@@ -85,8 +100,17 @@ class Reply:
     """The client has it already: it can no longer be taken back."""
     veto: Reason | None = None
     """A fixed phrase for why it must not be given, whichever tier it is from; None: no objection."""
+    refusal: OutputInvalidError | None = None
+    """What the client hears of the veto, where nobody else is left to ask."""
     evidence: Mapping[str, float] = field(default_factory=dict[str, float])
     """What is known of it before it is scored; goes into the signals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A tier's answer broke off after the client had seen a part of it."""
+
+    failure: TierFailedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +156,7 @@ class Outcome:
 
 
 Effect = Ask | Sample | Rate
-Sent = Reply | TierFailedError | Answer | float | None
+Sent = Reply | Broken | TierFailedError | Answer | float | None
 CascadeFlow = Generator[Effect, Sent, Outcome]
 Score = Callable[[Answer, Answer | None, float | None], Scored]
 """How good an answer seems, with another answer to the same request and a judge's rating where there are any."""
@@ -148,20 +172,26 @@ def cascade(
     sampling: MoreEvidence | None = None,
     judging: MoreEvidence | None = None,
     earlier: Answer | None = None,
+    streaming: Streaming | None = None,
+    must_fit: bool = False,
 ) -> CascadeFlow:
     """Ask the tiers from the first to the last until one answer is good enough.
 
     The last tier's answer is given whatever it is worth, and is not scored. An answer that a cheaper tier gave and
     that was not accepted is what the next tier's is compared with (`earlier`: one that was there before). Where a
     confidence lies within bounds, a second sample and a judge are asked, unless the client has the answer already.
-    `reason` is the plan's for leaving tiers out; `cascade` when it left out none. Raises AllTiersFailedError.
+    `reason` is the plan's for leaving tiers out; `cascade` when it left out none. `streaming` says how early a client
+    that asked for a stream sees an answer, `must_fit` that it must have a shape: what is held back can be repaired and
+    asked for again, what was shown only be stopped. Raises AllTiersFailedError, OutputInvalidError where the last
+    answer must not be given, and what broke off or was refused after the client had seen a part.
     """
     if not tiers:
         raise ValueError("a cascade needs at least one tier")
     way = _Way(score=score, sampling=sampling, judging=judging, earlier=earlier)
     for place, tier in enumerate(tiers):
-        ask = _ask_of(tier, first=place == 0, last=place == len(tiers) - 1)
+        ask = _ask_of(tier, first=place == 0, last=place == len(tiers) - 1, streaming=streaming, must_fit=must_fit)
         came = yield from _asked(ask)
+        way.refusal = came.refusal if isinstance(came, Reply) else None
         if isinstance(came, TierFailedError):
             way.failures.append(came)
         elif came.answer is None:
@@ -217,6 +247,8 @@ class _Way:
     rejected: list[RejectedAnswer] = field(default_factory=list[RejectedAnswer])
     failures: list[TierFailedError] = field(default_factory=list[TierFailedError])
     has_collapsed: bool = False
+    refusal: OutputInvalidError | None = None
+    """What the client hears if the tier asked last was the last."""
 
     def judged(self, ask: Ask, answer: Answer, *, is_shown: bool) -> Generator[Effect, Sent, Scored]:
         """How good the answer seems, with as much evidence as it takes to settle it."""
@@ -276,7 +308,7 @@ class _Way:
         """The most confident of the answers that were not good enough; the strongest among equals."""
         usable = [one for one in self.rejected if one.scored.veto is None]
         if not serve_rejected_answer or not usable:
-            raise AllTiersFailedError(route, self.failures)
+            raise self.refusal or AllTiersFailedError(route, self.failures)
         best = max(reversed(usable), key=lambda one: -1.0 if one.scored.confidence is None else one.scored.confidence)
         return Outcome(
             answer=best.answer,
@@ -298,11 +330,20 @@ class _Way:
         return outcome
 
 
-def _ask_of(tier: Tier, *, first: bool, last: bool) -> Ask:
+def _ask_of(tier: Tier, *, first: bool, last: bool, streaming: Streaming | None, must_fit: bool) -> Ask:
     is_final = last or tier.accept_at is None
     given_first = DecisionKind.ONLY_TIER if is_final else DecisionKind.ACCEPTED
     expected = given_first if first else DecisionKind.ESCALATED
-    return Ask(tier, is_final=is_final, may_show=tier.accept_at != math.inf, expected=expected)
+    showing = Showing.WHOLE if streaming is None else _showing(tier, streaming, is_final=is_final, must_fit=must_fit)
+    return Ask(tier, is_final=is_final, showing=showing, expected=expected)
+
+
+def _showing(tier: Tier, streaming: Streaming, *, is_final: bool, must_fit: bool) -> Showing:
+    """An answer that must not be accepted is never shown before it is judged."""
+    if is_final:
+        return Showing.WHOLE if must_fit and streaming == "hold" else Showing.AT_ONCE
+    is_tried = streaming == "optimistic" and tier.accept_at != math.inf and not must_fit
+    return Showing.IF_SURE if is_tried else Showing.WHOLE
 
 
 def _asked(ask: Ask) -> Generator[Effect, Sent, Reply | TierFailedError]:
@@ -310,6 +351,10 @@ def _asked(ask: Ask) -> Generator[Effect, Sent, Reply | TierFailedError]:
         came = yield ask
     except TierFailedError as failure:
         return failure
+    if isinstance(came, Broken):
+        raise came.failure
+    if isinstance(came, Reply) and came.is_shown and came.refusal is not None:
+        raise came.refusal
     if not isinstance(came, Reply | TierFailedError):
         raise TypeError(f"Ask is answered with a Reply or a TierFailedError, not with {type(came).__name__}")
     return came

@@ -88,6 +88,13 @@ def without(
     return replace(planned, tiers=tiers, reason=reason) if tiers else None
 
 
+def cheapest_alone(planned: Plan) -> Plan:
+    """The plan under load: the first tier's answer is given, whatever it is worth."""
+    if len(planned.tiers) == 1:
+        return planned
+    return Plan((replace(planned.tiers[0], accept_at=None),), Reason.UNDER_LOAD)
+
+
 def needs_strong(request: ChatRequest, *, tools: ToolPolicy = "strong") -> Reason | None:
     """Why only the strongest tier may answer; None when cheaper ones may.
 

@@ -61,10 +61,8 @@ def ask_tier(
         ask = AskAnew(tier, verdict.words(_names(requirement)), reply)
 
 
-def invalid(requirement: Requirement, last: Unusable | None) -> OutputInvalidError:
+def invalid(requirement: Requirement, last: Unusable) -> OutputInvalidError:
     """The error for the client: which place of the answer was not as the schema asks for; never what was said."""
-    if last is None:
-        return OutputInvalidError("no tier gave an answer to check", code="output_invalid")
     names = _names(requirement)
     path = path_in_words(last.violation.path, names).strip("`") if isinstance(last, Invalid) else None
     whose = "the route's" if requirement.source == "route" else "the request's"

@@ -13,14 +13,26 @@ from tests.fakes import answer_of, ask
 
 from thriftgate.cascade.drift import drift_of
 from thriftgate.cascade.familiarity import Familiarity, QuestionSummary, distances_to, encoded, shift_of
-from thriftgate.cascade.flow import Ask, MoreEvidence, Outcome, Reply, Scored, Tier, cascade, why_not
+from thriftgate.cascade.flow import (
+    Ask,
+    Broken,
+    CascadeFlow,
+    MoreEvidence,
+    Outcome,
+    Reply,
+    Scored,
+    Streaming,
+    Tier,
+    cascade,
+    why_not,
+)
 from thriftgate.cascade.holdout import holdout_draw, is_audited, is_held_out
 from thriftgate.cascade.plan import accept_at_for, allowed_loss
 from thriftgate.cascade.prices import objections_to, payoff_of_prices
 from thriftgate.cascade.rating import rating_request
 from thriftgate.cascade.running import Running, RunningConfidence
 from thriftgate.decisions import Reason
-from thriftgate.errors import TierFailedError
+from thriftgate.errors import AllTiersFailedError, OutputInvalidError, TierFailedError
 from thriftgate.stats import BettingTest, beta_binomial_tail, wilson_interval
 from thriftgate.types import Answer, DecisionKind
 
@@ -46,18 +58,18 @@ def test_thresholds_see_the_weighed_confidence_where_there_is_one() -> None:
     assert why_not(math.inf, Scored(1.0)) is Reason.BELOW_THRESHOLD
 
 
-def asks(*tiers: Tier) -> list[Ask]:
+def asks(*tiers: Tier, streaming: Streaming | None = None, must_fit: bool = False) -> list[Ask]:
     """What each tier is asked when those before it fail."""
-    flow = cascade(tiers, score=lambda answer, second, rating: Scored(1.0), serve_rejected_answer=True)
+    flow = cascade(tiers, score=lambda answer, second, rating: Scored(1.0), streaming=streaming, must_fit=must_fit)
     found = [next(flow), *(flow.send(TierFailedError(tier.model, "away")) for tier in tiers[:-1])]
     return [one for one in found if isinstance(one, Ask)]
 
 
-def test_a_tier_without_a_threshold_is_the_last_word_and_an_answer_that_is_never_accepted_is_not_shown() -> None:
+def test_a_tier_without_a_threshold_is_the_last_word() -> None:
     first, second, third = asks(Tier("a", math.inf), Tier("b"), Tier("c", 0.5))
-    assert (first.is_final, first.may_show, first.expected) == (False, False, DecisionKind.ACCEPTED)
-    assert (second.is_final, second.may_show, second.expected) == (True, True, DecisionKind.ESCALATED)
-    assert (third.is_final, third.may_show, third.expected) == (True, True, DecisionKind.ESCALATED)
+    assert (first.is_final, first.expected) == (False, DecisionKind.ACCEPTED)
+    assert (second.is_final, second.expected) == (True, DecisionKind.ESCALATED)
+    assert (third.is_final, third.expected) == (True, DecisionKind.ESCALATED)
     (only,) = asks(Tier("a", 0.5))
     assert (only.is_final, only.expected) == (True, DecisionKind.ONLY_TIER)
 
@@ -243,3 +255,71 @@ def test_a_shift_is_the_tail_beyond_the_rank_of_its_share() -> None:
     assert shift_of(10, 10, share=0.02, held_out=48).p_value == 1
     assert shift_of(10, 10, share=0.02, held_out=49).p_value == beta_binomial_tail(10, 10, 1, 49)
     assert shift_of(10, 10, share=0.02, held_out=49).has_shifted == (beta_binomial_tail(10, 10, 1, 49) <= 0.001)
+
+
+@pytest.mark.parametrize(
+    ("streaming", "must_fit", "never", "judged", "last"),
+    [
+        (None, False, "whole", "whole", "whole"),
+        ("hold", False, "whole", "whole", "at_once"),
+        ("strong_first_token", False, "whole", "whole", "at_once"),
+        ("optimistic", False, "whole", "if_sure", "at_once"),
+        (None, True, "whole", "whole", "whole"),
+        ("hold", True, "whole", "whole", "whole"),
+        ("strong_first_token", True, "whole", "whole", "at_once"),
+        ("optimistic", True, "whole", "whole", "at_once"),
+    ],
+)
+def test_a_client_sees_an_answer_as_early_as_its_route_and_its_shape_allow(
+    streaming: Streaming | None, must_fit: bool, never: str, judged: str, last: str
+) -> None:
+    found = asks(Tier("a", math.inf), Tier("b", 0.5), Tier("c"), streaming=streaming, must_fit=must_fit)
+    assert [one.showing.value for one in found] == [never, judged, last]
+
+
+REFUSAL = OutputInvalidError("no tier gave an answer that fits")
+
+
+def unfit(model: str, *, is_shown: bool = False) -> Reply:
+    return Reply(answer_of(model, model=model), veto=Reason.OUTPUT_INVALID, refusal=REFUSAL, is_shown=is_shown)
+
+
+def two_tiers(*, serve_rejected_answer: bool = False) -> CascadeFlow:
+    flow = cascade(
+        (Tier("small", 0.5), Tier("large")),
+        score=lambda answer, second, rating: Scored(0.1),
+        serve_rejected_answer=serve_rejected_answer,
+    )
+    next(flow)
+    return flow
+
+
+def test_an_answer_that_must_not_be_given_is_refused_only_where_nobody_is_left() -> None:
+    flow = two_tiers()
+    assert isinstance(flow.send(unfit("small")), Ask)
+    with pytest.raises(OutputInvalidError) as caught:
+        flow.send(unfit("large"))
+    assert caught.value is REFUSAL
+
+
+def test_the_last_tiers_failure_counts_and_not_an_earlier_refusal() -> None:
+    flow = two_tiers()
+    flow.send(unfit("small"))
+    with pytest.raises(AllTiersFailedError, match="large: away"):
+        flow.send(TierFailedError("large", "away"))
+
+
+def test_a_rejected_answer_is_served_before_the_last_ones_refusal() -> None:
+    flow = two_tiers(serve_rejected_answer=True)
+    flow.send(Reply(answer_of("small")))
+    with pytest.raises(StopIteration) as end:
+        flow.send(unfit("large"))
+    assert end.value.value.answer.model == "small"
+
+
+@pytest.mark.parametrize("came", [unfit("small", is_shown=True), Broken(TierFailedError("small", "broke off"))])
+def test_what_the_client_has_seen_a_part_of_is_asked_of_nobody_else(came: Reply | Broken) -> None:
+    expected = REFUSAL if isinstance(came, Reply) else came.failure
+    with pytest.raises(type(expected)) as caught:
+        two_tiers().send(came)
+    assert caught.value is expected

@@ -142,10 +142,6 @@ def test_when_none_is_usable_the_error_names_the_path_and_quotes_nothing() -> No
     assert "secret" not in error.message
 
 
-def test_when_no_tier_answers_the_error_says_so() -> None:
-    assert str(invalid(ROUTE, None)) == "no tier gave an answer to check"
-
-
 def test_models_are_asked_natively_or_in_words() -> None:
     assert response_format(ROUTE)["json_schema"]["schema"] == TICKET
     assert response_format(Requirement("caller", None)) == {"type": "json_object"}

@@ -1,7 +1,7 @@
 """Drives the cascade: performs what the pure flow asks for, whole or streamed, and keeps account of it.
 
-Nothing is decided here: whom to ask, whether more evidence is worth it and which answer is given is all in
-`cascade/flow.py`.
+Nothing is decided here: whom to ask, whether more evidence is worth it, what a client sees before the end, which answer
+is given or which error is raised is all in `cascade/flow.py`.
 
 Failure behaviour: a tier that fails, or takes longer than `hold_limit` while its answer is held back, is
 escalated past; when every tier failed, AllTiersFailedError carries each cause. A stream that breaks off after
@@ -12,9 +12,11 @@ must have a shape and the last tier's has not, OutputInvalidError names the path
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 from thriftgate.cascade.flow import (
     Ask,
+    Broken,
     CascadeFlow,
     Effect,
     MoreEvidence,
@@ -24,6 +26,8 @@ from thriftgate.cascade.flow import (
     Sample,
     Scored,
     Sent,
+    Showing,
+    Streaming,
     cascade,
 )
 from thriftgate.cascade.plan import Plan
@@ -31,7 +35,7 @@ from thriftgate.cascade.rating import rating_of, rating_request
 from thriftgate.cascade.running import RunningConfidence
 from thriftgate.cascade.scoring import TOP_LOGPROBS, Scorer, scoring
 from thriftgate.config import CascadeConfig
-from thriftgate.errors import AllTiersFailedError, TierFailedError
+from thriftgate.errors import TierFailedError
 from thriftgate.patience import listening
 from thriftgate.schemas import compile_schema, is_at_hand
 from thriftgate.schemas.wanted import asked_schemas
@@ -62,7 +66,6 @@ class CascadeRun:
         """`shaped` asks where answers must have a shape; None: any text will do."""
         self._asker = asker
         self._shaped = shaped
-        self._is_unfit = False
         self._request = request
         self._config = config
         self._score = scoring(scorer, request, vector=vector)
@@ -94,7 +97,7 @@ class CascadeRun:
     async def answer(self) -> Outcome:
         """Ask tier after tier until one is good enough. Raises AllTiersFailedError."""
         await self._prepare()
-        flow = self._flow()
+        flow = self._flow(streaming=None)
         effect = self._next(flow, None)
         while effect is not None:
             effect = self._next(flow, await self._perform(effect, patience=None))
@@ -108,21 +111,20 @@ class CascadeRun:
         held back (`hold`), or shown once its first tokens look good (`optimistic`).
         """
         await self._prepare()
-        flow = self._flow()
+        flow = self._flow(streaming=self._config.streaming)
         effect = self._next(flow, None)
         while effect is not None:
-            if not isinstance(effect, Ask) or not self._is_streamed(effect):
+            if not isinstance(effect, Ask) or effect.showing is Showing.WHOLE:
                 limit = self._config.hold_limit
                 effect = self._next(flow, await self._perform(effect, patience=limit, follow=True))
                 continue
-            optimism = None if effect.is_final else self._optimism()
+            optimism = self._optimism() if effect.showing is Showing.IF_SURE else None
             stream = _Streamed(self._asker, await self._asked(effect), effect.tier.model, optimism, self._shaped)
             async with aclosing(stream.pieces()) as pieces:
                 async for piece in pieces:
                     yield piece
             if isinstance(stream.reply, Reply) and stream.reply.is_shown:
                 self._shown = stream.reply.answer
-            self._is_unfit = isinstance(stream.reply, Reply) and stream.reply.veto is not None
             effect = self._next(flow, stream.reply)
         assert self._ended is not None, "the cascade has ended"
         if self._ended.answer is not self._shown:
@@ -135,7 +137,7 @@ class CascadeRun:
             if not is_at_hand(schema):
                 await asyncio.to_thread(compile_schema, schema)
 
-    def _flow(self) -> CascadeFlow:
+    def _flow(self, *, streaming: Streaming | None) -> CascadeFlow:
         sampling, judge = self._config.second_sample, self._config.judge
         return cascade(
             self._plan.tiers,
@@ -145,6 +147,8 @@ class CascadeRun:
             serve_rejected_answer=self._config.on_strong_failure == "serve_rejected",
             sampling=MoreEvidence(sampling.model, sampling.only_between) if sampling else None,
             judging=MoreEvidence(judge.model, judge.only_between) if judge else None,
+            streaming=streaming,
+            must_fit=self._shaped is not None,
         )
 
     def _next(self, flow: CascadeFlow, sent: Sent) -> Effect | None:
@@ -154,10 +158,6 @@ class CascadeRun:
         except StopIteration as stop:
             self._ended = stop.value
             return None
-        except AllTiersFailedError:
-            if self._shaped is not None and self._is_unfit:
-                raise self._shaped.error from None
-            raise
         if isinstance(effect, Ask):
             self._asking = effect
         return effect
@@ -179,14 +179,11 @@ class CascadeRun:
                 return None if reply is None else rating_of(reply.text)
 
     async def _ask(self, ask: Ask, *, patience: float | None, follow: bool) -> Reply | TierFailedError:
-        self._is_unfit = False
         try:
             async with listening(patience):
                 if self._shaped is None:
                     return Reply(await self._asker.ask(ask.tier.model, await self._asked(ask)))
-                reply = await self._shaped.ask(ask.tier.model, await self._asked(ask), follow=follow)
-                self._is_unfit = reply.veto is not None
-                return reply
+                return await self._shaped.ask(ask.tier.model, await self._asked(ask), follow=follow)
         except TierFailedError as failure:
             return _value_of(failure)
         except TimeoutError:
@@ -200,12 +197,6 @@ class CascadeRun:
                 return await self._asker.ask(model, request, purpose=purpose)
         except (TierFailedError, TimeoutError):
             return None
-
-    def _is_streamed(self, ask: Ask) -> bool:
-        if self._shaped is not None:
-            # What is held can be repaired and asked for again; what is shown can only be stopped.
-            return ask.is_final and self._config.streaming != "hold"
-        return ask.is_final or (self._config.streaming == "optimistic" and ask.may_show)
 
     def _optimism(self) -> OptimisticStream:
         settings = self._config.optimistic
@@ -247,10 +238,10 @@ class _Streamed:
         self._shaped = shaped
         self._follower = Follower(shaped.requirement, Dialect(request.dialect), strict=True) if shaped else None
         self._has_shown = False
-        self.reply: Reply | TierFailedError = TierFailedError(model, "was not asked")
+        self.reply: Reply | Broken | TierFailedError = TierFailedError(model, "was not asked")
 
     async def pieces(self) -> AsyncGenerator[StreamPiece, None]:
-        """What may be shown; sets `reply`. Raises TierFailedError or OutputInvalidError after something was shown."""
+        """What may be shown; sets `reply`."""
         source = self._stream.pieces()
         shown = source if self._optimism is None else self._optimism.pieces(source, lambda: self._stream.text)
         try:
@@ -262,19 +253,17 @@ class _Streamed:
                     if self._follower is not None and self._follower.objection is not None:
                         break
         except TierFailedError as failure:
-            if self._is_shown:
-                raise
-            self.reply = _value_of(failure)
+            kept = _value_of(failure)
+            self.reply = Broken(kept) if self._is_shown else kept
         else:
-            self.reply = await self._ended()
-            for one in self._follower.flush() if self._follower is not None else ():
+            self.reply = reply = await self._ended()
+            for one in self._follower.flush() if self._follower is not None and reply.veto is None else ():
                 yield one
 
     def _passed(self, piece: StreamPiece) -> list[StreamPiece]:
         return [piece] if self._follower is None else self._follower.passed(piece)
 
     async def _ended(self) -> Reply:
-        """The reply, where the answer may be given. Raises OutputInvalidError where it was shown and may not."""
         shaped, follower, answer = self._shaped, self._follower, self._stream.answer
         if shaped is None or follower is None:
             return Reply(answer, is_shown=self._is_shown)
@@ -282,9 +271,7 @@ class _Streamed:
             return await shaped.shown(self._request, answer)
         assert follower.objection is not None, "a stream that was stopped has its objection"
         reply = shaped.refuse(shaped.stopped(self._stream, follower.objection))
-        if self._has_shown:
-            raise shaped.error
-        return reply
+        return replace(reply, is_shown=self._has_shown)
 
     @property
     def _is_shown(self) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 from thriftgate.cascade.flow import Reply
 from thriftgate.config.output import OutputConfig
 from thriftgate.decisions import Reason
-from thriftgate.errors import OutputInvalidError, TierFailedError
+from thriftgate.errors import TierFailedError
 from thriftgate.output import flow
 from thriftgate.output.requirement import Requirement, in_words, once_more
 from thriftgate.output.streaming import StreamChecker
@@ -82,14 +82,8 @@ class ShapedAsker:
         self._config = config
         self._reasks = 0
         self._notes: list[tuple[Answer, OutputNote]] = []
-        self._refused: Unusable | None = None
         self._worded: tuple[ChatRequest, ChatRequest] | None = None
         """The request, and as it asks in words, which is the same for every tier."""
-
-    @property
-    def error(self) -> OutputInvalidError:
-        """For the client, when no tier's answer could be used: names the path."""
-        return flow.invalid(self.requirement, self._refused)
 
     def note_of(self, answer: Answer) -> OutputNote | None:
         """What came of an answer."""
@@ -143,8 +137,10 @@ class ShapedAsker:
     def _reply(self, came: CheckedAnswer) -> Reply:
         note = note_of(came.verdict, reasks=self._reasks)
         self._notes.append((came.answer, note))
-        self._refused = came.objection
-        return Reply(came.answer, veto=Reason.OUTPUT_INVALID if came.objection else None, evidence=note.evidence)
+        if came.objection is None:
+            return Reply(came.answer, evidence=note.evidence)
+        refusal = flow.invalid(self.requirement, came.objection)
+        return Reply(came.answer, veto=Reason.OUTPUT_INVALID, refusal=refusal, evidence=note.evidence)
 
     async def _came(self, model: str, request: ChatRequest, *, follow: bool) -> CheckedAnswer:
         if follow:
@@ -180,12 +176,8 @@ class ShapedAsker:
         return CheckedAnswer(stream.written, objection)
 
     async def shown(self, request: ChatRequest, answer: Answer) -> Reply:
-        """The whole of an answer that its client has already. Raises OutputInvalidError where it cannot be used."""
-        came = await self.judged(request, answer, may_repair=False)
-        reply = self._reply(came)
-        if came.objection is not None:
-            raise self.error
-        return replace(reply, is_shown=True)
+        """The whole of an answer that its client has already."""
+        return replace(self._reply(await self.judged(request, answer, may_repair=False)), is_shown=True)
 
     def refuse(self, came: CheckedAnswer) -> Reply:
         """The reply for an answer that was stopped before anything of it was shown."""

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from thriftgate.cascade.flow import Outcome
-from thriftgate.cascade.plan import Plan, without
+from thriftgate.cascade.plan import Plan, cheapest_alone, without
 from thriftgate.decisions import Reason
 from thriftgate.errors import (
     ContentBlockedError,
@@ -281,8 +281,8 @@ class RouteService:
             vector = await self._vector(serving) if parts.planner.needs_vector else None
             plan = partial(parts.planner.plan, request, prompt=serving.prompt, vector=vector, stream=journal.stream)
             planned = await beside_loop(lambda: self._in_question(request, plan()), is_heavy=view_of(request).is_heavy)
-            if LadderStep.CHEAP_ONLY in parts.steps() and len(planned.tiers) > 1:
-                planned = Plan((replace(planned.tiers[0], accept_at=None),), Reason.UNDER_LOAD)
+            if LadderStep.CHEAP_ONLY in parts.steps():
+                planned = cheapest_alone(planned)
             notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)
             if planned.familiarity is not None:
                 notes["familiarity"] = round(planned.familiarity, 4)
