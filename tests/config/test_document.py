@@ -144,3 +144,17 @@ def test_words_are_spelt_for_readers() -> None:
     assert spell(("model_list", 3, "litellm_params")) == "model_list[3].litellm_params"
     assert did_you_mean("Cahce", ["cache", "cascade"]) == " (did you mean 'cache'?)"
     assert did_you_mean("zebra", ["cache", "cascade"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"a: {'1' * 5000}\n", "is not valid YAML: it has a character or a number that YAML does not allow"),
+        ("a: " + "[" * 3000, "is not valid YAML: nested too deeply"),
+        ("a:\n  [1, 2]: x\n", "a key must be text"),
+    ],
+)
+def test_what_no_parser_takes_is_a_problem_and_no_crash(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    assert [problem.message for problem in read_document(file).problems] == [words]

@@ -1,19 +1,17 @@
-"""YAML with line numbers: the values of a configuration file, and where each of them stands.
+"""The values of a configuration file with those that it includes, and where each of them stands.
 
-Failure behaviour: a file that cannot be read or is not YAML yields no values and one problem; a key given twice
-is a problem and its last value is kept, as YAML parsers do. Nothing here raises for what a file says.
+Failure behaviour: a file that cannot be read or is not YAML yields no values and one problem; what is wrong in one that
+is YAML is a problem beside its values. Nothing here raises for what a file says.
 """
 
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import yaml
-
 from thriftgate.config.problems import KeyPath, Problem
-from thriftgate.config.yaml_mistakes import explain
+from thriftgate.lined_yaml import read_lined
 from thriftgate.wire.shapes import items, mapping
 
 
@@ -114,85 +112,19 @@ def _read_one(path: Path, name: str) -> Document:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "not readable")
         document.problems.append(Problem((), reason, place=Place(name, 0)))
         return document
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        values = _Builder(loader, document, name).build(node, ()) if node is not None else None
-    except yaml.MarkedYAMLError as error:
-        words, line = explain(error, text)
-        document.problems.append(Problem((), f"is not valid YAML: {words}", place=Place(name, line)))
-        return document
-    except (yaml.YAMLError, RecursionError):
-        document.problems.append(Problem((), "is not valid YAML", place=Place(name, 1)))
-        return document
-    finally:
-        loader.dispose()
-    if isinstance(values, dict):
-        document.values.update(cast("dict[str, Any]", values))
+    found = read_lined(text)
+    for key_path, line in found.lines.items():
+        document.places[key_path] = Place(name, line)
+    for mistake in found.mistakes:
+        document.problems.append(Problem(mistake.path, mistake.words, place=Place(name, mistake.line)))
+    if found.broken is not None:
+        words = f"is not valid YAML: {found.broken.words}"
+        document.problems.append(Problem((), words, place=Place(name, found.broken.line)))
+    elif isinstance(found.values, dict):
+        document.values.update(cast("dict[str, Any]", found.values))
     else:
         document.problems.append(Problem((), "must hold keys and values, such as `model_list:`", place=Place(name, 1)))
     return document
-
-
-class _Builder:
-    """Turns YAML nodes into values, noting where each stands."""
-
-    def __init__(self, loader: yaml.SafeLoader, document: Document, file: str) -> None:
-        self._loader = loader
-        self._document = document
-        self._file = file
-        self._open: set[int] = set()
-
-    def build(self, node: yaml.Node, path: KeyPath) -> Any:
-        """The value of `node`, which stands at `path`."""
-        self._document.places.setdefault(path, Place(self._file, node.start_mark.line + 1))
-        if isinstance(node, yaml.ScalarNode):
-            return self._loader.construct_object(node)  # pyright: ignore[reportUnknownVariableType]
-        if id(node) in self._open:
-            self._problem(path, "this alias contains itself", node)
-            return None
-        self._open.add(id(node))
-        try:
-            if isinstance(node, yaml.SequenceNode):
-                items = cast("list[yaml.Node]", node.value)
-                return [self.build(item, (*path, index)) for index, item in enumerate(items)]
-            return self._mapping(cast("yaml.MappingNode", node), path)
-        finally:
-            self._open.discard(id(node))
-
-    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
-        self._refuse_duplicates(node, path)
-        self._loader.flatten_mapping(node)
-        values: dict[str, Any] = {}
-        for key_node, value_node in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
-            key = self._key(key_node)
-            if not isinstance(key, str):
-                self._problem(path, f"the key {key!r} is not text: put it in quotes", key_node)
-                key = str(key)
-            self._document.places[(*path, key)] = Place(self._file, key_node.start_mark.line + 1)
-            values[key] = self.build(value_node, (*path, key))
-        return values
-
-    def _refuse_duplicates(self, node: yaml.MappingNode, path: KeyPath) -> None:
-        """Before `<<` is expanded: what a merge brings in may be overridden, what is written twice is a slip."""
-        first_lines: dict[Hashable, int] = {}
-        for key_node, _ in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self._key(key_node)
-            if key in first_lines:
-                words = f"is given twice (first in line {first_lines[key]}); the first is lost"
-                self._problem((*path, str(key)), words, key_node)
-            first_lines.setdefault(key, key_node.start_mark.line + 1)
-
-    def _key(self, node: yaml.Node) -> Hashable:
-        if isinstance(node, yaml.ScalarNode):
-            return cast("Hashable", self._loader.construct_object(node))
-        return "a list or a section"
-
-    def _problem(self, path: KeyPath, message: str, node: yaml.Node) -> None:
-        place = Place(self._file, node.start_mark.line + 1)
-        self._document.problems.append(Problem(path, message, place=place))
 
 
 def value_at(values: Any, *path: str | int) -> Any:

@@ -1,7 +1,4 @@
-"""YAML that remembers its lines, so that a mistake can be shown where it stands.
-
-A smaller language than YAML: keys are words and appear once, there are no anchors and aliases (a few of them
-unfold to gigabytes), and a date stays the text that was written.
+"""The YAML of prompts as models, with every mistake shown at the line where it stands.
 
 Failure behaviour: every mistake becomes a problem in the findings; a document that cannot be read is None.
 """
@@ -10,35 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from yaml.composer import ComposerError
 
 from thriftgate.forms import misfit_in_words, mistakes_of
+from thriftgate.lined_yaml import Path, read_lined
 from thriftgate.prompts.problems import Findings, name_hint
 
-Path = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
-
-_TIMESTAMP = "tag:yaml.org,2002:timestamp"
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader without aliases, and without turning `2026-07-01` into a date."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # pyright: ignore[reportUnknownVariableType]
-            message = "anchors and aliases are not allowed here"
-            raise ComposerError(None, None, message, mark)  # pyright: ignore[reportUnknownArgumentType]
-        return super().compose_node(parent, index)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,81 +36,19 @@ class LinedMapping:
         return self.lines.get((*path, "\n"), self.line(*path))
 
 
-class _Builder:
-    """Turns YAML nodes into plain data and notes their lines."""
-
-    def __init__(self, loader: _Loader, file: str, offset: int, findings: Findings) -> None:
-        self.lines: dict[Path, int] = {}
-        self._loader = loader
-        self._file = file
-        self._offset = offset
-        self._findings = findings
-
-    def build(self, node: yaml.Node, path: Path) -> Any:
-        line = node.start_mark.line + 1 + self._offset
-        self.lines.setdefault(path, line)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-        if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
-            self.lines[(*path, "\n")] = line + 1
-        value = cast("Any", self._loader.construct_object(node))
-        if isinstance(value, str) and not is_unicode(value):
-            self._findings.error(self._file, line, "half a Unicode character (a lone surrogate) is not a text")
-        return value
-
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
-        mapping: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1 + self._offset
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if not isinstance(key, str) or key_node.tag != "tag:yaml.org,2002:str":
-                self._findings.error(self._file, line, "a key must be a word; put it in quotes")
-                continue
-            if key in mapping:
-                self._findings.error(self._file, line, f"'{key}' is given twice")
-            self.lines[(*path, key)] = line
-            mapping[key] = self.build(value_node, (*path, key))
-        return mapping
-
-
-def is_unicode(text: str) -> bool:
-    """Whether a text can be written as UTF-8; JSON and YAML escapes can make one that cannot."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
-
-
 def read_yaml(text: str, *, file: str, findings: Findings, first_line: int = 1) -> LinedMapping | None:
     """The mapping written in `text`, whose first line is line `first_line` of `file`; None when it is broken."""
-    offset = first_line - 1
-    try:
-        loader = _Loader(text)
-        try:
-            node = loader.get_single_node()
-            if node is None:
-                return LinedMapping(file, {}, {(): first_line})
-            builder = _Builder(loader, file, offset, findings)
-            data = builder.build(node, ())
-        finally:
-            loader.dispose()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = (mark.line if mark else 0) + 1 + offset
-        findings.error(file, line, f"not readable as YAML: {error.problem or error.context}")
+    found = read_lined(text, is_plain=True, first_line=first_line)
+    for mistake in found.mistakes:
+        findings.error(file, mistake.line, f"'{mistake.key}' {mistake.words}" if mistake.key else mistake.words)
+    if found.broken is not None:
+        findings.error(file, found.broken.line, f"not readable as YAML: {found.broken.words}")
         return None
-    except (yaml.YAMLError, ValueError):
-        # A character YAML does not allow, or a number no computer can hold: neither knows its line.
-        findings.error(
-            file, first_line, "not readable as YAML: it has a character or a number that YAML does not allow"
-        )
-        return None
-    except RecursionError:
-        findings.error(file, first_line, "not readable as YAML: nested too deeply")
-        return None
-    if not isinstance(data, dict):
+    values: Any = {} if found.values is None else found.values
+    if not isinstance(values, dict):
         findings.error(file, first_line, "must be `key: value` lines")
         return None
-    return LinedMapping(file, data, builder.lines)  # pyright: ignore[reportUnknownArgumentType]
+    return LinedMapping(file, cast("dict[str, Any]", values), found.lines)
 
 
 def validate(document: LinedMapping, model: type[Model], findings: Findings) -> Model | None:
