@@ -7,10 +7,27 @@ seconds since the epoch and shown in UTC.
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from thriftgate.stats.intervals import Interval
+
+class Estimated(Protocol):
+    """A number with the interval around it."""
+
+    @property
+    def low(self) -> float:
+        """Where the interval begins."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """Where it ends."""
+        ...
+
+    @property
+    def estimate(self) -> float:
+        """The number itself."""
+        ...
+
 
 UNKNOWN = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
@@ -44,12 +61,12 @@ def confidence(share: float) -> str:
     return percent(min(share, 0.999), 1) if share >= 0.99 else percent(share, 0)
 
 
-def with_interval(value: "Interval", digits: int = 1, *, write: Callable[[float, int], str] = percent) -> str:
+def with_interval(value: Estimated, digits: int = 1, *, write: Callable[[float, int], str] = percent) -> str:
     """An estimate with the interval around it: `2.0% [1.1%, 3.4%]`."""
     return f"{write(value.estimate, digits)} [{write(value.low, digits)}, {write(value.high, digits)}]"
 
 
-def between(share: "Interval | None", digits: int = 1) -> str:
+def between(share: Estimated | None, digits: int = 1) -> str:
     """Where a share lies, in per cent: `1.1 to 3.4%`; empty when that cannot be said."""
     if share is None or math.isnan(share.estimate):
         return ""
@@ -61,9 +78,9 @@ def plain(value: float | None, digits: int = 3) -> str:
     return UNKNOWN if value is None or math.isnan(value) else f"{value:,.{digits}f}".replace("-", _MINUS)
 
 
-def give_or_take(share: "Interval") -> str:
+def give_or_take(share: Estimated) -> str:
     """A share and half the length of its interval, in points of per cent: `2.0 ± 0.6`."""
-    return f"{plain(100 * share.estimate, 1)} ± {plain(100 * share.half_width, 1)}"
+    return f"{plain(100 * share.estimate, 1)} ± {plain(50 * (share.high - share.low), 1)}"
 
 
 def counted(n: int, one: str, many: str) -> str:

@@ -199,7 +199,7 @@ def test_coalesced_requests_are_counted(gateway: FakeGateway, demo: Callable[...
 def test_the_bill_can_be_read_by_a_person(gateway: FakeGateway, demo: Callable[..., Result]):
     result = demo("--api-key", KEY)
     assert result.exit_code == 0
-    for words in ("THE BILL", "accepted", "24 (100%)", "$0.0240", "$0.0960", "saved", "75.0% [75.0, 75.0]", "traps"):
+    for words in ("THE BILL", "accepted", "24 (100%)", "$0.0240", "$0.0960", "saved", "75.0% [75.0%, 75.0%]", "traps"):
         assert words in result.stdout, words
 
 

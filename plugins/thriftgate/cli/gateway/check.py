@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -16,9 +16,6 @@ from thriftgate.config import CacheConfig, LoadedConfig, ModelList
 from thriftgate.config.docs import spell_duration
 from thriftgate.errors import ConfigurationError
 from thriftgate.wording import money, percent, with_interval
-
-if TYPE_CHECKING:
-    from thriftgate.stats.intervals import Interval
 
 DEFAULT_CONFIG = "litellm_config.yaml"
 
@@ -110,13 +107,21 @@ def _cache(cache: CacheConfig | None) -> str:
     return f"{kind}, ttl {spell_duration(cache.ttl)}"
 
 
+class CostShare(NamedTuple):
+    """A share of the cost of always-strong, with its interval."""
+
+    low: float
+    high: float
+    estimate: float
+
+
 @dataclass(frozen=True, slots=True)
 class Paying:
     """From which share of accepted answers on one route's cascade saves money."""
 
     route: str
     payoff: Payoff
-    expected: "Interval | None"
+    expected: CostShare | None
     """Share of the cost of always-strong by the artefact's test labels; None without one."""
 
     def __str__(self) -> str:
@@ -144,13 +149,11 @@ def paying_of(loaded: LoadedConfig, models: ModelList) -> Iterator[Paying]:
             yield Paying(name, payoff, _expected(artefact))
 
 
-def _expected(path: Path | None) -> "Interval | None":
-    from thriftgate.stats.intervals import Interval
-
+def _expected(path: Path | None) -> CostShare | None:
     if path is None:
         return None
     try:
         cost: Mapping[str, float] = json.loads(path.read_text(encoding="utf-8"))["expected"]["cost"]
-        return Interval(float(cost["low"]), float(cost["high"]), float(cost["estimate"]))
+        return CostShare(float(cost["low"]), float(cost["high"]), float(cost["estimate"]))
     except (OSError, KeyError, TypeError, ValueError):
         return None
