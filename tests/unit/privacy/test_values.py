@@ -124,6 +124,7 @@ def test_what_stands_around_a_value_stays(text: str, value: str) -> None:
         ("login bob pw hunter22, thanks", "hunter22"),
         ("pw: hunter2", "hunter2"),
         ("please note the api key Ve5SJTE21InvPW7k for later", "Ve5SJTE21InvPW7k"),
+        ("api key: AQKjsVtOWMOYCGwCHfHMACNMllKQOMCepisBXWxR; ticket 1", "AQKjsVtOWMOYCGwCHfHMACNMllKQOMCepisBXWxR"),
         ("psql --password hunter22 -h db", "hunter22"),
         ("tool --api-key=Zk3T8vQm2L -v", "Zk3T8vQm2L"),
         ("curl -u admin:hunter22 https://x.example/", "hunter22"),
@@ -178,6 +179,7 @@ def test_a_mail_address_is_one_where_a_link_has_no_password(text: str) -> None:
         "password Windows11", "reset password INC0012345", "password=&user=bob2", "password: , next 9",
         'password: "must be at least 8 characters"', "token: (see below)",
         "tokens = [1, 2, 3]", "the password is (as you know) required", "http://localhost:8080/react@18.2.0",
+        "secret: getXMLHTTPRequestID", "api key: JavaScriptTypeScriptCSSHTML",
         "https://host:443/@user", 'credentials: {"user": "bob"}', "pass=; fail=3",
     ],
 )  # fmt: skip

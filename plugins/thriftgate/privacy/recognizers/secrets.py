@@ -86,6 +86,9 @@ _BESIDE = re.compile(
 )
 """Right behind the word, without a sign: a word of letters and digits (`password hunter22`)."""
 _SHORTEST_KEY, _FEWEST_CHANGES = 12, 5
+_OUT_OF_ORDER = re.compile(r"(?<=[A-Z])[a-z](?=[A-Z])|[A-Z]{2,}")
+_FEWEST_OUT_OF_ORDER = 3
+"""`getXMLHTTPRequestID` has two."""
 _TECHNICAL = re.compile(
     r"(?i)(?:sha|md|utf|base|oauth|http|ipv|aes|rsa|bcrypt|argon|pbkdf|win|top|part|step|v)-?\d|\d{1,4}-?[a-z]+\W*\Z"
     r"|(?:office|windows|iphone|ipad|galaxy|pixel|android|macos|ios)-?\d{1,4}\W*\Z"
@@ -255,7 +258,7 @@ def _is_value(value: str, *, is_prose: bool) -> bool:
         return value.count(" ") < _MOST_WORDS and any(_MIXED_WORD.match(word) for word in value.split())
     if is_prose:
         has_sign = any(character in "!@#$%^&*+=?_|~<>{}[]" for character in value.strip("()[]{}<>"))
-        return (has_digit or has_sign) and (has_letter or len(value) >= 4) and len(value) >= 4
+        return has_digit or has_sign or _is_jumbled(value)
     return len(value) >= 6 and (has_digit or has_letter)
 
 
@@ -271,6 +274,12 @@ def _is_mixed(value: str) -> bool:
 def _is_thoroughly_mixed(value: str) -> bool:
     """Upper case, lower case and digits change places all the time, as they do at random."""
     return _changes(value) >= 0.4 * len(value)
+
+
+def _is_jumbled(value: str) -> bool:
+    """Letters alone, upper and lower case in no order: a random key that by chance has no digit, and no identifier."""
+    is_long = len(value) >= _SHORTEST_KEY and value.isascii() and value.isalpha()
+    return is_long and len(_OUT_OF_ORDER.findall(value)) >= _FEWEST_OUT_OF_ORDER
 
 
 def _changes(value: str) -> int:
