@@ -1,12 +1,14 @@
 """Values in the place of placeholders inside JSON text, whole or while it is written, so that JSON stays JSON.
 
 A value is escaped for the string it stands in, and once more for every string of JSON that this string is part of. A
-placeholder that stands where no string is gets quotes. What is no JSON is restored as it is.
+placeholder that stands where no string is gets quotes, unless its value is a whole number that every reader of JSON takes
+as it is. What is no JSON is restored as it is.
 
 Failure behaviour: pure and total, also for JSON that breaks off or never was any. Linear.
 """
 
 import json
+import re
 
 from thriftgate.privacy.restoring import Restorer, StreamRestorer
 
@@ -15,6 +17,8 @@ _MAX_DEPTH = 4
 _JSON_STARTS = frozenset({"{", "[", '"'})
 _SECOND = {"{": frozenset('"}'), "[": frozenset('{["]-0123456789')}
 """What follows the first sign of JSON."""
+_NUMBER = re.compile(r"[1-9][0-9]{0,15}")
+_LARGEST_EXACT = 2**53 - 1
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -115,7 +119,7 @@ class _Spelling:
             self._first = self._first or "text"
             return value
         level = self._strings.level
-        if self._strings.is_between:  # the value is a string of its own
+        if self._strings.is_between and not _is_number(value):  # the value is a string of its own
             value = json.dumps(value, ensure_ascii=False)
         self._strings.skip()
         for _ in range(level):
@@ -135,6 +139,11 @@ class _Spelling:
         if self._is_json:
             return self._first[:1] in _JSON_STARTS
         return self._first[1:] in _SECOND.get(self._first[:1], ()) and len(self._first) == 2
+
+
+def _is_number(value: str) -> bool:
+    """True for whole numbers that every reader of JSON reads as they are written."""
+    return _NUMBER.fullmatch(value) is not None and int(value) <= _LARGEST_EXACT
 
 
 class StreamJsonRestorer:

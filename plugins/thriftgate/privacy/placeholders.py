@@ -19,10 +19,14 @@ _OPENINGS: Mapping[str, tuple[str, ...]] = {
     "&lt;": ("&gt;", ">"),
     "\\u003c": ("\\u003e", ">"),
     "%3c": ("%3e", ">"),
+    "\\<": ("\\>",),
+    "&#60;": ("&#62;",),
+    "&#x3c;": ("&#x3e;",),
 }
 _BLANKS = 2
 _NUMERALS = "0123456789"
 _MAX_DIGITS = 9
+_MOST_BACKSLASHES = 2
 _MOST_SIGNS = 3
 """Between kind and number, in brackets: `<PERSON: 1>`, `<PERSON _1>`."""
 
@@ -66,16 +70,17 @@ def variant_letters(variant: int) -> str:
 
 def literal_numbers(text: str, entity_types: Iterable[str]) -> set[tuple[str, int]]:
     """Numbers that a text already uses as if they were placeholders; no value may get one of them."""
-    if "_" not in text and "<" not in text and "lt;" not in text and "3c" not in text.lower():
+    if "_" not in text and "<" not in text and "lt;" not in text and "60;" not in text and "3c" not in text.lower():
         return set()
     lowered = text.lower()
     found: set[tuple[str, int]] = set()
     for entity_type in entity_types:
         if entity_type.split("_")[0].lower() not in lowered:
             continue
-        name = re.sub("_", r"\\\\?[_ -]", entity_type.lower())
+        name = re.sub("_", r"\\\\{0,2}[_ -]", entity_type.lower())
         spelled = (
-            rf"(?:(?:<|lt;|3c) {{0,2}}{name}s?\\?[_ #:-]{{0,{_MOST_SIGNS}}}|(?<![a-z0-9_]){name}s?\\?_)0*([0-9]{{1,9}})"
+            rf"(?:(?:<|lt;|60;|3c;?) {{0,2}}{name}s?\\{{0,2}}[_ #:-]{{0,{_MOST_SIGNS}}}"
+            rf"|(?<![a-z0-9_]){name}s?\\{{0,2}}_)0*([0-9]{{1,9}})"
         )
         found.update((entity_type, int(match[1])) for match in re.finditer(spelled, lowered))
     return found
@@ -92,7 +97,7 @@ class PlaceholderScanner:
         self._types = sorted({entity_type for entity_type, _ in self._known}, key=lambda name: (-len(name), name))
         firsts = "".join(sorted({name[0] for name in self._types}))
         self._start = re.compile(
-            rf"<|&[lL]|&\Z|\\[uU]|\\\Z|%3|%\Z|(?<![A-Za-z0-9_])[{re.escape(firsts + firsts.upper())}]"
+            rf"<|&[lL#]|&\Z|\\[uU<]|\\\Z|%3|%\Z|(?<![A-Za-z0-9_])[{re.escape(firsts + firsts.upper())}]"
             if firsts
             else r"(?!)"
         )
@@ -195,10 +200,9 @@ def _name_end(text: str, at: int, name: str) -> tuple[int | None, bool]:
         if at >= len(text):
             return None, True
         if letter == "_":
-            if text[at] == "\\":
-                at += 1
-                if at >= len(text):
-                    return None, True
+            at = _past_backslashes(text, at)
+            if at >= len(text):
+                return None, True
             if text[at] not in "_ -":
                 return None, False
         elif text[at].lower() != letter:
@@ -218,17 +222,24 @@ def _number_starts(text: str, at: int, *, in_brackets: bool) -> Iterable[int | N
         if start >= len(text):
             yield None
             continue
-        if text[start] == "\\":
-            start += 1
-            if start >= len(text):
-                yield None
-                continue
+        start = _past_backslashes(text, start)
+        if start >= len(text):
+            yield None
+            continue
         first = start
         start = _past_signs(text, first, in_brackets=in_brackets)
         if start >= len(text):
             yield None
         elif text[start] in _NUMERALS and (in_brackets or start > first):
             yield start
+
+
+def _past_backslashes(text: str, at: int) -> int:
+    """Markdown writes one before an underscore, and in JSON that is two."""
+    end = at
+    while end < len(text) and end - at < _MOST_BACKSLASHES and text[end] == "\\":
+        end += 1
+    return end
 
 
 def _past_signs(text: str, at: int, *, in_brackets: bool) -> int:

@@ -37,6 +37,11 @@ def whole(text: str) -> str:
         ("<PERSON_1>s and <PERSON_1>'s", "Alices and Alice's"),
         ("&lt;PERSON_1&gt; \\u003cPERSON_1\\u003e %3CPERSON_2%3E", "Alice Alice Bob"),
         ("<PERSON\\_1> <EMAIL\\_ADDRESS\\_3> <email address 3>", "Alice alice@example.com alice@example.com"),
+        (
+            r"\<PERSON\_1\> \<PERSON_2\> C:\<PERSON_1>\x <EMAIL\\_ADDRESS\\_3>",
+            "Alice Bob C:\\Alice\\x alice@example.com",
+        ),
+        ("&#60;PERSON_1&#62; &#x3C;PERSON_2&#x3E; &#60;PERSON_9&#62;", "Alice Bob &#60;PERSON_9&#62;"),
         ("PERSON_1 and (PERSON_2), **PERSON_12**", "Alice and (Bob), **Zoë**"),
         ("MYPERSON_1 PERSON_1x PERSON_123 PERSON_1_2", "MYPERSON_1 PERSON_1x PERSON_123 PERSON_1_2"),
         ("<PERSON_3> <CITY_1> <PERSON_> <PERSON> person 1", "<PERSON_3> <CITY_1> <PERSON_> <PERSON> person 1"),
@@ -58,7 +63,7 @@ def test_a_placeholder_is_restored_also_when_a_model_changed_it_a_little(said: s
 PIECE = st.sampled_from([
     *VALUES, "<", ">", "PERSON", "_", "1", "2", "B", "s", " ", "<PERSON", "&lt;", "&gt;", "\\u003c", "\\u003e", "%3C",
     "%3e", "<person 1>", "PERSON_1", "EMAIL", "é", "<PERSON_9>", "&", "\\", "%", '"', "{", "}", ":", "x", "0", "\n",
-    "'s", "<SECRET_1", "<PERSON: 0", "<PERSON _", "_1s>",
+    "&#60;", "&#62;", "&#x3c;", "\\<", "\\>", "'s", "<SECRET_1", "<PERSON: 0", "<PERSON _", "_1s>",
 ])  # fmt: skip
 TEXT = st.lists(PIECE, max_size=24).map("".join)
 
@@ -129,6 +134,16 @@ def test_a_placeholder_between_strings_becomes_a_string() -> None:
         "name": "Alice",
         "all": ["Bob"],
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [("4111111111111111", int), ("6759649826438453123", str), ("0049301234", str), ("4111 1", str)]
+)
+def test_a_number_that_was_masked_as_one_comes_back_as_one_where_no_reader_would_round_it(
+    value: str, kind: type
+) -> None:
+    restored = json.loads(restore_json(Restorer({"<CREDIT_CARD_1>": value}), '{"card": <CREDIT_CARD_1>}'))
+    assert restored == {"card": kind(value)}
 
 
 def test_a_placeholder_between_strings_of_inner_json_becomes_a_string_there() -> None:
