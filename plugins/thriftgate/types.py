@@ -62,6 +62,8 @@ class ChatRequest:
     """Why only the strongest tier may answer; None: any."""
     is_private: bool = False
     """Only private models may see it, and what they answer is kept for nobody."""
+    is_local: bool = False
+    """Private models see values in it that others do not, and what they then answer is kept for nobody."""
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What was found out about it at the edge, without a word of it; goes to the ledger and the trace."""
     prompt_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -54,16 +54,17 @@ def failures_config(upstream: str) -> dict[str, Any]:
             "capture_content": True,
         }  # fmt: skip
         config["model_list"].append(route(name))
-    config["model_list"].append(deployment("lost-small", upstream))
+    ours["routes"]["home-last"] = {**ours["routes"]["at-home"], "cascade": {"tiers": [{"model": "small"}]}}
+    config["model_list"] += [route("home-last"), deployment("lost-small", upstream)]
     # Whatever else falls back, a private request does not.
     fallbacks = [{"small": ["large"]}, {"lost-small": ["large"]}]
     config["router_settings"] = {**config.get("router_settings", {}), "fallbacks": fallbacks}
-    private = {"entities": {"IBAN_CODE": "private"}}
+    private = {"entities": {"IBAN_CODE": "private", "EMAIL_ADDRESS": "local"}}
     ours["privacy"] = {
         "key": KEY,
         "timeout": f"{TIMEOUT:g}s",
         "private_models": ["small", "lost-small"],
-        "models": dict.fromkeys(("at-home", "lost-home", "small", "lost-small", "gpt-large"), private),
+        "models": dict.fromkeys(("at-home", "home-last", "lost-home", "small", "lost-small", "gpt-large"), private),
     }
     ours["guards"] = {
         "audit_log": "guards.jsonl",
@@ -71,8 +72,7 @@ def failures_config(upstream: str) -> dict[str, Any]:
         "pii": {"action": "block"},
         "models": {
             "flagging": {"actions": {"pii": "flag"}},
-            "at-home": {"protect": False},
-            "small": {"protect": False},
+            **{name: {"protect": False} for name in ("at-home", "home-last", "small", "gpt-large")},
         },
     }
     return config
@@ -286,6 +286,79 @@ def test_what_is_not_private_takes_the_whole_cascade(home: GatewayProcess, path:
     assert home.upstream.asked("large")
 
 
+INCLUDED = {"include": ["message.output_text.logprobs"]}
+MAIL = "alice.liddell@wonder.example"
+MAILED = f"I am Mrs. {NAME}, my mail is {MAIL}. Has the refund come?"
+
+
+@everywhere
+@both
+def test_a_private_tier_sees_what_the_next_sees_as_a_placeholder(home: GatewayProcess, path: str, stream: bool) -> None:
+    """The private tier is unsure: its answer has the value, and leaves no trace beside the one that is given."""
+    # Only one of the dialects has log-probabilities here, by which an answer is judged; each refuses an empty one.
+    unsure = says(f"Dear <PERSON_1>, I wrote to {MAIL}.", logprob=-3.0)
+    home.upstream.on("small", unsure if path == PATHS[0] else says(""))
+    home.upstream.on("large", says("Dear <PERSON_1>, see <EMAIL_ADDRESS_1>."))
+    asked = f"{MAILED} {path} {stream}"
+    answer = ask(home, path, "at-home", asked, stream=stream)
+    assert answer.status_code == 200, answer.text
+    assert "".join(spoken(answer)) == f"Dear {NAME}, see {MAIL}."
+    near, far = (json.dumps(home.upstream.asked(model)) for model in ("small", "large"))
+    assert MAIL in near
+    assert "<EMAIL_ADDRESS_1>" in far
+    assert MAIL not in far
+    assert NAME not in near + far, "what is pseudonymized is so for private models too"
+    assert home.upstream.asked("judge") == [], "a judge elsewhere would read what the private tier said"
+
+    def again() -> str:
+        return ask(home, path, "at-home", asked, stream=stream).headers["x-thriftgate-decision"]
+
+    assert eventually(lambda: again() == "exact_hit"), "what the other tier said is kept"
+    nowhere(home, MAIL)
+
+
+@everywhere
+@both
+def test_an_answer_of_a_private_tier_is_logged_without_its_tokens(
+    home: GatewayProcess, path: str, stream: bool
+) -> None:
+    """LiteLLM redacts the words of an answer, and leaves them in its log-probabilities, which a cascade asks for."""
+    home.upstream.on("small", says(f"I wrote to {MAIL} about {IBAN}.", logprob=-0.01))
+    before = len(logged(home))
+    asked = f"{MAILED} {IBAN} {path} {stream} tokens"
+    more: dict[str, Any] = {} if path == PATHS[1] else {"logprobs": True} if path == PATHS[0] else INCLUDED
+    assert ask(home, path, "at-home", asked, stream=stream, **more).status_code == 200
+    assert ask(home, path, "small", asked, stream=stream, **more).status_code == 200
+    assert ask(home, path, "at-home", asked.replace(IBAN, ""), stream=stream).status_code == 200
+    assert eventually(lambda: len(logged(home)) >= before + 4)
+    nowhere(home, MAIL)
+    nowhere(home)
+
+
+@everywhere
+@both
+def test_what_a_private_tier_says_of_such_a_value_is_given_and_kept_for_nobody(
+    home: GatewayProcess, path: str, stream: bool
+) -> None:
+    home.upstream.on("small", says(f"Dear <PERSON_1>, I wrote to {MAIL}."))
+    for _ in range(2):
+        answer = ask(home, path, "home-last", f"{MAILED} {path} {stream} kept", stream=stream)
+        assert answer.status_code == 200, answer.text
+        assert "".join(spoken(answer)) == f"Dear {NAME}, I wrote to {MAIL}."
+    assert len(home.upstream.asked("small")) == 2, "no answer is kept"
+    nowhere(home, MAIL)
+
+
+def test_a_plain_model_sees_a_local_value_only_where_it_is_private(home: GatewayProcess) -> None:
+    assert ask(home, PATHS[0], "small", MAILED).status_code == 200
+    assert MAIL in json.dumps(home.upstream.asked("small"))
+    home.upstream.on("gpt-large", says("See <EMAIL_ADDRESS_1>."))
+    answer = ask(home, PATHS[0], "gpt-large", MAILED)
+    assert answer.json()["choices"][0]["message"]["content"] == f"See {MAIL}."
+    assert MAIL not in json.dumps(home.upstream.asked("gpt-large"))
+    nowhere(home, MAIL)
+
+
 @everywhere
 @both
 def test_when_the_private_tier_is_away_nothing_is_sent_elsewhere(home: GatewayProcess, path: str, stream: bool) -> None:
@@ -342,13 +415,26 @@ def logged(gateway: GatewayProcess) -> list[str]:
     return spied.read_text().splitlines() if spied.exists() else []
 
 
-def nowhere(gateway: GatewayProcess) -> None:
-    """No table and no log has the account, nor what LiteLLM's loggers write down of a request and its answer."""
+def nowhere(gateway: GatewayProcess, value: str = IBAN) -> None:
+    """No table and no log has the value, nor what LiteLLM's loggers write down of a request and its answer."""
     assert eventually(lambda: bool(logged(gateway)))
     rows: list[list[dict[str, Any]]] = [json.loads(line) for line in logged(gateway)]
-    told = [[details.get("standard_logging_object"), details.get("messages")] for details, *_ in rows]
+    told = [[details.get("standard_logging_object"), details.get("messages"), row[-1]] for details, *row in rows]
     for text in (gateway.log, json.dumps(told), *asyncio.run(stored(gateway.folder)).values()):
-        assert IBAN not in text
+        assert value not in text
+
+
+def spoken(answer: httpx.Response) -> list[str]:
+    """The words of an answer of any dialect, whole or streamed."""
+    if not answer.headers["content-type"].startswith("text/event-stream"):
+        said: dict[str, Any] = answer.json()
+        if "choices" in said:
+            return [said["choices"][0]["message"]["content"]]
+        return [part["text"] for part in said.get("content") or said["output"][-1]["content"]]
+    events = [json.loads(line[5:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    words = [choice["delta"].get("content") or "" for event in events for choice in event.get("choices") or ()]
+    words += [event["delta"].get("text") or "" for event in events if event.get("type") == "content_block_delta"]
+    return [*words, *(event["delta"] for event in events if event.get("type") == "response.output_text.delta")]
 
 
 def _endless(upstream: Upstream, said: list[str]) -> Any:

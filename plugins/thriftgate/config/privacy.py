@@ -107,7 +107,8 @@ class PrivacyConfig(Section):
     private_models: list[str] = Field(
         default_factory=list[str],
         description="Model groups on machines of one's own: what has a value whose action is `private` goes to them "
-        "alone; a route asks those of its tiers that are among them, and keeps the answer in no cache.",
+        "alone; a route asks those of its tiers that are among them, and keeps the answer in no cache. A value whose "
+        "action is `local` goes to them as it is, and to a route's other tiers as a placeholder.",
     )
     min_score: _Score = Field(default=0.3, description="Findings less sure than this do not count.")
     thresholds: dict[_Kind, _Score] = Field(
@@ -157,9 +158,12 @@ class PrivacyConfig(Section):
         unknown = [f"{path}.{kind}" for path, kinds in used.items() for kind in kinds if kind not in known]
         if unknown:
             raise ValueError(f"nothing recognizes the kind of {', '.join(unknown)}")
-        private = [f"{path}.{kind}" for path, kinds in used.items() for kind in kinds if kinds[kind] is Action.PRIVATE]
-        if private and not self.private_models:
-            raise ValueError(f"{', '.join(private)}: `private` needs private_models, which alone may see such values")
+        for action in () if self.private_models else (Action.PRIVATE, Action.LOCAL):
+            kinds = [f"{path}.{kind}" for path, kinds in used.items() for kind in kinds if kinds[kind] is action]
+            if kinds:
+                raise ValueError(
+                    f"{', '.join(kinds)}: `{action}` needs private_models, which alone may see such values"
+                )
         return self
 
     @model_validator(mode="after")

@@ -129,3 +129,11 @@ class ThriftgateConfig(Section):
                 "embedder.model to local"
             )
         return self
+
+    @property
+    def routes_with_private_tiers(self) -> frozenset[str]:
+        """Those that may ask a model on one's own machines, which may see what others may not."""
+        private = set(self.privacy.private_models) if self.privacy is not None else set[str]()
+        return frozenset(
+            name for name, route in self.routes.items() if any(tier.model in private for tier in route.cascade.tiers)
+        )

@@ -1,8 +1,8 @@
 """Values in the place of placeholders inside JSON text, whole or while it is written, so that JSON stays JSON.
 
 A value is escaped for the string it stands in, and once more for every string of JSON that this string is part of. A
-placeholder that stands where no string is gets quotes, unless its value is a whole number that every reader of JSON takes
-as it is. What is no JSON is restored as it is.
+placeholder that stands where no string is gets quotes, unless its value is a whole number that every reader of JSON
+takes as it is. What is no JSON is restored as it is.
 
 Failure behaviour: pure and total, also for JSON that breaks off or never was any. Linear.
 """

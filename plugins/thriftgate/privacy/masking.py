@@ -55,7 +55,7 @@ class Masker:
     def _replacement(self, entity_type: str, value: str) -> str:
         self.counts[entity_type] = self.counts.get(entity_type, 0) + 1
         match self.policy.actions[entity_type]:
-            case Action.PSEUDONYMIZE:
+            case Action.PSEUDONYMIZE | Action.LOCAL:
                 return self.pseudonyms.placeholder_for(entity_type, value)
             case Action.MASK:
                 return f"<{entity_type}>"

@@ -6,7 +6,7 @@ Failure behaviour: pure; nothing raises.
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from thriftgate.privacy.spans import TextSpan
@@ -27,6 +27,8 @@ class Action(StrEnum):
     """The request is refused."""
     PRIVATE = "private"
     """The value goes out as it is, and to private models alone."""
+    LOCAL = "local"
+    """Private models get the value, all others its placeholder."""
     ALLOW = "allow"
     """The value goes out as it is."""
 
@@ -51,6 +53,11 @@ class PrivacyPolicy:
         if action is Action.ALLOW or span.score < self.thresholds.get(span.entity_type, self.min_score):
             return False
         return " ".join(text[span.start : span.end].split()).lower() not in self.allow
+
+    def for_private_model(self) -> "PrivacyPolicy":
+        """The same for a model that may see what is `local`."""
+        private = {kind: Action.PRIVATE for kind, action in self.actions.items() if action is Action.LOCAL}
+        return replace(self, actions={**self.actions, **private})
 
     def private_kinds(self, kinds: Iterable[str]) -> frozenset[str]:
         """Of the kinds that a conversation has values of, those that only private models may see."""

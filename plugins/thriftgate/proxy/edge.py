@@ -52,6 +52,8 @@ class EdgeRequest:
     """A guard found something: what is answered is not kept for others."""
     is_private: bool = False
     """Only private models may see it."""
+    is_local: bool = False
+    """Private models see values in it that others do not."""
     started_at: float = field(default_factory=time.time)
     is_recorded: bool = False
     """Somebody else writes its record: the route, once it has the request."""

@@ -66,6 +66,7 @@ def request_of(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> Ch
         no_store="no-store" in wishes or bool(cache.get("no-store")) or edge.is_suspect,
         strong_because=edge.strong_because,
         is_private=edge.is_private,
+        is_local=edge.is_local,
         notes=edge.notes,
         prompt_variables=edge.body.get("prompt_variables") or {},
         prompt_id=edge.prompt_id,

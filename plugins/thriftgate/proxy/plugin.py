@@ -161,7 +161,7 @@ if gateway.guards is not None:
     proxy_server.app.router.middleware_stack = GuardLayer(stack, gateway.guards.service, gateway.guards.note)
 if gateway.privacy is not None:
     # Behind the hook that refuses what is malformed, in front of all that sends or keeps something.
-    privacy = PrivacyHooks(gateway.privacy.service, gateway.privacy.policies)
+    privacy = PrivacyHooks(gateway.privacy.service, gateway.privacy.policies, gateway.config.routes_with_private_tiers)
     litellm.logging_callback_manager.add_litellm_callback(privacy)
     proxy_server.app.router.middleware_stack = PrivacyLayer(proxy_server.app.router.middleware_stack)
 if gateway.guards is not None:

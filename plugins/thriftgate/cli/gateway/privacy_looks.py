@@ -50,6 +50,10 @@ def describe_privacy(config: PrivacyConfig, base: Path) -> list[str]:
     private = {kind for model in ("", *config.models) for kind in config.private_kinds(model)}
     if private:
         words.append(f"goes as it is, to {', '.join(config.private_models)} alone: {', '.join(sorted(private))}")
+    entities = [config.entities, *(model.entities for model in config.models.values())]
+    local = sorted({kind for kinds in entities for kind, action in kinds.items() if action is Action.LOCAL})
+    if local:
+        words.append(f"seen by {', '.join(config.private_models)}, by others as a placeholder: {', '.join(local)}")
     unprotected = sorted(name for name, model in config.models.items() if not model.protect)
     if unprotected:
         words.append(f"nothing is looked for at: {', '.join(unprotected)}")

@@ -200,11 +200,17 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     sinks = [writer.submit, metrics.submit, *log_sinks(config), *([traces.submit] if traces else [])]
     if admission is not None:
         sinks.append(note_record)
+    private_models = frozenset(config.privacy.private_models if config.privacy else ())
     shared = Shared(
         base_dir=base_dir,
         clock=clock,
         completer=RouterCompleter(
-            router, pricer, breaker, translations, forward_traceparent=config.tracing.forward_traceparent
+            router,
+            pricer,
+            breaker,
+            translations,
+            forward_traceparent=config.tracing.forward_traceparent,
+            private_models=private_models,
         ),
         pricer=pricer,
         recorder=Recorders(sinks),
@@ -218,7 +224,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         embedder=embedder,
         embedder_model=config.embedder.model,
         draw=random.random,
-        private_models=frozenset(config.privacy.private_models if config.privacy else ()),
+        private_models=private_models,
         steps=partial(steps_of, now=admission.steps_of) if admission is not None else lambda _: frozenset(),
         place=partial(place_of, admission.working) if admission is not None else NoPlace,
     )

@@ -16,10 +16,11 @@ from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.errors import ContentBlockedError, GatewayError, PrivacyUnavailableError
 from thriftgate.privacy.documents import transformed
+from thriftgate.privacy.policy import Action, PrivacyPolicy
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
-from thriftgate.proxy.privacy.layer import current
-from thriftgate.proxy.privacy.private import HERE_ALONE, keep_out_of_logs
+from thriftgate.proxy.privacy.layer import Exchange, current
+from thriftgate.proxy.privacy.private import HERE_ALONE, keep_out_of_logs, without_words
 from thriftgate.services.privacy.policies import Policies
 from thriftgate.services.privacy.protecting import Conversation, PrivacyService
 from thriftgate.wire.shapes import mapping
@@ -43,8 +44,10 @@ class PrivacyHooks(CustomLogger):
     enforces_request_content = True
     """LiteLLM's fast path may not go around it."""
 
-    def __init__(self, service: PrivacyService, policies: Policies) -> None:
+    def __init__(self, service: PrivacyService, policies: Policies, routes: Collection[str]) -> None:
+        """`routes` are those that have a private tier."""
         super().__init__()
+        self._routes = routes
         self._service = service
         self._policies = policies
 
@@ -56,6 +59,8 @@ class PrivacyHooks(CustomLogger):
         policy = self._policies.policy_of(model)
         if policy is None:
             return None
+        if current_edge.get() is None and model in self._policies.private_models:
+            policy = policy.for_private_model()
         body = {name: value for name, value in data.items() if name not in _LITELLMS_OWN}
         noted = _noted_by_client(data)
         conversation = self._conversation(data, user_api_key_dict)
@@ -72,6 +77,7 @@ class PrivacyHooks(CustomLogger):
         exchange = current.get()
         if exchange is not None:
             exchange.entries = protected.entries
+            self._show_to_private_tiers(data, exchange, policy)
             if call_type in {"aresponses", "responses"}:
                 caller = _caller(user_api_key_dict)
 
@@ -83,6 +89,16 @@ class PrivacyHooks(CustomLogger):
                 exchange.remember = remember
         return data
 
+    async def async_logging_hook(
+        self, kwargs: dict[str, Any], result: Any, call_type: str
+    ) -> tuple[dict[str, Any], Any]:
+        """Called before any logger is, of every call."""
+        return without_words(kwargs, result)
+
+    def logging_hook(self, kwargs: dict[str, Any], result: Any, call_type: str) -> tuple[dict[str, Any], Any]:
+        """The same for calls that LiteLLM logs from a thread."""
+        return without_words(kwargs, result)
+
     def _check_model(self, model: str, private: Collection[str]) -> None:
         """Raises ContentBlockedError for a plain model that may not see what is private; a route chooses by itself."""
         if private and current_edge.get() is None and model not in self._policies.private_models:
@@ -90,6 +106,17 @@ class PrivacyHooks(CustomLogger):
                 f"the request has personal data that only private models may see: {', '.join(sorted(private))}",
                 code="personal_data_blocked",
             )
+
+    def _show_to_private_tiers(self, data: Mapping[str, Any], exchange: Exchange, policy: PrivacyPolicy) -> None:
+        """A route's private tiers are asked with the values that are `local`; what they answer is logged nowhere."""
+        edge = current_edge.get()
+        local = [entry for entry in exchange.entries if policy.actions.get(entry.entity_type) is Action.LOCAL]
+        if edge is None or edge.route not in self._routes or not local:
+            return
+        exchange.local = {entry.placeholder: entry.value for entry in local}
+        keep_out_of_logs(data.get("litellm_logging_obj"))
+        edge.is_local = True
+        edge.notes = {**edge.notes, "local": sorted({entry.entity_type for entry in local})}
 
     def _conversation(self, data: Mapping[str, Any], auth: UserAPIKeyAuth) -> Conversation | None:
         """What the request says it continues; ids of one caller mean nothing to another."""

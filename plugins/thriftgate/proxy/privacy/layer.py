@@ -34,6 +34,8 @@ class Exchange:
     """One request and its answer: what the hook took out, for the layer to put back."""
 
     entries: Sequence[Pseudonym] = field(default_factory=tuple[Pseudonym, ...])
+    local: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Those of the placeholders, with their values, that private models are asked without."""
     remember: Remember | None = None
     """Set where a later request may go on from this answer by its id."""
 

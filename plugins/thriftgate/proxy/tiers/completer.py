@@ -16,7 +16,7 @@ refusal names, then without any. Closing a stream closes the provider's connecti
 import json
 import math
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -32,7 +32,7 @@ from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.patience import wait_for_no_provider
-from thriftgate.proxy.privacy.private import HERE_ALONE
+from thriftgate.proxy.privacy.private import HERE_ALONE, as_seen_by
 from thriftgate.proxy.tiers import endings, listening, stumbles
 from thriftgate.proxy.tiers.breaker import Breaker, own_failure
 from thriftgate.proxy.tiers.deployments import DeploymentNames
@@ -73,12 +73,14 @@ class RouterCompleter:
         translations: Translations,
         *,
         forward_traceparent: bool = False,
+        private_models: Collection[str] = (),
     ) -> None:
         self._router = router
         self._translations = translations
         self._breaker = breaker
         self._pricer = pricer
         self._forward_traceparent = forward_traceparent
+        self._private_models = private_models
         self._models = DeploymentNames(router)
         self._supported: dict[str, frozenset[str]] = {}
         listening.listen()
@@ -193,6 +195,8 @@ class RouterCompleter:
         if lost := self.lost(model, request):
             cause = f"would not get '{lost[0]}' of this request: its provider speaks another API"
             raise TierFailedError(model, cause, status_code=400, rejected=True, param=lost[0])
+        # What checks the gateway itself is for the operator, who sees placeholders.
+        request = request if purpose in _OWN else as_seen_by(model, request, self._private_models)
         token = asked.set(request)
         try:
             return await self._asked_fitting(model, request, purpose, stream=stream)

@@ -251,7 +251,8 @@ class RouteService:
     async def _coalesced(self, serving: _Serving) -> AsyncGenerator[Participant]:
         request, coalescing_key = serving.request, serving.pending.coalescing_key
         # Who must not leave an answer behind must not hand it to others either.
-        if self._parts.coalescer is None or coalescing_key is None or request.no_cache or request.no_store:
+        alone = request.no_cache or request.no_store or request.is_local
+        if self._parts.coalescer is None or coalescing_key is None or alone:
             yield Participant()
             return
         noted = serving.journal.stage(COALESCE)
@@ -290,7 +291,7 @@ class RouteService:
         output, required = parts.config.output, serving.required
         shaped = ShapedAsker(asker, required, output) if output is not None and required is not None else None
         cascade = parts.config.cascade
-        if request.is_private:
+        if request.is_private or request.is_local:
             cascade = asking_only(parts.private_models, cascade)
         return CascadeRun(asker, request, config=cascade, scorer=scorer, plan=planned, vector=vector, shaped=shaped)
 
@@ -339,7 +340,8 @@ class RouteService:
         journal.confidence, journal.signals = outcome.confidence, outcome.signals
         journal.baseline_cost_usd = self._baseline.cost_usd(answer)
         # Nobody has judged what was taken under load: it is this client's answer, and no other's.
-        if self._parts.cache is not None and outcome.reason is not Reason.UNDER_LOAD:
+        has_values = serving.request.is_local and outcome.tier.model in self._parts.private_models
+        if self._parts.cache is not None and outcome.reason is not Reason.UNDER_LOAD and not has_values:
             baseline, request = journal.baseline_cost_usd, serving.request
             shared = as_asked(request, answer)  # log-probabilities for our own judgement fill no store
             tags = note.tags if note is not None else ()
@@ -348,7 +350,7 @@ class RouteService:
             )
             published = {"answer": answer_to_json(shared), "baseline_cost_usd": baseline, "tags": list(tags)}
             participant.publish({**published, "request_id": journal.request.request_id})
-        if self._parts.auditor is not None and not serving.request.is_private:
+        if self._parts.auditor is not None and not (serving.request.is_private or serving.request.is_local):
             correct = self._correction(serving)
             self._parts.auditor.after(serving.request, outcome, asked_at=journal.started_at, correct=correct)
 
@@ -367,7 +369,7 @@ class RouteService:
     @asynccontextmanager
     async def _journal(self, request: ChatRequest, tell: Tell, *, stream: bool) -> AsyncGenerator[Journal]:
         parts = self._parts
-        is_captured = parts.config.capture_content and not request.is_private
+        is_captured = parts.config.capture_content and not (request.is_private or request.is_local)
         journal = Journal(request, clock=parts.clock, stream=stream, capture_content=is_captured)
         try:
             yield journal
