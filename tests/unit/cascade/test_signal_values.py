@@ -11,6 +11,7 @@ from tests.unit.cascade.evidence import said
 from thriftgate.cascade.signals import (
     agreement,
     evidence,
+    figures,
     form,
     hedging,
     logprobs,
@@ -62,6 +63,40 @@ def test_the_text_of_a_message_is_that_of_its_parts(content: object, text: str) 
 )  # fmt: skip
 def test_json_is_the_whole_text_or_what_a_fence_holds(text: str, value: object) -> None:
     assert evidence.parse_json(text) == value
+
+
+ASKED = "A crate holds 24 bottles at $1,500 for all. 20% break. How many of 3 crates are whole?"
+
+
+def test_the_way_of_numbers_from_the_question_to_the_conclusion() -> None:
+    whole = figures.measure(said("3 crates hold 3 * 24 = 72. Of these 72 * 0.2 = 14.4 break, so 57.6 remain.", ASKED))
+    assert whole == {
+        "figures_unused": pytest.approx(2 / 4), "results_unused": log1p(0), "figures_new": log1p(0),
+        "fraction_share": pytest.approx(3 / 8), "conclusion_whole": 0.0, "conclusion_computed": 0.0,
+        "conclusion_repeated": log1p(1),
+    }  # fmt: skip
+    computed = figures.measure(said("3 + 24 = 27, and 17 * 9 = 153, so 27 - 24 = 3. It is 3.", ASKED))
+    assert computed["results_unused"] == log1p(1), "the 153 serves nothing"
+    assert computed["figures_new"] == log1p(1), "where is the 17 from? a 9 may be a word"
+    assert computed["conclusion_computed"] == 1
+    assert computed["conclusion_whole"] == 1
+    assert computed["conclusion_repeated"] == log1p(3)
+    again = figures.measure(said("17 * 9 = 153, 17 + 153 = 170, 41 - 17 = 24"))
+    assert again["figures_new"] == log1p(2), "17 is brought in once, 153 is a result"
+    assert figures.measure(said("He may leave, as long as he likes.", ASKED)) == {
+        "figures_unused": 1.0, "results_unused": 0.0, "figures_new": 0.0, "fraction_share": 0.0,
+        "conclusion_whole": 0.5, "conclusion_computed": 0.0, "conclusion_repeated": 0.0,
+    }  # fmt: skip
+    assert figures.measure(said("It is 1500 for 24.", ASKED))["figures_unused"] == 0.5, "a comma parts no number"
+    assert figures.measure(said("2 * 3 = 6 and -6", "x"))["conclusion_computed"] == 0, "the sign counts"
+    assert figures.measure(said("9" * 400 + " = " + "9" * 400))["conclusion_whole"] == 0.5, "too large to be a number"
+
+
+@given(st.text("0123456789=+-*/.,%$ x(abc", max_size=200), st.text("0123456789,. ", max_size=80))
+def test_figures_are_finite_for_every_text(answer: str, asked: str) -> None:
+    measured = figures.measure(said(answer, asked))
+    assert set(measured) == set(figures.FIGURES.features)
+    assert all(math.isfinite(value) and value >= 0 for value in measured.values())
 
 
 def test_the_form_of_an_answer_in_numbers() -> None:

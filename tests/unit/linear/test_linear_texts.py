@@ -28,7 +28,17 @@ from thriftgate.caching import (
 from thriftgate.caching.entries import CacheEntry, Neighbour, normalised_answer
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade import rating
-from thriftgate.cascade.signals import agreement, form, hedging, question, refusal, relation, self_report, tools
+from thriftgate.cascade.signals import (
+    agreement,
+    figures,
+    form,
+    hedging,
+    question,
+    refusal,
+    relation,
+    self_report,
+    tools,
+)
 from thriftgate.cascade.signals import evidence as signal_evidence
 from thriftgate.tracing import content
 from thriftgate.types import Answer, ChatRequest, Choice
@@ -180,7 +190,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
     **{
         f"cascade.signals.{name}.measure": _signal(signal)
         for name, signal in {
-            "agreement": agreement.AGREEMENT, "form": form.FORM, "hedging": hedging.HEDGING,
+            "agreement": agreement.AGREEMENT, "figures": figures.FIGURES, "form": form.FORM, "hedging": hedging.HEDGING,
             "question": question.QUESTION, "refusal": refusal.REFUSAL, "relation": relation.RELATION,
             "self_report": self_report.SELF_REPORT, "tools": tools.TOOLS,
         }.items()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from thriftgate.cascade.signals.agreement import AGREEMENT
 from thriftgate.cascade.signals.evidence import Cost, Signal, SignalEvidence
+from thriftgate.cascade.signals.figures import FIGURES
 from thriftgate.cascade.signals.form import FORM
 from thriftgate.cascade.signals.hedging import HEDGING
 from thriftgate.cascade.signals.judge import JUDGE
@@ -29,6 +30,7 @@ SIGNALS: tuple[Signal, ...] = (
     SELF_REPORT,
     RELATION,
     FORM,
+    FIGURES,
     QUESTION,
     AGREEMENT,
     JUDGE,

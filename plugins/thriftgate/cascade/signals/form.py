@@ -4,7 +4,7 @@ import ast
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 from thriftgate.cascade.signals.evidence import Signal, SignalEvidence
@@ -49,17 +49,23 @@ def measure(evidence: SignalEvidence) -> Mapping[str, float]:
 def check_sums(text: str) -> tuple[int, int]:
     """How many written calculations ("3 * 4 = 12") there are, and how many are wrong by more than rounding."""
     checked = wrong = 0
-    text = text.replace("\\times", "*").replace("\\cdot", "*")
-    for sign in islice(re.finditer("=", text), _MOST_SUMS):
-        result = _RESULT.match(text, sign.end())
-        value = calculate(_calculation_before(text, sign.start())) if result else None
-        if result is None or value is None:
+    for calculation, stated in calculations(text):
+        value = calculate(calculation)
+        if value is None:
             continue
-        stated = result[1].replace(",", "")
         decimals = len(stated.partition(".")[2])
         checked += 1
         wrong += abs(value - float(stated)) > 0.51 * 10.0**-decimals + 1e-3 * abs(value) * (decimals > 0)
     return checked, wrong
+
+
+def calculations(text: str) -> Iterator[tuple[str, str]]:
+    """What stands before each of the first equals signs that a number follows, and that number without its commas."""
+    text = text.replace("\\times", "*").replace("\\cdot", "*")
+    for sign in islice(re.finditer("=", text), _MOST_SUMS):
+        result = _RESULT.match(text, sign.end())
+        if result is not None:
+            yield _calculation_before(text, sign.start()), result[1].replace(",", "")
 
 
 def _calculation_before(text: str, end: int) -> str:
