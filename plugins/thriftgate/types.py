@@ -267,7 +267,8 @@ class Judgement:
     """What a judge made of an answer."""
 
     is_acceptable: bool | None
-    """None when it cannot tell."""
+    is_better: bool | None = None
+    """None, like `is_acceptable`, when it cannot tell."""
     cost_usd: float = 0.0
     """What asking the judge took."""
     calls: "tuple[TierCall, ...]" = ()

@@ -151,7 +151,8 @@ def compare_gateways(messages: Sequence[Mapping[str, Any]]) -> str | None:
         return None
     if not isinstance(document, dict):
         return None
-    texts = [value for value in cast("dict[str, object]", document).values() if isinstance(value, str)]
+    answers = {name: text for name, text in cast("dict[str, object]", document).items() if name != "question"}
+    texts = [text for text in answers.values() if isinstance(text, str)]
     if len(texts) != 2:
         return None
     return SAME if answers_agree(*texts) else DIFFERENT

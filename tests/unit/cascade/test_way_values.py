@@ -187,13 +187,24 @@ def test_a_promise_that_is_just_allowed_is_allowed() -> None:
 
 def test_drift_counts_each_bad_answer_with_the_share_that_is_accepted() -> None:
     verdicts = [True, False, True, False]
-    found = drift_of(verdicts, accepted_share=0.5, max_quality_loss=0.1)
+    found = drift_of([int(not is_fine) for is_fine in verdicts], accepted_share=0.5, max_quality_loss=0.1)
     test, share = BettingTest(0.1), wilson_interval(2, 4)
     for is_fine in verdicts:
         test.update(0.0 if is_fine else 0.5)
     assert (found.audits, found.bad, found.evidence) == (4, 2, test.evidence)
     loss = found.quality_loss
     assert (loss.low, loss.estimate, loss.high) == (share.low / 2, 0.25, share.high / 2)
+    net = drift_of([1, -1, 0, 1, 0], accepted_share=0.5, max_quality_loss=0.1, is_net=True)
+    test = BettingTest(0.55)
+    for value in (0.75, 0.25, 0.5, 0.75, 0.5):
+        test.update(value)
+    assert (net.audits, net.bad, net.better, net.evidence) == (5, 2, 1, test.evidence)
+    worse, better = wilson_interval(2, 5), wilson_interval(1, 5)
+    below = math.hypot(0.4 - worse.low, better.high - 0.2) / 2
+    above = math.hypot(worse.high - 0.4, 0.2 - better.low) / 2
+    assert net.net_loss.estimate == pytest.approx(0.1)
+    assert net.net_loss.low == pytest.approx(0.1 - below)
+    assert net.net_loss.high == pytest.approx(0.1 + above)
     for accepted in (0.0, 1.0):
         assert drift_of([], accepted_share=accepted, max_quality_loss=0.1).audits == 0
     with pytest.raises(ValueError, match="between 0 and 1"):

@@ -72,17 +72,18 @@ def _audits(one: "RouteQuality") -> str:
 
 def _loss(one: "RouteQuality") -> str:
     assert one.quality_loss is not None
-    promise = one.promise
-    if promise.limit is None:
-        against = "nothing is promised"
-    elif promise.max_regressions is not None:
-        against = f"promised: at most {percent(promise.limit, 2)}"
-    else:
-        against = f"promised: at most {percent(promise.limit, 2)} net"
-        if promise.got_better:
-            against += f" ({percent(promise.watched, 2)} with what got better when that was proved)"
+    promise, worse = one.promise, with_interval(one.quality_loss, 2)
     verdict = f": {one.loss_verdict}" if one.loss_verdict else ""
-    return f"got worse: {with_interval(one.quality_loss, 2)} of all answers of models; {against}{verdict}"
+    if one.net_loss is not None:
+        lost = f"got worse: {worse} of all answers of models; net of what got better: {with_interval(one.net_loss, 2)}"
+    else:
+        lost = f"different from the strongest tier's: {worse} of all answers of models"
+    if promise.limit is None:
+        return f"{lost}; nothing is promised"
+    against = f"promised: at most {percent(promise.limit, 2)}" + (" net" if promise.is_net else " that got worse")
+    if one.net_loss is None and promise.got_better:
+        against += f" ({percent(one.loss_limit, 2)} that differ, with what got better when that was proved)"
+    return f"{lost}; {against}{verdict}"
 
 
 def _promise(one: "RouteQuality") -> str:

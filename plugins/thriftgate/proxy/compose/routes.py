@@ -128,7 +128,7 @@ def _auditor(name: str, config: RouteConfig, shared: Shared) -> CascadeAuditor |
         strongest=strongest,
         share=audit.share,
         completer=shared.completer,
-        judge=ModelJudge(shared.completer, audit.judge or strongest, shared.clock),
+        judge=ModelJudge(shared.completer, audit.judge or strongest, shared.clock, ranks=True),
         book=shared.audits,
         # Who is audited was drawn by the request's id already: the budget only caps how many there are in a minute.
         budget=RateBudget(share=1.0, max_per_minute=audit.max_per_minute, clock=shared.clock, draw=shared.draw),

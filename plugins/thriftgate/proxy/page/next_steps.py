@@ -110,7 +110,7 @@ def audits_needed(one: RouteStanding) -> int:
 
     By the normal approximation of a share's 95 % interval, and never fewer than it takes without a single bad one.
     """
-    limit = one.promise.watched
+    limit = one.loss_limit
     if one.promise.limit is None or one.loss_verdict in (PromiseVerdict.KEPT, PromiseVerdict.BROKEN):
         return 0
     judged = one.audits

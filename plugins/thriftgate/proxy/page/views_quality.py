@@ -76,12 +76,15 @@ def route_cards(standings: Sequence[RouteStanding]) -> list[RouteCard]:
 
 def _measures(one: RouteStanding) -> Iterator[Measure]:
     judged = wording.counted(one.audits.n, "audited answer", "audited answers")
+    worse = ""
+    if one.net_loss is not None and one.promise.is_net and one.quality_loss is not None:
+        worse = f"; {wording.percent(one.quality_loss.estimate, 2)} lost by those that got worse alone"
     yield measure(
-        "Lost by answers that got worse",
-        one.quality_loss,
-        one.promise.limit and one.promise.watched,
+        "Lost, net of answers that got better" if worse else "Lost by answers that got worse",
+        one.promised_loss,
+        one.promise.limit and one.loss_limit,
         is_broken=one.drift is not None and one.drift.is_drifting,
-        basis=f"{judged}, {one.audits.good:,} as good as the strongest tier's",
+        basis=f"{judged}, {one.audits.good:,} as good as the strongest tier's{worse}",
         unknown="No accepted answer was audited in this time",
     )
     if one.promise.max_error is not None or one.verifications.n:

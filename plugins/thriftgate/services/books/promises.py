@@ -45,7 +45,6 @@ def _proof(artefact: Artefact) -> tuple[float | None, float]:
     """When the artefact was made, and what at most got better by it then."""
     try:
         better: Mapping[str, float] = artefact.expected.get("got_better") or {}
-        paid = better.get("high", 0.0) if artefact.guarantee.loss == "net" else 0.0
-        return datetime.fromisoformat(artefact.created_at).timestamp(), float(paid)
+        return datetime.fromisoformat(artefact.created_at).timestamp(), float(better.get("high", 0.0))
     except ValueError:
         return None, 0.0

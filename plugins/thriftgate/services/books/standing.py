@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from thriftgate.caching.ageing import AGE, CHANGED, Ageing, ageing_of
 from thriftgate.caching.policy import TENANT
-from thriftgate.cascade.drift import Drift, drift_of
+from thriftgate.cascade.drift import AS_GOOD, BETTER, IS_BETTER, WORSE, Drift, drift_of
 from thriftgate.cascade.familiarity import Shift, shift_of
 from thriftgate.decisions import DecisionKind, Reason
 from thriftgate.stats.intervals import Interval, wilson_interval
@@ -84,15 +84,19 @@ class RoutePromise:
         return self.max_quality_loss if self.max_regressions is None else self.max_regressions
 
     @property
-    def watched(self) -> float:
-        """What answers that got worse may lose before the promise is broken.
+    def is_net(self) -> bool:
+        """Whether what gets better pays for what gets worse."""
+        return self.max_regressions is None
 
-        Audits see only those. Under a net promise what gets better pays for some of them: as much as it did when the
-        promise was proved.
+    @property
+    def of_differing(self) -> float:
+        """How many answers may be found different from the strongest tier's before the promise is broken.
+
+        For audits by a judge that does not say which of two different answers is better: both kinds differ, those
+        that got better by as much as when the promise was proved, and under a net promise they pay for as many that
+        got worse.
         """
-        if self.max_regressions is not None:
-            return self.max_regressions
-        return min(0.99, (self.max_quality_loss or 0.0) + self.got_better)
+        return min(0.99, (self.limit or 0.0) + (2 if self.is_net else 1) * self.got_better)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,8 @@ class RouteStanding:
     """None without audits, or without a promise to test."""
     quality_loss: Interval | None
     """Lost by answers that got worse, over all answers of models; None without audits."""
+    net_loss: Interval | None = None
+    """The same, less what got better; None without audits that tell it."""
     verifications: Judged
     wrong_share: Interval | None
     """Wrong hits over all answers; None without verified hits."""
@@ -155,12 +161,22 @@ class RouteStanding:
     """What audits and verifications themselves cost; not part of what requests cost."""
 
     @property
+    def promised_loss(self) -> Interval | None:
+        """The loss that the promise is about, as far as audits tell it; None without audits."""
+        return self.quality_loss if self.net_loss is None or not self.promise.is_net else self.net_loss
+
+    @property
+    def loss_limit(self) -> float:
+        """What `promised_loss` is held against."""
+        return self.promise.of_differing if self.net_loss is None else self.promise.limit or 0.0
+
+    @property
     def loss_verdict(self) -> PromiseVerdict | None:
         """Whether the promised quality is kept; None where nothing is promised or known."""
-        if self.quality_loss is None or self.promise.limit is None:
+        if self.promised_loss is None or self.promise.limit is None:
             return None
         is_drifting = self.drift is not None and self.drift.is_drifting
-        return held_against(self.quality_loss, self.promise.watched, is_drifting=is_drifting)
+        return held_against(self.promised_loss, self.loss_limit, is_drifting=is_drifting)
 
 
 def standing_of(
@@ -177,9 +193,15 @@ def standing_of(
     `shifted` are the requests whose thresholds a budget shift loosened.
     """
     drawn = [audit for audit in drawn_since(audits, promise.calibrated_at or 0.0) if audit.request_id not in shifted]
-    verdicts = [audit.is_acceptable for audit in drawn if audit.is_acceptable is not None]
+    judged = [audit for audit in drawn if audit.is_acceptable is not None]
+    # A judge that says which answer is better tells what the promise is about; others are left out beside it.
+    ranked = [audit for audit in judged if IS_BETTER in audit.details]
     drift = drift_of(
-        verdicts, accepted_share=_accepted_share(current), max_quality_loss=promise.watched, alpha=promise.delta
+        map(_loss_of, ranked or judged),
+        accepted_share=_accepted_share(current),
+        max_quality_loss=(promise.limit or 0.0) if ranked else promise.of_differing,
+        alpha=promise.delta,
+        is_net=bool(ranked) and promise.is_net,
     )
     verified = verdicts_of([audit for audit in audits if audit.kind is AuditKind.CACHE and audit.holdout])
     unproven = Counter[str]()
@@ -190,8 +212,9 @@ def standing_of(
         route=route,
         promise=promise,
         audits=verdicts_of(drawn),
-        drift=drift if verdicts and promise.limit is not None else None,
-        quality_loss=drift.quality_loss if verdicts else None,
+        drift=drift if judged and promise.limit is not None else None,
+        quality_loss=drift.quality_loss if judged else None,
+        net_loss=drift.net_loss if ranked else None,
         verifications=verified,
         wrong_share=_wrong_share(verified, decided) if verified.n else None,
         hits=hits_of(audits),
@@ -200,6 +223,12 @@ def standing_of(
         not_proven=unproven,
         checking_cost_usd=sum(audit.cost_usd for audit in audits if audit.kind is not AuditKind.FEEDBACK),
     )
+
+
+def _loss_of(audit: Audit) -> int:
+    if not audit.is_acceptable:
+        return WORSE
+    return BETTER if audit.details.get(IS_BETTER) else AS_GOOD
 
 
 def drawn_since(audits: Sequence[Audit], start: float) -> Iterator[Audit]:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from thriftgate.cascade.drift import IS_BETTER
 from thriftgate.cascade.flow import Outcome
 from thriftgate.cascade.holdout import is_audited
 from thriftgate.errors import StoreUnavailableError, TierFailedError
@@ -108,6 +109,7 @@ class CascadeAuditor:
                 "signals": dict(signals),
                 "veto": rejected.scored.veto if rejected else None,
                 "is_accepted": rejected is None,
+                **({} if judgement.is_better is None else {IS_BETTER: judgement.is_better}),
                 "group": _group(request),
                 # A calibration must know what accepting this answer saves.
                 "reference_cost_usd": reference.cost_usd,

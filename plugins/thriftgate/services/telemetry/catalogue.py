@@ -108,10 +108,16 @@ CACHE_HIT_ERROR = Family(
     " what was promised.",
     ("route", "bound"), is_shared=True,
 )  # fmt: skip
+CACHE_WORST_TENANT = Family(
+    "thriftgate_cache_worst_tenant_hit_error_ratio", "gauge",
+    "The same of the tenant with the highest estimate among those with 30 verified hits or more; of many tenants one"
+    " is high by chance, so hold the lower end against the promise.",
+    ("route", "bound"), is_shared=True,
+)  # fmt: skip
 QUALITY_LOSS = Family(
     "thriftgate_quality_loss_ratio", "gauge",
-    "Answers of models that audits found worse than the strongest tier's, of the last 7 days: estimate, its interval,"
-    " and what was promised.",
+    "Quality of models' answers lost against the strongest tier's, as the promise counts it (net of what got better, or"
+    " what got worse alone), by audits of the last 7 days: estimate, its interval, and what was promised.",
     ("route", "bound"), is_shared=True,
 )  # fmt: skip
 UNFAMILIAR = Family(
@@ -183,7 +189,8 @@ FAMILIES: Mapping[str, Family] = {
     for family in (
         REQUESTS, COALESCED, REQUEST_DURATION, FIRST_TOKEN, STAGE_DURATION, MODEL_CALLS, CALL_DURATION, TOKENS, COST,
         BASELINE_COST, SAVED, CHECKING_COST, JUDGED, GUARD_FINDINGS, OUTPUTS, OUTPUT_REASKS,
-        CACHE_ERROR, CACHE_HIT_ERROR, QUALITY_LOSS, UNFAMILIAR, VERDICTS, WAITING, DROPPED, TASK_FAILURES, COOLING_DOWN,
+        CACHE_ERROR, CACHE_HIT_ERROR, CACHE_WORST_TENANT, QUALITY_LOSS, UNFAMILIAR, VERDICTS, WAITING, DROPPED,
+        TASK_FAILURES, COOLING_DOWN,
         LIMIT_VERDICTS, LIMIT_WAIT, LIMIT_WAITING, LIMIT_RUNNING, LIMIT_PLACES, LIMIT_LADDER, LIMIT_STORE_AWAY,
         CACHE_UNAVAILABLE, STRANGERS, WORKERS, SCRAPE_PROBLEMS, BUILD,
     )

@@ -51,7 +51,12 @@ def put_standings(samples: Samples, standings: Sequence[RouteStanding]) -> None:
         route, promise = standing.route, standing.promise
         _put_ratio(samples, catalogue.CACHE_ERROR, route, standing.wrong_share, promise.max_error)
         _put_ratio(samples, catalogue.CACHE_HIT_ERROR, route, standing.hits.wrong, promise.max_error_of_hits)
-        _put_ratio(samples, catalogue.QUALITY_LOSS, route, standing.quality_loss, promise.limit and promise.watched)
+        if standing.hits.worst_tenant is not None:
+            worst = standing.hits.worst_tenant
+            _put_ratio(samples, catalogue.CACHE_WORST_TENANT, route, worst, promise.max_error_of_hits)
+        _put_ratio(
+            samples, catalogue.QUALITY_LOSS, route, standing.promised_loss, promise.limit and standing.loss_limit
+        )
         if standing.shift is not None and standing.shift.questions:
             shift = standing.shift
             told = {"estimate": shift.share, "expected": shift.expected, "shifted": float(shift.has_shifted)}

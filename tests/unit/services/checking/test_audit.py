@@ -1,5 +1,6 @@
 """Audits of the cascade: drawn whatever the answer looked like, judged beside the request, booked in the ledger."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +62,48 @@ async def test_an_accepted_answer_is_compared_with_the_strongest_tiers() -> None
     assert audit.details["is_accepted"] is True
     assert audit.details["signals"] == {"logprob_mean": -0.1}
     assert [asked.purpose for asked in setup.completer.history] == [CallPurpose.AUDIT, CallPurpose.JUDGE]
+
+
+def ranking(setup: Setup) -> ModelJudge:
+    return ModelJudge(setup.completer, "judge", setup.clock, ranks=True)
+
+
+async def test_a_judge_that_ranks_tells_what_got_better_whichever_answer_it_is_shown_first() -> None:
+    setup, firsts = Setup(), set[bool]()
+    for number in range(12):
+        setup.completer.enqueue("judge", "FIRST", "SECOND")
+        for words in ("FIRST", "SECOND"):
+            found = await ranking(setup).compare(replace(ask("How long?"), request_id=f"r{number}"), "five", "nine")
+            shown = json.loads(setup.completer.history[-1].request.messages[-1]["content"])
+            is_better = shown["answer_1" if words == "FIRST" else "answer_2"] == "five"
+            assert (found.is_acceptable, found.is_better) == (is_better, is_better)
+            assert shown["question"] == "How long?"
+            firsts.add(shown["answer_1"] == "five")
+    assert firsts == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("words", "is_acceptable", "is_better"),
+    [("Same.", True, False), ("DIFFERENT", False, None), ("neither", None, None), (failure("judge"), None, None)],
+)
+async def test_of_equal_answers_none_is_better_and_of_different_ones_that_is_open(
+    words: Any, is_acceptable: bool | None, is_better: bool | None
+) -> None:
+    setup = Setup()
+    setup.completer.enqueue("judge", words)
+    found = await ranking(setup).compare(ask(), "five days", "nine days")
+    assert (found.is_acceptable, found.is_better) == (is_acceptable, is_better)
+
+
+async def test_which_answer_is_better_is_kept_with_the_audit_where_the_judge_says_it() -> None:
+    setup = Setup()
+    setup.auditor = replace(setup.auditor, judge=ranking(setup))
+    setup.completer.enqueue("judge", "SAME", "DIFFERENT")
+    setup.auditor.after(ask(), ESCALATED)
+    setup.auditor.after(replace(ask(), request_id="r2"), ESCALATED)
+    same, different = await setup.audits()
+    assert same.details["is_better"] is False
+    assert "is_better" not in different.details
 
 
 async def test_an_escalated_request_has_both_answers_and_costs_no_reference() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -16,8 +16,9 @@ from prometheus_client.parser import (
 )
 from tests.fakes import FakeClock
 
+from thriftgate.caching.policy import TENANT
 from thriftgate.cascade.familiarity import shift_of
-from thriftgate.services.books.standing import Hits, Judged, RoutePromise, RouteStanding
+from thriftgate.services.books.standing import Hits, Judged, RoutePromise, RouteStanding, hits_of
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.exposition import exposed
@@ -25,7 +26,7 @@ from thriftgate.services.telemetry.metrics import Metrics, Samples, merged
 from thriftgate.services.telemetry.state import EVERY, STALE, StandingWatch, put_standings, put_work
 from thriftgate.stats.histogram import Histogram
 from thriftgate.stats.intervals import Interval
-from thriftgate.types import Caller, DecisionKind, RequestRecord, Stage, Status, TierCall, Usage
+from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, RequestRecord, Stage, Status, TierCall, Usage
 
 SECRET = "a-user-we-never-name"
 
@@ -266,6 +267,32 @@ def test_what_is_wrong_among_the_hits_themselves_stands_beside_its_own_promise()
     put_standings(samples, [one])
     assert samples.value("thriftgate_cache_hit_error_ratio", "support", "promised") == 0.05
     assert samples.value("thriftgate_cache_hit_error_ratio", "support", "high") == 0.06
+
+
+def test_the_worst_tenant_is_told_once_one_has_hits_enough_and_no_tenant_is_a_label() -> None:
+    name, samples = "thriftgate_cache_worst_tenant_hit_error_ratio", Samples()
+    promised = RoutePromise(max_error_of_hits=0.05)
+    put_standings(samples, [replace(standing(None), promise=promised, hits=hits_of(checked_hits({1.0: 29})))])
+    assert not any(series == name for series, _ in samples.numbers)
+    hits = hits_of(checked_hits({1.0: 30, 2.0: 40}, wrong={2.0: 6}))
+    put_standings(samples, [replace(standing(None), promise=promised, hits=hits)])
+    assert samples.value(name, "support", "estimate") == 6 / 40
+    assert samples.value(name, "support", "promised") == 0.05
+    assert {labels for series, labels in samples.numbers if series == name} == {
+        ("support", bound) for bound in ("estimate", "low", "high", "promised")
+    }
+
+
+def checked_hits(n: Mapping[float, int], wrong: Mapping[float, int] | None = None) -> list[Audit]:
+    """So many verified hits of each tenant, and so many of them wrong."""
+    return [
+        Audit(
+            request_id=f"{tenant} {place}", kind=AuditKind.CACHE, route="support", tier="", judged_at=0.0,
+            is_acceptable=place >= (wrong or {}).get(tenant, 0), holdout=True, details={TENANT: tenant},
+        )
+        for tenant, hits in n.items()
+        for place in range(hits)
+    ]  # fmt: skip
 
 
 def test_the_share_of_unfamiliar_questions_stands_beside_what_chance_would_bring() -> None:
