@@ -36,10 +36,7 @@ def _choice(choice: Json, index: int) -> Iterator[Body]:
     def piece(delta: Json, **more: Any) -> Body:
         return {"index": index, "delta": delta, "finish_reason": None, **more}
 
-    opening, blocks = _opening(message)
-    yield piece(opening, **logprobs.nothing())
-    for block in blocks:
-        yield piece({"thinking_blocks": [block]}, **logprobs.nothing())
+    yield piece(_opening(message), **logprobs.nothing())
     for name in _GROWING:
         if isinstance(message.get(name), str):
             for words in pieces(message[name]):
@@ -49,39 +46,22 @@ def _choice(choice: Json, index: int) -> Iterator[Body]:
     yield {**piece({}, **logprobs.take()), "finish_reason": choice.get("finish_reason"), **extra}
 
 
-def _opening(message: Json) -> tuple[Body, list[Body]]:
-    """The first delta: role, what comes whole, and the beginnings of what comes in pieces; then thinking blocks."""
+def _opening(message: Json) -> Body:
+    """The first delta: role, what comes whole, and the beginnings of what comes in pieces.
+
+    Thinking blocks come whole: OpenAI's SDK ends with an error where a list without numbers goes on in a second delta.
+    """
     delta: Body = {"role": message.get("role", "assistant")}
-    blocks: list[Body] = []
     for name, value in message.items():
         if name in ("role", "tool_calls", "function_call"):
             continue
         if name in _GROWING and isinstance(value, str):
             delta[name] = ""
-        elif name == "thinking_blocks" and _are_signed(value):
-            blocks = [piece for block in objects(value) for piece in _block(block)]
         else:
             delta[name] = value
     if message.get("tool_calls") is not None and not items(message["tool_calls"]):
         delta["tool_calls"] = message["tool_calls"]
-    return delta, blocks
-
-
-def _are_signed(blocks: Any) -> bool:
-    """True when each block can come in pieces and be put together again; an unsigned one would join the next."""
-    return bool(items(blocks)) and all(
-        set(mapping(block)) == {"type", "thinking", "signature"}
-        and mapping(block)["type"] == "thinking"
-        and isinstance(mapping(block)["thinking"], str)
-        and bool(mapping(block)["signature"])
-        for block in items(blocks)
-    )
-
-
-def _block(block: Json) -> Iterator[Body]:
-    for words in pieces(block["thinking"]) or [""]:
-        yield {"type": "thinking", "thinking": words, "signature": ""}
-    yield {"type": "thinking", "thinking": "", "signature": block["signature"]}
+    return delta
 
 
 def _calls(message: Json) -> Iterator[Body]:
