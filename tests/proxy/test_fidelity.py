@@ -1,55 +1,52 @@
 """A one-tier route beside the plain model group behind it: the tier is sent the same, and the client gets the same.
 
-Samples of each dialect, whole and streamed in turns: every second one streamed. What may differ: the field
-`thriftgate`, ids and times, and the model's name. In streams of Responses LiteLLM leaves the events' names out of the
-framing and puts a field `model` into each event; a route streams as OpenAI does.
+More than 200 exchanges of each dialect, each whole and streamed, the streams as their providers send them. Everything
+is compared, ids as well; what differs is written down here by its path and with its reason, and nothing else may:
+
+- `model` is the name that the client asked for, and `thriftgate` is ours.
+- The id of a response is made by LiteLLM for its reader with a nonce; that it leads on is a test of its own.
+- `created` of a chat stream is LiteLLM's own clock in both.
+- OpenAI's chunk with the usage has no choice, and each choice ends with the provider's word: LiteLLM has an empty one
+  beside the usage, ends only the first of several, and calls an ending `stop` that it has no word for.
+- In streams of Responses LiteLLM leaves the events' names out of the framing and puts a field `model` into each event.
+- Where a provider counts no tokens LiteLLM says 0; a route counts them, as it charges them.
+- Where a tier gives no answer a route says 502; what LiteLLM trips over (500) is that, and so is a failed response.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx
 import pytest
+from tests.proxy.asked import Asked
 from tests.proxy.conftest import CLAUDE, GatewayProcess
-from tests.proxy.upstream import gives
-from tests.wire_samples.dialects import SAMPLES, DialectSamples
-from tests.wire_samples.samples import Sample
+from tests.proxy.upstream import Reply, gives
+from tests.wire_samples.dialects import SAMPLES
+from tests.wire_samples.exchanges import Exchange, exchanges
+from tests.wire_samples.responses_answers import response, says, words
+from werkzeug import Response
 
-from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.sse import SseDecoder, encode
 from thriftgate.wire.turns import Dialect
 
 pytestmark = pytest.mark.xdist_group("proxy")
+
+Json = Mapping[str, Any]
 
 _PATHS = {
     Dialect.CHAT: "/v1/chat/completions",
     Dialect.MESSAGES: "/v1/messages",
     Dialect.RESPONSES: "/v1/responses",
 }
-_MAY_DIFFER = frozenset({"id", "item_id", "response_id", "created", "created_at", "completed_at", "thriftgate"})
-_LEFT_OUT = {
-    # Of an answer that says it failed the route asks the next tier, and has none left.
-    "failed",
-    # What a provider repeats of a request the played one cannot know; for this request it is not asked for.
-    "logprobs",
-}
-_REFUSED_BY_LITELLM = {"unknown part", "content in parts"}
-"""LiteLLM makes a 500 of these, with its own words; a route has its own for a tier that gave no answer."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A request and the answer that the provider gives, whole or streamed."""
-
-    dialect: Dialect
-    request: Sample
-    answer: Sample
-    is_streamed: bool
-
-    def __str__(self) -> str:
-        how = "streamed" if self.is_streamed else "whole"
-        return f"{self.dialect.value}: {self.request}, {self.answer}, {how}"
+_STREAMS = {samples.dialect: samples.stream for samples in SAMPLES}
+_BETA = {"anthropic-beta": "context-1m-2025-08-07,brand-new-2099-01-01"}
+_REASONING = ("reasoning_effort", "verbosity", "reasoning")
+"""Fields that LiteLLM refuses of a model which it does not know to reason."""
+_REPEATED = ("instructions", "metadata", "user", "safety_identifier", "prompt_cache_key")
+"""What OpenAI repeats of a request to Responses."""
+_BATCH = 20
 
 
 @dataclass(frozen=True)
@@ -61,41 +58,155 @@ class Told:
     got: Any
 
 
-def pairs() -> list[Pair]:
-    """Every request of every dialect once, and every answer once."""
-    return [pair for samples in SAMPLES for pair in _pairs(samples)]
-
-
-def _pairs(samples: DialectSamples) -> list[Pair]:
-    plain_request, plain_answer = samples.requests[0], samples.answers[0]
-    both = [(request, plain_answer) for request in samples.requests if request.name not in _REFUSED_BY_LITELLM]
-    both += [
-        (plain_request, answer) for answer in samples.answers[1:] if answer.name not in _LEFT_OUT | _REFUSED_BY_LITELLM
-    ]
+def batches() -> list[Any]:
+    """All exchanges, some in each test."""
     return [
-        Pair(samples.dialect, request, answer, is_streamed=bool(place % 2))
-        for place, (request, answer) in enumerate(both)
+        pytest.param(batch, is_streamed, id=f"{dialect}-{'streamed' if is_streamed else 'whole'}-{place}")
+        for dialect in Dialect
+        for is_streamed in (False, True)
+        for place, batch in enumerate(_batched(exchanges(dialect)))
     ]
 
 
-@pytest.mark.parametrize("pair", pairs(), ids=str)
-def test_a_route_of_one_tier_is_the_plain_model(gateway: GatewayProcess, pair: Pair) -> None:
-    group, route = ("claude-large", "claude") if pair.dialect is Dialect.MESSAGES else ("gpt-large", "gpt")
-    with httpx.Client(base_url=gateway.base_url, timeout=60) as http:
-        plain, routed = (_asked(gateway, http, model, pair) for model in (group, route))
-    assert routed.status == plain.status
-    assert routed.sent == plain.sent
-    if plain.status == 200:
-        is_chat_stream = pair.is_streamed and pair.dialect is Dialect.CHAT
-        assert routed.got == (_as_openai_streams(plain.got, pair.answer.body) if is_chat_stream else plain.got)
+def _batched(all_of_them: Sequence[Exchange]) -> Iterator[Sequence[Exchange]]:
+    yield from (all_of_them[at : at + _BATCH] for at in range(0, len(all_of_them), _BATCH))
 
 
-def _as_openai_streams(got: list[tuple[Any, Any]], answer: Mapping[str, Any]) -> list[tuple[Any, Any]]:
-    """LiteLLM's chunks with the two things put right in which a route follows the provider and LiteLLM does not.
+@pytest.fixture(scope="module")
+def http(gateway_process: GatewayProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=gateway_process.base_url, timeout=60, headers=gateway_process.headers()) as client:
+        yield client
 
-    The chunk with the usage has no choice; and each choice ends, with the word that the provider ended it with.
-    """
-    events = [(name, _without_empty_choice(chunk)) for name, chunk in got]
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_there_are_200_exchanges_of_each_dialect_and_no_two_are_alike(dialect: Dialect) -> None:
+    found = {json.dumps([one.request, one.answer], sort_keys=True) for one in exchanges(dialect)}
+    assert len(found) == len(exchanges(dialect)) >= 200
+
+
+@pytest.mark.parametrize(("batch", "is_streamed"), batches())
+def test_a_route_of_one_tier_is_the_plain_model(
+    gateway: GatewayProcess, http: httpx.Client, batch: Sequence[Exchange], is_streamed: bool
+) -> None:
+    for exchange in batch:
+        _compare(gateway, http, exchange, is_streamed)
+
+
+def _compare(gateway: GatewayProcess, http: httpx.Client, exchange: Exchange, is_streamed: bool) -> None:
+    group, route, provider = _models(exchange)
+    plain, routed = (_asked(gateway, http, model, provider, exchange, is_streamed) for model in (group, route))
+    assert routed.sent == plain.sent, exchange
+    if plain.status == 500 or (exchange.answer.get("status") == "failed" and plain.status == 200):
+        assert routed.status == 502, exchange
+        return
+    assert routed.status == plain.status, exchange
+    assert routed.got == plain.got, exchange
+
+
+def _models(exchange: Exchange) -> tuple[str, str, str]:
+    """A plain model group, the route in front of it, and what the provider calls the model."""
+    if exchange.dialect is Dialect.MESSAGES:
+        return "claude-large", "claude", CLAUDE
+    if any(exchange.request.get(name) for name in _REASONING):
+        return "reasoner-large", "reasoner", "gpt-5-mini"
+    return "gpt-large", "gpt", "gpt-large"
+
+
+def _asked(
+    gateway: GatewayProcess, http: httpx.Client, model: str, provider: str, exchange: Exchange, is_streamed: bool
+) -> Told:
+    answer = _echoing(exchange)
+    gateway.upstream.forget()
+    gateway.upstream.on(provider, _plays(exchange.dialect, answer))
+    left_out = {"stream"} if is_streamed else {"stream", "stream_options"}
+    body = {name: value for name, value in exchange.request.items() if name not in left_out} | {"model": model}
+    headers = _BETA if exchange.dialect is Dialect.MESSAGES else {}
+    answered = http.post(
+        _PATHS[exchange.dialect], json={**body, "stream": True} if is_streamed else body, headers=headers
+    )
+    sent = [
+        (asked.dialect, asked.headers.get("anthropic-beta"), dict(asked)) for asked in gateway.upstream.asked(provider)
+    ]
+    if answered.status_code != 200 or not is_streamed:
+        got: Any = _comparable(exchange, json.loads(answered.text), answer, model)
+    else:
+        events = [(one.event, one.body or one.data) for one in _events(answered.content)]
+        got = [_event_comparable(exchange, *event, model) for event in events]
+        if exchange.dialect is Dialect.CHAT:
+            got = _as_openai_streams(got, answer)
+    return Told(sent, answered.status_code, got)
+
+
+def _events(content: bytes) -> Iterator[Any]:
+    decoder = SseDecoder()
+    yield from decoder.feed(content)
+    yield from decoder.flush()
+
+
+def _plays(dialect: Dialect, answer: Json) -> Reply:
+    """The provider: the answer whole, or cut into pieces and streamed as it streams."""
+
+    def reply(asked: Asked) -> Response:
+        if not asked.get("stream"):
+            return gives(answer)(asked)
+        wants: Any = asked.get("stream_options") or {}
+        options = {"include_usage": bool(wants.get("include_usage"))} if dialect is Dialect.CHAT else {}
+        events = cast("Any", _STREAMS[dialect])(answer, _in_four, **options)
+        end = b"data: [DONE]\n\n" if dialect is Dialect.CHAT else b""
+        content = b"".join(encode(dialect, event) for event in events) + end
+        return Response(content, 200, content_type="text/event-stream")
+
+    return reply
+
+
+def _in_four(text: str) -> list[str]:
+    size = max(1, -(-len(text) // 4))
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def _echoing(exchange: Exchange) -> Json:
+    if exchange.dialect is not Dialect.RESPONSES:
+        return exchange.answer
+    repeated = {name: exchange.request[name] for name in _REPEATED if exchange.request.get(name) is not None}
+    return {**exchange.answer, **repeated}
+
+
+def _comparable(exchange: Exchange, body: Json, answer: Json, model: str) -> Json:
+    """A whole answer without what may differ."""
+    if body.get("error"):
+        return body
+    shown = {name: value for name, value in body.items() if name != "thriftgate"}
+    assert shown.pop("model") == model, exchange
+    if exchange.dialect is Dialect.RESPONSES:
+        shown.pop("id")
+    if exchange.dialect is Dialect.CHAT and not answer.get("usage"):
+        shown.pop("usage")
+    return shown
+
+
+def _event_comparable(exchange: Exchange, name: str | None, event: Any, model: str) -> tuple[str | None, Any]:
+    """An event of a stream, the same way."""
+    if not isinstance(event, Mapping):
+        return name, event  # the mark of the end
+    shown = {field: value for field, value in cast("Json", event).items() if field != "thriftgate"}
+    if exchange.dialect is Dialect.CHAT:
+        assert shown.pop("model") == model, exchange
+        del shown["created"]
+    elif exchange.dialect is Dialect.MESSAGES:
+        if "message" in shown:
+            shown["message"] = {**shown["message"]}
+            assert shown["message"].pop("model") == model, exchange
+    else:
+        name = None
+        shown.pop("model", None)
+        if "response" in shown:
+            shown["response"] = {k: v for k, v in shown["response"].items() if k not in ("id", "thriftgate")}
+    return name, shown
+
+
+def _as_openai_streams(got: list[tuple[Any, Any]], answer: Json) -> list[tuple[Any, Any]]:
+    """Chunks with the three things put right in which a route follows the provider and LiteLLM does not."""
+    events = [(name, _with_plain_choices(chunk)) for name, chunk in got]
     chunks = [cast("dict[str, Any]", chunk) for _, chunk in events if isinstance(chunk, Mapping)]
     ended = {choice["index"] for chunk in chunks for choice in chunk["choices"] if choice.get("finish_reason")}
     missing = [choice for choice in answer["choices"] if choice["index"] not in ended]
@@ -109,65 +220,45 @@ def _as_openai_streams(got: list[tuple[Any, Any]], answer: Mapping[str, Any]) ->
     return events
 
 
-def _without_empty_choice(chunk: Any) -> Any:
+def _with_plain_choices(chunk: Any) -> Any:
     if not isinstance(chunk, Mapping):
         return chunk  # the mark of the end
-    fields = cast("Mapping[str, Any]", chunk)
-    if not fields.get("usage") or any(one.get("finish_reason") or one.get("delta") for one in fields["choices"]):
-        return fields
-    return {**fields, "choices": []}
+    fields = cast("Json", chunk)
+    if fields.get("usage") and not any(one.get("finish_reason") or one.get("delta") for one in fields["choices"]):
+        return {**fields, "choices": []}
+    return {**fields, "choices": [_without_native_word(one) for one in fields["choices"]]}
 
 
-def _asked(gateway: GatewayProcess, http: httpx.Client, model: str, pair: Pair) -> Told:
-    provider = CLAUDE if pair.dialect is Dialect.MESSAGES else "gpt-large"
+def _without_native_word(choice: Json) -> Json:
+    beside = choice.get("provider_specific_fields")
+    if not choice.get("finish_reason") or not beside or list(beside) != ["native_finish_reason"]:
+        return choice
+    return {name: value for name, value in choice.items() if name != "provider_specific_fields"}
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("is_continued_streamed", [False, True], ids=["whole after it", "streamed after it"])
+def test_the_id_of_a_response_leads_on_for_who_got_it_and_for_nobody_else(
+    gateway: GatewayProcess, is_streamed: bool, is_continued_streamed: bool
+) -> None:
+    gateway.upstream.on("gpt-large", gives(response(says(words("A cat joke.")))))
+    asked = {"model": "gpt", "input": "A joke", "stream": is_streamed}
+    told = gateway.post("/v1/responses", asked)
+    bodies = [event.body["response"] for event in _events(told.content) if event.body and "response" in event.body]
+    (given,) = {one["id"] for one in (bodies if is_streamed else [told.json()])}
+    goes_on = {"model": "gpt", "input": "Another", "previous_response_id": given, "stream": is_continued_streamed}
     gateway.upstream.forget()
-    gateway.upstream.on(provider, gives(_echoing(pair)))
-    body = {**pair.request.body, "model": model}
-    body.pop("stream", None)
-    if pair.is_streamed:
-        body["stream"] = True
-    response = http.post(_PATHS[pair.dialect], json=body, headers=gateway.headers())
-    sent = [(asked.dialect, _beta(asked.headers), dict(asked)) for asked in gateway.upstream.asked(provider)]
-    return Told(sent, response.status_code, _got(response, pair, model))
+    assert gateway.post("/v1/responses", goes_on).status_code == 200
+    assert [one["previous_response_id"] for one in gateway.upstream.asked("gpt-large")] == ["resp_01Aa"]
+    assert gateway.post("/v1/responses", goes_on, "sk-biller-acme-carol").status_code == 403
 
 
-def _echoing(pair: Pair) -> Mapping[str, Any]:
-    """The answer, with what OpenAI repeats of a request to Responses."""
-    answer, request = pair.answer.body, pair.request.body
-    if pair.dialect is not Dialect.RESPONSES:
-        return answer
-    echoed = ("instructions", "metadata", "user", "safety_identifier", "prompt_cache_key")
-    return {**answer, **{name: request[name] for name in echoed if request.get(name) is not None}}
-
-
-def _beta(headers: Mapping[str, str]) -> str | None:
-    return headers.get("anthropic-beta")
-
-
-def _got(response: httpx.Response, pair: Pair, model: str) -> Any:
-    if not pair.is_streamed or response.status_code != 200:
-        return _comparable(json.loads(response.text), model)
-    decoder = SseDecoder()
-    events = [*decoder.feed(response.content), *decoder.flush()]
-    if pair.dialect is not Dialect.RESPONSES:
-        return [(event.event, _comparable(event.body or event.data, model)) for event in events]
-    return [_without_model(_comparable(event.body or event.data, model)) for event in events]
-
-
-def _without_model(event: Any) -> Any:
-    if not isinstance(event, Mapping):
-        return event
-    return {name: value for name, value in cast("Mapping[str, Any]", event).items() if name != "model"}
-
-
-def _comparable(value: Any, model: str) -> Any:
-    """Without what may differ."""
-    if isinstance(value, Mapping):
-        fields = cast("Mapping[str, Any]", value)
-        return {name: _comparable(inner, model) for name, inner in fields.items() if name not in _MAY_DIFFER}
-    if isinstance(value, list):
-        return [_comparable(inner, model) for inner in cast("list[Any]", value)]
-    return "the model" if value == model else value
+def test_every_event_of_a_streamed_response_is_named_as_openai_names_it(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("gpt-large", gives(response(says(words("A cat joke.")))))
+    told = gateway.post("/v1/responses", {"model": "gpt", "input": "A joke", "stream": True})
+    events = [event for event in _events(told.content) if event.body]
+    assert [event.event for event in events] == [event.body["type"] for event in events]
+    assert {field for event in events for field in event.body if field == "model"} == set()
 
 
 def test_a_client_that_asks_for_usage_in_a_stream_gets_it_as_from_openai(gateway: GatewayProcess) -> None:

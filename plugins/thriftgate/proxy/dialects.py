@@ -15,9 +15,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 import litellm
+from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.hooks.responses_id_security import ResponsesIDSecurity
 from litellm.proxy.utils import ProxyLogging
-from litellm.types.llms.openai import ResponsesAPIResponse
+from litellm.types.llms.openai import BaseLiteLLMOpenAIResponseObject, ResponsesAPIResponse
 from litellm.types.utils import ModelResponse, ModelResponseStream, StreamingChoices
 from pydantic import BaseModel, ValidationError
 
@@ -38,7 +39,7 @@ METHODS: Mapping[str, str] = {
 }
 """The router's public method of each dialect: what a route's requests are intercepted at, and its tiers asked by."""
 _CHAT_FIELDS: Mapping[str, type] = {"id": str, "object": str, "created": int, "model": str, "system_fingerprint": str}
-_FINGERPRINT = {"system_fingerprint": "thriftgate"}
+_FINGERPRINT: Mapping[str, Any] = {"system_fingerprint": "thriftgate"}
 """LiteLLM's fast serializer drops fields it does not know; a chunk with a fingerprint takes the complete one."""
 
 
@@ -118,13 +119,39 @@ def takes_bytes() -> bool:
     )
 
 
+async def owned(event: Mapping[str, Any], auth: UserAPIKeyAuth, ids: dict[str, str]) -> Mapping[str, Any]:
+    """The event with its response's id as LiteLLM hands it out: whoever it was for may go on from it, nobody else.
+
+    LiteLLM does so with its own objects and not with bytes, and takes no other id as `previous_response_id`. `ids`:
+    what this stream has called them, since no two of them are alike.
+    """
+    response = mapping(event.get("response"))
+    given: object = response.get("id")
+    if not isinstance(given, str):
+        return event
+    if given not in ids:
+        ids[given] = await _owned_id(given, auth)
+    return {**event, "response": {**response, "id": ids[given]}}
+
+
+async def _owned_id(given: str, auth: UserAPIKeyAuth) -> str:
+    async def alone() -> AsyncGenerator[BaseLiteLLMOpenAIResponseObject, None]:
+        yield cast("Callable[..., Any]", BaseLiteLLMOpenAIResponseObject)(response={"id": given})
+
+    for callback, _ in ProxyLogging.callback_capabilities().iterator_overrides:
+        if isinstance(callback, ResponsesIDSecurity):
+            async for event in callback.async_post_call_streaming_iterator_hook(auth, alone(), {}):
+                given = cast("Any", event).response["id"]
+    return given
+
+
 def event_of(piece: StreamPiece, dialect: str, *, model: str | None = None, as_bytes: bool = False) -> object:
     """LiteLLM's event of ours: the very one that came from the tier, or one made anew.
 
     A chat event as bytes costs a tenth of the object; LiteLLM puts the name that the client asked for (`model`) into
-    objects only.
+    objects only. Responses are told as bytes wherever they can be: LiteLLM leaves the names of its objects' events out.
     """
-    if piece.edge is not None:
+    if piece.edge is not None and not (as_bytes and dialect == Dialect.RESPONSES):
         return piece.edge
     if dialect != Dialect.CHAT:
         return encode(Dialect(dialect), piece.event)
@@ -132,7 +159,7 @@ def event_of(piece: StreamPiece, dialect: str, *, model: str | None = None, as_b
     if as_bytes:
         named = {} if model is None else {"model": model}
         return encode(Dialect.CHAT, _without_nulls({**event, **named}))
-    extra = _FINGERPRINT if "thriftgate" in event else {}
+    extra: Mapping[str, Any] = _FINGERPRINT if "thriftgate" in event else {}
     return ModelResponseStream(**{**extra, **event})
 
 

@@ -17,6 +17,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +25,7 @@ from litellm.types.utils import ModelResponse
 
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy.books.pricing import chat_usage
-from thriftgate.proxy.dialects import METHODS, event_of, response_of, takes_bytes
+from thriftgate.proxy.dialects import METHODS, event_of, owned, response_of, takes_bytes
 from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError, gateway_error
 from thriftgate.proxy.messages import request_read
@@ -102,6 +103,7 @@ class _Streamed:
         self._events: AsyncGenerator[object, None] | None = None
         self._as_bytes = takes_bytes()
         self._model = edge.asked_for
+        self._ids: dict[str, str] = {}
 
     async def opened(self) -> "_Streamed":
         """With its first event there: until then an error is a whole response, and headers may still be told."""
@@ -129,7 +131,7 @@ class _Streamed:
                 waiting: list[bytes] = []
                 piece = self._first
                 while piece is not None:
-                    event = self._event(piece)
+                    event = await self._event(piece)
                     if isinstance(event, bytes):
                         waiting.append(event)
                     if not (piece.is_followed and isinstance(event, bytes)):
@@ -149,11 +151,14 @@ class _Streamed:
         finally:
             self._log.ended(Usage())
 
-    def _event(self, piece: StreamPiece) -> object:
-        if "response" in piece.event and is_last_event(piece.event):
-            self.completed_response = piece.event
+    async def _event(self, piece: StreamPiece) -> object:
         if piece.usage is not None:
             self._log.ended(piece.usage)
+        if "response" in piece.event:
+            if is_last_event(piece.event):
+                self.completed_response = piece.event
+            if self._edge.auth is not None and (piece.edge is None or self._as_bytes):
+                piece = replace(piece, event=await owned(piece.event, self._edge.auth, self._ids))
         return event_of(piece, self._dialect, model=self._model, as_bytes=self._as_bytes)
 
 
