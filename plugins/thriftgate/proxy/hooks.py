@@ -13,6 +13,7 @@ from typing import Any, cast
 from fastapi import HTTPException
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
+from litellm.proxy.common_utils.proxy_rate_limit_error import ProxyRateLimitError
 
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy.authentication import RefusedCallerError
@@ -156,7 +157,8 @@ class EdgeHooks(CustomLogger):
         if edge is None:
             edge = edge_of(request_data, user_api_key_dict, route=route)
             edge.error = early_error(request_data, original_exception, is_route=route is not None)
-            if route is None and edge.error is None:
+            # The caller's own limit is none of the model's, and LiteLLM says which it was.
+            if route is None and edge.error is None and not isinstance(original_exception, ProxyRateLimitError):
                 edge.error = model_failure(edge.model, original_exception)
                 edge.is_streaming = has_begun()
                 if edge.error is not None and edge.is_streaming:

@@ -1,7 +1,9 @@
 """The layer next to the endpoints: what a route refuses or could not do is said in the words of the client's API.
 
 LiteLLM's endpoints each make an error response of their own, and lose by that what a client acts on: `retry-after`,
-`code`, Anthropic's names of errors. Where the error is one of ours, it is written here instead.
+`code`, Anthropic's names of errors. Where the error is one of ours, it is written here instead. What LiteLLM refuses
+before it comes to an endpoint, such as a used-up budget, it says in OpenAI's form everywhere: at Anthropic's endpoint
+the same words go out in Anthropic's.
 
 Failure behaviour: pure but for `send`; an answer that has begun as one goes out untouched.
 """
@@ -12,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError
 from thriftgate.proxy.edge import current
-from thriftgate.proxy.endpoints.replies import send_error
+from thriftgate.proxy.endpoints.replies import header, send_error, with_headers
 from thriftgate.proxy.errors import error_headers
-from thriftgate.proxy.limits.dialects import LimitedApi, api_of
+from thriftgate.proxy.limits.dialects import LimitedApi, api_of, as_anthropics
 from thriftgate.proxy.tiers import provider_answer
 
 _COUNTING = ("/count_tokens", "/input_tokens")
@@ -49,6 +51,9 @@ class _Reply:
         self._send = send
         self._dialect = dialect
         self._is_replaced = False
+        self._held: Message | None = None
+        """The head of an error of LiteLLM's, until its words are there."""
+        self._words = b""
         self.has_begun = False
         self.error: GatewayError | None = None
 
@@ -59,8 +64,21 @@ class _Reply:
             self._is_replaced = True
             headers = {**_told(), **error_headers(error)}
             await send_error(self._send, error, self._dialect, headers, head=message)
+        elif self._dialect is LimitedApi.MESSAGES and _is_error_document(message):
+            self._held = message
+        elif self._held is not None:
+            await self._reword(self._held, message)
         elif not self._is_replaced:
             await self._send(message)
+
+    async def _reword(self, head: Message, message: Message) -> None:
+        self._words += message.get("body", b"")
+        if message.get("more_body", False):
+            return
+        self._held = None
+        words = as_anthropics(self._words, int(head["status"]))
+        await self._send(with_headers(head, {"content-length": str(len(words))}))
+        await self._send({"type": "http.response.body", "body": words})
 
     def _refused(self, head: Message) -> GatewayError | None:
         """Our own reason for an error response; read in the task that answers, where the request is known."""
@@ -68,6 +86,12 @@ class _Reply:
             return None
         edge = current.get()
         return self.error if edge is None else edge.error
+
+
+def _is_error_document(message: Message) -> bool:
+    """Whether this is the head of an error that is told in JSON."""
+    is_head = message["type"] == "http.response.start" and int(message["status"]) >= 400
+    return is_head and header(message, b"content-type").startswith(b"application/json")
 
 
 def _told() -> dict[str, str]:

@@ -18,6 +18,7 @@ from thriftgate.errors import (
 from thriftgate.limits.headers import LimitStanding, anthropic_headers, openai_headers, retry_headers
 from thriftgate.limits.ladder import LadderStep
 from thriftgate.services.limits.passes import LimitRefusal, Pass, QueuePlace
+from thriftgate.wire.shapes import mapping
 
 _STORE_RETRY = 2.0
 """Seconds after which to come back when the store of limits is away."""
@@ -42,6 +43,10 @@ _OTHERS = ("completions", "messages", "responses", "embeddings", "rerank", "mode
 
 _ANTHROPICS = {"upstream_error": "api_error", "insufficient_quota": "rate_limit_error"}
 """Our words for errors that are none of Anthropic's."""
+_ANTHROPICS_OF = {
+    401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
+    413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error",
+}  # fmt: skip
 
 
 def dialect_of(path: str) -> LimitedApi | None:
@@ -71,6 +76,19 @@ def error_body(error: GatewayError, dialect: LimitedApi) -> dict[str, Any]:
             "code": code if isinstance(code, str) else str(error.status_code),
         }
     }
+
+
+def as_anthropics(body: bytes, status: int) -> bytes:
+    """An error's body in Anthropic's form where LiteLLM wrote it in OpenAI's; anything else as it is."""
+    try:
+        told: object = json.loads(body)
+    except ValueError:
+        return body
+    error = mapping(mapping(told).get("error"))
+    if not error or "type" in mapping(told):
+        return body
+    kind = _ANTHROPICS_OF.get(status, "api_error" if status >= 500 else "invalid_request_error")
+    return json.dumps({"type": "error", "error": {"type": kind, "message": str(error.get("message") or "")}}).encode()
 
 
 def error_event(error: Mapping[str, Any], dialect: LimitedApi) -> bytes:

@@ -12,7 +12,7 @@ from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import Clock, Completer, Embedder
 from thriftgate.services.checking.booking import CheckingBill
 from thriftgate.services.checking.statements import LONGEST_COMPARED, say_the_same
-from thriftgate.services.request.questions import question_of
+from thriftgate.services.request.reading import question_of
 from thriftgate.types import CallPurpose, ChatRequest, Judgement
 
 _INSTRUCTION = """\

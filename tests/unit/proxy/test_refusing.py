@@ -1,0 +1,68 @@
+"""The layer next to the endpoints: whose form an error of LiteLLM's goes out in."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from thriftgate.proxy.refusing import ErrorLayer
+
+OPENAI = {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded", "param": None, "code": "422"}}
+ANTHROPIC = {"type": "error", "error": {"type": "rate_limit_error", "message": "Later."}}
+
+
+async def answered(path: str, status: int, *pieces: bytes, kind: bytes = b"application/json") -> Sequence[Message]:
+    """What goes out of the layer when this comes from the endpoint."""
+
+    async def endpoint(_scope: Scope, _receive: Receive, send: Send) -> None:
+        size = str(sum(map(len, pieces))).encode()
+        headers = [(b"content-type", kind), (b"content-length", size), (b"retry-after", b"7")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        for at, piece in enumerate(pieces):
+            await send({"type": "http.response.body", "body": piece, "more_body": at < len(pieces) - 1})
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await ErrorLayer(endpoint)({"type": "http", "method": "POST", "path": path}, receive, send)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, "authentication_error"), (422, "invalid_request_error"), (429, "rate_limit_error"), (500, "api_error")],
+)
+async def test_at_anthropics_endpoint_litellms_words_go_out_in_anthropics_form(status: int, kind: str) -> None:
+    whole = json.dumps(OPENAI).encode()
+    head, body = await answered("/v1/messages", status, whole[:20], whole[20:])
+    headers = dict(head["headers"])
+    assert head["status"] == status
+    assert headers[b"retry-after"] == b"7"
+    assert headers[b"content-length"] == str(len(body["body"])).encode()
+    assert json.loads(body["body"]) == {
+        "type": "error",
+        "error": {"type": kind, "message": "Budget has been exceeded!"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body", "kind"),
+    [
+        ("/v1/chat/completions", 422, json.dumps(OPENAI).encode(), b"application/json"),
+        ("/v1/messages", 429, json.dumps(ANTHROPIC).encode(), b"application/json"),
+        ("/v1/messages", 502, b"{not json", b"application/json"),
+        ("/v1/messages", 502, b'{"detail": "no"}', b"application/json"),
+        ("/v1/messages", 502, b"<html>", b"text/html"),
+        ("/v1/messages", 200, json.dumps(OPENAI).encode(), b"application/json"),
+    ],
+    ids=["OpenAI's endpoint", "Anthropic's already", "no JSON", "no error", "a page", "an answer"],
+)
+async def test_anything_else_goes_out_as_it_came(path: str, status: int, body: bytes, kind: bytes) -> None:
+    sent = await answered(path, status, body, kind=kind)
+    assert (sent[0]["status"], sent[1]["body"]) == (status, body)
