@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from thriftgate.proxy.refusing import ErrorLayer
+from thriftgate.proxy.endpoints.refusing import ErrorLayer
 
 OPENAI = {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded", "param": None, "code": "422"}}
 ANTHROPIC = {"type": "error", "error": {"type": "rate_limit_error", "message": "Later."}}
