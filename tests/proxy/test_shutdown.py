@@ -1,6 +1,7 @@
 """A gateway that is stopped: requests in flight end, and every answer is in the ledger and in Langfuse."""
 
 import asyncio
+import json
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,8 @@ from tests.proxy.test_limits import PATHS
 from tests.proxy.upstream import Upstream, drips, says, slow
 from tests.proxy.waiting import eventually
 
+from thriftgate.services.telemetry.catalogue import REQUESTS
+from thriftgate.services.telemetry.metrics import Samples
 from thriftgate.stores.embedded.database import prepare_embedded, release_database
 from thriftgate.stores.postgres.database import open_connection
 
@@ -65,6 +68,26 @@ class Stoppable:
         finally:
             release_database(data_dir)
 
+    def judged(self) -> dict[str, bool | None]:
+        """The verdict of each audit in the ledger; call it after the end."""
+        data_dir = self.gateway.folder / ".thriftgate"
+        dsn = prepare_embedded(None, data_dir)
+        try:
+            return asyncio.run(_verdicts(dsn))
+        finally:
+            release_database(data_dir)
+
+    def counted(self, route: str) -> float:
+        """Requests to a route by the metrics that its workers left at their end."""
+        files = (self.gateway.folder / ".thriftgate" / "metrics").glob("*.json")
+        samples = [Samples.from_json(json.loads(file.read_text())) for file in files]
+        return sum(
+            value
+            for one in samples
+            for (name, labels), value in one.numbers.items()
+            if name == REQUESTS.name and labels[0] == route
+        )
+
     def traced(self) -> set[str]:
         return {root.about("request_id") for root in self.langfuse.roots()}
 
@@ -76,6 +99,15 @@ async def _statuses(dsn: str) -> dict[str, str]:
     finally:
         await connection.close()
     return {row["request_id"]: row["status"] for row in rows}
+
+
+async def _verdicts(dsn: str) -> dict[str, bool | None]:
+    connection = await open_connection(dsn)
+    try:
+        rows = await connection.fetch("SELECT request_id, is_acceptable FROM thriftgate.audits")
+    finally:
+        await connection.close()
+    return {row["request_id"]: row["is_acceptable"] for row in rows}
 
 
 @pytest.fixture
@@ -152,6 +184,31 @@ def test_what_was_answered_and_what_is_in_flight_is_booked_and_traced(stoppable:
     asked += map(_request_id, answers)
     assert stoppable.statuses() == dict.fromkeys(asked, "ok")
     assert stoppable.traced() == set(asked)
+
+
+def test_streams_that_end_within_the_drain_are_whole_and_what_was_learned_and_counted_is_kept(
+    stoppable: Stoppable,
+) -> None:
+    upstream = stoppable.upstream
+    upstream.on("small", says("Ten days."))
+    upstream.on("judge", slow(1, says("SAME")))
+    upstream.on("large", says("Ten days."))
+    learning = _request_id(stoppable.gateway.post("/v1/chat/completions", {**_CHAT, "model": "audited"}))
+    assert eventually(lambda: len(upstream.asked("judge")) == 1)
+    upstream.on("large", drips(upstream, ["word "] * 20, pause=0.1))
+    with ThreadPoolExecutor(3) as threads:
+        body = {**_CHAT, "stream": True}
+        streams = [threads.submit(stoppable.gateway.post, "/v1/chat/completions", body) for _ in range(3)]
+        assert eventually(lambda: len(upstream.asked("large")) == 4)
+        stoppable.process.send_signal(signal.SIGTERM)
+        answers = [one.result() for one in streams]
+    stoppable.process.wait(_ENDS_WITHIN)
+    for answer in answers:
+        assert answer.text.count("word ") == 20
+        assert answer.text.rstrip().endswith("data: [DONE]")
+    assert stoppable.statuses() == dict.fromkeys([learning, *map(_request_id, answers)], "ok")
+    assert stoppable.judged() == {learning: True}
+    assert (stoppable.counted("audited"), stoppable.counted("plain")) == (1, 3)
 
 
 _ONE_AT_A_TIME = {"concurrency": {"plain": {"most": 1, "adaptive": False}}, "queue": {"max_wait": "10s"}}
