@@ -11,7 +11,7 @@ from pathlib import Path
 from evals.safety.sets import data_folder, read_attacks, read_benign
 from evals.safety.train import part_of
 
-from thriftgate.guards.classifier import Classifier, shipped
+from thriftgate.guards.classifier import Classifier, shipped_classifier
 from thriftgate.guards.injection import judged, pieces_of
 
 _RESULTS = Path(__file__).parent / "results" / "safety.json"
@@ -36,7 +36,7 @@ def main() -> int:
         ("seen", True, read_attacks(folder)),
         ("harmless", False, read_benign(folder)),
     )
-    classifier = shipped("injection")
+    classifier = shipped_classifier("injection")
     differ = 0
     for group, is_attack, sets in groups:
         for name, texts in sets.items():

@@ -25,7 +25,7 @@ from evals.safety.own import own_attacks, own_harmless
 from evals.safety.sets import data_folder, read_attacks, read_benign, read_toxicity, some_windows
 from evals.safety.vectors import vectors_of
 
-from thriftgate.guards.classifier import Classifier, shipped
+from thriftgate.guards.classifier import Classifier, shipped_classifier
 from thriftgate.guards.hashing import hashed
 from thriftgate.guards.injection import features_of
 from thriftgate.guards.phrases import phrases_in
@@ -294,7 +294,7 @@ def main() -> int:
     results["sets"] = {name: data.text_source.count(name) for name in dict.fromkeys(data.text_source)}
     words_alone = table_of(data, with_vectors=False)
     results["words and phrases"], without, at_without = run_injection(data, words_alone)
-    before, meaning = shipped("injection"), shipped("injection").with_vector
+    before, meaning = shipped_classifier("injection"), shipped_classifier("injection").with_vector
     full = table_of(data, with_vectors=True) if "--vectors" in sys.argv else None
     if full is not None:
         results["with the vector"], with_vector, at_with = run_injection(data, full)

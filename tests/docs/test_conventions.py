@@ -81,7 +81,7 @@ MOST_LINES = {
 
 ONE_INTERFACE = {
     "command": "every command of the CLI, looked up by this name",
-    "measure": "every signal, and the filters and the page's views that are looked up by it",
+    "measure": "every signal, and how the page shows a measured share",
     "main": "an entry point",
     "render": "text out of a template, in each room that has templates",
     "replay": "a whole answer as events, a dialect each, and their common door",
@@ -91,10 +91,6 @@ ONE_INTERFACE = {
     "texts_of": "a dialect each",
     "echoed": "the dialects' common door, and the one dialect that echoes",
     "objection": "what a signal holds against an answer",
-    "nearest": "the look-up of neighbours, a store each, and that of the injection guard",
-    "counted": "a number with its name, and the query behind one",
-    "encode": "bytes of a wire format, a format each",
-    "shipped": "what comes with the package, a model each",
 }
 """Functions that may share a name, because they are one thing in several rooms, found by their module."""
 

@@ -15,7 +15,7 @@ from thriftgate.stores.postgres.database import Database
 from thriftgate.stores.postgres.ledger import PostgresLedger
 from thriftgate.tracing.audits import spans_of_audit
 from thriftgate.tracing.content import ContentRule
-from thriftgate.tracing.otlp import encode
+from thriftgate.tracing.otlp import encode_spans
 from thriftgate.tracing.scores import scores_of
 from thriftgate.tracing.spans import trace_spans
 from thriftgate.types import (
@@ -120,7 +120,7 @@ async def test_a_record_that_comes_back_makes_the_same_trace(ledger: PostgresLed
         kept = await ledger.get(one.request_id)
         assert kept is not None
         calls = tuple(replace(call, input=None, output=None) for call in one.calls)  # the ledger has the answer's only
-        assert encode(trace_spans(kept, content=ContentRule())) == encode(
+        assert encode_spans(trace_spans(kept, content=ContentRule())) == encode_spans(
             trace_spans(replace(one, calls=calls), content=ContentRule())
         )
         assert scores_of(kept) == scores_of(one)
@@ -135,7 +135,7 @@ async def test_a_verdict_comes_back_with_the_trace_of_its_request(ledger: Postgr
     about = {"caller": asked.caller, "asked_at": asked.started_at}
     await telling.add_audit(audit("a", traceparent=TRACEPARENT, cost_usd=0.02, calls=(made,), **about))
     assert told == list(await ledger.audits())
-    assert encode(spans_of_audit(told[0])) == encode(spans_of_audit((await ledger.audits())[0]))
+    assert encode_spans(spans_of_audit(told[0])) == encode_spans(spans_of_audit((await ledger.audits())[0]))
 
 
 async def test_an_audit_of_an_earlier_release_has_its_requests_time(ledger: PostgresLedger) -> None:

@@ -50,7 +50,7 @@ def _wire(argument: object) -> str:
 
 
 def test_the_nearest_neighbours_are_asked_for_like_this() -> None:
-    command = schema.nearest(NAMES, "dabc", b"\x00\x01", limit=8)
+    command = schema.nearest_command(NAMES, "dabc", b"\x00\x01", limit=8)
     assert command == (
         "FT.SEARCH", "tg:cache:v1:space:answers",
         "(@scope:{dabc})=>[KNN 12 @embedding $vector EF_RUNTIME $EF AS vector_distance]",

@@ -65,7 +65,9 @@ class Completion:
         }
 
 
-def render(call: CompletionCall, replies: Sequence[DraftReply], *, completion_id: str, created: int) -> Completion:
+def completion_of(
+    call: CompletionCall, replies: Sequence[DraftReply], *, completion_id: str, created: int
+) -> Completion:
     """Cut the replies to the request's limits; `created` in seconds since the epoch."""
     return Completion(
         id=completion_id,

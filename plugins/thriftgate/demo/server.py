@@ -26,7 +26,7 @@ from starlette.types import Send
 
 from thriftgate.demo.engine import MODELS, Engine
 from thriftgate.demo.faults import Failure, Faults, FaultTable, Pace
-from thriftgate.demo.rendering import Completion, body, render
+from thriftgate.demo.rendering import Completion, body, completion_of
 from thriftgate.demo.request import CompletionCall, parse_call
 from thriftgate.demo.responses import parse_response_call, response_body, response_events
 from thriftgate.demo.stream import events
@@ -159,7 +159,7 @@ class DemoProvider:
 
     def _answer(self, call: CompletionCall) -> Completion:
         completion_id = f"chatcmpl-demo-{self.rng.getrandbits(64):016x}"
-        return render(call, self.engine.reply(call), completion_id=completion_id, created=int(self.clock()))
+        return completion_of(call, self.engine.reply(call), completion_id=completion_id, created=int(self.clock()))
 
     def _delays(self, call: CompletionCall, completion: Completion) -> tuple[float, float]:
         latency, token_latency = self.pace.delays(completion.completion_tokens, MODELS[call.model].slowness, self.rng)

@@ -90,7 +90,7 @@ def read_classifier(text: str) -> Classifier:
 
 
 @cache
-def shipped(name: str) -> Classifier:
+def shipped_classifier(name: str) -> Classifier:
     """The classifier `injection` or `toxicity` that comes with the package."""
     return read_classifier((files("thriftgate.guards") / "weights" / f"{name}.json").read_text(encoding="utf-8"))
 

@@ -26,7 +26,7 @@ class Work:
             raise TemplateError("the template does too much work")
 
 
-def measure(value: Any, work: Work) -> int:
+def characters_of(value: Any, work: Work) -> int:
     """Characters of a value, its parts included, paid from `work` while counting."""
     if isinstance(value, str):
         size = len(value)
@@ -35,9 +35,9 @@ def measure(value: Any, work: Work) -> int:
     work.spend(1)
     if isinstance(value, Mapping):
         items = cast("Mapping[Any, Any]", value)
-        return sum(measure(key, work) + measure(item, work) for key, item in items.items())
+        return sum(characters_of(key, work) + characters_of(item, work) for key, item in items.items())
     if isinstance(value, (list, tuple)):
-        return sum(measure(item, work) for item in cast("Sequence[Any]", value))
+        return sum(characters_of(item, work) for item in cast("Sequence[Any]", value))
     if isinstance(value, int) and value.bit_length() > 64:
         raise TemplateError("the number is too large")
     return 24
@@ -46,7 +46,7 @@ def measure(value: Any, work: Work) -> int:
 def _text(work: Work, value: Any) -> str:
     if isinstance(value, Undefined) or not isinstance(value, (str, int, float)):
         raise TemplateError("needs a text or a number")
-    measure(value, work)
+    characters_of(value, work)
     return str(value)
 
 
@@ -54,7 +54,7 @@ def _items(work: Work, value: Any) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         raise TemplateError("needs a list")
     items = list(cast("Sequence[Any]", value))
-    measure(items, work)
+    characters_of(items, work)
     return items
 
 
@@ -77,7 +77,7 @@ def _join(work: Work, value: Any, separator: str = "") -> str:
 
 def _tojson(work: Work, value: Any) -> str:
     """JSON with <, > and & escaped: a value so written cannot close a tag that surrounds it."""
-    measure(value, work)
+    characters_of(value, work)
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

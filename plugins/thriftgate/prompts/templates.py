@@ -23,7 +23,7 @@ from jinja2.exceptions import TemplateError, TemplateNotFound
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from thriftgate.prompts.filters import FILTERS, TESTS, Work, measure
+from thriftgate.prompts.filters import FILTERS, TESTS, Work, characters_of
 from thriftgate.prompts.language import (
     METERED_CONCAT,
     METERED_ITEMS,
@@ -64,7 +64,7 @@ DEFAULT_LIMITS = Limits()
 
 @pass_context
 def _metered(context: Context, value: Any) -> Any:
-    measure(value, _work(context))
+    characters_of(value, _work(context))
     return value
 
 

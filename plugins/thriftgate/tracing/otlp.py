@@ -20,7 +20,7 @@ _NANOSECONDS = 1_000_000_000
 _LATEST = 2**63 - 1
 
 
-def encode(spans: Sequence[Span], *, release: str | None = None, public_key: str | None = None) -> bytes:
+def encode_spans(spans: Sequence[Span], *, release: str | None = None, public_key: str | None = None) -> bytes:
     """One `ExportTraceServiceRequest` with all spans; `public_key` is that of the project they go to.
 
     Langfuse takes spans of a scope like its own only with the key of the project beside it.

@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 from thriftgate.cli.gateway.demo import command
 from thriftgate.demo.engine import MODELS, Engine
 from thriftgate.demo.knowledge import load_knowledge
-from thriftgate.demo.rendering import body, render
+from thriftgate.demo.rendering import body, completion_of
 from thriftgate.demo.request import parse_call
 from thriftgate.demo.stream import DONE, events
 from thriftgate.demo.workload import make_workload
@@ -56,7 +56,7 @@ class FakeGateway:
             )
         is_support = asked["model"] == "support"
         call = parse_call({**asked, "model": "demo-small" if is_support else "demo-large"}, MODELS)
-        completion = render(call, self.engine.reply(call), completion_id="chatcmpl-1", created=1)
+        completion = completion_of(call, self.engine.reply(call), completion_id="chatcmpl-1", created=1)
         if not is_support:
             return Response(json.dumps(body(completion)), headers=self.large_headers, mimetype="application/json")
         told = {"decision": "accepted", "tier": "small", "confidence": 0.9, "request_id": "r-1", **self.extra}
@@ -177,7 +177,7 @@ def test_tokens_are_priced_where_the_gateway_names_no_cost(gateway: FakeGateway,
     expected = 0.0
     for case in cases:
         call = parse_call({"model": "demo-large", "messages": list(case.messages), "tools": list(case.tools)}, MODELS)
-        usage = body(render(call, gateway.engine.reply(call), completion_id="", created=0))["usage"]
+        usage = body(completion_of(call, gateway.engine.reply(call), completion_id="", created=0))["usage"]
         expected += usage["prompt_tokens"] * 5e-6 + usage["completion_tokens"] * 25e-6
     assert bill["comparison"]["baseline_cost_usd"] == pytest.approx(expected)
 

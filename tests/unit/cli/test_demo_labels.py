@@ -14,7 +14,7 @@ from thriftgate.cascade.calibration.label_file import read_labels
 from thriftgate.cli.gateway.demo import command
 from thriftgate.demo.engine import MODELS, Engine
 from thriftgate.demo.knowledge import load_knowledge
-from thriftgate.demo.rendering import body, render
+from thriftgate.demo.rendering import body, completion_of
 from thriftgate.demo.request import parse_call
 from thriftgate.demo.workload import make_workload
 
@@ -48,7 +48,7 @@ class FakeGateway:
         if self.failing(asked):
             return Response('{"error": {"message": "secret"}}', 502, {"x-should-retry": "false"})
         call = parse_call({**asked, "model": f"demo-{asked['model']}"}, MODELS)
-        completion = render(call, self.engine.reply(call), completion_id="chatcmpl-1", created=1)
+        completion = completion_of(call, self.engine.reply(call), completion_id="chatcmpl-1", created=1)
         return Response(json.dumps(body(completion)), mimetype="application/json")
 
 

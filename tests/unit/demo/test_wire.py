@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from thriftgate.demo.engine import MODELS, DraftReply, Manner
 from thriftgate.demo.faults import Faults, FaultTable, Pace
 from thriftgate.demo.logprobs import draw_logprobs, logprobs_object
-from thriftgate.demo.rendering import Completion, body, render
+from thriftgate.demo.rendering import Completion, body, completion_of
 from thriftgate.demo.request import CONTEXT_WINDOW, CompletionCall, parse_call
 from thriftgate.demo.stream import DONE, events
 from thriftgate.demo.tokens import count_prompt_tokens, tokenize
@@ -29,7 +29,7 @@ def call(**params: Any) -> CompletionCall:
 
 def completion(texts: list[str], **params: Any) -> Completion:
     replies = [DraftReply(text, 0.1, Manner.RIGHT, seed) for seed, text in enumerate(texts)]
-    return render(call(n=len(texts), **params), replies, completion_id="chatcmpl-demo-1", created=7)
+    return completion_of(call(n=len(texts), **params), replies, completion_id="chatcmpl-demo-1", created=7)
 
 
 def chunks_of(answer: Completion, *, with_usage: bool = False) -> list[dict[str, Any]]:

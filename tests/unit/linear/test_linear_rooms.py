@@ -9,7 +9,7 @@ from tests.unit.linear.test_linear_texts import HOSTILE, WORST_RATIO, time_ratio
 
 from thriftgate.guards import addresses, hashing, injection, leaks, lists, phrases, readings, spotlighting, toxicity
 from thriftgate.guards import windows as guard_windows
-from thriftgate.guards.classifier import shipped
+from thriftgate.guards.classifier import shipped_classifier
 from thriftgate.output import outline, repair, scanning, streaming
 from thriftgate.privacy import documents, json_restoring, json_text, masking, placeholders, restoring, views
 from thriftgate.privacy.context import Context
@@ -33,7 +33,7 @@ VALUES = {"<PERSON_1>": "Ada", "<PERSON_2>": "Bob", "<EMAIL_ADDRESS_1>": "a@b.c"
 KNOWN = masking.Recurrences([("PERSON", "Ada Lovelace"), ("PERSON", "aaa"), ("CARD", "7777")])
 KNOWN_PHONE = masking.Recurrences([("PHONE_NUMBER", "+1 415 555 2671")])
 CHUNK = 7
-INJECTION = shipped("injection")
+INJECTION = shipped_classifier("injection")
 
 
 def _schema(raw: dict[str, Any]) -> Schema:

@@ -13,11 +13,11 @@ from werkzeug import Request, Response
 from thriftgate.stores.langfuse.client import LangfuseKeys
 from thriftgate.stores.langfuse.intake import INGESTION, PROJECTS, TRACES, LangfuseIntake
 from thriftgate.tracing.delivery import Away, Delivered, Unacceptable
-from thriftgate.tracing.otlp import encode
+from thriftgate.tracing.otlp import encode_spans
 from thriftgate.tracing.scores import scores_of
 from thriftgate.tracing.spans import trace_spans
 
-BODY = encode(trace_spans(ACCEPTED))
+BODY = encode_spans(trace_spans(ACCEPTED))
 SCORES = scores_of(SEMANTIC_HIT)
 LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
 

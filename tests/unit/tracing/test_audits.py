@@ -8,12 +8,12 @@ from tests.trace_setup import AUDIT, TRACEPARENT, SeenSpan, decode
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.audits import spans_of_audit
 from thriftgate.tracing.identity import trace_id_of
-from thriftgate.tracing.otlp import encode
+from thriftgate.tracing.otlp import encode_spans
 from thriftgate.types import Audit, AuditKind
 
 
 def seen(audit: Audit) -> list[SeenSpan]:
-    return decode(encode(spans_of_audit(audit, environment="test", release="1.2")))
+    return decode(encode_spans(spans_of_audit(audit, environment="test", release="1.2")))
 
 
 def test_an_audit_is_a_trace_of_its_own_with_every_call_it_made() -> None:
@@ -51,4 +51,4 @@ def test_audits_of_one_request_do_not_replace_each_other() -> None:
     audits = [replace(AUDIT, kind=kind, tier=tier) for kind in AuditKind for tier in ("a", "b")]
     ids = [spans[0].trace_id for audit in audits if (spans := spans_of_audit(audit))]
     assert len(set(ids)) == len(ids) == 6
-    assert encode(spans_of_audit(AUDIT)) == encode(spans_of_audit(AUDIT))
+    assert encode_spans(spans_of_audit(AUDIT)) == encode_spans(spans_of_audit(AUDIT))

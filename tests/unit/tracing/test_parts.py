@@ -14,7 +14,7 @@ from thriftgate.tracing.audits import spans_of_audit
 from thriftgate.tracing.content import HIDDEN, ContentRule, mask_obvious
 from thriftgate.tracing.identity import TraceParent, outgoing_traceparent, parse_traceparent, span_id_of, trace_id_of
 from thriftgate.tracing.model import Score
-from thriftgate.tracing.otlp import encode
+from thriftgate.tracing.otlp import encode_spans
 from thriftgate.tracing.scores import NAMES, scores_of, scores_of_audit
 from thriftgate.tracing.spans import trace_spans
 from thriftgate.types import Audit, AuditKind, Usage
@@ -96,15 +96,15 @@ def test_what_we_hand_on_continues_below_our_root() -> None:
 
 
 def test_nothing_that_was_said_is_shown_unless_it_is_turned_on() -> None:
-    assert b"ada@example.com" not in encode(trace_spans(SAID))
-    assert b"ada@example.com" not in encode(trace_spans(SAID, content=HIDDEN))
-    assert b"ada@example.com" in encode(trace_spans(SAID, content=ContentRule()))
+    assert b"ada@example.com" not in encode_spans(trace_spans(SAID))
+    assert b"ada@example.com" not in encode_spans(trace_spans(SAID, content=HIDDEN))
+    assert b"ada@example.com" in encode_spans(trace_spans(SAID, content=ContentRule()))
 
 
 def test_everything_that_is_shown_went_through_the_mask() -> None:
     rule = ContentRule(mask=lambda text: text.replace("ada@example.com", "<EMAIL>"))
     spans = trace_spans(SAID, content=rule)
-    assert b"ada@example.com" not in encode(spans)
+    assert b"ada@example.com" not in encode_spans(spans)
     assert json.loads(str(spans[0].attributes[names.INPUT]))[0]["content"] == "my mail is <EMAIL>"
     assert spans[0].attributes[names.OUTPUT] == "noted, <EMAIL>"
     assert spans[-1].attributes[names.OUTPUT] == "<EMAIL>"
@@ -115,7 +115,7 @@ def test_a_mask_that_throws_hides_everything() -> None:
         raise ValueError(text)
 
     spans = trace_spans(SAID, content=ContentRule(mask=broken))
-    assert b"ada@example.com" not in encode(spans)
+    assert b"ada@example.com" not in encode_spans(spans)
     assert spans[0].attributes[names.OUTPUT] == "[hidden: the mask failed]"
 
 

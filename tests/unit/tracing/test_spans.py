@@ -26,14 +26,14 @@ from tests.trace_setup import (
 
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.identity import span_id_of, trace_id_of
-from thriftgate.tracing.otlp import encode
+from thriftgate.tracing.otlp import encode_spans
 from thriftgate.tracing.spans import level_of, trace_spans
 from thriftgate.types import RequestRecord, Stage, Status, TierCall
 
 
 def seen(record: RequestRecord) -> list[SeenSpan]:
     spans = trace_spans(record, environment="test", release="1.2", prompt_number=lambda name, version: 7)
-    return decode(encode(spans, release="1.2"))
+    return decode(encode_spans(spans, release="1.2"))
 
 
 def test_an_escalated_stream_is_a_route_with_its_stages_and_both_generations() -> None:
@@ -193,13 +193,13 @@ def test_without_a_number_no_prompt_is_linked() -> None:
 
 def test_a_key_is_never_in_a_trace() -> None:
     for record in EVERY_KIND:
-        assert b"hash-of-a-key" not in encode(trace_spans(record))
+        assert b"hash-of-a-key" not in encode_spans(trace_spans(record))
 
 
 @pytest.mark.parametrize("record", EVERY_KIND, ids=lambda record: record.request_id)
 def test_the_same_request_gives_the_same_bytes_and_ids_are_unique(record: RequestRecord) -> None:
     spans = trace_spans(record)
-    assert encode(spans) == encode(trace_spans(record))
+    assert encode_spans(spans) == encode_spans(trace_spans(record))
     assert len({span.span_id for span in spans}) == len(spans)
     known = {span.span_id for span in spans} | {TRACEPARENT[36:52], None}
     assert all(span.parent_id in known for span in spans)
@@ -237,7 +237,7 @@ def test_whatever_a_record_holds_it_becomes_a_trace(
     call: TierCall, cost_usd: float, signals: dict[str, float], metadata: dict[str, object]
 ) -> None:
     record = replace(ACCEPTED, calls=(call,), cost_usd=cost_usd, signals=signals, metadata=metadata)
-    spans = decode(encode(trace_spans(record)))
+    spans = decode(encode_spans(trace_spans(record)))
     assert len(spans) == 1 + len(record.stages) + 1
     assert all(span.ended_at >= span.started_at for span in spans)
     for span in spans:

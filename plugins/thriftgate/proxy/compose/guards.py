@@ -12,7 +12,7 @@ from pathlib import Path
 from thriftgate.config import ThriftgateConfig
 from thriftgate.config.guards import GuardsConfig
 from thriftgate.errors import ConfigurationError
-from thriftgate.guards.classifier import shipped
+from thriftgate.guards.classifier import shipped_classifier
 from thriftgate.ports import Clock, Embedder, PrivacyAnalyzer
 from thriftgate.prompts.registry import Registry
 from thriftgate.services.guards.decisions import Decision, audit_lines
@@ -72,8 +72,8 @@ def guard_service(
     """The guards without their log."""
     return GuardService(
         GuardPolicies(config),
-        injection=partial(shipped, "injection"),
-        toxicity=partial(shipped, "toxicity"),
+        injection=partial(shipped_classifier, "injection"),
+        toxicity=partial(shipped_classifier, "toxicity"),
         embedder=embedder if config.injection.embed or config.injection.known else None,
         judges_by_vector=config.injection.embed,
         analyzer=analyzer,

@@ -14,7 +14,7 @@ from thriftgate.tracing.audits import spans_of_audit
 from thriftgate.tracing.content import HIDDEN, ContentRule
 from thriftgate.tracing.delivery import Delivery
 from thriftgate.tracing.model import Score, Span
-from thriftgate.tracing.otlp import encode
+from thriftgate.tracing.otlp import encode_spans
 from thriftgate.tracing.scores import scores_of, scores_of_audit
 from thriftgate.tracing.spans import PromptNumber, no_numbers, trace_spans
 from thriftgate.types import Audit, Message, RequestRecord
@@ -64,7 +64,7 @@ class TraceSettings:
     def encode(self, traced: Sequence[RequestRecord | Audit]) -> bytes:
         """The traces of some requests and audits as one OTLP request."""
         spans = [span for one in traced for span in self.spans(one)]
-        return encode(spans, release=self.release, public_key=self.public_key)
+        return encode_spans(spans, release=self.release, public_key=self.public_key)
 
     def spans(self, traced: RequestRecord | Audit) -> tuple[Span, ...]:
         """The trace of a request, or of what an audit cost."""

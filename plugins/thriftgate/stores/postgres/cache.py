@@ -58,7 +58,7 @@ class PostgresAnswerCache:
         if vector is None:
             found = await self._fetch(sql.EXACT, scope, to_text(key), self._clock())
             return Lookup(entry_of(found[0])) if found else Lookup()
-        query = sql.nearest(self._dimensions, sql.bucket_of(scope))
+        query = sql.nearest_query(self._dimensions, sql.bucket_of(scope))
         rows = await self._fetch(query, scope, to_text(key), self._clock(), vector, limit)
         exact = next((entry_of(row) for row in rows if row["distance"] is None), None)
         neighbours = (

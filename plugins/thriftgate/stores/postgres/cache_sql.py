@@ -118,7 +118,7 @@ def bucket_of(scope: str) -> int:
     return zlib.crc32(scope.encode()) % BUCKETS
 
 
-def nearest(dimensions: int, bucket: int) -> str:
+def nearest_query(dimensions: int, bucket: int) -> str:
     """The look-up by key and vector. $1 scope, $2 key, $3 now, $4 vector, $5 how many.
 
     The row of the exact key has no distance. `scope || ''` keeps the planner from reading a whole large scope

@@ -93,7 +93,7 @@ class RedisAnswerCache:
             pipeline.hgetall(self._names.answer(identity))
             pipeline.hget(self._names.use(identity), "hits")
             if vector is not None:
-                search = schema.nearest(self._names, key_digest(scope), codec.vector_bytes(vector), limit=limit)
+                search = schema.nearest_command(self._names, key_digest(scope), codec.vector_bytes(vector), limit=limit)
                 pipeline.execute_command(*search)
             return await pipeline.execute()
 
@@ -186,7 +186,7 @@ class RedisAnswerCache:
         Returns how many went.
         """
         name = key_digest(route)
-        total = (await self._redis.command(*schema.counted(self._names, schema.of_route(name))))[0]
+        total = (await self._redis.command(*schema.count_command(self._names, schema.of_route(name))))[0]
         surplus, gone, idle_rounds = total - keep, 0, 0
         while gone < surplus and idle_rounds < _IDLE_ROUNDS:
             batch = min(_BATCH, surplus - gone)

@@ -111,7 +111,7 @@ def schemas(names: Names, *, dimensions: int) -> tuple[IndexSchema, IndexSchema]
     )
 
 
-def nearest(names: Names, scope: str, vector: bytes, *, limit: int) -> tuple[Argument, ...]:
+def nearest_command(names: Names, scope: str, vector: bytes, *, limit: int) -> tuple[Argument, ...]:
     """FT.SEARCH for the nearest answers of a scope (its digest); `vector` is float32, little-endian."""
     query = VectorQuery(
         vector,
@@ -131,7 +131,7 @@ def matching(names: Names, what: FilterExpression, *, limit: int) -> tuple[Argum
     return ("FT.SEARCH", names.uses, *query.get_args())
 
 
-def counted(names: Names, what: FilterExpression) -> tuple[Argument, ...]:
+def count_command(names: Names, what: FilterExpression) -> tuple[Argument, ...]:
     """FT.SEARCH for the number of uses."""
     return ("FT.SEARCH", names.uses, *CountQuery(what).get_args())
 
