@@ -9,7 +9,7 @@ import numpy as np
 from thriftgate.caching.calibration import shuffled
 from thriftgate.caching.decision import Hit
 from thriftgate.caching.rehearsal import Conditions, Labelled, ReplayDecider, rehearse
-from thriftgate.cli.cache.trial import by_answer, ratio, share_interval
+from thriftgate.cli.cache.parts.trial import by_answer, ratio, share_interval
 from thriftgate.stats.intervals import bootstrap_interval, clopper_pearson
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from thriftgate.cli.gateway.preflight import check_contents
+from thriftgate.cli.gateway.parts.preflight import check_contents
 from thriftgate.config import load
 from thriftgate.errors import ConfigurationError
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from tests.stores.postgres_process import PostgresProcess
 
-from thriftgate.cli.gateway.preflight import prepare
+from thriftgate.cli.gateway.parts.preflight import prepare
 from thriftgate.config import from_section
 from thriftgate.config.capabilities import refused_params
 from thriftgate.config.environment import resolve

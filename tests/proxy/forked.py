@@ -63,7 +63,7 @@ class ForkedProcess:
 
 
 class Forks:
-    """Stands where `thriftgate.cli.gateway.processes` has the module `subprocess`."""
+    """Stands where `thriftgate.cli.gateway.parts.processes` has the module `subprocess`."""
 
     PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
     TimeoutExpired = subprocess.TimeoutExpired

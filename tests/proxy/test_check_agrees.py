@@ -20,8 +20,9 @@ from tests.proxy.forked import Forks, forks
 from tests.proxy.mutated import mutated
 from tests.slow import SLOW
 
-from thriftgate.cli.gateway import check, processes, up
-from thriftgate.cli.gateway.supervision import Supervision
+from thriftgate.cli.gateway import check, up
+from thriftgate.cli.gateway.parts import processes
+from thriftgate.cli.gateway.parts.supervision import Supervision
 from thriftgate.errors import ConfigurationError
 from thriftgate.stores.embedded.database import prepare_embedded, release_database
 

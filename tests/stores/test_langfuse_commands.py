@@ -12,7 +12,7 @@ from tests.trace_setup import AUDIT, EVERY_KIND, decode
 
 from thriftgate.cli.gateway.doctor import check_langfuse, check_outages
 from thriftgate.cli.langfuse import command
-from thriftgate.cli.langfuse.looks import describe_queues, look_at_langfuse, look_at_queue
+from thriftgate.cli.langfuse.parts.looks import describe_queues, look_at_langfuse, look_at_queue
 from thriftgate.config import LoadedConfig, ThriftgateConfig
 from thriftgate.stores.langfuse.intake import INGESTION, PROJECTS, TRACES
 from thriftgate.stores.postgres.database import Database, connect

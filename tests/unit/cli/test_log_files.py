@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.cli.gateway.log_files import RotatedLog, as_json, pump, told
+from thriftgate.cli.gateway.parts.log_files import RotatedLog, as_json, pump, told
 
 
 def test_what_was_there_before_stays(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from thriftgate.cli.gateway import processes
-from thriftgate.cli.gateway.processes import Service, ServiceFailedError, stop_all, wait_until_ready
+from thriftgate.cli.gateway.parts import processes
+from thriftgate.cli.gateway.parts.processes import Service, ServiceFailedError, stop_all, wait_until_ready
 
 SERVE = """
 import http.server, signal, subprocess, sys

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from thriftgate.cli.gateway import reload
-from thriftgate.cli.gateway.running import (
+from thriftgate.cli.gateway.parts.running import (
     Reload,
     RunningGateway,
     data_dir_beside,

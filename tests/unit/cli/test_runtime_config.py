@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
+from thriftgate.cli.gateway.parts.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
 from thriftgate.config import load
 from thriftgate.config.document import read_document
 from thriftgate.config.identity_checks import AUTHENTICATION

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from tests.unit.cli.test_up import SETUP
 
-from thriftgate.cli.gateway import listeners, supervision
-from thriftgate.cli.gateway.preflight import prepare
-from thriftgate.cli.gateway.processes import Service, ServiceFailedError
-from thriftgate.cli.gateway.running import running
-from thriftgate.cli.gateway.supervision import Options, Supervision
+from thriftgate.cli.gateway.parts import listeners, supervision
+from thriftgate.cli.gateway.parts.preflight import prepare
+from thriftgate.cli.gateway.parts.processes import Service, ServiceFailedError
+from thriftgate.cli.gateway.parts.running import running
+from thriftgate.cli.gateway.parts.supervision import Options, Supervision
 from thriftgate.errors import StoreUnavailableError
 
 KEYS = {"ANTHROPIC_API_KEY": "a-key", "OPENAI_API_KEY": "a-key", "LITELLM_MASTER_KEY": "sk-0123456789abcdef0123"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from thriftgate.cli.gateway import doctor
-from thriftgate.cli.gateway.preflight import prepare
-from thriftgate.cli.gateway.running import RunningGateway, forget, write_down
+from thriftgate.cli.gateway.parts.preflight import prepare
+from thriftgate.cli.gateway.parts.running import RunningGateway, forget, write_down
 from thriftgate.config.taken import TAKEN_VARIABLE, taken_from, what_changed
 
 CONFIG = """\

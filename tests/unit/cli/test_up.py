@@ -10,10 +10,11 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from thriftgate.cli.gateway import listeners, up
-from thriftgate.cli.gateway.processes import Service, ServiceFailedError
-from thriftgate.cli.gateway.running import RunningGateway
-from thriftgate.cli.gateway.supervision import Supervision
+from thriftgate.cli.gateway import up
+from thriftgate.cli.gateway.parts import listeners
+from thriftgate.cli.gateway.parts.processes import Service, ServiceFailedError
+from thriftgate.cli.gateway.parts.running import RunningGateway
+from thriftgate.cli.gateway.parts.supervision import Supervision
 from thriftgate.errors import ConfigurationError
 
 SETUP = """
@@ -97,8 +98,8 @@ def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
     monkeypatch.setattr(Supervision, "serve", serve)
     monkeypatch.setattr(listeners, "bind_listener", bind)
     for name in (
-        "thriftgate.cli.gateway.supervision.wait_until_ready",
-        "thriftgate.cli.gateway.supervision.prepare_database",
+        "thriftgate.cli.gateway.parts.supervision.wait_until_ready",
+        "thriftgate.cli.gateway.parts.supervision.prepare_database",
         "signal.signal",
     ):
         monkeypatch.setattr(name, nothing)
@@ -256,7 +257,7 @@ def test_a_gateway_that_serves_already_is_named_with_the_command_that_changes_it
     def found(_data_dir: Path, *, port: int | None = None) -> RunningGateway:
         return here
 
-    monkeypatch.setattr("thriftgate.cli.gateway.supervision.find", found)
+    monkeypatch.setattr("thriftgate.cli.gateway.parts.supervision.find", found)
     result = operator.up()
     assert result.exit_code == 1
     assert "serves on port 1 already: `thriftgate reload`" in result.output
@@ -272,7 +273,7 @@ def test_beside_another_gateway_of_the_folder_the_banner_says_which_one_is_meant
     def found(_data_dir: Path) -> list[RunningGateway]:
         return [other]
 
-    monkeypatch.setattr("thriftgate.cli.gateway.supervision.running", found)
+    monkeypatch.setattr("thriftgate.cli.gateway.parts.supervision.running", found)
     said = operator.up().output
     assert "thriftgate demo --base-url http://localhost:1 " in said
     assert "thriftgate reload --port 1 " in said

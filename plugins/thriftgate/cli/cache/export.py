@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from thriftgate.cli.cache.opening import config_option, opened
+from thriftgate.cli.cache.parts.opening import config_option, opened
 from thriftgate.cli.waiting import unless_seen
 from thriftgate.wording import counted
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thriftgate.cli.cache.opening import config_option, opened
+from thriftgate.cli.cache.parts.opening import config_option, opened
 from thriftgate.cli.waiting import waiting
 from thriftgate.wording import counted
 

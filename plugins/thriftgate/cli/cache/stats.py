@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thriftgate.cli.cache.opening import config_option, opened
+from thriftgate.cli.cache.parts.opening import config_option, opened
 from thriftgate.cli.consoles import table_console
-from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.report.parts.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.wording import percent, with_interval
 

@@ -14,7 +14,7 @@ from thriftgate.cli.waiting import waiting
 from thriftgate.wording import percent
 
 if TYPE_CHECKING:
-    from thriftgate.cli.cache.trial import TrialResult
+    from thriftgate.cli.cache.parts.trial import TrialResult
     from thriftgate.config import EmbedderName
 
 
@@ -70,7 +70,7 @@ def command(
     CSV has the columns `question` and `answer_group`: questions of one group have the same right answer. A few
     hundred questions give a picture, a few thousand a trustworthy artefact. Exit code 1 when they are too few.
     """
-    from thriftgate.cli.cache.trial import read_questions, recommend, run_trial
+    from thriftgate.cli.cache.parts.trial import read_questions, recommend, run_trial
 
     if png is not None:
         ready_matplotlib()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thriftgate.cli.cache.opening import caller_named, config_option, opened, tenant_options
+from thriftgate.cli.cache.parts.opening import caller_named, config_option, opened, tenant_options
 from thriftgate.cli.waiting import waiting
 from thriftgate.wording import counted
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from thriftgate.cascade.artefact import Artefact
     from thriftgate.cascade.calibration.calibration import Calibration
     from thriftgate.cascade.calibration.labels import Payoff
-    from thriftgate.cli.cascade.sources import LabelSource
+    from thriftgate.cli.cascade.parts.sources import LabelSource
 
 _MORE_LABELS = 500
 _ROWS = 12
@@ -117,7 +117,7 @@ def command(
     from thriftgate.cascade.calibration.labels import payoff_of
     from thriftgate.cascade.calibration.report import artefact_of, with_more_labels
     from thriftgate.cascade.prices import LEAST_RATIO
-    from thriftgate.cli.cascade.sources import Setting, labels_of_file, labels_of_ledger
+    from thriftgate.cli.cascade.parts.sources import Setting, labels_of_file, labels_of_ledger
 
     if config_file is None and (route or tiers is None) and Path(DEFAULT_CONFIG).is_file():
         config_file = Path(DEFAULT_CONFIG)
@@ -134,7 +134,7 @@ def command(
         calibration = calibrate(found.labels, promise, rng, method=method)
     summary = None
     if artefact_file is not None and not no_summary:
-        from thriftgate.cli.cascade.questions import summary_of_labels
+        from thriftgate.cli.cascade.parts.questions import summary_of_labels
 
         # With a generator of its own, so that a dry run says to the last digit what is written then.
         summary = summary_of_labels(found, config_file, np.random.default_rng([seed, 1]))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.report.parts.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import RouteConfig, ThriftgateConfig, load_section
 from thriftgate.wording import money, percent

@@ -13,9 +13,9 @@ from typing import IO
 
 import click
 
-from thriftgate.cli.cache.opening import config_option
-from thriftgate.cli.cascade.sources import cascaded_route
-from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.cache.parts.opening import config_option
+from thriftgate.cli.cascade.parts.sources import cascaded_route
+from thriftgate.cli.report.parts.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import unless_seen
 from thriftgate.config import load_section
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from thriftgate.cascade.prices import Payoff, payoff_of_prices
-from thriftgate.cli.gateway.preflight import Prepared, prepare
+from thriftgate.cli.gateway.parts.preflight import Prepared, prepare
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import CacheConfig, LoadedConfig, ModelList
 from thriftgate.config.docs import spell_duration

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thriftgate.cli.gateway.running import key_beside, url_beside
+from thriftgate.cli.gateway.parts.running import key_beside, url_beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ def command(
     base_url = (base_url or url_beside(_CONFIG)).rstrip("/").removesuffix("/v1")
     key = api_key or key_beside(_CONFIG, os.environ) or "none"
     if labels_file is not None:
-        from thriftgate.cli.gateway.demo_labels import write_labels
+        from thriftgate.cli.gateway.parts.demo_labels import write_labels
 
         groups = [name.strip() for name in tiers.split(",")]
         ctx.exit(write_labels(labels_file, groups, base_url, key, _route_prompt(prompt), requests, seed, concurrency))
@@ -120,7 +120,7 @@ def _route_prompt(name: str) -> tuple[str | None, str]:
     """The system message that the route's prompt adds by default, and its version; None and "" without a prompt."""
     if not (_PROMPTS / name).is_dir():
         return None, ""
-    from thriftgate.cli.prompts.registry import find_version, open_prompt
+    from thriftgate.cli.prompts.parts.registry import find_version, open_prompt
     from thriftgate.prompts.registry import PRODUCTION
     from thriftgate.prompts.render import render
 

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 import click
 from packaging.requirements import Requirement
 
-from thriftgate.cli.gateway.preflight import prepare
-from thriftgate.cli.gateway.running import USUAL_PORT, data_dir_beside, find, key_beside, running, url_beside
+from thriftgate.cli.gateway.parts.preflight import prepare
+from thriftgate.cli.gateway.parts.running import USUAL_PORT, data_dir_beside, find, key_beside, running, url_beside
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import LoadedConfig, ThriftgateConfig, load_section
 from thriftgate.errors import ConfigurationError, GatewayError
@@ -238,7 +238,7 @@ def check_providers(loaded: LoadedConfig) -> list[Diagnosis]:
 
 def check_langfuse(loaded: LoadedConfig, base_url: str) -> list[Diagnosis]:
     """Whether Langfuse takes traces, and whether a running gateway lost some. Without it requests are served anyway."""
-    from thriftgate.cli.langfuse.looks import look_at_langfuse, look_at_queue
+    from thriftgate.cli.langfuse.parts.looks import look_at_langfuse, look_at_queue
 
     looks = [look_at_langfuse(loaded.thriftgate, os.environ, patience=_PATIENCE)]
     if (
@@ -250,7 +250,7 @@ def check_langfuse(loaded: LoadedConfig, base_url: str) -> list[Diagnosis]:
 
 def check_outages(loaded: LoadedConfig, base_url: str) -> list[Diagnosis]:
     """What a running gateway has to do without: since when, why, and how many requests that cost."""
-    from thriftgate.cli.langfuse.looks import look_at_outages
+    from thriftgate.cli.langfuse.parts.looks import look_at_outages
 
     key = loaded.master_key or key_beside(loaded.path, os.environ)
     return [Diagnosis("outages", look.level, look.words) for look in look_at_outages(base_url, key, patience=_PATIENCE)]

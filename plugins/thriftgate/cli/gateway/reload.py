@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from thriftgate.cli.gateway.check import DEFAULT_CONFIG
-from thriftgate.cli.gateway.running import RunningGateway, data_dir_beside, find, running
+from thriftgate.cli.gateway.parts.running import RunningGateway, data_dir_beside, find, running
 
 _PATIENCE = 360.0
 _LOOK = 0.2

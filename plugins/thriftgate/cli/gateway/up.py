@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from thriftgate.cli.gateway.check import DEFAULT_CONFIG
-from thriftgate.cli.gateway.log_files import told
-from thriftgate.cli.gateway.preflight import DEMO_PORT, prepare
-from thriftgate.cli.gateway.processes import ServiceFailedError
-from thriftgate.cli.gateway.runtime_config import RuntimeConfig
-from thriftgate.cli.gateway.supervision import Options, Supervision, data_dir_of
+from thriftgate.cli.gateway.parts.log_files import told
+from thriftgate.cli.gateway.parts.preflight import DEMO_PORT, prepare
+from thriftgate.cli.gateway.parts.processes import ServiceFailedError
+from thriftgate.cli.gateway.parts.runtime_config import RuntimeConfig
+from thriftgate.cli.gateway.parts.supervision import Options, Supervision, data_dir_of
 from thriftgate.config import LoadedConfig, ThriftgateConfig
 from thriftgate.config.limits import LimitsConfig
 

@@ -1,7 +1,7 @@
 """`thriftgate keys`: the gateway's own keys, a command in each file.
 
-- `create`, `list`, `show`, `set`, `revoke`, `rotate`, `import_file`: the commands
-- `opening`: the database that they work on; `options`: what may be said of a key, a user or a team; `printing`
+- `create`, `list`, `show`, `set`, `revoke`, `rotate`, `import`: the commands
+- `parts`: the database that they work on, what may be said of a key, a user or a team, and how it is printed
 """
 
 import click

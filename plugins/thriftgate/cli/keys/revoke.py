@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, open_keys
+from thriftgate.cli.keys.parts.opening import config_option, open_keys
 
 
 @click.command("revoke")

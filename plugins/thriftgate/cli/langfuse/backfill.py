@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thriftgate.cli.report.command import parse_since
-from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.report.parts.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 

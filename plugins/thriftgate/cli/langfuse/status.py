@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.gateway.running import key_beside, url_beside
+from thriftgate.cli.gateway.parts.running import key_beside, url_beside
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 
@@ -33,7 +33,7 @@ def command(ctx: click.Context, *, base_url: str | None, as_json: bool, config_f
 
     The gateway's own queue is asked with the master key: LITELLM_MASTER_KEY, or the one that `thriftgate up` made.
     """
-    from thriftgate.cli.langfuse.looks import look_at_langfuse, look_at_queue, look_without_queue
+    from thriftgate.cli.langfuse.parts.looks import look_at_langfuse, look_at_queue, look_without_queue
 
     base_url = base_url or url_beside(config_file)
     with waiting("asking Langfuse and the gateway …"):

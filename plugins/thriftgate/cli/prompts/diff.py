@@ -2,7 +2,7 @@
 
 import click
 
-from thriftgate.cli.prompts.registry import find_version, open_prompt
+from thriftgate.cli.prompts.parts.registry import find_version, open_prompt
 from thriftgate.prompts.registry import PRODUCTION
 from thriftgate.prompts.versions import diff
 

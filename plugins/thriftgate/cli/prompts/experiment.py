@@ -12,8 +12,8 @@ import click
 
 from thriftgate import wording
 from thriftgate.cli.consoles import table_console
-from thriftgate.cli.prompts.registry import open_prompt, print_json
-from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.prompts.parts.registry import open_prompt, print_json
+from thriftgate.cli.report.parts.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.prompts.problems import name_hint
 from thriftgate.prompts.registry import Prompt

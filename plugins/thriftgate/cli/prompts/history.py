@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from thriftgate.cli.prompts.registry import open_prompt, print_json
+from thriftgate.cli.prompts.parts.registry import open_prompt, print_json
 from thriftgate.wording import moment
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.prompts.registry import print_json, print_problems
+from thriftgate.cli.prompts.parts.registry import print_json, print_problems
 from thriftgate.prompts.lint import lint
 from thriftgate.stores.files.prompts import PromptFiles
 

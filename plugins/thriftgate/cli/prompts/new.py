@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.prompts.registry import find_version, open_prompt
+from thriftgate.cli.prompts.parts.registry import find_version, open_prompt
 from thriftgate.prompts.changes import SETTINGS, Changes
 from thriftgate.prompts.parse import is_name
 from thriftgate.prompts.versions import dump

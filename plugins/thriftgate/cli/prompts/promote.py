@@ -4,7 +4,7 @@ import time
 
 import click
 
-from thriftgate.cli.prompts.registry import open_prompt
+from thriftgate.cli.prompts.parts.registry import open_prompt
 from thriftgate.prompts.changes import SETTINGS, promote
 from thriftgate.prompts.registry import PRODUCTION
 

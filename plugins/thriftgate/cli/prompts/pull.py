@@ -5,7 +5,7 @@ import time
 
 import click
 
-from thriftgate.cli.prompts.langfuse import chosen
+from thriftgate.cli.prompts.parts.langfuse import chosen
 from thriftgate.cli.waiting import waiting
 from thriftgate.prompts.registry import Prompt
 from thriftgate.stores.files.prompts import PromptFiles

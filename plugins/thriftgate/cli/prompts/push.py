@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.prompts.langfuse import chosen, data_dir_option, open_numbers
+from thriftgate.cli.prompts.parts.langfuse import chosen, data_dir_option, open_numbers
 from thriftgate.cli.waiting import waiting
 from thriftgate.prompts.registry import Prompt
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from thriftgate.cli.prompts.registry import find_version, open_prompt, print_json
+from thriftgate.cli.prompts.parts.registry import find_version, open_prompt, print_json
 from thriftgate.prompts.assignment import assign, is_running
 from thriftgate.prompts.registry import PRODUCTION, Prompt
 from thriftgate.prompts.render import render

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from thriftgate.cli.consoles import table_console
-from thriftgate.cli.prompts.registry import find_version, open_prompt, print_json, print_problems
+from thriftgate.cli.prompts.parts.registry import find_version, open_prompt, print_json, print_problems
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.schema import Variable
 from thriftgate.prompts.versions import PromptVersion, content

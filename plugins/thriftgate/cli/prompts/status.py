@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from thriftgate.cli.prompts.langfuse import chosen, data_dir_option, open_numbers
-from thriftgate.cli.prompts.registry import print_json
+from thriftgate.cli.prompts.parts.langfuse import chosen, data_dir_option, open_numbers
+from thriftgate.cli.prompts.parts.registry import print_json
 from thriftgate.cli.waiting import waiting
 from thriftgate.prompts.registry import Prompt
 

@@ -15,7 +15,7 @@ import click
 
 from thriftgate import wording
 from thriftgate.cli.consoles import table_console
-from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.report.parts.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 from thriftgate.config.base import parse_duration
@@ -114,7 +114,7 @@ def command(
     if html is not None:
         if ctx.get_parameter_source("by") is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError("--html shows every group: leave --by out")
-        from thriftgate.cli.report.html import write_page
+        from thriftgate.cli.report.parts.html import write_page
 
         write_page(html, config, start, now=time.time())
         return
@@ -127,7 +127,7 @@ def command(
     else:
         print_table(report)
         if by in _WITH_QUALITY and report.total is not None:
-            from thriftgate.cli.report.quality import print_latency, print_quality
+            from thriftgate.cli.report.parts.quality import print_latency, print_quality
 
             print_latency(report.latencies)
             print_quality(quality)
@@ -154,7 +154,7 @@ async def _read(
 
 
 def _as_json(report: "Report", quality: "Sequence[RouteQuality] | None") -> dict[str, object]:
-    from thriftgate.cli.report.quality import latency_record, quality_record
+    from thriftgate.cli.report.parts.quality import latency_record, quality_record
     from thriftgate.services.books.report import as_record
 
     return {

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, open_keys
-from thriftgate.cli.keys.options import given_values, grants_options
-from thriftgate.cli.keys.printing import json_option, print_one
+from thriftgate.cli.keys.parts.opening import config_option, open_keys
+from thriftgate.cli.keys.parts.options import given_values, grants_options
+from thriftgate.cli.keys.parts.printing import json_option, print_one
 
 
 @click.command("create")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from thriftgate.cli.keys.opening import config_option, open_keys
-from thriftgate.cli.keys.printing import json_option, print_one
+from thriftgate.cli.keys.parts.opening import config_option, open_keys
+from thriftgate.cli.keys.parts.printing import json_option, print_one
 
 
 @click.command("show")

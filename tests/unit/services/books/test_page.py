@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.memory_ledger import MemoryLedger
 
-from thriftgate.cli.report.quality import latency_record, print_latency
+from thriftgate.cli.report.parts.quality import latency_record, print_latency
 from thriftgate.services.books import charts
 from thriftgate.services.books.charts import Bar, BarPart, PercentileRange
 from thriftgate.services.books.latency import LatencySample

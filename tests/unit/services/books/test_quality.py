@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.memory_ledger import MemoryLedger
 
-from thriftgate.cli.report.quality import lines, print_quality, quality_record
+from thriftgate.cli.report.parts.quality import lines, print_quality, quality_record
 from thriftgate.services.books.quality import FEWEST_UNITS, RouteQuality, make_quality, quality_of
 from thriftgate.services.books.standing import RoutePromise
 from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, RequestRecord

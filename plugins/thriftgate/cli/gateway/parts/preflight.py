@@ -12,7 +12,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-from thriftgate.cli.gateway.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
+from thriftgate.cli.gateway.parts.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
 from thriftgate.config import EmbedderConfig, LoadedConfig, ModelList, RouteConfig, ThriftgateConfig, load
 from thriftgate.config.document import read_document
 from thriftgate.config.model_checks import check_prompt_params

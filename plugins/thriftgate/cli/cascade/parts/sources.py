@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.report.parts.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from thriftgate.cascade.familiarity import QuestionSummary
-    from thriftgate.cli.cascade.sources import LabelSource
+    from thriftgate.cli.cascade.parts.sources import LabelSource
     from thriftgate.ports import LoadedEmbedder
 
 MOST_READ = 2_000

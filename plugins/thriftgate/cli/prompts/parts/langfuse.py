@@ -33,7 +33,7 @@ def open_numbers(data_dir: Path, project: str) -> "LangfuseNumbers":
 
 def chosen(directory: Path, name: str | None) -> tuple[PromptFiles, list[Prompt]]:
     """The prompt `name`, or every prompt. Broken ones end the command."""
-    from thriftgate.cli.prompts.registry import open_prompt, print_problems
+    from thriftgate.cli.prompts.parts.registry import open_prompt, print_problems
 
     if name is not None:
         files, prompt = open_prompt(directory, name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thriftgate.cli.report.ledger_opening import opened_ledger
+from thriftgate.cli.report.parts.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
 
@@ -39,7 +39,7 @@ def write_page(target: Path, config: Path, since: float | None, *, now: float) -
 async def _read(path: Path, since: float | None, now: float) -> "ReportPage":
     import numpy as np
 
-    from thriftgate.cli.report.quality import lines
+    from thriftgate.cli.report.parts.quality import lines
     from thriftgate.services.books.promises import promises_of
     from thriftgate.services.books.quality import make_quality
     from thriftgate.services.books.report import MOST_RECORDS

@@ -18,10 +18,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thriftgate.cli.gateway import listeners
-from thriftgate.cli.gateway.preflight import Prepared, prepare
-from thriftgate.cli.gateway.processes import Service, ServiceFailedError, stop_all, wait_until_ready
-from thriftgate.cli.gateway.running import FOLDER, Reload, RunningGateway, find, forget, reachable, running, write_down
+from thriftgate.cli.gateway.parts import listeners
+from thriftgate.cli.gateway.parts.preflight import Prepared, prepare
+from thriftgate.cli.gateway.parts.processes import Service, ServiceFailedError, stop_all, wait_until_ready
+from thriftgate.cli.gateway.parts.running import (
+    FOLDER,
+    Reload,
+    RunningGateway,
+    find,
+    forget,
+    reachable,
+    running,
+    write_down,
+)
 from thriftgate.config import LoadedConfig
 from thriftgate.config.taken import TAKEN_VARIABLE
 from thriftgate.errors import ConfigurationError, GatewayError

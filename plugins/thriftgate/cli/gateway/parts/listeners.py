@@ -7,7 +7,7 @@ import errno
 import socket
 from collections.abc import Sequence
 
-from thriftgate.cli.gateway.processes import ServiceFailedError
+from thriftgate.cli.gateway.parts.processes import ServiceFailedError
 
 _PATIENCE = 1.0
 

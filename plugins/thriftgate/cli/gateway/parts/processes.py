@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from thriftgate.cli.gateway.log_files import RotatedLog, pump, to_stdout
+from thriftgate.cli.gateway.parts.log_files import RotatedLog, pump, to_stdout
 
 LISTENERS = "THRIFTGATE_LISTENERS"
 READY_DIR = "THRIFTGATE_READY_DIR"

@@ -1,0 +1,1 @@
+"""What calibration reads: labels from files or the ledger, and their questions."""

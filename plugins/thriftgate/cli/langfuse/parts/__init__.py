@@ -1,0 +1,1 @@
+"""What Langfuse's commands share: looks at its state."""

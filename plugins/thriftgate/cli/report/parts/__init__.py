@@ -1,0 +1,1 @@
+"""The parts of a report: the opened ledger, quality in words, the page."""
