@@ -10,7 +10,7 @@ from thriftgate.cli.gateway import doctor
 from thriftgate.cli.gateway.doctor import Diagnosis
 from thriftgate.config import EmbedderConfig, LoadedConfig, ThriftgateConfig
 
-GOOD = Path(__file__).parent.parent.parent / "config" / "good"
+GOOD = Path(__file__).parent.parent.parent.parent / "config" / "good"
 
 
 @pytest.fixture(autouse=True)

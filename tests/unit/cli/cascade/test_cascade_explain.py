@@ -15,7 +15,7 @@ from thriftgate.cli.cascade import command
 from thriftgate.cli.cascade import explain as cascade_explain
 from thriftgate.types import Audit, AuditKind, CallPurpose, DecisionKind, RequestRecord, Stage, TierCall
 
-REPO = Path(__file__).parent.parent.parent.parent
+REPO = Path(__file__).parent.parent.parent.parent.parent
 CONFIG = REPO / "tests" / "config" / "good" / "support.yaml"
 
 RECORD = RequestRecord(

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from thriftgate.cli.prompts import COMMANDS, command
 from thriftgate.errors import GatewayError
 
-SHIPPED = Path(__file__).parents[3] / "prompts"
+SHIPPED = Path(__file__).parents[4] / "prompts"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.unit.cli.test_up import SETUP
+from tests.unit.cli.gateway.test_up import SETUP
 
 from thriftgate.cli.gateway.parts import listeners, supervision
 from thriftgate.cli.gateway.parts.preflight import prepare

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from thriftgate.caching.artefact import CacheModel, shipped
 from thriftgate.cli.cache.tune import command
 
-SUPPORT = Path(__file__).parents[3] / "evals" / "cache" / "support.csv"
+SUPPORT = Path(__file__).parents[4] / "evals" / "cache" / "support.csv"
 
 
 @pytest.fixture
