@@ -1,4 +1,8 @@
-"""A whole route over fakes, and clients that ask it."""
+"""A whole route over fakes, and clients that ask it.
+
+Put together by hand: `proxy.compose.routes`, which does it when the gateway serves, imports LiteLLM (ten seconds) by
+what completes and prices, because its `Shared` names those two classes and not the ports `Completer` and `Pricer`.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

@@ -80,7 +80,7 @@ class Day:
         setup.books = self.writer
         setup.sinks += [self.writer.submit, self.metrics.submit, self.send]
         setup.verifier = self.verifier = CacheVerifier(
-            route="support", reference_model="large", completer=setup.completer,
+            route="support", baseline_model="large", completer=setup.completer,
             agreement=AgreementJudge(setup.embedder), judge=ModelJudge(setup.completer, "judge", setup.clock),
             cache=setup.store, decider=FixedDecider(FixedThreshold(0.8)), book=self.writer,
             budget=RateBudget(share=1.0, max_per_minute=100, clock=setup.clock, draw=lambda: 0.0),

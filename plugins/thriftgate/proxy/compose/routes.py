@@ -147,7 +147,7 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
     agreement = AgreementJudge(shared.embedder)
     verifier = CacheVerifier(
         route=name,
-        reference_model=baseline_of(config),
+        baseline_model=baseline_of(config),
         completer=shared.completer,
         agreement=agreement,
         judge=ModelJudge(shared.completer, verify.judge, shared.clock) if verify.judge else agreement,

@@ -4,7 +4,7 @@ Which requests are audited is drawn whatever their answers looked like, so that 
 accepted answer is asked of the strongest tier as well; for an escalated one both answers are there already. An accepted
 answer that turns out to be worse is also reported to whoever can still put it right, such as the cache.
 
-Failure behaviour: nothing here delays or breaks a request. A reference that does not come, a judge that cannot
+Failure behaviour: nothing here delays or breaks a request. A strongest answer that does not come, a judge that cannot
 tell or a ledger that is away means one audit less.
 """
 
@@ -69,11 +69,11 @@ class CascadeAuditor:
     ) -> None:
         bill = CheckingBill(self.completer, self.clock)
         with suppress(TierFailedError, StoreUnavailableError):
-            reference = await bill.ask(self.strongest, request, purpose=CallPurpose.AUDIT)
-            judgement = await self.judge.compare(request, outcome.answer.text, reference.text)
+            strongest_answer = await bill.ask(self.strongest, request, purpose=CallPurpose.AUDIT)
+            judgement = await self.judge.compare(request, outcome.answer.text, strongest_answer.text)
             if judgement.is_acceptable is False and correct is not None:
-                await correct(reference)
-            audit = self._audit(request, outcome, outcome.answer, reference, judgement, bill, asked_at)
+                await correct(strongest_answer)
+            audit = self._audit(request, outcome, outcome.answer, strongest_answer, judgement, bill, asked_at)
             await self.book.add_audit(audit)
 
     async def _audit_escalated(self, request: ChatRequest, outcome: Outcome, asked_at: float | None) -> None:
@@ -88,7 +88,7 @@ class CascadeAuditor:
         request: ChatRequest,
         outcome: Outcome,
         judged: Answer,
-        reference: Answer,
+        strongest_answer: Answer,
         judgement: Judgement,
         bill: CheckingBill,
         asked_at: float | None,
@@ -112,8 +112,8 @@ class CascadeAuditor:
                 **({} if judgement.is_better is None else {IS_BETTER: judgement.is_better}),
                 "group": _group(request),
                 # A calibration must know what accepting this answer saves.
-                "reference_cost_usd": reference.cost_usd,
-                **({"content": _content(request, judged, reference)} if self.capture_content else {}),
+                "reference_cost_usd": strongest_answer.cost_usd,
+                **({"content": _content(request, judged, strongest_answer)} if self.capture_content else {}),
             },
             calls=(*bill.calls, *judgement.calls),
             asked_at=asked_at,
@@ -122,11 +122,11 @@ class CascadeAuditor:
         )
 
 
-def _content(request: ChatRequest, judged: Answer, reference: Answer) -> dict[str, Any]:
+def _content(request: ChatRequest, judged: Answer, strongest_answer: Answer) -> dict[str, Any]:
     return {
         "messages": [dict(message) for message in request.messages],
         "cheap": judged.text,
-        "strong": reference.text,
+        "strong": strongest_answer.text,
     }
 
 

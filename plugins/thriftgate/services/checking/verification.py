@@ -1,6 +1,6 @@
 """Finds out, beside the requests, whether semantic hits were right, and lets the cache learn from it.
 
-A budgeted share of the hits is asked afresh of the baseline tier and compared. A miss costs nothing extra: its answer
+A budgeted share of the hits is asked afresh of the baseline model and compared. A miss costs nothing extra: its answer
 was fetched anyway, so it is compared with its neighbours' answers. Entries whose answers say the same become one answer
 group, the strongest evidence that the cache has. Users' feedback counts as well.
 
@@ -39,7 +39,7 @@ class CacheVerifier:
     """Verifies the hits of one route."""
 
     route: str
-    reference_model: str
+    baseline_model: str
     """The model group that gives fresh answers to compare with: the route's baseline."""
     completer: Completer
     agreement: Judge
@@ -110,7 +110,7 @@ class CacheVerifier:
     async def _verify(self, request: ChatRequest, hit: Hit, asked_at: float | None) -> None:
         bill = CheckingBill(self.completer, self.clock)
         with suppress(TierFailedError):
-            fresh = await bill.ask(self.reference_model, request, purpose=CallPurpose.VERIFY)
+            fresh = await bill.ask(self.baseline_model, request, purpose=CallPurpose.VERIFY)
             judgement = await self.judge.compare(request, _text(hit.entry), fresh.text)
             bill.calls.extend(judgement.calls)
             is_correct = judgement.is_acceptable
@@ -133,7 +133,7 @@ class CacheVerifier:
             return None
         asked = with_body(request, view.with_question(entry.question))
         try:
-            fresh = await bill.ask(self.reference_model, asked, purpose=CallPurpose.VERIFY)
+            fresh = await bill.ask(self.baseline_model, asked, purpose=CallPurpose.VERIFY)
         except TierFailedError:
             return None
         judgement = await self.judge.compare(asked, _text(entry), fresh.text)

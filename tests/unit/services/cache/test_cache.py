@@ -66,7 +66,7 @@ class Shop:
     def _verifier(self) -> CacheVerifier:
         agreement = AgreementJudge(self.embedder)
         return CacheVerifier(
-            route="support", reference_model="large", completer=FakeCompleter(), agreement=agreement, judge=agreement,
+            route="support", baseline_model="large", completer=FakeCompleter(), agreement=agreement, judge=agreement,
             cache=self.store, decider=FixedDecider(FixedThreshold(0.8)), book=MemoryLedger(),
             budget=RateBudget(share=0.0, max_per_minute=0, clock=self.clock, draw=lambda: 0.5),
             background=self.background, clock=self.clock,

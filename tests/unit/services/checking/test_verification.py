@@ -71,7 +71,7 @@ class Setup:
         self.background = BackgroundTasks()
         self.verifier = CacheVerifier(
             route="support",
-            reference_model="large",
+            baseline_model="large",
             completer=self.completer,
             agreement=agreement,
             judge=judge or agreement,
