@@ -34,6 +34,8 @@ class Asked:
     """The most tokens that the client lets an answer have; None: any number."""
     is_semantic: bool = True
     """Whether the answer to another question may be given at all."""
+    is_relaxed: bool = False
+    """Under load: of the hits only those that must be are asked afresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def look_up(asked: Asked, decide: Decide) -> LookUp:
         return Found(exact=found.exact, vector=vector)
     decision = decide(asked.question, found.neighbours)
     is_checked = False
-    if isinstance(decision, Hit):
+    if isinstance(decision, Hit) and (decision.must_be_checked or not asked.is_relaxed):
         is_checked = yield Check(decision)
         if decision.must_be_checked and not is_checked:
             decision = decision.unserved()

@@ -94,6 +94,16 @@ def test_an_answer_longer_than_the_client_lets_it_be_is_not_there() -> None:
     assert found.exact == entry("k", tokens=100)
 
 
+def test_under_load_only_a_hit_that_must_be_checked_is_asked_afresh() -> None:
+    relaxed = replace(ASKED, is_relaxed=True)
+    effects, found = drive(look_up(relaxed, serve(HIT)), [VECTOR, Lookup(None, NEAR)])
+    assert (found.decision, found.is_checked) == (HIT, False)
+    assert not any(isinstance(effect, Check) for effect in effects)
+    must = replace(HIT, must_be_checked=True)
+    effects, found = drive(look_up(relaxed, serve(must)), [VECTOR, Lookup(None, NEAR), True])
+    assert (effects[-1], found.decision, found.is_checked) == (Check(must), must, True)
+
+
 @given(st.booleans(), st.booleans())
 def test_a_hit_that_must_be_checked_is_served_only_if_it_is(must: bool, is_checked: bool) -> None:
     hit = replace(HIT, must_be_checked=must)

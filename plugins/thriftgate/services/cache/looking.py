@@ -102,6 +102,7 @@ class CacheLook:
             question=scope.question,
             max_tokens=place.max_tokens,
             is_semantic=self.is_semantic,
+            is_relaxed=is_relaxed,
         )
         flow = look_up(asked, partial(self._decider.decide, draw=draw, tenant=scope.tenant, is_relaxed=is_relaxed))
         sent: object = None

@@ -139,8 +139,6 @@ class CacheService:
         self, place: LookPlace, request: ChatRequest, pending: PendingEntry, *, is_relaxed: bool
     ) -> Served | None:
         def may_check(hit: Hit) -> bool:
-            if is_relaxed and not hit.must_be_checked:
-                return False
             return self.verifier is not None and self.verifier.may_check(is_certain=hit.must_be_checked)
 
         found = await self._look.look(place, draw=self._draw(), may_check=may_check, is_relaxed=is_relaxed)
