@@ -76,7 +76,7 @@ _REFUSED = "Error: {} was not written, since such a cascade hardly pays (see abo
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the artefact for `cascade.artefact` here.",
 )
-@click.option("--force", is_flag=True, help="Write it also where prices say that it hardly pays.")
+@click.option("--force", is_flag=True, help="Write it also where prices or answers say that it hardly pays.")
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the frontier here.")
 @click.option("--skip-bad-lines", is_flag=True, help="Go on without the lines that cannot be used.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split.")
@@ -116,8 +116,8 @@ def command(
     from thriftgate.cascade.calibration.calibration import Promise, calibrate
     from thriftgate.cascade.calibration.labels import payoff_of
     from thriftgate.cascade.calibration.report import artefact_of, with_more_labels
-    from thriftgate.cascade.prices import LEAST_RATIO
     from thriftgate.cli.cascade.parts.sources import Setting, labels_of_file, labels_of_ledger
+    from thriftgate.cli.cascade.sources import Setting, labels_of_file, labels_of_ledger
 
     if config_file is None and (route or tiers is None) and Path(DEFAULT_CONFIG).is_file():
         config_file = Path(DEFAULT_CONFIG)
@@ -153,7 +153,7 @@ def command(
     if png is not None:
         draw_frontier(calibration, png, title=f"{found.name}: {len(found.labels):,} labels")
     is_kept = calibration.chosen is None and artefact_file is not None and artefact_file.exists()
-    is_refused = artefact_file is not None and payoff is not None and payoff.price_ratio < LEAST_RATIO and not force
+    is_refused = artefact_file is not None and payoff is not None and bool(payoff.objections) and not force
     if artefact_file is not None and not is_kept and not is_refused:
         artefact_file.write_text(artefact.dump(), encoding="utf-8")
     if as_json:

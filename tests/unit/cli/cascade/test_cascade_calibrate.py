@@ -18,9 +18,9 @@ def rows(n: int) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for place in range(n):
         hedged = rng.uniform() < 0.4
-        cheap = "Maybe it is 4, perhaps, I think." if hedged else "It is 4."
+        cheap = "Maybe it is 4, perhaps, I think." if hedged else "It is four."
         label = bool(rng.uniform() < (0.3 if hedged else 0.99))
-        made.append({"question": f"What is number {place}?", "cheap": cheap, "strong": "It is 4.", "label": label})
+        made.append({"question": f"What is number {place}?", "cheap": cheap, "strong": "It is four.", "label": label})
     return made
 
 
@@ -198,3 +198,16 @@ def test_what_hardly_pays_is_written_only_by_force(labels: Path, tmp_path: Path,
     assert run(labels, *prices).exit_code == 0
     assert run(labels, *prices, "--write", artefact, "--no-summary", "--force").exit_code == 0
     assert artefacts.load_artefact(artefact).guarantee.holds
+
+
+def test_answers_of_one_letter_without_log_probabilities_are_written_only_by_force(tmp_path: Path):
+    file, artefact = tmp_path / "letters.jsonl", tmp_path / "a.json"
+    letters = [{**row, "cheap": "B", "strong": "B"} for row in rows(300)]
+    file.write_text("\n".join(map(json.dumps, letters)) + "\n")
+    refused = run(file, *PRICES, "--write", artefact, "--no-summary")
+    assert refused.exit_code == 1
+    assert not artefact.exists()
+    assert "a letter or a word and come without log-probabilities" in " ".join(refused.output.split())
+    assert "--force writes it all the same" in " ".join(refused.output.split())
+    run(file, *PRICES, "--write", artefact, "--no-summary", "--force")
+    assert artefact.exists()
