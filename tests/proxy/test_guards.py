@@ -84,6 +84,23 @@ def test_an_attack_is_refused_before_anything_is_sent(guarded: GatewayProcess, p
     assert ask(guarded, path, model, QUESTION).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/completions", {"prompt": "Is Globex cheaper?"}),
+        ("/v1/embeddings", {"input": ["Is Globex cheaper?"]}),
+        ("/v1/moderations", {"input": "Is Globex cheaper?"}),
+        ("/v1/images/generations", {"prompt": "Globex"}),
+        ("/v1/rerank", {"query": "Globex", "documents": ["a"]}),
+    ],
+)
+def test_other_endpoints_say_too_which_guard_refused(guarded: GatewayProcess, path: str, body: dict[str, Any]) -> None:
+    refused = guarded.post(path, {"model": "large", **body}, CLIENT_KEY)
+    assert refused.status_code == 400, refused.text
+    assert "a guard of this gateway refused the request (deny)" in refused.text
+    assert "Globex" not in refused.text
+
+
 @everywhere
 @models
 @both

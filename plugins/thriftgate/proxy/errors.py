@@ -226,6 +226,8 @@ class ClientHTTPException(HTTPException):
 
     def __init__(self, error: GatewayError) -> None:
         super().__init__(error.status_code, error.message, headers=dict(error_headers(error)))
+        self.message = error.message
+        """What LiteLLM's endpoints other than chat tell the client; without it they tell `str` of this."""
         self.type = error.error_type
         self.param = _param_of(error)
         self.code = _word(error)
