@@ -74,6 +74,8 @@ _NO_ORDER = re.compile(
     r"(?:不要|不能|不会|不會|不可|不得|不该|不該|不想|别|別|勿|没有|沒有|没|未|被|如何|怎么|怎麼|为什么|為什麼)$"
 )
 """What before a Chinese verb says that it orders nothing."""
+_ASKED = re.compile(r"(?:如何|怎么|怎麼|怎样|怎樣|为什么|為什麼|为何|為何)[^，。！？；,.!?;:：\n]{0,24}$")
+"""A question how or why, up to the verb: 如何在Outlook中忽略 ..."""
 # Not "is ignoring", "may I ignore", "even if one ignores".
 _BID_JA = (
     r"(?:無視|破棄)(?:して(?:[^いしもるたまは]|$)|しろ|せよ|しなさい|し、)|"
@@ -176,7 +178,8 @@ def is_plain_order(text: str) -> bool:
         return False
     at = 0
     while (place := _PLAIN_ORDER.search(text, at)) is not None:
-        if _NO_ORDER.search(text, max(0, place[0] - 4), place[0]) is None:
+        at = place[0]
+        if not any(said.search(text, max(0, at - 28), at) for said in (_NO_ORDER, _ASKED)):
             return True
         at = place[0] + 1  # an order may stand within what begins with none
     return False
