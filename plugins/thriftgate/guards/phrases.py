@@ -74,7 +74,9 @@ _NO_ORDER = re.compile(
     r"(?:不要|不能|不会|不會|不可|不得|不该|不該|不想|别|別|勿|没有|沒有|没|未|被|如何|怎么|怎麼|为什么|為什麼)$"
 )
 """What before a Chinese verb says that it orders nothing."""
-_ASKED = re.compile(r"(?:如何|怎么|怎麼|怎样|怎樣|为什么|為什麼|为何|為何)[^，。！？；,.!?;:：\n]{0,24}$")
+_ASKED = re.compile(
+    r"(?:如何|怎么|怎麼|怎样|怎樣|为什么|為什麼|为何|為何)[^\uFF0C\u3002\uFF01\uFF1F\uFF1B,.!?;:\uFF1A\n]{0,24}$"
+)
 """A question how or why, up to the verb: 如何在Outlook中忽略 ..."""
 # Not "is ignoring", "may I ignore", "even if one ignores".
 _BID_JA = (

@@ -117,7 +117,6 @@ def command(
     from thriftgate.cascade.calibration.labels import payoff_of
     from thriftgate.cascade.calibration.report import artefact_of, with_more_labels
     from thriftgate.cli.cascade.parts.sources import Setting, labels_of_file, labels_of_ledger
-    from thriftgate.cli.cascade.sources import Setting, labels_of_file, labels_of_ledger
 
     if config_file is None and (route or tiers is None) and Path(DEFAULT_CONFIG).is_file():
         config_file = Path(DEFAULT_CONFIG)

@@ -374,7 +374,7 @@ async def test_a_guard_of_attacks_that_is_off_looks_at_nothing_and_deny_lists_st
 
     def counted() -> Any:
         reads.append("read")
-        return shipped("injection")
+        return shipped_classifier("injection")
 
     off = {"action": "off"}
     deny = [{"name": "ours", "words": ["instructions"]}]
@@ -392,7 +392,7 @@ async def test_one_text_that_cannot_be_read_is_a_failure_and_the_others_are_look
         calls.append(1)
         if len(calls) == 1:
             raise RuntimeError("no weights yet")
-        return shipped("injection")
+        return shipped_classifier("injection")
 
     one = GuardService(GuardPolicies(GuardsConfig()), injection=sometimes, toxicity=sometimes)
     policy = one.policies.policy_of("m")
