@@ -46,6 +46,7 @@ def test_all_but_the_differing_place_is_shared_and_its_ends_differ(one: list[str
         ("what does affect mean", "what does effect mean", True), ("what does it mean", "what does it mean", False),
         ("I won't pay", "I will not pay", False), ("I shan't pay", "I shall not pay", False),
         ("it's here", "it is here", False), ("it's here", "its here", True),
+        ("what is the meaning of this fee", "what is the reason of this fee", False),
     ],
 )  # fmt: skip
 def test_one_small_word_for_another_is_another_question_unless_they_mean_as_much(
@@ -148,6 +149,8 @@ def test_who_does_it_to_whom(one: str, other: str, differ: bool) -> None:
         ("which of them does Tom see?", "which of them sees Tom?", True),
         ("which one of them all does Tom see?", "which one of them all sees Tom?", False),
         ("stop to", "stop ing", False),
+        ("and when do I get to pay?", "and when do I need to pay?", True),
+        ("do I get to pay?", "do I need to pay?", True), ("do I have to pay?", "do I need to pay?", False),
     ],
 )  # fmt: skip
 def test_one_small_form_builds_another_question(one: str, other: str, differ: bool) -> None:

@@ -107,3 +107,22 @@ def test_a_raw_promise_is_broken_no_more_often_than_it_says() -> None:
             false += bool(replay.play(found.chosen.policy).losses(replay).mean() > 0.05)
     assert false <= 20  # 12 are expected at most; 20 and more happen with a chance of 2 %
     assert np.isfinite(scores).all()
+
+
+def test_a_tier_whose_answers_are_unknown_has_no_model_and_those_behind_it_have_theirs() -> None:
+    made = sure(60, np.random.default_rng(4))
+    three = [
+        replace(
+            one,
+            quality=(1.0, *one.quality),
+            cost_usd=(0.01, *one.cost_usd),
+            features=({}, *one.features),
+            vetoes=(None, None),
+        )
+        for one in made
+    ]
+    models, scores = raw_tier_models(three)
+    assert models.models[0] is None
+    assert models.models[1] is not None
+    assert np.isnan(scores[:, 0]).all()
+    assert np.isfinite(scores[:, 1]).all()
