@@ -1,7 +1,7 @@
 """Custom authentication of the test proxy: `sk-<key>-<team>-<user>` is who it says; copied beside the config.
 
-The key `limited` may ask once a minute; `frugal` has spent nearly all of its budget; `viewer` is an admin who may only
-look.
+The key `limited` may ask once a minute, `single` one thing at a time and `wordy` for 1,000 tokens a minute; `frugal`
+has spent nearly all of its budget; `viewer` is an admin who may only look.
 """
 
 import hashlib
@@ -36,5 +36,6 @@ async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
     return UserAPIKeyAuth(
         api_key=digest, key_alias=key, team_id=team, team_alias=f"team {team}", user_id=user, rpm_limit=limit,
         user_role=LitellmUserRoles.PROXY_ADMIN_VIEW_ONLY if key == "viewer" else None,
+        max_parallel_requests=1 if key == "single" else None, tpm_limit=1000 if key == "wordy" else None,
         spend=spend, max_budget=budget, metadata={"tier": key} if key in ("patient", "batch") else {},
     )  # fmt: skip

@@ -13,6 +13,7 @@ that is refused with parameters of ours in it (a prompt's, log-probabilities) is
 refusal names, then without any. Closing a stream closes the provider's connection.
 """
 
+import asyncio
 import json
 import math
 import re
@@ -28,6 +29,7 @@ from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
+from thriftgate.proxy import endings, leaving, listening, stumbles
 from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
@@ -182,6 +184,9 @@ class RouterCompleter:
             raise
         except Exception as error:
             raise self._failure(model, error, stream=True) from error
+        except (GeneratorExit, asyncio.CancelledError):
+            leaving.charge(response, model)
+            raise
         finally:
             close = getattr(response, "aclose", None)
             if close is not None:
