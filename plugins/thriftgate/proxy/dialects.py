@@ -83,7 +83,8 @@ def response_of(dialect: str, body: Mapping[str, Any], summary: Mapping[str, Any
     """LiteLLM's answer of ours, with the field `thriftgate`: the one that a tier gave (`edge`) where there is one."""
     told = {"thriftgate": dict(summary)}
     if dialect == Dialect.MESSAGES:
-        return {**body, **told}
+        # Where the limiter writes its headers; LiteLLM takes it out.
+        return {**body, **told, "_hidden_params": dict[str, Any]()}
     if isinstance(edge, BaseModel):
         # The tier's own answer stays what it was: audits may still look at it.
         answer = edge.model_copy()

@@ -23,6 +23,7 @@ from typing import Any
 
 from litellm.types.utils import ModelResponse
 
+from thriftgate.decisions import DecisionKind
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy.books.pricing import chat_usage
 from thriftgate.proxy.dialects import METHODS, event_of, owned, response_of, takes_bytes
@@ -191,7 +192,9 @@ class _Log:
 
     def succeeded(self, answer: Answer) -> None:
         """The request has its whole answer."""
-        self.ended(answer.usage, text=answer.text)
+        is_kept = self._edge.summary.get("decision") in (DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT)
+        # Of a kept answer nobody's tokens were used; its usage tells what it took when it was made.
+        self.ended(Usage() if is_kept else answer.usage, text=answer.text)
 
     def ended(self, usage: Usage, *, text: str = "") -> None:
         """The request is over; what was written by then was used."""

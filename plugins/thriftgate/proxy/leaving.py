@@ -8,7 +8,6 @@ Failure behaviour: nothing is raised; what LiteLLM cannot put together is not ch
 """
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -17,17 +16,19 @@ from litellm.proxy import common_request_processing
 
 from thriftgate.proxy.edge import current
 from thriftgate.types import Usage
+from thriftgate.wire.shapes import mapping
 
 _bill = cast("Any", common_request_processing)._bill_partial_streamed_spend_on_disconnect
+_INSIDE = ("inner", "_wrapper", "responses_stream")
 _tasks: set[asyncio.Task[Usage]] = set()
 
 
 def charge(response: object, model: str) -> None:
     """Charge for a tier's stream that nobody reads on, beside whoever closes it."""
-    logging = _logging_of(response)
+    stream, logging = _logged(response)
     if logging is None:
         return
-    task = asyncio.ensure_future(_charged(response, model, logging))
+    task = asyncio.ensure_future(_charged(stream, model, logging))
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
     edge = current.get()
@@ -44,12 +45,17 @@ async def used(unread: list["asyncio.Task[Usage]"]) -> Usage:
 async def _charged(response: object, model: str, logging: Logging) -> Usage:
     with suppress(Exception):  # a logger of somebody else's may be in there
         await _bill({"litellm_logging_obj": logging, "model": model}, response)
-        said: Any = logging.model_call_details.get("standard_logging_object")
-        row = cast("Mapping[str, Any]", said) if isinstance(said, Mapping) else {}
+        row = mapping(logging.model_call_details.get("standard_logging_object"))
         return Usage(int(row.get("prompt_tokens") or 0), int(row.get("completion_tokens") or 0))
     return Usage()
 
 
-def _logging_of(response: object) -> Logging | None:
-    found: object = getattr(response, "logging_obj", None)
-    return found if isinstance(found, Logging) else None
+def _logged(response: object) -> tuple[object, Logging | None]:
+    """The stream that its log belongs to: for `/v1/messages` LiteLLM wraps another API's in up to three more."""
+    stream: object = response
+    while stream is not None:
+        found: object = getattr(stream, "logging_obj", None)
+        if isinstance(found, Logging):
+            return stream, found
+        stream = next((inner for name in _INSIDE if (inner := getattr(stream, name, None)) is not None), None)
+    return response, None
