@@ -107,7 +107,7 @@ async def test_litellm_charges_for_a_stream_by_its_chunks_and_its_log() -> None:
         async def dispatch_success_handlers(self, result: object, **_more: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
             charged.append(result)
 
-    said = [{**CHUNK, "choices": [{"index": 0, "delta": {"content": text}}]} for text in ("Five ", "days")]
+    said: list[Any] = [{**CHUNK, "choices": [{"index": 0, "delta": {"content": text}}]} for text in ("Five ", "days")]
     asked = [{"role": "user", "content": "How long does it take?"}]
     stream = SimpleNamespace(messages=asked, model="gpt-4o", chunks=[ModelResponseStream(**one) for one in said])
     log = Noted("gpt-4o", asked, stream=True, call_type="acompletion", start_time=datetime.now(UTC),
