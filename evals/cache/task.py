@@ -45,6 +45,8 @@ def fixed(threshold: float) -> Callable[[], ReplayDecider]:
 
 JUDGE = Conditions(missed_agreement=0.02, false_agreement=0.02, untold=0.5)
 """The free judge on answers that mostly state a result; evals/cache/judge.py measures how far it tells others."""
+POOR_JUDGE = Conditions(missed_agreement=0.07, false_agreement=0.29, untold=0.5)
+"""A judge far worse than any that was measured: of pairs that differ it takes 29 % for the same."""
 
 
 PARTS = ("promise", "traps", "support", "fixed", "curve", "guards")
@@ -60,11 +62,14 @@ def promise_jobs() -> dict[str, tuple[str, str, Conditions]]:
         "Home Assistant, German, with slots": ("ha de", "shipped", plain),
         "Home Assistant, Dutch, with slots": ("ha nl", "shipped", plain),
         "HWU64 with slots": ("hwu slots", "shipped", plain),
+        "Bitext, which the artefact has seen": ("bitext", "shipped", plain),
         "BANKING77, 3,080, as the free judge tells": ("test", "shipped", JUDGE),
         "Home Assistant, English, as the free judge tells": ("ha en", "shipped", JUDGE),
         "Home Assistant, German, as the free judge tells": ("ha de", "shipped", JUDGE),
         "Home Assistant, Dutch, as the free judge tells": ("ha nl", "shipped", JUDGE),
         "HWU64 with slots, as the free judge tells": ("hwu slots", "shipped", JUDGE),
+        "SNIPS, as the free judge tells": ("snips", "shipped", JUDGE),
+        "five tenants, as the free judge tells": ("tenants", "shipped", JUDGE),
         "five tenants of one route": ("tenants", "shipped", plain),
         "BANKING77, 6,408 of unseen intents": ("unseen", "shipped", plain),
         "HWU64 by intents": ("hwu", "shipped", plain),
@@ -72,6 +77,10 @@ def promise_jobs() -> dict[str, tuple[str, str, Conditions]]:
         "BANKING77, 3,080, artefact without BANKING77": ("test", "foreign", plain),
         "BANKING77, 3,080, no hit checked after the first": ("test", "shipped", Conditions(verify_share=0.0)),
         "BANKING77, all, as the free judge tells": ("all", "shipped", JUDGE),
+        "BANKING77, 3,080, as a poor judge tells": ("test", "shipped", POOR_JUDGE),
+        "Home Assistant, Dutch, as a poor judge tells": ("ha nl", "shipped", POOR_JUDGE),
+        "Home Assistant, German, as a poor judge tells": ("ha de", "shipped", POOR_JUDGE),
+        "HWU64 with slots, as a poor judge tells": ("hwu slots", "shipped", POOR_JUDGE),
     }
 
 
@@ -151,6 +160,8 @@ def _dataset(which: str) -> Labelled:
         return data.hwu64(slots=which == "hwu slots")
     if which == "snips":
         return data.snips()
+    if which == "bitext":
+        return data.bitext()
     questions, files = data.banking77()
     if which == "test":
         return questions.take([place for place, file in enumerate(files) if file == "test"])

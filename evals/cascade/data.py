@@ -34,8 +34,10 @@ PRICES = {
     "phi-3-mini": (0.10, 0.10),  # fireworks_ai/accounts/fireworks/models/phi-3-mini-128k-instruct
     "qwen1.5-7b": (0.20, 0.20),  # fireworks_ai/accounts/fireworks/models/qwen2-7b-instruct
     "qwen1.5-72b": (0.90, 0.90),  # fireworks_ai/accounts/fireworks/models/qwen1p5-72b-chat
+    "gpt-3.5": (0.50, 1.50),  # gpt-3.5-turbo-0125
     # Not in that map: as Reka announced them in April 2024.
     "reka-edge": (0.40, 1.00),
+    "reka-flash": (0.80, 2.00),
     "reka-core": (10.0, 25.0),
 }
 _MMLU_ANSWER = 4
@@ -130,10 +132,32 @@ def _pro(name: str, tiers: tuple[str, ...], rows: list[dict[str, dict[str, Any]]
     return RecordedSet(name, tiers, items, labels_of(items, tiers), subjects=subjects)
 
 
+_WILDBENCH_FILES = {
+    "reka-edge": "reka-edge.json.gz",
+    "reka-flash": "reka-flash-20240226.json.gz",
+    "gpt-3.5": "gpt-3.5-turbo-0125.json.gz",
+    "reka-core": "reka-core-20240501.json.gz",
+}
+
+
 def wildbench(name: str) -> RecordedSet:
     """WildBench's tasks: reka-edge before reka-core, graded from 1 to 10 by GPT-4o; the questions are not at hand."""
-    tiers = ("reka-edge", "reka-core")
-    graded = [_grades(DATA / "wildbench" / file) for file in ("reka-edge.json.gz", "reka-core-20240501.json.gz")]
+    return _wildbench(name, "reka-edge")
+
+
+def wildbench_flash(name: str) -> RecordedSet:
+    """The same with reka-flash before it, which is closer to it."""
+    return _wildbench(name, "reka-flash")
+
+
+def wildbench_gpt35(name: str) -> RecordedSet:
+    """The same with GPT-3.5 before it."""
+    return _wildbench(name, "gpt-3.5")
+
+
+def _wildbench(name: str, cheap: str) -> RecordedSet:
+    tiers = (cheap, "reka-core")
+    graded = [_grades(DATA / "wildbench" / _WILDBENCH_FILES[tier]) for tier in tiers]
     items = [
         Item(
             # The id stands for the question, and its length in the price.
@@ -184,6 +208,8 @@ SETS: dict[str, Callable[[str], RecordedSet]] = {
     "mmlu_pro_second_sample": mmlu_pro_second_sample,
     "mmlu_pro_three_tiers": mmlu_pro_three_tiers,
     "wildbench": wildbench,
+    "wildbench_flash": wildbench_flash,
+    "wildbench_gpt35": wildbench_gpt35,
 }
 
 
