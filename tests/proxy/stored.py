@@ -6,6 +6,17 @@ from thriftgate.stores.embedded.database import EmbeddedPostgres
 from thriftgate.stores.postgres.database import Database
 
 
+async def executed(folder: Path, sql: str) -> None:
+    """Do something to the database behind the gateway's back."""
+    server = EmbeddedPostgres(folder / ".thriftgate")
+    database = Database(server.start(), max_connections=1)
+    try:
+        await database.execute(sql)
+    finally:
+        await database.close()
+        server.release()
+
+
 async def stored(folder: Path) -> dict[str, str]:
     """Every row of every table."""
     server = EmbeddedPostgres(folder / ".thriftgate")

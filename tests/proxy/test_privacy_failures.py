@@ -12,7 +12,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from tests.proxy.asked import Asked
 from tests.proxy.conftest import CLIENT_KEY, GatewayProcess, deployment, gateway_config, route, running
-from tests.proxy.stored import stored
+from tests.proxy.stored import executed, stored
 from tests.proxy.upstream import Upstream, drips, fails, says
 from tests.proxy.waiting import eventually
 from werkzeug import Response
@@ -140,6 +140,40 @@ def test_a_check_that_never_ends_is_refused_in_time_and_holds_up_nobody_else(
     (gateway.folder / "let-go").unlink()
     assert NAME not in json.dumps(gateway.upstream.asked("large"))
     assert NAME not in gateway.log
+
+
+@pytest.mark.parametrize(
+    ("break_it", "mend_it"),
+    [
+        ("ALTER TABLE thriftgate.pseudonyms RENAME TO gone", "ALTER TABLE thriftgate.gone RENAME TO pseudonyms"),
+        ("UPDATE thriftgate.pseudonyms SET sealed = '\\x00'", "DELETE FROM thriftgate.pseudonyms"),
+    ],
+    ids=["vault-away", "key-lost"],
+)
+def test_a_conversation_whose_pseudonyms_cannot_be_read_is_refused_and_nothing_is_sent(
+    gateway: GatewayProcess, break_it: str, mend_it: str
+) -> None:
+    """Of a row that another key sealed the gateway sees as much as of this one: it cannot be opened."""
+    asked = [(path, model, stream) for path in PATHS for model in ("large", "guarded") for stream in (False, True)]
+
+    def again(path: str, model: str, stream: bool) -> httpx.Response:
+        session = {"x-litellm-session-id": "of-the-vault"}
+        return gateway.post(path, body_of(path, model, ASKED, stream=stream), CLIENT_KEY, **session)
+
+    assert again(*asked[0]).status_code == 200
+    gateway.upstream.forget()
+    asyncio.run(executed(gateway.folder, break_it))
+    try:
+        answers = [again(*one) for one in asked]
+        without = ask(gateway, PATHS[0], "large", ASKED)
+    finally:
+        asyncio.run(executed(gateway.folder, mend_it))
+    for answer in answers:
+        assert answer.status_code == 503, answer.text
+        assert NAME not in answer.text
+    assert without.status_code == 200, "a conversation without a name needs no vault"
+    assert len(gateway.upstream.asked("large")) == 1
+    assert again(*asked[0]).status_code == 200
 
 
 def sse_names(said: list[str]) -> list[str]:
