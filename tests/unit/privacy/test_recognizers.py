@@ -166,6 +166,32 @@ def test_an_announced_or_common_name_is_found(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "my parcel is late\nBest,\n|Wenzel Ostrander|\nSent from my iPhone", "MfG\n\n|Swanhild Petersen|",
+        "Met vriendelijke groet,\r\n|Baukje van der Wal|",
+        "[10:42] |Wenzel Ostrander|: where is it?\n[10:43] Agent: wait",
+        "2024-05-01 10:42 PM - |Wenzel Ostrander|: where is it?",
+    ],
+)  # fmt: skip
+def test_a_full_name_below_a_closing_or_before_what_is_said_is_found(text: str) -> None:
+    assert {cut for kind, cut in found(text.replace("|", "")) if kind == "PERSON"} == {text.split("|")[1]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks\nSupport Team", "[10:43] Order Status: shipped", "12:30 Berlin Hauptbahnhof: late",
+        "Thanks,\nSent from Outlook",
+        "Regards,\nAcme Billing GmbH", "Best\nPractices For Teams", "Thanks\nShip it to Reims please",
+        "[10:43] Agent: wait",
+    ],
+)  # fmt: skip
+def test_what_stands_there_and_is_nobody_stays(text: str) -> None:
+    assert [cut for kind, cut in found(text) if kind == "PERSON"] == []
+
+
+@pytest.mark.parametrize(
     "text", ["Dear Customer Support,", "Dear Sir or Madam", "Will you mark it?", "Victoria Station", "Rose"]
 )
 def test_a_salutation_to_nobody_names_nobody(text: str) -> None:

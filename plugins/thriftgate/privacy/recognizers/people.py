@@ -1,12 +1,13 @@
 """Names of people where words say so: a title, an introduction or a salutation before them, or a common given name.
 
 What a model makes of a rare name, or of one in the middle of a sentence of a language that it knows less well, is
-uncertain; "Mrs." before it is not, and neither is "João Pereira". `given_names.txt` has some hundred common given names
-of each of the languages that the model knows; alone such a name counts for nothing, as many are words.
+uncertain; "Mrs." before it is not, and neither is "João Pereira", nor a full name below a closing or before what
+somebody says in a chat. `given_names.txt` has some hundred common given names of each of the languages that the model
+knows; alone such a name counts for nothing, as many are words.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 
@@ -29,9 +30,27 @@ _INTRODUCTIONS = (
 )
 _SALUTATIONS = r"Dear|Liebe[r]?|Cher|Chère|Querid[oa]|Estimad[oa]|Car[oa]|Gentile|Beste|Geachte|Prezad[oa]"
 _LEADS = re.compile(rf"(?<![\w])(?:{_TITLES}|(?i:{_INTRODUCTIONS})|{_SALUTATIONS})(?: |: ?)")
+_CLOSINGS = (
+    r"(?:(?:Kind|Best|Warm) )?Regards|Best|Cheers|Thanks|Sincerely|Yours(?: \w+){0,2}|MfG|VG|LG"
+    r"|(?:Viele|Liebe|Beste) Grüße|Mit freundlichen Grüßen|Gruß|Cordialement|Bien à vous|Salutations|Merci"
+    r"|Saludos|Atentamente|Un saludo|Gracias|(?:Cordiali|Distinti) saluti|Cordialmente|Saluti|Grazie"
+    r"|Groet(?:en|jes)?|Met vriendelijke groet(?:en)?|Mvg|Bedankt"
+    r"|(?:Com os melhores )?Cumprimentos|Atenciosamente|Obrigad[oa]|Abraços?"
+)
+_SIGNED = re.compile(rf"(?im)^[ \t]*(?:{_CLOSINGS})[,.!]?[ \t]*\r?\n(?:[ \t]*\r?\n)?[ \t]*(?=\S)")
+"""The line above a signature."""
+_TIME = r"(?:\d{1,4}[-./]\d\d?[-./]\d{1,4}[ T,]{1,2})?\d{1,2}:\d\d(?::\d\d)?"
+_DAYTIME = rf"{_TIME}(?: ?[AaPp]\.?[Mm]\.?)?"
+_SPEAKERS = re.compile(
+    rf"(?m)^[ \t]*(?:[\[(]{_DAYTIME}[\])][ \t-]{{0,3}}|{_DAYTIME}[ \t]{{1,2}}[-\u2013][ \t]{{1,2}})(?=\S)"
+)
+"""The time before whoever speaks in a chat."""
+_ENDS = re.compile(r",?[ \t]*(?:\r?\n|$)")
+_SPEAKS = re.compile(r" ?:(?:\s|$)")
 _NOBODY_SAYS = (
     "sir madam sirs customer customers team support service all friends colleagues hiring mr mrs ms dr dame herr frau",
     "damen kunde kundin kunden client clients equipo cliente clienti signori signora madame monsieur messieurs",
+    "agent bot assistant system admin operator order sent from my the new date subject",
     "everyone diary god lord santa editor manager doctor professor not just the a in at from for to and or is it here",
 )
 _NOBODY = frozenset(word for line in _NOBODY_SAYS for word in line.split())
@@ -68,6 +87,7 @@ class PeopleRecognizer:
                 continue
             # The title before a title ("Dear Mrs. Smith") is found by its own lead.
             yield TextSpan(name.start(), name.end(), self.entity_type, 0.8, "people")
+        yield from self._standing_apart(context.text)
         known = given_names()
         for first in _CAPITALISED.finditer(context.text):
             if first[0] not in known:
@@ -75,3 +95,15 @@ class PeopleRecognizer:
             rest = _FULL_NAME.match(context.text, first.end())
             if rest is not None and rest[0].split()[-1] not in _NO_SURNAMES:
                 yield TextSpan(first.start(), rest.end(), self.entity_type, 0.7, "people")
+
+    def _standing_apart(self, text: str) -> Iterator[TextSpan]:
+        """Full names below a closing and before what they say in a chat, where no sentence is around them."""
+        places = [(lead.end(), _ENDS) for lead in _SIGNED.finditer(text)]
+        places += [(lead.end(), _SPEAKS) for lead in _SPEAKERS.finditer(text)]
+        for start, ending in places:
+            name = _NAME.match(text, start)
+            if name is None or not ending.match(text, name.end()):
+                continue
+            words = name[0].split()
+            if len(words) > 1 and words[-1] not in _NO_SURNAMES and not {one.lower() for one in words} & _NOBODY:
+                yield TextSpan(name.start(), name.end(), self.entity_type, 0.7, "people")

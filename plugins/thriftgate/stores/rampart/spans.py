@@ -64,6 +64,10 @@ _COMPANY = re.compile(
 _COMMON = frozenset(
     {"i", "hi", "hello", "dear", "mr", "mrs", "ms", "dr", "the", "a", "my", "me", "you", "thanks", "and"}
 )
+_PAYMENT_WORDS = frozenset(
+    {"swift", "sepa", "iban", "bic", "atm", "pin", "visa", "maestro", "paypal", "klarna", "venmo"}
+)
+"""Alone and not written as a name is, these are nobody."""
 
 
 def spans_of(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
@@ -76,6 +80,8 @@ def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
     for start, end, score in _runs(text, words, (_PERSON,), _NAME_GLUE, seed=_NAME_SEED):
         start, end = _trimmed(text, start, end)
         value = text[start:end]
+        if value.lower() in _PAYMENT_WORDS and not value.istitle():
+            continue
         if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
             continue
         if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):

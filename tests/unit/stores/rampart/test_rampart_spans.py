@@ -31,6 +31,13 @@ def test_a_company_is_nobody() -> None:
     assert found("Johnson Inc. called", PERSON, NOTHING, NOTHING) == []
 
 
+def test_a_word_of_payments_is_nobody_unless_it_is_written_as_a_name() -> None:
+    for word in ("SWIFT", "swift"):
+        assert found(f"transfer with {word} today", NOTHING, NOTHING, PERSON, NOTHING) == []
+    assert found("ask Swift today", NOTHING, PERSON, NOTHING) == [("PERSON", "Swift")]
+    assert found("ask Taylor SWIFT today", NOTHING, PERSON, PERSON, NOTHING) == [("PERSON", "Taylor SWIFT")]
+
+
 def test_the_glue_of_an_address_belongs_to_it() -> None:
     scores = (STREET, STREET, NOTHING, STREET, PLACE, NOTHING, STREET)
     assert found("6750 Koskikatu Apt. 864, Artilleros, CO 64677", *scores) == [
