@@ -63,7 +63,7 @@ class ChatRequest:
     is_private: bool = False
     """Only private models may see it, and what they answer is kept for nobody."""
     is_local: bool = False
-    """Private models see values in it that others do not, and what they then answer is kept for nobody."""
+    """Private models see values in it that others do not; what they then answer is kept for nobody."""
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What was found out about it at the edge, without a word of it; goes to the ledger and the trace."""
     prompt_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -272,7 +272,6 @@ class Judgement:
     cost_usd: float = 0.0
     """What asking the judge took."""
     calls: "tuple[TierCall, ...]" = ()
-    """The calls that it made."""
 
 
 class AuditKind(StrEnum):

@@ -13,7 +13,7 @@ import pytest
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
-from thriftgate.cli.gateway.privacy_looks import describe_privacy
+from thriftgate.cli.gateway.parts.privacy import describe_privacy
 from thriftgate.config.privacy import PrivacyConfig
 from thriftgate.errors import ConfigurationError, OverloadedError, PrivacyUnavailableError
 from thriftgate.privacy.findings import Text

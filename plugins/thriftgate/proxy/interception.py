@@ -25,11 +25,11 @@ from litellm.types.utils import ModelResponse
 
 from thriftgate.decisions import DecisionKind
 from thriftgate.errors import GatewayError, InvalidRequestError
+from thriftgate.proxy.books.leaving import used
 from thriftgate.proxy.books.pricing import chat_usage
 from thriftgate.proxy.dialects import METHODS, event_of, owned, response_of, takes_bytes
 from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError, gateway_error
-from thriftgate.proxy.leaving import used
 from thriftgate.proxy.messages import request_read
 from thriftgate.proxy.patience import within
 from thriftgate.services.request.reading import whole_body

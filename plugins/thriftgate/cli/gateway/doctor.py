@@ -207,7 +207,7 @@ def check_privacy(config: ThriftgateConfig, base: Path) -> list[Diagnosis]:
     """Who looks for personal data, and in which languages."""
     if config.privacy is None:
         return [Diagnosis("privacy", "ok", "off: requests go out as they come in")]
-    from thriftgate.cli.gateway.privacy_looks import describe_privacy
+    from thriftgate.cli.gateway.parts.privacy import describe_privacy
 
     return [Diagnosis("privacy", "ok", words) for words in describe_privacy(config.privacy, base)]
 
