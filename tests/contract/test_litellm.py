@@ -33,6 +33,7 @@ with warnings.catch_warnings():
     from litellm.proxy.hooks import parallel_request_limiter_v3
     from litellm.proxy.hooks.responses_id_security import ResponsesIDSecurity
     from litellm.proxy.utils import InternalUsageCache, ProxyLogging
+    from litellm.router import FallbackAwareAnthropicMessagesStream
     from litellm.router_utils.add_retry_fallback_headers import HiddenParamsAsyncIteratorWrapper
     from litellm.router_utils.cooldown_cache import CooldownCache
     from litellm.types.utils import ModelResponse, ModelResponseStream, Usage
@@ -121,6 +122,7 @@ async def test_litellm_charges_for_a_stream_by_its_chunks_and_its_log() -> None:
 
 @pytest.mark.parametrize(("wrapper", "inside"), [
     (HiddenParamsAsyncIteratorWrapper, "inner"), (AnthropicResponsesSSEByteStream, "_wrapper"),
+        (FallbackAwareAnthropicMessagesStream, "_source_iterator"),
     (AnthropicResponsesStreamWrapper, "responses_stream"),
 ])  # fmt: skip
 def test_a_stream_that_litellm_wraps_for_another_api_is_found_inside(wrapper: type, inside: str) -> None:

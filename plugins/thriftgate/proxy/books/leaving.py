@@ -19,7 +19,7 @@ from thriftgate.types import Usage
 from thriftgate.wire.shapes import mapping
 
 _bill = cast("Any", common_request_processing)._bill_partial_streamed_spend_on_disconnect
-_INSIDE = ("inner", "_wrapper", "responses_stream")
+_INSIDE = ("inner", "_source_iterator", "_wrapper", "responses_stream")
 _tasks: set[asyncio.Task[Usage]] = set()
 
 
@@ -51,7 +51,7 @@ async def _charged(response: object, model: str, logging: Logging) -> Usage:
 
 
 def _logged(response: object) -> tuple[object, Logging | None]:
-    """The stream that its log belongs to: for `/v1/messages` LiteLLM wraps another API's in up to three more."""
+    """The stream that its log belongs to: for `/v1/messages` LiteLLM wraps another API's in several more."""
     stream: object = response
     while stream is not None:
         found: object = getattr(stream, "logging_obj", None)
