@@ -167,6 +167,10 @@ class TierFailedError(GatewayError):
         self.rejected = rejected
         self.code = code
         self.retry_after = retry_after
+        self.tokens: tuple[int, int] = (0, 0)
+        """What went in and came out all the same, for the provider counted it."""
+        self.cost_usd = 0.0
+        """What the caller's key was charged for it."""
         super().__init__(f"{tier}: {cause}")
 
 

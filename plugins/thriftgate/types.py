@@ -18,6 +18,7 @@ from thriftgate.decisions import DecisionKind, Reason
 Message = Mapping[str, Any]
 SummaryGroup = Literal["total", "user", "team", "route", "model", "day", "key"]
 Vector = npt.NDArray[np.float32]
+Settle = Callable[["Usage", float, BaseException | None], "tuple[Usage, float]"]
 """One embedding: shape (dimensions,), length 1."""
 
 
@@ -73,10 +74,8 @@ class ChatRequest:
     dialect: str = "chat"
     """The wire format of `body` (`wire.Dialect`): chat, messages or responses."""
     body: Mapping[str, Any] | None = None
-    """The request in the client's own dialect, as it goes to a tier; None: `messages` and `params` are all there is.
-
-    `messages` and `params` are then a view of it in OpenAI's names, for whoever reads.
-    """
+    """The request in the client's own dialect, as it goes to a tier; None: `messages` and `params` are all there is,
+    which are else a view of it in OpenAI's names, for whoever reads."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """The client's HTTP headers that change how a body is understood, names in lower case."""
     added: frozenset[str] = frozenset()
@@ -232,6 +231,8 @@ class StreamPiece:
     """Which entry of `model_list` answers, as the edge knows it."""
     charge: Callable[[Mapping[str, Any]], float | None] | None = field(default=None, repr=False, compare=False)
     """On the first event: what LiteLLM charges for the call, by the whole answer's body; None of it when unknown."""
+    settle: Settle | None = field(default=None, repr=False, compare=False)
+    """There too: takes at the call's end what it seems to have used and cost, and its error; charges and says which."""
     usage_is_estimated: bool = False
     """The usage in this event is the edge's count, not the provider's."""
     usage: Usage | None = None

@@ -222,6 +222,7 @@ async def _noted(
         try:
             chunk = await anext(chunks)
         except StopAsyncIteration:
+            seen.is_exhausted = True
             return
         except Exception:
             if chat.is_over:

@@ -9,7 +9,7 @@ Failure behaviour: a model without a known price costs None. Without LiteLLM's r
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,8 +27,10 @@ from pydantic import BaseModel
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer
 from thriftgate.tracing.attributes import TokenPrices, split_cost
 from thriftgate.types import Usage
+from thriftgate.wire.dialects import answer_view
 from thriftgate.wire.shapes import count, mapping
 from thriftgate.wire.turns import Dialect
+from thriftgate.wire.usage import NAMES
 
 _MANY = 1000
 """Tokens whose price is asked for, to learn the plain price of one."""
@@ -105,6 +107,22 @@ class RouterPricer:
             )
 
         return charge
+
+    def counted_on(self, model: str, seen: ProviderAnswer, usage: Usage, *, deployment_id: str) -> tuple[Usage, float]:
+        """What a stream that broke off has used and costs: what its provider had counted, and what was written since.
+
+        `usage` is a tokenizer's. Where the provider has counted nothing, it stands.
+        """
+        dialect = Dialect.CHAT if "prompt_tokens" in seen.counted else Dialect.MESSAGES
+        sent, got = NAMES[dialect]
+        raw = {**seen.counted, got: max(usage.completion_tokens, count(seen.counted.get(got)))}
+        if dialect is Dialect.CHAT:
+            raw["total_tokens"] = count(raw[sent]) + raw[got]
+        read = answer_view(dialect, {"usage": raw}).usage if sent in raw else None
+        if read is None:
+            return usage, self.cost_usd(model, usage) or 0.0
+        cost_usd = self.call_cost_usd(model, raw, deployment_id=deployment_id) or 0.0
+        return replace(read.usage, is_estimated=True), cost_usd
 
     def cost_parts(self, model: str, usage: Usage, cost_usd: float, *, deployment_id: str = "") -> Mapping[str, float]:
         """A call's cost by what it read, read from the provider's cache or put there, and wrote; they add up to it.

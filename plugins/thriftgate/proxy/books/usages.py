@@ -168,6 +168,7 @@ class _Lines:
             said = {name: value for name, value in mapping(message.get("usage")).items() if name != _OF_OUTPUT}
             usage, is_changed = believable(said, Dialect.MESSAGES)
             self._started = usage or {"input_tokens": 0, "output_tokens": 0}
+            self._answer.counted = usage or {}
             if self._started == said:
                 return event
             self._answer.is_miscounted |= is_changed
@@ -183,7 +184,11 @@ class _Lines:
         if "choices" not in event:
             return event
         known = without_odd_logprobs(event)
-        return _mended(known, Dialect.CHAT, self._answer, lambda: None) if "usage" in event else known
+        if "usage" not in event:
+            return known
+        mended = _mended(known, Dialect.CHAT, self._answer, lambda: None)
+        self._answer.counted = mapping(mended.get("usage"))
+        return mended
 
     def _mended_end(self, event: Json) -> Json:
         """Anthropic counts what went in at the beginning, and what came out at the end."""

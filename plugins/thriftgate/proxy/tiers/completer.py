@@ -18,6 +18,7 @@ import json
 import math
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -29,6 +30,8 @@ from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
+from thriftgate.proxy import endings, listening, stumbles
+from thriftgate.proxy.bills import TierBill, keep_bills
 from thriftgate.proxy.books import leaving
 from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
@@ -43,6 +46,7 @@ from thriftgate.proxy.tiers.translations import Translations, asked
 from thriftgate.services.request.reading import answer_of, body_of, with_fields
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import Answer, CallPurpose, ChatRequest, StreamPiece
+from thriftgate.wire.dialects import answer_view
 from thriftgate.wire.turns import Dialect
 
 _OWN = frozenset({CallPurpose.AUDIT, CallPurpose.VERIFY, CallPurpose.JUDGE})
@@ -87,6 +91,7 @@ class RouterCompleter:
         self._supported: dict[str, frozenset[str]] = {}
         listening.listen()
         stumbles.note_sending()
+        keep_bills()
         wait_for_no_provider()
 
     async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
@@ -99,12 +104,14 @@ class RouterCompleter:
             current.reset(token)
         try:
             answer = self._read(model, request.dialect, response, seen)
-        except TierFailedError:
-            raise
-        except Exception as error:  # a provider's odd field that LiteLLM let through
-            raise TierFailedError(
-                model, f"answered with something that is no answer ({type(error).__name__})"
-            ) from None
+        except Exception as error:
+            if isinstance(error, TierFailedError):
+                failure = error
+            else:  # a provider's odd field that LiteLLM let through
+                cause = f"answered with something that is no answer ({type(error).__name__})"
+                failure = TierFailedError(model, cause)
+            self._note_charge(failure, request.dialect, response, seen)
+            raise failure from None
         if request.dialect == Dialect.CHAT and "logprobs" in request.added:
             drop_logprobs(response)
         return answer
@@ -137,6 +144,14 @@ class RouterCompleter:
         parts = self._pricer.cost_parts(model, answer.usage, answer.cost_usd, deployment_id=deployment_id)
         return replace(answer, cost_parts=parts)
 
+    def _note_charge(self, failure: TierFailedError, dialect: str, response: object, seen: ProviderAnswer) -> None:
+        """What LiteLLM has charged for an answer that is none to us."""
+        with suppress(Exception):  # it is no answer: anything may be wrong with it
+            hidden, body = hidden_params(response), body_of_response(response)
+            failure.cost_usd = self._cost_usd(failure.tier, dialect, hidden, body, seen)
+            counted = answer_view(Dialect(dialect), {"usage": body.get("usage")}).usage
+            failure.tokens = (counted.input_tokens, counted.output_tokens) if counted else (0, 0)
+
     def _name(self, hidden: Mapping[str, Any]) -> str:
         """The deployment's model as `model_list` has it: the same whether an answer is whole or streamed."""
         return self._models.name_of(str(hidden.get("model_id") or "")) or str(hidden.get("litellm_model_name") or "")
@@ -167,19 +182,23 @@ class RouterCompleter:
     ) -> AsyncGenerator[StreamPiece, None]:
         """The answer's events as they come. Raises TierFailedError, also in the middle."""
         seen = self._listening(model, request)
+        seen.bill = bill = TierBill(seen, self._pricer, model)
         token = current.set(seen)
         try:
             response = await self._asked(model, request, purpose, stream=True)
         finally:
             current.reset(token)
+        is_begun = False
         try:
             async for piece in stream_pieces(request.dialect, model, response, seen):
+                told = piece if is_begun else replace(piece, settle=bill.settle)
+                is_begun = True
                 if piece.deployment_id:
+                    bill.deployment_id = piece.deployment_id
                     name = self._models.name_of(piece.deployment_id) or piece.deployment
                     charge = self._pricer.charge_of(model, request.dialect, seen, deployment_id=piece.deployment_id)
-                    yield replace(piece, deployment=name, charge=charge)
-                else:
-                    yield piece
+                    told = replace(told, deployment=name, charge=charge)
+                yield told
         except TierFailedError:
             raise
         except Exception as error:
@@ -191,6 +210,8 @@ class RouterCompleter:
             close = getattr(response, "aclose", None)
             if close is not None:
                 await close()
+            if not is_begun:
+                bill.drop()
 
     def lost(self, model: str, request: ChatRequest) -> Sequence[str]:
         """The places of the request that no provider of the model group would get."""

@@ -45,12 +45,18 @@ class ProviderAnswer:
         """Of a stream that LiteLLM translates: whether the provider counted; None where it was not looked at."""
         self.usage: object = None
         """LiteLLM's usage of it, where the client gets it in another API, which has no word for all that is charged."""
+        self.counted: Mapping[str, Any] = {}
+        """Of a stream: the usage that its provider sent last, in its own words; LiteLLM keeps it to the end."""
         self.is_miscounted = False
         """Numbers of its usage could not be believed, or were not there, and others stand for them."""
         self.estimate: Callable[[str], tuple[int, int]] | None = None
         """Tokens that went in, and of a text that came out, by a tokenizer; where nobody counts, nobody is told."""
         self.call: Mapping[str, Any] = {}
         """What LiteLLM knows of the call, by which it prices it: its parameters, its deployment."""
+        self.bill: object = None
+        """Of a tier's stream: the `TierBill` by which it is charged."""
+        self.is_exhausted = False
+        """LiteLLM's stream has been read to its end."""
 
     @property
     def doubts(self) -> Mapping[int, str]:

@@ -14,8 +14,8 @@ from thriftgate.ports import Completer, Pricer
 from thriftgate.services.request.journal import Journal
 from thriftgate.services.request.reading import answer_of, is_frame
 from thriftgate.tracing.attributes import shown_parameters
-from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, StreamPiece, TierCall, Usage
-from thriftgate.wire.answer import FinishKind
+from thriftgate.types import Answer, CallPurpose, ChatRequest, Settle, Status, StreamPiece, TierCall, Usage
+from thriftgate.wire.answer import FinishKind, UsageDetails
 from thriftgate.wire.dialects import answer_view, assembler
 from thriftgate.wire.request import Dialect
 
@@ -47,6 +47,7 @@ class Asker:
         else:
             return answer
         finally:
+            usage, cost_usd = (answer.usage, answer.cost_usd) if answer else _paid_for_nothing(error)
             self.journal.add_call(
                 TierCall(
                     model=model,
@@ -54,8 +55,8 @@ class Asker:
                     purpose=purpose,
                     started_at=started_at,
                     duration=clock.monotonic() - started,
-                    usage=answer.usage if answer else Usage(),
-                    cost_usd=answer.cost_usd if answer else 0.0,
+                    usage=usage,
+                    cost_usd=cost_usd,
                     cost_parts=self.cost_parts(model, answer) if answer else {},
                     status=ending_of(error),
                     error=describe_failure(error) if error else None,
@@ -115,6 +116,7 @@ class AskedStream:
         self._deployment = ""
         self._deployment_id = ""
         self._charge: Callable[[Mapping[str, Any]], float | None] | None = None
+        self._settle: Settle | None = None
         self._is_estimated = False
         self._first_at: float | None = None
         self.has_started = False
@@ -151,6 +153,7 @@ class AskedStream:
     async def _noted(self, pieces: AsyncIterator[StreamPiece], started: float) -> AsyncGenerator[StreamPiece, None]:
         opening: list[StreamPiece] = []
         async for piece in pieces:
+            self._settle = piece.settle or self._settle
             self._assembler.feed(piece.event)
             self._is_estimated = self._is_estimated or piece.usage_is_estimated
             self._deployment = piece.deployment or self._deployment
@@ -193,6 +196,8 @@ class AskedStream:
     def _book(self, started_at: float, duration: float, error: BaseException | None) -> None:
         body = self._assembler.finish()
         usage, cost_usd = self._used(body, failed=error is not None)
+        if self._settle is not None:
+            usage, cost_usd = self._settle(usage, cost_usd, error)
         answer = answer_of(
             self._request.dialect, body, model=self._model, usage=usage, cost_usd=cost_usd, deployment=self._deployment
         )
@@ -222,12 +227,25 @@ class AskedStream:
             if failed and not self.has_started:
                 return Usage(), 0.0
             return self._asker.estimated(self._model, self._request, self._assembler.generated)
+        # The count of a stream's beginning knows nothing of what came after it.
+        rest = self._uncounted(counted.usage) if failed else 0
+        usage = replace(counted.usage, completion_tokens=counted.usage.completion_tokens + rest)
         if counted.usage.is_estimated:  # numbers that cannot be believed are not charged either
-            return counted.usage, self._asker.pricer.cost_usd(self._model, counted.usage) or 0.0
+            return usage, self._asker.pricer.cost_usd(self._model, usage) or 0.0
+        cost_usd = self._cost_of(body, counted)
+        if rest:
+            cost_usd += self._asker.pricer.cost_usd(self._model, Usage(0, rest)) or 0.0
+        return replace(usage, is_estimated=self._is_estimated or rest > 0), cost_usd
+
+    def _uncounted(self, usage: Usage) -> int:
+        """Tokens that were written beyond those that the provider has counted."""
+        return max(0, self._asker.pricer.count_tokens(self._model, self._assembler.generated) - usage.completion_tokens)
+
+    def _cost_of(self, body: Mapping[str, Any], counted: UsageDetails) -> float:
         cost_usd = None if self._charge is None else self._charge(body)
         if cost_usd is None:
             cost_usd = self._asker.pricer.call_cost_usd(self._model, counted.raw, deployment_id=self._deployment_id)
-        return replace(counted.usage, is_estimated=self._is_estimated), cost_usd or 0.0
+        return cost_usd or 0.0
 
 
 def ending_of(error: BaseException | None) -> Status:
@@ -235,6 +253,11 @@ def ending_of(error: BaseException | None) -> Status:
     if error is None:
         return Status.OK
     return Status.FAILED if isinstance(error, Exception) else Status.CANCELLED
+
+
+def _paid_for_nothing(error: BaseException | None) -> tuple[Usage, float]:
+    """What was charged for an answer that is none."""
+    return (Usage(*error.tokens), error.cost_usd) if isinstance(error, TierFailedError) else (Usage(), 0.0)
 
 
 def _logprobs(answer: Answer | None) -> list[float]:

@@ -219,6 +219,45 @@ async def test_an_estimate_that_the_edge_made_stays_one(setup: Setup) -> None:
     assert (setup.call.usage, setup.call.cost_usd) == (Usage(10, 4, is_estimated=True), 0.014)
 
 
+@pytest.mark.parametrize("at_most", [3, None], ids=["left", "whole"])
+async def test_what_a_stream_used_is_settled_once_and_booked_as_the_edge_knows_it(
+    setup: Setup, at_most: int | None
+) -> None:
+    settled: list[tuple[Usage, float, type[BaseException] | None]] = []
+
+    def settle_at(usage: Usage, cost_usd: float, error: BaseException | None) -> tuple[Usage, float]:
+        settled.append((usage, cost_usd, None if error is None else type(error)))
+        return Usage(100, 7, is_estimated=True), 0.5
+
+    first, *rest = stream_of(ANSWER)
+    setup.completer.enqueue("small", Streamed([StreamPiece(first, settle=settle_at), *rest]))
+    await read(setup.asker.stream("small", REQUEST), at_most=at_most)
+    expected = (
+        (Usage(10, 4), 0.014, None) if at_most is None else (Usage(5, 2, is_estimated=True), 0.007, GeneratorExit)
+    )
+    assert settled == [(expected[0], pytest.approx(expected[1]), expected[2])]
+    assert (setup.call.usage, setup.call.cost_usd) == (Usage(100, 7, is_estimated=True), 0.5)
+
+
+async def test_what_was_written_after_the_provider_last_counted_is_counted_on(setup: Setup) -> None:
+    first, *rest = stream_of(ANSWER)
+    begun = {**first, "usage": {"prompt_tokens": 50, "completion_tokens": 1, "total_tokens": 51}}
+    setup.completer.enqueue("small", Streamed([begun, *rest[:3], failure()]))
+    with pytest.raises(TierFailedError):
+        await read(setup.asker.stream("small", REQUEST))
+    assert setup.call.usage == Usage(50, 3, is_estimated=True)
+    assert setup.call.cost_usd == pytest.approx(0.053)
+
+
+async def test_an_answer_that_was_charged_and_is_none_is_booked_at_what_it_cost(setup: Setup) -> None:
+    error = failure()
+    error.tokens, error.cost_usd = (10, 4), 0.25
+    setup.completer.enqueue("small", error)
+    with pytest.raises(TierFailedError):
+        await setup.asker.ask("small", REQUEST)
+    assert (setup.call.status, setup.call.usage, setup.call.cost_usd) == (Status.FAILED, Usage(10, 4), 0.25)
+
+
 async def test_a_model_without_a_price_is_booked_as_free(setup: Setup) -> None:
     setup.completer.enqueue("homemade", Streamed(stream_of(ANSWER)[:-1]))
     await read(setup.asker.stream("homemade", REQUEST))
