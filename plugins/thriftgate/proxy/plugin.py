@@ -96,7 +96,8 @@ def _model_names() -> Mapping[str, str]:
     models = {str(entry["model_name"]): str(entry["litellm_params"]["model"]) for entry in entries}
     names = {name: model.removeprefix(ROUTE_PREFIX) for name, model in models.items() if model.startswith(ROUTE_PREFIX)}
     aliases = cast("Mapping[str, object]", router.model_group_alias or {})
-    return names | {alias: names[group] for alias, group in _alias_targets(aliases) if group in names}
+    targets = dict(_alias_targets(aliases))
+    return names | {alias: names[group] for alias in targets if (group := _at_the_end(alias, targets)) in names}
 
 
 def _alias_targets(aliases: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -104,6 +105,15 @@ def _alias_targets(aliases: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for alias, target in aliases.items():
         name = cast("Mapping[str, object]", target).get("model") if isinstance(target, Mapping) else target
         yield alias, str(name)
+
+
+def _at_the_end(alias: str, targets: Mapping[str, str]) -> str:
+    """What an alias, or the alias that it is an alias of, stands for in the end."""
+    name, seen = alias, {alias}
+    while (target := targets.get(name)) is not None and target not in seen:
+        seen.add(target)
+        name = target
+    return name
 
 
 def _prompts_of(name: str) -> Iterator[str]:

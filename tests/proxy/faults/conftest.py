@@ -96,7 +96,9 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
     ours["prompts_dir"] = str(ROOT / "prompts")
     ours["ledger"] = {"flush_interval": "50ms"}
     config["general_settings"] |= {"custom_auth": "auth.authenticate", "background_health_checks": False}
-    config["router_settings"]["model_group_alias"] = {"chatbot": "cached"}
+    config["router_settings"]["model_group_alias"] = {
+        "chatbot": "cached", "assistant": {"model": "chatbot", "hidden": True}, "round": "about", "about": "round",
+    }  # fmt: skip
     config["litellm_settings"]["callbacks"] = ["spend.recorder"]
     return config
 

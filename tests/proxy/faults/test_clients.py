@@ -134,11 +134,16 @@ def test_an_answer_to_another_conversation_is_never_served(gateway: GatewayProce
         assert text_of(said) == f"It is {name}."
 
 
-def test_an_alias_is_the_route(gateway: GatewayProcess) -> None:
+@pytest.mark.parametrize("alias", ["chatbot", "assistant"], ids=["of the route", "of an alias"])
+def test_an_alias_is_the_route(gateway: GatewayProcess, alias: str) -> None:
     everybody_says(gateway)
     question = f"What is an alias {uuid4().hex}?"
-    assert ask(gateway, "chat", "chatbot", question).headers["x-thriftgate-decision"]
+    assert ask(gateway, "chat", alias, question).headers["x-thriftgate-decision"]
     assert eventually(lambda: decision(ask(gateway, "chat", "cached", question)) == "exact_hit")
+
+
+def test_aliases_of_each_other_are_no_model(gateway: GatewayProcess) -> None:
+    assert error_of(ask(gateway, "chat", "round"))["type"] == "invalid_request_error"
 
 
 # K7, K8: whose fault it is
@@ -221,6 +226,7 @@ def test_the_last_tiers_class_reaches_the_client(
         ("/v1/images/generations", {"prompt": "x"}),
         ("/v1/audio/speech", {"input": "x", "voice": "v"}),
         ("/v1/completions", {"prompt": "x"}),
+        ("/v1/batches", {"input_file_id": "f", "endpoint": "/v1/chat/completions", "completion_window": "24h"}),
     ],
 )
 def test_an_endpoint_that_no_route_serves_says_so(gateway: GatewayProcess, path: str, body: dict[str, Any]) -> None:
@@ -231,6 +237,7 @@ def test_an_endpoint_that_no_route_serves_says_so(gateway: GatewayProcess, path:
     assert "site-packages" not in response.text
     if response.status_code != 200:
         assert "route 'one'" in response.text
+        assert error_of(response)["type"] == "invalid_request_error"
 
 
 # A caller's timeout

@@ -74,6 +74,19 @@ def test_a_count_that_fails_says_whose_fault_it_is(
     assert response.headers.get("retry-after") == (None if status in (413, 422) else "7")
 
 
+@pytest.mark.parametrize(("status", "expected"), [(401, 502), (429, 429), (500, 502), (529, 529)])
+@pytest.mark.parametrize("model", ["claudeone", "opus"])
+def test_whoever_counts_by_geminis_api_reads_the_same_in_its_form(
+    gateway: GatewayProcess, counter: Counter, model: str, status: int, expected: int
+) -> None:
+    counter.says(status, "the provider says no", {"retry-after": "7"})
+    body = {"contents": [{"role": "user", "parts": [{"text": "How many?"}]}]}
+    response = gateway.post(f"/v1beta/models/{model}:countTokens", body)
+    assert (response.status_code, response.json()["error"]["code"]) == (expected, expected)
+    assert response.json()["error"]["status"]
+    assert response.headers["retry-after"] == "7"
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_a_request_that_cannot_be_counted_is_the_clients(gateway: GatewayProcess, counter: Counter, model: str) -> None:
     for words in ("messages.0: all content must be non-empty", "prompt is too long: 210000 tokens > 200000 maximum"):

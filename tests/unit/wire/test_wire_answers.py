@@ -64,10 +64,14 @@ def test_every_choice_must_have_finished() -> None:
     assert not ChatAnswerView(completion()).is_finished
 
 
-def test_audio_images_calls_and_refusals_are_content() -> None:
+def test_audio_videos_calls_and_refusals_are_content() -> None:
     audio = chat({"content": None, "audio": {"id": "a", "data": "x", "transcript": "Lima"}})
     assert not audio.is_empty
     assert [media.kind for media in audio.choices[0].media] == [PartKind.AUDIO]
+    video = chat(
+        {"content": None, "videos": [{"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AA=="}}]}
+    )
+    assert [media.kind for media in video.choices[0].media] == [PartKind.VIDEO]
     assert not chat({"content": None, "refusal": "No."}).is_empty
     assert not chat({"content": None, "function_call": {"name": "f", "arguments": "{}"}}, "function_call").is_empty
     assert chat({"content": " \n"}).is_empty

@@ -15,7 +15,7 @@ from litellm.proxy.common_utils.token_count_settings import ProviderCountFailure
 
 from thriftgate.errors import CountFailedError, GatewayError, InvalidRequestError
 from thriftgate.proxy.endpoints.refusing import answer_with
-from thriftgate.proxy.errors import tier_failure
+from thriftgate.proxy.errors import error_headers, tier_failure
 from thriftgate.proxy.tiers import provider_answer
 
 _PROVIDER = "the provider"
@@ -39,8 +39,12 @@ def explain_counts() -> None:
 
     @wraps(theirs)
     def told(self: ProviderCountFailure) -> ProxyException:
-        answer_with(_error_of(self))
-        return theirs(self)
+        error = _error_of(self)
+        answer_with(error)
+        said = theirs(self)
+        # Gemini's API makes an error of its own of it.
+        said.message, said.code, said.headers = error.message, str(error.status_code), dict(error_headers(error))
+        return said
 
     setattr(told, "_is_explained", True)  # noqa: B010  functions have no such field
     setattr(ProviderCountFailure, "to_proxy_exception", told)  # noqa: B010

@@ -19,7 +19,7 @@ from thriftgate.proxy.errors import error_headers
 from thriftgate.proxy.limits.dialects import LimitedApi, api_of, as_anthropics
 from thriftgate.proxy.tiers import provider_answer
 
-_COUNTING = ("/count_tokens", "/input_tokens")
+_COUNTING = ("/count_tokens", "/input_tokens", ":countTokens")
 """What counts tokens: LiteLLM asks a provider there, and tells no hook of it."""
 
 
@@ -33,12 +33,12 @@ class ErrorLayer:
         """Serve one connection."""
         path: str = scope.get("path", "")
         api = api_of(path) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if path.endswith(_COUNTING):
+            provider_answer.current.set(provider_answer.ProviderAnswer())
         if api is None:
             await self._app(scope, receive, send)
             return
         current.set(None)
-        if path.endswith(_COUNTING):
-            provider_answer.current.set(provider_answer.ProviderAnswer())
         reply = _Reply(send, api)
         _reply.set(reply)
         await self._app(scope, receive, reply.send)

@@ -38,7 +38,7 @@ _ENDINGS = {
     "/responses": LimitedApi.RESPONSES,
 }
 _OTHERS = ("completions", "messages", "responses", "embeddings", "rerank", "moderations", "count_tokens",
-           "input_tokens", "generations", "speech")  # fmt: skip
+           "input_tokens", "generations", "speech", "batches")  # fmt: skip
 """How the paths of LiteLLM's model endpoints end: each takes an object, and trips over anything else."""
 
 _ANTHROPICS = {"upstream_error": "api_error", "insufficient_quota": "rate_limit_error"}

@@ -182,6 +182,7 @@ def _calls(message: Json) -> list[ToolCall]:
 def _media(message: Json) -> list[Media]:
     found = [Media(PartKind.AUDIO, message["audio"])] if mapping(message.get("audio")) else []
     found += [Media(PartKind.IMAGE, image) for image in objects(message.get("images"))]
+    found += [Media(PartKind.VIDEO, video) for video in objects(message.get("videos"))]
     for part in objects(message.get("content")):
         if part.get("type") == "image_url":
             found.append(Media(PartKind.IMAGE, part))
