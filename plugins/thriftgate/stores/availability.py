@@ -10,6 +10,7 @@ Failure behaviour: raises TimeoutError for a server that was silent while we lis
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from typing import Any, Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -85,7 +86,9 @@ class Availability:
         loop = asyncio.get_running_loop()
         probe = self._probes.get(loop)
         if probe is None or probe.done():
-            self._probes[loop] = loop.create_task(self._until_sure(), name=f"thriftgate:{self._name}_doubt")
+            self._probes[loop] = loop.create_task(
+                self._until_sure(), name=f"thriftgate:{self._name}_doubt", context=Context()
+            )
 
     def succeeded(self) -> None:
         """A call was answered."""
@@ -138,7 +141,9 @@ class Availability:
         loop = asyncio.get_running_loop()
         probe = self._probes.get(loop)
         if probe is None or probe.done():
-            self._probes[loop] = loop.create_task(self._until_back(), name=f"thriftgate:{self._name}_probe")
+            self._probes[loop] = loop.create_task(
+                self._until_back(), name=f"thriftgate:{self._name}_probe", context=Context()
+            )
 
     async def _until_sure(self) -> None:
         await self._look()

@@ -9,6 +9,7 @@ its patience.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 
 from thriftgate.errors import CAUSES, StoreUnavailableError
 from thriftgate.ports import Ledger
@@ -63,7 +64,7 @@ class LedgerWriter:
     def _begin(self) -> None:
         self._has_work.set()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="thriftgate:ledger")
+            self._task = asyncio.create_task(self._run(), name="thriftgate:ledger", context=Context())
 
     async def _run(self) -> None:
         is_away = False

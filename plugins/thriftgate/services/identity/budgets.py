@@ -9,6 +9,7 @@ by its lease. A webhook that fails is tried again a few times, then logged.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,7 +132,7 @@ class BudgetService:
         if self._queue.put(_Settlement(held, max(0.0, cost_usd))):
             logger.error("a settlement of a budget was lost: the store has been away for too long")
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work(), name="thriftgate:budgets")
+            self._task = asyncio.create_task(self._work(), name="thriftgate:budgets", context=Context())
 
     async def balances(self, account: Account) -> Sequence[tuple[Window, Balance]]:
         """What has gone from the account, and what is held, this day and this month; only windows that were used."""

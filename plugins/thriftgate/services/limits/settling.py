@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.limits.demand import Demand, Settlement
@@ -50,7 +51,7 @@ class Settler:
         self._open.pop(settlement.demand.id, None)
         self._queue.put((settlement, then))
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._settle(), name="thriftgate:limits_settle")
+            self._task = asyncio.create_task(self._settle(), name="thriftgate:limits_settle", context=Context())
 
     async def renew(self) -> None:
         """Prolong every reservation that is still under way. Raises StoreUnavailableError; called from time to time."""

@@ -7,6 +7,7 @@ left while it was being let in is settled with nothing used.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from dataclasses import dataclass
 
 from thriftgate.errors import GatewayError, StoreUnavailableError
@@ -167,7 +168,7 @@ class WaitingRoom:
             return
         self._news.set()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._let_in(), name="thriftgate:limits_queue")
+            self._task = asyncio.create_task(self._let_in(), name="thriftgate:limits_queue", context=Context())
 
     def enter(self, waiting: Waiting, demand: Demand, pool: Pool, *, ahead: bool) -> asyncio.Future[Granted]:
         """Wait for one's turn. The future fails with TimeoutError at the deadline; cancel it, and `leave`, to go."""

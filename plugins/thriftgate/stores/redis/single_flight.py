@@ -14,6 +14,7 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -156,7 +157,7 @@ class _Arrivals:
         self._waiting[name].add(arrival)
         try:
             if self._listener is None or self._listener.done():
-                self._listener = asyncio.create_task(self._listen(server))
+                self._listener = asyncio.create_task(self._listen(server), context=Context())
             yield arrival
         finally:
             self._waiting[name].discard(arrival)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,21 @@ async def test_a_record_is_written_without_anybody_waiting_for_it() -> None:
     await settle()
     assert (written(ledger), writer.waiting) == (["a", "b", "c"], 0)
     await writer.aclose()
+
+
+async def test_the_writer_outlives_a_request_and_keeps_nothing_of_it() -> None:
+    asking, seen = ContextVar("asking", default="nobody"), list[str]()
+
+    class NosyLedger(MemoryLedger):
+        async def record(self, records: Sequence[RequestRecord]) -> None:
+            seen.append(asking.get())
+
+    writer = LedgerWriter(NosyLedger(), flush_interval=0, max_queue=10)
+    asking.set("ada")
+    submit(writer, "a")
+    await settle()
+    await writer.aclose()
+    assert seen == ["nobody"]
 
 
 async def test_many_records_are_written_in_batches() -> None:
