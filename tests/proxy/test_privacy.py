@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,6 +182,21 @@ def test_history_tools_and_results_are_masked_everywhere(setup: Setup) -> None:
     answer = setup.gateway.post("/v1/chat/completions", body)
     assert answer.json()["choices"][0]["message"]["content"] == "Thanks from Alice Liddell"
     nothing_left(setup, *VALUES, "4111111111111111")
+
+
+@pytest.mark.parametrize("field", ["metadata", "safety_identifier", "prompt_cache_key", "user"])
+@pytest.mark.parametrize("model", ["plain-chat", "plain-messages", "desk"])
+@pytest.mark.parametrize("ask", [Setup.chat, Setup.messages, Setup.responses], ids=["chat", "messages", "responses"])
+def test_whoever_a_request_says_it_is_of_is_no_name_to_a_provider(
+    setup: Setup, ask: Callable[..., httpx.Response], model: str, field: str
+) -> None:
+    setup.upstream.forget()
+    mail = "alice.liddell@example.com"
+    question = f"Who am I? ({model}, {ask.__name__}, {field})"  # else the route's cache would know
+    response = ask(setup, question, model=model, **{field: {"user_id": mail} if field == "metadata" else mail})
+    assert response.status_code in (200, 400), response.text
+    assert bool(setup.upstream.received) == (response.status_code == 200)
+    nothing_left(setup, mail)
 
 
 def test_two_people_never_share_a_placeholder_and_the_same_person_keeps_hers(setup: Setup) -> None:

@@ -159,13 +159,19 @@ def _caller(auth: UserAPIKeyAuth) -> tuple[str, str, str]:
 
 
 def _noted_by_client(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What the client put into `metadata`, where LiteLLM keeps its own notes too."""
+    """What the client put into `metadata`, where LiteLLM keeps its own notes too, but not at every endpoint.
+
+    At those of messages and responses its notes have a place of their own, and `metadata` goes to the provider.
+    """
     noted: dict[str, Any] = {}
     for name in ("metadata", "litellm_metadata"):
         kept = data.get(name)
         if not isinstance(kept, Mapping):
             continue
         fields = cast("Mapping[str, Any]", kept)
+        if name == "metadata" and "requester_metadata" not in fields:
+            noted[name] = dict(fields)
+            continue
         own = mapping(fields.get("requester_metadata"))
         noted[name] = {key: fields[key] for key in own if key in fields and key != "session_id"}
         noted[name]["requester_metadata"] = dict(own)
