@@ -15,12 +15,13 @@ from typing import Any
 
 from evals.privacy.baselines import Finder, litellm_finder, ours_finder, presidio_finder
 from evals.privacy.restoration import restoration_failures
-from evals.privacy.sets import Labelled, data_folder, own_names, read_banking, read_named
+from evals.privacy.sets import Labelled, data_folder, fresh_names, own_names, read_banking, read_named
 from evals.privacy.structured import KINDS, Case, cases, lookalikes
 
 from thriftgate.stats import wilson_interval
 
 RESULTS = Path(__file__).parent / "results"
+LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
 PER_KIND, LOOKALIKES, BENIGN, RESTORATIONS = 400, 600, 1_000, 10_000
 
 
@@ -91,7 +92,9 @@ def main() -> int:
         ours = {name: finder for name, finder in finders.items() if name != "litellm"}
         for name, (kind, texts) in {
             **read_named(folder),
-            **{f"own {lang}": ("PERSON", own_names(lang)) for lang in ("en", "de", "fr", "es", "it", "nl", "pt")},
+            **{f"own {lang}": ("PERSON", own_names(lang)) for lang in LANGUAGES},
+            **{f"fresh {lang}": ("PERSON", fresh_names(lang)) for lang in LANGUAGES},
+            **{f"fresh {lang}, lower case": ("PERSON", fresh_names(lang, lower=True)) for lang in LANGUAGES},
         }.items():
             results["named"][f"{name}: {kind}"] = {who: scored(texts, kind, finder) for who, finder in ours.items()}
             print(name, kind, json.dumps(results["named"][f"{name}: {kind}"]), flush=True)

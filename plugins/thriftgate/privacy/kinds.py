@@ -59,5 +59,9 @@ PRESIDIO_RECOGNIZERS: Mapping[str, str] = {
 """Kinds that Presidio recognizes, and its class for them; off unless an operator asks for one."""
 
 DEFAULT_KINDS = tuple(kind for kind in OWN_KINDS if kind != "LOCATION")
-NAME_LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pt")
+NAME_RECALL: Mapping[str, float] = {
+    "de": 1.0, "en": 1.0, "es": 0.96, "fr": 0.92, "it": 0.92, "nl": 0.96, "pt": 1.0,
+}  # fmt: skip
+"""Of names that are in no list, by language: 25 in support messages each, so ±.1 (evals/privacy)."""
+NAME_LANGUAGES = tuple(NAME_RECALL)
 """Languages that the Rampart model was measured in."""

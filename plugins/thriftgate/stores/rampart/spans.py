@@ -64,6 +64,11 @@ _COMPANY = re.compile(
 _COMMON = frozenset(
     {"i", "hi", "hello", "dear", "mr", "mrs", "ms", "dr", "the", "a", "my", "me", "you", "thanks", "and"}
 )
+_NAME_WORD = re.compile(r"\S+")
+_PARTICLES = frozenset({
+    "van", "von", "vom", "zu", "zum", "zur", "de", "der", "den", "del", "della", "di", "da", "das", "do", "dos", "du",
+    "la", "le", "el", "al", "ter", "ten", "te", "bin", "ibn", "y", "e",
+})  # fmt: skip
 _PAYMENT_WORDS = frozenset(
     {"swift", "sepa", "iban", "bic", "atm", "pin", "visa", "maestro", "paypal", "klarna", "venmo"}
 )
@@ -78,7 +83,7 @@ def spans_of(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
 def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
     out: list[TextSpan] = []
     for start, end, score in _runs(text, words, (_PERSON,), _NAME_GLUE, seed=_NAME_SEED):
-        start, end = _trimmed(text, start, end)
+        start, end = _without_small_words(text, *_trimmed(text, start, end))
         value = text[start:end]
         if value.lower() in _PAYMENT_WORDS and not value.istitle():
             continue
@@ -132,6 +137,19 @@ def _runs(
         else:
             runs.append((word.start, word.end, score))
     return [run for run in runs if run[2] >= seed]
+
+
+def _without_small_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """A full name in capitals without the words in lower case around it: they say what is with the person."""
+    words = list(_NAME_WORD.finditer(text, start, end))
+    capital = [place for place, word in enumerate(words) if word[0][0].isupper()]
+    if len(capital) < 2:
+        return start, end
+    first, last = capital[0], capital[-1]
+    while first > 0 and words[first - 1][0].lower() in _PARTICLES:
+        first -= 1
+    end = words[last].end() if last + 1 < len(words) else end
+    return words[first].start(), end
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

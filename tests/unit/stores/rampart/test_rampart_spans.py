@@ -38,6 +38,14 @@ def test_a_word_of_payments_is_nobody_unless_it_is_written_as_a_name() -> None:
     assert found("ask Taylor SWIFT today", NOTHING, PERSON, PERSON, NOTHING) == [("PERSON", "Taylor SWIFT")]
 
 
+def test_words_in_lower_case_around_a_full_name_are_no_part_of_it() -> None:
+    everything = (PERSON,) * 5
+    assert found("wilt Fokje Bakema morgen terugbellen", *everything) == [("PERSON", "Fokje Bakema")]
+    assert found("met van der Berg Visser morgen", *everything, PERSON) == [("PERSON", "van der Berg Visser")]
+    assert found("Anna de la Cruz.", *everything[:4]) == [("PERSON", "Anna de la Cruz")]
+    assert found("anna keller morgen", *everything[:3]) == [("PERSON", "anna keller morgen")]
+
+
 def test_the_glue_of_an_address_belongs_to_it() -> None:
     scores = (STREET, STREET, NOTHING, STREET, PLACE, NOTHING, STREET)
     assert found("6750 Koskikatu Apt. 864, Artilleros, CO 64677", *scores) == [

@@ -9,7 +9,7 @@ from pathlib import Path
 from thriftgate.config.name_models import described, find_spacy
 from thriftgate.config.privacy import NameModelConfig, PrivacyConfig
 from thriftgate.errors import ConfigurationError
-from thriftgate.privacy.kinds import NAME_LANGUAGES, OWN_KINDS
+from thriftgate.privacy.kinds import NAME_RECALL, OWN_KINDS
 from thriftgate.privacy.policy import Action
 from thriftgate.stores.rampart.files import find_rampart
 
@@ -28,8 +28,8 @@ def describe_privacy(config: PrivacyConfig, base: Path) -> list[str]:
     if config.names:
         files = find_rampart()
         words.append(
-            f"names and addresses by Rampart {files.weights_hash}, measured in {', '.join(NAME_LANGUAGES)}: "
-            "recall of names .92 on Presidio's set, less in other languages: see evals/privacy"
+            f"names and addresses by Rampart {files.weights_hash}; recall of names in support messages (25 a language, "
+            "evals/privacy): " + ", ".join(f"{language} {recall:.2f}" for language, recall in NAME_RECALL.items())
         )
     words += [_model(one, base) for one in config.name_models]
     if not config.names and not config.name_models:
