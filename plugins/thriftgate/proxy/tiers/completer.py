@@ -30,9 +30,8 @@ from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
-from thriftgate.proxy import endings, listening, stumbles
-from thriftgate.proxy.bills import TierBill, keep_bills
 from thriftgate.proxy.books import leaving
+from thriftgate.proxy.books.bills import TierBill, keep_bills
 from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure

@@ -19,8 +19,8 @@ from litellm.llms.anthropic.pass_through.messages.streaming_iterator import Base
 from litellm.router import Router
 from litellm.types.utils import ModelResponse
 
-from thriftgate.proxy.pricing import RouterPricer, chat_usage
-from thriftgate.proxy.provider_answer import ProviderAnswer, current
+from thriftgate.proxy.books.pricing import RouterPricer, chat_usage
+from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
 from thriftgate.types import Usage
 
 logger = logging.getLogger(__name__)
