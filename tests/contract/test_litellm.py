@@ -7,10 +7,9 @@ import inspect
 import json
 import warnings
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime
 from importlib.metadata import version
-from types import ModuleType, SimpleNamespace
-from typing import Any, cast
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -21,20 +20,13 @@ with warnings.catch_warnings():
     from litellm.constants import INTERNAL_CALL_ORIGIN_METADATA_KEY
     from litellm.integrations.custom_logger import CustomLogger
     from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata
-    from litellm.litellm_core_utils.litellm_logging import Logging
     from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
-    from litellm.llms.anthropic.pass_through.responses_adapters.streaming_iterator import (
-        AnthropicResponsesSSEByteStream,
-        AnthropicResponsesStreamWrapper,
-    )
     from litellm.llms.custom_llm import CustomLLM
     from litellm.proxy import common_request_processing, proxy_server
     from litellm.proxy._types import ProxyErrorTypes, ProxyException, UserAPIKeyAuth
     from litellm.proxy.hooks import parallel_request_limiter_v3
     from litellm.proxy.hooks.responses_id_security import ResponsesIDSecurity
     from litellm.proxy.utils import InternalUsageCache, ProxyLogging
-    from litellm.router import FallbackAwareAnthropicMessagesStream
-    from litellm.router_utils.add_retry_fallback_headers import HiddenParamsAsyncIteratorWrapper
     from litellm.router_utils.cooldown_cache import CooldownCache
     from litellm.types.utils import ModelResponse, ModelResponseStream, Usage
 
@@ -98,35 +90,6 @@ def test_a_nested_calls_tokens_do_not_count_against_the_keys_limit_a_second_time
     for metadata, counts in ((own, True), ({**own, **nested}, False)):
         kwargs = {"litellm_params": {"metadata": metadata}, "standard_logging_object": {"metadata": metadata}}
         assert bool(operations(kwargs, answer, "total")) is counts
-
-
-async def test_litellm_charges_for_a_stream_by_its_chunks_and_its_log() -> None:
-    """What `leaving.py` calls for a tier's stream that its reader left."""
-    charged: list[Any] = []
-
-    class Noted(Logging):
-        async def dispatch_success_handlers(self, result: object, **_more: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-            charged.append(result)
-
-    said: list[Any] = [{**CHUNK, "choices": [{"index": 0, "delta": {"content": text}}]} for text in ("Five ", "days")]
-    asked = [{"role": "user", "content": "How long does it take?"}]
-    stream = SimpleNamespace(messages=asked, model="gpt-4o", chunks=[ModelResponseStream(**one) for one in said])
-    log = Noted("gpt-4o", asked, stream=True, call_type="acompletion", start_time=datetime.now(UTC),
-                litellm_call_id="1", function_id="1")  # fmt: skip
-    bill = cast("Any", common_request_processing)._bill_partial_streamed_spend_on_disconnect
-    assert await bill({"litellm_logging_obj": log, "model": "gpt-4o"}, stream) is True
-    (answer,) = charged
-    assert answer.choices[0].message.content == "Five days"
-    assert answer.usage.prompt_tokens > 0
-
-
-@pytest.mark.parametrize(("wrapper", "inside"), [
-    (HiddenParamsAsyncIteratorWrapper, "inner"), (AnthropicResponsesSSEByteStream, "_wrapper"),
-        (FallbackAwareAnthropicMessagesStream, "_source_iterator"),
-    (AnthropicResponsesStreamWrapper, "responses_stream"),
-])  # fmt: skip
-def test_a_stream_that_litellm_wraps_for_another_api_is_found_inside(wrapper: type, inside: str) -> None:
-    assert f"self.{inside}" in inspect.getsource(wrapper.__init__)
 
 
 def test_headers_may_be_added_to_a_stream_until_its_first_chunk() -> None:

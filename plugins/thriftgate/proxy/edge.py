@@ -5,7 +5,6 @@ the same object on every endpoint (`/v1/messages` and `/v1/responses` rebuild it
 the call reaches all of them: LiteLLM runs the model call in a task that inherits the request's context.
 """
 
-import asyncio
 import time
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
@@ -59,8 +58,8 @@ class EdgeRequest:
     started_at: float = field(default_factory=time.time)
     is_recorded: bool = False
     """Somebody else writes its record: the route, once it has the request."""
-    unread: list[asyncio.Task[Usage]] = field(default_factory=list[asyncio.Task[Usage]])
-    """Of the tiers' streams that nobody read to their end: what each took, once LiteLLM has charged for it."""
+    unfinished_usage: Usage = field(default_factory=Usage)
+    """What the tiers' streams took that were not read to their ends."""
     error: GatewayError | None = None
     """Why the request failed, if we know."""
 

@@ -25,7 +25,6 @@ from litellm.types.utils import ModelResponse
 
 from thriftgate.decisions import DecisionKind
 from thriftgate.errors import GatewayError, InvalidRequestError
-from thriftgate.proxy.books.leaving import used
 from thriftgate.proxy.books.pricing import chat_usage
 from thriftgate.proxy.dialects import METHODS, event_of, owned, response_of, takes_bytes
 from thriftgate.proxy.edge import EdgeRequest, current
@@ -151,7 +150,7 @@ class _Streamed:
             assert self._edge.error is not None, "a noted error"
             raise ClientStreamError(self._edge.error) from None
         finally:
-            self._log.left(self._edge.unread)
+            self._log.ended(self._edge.unfinished_usage)
 
     async def _event(self, piece: StreamPiece) -> object:
         if piece.usage is not None:
@@ -212,16 +211,6 @@ class _Log:
         self._start(
             self._logging.async_success_handler(response, start_time=self._started, end_time=ended, cache_hit=False)
         )
-
-    def left(self, unread: list[asyncio.Task[Usage]]) -> None:
-        """The stream was left; what was written by then was used."""
-        if not unread:
-            self.ended(Usage())
-        elif not self._is_written:
-            self._start(self._ended_after(unread))
-
-    async def _ended_after(self, unread: list[asyncio.Task[Usage]]) -> None:
-        self.ended(await used(unread))
 
     def failed(self, error: BaseException) -> None:
         """The request broke off after the client had a part of it."""

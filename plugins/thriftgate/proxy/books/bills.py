@@ -20,6 +20,7 @@ from litellm.router import Router
 from litellm.types.utils import ModelResponse
 
 from thriftgate.proxy.books.pricing import RouterPricer, chat_usage
+from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
 from thriftgate.types import Usage
 
@@ -34,10 +35,11 @@ _tasks: set[asyncio.Task[None]] = set()
 class TierBill:
     """What one streamed call of a tier is charged."""
 
-    def __init__(self, seen: ProviderAnswer, pricer: RouterPricer, model: str) -> None:
+    def __init__(self, seen: ProviderAnswer, pricer: RouterPricer, model: str, *, edge: EdgeRequest | None) -> None:
         self._seen = seen
         self._pricer = pricer
         self._model = model
+        self._edge = edge
         self.deployment_id = ""
         self._logging: Any = None
         self._readers: list[asyncio.Task[Any]] = []
@@ -86,6 +88,12 @@ class TierBill:
         self.drop()
         if usage.is_estimated and self._seen.counted:
             usage, cost_usd = self._pricer.counted_on(self._model, self._seen, usage, deployment_id=self.deployment_id)
+        if self._edge is not None:
+            # LiteLLM's log of the request itself counts them against the limits on tokens a minute.
+            before = self._edge.unfinished_usage
+            self._edge.unfinished_usage = Usage(
+                before.prompt_tokens + usage.prompt_tokens, before.completion_tokens + usage.completion_tokens
+            )
         if self._logging is not None and cost_usd > 0:
             self._cost_usd = cost_usd
             _start(self._charge(usage, is_failure=isinstance(error, Exception)))

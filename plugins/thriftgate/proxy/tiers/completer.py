@@ -13,7 +13,6 @@ that is refused with parameters of ours in it (a prompt's, log-probabilities) is
 refusal names, then without any. Closing a stream closes the provider's connection.
 """
 
-import asyncio
 import json
 import math
 import re
@@ -30,7 +29,7 @@ from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
-from thriftgate.proxy.books import leaving
+from thriftgate.proxy import edge
 from thriftgate.proxy.books.bills import TierBill, keep_bills
 from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
@@ -181,7 +180,7 @@ class RouterCompleter:
     ) -> AsyncGenerator[StreamPiece, None]:
         """The answer's events as they come. Raises TierFailedError, also in the middle."""
         seen = self._listening(model, request)
-        seen.bill = bill = TierBill(seen, self._pricer, model)
+        seen.bill = bill = TierBill(seen, self._pricer, model, edge=edge.current.get())
         token = current.set(seen)
         try:
             response = await self._asked(model, request, purpose, stream=True)
@@ -202,9 +201,6 @@ class RouterCompleter:
             raise
         except Exception as error:
             raise self._failure(model, error, stream=True) from error
-        except (GeneratorExit, asyncio.CancelledError):
-            leaving.charge(response, model)
-            raise
         finally:
             close = getattr(response, "aclose", None)
             if close is not None:
