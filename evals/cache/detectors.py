@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from thriftgate.caching.calibration import shuffled
-from thriftgate.caching.guards import GUARDS, substitution
+from thriftgate.caching.differences.guards import GUARDS, substitution
 from thriftgate.caching.rehearsal import Labelled
 from thriftgate.caching.timebound import is_about_own_account, is_time_bound
 

@@ -7,8 +7,8 @@ from evals.cache.data import traps, vectors_of
 
 from thriftgate.caching.artefact import shipped
 from thriftgate.caching.decision import Decision, Hit, Miss, MissReason, decide
+from thriftgate.caching.differences.guards import first_veto, substitution
 from thriftgate.caching.entries import CacheEntry, Neighbour
-from thriftgate.caching.guards import first_veto, substitution
 from thriftgate.caching.policy import CachePolicy, FixedThreshold
 from thriftgate.caching.timebound import is_about_own_account, is_time_bound
 

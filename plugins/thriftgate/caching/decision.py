@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from thriftgate.caching.differences.guards import Veto, first_veto
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.evidence import FEATURES, Evidence, gather
-from thriftgate.caching.guards import Veto, first_veto
 from thriftgate.caching.policy import CONFIDENCE, SERVED, CachePolicy, FixedThreshold
 
 _WORTH_COMPARING = 0.1

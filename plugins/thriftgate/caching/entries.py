@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from thriftgate.caching.composing import composed
+from thriftgate.caching.differences.composing import composed
 from thriftgate.types import Choice, Usage, Vector
 
 

@@ -12,9 +12,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from thriftgate.caching.differences.guards import Veto, first_veto, substituted_words
+from thriftgate.caching.differences.reading import read
 from thriftgate.caching.entries import Neighbour
-from thriftgate.caching.guards import Veto, first_veto, substituted_words
-from thriftgate.caching.reading import read
 
 FEATURES = (
     "similarity",  # of the question to the entry whose answer would be served

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from thriftgate.caching.decision import Decision, Explore, Hit
+from thriftgate.caching.differences.reading import LONGEST_QUESTION
 from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour, answer_group
 from thriftgate.caching.evidence import NEIGHBOURS
-from thriftgate.caching.reading import LONGEST_QUESTION
 from thriftgate.types import Vector
 
 NEAR_ENOUGH = 0.5

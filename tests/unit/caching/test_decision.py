@@ -8,9 +8,9 @@ from tests.cached_questions import AGREEING, ASKED, POLICY, SUPPORTERS, entry, e
 
 from thriftgate.caching.artefact import shipped
 from thriftgate.caching.decision import Explore, Hit, Miss, MissReason, decide
+from thriftgate.caching.differences.guards import Veto
 from thriftgate.caching.entries import Neighbour, answer_group
 from thriftgate.caching.evidence import FEATURES, Evidence, gather
-from thriftgate.caching.guards import Veto
 from thriftgate.caching.policy import CONFIDENCE, SERVED, CachePolicy, FixedThreshold
 
 # Evidence

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
+from thriftgate.caching.differences.reading import LONGEST_QUESTION
 from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour
 from thriftgate.caching.lookup import NEAR_ENOUGH, Asked, Check, Compare, Embed, Find, Found, Settled, look_up, settle
 from thriftgate.caching.policy import SERVED
-from thriftgate.caching.reading import LONGEST_QUESTION
 from thriftgate.types import Usage
 
 VECTOR = np.ones(3, dtype=np.float32)

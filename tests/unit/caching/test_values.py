@@ -13,9 +13,9 @@ from tests.cached_questions import AGREEING, ASKED, POLICY, entry, evidence, nea
 from thriftgate.caching.ageing import Ageing, ageing_of
 from thriftgate.caching.artefact import CacheModel, shipped
 from thriftgate.caching.decision import Explore, Hit, Miss, MissReason, decide
+from thriftgate.caching.differences.guards import Veto
 from thriftgate.caching.entries import PurgeFilter, normalised_answer, usage_fields
 from thriftgate.caching.evidence import FEATURES, NEIGHBOURS, gather
-from thriftgate.caching.guards import Veto
 from thriftgate.caching.lookup import Find
 from thriftgate.caching.odds import Odds
 from thriftgate.caching.policy import CONFIDENCE, SERVED, CachePolicy, FixedThreshold, moderated, values_of

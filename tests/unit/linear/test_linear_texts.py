@@ -10,21 +10,8 @@ from time import process_time
 
 import pytest
 
-from thriftgate.caching import (
-    canonical,
-    composing,
-    decision,
-    eligibility,
-    evidence,
-    guards,
-    reading,
-    scales,
-    scope,
-    surface,
-    timebound,
-    wording,
-    writing,
-)
+from thriftgate.caching import canonical, decision, eligibility, evidence, scope, timebound
+from thriftgate.caching.differences import composing, guards, reading, scales, surface, wording, writing
 from thriftgate.caching.entries import CacheEntry, Neighbour, normalised_answer
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.cascade import rating
@@ -46,7 +33,7 @@ from thriftgate.wire import bounds, paths, streams
 
 ROOT = Path(__file__).parents[3] / "plugins" / "thriftgate"
 WATCHED = (
-    *sorted((ROOT / "caching").glob("*.py")),
+    *sorted((ROOT / "caching").rglob("*.py")),
     *sorted((ROOT / "cascade" / "signals").glob("*.py")),
     ROOT / "cascade" / "rating.py",
     ROOT / "tracing" / "content.py",
@@ -149,8 +136,8 @@ def _signal(signal: signal_evidence.Signal) -> Callable[[str], object]:
 
 MEASURED: dict[str, Callable[[str], object]] = {
     "caching.canonical.digest": lambda text: canonical.digest([text, {text: [text] * 3}, list(text)]),
-    "caching.composing.composed": composing.composed,
-    "caching.composing.decomposed": composing.decomposed,
+    "caching.differences.composing.composed": composing.composed,
+    "caching.differences.composing.decomposed": composing.decomposed,
     "caching.decision.decide": fresh(
         lambda text: decision.decide(text, neighbours(text), policy=FixedThreshold(0.9), draw=0.5)
     ),
@@ -166,27 +153,33 @@ MEASURED: dict[str, Callable[[str], object]] = {
     ),
     "caching.evidence.gather": fresh(lambda text: evidence.gather(text, neighbours(text))),
     "caching.entries.normalised_answer": normalised_answer,
-    "caching.guards.first_veto": _guard(guards.first_veto),
-    "caching.guards.substituted_words": fresh(lambda text: guards.substituted_words(text + " a b", text + " c d")),
-    **{f"caching.guards.{guard.__name__}": _guard(guard) for guard in (*guards.GUARDS, guards.substitution)},
-    "caching.reading.read": fresh(reading.read),
-    "caching.reading.stem": reading.stem,
+    "caching.differences.guards.first_veto": _guard(guards.first_veto),
+    "caching.differences.guards.substituted_words": fresh(
+        lambda text: guards.substituted_words(text + " a b", text + " c d")
+    ),
+    **{
+        f"caching.differences.guards.{guard.__name__}": _guard(guard)
+        for guard in (*guards.GUARDS, guards.substitution)
+    },
+    "caching.differences.reading.read": fresh(reading.read),
+    "caching.differences.reading.stem": reading.stem,
     "caching.scope.scope_of": lambda text: scope.scope_of(
         request(text), settings=scope.ScopeSettings(), prompt=None, tiers=[text], embedder="e",
         identity=scope.RequestIdentity([text], (text,)),
     ),
-    "caching.surface.look": fresh(surface.look),
-    "caching.scales.are_other_steps": fresh(lambda text: scales.are_other_steps(text, text)),
-    "caching.wording.is_worded_otherwise": fresh(
+    "caching.differences.surface.look": fresh(surface.look),
+    "caching.differences.scales.are_other_steps": fresh(lambda text: scales.are_other_steps(text, text)),
+    "caching.differences.wording.is_worded_otherwise": fresh(
         lambda text: wording.is_worded_otherwise(text + " your", text + " you're")
     ),
-    "caching.writing.writing_of": fresh(writing.writing_of),
-    "caching.writing.is_written_otherwise": fresh(
+    "caching.differences.writing.writing_of": fresh(writing.writing_of),
+    "caching.differences.writing.is_written_otherwise": fresh(
         lambda text: (writing.is_written_otherwise(text, text + " x"), writing.is_written_otherwise(text, text + " "))
     ),
     "caching.timebound.is_time_bound": timebound.is_time_bound,
     "caching.timebound.is_about_own_account": timebound.is_about_own_account,
     "cascade.rating.rating_of": rating.rating_of,
+    "cascade.signals.form.calculations": lambda text: list(form.calculations(text)),
     **{
         f"cascade.signals.{name}.measure": _signal(signal)
         for name, signal in {

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss
+from thriftgate.caching.differences.reading import LONGEST_QUESTION
 from thriftgate.caching.eligibility import Verdict, may_store
 from thriftgate.caching.entries import CacheEntry, PurgeFilter
-from thriftgate.caching.reading import LONGEST_QUESTION
 from thriftgate.caching.scope import CacheScope
 from thriftgate.config import CacheConfig
 from thriftgate.errors import StoreUnavailableError

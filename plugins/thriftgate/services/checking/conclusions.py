@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from thriftgate.caching.lexicon import FUNCTION_WORDS, NEGATIONS
+from thriftgate.caching.differences.lexicon import FUNCTION_WORDS, NEGATIONS
 from thriftgate.services.checking.values import (
     VALUE,
     Amount,

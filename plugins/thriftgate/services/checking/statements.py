@@ -11,10 +11,10 @@ two long texts without a stated result: a wrong verdict teaches the cache what i
 
 import re
 
+from thriftgate.caching.differences.guards import first_veto, substituted_words
+from thriftgate.caching.differences.lexicon import MONTHS, NUMBER_WORDS, WEEKDAYS
+from thriftgate.caching.differences.reading import Reading, read, stem
 from thriftgate.caching.entries import normalised_answer
-from thriftgate.caching.guards import first_veto, substituted_words
-from thriftgate.caching.lexicon import MONTHS, NUMBER_WORDS, WEEKDAYS
-from thriftgate.caching.reading import Reading, read, stem
 from thriftgate.services.checking.conclusions import (
     amount_in,
     conclude_the_same,

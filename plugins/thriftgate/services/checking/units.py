@@ -5,7 +5,7 @@ Failure behaviour: pure and total; an unknown word is a unit of its own.
 
 from collections.abc import Mapping
 
-from thriftgate.caching.reading import stem
+from thriftgate.caching.differences.reading import stem
 
 SCALES: Mapping[str, int] = {
     word: value

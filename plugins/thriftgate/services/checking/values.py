@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from thriftgate.caching.lexicon import FUNCTION_WORDS
+from thriftgate.caching.differences.lexicon import FUNCTION_WORDS
 from thriftgate.services.checking.units import CURRENCY, SCALES, dimension_of, unit_named
 
 _LONGEST_UNIT = 3

@@ -12,8 +12,8 @@ import pytest
 
 from thriftgate.caching.artefact import shipped
 from thriftgate.caching.decision import Hit, decide
+from thriftgate.caching.differences.guards import Veto, first_veto, writing
 from thriftgate.caching.entries import CacheEntry, Neighbour
-from thriftgate.caching.guards import Veto, first_veto, writing
 from thriftgate.caching.policy import CachePolicy
 from thriftgate.config import EmbedderConfig, EmbedderName
 from thriftgate.stores.embedders import embedder_of

@@ -2,9 +2,9 @@
 
 import pytest
 
-from thriftgate.caching.constructions import is_built_otherwise
-from thriftgate.caching.reading import read
-from thriftgate.caching.surface import look
+from thriftgate.caching.differences.constructions import is_built_otherwise
+from thriftgate.caching.differences.reading import read
+from thriftgate.caching.differences.surface import look
 
 
 @pytest.mark.parametrize(

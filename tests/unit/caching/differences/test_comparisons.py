@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.caching.clauses import is_denied_elsewhere
-from thriftgate.caching.constructions import is_built_otherwise
-from thriftgate.caching.guards import Veto, case
-from thriftgate.caching.order import is_crossed, is_exchanged, is_reordered, is_turned_round
-from thriftgate.caching.reading import read
-from thriftgate.caching.scales import are_other_steps
-from thriftgate.caching.surface import look
+from thriftgate.caching.differences.clauses import is_denied_elsewhere
+from thriftgate.caching.differences.constructions import is_built_otherwise
+from thriftgate.caching.differences.guards import Veto, case
+from thriftgate.caching.differences.order import is_crossed, is_exchanged, is_reordered, is_turned_round
+from thriftgate.caching.differences.reading import read
+from thriftgate.caching.differences.scales import are_other_steps
+from thriftgate.caching.differences.surface import look
+from thriftgate.caching.differences.wording import differing_place, is_worded_otherwise
 from thriftgate.caching.timebound import EDGE, is_time_bound
-from thriftgate.caching.wording import differing_place, is_worded_otherwise
 
 # What differs
 

@@ -1,7 +1,7 @@
 import pytest
 
-from thriftgate.caching.order import is_done_by_another, is_turned_round
-from thriftgate.caching.reading import read
+from thriftgate.caching.differences.order import is_done_by_another, is_turned_round
+from thriftgate.caching.differences.reading import read
 
 
 @pytest.mark.parametrize(

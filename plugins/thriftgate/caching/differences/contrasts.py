@@ -4,7 +4,7 @@ English first; German, Dutch, French, Spanish, Italian and Portuguese have the o
 All words are lower case.
 """
 
-from thriftgate.caching.opposites import OPPOSITES_OF_ALL
+from thriftgate.caching.differences.opposites import OPPOSITES_OF_ALL
 
 
 def _words(text: str) -> frozenset[str]:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.caching.guards import first_veto
-from thriftgate.caching.surface import look
+from thriftgate.caching.differences.guards import first_veto
+from thriftgate.caching.differences.surface import look
 
 PAIRS: dict[str, list[tuple[str, str]]] = {
     "emoji and symbols": [

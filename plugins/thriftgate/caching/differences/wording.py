@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from thriftgate.caching.composing import composed
-from thriftgate.caching.contrasts import SMALL_WORDS
-from thriftgate.caching.lexicon import (
+from thriftgate.caching.differences.composing import composed
+from thriftgate.caching.differences.contrasts import SMALL_WORDS
+from thriftgate.caching.differences.lexicon import (
     CONTRACTIONS,
     FUNCTION_WORDS,
     INTERCHANGEABLE_WORDS,
@@ -22,7 +22,7 @@ from thriftgate.caching.lexicon import (
     NEGATIONS,
     SLOPPY_WORDS,
 )
-from thriftgate.caching.scales import are_other_steps
+from thriftgate.caching.differences.scales import are_other_steps
 
 _CACHED = 1024
 _LONGEST_PLACE = 2

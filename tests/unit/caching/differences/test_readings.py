@@ -2,9 +2,9 @@
 
 import pytest
 
-from thriftgate.caching.reading import read, stem
-from thriftgate.caching.surface import look
-from thriftgate.caching.writing import is_written_otherwise, writing_of
+from thriftgate.caching.differences.reading import read, stem
+from thriftgate.caching.differences.surface import look
+from thriftgate.caching.differences.writing import is_written_otherwise, writing_of
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.caching import guards
+from thriftgate.caching.differences import guards
+from thriftgate.caching.differences.guards import GUARDS, Veto, first_veto, substituted_words, substitution
+from thriftgate.caching.differences.reading import read, stem
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.evidence import gather
-from thriftgate.caching.guards import GUARDS, Veto, first_veto, substituted_words, substitution
-from thriftgate.caching.reading import read, stem
 
 VOCABULARY = (
     "how do I not can't send buy sell card my the 5 7 WT-44219 Paris Anna from to savings checking premium basic "

@@ -10,10 +10,10 @@ Failure behaviour: pure and total, in time linear in the texts (sorting apart).
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from thriftgate.caching.contrasts import OPPOSITES, RIVALS
-from thriftgate.caching.lexicon import DATES, MOVABLE_WORDS, ROLE_WORDS
-from thriftgate.caching.reading import Reading, stem
-from thriftgate.caching.surface import Surface
+from thriftgate.caching.differences.contrasts import OPPOSITES, RIVALS
+from thriftgate.caching.differences.lexicon import DATES, MOVABLE_WORDS, ROLE_WORDS
+from thriftgate.caching.differences.reading import Reading, stem
+from thriftgate.caching.differences.surface import Surface
 
 _REACH = 4
 """Words before something in which its preposition may stand."""

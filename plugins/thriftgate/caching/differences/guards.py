@@ -13,15 +13,21 @@ Failure behaviour: pure and total; a guard in doubt keeps silent, because the le
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
-from thriftgate.caching.clauses import is_denied_elsewhere
-from thriftgate.caching.constructions import is_built_otherwise
-from thriftgate.caching.contrasts import OPPOSITES, RIVALS
-from thriftgate.caching.lexicon import CASE_WORDS, CASELESS_WORDS, FUNCTION_WORDS, ROLE_WORDS
-from thriftgate.caching.order import is_crossed, is_done_by_another, is_exchanged, is_reordered, is_turned_round
-from thriftgate.caching.reading import Reading, read
-from thriftgate.caching.surface import Surface, look
-from thriftgate.caching.wording import differing_place, is_worded_otherwise
-from thriftgate.caching.writing import is_written_otherwise
+from thriftgate.caching.differences.clauses import is_denied_elsewhere
+from thriftgate.caching.differences.constructions import is_built_otherwise
+from thriftgate.caching.differences.contrasts import OPPOSITES, RIVALS
+from thriftgate.caching.differences.lexicon import CASE_WORDS, CASELESS_WORDS, FUNCTION_WORDS, ROLE_WORDS
+from thriftgate.caching.differences.order import (
+    is_crossed,
+    is_done_by_another,
+    is_exchanged,
+    is_reordered,
+    is_turned_round,
+)
+from thriftgate.caching.differences.reading import Reading, read
+from thriftgate.caching.differences.surface import Surface, look
+from thriftgate.caching.differences.wording import differing_place, is_worded_otherwise
+from thriftgate.caching.differences.writing import is_written_otherwise
 
 _SAME_FRAME = 0.6
 _LONGEST_SWAP = 2

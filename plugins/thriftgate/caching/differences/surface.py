@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from thriftgate.caching.composing import composed, decomposed
-from thriftgate.caching.lexicon import SMALL_LETTERS
+from thriftgate.caching.differences.composing import composed, decomposed
+from thriftgate.caching.differences.lexicon import SMALL_LETTERS
 
 _CACHED_LOOKS = 1024
 _QUOTES = str.maketrans(

@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from thriftgate.caching.composing import composed
-from thriftgate.caching.lexicon import (
+from thriftgate.caching.differences.composing import composed
+from thriftgate.caching.differences.lexicon import (
     CASELESS_WORDS,
     COMMA_WORDS,
     FUNCTION_WORDS,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from thriftgate.caching.guards import GUARDS, Guard, Veto
+from thriftgate.caching.differences.guards import GUARDS, Guard, Veto
 
 PAIRS: list[list[str]] = list(
     chain.from_iterable(json.loads(Path(__file__).with_name("other_questions.json").read_text()).values())

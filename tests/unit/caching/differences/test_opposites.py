@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.caching.contrasts import OPPOSITES
-from thriftgate.caching.guards import Veto, antonyms, first_veto
+from thriftgate.caching.differences.contrasts import OPPOSITES
+from thriftgate.caching.differences.guards import Veto, antonyms, first_veto
 
 LANGUAGES = ("en", "de", "nl", "fr", "es", "it", "pt")
 FRAMES = {

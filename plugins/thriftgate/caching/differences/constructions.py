@@ -8,7 +8,7 @@ Failure behaviour: pure and total, in time linear in the text. A text in another
 
 from collections.abc import Mapping, Sequence
 
-from thriftgate.caching.reading import Reading, stem
+from thriftgate.caching.differences.reading import Reading, stem
 
 _BEFORE_A_VERB: Mapping[str, str] = {
     form: verb

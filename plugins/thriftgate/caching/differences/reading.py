@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from thriftgate.caching.lexicon import (
+from thriftgate.caching.differences.lexicon import (
     CURRENCIES,
     DATES,
     FIRST_NEGATIONS,

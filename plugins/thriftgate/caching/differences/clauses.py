@@ -8,8 +8,8 @@ Failure behaviour: pure and total, in time linear in the text.
 
 from collections.abc import Iterator
 
-from thriftgate.caching.lexicon import CONJUNCTIONS
-from thriftgate.caching.reading import Reading
+from thriftgate.caching.differences.lexicon import CONJUNCTIONS
+from thriftgate.caching.differences.reading import Reading
 
 
 def is_denied_elsewhere(left: Reading, right: Reading) -> bool:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from thriftgate.caching.guards import Veto, first_veto
-from thriftgate.caching.reading import read
+from thriftgate.caching.differences.guards import Veto, first_veto
+from thriftgate.caching.differences.reading import read
 
 OPPOSITES = {
     "Polish": ("Jak otworzyc konto", "Jak zamknac konto"),
