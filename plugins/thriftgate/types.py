@@ -74,8 +74,8 @@ class ChatRequest:
     dialect: str = "chat"
     """The wire format of `body` (`wire.Dialect`): chat, messages or responses."""
     body: Mapping[str, Any] | None = None
-    """The request in the client's own dialect, as it goes to a tier; None: `messages` and `params` are all there is,
-    which are else a view of it in OpenAI's names, for whoever reads."""
+    """In the client's own dialect, as it goes to a tier; `messages` and `params` view it in OpenAI's names. None: they
+    are all there is."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """The client's HTTP headers that change how a body is understood, names in lower case."""
     added: frozenset[str] = frozenset()

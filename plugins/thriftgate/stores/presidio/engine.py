@@ -24,7 +24,7 @@ from thriftgate.privacy.recognizers.secrets import SECRET
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.privacy.views import View, privacy_view
 from thriftgate.stores.presidio.blank_nlp import BlankNlpEngine
-from thriftgate.stores.presidio.recognizers import NameRecognizer, OwnRecognizer, span_of, text_windows
+from thriftgate.stores.presidio.recognizers import NameRecognizer, OwnRecognizer, read_windows, span_of
 
 _LANGUAGE = "en"
 """Presidio files recognizers by language and asks for one; ours are told apart by kind, so one shelf does for all."""
@@ -83,7 +83,7 @@ class PresidioEngine:
     def _presidio(self, text: str) -> Iterator[TextSpan]:
         if self._windowed is None:
             return
-        for start, window in text_windows(text):
+        for start, window in read_windows(text):
             for result in self._windowed.analyze(window, _LANGUAGE, entities=self._kinds):
                 yield span_of(result, "presidio", start)
 

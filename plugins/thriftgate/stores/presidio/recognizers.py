@@ -104,7 +104,7 @@ class SpacyRecognizer(NameRecognizer):
         """The spans of a text."""
         return [
             TextSpan(start + found.start_char, start + found.end_char, self._labels[found.label_], self._score, "spacy")
-            for start, window in text_windows(text)
+            for start, window in read_windows(text)
             for found in self._pipeline(window).ents
             if found.label_ in self._labels
         ]
@@ -131,7 +131,7 @@ class ForeignRecognizer(NameRecognizer):
     def find(self, text: str) -> Sequence[TextSpan]:
         """The spans of a text."""
         spans: list[TextSpan] = []
-        for start, window in text_windows(text):
+        for start, window in read_windows(text):
             words = _WORDS.process_text(window, "en")
             for result in self._recognizer.analyze(window, list(self._labels), words) or ():
                 kind = self._labels.get(result.entity_type)
@@ -140,7 +140,7 @@ class ForeignRecognizer(NameRecognizer):
         return spans
 
 
-def text_windows(text: str) -> Iterator[tuple[int, str]]:
+def read_windows(text: str) -> Iterator[tuple[int, str]]:
     """A long text in parts that share some of it: where each begins, and the part."""
     for start in range(0, max(1, len(text) - _OVERLAP), _WINDOW - _OVERLAP):
         yield start, text[start : start + _WINDOW]
