@@ -11,7 +11,8 @@ import httpx
 import pytest
 from pytest_httpserver import HTTPServer
 from tests.proxy.asked import Asked
-from tests.proxy.conftest import CLIENT_KEY, GatewayProcess, deployment, gateway_config, route, running
+from tests.proxy.conftest import CLIENT_KEY, GatewayProcess, running
+from tests.proxy.privacy_failing import IBAN, body_of, failures_config, logged, nowhere, spoken, status_of
 from tests.proxy.stored import executed, stored
 from tests.proxy.upstream import Upstream, drips, fails, says
 from tests.proxy.waiting import eventually
@@ -19,8 +20,6 @@ from werkzeug import Response
 
 pytestmark = [pytest.mark.xdist_group("privacy-failures"), pytest.mark.timeout(400)]
 
-KEY = "privacy-key-of-the-tests-0123456789abcdef"
-TIMEOUT = 1.0
 NAME = "Alice Liddell"
 ASKED = "I am Mrs. Alice Liddell. How long does a refund take?"
 FOREIGN = "Ask Mr. Bob Stone, bob.stone@example.com, card 4111 1111 1111 1111."
@@ -29,53 +28,6 @@ PATHS = ["/v1/chat/completions", "/v1/messages", "/v1/responses"]
 everywhere = pytest.mark.parametrize("path", PATHS)
 models = pytest.mark.parametrize("model", ["large", "guarded"], ids=["plain", "route"])
 both = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-
-
-def failures_config(upstream: str) -> dict[str, Any]:
-    config = gateway_config(upstream)
-    # Under LiteLLM's own redaction of everything nothing would show whether a private request is redacted.
-    config["litellm_settings"] |= {"callbacks": ["spend.recorder", "leak_spy.spy"], "turn_off_message_logging": False}
-    ours = config["callback_settings"]["thriftgate"]
-    ours["routes"] = {
-        name: {"cascade": {"tiers": [{"model": "large"}]}, "capture_content": True}
-        for name in ("guarded", "flagging", "closed")
-    }
-    config["model_list"] = [
-        *(one for one in config["model_list"] if not one["litellm_params"]["model"].startswith("thriftgate/")),
-        *(route(name) for name in ours["routes"]),
-    ]
-    for name, tier in (("at-home", "small"), ("lost-home", "lost-small")):
-        ours["routes"][name] = {
-            "cascade": {
-                "tiers": [{"model": tier}, {"model": "large"}], "judge": {"model": "judge"}, "holdout": 0,
-                "audit": {"share": 0},
-            },
-            "cache": {"max_error": 0.01, "min_similarity": 0.9, "verify": {"share": 0}},
-            "capture_content": True,
-        }  # fmt: skip
-        config["model_list"].append(route(name))
-    ours["routes"]["home-last"] = {**ours["routes"]["at-home"], "cascade": {"tiers": [{"model": "small"}]}}
-    config["model_list"] += [route("home-last"), deployment("lost-small", upstream)]
-    # Whatever else falls back, a private request does not.
-    fallbacks = [{"small": ["large"]}, {"lost-small": ["large"]}]
-    config["router_settings"] = {**config.get("router_settings", {}), "fallbacks": fallbacks}
-    private = {"entities": {"IBAN_CODE": "private", "EMAIL_ADDRESS": "local"}}
-    ours["privacy"] = {
-        "key": KEY,
-        "timeout": f"{TIMEOUT:g}s",
-        "private_models": ["small", "lost-small"],
-        "models": dict.fromkeys(("at-home", "home-last", "lost-home", "small", "lost-small", "gpt-large"), private),
-    }
-    ours["guards"] = {
-        "audit_log": "guards.jsonl",
-        "injection": {"action": "off", "tools": "off"},
-        "pii": {"action": "block"},
-        "models": {
-            "flagging": {"actions": {"pii": "flag"}},
-            **{name: {"protect": False} for name in ("at-home", "home-last", "small", "gpt-large")},
-        },
-    }
-    return config
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +41,6 @@ def gateway(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
 def forgetful(gateway: GatewayProcess) -> None:
     gateway.upstream.forget()
     gateway.upstream.on("large", says("Ten days."))
-
-
-def body_of(path: str, model: str, text: str, **more: Any) -> dict[str, Any]:
-    if path.endswith("responses"):
-        return {"model": model, "input": text, **more}
-    return {"model": model, "messages": [{"role": "user", "content": text}], "max_tokens": 99, **more}
 
 
 def ask(gateway: GatewayProcess, path: str, model: str, text: str, **more: Any) -> httpx.Response:
@@ -200,7 +146,7 @@ def test_a_client_that_goes_away_ends_the_call_and_leaves_nothing_of_itself(
     assert NAME in seen
     assert eventually(lambda: gateway.upstream.closed_early == ["large"], 30)
     if model == "guarded":
-        assert eventually(lambda: _status(gateway, request_id) == "cancelled", 30), _status(gateway, request_id)
+        assert eventually(lambda: status_of(gateway, request_id) == "cancelled", 30), status_of(gateway, request_id)
     gateway.upstream.on("large", says("Dear <PERSON_1>, it takes ten days."))
     later = gateway.post(path, body_of(path, model, "Who am I?"), CLIENT_KEY, **session)
     assert NAME in later.text, "the conversation goes on"
@@ -267,7 +213,6 @@ def test_an_answer_that_could_not_be_checked_passes_where_guards_fail_open_and_i
     assert "CRASH" not in gateway.log
 
 
-IBAN = "DE89370400440532013000"
 ACCOUNT = f"I am Mrs. {NAME}, my account is {IBAN}. Has the refund come?"
 
 
@@ -443,34 +388,6 @@ def test_no_header_of_a_client_has_it_logged(home: GatewayProcess, path: str, mo
     nowhere(home)
 
 
-def logged(gateway: GatewayProcess) -> list[str]:
-    """What LiteLLM told a logger, a line for each call or request that ended."""
-    spied = gateway.folder / "spend.jsonl.spy"
-    return spied.read_text().splitlines() if spied.exists() else []
-
-
-def nowhere(gateway: GatewayProcess, value: str = IBAN) -> None:
-    """No table and no log has the value, nor what LiteLLM's loggers write down of a request and its answer."""
-    assert eventually(lambda: bool(logged(gateway)))
-    rows: list[list[dict[str, Any]]] = [json.loads(line) for line in logged(gateway)]
-    told = [[details.get("standard_logging_object"), details.get("messages"), row[-1]] for details, *row in rows]
-    for text in (gateway.log, json.dumps(told), *asyncio.run(stored(gateway.folder)).values()):
-        assert value not in text
-
-
-def spoken(answer: httpx.Response) -> list[str]:
-    """The words of an answer of any dialect, whole or streamed."""
-    if not answer.headers["content-type"].startswith("text/event-stream"):
-        said: dict[str, Any] = answer.json()
-        if "choices" in said:
-            return [said["choices"][0]["message"]["content"]]
-        return [part["text"] for part in said.get("content") or said["output"][-1]["content"]]
-    events = [json.loads(line[5:]) for line in answer.text.splitlines() if line.startswith("data: {")]
-    words = [choice["delta"].get("content") or "" for event in events for choice in event.get("choices") or ()]
-    words += [event["delta"].get("text") or "" for event in events if event.get("type") == "content_block_delta"]
-    return [*words, *(event["delta"] for event in events if event.get("type") == "response.output_text.delta")]
-
-
 def _endless(upstream: Upstream, said: list[str]) -> Any:
     chat = drips(upstream, sse_names(said), pause=0.05)
 
@@ -478,9 +395,3 @@ def _endless(upstream: Upstream, said: list[str]) -> Any:
         return chat(body)
 
     return reply
-
-
-def _status(gateway: GatewayProcess, request_id: str) -> str:
-    rows = asyncio.run(stored(gateway.folder))
-    found = [row for row in rows["table thriftgate.requests"].splitlines() if request_id and request_id in row]
-    return "cancelled" if any("cancelled" in row for row in found) else "; ".join(found)
