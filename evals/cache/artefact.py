@@ -16,7 +16,7 @@ from thriftgate.caching.rehearsal import Labelled
 FOLDER = ROOT / "plugins" / "thriftgate" / "caching"
 FILES = {"local": "default_policy.json", "fast": "fast_policy.json"}
 FIRST_THRESHOLDS = {"local": 0.985, "fast": 0.997}
-"""The second is the first round number at which no pair of `other_questions.json` (tests/unit/caching) is served alone."""
+"""The second is the first round number at which no pair of `other_questions.json` (a test's) is served alone."""
 VECTORS = {"local": "MiniLM int8 vectors", "fast": "WordLlama's static vectors"}
 
 

@@ -18,8 +18,8 @@ from thriftgate.decisions import DecisionKind, Reason
 Message = Mapping[str, Any]
 SummaryGroup = Literal["total", "user", "team", "route", "model", "day", "key"]
 Vector = npt.NDArray[np.float32]
-Settle = Callable[["Usage", float, BaseException | None], "tuple[Usage, float]"]
 """One embedding: shape (dimensions,), length 1."""
+Settle = Callable[["Usage", float, BaseException | None], "tuple[Usage, float]"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,14 @@
 Failure behaviour: pure and total; linear in the length of the text.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.hashing import hashed
+from thriftgate.guards.json_words import words_of_json
 from thriftgate.guards.phrases import is_plain_order, phrase_features, phrases_in
 from thriftgate.guards.readings import TextReading, readings
 from thriftgate.guards.windows import places
@@ -20,6 +22,8 @@ from thriftgate.types import Vector
 
 _PLAIN = 0.75
 """Score of a plain order in a language whose words the classifier was not trained on, if it has no higher one."""
+_OPAQUE = re.compile(r"(?<![^\s.])[A-Za-z0-9+/_-]{24,}={0,2}(?![^\s.])")
+"""A hash, a key or what is encoded: that has readings of its own, and is no language."""
 _SHORTEST = 3
 """Characters below which there is nothing to say."""
 
@@ -42,8 +46,14 @@ class Piece:
 
 
 def pieces_of(text: str, classifier: Classifier) -> tuple[list[Piece], list[Finding]]:
-    """What is looked at, and what was hidden."""
+    """What is looked at, and what was hidden. Of JSON its words: quotes and braces are no sign of an attack."""
     read, hidden = readings(text)
+    words = words_of_json(text)
+    if words is not None:
+        whole = (0, len(text))
+        found = [replace(one, starts=None, whole=whole) for one in (*readings(words)[0], *read[1:])]
+        found[0] = replace(found[0], text=_OPAQUE.sub(" ", found[0].text))
+        read = list({(one.text, one.layer): one for one in found}.values())
     return [piece for one in read for piece in _pieces(one, classifier, hidden=bool(hidden))], hidden
 
 

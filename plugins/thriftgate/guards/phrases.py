@@ -75,7 +75,7 @@ _NO_ORDER = re.compile(
 )
 """What before a Chinese verb says that it orders nothing."""
 _ASKED = re.compile(
-    r"(?:如何|怎么|怎麼|怎样|怎樣|为什么|為什麼|为何|為何)[^\uFF0C\u3002\uFF01\uFF1F\uFF1B,.!?;:\uFF1A\n]{0,24}$"
+    r"(?:如何|怎么|怎麼|怎样|怎樣|为什么|為什麼|为何|為何)[^\uff0c。\uff01\uff1f\uff1b,.!?;:\uff1a\n]{0,24}$"
 )
 """A question how or why, up to the verb: 如何在Outlook中忽略 ..."""
 # Not "is ignoring", "may I ignore", "even if one ignores".
