@@ -171,6 +171,26 @@ def drips(upstream: Upstream, words: Sequence[str], pause: float) -> Reply:
     return reply
 
 
+def hesitates(upstream: Upstream) -> Reply:
+    """A whole answer with blanks before it for ten seconds; notes in `closed_early` when the reader goes away."""
+
+    def reply(body: Asked) -> Response:
+        def blanks() -> Iterator[bytes]:
+            finished = False
+            try:
+                for _ in range(100):
+                    yield b" "
+                    time.sleep(0.1)
+                finished = True
+            finally:
+                if not finished:
+                    upstream.closed_early.append(str(body["model"]))
+
+        return Response(blanks(), 200, content_type="application/json")
+
+    return reply
+
+
 def calls_tool(name: str, arguments: Mapping[str, Any]) -> Reply:
     """An answer that asks for one tool call."""
     function = {"name": name, "arguments": json.dumps(arguments)}
