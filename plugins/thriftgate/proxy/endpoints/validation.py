@@ -44,9 +44,9 @@ _PLAIN = _checks(
 _PROMPT: Mapping[str, Check] = {name: TYPES[name] for name in ("prompt_variables", "prompt_id")}
 """What a client says of the route's prompt."""
 _EARLY: Mapping[str, Check] = {
-    name: TYPES[name] for name in ("model", "user", "tags", "metadata", "litellm_metadata", "litellm_call_id")
+    name: TYPES[name] for name in ("model", "user", "tags", "metadata", "litellm_metadata", "litellm_call_id", "system")
 }
-"""What LiteLLM reads of any body, be it to log that it refused it."""
+"""What LiteLLM reads of any body, be it to log that it refused it or to count its tokens."""
 _NO_FIELD = "litellm_logging_obj"
 """LiteLLM's own logger of a request, which it looks for among the client's fields."""
 _CHOOSING = ("deployment_id", "azure")
