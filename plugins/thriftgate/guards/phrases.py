@@ -70,13 +70,13 @@ _OTHER_SHOW = (
 )
 _ALL = r"(?:所有|全部|一切|任何|すべて|全て|모든|모두|전부)"
 _ORDERS = r"(?:指令|指示|规则|規則|提示词|限制|约束|命令|ルール|プロンプト|制約|지시|명령|규칙|지침)"
-_NO_ORDER = re.compile(
-    r"(?:不要|不能|不会|不會|不可|不得|不该|不該|不想|别|別|勿|没有|沒有|没|未|被|如何|怎么|怎麼|为什么|為什麼)$"
-)
+# Not "in any case" (无论如何, 不管怎样) nor "why not": who says so gives an order.
+_HOW = r"(?<![论論管])(?:如何|怎么(?!样|办)|怎麼(?!樣|辦)|怎样(?!都)|怎樣(?!都))"
+_WHY = r"(?:为什么|為什麼|为何|為何)(?!不)"
+_URGED = r"[都也请請]|必须|必須|务必|務必|一定|直接|立即|立刻|马上|馬上"
+_NO_ORDER = re.compile(rf"(?:不要|不能|不会|不會|不可|不得|不该|不該|不想|别|別|勿|没有|沒有|没|未|被|{_HOW}|{_WHY})$")
 """What before a Chinese verb says that it orders nothing."""
-_ASKED = re.compile(
-    r"(?:如何|怎么|怎麼|怎样|怎樣|为什么|為什麼|为何|為何)[^\uff0c。\uff01\uff1f\uff1b,.!?;:\uff1a\n]{0,24}$"
-)
+_ASKED = re.compile(rf"(?:{_HOW}|{_WHY})(?:(?!{_URGED})[^\s\uff0c\u3002\uff01\uff1f\uff1b,.!?;:\uff1a]){{0,24}}$")
 """A question how or why, up to the verb: 如何在Outlook中忽略 ..."""
 # Not "is ignoring", "may I ignore", "even if one ignores".
 _BID_JA = (
