@@ -197,11 +197,14 @@ class Proxy:
     async def close(self) -> None:
         self.ends.append("thriftgate")
 
+    async def charged(self) -> None:
+        self.ends.append("charged")
+
 
 async def test_the_server_gets_the_signal_when_nothing_is_in_flight_any_more(server: Server) -> None:
     endpoint = Endpoint()
     proxy = Proxy(endpoint)
-    layer = run_until_the_end(proxy, proxy.close, drain=60)
+    layer = run_until_the_end(proxy, proxy.close, drain=60, charged=proxy.charged)
     request = asyncio.create_task(Client(layer).ask())
     await endpoint.reached.wait()
     signal.raise_signal(signal.SIGTERM)
@@ -219,7 +222,7 @@ async def test_the_server_gets_the_signal_when_nothing_is_in_flight_any_more(ser
 async def test_a_second_interrupt_cuts_at_once_and_a_termination_does_not(server: Server) -> None:
     endpoint = Endpoint()
     proxy = Proxy(endpoint)
-    layer = run_until_the_end(proxy, proxy.close, drain=3600)
+    layer = run_until_the_end(proxy, proxy.close, drain=3600, charged=proxy.charged)
     request = asyncio.create_task(Client(layer).ask())
     await endpoint.reached.wait()
     signal.raise_signal(signal.SIGINT)
@@ -236,10 +239,10 @@ async def test_a_second_interrupt_cuts_at_once_and_a_termination_does_not(server
 
 async def test_the_gateway_ends_after_litellm_also_when_that_fails(server: Server) -> None:
     proxy = Proxy(Endpoint())
-    run_until_the_end(proxy, proxy.close, drain=1)
+    run_until_the_end(proxy, proxy.close, drain=1, charged=proxy.charged)
     with pytest.raises(RuntimeError):
         await proxy.proxy_shutdown_event(fails=True)
-    assert proxy.ends == ["LiteLLM", "thriftgate"]
+    assert proxy.ends == ["charged", "LiteLLM", "thriftgate"], "LiteLLM writes what is charged by then"
     assert server.got == []
 
 

@@ -58,6 +58,34 @@ def test_a_paraphrase_is_answered_by_meaning_and_says_how_near_it_was(gateway: G
     assert 0.9 <= float(hit.headers["x-thriftgate-similarity"]) < 1
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_from_a_kept_answer_to_another_question_nobody_goes_on(gateway: GatewayProcess, stream: bool) -> None:
+    """Its provider stored it with the words of the one who asked first."""
+    word = "streamed" if stream else "whole"
+    gateway.upstream.on("small", says("Two weeks."))
+
+    def respond(text: str, **more: Any) -> httpx.Response:
+        body = {"model": "cached", "input": text, "stream": stream, **more}
+        return gateway.post("/v1/responses", body, "sk-app-acme-ada")
+
+    def shown(response: httpx.Response) -> dict[str, Any]:
+        if not stream:
+            return response.json()
+        last = [line for line in response.text.splitlines() if line.startswith("data: {")][-1]
+        return json.loads(last.removeprefix("data: "))["response"]
+
+    question = f"How do I ask your support team for a {word} parcel to be sent again?"
+    eventually(lambda: decision(respond(question)) == "exact_hit")
+    hit = respond(f"How can I ask your support team for a {word} parcel to be sent again?")
+    assert decision(hit) == "semantic_hit"
+    asked = len(gateway.upstream.asked("small"))
+    refused = respond("And to another address?", previous_response_id=shown(hit)["id"])
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "previous_response_not_found"
+    assert refused.json()["error"]["param"] == "previous_response_id"
+    assert len(gateway.upstream.asked("small")) == asked
+
+
 def test_another_number_in_the_question_is_no_hit(gateway: GatewayProcess) -> None:
     gateway.upstream.on("small", says("The fee is 2 euros."))
     ask(gateway, "What is the fee for sending 100 euros abroad?")

@@ -58,10 +58,16 @@ class EdgeRequest:
     started_at: float = field(default_factory=time.time)
     is_recorded: bool = False
     """Somebody else writes its record: the route, once it has the request."""
-    unfinished_usage: Usage = field(default_factory=Usage)
-    """What the tiers' streams took that were not read to their ends."""
+    used: Usage = field(default_factory=Usage)
+    """What the tiers' calls took so far, whether or not the client gets what they said."""
     error: GatewayError | None = None
     """Why the request failed, if we know."""
+
+    def took(self, usage: Usage) -> None:
+        """A tier's call is over, and took this."""
+        self.used = Usage(
+            self.used.prompt_tokens + usage.prompt_tokens, self.used.completion_tokens + usage.completion_tokens
+        )
 
     @property
     def asked_for(self) -> str | None:

@@ -150,7 +150,8 @@ class _Streamed:
             assert self._edge.error is not None, "a noted error"
             raise ClientStreamError(self._edge.error) from None
         finally:
-            self._log.ended(self._edge.unfinished_usage)
+            # Left before its end: what was asked for it counts against the limits on tokens a minute all the same.
+            self._log.ended(self._edge.used)
 
     async def _event(self, piece: StreamPiece) -> object:
         if piece.usage is not None:

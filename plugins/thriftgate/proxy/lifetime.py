@@ -144,10 +144,13 @@ class _Reply:
             await self._send({"type": "http.response.body", "body": event})
 
 
-def run_until_the_end(proxy: ProxyModule, close: Callable[[], Awaitable[None]], *, drain: float) -> Drain:
+def run_until_the_end(
+    proxy: ProxyModule, close: Callable[[], Awaitable[None]], *, drain: float, charged: Callable[[], Awaitable[None]]
+) -> Drain:
     """From now on the worker drains when it is stopped, and `close` is awaited as its lifespan's last act.
 
-    Call it in the loop that serves.
+    `charged` returns when what was cut has been charged: LiteLLM writes its charges after that. Call it in the loop
+    that serves.
     """
     layer = Drain(proxy.app.middleware_stack or proxy.app.build_middleware_stack(), patience=drain)
     proxy.app.middleware_stack = layer
@@ -155,6 +158,7 @@ def run_until_the_end(proxy: ProxyModule, close: Callable[[], Awaitable[None]], 
 
     async def shut_down_and_close(*args: Any, **kwargs: Any) -> None:
         try:
+            await charged()
             await shut_down(*args, **kwargs)
         finally:
             await close()

@@ -12,7 +12,7 @@ from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.services.request.background import beside_loop
-from thriftgate.services.request.reading import view_of, with_body
+from thriftgate.services.request.reading import refuse_what_nobody_stored, view_of, with_body
 from thriftgate.types import Caller, ChatRequest
 from thriftgate.wire.identity import MATERIAL_HEADERS
 from thriftgate.wire.weight import is_heavy
@@ -73,6 +73,7 @@ def request_of(edge: EdgeRequest, dialect: str, kwargs: Mapping[str, Any]) -> Ch
         traceparent=edge.headers.get("traceparent"),
         edge={**kwargs, "client_body": body},
     )
+    refuse_what_nobody_stored(body)
     return with_body(request, body)
 
 

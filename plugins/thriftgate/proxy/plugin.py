@@ -26,6 +26,7 @@ from thriftgate.proxy.api.identity_api import budgets_api, identity_api
 from thriftgate.proxy.api.metrics import metrics_api
 from thriftgate.proxy.api.operator_api import operator_api
 from thriftgate.proxy.authentication import Authentication
+from thriftgate.proxy.books.bills import all_charged
 from thriftgate.proxy.books.budgets import BudgetHooks
 from thriftgate.proxy.books.charging import charge_alike
 from thriftgate.proxy.books.plain_models import PlainModelLog
@@ -133,7 +134,7 @@ gateway = _start()
 with suppress(RuntimeError):  # no running loop: somebody imports us outside a proxy
     asyncio.get_running_loop()
     gateway.start()
-    run_until_the_end(proxy_server, _end, drain=gateway.config.drain)
+    run_until_the_end(proxy_server, _end, drain=gateway.config.drain, charged=all_charged)
 routes = ThriftgateProvider()
 authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.identity else None)
 interception = Interception(lambda: gateway.routes)

@@ -76,6 +76,12 @@ class TierBill:
         """The call is over, and has used this as far as its events say; what it did use, and what that costs."""
         if not self._is_open:
             return usage, cost_usd
+        usage, cost_usd = self._settled(usage, cost_usd, error)
+        if self._edge is not None:
+            self._edge.took(usage)
+        return usage, cost_usd
+
+    def _settled(self, usage: Usage, cost_usd: float, error: BaseException | None) -> tuple[Usage, float]:
         if error is None and self._seen.is_exhausted:
             # Of what it estimates, of spoken words and of tiers of service LiteLLM has another sum for a stream.
             self._cost_usd = cost_usd or None
@@ -88,12 +94,6 @@ class TierBill:
         self.drop()
         if usage.is_estimated and self._seen.counted:
             usage, cost_usd = self._pricer.counted_on(self._model, self._seen, usage, deployment_id=self.deployment_id)
-        if self._edge is not None:
-            # LiteLLM's log of the request itself counts them against the limits on tokens a minute.
-            before = self._edge.unfinished_usage
-            self._edge.unfinished_usage = Usage(
-                before.prompt_tokens + usage.prompt_tokens, before.completion_tokens + usage.completion_tokens
-            )
         if self._logging is not None and cost_usd > 0:
             self._cost_usd = cost_usd
             _start(self._charge(usage, is_failure=isinstance(error, Exception)))
@@ -126,6 +126,12 @@ class TierBill:
             # The deployment has not done well: LiteLLM's router must not count a success.
             log.get_combined_callback_list = partial(_without_router, log.get_combined_callback_list)
         await log.dispatch_success_handlers(own, cache_hit=False, prefer_async_handlers=True)
+
+
+async def all_charged() -> None:
+    """Return when what was left or cut is charged, or would have been long ago."""
+    if _tasks:
+        await asyncio.wait(tuple(_tasks), timeout=2 * _PATIENCE)
 
 
 def keep_bills() -> None:

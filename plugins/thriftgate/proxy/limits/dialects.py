@@ -58,7 +58,8 @@ def api_of(path: str) -> LimitedApi | None:
     """Whose errors the clients of a model endpoint read, be it limited or not; None for any other path."""
     if not path.endswith(_OTHERS):
         return None
-    return LimitedApi.MESSAGES if "/messages" in path else dialect_of(path) or LimitedApi.CHAT
+    is_anthropics = "/messages" in path and "/threads/" not in path  # OpenAI's assistants have messages too
+    return LimitedApi.MESSAGES if is_anthropics else dialect_of(path) or LimitedApi.CHAT
 
 
 def error_body(error: GatewayError, dialect: LimitedApi) -> dict[str, Any]:

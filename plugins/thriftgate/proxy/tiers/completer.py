@@ -41,7 +41,8 @@ from thriftgate.proxy.tiers.breaker import Breaker, own_failure
 from thriftgate.proxy.tiers.deployments import DeploymentNames
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
 from thriftgate.proxy.tiers.translations import Translations, asked
-from thriftgate.services.request.reading import answer_of, body_of, with_fields
+from thriftgate.services.request.background import beside_loop
+from thriftgate.services.request.reading import answer_of, body_of, view_of, with_fields
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import Answer, CallPurpose, ChatRequest, StreamPiece
 from thriftgate.wire.dialects import answer_view
@@ -112,6 +113,8 @@ class RouterCompleter:
             raise failure from None
         if request.dialect == Dialect.CHAT and "logprobs" in request.added:
             drop_logprobs(response)
+        if purpose is CallPurpose.ANSWER and (asking := edge.current.get()) is not None:
+            asking.took(answer.usage)
         return answer
 
     def _listening(self, model: str, request: ChatRequest) -> ProviderAnswer:
@@ -217,7 +220,9 @@ class RouterCompleter:
             cause = f"would not get '{lost[0]}' of this request: its provider speaks another API"
             raise TierFailedError(model, cause, status_code=400, rejected=True, param=lost[0])
         # What checks the gateway itself is for the operator, who sees placeholders.
-        request = request if purpose in _OWN else as_seen_by(model, request, self._private_models)
+        if purpose not in _OWN:
+            seen = partial(as_seen_by, model, request, self._private_models)
+            request = await beside_loop(seen, is_heavy=request.is_local and view_of(request).is_heavy)
         token = asked.set(request)
         try:
             return await self._asked_fitting(model, request, purpose, stream=stream)

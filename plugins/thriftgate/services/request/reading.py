@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from thriftgate.cascade.signals.evidence import message_text
+from thriftgate.errors import InvalidRequestError
 from thriftgate.types import Answer, ChatRequest, Choice, Message, Usage
 from thriftgate.wire.answer import AnswerView, ChoiceView, FinishKind, ToolCall
 from thriftgate.wire.dialects import answer_view, request_view
@@ -37,6 +38,8 @@ _FRAMES = frozenset(
 """Events that say where an answer, or a part of one, begins or ends."""
 _HELD = ("content_block", "item", "part")
 """Under which name an event has the part that begins or ends with it."""
+_OF_NOBODY = "resp_cached_"
+"""How the id of a response begins that no provider knows."""
 
 
 def body_of(request: ChatRequest) -> Mapping[str, Any]:
@@ -189,6 +192,23 @@ def _choice(choice: ChoiceView, raw: Json) -> Choice:
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def of_nobody(request: ChatRequest, answer: Answer) -> Answer:
+    """A kept response under an id from which nothing goes on: what its provider stored is another client's question."""
+    if request.dialect != Dialect.RESPONSES or answer.body is None:
+        return answer
+    return replace(answer, body={**answer.body, "id": f"{_OF_NOBODY}{request.request_id}"}, edge=None)
+
+
+def refuse_what_nobody_stored(body: Mapping[str, Any]) -> None:
+    """Raise InvalidRequestError where a request goes on from a response of the cache."""
+    if text(body.get("previous_response_id")).startswith(_OF_NOBODY):
+        raise InvalidRequestError(
+            "this response was answered from a cache and no provider stores it: send the conversation itself",
+            code="previous_response_not_found",
+            param="previous_response_id",
+        )
 
 
 def whole_body(request: ChatRequest, answer: Answer) -> Mapping[str, Any]:

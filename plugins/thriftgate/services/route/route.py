@@ -38,7 +38,7 @@ from thriftgate.services.request.answer_json import answer_from_json, answer_to_
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.journal import COALESCE, Journal
-from thriftgate.services.request.reading import as_asked, question_of, view_of, whole_body
+from thriftgate.services.request.reading import as_asked, of_nobody, question_of, view_of, whole_body
 from thriftgate.services.route.coalescing import Participant
 from thriftgate.services.route.parts import Baseline, RouteParts, baseline_of
 from thriftgate.services.route.place import NoPlace, WorkPlace, asking
@@ -222,7 +222,8 @@ class RouteService:
         if served.is_stale and not journal.request.no_store:
             # The request as it came: the prompt is put in front of it once more.
             self._parts.background.start("cache_refresh", self._refresh(journal.request, served.entry.entry_id))
-        return self._echoed(journal.request, served.answer)
+        answer = self._echoed(journal.request, served.answer)
+        return of_nobody(journal.request, answer) if served.kind is DecisionKind.SEMANTIC_HIT else answer
 
     def _own(self, serving: _Serving, answer: Answer) -> Answer:
         """A fresh answer, repeating only what the client sent and not what the route put into its request."""

@@ -1,0 +1,72 @@
+"""A stream that its reader leaves is logged for LiteLLM's limits with what the tiers took, whoever read them."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from thriftgate.proxy.dialects import METHODS
+from thriftgate.proxy.edge import EdgeRequest, current
+from thriftgate.proxy.interception import Interception
+from thriftgate.services.route.route import RouteService
+from thriftgate.types import ChatRequest, StreamPiece, Usage
+
+# Of LiteLLM's own types, when the first of them is made.
+pytestmark = pytest.mark.filterwarnings("ignore:Item .* using the `ReadOnly` qualifier:UserWarning")
+
+SAID = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+
+
+def chunk(text: str | None, finish: str | None = None) -> dict[str, Any]:
+    delta = {} if text is None else {"content": text}
+    return {**SAID, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+class HeldRoute:
+    """Has had its answer whole before the client gets the first word of it."""
+
+    async def stream(self, _request: ChatRequest, _tell: object) -> AsyncGenerator[StreamPiece]:
+        edge = current.get()
+        assert edge is not None
+        edge.took(Usage(10, 3))
+        edge.took(Usage(12, 5))
+        yield StreamPiece(chunk("Five "), edge="Five ")
+        yield StreamPiece(chunk("days."), edge="days.")
+        yield StreamPiece(chunk(None, "stop"), edge="", usage=Usage(12, 5))
+
+
+class LiteLLMsLog:
+    def __init__(self) -> None:
+        self.logged: list[tuple[int, int]] = []
+        self.is_written = asyncio.Event()
+
+    def update_environment_variables(self, **_: Any) -> None: ...
+
+    async def async_success_handler(self, response: Any, **_: Any) -> None:
+        self.logged.append((response.usage.prompt_tokens, response.usage.completion_tokens))
+        self.is_written.set()
+
+
+async def read(events: int) -> list[tuple[int, int]]:
+    route = cast("RouteService", HeldRoute())
+    router, log = SimpleNamespace(**dict.fromkeys(METHODS.values())), LiteLLMsLog()
+    Interception(lambda: {"support": route}).install(router)
+    body: dict[str, Any] = {"model": "support", "messages": [{"role": "user", "content": "How long?"}], "stream": True}
+    current.set(EdgeRequest("r1", "support", "support", body, {}))
+    sent = {"proxy_server_request": {"body": body}, "litellm_logging_obj": log}
+    stream = await cast("Any", router).acompletion(**body, **sent)
+    for _ in range(events):
+        await anext(stream)
+    await stream.aclose()
+    await log.is_written.wait()
+    return log.logged
+
+
+async def test_what_was_asked_for_a_stream_that_was_left_counts() -> None:
+    assert await read(1) == [(22, 8)]
+
+
+async def test_what_a_stream_ends_with_counts() -> None:
+    assert await read(3) == [(12, 5)]
