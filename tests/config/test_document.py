@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from thriftgate.config.document import read_document, value_at
 from thriftgate.config.environment import resolve, variable_of
-from thriftgate.config.prices import bundled_prices, price_of, provider_of
+from thriftgate.config.litellm.prices import bundled_prices, price_of, provider_of
 from thriftgate.config.problems import KeyPath, spell
 from thriftgate.forms import did_you_mean
 

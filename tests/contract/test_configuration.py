@@ -18,9 +18,10 @@ from tests.stores.postgres_process import PostgresProcess
 
 from thriftgate.cli.gateway.parts.preflight import prepare
 from thriftgate.config import from_section
-from thriftgate.config.capabilities import refused_params
 from thriftgate.config.environment import resolve
-from thriftgate.config.litellm_names import (
+from thriftgate.config.litellm.capabilities import refused_params
+from thriftgate.config.litellm.model_list import environment_with
+from thriftgate.config.litellm.names import (
     deployment_settings,
     general_settings,
     litellm_settings,
@@ -28,7 +29,6 @@ from thriftgate.config.litellm_names import (
     router_settings,
     routing_strategies,
 )
-from thriftgate.config.model_list import environment_with
 from thriftgate.errors import ConfigurationError
 
 with warnings.catch_warnings():

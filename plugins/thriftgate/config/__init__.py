@@ -3,8 +3,8 @@
 from thriftgate.config.cache import CacheConfig, VerifyConfig
 from thriftgate.config.cascade import CascadeConfig, TierConfig
 from thriftgate.config.identity import IdentityConfig, TokenIssuerConfig
+from thriftgate.config.litellm.model_list import Deployment, ModelGroup, ModelList
 from thriftgate.config.load import LoadedConfig, from_section, load, load_section
-from thriftgate.config.model_list import Deployment, ModelGroup, ModelList
 from thriftgate.config.observability import LogsConfig, MetricsConfig
 from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
 from thriftgate.config.root import EmbedderConfig, EmbedderName, LedgerConfig, RouteConfig, ThriftgateConfig

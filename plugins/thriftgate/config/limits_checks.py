@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from thriftgate.config.identity import IdentityConfig
 from thriftgate.config.limits import LimitsConfig
-from thriftgate.config.model_list import ModelList
+from thriftgate.config.litellm.model_list import ModelList
 from thriftgate.config.problems import SECTION, KeyPath, Problem
 from thriftgate.config.route_checks import RouteFinding
 from thriftgate.forms import did_you_mean

@@ -19,10 +19,10 @@ from thriftgate.config.environment import Unset, resolve
 from thriftgate.config.identity_checks import check_identity
 from thriftgate.config.indentation import straighten
 from thriftgate.config.limits_checks import check_limits
-from thriftgate.config.litellm_checks import check_callback_settings, check_litellm, master_key_of
-from thriftgate.config.litellm_sections import check_fallbacks, check_names
-from thriftgate.config.model_checks import check_header_names, check_retirement
-from thriftgate.config.model_list import ModelList, environment_with, read_model_list
+from thriftgate.config.litellm.checks import check_callback_settings, check_litellm, master_key_of
+from thriftgate.config.litellm.model_checks import check_header_names, check_retirement
+from thriftgate.config.litellm.model_list import ModelList, environment_with, read_model_list
+from thriftgate.config.litellm.sections import check_fallbacks, check_names
 from thriftgate.config.name_models import check_name_models
 from thriftgate.config.problems import SECTION, KeyPath, Problem, problems_of, spell
 from thriftgate.config.root import RouteConfig, ThriftgateConfig

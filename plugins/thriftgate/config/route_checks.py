@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from thriftgate.config.cache import CacheConfig
 from thriftgate.config.cascade import CascadeConfig
-from thriftgate.config.model_list import ModelGroup, ModelList
+from thriftgate.config.litellm.model_list import ModelGroup, ModelList
 from thriftgate.config.problems import SECTION, KeyPath, Problem
 from thriftgate.config.root import RouteConfig, ThriftgateConfig
 from thriftgate.forms import did_you_mean

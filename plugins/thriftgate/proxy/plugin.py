@@ -19,8 +19,8 @@ import litellm
 from litellm.proxy import proxy_server
 from litellm.router import Router
 
+from thriftgate.config.litellm.model_list import ROUTE_PREFIX
 from thriftgate.config.load import from_section
-from thriftgate.config.model_list import ROUTE_PREFIX
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.proxy.api.identity_api import budgets_api, identity_api
 from thriftgate.proxy.api.metrics import metrics_api

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from thriftgate import wording
-from thriftgate.config.capabilities import retires_on
+from thriftgate.config.litellm.capabilities import retires_on
 from thriftgate.decisions import Reason
 from thriftgate.proxy.page.state import State
 from thriftgate.services.books.overview import Overview

@@ -12,7 +12,7 @@ from thriftgate.cli.gateway.parts.runtime_config import RuntimeConfig, demo_conf
 from thriftgate.config import load
 from thriftgate.config.document import read_document
 from thriftgate.config.identity_checks import AUTHENTICATION
-from thriftgate.config.model_list import read_model_list
+from thriftgate.config.litellm.model_list import read_model_list
 
 SETUP = """
 model_list:

@@ -376,8 +376,7 @@ async def test_a_guard_of_attacks_that_is_off_looks_at_nothing_and_deny_lists_st
         reads.append("read")
         return shipped_classifier("injection")
 
-    off = {"action": "off"}
-    deny = [{"name": "ours", "words": ["instructions"]}]
+    off, deny = {"action": "off"}, [{"name": "ours", "words": ["instructions"]}]
     config = GuardsConfig.model_validate({"injection": off, "hidden": off, "deny": deny})
     one = GuardService(GuardPolicies(config), injection=counted, toxicity=counted)
     assert [acted.finding.guard for acted in (await look(one, ATTACK)).found] == ["deny"]
@@ -395,8 +394,6 @@ async def test_one_text_that_cannot_be_read_is_a_failure_and_the_others_are_look
         return shipped_classifier("injection")
 
     one = GuardService(GuardPolicies(GuardsConfig()), injection=sometimes, toxicity=sometimes)
-    policy = one.policies.policy_of("m")
-    assert policy is not None
+    assert (policy := one.policies.policy_of("m")) is not None
     decision = await one.request([Said("hello there", "user"), Said(ATTACK, "user")], policy)
-    assert decision.failed == ("injection",)
-    assert [acted.finding.guard for acted in decision.found] == ["injection"]
+    assert (decision.failed, [acted.finding.guard for acted in decision.found]) == (("injection",), ["injection"])

@@ -20,7 +20,7 @@ from thriftgate.config import ThriftgateConfig
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
 from thriftgate.config.identity_checks import AUTHENTICATION, CUSTOM_AUTH
-from thriftgate.config.model_list import ModelList, groups_named
+from thriftgate.config.litellm.model_list import ModelList, groups_named
 from thriftgate.config.problems import SECTION
 from thriftgate.wire.shapes import mapping
 

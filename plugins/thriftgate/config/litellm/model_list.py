@@ -10,7 +10,7 @@ from typing import Any
 
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
-from thriftgate.config.prices import Price, price_of, provider_of
+from thriftgate.config.litellm.prices import Price, price_of, provider_of
 from thriftgate.config.problems import KeyPath, Problem
 from thriftgate.forms import describe
 from thriftgate.wire.shapes import items, mapping

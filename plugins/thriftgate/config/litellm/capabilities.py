@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from thriftgate.config.prices import bundled_prices, provider_of
+from thriftgate.config.litellm.prices import bundled_prices, provider_of
 
 _SNAPSHOT = re.compile(r"-(\d{4})-?(\d{2})-?(\d{2})$")
 _GPT = re.compile(r"gpt-(\d+)")

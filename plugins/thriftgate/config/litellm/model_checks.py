@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from thriftgate.config.capabilities import refused_params, retires_on
-from thriftgate.config.model_list import ModelList
+from thriftgate.config.litellm.capabilities import refused_params, retires_on
+from thriftgate.config.litellm.model_list import ModelList
 from thriftgate.config.problems import KeyPath, Problem
 from thriftgate.config.root import RouteConfig
 from thriftgate.config.route_checks import ROUTES, RouteFinding

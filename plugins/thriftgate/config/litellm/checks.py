@@ -15,7 +15,7 @@ from typing import Any
 import thriftgate
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import resolve, variable_of
-from thriftgate.config.litellm_kinds import check_kinds
+from thriftgate.config.litellm.kinds import check_kinds
 from thriftgate.config.problems import SECTION, KeyPath, Problem
 from thriftgate.config.route_checks import RouteFinding
 from thriftgate.forms import describe, did_you_mean
