@@ -74,7 +74,7 @@ class ChatRequest:
     dialect: str = "chat"
     """The wire format of `body` (`wire.Dialect`): chat, messages or responses."""
     body: Mapping[str, Any] | None = None
-    """In the client's own dialect, as it goes to a tier; `messages` and `params` view it. None: they are all there is."""
+    """In the client's own dialect, as a tier gets it; `messages` and `params` view it. None: they are all there is."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """The client's HTTP headers that change how a body is understood, names in lower case."""
     added: frozenset[str] = frozenset()

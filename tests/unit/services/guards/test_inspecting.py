@@ -385,15 +385,15 @@ async def test_a_guard_of_attacks_that_is_off_looks_at_nothing_and_deny_lists_st
 
 
 async def test_one_text_that_cannot_be_read_is_a_failure_and_the_others_are_looked_at() -> None:
-    calls: list[int] = []
+    failures = iter([RuntimeError("no weights yet")])
 
     def sometimes() -> Any:
-        calls.append(1)
-        if len(calls) == 1:
-            raise RuntimeError("no weights yet")
+        for failure in failures:
+            raise failure
         return shipped_classifier("injection")
 
     one = GuardService(GuardPolicies(GuardsConfig()), injection=sometimes, toxicity=sometimes)
-    assert (policy := one.policies.policy_of("m")) is not None
+    policy = one.policies.policy_of("m")
+    assert policy is not None
     decision = await one.request([Said("hello there", "user"), Said(ATTACK, "user")], policy)
     assert (decision.failed, [acted.finding.guard for acted in decision.found]) == (("injection",), ["injection"])
