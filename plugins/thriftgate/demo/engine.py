@@ -118,6 +118,11 @@ class Engine:
         draw = self._draw_key(call)
         return tuple(self._reply(call, model, entry, f"{draw}/{index}") for index in range(call.n))
 
+    def _facts_of(self, question: str) -> tuple[str, ...]:
+        """What a right answer to the question says; nothing where the knowledge base has nothing on it."""
+        entry = self._comprehension.find(question)
+        return entry.facts if entry else ()
+
     def _draw_key(self, call: CompletionCall) -> str:
         if not call.temperature:
             return _GREEDY
@@ -129,7 +134,7 @@ class Engine:
         question = _last_question(call)
         seed = _seed(model.name, entry.id if entry else "", normalize(question), draw)
         rng = Random(seed)
-        if verdict := compare_gateways(call.messages):
+        if verdict := compare_gateways(call.messages, self._facts_of):
             return _sure(verdict, model, rng, seed)
         if call.messages[-1].get("role") == "tool":
             return _sure(tell_result(call.messages, entry), model, rng, seed)

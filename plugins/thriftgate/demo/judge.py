@@ -12,7 +12,7 @@ Failure behaviour: pure and total.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -132,15 +132,18 @@ def _judge_calls(truth: Truth, tool_calls: Sequence[Mapping[str, Any]]) -> FactC
     return FactCheck(tuple(name for name, value in truth.arguments.items() if given.get(name) != value))
 
 
-SAME, DIFFERENT = "SAME", "DIFFERENT"
+SAME, DIFFERENT, FIRST, SECOND = "SAME", "DIFFERENT", "FIRST", "SECOND"
 _SHARED_WORDS = 0.5
 
 
-def compare_gateways(messages: Sequence[Mapping[str, Any]]) -> str | None:
+def compare_gateways(
+    messages: Sequence[Mapping[str, Any]], facts_of: Callable[[str], Sequence[str]] = lambda _: ()
+) -> str | None:
     """SAME or DIFFERENT, where a conversation asks for it; None when nothing is to be compared.
 
-    A gateway may ask a model so, with a system message that wants one of the two words and a user message that is a
-    JSON object of two texts.
+    A gateway may ask a model so, with a system message that wants one of these words and a user message that is a
+    JSON object of two texts. Where it also wants FIRST or SECOND, and its object has a "question" whose true facts
+    are known (`facts_of`), the answer that alone is right is named.
     """
     instruction = " ".join(content_text(m) for m in messages if m.get("role") in {"system", "developer"})
     if SAME not in instruction or DIFFERENT not in instruction or messages[-1].get("role") != "user":
@@ -151,10 +154,16 @@ def compare_gateways(messages: Sequence[Mapping[str, Any]]) -> str | None:
         return None
     if not isinstance(document, dict):
         return None
-    answers = {name: text for name, text in cast("dict[str, object]", document).items() if name != "question"}
-    texts = [text for text in answers.values() if isinstance(text, str)]
+    told = cast("dict[str, object]", document)
+    texts = [text for name, text in told.items() if name != "question" and isinstance(text, str)]
     if len(texts) != 2:
         return None
+    question = told.get("question")
+    facts = facts_of(question) if isinstance(question, str) and FIRST in instruction and SECOND in instruction else ()
+    if facts:
+        first, second = (check_facts(Truth(tuple(facts)), text).is_right for text in texts)
+        if first or second:
+            return SAME if first and second else FIRST if first else SECOND
     return SAME if answers_agree(*texts) else DIFFERENT
 
 

@@ -18,6 +18,7 @@ from thriftgate.demo.logprobs import draw_logprobs
 from thriftgate.demo.matcher import Matcher
 from thriftgate.demo.request import parse_call
 from thriftgate.demo.tokens import IDENTIFIER, tokenize
+from thriftgate.services.checking.judges import RANKING
 
 KNOWLEDGE = load_knowledge()
 ENGINE = Engine(KNOWLEDGE)
@@ -305,6 +306,27 @@ def test_a_model_that_is_asked_to_compare_answers_tells_right_from_wrong(entry: 
     for said in ("Happy to help. {}", "I think it works like this, though I may be mistaken: {}"):
         assert compared(entry.answer, said.format(entry.answer)) == "SAME"
     assert compared(entry.answer, entry.wrong) == "DIFFERENT"
+
+
+def ranked(question: str, one: str, other: str) -> str:
+    """What a demo model says to the instruction that audits of the cascade give their judge."""
+    compared = {"question": question, "answer_1": one, "answer_2": other}
+    asked = [{"role": "system", "content": RANKING}, {"role": "user", "content": json.dumps(compared)}]
+    return ask("demo-large", *asked, max_tokens=5).text
+
+
+@pytest.mark.parametrize("entry", KNOWLEDGE.of_kind(EntryKind.TOPIC), ids=lambda entry: entry.id)
+def test_a_model_that_is_asked_which_answer_is_better_names_the_right_one(entry: Entry):
+    shaky = f"I think it works like this, though I may be mistaken: {entry.answer}"
+    assert ranked(entry.question, entry.answer, entry.wrong) == "FIRST"
+    assert ranked(entry.question, entry.wrong, shaky) == "SECOND"
+    assert ranked(entry.question, shaky, entry.answer) == "SAME"
+
+
+def test_of_what_a_model_knows_nothing_it_says_only_whether_two_answers_differ():
+    question = "Who painted the ceiling of the Sistine Chapel?"
+    assert ranked(question, "Michelangelo painted it.", "It was painted by Michelangelo.") == "SAME"
+    assert ranked(question, "Michelangelo painted it.", "Raphael, in 1509.") == "DIFFERENT"
 
 
 def test_a_question_in_json_is_no_comparison_unless_a_system_message_says_so():

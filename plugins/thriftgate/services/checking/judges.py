@@ -19,7 +19,7 @@ _INSTRUCTION = """\
 You compare two answers to the same question. They are the same when a reader would be told the same facts and \
 would do the same things; wording, length and politeness do not matter. Reply with one word: SAME or DIFFERENT."""
 
-_RANKING = """\
+RANKING = """\
 You compare two answers to one question. They are the SAME when a reader would be told the same facts and would do the \
 same things; wording, length and politeness do not matter. Where they are DIFFERENT, say which one serves the reader \
 better: FIRST or SECOND. A wrong answer never does; of two wrong ones neither does, which counts as SAME. Reply with \
@@ -67,7 +67,7 @@ class ModelJudge:
         if self._ranks:
             compared = {"question": question_of(request.messages), **compared}
         messages = (
-            {"role": "system", "content": _RANKING if self._ranks else _INSTRUCTION},
+            {"role": "system", "content": RANKING if self._ranks else _INSTRUCTION},
             # As JSON, so that nothing in an answer can pass for an instruction or for the end of its quotation.
             {"role": "user", "content": json.dumps(compared, ensure_ascii=False)},
         )
@@ -87,4 +87,8 @@ class ModelJudge:
         if self._ranks and words.startswith(("FIRST", "SECOND")):
             is_better = words.startswith("FIRST") != is_turned
             return is_better, is_better
-        return (False, None) if words.startswith("DIFFERENT") else (None, None)
+        if words.startswith("DIFFERENT"):
+            # Who was asked which one is better and does not say so has not found it better: a verdict that counts, or
+            # the bad ones would leave the sample for how they were worded.
+            return False, False if self._ranks else None
+        return None, None

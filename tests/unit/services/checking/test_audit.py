@@ -84,9 +84,9 @@ async def test_a_judge_that_ranks_tells_what_got_better_whichever_answer_it_is_s
 
 @pytest.mark.parametrize(
     ("words", "is_acceptable", "is_better"),
-    [("Same.", True, False), ("DIFFERENT", False, None), ("neither", None, None), (failure("judge"), None, None)],
+    [("Same.", True, False), ("DIFFERENT", False, False), ("neither", None, None), (failure("judge"), None, None)],
 )
-async def test_of_equal_answers_none_is_better_and_of_different_ones_that_is_open(
+async def test_of_equal_answers_none_is_better_and_one_that_is_only_called_different_is_not_better_either(
     words: Any, is_acceptable: bool | None, is_better: bool | None
 ) -> None:
     setup = Setup()
@@ -102,8 +102,8 @@ async def test_which_answer_is_better_is_kept_with_the_audit_where_the_judge_say
     setup.auditor.after(ask(), ESCALATED)
     setup.auditor.after(replace(ask(), request_id="r2"), ESCALATED)
     same, different = await setup.audits()
-    assert same.details["is_better"] is False
-    assert "is_better" not in different.details
+    assert (same.is_acceptable, same.details["is_better"]) == (True, False)
+    assert (different.is_acceptable, different.details["is_better"]) == (False, False)
 
 
 async def test_an_escalated_request_has_both_answers_and_costs_no_reference() -> None:
