@@ -55,13 +55,12 @@ def drift_of(
         bad += loss > 0
         better += loss < 0
         test.update((1 + loss * accepted_share) / 2 if is_net else max(loss, 0) * accepted_share)
-    worse, gained = _share(bad, test.n, accepted_share), _share(better, test.n, accepted_share)
     return Drift(
         audits=test.n,
         bad=bad,
         better=better,
-        quality_loss=worse,
-        net_loss=_difference(worse, gained),
+        quality_loss=_share(bad, test.n, accepted_share),
+        net_loss=net_interval(bad, better, test.n, accepted_share),
         evidence=test.evidence,
         is_drifting=test.has_exceeded,
     )
@@ -72,9 +71,22 @@ def _share(count: int, n: int, accepted_share: float) -> Interval:
     return Interval(among.low * accepted_share, among.high * accepted_share, among.estimate * accepted_share)
 
 
-def _difference(one: Interval, other: Interval) -> Interval:
-    """One less the other, from their intervals (MOVER; Zou and Donner 2008), as if they were independent."""
-    estimate = one.estimate - other.estimate
-    below = math.hypot(one.estimate - one.low, other.high - other.estimate)
-    above = math.hypot(one.high - one.estimate, other.estimate - other.low)
-    return Interval(estimate - below, estimate + above, estimate)
+def net_interval(worse: int, better: int, n: int, accepted_share: float) -> Interval:
+    """What is lost net over all requests, with its 95 % interval, from that of each (MOVER; Zou and Donner 2008).
+
+    Both are cells of one multinomial: the more there is of one, the less there is of the other. Taken for independent,
+    the interval would be too short.
+    """
+    if n == 0:
+        return Interval(-accepted_share, accepted_share, math.nan)
+    lost, gained = wilson_interval(worse, n), wilson_interval(better, n)
+    odds = [one.estimate / (1 - one.estimate) if one.estimate < 1 else 0.0 for one in (lost, gained)]
+    correlation = -math.sqrt(odds[0] * odds[1])
+
+    def reach(one: float, other: float) -> float:
+        return math.sqrt(one * one + other * other - 2 * correlation * one * other)
+
+    estimate = lost.estimate - gained.estimate
+    below = reach(lost.estimate - lost.low, gained.high - gained.estimate)
+    above = reach(lost.high - lost.estimate, gained.estimate - gained.low)
+    return Interval((estimate - below) * accepted_share, (estimate + above) * accepted_share, estimate * accepted_share)

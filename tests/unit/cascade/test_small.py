@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.cascade.drift import drift_of
+from thriftgate.cascade.drift import drift_of, net_interval
 from thriftgate.cascade.holdout import holdout_draw, is_audited, is_held_out
 from thriftgate.cascade.plan import accept_at_for, allowed_loss
 from thriftgate.cascade.running import Running, RunningConfidence
@@ -131,6 +131,22 @@ def test_what_got_better_lowers_the_net_loss_alone(losses: list[int], share: flo
         assert net.net_loss.low <= net.net_loss.estimate <= net.net_loss.high
     if net.is_drifting:
         assert max(sum(losses[:n]) * share - n * limit for n in range(len(losses) + 1)) > 0, "some look saw too much"
+
+
+@pytest.mark.parametrize(
+    ("worse", "better", "audits", "accepted_share"),
+    [(0.30, 0.289, 400, 1.0), (0.30, 0.30, 200, 0.6), (0.067, 0.054, 900, 1.0), (0.10, 0.0, 400, 1.0)],
+)
+def test_the_interval_of_a_net_loss_holds_the_true_one_as_often_as_it_says(
+    worse: float, better: float, audits: int, accepted_share: float
+):
+    """95 %, and what chance takes from it in 1,500 draws; for independent shares it was 90.7 % in the first case."""
+    drawn = np.random.default_rng(3).multinomial(audits, [worse, 1 - worse - better, better], size=1500)
+    true, held = (worse - better) * accepted_share, 0
+    for bad, _, gained in drawn.tolist():
+        found = net_interval(bad, gained, audits, accepted_share)
+        held += found.low <= true <= found.high
+    assert held / len(drawn) >= 0.938
 
 
 def test_no_audits_prove_nothing_and_shares_are_shares():
