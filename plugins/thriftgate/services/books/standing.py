@@ -143,6 +143,8 @@ class RouteStanding:
     """Of accepted answers, drawn at random, since the calibration."""
     drift: Drift | None
     """None without audits, or without a promise to test."""
+    earlier: Drift | None = None
+    """Of audits that do not tell worse answers from better ones, where there are some beside those that do."""
     quality_loss: Interval | None
     """Lost by answers that got worse, over all answers of models; None without audits."""
     net_loss: Interval | None = None
@@ -161,22 +163,27 @@ class RouteStanding:
     """What audits and verifications themselves cost; not part of what requests cost."""
 
     @property
+    def alarm(self) -> Drift | None:
+        """The test that found more lost than is promised; None where none did."""
+        return next((test for test in (self.drift, self.earlier) if test is not None and test.is_drifting), None)
+
+    @property
     def promised_loss(self) -> Interval | None:
         """The loss that the promise is about, as far as audits tell it; None without audits."""
         return self.quality_loss if self.net_loss is None or not self.promise.is_net else self.net_loss
 
     @property
     def loss_limit(self) -> float:
-        """What `promised_loss` is held against."""
-        return self.promise.of_differing if self.net_loss is None else self.promise.limit or 0.0
+        """What `promised_loss` is held against, or will be with the first audit."""
+        only_differs = self.net_loss is None and self.quality_loss is not None
+        return self.promise.of_differing if only_differs else self.promise.limit or 0.0
 
     @property
     def loss_verdict(self) -> PromiseVerdict | None:
         """Whether the promised quality is kept; None where nothing is promised or known."""
         if self.promised_loss is None or self.promise.limit is None:
             return None
-        is_drifting = self.drift is not None and self.drift.is_drifting
-        return held_against(self.promised_loss, self.loss_limit, is_drifting=is_drifting)
+        return held_against(self.promised_loss, self.loss_limit, is_drifting=self.alarm is not None)
 
 
 def standing_of(
@@ -194,15 +201,23 @@ def standing_of(
     """
     drawn = [audit for audit in drawn_since(audits, promise.calibrated_at or 0.0) if audit.request_id not in shifted]
     judged = [audit for audit in drawn if audit.is_acceptable is not None]
-    # A judge that says which answer is better tells what the promise is about; others are left out beside it.
+    # A judge that says which answer is better tells what the promise is about: the loss is counted from its audits
+    # alone. The others stay evidence against the promise: each kind has a test, at levels that add up to delta.
     ranked = [audit for audit in judged if IS_BETTER in audit.details]
-    drift = drift_of(
-        map(_loss_of, ranked or judged),
-        accepted_share=_accepted_share(current),
-        max_quality_loss=(promise.limit or 0.0) if ranked else promise.of_differing,
-        alpha=promise.delta,
-        is_net=bool(ranked) and promise.is_net,
+    others = [audit for audit in judged if IS_BETTER not in audit.details]
+    accepted_share, half = _accepted_share(current), promise.delta / 2
+    earlier = drift_of(
+        map(_loss_of, others), accepted_share=accepted_share, max_quality_loss=promise.of_differing, alpha=half
     )
+    drift = earlier
+    if ranked:
+        drift = drift_of(
+            map(_loss_of, ranked),
+            accepted_share=accepted_share,
+            max_quality_loss=promise.limit or 0.0,
+            alpha=half if others else promise.delta,
+            is_net=promise.is_net,
+        )
     verified = verdicts_of([audit for audit in audits if audit.kind is AuditKind.CACHE and audit.holdout])
     unproven = Counter[str]()
     for (_, reason), n in decided.items():
@@ -213,6 +228,7 @@ def standing_of(
         promise=promise,
         audits=verdicts_of(drawn),
         drift=drift if judged and promise.limit is not None else None,
+        earlier=earlier if ranked and others and promise.limit is not None else None,
         quality_loss=drift.quality_loss if judged else None,
         net_loss=drift.net_loss if ranked else None,
         verifications=verified,

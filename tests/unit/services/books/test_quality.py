@@ -128,11 +128,45 @@ def test_what_got_better_when_it_was_proved_pays_for_nothing_once_audits_tell() 
     assert gone.loss_limit == 0.02
 
 
-def test_verdicts_that_only_differ_are_left_out_beside_those_that_rank() -> None:
+def test_the_loss_is_counted_from_audits_that_rank_where_there_are_some() -> None:
     records = [request(n) for n in range(40)]
-    one = quality(records, [audit(n, False) for n in range(20)] + [ranked(n, 0) for n in range(20, 40)])
+    one = quality(records, [audit(n, n % 4 != 0) for n in range(20)] + [ranked(n, 0) for n in range(20, 40)])
     assert one.drift is not None
-    assert (one.drift.audits, one.drift.bad, one.audits.bad) == (20, 0, 20)
+    assert (one.drift.audits, one.drift.bad, one.audits.bad) == (20, 0, 5)
+    assert one.quality_loss is not None
+    assert one.quality_loss.estimate == 0
+
+
+def test_an_alarm_that_rings_is_not_silenced_by_the_first_audits_that_rank() -> None:
+    """300 audits of an earlier version, half of them bad, then some by a judge that says which answer is better."""
+    records = [request(n) for n in range(320)]
+    earlier = [audit(n, n % 2 == 0) for n in range(300)]
+    for more in (0, 1, 20):
+        one = quality(records, earlier + [ranked(n, 0) for n in range(300, 300 + more)])
+        assert one.loss_verdict is not None
+        assert one.loss_verdict.value == "above the promise"
+        assert said(one)["promise"].startswith("drift: more is lost than promised (150 of 300 audits bad)")
+    fine = quality(records, [audit(n, True) for n in range(300)] + [ranked(n, 0) for n in range(300, 320)])
+    assert said(fine)["promise"].startswith("no drift seen")
+
+
+def test_two_kinds_of_audits_share_the_chance_of_a_false_alarm() -> None:
+    """Evidence between 1 / delta and 2 / delta rings where one kind is tested, and not where there are both."""
+    records, promise = [request(n) for n in range(200)], replace(PROMISE, max_quality_loss=0.2)
+    others = [audit(n, True, at=1.0) for n in range(100, 200)]
+    found = [quality(records, [ranked(n, 1) for n in range(bad)], promise) for bad in range(1, 30)]
+    bad = next(number for number, one in enumerate(found, 1) if one.drift and 20 <= one.drift.evidence < 40)
+    alone = quality(records, [ranked(n, 1) for n in range(bad)], promise)
+    beside = quality(records, others + [ranked(n, 1) for n in range(bad)], promise)
+    assert (alone.alarm is not None, beside.alarm is not None) == (True, False)
+
+
+def test_without_any_audit_the_limit_is_the_promised_one() -> None:
+    """With the first audit it was the promised 2 %, and before it 12 %: the gain that was proved counted twice."""
+    promise = replace(PROMISE, got_better=0.05)
+    assert quality([request(0)], [], promise).loss_limit == 0.02
+    assert quality([request(0)], [ranked(0, 0)], promise).loss_limit == 0.02
+    assert quality([request(0)], [audit(0, True)], promise).loss_limit == pytest.approx(0.12)
 
 
 def test_a_limit_for_differing_answers_counts_both_kinds() -> None:

@@ -89,9 +89,9 @@ def _loss(one: "RouteQuality") -> str:
 def _promise(one: "RouteQuality") -> str:
     if one.drift is None:
         return "no audits, so no test for drift"
-    if one.drift.is_drifting:
+    if one.alarm is not None:
         return (
-            f"drift: more is lost than promised ({one.drift.bad:,} of {one.drift.audits:,} audits bad); recalibrate "
+            f"drift: more is lost than promised ({one.alarm.bad:,} of {one.alarm.audits:,} audits bad); recalibrate "
             f"with `thriftgate cascade calibrate`"
         )
     return f"no drift seen (sequential test on {one.drift.audits:,} audits)"
