@@ -42,7 +42,7 @@ def _steps(overview: Overview, state: State, now: float) -> Iterator[NextStep]:
         words = f"A prompt has a mistake, and its last good state is served: {mistake}."
         yield NextStep(words, "thriftgate prompts lint")
     for one in overview.standings:
-        if one.drift is not None and one.drift.is_drifting:
+        if one.alarm is not None:
             yield NextStep(f"'{one.route}' loses more than it promises: calibrate it anew.", _calibrate(one.route))
         elif one.shift is not None and one.shift.has_shifted:
             share, expected = wording.percent(one.shift.share), wording.percent(one.shift.expected)
@@ -113,8 +113,14 @@ def audits_needed(one: RouteStanding) -> int:
     limit = one.loss_limit
     if one.promise.limit is None or one.loss_verdict in (PromiseVerdict.KEPT, PromiseVerdict.BROKEN):
         return 0
-    judged = one.audits
-    seen = min(judged.bad / judged.n, limit / 2) if judged.n else 0.0
-    spread = max(seen * (1 - seen), limit * (1 - limit) / 4)
+    n = worse = better = 0
+    if one.drift is not None:
+        n, worse = one.drift.audits, one.drift.bad
+        better = one.drift.better if one.net_loss is not None and one.promise.is_net else 0
+    lost, moved = ((worse - better) / n, (worse + better) / n) if n else (0.0, 0.0)
+    seen = min(max(lost, 0.0), limit / 2)
+    # Each audit loses 1, 0 or -1. Of more than half the limit lost it is supposed that it was half of it.
+    spread = moved - lost**2 if better else seen * (1 - seen)
+    spread = max(spread, limit * (1 - limit) / 4)
     needed = math.ceil(max(_Z**2 * spread / (limit - seen) ** 2, _Z**2 * (1 - limit) / limit))
-    return max(0, needed - judged.n)
+    return max(1, needed - n)

@@ -75,16 +75,23 @@ def route_cards(standings: Sequence[RouteStanding]) -> list[RouteCard]:
 
 
 def _measures(one: RouteStanding) -> Iterator[Measure]:
-    judged = wording.counted(one.audits.n, "audited answer", "audited answers")
-    worse = ""
+    # Those that the loss is counted from: beside audits that rank, earlier ones that do not are left out of it.
+    n, good = (
+        (one.audits.n, one.audits.good) if one.drift is None else (one.drift.audits, one.drift.audits - one.drift.bad)
+    )
+    judged = wording.counted(n, "audited answer", "audited answers")
+    title, worse = "Lost by answers that got worse", ""
     if one.net_loss is not None and one.promise.is_net and one.quality_loss is not None:
+        title = "Lost, net of answers that got better"
         worse = f"; {wording.percent(one.quality_loss.estimate, 2)} lost by those that got worse alone"
+    elif one.net_loss is None and one.quality_loss is not None:
+        title = "Different from the strongest tier's answer"
     yield measure(
-        "Lost, net of answers that got better" if worse else "Lost by answers that got worse",
+        title,
         one.promised_loss,
         one.promise.limit and one.loss_limit,
-        is_broken=one.drift is not None and one.drift.is_drifting,
-        basis=f"{judged}, {one.audits.good:,} as good as the strongest tier's{worse}",
+        is_broken=one.alarm is not None,
+        basis=f"{judged}, {good:,} as good as the strongest tier's{worse}",
         unknown="No accepted answer was audited in this time",
     )
     if one.promise.max_error is not None or one.verifications.n:
@@ -150,7 +157,7 @@ def _verdict(share: Interval, limit: float | None, *, is_broken: bool) -> tuple[
 
 
 def _notes(one: RouteStanding) -> Iterator[str]:
-    if one.drift is not None and one.drift.is_drifting:
+    if one.alarm is not None:
         yield "More is lost than promised, and that is no accident: recalibrate with `thriftgate cascade calibrate`."
     if one.shift is not None and one.shift.unfamiliar:
         share, expected = wording.percent(one.shift.share), wording.percent(one.shift.expected)
