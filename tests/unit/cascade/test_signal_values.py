@@ -89,6 +89,10 @@ def test_the_way_of_numbers_from_the_question_to_the_conclusion() -> None:
     }  # fmt: skip
     assert figures.measure(said("It is 1500 for 24.", ASKED))["figures_unused"] == 0.5, "a comma parts no number"
     assert figures.measure(said("2 * 3 = 6 and -6", "x"))["conclusion_computed"] == 0, "the sign counts"
+    below = figures.measure(said("5 - 24 = -19 and 3 - 5 * 4 = -17. The answer is -17", "x"))
+    assert (below["conclusion_computed"], below["results_unused"]) == (1, log1p(1)), "a result may lie below zero"
+    early = figures.measure(said("3 - 5 * 4 = -17 and 2 * 17 = 34. The answer is -17", "x"))
+    assert early["results_unused"] == 0, "it is the conclusion, and an operand"
     assert figures.measure(said("9" * 400 + " = " + "9" * 400))["conclusion_whole"] == 0.5, "too large to be a number"
 
 

@@ -32,7 +32,7 @@ def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     results, used, new = _worked_out(evidence.text, given)
     return {
         "figures_unused": len(given - said) / len(given) if given else 0.0,
-        "results_unused": math.log1p(sum(one not in used and one != concluded for one in results[:-1])),
+        "results_unused": math.log1p(sum(abs(one) not in used and one != concluded for one in results[:-1])),
         "figures_new": math.log1p(new),
         "fraction_share": sum(not one.is_integer() for one in named) / len(named) if named else 0.0,
         "conclusion_whole": 0.5 if concluded is None else float(concluded.is_integer()),
@@ -51,8 +51,9 @@ def _worked_out(text: str, given: set[float]) -> tuple[list[float], set[float], 
         operands = set(_numbers(calculation))
         new += len(operands - known - used)
         used |= operands
-        results.append(abs(float(stated)))
-        known.add(results[-1])
+        results.append(float(stated))
+        # Operands are read without their signs.
+        known.add(abs(results[-1]))
     return results, used, new
 
 
