@@ -53,7 +53,9 @@ def percent(share: float | None, digits: int = 1) -> str:
     """A share in per cent."""
     if share is None or math.isnan(share):
         return UNKNOWN
-    return f"{share:.{digits}%}".replace("-", _MINUS)
+    shown = f"{share:.{digits}%}"
+    # What rounds to nothing has no sign.
+    return shown.replace("-", _MINUS if shown.strip("-0.%") else "")
 
 
 def confidence(share: float) -> str:

@@ -50,6 +50,14 @@ def test_a_share_is_its_number_of_hundredths(share: float, digits: int) -> None:
     assert number(wording.percent(share, digits)) == pytest.approx(100 * share, abs=0.51 * 10**-digits)
 
 
+def test_a_share_that_rounds_to_nothing_has_no_sign() -> None:
+    assert [wording.percent(share, 2) for share in (-0.00001, -0.0, -0.0001)] == [
+        "0.00%",
+        "0.00%",
+        "\N{MINUS SIGN}0.01%",
+    ]
+
+
 @given(bad=st.integers(0, 50), more=st.integers(1, 500))
 def test_an_interval_is_written_with_its_ends_in_order(bad: int, more: int) -> None:
     share = wilson_interval(bad, bad + more)
