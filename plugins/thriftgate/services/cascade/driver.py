@@ -268,13 +268,17 @@ class _Streamed:
         if shaped is None or follower is None:
             return Reply(answer, is_shown=self._is_shown)
         if follower.objection is None and answer is not None:
-            return await shaped.shown(self._request, answer)
+            reply = await shaped.shown(self._request, answer)
+            # A short one may be held to its end: then its client has seen nothing of it yet.
+            return reply if reply.veto is None else replace(reply, is_shown=self._has_shown)
         assert follower.objection is not None, "a stream that was stopped has its objection"
         reply = shaped.refuse(shaped.stopped(self._stream, follower.objection))
         return replace(reply, is_shown=self._has_shown)
 
     @property
     def _is_shown(self) -> bool:
+        if self._follower is not None:
+            return self._has_shown
         return self._stream.has_started if self._optimism is None else self._optimism.is_shown
 
 

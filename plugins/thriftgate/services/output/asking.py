@@ -176,7 +176,7 @@ class ShapedAsker:
         return CheckedAnswer(stream.written, objection)
 
     async def shown(self, request: ChatRequest, answer: Answer) -> Reply:
-        """The whole of an answer that its client has already."""
+        """The reply for a whole answer that its client has, or gets next, as it was written."""
         return replace(self._reply(await self.judged(request, answer, may_repair=False)), is_shown=True)
 
     def refuse(self, came: CheckedAnswer) -> Reply:

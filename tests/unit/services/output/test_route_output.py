@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.clocks import FakeClock
-from tests.fakes import FakeCompleter, FakePricer, answer_of, ask, failure
+from tests.fakes import FakeCompleter, FakePricer, Streamed, answer_of, ask, failure, stream_of
 from tests.route_setup import Client, RouteSetup
 
 from thriftgate.config.output import OutputConfig
@@ -145,6 +145,18 @@ async def test_a_cheap_answer_of_the_right_shape_is_served_where_the_strong_one_
     one = setup(on_strong_failure="serve_rejected")
     one.completer.standing = {"small": answer_of(GOOD, logprob=-3.0), "large": answer_of(WRONG, model="large")}
     assert (await one.answer(ask())).text == GOOD
+    assert one.record.metadata["output"] == "valid"
+
+
+@pytest.mark.parametrize("last", ["breaks off", "is blank"])
+async def test_of_a_stream_that_ends_before_its_first_words_nothing_was_shown_and_the_rejected_answer_is_served(
+    last: str,
+) -> None:
+    one = setup(on_strong_failure="serve_rejected", streaming="optimistic")
+    events = stream_of(answer_of("  ", model="large"))
+    one.completer.standing["small"] = answer_of(GOOD, logprob=-3.0)
+    one.completer.standing["large"] = Streamed([*events[:3], failure("large")] if last == "breaks off" else events)
+    assert await Client(one.route).read(ask()) == GOOD
     assert one.record.metadata["output"] == "valid"
 
 
