@@ -14,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 _NEVER_QUOTED = ("url", "key", "secret", "password", "token")
+_LONGEST_NUMBER = 256
+"""Bits of a number that is quoted; of thousands of digits Python refuses to."""
 
 
 def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
@@ -135,6 +137,8 @@ def describe(value: Any) -> str:
         return "a section"
     if isinstance(value, Sequence):
         return "a list"
+    if isinstance(value, int) and value.bit_length() > _LONGEST_NUMBER:
+        return "a number of many digits"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

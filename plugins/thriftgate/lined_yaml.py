@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import yaml
 from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
 Path = tuple[str | int, ...]
 """Keys and indices from the top of a document to a part of it."""
@@ -23,7 +24,10 @@ _NEVER_QUOTED = re.compile(r"url|key|secret|password|token", re.IGNORECASE)
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _MERGE = "tag:yaml.org,2002:merge"
 _NO_TEXT: Hashable = ()
-"""Stands for a key that is no scalar."""
+"""Stands for a key that is no scalar, or one that cannot be written as text."""
+_LONGEST_NUMBER = 256
+"""Bits of a number that is still written out; Python refuses to write thousands of digits."""
+_NOT_ALLOWED = "it has a character or a number that YAML does not allow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def read_lined(text: str, *, is_plain: bool = False, first_line: int = 1) -> Lin
     gigabytes), a date stays the text that was written, and half a Unicode character is a mistake. `first_line` is
     that of the text in its file.
     """
-    before = first_line - 1
+    before, line = first_line - 1, 1
     loader: yaml.SafeLoader | None = None
     try:
         loader = (_PlainLoader if is_plain else yaml.SafeLoader)(text)
@@ -65,18 +69,21 @@ def read_lined(text: str, *, is_plain: bool = False, first_line: int = 1) -> Lin
             return LinedYaml(lines={(): first_line})
         builder = _Builder(loader, before, is_plain=is_plain)
         return LinedYaml(builder.build(node, ()), builder.lines, builder.mistakes)
+    except ConstructorError as error:
+        # A value that is not what it is said to be: the lines around it have nothing to do with it.
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        words = error.problem or _NOT_ALLOWED
     except yaml.MarkedYAMLError as error:
         words, line = _explain(error, text)
-        return LinedYaml(broken=YamlMistake((), line + before, words))
     except (yaml.YAMLError, ValueError):
         # Neither knows its line.
-        words = "it has a character or a number that YAML does not allow"
+        words = _NOT_ALLOWED
     except RecursionError:
         words = "nested too deeply"
     finally:
         if loader is not None:
             loader.dispose()
-    return LinedYaml(broken=YamlMistake((), first_line, words))
+    return LinedYaml(broken=YamlMistake((), line + before, words))
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -127,7 +134,7 @@ class _Builder:
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         if node.style in ("|", ">"):
             self.lines[(*path, "\n")] = self._line(node) + 1
-        value = cast("Any", self._loader.construct_object(node))
+        value = self._constructed(node)
         if self._is_plain and isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
             self._mistake(path, "half a Unicode character (a lone surrogate) is not a text", node)
         return value
@@ -162,7 +169,17 @@ class _Builder:
     def _key(self, node: yaml.Node) -> Hashable:
         if not isinstance(node, yaml.ScalarNode) or node.tag == _MERGE:
             return _NO_TEXT
-        return cast("Hashable", self._loader.construct_object(node))
+        key = self._constructed(node)
+        if not isinstance(key, Hashable) or (isinstance(key, int) and key.bit_length() > _LONGEST_NUMBER):
+            return _NO_TEXT
+        return key
+
+    def _constructed(self, node: yaml.ScalarNode) -> Any:
+        """What a scalar says. Of one that is not what its tag says PyYAML raises whatever its conversion happens to."""
+        try:
+            return cast("Any", self._loader.construct_object(node))
+        except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError):
+            raise ConstructorError(None, None, _NOT_ALLOWED, node.start_mark) from None
 
     def _line(self, node: yaml.Node) -> int:
         return node.start_mark.line + 1 + self._before

@@ -12,7 +12,8 @@ from thriftgate.config.document import read_document, value_at
 from thriftgate.config.environment import resolve, variable_of
 from thriftgate.config.litellm.prices import bundled_prices, price_of, provider_of
 from thriftgate.config.problems import KeyPath, spell
-from thriftgate.forms import did_you_mean
+from thriftgate.forms import describe, did_you_mean
+from thriftgate.lined_yaml import read_lined
 
 keys = st.from_regex(r"[a-z][a-z_]{0,6}", fullmatch=True).filter(lambda key: isinstance(yaml.safe_load(key), str))
 plain = st.none() | st.booleans() | st.integers(-5, 5) | keys
@@ -144,6 +145,8 @@ def test_words_are_spelt_for_readers() -> None:
     assert spell(("model_list", 3, "litellm_params")) == "model_list[3].litellm_params"
     assert did_you_mean("Cahce", ["cache", "cascade"]) == " (did you mean 'cache'?)"
     assert did_you_mean("zebra", ["cache", "cascade"]) == ""
+    assert describe(4300) == "4300"
+    assert describe(16**5000) == "a number of many digits"
 
 
 @pytest.mark.parametrize(
@@ -158,3 +161,42 @@ def test_what_no_parser_takes_is_a_problem_and_no_crash(tmp_path: Path, text: st
     file = tmp_path / "c.yaml"
     file.write_text(text)
     assert [problem.message for problem in read_document(file).problems] == [words]
+
+
+SCALARS = [
+    '!!int ""',
+    '!!float ""',
+    "!!bool foo",
+    "!!timestamp foo",
+    "2026-02-30",
+    "1:00" + ":00" * 200 + ".5",
+    "1" * 5000,
+]
+
+
+@pytest.mark.parametrize("is_plain", [False, True])
+@pytest.mark.parametrize("scalar", SCALARS, ids=range(len(SCALARS)))
+def test_what_is_not_what_its_tag_says_is_a_mistake_of_its_line(scalar: str, is_plain: bool) -> None:
+    if is_plain and scalar == "2026-02-30":
+        assert read_lined(f"a: {scalar}", is_plain=True).values == {"a": scalar}
+        return
+    for text in (f"- x:y\n- {scalar}\n", f"a:\n  {scalar}\n", f"a: 1\n? {scalar}\n: 1\n"):
+        broken = read_lined(text, is_plain=is_plain, first_line=4).broken
+        assert broken is not None
+        assert (broken.words, broken.line) == ("it has a character or a number that YAML does not allow", 5)
+
+
+@pytest.mark.parametrize("key", ["!!seq x", "!!set x", "0x" + "f" * 5000])
+def test_a_key_that_cannot_be_written_is_no_text(key: str) -> None:
+    found = read_lined(f"a: 1\n? {key}\n: 1\n")
+    assert [(mistake.words, mistake.line) for mistake in found.mistakes] == [("a key must be text", 2)]
+
+
+@given(
+    st.text("!ab0:-'\"[{x .\n", max_size=30),
+    st.sampled_from(["int", "float", "bool", "timestamp", "seq", "set", "omap"]),
+)
+def test_nothing_raises_for_what_a_text_says(text: str, tag: str) -> None:
+    for is_plain in (False, True):
+        for one in (text, f"a: !!{tag} {text}", f"? !!{tag} {text}"):
+            read_lined(one, is_plain=is_plain)

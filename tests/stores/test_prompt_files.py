@@ -86,6 +86,17 @@ async def test_a_broken_edit_keeps_the_last_good_state_and_says_so(prompts: Prom
     assert registry.problems == ()
 
 
+async def test_a_value_that_is_not_what_its_tag_says_stops_no_other_prompt(
+    prompts: PromptFiles, tmp_path: Path
+) -> None:
+    write(tmp_path / "other", prompt_yaml="description: !!bool x\n", control_md="Other")
+    write(tmp_path / "support", control_md="Hello again.\n")
+    registry = await prompts.refresh()
+    assert text_of(registry) == "Hello again."
+    assert [problem.line for problem in registry.errors] == [1]
+    assert "other/prompt.yaml:1: " in str(registry.errors[0])
+
+
 async def test_a_prompt_whose_folder_is_gone_is_still_served(prompts: PromptFiles, tmp_path: Path) -> None:
     (tmp_path / "support").rename(tmp_path / ".away")
     registry = await prompts.refresh()
