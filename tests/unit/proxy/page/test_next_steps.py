@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -111,6 +112,8 @@ def judged(n: int, bad: int, better: int | None = None, *, unranked: int = 0) ->
         audits[:n] = ranks
         for place in range(bad, min(bad + better, n)):
             audits[place] = replace(audits[place], details={**audits[place].details, "is_better": True})
+        # All bad ones first would be drift, at that time.
+        Random(0).shuffle(audits)
     counts = {(DecisionKind.ACCEPTED, "confident"): n + unranked}
     return standing_of("support", PROMISE, audits, decided=counts, current=counts)
 
