@@ -101,6 +101,13 @@ def test_the_dashboard_is_one_that_grafana_loads() -> None:
     assert {variable["name"] for variable in DASHBOARD["templating"]["list"]} == {"datasource", "route"}
 
 
+def test_a_panel_of_what_may_be_negative_is_not_cut_off_at_zero() -> None:
+    """A net loss is below zero where more got better than worse, and the low end of its interval nearly always."""
+    net = [panel for panel in PANELS if any("quality_loss" in target["expr"] for target in panel["targets"])]
+    assert net
+    assert not [panel["title"] for panel in net if "min" in panel["fieldConfig"]["defaults"]]
+
+
 def test_no_two_panels_lie_on_each_other() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
