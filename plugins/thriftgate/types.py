@@ -393,7 +393,7 @@ class Audit:
     score: float | None = None
     """The confidence or similarity that the decision had seen."""
     cost_usd: float = 0.0
-    """What the judging cost: the reference answer and the judge."""
+    """What the judging cost: the strongest tier's answer and the judge."""
     holdout: bool = False
     """Drawn at random whatever the score: such audits alone give unbiased estimates."""
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])

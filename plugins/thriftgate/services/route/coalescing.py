@@ -19,7 +19,7 @@ from thriftgate.ports import Clock, SingleFlight
 
 
 class Participant:
-    """One request's part in a single flight. A leader must `publish()` its outcome; without one the key is freed."""
+    """One request's part in a coalesced call. A leader must `publish()` its outcome; without one the key is freed."""
 
     def __init__(self, outcome: Mapping[str, Any] | None = None) -> None:
         self.joined = outcome
