@@ -76,6 +76,15 @@ def test_an_included_file_adds_its_models(tmp_path: Path) -> None:
     assert len(loaded.models.groups["large"].deployments) == 2
 
 
+@pytest.mark.parametrize("number", ["0x" + "f" * 5000, "1" * 5000], ids=["hexadecimal", "decimal"])
+def test_a_number_of_thousands_of_digits_is_a_problem_of_its_line(number: str, tmp_path: Path) -> None:
+    text = (GOOD / "support.yaml").read_text(encoding="utf-8").rstrip()
+    file = tmp_path / "c.yaml"
+    file.write_text(f"{text}\n    drain: {number}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=rf"c\.yaml:{len(text.splitlines()) + 1}: "):
+        load(file, ENVIRONMENT)
+
+
 def test_a_file_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nothing\.yaml: there is no such file"):
         load(tmp_path / "nothing.yaml", {})

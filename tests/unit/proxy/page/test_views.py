@@ -18,7 +18,7 @@ from thriftgate.services.books.charts import HEIGHT, WIDTH, SpendStep, divided_b
 from thriftgate.services.books.explaining import why
 from thriftgate.services.books.key_use import month_began_at
 from thriftgate.services.books.overview import PERIODS
-from thriftgate.services.books.standing import Hits, Judged, RoutePromise, RouteStanding
+from thriftgate.services.books.standing import Hits, Judged, RoutePromise, RouteStanding, standing_of
 from thriftgate.stats.intervals import Interval, wilson_interval
 from thriftgate.stats.tallies import DeploymentTally
 from thriftgate.tracing.identity import trace_id_of
@@ -123,6 +123,32 @@ def test_a_promise_is_kept_only_when_the_whole_interval_is_below_it(
     measure = views_quality.measure("Lost", share, limit, is_broken=False, basis="", unknown="")
     assert measure.verdict == verdict
     assert measure.verdict != "promise kept" or "at most 2.0%" in measure.words
+
+
+@pytest.mark.parametrize(
+    ("is_better", "promise", "title", "basis"),
+    [
+        (
+            None,
+            RoutePromise(max_quality_loss=0.02),
+            "Different from the strongest tier's answer",
+            "4 audited answers, 3 ",
+        ),
+        (False, RoutePromise(max_quality_loss=0.02), "Lost, net of answers that got better", "3 audited answers, 3 "),
+        (False, RoutePromise(max_regressions=0.02), "Lost by answers that got worse", "3 audited answers, 3 "),
+    ],
+)
+def test_the_loss_is_named_by_what_its_audits_tell_and_with_their_number(
+    is_better: bool | None, promise: RoutePromise, title: str, basis: str
+) -> None:
+    """Of four audits, one of which found a difference, three are by a judge that ranks, or none is."""
+    made = [audit(request(number, DecisionKind.ACCEPTED), good=number > 0) for number in range(4)]
+    if is_better is not None:
+        made[1:] = [replace(one, details={**one.details, "is_better": is_better}) for one in made[1:]]
+    counts = {(DecisionKind.ACCEPTED, "confident"): 4}
+    (card,) = views_quality.route_cards([standing_of("support", promise, made, decided=counts, current=counts)])
+    assert card.measures[0].title == title
+    assert card.measures[0].basis.startswith(basis)
 
 
 def test_the_worst_tenant_is_said_with_its_upper_limit() -> None:
