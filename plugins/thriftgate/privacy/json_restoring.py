@@ -2,7 +2,7 @@
 
 A value is escaped for the string it stands in, and once more for every string of JSON that this string is part of. A
 placeholder that stands where no string is gets quotes, unless its value is a whole number that every reader of JSON
-takes as it is. What is no JSON is restored as it is.
+takes as it is, and a number may stand there: keys are strings. What is no JSON is restored as it is.
 
 Failure behaviour: pure and total, also for JSON that breaks off or never was any. Linear.
 """
@@ -31,7 +31,9 @@ class _Strings:
         self._escape = ""
         self._inner: _Strings | None = None
         self._start = ""
-        self._open = 0
+        self._open: list[str] = []
+        self._last = ""
+        """The last sign outside of strings that is no blank; "value" for what was put in."""
 
     def feed(self, text: str) -> None:
         """Go on by a piece of the text."""
@@ -50,11 +52,21 @@ class _Strings:
         """True inside brackets and between strings, where JSON takes a value only in quotes."""
         if self._in_string:
             return self._inner is not None and self._inner.is_between
-        return self._depth == 0 or self._open > 0
+        return self._depth == 0 or bool(self._open)
+
+    @property
+    def takes_number(self) -> bool:
+        """True where a number may begin: as a value, not as a key nor behind another one."""
+        if self._in_string:
+            return self._inner is not None and self._inner.takes_number
+        is_key = self._last == "," and self._open[-1:] == ["{"]
+        return self._last in (":", ",", "[") and not is_key
 
     def skip(self) -> None:
         """Something of unknown content stands here: a string that begins with it is no JSON."""
-        if self._in_string:
+        if not self._in_string:
+            self._last = "value"
+        else:
             if self._inner is not None:
                 self._inner.skip()
             elif self._start in ("", "{", "["):
@@ -64,7 +76,11 @@ class _Strings:
         if not self._in_string:
             if character == '"':
                 self._in_string, self._start, self._inner = True, "", None
-            self._open += (character in "{[") - (character in "}]")
+            elif character in "{[":
+                self._open.append(character)
+            elif character in "}]" and self._open:
+                self._open.pop()
+            self._last = self._last if character.isspace() else character
             return
         if self._escape:
             self._in_escape(character)
@@ -119,7 +135,8 @@ class _Spelling:
             self._first = self._first or "text"
             return value
         level = self._strings.level
-        if self._strings.is_between and not _is_number(value):  # the value is a string of its own
+        is_number = self._strings.takes_number and _is_number(value)
+        if self._strings.is_between and not is_number:  # the value is a string of its own
             value = json.dumps(value, ensure_ascii=False)
         self._strings.skip()
         for _ in range(level):

@@ -146,6 +146,33 @@ def test_a_number_that_was_masked_as_one_comes_back_as_one_where_no_reader_would
     assert restored == {"card": kind(value)}
 
 
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ("{<PHONE_NUMBER_1>: 1}", {"4915123456789": 1}),
+        ('{"a": 1, <PHONE_NUMBER_1>: <PHONE_NUMBER_1>}', {"a": 1, "4915123456789": 4915123456789}),
+        ('{"a": [1, <PHONE_NUMBER_1>, {"b": <PHONE_NUMBER_1>}]}', {"a": [1, 4915123456789, {"b": 4915123456789}]}),
+    ],
+)
+def test_a_number_that_is_a_key_is_a_string(said: str, seen: object) -> None:
+    restorer = Restorer({"<PHONE_NUMBER_1>": "4915123456789"})
+    assert json.loads(restore_json(restorer, said)) == seen
+    if said.startswith('{"'):  # what begins otherwise is no JSON inside a string
+        inner = json.loads(restore_json(restorer, json.dumps({"body": said})))["body"]
+        assert json.loads(inner) == seen
+
+
+@pytest.mark.parametrize(
+    "said", ["[<PHONE_NUMBER_1><PHONE_NUMBER_1>]", "[0<PHONE_NUMBER_1>]", '{"a": 7<PHONE_NUMBER_1>}']
+)
+def test_no_number_is_made_of_two(said: str) -> None:
+    """What is no JSON stays none: a reader that took it would read a number that nobody wrote."""
+    restored = restore_json(Restorer({"<PHONE_NUMBER_1>": "4915123456789"}), said)
+    assert '"4915123456789"' in restored
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(restored)
+
+
 def test_a_placeholder_between_strings_of_inner_json_becomes_a_string_there() -> None:
     inner = '{"name": <SECRET_1>, "all": [<PERSON_2>]}'
     restored = json.loads(restore_json(RESTORER, json.dumps({"body": inner})))["body"]
