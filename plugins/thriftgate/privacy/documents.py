@@ -36,9 +36,10 @@ _PROTOCOL_KEYS = frozenset({
     "anthropic_version", "stream_options", "logit_bias",
 })  # fmt: skip
 """Strings under these keys are the protocols' own words or opaque to everybody but the provider."""
-_MADE_UP = frozenset(
-    {"arguments", "parameters", "input_schema", "schema", "json_schema", "output_schema", "structured_content"}
-)
+_MADE_UP = frozenset({
+    "arguments", "parameters", "input_schema", "schema", "json_schema", "output_schema", "structured_content",
+    "metadata", "litellm_metadata", "requester_metadata",
+})  # fmt: skip
 """Under these keys stands what users and tools made up, with keys of their own."""
 _TOOL_USES = frozenset({"tool_use", "server_tool_use", "mcp_tool_use", "custom_tool_call"})
 _TOOLS = frozenset(
@@ -100,6 +101,8 @@ class _Walk:
             return self.text(value, label)
         if isinstance(value, Mapping):
             fields = cast("Mapping[str, Any]", value)
+            if label == "headers":  # of the request, among LiteLLM's notes
+                return _same_or(fields, {key: self._header(key, item, _deeper(depth)) for key, item in fields.items()})
             return _same_or(
                 fields,
                 {self.text(key, ""): self.free(item, key, _deeper(depth)) for key, item in fields.items()},
@@ -111,6 +114,13 @@ class _Walk:
             new = self._visit(written, label)
             return value if new == written else new
         return value
+
+    def _header(self, name: str, value: Any, depth: int) -> Any:
+        if isinstance(value, str) and name.lower() == "content-length" and value.isdigit():
+            return value  # the server has read it as a number
+        if isinstance(value, str) and _is_librarys(name):
+            return self._visit_header(value, name)
+        return self.free(value, "", depth)
 
     def text(self, text: str, label: str, json_depth: int = 0) -> str:
         """One string; of JSON text the strings in it."""

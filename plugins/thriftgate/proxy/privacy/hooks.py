@@ -70,7 +70,7 @@ class PrivacyHooks(CustomLogger):
         except Exception as error:
             raise self._refusal(data, error) from None
         data.update(cast("Mapping[str, Any]", protected.body["body"]))
-        _replace_notes(data, cast("Mapping[str, Any]", protected.body["noted"]))
+        _replace_notes(data, noted, cast("Mapping[str, Any]", protected.body["noted"]))
         _replace_copies(data)
         if protected.private:
             _keep_private(data, protected.private)
@@ -169,7 +169,8 @@ def _noted_by_client(data: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(kept, Mapping):
             continue
         fields = cast("Mapping[str, Any]", kept)
-        if name == "metadata" and "requester_metadata" not in fields:
+        # A client can write `requester_metadata` as well: only where LiteLLM's own notes are tells whose these are.
+        if name == "metadata" and "requester_metadata" in mapping(data.get("litellm_metadata")):
             noted[name] = dict(fields)
             continue
         own = mapping(fields.get("requester_metadata"))
@@ -178,9 +179,12 @@ def _noted_by_client(data: Mapping[str, Any]) -> dict[str, Any]:
     return noted
 
 
-def _replace_notes(data: dict[str, Any], noted: Mapping[str, Any]) -> None:
+def _replace_notes(data: dict[str, Any], noted: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     for name, values in noted.items():
-        cast("dict[str, Any]", data[name]).update(values)
+        fields = cast("dict[str, Any]", data[name])
+        for key in values:  # a key may have become another
+            fields.pop(key, None)
+        fields.update(new[name])
 
 
 def _replace_copies(data: Mapping[str, Any]) -> None:
@@ -208,5 +212,6 @@ def _forget_texts(data: dict[str, Any]) -> None:
             data[name] = transformed(data[name], lambda text, label: "")
         except GatewayError:
             data[name] = None
-    _replace_notes(data, {name: dict.fromkeys(values) for name, values in _noted_by_client(data).items()})
+    noted = _noted_by_client(data)
+    _replace_notes(data, noted, {name: {} for name in noted})
     _replace_copies(data)
