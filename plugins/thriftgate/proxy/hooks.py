@@ -22,6 +22,7 @@ from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.endpoints.refusing import has_begun
 from thriftgate.proxy.endpoints.validation import check_plain, check_request, check_single
 from thriftgate.proxy.errors import ClientHTTPException, model_failure
+from thriftgate.proxy.privacy.logged import as_said
 from thriftgate.proxy.provider import not_served
 from thriftgate.proxy.tiers import provider_answer
 from thriftgate.tracing.identity import outgoing_traceparent
@@ -147,6 +148,7 @@ class EdgeHooks(CustomLogger):
 
         A stream that is being handed out got its error from the iterator hook: an HTTPException would tear it.
         """
+        original_exception = as_said(original_exception)
         route = self._routes().get(str(request_data.get("model") or ""))
         edge = current.get()
         was_asked = provider_answer.was_asked()

@@ -20,7 +20,8 @@ from thriftgate.privacy.policy import Action, PrivacyPolicy
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.privacy.layer import Exchange, current
-from thriftgate.proxy.privacy.private import HERE_ALONE, keep_out_of_logs, without_words
+from thriftgate.proxy.privacy.logged import tell_no_words_of_failures, without_words
+from thriftgate.proxy.privacy.private import HERE_ALONE, keep_out_of_logs
 from thriftgate.services.privacy.policies import Policies
 from thriftgate.services.privacy.protecting import Conversation, PrivacyService
 from thriftgate.wire.shapes import mapping
@@ -47,6 +48,7 @@ class PrivacyHooks(CustomLogger):
     def __init__(self, service: PrivacyService, policies: Policies, routes: Collection[str]) -> None:
         """`routes` are those that have a private tier."""
         super().__init__()
+        tell_no_words_of_failures()
         self._routes = routes
         self._service = service
         self._policies = policies

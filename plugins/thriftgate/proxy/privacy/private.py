@@ -5,10 +5,7 @@ Failure behaviour: none; `tests/proxy/test_privacy_failures.py` notices when Lit
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any, cast
-
-from litellm.constants import REDACTED_BY_LITELLM
-from pydantic import BaseModel
+from typing import Any
 
 from thriftgate.privacy.documents import transformed
 from thriftgate.privacy.restoring import Restorer
@@ -18,8 +15,6 @@ from thriftgate.types import ChatRequest
 
 HERE_ALONE: Mapping[str, Any] = {"disable_fallbacks": True, "cache": {"no-cache": True, "no-store": True}}
 """Parameters of a call that stays with its model group."""
-_WORDS = frozenset({"text", "content", "refusal", "arguments", "input", "reasoning_content", "thinking"})
-_LOGGED_ANSWERS = ("standard_logging_object", "complete_streaming_response", "async_complete_streaming_response")
 
 
 def keep_out_of_logs(log: Any) -> None:
@@ -29,37 +24,6 @@ def keep_out_of_logs(log: Any) -> None:
     """
     if log is not None:
         log.standard_callback_dynamic_params["turn_off_message_logging"] = True
-
-
-def without_words(details: dict[str, Any], result: Any) -> tuple[dict[str, Any], Any]:
-    """What LiteLLM's loggers are told of a call that stays out of logs, and of its answer, without any of its words.
-
-    LiteLLM takes the texts out, but not those of the Responses API where its types hold plain objects, and not the
-    tokens of log-probabilities.
-    """
-    dynamic: Any = details.get("standard_callback_dynamic_params") or {}
-    if not dynamic.get("turn_off_message_logging"):
-        return details, result
-    told = {name: _bare(details[name]) for name in _LOGGED_ANSWERS if details.get(name) is not None}
-    return {**details, **told}, _bare(result)
-
-
-def _bare(value: Any) -> Any:
-    """A copy without words; objects of LiteLLM's types stay such."""
-    if isinstance(value, Mapping):
-        return {name: _bare_field(name, one) for name, one in cast("Mapping[str, Any]", value).items()}
-    if isinstance(value, list):
-        return [_bare(one) for one in cast("list[Any]", value)]
-    if not isinstance(value, BaseModel):
-        return value
-    fields = {**vars(value), **(value.model_extra or {})}
-    return value.model_copy(update={name: _bare_field(name, one) for name, one in fields.items()})
-
-
-def _bare_field(name: str, value: Any) -> Any:
-    if name == "logprobs" or (name == "input" and isinstance(value, Mapping)):
-        return None
-    return REDACTED_BY_LITELLM if name in _WORDS and isinstance(value, str) else _bare(value)
 
 
 def as_seen_by(model: str, request: ChatRequest, private_models: Collection[str]) -> ChatRequest:
