@@ -2,16 +2,27 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
-from tests.proxy.conftest import GatewayProcess, deployment, gateway_config, route
+from tests.proxy.conftest import CLIENT_KEY, GatewayProcess, deployment, gateway_config, route
 from tests.proxy.stored import stored
+from tests.proxy.upstream import Reply, Upstream, drips
 from tests.proxy.waiting import eventually
 
 KEY = "privacy-key-of-the-tests-0123456789abcdef"
 TIMEOUT = 1.0
 IBAN = "DE89370400440532013000"
+NAME = "Alice Liddell"
+ASKED = "I am Mrs. Alice Liddell. How long does a refund take?"
+FOREIGN = "Ask Mr. Bob Stone, bob.stone@example.com, card 4111 1111 1111 1111."
+STUCK = "NEVER-LET-THE-ANALYZER-END"
+PATHS = ["/v1/chat/completions", "/v1/messages", "/v1/responses"]
+ACCOUNT = f"I am Mrs. {NAME}, my account is {IBAN}. Has the refund come?"
+INCLUDED = {"include": ["message.output_text.logprobs"]}
+MAIL = "alice.liddell@wonder.example"
+MAILED = f"I am Mrs. {NAME}, my mail is {MAIL}. Has the refund come?"
 
 
 def failures_config(upstream: str) -> dict[str, Any]:
@@ -67,6 +78,17 @@ def body_of(path: str, model: str, text: str, **more: Any) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": text}], "max_tokens": 99, **more}
 
 
+def ask(gateway: GatewayProcess, path: str, model: str, text: str, **more: Any) -> httpx.Response:
+    return gateway.post(path, body_of(path, model, text, **more), CLIENT_KEY)
+
+
+def assert_refused(gateway: GatewayProcess, answer: httpx.Response) -> None:
+    assert answer.status_code == 503, answer.text
+    assert "personal data" in answer.text
+    assert NAME not in answer.text
+    assert gateway.upstream.asked("large") == []
+
+
 def spoken(answer: httpx.Response) -> list[str]:
     """The words of an answer of any dialect, whole or streamed."""
     if not answer.headers["content-type"].startswith("text/event-stream"):
@@ -86,16 +108,44 @@ def logged(gateway: GatewayProcess) -> list[str]:
     return spied.read_text().splitlines() if spied.exists() else []
 
 
-def nowhere(gateway: GatewayProcess, value: str = IBAN) -> None:
-    """No table and no log has the value, nor what LiteLLM's loggers write down of a request and its answer."""
+def nowhere(gateway: GatewayProcess, value: str = IBAN, *, of: Sequence[httpx.Response] = ()) -> None:
+    """No table and no log has the value, nor what LiteLLM's loggers are told, once they were told `of` these requests.
+
+    Of a failed request they see its data besides, as `docs/design/privacy.md` says.
+    """
+    for answer in of:
+        ids = [answer.headers[name] for name in _IDS if name in answer.headers]
+        assert eventually(lambda: any(one in line for line in logged(gateway) for one in ids), 30), ids  # noqa: B023
     assert eventually(lambda: bool(logged(gateway)))
     rows: list[list[dict[str, Any]]] = [json.loads(line) for line in logged(gateway)]
-    told = [[details.get("standard_logging_object"), details.get("messages"), row[-1]] for details, *row in rows]
-    for text in (gateway.log, json.dumps(told), *asyncio.run(stored(gateway.folder)).values()):
-        assert value not in text
+    told = [details["error"] if "request_data" in details else [details, *row] for details, *row in rows]
+    texts = {"log": gateway.log, "loggers": json.dumps(told), **asyncio.run(stored(gateway.folder))}
+    found = {name: text[max(0, text.find(value) - 400) :][:500] for name, text in texts.items() if value in text}
+    assert found == {}
+
+
+_IDS = ("x-thriftgate-request-id", "x-litellm-call-id")
+
+
+def written_everywhere(path: str, text: str) -> dict[str, Any]:
+    """Fields beside the conversation in which a client may write something, with the text in each."""
+    schema = {"type": "object", "properties": {"a": {"type": "string", "description": text}}}
+    if path.endswith("responses"):
+        tool = {"type": "function", "name": "send", "description": text, "parameters": schema}
+        return {"instructions": text, "tools": [tool], "metadata": {"note": text}}
+    if path.endswith("messages"):
+        tool = {"name": "send", "description": text, "input_schema": schema}
+        return {"system": text, "tools": [tool], "metadata": {"user_id": text}}
+    function = {"name": "send", "description": text, "parameters": schema}
+    return {"tools": [{"type": "function", "function": function}], "stop": [text], "metadata": {"note": text}}
 
 
 def status_of(gateway: GatewayProcess, request_id: str) -> str:
     rows = asyncio.run(stored(gateway.folder))
     found = [row for row in rows["table thriftgate.requests"].splitlines() if request_id and request_id in row]
     return "cancelled" if any("cancelled" in row for row in found) else "; ".join(found)
+
+
+def endless(upstream: Upstream, said: list[str]) -> Reply:
+    """Placeholders cut in two, and then talk that does not end before somebody goes away."""
+    return drips(upstream, [*said, *(["word "] * 200)], pause=0.05)

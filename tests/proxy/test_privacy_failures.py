@@ -10,21 +10,35 @@ from typing import Any
 import httpx
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.asked import Asked
 from tests.proxy.conftest import CLIENT_KEY, GatewayProcess, running
-from tests.proxy.privacy_failing import IBAN, body_of, failures_config, logged, nowhere, spoken, status_of
+from tests.proxy.privacy_failing import (
+    ACCOUNT,
+    ASKED,
+    FOREIGN,
+    IBAN,
+    INCLUDED,
+    MAIL,
+    MAILED,
+    NAME,
+    PATHS,
+    STUCK,
+    ask,
+    assert_refused,
+    body_of,
+    endless,
+    failures_config,
+    logged,
+    nowhere,
+    spoken,
+    status_of,
+    written_everywhere,
+)
 from tests.proxy.stored import executed, stored
-from tests.proxy.upstream import Upstream, drips, fails, says
+from tests.proxy.upstream import Upstream, fails, says
 from tests.proxy.waiting import eventually
-from werkzeug import Response
 
 pytestmark = [pytest.mark.xdist_group("privacy-failures"), pytest.mark.timeout(400)]
 
-NAME = "Alice Liddell"
-ASKED = "I am Mrs. Alice Liddell. How long does a refund take?"
-FOREIGN = "Ask Mr. Bob Stone, bob.stone@example.com, card 4111 1111 1111 1111."
-STUCK = "NEVER-LET-THE-ANALYZER-END"
-PATHS = ["/v1/chat/completions", "/v1/messages", "/v1/responses"]
 everywhere = pytest.mark.parametrize("path", PATHS)
 models = pytest.mark.parametrize("model", ["large", "guarded"], ids=["plain", "route"])
 both = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
@@ -41,17 +55,6 @@ def gateway(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
 def forgetful(gateway: GatewayProcess) -> None:
     gateway.upstream.forget()
     gateway.upstream.on("large", says("Ten days."))
-
-
-def ask(gateway: GatewayProcess, path: str, model: str, text: str, **more: Any) -> httpx.Response:
-    return gateway.post(path, body_of(path, model, text, **more), CLIENT_KEY)
-
-
-def assert_refused(gateway: GatewayProcess, answer: httpx.Response) -> None:
-    assert answer.status_code == 503, answer.text
-    assert "personal data" in answer.text
-    assert NAME not in answer.text
-    assert gateway.upstream.asked("large") == []
 
 
 @everywhere
@@ -122,18 +125,13 @@ def test_a_conversation_whose_pseudonyms_cannot_be_read_is_refused_and_nothing_i
     assert again(*asked[0]).status_code == 200
 
 
-def sse_names(said: list[str]) -> list[str]:
-    """Placeholders cut in two, and then talk that does not end before somebody goes away."""
-    return [*said, *(["word "] * 200)]
-
-
 @pytest.mark.parametrize("path", PATHS)
 @models
 def test_a_client_that_goes_away_ends_the_call_and_leaves_nothing_of_itself(
     gateway: GatewayProcess, path: str, model: str
 ) -> None:
     session = {"x-litellm-session-id": f"gone-{path}-{model}"}
-    gateway.upstream.on("large", _endless(gateway.upstream, ["Dear <PERS", "ON_1>, ", "all is well with <PER"]))
+    gateway.upstream.on("large", endless(gateway.upstream, ["Dear <PERS", "ON_1>, ", "all is well with <PER"]))
     headers = {"Authorization": f"Bearer {CLIENT_KEY}", **session}
     body = body_of(path, model, ASKED, stream=True)
     seen = ""
@@ -213,9 +211,6 @@ def test_an_answer_that_could_not_be_checked_passes_where_guards_fail_open_and_i
     assert "CRASH" not in gateway.log
 
 
-ACCOUNT = f"I am Mrs. {NAME}, my account is {IBAN}. Has the refund come?"
-
-
 @pytest.fixture
 def home(gateway: GatewayProcess) -> GatewayProcess:
     """With a private model that is not sure of its answer, and says the account back."""
@@ -252,7 +247,7 @@ def test_what_only_a_private_model_may_see_goes_to_that_tier_alone_and_stays_now
 
     assert eventually(lambda: bool(booked()), 30)
     assert "IBAN_CODE" in booked()[0]
-    nowhere(home)
+    nowhere(home, of=(got, again))
 
 
 @everywhere
@@ -263,11 +258,6 @@ def test_what_is_not_private_takes_the_whole_cascade(home: GatewayProcess, path:
     assert got.status_code == 200, got.text
     assert home.upstream.asked("small")
     assert home.upstream.asked("large")
-
-
-INCLUDED = {"include": ["message.output_text.logprobs"]}
-MAIL = "alice.liddell@wonder.example"
-MAILED = f"I am Mrs. {NAME}, my mail is {MAIL}. Has the refund come?"
 
 
 @everywhere
@@ -293,7 +283,7 @@ def test_a_private_tier_sees_what_the_next_sees_as_a_placeholder(home: GatewayPr
         return ask(home, path, "at-home", asked, stream=stream).headers["x-thriftgate-decision"]
 
     assert eventually(lambda: again() == "exact_hit"), "what the other tier said is kept"
-    nowhere(home, MAIL)
+    nowhere(home, MAIL, of=[answer])
 
 
 @everywhere
@@ -320,34 +310,55 @@ def test_what_a_private_tier_says_of_such_a_value_is_given_and_kept_for_nobody(
     home: GatewayProcess, path: str, stream: bool
 ) -> None:
     home.upstream.on("small", says(f"Dear <PERSON_1>, I wrote to {MAIL}."))
-    for _ in range(2):
-        answer = ask(home, path, "home-last", f"{MAILED} {path} {stream} kept", stream=stream)
+    answers = [ask(home, path, "home-last", f"{MAILED} {path} {stream} kept", stream=stream) for _ in range(2)]
+    for answer in answers:
         assert answer.status_code == 200, answer.text
         assert "".join(spoken(answer)) == f"Dear {NAME}, I wrote to {MAIL}."
     assert len(home.upstream.asked("small")) == 2, "no answer is kept"
-    nowhere(home, MAIL)
+    nowhere(home, MAIL, of=answers)
 
 
 def test_a_plain_model_sees_a_local_value_only_where_it_is_private(home: GatewayProcess) -> None:
-    assert ask(home, PATHS[0], "small", MAILED).status_code == 200
+    near = ask(home, PATHS[0], "small", MAILED)
     assert MAIL in json.dumps(home.upstream.asked("small"))
     home.upstream.on("gpt-large", says("See <EMAIL_ADDRESS_1>."))
     answer = ask(home, PATHS[0], "gpt-large", MAILED)
     assert answer.json()["choices"][0]["message"]["content"] == f"See {MAIL}."
     assert MAIL not in json.dumps(home.upstream.asked("gpt-large"))
-    nowhere(home, MAIL)
+    nowhere(home, MAIL, of=(near, answer))
 
 
 @everywhere
 @both
 def test_when_the_private_tier_is_away_nothing_is_sent_elsewhere(home: GatewayProcess, path: str, stream: bool) -> None:
-    home.upstream.on("lost-small", fails(500))
-    for model in ("lost-home", "lost-small"):
-        got = ask(home, path, model, ACCOUNT, stream=stream)
+    home.upstream.on("lost-small", fails(500, f"choked on: {ACCOUNT}"))
+    answers = [ask(home, path, model, ACCOUNT, stream=stream) for model in ("lost-home", "lost-small")]
+    for got in answers:
         assert got.status_code >= 500 or "cools down" in got.text, got.text
-        assert IBAN not in got.text
         assert home.upstream.asked("large") == []
-    nowhere(home)
+    nowhere(home, of=answers)
+
+
+@everywhere
+@both
+def test_when_the_private_tier_is_away_the_next_one_sees_a_placeholder(
+    home: GatewayProcess, path: str, stream: bool
+) -> None:
+    home.upstream.on("lost-small", fails(400, f"invalid input: {MAILED}"))
+    home.upstream.on("large", says("See <EMAIL_ADDRESS_1>."))
+    answer = ask(home, path, "lost-home", f"{MAILED} {path} {stream} away", stream=stream)
+    assert MAIL not in json.dumps(home.upstream.asked("large"))
+    assert "".join(spoken(answer)) == f"See {MAIL}."
+    nowhere(home, MAIL, of=[answer])
+
+
+@everywhere
+@pytest.mark.parametrize("model", ["at-home", "small"])
+def test_no_field_of_a_private_request_is_told_to_a_logger(home: GatewayProcess, path: str, model: str) -> None:
+    got = ask(home, path, model, ACCOUNT, **written_everywhere(path, f"{IBAN} of {MAIL}"))
+    assert json.dumps(home.upstream.asked("small")).count(IBAN) > 3, got.text
+    nowhere(home, of=[got])
+    nowhere(home, MAIL)
 
 
 @everywhere
@@ -363,7 +374,7 @@ def test_a_plain_model_gets_it_only_where_it_is_private(home: GatewayProcess, pa
     assert "IBAN_CODE" in refused.text
     assert IBAN not in refused.text
     assert home.upstream.asked("gpt-large") == []
-    nowhere(home)
+    nowhere(home, of=(got, refused))
 
 
 def test_a_conversation_that_was_private_stays_so(home: GatewayProcess) -> None:
@@ -386,12 +397,3 @@ def test_no_header_of_a_client_has_it_logged(home: GatewayProcess, path: str, mo
     assert IBAN in json.dumps(home.upstream.asked("small"))
     assert eventually(lambda: len(logged(home)) >= before + logs)
     nowhere(home)
-
-
-def _endless(upstream: Upstream, said: list[str]) -> Any:
-    chat = drips(upstream, sse_names(said), pause=0.05)
-
-    def reply(body: Asked) -> Response:
-        return chat(body)
-
-    return reply
