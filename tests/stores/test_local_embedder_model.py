@@ -231,6 +231,36 @@ def test_two_processes_that_build_at_once_leave_one_good_graph(tmp_path: Path) -
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def anonymous_mb(graph_dir: Path, *, runs: int) -> float:
+    """What loading the kept graph adds to the memory that no file stands behind, and then some rounds of texts."""
+    script = (
+        "import sys; from pathlib import Path; import numpy as np; import onnxruntime, tokenizers\n"
+        "from thriftgate.stores.minilm.model import MiniLM; from thriftgate.stores.minilm.files import find_minilm\n"
+        "def used():\n"
+        "    lines = Path('/proc/self/smaps_rollup').read_text().splitlines()\n"
+        "    return next(int(line.split()[1]) for line in lines if line.startswith('Anonymous')) / 1000\n"
+        "files, before = find_minilm(), used()\n"
+        "model = MiniLM(files, Path(sys.argv[1]), precision='int8', threads=1)\n"
+        "if int(sys.argv[2]): before = used()\n"
+        "for _ in range(int(sys.argv[2])): model.run([[101] * 128] * 16)\n"
+        "print(used() - before)"
+    )
+    command = [sys.executable, "-c", script, str(graph_dir), str(runs)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+def test_the_weights_are_in_memory_once(int8: MiniLM, graph_dir: Path) -> None:
+    assert embed(int8, "hi").shape == (1, WIDTH)
+    assert anonymous_mb(graph_dir, runs=0) < 2 * kept_graph(graph_dir).stat().st_size / 1e6
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+def test_a_shape_of_input_that_comes_again_keeps_no_block_of_its_own(int8: MiniLM, graph_dir: Path) -> None:
+    assert embed(int8, "hi").shape == (1, WIDTH)
+    assert anonymous_mb(graph_dir, runs=3) < 80
+
+
 def test_a_missing_wheel_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(minilm_files, "WHEEL", "no-such-wheel-anywhere")
     with pytest.raises(ConfigurationError, match="needs the package no-such-wheel-anywhere: run `uv sync`"):

@@ -91,17 +91,20 @@ def _window(ids: list[int]) -> list[int]:
 
 def _open(files: MiniLMFiles, graph_dir: Path, *, precision: Precision, threads: int) -> "InferenceSession":
     path = graph_dir / f"{fingerprint_of(files, precision)}.onnx"
-    return _session(_read(path) or _build(files, path, precision), threads)
+    if _is_whole(path):
+        return _session(path, threads)
+    graph = _build(files, path, precision)
+    return _session(path if _is_whole(path) else graph, threads)
 
 
-def _read(path: Path) -> bytes | None:
-    """The kept graph; None when there is none or a bit of it is not as it was written."""
+def _is_whole(path: Path) -> bool:
+    """Whether the kept graph is there, and every bit of it as it was written."""
     try:
-        graph = path.read_bytes()
-        digest = _digest_path(path).read_text(encoding="ascii")
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        return found == _digest_path(path).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
-        return None
-    return graph if hashlib.sha256(graph).hexdigest() == digest else None
+        return False
 
 
 def _build(files: MiniLMFiles, path: Path, precision: Precision) -> bytes:
@@ -132,19 +135,23 @@ def _digest_path(path: Path) -> Path:
     return path.with_suffix(".sha256")
 
 
-def _session(graph: bytes, threads: int) -> "InferenceSession":
+def _session(graph: Path | bytes, threads: int) -> "InferenceSession":
+    """Of the file if there is one: onnxruntime keeps a second copy of the weights of a graph it is given as bytes."""
     import onnxruntime
 
     options: Any = onnxruntime.SessionOptions()  # pyright: ignore[reportUnknownVariableType]
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # It keeps a plan, and one block as large as the plan, for each shape of input: of texts there are hundreds.
+    options.enable_mem_pattern = False
     # A thread that spins while it waits takes its core from the proxy beside it.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if not _has_vnni():
         # Such processors add pairs of 8-bit products in 16 bits, which overflow; this is slower and exact.
         options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    source = str(graph) if isinstance(graph, Path) else graph
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 def _has_vnni() -> bool:
