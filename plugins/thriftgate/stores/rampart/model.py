@@ -51,7 +51,7 @@ class Rampart:
         self._groups = [
             [place for place, label in enumerate(files.labels) if label[2:] in labels] for labels in KINDS.values()
         ]
-        self._session = _session(_read(graph_path(files, graph_dir)) or _build(files, graph_dir), threads)
+        self._session = _open(files, graph_dir, threads)
 
     def words(self, text: str) -> list[ScoredWord]:
         """Every word of the text with the probability of each of `spans.KINDS`."""
@@ -105,14 +105,22 @@ def graph_path(files: RampartFiles, graph_dir: Path) -> Path:
     return graph_dir / f"{MODEL}-{files.weights_hash}-int8-r1.onnx"
 
 
-def _read(path: Path) -> bytes | None:
-    """The kept graph; None when there is none or a bit of it is not as it was written."""
+def _open(files: RampartFiles, graph_dir: Path, threads: int) -> "InferenceSession":
+    path = graph_path(files, graph_dir)
+    if _is_whole(path):
+        return _session(path, threads)
+    graph = _build(files, graph_dir)
+    return _session(path if _is_whole(path) else graph, threads)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the kept graph is there, and every bit of it as it was written."""
     try:
-        graph = path.read_bytes()
-        digest = path.with_suffix(".sha256").read_text(encoding="ascii")
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        return found == path.with_suffix(".sha256").read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
-        return None
-    return graph if hashlib.sha256(graph).hexdigest() == digest else None
+        return False
 
 
 def _build(files: RampartFiles, graph_dir: Path) -> bytes:
@@ -139,7 +147,8 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-def _session(graph: bytes, threads: int) -> "InferenceSession":
+def _session(graph: Path | bytes, threads: int) -> "InferenceSession":
+    """Of the file if there is one: onnxruntime keeps a second copy of the weights of a graph it is given as bytes."""
     import onnxruntime
 
     options: Any = onnxruntime.SessionOptions()  # pyright: ignore[reportUnknownVariableType]
@@ -147,4 +156,5 @@ def _session(graph: bytes, threads: int) -> "InferenceSession":
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    source = str(graph) if isinstance(graph, Path) else graph
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

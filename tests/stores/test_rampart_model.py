@@ -1,0 +1,47 @@
+"""The token model's graph: how it is kept, and how often its weights are in memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from thriftgate.stores.rampart.files import find_rampart
+from thriftgate.stores.rampart.model import Rampart, graph_path
+
+
+@pytest.fixture(scope="module")
+def kept_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    Rampart(find_rampart(), folder)
+    return folder
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+def test_the_weights_of_a_kept_graph_are_not_held_a_second_time(kept_in: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; import onnxruntime\n"
+        "from thriftgate.stores.rampart import model; from thriftgate.stores.rampart.files import find_rampart\n"
+        "def used():\n"
+        "    lines = Path('/proc/self/smaps_rollup').read_text().splitlines()\n"
+        "    return next(int(line.split()[1]) for line in lines if line.startswith('Anonymous')) / 1000\n"
+        "first = model.Rampart(find_rampart(), Path(sys.argv[1]))\n"
+        "before = used()\n"
+        "second = model.Rampart(find_rampart(), Path(sys.argv[1]))\n"
+        "print(used() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(kept_in)], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 2 * graph_path(find_rampart(), kept_in).stat().st_size / 1e6
+
+
+@pytest.mark.parametrize("damage", ["cut", "no digest"])
+def test_a_damaged_graph_is_built_anew_and_finds_the_same(tmp_path: Path, kept_in: Path, damage: str) -> None:
+    whole = graph_path(find_rampart(), kept_in).read_bytes()
+    broken = graph_path(find_rampart(), tmp_path)
+    broken.write_bytes(whole[:1000] if damage == "cut" else whole)
+    if damage == "cut":
+        digest = graph_path(find_rampart(), kept_in).with_suffix(".sha256").read_text(encoding="ascii")
+        broken.with_suffix(".sha256").write_text(digest, encoding="ascii")
+    text = "My name is Ann Lee and I live in Bonn."
+    assert Rampart(find_rampart(), tmp_path).words(text) == Rampart(find_rampart(), kept_in).words(text)
+    assert broken.read_bytes() == whole
