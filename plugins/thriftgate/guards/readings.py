@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from thriftgate.guards.findings import Finding
+from thriftgate.guards.spelling import unscrambled, without_digits
 
 _INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u180e\u034f\u115f\u1160\u3164")
 _OVERRIDES = frozenset("\u202d\u202e")
@@ -59,6 +60,7 @@ _LAYERS = 2
 _MOST_ALONE = 16
 """Encoded parts that are read each by itself; more are a finding, unless they are links' percent-encoding."""
 _IN_LINKS = "percent-encoding"
+_SWAPPED = "letters swapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,9 @@ def readings(text: str) -> tuple[list[TextReading], list[Finding]]:
     for name, turned in (("rot13", codecs.encode(plain.text, "rot13")), ("reversed", plain.text[::-1])):
         if _is_language(turned, plain.text):
             layers.append(TextReading(turned, name, whole=(0, len(text))))
+    for name, spelled in (("digits for letters", without_digits(plain.text)), (_SWAPPED, unscrambled(plain.text))):
+        if spelled is not None:
+            layers.append(replace(plain, text=spelled, layer=name))
     return [plain, *found, *layers], findings
 
 
