@@ -135,7 +135,7 @@ def written_everywhere(path: str, text: str) -> dict[str, Any]:
         return {"instructions": text, "tools": [tool], "metadata": {"note": text}}
     if path.endswith("messages"):
         tool = {"name": "send", "description": text, "input_schema": schema}
-        return {"system": text, "tools": [tool], "metadata": {"user_id": text}}
+        return {"system": text, "tools": [tool]}
     function = {"name": "send", "description": text, "parameters": schema}
     return {"tools": [{"type": "function", "function": function}], "stop": [text], "metadata": {"note": text}}
 

@@ -193,7 +193,7 @@ def test_whoever_a_request_says_it_is_of_is_no_name_to_a_provider(
     setup.upstream.forget()
     mail = "alice.liddell@example.com"
     question = f"Who am I? ({model}, {ask.__name__}, {field})"  # else the route's cache would know
-    told = {"user_id": mail, "id": mail, mail: "x", "requester_metadata": mail}
+    told = {"user_id": mail, "id": mail, mail: "x", "requester_metadata": {"id": mail}}
     response = ask(setup, question, model=model, **{field: told if field == "metadata" else mail})
     assert response.status_code in (200, 400), response.text
     assert bool(setup.upstream.received) == (response.status_code == 200)
