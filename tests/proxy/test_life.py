@@ -250,16 +250,21 @@ def test_the_tokens_of_a_request_count_once(asked_by: Make) -> None:
     left = _tokens_left(asking)
     plain = replace(asked_by("wordy"), ending={"hit": "none", "streamed hit": "none"}.get(asking.ending, asking.ending))
     if asking.ending == "left":
-        assert left < _tokens_left(replace(plain, ending="none"))
+        heard = [row for row in everything_heard(asking.life) if row.get("hash") == _digest_of(asking.key)]
+        assert left < _tokens_left(replace(plain, ending="none")), heard
     else:
         assert left == _tokens_left(replace(plain, is_plain=True))
+
+
+def _digest_of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _tokens_left(asking: Asking) -> int:
     """How many tokens the limiter leaves a key after this request and another one."""
     if asking.ending != "none":
         asking.go()
-        digest = hashlib.sha256(asking.key.encode()).hexdigest()
+        digest = _digest_of(asking.key)
 
         def is_logged(row: dict[str, Any]) -> bool:
             return row.get("hash") == digest and (asking.is_plain or row["provider"] == "thriftgate")
