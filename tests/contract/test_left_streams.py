@@ -49,16 +49,24 @@ class LiteLLMsLog:
         self.is_written.set()
 
 
-async def read(events: int) -> list[tuple[int, int]]:
+async def read(events: int, *, later: Usage | None = None) -> list[tuple[int, int]]:
+    """`later` is what a call took that ends after what reads it."""
     route = cast("RouteService", HeldRoute())
     router, log = SimpleNamespace(**dict.fromkeys(METHODS.values())), LiteLLMsLog()
     Interception(lambda: {"support": route}).install(router)
     body: dict[str, Any] = {"model": "support", "messages": [{"role": "user", "content": "How long?"}], "stream": True}
-    current.set(EdgeRequest("r1", "support", "support", body, {}))
+    edge = EdgeRequest("r1", "support", "support", body, {})
+    current.set(edge)
     sent = {"proxy_server_request": {"body": body}, "litellm_logging_obj": log}
     stream = await cast("Any", router).acompletion(**body, **sent)
     for _ in range(events):
         await anext(stream)
+    if later is not None:
+        over = asyncio.get_running_loop().create_future()
+        edge.unsettled.add(over)
+        await stream.aclose()
+        edge.took(later)
+        over.set_result(None)
     await stream.aclose()
     await log.is_written.wait()
     return log.logged
@@ -66,6 +74,10 @@ async def read(events: int) -> list[tuple[int, int]]:
 
 async def test_what_was_asked_for_a_stream_that_was_left_counts() -> None:
     assert await read(1) == [(22, 8)]
+
+
+async def test_a_call_that_ends_after_its_reader_counts_too() -> None:
+    assert await read(1, later=Usage(100, 50)) == [(122, 58)]
 
 
 async def test_what_a_stream_ends_with_counts() -> None:

@@ -5,6 +5,7 @@ the same object on every endpoint (`/v1/messages` and `/v1/responses` rebuild it
 the call reaches all of them: LiteLLM runs the model call in a task that inherits the request's context.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
@@ -19,6 +20,10 @@ from thriftgate.errors import GatewayError
 from thriftgate.types import Usage
 
 HEADER_PREFIX = "x-thriftgate-"
+
+
+_SETTLING = 5.0
+"""Seconds that the calls of a stream may take to end that its reader left."""
 
 
 @dataclass(slots=True)
@@ -60,6 +65,8 @@ class EdgeRequest:
     """Somebody else writes its record: the route, once it has the request."""
     used: Usage = field(default_factory=Usage)
     """What the tiers' calls took so far, whether or not the client gets what they said."""
+    unsettled: set[asyncio.Future[None]] = field(default_factory=set[asyncio.Future[None]])
+    """One for each streamed call of a tier that is not over."""
     error: GatewayError | None = None
     """Why the request failed, if we know."""
 
@@ -68,6 +75,15 @@ class EdgeRequest:
         self.used = Usage(
             self.used.prompt_tokens + usage.prompt_tokens, self.used.completion_tokens + usage.completion_tokens
         )
+
+    async def settled(self) -> Usage:
+        """What the tiers' calls took, when all of them are over.
+
+        Of a stream that is left to the collector, what it hands out may end before what it reads.
+        """
+        if self.unsettled:
+            await asyncio.wait(tuple(self.unsettled), timeout=_SETTLING)
+        return self.used
 
     @property
     def asked_for(self) -> str | None:

@@ -151,7 +151,7 @@ class _Streamed:
             raise ClientStreamError(self._edge.error) from None
         finally:
             # Left before its end: what was asked for it counts against the limits on tokens a minute all the same.
-            self._log.ended(self._edge.used)
+            self._log.left()
 
     async def _event(self, piece: StreamPiece) -> object:
         if piece.usage is not None:
@@ -212,6 +212,18 @@ class _Log:
         self._start(
             self._logging.async_success_handler(response, start_time=self._started, end_time=ended, cache_hit=False)
         )
+
+    def left(self) -> None:
+        """The stream has ended, perhaps before its end: what was used for it by then was used."""
+        if self._is_written:
+            return
+        if self._edge.unsettled:
+            self._start(self._left())
+        else:
+            self.ended(self._edge.used)
+
+    async def _left(self) -> None:
+        self.ended(await self._edge.settled())
 
     def failed(self, error: BaseException) -> None:
         """The request broke off after the client had a part of it."""

@@ -40,6 +40,10 @@ class TierBill:
         self._pricer = pricer
         self._model = model
         self._edge = edge
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if edge is not None:
+            edge.unsettled.add(self._over)
+            self._over.add_done_callback(edge.unsettled.discard)
         self.deployment_id = ""
         self._logging: Any = None
         self._readers: list[asyncio.Task[Any]] = []
@@ -79,6 +83,7 @@ class TierBill:
         usage, cost_usd = self._settled(usage, cost_usd, error)
         if self._edge is not None:
             self._edge.took(usage)
+        self._end()
         return usage, cost_usd
 
     def _settled(self, usage: Usage, cost_usd: float, error: BaseException | None) -> tuple[Usage, float]:
@@ -102,9 +107,14 @@ class TierBill:
     def drop(self) -> None:
         """Nobody takes the rest of the call, and LiteLLM's own log of it does not count."""
         self._is_open, self._is_ours = False, True
+        self._end()
         self._waiting.clear()
         for reader in self._readers:
             reader.cancel()
+
+    def _end(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
 
     async def _unless_logged(self, usage: Usage) -> None:
         """LiteLLM logs no stream whose last event it cannot read."""
