@@ -84,7 +84,7 @@ async def test_with_enough_it_decides_and_shows_every_metric(place: Path, databa
         )  # fmt: skip
     output = (await run(place, "short")).output
 
-    assert "escalation of 'concise' against 'control': better (difference -5" in output
+    assert "escalation of 'concise' against 'control': better (difference \u22125" in output
     for row in ("requests", "cost, $ per request", "latency, s", "hits, %", "quality, %", "failure, %"):
         assert row in output
     report = json.loads((await run(place, "--json")).output)

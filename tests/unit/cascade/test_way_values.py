@@ -200,8 +200,10 @@ def test_drift_counts_each_bad_answer_with_the_share_that_is_accepted() -> None:
         test.update(value)
     assert (net.audits, net.bad, net.better, net.evidence) == (5, 2, 1, test.evidence)
     worse, better = wilson_interval(2, 5), wilson_interval(1, 5)
-    below = math.hypot(0.4 - worse.low, better.high - 0.2) / 2
-    above = math.hypot(worse.high - 0.4, 0.2 - better.low) / 2
+    # An answer is never both, so the more are worse, the fewer are better.
+    shared = math.sqrt(0.4 * 0.2 / (0.6 * 0.8))
+    spans = ((0.4 - worse.low, better.high - 0.2), (worse.high - 0.4, 0.2 - better.low))
+    below, above = (math.sqrt(one**2 + other**2 + 2 * shared * one * other) / 2 for one, other in spans)
     assert net.net_loss.estimate == pytest.approx(0.1)
     assert net.net_loss.low == pytest.approx(0.1 - below)
     assert net.net_loss.high == pytest.approx(0.1 + above)
