@@ -10,6 +10,7 @@ from tests.proxy.conftest import GatewayProcess
 from tests.proxy.faults.conftest import OPUS, ask, decision
 from tests.proxy.faults.test_odd_answers import chunk
 from tests.proxy.upstream import fails, gives, raw_stream
+from tests.proxy.waiting import eventually
 
 from thriftgate.wire.dialects import assembler
 from thriftgate.wire.sse import SseDecoder
@@ -97,7 +98,8 @@ def test_a_hit_of_a_stream_with_odd_pieces_is_an_answer(gateway: GatewayProcess,
     delta = {"role": "assistant", "content": "Here", **ODD_DELTAS[kind]}
     gateway.upstream.on("c-vllm", raw_stream(placed(delta), placed({}, "stop"), USAGE))
     question = f"Odd pieces, {kind} {uuid4().hex}"
-    ask(gateway, "chat", "cachedvllm", question, stream=True)
+    # Kept beside the request: until then the one that plays the provider has a stream for whoever asks.
+    assert eventually(lambda: decision(ask(gateway, "chat", "cachedvllm", question, stream=True)) == "exact_hit")
     again = ask(gateway, "chat", "cachedvllm", question)
     assert again.status_code == 200, again.text
     assert decision(again) == "exact_hit"
