@@ -72,9 +72,7 @@ class EdgeRequest:
 
     def took(self, usage: Usage) -> None:
         """A tier's call is over, and took this."""
-        self.used = Usage(
-            self.used.prompt_tokens + usage.prompt_tokens, self.used.completion_tokens + usage.completion_tokens
-        )
+        self.used += usage
 
     async def settled(self) -> Usage:
         """What the tiers' calls took, when all of them are over.
