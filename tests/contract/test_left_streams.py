@@ -1,17 +1,29 @@
 """A stream that its reader leaves is logged for LiteLLM's limits with what the tiers took, whoever read them."""
 
 import asyncio
+import warnings
 from collections.abc import AsyncGenerator
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from thriftgate.proxy.dialects import METHODS
-from thriftgate.proxy.edge import EdgeRequest, current
-from thriftgate.proxy.interception import Interception
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    from litellm.router import Router
+
+    from thriftgate.proxy.books.pricing import RouterPricer
+    from thriftgate.proxy.dialects import METHODS
+    from thriftgate.proxy.edge import EdgeRequest, current
+    from thriftgate.proxy.interception import Interception
+    from thriftgate.proxy.tiers.breaker import Breaker
+    from thriftgate.proxy.tiers.completer import RouterCompleter
+    from thriftgate.proxy.tiers.translations import Translations
+
+from thriftgate.errors import TierFailedError
+from thriftgate.services.request.reading import with_body
 from thriftgate.services.route.route import RouteService
-from thriftgate.types import ChatRequest, StreamPiece, Usage
+from thriftgate.types import CallPurpose, ChatRequest, StreamPiece, Usage
 
 # Of LiteLLM's own types, when the first of them is made.
 pytestmark = pytest.mark.filterwarnings("ignore:Item .* using the `ReadOnly` qualifier:UserWarning")
@@ -78,6 +90,22 @@ async def test_what_was_asked_for_a_stream_that_was_left_counts() -> None:
 
 async def test_a_call_that_ends_after_its_reader_counts_too() -> None:
     assert await read(1, later=Usage(100, 50)) == [(122, 58)]
+
+
+async def test_a_tier_that_cannot_be_asked_keeps_nobody_waiting() -> None:
+    """Else the log of a stream that is left waits for it, and with the log the caller's place."""
+    params = {"model": "openai/m", "api_key": "x", "api_base": "http://127.0.0.1:9", "num_retries": 0, "max_retries": 0}
+    router = Router(model_list=[{"model_name": "m", "litellm_params": params}], num_retries=0, disable_cooldowns=True)
+    source: Any = lambda: router  # noqa: E731
+    completer = RouterCompleter(source, RouterPricer(source), Breaker(source), Translations(source))
+    edge = EdgeRequest("r2", "support", "support", {}, {})
+    current.set(edge)
+    asked = {"messages": [{"role": "user", "content": "How long?"}]}
+    request = with_body(ChatRequest(request_id="r2", route="support", messages=(), dialect="chat"), asked)
+    with pytest.raises(TierFailedError):
+        await anext(aiter(completer.stream("m", request, purpose=CallPurpose.ANSWER)))
+    await asyncio.sleep(0)
+    assert edge.unsettled == set()
 
 
 async def test_what_a_stream_ends_with_counts() -> None:

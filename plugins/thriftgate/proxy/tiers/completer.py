@@ -187,6 +187,9 @@ class RouterCompleter:
         token = current.set(seen)
         try:
             response = await self._asked(model, request, purpose, stream=True)
+        except BaseException:
+            bill.drop()
+            raise
         finally:
             current.reset(token)
         is_begun = False
