@@ -132,7 +132,9 @@ class _Streamed:
                 waiting: list[bytes] = []
                 piece = self._first
                 while piece is not None:
-                    event = await self._event(piece)
+                    if "response" in piece.event:
+                        piece = await self._of_a_response(piece)
+                    event = self._event(piece)
                     if isinstance(event, bytes):
                         waiting.append(event)
                     if not (piece.is_followed and isinstance(event, bytes)):
@@ -153,14 +155,16 @@ class _Streamed:
             # Left before its end: what was asked for it counts against the limits on tokens a minute all the same.
             self._log.left()
 
-    async def _event(self, piece: StreamPiece) -> object:
+    async def _of_a_response(self, piece: StreamPiece) -> StreamPiece:
+        if is_last_event(piece.event):
+            self.completed_response = piece.event
+        if self._edge.auth is None or not (piece.edge is None or self._as_bytes):
+            return piece
+        return replace(piece, event=await owned(piece.event, self._edge.auth, self._ids))
+
+    def _event(self, piece: StreamPiece) -> object:
         if piece.usage is not None:
             self._log.ended(piece.usage)
-        if "response" in piece.event:
-            if is_last_event(piece.event):
-                self.completed_response = piece.event
-            if self._edge.auth is not None and (piece.edge is None or self._as_bytes):
-                piece = replace(piece, event=await owned(piece.event, self._edge.auth, self._ids))
         return event_of(piece, self._dialect, model=self._model, as_bytes=self._as_bytes)
 
 
