@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from tests.virtual_time import run_in_virtual_time
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
@@ -243,6 +244,24 @@ async def test_the_gateway_ends_after_litellm_also_when_that_fails(server: Serve
     with pytest.raises(RuntimeError):
         await proxy.proxy_shutdown_event(fails=True)
     assert proxy.ends == ["charged", "LiteLLM", "thriftgate"], "LiteLLM writes what is charged by then"
+    assert server.got == []
+
+
+def test_the_gateway_ends_also_when_litellms_end_hangs(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    class Hanging(Proxy):
+        async def proxy_shutdown_event(self, *, fails: bool = False) -> None:
+            await super().proxy_shutdown_event(fails=fails)
+            await asyncio.Event().wait()
+
+    async def end() -> float:
+        proxy = Hanging(Endpoint())
+        run_until_the_end(proxy, proxy.close, drain=1, charged=proxy.charged)
+        await proxy.proxy_shutdown_event()
+        assert proxy.ends == ["charged", "LiteLLM", "thriftgate"]
+        return asyncio.get_running_loop().time()
+
+    assert run_in_virtual_time(end()) == pytest.approx(10.0)
+    assert caplog.messages == ["LiteLLM's own end took more than 10 s and was left"]
     assert server.got == []
 
 

@@ -111,7 +111,7 @@ class ThriftgateConfig(Section):
         default=5.0,
         gt=0,
         le=600,
-        description="How long, after that, ledger rows, traces and what was learned may take to be written.",
+        description="How long, after that, the end may take in all: write ledger rows and traces, close connections.",
     )
     routes: dict[str, RouteConfig] = Field(description="Use cases by name; clients call them as `model`.")
 

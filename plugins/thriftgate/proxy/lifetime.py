@@ -7,7 +7,8 @@ is too late to wrap the lifespan itself: the gateway ends in `proxy_shutdown_eve
 on the loop that served.
 
 Failure behaviour: a request that is still running after `drain` seconds is cancelled, which books it, and its client
-gets an error, or an error event in a stream that has begun. A second SIGINT ends the drain at once. Where a server
+gets an error, or an error event in a stream that has begun. A second SIGINT ends the drain at once. LiteLLM's own end
+is left when it takes too long: what we have to write is written all the same. Where a server
 runs without uvicorn's signal handler, nothing is refused early; the end is written all the same.
 """
 
@@ -33,6 +34,8 @@ _RETRY_AFTER = 1.0
 """Seconds after which another worker, or the next gateway, may be asked."""
 _CUTTING = 2.0
 """Seconds that cancelled requests have to be booked and to tell their clients."""
+_THEIRS = 10.0
+"""Seconds that charging what was cut and LiteLLM's own end may take."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Handler = Callable[[int, FrameType | None], Any]
@@ -157,11 +160,19 @@ def run_until_the_end(
     shut_down = proxy.proxy_shutdown_event
 
     async def shut_down_and_close(*args: Any, **kwargs: Any) -> None:
-        try:
+        async def end_theirs() -> None:
             await charged()
             await shut_down(*args, **kwargs)
+
+        theirs = asyncio.create_task(end_theirs(), name="thriftgate:end of LiteLLM")
+        try:
+            if not (await asyncio.wait({theirs}, timeout=_THEIRS))[0]:
+                theirs.cancel()
+                logger.warning("LiteLLM's own end took more than %g s and was left", _THEIRS)
         finally:
             await close()
+        if theirs.done() and not theirs.cancelled():
+            theirs.result()
 
     proxy.proxy_shutdown_event = shut_down_and_close
     for number in SIGNALS:

@@ -7,7 +7,6 @@ start. Everything else that is away later is handled where it is used.
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -51,6 +50,7 @@ from thriftgate.services.telemetry.metrics import Metrics
 from thriftgate.services.telemetry.traces import TraceService
 from thriftgate.services.upkeep.jobs import Job, PromptVersionPurge, Upkeep, look_again
 from thriftgate.services.upkeep.prompt_watch import PromptWatch
+from thriftgate.services.upkeep.shutdown import Shutdown
 from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.embedders import embedder_of
 from thriftgate.stores.files.clock import SystemClock
@@ -68,8 +68,10 @@ logger = logging.getLogger(__name__)
 
 _DAILY = 86_400.0
 _EVERY_MINUTE = 60.0
-_CLOSING = 2.0
-"""Seconds that letting go of one connection may take."""
+_UNDER_WAY = 0.5
+"""The share of `shutdown_timeout` after which what runs beside requests is cut."""
+_WRITTEN = 0.85
+"""The share after which nothing is written any more; the rest is for letting go of connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,32 +141,32 @@ class Gateway:
         await asyncio.gather(*self._loading)
 
     async def aclose(self) -> None:
-        """Write what waits, then let go of everything; takes about `shutdown_timeout` seconds at most."""
-        patience = self.config.shutdown_timeout
-        await self.upkeep.stop()
-        if self.admission is not None:
-            await self.admission.aclose()
+        """Write what waits, then let go of everything; takes `shutdown_timeout` seconds at most, whatever hangs."""
+        shutdown = Shutdown(self.config.shutdown_timeout)
         # First what is under way: it books calls, and what it learned.
-        started = time.monotonic()
-        await self.background.drain(patience / 2)
-        left = patience - (time.monotonic() - started)
-        await asyncio.gather(self.writer.aclose(left), self.budgets.aclose(left), self._close_traces(left))
-        self.metrics.close()
-        if self.privacy is not None:
-            self.privacy.analyzer.close()
-        if self.guards is not None:
-            self.guards.log.close()
-        for close in (
-            *([self.prompts.client.close] if self.prompts.client is not None else []),
-            *([self.redis.close] if self.redis is not None else []),
-            self.database.close,
-        ):
-            # One that cannot be closed must not keep the others open, nor the process alive.
-            try:
-                async with asyncio.timeout(_CLOSING):
-                    await close()
-            except Exception as error:
-                logger.warning("a connection could not be closed: %s", type(error).__name__)
+        await shutdown.stage(
+            {
+                "upkeep": self.upkeep.stop,
+                "work beside the requests": self.background.drain,
+                **({"admission": self.admission.aclose} if self.admission is not None else {}),
+            },
+            by=_UNDER_WAY,
+        )
+        await shutdown.stage(
+            {"the ledger": self.writer.aclose, "budgets": self.budgets.aclose, "traces": self._close_traces},
+            by=_WRITTEN,
+        )
+        client, redis, privacy, guards = self.prompts.client, self.redis, self.privacy, self.guards
+        await shutdown.stage(
+            {
+                "metrics": lambda _: self.metrics.close(),
+                **({"the check for personal data": lambda _: privacy.analyzer.close()} if privacy is not None else {}),
+                **({"the guards' log": lambda _: guards.log.close()} if guards is not None else {}),
+                **({"the connection to Langfuse": lambda _: client.close()} if client is not None else {}),
+                **({"the connections to Redis": lambda _: redis.close()} if redis is not None else {}),
+                "the connections to PostgreSQL": lambda _: self.database.close(),
+            }
+        )
 
     async def _close_traces(self, patience: float) -> None:
         if self.traces is not None:

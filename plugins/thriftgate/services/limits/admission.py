@@ -233,10 +233,10 @@ class Admission:
         self._crowded_out.clear()
         self.figures.put(self.pools, self._room.by_pool(), self._ladder, is_away=self._store.is_away)
 
-    async def aclose(self) -> None:
-        """Let nobody in any more, and settle what has ended."""
+    async def aclose(self, patience: float = 2.0) -> None:
+        """Let nobody in any more, and settle what has ended, within the patience."""
         self._room.close()
-        await self.settler.drain()
+        await self.settler.drain(patience)
 
     async def _at_once(self, passed: Pass) -> Refused | None:
         """Take tickets and the room there is; None when both were there."""

@@ -41,12 +41,14 @@ class Upkeep:
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._run(job), name=f"thriftgate:{job.name}") for job in self._jobs]
 
-    async def stop(self) -> None:
-        """End every job."""
+    async def stop(self, patience: float = 2.0) -> None:
+        """End every job; one that does not heed that for `patience` seconds is left, and named."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        late = (await asyncio.wait(tasks, timeout=patience))[1] if tasks else ()
+        for task in late:
+            logger.warning("%s did not end in time and was left", task.get_name())
 
     async def _run(self, job: Job) -> None:
         while True:
