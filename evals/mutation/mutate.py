@@ -35,7 +35,8 @@ from thriftgate.stats import wilson_interval
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS = Path(__file__).parent / "results"
 ROOMS = ("cascade", "caching", "stats", "limits")
-Ending = Literal["killed", "survived", "timeout"]
+Ending = Literal["killed", "survived", "timeout", "error"]
+"""`error`: the runner failed, and no test did; such a mutant is neither killed nor alive, and not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,9 @@ def outcomes(drawn: Sequence[Mutant], modules: Mapping[str, Module], jobs: Seque
         module = modules[mutant.module]
         lines = zip(module.source.splitlines(), module.mutated(mutant).splitlines(), strict=False)
         code, became = next((one, other) for one, other in lines if one != other)
-        ending: Ending = "timeout" if os.WIFSIGNALED(status) else "killed" if status else "survived"
+        ending: Ending = "survived"
+        if status:
+            ending = "timeout" if os.WIFSIGNALED(status) else "killed" if failed else "error"
         yield Ran(mutant, ending, code.strip(), became.strip(), failed)
 
 
@@ -158,7 +161,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=240, help="begin no further mutant after that")
     parser.add_argument("--only", default="", help="modules whose path matches this; the result is not kept")
     parser.add_argument(
-        "--longest", type=float, default=math.inf, help="leave out tests of more seconds, to look around"
+        "--longest", type=float, default=math.inf, help="leave out tests of more seconds: a lower bound, and quick"
     )
     parser.add_argument("--coverage", type=Path, help="which test passes over which line: is read, or else written")
     wanted = parser.parse_args()
@@ -192,16 +195,19 @@ def main() -> int:
         if ran.ending == "survived":
             print(f"{ran.mutant.module}:{ran.mutant.line}: {ran.code}\n    → {ran.became}")
     print(Counter(ran.ending for ran in results))
-    if not wanted.only and math.isinf(wanted.longest):
-        write(results, population=len(population), seed=wanted.seed)
+    if not wanted.only:
+        write(results, {"seed": wanted.seed, "drawn": len(drawn), "population": len(population)}, wanted.longest)
     return 0
 
 
-def write(results: Sequence[Ran], *, population: int, seed: int) -> None:
+def write(results: Sequence[Ran], draw: Mapping[str, int], longest: float) -> None:
     """Keep the result where the README and a reader find it."""
     endings = Counter(ran.ending for ran in results)
-    share = wilson_interval(len(results) - endings["survived"], len(results))
-    summary = {"n": len(results), "seed": seed, "population": population, **endings, "share": asdict(share)}
+    judged = len(results) - endings["error"]
+    share = wilson_interval(judged - endings["survived"], judged)
+    summary: dict[str, object] = {"n": judged, **draw, **endings, "share": asdict(share)}
+    if math.isfinite(longest):
+        summary["tests_of_seconds_at_most"] = longest
     survivors = [asdict(ran) for ran in results if ran.ending == "survived"]
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps({"summary": summary, "survivors": survivors}, indent=1)
