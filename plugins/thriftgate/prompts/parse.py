@@ -20,11 +20,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from thriftgate.prompts.documents import LinedMapping, read_yaml, validate
-from thriftgate.prompts.language import Source
 from thriftgate.prompts.problems import Findings, name_hint
 from thriftgate.prompts.schema import NAME, FrontMatter
-from thriftgate.prompts.templates import Templates
-from thriftgate.prompts.variables import complaint
+from thriftgate.prompts.templates.language import Source
+from thriftgate.prompts.templates.sandbox import Templates
+from thriftgate.prompts.templates.variables import complaint
 from thriftgate.prompts.versions import (
     MessageTemplate,
     PromptVersion,

@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 from jinja2 import Template
 
-from thriftgate.prompts.language import Source
 from thriftgate.prompts.schema import FrontMatter, Variable, set_params
+from thriftgate.prompts.templates.language import Source
 
 HASH_LENGTH = 12
 """Hexadecimal digits of a content hash: 48 bits, far beyond what one prompt's history needs."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from thriftgate.prompts.parse import FileName, parse_variant
 from thriftgate.prompts.problems import Findings
-from thriftgate.prompts.render import render
+from thriftgate.prompts.templates.render import render
 from thriftgate.prompts.versions import PromptVersion, content, dump, escape
 
 CONTROL = FileName("support", "control", None, "support/control.md")

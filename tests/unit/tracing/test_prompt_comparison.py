@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.langfuse_books import LangfuseBooks
 from tests.trace_setup import ACCEPTED, ESCALATED, LARGE, NOW, SMALL
 
+from thriftgate.prompts.experiments.tally import Phase, Tally
 from thriftgate.prompts.registry import parse_prompt
-from thriftgate.prompts.tally import Phase, Tally
 from thriftgate.services.telemetry.traces import TraceSettings
 from thriftgate.tracing.spans import prompt_version_of
 from thriftgate.types import CallPurpose, DecisionKind, PromptRef, RequestRecord

@@ -122,7 +122,7 @@ def _route_prompt(name: str) -> tuple[str | None, str]:
         return None, ""
     from thriftgate.cli.prompts.parts.registry import find_version, open_prompt
     from thriftgate.prompts.registry import PRODUCTION
-    from thriftgate.prompts.render import render
+    from thriftgate.prompts.templates.render import render
 
     _, prompt = open_prompt(_PROMPTS, name)
     version = find_version(prompt, PRODUCTION)

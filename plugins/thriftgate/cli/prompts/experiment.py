@@ -19,7 +19,7 @@ from thriftgate.prompts.problems import name_hint
 from thriftgate.prompts.registry import Prompt
 
 if TYPE_CHECKING:
-    from thriftgate.prompts.verdicts import ExperimentReport, VariantComparison
+    from thriftgate.prompts.experiments.verdicts import ExperimentReport, VariantComparison
     from thriftgate.stats.intervals import Interval
     from thriftgate.stores.files.prompt_stops import Stops
 

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from thriftgate.cli.prompts.parts.registry import find_version, open_prompt, print_json
-from thriftgate.prompts.assignment import assign, is_running
+from thriftgate.prompts.experiments.assignment import assign, is_running
 from thriftgate.prompts.registry import PRODUCTION, Prompt
-from thriftgate.prompts.render import render
 from thriftgate.prompts.schema import Variable
+from thriftgate.prompts.templates.render import render
 
 
 @click.command("render", short_help="Show what a model would be told.")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from thriftgate import wording
-from thriftgate.prompts.verdicts import ArmReport, ExperimentReport, VariantComparison
+from thriftgate.prompts.experiments.verdicts import ArmReport, ExperimentReport, VariantComparison
 from thriftgate.services.books.charts import Whisker, whisker
 from thriftgate.services.books.overview import ExperimentStanding
 from thriftgate.services.books.standing import PromiseVerdict, RouteStanding, held_against

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import Clock, Ledger, PromptSource, StopStore
-from thriftgate.prompts.assignment import is_running
+from thriftgate.prompts.experiments.assignment import is_running
+from thriftgate.prompts.experiments.tally import Phase, Tally, phase_at
+from thriftgate.prompts.experiments.verdicts import ExperimentReport, Stop, check_guards, report
 from thriftgate.prompts.registry import Prompt
 from thriftgate.prompts.schema import Experiment
-from thriftgate.prompts.tally import Phase, Tally, phase_at
-from thriftgate.prompts.verdicts import ExperimentReport, Stop, check_guards, report
 from thriftgate.services.request.prompts import PromptService
 
 _log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from thriftgate.ports import Clock, Ledger, PromptSource, StopStore
+from thriftgate.prompts.experiments.tally import phase_at
+from thriftgate.prompts.experiments.verdicts import ExperimentReport
 from thriftgate.prompts.registry import Prompt
-from thriftgate.prompts.tally import phase_at
-from thriftgate.prompts.verdicts import ExperimentReport
 from thriftgate.services.books.experiments import examine_experiment
 from thriftgate.services.books.standing import (
     Decided,

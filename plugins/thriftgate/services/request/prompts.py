@@ -11,10 +11,10 @@ from typing import Any
 from thriftgate.config.prompts import RoutePromptConfig
 from thriftgate.errors import GatewayError, InvalidPromptError
 from thriftgate.ports import Clock, PromptSource
-from thriftgate.prompts.assignment import assign, is_running
+from thriftgate.prompts.experiments.assignment import assign, is_running
+from thriftgate.prompts.experiments.tally import unit_of
 from thriftgate.prompts.registry import Prompt
-from thriftgate.prompts.render import Rendered, converse, render, with_defaults
-from thriftgate.prompts.tally import unit_of
+from thriftgate.prompts.templates.render import Rendered, converse, render, with_defaults
 from thriftgate.prompts.versions import PromptVersion
 from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import ChatRequest, PromptRef

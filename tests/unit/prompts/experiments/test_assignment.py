@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thriftgate.prompts.assignment import Assignment, assign, choose, draw, weights_at
+from thriftgate.prompts.experiments.assignment import Assignment, assign, choose, draw, weights_at
 from thriftgate.prompts.schema import Experiment
 
 UNITS = [f"user-{number}" for number in range(4000)]

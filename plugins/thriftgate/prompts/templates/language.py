@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from thriftgate.prompts.filters import FILTERS, TESTS
 from thriftgate.prompts.problems import Findings, name_hint
+from thriftgate.prompts.templates.filters import FILTERS, TESTS
 
 
 @dataclass(frozen=True, slots=True)

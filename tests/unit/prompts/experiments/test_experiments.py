@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from thriftgate.prompts.experiments.tally import Tally, phase_at, unit_of
+from thriftgate.prompts.experiments.verdicts import ExperimentReport, check_guards, report
 from thriftgate.prompts.schema import Experiment
-from thriftgate.prompts.tally import Tally, phase_at, unit_of
-from thriftgate.prompts.verdicts import ExperimentReport, check_guards, report
 from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, PromptRef, RequestRecord, Status
 
 HOUR = 3600.0

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from thriftgate.errors import InvalidPromptError
 from thriftgate.prompts.parse import SYSTEM_ROLES
-from thriftgate.prompts.templates import DEFAULT_LIMITS, Limits, Meter, TemplateRenderError
-from thriftgate.prompts.variables import bind
+from thriftgate.prompts.templates.sandbox import DEFAULT_LIMITS, Limits, Meter, TemplateRenderError
+from thriftgate.prompts.templates.variables import bind
 from thriftgate.prompts.versions import PromptVersion
 from thriftgate.types import Message
 

@@ -23,8 +23,9 @@ from jinja2.exceptions import TemplateError, TemplateNotFound
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from thriftgate.prompts.filters import FILTERS, TESTS, Work, characters_of
-from thriftgate.prompts.language import (
+from thriftgate.prompts.problems import Findings, name_hint
+from thriftgate.prompts.templates.filters import FILTERS, TESTS, Work, characters_of
+from thriftgate.prompts.templates.language import (
     METERED_CONCAT,
     METERED_ITEMS,
     METERED_VALUE,
@@ -34,7 +35,6 @@ from thriftgate.prompts.language import (
     size,
     walk,
 )
-from thriftgate.prompts.problems import Findings, name_hint
 
 _METER = " meter"
 """A name no template can write, because of the space."""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from thriftgate.prompts.assignment import weights_at
+from thriftgate.prompts.experiments.assignment import weights_at
 from thriftgate.prompts.schema import Experiment
 from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, RequestRecord, Status
 

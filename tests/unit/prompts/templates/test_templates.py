@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Template
 
-from thriftgate.prompts.language import Source
 from thriftgate.prompts.problems import Findings
-from thriftgate.prompts.templates import Limits, Meter, TemplateRenderError, Templates
+from thriftgate.prompts.templates.language import Source
+from thriftgate.prompts.templates.sandbox import Limits, Meter, TemplateRenderError, Templates
 
 VARIABLES = ("name", "items", "count")
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from thriftgate.prompts.experiments.tally import METRICS, Phase, Tally
 from thriftgate.prompts.schema import Experiment, Guard
-from thriftgate.prompts.tally import METRICS, Phase, Tally
 from thriftgate.stats.intervals import Interval
 from thriftgate.stats.sequential import TwoSampleTest, confidence_sequence, sequential_two_sample
 

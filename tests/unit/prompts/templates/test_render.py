@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from thriftgate.errors import InvalidPromptError
 from thriftgate.prompts.parse import FileName, parse_variant
 from thriftgate.prompts.problems import Findings
-from thriftgate.prompts.render import Rendered, converse, render, with_defaults
 from thriftgate.prompts.schema import Variable
-from thriftgate.prompts.variables import bind, complaint
+from thriftgate.prompts.templates.render import Rendered, converse, render, with_defaults
+from thriftgate.prompts.templates.variables import bind, complaint
 from thriftgate.prompts.versions import PromptVersion
 
 SECRET = "SECRET-4111111111111111"
