@@ -18,8 +18,8 @@ import pytest
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk
 
-from thriftgate.demo.provider import create_provider, create_server
-from thriftgate.demo.server import DemoProvider
+from thriftgate.demo.provider.__main__ import create_provider, create_server
+from thriftgate.demo.provider.server import DemoProvider
 
 QUESTION: Any = [{"role": "user", "content": "How long does standard shipping take?"}]
 TOOL: Any = {

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from thriftgate.demo.lexicon import FILLERS, NEGATIONS
+from thriftgate.demo.models.lexicon import FILLERS, NEGATIONS
 from thriftgate.demo.tokens import content_text
 
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|%")

@@ -4,7 +4,7 @@ import pytest
 
 from thriftgate.demo.judge import Truth, check_facts
 from thriftgate.demo.knowledge import Entry, EntryKind, Weakness, load_knowledge
-from thriftgate.demo.matcher import normalize
+from thriftgate.demo.models.matcher import normalize
 
 KNOWLEDGE = load_knowledge()
 ENTRIES = tuple(KNOWLEDGE.entries.values())

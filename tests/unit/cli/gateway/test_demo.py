@@ -12,11 +12,11 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from thriftgate.cli.gateway.demo import command
-from thriftgate.demo.engine import MODELS, Engine
 from thriftgate.demo.knowledge import load_knowledge
-from thriftgate.demo.rendering import body, completion_of
+from thriftgate.demo.models.engine import MODELS, Engine
+from thriftgate.demo.provider.rendering import body, completion_of
+from thriftgate.demo.provider.stream import DONE, events
 from thriftgate.demo.request import parse_call
-from thriftgate.demo.stream import DONE, events
 from thriftgate.demo.workload import make_workload
 
 KEY = "sk-fake-gateway"

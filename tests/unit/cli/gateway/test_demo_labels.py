@@ -12,9 +12,9 @@ from werkzeug import Request, Response
 
 from thriftgate.cascade.calibration.label_file import read_labels
 from thriftgate.cli.gateway.demo import command
-from thriftgate.demo.engine import MODELS, Engine
 from thriftgate.demo.knowledge import load_knowledge
-from thriftgate.demo.rendering import body, completion_of
+from thriftgate.demo.models.engine import MODELS, Engine
+from thriftgate.demo.provider.rendering import body, completion_of
 from thriftgate.demo.request import parse_call
 from thriftgate.demo.workload import make_workload
 

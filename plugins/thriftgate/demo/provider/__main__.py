@@ -13,10 +13,10 @@ from typing import Any
 import click
 import uvicorn
 
-from thriftgate.demo.engine import Engine
-from thriftgate.demo.faults import Faults, FaultTable, Pace
 from thriftgate.demo.knowledge import load_knowledge
-from thriftgate.demo.server import DemoProvider, build_app
+from thriftgate.demo.models.engine import Engine
+from thriftgate.demo.provider.faults import Faults, FaultTable, Pace
+from thriftgate.demo.provider.server import DemoProvider, build_app
 
 _BACKLOG = 2048
 _GRACE = 2

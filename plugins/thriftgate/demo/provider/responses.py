@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator
 from itertools import count
 from typing import Any, cast
 
-from thriftgate.demo.logprobs import logprobs_object
-from thriftgate.demo.rendering import Completion, RenderedChoice
+from thriftgate.demo.provider.logprobs import logprobs_object
+from thriftgate.demo.provider.rendering import Completion, RenderedChoice
 from thriftgate.demo.request import CompletionCall, parse_call
 from thriftgate.errors import InvalidRequestError
 from thriftgate.wire.responses.replaying import replay

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from thriftgate.demo.engine import DraftReply
-from thriftgate.demo.logprobs import draw_logprobs, logprobs_object
+from thriftgate.demo.models.engine import DraftReply
+from thriftgate.demo.provider.logprobs import draw_logprobs, logprobs_object
 from thriftgate.demo.request import CompletionCall
 from thriftgate.demo.tokens import tokenize
 

@@ -16,14 +16,14 @@ from enum import StrEnum
 from itertools import count
 from random import Random
 
-from thriftgate.demo.conversation import Comprehension
 from thriftgate.demo.judge import compare_gateways
 from thriftgate.demo.knowledge import Entry, EntryKind, Knowledge, Weakness
-from thriftgate.demo.matcher import normalize
+from thriftgate.demo.models.conversation import Comprehension
+from thriftgate.demo.models.matcher import normalize
+from thriftgate.demo.models.structured import structured_text
+from thriftgate.demo.models.toolcalls import PlannedCall, choose_call, tell_result
 from thriftgate.demo.request import CompletionCall
-from thriftgate.demo.structured import structured_text
 from thriftgate.demo.tokens import content_text
-from thriftgate.demo.toolcalls import PlannedCall, choose_call, tell_result
 
 
 class Manner(StrEnum):

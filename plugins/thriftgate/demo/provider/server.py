@@ -24,12 +24,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Send
 
-from thriftgate.demo.engine import MODELS, Engine
-from thriftgate.demo.faults import Failure, Faults, FaultTable, Pace
-from thriftgate.demo.rendering import Completion, body, completion_of
+from thriftgate.demo.models.engine import MODELS, Engine
+from thriftgate.demo.provider.faults import Failure, Faults, FaultTable, Pace
+from thriftgate.demo.provider.rendering import Completion, body, completion_of
+from thriftgate.demo.provider.responses import parse_response_call, response_body, response_events
+from thriftgate.demo.provider.stream import events
 from thriftgate.demo.request import CompletionCall, parse_call
-from thriftgate.demo.responses import parse_response_call, response_body, response_events
-from thriftgate.demo.stream import events
 from thriftgate.errors import InvalidRequestError, RequestRejectedError
 
 LABEL_HEADERS = {"x-demo-provider": "thriftgate-offline-demo"}

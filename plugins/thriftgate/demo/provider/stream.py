@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from thriftgate.demo.logprobs import logprobs_object
-from thriftgate.demo.rendering import LABEL, Completion, RenderedChoice
+from thriftgate.demo.provider.logprobs import logprobs_object
+from thriftgate.demo.provider.rendering import LABEL, Completion, RenderedChoice
 
 DONE = b"data: [DONE]\n\n"
 

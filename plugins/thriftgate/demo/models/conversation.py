@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from thriftgate.demo.knowledge import Entry, EntryKind, Knowledge
-from thriftgate.demo.matcher import Matcher
+from thriftgate.demo.models.matcher import Matcher
 from thriftgate.demo.tokens import IDENTIFIER, content_text
 
 # Below this score a question is about something else. On wordings that the index has never seen the right entries

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from thriftgate.demo.engine import MODELS, DraftReply, Manner
-from thriftgate.demo.faults import Faults, FaultTable, Pace
-from thriftgate.demo.logprobs import draw_logprobs, logprobs_object
-from thriftgate.demo.rendering import Completion, body, completion_of
+from thriftgate.demo.models.engine import MODELS, DraftReply, Manner
+from thriftgate.demo.provider.faults import Faults, FaultTable, Pace
+from thriftgate.demo.provider.logprobs import draw_logprobs, logprobs_object
+from thriftgate.demo.provider.rendering import Completion, body, completion_of
+from thriftgate.demo.provider.stream import DONE, events
 from thriftgate.demo.request import CONTEXT_WINDOW, CompletionCall, parse_call
-from thriftgate.demo.stream import DONE, events
 from thriftgate.demo.tokens import count_prompt_tokens, tokenize
 from thriftgate.errors import RequestRejectedError
 

@@ -10,12 +10,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from thriftgate.demo.conversation import KNOWN_ABOVE, Comprehension
-from thriftgate.demo.engine import MANNERS, MODELS, DraftReply, Engine, Manner
 from thriftgate.demo.judge import Truth, check_facts
 from thriftgate.demo.knowledge import Entry, EntryKind, Weakness, load_knowledge
-from thriftgate.demo.logprobs import draw_logprobs
-from thriftgate.demo.matcher import Matcher
+from thriftgate.demo.models.conversation import KNOWN_ABOVE, Comprehension
+from thriftgate.demo.models.engine import MANNERS, MODELS, DraftReply, Engine, Manner
+from thriftgate.demo.models.matcher import Matcher
+from thriftgate.demo.provider.logprobs import draw_logprobs
 from thriftgate.demo.request import parse_call
 from thriftgate.demo.tokens import IDENTIFIER, tokenize
 from thriftgate.services.checking.judges import RANKING

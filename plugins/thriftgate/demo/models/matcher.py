@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from thriftgate.demo.lexicon import FILLERS, NEGATIONS, PHRASES, SYNONYMS
+from thriftgate.demo.models.lexicon import FILLERS, NEGATIONS, PHRASES, SYNONYMS
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[$€£%]")
 _IDENTIFIER = re.compile(r"#?\b[a-z]{2,4}-\d{3,}\b|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|#\d{4,}\b")
