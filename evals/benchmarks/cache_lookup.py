@@ -23,8 +23,8 @@ from evals.benchmarks.embedder import measure_lag
 from thriftgate.caching.evidence import NEIGHBOURS
 from thriftgate.stores.embedded.database import prepare_embedded, release_database
 from thriftgate.stores.minilm.embedder import LocalEmbedder
-from thriftgate.stores.postgres.cache import PostgresAnswerCache
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.cache.answers import PostgresAnswerCache
+from thriftgate.stores.postgres.connection.database import Database
 
 RESULTS = Path(__file__).parent / "results"
 WORDS = 20

@@ -31,9 +31,9 @@ import numpy.typing as npt
 from thriftgate.caching.entries import CacheEntry
 from thriftgate.stores.embedded.database import prepare_embedded, release_database
 from thriftgate.stores.minilm.embedder import LocalEmbedder
-from thriftgate.stores.postgres.cache import PostgresAnswerCache
-from thriftgate.stores.postgres.cache_sql import EF_CONSTRUCTION
-from thriftgate.stores.postgres.database import Database, open_connection
+from thriftgate.stores.postgres.cache.answers import PostgresAnswerCache
+from thriftgate.stores.postgres.cache.sql import EF_CONSTRUCTION
+from thriftgate.stores.postgres.connection.database import Database, open_connection
 from thriftgate.types import Choice, Usage
 
 Matrix = npt.NDArray[np.float32]

@@ -33,7 +33,7 @@ from thriftgate.services.limits.rules import Arrival, Limited
 from thriftgate.services.telemetry.metrics import Samples
 from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_embedded
 from thriftgate.stores.files.clock import SystemClock
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.identity import PostgresIdentityStore
 from thriftgate.stores.postgres.limits import PostgresLimiter
 from thriftgate.stores.redis.connection import Deadlines, RedisServer

@@ -25,7 +25,7 @@ from tests.trace_setup import SeenSpan
 from werkzeug import Request, Response
 
 from thriftgate.stores.embedded.database import EmbeddedPostgres
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.tracing.dashboard import WIDGETS
 
 PATHS = ("/v1/chat/completions", "/v1/messages", "/v1/responses")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from thriftgate.stores.embedded.database import EmbeddedPostgres
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 
 
 async def executed(folder: Path, sql: str) -> None:

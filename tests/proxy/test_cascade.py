@@ -15,8 +15,8 @@ from tests.proxy.upstream import calls_tool, says, slow
 from tests.proxy.waiting import eventually, settle
 
 from thriftgate.stores.embedded.database import EmbeddedPostgres
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.types import Audit, RequestRecord
 
 pytestmark = pytest.mark.xdist_group("proxy")

@@ -16,8 +16,8 @@ from tests.proxy.waiting import eventually, settle
 from werkzeug import Response
 
 from thriftgate.stores.embedded.database import EmbeddedPostgres
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.tracing.attributes import usage_details
 from thriftgate.types import RequestRecord
 

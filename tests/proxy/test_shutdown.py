@@ -32,7 +32,7 @@ from tests.proxy.waiting import eventually
 from thriftgate.services.telemetry.catalogue import REQUESTS
 from thriftgate.services.telemetry.metrics import Samples
 from thriftgate.stores.embedded.database import prepare_embedded, release_database
-from thriftgate.stores.postgres.database import open_connection
+from thriftgate.stores.postgres.connection.database import open_connection
 
 pytestmark = [pytest.mark.xdist_group("proxy-shutdown"), pytest.mark.timeout(400)]
 

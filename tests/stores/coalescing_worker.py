@@ -6,7 +6,7 @@ import sys
 from thriftgate.ports import SingleFlight
 from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.stores.files.clock import SystemClock
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 from thriftgate.stores.redis.connection import Deadlines, RedisServer
 from thriftgate.stores.redis.single_flight import RedisSingleFlight

@@ -19,8 +19,8 @@ from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.ports import AnswerCache
 from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_embedded
-from thriftgate.stores.postgres.cache import PostgresAnswerCache
-from thriftgate.stores.postgres.database import Database, Timeouts, open_connection
+from thriftgate.stores.postgres.cache.answers import PostgresAnswerCache
+from thriftgate.stores.postgres.connection.database import Database, Timeouts, open_connection
 from thriftgate.stores.redis.cache import RedisAnswerCache
 from thriftgate.stores.redis.connection import Deadlines, RedisServer
 

@@ -8,7 +8,7 @@ from itertools import count
 from thriftgate.limits.bucket import TokenBucket
 from thriftgate.limits.demand import Charge, Demand, Settlement, Slot, Taken
 from thriftgate.ports import Limiter
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.limits import PostgresLimiter
 from thriftgate.stores.redis.connection import Deadlines, RedisServer
 from thriftgate.stores.redis.limits import RedisLimiter

@@ -13,8 +13,8 @@ from thriftgate.identity.budgets import Account, Balance, Spent, Window, admits,
 from thriftgate.identity.records import Budget, Period
 from thriftgate.ports.people import Reservation
 from thriftgate.stores.postgres.budgets import PostgresBudgetStore
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.types import Caller, DecisionKind, RequestRecord
 
 NOW = 1_795_824_000.0  # 2026-11-28 00:00 UTC

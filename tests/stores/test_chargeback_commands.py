@@ -11,8 +11,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from thriftgate.cli import main_group
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.types import Caller, DecisionKind, RequestRecord, TierCall, Usage
 
 NOVEMBER, DECEMBER = 1_793_491_200.0, 1_796_083_200.0  # UTC

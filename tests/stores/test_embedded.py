@@ -19,7 +19,7 @@ import pytest
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.stores.embedded.database import EmbeddedPostgres, prepare_embedded, release_database
 from thriftgate.stores.embedded.process import PostgresProcess
-from thriftgate.stores.postgres.database import Database, Timeouts, open_connection
+from thriftgate.stores.postgres.connection.database import Database, Timeouts, open_connection
 
 USER = """
 import sys

@@ -11,8 +11,8 @@ from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.caching.entries import PurgeFilter
 from thriftgate.ports import AnswerCache
-from thriftgate.stores.postgres.cache import PostgresAnswerCache
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.cache.answers import PostgresAnswerCache
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.redis.cache import RedisAnswerCache
 from thriftgate.stores.redis.connection import RedisServer
 

@@ -21,8 +21,8 @@ from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.journal import Journal
 from thriftgate.services.route.coalescing import Coalescer
 from thriftgate.stores.files.clock import SystemClock
-from thriftgate.stores.postgres.cache import PostgresAnswerCache
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.cache.answers import PostgresAnswerCache
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 from thriftgate.stores.redis.cache import RedisAnswerCache
 from thriftgate.stores.redis.connection import RedisServer

@@ -15,8 +15,8 @@ from thriftgate.cli.langfuse import command
 from thriftgate.cli.langfuse.parts.looks import describe_queues, look_at_langfuse, look_at_queue
 from thriftgate.config import LoadedConfig, ThriftgateConfig
 from thriftgate.stores.langfuse.intake import INGESTION, PROJECTS, TRACES
-from thriftgate.stores.postgres.database import Database, connect
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.connection.database import Database, connect
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.scores import scores_of
 

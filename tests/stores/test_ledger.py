@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.trace_setup import EVERY_KIND, TRACEPARENT
 
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.tracing.audits import spans_of_audit
 from thriftgate.tracing.content import ContentRule
 from thriftgate.tracing.otlp import encode_spans

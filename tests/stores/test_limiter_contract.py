@@ -16,7 +16,7 @@ from thriftgate.errors import StoreUnavailableError
 from thriftgate.limits.bucket import TokenBucket
 from thriftgate.limits.demand import Charge, Demand, Refused, Settlement, Slot, Taken
 from thriftgate.ports import Limiter
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.limits import PostgresLimiter
 from thriftgate.stores.redis.connection import RedisServer
 from thriftgate.stores.redis.limits import RedisLimiter

@@ -47,9 +47,9 @@ from thriftgate.stats.search import EVERYTHING, Search
 from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.langfuse.client import LangfuseKeys
 from thriftgate.stores.langfuse.intake import INGESTION, TRACES, LangfuseIntake
-from thriftgate.stores.postgres.database import Database, Timeouts
-from thriftgate.stores.postgres.ledger import PostgresLedger
-from thriftgate.stores.postgres.overview import PostgresOverview
+from thriftgate.stores.postgres.connection.database import Database, Timeouts
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
+from thriftgate.stores.postgres.ledger.overview import PostgresOverview
 from thriftgate.tracing.dashboard import WIDGETS
 from thriftgate.types import Audit, Caller, ChatRequest, DecisionKind, RequestRecord, TierCall, Usage
 

@@ -14,9 +14,9 @@ from tests.page_setup import NOW, request
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.stats.search import EVERYTHING, KINDS, Search
 from thriftgate.stats.tallies import RequestTally
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger import PostgresLedger
-from thriftgate.stores.postgres.overview import PostgresOverview
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
+from thriftgate.stores.postgres.ledger.overview import PostgresOverview
 from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, RequestRecord, Status, TierCall
 
 SINCE, UNTIL, STEP = NOW - 1_000.0, NOW, 100.0

@@ -25,9 +25,9 @@ from thriftgate.limits.bucket import TokenBucket
 from thriftgate.limits.demand import Charge, Demand, Taken
 from thriftgate.patience import Silence
 from thriftgate.stores.postgres.budgets import PostgresBudgetStore
-from thriftgate.stores.postgres.database import Database, Timeouts
+from thriftgate.stores.postgres.connection.database import Database, Timeouts
 from thriftgate.stores.postgres.identity import PostgresIdentityStore
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.stores.postgres.limits import PostgresLimiter
 from thriftgate.stores.redis.connection import RedisServer
 from thriftgate.types import Audit, AuditKind, DecisionKind, RequestRecord, TierCall

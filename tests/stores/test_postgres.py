@@ -12,11 +12,18 @@ from tests.stores.cases import entry
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.stores.embedded.database import prepare_embedded
-from thriftgate.stores.postgres.cache import PostgresAnswerCache
-from thriftgate.stores.postgres.database import Connection, Database, Timeouts, connect, open_connection, plain_dsn
+from thriftgate.stores.postgres.cache.answers import PostgresAnswerCache
+from thriftgate.stores.postgres.connection.database import (
+    Connection,
+    Database,
+    Timeouts,
+    connect,
+    open_connection,
+    plain_dsn,
+)
+from thriftgate.stores.postgres.connection.text import from_json, from_text, to_json, to_jsonb, to_text
 from thriftgate.stores.postgres.migrations import Migration, migrate, migrations
 from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
-from thriftgate.stores.postgres.text import from_json, from_text, to_json, to_jsonb, to_text
 
 examples = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 any_text = st.text(st.characters())  # half surrogates and NUL included

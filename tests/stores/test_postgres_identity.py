@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from thriftgate.identity.records import Budget, Grants, Key, Period, Role, Team, User
 from thriftgate.ports.people import FoundKey
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.identity import PostgresIdentityStore
 
 TEAM = Team(

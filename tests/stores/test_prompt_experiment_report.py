@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from thriftgate.cli.prompts import command
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.types import Audit, AuditKind, Caller, DecisionKind, PromptRef, RequestRecord
 
 SETTINGS = "experiments:\n  short:\n    variants: {control: 50, concise: 50}\n    metric: escalation\n    window: 1m\n"

@@ -4,7 +4,7 @@ import pytest
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.privacy.pseudonyms import Pseudonym
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.sealing import Sealer, derived_key
 from thriftgate.stores.postgres.vault import PostgresVault
 

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from thriftgate.cli.report.command import command
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.types import Caller, DecisionKind, RequestRecord, Stage
 
 

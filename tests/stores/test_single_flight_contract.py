@@ -8,7 +8,7 @@ import pytest
 from tests.fakes import InMemorySingleFlight, LoopClock, settle
 
 from thriftgate.ports import SingleFlight
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 from thriftgate.stores.redis.connection import Deadlines, RedisServer
 from thriftgate.stores.redis.keys import key_digest

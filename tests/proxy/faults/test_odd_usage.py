@@ -21,8 +21,8 @@ from tests.proxy.waiting import eventually
 from werkzeug import Response
 
 from thriftgate.stores.embedded.database import EmbeddedPostgres
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.types import RequestRecord
 from thriftgate.wire.sse import SseDecoder
 from thriftgate.wire.turns import Dialect

@@ -168,7 +168,7 @@ def check_configuration(path: Path, loaded: list[LoadedConfig]) -> list[Diagnosi
 async def check_database(config: ThriftgateConfig, base: Path) -> Diagnosis:
     """Whether the database answers, and with which pgvector."""
     from thriftgate.stores.embedded.database import prepare_embedded
-    from thriftgate.stores.postgres.database import connect
+    from thriftgate.stores.postgres.connection.database import connect
 
     kind = "embedded PostgreSQL" if config.database_url is None else "PostgreSQL"
     dsn = await asyncio.to_thread(prepare_embedded, config.database_url, base / config.data_dir)

@@ -58,8 +58,8 @@ from thriftgate.stores.files.prompt_sources import STOPS, OpenPrompts, open_prom
 from thriftgate.stores.files.prompt_stops import PromptStops
 from thriftgate.stores.langfuse.client import keys_from
 from thriftgate.stores.langfuse.project import TraceAddress
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger import PostgresLedger
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.book import PostgresLedger
 
 if TYPE_CHECKING:
     from thriftgate.stores.redis.connection import RedisServer

@@ -25,7 +25,7 @@ from thriftgate.stores.files.issuer_keys import FetchedIssuerKeys, KeptIssuerKey
 from thriftgate.stores.files.keys import WatchedKeyFile
 from thriftgate.stores.http.webhook import Webhook
 from thriftgate.stores.postgres.budgets import PostgresBudgetStore
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.identity import PostgresIdentityStore
 
 _LOOK_EVERY = 0.5

@@ -20,7 +20,7 @@ from thriftgate.services.limits.admission import Admission
 from thriftgate.services.request.outages import Outages
 from thriftgate.services.telemetry.metrics import Samples
 from thriftgate.services.upkeep.jobs import Job
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 
 if TYPE_CHECKING:
     from thriftgate.stores.redis.connection import RedisServer

@@ -21,8 +21,8 @@ from thriftgate.services.telemetry.state import StandingWatch, WorkQueue
 from thriftgate.stores.files.metrics import FOLDER, MetricFiles
 from thriftgate.stores.files.prompt_sources import STOPS, OpenPrompts
 from thriftgate.stores.files.prompt_stops import PromptStops
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.overview import PostgresOverview
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.ledger.overview import PostgresOverview
 from thriftgate.types import RequestRecord
 
 _OF_THE_LAST = PERIODS["7d"]

@@ -19,7 +19,7 @@ from thriftgate.services.books.overview import OverviewService
 from thriftgate.services.books.promises import promises_of
 from thriftgate.stores.files.prompt_sources import STOPS
 from thriftgate.stores.files.prompt_stops import PromptStops
-from thriftgate.stores.postgres.overview import PostgresOverview
+from thriftgate.stores.postgres.ledger.overview import PostgresOverview
 
 
 def open_overviews(gateway: Callable[[], Gateway], *, base_dir: Path) -> Callable[[], OverviewService]:

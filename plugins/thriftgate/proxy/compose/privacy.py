@@ -16,7 +16,7 @@ from thriftgate.privacy.recognizers import Recognizer, own_recognizers
 from thriftgate.privacy.recognizers.patterns import PatternRecognizer
 from thriftgate.services.privacy.policies import Policies
 from thriftgate.services.privacy.protecting import PrivacyService
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.sealing import Sealer, derived_key
 from thriftgate.stores.postgres.vault import PostgresVault
 from thriftgate.stores.presidio.analyzer import PresidioAnalyzer

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from thriftgate.config import ThriftgateConfig
 from thriftgate.ports import AnswerCache, Embedder, Limiter, LoadedEmbedder, SingleFlight
 from thriftgate.stores.embedded.database import prepare_embedded
-from thriftgate.stores.postgres.cache import PostgresAnswerCache
-from thriftgate.stores.postgres.database import Database, connect
+from thriftgate.stores.postgres.cache.answers import PostgresAnswerCache
+from thriftgate.stores.postgres.connection.database import Database, connect
 from thriftgate.stores.postgres.limits import PostgresLimiter
 from thriftgate.stores.postgres.single_flight import PostgresSingleFlight
 

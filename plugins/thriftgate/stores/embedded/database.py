@@ -28,7 +28,7 @@ import asyncpg
 
 from thriftgate.errors import ConfigurationError
 from thriftgate.stores.embedded.process import PostgresProcess
-from thriftgate.stores.postgres.database import open_connection
+from thriftgate.stores.postgres.connection.database import open_connection
 from thriftgate.stores.postgres.migrations import migrate
 
 _DATABASE = "thriftgate"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from thriftgate.identity.budgets import Account, Balance, Spent, Window
 from thriftgate.ports.people import Reservation
-from thriftgate.stores.postgres.database import Database, Row
-from thriftgate.stores.postgres.text import from_text, to_text
+from thriftgate.stores.postgres.connection.database import Database, Row
+from thriftgate.stores.postgres.connection.text import from_text, to_text
 
 _LEDGER_COLUMNS = {"key": "key_hash", "user": "user_id", "team": "team_id", "route": "route"}
 _RESERVE = "SELECT * FROM reserve_budgets($1, $2, $3, $4, $5, $6, $7, $8)"

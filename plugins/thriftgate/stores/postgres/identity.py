@@ -9,8 +9,8 @@ from typing import Any
 
 from thriftgate.identity.records import Budget, Grants, Key, Period, Role, Team, User
 from thriftgate.ports.people import FoundKey
-from thriftgate.stores.postgres.database import Database, Row
-from thriftgate.stores.postgres.text import from_json, from_text, to_jsonb, to_text
+from thriftgate.stores.postgres.connection.database import Database, Row
+from thriftgate.stores.postgres.connection.text import from_json, from_text, to_jsonb, to_text
 
 _GRANTS = ("alias", "models", "endpoints", "tier", "budgets", "blocked", "metadata", "created_at")
 _TEAM = ("team_id", *_GRANTS)

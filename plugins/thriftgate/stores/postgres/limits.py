@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.text import to_text
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.connection.text import to_text
 
 _SWEPT_AT_ONCE = 200
 

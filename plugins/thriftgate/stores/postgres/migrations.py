@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
-from thriftgate.stores.postgres.database import SCHEMA, open_connection, plain_dsn
+from thriftgate.stores.postgres.connection.database import SCHEMA, open_connection, plain_dsn
 
 _LOCK = int.from_bytes(hashlib.sha256(b"thriftgate migrations").digest()[:8], "big", signed=True)
 _LOCK_TIMEOUT_MS = 100

@@ -18,8 +18,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from thriftgate.errors import StoreUnavailableError
-from thriftgate.stores.postgres.database import Connection, Database, Row
-from thriftgate.stores.postgres.text import from_json, to_json, to_text
+from thriftgate.stores.postgres.connection.database import Connection, Database, Row
+from thriftgate.stores.postgres.connection.text import from_json, to_json, to_text
 
 _POLL_LISTENING = 1.0
 _POLL_DEAF = 0.05

@@ -10,7 +10,7 @@ from typing import Any
 
 from thriftgate.ports import KeptPseudonyms
 from thriftgate.privacy.pseudonyms import Pseudonym
-from thriftgate.stores.postgres.database import Database
+from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.sealing import Sealer
 
 _LOAD = """

@@ -32,7 +32,7 @@ async def open_keys(config_file: Path) -> AsyncGenerator["IdentityAdministration
     from thriftgate.services.identity.administration import IdentityAdministration
     from thriftgate.stores.embedded.database import prepare_embedded
     from thriftgate.stores.files.clock import SystemClock
-    from thriftgate.stores.postgres.database import connect
+    from thriftgate.stores.postgres.connection.database import connect
     from thriftgate.stores.postgres.identity import PostgresIdentityStore
 
     section = load_section(config_file, os.environ)

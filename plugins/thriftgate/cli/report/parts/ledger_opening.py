@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from thriftgate.config import ThriftgateConfig
 
 if TYPE_CHECKING:
-    from thriftgate.stores.postgres.ledger import PostgresLedger
+    from thriftgate.stores.postgres.ledger.book import PostgresLedger
 
 
 @asynccontextmanager
@@ -21,8 +21,8 @@ async def opened_ledger(
 ) -> AsyncGenerator["PostgresLedger"]:
     """The gateway's ledger, until the block ends; `base_dir` is the folder of its configuration."""
     from thriftgate.stores.embedded.database import prepare_embedded
-    from thriftgate.stores.postgres.database import connect
-    from thriftgate.stores.postgres.ledger import PostgresLedger
+    from thriftgate.stores.postgres.connection.database import connect
+    from thriftgate.stores.postgres.ledger.book import PostgresLedger
 
     dsn = await asyncio.to_thread(prepare_embedded, section.database_url, base_dir / section.data_dir)
     database = connect(dsn, max_connections=max_connections)

@@ -9,9 +9,10 @@ batch is then written, and the same batch may be sent again: a request id counts
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from thriftgate.stores.postgres import ledger_sql as sql
-from thriftgate.stores.postgres.database import Database
-from thriftgate.stores.postgres.ledger_rows import (
+from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.connection.text import to_text
+from thriftgate.stores.postgres.ledger import sql
+from thriftgate.stores.postgres.ledger.rows import (
     audit_of,
     audit_values,
     call_values,
@@ -19,7 +20,6 @@ from thriftgate.stores.postgres.ledger_rows import (
     request_values,
     summary_of,
 )
-from thriftgate.stores.postgres.text import to_text
 from thriftgate.types import Audit, AuditKind, RequestRecord, SummaryGroup, SummaryRow
 
 _PAGE = 500

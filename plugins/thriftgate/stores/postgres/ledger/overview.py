@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from thriftgate.stats.search import Search
 from thriftgate.stats.tallies import DeploymentTally, MoneySums, RequestTally, Tallies
-from thriftgate.stores.postgres.database import Database, Row
-from thriftgate.stores.postgres.ledger_sql import CHECKED, PLAIN
-from thriftgate.stores.postgres.text import from_text, to_text
+from thriftgate.stores.postgres.connection.database import Database, Row
+from thriftgate.stores.postgres.connection.text import from_text, to_text
+from thriftgate.stores.postgres.ledger.sql import CHECKED, PLAIN
 from thriftgate.types import DecisionKind
 
 _DECISIONS = ", ".join(f"count(*) FILTER (WHERE decision = '{kind}') AS {kind}" for kind in DecisionKind)

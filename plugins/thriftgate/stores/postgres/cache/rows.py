@@ -6,8 +6,8 @@ from typing import Any, cast
 import numpy as np
 
 from thriftgate.caching.entries import CacheEntry, Observation
-from thriftgate.stores.postgres.database import Row
-from thriftgate.stores.postgres.text import from_json, from_text
+from thriftgate.stores.postgres.connection.database import Row
+from thriftgate.stores.postgres.connection.text import from_json, from_text
 from thriftgate.types import Choice, Usage, Vector
 
 

@@ -26,8 +26,8 @@ from pgvector.asyncpg import register_vector  # pyright: ignore[reportUnknownVar
 
 from thriftgate.errors import Cause, ConfigurationError, StoreUnavailableError
 from thriftgate.stores.availability import Availability
-from thriftgate.stores.postgres.promptness import Promptness
-from thriftgate.stores.postgres.waiting import PatientConnection, ServerPatience
+from thriftgate.stores.postgres.connection.promptness import Promptness
+from thriftgate.stores.postgres.connection.waiting import PatientConnection, ServerPatience
 
 ResultT = TypeVar("ResultT")
 Row = Mapping[str, Any]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from thriftgate.stores.postgres.database import Row
-from thriftgate.stores.postgres.text import finite, from_json, from_text, to_json, to_jsonb, to_text
+from thriftgate.stores.postgres.connection.database import Row
+from thriftgate.stores.postgres.connection.text import finite, from_json, from_text, to_json, to_jsonb, to_text
 from thriftgate.types import (
     Audit,
     AuditKind,

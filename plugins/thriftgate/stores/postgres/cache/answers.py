@@ -17,10 +17,10 @@ from functools import partial
 import numpy as np
 
 from thriftgate.caching.entries import CacheEntry, CacheStats, Lookup, Neighbour, Observation, PurgeFilter, usage_fields
-from thriftgate.stores.postgres import cache_sql as sql
-from thriftgate.stores.postgres.cache_rows import answer_columns, entry_of, observation_of
-from thriftgate.stores.postgres.database import Database, Row
-from thriftgate.stores.postgres.text import to_json, to_text
+from thriftgate.stores.postgres.cache import sql
+from thriftgate.stores.postgres.cache.rows import answer_columns, entry_of, observation_of
+from thriftgate.stores.postgres.connection.database import Database, Row
+from thriftgate.stores.postgres.connection.text import to_json, to_text
 from thriftgate.types import Vector
 
 _MAX_INDEXED_DIMENSIONS = 4000

@@ -3,7 +3,7 @@
 import asyncio
 
 from thriftgate.stores.availability import Availability
-from thriftgate.stores.postgres.waiting import ServerPatience
+from thriftgate.stores.postgres.connection.waiting import ServerPatience
 
 
 async def _lives() -> None: ...

@@ -1,0 +1,1 @@
+"""The answer cache in PostgreSQL with pgvector."""
