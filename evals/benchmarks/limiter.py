@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thriftgate.config.limits import LimitsConfig
+from thriftgate.config.sections.limits import LimitsConfig
 from thriftgate.identity.records import Identity
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.ports import Limiter

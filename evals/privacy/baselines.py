@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from thriftgate.config.privacy import PrivacyConfig
+from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.privacy.findings import Text, counted_by_kind, resolved
 from thriftgate.privacy.json_text import JsonToken, looks_like_json, tokens
 from thriftgate.privacy.masking import Recurrences, spoken_of_again

@@ -17,8 +17,8 @@ from typing import Any
 
 from evals.privacy.sets import data_folder, read_banking
 
-from thriftgate.config.guards import GuardsConfig
-from thriftgate.config.privacy import PrivacyConfig
+from thriftgate.config.sections.guards import GuardsConfig
+from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.privacy.findings import Text
 from thriftgate.proxy.compose.guards import guard_service
 from thriftgate.proxy.compose.privacy import engine_loader

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from thriftgate.config import ThriftgateConfig
-from thriftgate.config.tracing_checks import check_tracing, is_traced
+from thriftgate.config.checks.tracing import check_tracing, is_traced
 
 PUBLIC = {"LANGFUSE_PUBLIC_KEY": "pk-1"}
 SECRET = {"LANGFUSE_SECRET_KEY": "sk-hunter2"}

@@ -14,7 +14,7 @@ from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from thriftgate.cli.gateway.parts.privacy import describe_privacy
-from thriftgate.config.privacy import PrivacyConfig
+from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.errors import ConfigurationError, OverloadedError, PrivacyUnavailableError
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS

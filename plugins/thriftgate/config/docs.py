@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from thriftgate.config.base import parse_duration
-from thriftgate.config.root import ThriftgateConfig
+from thriftgate.config.sections.base import parse_duration
+from thriftgate.config.sections.root import ThriftgateConfig
 from thriftgate.forms import model_of
 
 _INTRODUCTION = """\

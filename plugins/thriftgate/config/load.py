@@ -14,19 +14,9 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from thriftgate.config.document import Document, read_document, value_at
-from thriftgate.config.environment import Unset, resolve
-from thriftgate.config.identity_checks import check_identity
-from thriftgate.config.indentation import straighten
-from thriftgate.config.limits_checks import check_limits
-from thriftgate.config.litellm.checks import check_callback_settings, check_litellm, master_key_of
-from thriftgate.config.litellm.model_checks import check_header_names, check_retirement
-from thriftgate.config.litellm.model_list import ModelList, environment_with, read_model_list
-from thriftgate.config.litellm.sections import check_fallbacks, check_names
-from thriftgate.config.name_models import check_name_models
-from thriftgate.config.problems import SECTION, KeyPath, Problem, problems_of, spell
-from thriftgate.config.root import RouteConfig, ThriftgateConfig
-from thriftgate.config.route_checks import (
+from thriftgate.config.checks.identity import check_identity
+from thriftgate.config.checks.limits import check_limits
+from thriftgate.config.checks.routes import (
     RouteFinding,
     check_files,
     check_private_models,
@@ -34,7 +24,17 @@ from thriftgate.config.route_checks import (
     check_routes,
     check_urls,
 )
-from thriftgate.config.tracing_checks import check_tracing
+from thriftgate.config.checks.tracing import check_tracing
+from thriftgate.config.document import Document, read_document, value_at
+from thriftgate.config.environment import Unset, resolve
+from thriftgate.config.indentation import straighten
+from thriftgate.config.litellm.checks import check_callback_settings, check_litellm, master_key_of
+from thriftgate.config.litellm.model_checks import check_header_names, check_retirement
+from thriftgate.config.litellm.model_list import ModelList, environment_with, read_model_list
+from thriftgate.config.litellm.sections import check_fallbacks, check_names
+from thriftgate.config.name_models import check_name_models
+from thriftgate.config.problems import SECTION, KeyPath, Problem, problems_of, spell
+from thriftgate.config.sections.root import RouteConfig, ThriftgateConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.forms import mistakes_of, model_of
 from thriftgate.wire.shapes import mapping

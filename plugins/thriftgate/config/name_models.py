@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.problems import SECTION, Problem
-from thriftgate.config.root import ThriftgateConfig
-from thriftgate.config.route_checks import RouteFinding
+from thriftgate.config.sections.root import ThriftgateConfig
 
 _DESCRIPTION = "meta.json"
 _PIPELINE = "config.cfg"

@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from thriftgate.config.base import parse_duration
+from thriftgate.config.sections.base import parse_duration
 from thriftgate.services.telemetry.catalogue import LIMIT_WAITING
 
 REPO = Path(__file__).parents[3]

@@ -22,7 +22,7 @@ from thriftgate.cli.gateway.parts.processes import ServiceFailedError
 from thriftgate.cli.gateway.parts.runtime_config import RuntimeConfig
 from thriftgate.cli.gateway.parts.supervision import Options, Supervision, data_dir_of
 from thriftgate.config import LoadedConfig, ThriftgateConfig
-from thriftgate.config.limits import LimitsConfig
+from thriftgate.config.sections.limits import LimitsConfig
 
 if TYPE_CHECKING:
     from rich.status import Status

@@ -14,7 +14,7 @@ import click
 
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import EmbedderConfig, load_section
-from thriftgate.config.guards import GuardsConfig
+from thriftgate.config.sections.guards import GuardsConfig
 
 _SHOWN = 5
 

@@ -20,7 +20,7 @@ from thriftgate.cli.keys.parts.printing import json_option, print_new_key
 @config_option
 def command(config_file: Path, *, key_id: str, grace: str, as_json: bool) -> None:
     """Give a key another secret, and show it once. Its id, budgets and history stay."""
-    from thriftgate.config.base import parse_duration
+    from thriftgate.config.sections.base import parse_duration
 
     try:
         seconds = float(parse_duration(grace))

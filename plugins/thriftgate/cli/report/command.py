@@ -18,7 +18,7 @@ from thriftgate.cli.consoles import table_console
 from thriftgate.cli.report.parts.ledger_opening import opened_ledger
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import load_section
-from thriftgate.config.base import parse_duration
+from thriftgate.config.sections.base import parse_duration
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import thriftgate
+from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import resolve, variable_of
 from thriftgate.config.litellm.kinds import check_kinds
 from thriftgate.config.problems import SECTION, KeyPath, Problem
-from thriftgate.config.route_checks import RouteFinding
 from thriftgate.forms import describe, did_you_mean
 from thriftgate.wire.shapes import items, mapping
 

@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.environment import variable_of
 from thriftgate.config.litellm import names as litellm_names
 from thriftgate.config.problems import KeyPath, Problem
-from thriftgate.config.route_checks import RouteFinding
 from thriftgate.forms import describe, did_you_mean
 from thriftgate.wire.shapes import items, mapping
 

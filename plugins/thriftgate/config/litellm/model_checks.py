@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from thriftgate.config.checks.routes import ROUTES, RouteFinding
 from thriftgate.config.litellm.capabilities import refused_params, retires_on
 from thriftgate.config.litellm.model_list import ModelList
 from thriftgate.config.problems import KeyPath, Problem
-from thriftgate.config.root import RouteConfig
-from thriftgate.config.route_checks import ROUTES, RouteFinding
+from thriftgate.config.sections.root import RouteConfig
 
 _NOTICE = timedelta(days=90)
 """How long before a model's end it is worth saying."""

@@ -8,13 +8,13 @@ Failure behaviour: nothing here raises; where LiteLLM's names are not known, non
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
 from thriftgate.config.litellm import names as litellm_names
 from thriftgate.config.litellm.kinds import LIST, NUMBER, SECTION
 from thriftgate.config.litellm.model_list import ModelList
 from thriftgate.config.problems import KeyPath, Problem
-from thriftgate.config.route_checks import RouteFinding
 from thriftgate.forms import describe, did_you_mean
 from thriftgate.wire.shapes import items, mapping
 

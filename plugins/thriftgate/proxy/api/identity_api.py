@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from thriftgate.config.base import Duration
+from thriftgate.config.sections.base import Duration
 from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.identity.budgets import Account
 from thriftgate.identity.fields import key_fields, team_fields, user_fields

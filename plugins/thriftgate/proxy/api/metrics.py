@@ -22,7 +22,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
-from thriftgate.config.observability import MetricsConfig
+from thriftgate.config.sections.observability import MetricsConfig
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.exposition import exposed

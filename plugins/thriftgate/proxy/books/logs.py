@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from thriftgate.config.observability import LogsConfig
+from thriftgate.config.sections.observability import LogsConfig
 from thriftgate.types import RequestRecord
 from thriftgate.wording import machine_moment
 

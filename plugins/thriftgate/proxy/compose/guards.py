@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from thriftgate.config import ThriftgateConfig
-from thriftgate.config.guards import GuardsConfig
+from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.guards.classifier import shipped_classifier
 from thriftgate.ports import Clock, Embedder, PrivacyAnalyzer

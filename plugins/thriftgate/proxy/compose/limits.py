@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from litellm.proxy import proxy_server
 
 from thriftgate.config import ThriftgateConfig
-from thriftgate.config.limits import LimitsConfig
+from thriftgate.config.sections.limits import LimitsConfig
 from thriftgate.ports import Clock
 from thriftgate.proxy.compose.stores import token_buckets
 from thriftgate.proxy.limits.hooks import LimitHooks

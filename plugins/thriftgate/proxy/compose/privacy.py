@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thriftgate.config.name_models import find_spacy
-from thriftgate.config.privacy import PrivacyConfig
+from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.privacy.kinds import OWN_KINDS
 from thriftgate.privacy.recognizers import Recognizer, own_recognizers

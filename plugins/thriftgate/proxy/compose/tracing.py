@@ -9,9 +9,9 @@ import random
 from collections.abc import Mapping
 
 from thriftgate.config import ThriftgateConfig
+from thriftgate.config.checks.routes import RouteFinding
+from thriftgate.config.checks.tracing import check_tracing, is_traced
 from thriftgate.config.problems import spell
-from thriftgate.config.route_checks import RouteFinding
-from thriftgate.config.tracing_checks import check_tracing, is_traced
 from thriftgate.errors import ConfigurationError
 from thriftgate.ports import Clock
 from thriftgate.services.telemetry.exporting import ExportQueueLimits

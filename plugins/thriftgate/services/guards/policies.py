@@ -6,7 +6,7 @@ Failure behaviour: pure; the configuration was checked before.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from thriftgate.config.guards import GuardsConfig
+from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.guards.lists import DenyList
 
 

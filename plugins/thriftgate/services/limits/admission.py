@@ -14,7 +14,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from thriftgate.config.limits import LimitsConfig, TierPriorityConfig
+from thriftgate.config.sections.limits import LimitsConfig, TierPriorityConfig
 from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.limits.admission import Admit
 from thriftgate.limits.demand import Demand, Refused, Settlement, Taken

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from thriftgate.config.limits import ConcurrencyConfig, LimitsConfig
+from thriftgate.config.sections.limits import ConcurrencyConfig, LimitsConfig
 from thriftgate.limits.admission import ServiceRate
 from thriftgate.limits.concurrency import CallOutcome, ConcurrencyPolicy, ConcurrencyState, adapt
 from thriftgate.limits.estimate import Experience, TokenEstimate

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from thriftgate.config.limits import LimitsConfig, RateConfig, RuleConfig, TierPriorityConfig
+from thriftgate.config.sections.limits import LimitsConfig, RateConfig, RuleConfig, TierPriorityConfig
 from thriftgate.limits.bucket import TokenBucket
 from thriftgate.limits.demand import Charge, Demand, Slot
 from thriftgate.limits.headers import LimitStanding

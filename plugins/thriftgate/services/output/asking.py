@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from thriftgate.cascade.flow import Reply
-from thriftgate.config.output import OutputConfig
+from thriftgate.config.sections.output import OutputConfig
 from thriftgate.decisions import Reason
 from thriftgate.errors import TierFailedError
 from thriftgate.output import flow

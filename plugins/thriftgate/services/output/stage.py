@@ -6,7 +6,7 @@ Failure behaviour: a schema of the caller's that cannot be checked raises Invali
 from dataclasses import dataclass, replace
 from functools import partial
 
-from thriftgate.config.output import OutputConfig
+from thriftgate.config.sections.output import OutputConfig
 from thriftgate.output.requirement import Requirement, requirement
 from thriftgate.schemas import Refusal, Schema, compile_schema, is_at_hand
 from thriftgate.schemas.wanted import Wanted, wanted_by

@@ -6,7 +6,7 @@ Failure behaviour: pure; the configuration was checked before.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from thriftgate.config.privacy import PrivacyConfig
+from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.privacy.policy import PrivacyPolicy
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from thriftgate.config.prompts import RoutePromptConfig
+from thriftgate.config.sections.prompts import RoutePromptConfig
 from thriftgate.errors import GatewayError, InvalidPromptError
 from thriftgate.ports import Clock, PromptSource
 from thriftgate.prompts.experiments.assignment import assign, is_running

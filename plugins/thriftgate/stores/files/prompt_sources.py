@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from thriftgate.config.root import ThriftgateConfig
+from thriftgate.config.sections.root import ThriftgateConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.ports import Clock, PromptSource
 from thriftgate.stores.files.prompts import PromptFiles

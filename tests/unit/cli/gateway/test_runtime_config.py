@@ -10,8 +10,8 @@ import yaml
 
 from thriftgate.cli.gateway.parts.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
 from thriftgate.config import load
+from thriftgate.config.checks.identity import AUTHENTICATION
 from thriftgate.config.document import read_document
-from thriftgate.config.identity_checks import AUTHENTICATION
 from thriftgate.config.litellm.model_list import read_model_list
 
 SETUP = """

@@ -9,7 +9,7 @@ import pytest
 from tests.clocks import FakeClock
 from tests.memory_limiter import InMemoryLimiter
 
-from thriftgate.config.limits import LimitsConfig
+from thriftgate.config.sections.limits import LimitsConfig
 from thriftgate.errors import OverloadedError, RateLimitExceededError
 from thriftgate.limits.estimate import TokenEstimate
 from thriftgate.proxy.limits.layer import LimitLayer

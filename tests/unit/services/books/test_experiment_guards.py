@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from thriftgate.config.prompts import RoutePromptConfig
+from thriftgate.config.sections.prompts import RoutePromptConfig
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.prompts.registry import Registry, parse_prompt
 from thriftgate.services.books.experiments import ExperimentGuards, examine_experiment

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from thriftgate.config.guards import GuardsConfig
+from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.errors import GuardUnavailableError
 from thriftgate.guards.classifier import Classifier, shipped_classifier
 from thriftgate.guards.findings import Finding

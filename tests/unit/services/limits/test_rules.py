@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from thriftgate.config.limits import LimitsConfig
+from thriftgate.config.sections.limits import LimitsConfig
 from thriftgate.limits.bucket import TokenBucket
 from thriftgate.services.limits.rules import (
     Arrival,

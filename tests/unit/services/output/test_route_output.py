@@ -9,7 +9,7 @@ from tests.clocks import FakeClock
 from tests.fakes import FakeCompleter, FakePricer, Streamed, answer_of, ask, failure, stream_of
 from tests.route_setup import Client, RouteSetup
 
-from thriftgate.config.output import OutputConfig
+from thriftgate.config.sections.output import OutputConfig
 from thriftgate.errors import AllTiersFailedError, OutputInvalidError
 from thriftgate.output.requirement import Requirement
 from thriftgate.schemas import Schema, compile_schema

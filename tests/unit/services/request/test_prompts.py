@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from thriftgate.config.prompts import RoutePromptConfig
+from thriftgate.config.sections.prompts import RoutePromptConfig
 from thriftgate.errors import InvalidPromptError
 from thriftgate.prompts.registry import Registry, parse_prompt
 from thriftgate.services.request.prompts import PromptMissingError, PromptService

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from thriftgate.cli.gateway.parts.runtime_config import RuntimeConfig, demo_config, has_any_key, runtime_config, settled
 from thriftgate.config import EmbedderConfig, LoadedConfig, ModelList, RouteConfig, ThriftgateConfig, load
+from thriftgate.config.checks.routes import ROUTES, RouteFinding
 from thriftgate.config.document import read_document
 from thriftgate.config.litellm.model_checks import check_prompt_params
 from thriftgate.config.litellm.model_list import environment_with, read_model_list
 from thriftgate.config.problems import SECTION, Problem
-from thriftgate.config.route_checks import ROUTES, RouteFinding
 from thriftgate.config.taken import digests, files_read
 from thriftgate.errors import ConfigurationError
 from thriftgate.forms import did_you_mean

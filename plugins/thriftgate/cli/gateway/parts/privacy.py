@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from thriftgate.config.name_models import described, find_spacy
-from thriftgate.config.privacy import NameModelConfig, PrivacyConfig
+from thriftgate.config.sections.privacy import NameModelConfig, PrivacyConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.privacy.kinds import NAME_RECALL, OWN_KINDS
 from thriftgate.privacy.policy import Action

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from thriftgate.config import ThriftgateConfig
+from thriftgate.config.checks.identity import AUTHENTICATION, CUSTOM_AUTH
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
-from thriftgate.config.identity_checks import AUTHENTICATION, CUSTOM_AUTH
 from thriftgate.config.litellm.model_list import ModelList, groups_named
 from thriftgate.config.problems import SECTION
 from thriftgate.wire.shapes import mapping

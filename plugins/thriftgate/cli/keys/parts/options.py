@@ -80,7 +80,7 @@ def _metadata(written: Sequence[str]) -> dict[str, str]:
 
 def _expires(written: str) -> object:
     """A moment, or a time from now on."""
-    from thriftgate.config.base import parse_duration
+    from thriftgate.config.sections.base import parse_duration
 
     try:
         return time.time() + parse_duration(written)

@@ -22,7 +22,7 @@ class Look:
 
 def look_at_langfuse(config: ThriftgateConfig, environ: Mapping[str, str], *, patience: float) -> Look:
     """Whether Langfuse answers and accepts the keys."""
-    from thriftgate.config.tracing_checks import KEYS, check_tracing, is_traced
+    from thriftgate.config.checks.tracing import KEYS, check_tracing, is_traced
     from thriftgate.stores.langfuse.client import keys_from
     from thriftgate.stores.langfuse.intake import LangfuseIntake
     from thriftgate.tracing.delivery import Away

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from thriftgate.config.base import Duration, Section
+from thriftgate.config.sections.base import Duration, Section
 from thriftgate.wire.identity import pattern
 
 

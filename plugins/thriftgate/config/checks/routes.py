@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from thriftgate.config.cache import CacheConfig
-from thriftgate.config.cascade import CascadeConfig
 from thriftgate.config.litellm.model_list import ModelGroup, ModelList
 from thriftgate.config.problems import SECTION, KeyPath, Problem
-from thriftgate.config.root import RouteConfig, ThriftgateConfig
+from thriftgate.config.sections.cache import CacheConfig
+from thriftgate.config.sections.cascade import CascadeConfig
+from thriftgate.config.sections.root import RouteConfig, ThriftgateConfig
 from thriftgate.forms import did_you_mean
 
 ROUTES: KeyPath = (*SECTION, "routes")

@@ -4,17 +4,17 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from thriftgate.config.base import Duration, Section
-from thriftgate.config.cache import CacheConfig
-from thriftgate.config.cascade import CascadeConfig
-from thriftgate.config.guards import GuardsConfig
-from thriftgate.config.identity import BudgetsConfig, IdentityConfig
-from thriftgate.config.limits import LimitsConfig
-from thriftgate.config.observability import LogsConfig, MetricsConfig
-from thriftgate.config.output import OutputConfig
-from thriftgate.config.privacy import PrivacyConfig
-from thriftgate.config.prompts import PromptsConfig, RoutePromptConfig
-from thriftgate.config.tracing import TracingConfig
+from thriftgate.config.sections.base import Duration, Section
+from thriftgate.config.sections.cache import CacheConfig
+from thriftgate.config.sections.cascade import CascadeConfig
+from thriftgate.config.sections.guards import GuardsConfig
+from thriftgate.config.sections.identity import BudgetsConfig, IdentityConfig
+from thriftgate.config.sections.limits import LimitsConfig
+from thriftgate.config.sections.observability import LogsConfig, MetricsConfig
+from thriftgate.config.sections.output import OutputConfig
+from thriftgate.config.sections.privacy import PrivacyConfig
+from thriftgate.config.sections.prompts import PromptsConfig, RoutePromptConfig
+from thriftgate.config.sections.tracing import TracingConfig
 
 EmbedderName = Literal["local", "fast"]
 

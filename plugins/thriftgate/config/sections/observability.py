@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from thriftgate.config.base import Section
+from thriftgate.config.sections.base import Section
 
 
 class MetricsConfig(Section):

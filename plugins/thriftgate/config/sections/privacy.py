@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from thriftgate.config.base import Duration, Section
+from thriftgate.config.sections.base import Duration, Section
 from thriftgate.privacy.kinds import DEFAULT_KINDS, NAME_LANGUAGES, OWN_KINDS, PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.policy import Action
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from thriftgate.config.base import Section
+from thriftgate.config.sections.base import Section
 from thriftgate.guards.linear import LinearPattern
 
 GuardAction = Literal["off", "flag", "strong", "confirm", "block"]

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.document import value_at
 from thriftgate.config.problems import SECTION, KeyPath, Problem
-from thriftgate.config.root import ThriftgateConfig
-from thriftgate.config.route_checks import RouteFinding
+from thriftgate.config.sections.root import ThriftgateConfig
 from thriftgate.forms import did_you_mean
 
 AUTHENTICATION = "thriftgate.proxy.plugin.authenticate"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from thriftgate.config.base import Duration, Section
+from thriftgate.config.sections.base import Duration, Section
 
 
 class RoutePromptConfig(Section):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from thriftgate.config.base import Duration, Section
+from thriftgate.config.sections.base import Duration, Section
 
 Scope = Literal["key", "user", "team", "tier", "route", "gateway"]
 

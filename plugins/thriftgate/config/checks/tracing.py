@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.problems import SECTION, KeyPath, Problem
-from thriftgate.config.root import ThriftgateConfig
-from thriftgate.config.route_checks import RouteFinding
+from thriftgate.config.sections.root import ThriftgateConfig
 from thriftgate.wire.shapes import mapping
 
 KEYS = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")

@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator
 
-from thriftgate.config.base import Duration, Section
+from thriftgate.config.sections.base import Duration, Section
 
 
 class LangfuseTracingConfig(Section):

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from thriftgate.config.base import Section
+from thriftgate.config.sections.base import Section
 from thriftgate.schemas import Refusal, compile_schema
 
 

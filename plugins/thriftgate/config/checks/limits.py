@@ -5,11 +5,11 @@ Failure behaviour: nothing here raises.
 
 from collections.abc import Iterator
 
-from thriftgate.config.identity import IdentityConfig
-from thriftgate.config.limits import LimitsConfig
+from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.litellm.model_list import ModelList
 from thriftgate.config.problems import SECTION, KeyPath, Problem
-from thriftgate.config.route_checks import RouteFinding
+from thriftgate.config.sections.identity import IdentityConfig
+from thriftgate.config.sections.limits import LimitsConfig
 from thriftgate.forms import did_you_mean
 
 _LIMITS: KeyPath = (*SECTION, "limits")

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from thriftgate.config.base import Duration, Section
+from thriftgate.config.sections.base import Duration, Section
 from thriftgate.identity.claims import ClaimNames
 from thriftgate.identity.forms import BudgetForm
 from thriftgate.identity.records import ServiceClass

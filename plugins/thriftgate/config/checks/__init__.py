@@ -1,0 +1,1 @@
+"""Whether what each section says fits the rest of the file."""

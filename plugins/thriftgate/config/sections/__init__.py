@@ -1,0 +1,1 @@
+"""What may stand in a configuration: one closed model per section."""
