@@ -48,6 +48,7 @@ from thriftgate.proxy.interception import Interception
 from thriftgate.proxy.lifetime import run_until_the_end
 from thriftgate.proxy.memory import look_at_routes, note_what_is_absent, tidy_after_start
 from thriftgate.proxy.page.operators import Operators
+from thriftgate.proxy.privacy.copying import copy_by_structure
 from thriftgate.proxy.privacy.hooks import PrivacyHooks
 from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
@@ -146,6 +147,7 @@ explain_counts()
 note_what_is_absent()
 fetch_none()
 charge_alike()
+copy_by_structure()
 plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
 edge = EdgeHooks(
     _model_names,
