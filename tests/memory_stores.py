@@ -59,7 +59,7 @@ class InMemoryAnswerCache(MemoryStore):
         near = [
             Neighbour(self._shown(entry), _cosine(embedding, entry.embedding))
             for entry in self._live()
-            if entry.scope == scope and _has_direction(embedding) and _has_direction(entry.embedding)
+            if exact is None and entry.scope == scope and _has_direction(embedding) and _has_direction(entry.embedding)
         ]
         near.sort(key=lambda neighbour: -neighbour.similarity)
         return Lookup(self._shown(exact) if exact else None, tuple(near[:limit]))

@@ -78,7 +78,8 @@ async def test_going_back_finds_what_was_kept_before(both: Pair) -> None:
     await minilm.prepare()
     found = await minilm.lookup("scope", "key-a", vector(1, dimensions=384))
     assert found.exact is not None
-    assert [one.entry.key for one in found.neighbours] == ["key-a"]
+    near = (await minilm.lookup("scope", "none", vector(1, dimensions=384))).neighbours
+    assert [one.entry.key for one in near] == ["key-a"]
 
 
 async def test_what_the_other_kept_goes_when_it_expires(both: Pair) -> None:

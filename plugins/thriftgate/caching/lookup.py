@@ -19,6 +19,8 @@ from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour, answer_gro
 from thriftgate.caching.evidence import NEIGHBOURS
 from thriftgate.types import Vector
 
+NO_KEY = ""
+"""Of no entry: who looks by it finds the nearest, whichever of them there is."""
 NEAR_ENOUGH = 0.5
 """Similarity of two questions below which their answers are not compared: they would hardly ever say the same."""
 
@@ -48,7 +50,7 @@ class Embed:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """Send a `Lookup`: the entry of this key, and the nearest ones where there is a vector."""
+    """Send a `Lookup`: the entry of this key; where there is none, the nearest ones, if there is a vector."""
 
     scope: str
     key: str
@@ -109,10 +111,14 @@ def look_up(asked: Asked, decide: Decide) -> LookUp:
     """
     may_vary = asked.is_semantic and len(asked.question) <= LONGEST_QUESTION
     vector: Vector | None = (yield Embed(asked.question, only_if_known=True)) if may_vary else None
-    found = _fitting((yield Find(asked.scope, asked.key, vector)), asked.max_tokens)
-    if found.exact is None and may_vary and vector is None:
-        vector = yield Embed(asked.question)
-        found = _fitting((yield Find(asked.scope, asked.key, vector)), asked.max_tokens)
+    kept: Lookup = yield Find(asked.scope, asked.key, vector)
+    found = _fitting(kept, asked.max_tokens)
+    if found.exact is None and may_vary and (vector is None or kept.exact is not None):
+        # An answer that is too long for this client still is the key's: the others are looked for without it.
+        key = asked.key if kept.exact is None else NO_KEY
+        if vector is None:
+            vector = yield Embed(asked.question)
+        found = _fitting((yield Find(asked.scope, key, vector)), asked.max_tokens)
     if found.exact is not None or not may_vary:
         return Found(exact=found.exact, vector=vector)
     decision = decide(asked.question, found.neighbours)

@@ -142,9 +142,9 @@ class AnswerCache(Protocol):
         ...
 
     async def lookup(self, scope: str, key: str, embedding: Vector | None, *, limit: int = 8) -> Lookup:
-        """The entry with this exact key and, where `embedding` is given, the nearest `limit` of the scope.
+        """The entry with this exact key; where there is none and `embedding` is given, the nearest `limit`.
 
-        Expired entries are never returned.
+        Expired entries are never returned, and no entry has an empty key.
         """
         ...
 

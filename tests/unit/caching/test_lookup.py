@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
 from thriftgate.caching.differences.reading import LONGEST_QUESTION
 from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour
-from thriftgate.caching.lookup import NEAR_ENOUGH, Asked, Check, Compare, Embed, Find, Found, Settled, look_up, settle
+from thriftgate.caching.lookup import (
+    NEAR_ENOUGH,
+    NO_KEY,
+    Asked,
+    Check,
+    Compare,
+    Embed,
+    Find,
+    Found,
+    Settled,
+    look_up,
+    settle,
+)
 from thriftgate.caching.policy import SERVED
 from thriftgate.types import Usage
 
@@ -88,8 +100,12 @@ def test_an_answer_longer_than_the_client_lets_it_be_is_not_there() -> None:
         return Miss(reason=MissReason.TOO_FAR)
 
     asked = replace(ASKED, max_tokens=100)
-    _, found = drive(look_up(asked, decide), [VECTOR, Lookup(entry("k", tokens=101), NEAR)])
+    long = Lookup(entry("k", tokens=101))
+    effects, found = drive(look_up(asked, decide), [VECTOR, long, Lookup(None, NEAR)])
+    assert effects[1:] == [Find("s", "k", VECTOR), Find("s", NO_KEY, VECTOR)]
     assert (found.exact, seen) == (None, [NEAR[:1]])
+    effects, _ = drive(look_up(asked, decide), [None, long, VECTOR, Lookup(None, NEAR)])
+    assert effects[1:] == [Find("s", "k", None), Embed("how long?"), Find("s", NO_KEY, VECTOR)]
     _, found = drive(look_up(asked, decide), [VECTOR, Lookup(entry("k", tokens=100), NEAR)])
     assert found.exact == entry("k", tokens=100)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from thriftgate.caching.ageing import AGE, CHANGED
 from thriftgate.caching.decision import Decision, Explore, Hit
 from thriftgate.caching.entries import CacheEntry, Neighbour, Observation, PurgeFilter
-from thriftgate.caching.lookup import Compare, Settled, settle
+from thriftgate.caching.lookup import NO_KEY, Compare, Settled, settle
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import AnswerCache, AuditBook, Clock, Completer, Judge
 from thriftgate.services.cache.deciding import Decider
@@ -146,7 +146,7 @@ class CacheVerifier:
         for _ in range(_GROUP_ROUNDS):
             if entry.embedding is None:
                 return
-            found = await self.cache.lookup(entry.scope, entry.key, entry.embedding, limit=_GROUP_SEEN)
+            found = await self.cache.lookup(entry.scope, NO_KEY, entry.embedding, limit=_GROUP_SEEN)
             others = [near.entry.entry_id for near in found.neighbours if near.entry.group == entry.group]
             for other in others:
                 await self.cache.purge(PurgeFilter(scope=entry.scope, entry_id=other))

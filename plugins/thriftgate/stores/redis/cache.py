@@ -84,7 +84,7 @@ class RedisAnswerCache:
         await self._redis.prepare(deadline=self._redis.deadlines.prepare)
 
     async def lookup(self, scope: str, key: str, embedding: Vector | None, *, limit: int = 8) -> Lookup:
-        """The entry with this exact key and, where `embedding` is given, the nearest `limit` of the scope."""
+        """The entry with this exact key; where there is none and `embedding` is given, the nearest `limit`."""
         vector = codec.unit(embedding, dimensions=self._dimensions)
         identity = codec.entry_identity(scope, key)
 
@@ -98,9 +98,9 @@ class RedisAnswerCache:
             return await pipeline.execute()
 
         fields, hits, *found = await self._redis.run(work, deadline=self._redis.deadlines.lookup)
-        exact = codec.decode_entry(fields, hits=None if hits is None else int(hits))
-        rows = found[0][2::2] if found else ()
-        return Lookup(self._live(exact), tuple(self._neighbours(rows))[:limit])
+        exact = self._live(codec.decode_entry(fields, hits=None if hits is None else int(hits)))
+        rows = found[0][2::2] if found and exact is None else ()
+        return Lookup(exact, tuple(self._neighbours(rows))[:limit])
 
     async def store(self, entry: CacheEntry) -> None:
         """Keep an answer; replaces the entry of the same scope and key."""

@@ -52,7 +52,7 @@ class PostgresAnswerCache:
         """Nothing: the tables are made when the database is prepared."""
 
     async def lookup(self, scope: str, key: str, embedding: Vector | None, *, limit: int = 8) -> Lookup:
-        """The entry with this exact key and, where `embedding` is given, the nearest `limit` of the scope."""
+        """The entry with this exact key; where there is none and `embedding` is given, the nearest `limit`."""
         vector = self._unit(embedding)
         scope = to_text(scope)
         if vector is None:
@@ -60,13 +60,9 @@ class PostgresAnswerCache:
             return Lookup(entry_of(found[0])) if found else Lookup()
         query = sql.nearest_query(self._dimensions, sql.bucket_of(scope))
         rows = await self._fetch(query, scope, to_text(key), self._clock(), vector, limit)
-        exact = next((entry_of(row) for row in rows if row["distance"] is None), None)
-        neighbours = (
-            Neighbour(entry_of(row), min(1.0, max(0.0, -row["distance"])))
-            for row in rows
-            if row["distance"] is not None
-        )
-        return Lookup(exact, tuple(neighbours))
+        if rows and rows[0]["distance"] is None:
+            return Lookup(entry_of(rows[0]))
+        return Lookup(None, tuple(Neighbour(entry_of(row), min(1.0, max(0.0, -row["distance"]))) for row in rows))
 
     async def _fetch(self, query: str, *args: object) -> Sequence[Row]:
         return await self._database.promptly(partial(self._database.fetch, query, *args))

@@ -121,26 +121,31 @@ def bucket_of(scope: str) -> int:
 def nearest_query(dimensions: int, bucket: int) -> str:
     """The look-up by key and vector. $1 scope, $2 key, $3 now, $4 vector, $5 how many.
 
-    The row of the exact key has no distance. `scope || ''` keeps the planner from reading a whole large scope
-    through the index on it; the approximate index is not entered at all for a scope that has nothing there.
+    The row of the exact key has no distance, and comes alone: then no vector is looked at. `scope || ''` keeps the
+    planner from reading a whole large scope through the index on it; the approximate index is not entered at all for a
+    scope that has nothing there.
     """
     return f"""
-WITH compared AS (
+WITH exact AS MATERIALIZED (
+    SELECT id FROM cache_entries WHERE scope = $1 AND key = $2 AND expires_at > $3
+), compared AS (
     SELECT entry, embedding <#> $4 AS distance FROM cache_vectors
     WHERE scope = $1 AND bucket IS NULL AND vector_dims(embedding) = {dimensions} AND expires_at > $3
+      AND NOT EXISTS (SELECT FROM exact)
     ORDER BY distance LIMIT $5
 ), indexed AS (
     SELECT entry, embedding <#> $4 AS distance FROM (
         SELECT entry, embedding FROM cache_vectors
         WHERE bucket = {bucket} AND vector_dims(embedding) = {dimensions} AND scope || '' = $1 AND expires_at > $3
           AND EXISTS (SELECT FROM cache_vectors WHERE scope = $1 AND bucket = {bucket})
+          AND NOT EXISTS (SELECT FROM exact)
         ORDER BY embedding::halfvec({dimensions}) <#> $4::halfvec({dimensions}) LIMIT 3 * $5
     ) near
     ORDER BY distance LIMIT $5
 ), found AS (
     (SELECT entry, distance FROM compared UNION ALL SELECT entry, distance FROM indexed ORDER BY distance LIMIT $5)
     UNION ALL
-    SELECT id, NULL FROM cache_entries WHERE scope = $1 AND key = $2
+    SELECT id, NULL FROM exact
 )
 SELECT {_ENTRY}, found.distance
 FROM found JOIN cache_entries e ON e.id = found.entry {_EVIDENCE}
