@@ -40,6 +40,12 @@ _OPTION_MARKER = re.compile(
     r"(?: (?:is|ist|est|es|è|é))?[ \t:*_`\"]*\n?[ \t:*_`\"]*(?:(?:option|choice)[ \t:*_`\"]*)?",
     re.IGNORECASE,
 )
+_MARKED = frozenset({
+    "answer", "result", "total", "antwort", "ergebnis", "antwoord", "résultat", "réponse", "respuesta", "risposta",
+    "resposta",
+})  # fmt: skip
+"""One of these is in a text in which a marker can be; looking for them takes a hundredth of the time."""
+_OPTION_MARKED = (_MARKED - {"result", "total", "ergebnis", "résultat"}) | {"option", "choice"}
 _BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]{0,40}\}){1,80})\}")
 _CLOSED_OPTION = re.compile(r"(?:\(([A-Ja-j])\)|\[([A-Ja-j])\]|([A-J])(?=[).:*_]|\s*$))")
 _LETTER = re.compile(r"(?<![\w'])(?:[B-HJ](?![\w'])|A(?![\w'])(?! [a-z])|I(?![\w'\u2019 ]))")
@@ -125,7 +131,15 @@ def conclusion_of(text: str) -> Conclusion | None:
     if len(last) > 1:
         value, _, behind = last[1].strip(' \t:=*_`"\n').partition("\n")
         return None if behind or _begins_a_line(value) else read_value(value)
-    return _only([*_options(end), *_amounts(end)])
+    lower = in_one_case(end)
+    options = _options(end) if any(word in lower for word in _OPTION_MARKED) else []
+    amounts = _amounts(end) if any(word in lower for word in _MARKED) else []
+    return _only([*options, *amounts])
+
+
+def in_one_case(text: str) -> str:
+    """The text with one form of each letter that expressions take for the same: of dotted and dotless ones as well."""
+    return text.casefold().replace("\u0307", "").replace("\u0131", "i")
 
 
 def _may_be_one(one: frozenset[Any], other: frozenset[Any]) -> bool:

@@ -19,6 +19,7 @@ from thriftgate.services.checking.conclusions import (
     amount_in,
     conclude_the_same,
     conclusion_of,
+    in_one_case,
     is_stated,
     letters_in,
     numbers_in,
@@ -41,6 +42,12 @@ _CONCLUSION = re.compile(
     r"\b(?:so|therefore|thus|hence|in total|altogether|also|daher|somit|insgesamt|donc|por tanto|entonces)\b|=",
     re.IGNORECASE,
 )
+_CONCLUDES = frozenset({
+    "so", "therefore", "thus", "hence", "total", "altogether", "also", "daher", "somit", "insgesamt", "donc", "tanto",
+    "entonces",
+})  # fmt: skip
+"""One of these words, or an equals sign, is in whatever the expression above finds."""
+_WORD = re.compile(r"\w+")
 _TRUTHS = frozenset({"yes", "no", "ja", "nein", "nee", "oui", "non", "sí", "sì", "sim", "não", "true", "false"})
 _CONNECTIVES = frozenset(
     map(stem, ("therefore", "thus", "hence", "total", "altogether", "daher", "somit", "insgesamt", "donc", "tanto"))
@@ -90,7 +97,10 @@ def _conclude_alike(one: str, other: str) -> bool | None:
 
 def _last_sentence(text: str) -> str:
     """The last sentence, where that draws a conclusion from something before it; else empty."""
-    sentences = [one for one in _SENTENCE.split(text[-_CONCLUDING:].strip()) if one.strip()]
+    end = text[-_CONCLUDING:]
+    if "=" not in end and _CONCLUDES.isdisjoint(_WORD.findall(in_one_case(end))):
+        return ""
+    sentences = [one for one in _SENTENCE.split(end.strip()) if one.strip()]
     return sentences[-1] if len(sentences) > 1 and _CONCLUSION.search(sentences[-1]) else ""
 
 

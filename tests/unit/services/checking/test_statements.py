@@ -35,6 +35,10 @@ pieces = st.lists(
         ("The answer is 10 percent.", "10%"),
         ("The answer is 3:30 pm.", "15:30"),
         ("Yes.", "yes"),
+        ("THE AN\u017fWER IS 12.", "12"),
+        ("La r\u0130sposta: 12", "12"),
+        ("Das Ergebn\u0131s ist 12.", "12"),
+        ("LA R\u00c9PONSE EST (D).", "D"),
     ],
 )
 def test_a_result_is_read_in_each_of_its_spellings(text: str, bare: str) -> None:
