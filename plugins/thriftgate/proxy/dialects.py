@@ -55,7 +55,8 @@ def hidden_params(response: object) -> Mapping[str, Any]:
 def body_of_response(response: object) -> Mapping[str, Any]:
     """The answer's body as its client would get it."""
     if isinstance(response, BaseModel):
-        return response.model_dump(mode="json", exclude_none=True)
+        # With what is null in it: a hit shows the fields that the whole answer showed.
+        return response.model_dump(mode="json")
     return {name: value for name, value in cast("Mapping[str, Any]", response).items() if name != "_hidden_params"}
 
 

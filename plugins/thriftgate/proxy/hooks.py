@@ -32,6 +32,11 @@ _SERVED = frozenset({"completion", "acompletion", "anthropic_messages", "respons
 """LiteLLM's names for what a route does."""
 
 
+_OF_THE_ROUTER = ("model_group", "model_group_alias", "model_group_size", "deployment", "deployment_model_name",
+                  "model_info", "api_base", "caching_groups")  # fmt: skip
+"""What LiteLLM's router notes of a call, and its limiter and loggers then read: of a route it is never asked."""
+
+
 class EdgeHooks(CustomLogger):
     """Opens the EdgeRequest of each request to a route, and closes it with headers or an error."""
 
@@ -112,6 +117,7 @@ class EdgeHooks(CustomLogger):
         self._intercept()
         # Left there, LiteLLM would look for it in a prompt management of its own.
         edge.prompt_id = data.pop("prompt_id", None)
+        _forget_deployment(data)
         # Retries belong to the tiers' own calls: here they would multiply.
         data["num_retries"] = 0
         return _with_seconds(data) or data
@@ -198,3 +204,11 @@ def _unknown_key(data: Mapping[str, Any], error: Exception) -> HTTPException | N
     """What a stranger is told, where LiteLLM does not say it well."""
     ours = early_error(data, error, is_route=False)
     return None if ours is None else ClientHTTPException(ours)
+
+
+def _forget_deployment(data: Mapping[str, Any]) -> None:
+    """Whatever a client wrote there names no model: its tokens would count for another one's limit."""
+    notes = data.get("litellm_metadata") or data.get("metadata")
+    if isinstance(notes, dict):
+        for name in _OF_THE_ROUTER:
+            cast("dict[str, Any]", notes).pop(name, None)

@@ -7,11 +7,14 @@ import json
 import os
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.proxy.conftest import CLIENT_KEY, GatewayProcess
-from tests.proxy.faults.conftest import HAIKU, OPUS, ask, at_once, text_of
+from tests.proxy.faults.conftest import HAIKU, OPUS, PATHS, ask, at_once, text_of
+from tests.proxy.faults.test_stream_money import charged
 from tests.proxy.upstream import says
+from tests.proxy.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("proxy-faults")
 
@@ -130,3 +133,62 @@ def test_a_refusal_is_one_whatever_stands_beside(gateway: GatewayProcess, path: 
         assert response.status_code in (200, 400, 401, 403, 404, 502), (body, response.text[:500])
         assert not any(word in response.text for word in PYTHONS), (body, response.text[:500])
         json.loads(response.text)
+
+
+NOTES: tuple[tuple[str, Any], ...] = (
+    ("requester_metadata", "x"), ("requester_metadata", [1]), ("model_group", 5), ("model_group", {"a": 1}),
+    ("model_group", ["x"]), ("agent_id", [{"a": 1}]), ("agent_id", {"a": 1}), ("tags", [{"a": 1}]), ("tags", "x"),
+    ("deployment", 5), ("deployment", {"a": 1}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("bucket", ["metadata", "litellm_metadata"])
+@pytest.mark.parametrize("model", ["one", "opus"])
+@pytest.mark.parametrize("dialect", FIELDS)
+def test_what_litellm_trips_over_in_metadata_is_refused_by_name(
+    gateway: GatewayProcess, dialect: str, model: str, bucket: str
+) -> None:
+    gateway.upstream.on(OPUS, says("Fine."))
+    for name, value in NOTES:
+        response = ask(gateway, dialect, model, stream=name == "agent_id", **{bucket: {name: value}})
+        assert response.status_code == 400, (name, value, response.text)
+        assert f"'{bucket}.{name}'" in response.json()["error"]["message"]
+    assert gateway.upstream.asked(OPUS) == []
+
+
+@pytest.mark.parametrize("model", ["one", "opus"])
+def test_the_id_of_anthropics_user_is_a_text_and_others_metadata_is_theirs(gateway: GatewayProcess, model: str) -> None:
+    for name in (OPUS, "o-large"):
+        gateway.upstream.on(name, says("Fine."))
+    for value in (5, [1], {"a": 1}, True):
+        response = ask(gateway, "messages", model, metadata={"user_id": value})
+        assert response.status_code == 400, response.text
+        assert "'metadata.user_id'" in response.json()["error"]["message"]
+        assert text_of(ask(gateway, "chat", model, metadata={"user_id": value})) == "Fine."
+
+
+@pytest.mark.parametrize("model", ["one", "opus"])
+@pytest.mark.parametrize("dialect", FIELDS)
+def test_a_field_that_litellm_lets_nobody_send_is_no_wrong_key(
+    gateway: GatewayProcess, dialect: str, model: str
+) -> None:
+    for name, bucket in (("turn_off_message_logging", "metadata"), ("user_api_key_auth_metadata", "litellm_metadata")):
+        response = ask(gateway, dialect, model, **{bucket: {name: True}})
+        assert response.status_code == 400, response.text
+        assert f"'{name}' is not a field of a request" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("dialect", FIELDS)
+def test_a_client_does_not_choose_whose_tokens_are_counted(gateway: GatewayProcess, dialect: str) -> None:
+    """LiteLLM's limiter counts by the model group in its notes, which its router writes; of a route it is not asked."""
+    gateway.upstream.on("o-large", says("Fine."))
+    key = f"sk-{uuid4().hex}-acme-carol"
+    body: dict[str, Any] = {"model": "one", "max_tokens": 20, "messages": [{"role": "user", "content": uuid4().hex}]}
+    if dialect == "responses":
+        body = {"model": "one", "input": uuid4().hex}
+    notes = {"model_group": "somebody-elses", "deployment": "openai/somebody-elses"}
+    for bucket in ("metadata", "litellm_metadata"):
+        response = gateway.post(PATHS[dialect], {**body, bucket: notes}, key)
+        assert response.status_code == 200, response.text
+    assert eventually(lambda: len(charged(gateway, key)) == 4)  # each request, and its call of a tier
+    assert "somebody-elses" not in {row["model"] for row in charged(gateway, key)}

@@ -19,6 +19,7 @@ from litellm.llms.anthropic.pass_through.messages.streaming_iterator import Base
 from litellm.router import Router
 from litellm.types.utils import ModelResponse
 
+from thriftgate.errors import note_given_up
 from thriftgate.proxy.books.pricing import RouterPricer, chat_usage
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
@@ -39,7 +40,7 @@ class TierBill:
         self._seen = seen
         self._pricer = pricer
         self._model = model
-        self._edge = edge
+        self.edge = edge
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if edge is not None:
             edge.unsettled.add(self._over)
@@ -81,8 +82,8 @@ class TierBill:
         if not self._is_open:
             return usage, cost_usd
         usage, cost_usd = self._settled(usage, cost_usd, error)
-        if self._edge is not None:
-            self._edge.took(usage)
+        if self.edge is not None:
+            self.edge.took(usage)
         self._end()
         return usage, cost_usd
 
@@ -138,6 +139,23 @@ class TierBill:
         await log.dispatch_success_handlers(own, cache_hit=False, prefer_async_handlers=True)
 
 
+def charge_given_up(
+    seen: ProviderAnswer, pricer: RouterPricer, model: str, error: BaseException, *, edge: EdgeRequest | None
+) -> None:
+    """Charge a call that nobody waited for with what a tokenizer counts of its request, and note that on the error.
+
+    Its provider has most likely read it; what it wrote nobody knows. Else whoever leaves early would ask for nothing.
+    """
+    if seen.log is None or seen.estimate is None or not seen.is_given_up(error):
+        return
+    usage = Usage(seen.estimate("")[0], is_estimated=True)
+    cost_usd = pricer.cost_usd(model, usage) or 0.0
+    bill = TierBill(seen, pricer, model, edge=edge)
+    bill.logged_by(seen.log)
+    bill.settle(usage, cost_usd, error)
+    note_given_up(error, usage.prompt_tokens, cost_usd)
+
+
 async def all_charged() -> None:
     """Return when what was left or cut is charged, or would have been long ago."""
     if _tasks:
@@ -153,6 +171,8 @@ def keep_bills() -> None:
 
     @wraps(pre_call)
     def asking(self: Logging, *args: Any, **kwargs: Any) -> Any:
+        if (answer := current.get()) is not None:
+            answer.log = self
         if (bill := _current()) is not None:
             bill.logged_by(self)
         return pre_call(self, *args, **kwargs)

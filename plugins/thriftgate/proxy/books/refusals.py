@@ -20,7 +20,7 @@ from thriftgate.errors import GatewayError, InvalidRequestError, UnknownKeyError
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.endpoints.validation import check_any
 from thriftgate.proxy.messages import caller_of
-from thriftgate.proxy.tiers.stumbles import early_stumble, stumble
+from thriftgate.proxy.tiers.stumbles import early_stumble, rejected_field, stumble
 from thriftgate.types import DecisionKind, RequestRecord, Status
 from thriftgate.wire.shapes import mapping
 
@@ -78,6 +78,8 @@ def early_error(data: Mapping[str, Any], error: BaseException, *, is_route: bool
     if getattr(error, "type", None) == ProxyErrorTypes.no_db_connection:
         # Without a database of LiteLLM's there is one key, and any other is refused for the want of a database.
         return UnknownKeyError("this key is not known here", code="invalid_api_key")
+    if (fault := rejected_field(error)) is not None:
+        return fault
     if not is_route and (fault := stumble(_sent(data), error)) is not None:
         return fault
     if status_of(error) is not None:

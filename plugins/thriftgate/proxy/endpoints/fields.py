@@ -85,6 +85,29 @@ _TYPES: tuple[tuple[Check, str], ...] = (
 TYPES: Mapping[str, Check] = {name: check for check, names in _TYPES for name in names.split()}
 
 
+_NOTES: tuple[tuple[Check, str], ...] = (
+    ((is_text, "a text"), "model_group agent_id deployment"),
+    (OBJECT, "requester_metadata"),
+    (TYPES["tags"], "tags"),
+)
+"""What LiteLLM reads of a client's `metadata` and `litellm_metadata` and trips over; all else there may be anything."""
+_NOTED = ("metadata", "litellm_metadata")
+
+
 def is_of_type(check: Check, value: object) -> bool:
     """Whether a field may have the value."""
     return value is None or check[0](value)
+
+
+def wrong_note(body: Mapping[str, object]) -> tuple[str, str] | None:
+    """The path of a value in the request's metadata that is of a wrong type, and the type in words."""
+    for bucket in _NOTED:
+        notes = body.get(bucket)
+        if not isinstance(notes, Mapping):
+            continue
+        found = cast("Mapping[str, object]", notes)
+        for check, names in _NOTES:
+            for name in names.split():
+                if not is_of_type(check, found.get(name)):
+                    return f"{bucket}.{name}", check[1]
+    return None

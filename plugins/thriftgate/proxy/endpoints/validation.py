@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.endpoints.fields import OBJECT, TEXT_OR_OBJECTS, TYPES, Check, is_of_type
+from thriftgate.proxy.endpoints.fields import OBJECT, TEXT_OR_OBJECTS, TYPES, Check, is_of_type, wrong_note
 from thriftgate.proxy.endpoints.parts import check_calls, check_content, check_formats, check_items, check_tools
+from thriftgate.wire.shapes import mapping
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _LARGEST = 2**63
@@ -62,6 +63,7 @@ def check_request(body: Mapping[str, Any], call_type: str) -> None:
         _check_conversation(body, _check_message)
     elif call_type == "anthropic_messages":
         _check_parameters(body, _MESSAGES)
+        _check_user(body)
         _check_conversation(body, _check_block_message)
         if isinstance(body.get("system"), list):
             check_content(body["system"], "system")
@@ -81,6 +83,8 @@ def check_plain(body: Mapping[str, Any], call_type: str) -> None:
         return
     check_any(body)
     _check_parameters(body, _PLAIN)
+    if call_type == "anthropic_messages":
+        _check_user(body)
     messages: object = body.get("messages")
     if messages is not None:
         _check_conversation(body, _check_plain_message)
@@ -94,6 +98,8 @@ def check_plain(body: Mapping[str, Any], call_type: str) -> None:
 def check_early(body: Mapping[str, Any]) -> None:
     """What is looked at on every endpoint before anybody is asked who calls. Raises InvalidRequestError."""
     _check_parameters(body, _EARLY)
+    if (noted := wrong_note(body)) is not None:
+        raise InvalidRequestError(f"'{noted[0]}' must be {noted[1]}", param=noted[0])
     if _NO_FIELD in body:
         raise InvalidRequestError(f"'{_NO_FIELD}' is not a field of a request", param=_NO_FIELD)
 
@@ -118,6 +124,12 @@ def _check_parameters(body: Mapping[str, Any], checks: Mapping[str, Check]) -> N
     for name, check in checks.items():
         if not is_of_type(check, body.get(name)):
             raise InvalidRequestError(f"'{name}' must be {check[1]}", param=name)
+
+
+def _check_user(body: Mapping[str, Any]) -> None:
+    """Anthropic's `metadata` is its user's id, and LiteLLM trips over any that is no text."""
+    if not is_of_type(TYPES["user"], mapping(body.get("metadata")).get("user_id")):
+        raise InvalidRequestError("'metadata.user_id' must be a text", param="metadata.user_id")
 
 
 def _check_values(body: Mapping[str, Any]) -> None:

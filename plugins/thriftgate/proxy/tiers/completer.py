@@ -13,6 +13,7 @@ that is refused with parameters of ours in it (a prompt's, log-probabilities) is
 refusal names, then without any. Closing a stream closes the provider's connection.
 """
 
+import asyncio
 import json
 import math
 import re
@@ -30,7 +31,7 @@ from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
 from thriftgate.proxy import edge
-from thriftgate.proxy.books.bills import TierBill, keep_bills
+from thriftgate.proxy.books.bills import TierBill, charge_given_up, keep_bills
 from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
@@ -99,6 +100,9 @@ class RouterCompleter:
         token = current.set(seen)
         try:
             response = await self._asked(model, request, purpose, stream=False)
+        except BaseException as error:
+            charge_given_up(seen, self._pricer, model, error, edge=asking_of(purpose))
+            raise
         finally:
             current.reset(token)
         try:
@@ -113,7 +117,7 @@ class RouterCompleter:
             raise failure from None
         if request.dialect == Dialect.CHAT and "logprobs" in request.added:
             drop_logprobs(response)
-        if purpose is CallPurpose.ANSWER and (asking := edge.current.get()) is not None:
+        if (asking := asking_of(purpose)) is not None:
             asking.took(answer.usage)
         return answer
 
@@ -187,8 +191,9 @@ class RouterCompleter:
         token = current.set(seen)
         try:
             response = await self._asked(model, request, purpose, stream=True)
-        except BaseException:
+        except BaseException as error:
             bill.drop()
+            charge_given_up(seen, self._pricer, model, error, edge=bill.edge)
             raise
         finally:
             current.reset(token)
@@ -207,6 +212,11 @@ class RouterCompleter:
             raise
         except Exception as error:
             raise self._failure(model, error, stream=True) from error
+        except asyncio.CancelledError as error:
+            if not is_begun:
+                bill.drop()
+                charge_given_up(seen, self._pricer, model, error, edge=bill.edge)
+            raise
         finally:
             close = getattr(response, "aclose", None)
             if close is not None:
@@ -328,6 +338,11 @@ class RouterCompleter:
             traceparent = outgoing_traceparent(request.request_id, request.traceparent)
             kwargs["extra_headers"] = {**headers, "traceparent": traceparent}
         return kwargs
+
+
+def asking_of(purpose: CallPurpose) -> edge.EdgeRequest | None:
+    """The client's request that a call is an answer to; None of a call for the gateway's own sake."""
+    return edge.current.get() if purpose is CallPurpose.ANSWER else None
 
 
 def named_in(refusal: str, names: frozenset[str]) -> frozenset[str]:

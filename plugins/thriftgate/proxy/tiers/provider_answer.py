@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
+import httpx
 import jiter
 
 from thriftgate.wire.answer import AnswerView, Finish
@@ -20,6 +21,7 @@ from thriftgate.wire.turns import Dialect
 
 MISSING = "missing"
 """Stands where a provider's own reason would: no provider's word, so no ending that anybody knows."""
+_REFUSED = 400
 _SHAPES = ((Dialect.CHAT, "choices"), (Dialect.RESPONSES, "output"), (Dialect.MESSAGES, "content"))
 """Which list makes a body an answer of which dialect."""
 
@@ -53,10 +55,17 @@ class ProviderAnswer:
         """Tokens that went in, and of a text that came out, by a tokenizer; where nobody counts, nobody is told."""
         self.call: Mapping[str, Any] = {}
         """What LiteLLM knows of the call, by which it prices it: its parameters, its deployment."""
+        self.log: object = None
+        """LiteLLM's own log of the call."""
         self.bill: object = None
         """Of a tier's stream: the `TierBill` by which it is charged."""
         self.is_exhausted = False
         """LiteLLM's stream has been read to its end."""
+
+    def is_given_up(self, error: BaseException) -> bool:
+        """Whether nobody waited for what it was sent for: its provider may have read it all, and says nothing of it."""
+        is_left = not isinstance(error, Exception) and (self.status is None or self.status < _REFUSED)
+        return self.is_sent and (is_left or isinstance(self.failure, httpx.ReadTimeout))
 
     @property
     def doubts(self) -> Mapping[int, str]:

@@ -20,7 +20,7 @@ from litellm.types.router import RouterErrors, RouterRateLimitError, RouterRateL
 
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy.books.usages import read_usage
-from thriftgate.proxy.endpoints.fields import TYPES, is_of_type
+from thriftgate.proxy.endpoints.fields import TYPES, is_of_type, wrong_note
 from thriftgate.proxy.tiers import provider_answer
 from thriftgate.proxy.tiers.breaker import causes
 from thriftgate.wire.shapes import items, mapping
@@ -38,6 +38,8 @@ _PYTHONS_WORDS = (
     "must be str or bytes",
 )  # fmt: skip
 _TAKEN = re.compile(r"got multiple values for (?:keyword )?argument '(\w{1,100})'")
+_REJECTED = re.compile(r"Rejected Request: ([\w.]{1,100}) is not allowed in request body")
+"""LiteLLM says so with a 401, which clients take for a wrong key."""
 _ORDINARY = frozenset(
     {
         "model", "messages", "input", "system", "instructions", "stream", "stream_options", "max_tokens",
@@ -157,12 +159,19 @@ def early_stumble(body: Mapping[str, Any], error: BaseException) -> InvalidReque
     return _wrong_field(body)
 
 
+def rejected_field(error: BaseException) -> InvalidRequestError | None:
+    """A field that LiteLLM lets no client send, named as what it is."""
+    found = _REJECTED.search(str(getattr(error, "message", error))[:5000])
+    return None if found is None else InvalidRequestError(f"'{found[1]}' is not a field of a request", param=found[1])
+
+
 def _wrong_field(body: Mapping[str, Any]) -> InvalidRequestError | None:
     for name, value in body.items():
         check = TYPES.get(name)
         if check is not None and not is_of_type(check, value):
             return InvalidRequestError(f"'{name}' must be {check[1]}", param=name)
-    return None
+    noted = wrong_note(body)
+    return None if noted is None else InvalidRequestError(f"'{noted[0]}' must be {noted[1]}", param=noted[0])
 
 
 def _has_parts(body: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, cast
 
-from thriftgate.errors import TierFailedError, describe_failure
+from thriftgate.errors import TierFailedError, describe_failure, given_up
 from thriftgate.ports import Completer, Pricer
 from thriftgate.services.request.journal import Journal
 from thriftgate.services.request.reading import answer_of, is_frame
@@ -195,8 +195,10 @@ class AskedStream:
 
     def _book(self, started_at: float, duration: float, error: BaseException | None) -> None:
         body = self._assembler.finish()
-        usage, cost_usd = self._used(body, failed=error is not None)
-        if self._settle is not None:
+        usage, cost_usd = self._used(body, error)
+        if self._settle is None:
+            usage, cost_usd = _paid_for_nothing(error) if error else (usage, cost_usd)
+        else:
             usage, cost_usd = self._settle(usage, cost_usd, error)
         answer = answer_of(
             self._request.dialect, body, model=self._model, usage=usage, cost_usd=cost_usd, deployment=self._deployment
@@ -220,11 +222,12 @@ class AskedStream:
             )
         )
 
-    def _used(self, body: Mapping[str, Any], *, failed: bool) -> tuple[Usage, float]:
+    def _used(self, body: Mapping[str, Any], error: BaseException | None) -> tuple[Usage, float]:
         """What the provider counted and what that costs; where it did not count, what a tokenizer counts."""
+        failed = error is not None
         counted = answer_view(Dialect(self._request.dialect), body).usage
         if counted is None or not counted.usage.total_tokens:
-            if failed and not self.has_started:
+            if isinstance(error, Exception) and not self.has_started:
                 return Usage(), 0.0
             return self._asker.estimated(self._model, self._request, self._assembler.generated)
         # The count of a stream's beginning knows nothing of what came after it.
@@ -256,7 +259,9 @@ def ending_of(error: BaseException | None) -> Status:
 
 
 def _paid_for_nothing(error: BaseException | None) -> tuple[Usage, float]:
-    """What was charged for an answer that is none."""
+    """What was charged for an answer that is none, or that nobody waited for."""
+    if (left := given_up(error)) is not None:
+        return Usage(left[0], is_estimated=True), left[1]
     return (Usage(*error.tokens), error.cost_usd) if isinstance(error, TierFailedError) else (Usage(), 0.0)
 
 
