@@ -196,9 +196,7 @@ class AskedStream:
     def _book(self, started_at: float, duration: float, error: BaseException | None) -> None:
         body = self._assembler.finish()
         usage, cost_usd = self._used(body, error)
-        if self._settle is None:
-            usage, cost_usd = _paid_for_nothing(error) if error else (usage, cost_usd)
-        else:
+        if self._settle is not None:
             usage, cost_usd = self._settle(usage, cost_usd, error)
         answer = answer_of(
             self._request.dialect, body, model=self._model, usage=usage, cost_usd=cost_usd, deployment=self._deployment
@@ -224,14 +222,13 @@ class AskedStream:
 
     def _used(self, body: Mapping[str, Any], error: BaseException | None) -> tuple[Usage, float]:
         """What the provider counted and what that costs; where it did not count, what a tokenizer counts."""
-        failed = error is not None
         counted = answer_view(Dialect(self._request.dialect), body).usage
         if counted is None or not counted.usage.total_tokens:
-            if isinstance(error, Exception) and not self.has_started:
-                return Usage(), 0.0
+            if error is not None and not self.has_started and (self._settle is None or isinstance(error, Exception)):
+                return _paid_for_nothing(error)
             return self._asker.estimated(self._model, self._request, self._assembler.generated)
         # The count of a stream's beginning knows nothing of what came after it.
-        rest = self._uncounted(counted.usage) if failed else 0
+        rest = 0 if error is None else self._uncounted(counted.usage)
         usage = replace(counted.usage, completion_tokens=counted.usage.completion_tokens + rest)
         if counted.usage.is_estimated:  # numbers that cannot be believed are not charged either
             return usage, self._asker.pricer.cost_usd(self._model, usage) or 0.0
