@@ -101,7 +101,7 @@ def response_of(dialect: str, body: Mapping[str, Any], summary: Mapping[str, Any
 def _completion(body: Mapping[str, Any]) -> ModelResponse:
     """LiteLLM's completion of ours. A stream's pieces are checked by nobody: a whole answer of them may be odd."""
     try:
-        return ModelResponse(**body)
+        return _with_nulls(ModelResponse(**body), body)
     except ValidationError:
         choices = objects(body.get("choices"))
         texts = [mapping(choice.get("message")).get("content") for choice in choices]
@@ -111,6 +111,16 @@ def _completion(body: Mapping[str, Any]) -> ModelResponse:
             for name, value in mapping(choice.get("message")).items():
                 setattr(cast("Any", made).message, name, value)
         return answer
+
+
+def _with_nulls(answer: ModelResponse, body: Mapping[str, Any]) -> ModelResponse:
+    """Fields that are null in the body: LiteLLM's own types drop some of them where they are made anew."""
+    for made, choice in zip(answer.choices, objects(body.get("choices")), strict=False):
+        for part, fields in ((made, choice), (cast("Any", made).message, mapping(choice.get("message")))):
+            for name, value in fields.items():
+                if value is None and not hasattr(part, name):
+                    setattr(part, name, None)
+    return answer
 
 
 def takes_bytes() -> bool:

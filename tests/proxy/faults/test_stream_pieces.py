@@ -7,10 +7,11 @@ from uuid import uuid4
 import httpx
 import pytest
 from tests.proxy.conftest import GatewayProcess
-from tests.proxy.faults.conftest import OPUS, ask, decision
+from tests.proxy.faults.conftest import HAIKU, OPUS, ask, decision
 from tests.proxy.faults.test_odd_answers import chunk
 from tests.proxy.upstream import fails, gives, raw_stream
 from tests.proxy.waiting import eventually
+from tests.wire_samples.dialects import ANSWERS
 
 from thriftgate.wire.dialects import assembler
 from thriftgate.wire.sse import SseDecoder
@@ -132,3 +133,41 @@ def test_a_hit_of_a_translated_stream_has_its_thoughts_and_citations_whole(gatew
     assert said["thinking_blocks"] == [thought]
     assert beside.get("thinking_blocks", [thought]) == [thought]
     assert [one["cited_text"] for one in beside["citations"][0]] == ["red", "ripe"]
+
+
+KEPT = {
+    Dialect.CHAT: ("cachedvllm", "c-vllm"),
+    Dialect.MESSAGES: ("claude", OPUS),
+    Dialect.RESPONSES: ("cached", "o-large"),
+}
+"""A route that keeps the strong tier's answers in each dialect, and that tier."""
+BY_ITSELF = ("text", "blanks", "unicode", "unknown fields", "citations", "filter results", "logprobs", "echo",
+             "two texts", "no caches", "thinking tokens", "no details", "two parts", "null citations")  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_a_hit_shows_what_the_whole_answer_showed_and_what_was_null_as_well(
+    gateway: GatewayProcess, dialect: Dialect
+) -> None:
+    route, tier = KEPT[dialect]
+    for name in (HAIKU, "o-small"):
+        gateway.upstream.on(name, fails(500))
+    hits = 0
+    for one, sample in ANSWERS:
+        if one.dialect is not dialect or sample.name not in BY_ITSELF:
+            continue
+        gateway.upstream.on(tier, gives(sample.body))
+        said = f"{uuid4().hex} {sample.name}"
+        first = ask(gateway, dialect, route, said)
+        assert first.status_code == 200, (sample.name, first.text)
+        again = ask(gateway, dialect, route, said)
+        if decision(again) != "exact_hit":  # the first one may still be on its way into the cache
+            assert eventually(lambda said=said: decision(ask(gateway, dialect, route, said)) == "exact_hit"), (
+                sample.name
+            )
+            again = ask(gateway, dialect, route, said)
+        ours = {"thriftgate", "id"} if dialect is Dialect.RESPONSES else {"thriftgate"}
+        shown = [{name: value for name, value in one.json().items() if name not in ours} for one in (first, again)]
+        assert shown[1] == shown[0], sample.name
+        hits += 1
+    assert hits > 3

@@ -22,8 +22,9 @@ from thriftgate.proxy.limits.dialects import LimitedApi, api_of, dialect_of
 from thriftgate.wire.bounds import Bounds, bounded, is_object, is_small, too_large
 
 _METHODS = frozenset({"POST", "PUT", "PATCH"})
-_NOT_JSON = ("multipart/", "application/x-www-form-urlencoded", "application/x-protobuf", "application/protobuf",
-             "application/octet-stream", "audio/", "image/", "video/")  # fmt: skip
+_FORMS = ("multipart/", "application/x-www-form-urlencoded")
+_NOT_JSON = (*_FORMS, "application/x-protobuf", "application/protobuf", "application/octet-stream", "audio/", "image/",
+             "video/")  # fmt: skip
 _CONVERSATIONS = Bounds()
 _OTHERS = Bounds(values=600_000)
 """An embeddings request may be 300,000 tokens as numbers."""
@@ -47,11 +48,19 @@ class BodyBounds:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http" or scope["method"] not in _METHODS or _is_no_json(scope):
+        if scope["type"] != "http" or scope["method"] not in _METHODS:
             await self._app(scope, receive, send)
             return
         path: str = scope["path"]
-        api = api_of(path)
+        api, kind = api_of(path), _content_type(scope)
+        is_form = kind.startswith(_FORMS)
+        if is_form and dialect_of(path) is not None:
+            await send_error(send, _no_form(), api or LimitedApi.CHAT, {})
+            return
+        # What a model endpoint gets is JSON to LiteLLM, whatever its header calls it.
+        if kind.startswith(_NOT_JSON) and (api is None or is_form):
+            await self._app(scope, receive, send)
+            return
         body = _Body(receive, _CONVERSATIONS if dialect_of(path) is not None else _OTHERS)
         try:
             _check_numbers(scope)
@@ -127,10 +136,14 @@ def _parsed(raw: bytes) -> Mapping[str, Any]:
     return lenient
 
 
-def _is_no_json(scope: Scope) -> bool:
+def _content_type(scope: Scope) -> str:
     headers: list[tuple[bytes, bytes]] = scope.get("headers", [])
     kind = next((value for name, value in headers if name.lower() == b"content-type"), b"")
-    return kind.decode("latin-1").strip().lower().startswith(_NOT_JSON)
+    return kind.decode("latin-1").strip().lower()
+
+
+def _no_form() -> InvalidRequestError:
+    return InvalidRequestError("the body must be JSON, sent with the header 'content-type: application/json'")
 
 
 def _check_numbers(scope: Scope) -> None:

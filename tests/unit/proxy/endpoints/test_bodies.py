@@ -92,6 +92,29 @@ async def test_a_file_is_not_read_here() -> None:
     assert len(endpoint.got) == 2
 
 
+KINDS = ("application/octet-stream", "audio/wav", " Image/PNG", "video/mp4", "application/x-protobuf", "text/plain", "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/embeddings"])
+async def test_a_body_is_measured_whatever_its_header_calls_it(path: str, kind: str) -> None:
+    """LiteLLM reads it as JSON all the same."""
+    deep = b'{"model": ' + b"[" * 80 + b"]" * 80 + b"}"
+    endpoint, sent = await served(deep, path=path, headers=[(b"Content-Type", kind.encode())])
+    assert error_in(sent)["error"]["message"].startswith("the request is nested deeper")
+    assert endpoint.got == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "Multipart/x"]
+)
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/chat/completions", "/v1/messages", "/v1/responses"])
+async def test_a_conversation_is_no_form(path: str, kind: str) -> None:
+    endpoint, sent = await served(b"model=one&input=hi", path=path, headers=[(b"content-type", kind.encode())])
+    assert "content-type: application/json" in error_in(sent)["error"]["message"]
+    assert endpoint.got == []
+
+
 @pytest.mark.parametrize("value", [b"abc", b"", b"1s", b"\xff"])
 async def test_a_header_that_must_be_a_number_is_one(value: bytes) -> None:
     endpoint, sent = await served(b"{}", headers=[*JSON_KIND, (b"X-LiteLLM-Timeout", value)])
