@@ -145,75 +145,19 @@ def own_names(language: str, count: int = 200) -> list[Labelled]:
     return texts
 
 
-_FRESH_NAMES = {
-    "en": ("Thessaly Wynbrook", "Corwin Haldane", "Jorah Penhallow", "Oluwaseun Adebayo", "Zephyrine Marsh"),
-    "de": ("Irmtraut Sonnleitner", "Leberecht Kuhfuß", "Friedegund Ahlers", "Gülsüm Karadağ", "Gundula Pröll"),
-    "fr": ("Ysaline Trémoille", "Philibert Coudray", "Aminata Coulibaly", "Eudes Montclar", "Zélie Bassompierre"),
-    "es": ("Eleuterio Zambrano", "Nicanor Barrientos", "Aroa Lizarraga", "Itziar Goikoetxea", "Wilfredo Huamán"),
-    "it": ("Eufemia Bortolotti", "Oronzo Lacerenza", "Teresio Gavazzi", "Nives Dal Pozzo", "Zaira Montanari"),
-    "nl": ("Fokje Bakema", "Hilbrand Nijdam", "Tjitske Elgersma", "Gijsbertus Verhoeven", "Djamila Bouazza"),
-    "pt": ("Deolindo Ferraz", "Hermengarda Luz", "Lucrécia Matoso", "Eulálio Peixoto", "Iolanda Cerqueira"),
-}
-"""None of their given names is in the list of given names."""
-_FRESH_MESSAGES = {
-    "en": (
-        "Hello, {} here, my parcel is late.",
-        "please call {} back tomorrow",
-        "The contract was signed by {} last week.",
-        "Best,\n{}\nSent from my iPhone",
-        "[10:42] {}: where is my order?\n[10:43] Agent: one moment",
-    ),
-    "de": (
-        "Hallo, hier {}, mein Paket fehlt.",
-        "bitte {} morgen zurückrufen",
-        "Der Vertrag wurde von {} unterschrieben.",
-        "MfG\n{}\nGesendet von meinem iPhone",
-        "[10:42] {}: wo ist meine Bestellung?\n[10:43] Agent: einen Moment",
-    ),
-    "fr": (
-        "Bonjour, {} à l'appareil, mon colis est en retard.",
-        "merci de rappeler {} demain",
-        "Le contrat a été signé par {}.",
-        "Bien à vous,\n{}\nEnvoyé de mon iPhone",
-        "[10:42] {} : où est ma commande ?\n[10:43] Agent : un instant",
-    ),
-    "es": (
-        "Hola, le habla {}, mi paquete no llega.",
-        "por favor llame a {} mañana",
-        "El contrato lo firmó {} la semana pasada.",
-        "Atentamente,\n{}\nEnviado desde mi iPhone",
-        "[10:42] {}: ¿dónde está mi pedido?\n[10:43] Agente: un momento",
-    ),
-    "it": (
-        "Buongiorno, sono {}, il pacco non arriva.",
-        "per favore richiamate {} domani",
-        "Il contratto è stato firmato da {}.",
-        "Cordialmente,\n{}\nInviato da iPhone",
-        "[10:42] {}: dov'è il mio ordine?\n[10:43] Agente: un attimo",
-    ),
-    "nl": (
-        "Hallo, met {}, mijn pakket is te laat.",
-        "wilt u {} morgen terugbellen",
-        "Het contract is door {} getekend.",
-        "Met vriendelijke groet,\n{}\nVerstuurd vanaf mijn iPhone",
-        "[10:42] {}: waar is mijn bestelling?\n[10:43] Medewerker: een moment",
-    ),
-    "pt": (
-        "Olá, fala {}, a encomenda não chegou.",
-        "por favor ligue para {} amanhã",
-        "O contrato foi assinado por {}.",
-        "Com os melhores cumprimentos,\n{}\nEnviado do meu iPhone",
-        "[10:42] {}: onde está o meu pedido?\n[10:43] Agente: um momento",
-    ),
-}
+_FRESH = Path(__file__).with_name("fresh.json")
+"""By language two halves of 12 names, none of whose given names is in the list of given names, ten sentences with a
+name and ten with none. The misses of "read" were read before names were mended; those of "held" were not."""
 
 
-def fresh_names(language: str, *, lower: bool = False) -> list[Labelled]:
-    """Messages with names that are in no list, in five sentences, a signature and a line of a chat among them."""
-    texts: list[Labelled] = []
-    for written in _FRESH_NAMES[language]:
-        name = written.lower() if lower else written
-        for message in _FRESH_MESSAGES[language]:
-            start = message.index("{}")
+def fresh_names(language: str, half: str, *, lower: bool = False) -> list[Labelled]:
+    """120 messages with a name and ten with none; `half` is "read" or "held"."""
+    of = json.loads(_FRESH.read_text(encoding="utf-8"))[language][half]
+    texts = [Labelled(text.lower() if lower else text, ()) for text in of["nobody"]]
+    for template in of["messages"]:
+        message = template.lower() if lower else template
+        start = message.index("{}")
+        for written in of["names"]:
+            name = written.lower() if lower else written
             texts.append(Labelled(message.format(name), ((start, start + len(name), "PERSON"),)))
     return texts

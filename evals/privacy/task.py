@@ -22,6 +22,7 @@ from thriftgate.stats import wilson_interval
 
 RESULTS = Path(__file__).parent / "results"
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
+HALVES = ("read", "held")
 PER_KIND, LOOKALIKES, BENIGN, RESTORATIONS = 400, 600, 1_000, 10_000
 
 
@@ -93,8 +94,12 @@ def main() -> int:
         for name, (kind, texts) in {
             **read_named(folder),
             **{f"own {lang}": ("PERSON", own_names(lang)) for lang in LANGUAGES},
-            **{f"fresh {lang}": ("PERSON", fresh_names(lang)) for lang in LANGUAGES},
-            **{f"fresh {lang}, lower case": ("PERSON", fresh_names(lang, lower=True)) for lang in LANGUAGES},
+            **{f"fresh {lang}, {half}": ("PERSON", fresh_names(lang, half)) for half in HALVES for lang in LANGUAGES},
+            **{
+                f"fresh {lang}, {half}, lower case": ("PERSON", fresh_names(lang, half, lower=True))
+                for half in HALVES
+                for lang in LANGUAGES
+            },
         }.items():
             results["named"][f"{name}: {kind}"] = {who: scored(texts, kind, finder) for who, finder in ours.items()}
             print(name, kind, json.dumps(results["named"][f"{name}: {kind}"]), flush=True)

@@ -18,6 +18,7 @@ from thriftgate.privacy.recognizers import Recognizer
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.presidio.blank_nlp import BlankNlpEngine
 from thriftgate.stores.rampart.model import Rampart
+from thriftgate.stores.rampart.second_look import looked_again
 from thriftgate.stores.rampart.spans import ADDRESS, LOCATION, PERSON, spans_of
 
 _WINDOW = 2_000
@@ -80,7 +81,9 @@ class RampartRecognizer(NameRecognizer):
 
     def find(self, text: str) -> Sequence[TextSpan]:
         """The spans of a text."""
-        return spans_of(text, self._model.words(text))
+        words = self._model.words(text)
+        spans = spans_of(text, words)
+        return [*spans, *looked_again(text, words, spans, self._model.words)]
 
 
 class SpacyRecognizer(NameRecognizer):

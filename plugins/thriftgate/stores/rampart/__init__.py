@@ -6,4 +6,6 @@
 | `graph` | the published 4-bit graph as an 8-bit one, which is more than twice as fast |
 | `model` | texts in, labelled tokens out, window by window |
 | `spans` | labelled tokens → PERSON and ADDRESS spans; pure |
+| `second_look` | full names that were passed over, asked about again in an English sentence |
+| `closed_class` | articles, pronouns and the like, which are no part of a name |
 """

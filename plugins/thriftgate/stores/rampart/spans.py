@@ -36,6 +36,10 @@ _SEED = 0.35
 _NAME_SEED = 0.3
 _SMALL_NAME_SEED = 0.7
 """A lone word in lower case is seldom a name."""
+_CAPITAL = r"[^\W\d_a-zßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿšžłżśźćńąę\u0131]"
+_BEGINS = re.compile(r"(?:^|[.!?¿¡\n])[\s\"'(\u201e\u201c«-]*\Z")
+_MIDDLE = re.compile(rf"[\w,;:)] (?!I\b){_CAPITAL}")
+"""A capital that no sentence begins with."""
 _GROW = 0.08
 """The same for a word beside one that is."""
 _NAME_GLUE = re.compile(r"(?:[ '\u2019-]?|(?<=\b[^\W\d_])\. ?| [A-Z]\.? )\Z")
@@ -82,9 +86,12 @@ def spans_of(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
 
 def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
     out: list[TextSpan] = []
+    capitals = writes_capitals(text)
     for start, end, score in _runs(text, words, (_PERSON,), _NAME_GLUE, seed=_NAME_SEED):
         start, end = _without_small_words(text, *_trimmed(text, start, end))
         value = text[start:end]
+        if capitals and score < _SMALL_NAME_SEED and not _is_written_as_name(text, start, value):
+            continue
         if value.lower() in _PAYMENT_WORDS and not value.istitle():
             continue
         if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
@@ -92,6 +99,22 @@ def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
         if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):
             out.append(TextSpan(start, end, PERSON, score, "rampart"))
     return out
+
+
+def writes_capitals(text: str) -> bool:
+    """True where words in the middle of a sentence have capitals, so that a name would have them too."""
+    return _MIDDLE.search(text) is not None
+
+
+def _is_written_as_name(text: str, start: int, value: str) -> bool:
+    """False for words in lower case, and for those after the first word of a sentence."""
+    words = value.split()
+    capital = [place for place, word in enumerate(words) if word[:1].isupper()]
+    if capital != [0] or len(words) == 1:
+        return bool(capital)
+    if all(word in _PARTICLES for word in words[1:]):
+        return True
+    return _BEGINS.search(text, max(0, start - 8), start) is None
 
 
 def _addresses(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:

@@ -46,6 +46,14 @@ def test_words_in_lower_case_around_a_full_name_are_no_part_of_it() -> None:
     assert found("anna keller morgen", *everything[:3]) == [("PERSON", "anna keller morgen")]
 
 
+def test_unsure_words_in_lower_case_are_nobody_where_other_words_have_capitals() -> None:
+    doubt, text = (0.5, 0.0, 0.0), "polo de riñón derecho en Madrid"
+    assert found(text, NOTHING, NOTHING, doubt, doubt, NOTHING, NOTHING) == []
+    assert found(text.lower(), NOTHING, NOTHING, doubt, doubt, NOTHING, NOTHING) == [("PERSON", "riñón derecho")]
+    assert found("Wijzig ontvanger naar Utrecht", doubt, doubt, NOTHING, NOTHING) == []
+    assert found("Vraag Anna Maria in Utrecht", NOTHING, doubt, doubt, NOTHING, NOTHING) == [("PERSON", "Anna Maria")]
+
+
 def test_the_glue_of_an_address_belongs_to_it() -> None:
     scores = (STREET, STREET, NOTHING, STREET, PLACE, NOTHING, STREET)
     assert found("6750 Koskikatu Apt. 864, Artilleros, CO 64677", *scores) == [

@@ -28,8 +28,9 @@ def describe_privacy(config: PrivacyConfig, base: Path) -> list[str]:
     if config.names:
         files = find_rampart()
         words.append(
-            f"names and addresses by Rampart {files.weights_hash}; recall of names in support messages (25 a language, "
-            "evals/privacy): " + ", ".join(f"{language} {recall:.2f}" for language, recall in NAME_RECALL.items())
+            f"names and addresses by Rampart {files.weights_hash}; recall of rare names in support messages (120 a "
+            "language, evals/privacy): "
+            + ", ".join(f"{language} {recall:.2f}" for language, recall in NAME_RECALL.items())
         )
     words += [_model(one, base) for one in config.name_models]
     if not config.names and not config.name_models:
