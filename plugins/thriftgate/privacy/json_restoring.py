@@ -19,6 +19,8 @@ _SECOND = {"{": frozenset('"}'), "[": frozenset('{["]-0123456789')}
 """What follows the first sign of JSON."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,15}")
 _LARGEST_EXACT = 2**53 - 1
+_GOES_ON = frozenset("0123456789.eE")
+"""What another number would be read with."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -128,6 +130,7 @@ class _Spelling:
         self._strings = _Strings()
         self._is_json = is_json
         self._first = ""
+        self._ends_in_number = False
 
     def spelled(self, value: str) -> str:
         """The value as it must stand here."""
@@ -138,19 +141,23 @@ class _Spelling:
         is_number = self._strings.takes_number and _is_number(value)
         if self._strings.is_between and not is_number:  # the value is a string of its own
             value = json.dumps(value, ensure_ascii=False)
+        self._ends_in_number = is_number
         self._strings.skip()
         for _ in range(level):
             value = json.dumps(value, ensure_ascii=False)[1:-1]
         return value
 
-    def passed(self, text: str) -> None:
-        """A part of the source went by as it is."""
+    def passed(self, text: str) -> str:
+        """A part of the source goes by as it is; a blank parts it from a number that it would go on."""
+        parted = f" {text}" if self._ends_in_number and text[:1] in _GOES_ON else text
+        self._ends_in_number = self._ends_in_number and not text
         for character in text:
             if len(self._first) >= 2:
                 break
             self._first += character.strip()
         if self._is_json or not self._first or self._first[0] in _JSON_STARTS:
             self._strings.feed(text)
+        return parted
 
     def _reads_as_json(self) -> bool:
         if self._is_json:

@@ -33,14 +33,15 @@ class StreamRestorer:
     Args:
         restorer: Whose values are put back.
         spell: How a value is written where it stands; absent: as it is.
-        passed: Told every part of the source that a restored value does not replace, before what follows is spelled.
+        passed: Told every part of the source that a restored value does not replace, before what follows is spelled;
+            says how that is written.
     """
 
     def __init__(
         self,
         restorer: Restorer,
         spell: Callable[[str], str] | None = None,
-        passed: Callable[[str], None] | None = None,
+        passed: Callable[[str], str] | None = None,
     ) -> None:
         self._restorer = restorer
         self._spell = spell
@@ -86,6 +87,4 @@ class StreamRestorer:
         return "".join(out)
 
     def _copied(self, text: str) -> str:
-        if self._passed is not None:
-            self._passed(text)
-        return text
+        return text if self._passed is None else self._passed(text)

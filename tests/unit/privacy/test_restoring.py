@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -163,14 +164,24 @@ def test_a_number_that_is_a_key_is_a_string(said: str, seen: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["[<PHONE_NUMBER_1><PHONE_NUMBER_1>]", "[0<PHONE_NUMBER_1>]", '{"a": 7<PHONE_NUMBER_1>}']
-)
+    "said",
+    [
+        "[<PHONE_NUMBER_1><PHONE_NUMBER_1>]", "[0<PHONE_NUMBER_1>]", '{"a": 7<PHONE_NUMBER_1>}',
+        "[<PHONE_NUMBER_1>5]", '{"a": <PHONE_NUMBER_1>0, "b": 1}', "[<PHONE_NUMBER_1>.5]", "[<PHONE_NUMBER_1>e3]",
+        '{"a": 1<PHONE_NUMBER_1>2}',
+    ],
+)  # fmt: skip
 def test_no_number_is_made_of_two(said: str) -> None:
     """What is no JSON stays none: a reader that took it would read a number that nobody wrote."""
-    restored = restore_json(Restorer({"<PHONE_NUMBER_1>": "4915123456789"}), said)
-    assert '"4915123456789"' in restored
-    with pytest.raises(json.JSONDecodeError):
-        json.loads(restored)
+    restorer = Restorer({"<PHONE_NUMBER_1>": "4915123456789"})
+    restored = restore_json(restorer, said)
+    assert re.search(r"(?<![0-9])4915123456789(?![0-9.eE])", restored)
+    inner = json.loads(restore_json(restorer, json.dumps({"body": said})))["body"]
+    for one in (restored, inner) if said.startswith('{"') else (restored,):
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(one)
+    stream = StreamJsonRestorer(restorer)
+    assert "".join([*map(stream.feed, said), stream.flush()]) == restored
 
 
 def test_a_placeholder_between_strings_of_inner_json_becomes_a_string_there() -> None:
