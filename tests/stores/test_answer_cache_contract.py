@@ -53,6 +53,7 @@ async def test_what_is_stored_comes_back_as_it_was(store: AnswerCache) -> None:
         stale_at=time.time() + 60,
         hits=5,
         answer_group="those that say the same",
+        joined=("g", "naïve \x00 \ud800"),
     )
     await store.store(kept)
     found = await store.lookup(kept.scope, kept.key, None)
@@ -65,6 +66,12 @@ async def test_a_neighbour_brings_its_answer_group_along(store: AnswerCache) -> 
     await keep(store, entry("a", embedding=vector(1), answer_group="g", body={"id": "x"}), entry("b"))
     found = await store.lookup("scope", "no such key", vector(1))
     assert {near.entry.key: near.entry.group for near in found.neighbours} == {"key-a": "g", "key-b": "id-b"}
+
+
+async def test_a_neighbour_brings_the_groups_along_that_its_answer_joined(store: AnswerCache) -> None:
+    await keep(store, entry("a", embedding=vector(1), answer_group="g", joined=("h", "i")), entry("b"))
+    found = await store.lookup("scope", "no such key", vector(1))
+    assert {near.entry.key: near.entry.joined for near in found.neighbours} == {"key-a": ("h", "i"), "key-b": ()}
 
 
 async def test_a_look_up_by_vector_finds_the_exact_key_and_then_it_alone(store: AnswerCache) -> None:

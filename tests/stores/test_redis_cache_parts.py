@@ -130,6 +130,7 @@ entries = st.builds(
     collection=texts,
     hits=st.integers(0, 10**9),
     answer_group=texts,
+    joined=st.lists(texts, max_size=3).map(tuple),
 )
 
 

@@ -41,6 +41,8 @@ class Hit:
     confidence: float | None
     """Estimated probability that the answer is right for the question; None under a fixed threshold."""
     features: Mapping[str, float] = field(default_factory=dict[str, float])
+    others: tuple[CacheEntry, ...] = ()
+    """Near entries whose answers say what this one says, nearest first."""
     must_be_checked: bool = False
     """Too few hits were verified yet: it is served only if it is asked afresh beside the request."""
 
@@ -107,7 +109,8 @@ def _weigh(evidence: Evidence, policy: CachePolicy, draw: float) -> Decision:
         certainty = (confidence - policy.threshold) / max(1 - policy.threshold, 1e-9)
         if certainty >= _NEAR_THE_THRESHOLD or draw >= policy.explore:
             served = features | {SERVED: 1.0}
-            return Hit(entry=entry, similarity=similarity, confidence=confidence, features=served)
+            others = tuple(one.entry for one in evidence.supporters if one.entry is not entry)
+            return Hit(entry=entry, similarity=similarity, confidence=confidence, features=served, others=others)
     elif confidence < _WORTH_COMPARING:
         return Miss(reason=MissReason.TOO_FAR, similarity=similarity)
     return Explore(entry=entry, similarity=similarity, confidence=confidence, features=features)

@@ -58,6 +58,8 @@ class CacheEntry:
     """The latest verified outcomes of this entry (at most 64), oldest first: its learned boundary."""
     answer_group: str = ""
     """Shared by entries whose answers were found to say the same; empty: the entry is a group of its own."""
+    joined: tuple[str, ...] = ()
+    """Other answer groups that this answer was found to belong to as well: all of them say the same."""
     request_id: str = ""
     """The request that the answer was given to first; empty for one that no request has asked for."""
 
@@ -136,17 +138,24 @@ def usage_fields(usage: Usage) -> Mapping[str, int | bool]:
     }
 
 
-def answer_group(comparisons: Iterable[tuple[CacheEntry, bool]]) -> str:
-    """The group that most compared entries speak for; empty (a group of its own) when none has a majority.
+def united(entries: Iterable[CacheEntry]) -> Mapping[str, str]:
+    """Each answer group of these entries by the name of all those that say the same.
 
-    Each comparison is a neighbour and whether its answer says the same as the fresh one. A group needs more
-    agreements than disagreements, so that one mistaken comparison does not merge two answers.
+    Two groups are one where an entry belongs to both: answers that could not be compared when they came stay apart
+    until a third one agrees with each.
     """
-    balance: dict[str, int] = {}
-    for entry, agrees in comparisons:
-        balance[entry.group] = balance.get(entry.group, 0) + (1 if agrees else -1)
-    best = max(balance, key=lambda group: balance[group], default="")
-    return best if best and balance[best] > 0 else ""
+    parents: dict[str, str] = {}
+
+    def root(group: str) -> str:
+        while parents.setdefault(group, group) != group:
+            group = parents[group]
+        return group
+
+    for entry in entries:
+        own = root(entry.group)
+        for other in entry.joined:
+            parents[root(other)] = own
+    return {group: root(group) for group in parents}
 
 
 def normalised_answer(answer: str) -> str:

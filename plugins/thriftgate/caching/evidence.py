@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from thriftgate.caching.differences.guards import Veto, first_veto, substituted_words
 from thriftgate.caching.differences.reading import read
-from thriftgate.caching.entries import Neighbour
+from thriftgate.caching.entries import Neighbour, united
 
 FEATURES = (
     "similarity",  # of the question to the entry whose answer would be served
@@ -44,6 +44,8 @@ class Evidence:
     """The entry that would be served, and what is known about how well it fits."""
 
     candidate: Neighbour
+    supporters: tuple[Neighbour, ...]
+    """Those whose answers say what the candidate's says, itself among them, nearest first."""
     values: tuple[float, ...]
     """One number for each of `FEATURES`."""
 
@@ -56,13 +58,14 @@ def gather(question: str, neighbours: Sequence[Neighbour]) -> Evidence | Veto | 
     if not neighbours:
         return None
     weights = [math.exp((each.similarity - neighbours[0].similarity) / _VOTE_WIDTH) for each in neighbours]
+    names = united(each.entry for each in neighbours)
     votes: dict[str, float] = {}
     for neighbour, weight in zip(neighbours, weights, strict=True):
-        group = neighbour.entry.group
+        group = names[neighbour.entry.group]
         votes[group] = votes.get(group, 0.0) + weight
     winner = max(votes, key=lambda group: votes[group])
-    supporters = [each for each in neighbours if each.entry.group == winner]
-    opponents = [each for each in neighbours if each.entry.group != winner]
+    supporters = [each for each in neighbours if names[each.entry.group] == winner]
+    opponents = [each for each in neighbours if names[each.entry.group] != winner]
     candidate = _candidate(question, supporters)
     if isinstance(candidate, Veto):
         return candidate
@@ -70,6 +73,7 @@ def gather(question: str, neighbours: Sequence[Neighbour]) -> Evidence | Veto | 
     opposing = [each.similarity for each in opponents] or [farthest - _ASSUMED_GAP]
     return Evidence(
         candidate,
+        tuple(supporters),
         (
             candidate.similarity,
             supporters[0].similarity - opposing[0],

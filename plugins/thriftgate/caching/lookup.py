@@ -1,10 +1,9 @@
-"""A look into the cache, and what is made of a fresh answer: two generators that decide, and perform nothing.
+"""A look into the cache: a generator that decides, and performs nothing.
 
-    look_up: Embed? ▸ Find ▸ exact? ▸ Embed ▸ Find ▸ decide ▸ Check? ──▶ Found
-    settle:  Compare, once for each near entry                     ──▶ Settled
+    Embed? ▸ Find ▸ exact? ▸ Embed ▸ Find ▸ decide ▸ Check? ──▶ Found
 
-A driver performs each effect and sends back its result: `services.cache.service` for requests, `rehearsal` for
-streams of labelled questions. Neither decides anything.
+What is made of a fresh answer is `comparing`. A driver performs each effect and sends back its result:
+`services.cache.service` for requests, `rehearsal` for streams of labelled questions. Neither decides anything.
 
 Failure behaviour: pure. What a driver throws into a generator (a store that is away) ends it.
 """
@@ -13,16 +12,14 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from thriftgate.caching.decision import Decision, Explore, Hit
+from thriftgate.caching.decision import Decision, Hit
 from thriftgate.caching.differences.reading import LONGEST_QUESTION
-from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour, answer_group
+from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour
 from thriftgate.caching.evidence import NEIGHBOURS
 from thriftgate.types import Vector
 
 NO_KEY = ""
 """Of no entry: who looks by it finds the nearest, whichever of them there is."""
-NEAR_ENOUGH = 0.5
-"""Similarity of two questions below which their answers are not compared: they would hardly ever say the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +62,6 @@ class Check:
     hit: Hit
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """Send whether the fresh answer says the same as this entry's; None when nobody can tell."""
-
-    entry: CacheEntry
-    is_worth_a_call: bool = False
-    """The free comparison could not tell, and the policy wants to know."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a look came to."""
@@ -88,20 +76,9 @@ class Found:
     """The hit is to be asked afresh."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What a fresh answer taught."""
-
-    group: str
-    """The answer group that it belongs to; empty: one of its own."""
-    is_correct: bool | None = None
-    """Whether the entry that was nearly served would have been right; None: nobody could tell, or there was none."""
-
-
 Decide = Callable[[str, Sequence[Neighbour]], Decision]
 LookUp = Generator[Embed | Find | Check, Any, Found]
 """Sent a Vector or None, a Lookup, a bool."""
-Settling = Generator[Compare, bool | None, Settled]
 
 
 def look_up(asked: Asked, decide: Decide) -> LookUp:
@@ -128,23 +105,6 @@ def look_up(asked: Asked, decide: Decide) -> LookUp:
         if decision.must_be_checked and not is_checked:
             decision = decision.unserved()
     return Found(vector=vector, neighbours=found.neighbours, decision=decision, is_checked=is_checked)
-
-
-def settle(decision: Decision | None, neighbours: Sequence[Neighbour]) -> Settling:
-    """Compare a fresh answer with its neighbours', nearest first."""
-    verdicts: list[tuple[CacheEntry, bool]] = []
-    for neighbour in neighbours:
-        if neighbour.similarity < NEAR_ENOUGH:
-            break
-        agrees = yield Compare(neighbour.entry)
-        if agrees is not None:
-            verdicts.append((neighbour.entry, agrees))
-    is_correct: bool | None = None
-    if isinstance(decision, Explore):
-        is_correct = {entry.entry_id: agrees for entry, agrees in verdicts}.get(decision.entry.entry_id)
-        if is_correct is None:
-            is_correct = yield Compare(decision.entry, is_worth_a_call=True)
-    return Settled(answer_group(verdicts), is_correct)
 
 
 def _fitting(found: Lookup, max_tokens: int | None) -> Lookup:

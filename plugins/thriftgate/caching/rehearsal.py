@@ -8,7 +8,7 @@ a hit is right when the groups are equal. What the policy gets to know is exactl
 - every comparison may be mistaken (`missed_agreement`, `false_agreement`), or come to nothing (`untold`), as a judge of
   texts is.
 
-It is the second driver of `lookup`: what is decided there is decided for requests in the same lines.
+It is the second driver of `lookup` and `comparing`: what is decided there is decided for requests in the same lines.
 
 Failure behaviour: pure and deterministic for a given `seed`.
 """
@@ -22,10 +22,11 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from thriftgate.caching.comparing import Compare, Settled, settle, verify
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason, decide
 from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES, NEIGHBOURS, Evidence, gather
-from thriftgate.caching.lookup import Asked, Check, Compare, Decide, Embed, Find, Found, Settled, look_up, settle
+from thriftgate.caching.lookup import Asked, Check, Decide, Embed, Find, Found, look_up
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.types import Vector
 
@@ -179,7 +180,8 @@ class _Rehearsal:
                 effect = flow.send(sent)
             except StopIteration as stop:
                 return cast("Settled", stop.value)
-            sent = verdicts[effect.entry.entry_id] = self._compared(effect, verdicts, group)
+            sent = self._compared(effect, verdicts, group)
+            verdicts.setdefault(effect.entry.entry_id, sent)
 
     def judged(self, entry: CacheEntry, group: str) -> bool | None:
         """What a fallible comparison of an entry's answer with the right one says; None when it cannot tell."""
@@ -188,7 +190,21 @@ class _Rehearsal:
         verdict = is_equal != (self._rng.random() < mistake)
         return None if self._conditions.untold and self._rng.random() < self._conditions.untold else verdict
 
+    def verify(self, hit: Hit, group: str) -> bool | None:
+        """Drive `verify`."""
+        flow = verify(hit)
+        sent: bool | None = None
+        while True:
+            try:
+                effect = flow.send(sent)
+            except StopIteration as stop:
+                return cast("bool | None", stop.value)
+            # There is no judge that costs a call here.
+            sent = None if effect.is_worth_a_call else self.judged(effect.entry, group)
+
     def _compared(self, effect: Compare, verdicts: Mapping[str, bool | None], group: str) -> bool | None:
+        if effect.beside is not None:
+            return self.judged(effect.entry, self.group_of[effect.beside.entry_id])
         # There is no judge that costs a call here, and only so many answers are compared.
         if effect.is_worth_a_call or len(verdicts) >= self._conditions.comparisons:
             return None
@@ -212,13 +228,13 @@ def rehearse(
         yield RehearsedQuestion(decision, is_right)
         if isinstance(decision, Hit):
             if found.is_checked:
-                _learn(decider, shelf, decision, world.judged(decision.entry, group))
+                _learn(decider, shelf, decision, world.verify(decision, group))
             continue
         settled = world.settle(found, group)
         if isinstance(decision, Explore):
             _learn(decider, shelf, decision, settled.is_correct)
         world.group_of[str(number)] = group
-        shelf.add(_entry(str(number), question, settled.group), vector)
+        shelf.add(_entry(str(number), question, settled), vector)
 
 
 class _Collector:
@@ -273,7 +289,7 @@ def _learn(decider: ReplayDecider, shelf: _Shelf, decision: Hit | Explore, is_co
     shelf.note(observation)
 
 
-def _entry(entry_id: str, question: str, group: str) -> CacheEntry:
+def _entry(entry_id: str, question: str, settled: Settled) -> CacheEntry:
     return CacheEntry(
         entry_id=entry_id,
         scope=_SCOPE,
@@ -285,5 +301,6 @@ def _entry(entry_id: str, question: str, group: str) -> CacheEntry:
         model="",
         created_at=0.0,
         expires_at=float("inf"),
-        answer_group=group,
+        answer_group=settled.group,
+        joined=settled.joined,
     )

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 _KNOWN = frozenset(
     {
-        "question", "messages", "answer", "params", "prompt_variables", "tags", "scope", "model", "group",
+        "question", "messages", "answer", "params", "prompt_variables", "tags", "scope", "model", "group", "joined",
         # what an export says besides; it is not taken back
         "route", "key", "prompt_version", "collection", "created_at", "expires_at", "hits",
     }
@@ -39,6 +39,7 @@ class WarmLine:
     scope: str | None = None
     model: str | None = None
     group: str = ""
+    joined: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -86,10 +87,11 @@ def _line(number: int, text: str) -> WarmLine:
         answer=_answer(fields.get("answer")),
         params=_object(fields, "params"),
         prompt_variables=_object(fields, "prompt_variables"),
-        tags=_tags(fields.get("tags", [])),
+        tags=_texts(fields, "tags"),
         scope=scope,
         model=_optional_text(fields, "model"),
         group=_optional_text(fields, "group") or "",
+        joined=_texts(fields, "joined"),
     )
 
 
@@ -120,9 +122,10 @@ def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value)
 
 
-def _tags(value: object) -> tuple[str, ...]:
+def _texts(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value: object = fields.get(name, [])
     if not isinstance(value, list) or not all(isinstance(one, str) for one in cast("list[object]", value)):
-        raise _BadLineError("`tags` must be a list of texts")
+        raise _BadLineError(f"`{name}` must be a list of texts")
     return tuple(cast("list[str]", value))
 
 

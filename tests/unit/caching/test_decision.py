@@ -9,7 +9,7 @@ from tests.cached_questions import AGREEING, ASKED, POLICY, SUPPORTERS, entry, e
 from thriftgate.caching.artefact import shipped
 from thriftgate.caching.decision import Explore, Hit, Miss, MissReason, decide
 from thriftgate.caching.differences.guards import Veto
-from thriftgate.caching.entries import Neighbour, answer_group
+from thriftgate.caching.entries import Neighbour
 from thriftgate.caching.evidence import FEATURES, Evidence, gather
 from thriftgate.caching.policy import CONFIDENCE, SERVED, CachePolicy, FixedThreshold
 
@@ -34,6 +34,26 @@ def test_the_group_with_more_weight_wins_over_the_nearest_entry() -> None:
     assert isinstance(found, Evidence)
     assert found.candidate.entry.question == "y two"
     assert dict(zip(FEATURES, found.values, strict=True))["margin"] == pytest.approx(-0.01)
+
+
+def test_groups_that_an_answer_joined_stand_together() -> None:
+    apart = near(("x one", "a", 0.9), ("y two", "b", 0.89), ("z three", "c", 0.88))
+    bridged = [*apart[:2], replace(apart[2], entry=replace(apart[2].entry, joined=("a", "b")))]
+    assert isinstance(gather("something else entirely", apart), Veto), "three answers with a question each"
+    found = gather("something else entirely", bridged)
+    assert isinstance(found, Evidence)
+    assert found.supporters == tuple(bridged)
+    assert dict(zip(FEATURES, found.values, strict=True))["vote"] == pytest.approx(1)
+
+
+def test_a_hit_names_the_near_answers_that_say_what_it_says() -> None:
+    found = decide(ASKED, AGREEING, policy=POLICY, draw=1)
+    assert isinstance(found, Hit)
+    assert found.entry not in found.others
+    assert {found.entry.entry_id, *(one.entry_id for one in found.others)} == {
+        one.entry.entry_id for one in AGREEING if one.entry.group == found.entry.group
+    }
+    assert len(found.others) == 4
 
 
 def test_a_vetoed_entry_gives_way_to_another_one_with_the_same_answer() -> None:
@@ -172,27 +192,3 @@ def test_one_more_wrong_outcome_never_raises_an_entry(right: int, wrong: int) ->
 
 def test_a_complaint_without_evidence_still_counts() -> None:
     assert POLICY.entry_offset([observation({}, is_correct=False, source="feedback")]) < -0.5
-
-
-# Answer groups
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "expected"),
-    [
-        ([], ""),
-        ([("a", True)], "a"),
-        ([("a", False)], ""),
-        ([("a", True), ("a", False)], ""),
-        ([("a", True), ("b", True), ("b", True)], "b"),
-        ([("a", True), ("a", True), ("a", False)], "a"),
-    ],
-)
-def test_a_new_entry_joins_the_group_that_most_comparisons_speak_for(
-    verdicts: list[tuple[str, bool]], expected: str
-) -> None:
-    assert answer_group((entry(f"q{i}", group), agrees) for i, (group, agrees) in enumerate(verdicts)) == expected
-
-
-def test_an_entry_without_a_group_is_one_by_itself() -> None:
-    assert answer_group([(entry("q", entry_id="e7"), True)]) == "e7"

@@ -13,17 +13,13 @@ from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
 from thriftgate.caching.differences.reading import LONGEST_QUESTION
 from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour
 from thriftgate.caching.lookup import (
-    NEAR_ENOUGH,
     NO_KEY,
     Asked,
     Check,
-    Compare,
     Embed,
     Find,
     Found,
-    Settled,
     look_up,
-    settle,
 )
 from thriftgate.caching.policy import SERVED
 from thriftgate.types import Usage
@@ -130,41 +126,3 @@ def test_a_hit_that_must_be_checked_is_served_only_if_it_is(must: bool, is_check
         assert (found.decision.reason, found.decision.features) == (MissReason.UNCHECKED, {"x": 1.0})
     else:
         assert found.decision == hit
-
-
-def test_only_near_answers_are_compared_and_the_one_that_was_nearly_served_is_what_is_learnt() -> None:
-    near = [Neighbour(entry("a", group="g"), 0.9), Neighbour(entry("b"), NEAR_ENOUGH), Neighbour(entry("c"), 0.49)]
-    explore = Explore(entry=near[1].entry, similarity=0.5, confidence=0.8)
-    effects, settled = drive(settle(explore, near), [True, False])
-    assert effects == [Compare(near[0].entry), Compare(near[1].entry)]
-    assert settled == Settled("g", is_correct=False)
-
-
-@pytest.mark.parametrize("verdict", [True, False, None])
-def test_what_the_free_comparison_cannot_tell_is_worth_a_call_where_the_policy_wants_to_know(
-    verdict: bool | None,
-) -> None:
-    explore = Explore(entry=NEAR[0].entry, similarity=0.9, confidence=0.8)
-    effects, settled = drive(settle(explore, NEAR[:1]), [None, verdict])
-    assert effects[-1] == Compare(NEAR[0].entry, is_worth_a_call=True)
-    assert settled == Settled("", is_correct=verdict)
-    effects, settled = drive(settle(Miss(reason=MissReason.TOO_FAR), NEAR[:1]), [None])
-    assert (len(effects), settled) == (1, Settled(""))
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["g", "h", ""]), st.sampled_from([True, False, None]))))
-def test_a_fresh_answer_joins_a_group_only_where_it_agreed_with_it(
-    world: list[tuple[float, str, bool | None]],
-) -> None:
-    ranked = sorted(world, key=lambda one: -one[0])
-    near = [Neighbour(entry(str(place), group=group), one) for place, (one, group, _) in enumerate(ranked)]
-    flow = settle(None, near)
-    sent: bool | None = None
-    try:
-        while True:
-            sent = ranked[int(flow.send(sent).entry.entry_id)][2]
-    except StopIteration as stop:
-        settled: Settled = stop.value
-    agreed = {one.entry.group for one, (s, _, verdict) in zip(near, ranked, strict=True) if verdict and s >= 0.5}
-    assert settled.group in agreed | {""}
-    assert settled.is_correct is None

@@ -54,6 +54,7 @@ def line_of(entry: "CacheEntry") -> dict[str, Any]:
         "answer": dict(entry.choices[0].message) if entry.choices else None,
         "model": entry.model,
         "group": entry.answer_group,
+        "joined": list(entry.joined),
         "tags": list(entry.tags),
         "prompt_version": entry.prompt_version,
         "created_at": entry.created_at,

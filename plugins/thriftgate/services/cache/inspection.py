@@ -173,6 +173,7 @@ class CacheInspector:
             tags=tuple(dict.fromkeys([*self._config.tags, *tags, *line.tags])),
             prompt_version=ref.version if ref else "",
             answer_group=line.group or _group_of(choice.text),
+            joined=line.joined,
         )
 
     async def _request(

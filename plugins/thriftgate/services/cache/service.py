@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from thriftgate.caching.comparing import Settled
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss
 from thriftgate.caching.differences.reading import LONGEST_QUESTION
 from thriftgate.caching.eligibility import Verdict, may_store
@@ -231,15 +232,15 @@ class CacheService:
     async def _compared_and_stored(
         self, request: ChatRequest, pending: PendingEntry, answer: Answer, entry: CacheEntry
     ) -> None:
-        group = await self._compare(request, pending, answer)
+        settled = await self._compare(request, pending, answer)
         if entry.embedding is None and self._look.is_semantic and len(entry.question) <= LONGEST_QUESTION:
             entry = replace(entry, embedding=(await self._embedder.embed([entry.question]))[0])
-        await self._cache.store(replace(entry, answer_group=group))
+        await self._cache.store(replace(entry, answer_group=settled.group, joined=settled.joined))
 
-    async def _compare(self, request: ChatRequest, pending: PendingEntry, answer: Answer) -> str:
-        """The fresh answer's group among its neighbours'; the comparison is also what the policy learns from."""
+    async def _compare(self, request: ChatRequest, pending: PendingEntry, answer: Answer) -> Settled:
+        """The fresh answer's groups among its neighbours'; the comparison is also what the policy learns from."""
         if self.verifier is None or not pending.neighbours:
-            return ""
+            return Settled("")
         decision, neighbours, asked_at = pending.decision, pending.neighbours, pending.asked_at
         return await self.verifier.compare(request, decision, neighbours, answer, asked_at=asked_at)
 

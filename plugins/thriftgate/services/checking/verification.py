@@ -15,11 +15,13 @@ tell or a store that is away means that nothing is learnt this time.
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 from thriftgate.caching.ageing import AGE, CHANGED
+from thriftgate.caching.comparing import Compare, Settled, settle, verify
 from thriftgate.caching.decision import Decision, Explore, Hit
-from thriftgate.caching.entries import CacheEntry, Neighbour, Observation, PurgeFilter
-from thriftgate.caching.lookup import NO_KEY, Compare, Settled, settle
+from thriftgate.caching.entries import CacheEntry, Neighbour, Observation, PurgeFilter, united
+from thriftgate.caching.lookup import NO_KEY
 from thriftgate.errors import StoreUnavailableError, TierFailedError
 from thriftgate.ports import AnswerCache, AuditBook, Clock, Completer, Judge
 from thriftgate.services.cache.deciding import Decider
@@ -69,11 +71,11 @@ class CacheVerifier:
         answer: Answer,
         *,
         asked_at: float | None = None,
-    ) -> str:
+    ) -> Settled:
         """Compare a fresh answer with its neighbours', and learn from the one that was nearly served.
 
-        Returns the answer group that the fresh answer belongs to; empty when it agrees with no neighbour. Drives
-        `lookup.settle`, which decides what is compared.
+        Returns the answer groups that the fresh answer belongs to. Drives `comparing.settle`, which decides what is
+        compared.
         """
         flow = settle(decision, neighbours)
         sent: bool | None = None
@@ -93,7 +95,7 @@ class CacheVerifier:
             await self._learn(
                 decision.entry, decision.similarity, decision.features, settled.is_correct, source="fresh_answer"
             )
-        return settled.group
+        return settled
 
     async def _compared(
         self, effect: Compare, request: ChatRequest, answer: Answer, calls: list[TierCall]
@@ -103,7 +105,8 @@ class CacheVerifier:
             if self.judge is self.agreement or not self.budget.take():
                 return None
             judge = self.judge
-        judgement = await judge.compare(request, _text(effect.entry), answer.text)
+        reference = answer.text if effect.beside is None else _text(effect.beside)
+        judgement = await judge.compare(request, _text(effect.entry), reference)
         calls.extend(judgement.calls)
         return judgement.is_acceptable
 
@@ -111,9 +114,7 @@ class CacheVerifier:
         bill = CheckingBill(self.completer, self.clock)
         with suppress(TierFailedError):
             fresh = await bill.ask(self.baseline_model, request, purpose=CallPurpose.VERIFY)
-            judgement = await self.judge.compare(request, _text(hit.entry), fresh.text)
-            bill.calls.extend(judgement.calls)
-            is_correct = judgement.is_acceptable
+            is_correct = await self._is_right(request, hit, fresh, bill)
             has_changed = await self._has_changed(request, hit.entry, bill) if is_correct is False else None
             changed = has_changed is True
             await self._audit(AuditKind.CACHE, request, hit, is_correct, bill.calls, asked_at, has_changed=changed)
@@ -122,6 +123,23 @@ class CacheVerifier:
                     await self._forget_group(hit.entry)
             elif is_correct is not None:
                 await self._learn(hit.entry, hit.similarity, hit.features, is_correct, source="fresh_answer")
+
+    async def _is_right(self, request: ChatRequest, hit: Hit, fresh: Answer, bill: CheckingBill) -> bool | None:
+        """Drive `comparing.verify`; the budget was asked when the check began."""
+        flow = verify(hit)
+        sent: bool | None = None
+        while True:
+            try:
+                effect = flow.send(sent)
+            except StopIteration as stop:
+                return cast("bool | None", stop.value)
+            judge = self.judge if effect.is_worth_a_call else self.agreement
+            if effect.is_worth_a_call and self.judge is self.agreement:
+                sent = None
+                continue
+            judgement = await judge.compare(request, _text(effect.entry), fresh.text)
+            bill.calls.extend(judgement.calls)
+            sent = judgement.is_acceptable
 
     async def _has_changed(self, request: ChatRequest, entry: CacheEntry, bill: CheckingBill) -> bool | None:
         """Whether the kept question has another answer by now; None when it cannot be told.
@@ -147,7 +165,9 @@ class CacheVerifier:
             if entry.embedding is None:
                 return
             found = await self.cache.lookup(entry.scope, NO_KEY, entry.embedding, limit=_GROUP_SEEN)
-            others = [near.entry.entry_id for near in found.neighbours if near.entry.group == entry.group]
+            names = united([entry, *(near.entry for near in found.neighbours)])
+            same = names[entry.group]
+            others = [near.entry.entry_id for near in found.neighbours if names[near.entry.group] == same]
             for other in others:
                 await self.cache.purge(PurgeFilter(scope=entry.scope, entry_id=other))
             if not others:

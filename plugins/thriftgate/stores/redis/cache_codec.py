@@ -90,6 +90,7 @@ def decode_entry(fields: Mapping[bytes, bytes], *, hits: int | None = None) -> C
         body=loaded.get("body"),
         usage=Usage(**loaded["usage"]),
         tags=tuple(loaded["tags"]),
+        joined=tuple(loaded.get("joined", ())),
         hits=loaded["hits"] if hits is None else hits,
     )
     return replace(entry, outcomes=_outcomes(fields.get(b"outcomes", b""), entry))
@@ -126,6 +127,7 @@ def _body(entry: CacheEntry) -> str:
     plain = {name: getattr(entry, name) for name in _PLAIN}
     choices = [[choice.message, choice.finish_reason, choice.logprobs] for choice in entry.choices]
     plain |= {"body": entry.body} if entry.body is not None else {}
+    plain |= {"joined": entry.joined} if entry.joined else {}
     plain |= {"choices": choices, "usage": usage_fields(entry.usage), "tags": entry.tags, "hits": entry.hits}
     return _dump(plain)
 

@@ -15,6 +15,7 @@ from tests.fakes import (
     failure,
 )
 
+from thriftgate.caching.comparing import Settled
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
 from thriftgate.caching.entries import CacheEntry, Neighbour, Observation
 from thriftgate.ports import Judge
@@ -181,20 +182,30 @@ async def test_an_answer_joins_the_group_of_the_neighbours_that_say_the_same() -
         near("b", "call us at noon", 0.9),
         near("c", "your parcel takes five days", 0.8),
     ]
-    assert await setup.verifier.compare(ask(), None, neighbours, answer_of("your parcel takes five days")) == "delivery"
-    assert await setup.verifier.compare(ask(), None, neighbours[1:], answer_of("your parcel takes five days")) == "c"
-    assert await setup.verifier.compare(ask(), None, neighbours, answer_of("something else entirely")) == ""
+    same = answer_of("your parcel takes five days")
+    # "c" says the same as the fresh answer and as the group, which nobody had compared until now.
+    assert await setup.verifier.compare(ask(), None, neighbours, same) == Settled("delivery", ("c",))
+    assert await setup.verifier.compare(ask(), None, neighbours[1:], same) == Settled("c")
+    assert await setup.verifier.compare(ask(), None, neighbours, answer_of("something else entirely")) == Settled("")
     assert setup.decider.taught == []
 
 
 async def test_far_questions_are_not_compared() -> None:
     setup = Setup()
-    assert (
-        await setup.verifier.compare(
-            ask(), None, [near("a", "your parcel takes five days", 0.3)], answer_of("your parcel takes five days")
-        )
-        == ""
-    )
+    assert await setup.verifier.compare(
+        ask(), None, [near("a", "your parcel takes five days", 0.3)], answer_of("your parcel takes five days")
+    ) == Settled("")
+
+
+async def test_a_hit_whose_own_answer_tells_nothing_is_verified_by_those_that_say_the_same() -> None:
+    setup = Setup()
+    mute = replace(ENTRY, choices=(Choice(message={"role": "assistant", "content": ""}, finish_reason="stop"),))
+    others = tuple(near(name, "your parcel takes five days", 0.9, "g").entry for name in ("a", "b"))
+    setup.completer.enqueue("large", "your parcel takes five days")
+    setup.after_hit(replace(HIT, entry=mute, others=others))
+    await setup.background.drain()
+    assert [(one.entry_id, one.is_correct) for one in setup.decider.taught] == [("e1", True)]
+    assert setup.completer.models == ["large"]
 
 
 class Always:

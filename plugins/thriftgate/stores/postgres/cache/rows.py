@@ -37,6 +37,7 @@ def entry_of(row: Row) -> CacheEntry:
         collection=from_text(row["collection"]),
         hits=row["hits"],
         answer_group=kept.get("group", ""),
+        joined=tuple(kept.get("joined", ())),
         outcomes=tuple(
             Observation(
                 entry_id=entry_id,
@@ -63,6 +64,7 @@ def answer_columns(entry: CacheEntry) -> object:
     choices = [choice_fields(choice) for choice in entry.choices]
     more = {"body": entry.body} if entry.body is not None else {}
     more |= {"group": entry.answer_group} if entry.answer_group else {}
+    more |= {"joined": entry.joined} if entry.joined else {}
     more |= {"request_id": entry.request_id} if entry.request_id else {}
     return {"choices": choices, **more} if more else choices
 
