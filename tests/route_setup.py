@@ -1,14 +1,11 @@
-"""A whole route over fakes, and clients that ask it.
-
-Put together by hand: `proxy.compose.routes`, which does it when the gateway serves, imports LiteLLM (ten seconds) by
-what completes and prices, because its `Shared` names those two classes and not the ports `Completer` and `Pricer`.
-"""
+"""A whole route over fakes, built by what builds it when the gateway serves, and clients that ask it."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from tests.fakes import (
     FakeClock,
@@ -25,24 +22,21 @@ from tests.fakes import (
 from thriftgate.caching.decision import Decision
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.policy import FixedThreshold
-from thriftgate.cascade.scoring import StaticScorer
-from thriftgate.config import RouteConfig
+from thriftgate.config import RouteConfig, RoutePromptConfig
 from thriftgate.limits.ladder import LadderStep
 from thriftgate.ports import AuditBook
+from thriftgate.proxy.compose.routes import Shared, build_route
 from thriftgate.services.books.recording import Recorders
 from thriftgate.services.cache.deciding import FixedDecider
 from thriftgate.services.cache.service import CacheService
-from thriftgate.services.cascade.planning import Planner
-from thriftgate.services.checking.audit import CascadeAuditor
-from thriftgate.services.checking.judges import ModelJudge
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
-from thriftgate.services.request.budget import RateBudget
-from thriftgate.services.route.coalescing import Coalescer
-from thriftgate.services.route.parts import PromptStage, RouteParts
+from thriftgate.services.request.outages import Outages
+from thriftgate.services.request.prompts import PromptService
+from thriftgate.services.route.parts import PromptStage
 from thriftgate.services.route.place import NoPlace, WorkPlace
 from thriftgate.services.route.route import RouteService
-from thriftgate.types import Answer, ChatRequest, RequestRecord
+from thriftgate.types import Answer, ChatRequest, PromptRef, RequestRecord
 
 SURE = answer_of("a good answer of several words", logprob=-0.01)
 """Accepted of the small tier."""
@@ -69,6 +63,17 @@ class _NotingDecider(FixedDecider):
     ) -> Decision:
         self._relaxed.append(is_relaxed)
         return super().decide(question, neighbours, draw=draw, tenant=tenant)
+
+
+@dataclass(frozen=True)
+class _Prompts:
+    """Plays the prompt service: one stage, whatever the route's prompt is called."""
+
+    stage: PromptStage | None
+
+    def apply(self, request: ChatRequest, route_prompt: RoutePromptConfig) -> tuple[ChatRequest, PromptRef]:
+        assert self.stage is not None
+        return self.stage(request)
 
 
 class RouteSetup:
@@ -106,6 +111,7 @@ class RouteSetup:
                 **cascade,
             },
             "cache": {"max_error": 0, "min_similarity": 0.8, "ttl_jitter": 0, **(cache or {})},
+            **({"prompt": {"name": "support"}} if prompt else {}),
             **(route or {}),
         }
         self.config = RouteConfig.model_validate(settings)
@@ -133,41 +139,26 @@ class RouteSetup:
             draw=lambda: 0.5,
             background=self.background,
         )
-        return RouteService(
-            RouteParts(
-                name="support",
-                config=self.config,
-                completer=self.completer,
-                pricer=self.pricer,
-                planner=Planner(route="support", config=self.config.cascade, scorer=StaticScorer()),
-                recorder=Recorders([self.records.append, *self.sinks]),
-                background=self.background,
-                clock=self.clock,
-                embedder=self.embedder,
-                prompt=self._prompt,
-                cache=cache,
-                coalescer=Coalescer(self.single_flight, clock=self.clock),
-                auditor=self._auditor(),
-                steps=lambda: self.steps,
-                place=lambda: self.place(),
-                private_models=self._private_models,
-            )
-        )
-
-    def _auditor(self) -> CascadeAuditor:
-        """Audits every answer that the configuration's share names; the model group `judge` compares."""
-        return CascadeAuditor(
-            route="support",
-            strongest="large",
-            share=self.config.cascade.audit.share,
-            completer=self.completer,
-            judge=ModelJudge(self.completer, "judge", self.clock),
-            book=self.books,
-            budget=RateBudget(share=1, max_per_minute=100, clock=self.clock, draw=lambda: 0.0),
-            background=self.background,
+        shared = Shared(
+            base_dir=Path(),
             clock=self.clock,
-            capture_content=self.config.capture_content,
+            completer=self.completer,
+            pricer=self.pricer,
+            recorder=Recorders([self.records.append, *self.sinks]),
+            background=self.background,
+            ledger=self.ledger,
+            audits=self.books,
+            prompts=cast("PromptService", _Prompts(self._prompt)),
+            single_flight=self.single_flight,
+            cache=self.store,
+            embedder=self.embedder,
+            draw=lambda: 0.5,
+            outages=Outages(self.clock),
+            steps=lambda _: self.steps,
+            place=lambda: self.place(),
+            private_models=self._private_models,
         )
+        return build_route("support", self.config, shared, cache)
 
     @property
     def record(self) -> RequestRecord:

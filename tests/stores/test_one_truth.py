@@ -66,7 +66,7 @@ class Day:
     folder: Path
     langfuse: LangfuseBooks
     keys: LangfuseKeys
-    setup: RouteSetup = field(default_factory=lambda: RouteSetup(audit={"share": 1.0}))
+    setup: RouteSetup = field(default_factory=lambda: RouteSetup(audit={"share": 1.0, "judge": "judge"}))
     metrics: Metrics = field(default_factory=Metrics)
     settings: TraceSettings = field(default_factory=TraceSettings)
     asked: int = 0

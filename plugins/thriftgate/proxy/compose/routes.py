@@ -1,4 +1,4 @@
-"""Builds one route from its configuration and what all routes share.
+"""Builds one route from its configuration and what all routes share; tests build theirs with it, over fakes.
 
 Failure behaviour: an artefact that cannot be read or is stale raises ConfigurationError at the start.
 """
@@ -16,9 +16,7 @@ from thriftgate.cascade.signals import SIGNALS, signals_named
 from thriftgate.config import EmbedderName, RouteConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.limits.ladder import LadderStep
-from thriftgate.ports import AnswerCache, AuditBook, Clock, Embedder, Ledger, SingleFlight
-from thriftgate.proxy.books.pricing import RouterPricer
-from thriftgate.proxy.tiers.completer import RouterCompleter
+from thriftgate.ports import AnswerCache, AuditBook, Clock, Completer, Embedder, Ledger, Pricer, SingleFlight
 from thriftgate.services.books.recording import Recorders
 from thriftgate.services.cache.deciding import decider_of
 from thriftgate.services.cache.service import CacheService
@@ -45,8 +43,8 @@ class Shared:
 
     base_dir: Path
     clock: Clock
-    completer: RouterCompleter
-    pricer: RouterPricer
+    completer: Completer
+    pricer: Pricer
     recorder: Recorders
     background: BackgroundTasks
     ledger: Ledger

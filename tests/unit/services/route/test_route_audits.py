@@ -8,7 +8,7 @@ from tests.route_setup import STRONG, SURE, RouteSetup
 
 from thriftgate.types import AuditKind, CallPurpose, Choice, DecisionKind
 
-ALWAYS = {"share": 1.0}
+ALWAYS = {"share": 1.0, "judge": "judge"}
 
 
 async def audited(setup: RouteSetup, verdict: Reply, *, reference: Reply = STRONG) -> None:
