@@ -26,7 +26,8 @@ from thriftgate.caching.artefact import CacheModel, shipped
 from thriftgate.caching.calibration import shuffled
 from thriftgate.caching.learner import Learner
 from thriftgate.caching.policy import FixedThreshold
-from thriftgate.caching.rehearsal import Conditions, Labelled, ReplayDecider, Unlearning
+from thriftgate.caching.rehearsal import Conditions, Labelled, ReplayDecider
+from thriftgate.services.cache.deciding import FixedDecider
 
 RESULTS = data.HERE / "results"
 FIXED = (0.80, 0.85, 0.90, 0.95)
@@ -40,7 +41,7 @@ def ours(artefact: CacheModel, *, max_error: float = 0.01, explore: float = 0.0)
 
 def fixed(threshold: float) -> Callable[[], ReplayDecider]:
     """Makes deciders by a fixed threshold."""
-    return lambda: Unlearning(FixedThreshold(threshold))
+    return lambda: FixedDecider(FixedThreshold(threshold))
 
 
 JUDGE = Conditions(missed_agreement=0.02, false_agreement=0.02, untold=0.5)

@@ -23,11 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.caching.comparing import Compare, Settled, settle, verify
-from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason, decide
+from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
 from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES, NEIGHBOURS, Evidence, gather
-from thriftgate.caching.lookup import Asked, Check, Decide, Embed, Find, Found, look_up
-from thriftgate.caching.policy import FixedThreshold
+from thriftgate.caching.lookup import Asked, Check, Compare, Decide, Embed, Find, Found, Settled, look_up, settle
 from thriftgate.types import Vector
 
 _KEPT_OUTCOMES = 64
@@ -98,20 +97,6 @@ class ReplayDecider(Protocol):
     def update(self, observation: Observation) -> None:
         """Take in one verified outcome."""
         ...
-
-
-class Unlearning:
-    """A `ReplayDecider` that decides by a fixed threshold and learns nothing."""
-
-    def __init__(self, policy: FixedThreshold) -> None:
-        self._policy = policy
-
-    def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
-        """By similarity alone."""
-        return decide(question, neighbours, policy=self._policy, draw=draw)
-
-    def update(self, observation: Observation) -> None:
-        """Nothing to learn."""
 
 
 class _Shelf:

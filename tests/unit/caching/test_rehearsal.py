@@ -13,7 +13,8 @@ from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES
 from thriftgate.caching.policy import FixedThreshold
-from thriftgate.caching.rehearsal import Conditions, Labelled, RehearsedQuestion, Unlearning, collect, rehearse
+from thriftgate.caching.rehearsal import Conditions, Labelled, RehearsedQuestion, collect, rehearse
+from thriftgate.services.cache.deciding import FixedDecider
 
 NOUNS = ("card", "parcel", "invoice", "password", "refund", "account", "order", "limit")
 
@@ -163,7 +164,7 @@ def test_nobody_finds_the_answers_of_another() -> None:
 
 def test_the_same_seed_plays_the_same_and_a_fixed_threshold_learns_nothing() -> None:
     data = stream(("How do I pay?", "g", 0), ("How can I pay?", "g", 10), ("How could I pay?", "h", 30))
-    fixed = Unlearning(FixedThreshold(0.95))
+    fixed = FixedDecider(FixedThreshold(0.95))
     runs = [list(rehearse(data, fixed, conditions=Conditions(), seed=1)) for _ in range(2)]
     assert runs[0] == runs[1]
     assert [type(step.decision) for step in runs[0]] == [Miss, Hit, Miss]

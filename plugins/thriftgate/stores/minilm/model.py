@@ -8,10 +8,6 @@ Failure behaviour: a graph on disk that is damaged is built anew; a directory th
 (about a second) at every start and nothing else. Missing weights are a ConfigurationError.
 """
 
-import contextlib
-import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -19,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
+from thriftgate.stores.kept_graphs import kept_graph
 from thriftgate.stores.minilm.files import MODEL, MiniLMFiles
 
 if TYPE_CHECKING:
@@ -60,7 +57,8 @@ class MiniLM:
         self._tokenizer.no_truncation()
         # A user who writes "[SEP]" means the five characters.
         self._tokenizer.encode_special_tokens = True
-        self._session = _open(files, graph_dir, precision=precision, threads=threads)
+        path = graph_dir / f"{fingerprint_of(files, precision)}.onnx"
+        self._session = _session(kept_graph(path, lambda: _graph(files, precision)), threads)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, [CLS] and [SEP] included, at most 256."""
@@ -89,50 +87,10 @@ def _window(ids: list[int]) -> list[int]:
     return ids if len(ids) <= MAX_TOKENS else ids[: _HEAD + 1] + ids[-_TAIL - 1 :]
 
 
-def _open(files: MiniLMFiles, graph_dir: Path, *, precision: Precision, threads: int) -> "InferenceSession":
-    path = graph_dir / f"{fingerprint_of(files, precision)}.onnx"
-    if _is_whole(path):
-        return _session(path, threads)
-    graph = _build(files, path, precision)
-    return _session(path if _is_whole(path) else graph, threads)
-
-
-def _is_whole(path: Path) -> bool:
-    """Whether the kept graph is there, and every bit of it as it was written."""
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        return found == _digest_path(path).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def _build(files: MiniLMFiles, path: Path, precision: Precision) -> bytes:
+def _graph(files: MiniLMFiles, precision: Precision) -> bytes:
     from thriftgate.stores.minilm.graph import build_graph, read_weights
 
-    graph = build_graph(read_weights(files.weights), precision)
-    # Two processes that build at once write the same bytes, so it does not matter whose file stays.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, graph)
-        _replace(_digest_path(path), hashlib.sha256(graph).hexdigest().encode("ascii"))
-    return graph
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees all of it or none."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _digest_path(path: Path) -> Path:
-    return path.with_suffix(".sha256")
+    return build_graph(read_weights(files.weights), precision)
 
 
 def _session(graph: Path | bytes, threads: int) -> "InferenceSession":

@@ -6,10 +6,6 @@ Failure behaviour: a graph on disk that is damaged is built anew; a directory th
 (some seconds) at every start and nothing else. Missing weights are a ConfigurationError.
 """
 
-import contextlib
-import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from thriftgate.stores.kept_graphs import kept_graph
 from thriftgate.stores.rampart.files import MODEL, RampartFiles
 from thriftgate.stores.rampart.spans import KINDS, ScoredWord
 
@@ -51,7 +48,7 @@ class Rampart:
         self._groups = [
             [place for place, label in enumerate(files.labels) if label[2:] in labels] for labels in KINDS.values()
         ]
-        self._session = _open(files, graph_dir, threads)
+        self._session = _session(kept_graph(graph_path(files, graph_dir), lambda: _graph(files)), threads)
 
     def words(self, text: str) -> list[ScoredWord]:
         """Every word of the text with the probability of each of `spans.KINDS`."""
@@ -105,46 +102,10 @@ def graph_path(files: RampartFiles, graph_dir: Path) -> Path:
     return graph_dir / f"{MODEL}-{files.weights_hash}-int8-r1.onnx"
 
 
-def _open(files: RampartFiles, graph_dir: Path, threads: int) -> "InferenceSession":
-    path = graph_path(files, graph_dir)
-    if _is_whole(path):
-        return _session(path, threads)
-    graph = _build(files, graph_dir)
-    return _session(path if _is_whole(path) else graph, threads)
-
-
-def _is_whole(path: Path) -> bool:
-    """Whether the kept graph is there, and every bit of it as it was written."""
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        return found == path.with_suffix(".sha256").read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def _build(files: RampartFiles, graph_dir: Path) -> bytes:
+def _graph(files: RampartFiles) -> bytes:
     from thriftgate.stores.rampart.graph import build_token_graph
 
-    graph = build_token_graph(files.graph)
-    path = graph_path(files, graph_dir)
-    with contextlib.suppress(OSError):
-        graph_dir.mkdir(parents=True, exist_ok=True)
-        _replace(path, graph)
-        _replace(path.with_suffix(".sha256"), hashlib.sha256(graph).hexdigest().encode("ascii"))
-    return graph
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees all of it or none."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+    return build_token_graph(files.graph)
 
 
 def _session(graph: Path | bytes, threads: int) -> "InferenceSession":

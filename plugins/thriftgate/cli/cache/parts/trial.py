@@ -18,8 +18,9 @@ from thriftgate.caching.calibration import calibrate_cache, shuffled
 from thriftgate.caching.decision import Hit
 from thriftgate.caching.learner import Learner
 from thriftgate.caching.policy import FixedThreshold
-from thriftgate.caching.rehearsal import Conditions, Labelled, ReplayDecider, Unlearning, Vectors, rehearse
+from thriftgate.caching.rehearsal import Conditions, Labelled, ReplayDecider, Vectors, rehearse
 from thriftgate.config import EmbedderConfig, EmbedderName
+from thriftgate.services.cache.deciding import FixedDecider
 from thriftgate.stats.intervals import Interval, bootstrap_interval, clopper_pearson
 from thriftgate.stores.embedders import embedder_of
 from thriftgate.wording import percent
@@ -86,7 +87,7 @@ def run_trial(
     learned = [_tuned([half], start, source, seed) for half in halves]
     rows: list[TrialResult] = []
     for threshold in FIXED_THRESHOLDS:
-        decider = Unlearning(FixedThreshold(threshold))
+        decider = FixedDecider(FixedThreshold(threshold))
         outcome = _play([(half, lambda decider=decider: decider) for half in halves], orders, seed)
         rows.append(_row("fixed threshold", f"{threshold:.2f}", *outcome))
     for promise in sorted({*PROMISES, max_error}):
