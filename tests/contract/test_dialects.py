@@ -6,6 +6,8 @@ import warnings
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.wire_samples.messages_requests import MESSAGES_REQUESTS
 
 with warnings.catch_warnings():
@@ -13,13 +15,15 @@ with warnings.catch_warnings():
     from litellm.llms.anthropic.pass_through.responses_adapters.transformation import (
         LiteLLMAnthropicToResponsesAPIAdapter,
     )
+    from litellm.proxy import proxy_server
     from litellm.proxy.anthropic_endpoints import endpoints as anthropic_endpoints
     from litellm.proxy.proxy_server import count_request_tokens
     from litellm.proxy.response_api_endpoints import endpoints as response_endpoints
     from litellm.proxy.route_llm_request import route_request  # pyright: ignore[reportUnknownVariableType]
     from litellm.router import Router
+    from litellm.types.utils import ModelResponseStream
 
-    from thriftgate.proxy.dialects import METHODS
+    from thriftgate.proxy.dialects import METHODS, has_fallen_back, words_as_bytes
     from thriftgate.proxy.endpoints.describing import describe_routes
 
 from thriftgate.wire.dialects import carries, request_view
@@ -158,3 +162,56 @@ def test_a_route_has_the_smallest_window_and_the_common_abilities_of_its_tiers()
     info = ours.get_model_listing_info("support")
     assert info is not None
     assert info.max_input_tokens == small.max_input_tokens
+
+
+words = st.text(max_size=8)
+deltas: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "role": st.sampled_from(["assistant", None]),
+        "content": words | st.none(),
+        "refusal": words | st.none(),
+        "reasoning_content": words,
+        "tool_calls": st.just([{"index": 0, "id": "call_1", "function": {"name": "f", "arguments": "{}"}}]),
+    },
+)
+chunks: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"choices": st.lists(st.fixed_dictionaries(
+        {"index": st.integers(0, 2), "delta": deltas},
+        optional={"finish_reason": st.sampled_from(["stop", "length", None]), "logprobs": st.just({"content": []})},
+    ), max_size=2)},
+    optional={
+        "id": words, "created": st.integers(0, 9), "model": words, "system_fingerprint": words, "service_tier": words,
+        "obfuscation": words, "usage": st.just({"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}),
+    },
+)  # fmt: skip
+
+
+@given(chunks)
+def test_words_go_out_as_litellm_writes_them(fields: dict[str, Any]) -> None:
+    chunk = ModelResponseStream(**fields)
+
+    written = words_as_bytes(chunk.model_dump(exclude_none=True), model=None)
+
+    if written is not None:
+        theirs: Any = proxy_server._serialize_streaming_chunk(chunk)  # pyright: ignore[reportPrivateUsage]
+        assert json.loads(written.removeprefix(b"data: ")) == json.loads(theirs)
+        assert written.endswith(b"\n\n")
+
+
+def test_words_are_written_under_the_clients_name_of_the_model() -> None:
+    choices: Any = [{"index": 0, "delta": {"role": "assistant", "content": "hi"}}]
+    chunk = ModelResponseStream(choices=choices, model="tier")
+
+    written = words_as_bytes(chunk.model_dump(exclude_none=True), model="support")
+
+    assert written is not None
+    assert json.loads(written.removeprefix(b"data: "))["model"] == "support"
+
+
+def test_an_answer_of_a_fallback_is_told_from_the_tiers_own() -> None:
+    chunk = ModelResponseStream(choices=[])
+    assert not has_fallen_back(chunk)
+    chunk._hidden_params = {"additional_headers": {"x-litellm-attempted-fallbacks": 1}}  # pyright: ignore[reportPrivateUsage]
+    assert has_fallen_back(chunk)
+    assert proxy_server._get_streaming_fallback_metadata(chunk)[0]  # pyright: ignore[reportPrivateUsage]

@@ -41,6 +41,10 @@ METHODS: Mapping[str, str] = {
 _CHAT_FIELDS: Mapping[str, type] = {"id": str, "object": str, "created": int, "model": str, "system_fingerprint": str}
 _FINGERPRINT: Mapping[str, Any] = {"system_fingerprint": "thriftgate"}
 """LiteLLM's fast serializer drops fields it does not know; a chunk with a fingerprint takes the complete one."""
+_OF_WORDS = frozenset({"id", "object", "created", "model", "service_tier", "choices"})
+_OF_A_CHOICE = frozenset({"index", "delta", "finish_reason"})
+_OF_A_DELTA = frozenset({"role", "content"})
+"""What LiteLLM writes of a chunk's object, of its one choice and of that one's delta, where there is nothing else."""
 
 
 def hidden_params(response: object) -> Mapping[str, Any]:
@@ -173,6 +177,26 @@ def event_of(piece: StreamPiece, dialect: str, *, model: str | None = None, as_b
         return encode(Dialect.CHAT, _without_nulls({**event, **named}))
     extra: Mapping[str, Any] = _FINGERPRINT if "thriftgate" in event else {}
     return ModelResponseStream(**{**extra, **event})
+
+
+def has_fallen_back(chunk: object) -> bool:
+    """Whether another model group than the tier's answers from this chunk on; LiteLLM tells the client by objects."""
+    headers = mapping(hidden_params(chunk).get("additional_headers"))
+    return bool(headers.get("x-litellm-attempted-fallbacks"))
+
+
+def words_as_bytes(event: Mapping[str, Any], *, model: str | None) -> bytes | None:
+    """A chunk that says nothing but words, as LiteLLM writes it; None for any other.
+
+    Of its own object LiteLLM asks field after field, and copies it for the client's name of the model.
+    """
+    choices = objects(event.get("choices"))
+    if len(choices) != 1 or not event.keys() <= _OF_WORDS or not event.get("model"):
+        return None
+    delta = choices[0].get("delta")
+    if not choices[0].keys() <= _OF_A_CHOICE or not isinstance(delta, dict) or not delta.keys() <= _OF_A_DELTA:
+        return None
+    return encode(Dialect.CHAT, event if model is None else {**event, "model": model})
 
 
 def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,15 @@ from litellm.types.utils import ModelResponse
 from thriftgate.decisions import DecisionKind
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy.books.pricing import chat_usage
-from thriftgate.proxy.dialects import METHODS, event_of, owned, response_of, takes_bytes
+from thriftgate.proxy.dialects import (
+    METHODS,
+    event_of,
+    has_fallen_back,
+    owned,
+    response_of,
+    takes_bytes,
+    words_as_bytes,
+)
 from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError, gateway_error
 from thriftgate.proxy.messages import request_read
@@ -34,6 +42,7 @@ from thriftgate.proxy.patience import within
 from thriftgate.services.request.reading import whole_body
 from thriftgate.services.route.route import RouteService
 from thriftgate.types import Answer, ChatRequest, StreamPiece, Usage
+from thriftgate.wire.request import Dialect
 from thriftgate.wire.streams import is_last_event
 
 logger = logging.getLogger(__name__)
@@ -103,6 +112,8 @@ class _Streamed:
         """Of Responses: the last event; LiteLLM looks here for containers to file."""
         self._events: AsyncGenerator[object, None] | None = None
         self._as_bytes = takes_bytes()
+        self._writes_words = self._as_bytes and self._dialect == Dialect.CHAT
+        """Words of a tier go out as bytes, too: LiteLLM has nothing to say about them."""
         self._model = edge.asked_for
         self._ids: dict[str, str] = {}
 
@@ -165,6 +176,11 @@ class _Streamed:
     def _event(self, piece: StreamPiece) -> object:
         if piece.usage is not None:
             self._log.ended(piece.usage)
+        if self._writes_words and piece.edge is not None:
+            self._writes_words = not has_fallen_back(piece.edge)
+            words = words_as_bytes(piece.event, model=self._model) if self._writes_words else None
+            if words is not None:
+                return words
         return event_of(piece, self._dialect, model=self._model, as_bytes=self._as_bytes)
 
 

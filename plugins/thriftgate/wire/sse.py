@@ -13,6 +13,8 @@ from thriftgate.wire.shapes import Json, mapping
 from thriftgate.wire.turns import Dialect
 
 DONE = "[DONE]"
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+"""Kept: `json.dumps` makes one anew each time it is told how to write."""
 _BLOCK_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
@@ -148,6 +150,6 @@ def encode(dialect: Dialect, event: Json) -> bytes:
 def json_bytes(value: Any) -> bytes:
     """JSON without blanks, in UTF-8 as far as it can be."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return _WRITER.encode(value).encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which a model may well split
         return json.dumps(value, separators=(",", ":")).encode()

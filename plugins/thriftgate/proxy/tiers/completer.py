@@ -40,6 +40,7 @@ from thriftgate.proxy.privacy.private import HERE_ALONE, as_seen_by
 from thriftgate.proxy.tiers import endings, listening, stumbles
 from thriftgate.proxy.tiers.breaker import Breaker, own_failure
 from thriftgate.proxy.tiers.deployments import DeploymentNames
+from thriftgate.proxy.tiers.plain_chunks import build_plain_chunks
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
 from thriftgate.proxy.tiers.translations import Translations, asked
 from thriftgate.services.request.background import beside_loop
@@ -91,6 +92,7 @@ class RouterCompleter:
         self._supported: dict[str, frozenset[str]] = {}
         listening.listen()
         stumbles.note_sending()
+        build_plain_chunks()
         keep_bills()
         wait_for_no_provider()
 

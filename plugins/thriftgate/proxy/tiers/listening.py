@@ -72,6 +72,8 @@ def _note_choices() -> None:
             counted = mapping(chunk).get("usage") or getattr(chunk, "usage", None)
             answer.has_usage = bool(answer.has_usage or counted)
             for place, choice in enumerate(getattr(chunk, "choices", None) or ()):
+                if getattr(choice, "finish_reason", None) is None and not getattr(choice, "model_extra", True):
+                    continue  # what nearly every chunk of a stream is
                 end = {name: getattr(choice, name, None) for name in _ENDING}
                 if end["finish_reason"] or end["native_finish_reason"]:
                     index = getattr(choice, "index", None)
