@@ -195,6 +195,8 @@ class _Log:
         self._started = datetime.now()  # noqa: DTZ005  LiteLLM subtracts it from naive times of its own
         self._is_written = self._logging is None
         if self._logging is not None:
+            # The request costs nothing by design: LiteLLM need not look for a price that it has missed.
+            self._logging._record_zero_cost_diagnostic = _no_diagnostic
             bucket = {name: kwargs[name] for name in ("metadata", "litellm_metadata") if kwargs.get(name)}
             self._logging.update_environment_variables(
                 model=edge.route,
@@ -256,6 +258,10 @@ class _Log:
         task = asyncio.ensure_future(_quietly(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _no_diagnostic(*_: object, **__: object) -> None:
+    """In the place of LiteLLM's search for why something costs nothing."""
 
 
 async def _quietly(work: Awaitable[None]) -> None:
