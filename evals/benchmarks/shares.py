@@ -2,9 +2,10 @@
 
 The gateway before the instant provider, as in `make bench`, with a sampler in its process (see `sampler/`). For each
 scenario the share of the samples in which the innermost code of somebody's was LiteLLM's, the OpenAI SDK's, the web
-server's, or ours; and the share of some calls with all that they call. The event loop's own work (uvloop, in C) cannot
-be told from what threads do while it waits (the embedder's arithmetic). Shares of one process hardly depend on what
-else the machine does; n is the number of samples.
+server's, or ours; the same by what that code belongs to (`parts`, which add up to all of a request); and the share of
+some calls with all that they call. The event loop's own work (uvloop, in C) cannot be told from what threads do while
+it waits (the embedder's arithmetic). Shares of one process hardly depend on what else the machine does; its CPU time of
+a request, sampling included, does a little. n is the number of samples.
 
 Writes results/shares.json.
 """
@@ -16,7 +17,7 @@ import os
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,34 @@ RESULTS = Path(__file__).parent / "results"
 _PORT, _UPSTREAM_PORT = 4093, 4092
 _LOOP, _LOOP_CODE = "the loop, and threads", "asyncio/runners.py:run"
 _OWNERS = ("thriftgate", "litellm", "openai", "uvicorn", "starlette", "fastapi", "asyncpg")
+_PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "LiteLLM": {
+        "authentication": ["auth/user_api_key_auth.py:user_api_key_auth"],
+        "before the call": ["common_request_processing.py:common_processing_pre_call_logic"],
+        "price and log": ["litellm_logging.py:"],
+        "wrapper of a stream": ["streaming_handler.py:"],
+        "stream to the client": ["proxy_server.py:async_data_generator", "utils.py:_wrap_streaming_iterator"],
+        "router and call": ["litellm/router.py:", "litellm/main.py:", "litellm/llms/"],
+    },
+    "ours": {
+        "database": ["stores/postgres/", "stores/availability.py", "thriftgate/patience.py"],
+        "ledger and traces": ["services/books/", "services/telemetry/", "thriftgate/tracing/"],
+        "comparing answers": ["services/checking/"],
+        "embedder": ["stores/minilm/", "stores/recent_vectors.py"],
+        "where a request is looked up": ["services/cache/looking.py:_place"],
+        "cache": ["services/cache/", "thriftgate/caching/"],
+        "confidence": ["cascade/scoring.py"],
+        "what a provider sends": ["proxy/tiers/", "proxy/books/", "proxy/dialects.py"],
+        "what a client is sent": ["proxy/interception.py"],
+        "reading a request": ["proxy/messages.py", "proxy/hooks.py", "proxy/endpoints/"],
+        "route": ["services/"],
+    },
+}
+"""Of whose code is a part: the innermost of these places before that of somebody else's."""
+_SIDES = {"litellm": "LiteLLM", "thriftgate": "ours", "openai": "HTTP client and OpenAI's SDK",
+          "httpx": "HTTP client and OpenAI's SDK", "aiohttp": "HTTP client and OpenAI's SDK", "uvicorn": "web server",
+          "starlette": "web server", "fastapi": "web server", "asyncpg": "database client",
+          "pgvector": "database client"}  # fmt: skip
 _CALLS: Mapping[str, str] = {
     "LiteLLM's authentication": "auth/user_api_key_auth.py:user_api_key_auth",
     "LiteLLM's work before a call": "common_request_processing.py:common_processing_pre_call_logic",
@@ -53,29 +82,33 @@ def sampled(proxy: Proxy, file: Path, name: str, questions: Questions, n: int) -
 
     ask(n // 4)
     os.kill(proxy.process.pid, signal.SIGUSR2)
+    before = proxy.cpu_seconds()
     ask(n)
+    used = proxy.cpu_seconds() - before
     file.unlink(missing_ok=True)
     os.kill(proxy.process.pid, signal.SIGUSR2)
     ask(1)  # the signal has been handled when this is answered
-    return shares(file.read_text(encoding="utf-8"))
+    return {"cpu_ms": round(used / n * 1e3, 2), **shares(file.read_text(encoding="utf-8"))}
 
 
 def shares(samples: str) -> dict[str, Any]:
-    """Shares by owner and by call, each with its interval (binomial, at 95 %)."""
-    owners, calls, total = Counter[str](), Counter[str](), 0
+    """Shares by owner, by part and by call, each with its interval (binomial, at 95 %)."""
+    owners, parts, calls, total = Counter[str](), Counter[str](), Counter[str](), 0
     for line in samples.splitlines():
         *stack, seen = line.split("\t")
         n = int(seen)
         total += n
         owners[_LOOP if stack[-1].endswith(_LOOP_CODE) else _innermost(stack)] += n
+        parts[_part(stack)] += n
         for call, code in _CALLS.items():
             if any(one.endswith(code) for one in stack):
                 calls[call] += n
-    found = {name: clopper_pearson(n, total) for name, n in (owners + calls).items()}
+    found = {name: clopper_pearson(n, total) for name, n in (owners + parts + calls).items()}
     rows = {name: [round(value, 3) for value in (one.estimate, one.low, one.high)] for name, one in found.items()}
     return {
         "samples": total,
         "owners": {name: rows[name] for name, _ in owners.most_common()},
+        "parts": {name: rows[name] for name, _ in parts.most_common()},
         "calls": {name: rows[name] for name in _CALLS if name in rows},
     }
 
@@ -83,6 +116,21 @@ def shares(samples: str) -> dict[str, Any]:
 def _innermost(stack: list[str]) -> str:
     owners = (owner for code in reversed(stack) for owner in _OWNERS if f"/{owner}/" in code)
     return next(owners, "others")
+
+
+def _part(stack: Sequence[str]) -> str:
+    """What the sampled code belongs to; the frames from the process's start to its loop are nobody's."""
+    start = max((place for place, code in enumerate(stack) if code.endswith(_LOOP_CODE)), default=-1)
+    side = ""
+    for code in reversed(stack[start + 1 :]):
+        found = next((side for owner, side in _SIDES.items() if f"/{owner}/" in code), "")
+        if side and found and found != side:
+            break
+        side = side or found
+        for part, places in _PARTS.get(found, {}).items():
+            if any(place in code for place in places):
+                return f"{side}: {part}"
+    return f"{side}: the rest" if side in _PARTS else side or _LOOP
 
 
 def main() -> None:
@@ -104,6 +152,7 @@ def main() -> None:
     made = {"machine": machine(), "requests": options.requests, "scenarios": found}
     (RESULTS / "shares.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     print(table(found))
+    print(parts_table(found))
 
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -123,6 +172,24 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> str:
         by_column = (sum(owners.get(one, [0.0])[0] for one in names) for names in columns)
         cells = " | ".join(f"{100 * share:.0f} %" for share in by_column)
         lines.append(f"| {name} | {row['samples']} | {cells} |")
+    return "\n".join(lines)
+
+
+def parts_table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Milliseconds of CPU per request and shares by part, in Markdown."""
+    total = Counter[str]()
+    for row in found.values():
+        total.update({name: share[0] for name, share in row["parts"].items()})
+    lines = [f"| ms of CPU per request (share) | {' | '.join(found)} |", "|" + "---|" * (len(found) + 1)]
+    for name in sorted(total, key=lambda part: (part.split(":")[0], -total[part])):
+        cells = (
+            f"{row['cpu_ms'] * row['parts'][name][0]:.1f} ({row['parts'][name][0]:.0%})"
+            if name in row["parts"]
+            else "-"
+            for row in found.values()
+        )
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines.append("| **all** | " + " | ".join(f"{row['cpu_ms']:.1f}" for row in found.values()) + " |")
     return "\n".join(lines)
 
 

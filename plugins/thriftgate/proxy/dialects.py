@@ -308,7 +308,8 @@ class _ChatStream:
         else:
             self._note(raw)
         is_estimated = bool(raw.get("usage")) and not any(
-            getattr(one, "usage", None) for one in _received(self._response)
+            getattr(one, "usage", None)
+            for one in reversed(_received(self._response))  # it comes last
         )
         # LiteLLM counts where the provider did not; the request is then priced by a tokenizer, and says so.
         yield StreamPiece(raw, edge, usage_is_estimated=is_estimated)
