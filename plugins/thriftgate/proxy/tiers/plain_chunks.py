@@ -14,16 +14,20 @@ from typing import Any, cast
 from openai import AsyncOpenAI
 from openai.types.chat.chat_completion_chunk import ChatCompletionChunk, Choice, ChoiceDelta
 
-_TEXT = frozenset({str})
-_TEXT_OR_NOT = frozenset({str, type(None)})
-_NUMBER = frozenset({int})
-_ABSENT = frozenset({type(None)})
-_CHUNK = {
-    "id": _TEXT, "object": _TEXT, "model": _TEXT, "created": _NUMBER, "system_fingerprint": _TEXT_OR_NOT,
-    "service_tier": _TEXT_OR_NOT, "obfuscation": _TEXT_OR_NOT, "usage": _ABSENT, "choices": frozenset({list}),
-}  # fmt: skip
-_CHOICE = {"index": _NUMBER, "finish_reason": _TEXT_OR_NOT, "logprobs": _ABSENT, "delta": frozenset({dict})}
-_DELTA = {"role": _TEXT_OR_NOT, "content": _TEXT_OR_NOT, "refusal": _TEXT_OR_NOT}
+_NONE = type(None)
+
+
+def _fields(**kinds: type | tuple[type, ...]) -> frozenset[tuple[str, type]]:
+    return frozenset((name, kind) for name, of in kinds.items() for kind in (of if isinstance(of, tuple) else (of,)))
+
+
+_CHUNK = _fields(
+    id=str, object=str, model=str, created=int, choices=list, usage=_NONE, system_fingerprint=(str, _NONE),
+    service_tier=(str, _NONE), obfuscation=(str, _NONE),
+)  # fmt: skip
+_CHOICE = _fields(index=int, delta=dict, finish_reason=(str, _NONE), logprobs=_NONE)
+_DELTA = _fields(role=(str, _NONE), content=(str, _NONE), refusal=(str, _NONE))
+"""Fields and the types in which they need no conversion."""
 _KINDS: tuple[Any, ...] = (ChatCompletionChunk, Choice, ChoiceDelta)
 _EMPTY: Mapping[Any, Mapping[str, Any]] = {kind: cast("dict[str, Any]", vars(kind.construct())) for kind in _KINDS}
 """Each kind's fields where nothing is said, in the SDK's order."""
@@ -61,20 +65,19 @@ def plain_chunk(data: object) -> ChatCompletionChunk | None:
     return _built(ChatCompletionChunk, {**chunk, "choices": choices} if "choices" in chunk else chunk)
 
 
-def _is_plain(data: Any, fields: Mapping[str, frozenset[type]]) -> bool:
+def _is_plain(data: object, fields: frozenset[tuple[str, type]]) -> bool:
     if type(data) is not dict:
         return False
-    return all(type(value) in fields.get(name, ()) for name, value in cast("dict[str, Any]", data).items())
+    said = cast("dict[str, Any]", data)
+    return fields.issuperset(zip(said, map(type, said.values()), strict=True))
 
 
 def _built(kind: Any, values: Mapping[str, Any]) -> Any:
     """What the SDK's `construct` makes of values that need no conversion."""
     made: Any = kind.__new__(kind)
-    for name, value in (
-        ("__dict__", {**_EMPTY[kind], **values}),
-        ("__pydantic_private__", None),
-        ("__pydantic_extra__", {}),
-        ("__pydantic_fields_set__", set(values)),
-    ):
-        object.__setattr__(made, name, value)
+    fill = object.__setattr__  # as the SDK does: pydantic's own checks each name
+    fill(made, "__dict__", {**_EMPTY[kind], **values})
+    fill(made, "__pydantic_private__", None)
+    fill(made, "__pydantic_extra__", {})
+    fill(made, "__pydantic_fields_set__", set(values))
     return made
