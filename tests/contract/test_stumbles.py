@@ -103,3 +103,50 @@ async def test_what_nobody_was_asked_for_is_the_requests_fault(
     assert failure is not None
     assert failure.rejected
     assert failure.param == param
+
+
+def _user(*parts: Any) -> list[Any]:
+    return [{"role": "user", "content": list(parts)}]
+
+
+def _called(*calls: Any, result: Any = None) -> list[Any]:
+    turns: list[Any] = [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": None, "tool_calls": list(calls)},
+    ]
+    return turns if result is None else [*turns, {"role": "tool", **result}]
+
+
+CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+ODD_TALK: dict[str, list[Any]] = {
+    "unknown part": _user({"type": "zzz", "a": 1}),
+    "part without a type": _user({"text": "x"}),
+    "another API's result": _user({"type": "tool_result", "tool_use_id": "a", "content": "x"}),
+    "another API's file": _user({"type": "input_file", "file_id": "x"}),
+    "another API's image": _user(
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "x"}}
+    ),
+    "no image": _user({"type": "image_url", "image_url": {"url": "data:image/png;base64,!!!"}}),
+    "no address": _user({"type": "image_url", "image_url": {"url": ""}}),
+    "an image of no kind": _user({"type": "image_url", "image_url": {"url": "data:x"}}),
+    "no audio": _user({"type": "input_audio", "input_audio": {"data": "x", "format": "exe"}}),
+    "a result of nothing": [{"role": "tool", "tool_call_id": "zz", "content": "x"}],
+    "a result without an id": _called(CALL, result={"content": "x"}),
+    "a result of another": _called(CALL, result={"tool_call_id": "b", "content": "x"}),
+    "no arguments": _called({**CALL, "function": {"name": "f", "arguments": "{"}}),
+    "a call of no kind": _called({"id": "a", "type": "x"}),
+    "an old result": [{"role": "function", "name": "f", "content": "x"}],
+    "only the system": [{"role": "system", "content": "x"}],
+}
+
+
+@pytest.mark.parametrize("talk", ODD_TALK)
+@pytest.mark.parametrize("model", ["openai/x", "anthropic/claude-x", "hosted_vllm/x", "gemini/gemini-2.0-flash"])
+async def test_a_conversation_that_is_not_sent_to_anybody_is_the_requests_fault(
+    provider: HTTPServer, model: str, talk: str
+) -> None:
+    failure = await failure_of(provider, model, {"messages": ODD_TALK[talk]}, "{}")
+    if not provider.log:
+        assert failure is not None
+        assert failure.rejected, failure
+        assert failure.status_code == 400, failure

@@ -37,6 +37,12 @@ _PYTHONS_WORDS = (
     "unhashable type", "argument must be", "object does not support", "expected string or bytes-like",
     "must be str or bytes",
 )  # fmt: skip
+_LITELLMS_WORDS = (
+    "Please ensure all messages are valid", "Please ensure all user messages are valid",
+    "Image url not in expected format", "Should always start with 'role'='user'", "function_call missing", "Missing corresponding tool call for",
+    "Unable to parse anthropic tool result",
+)  # fmt: skip
+"""What it says of a conversation with an exception of no class of its own."""
 _TAKEN = re.compile(r"got multiple values for (?:keyword )?argument '(\w{1,100})'")
 _REJECTED = re.compile(r"Rejected Request: ([\w.]{1,100}) is not allowed in request body")
 """LiteLLM says so with a 401, which clients take for a wrong key."""
@@ -143,7 +149,8 @@ def _is_of_python(error: BaseException) -> bool:
     said = str(error)[:5000]
     if any(refusal.value in said for refusal in RouterErrors):
         return False
-    return any(isinstance(one, _OF_PYTHON) for one in chain) or any(words in said for words in _PYTHONS_WORDS)
+    known = (*_PYTHONS_WORDS, *_LITELLMS_WORDS)
+    return any(isinstance(one, _OF_PYTHON) for one in chain) or any(words in said for words in known)
 
 
 def early_stumble(body: Mapping[str, Any], error: BaseException) -> InvalidRequestError | None:
