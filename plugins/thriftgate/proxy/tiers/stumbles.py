@@ -39,8 +39,8 @@ _PYTHONS_WORDS = (
 )  # fmt: skip
 _LITELLMS_WORDS = (
     "Please ensure all messages are valid", "Please ensure all user messages are valid",
-    "Image url not in expected format", "Should always start with 'role'='user'", "function_call missing", "Missing corresponding tool call for",
-    "Unable to parse anthropic tool result",
+    "Image url not in expected format", "Should always start with 'role'='user'", "function_call missing",
+    "Missing corresponding tool call for", "Unable to parse anthropic tool result",
 )  # fmt: skip
 """What it says of a conversation with an exception of no class of its own."""
 _TAKEN = re.compile(r"got multiple values for (?:keyword )?argument '(\w{1,100})'")
