@@ -56,7 +56,8 @@ def _write(kwargs: dict[str, Any], response: object) -> None:
     seen = {name: value for name, value in kwargs.items() if name != "litellm_params"}
     params: dict[str, Any] = kwargs.get("litellm_params") or {}
     sent: dict[str, Any] = params.get("proxy_server_request") or {}
-    row = json.dumps([seen, sent.get("body"), response], default=str, ensure_ascii=False)
+    notes = [params.get("metadata"), params.get("litellm_metadata")]
+    row = json.dumps([seen, sent.get("body"), notes, response], default=str, ensure_ascii=False)
     with open(os.environ["THRIFTGATE_TEST_SPEND"] + ".spy", "a", encoding="utf-8") as file:
         file.write(row + "\n")
 

@@ -37,6 +37,11 @@ _LITELLMS_OWN = frozenset({
     "cache", "ttl", "caching", "guardrails", "tags", "callbacks", "success_callback", "failure_callback",
 })  # fmt: skip
 """What LiteLLM keeps beside the client's parameters, or what only it reads."""
+_LITELLMS_NOTES = frozenset({
+    "headers", "endpoint", "litellm_api_version", "global_max_parallel_requests", "requester_ip_address", "user_agent",
+    "litellm_parent_otel_span", "requester_metadata", "session_id",
+})  # fmt: skip
+"""What LiteLLM has noted of a request by now, and writes over what a client called the same."""
 
 
 class PrivacyHooks(CustomLogger):
@@ -175,10 +180,14 @@ def _noted_by_client(data: Mapping[str, Any]) -> dict[str, Any]:
         if name == "metadata" and "requester_metadata" in mapping(data.get("litellm_metadata")):
             noted[name] = dict(fields)
             continue
-        own = mapping(fields.get("requester_metadata"))
-        noted[name] = {key: fields[key] for key in own if key in fields and key != "session_id"}
-        noted[name]["requester_metadata"] = dict(own)
+        # What a client says in `litellm_metadata` stands among LiteLLM's notes and is in no list of the client's.
+        noted[name] = {key: value for key, value in fields.items() if not _is_litellms(key)}
+        noted[name]["requester_metadata"] = dict(mapping(fields.get("requester_metadata")))
     return noted
+
+
+def _is_litellms(key: str) -> bool:
+    return key in _LITELLMS_NOTES or key.startswith("user_api_key")
 
 
 def _replace_notes(data: dict[str, Any], noted: Mapping[str, Any], new: Mapping[str, Any]) -> None:
