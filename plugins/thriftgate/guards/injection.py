@@ -7,12 +7,14 @@
 Failure behaviour: pure and total; linear in the length of the text.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
+from thriftgate.guards.form_words import sentences_of_form
 from thriftgate.guards.hashing import hashed
 from thriftgate.guards.json_words import words_of_json
 from thriftgate.guards.phrases import is_plain_order, phrase_features, phrases_in
@@ -24,6 +26,8 @@ _PLAIN = 0.75
 """Score of a plain order in a language whose words the classifier was not trained on, if it has no higher one."""
 _OPAQUE = re.compile(r"(?<![^\s.])[A-Za-z0-9+/_-]{24,}={0,2}(?![^\s.])")
 """A hash, a key or what is encoded: that has readings of its own, and is no language."""
+_OF_FORM = 1.5
+"""Of many sentences one looks suspect by chance: each of a text with a form needs this much more evidence (a logit)."""
 _SHORTEST = 3
 """Characters below which there is nothing to say."""
 
@@ -43,18 +47,29 @@ class Piece:
     """By words and phrases alone."""
     least: float = 0.0
     """Its score is not below this, whatever its vector says."""
+    doubt: float = 0.0
+    """Taken from the logit of its score."""
 
 
 def pieces_of(text: str, classifier: Classifier) -> tuple[list[Piece], list[Finding]]:
     """What is looked at, and what was hidden. Of JSON its words: quotes and braces are no sign of an attack."""
     read, hidden = readings(text)
+    whole = (0, len(text))
     words = words_of_json(text)
     if words is not None:
-        whole = (0, len(text))
         found = [replace(one, starts=None, whole=whole) for one in (*readings(words)[0], *read[1:])]
         found[0] = replace(found[0], text=_OPAQUE.sub(" ", found[0].text))
         read = list({(one.text, one.layer): one for one in found}.values())
-    return [piece for one in read for piece in _pieces(one, classifier, hidden=bool(hidden))], hidden
+    elif (sentences := sentences_of_form(read[0].text)) is not None:
+        plain = dict.fromkeys(_OPAQUE.sub(" ", one) for one in sentences)
+        parts = [replace(read[0], text=one, starts=None, whole=whole) for one in plain]
+        told = [piece for one in parts for piece in _pieces(one, classifier, hidden=bool(hidden), doubt=_OF_FORM)]
+        return [*told, *_all_pieces(read[1:], classifier, hidden)], hidden
+    return _all_pieces(read, classifier, hidden), hidden
+
+
+def _all_pieces(read: Iterable[TextReading], classifier: Classifier, hidden: Sequence[Finding]) -> list[Piece]:
+    return [piece for one in read for piece in _pieces(one, classifier, hidden=bool(hidden))]
 
 
 def features_of(text: str, *, hidden: bool = False, layer: bool = False) -> tuple[Mapping[int, float], Sequence[float]]:
@@ -76,7 +91,8 @@ def judged(
         vector = (vectors or {}).get(piece.text)
         score = piece.score
         if vector is not None:
-            score = max(piece.least, classifier.with_vector.score(piece.words, piece.phrases, vector))
+            score = _doubted(classifier.with_vector.score(piece.words, piece.phrases, vector), piece.doubt)
+            score = max(piece.least, score)
         if best is None or score > best.score:
             best = Finding("injection", piece.layer or "classifier", score, piece.start, piece.end)
     return best
@@ -100,7 +116,12 @@ def explained(text: str) -> list[str]:
     return [name for name, _, _ in phrases_in(text)]
 
 
-def _pieces(reading: TextReading, classifier: Classifier, *, hidden: bool) -> Iterable[Piece]:
+def _doubted(score: float, doubt: float) -> float:
+    """The score with less evidence for it."""
+    return score / (score + (1.0 - score) * math.exp(doubt)) if doubt else score
+
+
+def _pieces(reading: TextReading, classifier: Classifier, *, hidden: bool, doubt: float = 0.0) -> Iterable[Piece]:
     for start, end in places(len(reading.text)):
         text = reading.text[start:end]
         if len(text.strip()) < _SHORTEST:
@@ -108,5 +129,5 @@ def _pieces(reading: TextReading, classifier: Classifier, *, hidden: bool) -> It
         words, phrases = features_of(text, hidden=hidden, layer=bool(reading.layer))
         first, last = reading.source(start, end)
         least = _PLAIN if is_plain_order(text) else 0.0
-        score = max(least, classifier.without.score(words, phrases))
-        yield Piece(text, first, last, reading.layer, words, phrases, score, least)
+        score = max(least, _doubted(classifier.without.score(words, phrases), doubt))
+        yield Piece(text, first, last, reading.layer, words, phrases, score, least, doubt)
