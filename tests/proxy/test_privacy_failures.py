@@ -91,18 +91,6 @@ def test_a_check_that_never_ends_is_refused_in_time_and_holds_up_nobody_else(
     assert NAME not in gateway.log
 
 
-@everywhere
-def test_what_a_client_tells_litellm_of_a_request_reaches_no_logger_in_clear(
-    gateway: GatewayProcess, path: str
-) -> None:
-    mail = f"ann.{path[4:8]}@wonder.example"
-    told = {"note": f"from {mail}", mail: "x", "deployment": mail, "user_agent": mail}
-    answer = ask(gateway, path, "large", f"{ASKED} notes", litellm_metadata=told)
-    assert answer.status_code == 200, answer.text
-    nowhere(gateway, mail, of=[answer])
-    assert "from <EMAIL_ADDRESS_1>" in "".join(logged(gateway)), "it is told with a placeholder"
-
-
 @pytest.mark.parametrize(
     ("break_it", "mend_it"),
     [

@@ -39,7 +39,9 @@ _LITELLMS_OWN = frozenset({
 """What LiteLLM keeps beside the client's parameters, or what only it reads."""
 _LITELLMS_NOTES = frozenset({
     "headers", "endpoint", "litellm_api_version", "global_max_parallel_requests", "requester_ip_address", "user_agent",
-    "litellm_parent_otel_span", "requester_metadata", "session_id",
+    "litellm_parent_otel_span", "requester_metadata", "session_id", "litellm_received_at", "llm_api_timing_windows",
+    "litellm_roi_estimator", "used_client_oauth_token", "inherited_tags", "caller_tags", "user_api_end_user_max_budget",
+    "agent_id", "guardrails", "guardrail_config", "policies", "disable_global_guardrails",
 })  # fmt: skip
 """What LiteLLM has noted of a request by now, and writes over what a client called the same."""
 
