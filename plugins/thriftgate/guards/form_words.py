@@ -1,8 +1,8 @@
 """The sentences in a text that has the form of HTML, of a program's error or of an e-mail.
 
 Tags, frames of a call stack and head lines are no sign of an attack, and the classifier, which was trained on what
-people say, takes them for one. So of such a text its sentences are judged, each alone and with the next; whatever of
-tags, scripts and frames reads like prose is a sentence too, as a model reads it there.
+people say, takes them for one. So of such a text its sentences are judged; whatever of tags, scripts and frames reads
+like prose is a sentence too, as a model reads it there.
 
 Failure behaviour: pure and total; linear in the length of the text. What has no such form has none.
 """
@@ -10,7 +10,6 @@ Failure behaviour: pure and total; linear in the length of the text. What has no
 import html
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 _TAG = re.compile(r"<(?:!--(?P<comment>[^<]*)-->|/?[a-zA-Z!?][^<>]*>)")
 _SCRIPT = re.compile(r"<(?:script|style)\b[^<>]*>", re.IGNORECASE)
@@ -35,11 +34,10 @@ _HEAD = re.compile(
 )
 _QUOTED = re.compile(r"(?:> ?)+")
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?]) +|\n")
-_LONGEST = 600
 
 
 def sentences_of_form(text: str) -> list[str] | None:
-    """Every sentence and every two that follow each other; None: the text has no such form."""
+    """Every sentence, in order; None: the text has no such form."""
     lines = text.split("\n")
     if len(_TAG.findall(text)) >= _LEAST_TAGS:
         read = list(_of_html(text))
@@ -50,8 +48,7 @@ def sentences_of_form(text: str) -> list[str] | None:
     else:
         return None
     parts = [part.strip() for one in read for part in _SENTENCE_ENDS.split(one)]
-    parts = [part for part in parts if _PROSE.search(part) or _OTHER_SCRIPT.search(part)]
-    return [*parts, *(f"{one} {other}" for one, other in pairwise(parts) if len(one) + len(other) < _LONGEST)]
+    return [part for part in parts if _PROSE.search(part) or _OTHER_SCRIPT.search(part)]
 
 
 def _prose(code: str) -> Iterator[str]:

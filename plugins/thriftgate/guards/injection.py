@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
@@ -19,7 +20,7 @@ from thriftgate.guards.hashing import hashed
 from thriftgate.guards.json_words import words_of_json
 from thriftgate.guards.phrases import is_plain_order, phrase_features, phrases_in
 from thriftgate.guards.readings import TextReading, readings
-from thriftgate.guards.windows import places
+from thriftgate.guards.windows import SIZE, places
 from thriftgate.types import Vector
 
 _PLAIN = 0.75
@@ -28,6 +29,8 @@ _OPAQUE = re.compile(r"(?<![^\s.])[A-Za-z0-9+/_-]{24,}={0,2}(?![^\s.])")
 """A hash, a key or what is encoded: that has readings of its own, and is no language."""
 _OF_FORM = 1.5
 """Of many sentences one looks suspect by chance: each of a text with a form needs this much more evidence (a logit)."""
+_NEAR = 4_000
+"""Characters in which the next sentence is looked for."""
 _SHORTEST = 3
 """Characters below which there is nothing to say."""
 
@@ -61,11 +64,28 @@ def pieces_of(text: str, classifier: Classifier) -> tuple[list[Piece], list[Find
         found[0] = replace(found[0], text=_OPAQUE.sub(" ", found[0].text))
         read = list({(one.text, one.layer): one for one in found}.values())
     elif (sentences := sentences_of_form(read[0].text)) is not None:
-        plain = dict.fromkeys(_OPAQUE.sub(" ", one) for one in sentences)
-        parts = [replace(read[0], text=one, starts=None, whole=whole) for one in plain]
-        told = [piece for one in parts for piece in _pieces(one, classifier, hidden=bool(hidden), doubt=_OF_FORM)]
+        told = [
+            piece
+            for one in _placed(read[0], sentences, whole)
+            for piece in _pieces(one, classifier, hidden=bool(hidden), doubt=_OF_FORM)
+        ]
         return [*told, *_all_pieces(read[1:], classifier, hidden)], hidden
     return _all_pieces(read, classifier, hidden), hidden
+
+
+def _placed(plain: TextReading, sentences: Sequence[str], whole: tuple[int, int]) -> Iterable[TextReading]:
+    """Each sentence, and each with the next; with all of the source for its place where that does not have it so."""
+    at, places_of = 0, list[tuple[int, int]]()
+    for one in sentences:
+        start = plain.text.find(one, at, at + _NEAR)
+        places_of.append(plain.source(start, start + len(one)) if start >= 0 else whole)
+        at = start + len(one) if start >= 0 else at
+    read = list(zip((_OPAQUE.sub(" ", one) for one in sentences), places_of, strict=True))
+    seen = dict(reversed(read))
+    for (one, first), (other, last) in pairwise(read):
+        if len(one) + len(other) < SIZE:
+            seen.setdefault(f"{one} {other}", (first[0], last[1]) if first[0] < last[1] else whole)
+    return [replace(plain, text=text, starts=None, whole=place) for text, place in seen.items()]
 
 
 def _all_pieces(read: Iterable[TextReading], classifier: Classifier, hidden: Sequence[Finding]) -> list[Piece]:
