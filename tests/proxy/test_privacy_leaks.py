@@ -38,7 +38,7 @@ from tests.proxy.scrape import PATH as METRICS
 from tests.proxy.stored import stored
 from tests.proxy.test_privacy import TOOLS, privacy_config
 from tests.proxy.upstream import Upstream
-from tests.proxy.waiting import settle
+from tests.proxy.waiting import eventually, settle
 
 FAILING = ("CRASH-THE-ANALYZER", "KEEP-THE-ANALYZER-WAITING")
 """What `leak_spy.py` makes the analyzer choke on, and give up at."""
@@ -281,6 +281,19 @@ def test_the_search_finds_a_value_however_it_is_written() -> None:
     text = "…4111-1111-1111-1111 xjoe@x.iox nElif"
     assert found_in(text, values) == ["4111 1111 1111 1111", "Elif", "joe@x.io"]
     assert found_in("nothing", values) == []
+
+
+def test_what_a_client_tells_litellm_of_a_request_reaches_no_logger_in_clear(fuzz: Fuzz) -> None:
+    mails = {dialect: f"ann.{dialect}@wonder.example" for dialect in PATHS}
+    for dialect, mail in mails.items():
+        body = body_of(random.Random(0), dialect, f"{dialect}: how long?", with_tool=False, is_alike=True)
+        told = {"note": f"{dialect} from {mail}", mail: "x", "deployment": mail, "user_agent": mail}
+        body |= {"model": "plain-chat", "litellm_metadata": told}
+        answer = fuzz.client.post(PATHS[dialect], json=body, headers={"Authorization": f"Bearer {CLIENT_KEY}"})
+        assert answer.status_code == 200, answer.text
+    assert eventually(lambda: "from <EMAIL_ADDRESS_" in _files(fuzz.gateway.folder), 60), "it is told"
+    settle(2.0)
+    assert found_in(_files(fuzz.gateway.folder), mails.values()) == []
 
 
 @pytest.mark.timeout(300 + REQUESTS * 2)
