@@ -26,7 +26,7 @@ from thriftgate.caching.comparing import Compare, Settled, settle, verify
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
 from thriftgate.caching.entries import CacheEntry, Lookup, Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES, NEIGHBOURS, Evidence, gather
-from thriftgate.caching.lookup import Asked, Check, Compare, Decide, Embed, Find, Found, Settled, look_up, settle
+from thriftgate.caching.lookup import Asked, Check, Decide, Embed, Find, Found, look_up
 from thriftgate.types import Vector
 
 _KEPT_OUTCOMES = 64
