@@ -166,7 +166,7 @@ def test_a_summary_is_bounded_and_says_nothing_of_few_questions():
     assert summary_of_questions(rows[:500], lengths[:500], ["the same question"] * 500, rng, embedder="e") is None
 
 
-@pytest.mark.parametrize(("n", "groups", "held_out"), [(120, 120, 60), (101, 101, 50), (120, 60, 60)])
+@pytest.mark.parametrize(("n", "groups", "held_out"), [(120, 120, 60), (101, 101, 50), (120, 60, 60), (102, 3, 34)])
 def test_half_of_the_groups_make_the_distances(n: int, groups: int, held_out: int):
     rng = np.random.default_rng(3)
     names = [str(place % groups) for place in range(n)]

@@ -92,6 +92,7 @@ def test_the_same_words_in_another_order(one: str, other: str, differ: bool) -> 
         ("move X to Y", "now move Y to X", True), ("3 apples and 4 pears", "get 4 pears and 3 apples", False),
         ("3 apples and 4 pears", "get 4 apples and 3 pears", True), ("3 of them and 4", "get 4 of them and 3", True),
         ("send 5 to Anna", "to Anna send 5", False), ("ask 5 or 6", "tell 5 or 6", False), ("5 5 6", "6 5 5", False),
+        ("5 a day and 6 euros", "get 6 euros and 5 a day", True),
     ],
 )  # fmt: skip
 def test_things_of_one_kind_that_change_places(one: str, other: str, differ: bool) -> None:
