@@ -146,13 +146,25 @@ def one_process(
 
 
 @contextmanager
-def gateway(folder: Path, upstream_url: str, port: int, *, config: dict[str, object] | None = None) -> Generator[Proxy]:
-    """`thriftgate up` in `folder`, as a user starts it; by default with the benchmark's routes."""
+def gateway(
+    folder: Path,
+    upstream_url: str,
+    port: int,
+    *,
+    config: dict[str, object] | None = None,
+    checkout: Path | None = None,
+) -> Generator[Proxy]:
+    """`thriftgate up` in `folder`, as a user starts it; by default with the benchmark's routes, and of this checkout."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = gateway_config(upstream_url) if config is None else config
     (folder / "litellm_config.yaml").write_text(yaml.safe_dump(wanted), encoding="utf-8")
     started = time.monotonic()
-    with running([sys.executable, "-m", "thriftgate", "up", "--no-demo", "--port", str(port)], folder, {}) as process:
+    python, environ = sys.executable, dict[str, str]()
+    if checkout is not None:
+        python = str(checkout / ".venv/bin/python")
+        environ["PYTHONPATH"] = os.pathsep.join([str(checkout), str(checkout / "plugins")])
+    argv = [python, "-m", "thriftgate", "up", "--no-demo", "--port", str(port)]
+    with running(argv, folder, environ) as process:
         _wait(port, process)
         seconds = time.monotonic() - started
         yield Proxy("thriftgate", f"http://127.0.0.1:{port}", _server(process.pid), _database(folder), seconds)
