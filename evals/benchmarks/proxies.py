@@ -154,7 +154,7 @@ def gateway(
     config: dict[str, object] | None = None,
     checkout: Path | None = None,
 ) -> Generator[Proxy]:
-    """`thriftgate up` in `folder`, as a user starts it; by default with the benchmark's routes, and of this checkout."""
+    """`thriftgate up` in `folder`, as a user starts it; by default of this checkout, with the benchmark's routes."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = gateway_config(upstream_url) if config is None else config
     (folder / "litellm_config.yaml").write_text(yaml.safe_dump(wanted), encoding="utf-8")
