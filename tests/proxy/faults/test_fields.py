@@ -100,7 +100,7 @@ def test_a_route_in_a_list_of_models_is_refused_in_words(gateway: GatewayProcess
 def test_a_timeout_may_be_the_text_of_a_number(gateway: GatewayProcess, model: str) -> None:
     gateway.upstream.on("o-large", says("Fine."))
     assert text_of(ask(gateway, "chat", model, timeout="30")) == "Fine."
-    for value in ("nan", "inf", "soon", "1e999", ""):
+    for value in ("nan", "inf", "soon", "1e999", "", "-1", -0.5):
         assert ask(gateway, "chat", model, timeout=value).status_code == 400
 
 

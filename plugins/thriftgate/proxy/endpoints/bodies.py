@@ -16,6 +16,7 @@ import jiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import InvalidRequestError
+from thriftgate.proxy.endpoints.fields import seconds_of
 from thriftgate.proxy.endpoints.replies import send_error
 from thriftgate.proxy.endpoints.validation import check_any, check_early
 from thriftgate.proxy.limits.dialects import LimitedApi, api_of, dialect_of
@@ -29,8 +30,8 @@ _CONVERSATIONS = Bounds()
 _OTHERS = Bounds(values=600_000)
 """An embeddings request may be 300,000 tokens as numbers."""
 _NUMBERS: Mapping[bytes, Callable[[bytes], float]] = {
-    b"x-litellm-timeout": float,
-    b"x-litellm-stream-timeout": float,
+    b"x-litellm-timeout": seconds_of,
+    b"x-litellm-stream-timeout": seconds_of,
     b"x-litellm-num-retries": int,
 }
 _SWALLOWED = 4 * _CONVERSATIONS.size

@@ -47,14 +47,22 @@ def _are_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(is_text, cast("list[object]", value)))
 
 
+def seconds_of(written: str | bytes) -> float:
+    """A time-out that is written as a text. Raises ValueError where it is no number of seconds that may pass."""
+    seconds = float(written) if len(written) <= _LONGEST_NUMBER else math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ValueError("not a number of seconds")
+    return seconds
+
+
 def is_seconds(value: object) -> bool:
     """Whether it is a time-out as SDKs and LiteLLM write it: a number, or the text of one."""
     if isinstance(value, str):
         try:
-            return len(value) <= _LONGEST_NUMBER and math.isfinite(float(value))
+            return seconds_of(value) >= 0
         except ValueError:
             return False
-    return _is_number(value)
+    return _is_number(value) and cast("float", value) >= 0
 
 
 OBJECT: Check = (is_json_object, "an object")

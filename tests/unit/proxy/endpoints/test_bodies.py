@@ -115,7 +115,7 @@ async def test_a_conversation_is_no_form(path: str, kind: str) -> None:
     assert endpoint.got == []
 
 
-@pytest.mark.parametrize("value", [b"abc", b"", b"1s", b"\xff"])
+@pytest.mark.parametrize("value", [b"abc", b"", b"1s", b"\xff", b"-1", b"nan", b"inf", b"1" * 50])
 async def test_a_header_that_must_be_a_number_is_one(value: bytes) -> None:
     endpoint, sent = await served(b"{}", headers=[*JSON_KIND, (b"X-LiteLLM-Timeout", value)])
     assert "'X-LiteLLM-Timeout' must be a number" in error_in(sent)["error"]["message"]
