@@ -16,6 +16,12 @@ OWN_KINDS: Mapping[str, str] = {
     "US_SSN": "US social security numbers",
     "IP_ADDRESS": "IP addresses of both versions",
     "SECRET": "passwords, tokens, keys",
+    "DE_TAX_ID": "German tax numbers of people (Steuer-ID), by checksum",
+    "FR_NIR": "French social security numbers, by checksum",
+    "NL_BSN": "Dutch citizen service numbers, by checksum, where they are named or grouped",
+    "PT_NIF": "Portuguese tax numbers, by checksum, where they are named",
+    "BR_CPF": "Brazilian tax numbers of people, by checksum",
+    "BR_CNPJ": "Brazilian tax numbers of firms, by checksum",
 }
 """Kinds that we recognize ourselves."""
 
@@ -58,7 +64,8 @@ PRESIDIO_RECOGNIZERS: Mapping[str, str] = {
 }
 """Kinds that Presidio recognizes, and its class for them; off unless an operator asks for one."""
 
-DEFAULT_KINDS = tuple(kind for kind in OWN_KINDS if kind != "LOCATION")
+_OFF = frozenset({"LOCATION", "DE_TAX_ID", "FR_NIR", "NL_BSN", "PT_NIF", "BR_CPF", "BR_CNPJ"})
+DEFAULT_KINDS = tuple(kind for kind in OWN_KINDS if kind not in _OFF)
 NAME_RECALL: Mapping[str, float] = {
     "de": 1.0, "en": 0.84, "es": 0.92, "fr": 0.99, "it": 0.95, "nl": 0.9, "pt": 0.99,
 }  # fmt: skip

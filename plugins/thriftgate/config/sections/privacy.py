@@ -102,7 +102,7 @@ class PrivacyConfig(Section):
     entities: dict[_Kind, Action] = Field(
         default_factory=lambda: dict.fromkeys(DEFAULT_KINDS, Action.PSEUDONYMIZE),
         description="What happens to each kind; replaces the default list, which pseudonymizes all kinds of our own "
-        "but LOCATION.",
+        "but LOCATION and the numbers of single countries.",
     )
     private_models: list[str] = Field(
         default_factory=list[str],

@@ -13,6 +13,7 @@ from thriftgate.privacy.recognizers.cards import CardRecognizer
 from thriftgate.privacy.recognizers.emails import EmailRecognizer
 from thriftgate.privacy.recognizers.ibans import IbanRecognizer
 from thriftgate.privacy.recognizers.ip_addresses import IpAddressRecognizer
+from thriftgate.privacy.recognizers.national_numbers import NATIONAL_KINDS, NationalNumberRecognizer
 from thriftgate.privacy.recognizers.people import PeopleRecognizer
 from thriftgate.privacy.recognizers.phones import PhoneRecognizer
 from thriftgate.privacy.recognizers.secrets import SecretRecognizer
@@ -38,7 +39,7 @@ CERTAIN = frozenset({"CREDIT_CARD", "IBAN_CODE", "EMAIL_ADDRESS", "SECRET"})
 
 
 def own_recognizers(*, phone_regions: Sequence[str]) -> list[Recognizer]:
-    """One of each."""
+    """One for each kind."""
     return [
         CardRecognizer(),
         IbanRecognizer(),
@@ -49,4 +50,5 @@ def own_recognizers(*, phone_regions: Sequence[str]) -> list[Recognizer]:
         SecretRecognizer(),
         PeopleRecognizer(),
         AddressRecognizer(),
+        *map(NationalNumberRecognizer, NATIONAL_KINDS),
     ]
