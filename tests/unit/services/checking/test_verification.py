@@ -199,7 +199,9 @@ async def test_far_questions_are_not_compared() -> None:
 
 async def test_a_hit_whose_own_answer_tells_nothing_is_verified_by_those_that_say_the_same() -> None:
     setup = Setup()
-    mute = replace(ENTRY, choices=(Choice(message={"role": "assistant", "content": ""}, finish_reason="stop"),))
+    mute = replace(
+        ENTRY, choices=(Choice(message={"role": "assistant", "content": ""}, finish_reason="stop"),), answer_group="g"
+    )
     others = tuple(near(name, "your parcel takes five days", 0.9, "g").entry for name in ("a", "b"))
     setup.completer.enqueue("large", "your parcel takes five days")
     setup.after_hit(replace(HIT, entry=mute, others=others))
