@@ -9,26 +9,24 @@ Failure behaviour: pure and total; linear in the length of the text.
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
-from thriftgate.guards.form_words import sentences_of_form
+from thriftgate.guards.form_words import FormReading, readings_of_form
 from thriftgate.guards.hashing import hashed
 from thriftgate.guards.json_words import words_of_json
 from thriftgate.guards.phrases import is_plain_order, phrase_features, phrases_in
 from thriftgate.guards.readings import TextReading, readings
-from thriftgate.guards.windows import SIZE, places
+from thriftgate.guards.windows import places
 from thriftgate.types import Vector
 
 _PLAIN = 0.75
 """Score of a plain order in a language whose words the classifier was not trained on, if it has no higher one."""
 _OPAQUE = re.compile(r"(?<![^\s.])[A-Za-z0-9+/_-]{24,}={0,2}(?![^\s.])")
 """A hash, a key or what is encoded: that has readings of its own, and is no language."""
-_OF_FORM = 1.5
-"""Of many sentences one looks suspect by chance: each of a text with a form needs this much more evidence (a logit)."""
+_JOINED = re.compile(r"(?<![A-Za-z0-9])[A-Z]?[a-z]{2,}(?![A-Za-z0-9])|(?<![A-Za-z0-9])[A-Z]{3,}(?![A-Za-z0-9])")
 _NEAR = 4_000
 """Characters in which the next sentence is looked for."""
 _SHORTEST = 3
@@ -61,31 +59,33 @@ def pieces_of(text: str, classifier: Classifier) -> tuple[list[Piece], list[Find
     words = words_of_json(text)
     if words is not None:
         found = [replace(one, starts=None, whole=whole) for one in (*readings(words)[0], *read[1:])]
-        found[0] = replace(found[0], text=_OPAQUE.sub(" ", found[0].text))
+        found[0] = replace(found[0], text=_OPAQUE.sub(_readable, found[0].text))
         read = list({(one.text, one.layer): one for one in found}.values())
-    elif (sentences := sentences_of_form(read[0].text)) is not None:
+    elif (parts := readings_of_form(read[0].text)) is not None:
         told = [
             piece
-            for one in _placed(read[0], sentences, whole)
-            for piece in _pieces(one, classifier, hidden=bool(hidden), doubt=_OF_FORM)
+            for one, reading in _placed(read[0], parts, whole)
+            for piece in _pieces(reading, classifier, hidden=bool(hidden), doubt=one.doubt)
         ]
         return [*told, *_all_pieces(read[1:], classifier, hidden)], hidden
     return _all_pieces(read, classifier, hidden), hidden
 
 
-def _placed(plain: TextReading, sentences: Sequence[str], whole: tuple[int, int]) -> Iterable[TextReading]:
-    """Each sentence, and each with the next; with all of the source for its place where that does not have it so."""
-    at, places_of = 0, list[tuple[int, int]]()
-    for one in sentences:
-        start = plain.text.find(one, at, at + _NEAR)
-        places_of.append(plain.source(start, start + len(one)) if start >= 0 else whole)
-        at = start + len(one) if start >= 0 else at
-    read = list(zip((_OPAQUE.sub(" ", one) for one in sentences), places_of, strict=True))
-    seen = dict(reversed(read))
-    for (one, first), (other, last) in pairwise(read):
-        if len(one) + len(other) < SIZE:
-            seen.setdefault(f"{one} {other}", (first[0], last[1]) if first[0] < last[1] else whole)
-    return [replace(plain, text=text, starts=None, whole=place) for text, place in seen.items()]
+def _placed(
+    plain: TextReading, parts: Iterable[FormReading], whole: tuple[int, int]
+) -> Iterator[tuple[FormReading, TextReading]]:
+    """Each part with its place; with all of the source where that does not have it so."""
+    at = 0
+    for one in parts:
+        start = plain.text.find(one.text, at, at + _NEAR)
+        place = plain.source(start, start + len(one.text)) if start >= 0 else whole
+        at = start if start >= 0 else at
+        yield one, replace(plain, text=_OPAQUE.sub(_readable, one.text), starts=None, whole=place)
+
+
+def _readable(run: re.Match[str]) -> str:
+    """What has no digit, and the words of what has: whoever joins an order's words with dashes hides nothing."""
+    return f" {' '.join(_JOINED.findall(run[0]))} " if any(map(str.isdecimal, run[0])) else run[0]
 
 
 def _all_pieces(read: Iterable[TextReading], classifier: Classifier, hidden: Sequence[Finding]) -> list[Piece]:
