@@ -48,6 +48,38 @@ def test_corsicas_departments_have_a_letter() -> None:
     assert found("FR_NIR", f"sécu {body}{check:02}") == [f"{body}{check:02}"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "number"),
+    [
+        ("PT_NIF", "NIF {}", "451234561"),
+        ("PT_NIF", "NIF {}", "123.456.789"),
+        ("BR_CPF", "CPF {}", "529982247-25"),
+        ("BR_CPF", "CPF {}", "529 982 247 25"),
+        ("BR_CPF", "CPF {}", "529.982.247\u201325"),
+        ("FR_NIR", "NIR {}", "2550814168025 38"),
+        ("FR_NIR", "NIR {}", "2\u00a055\u00a008\u00a014\u00a0168\u00a0025\u00a038"),
+        ("FR_NIR", "NIR {}", "2.55.08.14.168.025.38"),
+        ("NL_BSN", "BSN is {}", "111 222 333"),
+        ("NL_BSN", "BSN is {}", "1112 22 333"),
+        ("NL_BSN", "BSN 7 {}", "111222333"),
+        ("BR_CNPJ", "CNPJ {}", "11222333/0001-81"),
+        ("DE_TAX_ID", "IdNr. {}", "86/095/742/719"),
+        ("BR_CNPJ", "CNPJ {}", "12ABC34501DE35"),
+        ("BR_CNPJ", "CNPJ {}", "12abc345/01de-35"),
+        ("BR_CNPJ", "so {}", "12.ABC.345/01DE-35"),
+    ],
+)
+def test_beside_its_name_a_number_is_found_however_its_digits_are_grouped(kind: str, said: str, number: str) -> None:
+    assert found(kind, f"{said.format(number)}, please") == [number]
+    last = int(number[-1])
+    assert found(kind, f"{said.format(f'{number[:-1]}{(last + 1) % 10}')}, please") == []
+
+
+def test_without_its_name_a_number_in_strange_groups_is_none() -> None:
+    for kind, number in (("NL_BSN", "111 222 333"), ("BR_CPF", "529982247-25"), ("BR_CNPJ", "12ABC34501DE35")):
+        assert found(kind, f"order {number}") == []
+
+
 def test_they_are_off_until_they_are_asked_for() -> None:
     assert set(NATIONAL_KINDS) <= set(OWN_KINDS)
     assert not set(NATIONAL_KINDS) & set(DEFAULT_KINDS)

@@ -16,7 +16,8 @@ from thriftgate.privacy.spans import TextSpan
 
 
 def _sum(digits: str, weights: Sequence[int]) -> int:
-    return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
+    """A letter counts as far as it is behind "0" in ASCII, as Receita Federal has it."""
+    return sum((ord(digit) - 48) * weight for digit, weight in zip(digits, weights, strict=True))
 
 
 def _is_german(digits: str) -> bool:
@@ -42,7 +43,7 @@ def _is_dutch(digits: str) -> bool:
 def _is_portuguese(number: str) -> bool:
     digits = number.removeprefix("PT")
     check = 11 - _sum(digits[:8], (9, 8, 7, 6, 5, 4, 3, 2)) % 11
-    return digits[0] not in "04" and (0 if check > 9 else check) == int(digits[8])
+    return (digits[0] not in "04" or digits.startswith("45")) and (0 if check > 9 else check) == int(digits[8])
 
 
 def _is_brazilian(digits: str, highest: int) -> bool:
@@ -51,7 +52,7 @@ def _is_brazilian(digits: str, highest: int) -> bool:
         return False
     for at in (len(digits) - 2, len(digits) - 1):
         rest = _sum(digits[:at], [2 + place % (highest - 1) for place in reversed(range(at))]) % 11
-        if (0 if rest < 2 else 11 - rest) != int(digits[at]):
+        if (0 if rest < 2 else 11 - rest) != ord(digits[at]) - 48:
             return False
     return True
 
@@ -68,39 +69,50 @@ class _Number:
 
 
 def _number(grouped: str, plain: str, names: str, is_valid: Callable[[str], bool]) -> _Number:
-    free = r"(?<![\w.,/-]){}(?![\w]|[.,/-]\d)"
+    free = r"(?<![\w.,/-])(?:{})(?![\w]|[.,/-]\d)"
     made = [re.compile(free.format(one)) for one in (grouped, plain)]
     return _Number(made[0], made[1], re.compile(rf"(?<![^\W_])(?:{names})(?![^\W_])"), is_valid)
 
 
+_SIGN = r"[ \u00a0\u2009\u202f./\u2010-\u2015-]?"
+"""What may stand between any two digits beside the number's name; the checksum decides."""
+
+
+def _digits(count: int, first: str = r"\d") -> str:
+    return rf"{first}(?:{_SIGN}\d){{{count - 1}}}"
+
+
 _NUMBERS: Mapping[str, _Number] = {
     "DE_TAX_ID": _number(
-        r"[1-9]\d \d{3} \d{3} \d{3}", r"[1-9]\d{10}",
+        r"[1-9]\d \d{3} \d{3} \d{3}", _digits(11, "[1-9]"),
         r"steuer-?id|steuer-?identifikationsnummer|steuerliche id\w*|idnr|tin|tax[ _-]?(?:id|number)", _is_german,
     ),
     "FR_NIR": _number(
-        r"[12] \d\d \d\d (?:\d\d|2[ABab]) \d{3} \d{3} \d\d", r"[12]\d{4}(?:\d\d|2[ABab])\d{8}",
+        r"[12] \d\d \d\d (?:\d\d|2[ABab]) \d{3} \d{3} \d\d",
+        rf"{_digits(5, '[12]')}{_SIGN}(?:{_digits(2)}|2{_SIGN}[ABab]){_SIGN}{_digits(8)}",
         r"nir|sécurité sociale|securite sociale|sécu|insee|numéro de sécu|social security", _is_french,
     ),
     "NL_BSN": _number(
-        r"\d{3}\.\d{3}\.\d{3}|\d{4}\.\d{2}\.\d{3}", r"\d{9}",
+        r"\d{3}\.\d{3}\.\d{3}|\d{4}\.\d{2}\.\d{3}", _digits(9),
         r"bsn|burgerservicenummer|sofi-?nummer|citizen service number", _is_dutch,
     ),
     "PT_NIF": _number(
-        r"PT ?\d{9}", r"\d{3} ?\d{3} ?\d{3}",
+        r"PT ?\d{9}", _digits(9),
         r"nif|contribuinte|número fiscal|numero fiscal|identificação fiscal", _is_portuguese,
     ),
     "BR_CPF": _number(
-        r"\d{3}\.\d{3}\.\d{3}-\d{2}", r"\d{11}", r"cpf|cadastro de pessoas? físicas?",
+        r"\d{3}\.\d{3}\.\d{3}-\d{2}", _digits(11), r"cpf|cadastro de pessoas? físicas?",
         lambda one: _is_brazilian(one, 12),
     ),
+    # Since July 2026 all but the check digits may be letters. A blank between letters is one between words.
     "BR_CNPJ": _number(
-        r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}", r"\d{14}", r"cnpj|cadastro nacional da pessoa jurídica",
-        lambda one: _is_brazilian(one, 9),
+        r"[\dA-Z]{2}\.[\dA-Z]{3}\.[\dA-Z]{3}/[\dA-Z]{4}-\d{2}",
+        rf"{_digits(14)}|[\dA-Za-z](?:[./\u2010-\u2015-]?[\dA-Za-z]){{11}}(?:[./\u2010-\u2015-]?\d){{2}}",
+        r"cnpj|cadastro nacional da pessoa jurídica", lambda one: _is_brazilian(one.upper(), 9),
     ),
 }  # fmt: skip
 NATIONAL_KINDS = tuple(_NUMBERS)
-_SIGNS = str.maketrans("", "", " ./-")
+_SIGNS = re.compile(_SIGN)
 
 
 class NationalNumberRecognizer:
@@ -113,9 +125,14 @@ class NationalNumberRecognizer:
     def find(self, context: Context) -> Iterable[TextSpan]:
         """In groups anywhere, digits alone where they are named, or where their name follows."""
         for pattern, needs_name in ((self._number.grouped, False), (self._number.plain, True)):
-            for match in pattern.finditer(context.text):
-                if not self._number.is_valid(match[0].translate(_SIGNS)):
-                    continue
-                is_named = self._number.names.search(context.near(match.start(), match.end())) is not None
-                if is_named or not needs_name:
-                    yield TextSpan(match.start(), match.end(), self.entity_type, 1.0 if is_named else 0.9, "national")
+            match = pattern.search(context.text)
+            while match is not None:
+                start, end = match.span()
+                # What is none may have the beginning of one in it.
+                following = start + 1
+                if self._number.is_valid(_SIGNS.sub("", match[0])):
+                    following = end
+                    is_named = self._number.names.search(context.near(start, end)) is not None
+                    if is_named or not needs_name:
+                        yield TextSpan(start, end, self.entity_type, 1.0 if is_named else 0.9, "national")
+                match = pattern.search(context.text, following)
