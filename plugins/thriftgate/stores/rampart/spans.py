@@ -36,10 +36,9 @@ _SEED = 0.35
 _NAME_SEED = 0.3
 _SMALL_NAME_SEED = 0.7
 """A lone word in lower case is seldom a name."""
-_CAPITAL = r"[^\W\d_a-zßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿšžłżśźćńąę\u0131]"
 _BEGINS = re.compile(r"(?:^|[.!?¿¡\n])[\s\"'(\u201e\u201c«-]*\Z")
-_MIDDLE = re.compile(rf"[\w,;:)] (?!I\b){_CAPITAL}")
-"""A capital that no sentence begins with."""
+_MIDDLE = re.compile(r"(?<=[\w,;:)] )(?!I\b)[^\W\d_][^\W_]*")
+"""A word that no sentence begins with."""
 _GROW = 0.08
 """The same for a word beside one that is."""
 _NAME_GLUE = re.compile(r"(?:[ '\u2019-]?|(?<=\b[^\W\d_])\. ?| [A-Z]\.? )\Z")
@@ -86,11 +85,12 @@ def spans_of(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
 
 def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
     out: list[TextSpan] = []
-    capitals = writes_capitals(text)
+    capitals, relied_on = writes_capitals(text), relies_on_capitals(text)
     for start, end, score in _runs(text, words, (_PERSON,), _NAME_GLUE, seed=_NAME_SEED):
         start, end = _without_small_words(text, *_trimmed(text, start, end))
         value = text[start:end]
-        if capitals and score < _SMALL_NAME_SEED and not _is_written_as_name(text, start, value):
+        is_doubtful = score < _SMALL_NAME_SEED and (relied_on if value.islower() else capitals)
+        if is_doubtful and not _is_written_as_name(text, start, value):
             continue
         if value.lower() in _PAYMENT_WORDS and not value.istitle():
             continue
@@ -102,8 +102,30 @@ def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
 
 
 def writes_capitals(text: str) -> bool:
-    """True where words in the middle of a sentence have capitals, so that a name would have them too."""
-    return _MIDDLE.search(text) is not None
+    """True where a word in the middle of a sentence has a capital."""
+    return any(_has_capital(match[0]) for match in _MIDDLE.finditer(text))
+
+
+def relies_on_capitals(text: str) -> bool:
+    """True where two words or more in the middle of a sentence have capitals, so that a name would have them too.
+
+    Words beside each other count as one ("New York"), and acronyms do not.
+    """
+    last = None
+    for match in _MIDDLE.finditer(text):
+        word = match[0]
+        if not _has_capital(word) or (len(word) > 1 and word.isupper()):
+            continue
+        if last is not None and match.start() - last > 1:
+            return True
+        last = match.end()
+    return False
+
+
+def _has_capital(word: str) -> bool:
+    """By the character's own case; a letter that has no other case, as in mathematics, says nothing."""
+    first = word[0]
+    return (first.isupper() or first.istitle()) and first.lower() != first
 
 
 def _is_written_as_name(text: str, start: int, value: str) -> bool:

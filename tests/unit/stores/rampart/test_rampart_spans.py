@@ -1,11 +1,12 @@
 """Words with probabilities become whole names and addresses; numbers and words in lower case do not."""
 
 import itertools
+import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.stores.rampart.spans import ScoredWord, spans_of
+from thriftgate.stores.rampart.spans import ScoredWord, relies_on_capitals, spans_of, writes_capitals
 
 PERSON, STREET, PLACE = (0.9, 0.0, 0.0), (0.0, 0.9, 0.0), (0.0, 0.0, 0.9)
 WEAK, NOTHING = (0.1, 0.0, 0.0), (0.0, 0.0, 0.0)
@@ -48,10 +49,36 @@ def test_words_in_lower_case_around_a_full_name_are_no_part_of_it() -> None:
 
 def test_unsure_words_in_lower_case_are_nobody_where_other_words_have_capitals() -> None:
     doubt, text = (0.5, 0.0, 0.0), "polo de riñón derecho en Madrid"
-    assert found(text, NOTHING, NOTHING, doubt, doubt, NOTHING, NOTHING) == []
+    in_two = [NOTHING, NOTHING, doubt, doubt, *[NOTHING] * 4]
+    assert found(f"{text} por Iberia", *in_two) == []
+    # A city, a brand or an acronym stands in texts of people who write names in lower case.
+    assert found(text, *in_two[:6]) == [("PERSON", "riñón derecho")]
+    assert found("polo de riñón derecho por DHL o New York", *in_two, NOTHING) == [("PERSON", "riñón derecho")]
     assert found(text.lower(), NOTHING, NOTHING, doubt, doubt, NOTHING, NOTHING) == [("PERSON", "riñón derecho")]
     assert found("Wijzig ontvanger naar Utrecht", doubt, doubt, NOTHING, NOTHING) == []
     assert found("Vraag Anna Maria in Utrecht", NOTHING, doubt, doubt, NOTHING, NOTHING) == [("PERSON", "Anna Maria")]
+
+
+def test_no_letter_of_any_script_counts_as_a_capital_in_lower_case() -> None:
+    for point in range(sys.maxunicode + 1):
+        letter = chr(point)
+        if letter.isalpha():
+            small = f"of {letter}b to {letter}b".lower()
+            assert not writes_capitals(small), hex(point)
+            assert not relies_on_capitals(small), hex(point)
+            is_capital = (letter.isupper() or letter.istitle()) and letter.lower() != letter
+            assert writes_capitals(f"of {letter}b") == is_capital, hex(point)
+
+
+def test_a_name_with_a_letter_of_central_europe_or_vietnam_in_lower_case_is_no_capital() -> None:
+    for name in ("filip říha", "bao đặng", "petra ďurica", "ilse řehák", "άννα ψαρρά", "анна юрьева"):
+        text = f"the parcel of {name} today"
+        assert found(text, NOTHING, NOTHING, NOTHING, (0.5, 0.0, 0.0), (0.5, 0.0, 0.0), NOTHING) == [("PERSON", name)]
+
+
+@given(st.text())
+def test_a_text_in_lower_case_has_no_capitals(text: str) -> None:
+    assert not writes_capitals(text.lower())
 
 
 def test_the_glue_of_an_address_belongs_to_it() -> None:
