@@ -150,6 +150,20 @@ _FRESH = Path(__file__).with_name("fresh.json")
 name and ten with none. The misses of "read" were read before names were mended; those of "held" were not."""
 
 
+_IN_BERLIN = {
+    "en": "i am in", "de": "ich bin in", "fr": "je suis à", "es": "estoy en", "it": "sono a", "nl": "ik ben in",
+    "pt": "estou em",
+}  # fmt: skip
+
+
+def names_beside_a_capital(language: str, half: str) -> list[Labelled]:
+    """The fresh names in lower case, each message with one city that has a capital."""
+    return [
+        Labelled(f"{one.text} ({_IN_BERLIN[language]} Berlin)", one.spans)
+        for one in fresh_names(language, half, lower=True)
+    ]
+
+
 def fresh_names(language: str, half: str, *, lower: bool = False) -> list[Labelled]:
     """120 messages with a name and ten with none; `half` is "read" or "held"."""
     of = json.loads(_FRESH.read_text(encoding="utf-8"))[language][half]

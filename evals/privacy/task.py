@@ -15,7 +15,15 @@ from typing import Any
 
 from evals.privacy.baselines import Finder, litellm_finder, ours_finder, presidio_finder
 from evals.privacy.restoration import restoration_failures
-from evals.privacy.sets import Labelled, data_folder, fresh_names, own_names, read_banking, read_named
+from evals.privacy.sets import (
+    Labelled,
+    data_folder,
+    fresh_names,
+    names_beside_a_capital,
+    own_names,
+    read_banking,
+    read_named,
+)
 from evals.privacy.structured import KINDS, Case, cases, lookalikes
 
 from thriftgate.stats import wilson_interval
@@ -97,6 +105,11 @@ def main() -> int:
             **{f"fresh {lang}, {half}": ("PERSON", fresh_names(lang, half)) for half in HALVES for lang in LANGUAGES},
             **{
                 f"fresh {lang}, {half}, lower case": ("PERSON", fresh_names(lang, half, lower=True))
+                for half in HALVES
+                for lang in LANGUAGES
+            },
+            **{
+                f"fresh {lang}, {half}, lower case, one capital": ("PERSON", names_beside_a_capital(lang, half))
                 for half in HALVES
                 for lang in LANGUAGES
             },

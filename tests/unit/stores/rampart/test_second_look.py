@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.privacy.spans import TextSpan
-from thriftgate.stores.rampart.second_look import MOST, looked_again
+from thriftgate.stores.rampart.second_look import TOGETHER, looked_again, sentence_characters
 from thriftgate.stores.rampart.spans import PERSON, ScoredWord
 
 PEOPLE = frozenset({"gisbert", "rauch", "pleun", "van", "vliet", "stelle", "ander"})
@@ -69,18 +69,40 @@ def test_in_a_text_without_capitals_words_are_asked_about_of_which_the_network_w
     doubts = {"gisbert": 0.1, "rauch": 0.03}
     assert found("bestellt hat das gisbert rauch heute", doubts) == ["gisbert rauch"]
     assert found("bestellt hat das gisbert rauch heute") == []
-    assert found("Im Haus hat das gisbert rauch heute", doubts) == []
+    assert found("Im Haus hat die Firma das gisbert rauch heute", doubts) == []
 
 
-def test_a_name_is_asked_about_once_and_no_more_than_so_many_are() -> None:
+def test_one_word_with_a_capital_passes_no_name_in_lower_case_over() -> None:
+    doubts = {"gisbert": 0.1, "rauch": 0.03}
+    for text in ("order of gisbert rauch from Berlin", "das war gisbert rauch mit DHL und der BVG in New York"):
+        assert found(text, doubts) == ["gisbert rauch"]
+    assert found("von Pleun Vliet und gisbert rauch", doubts) == ["Pleun Vliet", "gisbert rauch"]
+
+
+def test_a_name_is_asked_about_once() -> None:
     network = Network()
     text = "so " + "und Gisbert Rauch sagt, " * 50
     assert len(list(looked_again(text, words_of(text, {}), [], network))) == 50
     assert len(network.asked) == 2
+
+
+def test_many_names_are_read_together_and_none_is_left_out() -> None:
+    network = Network()
     letters = "abcdefghijklmnopqrst"
-    text = "so " + ", ".join(f"B{one}{two} Xyz" for one in letters for two in letters)
-    assert list(looked_again(text, words_of(text, {}), [], network)) == []
-    assert len(network.asked) <= 2 + 2 * MOST
+    text = (
+        "so " + ", ".join(f"B{one}{two} Xyz" for one in letters for two in letters) + ", Ab Stelle Ander, Gisbert Rauch"
+    )
+    spans = list(looked_again(text, words_of(text, {}), [], network))
+    assert [text[span.start : span.end] for span in spans] == ["Stelle Ander", "Gisbert Rauch"]
+    assert len(network.asked) < 402 / TOGETHER + len(text) / 4 / 20 * 2
+
+
+@given(st.lists(st.lists(st.text("abcß", min_size=1, max_size=40), min_size=2, max_size=4), max_size=80))
+def test_what_is_asked_is_bounded_by_the_length_of_the_text(names: list[list[str]]) -> None:
+    network = Network()
+    text = "".join(f"so {' '.join(word.capitalize() for word in name)}, " for name in names)
+    list(looked_again(text, words_of(text, {}), [], network))
+    assert sum(map(len, network.asked)) <= sentence_characters(len(text)) + 3 * len(text)
 
 
 @given(st.text(alphabet="aAbB vandelÅß.,:\n¿@-'", max_size=80))
