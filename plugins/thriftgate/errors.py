@@ -314,13 +314,3 @@ def describe_failure(error: BaseException) -> str:
     """An error's class and status, never its text: that may quote a request."""
     status = status_of(error)
     return type(error).__name__ + (f" {status}" if status else "")
-
-
-def note_given_up(error: BaseException, prompt_tokens: int, cost_usd: float) -> None:
-    """Note on an error, or on a cancellation, what the call that it ended has used as far as can be told."""
-    error.__dict__["given_up"] = (prompt_tokens, cost_usd)
-
-
-def given_up(error: BaseException | None) -> tuple[int, float] | None:
-    """Tokens that went in by a tokenizer's count, and US dollars, of a call that nobody waited for."""
-    return None if error is None else error.__dict__.get("given_up")

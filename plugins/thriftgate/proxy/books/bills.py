@@ -19,10 +19,10 @@ from litellm.llms.anthropic.pass_through.messages.streaming_iterator import Base
 from litellm.router import Router
 from litellm.types.utils import ModelResponse
 
-from thriftgate.errors import note_given_up
 from thriftgate.proxy.books.pricing import RouterPricer, chat_usage
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
+from thriftgate.services.request.unpaid import note_given_up
 from thriftgate.types import Usage
 
 logger = logging.getLogger(__name__)
@@ -105,6 +105,17 @@ class TierBill:
             _start(self._charge(usage, is_failure=isinstance(error, Exception)))
         return usage, cost_usd
 
+    def given_up(self, error: BaseException) -> tuple[Usage, float] | None:
+        """What a tokenizer counts of the request, and what that costs, of a call that nobody waited for; else None."""
+        if self._seen.estimate is None or not self._seen.is_given_up(error):
+            return None
+        try:
+            usage = Usage(self._seen.estimate("")[0], is_estimated=True)
+            return usage, self._pricer.cost_usd(self._model, usage) or 0.0
+        except Exception as fault:  # it would stand for why the call ended, and a cancellation would be lost
+            logger.warning("a call that was given up could not be charged: %s", type(fault).__name__)
+            return None
+
     def drop(self) -> None:
         """Nobody takes the rest of the call, and LiteLLM's own log of it does not count."""
         self._is_open, self._is_ours = False, True
@@ -133,6 +144,8 @@ class TierBill:
         )
         log.stream = True
         log.model_call_details.pop("has_dispatched_final_stream_success", None)
+        # LiteLLM's own count of a stream that failed, where it has one, would stand before that of the answer.
+        log.model_call_details["combined_usage_object"] = chat_usage(usage)
         if is_failure:
             # The deployment has not done well: LiteLLM's router must not count a success.
             log.get_combined_callback_list = partial(_without_router, log.get_combined_callback_list)
@@ -142,18 +155,18 @@ class TierBill:
 def charge_given_up(
     seen: ProviderAnswer, pricer: RouterPricer, model: str, error: BaseException, *, edge: EdgeRequest | None
 ) -> None:
-    """Charge a call that nobody waited for with what a tokenizer counts of its request, and note that on the error.
+    """Charge a call that nobody waited for with what its provider had counted, or else a tokenizer counts of its request.
 
-    Its provider has most likely read it; what it wrote nobody knows. Else whoever leaves early would ask for nothing.
+    What is charged is noted on the error, which is never replaced. The provider has most likely read the request; what
+    it wrote nobody knows. Else whoever leaves early would ask for nothing.
     """
-    if seen.log is None or seen.estimate is None or not seen.is_given_up(error):
-        return
-    usage = Usage(seen.estimate("")[0], is_estimated=True)
-    cost_usd = pricer.cost_usd(model, usage) or 0.0
     bill = TierBill(seen, pricer, model, edge=edge)
-    bill.logged_by(seen.log)
-    bill.settle(usage, cost_usd, error)
-    note_given_up(error, usage.prompt_tokens, cost_usd)
+    used = bill.given_up(error)
+    if used is not None and seen.log is not None:
+        bill.logged_by(seen.log)
+        note_given_up(error, *bill.settle(*used, error))
+    else:
+        bill.drop()
 
 
 async def all_charged() -> None:

@@ -24,6 +24,7 @@ from litellm.types.utils import ModelResponse, StandardBuiltInToolsParams
 from litellm.types.utils import Usage as LiteLLMUsage
 from pydantic import BaseModel
 
+from thriftgate.cascade.signals.evidence import message_text
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer
 from thriftgate.tracing.attributes import TokenPrices, split_cost
 from thriftgate.types import Usage
@@ -169,13 +170,21 @@ class RouterPricer:
         return max(0.0, cost) if math.isfinite(cost) else None
 
     def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:
-        """Tokens by the tokenizer that LiteLLM has for the group's first deployment."""
+        """Tokens by the tokenizer that LiteLLM has for the group's first deployment; of some messages their texts' alone.
+
+        It raises for what it has no count for, such as sound, and would fetch a large picture to learn its size.
+        """
         ids = self._router().get_model_ids(model_name=model)
         deployment = self._router().get_deployment(model_id=ids[0]) if ids else None
         name = deployment.litellm_params.model if deployment else model
         if isinstance(messages, str):
             return litellm.token_counter(model=name, text=messages) if messages else 0
-        return litellm.token_counter(model=name, messages=[dict(message) for message in messages])
+        told = [dict(message) for message in messages]
+        try:
+            return litellm.token_counter(model=name, messages=told, use_default_image_token_count=True)
+        except Exception:  # it has no class for it
+            texts = "\n".join(message_text(message) for message in messages)
+            return litellm.token_counter(model=name, text=texts) if texts else 0
 
 
 def _priced(deployment: Deployment, deployment_id: str) -> Priced | None:

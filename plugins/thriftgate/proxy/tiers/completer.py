@@ -45,6 +45,7 @@ from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
 from thriftgate.proxy.tiers.translations import Translations, asked
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import answer_of, body_of, view_of, with_fields
+from thriftgate.services.request.unpaid import note_given_up
 from thriftgate.tracing.identity import outgoing_traceparent
 from thriftgate.types import Answer, CallPurpose, ChatRequest, StreamPiece
 from thriftgate.wire.dialects import answer_view
@@ -213,7 +214,14 @@ class RouterCompleter:
         except TierFailedError:
             raise
         except Exception as error:
-            raise self._failure(model, error, stream=True) from error
+            failure = self._failure(model, error, stream=True)
+            failure.__cause__ = error  # by which a time-out is known
+            if not is_begun:
+                bill.drop()
+                charge_given_up(seen, self._pricer, model, failure, edge=bill.edge)
+            elif (used := bill.given_up(failure)) is not None:
+                note_given_up(failure, *used)  # whoever reads the stream settles
+            raise failure from error
         except asyncio.CancelledError as error:
             if not is_begun:
                 bill.drop()

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import jiter
 
+from thriftgate.proxy.tiers.breaker import causes
 from thriftgate.wire.answer import AnswerView, Finish
 from thriftgate.wire.chat.answer import finish_kind, finish_of, hide_logprobs
 from thriftgate.wire.dialects import answer_view
@@ -64,8 +65,10 @@ class ProviderAnswer:
 
     def is_given_up(self, error: BaseException) -> bool:
         """Whether nobody waited for what it was sent for: its provider may have read it all, and says nothing of it."""
-        is_left = not isinstance(error, Exception) and (self.status is None or self.status < _REFUSED)
-        return self.is_sent and (is_left or isinstance(self.failure, httpx.ReadTimeout))
+        is_silent = self.failure is None and (self.status is None or self.status < _REFUSED)
+        # A stream may time out behind its headers: nothing is wrong with what was sent then.
+        is_left = not isinstance(error, Exception) or any(isinstance(one, httpx.ReadTimeout) for one in causes(error))
+        return self.is_sent and ((is_silent and is_left) or isinstance(self.failure, httpx.ReadTimeout))
 
     @property
     def doubts(self) -> Mapping[int, str]:

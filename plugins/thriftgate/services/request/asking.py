@@ -9,10 +9,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, cast
 
-from thriftgate.errors import TierFailedError, describe_failure, given_up
+from thriftgate.errors import TierFailedError, describe_failure
 from thriftgate.ports import Completer, Pricer
 from thriftgate.services.request.journal import Journal
 from thriftgate.services.request.reading import answer_of, is_frame
+from thriftgate.services.request.unpaid import paid_for_nothing
 from thriftgate.tracing.attributes import shown_parameters
 from thriftgate.types import Answer, CallPurpose, ChatRequest, Settle, Status, StreamPiece, TierCall, Usage
 from thriftgate.wire.answer import FinishKind, UsageDetails
@@ -47,7 +48,7 @@ class Asker:
         else:
             return answer
         finally:
-            usage, cost_usd = (answer.usage, answer.cost_usd) if answer else _paid_for_nothing(error)
+            usage, cost_usd = (answer.usage, answer.cost_usd) if answer else paid_for_nothing(error)
             self.journal.add_call(
                 TierCall(
                     model=model,
@@ -225,7 +226,7 @@ class AskedStream:
         counted = answer_view(Dialect(self._request.dialect), body).usage
         if counted is None or not counted.usage.total_tokens:
             if error is not None and not self.has_started and (self._settle is None or isinstance(error, Exception)):
-                return _paid_for_nothing(error)
+                return paid_for_nothing(error)
             return self._asker.estimated(self._model, self._request, self._assembler.generated)
         # The count of a stream's beginning knows nothing of what came after it.
         rest = 0 if error is None else self._uncounted(counted.usage)
@@ -253,13 +254,6 @@ def ending_of(error: BaseException | None) -> Status:
     if error is None:
         return Status.OK
     return Status.FAILED if isinstance(error, Exception) else Status.CANCELLED
-
-
-def _paid_for_nothing(error: BaseException | None) -> tuple[Usage, float]:
-    """What was charged for an answer that is none, or that nobody waited for."""
-    if (left := given_up(error)) is not None:
-        return Usage(left[0], is_estimated=True), left[1]
-    return (Usage(*error.tokens), error.cost_usd) if isinstance(error, TierFailedError) else (Usage(), 0.0)
 
 
 def _logprobs(answer: Answer | None) -> list[float]:
