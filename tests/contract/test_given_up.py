@@ -121,12 +121,12 @@ def charges(logger: Charges) -> Charges:
 class Call:
     """One call of a tier, and its account."""
 
-    def __init__(self, url: str, asked: str, *, stream: bool, **more: Any) -> None:
+    def __init__(self, url: str, asked: str, *, stream: bool, retries: int = 0) -> None:
         dialect, body = ASKS[asked]
         name = "anthropic/given-up" if dialect == "messages" else "openai/given-up"
         base = url if dialect == "messages" else f"{url}/v1"
         params = {"model": name, "api_key": "x", "api_base": base, **PRICES}
-        router = Router(model_list=[{"model_name": "m", "litellm_params": params}], num_retries=0, **more)
+        router = Router(model_list=[{"model_name": "m", "litellm_params": params}], num_retries=retries, retry_after=10)
         source: Any = lambda: router  # noqa: E731
         pricer = RouterPricer(source)
         completer = RouterCompleter(source, pricer, Breaker(source), Translations(source))
@@ -135,10 +135,10 @@ class Call:
         self._asker = Asker(completer, pricer, self._journal)
         self._stream = stream
 
-    async def run(self, timeout: float | None = None) -> None:
+    async def run(self, patience: float | None = None) -> None:
         request = self._request
-        if timeout is not None:
-            request = with_body(request, {**(request.body or {}), "timeout": timeout})
+        if patience is not None:
+            request = with_body(request, {**(request.body or {}), "timeout": patience})
         if not self._stream:
             await self._asker.ask("m", request)
             return
@@ -179,7 +179,7 @@ async def test_a_call_that_no_tokenizer_counts_ends_as_it_ended_and_is_charged_f
         await call.left(provider.is_asked)
     else:
         with pytest.raises(TierFailedError):
-            await call.run(timeout=0.5)
+            await call.run(patience=0.5)
     booked = await call.booked(charges)
     assert 5 < booked.usage.prompt_tokens < 400
     assert booked.usage.is_estimated
@@ -211,8 +211,7 @@ async def test_a_provider_that_was_never_reached_costs_nothing_who_leaves(charge
     logger = Refusals()
     litellm.logging_callback_manager.add_litellm_callback(logger)
     try:
-        call = Call("http://127.0.0.1:9", "words", stream=stream, retry_after=10)
-        call._asker.completer._router().num_retries = 3  # pyright: ignore
+        call = Call("http://127.0.0.1:9", "words", stream=stream, retries=3)
         await call.left(refused)
     finally:
         litellm.callbacks.remove(logger)
@@ -227,7 +226,7 @@ async def test_a_stream_that_times_out_behind_its_headers_is_charged_like_one_th
     provider.says = [b": soon\n\n"]
     call = Call(provider.url, asked, stream=True)
     with pytest.raises(TierFailedError):
-        await call.run(timeout=1)
+        await call.run(patience=1)
     booked = await call.booked(charges)
     assert 5 < booked.usage.prompt_tokens < 100
     assert booked.usage.is_estimated

@@ -39,7 +39,7 @@ class TierBill:
     def __init__(self, seen: ProviderAnswer, pricer: RouterPricer, model: str, *, edge: EdgeRequest | None) -> None:
         self._seen = seen
         self._pricer = pricer
-        self._model = model
+        self.model = model
         self.edge = edge
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if edge is not None:
@@ -99,7 +99,7 @@ class TierBill:
             return usage, cost_usd
         self.drop()
         if usage.is_estimated and self._seen.counted:
-            usage, cost_usd = self._pricer.counted_on(self._model, self._seen, usage, deployment_id=self.deployment_id)
+            usage, cost_usd = self._pricer.counted_on(self.model, self._seen, usage, deployment_id=self.deployment_id)
         if self._logging is not None and cost_usd > 0:
             self._cost_usd = cost_usd
             _start(self._charge(usage, is_failure=isinstance(error, Exception)))
@@ -111,7 +111,7 @@ class TierBill:
             return None
         try:
             usage = Usage(self._seen.estimate("")[0], is_estimated=True)
-            return usage, self._pricer.cost_usd(self._model, usage) or 0.0
+            return usage, self._pricer.cost_usd(self.model, usage) or 0.0
         except Exception as fault:  # it would stand for why the call ended, and a cancellation would be lost
             logger.warning("a call that was given up could not be charged: %s", type(fault).__name__)
             return None
@@ -155,7 +155,7 @@ class TierBill:
 def charge_given_up(
     seen: ProviderAnswer, pricer: RouterPricer, model: str, error: BaseException, *, edge: EdgeRequest | None
 ) -> None:
-    """Charge a call that nobody waited for with what its provider had counted, or else a tokenizer counts of its request.
+    """Charge a call that nobody waited for with what its provider had counted, else with a tokenizer's count.
 
     What is charged is noted on the error, which is never replaced. The provider has most likely read the request; what
     it wrote nobody knows. Else whoever leaves early would ask for nothing.

@@ -170,9 +170,9 @@ class RouterPricer:
         return max(0.0, cost) if math.isfinite(cost) else None
 
     def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]] | str) -> int:
-        """Tokens by the tokenizer that LiteLLM has for the group's first deployment; of some messages their texts' alone.
+        """Tokens by the tokenizer that LiteLLM has for the group's first deployment; of some, their texts alone.
 
-        It raises for what it has no count for, such as sound, and would fetch a large picture to learn its size.
+        It has no count of sound and films, and would fetch a large picture to learn its size.
         """
         ids = self._router().get_model_ids(model_name=model)
         deployment = self._router().get_deployment(model_id=ids[0]) if ids else None

@@ -195,8 +195,7 @@ class RouterCompleter:
         try:
             response = await self._asked(model, request, purpose, stream=True)
         except BaseException as error:
-            bill.drop()
-            charge_given_up(seen, self._pricer, model, error, edge=bill.edge)
+            self._give_up(seen, bill, error, is_begun=False)
             raise
         finally:
             current.reset(token)
@@ -216,16 +215,10 @@ class RouterCompleter:
         except Exception as error:
             failure = self._failure(model, error, stream=True)
             failure.__cause__ = error  # by which a time-out is known
-            if not is_begun:
-                bill.drop()
-                charge_given_up(seen, self._pricer, model, failure, edge=bill.edge)
-            elif (used := bill.given_up(failure)) is not None:
-                note_given_up(failure, *used)  # whoever reads the stream settles
+            self._give_up(seen, bill, failure, is_begun=is_begun)
             raise failure from error
         except asyncio.CancelledError as error:
-            if not is_begun:
-                bill.drop()
-                charge_given_up(seen, self._pricer, model, error, edge=bill.edge)
+            self._give_up(seen, bill, error, is_begun=is_begun)
             raise
         finally:
             close = getattr(response, "aclose", None)
@@ -233,6 +226,14 @@ class RouterCompleter:
                 await close()
             if not is_begun:
                 bill.drop()
+
+    def _give_up(self, seen: ProviderAnswer, bill: TierBill, error: BaseException, *, is_begun: bool) -> None:
+        """A stream ends so; once it has begun, whoever reads it settles its bill."""
+        if not is_begun:
+            bill.drop()
+            charge_given_up(seen, self._pricer, bill.model, error, edge=bill.edge)
+        elif isinstance(error, Exception) and (used := bill.given_up(error)) is not None:
+            note_given_up(error, *used)
 
     def lost(self, model: str, request: ChatRequest) -> Sequence[str]:
         """The places of the request that no provider of the model group would get."""
