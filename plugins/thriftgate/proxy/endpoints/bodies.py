@@ -24,8 +24,10 @@ from thriftgate.wire.bounds import Bounds, bounded, is_object, is_small, too_lar
 
 _METHODS = frozenset({"POST", "PUT", "PATCH"})
 _FORMS = ("multipart/", "application/x-www-form-urlencoded")
-_NOT_JSON = (*_FORMS, "application/x-protobuf", "application/protobuf", "application/octet-stream", "audio/", "image/",
-             "video/")  # fmt: skip
+_NOT_JSON = (*_FORMS, "application/x-protobuf", "application/protobuf")
+"""What LiteLLM reads in another way; any other body is JSON to it, whatever its header calls it."""
+_SOUND = "/azure_speech/"
+"""LiteLLM forwards sound sent here byte for byte."""
 _CONVERSATIONS = Bounds()
 _OTHERS = Bounds(values=600_000)
 """An embeddings request may be 300,000 tokens as numbers."""
@@ -58,8 +60,9 @@ class BodyBounds:
         if is_form and dialect_of(path) is not None:
             await send_error(send, _no_form(), api or LimitedApi.CHAT, {})
             return
-        # What a model endpoint gets is JSON to LiteLLM, whatever its header calls it.
-        if kind.startswith(_NOT_JSON) and (api is None or is_form):
+        # What a model endpoint gets is JSON to LiteLLM also where it is called protobuf.
+        is_sound = path.startswith(_SOUND) and kind.startswith("audio/")
+        if is_sound or (kind.startswith(_NOT_JSON) and (api is None or is_form)):
             await self._app(scope, receive, send)
             return
         body = _Body(receive, _CONVERSATIONS if dialect_of(path) is not None else _OTHERS)

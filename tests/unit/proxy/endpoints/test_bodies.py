@@ -92,6 +92,11 @@ async def test_a_file_is_not_read_here() -> None:
     assert len(endpoint.got) == 2
 
 
+async def test_sound_that_litellm_forwards_is_not_read_here() -> None:
+    endpoint, _ = await served(b"[" * 500, b"", path="/azure_speech/x", headers=[(b"content-type", b"audio/wav")])
+    assert len(endpoint.got) == 2
+
+
 KINDS = ("application/octet-stream", "audio/wav", " Image/PNG", "video/mp4", "application/x-protobuf", "text/plain", "")
 
 
@@ -101,6 +106,17 @@ async def test_a_body_is_measured_whatever_its_header_calls_it(path: str, kind: 
     """LiteLLM reads it as JSON all the same."""
     deep = b'{"model": ' + b"[" * 80 + b"]" * 80 + b"}"
     endpoint, sent = await served(deep, path=path, headers=[(b"Content-Type", kind.encode())])
+    assert error_in(sent)["error"]["message"].startswith("the request is nested deeper")
+    assert endpoint.got == []
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "audio/x", "image/png", "video/mp4"])
+@pytest.mark.parametrize(
+    "path", ["/v1beta/models/g:generateContent", "/interactions", "/v1/ocr", "/v1/threads", "/v1/responses/compact"]
+)
+async def test_a_body_is_measured_at_every_endpoint_that_litellm_reads_as_json(path: str, kind: str) -> None:
+    deep = b'{"model": ' + b"[" * 80 + b"]" * 80 + b"}"
+    endpoint, sent = await served(deep, path=path, headers=[(b"content-type", kind.encode())])
     assert error_in(sent)["error"]["message"].startswith("the request is nested deeper")
     assert endpoint.got == []
 
