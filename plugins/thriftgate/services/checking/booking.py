@@ -1,15 +1,16 @@
 """Calls that the gateway makes to check itself, with their account: an audit's bill names every one of them.
 
-Failure behaviour: a call that fails is booked as one that failed, and its error goes on as TierFailedError.
+Failure behaviour: a call that fails, or is cancelled, is booked as such with what was charged for it, and its error
+goes on: TierFailedError, or the cancellation.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from thriftgate.errors import TierFailedError, describe_failure
 from thriftgate.ports import Clock, Completer
+from thriftgate.services.request.unpaid import ending_of, paid_for_nothing
 from thriftgate.tracing.attributes import shown_parameters
-from thriftgate.types import Answer, CallPurpose, ChatRequest, Status, TierCall
+from thriftgate.types import Answer, CallPurpose, ChatRequest, TierCall
 
 
 class CheckingBill:
@@ -30,9 +31,13 @@ class CheckingBill:
         started_at, started = self._clock.time(), self._clock.monotonic()
         try:
             answer = await self._completer.complete(model, request, purpose=purpose)
-        except TierFailedError as error:
-            failed: Mapping[str, Any] = {"status": Status.FAILED, "error": describe_failure(error)}
-            self._book(model, request, purpose, started_at, started, deployment=error.deployment, **failed)
+        except BaseException as error:
+            usage, cost_usd = paid_for_nothing(error)
+            self._book(
+                model, request, purpose, started_at, started,
+                deployment=error.deployment if isinstance(error, TierFailedError) else "",
+                usage=usage, cost_usd=cost_usd, status=ending_of(error), error=describe_failure(error),
+            )  # fmt: skip
             raise
         self._book(
             model, request, purpose, started_at, started,

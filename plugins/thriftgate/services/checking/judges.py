@@ -76,7 +76,7 @@ class ModelJudge:
         try:
             verdict = await bill.ask(self._model, asked, purpose=CallPurpose.JUDGE)
         except TierFailedError:
-            return Judgement(None, calls=tuple(bill.calls))
+            return Judgement(None, None, bill.cost_usd, tuple(bill.calls))
         is_acceptable, is_better = self._told(verdict.text.strip().upper(), is_turned=is_turned)
         return Judgement(is_acceptable, is_better, bill.cost_usd, tuple(bill.calls))
 

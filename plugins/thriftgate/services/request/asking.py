@@ -13,9 +13,9 @@ from thriftgate.errors import TierFailedError, describe_failure
 from thriftgate.ports import Completer, Pricer
 from thriftgate.services.request.journal import Journal
 from thriftgate.services.request.reading import answer_of, is_frame
-from thriftgate.services.request.unpaid import paid_for_nothing
+from thriftgate.services.request.unpaid import ending_of, paid_for_nothing
 from thriftgate.tracing.attributes import shown_parameters
-from thriftgate.types import Answer, CallPurpose, ChatRequest, Settle, Status, StreamPiece, TierCall, Usage
+from thriftgate.types import Answer, CallPurpose, ChatRequest, Settle, StreamPiece, TierCall, Usage
 from thriftgate.wire.answer import FinishKind, UsageDetails
 from thriftgate.wire.dialects import answer_view, assembler
 from thriftgate.wire.request import Dialect
@@ -247,13 +247,6 @@ class AskedStream:
         if cost_usd is None:
             cost_usd = self._asker.pricer.call_cost_usd(self._model, counted.raw, deployment_id=self._deployment_id)
         return cost_usd or 0.0
-
-
-def ending_of(error: BaseException | None) -> Status:
-    """ok, failed or cancelled: everything that is no Exception is somebody going away."""
-    if error is None:
-        return Status.OK
-    return Status.FAILED if isinstance(error, Exception) else Status.CANCELLED
 
 
 def _logprobs(answer: Answer | None) -> list[float]:
