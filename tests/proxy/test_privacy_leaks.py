@@ -288,7 +288,8 @@ def test_what_a_client_tells_litellm_of_a_request_reaches_no_logger_in_clear(fuz
     for dialect, mail in mails.items():
         body = body_of(random.Random(0), dialect, f"{dialect}: how long?", with_tool=False, is_alike=True)
         told = {"note": f"{dialect} from {mail}", mail: "x", "deployment": mail, "user_agent": mail}
-        body |= {"model": "plain-chat", "litellm_metadata": told}
+        told |= dict.fromkeys(("agent_id", "policies", "user_api_keys"), mail) | {"guardrail_config": {"of": mail}}
+        body |= {"model": "plain-chat", "litellm_metadata": told, "metadata": {**told, "tags": [mail]}}
         answer = fuzz.client.post(PATHS[dialect], json=body, headers={"Authorization": f"Bearer {CLIENT_KEY}"})
         assert answer.status_code == 200, answer.text
     assert eventually(lambda: "from <EMAIL_ADDRESS_" in _files(fuzz.gateway.folder), 60), "it is told"

@@ -40,10 +40,14 @@ _LITELLMS_OWN = frozenset({
 _LITELLMS_NOTES = frozenset({
     "headers", "endpoint", "litellm_api_version", "global_max_parallel_requests", "requester_ip_address", "user_agent",
     "litellm_parent_otel_span", "requester_metadata", "session_id", "litellm_received_at", "llm_api_timing_windows",
-    "litellm_roi_estimator", "used_client_oauth_token", "inherited_tags", "caller_tags", "user_api_end_user_max_budget",
-    "agent_id", "guardrails", "guardrail_config", "policies", "disable_global_guardrails",
+    "litellm_roi_estimator", "used_client_oauth_token", "inherited_tags", "user_api_end_user_max_budget",
+    "user_api_key",
 })  # fmt: skip
-"""What LiteLLM has noted of a request by now, and writes over what a client called the same."""
+"""What LiteLLM has noted of a request by now, and always writes over what a client called the same.
+
+`agent_id`, `guardrails`, `policies` and their like are not among them: a client's own stand there where a key has none.
+`caller_tags` are the client's own words.
+"""
 
 
 class PrivacyHooks(CustomLogger):
@@ -183,13 +187,18 @@ def _noted_by_client(data: Mapping[str, Any]) -> dict[str, Any]:
             noted[name] = dict(fields)
             continue
         # What a client says in `litellm_metadata` stands among LiteLLM's notes and is in no list of the client's.
-        noted[name] = {key: value for key, value in fields.items() if not _is_litellms(key)}
+        noted[name] = {key: _as_json(value) for key, value in fields.items() if not _is_litellms(key)}
         noted[name]["requester_metadata"] = dict(mapping(fields.get("requester_metadata")))
     return noted
 
 
+def _as_json(value: object) -> object:
+    """`caller_tags` come as a tuple, in which no text is looked for."""
+    return list(cast("tuple[object, ...]", value)) if isinstance(value, tuple) else value
+
+
 def _is_litellms(key: str) -> bool:
-    return key in _LITELLMS_NOTES or key.startswith("user_api_key")
+    return key in _LITELLMS_NOTES or key.startswith("user_api_key_")
 
 
 def _replace_notes(data: dict[str, Any], noted: Mapping[str, Any], new: Mapping[str, Any]) -> None:
