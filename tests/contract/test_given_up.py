@@ -190,8 +190,18 @@ async def test_what_the_provider_had_counted_before_its_first_words_is_charged_a
     provider: Provider, charges: Charges
 ) -> None:
     counted = {"input_tokens": 6, "cache_read_input_tokens": CACHED, "output_tokens": 1}
-    message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": counted}
-    start = {"type": "message_start", "message": {**message, "stop_reason": None, "stop_sequence": None}}
+    message: dict[str, Any] = {
+        "id": "m",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "usage": counted,
+    }
+    start: dict[str, Any] = {
+        "type": "message_start",
+        "message": {**message, "stop_reason": None, "stop_sequence": None},
+    }
     provider.says = [f"event: message_start\ndata: {json.dumps(start)}\n\n".encode()]
     call = Call(provider.url, "words to Claude", stream=True)
     await call.left(provider.is_asked, pause=1)
