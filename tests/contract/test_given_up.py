@@ -53,6 +53,8 @@ ASKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "a picture": ("responses", {"input": [{"role": "user", "content": [SPOKEN, PICTURE]}]}),
     "words": ("chat", {"messages": [{"role": "user", "content": [WORDS]}]}),
     "words to Claude": ("messages", {"messages": [{"role": "user", "content": [WORDS]}], "max_tokens": 9}),
+    "chat to Claude": ("chat", {"messages": [{"role": "user", "content": [WORDS]}]}),
+    "responses to Claude": ("responses", {"input": [{"role": "user", "content": [SPOKEN]}]}),
 }
 
 
@@ -123,8 +125,9 @@ class Call:
 
     def __init__(self, url: str, asked: str, *, stream: bool, retries: int = 0) -> None:
         dialect, body = ASKS[asked]
-        name = "anthropic/given-up" if dialect == "messages" else "openai/given-up"
-        base = url if dialect == "messages" else f"{url}/v1"
+        is_claude = asked.endswith("Claude")
+        name = "anthropic/given-up" if is_claude else "openai/given-up"
+        base = url if is_claude else f"{url}/v1"
         params = {"model": name, "api_key": "x", "api_base": base, **PRICES}
         router = Router(model_list=[{"model_name": "m", "litellm_params": params}], num_retries=retries, retry_after=10)
         source: Any = lambda: router  # noqa: E731
@@ -186,24 +189,18 @@ async def test_a_call_that_no_tokenizer_counts_ends_as_it_ended_and_is_charged_f
     assert booked.cost_usd > 0
 
 
+@pytest.mark.parametrize("asked", ["words to Claude", "chat to Claude", "responses to Claude"])
 async def test_what_the_provider_had_counted_before_its_first_words_is_charged_and_booked_alike(
-    provider: Provider, charges: Charges
+    provider: Provider, charges: Charges, asked: str
 ) -> None:
     counted = {"input_tokens": 6, "cache_read_input_tokens": CACHED, "output_tokens": 1}
     message: dict[str, Any] = {
-        "id": "m",
-        "type": "message",
-        "role": "assistant",
-        "model": "m",
-        "content": [],
-        "usage": counted,
-    }
-    start: dict[str, Any] = {
-        "type": "message_start",
-        "message": {**message, "stop_reason": None, "stop_sequence": None},
-    }
+        "id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": counted,
+        "stop_reason": None, "stop_sequence": None,
+    }  # fmt: skip
+    start: dict[str, Any] = {"type": "message_start", "message": message}
     provider.says = [f"event: message_start\ndata: {json.dumps(start)}\n\n".encode()]
-    call = Call(provider.url, "words to Claude", stream=True)
+    call = Call(provider.url, asked, stream=True)
     await call.left(provider.is_asked, pause=1)
     booked = await call.booked(charges)
     assert (booked.usage.prompt_tokens, booked.usage.cached_tokens) == (CACHED + 6, CACHED)
