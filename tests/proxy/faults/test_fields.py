@@ -137,7 +137,7 @@ def test_a_refusal_is_one_whatever_stands_beside(gateway: GatewayProcess, path: 
 
 NOTES: tuple[tuple[str, Any], ...] = (
     ("requester_metadata", "x"), ("requester_metadata", [1]), ("model_group", 5), ("model_group", {"a": 1}),
-    ("model_group", ["x"]), ("agent_id", [{"a": 1}]), ("agent_id", {"a": 1}), ("tags", [{"a": 1}]), ("tags", "x"),
+    ("model_group", ["x"]), ("agent_id", [{"a": 1}]), ("agent_id", {"a": 1}), ("tags", [{"a": 1}]), ("tags", 5),
     ("deployment", 5), ("deployment", {"a": 1}),
 )  # fmt: skip
 
@@ -154,6 +154,17 @@ def test_what_litellm_trips_over_in_metadata_is_refused_by_name(
         assert response.status_code == 400, (name, value, response.text)
         assert f"'{bucket}.{name}'" in response.json()["error"]["message"]
     assert gateway.upstream.asked(OPUS) == []
+
+
+@pytest.mark.parametrize("bucket", ["metadata", "litellm_metadata"])
+@pytest.mark.parametrize("model", ["one", "opus"])
+@pytest.mark.parametrize("dialect", FIELDS)
+def test_tags_in_metadata_may_be_a_text_as_anything_there_may_be_to_openai(
+    gateway: GatewayProcess, dialect: str, model: str, bucket: str
+) -> None:
+    for name in (OPUS, "o-large"):
+        gateway.upstream.on(name, says("Fine."))
+    assert text_of(ask(gateway, dialect, model, **{bucket: {"tags": "beta"}})) == "Fine."
 
 
 @pytest.mark.parametrize("model", ["one", "opus"])

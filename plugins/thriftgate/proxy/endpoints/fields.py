@@ -96,7 +96,8 @@ TYPES: Mapping[str, Check] = {name: check for check, names in _TYPES for name in
 _NOTES: tuple[tuple[Check, str], ...] = (
     ((is_text, "a text"), "model_group agent_id deployment"),
     (OBJECT, "requester_metadata"),
-    (TYPES["tags"], "tags"),
+    # LiteLLM passes over a text, which OpenAI's metadata may have; an item that is no text is no key of its counts.
+    ((lambda value: isinstance(value, str) or _are_texts(value), "a text or a list of texts"), "tags"),
 )
 """What LiteLLM reads of a client's `metadata` and `litellm_metadata` and trips over; all else there may be anything."""
 _NOTED = ("metadata", "litellm_metadata")
