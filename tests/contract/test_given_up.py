@@ -238,3 +238,13 @@ async def test_a_stream_that_times_out_behind_its_headers_is_charged_like_one_th
     assert 5 < booked.usage.prompt_tokens < 100
     assert booked.usage.is_estimated
     assert booked.cost_usd > 0
+
+
+async def test_no_address_in_a_request_is_fetched_to_count_a_picture(provider: Provider) -> None:
+    params = {"model": "openai/given-up", "api_key": "x"}
+    router = Router(model_list=[{"model_name": "m", "litellm_params": params}])
+    picture: dict[str, Any] = {"type": "image_url", "image_url": {"url": f"{provider.url}/a.png", "detail": "high"}}
+    provider.is_over.set()
+    count = RouterPricer(lambda: router).count_tokens("m", [{"role": "user", "content": [WORDS, picture]}])
+    assert count > RouterPricer(lambda: router).count_tokens("m", [{"role": "user", "content": [WORDS]}])
+    assert not provider.is_asked.is_set()
