@@ -53,6 +53,7 @@ ASKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "a picture": ("responses", {"input": [{"role": "user", "content": [SPOKEN, PICTURE]}]}),
     "words": ("chat", {"messages": [{"role": "user", "content": [WORDS]}]}),
     "words to Claude": ("messages", {"messages": [{"role": "user", "content": [WORDS]}], "max_tokens": 9}),
+    "words of responses": ("responses", {"input": [{"role": "user", "content": [SPOKEN]}]}),
     "chat to Claude": ("chat", {"messages": [{"role": "user", "content": [WORDS]}]}),
     "responses to Claude": ("responses", {"input": [{"role": "user", "content": [SPOKEN]}]}),
 }
@@ -226,11 +227,27 @@ async def test_a_provider_that_was_never_reached_costs_nothing_who_leaves(charge
     assert (booked.status, booked.cost_usd, booked.usage.prompt_tokens) == ("cancelled", 0, 0)
 
 
-@pytest.mark.parametrize("asked", ["words", "words to Claude"])
+CREATED = {
+    "type": "response.created", "sequence_number": 0,
+    "response": {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "status": "in_progress",
+                 "output": [], "error": None, "incomplete_details": None, "usage": None},
+}  # fmt: skip
+"""An event that says no more than that an answer begins."""
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("words", b": soon\n\n"),
+        ("words to Claude", b": soon\n\n"),
+        ("words of responses", f"event: response.created\ndata: {json.dumps(CREATED)}\n\n".encode()),
+    ],
+    ids=["chat", "messages", "responses that have begun"],
+)
 async def test_a_stream_that_times_out_behind_its_headers_is_charged_like_one_that_never_came(
-    provider: Provider, charges: Charges, asked: str
+    provider: Provider, charges: Charges, asked: str, says: bytes
 ) -> None:
-    provider.says = [b": soon\n\n"]
+    provider.says = [says]
     call = Call(provider.url, asked, stream=True)
     with pytest.raises(TierFailedError):
         await call.run(patience=1)
