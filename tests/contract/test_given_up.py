@@ -227,7 +227,7 @@ async def test_a_provider_that_was_never_reached_costs_nothing_who_leaves(charge
     assert (booked.status, booked.cost_usd, booked.usage.prompt_tokens) == ("cancelled", 0, 0)
 
 
-CREATED = {
+CREATED: dict[str, Any] = {
     "type": "response.created", "sequence_number": 0,
     "response": {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "status": "in_progress",
                  "output": [], "error": None, "incomplete_details": None, "usage": None},
