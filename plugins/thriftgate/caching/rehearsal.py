@@ -14,10 +14,10 @@ Failure behaviour: pure and deterministic for a given `seed`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from thriftgate.caching.evidence import FEATURES, NEIGHBOURS, Evidence, gather
 from thriftgate.caching.lookup import Asked, Check, Decide, Embed, Find, Found, look_up
 from thriftgate.types import Vector
 
+_Outcome = TypeVar("_Outcome")
 _KEPT_OUTCOMES = 64
 _SCOPE = "rehearsal"
 
@@ -157,16 +158,14 @@ class _Rehearsal:
 
     def settle(self, found: Found, group: str) -> Settled:
         """Drive `settle`."""
-        flow = settle(found.decision, found.neighbours)
-        verdicts: dict[str, bool | None] = {}
-        sent: bool | None = None
-        while True:
-            try:
-                effect = flow.send(sent)
-            except StopIteration as stop:
-                return cast("Settled", stop.value)
-            sent = self._compared(effect, verdicts, group)
-            verdicts.setdefault(effect.entry.entry_id, sent)
+        compared: set[str] = set()
+
+        def perform(effect: Compare) -> bool | None:
+            verdict = self._compared(effect, len(compared), group)
+            compared.add(effect.entry.entry_id)
+            return verdict
+
+        return _driven(settle(found.decision, found.neighbours), perform)
 
     def judged(self, entry: CacheEntry, group: str) -> bool | None:
         """What a fallible comparison of an entry's answer with the right one says; None when it cannot tell."""
@@ -177,21 +176,14 @@ class _Rehearsal:
 
     def verify(self, hit: Hit, group: str) -> bool | None:
         """Drive `verify`."""
-        flow = verify(hit)
-        sent: bool | None = None
-        while True:
-            try:
-                effect = flow.send(sent)
-            except StopIteration as stop:
-                return cast("bool | None", stop.value)
-            # There is no judge that costs a call here.
-            sent = None if effect.is_worth_a_call else self.judged(effect.entry, group)
+        # There is no judge that costs a call here.
+        return _driven(verify(hit), lambda one: None if one.is_worth_a_call else self.judged(one.entry, group))
 
-    def _compared(self, effect: Compare, verdicts: Mapping[str, bool | None], group: str) -> bool | None:
+    def _compared(self, effect: Compare, compared: int, group: str) -> bool | None:
         if effect.beside is not None:
             return self.judged(effect.entry, self.group_of[effect.beside.entry_id])
         # There is no judge that costs a call here, and only so many answers are compared.
-        if effect.is_worth_a_call or len(verdicts) >= self._conditions.comparisons:
+        if effect.is_worth_a_call or compared >= self._conditions.comparisons:
             return None
         return self.judged(effect.entry, group)
 
@@ -220,6 +212,17 @@ def rehearse(
             _learn(decider, shelf, decision, settled.is_correct)
         world.group_of[str(number)] = group
         shelf.add(_entry(str(number), question, settled), vector)
+
+
+def _driven(flow: Generator[Compare, bool | None, _Outcome], perform: Callable[[Compare], bool | None]) -> _Outcome:
+    """What a generator of `comparing` comes to."""
+    sent: bool | None = None
+    while True:
+        try:
+            effect = flow.send(sent)
+        except StopIteration as stop:
+            return cast("_Outcome", stop.value)
+        sent = perform(effect)
 
 
 class _Collector:

@@ -12,10 +12,10 @@ Failure behaviour: nothing here delays or breaks a request. A fresh answer that 
 tell or a store that is away means that nothing is learnt this time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 from thriftgate.caching.ageing import AGE, CHANGED
 from thriftgate.caching.comparing import Compare, Settled, settle, verify
@@ -31,6 +31,7 @@ from thriftgate.services.request.budget import RateBudget
 from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import Answer, Audit, AuditKind, CallPurpose, ChatRequest, TierCall
 
+_Outcome = TypeVar("_Outcome")
 _GROUP_SEEN = 64
 """Entries of a changed answer's group that are looked for at once, nearest first."""
 _GROUP_ROUNDS = 8
@@ -77,16 +78,8 @@ class CacheVerifier:
         Returns the answer groups that the fresh answer belongs to. Drives `comparing.settle`, which decides what is
         compared.
         """
-        flow = settle(decision, neighbours)
-        sent: bool | None = None
         calls: list[TierCall] = []
-        while True:
-            try:
-                effect = flow.send(sent)
-            except StopIteration as stop:
-                settled: Settled = stop.value
-                break
-            sent = await self._compared(effect, request, answer, calls)
+        settled = await self._driven(settle(decision, neighbours), request, answer, calls, may_call=self.budget.take)
         if isinstance(decision, Explore) and calls:
             # Nobody got that answer, so this is no audit of one; but it was paid for.
             verdict = settled.is_correct
@@ -97,24 +90,37 @@ class CacheVerifier:
             )
         return settled
 
-    async def _compared(
-        self, effect: Compare, request: ChatRequest, answer: Answer, calls: list[TierCall]
-    ) -> bool | None:
-        judge = self.agreement
-        if effect.is_worth_a_call:
-            if self.judge is self.agreement or not self.budget.take():
-                return None
-            judge = self.judge
-        reference = answer.text if effect.beside is None else _text(effect.beside)
-        judgement = await judge.compare(request, _text(effect.entry), reference)
-        calls.extend(judgement.calls)
-        return judgement.is_acceptable
+    async def _driven(
+        self,
+        flow: Generator[Compare, bool | None, _Outcome],
+        request: ChatRequest,
+        fresh: Answer,
+        calls: list[TierCall],
+        *,
+        may_call: Callable[[], bool],
+    ) -> _Outcome:
+        """Perform the comparisons that a generator of `comparing` wants; their calls are added to `calls`."""
+        sent: bool | None = None
+        while True:
+            try:
+                effect = flow.send(sent)
+            except StopIteration as stop:
+                return cast("_Outcome", stop.value)
+            if effect.is_worth_a_call and (self.judge is self.agreement or not may_call()):
+                sent = None
+                continue
+            judge = self.judge if effect.is_worth_a_call else self.agreement
+            reference = fresh.text if effect.beside is None else _text(effect.beside)
+            judgement = await judge.compare(request, _text(effect.entry), reference)
+            calls.extend(judgement.calls)
+            sent = judgement.is_acceptable
 
     async def _verify(self, request: ChatRequest, hit: Hit, asked_at: float | None) -> None:
         bill = CheckingBill(self.completer, self.clock)
         with suppress(TierFailedError):
             fresh = await bill.ask(self.baseline_model, request, purpose=CallPurpose.VERIFY)
-            is_correct = await self._is_right(request, hit, fresh, bill)
+            # The budget was asked when the check began.
+            is_correct = await self._driven(verify(hit), request, fresh, bill.calls, may_call=lambda: True)
             has_changed = await self._has_changed(request, hit.entry, bill) if is_correct is False else None
             changed = has_changed is True
             await self._audit(AuditKind.CACHE, request, hit, is_correct, bill.calls, asked_at, has_changed=changed)
@@ -123,23 +129,6 @@ class CacheVerifier:
                     await self._forget_group(hit.entry)
             elif is_correct is not None:
                 await self._learn(hit.entry, hit.similarity, hit.features, is_correct, source="fresh_answer")
-
-    async def _is_right(self, request: ChatRequest, hit: Hit, fresh: Answer, bill: CheckingBill) -> bool | None:
-        """Drive `comparing.verify`; the budget was asked when the check began."""
-        flow = verify(hit)
-        sent: bool | None = None
-        while True:
-            try:
-                effect = flow.send(sent)
-            except StopIteration as stop:
-                return cast("bool | None", stop.value)
-            judge = self.judge if effect.is_worth_a_call else self.agreement
-            if effect.is_worth_a_call and self.judge is self.agreement:
-                sent = None
-                continue
-            judgement = await judge.compare(request, _text(effect.entry), fresh.text)
-            bill.calls.extend(judgement.calls)
-            sent = judgement.is_acceptable
 
     async def _has_changed(self, request: ChatRequest, entry: CacheEntry, bill: CheckingBill) -> bool | None:
         """Whether the kept question has another answer by now; None when it cannot be told.
