@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from thriftgate.proxy.books.usages import mended_body, read_usage
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer
-from thriftgate.wire.event_stream import Frame, Frames
-from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.streaming.event_stream import Frame, Frames
+from thriftgate.wire.streaming.sse import SseDecoder
 
 CHUNKS: list[dict[str, Any]] = [
     {"choices": [{"index": 0, "delta": {"content": 'he said "usage": 5 ü😀'}}], "usage": None},

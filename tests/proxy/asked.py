@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from thriftgate.wire.dialects import replay, request_view
-from thriftgate.wire.sse import encode
+from thriftgate.wire.streaming.sse import encode
 from thriftgate.wire.turns import Dialect
 
 DIALECTS: Mapping[str, Dialect] = {

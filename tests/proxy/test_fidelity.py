@@ -28,7 +28,7 @@ from tests.wire_samples.exchanges import Exchange, exchanges
 from tests.wire_samples.responses_answers import response, says, words
 from werkzeug import Response
 
-from thriftgate.wire.sse import SseDecoder, encode
+from thriftgate.wire.streaming.sse import SseDecoder, encode
 from thriftgate.wire.turns import Dialect
 
 pytestmark = pytest.mark.xdist_group("proxy")

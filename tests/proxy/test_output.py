@@ -17,7 +17,7 @@ from werkzeug import Response
 
 from thriftgate.wire.dialects import answer_view, assembler
 from thriftgate.wire.shapes import mapping
-from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.streaming.sse import SseDecoder
 from thriftgate.wire.turns import Dialect
 
 pytestmark = pytest.mark.xdist_group("proxy")

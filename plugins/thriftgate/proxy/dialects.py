@@ -29,8 +29,8 @@ from thriftgate.proxy.tiers.provider_answer import MISSING, ProviderAnswer, curr
 from thriftgate.types import StreamPiece
 from thriftgate.wire.request import Dialect
 from thriftgate.wire.shapes import mapping, objects
-from thriftgate.wire.sse import SseDecoder, encode
-from thriftgate.wire.streams import is_last_event
+from thriftgate.wire.streaming.codec import is_last_event
+from thriftgate.wire.streaming.sse import SseDecoder, encode
 
 METHODS: Mapping[str, str] = {
     Dialect.CHAT: "acompletion",

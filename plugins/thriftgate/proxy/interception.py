@@ -43,7 +43,7 @@ from thriftgate.services.request.reading import whole_body
 from thriftgate.services.route.route import RouteService
 from thriftgate.types import Answer, ChatRequest, StreamPiece, Usage
 from thriftgate.wire.request import Dialect
-from thriftgate.wire.streams import is_last_event
+from thriftgate.wire.streaming.codec import is_last_event
 
 logger = logging.getLogger(__name__)
 

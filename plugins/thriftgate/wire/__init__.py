@@ -4,7 +4,7 @@
 - `turns`, `request`, `answer`: what a request or an answer says, whatever its dialect; `chat/`, `messages/` and
   `responses/` have one of each, and `carrying`: what LiteLLM's translation to another dialect loses.
 - `identity`: what makes two requests the same.
-- `streams`, `sse`: what the stream codecs share; events as bytes.
+- `streaming`: what the stream codecs share; events as bytes.
 - `bounds`, `paths`, `shapes`, `writing`: depth and size; places in a JSON value; reading odd JSON; prompts put around
   a conversation.
 """

@@ -37,7 +37,7 @@ from thriftgate.wire.responses.ending import ResponsesEnding
 from thriftgate.wire.responses.replaying import replay as replay_responses
 from thriftgate.wire.responses.request import ResponsesRequestView
 from thriftgate.wire.shapes import Body, Json
-from thriftgate.wire.streams import Assembler, Ending
+from thriftgate.wire.streaming.codec import Assembler, Ending
 from thriftgate.wire.turns import Dialect
 
 _MOST_PATHS = 100

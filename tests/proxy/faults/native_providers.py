@@ -8,7 +8,7 @@ from typing import Any
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from thriftgate.wire.event_stream import Frame
+from thriftgate.wire.streaming.event_stream import Frame
 
 TEXT = "five whole words are here"
 MODELS = {"gemini": "gemini-2.5-flash", "bedrock": "amazon.nova-pro-v1:0"}

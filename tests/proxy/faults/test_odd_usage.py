@@ -24,7 +24,7 @@ from thriftgate.stores.embedded.database import EmbeddedPostgres
 from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.ledger.book import PostgresLedger
 from thriftgate.types import RequestRecord
-from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.streaming.sse import SseDecoder
 from thriftgate.wire.turns import Dialect
 
 pytestmark = pytest.mark.xdist_group("proxy-faults")

@@ -13,7 +13,7 @@ from tests.proxy.faults.test_odd_answers import choice, chunk, completion, messa
 from tests.proxy.upstream import gives, raw, raw_stream
 from tests.proxy.waiting import eventually
 
-from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.streaming.sse import SseDecoder
 
 pytestmark = pytest.mark.xdist_group("proxy-faults")
 

@@ -14,7 +14,7 @@ from tests.proxy.waiting import eventually
 from tests.wire_samples.dialects import ANSWERS
 
 from thriftgate.wire.dialects import assembler
-from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.streaming.sse import SseDecoder
 from thriftgate.wire.turns import Dialect
 
 pytestmark = pytest.mark.xdist_group("proxy-faults")

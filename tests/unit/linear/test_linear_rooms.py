@@ -20,7 +20,7 @@ from thriftgate.privacy.spans import TextSpan, resolve_overlaps
 from thriftgate.schemas import Schema, compile_schema
 from thriftgate.services.guards import answers
 from thriftgate.wire.dialects import request_view
-from thriftgate.wire.sse import SseBlocks, SseDecoder
+from thriftgate.wire.streaming.sse import SseBlocks, SseDecoder
 from thriftgate.wire.turns import Dialect
 
 RECOGNIZERS = [

@@ -29,7 +29,8 @@ from thriftgate.cascade.signals import (
 from thriftgate.cascade.signals import evidence as signal_evidence
 from thriftgate.tracing import content
 from thriftgate.types import Answer, ChatRequest, Choice
-from thriftgate.wire import bounds, paths, streams
+from thriftgate.wire import bounds, paths
+from thriftgate.wire.streaming import codec
 
 ROOT = Path(__file__).parents[3] / "plugins" / "thriftgate"
 WATCHED = (
@@ -203,7 +204,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
         for raw in (text, '"' + text, json.dumps([text]))
     ],
     "wire.paths.json_leaves": lambda text: list(paths.json_leaves(json.dumps([text, {text: text}]), ())),
-    "wire.streams.pieces": streams.pieces,
+    "wire.streaming.codec.pieces": codec.pieces,
 }  # fmt: skip
 """Every function that looks at what clients or models wrote."""
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.wire.event_stream import Frame, Frames
 from thriftgate.wire.native_usage import (
     COHERE,
     CONVERSE,
@@ -21,6 +20,7 @@ from thriftgate.wire.native_usage import (
     with_count,
 )
 from thriftgate.wire.shapes import MOST_TOKENS
+from thriftgate.wire.streaming.event_stream import Frame, Frames
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

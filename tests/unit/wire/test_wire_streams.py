@@ -14,7 +14,7 @@ from tests.wire_samples.samples import Body, Sample
 
 from thriftgate.wire.dialects import answer_view, assembler, ending, replay, request_view
 from thriftgate.wire.shapes import Json
-from thriftgate.wire.sse import SseDecoder, encode
+from thriftgate.wire.streaming.sse import SseDecoder, encode
 from thriftgate.wire.turns import Dialect
 
 ASKS: dict[Dialect, Body] = {

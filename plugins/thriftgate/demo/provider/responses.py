@@ -16,7 +16,7 @@ from thriftgate.demo.request import CompletionCall, parse_call
 from thriftgate.errors import InvalidRequestError
 from thriftgate.wire.responses.replaying import replay
 from thriftgate.wire.shapes import Body, Json, items, mapping, objects, text
-from thriftgate.wire.sse import encode
+from thriftgate.wire.streaming.sse import encode
 from thriftgate.wire.turns import Dialect
 
 _SAME = ("model", "stream", "temperature", "top_p", "seed")

@@ -21,7 +21,6 @@ from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, view_of_answe
 from thriftgate.wire.answer import AnswerView
 from thriftgate.wire.chat.answer import without_odd_logprobs
 from thriftgate.wire.dialects import assembler
-from thriftgate.wire.event_stream import Frame, Frames
 from thriftgate.wire.native_usage import (
     CONVERSE,
     GEMINI,
@@ -34,7 +33,8 @@ from thriftgate.wire.native_usage import (
     with_count,
 )
 from thriftgate.wire.shapes import Body, Json, count, mapping
-from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.streaming.event_stream import Frame, Frames
+from thriftgate.wire.streaming.sse import SseDecoder
 from thriftgate.wire.turns import Dialect
 from thriftgate.wire.usage import NAMES, believable, input_of, kind_of_answer
 

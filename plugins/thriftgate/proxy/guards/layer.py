@@ -23,7 +23,7 @@ from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body,
 from thriftgate.services.guards.answers import Spoken, said
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.inspecting import GuardService
-from thriftgate.wire.sse import SseBlocks, data_of
+from thriftgate.wire.streaming.sse import SseBlocks, data_of
 
 _LONGEST_EVENT = 8_000_000
 Note = Callable[[Decision, str, str], None]

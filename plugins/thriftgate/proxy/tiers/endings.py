@@ -11,7 +11,7 @@ from thriftgate.proxy.tiers.provider_answer import MISSING, ProviderAnswer, view
 from thriftgate.wire.answer import FinishKind
 from thriftgate.wire.chat.answer import finish_of
 from thriftgate.wire.shapes import integer, items, mapping
-from thriftgate.wire.streams import is_last_event
+from thriftgate.wire.streaming.codec import is_last_event
 from thriftgate.wire.turns import Dialect
 
 _WORDS = {

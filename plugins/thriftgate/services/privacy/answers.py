@@ -13,7 +13,7 @@ from typing import Any, cast
 from thriftgate.privacy.json_restoring import StreamJsonRestorer, restore_json
 from thriftgate.privacy.restoring import Restorer
 from thriftgate.wire.shapes import Body, Json, items, mapping, objects
-from thriftgate.wire.streams import is_last_event
+from thriftgate.wire.streaming.codec import is_last_event
 
 _KEPT = frozenset({
     "id", "object", "model", "type", "role", "signature", "encrypted_content", "data", "b64_json", "system_fingerprint",

@@ -10,7 +10,7 @@ from typing import Any, cast
 from thriftgate.privacy.restoring import Restorer
 from thriftgate.services.privacy.answers import EventRestorer, restored
 from thriftgate.wire.shapes import Json
-from thriftgate.wire.sse import DONE, SseBlocks, data_of, json_bytes
+from thriftgate.wire.streaming.sse import DONE, SseBlocks, data_of, json_bytes
 
 _DONE = DONE.encode()
 Seen = Callable[[Json], None]

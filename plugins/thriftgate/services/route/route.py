@@ -44,7 +44,7 @@ from thriftgate.services.route.parts import Baseline, RouteParts, baseline_of
 from thriftgate.services.route.place import NoPlace, WorkPlace, asking
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, StreamPiece, Usage, Vector
 from thriftgate.wire.dialects import echoed, ending, replay
-from thriftgate.wire.streams import Ending
+from thriftgate.wire.streaming.codec import Ending
 
 _SENT_TOGETHER = 16
 """Events of an answer that is there already: each costs the way to the client anew when it is sent alone."""

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from thriftgate.wire.chat.answer import finish_of
 from thriftgate.wire.shapes import Body, Json, integer, mapping, objects, text
-from thriftgate.wire.streams import Assembler, fields_but, joined_base64
+from thriftgate.wire.streaming.codec import Assembler, fields_but, joined_base64
 
 _FRAME_FIELDS = frozenset({"choices", "usage", "object", "obfuscation"})
 _CHOICE_FIELDS = frozenset({"index", "delta", "finish_reason", "logprobs"})

@@ -7,7 +7,7 @@ from thriftgate.wire.chat.answer import hide_logprobs
 from thriftgate.wire.chat.assembling import is_choice_ended, usage_only
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Json, integer, mapping, objects
-from thriftgate.wire.streams import Ending
+from thriftgate.wire.streaming.codec import Ending
 
 _FRAME = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage"})
 """A chunk of these alone, and without a choice, was there for the usage; some providers send it without any."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from thriftgate.wire.shapes import Body, Json, integer, items, mapping, objects
-from thriftgate.wire.streams import fields_but, pieces
+from thriftgate.wire.streaming.codec import fields_but, pieces
 
 _GROWING = ("reasoning_content", "reasoning", "content", "refusal")
 """Texts that come in pieces, in this order."""

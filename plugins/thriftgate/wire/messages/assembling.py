@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from thriftgate.wire.shapes import Body, Json, integer, items, mapping, objects, text
-from thriftgate.wire.streams import Assembler, fields_but
+from thriftgate.wire.streaming.codec import Assembler, fields_but
 
 _DELTA_TEXTS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 

@@ -4,7 +4,7 @@ Failure behaviour: pure and total.
 """
 
 from thriftgate.wire.shapes import Json
-from thriftgate.wire.streams import Ending
+from thriftgate.wire.streaming.codec import Ending
 
 _ENDS = ("message_delta", "message_stop", "error")
 

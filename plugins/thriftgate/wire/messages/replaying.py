@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from thriftgate.wire.shapes import Body, Json, items, mapping
-from thriftgate.wire.streams import fields_but, pieces
+from thriftgate.wire.streaming.codec import fields_but, pieces
 
 _ENDING = ("stop_reason", "stop_sequence", "stop_details", "container", "context_management")
 """Fields that are only known at the end."""

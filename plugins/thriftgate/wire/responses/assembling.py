@@ -6,7 +6,7 @@ Failure behaviour: pure; never raises on an event, whatever its shape.
 from typing import Any
 
 from thriftgate.wire.shapes import Body, Json, integer, items, mapping, text
-from thriftgate.wire.streams import Assembler, is_last_event
+from thriftgate.wire.streaming.codec import Assembler, is_last_event
 
 _BEGINNINGS = frozenset({"response.created", "response.in_progress", "response.queued"})
 _STRINGS = {

@@ -6,7 +6,7 @@ Failure behaviour: pure and total.
 from thriftgate.wire.responses.answer import hide_in_item, hide_in_part, hide_in_response
 from thriftgate.wire.responses.echo import echoed
 from thriftgate.wire.shapes import Body, Json, mapping
-from thriftgate.wire.streams import Ending, is_last_event
+from thriftgate.wire.streaming.codec import Ending, is_last_event
 
 
 class ResponsesEnding(Ending):

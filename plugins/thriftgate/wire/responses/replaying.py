@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from thriftgate.wire.shapes import Body, Json, items, mapping, text
-from thriftgate.wire.streams import pieces
+from thriftgate.wire.streaming.codec import pieces
 
 _UNKNOWN_YET: Body = {
     "status": "in_progress", "output": [], "usage": None, "error": None, "incomplete_details": None,

@@ -11,7 +11,7 @@ from thriftgate.proxy.books.usages import read_usage
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer
 from thriftgate.wire.dialects import assembler
 from thriftgate.wire.shapes import MOST_TOKENS
-from thriftgate.wire.sse import SseDecoder
+from thriftgate.wire.streaming.sse import SseDecoder
 from thriftgate.wire.turns import Dialect
 
 BEGUN = {"input_tokens": 1000, "cache_read_input_tokens": 80, "output_tokens": 1}

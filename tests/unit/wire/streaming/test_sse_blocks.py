@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.wire.sse import SseBlocks, data_of
+from thriftgate.wire.streaming.sse import SseBlocks, data_of
 
 STREAMS = st.lists(
     st.sampled_from([b"data: one", b"event: x\ndata: two", b": comment", b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n"]),
