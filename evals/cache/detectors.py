@@ -7,7 +7,7 @@ import numpy as np
 from thriftgate.caching.calibration import shuffled
 from thriftgate.caching.differences.guards import GUARDS, substitution
 from thriftgate.caching.rehearsal import Labelled
-from thriftgate.caching.timebound import is_about_own_account, is_time_bound
+from thriftgate.caching.sharing.timebound import is_about_own_account, is_time_bound
 
 _SAMPLE = 6_000
 _NEAR = 0.75

@@ -10,7 +10,7 @@ from thriftgate.caching.decision import Decision, Hit, Miss, MissReason, decide
 from thriftgate.caching.differences.guards import first_veto, substitution
 from thriftgate.caching.entries import CacheEntry, Neighbour
 from thriftgate.caching.policy import CachePolicy, FixedThreshold
-from thriftgate.caching.timebound import is_about_own_account, is_time_bound
+from thriftgate.caching.sharing.timebound import is_about_own_account, is_time_bound
 
 INVISIBLE = frozenset({"ACTION", "skip_cache"})
 """Pairs that mean the same by their words and must not be shared for another reason (they order an action, or

@@ -10,10 +10,11 @@ from time import process_time
 
 import pytest
 
-from thriftgate.caching import canonical, decision, eligibility, evidence, scope, timebound
+from thriftgate.caching import decision, evidence
 from thriftgate.caching.differences import composing, guards, reading, scales, surface, wording, writing
 from thriftgate.caching.entries import CacheEntry, Neighbour, normalised_answer
 from thriftgate.caching.policy import FixedThreshold
+from thriftgate.caching.sharing import canonical, eligibility, scope, timebound
 from thriftgate.cascade import rating
 from thriftgate.cascade.signals import (
     agreement,
@@ -40,7 +41,7 @@ WATCHED = (
     ROOT / "tracing" / "content.py",
     ROOT / "wire" / "bounds.py",
     ROOT / "wire" / "paths.py",
-    ROOT / "wire" / "streams.py",
+    ROOT / "wire" / "streaming" / "codec.py",
 )
 SIZE = 1_000
 WORST_RATIO = 15.0
@@ -136,19 +137,19 @@ def _signal(signal: signal_evidence.Signal) -> Callable[[str], object]:
 
 
 MEASURED: dict[str, Callable[[str], object]] = {
-    "caching.canonical.digest": lambda text: canonical.digest([text, {text: [text] * 3}, list(text)]),
+    "caching.sharing.canonical.digest": lambda text: canonical.digest([text, {text: [text] * 3}, list(text)]),
     "caching.differences.composing.composed": composing.composed,
     "caching.differences.composing.decomposed": composing.decomposed,
     "caching.decision.decide": fresh(
         lambda text: decision.decide(text, neighbours(text), policy=FixedThreshold(0.9), draw=0.5)
     ),
-    "caching.eligibility.content_verdict": lambda text: eligibility.content_verdict(
+    "caching.sharing.eligibility.content_verdict": lambda text: eligibility.content_verdict(
         request(text), text, settings=eligibility.EligibilitySettings()
     ),
-    "caching.eligibility.may_serve": lambda text: eligibility.may_serve(
+    "caching.sharing.eligibility.may_serve": lambda text: eligibility.may_serve(
         request(text), text, settings=eligibility.EligibilitySettings()
     ),
-    "caching.eligibility.may_store": lambda text: eligibility.may_store(
+    "caching.sharing.eligibility.may_store": lambda text: eligibility.may_store(
         request("x"), "x", Answer(choices=(answered(text).choice,), model="m"),
         settings=eligibility.EligibilitySettings(),
     ),
@@ -164,7 +165,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
     },
     "caching.differences.reading.read": fresh(reading.read),
     "caching.differences.reading.stem": reading.stem,
-    "caching.scope.scope_of": lambda text: scope.scope_of(
+    "caching.sharing.scope.scope_of": lambda text: scope.scope_of(
         request(text), settings=scope.ScopeSettings(), prompt=None, tiers=[text], embedder="e",
         identity=scope.RequestIdentity([text], (text,)),
     ),
@@ -177,8 +178,8 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "caching.differences.writing.is_written_otherwise": fresh(
         lambda text: (writing.is_written_otherwise(text, text + " x"), writing.is_written_otherwise(text, text + " "))
     ),
-    "caching.timebound.is_time_bound": timebound.is_time_bound,
-    "caching.timebound.is_about_own_account": timebound.is_about_own_account,
+    "caching.sharing.timebound.is_time_bound": timebound.is_time_bound,
+    "caching.sharing.timebound.is_about_own_account": timebound.is_about_own_account,
     "cascade.rating.rating_of": rating.rating_of,
     "cascade.signals.form.calculations": lambda text: list(form.calculations(text)),
     **{

@@ -15,9 +15,9 @@ from typing import Any
 
 from thriftgate.caching.decision import Decision, Hit
 from thriftgate.caching.differences.guards import Veto, first_veto
-from thriftgate.caching.eligibility import may_store
 from thriftgate.caching.entries import CacheEntry, Neighbour, normalised_answer
-from thriftgate.caching.scope import CacheScope
+from thriftgate.caching.sharing.eligibility import may_store
+from thriftgate.caching.sharing.scope import CacheScope
 from thriftgate.caching.warm_file import WarmLine
 from thriftgate.config import RouteConfig
 from thriftgate.output.requirement import Requirement

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from thriftgate.caching.decision import Hit
-from thriftgate.caching.eligibility import Verdict, content_verdict, may_serve
 from thriftgate.caching.lookup import Asked, Check, Embed, Find, Found, look_up
-from thriftgate.caching.scope import CacheScope, RequestIdentity, scope_of
+from thriftgate.caching.sharing.eligibility import Verdict, content_verdict, may_serve
+from thriftgate.caching.sharing.scope import CacheScope, RequestIdentity, scope_of
 from thriftgate.config import CacheConfig
 from thriftgate.ports import AnswerCache, Embedder
 from thriftgate.services.cache.deciding import Decider

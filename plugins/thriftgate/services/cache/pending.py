@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thriftgate.caching.decision import Decision
-from thriftgate.caching.eligibility import Verdict
 from thriftgate.caching.entries import CacheEntry, Neighbour
-from thriftgate.caching.scope import CacheScope
+from thriftgate.caching.sharing.eligibility import Verdict
+from thriftgate.caching.sharing.scope import CacheScope
 from thriftgate.types import Answer, DecisionKind, Vector
 
 

@@ -13,9 +13,9 @@ from typing import TypeVar
 from thriftgate.caching.comparing import Settled
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss
 from thriftgate.caching.differences.reading import LONGEST_QUESTION
-from thriftgate.caching.eligibility import Verdict, may_store
 from thriftgate.caching.entries import CacheEntry, PurgeFilter
-from thriftgate.caching.scope import CacheScope
+from thriftgate.caching.sharing.eligibility import Verdict, may_store
+from thriftgate.caching.sharing.scope import CacheScope
 from thriftgate.config import CacheConfig
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import AnswerCache, Clock, Embedder

@@ -6,8 +6,8 @@ Failure behaviour: an artefact that cannot be read counts by its name.
 import hashlib
 from pathlib import Path
 
-from thriftgate.caching.eligibility import EligibilitySettings
-from thriftgate.caching.scope import ScopeSettings
+from thriftgate.caching.sharing.eligibility import EligibilitySettings
+from thriftgate.caching.sharing.scope import ScopeSettings
 from thriftgate.config import CacheConfig, CascadeConfig
 from thriftgate.wire.identity import IdentityRules, pattern
 

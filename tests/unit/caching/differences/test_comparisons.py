@@ -12,7 +12,7 @@ from thriftgate.caching.differences.reading import read
 from thriftgate.caching.differences.scales import are_other_steps
 from thriftgate.caching.differences.surface import look
 from thriftgate.caching.differences.wording import differing_place, is_worded_otherwise
-from thriftgate.caching.timebound import EDGE, is_time_bound
+from thriftgate.caching.sharing.timebound import EDGE, is_time_bound
 
 # What differs
 

@@ -7,7 +7,7 @@ import pytest
 from tests.route_setup import RouteSetup
 from tests.unit.linear.test_linear_texts import WORST_RATIO, time_ratio
 
-from thriftgate.caching.canonical import digest
+from thriftgate.caching.sharing.canonical import digest
 from thriftgate.services.request.reading import view_of, with_body, with_fields
 from thriftgate.types import Caller, ChatRequest
 from thriftgate.wire.chat import request as chat

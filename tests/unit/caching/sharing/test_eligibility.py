@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from thriftgate.caching.eligibility import Eligibility, EligibilitySettings, Verdict, may_serve, may_store
-from thriftgate.caching.timebound import is_about_own_account, is_time_bound
+from thriftgate.caching.sharing.eligibility import Eligibility, EligibilitySettings, Verdict, may_serve, may_store
+from thriftgate.caching.sharing.timebound import is_about_own_account, is_time_bound
 from thriftgate.types import Answer, ChatRequest, Choice, Message
 
 QUESTION = "How do I reset my password?"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from thriftgate.caching.canonical import digest
+from thriftgate.caching.sharing.canonical import digest
 from thriftgate.types import Caller, ChatRequest, PromptRef
 
 SCOPE_VERSION = 2

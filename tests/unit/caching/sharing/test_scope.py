@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from thriftgate.caching.canonical import digest
-from thriftgate.caching.scope import CacheScope, RequestIdentity, ScopeSettings, scope_of, tenant_of
+from thriftgate.caching.sharing.canonical import digest
+from thriftgate.caching.sharing.scope import CacheScope, RequestIdentity, ScopeSettings, scope_of, tenant_of
 from thriftgate.services.request.reading import view_of
 from thriftgate.types import Caller, ChatRequest, PromptRef
 from thriftgate.wire.identity import IMMATERIAL_FIELDS, IdentityRules, identity

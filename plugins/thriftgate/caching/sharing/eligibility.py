@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
-from thriftgate.caching.timebound import is_about_own_account, is_time_bound
+from thriftgate.caching.sharing.timebound import is_about_own_account, is_time_bound
 from thriftgate.schemas import Schema, compile_schema
 from thriftgate.schemas.wanted import Wanted, forced_tool
 from thriftgate.types import Answer, ChatRequest, Choice

@@ -1,0 +1,1 @@
+"""What may be shared from the cache, and with whom: nothing here knows what is kept, or how it is found."""
