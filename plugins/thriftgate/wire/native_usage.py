@@ -111,7 +111,7 @@ def estimated(native: Native, sent: int, got: int) -> Body:
 def believable_native(usage: object, native: Native) -> tuple[Body | None, bool]:
     """The usage with numbers that can be believed, None where nothing is counted; and whether any was changed."""
     read, is_changed = _read(mapping(usage), native)
-    counted = sum(count(read.get(name)) for name in (native.sent, native.got, *native.beside))
+    counted = count(sum(count(read.get(name)) for name in (native.sent, native.got, *native.beside)))
     if not counted:
         return None, is_changed
     for part, whole in native.within.items():

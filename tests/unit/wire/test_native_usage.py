@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from thriftgate.wire.native_usage import (
@@ -35,6 +35,7 @@ NAMES = [
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), ANYTHING), st.sampled_from([GEMINI, CONVERSE]))
+@example({GEMINI.sent: 1, GEMINI.got: MOST_TOKENS}, GEMINI)
 def test_every_number_is_one_of_tokens_and_what_was_read_once_stays_as_it_is(said: Any, native: Native) -> None:
     read, _ = believable_native(said, native)
     if read is None:
