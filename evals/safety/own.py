@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from thriftgate.guards.windows import SIZE
+from thriftgate.guards.texts.windows import SIZE
 
 Draw = random.Random
 _PARTS: Mapping[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-from thriftgate.guards.windows import windows
+from thriftgate.guards.texts.windows import windows
 
 _ROOT = Path(__file__).parents[2]
 MOST, MOST_HARMLESS = 250, 400

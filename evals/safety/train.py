@@ -29,7 +29,7 @@ from thriftgate.guards.classifier import Classifier, shipped_classifier
 from thriftgate.guards.hashing import hashed
 from thriftgate.guards.injection import features_of
 from thriftgate.guards.phrases import phrases_in
-from thriftgate.guards.readings import readings
+from thriftgate.guards.texts.readings import readings
 from thriftgate.guards.toxicity import toxicity_features
 from thriftgate.stats import wilson_interval
 

@@ -3,10 +3,10 @@
 | module | what it does |
 |---|---|
 | `findings` | one finding: rule, score, place |
-| `readings` | a text as its model may read it: hidden characters, look-alike letters, encodings undone |
+| `texts/readings` | a text as its model may read it: hidden characters, look-alike letters, encodings undone |
 | `linear` | patterns of an engine that takes linear time |
-| `windows` | a long text in pieces that a classifier can see whole |
-| `json_words`, `form_words` | what JSON, HTML, an error or an e-mail says, without its form |
+| `texts/windows` | a long text in pieces that a classifier can see whole |
+| `texts/json_words`, `texts/form_words` | what JSON, HTML, an error or an e-mail says, without its form |
 | `phrases` | fast features: orders to forget, requests for hidden text, roles, in eight languages |
 | `hashing` | words and their parts as numbers, without a dictionary |
 | `classifier` | logistic regression over hashed words, phrases and, where there is one, the embedder's vector |

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
-from thriftgate.guards.form_words import FormReading, readings_of_form
 from thriftgate.guards.hashing import hashed
-from thriftgate.guards.json_words import words_of_json
 from thriftgate.guards.phrases import is_plain_order, phrase_features, phrases_in
-from thriftgate.guards.readings import TextReading, readings
-from thriftgate.guards.windows import places
+from thriftgate.guards.texts.form_words import FormReading, readings_of_form
+from thriftgate.guards.texts.json_words import words_of_json
+from thriftgate.guards.texts.readings import TextReading, readings
+from thriftgate.guards.texts.windows import places
 from thriftgate.types import Vector
 
 _PLAIN = 0.75

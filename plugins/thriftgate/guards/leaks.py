@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from thriftgate.guards.findings import Finding
-from thriftgate.guards.readings import TextReading, literal_readings, plain_form
+from thriftgate.guards.texts.readings import TextReading, literal_readings, plain_form
 
 _WORD = re.compile(r"\w+")
 RUN = 8

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.linear import LinearPattern, whole_words
-from thriftgate.guards.readings import LATIN, TextReading, plain_form
+from thriftgate.guards.texts.readings import LATIN, TextReading, plain_form
 
 
 class DenyList:

@@ -11,7 +11,7 @@ from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.hashing import hashed
 from thriftgate.guards.linear import LinearPattern
-from thriftgate.guards.windows import places
+from thriftgate.guards.texts.windows import places
 
 NAMES = ("profane", "slurs", "threats", "contempt", "insults", "harsh words")
 _PATTERNS = (

@@ -13,10 +13,10 @@ from thriftgate.guards.addresses import foreign_links
 from thriftgate.guards.classifier import Classifier, LinearWeights, read_classifier, shipped_classifier
 from thriftgate.guards.hashing import BUCKETS, hashed
 from thriftgate.guards.injection import judged, pieces_of
-from thriftgate.guards.json_words import words_of_json
 from thriftgate.guards.leaks import PromptLeak
 from thriftgate.guards.spotlighting import marked
-from thriftgate.guards.windows import places
+from thriftgate.guards.texts.json_words import words_of_json
+from thriftgate.guards.texts.windows import places
 
 PROMPT = (
     "You are the assistant of Acme Bank. "

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.guards.lists import DenyList
-from thriftgate.guards.readings import literal_readings
+from thriftgate.guards.texts.readings import literal_readings
 
 
 def found(word: str, text: str) -> list[str]:

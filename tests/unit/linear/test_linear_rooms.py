@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from tests.unit.linear.test_linear_texts import HOSTILE, WORST_RATIO, time_ratio
 
-from thriftgate.guards import addresses, hashing, injection, leaks, lists, phrases, readings, spotlighting, toxicity
-from thriftgate.guards import windows as guard_windows
+from thriftgate.guards import addresses, hashing, injection, leaks, lists, phrases, spotlighting, toxicity
 from thriftgate.guards.classifier import shipped_classifier
+from thriftgate.guards.texts import readings
+from thriftgate.guards.texts import windows as guard_windows
 from thriftgate.output import outline, repair, scanning, streaming
 from thriftgate.privacy import documents, json_restoring, json_text, masking, placeholders, restoring, views
 from thriftgate.privacy.context import Context

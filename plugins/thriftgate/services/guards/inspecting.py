@@ -17,7 +17,7 @@ from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.injection import Piece, judged, most_suspect, nearest, pieces_of
 from thriftgate.guards.leaks import PromptLeak
-from thriftgate.guards.readings import literal_readings
+from thriftgate.guards.texts.readings import literal_readings
 from thriftgate.guards.toxicity import toxic
 from thriftgate.ports import Embedder, PrivacyAnalyzer
 from thriftgate.privacy.findings import Text

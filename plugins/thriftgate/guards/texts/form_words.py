@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from thriftgate.guards.windows import SIZE
+from thriftgate.guards.texts.windows import SIZE
 
 _NAMES = (
     "a|abbr|address|article|aside|audio|b|big|blockquote|body|br|button|caption|center|code|col|colgroup|dd|del|details"

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from thriftgate.guards.findings import Finding
-from thriftgate.guards.spelling import unscrambled, without_digits
+from thriftgate.guards.texts.spelling import unscrambled, without_digits
 
 _INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u180e\u034f\u115f\u1160\u3164")
 _OVERRIDES = frozenset("\u202d\u202e")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thriftgate.guards.classifier import shipped_classifier
-from thriftgate.guards.form_words import readings_of_form
 from thriftgate.guards.injection import judged, pieces_of
+from thriftgate.guards.texts.form_words import readings_of_form
 
 PAGE = """<!DOCTYPE html><html><head><title>Order 75829</title><style>.btn{{background:#06c;padding:12px}}</style>
 <meta name="description" content="{meta}"></head><body><!-- {comment} --><div class="card"><h1>Thanks, Dana!</h1>
