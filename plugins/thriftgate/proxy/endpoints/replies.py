@@ -4,6 +4,7 @@ Failure behaviour: pure but for `send`; what a header cannot carry becomes a que
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from starlette.types import Message, Send
@@ -27,6 +28,30 @@ def with_headers(message: Message, ours: Mapping[str, str]) -> Message:
     names = {name.encode() for name in ours}
     kept = [(bytes(key), bytes(value)) for key, value in headers if bytes(key).lower() not in names]
     return {**message, "headers": [*kept, *_raw(ours)]}
+
+
+class Rewriting(ABC):
+    """Stands between an application and the server, and may change what goes out."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """What the application says."""
+        if message["type"] == "http.response.start":
+            await self._start(message)
+        elif message["type"] == "http.response.body":
+            await self._body(message, bytes(message.get("body", b"")), is_last=not message.get("more_body", False))
+        else:
+            await self._send(message)
+
+    @abstractmethod
+    async def _start(self, message: Message) -> None:
+        """The head of the answer."""
+
+    @abstractmethod
+    async def _body(self, message: Message, piece: bytes, *, is_last: bool) -> None:
+        """A message with a piece of the answer's body."""
 
 
 async def send_error(

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError
 from thriftgate.guards.flowing import Flow
-from thriftgate.proxy.endpoints.replies import header, with_headers
+from thriftgate.proxy.endpoints.replies import Rewriting, header, with_headers
 from thriftgate.proxy.guards.exchange import GuardExchange, current
 from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event
 from thriftgate.services.guards.answers import Spoken, said
@@ -73,16 +73,16 @@ class _Receiver:
         return await self._receive()
 
 
-class _Sender:
+class _Sender(Rewriting):
     """Reads one answer on its way out."""
 
     def __init__(
         self, exchange: GuardExchange, service: GuardService, note: Note, send: Send, dialect: LimitedApi
     ) -> None:
+        super().__init__(send)
         self._exchange = exchange
         self._service = service
         self._note = note
-        self._send = send
         self._dialect = dialect
         self._head: Message | None = None
         self._whole: list[bytes] | None = None
@@ -94,15 +94,9 @@ class _Sender:
         """Set by a block in a stream."""
 
     async def send(self, message: Message) -> None:
-        """What the endpoint sends."""
-        if self.over.is_set():
-            return
-        if message["type"] == "http.response.start":
-            await self._start(message)
-        elif message["type"] == "http.response.body":
-            await self._body(bytes(message.get("body", b"")), is_last=not message.get("more_body", False))
-        else:
-            await self._send(message)
+        """What the endpoint sends; dropped after a block."""
+        if not self.over.is_set():
+            await super().send(message)
 
     async def _start(self, message: Message) -> None:
         message = with_headers(message, self._exchange.decision.headers)
@@ -115,15 +109,15 @@ class _Sender:
                 return
         await self._send(message)
 
-    async def _body(self, body: bytes, *, is_last: bool) -> None:
+    async def _body(self, message: Message, piece: bytes, *, is_last: bool) -> None:
         if self._whole is not None:
-            self._whole.append(body)
+            self._whole.append(piece)
             if is_last:
                 await self._answer(b"".join(self._whole))
         elif self._flow is not None:
-            await self._events(self._flow, body, is_last=is_last)
+            await self._events(self._flow, piece, is_last=is_last)
         else:
-            await self._send({"type": "http.response.body", "body": body, "more_body": not is_last})
+            await self._send(message)
 
     async def _answer(self, body: bytes) -> None:
         assert self._head is not None, "a whole answer has its head"

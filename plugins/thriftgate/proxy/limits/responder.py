@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from starlette.types import Message, Send
 
-from thriftgate.proxy.endpoints.replies import send_error, with_headers
+from thriftgate.proxy.endpoints.replies import Rewriting, send_error, with_headers
 from thriftgate.proxy.limits.dialects import LimitedApi, error_body, error_event, pass_headers, refusal_headers
 from thriftgate.proxy.limits.usage import UsageReader
 from thriftgate.services.limits.passes import LimitRefusal, Pass
@@ -17,11 +17,11 @@ _MOST_ERROR_BYTES = 64 * 1024
 _COMMENT_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
-class Responder:
+class Responder(Rewriting):
     """Stands between the application and the server."""
 
     def __init__(self, send: Send, dialect: LimitedApi) -> None:
-        self._send = send
+        super().__init__(send)
         self._dialect = dialect
         self.refusal: LimitRefusal | None = None
         """Why the limits let the request not in; whatever the application says then, this is sent."""
@@ -48,15 +48,6 @@ class Responder:
             await self._send({"type": "http.response.start", "status": 200, "headers": list(_COMMENT_HEADERS)})
         await self._send({"type": "http.response.body", "body": text, "more_body": True})
 
-    async def send(self, message: Message) -> None:
-        """What the application says."""
-        if message["type"] == "http.response.start":
-            await self._start(message)
-        elif message["type"] == "http.response.body":
-            await self._body(message)
-        else:
-            await self._send(message)
-
     async def refuse(self, refusal: LimitRefusal) -> None:
         """A refusal without an application that was asked."""
         self.status = refusal.error.status_code
@@ -81,21 +72,20 @@ class Responder:
             message = with_headers(message, pass_headers(self.passed, self._dialect))
         await self._send(message)
 
-    async def _body(self, message: Message) -> None:
+    async def _body(self, message: Message, piece: bytes, *, is_last: bool) -> None:
         if self._is_replaced:
             return
-        chunk, more = bytes(message.get("body", b"")), bool(message.get("more_body", False))
         if self._failed_body is not None:
             if len(self._failed_body) < _MOST_ERROR_BYTES:
-                self._failed_body += chunk
-            if not more:
+                self._failed_body += piece
+            if is_last:
                 event = _event_of(bytes(self._failed_body), self._dialect)
                 await self._send({"type": "http.response.body", "body": event, "more_body": False})
                 self.is_complete = True
             return
         if self.usage is not None:
-            self.usage.feed(chunk)
-        if not more:
+            self.usage.feed(piece)
+        if is_last:
             self.is_complete = True
         await self._send(message)
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from thriftgate.errors import GatewayError
 from thriftgate.privacy.pseudonyms import Pseudonym
 from thriftgate.privacy.restoring import Restorer
-from thriftgate.proxy.endpoints.replies import header
+from thriftgate.proxy.endpoints.replies import Rewriting, header
 from thriftgate.services.privacy.bytes import EventBytes, restored_json
 from thriftgate.wire.shapes import mapping
 
@@ -81,26 +81,17 @@ class _Conversation:
             self.answer_id = str(inner["id"])
 
 
-class _Sender:
+class _Sender(Rewriting):
     """Holds the head of an answer until its kind is known, and rewrites its body."""
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
+        super().__init__(send)
         self._exchange = exchange
-        self._send = send
         self._restorer: Restorer | None = None
         self._head: Message | None = None
         self._whole: list[bytes] | None = None
         self._events: EventBytes | None = None
         self._conversation = _Conversation()
-
-    async def send(self, message: Message) -> None:
-        """What the endpoint sends."""
-        if message["type"] == "http.response.start":
-            await self._start(message)
-        elif message["type"] == "http.response.body":
-            await self._body(message)
-        else:
-            await self._send(message)
 
     async def _start(self, message: Message) -> None:
         self._restorer = self._exchange.restorer
@@ -113,15 +104,14 @@ class _Sender:
         else:
             self._head, self._whole = message, []
 
-    async def _body(self, message: Message) -> None:
-        body, is_last = bytes(message.get("body", b"")), not message.get("more_body", False)
+    async def _body(self, message: Message, piece: bytes, *, is_last: bool) -> None:
         if self._events is not None:
-            body = self._events.feed(body) + (self._events.flush() if is_last else b"")
+            body = self._events.feed(piece) + (self._events.flush() if is_last else b"")
             await self._remember()
             if body or is_last:
                 await self._send({**message, "body": body})
         elif self._whole is not None and self._head is not None and self._restorer is not None:
-            self._whole.append(body)
+            self._whole.append(piece)
             if is_last:
                 body = restored_json(b"".join(self._whole), self._restorer, self._conversation.note)
                 await self._remember()
