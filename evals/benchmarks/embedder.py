@@ -30,8 +30,9 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.stores.minilm.embedder import LocalEmbedder
-from thriftgate.stores.minilm.files import MiniLMFiles, find_minilm
+from thriftgate.stores.minilm.files import find_minilm
 from thriftgate.stores.minilm.model import Precision
+from thriftgate.stores.wheel_files import EmbedderFiles
 
 Matrix = npt.NDArray[np.float32]
 Row = dict[str, object]
@@ -208,7 +209,7 @@ def print_tables(report: dict[str, object], rows: Sequence[Row], beside: Sequenc
         print(f"\n{name}: {report.get(name)}")
 
 
-def measure(folder: Path, files: MiniLMFiles, *, quick: bool) -> None:
+def measure(folder: Path, files: EmbedderFiles, *, quick: bool) -> None:
     """Everything, printed and written."""
     report: dict[str, object] = {"command": "python -m evals.benchmarks.embedder", "machine": machine()}
     report["weights"] = files.weights_hash

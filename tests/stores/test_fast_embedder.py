@@ -14,6 +14,7 @@ from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariable
 from tokenizers import Tokenizer
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.stores.wheel_files import EmbedderFiles
 from thriftgate.stores.wordllama import embedder as fast_embedder
 from thriftgate.stores.wordllama import files as wordllama_files
 from thriftgate.stores.wordllama.embedder import ON_THE_LOOP, FastEmbedder
@@ -86,7 +87,7 @@ async def test_the_first_text_does_not_load_the_vectors_on_the_loop(
     loaded: list[int] = []
 
     class Noted(WordLlama):
-        def __init__(self, files: wordllama_files.WordLlamaFiles) -> None:
+        def __init__(self, files: EmbedderFiles) -> None:
             loaded.append(threading.get_ident())
             super().__init__(files)
 

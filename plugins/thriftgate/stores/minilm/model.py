@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.stores.kept_graphs import kept_graph
-from thriftgate.stores.minilm.files import MODEL, MiniLMFiles
+from thriftgate.stores.minilm.files import MODEL
+from thriftgate.stores.wheel_files import EmbedderFiles
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -34,7 +35,7 @@ _MAX_CHARACTERS = 16_384
 """Of longer texts only the first and last half of this are looked at: a megabyte is not worth tokenising."""
 
 
-def fingerprint_of(files: MiniLMFiles, precision: Precision) -> str:
+def fingerprint_of(files: EmbedderFiles, precision: Precision) -> str:
     """Names everything a vector depends on, in characters that files, keys and table names may hold."""
     return f"{MODEL}-{files.weights_hash}-{precision}-mean-{MAX_TOKENS}-r{GRAPH_REVISION}"
 
@@ -49,7 +50,7 @@ class MiniLM:
         threads: CPU threads of one call.
     """
 
-    def __init__(self, files: MiniLMFiles, graph_dir: Path, *, precision: Precision, threads: int) -> None:
+    def __init__(self, files: EmbedderFiles, graph_dir: Path, *, precision: Precision, threads: int) -> None:
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(files.tokenizer))
@@ -87,7 +88,7 @@ def _window(ids: list[int]) -> list[int]:
     return ids if len(ids) <= MAX_TOKENS else ids[: _HEAD + 1] + ids[-_TAIL - 1 :]
 
 
-def _graph(files: MiniLMFiles, precision: Precision) -> bytes:
+def _graph(files: EmbedderFiles, precision: Precision) -> bytes:
     from thriftgate.stores.minilm.graph import build_graph, read_weights
 
     return build_graph(read_weights(files.weights), precision)

@@ -6,33 +6,18 @@ Failure behaviour: a missing wheel, or a wheel without one of the files, is a Co
 it is raised when an embedder is made, not at the first request.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from thriftgate.stores.wheel_files import short_hash, wheel_files
+from thriftgate.stores.wheel_files import EmbedderFiles, embedder_files
 
 WHEEL = "wordllama"
 MODEL = "wordllama-l2-supercat-256"
+_WEIGHTS = "l2_supercat_256.safetensors"
+"""float16: a vector for each word piece."""
 
 
-@dataclass(frozen=True, slots=True)
-class WordLlamaFiles:
-    """The files of one installed WordLlama."""
-
-    weights: Path
-    """safetensors, float16: a vector for each word piece."""
-    tokenizer: Path
-    """The `tokenizers` library's JSON."""
-    weights_hash: str
-    """The first 8 hex digits of the weights' SHA-256."""
-
-
-def find_wordllama() -> WordLlamaFiles:
+def find_wordllama() -> EmbedderFiles:
     """The model files of the installed wheel. Raises ConfigurationError when they are not there."""
     advice = (
         f"the fast embedder needs the package {WHEEL}, which has wheels for Linux on x86-64 and for macOS: "
         "run `uv sync`, or set `embedder.model: local`"
     )
-    names = ("l2_supercat_256.safetensors", "l2_supercat_tokenizer_config.json")
-    weights, tokenizer = wheel_files(WHEEL, names, advice=advice)
-    return WordLlamaFiles(weights, tokenizer, short_hash(weights))
+    return embedder_files(WHEEL, _WEIGHTS, "l2_supercat_tokenizer_config.json", advice=advice)

@@ -11,7 +11,8 @@ OSError or ValueError.
 import numpy as np
 import numpy.typing as npt
 
-from thriftgate.stores.wordllama.files import MODEL, WordLlamaFiles
+from thriftgate.stores.wheel_files import EmbedderFiles
+from thriftgate.stores.wordllama.files import MODEL
 from thriftgate.types import Vector
 
 DIMENSIONS = 256
@@ -25,7 +26,7 @@ _NOTHING = 1
 """The piece <s>, which stands for a text without any: every text has a vector."""
 
 
-def fingerprint_of_wordllama(files: WordLlamaFiles) -> str:
+def fingerprint_of_wordllama(files: EmbedderFiles) -> str:
     """Names everything a vector depends on, in characters that files, keys and table names may hold."""
     return f"{MODEL}-{files.weights_hash}-mean-{MAX_PIECES}-r{POOLING_REVISION}"
 
@@ -33,7 +34,7 @@ def fingerprint_of_wordllama(files: WordLlamaFiles) -> str:
 class WordLlama:
     """The loaded vectors. Any thread may call it, and several at once."""
 
-    def __init__(self, files: WordLlamaFiles) -> None:
+    def __init__(self, files: EmbedderFiles) -> None:
         # Both take a moment to import, which a gateway with another embedder need not wait for.
         from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariableType]
         from tokenizers import Tokenizer
