@@ -174,6 +174,17 @@ def test_a_stricter_promise_never_hits_more_in_the_same_state(wrong_every: int, 
     assert thresholds[0] >= thresholds[1]
 
 
+def test_without_another_promise_a_twentieth_of_the_hits_may_be_wrong() -> None:
+    features = evidence(ASKED, AGREEING[:1]) | {"similarity": 0.85}
+    found: list[float] = []
+    for of_hits in ({}, {"max_error_of_hits": 0.05}, {"max_error_of_hits": 0.1}):
+        learner = Learner(shipped(), max_error=0.9, first_checked=0, **of_hits)
+        for _ in range(400):
+            learner.count(Explore(entry=entry("x"), similarity=0.85, confidence=None, features=features))
+        found.append(learner.policy.threshold)
+    assert found[0] == found[1] > found[2] > 0.9
+
+
 def test_an_earlier_life_is_remembered() -> None:
     features = evidence(ASKED, AGREEING)
     learner = Learner(shipped(), max_error=0.01)

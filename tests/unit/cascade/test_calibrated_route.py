@@ -85,6 +85,8 @@ def test_an_unknown_tier_is_never_accepted(made_from_texts: Artefact):
     scorer = CalibratedScorer(made_from_texts)
     assert scorer.score(request(), said("It is 4.", "other")).confidence is None
     assert scorer.tiers(("other", "large"))[0].accept_at == NEVER
+    with pytest.raises(ValueError, match="shorter"):
+        scorer.tiers(("small", "other", "large"), accept_at=[0.5])
 
 
 def test_looser_promises_come_with_lower_thresholds(made_from_texts: Artefact):

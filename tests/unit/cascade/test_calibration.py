@@ -352,6 +352,16 @@ def test_questions_are_foreseen_only_where_each_has_its_vector():
     assert calibrate(made, Promise(0.02, 0.05), np.random.default_rng(0)).probe is None
 
 
+def test_thirty_labels_are_the_fewest_that_questions_are_foreseen_by():
+    rng = np.random.default_rng(0)
+    made = [replace(label, vector=tuple(rng.normal(size=2))) for label in labels(60, rng)]
+    probes = [
+        calibrate(made, Promise(0.1, 0.1), np.random.default_rng(0), embedder="e", fit_share=fewest / 60).probe
+        for fewest in (29, 30)
+    ]
+    assert [probe is None for probe in probes] == [True, False]
+
+
 def test_the_risk_is_taken_where_it_saves_most():
     """Half of the traffic costs five times the other half, with the same doubts: the dear half is accepted more."""
     rng = np.random.default_rng(0)

@@ -54,6 +54,22 @@ def test_of_exchangeable_questions_at_most_the_allowed_share_is_called_unfamilia
     assert called <= math.floor(share * len(distances) + 1e-9)
 
 
+@pytest.mark.parametrize(("centres", "dimensions"), [("", 2), ("AAA8AA==", 0), ("AAA8AA==", 3), ("AH4AAA==", 2)])
+def test_centres_that_do_not_fit_their_dimensions_are_refused(centres: str, dimensions: int) -> None:
+    assert decoded("AAA8AA==", 2).shape == (1, 2) if dimensions else True
+    with pytest.raises(ValueError, match="do not fit"):
+        decoded(centres, dimensions)
+
+
+def test_usual_lengths_ascend() -> None:
+    made = QuestionSummary(
+        embedder="e", dimensions=2, centres=encoded(np.eye(2)), distances=(0.1,), usual_lengths=(2, 2)
+    )
+    assert Familiarity(made).summary is made
+    with pytest.raises(ValueError, match="do not ascend"):
+        Familiarity(replace(made, usual_lengths=(3, 2)))
+
+
 @given(st.lists(st.floats(0, 2), min_size=1, max_size=40).map(sorted), st.floats(0, 2), st.floats(0, 2))
 def test_the_farther_a_question_is_the_lower_its_p_value(held_out: list[float], one: float, other: float):
     near, far = sorted([one, other])

@@ -96,6 +96,13 @@ def test_the_way_of_numbers_from_the_question_to_the_conclusion() -> None:
     assert figures.measure(said("9" * 400 + " = " + "9" * 400))["conclusion_whole"] == 0.5, "too large to be a number"
 
 
+def test_numbers_of_everyday_life_come_from_somewhere() -> None:
+    for known in (12, 0.25, 0.5, 24, 52, 60, 100, 365, 1000):
+        assert figures.measure(said(f"7 * {known} = {7 * known}", "It is 7."))["figures_new"] == 0
+    for unknown in (13, 0.75, 23, 61, 364, 1001):
+        assert figures.measure(said(f"7 * {unknown} = {7 * unknown}", "It is 7."))["figures_new"] == log1p(1)
+
+
 @given(st.text("0123456789=+-*/.,%$ x(abc", max_size=200), st.text("0123456789,. ", max_size=80))
 def test_figures_are_finite_for_every_text(answer: str, asked: str) -> None:
     measured = figures.measure(said(answer, asked))

@@ -289,7 +289,7 @@ def _directions(reading: Reading) -> set[tuple[str, str, str]]:
             found.update((x, role, stem) for x, role in waiting if x and x != stem)
             waiting.clear()
             before = stem
-        elif word in ROLE_WORDS and (before, word) not in waiting[-len(ROLE_WORDS) :]:
+        elif word in ROLE_WORDS:
             waiting.append((before, word))
     return found
 

@@ -168,7 +168,7 @@ def _forms(reading: Reading) -> Mapping[str, set[str]]:
     found: dict[str, set[str]] = {}
     for word in reading.words:
         person, form = _PERSONS.get(word) or (_OWNERS.get(word, ""), "owner")
-        if person and form != "either":
+        if person:
             found.setdefault(person, set()).add(form or "object")
     return found
 

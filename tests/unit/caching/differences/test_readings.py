@@ -109,6 +109,7 @@ def test_what_carries_meaning_and_what_is_particular() -> None:
     assert {"send", "anna", "monday"} <= reading.content
     assert reading.content.isdisjoint({"how", "not", "5", "on", "in"})
     assert reading.frame == reading.content - {"anna", "monday"}
+    assert read("Is a TV x?").content == {"tv"}
     assert reading.currencies == {"eur"}
     assert reading.dates == {"monday", "mai"}
     assert read("It may be").dates == frozenset()
