@@ -17,14 +17,12 @@ from itertools import islice
 from thriftgate.wire.answer import AnswerView
 from thriftgate.wire.chat import carrying as chat_carrying
 from thriftgate.wire.chat.answer import ChatAnswerView
-from thriftgate.wire.chat.assembling import ChatAssembler
-from thriftgate.wire.chat.ending import ChatEnding
+from thriftgate.wire.chat.assembling import ChatAssembler, ChatEnding
 from thriftgate.wire.chat.replaying import replay as replay_chat
 from thriftgate.wire.chat.request import ChatRequestView
 from thriftgate.wire.messages import carrying as messages_carrying
 from thriftgate.wire.messages.answer import MessagesAnswerView
-from thriftgate.wire.messages.assembling import MessagesAssembler
-from thriftgate.wire.messages.ending import MessagesEnding
+from thriftgate.wire.messages.assembling import MessagesAssembler, MessagesEnding
 from thriftgate.wire.messages.replaying import replay as replay_messages
 from thriftgate.wire.messages.request import MessagesRequestView
 from thriftgate.wire.paths import Path, spelled
@@ -32,8 +30,7 @@ from thriftgate.wire.request import RequestView
 from thriftgate.wire.responses import carrying as responses_carrying
 from thriftgate.wire.responses import echo
 from thriftgate.wire.responses.answer import ResponsesAnswerView
-from thriftgate.wire.responses.assembling import ResponsesAssembler
-from thriftgate.wire.responses.ending import ResponsesEnding
+from thriftgate.wire.responses.assembling import ResponsesAssembler, ResponsesEnding
 from thriftgate.wire.responses.replaying import replay as replay_responses
 from thriftgate.wire.responses.request import ResponsesRequestView
 from thriftgate.wire.shapes import Body, Json

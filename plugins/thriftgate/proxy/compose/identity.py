@@ -23,10 +23,10 @@ from thriftgate.services.request.outages import Outages
 from thriftgate.services.upkeep.jobs import Job, look_again
 from thriftgate.stores.files.issuer_keys import FetchedIssuerKeys, KeptIssuerKeys
 from thriftgate.stores.files.keys import WatchedKeyFile
-from thriftgate.stores.http.webhook import Webhook
 from thriftgate.stores.postgres.budgets import PostgresBudgetStore
 from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.identity import PostgresIdentityStore
+from thriftgate.stores.webhook import Webhook
 
 _LOOK_EVERY = 0.5
 """Seconds between two looks at the file of keys: who is taken out of it is out within a second."""

@@ -1,1 +1,1 @@
-"""Chat completions: `request` and `answer` are the views; `assembling`, `replaying` and `ending` the stream."""
+"""Chat completions: `request` and `answer` are the views; `assembling` and `replaying` the stream."""

@@ -1,1 +1,1 @@
-"""Anthropic's messages: `request` and `answer` are the views; `assembling`, `replaying` and `ending` the stream."""
+"""Anthropic's messages: `request` and `answer` are the views; `assembling` and `replaying` the stream."""

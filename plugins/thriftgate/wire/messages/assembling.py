@@ -1,4 +1,6 @@
-"""Events of Anthropic's stream → the whole message. Source: Anthropic's API reference, "Streaming Messages".
+"""Events of Anthropic's stream → the whole message; and its ending, held back.
+
+Source: Anthropic's API reference, "Streaming Messages".
 
 Failure behaviour: pure; never raises on an event, whatever its shape.
 """
@@ -7,7 +9,7 @@ import json
 from typing import Any
 
 from thriftgate.wire.shapes import Body, Json, integer, items, mapping, objects, text
-from thriftgate.wire.streaming.codec import Assembler, fields_but
+from thriftgate.wire.streaming.codec import Assembler, Ending, fields_but
 
 _DELTA_TEXTS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 
@@ -139,3 +141,19 @@ class _GrowingBlock:
             except (ValueError, RecursionError):
                 body["input"] = written  # broken off: kept as it is rather than lost
         return body
+
+
+_ENDS = ("message_delta", "message_stop", "error")
+
+
+class MessagesEnding(Ending):
+    """Holds from `message_delta` on; late fields stand in `message_stop`, as other hosts of this API have it."""
+
+    def _begins_ending(self, event: Json) -> bool:
+        return event.get("type") in _ENDS
+
+    def _shown(self, event: Json) -> Json | None:
+        return event
+
+    def _with_fields(self, held: list[Json], fields: Json) -> list[Json]:
+        return [{**event, **fields} if event.get("type") == "message_stop" else event for event in held]
