@@ -104,7 +104,7 @@ async def run(dsn: str, redis: str) -> dict[str, object]:
     database, clock = Database(dsn), SystemClock()
     store = PostgresIdentityStore(database)
     administration = IdentityAdministration(store, clock, entropy=secrets.token_bytes)
-    await administration.create_team("acme", {})
+    await administration.create_owner("team", "acme", {})
     _, made = await administration.create_key({"team": "acme"})
     authenticator = Authenticator(store, clock)
     try:

@@ -109,7 +109,11 @@ def test_a_public_name_stands_for_one_thing() -> None:
 def test_a_commands_file_stands_beside_its_group_and_what_commands_share_stands_in_parts() -> None:
     groups = [path for path in MODULES if floor(path) == "cli" and len(path.relative_to(PACKAGE).parts) == 3]
     commands = [path for path in groups if path.stem != "__init__"]
-    others = [path for path in commands if not re.search(r"^def command\(", path.read_text("utf-8"), re.MULTILINE)]
+    others = [
+        path
+        for path in commands
+        if not re.search(r"^(def command\(|command = )", path.read_text("utf-8"), re.MULTILINE)
+    ]
     assert len(commands) > 30
     assert not others, names(others)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from thriftgate.identity.records import Grants, Key, Team, User
 
+Owner = Team | User
+
 
 def key_fields(key: Key, *, now: float) -> dict[str, Any]:
     """A key: `id`, `status`, what its form says, and when it was made, expires and was revoked."""
@@ -23,23 +25,11 @@ def key_fields(key: Key, *, now: float) -> dict[str, Any]:
     }
 
 
-def user_fields(user: User) -> dict[str, Any]:
-    """A user."""
-    return {
-        "id": user.user_id,
-        "team": user.team_id,
-        **_grant_fields(user.alias, user.grants, user.metadata),
-        "created": _moment(user.created_at),
-    }
-
-
-def team_fields(team: Team) -> dict[str, Any]:
-    """A team."""
-    return {
-        "id": team.team_id,
-        **_grant_fields(team.alias, team.grants, team.metadata),
-        "created": _moment(team.created_at),
-    }
+def owner_fields(owner: Owner) -> dict[str, Any]:
+    """A team, or a user and its team."""
+    named = {"id": owner.team_id} if isinstance(owner, Team) else {"id": owner.user_id, "team": owner.team_id}
+    granted = _grant_fields(owner.alias, owner.grants, owner.metadata)
+    return {**named, **granted, "created": _moment(owner.created_at)}
 
 
 def key_status(key: Key, *, now: float) -> str:

@@ -1,32 +1,5 @@
-"""`thriftgate teams create`: make a team.
+"""`thriftgate teams create`: make a team."""
 
-Failure behaviour: a team that is there already stays as it is; exit code 1.
-"""
+from thriftgate.cli.keys.parts.owners import create_owner
 
-import asyncio
-from pathlib import Path
-from typing import Any
-
-import click
-
-from thriftgate.cli.keys.parts.opening import config_option, open_keys
-from thriftgate.cli.keys.parts.options import given_values, grants_options
-from thriftgate.cli.keys.parts.printing import json_option, print_one
-
-
-@click.command("create")
-@click.argument("team_id", metavar="ID")
-@grants_options
-@json_option
-@config_option
-def command(config_file: Path, *, team_id: str, as_json: bool, **given: Any) -> None:
-    """Make a team."""
-    values = given_values(given)
-
-    async def create() -> None:
-        from thriftgate.identity.fields import team_fields
-
-        async with open_keys(config_file) as one:
-            print_one(team_fields(await one.create_team(team_id, values)), as_json=as_json)
-
-    asyncio.run(create())
+command = create_owner("team")

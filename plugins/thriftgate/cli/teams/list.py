@@ -1,24 +1,5 @@
 """`thriftgate teams list`: list teams."""
 
-import asyncio
-from pathlib import Path
+from thriftgate.cli.keys.parts.owners import list_owners
 
-import click
-
-from thriftgate.cli.keys.parts.opening import config_option, open_keys
-from thriftgate.cli.keys.parts.printing import json_option, print_all
-
-
-@click.command("list")
-@json_option
-@config_option
-def command(config_file: Path, *, as_json: bool) -> None:
-    """List the teams in the database."""
-
-    async def read() -> None:
-        from thriftgate.identity.fields import team_fields
-
-        async with open_keys(config_file) as one:
-            print_all([team_fields(found) for found in await one.teams()], as_json=as_json, what="teams")
-
-    asyncio.run(read())
+command = list_owners("team")

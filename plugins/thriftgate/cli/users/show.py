@@ -1,25 +1,5 @@
 """`thriftgate users show`: show what a user may do."""
 
-import asyncio
-from pathlib import Path
+from thriftgate.cli.keys.parts.owners import show_owner
 
-import click
-
-from thriftgate.cli.keys.parts.opening import config_option, open_keys
-from thriftgate.cli.keys.parts.printing import json_option, print_one
-
-
-@click.command("show")
-@click.argument("user_id", metavar="ID")
-@json_option
-@config_option
-def command(config_file: Path, *, user_id: str, as_json: bool) -> None:
-    """Show what a user may do."""
-
-    async def read() -> None:
-        from thriftgate.identity.fields import user_fields
-
-        async with open_keys(config_file) as one:
-            print_one(user_fields(await one.user(user_id)), as_json=as_json)
-
-    asyncio.run(read())
+command = show_owner("user")

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from thriftgate.config.sections.base import Duration
 from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.identity.budgets import Account
-from thriftgate.identity.fields import key_fields, team_fields, user_fields
+from thriftgate.identity.fields import key_fields, owner_fields
 from thriftgate.ports import Clock
 from thriftgate.proxy.api.operator_api import Auth, require_admin, require_viewer
-from thriftgate.services.identity.administration import IdentityAdministration
+from thriftgate.services.identity.administration import IdentityAdministration, OwnerKind
 from thriftgate.services.identity.budgets import BudgetService
 
 Values = Annotated[dict[str, Any], Body()]
@@ -48,8 +48,8 @@ def identity_api(administration: Callable[[], IdentityAdministration | None], cl
             raise HTTPException(error.status_code, error.message) from None
 
     _add_keys(router, opened, clock)
-    _add_teams(router, opened)
-    _add_users(router, opened)
+    _add_owners(router, opened, "team")
+    _add_owners(router, opened, "user")
     return router
 
 
@@ -106,64 +106,32 @@ def _add_keys(router: APIRouter, opened: _Opened, clock: Clock) -> None:
         return {"key": made.text, **key_fields(key, now=clock.time())}
 
 
-def _add_teams(router: APIRouter, opened: _Opened) -> None:
-    @router.get("/teams")
-    async def teams(auth: Auth) -> dict[str, Any]:
-        """Every team."""
+def _add_owners(router: APIRouter, opened: _Opened, kind: OwnerKind) -> None:
+    @router.get(f"/{kind}s", name=f"{kind}s", description=f"Every {kind}.")
+    async def owners(auth: Auth) -> dict[str, Any]:
         require_viewer(auth)
         async with opened() as one:
-            return {"teams": [team_fields(team) for team in await one.teams()]}
+            return {f"{kind}s": [owner_fields(owner) for owner in await one.owners(kind)]}
 
-    @router.post("/teams", status_code=201)
+    @router.post(f"/{kind}s", status_code=201, name=f"create {kind}", description=f"A new {kind}, by its `id`.")
     async def create(values: Values, auth: Auth) -> dict[str, Any]:
-        """A new team, by its `id`."""
         require_admin(auth)
         async with opened() as one:
-            return team_fields(await one.create_team(*_named(values)))
+            return owner_fields(await one.create_owner(kind, *_named(values)))
 
-    @router.get("/teams/{team_id}")
-    async def team(team_id: str, auth: Auth) -> dict[str, Any]:
-        """One team."""
+    @router.get(f"/{kind}s/{{name}}", name=kind, description=f"One {kind}.")
+    async def owner(name: str, auth: Auth) -> dict[str, Any]:
         require_viewer(auth)
         async with opened() as one:
-            return team_fields(await one.team(team_id))
+            return owner_fields(await one.owner(kind, name))
 
-    @router.patch("/teams/{team_id}")
-    async def change(team_id: str, values: Values, auth: Auth) -> dict[str, Any]:
-        """Change what a team may do: what is named, and null takes a setting away."""
+    said = f"Change what a {kind} may do: what is named, and null takes a setting away."
+
+    @router.patch(f"/{kind}s/{{name}}", name=f"change {kind}", description=said)
+    async def change(name: str, values: Values, auth: Auth) -> dict[str, Any]:
         require_admin(auth)
         async with opened() as one:
-            return team_fields(await one.change_team(team_id, values))
-
-
-def _add_users(router: APIRouter, opened: _Opened) -> None:
-    @router.get("/users")
-    async def users(auth: Auth) -> dict[str, Any]:
-        """Every user."""
-        require_viewer(auth)
-        async with opened() as one:
-            return {"users": [user_fields(user) for user in await one.users()]}
-
-    @router.post("/users", status_code=201)
-    async def create(values: Values, auth: Auth) -> dict[str, Any]:
-        """A new user, by its `id`."""
-        require_admin(auth)
-        async with opened() as one:
-            return user_fields(await one.create_user(*_named(values)))
-
-    @router.get("/users/{user_id}")
-    async def user(user_id: str, auth: Auth) -> dict[str, Any]:
-        """One user."""
-        require_viewer(auth)
-        async with opened() as one:
-            return user_fields(await one.user(user_id))
-
-    @router.patch("/users/{user_id}")
-    async def change(user_id: str, values: Values, auth: Auth) -> dict[str, Any]:
-        """Change what a user may do: what is named, and null takes a setting away."""
-        require_admin(auth)
-        async with opened() as one:
-            return user_fields(await one.change_user(user_id, values))
+            return owner_fields(await one.change_owner(kind, name, values))
 
 
 def budgets_api(budgets: Callable[[], BudgetService]) -> APIRouter:

@@ -9,12 +9,12 @@ StoreUnavailableError when the store is away; nothing is then changed. An import
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from thriftgate.errors import InvalidRequestError, NotFoundError
-from thriftgate.identity.fields import key_fields, team_fields, user_fields
+from thriftgate.identity.fields import Owner, key_fields, owner_fields
 from thriftgate.identity.forms import KeyFile, KeyForm, Name, TeamForm, UserForm, mistakes
 from thriftgate.identity.keys import ENTROPY_BYTES, NewKey, make_key
 from thriftgate.identity.records import Key, Team, User
@@ -22,6 +22,9 @@ from thriftgate.ports import Clock
 from thriftgate.ports.people import IdentityStore
 
 Form = TypeVar("Form", bound=BaseModel)
+OwnerKind = Literal["team", "user"]
+"""What owns keys: what holds for it holds for them."""
+_FORMS: Mapping[OwnerKind, type[TeamForm] | type[UserForm]] = {"team": TeamForm, "user": UserForm}
 _NAME = TypeAdapter[str](Name)
 _MOST_NAMED = 3
 """Keys of one alias that an error names."""
@@ -115,57 +118,47 @@ class IdentityAdministration:
         """Every user."""
         return await self._store.users()
 
-    async def user(self, user_id: str) -> User:
-        """One user."""
-        found, _ = await self._store.owners(user_id, None)
-        if found is None:
-            raise NotFoundError(f"there is no user '{_quoted(user_id)}'")
-        return found
-
-    async def create_user(self, user_id: str, values: Mapping[str, Any]) -> User:
-        """A new user."""
-        user = _form(UserForm, values).record(_name(user_id), at=self._clock.time())
-        await self._must_exist(None, user.team_id)
-        if (await self._store.owners(user_id, None))[0] is not None:
-            raise InvalidRequestError(f"there is a user '{user_id}'")
-        await self._store.save_user(user)
-        return user
-
-    async def change_user(self, user_id: str, changes: Mapping[str, Any]) -> User:
-        """Change what a user may do."""
-        user = await self.user(user_id)
-        form = _form(UserForm, _changed(user_fields(user), changes, UserForm))
-        await self._must_exist(None, form.team)
-        changed = form.record(user_id, at=user.created_at)
-        await self._store.save_user(changed)
-        return changed
-
     async def teams(self) -> Sequence[Team]:
         """Every team."""
         return await self._store.teams()
 
-    async def team(self, team_id: str) -> Team:
-        """One team."""
-        _, found = await self._store.owners(None, team_id)
+    async def owners(self, kind: OwnerKind) -> Sequence[Owner]:
+        """Every team, or every user."""
+        return await (self.teams() if kind == "team" else self.users())
+
+    async def owner(self, kind: OwnerKind, name: str) -> Owner:
+        """One team or user."""
+        found = await self._find(kind, name)
         if found is None:
-            raise NotFoundError(f"there is no team '{_quoted(team_id)}'")
+            raise NotFoundError(f"there is no {kind} '{_quoted(name)}'")
         return found
 
-    async def create_team(self, team_id: str, values: Mapping[str, Any]) -> Team:
-        """A new team."""
-        team = _form(TeamForm, values).record(_name(team_id), at=self._clock.time())
-        if (await self._store.owners(None, team_id))[1] is not None:
-            raise InvalidRequestError(f"there is a team '{team_id}'")
-        await self._store.save_team(team)
-        return team
+    async def create_owner(self, kind: OwnerKind, name: str, values: Mapping[str, Any]) -> Owner:
+        """A new team or user."""
+        made = _form(_FORMS[kind], values).record(_name(name), at=self._clock.time())
+        return await self._save(made, is_new=True)
 
-    async def change_team(self, team_id: str, changes: Mapping[str, Any]) -> Team:
-        """Change what a team may do."""
-        team = await self.team(team_id)
-        form = _form(TeamForm, _changed(team_fields(team), changes, TeamForm))
-        changed = form.record(team_id, at=team.created_at)
-        await self._store.save_team(changed)
-        return changed
+    async def change_owner(self, kind: OwnerKind, name: str, changes: Mapping[str, Any]) -> Owner:
+        """Change what a team or user may do."""
+        owner, form = await self.owner(kind, name), _FORMS[kind]
+        changed = _form(form, _changed(owner_fields(owner), changes, form))
+        return await self._save(changed.record(name, at=owner.created_at), is_new=False)
+
+    async def _find(self, kind: OwnerKind, name: str) -> Owner | None:
+        user, team = await (self._store.owners(None, name) if kind == "team" else self._store.owners(name, None))
+        return team if kind == "team" else user
+
+    async def _save(self, owner: Owner, *, is_new: bool) -> Owner:
+        if isinstance(owner, User):
+            await self._must_exist(None, owner.team_id)
+            if is_new and await self._find("user", owner.user_id) is not None:
+                raise InvalidRequestError(f"there is a user '{owner.user_id}'")
+            await self._store.save_user(owner)
+        else:
+            if is_new and await self._find("team", owner.team_id) is not None:
+                raise InvalidRequestError(f"there is a team '{owner.team_id}'")
+            await self._store.save_team(owner)
+        return owner
 
     async def take_over(self, file: KeyFile) -> Imported:
         """Keep everybody of a file; who is there already becomes what the file says. A revoked key stays revoked."""

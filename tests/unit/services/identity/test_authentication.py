@@ -176,8 +176,10 @@ async def test_whoever_has_no_tier_gets_the_default_one(
 async def test_a_change_names_what_is_to_be_different_and_null_takes_away(
     administration: IdentityAdministration,
 ) -> None:
-    await administration.create_team("t", {"alias": "T", "models": ["a"], "budgets": [{"usd": 1, "per": "day"}]})
-    changed = await administration.change_team("t", {"models": None, "tier": "gold"})
+    await administration.create_owner(
+        "team", "t", {"alias": "T", "models": ["a"], "budgets": [{"usd": 1, "per": "day"}]}
+    )
+    changed = await administration.change_owner("team", "t", {"models": None, "tier": "gold"})
     assert (changed.alias, changed.grants.models, changed.grants.tier) == ("T", None, "gold")
     assert len(changed.grants.budgets) == 1
     key, _ = await administration.create_key({"team": "t", "expires": "2027-01-31", "metadata": {"a": 1}})
@@ -187,18 +189,18 @@ async def test_a_change_names_what_is_to_be_different_and_null_takes_away(
 
 
 async def test_what_makes_no_sense_changes_nothing(administration: IdentityAdministration) -> None:
-    await administration.create_user("u", {})
+    await administration.create_owner("user", "u", {})
     for wrong in ({"team": "nobody"}, {"id": "v"}, {"blocked": "perhaps"}):
         with pytest.raises(InvalidRequestError):
-            await administration.change_user("u", wrong)
+            await administration.change_owner("user", "u", wrong)
     for name in ("", "a b", "x" * 200, "é"):
         with pytest.raises(InvalidRequestError, match="an id has"):
-            await administration.create_team(name, {})
+            await administration.create_owner("team", name, {})
     with pytest.raises(InvalidRequestError, match="there is a user"):
-        await administration.create_user("u", {})
+        await administration.create_owner("user", "u", {})
     with pytest.raises(NotFoundError):
-        await administration.change_team("nobody", {})
-    assert await administration.user("u") == User(user_id="u", created_at=1000.0)
+        await administration.change_owner("team", "nobody", {})
+    assert await administration.owner("user", "u") == User(user_id="u", created_at=1000.0)
 
 
 async def test_a_file_is_taken_over_and_may_be_again(
