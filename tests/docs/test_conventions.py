@@ -160,6 +160,24 @@ def test_composition_asks_no_port_what_it_is_made_of() -> None:
     assert not asking, "what composition needs to know is a method of the port"
 
 
+def test_nobody_asks_a_port_what_it_is_made_of() -> None:
+    kinds = {
+        node.name
+        for path in MODULES
+        if floor(path) in {"ports", "stores"}
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.endswith("Error")
+    }
+    asking: list[str] = []
+    for path in (one for one in MODULES if floor(one) != "stores"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"isinstance", "issubclass"}:
+                words = set(re.findall(r"\w+", ast.unparse(node.args[1])))
+                asking += [f"{path.name}:{node.lineno}"] * bool(words & kinds)
+    assert len(kinds) > 40
+    assert not asking, "what somebody needs to know is a method of the port"
+
+
 IMPURE = {
     "asyncio", "asyncpg", "http", "httpx", "logging", "os", "random", "redis", "requests", "socket", "subprocess",
     "threading", "time", "urllib",
