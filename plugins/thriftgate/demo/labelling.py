@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx
 from openai import APIError, APIStatusError, AsyncOpenAI
-from openai.types import CompletionUsage
 
 from thriftgate.cascade.scoring import TOP_LOGPROBS
 from thriftgate.demo.judge import check_facts
@@ -89,9 +88,5 @@ async def _label(
             answers[tier]["logprobs"] = choice.logprobs.model_dump(include={"content"})
         quality[tier] = float(check_facts(case.truth, text).is_right)
         if price is not None and completion.usage is not None:
-            costs[tier] = _cost(completion.usage, price)
+            costs[tier] = completion.usage.prompt_tokens * price[0] + completion.usage.completion_tokens * price[1]
     return {"messages": messages, "answers": answers, "quality": quality, "cost_usd": costs}
-
-
-def _cost(usage: CompletionUsage, price: Price) -> float:
-    return usage.prompt_tokens * price[0] + usage.completion_tokens * price[1]

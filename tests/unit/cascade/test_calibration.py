@@ -292,6 +292,7 @@ def test_audits_become_labels_unless_they_would_bias():
         audit(holdout=False),
         audit(is_acceptable=None),
         audit(tier="gone"),
+        audit(tier="so new"),
         audit(kind=AuditKind.CACHE),
         audit(details={}),
     ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.cascade.drift import drift_of, net_interval
+from thriftgate.cascade.drift import AS_GOOD, BETTER, WORSE, drift_of, net_interval
 from thriftgate.cascade.holdout import holdout_draw, is_audited, is_held_out
 from thriftgate.cascade.plan import accept_at_for, allowed_loss
 from thriftgate.cascade.running import Running, RunningConfidence
@@ -175,3 +175,8 @@ def test_the_loosest_proven_promise_within_the_allowed_loss_is_taken():
     assert accept_at_for(promises, 0.045) == (0.8,)
     assert accept_at_for(promises, 0.05) == (0.6,)
     assert accept_at_for(promises, 0.001) is None
+
+
+def test_what_an_answer_loses_is_counted_by_its_name() -> None:
+    found = drift_of([WORSE, AS_GOOD, AS_GOOD, BETTER, AS_GOOD, WORSE], accepted_share=1.0, max_quality_loss=0.02)
+    assert (found.audits, found.bad, found.better) == (6, 2, 1)

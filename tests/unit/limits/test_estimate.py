@@ -55,6 +55,8 @@ def test_a_request_without_an_answer_teaches_nothing(answer: tuple[int, int, int
 def test_a_prompt_of_which_nothing_is_known_teaches_only_the_answers_length() -> None:
     assert Experience().learn(0, 50, 100).bytes_per_token == Experience().bytes_per_token
     assert Experience().learn(50, 0, 100).bytes_per_token == Experience().bytes_per_token
+    assert Experience().learn(50, -3, 100).bytes_per_token == Experience().bytes_per_token
+    assert Experience().learn(1, 50, 100).bytes_per_token < Experience().bytes_per_token
 
 
 def test_limits_count_tokens_alike_and_the_queue_counts_those_of_an_answer_dearer() -> None:

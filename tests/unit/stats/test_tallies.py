@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from thriftgate.decisions import DecisionKind
 from thriftgate.stats import mean_interval, ratio_interval
-from thriftgate.stats.tallies import MoneySums, RequestTally
+from thriftgate.stats.tallies import MoneySums, RequestTally, Tallies
 
 TALLY = RequestTally(
     group="support",
@@ -79,3 +79,8 @@ def test_two_requests_are_needed_and_something_to_save_from() -> None:
     small = sums([(0.1, 0.2), (0.1, 0.2)]).saved_share()
     assert small is not None
     assert small.estimate == pytest.approx(0.5)
+
+
+def test_tallies_of_no_requests_are_equal_and_empty() -> None:
+    assert Tallies() == Tallies(total=None, sizes={})
+    assert Tallies(sizes={"route": 1}) != Tallies()

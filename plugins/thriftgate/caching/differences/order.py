@@ -229,7 +229,7 @@ def _parts(reading: Reading) -> Mapping[str, _Sides]:
 
 
 def _stemmed(tokens: Sequence[str]) -> list[str]:
-    return [stem(token) if token.isalpha() and len(token) > 1 else token for token in tokens]
+    return [stem(token) if token.isalpha() else token for token in tokens]
 
 
 def _is_phrase_moved(one: Sequence[str], other: Sequence[str]) -> bool:

@@ -186,12 +186,11 @@ def _promise_row(calibration: Calibration, confidences: Sequence[TierConfidence]
         replace(calibration.promise, max_quality_loss=limit),
         calibration.level,
     )[1]
-    policy = chosen.policy if chosen else None
     # Skipping was tested along with the thresholds; a promise that skips differently is not the route's to make.
     own = calibration.chosen.policy.skip_below if calibration.chosen else -np.inf
-    if chosen is None or policy is None or policy.skip_below != own or len(confidences) != len(policy.accept_at):
+    if chosen is None or chosen.policy.skip_below != own or len(confidences) != len(chosen.policy.accept_at):
         return {"max_quality_loss": limit, "holds": False, "accept_at": [], "cost_share": 1.0}
-    levels = [_written(threshold) for threshold in policy.accept_at]
+    levels = [_written(threshold) for threshold in chosen.policy.accept_at]
     return {"max_quality_loss": limit, "holds": True, "accept_at": levels, "cost_share": round(chosen.cost_share, 4)}
 
 

@@ -145,7 +145,7 @@ def command(
         prompt_version=found.prompt_version,
         deployments=setting.deployments,
         summary=summary,
-        created_at=_now(),
+        created_at=machine_moment(time.time()),
     )
     later = with_more_labels(calibration, _MORE_LABELS)
     payoff = payoff_of(found.labels)
@@ -266,7 +266,3 @@ def _spelt(interval: Any) -> str:
     if "estimate" not in interval:
         return "unknown"
     return with_interval(Interval(**interval), 3, write=plain)
-
-
-def _now() -> str:
-    return machine_moment(time.time())
