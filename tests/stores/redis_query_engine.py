@@ -1,9 +1,10 @@
 """A stand-in for Redis's query engine, as far as the answer cache uses it: a proxy before a plain Redis.
 
 FT.* commands are answered here, by brute force over the hashes that are really in the server behind; all other
-commands and their replies pass through untouched. It takes exactly the syntax that we send and refuses the rest, so
-it shows that our side fits together; that the real engine agrees is shown by running the same contract suite
-against one (THRIFTGATE_TEST_REDIS_URL).
+commands and their replies pass through untouched. A script that calls `redis.call(unpack(ARGV))` runs in the real
+Redis, which gives that command back instead of running it; it is answered here and put in its place. It takes exactly
+the syntax that we send and refuses the rest, so it shows that our side fits together; that the real engine agrees is
+shown by running the same contract suite against one (THRIFTGATE_TEST_REDIS_URL).
 """
 
 import asyncio
@@ -24,6 +25,9 @@ Hash = dict[bytes, bytes]
 
 _CLAUSE = re.compile(rb"\(-@(\w+):\{(\w+)\}\)|@(\w+):\{(\w+)\}")
 _KNN = re.compile(rb"\((.*)\)=>\[KNN (\d+) @(\w+) \$vector EF_RUNTIME \$EF AS vector_distance\]")
+
+
+_CALLED, _GIVEN_BACK = b"redis.call(unpack(ARGV))", b"{'called', unpack(ARGV)}"
 
 
 class QueryError(Exception):
@@ -74,6 +78,8 @@ class QueryEngine:
                 if command[0].upper().startswith(b"FT."):
                     self.commands.append(command)
                     writer.write(await self._answer(command, upstream))
+                elif command[0].upper() == b"EVAL" and _CALLED in command[1]:
+                    writer.write(await self._evaluated(command, upstream))
                 else:
                     writer.write(await upstream.relay(raw))
                 await writer.drain()
@@ -113,6 +119,20 @@ class QueryEngine:
                     raise QueryError(f"ERR unknown command '{name.decode()}'")
         except QueryError as error:
             return b"-%s\r\n" % str(error).encode()
+
+    async def _evaluated(self, command: list[bytes], upstream: "Upstream") -> bytes:
+        name, script, *arguments = command
+        raw, reply = await upstream.given(name, script.replace(_CALLED, _GIVEN_BACK), *arguments)
+        match reply:
+            case [*before, [b"called", *called]]:
+                search = [part for part in called if isinstance(part, bytes)]
+                self.commands.append(search)
+                found = await self._answer(search, upstream)
+                return (
+                    found if found.startswith(b"-") else b"*%d\r\n" % len(reply) + b"".join(map(encode, before)) + found
+                )
+            case _:
+                return raw
 
     def _index(self, name: bytes) -> Index:
         if name not in self._indexes:
@@ -317,9 +337,12 @@ class Upstream:
         return raw_reply
 
     async def ask(self, *command: bytes) -> Reply:
+        return (await self.given(*command))[1]
+
+    async def given(self, *command: bytes) -> tuple[bytes, Reply]:
+        """A reply as it came, and read."""
         self._writer.write(encode(list(command)))
-        _, reply = await read_reply(self._reader)
-        return reply
+        return await read_reply(self._reader)
 
     def close(self) -> None:
         self._writer.close()

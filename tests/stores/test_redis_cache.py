@@ -47,11 +47,15 @@ async def keys(server: RedisServer) -> dict[str, int]:
     return {name.decode(): await client.ttl(name) for name in names}
 
 
-async def test_a_look_up_sends_one_search(cache: RedisAnswerCache, query_engine: QueryEngine) -> None:
+async def test_a_look_up_searches_only_where_the_key_has_no_entry(
+    cache: RedisAnswerCache, query_engine: QueryEngine
+) -> None:
     await cache.store(entry("a"))
     query_engine.commands.clear()
-    await cache.lookup("scope", "key-a", vector(1))
-    await cache.lookup("scope", "key-a", None)
+    assert (await cache.lookup("scope", "key-a", vector(1))).exact is not None
+    assert (await cache.lookup("scope", "key-b", None)).neighbours == ()
+    assert query_engine.commands == []
+    assert len((await cache.lookup("scope", "key-b", vector(1))).neighbours) == 1
     assert [command[0] for command in query_engine.commands] == [b"FT.SEARCH"]
 
 

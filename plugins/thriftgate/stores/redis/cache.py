@@ -32,6 +32,14 @@ _BATCH = 500
 _IDLE_ROUNDS = 3
 """Rounds in which everything that the index named had already ended; deleting it tells the index so."""
 
+_LOOK_UP = """
+local answer = redis.call('HGETALL', KEYS[1])
+local hits = redis.call('HGET', KEYS[2], 'hits')
+if #answer > 0 or #ARGV == 0 then return {answer, hits} end
+return {answer, hits, redis.call(unpack(ARGV))}
+"""
+"""The entry, or else the search: one round trip, and no search where there is an exact answer."""
+
 _TOUCH = """
 if redis.call('HGET', KEYS[1], 'entry') ~= ARGV[1] then return 0 end
 local hits = redis.call('HGET', KEYS[1], 'hits')
@@ -89,17 +97,15 @@ class RedisAnswerCache:
         identity = codec.entry_identity(scope, key)
 
         async def work(client: Redis) -> Sequence[Any]:
-            pipeline = client.pipeline(transaction=False)
-            pipeline.hgetall(self._names.answer(identity))
-            pipeline.hget(self._names.use(identity), "hits")
+            keys = self._names.answer(identity), self._names.use(identity)
+            search: tuple[schema.Argument, ...] = ()
             if vector is not None:
                 search = schema.nearest_command(self._names, key_digest(scope), codec.vector_bytes(vector), limit=limit)
-                pipeline.execute_command(*search)
-            return await pipeline.execute()
+            return await cast("Any", client.eval(_LOOK_UP, 2, *keys, *cast("Any", search)))
 
-        fields, hits, *found = await self._redis.run(work, deadline=self._redis.deadlines.lookup)
-        exact = self._live(codec.decode_entry(fields, hits=None if hits is None else int(hits)))
-        rows = found[0][2::2] if found and exact is None else ()
+        flat, hits, *found = await self._redis.run(work, deadline=self._redis.deadlines.lookup)
+        exact = self._live(codec.decode_entry(codec.fields_of(flat), hits=None if hits is None else int(hits)))
+        rows = found[0][2::2] if found else ()
         return Lookup(exact, tuple(self._neighbours(rows))[:limit])
 
     async def store(self, entry: CacheEntry) -> None:
