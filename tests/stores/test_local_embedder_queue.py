@@ -72,12 +72,13 @@ def test_draining_names_who_waited_and_leaves_nothing() -> None:
 
 
 @given(st.lists(st.integers(2, 256), max_size=40))
-def test_groups_hold_every_position_once_and_pad_little(lengths: list[int]) -> None:
+def test_groups_hold_every_position_once_and_pad_and_compute_little(lengths: list[int]) -> None:
     groups = length_groups(lengths)
     assert sorted(position for group in groups for position in group) == list(range(len(lengths)))
     for group in groups:
         shortest, longest = min(lengths[place] for place in group), max(lengths[place] for place in group)
         assert longest <= shortest * 1.25 + 4
+        assert len(group) == 1 or longest * len(group) <= 256
 
 
 def vector(value: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

@@ -1,6 +1,9 @@
-"""The graph of a model, built once and kept as a file from which onnxruntime reads its weights.
+"""The graph of a model, built once and kept as two files: its nodes, and its weights, which onnxruntime maps.
 
-Failure behaviour: a file that is damaged is built anew; where none can be written, each start builds its own.
+Of mapped weights a process holds only the pages that it has looked at, and workers share those; read from the graph
+they would be a copy for each.
+
+Failure behaviour: files that are damaged are built anew; where none can be written, each start builds its own.
 """
 
 import contextlib
@@ -10,26 +13,57 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+_PAGE = 4096
+"""Where in the file a weight begins, so that it can be mapped; a smaller one stays in the graph."""
+
 
 def kept_graph(path: Path, build: Callable[[], bytes]) -> Path | bytes:
     """The file that keeps the graph, made if need be; the graph itself where it cannot be kept."""
     if _is_whole(path):
         return path
     graph = build()
-    # Two processes that build at once write the same bytes, so it does not matter whose file stays.
+    # Two processes that build at once write the same bytes, so it does not matter whose files stay.
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, graph)
-        _replace(_digest_of(path), hashlib.sha256(graph).hexdigest().encode("ascii"))
+        nodes, weights = _apart(graph, weights_of(path).name)
+        _replace(weights_of(path), weights)
+        _replace(path, nodes)
+        _replace(_digest_of(path), hashlib.sha256(nodes + weights).hexdigest().encode("ascii"))
     return path if _is_whole(path) else graph
+
+
+def weights_of(path: Path) -> Path:
+    """The file with the weights of a kept graph."""
+    return path.with_suffix(".weights")
+
+
+def _apart(graph: bytes, name: str) -> tuple[bytes, bytes]:
+    """The graph, with its large weights in another file, and what stands in that."""
+    import onnx
+
+    model = onnx.load_from_string(graph)
+    weights = bytearray()
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) >= _PAGE:
+            weights += bytes(-len(weights) % _PAGE)
+            where = {"location": name, "offset": str(len(weights)), "length": str(len(tensor.raw_data))}
+            for key, value in where.items():
+                tensor.external_data.add(key=key, value=value)
+            weights += tensor.raw_data
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            tensor.ClearField("raw_data")
+    return model.SerializeToString(deterministic=True), bytes(weights)
 
 
 def _is_whole(path: Path) -> bool:
     """Whether the kept graph is there, and every bit of it as it was written."""
+    found = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        return found == _digest_of(path).read_text(encoding="ascii")
+        for part in (path, weights_of(path)):
+            with part.open("rb") as file:
+                while piece := file.read(1 << 20):
+                    found.update(piece)
+        return found.hexdigest() == _digest_of(path).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return False
 
