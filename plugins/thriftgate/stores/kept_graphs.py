@@ -3,33 +3,64 @@
 Of mapped weights a process holds only the pages that it has looked at, and workers share those; read from the graph
 they would be a copy for each.
 
-Failure behaviour: files that are damaged are built anew; where none can be written, each start builds its own.
+It is built in a process that then ends: what a build needs beside its graph would stay this one's.
+
+Failure behaviour: files that are damaged are built anew; where none can be written, or no process started, each start
+builds its own.
 """
 
 import contextlib
 import hashlib
 import os
+import pickle
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+_PATIENCE = 120.0
 _PAGE = 4096
 """Where in the file a weight begins, so that it can be mapped; a smaller one stays in the graph."""
 
 
 def kept_graph(path: Path, build: Callable[[], bytes]) -> Path | bytes:
-    """The file that keeps the graph, made if need be; the graph itself where it cannot be kept."""
+    """The file that keeps the graph, made if need be; the graph itself where it cannot be kept.
+
+    `build` can be pickled: a function of a module with its arguments.
+    """
+    if _is_whole(path):
+        return path
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if os.access(path.parent, os.W_OK):
+            _run_apart(path, build)
     if _is_whole(path):
         return path
     graph = build()
-    # Two processes that build at once write the same bytes, so it does not matter whose files stay.
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nodes, weights = _apart(graph, weights_of(path).name)
-        _replace(weights_of(path), weights)
-        _replace(path, nodes)
-        _replace(_digest_of(path), hashlib.sha256(nodes + weights).hexdigest().encode("ascii"))
+        keep(path, graph)
     return path if _is_whole(path) else graph
+
+
+def keep(path: Path, graph: bytes) -> None:
+    """Write the files of a graph. Two processes that do so at once write the same bytes: whoever's stay are good."""
+    nodes, weights = _apart(graph, weights_of(path).name)
+    _replace(weights_of(path), weights)
+    _replace(path, nodes)
+    _replace(_digest_of(path), hashlib.sha256(nodes + weights).hexdigest().encode("ascii"))
+
+
+def _run_apart(path: Path, build: Callable[[], bytes]) -> None:
+    script = "import pickle, sys; keep, path, build = pickle.load(sys.stdin.buffer); keep(path, build())"
+    subprocess.run(
+        [sys.executable, "-c", script],
+        input=pickle.dumps((keep, path, build)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=_PATIENCE,
+        check=False,
+    )
 
 
 def weights_of(path: Path) -> Path:

@@ -9,6 +9,7 @@ Failure behaviour: a graph on disk that is damaged is built anew; a directory th
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -59,7 +60,7 @@ class MiniLM:
         # A user who writes "[SEP]" means the five characters.
         self._tokenizer.encode_special_tokens = True
         path = graph_dir / f"{fingerprint_of(files, precision)}.onnx"
-        self._session = _session(kept_graph(path, lambda: _graph(files, precision)), threads)
+        self._session = _session(kept_graph(path, partial(_graph, files, precision)), threads)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, [CLS] and [SEP] included, at most 256."""

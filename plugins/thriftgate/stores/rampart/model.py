@@ -7,6 +7,7 @@ Failure behaviour: a graph on disk that is damaged is built anew; a directory th
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -48,7 +49,7 @@ class Rampart:
         self._groups = [
             [place for place, label in enumerate(files.labels) if label[2:] in labels] for labels in KINDS.values()
         ]
-        self._session = _session(kept_graph(graph_path(files, graph_dir), lambda: _graph(files)), threads)
+        self._session = _session(kept_graph(graph_path(files, graph_dir), partial(_graph, files)), threads)
 
     def words(self, text: str) -> list[ScoredWord]:
         """Every word of the text with the probability of each of `spans.KINDS`."""
