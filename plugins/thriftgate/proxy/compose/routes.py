@@ -142,7 +142,7 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
         return None
     decider = decider_of(name, config.cache, shared.base_dir, shared.cache, embedder=shared.embedder_model)
     verify = config.cache.verify
-    agreement = AgreementJudge(shared.embedder)
+    agreement = AgreementJudge(shared.embedder, is_one_question=False)
     verifier = CacheVerifier(
         route=name,
         baseline_model=baseline_of(config),

@@ -1,4 +1,4 @@
-"""Says whether two answers to one question come to the same.
+"""Says whether two answers come to the same.
 
 Failure behaviour: a judge that cannot tell, or whose model or embedder is away, answers None; nothing is learnt then.
 """
@@ -16,8 +16,9 @@ from thriftgate.services.request.reading import question_of
 from thriftgate.types import CallPurpose, ChatRequest, Judgement
 
 _INSTRUCTION = """\
-You compare two answers to the same question. They are the same when a reader would be told the same facts and \
-would do the same things; wording, length and politeness do not matter. Reply with one word: SAME or DIFFERENT."""
+You compare two answers, which may have been given to two different questions. They are the same when a reader would \
+be told the same facts and would do the same things; wording, length and politeness do not matter, and an equal letter \
+or number is not enough where they speak of different things. Reply with one word: SAME or DIFFERENT."""
 
 RANKING = """\
 You compare two answers to one question. They are the SAME when a reader would be told the same facts and would do the \
@@ -27,20 +28,25 @@ one word: SAME, FIRST or SECOND."""
 
 
 class AgreementJudge:
-    """Compares what two answers say (`statements`), by their embeddings where nothing else tells. No call."""
+    """Compares what two answers say (`statements`), by their embeddings where nothing else tells. No call.
 
-    def __init__(self, embedder: Embedder) -> None:
+    A cache compares answers to questions that are only alike (`is_one_question` False), an audit those to one.
+    """
+
+    def __init__(self, embedder: Embedder, *, is_one_question: bool = True) -> None:
         self._embedder = embedder
+        self._is_one_question = is_one_question
 
     async def compare(self, request: ChatRequest, answer: str, reference: str) -> Judgement:
         """True when they say the same, False when they do not, and often None: it cannot tell."""
-        told = say_the_same(answer, reference, None)
+        told = say_the_same(answer, reference, None, is_one_question=self._is_one_question)
         if told is None and max(len(answer), len(reference)) <= LONGEST_COMPARED:
             try:
                 first, second = await self._embedder.embed([answer, reference])
             except StoreUnavailableError:
                 return Judgement(None)
-            told = say_the_same(answer, reference, float(np.dot(first, second)))
+            similarity = float(np.dot(first, second))
+            told = say_the_same(answer, reference, similarity, is_one_question=self._is_one_question)
         return Judgement(told)
 
 

@@ -1,18 +1,22 @@
-"""Whether two answers to one question come to the same, as far as their words show it.
+"""Whether two answers come to the same, as far as their words show it.
 
 Compared is what they say, in this order: what they conclude with (an option, a boxed or last stated result), their
 numbers, dates and negations, and only then the vectors of short texts. Two answers of a paragraph resemble each other
 by their subject alone: of 754 recorded pairs of 300 to 1,000 characters vectors settled 18, five of them wrongly, and
 they cost ten times a question's.
 
+Answers to two questions may end alike and say two things: "The answer is (B)" of other options, "$10" of another bill.
+There a conclusion counts as the same only where the answers share most of their words and half of their numbers.
+
 Failure behaviour: pure and total, in time linear in the texts. "Cannot tell" (None) is an answer, and the usual one for
 two long texts without a stated result: a wrong verdict teaches the cache what is not so, and none costs nothing.
 """
 
 import re
+from typing import Any
 
 from thriftgate.caching.differences.guards import first_veto, substituted_words
-from thriftgate.caching.differences.lexicon import MONTHS, NUMBER_WORDS, WEEKDAYS
+from thriftgate.caching.differences.lexicon import FUNCTION_WORDS, MONTHS, NUMBER_WORDS, WEEKDAYS
 from thriftgate.caching.differences.reading import Reading, read, stem
 from thriftgate.caching.entries import normalised_answer
 from thriftgate.services.checking.conclusions import (
@@ -48,6 +52,13 @@ _CONCLUDES = frozenset({
 })  # fmt: skip
 """One of these words, or an equals sign, is in whatever the expression above finds."""
 _WORD = re.compile(r"\w+")
+_ABOUT_ONE = 0.6
+_ABOUT_ONE_IN_NUMBERS = 0.5
+"""Share of their words, and of their numbers, that answers to two questions have in common when they speak of one
+thing: of near questions of MMLU-Pro whose answers end alike 20 of 509 do, and half of two answers to one question."""
+_LONGEST_SHARED = 4_000
+"""Characters, from the end, of which that is asked."""
+_LONG_WORD = re.compile(r"[^\W\d_]{3,}")
 _TRUTHS = frozenset({"yes", "no", "ja", "nein", "nee", "oui", "non", "sí", "sì", "sim", "não", "true", "false"})
 _CONNECTIVES = frozenset(
     map(stem, ("therefore", "thus", "hence", "total", "altogether", "daher", "somit", "insgesamt", "donc", "tanto"))
@@ -59,14 +70,20 @@ _ALIKE = 0.6
 """Share of their meaningful words that two statements have in common when they are one, and when they are about one."""
 
 
-def say_the_same(one: str, other: str, similarity: float | None) -> bool | None:
+def say_the_same(one: str, other: str, similarity: float | None, *, is_one_question: bool = True) -> bool | None:
     """Whether two answers say the same; None: cannot tell.
 
-    `similarity` is the cosine of their vectors in [0, 1], None where there are none.
+    `similarity` is the cosine of their vectors in [0, 1], None where there are none. `is_one_question` says that both
+    answer the same question; answers to two that are only alike have to show that they speak of one thing.
     """
     if normalised_answer(one) == normalised_answer(other):
         return True
     one, other = one[-_LONGEST_READ:], other[-_LONGEST_READ:]
+    told = _told(one, other, similarity)
+    return None if told and not is_one_question and not _are_about_one(one, other) else told
+
+
+def _told(one: str, other: str, similarity: float | None) -> bool | None:
     ours, theirs = conclusion_of(one), conclusion_of(other)
     if ours is not None and theirs is not None:
         return conclude_the_same(ours, theirs)
@@ -82,6 +99,23 @@ def say_the_same(one: str, other: str, similarity: float | None) -> bool | None:
         return True
     # A number or a name more on one side may be detail: only others in their places make another statement.
     return False if similarity >= _RELATED and _contradict(one, other) else None
+
+
+def _are_about_one(one: str, other: str) -> bool:
+    """Whether most words and many numbers of each are in the other."""
+    one, other = one[-_LONGEST_SHARED:], other[-_LONGEST_SHARED:]
+    words, other_words = _long_words(one), _long_words(other)
+    numbers, other_numbers = numbers_in(one), numbers_in(other)
+    return _overlap(words, other_words) >= _ABOUT_ONE and _overlap(numbers, other_numbers) >= _ABOUT_ONE_IN_NUMBERS
+
+
+def _long_words(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in _LONG_WORD.findall(in_one_case(text)) if word not in FUNCTION_WORDS)
+
+
+def _overlap(one: frozenset[Any], other: frozenset[Any]) -> float:
+    """What two sets have in common, as a share of the larger; 1 where both are empty."""
+    return len(one & other) / max(len(one), len(other)) if one or other else 1.0
 
 
 def _conclude_alike(one: str, other: str) -> bool | None:
@@ -107,7 +141,7 @@ def _last_sentence(text: str) -> str:
 def _shared(one: str, other: str) -> float:
     """The share of their meaningful words, numbers and names apart, that two statements have in common."""
     left, right = (read(text).frame - _CONNECTIVES for text in (one, other))
-    return len(left & right) / max(len(left), len(right)) if left or right else 1.0
+    return _overlap(left, right)
 
 
 def _is_nothing_else(one: str, other: str) -> bool:

@@ -239,3 +239,37 @@ def test_no_number_however_it_is_written_is_an_error(number: str, template: str)
 
 def test_a_number_with_too_many_commas_says_nothing() -> None:
     assert say_the_same("Total: 0,123,456", "Total: 5", None) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "Mitosis makes two cells that are like the first one. The answer is (B).",
+            "Meiosis leaves each of four cells with half of the chromosomes. The answer is (B).",
+        ),
+        ("Carl pays $10 for cookies that cost $6.\n#### 4", "Adam's sweets cost $11, and he gave $15.\n#### 4"),
+        ("A refund takes this long after we got the parcel: the answer is 5 days.", "The answer is 5 days."),
+        ("Yes.", "**yes**, the parcel can be sent back"),
+        ("B", "The answer is (B)."),
+    ],
+)
+def test_what_ends_alike_and_answers_two_questions_may_speak_of_two_things(one: str, other: str) -> None:
+    assert say_the_same(one, other, None, is_one_question=False) is None
+    assert say_the_same(other, one, None, is_one_question=False) is None
+
+
+def test_answers_to_two_questions_that_say_one_thing_in_one_set_of_words_are_the_same() -> None:
+    one = "A refund takes at most 14 days once we have the parcel. The answer is 14 days."
+    other = "Once we have the parcel the refund takes 14 days at most. Answer: 14 days"
+    assert say_the_same(one, other, None, is_one_question=False) is True
+    assert say_the_same("Answer: 5", "answer: 5", None, is_one_question=False) is True
+
+
+@given(pieces, pieces, st.floats(0, 1))
+def test_of_two_questions_only_agreement_is_told_less_often(one: str, other: str, similarity: float) -> None:
+    of_one = say_the_same(one, other, similarity)
+    of_two = say_the_same(one, other, similarity, is_one_question=False)
+    assert of_two is of_one or (of_one is True and of_two is None)
+    assert of_two is say_the_same(other, one, similarity, is_one_question=False)
+    assert say_the_same(one, one, similarity, is_one_question=False) is True
