@@ -13,7 +13,7 @@ OLDEST_UV=0.8.0
 
 purpose="${1:-developer}"
 groups=(--extra png --no-dev)
-[ "$purpose" = gateway ] || groups=(--extra png)
+[ "$purpose" = gateway ] || groups=(--extra png --extra multilingual)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {

@@ -14,10 +14,15 @@ from thriftgate.caching.calibration import calibrate_cache
 from thriftgate.caching.rehearsal import Labelled
 
 FOLDER = ROOT / "plugins" / "thriftgate" / "caching"
-FILES = {"local": "default_policy.json", "fast": "fast_policy.json"}
-FIRST_THRESHOLDS = {"local": 0.985, "fast": 0.997}
-"""The second is the first round number at which no pair of `other_questions.json` (a test's) is served alone."""
-VECTORS = {"local": "MiniLM int8 vectors", "fast": "WordLlama's static vectors"}
+FILES = {"local": "default_policy.json", "fast": "fast_policy.json", "multilingual": "multilingual_policy.json"}
+FIRST_THRESHOLDS = {"local": 0.985, "fast": 0.997, "multilingual": 0.996}
+"""The others are the first round number at which no pair of `other_questions.json` (a test's) is served alone; E5's is
+the next one, since its vectors are not the same to the last bit on every processor."""
+VECTORS = {
+    "local": "MiniLM int8 vectors",
+    "fast": "WordLlama's static vectors",
+    "multilingual": "multilingual-e5-small int8 vectors, centred",
+}
 
 
 def shipped_artefact() -> CacheModel:

@@ -208,7 +208,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*")
     parser.add_argument("--orders", type=int, default=10)
-    parser.add_argument("--embedder", choices=["local", "fast"], default="local")
+    parser.add_argument("--embedder", choices=["local", "fast", "multilingual"], default="local")
     given = parser.parse_args()
     data.choose(given.embedder)
     main(given.parts, orders=given.orders)

@@ -15,7 +15,7 @@ from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.ports import LoadedEmbedder
 from thriftgate.stores.embedders import embedder_of
 
-DIMENSIONS = {"local": 384, "fast": 256}
+DIMENSIONS = {"local": 384, "fast": 256, "multilingual": 384}
 HOSTILE = [
     "", " ", "\n\t", "\x00", "a\x00b", "\ud800", "a\udfffb", "😀" * 600, "🏳️‍🌈", "</s><s>[CLS] [SEP]", "\u202eabc",
     "a\u0301" * 500,
@@ -150,8 +150,9 @@ def test_one_embedder_serves_event_loops_that_come_one_after_the_other(name: Emb
 
 
 async def test_the_fingerprint_tells_embedders_apart_and_fits_every_name(model_dir: Path) -> None:
-    made = [embedder_of(EmbedderConfig(model=name), model_dir) for name in ("local", "fast")]
-    assert made[0].fingerprint != made[1].fingerprint
+    names: list[EmbedderName] = ["local", "fast", "multilingual"]
+    made = [embedder_of(EmbedderConfig(model=name), model_dir) for name in names]
+    assert len({one.fingerprint for one in made}) == len(made)
     for one in made:
         assert re.fullmatch(r"[a-z0-9-]{10,100}", one.fingerprint)
         await one.close()

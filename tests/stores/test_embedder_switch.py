@@ -90,3 +90,27 @@ async def test_what_the_other_kept_goes_when_it_expires(both: Pair) -> None:
     await minilm.delete_expired()
     assert await fast.purge(PurgeFilter()) == 0
     assert (await minilm.lookup("scope", "key-a", None)).exact is None
+
+
+async def test_outcomes_of_two_embedders_of_one_length_teach_each_other_nothing(
+    database: Database, query_engine: QueryEngine
+) -> None:
+    server = RedisServer(query_engine.url, deadlines=PATIENT)
+    pairs: list[Pair] = [
+        (
+            PostgresAnswerCache(database, dimensions=384),
+            PostgresAnswerCache(database, dimensions=384, embedder="multilingual"),
+        ),
+        (
+            RedisAnswerCache(server, dimensions=384, fingerprint="all-minilm-l6-v2"),
+            RedisAnswerCache(server, dimensions=384, fingerprint="multilingual-e5-small"),
+        ),
+    ]
+    for minilm, multilingual in pairs:
+        await minilm.prepare()
+        await multilingual.prepare()
+        await minilm.observe(observation("id-a", similarity=0.91))
+        await multilingual.observe(observation("id-b", similarity=0.62, is_correct=False))
+        assert [seen.entry_id for seen in await minilm.observations("support")] == ["id-a"]
+        assert [seen.entry_id for seen in await multilingual.observations("support")] == ["id-b"]
+    await server.close()

@@ -119,7 +119,7 @@ async def test_an_error_reaches_every_caller_of_its_round_and_no_later_one(
     model.gate.set()
     for error in await asyncio.gather(*tasks, return_exceptions=True):
         assert isinstance(error, StoreUnavailableError)
-        assert str(error) == "the local embedder failed (RuntimeError)"
+        assert str(error) == "the embedder failed (RuntimeError)"
     model.error = None
     assert letters(await embedder.embed(["a", "z"])) == "az"
 

@@ -20,7 +20,7 @@ from thriftgate.stores.kept_graphs import weights_of
 from thriftgate.stores.minilm import files as minilm_files
 from thriftgate.stores.minilm import model as minilm
 from thriftgate.stores.minilm.files import find_minilm
-from thriftgate.stores.minilm.graph import HEADS, LAYERS, WIDTH, read_weights
+from thriftgate.stores.minilm.graph import HEADS, MINILM_SHAPE, WIDTH, read_weights
 from thriftgate.stores.minilm.model import MAX_TOKENS, MiniLM, Precision, fingerprint_of
 
 Array = npt.NDArray[np.float32]
@@ -81,7 +81,7 @@ def reference(weights: Mapping[str, npt.NDArray[Any]], ids: list[int]) -> Array:
     embeddings = weights["embeddings.word_embeddings.weight"][ids]
     embeddings = embeddings + weights["embeddings.position_embeddings.weight"][: len(ids)]
     hidden = norm(embeddings + weights["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
-    for layer in range(LAYERS):
+    for layer in range(MINILM_SHAPE.layers):
         name = f"encoder.layer.{layer}"
         query, key, value = (
             heads(linear(hidden, f"{name}.attention.self.{part}")) for part in ("query", "key", "value")

@@ -17,7 +17,7 @@ from thriftgate.caching.evidence import FEATURES
 from thriftgate.errors import ConfigurationError
 
 FORMAT = 1
-_SHIPPED = {"local": "default_policy.json", "fast": "fast_policy.json"}
+_SHIPPED = {"local": "default_policy.json", "fast": "fast_policy.json", "multilingual": "multilingual_policy.json"}
 _FIRST_EMBEDDER = "local"
 """Made every artefact that names none."""
 

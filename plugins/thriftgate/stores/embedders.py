@@ -1,4 +1,4 @@
-"""Makes the embedder that a configuration names: MiniLM (`local`) or static vectors (`fast`).
+"""Makes the embedder that a configuration names: MiniLM (`local`), static vectors (`fast`) or E5 (`multilingual`).
 
 Failure behaviour: missing weights, and a stated length of vectors that is not the model's own, raise
 ConfigurationError; nothing is loaded yet.
@@ -34,6 +34,10 @@ def _made(config: EmbedderConfig, data_dir: Path, *, cache_size: int) -> LoadedE
         from thriftgate.stores.wordllama.embedder import FastEmbedder
 
         return FastEmbedder(cache_size=cache_size)
+    if config.model == "multilingual":
+        from thriftgate.stores.e5.embedder import MultilingualEmbedder
+
+        return MultilingualEmbedder(data_dir, cache_size=cache_size)
     from thriftgate.stores.minilm.embedder import LocalEmbedder
 
     return LocalEmbedder(data_dir, cache_size=cache_size)

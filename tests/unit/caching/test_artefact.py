@@ -11,7 +11,7 @@ from thriftgate.caching.evidence import FEATURES
 from thriftgate.errors import ConfigurationError
 
 
-@pytest.mark.parametrize("embedder", ["local", "fast"])
+@pytest.mark.parametrize("embedder", ["local", "fast", "multilingual"])
 def test_the_artefact_survives_being_written(embedder: str) -> None:
     model = shipped(embedder)
     assert CacheModel.from_json(model.to_json()) == model

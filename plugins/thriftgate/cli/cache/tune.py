@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--embedder",
-    type=click.Choice(["local", "fast"]),
+    type=click.Choice(["local", "fast", "multilingual"]),
     default="local",
     show_default=True,
     help="`embedder.model` of the gateway: each has a scale of its own.",

@@ -199,7 +199,11 @@ def check_embedder(config: ThriftgateConfig, base: Path) -> Diagnosis:
     from thriftgate.stores.embedders import embedder_of
 
     made = embedder_of(config.embedder, base / config.data_dir, remembers=False)
-    kind = {"local": "MiniLM", "fast": "static word vectors: less CPU, fewer hits"}[config.embedder.model]
+    kind = {
+        "local": "MiniLM",
+        "fast": "static word vectors: less CPU, fewer hits",
+        "multilingual": "multilingual-e5-small: a hundred languages, twice MiniLM's CPU",
+    }[config.embedder.model]
     return Diagnosis("embedder", "ok", f"{config.embedder.model} ({kind}), {made.dimensions} numbers each")
 
 

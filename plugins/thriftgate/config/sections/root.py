@@ -16,7 +16,7 @@ from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.config.sections.prompts import PromptsConfig, RoutePromptConfig
 from thriftgate.config.sections.tracing import TracingConfig
 
-EmbedderName = Literal["local", "fast"]
+EmbedderName = Literal["local", "fast", "multilingual"]
 
 
 class RouteConfig(Section):
@@ -46,11 +46,12 @@ class EmbedderConfig(Section):
 
     model: EmbedderName = Field(
         default="local",
-        description="Both run on this CPU: `local` is MiniLM, `fast` static word vectors, a twentieth of its CPU and "
-        "fewer hits.",
+        description="All run on this CPU: `local` is MiniLM, which knows English best; `fast` static word vectors, a "
+        "twentieth of its CPU and fewer hits; `multilingual` E5 for a hundred languages, twice its CPU and a package "
+        "more.",
     )
     dimensions: int | None = Field(
-        default=None, ge=1, description="Length of the vectors: 384 of `local`, 256 of `fast`; default: the model's."
+        default=None, ge=1, description="Length of the vectors: 256 of `fast`, 384 of the others; default: the model's."
     )
     cache_size: int = Field(default=10_000, ge=0, description="Recently embedded texts that are kept in memory.")
 

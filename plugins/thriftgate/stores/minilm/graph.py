@@ -1,7 +1,8 @@
-"""MiniLM as an ONNX graph: six BERT layers, mean pooling and unit length, from the published weights alone.
+"""A sentence encoder as an ONNX graph: BERT layers, mean pooling and unit length, from the published weights alone.
 
-The graph takes `input_ids` (batch, sequence) and `lengths` (batch,), both int32, padded on the right with any id,
-and gives `embedding` (batch, 384). It is written with onnxruntime's fused operators (domain com.microsoft).
+MiniLM's takes `input_ids` (batch, sequence) and `lengths` (batch,), both int32, padded on the right with any id,
+and gives `embedding` (batch, 384); a model whose words are no table of the graph takes `embedded` (batch, sequence,
+384), float32, in their place. It is written with onnxruntime's fused operators (domain com.microsoft).
 
 In `int8` the matrices hold one scale per output channel, and each token's activations get a scale of their own.
 onnxruntime's own dynamic quantisation has one scale for the whole batch: there, the vector of a text changes with
@@ -16,6 +17,7 @@ Failure behaviour: a missing tensor is a KeyError, which means that the installe
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,11 +30,23 @@ Precision = Literal["int8", "fp32"]
 Weights = Mapping[str, npt.NDArray[Any]]
 Floats = npt.NDArray[np.float32]
 
-LAYERS = 6
 HEADS = 12
 WIDTH = 384
-LOUD_CHANNELS = (63, 99, 127, 157, 223, 267, 319, 338)
-"""Where these weights' hidden states are 5 to 20 times as large as elsewhere, in every layer and for every text."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderShape:
+    """What two encoders of this width differ in."""
+
+    name: str
+    layers: int
+    loud_channels: tuple[int, ...]
+    """Where the hidden states are 5 to 20 times as large as elsewhere, in most layers and for every text."""
+    has_words: bool = True
+    """The graph holds the words' vectors; else it is given those of a text."""
+
+
+MINILM_SHAPE = EncoderShape("all-minilm-l6-v2", 6, (63, 99, 127, 157, 223, 267, 319, 338))
 GELU_FLOOR = 0.17
 """No value of the GELU is below -0.17 (its minimum is -0.16997)."""
 _EPSILON = 1e-12
@@ -46,33 +60,36 @@ def read_weights(path: Path) -> Weights:
     return load_file(path)
 
 
-def build_graph(weights: Weights, precision: Precision) -> bytes:
+def build_graph(weights: Weights, precision: Precision, shape: EncoderShape = MINILM_SHAPE) -> bytes:
     """The serialised ONNX model; the same bytes for the same weights, every time."""
-    return _GraphWriter(weights, precision).write()
+    return _GraphWriter(weights, precision, shape).write()
 
 
 class _GraphWriter:
     """Collects nodes and constants; every method adds a piece and returns the name of its output."""
 
-    def __init__(self, weights: Weights, precision: Precision) -> None:
+    def __init__(self, weights: Weights, precision: Precision, shape: EncoderShape) -> None:
+        self._shape = shape
         self._weights = weights
         self._precision = precision
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
 
     def write(self) -> bytes:
-        hidden = self._embed()
-        for layer in range(LAYERS):
+        hidden = self._normalised(self._words() if self._shape.has_words else self._given())
+        for layer in range(self._shape.layers):
             hidden = self._attend(f"encoder.layer.{layer}", hidden)
             hidden = self._feed_forward(f"encoder.layer.{layer}", hidden)
         self._pool(hidden)
+        given = (
+            helper.make_tensor_value_info("input_ids", TensorProto.INT32, ["batch", "sequence"])
+            if self._shape.has_words
+            else helper.make_tensor_value_info("embedded", TensorProto.FLOAT, ["batch", "sequence", WIDTH])
+        )
         graph = helper.make_graph(
             self._nodes,
-            "all-minilm-l6-v2",
-            [
-                helper.make_tensor_value_info("input_ids", TensorProto.INT32, ["batch", "sequence"]),
-                helper.make_tensor_value_info("lengths", TensorProto.INT32, ["batch"]),
-            ],
+            self._shape.name,
+            [given, helper.make_tensor_value_info("lengths", TensorProto.INT32, ["batch"])],
             [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", WIDTH])],
             list(self._constants.values()),
         )
@@ -80,8 +97,13 @@ class _GraphWriter:
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="thriftgate")
         return model.SerializeToString(deterministic=True)
 
-    def _embed(self) -> str:
-        """Word + position + segment embeddings, normalised. There is one segment: its vector joins the positions."""
+    def _given(self) -> str:
+        """Word + position + segment embeddings of the caller's."""
+        self._node("Shape", ["embedded"], "sequence", start=1, end=2)
+        return "embedded"
+
+    def _words(self) -> str:
+        """Word + position + segment embeddings. There is one segment: its vector joins the positions."""
         positions = self._weight("embeddings.position_embeddings.weight")
         segment = self._weight("embeddings.token_type_embeddings.weight")[0]
         words = self._constant("words", self._weight("embeddings.word_embeddings.weight").astype(np.float16))
@@ -91,7 +113,9 @@ class _GraphWriter:
         sequence = self._node("Shape", ["input_ids"], "sequence", start=1, end=2)
         table = self._constant("positions", positions + segment)
         place = self._node("Slice", [table, self._integers("from", 0), sequence], "place")
-        summed = self._node("Add", [word, place], "embedded")
+        return self._node("Add", [word, place], "embedded")
+
+    def _normalised(self, summed: str) -> str:
         return self._node(
             "LayerNormalization",
             [summed, *self._norm("embeddings.LayerNorm")],
@@ -192,7 +216,7 @@ class _GraphWriter:
 
     def _set_loud_channels_aside(self, left: str, name: str, matrix: Floats) -> tuple[str, Floats, str]:
         """What is left without the loud channels, its matrix, and their own product in float32."""
-        loud = list(LOUD_CHANNELS)
+        loud = list(self._shape.loud_channels)
         quiet = np.ones(WIDTH, dtype=np.float32)
         quiet[loud] = 0
         picked = self._node("Gather", [left, self._integers("loud", *loud)], f"{name}.loud", axis=-1)

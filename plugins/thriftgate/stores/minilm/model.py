@@ -60,11 +60,11 @@ class MiniLM:
         # A user who writes "[SEP]" means the five characters.
         self._tokenizer.encode_special_tokens = True
         path = graph_dir / f"{fingerprint_of(files, precision)}.onnx"
-        self._session = _session(kept_graph(path, partial(_graph, files, precision)), threads)
+        self._session = session_of(kept_graph(path, partial(_graph, files, precision)), threads)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, [CLS] and [SEP] included, at most 256."""
-        encodings = self._tokenizer.encode_batch([_bounded(text) for text in texts])
+        encodings = self._tokenizer.encode_batch([readable(text) for text in texts])
         return [_window(encoding.ids) for encoding in encodings]
 
     def run(self, token_ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
@@ -78,7 +78,8 @@ class MiniLM:
         return outputs[0]
 
 
-def _bounded(text: str) -> str:
+def readable(text: str) -> str:
+    """The text as far as it is tokenised: its first and last 8,192 characters, without lone surrogates."""
     # A lone surrogate is legal in Python and in JSON, but not in UTF-8.
     text = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
     half = _MAX_CHARACTERS // 2
@@ -95,8 +96,11 @@ def _graph(files: EmbedderFiles, precision: Precision) -> bytes:
     return build_graph(read_weights(files.weights), precision)
 
 
-def _session(graph: Path | bytes, threads: int) -> "InferenceSession":
-    """Of the file if there is one: onnxruntime keeps a second copy of the weights of a graph it is given as bytes."""
+def session_of(graph: Path | bytes, threads: int) -> "InferenceSession":
+    """A loaded encoder, of the file if there is one.
+
+    onnxruntime keeps a second copy of the weights of a graph it is given as bytes.
+    """
     import onnxruntime
 
     options: Any = onnxruntime.SessionOptions()  # pyright: ignore[reportUnknownVariableType]

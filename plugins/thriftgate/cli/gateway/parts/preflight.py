@@ -197,8 +197,8 @@ def _check_vectors(name: str, config: ThriftgateConfig, artefact: "Artefact", ou
 def _check_known_similarity(embedder: EmbedderConfig) -> Iterator[RouteFinding]:
     if embedder.model != "local":
         words = (
-            f"absent, so that it is MiniLM's; to `{embedder.model}` texts are near that share their words: try your "
-            "attacks with `thriftgate guard test`, and state it"
+            f"absent, so that it is MiniLM's; `{embedder.model}` has a scale of its own: try your attacks with "
+            "`thriftgate guard test`, and state it"
         )
         yield RouteFinding(Problem((*SECTION, "guards", "injection", "known_similarity"), words), is_warning=True)
 

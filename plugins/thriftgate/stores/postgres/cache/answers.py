@@ -31,7 +31,7 @@ _PAGE = 200
 class PostgresAnswerCache:
     """Answers given before, found by exact key or by meaning (implements `ports.AnswerCache`).
 
-    `dimensions` is the length of the embedder's vectors; what others of another length found is kept apart.
+    `dimensions` is the length of the embedder's vectors, `embedder` its name; what others found is kept apart.
     """
 
     def __init__(
@@ -39,11 +39,13 @@ class PostgresAnswerCache:
         database: Database,
         *,
         dimensions: int,
+        embedder: str = "local",
         clock: Callable[[], float] = time.time,
         exact_limit: int = sql.EXACT_LIMIT,
     ) -> None:
         self._database = database
         self._dimensions = dimensions
+        self._embedder = embedder
         self._clock = clock
         self._exact_limit = exact_limit if dimensions <= _MAX_INDEXED_DIMENSIONS else 2**31 - 1
         self._has_indexes = False
@@ -115,12 +117,14 @@ class PostgresAnswerCache:
             observation.observed_at,
             to_text(observation.source),
             self._dimensions,
+            self._embedder,
         )
 
     async def observations(self, route: str, *, limit: int = 5000) -> Sequence[Observation]:
-        """The latest verified outcomes of a route by this length of vectors, newest first."""
+        """The latest verified outcomes of a route by this embedder, newest first."""
         timeout = self._database.timeouts.report
-        rows = await self._database.fetch(sql.OBSERVATIONS, to_text(route), limit, self._dimensions, timeout=timeout)
+        asked = (to_text(route), limit, self._dimensions, self._embedder)
+        rows = await self._database.fetch(sql.OBSERVATIONS, *asked, timeout=timeout)
         return [observation_of(row) for row in rows]
 
     async def purge(self, what: PurgeFilter) -> int:

@@ -67,12 +67,13 @@ TOUCH = f"UPDATE cache_entries SET hits = hits + $4, used_at = $3 WHERE scope = 
 
 OBSERVE = f"""
 INSERT INTO cache_observations
-    (entry_id, scope, route, similarity, features, is_correct, observed_at, source, dimensions)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE {_UNSYNCED}
+    (entry_id, scope, route, similarity, features, is_correct, observed_at, source, dimensions, embedder)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE {_UNSYNCED}
 """
 
 OBSERVATIONS = """
-SELECT * FROM cache_observations WHERE route = $1 AND dimensions = $3 ORDER BY observed_at DESC, id DESC LIMIT $2
+SELECT * FROM cache_observations
+WHERE route = $1 AND dimensions = $3 AND embedder = $4 ORDER BY observed_at DESC, id DESC LIMIT $2
 """
 
 PURGE = """

@@ -1,0 +1,1 @@
+"""Vectors that mean the same in a hundred languages: multilingual-e5-small (`embedder: {model: multilingual}`)."""
