@@ -199,7 +199,7 @@ def _deltas(message: Body, cut: Cut) -> Iterator[Body]:
             for words in cut(message[name]):
                 yield {name: words}
     yield from _calls(message, cut)
-    if "audio" in message:
+    if message.get("audio"):
         audio = message["audio"]
         yield {"audio": {"id": audio["id"], "transcript": ""}}
         for words in cut(audio["transcript"]):
@@ -225,7 +225,7 @@ def _calls(message: Body, cut: Cut) -> Iterator[Body]:
         yield {"tool_calls": [{"index": place, **made, kind: {**made[kind], field: ""}}]}
         for words in cut(made[kind][field]):
             yield {"tool_calls": [{"index": place, kind: {field: words}}]}
-    if "function_call" in message:
+    if message.get("function_call"):
         yield {"function_call": {"name": message["function_call"]["name"], "arguments": ""}}
         for words in cut(message["function_call"]["arguments"]):
             yield {"function_call": {"arguments": words}}

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 
 from tests.wire_samples.chat_answers import CHAT_ANSWERS
 from tests.wire_samples.chat_more import LOGPROBS_ANSWERS, MORE_CHAT_ANSWERS, MORE_CHAT_REQUESTS
+from tests.wire_samples.chat_odd import ODD_CHAT_ANSWERS, ODD_CHAT_REQUESTS, ODD_LOGPROBS_ANSWERS
 from tests.wire_samples.chat_requests import CHAT_REQUESTS
 from tests.wire_samples.messages_answers import MESSAGES_ANSWERS
 from tests.wire_samples.messages_more import MORE_MESSAGES_ANSWERS, MORE_MESSAGES_REQUESTS
+from tests.wire_samples.messages_odd import ODD_MESSAGES_ANSWERS, ODD_MESSAGES_REQUESTS
 from tests.wire_samples.messages_requests import MESSAGES_REQUESTS
 from tests.wire_samples.responses_answers import RESPONSES_ANSWERS
 from tests.wire_samples.responses_more import MORE_RESPONSES_ANSWERS, MORE_RESPONSES_REQUESTS
+from tests.wire_samples.responses_odd import ODD_RESPONSES_ANSWERS, ODD_RESPONSES_REQUESTS
 from tests.wire_samples.responses_requests import RESPONSES_REQUESTS
 from tests.wire_samples.samples import Body, Sample
 
@@ -36,14 +39,20 @@ class Exchange:
 
 _SPEECH = {Dialect.CHAT: "messages", Dialect.MESSAGES: "messages", Dialect.RESPONSES: "input"}
 _REQUESTS: dict[Dialect, Sequence[Sample]] = {
-    Dialect.CHAT: [*CHAT_REQUESTS, *MORE_CHAT_REQUESTS],
-    Dialect.MESSAGES: [*MESSAGES_REQUESTS, *MORE_MESSAGES_REQUESTS],
-    Dialect.RESPONSES: [*RESPONSES_REQUESTS, *MORE_RESPONSES_REQUESTS],
+    Dialect.CHAT: [*CHAT_REQUESTS, *MORE_CHAT_REQUESTS, *ODD_CHAT_REQUESTS],
+    Dialect.MESSAGES: [*MESSAGES_REQUESTS, *MORE_MESSAGES_REQUESTS, *ODD_MESSAGES_REQUESTS],
+    Dialect.RESPONSES: [*RESPONSES_REQUESTS, *MORE_RESPONSES_REQUESTS, *ODD_RESPONSES_REQUESTS],
 }
 _ANSWERS: dict[Dialect, Sequence[Sample]] = {
-    Dialect.CHAT: [*CHAT_ANSWERS, *MORE_CHAT_ANSWERS, *LOGPROBS_ANSWERS],
-    Dialect.MESSAGES: [*MESSAGES_ANSWERS, *MORE_MESSAGES_ANSWERS],
-    Dialect.RESPONSES: [*RESPONSES_ANSWERS, *MORE_RESPONSES_ANSWERS],
+    Dialect.CHAT: [
+        *CHAT_ANSWERS,
+        *MORE_CHAT_ANSWERS,
+        *ODD_CHAT_ANSWERS,
+        *LOGPROBS_ANSWERS,
+        *ODD_LOGPROBS_ANSWERS,
+    ],
+    Dialect.MESSAGES: [*MESSAGES_ANSWERS, *MORE_MESSAGES_ANSWERS, *ODD_MESSAGES_ANSWERS],
+    Dialect.RESPONSES: [*RESPONSES_ANSWERS, *MORE_RESPONSES_ANSWERS, *ODD_RESPONSES_ANSWERS],
 }
 _ASKS_FOR_LOGPROBS: dict[Dialect, Body] = {
     Dialect.CHAT: {"logprobs": True, "top_logprobs": 1},

@@ -140,14 +140,14 @@ def _written(item: Body, cut: Cut) -> Iterator[Body]:
     elif item["type"] == "web_search_call":
         for stage in ("in_progress", "searching", "completed"):
             yield {"type": f"response.web_search_call.{stage}"}
-    for index, part in enumerate(item.get("summary", ())):
+    for index, part in enumerate(item.get("summary") or ()):
         where: Body = {"summary_index": index}
         yield {"type": "response.reasoning_summary_part.added", **where, "part": {"type": "summary_text", "text": ""}}
         for piece in cut(part["text"]):
             yield {"type": "response.reasoning_summary_text.delta", **where, "delta": piece}
         yield {"type": "response.reasoning_summary_text.done", **where, "text": part["text"]}
         yield {"type": "response.reasoning_summary_part.done", **where, "part": part}
-    for index, part in enumerate(item.get("content", ())):
+    for index, part in enumerate(item.get("content") or ()):
         for event in _part(part, cut):
             yield {**event, "content_index": index}
 
@@ -166,5 +166,9 @@ def _part(part: Body, cut: Cut) -> Iterator[Body]:
         yield {"type": f"response.{stem}.delta", "delta": piece, **told}
     for place, annotation in enumerate(part.get("annotations", ())):
         yield {"type": "response.output_text.annotation.added", "annotation_index": place, "annotation": annotation}
-    yield {"type": f"response.{stem}.done", name: part[name], **({"logprobs": part["logprobs"]} if empty else {})}
+    yield {
+        "type": f"response.{stem}.done",
+        name: part[name],
+        **({"logprobs": part["logprobs"]} if "logprobs" in part else {}),
+    }
     yield {"type": "response.content_part.done", "part": part}

@@ -71,9 +71,9 @@ def assembler(dialect: Dialect) -> Assembler:
     return _CODECS[dialect].assembler()
 
 
-def ending(view: RequestView, *, hide_logprobs: bool = False, hide_usage: bool = False) -> Ending:
+def ending(view: RequestView, *, is_own: bool = False, hide_logprobs: bool = False, hide_usage: bool = False) -> Ending:
     """A fresh holder of one stream's ending, for the answer to this request of a client."""
-    return _CODECS[view.dialect].ending(view, hide_logprobs=hide_logprobs, hide_usage=hide_usage)
+    return _CODECS[view.dialect].ending(view, is_own=is_own, hide_logprobs=hide_logprobs, hide_usage=hide_usage)
 
 
 def echoed(view: RequestView, answer: Json) -> Body:

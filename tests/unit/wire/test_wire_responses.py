@@ -134,6 +134,16 @@ def test_a_streams_own_prompt_is_shown_to_no_client() -> None:
     assert "own prompt" not in str(events + holder.end())
 
 
+def test_a_stream_shows_the_words_of_a_template_that_its_client_named() -> None:
+    request = request_view(Dialect.RESPONSES, ask(prompt={"id": "pmpt_1"}, metadata={"ticket": "9"}))
+    told = [{"type": "message", "role": "developer", "content": "Be brief."}]
+    whole = response(says(words("Hi")), instructions=told, metadata={"ticket": "made up"})
+    holder = ending(request, is_own=True)
+    events = [shown for event in replay(request, whole) for shown in holder.feed(event)] + holder.end()
+    shown = [event["response"] for event in events if "response" in event]
+    assert [(one["instructions"], one["metadata"]) for one in shown] == [(told, {"ticket": "9"})] * len(shown)
+
+
 def test_asking_for_log_probabilities_keeps_what_the_client_includes() -> None:
     body = ResponsesRequestView(ask(include=["reasoning.encrypted_content"])).with_logprobs(2)
     assert body["include"] == ["reasoning.encrypted_content", "message.output_text.logprobs"]

@@ -121,7 +121,7 @@ class RouteService:
         self, serving: _Serving, participant: Participant, tell: Tell
     ) -> AsyncGenerator[StreamPiece, None]:
         journal, run = serving.journal, await self._run(serving)
-        held = self._ending(journal.request)
+        held = self._ending(journal.request, is_own=serving.request is journal.request)
         is_done = False
         async with asking(serving.place, journal) as notes:
             async with aclosing(run.stream()) as pieces:
@@ -162,10 +162,10 @@ class RouteService:
         for event in held.end({"thriftgate": summary}):
             yield StreamPiece(event, usage=journal.usage)
 
-    def _ending(self, request: ChatRequest) -> Ending:
+    def _ending(self, request: ChatRequest, *, is_own: bool = False) -> Ending:
         """Holds back a stream's ending, and what only we have asked for."""
         view = view_of(request)
-        return ending(view, hide_logprobs=not view.asks_logprobs, hide_usage=not view.shows_usage)
+        return ending(view, is_own=is_own, hide_logprobs=not view.asks_logprobs, hide_usage=not view.shows_usage)
 
     async def _prepared(
         self, request: ChatRequest, journal: Journal, place: WorkPlace

@@ -181,7 +181,7 @@ class ResponsesEnding(Ending):
     def _shown(self, event: Json) -> Json | None:
         response = mapping(event.get("response"))
         if response:
-            event = {**event, "response": echoed(self.view.body, response)}
+            event = {**event, "response": echoed(self.view.body, response, is_own=self.is_own)}
         return _hidden(event) if self.hide_logprobs else event
 
     def _with_fields(self, held: list[Json], fields: Json) -> list[Json]:

@@ -17,14 +17,18 @@ _ECHOED: Mapping[str, Any] = {
 """The fields, each with what OpenAI says where the client sent none."""
 
 
-def echoed(request: Json, response: Json) -> Body:
-    """The response with the client's own values; a field that the provider left out stays out."""
+def echoed(request: Json, response: Json, *, is_own: bool = False) -> Body:
+    """The response with the client's own values; a field that the provider left out stays out.
+
+    `is_own`: it answers this very request, so that what the client did not send is the provider's to say: the
+    instructions of a prompt that the provider keeps.
+    """
     body: Body = dict(response)
     for name, otherwise in _ECHOED.items():
         if name in body:
             sent = request.get(name)
             if sent is not None:
                 body[name] = sent
-            elif body[name]:
+            elif body[name] and not is_own:
                 body[name] = otherwise
     return body

@@ -87,9 +87,13 @@ class Ending(ABC):
     `end()` gives the held ones with the late fields; `flush()` gives them as they came, for a stream that broke off.
     """
 
-    def __init__(self, view: RequestView, *, hide_logprobs: bool = False, hide_usage: bool = False) -> None:
+    def __init__(
+        self, view: RequestView, *, is_own: bool = False, hide_logprobs: bool = False, hide_usage: bool = False
+    ) -> None:
         self.view = view
         """The client's request: how many answers it expects, and what they repeat of it."""
+        self.is_own = is_own
+        """The provider was sent this very request: what it repeats is the client's, a template's words as well."""
         self.hide_logprobs = hide_logprobs
         """We asked for log-probabilities and the client did not."""
         self.hide_usage = hide_usage
