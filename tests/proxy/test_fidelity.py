@@ -23,6 +23,7 @@ import pytest
 from tests.proxy.asked import Asked
 from tests.proxy.conftest import CLAUDE, GatewayProcess
 from tests.proxy.upstream import Reply, gives
+from tests.proxy.waiting import eventually
 from tests.wire_samples.dialects import SAMPLES
 from tests.wire_samples.exchanges import Exchange, exchanges
 from tests.wire_samples.responses_answers import response, says, words
@@ -251,6 +252,63 @@ def test_the_id_of_a_response_leads_on_for_who_got_it_and_for_nobody_else(
     assert gateway.post("/v1/responses", goes_on).status_code == 200
     assert [one["previous_response_id"] for one in gateway.upstream.asked("gpt-large")] == ["resp_01Aa"]
     assert gateway.post("/v1/responses", goes_on, "sk-biller-acme-carol").status_code == 403
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_the_headers_are_those_of_the_tier_that_answered(
+    gateway: GatewayProcess, http: httpx.Client, dialect: Dialect, is_streamed: bool
+) -> None:
+    exchange = exchanges(dialect)[0]
+    group, route, provider = _models(exchange)
+    plays = _plays(dialect, exchange.answer)
+
+    def limited(asked: Asked) -> Response:
+        answer = plays(asked)
+        answer.headers.update({"x-request-id": "req_9", "x-ratelimit-remaining-tokens": "77"})
+        return answer
+
+    gateway.upstream.on(provider, limited)
+    body = {**exchange.request, "stream": is_streamed}
+    plain, routed = (
+        _comparable_headers(http.post(_PATHS[dialect], json={**body, "model": model}), is_streamed)
+        for model in (group, route)
+    )
+    assert {"x-litellm-model-group", "x-litellm-model-id", "x-litellm-model-name"} <= plain.keys()
+    if dialect is Dialect.MESSAGES:  # of such an answer LiteLLM counts the parts of its cost when ours is told
+        plain = {name: value for name, value in plain.items() if not name.startswith("x-litellm-response-cost-")}
+    assert routed == plain
+
+
+_OF_EACH_CALL = ("call-id", "duration-ms", "llm_provider-date", "traceparent", "x-thriftgate", "content-length", "date")
+
+
+def _comparable_headers(answer: httpx.Response, is_streamed: bool) -> dict[str, object]:
+    """Those that say the same of two calls; of a stream's cost LiteLLM writes zeros, which it is not."""
+    assert answer.status_code == 200
+    left_out = (*_OF_EACH_CALL, *(["response-cost"] if is_streamed else []))
+    return {
+        name: pytest.approx(float(value)) if "cost" in name or "spend" in name else value
+        for name, value in answer.headers.items()
+        if not any(part in name for part in left_out)
+    }
+
+
+def test_a_hit_has_no_headers_of_a_call_that_was_not_made(gateway: GatewayProcess, http: httpx.Client) -> None:
+    gateway.upstream.on("large", gives(exchanges(Dialect.CHAT)[0].answer))
+    asked = {"model": "cached", "messages": [{"role": "user", "content": "Which headers has a hit?"}]}
+    assert eventually(lambda: _decision(http.post("/v1/chat/completions", json=asked)) == "exact_hit")
+    for is_streamed in (False, True):
+        hit = http.post("/v1/chat/completions", json={**asked, "stream": is_streamed})
+        assert _decision(hit) == "exact_hit"
+        assert {name for name in hit.headers if name.startswith(("llm_provider", "x-litellm", "x-ratelimit"))} == {
+            "x-litellm-call-id", "x-litellm-key-spend", "x-litellm-response-cost", "x-litellm-version",
+        }  # fmt: skip
+        assert float(hit.headers["x-litellm-response-cost"]) == 0
+
+
+def _decision(answer: httpx.Response) -> str:
+    return answer.headers["x-thriftgate-decision"]
 
 
 def test_every_event_of_a_streamed_response_is_named_as_openai_names_it(gateway: GatewayProcess) -> None:

@@ -17,6 +17,7 @@ from litellm.proxy.common_request_processing import should_return_raw_model_name
 
 from thriftgate.decisions import Reason
 from thriftgate.errors import GatewayError
+from thriftgate.proxy.answered import AnsweredCall
 from thriftgate.types import Usage
 
 HEADER_PREFIX = "x-thriftgate-"
@@ -69,6 +70,8 @@ class EdgeRequest:
     """One for each streamed call of a tier that is not over."""
     error: GatewayError | None = None
     """Why the request failed, if we know."""
+    answered: AnsweredCall | None = None
+    """The tier's call that answered last: of all that were made for the request, its answer is the client's."""
 
     def took(self, usage: Usage) -> None:
         """A tier's call is over, and took this."""

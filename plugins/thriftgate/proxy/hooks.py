@@ -15,6 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.common_utils.proxy_rate_limit_error import ProxyRateLimitError
 
+from thriftgate.decisions import DecisionKind
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy.authentication import RefusedCallerError
 from thriftgate.proxy.books.refusals import early_error, edge_of, is_stranger, refusal_of
@@ -31,6 +32,8 @@ from thriftgate.types import RequestRecord
 _SERVED = frozenset({"completion", "acompletion", "anthropic_messages", "responses", "aresponses"})
 """LiteLLM's names for what a route does."""
 
+
+_HITS = (DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT)
 
 _OF_THE_ROUTER = ("model_group", "model_group_alias", "model_group_size", "deployment", "deployment_model_name",
                   "model_info", "api_base", "caching_groups")  # fmt: skip
@@ -137,7 +140,13 @@ class EdgeHooks(CustomLogger):
         if isinstance(hidden, dict) and not edge.summary:
             # A stream that has not begun: LiteLLM reads these once more when it has the first chunk.
             edge.late_headers = cast("dict[str, Any]", hidden).setdefault("additional_headers", {})
-        headers = edge.told()
+        is_hit = edge.summary.get("decision") in _HITS
+        headers: dict[str, str] = {}
+        if edge.answered is not None and not is_hit:
+            # Of a stream it may be known, too, before the first event; LiteLLM knows no parts of it then.
+            cost: Any = None if edge.answered.is_streamed else edge.summary.get("cost")
+            headers = edge.answered.headers(user_api_key_dict, cost_usd=None if cost is None else float(cost))
+        headers |= edge.told()
         headers["traceparent"] = outgoing_traceparent(edge.request_id, edge.headers.get("traceparent"))
         if "cost" in edge.summary:
             headers["x-litellm-response-cost"] = str(edge.summary["cost"])

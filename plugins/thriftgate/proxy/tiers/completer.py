@@ -31,6 +31,7 @@ from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
 from thriftgate.proxy import edge
+from thriftgate.proxy.answered import AnsweredCall, hidden_of_stream
 from thriftgate.proxy.books.bills import TierBill, charge_given_up, keep_bills
 from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
@@ -122,6 +123,7 @@ class RouterCompleter:
             drop_logprobs(response)
         if (asking := asking_of(purpose)) is not None:
             asking.took(answer.usage)
+            asking.answered = AnsweredCall(hidden_params(response), seen.log, answer.deployment)
         return answer
 
     def _listening(self, model: str, request: ChatRequest) -> ProviderAnswer:
@@ -209,6 +211,9 @@ class RouterCompleter:
                     name = self._models.name_of(piece.deployment_id) or piece.deployment
                     charge = self._pricer.charge_of(model, request.dialect, seen, deployment_id=piece.deployment_id)
                     told = replace(told, deployment=name, charge=charge)
+                    if (asking := asking_of(purpose)) is not None:
+                        hidden = hidden_of_stream(hidden_params(response), hidden_params(piece.edge))
+                        asking.answered = AnsweredCall(hidden, seen.log, name, is_streamed=True)
                 yield told
         except TierFailedError:
             raise
