@@ -17,6 +17,7 @@ with warnings.catch_warnings():
     )
     from litellm.proxy import proxy_server
     from litellm.proxy.anthropic_endpoints import endpoints as anthropic_endpoints
+    from litellm.proxy.auth.auth_checks import is_model_cost_zero
     from litellm.proxy.proxy_server import count_request_tokens
     from litellm.proxy.response_api_endpoints import endpoints as response_endpoints
     from litellm.proxy.route_llm_request import route_request  # pyright: ignore[reportUnknownVariableType]
@@ -162,6 +163,17 @@ def test_a_route_has_the_smallest_window_and_the_common_abilities_of_its_tiers()
     info = ours.get_model_listing_info("support")
     assert info is not None
     assert info.max_input_tokens == small.max_input_tokens
+
+
+def test_a_route_has_the_highest_prices_of_its_tiers() -> None:
+    """By which LiteLLM holds money in budgets; and a route without any price of its own is not free of them."""
+    ours = described()
+    large, route = (ours.get_model_group_info(name) for name in ("large", "support"))
+    assert large is not None
+    assert route is not None
+    assert large.input_cost_per_token == route.input_cost_per_token == pytest.approx(3e-6)
+    assert large.output_cost_per_token == route.output_cost_per_token == pytest.approx(15e-6)
+    assert not is_model_cost_zero(model="support", llm_router=ours)
 
 
 words = st.text(max_size=8)

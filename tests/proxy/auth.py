@@ -1,7 +1,7 @@
 """Custom authentication of the test proxy: `sk-<key>-<team>-<user>` is who it says; copied beside the config.
 
 The key `limited` may ask once a minute, `single` one thing at a time and `wordy` for 1,000 tokens a minute; `frugal`
-has spent nearly all of its budget; `viewer` is an admin who may only look.
+has spent nearly all of its budget, and that of `reserved` is one request's; `viewer` is an admin who may only look.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
     if key == "broke":
         raise BudgetExceededError(current_cost=2.0, max_budget=1.0)
     limit = 1 if key == "limited" else None
-    spend, budget = (0.99, 1.0) if key == "frugal" else (0.0, None)
+    spend, budget = {"frugal": (0.99, 1.0), "reserved": (0.0, 0.0015)}.get(key, (0.0, None))
     return UserAPIKeyAuth(
         api_key=digest, key_alias=key, team_id=team, team_alias=f"team {team}", user_id=user, rpm_limit=limit,
         user_role=LitellmUserRoles.PROXY_ADMIN_VIEW_ONLY if key == "viewer" else None,

@@ -31,7 +31,8 @@ class Spy(CustomLogger):
     async def async_pre_call_hook(
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
     ) -> None:
-        note("pre_call", data.get("litellm_call_id"), user_api_key_dict, type=call_type)
+        held = user_api_key_dict.budget_reservation
+        note("pre_call", data.get("litellm_call_id"), user_api_key_dict, type=call_type, held=held)
 
     async def async_moderation_hook(
         self, data: dict[str, Any], user_api_key_dict: UserAPIKeyAuth, call_type: str
@@ -78,6 +79,7 @@ class Spy(CustomLogger):
             alias=metadata.get("user_api_key_alias"),
             hash=metadata.get("user_api_key_hash"),
             status=payload.get("status"),
+            tags=payload.get("request_tags"),
         )
 
 

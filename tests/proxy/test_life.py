@@ -5,6 +5,7 @@
 | key | an unknown key and a used-up budget are refused, be there a kept answer or not |
 | before | each hook before the call runs once; a guardrail refuses, and no provider is asked |
 | beside | each moderation hook runs once; what it refuses is not answered |
+| reservation | what a request may cost is held in its key's budget as long as it lasts |
 | slot | the limiter's place is free again after every ending, and taken until then |
 | tokens | what was used counts against tokens a minute, once |
 | after | the hook after the call once: of success, of failure, or the iterator of a stream |
@@ -30,7 +31,7 @@ from typing import Any
 import httpx
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import GatewayProcess, gateway_config, running
+from tests.proxy.conftest import CLAUDE, MASTER_KEY, GatewayProcess, gateway_config, running
 from tests.proxy.upstream import Upstream, drips, fails, hesitates, says, slow
 from tests.proxy.waiting import eventually, settle
 
@@ -51,6 +52,7 @@ def life_process(provider_server: HTTPServer, tmp_path_factory: pytest.TempPathF
     config["callback_settings"]["thriftgate"]["routes"]["cached"]["cascade"] = {"tiers": [{"model": "large"}]}
     modes = ["pre_call", "during_call", "post_call"]
     house = {"guardrail": "life_spy.House", "mode": modes, "default_on": True}
+    config["general_settings"]["custom_auth_run_common_checks"] = True  # and with them LiteLLM reserves
     config["guardrails"] = [{"guardrail_name": "house", "litellm_params": house}]
     told = tmp_path_factory.mktemp("life") / "life.jsonl"
     with running("life", config, upstream, "life_spy.py", THRIFTGATE_TEST_LIFE=str(told)) as gateway:
@@ -68,6 +70,9 @@ def life(life_process: GatewayProcess) -> GatewayProcess:
         life_process.upstream.on(model, fails(500))
     life_process.upstream.on("lost-large", drips(life_process.upstream, ["word "] * 100, pause=0.05))
     return life_process
+
+
+_TAG = {"x-litellm-tags": "autumn"}
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,12 @@ class Asking:
         return self._left(model, question) if self.ending == "left" else self._post(model, question, self.key)
 
     def _post(self, model: str, question: str, key: str) -> httpx.Response:
-        return self.life.post(self.path, self.body(model, question), key)
+        return self.life.post(self.path, self.body(model, question), key, **_TAG)
 
     def _left(self, model: str, question: str) -> httpx.Response:
         """Of a stream, the beginning: the client leaves."""
         url = f"{self.life.base_url}{self.path}"
-        headers = self.life.headers(self.key)
+        headers = self.life.headers(self.key) | _TAG
         with httpx.stream(
             "POST", url, json=self.body(model, question), headers=headers, timeout=60, verify=False
         ) as answer:
@@ -265,6 +270,37 @@ def test_the_place_of_the_limiter_is_free_again_after_every_ending(asked_by: Mak
     assert eventually(lambda: asking.life.post(asking.path, again, asking.key).status_code == 200), first.text
 
 
+def _held(life: GatewayProcess, answer: httpx.Response) -> float:
+    """What LiteLLM held for this request in its key's budget, in dollars."""
+    (row,) = (one for one in heard(life, answer.headers["x-litellm-call-id"]) if one["event"] == "pre_call")
+    return row["held"]["reserved_cost"] if row["held"] else 0.0
+
+
+def test_what_a_request_may_cost_is_free_again_after_every_ending(asked_by: Make) -> None:
+    """LiteLLM holds what there is left, if that is less than a request may cost: here a tenth of it."""
+    asking = asked_by("reserved")
+    held = _held(asking.life, asking.go())
+    again = asking.body("plain", "And now?") | {"stream": False}
+    assert eventually(lambda: _held(asking.life, asking.life.post(asking.path, again, asking.key)) > 0.0010)
+    assert held > 0.0010
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_what_a_request_may_cost_is_held_as_long_as_it_lasts(life: GatewayProcess, path: str, stream: bool) -> None:
+    life.upstream.on("large", slow(1.5, says("Five days.")))
+    asking = Asking(life, path, "streamed" if stream else "whole", f"sk-reserved-acme-{uuid.uuid4().hex}")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(asking.go)
+        assert eventually(lambda: len(life.upstream.asked("large")) == 1)
+        second = asking.go()
+        assert _held(life, second) == pytest.approx(0.0015 - _held(life, first.result()))
+    plain, routed = (
+        replace(asking, key=f"sk-reserved-acme-{uuid.uuid4().hex}", is_plain=is_plain) for is_plain in (True, False)
+    )
+    assert _held(life, plain.go("How long?")) == pytest.approx(_held(life, routed.go("How long?")))
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_the_place_is_taken_as_long_as_the_request_lasts(life: GatewayProcess, path: str, stream: bool) -> None:
@@ -303,6 +339,7 @@ def test_a_request_is_logged_once_and_charged_once(asked_by: Make) -> None:
     (whole,) = (row for row in rows() if row["provider"] == "thriftgate")
     assert whole["event"] == ("failure" if "failed" in asking.ending else "success")
     assert {row["alias"] for row in rows()} == {"logged"}
+    assert {"autumn" in row["tags"] for row in rows()} == {True}  # by which LiteLLM charges the budget of a tag
     cost = sum(row["cost"] for row in rows())
     if asking.ending == "left":
         assert cost > 0
@@ -314,7 +351,7 @@ def test_a_request_is_logged_once_and_charged_once(asked_by: Make) -> None:
 def _proxied(life: GatewayProcess) -> float:
     """How many requests LiteLLM's own Prometheus has counted."""
     text = httpx.get(
-        f"{life.base_url}/metrics/", headers=life.headers(), timeout=60, follow_redirects=True, verify=False
+        f"{life.base_url}/metrics/", headers=life.headers(MASTER_KEY), timeout=60, follow_redirects=True, verify=False
     ).text
     return sum(
         float(line.rsplit(" ", 1)[1])
@@ -342,3 +379,21 @@ def test_a_client_that_leaves_ends_the_call_upstream(life: GatewayProcess, path:
         with pytest.raises(httpx.TimeoutException):
             httpx.post(f"{life.base_url}{path}", json=body, headers=headers, timeout=2)
     assert eventually(lambda: life.upstream.closed_early == ["lost-large"])
+
+
+def test_a_client_that_leaves_ends_a_call_that_speaks_its_own_dialect(life: GatewayProcess) -> None:
+    """Of Anthropic's messages; at the other two endpoints the calls before were of that kind."""
+    life.upstream.on(CLAUDE, drips(life.upstream, ["word "] * 100, pause=0.05))
+    asking = Asking(life, "/v1/messages", "left", f"sk-single-acme-{uuid.uuid4().hex}")
+    call_id = asking._left("claude", "How long?").headers["x-litellm-call-id"]  # pyright: ignore[reportPrivateUsage]
+    assert eventually(lambda: life.upstream.closed_early == [CLAUDE])
+    expected = ["moderation", "pre_call", "stream", "success"]
+    assert eventually(lambda: events(life, call_id) == expected), events(life, call_id)
+    digest = _digest_of(asking.key)
+
+    def cost() -> float:
+        return sum(row["cost"] for row in everything_heard(life) if row.get("hash") == digest)
+
+    assert eventually(lambda: cost() > 0)
+    again = asking.body("plain", "And now?") | {"stream": False}
+    assert eventually(lambda: life.post(asking.path, again, asking.key).status_code == 200)

@@ -16,6 +16,7 @@ from litellm.types.router import DeploymentModelListingInfo, ModelGroupInfo
 Tiers = Callable[[str], Sequence[str]]
 """By what a client calls a route, its tiers' model groups, the strongest last; none for anything else."""
 _LIMITS = ("max_input_tokens", "max_output_tokens")
+_PRICES = ("input_cost_per_token", "output_cost_per_token")
 
 
 def describe_routes(router_class: Any, tiers: Tiers) -> None:
@@ -57,12 +58,16 @@ def _smallest(limits: Iterable[object]) -> int | None:
 
 
 def _common(infos: Sequence[ModelGroupInfo]) -> dict[str, Any]:
-    """What all the tiers can do, and the smallest of their limits."""
+    """What all the tiers can do, the smallest of their limits, and the highest of their prices.
+
+    By the prices LiteLLM holds back in a key's budget what a request may cost.
+    """
     abilities = [name for name in ModelGroupInfo.model_fields if name.startswith("supports_")]
     can = {name: all(getattr(info, name) for info in infos) for name in abilities}
     params = [info.supported_openai_params or [] for info in infos]
     return {
         **{name: _smallest(getattr(info, name) for info in infos) for name in _LIMITS},
+        **{name: max((getattr(info, name) or 0.0 for info in infos), default=None) or None for name in _PRICES},
         **can,
         "supported_openai_params": [name for name in params[-1] if all(name in known for known in params)],
     }
