@@ -187,3 +187,10 @@ def test_of_a_long_text_the_two_ends_are_asked_for_what_moves() -> None:
 def test_capitals_tell_units_of_up_to_three_letters_apart() -> None:
     assert case("gate 5abc", "gate 5ABC") is Veto.CASE
     assert case("gate 5abcd", "gate 5ABCD") is None
+
+
+def test_versions_and_signs_are_read_as_they_are_written() -> None:
+    assert read("version 1.2.30").numbers != read("version 1.2.3").numbers
+    assert read("it is 1.230").numbers == read("it is 1.23").numbers
+    assert "-5a" in look("is it -5a now").tokens
+    assert "a5" in look("is it -a5 now").tokens
