@@ -69,13 +69,13 @@ async def test_a_closed_group_is_tried_once_a_second() -> None:
     assert await setup.breaker.reopen(GROUP)
 
 
-@pytest.mark.parametrize("status", [401, 429])
-async def test_a_rate_limit_and_a_wrong_key_are_waited_out(status: int) -> None:
+@pytest.mark.parametrize("status", [401, 403, 429])
+async def test_a_group_is_tried_again_whatever_closed_it(status: int) -> None:
     setup = Setup()
     setup.cool("primary", status)
     setup.cool("backup", status)
-    assert not await setup.breaker.reopen(GROUP)
-    assert await setup.cooling() == {"primary", "backup"}
+    assert await setup.breaker.reopen(GROUP)
+    assert await setup.cooling() == {"backup"}
 
 
 def caused(make: Callable[[], Exception], cause: Exception) -> Exception:

@@ -21,6 +21,7 @@ with warnings.catch_warnings():
 
     from thriftgate.proxy.books.bills import all_charged
     from thriftgate.proxy.books.pricing import RouterPricer
+    from thriftgate.proxy.edge import EdgeRequest, current
     from thriftgate.proxy.tiers.breaker import Breaker
     from thriftgate.proxy.tiers.completer import RouterCompleter
     from thriftgate.proxy.tiers.translations import Translations
@@ -206,6 +207,39 @@ async def test_what_the_provider_had_counted_before_its_first_words_is_charged_a
     booked = await call.booked(charges)
     assert (booked.usage.prompt_tokens, booked.usage.cached_tokens) == (CACHED + 6, CACHED)
     assert booked.cost_usd == pytest.approx(6e-6 + CACHED * 1e-7 + 2e-6)
+
+
+class Opened(set[asyncio.Future[None]]):
+    """Remembers all that were ever in it: one for each bill."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ever: list[asyncio.Future[None]] = []
+
+    def add(self, element: asyncio.Future[None]) -> None:
+        self.ever.append(element)
+        super().add(element)
+
+
+@pytest.mark.parametrize("asked", ["words", "words to Claude", "words of responses"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("way", ["time-out", "leaves"])
+async def test_a_call_that_was_given_up_has_one_bill(
+    provider: Provider, charges: Charges, way: str, asked: str, stream: bool
+) -> None:
+    opened = Opened()
+    edge = EdgeRequest("r", "r", "m", {}, {}, unsettled=opened)
+    current.set(edge)
+    call = Call(provider.url, asked, stream=stream)
+    if way == "leaves":
+        await call.left(provider.is_asked)
+    else:
+        with pytest.raises(TierFailedError):
+            await call.run(patience=0.5)
+    booked = await call.booked(charges)
+    assert len(opened.ever) == 1
+    assert opened == set()
+    assert (edge.used.prompt_tokens, edge.used.completion_tokens) == (booked.usage.prompt_tokens, 0)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

@@ -167,10 +167,10 @@ def test_a_dead_primary_and_a_bad_request_close_the_route_to_nobody(gateway: Gat
     assert text_of(ask(gateway, dialect, "broken", "good")) == "Fine."
 
 
-@pytest.mark.parametrize("status", [404, 408, 500, 503])
-@pytest.mark.parametrize("model", ["one", "claudeone"])
+@pytest.mark.parametrize("status", [401, 404, 408, 429, 500, 503])
+@pytest.mark.parametrize("model", ["one", "claudeone", "support", "large"])
 def test_what_one_request_makes_fail_is_there_for_the_next(gateway: GatewayProcess, model: str, status: int) -> None:
-    for provider in ("o-large", OPUS):
+    for provider in ("o-large", HAIKU, OPUS, MINI, GPT):
         gateway.upstream.on(provider, chokes("poison", fails(status), says("Fine.")))
     for _ in range(2):
         assert ask(gateway, "chat", model, "poison").status_code >= 400

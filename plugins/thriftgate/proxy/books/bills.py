@@ -105,6 +105,19 @@ class TierBill:
             _start(self._charge(usage, is_failure=isinstance(error, Exception)))
         return usage, cost_usd
 
+    def give_up(self, error: BaseException) -> None:
+        """The call ended before it said anything: charge it, once, if nobody waited for it, and note that on the error.
+
+        The error is never replaced. The provider has most likely read the request; what it wrote nobody knows. Else
+        whoever leaves early would ask for nothing.
+        """
+        used = self.given_up(error)
+        if used is not None and self._seen.log is not None:
+            self.logged_by(self._seen.log)
+            note_given_up(error, *self.settle(*used, error))
+        else:
+            self.drop()
+
     def given_up(self, error: BaseException) -> tuple[Usage, float] | None:
         """What a tokenizer counts of the request, and what that costs, of a call that nobody waited for; else None."""
         if self._seen.estimate is None or not self._seen.is_given_up(error):
@@ -150,23 +163,6 @@ class TierBill:
             # The deployment has not done well: LiteLLM's router must not count a success.
             log.get_combined_callback_list = partial(_without_router, log.get_combined_callback_list)
         await log.dispatch_success_handlers(own, cache_hit=False, prefer_async_handlers=True)
-
-
-def charge_given_up(
-    seen: ProviderAnswer, pricer: RouterPricer, model: str, error: BaseException, *, edge: EdgeRequest | None
-) -> None:
-    """Charge a call that nobody waited for with what its provider had counted, else with a tokenizer's count.
-
-    What is charged is noted on the error, which is never replaced. The provider has most likely read the request; what
-    it wrote nobody knows. Else whoever leaves early would ask for nothing.
-    """
-    bill = TierBill(seen, pricer, model, edge=edge)
-    used = bill.given_up(error)
-    if used is not None and seen.log is not None:
-        bill.logged_by(seen.log)
-        note_given_up(error, *bill.settle(*used, error))
-    else:
-        bill.drop()
 
 
 async def all_charged() -> None:

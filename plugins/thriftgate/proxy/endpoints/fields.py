@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from thriftgate.proxy.endpoints.parts import is_json_object, is_text
+from thriftgate.errors import InvalidRequestError
+from thriftgate.proxy.endpoints.parts import is_json_object, is_text, must_be
 
 _MAX_CHOICES = 128
 _LONGEST_NUMBER = 40
@@ -103,13 +104,13 @@ _NOTES: tuple[tuple[Check, str], ...] = (
 _NOTED = ("metadata", "litellm_metadata")
 
 
-def is_of_type(check: Check, value: object) -> bool:
-    """Whether a field may have the value."""
-    return value is None or check[0](value)
+def type_fault(path: str, check: Check, value: object) -> InvalidRequestError | None:
+    """What to say where a field may not have the value; None where it may."""
+    return None if value is None or check[0](value) else must_be(path, check[1])
 
 
-def wrong_note(body: Mapping[str, object]) -> tuple[str, str] | None:
-    """The path of a value in the request's metadata that is of a wrong type, and the type in words."""
+def note_fault(body: Mapping[str, object]) -> InvalidRequestError | None:
+    """What to say of a value in the request's metadata that is of a wrong type."""
     for bucket in _NOTED:
         notes = body.get(bucket)
         if not isinstance(notes, Mapping):
@@ -117,6 +118,6 @@ def wrong_note(body: Mapping[str, object]) -> tuple[str, str] | None:
         found = cast("Mapping[str, object]", notes)
         for check, names in _NOTES:
             for name in names.split():
-                if not is_of_type(check, found.get(name)):
-                    return f"{bucket}.{name}", check[1]
+                if (fault := type_fault(f"{bucket}.{name}", check, found.get(name))) is not None:
+                    return fault
     return None

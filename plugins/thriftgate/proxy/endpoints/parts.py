@@ -15,6 +15,11 @@ Fields = Mapping[str, object]
 _Test = Callable[[object], bool]
 
 
+def must_be(path: str, expected: str) -> InvalidRequestError:
+    """What a client is told of a value that is not what it must be; `expected` in words."""
+    return InvalidRequestError(f"'{path}' must be {expected}", param=path)
+
+
 def is_text(value: object) -> bool:
     """Whether it is a text."""
     return isinstance(value, str)
@@ -62,21 +67,21 @@ def check_content(content: object, path: str) -> None:
     if isinstance(content, str):
         return
     if not isinstance(content, list):
-        raise _wrong(path, "a text or a list of parts, each with a 'type'")
+        raise must_be(path, "a text or a list of parts, each with a 'type'")
     for index, part in enumerate(cast("list[object]", content)):
         # To ask whether something is a Mapping takes ten times as long, and there may be very many.
         kind = cast("Fields", part).get("type") if isinstance(part, dict | Mapping) else None
         if not isinstance(kind, str):
-            raise _wrong(path, "a text or a list of parts, each with a 'type'")
+            raise must_be(path, "a text or a list of parts, each with a 'type'")
         fields = cast("Fields", part)
         for name, (is_fine, expected) in _REQUIRED.get(kind, {}).items():
             may_lack = name not in fields and kind in _ELSEWHERE
             if not may_lack and not is_fine(fields.get(name)):
-                raise _wrong(f"{path}[{index}].{name}", expected)
+                raise must_be(f"{path}[{index}].{name}", expected)
         if kind == "image_url":
             address = fields["image_url"]
             if isinstance(address, Mapping) and not is_text(cast("Fields", address).get("url")):
-                raise _wrong(f"{path}[{index}].image_url.url", "a text")
+                raise must_be(f"{path}[{index}].image_url.url", "a text")
         if kind == "tool_result" and fields.get("content") is not None:
             check_content(fields["content"], f"{path}[{index}].content")
 
@@ -91,7 +96,7 @@ def check_calls(message: Fields, path: str) -> None:
         fields = _object(function, where)
         for name in ("name", "arguments"):
             if not is_text(fields.get(name)):
-                raise _wrong(f"{where}.{name}", "a text")
+                raise must_be(f"{where}.{name}", "a text")
 
 
 def check_items(items: object) -> None:
@@ -104,7 +109,7 @@ def check_items(items: object) -> None:
         if fields.get("type", "message") != "message":
             continue
         if not is_text(fields.get("role")):
-            raise _wrong(f"{path}.role", "a text")
+            raise must_be(f"{path}.role", "a text")
         check_content(fields.get("content"), f"{path}.content")
 
 
@@ -113,19 +118,19 @@ def check_tools(body: Mapping[str, Any]) -> None:
     for index, tool in enumerate(_objects(body.get("tools"), "tools")):
         path = f"tools[{index}]"
         if not isinstance(tool.get("type"), str | None):
-            raise _wrong(f"{path}.type", "a text")
+            raise must_be(f"{path}.type", "a text")
         function: Fields = {}
         if tool.get("function") is not None:
             function = _object(tool["function"], f"{path}.function")
             if not is_text(function.get("name")):
-                raise _wrong(f"{path}.function.name", "a text")
+                raise must_be(f"{path}.function.name", "a text")
         for name, value in (
             (f"{path}.function.parameters", function.get("parameters")),
             (f"{path}.parameters", tool.get("parameters")),
             (f"{path}.input_schema", tool.get("input_schema")),
         ):
             if not isinstance(value, Mapping | None):
-                raise _wrong(name, "a JSON schema")
+                raise must_be(name, "a JSON schema")
 
 
 def check_formats(body: Mapping[str, Any]) -> None:
@@ -140,28 +145,24 @@ def check_formats(body: Mapping[str, Any]) -> None:
 
 def _check_format(wanted: Fields, path: str, inside: str) -> None:
     if not is_text(wanted.get("type")):
-        raise _wrong(f"{path}.type", "a text")
+        raise must_be(f"{path}.type", "a text")
     if wanted["type"] != "json_schema":
         return
     fields = _object(wanted.get(inside), f"{path}.{inside}") if inside else wanted
     schema = fields.get("schema")
     if schema is not None and not _SCHEMA[0](schema):
-        raise _wrong(f"{path}.{inside}.schema" if inside else f"{path}.schema", _SCHEMA[1])
+        raise must_be(f"{path}.{inside}.schema" if inside else f"{path}.schema", _SCHEMA[1])
 
 
 def _objects(value: object, path: str) -> Sequence[Fields]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise _wrong(path, "a list of objects")
+        raise must_be(path, "a list of objects")
     return [_object(one, f"{path}[{index}]") for index, one in enumerate(cast("list[object]", value))]
 
 
 def _object(value: object, path: str) -> Fields:
     if not isinstance(value, Mapping):
-        raise _wrong(path, "an object")
+        raise must_be(path, "an object")
     return cast("Fields", value)
-
-
-def _wrong(path: str, expected: str) -> InvalidRequestError:
-    return InvalidRequestError(f"'{path}' must be {expected}", param=path)

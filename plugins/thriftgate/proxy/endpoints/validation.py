@@ -12,8 +12,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.endpoints.fields import OBJECT, TEXT_OR_OBJECTS, TYPES, Check, is_of_type, wrong_note
-from thriftgate.proxy.endpoints.parts import check_calls, check_content, check_formats, check_items, check_tools
+from thriftgate.proxy.endpoints.fields import OBJECT, TEXT_OR_OBJECTS, TYPES, Check, note_fault, type_fault
+from thriftgate.proxy.endpoints.parts import (
+    check_calls,
+    check_content,
+    check_formats,
+    check_items,
+    check_tools,
+    must_be,
+)
 from thriftgate.wire.shapes import mapping
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
@@ -98,8 +105,8 @@ def check_plain(body: Mapping[str, Any], call_type: str) -> None:
 def check_early(body: Mapping[str, Any]) -> None:
     """What is looked at on every endpoint before anybody is asked who calls. Raises InvalidRequestError."""
     _check_parameters(body, _EARLY)
-    if (noted := wrong_note(body)) is not None:
-        raise InvalidRequestError(f"'{noted[0]}' must be {noted[1]}", param=noted[0])
+    if (fault := note_fault(body)) is not None:
+        raise fault
     if _NO_FIELD in body:
         raise InvalidRequestError(f"'{_NO_FIELD}' is not a field of a request", param=_NO_FIELD)
 
@@ -122,14 +129,15 @@ def check_single(model: str, routes: Mapping[str, object]) -> None:
 
 def _check_parameters(body: Mapping[str, Any], checks: Mapping[str, Check]) -> None:
     for name, check in checks.items():
-        if not is_of_type(check, body.get(name)):
-            raise InvalidRequestError(f"'{name}' must be {check[1]}", param=name)
+        if (fault := type_fault(name, check, body.get(name))) is not None:
+            raise fault
 
 
 def _check_user(body: Mapping[str, Any]) -> None:
     """Anthropic's `metadata` is its user's id, and LiteLLM trips over any that is no text."""
-    if not is_of_type(TYPES["user"], mapping(body.get("metadata")).get("user_id")):
-        raise InvalidRequestError("'metadata.user_id' must be a text", param="metadata.user_id")
+    user_id: object = mapping(body.get("metadata")).get("user_id")
+    if (fault := type_fault("metadata.user_id", TYPES["user"], user_id)) is not None:
+        raise fault
 
 
 def _check_values(body: Mapping[str, Any]) -> None:
@@ -177,11 +185,11 @@ def _is_encodable(text: str) -> bool:
 def _check_conversation(body: Mapping[str, Any], check: Callable[[Mapping[str, object], str], None]) -> None:
     messages: object = body.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise InvalidRequestError("'messages' must be a list with at least one message", param="messages")
+        raise must_be("messages", "a list with at least one message")
     for index, message in enumerate(cast("list[object]", messages)):
         path = f"messages[{index}]"
         if not isinstance(message, Mapping):
-            raise InvalidRequestError(f"'{path}' must be an object with 'role' and 'content'", param=path)
+            raise must_be(path, "an object with 'role' and 'content'")
         check(cast("Mapping[str, object]", message), path)
 
 
@@ -190,7 +198,7 @@ def _check_message(fields: Mapping[str, object], path: str) -> None:
     role = fields.get("role")
     if not isinstance(role, str) or role not in _ROLES:
         known = ", ".join(sorted(_ROLES))
-        raise InvalidRequestError(f"'{path}.role' must be one of {known}", param=f"{path}.role")
+        raise must_be(f"{path}.role", f"one of {known}")
     check_calls(fields, path)
     content = fields.get("content")
     if content is None and fields["role"] in ("assistant", "function"):
@@ -201,14 +209,14 @@ def _check_message(fields: Mapping[str, object], path: str) -> None:
 def _check_block_message(fields: Mapping[str, object], path: str) -> None:
     """One of Anthropic's messages; which roles there are is LiteLLM's to say."""
     if not isinstance(fields.get("role"), str):
-        raise InvalidRequestError(f"'{path}.role' must be a text", param=f"{path}.role")
+        raise must_be(f"{path}.role", "a text")
     _check_content(fields.get("content"), path)
 
 
 def _check_plain_message(fields: Mapping[str, object], path: str) -> None:
     """A message in either dialect, to whoever."""
     if not isinstance(fields.get("role"), str):
-        raise InvalidRequestError(f"'{path}.role' must be a text", param=f"{path}.role")
+        raise must_be(f"{path}.role", "a text")
     check_calls(fields, path)
     if fields.get("content") is not None:
         check_content(fields["content"], f"{path}.content")

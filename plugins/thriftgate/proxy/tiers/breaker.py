@@ -4,7 +4,9 @@ LiteLLM cools a deployment down after errors, rate limits and time-outs, but lea
 a dead host is tried again by every request.
 
 A group whose deployments all cool down is closed to everybody. One request that makes each of them fail must not do
-that, so one deployment of a closed group is tried again every second: the half-open state of a circuit breaker.
+that, so one deployment of a closed group is tried again every second: the half-open state of a circuit breaker. That
+holds of a rate limit and of a refused key too: a provider answers 429 to one request that is larger than a minute's
+tokens or asks for a tier of service that is full, and 401 to headers that a caller sent along.
 
 Failure behaviour: a deployment that LiteLLM no longer knows is passed over; nothing is raised.
 """
@@ -24,8 +26,6 @@ from litellm.types.router import RouterRateLimitError
 _DEFAULT_COOLDOWN = 30.0
 _PROBE_EVERY = 1.0
 """Seconds between two tries of a closed group, per worker."""
-_FAULTS = frozenset({404, 408, *range(500, 600)})
-"""Statuses after which a try is worth it; who asks too often or with a wrong key must wait."""
 _UNREACHABLE = (httpx.TransportError, openai.APIConnectionError, aiohttp.ClientConnectionError, OSError)
 
 
@@ -74,7 +74,7 @@ class Breaker:
         cache = self._router().cooldown_cache
         ids = self._router().get_model_ids(model_name=group)
         cooling = await cache.async_get_active_cooldowns(model_ids=ids, parent_otel_span=None)
-        failed = [(value["timestamp"], one) for one, value in cooling if int(value["status_code"]) in _FAULTS]
+        failed = [(value["timestamp"], one) for one, value in cooling]
         if not failed:
             return False
         self._probed[group] = now

@@ -32,7 +32,7 @@ from litellm.types.utils import InternalCallOrigin
 from thriftgate.errors import TierFailedError
 from thriftgate.proxy import edge
 from thriftgate.proxy.answered import AnsweredCall, hidden_of_stream
-from thriftgate.proxy.books.bills import TierBill, charge_given_up, keep_bills
+from thriftgate.proxy.books.bills import TierBill, keep_bills
 from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
@@ -105,7 +105,7 @@ class RouterCompleter:
         try:
             response = await self._asked(model, request, purpose, stream=False)
         except BaseException as error:
-            charge_given_up(seen, self._pricer, model, error, edge=asking_of(purpose))
+            TierBill(seen, self._pricer, model, edge=asking_of(purpose)).give_up(error)
             raise
         finally:
             current.reset(token)
@@ -197,7 +197,7 @@ class RouterCompleter:
         try:
             response = await self._asked(model, request, purpose, stream=True)
         except BaseException as error:
-            self._give_up(seen, bill, error, is_begun=False)
+            bill.give_up(error)
             raise
         finally:
             current.reset(token)
@@ -220,10 +220,10 @@ class RouterCompleter:
         except Exception as error:
             failure = self._failure(model, error, stream=True)
             failure.__cause__ = error  # by which a time-out is known
-            self._give_up(seen, bill, failure, is_begun=is_begun)
+            _give_up(bill, failure, is_begun=is_begun)
             raise failure from error
         except asyncio.CancelledError as error:
-            self._give_up(seen, bill, error, is_begun=is_begun)
+            _give_up(bill, error, is_begun=is_begun)
             raise
         finally:
             close = getattr(response, "aclose", None)
@@ -231,14 +231,6 @@ class RouterCompleter:
                 await close()
             if not is_begun:
                 bill.drop()
-
-    def _give_up(self, seen: ProviderAnswer, bill: TierBill, error: BaseException, *, is_begun: bool) -> None:
-        """A stream ends so; once it has begun, whoever reads it settles its bill."""
-        if not is_begun:
-            bill.drop()
-            charge_given_up(seen, self._pricer, bill.model, error, edge=bill.edge)
-        elif isinstance(error, Exception) and (used := bill.given_up(error)) is not None:
-            note_given_up(error, *used)
 
     def lost(self, model: str, request: ChatRequest) -> Sequence[str]:
         """The places of the request that no provider of the model group would get."""
@@ -354,6 +346,14 @@ class RouterCompleter:
             traceparent = outgoing_traceparent(request.request_id, request.traceparent)
             kwargs["extra_headers"] = {**headers, "traceparent": traceparent}
         return kwargs
+
+
+def _give_up(bill: TierBill, error: BaseException, *, is_begun: bool) -> None:
+    """A stream ends so; once it has begun, whoever reads it settles its bill."""
+    if not is_begun:
+        bill.give_up(error)
+    elif isinstance(error, Exception) and (used := bill.given_up(error)) is not None:
+        note_given_up(error, *used)
 
 
 def asking_of(purpose: CallPurpose) -> edge.EdgeRequest | None:

@@ -20,7 +20,7 @@ from litellm.types.router import RouterErrors, RouterRateLimitError, RouterRateL
 
 from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy.books.usages import read_usage
-from thriftgate.proxy.endpoints.fields import TYPES, is_of_type, wrong_note
+from thriftgate.proxy.endpoints.fields import TYPES, note_fault, type_fault
 from thriftgate.proxy.tiers import provider_answer
 from thriftgate.proxy.tiers.breaker import causes
 from thriftgate.wire.shapes import items, mapping
@@ -175,10 +175,9 @@ def rejected_field(error: BaseException) -> InvalidRequestError | None:
 def _wrong_field(body: Mapping[str, Any]) -> InvalidRequestError | None:
     for name, value in body.items():
         check = TYPES.get(name)
-        if check is not None and not is_of_type(check, value):
-            return InvalidRequestError(f"'{name}' must be {check[1]}", param=name)
-    noted = wrong_note(body)
-    return None if noted is None else InvalidRequestError(f"'{noted[0]}' must be {noted[1]}", param=noted[0])
+        if check is not None and (fault := type_fault(name, check, value)) is not None:
+            return fault
+    return note_fault(body)
 
 
 def _has_parts(body: Mapping[str, Any]) -> bool:
