@@ -78,6 +78,49 @@ async def test_a_group_is_tried_again_whatever_closed_it(status: int) -> None:
     assert await setup.cooling() == {"backup"}
 
 
+async def test_a_plain_model_that_others_closed_is_tried_again_for_its_next_caller() -> None:
+    setup = Setup()
+    setup.cool("primary", 429)
+    setup.cool("backup", 429)
+    asked: list[Any] = []
+
+    async def theirs(**kwargs: Any) -> str:
+        asked.append(kwargs.get("num_retries"))
+        if len(await setup.cooling()) == 2:
+            raise no_deployment_left()
+        return "Fine."
+
+    ours = setup.breaker.half_open(theirs)
+    assert await ours(model=GROUP) == "Fine."
+    assert asked == [None, 0]
+    setup.cool("primary", 429)
+    with pytest.raises(RouterRateLimitError):
+        await ours(model=GROUP)
+
+
+async def test_an_alias_of_a_closed_group_is_tried_again_too() -> None:
+    setup = Setup()
+    setup.router.model_group_alias = {"alias": GROUP}
+    setup.cool("primary", 500)
+    setup.cool("backup", 500)
+    assert await setup.breaker.reopen("alias")
+
+
+async def test_a_request_that_closed_a_group_itself_is_not_tried_again() -> None:
+    setup = Setup()
+    setup.cool("primary", 500)
+    setup.cool("backup", 500)
+    tries: list[int] = []
+
+    async def theirs(**_: Any) -> str:
+        tries.append(1)
+        raise caused(no_deployment_left, exceptions.Timeout("late", "primary", "openai"))
+
+    with pytest.raises(RouterRateLimitError):
+        await setup.breaker.half_open(theirs)(model=GROUP)
+    assert len(tries) == 1
+
+
 def caused(make: Callable[[], Exception], cause: Exception) -> Exception:
     error = make()
     error.__cause__ = cause

@@ -22,7 +22,6 @@ with warnings.catch_warnings():
     from thriftgate.proxy.books.bills import all_charged
     from thriftgate.proxy.books.pricing import RouterPricer
     from thriftgate.proxy.edge import EdgeRequest, current
-    from thriftgate.proxy.tiers.breaker import Breaker
     from thriftgate.proxy.tiers.completer import RouterCompleter
     from thriftgate.proxy.tiers.translations import Translations
 
@@ -134,7 +133,7 @@ class Call:
         router = Router(model_list=[{"model_name": "m", "litellm_params": params}], num_retries=retries, retry_after=10)
         source: Any = lambda: router  # noqa: E731
         pricer = RouterPricer(source)
-        completer = RouterCompleter(source, pricer, Breaker(source), Translations(source))
+        completer = RouterCompleter(source, pricer, Translations(source))
         self._request = with_body(ChatRequest(request_id="r", route="r", messages=(), dialect=Dialect(dialect)), body)
         self._journal = Journal(self._request, clock=SystemClock(), stream=stream, capture_content=False)
         self._asker = Asker(completer, pricer, self._journal)

@@ -16,7 +16,6 @@ with warnings.catch_warnings():
     from thriftgate.proxy.dialects import METHODS
     from thriftgate.proxy.edge import EdgeRequest, current
     from thriftgate.proxy.interception import Interception
-    from thriftgate.proxy.tiers.breaker import Breaker
     from thriftgate.proxy.tiers.completer import RouterCompleter
     from thriftgate.proxy.tiers.translations import Translations
 
@@ -65,7 +64,7 @@ async def read(events: int, *, later: Usage | None = None) -> list[tuple[int, in
     """`later` is what a call took that ends after what reads it."""
     route = cast("RouteService", HeldRoute())
     router, log = SimpleNamespace(**dict.fromkeys(METHODS.values())), LiteLLMsLog()
-    Interception(lambda: {"support": route}).install(router)
+    Interception(lambda: {"support": route}, half_open=lambda theirs: theirs).install(router)
     body: dict[str, Any] = {"model": "support", "messages": [{"role": "user", "content": "How long?"}], "stream": True}
     edge = EdgeRequest("r1", "support", "support", body, {})
     current.set(edge)
@@ -97,7 +96,7 @@ async def test_a_tier_that_cannot_be_asked_keeps_nobody_waiting() -> None:
     params = {"model": "openai/m", "api_key": "x", "api_base": "http://127.0.0.1:9", "num_retries": 0, "max_retries": 0}
     router = Router(model_list=[{"model_name": "m", "litellm_params": params}], num_retries=0, disable_cooldowns=True)
     source: Any = lambda: router  # noqa: E731
-    completer = RouterCompleter(source, RouterPricer(source), Breaker(source), Translations(source))
+    completer = RouterCompleter(source, RouterPricer(source), Translations(source))
     edge = EdgeRequest("r2", "support", "support", {}, {})
     current.set(edge)
     asked = {"messages": [{"role": "user", "content": "How long?"}]}

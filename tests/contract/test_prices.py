@@ -19,7 +19,6 @@ with warnings.catch_warnings():
 
     from thriftgate.proxy.books.pricing import RouterPricer
     from thriftgate.proxy.tiers import provider_answer
-    from thriftgate.proxy.tiers.breaker import Breaker
     from thriftgate.proxy.tiers.completer import RouterCompleter
     from thriftgate.proxy.tiers.translations import Translations
 
@@ -293,7 +292,7 @@ async def booked(case: Case, world: World, *, stream: bool, wait: float = 0.0) -
     world.upstream.on(name, slow(wait, how) if wait else how)
     source: Any = lambda: world.router  # noqa: E731
     pricer = RouterPricer(source)
-    completer = RouterCompleter(source, pricer, Breaker(source), Translations(source))
+    completer = RouterCompleter(source, pricer, Translations(source))
     body = {**ASKS[case.dialect], **(case.asked or {})}
     request = with_body(ChatRequest(request_id="r", route="r", messages=(), dialect=case.dialect), body)
     journal = Journal(request, clock=SystemClock(), stream=stream, capture_content=False)

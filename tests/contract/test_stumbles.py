@@ -14,7 +14,6 @@ with warnings.catch_warnings():
     from litellm.router import Router
 
     from thriftgate.proxy.books.pricing import RouterPricer
-    from thriftgate.proxy.tiers.breaker import Breaker
     from thriftgate.proxy.tiers.completer import RouterCompleter
     from thriftgate.proxy.tiers.translations import Translations
 
@@ -64,7 +63,7 @@ async def failure_of(provider: HTTPServer, model: str, body: dict[str, Any], ans
     }  # fmt: skip
     router = Router(model_list=[{"model_name": "m", "litellm_params": params}], num_retries=0, disable_cooldowns=True)
     source: Any = lambda: router  # noqa: E731
-    completer = RouterCompleter(source, RouterPricer(source), Breaker(source), Translations(source))
+    completer = RouterCompleter(source, RouterPricer(source), Translations(source))
     request = with_body(ChatRequest(request_id="r", route="r", messages=(), dialect="chat"), body)
     try:
         made = await completer.complete("m", request, purpose=CallPurpose.ANSWER)

@@ -1,12 +1,15 @@
 """Every text of a request or an answer, whatever its dialect, and the same document with other texts in their place.
 
 All strings are looked at but those that the protocols themselves define (ids, roles, types, signatures, pictures): a
-field that nobody foresaw is masked rather than sent. Inside what users and tools make up themselves (arguments,
-schemas, JSON inside strings) there are no such exceptions, and the keys of objects are texts too.
+field that nobody foresaw is masked rather than sent. Inside what users and tools make up themselves (arguments, JSON
+inside strings) there are no such exceptions, and the keys of objects are texts too. In a JSON schema its language's own
+words stay, and the names of properties are looked at for patterns alone: a model of names takes "integer" and "lon",
+where nothing stands beside them, for people, and a schema without its types is none to any provider.
 
 Failure behaviour: pure; a document nested deeper than 64 levels raises InvalidRequestError (400).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -37,10 +40,26 @@ _PROTOCOL_KEYS = frozenset({
 })  # fmt: skip
 """Strings under these keys are the protocols' own words or opaque to everybody but the provider."""
 _MADE_UP = frozenset({
-    "arguments", "parameters", "input_schema", "schema", "json_schema", "output_schema", "structured_content",
-    "metadata", "litellm_metadata", "requester_metadata",
+    "arguments", "structured_content", "metadata", "litellm_metadata", "requester_metadata",
 })  # fmt: skip
 """Under these keys stands what users and tools made up, with keys of their own."""
+_SCHEMAS = frozenset({"parameters", "input_schema", "schema", "output_schema"})
+"""Under these keys stands a JSON schema, which somebody made up as well."""
+_KEYWORDS = (
+    "type properties required additionalProperties items enum description title default format minimum maximum "
+    "exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern minItems maxItems uniqueItems "
+    "minProperties maxProperties patternProperties propertyNames prefixItems contains minContains maxContains "
+    "unevaluatedItems unevaluatedProperties $ref $defs $schema $id $anchor $comment $dynamicRef $dynamicAnchor "
+    "definitions dependentRequired dependentSchemas anyOf oneOf allOf not const if then else examples nullable "
+    "readOnly writeOnly deprecated discriminator propertyName mapping contentEncoding contentMediaType strict"
+)
+_TYPES_AND_FORMATS = (
+    "object string integer number boolean array null date-time date time duration email idn-email hostname "
+    "idn-hostname ipv4 ipv6 uri uri-reference uri-template iri iri-reference uuid json-pointer "
+    "relative-json-pointer regex byte binary int32 int64 float double password"
+)
+_SCHEMA_WORDS, _SCHEMA_VALUES = frozenset(_KEYWORDS.split()), frozenset(_TYPES_AND_FORMATS.split())
+_IDENTIFIER = re.compile(r"[A-Za-z$_][A-Za-z0-9$_.-]{0,63}\Z")
 _TOOL_USES = frozenset({"tool_use", "server_tool_use", "mcp_tool_use", "custom_tool_call"})
 _TOOLS = frozenset(
     {"function", "custom", "tool", "function_call", "tool_use", "server_tool_use", "mcp_tool_use", "json_schema"}
@@ -48,18 +67,19 @@ _TOOLS = frozenset(
 _PASSED_ON = frozenset({"reasoning_signature", "thinking"})
 
 
-def transformed(document: Any, visit: Visit, visit_header: Visit | None = None) -> Any:
+def transformed(document: Any, visit: Visit, visit_word: Visit | None = None) -> Any:
     """The document with what `visit` gives for each of its texts; what does not change is the very same object.
 
-    `visit_header` is asked about what a client's library wrote into the head of the request, which is no prose.
+    `visit_word` is asked about what is no prose: what a client's library wrote into the head of the request, and the
+    names of a schema's properties.
     """
-    return _Walk(visit, visit_header or visit).protocol(document, "", 0)
+    return _Walk(visit, visit_word or visit).protocol(document, "", 0)
 
 
 class _Walk:
-    def __init__(self, visit: Visit, visit_header: Visit) -> None:
+    def __init__(self, visit: Visit, visit_word: Visit) -> None:
         self._visit = visit
-        self._visit_header = visit_header
+        self._visit_word = visit_word
 
     def protocol(self, value: Any, key: str, depth: int) -> Any:
         """What the protocol defines: its own fields are left alone."""
@@ -75,7 +95,9 @@ class _Walk:
         kind = str(fields.get("type") or "")
         out: dict[str, Any] = {}
         for name, value in fields.items():
-            if name in _MADE_UP or (name == "input" and kind in _TOOL_USES):
+            if name in _SCHEMAS:
+                out[name] = self.schema(value, "", depth)
+            elif name in _MADE_UP or (name == "input" and kind in _TOOL_USES):
                 out[name] = self.free(value, "", depth)
             elif (
                 (name in _PROTOCOL_KEYS and not isinstance(value, dict | list))
@@ -87,7 +109,7 @@ class _Walk:
             ):
                 out[name] = value
             elif key == "headers" and isinstance(value, str) and _is_librarys(name):
-                out[name] = self._visit_header(value, name)
+                out[name] = self._visit_word(value, name)
             elif name == "name" and isinstance(value, str):
                 # A participant's name: the protocols allow no brackets there.
                 out[name] = self._visit(value, "name").translate(_NO_BRACKETS)
@@ -105,7 +127,10 @@ class _Walk:
                 return _same_or(fields, {key: self._header(key, item, _deeper(depth)) for key, item in fields.items()})
             return _same_or(
                 fields,
-                {self.text(key, ""): self.free(item, key, _deeper(depth)) for key, item in fields.items()},
+                {
+                    self.text(key, ""): (self.schema if key in _SCHEMAS else self.free)(item, key, _deeper(depth))
+                    for key, item in fields.items()
+                },
             )
         if isinstance(value, list):
             return _same_or(value, [self.free(item, label, _deeper(depth)) for item in cast("list[Any]", value)])
@@ -115,11 +140,35 @@ class _Walk:
             return value if new == written else new
         return value
 
+    def schema(self, value: Any, label: str, depth: int) -> Any:
+        """A JSON schema, as far as it is one; anything else in its place is what somebody made up."""
+        if isinstance(value, Mapping):
+            fields = cast("Mapping[str, Any]", value)
+            return _same_or(
+                fields, {self._name(key): self.schema(item, key, _deeper(depth)) for key, item in fields.items()}
+            )
+        if isinstance(value, list):
+            return _same_or(value, [self.schema(item, label, _deeper(depth)) for item in cast("list[Any]", value)])
+        if isinstance(value, str):
+            if label in ("type", "format") and value in _SCHEMA_VALUES:
+                return value
+            if label == "required":
+                return self._name(value)
+            if label in ("$ref", "$dynamicRef"):
+                return "/".join(map(self._name, value.split("/")))
+        return self.free(value, label, depth)
+
+    def _name(self, name: str) -> str:
+        """A key in a schema, or what stands for one."""
+        if name in _SCHEMA_WORDS or name in ("", "#"):
+            return name
+        return self._visit_word(name, "") if _IDENTIFIER.match(name) else self.text(name, "")
+
     def _header(self, name: str, value: Any, depth: int) -> Any:
         if isinstance(value, str) and name.lower() == "content-length" and value.isdigit():
             return value  # the server has read it as a number
         if isinstance(value, str) and _is_librarys(name):
-            return self._visit_header(value, name)
+            return self._visit_word(value, name)
         return self.free(value, "", depth)
 
     def text(self, text: str, label: str, json_depth: int = 0) -> str:
@@ -160,7 +209,15 @@ def _is_media(name: str, fields: Mapping[str, Any], kind: str) -> bool:
 def _is_name_of_tool(name: str, fields: Mapping[str, Any], key: str, kind: str) -> bool:
     if name != "name" or ("role" in fields and kind not in _TOOLS):
         return False
-    return kind in _TOOLS or key in {"function", "function_call", "tool_choice", "tools", "json_schema", "format"}
+    return kind in _TOOLS or key in {
+        "function",
+        "functions",
+        "function_call",
+        "tool_choice",
+        "tools",
+        "json_schema",
+        "format",
+    }
 
 
 def _same_or(old: Any, new: Any) -> Any:

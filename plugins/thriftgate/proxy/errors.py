@@ -30,7 +30,7 @@ from thriftgate.errors import (
     RateLimitExceededError,
     TierFailedError,
 )
-from thriftgate.proxy.tiers.breaker import causes, is_litellms, own_failure
+from thriftgate.proxy.tiers.breaker import PROBE_EVERY, causes, is_litellms, own_failure
 from thriftgate.wire.shapes import mapping
 
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
@@ -100,9 +100,7 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
     error = own_failure(error)
     retry_after = _retry_after(error)
     if isinstance(error, RouterRateLimitError):
-        return TierFailedError(
-            model, "cools down after failures (503)", status_code=503, retry_after=retry_after or error.cooldown_time
-        )
+        return TierFailedError(model, "cools down after failures (503)", status_code=503, retry_after=PROBE_EVERY)
     if any(is_litellms(one) and _IN_A_LOOP in str(one)[:200] for one in causes(error)):
         return _looped(model)
     status = getattr(error, "status_code", None)

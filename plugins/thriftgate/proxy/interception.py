@@ -39,6 +39,7 @@ from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError, gateway_error
 from thriftgate.proxy.messages import request_read
 from thriftgate.proxy.patience import within
+from thriftgate.proxy.tiers.breaker import Call
 from thriftgate.services.request.reading import whole_body
 from thriftgate.services.route.route import RouteService
 from thriftgate.types import Answer, ChatRequest, StreamPiece, Usage
@@ -47,14 +48,24 @@ from thriftgate.wire.streaming.codec import is_last_event
 
 logger = logging.getLogger(__name__)
 
-Call = Callable[..., Awaitable[Any]]
+_OTHERS = (
+    "aembedding", "atext_completion", "aspeech", "atranscription", "aimage_generation", "aimage_edit", "amoderation",
+    "arerank",
+)  # fmt: skip
+"""The router's methods of endpoints at which there are no routes."""
 
 
 class Interception:
-    """Puts the routes before a router's own methods."""
+    """Puts the routes before a router's own methods, and the breaker's second look around those.
 
-    def __init__(self, routes: Callable[[], Mapping[str, RouteService]]) -> None:
+    Args:
+        routes: By name.
+        half_open: Makes of a method of the router one that tries again what others' requests have closed.
+    """
+
+    def __init__(self, routes: Callable[[], Mapping[str, RouteService]], *, half_open: Callable[[Call], Call]) -> None:
         self._routes = routes
+        self._half_open = half_open
         self._logs: set[asyncio.Task[None]] = set()
 
     def install(self, router: object) -> None:
@@ -62,7 +73,10 @@ class Interception:
         if getattr(router, "_has_thriftgate_routes", False):
             return
         for dialect, method in METHODS.items():
-            setattr(router, method, self._before(dialect, getattr(router, method)))
+            setattr(router, method, self._before(dialect, self._half_open(getattr(router, method))))
+        for method in _OTHERS:
+            if (theirs := getattr(router, method, None)) is not None:
+                setattr(router, method, self._half_open(theirs))
         setattr(router, "_has_thriftgate_routes", True)  # noqa: B010  the router has no such field
 
     def _before(self, dialect: str, theirs: Call) -> Call:

@@ -138,7 +138,7 @@ with suppress(RuntimeError):  # no running loop: somebody imports us outside a p
     run_until_the_end(proxy_server, _end, drain=gateway.config.drain, charged=all_charged)
 routes = ThriftgateProvider()
 authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.identity else None)
-interception = Interception(lambda: gateway.routes)
+interception = Interception(lambda: gateway.routes, half_open=gateway.breaker.half_open)
 strangers = Strangers(count=gateway.counters.note_stranger)
 strangers.install()
 Unquoted().install()

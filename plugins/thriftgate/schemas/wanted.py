@@ -31,6 +31,9 @@ def forced_tool(params: Mapping[str, Any]) -> Wanted | None:
     """The one tool that must be called: named in `tool_choice`, or the only one where a call is required."""
     schemas = offered_tools(params)
     choice: object = params.get("tool_choice")
+    if (allowed := _allowed(choice)) is not None:
+        schemas = {name: schema for name, schema in schemas.items() if name in allowed}
+        choice = tool_choice(params)
     if choice is None and isinstance(params.get("function_call"), Mapping):
         choice = params["function_call"]
     word = choice
@@ -46,6 +49,18 @@ def forced_tool(params: Mapping[str, Any]) -> Wanted | None:
         (name, schema), *_ = schemas.items()
         return Wanted("forced_tool", schema, name)
     return None
+
+
+def _allowed(choice: object) -> set[str] | None:
+    """The names that OpenAI's `allowed_tools` narrows the choice to; None for any other choice."""
+    if not isinstance(choice, Mapping):
+        return None
+    fields = cast("Mapping[str, object]", choice)
+    if fields.get("type") != "allowed_tools":
+        return None
+    inside = fields.get("allowed_tools")
+    listed = cast("Mapping[str, object]", inside if isinstance(inside, Mapping) else fields).get("tools")
+    return set(offered_tools({"tools": listed}))
 
 
 def tool_choice(params: Mapping[str, Any]) -> object:

@@ -275,6 +275,53 @@ def test_what_a_library_says_in_the_head_of_a_request_is_no_prose() -> None:
     assert transformed(body, lambda text, label: text) is body
 
 
+TOOL: dict[str, Any] = {
+    "type": "object", "required": ["lon", "Ada Lovelace"], "additionalProperties": False,
+    "properties": {
+        "lon": {"type": ["number", "null"], "description": "where", "format": "double"},
+        "age": {"type": "integer", "enum": ["json"], "title": "Age"},
+        "Ada Lovelace": {"$ref": "#/$defs/Ada Lovelace"}, "0171 2345678": {"type": "Ada"},
+    },
+    "$defs": {"Ada Lovelace": {"type": "string", "format": "Ada"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": TOOL}}]},
+        {"tools": [{"type": "function", "name": "f", "parameters": TOOL}]},
+        {"tools": [{"name": "f", "input_schema": TOOL}]},
+        {"functions": [{"name": "f", "parameters": TOOL}]},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "f", "schema": TOOL}}},
+        {"text": {"format": {"type": "json_schema", "name": "f", "schema": TOOL}}},
+        {"output_config": {"format": {"type": "json_schema", "schema": TOOL}}},
+    ],
+    ids=["chat", "responses", "messages", "functions", "chat format", "responses format", "messages format"],
+)
+def test_the_words_of_a_schema_stay_and_its_names_are_no_prose(body: dict[str, Any]) -> None:
+    prose: list[str] = []
+
+    def visit(text: str, _: str) -> str:
+        prose.append(text)
+        return text.replace("Ada Lovelace", "<PERSON_1>")
+
+    names: list[str] = []
+
+    def visit_word(text: str, _: str) -> str:
+        names.append(text)
+        return text
+
+    out = json.dumps(transformed(body, visit, visit_word))
+    assert set(names) == {"lon", "age"}
+    assert {"where", "json", "Age", "Ada Lovelace", "0171 2345678", "Ada"} == set(prose)
+    kept = ['"type": ["number", "null"]', '"type": "integer"', '"format": "double"', '"type": "object"']
+    assert [one for one in kept if one not in out] == []
+    assert '"required": ["lon", "<PERSON_1>"]' in out
+    assert "#/$defs/<PERSON_1>" in out
+    assert "Ada Lovelace" not in out
+
+
 @pytest.mark.parametrize("key", ["id", "type", "status", "container", "voice", "user_id", "alice@example.com"])
 def test_metadata_has_no_keys_of_the_protocol_and_its_keys_are_texts(key: str) -> None:
     def visit(text: str, label: str) -> str:

@@ -209,7 +209,6 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         completer=RouterCompleter(
             router,
             pricer,
-            breaker,
             translations,
             forward_traceparent=config.tracing.forward_traceparent,
             private_models=private_models,

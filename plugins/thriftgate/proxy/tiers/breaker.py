@@ -12,8 +12,9 @@ Failure behaviour: a deployment that LiteLLM no longer knows is passed over; not
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, cast
 
 import aiohttp
@@ -23,8 +24,11 @@ from litellm.router import Router
 from litellm.router_utils.cooldown_cache import CooldownCache
 from litellm.types.router import RouterRateLimitError
 
+Call = Callable[..., Awaitable[Any]]
+"""One of the router's public methods."""
+
 _DEFAULT_COOLDOWN = 30.0
-_PROBE_EVERY = 1.0
+PROBE_EVERY = 1.0
 """Seconds between two tries of a closed group, per worker."""
 _UNREACHABLE = (httpx.TransportError, openai.APIConnectionError, aiohttp.ClientConnectionError, OSError)
 
@@ -66,13 +70,30 @@ class Breaker:
             cooldown_time=float(router.cooldown_time or _DEFAULT_COOLDOWN),
         )
 
+    def half_open(self, theirs: Call) -> Call:
+        """The router's method, which tries what others' requests have closed: for tiers and plain models alike."""
+
+        @wraps(theirs)
+        async def ours(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await theirs(*args, **kwargs)
+            except RouterRateLimitError as error:
+                # A request that closed the group itself has had its tries.
+                is_closed_by_others = own_failure(error) is error
+                if not (is_closed_by_others and await self.reopen(str(kwargs.get("model")))):
+                    raise
+            # One try: LiteLLM would wait before it tries a second time what is closed again by then.
+            return await theirs(*args, **{**kwargs, "num_retries": 0})
+
+        return ours
+
     async def reopen(self, group: str) -> bool:
         """Whether a closed group may be tried now; lets the deployment back in whose failure is the longest ago."""
         now = self._monotonic()
-        if now - self._probed.get(group, -_PROBE_EVERY) < _PROBE_EVERY:
+        if now - self._probed.get(group, -PROBE_EVERY) < PROBE_EVERY:
             return False
         cache = self._router().cooldown_cache
-        ids = self._router().get_model_ids(model_name=group)
+        ids = sorted(self._router().get_candidate_model_ids_for_route(group))
         cooling = await cache.async_get_active_cooldowns(model_ids=ids, parent_otel_span=None)
         failed = [(value["timestamp"], one) for one, value in cooling]
         if not failed:

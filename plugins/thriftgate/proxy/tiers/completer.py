@@ -26,7 +26,6 @@ from typing import Any, cast
 import litellm
 from litellm.litellm_core_utils.initialize_dynamic_callback_params import inherit_message_logging_privacy
 from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata
-from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import InternalCallOrigin
 
 from thriftgate.errors import TierFailedError
@@ -39,7 +38,7 @@ from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.patience import wait_for_no_provider
 from thriftgate.proxy.privacy.private import HERE_ALONE, as_seen_by
 from thriftgate.proxy.tiers import endings, listening, stumbles
-from thriftgate.proxy.tiers.breaker import Breaker, own_failure
+from thriftgate.proxy.tiers.breaker import own_failure
 from thriftgate.proxy.tiers.deployments import DeploymentNames
 from thriftgate.proxy.tiers.plain_chunks import build_plain_chunks
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
@@ -78,7 +77,6 @@ class RouterCompleter:
         self,
         router: RouterSource,
         pricer: RouterPricer,
-        breaker: Breaker,
         translations: Translations,
         *,
         forward_traceparent: bool = False,
@@ -86,7 +84,6 @@ class RouterCompleter:
     ) -> None:
         self._router = router
         self._translations = translations
-        self._breaker = breaker
         self._pricer = pricer
         self._forward_traceparent = forward_traceparent
         self._private_models = private_models
@@ -284,15 +281,7 @@ class RouterCompleter:
 
     async def _call(self, dialect: str, kwargs: dict[str, Any]) -> object:
         call = cast("Callable[..., Awaitable[object]]", getattr(self._router(), METHODS[dialect]))
-        try:
-            return await call(**kwargs)
-        except RouterRateLimitError as error:
-            # Closed by others' requests, it may be tried again; a request that closed it itself has had its tries.
-            is_closed = own_failure(error) is error
-            if not (is_closed and await self._breaker.reopen(str(kwargs["model"]))):
-                raise
-            # One try: LiteLLM would wait before it tries a second time what is closed again by then.
-            return await call(**{**kwargs, "num_retries": 0})
+        return await call(**kwargs)
 
     def supports(self, model: str, param: str) -> bool:
         """Whether every deployment of the model group takes this OpenAI parameter, as far as LiteLLM knows."""
