@@ -31,7 +31,7 @@ def ours_finder() -> Finder:
     assert policy is not None
 
     def found_in(text: Text) -> list[TextSpan]:
-        return counted_by_kind(text.text, engine(text), policy)
+        return counted_by_kind(text.text, [span for found in engine(text) for span in found], policy)
 
     def find(text: str) -> list[tuple[int, int, str]]:
         """Found by what a text says, and again where it stands in another."""

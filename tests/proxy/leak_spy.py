@@ -15,7 +15,7 @@ LATE = "KEEP-THE-ANALYZER-WAITING"
 STUCK = "NEVER-LET-THE-ANALYZER-END"
 LET_GO = Path(os.environ["THRIFTGATE_TEST_SPEND"]).with_name("let-go")
 """While this file is not there, a text with `STUCK` in it is analysed on and on."""
-_analyze = engine.PresidioEngine.analyze
+_steps = engine.PresidioEngine.steps
 
 
 def _crashing(self: engine.PresidioEngine, text: Any) -> Any:
@@ -25,10 +25,10 @@ def _crashing(self: engine.PresidioEngine, text: Any) -> Any:
         raise TimeoutError(f"no answer about {text.text}")
     while STUCK in text.text and not LET_GO.exists():
         time.sleep(0.05)
-    return _analyze(self, text)
+    return _steps(self, text)
 
 
-engine.PresidioEngine.analyze = _crashing
+engine.PresidioEngine.steps = _crashing
 
 
 class LeakSpy(CustomLogger):

@@ -3,7 +3,8 @@
 Failure behaviour: nothing here fails; an unset variable resolves to None and is named.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,6 +24,24 @@ class Unset:
 def variable_of(value: Any) -> str | None:
     """The name in `os.environ/NAME`; None for any other value."""
     return value.removeprefix(PREFIX).strip() if isinstance(value, str) and value.startswith(PREFIX) else None
+
+
+_OTHERWISE = re.compile(
+    r"\$\{?(?:[A-Z][A-Z0-9_]+)\}?|(?:os\.?)?env\w*\s*[/.:\[(]\s*['\"]?(?:[A-Z][A-Z0-9_]+)['\"]?\s*[\])]?"
+    r"|os\.\w{4,10}/(?:[A-Z][A-Z0-9_]+)"
+)
+
+
+def misnamed_variables(values: Any, *, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Where a variable is written in another way (`${NAME}`, `os.environ.NAME`), so that the text itself is taken."""
+    if isinstance(values, str) and variable_of(values) is None and _OTHERWISE.fullmatch(values.strip()):
+        yield path
+    elif isinstance(values, Mapping):
+        for key, value in cast("Mapping[str, Any]", values).items():
+            yield from misnamed_variables(value, path=(*path, key))
+    elif isinstance(values, list):
+        for index, value in enumerate(cast("list[Any]", values)):
+            yield from misnamed_variables(value, path=(*path, index))
 
 
 def resolve(values: Any, environ: Mapping[str, str], *, path: KeyPath = ()) -> tuple[Any, list[Unset]]:

@@ -25,6 +25,12 @@ def _straight(
     section: dict[str, Any], model: type[BaseModel], path: KeyPath, problems: list[Problem]
 ) -> dict[str, Any]:
     for name in [name for name in section if name not in model.model_fields]:
+        if (entry := _lone_entry(section, model, name)) is not None:
+            many, only = entry
+            inside = {**mapping(mapping(section[many])[only]), name: section.pop(name)}
+            section[many] = {**mapping(section[many]), only: inside}
+            problems.append(Problem((*path, name), f"stands too far left: indent it under '{many}.{only}'"))
+            continue
         owner = _owner(section, model, name)
         if owner is not None:
             section[owner] = {**mapping(section[owner]), name: section.pop(name)}
@@ -78,6 +84,20 @@ def _owner(section: Mapping[str, Any], model: type[BaseModel], name: str) -> str
         value = section[other]
         if found is not None and name in found.model_fields and isinstance(value, Mapping) and name not in value:
             return other
+    return None
+
+
+def _lone_entry(section: Mapping[str, Any], model: type[BaseModel], name: str) -> tuple[str, str] | None:
+    """The last entry of a section above an unknown key whose entries have a setting of its name, which it lacks."""
+    names = list(section)
+    for other in reversed(names[: names.index(name)]):
+        field = model.model_fields.get(other)
+        each = element_model(field.annotation) if field is not None else None
+        entries = mapping(section[other])
+        if each is not None and name in each.model_fields and entries:
+            last = list(entries)[-1]
+            is_open = isinstance(entries[last], Mapping) and name not in mapping(entries[last])
+            return (other, last) if is_open else None
     return None
 
 

@@ -26,12 +26,12 @@ from thriftgate.config.checks.routes import (
 )
 from thriftgate.config.checks.tracing import check_tracing
 from thriftgate.config.document import Document, read_document, value_at
-from thriftgate.config.environment import Unset, resolve
+from thriftgate.config.environment import PREFIX, Unset, misnamed_variables, resolve
 from thriftgate.config.indentation import straighten
 from thriftgate.config.litellm.checks import check_callback_settings, check_litellm, master_key_of
 from thriftgate.config.litellm.model_checks import check_header_names, check_retirement
 from thriftgate.config.litellm.model_list import ModelList, environment_with, read_model_list
-from thriftgate.config.litellm.sections import check_fallbacks, check_names
+from thriftgate.config.litellm.sections import check_aliases, check_fallbacks, check_names, check_providers
 from thriftgate.config.name_models import check_name_models
 from thriftgate.config.problems import SECTION, KeyPath, Problem, problems_of, spell
 from thriftgate.config.sections.root import RouteConfig, ThriftgateConfig
@@ -111,7 +111,10 @@ def load(
     problems += misplaced
     problems += [mistake for mistake in mistakes if mistake.path not in named]
     findings += (*check_names(document.values), *check_fallbacks(document.values, models))
+    findings += (*check_aliases(document.values, models), *check_providers(document.values, models))
     findings += check_litellm(document.values, environ, path.parent)
+    words = f"is taken as it stands: an environment variable is written {PREFIX}NAME"
+    problems += [Problem(place, words) for place in misnamed_variables(document.values)]
     if sound is not None:
         names = frozenset(mapping(section.get("routes")))
         findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)

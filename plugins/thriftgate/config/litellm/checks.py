@@ -79,7 +79,9 @@ def _check_sections(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
             yield RouteFinding(Problem((name,), "stands in the wrong place: LiteLLM reads it under callback_settings"))
         elif name not in _SECTIONS and (suggestion := did_you_mean(name, _SECTIONS)):
             words = f"LiteLLM knows no such section and ignores it{suggestion}"
-            yield RouteFinding(Problem((name,), words), is_warning=True)
+            # Where the section that is meant is there as well, the other one may be somebody's notes.
+            is_there = any(section in values for section in _SECTIONS if f"'{section}'" in suggestion)
+            yield RouteFinding(Problem((name,), words), is_warning=is_there)
 
 
 def _check_handler(values: Mapping[str, Any]) -> Iterator[RouteFinding]:

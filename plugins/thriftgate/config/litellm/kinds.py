@@ -7,7 +7,7 @@ Failure behaviour: nothing here raises; what is not in a table is not looked at.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,6 +65,9 @@ MODULE: Kind = (
 )
 _WHOLE: Kind = (lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number")
 
+_INTERVAL: Kind = (_is_number, "a number of seconds")
+_TRUTH: Kind = (lambda value: isinstance(value, bool), "true or false")
+
 _CALLBACK_LISTS = ("audit_log_callbacks", "success_callback", "failure_callback")
 _LITELLM: Mapping[str, Kind] = {
     **dict.fromkeys(_CALLBACK_LISTS, (lambda value: NAMES[0](value) or _is_walked(value), NAMES[1])),
@@ -91,9 +94,22 @@ _GENERAL: Mapping[str, Kind] = {
     "coordination_redis": SECTION, "key_management_settings": SECTION, "team_metadata_schema": SECTION,
     "health_check_staleness_threshold": NUMBER, "user_api_key_cache_ttl": NUMBER, "user_api_key_cache_max_size": _WHOLE,
     "database_url": TEXT, "master_key": TEXT, "key_management_system": TEXT,
-    "search_tool_deny_by_default": (lambda value: isinstance(value, bool), "true or false"),
-    "vector_store_deny_by_default": (lambda value: isinstance(value, bool), "true or false"),
+    "health_check_interval": _INTERVAL, "health_check_concurrency": NUMBER, "proxy_batch_write_at": _INTERVAL,
+    **dict.fromkeys(
+        ("search_tool_deny_by_default", "vector_store_deny_by_default", "background_health_checks",
+         "cancel_on_disconnect", "disable_spend_logs", "store_model_in_db"), _TRUTH,
+    ),
 }  # fmt: skip
+_DEPLOYMENT: Mapping[str, Kind] = {
+    **dict.fromkeys(("timeout", "stream_timeout", "cooldown_time"), _INTERVAL),
+    **dict.fromkeys(
+        ("order", "weight", "rpm", "tpm", "max_retries", "num_retries", "max_parallel_requests",
+         "input_cost_per_token", "output_cost_per_token", "input_cost_per_second", "output_cost_per_second",
+         "cache_read_input_token_cost", "cache_creation_input_token_cost"), NUMBER,
+    ),
+    **dict.fromkeys(("model", "api_base", "api_version", "organization"), TEXT),
+}  # fmt: skip
+"""Of `litellm_params`: LiteLLM breaks with them at the first request."""
 _SECTIONS = ("litellm_settings", "general_settings", "router_settings", "environment_variables")
 _SECRETS_KEPT = "key_management_system"
 _LICENSED = ("allowed_ips", "enforced_params")
@@ -115,6 +131,7 @@ def check_kinds(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterat
             if name in _LICENSED and not environ.get(_LICENSE):
                 words = "is for licensees of LiteLLM, which ends where LITELLM_LICENSE is not set: take it out"
                 yield RouteFinding(Problem(("general_settings", name), words))
+    yield from _check_deployments(items(values.get("model_list")))
     kept = general.get(_SECRETS_KEPT)
     known = litellm_names.secret_stores()
     if isinstance(kept, str) and known and kept not in known and not variable_of(kept):
@@ -126,6 +143,13 @@ def check_kinds(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterat
         if isinstance(written, str) and not variable_of(written) and _is_walked(written):
             words = f"LiteLLM reads each letter as a callback of its own, so that none is called: write [{written}]"
             yield RouteFinding(Problem(("litellm_settings", name), words), is_warning=True)
+
+
+def _check_deployments(entries: Sequence[Any]) -> Iterator[RouteFinding]:
+    for index, entry in enumerate(entries):
+        for name, value in mapping(mapping(entry).get("litellm_params")).items():
+            if value is not None:
+                yield from _check(value, _DEPLOYMENT.get(name), ("model_list", index, "litellm_params", name))
 
 
 def _check(value: Any, kind: Kind | None, path: KeyPath) -> Iterator[RouteFinding]:

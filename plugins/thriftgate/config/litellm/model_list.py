@@ -12,7 +12,7 @@ from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
 from thriftgate.config.litellm.prices import Price, price_of, provider_of
 from thriftgate.config.problems import KeyPath, Problem
-from thriftgate.forms import describe
+from thriftgate.forms import describe, did_you_mean
 from thriftgate.wire.shapes import items, mapping
 
 ROUTE_PREFIX = "thriftgate/"
@@ -140,11 +140,16 @@ def _read_entry(
             return None, [wrong]
     problems: list[Problem] = []
     if not isinstance(name, str) or not name:
-        problems.append(Problem((*path, "model_name"), "is missing: the name that clients and tiers use"))
-    if not isinstance(model, str) or not model:
         problems.append(
-            Problem((*path, "litellm_params", "model"), "is missing: the provider and its model, as in openai/gpt-5")
+            Problem(
+                (*path, "model_name"), f"is missing: the name that clients and tiers use{_slip(entry, 'model_name')}"
+            )
         )
+    if not isinstance(model, str) or not model:
+        params = entry.get("litellm_params")
+        slip = _slip(entry, "litellm_params") if params is None else _slip(mapping(params), "model")
+        words = f"is missing: the provider and its model, as in openai/gpt-5{slip}"
+        problems.append(Problem((*path, "litellm_params", "model"), words))
     if problems:
         return None, problems
     return (
@@ -158,6 +163,12 @@ def _read_entry(
         ),
         [],
     )
+
+
+def _slip(section: Mapping[str, Any], name: str) -> str:
+    """The key that was probably meant to be the one that is missing."""
+    found = next((key for key in section if key != name and did_you_mean(key, [name])), None)
+    return f" (is '{found}' meant to be it?)" if found is not None else ""
 
 
 def _missing_variable(entry: Mapping[str, Any], model: str, environ: Mapping[str, str]) -> str | None:

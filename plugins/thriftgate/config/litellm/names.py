@@ -67,6 +67,17 @@ def general_settings() -> frozenset[str]:
 
 
 @cache
+def providers() -> frozenset[str]:
+    """What may stand in front of a model's name."""
+    source = source_of("types/utils.py")
+    start = source.find("\nclass LlmProviders(")
+    end = source.find("\n\n", source.find(' = "', start))
+    return (
+        frozenset(re.findall(r'^    \w+ = "([\w-]+)"', source[start:end], re.MULTILINE)) if start > 0 else frozenset()
+    )
+
+
+@cache
 def deployment_settings() -> frozenset[str]:
     """What LiteLLM itself reads of `litellm_params`; anything else goes to the provider."""
     found = [

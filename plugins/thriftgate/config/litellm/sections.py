@@ -37,6 +37,22 @@ def check_names(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
         yield from _slips(mapping(value_at(entry, "litellm_params")), litellm_names.deployment_settings(), where)
 
 
+def check_providers(values: Mapping[str, Any], models: ModelList) -> Iterator[RouteFinding]:
+    """A provider that LiteLLM does not have, where one that it has is close: each call of such a model would fail."""
+    own = {
+        mapping(entry).get("provider") for entry in items(value_at(values, "litellm_settings", "custom_provider_map"))
+    }
+    known = litellm_names.providers()
+    for group in models.groups.values():
+        for one in group.deployments:
+            provider, slash, _ = one.model.partition("/")
+            if slash and known and provider not in known | own and not one.params.get("custom_llm_provider"):
+                suggestion = did_you_mean(provider, known, cutoff=0.75)
+                if suggestion:
+                    words = f"LiteLLM has no provider '{provider}'{suggestion}"
+                    yield RouteFinding(Problem((*one.path, "litellm_params", "model"), words))
+
+
 def _check_router(settings: Mapping[str, Any]) -> Iterator[RouteFinding]:
     known = litellm_names.router_settings()
     for name in settings:
@@ -51,7 +67,6 @@ def _check_router(settings: Mapping[str, Any]) -> Iterator[RouteFinding]:
         else:
             yield from _check_kind(settings[name], known.get(name, ""), where)
     yield from _check_strategy(settings)
-    yield from _check_aliases(settings.get("model_group_alias"))
     for policy in _POLICIES:
         for name in mapping(settings.get(policy)):
             names = litellm_names.policy_settings(policy)
@@ -96,8 +111,16 @@ def _check_strategy(settings: Mapping[str, Any]) -> Iterator[RouteFinding]:
         yield RouteFinding(Problem(("router_settings", "routing_strategy"), words))
 
 
-def _check_aliases(aliases: Any) -> Iterator[RouteFinding]:
-    for name, alias in mapping(aliases).items():
+def check_aliases(values: Mapping[str, Any], models: ModelList) -> Iterator[RouteFinding]:
+    """Each alias stands for a group that there is, or for another alias."""
+    for name, alias in mapping(value_at(values, "router_settings", "model_group_alias")).items():
+        target = models.aliases.get(name)
+        if target is not None and target not in models.aliases and models.find(target) is None:
+            words = f"no entry of model_list is named '{target}'{did_you_mean(target, models.names)}"
+            yield RouteFinding(Problem(("router_settings", "model_group_alias", name), words))
+        elif name in models.groups:
+            words = f"stands before the group '{name}' of model_list, which nobody reaches any more"
+            yield RouteFinding(Problem(("router_settings", "model_group_alias", name), words), is_warning=True)
         is_whole = isinstance(alias, Mapping) and {"model", "hidden"} <= set(mapping(alias))
         if not isinstance(alias, str) and not is_whole:
             words = f"must be a group's name, or {{model: its name, hidden: true}}, not {describe(alias)}"

@@ -72,7 +72,7 @@ def engine_loader(
                 names.append(SpacyRecognizer(folder, one.labels, one.languages, score=one.score))
             elif one.recognizer is not None:
                 names.append(ForeignRecognizer(one.recognizer, one.options, one.labels, one.languages))
-        return PresidioEngine([one for one in recognizers if one.entity_type in kinds], presidios, names).analyze
+        return PresidioEngine([one for one in recognizers if one.entity_type in kinds], presidios, names).steps
 
     return load
 

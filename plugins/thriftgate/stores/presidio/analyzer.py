@@ -1,11 +1,12 @@
-"""The analyzer that serves: a thread of its own, a bounded queue, and a memory of what was analysed.
+"""The analyzer that serves: a thread of its own, a bounded wait, and a memory of what was analysed.
 
 The event loop only puts texts into a queue and awaits. What was analysed is remembered by its hash, in memory only: a
 conversation that is sent again with one more turn costs one turn.
 
 Failure behaviour: fails closed. What goes wrong while loading or analysing, or takes too long, reaches its caller as
-PrivacyUnavailableError (503), without a word of the text; a full queue is an OverloadedError (503). Loading is tried
-again at the next call. Callers behind a text that never ends are served by another thread (`turns`).
+PrivacyUnavailableError (503), without a word of the text; where a request would wait too long it is an OverloadedError
+(503), and more text than that in one request an InvalidRequestError (400). Loading is tried again at the next call. A
+costly text of one caller makes nobody else wait, and behind one that never ends another thread serves (`turns`).
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from thriftgate.errors import OverloadedError, PrivacyUnavailableError
+from thriftgate.errors import InvalidRequestError, OverloadedError, PrivacyUnavailableError
 from thriftgate.patience import listening
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.spans import TextSpan
@@ -24,7 +25,7 @@ from thriftgate.stores.presidio.turns import Engine, Findings, TextTurns
 logger = logging.getLogger(__name__)
 
 _MAX_WAITING = 2_000_000
-"""Characters that may wait to be analysed, all requests together: about a minute of one core."""
+"""Characters that may be analysed before a request is done, its own with them: about a minute of one core."""
 _BUSY_SECONDS = 5.0
 _LOAD_SECONDS = 180.0
 
@@ -42,7 +43,8 @@ class PresidioAnalyzer:
         self._remembered = remembered
         self._memory: OrderedDict[bytes, Sequence[TextSpan]] = OrderedDict()
         self._lock = threading.Lock()
-        self._waiting = 0
+        self._waiting: dict[asyncio.Future[Findings], int] = {}
+        """Characters of each request that waits."""
         self._turns = TextTurns(
             load,
             timeout=timeout,
@@ -83,10 +85,14 @@ class PresidioAnalyzer:
 
     async def _analyze(self, texts: dict[bytes, Text]) -> Findings:
         size = sum(len(text.text) for text in texts.values())
-        if self._waiting and self._waiting + size > _MAX_WAITING:
+        if size > _MAX_WAITING:
+            told = f"a request with more than {_MAX_WAITING} new characters is not checked for personal data"
+            raise InvalidRequestError(told, code="request_too_large")
+        # As all take turns, each of the others is served no more than this one before this one is done.
+        if size + sum(min(size, other) for other in self._waiting.values()) > _MAX_WAITING:
             raise OverloadedError("too much text waits to be checked for personal data", retry_after=_BUSY_SECONDS)
-        self._waiting += size
         job = asyncio.wrap_future(self._turns.submit(texts))
+        self._waiting[job] = size
         try:
             while not job.done():
                 await asyncio.wait([job], timeout=self._turns.leave_late())
@@ -97,7 +103,7 @@ class PresidioAnalyzer:
             raise PrivacyUnavailableError("the check for personal data is not available; nothing was sent") from None
         finally:
             job.cancel()
-            self._waiting -= size
+            del self._waiting[job]
 
     def _remember(self, key: bytes, spans: Sequence[TextSpan]) -> None:
         with self._lock:

@@ -61,17 +61,32 @@ class PresidioEngine:
 
     def analyze(self, text: Text) -> list[TextSpan]:
         """Every finding in a text, cut out of the text as it was given."""
+        return [span for found in self.steps(text) for span in found]
+
+    def steps(self, text: Text) -> Iterator[Sequence[TextSpan]]:
+        """The same in steps, none of which takes long: a recognizer, or a window of a model. The last ones find."""
         if len(text.text) < 2 or not any(character.isalnum() for character in text.text):
-            return []
+            return
         view = privacy_view(text.text)
         context = Context(view.text, text.label, view.widths(text.text))
-        spans = [span for recognizer in self._own for span in recognizer.find(context)]
+        spans: list[TextSpan] = []
+        for recognizer in self._own:
+            for span in recognizer.find(context):
+                spans.append(span)
+                yield ()
+            yield ()
         if text.is_prose and any(character.isalpha() for character in view.text):
-            wanted = (one for one in self._names if text.languages is None or text.languages & one.languages)
-            spans += [span for one in wanted for span in one.find(view.text)]
-        spans += self._presidio(view.text)
-        found = [_in_source(view, span) for span in without_lookalikes(view.text, spans) if span.end > span.start]
-        return [*found, *self._as_written(text)] if view.text != text.text else found
+            for one in self._names:
+                if text.languages is None or text.languages & one.languages:
+                    for found in one.steps(view.text):
+                        spans += found
+                        yield ()
+        for found in self._presidio(view.text):
+            spans += found
+            yield ()
+        yield [_in_source(view, span) for span in without_lookalikes(view.text, spans) if span.end > span.start]
+        if view.text != text.text:
+            yield list(self._as_written(text))
 
     def _as_written(self, text: Text) -> Iterator[TextSpan]:
         """Credentials that by chance have what looks like an escape (`%3e`), which decoding would cut in two."""
@@ -80,12 +95,12 @@ class PresidioEngine:
             if SECRET in recognizer.supported_entities:
                 yield from recognizer.find(context)
 
-    def _presidio(self, text: str) -> Iterator[TextSpan]:
+    def _presidio(self, text: str) -> Iterator[list[TextSpan]]:
         if self._windowed is None:
             return
         for start, window in read_windows(text):
-            for result in self._windowed.analyze(window, _LANGUAGE, entities=self._kinds):
-                yield span_of(result, "presidio", start)
+            results = self._windowed.analyze(window, _LANGUAGE, entities=self._kinds)
+            yield [span_of(result, "presidio", start) for result in results]
 
 
 def _presidios(kind: str) -> EntityRecognizer:

@@ -23,6 +23,8 @@ from thriftgate.stores.rampart.spans import ADDRESS, LOCATION, PERSON, spans_of
 
 _WINDOW = 2_000
 _OVERLAP = 200
+_SECTION = 8_000
+"""Characters whose names are looked at again in one step."""
 _WORDS = BlankNlpEngine(["en"])
 
 
@@ -40,9 +42,9 @@ class OwnRecognizer(EntityRecognizer):
     def load(self) -> None:
         """Nothing to load."""
 
-    def find(self, context: Context) -> list[TextSpan]:
+    def find(self, context: Context) -> Iterable[TextSpan]:
         """The spans of a text, with what is known around it."""
-        return list(self._recognizer.find(context))
+        return self._recognizer.find(context)
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
@@ -61,15 +63,15 @@ class NameRecognizer(EntityRecognizer):
     def load(self) -> None:
         """Loaded by whoever made the model."""
 
-    def find(self, text: str) -> Sequence[TextSpan]:
-        """The spans of a text."""
+    def steps(self, text: str) -> Iterator[Sequence[TextSpan]]:
+        """The spans of a text: what each window of it, or each reading of one, has found."""
         raise NotImplementedError
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
         """Presidio's own way in."""
-        return [result_of(span) for span in self.find(text)]
+        return [result_of(span) for found in self.steps(text) for span in found]
 
 
 class RampartRecognizer(NameRecognizer):
@@ -79,11 +81,19 @@ class RampartRecognizer(NameRecognizer):
         super().__init__("RampartRecognizer", (PERSON, ADDRESS, LOCATION), NAME_LANGUAGES)
         self._model = model
 
-    def find(self, text: str) -> Sequence[TextSpan]:
-        """The spans of a text."""
-        words = self._model.words(text)
+    def steps(self, text: str) -> Iterator[Sequence[TextSpan]]:
+        """Nothing while the model reads, then the names it is sure of, then one more each time it looked again."""
+        reading = self._model.reading(text)
+        for _ in reading:
+            yield ()
+        words = reading.words()
         spans = spans_of(text, words)
-        return [*spans, *looked_again(text, words, spans, self._model.words)]
+        yield spans
+        for start, end in _sections(text):
+            part = [word.moved(-start) for word in words if start <= word.start < end]
+            known = [replace(one, start=one.start - start, end=one.end - start) for one in spans if one.end > start]
+            found = looked_again(text[start:end], part, known, self._model.words)
+            yield [replace(one, start=one.start + start, end=one.end + start) for one in found]
 
 
 class SpacyRecognizer(NameRecognizer):
@@ -103,14 +113,14 @@ class SpacyRecognizer(NameRecognizer):
         self._pipeline: Any = spacy.load(folder)
         self._labels, self._score = labels, score
 
-    def find(self, text: str) -> Sequence[TextSpan]:
-        """The spans of a text."""
-        return [
-            TextSpan(start + found.start_char, start + found.end_char, self._labels[found.label_], self._score, "spacy")
-            for start, window in read_windows(text)
-            for found in self._pipeline(window).ents
-            if found.label_ in self._labels
-        ]
+    def steps(self, text: str) -> Iterator[Sequence[TextSpan]]:
+        """The spans of each window of a text."""
+        for start, window in read_windows(text):
+            yield [
+                TextSpan(start + one.start_char, start + one.end_char, self._labels[one.label_], self._score, "spacy")
+                for one in self._pipeline(window).ents
+                if one.label_ in self._labels
+            ]
 
 
 class ForeignRecognizer(NameRecognizer):
@@ -131,16 +141,27 @@ class ForeignRecognizer(NameRecognizer):
         self._recognizer: EntityRecognizer = getattr(importlib.import_module(module), name)(**options)
         self._labels = labels
 
-    def find(self, text: str) -> Sequence[TextSpan]:
-        """The spans of a text."""
-        spans: list[TextSpan] = []
+    def steps(self, text: str) -> Iterator[Sequence[TextSpan]]:
+        """The spans of each window of a text."""
         for start, window in read_windows(text):
             words = _WORDS.process_text(window, "en")
-            for result in self._recognizer.analyze(window, list(self._labels), words) or ():
-                kind = self._labels.get(result.entity_type)
-                if kind is not None:
-                    spans.append(replace(span_of(result, "foreign", start), entity_type=kind))
-        return spans
+            yield [
+                replace(span_of(result, "foreign", start), entity_type=self._labels[result.entity_type])
+                for result in self._recognizer.analyze(window, list(self._labels), words) or ()
+                if result.entity_type in self._labels
+            ]
+
+
+def _sections(text: str) -> Iterator[tuple[int, int]]:
+    """A long text in parts that are looked at again one by one, cut at the end of a line or sentence, or at a blank."""
+    start = 0
+    while len(text) - start > _SECTION:
+        latest = start + _SECTION
+        found = (text.rfind(mark, start + _SECTION // 2, latest) + len(mark) for mark in ("\n", ". ", " "))
+        end = next((place for place in found if place > start + _SECTION // 2), latest)
+        yield start, end
+        start = end
+    yield start, len(text)
 
 
 def read_windows(text: str) -> Iterator[tuple[int, str]]:

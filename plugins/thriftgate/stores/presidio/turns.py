@@ -1,37 +1,43 @@
-"""Texts of many callers, analysed one after the other by a thread that can be replaced.
+"""Texts of many callers, analysed by a thread that can be replaced.
 
-Callers take turns, a text of each after the other, so that one long conversation does not hold up the next caller.
-Python cannot end a thread, so one that is stuck is left behind with its text, and another goes on with what waits.
+Callers take turns of some milliseconds, whatever their texts: an engine does its work in steps, and between two of them
+another caller may have a turn. So a long or a costly text makes its own sender wait and nobody else, and one that takes
+too long, or whose caller went away, ends after the step it is at. Python cannot end a thread, so one that is stuck
+within a step is left behind with its text, and another goes on with what waits.
 
 Failure behaviour: a caller one of whose texts fails gets what was raised, one of whose texts takes too long a
 TimeoutError. A text at which a thread is stuck is refused at once when it comes again, and everything is while
-`MOST_STUCK` threads are; when one of them comes back, work goes on. No thread keeps the process from ending.
+`MOST_STUCK` threads are; when one of them comes back, work goes on. Steps of what is shipped always end: they are
+linear, or read a window of 2,000 characters. No thread keeps the process from ending.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 
 from thriftgate.patience import LONG_STEP, Silence
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.spans import TextSpan
 
-Engine = Callable[[Text], Sequence[TextSpan]]
-"""Finds what is in one text."""
+Engine = Callable[[Text], Iterable[Sequence[TextSpan]]]
+"""Finds what is in one text: what each step of the work has found."""
 Findings = Mapping[bytes, Sequence[TextSpan]]
 """By the key of the text."""
 MOST_STUCK = 3
 """Threads left behind at once; each may hold an engine of a hundred megabytes."""
 _CHARACTERS_A_SECOND = 2_000
 """What a machine manages that is busy with much else."""
+_TURN_SECONDS = 0.02
+"""After as long it is the next caller's turn; most texts are done by then."""
 _END_SECONDS = 1.0
 
 
 class _Job:
     def __init__(self, texts: Mapping[bytes, Text]) -> None:
         self.left = deque(texts.items())
+        self.at: _Begun | None = None
         self.found: dict[bytes, Sequence[TextSpan]] = {}
         self.done: Future[Findings] = Future()
 
@@ -43,6 +49,32 @@ class _Job:
             self.done.set_exception(error)
         else:
             self.done.set_result(self.found)
+
+
+class _Begun:
+    """A text that is being analysed, and how long that took by now."""
+
+    def __init__(self, key: bytes, text: Text, steps: Iterator[Sequence[TextSpan]], patience: float) -> None:
+        self.key = key
+        self.text = text
+        self.steps = steps
+        self.spans: list[TextSpan] = []
+        self.patience = patience
+        self.seconds = 0.0
+
+    def step(self) -> bool:
+        """Go on by one step; True at the end. Raises TimeoutError when the text has had its time."""
+        began = time.monotonic()
+        try:
+            found = next(self.steps, None)
+        finally:
+            self.seconds += time.monotonic() - began
+        if found is None:
+            return True
+        self.spans += found
+        if self.seconds > self.patience:
+            raise TimeoutError
+        return False
 
 
 class _Worker:
@@ -149,7 +181,7 @@ class TextTurns:
         while (job := self._next(worker)) is not None:
             failure: BaseException | None = None
             try:
-                self._analyze_next(worker, job)
+                self._take_turn(worker, job)
             except BaseException as error:
                 failure = error
             if not self._goes_on(worker, job, failure):
@@ -166,18 +198,28 @@ class TextTurns:
                     return job
             return None
 
-    def _analyze_next(self, worker: _Worker, job: _Job) -> None:
+    def _take_turn(self, worker: _Worker, job: _Job) -> None:
         engine = worker.engine = worker.engine or self._load()
-        if not job.left:
-            return
-        key, text = job.left.popleft()
-        with self._changed:
-            if worker.is_left_behind:
+        until = time.monotonic() + _TURN_SECONDS
+        while (begun := self._begun(worker, job, engine)) is not None:
+            if begun.step():
+                job.at, job.found[begun.key] = None, tuple(begun.spans)
+                self._finished(begun.key, job.found[begun.key])
+            if time.monotonic() >= until:
                 return
-            worker.key = key
-            worker.silence = self._clocked(self._timeout + len(text.text) / _CHARACTERS_A_SECOND)
-        job.found[key] = engine(text)
-        self._finished(key, job.found[key])
+
+    def _begun(self, worker: _Worker, job: _Job, engine: Engine) -> _Begun | None:
+        """The text whose next step is due; None: there is none, or nobody waits for it."""
+        if job.at is None and job.left:
+            key, text = job.left.popleft()
+            patience = self._timeout + len(text.text) / _CHARACTERS_A_SECOND
+            job.at = _Begun(key, text, iter(_steps(engine, text)), patience)
+        with self._changed:
+            if worker.is_left_behind or job.at is None or job.done.cancelled():
+                return None
+            worker.key = job.at.key
+            worker.silence = self._clocked(job.at.patience)
+            return job.at
 
     def _goes_on(self, worker: _Worker, job: _Job, failure: BaseException | None) -> bool:
         with self._changed:
@@ -185,8 +227,13 @@ class TextTurns:
                 self._stuck.discard(worker)
                 return False
             worker.key = worker.job = worker.silence = None
-            if failure is None and job.left:
+            if failure is None and (job.left or job.at is not None):
                 self._waiting.append(job)
             else:
                 job.finish(failure)
             return True
+
+
+def _steps(engine: Engine, text: Text) -> Iterator[Sequence[TextSpan]]:
+    """The engine is asked in the first step, so that all of its work is in one."""
+    yield from engine(text)

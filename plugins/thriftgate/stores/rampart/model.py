@@ -6,7 +6,8 @@ Failure behaviour: a graph on disk that is damaged is built anew; a directory th
 (some seconds) at every start and nothing else. Missing weights are a ConfigurationError.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 WINDOW = 128
 """Word pieces that are read at once; the network was trained on messages of about this length."""
 OVERLAP = 16
+EDGE = 24
+"""Word pieces on either side of what is passed over that are read all the same."""
+_NAMED = re.compile(r"[0-9A-Za-z\u00c0-\u024f\u1e00-\u1eff][^\W_]|[^\W_][0-9A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 _CLS, _SEP = "[CLS]", "[SEP]"
 
 
@@ -53,37 +57,17 @@ class Rampart:
 
     def words(self, text: str) -> list[ScoredWord]:
         """Every word of the text with the probability of each of `spans.KINDS`."""
+        reading = self.reading(text)
+        for _ in reading:
+            pass
+        return reading.words()
+
+    def reading(self, text: str) -> "Reading":
+        """The text, to be read a window at a time."""
         # A lone surrogate is legal in Python and in JSON, but not in UTF-8.
         text = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        ids = encoding.ids
-        offsets = encoding.offsets
-        if not ids:
-            return []
-        scores = self._scores(ids)
-        words: list[ScoredWord] = []
-        places = encoding.word_ids
-        last: int | None = None
-        for (start, end), row, word in zip(offsets, scores, places, strict=True):
-            if words and word is not None and word == last:
-                before = words[-1]
-                highest = tuple(max(one, float(other)) for one, other in zip(before.scores, row, strict=True))
-                words[-1] = ScoredWord(before.start, max(end, before.end), highest)
-            else:
-                words.append(ScoredWord(start, end, tuple(map(float, row))))
-            last = word
-        return words
-
-    def _scores(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Shape (word pieces, kinds)."""
-        out = np.zeros((len(ids), len(self._groups)), dtype=np.float32)
-        step = WINDOW - 2 * OVERLAP
-        for start in range(0, max(1, len(ids) - 2 * OVERLAP), step):
-            scores = self._window(ids[start : start + WINDOW])
-            # Of what two windows share, each keeps its half.
-            first = start + OVERLAP if start else 0
-            out[first : start + len(scores)] = scores[first - start :]
-        return out
+        return Reading(text, encoding, self._window, len(self._groups))
 
     def _window(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         input_ids = np.array([[self._cls, *ids, self._sep]], dtype=np.int64)
@@ -96,6 +80,69 @@ class Rampart:
         logits = np.exp(logits - logits.max(axis=-1, keepdims=True))
         logits /= logits.sum(axis=-1, keepdims=True)
         return np.stack([logits[:, group].sum(axis=-1) for group in self._groups], axis=-1)
+
+
+class Reading:
+    """A text that is being read: iterate to its end, each step reads a window, then ask for the `words`."""
+
+    def __init__(
+        self, text: str, encoding: Any, read: Callable[[Sequence[int]], npt.NDArray[np.float32]], kinds: int
+    ) -> None:
+        self._encoding = encoding
+        self._read = read
+        self._scores = np.zeros((len(encoding.ids), kinds), dtype=np.float32)
+        words: Sequence[int | None] = encoding.word_ids
+        self._places = worth_reading(text, encoding.offsets, words)
+
+    def __iter__(self) -> Iterator[None]:
+        ids: Sequence[int] = self._encoding.ids
+        places = self._places
+        step = WINDOW - 2 * OVERLAP
+        for start in range(0, max(1, len(places) - 2 * OVERLAP) if len(places) else 0, step):
+            here = places[start : start + WINDOW]
+            scores = self._read([ids[place] for place in here])
+            # Of what two windows share, each keeps its half.
+            first = OVERLAP if start else 0
+            self._scores[here[first:]] = scores[first:]
+            yield
+
+    def words(self) -> list[ScoredWord]:
+        """Every word with the probability of each of `spans.KINDS`."""
+        words: list[ScoredWord] = []
+        last: int | None = None
+        for (start, end), row, word in zip(self._encoding.offsets, self._scores, self._encoding.word_ids, strict=True):
+            if words and word is not None and word == last:
+                before = words[-1]
+                highest = tuple(max(one, float(other)) for one, other in zip(before.scores, row, strict=True))
+                words[-1] = ScoredWord(before.start, max(end, before.end), highest)
+            else:
+                words.append(ScoredWord(start, end, tuple(map(float, row))))
+            last = word
+        return words
+
+
+def worth_reading(text: str, offsets: Sequence[tuple[int, int]], words: Sequence[int | None]) -> list[int]:
+    """The places of the word pieces that the network reads: of many in a row that can be no name the outer ones.
+
+    Those are words of one character and words without a Latin letter or a digit: each of their characters is a piece,
+    and the network knows no other script.
+    """
+    kept: list[int] = []
+    bare: list[int] = []
+    place = 0
+    while place <= len(offsets):
+        end = place + 1
+        while end < len(offsets) and words[end] is not None and words[end] == words[place]:
+            end += 1
+        is_bare = place < len(offsets) and not _NAMED.search(text, offsets[place][0], offsets[end - 1][1])
+        if is_bare:
+            bare += range(place, end)
+        else:
+            kept += bare if len(bare) <= 2 * EDGE else [*bare[:EDGE], *bare[-EDGE:]]
+            bare.clear()
+            kept += range(place, min(end, len(offsets)))
+        place = end
+    return kept
 
 
 def graph_path(files: RampartFiles, graph_dir: Path) -> Path:

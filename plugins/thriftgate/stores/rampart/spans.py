@@ -29,6 +29,10 @@ class ScoredWord:
     end: int
     scores: tuple[float, ...]
 
+    def moved(self, by: int) -> "ScoredWord":
+        """The same word where the text has another beginning."""
+        return ScoredWord(self.start + by, self.end + by, self.scores)
+
 
 PERSON, ADDRESS, LOCATION = "PERSON", "ADDRESS", "LOCATION"
 _SEED = 0.35
