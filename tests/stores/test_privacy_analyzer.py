@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from thriftgate.cli.gateway.parts.privacy import describe_privacy
 from thriftgate.config.sections.privacy import PrivacyConfig
-from thriftgate.errors import ConfigurationError, InvalidRequestError, OverloadedError, PrivacyUnavailableError
+from thriftgate.errors import ConfigurationError, OverloadedError, PrivacyUnavailableError
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.recognizers import own_recognizers
@@ -305,92 +305,6 @@ async def test_loading_that_never_ends_is_refused_too(monkeypatch: pytest.Monkey
         await analyzer.analyze([Text("a")])
     assert await analyzer.analyze([Text("a")]) == [()]
     gate.set()
-    analyzer.close()
-
-
-async def test_callers_take_turns_within_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("thriftgate.stores.presidio.turns._TURN_SECONDS", 0.0)
-    gate, asked = threading.Event(), list[str]()
-
-    def engine(text: Text) -> Iterator[Sequence[TextSpan]]:
-        assert gate.wait(60)
-        for _ in range(50 if text.text == "long" else 1):
-            asked.append(text.text)
-            yield [TextSpan(0, 1, "PERSON", 1.0)]
-
-    analyzer = PresidioAnalyzer(lambda: engine)
-    long = asyncio.create_task(analyzer.analyze([Text("long")]))
-    await asyncio.sleep(0)
-    short = asyncio.create_task(analyzer.analyze([Text("short"), Text("next")]))
-    await asyncio.sleep(0)
-    gate.set()
-    (found,), both = await asyncio.gather(long, short)
-    assert len(found) == 50
-    assert [len(spans) for spans in both] == [1, 1]
-    assert asked.index("next") <= 6
-    analyzer.close()
-
-
-async def test_a_text_that_has_had_its_time_fails_alone_and_leaves_no_thread_behind() -> None:
-    made, never = list[int](), threading.Event()
-
-    def engine(text: Text) -> Iterator[Sequence[TextSpan]]:
-        while text.text.startswith("endless"):
-            never.wait(0.001)
-            yield ()
-
-    def load() -> Engine:
-        made.append(1)
-        return engine
-
-    analyzer = PresidioAnalyzer(load, timeout=0.2)
-    hostile = [asyncio.create_task(analyzer.analyze([Text(f"endless {number}")])) for number in range(2 * MOST_STUCK)]
-    for number in range(20):
-        assert await analyzer.analyze([Text(f"harmless {number}")]) == [()]
-    for one in hostile:
-        with pytest.raises(PrivacyUnavailableError):
-            await one
-    assert await analyzer.analyze([Text("harmless")]) == [()]
-    assert len(made) == 1
-    analyzer.close()
-
-
-async def test_a_text_whose_sender_went_away_is_not_read_to_its_end() -> None:
-    steps, begun = list[int](), threading.Event()
-
-    def engine(text: Text) -> Iterator[Sequence[TextSpan]]:
-        for _ in range(1_000_000 if text.text == "long" else 1):
-            steps.append(1)
-            begun.set()
-            yield ()
-
-    analyzer = PresidioAnalyzer(lambda: engine)
-    gone = asyncio.create_task(analyzer.analyze([Text("long")]))
-    assert await asyncio.to_thread(begun.wait, 60)
-    gone.cancel()
-    assert await analyzer.analyze([Text("next")]) == [()]
-    read = len(steps)
-    assert await analyzer.analyze([Text("one more")]) == [()]
-    assert len(steps) == read + 1
-    analyzer.close()
-
-
-async def test_a_long_text_that_waits_refuses_no_short_one() -> None:
-    gate = threading.Event()
-
-    def engine(text: Text) -> Iterator[Sequence[TextSpan]]:
-        while text.text.startswith("x") and not gate.wait(0.001):
-            yield ()
-
-    analyzer = PresidioAnalyzer(lambda: engine)
-    long = asyncio.create_task(analyzer.analyze([Text("x" * 1_900_000)]))
-    await asyncio.sleep(0)
-    assert await analyzer.analyze([Text("short")]) == [()]
-    with pytest.raises(InvalidRequestError) as refused:
-        await analyzer.analyze([Text("y" * 2_000_001)])
-    assert refused.value.code == "request_too_large"
-    gate.set()
-    assert await long == [()]
     analyzer.close()
 
 

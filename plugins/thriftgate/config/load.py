@@ -31,7 +31,7 @@ from thriftgate.config.indentation import straighten
 from thriftgate.config.litellm.checks import check_callback_settings, check_litellm, master_key_of
 from thriftgate.config.litellm.model_checks import check_header_names, check_retirement
 from thriftgate.config.litellm.model_list import ModelList, environment_with, read_model_list
-from thriftgate.config.litellm.sections import check_aliases, check_fallbacks, check_names, check_providers
+from thriftgate.config.litellm.sections import check_aliases, check_fallbacks, check_names, check_provider_names
 from thriftgate.config.name_models import check_name_models
 from thriftgate.config.problems import SECTION, KeyPath, Problem, problems_of, spell
 from thriftgate.config.sections.root import RouteConfig, ThriftgateConfig
@@ -111,7 +111,7 @@ def load(
     problems += misplaced
     problems += [mistake for mistake in mistakes if mistake.path not in named]
     findings += (*check_names(document.values), *check_fallbacks(document.values, models))
-    findings += (*check_aliases(document.values, models), *check_providers(document.values, models))
+    findings += (*check_aliases(document.values, models), *check_provider_names(document.values, models))
     findings += check_litellm(document.values, environ, path.parent)
     words = f"is taken as it stands: an environment variable is written {PREFIX}NAME"
     problems += [Problem(place, words) for place in misnamed_variables(document.values)]

@@ -37,7 +37,7 @@ def check_names(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
         yield from _slips(mapping(value_at(entry, "litellm_params")), litellm_names.deployment_settings(), where)
 
 
-def check_providers(values: Mapping[str, Any], models: ModelList) -> Iterator[RouteFinding]:
+def check_provider_names(values: Mapping[str, Any], models: ModelList) -> Iterator[RouteFinding]:
     """A provider that LiteLLM does not have, where one that it has is close: each call of such a model would fail."""
     own = {
         mapping(entry).get("provider") for entry in items(value_at(values, "litellm_settings", "custom_provider_map"))

@@ -62,12 +62,12 @@ class Rampart:
             pass
         return reading.words()
 
-    def reading(self, text: str) -> "Reading":
+    def reading(self, text: str) -> "WindowedText":
         """The text, to be read a window at a time."""
         # A lone surrogate is legal in Python and in JSON, but not in UTF-8.
         text = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        return Reading(text, encoding, self._window, len(self._groups))
+        return WindowedText(text, encoding, self._window, len(self._groups))
 
     def _window(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         input_ids = np.array([[self._cls, *ids, self._sep]], dtype=np.int64)
@@ -82,7 +82,7 @@ class Rampart:
         return np.stack([logits[:, group].sum(axis=-1) for group in self._groups], axis=-1)
 
 
-class Reading:
+class WindowedText:
     """A text that is being read: iterate to its end, each step reads a window, then ask for the `words`."""
 
     def __init__(
