@@ -33,3 +33,19 @@ async def test_a_request_whose_key_cannot_be_looked_up_leaves_no_record_and_a_kn
     finally:
         current.reset(token)
     assert len(records) == kept
+
+
+@pytest.mark.parametrize("model", ["support", "plain"])
+async def test_the_router_is_seen_to_before_any_model_is_asked_a_plain_one_too(model: str) -> None:
+    seen: list[bool] = []
+    hooks = EdgeHooks(
+        lambda: {"support": "support"}, on_failure=lambda _: None, fitting=list, record=lambda _: None,
+        intercept=lambda: seen.append(True), strangers=lambda: None,
+    )  # fmt: skip
+    token = current.set(None)
+    try:
+        asked = {"model": model, "messages": [{"role": "user", "content": "hi"}]}
+        await hooks.async_pre_call_hook(UserAPIKeyAuth(), None, asked, "acompletion")
+    finally:
+        current.reset(token)
+    assert seen == [True]

@@ -96,6 +96,8 @@ class EdgeHooks(CustomLogger):
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
     ) -> dict[str, Any] | None:
         """Note who asks, and let every parameter through to the route."""
+        # LiteLLM may have built its router anew since the last request.
+        self._intercept()
         model = str(data.get("model") or "")
         route = self._routes().get(model)
         if route is None:
@@ -116,8 +118,6 @@ class EdgeHooks(CustomLogger):
         except GatewayError as error:
             edge.refuse(error)
             raise ClientHTTPException(error) from None
-        # LiteLLM may have built its router anew since the last request.
-        self._intercept()
         # Left there, LiteLLM would look for it in a prompt management of its own.
         edge.prompt_id = data.pop("prompt_id", None)
         _forget_deployment(data)
