@@ -73,7 +73,10 @@ def test_the_arguments_of_a_call_are_an_object_that_fits(function: Mapping[str, 
 @pytest.mark.parametrize(
     ("message", "finish", "params", "objection"),
     list[tuple[dict[str, Any], str | None, dict[str, Any], str | None]]([
-        ({"content": "x"}, "stop", {}, None), ({"content": "x"}, "function_call", {}, None),
+        ({"content": "x"}, "stop", {}, None),
+        ({"content": "x"}, "tool_calls", {}, "unfinished"), ({"content": "x"}, "function_call", {}, "unfinished"),
+        ({"content": "x", "tool_calls": [{}]}, "tool_calls", {}, None),
+        ({"content": "x", "function_call": {"name": "f"}}, "function_call", {}, None),
         ({"content": "x"}, None, {}, "unfinished"), ({"content": "x"}, "error", {}, "unfinished"),
         ({"content": "x"}, "length", {}, "cut_off"), ({"content": "x"}, "length", {"max_completion_tokens": 3}, None),
         ({"content": "x"}, "length", {"max_tokens": None}, "cut_off"),

@@ -10,6 +10,7 @@ from thriftgate.cascade.signals.evidence import NOT_JSON, Signal, SignalEvidence
 from thriftgate.decisions import Reason
 from thriftgate.schemas import Refusal, compile_schema
 from thriftgate.schemas.wanted import wanted_by
+from thriftgate.types import Choice
 
 FINISHED = frozenset({"stop", "tool_calls", "function_call"})
 """Endings that a provider is known to give a whole answer; no word, or one nobody knows, is no ending."""
@@ -27,11 +28,17 @@ def objection(evidence: SignalEvidence) -> Reason | None:
     if choice.finish_reason == "length":
         if not _is_capped_by_client(evidence.request.params):
             return Reason.CUT_OFF
-    elif choice.finish_reason not in FINISHED:
+    elif choice.finish_reason not in FINISHED or _calls_nothing(choice):
         return Reason.UNFINISHED
     if choice.tool_calls:
         return None
     return schema_objection(evidence)
+
+
+def _calls_nothing(choice: Choice) -> bool:
+    """It ends as if a tool were to be called, and there is no call: what was to come did not."""
+    is_calling = choice.finish_reason in ("tool_calls", "function_call")
+    return is_calling and not (choice.tool_calls or choice.message.get("function_call"))
 
 
 def schema_objection(evidence: SignalEvidence) -> Reason | None:
