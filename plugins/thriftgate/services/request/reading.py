@@ -28,6 +28,8 @@ _FINISH: Mapping[FinishKind, str | None] = {
     FinishKind.FAILED: "error",
     FinishKind.UNKNOWN: None,
 }
+_FULL = frozenset({"model_context_window_exceeded"})
+"""No limit of the client's cut such an answer: a model with a larger window would have gone on."""
 _MEDIA = {PartKind.IMAGE: "image_url", PartKind.AUDIO: "input_audio"}
 _FRAMES = frozenset(
     {
@@ -187,7 +189,8 @@ def _choice(choice: ChoiceView, raw: Json) -> Choice:
             message["media"] = [media.kind.value for media in choice.media]
     message.setdefault("content", None)
     logprobs = mapping(raw.get("logprobs")) if choice.logprobs else None
-    return Choice(message=message, finish_reason=_FINISH[choice.finish.kind], logprobs=logprobs or None)
+    ending = None if choice.finish.native in _FULL else _FINISH[choice.finish.kind]
+    return Choice(message=message, finish_reason=ending, logprobs=logprobs or None)
 
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from tests.route_setup import RouteSetup
 from tests.unit.linear.test_linear_texts import WORST_RATIO, time_ratio
+from thriftgate.caching.canonical import digest
 
 from thriftgate.caching.sharing.canonical import digest
-from thriftgate.services.request.reading import view_of, with_body, with_fields
+from thriftgate.services.request.reading import choices_of, view_of, with_body, with_fields
 from thriftgate.types import Caller, ChatRequest
 from thriftgate.wire.chat import request as chat
-from thriftgate.wire.dialects import carries
+from thriftgate.wire.dialects import answer_view, carries
 from thriftgate.wire.identity import IdentityRules, identity
 from thriftgate.wire.messages import request as messages
 from thriftgate.wire.responses import request as responses
@@ -121,3 +122,12 @@ def test_the_first_hundred_losses_are_told() -> None:
     parts = [{"type": "container_upload", "file_id": "x"}] * 3000
     request = asked("messages", {"messages": [{"role": "user", "content": parts}]})
     assert len(carries(view_of(request), Dialect.CHAT)) == 100
+
+
+@pytest.mark.parametrize(
+    ("word", "ending"), [("end_turn", "stop"), ("max_tokens", "length"), ("model_context_window_exceeded", None)]
+)
+def test_an_answer_that_filled_its_models_window_was_not_cut_by_a_clients_limit(word: str, ending: str | None) -> None:
+    body = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "x"}], "stop_reason": word}
+    (choice,) = choices_of(answer_view(Dialect.MESSAGES, body))
+    assert choice.finish_reason == ending
