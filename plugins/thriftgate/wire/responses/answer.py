@@ -79,8 +79,8 @@ class ResponsesAnswerView(AnswerView):
         status = text_or_none(self.body.get("status"))
         if mapping(self.body.get("error")) or status in ("failed", "cancelled"):
             return Finish(FinishKind.FAILED, status)
-        if status == "incomplete":
-            reason = text_or_none(mapping(self.body.get("incomplete_details")).get("reason"))
+        reason = text_or_none(mapping(self.body.get("incomplete_details")).get("reason"))
+        if status == "incomplete" or reason is not None:  # that it says why counts, whatever it calls itself
             return Finish(_INCOMPLETE.get(reason or "", FinishKind.UNKNOWN), reason or status)
         is_whole = all(item.get("status") not in ("incomplete", "in_progress") for item in output)
         if status != "completed" or not is_whole:
