@@ -198,8 +198,25 @@ def test_every_service_has_a_limit_of_memory_and_says_its_time_zone(name: str) -
     assert SERVICES[name]["environment"]["TZ"] == "UTC"
 
 
-def test_artefacts_are_mounted_where_the_tutorial_writes_them() -> None:
-    assert "./artefacts:/gateway/artefacts:ro" in SERVICES["gateway"]["volumes"]
+_BALANCED = (REPO / "deploy" / "balanced" / "compose.yml").read_text()
+BALANCED: dict[str, Any] = yaml.load(_BALANCED, MergedLoader)["services"]
+
+
+def test_what_stands_before_several_gateways_has_bounds_too() -> None:
+    balancer = BALANCED["balancer"]
+    assert re.fullmatch(r"\d+[mg]", balancer["deploy"]["resources"]["limits"]["memory"])
+    assert balancer["environment"]["TZ"] == "UTC"
+    assert balancer["stop_grace_period"] == SERVICES["gateway"]["stop_grace_period"]
+
+
+@pytest.mark.parametrize("name", [one for one in SERVICES if SERVICES[one].get("volumes") and one != "grafana"])
+def test_what_keeps_something_has_time_to_write_it(name: str) -> None:
+    assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= 30
+
+
+@pytest.mark.parametrize("services", [SERVICES, BALANCED], ids=["one", "balanced"])
+def test_artefacts_are_mounted_where_the_tutorial_writes_them(services: dict[str, Any]) -> None:
+    assert "./artefacts:/gateway/artefacts:ro" in services["gateway"]["volumes"]
     assert (REPO / "artefacts").is_dir()
     assert "artefact: artefacts/" in (REPO / "docs" / "tutorial.md").read_text()
 

@@ -67,7 +67,8 @@ def test_a_pod_has_the_time_to_drain() -> None:
     pause = float(CONTAINER["lifecycle"]["preStop"]["exec"]["command"][1])
     needed = pause + sum(default_seconds("drain")) + sum(default_seconds("shutdown_timeout"))
     assert len(default_seconds("drain")) == 1
-    assert needed < POD["terminationGracePeriodSeconds"] <= needed + 30
+    # LiteLLM takes up to fifteen seconds of its own beside them.
+    assert needed + 15 < POD["terminationGracePeriodSeconds"] <= needed + 30
     # The service must have let go before the gateway stops taking requests.
     readiness = CONTAINER["readinessProbe"]
     assert readiness["httpGet"]["path"] == "/health/readiness"
