@@ -5,7 +5,7 @@ Failure behaviour: pure and total; see `thriftgate.schemas.checking` for what a 
 
 import json
 
-from thriftgate.output.mending import read_json
+from thriftgate.output.mending import RepeatedKeyError, read_json
 from thriftgate.output.repair import repair
 from thriftgate.output.requirement import Requirement
 from thriftgate.output.verdicts import Invalid, Repaired, Unfinished, Unreadable, Unusable, Valid, Verdict
@@ -31,6 +31,8 @@ def judge(
         value: object = read_json(text)
     except RecursionError:
         return Unreadable()
+    except RepeatedKeyError:
+        return Unreadable(has_key_twice=True)
     except ValueError as error:
         verdict = _unread(text, error, may_repair=may_repair)
         if isinstance(verdict, Repaired):

@@ -20,11 +20,13 @@ _WORDS = {"true": "true", "false": "false", "null": "null", "True": "true", "Fal
 _CLOSERS = {"}": "{", "]": "["}
 
 
-def read_json(text: str, *, may_repeat: bool = True) -> object:
-    """Read JSON as RFC 8259 has it, each number a finite one; raises ValueError, also for keys that come twice."""
-    return json.loads(
-        text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=None if may_repeat else _named_once
-    )
+def read_json(text: str) -> object:
+    """Read JSON as RFC 8259 has it, each number a finite one and each key once; raises ValueError.
+
+    Of a key that comes twice one reader takes the first value and another the last: what was checked would not be
+    what is read.
+    """
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_named_once)
 
 
 def mended(body: str) -> tuple[str, set[Change]] | None:
@@ -137,6 +139,10 @@ class _Reader:
         return "key" if self._open[-1] == "{" else "value"
 
 
+class RepeatedKeyError(ValueError):
+    """An object of JSON has a key twice."""
+
+
 def _refuse(word: str) -> object:
     raise ValueError(f"{word} is not JSON")
 
@@ -151,5 +157,5 @@ def _finite(number: str) -> float:
 def _named_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     named = dict(pairs)
     if len(named) < len(pairs):
-        raise ValueError("a key comes twice")
+        raise RepeatedKeyError("a key comes twice")
     return named

@@ -68,7 +68,7 @@ def _scalar(inner: str, changes: set[Change]) -> Repaired | Unreadable:
 def _repaired(text: str, changes: set[Change]) -> Repaired | Unreadable:
     try:
         text.encode()  # half a character is in no text of JSON
-        value = read_json(text, may_repeat=False)
+        value = read_json(text)
     except ValueError as error:
         return Unreadable(error.lineno, error.colno) if isinstance(error, json.JSONDecodeError) else Unreadable()
     return Repaired(value, text, tuple(change for change in Change if change in changes))

@@ -61,9 +61,13 @@ class Unreadable:
     line: int = 0
     column: int = 0
     """Where reading stopped; 0 when there is no JSON at all."""
+    has_key_twice: bool = False
+    """JSON, but readers differ in which of two values they take."""
 
     def words(self, known: Collection[str] | None = None) -> str:
         """What is wrong, for whoever answers again."""
+        if self.has_key_twice:
+            return "an object of the answer has the same key twice"
         where = f" (line {self.line}, column {self.column})" if self.line else ""
         return f"the answer is not JSON{where}"
 

@@ -82,6 +82,26 @@ def test_without_repair_almost_json_is_unreadable() -> None:
     assert verdict.words() == "the answer is not JSON (line 1, column 2)"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"topic": "law", "topic": "law"}',
+        '{"topic": 3, "topic": "law"}',
+        '```json\n{"topic": "law", "topic": 3}\n```',
+        '{"topic": "law", "more": [{"a": 1, "a": 2}]}',
+    ],
+)
+def test_a_key_that_comes_twice_makes_an_answer_unreadable_since_readers_differ_in_which_they_take(text: str) -> None:
+    assert isinstance(judge(text, ROUTE), Unreadable)
+    assert isinstance(judge(text, Requirement("caller", None)), Unreadable)
+
+
+def test_of_a_key_that_comes_twice_the_model_is_told() -> None:
+    verdict = judge('{"topic": 3, "topic": "law"}', ROUTE)
+    assert isinstance(verdict, Unreadable)
+    assert verdict.words() == "an object of the answer has the same key twice"
+
+
 def test_any_object_is_an_object() -> None:
     any_object = Requirement("caller", None)
     assert isinstance(judge("{}", any_object), Valid)
