@@ -1,4 +1,4 @@
-r"""Placeholders in a text, also as models change them: `<PERSON_1>`, `<Person 1>`, `<persons_1>`, `PERSON_1`.
+r"""Placeholders in a text, also as models change them: `<PERSON_1>`, `<Person 1>`, `<persona_1>`, `PERSON_1`.
 
 A placeholder is a kind, a number and sometimes a letter (`<PERSON_1B>`: the same person, spelled differently). Only
 those of a given set are found: any other text stays what it is, however much it looks like one. `scan` decides from
@@ -17,13 +17,46 @@ LONGEST = 64
 _OPENINGS: Mapping[str, tuple[str, ...]] = {
     "<": (">", "&gt;", "\\u003e", "%3e"),
     "&lt;": ("&gt;", ">"),
+    "&amp;lt;": ("&amp;gt;", "&gt;"),
     "\\u003c": ("\\u003e", ">"),
+    "\\\\u003c": ("\\\\u003e",),
+    "\\x3c": ("\\x3e", ">"),
     "%3c": ("%3e", ">"),
+    "%253c": ("%253e", "%3e"),
     "\\<": ("\\>",),
+    "\\\\<": ("\\\\>",),
     "&#60;": ("&#62;",),
+    "&#060;": ("&#062;",),
     "&#x3c;": ("&#x3e;",),
+    "\uff1c": ("\uff1e",),
 }
-_BLANKS = 2
+_FIRST_SIGNS = frozenset(opening[0] for opening in _OPENINGS)
+_SPACES = " \n\r\t\u00a0\u200b"
+"""In brackets a line may end between the parts of a placeholder, in JSON as `\\n`."""
+_MOST_SPACES = 2
+_TRANSLATED: Mapping[str, tuple[str, ...]] = {
+    "person": ("persona", "personne", "pessoa", "persoon"),
+    "address": ("adresse", "direccion", "dirección", "indirizzo", "adres", "endereco", "endereço", "morada"),
+    "email_address": (
+        "email", "e_mail", "mail", "e_mail_adresse", "email_adresse", "adresse_email", "adresse_e_mail", "correo",
+        "correo_electronico", "correo_electrónico", "indirizzo_email", "emailadres", "e_mailadres", "endereco_email",
+        "endereço_de_email", "emailaddress",
+    ),
+    "phone_number": (
+        "phone", "telefon", "telefonnummer", "telephone", "téléphone", "numero_de_telephone", "numéro_de_téléphone",
+        "telefono", "teléfono", "numero_de_telefono", "número_de_teléfono", "numero_di_telefono", "telefoonnummer",
+        "telefone", "numero_de_telefone", "número_de_telefone", "phonenumber",
+    ),
+    "credit_card": (
+        "kreditkarte", "carte_de_credit", "carte_de_crédit", "carte_bancaire", "tarjeta_de_credito",
+        "tarjeta_de_crédito", "carta_di_credito", "creditcard", "cartao_de_credito", "cartão_de_crédito",
+    ),
+    "iban_code": ("iban",),
+    "us_ssn": ("ssn",),
+    "ip_address": ("ip", "ip_adresse", "adresse_ip", "direccion_ip", "dirección_ip", "indirizzo_ip", "ip_adres"),
+    "secret": ("geheimnis", "secreto", "segreto", "segredo", "geheim"),
+}  # fmt: skip
+"""The kinds' names as models translate and shorten them; they count in brackets alone."""
 _NUMERALS = "0123456789"
 _MAX_DIGITS = 9
 _MOST_BACKSLASHES = 2
@@ -68,21 +101,25 @@ def variant_letters(variant: int) -> str:
     return letters
 
 
+_GAP = r"(?:\\[nrt]|[_\s\u200b#:\\-])"
+
+
 def literal_numbers(text: str, entity_types: Iterable[str]) -> set[tuple[str, int]]:
     """Numbers that a text already uses as if they were placeholders; no value may get one of them."""
-    if "_" not in text and "<" not in text and "lt;" not in text and "60;" not in text and "3c" not in text.lower():
-        return set()
     lowered = text.lower()
+    if not any(sign in lowered for sign in ("_", "<", "lt;", "60;", "3c", "\uff1c")):
+        return set()
     found: set[tuple[str, int]] = set()
     for entity_type in entity_types:
-        if entity_type.split("_")[0].lower() not in lowered:
-            continue
-        name = re.sub("_", r"\\\\{0,2}[_ -]", entity_type.lower())
-        spelled = (
-            rf"(?:(?:<|lt;|60;|3c;?) {{0,2}}{name}s?\\{{0,2}}[_ #:-]{{0,{_MOST_SIGNS}}}"
-            rf"|(?<![a-z0-9_]){name}s?\\{{0,2}}_)0*([0-9]{{1,9}})"
-        )
-        found.update((entity_type, int(match[1])) for match in re.finditer(spelled, lowered))
+        for place, name in enumerate((entity_type.lower(), *_TRANSLATED.get(entity_type.lower(), ()))):
+            if name.split("_")[0] not in lowered:
+                continue
+            name = name.replace("_", rf"{_GAP}{{1,{_MOST_SIGNS}}}")
+            spelled = rf"(?:<|\uff1c|lt;|60;|3c;?){_GAP}{{0,3}}{name}s?{_GAP}{{0,{2 + _MOST_SIGNS}}}0*([0-9]{{1,9}})"
+            if place == 0:
+                spelled = rf"{spelled}|(?<![a-z0-9_]){name}s?\\{{0,2}}_0*([0-9]{{1,9}})"
+            for match in re.finditer(spelled, lowered):
+                found.add((entity_type, int(next(number for number in match.groups() if number))))
     return found
 
 
@@ -94,10 +131,15 @@ class PlaceholderScanner:
         for placeholder in placeholders:
             entity_type, _, rest = placeholder.strip("<>").rpartition("_")
             self._known[entity_type.lower(), rest.lower()] = placeholder
-        self._types = sorted({entity_type for entity_type, _ in self._known}, key=lambda name: (-len(name), name))
+        types = {entity_type for entity_type, _ in self._known}
+        self._types = sorted(types, key=lambda name: (-len(name), name))
+        translated = {name: kind for kind in types for name in _TRANSLATED.get(kind, ()) if name not in types}
+        self._in_brackets = sorted(
+            [*((name, name) for name in types), *translated.items()], key=lambda pair: (-len(pair[0]), pair)
+        )
         firsts = "".join(sorted({name[0] for name in self._types}))
         self._start = re.compile(
-            rf"<|&[lL#]|&\Z|\\[uU<]|\\\Z|%3|%\Z|(?<![A-Za-z0-9_])[{re.escape(firsts + firsts.upper())}]"
+            rf"<|\uff1c|&[lLaA#]|&\Z|\\[uUxX<\\]|\\\Z|%[23]|%\Z|(?<![A-Za-z0-9_])[{re.escape(firsts + firsts.upper())}]"
             if firsts
             else r"(?!)"
         )
@@ -119,7 +161,7 @@ class PlaceholderScanner:
 
     def _scan(self, text: str, at: int) -> ScanResult:
         is_open = False
-        for opening, closings in _OPENINGS.items():
+        for opening, closings in _OPENINGS.items() if text[at] in _FIRST_SIGNS else ():
             here = text[at : at + len(opening)].lower()
             if here == opening:
                 inner = self._inner(text, _past_blanks(text, at + len(opening)), closings)
@@ -134,8 +176,8 @@ class PlaceholderScanner:
     def _inner(self, text: str, at: int, closings: tuple[str, ...]) -> ScanResult:
         """Kind, number, letter and closing; without `closings` the end of the word closes."""
         verdict = _NOTHING
-        for name in self._types:
-            after, ran_out = _name_end(text, at, name)
+        for written_as, name in self._in_brackets if closings else ((name, name) for name in self._types):
+            after, ran_out = _name_end(text, at, written_as, in_brackets=bool(closings))
             if ran_out:
                 verdict = _MORE
             if after is None:
@@ -188,24 +230,35 @@ class PlaceholderScanner:
 
 
 def _past_blanks(text: str, at: int) -> int:
-    end = at
-    while end < len(text) and end - at < _BLANKS and text[end] == " ":
-        end += 1
-    return end
+    return _past(text, at, _SPACES, _MOST_SPACES)
 
 
-def _name_end(text: str, at: int, name: str) -> tuple[int | None, bool]:
+def _past(text: str, at: int, signs: str, most: int) -> int:
+    """Behind at most so many of these signs; a blank may be written as an escape."""
+    for _ in range(most):
+        if text[at : at + 1] and text[at] in signs:
+            at += 1
+        elif " " in signs and text[at : at + 1] == "\\" and text[at + 1 : at + 2] in ("n", "r", "t"):
+            at += 2
+        else:
+            break
+    return at
+
+
+def _name_end(text: str, at: int, name: str, *, in_brackets: bool) -> tuple[int | None, bool]:
     """Where the name of a kind ends; None where it is not the name, with True where the text ended too early."""
     for letter in name:
         if at >= len(text):
             return None, True
         if letter == "_":
-            at = _past_backslashes(text, at)
+            before = at = _past_backslashes(text, at)
+            at = _past(text, at, f"_-{_SPACES}", _MOST_SIGNS) if in_brackets else at + (text[at : at + 1] in {*"_ -"})
             if at >= len(text):
                 return None, True
-            if text[at] not in "_ -":
+            if at == before:
                 return None, False
-        elif text[at].lower() != letter:
+            continue
+        if text[at].lower() != letter:
             return None, False
         at += 1
     return at, False
@@ -238,16 +291,14 @@ def _past_backslashes(text: str, at: int) -> int:
     """Markdown writes one before an underscore, and in JSON that is two."""
     end = at
     while end < len(text) and end - at < _MOST_BACKSLASHES and text[end] == "\\":
+        if text[end + 1 : end + 2] in ("n", "r", "t"):
+            break
         end += 1
     return end
 
 
 def _past_signs(text: str, at: int, *, in_brackets: bool) -> int:
-    signs, most = ("_ -#:", _MOST_SIGNS) if in_brackets else ("_", 1)
-    end = at
-    while end < len(text) and end - at < most and text[end] in signs:
-        end += 1
-    return end
+    return _past(text, at, f"_-#:{_SPACES}", _MOST_SIGNS) if in_brackets else _past(text, at, "_", 1)
 
 
 def _closed(text: str, at: int, closings: tuple[str, ...], placeholder: str) -> ScanResult:

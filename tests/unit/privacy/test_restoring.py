@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from thriftgate.privacy.json_restoring import StreamJsonRestorer, restore_json
 from thriftgate.privacy.placeholders import LONGEST
+from thriftgate.privacy.pseudonyms import Pseudonyms
 from thriftgate.privacy.restoring import Restorer, StreamRestorer
 
 VALUES = {
@@ -54,6 +55,19 @@ def whole(text: str) -> str:
         ("<<PERSON_1>>", "<Alice>"),
         ("<PERSON_01> <PERSON: 1> <PERSON _1> <PERSON_ #1> <PERSON_1s>", "Alice Alice Alice Alice Alice"),
         ("<PERSON_1Bs> <PERSON_0> <PERSON_1t> <PERSON: : : 1>", "ALICE <PERSON_0> <PERSON_1t> <PERSON: : : 1>"),
+        (
+            "<PERSON\n_1> <PERSON_\r\n2> <\nPERSON_1\n> <EMAIL\nADDRESS_3> <PERSON\u00a01>",
+            "Alice Bob Alice alice@example.com Alice",
+        ),
+        (
+            "&amp;lt;PERSON_1&amp;gt; %253CPERSON_1%253E \\x3cPERSON_1\\x3e &#060;PERSON_1&#062;",
+            "Alice Alice Alice Alice",
+        ),
+        (
+            "\uff1cPERSON_1\uff1e <PERSONA_1> <Personne 2> <EMAIL_3> <e-mail-adresse 3>",
+            "Alice Alice Bob alice@example.com alice@example.com",
+        ),
+        ("persona_1 email_3 [EMAIL_3] <EMAIL_4> <PERSONA_9>", "persona_1 email_3 [EMAIL_3] <EMAIL_4> <PERSONA_9>"),
         ("", ""),
     ],
 )
@@ -65,6 +79,7 @@ PIECE = st.sampled_from([
     *VALUES, "<", ">", "PERSON", "_", "1", "2", "B", "s", " ", "<PERSON", "&lt;", "&gt;", "\\u003c", "\\u003e", "%3C",
     "%3e", "<person 1>", "PERSON_1", "EMAIL", "é", "<PERSON_9>", "&", "\\", "%", '"', "{", "}", ":", "x", "0", "\n",
     "&#60;", "&#62;", "&#x3c;", "\\<", "\\>", "'s", "<SECRET_1", "<PERSON: 0", "<PERSON _", "_1s>",
+    "\\n", "&amp;lt;", "%253c", "\\\\u003c", "\\x3c", "<EMAIL\n", "<PERSONA", "\uff1c", "\r\n", "<mail", " 3>",
 ])  # fmt: skip
 TEXT = st.lists(PIECE, max_size=24).map("".join)
 
@@ -218,3 +233,26 @@ def test_without_values_a_stream_passes_everything_at_once() -> None:
     stream = Restorer({}).stream()
     assert stream.feed("<PERSON_1") == "<PERSON_1"
     assert stream.flush() == ""
+
+
+@pytest.mark.parametrize(
+    "written", ["<PERSON\n_1>", "\\u003cPERSON_1\\u003e", "\\<PERSON_1\\>", "<PERSON\\_1>", "<PERSON_\n\n1>"]
+)
+def test_what_a_model_changed_is_restored_inside_json_as_well(written: str) -> None:
+    said = json.dumps({"to": f"Dear {written}, hello"})
+    assert json.loads(restore_json(RESTORER, said)) == {"to": "Dear Alice, hello"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["<PERSONA_1>", "<person\n_1>", "<e-mail 1>", "<EMAIL_ADDRESS_1>", "&lt;email_1&gt;", "\uff1cPERSON 1\uff1e"],
+)
+def test_a_number_that_the_user_typed_in_any_spelling_that_would_be_restored_is_left_out(typed: str) -> None:
+    state = Pseudonyms()
+    state.reserve([f"I wrote {typed} myself"], ["PERSON", "EMAIL_ADDRESS"])
+    given_out = {
+        state.placeholder_for("PERSON", "Alice"): "Alice",
+        state.placeholder_for("EMAIL_ADDRESS", "a@b.cc"): "a@b.cc",
+    }
+    stream = Restorer(given_out).stream()
+    assert stream.feed(typed) + stream.flush() == typed
