@@ -10,7 +10,7 @@ from functools import cached_property
 
 _WINDOW = 48
 """Characters before a value in which its label is looked for."""
-_WINDOW_AFTER = 16
+_WINDOW_AFTER = 24
 _CELL = re.compile(r"[,;\t|]")
 _HEADING = re.compile(r"[^\W\d][\w .()#/'\"-]{0,39}\Z")
 _MAX_HEADER = 2_000

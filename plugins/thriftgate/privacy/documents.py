@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.privacy.json_text import JsonToken, looks_like_json, rewritten
+from thriftgate.privacy.json_text import JsonToken, looks_like_json, name_beside, rewritten
 
 MAX_DEPTH = 64
 _MAX_JSON_DEPTH = 4
@@ -128,7 +128,11 @@ class _Walk:
             return _same_or(
                 fields,
                 {
-                    self.text(key, ""): (self.schema if key in _SCHEMAS else self.free)(item, key, _deeper(depth))
+                    self.text(key, ""): (
+                        self.schema(item, key, _deeper(depth))
+                        if key in _SCHEMAS
+                        else self.free(item, name_beside(key, fields), _deeper(depth))
+                    )
                     for key, item in fields.items()
                 },
             )

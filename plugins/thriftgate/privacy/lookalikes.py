@@ -43,14 +43,21 @@ _MONEY = (
 )
 """An amount has at most nine digits, or groups of three; between two numbers it is not known whose the currency is."""
 _COORDINATE = r"-?(?:1[0-7]\d|\d{1,2})\.\d{3,12}"
-_COORDINATES = rf"(?<![\d.]){_COORDINATE}[,; ]{{1,2}}{_COORDINATE}(?![\d.])"
+_COORDINATES = rf"(?<![\d.]){_COORDINATE}[,; ]{{1,2}}(?:(?i:lon|lng|long|longitude)[:= ]{{1,2}})?{_COORDINATE}(?![\d.])"
+_PRODUCT = r"(?<![A-Za-z0-9/])[A-Z][A-Za-z]{2,20}/\d{1,5}(?:\.\d{1,6}){1,4}(?![\w.])"
+"""As clients name themselves: `Chrome/131.0.6778.86`."""
+_QUANTITY = (
+    r"(?<![\w.,])\d[\d.,]{0,15} ?(?:[KMGT]i?B(?:/s)?|[kMG]?Hz|fps|rpm|k?Wh|mAh|ms|px|rows|seats|requests)(?![\w])"
+)
 _FRACTION = r"(?<![\d.])\d{1,4}\.\d{12,20}(?![\d.])"
 _OPTION = r"(?<!\S)--?[a-z][a-z-]{0,30}[ =]?\d[\d.:]{0,20}"
-_SAYS_A_PLACE = re.compile(r"[^\W\da-z_]|\d")
-"""A capital letter, or a number."""
 
 _WHOLE = re.compile("|".join(f"(?:{one})" for one in (_UUID, _MAC, DATE_SHAPE, _DIGEST)))
-_TOLD = re.compile("|".join(f"(?:{one})" for one in (_NUMBERED, _VERSION, _COORDINATES, _FRACTION, _MONEY, _OPTION)))
+_TOLD = re.compile(
+    "|".join(
+        f"(?:{one})" for one in (_NUMBERED, _VERSION, _COORDINATES, _FRACTION, _MONEY, _OPTION, _PRODUCT, _QUANTITY)
+    )
+)
 _NUMBERS = frozenset({"PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"})
 _SHAPED_LIKE_THEM = _NUMBERS | {"PERSON", "ADDRESS"}
 """Kinds that these are mistaken for; an IBAN proves itself by its checksum, a secret may well be a digest."""
@@ -83,7 +90,10 @@ def _is_made_of(text: str, span: TextSpan, places: tuple[list[int], list[int]]) 
         if ends[place] > span.start:
             rest.append(text[at : max(at, starts[place])])
             at = max(at, ends[place])
-    return at > span.start and _SAYS_A_PLACE.search("".join([*rest, text[at : span.end]])) is None
+    rest.append(text[at : span.end])
+    return at > span.start and not any(
+        character.isupper() or character.isdigit() for part in rest for character in part
+    )
 
 
 def _places(pattern: re.Pattern[str], text: str) -> tuple[list[int], list[int]]:

@@ -72,6 +72,8 @@ def privacy_view(source: str) -> View:
         if decoded is None:
             break
         view = decoded
+        if not view.text.isascii() and _ODD.search(view.text):
+            view = _plain(view)  # `\\u2011` is a dash that was written as an escape
     return view
 
 
@@ -85,16 +87,16 @@ def _plain(view: View) -> View:
     characters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    for place, character in enumerate(view.text):
+    for character, start, end in zip(view.text, view.starts, view.ends, strict=True):
         if character in _INVISIBLE:
             # Inside a value it belongs to the value; before one it does not matter.
             if ends:
-                ends[-1] = place + 1
+                ends[-1] = end
             continue
         for plain in _compatible(character):
             characters.append(plain)
-            starts.append(place)
-            ends.append(place + 1)
+            starts.append(start)
+            ends.append(end)
     return View("".join(characters), starts, ends)
 
 

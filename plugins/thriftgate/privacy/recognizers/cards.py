@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from thriftgate.privacy.context import AN_ID, Context
 from thriftgate.privacy.spans import TextSpan
 
-_CHAIN = re.compile(r"(?<!\d)\d+(?:(?: ?[-./_] ?| {1,2})\d+){0,40}(?!\d)")
-"""Groups of digits with one separator between them; `_` is how code writes large numbers."""
+_CHAIN = re.compile(r"(?<!\d)\d+(?:(?: ?[-./_] ?| {1,2}| ?(?:[-./_] ?)?\r?\n(?:> ?)? {0,2}(?:[-./_] ?)?)\d+)*")
+"""Groups of digits with one separator between them, at the end of a line too; `_` is how code writes large numbers."""
 _GROUP = re.compile(r"\d+")
+_BREAK = re.compile(r"([ -]?)\r?\n(?:> ?)? {0,2}")
 _RANGES: tuple[tuple[int, int, frozenset[int]], ...] = (
     # first prefix, last prefix (of as many digits), lengths; narrower ranges first
     (2131, 2131, frozenset({15})),
@@ -44,7 +45,7 @@ _CARD_WORDS = re.compile(
 _OTHER_WORDS = re.compile(
     r"(?:(?:order|bestell\w*|pedido|ordine|commande|tracking|invoice|rechnung|factura|facture|ticket|reference"
     r"|transaction|shipment|parcel|serial|timestamp|session|request|customer|account|kunden\w*"
-    r"|(?<![^\W_])(?:track|case|ref|txn|sku|ean|upc|isbn|imei|epoch|build|uid|trace))"
+    r"|(?<![^\W_])(?:track|case|ref|txn|sku|ean|gtin|barcode|strichcode|upc|isbn|imei|epoch|build|uid|trace))"
     rf"(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?|{AN_ID})\W{{0,6}}\Z"
 )
 _GROUPED = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?\Z|\d{4}([ -])\d{6}\2\d{5}\Z")
@@ -88,6 +89,8 @@ class CardRecognizer:
             digits += context.text[slice(*groups[last])]
             if len(digits) > 19 or last - first >= _MOST_GROUPS:
                 break
+            if context.text.count("\n", groups[first][0], groups[last][0]) > 1:  # a column of numbers
+                break
             if len(digits) < 12 or not is_card(digits):
                 continue
             score = self._score(context, groups[first][0], groups[last][1], len(digits))
@@ -98,7 +101,7 @@ class CardRecognizer:
     def _score(self, context: Context, start: int, end: int, length: int) -> float:
         if _CARD_WORDS.search(context.near(start, end)):
             return _CERTAIN
-        written = context.text[start:end]
+        written = _BREAK.sub(r"\1", context.text[start:end])
         if _GROUPED.match(written):
             return _GROUPED_SCORE
         if _OTHER_WORDS.search(context.closest(start)):

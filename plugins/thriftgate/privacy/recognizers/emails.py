@@ -14,6 +14,11 @@ _DOMAIN = re.compile(
     rf"[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,6}}{_DOT}[^\W\d_][\w-]{{1,62}}|\[[0-9A-Fa-f.:]{{7,45}}\]"
 )
 _LONGEST_DOMAIN = 255
+_ODD_BEFORE = re.compile(
+    r"(?<![^\s\"'<>(\[{,;:|=`*])(?:[\w.-]{1,40}\+[\w.+-]{0,30}=|[\w-]{1,20}/|[\w.-]{1,40}&(?![A-Za-z]{2,6};)"
+    r"|[\w.+-]{1,40}%(?![0-9A-Fa-f]{2}))\Z"
+)
+"""The rest of a name with a sign in it that URLs part fields with: `a+tag=1@`, `q/a@`, `mary&joe@`, `a%b@`."""
 _PICTURE = re.compile(r"[23]x\.(?:png|jpe?g|gif|webp|svg)\Z", re.IGNORECASE)
 _SERVICE_ACCOUNTS = frozenset({"git"})
 """`git@github.com` names a protocol's user, not a person."""
@@ -44,4 +49,6 @@ class EmailRecognizer:
             end = domain.end() - (len(domain[0]) - len(domain[0].rstrip(_TRAILING)))
             if not name or name in _SERVICE_ACCOUNTS or _PICTURE.match(domain[0]):
                 continue
-            yield TextSpan(sign.start() - len(name), end, self.entity_type, 1.0, "emails")
+            start = sign.start() - len(name)
+            odd = _ODD_BEFORE.search(text, max(0, start - 80), start)
+            yield TextSpan(odd.start() if odd else start, end, self.entity_type, 1.0, "emails")

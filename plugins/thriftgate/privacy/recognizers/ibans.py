@@ -6,8 +6,12 @@ from collections.abc import Iterable, Mapping
 from thriftgate.privacy.context import Context
 from thriftgate.privacy.spans import TextSpan
 
-_HEAD = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=iban)|(?<=IBAN))[A-Za-z]{2}[ -]?[0-9]{2}(?=[ .-]?[A-Za-z0-9])")
-_MAX_SEPARATORS = 12
+_HEAD = re.compile(
+    r"(?:(?<![A-Za-z0-9])|(?<=iban)|(?<=IBAN))[A-Za-z]{2}[ .-]?\s?[0-9][ .-]?[0-9](?=[ .-]?\s?[A-Za-z0-9])"
+)
+_MAX_SEPARATORS = 20
+_USUAL_SEPARATORS = 12
+"""With more of them, as of groups of two, most signs must be digits: words of two letters are none."""
 _LENGTHS: Mapping[str, int] = {
     country: int(length)
     for length, countries in {
@@ -41,7 +45,7 @@ def _end_of(text: str, start: int) -> int | None:
         return None
     collected: list[str] = []
     at = start
-    separators = 0
+    separators = breaks = 0
     while at < len(text) and len(collected) < length:
         character = text[at]
         if character.isascii() and character.isalnum():
@@ -49,10 +53,16 @@ def _end_of(text: str, start: int) -> int | None:
             separators = 0
         elif character in " .-" and separators == 0 and at - start - len(collected) < _MAX_SEPARATORS:
             separators = 1
+        elif character == "\n" and not breaks:  # at the end of a line, once
+            breaks = separators = 1
+        elif character == "\r" and text[at + 1 : at + 2] == "\n":
+            pass
         else:
             return None
         at += 1
     if len(collected) < length or (at < len(text) and text[at].isascii() and text[at].isalnum()):
+        return None
+    if at - start - length > _USUAL_SEPARATORS and 2 * sum(map(str.isdigit, collected)) < length:
         return None
     return at if checksum_holds("".join(collected)) else None
 

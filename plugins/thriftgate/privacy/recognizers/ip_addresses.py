@@ -16,6 +16,8 @@ _VERSION_WORDS = re.compile(
 )
 _SMALL = re.compile(r"\d(?:\.\d{1,2}){3}\Z")
 _LARGE_PARTS = re.compile(r"\d{3}")
+_UPGRADED = re.compile(r"(?<![^\W_])(?:up|down)grad\w*(?: (?:from|to|von|auf|\d[\d.]*)){1,3} \Z")
+_VERSION_AFTER = re.compile(r" versions?(?![^\W_])")
 
 
 class IpAddressRecognizer:
@@ -46,6 +48,10 @@ def _is_version(context: Context, match: re.Match[str]) -> bool:
 
     Versions have small parts, those of software that also runs at addresses ("our build 10.20.30.41") all the more.
     """
+    if _SMALL.match(match[0]) and (
+        _UPGRADED.search(context.before(match.start())) or _VERSION_AFTER.match(context.text, match.end())
+    ):
+        return True
     word = _VERSION_WORDS.search(context.before(match.start(), 16))
     if word is None:
         return False

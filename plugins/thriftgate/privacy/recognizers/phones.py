@@ -22,6 +22,9 @@ _CANDIDATE = re.compile(
 )
 _GLUED = re.compile(r"(?<=[A-Za-z=:_])\+\d(?:[ ]?[-./()]? ?\d){6,14}(?!\w)")
 """In code and logs a number with its plus may follow a letter or a sign directly."""
+_BROKEN = re.compile(r"(?<![\w.+-])(?:\+|00(?=[1-9]))\d[\d ()./-]{0,16}\r?\n(?:> ?)? {0,2}\(?\d[\d ()./-]{1,16}(?!\w)")
+"""With its country's code and the end of a line in it."""
+_NOT_DIALLED = re.compile(r"\(0\)|[\s>]+")
 _DATE = re.compile(DATE_SHAPE)
 _PART = re.compile(r"[^ ]+")
 _FEWER = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 1), (0, 3), (3, 0))
@@ -29,7 +32,7 @@ _FEWER = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 1), (0, 3), (3, 0))
 _WORDS = re.compile(
     r"(?:\b|_)(?:phone|tele?ph?one?|tel|mobile?|cell(?:ular)?|call(?:ed|ing|s)?|ring|fax|sms|text(?:ed| me)?|whats ?app"
     r"|signal|dial|hotline|contact(?: me)?|reach(?: me)?|number is|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*"
-    r"|ruf\w{0,4}|erreich\w*|t[ée]l[ée]phone|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|llam\w*|cellulare|chiama\w*|telefoon\w*"
+    r"|ruf\w{0,4}|erreich\w*|t[ée]l[ée]phone|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|ll[aá]m\w*|cellulare|chiama\w*|telefoon\w*"
     r"|mobiel\w*|bel(?:len)?|telefone|telem[óo]vel|celular|ligar?|numer|komórk\w*|zadzwo\w*|msisdn"
     r"|電話|手机|电话)(?![a-z])"
 )
@@ -65,6 +68,11 @@ class PhoneRecognizer:
         for match in _GLUED.finditer(context.text):
             if self._parsed(match[0], None):
                 yield TextSpan(match.start(), match.end(), self.entity_type, 0.8, "phones")
+        for match in _BROKEN.finditer(context.text) if "\n" in context.text else ():
+            first, number = (_NOT_DIALLED.sub(" ", one) for one in (match[0].split("\n")[0], match[0]))
+            if self._is_valid(number) and not self._is_valid(first):
+                end = match.start() + len(match[0].rstrip(" ()./-"))
+                yield TextSpan(match.start(), end, self.entity_type, 0.9, "phones")
         match = _CANDIDATE.search(context.text)
         while match is not None:
             date = _DATE.match(context.text, match.start("number"))
@@ -140,6 +148,11 @@ class PhoneRecognizer:
         if named and any(self._parsed(number, region) for region in self._regions):
             return 0.55
         return 0.0
+
+    def _is_valid(self, number: str) -> bool:
+        written = number.strip()
+        parsed = self._parsed(f"+{written[2:]}" if written.startswith("00") else written, None)
+        return parsed is not None and self._plans.is_valid_number(parsed)
 
     def _parsed(self, number: str, region: str | None) -> "PhoneNumber | None":
         """The number when a phone of the region could dial it."""

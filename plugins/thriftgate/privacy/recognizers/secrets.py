@@ -1,4 +1,4 @@
-"""Credentials: the shapes that providers give their keys, private keys, tokens behind a name, passwords in URLs.
+"""Credentials: keys of known shapes (`key_shapes`), private keys, tokens behind a name, passwords in URLs.
 
 A long random text without a name may be a digest or an identifier, so entropy counts only beside a word that says
 "credential", or where upper case, lower case and digits are mixed as no identifier is.
@@ -11,45 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.recognizers.key_shapes import shaped
 from thriftgate.privacy.recognizers.values import url_password_end, value_after
 from thriftgate.privacy.spans import TextSpan
 
 SECRET = "SECRET"
-_SHAPES = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
-    + "|".join(
-        [
-            r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])",
-            r"gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{22,255}",
-            r"gl(?:pat|dt|ptt|rt|soat|agent|ft|imt|cbt)-[\w-]{20,64}",
-            r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-[A-Za-z0-9-]{10,250}",
-            r"(?:sk|rk|pk)_(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{24,64}",
-            r"sk-(?:ant|proj|svcacct|admin|or|None)-[\w-]{16,250}|sk-[A-Za-z0-9_-]{20,250}",
-            r"AIza[\w-]{30,45}|ya29\.[\w-]{20,400}|GOCSPX-[\w-]{20,40}|1//0[\w-]{30,120}",
-            r"hf_[A-Za-z0-9]{25,80}|api_org_[A-Za-z]{30,60}|npm_[A-Za-z0-9]{30,60}|pypi-[\w-]{40,250}|rubygems_[a-f0-9]{48}",
-            r"SG\.[\w-]{16,32}\.[\w-]{30,64}|key-[0-9a-f]{32}|(?:SK|AC)[0-9a-f]{32}|re_[A-Za-z0-9_]{24,60}",
-            r"\d{8,10}:AA[\w-]{32,40}",
-            r"eyJ[\w-]{10,4000}\.eyJ[\w-]{4,8000}(?:\.[\w-]{0,2000})?",
-            r"do[orp]_v1_[a-f0-9]{64}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|dapi[a-f0-9]{32}(?:-\d)?|sq0(?:atp|csp)-[\w-]{22,43}",
-            r"gsk_[A-Za-z0-9]{30,80}|xai-[A-Za-z0-9]{40,120}|r8_[A-Za-z0-9]{30,60}|pplx-[A-Za-z0-9]{30,80}|fw_[A-Za-z0-9]{20,40}",
-            r"hv[sbr]\.[\w-]{20,250}|lin_api_[A-Za-z0-9]{30,60}|(?:ntn|secret)_[A-Za-z0-9]{40,60}|PMAK-[a-f0-9]{24}-[a-f0-9]{34}",
-            r"NRAK-[A-Z0-9]{27}|dckr_pat_[\w-]{20,60}|ATATT3[\w=-]{20,250}|HRKU-[\w-]{30,80}|dp\.(?:pt|st|ct|sa)\.[\w.-]{30,80}",
-            r"AGE-SECRET-KEY-1[A-Z0-9]{58}|FLWSECK(?:_TEST)?-[\w-]{12,60}|EAA[A-Za-z0-9]{60,250}|PRIVATE-[a-f0-9]{32,64}",
-            r"(?:figd|patp|tfp|sbp|supabase|glsa|glc|sntrys|phc|phx|lsv2_pt|lsv2_sk|nvapi|pul|rpa|vcp|cio)[_-][\w-]{24,250}",
-            r"AccountKey=[A-Za-z0-9+/]{40,100}={0,2}|sig=[A-Za-z0-9%+/]{40,120}(?:%3D|=){0,2}",
-        ]
-    )
-    + r")"
-)  # fmt: skip
-_PREFIXES = (
-    "AKIA", "ASIA", "ABIA", "ACCA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "gl", "xox", "xapp-",
-    "_live_", "_test_", "_prod_", "whsec_", "sk-", "AIza", "ya29.", "GOCSPX-", "1//0", "hf_", "api_org_", "npm_",
-    "pypi-", "rubygems_", "SG.", "key-", "SK", "AC", "re_", ":AA", "eyJ", "_v1_", "shp", "dapi", "sq0", "gsk_",
-    "xai-", "r8_", "pplx-", "fw_", "hvs.", "hvb.", "hvr.", "lin_api_", "ntn_", "secret_", "PMAK-", "NRAK-",
-    "dckr_pat_", "ATATT3", "HRKU-", "dp.", "AGE-SECRET", "FLWSECK", "EAA", "PRIVATE-", "figd", "patp", "tfp", "sbp",
-    "supabase", "sntrys", "phc", "phx", "lsv2_", "nvapi", "pul", "rpa", "vcp", "cio", "AccountKey=", "sig=",
-)  # fmt: skip
-_HOOK = re.compile(r"https://(?:hooks\.slack\.com/services|discord(?:app)?\.com/api/webhooks)/[\w/-]{20,200}")
 _PEM = re.compile(r"-----BEGIN (?P<kind>[A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?)-----")
 _MAX_PEM = 16_000
 _URL_USER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/\"'<>]{0,128}:(?=[^\s/])")
@@ -58,12 +24,17 @@ _KEYWORD = (
     r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pin|pw)|pwd|passwort|kennwort|contrase[ñn]a|mot de passe"
     r"|senha|wachtwoord|has[łl]o|secret"
     r"|token|api[ _-]?key|access[ _-]?key|private[ _-]?key|auth[ _-]?key|signing[ _-]?key|encryption[ _-]?key"
+    r"|schl(?:ü|ue)ssel|geheimnis|zugangs?daten|jeton|cl[ée] (?:d['\u2019]|de )?(?:la )?(?:api|secr\w{1,4}|acc\w{1,4})"
+    r"|clave (?:de )?(?:la )?(?:api|secreta|privada|acceso)"
+    r"|(?:chiave|chave|llave)(?: (?:de|da|do|di|d['\u2019]))? ?(?:api|segreta|secreta|privada|acc\w{1,5}|acesso)"
+    r"|sleutel|segreto|segredo|klucz|nyckel"
     r"|master[ _-]?key|account[ _-]?key|credentials?|connection[ _-]?string|license[ _-]?key)"
 )
 _SUFFIX = r"(?:[_-][a-z0-9]{1,12}|\d{1,3}|(?-i:[A-Z][a-z]{1,12})){0,2}"
 _KEYWORD_HINTS = (
     "pass", "pwd", "kennwort", "contrase", "senha", "wachtwoord", "hasło", "haslo", "secret", "token", "key",
-    "credential", "connection", "pin", "pw",
+    "credential", "connection", "pin", "pw", "schl", "geheim", "zugang", "jeton", "clé", "cle ", "clave", "chiave",
+    "chave", "llave", "sleutel", "segret", "segred", "klucz", "nyckel",
 )  # fmt: skip
 """One of these is in every keyword: a text without any need not be searched."""
 _ASSIGNED = re.compile(
@@ -74,7 +45,7 @@ _ASSIGNED = re.compile(
 _LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{_KEYWORD}{_SUFFIX}", re.IGNORECASE)
 _WORDS = re.compile(
     r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|auth|bearer|access[ _-]?key|private[ _-]?key|signing"
-    r"|license key|schlüssel|clave|clé|chiave)"
+    r"|license key|schlüssel|schluessel|clave|clé|chiave|chave|llave|sleutel|jeton|klucz|nyckel)"
 )
 _OPAQUE = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9+/_=.~-]{20,512}(?![\w+/])")
 _PASSWORD_WORD = (
@@ -115,6 +86,11 @@ _PLACEHOLDER = re.compile(
     r"|\{\{[^{}]{1,60}\}\}|%\(\w{1,60}\)|(?:example|changeme|redacted|placeholder|undefined|required|optional)(?!\w*\d)"
     r"|none\b|null\b|true\b|false\b|string\b|os\.environ|process\.env|getenv|env\.)"
 )
+_SAYS_WHAT = re.compile(
+    r"[\"'`*)]{0,3} (?:is|was|as|for|ist|als|est|comme|es|como|è|come|é)"
+    r"(?: (?:my|the|our|your|mein|mon|ma|mi|mio|mia|mijn)){0,2}"
+    r" [\w -]{3,24}"
+)
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z")
 _SIGNS = (":=", "=>", "=")
@@ -132,12 +108,8 @@ class SecretRecognizer:
 
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Every credential."""
-        if any(prefix in context.text for prefix in _PREFIXES):
-            for match in _SHAPES.finditer(context.text):
-                yield self._span(match.start(), match.end(), 1.0)
-        if "https://" in context.text:
-            for match in _HOOK.finditer(context.text):
-                yield self._span(match.start(), match.end(), 1.0)
+        for start, end in shaped(context.text):
+            yield self._span(start, end, 1.0)
         yield from self._private_keys(context.text)
         for start, end in url_passwords(context):
             yield self._span(start, end, 0.95)
@@ -224,13 +196,26 @@ class SecretRecognizer:
     def _opaque(self, context: Context) -> Iterator[TextSpan]:
         for match in _OPAQUE.finditer(context.text):
             value = match[0].strip("=.-~") or match[0]
-            if _UUID.match(value) or not _is_mixed(value) or "/" in value[:1]:
+            if context.text.endswith(";base64,", 0, match.start()):  # a picture in its address
                 continue
-            named = _WORDS.search(context.before(match.start()))
+            said = _said_after(context, match.end())
+            if _UUID.match(value):
+                if _WORDS.search(said):  # a key has the form of an identifier only where it is called one
+                    yield self._span(*match.span(), 0.8)
+                continue
+            if not _is_mixed(value) or "/" in value[:1]:
+                continue
+            named = _WORDS.search(context.before(match.start())) or _WORDS.search(said)
             if (named and _entropy(value) >= 3.2) or (
                 len(value) >= 32 and value.isalnum() and _entropy(value) >= 4.3 and _is_thoroughly_mixed(value)
             ):
                 yield self._span(match.start(), match.start() + len(match[0].rstrip(".")), 0.8 if named else 0.6)
+
+
+def _said_after(context: Context, end: int) -> str:
+    """What is said of a value right behind it: "… is my API key", "`…` as token"."""
+    said = _SAYS_WHAT.match(context.text, end)
+    return said[0].lower() if said else ""
 
 
 def url_passwords(context: Context) -> Iterator[tuple[int, int]]:

@@ -63,6 +63,10 @@ _POSTAL = re.compile(
 )
 _POSTAL_WINDOW = 32
 _LONGEST_WORD = 24
+_NO_NAME_BEFORE = re.compile(r"://\Z|\w\.\Z")
+_LETTERS = re.compile(r"[^\W\d_]{3,}")
+_NO_PLACES = frozenset({"and", "und", "for", "für", "per", "from", "the", "with", "lat", "lon", "lng", "gate", "rows"})
+"""Numbers with nothing but these beside them are scores, seats and sizes."""
 _MAX_GLUE = 32
 _COMPANY = re.compile(
     r",? (?:Inc|LLC|L\.L\.C|Ltd|Limited|GmbH|AG|KG|Corp(?:oration)?|Company|Co\.|Group|PLC|plc|S\.?A\.?|S\.?p\.?A"
@@ -98,6 +102,8 @@ def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
             continue
         if value.lower() in _PAYMENT_WORDS and not value.istitle():
             continue
+        if value.islower() and (text[end : end + 1] == "(" or _NO_NAME_BEFORE.search(text, max(0, start - 3), start)):
+            continue  # a function, a server, the ending of a file's name
         if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
             continue
         if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):
@@ -166,7 +172,8 @@ def _is_plausible(text: str, start: int, end: int) -> bool:
     parts = text[start:end].split()
     if any(len(part) > _LONGEST_WORD for part in parts):
         return False
-    if any(character.isalpha() for part in parts if len(part) > 2 for character in part):
+    words = [word for word in _LETTERS.findall(text, start, end) if word.lower() not in _NO_PLACES]
+    if words:
         return len(parts) > 2 or any(part[0].isupper() for part in parts)
     return _POSTAL.search(text[max(0, start - _POSTAL_WINDOW) : start]) is not None
 

@@ -1,0 +1,113 @@
+"""Values in spellings that a stranger thought of: broken lines, odd groups, names beside values, new keys."""
+
+import json
+import random
+import string
+
+import pytest
+from tests.unit.privacy.finding import found
+
+from thriftgate.privacy.documents import transformed
+from thriftgate.privacy.recognizers.key_shapes import shaped
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("my card is 4111 1111\n1111 1111 ok", "CREDIT_CARD", "4111 1111\n1111 1111"),
+        ("> card 4111-1111-\r\n> 1111-1111 ok", "CREDIT_CARD", "4111-1111-\r\n> 1111-1111"),
+        ("pay to DE89 3704 0044\n0532 0130 00 please", "IBAN_CODE", "DE89 3704 0044\n0532 0130 00"),
+        ("(DE 89 37 04 00 44 05 32 01 30 00)", "IBAN_CODE", "DE 89 37 04 00 44 05 32 01 30 00"),
+        ("DE.89.37.04.00.44.05.32.01.30.00", "IBAN_CODE", "DE.89.37.04.00.44.05.32.01.30.00"),
+        ("DE8-937-040-044-053-201-300-0", "IBAN_CODE", "DE8-937-040-044-053-201-300-0"),
+        ("WhatsApp +351\n(0) 912 385 707", "PHONE_NUMBER", "+351\n(0) 912 385 707"),
+        ("call 00420\n601 156 809 please", "PHONE_NUMBER", "00420\n601 156 809"),
+        ("llámame al 912 385 707", "PHONE_NUMBER", "912 385 707"),
+        ("120 45 9970 is my taxpayer id", "US_SSN", "120 45 9970"),
+        (r'{"ssn":"134\u201318\u20136515"}', "US_SSN", r"134\u201318\u20136515"),
+        ("write to mary&joe@post.example", "EMAIL_ADDRESS", "mary&joe@post.example"),
+        ("mail jane.q+tag=1@example.com now", "EMAIL_ADDRESS", "jane.q+tag=1@example.com"),
+        ("mail=per%son@example.com", "EMAIL_ADDRESS", "per%son@example.com"),
+        ("<td>q/a@example.com</td>", "EMAIL_ADDRESS", "q/a@example.com"),
+        ("de API-sleutel is 7b51c139kB473Ly6", "SECRET", "7b51c139kB473Ly6"),
+        ("a chave da API é 7b51c139kB473Ly6", "SECRET", "7b51c139kB473Ly6"),
+        ("la clé d'API est 7b51c139kB473Ly6", "SECRET", "7b51c139kB473Ly6"),
+        ("Der API-Schlüssel lautet 7b51c139kB473Ly6", "SECRET", "7b51c139kB473Ly6"),
+        ("Use `369b6425-0363-4c00-a105-92841f72b3df` as token", "SECRET", "369b6425-0363-4c00-a105-92841f72b3df"),
+    ],
+)
+def test_a_value_is_found_whole_in_an_odd_spelling(text: str, kind: str, value: str) -> None:
+    assert (kind, value) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id\n4111\n1111\n1111\n1111\n",
+        "call 030 1234567\n030 7654321",
+        "data:image/png;base64,iVBORw0KGgoWGT1CsyU9ZaQAm3hJkfnUhLUIvVbjbdhZRvEkC5aTDKBaCUEpPr8KaUIvWbS",
+        "upgrade from 5.8.48.7 to 1.71.0.0 version",
+        "barcode 6158823976386 scanned",
+        "unit_test_this_long_name_2 and my_prod_connection_pool_12",
+        "the class pa-4 fc-grid-2 and api-version-2026-11-30",
+        "?a=1&email=joe@",
+        "Schlüssel: Haustür",
+    ],
+)
+def test_nothing_is_made_of_what_stands_near(text: str) -> None:
+    assert [one for one in found(text) if one[0] not in ("PHONE_NUMBER",)] == []
+
+
+def test_a_field_of_a_url_is_no_part_of_an_address() -> None:
+    assert found("https://x.example/?a=1&email=joe@post.example") == [("EMAIL_ADDRESS", "joe@post.example")]
+    assert found("from a.com/jane@b.com") == [("EMAIL_ADDRESS", "jane@b.com")]
+
+
+def test_two_numbers_on_two_lines_are_two() -> None:
+    assert [one for _, one in found("tel +49 30 1234567\n+49 30 7654321")] == ["+49 30 1234567", "+49 30 7654321"]
+
+
+WORD, HEX = string.ascii_letters + string.digits, "0123456789abcdef"
+SHAPES = [
+    ("jina_", WORD, 60), ("pcsk_", WORD, 60), ("tvly-dev-", WORD, 32), ("fc-", HEX, 32), ("csk-", WORD, 48),
+    ("bkua_", HEX, 40), ("sb_secret_", WORD, 31), ("ABSK", WORD, 109), ("bedrock-api-key-", WORD, 90),
+    ("napi_", WORD, 64), ("nfp_", WORD, 36), ("pscale_tkn_", WORD, 43), ("sntryu_", HEX, 64), ("fio-u-", WORD, 64),
+    ("duffel_live_", WORD, 43), ("rzp_live_", WORD, 14), ("LTAI", WORD, 20), ("CFPAT-", WORD, 43),
+    ("tskey-auth-", WORD, 40), ("oy2", string.ascii_lowercase + string.digits, 43), ("ATCTT3", WORD, 170),
+    ("dckr_oat_", WORD, 32), ("sk.eyJ", WORD, 80), ("https://hooks.zapier.com/hooks/catch/2708708/", WORD, 7),
+    ("https://hooks.slack.com/workflows/T1/A2/20397404969546/", WORD, 24),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("prefix", "alphabet", "length"), SHAPES)
+def test_a_key_of_a_newer_kind_is_found_by_its_shape(prefix: str, alphabet: str, length: int) -> None:
+    draw = random.Random(7)
+    key = prefix + "".join(draw.choice(alphabet) for _ in range(length))
+    key += "." + key[-22:] if prefix.startswith("sk.") else ""
+    assert (4, 4 + len(key)) in set(shaped(f"see {key} ok"))
+
+
+def labels_of(document: object) -> dict[str, str]:
+    seen: dict[str, str] = {}
+
+    def visit(text: str, label: str) -> str:
+        seen[text] = label
+        return text
+
+    transformed({"metadata": document}, visit)
+    return seen
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_value_is_named_by_the_name_beside_it(as_text: bool) -> None:
+    fields = [
+        {"name": "PIN", "value": "7351"},
+        {"type": "ssn", "value": "408349716", "n": 3},
+        {"type": "text", "text": "hi"},
+        {"value": "alone"},
+    ]
+    seen = labels_of(json.dumps(fields) if as_text else fields)
+    assert seen["7351"] == "PIN"
+    assert seen["408349716"] == "ssn"
+    assert seen["hi"] == "text"
+    assert seen["alone"] == "value"
