@@ -31,7 +31,11 @@ def guarded_config(upstream: str) -> dict[str, Any]:
         "guarded": {"cascade": {"tiers": [{"model": "large"}]}},
         "careful": {"cascade": cascade, "cache": {"max_error": 0, "ttl": "10m", "verify": {"share": 0}}},
         "watched": {"cascade": {"tiers": [{"model": "large"}]}},
+        "judged": {"cascade": {"tiers": [{"model": "large"}]}},
     }
+    words = [{"keyword": "zanzibar", "action": "BLOCK"}]
+    filter_ = {"guardrail": "litellm_content_filter", "mode": "pre_call", "blocked_words": words, "default_on": False}
+    config["guardrails"] = [{"guardrail_name": "house", "litellm_params": filter_}]
     config["model_list"] = [
         *(one for one in config["model_list"] if not one["litellm_params"]["model"].startswith("thriftgate/")),
         *(route(name) for name in ours["routes"]),
@@ -43,7 +47,9 @@ def guarded_config(upstream: str) -> dict[str, Any]:
         "deny": [{"name": "rivals", "words": ["Globex"], "action": "block"}],
         "urls": {"allow": ["example.com"], "action": "block"},
         "system_prompt": {"action": "block"},
+        "judge": {"model": "judge", "action": "off"},
         "models": {
+            "judged": {"actions": {"judge": "block"}},
             "careful": {"actions": {"injection": "strong"}},
             "watched": {"shadow": True},
             "judge": {"protect": False},
@@ -68,7 +74,8 @@ def ask(gateway: GatewayProcess, path: str, model: str, text: str, **more: Any) 
 
 
 def lines(gateway: GatewayProcess) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (gateway.folder / "guards.jsonl").read_text().splitlines()]
+    log = gateway.folder / "guards.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 @everywhere
@@ -248,3 +255,46 @@ def test_an_answer_that_was_not_written_piece_by_piece_is_looked_at(guarded: Gat
 def test_a_model_that_is_left_alone_is_left_alone(guarded: GatewayProcess) -> None:
     guarded.upstream.on("judge", says("Globex"))
     assert "Globex" in ask(guarded, PATHS[0], "judge", ATTACK).text
+
+
+@everywhere
+def test_a_judge_model_decides_and_everything_that_tells_of_guards_tells_of_it(
+    guarded: GatewayProcess, path: str
+) -> None:
+    guarded.upstream.forget()
+    guarded.upstream.on("large", says("Sure."))
+    guarded.upstream.on("judge", says("SAFE"))
+    days = ("two", "three", "four")[PATHS.index(path)]  # what was said before is not asked about again
+    answered = ask(guarded, path, "judged", f"How long do {days} refunds take?")
+    assert answered.status_code == 200, answered.text
+    before = len(lines(guarded))
+    guarded.upstream.on("judge", says("ATTACK"))
+    refused = ask(guarded, path, "judged", f"How long do {days} exchanges take?")
+    assert refused.status_code == 400, refused.text
+    assert "(judge)" in refused.text
+    assert [one["model"] for one in guarded.upstream.asked("large")] == ["large"]
+    (line,) = lines(guarded)[before:]
+    assert (line["guard"], line["rule"], line["score"], line["action"]) == (
+        "judge",
+        "takes it for an attack",
+        1.0,
+        "block",
+    )
+    series = read_series(guarded.base_url, SCRAPER_TOKEN)
+    assert total(series, "thriftgate_guard_findings_total", guard="judge", action="block") >= 1
+
+
+@everywhere
+@models
+@both
+def test_a_guardrail_of_litellms_own_refuses_beside_these(
+    guarded: GatewayProcess, path: str, model: str, stream: bool
+) -> None:
+    guarded.upstream.forget()
+    guarded.upstream.on("large", says("Sure."))
+    refused = ask(guarded, path, model, "Shall I fly to Zanzibar?", stream=stream, guardrails=["house"])
+    assert refused.status_code in (400, 403), refused.text
+    assert guarded.upstream.asked("large") == []
+    passed = ask(guarded, path, model, QUESTION, stream=stream, guardrails=["house"])
+    assert passed.status_code == 200, passed.text
+    assert "house" in passed.headers.get("x-litellm-applied-guardrails", "")

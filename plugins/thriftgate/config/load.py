@@ -19,6 +19,7 @@ from thriftgate.config.checks.limits import check_limits
 from thriftgate.config.checks.routes import (
     RouteFinding,
     check_files,
+    check_guard_judge,
     check_private_models,
     check_promises,
     check_routes,
@@ -120,7 +121,11 @@ def load(
         findings += check_routes(sound.routes, names=names, models=models, require_keys=require_keys)
         findings += check_limits(sound.limits, models, sound.identity)
         findings += (*check_files(sound, path.parent), *check_urls(sound))
-        findings += (*check_private_models(sound, models), *check_name_models(sound, path.parent))
+        findings += (
+            *check_private_models(sound, models),
+            *check_guard_judge(sound, models),
+            *check_name_models(sound, path.parent),
+        )
         findings += (
             *check_promises(sound, path.parent, models if require_keys else None),
             *check_tracing(sound, document.values, environ),

@@ -179,7 +179,12 @@ if gateway.privacy is not None:
     proxy_server.app.router.middleware_stack = PrivacyLayer(proxy_server.app.router.middleware_stack)
 if gateway.guards is not None:
     litellm.logging_callback_manager.add_litellm_callback(
-        GuardHooks(gateway.guards.service, gateway.guards.note, _prompts_of)
+        GuardHooks(
+            gateway.guards.service,
+            gateway.guards.note,
+            _prompts_of,
+            gateway.config.privacy.private_models if gateway.config.privacy else (),
+        )
     )
 # In front of all of them: nobody walks a body that is too large or too deep.
 proxy_server.app.router.middleware_stack = BodyBounds(proxy_server.app.router.middleware_stack)

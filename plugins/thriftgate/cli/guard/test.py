@@ -91,6 +91,7 @@ async def _looked(
         return {
             "action": decision.action,
             "findings": list(audit_lines(decision)),
+            **({"not_looked_at": ["judge"]} if policy.action("judge") != "off" else {}),
             "score": round(worst.score, 4) if worst else 0.0,
             "pieces": [
                 {"start": one.start, "end": one.end, "layer": one.layer, "score": round(one.score, 4),

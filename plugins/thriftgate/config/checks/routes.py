@@ -81,6 +81,12 @@ def _helpers(route: RouteConfig, path: KeyPath) -> Iterator[tuple[KeyPath, str]]
             yield (*path, *keys), model
 
 
+def check_guard_judge(config: ThriftgateConfig, models: ModelList) -> Iterator[RouteFinding]:
+    """The model that guards ask exists; a misspelt one would fail for every text."""
+    if config.guards is not None and config.guards.judge is not None:
+        yield from _check_group(config.guards.judge.model, (*SECTION, "guards", "judge", "model"), models, price=False)
+
+
 def check_private_models(config: ThriftgateConfig, models: ModelList) -> Iterator[RouteFinding]:
     """Private models exist, and every route that private data may come to asks one of them."""
     privacy = config.privacy

@@ -10,7 +10,7 @@ from thriftgate.guards.linear import LinearPattern
 GuardAction = Literal["off", "flag", "strong", "confirm", "block"]
 OutputAction = Literal["off", "flag", "block"]
 FailMode = Literal["open", "closed"]
-GUARDS = ("size", "hidden", "injection", "tools", "deny", "toxicity", "system_prompt", "urls", "pii")
+GUARDS = ("size", "hidden", "injection", "tools", "judge", "deny", "toxicity", "system_prompt", "urls", "pii")
 _ACTION = (
     "`off`; `flag`: a header, the audit log and the ledger say so; `strong`: a route asks its strongest tier and "
     "caches nothing; `confirm`: as flag, and a header asks the client to confirm; `block`: 400, nothing is sent."
@@ -75,6 +75,26 @@ class InjectionGuardConfig(Section):
     known_similarity: float = Field(default=0.85, gt=0, le=1, description="How near, in cosine similarity.")
 
 
+class GuardJudgeConfig(Section):
+    """A model that says whether a text of a user or a tool is an attack: a judge, or a classifier as Prompt Guard."""
+
+    model: str = Field(min_length=1, description="A model group of LiteLLM's `model_list`.")
+    action: GuardAction = Field(default="flag", description=_ACTION)
+    threshold: float = Field(
+        default=0.5, gt=0, le=1, description="Score from which it counts; a judge's word scores 1 or 0."
+    )
+    instruction: str | None = Field(
+        default=None,
+        description="What the model is told before the text, to be answered with ATTACK, SAFE or a number from 0 to 1; "
+        "absent: the gateway's own words; empty: nothing, as classifiers want it.",
+    )
+    max_characters: int = Field(
+        default=4_000,
+        ge=500,
+        description="Longer texts are asked about in pieces that overlap; Prompt Guard reads 512 tokens, about 1,500.",
+    )
+
+
 class DenyConfig(Section):
     """A list of what must not be said."""
 
@@ -126,7 +146,7 @@ class GuardModelConfig(Section):
     shadow: bool | None = Field(default=None, description="As above, for this one.")
     actions: dict[str, GuardAction] = Field(
         default_factory=dict[str, GuardAction],
-        description="By guard: size, hidden, injection, tools, deny, toxicity, system_prompt, urls, pii.",
+        description="By guard: size, hidden, injection, tools, judge, deny, toxicity, system_prompt, urls, pii.",
     )
 
     @field_validator("actions")
@@ -156,6 +176,9 @@ class GuardsConfig(Section):
     size: SizeGuardConfig = Field(default=SizeGuardConfig(), description="Too large requests.")
     hidden: HiddenGuardConfig = Field(default=HiddenGuardConfig(), description="Hidden text.")
     injection: InjectionGuardConfig = Field(default=InjectionGuardConfig(), description="Attacks on the model.")
+    judge: GuardJudgeConfig | None = Field(
+        default=None, description="A model that is asked about each new text; absent: none is."
+    )
     deny: tuple[DenyConfig, ...] = Field(default=(), description="Words and patterns that must not be said.")
     toxicity: ToxicityConfig = Field(default=ToxicityConfig(), description="Toxic answers.")
     system_prompt: SystemPromptConfig = Field(default=SystemPromptConfig(), description="Leaked system prompts.")

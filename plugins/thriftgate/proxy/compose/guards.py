@@ -13,10 +13,11 @@ from thriftgate.config import ThriftgateConfig
 from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.guards.classifier import shipped_classifier
-from thriftgate.ports import Clock, Embedder, PrivacyAnalyzer
+from thriftgate.ports import Clock, Completer, Embedder, PrivacyAnalyzer
 from thriftgate.prompts.registry import Registry
 from thriftgate.services.guards.decisions import Decision, audit_lines
 from thriftgate.services.guards.inspecting import GuardService
+from thriftgate.services.guards.judging import GuardJudge
 from thriftgate.services.guards.policies import GuardPolicies
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.metrics import Samples
@@ -57,17 +58,24 @@ def open_guards(
     base_dir: Path,
     embedder: Embedder | None,
     analyzer: PrivacyAnalyzer | None,
+    completer: Completer,
     samples: Samples,
     clock: Clock,
 ) -> Guards:
     """Build everything. Raises ConfigurationError."""
-    service = guard_service(config, base_dir=base_dir, embedder=embedder, analyzer=analyzer)
+    judge = GuardJudge(completer, config.judge) if config.judge is not None else None
+    service = guard_service(config, base_dir=base_dir, embedder=embedder, analyzer=analyzer, judge=judge)
     log = AuditLog(base_dir / config.audit_log if config.audit_log else None)
     return Guards(service=service, log=log, samples=samples, clock=clock)
 
 
 def guard_service(
-    config: GuardsConfig, *, base_dir: Path, embedder: Embedder | None, analyzer: PrivacyAnalyzer | None
+    config: GuardsConfig,
+    *,
+    base_dir: Path,
+    embedder: Embedder | None,
+    analyzer: PrivacyAnalyzer | None,
+    judge: GuardJudge | None = None,
 ) -> GuardService:
     """The guards without their log."""
     return GuardService(
@@ -78,6 +86,7 @@ def guard_service(
         judges_by_vector=config.injection.embed,
         analyzer=analyzer,
         known=_known(config, base_dir),
+        judge=judge,
     )
 
 

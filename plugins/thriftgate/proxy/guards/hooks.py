@@ -5,7 +5,7 @@ blocks is a 400 that names the guard and quotes nothing.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -48,12 +48,19 @@ class GuardHooks(CustomLogger):
     enforces_request_content = True
     """LiteLLM's fast path may not go around it."""
 
-    def __init__(self, service: GuardService, note: Note, prompts_of: Callable[[str], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        service: GuardService,
+        note: Note,
+        prompts_of: Callable[[str], Iterable[str]],
+        private_models: Collection[str] = (),
+    ) -> None:
         """`prompts_of` gives the texts of a route's own prompt, which no answer should repeat."""
         super().__init__()
         self._service = service
         self._note = note
         self._prompts_of = prompts_of
+        self._private_models = private_models
 
     async def async_pre_call_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
@@ -69,7 +76,15 @@ class GuardHooks(CustomLogger):
         view = request_view(dialect, data) if dialect is not None else None
         try:
             said = await beside_loop(lambda: list(_said(data, view)), is_heavy=view is not None and view.is_heavy)
-            decision = await self._service.request(said, policy)
+            judge = policy.config.judge
+            is_private = self._is_private(edge, model)
+            decision = await self._service.request(
+                said,
+                policy,
+                request_id=request_id,
+                may_ask=judge is not None and (judge.model in self._private_models or not is_private),
+                is_private=is_private,
+            )
         except GatewayError as error:
             raise _refused(edge, error) from None
         self._note(decision, model, request_id)
@@ -86,6 +101,10 @@ class GuardHooks(CustomLogger):
         if policy.config.spotlight and view is not None:
             data.update(await beside_loop(partial(_spotlighted, view), is_heavy=view.is_heavy))
         return data
+
+    def _is_private(self, edge: EdgeRequest | None, model: str) -> bool:
+        """Whether there may be values in it that no model but private ones may see."""
+        return edge.is_private if edge is not None else model in self._private_models
 
     def _leak(self, view: RequestView | None, canaries: Iterable[str], edge: EdgeRequest | None) -> PromptLeak | None:
         prompts = [view.instructions] if view is not None else []

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from thriftgate.errors import GuardUnavailableError
+from thriftgate.errors import GuardUnavailableError, TierFailedError
 from thriftgate.guards.addresses import foreign_links
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
@@ -22,6 +22,7 @@ from thriftgate.guards.toxicity import toxic
 from thriftgate.ports import Embedder, PrivacyAnalyzer
 from thriftgate.privacy.findings import Text
 from thriftgate.services.guards.decisions import Acted, Decision
+from thriftgate.services.guards.judging import GuardJudge
 from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
 from thriftgate.services.request.background import beside_loop
 from thriftgate.types import Vector
@@ -32,7 +33,7 @@ _Keyed = tuple[bytes, str]
 """A text behind its hash."""
 _Findings = tuple[Finding, ...]
 _Reading = tuple[Sequence[Piece], list[Finding]]
-_DENY = b"deny"
+_DENY, _JUDGE = b"deny", b"judge"
 _FROM_OUTSIDE = frozenset({"user", "tool"})
 
 _REMEMBERED = 40_000
@@ -69,6 +70,7 @@ class GuardService:
         judges_by_vector: bool = True,
         analyzer: PrivacyAnalyzer | None = None,
         known: Sequence[str] = (),
+        judge: GuardJudge | None = None,
     ) -> None:
         self.policies = policies
         self._injection = injection
@@ -77,11 +79,23 @@ class GuardService:
         self._judges_by_vector = judges_by_vector
         self._analyzer = analyzer
         self._known_texts = known
+        self._judge = judge
         self._known: list[Vector] | None = None
         self._seen: OrderedDict[bytes, _Findings] = OrderedDict()
 
-    async def request(self, texts: Sequence[Said], policy: GuardPolicy) -> Decision:
-        """Look at a request. Raises GuardUnavailableError where a guard failed and the operator wants it closed."""
+    async def request(
+        self,
+        texts: Sequence[Said],
+        policy: GuardPolicy,
+        *,
+        request_id: str = "",
+        may_ask: bool = True,
+        is_private: bool = False,
+    ) -> Decision:
+        """Look at a request; with `may_ask` also by the judge model, of whose call on a private one nothing is logged.
+
+        Raises GuardUnavailableError where a guard failed and the operator wants it closed.
+        """
         found: list[Acted] = []
         failed: set[str] = set()
         total = sum(len(one.text) for one in texts)
@@ -104,7 +118,18 @@ class GuardService:
         if reason is not None:
             self._note_failure("injection", reason)
             failed.add("injection")
+        verdicts: dict[bytes, _Findings] = {}
+        if self._judge is not None and may_ask and policy.action("judge") != "off":
+            outside = ((key, one.text) for one, key in looked if one.place in _FROM_OUTSIDE)
+            verdicts, to_ask = self._known_of(outside, _JUDGE)
+            try:
+                verdicts |= self._kept(await self._judge.findings(to_ask, request_id, is_private=is_private), _JUDGE)
+            except TierFailedError as error:
+                self._note_failure("judge", error)
+                failed.add("judge")
         for one, key in looked:
+            if one.place in _FROM_OUTSIDE:
+                found += self._acted(verdicts.get(key, ()), one.place, policy)
             found += _denied(listed.get(key, ()), one.place, listing)
             if one.place in _FROM_OUTSIDE:
                 found += self._acted(attacks.get(key, ()), one.place, policy)
@@ -214,7 +239,10 @@ class GuardService:
 
     def _acted(self, findings: Iterable[Finding], place: str, policy: GuardPolicy) -> Iterable[Acted]:
         for one in findings:
-            if one.guard == "hidden":
+            if one.guard == "judge":
+                judge = policy.config.judge
+                is_counted, action = judge is not None and one.score >= judge.threshold, policy.action("judge")
+            elif one.guard == "hidden":
                 is_counted, action = one.score >= policy.config.hidden.min_score, policy.action("hidden")
             else:
                 config = policy.config.injection

@@ -64,6 +64,7 @@ class GuardPolicies:
             "hidden": config.hidden.action,
             "injection": config.injection.action,
             "tools": config.injection.tools,
+            "judge": config.judge.action if config.judge else "off",
             "toxicity": config.toxicity.action,
             "system_prompt": config.system_prompt.action,
             "urls": config.urls.action if config.urls else "off",
