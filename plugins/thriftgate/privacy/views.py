@@ -18,8 +18,11 @@ _ESCAPE = re.compile(
     r"|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[nrtbf\"'/\\]"
     r"|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos|nbsp|commat|period|colon|sol|lowbar|hyphen);"
 )
-_QUERY_VALUE = re.compile(r"(?<=[?&])[\w.%\[\]-]{1,64}=[^&#\s\"'<>]{1,2048}")
-_BLANK_PLUS = re.compile(r"(?<=\w)\+")
+_QUERY_VALUE = re.compile(
+    r"(?:(?<=[?&])|\A(?=[^&#\s\"'<>]{3,2048}&[\w.%\[\]-]{1,64}=))[\w.%\[\]-]{1,64}=[^&#\s\"'<>]{1,2048}"
+)
+"""Of a URL's query, or of a form that is the whole text."""
+_BLANK_PLUS = re.compile(r"(?<=[\w+])\+")
 _SIMPLE = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _ROUNDS = 3
 """A value may be escaped again: percent inside JSON inside a URL."""

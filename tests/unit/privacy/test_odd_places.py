@@ -33,6 +33,15 @@ from thriftgate.privacy.recognizers.key_shapes import shaped
         ("a chave da API é 7b51c139kB473Ly6", "SECRET", "7b51c139kB473Ly6"),
         ("la clé d'API est 7b51c139kB473Ly6", "SECRET", "7b51c139kB473Ly6"),
         ("Der API-Schlüssel lautet 7b51c139kB473Ly6", "SECRET", "7b51c139kB473Ly6"),
+        ("creditCardNumber=6761+8138+4141+4208+32&submit=1", "CREDIT_CARD", "6761+8138+4141+4208+32"),
+        ("cellulare=%2B45+34+49+49+78&submit=1", "PHONE_NUMBER", "%2B45+34+49+49+78"),
+        ('cellphone := "(11) 2341-1027"', "PHONE_NUMBER", "(11) 2341-1027"),
+        ("phoneNumber: 8122 7346", "PHONE_NUMBER", "8122 7346"),
+        ("bcc: {x}@example.com", "EMAIL_ADDRESS", "{x}@example.com"),
+        ('{"OPENAI_KEY": ["PTyR8bws8FLD9QBiglkVNLbI", "x"]}', "SECRET", "PTyR8bws8FLD9QBiglkVNLbI"),
+        ("GET /?bearer=8e105a2d0a56f305b032480a6b0e09cc HTTP/1.1", "SECRET", "8e105a2d0a56f305b032480a6b0e09cc"),
+        ("a | bf687783-7282-4480-a464-a275b4275ef9 | apikey", "SECRET", "bf687783-7282-4480-a464-a275b4275ef9"),
+        ("const s_secret: string = `40ce238b-0d88`;", "SECRET", "40ce238b-0d88"),
         ("Use `369b6425-0363-4c00-a105-92841f72b3df` as token", "SECRET", "369b6425-0363-4c00-a105-92841f72b3df"),
     ],
 )
@@ -52,6 +61,9 @@ def test_a_value_is_found_whole_in_an_odd_spelling(text: str, kind: str, value: 
         "the class pa-4 fc-grid-2 and api-version-2026-11-30",
         "?a=1&email=joe@",
         "Schlüssel: Haustür",
+        "my order number is 274002975504736, when will it ship?",
+        "primary_key: 9f86d081884c7d659a2feaa0c55ad015 | author",
+        "GET /?page=2&file=aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3x HTTP/1.1",
     ],
 )
 def test_nothing_is_made_of_what_stands_near(text: str) -> None:

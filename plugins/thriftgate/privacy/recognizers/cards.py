@@ -46,7 +46,8 @@ _OTHER_WORDS = re.compile(
     r"(?:(?:order|bestell\w*|pedido|ordine|commande|tracking|invoice|rechnung|factura|facture|ticket|reference"
     r"|transaction|shipment|parcel|serial|timestamp|session|request|customer|account|kunden\w*"
     r"|(?<![^\W_])(?:track|case|ref|txn|sku|ean|gtin|barcode|strichcode|upc|isbn|imei|epoch|build|uid|trace))"
-    rf"(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?|{AN_ID})\W{{0,6}}\Z"
+    rf"(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?|{AN_ID})"
+    r"(?:\W{1,3}(?:is|was|ist|lautet|est|es|è|é))?\W{0,6}\Z"
 )
 _GROUPED = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?\Z|\d{4}([ -])\d{6}\2\d{5}\Z")
 """As it stands on the card."""

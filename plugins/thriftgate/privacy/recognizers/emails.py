@@ -46,6 +46,8 @@ class EmailRecognizer:
             if local is None or domain is None:
                 continue
             name = local[0].lstrip(_LEADING)
+            if "}" in name:  # a brace that it closes is its own
+                name = local[0][local[0].find("{") :] if "{" in local[0] else name
             end = domain.end() - (len(domain[0]) - len(domain[0].rstrip(_TRAILING)))
             if not name or name in _SERVICE_ACCOUNTS or _PICTURE.match(domain[0]):
                 continue

@@ -30,7 +30,9 @@ _PART = re.compile(r"[^ ]+")
 _FEWER = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 1), (0, 3), (3, 0))
 """How many parts between blanks are left out before and behind: each attempt costs a look into the numbering plans."""
 _WORDS = re.compile(
-    r"(?:\b|_)(?:phone|tele?ph?one?|tel|mobile?|cell(?:ular)?|call(?:ed|ing|s)?|ring|fax|sms|text(?:ed| me)?|whats ?app"
+    r"(?:\b|_|\bset)(?:phones?(?:number|nr|no)?"
+    r"|tele?ph?one?(?:number)?|tel|mobile?(?:phone|number)?"
+    r"|cell(?:ular|phone)?|call(?:ed|ing|s)?|ring|fax|sms|text(?:ed| me)?|whats ?app"
     r"|signal|dial|hotline|contact(?: me)?|reach(?: me)?|number is|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*"
     r"|ruf\w{0,4}|erreich\w*|t[ée]l[ée]phone|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|ll[aá]m\w*|cellulare|chiama\w*|telefoon\w*"
     r"|mobiel\w*|bel(?:len)?|telefone|telem[óo]vel|celular|ligar?|numer|komórk\w*|zadzwo\w*|msisdn"
@@ -41,7 +43,7 @@ _OTHER_WORDS = re.compile(
     r"|transaction|shipment|parcel|serial|timestamp|session|request|account|konto\w*|kunden\w*|customer"
     r"|(?<![^\W_])(?:case|ref|txn|sku|epoch|build|uid|trace|amount|total|price|version|article|artikel\w*|part|model"
     r"|vin|isbn|zip|plz|page|port|pid))(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?"
-    rf"|{AN_ID})\.?\W{{0,6}}\Z"
+    rf"|{AN_ID})\.?(?:\W{{1,3}}(?:is|was|ist|lautet|est|es|è|é))?\W{{0,6}}\Z"
 )
 _NANP = re.compile(r"(?:1[-. ]?)?(?:\(\d{3}\) ?|\d{3}([-. ]))\d{3}([-. ])\d{4}\Z")
 _PUNCTUATED = re.compile(r"\(0?\d{1,5}\)|^0\d{1,5}[ /-]\d|^0\d(?:[ .-]\d\d){4}$|^0\d{2,4}[ /.-]\d{3,4}[ .-]?\d{3,5}$")
@@ -127,7 +129,7 @@ class PhoneRecognizer:
         return self._national(number, named=named)
 
     def _international(self, number: str, *, named: bool) -> float:
-        written = number.lstrip("(")
+        written = number.lstrip("(").replace("(0)", "")
         written = "+" + written[2:] if written.startswith("00") else written
         parsed = self._parsed(written, None)
         if parsed is None:

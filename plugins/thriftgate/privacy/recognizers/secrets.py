@@ -38,16 +38,20 @@ _KEYWORD_HINTS = (
 )  # fmt: skip
 """One of these is in every keyword: a text without any need not be searched."""
 _ASSIGNED = re.compile(
-    rf"(?P<name>{_KEYWORD}{_SUFFIX})[\"'`\])]{{0,3}} {{0,3}}"
+    rf"(?P<name>{_KEYWORD}{_SUFFIX})[\"'`\])]{{0,3}} {{0,3}}(?:: ?(?:string|str|&str) (?==))?"
     r"(?P<sign>:=|=>|=|:| (?:is|was|lautet|ist|es|est|é|è)(?::| )) {0,3}(?=\S)",
     re.IGNORECASE,
 )
 _LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{_KEYWORD}{_SUFFIX}", re.IGNORECASE)
 _WORDS = re.compile(
-    r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|auth|bearer|access[ _-]?key|private[ _-]?key|signing"
-    r"|license key|schlüssel|schluessel|clave|clé|chiave|chave|llave|sleutel|jeton|klucz|nyckel)"
+    r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|auth(?!or(?!i))|bearer|access[ _-]?key|private[ _-]?key"
+    r"|signing|(?:my|the|mein|your) key\b|license key|schlüssel|schluessel|clave|clé|chiave|chave|llave|sleutel|jeton"
+    r"|klucz|nyckel|(?<![a-z0-9_])(?!(?:primary|foreign|cache|sort|partition|public|dedup|idempotency|row|hash|object|lookup|unique"
+    r"|composite|routing|group|map|index)_)[a-z0-9]{2,20}_key(?![a-z]))"
 )
-_OPAQUE = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9+/_=.~-]{20,512}(?![\w+/])")
+_OPAQUE = re.compile(r"(?<![\w+/.-])[A-Za-z0-9+/_.~-]{20,512}={0,2}(?![\w+/])")
+_PREFIX = re.compile(r"(?:[a-z][a-z0-9]{1,11}[_-]){1,3}(?=[A-Za-z0-9]{32,}\Z)")
+"""What a provider puts before its keys; identifiers that have one too are shorter than this behind it."""
 _PASSWORD_WORD = (
     r"(?:pass(?:word|wd|phrase|code)|pwd?|passwort|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o)"
 )
@@ -87,9 +91,8 @@ _PLACEHOLDER = re.compile(
     r"|none\b|null\b|true\b|false\b|string\b|os\.environ|process\.env|getenv|env\.)"
 )
 _SAYS_WHAT = re.compile(
-    r"[\"'`*)]{0,3} (?:is|was|as|for|ist|als|est|comme|es|como|è|come|é)"
-    r"(?: (?:my|the|our|your|mein|mon|ma|mi|mio|mia|mijn)){0,2}"
-    r" [\w -]{3,24}"
+    r"[\"'`*)]{0,3}(?: (?:is|was|as|for|ist|als|est|comme|es|como|è|come|é)"
+    r"(?: (?:my|the|our|your|mein|mon|ma|mi|mio|mia|mijn)){0,2} | ?[|;] ?)[\w -]{3,24}"
 )
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z")
@@ -206,8 +209,14 @@ class SecretRecognizer:
             if not _is_mixed(value) or "/" in value[:1]:
                 continue
             named = _WORDS.search(context.before(match.start())) or _WORDS.search(said)
+            is_field = context.text[match.start() - 1 : match.start()] == "="
+            bare = value[prefix.end() :] if (prefix := _PREFIX.match(value)) else value
             if (named and _entropy(value) >= 3.2) or (
-                len(value) >= 32 and value.isalnum() and _entropy(value) >= 4.3 and _is_thoroughly_mixed(value)
+                not is_field
+                and len(bare) >= 32
+                and bare.isalnum()
+                and _entropy(bare) >= 4.3
+                and _is_thoroughly_mixed(bare)
             ):
                 yield self._span(match.start(), match.start() + len(match[0].rstrip(".")), 0.8 if named else 0.6)
 

@@ -65,7 +65,32 @@ _POSTAL_WINDOW = 32
 _LONGEST_WORD = 24
 _NO_NAME_BEFORE = re.compile(r"://\Z|\w\.\Z")
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
-_NO_PLACES = frozenset({"and", "und", "for", "für", "per", "from", "the", "with", "lat", "lon", "lng", "gate", "rows"})
+_NO_PLACES = frozenset(
+    {
+        "and",
+        "und",
+        "for",
+        "für",
+        "per",
+        "from",
+        "the",
+        "with",
+        "lat",
+        "lon",
+        "lng",
+        "gate",
+        "rows",
+        "port",
+        "pid",
+        "uid",
+        "http",
+        "https",
+        "seat",
+        "rooms",
+        "point",
+        "dpi",
+    }
+)
 """Numbers with nothing but these beside them are scores, seats and sizes."""
 _MAX_GLUE = 32
 _COMPANY = re.compile(
