@@ -18,6 +18,16 @@ _VALUES = (
     "4111 1111 1111 1111",
     "+49 171 1",
     "line\nbreak",
+    "<PERSON_1>",
+    "PERSON_2",
+    "$1 \\1 (.*)+",
+    '{"a": ["b"]}',
+    "\U0001f469\u200d\U0001f680 Ada",
+    "\u05d3\u05d5\u05d3 \u05db\u05d4\u05df",
+    "e\u0301ric",
+    "\\u003c",
+    "&lt;b&gt;",
+    "%3C",
 )
 _KINDS = ("PERSON", "EMAIL_ADDRESS", "CREDIT_CARD", "SECRET")
 _WORDS = (
@@ -30,6 +40,11 @@ _WORDS = (
     "}",
     " PERSON ",
     "<PERSON_999>",
+    "<PERSONA_77>",
+    "<email_55>",
+    "[PERSON_1x]",
+    "\U0001f600",
+    "\u202b",
     " 1",
     "é",
     "<",
@@ -68,6 +83,13 @@ def _changed(draw: random.Random, placeholder: str) -> str:
     return draw.choice([
         placeholder, placeholder, placeholder, placeholder.lower(), placeholder.replace("_", " "),
         placeholder.replace("<", "&lt;").replace(">", "&gt;"), placeholder.replace("<", "< "), placeholder.title(),
+        placeholder.replace("_", "\n_"), placeholder.replace("_", "_\n"), placeholder.replace("<", "<\n"),
+        placeholder.replace("<", "\\u003c").replace(">", "\\u003e"), placeholder.replace("_", "\\_"),
+        placeholder.replace("<", "%3C").replace(">", "%3E"), placeholder.replace("<", "%253c").replace(">", "%253e"),
+        placeholder.replace("<", "&amp;lt;").replace(">", "&amp;gt;"), placeholder.replace("_", "\u00a0"),
+        placeholder.replace("<", "\uff1c").replace(">", "\uff1e"), placeholder.replace("PERSON", "PERSONNE"),
+        placeholder.replace("EMAIL_ADDRESS", "EMAIL"), placeholder.replace("CREDIT_CARD", "Kreditkarte"),
+        placeholder.replace("SECRET", "secreto"), placeholder.replace("<", "\\<").replace(">", "\\>"),
     ])  # fmt: skip
 
 

@@ -29,10 +29,12 @@ _OPENINGS: Mapping[str, tuple[str, ...]] = {
     "&#060;": ("&#062;",),
     "&#x3c;": ("&#x3e;",),
     "\uff1c": ("\uff1e",),
+    "\\uff1c": ("\\uff1e",),
 }
 _FIRST_SIGNS = frozenset(opening[0] for opening in _OPENINGS)
 _SPACES = " \n\r\t\u00a0\u200b"
 """In brackets a line may end between the parts of a placeholder, in JSON as `\\n`."""
+_ESCAPED_SPACES = ("\\n", "\\r", "\\t", "\\u00a0", "\\u200b", "\\u000a")
 _MOST_SPACES = 2
 _TRANSLATED: Mapping[str, tuple[str, ...]] = {
     "person": ("persona", "personne", "pessoa", "persoon"),
@@ -101,13 +103,13 @@ def variant_letters(variant: int) -> str:
     return letters
 
 
-_GAP = r"(?:\\[nrt]|[_\s\u200b#:\\-])"
+_GAP = r"(?:\\(?:[nrt]|u00a0|u200b|u000a)|[_\s\u200b#:\\-])"
 
 
 def literal_numbers(text: str, entity_types: Iterable[str]) -> set[tuple[str, int]]:
     """Numbers that a text already uses as if they were placeholders; no value may get one of them."""
     lowered = text.lower()
-    if not any(sign in lowered for sign in ("_", "<", "lt;", "60;", "3c", "\uff1c")):
+    if not any(sign in lowered for sign in ("_", "<", "lt;", "60;", "3c", "\uff1c", "uff1c")):
         return set()
     found: set[tuple[str, int]] = set()
     for entity_type in entity_types:
@@ -115,7 +117,9 @@ def literal_numbers(text: str, entity_types: Iterable[str]) -> set[tuple[str, in
             if name.split("_")[0] not in lowered:
                 continue
             name = name.replace("_", rf"{_GAP}{{1,{_MOST_SIGNS}}}")
-            spelled = rf"(?:<|\uff1c|lt;|60;|3c;?){_GAP}{{0,3}}{name}s?{_GAP}{{0,{2 + _MOST_SIGNS}}}0*([0-9]{{1,9}})"
+            spelled = (
+                rf"(?:<|\uff1c|uff1c|lt;|60;|3c;?){_GAP}{{0,3}}{name}s?{_GAP}{{0,{2 + _MOST_SIGNS}}}0*([0-9]{{1,9}})"
+            )
             if place == 0:
                 spelled = rf"{spelled}|(?<![a-z0-9_]){name}s?\\{{0,2}}_0*([0-9]{{1,9}})"
             for match in re.finditer(spelled, lowered):
@@ -238,8 +242,13 @@ def _past(text: str, at: int, signs: str, most: int) -> int:
     for _ in range(most):
         if text[at : at + 1] and text[at] in signs:
             at += 1
-        elif " " in signs and text[at : at + 1] == "\\" and text[at + 1 : at + 2] in ("n", "r", "t"):
-            at += 2
+        elif " " in signs and text[at : at + 1] == "\\":
+            escape = next((one for one in _ESCAPED_SPACES if text[at : at + len(one)].lower() == one), None)
+            if escape is None:
+                rest = text[at : at + 6].lower()
+                is_cut = at + len(rest) == len(text) and any(one.startswith(rest) for one in _ESCAPED_SPACES)
+                return len(text) if is_cut else at
+            at += len(escape)
         else:
             break
     return at
@@ -291,7 +300,7 @@ def _past_backslashes(text: str, at: int) -> int:
     """Markdown writes one before an underscore, and in JSON that is two."""
     end = at
     while end < len(text) and end - at < _MOST_BACKSLASHES and text[end] == "\\":
-        if text[end + 1 : end + 2] in ("n", "r", "t"):
+        if text[end + 1 : end + 2] in ("n", "r", "t", "u"):
             break
         end += 1
     return end

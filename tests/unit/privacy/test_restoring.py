@@ -79,7 +79,8 @@ PIECE = st.sampled_from([
     *VALUES, "<", ">", "PERSON", "_", "1", "2", "B", "s", " ", "<PERSON", "&lt;", "&gt;", "\\u003c", "\\u003e", "%3C",
     "%3e", "<person 1>", "PERSON_1", "EMAIL", "é", "<PERSON_9>", "&", "\\", "%", '"', "{", "}", ":", "x", "0", "\n",
     "&#60;", "&#62;", "&#x3c;", "\\<", "\\>", "'s", "<SECRET_1", "<PERSON: 0", "<PERSON _", "_1s>",
-    "\\n", "&amp;lt;", "%253c", "\\\\u003c", "\\x3c", "<EMAIL\n", "<PERSONA", "\uff1c", "\r\n", "<mail", " 3>",
+    "\\n", "\\u00a0", "\\uff1c", "\\u0", "&amp;lt;", "%253c", "\\\\u003c", "\\x3c", "<EMAIL\n", "<PERSONA", "\uff1c", "\r\n",
+    "<mail", " 3>",
 ])  # fmt: skip
 TEXT = st.lists(PIECE, max_size=24).map("".join)
 
@@ -236,7 +237,16 @@ def test_without_values_a_stream_passes_everything_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["<PERSON\n_1>", "\\u003cPERSON_1\\u003e", "\\<PERSON_1\\>", "<PERSON\\_1>", "<PERSON_\n\n1>"]
+    "written",
+    [
+        "<PERSON\n_1>",
+        "\\u003cPERSON_1\\u003e",
+        "\\<PERSON_1\\>",
+        "<PERSON\\_1>",
+        "<PERSON_\n\n1>",
+        "<PERSON\u00a01>",
+        "\uff1cPERSON_1\uff1e",
+    ],
 )
 def test_what_a_model_changed_is_restored_inside_json_as_well(written: str) -> None:
     said = json.dumps({"to": f"Dear {written}, hello"})
