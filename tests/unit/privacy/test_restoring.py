@@ -79,8 +79,8 @@ PIECE = st.sampled_from([
     *VALUES, "<", ">", "PERSON", "_", "1", "2", "B", "s", " ", "<PERSON", "&lt;", "&gt;", "\\u003c", "\\u003e", "%3C",
     "%3e", "<person 1>", "PERSON_1", "EMAIL", "é", "<PERSON_9>", "&", "\\", "%", '"', "{", "}", ":", "x", "0", "\n",
     "&#60;", "&#62;", "&#x3c;", "\\<", "\\>", "'s", "<SECRET_1", "<PERSON: 0", "<PERSON _", "_1s>",
-    "\\n", "\\u00a0", "\\uff1c", "\\u0", "&amp;lt;", "%253c", "\\\\u003c", "\\x3c", "<EMAIL\n", "<PERSONA", "\uff1c", "\r\n",
-    "<mail", " 3>",
+    "\\n", "\\u00a0", "\\uff1c", "\\u0", "&amp;lt;", "%253c", "\\\\u003c", "\\x3c", "<EMAIL\n", "<PERSONA", "\uff1c",
+    "\r\n", "<mail", " 3>",
 ])  # fmt: skip
 TEXT = st.lists(PIECE, max_size=24).map("".join)
 

@@ -39,12 +39,14 @@ _RANGES: tuple[tuple[int, int, frozenset[int]], ...] = (
     (9860, 9860, frozenset({16})),
 )
 _CARD_WORDS = re.compile(
-    r"\b(?:card|carte|cart[ãa]o|tarjeta|karte|kreditkarte|carta|kaart|credit|debit|visa|master ?card|amex|maestro|"
+    r"\b(?:card|carte|cart[ãa]o|tarjeta|karte|kreditkarte|carta|kaart|credit|debit|visa|master ?card|amex|maestro"
+    r"|primary[ _-]?account|"
     r"pan|cc|ccn|cvv|cvc|payment|zahlung|paid|charge)"
 )
 _OTHER_WORDS = re.compile(
     r"(?:(?:order|bestell\w*|pedido|ordine|commande|tracking|invoice|rechnung|factura|facture|ticket|reference"
-    r"|transaction|shipment|parcel|serial|timestamp|session|request|customer|account|kunden\w*"
+    r"|transaction|shipment|parcel|serial|timestamp|session|request|customer"
+    r"|(?<!primary)(?<!primary[ _-])account|kunden\w*"
     r"|(?<![^\W_])(?:track|case|ref|txn|sku|ean|gtin|barcode|strichcode|upc|isbn|imei|epoch|build|uid|trace))"
     rf"(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?|{AN_ID})"
     r"(?:\W{1,3}(?:is|was|ist|lautet|est|es|è|é))?\W{0,6}\Z"

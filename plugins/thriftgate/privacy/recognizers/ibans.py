@@ -62,7 +62,7 @@ def _end_of(text: str, start: int) -> int | None:
         at += 1
     if len(collected) < length or (at < len(text) and text[at].isascii() and text[at].isalnum()):
         return None
-    if at - start - length > _USUAL_SEPARATORS and 2 * sum(map(str.isdigit, collected)) < length:
+    if at - start - length > _USUAL_SEPARATORS and 5 * sum(map(str.isdigit, collected)) < 2 * length:
         return None
     return at if checksum_holds("".join(collected)) else None
 

@@ -30,7 +30,7 @@ _PART = re.compile(r"[^ ]+")
 _FEWER = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 1), (0, 3), (3, 0))
 """How many parts between blanks are left out before and behind: each attempt costs a look into the numbering plans."""
 _WORDS = re.compile(
-    r"(?:\b|_|\bset)(?:phones?(?:number|nr|no)?"
+    r"(?:\b|_|\b(?:set|home|work|office|user|contact|customer|primary|billing|shipping))(?:phones?(?:number|nr|no)?"
     r"|tele?ph?one?(?:number)?|tel|mobile?(?:phone|number)?"
     r"|cell(?:ular|phone)?|call(?:ed|ing|s)?|ring|fax|sms|text(?:ed| me)?|whats ?app"
     r"|signal|dial|hotline|contact(?: me)?|reach(?: me)?|number is|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*"

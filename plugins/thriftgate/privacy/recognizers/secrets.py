@@ -19,6 +19,11 @@ SECRET = "SECRET"
 _PEM = re.compile(r"-----BEGIN (?P<kind>[A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?)-----")
 _MAX_PEM = 16_000
 _URL_USER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/\"'<>]{0,128}:(?=[^\s/])")
+_NAME_AND_VALUE = re.compile(
+    r"(?i)\bname[\"']?: ?[\"']?(?P<name>[\w.-]{2,60})[\"']?,?\s{1,40}"
+    r"[\"']?value[\"']?: ?[\"']?(?P<value>[^\s\"']{4,512})"
+)
+"""As Kubernetes lists the variables of a container."""
 _BEARER = re.compile(r"(?i:\b(?:bearer|basic|token|apikey))[ :]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{16,4000})")
 _KEYWORD = (
     r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pin|pw)|pwd|passwort|kennwort|contrase[ñn]a|mot de passe"
@@ -38,8 +43,8 @@ _KEYWORD_HINTS = (
 )  # fmt: skip
 """One of these is in every keyword: a text without any need not be searched."""
 _ASSIGNED = re.compile(
-    rf"(?P<name>{_KEYWORD}{_SUFFIX})[\"'`\])]{{0,3}} {{0,3}}(?:: ?(?:string|str|&str) (?==))?"
-    r"(?P<sign>:=|=>|=|:| (?:is|was|lautet|ist|es|est|é|è)(?::| )) {0,3}(?=\S)",
+    rf"(?P<name>{_KEYWORD}{_SUFFIX})[\"'`*\])]{{0,3}}(?:</[a-z]{{1,6}}>)? {{0,3}}(?:: ?(?:string|str|&str) (?==))?"
+    r"(?P<sign>:=|=>|=|:| (?:is|was|lautet|ist|es|est|é|è)(?::| ))(?:\*{1,2}(?= ))? {0,3}(?:<[a-z]{1,6}>)?(?=\S)",
     re.IGNORECASE,
 )
 _LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{_KEYWORD}{_SUFFIX}", re.IGNORECASE)
@@ -56,7 +61,7 @@ _PASSWORD_WORD = (
     r"(?:pass(?:word|wd|phrase|code)|pwd?|passwort|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o)"
 )
 _BESIDE = re.compile(
-    rf"(?i)(?<![^\W_])(?:{_PASSWORD_WORD}|(?P<key>{_KEYWORD})) [\"'`]?"
+    rf"(?i)(?<![^\W_])(?:{_PASSWORD_WORD}|(?P<key>{_KEYWORD}{_SUFFIX}))(?: {{1,40}}|\t)[\"'`]?"
     r"(?P<value>(?=[^\s\"'`]{0,63}\d)(?=[^\s\"'`]{0,63}[A-Za-z])[^\s\"'`]{6,64})"
 )
 """Right behind the word, without a sign: a word of letters and digits (`password hunter22`)."""
@@ -91,8 +96,8 @@ _PLACEHOLDER = re.compile(
     r"|none\b|null\b|true\b|false\b|string\b|os\.environ|process\.env|getenv|env\.)"
 )
 _SAYS_WHAT = re.compile(
-    r"[\"'`*)]{0,3}(?: (?:is|was|as|for|ist|als|est|comme|es|como|è|come|é)"
-    r"(?: (?:my|the|our|your|mein|mon|ma|mi|mio|mia|mijn)){0,2} | ?[|;] ?)[\w -]{3,24}"
+    r"[\"'`*)]{0,3}(?: (?:<?<-|a|an|is|was|as|for|ist|als|est|comme|es|como|è|come|é)"
+    r"(?: (?:my|the|our|your|a|an|valid|mein|mon|ma|mi|mio|mia|mijn)){0,2} | ?[|;] ?)[\w -]{3,24}"
 )
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z")
@@ -124,6 +129,9 @@ class SecretRecognizer:
         yield from self._in_fields(context.text)
         if context.label and _names_a_secret(context.label) and _is_value(context.text, is_prose=False):
             yield self._span(0, len(context.text), 0.9)
+        for match in _NAME_AND_VALUE.finditer(context.text):
+            if _names_a_secret(match["name"]) and _is_value(match["value"], is_prose=False):
+                yield self._span(*match.span("value"), 0.9)
         yield from self._in_columns(context)
         yield from self._opaque(context)
 

@@ -65,32 +65,12 @@ _POSTAL_WINDOW = 32
 _LONGEST_WORD = 24
 _NO_NAME_BEFORE = re.compile(r"://\Z|\w\.\Z")
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
-_NO_PLACES = frozenset(
-    {
-        "and",
-        "und",
-        "for",
-        "für",
-        "per",
-        "from",
-        "the",
-        "with",
-        "lat",
-        "lon",
-        "lng",
-        "gate",
-        "rows",
-        "port",
-        "pid",
-        "uid",
-        "http",
-        "https",
-        "seat",
-        "rooms",
-        "point",
-        "dpi",
-    }
-)
+_NO_PLACES = frozenset({
+    "and", "und", "for", "für", "per", "from", "the", "with", "lat", "lon", "lng", "gate", "rows", "port", "pid",
+    "uid", "http", "https", "seat", "rooms", "point", "dpi", "points", "visitors", "users", "page", "pages",
+    "chapter", "section", "completion", "prompt", "tokens", "chmod", "umask", "cvss", "cve", "cwe", "npm", "node",
+    "pip", "driver", "sku", "units", "items", "lines", "version",
+})  # fmt: skip
 """Numbers with nothing but these beside them are scores, seats and sizes."""
 _MAX_GLUE = 32
 _COMPANY = re.compile(
@@ -127,7 +107,9 @@ def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
             continue
         if value.lower() in _PAYMENT_WORDS and not value.istitle():
             continue
-        if value.islower() and (text[end : end + 1] == "(" or _NO_NAME_BEFORE.search(text, max(0, start - 3), start)):
+        if value.islower() and (
+            text[end : end + 1] in ("(", "-") or _NO_NAME_BEFORE.search(text, max(0, start - 3), start)
+        ):
             continue  # a function, a server, the ending of a file's name
         if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
             continue
