@@ -49,6 +49,10 @@ from thriftgate.privacy.recognizers.key_shapes import shaped
         ("<b>dbPassword</b>: <i>Kligce737!</i><br>", "SECRET", "Kligce737!"),
         ("STRIPE_SECRET_KEY       M3GH-cc9U9x4e", "SECRET", "M3GH-cc9U9x4e"),
         ("8dd4e04a06748c30a0578d1303121f61 <- my token", "SECRET", "8dd4e04a06748c30a0578d1303121f61"),
+        ("ip:2001:db8::1f4a", "IP_ADDRESS", "2001:db8::1f4a"),
+        ("X-BIND:a32e::dc4a:8706:1a3a", "IP_ADDRESS", "a32e::dc4a:8706:1a3a"),
+        ("dead:beef:1::2 ok", "IP_ADDRESS", "dead:beef:1::2"),
+        ("A1\tB1\nlicenseKey\tGtsyla333!", "SECRET", "Gtsyla333"),
         ("Use `369b6425-0363-4c00-a105-92841f72b3df` as token", "SECRET", "369b6425-0363-4c00-a105-92841f72b3df"),
     ],
 )

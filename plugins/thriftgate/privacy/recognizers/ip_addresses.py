@@ -8,8 +8,10 @@ from thriftgate.privacy.context import Context
 from thriftgate.privacy.spans import TextSpan
 
 _V4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
-_V6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}(?:%[0-9A-Za-z]{1,16})?(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])")
-_V6_V4 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,30}:\d{1,3}(?:\.\d{1,3}){3}(?![\w:])")
+_LABELLED = r"(?:(?<![\w:.])|(?<=[G-Zg-z]:)|(?<=[A-Za-z]{4}:))"
+"""`ip:2001:db8::1`: what ends in no hexadecimal digit, or has four letters, is no part of it."""
+_V6 = re.compile(_LABELLED + r"[0-9A-Fa-f:]{2,39}(?:%[0-9A-Za-z]{1,16})?(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])")
+_V6_V4 = re.compile(_LABELLED + r"[0-9A-Fa-f:]{2,30}:\d{1,3}(?:\.\d{1,3}){3}(?![\w:])")
 _VERSION_WORDS = re.compile(
     r"(?<![^\W_])(?:v|ver|version|release|rev|firmware|section|chapter|clause|§|oid|kapitel|abschnitt|sección"
     r"|(?P<software>build|kernel|sdk))[ :=/@\"'(#]{0,3}\Z"

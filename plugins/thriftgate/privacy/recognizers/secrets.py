@@ -61,7 +61,7 @@ _PASSWORD_WORD = (
     r"(?:pass(?:word|wd|phrase|code)|pwd?|passwort|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o)"
 )
 _BESIDE = re.compile(
-    rf"(?i)(?<![^\W_])(?:{_PASSWORD_WORD}|(?P<key>{_KEYWORD}{_SUFFIX}))(?: {{1,40}}|\t)[\"'`]?"
+    rf"(?i)(?<![^\W_])(?:{_PASSWORD_WORD}|(?P<key>{_KEYWORD}{_SUFFIX}))(?P<gap> {{1,40}}|\t)[\"'`]?"
     r"(?P<value>(?=[^\s\"'`]{0,63}\d)(?=[^\s\"'`]{0,63}[A-Za-z])[^\s\"'`]{6,64})"
 )
 """Right behind the word, without a sign: a word of letters and digits (`password hunter22`)."""
@@ -171,7 +171,9 @@ class SecretRecognizer:
         """Behind a word or an option, without a sign between."""
         for match in _BESIDE.finditer(text):
             value = match["value"].rstrip(".,;:!?)")
-            is_likely = len(value) >= _SHORTEST_KEY and _changes(value) >= _FEWEST_CHANGES if match["key"] else True
+            # Two blanks or a tab part columns, one parts words.
+            is_word = match["key"] is not None and match["gap"] == " "
+            is_likely = not is_word or (len(value) >= _SHORTEST_KEY and _changes(value) >= _FEWEST_CHANGES)
             if is_likely and len(value) >= 6 and not _TECHNICAL.match(value) and _is_value(value, is_prose=True):
                 yield self._span(match.start("value"), match.start("value") + len(value), 0.7)
         for pattern in (_FLAG, _USER_FLAG, _GLUED_FLAG) if "-" in text else ():
