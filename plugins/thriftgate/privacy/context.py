@@ -13,6 +13,7 @@ _WINDOW = 48
 _WINDOW_AFTER = 24
 _CELL = re.compile(r"[,;\t|]")
 _HEADING = re.compile(r"[^\W\d][\w .()#/'\"-]{0,39}\Z")
+_NUMBER_SIGNS = ("#", "№")
 _MAX_HEADER = 2_000
 AN_ID = (
     r"(?<![^\W_])(?:(?:user|account|customer|client|kunden|member|employee|person|contact|tenant|org|organi[sz]ation|team"
@@ -81,7 +82,9 @@ class Context:
         if separator is None:
             return None
         headings = [heading.strip().strip("\"'") for heading in line.split(separator[0])]
-        if not all(_HEADING.match(heading) for heading in headings if heading) or not any(headings):
+        if not all(_HEADING.match(heading) or heading in _NUMBER_SIGNS for heading in headings if heading) or not any(
+            headings
+        ):
             return None
         second = self.text[end + 1 :].split("\n", 1)[0]
         return (separator[0], headings, end) if second.count(separator[0]) >= line.count(separator[0]) else None

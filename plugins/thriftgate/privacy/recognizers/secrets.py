@@ -52,7 +52,7 @@ _WORDS = re.compile(
     r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|auth(?!or(?!i))|bearer|access[ _-]?key|private[ _-]?key"
     r"|signing|(?:my|the|mein|your) key\b|license key|schlüssel|schluessel|clave|clé|chiave|chave|llave|sleutel|jeton"
     r"|klucz|nyckel|(?<![a-z0-9_])(?!(?:primary|foreign|cache|sort|partition|public|dedup|idempotency|row|hash|object|lookup|unique"
-    r"|composite|routing|group|map|index)_)[a-z0-9]{2,20}_key(?![a-z]))"
+    r"|composite|routing|group|map|index)[_-])[a-z0-9]{2,20}[_-]key(?![a-z]))"
 )
 _OPAQUE = re.compile(r"(?<![\w+/.-])[A-Za-z0-9+/_.~-]{20,512}={0,2}(?![\w+/])")
 _PREFIX = re.compile(r"(?:[a-z][a-z0-9]{1,11}[_-]){1,3}(?=[A-Za-z0-9]{32,}\Z)")
@@ -202,7 +202,7 @@ class SecretRecognizer:
             if (
                 heading
                 and _names_a_secret(heading)
-                and _is_value(context.text[start:end].strip("\"' \r"), is_prose=False)
+                and _is_value(context.text[start:end].strip("\"'` *\r"), is_prose=False)
             ):
                 yield self._span(start, end, 0.85)
 

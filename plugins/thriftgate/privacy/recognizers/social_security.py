@@ -12,7 +12,7 @@ from thriftgate.privacy.spans import TextSpan
 _GROUPED = re.compile(r"(?<![\d-])(\d{3})([- .])(\d{2})\2(\d{4})(?![\d]|-\d)")
 _PLAIN = re.compile(r"(?<![\d.-])(\d{3})()(\d{2})(\d{4})(?![\d]|[.-]\d)")
 _WORDS = re.compile(
-    r"\b(?:ssn|ss#|ss no|soc(?:ial)?[ _-]?sec\w*|social|itin|tin\b|tax(?:payer)?[ _-]?id|socialsecurity\w*)"
+    r"(?:\b|_|\bset)(?:ssn|ss#|ss no|soc(?:ial)?[ _-]?sec\w*|social|itin|tin\b|tax(?:payer)?[ _-]?id|socialsecurity\w*)"
     r"|[_\"']ssn|ssn[_\"']"
 )
 
