@@ -71,7 +71,7 @@ _LITELLMS_NAMES = re.compile(
 )
 _MESSAGE = re.compile(r'"(?:message|detail)"\s?:\s?"((?:[^"\\]|\\.)*)"')
 _PATH = re.compile(r"[A-Za-z_][\w.\[\]]{0,99}", re.ASCII)
-_LITELLMS_ADVICE = " To drop these, set `litellm"
+_LITELLMS_ADVICE = re.compile(r" To drop [^.`]{1,200} set `")
 _REQUEST_AT_FAULT = frozenset({400, 413, 422})
 _NOT_THE_REQUEST = (exceptions.AuthenticationError, exceptions.PermissionDeniedError)
 
@@ -140,7 +140,7 @@ def model_failure(model: str, error: BaseException) -> ModelFailedError | None:
 def _words_of(error: BaseException) -> str:
     """What the provider says is wrong, without LiteLLM's names for it and without anything like a credential."""
     said = str(getattr(error, "message", "") or error)[: 4 * _MAX_PROVIDER_TEXT]
-    words = redact_string(said).split("\n")[0].split(_LITELLMS_ADVICE)[0]
+    words = _LITELLMS_ADVICE.split(redact_string(said).split("\n")[0])[0]
     words = _LITELLMS_NAMES.sub("", words)
     if words[:2] in ('{"', "b'", 'b"'):
         # Of some providers LiteLLM hands on the whole body.

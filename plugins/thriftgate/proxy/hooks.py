@@ -20,7 +20,7 @@ from thriftgate.errors import GatewayError, InvalidRequestError
 from thriftgate.proxy.authentication import RefusedCallerError
 from thriftgate.proxy.books.refusals import early_error, edge_of, is_stranger, refusal_of
 from thriftgate.proxy.edge import EdgeRequest, current
-from thriftgate.proxy.endpoints.refusing import has_begun
+from thriftgate.proxy.endpoints.refusing import answer_with, has_begun
 from thriftgate.proxy.endpoints.validation import check_plain, check_request, check_single
 from thriftgate.proxy.errors import ClientHTTPException, model_failure
 from thriftgate.proxy.privacy.logged import as_said
@@ -212,7 +212,10 @@ def _with_seconds(data: dict[str, Any]) -> dict[str, Any] | None:
 def _unknown_key(data: Mapping[str, Any], error: Exception) -> HTTPException | None:
     """What a stranger is told, where LiteLLM does not say it well."""
     ours = early_error(data, error, is_route=False)
-    return None if ours is None else ClientHTTPException(ours)
+    if ours is None:
+        return None
+    answer_with(ours)  # LiteLLM calls whatever it hears while it finds out who asks an error of authentication
+    return ClientHTTPException(ours)
 
 
 def _forget_deployment(data: Mapping[str, Any]) -> None:

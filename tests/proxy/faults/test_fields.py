@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from tests.proxy.conftest import CLIENT_KEY, GatewayProcess
-from tests.proxy.faults.conftest import HAIKU, OPUS, PATHS, ask, at_once, text_of
+from tests.proxy.faults.conftest import HAIKU, OPUS, PATHS, ask, at_once, error_of, text_of
 from tests.proxy.faults.test_stream_money import charged
 from tests.proxy.upstream import says
 from tests.proxy.waiting import eventually
@@ -203,3 +203,61 @@ def test_a_client_does_not_choose_whose_tokens_are_counted(gateway: GatewayProce
         assert response.status_code == 200, response.text
     assert eventually(lambda: len(charged(gateway, key)) == 4)  # each request, and its call of a tier
     assert "somebody-elses" not in {row["model"] for row in charged(gateway, key)}
+
+
+_OPERATORS: tuple[dict[str, Any], ...] = (
+    {"extra_headers": {"Authorization": "Bearer not-yours"}},
+    {"extra_headers": {"x-api-key": "not-yours"}},
+    {"extra_headers": {"content-length": "5"}},
+    {"extra_headers": {"transfer-encoding": "chunked"}},
+    {"extra_headers": {"host": "elsewhere.example"}},
+    {"extra_headers": {"x-a": "a\r\nb: c"}},
+    {"extra_headers": {"x-a": 5}},
+    {"headers": "a text"},
+    {"headers": {"authorization": "Bearer not-yours"}},
+    {"provider_specific_header": {
+        "custom_llm_provider": "openai,anthropic", "extra_headers": {"authorization": "no", "x-api-key": "no"}}},
+    {"extra_body": {"model": "dearer-than-priced"}},
+    {"extra_body": {"stream": True}},
+    {"extra_body": {"extra_headers": {"authorization": "no"}}},
+    {"custom_llm_provider": "zzz"},
+    {"organization": "org-of-others"},
+    {"_litellm_messages_presanitized": True},
+    {"model_list": []},
+    {"api_base": "http://127.0.0.1:9"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
+def test_a_client_does_not_choose_how_a_provider_is_asked(gateway: GatewayProcess, dialect: str) -> None:
+    """LiteLLM believes these as if the operator had written them: a wrong key closed the deployment to everybody."""
+    kind = {"chat": "any-openai", "messages": "any-claude", "responses": "any-vllm"}[dialect]
+    gateway.upstream.on(kind, says("Asked."))
+    for model in (f"{kind}-only", kind):
+        for stray in _OPERATORS:
+            told = ask(gateway, dialect, model, **stray)
+            assert told.status_code == 400, (stray, told.text)
+            assert error_of(told)["type"] == "invalid_request_error", (stray, told.text)
+        assert ask(gateway, dialect, model, api_key={"a": "b"}).status_code == 400
+    assert error_of(ask(gateway, dialect, f"{kind}-only", api_key="mine"))["type"] == "invalid_request_error"
+    assert gateway.upstream.asked(kind) == []
+    assert ask(gateway, dialect, kind, extra_headers={"x-of-my-own": "1"}).status_code == 200
+    assert gateway.upstream.asked(kind)[-1].headers["x-of-my-own"] == "1"
+
+
+def test_what_litellm_has_never_heard_of_is_handed_on_or_named(gateway: GatewayProcess) -> None:
+    """It leaves such a field out: who goes on from a stored conversation was answered as if there were none."""
+    gateway.upstream.on("any-openai", says("Asked."))
+    gateway.upstream.on("any-claude", says("Asked."))
+    assert ask(gateway, "responses", "any-openai-only", conversation="conv_1", brand_new={"a": 1}).status_code == 200
+    asked = gateway.upstream.asked("any-openai")[-1]
+    assert (asked["conversation"], asked["brand_new"]) == ("conv_1", {"a": 1})
+    told = error_of(ask(gateway, "messages", "any-claude-only", brand_new={"a": 1}))
+    assert "'brand_new'" in told["message"]
+    assert gateway.upstream.asked("any-claude") == []
+    assert ask(gateway, "messages", "any-claude-only", timeout=20, drop_params=False, tags=["a"]).status_code == 200
+
+
+def test_a_refusal_of_litellms_has_no_advice_for_operators_in_it(gateway: GatewayProcess) -> None:
+    told = ask(gateway, "responses", "one", reasoning={"effort": "low"})
+    assert "drop_params" not in error_of(told)["message"]

@@ -75,6 +75,9 @@ CHAT_LOST = {
     "allowed tools": "tool_choice",
     "prediction": "prediction",
     "sampling": "logit_bias",
+    "refused before": "messages[1].refusal",
+    "spoken before": "messages[1].audio",
+    "custom tool turn": "messages[1].tool_calls[0]",
 }
 
 

@@ -71,7 +71,7 @@ TEXT_OR_OBJECTS: Check = (lambda value: isinstance(value, str) or _are_objects(v
 _TYPES: tuple[tuple[Check, str], ...] = (
     ((is_text, "a text"), "model user instructions previous_response_id prompt_cache_key prompt_cache_retention speed "
      "verbosity reasoning_effort safety_identifier service_tier truncation inference_geo litellm_session_id "
-     "litellm_trace_id litellm_call_id prompt_id"),
+     "litellm_trace_id litellm_call_id prompt_id api_key"),
     ((_is_number, "a number"), "temperature top_p top_k frequency_penalty presence_penalty request_timeout"),
     ((is_seconds, "a number"), "timeout"),
     ((_is_count, f"a whole number from 1 to {_MAX_CHOICES}"), "n"),

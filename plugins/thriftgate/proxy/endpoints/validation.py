@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
+from thriftgate.proxy.endpoints.chosen import check_chosen, check_headers
 from thriftgate.proxy.endpoints.fields import OBJECT, TEXT_OR_OBJECTS, TYPES, Check, note_fault, type_fault
 from thriftgate.proxy.endpoints.parts import (
     check_calls,
@@ -32,7 +33,7 @@ _LITELLMS_OWN = frozenset({"metadata", "litellm_metadata", "proxy_server_request
 
 _EVERYWHERE = (
     "stream tools temperature top_p timeout tags reasoning thinking stream_options context_management mcp_servers "
-    "include previous_response_id model_group_retry_policy provider_specific_header request_timeout"
+    "include previous_response_id model_group_retry_policy provider_specific_header request_timeout api_key"
 )
 
 
@@ -57,14 +58,16 @@ _EARLY: Mapping[str, Check] = {
 """What LiteLLM reads of any body, be it to log that it refused it or to count its tokens."""
 _NO_FIELD = "litellm_logging_obj"
 """LiteLLM's own logger of a request, which it looks for among the client's fields."""
-_CHOOSING = ("deployment_id", "azure")
-"""With these LiteLLM asks Azure, and a deployment there, whatever the model's provider is."""
+_MARK = "_"
+"""So begins what LiteLLM notes for itself beside a client's fields, and believes whoever wrote it."""
 _SHAPED = frozenset({"completion", "acompletion", "anthropic_messages", "responses", "aresponses"})
 
 
 def check_request(body: Mapping[str, Any], call_type: str) -> None:
     """A request to a route, on any endpoint. Raises InvalidRequestError naming the parameter, never quoting a value."""
     check_any(body)
+    if body.get("api_key"):
+        raise InvalidRequestError("'api_key' is not a field of a request to a route", param="api_key")
     if call_type in ("completion", "acompletion"):
         _check_parameters(body, _CHAT)
         _check_conversation(body, _check_message)
@@ -105,19 +108,22 @@ def check_plain(body: Mapping[str, Any], call_type: str) -> None:
 def check_early(body: Mapping[str, Any]) -> None:
     """What is looked at on every endpoint before anybody is asked who calls. Raises InvalidRequestError."""
     _check_parameters(body, _EARLY)
+    check_headers(body)
     if (fault := note_fault(body)) is not None:
         raise fault
-    if _NO_FIELD in body:
-        raise InvalidRequestError(f"'{_NO_FIELD}' is not a field of a request", param=_NO_FIELD)
+    for name in body:
+        if name == _NO_FIELD or name.startswith(_MARK):
+            known = name if name == _NO_FIELD else None
+            raise InvalidRequestError(f"'{known or _MARK + '…'}' is not a field of a request", param=known)
 
 
 def check_any(body: Mapping[str, Any]) -> None:
     """What holds on every endpoint. Raises InvalidRequestError."""
     _check_values(body)
     _check_parameters(body, _PROMPT)
-    for name in _CHOOSING:
-        if body.get(name):
-            raise InvalidRequestError(f"'{name}' is not a field of a request", param=name)
+    check_chosen(body)
+    # Where the whole body was too long to be looked through early.
+    check_headers(mapping(mapping(body.get("proxy_server_request")).get("body")))
 
 
 def check_single(model: str, routes: Mapping[str, object]) -> None:

@@ -42,7 +42,7 @@ from thriftgate.proxy.tiers.breaker import own_failure
 from thriftgate.proxy.tiers.deployments import DeploymentNames
 from thriftgate.proxy.tiers.plain_chunks import build_plain_chunks
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
-from thriftgate.proxy.tiers.translations import Translations, asked
+from thriftgate.proxy.tiers.translations import Translations, asked, handed_on
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import answer_of, body_of, view_of, with_fields
 from thriftgate.services.request.unpaid import note_given_up
@@ -314,6 +314,7 @@ class RouterCompleter:
             gone = set(cast("Mapping[str, Any]", parent.get("client_body") or {})) - set(request.body)
             kwargs = {name: value for name, value in kwargs.items() if name not in gone and name != "client_body"}
         kwargs |= {name: value for name, value in body_of(request).items() if name not in _OF_THE_REQUEST}
+        kwargs |= handed_on(request)
         if request.dialect != "chat" and "metadata" in body_of(request):
             kwargs["metadata"] = body_of(request)["metadata"]
         kwargs |= {"model": model, bucket: metadata}

@@ -44,7 +44,7 @@ _LITELLMS_WORDS = (
 )  # fmt: skip
 """What it says of a conversation with an exception of no class of its own."""
 _TAKEN = re.compile(r"got multiple values for (?:keyword )?argument '(\w{1,100})'")
-_REJECTED = re.compile(r"Rejected Request: ([\w.]{1,100}) is not allowed in request body")
+_REJECTED = re.compile(r"Rejected Request: ([\w.]{1,100}) is not allowed in (?:the )?request body")
 """LiteLLM says so with a 401, which clients take for a wrong key."""
 _ORDINARY = frozenset(
     {

@@ -4,23 +4,30 @@ LiteLLM translates for a provider that does not speak the client's dialect, and 
 group may have deployments of several providers; while a route asks it, only those are in question that get all of the
 request (`fitting`, which LiteLLM asks through a hook whenever it chooses a deployment, fallbacks included).
 
+Also in the client's own dialect LiteLLM leaves out the fields that it has never heard of. Of Responses they are handed
+on beside its own (`handed_on`); of messages there is no such place, and they count as lost.
+
 Failure behaviour: what LiteLLM does not know is taken for a provider of the chat dialect; nothing is raised.
 """
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 import litellm
+from litellm.types.llms.anthropic import AnthropicMessagesRequestOptionalParams
+from litellm.types.llms.openai import ResponsesAPIOptionalRequestParams
 from litellm.types.router import Deployment
-from litellm.types.utils import LlmProviders
+from litellm.types.utils import LlmProviders, all_litellm_params
 from litellm.utils import ProviderConfigManager
 
 from thriftgate.proxy.books.pricing import RouterSource
-from thriftgate.services.request.reading import view_of
+from thriftgate.services.request.reading import body_of, view_of
 from thriftgate.types import ChatRequest
 from thriftgate.wire.dialects import carries
+from thriftgate.wire.identity import IMMATERIAL_FIELDS
 from thriftgate.wire.request import RequestView
+from thriftgate.wire.shapes import mapping
 from thriftgate.wire.turns import Dialect
 
 asked: ContextVar[ChatRequest | None] = ContextVar("thriftgate_asked_request", default=None)
@@ -28,6 +35,22 @@ asked: ContextVar[ChatRequest | None] = ContextVar("thriftgate_asked_request", d
 _MESSAGES_BY_RESPONSES = frozenset({"openai"})
 """Providers that LiteLLM asks by Responses for a client of Anthropic's."""
 _PROVIDERS = frozenset(provider.value for provider in LlmProviders)
+_LITELLMS = frozenset(cast("list[str]", all_litellm_params)) | {
+    "additional_drop_params", "allowed_openai_params", "client_side_timeout", "content_policy_fallbacks",
+    "context_window_fallbacks", "disable_fallbacks", "drop_params", "extra_headers", "include_fallback_errors",
+    "litellm_agent", "model_group_retry_policy", "policies", "priority", "session_id", "trace_id",
+}  # fmt: skip
+"""Fields of a request that are for LiteLLM."""
+_HEARD_OF: Mapping[Dialect, frozenset[str]] = {
+    Dialect.MESSAGES: frozenset(
+        {"messages", *get_type_hints(AnthropicMessagesRequestOptionalParams), *IMMATERIAL_FIELDS[Dialect.MESSAGES]}
+    ) | _LITELLMS,
+    Dialect.RESPONSES: frozenset(
+        {"input", "extra_body", "extra_query", *get_type_hints(ResponsesAPIOptionalRequestParams),
+         *IMMATERIAL_FIELDS[Dialect.RESPONSES]}
+    ) | _LITELLMS,
+}  # fmt: skip
+"""Of the two dialects of which LiteLLM sends on only the fields that it knows."""
 
 
 class Translations:
@@ -46,8 +69,10 @@ class Translations:
         found = [router.get_deployment(model_id=one) for one in router.get_model_ids(model_name=group)]
         dialect = Dialect(request.dialect)
         spoken = {self._spoken_by_deployment(one, dialect) for one in found if one is not None}
-        if not spoken or dialect in spoken:
+        if not spoken:
             return ()
+        if dialect in spoken:
+            return tuple(_unheard_of(request)) if dialect is Dialect.MESSAGES else ()
         view = view_of(request)
         return min((_lost(view, one, request.added) for one in spoken), key=len)
 
@@ -78,6 +103,21 @@ class Translations:
         if key not in self._spoken:
             self._spoken[key] = _spoken(params, info, dialect)
         return self._spoken[key]
+
+
+def handed_on(request: ChatRequest) -> Mapping[str, Any]:
+    """How a router is told of what LiteLLM would leave out of a client's response."""
+    if request.dialect != Dialect.RESPONSES or not (unheard := _unheard_of(request)):
+        return {}
+    return {"extra_body": {**unheard, **mapping(body_of(request).get("extra_body"))}}
+
+
+def _unheard_of(request: ChatRequest) -> Mapping[str, Any]:
+    """The fields of a client's that LiteLLM would leave out on the way to a provider of the client's own dialect."""
+    known = _HEARD_OF.get(Dialect(request.dialect))
+    if known is None:
+        return {}
+    return {name: value for name, value in body_of(request).items() if name not in known and value is not None}
 
 
 def _lost(view: RequestView, target: Dialect, ours: frozenset[str]) -> tuple[str, ...]:

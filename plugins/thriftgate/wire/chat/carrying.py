@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from thriftgate.wire.chat.request import ChatRequestView
 from thriftgate.wire.paths import Path
 from thriftgate.wire.shapes import items, mapping
-from thriftgate.wire.turns import PartKind
+from thriftgate.wire.turns import PartKind, Turn
 
 _NOT_AT_ANTHROPIC = ("audio", "prediction", "logit_bias", "top_logprobs")
-_LOST_PARTS = frozenset({PartKind.AUDIO, PartKind.VIDEO, PartKind.OTHER})
+_LOST_PARTS = frozenset({PartKind.AUDIO, PartKind.VIDEO, PartKind.OTHER, PartKind.REFUSAL})
 
 
 def lost(view: ChatRequestView) -> Iterator[Path]:
@@ -33,4 +33,14 @@ def lost(view: ChatRequestView) -> Iterator[Path]:
     if mapping(body.get("tool_choice")).get("type") in ("allowed_tools", "custom"):
         yield ("tool_choice",)
     for turn in view.turns:
-        yield from (part.path for part in turn.parts if part.kind in _LOST_PARTS)
+        yield from _lost_in_turn(turn)
+
+
+def _lost_in_turn(turn: Turn) -> Iterator[Path]:
+    """What was heard, shown or refused before, and calls of tools that take any text."""
+    for part in turn.parts:
+        is_custom = part.kind is PartKind.TOOL_CALL and mapping(part.value).get("type") == "custom"
+        if part.kind in _LOST_PARTS or is_custom:
+            yield part.path
+    if mapping(turn.value.get("audio")).get("id"):
+        yield (*turn.path, "audio")

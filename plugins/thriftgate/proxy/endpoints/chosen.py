@@ -1,0 +1,78 @@
+"""What an operator chooses and no client: who is asked, with which credentials, and how HTTP carries it.
+
+LiteLLM believes some fields of a body as if the operator had written them. With them one caller's wrong key is a 401 of
+the operator's deployment, which is then closed to everybody; a wrong length hangs the call; another model is asked than
+the one that is priced. Headers and fields of a provider's that change neither are the client's to send.
+
+Failure behaviour: raises InvalidRequestError (HTTP 400), which never quotes a value, nor a name that is not known here.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from thriftgate.errors import InvalidRequestError
+from thriftgate.wire.shapes import mapping
+
+_CHOOSING = ("deployment_id", "azure", "custom_llm_provider", "organization")
+"""With these LiteLLM asks another provider, or another deployment or account there, than the model's."""
+_OF_THE_BODY = (
+    "model", "models", "messages", "input", "system", "instructions", "stream", "stream_options", "n", "background",
+    "previous_response_id", "conversation",
+)  # fmt: skip
+"""What `extra_body` may not have: LiteLLM writes that over the request, so that another model than the priced one
+would be asked, or a stream would come where a whole answer is read, which is then the provider's fault to it."""
+_HEADER_FIELDS = ("extra_headers", "headers")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
+_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
+_TRANSPORT = frozenset(
+    {
+        "host", "connection", "content-length", "content-type", "content-encoding", "transfer-encoding", "te",
+        "trailer", "upgrade", "expect", "keep-alive", "proxy-connection", "accept", "accept-encoding",
+    }
+)  # fmt: skip
+_CREDENTIALS = re.compile(r"auth|key|token|secret|credential|cookie|signature|^x-amz-|^x-goog-|^openai-(?!beta$)")
+"""In the names of headers by which providers know who asks and who pays."""
+
+
+def check_chosen(body: Mapping[str, Any]) -> None:
+    """What a client may say of how a provider is asked. Raises InvalidRequestError naming the field."""
+    for name in _CHOOSING:
+        if body.get(name):
+            raise InvalidRequestError(f"'{name}' is not a field of a request", param=name)
+    beside = mapping(body.get("extra_body"))
+    for name in _OF_THE_BODY:
+        if name in beside:
+            raise InvalidRequestError(f"'{name}' is for the body itself, not for 'extra_body'", param="extra_body")
+
+
+def check_headers(body: Mapping[str, Any]) -> None:
+    """What a client wants a provider to be told in headers, as it was sent. Raises InvalidRequestError.
+
+    Later an operator may have had LiteLLM put headers of theirs in the same place.
+    """
+    for path, headers in _headers_in(body):
+        _check_headers(path, headers)
+
+
+def _headers_in(body: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """What a client would have sent as headers to a provider, with its path."""
+    yield from ((name, body.get(name)) for name in _HEADER_FIELDS)
+    yield from ((f"extra_body.{name}", mapping(body.get("extra_body")).get(name)) for name in _HEADER_FIELDS)
+    yield (
+        "provider_specific_header.extra_headers",
+        mapping(body.get("provider_specific_header")).get("extra_headers"),
+    )
+
+
+def _check_headers(path: str, headers: object) -> None:
+    if headers is None:
+        return
+    if not isinstance(headers, Mapping):
+        raise InvalidRequestError(f"'{path}' must be an object", param=path)
+    for name, value in cast("Mapping[str, object]", headers).items():
+        if not (_NAME.fullmatch(name) and isinstance(value, str) and _VALUE.fullmatch(value)):
+            raise InvalidRequestError(f"'{path}' must have names and texts that HTTP can carry", param=path)
+        word = name.lower()
+        if word in _TRANSPORT or _CREDENTIALS.search(word):
+            raise InvalidRequestError(f"'{path}' may not have credentials, nor headers of HTTP itself", param=path)
