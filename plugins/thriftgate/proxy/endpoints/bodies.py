@@ -36,6 +36,8 @@ _NUMBERS: Mapping[bytes, Callable[[bytes], float]] = {
     b"x-litellm-stream-timeout": seconds_of,
     b"x-litellm-num-retries": int,
 }
+_SENT_ON = frozenset({b"anthropic-beta", b"anthropic-version"})
+"""LiteLLM sends these on, and what HTTP clients cannot write is the provider's fault to it."""
 _SWALLOWED = 4 * _CONVERSATIONS.size
 _LARGE = 16 * 1024
 """Bytes above which a body that has to be looked at closely is so in a thread."""
@@ -67,7 +69,7 @@ class BodyBounds:
             return
         body = _Body(receive, _CONVERSATIONS if dialect_of(path) is not None else _OTHERS)
         try:
-            _check_numbers(scope)
+            _check_headers(scope)
             await body.read()
             await body.check(must_be_object=api is not None)
         except InvalidRequestError as error:
@@ -150,9 +152,12 @@ def _no_form() -> InvalidRequestError:
     return InvalidRequestError("the body must be JSON, sent with the header 'content-type: application/json'")
 
 
-def _check_numbers(scope: Scope) -> None:
-    """LiteLLM takes these headers for numbers and trips over anything else. Raises InvalidRequestError."""
+def _check_headers(scope: Scope) -> None:
+    """LiteLLM takes some headers for numbers or for ASCII and trips over anything else. Raises InvalidRequestError."""
     for name, value in scope.get("headers", []):
+        if name.lower() in _SENT_ON and not value.isascii():
+            word = name.decode("latin-1").lower()
+            raise InvalidRequestError(f"the header '{word}' must be ASCII", param=word)
         kind = _NUMBERS.get(name.lower())
         if kind is None:
             continue

@@ -35,7 +35,7 @@ asked: ContextVar[ChatRequest | None] = ContextVar("thriftgate_asked_request", d
 _MESSAGES_BY_RESPONSES = frozenset({"openai"})
 """Providers that LiteLLM asks by Responses for a client of Anthropic's."""
 _PROVIDERS = frozenset(provider.value for provider in LlmProviders)
-_LITELLMS = frozenset(cast("list[str]", all_litellm_params)) | {
+_LITELLMS = frozenset(all_litellm_params) | {
     "additional_drop_params", "allowed_openai_params", "client_side_timeout", "content_policy_fallbacks",
     "context_window_fallbacks", "disable_fallbacks", "drop_params", "extra_headers", "include_fallback_errors",
     "litellm_agent", "model_group_retry_policy", "policies", "priority", "session_id", "trace_id",

@@ -199,3 +199,27 @@ async def test_a_body_of_many_values_is_parsed_by_litellm_alone() -> None:
     raw = json.dumps({"model": 5, "input": [{"a": 1}] * 30_000}).encode()
     endpoint, _ = await served(raw)
     assert endpoint.got[0]["body"] == raw
+
+
+@pytest.mark.parametrize("name", [b"Anthropic-Beta", b"anthropic-version"])
+async def test_a_header_that_is_sent_on_is_ascii(name: bytes) -> None:
+    _, sent = await served(b'{"model": "x"}', headers=[*JSON_KIND, (name, b"\xff")])
+    assert f"'{name.decode().lower()}' must be ASCII" in error_in(sent)["error"]["message"]
+    _, sent = await served(b'{"model": "x"}', headers=[*JSON_KIND, (name, b"2023-06-01"), (b"x-other", b"\xff")])
+    assert sent[0]["status"] == 204
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        b'"_litellm_messages_presanitized": true',
+        b'"extra_headers": {"Authorization": "Bearer x"}',
+        b'"headers": "x"',
+        b'"provider_specific_header": {"extra_headers": {"content-length": "5"}}',
+        b'"extra_body": {"extra_headers": {"x-amz-anything": "x"}}',
+    ],
+)
+async def test_what_an_operator_chooses_is_refused_before_anybody_reads_it(stray: bytes) -> None:
+    endpoint, sent = await served(b'{"model": "x", ' + stray + b"}")
+    assert error_in(sent)["error"]["type"] == "invalid_request_error"
+    assert endpoint.got == []
