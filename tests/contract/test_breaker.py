@@ -173,3 +173,13 @@ def test_a_request_that_found_the_group_closed_hears_that_it_cools_down() -> Non
     closed: Any = no_deployment_left()
     assert own_failure(closed) is closed
     assert tier_failure(GROUP, closed).cause == "cools down after failures (503)"
+
+
+@pytest.mark.parametrize(
+    "said", ["prompt too long; exceeded max context length by 3 tokens", "too many tokens: size limit exceeded by 5"]
+)
+def test_too_long_is_known_in_the_words_of_ollama_and_cohere(said: str) -> None:
+    failure = tier_failure("m", exceptions.BadRequestError(message=said, model="m", llm_provider="p"))
+    assert failure.rejected
+    assert failure.code == "context_length_exceeded"
+    assert str(failure.cause).startswith("prompt is too long")

@@ -57,6 +57,7 @@ _TOO_LONG = "context_length_exceeded"
 _TOO_LONG_WORDS = (
     _TOO_LONG, "prompt is too long", "maximum context length", "input is too long", "exceeds the context window",
     "exceeds the maximum number of tokens", "exceeds the available context size", "context window exceeds",
+    "exceeded max context length", "too many tokens: size limit exceeded",
 )  # fmt: skip
 _IN_A_LOOP = "The model is repeating the same chunk"
 """LiteLLM's own verdict on a stream with a hundred equal pieces: a 500 to it, though nobody's server has failed."""
