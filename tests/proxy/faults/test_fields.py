@@ -230,7 +230,7 @@ _OPERATORS: tuple[dict[str, Any], ...] = (
 
 @pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
 def test_a_client_does_not_choose_how_a_provider_is_asked(gateway: GatewayProcess, dialect: str) -> None:
-    """LiteLLM believes these as if the operator had written them: a wrong key closed the deployment to everybody."""
+    """LiteLLM believes these as if the operator had written them: a wrong key was the deployment's own 401."""
     kind = {"chat": "any-openai", "messages": "any-claude", "responses": "any-vllm"}[dialect]
     gateway.upstream.on(kind, says("Asked."))
     for model in (f"{kind}-only", kind):

@@ -1,7 +1,7 @@
 """What an operator chooses and no client: who is asked, with which credentials, and how HTTP carries it.
 
 LiteLLM believes some fields of a body as if the operator had written them. With them one caller's wrong key is a 401 of
-the operator's deployment, which is then closed to everybody; a wrong length hangs the call; another model is asked than
+the operator's deployment, which counts for the breaker; a transfer encoding hangs the call; another model is asked than
 the one that is priced. Headers and fields of a provider's that change neither are the client's to send.
 
 Failure behaviour: raises InvalidRequestError (HTTP 400), which never quotes a value, nor a name that is not known here.
