@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import httpx
 import pytest
@@ -108,9 +108,9 @@ async def test_a_cheap_answer_that_came_while_we_did_not_run_is_not_paid_for_twi
 async def test_a_text_is_not_taken_for_stuck_because_the_process_stood_still() -> None:
     is_let_go = threading.Event()
 
-    def find(text: Text) -> Sequence[TextSpan]:
+    def find(text: Text) -> Iterator[Sequence[TextSpan]]:
         is_let_go.wait(30.0)
-        return ()
+        yield ()
 
     analyzer = PresidioAnalyzer(lambda: find, timeout=0.4)
     analysing = asyncio.create_task(analyzer.analyze([Text("Ada wrote")]))

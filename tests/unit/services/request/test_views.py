@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from tests.route_setup import RouteSetup
 from tests.unit.linear.test_linear_texts import WORST_RATIO, time_ratio
-from thriftgate.caching.canonical import digest
 
 from thriftgate.caching.sharing.canonical import digest
 from thriftgate.services.request.reading import choices_of, view_of, with_body, with_fields
