@@ -40,12 +40,12 @@ _OPTION_MARKER = re.compile(
     r"(?: (?:is|ist|est|es|è|é))?[ \t:*_`\"]*\n?[ \t:*_`\"]*(?:(?:option|choice)[ \t:*_`\"]*)?",
     re.IGNORECASE,
 )
-_MARKED = frozenset({
+MARKERS = frozenset({
     "answer", "result", "total", "antwort", "ergebnis", "antwoord", "résultat", "réponse", "respuesta", "risposta",
     "resposta",
 })  # fmt: skip
 """One of these is in a text in which a marker can be; looking for them takes a hundredth of the time."""
-_OPTION_MARKED = (_MARKED - {"result", "total", "ergebnis", "résultat"}) | {"option", "choice"}
+OPTION_MARKERS = (MARKERS - {"result", "total", "ergebnis", "résultat"}) | {"option", "choice"}
 _BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]{0,40}\}){1,80})\}")
 _CLOSED_OPTION = re.compile(r"(?:\(([A-Ja-j])\)|\[([A-Ja-j])\]|([A-J])(?=[).:*_]|\s*$))")
 _LETTER = re.compile(r"(?<![\w'])(?:[B-HJ](?![\w'])|A(?![\w'])(?! [a-z])|I(?![\w'\u2019 ]))")
@@ -132,8 +132,8 @@ def conclusion_of(text: str) -> Conclusion | None:
         value, _, behind = last[1].strip(' \t:=*_`"\n').partition("\n")
         return None if behind or _begins_a_line(value) else read_value(value)
     lower = in_one_case(end)
-    options = _options(end) if any(word in lower for word in _OPTION_MARKED) else []
-    amounts = _amounts(end) if any(word in lower for word in _MARKED) else []
+    options = _options(end) if any(word in lower for word in OPTION_MARKERS) else []
+    amounts = _amounts(end) if any(word in lower for word in MARKERS) else []
     return _only([*options, *amounts])
 
 

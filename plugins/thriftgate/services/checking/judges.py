@@ -30,7 +30,7 @@ one word: SAME, FIRST or SECOND."""
 class AgreementJudge:
     """Compares what two answers say (`statements`), by their embeddings where nothing else tells. No call.
 
-    A cache compares answers to questions that are only alike (`is_one_question` False), an audit those to one.
+    A cache compares answers to questions that are only alike (`is_one_question` False); evals those to one.
     """
 
     def __init__(self, embedder: Embedder, *, is_one_question: bool = True) -> None:

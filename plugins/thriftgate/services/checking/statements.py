@@ -6,13 +6,15 @@ by their subject alone: of 754 recorded pairs of 300 to 1,000 characters vectors
 they cost ten times a question's.
 
 Answers to two questions may end alike and say two things: "The answer is (B)" of other options, "$10" of another bill.
-There a conclusion counts as the same only where the answers share most of their words and half of their numbers.
+There a conclusion counts as the same only where most of the words around it and half of the other numbers are shared.
+Texts that are equal are the same answer, whatever was asked: whoever asks would read the very same.
 
 Failure behaviour: pure and total, in time linear in the texts. "Cannot tell" (None) is an answer, and the usual one for
 two long texts without a stated result: a wrong verdict teaches the cache what is not so, and none costs nothing.
 """
 
 import re
+from fractions import Fraction
 from typing import Any
 
 from thriftgate.caching.differences.guards import first_veto, substituted_words
@@ -20,6 +22,9 @@ from thriftgate.caching.differences.lexicon import FUNCTION_WORDS, MONTHS, NUMBE
 from thriftgate.caching.differences.reading import Reading, read, stem
 from thriftgate.caching.entries import normalised_answer
 from thriftgate.services.checking.conclusions import (
+    MARKERS,
+    OPTION_MARKERS,
+    Conclusion,
     amount_in,
     conclude_the_same,
     conclusion_of,
@@ -28,6 +33,7 @@ from thriftgate.services.checking.conclusions import (
     letters_in,
     numbers_in,
 )
+from thriftgate.services.checking.values import Amount
 
 SAME_ABOVE = 0.95
 """Cosine of two short answers' vectors from which they count as the same, if no guard objects: of recorded ones between
@@ -59,6 +65,7 @@ thing: of near questions of MMLU-Pro whose answers end alike 20 of 509 do, and h
 _LONGEST_SHARED = 4_000
 """Characters, from the end, of which that is asked."""
 _LONG_WORD = re.compile(r"[^\W\d_]{3,}")
+_OF_CONCLUSIONS = MARKERS | OPTION_MARKERS | _CONCLUDES | {"final", "correct", "boxed"}
 _TRUTHS = frozenset({"yes", "no", "ja", "nein", "nee", "oui", "non", "sí", "sì", "sim", "não", "true", "false"})
 _CONNECTIVES = frozenset(
     map(stem, ("therefore", "thus", "hence", "total", "altogether", "daher", "somit", "insgesamt", "donc", "tanto"))
@@ -105,12 +112,24 @@ def _are_about_one(one: str, other: str) -> bool:
     """Whether most words and many numbers of each are in the other."""
     one, other = one[-_LONGEST_SHARED:], other[-_LONGEST_SHARED:]
     words, other_words = _long_words(one), _long_words(other)
-    numbers, other_numbers = numbers_in(one), numbers_in(other)
-    return _overlap(words, other_words) >= _ABOUT_ONE and _overlap(numbers, other_numbers) >= _ABOUT_ONE_IN_NUMBERS
+    # What both conclude is known to be the same: it says nothing of what they speak of.
+    concluded = {number for end in (conclusion_of(one), conclusion_of(other)) for number in _values(end)}
+    numbers, other_numbers = numbers_in(one) - concluded, numbers_in(other) - concluded
+    return (
+        min(len(words), len(other_words)) >= _ENOUGH_WORDS
+        and _overlap(words, other_words) >= _ABOUT_ONE
+        and _overlap(numbers, other_numbers) >= _ABOUT_ONE_IN_NUMBERS
+    )
+
+
+def _values(end: Conclusion | None) -> frozenset[Fraction]:
+    return end.values if isinstance(end, Amount) else frozenset()
 
 
 def _long_words(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in _LONG_WORD.findall(in_one_case(text)) if word not in FUNCTION_WORDS)
+    """Apart from those that only say that a conclusion follows."""
+    found = _LONG_WORD.findall(in_one_case(text))
+    return frozenset(stem(word) for word in found if word not in FUNCTION_WORDS and word not in _OF_CONCLUSIONS)
 
 
 def _overlap(one: frozenset[Any], other: frozenset[Any]) -> float:

@@ -252,6 +252,11 @@ def test_a_number_with_too_many_commas_says_nothing() -> None:
         ("A refund takes this long after we got the parcel: the answer is 5 days.", "The answer is 5 days."),
         ("Yes.", "**yes**, the parcel can be sent back"),
         ("B", "The answer is (B)."),
+        ("The answer is (B).", "Answer: (B)"),
+        ("(B)", "B."),
+        ("The answer is 4.", "Answer: 4"),
+        ("The answer is 14 days.", "Answer: 14 days"),
+        (r"\boxed{7}", "The final answer is 7."),
     ],
 )
 def test_what_ends_alike_and_answers_two_questions_may_speak_of_two_things(one: str, other: str) -> None:
@@ -263,7 +268,6 @@ def test_answers_to_two_questions_that_say_one_thing_in_one_set_of_words_are_the
     one = "A refund takes at most 14 days once we have the parcel. The answer is 14 days."
     other = "Once we have the parcel the refund takes 14 days at most. Answer: 14 days"
     assert say_the_same(one, other, None, is_one_question=False) is True
-    assert say_the_same("Answer: 5", "answer: 5", None, is_one_question=False) is True
 
 
 @given(pieces, pieces, st.floats(0, 1))
