@@ -310,3 +310,18 @@ def test_what_cannot_be_counted_is_a_400(gateway: GatewayProcess, stray: dict[st
     assert 400 <= response.status_code < 500, response.text
     assert "Traceback" not in response.text
     json.loads(response.text)
+
+
+@pytest.mark.parametrize("route", ["one", "cached", "support"])
+def test_a_route_is_healthy_where_somebody_looks(gateway: GatewayProcess, route: str) -> None:
+    gateway.upstream.forget()
+    found = httpx.get(
+        f"{gateway.base_url}/health",
+        params={"model": route},
+        headers={"Authorization": f"Bearer {MASTER_KEY}"},
+        timeout=60,
+    )
+    assert found.status_code == 200, found.text
+    assert (found.json()["healthy_count"], found.json()["unhealthy_count"]) == (1, 0)
+    # Its tiers are checked as the models that they are: nobody is paid twice.
+    assert not any(gateway.upstream.asked(model) for model in ("o-small", "o-large", HAIKU, OPUS))
