@@ -1,8 +1,7 @@
 """The values that travel between the floors: requests, answers, and the record of what happened.
 
-Messages, tools and parameters stay in OpenAI's JSON shape, so that what we do not understand (images, audio,
-a provider's extras) passes through untouched. Money is in US dollars, times are in seconds, `*_at` are seconds
-since the Unix epoch.
+Messages, tools and parameters stay in OpenAI's JSON shape, so that what we do not understand (images, audio, a
+provider's extras) passes through untouched. Money is in US dollars, times are in seconds, `*_at` since the Unix epoch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -162,8 +161,9 @@ class Choice:
 
     @property
     def tool_calls(self) -> Sequence[Mapping[str, Any]]:
-        """The tool calls the model asks for."""
-        return self.message.get("tool_calls") or ()
+        """The tool calls the model asks for, the one call of the old `functions` among them."""
+        old = [{"function": call}] if (call := self.message.get("function_call")) else ()
+        return self.message.get("tool_calls") or old
 
     @property
     def token_logprobs(self) -> tuple[TokenLogprob, ...]:

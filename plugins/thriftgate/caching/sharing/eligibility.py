@@ -174,7 +174,7 @@ def _ends_with_user(request: ChatRequest) -> bool:
 def _choice(choice: Choice) -> Verdict:
     text = choice.text.strip()
     checks = (
-        (bool(choice.tool_calls) or bool(choice.message.get("function_call")), Eligibility.TOOL_CALL),
+        (bool(choice.tool_calls), Eligibility.TOOL_CALL),
         (choice.finish_reason in _FILTERED, Eligibility.FILTERED),
         (choice.finish_reason in ("tool_calls", "function_call"), Eligibility.TOOL_CALL),
         (choice.finish_reason not in _FINISHED, Eligibility.UNFINISHED),

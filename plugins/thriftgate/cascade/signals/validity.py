@@ -37,8 +37,7 @@ def objection(evidence: SignalEvidence) -> Reason | None:
 
 def _calls_nothing(choice: Choice) -> bool:
     """It ends as if a tool were to be called, and there is no call: what was to come did not."""
-    is_calling = choice.finish_reason in ("tool_calls", "function_call")
-    return is_calling and not (choice.tool_calls or choice.message.get("function_call"))
+    return choice.finish_reason in ("tool_calls", "function_call") and not choice.tool_calls
 
 
 def schema_objection(evidence: SignalEvidence) -> Reason | None:
