@@ -12,7 +12,8 @@ from tests.stores.redis_query_engine import QueryEngine
 from thriftgate.caching.entries import PurgeFilter
 from thriftgate.ports import AnswerCache
 from thriftgate.stores.postgres.cache.answers import PostgresAnswerCache
-from thriftgate.stores.postgres.connection.database import Database
+from thriftgate.stores.postgres.connection.database import Database, Timeouts, open_connection
+from thriftgate.stores.postgres.migrations import migrate, migrations
 from thriftgate.stores.redis.cache import RedisAnswerCache
 from thriftgate.stores.redis.connection import RedisServer
 
@@ -114,3 +115,43 @@ async def test_outcomes_of_two_embedders_of_one_length_teach_each_other_nothing(
         assert [seen.entry_id for seen in await minilm.observations("support")] == ["id-a"]
         assert [seen.entry_id for seen in await multilingual.observations("support")] == ["id-b"]
     await server.close()
+
+
+async def test_outcomes_of_a_gateway_that_names_no_embedder_are_its_embedders_before_and_after_the_step(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = "names_no_embedder"
+    database = Database(postgres_dsn, schema=schema, timeouts=Timeouts(silence=30.0))
+    before = migrations()[:11]
+    old_insert = f"""
+        INSERT INTO {schema}.cache_observations
+            (entry_id, scope, route, similarity, features, is_correct, observed_at, source, dimensions)
+        VALUES ($1, 'scope', 'support', 0.9, '{{}}', true, $2, 'verified', $3)
+    """
+    connection = await open_connection(postgres_dsn)
+    with monkeypatch.context() as patched:
+        patched.setattr("thriftgate.stores.postgres.migrations.migrations", lambda: before)
+        await migrate(postgres_dsn, schema=schema)
+    await connection.execute(old_insert, "minilm before", 1.0, 384)
+    await connection.execute(old_insert, "fast before", 2.0, 256)
+    assert await migrate(postgres_dsn, schema=schema) == [step.name for step in migrations()[11:]]
+    await connection.execute(old_insert, "minilm after", 3.0, 384)
+    await connection.execute(old_insert, "fast after", 4.0, 256)
+    indexes = "SELECT indexname FROM pg_indexes WHERE schemaname = $1 AND tablename = 'cache_observations'"
+    names = {row["indexname"] for row in await connection.fetch(indexes, schema)}
+    await connection.close()
+    found = {
+        name: [seen.entry_id for seen in await cache.observations("support")]
+        for name, cache in {
+            "local": PostgresAnswerCache(database, dimensions=384),
+            "multilingual": PostgresAnswerCache(database, dimensions=384, embedder="multilingual"),
+            "fast": PostgresAnswerCache(database, dimensions=256, embedder="fast"),
+        }.items()
+    }
+    await database.close()
+    assert found == {
+        "local": ["minilm after", "minilm before"],
+        "multilingual": [],
+        "fast": ["fast after", "fast before"],
+    }
+    assert "cache_observations_by_embedder" in names, "by it a gateway of before still reads"
