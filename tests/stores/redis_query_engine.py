@@ -25,8 +25,6 @@ Hash = dict[bytes, bytes]
 
 _CLAUSE = re.compile(rb"\(-@(\w+):\{(\w+)\}\)|@(\w+):\{(\w+)\}")
 _KNN = re.compile(rb"\((.*)\)=>\[KNN (\d+) @(\w+) \$vector EF_RUNTIME \$EF AS vector_distance\]")
-
-
 _CALLED, _GIVEN_BACK = b"redis.call(unpack(ARGV))", b"{'called', unpack(ARGV)}"
 
 
@@ -45,7 +43,10 @@ class Index:
 
 
 class QueryEngine:
-    """Serves clients at `url`; `commands` is every FT.* command it was sent."""
+    """Serves clients at `url`; `commands` is every FT.* command it was sent.
+
+    While `is_lost`, the plain Redis behind it answers everything. `in_scripts` refuses to search in a script.
+    """
 
     def __init__(self, port: int) -> None:
         self._upstream_port = port
@@ -55,6 +56,8 @@ class QueryEngine:
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.commands: list[list[bytes]] = []
         self.url = ""
+        self.is_lost = False
+        self.in_scripts: str | None = None
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -75,7 +78,9 @@ class QueryEngine:
             upstream = Upstream(*await asyncio.open_connection("127.0.0.1", self._upstream_port))
             while True:
                 raw, command = await read_command(reader)
-                if command[0].upper().startswith(b"FT."):
+                if self.is_lost:
+                    writer.write(await upstream.relay(raw))
+                elif command[0].upper().startswith(b"FT."):
                     self.commands.append(command)
                     writer.write(await self._answer(command, upstream))
                 elif command[0].upper() == b"EVAL" and _CALLED in command[1]:
@@ -125,6 +130,8 @@ class QueryEngine:
         raw, reply = await upstream.given(name, script.replace(_CALLED, _GIVEN_BACK), *arguments)
         match reply:
             case [*before, [b"called", *called]]:
+                if self.in_scripts is not None:
+                    return b"-%s\r\n" % self.in_scripts.encode()
                 search = [part for part in called if isinstance(part, bytes)]
                 self.commands.append(search)
                 found = await self._answer(search, upstream)

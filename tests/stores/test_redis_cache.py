@@ -13,11 +13,15 @@ from tests.stores.cases import DIMENSIONS, entry, observation, vector
 from tests.stores.redis_process import RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
 
-from thriftgate.caching.entries import PurgeFilter
+from thriftgate.caching.entries import Lookup, PurgeFilter
 from thriftgate.errors import StoreUnavailableError
+from thriftgate.limits.bucket import TokenBucket
+from thriftgate.limits.demand import Charge, Demand, Taken
 from thriftgate.stores.redis import cache_schema as schema
 from thriftgate.stores.redis.cache import RedisAnswerCache
 from thriftgate.stores.redis.connection import Deadlines, RedisServer
+from thriftgate.stores.redis.limits import RedisLimiter
+from thriftgate.stores.redis.single_flight import RedisSingleFlight
 
 # What is asked of the query engine.
 
@@ -57,6 +61,95 @@ async def test_a_look_up_searches_only_where_the_key_has_no_entry(
     assert query_engine.commands == []
     assert len((await cache.lookup("scope", "key-b", vector(1))).neighbours) == 1
     assert [command[0] for command in query_engine.commands] == [b"FT.SEARCH"]
+
+
+async def test_an_entry_that_has_ended_by_our_clock_alone_hides_no_neighbour(
+    server: RedisServer, query_engine: QueryEngine
+) -> None:
+    now = entry("a").created_at
+    cache = RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test", clock=lambda: now)
+    await cache.store(entry("a", created_at=now, expires_at=now + 100))
+    await cache.store(entry("b", created_at=now, expires_at=now + 1000))
+    now += 101
+    query_engine.commands.clear()
+    found = await cache.lookup("scope", "key-a", vector(1))
+    assert (found.exact, [one.entry.key for one in found.neighbours]) == (None, ["key-b"])
+    assert await cache.lookup("scope", "key-a", None) == Lookup(None, ())
+    assert [command[0] for command in query_engine.commands] == [b"FT.SEARCH"]
+
+
+async def test_scripts_that_redis_forgets_are_sent_again(cache: RedisAnswerCache, server: RedisServer) -> None:
+    flight, limiter = RedisSingleFlight(server), RedisLimiter(server)
+    await cache.store(entry("a"))
+    for number in range(2):
+        demand = Demand(str(number), (Charge("key", TokenBucket(5, 1), 1.0),), ())
+        assert (await cache.lookup("scope", "key-a", vector(1))).exact is not None
+        assert len((await cache.lookup("scope", "none", vector(1))).neighbours) == 1
+        await cache.touch("scope", "id-a")
+        assert await flight.lead(str(number), owner="us", lease=30)
+        assert isinstance(await limiter.take(demand, lease=30), Taken)
+        await server.client().script_flush()
+    (kept,) = [kept async for kept in cache.entries()]
+    assert kept.hits == 2
+
+
+REFUSALS = {
+    "threads or other nodes search": "Cannot perform `FT.SEARCH`: Cannot block",
+    "not from a script": "ERR This Redis command is not allowed from script script: 1f0e, on @user_script:1.",
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_an_engine_that_does_not_search_in_a_script_is_asked_beside_it_from_then_on(
+    cache: RedisAnswerCache, server: RedisServer, query_engine: QueryEngine, refusal: str
+) -> None:
+    await cache.store(entry("a"))
+    assert (await cache.lookup("scope", "key-a", vector(1))).exact is not None
+    query_engine.in_scripts = REFUSALS[refusal]
+    query_engine.commands.clear()
+    for _ in range(2):
+        found = await cache.lookup("scope", "none", vector(1))
+        assert [one.entry.key for one in found.neighbours] == ["key-a"]
+        exact = await cache.lookup("scope", "key-a", vector(1))
+        assert exact.exact is not None
+        assert (exact.exact.hits, exact.neighbours) == (0, ())
+        await server.client().config_resetstat()
+    await cache.lookup("scope", "key-a", None)
+    assert "cmdstat_eval" not in await server.client().info("commandstats"), "no script is tried again"
+    assert [command[0] for command in query_engine.commands] == [b"FT.SEARCH"] * 4
+
+
+@pytest.mark.parametrize(("rights", "is_found"), [(["-eval"], True), (["-eval", "-hget"], False), (["-hget"], False)])
+async def test_a_user_that_may_not_run_scripts_still_gets_answers(
+    cache: RedisAnswerCache, server: RedisServer, query_engine: QueryEngine, rights: list[str], is_found: bool
+) -> None:
+    await cache.store(entry("a"))
+    client = server.client()
+    await client.execute_command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "&*", "+@all", *rights)
+    limited = RedisServer(query_engine.url.replace("//", "//limited:pw@"), deadlines=PATIENT)
+    theirs = RedisAnswerCache(limited, dimensions=DIMENSIONS, fingerprint="test")
+    try:
+        if is_found:
+            assert (await theirs.lookup("scope", "key-a", vector(1))).exact is not None
+            assert len((await theirs.lookup("scope", "none", vector(1))).neighbours) == 1
+        else:
+            with pytest.raises(StoreUnavailableError, match=r"refused a command") as caught:
+                await theirs.lookup("scope", "key-a", vector(1))
+            assert caught.value.cause == "password"
+    finally:
+        await client.execute_command("ACL", "DELUSER", "limited")
+        await limited.close()
+
+
+async def test_an_engine_that_is_gone_after_the_start_is_said_to_be(
+    cache: RedisAnswerCache, query_engine: QueryEngine
+) -> None:
+    await cache.store(entry("a"))
+    query_engine.is_lost = True
+    with pytest.raises(StoreUnavailableError, match="it has no query engine: this build lacks the module") as caught:
+        await cache.lookup("scope", "none", vector(1))
+    assert caught.value.cause == "no_query_engine"
+    assert (await cache.lookup("scope", "key-a", vector(1))).exact is not None, "which takes no engine"
 
 
 async def test_everything_an_entry_leaves_behind_ends_with_it(cache: RedisAnswerCache, server: RedisServer) -> None:

@@ -14,7 +14,7 @@ from tests.stores.redis_process import RedisProcess
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.stores.breaker import CircuitBreaker
-from thriftgate.stores.redis.connection import RedisServer, reason_of
+from thriftgate.stores.redis.connection import RedisServer, cause_of, reason_of
 from thriftgate.stores.redis.keys import key_digest
 
 # The breaker: pure.
@@ -174,10 +174,31 @@ def test_what_is_no_redis_url_is_a_configuration_error_without_its_password(url:
             ResponseError("unknown command 'FT.INFO'"),
             "it has no query engine: this build lacks the module",
         ),
+        (
+            ResponseError("Unknown Redis command called from script script: 6d7e6d0c40, on @user_script:1."),
+            "it has no query engine: this build lacks the module",
+        ),
+        (
+            ResponseError("Error running script (call to f_6d7e): Unknown Redis command called from Lua script"),
+            "it has no query engine: this build lacks the module",
+        ),
     ],
 )
 def test_a_reason_names_the_kind_of_error_and_not_what_was_sent(error: ResponseError, reason: str) -> None:
     assert reason_of(error) == reason
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        ("Unknown Redis command called from script script: 6d7e6d0c40, on @user_script:1.", "no_query_engine"),
+        ("ACL failure in script: User u has no permissions to run the 'FT.SEARCH' command script: a7", "password"),
+        ("The user executing the script can't run this command or subcommand", "password"),
+        ("Cannot perform `FT.SEARCH`: Cannot block", "refused"),
+    ],
+)
+def test_what_a_script_was_refused_for_has_the_cause_of_the_command_alone(message: str, cause: str) -> None:
+    assert cause_of(ResponseError(message)) == cause
 
 
 # Names.

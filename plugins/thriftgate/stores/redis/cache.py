@@ -7,7 +7,8 @@ Failure behaviour: every method raises StoreUnavailableError when Redis does not
 on uncached. A look-up fails after 40 ms of silence, everything else after longer (see `redis_connection`). Indexes
 that are missing (first start, FLUSHALL, another gateway's clean-up) are made again by the call that misses them;
 until Redis has read the existing entries into a new index, fewer neighbours are found. An `evict` or `purge` that
-breaks off has done part of its work, and doing it again completes it. A Redis Cluster is not supported.
+breaks off has done part of its work, and doing it again completes it. A Redis that runs no script of ours still gives
+answers, by two commands in one round trip; uses and outcomes it does not count. A Redis Cluster is not supported.
 """
 
 import math
@@ -31,14 +32,6 @@ _PAGE = 200
 _BATCH = 500
 _IDLE_ROUNDS = 3
 """Rounds in which everything that the index named had already ended; deleting it tells the index so."""
-
-_LOOK_UP = """
-local answer = redis.call('HGETALL', KEYS[1])
-local hits = redis.call('HGET', KEYS[2], 'hits')
-if #answer > 0 or #ARGV == 0 then return {answer, hits} end
-return {answer, hits, redis.call(unpack(ARGV))}
-"""
-"""The entry, or else the search: one round trip, and no search where there is an exact answer."""
 
 _TOUCH = """
 if redis.call('HGET', KEYS[1], 'entry') ~= ARGV[1] then return 0 end
@@ -96,16 +89,19 @@ class RedisAnswerCache:
         vector = codec.unit(embedding, dimensions=self._dimensions)
         identity = codec.entry_identity(scope, key)
 
-        async def work(client: Redis) -> Sequence[Any]:
-            keys = self._names.answer(identity), self._names.use(identity)
-            search: tuple[schema.Argument, ...] = ()
-            if vector is not None:
-                search = schema.nearest_command(self._names, key_digest(scope), codec.vector_bytes(vector), limit=limit)
-            return await cast("Any", client.eval(_LOOK_UP, 2, *keys, *cast("Any", search)))
+        search: tuple[schema.Argument, ...] = ()
+        if vector is not None:
+            search = schema.nearest_command(self._names, key_digest(scope), codec.vector_bytes(vector), limit=limit)
 
-        flat, hits, *found = await self._redis.run(work, deadline=self._redis.deadlines.lookup)
-        exact = self._live(codec.decode_entry(codec.fields_of(flat), hits=None if hits is None else int(hits)))
-        rows = found[0][2::2] if found else ()
+        async def work(client: Redis) -> tuple[CacheEntry | None, Sequence[Any]]:
+            fields, hits, found = await self._redis.look_up(client, identity, search)
+            exact = self._live(codec.decode_entry(fields, hits=None if hits is None else int(hits)))
+            if search and found is None and exact is None:
+                # It has ended by our clock and not yet by Redis's, which therefore searched for nothing.
+                found = await cast("Any", client.execute_command(*search))
+            return exact, found[2::2] if found and exact is None else ()
+
+        exact, rows = await self._redis.run(work, deadline=self._redis.deadlines.lookup)
         return Lookup(exact, tuple(self._neighbours(rows))[:limit])
 
     async def store(self, entry: CacheEntry) -> None:

@@ -1,10 +1,11 @@
 """What the answer cache asks of Redis, one step below the port, page by page; and its indexes, kept in place.
 
 Failure behaviour: as `redis_connection`, except that a missing index is made and the command repeated once. Of two
-gateways that make an index at the same time the one that comes second finds it there.
+gateways that make an index at the same time the one that comes second finds it there. A look-up whose script is
+refused sends its commands one by one in the same round trip, from then on.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -17,10 +18,18 @@ from thriftgate.caching.entries import CacheEntry
 from thriftgate.stores.redis import cache_codec as codec
 from thriftgate.stores.redis import cache_schema as schema
 from thriftgate.stores.redis.cache_schema import Names, schemas
-from thriftgate.stores.redis.connection import RedisServer, decoded_text
+from thriftgate.stores.redis.connection import RedisServer, decoded_text, is_unknown_command
 
 _KEYS = 1_000
 _CURSOR_IDLE = 60
+
+_LOOK_UP = """
+local answer = redis.call('HGETALL', KEYS[1])
+local hits = redis.call('HGET', KEYS[2], 'hits')
+if #answer > 0 or #ARGV == 0 then return {answer, hits} end
+return {answer, hits, redis.call(unpack(ARGV))}
+"""
+"""The entry, or else the search: one round trip, and no search where there is an exact answer."""
 
 
 class CacheCommands:
@@ -32,6 +41,7 @@ class CacheCommands:
         self._names = names
         self._dimensions = dimensions
         self._is_prepared = False
+        self._runs_scripts = True
 
     async def prepare(self, *, deadline: float) -> None:
         """Make the indexes where they are missing."""
@@ -58,6 +68,33 @@ class CacheCommands:
             return await work(client)
 
         return await self._server.run(prepared, deadline=deadline)
+
+    async def look_up(
+        self, client: Redis, identity: str, search: Sequence[schema.Argument]
+    ) -> tuple[Mapping[bytes, bytes], bytes | None, Sequence[Any] | None]:
+        """An entry's hash and its hits, and what `search` (may be empty) found; None where nothing was searched for.
+
+        Where there is the entry, it need not have searched.
+        """
+        keys = self._names.answer(identity), self._names.use(identity)
+        if self._runs_scripts:
+            try:
+                # EVAL and not EVALSHA: a restarted server knows no script, and this one is short.
+                flat, hits, *found = await cast("Any", client.eval(_LOOK_UP, 2, *keys, *cast("Any", search)))
+                return codec.fields_of(flat), hits, found[0] if found else None
+            except ResponseError as error:
+                if is_missing_index(error) or is_unknown_command(error):
+                    raise
+        # The user may not run scripts, or the engine blocks its client while it searches, in threads or on other nodes,
+        # which nothing in a script may. Remembered only when the same does without a script.
+        pipeline = client.pipeline(transaction=False)
+        pipeline.hgetall(keys[0])
+        pipeline.hget(keys[1], "hits")
+        if search:
+            pipeline.execute_command(*search)
+        fields, hits, *found = await pipeline.execute()
+        self._runs_scripts = False
+        return fields, hits, found[0] if found else None
 
     async def command(self, *arguments: schema.Argument) -> Any:
         """The plain reply to one command."""

@@ -9,6 +9,7 @@ while it is away (see `availability`). The caller logs.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -150,10 +151,21 @@ async def _ping(client: Redis) -> None:
     await cast("Any", client.ping())
 
 
+_UNKNOWN = re.compile(r"unknown (redis |valkey |server )?command\b", re.IGNORECASE)
+"""The word in the middle is there when the command was called by a script."""
+_NO_RIGHT = ("noauth", "acl failure in script", "the user executing the script can't run")
+"""Without a password; and in a script, by Redis 7 and by Redis 6."""
+
+
+def is_unknown_command(error: Exception) -> bool:
+    """Whether Redis refused a command that it does not know, alone or in a script: the query engine is not there."""
+    return _UNKNOWN.search(str(error)) is not None
+
+
 def cause_of(error: Exception) -> Cause:
     """Why Redis cannot be used, in one of the words that all stores have."""
     message = str(error).lower()
-    if isinstance(error, AuthenticationError | NoPermissionError) or "noauth" in message:
+    if isinstance(error, AuthenticationError | NoPermissionError) or any(words in message for words in _NO_RIGHT):
         return "password"
     if isinstance(error, BusyLoadingError):
         return "loading"
@@ -163,13 +175,13 @@ def cause_of(error: Exception) -> Cause:
         return "time_out"
     if isinstance(error, RedisConnectionError | OSError):
         return "unreachable"
-    return "no_query_engine" if "unknown command" in message else "refused"
+    return "no_query_engine" if is_unknown_command(error) else "refused"
 
 
 def reason_of(error: RedisError) -> str:
     """Why Redis refused, without what it was sent: the code that its message begins with."""
     message = str(error)
-    if "unknown command" in message.lower():
+    if is_unknown_command(error):
         return "it has no query engine: this build lacks the module"
     code = message.split(" ", 1)[0]
     is_code = isinstance(error, ResponseError) and code.isupper() and code.isascii() and code.isalpha()
