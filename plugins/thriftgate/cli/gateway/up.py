@@ -207,6 +207,8 @@ def _without(remark: "Remark", limits: LimitsConfig | None) -> str:
         return "requests are refused, because nobody can count what limits allow them"
     if remark.lost == "writes":
         return "no new answer is kept; those that are there are given again"
+    if remark.lost == "scripts":
+        return "hits and verified outcomes are not counted, and equal requests at the same time each ask a model"
     return "requests are answered without the cache"
 
 

@@ -14,7 +14,7 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermission
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from thriftgate.stores.redis.connection import RedisServer, decoded_text
+from thriftgate.stores.redis.connection import RedisServer, decoded_text, is_unknown_command
 
 _EVICTS_BY_USE = ("volatile-lru", "volatile-lfu")
 _FULL = 0.99
@@ -28,7 +28,7 @@ class Remark:
     level: Literal["ok", "note", "failed"]
     words: str
     """Without an end, so that more can be said behind them."""
-    lost: Literal["everything", "writes", "search"] = "everything"
+    lost: Literal["everything", "writes", "search", "scripts"] = "everything"
     """What cannot be done there when it has failed."""
 
 
@@ -52,10 +52,12 @@ async def _examine(client: Redis) -> list[Remark]:
         return [
             Remark("note", "INFO is not allowed here, so version and memory stay unknown"),
             await _query_engine(client, "Redis"),
+            *await _scripts(client),
         ]
     name = f"Redis {info.get('redis_version', '(version unknown)')}"
     return [
         await _query_engine(client, name),
+        *await _scripts(client),
         *remarks_on(info, saves_to_disk=await _saves_to_disk(client, info)),
     ]
 
@@ -66,12 +68,29 @@ async def _query_engine(client: Redis, name: str) -> Remark:
     except NoPermissionError:
         return Remark("failed", f"{name}: this user may not use the query engine (its FT.* commands)", "search")
     except ResponseError as error:
-        if "unknown command" in str(error).lower():
+        if is_unknown_command(error):
             words = "this build lacks the module, as Debian's does; the official image redis:8 has it, and redis-stack"
             return Remark("failed", f"{name} has no query engine: {words}", "search")
         return Remark("failed", f"{name}: the query engine refuses to list its indexes", "search")
     version = await _engine_version(client)
     return Remark("ok", f"{name} with the query engine{version}")
+
+
+async def _scripts(client: Redis) -> Sequence[Remark]:
+    """What this user may not do of what scripts take: limits send them by their digests, everything else whole."""
+    commands = {"EVAL": ("return 1", 0), "EVALSHA": ("0" * 40, 0), "SCRIPT LOAD": ("return 1",)}
+    refused: list[str] = []
+    for name, arguments in commands.items():
+        try:
+            await cast("Any", client.execute_command(*name.split(), *arguments))
+        except NoPermissionError:
+            refused.append(name)
+        except ResponseError:
+            pass  # of a script that it does not know
+    if not refused:
+        return []
+    words = f"this user may not run scripts ({', '.join(refused)}), which limits, coalescing and counted hits need"
+    return [Remark("failed", f"{words}; docs/operating.md lists its rights", "scripts")]
 
 
 async def _engine_version(client: Redis) -> str:
