@@ -190,7 +190,7 @@ async def check_redis(config: ThriftgateConfig) -> list[Diagnosis]:
         return [Diagnosis("Redis", "ok", "none is configured; PostgreSQL serves the cache")]
     from thriftgate.stores.redis.doctor import explain_redis
 
-    remarks = await explain_redis(config.redis_url, patience=_PATIENCE)
+    remarks = await explain_redis(config.redis_url, patience=_PATIENCE, has_limits=config.limits is not None)
     return [Diagnosis("Redis", remark.level, remark.words) for remark in remarks]
 
 

@@ -195,7 +195,8 @@ def _say_redis(say: Callable[[str], None], config: ThriftgateConfig) -> None:
 
     from thriftgate.stores.redis.doctor import explain_redis
 
-    for remark in asyncio.run(explain_redis(config.redis_url, patience=_REDIS_PATIENCE)):
+    has_limits = config.limits is not None
+    for remark in asyncio.run(explain_redis(config.redis_url, patience=_REDIS_PATIENCE, has_limits=has_limits)):
         if remark.level == "failed":
             words = remark.words if remark.words.startswith("Redis") else f"Redis: {remark.words}"
             say(f"{words}. Until that is put right, {_without(remark, config.limits)}.")
@@ -203,11 +204,13 @@ def _say_redis(say: Callable[[str], None], config: ThriftgateConfig) -> None:
 
 def _without(remark: "Remark", limits: LimitsConfig | None) -> str:
     """How requests fare without what Redis cannot do."""
-    if limits is not None and not limits.shadow and remark.lost != "search":
+    if limits is not None and not limits.shadow and remark.lost not in ("search", "counts"):
         return "requests are refused, because nobody can count what limits allow them"
     if remark.lost == "writes":
         return "no new answer is kept; those that are there are given again"
-    if remark.lost == "scripts":
+    if remark.lost == "limits":
+        return "nothing is counted of what limits watch"
+    if remark.lost == "counts":
         return "hits and verified outcomes are not counted, and equal requests at the same time each ask a model"
     return "requests are answered without the cache"
 

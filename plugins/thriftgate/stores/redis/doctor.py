@@ -17,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from thriftgate.stores.redis.connection import RedisServer, decoded_text, is_unknown_command
 
 _EVICTS_BY_USE = ("volatile-lru", "volatile-lfu")
+_RIGHTS = " (docs/operating.md lists its rights)"
 _FULL = 0.99
 """Of the memory allowed: one that has just refused an answer has a little left, which its clients' buffers had."""
 
@@ -28,23 +29,26 @@ class Remark:
     level: Literal["ok", "note", "failed"]
     words: str
     """Without an end, so that more can be said behind them."""
-    lost: Literal["everything", "writes", "search", "scripts"] = "everything"
+    lost: Literal["everything", "writes", "search", "counts", "limits"] = "everything"
     """What cannot be done there when it has failed."""
 
 
-async def explain_redis(url: str, *, patience: float = 5.0) -> list[Remark]:
-    """Look at a Redis the way the answer cache will. Raises ConfigurationError when the URL is none."""
+async def explain_redis(url: str, *, patience: float = 5.0, has_limits: bool = False) -> list[Remark]:
+    """Look at a Redis the way the answer cache will, and limits where there are any.
+
+    Raises ConfigurationError when the URL is none.
+    """
     server = RedisServer(url)
     try:
         async with asyncio.timeout(patience):
-            return await _examine(server.client())
+            return await _examine(server.client(), has_limits=has_limits)
     except (RedisError, OSError, TimeoutError) as error:
         return [Remark("failed", _why_unreachable(error))]
     finally:
         await server.close()
 
 
-async def _examine(client: Redis) -> list[Remark]:
+async def _examine(client: Redis, *, has_limits: bool) -> list[Remark]:
     await cast("Any", client.ping())
     try:
         info: Mapping[str, Any] = await client.info("everything")
@@ -52,12 +56,12 @@ async def _examine(client: Redis) -> list[Remark]:
         return [
             Remark("note", "INFO is not allowed here, so version and memory stay unknown"),
             await _query_engine(client, "Redis"),
-            *await _scripts(client),
+            *await _scripts(client, has_limits=has_limits),
         ]
     name = f"Redis {info.get('redis_version', '(version unknown)')}"
     return [
         await _query_engine(client, name),
-        *await _scripts(client),
+        *await _scripts(client, has_limits=has_limits),
         *remarks_on(info, saves_to_disk=await _saves_to_disk(client, info)),
     ]
 
@@ -76,21 +80,28 @@ async def _query_engine(client: Redis, name: str) -> Remark:
     return Remark("ok", f"{name} with the query engine{version}")
 
 
-async def _scripts(client: Redis) -> Sequence[Remark]:
+async def _scripts(client: Redis, *, has_limits: bool) -> Sequence[Remark]:
     """What this user may not do of what scripts take: limits send them by their digests, everything else whole."""
-    commands = {"EVAL": ("return 1", 0), "EVALSHA": ("0" * 40, 0), "SCRIPT LOAD": ("return 1",)}
-    refused: list[str] = []
-    for name, arguments in commands.items():
-        try:
-            await cast("Any", client.execute_command(*name.split(), *arguments))
-        except NoPermissionError:
-            refused.append(name)
-        except ResponseError:
-            pass  # of a script that it does not know
-    if not refused:
-        return []
-    words = f"this user may not run scripts ({', '.join(refused)}), which limits, coalescing and counted hits need"
-    return [Remark("failed", f"{words}; docs/operating.md lists its rights", "scripts")]
+    found: list[Remark] = []
+    if await _refused(client, "EVAL", "return 1", 0):
+        words = "this user may not run EVAL, which coalescing and counting hits need"
+        found.append(Remark("failed", f"{words}{_RIGHTS}", "counts"))
+    if has_limits and (
+        await _refused(client, "EVALSHA", "0" * 40, 0) or await _refused(client, "SCRIPT", "LOAD", "return 1")
+    ):
+        words = "this user may not run EVALSHA or SCRIPT LOAD, and limits need both"
+        found.append(Remark("failed", f"{words}{_RIGHTS}", "limits"))
+    return found
+
+
+async def _refused(client: Redis, *command: str | int) -> bool:
+    try:
+        await cast("Any", client.execute_command(*command))
+    except NoPermissionError:
+        return True
+    except ResponseError:
+        pass  # it does not know that script
+    return False
 
 
 async def _engine_version(client: Redis) -> str:

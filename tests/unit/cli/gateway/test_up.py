@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -16,6 +16,7 @@ from thriftgate.cli.gateway.parts.processes import Service, ServiceFailedError
 from thriftgate.cli.gateway.parts.running import RunningGateway
 from thriftgate.cli.gateway.parts.supervision import Supervision
 from thriftgate.errors import ConfigurationError
+from thriftgate.stores.redis.doctor import Remark
 
 SETUP = """
 model_list:
@@ -29,6 +30,11 @@ callback_settings:
   thriftgate:
     routes:
       support: {cascade: {tiers: [{model: small}, {model: large}]}}
+"""
+
+LIMITS = """\
+    limits:
+      rules: [{per: key, parallel: 10}]
 """
 
 
@@ -143,6 +149,33 @@ def test_what_is_wrong_with_redis_is_said_at_the_start_and_stops_nothing(operato
     assert "Redis: there is no answer: see that redis_url is right, and that Redis runs" in result.output
     assert "requests are answered without the cache" in result.output
     assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("lost", "limits", "cost"),
+    [
+        (
+            "counts",
+            "",
+            "hits and verified outcomes are not counted, and equal requests at the same time each ask a model",
+        ),
+        ("counts", LIMITS, "hits and verified outcomes are not counted"),
+        ("limits", LIMITS, "requests are refused, because nobody can count what limits allow them"),
+        ("limits", LIMITS + "      shadow: true\n", "nothing is counted of what limits watch"),
+    ],
+)
+def test_what_a_redis_user_may_not_do_is_said_with_what_it_costs(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, lost: Literal["counts", "limits"], limits: str, cost: str
+) -> None:
+    async def explained(_url: str, *, patience: float, has_limits: bool) -> list[Remark]:
+        assert patience > 0
+        assert has_limits == bool(limits)
+        return [Remark("failed", "this user may not", lost)]
+
+    monkeypatch.setattr("thriftgate.stores.redis.doctor.explain_redis", explained)
+    setup = SETUP.replace("  thriftgate:\n", f"  thriftgate:\n    redis_url: redis://127.0.0.1:1/0\n{limits}")
+    operator.config.write_text(setup, encoding="utf-8")
+    assert f"Redis: this user may not. Until that is put right, {cost}" in " ".join(operator.up().output.split())
 
 
 def test_the_demo_can_be_asked_for_although_there_are_keys(operator: Operator) -> None:
