@@ -4,8 +4,10 @@ import json
 import struct
 import subprocess
 import sys
+import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -53,6 +55,41 @@ def test_texts_are_taken_apart_as_the_published_tokenizer_does(int8: E5) -> None
     assert int8.tokenize(["Hello world"]) == [[0, 41, 1294, 12, 35378, 8999, 2]]
     assert int8.tokenize(["Hello   world"]) == int8.tokenize(["Hello\tworld"]) == int8.tokenize(["Hello world"])
     assert int8.tokenize(["ﬁne"]) == int8.tokenize(["fine"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wie kündige ich mein Abo für die größere Wohnung?",
+        "Où est mon colis déjà expédié ?",
+        "Şifremi değiştirmek için İstanbul'da ne gerekiyor?",
+        "Làm thế nào để đặt lại mật khẩu của tôi?",
+        "비밀번호를 어떻게 재설정하나요?",
+        "ガスとパスポートの手続き",
+    ],
+)
+def test_a_letter_and_its_marks_are_one_character(int8: E5, text: str) -> None:
+    decomposed = unicodedata.normalize("NFD", text)
+    assert decomposed != text
+    assert int8.tokenize([decomposed]) == int8.tokenize([text])
+
+
+def test_half_width_katakana_are_the_letters_they_stand_for(int8: E5) -> None:
+    assert int8.tokenize(["ｶﾞｽ ﾊﾟｽﾎﾟｰﾄ"]) == int8.tokenize(["ガス パスポート"])
+    # SentencePiece leaves the wide tilde, which NFKC would not.
+    assert int8.tokenize(["９時\uff5e"]) == int8.tokenize(["9時\uff5e"]) != int8.tokenize(["9時~"])
+
+
+def test_marks_upon_marks_take_no_longer_than_as_many_in_order(int8: E5) -> None:
+    def seconds(text: str) -> float:
+        took: list[float] = []
+        for _ in range(3):
+            began = process_time()
+            int8.tokenize([text])
+            took.append(process_time() - began)
+        return min(took)
+
+    assert seconds("e" + "\u0301\u0316" * 8_000) < 4 * seconds("e" + "\u0316" * 8_000 + "\u0301" * 8_000)
 
 
 @given(st.text(st.characters(), max_size=200))
@@ -135,7 +172,8 @@ def test_a_file_of_another_kind_or_cut_off_is_refused(tmp_path: Path) -> None:
 def test_a_missing_wheel_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(e5_files, "WHEEL", "no-such-wheel-anywhere")
     with pytest.raises(
-        ConfigurationError, match=r"no-such-wheel-anywhere.*extra multilingual`, or set `embedder\.model"
+        ConfigurationError,
+        match=r"no-such-wheel-anywhere.*extra multilingual`, or set `embedder\.model",
     ):
         MultilingualEmbedder(tmp_path)
 

@@ -21,13 +21,17 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from thriftgate.caching.differences.composing import composed
 from thriftgate.stores.e5.files import MODEL, E5Files
 from thriftgate.stores.e5.packed import Numbers, PackedModel, unpacked_words
 from thriftgate.stores.kept_graphs import kept_graph
 from thriftgate.stores.minilm.model import MAX_TOKENS, Precision, readable, session_of
 
-E5_REVISION = 1
+E5_REVISION = 2
 """Goes up with every change that moves vectors; old ones are then never compared with new ones."""
+
+_GRAPH_REVISION = 1
+"""Goes up with every change of the graph."""
 
 _LAYERS = 12
 _LOUD_CHANNELS = (15, 35, 60, 87, 146, 219, 297, 321, 351, 383)
@@ -85,7 +89,7 @@ class E5:
         places = packed.tensor("emb.pos").reshape(-1, packed.width)[:MAX_TOKENS]
         self._places = places + packed.tensor("emb.type")[: packed.width]
         self._centre = centre() if is_centred else np.zeros(packed.width, np.float32)
-        path = graph_dir / f"{MODEL}-{files.weights_hash}-{precision}-r{E5_REVISION}.onnx"
+        path = graph_dir / f"{MODEL}-{files.weights_hash}-{precision}-r{_GRAPH_REVISION}.onnx"
         self._session = session_of(kept_graph(path, partial(_graph, files, precision)), threads)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -105,7 +109,8 @@ class E5:
         return moved / np.linalg.norm(moved, axis=1, keepdims=True)
 
     def _normalised(self, text: str) -> str:
-        return _SPACES.sub(" ", _PREFIX + readable(text).translate(self._normalisation))
+        # The rules replace one code point each; SentencePiece puts a letter and its marks together besides.
+        return _SPACES.sub(" ", _PREFIX + composed(readable(text).translate(self._normalisation)))
 
 
 def centre() -> npt.NDArray[np.float32]:
