@@ -13,9 +13,9 @@ from thriftgate.stores.recent_vectors import RecentVectors
 callers_texts = st.lists(st.lists(st.text(max_size=40), min_size=1, max_size=12), max_size=6)
 
 
-def rounds_of(queue: TextQueue[int], *, max_texts: int, max_characters: int) -> list[list[QueuedText[int]]]:
+def rounds_of(queue: TextQueue[int], *, max_texts: int, max_bytes: int) -> list[list[QueuedText[int]]]:
     rounds: list[list[QueuedText[int]]] = []
-    while batch := queue.next_round(max_texts=max_texts, max_characters=max_characters):
+    while batch := queue.next_round(max_texts=max_texts, max_bytes=max_bytes):
         rounds.append(batch)
     return rounds
 
@@ -29,10 +29,10 @@ def filled(callers: list[list[str]]) -> TextQueue[int]:
 
 @given(callers_texts, st.integers(1, 8), st.integers(0, 100))
 def test_every_text_is_served_once_and_in_its_callers_order(
-    callers: list[list[str]], max_texts: int, max_characters: int
+    callers: list[list[str]], max_texts: int, max_bytes: int
 ) -> None:
     served: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for batch in rounds_of(filled(callers), max_texts=max_texts, max_characters=max_characters):
+    for batch in rounds_of(filled(callers), max_texts=max_texts, max_bytes=max_bytes):
         for queued in batch:
             served[queued.caller].append((queued.position, queued.text))
     assert served == {caller: list(enumerate(texts)) for caller, texts in enumerate(callers)}
@@ -40,19 +40,25 @@ def test_every_text_is_served_once_and_in_its_callers_order(
 
 @given(callers_texts, st.integers(1, 8), st.integers(0, 100))
 def test_a_round_is_never_fuller_than_allowed_unless_it_is_one_text(
-    callers: list[list[str]], max_texts: int, max_characters: int
+    callers: list[list[str]], max_texts: int, max_bytes: int
 ) -> None:
-    for batch in rounds_of(filled(callers), max_texts=max_texts, max_characters=max_characters):
+    for batch in rounds_of(filled(callers), max_texts=max_texts, max_bytes=max_bytes):
         assert len(batch) <= max_texts
-        assert len(batch) == 1 or sum(len(queued.text) for queued in batch) <= max_characters
+        assert len(batch) == 1 or sum(len(queued.text.encode()) for queued in batch) <= max_bytes
+
+
+def test_a_script_with_more_tokens_to_a_character_has_fewer_characters_in_a_round() -> None:
+    for text, most in (("where is my order, please?", 16), ("荷物はまだ届きません。いつ届くのでしょうか。確認", 13)):
+        assert len(filled([[text] * 40]).next_round(max_bytes=1_000)) == most
+    assert len(filled([["\ud800" * 300] * 2]).next_round(max_bytes=1_000)) == 1
 
 
 @given(st.integers(2, 500), st.integers(1, 8))
 def test_one_question_is_in_the_next_round_whatever_a_bulk_caller_brought(bulk: int, max_texts: int) -> None:
     queue = filled([["warm-up"] * bulk])
-    queue.next_round(max_texts=max_texts, max_characters=1_000)
+    queue.next_round(max_texts=max_texts, max_bytes=1_000)
     queue.add(1, ["where is my order?"])
-    following = [queue.next_round(max_texts=max_texts, max_characters=1_000) for _ in range(2)]
+    following = [queue.next_round(max_texts=max_texts, max_bytes=1_000) for _ in range(2)]
     assert 1 in {queued.caller for batch in following for queued in batch}
 
 
@@ -60,7 +66,7 @@ def test_one_question_is_in_the_next_round_whatever_a_bulk_caller_brought(bulk: 
 def test_a_dropped_caller_is_served_no_more_and_the_others_all_the_same(callers: list[list[str]], dropped: int) -> None:
     queue = filled(callers)
     queue.drop(dropped)
-    left = [queued for batch in rounds_of(queue, max_texts=4, max_characters=50) for queued in batch]
+    left = [queued for batch in rounds_of(queue, max_texts=4, max_bytes=50) for queued in batch]
     assert len(left) == sum(len(texts) for caller, texts in enumerate(callers) if caller != dropped)
     assert dropped not in {queued.caller for queued in left}
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from thriftgate.errors import GatewayError, StoreUnavailableError
 from thriftgate.stores.minilm.files import find_minilm
 from thriftgate.stores.minilm.model import DIMENSIONS, MiniLM, Precision, fingerprint_of
-from thriftgate.stores.minilm.queue import QueuedText, TextQueue, length_groups
+from thriftgate.stores.minilm.queue import ROUND_BYTES, QueuedText, TextQueue, length_groups
 from thriftgate.stores.recent_vectors import RecentVectors
 from thriftgate.types import Vector
 
@@ -66,10 +66,19 @@ class EncoderEmbedder:
         load: Loads the model, on the worker thread.
         fingerprint: Names all that a vector depends on.
         cache_size: How many recent vectors are remembered (1.6 kB each); 0 for none.
+        round_bytes: UTF-8 bytes of the texts that are computed before others take their turn.
     """
 
-    def __init__(self, load: Callable[[], Encoder], *, fingerprint: str, cache_size: int) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Encoder],
+        *,
+        fingerprint: str,
+        cache_size: int,
+        round_bytes: int = ROUND_BYTES,
+    ) -> None:
         self._load = load
+        self._round_bytes = round_bytes
         self._fingerprint = fingerprint
         self._recent = RecentVectors(cache_size)
         self._model: Encoder | None = None
@@ -147,7 +156,7 @@ class EncoderEmbedder:
 
     def _next_round(self) -> list[QueuedText[_Caller]]:
         with self._lock:
-            batch = self._queue.next_round()
+            batch = self._queue.next_round(max_bytes=self._round_bytes)
             self._is_working = bool(batch)
         return batch
 

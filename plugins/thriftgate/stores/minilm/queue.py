@@ -13,8 +13,12 @@ from typing import Generic, TypeVar
 CallerT = TypeVar("CallerT")
 
 ROUND_TEXTS = 16
-ROUND_CHARACTERS = 2_000
-"""About 500 tokens, some 60 ms of one core: the longest that a newcomer waits for a round to end."""
+ROUND_BYTES = 2_000
+"""UTF-8, which has more bytes where a script has more tokens to a character: for so long a newcomer waits.
+
+Of MiniLM some 440 tokens and 70 ms of one core in English, and twice that in what it spells letter by letter (German,
+Chinese, Russian 120 to 170 ms, Korean 200).
+"""
 _PADDING_SHARE = 0.25
 _PADDING_TOKENS = 4
 _GROUP_TOKENS = 256
@@ -40,22 +44,20 @@ class TextQueue(Generic[CallerT]):
         """A caller joins the end of the line with its texts (at least one)."""
         self._waiting.append((caller, deque(QueuedText(caller, place, text) for place, text in enumerate(texts))))
 
-    def next_round(
-        self, *, max_texts: int = ROUND_TEXTS, max_characters: int = ROUND_CHARACTERS
-    ) -> list[QueuedText[CallerT]]:
+    def next_round(self, *, max_texts: int = ROUND_TEXTS, max_bytes: int = ROUND_BYTES) -> list[QueuedText[CallerT]]:
         """The texts to embed now: one of each caller in turn, until the round is full. Empty when none wait.
 
         A round always has at least one text, however long.
         """
         batch: list[QueuedText[CallerT]] = []
-        room = max_characters
+        room = max_bytes
         while self._waiting and len(batch) < max_texts:
             caller, texts = self._waiting[0]
-            if batch and len(texts[0].text) > room:
+            if batch and _bytes_of(texts[0].text) > room:
                 break
             queued = texts.popleft()
             batch.append(queued)
-            room -= len(queued.text)
+            room -= _bytes_of(queued.text)
             self._waiting.popleft()
             if texts:
                 self._waiting.append((caller, texts))
@@ -70,6 +72,11 @@ class TextQueue(Generic[CallerT]):
         callers = [caller for caller, _ in self._waiting]
         self._waiting.clear()
         return callers
+
+
+def _bytes_of(text: str) -> int:
+    """Of UTF-8: scripts with more bytes to a character have more tokens to it, by about as much."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def length_groups(lengths: Sequence[int]) -> list[list[int]]:
