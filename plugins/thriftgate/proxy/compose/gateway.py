@@ -157,10 +157,12 @@ class Gateway:
             by=_WRITTEN,
         )
         client, redis, privacy, guards = self.prompts.client, self.redis, self.privacy, self.guards
+        embedder = self.embedder
         await shutdown.stage(
             {
                 "metrics": lambda _: self.metrics.close(),
                 **({"the check for personal data": lambda _: privacy.analyzer.close()} if privacy is not None else {}),
+                **({"the embedder": lambda _: embedder.close()} if embedder is not None else {}),
                 **({"the guards' log": lambda _: guards.log.close()} if guards is not None else {}),
                 **({"the connection to Langfuse": lambda _: client.close()} if client is not None else {}),
                 **({"the connections to Redis": lambda _: redis.close()} if redis is not None else {}),

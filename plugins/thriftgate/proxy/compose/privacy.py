@@ -16,6 +16,7 @@ from thriftgate.privacy.recognizers import Recognizer, own_recognizers
 from thriftgate.privacy.recognizers.patterns import PatternRecognizer
 from thriftgate.services.privacy.policies import Policies
 from thriftgate.services.privacy.protecting import PrivacyService
+from thriftgate.stores.kept_graphs import GraphBuilding
 from thriftgate.stores.postgres.connection.database import Database
 from thriftgate.stores.postgres.sealing import Sealer, derived_key
 from thriftgate.stores.postgres.vault import PostgresVault
@@ -37,14 +38,23 @@ class Privacy:
 def open_privacy(config: PrivacyConfig, database: Database, *, data_dir: Path, base_dir: Path) -> Privacy:
     """Build everything; `base_dir` is the folder of the configuration. Raises ConfigurationError."""
     policies = Policies(config)
-    analyzer = PresidioAnalyzer(engine_loader(config, policies.kinds, data_dir, base_dir), timeout=config.timeout)
+    building = GraphBuilding()
+    analyzer = PresidioAnalyzer(
+        engine_loader(config, policies.kinds, data_dir, base_dir, building),
+        timeout=config.timeout,
+        stop_loading=building.stop,
+    )
     vault = PostgresVault(database, Sealer([config.key, *config.previous_keys]), keep=config.keep)
     service = PrivacyService(analyzer, vault, key=derived_key(config.key, "hash"))
     return Privacy(service=service, policies=policies, analyzer=analyzer, vault=vault)
 
 
 def engine_loader(
-    config: PrivacyConfig, kinds: frozenset[str], data_dir: Path, base_dir: Path = Path()
+    config: PrivacyConfig,
+    kinds: frozenset[str],
+    data_dir: Path,
+    base_dir: Path = Path(),
+    building: GraphBuilding | None = None,
 ) -> Callable[[], Engine]:
     """What loads the engine, on the thread that will use it. Raises ConfigurationError when a model is not there."""
     files = find_rampart() if config.names else None
@@ -66,7 +76,9 @@ def engine_loader(
         )
         from thriftgate.stores.rampart.model import Rampart
 
-        names: list[NameRecognizer] = [RampartRecognizer(Rampart(files, data_dir / "models"))] if files else []
+        names: list[NameRecognizer] = []
+        if files:
+            names.append(RampartRecognizer(Rampart(files, data_dir / "models", building=building)))
         for one, folder in zip(config.name_models, pipelines, strict=True):
             if folder is not None:
                 names.append(SpacyRecognizer(folder, one.labels, one.languages, score=one.score))

@@ -37,7 +37,14 @@ class MultilingualEmbedder(EncoderEmbedder):
     ) -> None:
         files = find_e5()
         super().__init__(
-            lambda: E5(files, data_dir / "models", precision=precision, threads=threads, is_centred=is_centred),
+            lambda building: E5(
+                files,
+                data_dir / "models",
+                precision=precision,
+                threads=threads,
+                is_centred=is_centred,
+                building=building,
+            ),
             fingerprint=fingerprint_of_e5(files, precision),
             cache_size=cache_size,
             round_bytes=_ROUND_BYTES,

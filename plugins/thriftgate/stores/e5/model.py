@@ -24,7 +24,7 @@ import numpy.typing as npt
 from thriftgate.caching.differences.composing import composed
 from thriftgate.stores.e5.files import MODEL, E5Files
 from thriftgate.stores.e5.packed import Numbers, PackedModel, unpacked_words
-from thriftgate.stores.kept_graphs import kept_graph
+from thriftgate.stores.kept_graphs import GraphBuilding, kept_graph
 from thriftgate.stores.minilm.model import MAX_TOKENS, Precision, readable, session_of
 
 E5_REVISION = 2
@@ -67,10 +67,18 @@ class E5:
         precision: `int8`, or the slower `fp32` to compare with.
         threads: CPU threads of one call.
         is_centred: False for the vectors before their mean is taken off.
+        building: What another thread may end.
     """
 
     def __init__(
-        self, files: E5Files, graph_dir: Path, *, precision: Precision, threads: int, is_centred: bool = True
+        self,
+        files: E5Files,
+        graph_dir: Path,
+        *,
+        precision: Precision,
+        threads: int,
+        is_centred: bool = True,
+        building: GraphBuilding | None = None,
     ) -> None:
         from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -90,7 +98,7 @@ class E5:
         self._places = places + packed.tensor("emb.type")[: packed.width]
         self._centre = centre() if is_centred else np.zeros(packed.width, np.float32)
         path = graph_dir / f"{MODEL}-{files.weights_hash}-{precision}-r{_GRAPH_REVISION}.onnx"
-        self._session = session_of(kept_graph(path, partial(_graph, files, precision)), threads)
+        self._session = session_of(kept_graph(path, partial(_graph, files, precision), building), threads)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, <s> and </s> included, at most 256."""

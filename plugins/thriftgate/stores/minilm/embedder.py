@@ -5,7 +5,8 @@ busy as its next round; when nothing waits it ends, and no thread spins. Callers
 
 Failure behaviour: what goes wrong in a round reaches every caller of that round as StoreUnavailableError, and the
 next round starts afresh; a caller that is cancelled leaves the others alone. The model is loaded at the first use
-or by `warm_up()`; missing weights are a ConfigurationError when the embedder is made.
+or by `warm_up()`; missing weights are a ConfigurationError when the embedder is made. Closed while the model is being
+built, the embedder ends that process and fails who waits.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thriftgate.errors import GatewayError, StoreUnavailableError
+from thriftgate.stores.kept_graphs import GraphBuilding
 from thriftgate.stores.minilm.files import find_minilm
 from thriftgate.stores.minilm.model import DIMENSIONS, MiniLM, Precision, fingerprint_of
 from thriftgate.stores.minilm.queue import ROUND_BYTES, QueuedText, TextQueue, length_groups
@@ -63,7 +65,7 @@ class EncoderEmbedder:
     """Embeds texts with a model that is loaded at its first text (ports.Embedder).
 
     Args:
-        load: Loads the model, on the worker thread.
+        load: Loads the model, on the worker thread; what it builds for that can be ended.
         fingerprint: Names all that a vector depends on.
         cache_size: How many recent vectors are remembered (1.6 kB each); 0 for none.
         round_bytes: UTF-8 bytes of the texts that are computed before others take their turn.
@@ -71,13 +73,14 @@ class EncoderEmbedder:
 
     def __init__(
         self,
-        load: Callable[[], Encoder],
+        load: Callable[[GraphBuilding], Encoder],
         *,
         fingerprint: str,
         cache_size: int,
         round_bytes: int = ROUND_BYTES,
     ) -> None:
         self._load = load
+        self._building = GraphBuilding()
         self._round_bytes = round_bytes
         self._fingerprint = fingerprint
         self._recent = RecentVectors(cache_size)
@@ -127,6 +130,7 @@ class EncoderEmbedder:
         with self._lock:
             self._is_closed = True
             abandoned = self._queue.drain()
+        self._building.stop()
         for caller in abandoned:
             caller.fail(_closed())
         await asyncio.to_thread(self._worker.shutdown, wait=True)
@@ -192,7 +196,8 @@ class EncoderEmbedder:
 
     def _loaded(self) -> Encoder:
         if self._model is None:
-            self._model = self._load()
+            self._refuse_when_closed()
+            self._model = self._load(self._building)
         return self._model
 
 
@@ -211,7 +216,9 @@ class LocalEmbedder(EncoderEmbedder):
     ) -> None:
         files = find_minilm()
         super().__init__(
-            lambda: MiniLM(files, data_dir / "models", precision=precision, threads=threads),
+            lambda building: MiniLM(
+                files, data_dir / "models", precision=precision, threads=threads, building=building
+            ),
             fingerprint=fingerprint_of(files, precision),
             cache_size=cache_size,
         )

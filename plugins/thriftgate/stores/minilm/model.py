@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from thriftgate.stores.kept_graphs import kept_graph
+from thriftgate.stores.kept_graphs import GraphBuilding, kept_graph
 from thriftgate.stores.minilm.files import MODEL
 from thriftgate.stores.wheel_files import EmbedderFiles
 
@@ -49,9 +49,18 @@ class MiniLM:
         graph_dir: Where the built graph is kept; it is made when it does not exist.
         precision: `int8` is twice as fast as `fp32`; their vectors are not comparable.
         threads: CPU threads of one call.
+        building: What another thread may end.
     """
 
-    def __init__(self, files: EmbedderFiles, graph_dir: Path, *, precision: Precision, threads: int) -> None:
+    def __init__(
+        self,
+        files: EmbedderFiles,
+        graph_dir: Path,
+        *,
+        precision: Precision,
+        threads: int,
+        building: GraphBuilding | None = None,
+    ) -> None:
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(files.tokenizer))
@@ -60,7 +69,7 @@ class MiniLM:
         # A user who writes "[SEP]" means the five characters.
         self._tokenizer.encode_special_tokens = True
         path = graph_dir / f"{fingerprint_of(files, precision)}.onnx"
-        self._session = session_of(kept_graph(path, partial(_graph, files, precision)), threads)
+        self._session = session_of(kept_graph(path, partial(_graph, files, precision), building), threads)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, [CLS] and [SEP] included, at most 256."""

@@ -37,9 +37,18 @@ class PresidioAnalyzer:
         load: Makes the engine; called on the thread, at the first use or by `warm_up`.
         remembered: How many texts' findings are kept in memory.
         timeout: Seconds that a text may take; long ones a second more for each 2,000 characters.
+        stop_loading: Ends what `load` waits for; called by `close`.
     """
 
-    def __init__(self, load: Callable[[], Engine], *, remembered: int = 20_000, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Engine],
+        *,
+        remembered: int = 20_000,
+        timeout: float = 10.0,
+        stop_loading: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._stop_loading = stop_loading
         self._remembered = remembered
         self._memory: OrderedDict[bytes, Sequence[TextSpan]] = OrderedDict()
         self._lock = threading.Lock()
@@ -70,7 +79,8 @@ class PresidioAnalyzer:
         return [found[key] for key in keys]
 
     def close(self) -> None:
-        """End the thread after the text it is at."""
+        """End the thread after the text it is at, or what it waits for to load."""
+        self._stop_loading()
         self._turns.close()
 
     def _recall(self, keys: Sequence[bytes]) -> dict[bytes, Sequence[TextSpan]]:

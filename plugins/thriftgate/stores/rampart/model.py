@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from thriftgate.stores.kept_graphs import kept_graph
+from thriftgate.stores.kept_graphs import GraphBuilding, kept_graph
 from thriftgate.stores.rampart.files import MODEL, RampartFiles
 from thriftgate.stores.rampart.spans import KINDS, ScoredWord
 
@@ -38,9 +38,12 @@ class Rampart:
         files: The installed weights.
         graph_dir: Where the built graph is kept; it is made when it does not exist.
         threads: CPU threads of one call.
+        building: What another thread may end.
     """
 
-    def __init__(self, files: RampartFiles, graph_dir: Path, *, threads: int = 1) -> None:
+    def __init__(
+        self, files: RampartFiles, graph_dir: Path, *, threads: int = 1, building: GraphBuilding | None = None
+    ) -> None:
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(files.tokenizer))
@@ -53,7 +56,8 @@ class Rampart:
         self._groups = [
             [place for place, label in enumerate(files.labels) if label[2:] in labels] for labels in KINDS.values()
         ]
-        self._session = _session(kept_graph(graph_path(files, graph_dir), partial(_graph, files)), threads)
+        kept = kept_graph(graph_path(files, graph_dir), partial(_graph, files), building)
+        self._session = _session(kept, threads)
 
     def words(self, text: str) -> list[ScoredWord]:
         """Every word of the text with the probability of each of `spans.KINDS`."""

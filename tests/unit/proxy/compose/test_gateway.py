@@ -23,6 +23,7 @@ ENDINGS = {
     "budgets": "budgets",
     "traces": "traces",
     "client": "the connection to Langfuse",
+    "embedder": "the embedder",
     "redis": "the connections to Redis",
     "database": "the connections to PostgreSQL",
 }
@@ -102,7 +103,7 @@ def test_connections_are_let_go_of_when_all_is_written_and_nothing_waits_where_n
     assert run_in_virtual_time(end(gateway(ended, frozenset()))) == 0
     assert set(ended[:3]) == {"upkeep", "background", "admission"}
     assert set(ended[3:6]) == {"writer", "budgets", "traces"}
-    assert set(ended[6:]) == {"metrics", "analyzer", "log", "client", "redis", "database"}
+    assert set(ended[6:]) == {"metrics", "analyzer", "log", "client", "embedder", "redis", "database"}
 
 
 def test_what_is_under_way_may_take_half_of_the_time_and_what_is_written_most_of_it() -> None:
