@@ -15,13 +15,14 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from thriftgate.cli.gateway.parts.privacy import describe_privacy
 from thriftgate.config.sections.privacy import PrivacyConfig
-from thriftgate.errors import ConfigurationError, OverloadedError, PrivacyUnavailableError
+from thriftgate.errors import ConfigurationError, OverloadedError, PrivacyUnavailableError, StoreUnavailableError
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.recognizers import own_recognizers
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.proxy.compose.privacy import engine_loader
 from thriftgate.services.privacy.policies import Policies
+from thriftgate.stores.kept_graphs import GraphBuilding
 from thriftgate.stores.presidio.analyzer import PresidioAnalyzer
 from thriftgate.stores.presidio.turns import MOST_STUCK, Engine
 from thriftgate.stores.rampart.files import find_rampart
@@ -306,6 +307,29 @@ async def test_loading_that_never_ends_is_refused_too(monkeypatch: pytest.Monkey
     assert await analyzer.analyze([Text("a")]) == [()]
     gate.set()
     analyzer.close()
+
+
+async def test_closing_ends_what_loading_waits_for() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def load() -> Engine:
+        begun.set()
+        assert ended.wait(60)
+        raise ConfigurationError(["no longer"])
+
+    analyzer = PresidioAnalyzer(load, stop_loading=ended.set)
+    loading = asyncio.create_task(analyzer.warm_up())
+    assert await asyncio.to_thread(begun.wait, 60)
+    analyzer.close()
+    with pytest.raises(ConfigurationError, match="no longer"):
+        await loading
+
+
+def test_the_model_of_names_is_not_built_for_a_gateway_that_stops(tmp_path: Path) -> None:
+    config, building = PrivacyConfig.model_validate({"key": "k" * 32}), GraphBuilding()
+    building.stop()
+    with pytest.raises(StoreUnavailableError):
+        engine_loader(config, Policies(config).kinds, tmp_path, building=building)()
 
 
 async def test_what_waits_when_the_analyzer_is_closed_is_refused() -> None:

@@ -34,19 +34,19 @@ _PAGE = 4096
 
 
 class GraphBuilding:
-    """The process that builds a graph, which another thread may end."""
+    """The processes that build a graph, which another thread may end: more than one where a thread was given up."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the two below
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes: set[subprocess.Popen[bytes]] = set()
         self._is_stopped = False
 
     def stop(self) -> None:
-        """End the process that runs, and let none begin."""
+        """End what runs, and let nothing begin."""
         with self._lock:
             self._is_stopped = True
-            if self._process is not None:
-                self._process.kill()
+            for process in self._processes:
+                process.kill()
 
     def go_on(self) -> None:
         """Raises StoreUnavailableError after `stop`."""
@@ -57,7 +57,8 @@ class GraphBuilding:
         """Build and keep a graph in a process of its own. Raises OSError where none can be started."""
         with self._lock:
             self.go_on()
-            process = self._process = _process()
+            process = _process()
+            self._processes.add(process)
         try:
             process.communicate(pickle.dumps((keep, path, build)), timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
@@ -65,7 +66,7 @@ class GraphBuilding:
             process.communicate()
         finally:
             with self._lock:
-                self._process = None
+                self._processes.discard(process)
         self.go_on()
         if process.returncode:
             logger.warning(
