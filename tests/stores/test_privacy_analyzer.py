@@ -61,6 +61,24 @@ async def test_names_values_and_presidios_own_kinds_are_found_together(model_dir
     assert [name for name in os.listdir(model_dir) if name.endswith("-int8-r1.onnx")]
 
 
+def test_a_text_is_cut_into_word_pieces_in_parts_as_it_is_in_one(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from thriftgate.stores.rampart import model as model_module
+
+    model = model_module.Rampart(find_rampart(), model_dir)
+    text = (
+        "Dear Gisbert Rauch,\nd\u2019accord: \u5f20\u4f1f\uff0cx@y.z  o'Neil-Smith e\u0301te\u0301, 12.5% [SEP] \ud800 "
+        * 3
+    )
+    whole = model.words(text)
+    monkeypatch.setattr(model_module, "_PART", 5)
+    monkeypatch.setattr(model_module, "_PIECES", 3)
+    reading = model.reading(text)
+    assert sum(1 for _ in reading) > len(text) // 12
+    assert reading.words() == whole
+
+
 def test_every_kind_of_presidios_has_the_recognizer_that_the_table_names() -> None:
     from thriftgate.stores.presidio.engine import PresidioEngine
 

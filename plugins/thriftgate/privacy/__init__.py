@@ -4,6 +4,7 @@
 |---|---|
 | `spans` | a finding in a text, and how overlapping and adjacent findings become one |
 | `views` | a text as its reader sees it: percent-, JSON- and HTML-escapes decoded, with the way back |
+| `scanning` | a pattern's matches in a long text, with pauses in which somebody else may have a turn |
 | `context` | the words before a value: label, key, column heading |
 | `recognizers/` | one kind of value per file, each with its checksum or its context |
 | `lookalikes` | what has the shape of a value and is none: UUIDs, digests, versions, dates, order numbers |

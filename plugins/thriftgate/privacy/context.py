@@ -94,8 +94,8 @@ class Context:
         if table is None or start <= table[2]:
             return ""
         separator, headings, _ = table
-        line_start = self.text.rfind("\n", 0, start) + 1
-        column = self.text.count(separator, line_start, start) if start - line_start <= _MAX_HEADER else len(headings)
+        line_start = self.text.rfind("\n", max(0, start - _MAX_HEADER - 1), start) + 1
+        column = self.text.count(separator, line_start, start) if line_start else len(headings)
         return headings[column] if column < len(headings) else ""
 
 
@@ -104,12 +104,12 @@ def _cells_of(line: str, separator: str) -> list[str]:
     cells = line.split(separator)
     if '"' not in line:
         return cells
-    whole: list[str] = []
+    whole: list[list[str]] = []
     is_open = False
     for cell in cells:
         if is_open:
-            whole[-1] = f"{whole[-1]}{separator}{cell}"
+            whole[-1].append(cell)
         else:
-            whole.append(cell)
+            whole.append([cell])
         is_open ^= cell.count('"') % 2 == 1
-    return whole
+    return [separator.join(parts) for parts in whole]

@@ -9,8 +9,9 @@ Failure behaviour: pure and total.
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 _UUID = r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
@@ -63,13 +64,26 @@ _SHAPED_LIKE_THEM = _NUMBERS | {"PERSON", "ADDRESS"}
 """Kinds that these are mistaken for; an IBAN proves itself by its checksum, a secret may well be a digest."""
 _CERTAIN = 0.9
 """From this score on a number is what its recognizer says: it was named, or has a form of its own."""
+_MOST = 2_000
+"""Matches between two pauses: they are put down and no more."""
+_Places = tuple[list[int], list[int]]
+"""Beginnings and ends, in order."""
 
 
 def without_lookalikes(text: str, spans: Sequence[TextSpan]) -> list[TextSpan]:
     """The spans that do not lie inside something else."""
+    return [span for span in sifted(text, spans) if span is not PAUSE]
+
+
+def sifted(text: str, spans: Sequence[TextSpan]) -> Iterator[TextSpan]:
+    """The same one by one, with pauses between them."""
     if not any(span.entity_type in _SHAPED_LIKE_THEM for span in spans):
-        return list(spans)
-    whole, told = _places(_WHOLE, text), _places(_TOLD, text)
+        yield from spans
+        return
+    whole: _Places = [], []
+    told: _Places = [], []
+    yield from _note_places(_WHOLE, text, whole)
+    yield from _note_places(_TOLD, text, told)
 
     def is_other(span: TextSpan) -> bool:
         if span.entity_type not in _SHAPED_LIKE_THEM:
@@ -79,10 +93,11 @@ def without_lookalikes(text: str, spans: Sequence[TextSpan]) -> list[TextSpan]:
             return True
         return span.entity_type == "ADDRESS" and _is_made_of(text, span, told)
 
-    return [span for span in spans if not is_other(span)]
+    for span in spans:
+        yield PAUSE if is_other(span) else span
 
 
-def _is_made_of(text: str, span: TextSpan, places: tuple[list[int], list[int]]) -> bool:
+def _is_made_of(text: str, span: TextSpan, places: _Places) -> bool:
     """True for an address whose numbers are all something else's, and in which no capital letter names a place."""
     starts, ends = places
     at, rest = span.start, list[str]()
@@ -96,12 +111,17 @@ def _is_made_of(text: str, span: TextSpan, places: tuple[list[int], list[int]]) 
     )
 
 
-def _places(pattern: re.Pattern[str], text: str) -> tuple[list[int], list[int]]:
-    found = [match.span() for match in pattern.finditer(text)]
-    return [start for start, _ in found], [end for _, end in found]
+def _note_places(pattern: re.Pattern[str], text: str, places: _Places) -> Iterator[TextSpan]:
+    """Put down where the matches begin and end."""
+    for match in Scan(pattern, text, most=_MOST):
+        if match is None:
+            yield PAUSE
+        else:
+            places[0].append(match.start())
+            places[1].append(match.end())
 
 
-def _is_inside(span: TextSpan, places: tuple[list[int], list[int]]) -> bool:
+def _is_inside(span: TextSpan, places: _Places) -> bool:
     starts, ends = places
     place = bisect_right(starts, span.start) - 1
     return place >= 0 and span.end <= ends[place]

@@ -9,8 +9,11 @@ Failure behaviour: pure and total; what is no valid escape stays as it is. Linea
 import html
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import overload
+
+from thriftgate.privacy.scanning import SCAN_WINDOW, Scan
 
 _ESCAPE = re.compile(
     r"(?:%[0-9A-Fa-f]{2}){1,64}"
@@ -22,6 +25,8 @@ _QUERY_VALUE = re.compile(
     r"(?:(?<=[?&])|\A(?=[^&#\s\"'<>]{3,2048}&[\w.%\[\]-]{1,64}=))[\w.%\[\]-]{1,64}=[^&#\s\"'<>]{1,2048}"
 )
 """Of a URL's query, or of a form that is the whole text."""
+_LONGEST_QUERY = 4_500
+"""A field's name and value, or what a form begins with."""
 _BLANK_PLUS = re.compile(r"(?<=[\w+])\+")
 _SIMPLE = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _ROUNDS = 3
@@ -49,48 +54,86 @@ class View:
 
         A plus that is a blank counts as an escape.
         """
-        if self.text == source:
-            return ()
-        return [
-            2 if character == " " and source[start] == "+" else end - start
-            for character, start, end in zip(self.text, self.starts, self.ends, strict=True)
-        ]
+        return () if self.text == source else _Widths(self, source)
 
     def source(self, start: int, end: int) -> tuple[int, int]:
         """The positions in the source of a non-empty part of the view."""
         return self.starts[start], self.ends[end - 1]
 
 
+class _Widths(Sequence[int]):
+    """Worked out where they are asked for, which is at a few places of a text."""
+
+    def __init__(self, view: View, source: str) -> None:
+        self._view, self._source = view, source
+
+    def __len__(self) -> int:
+        return len(self._view.text)
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[int]: ...
+    def __getitem__(self, place: int | slice) -> int | Sequence[int]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        start = self._view.starts[place]
+        if self._view.text[place] == " " and self._source[start] == "+":
+            return 2
+        return self._view.ends[place] - start
+
+
 def privacy_view(source: str) -> View:
     """The view of a source text; the source itself where nothing in it is escaped."""
+    steps = view_steps(source)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
+
+
+def view_steps(source: str) -> Generator[tuple[()], None, View]:
+    """The same with pauses."""
     view = View(source, range(len(source)), range(1, len(source) + 1))
     if not source.isascii() and _ODD.search(source):
-        view = _plain(view)
+        view = yield from _plain(view)
     if "=" in view.text and "+" in view.text:
-        view = View(_QUERY_VALUE.sub(_with_blanks, view.text), view.starts, view.ends)
+        view = yield from _with_blanks(view)
     for _ in range(_ROUNDS):
         if not any(mark in view.text for mark in "%\\&"):
             break
-        decoded = _decoded(view)
+        decoded = yield from _decoded(view)
         if decoded is None:
             break
         view = decoded
         if not view.text.isascii() and _ODD.search(view.text):
-            view = _plain(view)  # `\\u2011` is a dash that was written as an escape
+            view = yield from _plain(view)  # `\\u2011` is a dash that was written as an escape
     return view
 
 
-def _with_blanks(query: re.Match[str]) -> str:
+def _with_blanks(view: View) -> Generator[tuple[()], None, View]:
     """In the query of a URL a plus is a blank; at the beginning of a value it is one that somebody forgot to escape."""
-    return _BLANK_PLUS.sub(" ", query[0])
+    parts: list[str] = []
+    at = 0
+    for query in Scan(_QUERY_VALUE, view.text, reach=_LONGEST_QUERY):
+        if query is None:
+            yield ()
+            continue
+        parts += view.text[at : query.start()], _BLANK_PLUS.sub(" ", query[0])
+        at = query.end()
+    parts.append(view.text[at:])
+    return View("".join(parts), view.starts, view.ends)
 
 
-def _plain(view: View) -> View:
+def _plain(view: View) -> Generator[tuple[()], None, View]:
     """Every character in its compatible form: full-width digits, exotic blanks and dashes; invisible ones go."""
     characters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    for character, start, end in zip(view.text, view.starts, view.ends, strict=True):
+    for place, (character, start, end) in enumerate(zip(view.text, view.starts, view.ends, strict=True), 1):
+        if place % SCAN_WINDOW == 0:
+            yield ()
         if character in _INVISIBLE:
             # Inside a value it belongs to the value; before one it does not matter.
             if ends:
@@ -116,13 +159,16 @@ def _compatible(character: str) -> str:
     return unicodedata.normalize("NFKC", character) if "\uff01" <= character <= "\uff5e" else character
 
 
-def _decoded(view: View) -> View | None:
+def _decoded(view: View) -> Generator[tuple[()], None, View | None]:
     """One layer of escapes less; None when there was none."""
     parts: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     at = 0
-    for match in _ESCAPE.finditer(view.text):
+    for match in Scan(_ESCAPE, view.text):
+        if match is None:
+            yield ()
+            continue
         plain = _unescaped(match[0])
         if plain is None:
             continue

@@ -30,7 +30,7 @@ class Recognizer(Protocol):
         ...
 
     def find(self, context: Context) -> Iterable[TextSpan]:
-        """Every value of this kind in `context.text`; in no order, and they may overlap."""
+        """Every value of this kind in `context.text`, in no order; they may overlap, and an empty one is a pause."""
         ...
 
 

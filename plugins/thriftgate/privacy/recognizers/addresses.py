@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 _MILITARY = (
@@ -30,7 +31,7 @@ _GERMAN = (
 _LATIN = (
     r"(?:\d{1,5}(?: (?:bis|ter))?,? )?(?:rue|avenue|boulevard|place|impasse|chemin|calle|avda\.?|avenida|plaza|paseo"
     r"|via|viale|piazza|corso|rua|travessa|praça|largo|C/)"
-    r"(?: (?:de|del|della|delle|dei|di|da|do|dos|das|du|des|la|las|los|le|les|l'|d'|el))*"
+    r"(?: (?:de|del|della|delle|dei|di|da|do|dos|das|du|des|la|las|los|le|les|l'|d'|el)){0,6}"
     r"(?: [A-ZÀ-Ý][\w'\u2019-]{1,30}){1,4}(?:,? (?:n[º°.]? ?)?\d{1,5}(?: ?[a-z]\b)?)?"
 )
 _PATTERNS = (
@@ -54,6 +55,9 @@ class AddressRecognizer:
         if not _HAS_NUMBER.search(context.text):
             return
         for pattern, score in _PATTERNS:
-            for match in pattern.finditer(context.text):
+            for match in Scan(pattern, context.text):
+                if match is None:
+                    yield PAUSE
+                    continue
                 if _HAS_NUMBER.search(match[0]):
                     yield TextSpan(match.start(), match.end(), self.entity_type, score, "addresses")

@@ -4,12 +4,13 @@ Source of the ranges: ISO/IEC 7812 issuer identification numbers, as published b
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from thriftgate.privacy.context import AN_ID, Context
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
-_CHAIN = re.compile(r"(?<!\d)\d+(?:(?: ?[-./_] ?| {1,2}| ?(?:[-./_] ?)?\r?\n(?:> ?)? {0,2}(?:[-./_] ?)?)\d+)*")
+_CHAIN = re.compile(r"(?<!\d)\d+(?:(?: ?[-./_] ?| {1,2}| ?(?:[-./_] ?)?\r?\n(?:> ?)? {0,2}(?:[-./_] ?)?)\d+){0,100}")
 """Groups of digits with one separator between them, at the end of a line too; `_` is how code writes large numbers."""
 _GROUP = re.compile(r"\d+")
 _BREAK = re.compile(r"([ -]?)\r?\n(?:> ?)? {0,2}")
@@ -54,6 +55,8 @@ _OTHER_WORDS = re.compile(
 _GROUPED = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?\Z|\d{4}([ -])\d{6}\2\d{5}\Z")
 """As it stands on the card."""
 _MOST_GROUPS = 7
+_GROUPS_AT_ONCE = 100
+"""A longer chain is read in parts, each of which begins where in the one before a card's groups would not all be."""
 _COMMON_LENGTHS = frozenset({15, 16})
 _CERTAIN, _GROUPED_SCORE, _LIKELY = 1.0, 0.9, 0.7
 
@@ -65,15 +68,23 @@ class CardRecognizer:
 
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Every card number; one after the word for another kind of number counts only when a card is spoken of."""
-        for chain in _CHAIN.finditer(context.text):
+        scan = Scan(_CHAIN, context.text)
+        for chain in scan:
+            if chain is None:
+                yield PAUSE
+                continue
             if chain.end() - chain.start() < 12:
                 continue
-            yield from self._in_chain(context, chain)
+            groups = [(chain.start() + one.start(), chain.start() + one.end()) for one in _GROUP.finditer(chain[0])]
+            first = yield from self._in_chain(context, groups)
+            if first < len(groups):  # a chain that goes on
+                scan.at = groups[first][0]
+                yield PAUSE
 
-    def _in_chain(self, context: Context, chain: re.Match[str]) -> Iterator[TextSpan]:
-        groups = [(chain.start() + group.start(), chain.start() + group.end()) for group in _GROUP.finditer(chain[0])]
+    def _in_chain(self, context: Context, groups: list[tuple[int, int]]) -> Generator[TextSpan, None, int]:
+        """The cards that begin in these groups; returns the first group at which more of them has to be seen."""
         first = 0
-        while first < len(groups):
+        while first < (len(groups) if len(groups) <= _GROUPS_AT_ONCE else _GROUPS_AT_ONCE + 1 - 2 * _MOST_GROUPS):
             found = self._at(context, groups, first)
             if found is None:
                 first += 1
@@ -83,6 +94,7 @@ class CardRecognizer:
             last, span = max((found, *(other for other in others if other)), key=lambda one: _rank(context, one[1]))
             yield span
             first = last + 1
+        return first
 
     def _at(self, context: Context, groups: list[tuple[int, int]], first: int) -> tuple[int, TextSpan] | None:
         """The longest card that begins with this group, and its last group."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from thriftgate.privacy.context import Context
 from thriftgate.privacy.recognizers.secrets import url_passwords
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 _AT = re.compile(r"@|(?<=[\w]) {0,2}[\[({] {0,2}(?i:at) {0,2}[\])}] {0,2}(?=[\w])")
@@ -34,9 +35,17 @@ class EmailRecognizer:
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Every address with a domain that could exist."""
         text = context.text
-        passwords, reach = list(url_passwords(context)), -1
+        passwords, reach = list[tuple[int, int]](), -1
+        for place in url_passwords(context):
+            if place is None:
+                yield PAUSE
+            else:
+                passwords.append(place)
         passwords.reverse()
-        for sign in _AT.finditer(text):
+        for sign in Scan(_AT, text):
+            if sign is None:
+                yield PAUSE
+                continue
             while passwords and passwords[-1][0] <= sign.start():
                 reach = max(reach, passwords.pop()[1])
             if sign.start() <= reach:  # in a URL's password or right behind it, which is found as a credential

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 _HEAD = re.compile(
@@ -32,7 +33,10 @@ class IbanRecognizer:
 
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Every IBAN."""
-        for head in _HEAD.finditer(context.text):
+        for head in Scan(_HEAD, context.text):
+            if head is None:
+                yield PAUSE
+                continue
             end = _end_of(context.text, head.start())
             if end is not None:
                 yield TextSpan(head.start(), end, self.entity_type, 1.0, "ibans")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 _V4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
@@ -30,7 +31,10 @@ class IpAddressRecognizer:
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Every address of a machine."""
         for pattern in (_V4, _V6, _V6_V4):
-            for match in pattern.finditer(context.text):
+            for match in Scan(pattern, context.text):
+                if match is None:
+                    yield PAUSE
+                    continue
                 if _is_machine(match[0].split("%")[0]) and not _is_version(context, match):
                     yield TextSpan(match.start(), match.end(), self.entity_type, 0.95, "ip_addresses")
 

@@ -6,6 +6,8 @@ Failure behaviour: pure and total. Linear: every repetition is bounded.
 import re
 from collections.abc import Iterator
 
+from thriftgate.privacy.scanning import REACH, Scan
+
 _BEGUN = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     + "|".join(
@@ -62,6 +64,10 @@ _BEGUN = re.compile(
     )
     + r")"
 )  # fmt: skip
+SURELY_HAS = 50_000
+"""Longer texts are not asked first whether they have any beginning or word: they do, and asking is one long step."""
+_LONGEST_KEY = 14_200
+"""A token of three parts."""
 _PREFIXES = (
     "AKIA", "ASIA", "ABIA", "ACCA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "gl", "xox", "xapp-",
     "_live_", "_test_", "_prod_", "whsec_", "sk-", "AIza", "ya29.", "GOCSPX-", "1//0", "hf_", "api_org_", "npm_",
@@ -98,15 +104,13 @@ _HOOKS = re.compile(
 """Addresses that let whoever knows them write somewhere."""
 
 
-def shaped(text: str) -> Iterator[tuple[int, int]]:
-    """Where the keys of known shapes are."""
-    if any(prefix in text for prefix in _PREFIXES):
-        for match in _BEGUN.finditer(text):
-            yield match.span()
-    for mark, shape in _MARKED:
-        if mark in text:
-            for match in shape.finditer(text):
-                yield match.span()
+def shaped(text: str) -> Iterator[tuple[int, int] | None]:
+    """Where the keys of known shapes are; None is a pause."""
+    shapes = [(shape, REACH) for mark, shape in _MARKED if mark in text]
+    if len(text) > SURELY_HAS or any(prefix in text for prefix in _PREFIXES):
+        shapes.append((_BEGUN, _LONGEST_KEY))
     if "https://" in text:
-        for match in _HOOKS.finditer(text):
-            yield match.span()
+        shapes.append((_HOOKS, REACH))
+    for shape, reach in shapes:
+        for match in Scan(shape, text, reach=reach):
+            yield match.span() if match is not None else None

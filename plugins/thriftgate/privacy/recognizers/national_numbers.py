@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 
@@ -125,14 +126,16 @@ class NationalNumberRecognizer:
     def find(self, context: Context) -> Iterable[TextSpan]:
         """In groups anywhere, digits alone where they are named, or where their name follows."""
         for pattern, needs_name in ((self._number.grouped, False), (self._number.plain, True)):
-            match = pattern.search(context.text)
-            while match is not None:
+            scan = Scan(pattern, context.text)
+            for match in scan:
+                if match is None:
+                    yield PAUSE
+                    continue
                 start, end = match.span()
                 # What is none may have the beginning of one in it.
-                following = start + 1
+                scan.at = start + 1
                 if self._number.is_valid(_SIGNS.sub("", match[0])):
-                    following = end
+                    scan.at = end
                     is_named = self._number.names.search(context.near(start, end)) is not None
                     if is_named or not needs_name:
                         yield TextSpan(start, end, self.entity_type, 1.0 if is_named else 0.9, "national")
-                match = pattern.search(context.text, following)

@@ -10,6 +10,7 @@ from typing import Any
 import re2
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.scanning import MOST_MATCHES, PAUSE
 from thriftgate.privacy.spans import TextSpan
 
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -42,7 +43,9 @@ class PatternRecognizer:
         text = _HALVES.sub("\ufffd", context.text)
         for pattern in self._patterns:
             engine: Any = pattern
-            for match in engine.finditer(text):
+            for number, match in enumerate(engine.finditer(text), 1):
+                if number % MOST_MATCHES == 0:
+                    yield PAUSE
                 start, end = int(match.start()), int(match.end())
                 if end > start and self._is_named(context, start):
                     yield TextSpan(start, end, self.entity_type, self._score, "configured")

@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 _NAME_WORD = (
@@ -65,6 +66,8 @@ _NO_SURNAMES = frozenset({
     "Company", "Foundation", "Award", "Prize", "Festival", "Cup", "League", "Act", "I", "The",
 })  # fmt: skip
 """What makes something else of a given name before it."""
+_MOST = 2_000
+"""Words with a capital between two pauses: most are looked up and no more."""
 
 
 @cache
@@ -81,7 +84,10 @@ class PeopleRecognizer:
 
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Every name that is announced."""
-        for lead in _LEADS.finditer(context.text):
+        for lead in Scan(_LEADS, context.text):
+            if lead is None:
+                yield PAUSE
+                continue
             name = _NAME.match(context.text, lead.end())
             if name is None or name[0].split()[0].strip(".").lower() in _NOBODY or len(name[0]) < 2:
                 continue
@@ -89,7 +95,10 @@ class PeopleRecognizer:
             yield TextSpan(name.start(), name.end(), self.entity_type, 0.8, "people")
         yield from self._standing_apart(context.text)
         known = given_names()
-        for first in _CAPITALISED.finditer(context.text):
+        for first in Scan(_CAPITALISED, context.text, most=_MOST):
+            if first is None:
+                yield PAUSE
+                continue
             if first[0] not in known:
                 continue
             rest = _FULL_NAME.match(context.text, first.end())
@@ -98,12 +107,14 @@ class PeopleRecognizer:
 
     def _standing_apart(self, text: str) -> Iterator[TextSpan]:
         """Full names below a closing and before what they say in a chat, where no sentence is around them."""
-        places = [(lead.end(), _ENDS) for lead in _SIGNED.finditer(text)]
-        places += [(lead.end(), _SPEAKS) for lead in _SPEAKERS.finditer(text)]
-        for start, ending in places:
-            name = _NAME.match(text, start)
-            if name is None or not ending.match(text, name.end()):
-                continue
-            words = name[0].split()
-            if len(words) > 1 and words[-1] not in _NO_SURNAMES and not {one.lower() for one in words} & _NOBODY:
-                yield TextSpan(name.start(), name.end(), self.entity_type, 0.7, "people")
+        for pattern, ending in ((_SIGNED, _ENDS), (_SPEAKERS, _SPEAKS)):
+            for lead in Scan(pattern, text):
+                if lead is None:
+                    yield PAUSE
+                    continue
+                name = _NAME.match(text, lead.end())
+                if name is None or not ending.match(text, name.end()):
+                    continue
+                words = name[0].split()
+                if len(words) > 1 and words[-1] not in _NO_SURNAMES and not {one.lower() for one in words} & _NOBODY:
+                    yield TextSpan(name.start(), name.end(), self.entity_type, 0.7, "people")

@@ -9,15 +9,21 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.recognizers.key_shapes import shaped
+from thriftgate.privacy.recognizers.key_shapes import SURELY_HAS, shaped
 from thriftgate.privacy.recognizers.values import url_password_end, value_after
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 SECRET = "SECRET"
 _PEM = re.compile(r"-----BEGIN (?P<kind>[A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?)-----")
 _MAX_PEM = 16_000
+_LONGEST = 4_500
+"""Characters of a token behind its word, or of a header of cookies."""
+_MOST_CELLS = 1_000
+"""Of a table, between two pauses."""
 _URL_USER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/\"'<>]{0,128}:(?=[^\s/])")
 _NAME_AND_VALUE = re.compile(
     r"(?i)\bname[\"']?: ?[\"']?(?P<name>[\w.-]{2,60})[\"']?,?\s{1,40}"
@@ -116,12 +122,15 @@ class SecretRecognizer:
 
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Every credential."""
-        for start, end in shaped(context.text):
-            yield self._span(start, end, 1.0)
+        for place in shaped(context.text):
+            yield self._span(*place, 1.0) if place is not None else PAUSE
         yield from self._private_keys(context.text)
-        for start, end in url_passwords(context):
-            yield self._span(start, end, 0.95)
-        for match in _BEARER.finditer(context.text):
+        for place in url_passwords(context):
+            yield self._span(*place, 0.95) if place is not None else PAUSE
+        for match in Scan(_BEARER, context.text, reach=_LONGEST):
+            if match is None:
+                yield PAUSE
+                continue
             if not _PLACEHOLDER.match(match["value"]) and _entropy(match["value"]) > 3:
                 yield self._span(match.start("value"), match.end("value"), 0.95)
         yield from self._named(context)
@@ -129,7 +138,10 @@ class SecretRecognizer:
         yield from self._in_fields(context.text)
         if context.label and _names_a_secret(context.label) and _is_value(context.text, is_prose=False):
             yield self._span(0, len(context.text), 0.9)
-        for match in _NAME_AND_VALUE.finditer(context.text):
+        for match in Scan(_NAME_AND_VALUE, context.text):
+            if match is None:
+                yield PAUSE
+                continue
             if _names_a_secret(match["name"]) and _is_value(match["value"], is_prose=False):
                 yield self._span(*match.span("value"), 0.9)
         yield from self._in_columns(context)
@@ -139,7 +151,10 @@ class SecretRecognizer:
         return TextSpan(start, end, self.entity_type, score, "secrets")
 
     def _private_keys(self, text: str) -> Iterator[TextSpan]:
-        for match in _PEM.finditer(text):
+        for match in Scan(_PEM, text):
+            if match is None:
+                yield PAUSE
+                continue
             closing = f"-----END {match['kind']}-----"
             end = text.find(closing, match.end(), match.end() + _MAX_PEM)
             yield self._span(
@@ -148,11 +163,14 @@ class SecretRecognizer:
 
     def _named(self, context: Context) -> Iterator[TextSpan]:
         text = context.text
-        lowered = text.lower()
-        if not any(hint in lowered for hint in _KEYWORD_HINTS):
+        lowered = text.lower() if len(text) <= SURELY_HAS else ""
+        if lowered and not any(hint in lowered for hint in _KEYWORD_HINTS):
             return
-        match = _ASSIGNED.search(text)
-        while match is not None:
+        scan = Scan(_ASSIGNED, text)
+        for match in scan:
+            if match is None:
+                yield PAUSE
+                continue
             at = match.end()
             sign = match["sign"].strip()
             is_count = _COUNTS.search(text, max(0, match.start() - 24), match.end("name"))
@@ -165,11 +183,14 @@ class SecretRecognizer:
                     at = found.end
                 elif "://" not in value and not found.is_quoted:
                     at = max(at, found.end)
-            match = _ASSIGNED.search(text, at)
+            scan.at = at
 
     def _beside_words(self, text: str) -> Iterator[TextSpan]:
         """Behind a word or an option, without a sign between."""
-        for match in _BESIDE.finditer(text):
+        for match in Scan(_BESIDE, text):
+            if match is None:
+                yield PAUSE
+                continue
             value = match["value"].rstrip(".,;:!?)")
             # Two blanks or a tab part columns, one parts words.
             is_word = match["key"] is not None and match["gap"] == " "
@@ -177,7 +198,10 @@ class SecretRecognizer:
             if is_likely and len(value) >= 6 and not _TECHNICAL.match(value) and _is_value(value, is_prose=True):
                 yield self._span(match.start("value"), match.start("value") + len(value), 0.7)
         for pattern in (_FLAG, _USER_FLAG, _GLUED_FLAG) if "-" in text else ():
-            for match in pattern.finditer(text):
+            for match in Scan(pattern, text):
+                if match is None:
+                    yield PAUSE
+                    continue
                 line = text[max(0, match.start() - 200) : match.start()].rsplit("\n", 1)[-1]
                 if pattern is _GLUED_FLAG:
                     is_sure = not match["blank"] or match["program"] == "sshpass"
@@ -188,26 +212,34 @@ class SecretRecognizer:
 
     def _in_fields(self, text: str) -> Iterator[TextSpan]:
         """In cookies and tags."""
-        for header in _COOKIES.finditer(text):
+        for header in Scan(_COOKIES, text, reach=_LONGEST, most=2):
+            if header is None:
+                yield PAUSE
+                continue
             for match in _COOKIE.finditer(text, *header.span("pairs")):
                 if _entropy(match["value"]) > 3 and not _PLACEHOLDER.match(match["value"]):
                     yield self._span(*match.span("value"), 0.85)
-        for match in _TAGGED.finditer(text) if "</" in text else ():
+        for match in Scan(_TAGGED, text) if "</" in text else ():
+            if match is None:
+                yield PAUSE
+                continue
             if _is_value(match["value"].strip(), is_prose=False):
                 yield self._span(*match.span("value"), 0.95)
 
     def _in_columns(self, context: Context) -> Iterator[TextSpan]:
         """The cells of a table under a heading that names a credential."""
-        for heading, start, end in context.cells():
-            if (
-                heading
-                and _names_a_secret(heading)
-                and _is_value(context.text[start:end].strip("\"'` *\r"), is_prose=False)
-            ):
+        is_secret = cache(_names_a_secret)
+        for number, (heading, start, end) in enumerate(context.cells(), 1):
+            if number % _MOST_CELLS == 0:
+                yield PAUSE
+            if heading and is_secret(heading) and _is_value(context.text[start:end].strip("\"'` *\r"), is_prose=False):
                 yield self._span(start, end, 0.85)
 
     def _opaque(self, context: Context) -> Iterator[TextSpan]:
-        for match in _OPAQUE.finditer(context.text):
+        for match in Scan(_OPAQUE, context.text):
+            if match is None:
+                yield PAUSE
+                continue
             value = match[0].strip("=.-~") or match[0]
             if context.text.endswith(";base64,", 0, match.start()):  # a picture in its address
                 continue
@@ -237,9 +269,12 @@ def _said_after(context: Context, end: int) -> str:
     return said[0].lower() if said else ""
 
 
-def url_passwords(context: Context) -> Iterator[tuple[int, int]]:
-    """Where the passwords in URLs begin and end, in order; a placeholder is none."""
-    for match in _URL_USER.finditer(context.text) if "://" in context.text else ():
+def url_passwords(context: Context) -> Iterator[tuple[int, int] | None]:
+    """Where the passwords in URLs begin and end, in order; a placeholder is none, and None is a pause."""
+    for match in Scan(_URL_USER, context.text) if "://" in context.text else ():
+        if match is None:
+            yield None
+            continue
         end = url_password_end(context, match.end())
         if end is not None and not _PLACEHOLDER.match(context.text, match.end(), end):
             yield match.end(), end

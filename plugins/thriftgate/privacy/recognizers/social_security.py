@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 _GROUPED = re.compile(r"(?<![\d-])(\d{3})([- .])(\d{2})\2(\d{4})(?![\d]|-\d)")
@@ -24,13 +25,19 @@ class SocialSecurityRecognizer:
 
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Hyphenated numbers anywhere, others where they are named."""
-        for match in _GROUPED.finditer(context.text):
+        for match in Scan(_GROUPED, context.text):
+            if match is None:
+                yield PAUSE
+                continue
             if not _is_given_out(match[1], match[3], match[4]):
                 continue
             named = _WORDS.search(context.near(match.start(), match.end())) is not None
             if match[2] == "-" or named:
                 yield TextSpan(match.start(), match.end(), self.entity_type, 1.0 if named else 0.9, "social_security")
-        for match in _PLAIN.finditer(context.text):
+        for match in Scan(_PLAIN, context.text):
+            if match is None:
+                yield PAUSE
+                continue
             if _is_given_out(match[1], match[3], match[4]) and _WORDS.search(context.near(match.start(), match.end())):
                 yield TextSpan(match.start(), match.end(), self.entity_type, 0.9, "social_security")
 

@@ -18,11 +18,12 @@ from thriftgate.errors import ConfigurationError
 from thriftgate.privacy.context import Context
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
-from thriftgate.privacy.lookalikes import without_lookalikes
+from thriftgate.privacy.lookalikes import sifted
 from thriftgate.privacy.recognizers import Recognizer
 from thriftgate.privacy.recognizers.secrets import SECRET
+from thriftgate.privacy.scanning import PAUSE
 from thriftgate.privacy.spans import TextSpan
-from thriftgate.privacy.views import View, privacy_view
+from thriftgate.privacy.views import View, view_steps
 from thriftgate.stores.presidio.blank_nlp import BlankNlpEngine
 from thriftgate.stores.presidio.recognizers import NameRecognizer, OwnRecognizer, read_windows, span_of
 
@@ -64,29 +65,32 @@ class PresidioEngine:
         return [span for found in self.steps(text) for span in found]
 
     def steps(self, text: Text) -> Iterator[Sequence[TextSpan]]:
-        """The same in steps, none of which takes long: a recognizer, or a window of a model. The last ones find."""
+        """The same in steps, none of which takes long: some thousand characters, or a finding, or a model's window."""
         if len(text.text) < 2 or not any(character.isalnum() for character in text.text):
             return
-        view = privacy_view(text.text)
-        context = Context(view.text, text.label, view.widths(text.text))
+        view = yield from view_steps(text.text)
         spans: list[TextSpan] = []
+        for found in self._found(view, text):
+            spans += found
+            yield ()
+        for span in sifted(view.text, spans):
+            yield [_in_source(view, span)] if span.end > span.start else ()
+        if view.text != text.text:
+            for span in self._as_written(text):
+                yield [span] if span is not PAUSE else ()
+
+    def _found(self, view: View, text: Text) -> Iterator[Sequence[TextSpan]]:
+        """What each step has found in the view."""
+        context = Context(view.text, text.label, view.widths(text.text))
         for recognizer in self._own:
             for span in recognizer.find(context):
-                spans.append(span)
-                yield ()
+                yield [span] if span is not PAUSE else ()
             yield ()
         if text.is_prose and any(character.isalpha() for character in view.text):
             for one in self._names:
                 if text.languages is None or text.languages & one.languages:
-                    for found in one.steps(view.text):
-                        spans += found
-                        yield ()
-        for found in self._presidio(view.text):
-            spans += found
-            yield ()
-        yield [_in_source(view, span) for span in without_lookalikes(view.text, spans) if span.end > span.start]
-        if view.text != text.text:
-            yield list(self._as_written(text))
+                    yield from one.steps(view.text)
+        yield from self._presidio(view.text)
 
     def _as_written(self, text: Text) -> Iterator[TextSpan]:
         """Credentials that by chance have what looks like an escape (`%3e`), which decoding would cut in two."""

@@ -4,8 +4,10 @@ Failure behaviour: what a recognizer raises reaches whoever analyses; the analyz
 """
 
 import importlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +17,17 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 from thriftgate.privacy.context import Context
 from thriftgate.privacy.kinds import NAME_LANGUAGES
 from thriftgate.privacy.recognizers import Recognizer
+from thriftgate.privacy.scanning import PAUSE
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.presidio.blank_nlp import BlankNlpEngine
 from thriftgate.stores.rampart.model import Rampart
-from thriftgate.stores.rampart.second_look import looked_again
-from thriftgate.stores.rampart.spans import ADDRESS, LOCATION, PERSON, spans_of
+from thriftgate.stores.rampart.second_look import second_look_steps
+from thriftgate.stores.rampart.spans import ADDRESS, LOCATION, PERSON, span_steps
 
 _WINDOW = 2_000
 _OVERLAP = 200
 _SECTION = 8_000
-"""Characters whose names are looked at again in one step."""
+"""Characters whose names are looked at again together."""
 _WORDS = BlankNlpEngine(["en"])
 
 
@@ -43,14 +46,14 @@ class OwnRecognizer(EntityRecognizer):
         """Nothing to load."""
 
     def find(self, context: Context) -> Iterable[TextSpan]:
-        """The spans of a text, with what is known around it."""
+        """The spans of a text, with what is known around it, and pauses."""
         return self._recognizer.find(context)
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
         """Presidio's own way in, without a label."""
-        return [result_of(span) for span in self.find(Context(text))]
+        return [result_of(span) for span in self.find(Context(text)) if span is not PAUSE]
 
 
 class NameRecognizer(EntityRecognizer):
@@ -82,18 +85,31 @@ class RampartRecognizer(NameRecognizer):
         self._model = model
 
     def steps(self, text: str) -> Iterator[Sequence[TextSpan]]:
-        """Nothing while the model reads, then the names it is sure of, then one more each time it looked again."""
+        """Nothing while the model reads, then the names it is sure of, then those it finds as it looks again."""
         reading = self._model.reading(text)
         for _ in reading:
             yield ()
         words = reading.words()
-        spans = spans_of(text, words)
-        yield spans
+        spans: list[TextSpan] = []
+        for span in span_steps(text, words):
+            if span is not PAUSE:
+                spans.append(span)
+            yield [span] if span is not PAUSE else ()
+        read = cache(self._model.words)  # a name that a text has often is asked about once
+        # In order, and none overlaps another.
+        people = [one for one in spans if one.entity_type == PERSON]
+        first_word = first = 0
         for start, end in _sections(text):
-            part = [word.moved(-start) for word in words if start <= word.start < end]
-            known = [replace(one, start=one.start - start, end=one.end - start) for one in spans if one.end > start]
-            found = looked_again(text[start:end], part, known, self._model.words)
-            yield [replace(one, start=one.start + start, end=one.end + start) for one in found]
+            last_word = bisect_left(words, end, first_word, key=lambda word: word.start)
+            part = [word.moved(-start) for word in words[first_word:last_word]]
+            # Of them only those count that cover something of the section.
+            first = bisect_right(people, start, first, key=lambda one: one.end)
+            last = bisect_left(people, end, first, key=lambda one: one.end) + 1
+            known = [replace(one, start=one.start - start, end=one.end - start) for one in people[first:last]]
+            first_word = last_word
+            for one in second_look_steps(text[start:end], part, known, read):
+                yield [replace(one, start=one.start + start, end=one.end + start)] if one is not PAUSE else ()
+            yield ()
 
 
 class SpacyRecognizer(NameRecognizer):

@@ -28,6 +28,12 @@ OVERLAP = 16
 EDGE = 24
 """Word pieces on either side of what is passed over that are read all the same."""
 _NAMED = re.compile(r"[0-9A-Za-z\u00c0-\u024f\u1e00-\u1eff][^\W_]|[^\W_][0-9A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
+_PART = 8_000
+"""Characters that are cut into word pieces at once."""
+_PIECES = 5_000
+"""Word pieces that are gone through at once."""
+_WORD_END = re.compile(r"[ \t\n,;:.!?\u3001\u3002\u4e00-\u9fff\uff0c]")
+"""Behind these a word ends whatever follows: blanks, signs that are words of their own, and Chinese characters."""
 _CLS, _SEP = "[CLS]", "[SEP]"
 
 
@@ -70,8 +76,8 @@ class Rampart:
         """The text, to be read a window at a time."""
         # A lone surrogate is legal in Python and in JSON, but not in UTF-8.
         text = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        return WindowedText(text, encoding, self._window, len(self._groups))
+        encode = partial(self._tokenizer.encode, add_special_tokens=False)
+        return WindowedText(text, encode, self._window, len(self._groups))
 
     def _window(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         input_ids = np.array([[self._cls, *ids, self._sep]], dtype=np.int64)
@@ -87,34 +93,65 @@ class Rampart:
 
 
 class WindowedText:
-    """A text that is being read: iterate to its end, each step reads a window, then ask for the `words`."""
+    """A text that is being read: iterate to its end, in short steps, most of them a window; then it has `words`."""
 
     def __init__(
-        self, text: str, encoding: Any, read: Callable[[Sequence[int]], npt.NDArray[np.float32]], kinds: int
+        self,
+        text: str,
+        encode: Callable[[str], Any],
+        read: Callable[[Sequence[int]], npt.NDArray[np.float32]],
+        kinds: int,
     ) -> None:
-        self._encoding = encoding
+        self._text = text
+        self._encode = encode
         self._read = read
-        self._scores = np.zeros((len(encoding.ids), kinds), dtype=np.float32)
-        words: Sequence[int | None] = encoding.word_ids
-        self._places = worth_reading(text, encoding.offsets, words)
+        self._kinds = kinds
+        self._ids: list[int] = []
+        self._offsets: list[tuple[int, int]] = []
+        self._word_ids: list[int | None] = []
+        self._words: list[ScoredWord] = []
 
     def __iter__(self) -> Iterator[None]:
-        ids: Sequence[int] = self._encoding.ids
-        places = self._places
+        yield from self._split()
+        places: list[int] = []
+        for _ in _note_worth_reading(self._text, self._offsets, self._word_ids, places):
+            yield
+        ids = self._ids
+        scores_of = np.zeros((len(ids), self._kinds), dtype=np.float32)
         step = WINDOW - 2 * OVERLAP
         for start in range(0, max(1, len(places) - 2 * OVERLAP) if len(places) else 0, step):
             here = places[start : start + WINDOW]
             scores = self._read([ids[place] for place in here])
             # Of what two windows share, each keeps its half.
             first = OVERLAP if start else 0
-            self._scores[here[first:]] = scores[first:]
+            scores_of[here[first:]] = scores[first:]
             yield
+        yield from self._join(scores_of)
 
     def words(self) -> list[ScoredWord]:
         """Every word with the probability of each of `spans.KINDS`."""
-        words: list[ScoredWord] = []
+        return self._words
+
+    def _split(self) -> Iterator[None]:
+        """The word pieces, a part of the text at a time, cut where a word ends in any case."""
+        text, start, known = self._text, 0, 0
+        while start < len(text):
+            cut = _WORD_END.search(text, start + _PART)
+            end = cut.end() if cut is not None else len(text)
+            encoding = self._encode(text[start:end])
+            self._ids += encoding.ids
+            self._offsets += [(first + start, last + start) for first, last in encoding.offsets]
+            self._word_ids += [None if word is None else word + known for word in encoding.word_ids]
+            known += 1 + max((word for word in encoding.word_ids if word is not None), default=-1)
+            start = end
+            yield
+
+    def _join(self, scores: npt.NDArray[np.float32]) -> Iterator[None]:
+        words = self._words
         last: int | None = None
-        for (start, end), row, word in zip(self._encoding.offsets, self._scores, self._encoding.word_ids, strict=True):
+        for place, ((start, end), row, word) in enumerate(zip(self._offsets, scores, self._word_ids, strict=True), 1):
+            if place % _PIECES == 0:
+                yield
             if words and word is not None and word == last:
                 before = words[-1]
                 highest = tuple(max(one, float(other)) for one, other in zip(before.scores, row, strict=True))
@@ -122,7 +159,6 @@ class WindowedText:
             else:
                 words.append(ScoredWord(start, end, tuple(map(float, row))))
             last = word
-        return words
 
 
 def worth_reading(text: str, offsets: Sequence[tuple[int, int]], words: Sequence[int | None]) -> list[int]:
@@ -132,9 +168,21 @@ def worth_reading(text: str, offsets: Sequence[tuple[int, int]], words: Sequence
     and the network knows no other script.
     """
     kept: list[int] = []
+    for _ in _note_worth_reading(text, offsets, words, kept):
+        pass
+    return kept
+
+
+def _note_worth_reading(
+    text: str, offsets: Sequence[tuple[int, int]], words: Sequence[int | None], kept: list[int]
+) -> Iterator[None]:
+    """The same put down in `kept`, in short steps."""
     bare: list[int] = []
-    place = 0
+    place, pause = 0, _PIECES
     while place <= len(offsets):
+        if place >= pause:
+            pause = place + _PIECES
+            yield
         end = place + 1
         while end < len(offsets) and words[end] is not None and words[end] == words[place]:
             end += 1
@@ -146,7 +194,6 @@ def worth_reading(text: str, offsets: Sequence[tuple[int, int]], words: Sequence
             bare.clear()
             kept += range(place, min(end, len(offsets)))
         place = end
-    return kept
 
 
 def graph_path(files: RampartFiles, graph_dir: Path) -> Path:

@@ -15,9 +15,10 @@ Failure behaviour: pure but for the model that is passed in. Linear; every name 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from thriftgate.privacy.scanning import PAUSE
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.closed_class import CLOSED_CLASS
 from thriftgate.stores.rampart.spans import PERSON, ScoredWord, relies_on_capitals, writes_capitals
@@ -108,6 +109,13 @@ _Answers = dict[str, tuple[int, int, float]]
 
 def looked_again(text: str, words: Sequence[ScoredWord], found: Sequence[TextSpan], read: Reader) -> Iterator[TextSpan]:
     """Names of two to four words that `found` has nothing of; `read` is the network."""
+    return (span for span in second_look_steps(text, words, found, read) if span is not PAUSE)
+
+
+def second_look_steps(
+    text: str, words: Sequence[ScoredWord], found: Sequence[TextSpan], read: Reader
+) -> Iterator[TextSpan]:
+    """The same with a pause each time that something was asked."""
     taken = sorted((span.start, span.end) for span in found if span.entity_type == PERSON)
     places: list[tuple[int, str]] = []
     questions: dict[str, _Question] = {}
@@ -122,7 +130,7 @@ def looked_again(text: str, words: Sequence[ScoredWord], found: Sequence[TextSpa
         if name not in questions:
             questions[name] = _Question(name, tuple((word.start - start, word.end - start) for word in run), sure)
         places.append((start, name))
-    answers = _answers(list(questions.values()), sentence_characters(len(text)), read)
+    answers = yield from _answers(list(questions.values()), sentence_characters(len(text)), read)
     for start, name in places:
         if name in answers:
             first, last, score = answers[name]
@@ -228,18 +236,19 @@ def _doubtful_runs(text: str, words: Sequence[_Word]) -> Iterator[list[_Word]]:
             run.append(word)
 
 
-def _answers(questions: Sequence[_Question], allowance: int, read: Reader) -> _Answers:
+def _answers(questions: Sequence[_Question], allowance: int, read: Reader) -> Generator[TextSpan, None, _Answers]:
     """Each alone, or in lists where that is too much, and then alone those that are likeliest of what is left."""
     answers: _Answers = {}
     if sum(question.cost for question in questions) > allowance:
-        left = sorted(_left_of_lists(questions, read, answers), key=lambda one: one[0], reverse=True)
-        questions = [question for _, question in left]
+        left = yield from _left_of_lists(questions, read, answers)
+        questions = [question for _, question in sorted(left, key=lambda one: one[0], reverse=True)]
     for _ in range(2):
         shorter: list[_Question] = []
         for question in questions:
             if question.cost <= allowance:
                 allowance -= question.cost
                 shorter += _asked_alone(question, read, answers)
+                yield PAUSE
         questions = shorter
     return answers
 
@@ -254,8 +263,9 @@ def _asked_alone(question: _Question, read: Reader, answers: _Answers) -> Iterat
 
 def _left_of_lists(
     questions: Iterable[_Question], read: Reader, answers: _Answers
-) -> Iterator[tuple[float, _Question]]:
+) -> Generator[TextSpan, None, list[tuple[float, _Question]]]:
     """Fill in the answers, and give back the others, with how sure the surest word of each is."""
+    left: list[tuple[float, _Question]] = []
     lists: list[list[_Question]] = []
     room = 0
     for question in questions:
@@ -272,7 +282,9 @@ def _left_of_lists(
             start += len(question.asked) + len(_AND)
             tried = [question, *question.without(scores)]
             if not any(_is_answered(part, scores[-len(part.places) :], answers) for part in tried):
-                yield max(scores), question
+                left.append((max(scores), question))
+        yield PAUSE
+    return left
 
 
 def _is_answered(question: _Question, scores: Sequence[float], answers: _Answers) -> bool:

@@ -7,9 +7,10 @@ Failure behaviour: pure and total. Linear.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 KINDS: Mapping[str, frozenset[str]] = {
@@ -73,6 +74,8 @@ _NO_PLACES = frozenset({
 })  # fmt: skip
 """Numbers with nothing but these beside them are scores, seats and sizes."""
 _MAX_GLUE = 32
+_WORDS_AT_ONCE = 5_000
+"""Words that are gone through before a pause."""
 _COMPANY = re.compile(
     r",? (?:Inc|LLC|L\.L\.C|Ltd|Limited|GmbH|AG|KG|Corp(?:oration)?|Company|Co\.|Group|PLC|plc|S\.?A\.?|S\.?p\.?A"
     r"|B\.?V|N\.?V|Oy|AB|Bros|Brothers|Orchestra|Foundation|Institute|University|(?:and|&|und|et) Sons)\b"
@@ -93,13 +96,22 @@ _PAYMENT_WORDS = frozenset(
 
 def spans_of(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
     """PERSON, ADDRESS and LOCATION spans, in order; a place that is part of no address is a LOCATION."""
-    return [*_people(text, words), *_addresses(text, words)]
+    return [span for span in span_steps(text, words) if span is not PAUSE]
 
 
-def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
-    out: list[TextSpan] = []
-    capitals, relied_on = writes_capitals(text), relies_on_capitals(text)
-    for start, end, score in _runs(text, words, (_PERSON,), _NAME_GLUE, seed=_NAME_SEED):
+def span_steps(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
+    """The same one by one, with pauses between them."""
+    yield from _people(text, words)
+    yield from _addresses(text, words)
+
+
+def _people(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
+    capitals, relied_on = yield from _capitals_of(text)
+    for run in _runs(text, words, (_PERSON,), _NAME_GLUE, seed=_NAME_SEED):
+        if run is None:
+            yield PAUSE
+            continue
+        start, end, score = run
         start, end = _without_small_words(text, *_trimmed(text, start, end))
         value = text[start:end]
         is_doubtful = score < _SMALL_NAME_SEED and (relied_on if value.islower() else capitals)
@@ -114,8 +126,25 @@ def _people(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
         if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
             continue
         if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):
-            out.append(TextSpan(start, end, PERSON, score, "rampart"))
-    return out
+            yield TextSpan(start, end, PERSON, score, "rampart")
+
+
+def _capitals_of(text: str) -> Generator[TextSpan, None, tuple[bool, bool]]:
+    """`writes_capitals` and `relies_on_capitals` of a long text, with pauses."""
+    writes, last = False, None
+    for match in Scan(_MIDDLE, text, most=_WORDS_AT_ONCE):
+        if match is None:
+            yield PAUSE
+            continue
+        if not _has_capital(match[0]):
+            continue
+        writes = True
+        if len(match[0]) > 1 and match[0].isupper():
+            continue
+        if last is not None and match.start() - last > 1:
+            return True, True
+        last = match.end()
+    return writes, False
 
 
 def writes_capitals(text: str) -> bool:
@@ -156,11 +185,14 @@ def _is_written_as_name(text: str, start: int, value: str) -> bool:
     return _BEGINS.search(text, max(0, start - 8), start) is None
 
 
-def _addresses(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
-    out: list[TextSpan] = []
+def _addresses(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
     streets = [(word.start, word.end) for word in words if word.scores[_STREET] >= _SEED]
     place = 0
-    for start, end, score in _runs(text, words, (_STREET, _PLACE), _ADDRESS_GLUE, seed=_SEED):
+    for run in _runs(text, words, (_STREET, _PLACE), _ADDRESS_GLUE, seed=_SEED):
+        if run is None:
+            yield PAUSE
+            continue
+        start, end, score = run
         while place < len(streets) and streets[place][0] < start:
             place += 1
         is_address = place < len(streets) and streets[place][0] < end
@@ -170,8 +202,7 @@ def _addresses(text: str, words: Sequence[ScoredWord]) -> list[TextSpan]:
             end += len((_TAIL.match(text, end) or [""])[0])
         start, end = _trimmed(text, start, end)
         if end > start and _is_plausible(text, start, end):
-            out.append(TextSpan(start, end, ADDRESS if is_address else LOCATION, score, "rampart"))
-    return out
+            yield TextSpan(start, end, ADDRESS if is_address else LOCATION, score, "rampart")
 
 
 def _is_plausible(text: str, start: int, end: int) -> bool:
@@ -187,19 +218,27 @@ def _is_plausible(text: str, start: int, end: int) -> bool:
 
 def _runs(
     text: str, words: Sequence[ScoredWord], kinds: tuple[int, ...], glue: re.Pattern[str], *, seed: float
-) -> list[tuple[int, int, float]]:
-    """Neighbouring words of some kinds, with at least one that is sure, over what `glue` lets stand between."""
-    runs: list[tuple[int, int, float]] = []
-    for word in words:
+) -> Iterator[tuple[int, int, float] | None]:
+    """Neighbouring words of some kinds, with at least one that is sure, over what `glue` lets stand between.
+
+    None is a pause.
+    """
+    run: tuple[int, int, float] | None = None
+    for place, word in enumerate(words, 1):
+        if place % _WORDS_AT_ONCE == 0:
+            yield None
         score = sum(word.scores[kind] for kind in kinds)
         # A sign is a part of nothing by itself: what may stand between two parts is for `glue` to say.
         if score < _GROW or not text[word.start].isalnum():
             continue
-        if runs and word.start - runs[-1][1] <= _MAX_GLUE and glue.match(text, runs[-1][1], word.start):
-            runs[-1] = runs[-1][0], word.end, max(runs[-1][2], score)
-        else:
-            runs.append((word.start, word.end, score))
-    return [run for run in runs if run[2] >= seed]
+        if run is not None and word.start - run[1] <= _MAX_GLUE and glue.match(text, run[1], word.start):
+            run = run[0], word.end, max(run[2], score)
+            continue
+        if run is not None and run[2] >= seed:
+            yield run
+        run = word.start, word.end, score
+    if run is not None and run[2] >= seed:
+        yield run
 
 
 def _without_small_words(text: str, start: int, end: int) -> tuple[int, int]:
