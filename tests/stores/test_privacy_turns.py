@@ -3,14 +3,16 @@
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
-from thriftgate.errors import InvalidRequestError, PrivacyUnavailableError
+from thriftgate.errors import InvalidRequestError, OverloadedError, PrivacyUnavailableError
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.presidio.analyzer import PresidioAnalyzer
 from thriftgate.stores.presidio.turns import MOST_STUCK, Engine
+from thriftgate.stores.rampart.spans import ScoredWord
 
 
 async def test_callers_take_turns_within_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,3 +99,82 @@ async def test_a_long_text_that_waits_refuses_no_short_one() -> None:
     gate.set()
     assert await long == [()]
     analyzer.close()
+
+
+async def test_one_caller_with_many_requests_has_no_more_turns_than_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("thriftgate.stores.presidio.turns._TURN_SECONDS", 0.0)
+    gate, asked = threading.Event(), list[str]()
+
+    def engine(text: Text) -> Iterator[Sequence[TextSpan]]:
+        assert gate.wait(60)
+        for _ in range(50):
+            asked.append(text.text)
+            yield ()
+
+    analyzer = PresidioAnalyzer(lambda: engine)
+    many = [asyncio.create_task(analyzer.analyze([Text(f"a {number}")], caller="a")) for number in range(20)]
+    await asyncio.sleep(0)
+    one = asyncio.create_task(analyzer.analyze([Text("b")], caller="b"))
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(one, *many)
+    last = max(place for place, text in enumerate(asked) if text == "b")
+    assert last <= 2 * 50 + 2, "a turn of one caller, a turn of the other"
+    turns = asked[:last:2]
+    assert len(set(turns)) >= 20, "and the requests of one caller take that caller's turns in turn"
+    analyzer.close()
+
+
+async def test_what_one_caller_has_waiting_refuses_no_other() -> None:
+    gate = threading.Event()
+
+    def engine(text: Text) -> Iterator[Sequence[TextSpan]]:
+        while text.text.startswith("x") and not gate.wait(0.001):
+            yield ()
+
+    analyzer = PresidioAnalyzer(lambda: engine)
+    many = [asyncio.create_task(analyzer.analyze([Text("x" * (90_000 + number))], caller="a")) for number in range(20)]
+    await asyncio.sleep(0)
+    with pytest.raises(OverloadedError):
+        await analyzer.analyze([Text("y" * 250_000)], caller="a")
+    assert await analyzer.analyze([Text("z" * 250_000)], caller="b") == [()]
+    gate.set()
+    await asyncio.gather(*many)
+    analyzer.close()
+
+
+class CountedWord(ScoredWord):
+    """Counts how often somebody asks where it begins."""
+
+    asked = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "start":
+            CountedWord.asked += 1
+        return super().__getattribute__(name)
+
+
+def test_a_long_texts_words_are_not_gone_through_for_each_of_its_sections() -> None:
+    text = "aaaa " * 32_000  # 20 sections
+    words = [CountedWord(at, at + 4, (0.0, 0.0, 0.0)) for at in range(0, len(text), 5)]
+
+    class Reading:
+        def __iter__(self) -> Iterator[None]:
+            return iter(())
+
+        def words(self) -> Sequence[ScoredWord]:
+            return words
+
+    class Model:
+        def reading(self, text: str) -> Reading:
+            return Reading()
+
+        def words(self, text: str) -> Sequence[ScoredWord]:
+            return []
+
+    from thriftgate.stores.presidio.recognizers import RampartRecognizer
+
+    model: Any = Model()
+    steps = list(RampartRecognizer(model).steps(text))
+    assert len(steps) >= 20 + 2 * len(words) // 5_000, "with pauses between sections, and in what goes over all words"
+    assert CountedWord.asked < 5 * len(words)

@@ -298,9 +298,10 @@ class Ledger(AuditBook, Protocol):
 class PrivacyAnalyzer(Protocol):
     """Finds personal data."""
 
-    async def analyze(self, texts: Sequence[Text]) -> Sequence[Sequence[TextSpan]]:
+    async def analyze(self, texts: Sequence[Text], *, caller: str = "") -> Sequence[Sequence[TextSpan]]:
         """The findings of each text, in its own positions; they may overlap. Never blocks the event loop.
 
+        Callers take turns, and so do the requests of each; `caller` says who asks, and empty is one caller too.
         Raises PrivacyUnavailableError or OverloadedError; the request is then refused.
         """
         ...

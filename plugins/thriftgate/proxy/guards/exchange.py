@@ -19,6 +19,8 @@ class GuardExchange:
     """None until the hook has run, and where nothing is looked at."""
     model: str = ""
     request_id: str = ""
+    caller: str = ""
+    """The hash of the key that asks."""
     leak: PromptLeak | None = None
     decision: Decision = field(default_factory=Decision)
     """What was found in the request."""

@@ -174,7 +174,9 @@ class _Sender(Rewriting):
         """What is new in a text; a window that slides shows the same thing several times."""
         exchange = self._exchange
         assert exchange.policy is not None, "an answer that is looked at has a policy"
-        decision = await self._service.answer(text, exchange.policy, exchange.leak, offset=offset)
+        decision = await self._service.answer(
+            text, exchange.policy, exchange.leak, offset=offset, caller=exchange.caller
+        )
         fresh: list[Acted] = []
         for one in decision.found:
             key = one.finding.guard, one.finding.rule

@@ -78,7 +78,12 @@ class PrivacyHooks(CustomLogger):
         noted = _noted_by_client(data)
         conversation = self._conversation(data, user_api_key_dict)
         try:
-            protected = await self._service.protect({"body": body, "noted": noted}, policy, conversation)
+            protected = await self._service.protect(
+                {"body": body, "noted": noted},
+                policy,
+                conversation,
+                caller=str(user_api_key_dict.api_key or user_api_key_dict.token or ""),
+            )
             self._check_model(model, protected.private)
         except Exception as error:
             raise self._refusal(data, error) from None

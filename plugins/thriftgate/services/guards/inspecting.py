@@ -136,8 +136,13 @@ class GuardService:
         self._refuse_failed(failed, policy)
         return Decision(tuple(found), total, tuple(sorted(failed)), policy.shadow)
 
-    async def answer(self, text: str, policy: GuardPolicy, leak: PromptLeak | None, *, offset: int = 0) -> Decision:
-        """Look at an answer, or at the window of one; `offset` is where the window begins."""
+    async def answer(
+        self, text: str, policy: GuardPolicy, leak: PromptLeak | None, *, offset: int = 0, caller: str = ""
+    ) -> Decision:
+        """Look at an answer, or at the window of one; `offset` is where the window begins.
+
+        For personal data the callers' answers take turns with their requests.
+        """
         failed: set[str] = set()
         listing = self._lists_of("output", policy)
         key = _digest(text) if listing else b""
@@ -162,7 +167,7 @@ class GuardService:
                 findings.append(Acted(one, policy.action("toxicity"), "answer"))
         if config.pii is not None and policy.action("pii") != "off" and self._analyzer is not None:
             try:
-                (spans,) = await self._analyzer.analyze([Text(text)])
+                (spans,) = await self._analyzer.analyze([Text(text)], caller=caller)
             except Exception as error:
                 self._note_failure("pii", error)
                 failed.add("pii")

@@ -75,11 +75,16 @@ class PrivacyService:
         self._key = key
 
     async def protect(
-        self, body: Mapping[str, Any], policy: PrivacyPolicy, conversation: Conversation | None = None
+        self,
+        body: Mapping[str, Any],
+        policy: PrivacyPolicy,
+        conversation: Conversation | None = None,
+        *,
+        caller: str = "",
     ) -> Protected:
-        """The body with every value replaced as the policy says."""
+        """The body with every value replaced as the policy says; callers take turns at the analyzer."""
         texts = _texts_of(body, policy.languages)
-        found = dict(zip(texts, await self._analyzer.analyze(texts), strict=True))
+        found = dict(zip(texts, await self._analyzer.analyze(texts, caller=caller), strict=True))
         findings = {text: counted_by_kind(text.text, spans, policy) for text, spans in found.items()}
         if conversation is None:
             return await self._masked_beside(body, findings, policy, Pseudonyms())

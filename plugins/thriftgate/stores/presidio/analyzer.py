@@ -52,8 +52,8 @@ class PresidioAnalyzer:
         self._remembered = remembered
         self._memory: OrderedDict[bytes, Sequence[TextSpan]] = OrderedDict()
         self._lock = threading.Lock()
-        self._waiting: dict[asyncio.Future[Findings], int] = {}
-        """Characters of each request that waits."""
+        self._waiting: dict[str, dict[asyncio.Future[Findings], int]] = {}
+        """By caller: characters of each request that waits."""
         self._turns = TextTurns(
             load,
             timeout=timeout,
@@ -69,13 +69,13 @@ class PresidioAnalyzer:
         async with listening(_LOAD_SECONDS):
             await asyncio.wrap_future(self._turns.submit({}))
 
-    async def analyze(self, texts: Sequence[Text]) -> list[Sequence[TextSpan]]:
+    async def analyze(self, texts: Sequence[Text], *, caller: str = "") -> list[Sequence[TextSpan]]:
         """The findings of each text, in the text's own positions. Never blocks the event loop."""
         keys = [_key(text) for text in texts]
         found = self._recall(keys)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if missing:
-            found |= await self._analyze(missing)
+            found |= await self._analyze(missing, caller)
         return [found[key] for key in keys]
 
     def close(self) -> None:
@@ -93,16 +93,16 @@ class PresidioAnalyzer:
                     found[key] = spans
         return found
 
-    async def _analyze(self, texts: dict[bytes, Text]) -> Findings:
+    async def _analyze(self, texts: dict[bytes, Text], caller: str) -> Findings:
         size = sum(len(text.text) for text in texts.values())
         if size > _MAX_WAITING:
             told = f"a request with more than {_MAX_WAITING} new characters is not checked for personal data"
             raise InvalidRequestError(told, code="request_too_large")
-        # As all take turns, each of the others is served no more than this one before this one is done.
-        if size + sum(min(size, other) for other in self._waiting.values()) > _MAX_WAITING:
+        if self._before(size, caller) > _MAX_WAITING:
             raise OverloadedError("too much text waits to be checked for personal data", retry_after=_BUSY_SECONDS)
-        job = asyncio.wrap_future(self._turns.submit(texts))
-        self._waiting[job] = size
+        job = asyncio.wrap_future(self._turns.submit(texts, caller))
+        own = self._waiting.setdefault(caller, {})
+        own[job] = size
         try:
             while not job.done():
                 await asyncio.wait([job], timeout=self._turns.leave_late())
@@ -113,7 +113,18 @@ class PresidioAnalyzer:
             raise PrivacyUnavailableError("the check for personal data is not available; nothing was sent") from None
         finally:
             job.cancel()
-            del self._waiting[job]
+            del own[job]
+            if not own:
+                del self._waiting[caller]
+
+    def _before(self, size: int, caller: str) -> int:
+        """Characters that are analysed before a new request of this size is done, its own with them.
+
+        As all take turns, no other request of its caller is served more than itself by then, and no other caller more
+        than its own.
+        """
+        own = size + sum(min(size, other) for other in self._waiting.get(caller, {}).values())
+        return own + sum(min(own, sum(them.values())) for one, them in self._waiting.items() if one != caller)
 
     def _remember(self, key: bytes, spans: Sequence[TextSpan]) -> None:
         with self._lock:

@@ -1,11 +1,12 @@
 """Texts of many callers, analysed by a thread that can be replaced.
 
-Callers take turns of some milliseconds, whatever their texts: an engine does its work in steps, and between two of them
-another caller may have a turn. So a long or a costly text makes its own sender wait and nobody else, and one that takes
-too long, or whose caller went away, ends after the step it is at. Python cannot end a thread, so one that is stuck
+Callers take turns of some milliseconds, however many requests they have and whatever the texts, and the requests of one
+caller take its turns one after the other: an engine does its work in steps, and between two of them somebody else may
+have a turn. So a long or a costly text makes others wait for no more than a turn, and one that takes too long, or whose
+sender went away, ends after the step it is at. Python cannot end a thread, so one that is stuck
 within a step is left behind with its text, and another goes on with what waits.
 
-Failure behaviour: a caller one of whose texts fails gets what was raised, one of whose texts takes too long a
+Failure behaviour: a request one of whose texts fails gets what was raised, one of whose texts takes too long a
 TimeoutError. A text at which a thread is stuck is refused at once when it comes again, and everything is while
 `MOST_STUCK` threads are; when one of them comes back, work goes on. Steps of what is shipped always end: they are
 linear, or read a window of 2,000 characters. No thread keeps the process from ending.
@@ -13,7 +14,7 @@ linear, or read a window of 2,000 characters. No thread keeps the process from e
 
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 
@@ -35,20 +36,45 @@ _END_SECONDS = 1.0
 
 
 class _Job:
-    def __init__(self, texts: Mapping[bytes, Text]) -> None:
+    def __init__(self, texts: Mapping[bytes, Text], caller: str) -> None:
+        self.caller = caller
         self.left = deque(texts.items())
         self.at: _Begun | None = None
         self.found: dict[bytes, Sequence[TextSpan]] = {}
         self.done: Future[Findings] = Future()
 
     def finish(self, error: BaseException | None = None) -> None:
-        """Tell the caller, if there still is one who waits."""
+        """Tell who waits, if somebody still does."""
         if self.done.done() or not self.done.set_running_or_notify_cancel():
             return
         if error is not None:
             self.done.set_exception(error)
         else:
             self.done.set_result(self.found)
+
+
+class _Queue:
+    """Jobs of many callers: whose turn it is goes round, and so does which of that caller's jobs."""
+
+    def __init__(self) -> None:
+        self._jobs: OrderedDict[str, deque[_Job]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._jobs)
+
+    def put(self, job: _Job) -> None:
+        """Behind its caller's others, and a caller who has none behind all callers."""
+        self._jobs.setdefault(job.caller, deque()).append(job)
+
+    def take(self) -> _Job:
+        """The next caller's next job; that caller comes last from now on."""
+        caller, jobs = next(iter(self._jobs.items()))
+        job = jobs.popleft()
+        if jobs:
+            self._jobs.move_to_end(caller)
+        else:
+            del self._jobs[caller]
+        return job
 
 
 class _Begun:
@@ -113,21 +139,21 @@ class TextTurns:
         self._load_seconds = load_seconds
         self._finished = finished
         self._changed = threading.Condition()  # guards all below
-        self._waiting: deque[_Job] = deque()
+        self._waiting = _Queue()
         self._worker: _Worker | None = None
         self._thread: threading.Thread | None = None
         self._stuck: set[_Worker] = set()
         self._is_closed = False
 
-    def submit(self, texts: Mapping[bytes, Text]) -> "Future[Findings]":
+    def submit(self, texts: Mapping[bytes, Text], caller: str = "") -> "Future[Findings]":
         """The findings of all texts, when they are there; of none, when the engine is loaded."""
-        job = _Job(texts)
+        job = _Job(texts, caller)
         with self._changed:
             is_stuck_at = any(worker.key in texts for worker in self._stuck)
             if self._is_closed or is_stuck_at or len(self._stuck) >= MOST_STUCK:
                 job.finish(TimeoutError())
             else:
-                self._waiting.append(job)
+                self._waiting.put(job)
                 self._begin()
                 self._changed.notify()
         return job.done
@@ -174,7 +200,7 @@ class TextTurns:
 
     def _give_up(self) -> None:
         while self._waiting:
-            self._waiting.popleft().finish(TimeoutError())
+            self._waiting.take().finish(TimeoutError())
 
     # From here on: the thread.
 
@@ -194,7 +220,7 @@ class TextTurns:
             while not self._is_closed:
                 if not self._waiting:
                     self._changed.wait()
-                elif not (job := self._waiting.popleft()).done.cancelled():
+                elif not (job := self._waiting.take()).done.cancelled():
                     worker.job, worker.silence = job, self._clocked(self._load_seconds)
                     return job
             return None
@@ -229,7 +255,7 @@ class TextTurns:
                 return False
             worker.key = worker.job = worker.silence = None
             if failure is None and (job.left or job.at is not None):
-                self._waiting.append(job)
+                self._waiting.put(job)
             else:
                 job.finish(failure)
             return True

@@ -28,8 +28,10 @@ class FakeAnalyzer:
     def __init__(self, *, is_broken: bool = False) -> None:
         self.is_broken = is_broken
         self.history: list[Text] = []
+        self.callers: list[str] = []
 
-    async def analyze(self, texts: Sequence[Text]) -> list[list[TextSpan]]:
+    async def analyze(self, texts: Sequence[Text], *, caller: str = "") -> list[list[TextSpan]]:
+        self.callers.append(caller)
         if self.is_broken:
             raise PrivacyUnavailableError("away")
         self.history += texts
@@ -186,3 +188,9 @@ async def test_what_is_blocked_is_blocked_beside_what_is_private() -> None:
     policy = PrivacyPolicy({"PERSON": Action.PRIVATE, "PROJECT": Action.BLOCK}, deny=(("PROJECT", "Bluebird"),))
     with pytest.raises(ContentBlockedError):
         await service().protect(said("I am Alice, about Bluebird"), policy)
+
+
+async def test_the_analyzer_is_told_who_asks() -> None:
+    analyzer = FakeAnalyzer()
+    await service(analyzer).protect(said("Alice"), POLICY, caller="hash of a key")
+    assert analyzer.callers == ["hash of a key"]

@@ -74,7 +74,7 @@ BODIES: tuple[Body, ...] = (_messages, _before_it_is_named, _parts, _tool_of_cha
 class Patterns:
     """Our recognizers without Presidio around them and without the model."""
 
-    async def analyze(self, texts: Sequence[Text]) -> list[list[TextSpan]]:
+    async def analyze(self, texts: Sequence[Text], *, caller: str = "") -> list[list[TextSpan]]:
         return [self._analyzed(text) for text in texts]
 
     def _analyzed(self, text: Text) -> list[TextSpan]:
