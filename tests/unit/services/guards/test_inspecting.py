@@ -142,10 +142,9 @@ class Addresses:
 
     def __init__(self, score: float = 0.9) -> None:
         self.score = score
-        self.callers: list[str] = []
 
     async def analyze(self, texts: Sequence[Text], *, caller: str = "") -> list[Sequence[TextSpan]]:
-        self.callers.append(caller)
+        assert caller == "hash of a key"
         found: list[Sequence[TextSpan]] = []
         for one in texts:
             at = one.text.find("a@b.c")
@@ -172,10 +171,8 @@ async def answered(config: dict[str, Any], analyzer: Addresses | None, text: str
 
 
 async def test_personal_data_in_an_answer_is_found_with_its_kind_and_place_and_never_quoted() -> None:
-    analyzer = Addresses()
-    decision = await answered({"pii": {"action": "block"}}, analyzer, "Write to a@b.c today.", 100)
+    decision = await answered({"pii": {"action": "block"}}, Addresses(), "Write to a@b.c today.", 100)
     (found,) = decision.found
-    assert analyzer.callers == ["hash of a key"]
     assert (found.finding.guard, found.finding.rule, found.action) == ("pii", "EMAIL_ADDRESS", "block")
     assert (found.finding.start, found.finding.end) == (109, 114)
     assert decision.error is not None
