@@ -145,11 +145,8 @@ class Addresses:
 
     async def analyze(self, texts: Sequence[Text], *, caller: str = "") -> list[Sequence[TextSpan]]:
         assert caller == "hash of a key"
-        found: list[Sequence[TextSpan]] = []
-        for one in texts:
-            at = one.text.find("a@b.c")
-            found.append([TextSpan(at, at + 5, "EMAIL_ADDRESS", self.score)] if at >= 0 else [])
-        return found
+        starts = [one.text.find("a@b.c") for one in texts]
+        return [[TextSpan(at, at + 5, "EMAIL_ADDRESS", self.score)] if at >= 0 else [] for at in starts]
 
 
 class BrokenAnalyzer(Addresses):
