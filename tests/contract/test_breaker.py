@@ -1,7 +1,8 @@
 """The breaker over LiteLLM's own router: what closes a deployment, and what opens a closed group again."""
 
+import asyncio
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -11,15 +12,22 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
     import aiohttp
     import httpx
+    import litellm
     import openai
     from litellm import exceptions
+    from litellm.integrations.custom_logger import CustomLogger
     from litellm.router import Router
     from litellm.types.router import RouterRateLimitError
 
     from thriftgate.proxy.errors import tier_failure
     from thriftgate.proxy.tiers.breaker import Breaker, own_failure
 
-pytestmark = [pytest.mark.xdist_group("litellm"), pytest.mark.filterwarnings("ignore")]
+# One loop: LiteLLM's worker for its events stays with the first.
+pytestmark = [
+    pytest.mark.xdist_group("litellm"),
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 GROUP = "strong"
 
@@ -27,7 +35,7 @@ GROUP = "strong"
 class Setup:
     """A group of two deployments, and a breaker."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         models = [
             {
                 "model_name": GROUP,
@@ -36,7 +44,8 @@ class Setup:
             }
             for name in ("primary", "backup")
         ]
-        self.router = Router(model_list=models)
+        models.append({"model_name": "dear", "litellm_params": {"model": "openai/dear", "api_key": "none"}})
+        self.router = Router(model_list=models, **settings)
         self.clock = FakeClock()
         self.breaker = Breaker(lambda: self.router, monotonic=self.clock.monotonic)
 
@@ -78,24 +87,118 @@ async def test_a_group_is_tried_again_whatever_closed_it(status: int) -> None:
     assert await setup.cooling() == {"backup"}
 
 
-async def test_a_plain_model_that_others_closed_is_tried_again_for_its_next_caller() -> None:
+class Told(CustomLogger):
+    """LiteLLM's events of calls, as they reach the breaker in the proxy; it takes one such object of a class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.breaker: Breaker | None = None
+        self.heard = asyncio.Queue[bool]()
+
+    async def async_log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        assert self.breaker is not None
+        self.breaker.note_failure(kwargs)
+        await self.heard.put(False)
+
+    async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        assert self.breaker is not None
+        self.breaker.note_success(kwargs)
+        await self.heard.put(True)
+
+
+class Callers:
+    """Clients of a real router whose provider answers each as their own request has it."""
+
+    def __init__(self, told: Told, **settings: Any) -> None:
+        self.setup = Setup(num_retries=0, **settings)
+        self.setup.breaker.install(self.setup.router)
+        self.told = told
+        told.breaker = self.setup.breaker
+
+    async def ask(self, caller: str, *, error: Exception | None = None, **kwargs: Any) -> str:
+        """The model that answered, or the name of the error; once the breaker has heard of it."""
+        said: Any = error or "Fine."
+        metadata = {"user_api_key_hash": caller}
+        try:
+            answer: Any = await self.setup.router.acompletion(
+                GROUP, messages=[{"role": "user", "content": "hi"}], mock_response=said, metadata=metadata, **kwargs
+            )
+        except RouterRateLimitError:
+            return "closed"
+        except Exception as refused:
+            await asyncio.wait_for(self.told.heard.get(), 10)
+            return type(refused).__name__
+        await asyncio.wait_for(self.told.heard.get(), 10)
+        return answer.model
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[Told]:
+    made = Told()
+    litellm.callbacks.append(made)
+    yield made
+    litellm.callbacks.remove(made)
+
+
+@pytest.fixture
+def callers(told: Told) -> Callers:
+    return Callers(told)
+
+
+def wrong_key() -> Exception:
+    return exceptions.AuthenticationError("no such key", "openai", "primary")
+
+
+async def test_who_fails_all_the_time_keeps_nobody_else_out(callers: Callers) -> None:
+    """It was served 0 of 16 times: each try of the closed group was taken by whoever had closed it."""
+    served: list[str] = []
+    for _ in range(16):
+        for _ in range(5):
+            await callers.ask("attacker", error=wrong_key())
+            callers.setup.clock.advance(0.1)
+        served.append(await callers.ask("victim"))
+    assert set(served) <= {"primary", "backup"}, served
+
+
+async def test_several_who_fail_keep_nobody_out_who_has_shown_that_it_is_their_own_doing(callers: Callers) -> None:
+    served: list[str] = []
+    for _ in range(16):
+        for attacker in ("one", "two", "three"):
+            for _ in range(3):
+                await callers.ask(attacker, error=wrong_key())
+        callers.setup.clock.advance(0.5)
+        served.append(await callers.ask("victim"))
+    assert "closed" not in served[1:], served
+
+
+async def test_what_two_callers_have_failed_at_is_closed_to_everybody_but_a_try_a_second(callers: Callers) -> None:
+    """So it is when a provider is down: not every key has to find that out."""
+    broken = exceptions.InternalServerError("no", "openai", "primary")
+    heard = [await callers.ask(f"caller {place}", error=broken) for place in range(30)]
+    # Two at each deployment, and one try of those that have not failed there yet.
+    assert set(heard[8:]) == {"closed"}, heard
+    callers.setup.clock.advance(1.1)
+    assert await callers.ask("anybody") in ("primary", "backup")
+
+
+async def test_a_group_with_a_fallback_is_tried_before_that_is_asked(told: Told) -> None:
+    callers = Callers(told, fallbacks=[{GROUP: ["dear"]}])
+    for name in ("primary", "backup"):
+        callers.setup.cool(name, 401)
+    assert await callers.ask("victim") in ("primary", "backup")
+
+
+@pytest.mark.parametrize("status", [401, 500])
+async def test_every_endpoint_tries_again_what_others_have_closed(status: int) -> None:
     setup = Setup()
-    setup.cool("primary", 429)
-    setup.cool("backup", 429)
-    asked: list[Any] = []
-
-    async def theirs(**kwargs: Any) -> str:
-        asked.append(kwargs.get("num_retries"))
-        if len(await setup.cooling()) == 2:
-            raise no_deployment_left()
-        return "Fine."
-
-    ours = setup.breaker.half_open(theirs)
-    assert await ours(model=GROUP) == "Fine."
-    assert asked == [None, 0]
-    setup.cool("primary", 429)
+    setup.breaker.install(setup.router)
+    for name in ("primary", "backup"):
+        setup.cool(name, status)
+    chosen = await setup.router.async_get_available_deployment(GROUP, request_kwargs={})
+    assert chosen["model_info"]["id"] == "primary"
+    setup.cool("primary", status)
     with pytest.raises(RouterRateLimitError):
-        await ours(model=GROUP)
+        await setup.router.async_get_available_deployment(GROUP, request_kwargs={})
 
 
 async def test_an_alias_of_a_closed_group_is_tried_again_too() -> None:
@@ -108,17 +211,15 @@ async def test_an_alias_of_a_closed_group_is_tried_again_too() -> None:
 
 async def test_a_request_that_closed_a_group_itself_is_not_tried_again() -> None:
     setup = Setup()
+    setup.breaker.install(setup.router)
     setup.cool("primary", 500)
     setup.cool("backup", 500)
-    tries: list[int] = []
-
-    async def theirs(**_: Any) -> str:
-        tries.append(1)
-        raise caused(no_deployment_left, exceptions.Timeout("late", "primary", "openai"))
-
-    with pytest.raises(RouterRateLimitError):
-        await setup.breaker.half_open(theirs)(model=GROUP)
-    assert len(tries) == 1
+    try:
+        raise exceptions.Timeout("late", "primary", "openai")
+    except exceptions.Timeout:
+        with pytest.raises(RouterRateLimitError):
+            await setup.router.async_get_available_deployment(GROUP, request_kwargs={})
+    assert await setup.cooling() == {"primary", "backup"}
 
 
 def caused(make: Callable[[], Exception], cause: Exception) -> Exception:

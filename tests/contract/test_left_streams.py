@@ -64,7 +64,7 @@ async def read(events: int, *, later: Usage | None = None) -> list[tuple[int, in
     """`later` is what a call took that ends after what reads it."""
     route = cast("RouteService", HeldRoute())
     router, log = SimpleNamespace(**dict.fromkeys(METHODS.values())), LiteLLMsLog()
-    Interception(lambda: {"support": route}, half_open=lambda theirs: theirs).install(router)
+    Interception(lambda: {"support": route}, breaker=lambda _router: None).install(router)
     body: dict[str, Any] = {"model": "support", "messages": [{"role": "user", "content": "How long?"}], "stream": True}
     edge = EdgeRequest("r1", "support", "support", body, {})
     current.set(edge)

@@ -48,6 +48,7 @@ class EdgeHooks(CustomLogger):
         routes: Callable[[], Mapping[str, str]],
         *,
         on_failure: Callable[[Mapping[str, Any]], None],
+        on_success: Callable[[Mapping[str, Any]], None] = lambda _kwargs: None,
         fitting: Callable[[Sequence[Mapping[str, Any]]], list[Mapping[str, Any]]],
         record: Callable[[RequestRecord], None],
         intercept: Callable[[], None],
@@ -60,6 +61,7 @@ class EdgeHooks(CustomLogger):
         self._routes = routes
         self._intercept = intercept
         self._on_failure = on_failure
+        self._on_success = on_success
         self._fitting = fitting
         self._record = record
 
@@ -68,6 +70,12 @@ class EdgeHooks(CustomLogger):
     ) -> None:
         """A call of a deployment failed."""
         self._on_failure(kwargs)
+
+    async def async_log_success_event(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
+    ) -> None:
+        """A call of a deployment was answered."""
+        self._on_success(kwargs)
 
     def log_pre_api_call(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, model: str, messages: object, kwargs: Mapping[str, Any]

@@ -21,6 +21,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from litellm.router import Router
 from litellm.types.utils import ModelResponse
 
 from thriftgate.decisions import DecisionKind
@@ -39,7 +40,6 @@ from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.errors import ClientHTTPException, ClientStreamError, gateway_error
 from thriftgate.proxy.messages import request_read
 from thriftgate.proxy.patience import within
-from thriftgate.proxy.tiers.breaker import Call
 from thriftgate.services.request.reading import whole_body
 from thriftgate.services.route.route import RouteService
 from thriftgate.types import Answer, ChatRequest, StreamPiece, Usage
@@ -48,35 +48,30 @@ from thriftgate.wire.streaming.codec import is_last_event
 
 logger = logging.getLogger(__name__)
 
-_OTHERS = (
-    "aembedding", "atext_completion", "aspeech", "atranscription", "aimage_generation", "aimage_edit", "amoderation",
-    "arerank",
-)  # fmt: skip
-"""The router's methods of endpoints at which there are no routes."""
+Call = Callable[..., Awaitable[Any]]
+"""One of the router's public methods."""
 
 
 class Interception:
-    """Puts the routes before a router's own methods, and the breaker's second look around those.
+    """Puts the routes before a router's own methods, and the breaker where it chooses a deployment.
 
     Args:
         routes: By name.
-        half_open: Makes of a method of the router one that tries again what others' requests have closed.
+        breaker: Has a say in which deployments a router leaves out.
     """
 
-    def __init__(self, routes: Callable[[], Mapping[str, RouteService]], *, half_open: Callable[[Call], Call]) -> None:
+    def __init__(self, routes: Callable[[], Mapping[str, RouteService]], *, breaker: Callable[[Router], None]) -> None:
         self._routes = routes
-        self._half_open = half_open
+        self._breaker = breaker
         self._logs: set[asyncio.Task[None]] = set()
 
-    def install(self, router: object) -> None:
+    def install(self, router: Any) -> None:
         """Put the routes before this router's methods; again changes nothing."""
-        if getattr(router, "_has_thriftgate_routes", False):
+        if router is None or getattr(router, "_has_thriftgate_routes", False):
             return
+        self._breaker(router)
         for dialect, method in METHODS.items():
-            setattr(router, method, self._before(dialect, self._half_open(getattr(router, method))))
-        for method in _OTHERS:
-            if (theirs := getattr(router, method, None)) is not None:
-                setattr(router, method, self._half_open(theirs))
+            setattr(router, method, self._before(dialect, getattr(router, method)))
         setattr(router, "_has_thriftgate_routes", True)  # noqa: B010  the router has no such field
 
     def _before(self, dialect: str, theirs: Call) -> Call:

@@ -138,7 +138,7 @@ with suppress(RuntimeError):  # no running loop: somebody imports us outside a p
     run_until_the_end(proxy_server, _end, drain=gateway.config.drain, charged=all_charged)
 routes = ThriftgateProvider()
 authenticate = Authentication(lambda: gateway.identity.authenticator if gateway.identity else None)
-interception = Interception(lambda: gateway.routes, half_open=gateway.breaker.half_open)
+interception = Interception(lambda: gateway.routes, breaker=gateway.breaker.install)
 strangers = Strangers(count=gateway.counters.note_stranger)
 strangers.install()
 Unquoted().install()
@@ -152,6 +152,7 @@ plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, ga
 edge = EdgeHooks(
     _model_names,
     on_failure=gateway.breaker.note_failure,
+    on_success=gateway.breaker.note_success,
     fitting=gateway.translations.fitting,
     record=gateway.recorder.submit,
     intercept=lambda: interception.install(proxy_server.llm_router),
