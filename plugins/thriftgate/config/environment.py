@@ -26,22 +26,34 @@ def variable_of(value: Any) -> str | None:
     return value.removeprefix(PREFIX).strip() if isinstance(value, str) and value.startswith(PREFIX) else None
 
 
-_OTHERWISE = re.compile(
-    r"\$\{?(?:[A-Z][A-Z0-9_]+)\}?|(?:os\.?)?env\w*\s*[/.:\[(]\s*['\"]?(?:[A-Z][A-Z0-9_]+)['\"]?\s*[\])]?"
-    r"|os\.\w{4,10}/(?:[A-Z][A-Z0-9_]+)"
+_NAMED = r"\s*[/.:\[(]\s*['\"]?[A-Z][A-Z0-9_]+['\"]?\s*[\])]?"
+_CERTAIN = re.compile(rf"\$\{{[A-Z][A-Z0-9_]+\}}|os\.?env\w*{_NAMED}|os\.\w{{4,10}}/[A-Z][A-Z0-9_]+")
+_LIKELY = re.compile(rf"\$[A-Z][A-Z0-9_]+|env\w*{_NAMED}")
+"""What a tag or a currency may be as well: `env:PROD`, `$USD`."""
+_OF_VARIABLES = re.compile(
+    r"(?:^|_)(?:key|token|secret|password|passphrase|credentials?|url|uri|base|host|endpoint|dsn|address|webhook)s?$",
+    re.IGNORECASE,
 )
+"""Keys for secrets and addresses, which nobody writes so."""
 
 
 def misnamed_variables(values: Any, *, path: KeyPath = ()) -> Iterator[KeyPath]:
     """Where a variable is written in another way (`${NAME}`, `os.environ.NAME`), so that the text itself is taken."""
-    if isinstance(values, str) and variable_of(values) is None and _OTHERWISE.fullmatch(values.strip()):
-        yield path
+    if isinstance(values, str):
+        if variable_of(values) is None and _is_misnamed(values.strip(), path):
+            yield path
     elif isinstance(values, Mapping):
         for key, value in cast("Mapping[str, Any]", values).items():
             yield from misnamed_variables(value, path=(*path, key))
     elif isinstance(values, list):
         for index, value in enumerate(cast("list[Any]", values)):
             yield from misnamed_variables(value, path=(*path, index))
+
+
+def _is_misnamed(text: str, path: KeyPath) -> bool:
+    key = next((str(part) for part in reversed(path) if not isinstance(part, int)), "")
+    is_likely = "environment_variables" in path[:1] or _OF_VARIABLES.search(key) is not None
+    return _CERTAIN.fullmatch(text) is not None or (is_likely and _LIKELY.fullmatch(text) is not None)
 
 
 def resolve(values: Any, environ: Mapping[str, str], *, path: KeyPath = ()) -> tuple[Any, list[Unset]]:
