@@ -8,11 +8,16 @@ before a model is asked; any other error passes through as it came.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from fastapi import HTTPException
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.proxy import proxy_server
 from litellm.proxy._types import UserAPIKeyAuth
+from litellm.proxy.auth.auth_utils import (
+    _allow_model_level_clientside_configurable_parameters,  # pyright: ignore[reportPrivateUsage]
+)
 from litellm.proxy.common_utils.proxy_rate_limit_error import ProxyRateLimitError
 
 from thriftgate.decisions import DecisionKind
@@ -21,7 +26,7 @@ from thriftgate.proxy.authentication import RefusedCallerError
 from thriftgate.proxy.books.refusals import early_error, edge_of, is_stranger, refusal_of
 from thriftgate.proxy.edge import EdgeRequest, current
 from thriftgate.proxy.endpoints.refusing import answer_with, has_begun
-from thriftgate.proxy.endpoints.validation import check_plain, check_request, check_single
+from thriftgate.proxy.endpoints.validation import check_asking, check_plain, check_request, check_single
 from thriftgate.proxy.errors import ClientHTTPException, model_failure
 from thriftgate.proxy.privacy.logged import as_said
 from thriftgate.proxy.provider import not_served
@@ -113,6 +118,8 @@ class EdgeHooks(CustomLogger):
             provider_answer.current.set(provider_answer.ProviderAnswer())
             try:
                 check_single(model, self._routes())
+                if model:
+                    check_asking(data, allows=partial(_is_clients, model))
                 check_plain(data, call_type)
             except GatewayError as error:
                 raise ClientHTTPException(error) from None
@@ -128,6 +135,7 @@ class EdgeHooks(CustomLogger):
             raise ClientHTTPException(error) from None
         # Left there, LiteLLM would look for it in a prompt management of its own.
         edge.prompt_id = data.pop("prompt_id", None)
+        data.pop("api_version", None)  # it can only be of the address: which one a tier speaks is the operator's
         _forget_deployment(data)
         # Retries belong to the tiers' own calls: here they would multiply.
         data["num_retries"] = 0
@@ -206,6 +214,13 @@ class EdgeHooks(CustomLogger):
             record = None if isinstance(error, RefusedCallerError) else refusal_of(edge, route, edge.error or error)
             if record is not None:
                 self._record(record)
+
+
+def _is_clients(model: str, name: str, value: object) -> bool:
+    """Whether the operator lets clients of a plain model choose this field of its deployments."""
+    if proxy_server.general_settings.get("allow_client_side_credentials") is True:
+        return True
+    return _allow_model_level_clientside_configurable_parameters(model, name, value, proxy_server.llm_router)
 
 
 def _with_seconds(data: dict[str, Any]) -> dict[str, Any] | None:

@@ -222,6 +222,18 @@ _OPERATORS: tuple[dict[str, Any], ...] = (
     {"extra_body": {"extra_headers": {"authorization": "no"}}},
     {"custom_llm_provider": "zzz"},
     {"organization": "org-of-others"},
+    {"api_version": "1999-01-01"},
+    {"aws_access_key_id": "AKIA", "aws_secret_access_key": "x", "aws_session_token": "x"},
+    {"aws_region_name": "eu-central-1"},
+    {"vertex_project": "of-others"},
+    {"watsonx_region_name": "x"},
+    {"azure_ad_token_provider": "x"},
+    {"ssl_verify": False},
+    {"max_retries": 20},
+    {"cooldown_time": 86400},
+    {"litellm_credential_name": "dear"},
+    {"extra_body": {"vertex_location": "x"}},
+    {"fallbacks": [{"model": "any-claude", "aws_region_name": "x"}]},
     {"_litellm_messages_presanitized": True},
     {"model_list": []},
     {"api_base": "http://127.0.0.1:9"},
@@ -239,10 +251,23 @@ def test_a_client_does_not_choose_how_a_provider_is_asked(gateway: GatewayProces
             assert told.status_code == 400, (stray, told.text)
             assert error_of(told)["type"] == "invalid_request_error", (stray, told.text)
         assert ask(gateway, dialect, model, api_key={"a": "b"}).status_code == 400
-    assert error_of(ask(gateway, dialect, f"{kind}-only", api_key="mine"))["type"] == "invalid_request_error"
+    for stray in ({"api_key": "mine"}, {"models": ["dearer-than-priced"]}):
+        assert error_of(ask(gateway, dialect, f"{kind}-only", **stray))["type"] == "invalid_request_error"
     assert gateway.upstream.asked(kind) == []
     assert ask(gateway, dialect, kind, extra_headers={"x-of-my-own": "1"}).status_code == 200
     assert gateway.upstream.asked(kind)[-1].headers["x-of-my-own"] == "1"
+    # Azure's SDKs write it behind every address.
+    azures = gateway.post(
+        f"{PATHS[dialect]}?api-version=2024-10-21", gateway.upstream.asked(kind)[-1] | {"model": kind}
+    )
+    assert azures.status_code == 200, azures.text
+
+
+def test_a_response_has_nothing_beside_it_that_goes_over_what_is_sent(gateway: GatewayProcess) -> None:
+    gateway.upstream.on("any-openai", says("Asked."))
+    strays = {"messages": [{"role": "user", "content": "no"}], "n": 5, "system": "no"}
+    assert ask(gateway, "responses", "any-openai-only", **strays).status_code == 200
+    assert not strays.keys() & gateway.upstream.asked("any-openai")[-1].keys()
 
 
 def test_what_litellm_has_never_heard_of_is_handed_on_or_named(gateway: GatewayProcess) -> None:

@@ -8,7 +8,7 @@ Failure behaviour: raises InvalidRequestError (HTTP 400), which never quotes a v
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
@@ -16,23 +16,46 @@ from thriftgate.wire.shapes import mapping
 
 _CHOOSING = ("deployment_id", "azure", "custom_llm_provider", "organization")
 """With these LiteLLM asks another provider, or another deployment or account there, than the model's."""
+_OPERATORS = re.compile(
+    r"(?:aws|azure|vertex|vertex_ai|watsonx|wx|oci|s3|gcs|sagemaker|databricks|snowflake|token_exchange|github_copilot)_.+"
+    r"|anthropic[_-](?:federation|identity|issuer|keycloak|organization|service|workspace|disable)[_-].+"
+    r"|openai_(?:identity|service)_.+"
+    r"|(?:api|base|deployment|endpoint)_(?:base|version|type|url)|region_name|ssl_.+|use_ssl|client|client_id|client_secret"
+    r"|tenant_id|workspace_id|project_id|space_id|bucket_name|litellm_credential_name|shared_session|default_headers"
+    r"|max_retries|cooldown_time|use_litellm_proxy|use_xai_oauth|use_chat_completions_api|user_config"
+    r"|configurable_clientside_auth_params"
+)
+"""With these LiteLLM asks with other credentials than the operator's, for another account or region, at another address
+or in another way, or keeps a deployment closed for longer. Most are in LiteLLM's `CredentialLiteLLMParams`."""
 _OF_THE_BODY = (
     "model", "models", "messages", "input", "system", "instructions", "stream", "stream_options", "n", "background",
     "previous_response_id", "conversation",
 )  # fmt: skip
 """What `extra_body` may not have: LiteLLM writes that over the request, so that another model than the priced one
 would be asked, or a stream would come where a whole answer is read, which is then the provider's fault to it."""
+_FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _HEADER_FIELDS = ("extra_headers", "headers")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
 _TRANSPORT = frozenset(
     {
         "host", "connection", "content-length", "content-type", "content-encoding", "transfer-encoding", "te",
-        "trailer", "upgrade", "expect", "keep-alive", "proxy-connection", "accept", "accept-encoding",
+        "trailer", "upgrade", "expect", "keep-alive", "proxy-connection", "accept-encoding",
     }
 )  # fmt: skip
-_CREDENTIALS = re.compile(r"auth|key|token|secret|credential|cookie|signature|^x-amz-|^x-goog-|^openai-(?!beta$)")
-"""In the names of headers by which providers know who asks and who pays."""
+_AS_IT_IS = ("content-type", "application/json")
+"""A header of HTTP's that many write though it is so anyway."""
+_CREDENTIALS = re.compile(
+    r"(?:^|[-_.])(?:auth|authorization|authentication|keys?|tokens?|secrets?|credentials?|cookies?|signature|password|bearer"
+    r"|\w*(?:api|access|auth|secret|session|subscription)(?:key|token))(?:$|[-_.])"
+    r"|^x-amz-|^x-goog-|^openai-(?!beta$)|^anthropic-workspace"
+)
+"""In the names of headers by which providers know who asks and who pays, as whole words."""
+_NO_CREDENTIALS = re.compile(r"(?:x-)?idempotency-key|.+-trace-id|.+-(?:token|key)s?-(?:count|limit)")
+
+
+def _nothing(_name: str, _value: object) -> bool:
+    return False
 
 
 def check_chosen(body: Mapping[str, Any]) -> None:
@@ -42,8 +65,35 @@ def check_chosen(body: Mapping[str, Any]) -> None:
             raise InvalidRequestError(f"'{name}' is not a field of a request", param=name)
     beside = mapping(body.get("extra_body"))
     for name in _OF_THE_BODY:
-        if name in beside:
+        is_said_twice = name == "stream" and beside.get(name) is False and not body.get(name)
+        if name in beside and not is_said_twice:
             raise InvalidRequestError(f"'{name}' is for the body itself, not for 'extra_body'", param="extra_body")
+
+
+def check_operators(body: Mapping[str, Any], *, allows: Callable[[str, object], bool] = _nothing) -> None:
+    """What only the operator says of credentials, accounts, regions and addresses. Raises InvalidRequestError.
+
+    Args:
+        body: As it was sent.
+        allows: Whether the operator lets clients send a field with its value.
+    """
+    for fields in (body, mapping(body.get("extra_body")), *_targets(body)):
+        for name, value in fields.items():
+            if value is not None and _OPERATORS.fullmatch(name) and not allows(name, value):
+                raise InvalidRequestError(f"'{name}' is not a field of a request", param=name)
+
+
+def _targets(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The objects in a client's fallbacks: LiteLLM asks those with their fields in place of the request's."""
+    waiting: list[object] = [body.get(name) for name in _FALLBACKS]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += cast("list[object]", one)
+        elif isinstance(one, Mapping):
+            fields = cast("Mapping[str, Any]", one)
+            yield fields
+            waiting += [value for value in fields.values() if isinstance(value, list)]
 
 
 def check_headers(body: Mapping[str, Any]) -> None:
@@ -74,5 +124,7 @@ def _check_headers(path: str, headers: object) -> None:
         if not (_NAME.fullmatch(name) and isinstance(value, str) and _VALUE.fullmatch(value)):
             raise InvalidRequestError(f"'{path}' must have names and texts that HTTP can carry", param=path)
         word = name.lower()
+        if (word, value) == _AS_IT_IS or _NO_CREDENTIALS.fullmatch(word):
+            continue
         if word in _TRANSPORT or _CREDENTIALS.search(word):
             raise InvalidRequestError(f"'{path}' may not have credentials, nor headers of HTTP itself", param=path)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.endpoints.chosen import check_chosen, check_headers
+from thriftgate.proxy.endpoints.chosen import check_chosen, check_headers, check_operators
 from thriftgate.proxy.endpoints.fields import OBJECT, TEXT_OR_OBJECTS, TYPES, Check, note_fault, type_fault
 from thriftgate.proxy.endpoints.parts import (
     check_calls,
@@ -68,6 +68,9 @@ def check_request(body: Mapping[str, Any], call_type: str) -> None:
     check_any(body)
     if body.get("api_key"):
         raise InvalidRequestError("'api_key' is not a field of a request to a route", param="api_key")
+    if body.get("models"):
+        raise InvalidRequestError("'models' is not a field of a request to a route", param="models")
+    check_operators(_chosen_fields(body))
     if call_type in ("completion", "acompletion"):
         _check_parameters(body, _CHAT)
         _check_conversation(body, _check_message)
@@ -82,6 +85,14 @@ def check_request(body: Mapping[str, Any], call_type: str) -> None:
         check_items(body.get("input"))
     check_tools(body)
     check_formats(body)
+
+
+def check_asking(body: Mapping[str, Any], *, allows: Callable[[str, object], bool]) -> None:
+    """What a client of a plain model says of how it is asked; `allows` says which fields the operator leaves to it.
+
+    Raises InvalidRequestError naming the parameter, never quoting a value.
+    """
+    check_operators(_chosen_fields(body), allows=allows)
 
 
 def check_plain(body: Mapping[str, Any], call_type: str) -> None:
@@ -123,7 +134,18 @@ def check_any(body: Mapping[str, Any]) -> None:
     _check_parameters(body, _PROMPT)
     check_chosen(body)
     # Where the whole body was too long to be looked through early.
-    check_headers(mapping(mapping(body.get("proxy_server_request")).get("body")))
+    check_headers(_as_sent(body))
+
+
+def _as_sent(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The client's own fields, where the operator may have had LiteLLM put others beside them."""
+    return mapping(mapping(body.get("proxy_server_request")).get("body"))
+
+
+def _chosen_fields(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same without the `api-version` that Azure's SDKs write behind every address, which LiteLLM has put there."""
+    is_azures = "api-version=" in str(mapping(body.get("proxy_server_request")).get("url"))
+    return {name: value for name, value in _as_sent(body).items() if not (is_azures and name == "api_version")}
 
 
 def check_single(model: str, routes: Mapping[str, object]) -> None:

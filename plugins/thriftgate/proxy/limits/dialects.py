@@ -56,7 +56,7 @@ def dialect_of(path: str) -> LimitedApi | None:
 
 def api_of(path: str) -> LimitedApi | None:
     """Whose errors the clients of a model endpoint read, be it limited or not; None for any other path."""
-    if not path.endswith(_OTHERS):
+    if not path.endswith(_OTHERS) or "/workflows/" in path:  # messages of a run, which LiteLLM only stores
         return None
     is_anthropics = "/messages" in path and "/threads/" not in path  # OpenAI's assistants have messages too
     return LimitedApi.MESSAGES if is_anthropics else dialect_of(path) or LimitedApi.CHAT

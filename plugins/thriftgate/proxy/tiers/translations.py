@@ -51,6 +51,8 @@ _HEARD_OF: Mapping[Dialect, frozenset[str]] = {
     ) | _LITELLMS,
 }  # fmt: skip
 """Of the two dialects of which LiteLLM sends on only the fields that it knows."""
+_NEVER_BESIDE = frozenset({"model", "models", "messages", "n", "system", "stream"})
+"""No fields of a response's, and what LiteLLM gets beside a request goes over it."""
 
 
 class Translations:
@@ -108,6 +110,9 @@ class Translations:
 def handed_on(request: ChatRequest) -> Mapping[str, Any]:
     """How a router is told of what LiteLLM would leave out of a client's response."""
     if request.dialect != Dialect.RESPONSES or not (unheard := _unheard_of(request)):
+        return {}
+    unheard = {name: value for name, value in unheard.items() if name not in _NEVER_BESIDE}
+    if not unheard:
         return {}
     return {"extra_body": {**unheard, **mapping(body_of(request).get("extra_body"))}}
 

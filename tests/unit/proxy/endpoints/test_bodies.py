@@ -223,3 +223,11 @@ async def test_what_an_operator_chooses_is_refused_before_anybody_reads_it(stray
     endpoint, sent = await served(b'{"model": "x", ' + stray + b"}")
     assert error_in(sent)["error"]["type"] == "invalid_request_error"
     assert endpoint.got == []
+
+
+@pytest.mark.parametrize("path", ["/v1/mcp/server", "/config/pass_through_endpoint", "/v1/workflows/runs/r1/messages"])
+async def test_an_administrator_says_which_headers_are_sent_on(path: str) -> None:
+    raw = b'{"extra_headers": ["X-Tenant"], "headers": {"Authorization": "Bearer x"}, "_note": 1}'
+    endpoint, sent = await served(raw, path=path)
+    assert sent[0]["status"] == 204
+    assert endpoint.got[0]["body"] == raw
