@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -176,6 +177,22 @@ def test_what_one_request_makes_fail_is_there_for_the_next(gateway: GatewayProce
         assert ask(gateway, "chat", model, "poison").status_code >= 400
     # Within the second after which a closed group is tried again.
     assert eventually(lambda: ask(gateway, "chat", model).status_code == 200, 3)
+
+
+@pytest.mark.parametrize("model", ["one", "o-large"])
+@pytest.mark.parametrize("dialect", PATHS)
+def test_a_key_that_fails_all_the_time_keeps_no_other_out(gateway: GatewayProcess, dialect: str, model: str) -> None:
+    """Each try of the closed group was taken by whoever had closed it: another key was served 0 of 16 times."""
+    gateway.upstream.on("o-large", chokes("poison", fails(401), says("Fine.")))
+    key, said = f"sk-{uuid4().hex}-acme-carol", {"role": "user", "content": "hi"}
+    body: dict[str, Any] = {"input": "hi"} if dialect == "responses" else {"messages": [said], "max_tokens": 20}
+    body["model"] = model
+    served: list[int] = []
+    for _ in range(8):
+        for _ in range(3):
+            assert ask(gateway, dialect, model, "poison").status_code >= 400
+        served.append(gateway.post(PATHS[dialect], body, key).status_code)
+    assert served == [200] * 8
 
 
 def chokes(word: str, how: Reply, otherwise: Reply) -> Reply:
