@@ -1,12 +1,12 @@
 """Whose requests have failed at a deployment: what one caller fails at is no news of the deployment to others.
 
-Failure behaviour: pure and total. Of more callers than `MOST` at one deployment the earliest are forgotten.
+Failure behaviour: pure and total. Of more callers than `MOST_CALLERS` at one deployment the earliest are forgotten.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MOST = 1000
+MOST_CALLERS = 1000
 """Callers that are remembered of one deployment."""
 
 
@@ -34,7 +34,7 @@ class Failings:
             del self._failed[one]
         callers = self._failed.setdefault(deployment, {})
         before = callers.pop(caller, None)
-        while len(callers) >= MOST:
+        while len(callers) >= MOST_CALLERS:
             del callers[next(iter(callers))]
         is_own = before is not None and before.until > now and before.is_own
         callers[caller] = _Failing(now + within, is_own)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import FakeClock
 
-from thriftgate.proxy.tiers.failings import MOST, Failings
+from thriftgate.proxy.tiers.failings import MOST_CALLERS, Failings
 
 CALLERS = st.sampled_from("abc")
 EVENTS = st.lists(st.tuples(st.sampled_from(("failed", "succeeded", "waited")), CALLERS), max_size=40)
@@ -49,7 +49,7 @@ def test_a_failure_is_forgotten_in_time(events: list[tuple[str, str]]) -> None:
 
 
 def test_no_more_callers_are_remembered_than_there_is_room_for() -> None:
-    failings = told([("failed", str(place)) for place in range(MOST + 10)])
+    failings = told([("failed", str(place)) for place in range(MOST_CALLERS + 10)])
     assert not failings.has_failed("one", "9")
     assert failings.has_failed("one", "10")
     assert not failings.spares("one", "9")
