@@ -1,12 +1,17 @@
 """What is kept of a request that failed before anybody knew whose it is."""
 
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from fastapi import HTTPException
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    from litellm.proxy import proxy_server
     from litellm.proxy._types import UserAPIKeyAuth
+    from litellm.router import Router
 
     from thriftgate.errors import GatewayError, RateLimitExceededError, StoreUnavailableError
     from thriftgate.proxy.authentication import RefusedCallerError
@@ -49,3 +54,45 @@ async def test_the_router_is_seen_to_before_any_model_is_asked_a_plain_one_too(m
     finally:
         current.reset(token)
     assert seen == [True]
+
+
+@pytest.fixture
+def no_edge() -> Iterator[None]:
+    token = current.set(None)
+    yield
+    current.reset(token)
+
+
+@pytest.mark.filterwarnings("ignore")  # LiteLLM builds its own types
+@pytest.mark.usefixtures("no_edge")
+@pytest.mark.parametrize("call", ["acompletion", "aembedding"])
+async def test_an_operators_field_is_a_clients_where_the_operator_says_so(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """LiteLLM's two settings for it: for all models, and by name for a deployment."""
+    opened = {"model": "openai/gpt", "api_key": "none", "configurable_clientside_auth_params": ["api_version"]}
+    models: Any = [
+        {"model_name": "plain", "litellm_params": {"model": "openai/gpt", "api_key": "none"}},
+        {"model_name": "opened", "litellm_params": opened},
+    ]
+    monkeypatch.setattr(proxy_server, "llm_router", Router(model_list=models))
+    hooks = EdgeHooks(
+        dict, on_failure=lambda _: None, fitting=list, record=lambda _: None,
+        intercept=lambda: None, strangers=lambda: None,
+    )  # fmt: skip
+
+    async def is_refused(model: str, name: str, url: str = "http://x/v1/x") -> bool:
+        body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "hi"}], name: "x"}
+        asked = {**body, "proxy_server_request": {"url": url, "body": body}}
+        try:
+            await hooks.async_pre_call_hook(UserAPIKeyAuth(), None, asked, call)
+        except HTTPException:
+            return True
+        return False
+
+    assert await is_refused("plain", "api_version")
+    assert not await is_refused("plain", "api_version", url="http://x/v1/x?api-version=x")
+    assert not await is_refused("opened", "api_version")
+    assert await is_refused("opened", "aws_region_name")
+    monkeypatch.setitem(proxy_server.general_settings, "allow_client_side_credentials", True)
+    assert not await is_refused("plain", "aws_region_name")
