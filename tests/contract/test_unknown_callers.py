@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import HTTPException
@@ -94,5 +94,5 @@ async def test_an_operators_field_is_a_clients_where_the_operator_says_so(
     assert not await is_refused("plain", "api_version", url="http://x/v1/x?api-version=x")
     assert not await is_refused("opened", "api_version")
     assert await is_refused("opened", "aws_region_name")
-    monkeypatch.setitem(proxy_server.general_settings, "allow_client_side_credentials", True)
+    monkeypatch.setitem(cast("dict[str, Any]", proxy_server.general_settings), "allow_client_side_credentials", True)
     assert not await is_refused("plain", "aws_region_name")
