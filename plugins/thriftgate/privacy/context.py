@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+BESIDE = ":"
+"""What ends a label that a neighbour of the value gives (`{"name": "PIN", "value": "7351"}`), not its own key."""
 _WINDOW = 48
 """Characters before a value in which its label is looked for."""
 _WINDOW_AFTER = 24

@@ -9,12 +9,13 @@ where nothing stands beside them, for people, and a schema without its types is 
 Failure behaviour: pure; a document nested deeper than 64 levels raises InvalidRequestError (400).
 """
 
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.privacy.json_text import JsonToken, looks_like_json, name_beside, rewritten
+from thriftgate.privacy.json_text import JsonToken, looks_like_json, name_beside, naming, rewritten
 
 MAX_DEPTH = 64
 _MAX_JSON_DEPTH = 4
@@ -125,13 +126,14 @@ class _Walk:
             fields = cast("Mapping[str, Any]", value)
             if label == "headers":  # of the request, among LiteLLM's notes
                 return _same_or(fields, {key: self._header(key, item, _deeper(depth)) for key, item in fields.items()})
+            name = next(filter(None, itertools.starmap(naming, fields.items())), "")
             return _same_or(
                 fields,
                 {
                     self.text(key, ""): (
                         self.schema(item, key, _deeper(depth))
                         if key in _SCHEMAS
-                        else self.free(item, name_beside(key, fields), _deeper(depth))
+                        else self.free(item, name_beside(key, name), _deeper(depth))
                     )
                     for key, item in fields.items()
                 },

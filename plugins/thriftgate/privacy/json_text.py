@@ -7,20 +7,22 @@ Failure behaviour: pure. `looks_like_json` is False for what does not parse; the
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from thriftgate.privacy.context import BESIDE
 
 _TOKEN = re.compile(r'"(?P<string>(?:[^"\\]|\\.)*+)"|(?<![\w.+-])(?P<number>-?\d{9,19})(?![\w.+-])')
 _KEY = re.compile(r"\s*:")
-_NAMING_KEYS = frozenset({"name", "key", "type", "label", "field", "kind", "title", "env", "variable", "header"})
-_VALUE_KEYS = frozenset({"value", "val", "values", "content", "text", "data", "answer"})
+_NAMING_KEYS = frozenset({"name", "key", "label", "field", "env", "variable", "header"})
+_VALUE_KEYS = frozenset({"value", "val", "values", "data", "answer"})
 _TYPES = frozenset({"text", "string", "number", "integer", "boolean", "input", "message"})
 _LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
 class JsonToken:
-    """A string or a whole number; `label` is the key that it stands under."""
+    """A string or a whole number; `label` is the key that it stands under, or the name beside it (`name_beside`)."""
 
     start: int
     end: int
@@ -41,24 +43,26 @@ def looks_like_json(text: str) -> bool:
     return True
 
 
-def name_beside(key: str, siblings: Mapping[str, object]) -> str:
-    """What names a value: its key, or beside `value` what stands under `name` (`{"name": "PIN", "value": "7351"}`)."""
-    if key.lower() not in _VALUE_KEYS:
-        return key
-    for other, name in siblings.items():
-        is_name = other.lower() in _NAMING_KEYS and isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME
-        if is_name and str(name).lower() not in _TYPES:
-            return str(name)
-    return key
+def naming(key: str, name: object) -> str:
+    """The name that a field gives to the value beside it; empty: it gives none."""
+    is_name = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and key.lower() in _NAMING_KEYS
+    return str(name) if is_name and str(name).lower() not in _TYPES else ""
+
+
+def name_beside(key: str, name: str) -> str:
+    """What names a value: its key, or beside `value` what stands under `name` (`{"name": "PIN", "value": "7351"}`).
+
+    `name` is the first that a field of the same object gives (`naming`).
+    """
+    return f"{name}{BESIDE}" if name and key.lower() in _VALUE_KEYS else key
 
 
 def tokens(text: str) -> Iterator[JsonToken]:
     """Every string and every number of nine digits or more."""
-    label, last_key, at = "", "", 0
-    siblings: dict[str, object] = {}
+    label, last_key, name, at = "", "", "", 0
     for match in _TOKEN.finditer(text):
         if any(bracket in text[at : match.start()] for bracket in "{}"):
-            siblings.clear()
+            name = ""
         at = match.end()
         if match["number"] is not None:
             yield JsonToken(match.start(), match.end(), match["number"], label, is_key=False)
@@ -66,9 +70,9 @@ def tokens(text: str) -> Iterator[JsonToken]:
         decoded = str(json.loads(match[0], strict=False))
         is_key = _KEY.match(text, match.end()) is not None
         if is_key:
-            last_key, label = decoded, name_beside(decoded, siblings)
+            last_key, label = decoded, name_beside(decoded, name)
         else:
-            siblings[last_key] = decoded
+            name = name or naming(last_key, decoded)
         yield JsonToken(match.start(), match.end(), decoded, "" if is_key else label, is_key)
 
 

@@ -3,6 +3,7 @@
 import json
 import random
 import string
+from time import process_time
 
 import pytest
 from tests.unit.privacy.finding import found
@@ -134,12 +135,67 @@ def labels_of(document: object) -> dict[str, str]:
 def test_a_value_is_named_by_the_name_beside_it(as_text: bool) -> None:
     fields = [
         {"name": "PIN", "value": "7351"},
-        {"type": "ssn", "value": "408349716", "n": 3},
+        {"key": "ssn", "name": "other", "value": "408349716", "n": 3},
+        {"type": "token", "value": "identifier"},
+        {"name": "get_access_token", "content": "deprecated"},
         {"type": "text", "text": "hi"},
         {"value": "alone"},
     ]
     seen = labels_of(json.dumps(fields) if as_text else fields)
-    assert seen["7351"] == "PIN"
-    assert seen["408349716"] == "ssn"
+    assert seen["7351"] == "PIN:"
+    assert seen["408349716"] == "ssn:"
+    assert seen["identifier"] == "value"
+    assert seen["deprecated"] == "content"
     assert seen["hi"] == "text"
     assert seen["alone"] == "value"
+
+
+MESSAGES = [
+    {"key": "login.password", "value": "Passwort"},
+    {"key": "forgot_password", "value": "Zurücksetzen?"},
+    {"type": "token", "value": "identifier"},
+    {"type": "Token", "value": "let_x1"},
+    {"name": "get_access_token", "content": "deprecated"},
+    {"name": "reset_password", "value": "done_successfully"},
+    {"title": "API key", "text": "Settings"},
+    {"label": "Password", "text": "Required-Field"},
+    {"kind": "secret", "name": "db", "value": "mounted"},
+    {"name": "auth_token", "type": "string", "value": "session-cookie"},
+]
+
+
+def found_in(document: object) -> list[tuple[str, str]]:
+    return [one for text, label in labels_of(document).items() for one in found(text, label)]
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("message", MESSAGES)
+def test_a_word_beside_a_name_is_no_credential(message: dict[str, str], as_text: bool) -> None:
+    assert found_in(json.dumps(message) if as_text else message) == []
+
+
+@pytest.mark.parametrize("value", ["hunter22", "Tr0ub4dor&3", "correct!horse", "QxWvRTzKpLmNsd", "735112"])
+def test_what_looks_like_a_credential_beside_its_name_is_found(value: str) -> None:
+    assert found_in({"name": "admin_password", "value": value}) == [("SECRET", value)]
+    assert found(f"env:\n- name: ADMIN_PASSWORD\n  value: {value}") == [("SECRET", value)]
+
+
+def test_a_setting_in_yaml_is_no_credential() -> None:
+    assert found("- name: PASSWORD_POLICY\n  value: strict") == []
+    assert found("- name: SECRET_NAME\n  value: my-app-credentials") == []
+
+
+def many_values(count: int) -> str:
+    named = {f"a{number}": "x" for number in range(count)}
+    return json.dumps(named)[:-1] + ", " + ", ".join('"value": "x"' for _ in range(count)) + "}"
+
+
+def test_ten_times_the_values_take_about_ten_times_the_time() -> None:
+    def seconds(count: int) -> float:
+        text = many_values(count)
+        begun = process_time()
+        transformed({"metadata": text}, lambda said, label: said)
+        return process_time() - begun
+
+    seconds(500)
+    assert min(seconds(5_000) for _ in range(2)) < 15 * min(seconds(500) for _ in range(3))

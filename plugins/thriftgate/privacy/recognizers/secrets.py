@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from thriftgate.privacy.context import Context
+from thriftgate.privacy.context import BESIDE, Context
 from thriftgate.privacy.recognizers.key_shapes import SURELY_HAS, shaped
 from thriftgate.privacy.recognizers.values import url_password_end, value_after
 from thriftgate.privacy.scanning import PAUSE, Scan
@@ -109,6 +109,8 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z")
 _SIGNS = (":=", "=>", "=")
 _MOST_WORDS = 5
+_INNER_SIGNS, _END_SIGNS = frozenset("!@#$%^&*+=?|~"), "!?*%()[]{}<>:."
+"""Signs in a credential, and those at its ends that a word of a page may have too."""
 _MIXED_WORD = re.compile(r"(?=\S*[A-Za-z])(?=\S*\d)\S{3,}")
 _COUNTS = re.compile(
     r"(?i)(?:max|min|num|total|prompt|completion|input|output|used|cached|per|count)[_ -]?(?:\w+[_ -])?tokens?"
@@ -136,13 +138,15 @@ class SecretRecognizer:
         yield from self._named(context)
         yield from self._beside_words(context.text)
         yield from self._in_fields(context.text)
-        if context.label and _names_a_secret(context.label) and _is_value(context.text, is_prose=False):
+        name = context.label.removesuffix(BESIDE)
+        is_named = _is_named if name != context.label else _is_value
+        if name and _names_a_secret(name) and is_named(context.text, is_prose=False):
             yield self._span(0, len(context.text), 0.9)
         for match in Scan(_NAME_AND_VALUE, context.text):
             if match is None:
                 yield PAUSE
                 continue
-            if _names_a_secret(match["name"]) and _is_value(match["value"], is_prose=False):
+            if _names_a_secret(match["name"]) and _is_named(match["value"], is_prose=False):
                 yield self._span(*match.span("value"), 0.9)
         yield from self._in_columns(context)
         yield from self._opaque(context)
@@ -299,6 +303,14 @@ def _is_value(value: str, *, is_prose: bool) -> bool:
         has_sign = any(character in "!@#$%^&*+=?_|~<>{}[]" for character in value.strip("()[]{}<>"))
         return has_digit or has_sign or _is_jumbled(value)
     return len(value) >= 6 and (has_digit or has_letter)
+
+
+def _is_named(value: str, *, is_prose: bool) -> bool:
+    """True for what could be a credential beside a name, which also names messages, settings and functions."""
+    if not _is_value(value, is_prose=is_prose) or len(value) < 6:
+        return False
+    has_sign = any(character in _INNER_SIGNS for character in value.strip(_END_SIGNS))
+    return any(character.isdigit() for character in value) or has_sign or _is_jumbled(value)
 
 
 def _is_mixed(value: str) -> bool:

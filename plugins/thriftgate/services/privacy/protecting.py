@@ -7,10 +7,11 @@ the policy refuses a kind: in all three nothing is sent.
 
 import hashlib
 import hmac
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.ports import PrivacyAnalyzer, PseudonymVault
@@ -26,6 +27,8 @@ _TRIES = 8
 """Of two requests of one conversation that come at once, one has to look again at what the other gave out."""
 _LONG = 2_000
 """Characters of texts and known values that are looked through beside the event loop, not on it."""
+_FIELD = 10
+"""Characters that cost as much as a field or an item does, whatever it says."""
 _UNKNOWN_START = 1_000
 _UNKNOWN_SPAN = 900_000
 
@@ -83,7 +86,7 @@ class PrivacyService:
         caller: str = "",
     ) -> Protected:
         """The body with every value replaced as the policy says; callers take turns at the analyzer."""
-        texts = _texts_of(body, policy.languages)
+        texts = await beside_loop(partial(_texts_of, body, policy.languages), is_heavy=_is_long(body))
         found = dict(zip(texts, await self._analyzer.analyze(texts, caller=caller), strict=True))
         findings = {text: counted_by_kind(text.text, spans, policy) for text, spans in found.items()}
         if conversation is None:
@@ -143,6 +146,21 @@ class PrivacyService:
         entries = state.entries()
         private = policy.private_kinds(entry.entity_type for entry in entries)
         return Protected(masked, entries, masker.counts, private)
+
+
+def _is_long(document: object) -> bool:
+    """Whether what a document says, with its fields, is too long to be looked through on the event loop."""
+    said, left = 0, [document]
+    while left and said <= _LONG:
+        one = left.pop()
+        said += len(one) if isinstance(one, str) else _FIELD
+        if isinstance(one, Mapping):
+            fields = cast("Mapping[str, object]", one)
+            said += _FIELD * len(fields)
+            left += itertools.islice(fields.values(), _LONG)
+        elif isinstance(one, list):
+            left += cast("list[object]", one)[:_LONG]
+    return said > _LONG
 
 
 def _texts_of(body: Mapping[str, Any], languages: frozenset[str] | None) -> list[Text]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import ItemsView, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -155,6 +155,28 @@ async def test_a_long_request_is_masked_beside_the_loop_and_a_short_one_on_it() 
             protected = await service().protect(said("Alice, " * length), policy, conversation)
             assert protected.body == said("<PERSON_1>, " * length)
             assert (deny.threads == {threading.get_ident()}) is is_on_loop
+
+
+class ReadFields(dict[str, Any]):
+    """Fields that note in which threads they were read."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        super().__init__(fields)
+        self.threads: list[int] = []
+
+    def items(self) -> ItemsView[str, Any]:
+        self.threads.append(threading.get_ident())
+        return super().items()
+
+
+@pytest.mark.parametrize(
+    ("content", "is_on_loop"),
+    [("Alice", True), ("Alice, " * 1_000, False), ([{"a": 1}] * 1_000, False), ({str(n): n for n in range(999)}, False)],
+)
+async def test_a_long_request_is_read_beside_the_loop_and_a_short_one_on_it(content: Any, is_on_loop: bool) -> None:
+    message = ReadFields({"role": "user", "content": content})
+    await service().protect({"messages": [message]}, POLICY)
+    assert (message.threads[0] == threading.get_ident()) is is_on_loop
 
 
 async def test_what_is_allowed_and_what_is_unsure_stays() -> None:
