@@ -1,10 +1,11 @@
 r"""Placeholders in a text, also as models change them: `<PERSON_1>`, `<Person 1>`, `<persona_1>`, `PERSON_1`.
 
 A placeholder is a kind, a number and sometimes a letter (`<PERSON_1B>`: the same person, spelled differently). Only
-those of a given set are found: any other text stays what it is, however much it looks like one. `scan` decides from
-the left, and says "more" when the text ends before it is decided; so a stream can be cut anywhere.
+those of a given set are found: any other text stays what it is, however much it looks like one. What a program
+or a document may call its own is none: `<email1>`, `a<ip_1>b`, `person_1`, `<person_1>…</person_1>` so far as is seen.
+`scan` decides from the left, and says "more" when the text ends before it is decided; so a stream can be cut anywhere.
 
-Failure behaviour: pure and total. Linear: every decision looks at no more than 64 characters.
+Failure behaviour: pure and total. Linear: every decision looks at no more than 128 characters.
 """
 
 import re
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-LONGEST = 64
+LONGEST = 128
 """No spelling of a placeholder that is recognized has more characters; so many a stream holds back at most."""
 _OPENINGS: Mapping[str, tuple[str, ...]] = {
     "<": (">", "&gt;", "\\u003e", "%3e"),
@@ -36,7 +37,7 @@ _SPACES = " \n\r\t\u00a0\u200b"
 """In brackets a line may end between the parts of a placeholder, in JSON as `\\n`."""
 _ESCAPED_SPACES = ("\\n", "\\r", "\\t", "\\u00a0", "\\u200b", "\\u000a")
 _MOST_SPACES = 2
-_TRANSLATED: Mapping[str, tuple[str, ...]] = {
+TRANSLATED: Mapping[str, tuple[str, ...]] = {
     "person": ("persona", "personne", "pessoa", "persoon"),
     "address": ("adresse", "direccion", "dirección", "indirizzo", "adres", "endereco", "endereço", "morada"),
     "email_address": (
@@ -58,9 +59,14 @@ _TRANSLATED: Mapping[str, tuple[str, ...]] = {
     "ip_address": ("ip", "ip_adresse", "adresse_ip", "direccion_ip", "dirección_ip", "indirizzo_ip", "ip_adres"),
     "secret": ("geheimnis", "secreto", "segreto", "segredo", "geheim"),
 }  # fmt: skip
-"""The kinds' names as models translate and shorten them; they count in brackets alone."""
+"""The kinds' names as models translate and shorten them; in brackets alone, with a sign before the number."""
 _NUMERALS = "0123456789"
 _MAX_DIGITS = 9
+_BETWEEN = re.compile(r"\\(?:[nrt]|u00a0|u200b|u000a)|[^\w]|_")
+LOOKED_BACK = 6
+"""Characters before a bracket that say whether a word touches it: an escaped line's end (`\\n`, `\\u000a`) is none."""
+_WORD_BEFORE, _ESCAPE_BEFORE = re.compile(r"[A-Za-z0-9_]\Z"), re.compile(r"\\(?:[nrtbf]|u[0-9a-fA-F]{4})\Z")
+_WORD, _TAG_NAME = re.compile(r"[A-Za-z0-9_]"), re.compile(r"[\w.-]+")
 _MOST_BACKSLASHES = 2
 _MOST_SIGNS = 3
 """Between kind and number, in brackets: `<PERSON: 1>`, `<PERSON _1>`."""
@@ -113,7 +119,7 @@ def literal_numbers(text: str, entity_types: Iterable[str]) -> set[tuple[str, in
         return set()
     found: set[tuple[str, int]] = set()
     for entity_type in entity_types:
-        for place, name in enumerate((entity_type.lower(), *_TRANSLATED.get(entity_type.lower(), ()))):
+        for place, name in enumerate((entity_type.lower(), *TRANSLATED.get(entity_type.lower(), ()))):
             if name.split("_")[0] not in lowered:
                 continue
             name = name.replace("_", rf"{_GAP}{{1,{_MOST_SIGNS}}}")
@@ -132,18 +138,21 @@ class PlaceholderScanner:
 
     def __init__(self, placeholders: Iterable[str]) -> None:
         self._known: dict[tuple[str, str], str] = {}
+        self._letters: dict[str, str] = {}
+        firsts: set[str] = set()
         for placeholder in placeholders:
             entity_type, _, rest = placeholder.strip("<>").rpartition("_")
             self._known[entity_type.lower(), rest.lower()] = placeholder
+            self._letters[entity_type.lower()] = _letters(entity_type)
+            firsts.add(entity_type[0])
         types = {entity_type for entity_type, _ in self._known}
         self._types = sorted(types, key=lambda name: (-len(name), name))
-        translated = {name: kind for kind in types for name in _TRANSLATED.get(kind, ()) if name not in types}
+        translated = {name: kind for kind in types for name in TRANSLATED.get(kind, ()) if name not in types}
         self._in_brackets = sorted(
             [*((name, name) for name in types), *translated.items()], key=lambda pair: (-len(pair[0]), pair)
         )
-        firsts = "".join(sorted({name[0] for name in self._types}))
         self._start = re.compile(
-            rf"<|\uff1c|&[lLaA#]|&\Z|\\[uUxX<\\]|\\\Z|%[23]|%\Z|(?<![A-Za-z0-9_])[{re.escape(firsts + firsts.upper())}]"
+            rf"<|\uff1c|&[lLaA#]|&\Z|\\[uUxX<\\]|\\\Z|%[23]|%\Z|(?<![A-Za-z0-9_])[{re.escape(''.join(sorted(firsts)))}]"
             if firsts
             else r"(?!)"
         )
@@ -168,17 +177,18 @@ class PlaceholderScanner:
         for opening, closings in _OPENINGS.items() if text[at] in _FIRST_SIGNS else ():
             here = text[at : at + len(opening)].lower()
             if here == opening:
-                inner = self._inner(text, _past_blanks(text, at + len(opening)), closings)
-                if inner.outcome is not ScanOutcome.NOTHING:
-                    return inner
-                return _NOTHING
+                return self._inner(text, at, _past_blanks(text, at + len(opening)), closings)
             is_open = is_open or (bool(here) and at + len(here) == len(text) and opening.startswith(here))
         if is_open:
             return _MORE
-        return self._inner(text, at, ())
+        return self._inner(text, at, at, ())
 
-    def _inner(self, text: str, at: int, closings: tuple[str, ...]) -> ScanResult:
-        """Kind, number, letter and closing; without `closings` the end of the word closes."""
+    def _inner(self, text: str, begin: int, at: int, closings: tuple[str, ...]) -> ScanResult:
+        """Kind, number, letter and closing; without `closings` the end of the word closes.
+
+        A kind's name that is not spelled as we spell it may be somebody's own: it needs a sign before the number, and
+        brackets that are no markup.
+        """
         verdict = _NOTHING
         for written_as, name in self._in_brackets if closings else ((name, name) for name in self._types):
             after, ran_out = _name_end(text, at, written_as, in_brackets=bool(closings))
@@ -186,13 +196,16 @@ class PlaceholderScanner:
                 verdict = _MORE
             if after is None:
                 continue
-            for start in _number_starts(text, after, in_brackets=bool(closings)):
+            is_ours = written_as == name and _letters(text[at:after]) == self._letters[name]
+            if not (is_ours or closings):
+                continue
+            for start in _number_starts(text, after, in_brackets=bool(closings), is_ours=is_ours):
                 if start is None:
                     verdict = _MORE
                     continue
                 found = self._numbered(text, start, name, closings)
                 if found.outcome is ScanOutcome.FOUND:
-                    return found
+                    return found if is_ours else _unless_markup(text, begin, at, found)
                 if found.outcome is ScanOutcome.MORE:
                     verdict = _MORE
         return verdict
@@ -273,7 +286,7 @@ def _name_end(text: str, at: int, name: str, *, in_brackets: bool) -> tuple[int 
     return at, False
 
 
-def _number_starts(text: str, at: int, *, in_brackets: bool) -> Iterable[int | None]:
+def _number_starts(text: str, at: int, *, in_brackets: bool, is_ours: bool) -> Iterable[int | None]:
     """Where the number may begin behind the name: after a sign between, a plural s, or both; None: not yet known."""
     for plural in (0, 1):
         start = at
@@ -292,8 +305,30 @@ def _number_starts(text: str, at: int, *, in_brackets: bool) -> Iterable[int | N
         start = _past_signs(text, first, in_brackets=in_brackets)
         if start >= len(text):
             yield None
-        elif text[start] in _NUMERALS and (in_brackets or start > first):
+        elif text[start] in _NUMERALS and ((in_brackets and is_ours) or start > first):
             yield start
+
+
+def _letters(name: str) -> str:
+    """A kind's name without what stands between its words."""
+    return _BETWEEN.sub("", name)
+
+
+def _unless_markup(text: str, begin: int, inner: int, found: ScanResult) -> ScanResult:
+    """What was found, but where a word touches its brackets, as in a comparison, or a closing tag follows."""
+    before = text[max(0, begin - LOOKED_BACK) : begin]
+    if _WORD_BEFORE.search(before) and not _ESCAPE_BEFORE.search(before):
+        return _NOTHING
+    if found.end >= len(text):
+        return _MORE
+    if _WORD.match(text, found.end):
+        return _NOTHING
+    # "\0" is where nothing follows (`_at_end`).
+    window, ended, _ = text[found.end : begin + LONGEST - 1].lower().partition("\0")
+    tag = _TAG_NAME.match(text, inner, found.end)
+    if tag is not None and f"/{tag[0].lower()}" in window:
+        return _NOTHING
+    return found if ended or len(text) >= begin + LONGEST - 1 else _MORE
 
 
 def _past_backslashes(text: str, at: int) -> int:

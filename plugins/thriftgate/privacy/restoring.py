@@ -8,7 +8,7 @@ Failure behaviour: pure and total; a placeholder that nobody gave out stays as i
 
 from collections.abc import Callable, Mapping
 
-from thriftgate.privacy.placeholders import PlaceholderScanner, ScanOutcome
+from thriftgate.privacy.placeholders import LOOKED_BACK, PlaceholderScanner, ScanOutcome
 
 
 class Restorer:
@@ -66,7 +66,7 @@ class StreamRestorer:
         scanner = self._restorer.scanner
         if not scanner:
             return piece
-        # The character before decides whether a word begins.
+        # What stands before decides whether a word begins.
         text = self._before + self._held + piece
         at = copied = len(self._before)
         out: list[str] = []
@@ -83,7 +83,7 @@ class StreamRestorer:
             at = copied = found.end
         out.append(self._copied(text[copied:at]))
         self._held = text[at:]
-        self._before = text[max(0, at - 1) : at]
+        self._before = text[max(0, at - LOOKED_BACK) : at]
         return "".join(out)
 
     def _copied(self, text: str) -> str:

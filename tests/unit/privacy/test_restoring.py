@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.privacy.json_restoring import StreamJsonRestorer, restore_json
-from thriftgate.privacy.placeholders import LONGEST
+from thriftgate.privacy.placeholders import LONGEST, TRANSLATED
 from thriftgate.privacy.pseudonyms import Pseudonyms
 from thriftgate.privacy.restoring import Restorer, StreamRestorer
 
@@ -68,6 +68,8 @@ def whole(text: str) -> str:
             "Alice Alice Bob alice@example.com alice@example.com",
         ),
         ("persona_1 email_3 [EMAIL_3] <EMAIL_4> <PERSONA_9>", "persona_1 email_3 [EMAIL_3] <EMAIL_4> <PERSONA_9>"),
+        ("Call <persona_1>, or <e-mail 3>\\n<persona_2>.", "Call Alice, or alice@example.com\\nBob."),
+        ("an <b><EMAIL_3></b> oder <person_1>\u5148\u751f", "an <b>alice@example.com</b> oder Alice\u5148\u751f"),
         ("", ""),
     ],
 )
@@ -82,6 +84,7 @@ PIECE = st.sampled_from([
     "\\n", "\\u00a0", "\\uff1c", "\\u0", "&amp;lt;", "%253c", "\\\\u003c", "\\x3c", "<EMAIL\n", "<PERSONA", "\uff1c",
     "\r\n", "<mail", " 3>",
 ])  # fmt: skip
+PIECE_OF_MARKUP = st.sampled_from(["<", ">", "</", "/>", "&lt;", " ", "_", ": ", "a", "\n", "(", "\\u003e", "= "])
 TEXT = st.lists(PIECE, max_size=24).map("".join)
 
 
@@ -104,6 +107,47 @@ def test_every_chunking_of_a_text_gives_what_the_whole_gives(text: str, cuts: li
 def test_a_text_in_single_characters_gives_what_the_whole_gives(text: str) -> None:
     stream = StreamRestorer(RESTORER)
     assert "".join([*map(stream.feed, text), stream.flush()]) == whole(text)
+
+
+EVERY = Restorer({f"<{kind.upper()}_{number}>": "WRONG" for kind in TRANSLATED for number in range(20)})
+OWN_NAME = st.sampled_from([name for kind, names in TRANSLATED.items() for name in (kind, *names)])
+SIGN = st.sampled_from(["", "_", "-"])
+OPEN, CLOSE = st.sampled_from(["<", "&lt;", "\\u003c"]), st.sampled_from([">", "&gt;", "\\u003e"])
+FILLING = st.text(alphabet="ab c@.<>&;_1", max_size=30)
+
+
+def everywhere(text: str) -> str:
+    stream = EVERY.stream()
+    pieces = "".join([*map(stream.feed, text), stream.flush()])
+    stream = EVERY.stream()
+    assert stream.feed(text) + stream.flush() == pieces
+    return pieces
+
+
+@given(OWN_NAME, SIGN, st.integers(0, 19), FILLING, OPEN, CLOSE, st.booleans())
+def test_markup_with_names_like_ours_stays_as_it_is(
+    name: str, sign: str, number: int, filling: str, opening: str, closing: str, is_title: bool
+) -> None:
+    tag = f"{name.title() if is_title else name}{sign}{number}"
+    written = f"<list>{opening}{tag}{closing}{filling}{opening}/{tag}{closing}</list>"
+    assert everywhere(written) == written
+
+
+@given(OWN_NAME, SIGN, st.integers(0, 19), st.sampled_from(["a{}b", "f(1{}x)", "vector{}y", "x_{}_y"]))
+def test_a_program_with_names_like_ours_stays_as_it_is(name: str, sign: str, number: int, around: str) -> None:
+    for bracketed in (f"<{name}{sign}{number}>", f"< {name}{sign}{number} >"):
+        written = around.format(bracketed)
+        assert everywhere(written) == written
+    for written in (f"{name}_{number} = 1", f"<{name}{number}>", f"[{name}{sign}{number}]", f"<{name}{sign}{number}/>"):
+        assert everywhere(written) == written
+
+
+@given(
+    st.lists(st.one_of(st.builds("{}{}{}".format, OWN_NAME, SIGN, st.integers(20, 999)), PIECE_OF_MARKUP), max_size=9)
+)
+def test_a_number_that_was_not_given_out_is_never_restored(pieces: list[str]) -> None:
+    written = "".join(pieces)
+    assert everywhere(written) == written
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="<_&\\%")))

@@ -171,7 +171,12 @@ class ReadFields(dict[str, Any]):
 
 @pytest.mark.parametrize(
     ("content", "is_on_loop"),
-    [("Alice", True), ("Alice, " * 1_000, False), ([{"a": 1}] * 1_000, False), ({str(n): n for n in range(999)}, False)],
+    [
+        ("Alice", True),
+        ("Alice, " * 999, False),
+        ([{"a": 1}] * 999, False),
+        ({str(one): 1 for one in range(999)}, False),
+    ],
 )
 async def test_a_long_request_is_read_beside_the_loop_and_a_short_one_on_it(content: Any, is_on_loop: bool) -> None:
     message = ReadFields({"role": "user", "content": content})
