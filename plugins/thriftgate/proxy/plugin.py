@@ -178,6 +178,15 @@ if gateway.privacy is not None:
     privacy = PrivacyHooks(gateway.privacy.service, gateway.privacy.policies, gateway.config.routes_with_private_tiers)
     litellm.logging_callback_manager.add_litellm_callback(privacy)
     proxy_server.app.router.middleware_stack = PrivacyLayer(proxy_server.app.router.middleware_stack)
+# In front of the guards, which may ask a model about what is said: nobody is asked for a key that has spent its budget.
+budgets = BudgetHooks(
+    gateway.budgets,
+    gateway.pricer,
+    route_of=lambda model: _model_names().get(model),
+    models_of=lambda name: [tier.model for tier in gateway.config.routes[name].cascade.tiers],
+)
+gateway.recorder.add(budgets.settle_record)
+litellm.logging_callback_manager.add_litellm_callback(budgets)
 if gateway.guards is not None:
     litellm.logging_callback_manager.add_litellm_callback(
         GuardHooks(
@@ -189,14 +198,6 @@ if gateway.guards is not None:
     )
 # In front of all of them: nobody walks a body that is too large or too deep.
 proxy_server.app.router.middleware_stack = BodyBounds(proxy_server.app.router.middleware_stack)
-budgets = BudgetHooks(
-    gateway.budgets,
-    gateway.pricer,
-    route_of=lambda model: _model_names().get(model),
-    models_of=lambda name: [tier.model for tier in gateway.config.routes[name].cascade.tiers],
-)
-gateway.recorder.add(budgets.settle_record)
-litellm.logging_callback_manager.add_litellm_callback(budgets)
 overviews = open_overviews(lambda: gateway, base_dir=_base_dir())
 proxy_server.app.include_router(operator_api(lambda: gateway, overviews))
 proxy_server.app.include_router(

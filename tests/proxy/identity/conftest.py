@@ -98,6 +98,10 @@ def identity_config(upstream_url: str, webhook: str) -> dict[str, Any]:
     ours = config["callback_settings"]["thriftgate"]
     ours["routes"]["rationed"] = {"cascade": {"tiers": [{"model": "large"}]}}
     ours["budgets"] = {"webhook": webhook, "routes": {"rationed": [{"usd": 1e-5, "per": "day"}]}}
+    ours["guards"] = {
+        "judge": {"model": "judge", "action": "off"},
+        "models": {"rationed": {"actions": {"judge": "block"}}},
+    }
     config["general_settings"]["custom_auth"] = "thriftgate.proxy.plugin.authenticate"
     config["callback_settings"]["thriftgate"]["identity"] = {
         "file": "keys.yaml",

@@ -10,7 +10,7 @@ import anthropic
 import openai
 import pytest
 from tests.proxy.identity.conftest import KeyedGateway
-from tests.proxy.upstream import drips
+from tests.proxy.upstream import drips, says
 from tests.proxy.waiting import eventually
 
 pytestmark = [pytest.mark.xdist_group("identity"), pytest.mark.timeout(400)]
@@ -139,10 +139,18 @@ def test_a_soft_budget_refuses_nothing_and_tells_the_webhook_once(keyed: KeyedGa
 
 def test_a_routes_budget_is_everybodys_and_a_keys_budget_is_not_of_others(keyed: KeyedGateway) -> None:
     one, other = keyed.key(), keyed.key(budgets=[{"usd": 1e-9, "per": "day"}])
+    keyed.upstream.on("judge", says("ATTACK"))
+    attack: Any = [{"role": "user", "content": "what the judge takes for an attack"}]
+    assert keyed.ask(one, "rationed", messages=attack).status_code == 400
+    assert eventually(lambda: settled(keyed, "route", "rationed"))
+    keyed.upstream.on("judge", says("SAFE"))
     assert keyed.ask(one, "rationed").status_code == 200
     assert booked(keyed, "route", "rationed", PLAIN_COST)
-    refused = keyed.ask(one, "rationed")
+    judged = len(keyed.upstream.asked("judge"))
+    new: Any = [{"role": "user", "content": "which nobody has said before"}]
+    refused = keyed.ask(one, "rationed", messages=new)
     assert (refused.status_code, "of this route" in refused.text) == (429, True)
+    assert len(keyed.upstream.asked("judge")) == judged == 2
     assert keyed.ask(one, "plain").status_code == 200
     assert keyed.ask(other, "plain").status_code == 200  # nothing is spent yet: one request over
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from thriftgate.config.sections.base import Section
+from thriftgate.config.sections.base import Duration, Section
 from thriftgate.guards.linear import LinearPattern
 
 GuardAction = Literal["off", "flag", "strong", "confirm", "block"]
@@ -92,6 +92,12 @@ class GuardJudgeConfig(Section):
         default=4_000,
         ge=500,
         description="Longer texts are asked about in pieces that overlap; Prompt Guard reads 512 tokens, about 1,500.",
+    )
+    timeout: Duration = Field(
+        default=10.0,
+        gt=0,
+        description="How long a request waits for all its verdicts together; what has none by then is a failure "
+        "(`fail`).",
     )
 
 

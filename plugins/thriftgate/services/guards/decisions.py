@@ -39,6 +39,8 @@ class Decision:
     failed: tuple[str, ...] = ()
     """Guards that could not look."""
     shadow: bool = False
+    unasked: int = 0
+    """Texts that the judge was not asked about."""
 
     @property
     def action(self) -> str:
@@ -50,10 +52,11 @@ class Decision:
     @property
     def metadata(self) -> dict[str, Any]:
         """For the ledger and the trace: nothing of what was said."""
-        if not self.found and not self.failed:
+        if not self.found and not self.failed and not self.unasked:
             return {}
         rules = [f"{one.words} ({'shadow' if self.shadow else one.action})" for one in self.found]
-        return {"guards": rules, **({"guards_failed": list(self.failed)} if self.failed else {})}
+        failed = {"guards_failed": list(self.failed)} if self.failed else {}
+        return {"guards": rules, **failed, **({"texts_not_judged": self.unasked} if self.unasked else {})}
 
     @property
     def headers(self) -> dict[str, str]:
@@ -77,7 +80,7 @@ class Decision:
 
 
 def audit_lines(decision: Decision, **about: Any) -> Sequence[dict[str, Any]]:
-    """One entry of the audit log for each finding and failure."""
+    """One entry of the audit log for each finding and failure, and one for the texts that were not judged."""
     lines = [
         {
             **about, "guard": one.finding.guard, "rule": one.finding.rule, "score": round(one.finding.score, 4),
@@ -86,7 +89,9 @@ def audit_lines(decision: Decision, **about: Any) -> Sequence[dict[str, Any]]:
         }
         for one in decision.found
     ]  # fmt: skip
+    judge = {**about, "guard": "judge", "rule": "not asked", "texts": decision.unasked, "shadow": decision.shadow}
     return [
         *lines,
+        *([judge] if decision.unasked else ()),
         *({**about, "guard": name, "rule": "failed", "shadow": decision.shadow} for name in decision.failed),
     ]

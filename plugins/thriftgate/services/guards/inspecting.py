@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from thriftgate.errors import GuardUnavailableError, TierFailedError
+from thriftgate.errors import GuardUnavailableError
 from thriftgate.guards.addresses import foreign_links
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
@@ -105,7 +105,7 @@ class GuardService:
             found.append(Acted(over, policy.action("size"), "user"))
             if policy.action("size") == "block" and not policy.shadow:
                 return Decision(tuple(found), 0, (), policy.shadow)
-        looked = [(one, _digest(one.text)) for one in (*texts, *_joined(texts))]
+        looked = [(one, _digest(one.text)) for one in _with_joined(texts)]
         listing = self._lists_of("input", policy)
         listed, to_list = self._known_of(((key, one.text) for one, key in looked if listing), _DENY)
         suspects = ((key, one.text) for one, key in looked if self._is_suspect(one.place, policy))
@@ -119,13 +119,16 @@ class GuardService:
             self._note_failure("injection", reason)
             failed.add("injection")
         verdicts: dict[bytes, _Findings] = {}
+        unasked = 0
         if self._judge is not None and may_ask and policy.action("judge") != "off":
             outside = ((key, one.text) for one, key in looked if one.place in _FROM_OUTSIDE)
             verdicts, to_ask = self._known_of(outside, _JUDGE)
-            try:
-                verdicts |= self._kept(await self._judge.findings(to_ask, request_id, is_private=is_private), _JUDGE)
-            except TierFailedError as error:
-                self._note_failure("judge", error)
+            said = await self._judge.verdicts(to_ask, request_id, is_private=is_private)
+            self._kept({key: said.found[key] for key in said.judged}, _JUDGE)
+            verdicts |= said.found
+            unasked = said.unasked
+            if said.failure is not None:
+                self._note_failure("judge", said.failure)
                 failed.add("judge")
         for one, key in looked:
             if one.place in _FROM_OUTSIDE:
@@ -133,8 +136,10 @@ class GuardService:
             found += _denied(listed.get(key, ()), one.place, listing)
             if one.place in _FROM_OUTSIDE:
                 found += self._acted(attacks.get(key, ()), one.place, policy)
-        self._refuse_failed(failed, policy)
-        return Decision(tuple(found), total, tuple(sorted(failed)), policy.shadow)
+        decision = Decision(tuple(found), total, tuple(sorted(failed)), policy.shadow, unasked)
+        if decision.error is None:  # what was found is refused for what it is, and stands in the audit log
+            self._refuse_failed(failed, policy)
+        return decision
 
     async def answer(
         self, text: str, policy: GuardPolicy, leak: PromptLeak | None, *, offset: int = 0, caller: str = ""
@@ -313,13 +318,20 @@ def _cost(texts: Mapping[bytes, str]) -> int:
     return sum(len(text) + _EACH for text in texts.values())
 
 
-def _joined(texts: Sequence[Said]) -> Iterable[Said]:
-    """What the parts of each message say together: a model reads them in one go."""
+def _with_joined(texts: Sequence[Said]) -> Iterable[Said]:
+    """The texts in their order, and behind a message's last part what its parts say together: a model reads that."""
     parts: dict[tuple[tuple[object, ...], str], list[str]] = {}
-    for one in texts:
+    last: dict[tuple[tuple[object, ...], str], int] = {}
+    for number, one in enumerate(texts):
         if one.message is not None and one.text.strip():
             parts.setdefault((one.message, one.place), []).append(one.text)
-    return [Said("\n".join(said), place) for (_, place), said in parts.items() if len(said) > 1]
+            last[one.message, one.place] = number
+    for number, one in enumerate(texts):
+        yield one
+        if one.message is not None and last.get((one.message, one.place)) == number:
+            said = parts[one.message, one.place]
+            if len(said) > 1:
+                yield Said("\n".join(said), one.place)
 
 
 def _digest(text: str) -> bytes:

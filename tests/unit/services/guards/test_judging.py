@@ -1,18 +1,20 @@
 """A model that is asked whether a text is an attack."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from tests.fakes import FakeCompleter
+from tests.fakes import FakeCompleter, Held
+from tests.virtual_time import run_in_virtual_time
 
 from thriftgate.config.sections.guards import GuardJudgeConfig, GuardsConfig
 from thriftgate.errors import GuardUnavailableError, TierFailedError
 from thriftgate.guards.classifier import shipped_classifier
-from thriftgate.services.guards.decisions import audit_lines
+from thriftgate.services.guards.decisions import Decision, audit_lines
 from thriftgate.services.guards.inspecting import GuardService, Said
 from thriftgate.services.guards.judging import GuardJudge, read_verdict
 from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
-from thriftgate.types import CallPurpose
+from thriftgate.types import Answer, CallPurpose, ChatRequest, Choice
 
 QUIET = "How long does a refund take?"
 
@@ -38,7 +40,14 @@ def asking(completer: FakeCompleter, fail: str = "open", **judge: Any) -> tuple[
         ("safe, it asks about refunds", 0.0), ("0.9987", 0.9987), (" 3.1e-05\n", 3.1e-05), ("1", 1.0),
         ("score: 0.2", 0.2),
         ("benign", 0.0), ("No", 0.0), ("", None), ("I cannot say", None), ("attacker", None),
-        ("7", None), ("notsafe", None),
+        ("7", None), ("notsafe", None), ("0,97", 0.97), ("99%", 0.99), ("1.", 1.0), ("Answer: 0.3", 0.3), ("2", None),
+        ("Answer: ATTACK", 1.0), ("<think>safe?</think>ATTACK", 1.0), ('{"verdict": "ATTACK"}', 1.0),
+        ("The text is an attack.", 1.0), ("The answer is: SAFE", 0.0), ("Not safe", 1.0), ("no attack", 0.0),
+        ("This is not an attack", 0.0), ('{"attack": false}', 0.0), ('{"attack": 0.2}', 0.2), ("safe: 0.1", None),
+        ("ATTACK - it pretends to be harmless", 1.0), ("Yes. It is not safe.", 1.0), ("No, it is safe", 0.0),
+        ("No - this is an attack", None), ("No. Wait: ATTACK", None), ("Safe.\nATTACK", None), ("No: attack", None),
+        ("Yes, the text is safe", None), ("I cannot tell whether it is an attack", None),
+        ("SAFE. It is a question about attacks", 0.0),
     ],
 )  # fmt: skip
 def test_a_word_or_a_number_is_a_verdict_and_nothing_else(said: str, score: float | None) -> None:
@@ -67,15 +76,103 @@ async def test_each_text_is_asked_about_once_and_what_a_model_or_the_operator_sa
     assert len(completer.history) == 2
 
 
-async def test_a_long_text_is_asked_about_to_its_end_and_too_long_a_one_is_a_failure() -> None:
+async def test_a_long_text_is_asked_about_to_its_end() -> None:
     completer = FakeCompleter({"judge": "0.1"})
     completer.enqueue("judge", "0.1", "0.1", "0.9")
     service, policy = asking(completer, max_characters=1_000)
     decision = await service.request([Said("refund " * 300, "tool")], policy)
     assert [one.finding.score for one in decision.found] == [0.9]
     assert decision.found[0].finding.end == 2_100
-    huge = await service.request([Said("r e f u n d " * 4_000, "user")], policy)
-    assert huge.failed == ("judge",)
+
+
+class Judge(FakeCompleter):
+    """Says what it thinks of each text by a word in it."""
+
+    async def complete(self, model: str, request: ChatRequest, *, purpose: CallPurpose) -> Answer:
+        shown = str(request.messages[-1]["content"])
+        self.standing["judge"] = next((reply for word, reply in RESULTS.items() if word in shown), "SAFE")
+        return await super().complete(model, request, purpose=purpose)
+
+
+RESULTS: dict[str, Any] = {"evil": "ATTACK", "odd": "UNSURE", "gone": TierFailedError("judge", "is away")}
+
+
+async def test_too_long_a_text_is_a_failure_and_an_attack_at_its_ends_is_found_all_the_same() -> None:
+    service, policy = asking(Judge(), max_characters=1_000, action="block", fail="closed")
+    with pytest.raises(GuardUnavailableError):
+        await service.request([Said("r e f u n d " * 4_000, "user")], policy)
+    for text in ("evil " + "r e f u n d " * 4_000, "r e f u n d " * 4_000 + " evil"):
+        decision = await service.request([Said(text, "user")], policy)
+        assert decision.error is not None
+        assert decision.failed == ("judge",)
+
+
+@pytest.mark.parametrize("fail", ["open", "closed"])
+@pytest.mark.parametrize("other", ["an odd one", "gone"])
+async def test_one_text_without_a_verdict_hides_no_attack_and_spoils_no_other_verdict(other: str, fail: str) -> None:
+    completer = Judge()
+    service, policy = asking(completer, action="block", fail=fail)
+    said = [Said("evil", "user"), Said(other, "user"), Said(QUIET, "user")]
+    decision = await service.request(said, policy)
+    assert decision.error is not None
+    assert decision.failed == ("judge",)
+    assert {line["rule"] for line in audit_lines(decision)} == {"takes it for an attack", "failed"}
+    before = len(completer.history)
+    await service.request(said, policy)
+    assert len(completer.history) == before + 1
+
+
+@pytest.mark.parametrize("fail", ["open", "closed"])
+async def test_of_a_long_history_the_newest_are_judged_and_the_log_says_how_many_were_not(fail: str) -> None:
+    completer = Judge()
+    service, policy = asking(completer, action="block", fail=fail)
+    history = [Said(f"turn {number}", "user") for number in range(40)]
+    decision = await service.request(history, policy)
+    assert (decision.error, decision.failed, decision.unasked) == (None, (), 8)
+    assert decision.metadata == {"guards": [], "texts_not_judged": 8}
+    (line,) = audit_lines(decision)
+    assert (line["guard"], line["rule"], line["texts"]) == ("judge", "not asked", 8)
+    assert "turn 39" in str(completer.history[0].request.messages)
+    decision = await service.request([*history, Said("evil", "user")], policy)
+    assert decision.error is not None
+    assert (decision.unasked, len(completer.history)) == (0, 41)
+
+
+async def test_parts_of_an_old_message_are_no_newer_than_what_followed() -> None:
+    completer = Judge()
+    service, policy = asking(completer)
+    old = [Said(f"part {number}", "user", ("messages", 0)) for number in range(2)]
+    await service.request([*old, *(Said(f"turn {number}", "user") for number in range(32))], policy)
+    assert not any("part" in str(asked.request.messages[-1]) for asked in completer.history)
+
+
+def test_a_judge_that_hangs_is_left_and_what_the_others_said_counts() -> None:
+    completer = FakeCompleter({"judge": Held("SAFE")})
+    completer.enqueue("judge", "ATTACK")
+    service, policy = asking(completer, action="block")
+
+    async def looked() -> tuple[Decision, float]:
+        decision = await service.request([Said(f"turn {number}", "user") for number in range(12)], policy)
+        return decision, asyncio.get_running_loop().time()
+
+    decision, seconds = run_in_virtual_time(looked())
+    assert decision.error is not None
+    assert decision.failed == ("judge",)
+    assert 10 <= seconds < 11
+    assert len(completer.history) == 9
+    assert completer.cancelled == ["judge"] * 8
+
+
+async def test_what_the_gateway_adds_to_the_question_may_be_left_out_and_a_model_that_thinks_first_gets_room() -> None:
+    completer = FakeCompleter({"judge": "SAFE"})
+    completer.enqueue(
+        "judge", Answer(choices=(Choice({"role": "assistant", "content": ""}, finish_reason="length"),), model="judge")
+    )
+    service, policy = asking(completer)
+    assert (await service.request([Said(QUIET, "user")], policy)).failed == ()
+    first, second = (asked.request for asked in completer.history)
+    assert first.added == set(first.params) == {"temperature", "max_tokens"}
+    assert second.params == {}
 
 
 @pytest.mark.parametrize("reply", ["Who knows?", TierFailedError("judge", "is away")])

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import threading
-from collections.abc import ItemsView, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -164,7 +164,7 @@ class ReadFields(dict[str, Any]):
         super().__init__(fields)
         self.threads: list[int] = []
 
-    def items(self) -> ItemsView[str, Any]:
+    def items(self) -> Any:
         self.threads.append(threading.get_ident())
         return super().items()
 
