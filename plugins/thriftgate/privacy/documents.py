@@ -126,7 +126,7 @@ class _Walk:
             fields = cast("Mapping[str, Any]", value)
             if label == "headers":  # of the request, among LiteLLM's notes
                 return _same_or(fields, {key: self._header(key, item, _deeper(depth)) for key, item in fields.items()})
-            name = next(filter(None, itertools.starmap(naming, fields.items())), "")
+            name = next((name for name in itertools.starmap(naming, fields.items()) if name), "")
             return _same_or(
                 fields,
                 {

@@ -47,9 +47,7 @@ _COORDINATE = r"-?(?:1[0-7]\d|\d{1,2})\.\d{3,12}"
 _COORDINATES = rf"(?<![\d.]){_COORDINATE}[,; ]{{1,2}}(?:(?i:lon|lng|long|longitude)[:= ]{{1,2}})?{_COORDINATE}(?![\d.])"
 _PRODUCT = r"(?<![A-Za-z0-9/])[A-Z][A-Za-z]{2,20}/\d{1,5}(?:\.\d{1,6}){1,4}(?![\w.])"
 """As clients name themselves: `Chrome/131.0.6778.86`."""
-_QUANTITY = (
-    r"(?<![\w.,])\d[\d.,]{0,15} ?(?:[KMGT]i?B(?:/s)?|[kMG]?Hz|fps|rpm|dpi|k?Wh|mAh|ms|px|rows|seats|requests)(?![\w])"
-)
+_QUANTITY = r"(?<![\w.,])\d[\d.,]{0,15} ?(?:[KMGT]i?B(?:/s)?|[kMG]?Hz|fps|rpm|dpi|k?Wh|mAh|ms|px)(?![\w])"
 _FRACTION = r"(?<![\d.])\d{1,4}\.\d{12,20}(?![\d.])"
 _OPTION = r"(?<!\S)--?[a-z][a-z-]{0,30}[ =]?\d[\d.:]{0,20}"
 

@@ -199,3 +199,43 @@ def test_ten_times_the_values_take_about_ten_times_the_time() -> None:
 
     seconds(500)
     assert min(seconds(5_000) for _ in range(2)) < 15 * min(seconds(500) for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jina-reranker-v2-base-multilingual",
+        "use jina-embeddings-v3-base-text-matching-multilingual please",
+        "e2b_code_interpreter_python_sdk_v1",
+        "rnd_forest_classifier_with_100_trees_x",
+        "nvapi_client_integration_tests_v2",
+        "pul-request-template-for-team-2024x",
+        "run_test_Integration2024Suite() ok",
+        "unit_test_parserHandles2Nested",
+        "load_test_results20241130final",
+        "see api-550e8400-e29b-41d4-a716-446655440000",
+        "550e8400-e29b-41d4-a716-446655440000 | auth-service | GET /x",
+        "request 550e8400-e29b-41d4-a716-446655440000 is an unauthorized call",
+    ],
+)
+def test_an_identifier_that_begins_like_a_key_is_none(text: str) -> None:
+    assert found(text) == []
+
+
+def test_an_identifier_that_is_called_a_key_is_one() -> None:
+    key = "api-550e8400-e29b-41d4-a716-446655440000"
+    assert found(f"the api key {key}") == [("SECRET", key)]
+    assert found(f"Authorization: {key[4:]} is the authorization") == [("SECRET", key[4:])]
+
+
+@pytest.mark.parametrize("number", [10, 40])
+def test_random_tails_are_found_behind_the_beginnings_that_names_have_too(number: int) -> None:
+    draw = random.Random(number)
+    for prefix, alphabet, length in (("figd_", WORD + "-_", 40), ("e2b_", HEX, 40), ("nvapi-", WORD + "-_", 64)):
+        key = prefix + "".join(draw.choice(alphabet) for _ in range(length)) + "a"
+        assert found(f"see {key} ok") == [("SECRET", key)]
+
+
+@pytest.mark.parametrize("rest", ["requests a callback please, phone", "requests a call"])
+def test_a_phone_that_requests_something_is_a_phone(rest: str) -> None:
+    assert found(f"4915112345678 {rest}") == [("PHONE_NUMBER", "4915112345678")]

@@ -34,7 +34,6 @@ _BEGUN = re.compile(
             r"ATATT3[\w=-]{20,250}|HRKU-[\w-]{30,80}|dp\.(?:pt|st|ct|sa)\.[\w.-]{30,80}",
             r"AGE-SECRET-KEY-1[A-Z0-9]{58}|FLWSECK(?:_TEST)?-[\w-]{12,60}",
             r"EAA[A-Za-z0-9]{60,250}|PRIVATE-[a-f0-9]{32,64}",
-            r"(?:figd|patp|tfp|sbp|supabase|glsa|glc|sntrys|phc|phx|lsv2_pt|lsv2_sk|nvapi|pul|rpa|vcp|cio)[_-][\w-]{24,250}",
             r"AccountKey=[A-Za-z0-9+/]{40,100}={0,2}|sig=[A-Za-z0-9%+/]{40,120}(?:%3D|=){0,2}",
             r"sk_(?=[A-Za-z_-]{0,30}\d)[\w-]{32,64}(?![\w-])|pdl_(?:live|sdbx)_apikey_\w{30,90}|wandb_v1_\w{40,120}",
             r"tr_(?:dev|prod|stg)_[A-Za-z0-9]{16,40}|mcp_[A-Za-z0-9]{32,80}|signkey-[a-z]{2,10}-[0-9a-f]{32,64}|aio_[A-Za-z0-9]{28}",
@@ -42,12 +41,12 @@ _BEGUN = re.compile(
             r"00D[A-Za-z0-9]{12,15}![\w.]{60,140}|SCW(?=[A-Z]{0,16}\d)[A-Z0-9]{17}(?!\w)|secret-(?:live|test)-[\w-]{30,40}=?",
             r"sb_(?:secret|publishable)_[\w-]{20,80}",
             r"ABSK[A-Za-z0-9+/]{60,200}={0,2}|bedrock-api-key-[A-Za-z0-9+/=_-]{20,2000}",
-            r"(?:tvly(?:-dev|-prod)?|tgp_v1|jina|pcsk|e2b|nfp|rnd|napi|pnu|bkua|rdme|hcaik|hcbik|csk)[_-](?=[A-Za-z_-]{0,30}\d)[\w-]{24,250}",
             r"(?:ops|fm[12]|FlyV1)[_ ](?=[A-Za-z_/+-]{0,30}\d)[A-Za-z0-9+/=_-]{60,2000}|fc-[0-9a-f]{32}(?![\w-])",
             r"pa-(?=[a-z_-]{0,30}[A-Z])(?=[A-Za-z_-]{0,30}\d)[\w-]{43}(?![\w-])",
             r"fio-u-[\w-]{40,80}|duffel_(?:live|test)_[\w-]{40,50}",
             r"pscale_(?:tkn|pw|oauth)_[\w-]{30,80}|CFPAT-[\w-]{30,60}|CCIPAT_[A-Za-z0-9]{10,30}_[a-f0-9]{30,60}",
-            r"[a-z]{2,12}_(?:live|test|prod|sandbox)_(?=[A-Za-z]{0,30}\d)[A-Za-z0-9]{14,250}(?![\w-])",
+            r"(?:[a-z]{2,12}_(?:live|prod|sandbox)|(?:rzp|cko|duffel|seam|xendit|shippo|flw|mollie)_test)"
+            r"_(?=[A-Za-z]{0,30}\d)[A-Za-z0-9]{14,250}(?![\w-])",
             r"access_token\$(?:production|sandbox)\$[a-z0-9]{10,20}\$[a-f0-9]{32}|xoxe\.xox[bp]-[A-Za-z0-9-]{10,250}",
             r"sntry[su]_[A-Za-z0-9+/=_-]{40,300}",
             r"snyk_(?:uat|sat)\.[a-z0-9]{6,10}\.[\w.-]{30,200}|xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}",
@@ -59,11 +58,20 @@ _BEGUN = re.compile(
             r"A3-[A-Z0-9]{6}-[A-Z0-9]{6}(?:-[A-Z0-9]{5}){4}|tskey-[a-z]{3,10}-[\w-]{16,80}",
             r"ATCTT3[\w=-]{20,250}|ATBB[A-Za-z0-9]{28,40}",
             r"dckr_oat_[\w-]{20,60}|oy2[a-z0-9]{43}|pat[A-Za-z0-9]{14}\.[a-f0-9]{64}",
-            r"(?:pat-[a-z]{2}\d|sdk|api|mob|access-(?:production|sandbox|development))-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+            r"(?:pat-[a-z]{2}\d|sdk|mob|access-(?:production|sandbox|development))-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
         ]
     )
     + r")"
 )  # fmt: skip
+_BEGUN_LIKE_A_NAME = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?:figd|patp|tfp|sbp|supabase|glsa|glc|sntrys|phc|phx|lsv2_pt|lsv2_sk|nvapi|pul|rpa|vcp|cio"
+    r"|tvly(?:-dev|-prod)?|tgp_v1|jina|pcsk|e2b|nfp|rnd|napi|pnu|bkua|rdme|hcaik|hcbik|csk)[_-](?P<tail>[\w-]{24,250}))"
+)
+"""A function, a file or a model may begin so too: what follows must be no words."""
+_LONG_RUN = re.compile(r"(?=[A-Za-z]{0,19}\d)(?=\d{0,19}[A-Za-z])[A-Za-z0-9]{20}")
+_CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[a-z0-9])|(?<=[0-9])(?=[A-Za-z])")
+_FEWEST_CHANGES = 0.3
+"""Of the characters, where lower case, upper case and digits change places: at random .4 and more, in names .2."""
 SURELY_HAS = 50_000
 """Longer texts are not asked first whether they have any beginning or word: they do, and asking is one long step."""
 _LONGEST_KEY = 14_200
@@ -80,7 +88,7 @@ _PREFIXES = (
     "sb_", "ABSK", "bedrock-", "tvly", "tgp_", "jina", "pcsk", "e2b", "nfp", "rnd", "napi", "pnu", "bkua", "rdme",
     "hcaik", "hcbik", "csk", "ops_", "fm1", "fm2", "FlyV1", "fc-", "pa-", "fio-", "duffel_", "pscale_", "CFPAT-",
     "CCIPAT_", "_sandbox_", "access", "sntry", "snyk_", "xkeysib-", ".eyJ", "pk_", "EZ", "LTAI", "AKID", "AQVN",
-    "AQ.", "v1.0-", "dt0", "A3-", "tskey-", "ATCTT3", "ATBB", "oy2", "pat", "sdk-", "api-", "mob-",
+    "AQ.", "v1.0-", "dt0", "A3-", "tskey-", "ATCTT3", "ATBB", "oy2", "pat", "sdk-", "mob-",
 )  # fmt: skip
 _MARKED = tuple(
     (mark, re.compile(rf"(?<![A-Za-z0-9])(?:{shape})"))
@@ -108,9 +116,16 @@ def shaped(text: str) -> Iterator[tuple[int, int] | None]:
     """Where the keys of known shapes are; None is a pause."""
     shapes = [(shape, REACH) for mark, shape in _MARKED if mark in text]
     if len(text) > SURELY_HAS or any(prefix in text for prefix in _PREFIXES):
-        shapes.append((_BEGUN, _LONGEST_KEY))
+        shapes += [(_BEGUN, _LONGEST_KEY), (_BEGUN_LIKE_A_NAME, REACH)]
     if "https://" in text:
         shapes.append((_HOOKS, REACH))
     for shape, reach in shapes:
         for match in Scan(shape, text, reach=reach):
-            yield match.span() if match is not None else None
+            if match is None:
+                yield None
+            elif shape is not _BEGUN_LIKE_A_NAME or _is_random(match["tail"]):
+                yield match.span()
+
+
+def _is_random(tail: str) -> bool:
+    return _LONG_RUN.search(tail) is not None or len(_CHANGE.findall(tail)) >= _FEWEST_CHANGES * len(tail)

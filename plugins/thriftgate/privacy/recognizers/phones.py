@@ -35,7 +35,7 @@ _MOST = 20
 _WORDS = re.compile(
     r"(?:\b|_|\b(?:set|home|work|office|user|contact|customer|primary|billing|shipping))(?:phones?(?:number|nr|no)?"
     r"|tele?ph?one?(?:number)?|tel|mobile?(?:phone|number)?"
-    r"|cell(?:ular|phone)?|call(?:ed|ing|s)?|ring|fax|sms|text(?:ed| me)?|whats ?app"
+    r"|cell(?:ular|phone)?|call(?:ed|ing|s)?|a call[ -]?back|ring|fax|sms|text(?:ed| me)?|whats ?app"
     r"|signal|dial|hotline|contact(?: me)?|reach(?: me)?|number is|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*"
     r"|ruf\w{0,4}|erreich\w*|t[ée]l[ée]phone|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|ll[aá]m\w*|cellulare|chiama\w*|telefoon\w*"
     r"|mobiel\w*|bel(?:len)?|telefone|telem[óo]vel|celular|ligar?|numer|komórk\w*|zadzwo\w*|msisdn"

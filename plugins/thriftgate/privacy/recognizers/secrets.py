@@ -55,7 +55,8 @@ _ASSIGNED = re.compile(
 )
 _LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{_KEYWORD}{_SUFFIX}", re.IGNORECASE)
 _WORDS = re.compile(
-    r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|auth(?!or(?!i))|bearer|access[ _-]?key|private[ _-]?key"
+    r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|(?<![a-z])(?:o?auth|authorization)(?![\w-])|bearer"
+    r"|access[ _-]?key|private[ _-]?key"
     r"|signing|(?:my|the|mein|your) key\b|license key|schlüssel|schluessel|clave|clé|chiave|chave|llave|sleutel|jeton"
     r"|klucz|nyckel|(?<![a-z0-9_])(?!(?:primary|foreign|cache|sort|partition|public|dedup|idempotency|row|hash|object|lookup|unique"
     r"|composite|routing|group|map|index)[_-])[a-z0-9]{2,20}[_-]key(?![a-z]))"

@@ -116,7 +116,7 @@ class GuardJudge:
         """The pieces of the newest texts; of one that is too long by itself both ends, and that this is a failure."""
         chosen: dict[bytes, Sequence[tuple[int, str]]] = {}
         left = _MOST_PIECES
-        for key, text in reversed(texts.items()):
+        for key, text in reversed(list(texts.items())):
             pieces = self._pieces(text)
             if len(pieces) > _MOST_PIECES and left == _MOST_PIECES:
                 half = _MOST_PIECES // 2
