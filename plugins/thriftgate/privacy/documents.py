@@ -9,13 +9,14 @@ where nothing stands beside them, for people, and a schema without its types is 
 Failure behaviour: pure; a document nested deeper than 64 levels raises InvalidRequestError (400).
 """
 
+import functools
 import itertools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.privacy.json_text import JsonToken, looks_like_json, name_beside, naming, rewritten
+from thriftgate.privacy.json_text import JsonToken, first_name, looks_like_json, name_beside, naming, rewritten
 
 MAX_DEPTH = 64
 _MAX_JSON_DEPTH = 4
@@ -126,7 +127,7 @@ class _Walk:
             fields = cast("Mapping[str, Any]", value)
             if label == "headers":  # of the request, among LiteLLM's notes
                 return _same_or(fields, {key: self._header(key, item, _deeper(depth)) for key, item in fields.items()})
-            name = next((name for name in itertools.starmap(naming, fields.items()) if name), "")
+            name = functools.reduce(first_name, itertools.starmap(naming, fields.items()), "")
             return _same_or(
                 fields,
                 {

@@ -15,9 +15,12 @@ from thriftgate.privacy.context import BESIDE
 _TOKEN = re.compile(r'"(?P<string>(?:[^"\\]|\\.)*+)"|(?<![\w.+-])(?P<number>-?\d{9,19})(?![\w.+-])')
 _KEY = re.compile(r"\s*:")
 _NAMING_KEYS = frozenset({"name", "key", "label", "field", "env", "variable", "header"})
+_SORT_KEYS = frozenset({"type", "kind"})
+"""They say what sort of thing a value is, which tells a number, and no credential: `{"type": "token", "value": …}`."""
 _VALUE_KEYS = frozenset({"value", "val", "values", "data", "answer"})
 _TYPES = frozenset({"text", "string", "number", "integer", "boolean", "input", "message"})
 _LONGEST_NAME = 40
+_SORT = "type: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,14 @@ def looks_like_json(text: str) -> bool:
 
 def naming(key: str, name: object) -> str:
     """The name that a field gives to the value beside it; empty: it gives none."""
-    is_name = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and key.lower() in _NAMING_KEYS
-    return str(name) if is_name and str(name).lower() not in _TYPES else ""
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or name.lower() in _TYPES:
+        return ""
+    return name if key.lower() in _NAMING_KEYS else f"{_SORT}{name}" if key.lower() in _SORT_KEYS else ""
+
+
+def first_name(name: str, new: str) -> str:
+    """The first that was given; a sort of thing gives way to a name."""
+    return new if new and (not name or (name.startswith(_SORT) and not new.startswith(_SORT))) else name
 
 
 def name_beside(key: str, name: str) -> str:
@@ -72,7 +81,7 @@ def tokens(text: str) -> Iterator[JsonToken]:
         if is_key:
             last_key, label = decoded, name_beside(decoded, name)
         else:
-            name = name or naming(last_key, decoded)
+            name = first_name(name, naming(last_key, decoded))
         yield JsonToken(match.start(), match.end(), decoded, "" if is_key else label, is_key)
 
 

@@ -144,7 +144,7 @@ def test_a_value_is_named_by_the_name_beside_it(as_text: bool) -> None:
     seen = labels_of(json.dumps(fields) if as_text else fields)
     assert seen["7351"] == "PIN:"
     assert seen["408349716"] == "ssn:"
-    assert seen["identifier"] == "value"
+    assert seen["identifier"] == "type: token:"
     assert seen["deprecated"] == "content"
     assert seen["hi"] == "text"
     assert seen["alone"] == "value"
@@ -172,6 +172,11 @@ def found_in(document: object) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("message", MESSAGES)
 def test_a_word_beside_a_name_is_no_credential(message: dict[str, str], as_text: bool) -> None:
     assert found_in(json.dumps(message) if as_text else message) == []
+
+
+def test_a_sort_of_thing_tells_a_number_and_gives_way_to_a_name() -> None:
+    assert found_in({"type": "ssn", "value": "408349716"}) == [("US_SSN", "408349716")]
+    assert found_in({"type": "b", "name": "password", "value": "hunter22"}) == [("SECRET", "hunter22")]
 
 
 @pytest.mark.parametrize("value", ["hunter22", "Tr0ub4dor&3", "correct!horse", "QxWvRTzKpLmNsd", "735112"])
