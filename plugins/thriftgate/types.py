@@ -89,10 +89,9 @@ class ChatRequest:
         return self.params.get("tools") or ()
 
     def asking(self, messages: Sequence[Message], params: Mapping[str, Any]) -> "ChatRequest":
-        """Another question in this request's name, as a chat completion: what a judge is asked."""
-        return replace(
-            self, messages=tuple(messages), params=params, dialect="chat", body=None, headers={}, added=frozenset()
-        )
+        """What a judge is asked in this request's name, as a chat completion; without `params` that it refuses."""
+        asked = replace(self, messages=tuple(messages), params=params, dialect="chat", body=None, headers={})
+        return replace(asked, added=frozenset(params))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,16 @@ async def test_an_accepted_answer_is_compared_with_the_strongest_tiers() -> None
     assert [asked.purpose for asked in setup.completer.history] == [CallPurpose.AUDIT, CallPurpose.JUDGE]
 
 
+async def test_a_judge_that_refuses_our_parameters_is_asked_without_them() -> None:
+    setup = Setup()
+    setup.completer.enqueue("large", "nine days")
+    setup.completer.enqueue("judge", "SAME")
+    setup.auditor.after(ask(), ACCEPTED)
+    await setup.audits()
+    judged = setup.completer.history[-1].request
+    assert judged.added == set(judged.params) == {"temperature", "max_tokens"}
+
+
 def ranking(setup: Setup) -> ModelJudge:
     return ModelJudge(setup.completer, "judge", setup.clock, ranks=True)
 
