@@ -120,8 +120,8 @@ async def test_one_caller_with_many_requests_has_no_more_turns_than_another(monk
     await asyncio.gather(one, *many)
     last = max(place for place, text in enumerate(asked) if text == "b")
     assert last <= 2 * 50 + 2, "a turn of one caller, a turn of the other"
-    turns = asked[:last:2]
-    assert len(set(turns)) >= 20, "and the requests of one caller take that caller's turns in turn"
+    turns = {text for text in asked[:last] if text != "b"}
+    assert len(turns) >= 20, "and the requests of one caller take that caller's turns in turn"
     analyzer.close()
 
 

@@ -51,7 +51,7 @@ ODD_CHAT_REQUESTS = named(
             "stream": {"type": "boolean"}, "messages": {"type": "array", "items": {}}, "ü ß": {"enum": [1.0, -0.0]},
             "$ref": {"type": "string"}, "additionalProperties": {"type": "null"}}})]),
         "schema without a schema": chat(response_format={"type": "json_schema", "json_schema": {"name": "any"}}),
-        "where it may go": chat(provider={"order": ["a", "b"], "allow_fallbacks": False}, models=["a", "b"],
+        "where it may go": chat(provider={"order": ["a", "b"], "allow_fallbacks": False},
                                 transforms=["middle-out"], plugins=[{"id": "web"}]),
         "thinking off": chat(thinking={"type": "disabled"}, enable_thinking=False, reasoning_split=True),
         "numbers in metadata": chat(metadata={"n": 1, "deep": {"a": [None]}}),

@@ -82,5 +82,5 @@ def test_every_command_that_may_take_its_time_gives_a_sign_of_life() -> None:
     files = [file for file in folder.glob("*/[!_]*.py") if "@click.command(" in file.read_text()]
     signs = re.compile(r"\b(waiting|unless_seen|open_keys|Progress|\.status)\(|_status\.")
     silent = {f"{file.parent.name}.{file.stem}" for file in files if not signs.search(file.read_text())}
-    assert len(files) > 40
+    assert len(files) > 35
     assert silent == QUICK

@@ -39,14 +39,14 @@ def check_names(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
 
 def check_provider_names(values: Mapping[str, Any], models: ModelList) -> Iterator[RouteFinding]:
     """A provider that LiteLLM does not have, where one that it has is close: each call of such a model would fail."""
-    own = {
-        mapping(entry).get("provider") for entry in items(value_at(values, "litellm_settings", "custom_provider_map"))
-    }
+    listed = items(value_at(values, "litellm_settings", "custom_provider_map"))
+    own = [mapping(entry).get("provider") for entry in listed]
     known = litellm_names.providers()
     for group in models.groups.values():
         for one in group.deployments:
             provider, slash, _ = one.model.partition("/")
-            if slash and known and provider not in known | own and not one.params.get("custom_llm_provider"):
+            is_named = provider in known or provider in own or bool(one.params.get("custom_llm_provider"))
+            if slash and known and not is_named:
                 suggestion = did_you_mean(provider, known, cutoff=0.75)
                 if suggestion:
                     words = f"LiteLLM has no provider '{provider}'{suggestion}"
