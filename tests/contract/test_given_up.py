@@ -159,6 +159,14 @@ class Call:
         with pytest.raises(asyncio.CancelledError):
             await task
 
+    async def given_up(self, way: str, provider: Provider) -> None:
+        """By who leaves once the provider was asked, or by a time-out."""
+        if way == "leaves":
+            await self.left(provider.is_asked)
+        else:
+            with pytest.raises(TierFailedError):
+                await self.run(patience=0.5)
+
     async def booked(self, charges: Charges) -> TierCall:
         """The account, which is also what LiteLLM has charged."""
         await all_charged()
@@ -179,11 +187,7 @@ async def test_a_call_that_no_tokenizer_counts_ends_as_it_ended_and_is_charged_f
     provider: Provider, charges: Charges, way: str, asked: str, stream: bool
 ) -> None:
     call = Call(provider.url, asked, stream=stream)
-    if way == "leaves":
-        await call.left(provider.is_asked)
-    else:
-        with pytest.raises(TierFailedError):
-            await call.run(patience=0.5)
+    await call.given_up(way, provider)
     booked = await call.booked(charges)
     assert 5 < booked.usage.prompt_tokens < 400
     assert booked.usage.is_estimated
@@ -230,11 +234,7 @@ async def test_a_call_that_was_given_up_has_one_bill(
     edge = EdgeRequest("r", "r", "m", {}, {}, unsettled=opened)
     current.set(edge)
     call = Call(provider.url, asked, stream=stream)
-    if way == "leaves":
-        await call.left(provider.is_asked)
-    else:
-        with pytest.raises(TierFailedError):
-            await call.run(patience=0.5)
+    await call.given_up(way, provider)
     booked = await call.booked(charges)
     assert len(opened.ever) == 1
     assert opened == set()

@@ -285,16 +285,21 @@ def test_what_a_request_may_cost_is_free_again_after_every_ending(asked_by: Make
     assert held > 0.0010
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_what_a_request_may_cost_is_held_as_long_as_it_lasts(life: GatewayProcess, path: str, stream: bool) -> None:
+def _two_at_once(life: GatewayProcess, path: str, way: str, key: str) -> tuple[Asking, httpx.Response, httpx.Response]:
     life.upstream.on("large", slow(1.5, says("Five days.")))
-    asking = Asking(life, path, "streamed" if stream else "whole", f"sk-reserved-acme-{uuid.uuid4().hex}")
+    asking = Asking(life, path, way, f"sk-{key}-acme-{uuid.uuid4().hex}")
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(asking.go)
         assert eventually(lambda: len(life.upstream.asked("large")) == 1)
         second = asking.go()
-        assert _held(life, second) == pytest.approx(0.0015 - _held(life, first.result()))
+        return asking, first.result(), second
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("way", ["whole", "streamed"])
+def test_what_a_request_may_cost_is_held_as_long_as_it_lasts(life: GatewayProcess, path: str, way: str) -> None:
+    asking, first, second = _two_at_once(life, path, way, "reserved")
+    assert _held(life, second) == pytest.approx(0.0015 - _held(life, first))
     plain, routed = (
         replace(asking, key=f"sk-reserved-acme-{uuid.uuid4().hex}", is_plain=is_plain) for is_plain in (True, False)
     )
@@ -302,17 +307,12 @@ def test_what_a_request_may_cost_is_held_as_long_as_it_lasts(life: GatewayProces
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_the_place_is_taken_as_long_as_the_request_lasts(life: GatewayProcess, path: str, stream: bool) -> None:
-    life.upstream.on("large", slow(1.5, says("Five days.")))
-    asking = Asking(life, path, "streamed" if stream else "whole", f"sk-single-acme-{uuid.uuid4().hex}")
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(asking.go)
-        assert eventually(lambda: len(life.upstream.asked("large")) == 1)
-        second = asking.go()
-        assert second.status_code == 429
-        assert error_of(second)
-        assert first.result().status_code == 200
+@pytest.mark.parametrize("way", ["whole", "streamed"])
+def test_the_place_is_taken_as_long_as_the_request_lasts(life: GatewayProcess, path: str, way: str) -> None:
+    _, first, second = _two_at_once(life, path, way, "single")
+    assert second.status_code == 429
+    assert error_of(second)
+    assert first.status_code == 200
 
 
 def test_the_headers_say_which_call_it_was_and_what_is_left(asked_by: Make) -> None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from scipy.special import erf
 
 from thriftgate.errors import ConfigurationError
+from thriftgate.stores import onnx_sessions
 from thriftgate.stores.kept_graphs import weights_of
 from thriftgate.stores.minilm import files as minilm_files
-from thriftgate.stores.minilm import model as minilm
 from thriftgate.stores.minilm.files import find_minilm
 from thriftgate.stores.minilm.graph import HEADS, MINILM_SHAPE, WIDTH, read_weights
 from thriftgate.stores.minilm.model import MAX_TOKENS, MiniLM, Precision, fingerprint_of
@@ -142,7 +142,7 @@ def test_any_text_has_a_vector_of_length_one_whatever_stands_beside_it(int8: Min
 def test_processors_without_vnni_compute_the_same_vectors(
     int8: MiniLM, graph_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(minilm, "_has_vnni", lambda: False)
+    monkeypatch.setattr(onnx_sessions, "_has_vnni", lambda: False)
     assert np.abs(embed(loaded(graph_dir, "int8"), *QUESTIONS) - embed(int8, *QUESTIONS)).max() < 1e-6
 
 

@@ -86,12 +86,14 @@ def say_the_same(one: str, other: str, similarity: float | None, *, is_one_quest
     if normalised_answer(one) == normalised_answer(other):
         return True
     one, other = one[-_LONGEST_READ:], other[-_LONGEST_READ:]
-    told = _told(one, other, similarity)
-    return None if told and not is_one_question and not _are_about_one(one, other) else told
+    concluded = conclusion_of(one), conclusion_of(other)
+    told = _told(one, other, similarity, *concluded)
+    return None if told and not is_one_question and not _are_about_one(one, other, *concluded) else told
 
 
-def _told(one: str, other: str, similarity: float | None) -> bool | None:
-    ours, theirs = conclusion_of(one), conclusion_of(other)
+def _told(
+    one: str, other: str, similarity: float | None, ours: Conclusion | None, theirs: Conclusion | None
+) -> bool | None:
     if ours is not None and theirs is not None:
         return conclude_the_same(ours, theirs)
     if ours is None and theirs is None:
@@ -108,12 +110,12 @@ def _told(one: str, other: str, similarity: float | None) -> bool | None:
     return False if similarity >= _RELATED and _contradict(one, other) else None
 
 
-def _are_about_one(one: str, other: str) -> bool:
+def _are_about_one(one: str, other: str, ours: Conclusion | None, theirs: Conclusion | None) -> bool:
     """Whether most words and many numbers of each are in the other."""
     one, other = one[-_LONGEST_SHARED:], other[-_LONGEST_SHARED:]
     words, other_words = _long_words(one), _long_words(other)
     # What both conclude is known to be the same: it says nothing of what they speak of.
-    concluded = {number for end in (conclusion_of(one), conclusion_of(other)) for number in _values(end)}
+    concluded = _values(ours) | _values(theirs)
     numbers, other_numbers = numbers_in(one) - concluded, numbers_in(other) - concluded
     return (
         min(len(words), len(other_words)) >= _ENOUGH_WORDS

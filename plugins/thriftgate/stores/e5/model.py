@@ -25,7 +25,9 @@ from thriftgate.caching.differences.composing import composed
 from thriftgate.stores.e5.files import MODEL, E5Files
 from thriftgate.stores.e5.packed import Numbers, PackedModel, unpacked_words
 from thriftgate.stores.kept_graphs import GraphBuilding, kept_graph
-from thriftgate.stores.minilm.model import MAX_TOKENS, Precision, readable, session_of
+from thriftgate.stores.minilm.model import MAX_CHARACTERS, MAX_TOKENS, Precision, fitting_ids
+from thriftgate.stores.onnx_sessions import session_of
+from thriftgate.stores.readable_texts import both_ends
 
 E5_REVISION = 2
 """Goes up with every change that moves vectors; old ones are then never compared with new ones."""
@@ -33,11 +35,11 @@ E5_REVISION = 2
 _GRAPH_REVISION = 1
 """Goes up with every change of the graph."""
 
-_LAYERS = 12
 _LOUD_CHANNELS = (15, 35, 60, 87, 146, 219, 297, 321, 351, 383)
 _PREFIX = "query: "
 """Before both of two texts that are compared, says its model card."""
-_HEAD, _TAIL = 130, 124
+_HEAD = 130
+"""Tokens behind <s> that are kept of a text that is too long, the prefix among them."""
 _SPACES = re.compile(" {2,}")
 _NEVER_TYPED = "\x01"
 """The normalisation leaves none of it: a piece with it is never found in a text."""
@@ -98,12 +100,13 @@ class E5:
         self._places = places + packed.tensor("emb.type")[: packed.width]
         self._centre = centre() if is_centred else np.zeros(packed.width, np.float32)
         path = graph_dir / f"{MODEL}-{files.weights_hash}-{precision}-r{_GRAPH_REVISION}.onnx"
-        self._session = session_of(kept_graph(path, partial(_graph, files, precision), building), threads)
+        kept = kept_graph(path, partial(_graph, files, precision), building)
+        self._session = session_of(kept, threads, keeps_plans=False, is_exact=True)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, <s> and </s> included, at most 256."""
         encodings = self._tokenizer.encode_batch([self._normalised(text) for text in texts], add_special_tokens=False)
-        return [_window([self._begin, *encoding.ids, self._end]) for encoding in encodings]
+        return [fitting_ids([self._begin, *encoding.ids, self._end], head=_HEAD) for encoding in encodings]
 
     def run(self, token_ids: Sequence[Sequence[int]]) -> Numbers:
         """One vector per text, shape (texts, 384); the shorter texts are padded to the longest."""
@@ -118,7 +121,7 @@ class E5:
 
     def _normalised(self, text: str) -> str:
         # The rules replace one code point each; SentencePiece puts a letter and its marks together besides.
-        return _SPACES.sub(" ", _PREFIX + composed(readable(text).translate(self._normalisation)))
+        return _SPACES.sub(" ", _PREFIX + composed(both_ends(text, MAX_CHARACTERS).translate(self._normalisation)))
 
 
 def centre() -> npt.NDArray[np.float32]:
@@ -127,15 +130,12 @@ def centre() -> npt.NDArray[np.float32]:
     return np.array(json.loads(text)["centre"], dtype=np.float32)
 
 
-def _window(ids: list[int]) -> list[int]:
-    return ids if len(ids) <= MAX_TOKENS else ids[: _HEAD + 1] + ids[-_TAIL - 1 :]
-
-
 def _graph(files: E5Files, precision: Precision) -> bytes:
     from thriftgate.stores.minilm.graph import EncoderShape, build_graph
 
-    shape = EncoderShape(MODEL, _LAYERS, _LOUD_CHANNELS, has_words=False)
-    return build_graph(_weights(PackedModel(files.weights)), precision, shape)
+    packed = PackedModel(files.weights)
+    shape = EncoderShape(MODEL, packed.layers, _LOUD_CHANNELS, has_words=False)
+    return build_graph(_weights(packed), precision, shape)
 
 
 def _weights(packed: PackedModel) -> Mapping[str, Numbers]:

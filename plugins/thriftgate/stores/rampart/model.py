@@ -10,17 +10,16 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from thriftgate.stores.kept_graphs import GraphBuilding, kept_graph
+from thriftgate.stores.onnx_sessions import session_of
 from thriftgate.stores.rampart.files import MODEL, RampartFiles
 from thriftgate.stores.rampart.spans import KINDS, ScoredWord
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+from thriftgate.stores.readable_texts import without_surrogates
 
 WINDOW = 128
 """Word pieces that are read at once; the network was trained on messages of about this length."""
@@ -63,7 +62,7 @@ class Rampart:
             [place for place, label in enumerate(files.labels) if label[2:] in labels] for labels in KINDS.values()
         ]
         kept = kept_graph(graph_path(files, graph_dir), partial(_graph, files), building)
-        self._session = _session(kept, threads)
+        self._session = session_of(kept, threads)
 
     def words(self, text: str) -> list[ScoredWord]:
         """Every word of the text with the probability of each of `spans.KINDS`."""
@@ -74,10 +73,8 @@ class Rampart:
 
     def reading(self, text: str) -> "WindowedText":
         """The text, to be read a window at a time."""
-        # A lone surrogate is legal in Python and in JSON, but not in UTF-8.
-        text = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
         encode = partial(self._tokenizer.encode, add_special_tokens=False)
-        return WindowedText(text, encode, self._window, len(self._groups))
+        return WindowedText(without_surrogates(text), encode, self._window, len(self._groups))
 
     def _window(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         input_ids = np.array([[self._cls, *ids, self._sep]], dtype=np.int64)
@@ -205,16 +202,3 @@ def _graph(files: RampartFiles) -> bytes:
     from thriftgate.stores.rampart.graph import build_token_graph
 
     return build_token_graph(files.graph)
-
-
-def _session(graph: Path | bytes, threads: int) -> "InferenceSession":
-    """Of the file if there is one: onnxruntime keeps a second copy of the weights of a graph it is given as bytes."""
-    import onnxruntime
-
-    options: Any = onnxruntime.SessionOptions()  # pyright: ignore[reportUnknownVariableType]
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    source = str(graph) if isinstance(graph, Path) else graph
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

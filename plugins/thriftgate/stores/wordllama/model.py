@@ -11,6 +11,7 @@ OSError or ValueError.
 import numpy as np
 import numpy.typing as npt
 
+from thriftgate.stores.readable_texts import both_ends
 from thriftgate.stores.wheel_files import EmbedderFiles
 from thriftgate.stores.wordllama.files import MODEL
 from thriftgate.types import Vector
@@ -52,16 +53,9 @@ class WordLlama:
 
     def vector(self, text: str) -> Vector:
         """The text's vector, of length 1."""
-        (encoding,) = self._tokenizer.encode_batch_fast([_bounded(text)], add_special_tokens=False)
+        (encoding,) = self._tokenizer.encode_batch_fast([both_ends(text, _MAX_CHARACTERS)], add_special_tokens=False)
         summed = self._table.take(_window(encoding.ids) or [_NOTHING], axis=0).sum(axis=0)
         return summed / np.linalg.norm(summed)
-
-
-def _bounded(text: str) -> str:
-    # A lone surrogate is legal in Python and in JSON, but not in UTF-8.
-    half = _MAX_CHARACTERS // 2
-    text = text if len(text) <= _MAX_CHARACTERS else f"{text[:half]} {text[-half:]}"
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _window(ids: list[int]) -> list[int]:
