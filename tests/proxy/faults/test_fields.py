@@ -266,20 +266,27 @@ def test_a_client_does_not_choose_how_a_provider_is_asked(gateway: GatewayProces
 def test_a_response_has_nothing_beside_it_that_goes_over_what_is_sent(gateway: GatewayProcess) -> None:
     gateway.upstream.on("any-openai", says("Asked."))
     strays = {"messages": [{"role": "user", "content": "no"}], "n": 5, "system": "no"}
-    assert ask(gateway, "responses", "any-openai-only", **strays).status_code == 200
-    assert not strays.keys() & gateway.upstream.asked("any-openai")[-1].keys()
+    for name, value in strays.items():
+        told = ask(gateway, "responses", "any-openai-only", **{name: value})
+        assert told.status_code == 400
+        assert f"'{name}'" in error_of(told)["message"]
+    assert gateway.upstream.asked("any-openai") == []
 
 
-def test_what_litellm_has_never_heard_of_is_handed_on_or_named(gateway: GatewayProcess) -> None:
+def test_what_litellm_has_never_heard_of_is_handed_on(gateway: GatewayProcess) -> None:
     """It leaves such a field out: who goes on from a stored conversation was answered as if there were none."""
     gateway.upstream.on("any-openai", says("Asked."))
     gateway.upstream.on("any-claude", says("Asked."))
     assert ask(gateway, "responses", "any-openai-only", conversation="conv_1", brand_new={"a": 1}).status_code == 200
     asked = gateway.upstream.asked("any-openai")[-1]
     assert (asked["conversation"], asked["brand_new"]) == ("conv_1", {"a": 1})
-    told = error_of(ask(gateway, "messages", "any-claude-only", brand_new={"a": 1}))
-    assert "'brand_new'" in told["message"]
-    assert gateway.upstream.asked("any-claude") == []
+    for stream in (False, True):
+        told = ask(gateway, "messages", "any-claude-only", brand_new={"a": 1}, n=2, stream=stream)
+        assert told.status_code == 200
+        asked = gateway.upstream.asked("any-claude")[-1]
+        assert (asked["brand_new"], asked["n"]) == ({"a": 1}, 2)
+    refused = error_of(ask(gateway, "messages", "any-openai-only", brand_new={"a": 1}))
+    assert "'brand_new'" in refused["message"]
     assert ask(gateway, "messages", "any-claude-only", timeout=20, drop_params=False, tags=["a"]).status_code == 200
 
 

@@ -42,7 +42,7 @@ from thriftgate.proxy.tiers.breaker import own_failure
 from thriftgate.proxy.tiers.deployments import DeploymentNames
 from thriftgate.proxy.tiers.plain_chunks import build_plain_chunks
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
-from thriftgate.proxy.tiers.translations import Translations, asked, handed_on
+from thriftgate.proxy.tiers.translations import Translations, asked, hand_on_messages, handed_on
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import answer_of, body_of, view_of, with_fields
 from thriftgate.services.request.unpaid import note_given_up
@@ -90,6 +90,7 @@ class RouterCompleter:
         self._models = DeploymentNames(router)
         self._supported: dict[str, frozenset[str]] = {}
         listening.listen()
+        hand_on_messages()
         stumbles.note_sending()
         build_plain_chunks()
         keep_bills()

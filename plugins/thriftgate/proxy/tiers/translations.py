@@ -5,16 +5,18 @@ group may have deployments of several providers; while a route asks it, only tho
 request (`fitting`, which LiteLLM asks through a hook whenever it chooses a deployment, fallbacks included).
 
 Also in the client's own dialect LiteLLM leaves out the fields that it has never heard of. Of Responses they are handed
-on beside its own (`handed_on`); of messages there is no such place, and they count as lost.
+on beside its own (`handed_on`), of messages they are put back where it picks those that it knows (`hand_on_messages`).
 
 Failure behaviour: what LiteLLM does not know is taken for a provider of the chat dialect; nothing is raised.
 """
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any, cast, get_type_hints
 
 import litellm
+from litellm.llms.anthropic.pass_through.messages.utils import AnthropicMessagesRequestUtils
 from litellm.types.llms.anthropic import AnthropicMessagesRequestOptionalParams
 from litellm.types.llms.openai import ResponsesAPIOptionalRequestParams
 from litellm.types.router import Deployment
@@ -51,8 +53,8 @@ _HEARD_OF: Mapping[Dialect, frozenset[str]] = {
     ) | _LITELLMS,
 }  # fmt: skip
 """Of the two dialects of which LiteLLM sends on only the fields that it knows."""
-_NEVER_BESIDE = frozenset({"model", "models", "messages", "n", "system", "stream"})
-"""No fields of a response's, and what LiteLLM gets beside a request goes over it."""
+_NEVER_BESIDE = frozenset({"messages", "n", "system"})
+"""Another dialect's: handed on beside a response, LiteLLM would read them as its own."""
 
 
 class Translations:
@@ -74,7 +76,8 @@ class Translations:
         if not spoken:
             return ()
         if dialect in spoken:
-            return tuple(_unheard_of(request)) if dialect is Dialect.MESSAGES else ()
+            is_beside = dialect is Dialect.RESPONSES
+            return tuple(name for name in _unheard_of(request) if is_beside and name in _NEVER_BESIDE)
         view = view_of(request)
         return min((_lost(view, one, request.added) for one in spoken), key=len)
 
@@ -109,12 +112,29 @@ class Translations:
 
 def handed_on(request: ChatRequest) -> Mapping[str, Any]:
     """How a router is told of what LiteLLM would leave out of a client's response."""
-    if request.dialect != Dialect.RESPONSES or not (unheard := _unheard_of(request)):
-        return {}
+    unheard = _unheard_of(request) if request.dialect == Dialect.RESPONSES else {}
     unheard = {name: value for name, value in unheard.items() if name not in _NEVER_BESIDE}
     if not unheard:
         return {}
     return {"extra_body": {**unheard, **mapping(body_of(request).get("extra_body"))}}
+
+
+def hand_on_messages() -> None:
+    """Have LiteLLM send a route's messages with the fields that it leaves out; again changes nothing."""
+    theirs = AnthropicMessagesRequestUtils.get_requested_anthropic_messages_optional_param
+    if hasattr(theirs, "__wrapped__"):
+        return
+
+    @wraps(theirs)
+    def picked(params: Mapping[str, object], **kwargs: Any) -> Any:
+        found = theirs(params, **kwargs)
+        request = asked.get()
+        if request is None or request.dialect != Dialect.MESSAGES:
+            return found
+        return {**_unheard_of(request), **cast("Mapping[str, Any]", found)}
+
+    name = theirs.__name__
+    setattr(AnthropicMessagesRequestUtils, name, staticmethod(picked))
 
 
 def _unheard_of(request: ChatRequest) -> Mapping[str, Any]:
