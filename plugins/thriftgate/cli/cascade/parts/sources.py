@@ -102,7 +102,10 @@ def _price(text: str) -> "tuple[str, TierPrice]":
 
 
 def labels_of_file(path: Path, setting: Setting, *, prompt_version: str, skip_bad_lines: bool) -> LabelSource:
-    """The labels of a file of JSON lines; exits with code 2 when lines cannot be used and may not be skipped."""
+    """The labels of a file of JSON lines; exits with code 2 when lines cannot be used and may not be skipped.
+
+    They come in an order of their own: the same lines in another order are split alike, and prove the same.
+    """
     from thriftgate.cascade.calibration.label_file import read_labels
 
     with path.open(encoding="utf-8", errors="replace") as lines:
@@ -112,8 +115,13 @@ def labels_of_file(path: Path, setting: Setting, *, prompt_version: str, skip_ba
         # The answers' own word counts for more than what the configuration says today.
         setting.deployments = dict(found.deployments)
     version = prompt_version or found.prompt_version or ""
+    in_order = sorted(zip(found.questions, found.labels, strict=True), key=lambda read: (read[0], str(read[1])))
     return LabelSource(
-        name=path.name, labels=found.labels, problems=found.problems, prompt_version=version, questions=found.questions
+        name=path.name,
+        labels=[label for _, label in in_order],
+        problems=found.problems,
+        prompt_version=version,
+        questions=[question for question, _ in in_order],
     )
 
 
