@@ -8,6 +8,7 @@ on its last lines. LiteLLM would swallow an exception here among hundreds of log
 """
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -215,5 +216,6 @@ async def finish_start() -> None:
     tidy_after_start()
 
 
-# Also where LiteLLM's own command serves, which does not finish the start.
-tidy_after_start()
+# Also where LiteLLM's own command serves, which does not finish the start; ours puts off collecting until then.
+if gc.isenabled():
+    tidy_after_start()
