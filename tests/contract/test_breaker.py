@@ -14,6 +14,7 @@ with warnings.catch_warnings():
     import httpx
     import litellm
     import openai
+    from fastapi import HTTPException
     from litellm import exceptions
     from litellm.integrations.custom_logger import CustomLogger
     from litellm.router import Router
@@ -260,6 +261,9 @@ async def test_what_litellm_itself_tripped_over_cools_nobody_down(cause: Excepti
     assert await setup.cooling() == set()
 
 
+NO_RESPONSE = httpx.Response(422, request=httpx.Request("POST", "http://provider"))
+
+
 def no_deployment_left() -> Exception:
     return RouterRateLimitError(GROUP, 30.0, False, ["primary", "backup"], ("primary", "backup"))
 
@@ -277,10 +281,37 @@ def test_a_request_that_found_the_group_closed_hears_that_it_cools_down() -> Non
 
 
 @pytest.mark.parametrize(
-    "said", ["prompt too long; exceeded max context length by 3 tokens", "too many tokens: size limit exceeded by 5"]
+    "error",
+    [
+        exceptions.BadRequestError("prompt too long; exceeded max context length by 3 tokens", "m", "p"),
+        exceptions.APIError(
+            413, "This model's maximum prompt length is 100 but the request contains 200 tokens.", "p", "m"
+        ),
+        exceptions.UnprocessableEntityError("`inputs` must have less than 10 tokens. Given: 15", "m", "p", NO_RESPONSE),
+        exceptions.InternalServerError("input length exceeds maximum context length", "p", "m"),
+        exceptions.APIConnectionError(
+            "Input Tokens Exceeded: Number of input tokens exceeds maximum length.", "p", "m"
+        ),
+    ],
+    ids=["400", "413", "422", "500", "no status"],
 )
-def test_too_long_is_known_in_the_words_of_ollama_and_cohere(said: str) -> None:
-    failure = tier_failure("m", exceptions.BadRequestError(message=said, model="m", llm_provider="p"))
+def test_too_long_is_a_400_whatever_its_provider_calls_it(error: Exception) -> None:
+    failure = tier_failure("m", error)
     assert failure.rejected
-    assert failure.code == "context_length_exceeded"
+    assert (failure.status_code, failure.code) == (400, "context_length_exceeded")
     assert str(failure.cause).startswith("prompt is too long")
+
+
+def test_a_long_name_that_litellm_takes_for_a_long_conversation_is_none() -> None:
+    said = "Invalid 'tools[0].function.name': string too long. Expected a string with maximum length 64."
+    failure = tier_failure("m", exceptions.ContextWindowExceededError(said, "m", "p"))
+    assert failure.rejected
+    assert failure.code is None
+    assert failure.cause == said
+
+
+@pytest.mark.parametrize("detail", [{"error": "you may not use this MCP server"}, "you may not use this MCP server"])
+def test_what_litellm_itself_refuses_to_a_caller_is_no_failure_of_the_model(detail: Any) -> None:
+    failure = tier_failure("m", HTTPException(403, detail))
+    assert failure.rejected
+    assert (failure.status_code, failure.cause) == (400, "you may not use this MCP server")

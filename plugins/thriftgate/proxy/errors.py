@@ -31,6 +31,7 @@ from thriftgate.errors import (
     TierFailedError,
 )
 from thriftgate.proxy.tiers.breaker import PROBE_EVERY, causes, is_litellms, own_failure
+from thriftgate.proxy.tiers.windows import is_of_a_field, is_too_long
 from thriftgate.wire.shapes import mapping
 
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
@@ -54,11 +55,8 @@ _BY_STATUS: Mapping[int, str] = {
 }  # fmt: skip
 _MAX_PROVIDER_TEXT = 400
 _TOO_LONG = "context_length_exceeded"
-_TOO_LONG_WORDS = (
-    _TOO_LONG, "prompt is too long", "maximum context length", "input is too long", "exceeds the context window",
-    "exceeds the maximum number of tokens", "exceeds the available context size", "context window exceeds",
-    "exceeded max context length", "too many tokens: size limit exceeded",
-)  # fmt: skip
+_TOO_LONG_BY = frozenset({400, 413, 422, 424, 500})
+"""How providers answer to it. It is a 400 to clients, whatever its provider has for it."""
 _IN_A_LOOP = "The model is repeating the same chunk"
 """LiteLLM's own verdict on a stream with a hundred equal pieces: a 500 to it, though nobody's server has failed."""
 _LONGEST_WAIT = 86_400
@@ -99,7 +97,6 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
     if isinstance(error, TierFailedError):
         return error
     error = own_failure(error)
-    retry_after = _retry_after(error)
     if isinstance(error, RouterRateLimitError):
         return TierFailedError(model, "cools down after failures (503)", status_code=503, retry_after=PROBE_EVERY)
     if any(is_litellms(one) and _IN_A_LOOP in str(one)[:200] for one in causes(error)):
@@ -108,12 +105,22 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
     status = status if isinstance(status, int) and 400 <= status < 600 else 502
     if status == 500 and any(getattr(one, "status_code", None) == _OVERLOADED for one in causes(error)):
         status = _OVERLOADED  # LiteLLM has no class for it
-    is_too_long = isinstance(error, exceptions.ContextWindowExceededError) or _is_too_long(error)
+    if isinstance(error, HTTPException) and status < 500:
+        return TierFailedError(model, _refused_by_litellm(error), status_code=400, rejected=True)
+    return _of_a_call(model, error, status)
+
+
+def _of_a_call(model: str, error: BaseException, status: int) -> TierFailedError:
+    """The same of what a provider said, or did not."""
+    retry_after = _retry_after(error)
+    does_not_fit = status in _TOO_LONG_BY and _is_too_long(error)
+    if does_not_fit:
+        status = 400
     is_filtered = isinstance(error, exceptions.ContentPolicyViolationError)
     if status in _REQUEST_AT_FAULT and not isinstance(error, _NOT_THE_REQUEST):
-        code = _TOO_LONG if is_too_long else "content_filter" if is_filtered else _code(error)
+        code = _TOO_LONG if does_not_fit else "content_filter" if is_filtered else _code(error)
         text = _words_of(error)
-        if is_too_long and not text.startswith("prompt is too long"):
+        if does_not_fit and not text.startswith("prompt is too long"):
             text = f"prompt is too long: {text}"
         return TierFailedError(model, text, status_code=status, rejected=True, code=code, param=_provider_param(error))
     cause = next((text for kind, text in _CAUSES if isinstance(error, kind)), None)
@@ -124,6 +131,13 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
     return TierFailedError(
         model, f"failed ({type(error).__name__}, {status})", status_code=status, retry_after=retry_after
     )
+
+
+def _refused_by_litellm(error: HTTPException) -> str:
+    """What LiteLLM says where it refused a request itself, such as for an MCP server that the caller may not use."""
+    told: object = error.detail
+    said = mapping(told).get("error", told)
+    return redact_string(str(said))[:_MAX_PROVIDER_TEXT] if isinstance(said, str) else "the request is refused"
 
 
 def model_failure(model: str, error: BaseException) -> ModelFailedError | None:
@@ -158,9 +172,11 @@ def _unescaped(text: str) -> str:
 
 
 def _is_too_long(error: BaseException) -> bool:
-    """Whether a provider says that the conversation does not fit, where LiteLLM has no class for its way to say so."""
-    said = str(getattr(error, "message", "") or error)[: 4 * _MAX_PROVIDER_TEXT].lower()
-    return _code(error) == _TOO_LONG or any(words in said for words in _TOO_LONG_WORDS)
+    """Whether a provider says that the conversation does not fit."""
+    said = str(getattr(error, "message", "") or error)[: 4 * _MAX_PROVIDER_TEXT]
+    if isinstance(error, exceptions.ContextWindowExceededError):
+        return not is_of_a_field(said)
+    return is_too_long(said, _code(error))
 
 
 def loop_in(model: str, event: Mapping[str, Any]) -> TierFailedError | None:
