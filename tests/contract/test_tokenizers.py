@@ -3,6 +3,7 @@
 import litellm
 import pytest
 from litellm import utils
+from litellm.litellm_core_utils import token_counter
 
 from thriftgate.proxy.tiers.tokenizers import fetch_none
 
@@ -27,3 +28,21 @@ def test_the_tokenizer_that_litellm_brings_is_used() -> None:
     fetch_none()
     found = utils._return_huggingface_tokenizer("claude-2")  # pyright: ignore[reportPrivateUsage]
     assert (found is not None) is (utils.huggingface_tokenizer_kind("claude-2") == "anthropic")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://images.invalid/a.png", "https://images.invalid/a.png", "data:image/png;base64,!", "data:", "x"]
+)
+def test_counting_the_tokens_of_an_image_fetches_nothing_and_trips_over_nothing(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[object] = []
+
+    def get(_client: object, address: str) -> None:
+        fetched.append(address)
+
+    monkeypatch.setattr(token_counter, "safe_get", get)
+    fetch_none()
+    image = {"type": "image_url", "image_url": {"url": url, "detail": "high"}}
+    assert litellm.token_counter(model="gpt-4o", messages=[{"role": "user", "content": [image]}]) > 100
+    assert fetched == []

@@ -1,15 +1,19 @@
-"""Tokens are counted with what is here: LiteLLM would fetch a Llama's or a Cohere model's tokenizer from the network.
+"""Tokens are counted with what is here: LiteLLM would fetch tokenizers and images from the network to count.
 
-It does so where such a model's provider counts nothing, on the event loop: everybody waits for the download, and for
-minutes where there is no network.
+It fetches a Llama's or a Cohere model's tokenizer where such a model's provider counts nothing, and an image that its
+message calls detailed at whatever address a client wrote; on the event loop, so that everybody waits, and for minutes
+where nobody answers. An image that it could not fetch it then took for broken, and the request with it.
 
-Failure behaviour: nothing is raised; such a model's tokens are counted as OpenAI's, which an estimate may be.
+Failure behaviour: nothing is raised; such a model's tokens are counted as OpenAI's and such an image as any, which an
+estimate may be.
 """
 
 from functools import wraps
 from typing import Any, cast
 
 from litellm import utils
+from litellm.constants import DEFAULT_IMAGE_TOKEN_COUNT
+from litellm.litellm_core_utils import token_counter
 
 _HERE = "anthropic"
 """The kind of tokenizer that LiteLLM's package has in it."""
@@ -25,5 +29,18 @@ def fetch_none() -> None:
     def found(model: str) -> Any:
         return theirs(model) if cast("Any", utils).huggingface_tokenizer_kind(model) == _HERE else None
 
+    measured = cast("Any", token_counter).calculate_img_tokens
+
+    @wraps(measured)
+    def counted(data: object, *args: Any, **options: Any) -> int:
+        # Only an image that is sent along has a size to count by.
+        if not (isinstance(data, str) and data.startswith("data:")):
+            return DEFAULT_IMAGE_TOKEN_COUNT
+        try:
+            return measured(data, *args, **options)
+        except Exception:
+            return DEFAULT_IMAGE_TOKEN_COUNT
+
     setattr(found, "_fetches_none", True)  # noqa: B010  functions have no such field
     setattr(utils, "_return_huggingface_tokenizer", found)  # noqa: B010
+    setattr(token_counter, "calculate_img_tokens", counted)  # noqa: B010
