@@ -38,6 +38,8 @@ _SERVED = frozenset({"completion", "acompletion", "anthropic_messages", "respons
 """LiteLLM's names for what a route does."""
 
 
+_NO_MODEL = "the provider"
+"""Who failed where a request names no model, as one for a file or a vector store."""
 _HITS = (DecisionKind.EXACT_HIT, DecisionKind.SEMANTIC_HIT)
 
 _OF_THE_ROUTER = ("model_group", "model_group_alias", "model_group_size", "deployment", "deployment_model_name",
@@ -192,7 +194,7 @@ class EdgeHooks(CustomLogger):
             edge.error = early_error(request_data, original_exception, is_route=route is not None)
             # The caller's own limit is none of the model's, and LiteLLM says which it was.
             if route is None and edge.error is None and not isinstance(original_exception, ProxyRateLimitError):
-                edge.error = model_failure(edge.model, original_exception)
+                edge.error = model_failure(edge.model or _NO_MODEL, original_exception)
                 edge.is_streaming = has_begun()
                 if edge.error is not None and edge.is_streaming:
                     # LiteLLM writes it into the last event.

@@ -42,6 +42,7 @@ from thriftgate.proxy.endpoints.bodies import BodyBounds
 from thriftgate.proxy.endpoints.counting import explain_counts
 from thriftgate.proxy.endpoints.describing import describe_routes
 from thriftgate.proxy.endpoints.refusing import ErrorLayer
+from thriftgate.proxy.endpoints.unclaimed import UnclaimedLayer
 from thriftgate.proxy.guards.hooks import GuardHooks
 from thriftgate.proxy.guards.layer import GuardLayer
 from thriftgate.proxy.hooks import EdgeHooks
@@ -53,6 +54,7 @@ from thriftgate.proxy.privacy.copying import copy_by_structure
 from thriftgate.proxy.privacy.hooks import PrivacyHooks
 from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
+from thriftgate.proxy.tiers.attachments import blame_attachments
 from thriftgate.proxy.tiers.deployments import DeploymentNames
 from thriftgate.proxy.tiers.quoting import Unquoted
 from thriftgate.proxy.tiers.tokenizers import fetch_none
@@ -147,6 +149,7 @@ let_refusals_stand()
 explain_counts()
 note_what_is_absent()
 fetch_none()
+blame_attachments()
 charge_alike()
 copy_by_structure()
 plain_models = PlainModelLog(DeploymentNames(RouterSource()), gateway.pricer, gateway.past_routes.submit)
@@ -166,6 +169,7 @@ litellm.logging_callback_manager.add_litellm_callback(edge)
 if gateway.config.ledger.plain_models:
     litellm.logging_callback_manager.add_litellm_callback(plain_models)
 # Next to the endpoints: every other layer sees the errors that clients get.
+proxy_server.app.router.middleware_stack = UnclaimedLayer(proxy_server.app.router.middleware_stack, _model_names)
 proxy_server.app.router.middleware_stack = ErrorLayer(proxy_server.app.router.middleware_stack)
 # Before money is reserved: a request may wait here, or be refused.
 if gateway.config.limits is not None and gateway.admission is not None:
