@@ -153,6 +153,8 @@ class Outcome:
     """Those that the last decision saw."""
     rejected: tuple[RejectedAnswer, ...] = ()
     failures: tuple[TierFailedError, ...] = ()
+    is_eased: bool = False
+    """It would not do for everybody: judged and not accepted, by a looser threshold, or not at all under load."""
 
 
 Effect = Ask | Sample | Rate
@@ -210,7 +212,8 @@ def cascade(
                 return way.named(way.given(ask, came.answer, scored, Reason.CONFIDENT), reason)
             if came.is_shown:
                 # An optimistic stream is out, whatever its score says: the cascade ends with it.
-                return way.given(ask, came.answer, scored, Reason.STREAMED_OPTIMISTICALLY)
+                shown = way.given(ask, came.answer, scored, Reason.STREAMED_OPTIMISTICALLY)
+                return replace(shown, is_eased=True)
             way.rejected.append(RejectedAnswer(tier, came.answer, scored))
     return way.named(way.degraded(route, serve_rejected_answer=serve_rejected_answer), reason)
 
@@ -319,12 +322,15 @@ class _Way:
             signals=best.scored.signals,
             rejected=tuple(one for one in self.rejected if one is not best),
             failures=tuple(self.failures),
+            is_eased=True,
         )
 
     def named(self, outcome: Outcome, reason: Reason) -> Outcome:
         """Where the plan left tiers out, its reason is the one that counts."""
         if reason is not Reason.CASCADE:
-            return replace(outcome, reason=reason)
+            by_looser = reason is Reason.BUDGET_SHIFT and outcome.reason is Reason.CONFIDENT
+            is_eased = outcome.is_eased or by_looser or reason is Reason.UNDER_LOAD
+            return replace(outcome, reason=reason, is_eased=is_eased)
         if self.has_collapsed and outcome.decision is DecisionKind.ESCALATED:
             return replace(outcome, reason=Reason.COLLAPSED)
         return outcome

@@ -96,6 +96,16 @@ def test_a_collapse_names_an_escalation_and_nothing_else() -> None:
     assert planned.reason is Reason.TIER_CANNOT_CARRY
 
 
+def test_an_answer_by_a_looser_threshold_is_eased_and_an_escalated_one_is_not() -> None:
+    small, large = Reply(answer_of("s", model="small")), Reply(answer_of("l", model="large"))
+    loose, strict = (Tier("small", 0.4), TIERS[2]), (Tier("small", 0.6), TIERS[2])
+    shifted = ended(small, tiers=loose, reason=Reason.BUDGET_SHIFT)
+    assert (shifted.reason, shifted.tier.model, shifted.is_eased) == (Reason.BUDGET_SHIFT, "small", True)
+    assert not ended(small, large, tiers=strict, reason=Reason.BUDGET_SHIFT).is_eased
+    assert not ended(small, tiers=loose).is_eased
+    assert ended(small, tiers=(Tier("small"),), reason=Reason.UNDER_LOAD).is_eased
+
+
 def test_what_was_rejected_before_is_what_the_next_answer_is_compared_with() -> None:
     seen: list[str | None] = []
 

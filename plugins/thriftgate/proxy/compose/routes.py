@@ -164,7 +164,7 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
         embedder=shared.embedder,
         decider=decider,
         verifier=verifier,
-        tier_policy=tier_policy_of(config.cascade, shared.base_dir),
+        tier_policy=tier_policy_of(config, shared.base_dir),
         clock=shared.clock,
         draw=shared.draw,
         background=shared.background,

@@ -84,7 +84,7 @@ class CacheInspector:
             cache=cache,
             embedder=embedder,
             decider=decider,
-            tier_policy=tier_policy_of(config.cascade, base_dir),
+            tier_policy=tier_policy_of(config, base_dir),
         )
         self._strongest = config.cascade.tiers[-1].model
         self._cache = cache

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from thriftgate.caching.sharing.eligibility import EligibilitySettings
 from thriftgate.caching.sharing.scope import ScopeSettings
-from thriftgate.config import CacheConfig, CascadeConfig
+from thriftgate.config import CacheConfig, RouteConfig
 from thriftgate.wire.identity import IdentityRules, pattern
 
 _ACCEPTANCE = {
     "accept_at", "max_quality_loss", "max_regressions", "delta", "tools", "signals", "second_sample", "judge",
-    "on_strong_failure",
+    "unfamiliar",
 }  # fmt: skip
-"""What an accepted answer depends on, besides the tiers."""
+"""What an accepted answer depends on, besides the tiers; one that is eased is not kept."""
 
 
 def scoping_of(config: CacheConfig) -> ScopeSettings:
@@ -35,14 +35,17 @@ def limits_of(config: CacheConfig) -> EligibilitySettings:
     return EligibilitySettings(max_temperature=config.max_temperature, time_sensitive=config.time_sensitive)
 
 
-def tier_policy_of(cascade: CascadeConfig, base_dir: Path | None = None) -> list[str]:
+def tier_policy_of(route: RouteConfig, base_dir: Path | None = None) -> list[str]:
     """Everything that decides which model answers, and which answers are good enough; a part of every scope.
 
-    Whoever raises the bar, or calibrates again, is not served what the old bar let through: of the artefact, looked
-    for from the folder `base_dir`, the content counts and not the name of its file.
+    Whoever raises the bar, calibrates again or enforces shapes is not served what was let through before: of the
+    artefact, looked for from the folder `base_dir`, the content counts and not the name of its file. A shape itself
+    stands in the request.
     """
+    cascade = route.cascade
     accepts = cascade.model_dump_json(include=_ACCEPTANCE)
-    return [*(tier.model_dump_json() for tier in cascade.tiers), accepts, _content(cascade.artefact, base_dir)]
+    shapes = "no shapes" if route.output is None else route.output.model_dump_json(include={"repair"})
+    return [*(tier.model_dump_json() for tier in cascade.tiers), accepts, shapes, _content(cascade.artefact, base_dir)]
 
 
 def _content(artefact: str | None, base_dir: Path | None) -> str:

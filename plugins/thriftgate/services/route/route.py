@@ -340,9 +340,9 @@ class RouteService:
         journal.served(answer, decision=outcome.decision, reason=outcome.reason, tier=outcome.tier.model)
         journal.confidence, journal.signals = outcome.confidence, outcome.signals
         journal.baseline_cost_usd = self._baseline.cost_usd(answer)
-        # Nobody has judged what was taken under load: it is this client's answer, and no other's.
+        # An answer that was let through for this client is no other's.
         has_values = serving.request.is_local and outcome.tier.model in self._parts.private_models
-        if self._parts.cache is not None and outcome.reason is not Reason.UNDER_LOAD and not has_values:
+        if self._parts.cache is not None and not (outcome.is_eased or has_values):
             baseline, request = journal.baseline_cost_usd, serving.request
             shared = as_asked(request, answer)  # log-probabilities for our own judgement fill no store
             tags = note.tags if note is not None else ()

@@ -12,7 +12,7 @@ from thriftgate.caching.decision import Decision, Hit, Miss
 from thriftgate.caching.entries import Neighbour
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.caching.warm_file import WarmLine
-from thriftgate.config import CascadeConfig, RouteConfig
+from thriftgate.config import RouteConfig
 from thriftgate.services.cache.deciding import Decider, FixedDecider
 from thriftgate.services.cache.inspection import CacheInspector
 from thriftgate.services.cache.pending import Served
@@ -50,7 +50,7 @@ class Office:
         )  # fmt: skip
         self.service = CacheService(
             self.config.cache, cache=self.store, embedder=self.embedder, decider=decider, verifier=None,
-            tier_policy=tier_policy_of(self.config.cascade), clock=self.clock, draw=lambda: 0.5,
+            tier_policy=tier_policy_of(self.config), clock=self.clock, draw=lambda: 0.5,
             background=BackgroundTasks(),
         )  # fmt: skip
 
@@ -284,6 +284,13 @@ async def test_what_is_warmed_is_replaced_by_a_fresh_answer() -> None:
     assert served.answer.text == "Ask in the shop."
 
 
+BAR: dict[str, Any] = {"cascade": {"tiers": [{"model": "a"}, {"model": "b"}], "accept_at": 0.5}}
+
+
+def policy_of(change: Mapping[str, Any], base_dir: Path | None = None, **route: Any) -> list[str]:
+    return tier_policy_of(RouteConfig.model_validate({"cascade": BAR["cascade"] | change, **route}), base_dir)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -291,28 +298,36 @@ async def test_what_is_warmed_is_replaced_by_a_fresh_answer() -> None:
         {"delta": 0.04},
         {"artefact": "other.json"},
         {"max_quality_loss": 0.02},
+        {"max_regressions": 0.02},
         {"tools": "cascade"},
+        {"signals": ["logprobs"]},
+        {"second_sample": {}},
+        {"judge": {"model": "c"}},
+        {"unfamiliar": {"escalate": False}},
+        {"unfamiliar": {"share": 0.1}},
+        {"tiers": [{"model": "a", "accept_at": 0.5}, {"model": "b"}]},
+        {"tiers": [{"model": "a"}, {"model": "c"}, {"model": "b"}]},
     ],
     ids=str,
 )
-def test_another_bar_for_answers_is_another_scope(change: dict[str, object]) -> None:
-    config = CascadeConfig.model_validate({"tiers": [{"model": "a"}, {"model": "b"}], "accept_at": 0.5})
-    other = CascadeConfig.model_validate({"tiers": [{"model": "a"}, {"model": "b"}], "accept_at": 0.5, **change})
-    assert tier_policy_of(config) != tier_policy_of(other)
+def test_another_bar_for_answers_is_another_scope(change: dict[str, Any]) -> None:
+    assert policy_of({}) != policy_of(change)
+
+
+def test_shapes_that_are_enforced_are_another_scope() -> None:
+    policies = [policy_of({}), policy_of({}, output={}), policy_of({}, output={"repair": False})]
+    assert len(set(map(tuple, policies))) == 3
+    assert policy_of({}, output={"reasks": 2}) == policies[1]
 
 
 def test_an_artefact_of_another_content_is_another_scope_and_its_name_is_none(tmp_path: Path) -> None:
     def policy(name: str, content: str) -> list[str]:
         (tmp_path / name).write_text(content, encoding="utf-8")
-        tiers = [{"model": "a"}, {"model": "b"}]
-        config = CascadeConfig.model_validate({"tiers": tiers, "max_quality_loss": 0.02, "artefact": name})
-        return tier_policy_of(config, tmp_path)
+        return policy_of({"max_quality_loss": 0.02, "artefact": name}, tmp_path)
 
     assert policy("one.json", "{}") != policy("one.json", '{"accept_at": 0.9}')
     assert policy("one.json", "{}") == policy("other.json", "{}")
 
 
 def test_how_answers_are_audited_and_sent_is_no_part_of_the_scope() -> None:
-    config = CascadeConfig.model_validate({"tiers": [{"model": "a"}, {"model": "b"}]})
-    other = CascadeConfig.model_validate({"tiers": [{"model": "a"}, {"model": "b"}], "audit": {"share": 0.5}})
-    assert tier_policy_of(config) == tier_policy_of(other)
+    assert policy_of({}) == policy_of({"audit": {"share": 0.5}, "streaming": "optimistic", "hold_limit": 5})

@@ -1,7 +1,7 @@
 """What a route gives up under load, and that it takes it back."""
 
 import pytest
-from tests.fakes import ask, settle
+from tests.fakes import ask, failure, settle
 from tests.route_setup import STRONG, SURE, UNSURE, Client, RouteSetup
 
 from thriftgate.errors import OverloadedError
@@ -18,6 +18,23 @@ async def test_under_load_the_cheapest_answer_is_taken_and_kept_for_nobody(strea
     record = setup.record
     assert (record.decision, record.reason, record.tier) == (DecisionKind.ONLY_TIER, "under_load", "small")
     assert [call.model for call in record.calls] == ["small"]
+    assert await setup.entries() == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_below_the_bar_that_nothing_better_replaces_is_kept_for_nobody(stream: bool) -> None:
+    setup = RouteSetup(on_strong_failure="serve_rejected")
+    setup.completer.enqueue("small", UNSURE)
+    setup.completer.enqueue("large", failure("large", status_code=503))
+    text = await Client(setup.route).read(ask()) if stream else (await setup.answer(ask())).text
+    assert (text, setup.record.reason) == (UNSURE.text, "stronger_tiers_failed")
+    assert await setup.entries() == []
+
+
+async def test_an_unsure_answer_that_was_shown_while_it_was_written_is_kept_for_nobody() -> None:
+    setup = RouteSetup(streaming="optimistic", optimistic={"until": 3, "window": 2}, accept_at=1)
+    assert await Client(setup.route).read(ask()) == SURE.text
+    assert setup.record.reason == "streamed_optimistically"
     assert await setup.entries() == []
 
 
