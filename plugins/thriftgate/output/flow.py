@@ -64,7 +64,8 @@ def ask_tier(
 def invalid(requirement: Requirement, last: Unusable) -> OutputInvalidError:
     """The error for the client: which place of the answer was not as the schema asks for; never what was said."""
     names = _names(requirement)
-    path = path_in_words(last.violation.path, names).strip("`") if isinstance(last, Invalid) else None
+    at = last.violation.path if isinstance(last, Invalid) else ()
+    path = path_in_words(at, names).strip("`") if at else None
     whose = "the route's" if requirement.source == "route" else "the request's"
     return OutputInvalidError(
         f"no tier gave an answer that fits {whose} JSON schema: {last.words(names)}", code="output_invalid", param=path

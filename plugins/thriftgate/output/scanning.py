@@ -12,6 +12,7 @@ from typing import Any
 MAX_DEPTH = 64
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRING_END = re.compile(r'["\\\x00-\x1f]')
+_BEGINNINGS = frozenset('{["-0123456789tfn')
 _SCALAR = re.compile(r"[-+.0-9A-Za-z]*")
 
 
@@ -161,6 +162,8 @@ class Scanner:
     def _start(self, char: str) -> None:
         if self._is_announced:
             return
+        if char not in _BEGINNINGS:
+            raise NotJsonError
         self._is_announced = True
         holder = self._open[-1] if self._open else None
         self._events.append(Started(char, len(holder) if isinstance(holder, list) else None))

@@ -3,7 +3,8 @@
 Each value is looked at when it begins (its kind), when it ends (the part of the schema that applies to it) and when
 its key or place is known (must it not be there at all?). Alternatives (`anyOf`, `oneOf`) are refuted one by one; only
 when the last has failed is the answer wrong. What cannot be decided early waits for the end, so that no beginning of
-a valid document is ever objected to. (JSON with the same key twice in an object is not taken for valid.)
+a valid document is ever objected to. (JSON with the same key twice in an object is not taken for valid.) Nor are
+words before a document, as `3 days: {…}`, a document that is wrong: they can be taken away.
 
 Failure behaviour: pure; text that is no JSON, is nested too deeply or would take too long turns the checking off.
 """
@@ -67,6 +68,8 @@ class StreamChecker:
         self._applying = Applying(schema)
         self._scanner = Scanner()
         self._places: list[_Place] = []
+        self._scalar: list[Event] = []
+        """A document that is no object and no list, which may be the beginning of words around one."""
         self._affords_up_to = 0
 
     def feed(self, chunk: str) -> Violation | None:
@@ -88,7 +91,11 @@ class StreamChecker:
 
     def _follow(self, chunk: str, *, is_last: bool) -> Violation | None:
         try:
-            for event in self._scanner.feed(chunk, is_last=is_last):
+            events = [*self._scalar, *self._scanner.feed(chunk, is_last=is_last)]
+            if not is_last and not self._places and events and _is_scalar(events[0]):
+                self._scalar = events
+                return None
+            for event in events:
                 self._take(event)
                 if self._is_over():
                     break
@@ -182,3 +189,7 @@ class StreamChecker:
             return Violation(path, "", expected)
         inner = self._schema.part_violation(hypothesis.pointer, value)
         return Violation((*path, *inner.path), inner.keyword, inner.expected)
+
+
+def _is_scalar(event: Event) -> bool:
+    return isinstance(event, Started) and event.char not in "{["

@@ -38,12 +38,15 @@ def without_format(view: RequestView) -> Body:
     return view.with_fields({field: left or None, "output_format": None})
 
 
-def with_objection(view: RequestView, answer: Json, words: str, *, tool: str | None) -> Body:
+def with_objection(view: RequestView, answer: Json, words: str, *, tool: str | None, choice: int = 0) -> Body:
     """The body of the next turn: what was answered, and what is wrong with it.
 
-    Where the answer is the call of a `tool`, the objection is that call's result.
+    Where the answer is the call of a `tool`, the objection is that call's result. `choice` is the place of the one that
+    is objected to.
     """
     field = view.turns_field
+    if choice:
+        answer = {**answer, "choices": items(answer.get("choices"))[choice:]}
     turns: list[Any] = [*_as_turns(view.body.get(field)), *_DIALECTS[view.dialect](answer, words, tool)]
     return {**view.body, field: turns}
 

@@ -7,54 +7,60 @@ Failure behaviour: pure and total.
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from thriftgate.wire.shapes import Body, Json, items, mapping, objects
 from thriftgate.wire.turns import Dialect
 
 
-def reworded(dialect: Dialect, answer: Json, texts: Mapping[int, str], *, tool: str | None = None) -> Body:
-    """The answer with `texts` by choice; where `tool` is given, as the arguments of that tool's call."""
+def reworded(dialect: Dialect, answer: Json, texts: Mapping[int, str]) -> Body:
+    """The answer with `texts` by choice."""
     if dialect is Dialect.CHAT:
         choices = list(items(answer.get("choices")))
         for place, words in texts.items():
             choice = mapping(choices[place])
-            choices[place] = {**choice, "message": _message(mapping(choice.get("message")), words, tool)}
+            choices[place] = {**choice, "message": {**mapping(choice.get("message")), "content": words}}
         return {**answer, "choices": choices}
     words = texts[0]
     if dialect is Dialect.MESSAGES:
-        return {**answer, "content": _blocks(objects(answer.get("content")), words, tool)}
-    return {**answer, "output": _items(objects(answer.get("output")), words, tool)}
+        return {**answer, "content": _first_text(objects(answer.get("content")), "text", words, {"citations"})}
+    return {**answer, "output": _items(objects(answer.get("output")), words)}
 
 
-def _message(message: Json, words: str, tool: str | None) -> Body:
-    if tool is None:
-        return {**message, "content": words}
-    calls: list[Any] = []
-    for call in items(message.get("tool_calls")):
-        function = mapping(mapping(call).get("function"))
-        is_meant = function.get("name") == tool
-        calls.append({**mapping(call), "function": {**function, "arguments": words}} if is_meant else call)
-    return {**message, "tool_calls": calls}
+def with_arguments(dialect: Dialect, answer: Json, tool: str, arguments: Mapping[int, Sequence[str]]) -> Body:
+    """The answer with other arguments of each call of a tool: by choice, and in the order of its calls there."""
+    if dialect is Dialect.CHAT:
+        choices = list(items(answer.get("choices")))
+        for place, words in arguments.items():
+            choice = mapping(choices[place])
+            message, left = mapping(choice.get("message")), iter(words)
+            calls = [_called(call, tool, left) for call in items(message.get("tool_calls"))]
+            choices[place] = {**choice, "message": {**message, "tool_calls": calls}}
+        return {**answer, "choices": choices}
+    left = iter(arguments[0])
+    if dialect is Dialect.MESSAGES:
+        blocks = objects(answer.get("content"))
+        return {**answer, "content": [
+            {**one, "input": json.loads(next(left))} if _is_call(one, "tool_use", tool) else one for one in blocks
+        ]}  # fmt: skip
+    output = objects(answer.get("output"))
+    return {**answer, "output": [
+        {**one, "arguments": next(left)} if _is_call(one, "function_call", tool) else one for one in output
+    ]}  # fmt: skip
 
 
-def _blocks(blocks: list[Json], words: str, tool: str | None) -> list[Json]:
-    if tool is not None:
-        is_meant = [block.get("type") == "tool_use" and block.get("name") == tool for block in blocks]
-        return [
-            {**block, "input": json.loads(words)} if meant else block
-            for block, meant in zip(blocks, is_meant, strict=True)
-        ]
-    return _first_text(blocks, "text", words, {"citations"})
+def _is_call(part: Json, kind: str, tool: str) -> bool:
+    return part.get("type") == kind and part.get("name") == tool
 
 
-def _items(output: list[Json], words: str, tool: str | None) -> list[Json]:
-    if tool is not None:
-        return [
-            {**item, "arguments": words} if item.get("type") == "function_call" and item.get("name") == tool else item
-            for item in output
-        ]
+def _called(call: object, tool: str, left: Iterator[str]) -> object:
+    function = mapping(mapping(call).get("function"))
+    if function.get("name") != tool:
+        return call
+    return {**mapping(call), "function": {**function, "arguments": next(left)}}
+
+
+def _items(output: list[Json], words: str) -> list[Json]:
     said, found = False, list[Json]()
     for item in output:
         if item.get("type") != "message":

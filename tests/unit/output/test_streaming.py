@@ -196,3 +196,18 @@ def test_whatever_is_read_to_its_end_is_json(text: str, cuts: list[int]) -> None
         last = events[-1]
         assert isinstance(last, Ended)
         assert json.loads(text) == last.value
+
+
+@pytest.mark.parametrize("before", ["Here you are: ", "3 days: ", "true that. ", "- ", "nothing but this:\n", "'"])
+def test_words_around_a_document_are_no_violation_for_any_cutting(before: str) -> None:
+    """They can be taken away; which is said of the whole text and not of its first word."""
+    text = before + '{"a": 3} ' + before
+    for size in range(1, len(text) + 1):
+        checker = StreamChecker(compiled({"type": "object", "properties": {"a": {"type": "integer"}}}))
+        assert not any(checker.feed(text[at : at + size]) for at in range(0, len(text), size))
+
+
+@pytest.mark.parametrize("text", ['{"a": True}', "{\"a\": 'x'}", '{"a": /* why */ true}', '{"a": “x”}'])
+def test_a_value_that_can_be_repaired_is_no_violation(text: str) -> None:
+    checker = StreamChecker(compiled({"properties": {"a": {"type": ["boolean", "string"]}}}))
+    assert not any(map(checker.feed, text))

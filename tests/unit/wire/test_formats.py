@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from thriftgate.wire.dialects import answer_view, replay, request_view
 from thriftgate.wire.formats import delta_of, with_format, with_objection, without_format
-from thriftgate.wire.rewording import reworded
+from thriftgate.wire.rewording import reworded, with_arguments
 from thriftgate.wire.turns import Dialect
 
 SCHEMA = {"type": "object"}
@@ -32,18 +32,20 @@ def said(dialect: Dialect, words: str) -> dict[str, Any]:
     return {"status": "completed", "output": [item]}
 
 
-def called(dialect: Dialect, arguments: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps(arguments)
+def called(dialect: Dialect, *arguments: dict[str, Any]) -> dict[str, Any]:
+    texts = [json.dumps(one) for one in arguments]
     if dialect is Dialect.CHAT:
-        call = {"id": "c1", "type": "function", "function": {"name": "plan", "arguments": text}}
-        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        calls = [{"id": f"c{n}", "type": "function", "function": {"name": "plan", "arguments": text}}
+                 for n, text in enumerate(texts, 1)]  # fmt: skip
+        message = {"role": "assistant", "content": None, "tool_calls": calls}
         return {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
     if dialect is Dialect.MESSAGES:
-        use = {"type": "tool_use", "id": "c1", "name": "plan", "input": arguments}
-        return {"content": [use], "stop_reason": "tool_use", "role": "assistant"}
-    call = {"id": "f1", "type": "function_call", "call_id": "c1", "name": "plan", "arguments": text,
-            "status": "completed"}  # fmt: skip
-    return {"status": "completed", "output": [call]}
+        uses = [{"type": "tool_use", "id": f"c{n}", "name": "plan", "input": one}
+                for n, one in enumerate(arguments, 1)]  # fmt: skip
+        return {"content": uses, "stop_reason": "tool_use", "role": "assistant"}
+    calls = [{"id": f"f{n}", "type": "function_call", "call_id": f"c{n}", "name": "plan", "arguments": text,
+              "status": "completed"} for n, text in enumerate(texts, 1)]  # fmt: skip
+    return {"status": "completed", "output": calls}
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
@@ -87,10 +89,12 @@ def test_an_answer_says_its_other_text_and_nothing_else_changes(dialect: Dialect
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
-def test_a_call_gets_other_arguments(dialect: Dialect) -> None:
-    after = reworded(dialect, called(dialect, {"days": "3"}), {0: '{"days": 3}'}, tool="plan")
-    (call,) = answer_view(dialect, after).tool_calls
-    assert (call.name, json.loads(call.arguments)) == ("plan", {"days": 3})
+def test_each_call_of_a_tool_gets_its_own_other_arguments(dialect: Dialect) -> None:
+    before = called(dialect, {"days": "3"}, {"days": "4"})
+    after = with_arguments(dialect, before, "plan", {0: ['{"days": 3}', '{"days": 4}']})
+    calls = answer_view(dialect, after).tool_calls
+    assert [(call.name, json.loads(call.arguments)) for call in calls] == [("plan", {"days": 3}), ("plan", {"days": 4})]
+    assert with_arguments(dialect, before, "another", {0: []}) == before
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))

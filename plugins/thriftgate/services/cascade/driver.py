@@ -233,10 +233,11 @@ class _Streamed:
         shaped: ShapedAsker | None,
     ) -> None:
         self._stream = asker.stream(model, request)
+        self._model = model
         self._request = request
         self._optimism = optimism
         self._shaped = shaped
-        self._follower = Follower(shaped.requirement, Dialect(request.dialect), strict=True) if shaped else None
+        self._follower = Follower(shaped.requirement, Dialect(request.dialect)) if shaped else None
         self._has_shown = False
         self.reply: Reply | Broken | TierFailedError = TierFailedError(model, "was not asked")
 
@@ -256,9 +257,7 @@ class _Streamed:
             kept = _value_of(failure)
             self.reply = Broken(kept) if self._is_shown else kept
         else:
-            self.reply = reply = await self._ended()
-            for one in self._follower.flush() if self._follower is not None and reply.veto is None else ():
-                yield one
+            self.reply = await self._ended()
 
     def _passed(self, piece: StreamPiece) -> list[StreamPiece]:
         return [piece] if self._follower is None else self._follower.passed(piece)
@@ -267,13 +266,17 @@ class _Streamed:
         shaped, follower, answer = self._shaped, self._follower, self._stream.answer
         if shaped is None or follower is None:
             return Reply(answer, is_shown=self._is_shown)
+        if not self._has_shown:
+            # Nothing of it is out, so it can be repaired and asked for again as where everything is held.
+            came = shaped.stopped(self._stream, follower.objection) if follower.objection is not None else None
+            if came is None:
+                assert answer is not None, "a stream that ended has its answer"
+                came = await shaped.judged(self._request, answer)
+            return await shaped.ask(self._model, self._request, follow=True, first=came)
         if follower.objection is None and answer is not None:
-            reply = await shaped.shown(self._request, answer)
-            # A short one may be held to its end: then its client has seen nothing of it yet.
-            return reply if reply.veto is None else replace(reply, is_shown=self._has_shown)
+            return await shaped.shown(self._request, answer)
         assert follower.objection is not None, "a stream that was stopped has its objection"
-        reply = shaped.refuse(shaped.stopped(self._stream, follower.objection))
-        return replace(reply, is_shown=self._has_shown)
+        return replace(shaped.refuse(shaped.stopped(self._stream, follower.objection)), is_shown=True)
 
     @property
     def _is_shown(self) -> bool:

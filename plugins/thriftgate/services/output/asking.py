@@ -16,7 +16,7 @@ from thriftgate.errors import TierFailedError
 from thriftgate.output import flow
 from thriftgate.output.requirement import Requirement, in_words, once_more
 from thriftgate.output.streaming import StreamChecker
-from thriftgate.output.verdicts import Invalid, Unreadable, Unusable, Verdict
+from thriftgate.output.verdicts import Invalid, Unusable, Verdict
 from thriftgate.schemas import path_in_words
 from thriftgate.services.output.notes import OutputNote, note_of
 from thriftgate.services.output.reading import CheckedAnswer, checked, is_long
@@ -35,13 +35,12 @@ _OPENING = 8
 class Follower:
     """Reads a stream while it flows: `feed` every event; `objection` is why the answer is of no use, whatever comes."""
 
-    def __init__(self, requirement: Requirement, dialect: Dialect, *, strict: bool = False) -> None:
-        """`strict`: what is shown cannot be repaired, so the first character must begin JSON."""
+    def __init__(self, requirement: Requirement, dialect: Dialect) -> None:
         self._checker = StreamChecker(requirement.schema) if requirement.schema is not None else None
         self._dialect = dialect
         self._of_tool = requirement.tool is not None
-        self._strict = strict
         self._has_begun = False
+        self._is_json = False
         self._held: list[StreamPiece] = []
         self.objection: Unusable | None = None
 
@@ -51,26 +50,25 @@ class Follower:
         if not delta or self.objection is not None:
             return self.objection
         if not self._has_begun and (begun := delta.lstrip()):
-            self._has_begun = True
-            if self._strict and begun[0] not in _BEGINNINGS:
-                self.objection = Unreadable()
-                return self.objection
+            self._has_begun, self._is_json = True, begun[0] in _BEGINNINGS
         violation = self._checker.feed(delta) if self._checker is not None else None
         if violation is not None:
             self.objection = Invalid(None, violation)
         return self.objection
 
     def passed(self, piece: StreamPiece) -> list[StreamPiece]:
-        """Take in an event; what may be shown by now. Until the first words an error can be a whole response."""
-        self._held.append(piece)
-        if self.feed(piece) is not None or (not self._has_begun and len(self._held) <= _OPENING):
-            return []
-        return self.flush()
+        """Take in an event; what may be shown by now.
 
-    def flush(self) -> list[StreamPiece]:
-        """What was held, unless there is an objection."""
+        Until the first words an error can be a whole response. What does not begin as JSON does is held to its end:
+        it can still be repaired, asked for again, or be a refusal.
+        """
+        self._held.append(piece)
+        if self.feed(piece) is not None:
+            return []
+        if not self._is_json if self._has_begun else len(self._held) <= _OPENING:
+            return []
         held, self._held = self._held, []
-        return held if self.objection is None else []
+        return held
 
 
 class ShapedAsker:
@@ -102,8 +100,13 @@ class ShapedAsker:
         asking = with_body(request, without_format(view_of(request)))
         return self._in_words(replace(asking, added=request.added))
 
-    async def ask(self, model: str, request: ChatRequest, *, follow: bool = False) -> Reply:
-        """One tier's answer, asked for more than once where that may help. Raises TierFailedError."""
+    async def ask(
+        self, model: str, request: ChatRequest, *, follow: bool = False, first: CheckedAnswer | None = None
+    ) -> Reply:
+        """One tier's answer, asked for more than once where that may help. Raises TierFailedError.
+
+        `first` is what it answered already.
+        """
         latest: CheckedAnswer | None = None
 
         def verdict(_: flow.OutputReply) -> Verdict:
@@ -117,10 +120,10 @@ class ShapedAsker:
         while True:
             if step.objection is not None and latest is not None:
                 self._reasks += 1
-                work = partial(self._once_more, request, latest.answer, step.objection)
+                work = partial(self._once_more, request, latest, step.objection)
                 asking = await beside_loop(work, is_heavy=view_of(request).is_heavy)
             try:
-                came = await self._came(model, asking, follow=follow)
+                came = first if first and latest is None else await self._came(model, asking, follow=follow)
             except TierFailedError:
                 if latest is None:
                     raise
@@ -176,16 +179,17 @@ class ShapedAsker:
         return CheckedAnswer(stream.written, objection)
 
     async def shown(self, request: ChatRequest, answer: Answer) -> Reply:
-        """The reply for a whole answer that its client has, or gets next, as it was written."""
+        """The reply for a whole answer that its client has as it was written."""
         return replace(self._reply(await self.judged(request, answer, may_repair=False)), is_shown=True)
 
     def refuse(self, came: CheckedAnswer) -> Reply:
-        """The reply for an answer that was stopped before anything of it was shown."""
+        """The reply for an answer that was stopped after its client had seen a part."""
         return self._reply(came)
 
-    def _once_more(self, request: ChatRequest, answer: Answer, objection: str) -> ChatRequest:
+    def _once_more(self, request: ChatRequest, came: CheckedAnswer, objection: str) -> ChatRequest:
         words, tool = once_more(objection), self.requirement.tool
-        body = with_objection(view_of(request), whole_body(request, answer), words, tool=tool)
+        given = whole_body(request, came.answer)
+        body = with_objection(view_of(request), given, words, tool=tool, choice=came.place)
         asking = replace(with_body(request, body), added=request.added)
         return asking if tool is not None else self._in_words(asking)
 

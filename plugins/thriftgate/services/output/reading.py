@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from thriftgate.output.judging import judge
 from thriftgate.output.requirement import Requirement
-from thriftgate.output.verdicts import Repaired, Unreadable, Unusable, Verdict
+from thriftgate.output.verdicts import Repaired, Unusable, Valid, Verdict
 from thriftgate.services.request.reading import answer_of, whole_body
 from thriftgate.types import Answer, ChatRequest
 from thriftgate.wire.answer import ChoiceView, FinishKind
 from thriftgate.wire.dialects import answer_view
-from thriftgate.wire.rewording import reworded
+from thriftgate.wire.rewording import reworded, with_arguments
 from thriftgate.wire.turns import Dialect
 
 _LONG = 4_000
@@ -26,7 +26,10 @@ class CheckedAnswer:
 
     answer: Answer
     verdict: Verdict | None
-    """Of all choices the one that is worst; None when the answer has no shape: it calls a tool, or refuses."""
+    """Of all choices the one that is worst, a repair with the changes of all; None when the answer has no shape: it
+    calls a tool, or refuses."""
+    place: int = 0
+    """The choice that is objected to."""
 
     @property
     def objection(self) -> Unusable | None:
@@ -42,34 +45,52 @@ def is_long(answer: Answer) -> bool:
 def checked(request: ChatRequest, answer: Answer, requirement: Requirement, *, may_repair: bool) -> CheckedAnswer:
     """Read every choice of an answer; what could be repaired is in the answer that comes back."""
     body, dialect = whole_body(request, answer), Dialect(request.dialect)
-    worst: Verdict | None = None
-    texts: dict[int, str] = {}
+    found: list[Verdict] = []
+    texts: dict[int, list[str]] = {}
     for place, choice in enumerate(answer_view(dialect, body).choices):
-        verdict = _verdict(choice, requirement, may_repair=may_repair)
-        if isinstance(verdict, Unusable):
-            return CheckedAnswer(answer, verdict)
-        if isinstance(verdict, Repaired):
-            texts[place] = verdict.text
-        worst = verdict if worst is None or isinstance(verdict, Repaired) else worst
+        said = _said(choice, requirement)
+        verdicts = [_verdict(one, choice, requirement, may_repair=may_repair) for one in said]
+        bad = next((verdict for verdict in verdicts if isinstance(verdict, Unusable)), None)
+        if bad is not None:
+            return CheckedAnswer(answer, bad, place)
+        found += verdicts
+        if any(isinstance(verdict, Repaired) for verdict in verdicts):
+            texts[place] = [
+                verdict.text if isinstance(verdict, Repaired) else one
+                for one, verdict in zip(said, verdicts, strict=True)
+            ]
     if not texts:
-        return CheckedAnswer(answer, worst)
-    written = reworded(dialect, body, texts, tool=requirement.tool)
+        return CheckedAnswer(answer, _worst(found))
+    if requirement.tool is not None:
+        written = with_arguments(dialect, body, requirement.tool, texts)
+    else:
+        written = reworded(dialect, body, {place: said[0] for place, said in texts.items()})
     read = answer_of(
         request.dialect, written, model=answer.model, deployment=answer.deployment, usage=answer.usage,
         cost_usd=answer.cost_usd,
     )  # fmt: skip
-    return CheckedAnswer(replace(read, provider_id=answer.provider_id), worst)
+    return CheckedAnswer(replace(read, provider_id=answer.provider_id), _worst(found))
 
 
-def _verdict(choice: ChoiceView, requirement: Requirement, *, may_repair: bool) -> Verdict | None:
+def _said(choice: ChoiceView, requirement: Requirement) -> list[str]:
+    """What of a choice must have the shape: its text, or the arguments of every call of the tool that is its form."""
     if choice.finish.kind in _NO_ANSWER or choice.refusal:
-        return None
-    said: str | None = choice.text
+        return []
     if requirement.tool is not None:
-        said = next((call.arguments for call in choice.tool_calls if call.name == requirement.tool), None)
-        if said is None:
-            return Unreadable()
-    elif choice.tool_calls:
-        return None
+        # Without a call there is nothing to read, which is no JSON.
+        return [call.arguments for call in choice.tool_calls if call.name == requirement.tool] or [""]
+    return [] if choice.tool_calls else [choice.text]
+
+
+def _verdict(said: str, choice: ChoiceView, requirement: Requirement, *, may_repair: bool) -> Verdict:
     ending = _ENDINGS.get(choice.finish.kind, "stop")
     return judge(said, requirement, finish_reason=ending, may_repair=may_repair)
+
+
+def _worst(found: list[Verdict]) -> Verdict | None:
+    """Of usable verdicts the one to be told of: a repair, with the changes of all; else one that was not checked."""
+    repaired = [one for one in found if isinstance(one, Repaired)]
+    if repaired:
+        changes = dict.fromkeys(change for one in repaired for change in one.changes)
+        return replace(repaired[0], changes=tuple(changes))
+    return next((one for one in found if isinstance(one, Valid) and one.unchecked), found[0] if found else None)

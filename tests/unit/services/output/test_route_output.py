@@ -12,11 +12,13 @@ from tests.route_setup import Client, RouteSetup
 from thriftgate.config.sections.output import OutputConfig
 from thriftgate.errors import AllTiersFailedError, OutputInvalidError
 from thriftgate.output.requirement import Requirement
+from thriftgate.output.verdicts import Change, Invalid, Repaired, Valid
 from thriftgate.schemas import Schema, compile_schema
 from thriftgate.services.output.asking import ShapedAsker
+from thriftgate.services.output.reading import CheckedAnswer, checked
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.journal import Journal
-from thriftgate.types import Choice, DecisionKind
+from thriftgate.types import Answer, Choice, DecisionKind
 
 SHAPE: dict[str, Any] = {
     "type": "object",
@@ -186,6 +188,24 @@ async def test_a_held_stream_is_repaired_before_its_first_event() -> None:
     assert client.told_at_first_chunk["output"] == "repaired (code fence removed)"
 
 
+@pytest.mark.parametrize("said", [FENCED, "As you wish: " + GOOD], ids=["fence", "words"])
+async def test_what_does_not_begin_as_json_is_held_and_repaired_however_early_a_stream_is_shown(said: str) -> None:
+    one = setup(streaming="strong_first_token")
+    one.completer.standing["large"] = answer_of(said, model="large")
+    assert json.loads(await Client(one.route).read(ask())) == json.loads(GOOD)
+    assert one.record.metadata["output"] == "repaired"
+    assert one.completer.models == ["large"]
+
+
+@pytest.mark.parametrize("first", ["No idea.", "", '{"days":"x"}'], ids=["words", "nothing", "at the first word"])
+async def test_an_answer_of_which_nothing_was_shown_is_asked_for_once_more(first: str) -> None:
+    one = setup(streaming="strong_first_token")
+    one.completer.enqueue("large", answer_of(first, model="large"))
+    assert await Client(one.route).read(ask()) == GOOD
+    assert one.completer.models == ["large", "large"]
+    assert one.record.metadata["output_reasks"] == 1
+
+
 async def test_a_held_stream_is_closed_at_the_first_violation() -> None:
     one = setup()
     one.completer.enqueue("small", answer_of('{"days": "three", "city": "' + "Bern " * 200 + '"}', logprob=-0.01))
@@ -221,3 +241,59 @@ async def test_an_empty_section_enforces_only_what_callers_ask_for() -> None:
     one.completer.standing["small"] = answer_of("three days, in Bern, as I said", logprob=-0.01)
     assert (await one.answer(ask())).text.startswith("three days")
     assert "output" not in one.record.metadata
+
+
+def forced(*arguments: str) -> Answer:
+    """An answer that calls the tool `plan`."""
+    calls = [{"id": f"c{place}", "type": "function", "function": {"name": "plan", "arguments": text}}
+             for place, text in enumerate(arguments)]  # fmt: skip
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    return answer_of("", choices=(Choice(message, "tool_calls"),))
+
+
+def judged(answer: Answer, *, tool: str | None = None) -> CheckedAnswer:
+    schema = compile_schema(SHAPE)
+    assert isinstance(schema, Schema)
+    return checked(ask(), answer, Requirement("route", schema, tool=tool), may_repair=True)
+
+
+def test_every_call_of_the_tool_that_is_the_answers_form_is_checked() -> None:
+    assert isinstance(judged(forced(GOOD, GOOD), tool="plan").verdict, Valid)
+    assert isinstance(judged(forced(GOOD, WRONG), tool="plan").verdict, Invalid)
+
+
+def test_a_repaired_call_leaves_the_other_calls_of_its_tool_as_they_are() -> None:
+    other = '{"city": "Basel", "days": 9}'
+    came = judged(forced('{"city": "Bern", "days": 3,}', other), tool="plan")
+    assert isinstance(came.verdict, Repaired)
+    texts = [call["function"]["arguments"] for call in came.answer.choices[0].message["tool_calls"]]
+    assert list(map(json.loads, texts)) == [json.loads(GOOD), json.loads(other)]
+
+
+def test_of_several_choices_every_repair_is_named_and_the_wrong_one_is_objected_to() -> None:
+    def several(*texts: str) -> Answer:
+        return answer_of("", choices=tuple(Choice({"role": "assistant", "content": text}, "stop") for text in texts))
+
+    came = judged(several(FENCED, GOOD, '{"city": "Bern", "days": 3,}'))
+    assert isinstance(came.verdict, Repaired)
+    assert came.verdict.changes == (Change.FENCE, Change.COMMAS)
+    assert [json.loads(choice.text) for choice in came.answer.choices] == [json.loads(GOOD)] * 3
+    assert judged(several(GOOD, WRONG)).place == 1
+
+
+async def test_the_model_is_shown_the_choice_that_is_objected_to() -> None:
+    one = setup()
+    both = tuple(Choice({"role": "assistant", "content": text}, "stop") for text in (GOOD, WRONG))
+    one.completer.enqueue("small", answer_of("", choices=both))
+    await one.answer(ask(params={"n": 2}))
+    again = one.completer.history[1].request.body
+    assert again is not None
+    assert [turn["content"] for turn in again["messages"] if turn["role"] == "assistant"] == [WRONG]
+
+
+async def test_an_objection_to_the_whole_answer_names_no_path() -> None:
+    one = setup(output={"json_schema": SHAPE, "reasks": 0})
+    one.completer.standing = {"small": answer_of("[]"), "large": answer_of("[]", model="large")}
+    with pytest.raises(OutputInvalidError, match="the answer must be an object") as caught:
+        await one.answer(ask())
+    assert caught.value.param is None
