@@ -249,7 +249,7 @@ class CallPurpose(StrEnum):
     AUDIT = "audit"
     VERIFY = "verify"
     JUDGE = "judge"
-    """A judge model's comparison of two answers, after one was given."""
+    """A judge model's comparison of two answers, or the guards' of what is said to a model."""
     EMBEDDING = "embedding"
 
 
@@ -280,6 +280,7 @@ class AuditKind(StrEnum):
     NEIGHBOUR = "neighbour"
     """An answer of the cache that was nearly given, compared with the fresh one: nobody got it."""
     FEEDBACK = "feedback"
+    GUARD = "guard"  # no verdict on an answer: what `guards.judge` cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -424,7 +425,7 @@ class SummaryRow:
     baseline_cost_usd: float | None
     """None by model: the baseline belongs to a request."""
     checking_cost_usd: float | None = 0.0
-    """What audits and verifications of these requests cost besides; None by model."""
+    """What checks (audits, verifications …) of these requests cost besides; None by model."""
     duration_p50: float
     duration_p95: float
     last_at: float | None = None

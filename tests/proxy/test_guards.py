@@ -282,6 +282,13 @@ def test_a_judge_model_decides_and_everything_that_tells_of_guards_tells_of_it(
     )
     series = read_series(guarded.base_url, SCRAPER_TOKEN)
     assert total(series, "thriftgate_guard_findings_total", guard="judge", action="block") >= 1
+    # Ten tokens and four of a cheap model, twice: the operator's money, beside what the requests cost.
+    bill = {"route": "judged", "kind": "guard"}
+    assert eventually(lambda: money(guarded, **bill) >= 2 * 18e-6 - 1e-9, 10), money(guarded, **bill)
+
+
+def money(guarded: GatewayProcess, **labels: str) -> float:
+    return total(read_series(guarded.base_url, SCRAPER_TOKEN), "thriftgate_checking_cost_usd_total", **labels)
 
 
 @everywhere

@@ -50,5 +50,5 @@ def test_what_cost_nothing_leaves_no_trace() -> None:
 def test_audits_of_one_request_do_not_replace_each_other() -> None:
     audits = [replace(AUDIT, kind=kind, tier=tier) for kind in AuditKind for tier in ("a", "b")]
     ids = [spans[0].trace_id for audit in audits if (spans := spans_of_audit(audit))]
-    assert len(set(ids)) == len(ids) == 6
+    assert len(set(ids)) == len(ids) == 8
     assert encode_spans(spans_of_audit(AUDIT)) == encode_spans(spans_of_audit(AUDIT))

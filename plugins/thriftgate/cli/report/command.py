@@ -95,7 +95,8 @@ def command(
     """Print what the gateway cost and what it saved.
 
     `saved` is against the route's baseline model answering the same requests, net of every extra call that was made
-    for them; `net` also of `checks`, what audits and verifications of these requests cost besides.
+    for them; `net` also of `checks`, what audits, verifications and the guards' judge cost for these requests
+    besides.
     Its share comes with a 95 % interval that takes the requests as a sample of such traffic. `hits` are exact and
     semantic ones; `accepted` answers came from a cheaper tier, `escalated` ones from a stronger one after it.
 

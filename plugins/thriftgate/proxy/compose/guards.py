@@ -13,7 +13,7 @@ from thriftgate.config import ThriftgateConfig
 from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.guards.classifier import shipped_classifier
-from thriftgate.ports import Clock, Completer, Embedder, PrivacyAnalyzer
+from thriftgate.ports import AuditBook, Clock, Completer, Embedder, PrivacyAnalyzer
 from thriftgate.prompts.registry import Registry
 from thriftgate.services.guards.decisions import Decision, audit_lines
 from thriftgate.services.guards.inspecting import GuardService
@@ -59,11 +59,12 @@ def open_guards(
     embedder: Embedder | None,
     analyzer: PrivacyAnalyzer | None,
     completer: Completer,
+    audits: AuditBook,
     samples: Samples,
     clock: Clock,
 ) -> Guards:
     """Build everything. Raises ConfigurationError."""
-    judge = GuardJudge(completer, config.judge) if config.judge is not None else None
+    judge = GuardJudge(completer, config.judge, clock, audits) if config.judge is not None else None
     service = guard_service(config, base_dir=base_dir, embedder=embedder, analyzer=analyzer, judge=judge)
     log = AuditLog(base_dir / config.audit_log if config.audit_log else None)
     return Guards(service=service, log=log, samples=samples, clock=clock)

@@ -20,9 +20,12 @@ from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.guards.exchange import current
+from thriftgate.proxy.messages import caller_of
 from thriftgate.services.guards.decisions import Decision
 from thriftgate.services.guards.inspecting import GuardService, Said
+from thriftgate.services.guards.judging import JudgedRequest
 from thriftgate.services.request.background import beside_loop
+from thriftgate.types import Caller
 from thriftgate.wire.dialects import request_view
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.texts import free_texts
@@ -81,9 +84,14 @@ class GuardHooks(CustomLogger):
             decision = await self._service.request(
                 said,
                 policy,
-                request_id=request_id,
+                whose=JudgedRequest(
+                    request_id=request_id,
+                    route=edge.route if edge is not None else model,
+                    caller=caller_of(edge) if edge is not None else Caller(),
+                    traceparent=edge.headers.get("traceparent") if edge is not None else None,
+                    is_private=is_private,
+                ),
                 may_ask=judge is not None and (judge.model in self._private_models or not is_private),
-                is_private=is_private,
             )
         except GatewayError as error:
             raise _refused(edge, error) from None

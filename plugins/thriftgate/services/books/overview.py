@@ -59,7 +59,7 @@ class OverviewSource(Protocol):
         ...
 
     async def checking_cost(self, whose: Search, *, since: float, until: float) -> float:
-        """US dollars that audits and verifications of the requests started in [since, until) cost."""
+        """US dollars that checks (audits, verifications …) of the requests started in [since, until) cost."""
         ...
 
     async def deployments(self, whose: Search, *, since: float, until: float) -> Sequence[DeploymentTally]:
@@ -128,7 +128,7 @@ class Overview:
     """In seconds; NaN without requests."""
     duration_p95: float
     checking_cost_usd: float
-    """What audits and verifications of these requests cost."""
+    """What audits, verifications and guards' judges of these requests cost."""
     deployments: Sequence[DeploymentTally]
     standings: Sequence[RouteStanding]
     experiments: Sequence[ExperimentStanding]

@@ -87,7 +87,7 @@ async def reconcile(ledger: Ledger, invoice: Invoice) -> Reconciliation:
 def compare_invoice(
     invoice: Invoice, books: Mapping[tuple[str, str], LedgerSide], audits: Mapping[str, float]
 ) -> Reconciliation:
-    """Both sides, by day and model; `audits` is what audits and verifications cost on each day."""
+    """Both sides, by day and model; `audits` is what audits and other checks cost on each day."""
     merged = _whole_days(books) if any(model == WHOLE_DAY for _, model in invoice.lines) else books
     keys = sorted({*invoice.lines, *merged})
     return Reconciliation([_difference(key, invoice.lines.get(key), merged.get(key), audits) for key in keys])
@@ -145,9 +145,9 @@ def _token_gaps(theirs: InvoiceTally, mine: InvoiceTally) -> dict[str, int]:
 
 
 def _beside(day: str, audits: Mapping[str, float]) -> list[str]:
-    """Audits and verifications are booked apart, as the operator's."""
+    """Audits and other checks are booked apart, as the operator's."""
     cost = audits.get(day, 0.0)
-    return [f"audits and verifications of that day, booked apart: {cost:,.4f} $"] if cost > 0 else []
+    return [f"audits, verifications and guards of that day, booked apart: {cost:,.4f} $"] if cost > 0 else []
 
 
 def _has_any(tally: InvoiceTally) -> bool:

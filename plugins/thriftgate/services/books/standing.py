@@ -160,7 +160,7 @@ class RouteStanding:
     not_proven: Mapping[str, int] = field(default_factory=dict[str, int])
     """Requests by the reason why they were sent to the strongest tier for want of a proof."""
     checking_cost_usd: float
-    """What audits and verifications themselves cost; not part of what requests cost."""
+    """What audits, verifications and the guards' judge themselves cost; not part of what requests cost."""
 
     @property
     def alarm(self) -> Drift | None:

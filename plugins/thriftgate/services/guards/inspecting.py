@@ -22,7 +22,7 @@ from thriftgate.guards.toxicity import toxic
 from thriftgate.ports import Embedder, PrivacyAnalyzer
 from thriftgate.privacy.findings import Text
 from thriftgate.services.guards.decisions import Acted, Decision
-from thriftgate.services.guards.judging import GuardJudge
+from thriftgate.services.guards.judging import GuardJudge, JudgedRequest
 from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
 from thriftgate.services.request.background import beside_loop
 from thriftgate.types import Vector
@@ -88,11 +88,10 @@ class GuardService:
         texts: Sequence[Said],
         policy: GuardPolicy,
         *,
-        request_id: str = "",
+        whose: JudgedRequest | None = None,
         may_ask: bool = True,
-        is_private: bool = False,
     ) -> Decision:
-        """Look at a request; with `may_ask` also by the judge model, of whose call on a private one nothing is logged.
+        """Look at a request; with `may_ask` also by the judge model, whose calls are booked as made for `whose`.
 
         Raises GuardUnavailableError where a guard failed and the operator wants it closed.
         """
@@ -123,7 +122,7 @@ class GuardService:
         if self._judge is not None and may_ask and policy.action("judge") != "off":
             outside = ((key, one.text) for one, key in looked if one.place in _FROM_OUTSIDE)
             verdicts, to_ask = self._known_of(outside, _JUDGE)
-            said = await self._judge.verdicts(to_ask, request_id, is_private=is_private)
+            said = await self._judge.verdicts(to_ask, whose or JudgedRequest())
             self._kept({key: said.found[key] for key in said.judged}, _JUDGE)
             verdicts |= said.found
             unasked = said.unasked

@@ -73,7 +73,7 @@ SAVED = Family(
 )  # fmt: skip
 CHECKING_COST = Family(
     "thriftgate_checking_cost_usd_total", "counter",
-    "What audits and verifications of requests cost besides; saved less this is what was saved, net.",
+    "What checks of requests (audits, verifications, guards) cost besides; saved less this is what was saved, net.",
     ("route", "kind"),
 )  # fmt: skip
 JUDGED = Family(

@@ -150,7 +150,7 @@ async def test_audits_are_named_where_the_invoice_has_more() -> None:
         Audit(request_id="x", kind=AuditKind.CASCADE, route="support", judged_at=NOON, is_acceptable=True, cost_usd=0.3)
     )
     found = await reconcile(ledger, Invoice("openai", {GPT: InvoiceTally(cost_usd=0.925)}))
-    assert "audits and verifications of that day, booked apart: 0.3000 $" in found.lines[0].reasons
+    assert "audits, verifications and guards of that day, booked apart: 0.3000 $" in found.lines[0].reasons
 
 
 async def test_what_only_the_ledger_has_is_said_too() -> None:

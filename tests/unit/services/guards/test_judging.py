@@ -1,10 +1,13 @@
 """A model that is asked whether a text is an attack."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.fakes import FakeCompleter, Held
+from tests.clocks import FakeClock
+from tests.fakes import FakeCompleter, Held, answer_of, settle
+from tests.memory_ledger import MemoryLedger
 from tests.virtual_time import run_in_virtual_time
 
 from thriftgate.config.sections.guards import GuardJudgeConfig, GuardsConfig
@@ -12,21 +15,23 @@ from thriftgate.errors import GuardUnavailableError, TierFailedError
 from thriftgate.guards.classifier import shipped_classifier
 from thriftgate.services.guards.decisions import Decision, audit_lines
 from thriftgate.services.guards.inspecting import GuardService, Said
-from thriftgate.services.guards.judging import GuardJudge, read_verdict
+from thriftgate.services.guards.judging import GuardJudge, JudgedRequest, read_verdict
 from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
-from thriftgate.types import Answer, CallPurpose, ChatRequest, Choice
+from thriftgate.types import Answer, AuditKind, Caller, CallPurpose, ChatRequest, Choice, Status
 
 QUIET = "How long does a refund take?"
 
 
-def asking(completer: FakeCompleter, fail: str = "open", **judge: Any) -> tuple[GuardService, GuardPolicy]:
+def asking(
+    completer: FakeCompleter, fail: str = "open", books: MemoryLedger | None = None, **judge: Any
+) -> tuple[GuardService, GuardPolicy]:
     config = GuardsConfig.model_validate({"judge": {"model": "judge", **judge}, "fail": fail})
     assert config.judge is not None
     service = GuardService(
         GuardPolicies(config),
         injection=lambda: shipped_classifier("injection"),
         toxicity=lambda: shipped_classifier("toxicity"),
-        judge=GuardJudge(completer, config.judge),
+        judge=GuardJudge(completer, config.judge, FakeClock(), books or MemoryLedger()),
     )
     policy = service.policies.policy_of("m")
     assert policy is not None
@@ -57,7 +62,7 @@ def test_a_word_or_a_number_is_a_verdict_and_nothing_else(said: str, score: floa
 async def test_what_the_model_takes_for_an_attack_is_blocked_and_told_without_its_words() -> None:
     completer = FakeCompleter({"judge": "ATTACK"})
     service, policy = asking(completer, action="block")
-    decision = await service.request([Said(QUIET, "user")], policy, request_id="r1")
+    decision = await service.request([Said(QUIET, "user")], policy, whose=JudgedRequest("r1"))
     assert decision.headers["x-thriftgate-guard"] == "judge:takes it for an attack=1.00"
     assert decision.error is not None
     assert "judge" in decision.error.message
@@ -191,8 +196,41 @@ async def test_a_classifier_gets_the_bare_text_and_a_text_that_only_private_mode
     assert completer.history[0].request.messages == ({"role": "user", "content": QUIET},)
     await service.request([Said("My card is 4111.", "user")], policy, may_ask=False)
     assert len(completer.history) == 1
-    await service.request([Said("My card is 4111.", "user")], policy, is_private=True)
+    await service.request([Said("My card is 4111.", "user")], policy, whose=JudgedRequest(is_private=True))
     assert [asked.request.is_private for asked in completer.history] == [False, True]
+
+
+async def test_what_it_was_asked_is_on_the_routes_bill_whatever_came_of_it_and_on_no_bill_twice() -> None:
+    completer = FakeCompleter({"judge": answer_of("SAFE", model="judge", cost_usd=0.25)})
+    completer.enqueue("judge", TierFailedError("judge", "is away"))
+    books = MemoryLedger()
+    service, policy = asking(completer, books=books)
+    whose = JudgedRequest("r1", "support", Caller(team_id="t1"), traceparent="00-1-2-01")
+    for _ in range(2):
+        await service.request([Said(QUIET, "user"), Said("And when?", "user")], policy, whose=whose)
+        whose = replace(whose, request_id="r2")
+    first, second = await books.audits()
+    assert (first.request_id, first.kind, first.route, first.is_acceptable) == ("r1", AuditKind.GUARD, "support", None)
+    assert (first.caller.team_id, first.traceparent) == ("t1", "00-1-2-01")
+    assert [(call.purpose, call.status) for call in first.calls] == [
+        (CallPurpose.JUDGE, Status.FAILED), (CallPurpose.JUDGE, Status.OK),
+    ]  # fmt: skip
+    assert first.cost_usd == 0.25
+    assert (second.request_id, second.cost_usd, len(second.calls)) == ("r2", 0.25, 1)
+    await service.request([Said(QUIET, "user"), Said("And when?", "user")], policy, whose=whose)
+    assert len(await books.audits()) == 2, "nobody was asked"
+
+
+async def test_what_it_was_asked_is_booked_when_the_client_leaves() -> None:
+    completer, books = FakeCompleter({"judge": Held("SAFE")}), MemoryLedger()
+    service, policy = asking(completer, books=books)
+    asked = asyncio.create_task(service.request([Said(QUIET, "user")], policy, whose=JudgedRequest("r1")))
+    await settle()
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    (audit,) = await books.audits()
+    assert [call.status for call in audit.calls] == [Status.CANCELLED]
 
 
 def test_its_own_words_are_used_where_none_are_given() -> None:

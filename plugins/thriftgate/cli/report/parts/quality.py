@@ -57,8 +57,8 @@ def lines(one: "RouteQuality") -> Iterator[tuple[str, str]]:
         yield "feedback", f"{one.feedback.n:,} users' verdicts: {with_interval(one.feedback.share_good)} positive"
     yield (
         "net savings",
-        f"{money(one.saved_usd, 4)}, after {money(one.checking_cost_usd, 4)} for audits and verifications: their "
-        "fresh answers and judges",
+        f"{money(one.saved_usd, 4)}, after {money(one.checking_cost_usd, 4)} for audits and verifications, their fresh "
+        "answers and judges, and the guards' judge",
     )
     yield "control group", _control(one.control)
 

@@ -117,7 +117,7 @@ class PostgresOverview:
         return _quantiles(row[0])
 
     async def checking_cost(self, whose: Search, *, since: float, until: float) -> float:
-        """US dollars that audits and verifications of the requests started in [since, until) cost."""
+        """US dollars that checks (audits, verifications …) of the requests started in [since, until) cost."""
         rows = await self._database.fetch(_CHECKS, *_chosen(whose, since, until), timeout=self._patience)
         return rows[0]["cost"]
 
