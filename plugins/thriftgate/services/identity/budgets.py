@@ -9,7 +9,6 @@ by its lease. A webhook that fails is tried again a few times, then logged.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +29,7 @@ from thriftgate.identity.records import Budget, Identity, Period
 from thriftgate.ports import Clock
 from thriftgate.ports.people import BudgetStore
 from thriftgate.services.request.outages import Outages
+from thriftgate.services.request.retry_task import RetryTask
 from thriftgate.services.request.retrying import RetryQueue
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ LEASE = 600.0
 _SMALLEST = 1e-9
 """A request whose price nobody knows holds at least this, so that it counts as one under way."""
 _IN_FLIGHT_RETRY = 1.0
+_PAUSE = 1.0
+"""Seconds until a store that is away is tried again."""
 _AT_ONCE = 3
 """Reservations of this process that ask the store together. Those of one account wait for each other's row there, each
 with a connection of the pool: without a bound the flood of one caller would leave none for anybody's key."""
@@ -86,9 +88,9 @@ class BudgetService:
         self._routes = routes
         self._new_id = new_id
         self._tell = tell
-        self._sleep = sleep
         self._queue = RetryQueue[_Settlement](max_items=max_queue, batch_items=1)
-        self._task: asyncio.Task[None] | None = None
+        self._work = RetryTask("thriftgate:budgets", self._queue, self._book, pause=_PAUSE, sleep=sleep)
+        self._is_away = False
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
     @property
@@ -129,10 +131,8 @@ class BudgetService:
 
     def settle(self, held: Held, cost_usd: float) -> None:
         """Book what the request did cost, soon."""
-        if self._queue.put(_Settlement(held, max(0.0, cost_usd))):
+        if self._work.put(_Settlement(held, max(0.0, cost_usd))):
             logger.error("a settlement of a budget was lost: the store has been away for too long")
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work(), name="thriftgate:budgets", context=Context())
 
     async def balances(self, account: Account) -> Sequence[tuple[Window, Balance]]:
         """What has gone from the account, and what is held, this day and this month; only windows that were used."""
@@ -143,39 +143,30 @@ class BudgetService:
 
     async def aclose(self, patience: float = 2.0) -> None:
         """Book what waits, within the patience."""
-        if self._task is None:
-            return
-        try:
-            async with asyncio.timeout(patience):
-                await asyncio.shield(self._task)
-        except TimeoutError:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._work.drain(patience)
 
     async def forget_expired(self) -> None:
         """Drop what nobody will settle any more; a store that does it is not away, also where nobody spends."""
         await self._store.forget(self._clock.time() - _DAY)
         self._outages.answered(OUTAGE)
 
-    async def _work(self) -> None:
-        is_away = False
-        while batch := self._queue.take():
-            (settlement,) = batch
-            try:
-                spent = await self._store.settle(settlement.held.reservation_id, settlement.cost_usd)
-            except StoreUnavailableError as error:
-                self._outages.note(OUTAGE, error.cause)
-                if not is_away:
-                    logger.warning("budgets cannot be booked: %d settlements wait", self._queue.waiting)
-                is_away = True
-                self._queue.away()
-                await self._sleep(1.0)
-                continue
-            is_away = False
-            self._outages.answered(OUTAGE)
-            self._queue.taken()
-            for charge, one in crossed(settlement.held.charges, spent, settlement.held.at):
-                self._tell(_event(charge, one, at=self._clock.time()))
+    async def _book(self, batch: Sequence[_Settlement]) -> bool:
+        (settlement,) = batch
+        try:
+            spent = await self._store.settle(settlement.held.reservation_id, settlement.cost_usd)
+        except StoreUnavailableError as error:
+            self._outages.note(OUTAGE, error.cause)
+            if not self._is_away:
+                logger.warning("budgets cannot be booked: %d settlements wait", self._queue.waiting)
+            self._is_away = True
+            self._queue.away()
+            return False
+        self._is_away = False
+        self._outages.answered(OUTAGE)
+        self._queue.taken()
+        for charge, one in crossed(settlement.held.charges, spent, settlement.held.at):
+            self._tell(_event(charge, one, at=self._clock.time()))
+        return True
 
 
 def _refusal(charge: BudgetCharge, *, at: float, is_final: bool) -> BudgetExceededError:

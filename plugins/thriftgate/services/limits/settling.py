@@ -6,16 +6,17 @@ does; of more than `most` that wait the oldest are dropped and counted: their re
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
-from contextvars import Context
+from collections.abc import Callable, Sequence
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.limits.demand import Demand, Settlement
 from thriftgate.ports import Limiter
+from thriftgate.services.request.retry_task import RetryTask
 from thriftgate.services.request.retrying import RetryQueue
 
 logger = logging.getLogger(__name__)
+
+_Waiting = tuple[Settlement, Callable[[], None]]
 
 _AT_ONCE = 8
 _PAUSE = 0.5
@@ -29,8 +30,8 @@ class Settler:
         self._limiter = limiter
         self._lease = lease
         self._open: dict[str, Demand] = {}
-        self._queue = RetryQueue[tuple[Settlement, Callable[[], None]]](max_items=most, batch_items=_AT_ONCE)
-        self._task: asyncio.Task[None] | None = None
+        self._queue = RetryQueue[_Waiting](max_items=most, batch_items=_AT_ONCE)
+        self._work = RetryTask("thriftgate:limits_settle", self._queue, self._settle, pause=_PAUSE)
 
     @property
     def waiting(self) -> int:
@@ -49,9 +50,7 @@ class Settler:
     def submit(self, settlement: Settlement, *, then: Callable[[], None]) -> None:
         """End a reservation soon, and call `then`; in the running event loop."""
         self._open.pop(settlement.demand.id, None)
-        self._queue.put((settlement, then))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._settle(), name="thriftgate:limits_settle", context=Context())
+        self._work.put((settlement, then))
 
     async def renew(self) -> None:
         """Prolong every reservation that is still under way. Raises StoreUnavailableError; called from time to time."""
@@ -60,29 +59,19 @@ class Settler:
 
     async def drain(self, patience: float = 2.0) -> None:
         """Settle what waits, for at most so many seconds; also from another event loop than the requests'."""
-        task, self._task = self._task, None
-        if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait({task}, timeout=patience)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._settle()
+        await self._work.drain(patience)
 
-    async def _settle(self) -> None:
-        while batch := self._queue.take():
-            done = await asyncio.gather(*(self._limiter.settle(one) for one, _ in batch), return_exceptions=True)
-            failed: list[tuple[Settlement, Callable[[], None]]] = []
-            rejected = 0
-            for one, result in zip(batch, done, strict=True):
-                if isinstance(result, StoreUnavailableError):
-                    failed.append(one)
-                    continue
-                if result is not None:
-                    rejected += 1
-                    logger.warning("a reservation cannot be settled: %s", type(result).__name__)
-                one[1]()
-            self._queue.taken(rejected=rejected, again=failed)
-            if failed:
-                await asyncio.sleep(_PAUSE)
+    async def _settle(self, batch: Sequence[_Waiting]) -> bool:
+        done = await asyncio.gather(*(self._limiter.settle(one) for one, _ in batch), return_exceptions=True)
+        failed: list[_Waiting] = []
+        rejected = 0
+        for one, result in zip(batch, done, strict=True):
+            if isinstance(result, StoreUnavailableError):
+                failed.append(one)
+                continue
+            if result is not None:
+                rejected += 1
+                logger.warning("a reservation cannot be settled: %s", type(result).__name__)
+            one[1]()
+        self._queue.taken(rejected=rejected, again=failed)
+        return not failed
