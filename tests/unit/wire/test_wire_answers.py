@@ -58,6 +58,21 @@ def test_the_providers_own_word_counts_where_litellm_renamed_it(said_: str, nati
     assert chat(said("x"), said_, provider_specific_fields=fields).choices[0].finish.native == native
 
 
+@pytest.mark.parametrize(
+    ("beside", "kind"),
+    [
+        ({"error": {"code": 502, "message": "the upstream broke off"}}, FinishKind.FAILED),
+        ({"error": "broken"}, FinishKind.FAILED),
+        ({"content_filter_results": {"hate": {"filtered": True, "severity": "high"}}}, FinishKind.FILTERED),
+        ({"content_filter_results": {"hate": {"filtered": False, "severity": "safe"}}}, FinishKind.STOP),
+        ({"error": None, "content_filter_results": {}}, FinishKind.STOP),
+        ({"content_filter_results": [1]}, FinishKind.STOP),
+    ],
+)
+def test_an_error_or_a_filter_beside_the_text_has_ended_it(beside: Body, kind: FinishKind) -> None:
+    assert ChatAnswerView(completion({**choice(said("Half an ans"), "stop"), **beside})).choices[0].finish.kind is kind
+
+
 def test_every_choice_must_have_finished() -> None:
     whole = ChatAnswerView(completion(choice(said("a")), choice(said("b"), "length", index=1)))
     assert not whole.is_finished

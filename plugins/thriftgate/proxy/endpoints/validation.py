@@ -60,6 +60,11 @@ _NO_FIELD = "litellm_logging_obj"
 """LiteLLM's own logger of a request, which it looks for among the client's fields."""
 _MARK = "_"
 """So begins what LiteLLM notes for itself beside a client's fields, and believes whoever wrote it."""
+_LISTING = ("model", "target_model_names")
+"""Where LiteLLM takes names of models "a,b", and asks every one of them, all at once."""
+_MOST_MODELS = 16
+_LONGEST_MODEL = 1_000
+"""Characters of them together."""
 _SHAPED = frozenset({"completion", "acompletion", "anthropic_messages", "responses", "aresponses"})
 
 
@@ -119,6 +124,7 @@ def check_plain(body: Mapping[str, Any], call_type: str) -> None:
 def check_early(body: Mapping[str, Any]) -> None:
     """What is looked at on every endpoint before anybody is asked who calls. Raises InvalidRequestError."""
     _check_parameters(body, _EARLY)
+    _check_names(body)
     check_headers(body)
     if (fault := note_fault(body)) is not None:
         raise fault
@@ -128,11 +134,21 @@ def check_early(body: Mapping[str, Any]) -> None:
             raise InvalidRequestError(f"'{known or _MARK + '…'}' is not a field of a request", param=known)
 
 
+def _check_names(body: Mapping[str, Any]) -> None:
+    """One request is not a hundred thousand: a list of so many names held the gateway for minutes."""
+    for name in _LISTING:
+        value: object = body.get(name)
+        if isinstance(value, str) and (len(value) > _LONGEST_MODEL or value.count(",") >= _MOST_MODELS):
+            most = f"at most {_MOST_MODELS} names of at most {_LONGEST_MODEL} characters"
+            raise InvalidRequestError(f"'{name}' must be {most}", param=name)
+
+
 def check_any(body: Mapping[str, Any]) -> None:
     """What holds on every endpoint. Raises InvalidRequestError."""
     _check_values(body)
     _check_parameters(body, _PROMPT)
     check_chosen(body)
+    _check_names(body)  # once more: a model may also be named in the address
     # Where the whole body was too long to be looked through early.
     check_headers(_as_sent(body))
 

@@ -26,7 +26,7 @@ from thriftgate.wire.chat.answer import finish_kind
 from thriftgate.wire.shapes import mapping
 
 _DONE = "[DONE]"
-_ENDING = ("finish_reason", "native_finish_reason", "provider_specific_fields")
+_ENDING = ("finish_reason", "native_finish_reason", "provider_specific_fields", "error", "content_filter_results")
 """What of a choice says how it ended."""
 _PLAIN = frozenset({"role", "content"})
 """The fields of a delta that LiteLLM looks at by itself."""
@@ -75,7 +75,7 @@ def _note_choices() -> None:
                 if getattr(choice, "finish_reason", None) is None and not getattr(choice, "model_extra", True):
                     continue  # what nearly every chunk of a stream is
                 end = {name: getattr(choice, name, None) for name in _ENDING}
-                if end["finish_reason"] or end["native_finish_reason"]:
+                if end["finish_reason"] or end["native_finish_reason"] or end["error"]:
                     index = getattr(choice, "index", None)
                     answer.ends[index if isinstance(index, int) else place] = end
         return theirs(self, chunk)

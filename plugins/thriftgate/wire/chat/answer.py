@@ -121,7 +121,14 @@ def finish_kind(word: object) -> FinishKind:
 
 
 def finish_of(choice: Json) -> Finish:
-    """How a choice ended: the provider's own word counts, which LiteLLM keeps where it wrote another."""
+    """How a choice ended: the provider's own word counts, which LiteLLM keeps where it wrote another.
+
+    An error or a filter that a provider reports beside the text has ended it, whatever it calls the ending.
+    """
+    if choice.get("error"):
+        return Finish(FinishKind.FAILED, "error")
+    if any(mapping(one).get("filtered") is True for one in mapping(choice.get("content_filter_results")).values()):
+        return Finish(FinishKind.FILTERED, "content_filter")
     native = next(
         (
             fields["native_finish_reason"]

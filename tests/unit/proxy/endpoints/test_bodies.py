@@ -131,6 +131,16 @@ async def test_a_conversation_is_no_form(path: str, kind: str) -> None:
     assert endpoint.got == []
 
 
+@pytest.mark.parametrize("models", [",".join("a" * 17), "," * 100_000, "a" * 1_001])
+@pytest.mark.parametrize("name", ["model", "target_model_names"])
+async def test_one_request_asks_no_hundred_models(name: str, models: str) -> None:
+    endpoint, sent = await served(json.dumps({name: models}).encode())
+    assert error_in(sent)["error"]["message"].startswith(f"'{name}' must be at most 16 names")
+    assert endpoint.got == []
+    endpoint, sent = await served(json.dumps({name: ",".join("a" * 16)}).encode())
+    assert len(endpoint.got) == 1
+
+
 @pytest.mark.parametrize("value", [b"abc", b"", b"1s", b"\xff", b"-1", b"nan", b"inf", b"1" * 50])
 async def test_a_header_that_must_be_a_number_is_one(value: bytes) -> None:
     endpoint, sent = await served(b"{}", headers=[*JSON_KIND, (b"X-LiteLLM-Timeout", value)])
