@@ -306,6 +306,18 @@ async def test_when_too_many_threads_are_stuck_everything_is_refused_until_one_c
     analyzer.close()
 
 
+async def test_one_caller_whose_texts_never_end_closes_the_check_to_nobody_else() -> None:
+    engines = StuckEngines()
+    analyzer = PresidioAnalyzer(engines.load, timeout=0.1)
+    for number in range(2 * MOST_STUCK):
+        with pytest.raises(PrivacyUnavailableError):
+            await analyzer.analyze([Text(f"stuck {number}")], caller="hostile")
+    assert len([text for text in engines.asked if text.startswith("stuck")]) == MOST_STUCK - 1
+    assert await analyzer.analyze([Text("harmless")], caller="other") == [()]
+    engines.gate.set()
+    analyzer.close()
+
+
 async def test_loading_that_never_ends_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("thriftgate.stores.presidio.analyzer._LOAD_SECONDS", 0.1)
     gate, tries = threading.Event(), list[int]()

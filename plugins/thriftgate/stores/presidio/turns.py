@@ -7,9 +7,10 @@ sender went away, ends after the step it is at. Python cannot end a thread, so o
 within a step is left behind with its text, and another goes on with what waits.
 
 Failure behaviour: a request one of whose texts fails gets what was raised, one of whose texts takes too long a
-TimeoutError. A text at which a thread is stuck is refused at once when it comes again, and everything is while
-`MOST_STUCK` threads are; when one of them comes back, work goes on. Steps of what is shipped always end: they are
-linear, or read a window of 2,000 characters. No thread keeps the process from ending.
+TimeoutError. A text at which a thread is stuck is refused at once when it comes again, so is all of a caller with
+`_OF_ONE` of them, and everything is while `MOST_STUCK` threads are; when one of them comes back, work goes on. Steps of
+what is shipped always end: they are linear, or read a window of 2,000 characters. No thread keeps the process from
+ending.
 """
 
 import threading
@@ -28,6 +29,8 @@ Findings = Mapping[bytes, Sequence[TextSpan]]
 """By the key of the text."""
 MOST_STUCK = 3
 """Threads left behind at once; each may hold an engine of a hundred megabytes."""
+_OF_ONE = MOST_STUCK - 1
+"""Of one caller: so nobody alone closes the check to all."""
 _CHARACTERS_A_SECOND = 2_000
 """What a machine manages that is busy with much else."""
 _TURN_SECONDS = 0.02
@@ -61,6 +64,11 @@ class _Queue:
 
     def __bool__(self) -> bool:
         return bool(self._jobs)
+
+    @property
+    def count(self) -> int:
+        """How many jobs wait."""
+        return sum(map(len, self._jobs.values()))
 
     def put(self, job: _Job) -> None:
         """Behind its caller's others, and a caller who has none behind all callers."""
@@ -111,6 +119,8 @@ class _Worker:
         self.engine: Engine | None = None
         self.key: bytes | None = None
         self.job: _Job | None = None
+        self.caller = ""
+        """Whose text it was left behind with."""
         self.silence: Silence | None = None
         """How long its text, or loading, has taken while we looked; None: it has nothing to do."""
         self.is_left_behind = False
@@ -150,7 +160,7 @@ class TextTurns:
         job = _Job(texts, caller)
         with self._changed:
             is_stuck_at = any(worker.key in texts for worker in self._stuck)
-            if self._is_closed or is_stuck_at or len(self._stuck) >= MOST_STUCK:
+            if self._is_closed or is_stuck_at or self._is_shut_to(caller):
                 job.finish(TimeoutError())
             else:
                 self._waiting.put(job)
@@ -192,15 +202,24 @@ class TextTurns:
         self._stuck.add(worker)
         self._worker = self._thread = None
         if worker.job is not None:
+            worker.caller = worker.job.caller if worker.key is not None else ""  # loading is nobody's
             worker.job.finish(TimeoutError())
-        if len(self._stuck) >= MOST_STUCK:
-            self._give_up()
-        elif self._waiting:
+        self._give_up(self._is_shut_to)
+        if self._waiting:
             self._begin()
 
-    def _give_up(self) -> None:
-        while self._waiting:
-            self._waiting.take().finish(TimeoutError())
+    def _is_shut_to(self, caller: str) -> bool:
+        """Whether too many threads are stuck, of all or of this caller's; "" is nobody in particular."""
+        own = sum(worker.caller == caller for worker in self._stuck) if caller else 0
+        return own >= _OF_ONE or len(self._stuck) >= MOST_STUCK
+
+    def _give_up(self, concerns: Callable[[str], bool] = lambda _: True) -> None:
+        """End what waits of these callers."""
+        for job in [self._waiting.take() for _ in range(self._waiting.count)]:
+            if concerns(job.caller):
+                job.finish(TimeoutError())
+            else:
+                self._waiting.put(job)
 
     # From here on: the thread.
 
