@@ -18,6 +18,10 @@ _LONGEST_NUMBER = 256
 """Bits of a number that is quoted; of thousands of digits Python refuses to."""
 
 
+UNKNOWN_KEY = "unknown key"
+"""What is said of a key that a section has no setting for."""
+
+
 def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """` (did you mean 'cache'?)`, or nothing when no known word is as close as `cutoff` (1: the same)."""
     by_folded = {name.casefold(): name for name in known}
@@ -45,7 +49,7 @@ def misfit_in_words(detail: ErrorDetails, model: type[BaseModel], *, quoting: bo
         name, colon, _ = str(loc[-1]).partition(":")
         if colon and parent and name in parent.model_fields:
             return f"a blank is missing after the colon of '{name}:'"
-        return "unknown key" + (did_you_mean(str(loc[-1]), parent.model_fields) if parent else "")
+        return UNKNOWN_KEY + (did_you_mean(str(loc[-1]), parent.model_fields) if parent else "")
     if kind == "missing":
         return _missing(model, loc)
     if kind == "value_error":

@@ -15,11 +15,23 @@ from typing import Any, cast
 import yaml
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
+from yaml.reader import ReaderError
 
 Path = tuple[str | int, ...]
 """Keys and indices from the top of a document to a part of it."""
 
 _NO_BLANK = re.compile(r"^\s*(?:- +)?(?P<key>[A-Za-z_][\w.-]*):(?P<value>[^\s/].*)$")
+_SAID = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"'\\t'", "a tab stands where spaces must indent"),
+        (r"but got '[{\[]'", "a comma is missing before this bracket"),
+        (r"another document", "a second document begins here ('---'): a file is one"),
+        (r"but found '([\]}])'", "this '%' closes nothing that was opened"),
+        (r"<block end>, but found '-'", "an item of a list stands where a key belongs"),
+    )
+)
+"""What the parser's words come to, in its own line; `%` stands for what they quote."""
 _NEVER_QUOTED = re.compile(r"url|key|secret|password|token", re.IGNORECASE)
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _MERGE = "tag:yaml.org,2002:merge"
@@ -27,6 +39,9 @@ _NO_TEXT: Hashable = ()
 """Stands for a key that is no scalar, or one that cannot be written as text."""
 _LONGEST_NUMBER = 256
 """Bits of a number that is still written out; Python refuses to write thousands of digits."""
+_NO_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff]")
+"""They look like blanks, or like nothing, and are none to YAML."""
+_MOST_VALUES = 100_000
 _NOT_ALLOWED = "it has a character or a number that YAML does not allow"
 
 
@@ -75,6 +90,9 @@ def read_lined(text: str, *, is_plain: bool = False, first_line: int = 1) -> Lin
         words = error.problem or _NOT_ALLOWED
     except yaml.MarkedYAMLError as error:
         words, line = _explain(error, text)
+    except ReaderError as error:
+        words = f"it has a character that YAML does not allow ({_named(error.character)})"
+        line = text.count("\n", 0, error.position) + 1
     except (yaml.YAMLError, ValueError):
         # Neither knows its line.
         words = _NOT_ALLOWED
@@ -113,10 +131,15 @@ class _Builder:
         self._before = before
         self._is_plain = is_plain
         self._open: set[int] = set()
+        self._built = 0
 
     def build(self, node: yaml.Node, path: Path) -> Any:
         """The value of `node`, which stands at `path`."""
         self.lines.setdefault(path, self._line(node))
+        self._built += 1
+        if self._built > _MOST_VALUES:
+            words = f"its aliases unfold to more than {_MOST_VALUES:,} values"
+            raise ConstructorError(None, None, words, node.start_mark)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         if id(node) in self._open:
@@ -151,6 +174,8 @@ class _Builder:
             if not isinstance(key, str):
                 self._mistake(path, f"the key {key!r} is not text: put it in quotes", key_node)
                 key = str(key)
+            if found := _NO_BLANKS.search(key):
+                self._mistake((*path, key), _of_no_blank(found[0]), key_node, key=key)
             self.lines[(*path, key)] = self._line(key_node)
             yield key, self.build(value_node, (*path, key))
 
@@ -193,26 +218,40 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[str, int]:
     lines = text.splitlines()
     begun = error.context_mark.line if error.context_mark else None
     stopped = error.problem_mark.line if error.problem_mark else begun or 0
-    context, problem = error.context or "", error.problem or error.context or "it cannot be read"
-    if "'\\t'" in problem:
-        return "a tab stands where spaces must indent", stopped + 1
-    if begun is not None and ("flow mapping" in context or "flow sequence" in context):
-        bracket = "{" if "mapping" in context else "["
-        if stopped > begun or "end of stream" in problem or "<stream end>" in problem or "']'" in problem:
-            closing = "}" if bracket == "{" else "]"
-            return f"this '{bracket}' is never closed: its '{closing}' is missing", begun + 1
-    if begun is not None and "quoted scalar" in context and "end of stream" in problem:
-        return "a quotation mark is opened here and never closed", begun + 1
+    problem = error.problem or error.context or "it cannot be read"
+    for pattern, words in _SAID:
+        if found := pattern.search(problem):
+            return words.replace("%", found[1] if pattern.groups else ""), stopped + 1
+    if begun is not None and (opened := _opened(error.context or "", problem, is_later=stopped > begun)):
+        return opened, begun + 1
     for line in dict.fromkeys((begun, stopped, stopped - 1)):
-        if line is not None and 0 <= line < len(lines) and (words := _without_blank(lines[line])):
+        if line is not None and 0 <= line < len(lines) and (words := _of_blanks(lines[line])):
             return words, line + 1
     if "could not find expected ':'" in problem and begun is not None:
         return "a key without a colon", begun + 1
-    if "mapping values are not allowed" in problem:
-        return _unexpected_key(lines, stopped), stopped + 1
-    if "<block end>" in problem and "block mapping start" in problem:
-        return "is indented less than what it belongs to and more than what is around it", stopped + 1
+    if "mapping values are not allowed" in problem or ("<block end>" in problem and "block mapping start" in problem):
+        is_pair = "mapping values" in problem
+        return _unexpected_key(lines, stopped, is_pair=is_pair), stopped + 1
     return problem, stopped + 1
+
+
+def _opened(context: str, problem: str, *, is_later: bool) -> str | None:
+    """What is opened in the line where the parser began, and not closed."""
+    ends = "end of stream" in problem or "<stream end>" in problem
+    if "flow mapping" in context or "flow sequence" in context:
+        bracket, closing = "{}" if "mapping" in context else "[]"
+        if is_later or ends or "got ']'" in problem or "got '}'" in problem:
+            return f"this '{bracket}' is never closed: its '{closing}' is missing"
+    return "a quotation mark is opened here and never closed" if "quoted scalar" in context and ends else None
+
+
+def _of_blanks(line: str) -> str | None:
+    found = _NO_BLANKS.search(line)
+    return _without_blank(line) if found is None else _of_no_blank(found[0])
+
+
+def _of_no_blank(char: str) -> str:
+    return f"has a blank that is none to YAML ({_named(char)}): type it anew"
 
 
 def _without_blank(line: str) -> str | None:
@@ -224,14 +263,21 @@ def _without_blank(line: str) -> str | None:
     return f"a blank is missing after the colon: '{key}: {shown}'"
 
 
-def _unexpected_key(lines: list[str], line: int) -> str:
+def _unexpected_key(lines: list[str], line: int, *, is_pair: bool) -> str:
+    """A key where none can be: behind another one's value (`is_pair`), or at a depth that nothing around it has."""
     here = lines[line] if line < len(lines) else ""
     before = next(
         (other for other in reversed(lines[:line]) if other.strip() and not other.lstrip().startswith("#")), ""
     )
     if _indent(here) > _indent(before):
         return "is indented more than the line before it, which has a value already"
-    return "a second colon in one line: put the value in quotes"
+    if is_pair:
+        return "a second colon in one line: put the value in quotes"
+    return "is indented less than what it belongs to and more than what is around it"
+
+
+def _named(char: str | int) -> str:
+    return f"U+{char if isinstance(char, int) else ord(char):04X}"
 
 
 def _indent(line: str) -> int:

@@ -105,8 +105,9 @@ def _read_one(path: Path, name: str) -> Document:
     document = Document()
     try:
         text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        document.problems.append(Problem((), "is not a UTF-8 text file", place=Place(name, 1)))
+    except UnicodeDecodeError as error:
+        line = bytes(error.object[: error.start]).count(b"\n") + 1
+        document.problems.append(Problem((), "is not a UTF-8 text file", place=Place(name, line)))
         return document
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "not readable")

@@ -31,6 +31,10 @@ def _straight(
             section[many] = {**mapping(section[many]), only: inside}
             problems.append(Problem((*path, name), f"stands too far left: indent it under '{many}.{only}'"))
             continue
+        if (empty := _empty_above(section, model, name)) is not None:
+            section[empty] = {name: section.pop(name)}
+            problems.append(Problem((*path, name), _too_far_left(empty)))
+            continue
         owner = _owner(section, model, name)
         if owner is not None:
             section[owner] = {**mapping(section[owner]), name: section.pop(name)}
@@ -82,8 +86,20 @@ def _owner(section: Mapping[str, Any], model: type[BaseModel], name: str) -> str
         field = model.model_fields.get(other)
         found = model_of(field.annotation) if field is not None else None
         value = section[other]
-        if found is not None and name in found.model_fields and isinstance(value, Mapping) and name not in value:
+        is_open = value is None or isinstance(value, Mapping)
+        if found is not None and name in found.model_fields and is_open and name not in mapping(value):
             return other
+    return None
+
+
+def _empty_above(section: Mapping[str, Any], model: type[BaseModel], name: str) -> str | None:
+    """The section of entries above an unknown key that has none, where the key has the settings of one."""
+    names = list(section)
+    for other in reversed(names[: names.index(name)]):
+        field = model.model_fields.get(other)
+        each = element_model(field.annotation) if field is not None else None
+        if each is not None and section[other] is None:
+            return other if set(mapping(section[name])) & set(each.model_fields) else None
     return None
 
 

@@ -26,7 +26,7 @@ from thriftgate.config.checks.routes import (
     check_urls,
 )
 from thriftgate.config.checks.tracing import check_tracing
-from thriftgate.config.document import Document, read_document, value_at
+from thriftgate.config.document import Document, read_document
 from thriftgate.config.environment import PREFIX, Unset, misnamed_variables, resolve
 from thriftgate.config.indentation import straighten
 from thriftgate.config.litellm.checks import check_callback_settings, check_litellm, master_key_of
@@ -37,7 +37,7 @@ from thriftgate.config.name_models import check_name_models
 from thriftgate.config.problems import SECTION, KeyPath, Problem, problems_of, spell
 from thriftgate.config.sections.root import RouteConfig, ThriftgateConfig
 from thriftgate.errors import ConfigurationError
-from thriftgate.forms import mistakes_of, model_of
+from thriftgate.forms import UNKNOWN_KEY, mistakes_of, model_of
 from thriftgate.wire.shapes import mapping
 
 _MOST_ROUNDS = 10
@@ -108,9 +108,9 @@ def load(
     section, unset, findings = _read_section(document, environ)
     section, misplaced = straighten(section, ThriftgateConfig, SECTION)
     config, sound, mistakes = _validate(section) if section else (None, None, [])
-    named = {missing.path for missing in unset}
     problems += misplaced
-    problems += [mistake for mistake in mistakes if mistake.path not in named]
+    mistakes, findings = _once(mistakes, unset, findings)
+    problems += mistakes
     findings += (*check_names(document.values), *check_fallbacks(document.values, models))
     findings += (*check_aliases(document.values, models), *check_provider_names(document.values, models))
     findings += check_litellm(document.values, environ, path.parent)
@@ -159,9 +159,9 @@ def load_section(path: Path, environ: Mapping[str, str]) -> ThriftgateConfig:
     section, unset, findings = _read_section(document, environment_with(document.values, environ))
     section, misplaced = straighten(section, ThriftgateConfig, SECTION)
     config, _, mistakes = _validate(section) if section else (None, None, [])
-    named = {missing.path for missing in unset}
+    mistakes, findings = _once(mistakes, unset, findings)
     problems = [*document.problems, *(finding.problem for finding in findings if not finding.is_warning)]
-    problems += [*misplaced, *(mistake for mistake in mistakes if mistake.path not in named)]
+    problems += [*misplaced, *mistakes]
     if document.problems and not section:
         problems = list(document.problems)  # of a file that cannot be read nothing more is known
     if problems or config is None:
@@ -185,12 +185,26 @@ def _read_section(
     document: Document, environ: Mapping[str, str]
 ) -> tuple[Mapping[str, Any], list[Unset], list[RouteFinding]]:
     """Our section with its variables resolved, the unset ones, and what can be said before values are looked at."""
-    findings = list(check_callback_settings(document.values))
-    written = value_at(document.values, *SECTION)
-    section, unset = resolve(mapping(written), environ, path=SECTION)
+    settings = mapping(document.values.get("callback_settings"))
+    slipped = {name: settings[name] for name in settings if name in ThriftgateConfig.model_fields}
+    findings = list(check_callback_settings(document.values, slipped))
+    written = {**slipped, **mapping(settings.get("thriftgate"))}
+    section, unset = resolve(written, environ, path=SECTION)
     findings += [_unset(missing) for missing in unset if not _is_shipped_unset(missing)]
-    findings += _empty_sections(mapping(written))
+    findings += _empty_sections(written)
     return mapping(section), unset, findings
+
+
+def _once(
+    mistakes: Iterable[Problem], unset: Iterable[Unset], findings: Iterable[RouteFinding]
+) -> tuple[list[Problem], list[RouteFinding]]:
+    """Of a key with a variable that is not set, one thing: that nobody knows the key, else that it has no value."""
+    named = {missing.path for missing in unset}
+    unknown = {mistake.path for mistake in mistakes if mistake.message.startswith(UNKNOWN_KEY)} & named
+    return (
+        [mistake for mistake in mistakes if mistake.path not in named or mistake.path in unknown],
+        [finding for finding in findings if finding.problem.path not in unknown],
+    )
 
 
 def _is_shipped_unset(missing: Unset) -> bool:
@@ -263,7 +277,7 @@ def _say(document: Document, problems: Iterable[Problem], path: Path) -> list[st
     """Each problem with its place, in the order of the file, each once."""
     said: dict[str, tuple[str, int]] = {}
     for problem in problems:
-        place = problem.place or document.place(problem.path) or (path.name, 0)
+        place = problem.place or document.place(problem.slip or problem.path) or (path.name, 0)
         where = f"{place[0]}:{place[1]}" if place[1] else place[0]
         words = ": ".join(part for part in (where, spell(problem.path), problem.message) if part)
         said.setdefault(words, (place[0], place[1]))

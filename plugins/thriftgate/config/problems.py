@@ -22,6 +22,8 @@ class Problem:
     message: str
     place: tuple[str, int] | None = None
     """File and line, where the problem knows better than the key's own place."""
+    slip: KeyPath | None = None
+    """The key that was probably meant to be the one that is missing; it is said where this one stands."""
 
 
 def spell(path: KeyPath) -> str:

@@ -7,7 +7,7 @@ Failure behaviour: nothing here raises; what has an unexpected shape is LiteLLM'
 
 import ast
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -172,15 +172,24 @@ def _check_master_key(values: Mapping[str, Any], environ: Mapping[str, str]) -> 
         yield RouteFinding(Problem(path, words), is_warning=True)
 
 
-def check_callback_settings(values: Mapping[str, Any]) -> Iterator[RouteFinding]:
-    """Whether our section is there at all, or written with a slip."""
+def check_callback_settings(values: Mapping[str, Any], slipped: Iterable[str] = ()) -> Iterator[RouteFinding]:
+    """Whether our section is there at all, or written with a slip; `slipped` are keys of ours that stand beside it."""
     settings = mapping(values.get("callback_settings"))
     written = settings.get("thriftgate")
+    outside = [name for name in slipped if "thriftgate" in settings]
+    if outside and not written:
+        words = "is empty: what belongs to it stands one level too far left, indent the lines below it"
+        yield RouteFinding(Problem(SECTION, words))
+        return
+    for name in outside:
+        words = "stands one level too far left: indent it under 'thriftgate'"
+        yield RouteFinding(Problem(("callback_settings", name), words))
     if "thriftgate" not in settings:
         if "thriftgate" in values:
             return  # it is named where it stands
-        slip = next((f" (is '{name}' meant to be it?)" for name in settings if did_you_mean(name, ["thriftgate"])), "")
-        yield RouteFinding(Problem(SECTION, f"is missing: thriftgate has no route to serve{slip}"))
+        slip = next((name for name in settings if did_you_mean(name, ["thriftgate"])), None)
+        words = "is missing: thriftgate has no route to serve" + (f" (is '{slip}' meant to be it?)" if slip else "")
+        yield RouteFinding(Problem(SECTION, words, slip=("callback_settings", slip) if slip else None))
     elif not isinstance(written, Mapping) or not written:
         words = f"must be a section with `routes`, not {describe(written) if written else 'nothing'}"
         yield RouteFinding(Problem(SECTION, words))

@@ -140,16 +140,14 @@ def _read_entry(
             return None, [wrong]
     problems: list[Problem] = []
     if not isinstance(name, str) or not name:
-        problems.append(
-            Problem(
-                (*path, "model_name"), f"is missing: the name that clients and tiers use{_slip(entry, 'model_name')}"
-            )
-        )
+        problems.append(_missing(entry, path, "model_name", "the name that clients and tiers use"))
     if not isinstance(model, str) or not model:
         params = entry.get("litellm_params")
-        slip = _slip(entry, "litellm_params") if params is None else _slip(mapping(params), "model")
-        words = f"is missing: the provider and its model, as in openai/gpt-5{slip}"
-        problems.append(Problem((*path, "litellm_params", "model"), words))
+        words = "the provider and its model, as in openai/gpt-5"
+        if params is None:
+            problems.append(_missing(entry, path, "litellm_params", words, "model"))
+        else:
+            problems.append(_missing(mapping(params), (*path, "litellm_params"), "model", words))
     if problems:
         return None, problems
     return (
@@ -165,10 +163,12 @@ def _read_entry(
     )
 
 
-def _slip(section: Mapping[str, Any], name: str) -> str:
-    """The key that was probably meant to be the one that is missing."""
+def _missing(section: Mapping[str, Any], path: KeyPath, name: str, words: str, *below: str) -> Problem:
+    """That a key is missing, where the one stands that was probably meant to be it."""
     found = next((key for key in section if key != name and did_you_mean(key, [name])), None)
-    return f" (is '{found}' meant to be it?)" if found is not None else ""
+    meant = f" (is '{found}' meant to be it?)" if found is not None else ""
+    slip = None if found is None else (*path, found)
+    return Problem((*path, name, *below), f"is missing: {words}{meant}", slip=slip)
 
 
 def _missing_variable(entry: Mapping[str, Any], model: str, environ: Mapping[str, str]) -> str | None:
