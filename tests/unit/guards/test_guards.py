@@ -2,6 +2,10 @@
 
 import base64
 import json
+import math
+import re
+from collections import Counter
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -105,6 +109,26 @@ def test_words_become_numbers_of_length_one(text: str) -> None:
     found = hashed(text)
     assert all(0 <= bucket < BUCKETS for bucket in found)
     assert not found or abs(sum(value * value for value in found.values()) - 1) < 1e-6
+
+
+def test_words_pairs_and_parts_have_the_numbers_that_the_shipped_weights_were_trained_on() -> None:
+    """However they are computed: by bytes where a text is ASCII, by characters where it is not."""
+    for text in ("Refunds, please: refunds!", "Straßen und Grüße, ça va?", "日本語のテキスト refund"):
+        counts: Counter[bytes] = Counter()
+        before = ""
+        for word in re.findall(r"\w+|[^\w\s]", text.lower()):
+            counts.update([b"w" + word.encode(), b"b" + f"{before} {word}".encode()])
+            before, padded = word, f"<{word}>"
+            sizes = (3, 4, 5) if len(word) > 3 else ()
+            counts.update(
+                b"c" + padded[at : at + size].encode() for size in sizes for at in range(len(padded) - size + 1)
+            )
+        wanted: dict[int, float] = {}
+        for name, count in counts.items():
+            bucket = crc32(name) % BUCKETS
+            wanted[bucket] = wanted.get(bucket, 0) + 1 + math.log(count)
+        length = math.hypot(*wanted.values())
+        assert hashed(text) == pytest.approx({bucket: value / length for bucket, value in wanted.items()})
 
 
 @given(st.text(max_size=400))
