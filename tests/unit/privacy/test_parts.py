@@ -107,6 +107,33 @@ def test_spellings_of_one_value_share_the_number() -> None:
     assert state.placeholder_for("CREDIT_CARD", "5555555555554444") == "<CREDIT_CARD_2>"
 
 
+@pytest.mark.parametrize(
+    ("kind", "spellings"),
+    [
+        (
+            "EMAIL_ADDRESS",
+            ["ann.lee@x.example", "ann.lee%40x.example", "ann.lee\\u0040x.example", "ANN.LEE&#64;x.example"],
+        ),
+        ("CREDIT_CARD", ["4111 1111 1111 1111", "4111%201111%201111%201111", "\uff14111111111111111"]),
+        ("IBAN_CODE", ["NL91 ABNA 0417", "NL91%20ABNA%200417", "nl91\u202fabna\u202f0417"]),
+    ],
+)
+def test_escaped_spellings_of_a_value_share_its_number_and_each_comes_back_as_it_was_written(
+    kind: str, spellings: list[str]
+) -> None:
+    state = Pseudonyms()
+    placeholders = [state.placeholder_for(kind, spelling) for spelling in spellings]
+    assert placeholders == [f"<{kind}_1{letter}>" for letter in ("", "B", "C", "D")[: len(spellings)]]
+    assert [state.values()[one] for one in placeholders] == spellings
+
+
+def test_of_a_secret_each_sign_counts() -> None:
+    state = Pseudonyms()
+    assert state.placeholder_for("SECRET", "pa%20ss") != state.placeholder_for("SECRET", "pa ss")
+    assert len(state) == 2
+    assert {one.number for one in state.entries()} == {1, 2}
+
+
 def test_a_placeholder_that_the_user_typed_is_never_given_out() -> None:
     state = Pseudonyms()
     state.reserve(["what does <PERSON_1> mean, and PERSON_2?"], ["PERSON"])
