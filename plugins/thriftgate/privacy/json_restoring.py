@@ -2,7 +2,8 @@
 
 A value is escaped for the string it stands in, and once more for every string of JSON that this string is part of. A
 placeholder that stands where no string is gets quotes, unless its value is a whole number that every reader of JSON
-takes as it is, and a number may stand there: keys are strings. What is no JSON is restored as it is.
+takes as it is, and a number may stand there: keys are strings. What is no JSON is restored as it is, and so is what
+turns out to be none: `[1] Ask <PERSON_1>` and `[12:03] <PERSON_1>:` begin like a list, and prose may stand behind JSON.
 
 Failure behaviour: pure and total, also for JSON that breaks off or never was any. Linear.
 """
@@ -21,6 +22,12 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,15}")
 _LARGEST_EXACT = 2**53 - 1
 _GOES_ON = frozenset("0123456789.eE")
 """What another number would be read with."""
+_OF_NUMBERS = frozenset("]-0123456789")
+"""What follows the bracket of a list of numbers, or of a note in brackets."""
+_SCALAR = re.compile(
+    r"-|-?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]*)?|t(?:r(?:ue?)?)?|f(?:a(?:l(?:se?)?)?)?|n(?:u(?:ll?)?)?"
+)
+"""What a value that is no string begins with."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -36,6 +43,11 @@ class _Strings:
         self._open: list[str] = []
         self._last = ""
         """The last sign outside of strings that is no blank; "value" for what was put in."""
+        self._word = ""
+        self._is_note_like = False
+        """What is in the string begins like a list of numbers, as a note in brackets does."""
+        self.is_broken = False
+        """What stands outside of strings is no JSON, or something follows it."""
 
     def feed(self, text: str) -> None:
         """Go on by a piece of the text."""
@@ -64,6 +76,11 @@ class _Strings:
         is_key = self._last == "," and self._open[-1:] == ["{"]
         return self._last in (":", ",", "[") and not is_key
 
+    @property
+    def is_open(self) -> bool:
+        """True inside brackets."""
+        return bool(self._open)
+
     def skip(self) -> None:
         """Something of unknown content stands here: a string that begins with it is no JSON."""
         if not self._in_string:
@@ -76,6 +93,7 @@ class _Strings:
 
     def _step(self, character: str) -> None:
         if not self._in_string:
+            self.is_broken = self.is_broken or not self._goes_on(character)
             if character == '"':
                 self._in_string, self._start, self._inner = True, "", None
             elif character in "{[":
@@ -93,6 +111,16 @@ class _Strings:
         else:
             self._decoded(character)
 
+    def _goes_on(self, character: str) -> bool:
+        """Whether JSON may go on with this sign outside of strings."""
+        if character.isspace():
+            self._word = ""
+            return True
+        if (self._last in ("}", "]") and not self._open) or (character == ":" and self._open[-1:] != ["{"]):
+            return False
+        self._word = "" if character in ',:{}[]"' else self._word + character
+        return not self._word or _SCALAR.fullmatch(self._word) is not None
+
     def _in_escape(self, character: str) -> None:
         self._escape += character
         if self._escape[1] != "u":
@@ -108,6 +136,8 @@ class _Strings:
     def _decoded(self, character: str) -> None:
         if self._inner is not None:
             self._inner._step(character)
+            if self._inner.is_broken and self._is_note_like:
+                self._inner = None
         elif not character.isspace() and self._depth < _MAX_DEPTH:
             self._begin(character)
 
@@ -118,6 +148,7 @@ class _Strings:
         elif self._start in _SECOND:
             if character in _SECOND[self._start]:
                 self._inner = _Strings(self._depth + 1)
+                self._is_note_like = character in _OF_NUMBERS
                 self._inner._step(self._start)
                 self._inner._step(character)
             self._start = "text"
@@ -138,6 +169,8 @@ class _Spelling:
             self._first = self._first or "text"
             return value
         level = self._strings.level
+        if not self._is_json and (self._is_a_note() or (level == 0 and not self._strings.is_open)):
+            return value
         is_number = self._strings.takes_number and _is_number(value)
         if self._strings.is_between and not is_number:  # the value is a string of its own
             value = json.dumps(value, ensure_ascii=False)
@@ -158,6 +191,10 @@ class _Spelling:
         if self._is_json or not self._first or self._first[0] in _JSON_STARTS:
             self._strings.feed(text)
         return parted
+
+    def _is_a_note(self) -> bool:
+        """Whether what began like a list of numbers is a sentence."""
+        return self._strings.is_broken and self._first[1:] in _OF_NUMBERS
 
     def _reads_as_json(self) -> bool:
         if self._is_json:

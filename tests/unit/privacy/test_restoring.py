@@ -310,3 +310,35 @@ def test_a_number_that_the_user_typed_in_any_spelling_that_would_be_restored_is_
     }
     stream = Restorer(given_out).stream()
     assert stream.feed(typed) + stream.flush() == typed
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[1] Ask {} now", "[1] {}", "[12:03, 28/11/2026] {}: on my way", "[2026-11-30] {} wrote", "[1-3] {}",
+        '[2] He said "{}".', "[] {}", '{{"a": "b"}}\n{} says so', "[10%] off for {}",
+    ],
+)  # fmt: skip
+def test_a_sentence_that_begins_like_json_is_restored_as_a_sentence_for_every_cutting(said: str) -> None:
+    restorer = Restorer({"<PERSON_1>": 'Jane "Q" Hara'})
+    text, wanted = said.format("<PERSON_1>"), said.format('Jane "Q" Hara')
+    assert restore_json(restorer, text, is_json=False) == wanted
+    for size in (1, 2, 3, 7):
+        stream = StreamJsonRestorer(restorer, is_json=False)
+        pieces = [stream.feed(text[at : at + size]) for at in range(0, len(text), size)]
+        assert "".join([*pieces, stream.flush()]) == wanted
+    if "a" not in said[:5]:
+        arguments = json.dumps({"to": text}, ensure_ascii=False)
+        assert json.loads(restore_json(restorer, arguments))["to"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('[1, <PERSON_1>, -2.5e3]', [1, 'J "Q"', -2500.0]),
+        ('[true, null, <PERSON_1>]', [True, None, 'J "Q"']),
+        ('{"a": [0, <PERSON_1>], "b": "[7, <PERSON_1>]"}', {"a": [0, 'J "Q"'], "b": '[7, "J \\"Q\\""]'}),
+    ],
+)  # fmt: skip
+def test_lists_of_numbers_stay_json(text: str, wanted: object) -> None:
+    assert json.loads(restore_json(Restorer({"<PERSON_1>": 'J "Q"'}), text, is_json=False)) == wanted
