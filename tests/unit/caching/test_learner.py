@@ -270,6 +270,13 @@ def test_a_threshold_is_first_set_after_two_hundred_requests_and_then_every_fift
     assert frozen.policy.threshold == math.inf
 
 
+def test_a_relaxed_threshold_is_lower_where_chance_costs_something() -> None:
+    learner = Learner(shipped(), max_error=0.01, max_error_of_hits=0.5)
+    for value in (0.8, 0.72, 0.64, 0.56):
+        answered(learner, 50, value=value)
+    assert learner.threshold_of(0.0, is_relaxed=True) < learner.threshold_of(0.0) == learner.policy.threshold
+
+
 def test_where_nothing_was_near_nothing_is_served() -> None:
     learner = Learner(shipped(), max_error=0.5)
     for _ in range(200):

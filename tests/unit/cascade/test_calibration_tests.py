@@ -160,6 +160,13 @@ def test_expected_savings_are_means_over_the_test_labels() -> None:
     assert as_dict(Interval(-math.inf, 0.123456, math.nan)) == {"high": 0.12346}
 
 
+def test_a_limit_that_few_labels_cannot_prove_saves_nothing() -> None:
+    rng = np.random.default_rng(0)
+    made = artefact_of(calibrate(labels(120, rng), Promise(0.1, 0.05), rng), tiers=TIERS, rng=rng)
+    assert made.promises[0] == {"max_quality_loss": 0.005, "holds": False, "accept_at": [], "cost_share": 1.0}
+    assert made.promises[-1]["holds"]
+
+
 def test_with_no_more_labels_nothing_is_projected_and_too_few_stay_too_few() -> None:
     rng = np.random.default_rng(0)
     few = calibrate(labels(150, rng), Promise(0.02, 0.05), rng)

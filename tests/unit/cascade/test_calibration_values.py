@@ -11,6 +11,7 @@ from tests.cascade_labels import labels
 from thriftgate.cascade.calibration.candidates import accept_candidates, pareto, route_candidates, thresholds
 from thriftgate.cascade.calibration.fit import (
     FOLDS,
+    PENALTIES,
     best_penalty,
     cross_fitted,
     fit_calibrator,
@@ -158,6 +159,25 @@ def test_the_penalty_is_the_one_that_predicts_best_across_folds() -> None:
     clear = rng.normal(size=(400, 1)) * 3
     assert best_penalty(clear, (clear[:, 0] > 0).astype(float), rng) == 1
     assert best_penalty(noise[:1], target[:1], rng) == 1, "one label is in no fold that teaches"
+
+
+@pytest.mark.parametrize("seed", [0, 30])
+def test_what_a_penalty_predicts_is_measured_by_the_log_loss_of_labels_left_out(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(40, 2))
+    target = (rng.random(40) < 1 / (1 + np.exp(-matrix[:, 0]))).astype(float)
+    folds = np.random.default_rng(seed).permutation(40) % FOLDS
+
+    def log_loss(penalty: float) -> float:
+        total = 0.0
+        for fold in range(FOLDS):
+            taught = folds != fold
+            weights = ridge_logistic(matrix[taught], target[taught], penalty)
+            chance = 1 / (1 + np.exp(-(weights[0] + matrix[~taught] @ weights[1:])))
+            total -= float(np.log(np.where(target[~taught] == 1, chance, 1 - chance)).sum())
+        return total
+
+    assert best_penalty(matrix, target, np.random.default_rng(seed)) == min(PENALTIES, key=log_loss)
 
 
 def test_pooled_blocks_hold_means_and_no_more_than_forty_of_them() -> None:
