@@ -11,7 +11,6 @@ Failure behaviour: pure and total, in time linear in the text.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from thriftgate.caching.differences.composing import composed
 from thriftgate.caching.differences.lexicon import (
@@ -22,8 +21,8 @@ from thriftgate.caching.differences.lexicon import (
     NEGATIONS,
     WRITING_WORDS,
 )
+from thriftgate.caching.differences.remembering import Remembered
 
-_CACHED = 1024
 _ENDS = ".!?:;\u2026\u3002\uff01\uff1f"
 _FINAL = (".", "!", "?")
 _AROUND = _ENDS + ",'\"()[]\u00a1\u00bf\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u3001\uff0c"
@@ -55,7 +54,7 @@ class Writing:
     raw: str
 
 
-@lru_cache(maxsize=_CACHED)
+@Remembered
 def writing_of(question: str) -> Writing:
     """See how a question is written."""
     text = composed(question)
