@@ -35,6 +35,9 @@ _CODE = re.compile(
     r"log|sh|bat|exe|html?|css|png|jpe?g|gif|svg|zip|mp[34])\b|"
     r"\b[A-Z]\w*(?:Error|Exception)\b|https?://\S+|[\w.+-]+@[\w-]+\.\w+|[{}<>]=?|[=!]="
 )
+_SIGN_OF_CODE = re.compile(r"[(_@{}<>=]|(?<!\S)-|\.\w|://|[a-z][A-Z]|Error|Exception")
+"""Where none of these stands, there is no code, and the search for it takes a fifth of a reading."""
+_DIGIT = re.compile(r"\d")
 _QUOTED_CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
 _LONGEST_RUN = 80
 _LONG_RUN = re.compile(rf"\S{{{_LONGEST_RUN + 1},}}")
@@ -117,7 +120,7 @@ def read(question: str) -> Reading:
         currencies=frozenset(CURRENCIES[word] for word in words if word in CURRENCIES) or _NOTHING,
         dates=frozenset(dates) or _NOTHING,
         denials=_denials(words) or _NOWHERE,
-        code=tuple(sorted({*_QUOTED_CODE.findall(plain), *_LONG_RUN.findall(plain), *_CODE.findall(text)})),
+        code=tuple(sorted({*_QUOTED_CODE.findall(plain), *_LONG_RUN.findall(plain), *_pieces_of_code(text)})),
         language=language,
         has_word_lists=_has_word_lists(words),
     )
@@ -157,8 +160,12 @@ def _is_content(word: str) -> bool:
     return len(word) > 1 and word not in FUNCTION_WORDS and not _is_negation(word)
 
 
+def _pieces_of_code(text: str) -> list[str]:
+    return _CODE.findall(text) if _SIGN_OF_CODE.search(text) else []
+
+
 def _numbers(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    found = [_number(match) for match in _NUMBER.findall(text)]
+    found = [_number(match) for match in _NUMBER.findall(text)] if _DIGIT.search(text) else []
     found.extend(NUMBER_WORDS[word] for word in words if word in NUMBER_WORDS)
     return tuple(sorted(found))
 

@@ -1,6 +1,8 @@
 """What is read out of a question, piece by piece: the guards compare nothing else."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from thriftgate.caching.differences.reading import read, stem
 from thriftgate.caching.differences.surface import look
@@ -258,3 +260,25 @@ def test_the_same_words_are_another_question_where_lines_commas_or_capitals_diff
     one: str, other: str, differ: bool
 ) -> None:
     assert is_written_otherwise(one, other) is is_written_otherwise(other, one) is differ
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "send(mail)", "snake_case", "camelCase", "--verbose", "-v", "report.py", "Report.XLSX", "IOError", "ValueError",
+        "KeyException", "https://example", "ann@example.com", "{", "}", "<=", ">", "==", "!=", "os.path.join(a, b)",
+    ],
+)  # fmt: skip
+def test_each_kind_of_code_is_found_by_itself_and_in_a_sentence(piece: str) -> None:
+    assert read(piece).code == (piece,)
+    assert piece in read(f"what does {piece} do").code
+
+
+@pytest.mark.parametrize("text", ["", "What does it cost?", "Well-known: yes/no", "IBM and the X-ray", "1.5 %"])
+def test_words_are_no_code(text: str) -> None:
+    assert read(text).code == ()
+
+
+@given(st.text(alphabet=" aA1.-_(/:", max_size=12), st.text(alphabet=" aA1.-_)/:", max_size=12))
+def test_a_number_is_found_wherever_a_digit_stands(before: str, behind: str) -> None:
+    assert any("7" in number for number in read(f"{before}7{behind}").numbers)
