@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from tests.cascade_labels import labels
 
@@ -173,7 +174,8 @@ def test_what_a_penalty_predicts_is_measured_by_the_log_loss_of_labels_left_out(
         for fold in range(FOLDS):
             taught = folds != fold
             weights = ridge_logistic(matrix[taught], target[taught], penalty)
-            chance = 1 / (1 + np.exp(-(weights[0] + matrix[~taught] @ weights[1:])))
+            score: npt.NDArray[np.float64] = weights[0] + matrix[~taught] @ weights[1:]
+            chance = 1 / (1 + np.exp(-score))
             total -= float(np.log(np.where(target[~taught] == 1, chance, 1 - chance)).sum())
         return total
 

@@ -112,11 +112,10 @@ class Translations:
 
 def handed_on(request: ChatRequest) -> Mapping[str, Any]:
     """How a router is told of what LiteLLM would leave out of a client's response."""
-    unheard = _unheard_of(request) if request.dialect == Dialect.RESPONSES else {}
-    unheard = {name: value for name, value in unheard.items() if name not in _NEVER_BESIDE}
-    if not unheard:
+    if request.dialect != Dialect.RESPONSES:
         return {}
-    return {"extra_body": {**unheard, **mapping(body_of(request).get("extra_body"))}}
+    unheard = {name: value for name, value in _unheard_of(request).items() if name not in _NEVER_BESIDE}
+    return {"extra_body": {**unheard, **mapping(body_of(request).get("extra_body"))}} if unheard else {}
 
 
 def hand_on_messages() -> None:
