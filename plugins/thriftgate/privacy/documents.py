@@ -16,7 +16,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.privacy.json_text import JsonToken, first_name, looks_like_json, name_beside, naming, rewritten
+from thriftgate.privacy.json_text import (
+    JsonToken,
+    first_name,
+    looks_like_json,
+    name_before,
+    name_beside,
+    naming,
+    rewritten,
+)
 
 MAX_DEPTH = 64
 _MAX_JSON_DEPTH = 4
@@ -140,7 +148,9 @@ class _Walk:
                 },
             )
         if isinstance(value, list):
-            return _same_or(value, [self.free(item, label, _deeper(depth)) for item in cast("list[Any]", value)])
+            values = cast("list[Any]", value)
+            named = (label, name_before(values) or label) if len(values) == 2 else itertools.repeat(label)
+            return _same_or(values, [self.free(*one, _deeper(depth)) for one in zip(values, named, strict=False)])
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 100_000_000:
             written = str(value)
             new = self._visit(written, label)

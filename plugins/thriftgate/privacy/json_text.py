@@ -7,13 +7,14 @@ Failure behaviour: pure. `looks_like_json` is False for what does not parse; the
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from thriftgate.privacy.context import BESIDE
 
 _TOKEN = re.compile(r'"(?P<string>(?:[^"\\]|\\.)*+)"|(?<![\w.+-])(?P<number>-?\d{9,19})(?![\w.+-])')
 _KEY = re.compile(r"\s*:")
+_CLOSES = re.compile(r"\s*\]")
 _NAMING_KEYS = frozenset({"name", "key", "label", "field", "env", "variable", "header"})
 _SORT_KEYS = frozenset({"type", "kind"})
 """They say what sort of thing a value is, which tells a number, and no credential: `{"type": "token", "value": …}`."""
@@ -58,6 +59,13 @@ def first_name(name: str, new: str) -> str:
     return new if new and (not name or (name.startswith(_SORT) and not new.startswith(_SORT))) else name
 
 
+def name_before(values: Sequence[object]) -> str:
+    """What the first of two strings is to the second: `["password", "…"]`, as maps and headers are written as pairs."""
+    first = values[0] if len(values) == 2 and all(isinstance(one, str) for one in values) else None
+    name = naming("name", first)
+    return f"{name}{BESIDE}" if name else ""
+
+
 def name_beside(key: str, name: str) -> str:
     """What names a value: its key, or beside `value` what stands under `name` (`{"name": "PIN", "value": "7351"}`).
 
@@ -69,11 +77,16 @@ def name_beside(key: str, name: str) -> str:
 def tokens(text: str) -> Iterator[JsonToken]:
     """Every string and every number of nine digits or more."""
     label, last_key, name, at = "", "", "", 0
+    opened = ""
+    """The string right behind a bracket, which may be the first of a pair."""
     for match in _TOKEN.finditer(text):
-        if any(bracket in text[at : match.start()] for bracket in "{}"):
+        between = text[at : match.start()]
+        is_second = bool(opened) and between.strip() == "," and _CLOSES.match(text, match.end()) is not None
+        if any(bracket in between for bracket in "{}"):
             name = ""
         at = match.end()
         if match["number"] is not None:
+            opened = ""
             yield JsonToken(match.start(), match.end(), match["number"], label, is_key=False)
             continue
         decoded = str(json.loads(match[0], strict=False))
@@ -82,7 +95,9 @@ def tokens(text: str) -> Iterator[JsonToken]:
             last_key, label = decoded, name_beside(decoded, name)
         else:
             name = first_name(name, naming(last_key, decoded))
-        yield JsonToken(match.start(), match.end(), decoded, "" if is_key else label, is_key)
+        pair = name_before((opened, decoded)) if is_second else ""
+        opened = decoded if between.rstrip().endswith("[") else ""
+        yield JsonToken(match.start(), match.end(), decoded, "" if is_key else pair or label, is_key)
 
 
 def rewritten(text: str, replace: Callable[[JsonToken], str]) -> str:

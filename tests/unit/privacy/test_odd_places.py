@@ -185,6 +185,17 @@ def test_what_looks_like_a_credential_beside_its_name_is_found(value: str) -> No
     assert found(f"env:\n- name: ADMIN_PASSWORD\n  value: {value}") == [("SECRET", value)]
 
 
+@pytest.mark.parametrize("as_text", [False, True])
+def test_of_a_pair_the_first_names_the_second(as_text: bool) -> None:
+    def looked_at(pairs: object) -> list[tuple[str, str]]:
+        return found_in(json.dumps(pairs) if as_text else pairs)
+
+    assert looked_at([["colour", "blue"], ["password", "hunter22!x"]]) == [("SECRET", "hunter22!x")]
+    assert looked_at({"headers": [["x-api-key", "Tr0ub4dor3xy"]]}) == [("SECRET", "Tr0ub4dor3xy")]
+    for words in (["password", "Passwort"], ["password", "token", "hunter22!x"], ["password", 7, "hunter22!x"]):
+        assert looked_at([words]) == []
+
+
 def test_a_setting_in_yaml_is_no_credential() -> None:
     assert found("- name: PASSWORD_POLICY\n  value: strict") == []
     assert found("- name: SECRET_NAME\n  value: my-app-credentials") == []
