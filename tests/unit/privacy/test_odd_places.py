@@ -196,6 +196,13 @@ def test_of_a_pair_the_first_names_the_second(as_text: bool) -> None:
         assert looked_at([words]) == []
 
 
+def test_a_variable_of_terraform_names_its_default() -> None:
+    block = 'variable "{}" {{\n  type = string\n  default     = "{}"\n}}'
+    assert found(block.format("db_password", "hunter22!x")) == [("SECRET", "hunter22!x")]
+    assert found(block.format("region", "hunter22!x")) == []
+    assert found(block.format("db_password_policy", "strict")) == []
+
+
 def test_a_setting_in_yaml_is_no_credential() -> None:
     assert found("- name: PASSWORD_POLICY\n  value: strict") == []
     assert found("- name: SECRET_NAME\n  value: my-app-credentials") == []

@@ -30,6 +30,10 @@ _NAME_AND_VALUE = re.compile(
     r"[\"']?value[\"']?: ?[\"']?(?P<value>[^\s\"']{4,512})"
 )
 """As Kubernetes lists the variables of a container."""
+_VARIABLE = re.compile(
+    r"\bvariable\s{1,4}\"(?P<name>[\w-]{2,60})\"\s{0,4}\{[^{}]{0,400}?\bdefault\s{0,20}=\s{0,4}\"(?P<value>[^\s\"]{4,512})\""
+)
+"""As Terraform declares one."""
 _BEARER = re.compile(r"(?i:\b(?:bearer|basic|token|apikey))[ :]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{16,4000})")
 _KEYWORD = (
     r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pin|pw)|pwd|passwort|kennwort|contrase[ñn]a|mot de passe"
@@ -143,7 +147,7 @@ class SecretRecognizer:
         is_named = _is_named if name != context.label else _is_value
         if name and _names_a_secret(name) and is_named(context.text, is_prose=False):
             yield self._span(0, len(context.text), 0.9)
-        for match in Scan(_NAME_AND_VALUE, context.text):
+        for match in (one for pattern in (_NAME_AND_VALUE, _VARIABLE) for one in Scan(pattern, context.text)):
             if match is None:
                 yield PAUSE
                 continue
