@@ -27,6 +27,12 @@ OVERLAP = 16
 EDGE = 24
 """Word pieces on either side of what is passed over that are read all the same."""
 _NAMED = re.compile(r"[0-9A-Za-z\u00c0-\u024f\u1e00-\u1eff][^\W_]|[^\W_][0-9A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
+_LONG, _DIGITS = 9, 4
+"""A word of so many characters, so many of them digits, is a number of something: an IBAN, a card's, a digest."""
+_EMAIL = re.compile(r"[\w.!#$'*+^`{}~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,6}\.[^\W\d_][\w-]{1,62}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b")
+_LOCAL = 65
+"""Characters up to the sign of an address, it with them."""
 _PART = 8_000
 """Characters that are cut into word pieces at once."""
 _PIECES = 5_000
@@ -162,7 +168,8 @@ def worth_reading(text: str, offsets: Sequence[tuple[int, int]], words: Sequence
     """The places of the word pieces that the network reads: of many in a row that can be no name the outer ones.
 
     Those are words of one character and words without a Latin letter or a digit: each of their characters is a piece,
-    and the network knows no other script.
+    and the network knows no other script. So are long numbers and e-mail addresses, which others find: they have a
+    piece for every two characters.
     """
     kept: list[int] = []
     for _ in _note_worth_reading(text, offsets, words, kept):
@@ -175,7 +182,7 @@ def _note_worth_reading(
 ) -> Iterator[None]:
     """The same put down in `kept`, in short steps."""
     bare: list[int] = []
-    place, pause = 0, _PIECES
+    place, pause, address = 0, _PIECES, 0
     while place <= len(offsets):
         if place >= pause:
             pause = place + _PIECES
@@ -183,7 +190,11 @@ def _note_worth_reading(
         end = place + 1
         while end < len(offsets) and words[end] is not None and words[end] == words[place]:
             end += 1
-        is_bare = place < len(offsets) and not _NAMED.search(text, offsets[place][0], offsets[end - 1][1])
+        is_bare = False
+        if place < len(offsets):
+            first, last = offsets[place][0], offsets[end - 1][1]
+            address = max(address, _end_of_address(text, first))
+            is_bare = first < address or not _NAMED.search(text, first, last) or _is_number(text[first:last])
         if is_bare:
             bare += range(place, end)
         else:
@@ -191,6 +202,18 @@ def _note_worth_reading(
             bare.clear()
             kept += range(place, min(end, len(offsets)))
         place = end
+
+
+def _end_of_address(text: str, start: int) -> int:
+    """Where an e-mail address or a UUID ends that begins here; 0 where none does."""
+    found = _UUID.match(text, start)
+    if found is None and text.find("@", start, start + _LOCAL) >= 0:
+        found = _EMAIL.match(text, start)
+    return 0 if found is None else found.end()
+
+
+def _is_number(word: str) -> bool:
+    return len(word) >= _LONG and sum(map(str.isdigit, word)) >= _DIGITS
 
 
 def graph_path(files: RampartFiles, graph_dir: Path) -> Path:

@@ -35,6 +35,7 @@ def read(text: str) -> str:
         "J o h n S m i t h",
         "Мария met José Nuñez in München",
         "a | b | c | d | e | f | g | h | i | j | k",
+        "Ada Lovelace <ada.lovelace@analytical-engines.org>, Musterstrasse12, 1815AB London, DE89370400440532013000",
         "",
     ],
 )
@@ -49,6 +50,23 @@ def test_of_what_can_be_no_name_the_outer_pieces_are_read(bare: str) -> None:
     assert said.startswith("AdaLovelace")
     assert said.endswith("GraceHopper")
     assert len(said) < 24 + 2 * EDGE + 2 * len(bare)
+
+
+@pytest.mark.parametrize("number", ["DE89370400440532013000 ", "5f4dcc3b5aa765d61d8327deb882cf99 ", "4111111111111111,",
+                                    "123e4567-e89b-12d3-a456-426614174000 "])  # fmt: skip
+def test_of_a_list_of_numbers_the_outer_pieces_are_read(number: str) -> None:
+    said = read(f"Ada Lovelace {number * 1000} Grace Hopper")
+    assert said.startswith("AdaLovelace")
+    assert said.endswith("GraceHopper")
+    assert len(said) < 24 + 2 * (EDGE + 1) * 4
+
+
+def test_of_a_list_of_addresses_the_outer_pieces_are_read_and_every_name_between_them() -> None:
+    addresses = "ada.lovelace@engines.example grace-hopper@navy.example; " * 500
+    said = read(f"{addresses} Ada Lovelace {addresses} ada@ navy {addresses}")
+    assert "AdaLovelace" in said
+    assert "ada@navy" in said
+    assert len(said) < 30 + 6 * (EDGE + 1) * 4
 
 
 @given(st.lists(st.sampled_from(["Ada", "a", "@", "天", "12", "Мария", "e\u0301", "x1"]), max_size=300))
