@@ -11,7 +11,7 @@ from time import process_time
 import pytest
 
 from thriftgate.caching import decision, evidence
-from thriftgate.caching.differences import composing, guards, reading, scales, surface, wording, writing
+from thriftgate.caching.differences import composing, guards, numerals, reading, scales, surface, wording, writing
 from thriftgate.caching.entries import CacheEntry, Neighbour, normalised_answer
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.caching.sharing import canonical, eligibility, scope, timebound
@@ -163,6 +163,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
         f"caching.differences.guards.{guard.__name__}": _guard(guard)
         for guard in (*guards.GUARDS, guards.substitution)
     },
+    "caching.differences.numerals.number_of": fresh(numerals.number_of),
     "caching.differences.reading.read": fresh(reading.read),
     "caching.differences.reading.stem": reading.stem,
     "caching.sharing.scope.scope_of": lambda text: scope.scope_of(

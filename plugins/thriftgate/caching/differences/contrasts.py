@@ -14,6 +14,7 @@ def _words(text: str) -> frozenset[str]:
 # Words that mean the opposite of each other: the same frame with the other word asks something else.
 _PAIRS = (
     ("fail failed fails failing", "manage managed manages succeed succeeded"),
+    ("lack lacks lacked lacking", "have has had having"),
     ("hire hiring hired", "fire firing fired"),
     ("mute muting muted", "unmute unmuting unmuted"),
     ("follow following followed", "unfollow unfollowing unfollowed"),
@@ -237,6 +238,12 @@ RIVALS = tuple(
         "ios iphone ipad android windows macos linux",
         "apple google samsung microsoft amazon",
         "monthly weekly daily yearly annual annually quarterly hourly",
+        "monatlich wöchentlich täglich jährlich",
+        "maandelijks wekelijks dagelijks jaarlijks",
+        "mensuel hebdomadaire quotidien annuel",
+        "mensual semanal diario anual",
+        "mensile settimanale giornaliero annuale",
+        "mensal semanal diário",
         "market limit",
         "stop-loss stop-limit",
         "short-term long-term",
@@ -287,6 +294,9 @@ SMALL_WORDS = tuple(
     _words(kind)
     for kind in (
         "when where why who whom how",
+        "past to",
+        "plus minus times over mod", "plus minus mal durch", "plus min keer", "plus moins fois",
+        "más menos por entre", "più meno per", "mais menos vezes por",
         "wann wo wohin woher warum wer wie",
         "wanneer waar waarom wie hoe",
         "quand où pourquoi qui comment",

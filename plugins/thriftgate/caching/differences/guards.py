@@ -22,6 +22,7 @@ from thriftgate.caching.differences.order import (
     is_done_by_another,
     is_exchanged,
     is_reordered,
+    is_told_of_others,
     is_turned_round,
 )
 from thriftgate.caching.differences.reading import Reading, read
@@ -77,7 +78,10 @@ Guard = Callable[[str, str], Veto | None]
 def numbers(a: str, b: str) -> Veto | None:
     """Other amounts, counts, percentages or identifiers. 1 µs."""
     left, right = read(a), read(b)
-    return _differ(left, right, frozenset(left.numbers), frozenset(right.numbers), Veto.NUMBERS)
+    ours, theirs = frozenset(left.numbers), frozenset(right.numbers)
+    if ours == theirs and left.numbers != right.numbers and left.frame == right.frame:
+        return Veto.NUMBERS  # the same ones, another number of times
+    return _differ(left, right, ours, theirs, Veto.NUMBERS)
 
 
 def entities(a: str, b: str) -> Veto | None:
@@ -140,7 +144,7 @@ def roles(a: str, b: str) -> Veto | None:
         return Veto.ROLES
     if is_reordered(seen, other) or is_exchanged(seen, left.names, other, right.names) or is_crossed(left, right):
         return Veto.ROLES
-    if is_turned_round(left, right) or is_done_by_another(left, right):
+    if is_turned_round(left, right) or is_done_by_another(left, right) or is_told_of_others(left.words, right.words):
         return Veto.ROLES
     if left.content == right.content and _skeleton(left) == _skeleton(right):
         order = [stem for stem in left.stems if stem in left.content]

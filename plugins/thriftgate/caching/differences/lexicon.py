@@ -72,8 +72,16 @@ NEGATIONS = _words(
     "non mai nessun nessuna senza não nunca nenhum nenhuma sem niet geen nooit zonder"
 )
 
-FIRST_NEGATIONS = _words("ne non no não")
+FOREIGN_NEGATIONS = _words(
+    "inte icke aldrig ingen inget inga ikke aldri intet ingenting ei eivät enkö eikö emme älä nigdy nikt nic bez není "
+    "nikdy nejde nelze nemůžu nemohu nem nincs soha niciodată fără değil yok tidak bukan jangan tanpa belum wala huwag "
+    "mitte nije nisam nikada"
+)
+"""Denials in languages without word lists; they do not tell a language that has some."""
+
+FIRST_NEGATIONS = _words("ne non no não nie nigdy nikt nic")
 SECOND_NEGATIONS = _words(
+    "nie nigdy nikt nic "
     "pas jamais aucun aucune rien personne plus mai nessun nessuna nessuno niente nunca jamás ningún ninguna ninguno "
     "nada nadie nenhum nenhuma ninguém"
 )
@@ -100,13 +108,20 @@ CURRENCIES = {
 }  # fmt: skip
 
 _WEEKDAYS = (
-    "monday montag lundi lunes lunedì segunda-feira maandag mon",
-    "tuesday dienstag mardi martes martedì terça-feira dinsdag tue",
-    "wednesday mittwoch mercredi miércoles mercoledì quarta-feira woensdag wed",
-    "thursday donnerstag jeudi jueves giovedì quinta-feira donderdag thu",
-    "friday freitag vendredi viernes venerdì sexta-feira vrijdag fri",
-    "saturday samstag samedi sábado sabato zaterdag",
-    "sunday sonntag dimanche domingo domenica zondag",
+    "monday montag lundi lunes lunedì segunda-feira maandag mon"
+    " måndag mandag maanantai maanantaina poniedziałek pondělí pazartesi hétfő hétfőn luni senin",
+    "tuesday dienstag mardi martes martedì terça-feira dinsdag tue"
+    " tisdag tirsdag tiistai tiistaina wtorek úterý sal\u0131 kedd kedden marți selasa",
+    "wednesday mittwoch mercredi miércoles mercoledì quarta-feira woensdag wed"
+    " onsdag keskiviikko keskiviikkona środa środę středa středu çarşamba szerda szerdán miercuri rabu",
+    "thursday donnerstag jeudi jueves giovedì quinta-feira donderdag thu"
+    " torsdag torstai torstaina czwartek čtvrtek perşembe csütörtök csütörtökön joi kamis",
+    "friday freitag vendredi viernes venerdì sexta-feira vrijdag fri"
+    " fredag perjantai perjantaina piątek pátek cuma péntek pénteken vineri jumat",
+    "saturday samstag samedi sábado sabato zaterdag"
+    " lördag lørdag lauantai lauantaina sobota sobotę sobotu cumartesi szombat szombaton sâmbătă sabtu",
+    "sunday sonntag dimanche domingo domenica zondag"
+    " söndag søndag sunnuntai sunnuntaina niedziela niedzielę neděle neděli pazar vasárnap duminică",
 )
 _MONTHS = (
     "january januar janvier enero gennaio janeiro januari jan",
@@ -140,33 +155,6 @@ DATES = _DAYS | {f"{day}s": name for day, name in _DAYS.items() if day.endswith(
 
 NO_DATES = {"fr": frozenset({"mon"}), "de": frozenset({"hier"}), "nl": frozenset({"hier"})}
 """By language, the words that are a day or month in another one only."""
-
-_SMALL_NUMBERS = (
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    "nineteen twenty"
-)
-# Neither "zero fees" nor "the other one" counts anything.
-NUMBER_WORDS = {word: str(value) for value, word in enumerate(_SMALL_NUMBERS.split(), start=2)} | {
-    "thirty": "30",
-    "forty": "40",
-    "fifty": "50",
-    "hundred": "100",
-    "thousand": "1000",
-    "million": "1000000",
-}
-
-# In other languages than English; words that are English ones too ("once", "due", "elf") are left out.
-NUMBER_WORDS.update({
-    word: value
-    for value, words in {
-        "2": "zwei twee deux dos dois", "3": "drei drie trois tres tre três", "4": "vier quatre cuatro quattro quatro",
-        "5": "fünf vijf cinq cinco cinque", "6": "sechs zes seis", "7": "sieben zeven siete sette sete",
-        "8": "acht huit ocho otto oito", "9": "neun negen neuf nueve nove", "10": "zehn tien dix diez dieci dez",
-        "12": "zwölf twaalf douze doce dodici doze", "20": "zwanzig twintig vingt veinte venti vinte",
-        "100": "hundert honderd cien cento", "1000": "tausend duizend mil mille",
-    }.items()
-    for word in words.split()
-})  # fmt: skip
 
 ROLE_WORDS = _words(
     "to into from over than versus vs by before after minus plus times divided per against of under above below "
@@ -242,7 +230,10 @@ WRITING_WORDS = _words(
     "code codepoint codepoints byte bytes token tokens line lines field fields column columns word words length "
     "spelled spelt spelling spell punctuation comma commas semicolon colon apostrophe quote quotes hyphen dash "
     "capital capitals uppercase lowercase case-sensitive unicode ascii indentation newline newlines regex syntax "
-    "parse parses valid grammar grammatical "
+    "parse parses valid grammar grammatical dot dots bracket brackets parenthesis parentheses ellipsis marks "
+    "emoji emojis komma kommas punkte anführungszeichen fragezeichen ausrufezeichen virgule virgules guillemets "
+    "comas comillas "
+    "aanhalingstekens virgola virgole virgolette vírgula vírgulas aspas "
     "leerzeichen zeichen buchstabe buchstaben zeile zeilen wort wörter länge "
     "espace espaces caractère caractères lettre lettres ligne lignes mot mots "
     "espacio espacios carácter caracteres letra letras línea líneas palabra palabras "

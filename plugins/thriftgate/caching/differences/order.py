@@ -35,6 +35,16 @@ _OWNERS: Mapping[str, str] = {
     "my": "i", "mine": "i", "our": "we", "his": "he", "their": "they",
     "mein": "ich", "meine": "ich", "meinen": "ich", "mijn": "ik",
 }  # fmt: skip
+_OTHERS: Mapping[str, str] = {
+    word: words.split()[0]
+    for words in (
+        "#he he him his himself er ihn ihm seine seinen hij hem il él",
+        "#she she her hers herself haar elle ella",
+        "#they they them their theirs themselves ils elles",
+    )
+    for word in words.split()
+}
+_WHO = frozenset(_OTHERS.values())
 _ASKED = frozenset({"who", "whom", "whose", "wer", "wen", "wem", "wessen"})
 _FIRST_PERSONS = frozenset({"je", "j'ai", "yo", "puedo", "io", "posso", "eu", "peux", "puis-je", "peux-je"})
 """Who does it, where no form of it says to whom: "puedo" is "can I"."""
@@ -148,6 +158,15 @@ def is_done_by_another(left: Reading, right: Reading) -> bool:
             if ours[person].isdisjoint(theirs[person]) and "doer" in ours[person] | theirs[person]:
                 return True
     return _does_what_is_the_owners(left, right) or _does_what_is_the_owners(right, left)
+
+
+def is_told_of_others(ours: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Whether all that differs is who is "he" and who is "she": "He told her that she won"."""
+    if len(ours) != len(theirs) or ours == theirs:
+        return False
+    pairs = [(_OTHERS.get(one, one), _OTHERS.get(other, other)) for one, other in zip(ours, theirs, strict=True)]
+    changed = [(one, other) for one, other in pairs if one != other]
+    return bool(changed) and all(one in _WHO and other in _WHO for one, other in changed)
 
 
 def _core(reading: Reading) -> list[str]:

@@ -14,14 +14,15 @@ from thriftgate.caching.differences.lexicon import (
     CURRENCIES,
     DATES,
     FIRST_NEGATIONS,
+    FOREIGN_NEGATIONS,
     FUNCTION_WORDS,
     LANGUAGE_MARKS,
     NEGATIONS,
     NO_DATES,
-    NUMBER_WORDS,
     OTHER_LANGUAGE_WORDS,
     SECOND_NEGATIONS,
 )
+from thriftgate.caching.differences.numerals import number_of
 from thriftgate.caching.differences.remembering import Remembered
 
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\w*\d[\w.,:/()-]*|[$€£¥]")
@@ -141,7 +142,7 @@ def stem(word: str) -> str:
 
 
 def _is_negation(word: str) -> bool:
-    return word in NEGATIONS or word.endswith("n't")
+    return word in NEGATIONS or word in FOREIGN_NEGATIONS or word.endswith("n't")
 
 
 def _denials(words: tuple[str, ...]) -> frozenset[int]:
@@ -166,7 +167,7 @@ def _pieces_of_code(text: str) -> list[str]:
 
 def _numbers(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
     found = [_number(match) for match in _NUMBER.findall(text)] if _DIGIT.search(text) else []
-    found.extend(NUMBER_WORDS[word] for word in words if word in NUMBER_WORDS)
+    found.extend(number for word in words if (number := number_of(word)))
     return tuple(sorted(found))
 
 

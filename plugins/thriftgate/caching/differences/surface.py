@@ -8,7 +8,7 @@ Failure behaviour: pure and total, in time linear in the text. A look is kept fo
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,8 +32,12 @@ _OTHER_SYMBOLS = frozenset(
 _MATHEMATICAL = range(0x2300, 0x2E00)
 """Punctuation that is none of any language: the brackets of a rounded or an averaged value."""
 _CURRENCY = frozenset("$\u20ac\u00a3\u00a5")
-_PRIMED = re.compile(r"[(\[]?(?:[^\W\d_]|\d[\d.,/]*)('{1,3}|\")[)\].,;:?!]*")
-"""A letter or a number with a prime: f', 5', 6"; what closes a quotation looks the same."""
+_PRIMED = re.compile(r"[(\[]?(?:[^\W\d_]|\d[\d.,/]*(?:['\"]\d[\d.,/]*)?)('{1,3}|\")[)\].,;:?!]*")
+"""A letter or a number with a prime: f', 5', 6", 5'6"; what closes a quotation looks the same."""
+_DENIED = re.compile(r"[(\[]?(!+)\w")
+_FACTORIAL = re.compile(r"(?:[a-z]|\d+)(!+)[)\],;]*")
+_LEFT_OUT = re.compile(r"(?:\.\.+|\u2026)[,;]?")
+"""Three dots between two members of a row."""
 _INVISIBLE = frozenset("\u00ad\ufeff\u200b")
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 _EDGES = (
@@ -135,12 +139,18 @@ def _cores(text: str) -> Iterator[tuple[str, bool]]:
             core = core[1:]
         if core and all(char in _DASHES for char in core):
             # Between two operands a dash is a minus sign; between two words it is punctuation.
-            is_minus = 0 < place < len(raw) - 1 and _is_operand(raw[place - 1]) and _is_operand(raw[place + 1])
-            core = "-" if is_minus else ""
+            core = "-" if _is_between_operands(raw, place) else ""
         elif core[:1] and core[0] in _DASHES and not core[1:2].isdigit():
             core = core.lstrip(_DASHES)
+        elif not core and _LEFT_OUT.fullmatch(token) and _is_between_operands(raw, place):
+            core = "\u2026"
         if core == "&":
             core = "and"
+        if "!" in token and core and core[-1] != "!":
+            # "!x" and "5!" in a formula; who exclaims does so at an end, and goes on with a capital.
+            goes_on = place < len(raw) - 1 and not raw[place + 1][0].isupper()
+            before, behind = _DENIED.match(token), _FACTORIAL.fullmatch(token) if goes_on else None
+            core = (before[1] if before else "") + core + (behind[1] if behind else "")
         if core:
             yield core, is_first
         is_first = token[-1] in _ENDS or (is_first and not core)
@@ -168,8 +178,12 @@ def _is_operand(token: str) -> bool:
     return bool(core) and (core[0].isdigit() or core[-1].isdigit() or len(core) == 1)
 
 
+def _is_between_operands(raw: Sequence[str], place: int) -> bool:
+    return 0 < place < len(raw) - 1 and _is_operand(raw[place - 1]) and _is_operand(raw[place + 1])
+
+
 def _has_symbol(core: str) -> bool:
-    if core[0] in _DASHES or core[-1] in _DASHES or core[-1] in "'\"":
+    if core[0] in _DASHES or core[-1] in _DASHES or core[0] in "!\u2026" or core[-1] in "'\"!":
         return True
     if core.isalnum() and core.isascii():
         return False
@@ -185,8 +199,8 @@ def _is_symbol(char: str) -> bool:
     if char in _CURRENCY or char in _INVISIBLE:
         return False
     kind = unicodedata.category(char)
-    # Letters, marks, digits and blanks are no symbols; superscripts, signs, pictures and controls are.
-    return not (kind[0] in "LMZ" or kind == "Nd" or (kind[0] == "P" and ord(char) not in _MATHEMATICAL))
+    # Letters, their marks, digits and blanks are no symbols; superscripts, signs, pictures, controls and keycaps are.
+    return kind == "Me" or not (kind[0] in "LMZ" or kind == "Nd" or (kind[0] == "P" and ord(char) not in _MATHEMATICAL))
 
 
 @lru_cache(maxsize=4096)

@@ -39,6 +39,8 @@ Words = tuple[str, ...]
 
 def is_worded_otherwise(a: str, b: str) -> bool:
     """Whether the one place in which the questions differ makes another question of one of them."""
+    if _differ_in_small_places(_expanded(a), _expanded(b)):
+        return True
     raw = differing_place(_words(a), _words(b))
     if max(map(len, raw)) > _FAR_APART:
         return False
@@ -59,6 +61,19 @@ def is_worded_otherwise(a: str, b: str) -> bool:
         if open_sides == 1:
             return _look_alike(one[0], other[0])
     return open_sides == 0 and not _are_interchangeable(one, other)
+
+
+def _differ_in_small_places(ours: Words, theirs: Words) -> bool:
+    """Whether small words alone differ, each in its place, and one of them means as much as no other."""
+    if len(ours) != len(theirs):
+        return False
+    changed = [(one, other) for one, other in zip(ours, theirs, strict=True) if one != other]
+    if not 2 <= len(changed) <= _FAR_APART or not all(_SMALL.issuperset(pair) for pair in changed):
+        return False
+    return any(
+        are_other_steps(one, other) or any(one in kind and other in kind for kind in SMALL_WORDS)
+        for one, other in changed
+    )
 
 
 @Remembered

@@ -18,7 +18,8 @@ from fractions import Fraction
 from typing import Any
 
 from thriftgate.caching.differences.guards import first_veto, substituted_words
-from thriftgate.caching.differences.lexicon import FUNCTION_WORDS, MONTHS, NUMBER_WORDS, WEEKDAYS
+from thriftgate.caching.differences.lexicon import FUNCTION_WORDS, MONTHS, WEEKDAYS
+from thriftgate.caching.differences.numerals import number_of
 from thriftgate.caching.differences.reading import Reading, read, stem
 from thriftgate.caching.entries import normalised_answer
 from thriftgate.services.checking.conclusions import (
@@ -182,7 +183,7 @@ def _is_nothing_else(one: str, other: str) -> bool:
 def _counted(reading: Reading) -> set[str]:
     """What stands behind numbers: units, "pm"."""
     pairs = zip(reading.words, reading.stems[1:], strict=False)
-    return {behind for word, behind in pairs if word in NUMBER_WORDS or any(map(str.isdigit, word))}
+    return {behind for word, behind in pairs if number_of(word) or any(map(str.isdigit, word))}
 
 
 def _are_comparable(one: str, other: str) -> bool:
