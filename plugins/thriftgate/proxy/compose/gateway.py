@@ -184,7 +184,9 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     redis = redis_server(config)
     prompts = open_prompts(config, base_dir, environ, clock)
     traces = open_traces(config, environ, prompts.numbers, clock)
-    metrics = Metrics()
+    metrics = Metrics(
+        name for key, route in config.routes.items() for name in (key, *(tier.model for tier in route.cascade.tiers))
+    )
     ledger = PostgresLedger(database, on_audit=(metrics.submit_audit, *([traces.submit_audit] if traces else [])))
     outages = Outages(clock)
     writer = LedgerWriter(

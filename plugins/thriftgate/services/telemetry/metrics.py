@@ -17,7 +17,7 @@ from thriftgate.tracing.scores import quality_name
 from thriftgate.types import Audit, AuditKind, RequestRecord, Status, TierCall
 
 MOST_VALUES = 100
-"""Of one label; what comes after is `other`. Routes and models are as many as the operator configured."""
+"""Of one label, besides what is configured; what comes after is `other`."""
 OTHER = "other"
 REFUSED = "refused"
 NONE = "none"
@@ -122,18 +122,23 @@ def status_label(record: RequestRecord) -> str:
 class Metrics:
     """Counts the records of this worker; a sink of `services.recording.Recorders`."""
 
-    def __init__(self, *, most_values: int = MOST_VALUES) -> None:
+    def __init__(self, configured: Iterable[str] = (), *, most_values: int = MOST_VALUES) -> None:
+        """`configured` are the routes and their tiers, which always have their own labels."""
         self.samples = Samples()
+        self._configured = frozenset(configured)
         self._most_values = most_values
         self._seen: dict[str, set[str]] = {}
 
     def submit(self, record: RequestRecord) -> None:
         """Count a request that has ended."""
         samples = self.samples
-        route = self._known("route", record.route)
-        tier = self._known("model", record.tier)
+        status = status_label(record)
+        # A client may ask for any name: one that was refused takes no place from those that are answered.
+        may_be_new = status != REFUSED
+        route = self._known("route", record.route, may_be_new=may_be_new)
+        tier = self._known("model", record.tier, may_be_new=may_be_new)
         decision = record.decision.value
-        samples.add(catalogue.REQUESTS, (route, decision, tier, status_label(record)))
+        samples.add(catalogue.REQUESTS, (route, decision, tier, status))
         if record.coalesced:
             samples.add(catalogue.COALESCED, (route,))
         samples.observe(catalogue.REQUEST_DURATION, (route, decision), record.duration)
@@ -144,7 +149,7 @@ class Metrics:
         for stage in record.stages:
             samples.observe(catalogue.STAGE_DURATION, (route, self._known("stage", stage.name)), stage.duration)
         for call in record.calls:
-            self._call(route, call)
+            self._call(route, call, may_be_new=may_be_new)
         samples.add(catalogue.BASELINE_COST, (route,), record.baseline_cost_usd)
         samples.add(catalogue.SAVED, (route,), record.saved_usd)
         outcome = record.metadata.get("output")
@@ -164,8 +169,8 @@ class Metrics:
         """Count a request without a valid key."""
         self.samples.add(catalogue.STRANGERS, ())
 
-    def _call(self, route: str, call: TierCall) -> None:
-        model = self._known("model", call.model)
+    def _call(self, route: str, call: TierCall, *, may_be_new: bool) -> None:
+        model = self._known("model", call.model, may_be_new=may_be_new)
         self.samples.add(catalogue.MODEL_CALLS, (route, model, call.purpose.value, call.status.value))
         self.samples.observe(catalogue.CALL_DURATION, (model,), call.duration)
         self.samples.add(catalogue.COST, (route, model), call.cost_usd)
@@ -180,13 +185,13 @@ class Metrics:
             if tokens:
                 self.samples.add(catalogue.TOKENS, (route, model, kind), tokens)
 
-    def _known(self, label: str, value: str | None) -> str:
+    def _known(self, label: str, value: str | None, *, may_be_new: bool = True) -> str:
         if not value:
             return NONE
         seen = self._seen.setdefault(label, set())
-        if value in seen:
+        if value in seen or value in self._configured:
             return value
-        if len(seen) >= self._most_values or len(value) > _LONGEST:
+        if not may_be_new or len(seen) >= self._most_values or len(value) > _LONGEST:
             return OTHER
         seen.add(value)
         return value

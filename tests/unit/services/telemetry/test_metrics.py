@@ -56,7 +56,7 @@ def escalated(**changes: object) -> RequestRecord:
 
 
 def counted(*records: RequestRecord) -> Samples:
-    metrics = Metrics()
+    metrics = Metrics(["support", "small", "large"])
     for record in records:
         metrics.submit(record)
     return metrics.samples
@@ -108,6 +108,23 @@ def test_a_label_takes_only_so_many_values_and_none_that_is_endless() -> None:
     metrics.submit(escalated(calls=(TierCall(model="x" * 1000, started_at=0, duration=1),), tier=None))
     models = {labels[1]: n for (name, labels), n in metrics.samples.numbers.items() if "model_calls" in name}
     assert models == {"model-0": 1, "model-1": 1, "model-2": 1, "other": 8}
+
+
+def test_names_that_a_client_makes_up_take_no_label_from_routes_and_models() -> None:
+    metrics = Metrics(["support", "small"], most_values=3)
+    for number in range(10):
+        made_up = TierCall(model=f"none-{number}", started_at=0, duration=0, status=Status.FAILED)
+        metrics.submit(
+            escalated(route=f"none-{number}", tier=None, calls=(made_up,), status=Status.FAILED, error="E 404")
+        )
+    metrics.submit(escalated(route="plain", tier="plain"))
+    metrics.submit(escalated())
+    routes = {
+        labels[0]: n for (name, labels), n in metrics.samples.numbers.items() if name == "thriftgate_requests_total"
+    }
+    assert routes == {"other": 10, "plain": 1, "support": 1}
+    models = {labels[1] for (name, labels) in metrics.samples.numbers if "model_calls" in name}
+    assert models == {"other", "small", "large"}
 
 
 def test_nobody_is_named_and_nothing_said_is_shown() -> None:
