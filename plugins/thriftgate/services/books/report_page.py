@@ -5,7 +5,7 @@ users, teams and routes are shown as they are called, and nothing that they said
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -18,9 +18,11 @@ from thriftgate.services.books import charts
 from thriftgate.services.books.charts import Bar, BarPart, PercentileRange
 from thriftgate.services.books.report import MOST_RECORDS, Report, make_report
 from thriftgate.types import DecisionKind, SummaryRow
-from thriftgate.wording import between, duration, moment, money, percent
+from thriftgate.wording import between, counted, duration, moment, money, percent
 
 MOST_USERS = 25
+MOST_NAMES = 50
+"""Routes, and models, the dearest first: clients make up as many names as they like."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +64,14 @@ def render(page: ReportPage) -> str:
     """The page's text."""
     total = page.routes.total
     users = page.users[:MOST_USERS]
+    left_out = {"routes": len(page.routes.rows) - MOST_NAMES, "models": len(page.models) - MOST_NAMES}
+    page = _shortened(page)
     return _environment().get_template("report.html").render(
         page=page,
         total=total,
         users=users,
         users_left_out=len(page.users) - len(users),
+        left_out=left_out,
         most_records=MOST_RECORDS,
         kinds=list(DecisionKind),
         charts={
@@ -76,6 +81,13 @@ def render(page: ReportPage) -> str:
             "latency": Markup(_latency_chart(page.routes)),
         },
     )  # fmt: skip
+
+
+def _shortened(page: ReportPage) -> ReportPage:
+    hidden = {row.group for row in page.routes.rows[MOST_NAMES:]}
+    latencies = [row for row in page.routes.latencies if row.route not in hidden]
+    routes = replace(page.routes, rows=page.routes.rows[:MOST_NAMES], latencies=latencies)
+    return replace(page, routes=routes, models=page.models[:MOST_NAMES])
 
 
 def _days_chart(days: Sequence[SummaryRow]) -> str:
@@ -93,7 +105,7 @@ def _decisions_chart(routes: Sequence[SummaryRow]) -> str:
                 BarPart(kind.value, route.decisions.get(kind, 0), f"{route.decisions.get(kind, 0):,} {kind.label}")
                 for kind in DecisionKind
             ],
-            f"{route.requests:,} requests",
+            counted(route.requests, "request", "requests"),
         )
         for route in routes
     ]

@@ -74,6 +74,14 @@ class Outline(HTMLParser):
             assert tag in ("rect", "line") or self.open.pop() == tag, f"</{tag}> closes what is not open"
 
 
+async def test_names_that_clients_make_up_do_not_fill_the_page() -> None:
+    made_up = [request(n, route=f"none-{n}", cost_usd=0.0, baseline_cost_usd=0.0, calls=()) for n in range(60)]
+    text = render(await page_of(*map(request, range(1_000, 1_003)), *made_up))
+    assert "support" in text
+    assert len(set(re.findall(r"none-\d+", text))) == 49
+    assert "11 more are not shown" in text
+
+
 async def test_the_page_loads_nothing_and_runs_nothing() -> None:
     text = render(await page_of(*map(request, range(20))))
     outline = Outline(text)
