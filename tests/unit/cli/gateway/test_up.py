@@ -224,6 +224,7 @@ def test_the_proxy_is_started_as_asked_and_knows_the_operator_s_own_file(operato
     assert proxy.environ["THRIFTGATE_CONFIG"] == str(operator.config)
     assert proxy.environ["LITELLM_LOCAL_MODEL_COST_MAP"] == "True"
     assert [int(part) for part in proxy.environ["PYTHON_GC_THRESHOLD"].split(",")] == [20_000, 5, 3]
+    assert proxy.environ["PYTHONNODEBUGRANGES"] == "1"
     assert "The gateway answers on http://localhost:1   models: help" in result.output
 
 
