@@ -53,7 +53,9 @@ class EmbedderConfig(Section):
     dimensions: int | None = Field(
         default=None, ge=1, description="Length of the vectors: 256 of `fast`, 384 of the others; default: the model's."
     )
-    cache_size: int = Field(default=10_000, ge=0, description="Recently embedded texts that are kept in memory.")
+    cache_size: int = Field(
+        default=4_000, ge=0, description="Recently embedded texts that are kept in memory, 2 kB each."
+    )
 
 
 class LedgerConfig(Section):
