@@ -1,6 +1,6 @@
 """What the cache keeps, what it finds again, and which answers say the same."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,15 @@ class Observation:
     observed_at: float
     source: str = "fresh_answer"
     """fresh_answer, judge or feedback."""
+
+
+def kept_observation(entry_id: str, scope: str, route: str, outcome: Sequence[Any]) -> Observation:
+    """An outcome as stores keep it beside its entry: similarity, features, whether it is correct, when, who says so."""
+    similarity, features, is_correct, observed_at, source = outcome
+    return Observation(
+        entry_id=entry_id, scope=scope, route=route, similarity=similarity, features=features, is_correct=is_correct,
+        observed_at=observed_at, source=source,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 from redis.typing import EncodableT, FieldT
 
-from thriftgate.caching.entries import CacheEntry, Observation, usage_fields
+from thriftgate.caching.entries import CacheEntry, Observation, kept_observation, usage_fields
 from thriftgate.stores.redis.keys import key_digest
 from thriftgate.types import Choice, Usage, Vector
 
@@ -120,7 +120,7 @@ def observation_fields(observation: Observation) -> Fields:
 def decode_observation(fields: Mapping[bytes, bytes]) -> Observation:
     """The verified outcome of one entry of the stream."""
     entry_id, scope, route, *outcome = json.loads(fields[b"data"])
-    return _observation(entry_id, scope, route, outcome)
+    return kept_observation(entry_id, scope, route, outcome)
 
 
 def _body(entry: CacheEntry) -> str:
@@ -145,22 +145,8 @@ def _outcome(observation: Observation) -> list[Any]:
 
 def _outcomes(lines: bytes, entry: CacheEntry) -> tuple[Observation, ...]:
     outcomes = (json.loads(line) for line in lines.splitlines())
-    observations = [_observation(entry.entry_id, entry.scope, entry.route, outcome) for outcome in outcomes]
+    observations = [kept_observation(entry.entry_id, entry.scope, entry.route, outcome) for outcome in outcomes]
     return tuple(sorted(observations, key=lambda observation: observation.observed_at))
-
-
-def _observation(entry_id: str, scope: str, route: str, outcome: Sequence[Any]) -> Observation:
-    similarity, features, is_correct, observed_at, source = outcome
-    return Observation(
-        entry_id=entry_id,
-        scope=scope,
-        route=route,
-        similarity=similarity,
-        features=features,
-        is_correct=is_correct,
-        observed_at=observed_at,
-        source=source,
-    )
 
 
 def _dump(value: object) -> str:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from thriftgate.caching.entries import CacheEntry, Observation
+from thriftgate.caching.entries import CacheEntry, Observation, kept_observation
 from thriftgate.stores.postgres.connection.database import Row
 from thriftgate.stores.postgres.connection.text import from_json, from_text
 from thriftgate.types import Choice, Usage, Vector
@@ -39,17 +39,8 @@ def entry_of(row: Row) -> CacheEntry:
         answer_group=kept.get("group", ""),
         joined=tuple(kept.get("joined", ())),
         outcomes=tuple(
-            Observation(
-                entry_id=entry_id,
-                scope=scope,
-                route=route,
-                similarity=similarity,
-                features=features,
-                is_correct=is_correct,
-                observed_at=observed_at,
-                source=from_text(source),
-            )
-            for similarity, features, is_correct, observed_at, source in from_json(row["outcomes"] or "[]")
+            kept_observation(entry_id, scope, route, [*numbers, from_text(source)])
+            for *numbers, source in from_json(row["outcomes"] or "[]")
         ),
     )
 
