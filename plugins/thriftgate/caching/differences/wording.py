@@ -10,6 +10,7 @@ Failure behaviour: pure and total, in time linear in the text.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from thriftgate.caching.differences.composing import composed
 from thriftgate.caching.differences.contrasts import SMALL_WORDS
@@ -21,9 +22,9 @@ from thriftgate.caching.differences.lexicon import (
     NEGATIONS,
     SLOPPY_WORDS,
 )
-from thriftgate.caching.differences.remembering import Remembered
 from thriftgate.caching.differences.scales import are_other_steps
 
+_CACHED = 512
 _LONGEST_PLACE = 2
 """Words."""
 _FAR_APART = 4
@@ -76,18 +77,18 @@ def _differ_in_small_places(ours: Words, theirs: Words) -> bool:
     )
 
 
-@Remembered
+@lru_cache(maxsize=_CACHED)
 def _words(text: str) -> Words:
     plain = composed(text).lower().translate(_APOSTROPHES)
     return tuple(_WORD.findall(plain))
 
 
-@Remembered
+@lru_cache(maxsize=_CACHED)
 def _is_about_words(text: str) -> bool:
     return not MEANING_WORDS.isdisjoint(_words(text))
 
 
-@Remembered
+@lru_cache(maxsize=_CACHED)
 def _expanded(text: str) -> Words:
     """The words with each contraction written out, and without the apostrophes of possessives that people leave out."""
     return tuple(part for word in _words(text) for part in _written_out(SLOPPY_WORDS.get(word, word)))
