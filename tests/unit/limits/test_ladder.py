@@ -100,7 +100,7 @@ def test_a_ladder_may_move_at_once() -> None:
 @pytest.mark.parametrize(("load", "height"), [(0.8, 2), (0.79, 1), (0.41, 1), (0.4, 0)])
 def test_a_threshold_itself_moves_it_after_its_pause(load: float, height: int) -> None:
     at_first = LadderState(height=1)
-    for pause, moved in ((1.9, 1), (2.0, max(1, height)), (9.9, max(1, height)), (10.0, height)):
+    for pause, moved in ((1.9, 1), (2.0, max(1, height)), (9.9, max(1, height)), (10.0, height), (60.0, height)):
         began = move(POLICY, at_first, load=load, now=5.0)
         assert began.height == 1
         assert move(POLICY, began, load=load, now=5.0 + pause).height == moved
