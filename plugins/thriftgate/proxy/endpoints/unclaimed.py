@@ -27,6 +27,8 @@ from thriftgate.wire.shapes import items, mapping
 _CLAIMED = ("/count_tokens", "/input_tokens", ":countTokens", "/token_counter")
 """Of a route tokens are counted, and a failure there is its provider's."""
 _OURS = "/thriftgate"
+_OF_MODELS = "/v1/"
+"""So begin the addresses of what asks a model; what administers LiteLLM has others."""
 _LARGEST = 256 * 1024
 """Bytes of a body in which a route is looked for."""
 _NAMING = ("model", "models", "name", "names", "id")
@@ -98,9 +100,11 @@ class _Request:
         said = words.lower()
         if _A_FORM.lower() in said:
             return InvalidRequestError("the body must be JSON, sent with the header 'content-type: application/json'")
-        if any(word in said for word in _NEEDS_DATABASE):
+        route = self._named()
+        is_of_models = self._scope.get("path", "").startswith(_OF_MODELS)
+        if any(word in said for word in _NEEDS_DATABASE) and not (route and is_of_models):
             return NotFoundError("this endpoint needs a database of LiteLLM's own (DATABASE_URL); there is none here")
-        if (route := self._named()) is not None:
+        if route is not None:
             return not_served(route)
         if any(word in said for word in _NOT_SET_UP):
             return NotFoundError("this gateway is not set up for this endpoint")

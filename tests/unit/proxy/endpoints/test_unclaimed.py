@@ -108,6 +108,12 @@ async def test_what_is_not_set_up_is_not_there(said: object, sentence: str) -> N
     assert (status, told["error"]["message"], told["error"]["type"]) == (404, sentence, "not_found_error")
 
 
+async def test_a_route_is_no_model_of_an_endpoint_whatever_else_that_needs() -> None:
+    status, told = await answered("/v1/search", NO_DATABASE, body={"model": "one"})
+    assert (status, told["error"]["param"]) == (400, "model")
+    assert (await answered("/model/metrics", NO_DATABASE, query="model=one"))[0] == 404
+
+
 @pytest.mark.parametrize("raises", [None, RuntimeError("Stream consumed"), ValueError("Expecting value")])
 async def test_a_form_where_json_is_read_is_the_requests_fault(raises: Exception | None) -> None:
     said = {"error": {"message": "Stream consumed"}}
