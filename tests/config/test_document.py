@@ -200,3 +200,10 @@ def test_nothing_raises_for_what_a_text_says(text: str, tag: str) -> None:
     for is_plain in (False, True):
         for one in (text, f"a: !!{tag} {text}", f"? !!{tag} {text}"):
             read_lined(one, is_plain=is_plain)
+
+
+def test_a_byte_that_is_no_utf_8_is_said_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_bytes(b"model_list: []\n# second\nname: s\xfcpport\n")
+    (problem,) = read_document(file).problems
+    assert (problem.message, problem.place) == ("is not a UTF-8 text file", ("config.yaml", 3))
