@@ -266,8 +266,7 @@ def _environ(key: str, loaded: LoadedConfig) -> dict[str, str]:
         # LiteLLM's own setting: its many small objects of a request are garbage at once, and some 250 in circles. Rarer
         # than this, those that were in use when the collector came pile up: 400 MB in 10,000 requests.
         "PYTHON_GC_THRESHOLD": "20000,5,3",
-        # Where in its line each instruction stands is 3 MB at the start and 5 to 6 later, for marks under a line of a
-        # traceback.
+        # Where in its line each instruction stands takes 3 MB, for marks under a line of a traceback.
         "PYTHONNODEBUGRANGES": "1",
         "PYTHONUNBUFFERED": "1",
         **os.environ,
