@@ -2,8 +2,8 @@
 
 The first to ask leads; the others follow, and wait for what it publishes. A leader that ends without an answer (its
 client went away, its worker died) frees the key, and one of the waiters asks instead; so nobody hangs on a dead leader.
-When the leader's call failed, each of its waiters asks for itself at once: one after the other they would wait for as
-many failures as there are waiters.
+When the leader's call failed, or its answer is for nobody else, each of its waiters asks for itself at once: one after
+the other they would wait for as many calls as there are waiters.
 
 Failure behaviour: when the store is away, everybody asks for themselves.
 """
@@ -19,7 +19,7 @@ from thriftgate.ports import Clock, SingleFlight
 
 
 class Participant:
-    """One request's part in a coalesced call. A leader must `publish()` its outcome; without one the key is freed."""
+    """One request's part in a coalesced call. What a leader does not `publish()` is for itself alone."""
 
     def __init__(self, outcome: Mapping[str, Any] | None = None) -> None:
         self.joined = outcome
@@ -74,18 +74,18 @@ class Coalescer:
             yield Participant(joined)
             return
         participant = Participant()
-        told = _ABANDONED
+        told = _ASK_YOURSELVES
         renewal = asyncio.create_task(self._renew(key, owner))
         try:
             yield participant
-        except Exception:
-            told = _FAILED
+        except (asyncio.CancelledError, GeneratorExit):
+            told = _ABANDONED
             raise
         finally:
             renewal.cancel()
             if participant.published is not None:
                 told = {"outcome": participant.published, "published_at": self._clock.time()}
-            # Only an answer is kept for late ones: whoever comes after a failure shall lead anew.
+            # Only an answer is kept for late ones: whoever comes after anything else shall lead anew.
             keep = self._keep if participant.published is not None else 0.0
             # Beside the request: an answer that is ready does not wait for a store, and a client that is gone must
             # not keep those who wait from being told.
@@ -114,7 +114,7 @@ class Coalescer:
                 outcome = await self._single_flight.wait(key, patience=left)
             except StoreUnavailableError:
                 return None
-            if outcome == _FAILED:
+            if outcome == _ASK_YOURSELVES:
                 return None
             if outcome is not None and outcome != _ABANDONED:
                 # Who comes after the answer asks alone: what may be given again is the cache's to say.
@@ -132,4 +132,6 @@ class Coalescer:
 
 _LEADING: Mapping[str, Any] = {"leading": True}
 _ABANDONED: Mapping[str, Any] = {"abandoned": True}
-_FAILED: Mapping[str, Any] = {"failed": True}
+"""Its client went away: one of those who wait asks, for itself and the others."""
+_ASK_YOURSELVES: Mapping[str, Any] = {"failed": True}
+"""It failed, or has an answer that is nobody else's. The words are those that workers of earlier releases know."""

@@ -145,6 +145,18 @@ async def test_when_the_leader_s_call_fails_its_waiters_all_ask_for_themselves_a
     assert [found["by"] for found in await asyncio.gather(*waiting)] == [f"waiter {i}" for i in range(5)]
 
 
+async def test_when_the_leader_s_answer_is_for_nobody_else_its_waiters_all_ask_for_themselves_at_once(
+    setup: Setup,
+) -> None:
+    second = Held("")
+    async with setup.coalescer.join("k"):
+        waiting = await setup.waiters(5, second)
+    await settle()
+    assert sorted(setup.asked) == [f"waiter {i}" for i in range(5)]  # and none has its answer yet
+    second.release.set()
+    assert [found["by"] for found in await asyncio.gather(*waiting)] == [f"waiter {i}" for i in range(5)]
+
+
 async def test_who_comes_after_a_failure_leads_anew(setup: Setup) -> None:
     upstream = Held(RuntimeError())
     leading = await lead(setup, upstream)

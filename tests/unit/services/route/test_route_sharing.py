@@ -94,6 +94,19 @@ async def test_when_the_leader_fails_every_waiter_asks_for_itself() -> None:
     assert not any(record.coalesced for record in setup.records)
 
 
+async def test_who_waited_for_an_answer_that_is_the_leaders_alone_asks_at_once_and_not_one_after_the_other() -> None:
+    setup = RouteSetup(on_strong_failure="serve_rejected")
+    crowd = Crowd(setup, UNSURE)
+    second = Held(UNSURE)
+    setup.completer.standing = {"small": second, "large": failure("large")}
+    await crowd.gather(6)
+    crowd.upstream.release.set()
+    await setup.wait_for(lambda: setup.completer.models.count("small") == 7)  # and none of the six has its answer yet
+    second.release.set()
+    assert await asyncio.gather(*crowd.tasks) == [UNSURE.text] * 7
+    assert not any(record.coalesced for record in setup.records)
+
+
 @pytest.mark.parametrize(
     "other",
     [
