@@ -42,6 +42,7 @@ from thriftgate.services.request.reading import as_asked, of_nobody, question_of
 from thriftgate.services.route.coalescing import Participant
 from thriftgate.services.route.parts import Baseline, RouteParts, baseline_of
 from thriftgate.services.route.place import NoPlace, WorkPlace, asking
+from thriftgate.services.route.refreshing import RefreshTurns
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, StreamPiece, Usage, Vector
 from thriftgate.wire.dialects import echoed, ending, replay
 from thriftgate.wire.streaming.codec import Ending
@@ -73,7 +74,7 @@ class RouteService:
 
     def __init__(self, parts: RouteParts) -> None:
         self._parts = parts
-        self._refreshing: set[str] = set()
+        self._refreshes = RefreshTurns(parts.clock)
         self._baseline = Baseline(parts.pricer, baseline_of(parts.config))
         self._output = OutputStage.of(parts.config.output)
 
@@ -238,15 +239,11 @@ class RouteService:
         return answer if answer.body is None else replace(answer, body=echoed(view_of(request), answer.body))
 
     async def _refresh(self, request: ChatRequest, entry_id: str) -> None:
-        """Fetch a fresh answer behind a stale hit, once however many hits there are meanwhile."""
-        if entry_id in self._refreshing:
-            return
-        self._refreshing.add(entry_id)
-        try:
-            fresh = replace(request, no_cache=True, request_id=f"{request.request_id}-refresh")
-            await self._answer(fresh, lambda _: None, NoPlace())  # the place of a request that has its answer
-        finally:
-            self._refreshing.discard(entry_id)
+        """Fetch a fresh answer behind a stale hit, if it is this hit's turn."""
+        with self._refreshes.turn(entry_id) as is_due:
+            if is_due:
+                fresh = replace(request, no_cache=True, request_id=f"{request.request_id}-refresh")
+                await self._answer(fresh, lambda _: None, NoPlace())  # the place of a request that has its answer
 
     @asynccontextmanager
     async def _coalesced(self, serving: _Serving) -> AsyncGenerator[Participant]:

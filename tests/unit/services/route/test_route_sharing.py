@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.fakes import Held, ask, failure, settle
+from tests.fakes import FakeClock, Held, ask, failure, settle
 from tests.route_setup import STRONG, SURE, UNSURE, Client, RouteSetup
 
+from thriftgate.services.route.refreshing import RefreshTurns
 from thriftgate.types import Answer, Caller, ChatRequest, DecisionKind, PromptRef, Status
 
 
@@ -185,6 +186,35 @@ async def test_many_stale_hits_fetch_one_fresh_answer() -> None:
     assert setup.completer.models == ["small", "large"]
 
 
+async def test_a_fresh_answer_that_may_not_be_kept_is_not_paid_for_by_every_stale_hit() -> None:
+    setup = RouteSetup(cache=STALE, on_strong_failure="serve_rejected")
+    await setup.answer(ask())
+    await settle()
+    setup.clock.advance(200)
+    setup.completer.history.clear()
+    setup.completer.standing = {"small": UNSURE, "large": failure("large")}
+    for i in range(10):
+        assert (await setup.answer(ask(request_id=f"r{i}"))).text == SURE.text
+        await settle()
+    assert setup.completer.models == ["small", "large"]
+    setup.clock.advance(30)
+    setup.completer.standing["large"] = STRONG
+    for i in range(2):
+        assert (await setup.answer(ask(request_id=f"later-{i}"))).text == (STRONG if i else SURE).text
+        await settle()
+    assert setup.completer.models == ["small", "large"] * 2
+
+
+def test_no_more_entries_are_remembered_than_said() -> None:
+    turns = RefreshTurns(FakeClock(), size=2)
+
+    def is_due(name: str) -> bool:
+        with turns.turn(name) as due:
+            return due
+
+    assert [is_due(name) for name in ("a", "b", "b", "c", "c", "a")] == [True, True, False, True, False, True]
+
+
 async def test_the_fresh_answer_is_a_request_of_its_own_in_the_books() -> None:
     setup = await stale_setup()
     await setup.answer(ask(request_id="r5"))
@@ -195,13 +225,14 @@ async def test_the_fresh_answer_is_a_request_of_its_own_in_the_books() -> None:
     assert fresh.cost_usd > 0
 
 
-async def test_a_fresh_answer_that_does_not_come_leaves_the_stale_one_and_is_tried_again() -> None:
+async def test_a_fresh_answer_that_does_not_come_leaves_the_stale_one_and_is_tried_again_after_a_while() -> None:
     setup = await stale_setup()
     setup.completer.standing = {"small": failure(), "large": failure("large")}
-    for name in "ab":
+    for name, tries in (("a", 1), ("b", 1), ("c", 2)):
+        setup.clock.advance(29 if name == "b" else 2)
         assert (await setup.answer(ask(request_id=name))).text == SURE.text
         await settle()
-    assert setup.background.failures == {"cache_refresh": 2}
+        assert setup.background.failures == {"cache_refresh": tries}
     assert [entry.choices[0].text for entry in await setup.entries()] == [SURE.text]
 
 
