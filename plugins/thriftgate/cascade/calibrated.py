@@ -64,12 +64,12 @@ class CalibratedScorer:
             chance = model.cost_weight.weigh(chance, features)
         return Outlook(chance, skip_below=model.skip_below, trust_above=model.trust_above)
 
-    def tiers(self, models: Sequence[str], *, accept_at: Sequence[float] | None = None) -> tuple[Tier, ...]:
-        """The tiers with their calibrated thresholds, or with `accept_at` (of a promise of the artefact)."""
+    def tiers(self, models: Sequence[str]) -> tuple[Tier, ...]:
+        """The tiers with their calibrated thresholds."""
         never = 2.0
-        known = [self._tiers[model].accept_at if model in self._tiers else never for model in models[:-1]]
-        levels = known if accept_at is None else list(accept_at)
-        return (*(Tier(model, level) for model, level in zip(models[:-1], levels, strict=True)), Tier(models[-1]))
+        *cheaper, last = models
+        known = (Tier(model, self._tiers[model].accept_at if model in self._tiers else never) for model in cheaper)
+        return (*known, Tier(last))
 
     def explain(self, tier: str, signals: Mapping[str, float]) -> dict[str, float]:
         """What each feature added to the log-odds of the tier's answer, the strongest first."""

@@ -47,6 +47,14 @@ class Tier:
     model: str
     accept_at: float | None = None
     """In [0, 1], or infinity for "never"; None accepts whatever comes, as the last tier does."""
+    strict_at: float | None = None
+    """The threshold that holds for everybody, where `accept_at` was loosened or taken away for this request; None: it
+    was not."""
+
+    @property
+    def keep_at(self) -> float | None:
+        """The confidence from which its answer would do for everybody; None: whatever it is worth."""
+        return self.accept_at if self.strict_at is None else self.strict_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +162,7 @@ class Outcome:
     rejected: tuple[RejectedAnswer, ...] = ()
     failures: tuple[TierFailedError, ...] = ()
     is_eased: bool = False
-    """It would not do for everybody: judged and not accepted, by a looser threshold, or not at all under load."""
+    """It would not do for everybody: below the threshold that holds for them, or unjudged though there is one."""
 
 
 Effect = Ask | Sample | Rate
@@ -212,8 +220,7 @@ def cascade(
                 return way.named(way.given(ask, came.answer, scored, Reason.CONFIDENT), reason)
             if came.is_shown:
                 # An optimistic stream is out, whatever its score says: the cascade ends with it.
-                shown = way.given(ask, came.answer, scored, Reason.STREAMED_OPTIMISTICALLY)
-                return replace(shown, is_eased=True)
+                return way.given(ask, came.answer, scored, Reason.STREAMED_OPTIMISTICALLY)
             way.rejected.append(RejectedAnswer(tier, came.answer, scored))
     return way.named(way.degraded(route, serve_rejected_answer=serve_rejected_answer), reason)
 
@@ -287,6 +294,7 @@ class _Way:
             signals=scored.signals,
             rejected=tuple(self.rejected),
             failures=tuple(self.failures),
+            is_eased=ask.tier.keep_at is not None and why_not(ask.tier.keep_at, scored) is not None,
         )
 
     def last_word(self, ask: Ask, answer: Answer) -> Outcome:
@@ -305,6 +313,7 @@ class _Way:
             signals=last.scored.signals if last else {},
             rejected=tuple(self.rejected),
             failures=tuple(self.failures),
+            is_eased=ask.tier.keep_at is not None,
         )
 
     def degraded(self, route: str, *, serve_rejected_answer: bool) -> Outcome:
@@ -328,9 +337,7 @@ class _Way:
     def named(self, outcome: Outcome, reason: Reason) -> Outcome:
         """Where the plan left tiers out, its reason is the one that counts."""
         if reason is not Reason.CASCADE:
-            by_looser = reason is Reason.BUDGET_SHIFT and outcome.reason is Reason.CONFIDENT
-            is_eased = outcome.is_eased or by_looser or reason is Reason.UNDER_LOAD
-            return replace(outcome, reason=reason, is_eased=is_eased)
+            return replace(outcome, reason=reason)
         if self.has_collapsed and outcome.decision is DecisionKind.ESCALATED:
             return replace(outcome, reason=Reason.COLLAPSED)
         return outcome

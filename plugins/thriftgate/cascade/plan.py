@@ -3,6 +3,7 @@
 Failure behaviour: none; a request whose tools cannot be understood is treated as one that needs tools.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -76,13 +77,14 @@ def without(
 ) -> Plan | None:
     """The plan without the tiers that cannot serve the request; `models` are the route's, the strongest last.
 
-    Where none of the planned ones is left, the strongest of the others; None when every tier is unable.
+    Where none of the planned ones is left, the strongest of the others, whose answer does for nobody else; None when
+    every tier is unable.
     """
     if not unable:
         return planned
     tiers = tuple(tier for tier in planned.tiers if tier.model not in unable)
     if not tiers:
-        tiers = tuple(Tier(model) for model in models if model not in unable)[-1:]
+        tiers = tuple(Tier(model, strict_at=math.inf) for model in models if model not in unable)[-1:]
     if tiers == planned.tiers:
         return planned
     return replace(planned, tiers=tiers, reason=reason) if tiers else None
@@ -92,7 +94,17 @@ def cheapest_alone(planned: Plan) -> Plan:
     """The plan under load: the first tier's answer is given, whatever it is worth."""
     if len(planned.tiers) == 1:
         return planned
-    return Plan((replace(planned.tiers[0], accept_at=None),), Reason.UNDER_LOAD)
+    first = planned.tiers[0]
+    return Plan((replace(first, accept_at=None, strict_at=first.keep_at),), Reason.UNDER_LOAD)
+
+
+def eased(strict: Sequence[Tier], accept_at: Sequence[float]) -> tuple[Tier, ...]:
+    """The tiers with looser thresholds for this request, the last one's being none; they know the strict ones."""
+    *cheaper, last = strict
+    loose = (
+        replace(tier, accept_at=level, strict_at=tier.keep_at) for tier, level in zip(cheaper, accept_at, strict=True)
+    )
+    return (*loose, last)
 
 
 def needs_strong(request: ChatRequest, *, tools: ToolPolicy = "strong") -> Reason | None:
@@ -135,9 +147,12 @@ def allowed_loss(used_share: float, *, starts_at: float, promised: float, floor:
     return promised + (floor - promised) * min(1.0, (used_share - starts_at) / (1 - starts_at))
 
 
-def accept_at_for(promises: Sequence[Mapping[str, Any]], loss: float) -> tuple[float, ...] | None:
-    """The thresholds of the loosest proven promise that loses at most `loss`; None when there is none."""
-    fitting = [one for one in promises if one["max_quality_loss"] <= loss + 1e-12 and one["holds"]]
+def accept_at_for(
+    promises: Sequence[Mapping[str, Any]], loss: float, *, promised: float = 0.0
+) -> tuple[float, ...] | None:
+    """The thresholds of the loosest proven promise that loses more than `promised` and at most `loss`; None: no one."""
+    looser = (one for one in promises if promised + 1e-12 < one["max_quality_loss"] <= loss + 1e-12)
+    fitting = [one for one in looser if one["holds"]]
     if not fitting:
         return None
     return tuple(max(fitting, key=lambda one: float(one["max_quality_loss"]))["accept_at"])

@@ -18,7 +18,7 @@ from thriftgate.cascade.calibration.report import NEVER
 from thriftgate.cascade.cost_weight import CostWeight
 from thriftgate.cascade.flow import Ask, CascadeFlow, Effect, Outcome, Reply, Tier, cascade, play
 from thriftgate.cascade.models import OUTLOOK, Calibrator, Confidence, Logistic, Probe, probability_of
-from thriftgate.cascade.plan import plan
+from thriftgate.cascade.plan import eased, plan
 from thriftgate.cascade.scoring import scoring
 from thriftgate.types import Answer, ChatRequest, Choice
 
@@ -86,7 +86,7 @@ def test_an_unknown_tier_is_never_accepted(made_from_texts: Artefact):
     assert scorer.score(request(), said("It is 4.", "other")).confidence is None
     assert scorer.tiers(("other", "large"))[0].accept_at == NEVER
     with pytest.raises(ValueError, match="shorter"):
-        scorer.tiers(("small", "other", "large"), accept_at=[0.5])
+        eased(scorer.tiers(("small", "other", "large")), [0.5])
 
 
 def test_looser_promises_come_with_lower_thresholds(made_from_texts: Artefact):

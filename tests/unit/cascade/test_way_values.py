@@ -24,10 +24,11 @@ from thriftgate.cascade.flow import (
     Streaming,
     Tier,
     cascade,
+    play,
     why_not,
 )
 from thriftgate.cascade.holdout import holdout_draw, is_audited, is_held_out
-from thriftgate.cascade.plan import accept_at_for, allowed_loss
+from thriftgate.cascade.plan import Plan, accept_at_for, allowed_loss, cheapest_alone, eased, without
 from thriftgate.cascade.prices import objections_to, payoff_of_prices
 from thriftgate.cascade.rating import rating_request
 from thriftgate.cascade.running import Running, RunningConfidence
@@ -96,14 +97,56 @@ def test_a_collapse_names_an_escalation_and_nothing_else() -> None:
     assert planned.reason is Reason.TIER_CANNOT_CARRY
 
 
+STRICT = (Tier("small", 0.6), Tier("middle", 0.6), Tier("large"))
+MODELS = [tier.model for tier in STRICT]
+LOOSE = Plan(eased(STRICT, (0.4, 0.4)), Reason.BUDGET_SHIFT)
+
+
+def is_eased(planned: Plan | None, *confidences: float) -> tuple[str, bool]:
+    """Which tier's answer is given where each tier's has its confidence, and whether it is eased."""
+    assert planned is not None
+    left = iter(confidences)
+    outcome = play(
+        cascade(planned.tiers, score=lambda answer, second, rating: Scored(next(left)), reason=planned.reason),
+        lambda effect: Reply(answer_of("a", model=effect.tier.model)) if isinstance(effect, Ask) else None,
+    )
+    return outcome.tier.model, outcome.is_eased
+
+
 def test_an_answer_by_a_looser_threshold_is_eased_and_an_escalated_one_is_not() -> None:
-    small, large = Reply(answer_of("s", model="small")), Reply(answer_of("l", model="large"))
-    loose, strict = (Tier("small", 0.4), TIERS[2]), (Tier("small", 0.6), TIERS[2])
-    shifted = ended(small, tiers=loose, reason=Reason.BUDGET_SHIFT)
-    assert (shifted.reason, shifted.tier.model, shifted.is_eased) == (Reason.BUDGET_SHIFT, "small", True)
-    assert not ended(small, large, tiers=strict, reason=Reason.BUDGET_SHIFT).is_eased
-    assert not ended(small, tiers=loose).is_eased
-    assert ended(small, tiers=(Tier("small"),), reason=Reason.UNDER_LOAD).is_eased
+    assert is_eased(LOOSE, 0.5) == ("small", True)
+    assert is_eased(LOOSE, 0.3, 0.5) == ("middle", True)
+    assert is_eased(LOOSE, 0.3, 0.3) == ("large", False)
+    assert is_eased(Plan(STRICT, Reason.CASCADE), 0.6) == ("small", False)
+
+
+def test_an_answer_that_passes_the_strict_threshold_is_not_eased_though_a_looser_one_holds() -> None:
+    assert is_eased(LOOSE, 0.6) == ("small", False)
+    assert is_eased(LOOSE, 0.3, 0.6) == ("middle", False)
+
+
+def test_a_looser_threshold_eases_also_where_a_tier_cannot_carry_the_request() -> None:
+    left = without(LOOSE, {"middle"}, MODELS)
+    assert left is not None
+    assert left.reason is Reason.TIER_CANNOT_CARRY
+    assert is_eased(left, 0.5) == ("small", True)
+    assert is_eased(left, 0.6) == ("small", False)
+    assert is_eased(left, 0.3) == ("large", False)
+
+
+@pytest.mark.parametrize("tiers", [STRICT, LOOSE.tiers, STRICT[-1:]], ids=["all", "looser", "the strongest alone"])
+def test_an_answer_that_is_unjudged_for_want_of_the_strongest_tier_is_eased(tiers: tuple[Tier, ...]) -> None:
+    planned = Plan(tiers, Reason.CASCADE)
+    assert is_eased(without(planned, {"large"}, MODELS), 0.1) == ("middle", True)
+    assert is_eased(without(planned, {"large", "middle"}, MODELS)) == ("small", True)
+    assert is_eased(without(planned, {"small"}, MODELS), 0.1) == ("large", False)
+
+
+def test_an_answer_under_load_is_eased_but_where_it_were_given_unjudged_without_load() -> None:
+    assert is_eased(cheapest_alone(Plan(STRICT, Reason.CASCADE))) == ("small", True)
+    assert is_eased(cheapest_alone(LOOSE)) == ("small", True)
+    trusted = Plan((Tier("small"), *STRICT[1:]), Reason.GOOD_OUTLOOK)
+    assert is_eased(trusted) == is_eased(cheapest_alone(trusted)) == ("small", False)
 
 
 def test_what_was_rejected_before_is_what_the_next_answer_is_compared_with() -> None:
@@ -193,6 +236,7 @@ def test_a_promise_that_is_just_allowed_is_allowed() -> None:
     assert accept_at_for([promise], 0.3) == (0.5, 0.6)
     assert accept_at_for([promise], 0.3 - 1e-9) is None
     assert accept_at_for([promise | {"holds": False}], 0.5) is None
+    assert accept_at_for([promise], 0.5, promised=0.3) is None, "no looser than what is promised anyway"
 
 
 def test_drift_counts_each_bad_answer_with_the_share_that_is_accepted() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from thriftgate.cascade.calibrated import CalibratedScorer
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.holdout import is_audited, is_held_out
-from thriftgate.cascade.plan import Plan, accept_at_for, allowed_loss, plan
+from thriftgate.cascade.plan import Plan, accept_at_for, allowed_loss, eased, plan
 from thriftgate.cascade.scoring import StaticScorer
 from thriftgate.cascade.signals.question import features as question_features
 from thriftgate.config import CascadeConfig
@@ -70,11 +70,12 @@ class Planner:
         if not scorer.artefact.guarantee.holds:
             return self._without_proof(request, Reason.PROMISE_NOT_PROVEN)
         models = [tier.model for tier in self.config.tiers]
-        shifted = self._shifted(request, scorer)
+        strict = scorer.tiers(models)
+        tiers = self._shifted(request, scorer, strict)
         familiarity = self._familiarity(request, scorer, vector)
         planned = plan(
             request,
-            scorer.tiers(models, accept_at=shifted),
+            tiers,
             tools=self.config.tools,
             is_held_out=self._is_held_out(request),
             is_unfamiliar=familiarity is not None and familiarity <= self.config.unfamiliar.share,
@@ -84,7 +85,8 @@ class Planner:
         if planned.reason is Reason.UNFAMILIAR and is_audited(request.request_id, share=self.config.audit.share):
             # Nothing is accepted, but the next calibration gets labels of what is new.
             return replace(planned, tiers=self._never_accepted())
-        return replace(planned, reason=Reason.BUDGET_SHIFT) if shifted and planned.reason is Reason.CASCADE else planned
+        is_shifted = tiers != strict and planned.reason is Reason.CASCADE
+        return replace(planned, reason=Reason.BUDGET_SHIFT) if is_shifted else planned
 
     def _familiarity(self, request: ChatRequest, scorer: CalibratedScorer, vector: Vector | None) -> float | None:
         """The question's rank among the labelled ones; None where nobody looks, or there is no vector."""
@@ -92,14 +94,17 @@ class Planner:
             return None
         return scorer.familiarity.p_value(vector, question_features(request)["question_length"])
 
-    def _shifted(self, request: ChatRequest, scorer: CalibratedScorer) -> tuple[float, ...] | None:
-        """Looser thresholds for a caller whose budget runs low; None for everybody else."""
+    def _shifted(self, request: ChatRequest, scorer: CalibratedScorer, strict: tuple[Tier, ...]) -> tuple[Tier, ...]:
+        """The tiers with looser thresholds for a caller whose budget runs low; as they are for everybody else."""
         shift, promised = self.config.budget_shift, scorer.artefact.guarantee.max_quality_loss
         used = request.caller.budget_used_share
         if shift is None or used is None or used <= shift.starts_at:
-            return None
+            return strict
         loss = allowed_loss(used, starts_at=shift.starts_at, promised=promised, floor=shift.max_quality_loss)
-        return accept_at_for(scorer.artefact.promises, loss)
+        loose = accept_at_for(scorer.artefact.promises, loss, promised=promised)
+        return (
+            strict if loose is None or loose == tuple(tier.accept_at for tier in strict[:-1]) else eased(strict, loose)
+        )
 
     def _without_proof(self, request: ChatRequest, reason: Reason) -> Plan:
         if not is_audited(request.request_id, share=self.config.audit.share):

@@ -116,6 +116,21 @@ def test_thresholds_loosen_only_near_the_end_of_a_budget_and_never_beyond_the_fl
     assert planned.reason == reason
     loosest = next(row for row in artefact.promises if row["max_quality_loss"] == 0.1)["accept_at"][0]
     assert planned.tiers[0].accept_at == (loosest if reason == "budget_shift" else usual)
+    assert planned.tiers[0].keep_at == usual, "what would do for everybody"
+
+
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_where_the_looser_promises_thresholds_are_no_looser_nothing_is_shifted(
+    artefact: Artefact, is_proven: bool
+) -> None:
+    usual = calibrated(artefact).plan(ask())
+    same = {"max_quality_loss": 0.1, "holds": is_proven, "accept_at": [usual.tiers[0].accept_at]}
+    stricter = {"max_quality_loss": 0.03, "holds": True, "accept_at": [1.0]}
+    one = calibrated(
+        replace(artefact, promises=(stricter, same)), budget_shift={"starts_at": 0.8, "max_quality_loss": 0.12}
+    )
+    assert one.plan(ask(caller=Caller(key_hash="k", budget_used_share=0.99))) == usual
+    assert usual.reason == "cascade"
 
 
 def test_a_promise_about_regressions_without_proof_asks_the_strongest_tier() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import ask
-from tests.route_setup import UNSURE, Client, RouteSetup
+from tests.route_setup import STRONG, UNSURE, Client, RouteSetup
 
 from thriftgate.cascade.flow import Tier
 from thriftgate.cascade.plan import Plan, without
@@ -25,6 +25,16 @@ async def test_the_strong_tier_is_left_out_and_the_cheap_ones_answer_is_given(st
     await (Client(setup.route).read(ask()) if stream else setup.answer(ask()))
     assert setup.completer.models == ["small"]
     assert (setup.record.decision, setup.record.reason) == (DecisionKind.ONLY_TIER, "tier_cannot_carry")
+
+
+async def test_an_answer_that_is_unjudged_for_want_of_the_strong_tier_is_kept_for_nobody() -> None:
+    setup = RouteSetup(cache={"immaterial": ["service_tier"]})
+    setup.completer.standing["small"] = UNSURE
+    setup.completer.losing["large"] = ("service_tier",)
+    assert (await setup.answer(ask(params={"service_tier": "flex"}))).text == UNSURE.text
+    assert await setup.entries() == []
+    setup.completer.losing.clear()
+    assert (await setup.answer(ask(request_id="other"))).text == STRONG.text
 
 
 async def test_the_cheap_tier_is_left_out() -> None:
