@@ -143,11 +143,13 @@ class Gateway:
     async def aclose(self) -> None:
         """Write what waits, then let go of everything; takes `shutdown_timeout` seconds at most, whatever hangs."""
         shutdown = Shutdown(self.config.shutdown_timeout)
+        client, redis, privacy, guards = self.prompts.client, self.redis, self.privacy, self.guards
         # First what is under way: it books calls, and what it learned.
         await shutdown.stage(
             {
                 "upkeep": self.upkeep.stop,
                 "work beside the requests": self.background.drain,
+                **({"the guards' judge": guards.service.drain} if guards is not None else {}),
                 **({"admission": self.admission.aclose} if self.admission is not None else {}),
             },
             by=_UNDER_WAY,
@@ -156,7 +158,6 @@ class Gateway:
             {"the ledger": self.writer.aclose, "budgets": self.budgets.aclose, "traces": self._close_traces},
             by=_WRITTEN,
         )
-        client, redis, privacy, guards = self.prompts.client, self.redis, self.privacy, self.guards
         embedder = self.embedder
         await shutdown.stage(
             {

@@ -189,6 +189,11 @@ class GuardService:
         moved = tuple(_moved(one, offset) for one in findings)
         return Decision(moved, len(text), tuple(sorted(failed)), policy.shadow)
 
+    async def drain(self, patience: float) -> None:
+        """Wait `patience` seconds for what the judge is still asked for requests that are gone, then cut it."""
+        if self._judge is not None:
+            await self._judge.drain(patience)
+
     async def explain(self, text: str) -> tuple[list[Piece], list[Finding], Finding | None]:
         """Everything about one text, for `thriftgate guard test`."""
         pieces, hidden = pieces_of(text, self._injection())

@@ -2,12 +2,14 @@
 
 Failure behaviour: a model that is away, is too slow, or says none of the words and no number leaves its piece of text
 without a verdict; the verdicts on the others count, and the failure stands beside them (`Verdicts.failure`). What was
-asked is booked whatever came of it, also where the client left.
+asked is booked whatever came of it, also where the client left, however often its request is cancelled: a task of its
+own waits for the calls to end, and `drain()` for that task.
 """
 
 import asyncio
 import json
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -59,7 +61,8 @@ _LATER = re.compile(
 class JudgedRequest:
     """Whose texts a judge is asked about, for the books."""
 
-    request_id: str = ""
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """Its own and nobody else's: what is booked under the same id twice counts once."""
     route: str = ""
     """Or the plain model."""
     caller: Caller = field(default_factory=Caller)
@@ -90,6 +93,7 @@ class GuardJudge:
         self._config = config
         self._clock = clock
         self._audits = audits
+        self._closing: set[asyncio.Task[list[float | BaseException]]] = set()
 
     async def verdicts(self, texts: Mapping[bytes, str], whose: JudgedRequest) -> Verdicts:
         """What it says of each text, by its key, the newest of them last.
@@ -107,15 +111,16 @@ class GuardJudge:
 
         pieces = [(key, start, piece) for key, some in asked.items() for start, piece in some]
         tasks = [asyncio.create_task(score(piece)) for _, _, piece in pieces]
-        try:
-            if tasks:
+        said: Sequence[float | BaseException] = ()
+        if tasks:
+            try:
                 await asyncio.wait(tasks, timeout=self._config.timeout)
-        finally:
-            for task in tasks:
-                task.cancel()
-            said = await asyncio.gather(*tasks, return_exceptions=True)
-            if bill.calls:
-                await self._audits.add_audit(self._booked(bill, whose, begun))
+            finally:
+                # A request may be cancelled again while its calls end, which takes them a moment; then they are booked.
+                closing = asyncio.create_task(self._close(tasks, bill, whose, begun), name="thriftgate:guards' judge")
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+                said = await asyncio.shield(closing)
         worst: dict[bytes, Finding] = {}
         unknown: set[bytes] = {failure[0]} if failure else set()
         error = failure[1] if failure else None
@@ -131,6 +136,27 @@ class GuardJudge:
                 worst[key] = Finding("judge", "takes it for an attack", one, start, start + len(piece))
         found = {key: (worst[key],) if key in worst else () for key in asked}
         return Verdicts(found, frozenset(asked.keys() - unknown), len(texts) - len(asked), error)
+
+    async def drain(self, patience: float) -> None:
+        """Wait `patience` seconds for the calls of requests that are gone, then cut them; they are booked."""
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=patience)
+        late = tuple(self._closing)
+        for closing in late:
+            closing.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _close(
+        self, tasks: Sequence[asyncio.Task[float]], bill: CheckingBill, whose: JudgedRequest, begun: float
+    ) -> list[float | BaseException]:
+        """End the calls that are under way, and book all of them."""
+        for task in tasks:
+            task.cancel()
+        try:
+            return await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            if bill.calls:
+                await self._audits.add_audit(self._booked(bill, whose, begun))
 
     def _chosen(
         self, texts: Mapping[bytes, str]

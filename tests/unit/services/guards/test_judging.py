@@ -209,7 +209,7 @@ async def test_what_it_was_asked_is_on_the_routes_bill_whatever_came_of_it_and_o
     for _ in range(2):
         await service.request([Said(QUIET, "user"), Said("And when?", "user")], policy, whose=whose)
         whose = replace(whose, request_id="r2")
-    first, second = await books.audits()
+    first, second = await books.audits(kind=AuditKind.GUARD)
     assert (first.request_id, first.kind, first.route, first.is_acceptable) == ("r1", AuditKind.GUARD, "support", None)
     assert (first.caller.team_id, first.traceparent) == ("t1", "00-1-2-01")
     assert [(call.purpose, call.status) for call in first.calls] == [
@@ -218,7 +218,7 @@ async def test_what_it_was_asked_is_on_the_routes_bill_whatever_came_of_it_and_o
     assert first.cost_usd == 0.25
     assert (second.request_id, second.cost_usd, len(second.calls)) == ("r2", 0.25, 1)
     await service.request([Said(QUIET, "user"), Said("And when?", "user")], policy, whose=whose)
-    assert len(await books.audits()) == 2, "nobody was asked"
+    assert len(await books.audits(kind=AuditKind.GUARD)) == 2, "nobody was asked"
 
 
 async def test_what_it_was_asked_is_booked_when_the_client_leaves() -> None:
@@ -229,8 +229,46 @@ async def test_what_it_was_asked_is_booked_when_the_client_leaves() -> None:
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
-    (audit,) = await books.audits()
+    (audit,) = await books.audits(kind=AuditKind.GUARD)
     assert [call.status for call in audit.calls] == [Status.CANCELLED]
+
+
+class _Slow(FakeCompleter):
+    """As LiteLLM, takes a moment to end a call that is cancelled."""
+
+    def __init__(self, ends: asyncio.Event) -> None:
+        super().__init__({"judge": Held("SAFE")})
+        self._ends = ends
+
+    async def complete(self, *args: Any, **options: Any) -> Answer:
+        try:
+            return await super().complete(*args, **options)
+        except asyncio.CancelledError:
+            await self._ends.wait()
+            raise
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+async def test_it_is_booked_once_however_often_the_request_is_cancelled_and_nothing_outlives_the_gateway(
+    in_time: bool,
+) -> None:
+    ends, books = asyncio.Event(), MemoryLedger()
+    service, policy = asking(_Slow(ends), books=books)
+    before = asyncio.all_tasks()
+    asked = asyncio.create_task(service.request([Said(QUIET, "user")], policy, whose=JudgedRequest("r1")))
+    await settle()
+    for _ in range(3):
+        asked.cancel()
+        await settle()
+    assert asked.cancelled()
+    assert await books.audits(kind=AuditKind.GUARD) == []
+    if in_time:
+        ends.set()
+    await service.drain(1.0 if in_time else 0.0)
+    (audit,) = await books.audits(kind=AuditKind.GUARD)
+    assert (audit.request_id, [call.status for call in audit.calls]) == ("r1", [Status.CANCELLED])
+    await settle()
+    assert asyncio.all_tasks() == before
 
 
 def test_its_own_words_are_used_where_none_are_given() -> None:
