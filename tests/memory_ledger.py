@@ -83,7 +83,9 @@ class MemoryLedger(MemoryStore):
         found = [
             audit
             for audit in self.verdicts.values()
-            if route in (None, audit.route) and kind in (None, audit.kind) and audit.judged_at >= (since or 0.0)
+            if route in (None, audit.route)
+            and (audit.kind is not AuditKind.GUARD if kind is None else audit.kind is kind)
+            and audit.judged_at >= (since or 0.0)
         ]
         return sorted(found, key=lambda audit: audit.judged_at)
 

@@ -47,11 +47,16 @@ class MemoryOverview:
     async def checking_cost(self, whose: Search, *, since: float, until: float) -> float:
         chosen = {record.request_id for record in self._of(replace(whose, route=""), -math.inf, math.inf)}
         cost = 0.0
-        for audit in await self.ledger.audits(since=since):
+        for audit in self.ledger.verdicts.values():
             record = self.ledger.rows.get(audit.request_id)
             started_at = audit.asked_at or (record.started_at if record else audit.judged_at)
             is_chosen = whose.route in ("", audit.route) and (audit.request_id in chosen or not whose.who)
-            if is_chosen and since <= started_at < until and audit.kind is not AuditKind.FEEDBACK:
+            if (
+                is_chosen
+                and audit.judged_at >= since
+                and since <= started_at < until
+                and audit.kind is not AuditKind.FEEDBACK
+            ):
                 cost += audit.cost_usd
         return cost
 

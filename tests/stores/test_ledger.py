@@ -346,9 +346,11 @@ async def test_audits_come_back_as_they_were_written_oldest_first(ledger: Postgr
     full = audit("a", score=0.5, cost_usd=0.02, holdout=True, details={"mean_logprob": -1.5}, judged_at=NOON + 2)
     unsure = audit("b", tier=None, is_acceptable=None, kind=AuditKind.FEEDBACK, judged_at=NOON + 1)
     other = audit("c", route="billing", kind=AuditKind.CACHE)
-    for one in (full, unsure, other):
+    guard = audit("d", kind=AuditKind.GUARD, is_acceptable=None, judged_at=NOON + 2)
+    for one in (full, unsure, other, guard):
         await ledger.add_audit(one)
-    assert list(await ledger.audits()) == [other, unsure, full]
+    assert list(await ledger.audits()) == [other, unsure, full], "what a guard's judge was asked is no verdict"
+    assert list(await ledger.audits(kind=AuditKind.GUARD, route="support")) == [guard]
     assert list(await ledger.audits(route="support")) == [unsure, full]
     assert list(await ledger.audits(kind=AuditKind.CACHE)) == [other]
     assert list(await ledger.audits(since=NOON + 2)) == [full]

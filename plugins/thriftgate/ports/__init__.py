@@ -291,7 +291,10 @@ class Ledger(AuditBook, Protocol):
     async def audits(
         self, *, route: str | None = None, kind: AuditKind | None = None, since: float | None = None
     ) -> Sequence[Audit]:
-        """The verdicts since a time, oldest first."""
+        """The verdicts since a time, oldest first.
+
+        What guards' judges were asked says nothing of answers, and may be of every request: it is read by its `kind`.
+        """
         ...
 
 

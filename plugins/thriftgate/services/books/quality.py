@@ -50,6 +50,8 @@ class Control:
 class RouteQuality(RouteStanding):
     """What is known of the answers of one route."""
 
+    checking_cost_usd: float
+    """What audits, verifications and the guards' judge themselves cost; not part of what requests cost."""
     saved_usd: float
     """Net of what checking cost."""
     control: Control
@@ -82,8 +84,13 @@ async def make_quality(
     for audit in await ledger.audits(since=since):
         if is_within(audit, since, until):
             audits[audit.route].append(audit)
+    # The database adds these up: a guards' judge may be asked by every request.
+    sums = await ledger.summarise("route", since=since, until=until)
+    costs = {row.group: row.checking_cost_usd or 0.0 for row in sums}
     return [
-        quality_of(name, found, audits[name], promises.get(name, RoutePromise()), rng)
+        quality_of(
+            name, found, audits[name], promises.get(name, RoutePromise()), rng, checking_cost_usd=costs.get(name, 0.0)
+        )
         for name, found in sorted(records.items())
     ]
 
@@ -94,6 +101,8 @@ def quality_of(
     audits: Sequence[Audit],
     promise: RoutePromise,
     rng: np.random.Generator,
+    *,
+    checking_cost_usd: float,
 ) -> RouteQuality:
     """The quality of one route by its requests and verdicts, both oldest first."""
     start = promise.calibrated_at or 0.0
@@ -108,7 +117,8 @@ def quality_of(
     )
     return RouteQuality(
         **{one.name: getattr(standing, one.name) for one in fields(standing)},
-        saved_usd=sum(record.saved_usd for record in records) - standing.checking_cost_usd,
+        checking_cost_usd=checking_cost_usd,
+        saved_usd=sum(record.saved_usd for record in records) - checking_cost_usd,
         control=control_of(records, rng),
         shifted=len(shifted),
     )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from thriftgate.ports import Ledger
 from thriftgate.services.books.invoices import WHOLE_DAY, Invoice, InvoiceTally, model_name
-from thriftgate.types import Status
+from thriftgate.types import AuditKind, Status
 from thriftgate.wording import day_of
 
 CENT = 0.005
@@ -78,7 +78,8 @@ async def reconcile(ledger: Ledger, invoice: Invoice) -> Reconciliation:
             side.estimated += usage.is_estimated
             side.broken += call.status is not Status.OK
     audits: dict[str, float] = {}
-    for audit in await ledger.audits(since=since):
+    guards = await ledger.audits(kind=AuditKind.GUARD, since=since)
+    for audit in (*await ledger.audits(since=since), *guards):
         day = day_of(audit.judged_at)
         audits[day] = audits.get(day, 0.0) + audit.cost_usd
     return compare_invoice(invoice, books, audits)

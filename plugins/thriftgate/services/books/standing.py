@@ -159,8 +159,6 @@ class RouteStanding:
     """Of the questions since the calibration; None where nobody looks for unfamiliar ones."""
     not_proven: Mapping[str, int] = field(default_factory=dict[str, int])
     """Requests by the reason why they were sent to the strongest tier for want of a proof."""
-    checking_cost_usd: float
-    """What audits, verifications and the guards' judge themselves cost; not part of what requests cost."""
 
     @property
     def alarm(self) -> Drift | None:
@@ -237,7 +235,6 @@ def standing_of(
         feedback=verdicts_of([audit for audit in audits if audit.kind is AuditKind.FEEDBACK]),
         shift=_shift_seen(promise, current),
         not_proven=unproven,
-        checking_cost_usd=sum(audit.cost_usd for audit in audits if audit.kind is not AuditKind.FEEDBACK),
     )
 
 

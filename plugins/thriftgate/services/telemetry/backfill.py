@@ -18,7 +18,7 @@ from thriftgate.ports import Ledger
 from thriftgate.services.telemetry.traces import Intake, TraceSettings
 from thriftgate.tracing.delivery import Away, Delivered, Delivery, pause_after
 from thriftgate.tracing.model import Score
-from thriftgate.types import Audit, RequestRecord
+from thriftgate.types import Audit, AuditKind, RequestRecord
 
 T = TypeVar("T")
 _BATCH = 100
@@ -55,7 +55,8 @@ class Backfill:
             done.refused += await self._send(batch, self._spans)
             done.requests += len(batch)
             await self._scores([score for record in batch for score in self.settings.scores(record)], done)
-        found = await self.ledger.audits(since=since, route=route)
+        guards = await self.ledger.audits(since=since, route=route, kind=AuditKind.GUARD)
+        found = (*await self.ledger.audits(since=since, route=route), *guards)
         audits = [audit for audit in found if until is None or audit.judged_at < until]
         for start in range(0, len(audits), _BATCH):
             batch = audits[start : start + _BATCH]

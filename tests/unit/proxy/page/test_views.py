@@ -157,7 +157,6 @@ def test_the_worst_tenant_is_said_with_its_upper_limit() -> None:
     standing = RouteStanding(
         route="support", promise=RoutePromise(max_error=0.01, max_error_of_hits=0.05), audits=Judged(), drift=None,
         quality_loss=None, verifications=Judged(good=196, bad=4), wrong_share=None, hits=hits, feedback=Judged(),
-        checking_cost_usd=0.0,
     )  # fmt: skip
     (card,) = views_quality.route_cards([standing])
     among_hits = next(one for one in card.measures if one.title == "Wrong ones among the cache's hits")

@@ -54,7 +54,7 @@ def audit(number: int, is_acceptable: bool | None, kind: AuditKind = AuditKind.C
 
 
 def quality(records: list[RequestRecord], audits: list[Audit], promise: RoutePromise = PROMISE) -> RouteQuality:
-    return quality_of("support", records, audits, promise, np.random.default_rng(7))
+    return quality_of("support", records, audits, promise, np.random.default_rng(7), checking_cost_usd=0.0)
 
 
 def said(one: RouteQuality) -> dict[str, str]:
@@ -179,7 +179,6 @@ def test_audits_from_before_the_calibration_do_not_count_any_more() -> None:
     audits = [audit(n, n >= 100, at=float(n)) for n in range(200)]
     one = quality(records, audits, replace(PROMISE, calibrated_at=100.0))
     assert (one.audits.n, one.audits.bad) == (100, 0)
-    assert one.checking_cost_usd == pytest.approx(2.0), "what was paid stays paid"
 
 
 def test_audits_of_rejected_answers_and_of_shifted_requests_say_nothing_of_the_promise() -> None:
@@ -195,13 +194,16 @@ def test_what_the_judge_could_not_tell_is_counted_apart() -> None:
     assert "(1 more could not be judged)" in said(one)["audits"]
 
 
-def test_savings_are_net_of_what_the_checks_cost() -> None:
-    one = quality(
-        [request(n) for n in range(10)],
-        [audit(0, True), audit(1, True, AuditKind.CACHE), audit(2, True, AuditKind.FEEDBACK)],
-    )
-    assert one.checking_cost_usd == pytest.approx(0.02)
-    assert one.saved_usd == pytest.approx(10 * 0.009 - 0.02)
+async def test_savings_are_net_of_what_the_checks_cost_and_of_what_the_guards_judge_cost_once() -> None:
+    ledger = MemoryLedger()
+    await ledger.record([request(n) for n in range(10)])
+    for n, kind in enumerate((AuditKind.CASCADE, AuditKind.CACHE, AuditKind.FEEDBACK)):
+        await ledger.add_audit(audit(n, True, kind))
+    for n in range(10):
+        await ledger.add_audit(audit(n, None, AuditKind.GUARD))
+    (one,) = await make_quality(ledger, {"support": PROMISE}, np.random.default_rng(1), since=50.0)
+    assert one.checking_cost_usd == pytest.approx(0.12)
+    assert one.saved_usd == pytest.approx(10 * 0.009 - 0.12)
 
 
 def test_wrong_answers_of_the_cache_are_counted_among_all_answers() -> None:

@@ -146,9 +146,10 @@ async def test_a_difference_comes_with_what_may_be_why(
 
 async def test_audits_are_named_where_the_invoice_has_more() -> None:
     ledger = await ledger_of(request(call("gpt-5-mini")))
-    await ledger.add_audit(
-        Audit(request_id="x", kind=AuditKind.CASCADE, route="support", judged_at=NOON, is_acceptable=True, cost_usd=0.3)
-    )
+    for kind, cost_usd in ((AuditKind.CASCADE, 0.2), (AuditKind.GUARD, 0.1)):
+        await ledger.add_audit(
+            Audit(request_id="x", kind=kind, route="support", judged_at=NOON, is_acceptable=None, cost_usd=cost_usd)
+        )
     found = await reconcile(ledger, Invoice("openai", {GPT: InvoiceTally(cost_usd=0.925)}))
     assert "audits, verifications and guards of that day, booked apart: 0.3000 $" in found.lines[0].reasons
 

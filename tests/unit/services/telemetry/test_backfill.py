@@ -14,6 +14,7 @@ from thriftgate.services.telemetry.traces import TraceSettings
 from thriftgate.tracing import attributes as names
 from thriftgate.tracing.delivery import Away, Delivered, Delivery, Unacceptable
 from thriftgate.tracing.model import Score
+from thriftgate.types import AuditKind
 
 
 class Intake:
@@ -70,12 +71,14 @@ class Setup:
 async def test_every_request_and_every_verdict_is_sent_as_it_was_at_the_time() -> None:
     intake = Intake()
     setup = Setup(intake)
-    await setup.ledger.add_audit(AUDIT)
+    guard = replace(AUDIT, kind=AuditKind.GUARD, is_acceptable=None)
+    for one in (guard, AUDIT):
+        await setup.ledger.add_audit(one)
     done = await setup.backfill.run(since=NOW)
-    assert done == Backfilled(requests=len(EVERY_KIND), audits=1, scores=len(intake.judgements), refused=0)
-    assert sorted(intake.requests) == sorted([*(record.request_id for record in EVERY_KIND), AUDIT.request_id])
+    assert done == Backfilled(requests=len(EVERY_KIND), audits=2, scores=len(intake.judgements), refused=0)
+    assert sorted(intake.requests) == sorted([*(record.request_id for record in EVERY_KIND), *[AUDIT.request_id] * 2])
     encode = setup.backfill.settings.encode
-    assert intake.bodies == [encode(sorted(EVERY_KIND, key=lambda record: record.request_id)), encode([AUDIT])]
+    assert intake.bodies == [encode(sorted(EVERY_KIND, key=lambda record: record.request_id)), encode([AUDIT, guard])]
     assert "quality" in {score.name for score in intake.judgements}
 
 

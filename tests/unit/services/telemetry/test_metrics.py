@@ -262,7 +262,7 @@ async def _nothing() -> None:
 def standing(wrong: Interval | None) -> RouteStanding:
     return RouteStanding(
         route="support", promise=RoutePromise(max_error=0.01), audits=Judged(), drift=None, quality_loss=None,
-        verifications=Judged(good=90, bad=1), wrong_share=wrong, feedback=Judged(), checking_cost_usd=0.0,
+        verifications=Judged(good=90, bad=1), wrong_share=wrong, feedback=Judged(),
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ class PostgresLedger:
     async def audits(
         self, *, route: str | None = None, kind: AuditKind | None = None, since: float | None = None
     ) -> Sequence[Audit]:
-        """The verdicts since a time, oldest first."""
+        """The verdicts since a time, oldest first; what guards' judges were asked only by its `kind`."""
         rows = await self._database.fetch(
             sql.AUDITS, None if route is None else to_text(route), kind, since, timeout=self._database.timeouts.report
         )

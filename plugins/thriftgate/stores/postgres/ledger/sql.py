@@ -1,6 +1,6 @@
 """The statements of the ledger. `$n` stand for values; column names are ours."""
 
-from thriftgate.types import DecisionKind, SummaryGroup
+from thriftgate.types import AuditKind, DecisionKind, SummaryGroup
 
 REQUEST_COLUMNS = (
     "request_id", "route", "key_hash", "key_alias", "user_id", "team_id", "team_alias", "session_id", "tags",
@@ -55,11 +55,12 @@ gone AS (DELETE FROM requests WHERE started_at < $1 RETURNING 1)
 SELECT count(*) FROM gone
 """
 
-AUDITS = """
+AUDITS = f"""
 SELECT audits.*, r.started_at AS started_at, r.traceparent, r.key_hash, r.key_alias, r.user_id, r.end_user_id,
        r.team_id, r.team_alias, r.session_id, r.tags
 FROM audits LEFT JOIN requests r USING (request_id)
-WHERE ($1::text IS NULL OR audits.route = $1) AND ($2::text IS NULL OR kind = $2)
+WHERE ($1::text IS NULL OR audits.route = $1)
+  AND CASE WHEN $2::text IS NULL THEN kind <> '{AuditKind.GUARD}' ELSE kind = $2 END
   AND judged_at >= coalesce($3::float8, '-infinity')
 ORDER BY judged_at, request_id, kind, audits.tier
 """
