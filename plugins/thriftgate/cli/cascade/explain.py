@@ -64,7 +64,10 @@ async def find_record(ledger: "Ledger", request_id: str) -> tuple["RequestRecord
     record = await ledger.get(request_id)
     if record is None:
         return None, []
-    audits = await ledger.audits(route=record.route, since=record.started_at)
+    from thriftgate.types import AuditKind
+
+    guards = await ledger.audits(route=record.route, kind=AuditKind.GUARD, since=record.started_at)
+    audits = (*guards, *await ledger.audits(route=record.route, since=record.started_at))
     return record, [audit for audit in audits if audit.request_id == request_id]
 
 
@@ -206,6 +209,11 @@ def _level(accept_at: float) -> str:
 
 
 def _verdict(audit: "Audit") -> str:
+    if audit.kind == "guard":  # it judged what was asked, and what it said stands in the guards' log
+        times = "once" if len(audit.calls) == 1 else f"{len(audit.calls):,} times"
+        return (
+            f"{audit.kind:<12}the guards' judge was asked {times} whether it is an attack ({money(audit.cost_usd, 6)})"
+        )
     words = {True: "good enough", False: "not good enough", None: "undecided"}[audit.is_acceptable]
     judged = f" of '{audit.tier}'" if audit.tier else ""
     return f"{audit.kind:<12}the answer{judged} was judged {words} ({money(audit.cost_usd, 6)})"

@@ -78,6 +78,16 @@ def test_decision_tiers_signals_and_verdict_are_shown(capsys: pytest.CaptureFixt
     assert "cascade the answer of 'small' was judged not good enough ($0.000000)" in lines
 
 
+def test_what_a_guards_judge_was_asked_is_no_verdict_on_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    call = TierCall(model="judge", purpose=CallPurpose.JUDGE, started_at=100.0, duration=0.1)
+    guard = replace(AUDIT, kind=AuditKind.GUARD, tier=None, is_acceptable=None, cost_usd=0.0004, calls=(call, call))
+    cascade_explain.print_explanation(RECORD, [guard, replace(guard, calls=(call,))])
+    lines = printed(capsys)
+    assert "guard the guards' judge was asked 2 times whether it is an attack ($0.000400)" in lines
+    assert "guard the guards' judge was asked once whether it is an attack ($0.000400)" in lines
+    assert not any("undecided" in line for line in lines)
+
+
 def test_with_an_artefact_every_signal_has_its_share_in_the_log_odds(capsys: pytest.CaptureFixture[str]) -> None:
     cascade_explain.print_explanation(RECORD, [], scorer=scorer())
     lines = printed(capsys)
@@ -109,8 +119,10 @@ async def test_only_verdicts_on_this_request_are_found() -> None:
     ledger = MemoryLedger()
     await ledger.record([RECORD])
     await ledger.add_audit(AUDIT)
-    await ledger.add_audit(replace(AUDIT, request_id="r9"))
-    assert await cascade_explain.find_record(ledger, "r1") == (RECORD, [AUDIT])
+    guard = replace(AUDIT, kind=AuditKind.GUARD, is_acceptable=None)
+    for one in (guard, replace(guard, request_id="r9"), replace(AUDIT, request_id="r9")):
+        await ledger.add_audit(one)
+    assert await cascade_explain.find_record(ledger, "r1") == (RECORD, [guard, AUDIT])
     assert await cascade_explain.find_record(ledger, "r9") == (None, [])
 
 
