@@ -15,6 +15,7 @@ from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import refuse_what_nobody_stored, view_of, with_body
 from thriftgate.types import Caller, ChatRequest
 from thriftgate.wire.identity import MATERIAL_HEADERS
+from thriftgate.wire.shapes import mapping
 from thriftgate.wire.weight import is_heavy
 
 _NOT_OF_THE_BODY = frozenset(
@@ -84,7 +85,7 @@ def _sent(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
 def caller_of(edge: EdgeRequest) -> Caller:
     """Who asks, as the proxy authenticated them."""
     auth = edge.auth
-    metadata: Mapping[str, Any] = edge.body.get("litellm_metadata") or edge.body.get("metadata") or {}
+    metadata = mapping(edge.body.get("litellm_metadata")) or mapping(edge.body.get("metadata"))
     tags = metadata.get("tags")
     session = edge.body.get("litellm_session_id") or metadata.get("session_id") or edge.headers.get("x-session-id")
     if auth is None:

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 _STRANGERS = frozenset({401, 403})
 CALL_ID_HEADER = "x-litellm-call-id"
+OWN_ID = "thriftgate_request_id"
+"""Beside the client's headers in `proxy_server_request`, which LiteLLM hands on to its log of the call."""
 
 
 def let_refusals_stand() -> None:
@@ -54,11 +56,11 @@ def let_refusals_stand() -> None:
 
 def edge_of(data: Mapping[str, Any], auth: UserAPIKeyAuth, *, route: str | None = None) -> EdgeRequest:
     """The request as far as LiteLLM has read it by now; `route`: the route's own name, where it is one's."""
-    sent: Mapping[str, Any] = data.get("proxy_server_request") or {}
+    sent = mapping(data.get("proxy_server_request"))
     headers: Mapping[str, str] = sent.get("headers") or {}
     lowered = {name.lower(): value for name, value in headers.items()}
     return EdgeRequest(
-        request_id=_request_id(data, lowered),
+        request_id=_request_id(data, sent, lowered),
         route=str(data.get("model") or "") if route is None else route,
         model=str(data.get("model") or ""),
         body=data,
@@ -67,10 +69,17 @@ def edge_of(data: Mapping[str, Any], auth: UserAPIKeyAuth, *, route: str | None 
     )
 
 
-def _request_id(data: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-    """LiteLLM's id of the call, unless the client chose it: an id that is used twice counts once in the ledger."""
-    chosen = None if CALL_ID_HEADER in headers else data.get("litellm_call_id")
-    return str(chosen or uuid.uuid4())
+def _request_id(data: Mapping[str, Any], sent: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """LiteLLM's id of the call, unless the client chose it: an id that is used twice counts once in the ledger.
+
+    What is then used instead stands in `sent`, so that everything that is booked of the request has the same.
+    """
+    if CALL_ID_HEADER not in headers and data.get("litellm_call_id"):
+        return str(data["litellm_call_id"])
+    own = str(sent.get(OWN_ID) or uuid.uuid4())
+    if isinstance(sent, dict):
+        sent[OWN_ID] = own
+    return own
 
 
 def early_error(data: Mapping[str, Any], error: BaseException, *, is_route: bool) -> GatewayError | None:

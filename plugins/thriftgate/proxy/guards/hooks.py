@@ -16,6 +16,7 @@ from thriftgate.decisions import Reason
 from thriftgate.errors import GatewayError
 from thriftgate.guards.leaks import PromptLeak
 from thriftgate.guards.spotlighting import marked
+from thriftgate.proxy.books.refusals import edge_of
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
@@ -25,7 +26,6 @@ from thriftgate.services.guards.decisions import Decision
 from thriftgate.services.guards.inspecting import GuardService, Said
 from thriftgate.services.guards.judging import JudgedRequest
 from thriftgate.services.request.background import beside_loop
-from thriftgate.types import Caller
 from thriftgate.wire.dialects import request_view
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.texts import free_texts
@@ -74,7 +74,7 @@ class GuardHooks(CustomLogger):
         if policy is None:
             return None
         edge, exchange = current_edge.get(), current.get()
-        request_id = edge.request_id if edge is not None else str(data.get("litellm_call_id") or "")
+        asked = edge if edge is not None else _past_routes(data, user_api_key_dict, model, call_type)
         dialect = _DIALECTS.get(call_type)
         view = request_view(dialect, data) if dialect is not None else None
         try:
@@ -85,9 +85,9 @@ class GuardHooks(CustomLogger):
                 said,
                 policy,
                 whose=JudgedRequest(
-                    request_id=request_id,
-                    route=edge.route if edge is not None else model,
-                    caller=caller_of(edge) if edge is not None else Caller(),
+                    request_id=asked.request_id,
+                    route=asked.route,
+                    caller=caller_of(asked),
                     traceparent=edge.headers.get("traceparent") if edge is not None else None,
                     is_private=is_private,
                 ),
@@ -95,10 +95,10 @@ class GuardHooks(CustomLogger):
             )
         except GatewayError as error:
             raise _refused(edge, error) from None
-        self._note(decision, model, request_id)
+        self._note(decision, model, asked.request_id)
         if exchange is not None:
             exchange.policy, exchange.decision = policy, decision
-            exchange.model, exchange.request_id = model, request_id
+            exchange.model, exchange.request_id = model, asked.request_id
             exchange.caller = str(user_api_key_dict.api_key or user_api_key_dict.token or "")
             exchange.leak = self._leak(view, policy.config.system_prompt.canaries, edge)
         if edge is not None:
@@ -121,6 +121,11 @@ class GuardHooks(CustomLogger):
             prompts += self._prompts_of(edge.route)
         leak = PromptLeak(prompts, tuple(canaries))
         return None if leak.is_idle else leak
+
+
+def _past_routes(data: Mapping[str, Any], auth: UserAPIKeyAuth, model: str, call_type: str) -> EdgeRequest:
+    """A request that no route is asked for, for the books; the body of one that is passed through is the client's."""
+    return edge_of({"model": model} if call_type == "pass_through_endpoint" else data, auth)
 
 
 def _refused(edge: EdgeRequest | None, error: GatewayError) -> ClientHTTPException:

@@ -1,8 +1,26 @@
-"""Who is to blame for a request to a plain model that no provider saw."""
+"""Who is to blame for a request to a plain model that no provider saw, and under what what is paid for it is booked."""
 
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from tests.clocks import FakeClock
+from tests.fakes import FakeCompleter, answer_of
+from tests.memory_ledger import MemoryLedger
+
+from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.errors import GatewayError, InvalidRequestError, PrivacyUnavailableError
-from thriftgate.proxy.books.refusals import early_error
+from thriftgate.guards.classifier import shipped_classifier
+from thriftgate.proxy.books.plain_models import PlainModelLog
+from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
+from thriftgate.proxy.books.refusals import early_error, edge_of
+from thriftgate.proxy.guards.hooks import GuardHooks, UserAPIKeyAuth
 from thriftgate.proxy.tiers import breaker, provider_answer
+from thriftgate.proxy.tiers.deployments import DeploymentNames
+from thriftgate.services.guards.inspecting import GuardService
+from thriftgate.services.guards.judging import GuardJudge
+from thriftgate.services.guards.policies import GuardPolicies
+from thriftgate.types import AuditKind, RequestRecord
 
 
 def stumbled(error: BaseException, **sent: object) -> GatewayError | None:
@@ -42,3 +60,60 @@ def test_an_analyzer_that_crashed_is_not_the_clients_doing() -> None:
     refused = RuntimeError("503")
     refused.__context__ = ours
     assert stumbled(refused) is None
+
+
+ALICE = UserAPIKeyAuth(api_key="k1", user_id="alice", team_id="t1")
+
+
+def judged_by(books: MemoryLedger) -> GuardHooks:
+    config = GuardsConfig.model_validate({"judge": {"model": "judge"}})
+    assert config.judge is not None
+    completer = FakeCompleter({"judge": answer_of("SAFE", model="judge", cost_usd=0.25)})
+    service = GuardService(
+        GuardPolicies(config),
+        injection=lambda: shipped_classifier("injection"),
+        toxicity=lambda: shipped_classifier("toxicity"),
+        judge=GuardJudge(completer, config.judge, FakeClock(), books),
+    )
+    return GuardHooks(service, lambda *_: None, prompts_of=lambda _: ())
+
+
+@pytest.mark.parametrize(
+    ("call_type", "sent"),
+    [
+        ("acompletion", {"litellm_call_id": "mine", "proxy_server_request": {"headers": {"X-LiteLLM-Call-ID": "it"}}}),
+        ("pass_through_endpoint", {"metadata": "theirs"}),
+        ("pass_through_endpoint", {"litellm_call_id": "mine", "proxy_server_request": {"headers": {}}}),
+    ],
+)  # fmt: skip
+async def test_whatever_id_a_client_sends_each_request_of_a_plain_model_pays_for_its_own_judge(
+    call_type: str, sent: dict[str, Any]
+) -> None:
+    books = MemoryLedger()
+    hooks = judged_by(books)
+    for number in range(3):
+        said = {"model": "gpt", "messages": [{"role": "user", "content": f"Question number {number}?"}]}
+        await hooks.async_pre_call_hook(ALICE, None, {**said, **deepcopy(sent)}, call_type)
+    audits = await books.audits(kind=AuditKind.GUARD)
+    assert sum(audit.cost_usd for audit in audits) == 0.75
+    assert len({audit.request_id for audit in audits} - {"", "mine"}) == 3
+    assert {(audit.route, audit.caller.user_id, audit.caller.team_id) for audit in audits} == {("gpt", "alice", "t1")}
+
+
+async def test_a_plain_models_row_has_the_id_under_which_its_guards_judge_is_booked_and_only_one_row_has() -> None:
+    books, rows = MemoryLedger(), list[RequestRecord]()
+    request = {"headers": {"x-litellm-call-id": "mine"}}
+    said = {"model": "gpt", "messages": [{"role": "user", "content": "When?"}], "litellm_call_id": "mine"}
+    data = {**said, "proxy_server_request": request}
+    await judged_by(books).async_pre_call_hook(ALICE, None, data, "acompletion")
+    (audit,) = await books.audits(kind=AuditKind.GUARD)
+    assert edge_of(data, ALICE).request_id == audit.request_id, "also where it is refused, or fails"
+    router = RouterSource()
+    log = PlainModelLog(DeploymentNames(router), RouterPricer(router), rows.append)
+    payload = {"model": "gpt", "model_group": "gpt", "startTime": 1.0, "endTime": 2.0, "response_cost": 0.5}
+    kwargs = {"litellm_call_id": "mine", "litellm_params": {"proxy_server_request": request}}
+    for _ in range(2):
+        await log.async_log_success_event({**kwargs, "standard_logging_object": payload}, None, None, None)
+    first, second = rows
+    assert first.request_id == audit.request_id
+    assert second.request_id not in ("mine", audit.request_id)
