@@ -315,3 +315,14 @@ def test_what_litellm_itself_refuses_to_a_caller_is_no_failure_of_the_model(deta
     failure = tier_failure("m", HTTPException(403, detail))
     assert failure.rejected
     assert (failure.status_code, failure.cause) == (400, "you may not use this MCP server")
+
+
+@pytest.mark.parametrize(
+    ("status", "is_refusal"),
+    [(400, True), (404, True), (422, True)] + [(status, False) for status in (401, 408, 429, 503)],
+)
+def test_what_another_moment_or_key_would_mend_is_no_refusal_of_the_request(status: int, is_refusal: bool) -> None:
+    failure = tier_failure("m", HTTPException(status, {"error": "limit"}, headers={"retry-after": "30"}))
+    assert failure.rejected is is_refusal
+    assert failure.status_code == (400 if is_refusal else status)
+    assert failure.retry_after == (None if is_refusal else 30)

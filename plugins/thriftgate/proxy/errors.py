@@ -72,6 +72,8 @@ _MESSAGE = re.compile(r'"(?:message|detail)"\s?:\s?"((?:[^"\\]|\\.)*)"')
 _PATH = re.compile(r"[A-Za-z_][\w.\[\]]{0,99}", re.ASCII)
 _LITELLMS_ADVICE = re.compile(r" To drop [^.`]{1,200} set `")
 _REQUEST_AT_FAULT = frozenset({400, 413, 422})
+_REFUSED_BY_LITELLM = frozenset({400, 403, 404, 422})
+"""How LiteLLM refuses a request itself. That it is too early for one, or that a key of ours is wrong, is no refusal."""
 _NOT_THE_REQUEST = (exceptions.AuthenticationError, exceptions.PermissionDeniedError)
 
 
@@ -105,7 +107,7 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
     status = status if isinstance(status, int) and 400 <= status < 600 else 502
     if status == 500 and any(getattr(one, "status_code", None) == _OVERLOADED for one in causes(error)):
         status = _OVERLOADED  # LiteLLM has no class for it
-    if isinstance(error, HTTPException) and status < 500:
+    if isinstance(error, HTTPException) and status in _REFUSED_BY_LITELLM:
         return TierFailedError(model, _refused_by_litellm(error), status_code=400, rejected=True)
     return _of_a_call(model, error, status)
 
