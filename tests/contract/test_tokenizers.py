@@ -1,5 +1,8 @@
 """No tokenizer is fetched to count tokens, whatever a model is called."""
 
+import base64
+from typing import Any, cast
+
 import litellm
 import pytest
 from litellm import utils
@@ -46,3 +49,28 @@ def test_counting_the_tokens_of_an_image_fetches_nothing_and_trips_over_nothing(
     image = {"type": "image_url", "image_url": {"url": url, "detail": "high"}}
     assert litellm.token_counter(model="gpt-4o", messages=[{"role": "user", "content": [image]}]) > 100
     assert fetched == []
+
+
+PIXELS = base64.b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (1024).to_bytes(4, "big") * 2 + bytes(30)).decode()
+
+
+@pytest.mark.parametrize(
+    ("image", "tokens"),
+    [
+        ({"type": "image_url", "image_url": {"url": "https://images.invalid/a.png", "detail": "low"}}, 85),
+        ({"type": "image_url", "image_url": {"url": "https://images.invalid/a.png"}}, 85),
+        ({"type": "image_url", "image_url": "https://images.invalid/a.png"}, 85),
+        ({"type": "image", "source": {"type": "url", "url": "https://images.invalid/a.png"}}, 85),
+        ({"type": "image_url", "image_url": {"url": "https://images.invalid/a.png", "detail": "high"}}, 250),
+        ({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXELS}", "detail": "high"}}, 765),
+        ({"type": "image_url", "image_url": {"url": f"DATA:image/png;base64,{PIXELS}", "detail": "high"}}, 765),
+        ({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXELS}", "detail": "low"}}, 85),
+    ],
+)
+def test_an_image_counts_as_litellm_counts_it_but_a_detailed_one_at_an_address(image: Any, tokens: int) -> None:
+    fetch_none()
+    counts = [
+        litellm.token_counter(model="gpt-4o", messages=cast("Any", [{"role": "user", "content": content}]))
+        for content in ([image], [])
+    ]
+    assert counts[0] - counts[1] == tokens

@@ -4,8 +4,8 @@ It fetches a Llama's or a Cohere model's tokenizer where such a model's provider
 message calls detailed at whatever address a client wrote; on the event loop, so that everybody waits, and for minutes
 where nobody answers. An image that it could not fetch it then took for broken, and the request with it.
 
-Failure behaviour: nothing is raised; such a model's tokens are counted as OpenAI's and such an image as any, which an
-estimate may be.
+Failure behaviour: nothing is raised; such a model's tokens are counted as OpenAI's and such an image as LiteLLM's usual
+one, which an estimate may be.
 """
 
 from functools import wraps
@@ -32,12 +32,12 @@ def fetch_none() -> None:
     measured = cast("Any", token_counter).calculate_img_tokens
 
     @wraps(measured)
-    def counted(data: object, *args: Any, **options: Any) -> int:
-        # Only an image that is sent along has a size to count by.
-        if not (isinstance(data, str) and data.startswith("data:")):
+    def counted(data: object, mode: str = "auto", *args: Any, **options: Any) -> int:
+        # Any other mode is the same number for every image. Of these only one that is sent along has a size.
+        if mode == "high" and not (isinstance(data, str) and data[:5].lower() == "data:"):
             return DEFAULT_IMAGE_TOKEN_COUNT
         try:
-            return measured(data, *args, **options)
+            return measured(data, mode, *args, **options)
         except Exception:
             return DEFAULT_IMAGE_TOKEN_COUNT
 
