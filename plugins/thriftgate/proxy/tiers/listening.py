@@ -20,14 +20,12 @@ from litellm.responses import streaming_iterator
 from litellm.responses.litellm_completion_transformation.transformation import LiteLLMCompletionResponsesConfig
 from litellm.types.utils import ModelResponseStream
 
-from thriftgate.proxy.tiers.provider_answer import MISSING, current, doubt
+from thriftgate.proxy.tiers.provider_answer import ENDING, MISSING, current, doubt
 from thriftgate.wire.answer import Finish
 from thriftgate.wire.chat.answer import finish_kind
 from thriftgate.wire.shapes import mapping
 
 _DONE = "[DONE]"
-_ENDING = ("finish_reason", "native_finish_reason", "provider_specific_fields", "error", "content_filter_results")
-"""What of a choice says how it ended."""
 _PLAIN = frozenset({"role", "content"})
 """The fields of a delta that LiteLLM looks at by itself."""
 
@@ -74,10 +72,9 @@ def _note_choices() -> None:
             for place, choice in enumerate(getattr(chunk, "choices", None) or ()):
                 if getattr(choice, "finish_reason", None) is None and not getattr(choice, "model_extra", True):
                     continue  # what nearly every chunk of a stream is
-                end = {name: getattr(choice, name, None) for name in _ENDING}
-                if end["finish_reason"] or end["native_finish_reason"] or end["error"]:
-                    index = getattr(choice, "index", None)
-                    answer.ends[index if isinstance(index, int) else place] = end
+                index = getattr(choice, "index", None)
+                end = {name: getattr(choice, name, None) for name in ENDING}
+                answer.note_end(index if isinstance(index, int) else place, end)
         return theirs(self, chunk)
 
     setattr(CustomStreamWrapper, "chunk_creator", created)  # noqa: B010

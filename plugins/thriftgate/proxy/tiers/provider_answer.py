@@ -22,7 +22,10 @@ from thriftgate.wire.turns import Dialect
 
 MISSING = "missing"
 """Stands where a provider's own reason would: no provider's word, so no ending that anybody knows."""
+ENDING = ("finish_reason", "native_finish_reason", "provider_specific_fields", "error", "content_filter_results")
+"""What of a choice says how it ended."""
 _REFUSED = 400
+_FILTERS = "content_filter_results"
 _SHAPES = ((Dialect.CHAT, "choices"), (Dialect.RESPONSES, "output"), (Dialect.MESSAGES, "content"))
 """Which list makes a body an answer of which dialect."""
 
@@ -62,6 +65,20 @@ class ProviderAnswer:
         """Of a tier's stream: the `TierBill` by which it is charged."""
         self.is_exhausted = False
         """LiteLLM's stream has been read to its end."""
+
+    def note_end(self, index: int, said: Mapping[str, Any]) -> None:
+        """What a chunk says in the fields of `ENDING` on how its choice ended, beside what earlier ones said of it.
+
+        An error or a filter that acted stays, whatever ending comes after it; most chunks say nothing.
+        """
+        filtered = {name: one for name, one in mapping(said.get(_FILTERS)).items() if _has_acted(one)}
+        if not (filtered or said.get("finish_reason") or said.get("native_finish_reason") or said.get("error")):
+            return
+        before = self.ends.get(index, {})
+        filtered = {**mapping(before.get(_FILTERS)), **filtered}
+        error = before.get("error") or said.get("error")
+        latest = {name: said.get(name) or before.get(name) for name in ENDING}
+        self.ends[index] = {**latest, "error": error, _FILTERS: filtered}
 
     def is_given_up(self, error: BaseException) -> bool:
         """Whether nobody waited for what it was sent for: its provider may have read it all, and says nothing of it."""
@@ -103,6 +120,10 @@ class ProviderAnswer:
         return next(
             (view_of_answer(one, mapping(body)) for one, name in _SHAPES if items(mapping(body).get(name))), None
         )
+
+
+def _has_acted(content_filter: object) -> bool:
+    return mapping(content_filter).get("filtered") is True
 
 
 def view_of_answer(dialect: Dialect, body: Mapping[str, Any]) -> AnswerView:

@@ -103,3 +103,41 @@ def test_a_client_does_not_see_our_remark_about_a_choice_without_an_ending() -> 
     kept = {"choices": [{"provider_specific_fields": {"native_finish_reason": provider_answer.MISSING, "more": 1}}]}
     assert endings.undoubted(kept) == {"choices": [{"provider_specific_fields": {"more": 1}}]}
     assert endings.undoubted(shown) is shown
+
+
+ERROR = {"error": {"code": 502}}
+FILTERED = {"content_filter_results": {"hate": {"filtered": True}}}
+UNFILTERED = {"content_filter_results": {"hate": {"filtered": False}, "violence": {"filtered": False}}}
+STOP = {"finish_reason": "stop"}
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        ([ERROR, STOP], "error"),
+        ([ERROR, UNFILTERED, STOP], "error"),
+        ([FILTERED, STOP], "content_filter"),
+        ([FILTERED, UNFILTERED, STOP | UNFILTERED], "content_filter"),
+        ([UNFILTERED, STOP | FILTERED], "content_filter"),
+        ([{"native_finish_reason": "burnt_out"}, STOP], "burnt_out"),
+        ([STOP, {"finish_reason": None}, UNFILTERED], None),
+        ([UNFILTERED, STOP], None),
+    ],
+)
+def test_what_a_choice_ended_by_is_not_forgotten_over_a_clean_ending(
+    chunks: list[dict[str, Any]], expected: str | None
+) -> None:
+    answer = provider_answer.ProviderAnswer()
+    for chunk in chunks:
+        answer.note_end(1, chunk)
+    choice = {"index": 1, "delta": {}, "finish_reason": "stop"}
+    ended = endings.event_as_ended("m", "chat", {"choices": [choice]}, answer)
+    assert ended == {"choices": [choice if expected is None else endings.doubted(choice, expected)]}
+    assert answer.translated_word == expected
+
+
+def test_a_chunk_that_says_nothing_of_an_ending_is_not_noted() -> None:
+    answer = provider_answer.ProviderAnswer()
+    for chunk in ({}, UNFILTERED, {"error": None}, {"finish_reason": ""}, {"content_filter_results": [1]}):
+        answer.note_end(0, chunk)
+    assert answer.ends == {}
