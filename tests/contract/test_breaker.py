@@ -302,8 +302,14 @@ def test_too_long_is_a_400_whatever_its_provider_calls_it(error: Exception) -> N
     assert str(failure.cause).startswith("prompt is too long")
 
 
-def test_a_long_name_that_litellm_takes_for_a_long_conversation_is_none() -> None:
-    said = "Invalid 'tools[0].function.name': string too long. Expected a string with maximum length 64."
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Invalid 'tools[0].function.name': string too long. Expected a string with maximum length 64.",
+        "#/toolConfig/tools/0/toolSpec/name: expected maxLength: 64, actual: 80, please reformat your input.",
+    ],
+)
+def test_a_long_name_that_litellm_takes_for_a_long_conversation_is_none(said: str) -> None:
     failure = tier_failure("m", exceptions.ContextWindowExceededError(said, "m", "p"))
     assert failure.rejected
     assert failure.code is None
@@ -326,3 +332,16 @@ def test_what_another_moment_or_key_would_mend_is_no_refusal_of_the_request(stat
     assert failure.rejected is is_refusal
     assert failure.status_code == (400 if is_refusal else status)
     assert failure.retry_after == (None if is_refusal else 30)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Internal error: request token id is longer than expected",
+        "worker crashed: a request of 300 tokens exceeded its slot",
+    ],
+)
+def test_a_servers_own_failure_is_not_made_the_clients(said: str) -> None:
+    failure = tier_failure("m", exceptions.InternalServerError(said, "p", "m"))
+    assert not failure.rejected
+    assert failure.status_code == 500

@@ -115,7 +115,7 @@ def tier_failure(model: str, error: BaseException) -> TierFailedError:
 def _of_a_call(model: str, error: BaseException, status: int) -> TierFailedError:
     """The same of what a provider said, or did not."""
     retry_after = _retry_after(error)
-    does_not_fit = status in _TOO_LONG_BY and _is_too_long(error)
+    does_not_fit = status in _TOO_LONG_BY and _is_too_long(error, status)
     if does_not_fit:
         status = 400
     is_filtered = isinstance(error, exceptions.ContentPolicyViolationError)
@@ -173,12 +173,12 @@ def _unescaped(text: str) -> str:
         return text
 
 
-def _is_too_long(error: BaseException) -> bool:
+def _is_too_long(error: BaseException, status: int) -> bool:
     """Whether a provider says that the conversation does not fit."""
     said = str(getattr(error, "message", "") or error)[: 4 * _MAX_PROVIDER_TEXT]
     if isinstance(error, exceptions.ContextWindowExceededError):
         return not is_of_a_field(said)
-    return is_too_long(said, _code(error))
+    return is_too_long(said, _code(error), is_servers_fault=status == 500)
 
 
 def loop_in(model: str, event: Mapping[str, Any]) -> TierFailedError | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thriftgate.proxy.tiers.windows import is_too_long
+from thriftgate.proxy.tiers.windows import is_of_a_field, is_too_long
 
 TOO_LONG = [
     "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",
@@ -45,6 +45,19 @@ TOO_LONG = [
     "Prompt is too long: 60000 characters, at most 50000 characters",
     "Reached context length of 4096 tokens with this model",
     "The conversation is too long for this model",
+    "This model's maximum context length is 4096 tokens. However, you requested 100 output tokens and your prompt "
+    "contains at least 3997 input tokens, for a total of at least 4097 tokens.",
+    "'max_tokens' or 'max_completion_tokens' is too large: 2000. This model's maximum context length is 4096 tokens "
+    "and your request has 3000 input tokens (2000 > 4096 - 3000).",
+    "Input length (9000) exceeds model's maximum context length (8192); output tokens would not fit",
+    "The requested prompt (9000 tokens) plus output tokens exceed the model's context length",
+    "Invalid 'messages[0].content': string too long. Expected a string with maximum length 10485760, but got more.",
+    "Invalid 'input[2].content[0].text': string too long. Expected a string with maximum length 10485760.",
+    "#/messages/0/content/0/text: expected maxLength: 50000, actual: 60000, please reformat your input and try again.",
+    "Input token length (3000) must be at most 2048",
+    "The sum of prompt length (5000.0) and query length (0) should not exceed max_num_tokens (4096)",
+    "tokens in request more than max tokens allowed",
+    "Input is too long for requested model. Please use fewer tools.",
 ]
 SOMETHING_ELSE = [
     "max_tokens is too large: 100000. This model supports at most 16384 completion tokens; you provided 100000.",
@@ -66,6 +79,27 @@ SOMETHING_ELSE = [
     "The input audio is too long: at most 25 MB",
     "image_url is only supported by certain models.",
     "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+    "#/toolConfig/tools/0/toolSpec/name: expected maxLength: 64, actual: 80, please reformat your input and try again.",
+    "#/messages/0/content/0/toolUse/name: expected maxLength: 64, actual: 80, please reformat your input.",
+    "Expected maxLength: 64, actual: 80 for toolConfig.tools.0.toolSpec.name",
+    "Invalid 'messages[1].tool_calls[0].id': string too long. Expected a string with maximum length 40.",
+    "Invalid 'messages': array too long. Expected an array with maximum length 2048, but got one with length 3000.",
+    "Number of images in prompt exceeds the model limit of 3",
+    "Total number of images in the prompt exceeds the limit of 10",
+    "Your prompt exceeded the limit of tools: 128",
+    "The tool names in the prompt exceed the limit of 64 characters",
+    "Too many tools; input tools exceed max of 128",
+    "The audio input exceeds the maximum duration of 1500 seconds",
+    "Input video exceeds maximum duration",
+    "max_tokens is too large for the model",
+    "max_completion_tokens is too large for the model: 100000",
+    "max_new_tokens 9000 exceeds the model's maximum tokens allowed",
+    "The max_tokens value is larger than the model's context window size of 8192",
+    "logit_bias has too many tokens: at most 300",
+    "You exceeded your current token limit for this billing period. Token limit exceeded.",
+    "Request exceeds the tokens limit of your plan (monthly)",
+    "budget_tokens 60000 must be less than max_tokens; request has input tokens 300, more than the thinking budget",
+    "Authentication token in request is longer than 256 characters",
     "the provider says no",
     "",
 ]
@@ -91,3 +125,38 @@ def test_a_limit_on_something_else_is_not_taken_for_the_window(said: str) -> Non
 )  # fmt: skip
 def test_a_short_word_for_programs_tells_as_well(code: str, expected: bool) -> None:
     assert is_too_long("no", code) is expected
+
+
+@pytest.mark.parametrize(
+    "said", [
+        "#/toolConfig/tools/0/toolSpec/name: expected maxLength: 64, actual: 80, please reformat your input.",
+        "Invalid 'messages[1].tool_calls[0].id': string too long. Expected a string with maximum length 40.",
+        "max_new_tokens 9000 exceeds the maximum number of tokens allowed (8192)",
+    ],
+)  # fmt: skip
+def test_a_field_of_its_own_is_no_part_of_the_conversation(said: str) -> None:
+    assert is_of_a_field(said)
+
+
+@pytest.mark.parametrize(
+    "said", [*TOO_LONG, "the window is full, see https://docs.invalid/#/limits: context length exceeded"]
+)
+def test_no_part_of_the_conversation_is_taken_for_another_field(said: str) -> None:
+    assert not is_of_a_field(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("input length exceeds maximum context length", True),
+        ("the request exceeds the available context size, try increasing it", True),
+        ("Input Tokens Exceeded: Number of input tokens exceeds maximum length.", True),
+        ("prompt token count of 145000 exceeds the limit of 128000", True),
+        ("prompt is too long: 213462 tokens > 200000 maximum", True),
+        ("worker crashed: a request of 300 tokens exceeded its slot", False),
+        ("Internal error: request token id is longer than expected", False),
+        ("Internal error: prompt exceeds max slots", False),
+    ],
+)
+def test_a_server_that_failed_has_to_name_the_window_or_the_conversation(said: str, expected: bool) -> None:
+    assert is_too_long(said, is_servers_fault=True) is expected
