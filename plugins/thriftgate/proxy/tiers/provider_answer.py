@@ -134,6 +134,17 @@ def view_of_answer(dialect: Dialect, body: Mapping[str, Any]) -> AnswerView:
 current: ContextVar[ProviderAnswer | None] = ContextVar("thriftgate_provider_answer", default=None)
 
 
+class Departure:
+    """Whether an HTTP request has left while a client's was served, for whichever of its calls."""
+
+    def __init__(self) -> None:
+        self.is_sent = False
+
+
+departure: ContextVar[Departure | None] = ContextVar("thriftgate_departure", default=None)
+"""Calls have an answer each, tried one after the other; a client's request has one of these from first to last."""
+
+
 def note(kwargs: Mapping[str, Any]) -> None:
     """LiteLLM shows what a provider answered: `kwargs` are those of its `log_post_api_call`."""
     answer = current.get()

@@ -97,6 +97,9 @@ def _noting(theirs: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _note_sent() -> None:
+    departure = provider_answer.departure.get()
+    if departure is not None:
+        departure.is_sent = True
     answer = provider_answer.current.get()
     if answer is not None:
         answer.is_sent, answer.status, answer.headers, answer.failure = True, None, None, None
