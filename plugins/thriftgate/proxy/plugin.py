@@ -169,7 +169,11 @@ litellm.logging_callback_manager.add_litellm_callback(edge)
 if gateway.config.ledger.plain_models:
     litellm.logging_callback_manager.add_litellm_callback(plain_models)
 # Next to the endpoints: every other layer sees the errors that clients get.
-proxy_server.app.router.middleware_stack = UnclaimedLayer(proxy_server.app.router.middleware_stack, _model_names)
+proxy_server.app.router.middleware_stack = UnclaimedLayer(
+    proxy_server.app.router.middleware_stack,
+    _model_names,
+    has_database=lambda: proxy_server.prisma_client is not None,
+)
 proxy_server.app.router.middleware_stack = ErrorLayer(proxy_server.app.router.middleware_stack)
 # Before money is reserved: a request may wait here, or be refused.
 if gateway.config.limits is not None and gateway.admission is not None:
