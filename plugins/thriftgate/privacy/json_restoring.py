@@ -16,18 +16,22 @@ from thriftgate.privacy.restoring import Restorer, StreamRestorer
 _MAX_DEPTH = 4
 """JSON in JSON in JSON in JSON; deeper strings are plain text."""
 _JSON_STARTS = frozenset({"{", "[", '"'})
-_SECOND = {"{": frozenset('"}'), "[": frozenset('{["]-0123456789')}
+_OF_SCALARS = frozenset("]-0123456789tfnNI")
+"""What follows the bracket of a list of numbers and the like, or of a note in brackets."""
+_SECOND = {"{": frozenset('"}'), "[": _OF_SCALARS | frozenset('{["')}
 """What follows the first sign of JSON."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,15}")
 _LARGEST_EXACT = 2**53 - 1
 _GOES_ON = frozenset("0123456789.eE")
 """What another number would be read with."""
-_OF_NUMBERS = frozenset("]-0123456789")
-"""What follows the bracket of a list of numbers, or of a note in brackets."""
-_SCALAR = re.compile(
-    r"-|-?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]*)?|t(?:r(?:ue?)?)?|f(?:a(?:l(?:se?)?)?)?|n(?:u(?:ll?)?)?"
+_NUMBER_BEGUN = re.compile(r"-?(?:[0-9](?:\.[0-9]?)?(?:[eE][-+]?[0-9]?)?)?")
+"""With one digit for several in a row."""
+_DIGITS = frozenset("0123456789")
+_ZEROS = frozenset({"0", "-0"})
+_SCALAR = re.compile(r"-?[0-9](?:\.[0-9])?(?:[eE][-+]?[0-9])?|true|false|null|NaN|-?Infinity")
+_LITERALS_BEGUN = frozenset(
+    word[:end] for word in ("true", "false", "null", "NaN", "-Infinity", "Infinity") for end in range(1, len(word) + 1)
 )
-"""What a value that is no string begins with."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -44,6 +48,7 @@ class _Strings:
         self._last = ""
         """The last sign outside of strings that is no blank; "value" for what was put in."""
         self._word = ""
+        """Of a value that is no string, what there is by now."""
         self._is_note_like = False
         """What is in the string begins like a list of numbers, as a note in brackets does."""
         self.is_broken = False
@@ -81,6 +86,14 @@ class _Strings:
         """True inside brackets."""
         return bool(self._open)
 
+    def meet(self) -> None:
+        """A value comes: what is no JSON with something behind it here is none."""
+        if not self._in_string:
+            self.is_broken = self.is_broken or bool(self._word)
+        elif self._inner is not None:
+            self._inner.meet()
+            self._leave_notes()
+
     def skip(self) -> None:
         """Something of unknown content stands here: a string that begins with it is no JSON."""
         if not self._in_string:
@@ -114,12 +127,22 @@ class _Strings:
     def _goes_on(self, character: str) -> bool:
         """Whether JSON may go on with this sign outside of strings."""
         if character.isspace():
-            self._word = ""
-            return True
+            return self._reads(character)
         if (self._last in ("}", "]") and not self._open) or (character == ":" and self._open[-1:] != ["{"]):
             return False
-        self._word = "" if character in ',:{}[]"' else self._word + character
-        return not self._word or _SCALAR.fullmatch(self._word) is not None
+        return self._reads(character)
+
+    def _reads(self, character: str) -> bool:
+        """Whether this sign ends a value that is no string, or goes on with one."""
+        if character.isspace() or character in ',:{}[]"':
+            word, self._word = self._word, ""
+            return not word or _SCALAR.fullmatch(word) is not None
+        if not self._word and self._last not in (":", ",", "["):
+            return False
+        # Digits behind a digit say nothing new, but behind a zero: so a word is short, however long the number.
+        if character not in _DIGITS or self._word[-1:] not in _DIGITS or self._word in _ZEROS:
+            self._word += character
+        return self._word in _LITERALS_BEGUN or _NUMBER_BEGUN.fullmatch(self._word) is not None
 
     def _in_escape(self, character: str) -> None:
         self._escape += character
@@ -136,10 +159,14 @@ class _Strings:
     def _decoded(self, character: str) -> None:
         if self._inner is not None:
             self._inner._step(character)
-            if self._inner.is_broken and self._is_note_like:
-                self._inner = None
+            self._leave_notes()
         elif not character.isspace() and self._depth < _MAX_DEPTH:
             self._begin(character)
+
+    def _leave_notes(self) -> None:
+        """What began like a list of numbers and is none is a sentence."""
+        if self._inner is not None and self._inner.is_broken and self._is_note_like:
+            self._inner = None
 
     def _begin(self, character: str) -> None:
         """The first two signs tell JSON from a sentence in brackets."""
@@ -148,7 +175,7 @@ class _Strings:
         elif self._start in _SECOND:
             if character in _SECOND[self._start]:
                 self._inner = _Strings(self._depth + 1)
-                self._is_note_like = character in _OF_NUMBERS
+                self._is_note_like = character in _OF_SCALARS
                 self._inner._step(self._start)
                 self._inner._step(character)
             self._start = "text"
@@ -168,6 +195,7 @@ class _Spelling:
         if not self._reads_as_json():
             self._first = self._first or "text"
             return value
+        self._strings.meet()
         level = self._strings.level
         if not self._is_json and (self._is_a_note() or (level == 0 and not self._strings.is_open)):
             return value
@@ -194,7 +222,7 @@ class _Spelling:
 
     def _is_a_note(self) -> bool:
         """Whether what began like a list of numbers is a sentence."""
-        return self._strings.is_broken and self._first[1:] in _OF_NUMBERS
+        return self._strings.is_broken and self._first[1:] in _OF_SCALARS
 
     def _reads_as_json(self) -> bool:
         if self._is_json:

@@ -143,6 +143,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "restoring": lambda text: restoring.Restorer(VALUES).stream().feed(text),
     "restoring a stream": restored_in_pieces,
     "restoring JSON": lambda text: json_restoring.restore_json(restoring.Restorer(VALUES), json.dumps({"a": text})),
+    "restoring a list": lambda text: json_restoring.restore_json(restoring.Restorer(VALUES), f"[{text}", is_json=False),
     "outline": lambda text: outline.outline("{" + text),
     "repair": lambda text: repair.repair('{"a": ' + text),
     "repair behind a string": lambda text: repair.repair(f'{{"a": "b"{text}x}}'),

@@ -317,6 +317,8 @@ def test_a_number_that_the_user_typed_in_any_spelling_that_would_be_restored_is_
     [
         "[1] Ask {} now", "[1] {}", "[12:03, 28/11/2026] {}: on my way", "[2026-11-30] {} wrote", "[1-3] {}",
         '[2] He said "{}".', "[] {}", '{{"a": "b"}}\n{} says so', "[10%] off for {}",
+        "[01, {}]", "[7, 1.2.3, {}]", "[1e5e, {}]", "[7, nul1, {}]", "[7, Infinite, {}]", "[1234x, {}]",
+        "[the {}]", "[I, {}]", "[n {}]", "[- {}]", "[10 20 {}]", "[t{}]", "[1{}]", "[Info: {}]", "[true story: {}]",
     ],
 )  # fmt: skip
 def test_a_sentence_that_begins_like_json_is_restored_as_a_sentence_for_every_cutting(said: str) -> None:
@@ -342,3 +344,30 @@ def test_a_sentence_that_begins_like_json_is_restored_as_a_sentence_for_every_cu
 )  # fmt: skip
 def test_lists_of_numbers_stay_json(text: str, wanted: object) -> None:
     assert json.loads(restore_json(Restorer({"<PERSON_1>": 'J "Q"'}), text, is_json=False)) == wanted
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "0",
+        "-0",
+        "10",
+        "-120",
+        "1.05",
+        "0.10",
+        "1e10",
+        "-1.25E-007",
+        "true",
+        "false",
+        "null",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+    ],
+)
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_whatever_python_writes_as_a_value_stays_json(number: str, is_nested: bool) -> None:
+    text = f'[7, {number}, "<SECRET_1>"]'
+    restored = restore_json(RESTORER, json.dumps({"a": text}) if is_nested else text, is_json=is_nested)
+    inner = json.loads(restored)["a"] if is_nested else restored
+    assert json.loads(inner)[2] == VALUES["<SECRET_1>"]
