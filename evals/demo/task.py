@@ -156,7 +156,8 @@ def table(found: dict[str, Any]) -> str:
 
 
 def _percent(values: list[float]) -> str:
-    estimate, low, high = (f"{100 * value:.1f}" for value in values)
+    # What rounds to nothing has no sign: adding 0 to -0.0 gives 0.0.
+    estimate, low, high = (f"{round(100 * value, 1) + 0:.1f}" for value in values)
     return f"{estimate} % [{low}, {high}]"
 
 

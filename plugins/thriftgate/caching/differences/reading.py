@@ -3,8 +3,8 @@
 Every expression here is tried on runs of at most `_LONGEST_RUN` characters without white space, or looks ahead a
 bounded way, so that the time is linear in the text. Longer runs (hashes, encoded data) are one piece of code.
 
-Failure behaviour: pure and total. A reading is kept for the last few thousand questions, because the same entries
-are compared again and again.
+Failure behaviour: pure and total. A reading is kept of the last 512 short texts and the last 32 long ones, because
+the same entries are compared again and again.
 """
 
 import re

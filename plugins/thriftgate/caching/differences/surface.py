@@ -3,7 +3,8 @@
 The embedder's tokenizer lowers case, drops accents, joins white space and has no piece for most symbols and for many
 letters beyond the Latin alphabet, so that two questions that differ in them alone have the same vector.
 
-Failure behaviour: pure and total, in time linear in the text. A look is kept for the last few thousand questions.
+Failure behaviour: pure and total, in time linear in the text. A look is kept of the last 512 short
+texts and the last 32 long ones.
 """
 
 import re
