@@ -51,6 +51,8 @@ class ToolCall:
     name: str
     arguments: str
     """JSON text; free text for a custom tool."""
+    is_function: bool = True
+    """False for a custom tool, and for what is no function of the client's, whatever its name."""
 
 
 @dataclass(frozen=True, slots=True)

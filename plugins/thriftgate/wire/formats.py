@@ -46,7 +46,7 @@ def with_objection(view: RequestView, answer: Json, words: str, *, tool: str | N
     """
     field = view.turns_field
     if choice:
-        answer = {**answer, "choices": items(answer.get("choices"))[choice:]}
+        answer = {**answer, "choices": objects(answer.get("choices"))[choice:]}
     turns: list[Any] = [*_as_turns(view.body.get(field)), *_DIALECTS[view.dialect](answer, words, tool)]
     return {**view.body, field: turns}
 
@@ -59,7 +59,8 @@ def delta_of(dialect: Dialect, event: Json, *, of_tool: bool) -> str:
         if not of_tool:
             return text(delta.get("content"))
         calls = [one for one in objects(delta.get("tool_calls")) if not one.get("index")]
-        return "".join(text(mapping(one.get("function")).get("arguments")) for one in calls)
+        called = [*(mapping(one.get("function")) for one in calls), mapping(delta.get("function_call"))]
+        return "".join(text(function.get("arguments")) for function in called)
     kind = event.get("type")
     if dialect is Dialect.RESPONSES:
         wanted = "response.function_call_arguments.delta" if of_tool else "response.output_text.delta"

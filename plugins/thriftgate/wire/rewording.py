@@ -7,57 +7,85 @@ Failure behaviour: pure and total.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
+from thriftgate.wire.responses.answer import CLIENT_CALLS
 from thriftgate.wire.shapes import Body, Json, items, mapping, objects
 from thriftgate.wire.turns import Dialect
+
+_Value = TypeVar("_Value")
 
 
 def reworded(dialect: Dialect, answer: Json, texts: Mapping[int, str]) -> Body:
     """The answer with `texts` by choice."""
     if dialect is Dialect.CHAT:
-        choices = list(items(answer.get("choices")))
-        for place, words in texts.items():
-            choice = mapping(choices[place])
-            choices[place] = {**choice, "message": {**mapping(choice.get("message")), "content": words}}
-        return {**answer, "choices": choices}
+        return _with_messages(answer, texts, lambda message, words: {**message, "content": words})
     words = texts[0]
     if dialect is Dialect.MESSAGES:
         return {**answer, "content": _first_text(objects(answer.get("content")), "text", words, {"citations"})}
     return {**answer, "output": _items(objects(answer.get("output")), words)}
 
 
-def with_arguments(dialect: Dialect, answer: Json, tool: str, arguments: Mapping[int, Sequence[str]]) -> Body:
-    """The answer with other arguments of each call of a tool: by choice, and in the order of its calls there."""
+def with_arguments(dialect: Dialect, answer: Json, arguments: Mapping[int, Mapping[int, str]]) -> Body:
+    """The answer with other arguments of some calls of functions: by choice, and by the call's place in its view."""
     if dialect is Dialect.CHAT:
-        choices = list(items(answer.get("choices")))
-        for place, words in arguments.items():
-            choice = mapping(choices[place])
-            message, left = mapping(choice.get("message")), iter(words)
-            calls = [_called(call, tool, left) for call in items(message.get("tool_calls"))]
-            choices[place] = {**choice, "message": {**message, "tool_calls": calls}}
-        return {**answer, "choices": choices}
-    left = iter(arguments[0])
+        return _with_messages(answer, arguments, _with_calls)
+    texts = arguments[0]
     if dialect is Dialect.MESSAGES:
-        blocks = objects(answer.get("content"))
-        return {**answer, "content": [
-            {**one, "input": json.loads(next(left))} if _is_call(one, "tool_use", tool) else one for one in blocks
-        ]}  # fmt: skip
-    output = objects(answer.get("output"))
-    return {**answer, "output": [
-        {**one, "arguments": next(left)} if _is_call(one, "function_call", tool) else one for one in output
-    ]}  # fmt: skip
+        inputs = {place: json.loads(words) for place, words in texts.items()}
+        blocks = _changed(
+            objects(answer.get("content")), inputs, lambda block, given: {**block, "input": given},
+            counts=lambda block: block.get("type") == "tool_use",
+        )  # fmt: skip
+        return {**answer, "content": blocks}
+    output = _changed(
+        objects(answer.get("output")), texts, lambda item, words: {**item, "arguments": words},
+        counts=lambda item: item.get("type") in CLIENT_CALLS,
+    )  # fmt: skip
+    return {**answer, "output": output}
 
 
-def _is_call(part: Json, kind: str, tool: str) -> bool:
-    return part.get("type") == kind and part.get("name") == tool
+def _with_messages(answer: Json, values: Mapping[int, _Value], change: Callable[[Json, _Value], Body]) -> Body:
+    """The completion with other messages of some choices."""
+    choices = _changed(
+        items(answer.get("choices")), values,
+        lambda choice, value: {**choice, "message": change(mapping(choice.get("message")), value)},
+    )  # fmt: skip
+    return {**answer, "choices": choices}
 
 
-def _called(call: object, tool: str, left: Iterator[str]) -> object:
-    function = mapping(mapping(call).get("function"))
-    if function.get("name") != tool:
-        return call
-    return {**mapping(call), "function": {**function, "arguments": next(left)}}
+def _with_calls(message: Json, texts: Mapping[int, str]) -> Body:
+    calls = items(message.get("tool_calls"))
+    changed: Body = {**message}
+    if calls:
+        changed["tool_calls"] = _changed(
+            calls, texts,
+            lambda call, words: {**call, "function": {**mapping(call.get("function")), "arguments": words}},
+        )  # fmt: skip
+    # The one call of old comes last in the view.
+    old = texts.get(len(objects(calls)))
+    if old is not None:
+        changed["function_call"] = {**mapping(message.get("function_call")), "arguments": old}
+    return changed
+
+
+def _changed(
+    given: Sequence[Any],
+    values: Mapping[int, _Value],
+    change: Callable[[Json, _Value], Body],
+    *,
+    counts: Callable[[Json], bool] = lambda _: True,
+) -> list[Any]:
+    """The list with some of its objects changed, by their place among those that count, as the views count them."""
+    found, place = list(given), 0
+    for at, one in enumerate(given):
+        if not isinstance(one, Mapping) or not counts(cast("Json", one)):
+            continue
+        if place in values:
+            found[at] = change(cast("Json", one), values[place])
+        place += 1
+    return found
 
 
 def _items(output: list[Json], words: str) -> list[Json]:

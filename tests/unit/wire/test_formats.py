@@ -89,12 +89,24 @@ def test_an_answer_says_its_other_text_and_nothing_else_changes(dialect: Dialect
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
-def test_each_call_of_a_tool_gets_its_own_other_arguments(dialect: Dialect) -> None:
-    before = called(dialect, {"days": "3"}, {"days": "4"})
-    after = with_arguments(dialect, before, "plan", {0: ['{"days": 3}', '{"days": 4}']})
+def test_each_call_gets_its_own_other_arguments_and_the_others_stay(dialect: Dialect) -> None:
+    before = called(dialect, {"days": "3"}, {"days": "4"}, {"days": 5})
+    after = with_arguments(dialect, before, {0: {0: '{"days": 3}', 1: '{"days": 4}'}})
     calls = answer_view(dialect, after).tool_calls
-    assert [(call.name, json.loads(call.arguments)) for call in calls] == [("plan", {"days": 3}), ("plan", {"days": 4})]
-    assert with_arguments(dialect, before, "another", {0: []}) == before
+    assert [json.loads(call.arguments) for call in calls] == [{"days": 3}, {"days": 4}, {"days": 5}]
+    assert {call.name for call in calls} == {"plan"}
+    assert with_arguments(dialect, before, {0: {}}) == before
+
+
+def test_what_is_no_object_is_no_choice_and_no_call() -> None:
+    answer = called(Dialect.CHAT, {"days": "3"})
+    calls = answer["choices"][0]["message"]["tool_calls"]
+    calls.insert(0, None)
+    broken = {"choices": [None, *answer["choices"]]}
+    (_, choice) = with_arguments(Dialect.CHAT, broken, {0: {0: '{"days": 3}'}})["choices"]
+    assert [call and call["function"]["arguments"] for call in choice["message"]["tool_calls"]] == [None, '{"days": 3}']
+    broken = {"choices": [None, *said(Dialect.CHAT, "before")["choices"]]}
+    assert reworded(Dialect.CHAT, broken, {0: "after"})["choices"] == [None, *said(Dialect.CHAT, "after")["choices"]]
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
@@ -106,3 +118,10 @@ def test_the_deltas_of_a_stream_are_the_text_and_the_arguments(dialect: Dialect)
     assert "".join(delta_of(dialect, event, of_tool=True) for event in events) == ""
     events = list(replay(view, called(dialect, {"days": 3})))
     assert json.loads("".join(delta_of(dialect, event, of_tool=True) for event in events)) == {"days": 3}
+
+
+def test_the_deltas_of_a_call_of_old_are_its_arguments() -> None:
+    message = {"role": "assistant", "content": None, "function_call": {"name": "plan", "arguments": '{"days": 3}'}}
+    answer = {"choices": [{"index": 0, "message": message, "finish_reason": "function_call"}]}
+    events = replay(request_view(Dialect.CHAT, REQUESTS[Dialect.CHAT]), answer)
+    assert "".join(delta_of(Dialect.CHAT, event, of_tool=True) for event in events) == '{"days": 3}'

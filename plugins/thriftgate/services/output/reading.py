@@ -46,23 +46,21 @@ def checked(request: ChatRequest, answer: Answer, requirement: Requirement, *, m
     """Read every choice of an answer; what could be repaired is in the answer that comes back."""
     body, dialect = whole_body(request, answer), Dialect(request.dialect)
     found: list[Verdict] = []
-    texts: dict[int, list[str]] = {}
+    texts: dict[int, dict[int, str]] = {}
     for place, choice in enumerate(answer_view(dialect, body).choices):
         said = _said(choice, requirement)
-        verdicts = [_verdict(one, choice, requirement, may_repair=may_repair) for one in said]
-        bad = next((verdict for verdict in verdicts if isinstance(verdict, Unusable)), None)
+        verdicts = {call: _verdict(one, choice, requirement, may_repair=may_repair) for call, one in said.items()}
+        bad = next((verdict for verdict in verdicts.values() if isinstance(verdict, Unusable)), None)
         if bad is not None:
             return CheckedAnswer(answer, bad, place)
-        found += verdicts
-        if any(isinstance(verdict, Repaired) for verdict in verdicts):
-            texts[place] = [
-                verdict.text if isinstance(verdict, Repaired) else one
-                for one, verdict in zip(said, verdicts, strict=True)
-            ]
+        found += verdicts.values()
+        repaired = {call: verdict.text for call, verdict in verdicts.items() if isinstance(verdict, Repaired)}
+        if repaired:
+            texts[place] = repaired
     if not texts:
         return CheckedAnswer(answer, _worst(found))
     if requirement.tool is not None:
-        written = with_arguments(dialect, body, requirement.tool, texts)
+        written = with_arguments(dialect, body, texts)
     else:
         written = reworded(dialect, body, {place: said[0] for place, said in texts.items()})
     read = answer_of(
@@ -72,14 +70,19 @@ def checked(request: ChatRequest, answer: Answer, requirement: Requirement, *, m
     return CheckedAnswer(replace(read, provider_id=answer.provider_id), _worst(found))
 
 
-def _said(choice: ChoiceView, requirement: Requirement) -> list[str]:
-    """What of a choice must have the shape: its text, or the arguments of every call of the tool that is its form."""
+def _said(choice: ChoiceView, requirement: Requirement) -> dict[int, str]:
+    """What of a choice must have the shape: its text, or the arguments of every call of the tool that is its form.
+
+    By the call's place among all of the choice; of a text by 0.
+    """
     if choice.finish.kind in _NO_ANSWER or choice.refusal:
-        return []
+        return {}
     if requirement.tool is not None:
+        calls = enumerate(choice.tool_calls)
+        said = {place: call.arguments for place, call in calls if call.is_function and call.name == requirement.tool}
         # Without a call there is nothing to read, which is no JSON.
-        return [call.arguments for call in choice.tool_calls if call.name == requirement.tool] or [""]
-    return [] if choice.tool_calls else [choice.text]
+        return said or {0: ""}
+    return {} if choice.tool_calls else {0: choice.text}
 
 
 def _verdict(said: str, choice: ChoiceView, requirement: Requirement, *, may_repair: bool) -> Verdict:

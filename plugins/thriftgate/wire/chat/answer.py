@@ -181,7 +181,8 @@ def _calls(message: Json) -> list[ToolCall]:
     for call in objects(message.get("tool_calls")):
         function, custom = mapping(call.get("function")), mapping(call.get("custom"))
         arguments: Any = function.get("arguments") if function else custom.get("input")
-        calls.append(ToolCall(text(call.get("id")), text((function or custom).get("name")), text(arguments)))
+        name = text((function or custom).get("name"))
+        calls.append(ToolCall(text(call.get("id")), name, text(arguments), is_function=bool(function)))
     old = mapping(message.get("function_call"))
     return [*calls, ToolCall("", text(old.get("name")), text(old.get("arguments")))] if old else calls
 

@@ -22,12 +22,13 @@ from thriftgate.wire.answer import (
 from thriftgate.wire.shapes import Body, Json, items, mapping, objects, text, text_or_none
 from thriftgate.wire.turns import Dialect, PartKind
 
-_CLIENT_CALLS = frozenset(
+CLIENT_CALLS = frozenset(
     {
         "function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call",
         "mcp_approval_request",
     }
 )  # fmt: skip
+"""Items that are the calls of a response."""
 _SERVER_CALLS = frozenset(
     {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "mcp_call"}
 )
@@ -49,7 +50,7 @@ class ResponsesAnswerView(AnswerView):
         output = objects(self.body["output"])
         parts = [part for item in output if item.get("type") == "message" for part in objects(item.get("content"))]
         texts = [part for part in parts if part.get("type") == "output_text"]
-        calls = tuple(_call(item) for item in output if item.get("type") in _CLIENT_CALLS)
+        calls = tuple(_call(item) for item in output if item.get("type") in CLIENT_CALLS)
         return (
             ChoiceView(
                 index=0,
@@ -114,7 +115,8 @@ def _call(item: Json) -> ToolCall:
     given: Any = next((item[name] for name in ("arguments", "input", "code", "action") if name in item), "")
     arguments = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
     name = text(item.get("name")) or text(item.get("type")).removesuffix("_call")
-    return ToolCall(text(item.get("call_id")) or text(item.get("id")), name, arguments)
+    is_function = item.get("type") == "function_call"
+    return ToolCall(text(item.get("call_id")) or text(item.get("id")), name, arguments, is_function=is_function)
 
 
 def _thinking(item: Json) -> str:
@@ -133,5 +135,5 @@ def _media(output: list[Json]) -> Iterator[Media]:
                 said = text(part.get("type"))
                 if said not in ("output_text", "refusal"):
                     yield Media(PartKind.AUDIO if said == "output_audio" else PartKind.OTHER, part)
-        elif items(item.get("outputs")) or kind not in _WORDS | _CLIENT_CALLS | _SERVER_CALLS:
+        elif items(item.get("outputs")) or kind not in _WORDS | CLIENT_CALLS | _SERVER_CALLS:
             yield Media(PartKind.OTHER, item)
