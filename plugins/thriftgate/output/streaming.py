@@ -72,6 +72,16 @@ class StreamChecker:
         """A document that is no object and no list, which may be the beginning of words around one."""
         self._affords_up_to = 0
 
+    @property
+    def takes_text(self) -> bool:
+        """Whether the schema names a string as what the whole answer may be."""
+        probe = StreamChecker(self._schema)
+        probe._take(Started('"', None))
+        if probe.violation is not None or not probe.is_on:
+            return False
+        found = [one for one in probe._places[-1].all if not one.failed]
+        return any("string" in (self._applying.kinds(one.pointer) or ()) for one in found)
+
     def feed(self, chunk: str) -> Violation | None:
         """Take in a piece; the violation that is certain by now, whatever follows."""
         self.characters += len(chunk)

@@ -258,6 +258,13 @@ class _Streamed:
             self.reply = Broken(kept) if self._is_shown else kept
         else:
             self.reply = await self._ended()
+            for one in self._rest(self.reply):
+                yield one
+
+    def _rest(self, reply: Reply) -> list[StreamPiece]:
+        """What was held of an answer that fits, behind thoughts that were shown."""
+        fits = self._follower is not None and reply.is_shown and reply.veto is None
+        return self._follower.rest() if fits and self._follower is not None else []
 
     def _passed(self, piece: StreamPiece) -> list[StreamPiece]:
         return [piece] if self._follower is None else self._follower.passed(piece)

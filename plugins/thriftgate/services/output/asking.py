@@ -27,7 +27,7 @@ from thriftgate.types import Answer, ChatRequest, StreamPiece
 from thriftgate.wire.formats import delta_of, with_objection, without_format
 from thriftgate.wire.turns import Dialect
 
-_BEGINNINGS = frozenset('{["-0123456789tfn')
+_JSON_SPACE = " \t\n\r"
 _OPENING = 8
 """Events that wait at most for the answer's first words."""
 
@@ -37,6 +37,9 @@ class Follower:
 
     def __init__(self, requirement: Requirement, dialect: Dialect) -> None:
         self._checker = StreamChecker(requirement.schema) if requirement.schema is not None else None
+        # What begins otherwise may be a sentence, which a checker that waits for its second word would let through.
+        checker = self._checker
+        self._beginnings = "{" if checker is None else '{["' if checker.takes_text else "{["
         self._dialect = dialect
         self._of_tool = requirement.tool is not None
         self._has_begun = False
@@ -49,8 +52,8 @@ class Follower:
         delta = delta_of(self._dialect, piece.event, of_tool=self._of_tool)
         if not delta or self.objection is not None:
             return self.objection
-        if not self._has_begun and (begun := delta.lstrip()):
-            self._has_begun, self._is_json = True, begun[0] in _BEGINNINGS
+        if not self._has_begun and (begun := delta.lstrip(_JSON_SPACE)):
+            self._has_begun, self._is_json = True, begun[0] in self._beginnings
         violation = self._checker.feed(delta) if self._checker is not None else None
         if violation is not None:
             self.objection = Invalid(None, violation)
@@ -59,14 +62,19 @@ class Follower:
     def passed(self, piece: StreamPiece) -> list[StreamPiece]:
         """Take in an event; what may be shown by now.
 
-        Until the first words an error can be a whole response. What does not begin as JSON does is held to its end:
-        it can still be repaired, asked for again, or be a refusal.
+        Until the first words an error can be a whole response. What does not begin as an object or a list does, or as
+        a string where the schema asks for one, is held to its end: it can still be repaired, asked for again, or be a
+        refusal; a number or a word is over as soon as it is written.
         """
         self._held.append(piece)
         if self.feed(piece) is not None:
             return []
         if not self._is_json if self._has_begun else len(self._held) <= _OPENING:
             return []
+        return self.rest()
+
+    def rest(self) -> list[StreamPiece]:
+        """What is still held, once."""
         held, self._held = self._held, []
         return held
 

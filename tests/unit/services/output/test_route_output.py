@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,11 +15,12 @@ from thriftgate.errors import AllTiersFailedError, OutputInvalidError
 from thriftgate.output.requirement import Requirement
 from thriftgate.output.verdicts import Change, Invalid, Repaired, Valid
 from thriftgate.schemas import Schema, compile_schema
-from thriftgate.services.output.asking import ShapedAsker
+from thriftgate.services.output.asking import Follower, ShapedAsker
 from thriftgate.services.output.reading import CheckedAnswer, checked
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.journal import Journal
-from thriftgate.types import Answer, Choice, DecisionKind
+from thriftgate.types import Answer, Choice, DecisionKind, StreamPiece
+from thriftgate.wire.turns import Dialect
 
 SHAPE: dict[str, Any] = {
     "type": "object",
@@ -188,7 +190,9 @@ async def test_a_held_stream_is_repaired_before_its_first_event() -> None:
     assert client.told_at_first_chunk["output"] == "repaired (code fence removed)"
 
 
-@pytest.mark.parametrize("said", [FENCED, "As you wish: " + GOOD], ids=["fence", "words"])
+@pytest.mark.parametrize(
+    "said", [FENCED, *(words + GOOD for words in ("As you wish: ", "3 days: ", "1. ", "- ", "the answer: "))]
+)
 async def test_what_does_not_begin_as_json_is_held_and_repaired_however_early_a_stream_is_shown(said: str) -> None:
     one = setup(streaming="strong_first_token")
     one.completer.standing["large"] = answer_of(said, model="large")
@@ -197,13 +201,40 @@ async def test_what_does_not_begin_as_json_is_held_and_repaired_however_early_a_
     assert one.completer.models == ["large"]
 
 
-@pytest.mark.parametrize("first", ["No idea.", "", '{"days":"x"}'], ids=["words", "nothing", "at the first word"])
+@pytest.mark.parametrize("first", ["No idea.", "", '{"days":"x"}', "nothing here", '"ok": no {x', "12", "\u00a0{"])
 async def test_an_answer_of_which_nothing_was_shown_is_asked_for_once_more(first: str) -> None:
     one = setup(streaming="strong_first_token")
     one.completer.enqueue("large", answer_of(first, model="large"))
     assert await Client(one.route).read(ask()) == GOOD
     assert one.completer.models == ["large", "large"]
     assert one.record.metadata["output_reasks"] == 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "said", "is_shown_early"),
+    [
+        ({"type": "string"}, '"three days in Bern"', True),
+        ({"anyOf": [{"type": "object"}, {"$ref": "#/$defs/s"}], "$defs": {"s": {"type": "string"}}}, '"in Bern"', True),
+        ({"type": "number"}, "12", False),
+        ({"type": ["object", "null"]}, "null", False),
+        ({"required": ["a"]}, '"in Bern"', False),
+    ],
+)
+async def test_of_a_schema_of_no_object_a_string_is_shown_as_it_is_written_and_all_else_when_it_is_whole(
+    schema: dict[str, Any], said: str, is_shown_early: bool
+) -> None:
+    compiled = compile_schema(schema)
+    assert isinstance(compiled, Schema)
+    follower = Follower(Requirement("route", compiled), Dialect.CHAT)
+    events = [StreamPiece(event) for event in stream_of(answer_of(said))]
+    shown = [one for event in events for one in follower.passed(event)]
+    assert follower.objection is None
+    assert bool(shown) is is_shown_early
+    assert [*shown, *follower.rest()] == events
+    one = setup(output={"json_schema": schema}, streaming="strong_first_token")
+    one.completer.standing["large"] = answer_of(said, model="large")
+    assert await Client(one.route).read(ask()) == said
+    assert one.completer.models == ["large"]
 
 
 async def test_a_held_stream_is_closed_at_the_first_violation() -> None:
@@ -251,10 +282,10 @@ def forced(*arguments: str) -> Answer:
     return answer_of("", choices=(Choice(message, "tool_calls"),))
 
 
-def judged(answer: Answer, *, tool: str | None = None) -> CheckedAnswer:
+def judged(answer: Answer, *, tool: str | None = None, dialect: str = "chat") -> CheckedAnswer:
     schema = compile_schema(SHAPE)
     assert isinstance(schema, Schema)
-    return checked(ask(), answer, Requirement("route", schema, tool=tool), may_repair=True)
+    return checked(ask(dialect=dialect), answer, Requirement("route", schema, tool=tool), may_repair=True)
 
 
 def test_every_call_of_the_tool_that_is_the_answers_form_is_checked() -> None:
@@ -268,6 +299,34 @@ def test_a_repaired_call_leaves_the_other_calls_of_its_tool_as_they_are() -> Non
     assert isinstance(came.verdict, Repaired)
     texts = [call["function"]["arguments"] for call in came.answer.choices[0].message["tool_calls"]]
     assert list(map(json.loads, texts)) == [json.loads(GOOD), json.loads(other)]
+
+
+COMMA = '{"city": "Bern", "days": 3,}'
+
+
+@pytest.mark.parametrize("first", [[], ['{"city": "Basel", "days": 9}']], ids=["alone", "beside another call"])
+def test_a_call_of_old_is_repaired_where_it_stands(first: list[str]) -> None:
+    message = forced(*first).choices[0].message
+    if not first:
+        del message["tool_calls"]
+    message["function_call"] = {"name": "plan", "arguments": COMMA}
+    came = judged(answer_of("", choices=(Choice(message, "function_call"),)), tool="plan")
+    assert isinstance(came.verdict, Repaired)
+    given = came.answer.choices[0].message
+    assert json.loads(given["function_call"]["arguments"]) == json.loads(GOOD)
+    assert given.get("tool_calls") == message.get("tool_calls")
+
+
+def test_a_custom_tool_of_the_same_name_is_free_text_and_stays_as_it_is() -> None:
+    custom = {"type": "custom_tool_call", "id": "u", "call_id": "c1", "name": "plan", "input": "three days, Bern"}
+    call = {"type": "function_call", "id": "f", "call_id": "c2", "name": "plan", "arguments": COMMA}
+    answer = replace(answer_of(""), body={"id": "r", "status": "completed", "output": [custom, call]}, choices=())
+    came = judged(answer, tool="plan", dialect="responses")
+    assert isinstance(came.verdict, Repaired)
+    assert came.answer.body is not None
+    first, second = came.answer.body["output"]
+    assert first == custom
+    assert json.loads(second["arguments"]) == json.loads(GOOD)
 
 
 def test_of_several_choices_every_repair_is_named_and_the_wrong_one_is_objected_to() -> None:
