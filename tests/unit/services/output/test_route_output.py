@@ -356,3 +356,12 @@ async def test_an_objection_to_the_whole_answer_names_no_path() -> None:
     with pytest.raises(OutputInvalidError, match="the answer must be an object") as caught:
         await one.answer(ask())
     assert caught.value.param is None
+
+
+async def test_a_number_that_is_held_behind_thoughts_that_were_shown_comes_at_its_end() -> None:
+    one = setup(output={"json_schema": {"type": "number"}}, streaming="strong_first_token")
+    first, *events = stream_of(answer_of("12", model="large"))
+    thought = {"index": 0, "delta": {"reasoning_content": "hm"}, "finish_reason": None}
+    one.completer.standing["large"] = Streamed([first, *[{**first, "choices": [thought]}] * 10, *events])
+    assert await Client(one.route).read(ask()) == "12"
+    assert one.completer.models == ["large"]
