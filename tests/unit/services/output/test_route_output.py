@@ -306,7 +306,7 @@ COMMA = '{"city": "Bern", "days": 3,}'
 
 @pytest.mark.parametrize("first", [[], ['{"city": "Basel", "days": 9}']], ids=["alone", "beside another call"])
 def test_a_call_of_old_is_repaired_where_it_stands(first: list[str]) -> None:
-    message = forced(*first).choices[0].message
+    message = dict(forced(*first).choices[0].message)
     if not first:
         del message["tool_calls"]
     message["function_call"] = {"name": "plan", "arguments": COMMA}
