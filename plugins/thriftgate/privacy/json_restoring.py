@@ -4,6 +4,7 @@ A value is escaped for the string it stands in, and once more for every string o
 placeholder that stands where no string is gets quotes, unless its value is a whole number that every reader of JSON
 takes as it is, and a number may stand there: keys are strings. What is no JSON is restored as it is, and so is what
 turns out to be none: `[1] Ask <PERSON_1>` and `[12:03] <PERSON_1>:` begin like a list, and prose may stand behind JSON.
+A further document may begin in a line behind one that is closed, as in lines of JSON.
 
 Failure behaviour: pure and total, also for JSON that breaks off or never was any. Linear.
 """
@@ -49,6 +50,10 @@ class _Strings:
         """The last sign outside of strings that is no blank; "value" for what was put in."""
         self._word = ""
         """Of a value that is no string, what there is by now."""
+        self._is_later_line = False
+        """A line ended behind the last sign."""
+        self._is_begun = False
+        """The last sign is the first of a further document; the next tells whether it is one."""
         self._is_note_like = False
         """What is in the string begins like a list of numbers, as a note in brackets does."""
         self.is_broken = False
@@ -89,7 +94,7 @@ class _Strings:
     def meet(self) -> None:
         """A value comes: what is no JSON with something behind it here is none."""
         if not self._in_string:
-            self.is_broken = self.is_broken or bool(self._word)
+            self.is_broken = self.is_broken or self._is_begun or bool(self._word)
         elif self._inner is not None:
             self._inner.meet()
             self._leave_notes()
@@ -127,10 +132,15 @@ class _Strings:
     def _goes_on(self, character: str) -> bool:
         """Whether JSON may go on with this sign outside of strings."""
         if character.isspace():
+            self._is_later_line = self._is_later_line or character == "\n"
             return self._reads(character)
-        if (self._last in ("}", "]") and not self._open) or (character == ":" and self._open[-1:] != ["{"]):
+        is_later_line, self._is_later_line = self._is_later_line, False
+        if self._is_begun and character not in _SECOND[self._last]:
             return False
-        return self._reads(character)
+        self._is_begun = self._last in ("}", "]") and not self._open
+        if self._is_begun:
+            return is_later_line and character in _SECOND
+        return self._reads(character) and (character != ":" or self._open[-1:] == ["{"])
 
     def _reads(self, character: str) -> bool:
         """Whether this sign ends a value that is no string, or goes on with one."""

@@ -319,6 +319,7 @@ def test_a_number_that_the_user_typed_in_any_spelling_that_would_be_restored_is_
         '[2] He said "{}".', "[] {}", '{{"a": "b"}}\n{} says so', "[10%] off for {}",
         "[01, {}]", "[7, 1.2.3, {}]", "[1e5e, {}]", "[7, nul1, {}]", "[7, Infinite, {}]", "[1234x, {}]",
         "[the {}]", "[I, {}]", "[n {}]", "[- {}]", "[10 20 {}]", "[t{}]", "[1{}]", "[Info: {}]", "[true story: {}]",
+        "[1]\n[{}] wrote", "[1]\n{{{}}}", "[1]\n[2] {}", '[1] {{"a": "{}"}}', "[1]\n[12:03] {}: hello", "[1]\n[2]\n{}",
     ],
 )  # fmt: skip
 def test_a_sentence_that_begins_like_json_is_restored_as_a_sentence_for_every_cutting(said: str) -> None:
@@ -371,3 +372,22 @@ def test_whatever_python_writes_as_a_value_stays_json(number: str, is_nested: bo
     restored = restore_json(RESTORER, json.dumps({"a": text}) if is_nested else text, is_json=is_nested)
     inner = json.loads(restored)["a"] if is_nested else restored
     assert json.loads(inner)[2] == VALUES["<SECRET_1>"]
+
+
+LINES = [
+    '[1, "{}"]\n[2, "{}"]', '[1]\n{{"name": "{}"}}', '[]\n{{"name": "{}"}}',
+    '[1, 2]\r\n\n  [{{"name": "{}"}}]\n[]\n["{}"]',
+    '{{"a": 1}}\n["{}"]', '[NaN]\n[-Infinity, "{}"]', '[1]\n[\n"{}"]',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", LINES)
+def test_lines_of_json_stay_json_for_every_cutting_and_in_arguments(lines: str) -> None:
+    restorer = Restorer({"<PERSON_1>": 'J "Q"\\'})
+    text, wanted = lines.format(*["<PERSON_1>"] * 2), lines.format(*[r"J \"Q\"\\"] * 2)
+    assert restore_json(restorer, text, is_json=False) == wanted
+    for size in (1, 2, 3, 7):
+        stream = StreamJsonRestorer(restorer, is_json=False)
+        pieces = [stream.feed(text[at : at + size]) for at in range(0, len(text), size)]
+        assert "".join([*pieces, stream.flush()]) == wanted
+    assert json.loads(restore_json(restorer, json.dumps({"a": text})))["a"] == wanted
