@@ -231,7 +231,6 @@ def test_the_last_tiers_class_reaches_the_client(
         ("/v1/threads", {}),
         ("/v1/search", {"query": "x"}),
         ("/v1/fine_tuning/jobs", {"training_file": "f"}),
-        ("/v1/skills", {}),
     ],
 )
 def test_an_endpoint_that_no_route_serves_says_so(gateway: GatewayProcess, path: str, body: dict[str, Any]) -> None:
