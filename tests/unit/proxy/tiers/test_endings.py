@@ -130,7 +130,7 @@ def test_what_a_choice_ended_by_is_not_forgotten_over_a_clean_ending(
     answer = provider_answer.ProviderAnswer()
     for chunk in chunks:
         answer.note_end(1, chunk)
-    choice = {"index": 1, "delta": {}, "finish_reason": "stop"}
+    choice: dict[str, Any] = {"index": 1, "delta": {}, "finish_reason": "stop"}
     ended = endings.event_as_ended("m", "chat", {"choices": [choice]}, answer)
     assert ended == {"choices": [choice if expected is None else endings.doubted(choice, expected)]}
     assert answer.translated_word == expected
