@@ -39,9 +39,14 @@ _NO_TEXT: Hashable = ()
 """Stands for a key that is no scalar, or one that cannot be written as text."""
 _LONGEST_NUMBER = 256
 """Bits of a number that is still written out; Python refuses to write thousands of digits."""
-_NO_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff]")
-"""They look like blanks, or like nothing, and are none to YAML."""
+_NO_BLANK_SIGN = (
+    "[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]|[\u200c\u200d](?=[ -~])|(?<=[ -~])[\u200c\u200d]"
+)
+"""They look like blanks, or like nothing, and are none to YAML; the two joiners are part of Persian and of emoji."""
+_NO_BLANKS = re.compile(_NO_BLANK_SIGN)
+_NO_BLANKS_AROUND = re.compile(rf"\A(?:{_NO_BLANK_SIGN})|(?:{_NO_BLANK_SIGN})\Z")
 _MOST_VALUES = 100_000
+"""That aliases add to those that are written."""
 _NOT_ALLOWED = "it has a character or a number that YAML does not allow"
 
 
@@ -131,13 +136,15 @@ class _Builder:
         self._before = before
         self._is_plain = is_plain
         self._open: set[int] = set()
-        self._built = 0
+        self._built: set[int] = set()
+        self._unfolded = 0
 
     def build(self, node: yaml.Node, path: Path) -> Any:
         """The value of `node`, which stands at `path`."""
         self.lines.setdefault(path, self._line(node))
-        self._built += 1
-        if self._built > _MOST_VALUES:
+        self._unfolded += id(node) in self._built
+        self._built.add(id(node))
+        if self._unfolded > _MOST_VALUES:
             words = f"its aliases unfold to more than {_MOST_VALUES:,} values"
             raise ConstructorError(None, None, words, node.start_mark)
         if isinstance(node, yaml.ScalarNode):
@@ -174,7 +181,7 @@ class _Builder:
             if not isinstance(key, str):
                 self._mistake(path, f"the key {key!r} is not text: put it in quotes", key_node)
                 key = str(key)
-            if found := _NO_BLANKS.search(key):
+            if key_node.style is None and (found := _NO_BLANKS_AROUND.search(key)):
                 self._mistake((*path, key), _of_no_blank(found[0]), key_node, key=key)
             self.lines[(*path, key)] = self._line(key_node)
             yield key, self.build(value_node, (*path, key))

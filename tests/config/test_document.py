@@ -202,6 +202,43 @@ def test_nothing_raises_for_what_a_text_says(text: str, tag: str) -> None:
             read_lined(one, is_plain=is_plain)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        '"\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"',
+        '"\U0001f469\u200d\U0001f4bb"',
+        '"\u3000wide"',
+        "'a\u00a0'",
+        "\u0645\u06cc\u200c\u062e",
+        "\U0001f469\u200d\U0001f4bb",
+        "in\u3000between",
+        "\u0645\u06cc\u200c",
+    ],
+)
+def test_signs_that_look_like_blanks_are_allowed_where_they_are_meant(key: str) -> None:
+    found = read_lined(f"a: {{{key}: 1}}")
+    assert (found.broken, found.mistakes) == (None, [])
+    assert list(found.values["a"]) == [key.strip("'\"")]
+
+
+@pytest.mark.parametrize("key", ["\u00a0cache", "cache\u00a0", "\u200bcache", "cache\u200d", "\u3000cache"])
+def test_a_key_with_what_is_no_blank_around_it_is_a_mistake(key: str) -> None:
+    (mistake,) = read_lined(f"a:\n  {key}: 1").mistakes
+    assert mistake.line == 2
+    assert mistake.words.startswith("has a blank that is none to YAML (U+")
+
+
+def test_a_long_text_without_aliases_is_read_and_aliases_that_unfold_to_it_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("thriftgate.lined_yaml._MOST_VALUES", 100)
+    assert read_lined("[" + "1, " * 1000 + "1]").values == [1] * 1001
+    assert read_lined("- &a [1, 2]\n" + "- *a\n" * 33).broken is None
+    broken = read_lined("- &a [1, 2]\n" + "- *a\n" * 34).broken
+    assert broken is not None
+    assert broken.words == "its aliases unfold to more than 100 values"
+
+
 def test_a_byte_that_is_no_utf_8_is_said_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_bytes(b"model_list: []\n# second\nname: s\xfcpport\n")
