@@ -318,6 +318,23 @@ async def test_one_caller_whose_texts_never_end_closes_the_check_to_nobody_else(
     analyzer.close()
 
 
+async def test_two_callers_whose_texts_never_end_close_the_check_to_nobody_else() -> None:
+    engines = StuckEngines()
+    analyzer = PresidioAnalyzer(engines.load, timeout=0.1)
+    for number, caller in enumerate(["a", "a", "b", "b"]):
+        with pytest.raises(PrivacyUnavailableError):
+            await analyzer.analyze([Text(f"stuck {number}")], caller=caller)
+    assert "stuck 3" not in engines.asked
+    assert await analyzer.analyze([Text("harmless")], caller="c") == [()]
+    with pytest.raises(PrivacyUnavailableError):
+        await analyzer.analyze([Text("stuck 4")], caller="c")
+    with pytest.raises(PrivacyUnavailableError):
+        await analyzer.analyze([Text("next")], caller="d")
+    assert engines.made == MOST_STUCK + 1, "there is a limit to what is kept for others"
+    engines.gate.set()
+    analyzer.close()
+
+
 async def test_loading_that_never_ends_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("thriftgate.stores.presidio.analyzer._LOAD_SECONDS", 0.1)
     gate, tries = threading.Event(), list[int]()

@@ -7,10 +7,11 @@ sender went away, ends after the step it is at. Python cannot end a thread, so o
 within a step is left behind with its text, and another goes on with what waits.
 
 Failure behaviour: a request one of whose texts fails gets what was raised, one of whose texts takes too long a
-TimeoutError. A text at which a thread is stuck is refused at once when it comes again, so is all of a caller with
-`_OF_ONE` of them, and everything is while `MOST_STUCK` threads are; when one of them comes back, work goes on. Steps of
-what is shipped always end: they are linear, or read a window of 2,000 characters. No thread keeps the process from
-ending.
+TimeoutError. A text at which a thread is stuck is refused at once when it comes again, and so is all of a caller with
+`_OF_ONE` of them. While `MOST_STUCK` threads are, one more serves callers with nothing stuck: so two callers never stop
+the others. It may be stuck as well, at a text of a third: then everything is refused. When a thread comes back, work
+goes on. Steps of what is shipped always end: they are linear, or read a window of 2,000 characters. No thread keeps the
+process from ending.
 """
 
 import threading
@@ -28,9 +29,9 @@ Engine = Callable[[Text], Iterable[Sequence[TextSpan]]]
 Findings = Mapping[bytes, Sequence[TextSpan]]
 """By the key of the text."""
 MOST_STUCK = 3
-"""Threads left behind at once; each may hold an engine of a hundred megabytes."""
+"""Threads left behind at once, but for the one that is kept; each may hold an engine of a hundred megabytes."""
 _OF_ONE = MOST_STUCK - 1
-"""Of one caller: so nobody alone closes the check to all."""
+"""Of one caller: so nobody alone closes the check to those who cannot be told apart."""
 _CHARACTERS_A_SECOND = 2_000
 """What a machine manages that is busy with much else."""
 _TURN_SECONDS = 0.02
@@ -211,7 +212,8 @@ class TextTurns:
     def _is_shut_to(self, caller: str) -> bool:
         """Whether too many threads are stuck, of all or of this caller's; "" is nobody in particular."""
         own = sum(worker.caller == caller for worker in self._stuck) if caller else 0
-        return own >= _OF_ONE or len(self._stuck) >= MOST_STUCK
+        is_kept_for = bool(caller) and not own
+        return own >= _OF_ONE or len(self._stuck) >= MOST_STUCK + is_kept_for
 
     def _give_up(self, concerns: Callable[[str], bool] = lambda _: True) -> None:
         """End what waits of these callers."""
