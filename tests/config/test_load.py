@@ -167,6 +167,22 @@ def test_whatever_a_section_holds_it_is_a_configuration_or_a_list_of_problems(se
     assert all(problem.startswith("callback_settings.thriftgate") for problem in problems)
 
 
+def test_settings_of_another_callback_may_have_the_name_of_ours(tmp_path: Path) -> None:
+    text = (GOOD / "warned_callbacks.yaml").read_text()
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        text.replace("  thriftgate:\n", "  metrics: {}\n  logs: {a: 1}\n  routes: {b: {c: 1}}\n  thriftgate:\n")
+    )
+    assert load(file, ENVIRONMENT).thriftgate.logs is None
+    file.write_text(text.replace("  thriftgate:\n", "  ledger: {max_queue: 5}\n  data_dir: here\n  thriftgate:\n"))
+    with pytest.raises(ConfigurationError) as raised:
+        load(file, ENVIRONMENT)
+    assert [words.split(": ", 1)[1] for words in raised.value.problems] == [
+        f"callback_settings.{name}: stands one level too far left: indent it under 'thriftgate'"
+        for name in ("ledger", "data_dir")
+    ]
+
+
 @given(text=st.text(st.sampled_from("ab:-[]{}#&*!|>'\"\n\t ?,%@`0~<"), max_size=60))
 def test_whatever_a_file_holds_only_a_configuration_error_is_raised(text: str, tmp_path_factory: Any) -> None:
     file: Path = tmp_path_factory.mktemp("any") / "any.yaml"

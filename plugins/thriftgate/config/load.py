@@ -37,7 +37,7 @@ from thriftgate.config.name_models import check_name_models
 from thriftgate.config.problems import SECTION, KeyPath, Problem, problems_of, spell
 from thriftgate.config.sections.root import RouteConfig, ThriftgateConfig
 from thriftgate.errors import ConfigurationError
-from thriftgate.forms import UNKNOWN_KEY, mistakes_of, model_of
+from thriftgate.forms import UNKNOWN_KEY, element_model, mistakes_of, model_of
 from thriftgate.wire.shapes import mapping
 
 _MOST_ROUNDS = 10
@@ -186,13 +186,30 @@ def _read_section(
 ) -> tuple[Mapping[str, Any], list[Unset], list[RouteFinding]]:
     """Our section with its variables resolved, the unset ones, and what can be said before values are looked at."""
     settings = mapping(document.values.get("callback_settings"))
-    slipped = {name: settings[name] for name in settings if name in ThriftgateConfig.model_fields}
+    slipped = {name: settings[name] for name in settings if _is_slipped(name, settings)}
     findings = list(check_callback_settings(document.values, slipped))
     written = {**slipped, **mapping(settings.get("thriftgate"))}
     section, unset = resolve(written, environ, path=SECTION)
     findings += [_unset(missing) for missing in unset if not _is_shipped_unset(missing)]
     findings += _empty_sections(written)
     return mapping(section), unset, findings
+
+
+def _is_slipped(name: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a key of `callback_settings` is meant as one of ours: callbacks of others may have the names of ours."""
+    known = ThriftgateConfig.model_fields.get(name)
+    ours = mapping(settings.get("thriftgate"))
+    if known is None or name in ours:
+        return False
+    if not ours:
+        return True
+    value = mapping(settings[name])
+    one, each = model_of(known.annotation), element_model(known.annotation)
+    if one is not None:
+        return not one.model_fields.keys().isdisjoint(value)
+    if each is not None:
+        return any(not each.model_fields.keys().isdisjoint(mapping(entry)) for entry in value.values())
+    return not isinstance(settings[name], Mapping)
 
 
 def _once(
