@@ -181,7 +181,8 @@ class _Builder:
             if not isinstance(key, str):
                 self._mistake(path, f"the key {key!r} is not text: put it in quotes", key_node)
                 key = str(key)
-            if key_node.style is None and (found := _NO_BLANKS_AROUND.search(key)):
+            is_plain = isinstance(key_node, yaml.ScalarNode) and key_node.style is None
+            if is_plain and (found := _NO_BLANKS_AROUND.search(key)):
                 self._mistake((*path, key), _of_no_blank(found[0]), key_node, key=key)
             self.lines[(*path, key)] = self._line(key_node)
             yield key, self.build(value_node, (*path, key))

@@ -75,7 +75,14 @@ def judged_by(books: MemoryLedger) -> GuardHooks:
         toxicity=lambda: shipped_classifier("toxicity"),
         judge=GuardJudge(completer, config.judge, FakeClock(), books),
     )
-    return GuardHooks(service, lambda *_: None, prompts_of=lambda _: ())
+
+    def no_prompts(_: str) -> tuple[str, ...]:
+        return ()
+
+    def note(*_: object) -> None:
+        """Nothing is kept of it."""
+
+    return GuardHooks(service, note, prompts_of=no_prompts)
 
 
 @pytest.mark.parametrize(
