@@ -188,7 +188,9 @@ def test_tiers_that_cannot_serve_a_request_are_left_out_and_the_strongest_other_
     assert without(planned, {"none of them"}, models) is planned
     assert without(planned, {"middle"}, models) == Plan((TIERS[0], TIERS[2]), Reason.TIER_CANNOT_CARRY)
     strong = Plan(TIERS[2:], Reason.HELD_OUT)
-    assert without(strong, {"large"}, models) == Plan((Tier("middle"),), Reason.TIER_CANNOT_CARRY)
+    # Nobody judges its answer, which would do for nobody else.
+    instead = Tier("middle", strict_at=math.inf)
+    assert without(strong, {"large"}, models) == Plan((instead,), Reason.TIER_CANNOT_CARRY)
     assert without(planned, set(models), models) is None
     assert without(planned, {"small"}, models, reason=Reason.HELD_OUT) == Plan(TIERS[1:], Reason.HELD_OUT)
 

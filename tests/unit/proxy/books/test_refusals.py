@@ -1,7 +1,7 @@
 """Who is to blame for a request to a plain model that no provider saw, and under what what is paid for it is booked."""
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.clocks import FakeClock
@@ -12,7 +12,7 @@ from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.errors import GatewayError, InvalidRequestError, PrivacyUnavailableError
 from thriftgate.guards.classifier import shipped_classifier
 from thriftgate.proxy.books.plain_models import PlainModelLog
-from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
+from thriftgate.proxy.books.pricing import RouterPricer
 from thriftgate.proxy.books.refusals import early_error, edge_of
 from thriftgate.proxy.guards.hooks import GuardHooks, UserAPIKeyAuth
 from thriftgate.proxy.tiers import breaker, provider_answer
@@ -65,10 +65,13 @@ def test_an_analyzer_that_crashed_is_not_the_clients_doing() -> None:
 ALICE = UserAPIKeyAuth(api_key="k1", user_id="alice", team_id="t1")
 
 
-def judged_by(books: MemoryLedger) -> GuardHooks:
+def judging() -> FakeCompleter:
+    return FakeCompleter({"judge": answer_of("SAFE", model="judge", cost_usd=0.25)})
+
+
+def judged_by(books: MemoryLedger, completer: FakeCompleter) -> GuardHooks:
     config = GuardsConfig.model_validate({"judge": {"model": "judge"}})
     assert config.judge is not None
-    completer = FakeCompleter({"judge": answer_of("SAFE", model="judge", cost_usd=0.25)})
     service = GuardService(
         GuardPolicies(config),
         injection=lambda: shipped_classifier("injection"),
@@ -96,15 +99,29 @@ def judged_by(books: MemoryLedger) -> GuardHooks:
 async def test_whatever_id_a_client_sends_each_request_of_a_plain_model_pays_for_its_own_judge(
     call_type: str, sent: dict[str, Any]
 ) -> None:
-    books = MemoryLedger()
-    hooks = judged_by(books)
+    books, completer = MemoryLedger(), judging()
+    hooks = judged_by(books, completer)
     for number in range(3):
         said = {"model": "gpt", "messages": [{"role": "user", "content": f"Question number {number}?"}]}
         await hooks.async_pre_call_hook(ALICE, None, {**said, **deepcopy(sent)}, call_type)
     audits = await books.audits(kind=AuditKind.GUARD)
-    assert sum(audit.cost_usd for audit in audits) == 0.75
+    assert len(completer.history) >= 3, "of a pass-through, whose fields nobody knows, more texts are judged"
+    assert sum(audit.cost_usd for audit in audits) == 0.25 * len(completer.history)
     assert len({audit.request_id for audit in audits} - {"", "mine"}) == 3
     assert {(audit.route, audit.caller.user_id, audit.caller.team_id) for audit in audits} == {("gpt", "alice", "t1")}
+
+
+class NoDeployments:
+    """Knows no deployment, and no price."""
+
+    def name_of(self, _: str) -> str | None:
+        return None
+
+    def called(self, _: str) -> tuple[str, str]:
+        return "", ""
+
+    def cost_parts(self, *_: object, **__: object) -> None:
+        return None
 
 
 async def test_a_plain_models_row_has_the_id_under_which_its_guards_judge_is_booked_and_only_one_row_has() -> None:
@@ -112,11 +129,10 @@ async def test_a_plain_models_row_has_the_id_under_which_its_guards_judge_is_boo
     request = {"headers": {"x-litellm-call-id": "mine"}}
     said = {"model": "gpt", "messages": [{"role": "user", "content": "When?"}], "litellm_call_id": "mine"}
     data = {**said, "proxy_server_request": request}
-    await judged_by(books).async_pre_call_hook(ALICE, None, data, "acompletion")
+    await judged_by(books, judging()).async_pre_call_hook(ALICE, None, data, "acompletion")
     (audit,) = await books.audits(kind=AuditKind.GUARD)
     assert edge_of(data, ALICE).request_id == audit.request_id, "also where it is refused, or fails"
-    router = RouterSource()
-    log = PlainModelLog(DeploymentNames(router), RouterPricer(router), rows.append)
+    log = PlainModelLog(cast("DeploymentNames", NoDeployments()), cast("RouterPricer", NoDeployments()), rows.append)
     payload = {"model": "gpt", "model_group": "gpt", "startTime": 1.0, "endTime": 2.0, "response_cost": 0.5}
     kwargs = {"litellm_call_id": "mine", "litellm_params": {"proxy_server_request": request}}
     for _ in range(2):

@@ -18,6 +18,7 @@ CLOSED_AT_ONCE = ("metrics", "analyzer", "log")
 ENDINGS = {
     "upkeep": "upkeep",
     "background": "work beside the requests",
+    "judge": "the guards' judge",
     "admission": "admission",
     "writer": "the ledger",
     "budgets": "budgets",
@@ -71,7 +72,7 @@ def gateway(ended: list[str], hanging: frozenset[str], *, shutdown_timeout: floa
         config=cast("Any", SimpleNamespace(shutdown_timeout=shutdown_timeout, tracing=tracing)),
         prompts=cast("Any", SimpleNamespace(client=parts.pop("client"))),
         privacy=cast("Any", SimpleNamespace(analyzer=parts.pop("analyzer"))),
-        guards=cast("Any", SimpleNamespace(log=parts.pop("log"))),
+        guards=cast("Any", SimpleNamespace(log=parts.pop("log"), service=parts.pop("judge"))),
         **parts,
     )
 
@@ -101,9 +102,9 @@ def test_a_gateway_of_which_every_part_hangs_ends_in_its_time_and_names_them(cap
 def test_connections_are_let_go_of_when_all_is_written_and_nothing_waits_where_nothing_hangs() -> None:
     ended: list[str] = []
     assert run_in_virtual_time(end(gateway(ended, frozenset()))) == 0
-    assert set(ended[:3]) == {"upkeep", "background", "admission"}
-    assert set(ended[3:6]) == {"writer", "budgets", "traces"}
-    assert set(ended[6:]) == {"metrics", "analyzer", "log", "client", "embedder", "redis", "database"}
+    assert set(ended[:4]) == {"upkeep", "background", "judge", "admission"}
+    assert set(ended[4:7]) == {"writer", "budgets", "traces"}
+    assert set(ended[7:]) == {"metrics", "analyzer", "log", "client", "embedder", "redis", "database"}
 
 
 def test_what_is_under_way_may_take_half_of_the_time_and_what_is_written_most_of_it() -> None:
