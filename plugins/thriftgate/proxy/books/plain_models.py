@@ -22,7 +22,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from thriftgate.decisions import DecisionKind, Reason
 from thriftgate.errors import describe_failure
 from thriftgate.proxy.books.pricing import RouterPricer
-from thriftgate.proxy.books.refusals import CALL_ID_HEADER, OWN_ID
+from thriftgate.proxy.books.refusals import OWN_ID, unchosen_id
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.messages import caller_of
 from thriftgate.proxy.tiers import provider_answer
@@ -151,14 +151,14 @@ def _is_of_a_route(kwargs: Mapping[str, Any]) -> bool:
 
 
 def _request_id(kwargs: Mapping[str, Any]) -> str:
-    """LiteLLM's id of the call, unless the client chose it: an id that is used twice counts once in the ledger.
+    """LiteLLM's id of the call, unless the client chose it.
 
     Then what a guard booked its judge under, for the first call that ends: each of several has a row of its own.
     """
     sent = mapping(_params(kwargs).get("proxy_server_request"))
-    known: object = kwargs.get("litellm_call_id")
-    if any(name.lower() == CALL_ID_HEADER for name in mapping(sent.get("headers"))):
-        known = sent.pop(OWN_ID, None) if isinstance(sent, dict) else None
+    known: object = unchosen_id(kwargs.get("litellm_call_id"), mapping(sent.get("headers")))
+    if known is None and isinstance(sent, dict):
+        known = sent.pop(OWN_ID, None)
     return str(known or uuid.uuid4())
 
 

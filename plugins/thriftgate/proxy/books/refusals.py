@@ -8,7 +8,7 @@ Failure behaviour: nothing here raises; what is not known of such a request stay
 import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import wraps
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ from thriftgate.wire.shapes import mapping
 logger = logging.getLogger(__name__)
 
 _STRANGERS = frozenset({401, 403})
-CALL_ID_HEADER = "x-litellm-call-id"
+_CALL_ID_HEADER = "x-litellm-call-id"
 OWN_ID = "thriftgate_request_id"
 """Beside the client's headers in `proxy_server_request`, which LiteLLM hands on to its log of the call."""
 
@@ -69,13 +69,22 @@ def edge_of(data: Mapping[str, Any], auth: UserAPIKeyAuth, *, route: str | None 
     )
 
 
+def unchosen_id(call_id: object, headers: Iterable[str]) -> str | None:
+    """LiteLLM's id of a call; None where a header of its client chose it, or there is none.
+
+    An id that is used twice counts once in the ledger.
+    """
+    is_chosen = any(name.lower() == _CALL_ID_HEADER for name in headers)
+    return str(call_id) if call_id and not is_chosen else None
+
+
 def _request_id(data: Mapping[str, Any], sent: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-    """LiteLLM's id of the call, unless the client chose it: an id that is used twice counts once in the ledger.
+    """LiteLLM's id of the call, unless the client chose it.
 
     What is then used instead stands in `sent`, so that everything that is booked of the request has the same.
     """
-    if CALL_ID_HEADER not in headers and data.get("litellm_call_id"):
-        return str(data["litellm_call_id"])
+    if (known := unchosen_id(data.get("litellm_call_id"), headers)) is not None:
+        return known
     own = str(sent.get(OWN_ID) or uuid.uuid4())
     if isinstance(sent, dict):
         sent[OWN_ID] = own

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError
 from thriftgate.proxy.edge import current
-from thriftgate.proxy.endpoints.replies import header, send_error, with_headers
+from thriftgate.proxy.endpoints.replies import is_error_document, send_error, with_headers
 from thriftgate.proxy.errors import error_headers
 from thriftgate.proxy.limits.dialects import LimitedApi, api_of, as_anthropics
 from thriftgate.proxy.tiers import provider_answer
@@ -53,7 +53,7 @@ class _Reply:
         self._is_replaced = False
         self._held: Message | None = None
         """The head of an error of LiteLLM's, until its words are there."""
-        self._words = b""
+        self._words = bytearray()
         self.has_begun = False
         self.error: GatewayError | None = None
 
@@ -64,7 +64,7 @@ class _Reply:
             self._is_replaced = True
             headers = {**_told(), **error_headers(error)}
             await send_error(self._send, error, self._dialect, headers, head=message)
-        elif self._dialect is LimitedApi.MESSAGES and _is_error_document(message):
+        elif self._dialect is LimitedApi.MESSAGES and is_error_document(message):
             self._held = message
         elif self._held is not None:
             await self._reword(self._held, message)
@@ -76,7 +76,7 @@ class _Reply:
         if message.get("more_body", False):
             return
         self._held = None
-        words = as_anthropics(self._words, int(head["status"]))
+        words = as_anthropics(bytes(self._words), int(head["status"]))
         await self._send(with_headers(head, {"content-length": str(len(words))}))
         await self._send({"type": "http.response.body", "body": words})
 
@@ -86,12 +86,6 @@ class _Reply:
             return None
         edge = current.get()
         return self.error if edge is None else edge.error
-
-
-def _is_error_document(message: Message) -> bool:
-    """Whether this is the head of an error that is told in JSON."""
-    is_head = message["type"] == "http.response.start" and int(message["status"]) >= 400
-    return is_head and header(message, b"content-type").startswith(b"application/json")
 
 
 def _told() -> dict[str, str]:

@@ -6,6 +6,7 @@ Failure behaviour: pure but for `send`; what a header cannot carry becomes a que
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from starlette.types import Message, Send
 
@@ -20,6 +21,12 @@ def header(message: Message, name: bytes) -> bytes:
     """A header of an answer's head, in lower case; empty where there is none."""
     headers: Headers = message.get("headers", ())
     return next((bytes(value).lower() for key, value in headers if bytes(key).lower() == name), b"")
+
+
+def is_error_document(message: Message) -> bool:
+    """Whether this is the head of an error that is told in JSON."""
+    is_head = message["type"] == "http.response.start" and int(message["status"]) >= 400
+    return is_head and header(message, b"content-type").startswith(b"application/json")
 
 
 def with_headers(message: Message, ours: Mapping[str, str]) -> Message:
@@ -66,9 +73,16 @@ async def send_error(
 
     `head` is that of an answer in whose place it goes out; what ours do not name of it stays.
     """
-    content = json.dumps(error_body(error, dialect)).encode()
+    await send_document(send, error_body(error, dialect), error.status_code, headers, head=head)
+
+
+async def send_document(
+    send: Send, document: Mapping[str, Any], status: int, headers: Mapping[str, str], *, head: Message = _NO_HEAD
+) -> None:
+    """The same of any error that is told in JSON."""
+    content = json.dumps(document).encode()
     ours = {"content-type": "application/json", "content-length": str(len(content)), **headers}
-    await send({**with_headers(head, ours), "status": error.status_code})
+    await send({**with_headers(head, ours), "status": status})
     await send({"type": "http.response.body", "body": content, "more_body": False})
 
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import GatewayError, InvalidRequestError, NotFoundError
 from thriftgate.proxy.endpoints.named import RequestReader, document_of
-from thriftgate.proxy.endpoints.replies import header, with_headers
+from thriftgate.proxy.endpoints.replies import Rewriting, is_error_document, send_document
 from thriftgate.proxy.limits.dialects import LimitedApi, api_of, dialect_of, error_body
 from thriftgate.proxy.provider import not_served
 from thriftgate.proxy.tiers import provider_answer
@@ -117,47 +117,44 @@ class _Judge:
         return None
 
 
-class _Reply:
+class _Reply(Rewriting):
     """What goes back: an error document of LiteLLM's is read before it goes out."""
 
     def __init__(self, send: Send, path: str, judge: _Judge) -> None:
-        self._send = send
+        super().__init__(send)
         self._path = path
         self._judge = judge
         self._held: Message | None = None
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._words = bytearray()
         self.has_begun = False
 
-    async def send(self, message: Message) -> None:
-        """Pass it on, or the error instead."""
+    async def _start(self, message: Message) -> None:
         self.has_begun = True
-        if message["type"] == "http.response.start" and _is_fault(message):
+        if is_error_document(message) and message["status"] == 500:
             self._held = message
-        elif self._held is not None and message["type"] == "http.response.body":
-            self._pieces.append(message.get("body", b""))
-            self._size += len(self._pieces[-1])
-            has_more: bool = message.get("more_body", False)
-            if self._size > _HELD or not has_more:
-                head, self._held = self._held, None
-                await self._decide(head, b"".join(self._pieces), has_more=has_more)
         else:
             await self._send(message)
 
-    async def _decide(self, head: Message, words: bytes, *, has_more: bool) -> None:
-        error = None if self._size > _HELD else self._judge.error_of(words.decode("utf-8", "replace"))
+    async def _body(self, message: Message, piece: bytes, *, is_last: bool) -> None:
+        if self._held is None:
+            await self._send(message)
+            return
+        self._words += piece
+        if is_last or len(self._words) > _HELD:
+            head, self._held = self._held, None
+            await self._decide(head, bytes(self._words), is_last=is_last)
+
+    async def _decide(self, head: Message, words: bytes, *, is_last: bool) -> None:
+        error = None if len(words) > _HELD else self._judge.error_of(words.decode("utf-8", "replace"))
         if error is not None:
             await self.say(head, document_of(words), error)
             return
         await self._send(head)
-        await self._send({"type": "http.response.body", "body": words, "more_body": has_more})
+        await self._send({"type": "http.response.body", "body": words, "more_body": not is_last})
 
     async def say(self, head: Message, document: Mapping[str, Any], error: GatewayError) -> None:
         """The error in the form of the endpoint, in the place of an answer."""
-        body = json.dumps(_formed(self._path, document, error)).encode()
-        ours = {"content-type": "application/json", "content-length": str(len(body))}
-        await self._send({**with_headers(head, ours), "status": error.status_code})
-        await self._send({"type": "http.response.body", "body": body})
+        await send_document(self._send, _formed(self._path, document, error), error.status_code, {}, head=head)
 
 
 def _path_of(scope: Scope) -> str:
@@ -165,10 +162,6 @@ def _path_of(scope: Scope) -> str:
     path: str = scope.get("path", "")
     root = str(scope.get("root_path") or "").rstrip("/")
     return path.removeprefix(root) if path.startswith(f"{root}/") else path
-
-
-def _is_fault(message: Message) -> bool:
-    return message["status"] == 500 and header(message, b"content-type").startswith(b"application/json")
 
 
 def _formed(path: str, document: Mapping[str, Any], error: GatewayError) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ import jiter
 
 from thriftgate.proxy.tiers.breaker import causes
 from thriftgate.wire.answer import AnswerView, Finish
-from thriftgate.wire.chat.answer import finish_kind, finish_of, hide_logprobs
+from thriftgate.wire.chat.answer import finish_kind, finish_of, has_acted, hide_logprobs
 from thriftgate.wire.dialects import answer_view
 from thriftgate.wire.shapes import items, mapping
 from thriftgate.wire.turns import Dialect
@@ -71,7 +71,7 @@ class ProviderAnswer:
 
         An error or a filter that acted stays, whatever ending comes after it; most chunks say nothing.
         """
-        filtered = {name: one for name, one in mapping(said.get(_FILTERS)).items() if _has_acted(one)}
+        filtered = {name: one for name, one in mapping(said.get(_FILTERS)).items() if has_acted(one)}
         if not (filtered or said.get("finish_reason") or said.get("native_finish_reason") or said.get("error")):
             return
         before = self.ends.get(index, {})
@@ -120,10 +120,6 @@ class ProviderAnswer:
         return next(
             (view_of_answer(one, mapping(body)) for one, name in _SHAPES if items(mapping(body).get(name))), None
         )
-
-
-def _has_acted(content_filter: object) -> bool:
-    return mapping(content_filter).get("filtered") is True
 
 
 def view_of_answer(dialect: Dialect, body: Mapping[str, Any]) -> AnswerView:

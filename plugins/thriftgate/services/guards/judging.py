@@ -18,6 +18,7 @@ from thriftgate.errors import TierFailedError
 from thriftgate.guards.findings import Finding
 from thriftgate.ports import AuditBook, Clock, Completer
 from thriftgate.services.checking.booking import CheckingBill
+from thriftgate.services.request.background import drained
 from thriftgate.types import Answer, Audit, AuditKind, Caller, CallPurpose, ChatRequest, Message
 
 INSTRUCTION = """\
@@ -139,12 +140,7 @@ class GuardJudge:
 
     async def drain(self, patience: float) -> None:
         """Wait `patience` seconds for the calls of requests that are gone, then cut them; they are booked."""
-        if self._closing:
-            await asyncio.wait(self._closing, timeout=patience)
-        late = tuple(self._closing)
-        for closing in late:
-            closing.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await drained(self._closing, patience)
 
     async def _close(
         self, tasks: Sequence[asyncio.Task[float]], bill: CheckingBill, whose: JudgedRequest, begun: float

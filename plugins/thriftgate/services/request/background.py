@@ -8,7 +8,7 @@ of requests. `drain()` waits for what is under way and cancels the rest.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Set
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -61,14 +61,22 @@ class BackgroundTasks:
 
     async def drain(self, patience: float = 2.0) -> None:
         """Wait `patience` seconds for what is under way and what that starts, then cancel it."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while self._tasks:
-                    await asyncio.wait(self._tasks)
-        late = tuple(self._tasks)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await drained(self._tasks, patience)
+
+
+async def drained(tasks: Set[asyncio.Task[Any]], patience: float) -> None:
+    """Wait `patience` seconds for these tasks and those that join them, then cancel what is left, and wait for its end.
+
+    Each leaves the set when it ends.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            while tasks:
+                await asyncio.wait(tasks)
+    late = tuple(tasks)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
 
 
 T = TypeVar("T")

@@ -120,6 +120,11 @@ def finish_kind(word: object) -> FinishKind:
     return _FINISHES.get(word, FinishKind.UNKNOWN) if isinstance(word, str) else FinishKind.UNKNOWN
 
 
+def has_acted(content_filter: object) -> bool:
+    """Whether a filter that a provider reports on beside a choice took something away."""
+    return mapping(content_filter).get("filtered") is True
+
+
 def finish_of(choice: Json) -> Finish:
     """How a choice ended: the provider's own word counts, which LiteLLM keeps where it wrote another.
 
@@ -127,7 +132,7 @@ def finish_of(choice: Json) -> Finish:
     """
     if choice.get("error"):
         return Finish(FinishKind.FAILED, "error")
-    if any(mapping(one).get("filtered") is True for one in mapping(choice.get("content_filter_results")).values()):
+    if any(map(has_acted, mapping(choice.get("content_filter_results")).values())):
         return Finish(FinishKind.FILTERED, "content_filter")
     native = next(
         (

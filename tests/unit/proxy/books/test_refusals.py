@@ -1,5 +1,6 @@
-"""Who is to blame for a request to a plain model that no provider saw, and under what what is paid for it is booked."""
+"""Who is to blame for a request to a plain model that no provider saw, and by which id its costs are booked."""
 
+import warnings
 from copy import deepcopy
 from typing import Any, cast
 
@@ -8,15 +9,18 @@ from tests.clocks import FakeClock
 from tests.fakes import FakeCompleter, answer_of
 from tests.memory_ledger import MemoryLedger
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    from thriftgate.proxy.books.plain_models import PlainModelLog
+    from thriftgate.proxy.books.pricing import RouterPricer
+    from thriftgate.proxy.books.refusals import early_error, edge_of
+    from thriftgate.proxy.guards.hooks import GuardHooks, UserAPIKeyAuth
+    from thriftgate.proxy.tiers import breaker, provider_answer
+    from thriftgate.proxy.tiers.deployments import DeploymentNames
+
 from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.errors import GatewayError, InvalidRequestError, PrivacyUnavailableError
 from thriftgate.guards.classifier import shipped_classifier
-from thriftgate.proxy.books.plain_models import PlainModelLog
-from thriftgate.proxy.books.pricing import RouterPricer
-from thriftgate.proxy.books.refusals import early_error, edge_of
-from thriftgate.proxy.guards.hooks import GuardHooks, UserAPIKeyAuth
-from thriftgate.proxy.tiers import breaker, provider_answer
-from thriftgate.proxy.tiers.deployments import DeploymentNames
 from thriftgate.services.guards.inspecting import GuardService
 from thriftgate.services.guards.judging import GuardJudge
 from thriftgate.services.guards.policies import GuardPolicies
