@@ -124,7 +124,7 @@ def test_a_hit_of_a_translated_stream_has_its_thoughts_and_citations_whole(gatew
     gateway.upstream.on("claude-haiku-4-5", fails(400, "not with this model"))
     gateway.upstream.on(OPUS, gives(message))
     question = f"Thoughts {uuid4().hex}"
-    ask(gateway, "chat", "claude", question, stream=True)
+    assert eventually(lambda: decision(ask(gateway, "chat", "claude", question, stream=True)) == "exact_hit")
     again = ask(gateway, "chat", "claude", question)
     assert decision(again) == "exact_hit"
     said = again.json()["choices"][0]["message"]
