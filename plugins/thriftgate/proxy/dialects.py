@@ -53,7 +53,7 @@ def hidden_params(response: object) -> Mapping[str, Any]:
         hidden: object = cast("Mapping[str, Any]", response).get("_hidden_params")
     else:
         hidden = getattr(response, "_hidden_params", None)
-    return cast("Mapping[str, Any]", hidden) if isinstance(hidden, Mapping) else {}
+    return mapping(hidden)
 
 
 def body_of_response(response: object) -> Mapping[str, Any]:

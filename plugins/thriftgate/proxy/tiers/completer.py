@@ -43,6 +43,7 @@ from thriftgate.proxy.tiers.deployments import DeploymentNames
 from thriftgate.proxy.tiers.plain_chunks import build_plain_chunks
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
 from thriftgate.proxy.tiers.translations import Translations, asked, hand_on_messages, handed_on
+from thriftgate.proxy.tiers.wrapped_chunks import copy_wrapped_chunks
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import answer_of, body_of, view_of, with_fields
 from thriftgate.services.request.unpaid import note_given_up
@@ -93,6 +94,7 @@ class RouterCompleter:
         hand_on_messages()
         stumbles.note_sending()
         build_plain_chunks()
+        copy_wrapped_chunks()
         keep_bills()
         wait_for_no_provider()
 
