@@ -8,11 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import anthropic
 import httpx
@@ -21,6 +21,7 @@ import pytest
 import yaml
 from pytest_httpserver import HTTPServer
 from tests.proxy.cascade_routes import artefacts, cascade_routes
+from tests.proxy.forked import ForkedProcess, Forks, forks
 from tests.proxy.output_routes import output_routes
 from tests.proxy.upstream import Upstream
 
@@ -214,27 +215,49 @@ def limited_config(upstream_url: str, limits: Mapping[str, Any], *plain: str, **
     return config
 
 
+Proxy = subprocess.Popen[bytes] | ForkedProcess
+_forks: list[Forks] = []
+_running = ExitStack()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ended_forks() -> Iterator[None]:
+    """The process that proxies were forked from ends with the run, if any was."""
+    with _running:
+        yield
+        _forks.clear()
+
+
+def forked(argv: Sequence[str], environ: Mapping[str, str], folder: Path, log: IO[bytes]) -> ForkedProcess:
+    """`litellm` in a process that has imported it already: of the ten seconds of a start those are seven."""
+    if not _forks:
+        _forks.append(_running.enter_context(forks()))
+    return _forks[0].start(argv, environ, folder, log)
+
+
 def start_proxy(
-    folder: Path, config: Mapping[str, Any], port: int, *options: str, **environ: str
-) -> subprocess.Popen[bytes]:
-    """`litellm --config …` as an operator would start it, its log in the folder."""
+    folder: Path, config: Mapping[str, Any], port: int, *options: str, is_forked: bool = True, **environ: str
+) -> Proxy:
+    """`litellm --config …` as an operator would start it, its log in the folder.
+
+    What is not `is_forked` begins with Python itself, as several workers of one proxy always do.
+    """
     for name in ("auth.py", "spend.py"):
         shutil.copy(Path(__file__).with_name(name), folder / name)
     for name, artefact in artefacts().items():
         (folder / name).write_text(artefact)
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
+    argv = ["--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(port), *options]
+    env = {**os.environ, "THRIFTGATE_TEST_SPEND": str(folder / "spend.jsonl"), **environ}
     with (folder / "proxy.log").open("wb") as log:
+        if is_forked:
+            return forked(argv, env, folder, log)
         return subprocess.Popen(
-            [*_LITELLM, "--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(port), *options],
-            env={**os.environ, "THRIFTGATE_TEST_SPEND": str(folder / "spend.jsonl"), **environ},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            [*_LITELLM, *argv], env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
         )
 
 
-def wait_until_alive(process: subprocess.Popen[bytes], base_url: str, folder: Path) -> None:
+def wait_until_alive(process: Proxy, base_url: str, folder: Path) -> None:
     deadline = time.monotonic() + _START_PATIENCE
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -248,7 +271,7 @@ def wait_until_alive(process: subprocess.Popen[bytes], base_url: str, folder: Pa
     pytest.fail("the proxy did not start:\n" + (folder / "proxy.log").read_text(errors="replace")[-4000:])
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: Proxy) -> None:
     process.terminate()
     try:
         process.wait(20)
@@ -268,7 +291,7 @@ def provider_server() -> Iterator[HTTPServer]:
 
 @contextmanager
 def running(
-    name: str, config: dict[str, Any], upstream: Upstream, *modules: str, **environ: str
+    name: str, config: dict[str, Any], upstream: Upstream, *modules: str, is_forked: bool = True, **environ: str
 ) -> Generator[GatewayProcess]:
     """A proxy in a folder of its own, with modules of this one beside it; ended and removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix=f"thriftgate-{name}-"))
@@ -276,7 +299,7 @@ def running(
     for module in modules:
         shutil.copy(Path(__file__).with_name(module), folder / module)
     port = free_port()
-    process = start_proxy(folder, config, port, **environ)
+    process = start_proxy(folder, config, port, is_forked=is_forked, **environ)
     base_url = f"http://127.0.0.1:{port}"
     try:
         wait_until_alive(process, base_url, folder)
@@ -288,9 +311,9 @@ def running(
 
 @pytest.fixture(scope="session")
 def gateway_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
-    """One proxy for the whole run: it takes up to 40 seconds to start."""
+    """One proxy for the whole run, which begins with Python itself: it takes up to 40 seconds to start."""
     upstream = Upstream(provider_server)
-    with running("proxy", gateway_config(upstream.base_url), upstream) as gateway:
+    with running("proxy", gateway_config(upstream.base_url), upstream, is_forked=False) as gateway:
         yield gateway
 
 

@@ -1,19 +1,24 @@
 """Proxies that are forked from one process, which has imported LiteLLM already: a start takes three seconds, not ten.
 
-`python -m tests.proxy.forked SOCKET` is that process. What a fork does is `thriftgate.proxy.serving`, whole: it reads
-its environment, builds the application, starts uvicorn on the sockets that it is given, and ends by the same signals.
+`python -m tests.proxy.forked SOCKET` is that process. A fork is LiteLLM's command from there on, whole: it reads its
+environment and its configuration, imports the plugin, builds the application, starts uvicorn, and ends by the same
+signals. With `serving` behind the socket's name it is `thriftgate.proxy.serving`, on the sockets that it is given.
+LiteLLM's modules read nothing from the environment as they are imported that differs between our proxies.
 """
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any, cast
 
 from tests.proxy.waiting import eventually
@@ -25,9 +30,9 @@ _PATIENCE = 240.0
 
 
 class ForkedProcess:
-    """Does what `subprocess.Popen` does for `thriftgate up`."""
+    """Does what `subprocess.Popen` does for whoever starts a proxy."""
 
-    def __init__(self, kept: socket.socket, said: IO[bytes]) -> None:
+    def __init__(self, kept: socket.socket, said: IO[bytes] | None = None) -> None:
         self._kept = kept
         self.pid = int(kept.recv(64))
         self.stdout = said
@@ -57,6 +62,14 @@ class ForkedProcess:
         if self.poll() is None:
             os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
     def _end(self, told: bytes) -> None:
         self.returncode = int(told)
         self._kept.close()
@@ -79,46 +92,60 @@ class Forks:
         """A fork of LiteLLM's process for a proxy; anything else as ever."""
         if SERVING not in argv:
             return cast("subprocess.Popen[bytes]", subprocess.Popen(argv, env=env, pass_fds=pass_fds, **rest))
-        self.starts += 1
         ours, theirs = os.pipe()
-        kept = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        kept.connect(str(self._address))
-        request = json.dumps({"argv": argv[argv.index(SERVING) + 1 :], "environ": dict(env), "cwd": os.getcwd()})
-        socket.send_fds(kept, [request.encode()], [theirs, *pass_fds])
+        kept = self._ask(argv[argv.index(SERVING) + 1 :], env, os.getcwd(), [theirs, *pass_fds])
         os.close(theirs)
         return ForkedProcess(kept, os.fdopen(ours, "rb"))
 
+    def start(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: IO[bytes]) -> ForkedProcess:
+        """`litellm` with these arguments, what it says in a file."""
+        return ForkedProcess(self._ask(argv, env, str(cwd), [log.fileno()]))
+
+    def _ask(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, files: Sequence[int]) -> socket.socket:
+        self.starts += 1
+        kept = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        kept.connect(str(self._address))
+        request = json.dumps({"argv": list(argv), "environ": dict(env), "cwd": cwd})
+        socket.send_fds(kept, [request.encode()], files)
+        return kept
+
 
 @contextmanager
-def forks(folder: Path) -> Generator[Forks]:
-    """The process with LiteLLM in it, until the block ends."""
-    address, log = folder / "forks.sock", folder / "forks.log"
-    argv = [sys.executable, "-m", "tests.proxy.forked", str(address)]
+def forks(*words: str) -> Generator[Forks]:
+    """The process with LiteLLM in it, until the block ends or whoever runs it is gone."""
     root = Path(__file__).parents[2]
-    with log.open("wb") as out:
-        process = subprocess.Popen(argv, cwd=root, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-    try:
-        eventually(lambda: address.exists() or process.poll() is not None, _PATIENCE)
-        assert address.exists(), log.read_text()
-        yield Forks(address)
-    finally:
-        process.kill()
-        process.wait()
+    with tempfile.TemporaryDirectory(prefix="thriftgate-forks-") as name:
+        address, log = Path(name) / "forks.sock", Path(name) / "forks.log"
+        argv = [sys.executable, "-m", "tests.proxy.forked", str(address), *words]
+        # As LiteLLM's command is run: nothing of the repository is beside the configuration.
+        environ = {**os.environ, "PYTHONPATH": str(root)}
+        with log.open("wb") as out:
+            process = subprocess.Popen(argv, cwd=name, env=environ, stdin=subprocess.PIPE, stdout=out, stderr=out)
+        try:
+            eventually(lambda: address.exists() or process.poll() is not None, _PATIENCE)
+            assert address.exists(), log.read_text()
+            yield Forks(address)
+        finally:
+            process.kill()
+            process.communicate()
 
 
-def _serve_forks(address: Path) -> None:
-    from thriftgate.proxy import serving
+def _serve_forks(address: Path, words: Sequence[str]) -> None:
+    if words == ["serving"]:
+        from thriftgate.proxy import serving
 
-    serving.install()
+        serving.install()
     for heavy in ("litellm.proxy.proxy_cli", "litellm.proxy.proxy_server"):
         import_module(heavy)
+    sys.path[:] = ["" if path == str(address.parent) else path for path in sys.path if path != os.environ["PYTHONPATH"]]
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     unfinished = address.with_suffix(".new")
     server.bind(str(unfinished))
     server.listen(8)
     unfinished.rename(address)
-    while True:
+    # Standard input ends with the process that started this one, however that ended.
+    while 0 not in select.select([server, 0], [], [])[0]:
         asked, _ = server.accept()
         if os.fork() == 0:
             server.close()
@@ -147,18 +174,23 @@ def _keep(asked: socket.socket) -> None:
 def _become(request: Mapping[str, Any], files: Sequence[int]) -> None:
     from litellm import run_server
 
-    from thriftgate.proxy.serving import LISTENERS
-
     os.setsid()
     os.chdir(request["cwd"])
-    os.dup2(files[0], 1)
-    os.dup2(files[0], 2)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    for number in (1, 2):
+        os.dup2(files[0], number)
     os.environ.clear()
     os.environ.update(request["environ"])
-    os.environ[LISTENERS] = ",".join(str(file) for file in files[1:])
+    if files[1:]:
+        from thriftgate.proxy.serving import LISTENERS
+
+        os.environ[LISTENERS] = ",".join(str(file) for file in files[1:])
     sys.argv = ["litellm", *request["argv"]]
+    # uvicorn's workers are started anew, and import what they find here: nothing, as in LiteLLM's command.
+    sys.modules["__main__"] = ModuleType("__main__")
     run_server()
 
 
 if __name__ == "__main__":
-    _serve_forks(Path(sys.argv[1]))
+    _serve_forks(Path(sys.argv[1]), sys.argv[2:])

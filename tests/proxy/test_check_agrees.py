@@ -90,7 +90,7 @@ def machine() -> Generator[Machine]:
                 shutil.copytree(part, folder / part.name)
         (folder / "data").mkdir()
         database = prepare_embedded(None, folder / "data")
-        with forks(folder) as forked:
+        with forks("serving") as forked:
             yield Machine(folder, forked, database)
     finally:
         for place in ("data", "good/.thriftgate", "bad/.thriftgate"):

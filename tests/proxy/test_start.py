@@ -122,7 +122,7 @@ def test_a_proxy_started_without_us_refuses_a_broken_configuration_with_words(fo
             "thriftgate": {"routes": {"support": {"cascade": {"tiers": [{"model": "small"}], "acept_at": 0.7}}}}
         },
     }
-    process = start_proxy(folder, config, free_port())
+    process = start_proxy(folder, config, free_port(), is_forked=False)
     code = process.wait(_PATIENCE)
     last_lines = (folder / "proxy.log").read_text().splitlines()[-4:]
     assert code == 2
