@@ -5,15 +5,20 @@ puts the two vectors nearer together.
 """
 
 import json
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from thriftgate.caching.artefact import shipped
 from thriftgate.caching.decision import Hit, decide
 from thriftgate.caching.differences.guards import Veto, first_veto, writing
 from thriftgate.caching.entries import CacheEntry, Neighbour
+from thriftgate.caching.evidence import gather
 from thriftgate.caching.policy import CachePolicy
 from thriftgate.config import EmbedderConfig, EmbedderName
 from thriftgate.stores.embedders import embedder_of
@@ -66,30 +71,46 @@ SAME = [
 ]
 
 
-def is_served(question: str, cached: str, similarity: float, policy: CachePolicy) -> bool:
+def near(cached: str, similarity: float) -> Neighbour:
     entry = CacheEntry(
         entry_id="e", scope="s", key="k", route="r", question=cached, embedding=None, choices=(), model="m",
         created_at=0, expires_at=1,
     )  # fmt: skip
-    return isinstance(decide(question, [Neighbour(entry, similarity)], policy=policy, draw=0.999), Hit)
+    return Neighbour(entry, similarity)
+
+
+def is_served(question: str, cached: str, similarity: float, policy: CachePolicy) -> bool:
+    return isinstance(decide(question, [near(cached, similarity)], policy=policy, draw=0.999), Hit)
+
+
+@cache
+def that_no_guard_parts() -> Sequence[tuple[str, str]]:
+    """The pairs that are left to their vectors: a guard's word stands however near the only other question is."""
+    alone = [(a, b) for those in PAIRS.values() for a, b in those]
+    both = [*alone, *((LONG.replace("{}", a), LONG.replace("{}", b)) for a, b in alone)]
+    ways = [(pair, way) for pair in both for way in (pair, pair[::-1])]
+    return list(dict.fromkeys(pair for pair, (a, b) in ways if not isinstance(gather(a, [near(b, 0.9)]), Veto)))
 
 
 @pytest.mark.parametrize("name", ["local", "fast", "multilingual"])
 async def test_no_other_question_is_answered_from_the_cache(tmp_path: Path, name: EmbedderName) -> None:
     embedder, policy = embedder_of(EmbedderConfig(model=name), tmp_path), CachePolicy.of(shipped(name), max_error=0.01)
-    alone = [(a, b) for those in PAIRS.values() for a, b in those]
-    long = [(LONG.replace("{}", a), LONG.replace("{}", b)) for a, b in alone]
-    # Words decide, and they are the same for all three: of what takes ten or twenty times the CPU a part.
-    pairs = {"fast": alone + long, "local": alone + long[::3], "multilingual": alone[::2] + long[1::4]}[name]
+    pairs = that_no_guard_parts()
     vectors = await embedder.embed([text for pair in pairs for text in pair])
     await embedder.close()
-    near = np.minimum((vectors[::2] * vectors[1::2]).sum(axis=1), 1.0)
+    similarities = np.minimum((vectors[::2] * vectors[1::2]).sum(axis=1), 1.0)
     served = [
         (one, other)
-        for (one, other), similarity in zip(pairs, near, strict=True)
+        for (one, other), similarity in zip(pairs, similarities, strict=True)
         if is_served(one, other, float(similarity), policy) or is_served(other, one, float(similarity), policy)
     ]
     assert served == []
+
+
+@given(st.sampled_from([pair for those in PAIRS.values() for pair in those]), st.floats(0, 1))
+def test_a_guards_word_stands_however_near_the_only_other_question_is(pair: tuple[str, str], similarity: float) -> None:
+    a, b = pair
+    assert gather(a, [near(b, similarity)]).__class__ is gather(a, [near(b, 0.9)]).__class__
 
 
 def test_there_are_many_of_each_kind() -> None:
