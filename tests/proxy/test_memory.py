@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count, product
 from urllib.parse import urlsplit
@@ -103,8 +104,9 @@ def test_a_client_that_goes_away_leaves_no_circle_of_ours(watched: GatewayProces
 
 def left_by(gateway: GatewayProcess, ask: Callable[[str, bool], None]) -> list[list[str]]:
     """What lies in each circle of ours after two requests of each kind, whole and streamed, at each endpoint."""
-    for endpoint, stream in _WAYS:
-        ask(endpoint, stream)  # what a first request builds for all others is no garbage of its own
+    with ThreadPoolExecutor(len(_WAYS)) as pool:
+        # What a first request builds for all others is no garbage of its own.
+        list(pool.map(ask, *zip(*_WAYS, strict=True)))
     process = int((gateway.folder / "garbage.pid").read_text())
     told, gathering = gateway.folder / "garbage.json", gateway.folder / "garbage.gathering"
     told.unlink(missing_ok=True)
@@ -112,8 +114,8 @@ def left_by(gateway: GatewayProcess, ask: Callable[[str, bool], None]) -> list[l
     settle(0.3)
     os.kill(process, signal.SIGUSR1)
     assert eventually(gathering.exists)
-    for endpoint, stream in _WAYS * 2:
-        ask(endpoint, stream)
+    with ThreadPoolExecutor(len(_WAYS)) as pool:
+        list(pool.map(ask, *zip(*_WAYS * 2, strict=True)))
     settle(0.5)
     os.kill(process, signal.SIGUSR2)
     assert eventually(told.exists)
