@@ -136,7 +136,7 @@ class Played:
 
         def spent() -> float:
             url = f"{process.base_url}/thriftgate/status?period=24h"
-            self.figures = httpx.get(url, headers=headers, timeout=60).json()["figures"]
+            self.figures = httpx.get(url, headers=headers, timeout=60, verify=False).json()["figures"]
             found = read_series(process.base_url, SCRAPER_TOKEN)
             checks, saved = (total(found, f"thriftgate_{one}") for one in ("checking_cost_usd_total", "saved_usd"))
             self.metrics = {"cost": total(found, "thriftgate_cost_usd_total"), "checks": checks, "net": saved - checks}
