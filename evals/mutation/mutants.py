@@ -1,7 +1,10 @@
 """The small mistakes themselves: which cosmic-ray makes of a module, and what of the module each one changes.
 
-Left out: `|` between types, `is` for `==` on values, the keywords of `@dataclass` (frozen, slots, …), and what compiles
-to the very code it was: nothing that a right program could notice.
+Left out is what no right program could notice:
+- `|` between types, `is` for `==` on values, and what compiles to the very code it was;
+- the keywords of `@dataclass` (frozen, slots, …), and `strict=True` of `zip`, which only says that lengths are equal;
+- the `*` of a signature, for which `/` is put: which arguments have a name is pyright's to check;
+- `@lru_cache` and its size: what a pure function remembers changes its time and no answer.
 """
 
 import importlib
@@ -53,8 +56,7 @@ class Module:
                 for index, (start, _) in enumerate(_operators()[operator].mutation_positions(node))
             ]
             for occurrence, (number, index, (line, column)) in enumerate(places):
-                is_keyword = operator.endswith("/ReplaceTrueWithFalse") and lines[line - 1].startswith("@dataclass(")
-                if not is_keyword:
+                if not _is_unseen(operator, lines[line - 1], column):
                     self._places[Mutant(name, line, column, operator, occurrence)] = number, index
 
     @property
@@ -74,6 +76,13 @@ class Module:
         if other is not node:
             siblings[place : place + 1] = [] if other is None else [other]
         return tree.get_code()
+
+
+def _is_unseen(operator: str, line: str, column: int) -> bool:
+    """Whether the place is one of those that no right program could notice, by the text around it."""
+    if operator.endswith("/ReplaceTrueWithFalse"):
+        return line.startswith("@dataclass(") or line[:column].endswith(", strict=")
+    return line.startswith("@lru_cache(") or line[column:].startswith("*,")
 
 
 @cache

@@ -214,3 +214,11 @@ def test_the_p_value_of_two_arms_agrees_with_their_interval(pairs: list[tuple[bo
     test = sequential_two_sample([float(one) for one, _ in pairs], [float(two) for _, two in pairs], confidence=0.6)
     assert test.is_different == (0 not in test.difference)
     assert test.p_value <= 1
+
+
+def test_evidence_beyond_measure_is_a_number_still():
+    test = BettingTest(0.001)
+    for _ in range(1200):
+        test.update(1.0)
+    assert test.evidence == math.exp(700)
+    assert test.update(1.0) == math.exp(700)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import betabinom, binom, multinomial
+from scipy.stats import beta, betabinom, binom, multinomial
 
 from thriftgate.stats import (
     beta_binomial_tail,
@@ -303,3 +303,40 @@ def test_a_distance_is_in_standard_errors_of_at_least_the_hypothesis(total: int,
 def test_a_loss_outside_its_range_is_a_mistake(losses: list[float]):
     with pytest.raises(ValueError, match="-1, 1"):
         loss_p_value(losses, 0.05)
+
+
+def trinomial_by_hand(plus: int, minus: int, n: int, limit: float) -> float:
+    """The p-value summed over every outcome, at each of 24 shares of differing answers that cannot be ruled out."""
+    differing = plus + minus
+    high = 1.0 if differing == n else float(beta.ppf(0.9995, differing + 1, n - differing))
+    low = 0.0 if differing == 0 else float(beta.ppf(0.0005, differing, n - differing + 1))
+    least = max(low, abs(limit))
+    if high < least:
+        return 0.001
+
+    def distance(a: int, b: int) -> float:
+        return (a - b - n * limit) / math.sqrt(max(a + b, n * abs(limit)) + 1)
+
+    tails: list[float] = []
+    for step in range(24):
+        share = min(least * (high / least) ** (step / 23), 1 - 1e-12)
+        better, worse = (share + limit) / 2, (share - limit) / 2
+        tails.append(
+            sum(
+                float(multinomial.pmf([a, b, n - a - b], n, [better, max(worse, 0.0), 1 - better - max(worse, 0.0)]))
+                for a in range(n + 1)
+                for b in range(n + 1 - a)
+                if distance(a, b) <= distance(plus, minus) + 1e-9
+            )
+        )
+    return min(1.0, max(tails) + 0.001)
+
+
+@pytest.mark.parametrize(
+    ("plus", "minus", "n", "limit"),
+    [(0, 2, 9, 0.1), (1, 2, 9, 0.05), (0, 0, 9, 0.3), (1, 1, 8, 0.2), (0, 6, 9, -0.1), (0, 9, 9, 0.02), (0, 0, 9, 0.6)],
+)
+def test_the_trinomial_p_value_is_that_of_the_worst_share_of_differing_answers(
+    plus: int, minus: int, n: int, limit: float
+):
+    assert trinomial_p_value(plus, minus, n, limit) == pytest.approx(trinomial_by_hand(plus, minus, n, limit), rel=1e-6)

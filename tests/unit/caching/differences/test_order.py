@@ -1,7 +1,23 @@
+"""Who does it to whom, and what stands where: the parts of which the guard against swapped roles is made."""
+
 import pytest
 
-from thriftgate.caching.differences.order import is_done_by_another, is_turned_round
+from thriftgate.caching.differences.order import (
+    _are_phrases_swapped,  # pyright: ignore[reportPrivateUsage]
+    _core,  # pyright: ignore[reportPrivateUsage]
+    _forms,  # pyright: ignore[reportPrivateUsage]
+    _is_phrase_moved,  # pyright: ignore[reportPrivateUsage]
+    _kind,  # pyright: ignore[reportPrivateUsage]
+    _owned,  # pyright: ignore[reportPrivateUsage]
+    _parts,  # pyright: ignore[reportPrivateUsage]
+    _places,  # pyright: ignore[reportPrivateUsage]
+    _sides,  # pyright: ignore[reportPrivateUsage]
+    is_done_by_another,
+    is_told_of_others,
+    is_turned_round,
+)
 from thriftgate.caching.differences.reading import read
+from thriftgate.caching.differences.surface import look
 
 
 @pytest.mark.parametrize(
@@ -42,3 +58,132 @@ def test_only_what_has_changed_places_is_turned_round(left: str, right: str, tur
 def test_who_does_it_is_told_from_whose_it_is(left: str, right: str, is_another: bool) -> None:
     assert is_done_by_another(read(left), read(right)) is is_another
     assert is_done_by_another(read(right), read(left)) is is_another
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        ("he told her", "she told him", True), ("he told her", "he told him", True), ("he told", "he told", False),
+        ("he said", "she told", False), ("he said", "he told", False), ("he told him", "he told himself", False),
+        ("he told", "he told her", False), ("it is his", "it is theirs", True), ("", "", False),
+    ],
+)  # fmt: skip
+def test_another_person_is_another_question_and_another_form_is_not(one: str, other: str, differ: bool) -> None:
+    assert is_told_of_others(one.split(), other.split()) is is_told_of_others(other.split(), one.split()) is differ
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("number", "5 a5 5%"), ("symbol", "+ c++ - ''"), ("letter", "B b x A I D"), ("date", "monday"), ("name", "tom"),
+        ("", "it's well-known a i e s t d m y o u of word"),
+    ],
+)  # fmt: skip
+def test_a_word_is_of_a_kind_or_of_none(kind: str, words: str) -> None:
+    assert {_kind(word, frozenset({"tom"})) for word in words.split()} == {kind}
+
+
+def test_rivals_and_opposites_are_a_kind_each() -> None:
+    visa, mastercard, buy, sell = (_kind(word, frozenset()) for word in ("visa", "mastercard", "buy", "sell"))
+    assert visa == mastercard != buy == sell
+    assert visa.startswith("kind ")
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("to ab cd ef 5", {"5": (4, "to", "")}), ("to ab cd ef gh 5", {"5": (5, "", "")}),
+        ("5 apples", {"5": (0, "", "apples")}), ("5 x now", {"5": (0, "", ""), "x": (1, "", "now")}),
+        ("5 to go", {"5": (0, "", "")}), ("5 5 6", {"6": (2, "", "")}),
+        ("to 5 or 6", {"5": (1, "to", "or"), "6": (3, "", "")}),
+        ("5 monday", {"5": (0, "", ""), "monday": (1, "", "")}),
+        ("from ab to 5 it", {"5": (3, "to", "it")}), ("to wer 5 well-known", {"5": (2, "to", "")}),
+    ],
+)  # fmt: skip
+def test_a_thing_stands_with_the_nearest_preposition_of_four_words_and_the_noun_behind_it(
+    text: str, places: dict[str, tuple[int, str, str]]
+) -> None:
+    assert _places(look(text), frozenset()) == places
+
+
+def test_three_meaningful_words_on_each_side_are_what_a_preposition_speaks_of() -> None:
+    text = "alpha beta gamma delta to epsilon zeta theta kappa from lamda"
+    assert _sides(read(text)) == {
+        ("to", "before"): {"beta", "gamma", "delta"}, ("to", "behind"): {"epsilon", "zeta", "theta"},
+        ("from", "before"): {"zeta", "theta", "kappa"}, ("from", "behind"): {"lamda"},
+    }  # fmt: skip
+    assert _sides(read("to alpha from beta")) == {
+        ("to", "before"): set(), ("to", "behind"): {"alpha"},
+        ("from", "before"): {"alpha"}, ("from", "behind"): {"beta"},
+    }  # fmt: skip
+
+
+def test_five_words_before_and_behind_are_who_does_it_and_to_whom() -> None:
+    found = _parts(read("alpha beta gamma delta epsilon zeta eta she iota kappa lamda sigma omega tau alpha"))
+    before, behind = found["zeta"]
+    assert list(before) == ["alpha", "beta", "gamma", "delta", "epsilon"]
+    assert list(behind) == ["eta", "she", "iota", "kappa", "lamda"]
+    assert list(found["eta"][0]) == ["beta", "gamma", "delta", "epsilon", "zeta"]
+    assert found["alpha"] == ({}, dict.fromkeys(["beta", "gamma", "delta", "epsilon", "zeta"], "thing"))
+    assert found["iota"][0]["she"] == "doer"
+    assert "she" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("can i see me", {"see": ({"i": "doer"}, {"i": ""})}), ("her card", {"card": ({}, {})}),
+        ("call her", {"call": ({}, {"she": ""})}), ("is her", {}),
+        ("call her boss", {"call": ({}, {"boss": "thing"}), "boss": ({"call": "thing"}, {})}),
+        ("call her about", {"call": ({}, {"she": ""})}), ("you see him", {"see": ({"you": "either"}, {"he": ""})}),
+    ],
+)  # fmt: skip
+def test_her_is_whose_it_is_before_a_thing_and_to_whom_it_is_done_elsewhere(
+    text: str, parts: dict[str, tuple[dict[str, str], dict[str, str]]]
+) -> None:
+    assert _parts(read(text)) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "owned"),
+    [
+        ("my boss's mail", [("boss", "mail")]), ("boss's the very mail", [("boss", "mail")]),
+        ("boss's and the very mail", []), ("it's mail", []), ("the mail of my boss", [("boss", "mail")]),
+        ("mail of the very boss", [("boss", "mail")]), ("mail of the very my boss", []), ("of my boss", []),
+        ("mail of boss's card", [("boss", "mail"), ("boss", "card")]), ("boss's", []), ("mail of", []),
+    ],
+)  # fmt: skip
+def test_what_is_owned_stands_within_three_words_of_its_owner(text: str, owned: list[tuple[str, str]]) -> None:
+    assert _owned(read(text)) == owned
+
+
+def test_persons_and_how_they_are_spoken_of() -> None:
+    assert _forms(read("I saw me and my card, she saw you, their us")) == {
+        "i": {"doer", "object", "owner"}, "she": {"doer"}, "you": {"either"}, "they": {"owner"}, "we": {"object"},
+    }  # fmt: skip
+    assert _core(read("can i see the mail of my boss who is able to pay him")) == ["see", "mail", "boss", "pay"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_moved"),
+    [
+        ("a b c d", "c d a b", True), ("a b c", "b c a", False), ("a b c", "c a b", False),
+        ("a b c d e", "d e a b c", True), ("a b c d e", "c d e a b", True), ("a b c d e", "e a b c d", False),
+        ("a b c d", "a b c d", False), ("a b c d", "c d b a", False), ("ab c d e", "b c d e a", False),
+    ],
+)  # fmt: skip
+def test_a_phrase_of_two_words_or_more_may_move_to_the_other_end(one: str, other: str, is_moved: bool) -> None:
+    assert _is_phrase_moved(one.split(), other.split()) is is_moved
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_swapped"),
+    [
+        ("go from a to b now", "go to b from a now", True), ("from a to b", "to b from a", True),
+        ("from a b to c", "to c from a b", True), ("a from b", "b from a", False),
+        ("from a to b in c", "in c from a to b", False), ("from a to b", "to a from b", False),
+        ("x a from b to c y", "x to c a from b y", False),
+    ],
+)  # fmt: skip
+def test_two_phrases_with_a_preposition_each_may_change_places(one: str, other: str, are_swapped: bool) -> None:
+    assert _are_phrases_swapped(one.split(), other.split()) is are_swapped
