@@ -111,7 +111,7 @@ def trinomial_p_value(plus: int, minus: int, n: int, limit: float) -> float:
         # since it also narrows the interval of the unknown share.
         return 1.0
     shares = clopper_pearson(plus + minus, n, 1 - _NUISANCE_LEVEL)
-    least, most = max(shares.low, abs(limit), 1e-9), shares.high
+    least, most = max(shares.low, abs(limit)), shares.high
     if most < least:
         # So few losses differ from 0 that a net share of `limit` is itself refuted.
         return _NUISANCE_LEVEL

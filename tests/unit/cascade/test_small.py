@@ -150,7 +150,10 @@ def test_the_interval_of_a_net_loss_holds_the_true_one_as_often_as_it_says(
 
 
 def test_no_audits_prove_nothing_and_shares_are_shares():
-    assert not drift_of([], accepted_share=0.5, max_quality_loss=0.02).is_drifting
+    nothing = drift_of([], accepted_share=0.5, max_quality_loss=0.02)
+    assert not nothing.is_drifting
+    assert (nothing.net_loss.low, nothing.net_loss.high) == (-0.5, 0.5)
+    assert (nothing.quality_loss.low, nothing.quality_loss.high, nothing.evidence) == (0, 0.5, 1)
     with pytest.raises(ValueError, match="between 0 and 1"):
         drift_of([], accepted_share=1.5, max_quality_loss=0.02)
 

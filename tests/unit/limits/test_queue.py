@@ -323,3 +323,16 @@ def test_the_work_of_later_bands_and_of_those_behind_in_ones_own_is_not_before()
     assert queue.work_before(waiting("a1", "a", 5.0)) == 8
     assert queue.work_before(waiting("late", "c", 7.0, band=1)) == 15
     assert queue.work_before(waiting("a1", "a", 5.0), of=lambda one: one.id != "a0") == 5
+
+
+def test_a_tenant_that_goes_idle_keeps_a_debt_and_no_credit_however_small() -> None:
+    queue = filled(waiting("a1", "a", 0.5), waiting("b1", "b"), waiting("b2", "b"), waiting("b3", "b"))
+    assert [one.id for one in (queue.take(), queue.take()) if one] == ["a1", "b1"]
+    queue.add(waiting("a2", "a", 1.5))
+    assert order(queue) == "b2 a2 b3", "with half a credit it would come first"
+    in_debt = filled(waiting("a1", "a"), waiting("b1", "b"), waiting("b2", "b"), waiting("b3", "b"))
+    assert in_debt.take()
+    in_debt.settle("a", 0.5)
+    assert in_debt.take()
+    in_debt.add(waiting("a2", "a"))
+    assert order(in_debt) == "b2 a2 b3", "without its debt it would come first"

@@ -131,6 +131,7 @@ def test_a_ratio_of_means_lies_in_its_interval_about_as_often_as_asked():
         inside += 0.5 in ratio_interval(above, below)
     assert 0.9 <= inside / 300 <= 0.985
     assert math.isnan(ratio_interval([], []).estimate)
+    assert math.isnan(ratio_interval([1.0, 2.0], [-1.0, -2.0]).estimate)
 
 
 @pytest.mark.parametrize(

@@ -334,7 +334,16 @@ def trinomial_by_hand(plus: int, minus: int, n: int, limit: float) -> float:
 
 @pytest.mark.parametrize(
     ("plus", "minus", "n", "limit"),
-    [(0, 2, 9, 0.1), (1, 2, 9, 0.05), (0, 0, 9, 0.3), (1, 1, 8, 0.2), (0, 6, 9, -0.1), (0, 9, 9, 0.02), (0, 0, 9, 0.6)],
+    [
+        (0, 2, 9, 0.1),
+        (1, 2, 9, 0.05),
+        (0, 0, 9, 0.3),
+        (1, 1, 8, 0.2),
+        (0, 6, 9, -0.1),
+        (0, 9, 9, 0.02),
+        (0, 0, 9, 0.6),
+        (0, 1, 1, 0.3),
+    ],
 )
 def test_the_trinomial_p_value_is_that_of_the_worst_share_of_differing_answers(
     plus: int, minus: int, n: int, limit: float

@@ -96,9 +96,7 @@ def is_exchanged(left: Surface, left_names: frozenset[str], right: Surface, righ
     by_kind: dict[str, list[str]] = {}
     for word in shared:
         by_kind.setdefault(_kind(word, left_names & right_names), []).append(word)
-    for kind, words in by_kind.items():
-        if not kind or len(words) < 2:
-            continue
+    for words in by_kind.values():
         if sorted(words, key=lambda word: ours[word][0]) == sorted(words, key=lambda word: theirs[word][0]):
             continue
         nouns = Counter(ours[word][2] for word in words)
@@ -255,10 +253,8 @@ def _is_phrase_moved(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether `other` is `one` with its first words put behind its last ones; one word alone is no phrase."""
     written = "\0" + "\0".join(one)
     turned = "\0" + "\0".join(other) + "\0"
-    found = (written + written + "\0").find(turned)
-    if found < 0:
-        return False
-    moved = written[:found].count("\0")
+    # Where it is not found all words count as moved, which leaves none that stayed.
+    moved = written[: (written + written + "\0").find(turned)].count("\0")
     return min(moved, len(one) - moved) >= 2
 
 

@@ -27,6 +27,13 @@ from thriftgate.caching.differences.surface import look
         ("who did the agent call?", "who called the agent?", True),
         ("who pays the agent of the buyer?", "who pays the buyer of the agent?", True),
         ("can i sue my landlord?", "can my landlord sue me?", True),
+        ("is it Anna's friend Ben", "is it Ben's friend Anna", True),
+        ("is it Anna's friend Ben", "is it Anna's Ben friend", False),
+        ("is it Anna's friend Ben", "is it Ben friend Anna", False),
+        ("is it Anna's old friend Ben", "is it Ben's friend Anna", False),
+        ("it's Anna friend Ben", "that's Ben friend Anna", False),
+        ("can i see Tom", "can Ann see me", False),
+        ("can i see Tom", "can Tom see me", True),
     ],
 )
 def test_only_what_has_changed_places_is_turned_round(left: str, right: str, turned: bool) -> None:
@@ -53,6 +60,12 @@ def test_only_what_has_changed_places_is_turned_round(left: str, right: str, tur
         ("How do I change my account's address?", "How to change my account address?", False),
         ("Where do I find my bank's address?", "Where is the address of my bank to find?", False),
         ("Who can see my posts?", "Who sees my posts?", False),
+        ("Who sees me", "Do I see", False),
+        ("I can read boss's mail", "I can boss read mail", False),
+        ("can read boss's mail", "can boss read mail", False),
+        ("I can read boss's mail", "can boss read mail", True),
+        ("How do I change account's address?", "how to change account address", False),
+        ("How do I change account's address?", "how to account change address", True),
     ],
 )
 def test_who_does_it_is_told_from_whose_it_is(left: str, right: str, is_another: bool) -> None:
@@ -65,7 +78,8 @@ def test_who_does_it_is_told_from_whose_it_is(left: str, right: str, is_another:
     [
         ("he told her", "she told him", True), ("he told her", "he told him", True), ("he told", "he told", False),
         ("he said", "she told", False), ("he said", "he told", False), ("he told him", "he told himself", False),
-        ("he told", "he told her", False), ("it is his", "it is theirs", True), ("", "", False),
+        ("he told", "he told her", False), ("he said", "bob said", False), ("it is his", "it is theirs", True),
+        ("", "", False),
     ],
 )  # fmt: skip
 def test_another_person_is_another_question_and_another_form_is_not(one: str, other: str, differ: bool) -> None:
@@ -169,6 +183,7 @@ def test_persons_and_how_they_are_spoken_of() -> None:
     [
         ("a b c d", "c d a b", True), ("a b c", "b c a", False), ("a b c", "c a b", False),
         ("a b c d e", "d e a b c", True), ("a b c d e", "c d e a b", True), ("a b c d e", "e a b c d", False),
+        ("a b c d e f", "d e f a b c", True),
         ("a b c d", "a b c d", False), ("a b c d", "c d b a", False), ("ab c d e", "b c d e a", False),
     ],
 )  # fmt: skip
