@@ -194,9 +194,7 @@ def test_a_stated_cost_goes_before_that_of_an_answer_and_that_before_a_price() -
 
 @pytest.mark.parametrize("cost", [True, "1", -0.001, float("inf"), float("nan")])
 def test_a_cost_is_a_number_of_dollars(cost: object) -> None:
-    assert read({**GOOD, "cost_usd": {"small": cost}}).problems == [
-        "line 1: `cost_usd` must be a number of US dollars"
-    ]
+    assert read({**GOOD, "cost_usd": {"small": cost}}).problems == ["line 1: `cost_usd` must be a number of US dollars"]
 
 
 @pytest.mark.parametrize(

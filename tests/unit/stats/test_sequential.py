@@ -222,3 +222,16 @@ def test_evidence_beyond_measure_is_a_number_still():
         test.update(1.0)
     assert test.evidence == math.exp(700)
     assert test.update(1.0) == math.exp(700)
+
+
+def test_evidence_that_just_reaches_its_level_is_enough() -> None:
+    for value in np.linspace(0.5, 1, 200).tolist():
+        seen = BettingTest(0.2)
+        alpha = 1 / seen.update(value)
+        told = BettingTest(0.2, alpha=alpha)
+        evidence = told.update(value)
+        if -math.log(alpha) == math.log1p(0.3 / 0.34 * (value - 0.2)):
+            assert evidence == seen.evidence
+            assert told.has_exceeded
+            return
+    raise AssertionError("no value whose evidence is told to the last digit")
