@@ -75,7 +75,7 @@ def test_a_learner_keeps_five_wrong_hits_of_a_hundred_and_is_wrong_itself_once_i
     rows = rng.normal(size=(400, len(FEATURES)))
     for one in (plain, told):
         for place, row in enumerate(rows.tolist()):
-            features = dict(zip(FEATURES, row, strict=True))
+            features = dict[str, float](zip(FEATURES, row, strict=True))
             one.count(hit(features))
             one.update(outcome(features | {"confidence": 0.99}, is_correct=place % 4 > 0))
     assert plain.policy.threshold == told.policy.threshold
