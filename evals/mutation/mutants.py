@@ -4,7 +4,7 @@ Left out is what no right program could notice:
 - `|` between types, `is` for `==` on values, and what compiles to the very code it was;
 - the keywords of `@dataclass` (frozen, slots, …), and `strict=True` of `zip`, which only says that lengths are equal;
 - the `*` of a signature, for which `/` is put: which arguments have a name is pyright's to check;
-- `@lru_cache` and its size: what a pure function remembers changes its time and no answer.
+- `@lru_cache` with its size, and `@Remembered`: what a pure function remembers changes its time and no answer.
 """
 
 import importlib
@@ -80,9 +80,9 @@ class Module:
 
 def _is_unseen(operator: str, line: str, column: int) -> bool:
     """Whether the place is one of those that no right program could notice, by the text around it."""
-    if operator.endswith("/ReplaceTrueWithFalse"):
-        return line.startswith("@dataclass(") or line[:column].endswith(", strict=")
-    return line.startswith("@lru_cache(") or line[column:].startswith("*,")
+    if operator.endswith(("/ReplaceTrueWithFalse", "/ReplaceFalseWithTrue")):
+        return line.startswith("@dataclass(") or line[column - 9 : column + 4] == ", strict=True"
+    return line.startswith(("@lru_cache(", "@Remembered")) or line[column:].startswith("*,")
 
 
 @cache

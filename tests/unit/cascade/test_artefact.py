@@ -9,10 +9,12 @@ import pytest
 from tests.cascade_labels import TIERS, artefact, labels
 
 from thriftgate.cascade import artefact as artefacts
-from thriftgate.cascade.artefact import Artefact, StaleArtefactError
+from thriftgate.cascade.artefact import Artefact, Guarantee, StaleArtefactError, TierConfidence
 from thriftgate.cascade.calibration.calibration import Calibration, Promise, calibrate
+from thriftgate.cascade.cost_weight import CostWeight
 from thriftgate.cascade.flow import Scored, why_not
-from thriftgate.cascade.models import Probe
+from thriftgate.cascade.models import Calibrator, Confidence, Logistic, Probe
+from thriftgate.cascade.signals import Cost
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +162,24 @@ def test_a_promise_that_is_just_the_routes_own_and_the_embedder_of_a_probe_fit(m
         made.check(tiers=TIERS, max_quality_loss=0.02 - 1e-9)
     with pytest.raises(StaleArtefactError, match="chance"):
         made.check(tiers=TIERS, delta=0.05 - 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("feature", "cost"),
+    [("agreement", "second_sample"), ("judge_score", "judge"), ("logprob_mean", "logprobs"), ("hedges", "free")],
+)
+def test_an_artefact_needs_what_the_features_of_any_tier_cost(feature: str, cost: Cost) -> None:
+    def tier(name: str) -> TierConfidence:
+        model = Logistic((name,), (0.0,), (1.0,), (1.0,), 0.0)
+        return TierConfidence(
+            tier=name, confidence=Confidence(model, Calibrator(1.0, 0.0)), accept_at=0.5, cost_weight=CostWeight()
+        )
+
+    made = Artefact(
+        tiers=("a", "b", "c"), signals=(), labels=1, labels_tested=1, confidences=(tier("lines"), tier(feature)),
+        guarantee=Guarantee(max_quality_loss=0.1, delta=0.1, loss="net", holds=True, p_value=0.0, words=""), expected={},
+    )  # fmt: skip
+    costs: tuple[Cost, ...] = ("second_sample", "judge", "logprobs")
+    assert [one for one in costs if made.needs(one)] == [one for one in costs if one == cost]
+    assert made.needs("free")
+    assert not replace(made, confidences=()).needs("free")

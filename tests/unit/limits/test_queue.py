@@ -336,3 +336,12 @@ def test_a_tenant_that_goes_idle_keeps_a_debt_and_no_credit_however_small() -> N
     assert in_debt.take()
     in_debt.add(waiting("a2", "a"))
     assert order(in_debt) == "b2 a2 b3", "without its debt it would come first"
+
+
+@pytest.mark.parametrize(("debt", "expected"), [(0.0, "b1 a2 b2 b3"), (0.5, "b1 b2 a2 b3"), (1.5, "b1 b2 b3 a2")])
+def test_a_debt_made_while_it_waited_is_kept_when_its_last_request_is_taken_out(debt: float, expected: str) -> None:
+    queue = filled(waiting("a1", "a"), waiting("b1", "b"), waiting("b2", "b"), waiting("b3", "b"))
+    queue.settle("a", debt)
+    assert queue.remove("a1")
+    queue.add(waiting("a2", "a"))
+    assert order(queue) == expected

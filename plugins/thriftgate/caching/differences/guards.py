@@ -268,8 +268,6 @@ def _differ(left: Reading, right: Reading, one: frozenset[str], other: frozenset
 def _is_same_frame(left: Reading, right: Reading) -> bool:
     """Whether the meaningful words of the shorter question nearly all return in the longer one."""
     one, other = left.frame, right.frame
-    if not one or not other:
-        return one == other
     return len(one & other) >= _SAME_FRAME * max(len(one), len(other))
 
 

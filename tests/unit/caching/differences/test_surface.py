@@ -24,6 +24,7 @@ from thriftgate.caching.differences.surface import (
         # Signs before a word.
         ("#a #- ##b #", "a #- ##b #"), ("& ab", "and ab"), ("a&b", "a&b"), (".../a", ".../a"), (". /a", "/a"),
         ("a.b", "a.b"), ("(a) [b]", "a b"), ("\u00a1Ab?", "ab"), ("$5", "5"), ("x/y", "x/y"),
+        ("\x01ab", "\x01ab"),
     ],
 )  # fmt: skip
 def test_a_mark_belongs_to_a_word_or_stands_around_it(text: str, tokens: str) -> None:
