@@ -177,7 +177,8 @@ def test_an_artefact_needs_what_the_features_of_any_tier_cost(feature: str, cost
 
     made = Artefact(
         tiers=("a", "b", "c"), signals=(), labels=1, labels_tested=1, confidences=(tier("lines"), tier(feature)),
-        guarantee=Guarantee(max_quality_loss=0.1, delta=0.1, loss="net", holds=True, p_value=0.0, words=""), expected={},
+        guarantee=Guarantee(max_quality_loss=0.1, delta=0.1, loss="net", holds=True, p_value=0.0, words=""),
+        expected={},
     )  # fmt: skip
     costs: tuple[Cost, ...] = ("second_sample", "judge", "logprobs")
     assert [one for one in costs if made.needs(one)] == [one for one in costs if one == cost]
