@@ -8,11 +8,14 @@ import pytest
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
     from litellm.router import Router
+    from litellm.types.utils import CallTypes
 
+    from thriftgate.proxy.tiers.abilities import abilities
     from thriftgate.proxy.tiers.translations import Translations, asked
 
 from thriftgate.services.request.reading import with_body
 from thriftgate.types import ChatRequest
+from thriftgate.wire.abilities import Ability
 from thriftgate.wire.turns import Dialect
 
 pytestmark = [pytest.mark.xdist_group("litellm"), pytest.mark.filterwarnings("ignore")]
@@ -94,3 +97,53 @@ async def test_litellm_chooses_only_among_deployments_that_get_everything(
         asked.reset(token)
     assert {one["litellm_params"]["model"] for one in fitting} == chosen
     assert len(known.fitting(entries)) == 2
+
+
+THINKS = {Ability.EFFORT, Ability.NO_EFFORT}
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "spoken", "takes"),
+    [
+        ("gpt-5.4", "openai", Dialect.RESPONSES, {Ability.ONE_CALL, Ability.SERVICE_TIER, *THINKS}),
+        ("gpt-4o", "openai", Dialect.RESPONSES, {Ability.ONE_CALL, Ability.SERVICE_TIER}),
+        ("gpt-5", "azure", Dialect.CHAT, {Ability.ONE_CALL, Ability.SERVICE_TIER, Ability.EFFORT}),
+        ("llama", "hosted_vllm", Dialect.CHAT, {Ability.ONE_CALL, Ability.SERVICE_TIER, Ability.TOP_K, *THINKS}),
+        ("llama-3.3-70b-versatile", "groq", Dialect.CHAT, {Ability.ONE_CALL, Ability.SERVICE_TIER}),
+        ("mistral-large-latest", "mistral", Dialect.CHAT, {Ability.ONE_CALL}),
+        ("llama3", "ollama_chat", Dialect.CHAT, {Ability.TOP_K, *THINKS}),
+        ("gemini-2.5-flash", "gemini", Dialect.CHAT, {Ability.SERVICE_TIER, Ability.TOP_K, *THINKS}),
+        ("anthropic/claude-opus-4.6", "openrouter", Dialect.CHAT,
+         {Ability.ONE_CALL, Ability.SERVICE_TIER, Ability.TOP_K}),
+        ("claude-haiku-4-5", "anthropic", Dialect.MESSAGES, {Ability.STRICT_TOOLS}),
+        ("claude-3-haiku-20240307", "anthropic", Dialect.MESSAGES, set[Ability]()),
+        ("claude-haiku-4-5", "vertex_ai", Dialect.MESSAGES, set[Ability]()),
+    ],
+)  # fmt: skip
+def test_what_a_provider_takes(model: str, provider: str, spoken: Dialect, takes: set[Ability]) -> None:
+    assert abilities(model, provider, spoken) == takes
+
+
+def test_an_operator_knows_better_what_a_deployment_takes() -> None:
+    known = abilities("x", "together_ai", Dialect.CHAT, allowed=["reasoning_effort"])
+    assert known >= THINKS
+
+
+EFFORT: dict[str, Any] = {**PLAIN_MESSAGE, "top_k": 3, "output_config": {"effort": "low"}}
+
+
+async def test_of_a_mixed_group_each_deployment_is_told_in_its_own_words() -> None:
+    known, router = translations("hosted_vllm/llama", "anthropic/claude-haiku-4-5", "openai/gpt-5.4")
+    entries = cast("list[dict[str, Any]]", router.model_list)
+    token = asked.set(request(Dialect.MESSAGES, EFFORT))
+    try:
+        fitting = known.fitting(entries)
+        assert [one["litellm_params"]["model"].partition("/")[0] for one in fitting] == ["hosted_vllm", "anthropic"]
+        vllm, claude = ({**one["litellm_params"], "model_info": one["model_info"], **EFFORT} for one in fitting)
+        told = known.for_deployment(vllm, CallTypes.anthropic_messages)
+        assert told == {**vllm, "thinking": {"type": "adaptive"}}
+        assert known.for_deployment(claude, CallTypes.anthropic_messages) is None
+        assert known.for_deployment(vllm, CallTypes.acompletion) is None, "LiteLLM has translated it by then"
+    finally:
+        asked.reset(token)
+    assert known.for_deployment(vllm, CallTypes.anthropic_messages) is None, "a plain model's requests stay as they are"

@@ -19,6 +19,7 @@ from litellm.proxy.auth.auth_utils import (
     _allow_model_level_clientside_configurable_parameters,  # pyright: ignore[reportPrivateUsage]
 )
 from litellm.proxy.common_utils.proxy_rate_limit_error import ProxyRateLimitError
+from litellm.types.utils import CallTypes
 
 from thriftgate.decisions import DecisionKind
 from thriftgate.errors import GatewayError, InvalidRequestError
@@ -57,6 +58,9 @@ class EdgeHooks(CustomLogger):
         on_failure: Callable[[Mapping[str, Any]], None],
         on_success: Callable[[Mapping[str, Any]], None] = lambda _kwargs: None,
         fitting: Callable[[Sequence[Mapping[str, Any]]], list[Mapping[str, Any]]],
+        for_deployment: Callable[
+            [Mapping[str, Any], CallTypes | None], dict[str, Any] | None
+        ] = lambda _kwargs, _call: None,
         record: Callable[[RequestRecord], None],
         intercept: Callable[[], None],
         strangers: Callable[[], None],
@@ -70,6 +74,7 @@ class EdgeHooks(CustomLogger):
         self._on_failure = on_failure
         self._on_success = on_success
         self._fitting = fitting
+        self._for_deployment = for_deployment
         self._record = record
 
     async def async_log_failure_event(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -106,6 +111,12 @@ class EdgeHooks(CustomLogger):
     ) -> Sequence[Mapping[str, Any]]:
         """Of a tier's deployments, those whose provider gets all of the request."""
         return self._fitting(healthy_deployments)
+
+    async def async_pre_call_deployment_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, kwargs: dict[str, Any], call_type: CallTypes | None
+    ) -> dict[str, Any] | None:
+        """A tier's deployment is about to be called: what its provider reads elsewhere stands there."""
+        return self._for_deployment(kwargs, call_type)
 
     async def async_pre_call_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str

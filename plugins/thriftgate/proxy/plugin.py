@@ -158,6 +158,7 @@ edge = EdgeHooks(
     on_failure=gateway.breaker.note_failure,
     on_success=gateway.breaker.note_success,
     fitting=gateway.translations.fitting,
+    for_deployment=gateway.translations.for_deployment,
     record=gateway.recorder.submit,
     intercept=lambda: interception.install(proxy_server.llm_router),
     strangers=strangers.note,

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from thriftgate.wire.abilities import NO_ABILITIES, Ability
 from thriftgate.wire.answer import AnswerView
 from thriftgate.wire.chat import carrying as chat_carrying
 from thriftgate.wire.chat.answer import ChatAnswerView
@@ -88,24 +89,25 @@ def replay(view: RequestView, answer: Json) -> Iterator[Body]:
     return replay_messages(answer) if view.dialect is Dialect.MESSAGES else replay_responses(answer)
 
 
-def carries(view: RequestView, target: Dialect) -> tuple[str, ...]:
-    """The paths of what LiteLLM's translation would lose on the way to a tier that speaks `target`; none is good.
+def carries(view: RequestView, target: Dialect, takes: frozenset[Ability] = NO_ABILITIES) -> tuple[str, ...]:
+    """The paths of what would be lost on the way to a provider that speaks `target`; none is good.
 
-    Whoever gets some asks another tier, or refuses with a 400 that names them. Looked for once a view, and no
-    further than the first `_MOST_PATHS`.
+    `takes`: what this provider takes that others of its dialect do not. Whoever gets some paths asks another tier, or
+    refuses with a 400 that names them. Looked for once a view, and no further than the first `_MOST_PATHS`.
     """
-    if target not in view.lost:
-        view.lost[target] = tuple(spelled(path) for path in islice(_lost(view, target), _MOST_PATHS))
-    return view.lost[target]
+    key = target, takes
+    if key not in view.lost:
+        view.lost[key] = tuple(spelled(path) for path in islice(_lost(view, target, takes), _MOST_PATHS))
+    return view.lost[key]
 
 
-def _lost(view: RequestView, target: Dialect) -> Iterable[Path]:
+def _lost(view: RequestView, target: Dialect, takes: frozenset[Ability]) -> Iterable[Path]:
     match view:
         case MessagesRequestView() if target is not Dialect.MESSAGES:
-            return messages_carrying.lost(view, target)
+            return messages_carrying.lost(view, target, takes)
         case ResponsesRequestView() if target is not Dialect.RESPONSES:
-            return responses_carrying.lost(view)
+            return responses_carrying.lost(view, target, takes)
         case ChatRequestView() if target is Dialect.MESSAGES:
-            return chat_carrying.lost(view)
+            return chat_carrying.lost(view, takes)
         case _:
             return ()

@@ -12,8 +12,14 @@ from thriftgate.wire.turns import Dialect
 
 FIELDS = {Dialect.CHAT: "response_format", Dialect.RESPONSES: "text", Dialect.MESSAGES: "output_config"}
 """The field of the body that says which shape an answer must have."""
+_PLACES = ("response_format", "text.format", "output_config.format", "output_format")
 _NONE: Json = {}
 _KEPT_BLOCKS = frozenset({"thinking", "redacted_thinking", "text", "tool_use"})
+
+
+def is_of_format(path: str) -> bool:
+    """Whether a place of a request, as it is told, is of the shape that its answer must have."""
+    return path.startswith(_PLACES)
 
 
 def with_format(view: RequestView, *, name: str, schema: Json) -> Body:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from thriftgate.errors import InvalidRequestError
+from thriftgate.wire.abilities import Ability
 from thriftgate.wire.paths import Path, removed, replaced
 from thriftgate.wire.shapes import Body, Json, integer, number, text, text_or_none
 from thriftgate.wire.turns import (
@@ -44,8 +45,8 @@ class RequestView(ABC):
     def __init__(self, body: Json, headers: Mapping[str, str] | None = None) -> None:
         self.body = body
         self.headers: Mapping[str, str] = headers or {}
-        self.lost: dict[Dialect, tuple[str, ...]] = {}
-        """What a tier of another dialect would not get, where that was asked (`dialects.carries`)."""
+        self.lost: dict[tuple[Dialect, frozenset[Ability]], tuple[str, ...]] = {}
+        """What a provider of another dialect would not get, where that was asked (`dialects.carries`)."""
 
     @cached_property
     def is_heavy(self) -> bool:

@@ -35,6 +35,7 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
     config["model_list"] += [
         deployment("o-small", upstream_url),
         deployment("o-large", upstream_url),
+        deployment("o-thinks", upstream_url, model="gpt-5.4"),
         {"model_name": "other-large", "litellm_params": {"model": "hosted_vllm/other-large", "api_base": upstream_url}},
         deployment("c-small", upstream_url, model="my-llama"),
         {"model_name": "c-vllm", "litellm_params": {"model": "hosted_vllm/c-vllm", "api_base": upstream_url}},
@@ -69,6 +70,8 @@ def faults_config(upstream_url: str) -> dict[str, Any]:
         "cachedvllm": {"cascade": {"tiers": [{"model": "c-vllm"}]}, "cache": cache},
         "infoone": {"cascade": {"tiers": [{"model": "info-large"}]}},
         "otherone": {"cascade": {"tiers": [{"model": "other-large"}]}},
+        "thinksone": {"cascade": {"tiers": [{"model": "o-thinks"}]}},
+        "vllmfirst": {"cascade": {**two, "tiers": [{"model": "other-large"}, {"model": "opus"}]}},
         "claude": {"cascade": {**two, "tiers": [{"model": "haiku"}, {"model": "opus"}]}, "cache": cache},
         "claudeone": {"cascade": {"tiers": [{"model": "opus"}]}},
         "broken": {"cascade": {"tiers": [{"model": "broken-strong"}]}},

@@ -39,8 +39,6 @@ def everybody_says(gateway: GatewayProcess, text: str = "Fine.") -> None:
         ("messages", "one", {"stop_sequences": ["END"]}, "stop_sequences"),
         ("messages", "one", {"top_k": 3}, "top_k"),
         ("messages", "otherone", {"messages": FAILED_TOOL, "tools": [TOOL]}, "messages[2].content[0].is_error"),
-        ("messages", "one", {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}, "tools": [TOOL]},
-         "tool_choice.disable_parallel_tool_use"),
         ("messages", "one", {"messages": [{"role": "user", "content": [APPLES]}]}, "messages[0].content[0].type"),
         ("messages", "one", {"brand_new": 1}, "brand_new"),
         ("responses", "claudeone", {"conversation": "conv_1"}, "conversation"),

@@ -7,6 +7,8 @@ from tests.wire_samples.messages_requests import MESSAGES_REQUESTS, ask, assista
 from tests.wire_samples.responses_requests import RESPONSES_REQUESTS
 from tests.wire_samples.samples import Body, Sample
 
+from thriftgate.wire.abilities import NO_ABILITIES, Ability
+from thriftgate.wire.counterparts import translated
 from thriftgate.wire.dialects import carries, request_view
 from thriftgate.wire.turns import Dialect
 
@@ -164,3 +166,119 @@ def test_stop_sequences_are_lost_only_where_the_dialect_has_none() -> None:
     view = request_view(Dialect.MESSAGES, ask(stop_sequences=["END"]))
     assert carries(view, Dialect.CHAT) == ()
     assert carries(view, Dialect.RESPONSES) == ("stop_sequences",)
+
+
+ALL = frozenset(Ability)
+STRICT: Body = {"type": "object", "properties": {}}
+ONE_CALL: Body = {
+    "tools": [{"name": "w", "input_schema": STRICT}],
+    "tool_choice": {"type": "auto", "disable_parallel_tool_use": True},
+}
+EFFORT: Body = {"output_config": {"effort": "high"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "ability", "path"),
+    [
+        (ONE_CALL, Ability.ONE_CALL, "tool_choice.disable_parallel_tool_use"),
+        (EFFORT, Ability.EFFORT, "output_config.effort"),
+        ({"top_k": 3}, Ability.TOP_K, "top_k"),
+    ],
+)
+@pytest.mark.parametrize("target", [Dialect.CHAT, Dialect.RESPONSES])
+def test_what_has_a_counterpart_is_lost_only_where_the_provider_does_not_take_it(
+    fields: Body, ability: Ability, path: str, target: Dialect
+) -> None:
+    view = request_view(Dialect.MESSAGES, ask(**fields))
+    assert carries(view, target, ALL - {ability}) == (path,)
+    assert carries(view, target, frozenset({ability})) == ()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "tool", "path"),
+    [
+        (Dialect.CHAT, {"type": "function", "function": {"name": "w", "strict": True}}, "tools[0].function.strict"),
+        (Dialect.RESPONSES, {"type": "function", "name": "w", "strict": True}, "tools[0].strict"),
+    ],
+)
+def test_that_arguments_keep_to_their_schema_is_lost_only_where_the_provider_cannot_promise_it(
+    dialect: Dialect, tool: Body, path: str
+) -> None:
+    view = request_view(dialect, {"messages": [user("Hi")], "input": "Hi", "tools": [tool]})
+    assert path in carries(view, Dialect.MESSAGES)
+    assert path not in carries(view, Dialect.MESSAGES, frozenset({Ability.STRICT_TOOLS}))
+    assert path not in carries(view, Dialect.CHAT)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "target", "fields", "path"),
+    [
+        (Dialect.MESSAGES, Dialect.CHAT, {"output_format": {"type": "json_object"}}, "output_format"),
+        (Dialect.MESSAGES, Dialect.CHAT, {"output_config": {"format": {"type": "text"}}}, "output_config.format"),
+        (Dialect.MESSAGES, Dialect.CHAT, {**EFFORT, "thinking": {"type": "disabled"}}, "output_config.effort"),
+        (Dialect.CHAT, Dialect.MESSAGES, {"response_format": {"type": "json_object"}}, "response_format.type"),
+        (Dialect.RESPONSES, Dialect.MESSAGES, {"text": {"format": {"type": "json_object"}}}, "text.format.type"),
+    ],
+)
+def test_what_no_provider_of_the_other_dialect_has_is_lost_everywhere(
+    dialect: Dialect, target: Dialect, fields: Body, path: str
+) -> None:
+    view = request_view(dialect, {"messages": [user("Hi")], **fields})
+    assert path in carries(view, target, ALL)
+
+
+def test_a_model_that_always_thinks_cannot_be_told_not_to() -> None:
+    view = request_view(Dialect.MESSAGES, ask(thinking={"type": "disabled"}))
+    for target in (Dialect.CHAT, Dialect.RESPONSES):
+        assert carries(view, target, frozenset({Ability.EFFORT})) == ("thinking.type",)
+        assert carries(view, target, frozenset({Ability.EFFORT, Ability.NO_EFFORT})) == ()
+        assert carries(view, target) == ()
+
+
+BUDGET: Body = {"type": "enabled", "budget_tokens": 2000, "summary": "auto"}
+RESTING: Body = {"thinking": {"type": "disabled"}}
+
+
+@pytest.mark.parametrize(
+    ("target", "takes", "fields", "changes"),
+    [
+        (Dialect.CHAT, ALL, ONE_CALL, {"parallel_tool_calls": False}),
+        (Dialect.RESPONSES, ALL, ONE_CALL, {"parallel_tool_calls": False}),
+        (Dialect.CHAT, NO_ABILITIES, ONE_CALL, {}),
+        (Dialect.CHAT, ALL, {**ONE_CALL, "tools": []}, {}),
+        (Dialect.CHAT, ALL, EFFORT, {"thinking": {"type": "adaptive"}}),
+        (Dialect.CHAT, ALL, {**EFFORT, "thinking": BUDGET}, {"thinking": {"type": "adaptive", "summary": "auto"}}),
+        (Dialect.CHAT, NO_ABILITIES, EFFORT, {}),
+        (Dialect.CHAT, ALL, {**EFFORT, **RESTING}, {}),
+        (Dialect.CHAT, ALL, RESTING, {}),
+        (Dialect.CHAT, NO_ABILITIES, RESTING, {"thinking": None}),
+        (Dialect.RESPONSES, ALL, RESTING, {"reasoning": {"effort": "none"}}),
+        (Dialect.RESPONSES, ALL, {"thinking": BUDGET}, {}),
+        (Dialect.CHAT, ALL, {"service_tier": "standard_only"}, {"service_tier": "default"}),
+        (Dialect.CHAT, NO_ABILITIES, {"service_tier": "auto"}, {"service_tier": None}),
+        (Dialect.CHAT, ALL, {"service_tier": "flex"}, {}),
+        (Dialect.MESSAGES, ALL, {**ONE_CALL, **EFFORT, **RESTING}, {}),
+    ],
+)
+def test_a_client_of_anthropics_is_told_elsewhere_by_other_fields(
+    target: Dialect, takes: frozenset[Ability], fields: Body, changes: Body
+) -> None:
+    assert translated(Dialect.MESSAGES, target, fields, takes) == changes
+
+
+@pytest.mark.parametrize(
+    ("dialect", "fields", "changes"),
+    [
+        (Dialect.CHAT, {"safety_identifier": "s"}, {"safety_identifier": None, "user": "s"}),
+        (Dialect.CHAT, {"safety_identifier": "s", "user": "u"}, {"safety_identifier": None, "user": "u"}),
+        (Dialect.RESPONSES, {"prompt_cache_key": "k", "store": False}, {"prompt_cache_key": None, "store": None}),
+        (Dialect.CHAT, {"logprobs": False, "presence_penalty": 0.0}, {"logprobs": None, "presence_penalty": None}),
+        (Dialect.CHAT, {"logprobs": True, "presence_penalty": 0.1, "logit_bias": {"1": 2}}, {}),
+        (Dialect.RESPONSES, {"logprobs": False}, {}),
+    ],
+)
+def test_what_anthropic_does_not_know_and_asks_for_nothing_does_not_reach_it(
+    dialect: Dialect, fields: Body, changes: Body
+) -> None:
+    assert translated(dialect, Dialect.MESSAGES, fields, NO_ABILITIES) == changes
+    assert translated(dialect, Dialect.RESPONSES if dialect is Dialect.CHAT else Dialect.CHAT, fields, ALL) == {}

@@ -42,7 +42,7 @@ from thriftgate.proxy.tiers.breaker import own_failure
 from thriftgate.proxy.tiers.deployments import DeploymentNames
 from thriftgate.proxy.tiers.plain_chunks import build_plain_chunks
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
-from thriftgate.proxy.tiers.translations import Translations, asked, hand_on_messages, handed_on
+from thriftgate.proxy.tiers.translations import Translations, asked, carry_strict_tools, hand_on_messages, handed_on
 from thriftgate.proxy.tiers.wrapped_chunks import copy_wrapped_chunks
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import answer_of, body_of, view_of, with_fields
@@ -92,6 +92,7 @@ class RouterCompleter:
         self._supported: dict[str, frozenset[str]] = {}
         listening.listen()
         hand_on_messages()
+        carry_strict_tools()
         stumbles.note_sending()
         build_plain_chunks()
         copy_wrapped_chunks()

@@ -24,7 +24,7 @@ from thriftgate.services.request.asking import AskedStream, Asker
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import view_of, whole_body, with_body
 from thriftgate.types import Answer, ChatRequest, StreamPiece
-from thriftgate.wire.formats import delta_of, with_objection, without_format
+from thriftgate.wire.formats import delta_of, is_of_format, with_objection, without_format
 from thriftgate.wire.turns import Dialect
 
 _JSON_SPACE = " \t\n\r"
@@ -97,12 +97,18 @@ class ShapedAsker:
 
     async def formatted(self, model: str, request: ChatRequest) -> ChatRequest:
         """The request as this tier can be asked for the shape: by its provider's own parameter, else in words."""
-        if self.requirement.tool is not None or self._asker.completer.supports(model, "response_format"):
+        if self.requirement.tool is not None or self._takes_format(model, request):
             return request
         if self._worded is None or self._worded[0] is not request:
             worded = await beside_loop(lambda: self._without_format(request), is_heavy=view_of(request).is_heavy)
             self._worded = request, worded
         return self._worded[1]
+
+    def _takes_format(self, model: str, request: ChatRequest) -> bool:
+        completer = self._asker.completer
+        return completer.supports(model, "response_format") and not any(
+            map(is_of_format, completer.lost(model, request))
+        )
 
     def _without_format(self, request: ChatRequest) -> ChatRequest:
         asking = with_body(request, without_format(view_of(request)))

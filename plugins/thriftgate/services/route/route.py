@@ -45,6 +45,7 @@ from thriftgate.services.route.place import NoPlace, WorkPlace, asking
 from thriftgate.services.route.refreshing import RefreshTurns
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, StreamPiece, Usage, Vector
 from thriftgate.wire.dialects import echoed, ending, replay
+from thriftgate.wire.formats import is_of_format
 from thriftgate.wire.streaming.codec import Ending
 
 _SENT_TOGETHER = 16
@@ -279,7 +280,8 @@ class RouteService:
         with journal.stage("plan") as notes:
             vector = await self._vector(serving) if parts.planner.needs_vector else None
             plan = partial(parts.planner.plan, request, prompt=serving.prompt, vector=vector, stream=journal.stream)
-            planned = await beside_loop(lambda: self._in_question(request, plan()), is_heavy=view_of(request).is_heavy)
+            work = partial(self._in_question, request, plan, keeps_shape=serving.required is not None)
+            planned = await beside_loop(work, is_heavy=view_of(request).is_heavy)
             if LadderStep.CHEAP_ONLY in parts.steps():
                 planned = cheapest_alone(planned)
             notes.update(tiers=[tier.model for tier in planned.tiers], reason=planned.reason)
@@ -293,16 +295,20 @@ class RouteService:
             cascade = asking_only(parts.private_models, cascade)
         return CascadeRun(asker, request, config=cascade, scorer=scorer, plan=planned, vector=vector, shaped=shaped)
 
-    def _in_question(self, request: ChatRequest, planned: Plan) -> Plan:
+    def _in_question(self, request: ChatRequest, plan: Callable[[], Plan], *, keeps_shape: bool) -> Plan:
         """The plan without tiers that may not see the request or would not get all of it.
 
+        `keeps_shape`: the gateway itself sees to an answer's shape, and asks a tier for it in words where it must.
         Raises ContentBlockedError or InvalidRequestError when none is left.
         """
+        planned = plan()
         parts, models = self._parts, [tier.model for tier in self._parts.config.cascade.tiers]
         barred = {model for model in models if request.is_private and model not in parts.private_models}
-        lost = {
-            model: paths for model in models if model not in barred and (paths := parts.completer.lost(model, request))
-        }
+        lost: dict[str, list[str]] = {}
+        for model in models:
+            found = () if model in barred else parts.completer.lost(model, request)
+            if paths := [path for path in found if not (keeps_shape and is_of_format(path))]:
+                lost[model] = paths
         reason = Reason.PRIVATE if barred else Reason.TIER_CANNOT_CARRY
         left = without(planned, {*barred, *lost}, models, reason=reason)
         if left is None and not lost:

@@ -8,6 +8,7 @@ Failure behaviour: pure and total.
 
 from collections.abc import Iterator
 
+from thriftgate.wire.abilities import Ability
 from thriftgate.wire.chat.request import ChatRequestView
 from thriftgate.wire.paths import Path
 from thriftgate.wire.shapes import items, mapping
@@ -17,8 +18,8 @@ _NOT_AT_ANTHROPIC = ("audio", "prediction", "logit_bias", "top_logprobs")
 _LOST_PARTS = frozenset({PartKind.AUDIO, PartKind.VIDEO, PartKind.OTHER, PartKind.REFUSAL})
 
 
-def lost(view: ChatRequestView) -> Iterator[Path]:
-    """The places that an Anthropic tier would never see."""
+def lost(view: ChatRequestView, takes: frozenset[Ability]) -> Iterator[Path]:
+    """The places that an Anthropic tier would never see; `takes`: what its provider takes of them."""
     body = view.body
     yield from ((name,) for name in _NOT_AT_ANTHROPIC if body.get(name))
     if view.n > 1:
@@ -30,6 +31,10 @@ def lost(view: ChatRequestView) -> Iterator[Path]:
     for tool in view.tools:
         if tool.value.get("type") == "custom":
             yield (*tool.path, "type")
+        elif mapping(tool.value.get("function")).get("strict") is True and Ability.STRICT_TOOLS not in takes:
+            yield (*tool.path, "function", "strict")
+    if mapping(body.get("response_format")).get("type") == "json_object":
+        yield ("response_format", "type")
     if mapping(body.get("tool_choice")).get("type") in ("allowed_tools", "custom"):
         yield ("tool_choice",)
     for turn in view.turns:

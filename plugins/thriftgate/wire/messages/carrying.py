@@ -9,6 +9,8 @@ Failure behaviour: pure and total.
 from collections.abc import Iterator
 from typing import Any
 
+from thriftgate.wire.abilities import Ability
+from thriftgate.wire.counterparts import effort_is_carried, wants_one_call
 from thriftgate.wire.identity import IMMATERIAL_FIELDS
 from thriftgate.wire.messages.request import MessagesRequestView
 from thriftgate.wire.paths import Path
@@ -32,9 +34,9 @@ _NOTHING: tuple[Any, ...] = (None, [], {})
 """Values with which nothing is lost."""
 
 
-def lost(view: MessagesRequestView, target: Dialect) -> Iterator[Path]:
-    """The places that a tier of the other dialect would never see."""
-    yield from _lost_fields(view, target)
+def lost(view: MessagesRequestView, target: Dialect, takes: frozenset[Ability]) -> Iterator[Path]:
+    """The places that a tier of the other dialect would never see; `takes`: what its provider takes of them."""
+    yield from _lost_fields(view, target, takes)
     for turn in view.turns:
         for part in turn.parts:
             if part.path != part.text_path:
@@ -49,19 +51,31 @@ def lost(view: MessagesRequestView, target: Dialect) -> Iterator[Path]:
             yield from ((*tool.path, name) for name in fields if name not in _CARRIED_TOOL_FIELDS)
 
 
-def _lost_fields(view: MessagesRequestView, target: Dialect) -> Iterator[Path]:
+def _lost_fields(view: MessagesRequestView, target: Dialect, takes: frozenset[Ability]) -> Iterator[Path]:
     body = view.body
     carried = _CARRIED - {"stop_sequences"} if target is Dialect.RESPONSES else _CARRIED
+    if Ability.TOP_K in takes:
+        carried |= {"top_k"}
     yield from ((name,) for name, value in body.items() if value not in _NOTHING and name not in carried)
-    if mapping(body.get("tool_choice")).get("disable_parallel_tool_use") is True:
+    if wants_one_call(body) and Ability.ONE_CALL not in takes:
         yield ("tool_choice", "disable_parallel_tool_use")
-    config = mapping(body.get("output_config"))
-    is_adaptive = mapping(body.get("thinking")).get("type") == "adaptive"
-    for name, value in config.items():
-        if value is not None and name != "format" and not (name == "effort" and is_adaptive):
+    for name, value in mapping(body.get("output_config")).items():
+        if value is None or (name == "effort" and effort_is_carried(body, takes)):
+            continue
+        if name != "format" or not _is_schema(value):
             yield ("output_config", name)
+    if body.get("output_format") is not None and not _is_schema(body["output_format"]):
+        yield ("output_format",)
+    always_thinks = Ability.EFFORT in takes and Ability.NO_EFFORT not in takes
+    if always_thinks and mapping(body.get("thinking")).get("type") == "disabled":
+        yield ("thinking", "type")
     if view.headers.get("anthropic-beta"):
         yield ("headers", "anthropic-beta")
+
+
+def _is_schema(value: object) -> bool:
+    wanted = mapping(value)
+    return wanted.get("type") == "json_schema" and bool(wanted.get("schema"))
 
 
 def _lost_in_block(part: Part, target: Dialect) -> Iterator[Path]:

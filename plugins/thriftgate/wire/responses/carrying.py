@@ -9,6 +9,7 @@ Failure behaviour: pure and total.
 from collections.abc import Iterator
 from typing import Any
 
+from thriftgate.wire.abilities import Ability
 from thriftgate.wire.identity import IMMATERIAL_FIELDS
 from thriftgate.wire.paths import Path
 from thriftgate.wire.responses.request import ResponsesRequestView
@@ -36,9 +37,12 @@ _NOTHING: tuple[Any, ...] = (None, [], {})
 """Values with which nothing is lost."""
 
 
-def lost(view: ResponsesRequestView) -> Iterator[Path]:
-    """The places that a tier of another dialect would never see."""
+def lost(view: ResponsesRequestView, target: Dialect, takes: frozenset[Ability]) -> Iterator[Path]:
+    """The places that a tier of the other dialect would never see; `takes`: what its provider takes of them."""
     yield from _lost_fields(view)
+    is_anthropic = target is Dialect.MESSAGES
+    if is_anthropic and mapping(mapping(view.body.get("text")).get("format")).get("type") == "json_object":
+        yield ("text", "format", "type")
     for turn in view.turns:
         yield from _lost_in_turn(turn)
     for tool in view.tools:
@@ -47,6 +51,8 @@ def lost(view: ResponsesRequestView) -> Iterator[Path]:
             yield (*tool.path, "type")
         elif mapping(tool.value.get("format")).get("type") == "grammar":
             yield (*tool.path, "format")
+        if is_anthropic and tool.value.get("strict") is True and Ability.STRICT_TOOLS not in takes:
+            yield (*tool.path, "strict")
 
 
 def _lost_fields(view: ResponsesRequestView) -> Iterator[Path]:

@@ -1,0 +1,81 @@
+"""What of a request is said by another field in another dialect, written where LiteLLM's translation reads it.
+
+LiteLLM leaves these out. What a provider does not take (`Ability`) is not written: it is refused by name (`carrying`).
+
+Failure behaviour: pure and total.
+"""
+
+from typing import Any
+
+from thriftgate.wire.abilities import Ability
+from thriftgate.wire.shapes import Body, Json, mapping, text
+from thriftgate.wire.turns import Dialect
+
+_OF_ANTHROPICS_TIERS = {"auto": "auto", "standard_only": "default"}
+"""Anthropic's service tiers by OpenAI's names."""
+_HINTS = ("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "store")
+"""What changes no answer, and Anthropic has not."""
+_SAYING_NOTHING: Json = {
+    "frequency_penalty": 0, "logit_bias": {}, "logprobs": False, "presence_penalty": 0, "top_logprobs": 0,
+}  # fmt: skip
+"""Values with which a client of OpenAI's asks for nothing, of fields that LiteLLM refuses on the way to Anthropic."""
+
+
+def translated(dialect: Dialect, target: Dialect, fields: Json, takes: frozenset[Ability]) -> Body:
+    """The fields to set before LiteLLM translates a client's request; a value of None takes the field out.
+
+    `takes`: what the provider that speaks `target` takes.
+    """
+    if dialect is target:
+        return {}
+    if dialect is Dialect.MESSAGES:
+        return _from_messages(target, fields, takes)
+    return _to_messages(dialect, fields) if target is Dialect.MESSAGES else {}
+
+
+def wants_one_call(body: Json) -> bool:
+    """Whether a client of Anthropic's lets the model call no more than one of its tools at once."""
+    return bool(body.get("tools")) and mapping(body.get("tool_choice")).get("disable_parallel_tool_use") is True
+
+
+def effort_is_carried(body: Json, takes: frozenset[Ability]) -> bool:
+    """Whether the effort that a client of Anthropic's asks for reaches the provider."""
+    kind = text(mapping(body.get("thinking")).get("type"))
+    return kind == "adaptive" or (Ability.EFFORT in takes and kind in ("", "enabled"))
+
+
+def _from_messages(target: Dialect, fields: Json, takes: frozenset[Ability]) -> Body:
+    changes: Body = {}
+    if Ability.ONE_CALL in takes and wants_one_call(fields):
+        changes["parallel_tool_calls"] = False
+    thinking = mapping(fields.get("thinking"))
+    if thinking.get("type") == "disabled":
+        changes |= _without_thinking(target, takes)
+    elif mapping(fields.get("output_config")).get("effort") and effort_is_carried(fields, takes):
+        # Only beside adaptive thinking LiteLLM reads the effort; a budget is none beside an effort that is named.
+        changes["thinking"] = {**_without(thinking, "budget_tokens"), "type": "adaptive"}
+    tier = fields.get("service_tier")
+    if isinstance(tier, str) and tier in _OF_ANTHROPICS_TIERS:
+        changes["service_tier"] = _OF_ANTHROPICS_TIERS[tier] if Ability.SERVICE_TIER in takes else None
+    return changes
+
+
+def _without_thinking(target: Dialect, takes: frozenset[Ability]) -> Body:
+    if Ability.EFFORT not in takes:
+        return {"thinking": None}  # it does not think
+    # For chat completions LiteLLM writes it.
+    writes = target is Dialect.RESPONSES and Ability.NO_EFFORT in takes
+    return {"reasoning": {"effort": "none"}} if writes else {}
+
+
+def _to_messages(dialect: Dialect, fields: Json) -> Body:
+    changes: Body = {name: None for name in _HINTS if name in fields}
+    if dialect is Dialect.CHAT:
+        changes |= {name: None for name, nothing in _SAYING_NOTHING.items() if fields.get(name, 1) == nothing}
+    if fields.get("safety_identifier"):
+        changes |= {"safety_identifier": None, "user": fields.get("user") or fields["safety_identifier"]}
+    return changes
+
+
+def _without(fields: Json, name: str) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != name}
