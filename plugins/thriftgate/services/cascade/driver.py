@@ -273,17 +273,18 @@ class _Streamed:
         shaped, follower, answer = self._shaped, self._follower, self._stream.answer
         if shaped is None or follower is None:
             return Reply(answer, is_shown=self._is_shown)
-        if not self._has_shown:
-            # Nothing of it is out, so it can be repaired and asked for again as where everything is held.
-            came = shaped.stopped(self._stream, follower.objection) if follower.objection is not None else None
-            if came is None:
-                assert answer is not None, "a stream that ended has its answer"
-                came = await shaped.judged(self._request, answer)
-            return await shaped.ask(self._model, self._request, follow=True, first=came)
-        if follower.objection is None and answer is not None:
+        if follower.objection is not None:
+            came = shaped.stopped(self._stream, follower.objection)
+        elif answer is None:  # its first tokens looked bad: nothing of it is out
+            return Reply(None)
+        elif self._has_shown:
             return await shaped.shown(self._request, answer)
-        assert follower.objection is not None, "a stream that was stopped has its objection"
-        return replace(shaped.refuse(shaped.stopped(self._stream, follower.objection)), is_shown=True)
+        else:
+            came = await shaped.judged(self._request, answer)
+        if self._has_shown:
+            return replace(shaped.refuse(came), is_shown=True)
+        # Nothing of it is out, so it can be repaired and asked for again as where everything is held.
+        return await shaped.ask(self._model, self._request, follow=True, first=came)
 
     @property
     def _is_shown(self) -> bool:

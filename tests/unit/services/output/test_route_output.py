@@ -365,3 +365,32 @@ async def test_a_number_that_is_held_behind_thoughts_that_were_shown_comes_at_it
     one.completer.standing["large"] = Streamed([first, *[{**first, "choices": [thought]}] * 10, *events])
     assert await Client(one.route).read(ask()) == "12"
     assert one.completer.models == ["large"]
+
+
+UNSURE = stream_of(answer_of(GOOD, logprob=-3.0))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Streamed(UNSURE), Streamed(UNSURE[:2]), Streamed([*UNSURE[:2], failure("small")]), Streamed([]), answer_of(""),
+     replace(answer_of("{"), choices=(Choice({"role": "assistant", "content": "{"}, "content_filter"),))],
+    ids=["looks bad", "has no ending", "breaks off", "sends nothing", "says nothing", "filtered"],
+)  # fmt: skip
+async def test_an_optimistic_stream_that_comes_to_nothing_is_answered_by_the_next_tier(reply: Any) -> None:
+    """With a shape to keep, nothing of a cheap answer is shown before it is judged, so nothing was."""
+    output = {"json_schema": SHAPE, "reasks": 0}
+    one = setup(output=output, streaming="optimistic", optimistic={"floor": 0.5, "until": 3, "window": 2})
+    one.completer.enqueue("small", reply)
+    assert await Client(one.route).read(ask()) == GOOD
+    assert one.completer.models == ["small", "large"]
+    assert one.record.decision is DecisionKind.ESCALATED
+
+
+async def test_a_format_that_one_providers_api_lacks_is_asked_for_in_words_and_kept_by_the_gateway() -> None:
+    one = setup(output={})
+    one.completer.losing["small"] = ("response_format.type",)
+    answer = await one.answer(ask(params={"response_format": {"type": "json_object"}}))
+    assert answer.text == GOOD
+    (asked,) = one.completer.history
+    assert (asked.model, "response_format" in (asked.request.body or {})) == ("small", False)
+    assert "JSON" in asked.request.messages[0]["content"]
