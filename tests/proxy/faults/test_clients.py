@@ -242,6 +242,18 @@ def test_an_endpoint_that_no_route_serves_says_so(gateway: GatewayProcess, path:
         assert error_of(response)["type"] == "invalid_request_error"
 
 
+def test_a_long_recording_for_a_route_says_so(gateway: GatewayProcess) -> None:
+    response = httpx.post(
+        f"{gateway.base_url}/v1/audio/transcriptions",
+        data={"model": "one"},
+        files={"file": ("a.wav", bytes(600_000), "audio/wav")},
+        headers=gateway.headers(),
+        timeout=60,
+    )
+    assert response.status_code in (400, 404), response.text
+    assert "route 'one'" in error_of(response)["message"]
+
+
 # A caller's timeout
 
 

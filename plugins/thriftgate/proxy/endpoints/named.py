@@ -19,7 +19,9 @@ from thriftgate.proxy.endpoints.replies import header
 from thriftgate.wire.shapes import items, mapping
 
 _LARGEST = 256 * 1024
-"""Bytes of a body in which a route is looked for."""
+"""Bytes of a body in which a route is looked for; of a form with files, as many at its beginning."""
+_LAST = 64 * 1024
+"""Bytes at the end of a form in which one is looked for: its fields may stand behind the file."""
 _MOST_FIELDS = 100
 _ALSO_OF_MODELS = ("/v1beta/", "/v1/evals", "/v1/skills/")
 """Addresses of endpoints that ask models and stand in none of LiteLLM's own lists."""
@@ -37,8 +39,9 @@ class RequestReader:
         self._scope = scope
         self._receive = receive
         self._path = path
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._head = bytearray()
+        self._tail = b""
+        self._is_whole = True
 
     @property
     def is_form(self) -> bool:
@@ -52,15 +55,22 @@ class RequestReader:
     async def receive(self) -> Message:
         """The next message, for the application."""
         message = await self._receive()
-        if message["type"] == "http.request" and self._size <= _LARGEST:
-            piece: bytes = message.get("body", b"")
-            self._size += len(piece)
-            self._pieces.append(piece)
+        if message["type"] == "http.request":
+            self._keep(message.get("body", b""))
         return message
+
+    def _keep(self, piece: bytes) -> None:
+        room = _LARGEST - len(self._head)
+        self._head += piece[:room]
+        if len(piece) <= room:
+            return
+        self._is_whole = False
+        if self._is_multipart:
+            self._tail = (self._tail + piece[room:])[-_LAST:]
 
     def begins_like(self, text: str) -> bool:
         """Whether a text that was read as JSON is the body."""
-        return b"".join(self._pieces[:2]).startswith(text[:20].encode("utf-8", "replace"))
+        return self._head.startswith(text[:20].encode("utf-8", "replace"))
 
     def named(self, routes: Mapping[str, str]) -> str | None:
         """The route that an endpoint which asks a model is to ask."""
@@ -91,9 +101,10 @@ class RequestReader:
 
     def _fields(self) -> Iterable[tuple[str, Any]]:
         """The fields of the body, be it JSON or a form."""
-        body = b"".join(self._pieces) if self._size <= _LARGEST else b""
         if self._is_multipart:
-            return [(name.decode(), value.decode("utf-8", "replace")) for name, value in _FIELD.findall(body)]
+            found = _FIELD.findall(bytes(self._head) + self._tail)
+            return [(name.decode(), value.decode("utf-8", "replace")) for name, value in found]
+        body = bytes(self._head) if self._is_whole else b""
         return _pairs(body) if self.is_form else document_of(body).items()
 
 

@@ -178,6 +178,23 @@ async def test_a_route_may_be_named_in_a_form(kind: str, form: bytes) -> None:
     assert (status, told["error"]["param"]) == (400, "model")
 
 
+@pytest.mark.parametrize("parts", [("model", "file"), ("file", "model"), ("file", "model", "file")], ids=" ".join)
+async def test_a_route_may_be_named_before_or_behind_a_large_file(parts: tuple[str, ...]) -> None:
+    forms = {
+        "model": b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\none\r\n',
+        "file": b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        + bytes(30_000)
+        + b"\r\n",
+    }
+    sound = forms["file"].replace(bytes(30_000), bytes(2_000_000), 1)
+    form = b"".join([sound if part == "file" and place < 2 else forms[part] for place, part in enumerate(parts)])
+    path = "/v1/audio/transcriptions"
+    status, told = await answered(path, FAULT, body=form + b"--x--\r\n", kind=FORM)
+    assert (status, told["error"]["param"]) == (400, "model")
+    other = form.replace(b"\r\none\r\n", b"\r\nwhisper\r\n")
+    assert (await answered(path, FAULT, body=other, kind=FORM))[0] == 500
+
+
 async def test_a_route_may_be_named_in_a_header() -> None:
     status, told = await answered("/v1/files", FAULT, headers={"x-litellm-model": "one"})
     assert (status, told["error"]["param"]) == (400, "model")
