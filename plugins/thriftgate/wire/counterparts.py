@@ -35,7 +35,7 @@ def translated(dialect: Dialect, target: Dialect, fields: Json, takes: frozenset
 
 def wants_one_call(body: Json) -> bool:
     """Whether a client of Anthropic's lets the model call no more than one of its tools at once."""
-    return bool(body.get("tools")) and mapping(body.get("tool_choice")).get("disable_parallel_tool_use") is True
+    return bool(body.get("tools") and mapping(body.get("tool_choice")).get("disable_parallel_tool_use"))
 
 
 def effort_is_carried(body: Json, takes: frozenset[Ability]) -> bool:

@@ -40,7 +40,15 @@ class PartKind(StrEnum):
     OTHER = "other"
 
 
+_RULES_OF_ALL = frozenset(
+    {
+        "$ref", "allOf", "anyOf", "const", "dependentRequired", "enum", "if", "maxProperties", "minProperties", "not",
+        "oneOf", "patternProperties", "propertyNames",
+    }
+)  # fmt: skip
 MEDIA = frozenset({PartKind.IMAGE, PartKind.DOCUMENT, PartKind.AUDIO, PartKind.VIDEO, PartKind.FILE})
+SPEAKERS: frozenset[Role] = frozenset({"system", "assistant"})
+"""Whose turns LiteLLM's translations take for text: what is shown in them is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,13 @@ class Tool:
     """The JSON schema of its arguments, where the client sent one."""
     is_server: bool
     """The provider runs it (web search, code execution …): answers then depend on more than the request."""
+
+    @property
+    def rules_of_all(self) -> tuple[str, ...]:
+        """Words of the schema about all arguments together: LiteLLM leaves them out on the way to Anthropic."""
+        schema = self.schema or {}
+        is_object = schema.get("type") in (None, "object")
+        return (*(() if is_object else ("type",)), *(word for word in schema if word in _RULES_OF_ALL))
 
 
 @dataclass(frozen=True, slots=True)

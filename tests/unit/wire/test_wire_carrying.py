@@ -282,3 +282,48 @@ def test_what_anthropic_does_not_know_and_asks_for_nothing_does_not_reach_it(
 ) -> None:
     assert translated(dialect, Dialect.MESSAGES, fields, NO_ABILITIES) == changes
     assert translated(dialect, Dialect.RESPONSES if dialect is Dialect.CHAT else Dialect.CHAT, fields, ALL) == {}
+
+
+PICTURE = "data:image/png;base64,iVBORw0="
+UNION: Body = {"anyOf": [{"type": "object", "properties": {"a": {}}}]}
+
+
+LEFT_OUT: list[tuple[Dialect, Body, str]] = [
+    (Dialect.MESSAGES, ask(user([{"type": "image", "source": {"type": "s3", "uri": "x"}}])),
+     "messages[0].content[0].source"),
+    (Dialect.MESSAGES, ask(user([{"type": "image", "url": "x"}])), "messages[0].content[0].source"),
+    (Dialect.MESSAGES, ask(user([{"type": "tool_result", "tool_use_id": "t", "content": "x", "is_error": 1}])),
+     "messages[0].content[0].is_error"),
+    (Dialect.MESSAGES, ask(**{**ONE_CALL, "tool_choice": {"type": "any", "disable_parallel_tool_use": 1}}),
+     "tool_choice.disable_parallel_tool_use"),
+    (Dialect.CHAT, {"messages": [{"role": "assistant", "content": [
+        {"type": "image_url", "image_url": {"url": PICTURE}}]}]}, "messages[0].content[0]"),
+    (Dialect.CHAT, {"messages": [{"role": "system", "content": [
+        {"type": "image_url", "image_url": {"url": PICTURE}}]}]}, "messages[0].content[0]"),
+    (Dialect.CHAT, {"messages": [{"role": "assistant", "content": "x", "images": [
+        {"type": "image_url", "image_url": {"url": PICTURE}}]}]}, "messages[0].images"),
+    (Dialect.CHAT, {"tools": [{"type": "function", "function": {"name": "f", "parameters": UNION}}]},
+     "tools[0].function.parameters.anyOf"),
+    (Dialect.CHAT, {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}}]},
+     "tools[0].function.parameters.type"),
+    (Dialect.CHAT, {"functions": [{"name": "f", "parameters": {"$ref": "#/$defs/A", "$defs": {"A": {}}}}]},
+     "functions[0].parameters.$ref"),
+    (Dialect.RESPONSES, {"input": [{"role": "assistant", "content": [
+        {"type": "input_image", "image_url": PICTURE}]}]}, "input[0].content[0].type"),
+    (Dialect.RESPONSES, {"input": [{"role": "developer", "content": [
+        {"type": "input_image", "image_url": PICTURE}]}]}, "input[0].content[0].type"),
+    (Dialect.RESPONSES, {"input": "x", "text": {"format": {"type": "grammar", "grammar": "x"}}}, "text.format"),
+    (Dialect.RESPONSES, {"input": "x", "tool_choice": "brand_new"}, "tool_choice"),
+    (Dialect.RESPONSES, {"input": "x", "tools": [{"type": "function", "function": {"name": "f"}}]},
+     "tools[0].name"),
+    (Dialect.RESPONSES, {"input": "x", "tools": [{"type": "function", "name": "f", "brand_new": 1}]},
+     "tools[0].brand_new"),
+    (Dialect.RESPONSES, {"input": "x", "tools": [{"type": "function", "name": "f", "parameters": UNION}]},
+     "tools[0].parameters.anyOf"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dialect", "body", "path"), LEFT_OUT)
+def test_what_litellm_leaves_out_without_a_word_is_named(dialect: Dialect, body: Body, path: str) -> None:
+    target = Dialect.CHAT if dialect is not Dialect.CHAT else Dialect.MESSAGES
+    assert carries(request_view(dialect, body), target) == (path,)

@@ -12,7 +12,7 @@ from thriftgate.wire.abilities import Ability
 from thriftgate.wire.chat.request import ChatRequestView
 from thriftgate.wire.paths import Path
 from thriftgate.wire.shapes import items, mapping
-from thriftgate.wire.turns import PartKind, Turn
+from thriftgate.wire.turns import MEDIA, SPEAKERS, PartKind, Turn
 
 _NOT_AT_ANTHROPIC = ("audio", "prediction", "logit_bias", "top_logprobs")
 _LOST_PARTS = frozenset({PartKind.AUDIO, PartKind.VIDEO, PartKind.OTHER, PartKind.REFUSAL})
@@ -33,6 +33,8 @@ def lost(view: ChatRequestView, takes: frozenset[Ability]) -> Iterator[Path]:
             yield (*tool.path, "type")
         elif mapping(tool.value.get("function")).get("strict") is True and Ability.STRICT_TOOLS not in takes:
             yield (*tool.path, "function", "strict")
+        below = ("function", "parameters") if tool.path[0] == "tools" else ("parameters",)
+        yield from ((*tool.path, *below, name) for name in tool.rules_of_all)
     if mapping(body.get("response_format")).get("type") == "json_object":
         yield ("response_format", "type")
     if mapping(body.get("tool_choice")).get("type") in ("allowed_tools", "custom"):
@@ -42,10 +44,13 @@ def lost(view: ChatRequestView, takes: frozenset[Ability]) -> Iterator[Path]:
 
 
 def _lost_in_turn(turn: Turn) -> Iterator[Path]:
-    """What was heard, shown or refused before, and calls of tools that take any text."""
+    """What was heard, shown or refused before, by whoever answered, and calls of tools that take any text."""
     for part in turn.parts:
         is_custom = part.kind is PartKind.TOOL_CALL and mapping(part.value).get("type") == "custom"
-        if part.kind in _LOST_PARTS or is_custom:
+        is_shown = part.kind in MEDIA and turn.role in SPEAKERS
+        if part.kind in _LOST_PARTS or is_custom or is_shown:
             yield part.path
     if mapping(turn.value.get("audio")).get("id"):
         yield (*turn.path, "audio")
+    if turn.role == "assistant" and turn.value.get("images"):
+        yield (*turn.path, "images")

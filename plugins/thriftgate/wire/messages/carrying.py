@@ -15,7 +15,7 @@ from thriftgate.wire.identity import IMMATERIAL_FIELDS
 from thriftgate.wire.messages.request import MessagesRequestView
 from thriftgate.wire.paths import Path
 from thriftgate.wire.shapes import Json, mapping, text
-from thriftgate.wire.turns import Dialect, Part, PartKind
+from thriftgate.wire.turns import MEDIA, SPEAKERS, Dialect, Part, PartKind
 
 _CARRIED = frozenset(
     {
@@ -39,7 +39,9 @@ def lost(view: MessagesRequestView, target: Dialect, takes: frozenset[Ability]) 
     yield from _lost_fields(view, target, takes)
     for turn in view.turns:
         for part in turn.parts:
-            if part.path != part.text_path:
+            if part.kind in MEDIA and turn.role in SPEAKERS:
+                yield (*part.path, "type")
+            elif part.path != part.text_path:
                 yield from _lost_in_block(part, target)
     for tool in view.tools:
         fields = tool.value
@@ -83,12 +85,12 @@ def _lost_in_block(part: Part, target: Dialect) -> Iterator[Path]:
     kind = text(block.get("type"))
     if kind not in (_CARRIED_IN_RESULTS if part.in_tool_result else _CARRIED_BLOCKS):
         yield (*part.path, "type")
-    elif kind == "tool_result" and block.get("is_error") is True:
+    elif kind == "tool_result" and block.get("is_error"):
         yield (*part.path, "is_error")
     elif part.kind is PartKind.THINKING and _is_signed(block):
         yield (*part.path, "signature" if kind == "thinking" else "data")
-    elif kind == "image" and mapping(block.get("source")).get("type") == "file":
-        yield (*part.path, "source", "file_id")
+    elif kind == "image" and (source := text(mapping(block.get("source")).get("type"))) not in _CARRIED_SOURCES:
+        yield (*part.path, "source", *(["file_id"] if source == "file" else ()))
     elif kind == "document":
         yield from _lost_of_document(part.path, block, target)
 

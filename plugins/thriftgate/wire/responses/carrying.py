@@ -14,7 +14,7 @@ from thriftgate.wire.identity import IMMATERIAL_FIELDS
 from thriftgate.wire.paths import Path
 from thriftgate.wire.responses.request import ResponsesRequestView
 from thriftgate.wire.shapes import items, mapping, text
-from thriftgate.wire.turns import Dialect, Part, PartKind, Turn
+from thriftgate.wire.turns import MEDIA, SPEAKERS, Dialect, Part, PartKind, Turn
 
 _CARRIED = frozenset(
     {
@@ -33,6 +33,14 @@ _CARRIED_PARTS = frozenset(
 )
 _CARRIED_INCLUDES = frozenset({"reasoning.encrypted_content"})
 _CARRIED_TOOLS = frozenset({"function", "custom", "namespace"})
+_CARRIED_TOOL_FIELDS = frozenset(
+    {
+        "type", "name", "description", "parameters", "strict", "format", "tools", "cache_control", "defer_loading",
+        "allowed_callers", "input_examples", "eager_input_streaming",
+    }
+)  # fmt: skip
+_CARRIED_FORMATS = (None, "text", "json_object", "json_schema")
+_CARRIED_CHOICES = (None, "", "auto", "none", "required")
 _NOTHING: tuple[Any, ...] = (None, [], {})
 """Values with which nothing is lost."""
 
@@ -51,6 +59,11 @@ def lost(view: ResponsesRequestView, target: Dialect, takes: frozenset[Ability])
             yield (*tool.path, "type")
         elif mapping(tool.value.get("format")).get("type") == "grammar":
             yield (*tool.path, "format")
+        elif not text(tool.value.get("name")):
+            yield (*tool.path, "name")
+        else:
+            yield from ((*tool.path, name) for name in tool.value if name not in _CARRIED_TOOL_FIELDS)
+            yield from ((*tool.path, "parameters", name) for name in tool.rules_of_all)
         if is_anthropic and tool.value.get("strict") is True and Ability.STRICT_TOOLS not in takes:
             yield (*tool.path, "strict")
 
@@ -65,8 +78,11 @@ def _lost_fields(view: ResponsesRequestView) -> Iterator[Path]:
         if body.get(name) is not None and body[name] != harmless:
             yield (name,)
     yield from (("text", name) for name in mapping(body.get("text")) if name != "format")
+    if mapping(mapping(body.get("text")).get("format")).get("type") not in _CARRIED_FORMATS:
+        yield ("text", "format")
     choice = mapping(body.get("tool_choice"))
-    if choice and choice.get("type") not in ("function", "custom"):
+    named = body.get("tool_choice")
+    if choice.get("type") not in ("function", "custom") if choice else named not in _CARRIED_CHOICES:
         yield ("tool_choice",)
 
 
@@ -81,7 +97,9 @@ def _lost_in_turn(turn: Turn) -> Iterator[Path]:
     if kind == "reasoning" and seal and not seal.startswith("["):
         yield (*turn.path, "encrypted_content")
     for part in turn.parts:
-        if part.path not in (turn.path, part.text_path):
+        if part.kind in MEDIA and turn.role in SPEAKERS:
+            yield (*part.path, "type")
+        elif part.path not in (turn.path, part.text_path):
             yield from _lost_in_part(part)
 
 
