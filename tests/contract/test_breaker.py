@@ -334,6 +334,13 @@ def test_what_another_moment_or_key_would_mend_is_no_refusal_of_the_request(stat
     assert failure.retry_after == (None if is_refusal else 30)
 
 
+def test_a_client_is_not_advised_to_change_the_gateways_settings() -> None:
+    said = "It requires a message. Either provide one, or set `litellm.modify_params = True` // `litellm_settings::x`"
+    assert tier_failure("m", exceptions.BadRequestError(said, "m", "p")).cause == "It requires a message."
+    said = "It takes no n. If you want to drop this param, set `litellm.drop_params = True` or pass in `(.., x)`"
+    assert tier_failure("m", exceptions.BadRequestError(said, "m", "p")).cause == "It takes no n."
+
+
 @pytest.mark.parametrize(
     "said",
     [

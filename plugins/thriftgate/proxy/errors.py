@@ -70,7 +70,7 @@ _LITELLMS_NAMES = re.compile(
 )
 _MESSAGE = re.compile(r'"(?:message|detail)"\s?:\s?"((?:[^"\\]|\\.)*)"')
 _PATH = re.compile(r"[A-Za-z_][\w.\[\]]{0,99}", re.ASCII)
-_LITELLMS_ADVICE = re.compile(r" To drop [^.`]{1,200} set `")
+_LITELLMS_ADVICE = re.compile(r" (?:To drop [^.`]{1,200} set `|(?:To|If|Either) [^.`]{1,200}`litellm)")
 _REQUEST_AT_FAULT = frozenset({400, 413, 422})
 _REFUSED_BY_LITELLM = frozenset({400, 403, 404, 422})
 """How LiteLLM refuses a request itself. That it is too early for one, or that a key of ours is wrong, is no refusal."""

@@ -11,7 +11,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -42,6 +42,7 @@ from thriftgate.proxy.endpoints.bodies import BodyBounds
 from thriftgate.proxy.endpoints.counting import explain_counts
 from thriftgate.proxy.endpoints.describing import describe_routes
 from thriftgate.proxy.endpoints.refusing import ErrorLayer
+from thriftgate.proxy.endpoints.replies import name_half_characters
 from thriftgate.proxy.endpoints.unclaimed import UnclaimedLayer
 from thriftgate.proxy.guards.hooks import GuardHooks
 from thriftgate.proxy.guards.layer import GuardLayer
@@ -102,7 +103,18 @@ def _model_names() -> Mapping[str, str]:
     names = {name: model.removeprefix(ROUTE_PREFIX) for name, model in models.items() if model.startswith(ROUTE_PREFIX)}
     aliases = cast("Mapping[str, object]", router.model_group_alias or {})
     targets = dict(_alias_targets(aliases))
-    return names | {alias: names[group] for alias in targets if (group := _at_the_end(alias, targets)) in names}
+    aliased = {alias: names[group] for alias in targets if (group := _at_the_end(alias, targets)) in names}
+    return dict(_past_names(entries)) | names | aliased
+
+
+def _past_names(entries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """LiteLLM takes a deployment's id, and what its provider calls it, for the name of a model group."""
+    for entry in entries:
+        model = str(entry["litellm_params"]["model"])
+        if model.startswith(ROUTE_PREFIX):
+            route = model.removeprefix(ROUTE_PREFIX)
+            yield model, route
+            yield str(entry.get("model_info", {}).get("id")), route
 
 
 def _alias_targets(aliases: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -149,6 +161,9 @@ let_refusals_stand()
 explain_counts()
 note_what_is_absent()
 fetch_none()
+name_half_characters()
+# What a provider does not take it says; LiteLLM sent the first four of any number and said nothing.
+litellm.disable_stop_sequence_limit = True
 blame_attachments()
 charge_alike()
 copy_by_structure()

@@ -27,11 +27,11 @@ class ThriftgateProvider(CustomLLM):
         noted = mapping(mapping(kwargs.get("litellm_params")).get("metadata"))
         if noted.get("user_api_key_team_id") == LITTELM_INTERNAL_HEALTH_SERVICE_ACCOUNT_NAME:
             return kwargs["model_response"]
-        raise _refusal(kwargs)
+        raise _not_by_its_name(kwargs)
 
-    async def astreaming(self, **kwargs: Any) -> NoReturn:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Not through here."""
-        raise _refusal(kwargs)
+    def astreaming(self, **kwargs: Any) -> NoReturn:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Not through here; LiteLLM does not await it."""
+        raise _not_by_its_name(kwargs)
 
     async def aembedding(self, **kwargs: Any) -> NoReturn:  # pyright: ignore[reportIncompatibleMethodOverride]
         """No route embeds."""
@@ -44,6 +44,13 @@ class ThriftgateProvider(CustomLLM):
 
 def _refusal(kwargs: dict[str, Any]) -> ClientHTTPException:
     return ClientHTTPException(not_served(str(kwargs.get("model") or "")))
+
+
+def _not_by_its_name(kwargs: dict[str, Any]) -> ClientHTTPException:
+    """A conversation has come past the route: what a plain model's fallbacks name, for one."""
+    route = str(kwargs.get("model") or "")
+    told = f"route '{route}' answers only who asks for it by its name, and is no fallback of a model"
+    return ClientHTTPException(InvalidRequestError(told, param="model"))
 
 
 def not_served(route: str) -> InvalidRequestError:

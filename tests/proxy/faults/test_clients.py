@@ -140,6 +140,19 @@ def test_an_alias_is_the_route(gateway: GatewayProcess, alias: str) -> None:
     assert eventually(lambda: decision(ask(gateway, "chat", "cached", question)) == "exact_hit")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("dialect", PATHS)
+def test_a_deployments_id_and_its_model_are_the_route(gateway: GatewayProcess, dialect: str, stream: bool) -> None:
+    """LiteLLM takes either for a group's name; a stream came back as an error of Python's, with status 200."""
+    everybody_says(gateway)
+    listed = httpx.get(f"{gateway.base_url}/v1/model/info", headers=gateway.headers(MASTER_KEY), timeout=60).json()
+    named = next(one["model_info"]["id"] for one in listed["data"] if one["model_name"] == "plainroute")
+    for model in (named, "thriftgate/plainroute"):
+        response = ask(gateway, dialect, model, stream=stream)
+        assert response.status_code == 200, response.text
+        assert decision(response) == "accepted"
+
+
 def test_aliases_of_each_other_are_no_model(gateway: GatewayProcess) -> None:
     assert error_of(ask(gateway, "chat", "round"))["type"] == "invalid_request_error"
 

@@ -233,6 +233,31 @@ def asking_for(dialect: str) -> dict[str, Any]:
     return {"logprobs": True, "top_logprobs": 2} if dialect == "chat" else {}
 
 
+@pytest.mark.parametrize("dialect", PATHS)
+def test_half_a_character_is_no_failure(gateway: GatewayProcess, dialect: str) -> None:
+    """JSON names it, UTF-8 cannot: a whole answer with one was a 500 after it had been paid for."""
+    everybody_says(gateway, "A face: \ud83d")
+    for route in ("one", "claudeone", "cached"):
+        answer = gateway.post(PATHS[dialect], request(dialect, route))
+        assert answer.status_code == 200, answer.text
+        assert "A face: \\ud83d" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("dialect", "route", "model"),
+    [("messages", "cachedvllm", "c-vllm"), ("chat", "claudeone", "claude-opus-4-6"), ("chat", "one", "o-large")],
+)
+def test_all_stop_sequences_are_sent(gateway: GatewayProcess, dialect: str, route: str, model: str) -> None:
+    """LiteLLM sent the first four, and said nothing."""
+    everybody_says(gateway)
+    stops = [f"S{number}" for number in range(6)]
+    name = "stop" if dialect == "chat" else "stop_sequences"
+    answer = gateway.post(PATHS[dialect], request(dialect, route, **{name: stops}))
+    assert answer.status_code == 200, answer.text
+    asked = gateway.upstream.asked(model)[-1]
+    assert asked.get("stop") == stops or asked.get("stop_sequences") == stops
+
+
 CHANGES = [
     ("POST", "/thriftgate/cache/purge"), ("POST", "/thriftgate/cache/purge/"), ("POST", "//thriftgate/cache/purge"),
     ("POST", "/thriftgate/cache//purge"), ("POST", "/thriftgate/%63ache/purge"), ("POST", "/thriftgate/./cache/purge"),

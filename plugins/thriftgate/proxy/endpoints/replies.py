@@ -1,13 +1,18 @@
 """What the layers around the endpoints read from an answer's head, change in it, and send instead of an answer.
 
+JSON may name the half of a character, and a model whose answer was cut may say one; UTF-8 has none. Such an answer was
+a 500, after it had been paid for.
+
 Failure behaviour: pure but for `send`; what a header cannot carry becomes a question mark.
 """
 
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import wraps
 from typing import Any
 
+from starlette.responses import JSONResponse
 from starlette.types import Message, Send
 
 from thriftgate.errors import GatewayError
@@ -15,6 +20,22 @@ from thriftgate.proxy.limits.dialects import LimitedApi, error_body
 
 Headers = Sequence[tuple[bytes, bytes]]
 _NO_HEAD: Message = {"type": "http.response.start"}
+
+
+def name_half_characters() -> None:
+    """From now on a document that UTF-8 cannot hold is written in ASCII; again changes nothing."""
+    theirs = JSONResponse.render
+    if hasattr(theirs, "__wrapped__"):
+        return
+
+    @wraps(theirs)
+    def rendered(self: JSONResponse, content: object) -> bytes:
+        try:
+            return theirs(self, content)
+        except UnicodeEncodeError:
+            return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+    JSONResponse.render = rendered
 
 
 def header(message: Message, name: bytes) -> bytes:
