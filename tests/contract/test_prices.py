@@ -92,6 +92,8 @@ MODELS = {
     "openai/second-gpt": {"input_cost_per_second": 0.01, "mode": "chat", "litellm_provider": "openai"},
     "anthropic/priced-claude": {**PRICES, "litellm_provider": "anthropic"},
 }
+BASED = {"openai/based-gpt": "openai/priced-gpt", "anthropic/based-claude": "anthropic/priced-claude"}
+"""Models that nobody has a price for, and whose prices they have by `base_model`."""
 ASKS: dict[str, dict[str, Any]] = {
     "chat": {"messages": [{"role": "user", "content": "Hi"}]},
     "messages": {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 50},
@@ -207,6 +209,13 @@ CASES = [
          600e-6 + 400 * 1e-7 + 40 * 2e-6 + 60 * 3e-6, "openai/priced-gpt"),
     Case("cached reads of GPT", "messages", tokens(read={"cached_tokens": 400}),
          600e-6 + 400 * 1e-7 + 100 * 2e-6, "openai/priced-gpt"),
+    Case("cached reads of a base model", "chat", chat(read={"cached_tokens": 400}),
+         600e-6 + 400 * 1e-7 + 100 * 2e-6, "openai/based-gpt"),
+    Case("reasoning of a base model", "responses", tokens(wrote={"reasoning_tokens": 60}),
+         1000e-6 + 40 * 2e-6 + 60 * 3e-6, "openai/based-gpt"),
+    Case("a base model behind another API", "messages", tokens(), 1000e-6 + 100 * 2e-6, "openai/based-gpt"),
+    Case("written for an hour by a base model", "messages", claude(**writes(0, 1000)),
+         20e-6 + 1000 * 2.5e-6 + 100 * 2e-6, "anthropic/based-claude"),
 ]  # fmt: skip
 
 
@@ -253,6 +262,10 @@ def router_of(upstream: Upstream) -> Router:
         return {"model": model, "api_key": "sk-none", "api_base": base}
 
     models = [{"model_name": model, "litellm_params": params(model)} for model in MODELS]
+    models += [
+        {"model_name": model, "litellm_params": params(model), "model_info": {"base_model": base}}
+        for model, base in BASED.items()
+    ]
     return Router(model_list=models, num_retries=0, disable_cooldowns=True)
 
 

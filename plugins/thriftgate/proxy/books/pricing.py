@@ -54,6 +54,8 @@ class Priced:
     deployment_id: str
     is_custom: bool
     """Its prices are written in the configuration."""
+    base_model: str | None = None
+    """Whose prices it has by the configuration, where its own name has none."""
 
 
 class RouterPricer:
@@ -163,6 +165,7 @@ class RouterPricer:
                 model=priced.model,
                 custom_llm_provider=priced.provider,
                 custom_pricing=priced.is_custom,
+                base_model=priced.base_model,
                 router_model_id=priced.deployment_id,
             )
         except Exception:  # LiteLLM has a class of its own for nearly every way not to know a price
@@ -192,12 +195,14 @@ def _priced(deployment: Deployment, deployment_id: str) -> Priced | None:
     info: Mapping[str, Any] = deployment.model_info.model_dump(exclude_none=True)
     model = deployment.litellm_params.model
     is_custom = any(name in params or name in info for name in _OPEN_PRICES)
+    provider = params.get("custom_llm_provider")
+    base_model = params.get("base_model") or info.get("base_model")
     if not is_custom:
         try:
-            litellm.get_model_info(model, params.get("custom_llm_provider"))
+            litellm.get_model_info(base_model or model, None if base_model else provider)
         except Exception:
             return None
-    return Priced(model, params.get("custom_llm_provider"), deployment_id, is_custom)
+    return Priced(model, provider, deployment_id, is_custom, base_model)
 
 
 def chat_usage(usage: Usage) -> LiteLLMUsage:
