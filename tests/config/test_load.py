@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,6 +127,16 @@ def test_the_end_of_a_model_is_announced_three_months_before_by_its_latest_dated
 ) -> None:
     warnings = load(GOOD / "support.yaml", ENVIRONMENT, today=today).warnings
     assert [warning.partition(".model: ")[2] for warning in warnings] == ([words] if words else [])
+
+
+@pytest.mark.parametrize("where", ["litellm_params", "model_info"])
+def test_the_end_of_a_model_that_the_operator_named_is_that_of_its_base_model(tmp_path: Path, where: str) -> None:
+    values = yaml.safe_load((GOOD / "support.yaml").read_text(encoding="utf-8"))
+    own: dict[str, Any] = {"model_name": "mine", "litellm_params": {"model": "azure/my-deployment", "api_key": "k"}}
+    values["model_list"].append(own | {where: {**own.get(where, {}), "base_model": "azure/o1"}})
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    warnings = load(tmp_path / "config.yaml", ENVIRONMENT, today=date(2026, 9, 1)).warnings
+    assert any("'azure/o1' retires on 2026-11-19: name its successor" in warning for warning in warnings)
 
 
 def test_one_working_deployment_is_enough_for_a_tier() -> None:

@@ -29,11 +29,11 @@ def check_retirement(models: ModelList, today: date) -> Iterator[RouteFinding]:
     """Models whose provider has announced their end."""
     for group in models.groups.values():
         for deployment in group.deployments:
-            last = None if deployment.route is not None else retires_on(deployment.model)
+            last = None if deployment.route is not None else retires_on(deployment.known_as)
             if last is None or last - today > _NOTICE:
                 continue
             word = "was announced to retire" if last < today else "retires"
-            words = f"'{deployment.model}' {word} on {last.isoformat()}: name its successor"
+            words = f"'{deployment.known_as}' {word} on {last.isoformat()}: name its successor"
             yield RouteFinding(Problem((*deployment.path, "litellm_params", "model"), words), is_warning=True)
 
 
@@ -48,7 +48,7 @@ def check_prompt_params(
         group = models.find(tier.model)
         for deployment in group.deployments if group is not None else ():
             effort = params.get("reasoning_effort") or deployment.params.get("reasoning_effort")
-            refused = list(refused_params(deployment.model, params, effort=effort))
+            refused = list(refused_params(deployment.known_as, params, effort=effort))
             if refused:
                 said = ", ".join(f"{one} {params[one]:g}" for one in refused)
                 words = (

@@ -10,7 +10,7 @@ from typing import Any
 
 from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
-from thriftgate.config.litellm.prices import Price, price_of, provider_of
+from thriftgate.config.litellm.prices import Price, base_model_of, price_of, provider_of
 from thriftgate.config.problems import KeyPath, Problem
 from thriftgate.forms import describe, did_you_mean
 from thriftgate.wire.shapes import items, mapping
@@ -45,6 +45,13 @@ class Deployment:
     """The environment variable that holds its key and is not set; None when nothing is known to be missing."""
     params: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     """Its `litellm_params` as they are written."""
+    base_model: str | None = None
+    """What its provider calls the model where the operator named it, as on Azure."""
+
+    @property
+    def known_as(self) -> str:
+        """The name by which LiteLLM's price map may know what the model can do."""
+        return self.base_model or self.model
 
     @property
     def route(self) -> str | None:
@@ -158,6 +165,7 @@ def _read_entry(
             price=price_of(entry),
             missing_variable=_missing_variable(entry, str(model), environ),
             params=mapping(entry.get("litellm_params")),
+            base_model=base_model_of(entry),
         ),
         [],
     )

@@ -52,11 +52,16 @@ def provider_of(model: str) -> str | None:
     return prefix if slash else (known if isinstance(known, str) else None)
 
 
+def base_model_of(entry: Mapping[str, Any]) -> str | None:
+    """Whose model an entry of `model_list` says that it is, where its provider lets operators name it."""
+    base = value_at(entry, "litellm_params", "base_model") or value_at(entry, "model_info", "base_model")
+    return base if isinstance(base, str) else None
+
+
 def price_of(entry: Mapping[str, Any]) -> Price | None:
     """The price of one entry of `model_list`: its own numbers, else those of its (base) model in LiteLLM's map."""
     model = value_at(entry, "litellm_params", "model")
-    base = value_at(entry, "model_info", "base_model") or value_at(entry, "litellm_params", "base_model")
-    names = [name for name in (base, model) if isinstance(name, str)]
+    names = [name for name in (base_model_of(entry), model) if isinstance(name, str)]
     names += [name.partition("/")[2] for name in names if "/" in name]
     sources = [mapping(entry.get("litellm_params")), mapping(entry.get("model_info"))]
     sources += [mapping(bundled_prices().get(name)) for name in names]
