@@ -6,6 +6,7 @@ signals. With `serving` behind the socket's name it is `thriftgate.proxy.serving
 LiteLLM's modules read nothing from the environment as they are imported that differs between our proxies.
 """
 
+import gc
 import json
 import os
 import select
@@ -135,8 +136,10 @@ def _serve_forks(address: Path, words: Sequence[str]) -> None:
         from thriftgate.proxy import serving
 
         serving.install()
+    gc.disable()  # as in `serving`: nearly nothing of what the imports make is garbage
     for heavy in ("litellm.proxy.proxy_cli", "litellm.proxy.proxy_server"):
         import_module(heavy)
+    gc.enable()
     sys.path[:] = ["" if path == str(address.parent) else path for path in sys.path if path != os.environ["PYTHONPATH"]]
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
