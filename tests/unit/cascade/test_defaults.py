@@ -14,17 +14,25 @@ from thriftgate.cascade.calibration.report import LIMITS, NEVER
 from thriftgate.cascade.cost_weight import POWERS, CostWeight
 from thriftgate.cascade.drift import AS_GOOD, BETTER, WORSE, drift_of
 from thriftgate.cascade.familiarity import SUMMARY_VERSION
-from thriftgate.cascade.flow import MoreEvidence, Reply, Scored, Tier
+from thriftgate.cascade.flow import MoreEvidence, Reply, Scored, Tier, cascade
 from thriftgate.cascade.plan import accept_at_for, plan
 from thriftgate.cascade.running import RunningConfidence
 from thriftgate.cascade.scoring import TOP_LOGPROBS, static_confidence
 from thriftgate.cascade.signals import Features
 from thriftgate.decisions import Reason
+from thriftgate.errors import AllTiersFailedError, TierFailedError
 
 
 def test_a_promise_is_of_two_per_cent_at_a_risk_of_five_net_of_what_gets_better() -> None:
     assert asdict(Promise()) == {"max_quality_loss": 0.02, "delta": 0.05, "loss": "net"}
-    for wrong in ({"max_quality_loss": 0.0}, {"max_quality_loss": 1.0}, {"delta": 0.0}, {"delta": 1.0}, {"loss": "x"}):
+    for wrong in (
+        {"max_quality_loss": -0.1},
+        {"max_quality_loss": 0.0},
+        {"max_quality_loss": 1.0},
+        {"delta": 0.0},
+        {"delta": 1.0},
+        {"loss": "x"},
+    ):
         with pytest.raises(ValueError, match="no such promise"):
             Promise(**wrong)  # pyright: ignore[reportArgumentType]
 
@@ -86,3 +94,11 @@ def test_labels_are_of_the_random_draw_alone_unless_told() -> None:
     assert labels_from_audits([], tiers=("a", "b"), cost_usd=(1, 2)) == []
     label = Label(group="g", quality=(1.0, 1.0), cost_usd=(1.0, 2.0))
     assert (label.features, label.vetoes, label.question, label.vector) == ((), (), {}, None)
+
+
+def test_a_rejected_answer_is_served_only_where_a_route_asks_for_it() -> None:
+    flow = cascade((Tier("small", 0.5), Tier("large")), score=lambda answer, second, rating: Scored(0.1))
+    next(flow)
+    flow.send(Reply(answer_of("small")))
+    with pytest.raises(AllTiersFailedError):
+        flow.send(TierFailedError("large", "away"))

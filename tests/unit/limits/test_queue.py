@@ -345,3 +345,8 @@ def test_a_debt_made_while_it_waited_is_kept_when_its_last_request_is_taken_out(
     assert queue.remove("a1")
     queue.add(waiting("a2", "a"))
     assert order(queue) == expected
+
+
+def test_of_a_heavy_tenant_no_more_requests_are_counted_before_one_than_wait() -> None:
+    queue = filled(waiting("b1", "b", weight=3.0), waiting("b2", "b", weight=3.0))
+    assert queue.position_of(waiting("a1", "a")) == 3

@@ -76,6 +76,7 @@ def test_two_to_four_small_words_in_as_many_places(one: str, other: str, differ:
     [
         # A place of four words is looked at, one of five is not; two words there are compared, three are not.
         ("is it near to it", "is it far off from where to it", False),
+        ("when is my card here or where", "where is my card here or when", True),
         ("is it then so", "is it there so", True),
         ("is it one more so", "is it not not yet so", False), ("is it 5 so", "is it not so", False),
         ("the meaning of too to", "the meaning of two to", True), ("the meaning of a", "the meaning of the", False),
