@@ -48,7 +48,7 @@ def check_prompt_params(
         group = models.find(tier.model)
         for deployment in group.deployments if group is not None else ():
             effort = params.get("reasoning_effort") or deployment.params.get("reasoning_effort")
-            refused = list(refused_params(deployment.known_as, params, effort=effort))
+            refused = list(refused_params(deployment.model, params, effort=effort))
             if refused:
                 said = ", ".join(f"{one} {params[one]:g}" for one in refused)
                 words = (

@@ -50,7 +50,7 @@ class Deployment:
 
     @property
     def known_as(self) -> str:
-        """The name by which LiteLLM's price map may know what the model can do."""
+        """The name by which LiteLLM's price map may know how long the model will be there."""
         return self.base_model or self.model
 
     @property
