@@ -218,6 +218,8 @@ def limited_config(upstream_url: str, limits: Mapping[str, Any], *plain: str, **
 
 
 Proxy = subprocess.Popen[bytes] | ForkedProcess
+FROM_PYTHON = {"THRIFTGATE_TEST_FROM_PYTHON": "1"}
+"""In the environment of a proxy: it is not forked."""
 _forks: list[Forks] = []
 _running = ExitStack()
 
@@ -237,12 +239,10 @@ def forked(argv: Sequence[str], environ: Mapping[str, str], folder: Path, log: I
     return _forks[0].start(argv, environ, folder, log)
 
 
-def start_proxy(
-    folder: Path, config: Mapping[str, Any], port: int, *options: str, is_forked: bool = True, **environ: str
-) -> Proxy:
+def start_proxy(folder: Path, config: Mapping[str, Any], port: int, *options: str, **environ: str) -> Proxy:
     """`litellm --config …` as an operator would start it, its log in the folder.
 
-    What is not `is_forked` begins with Python itself, as several workers of one proxy always do.
+    It begins with Python itself if `FROM_PYTHON` is in its environment, as several workers of one proxy always do.
     """
     for name in ("auth.py", "spend.py"):
         shutil.copy(Path(__file__).with_name(name), folder / name)
@@ -252,7 +252,7 @@ def start_proxy(
     argv = ["--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(port), *options]
     env = {**os.environ, "THRIFTGATE_TEST_SPEND": str(folder / "spend.jsonl"), **environ}
     with (folder / "proxy.log").open("wb") as log:
-        if is_forked:
+        if not environ.keys() & FROM_PYTHON:
             return forked(argv, env, folder, log)
         return subprocess.Popen(
             [*_LITELLM, *argv], env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
@@ -293,7 +293,7 @@ def provider_server() -> Iterator[HTTPServer]:
 
 @contextmanager
 def running(
-    name: str, config: dict[str, Any], upstream: Upstream, *modules: str, is_forked: bool = True, **environ: str
+    name: str, config: dict[str, Any], upstream: Upstream, *modules: str, **environ: str
 ) -> Generator[GatewayProcess]:
     """A proxy in a folder of its own, with modules of this one beside it; ended and removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix=f"thriftgate-{name}-"))
@@ -301,7 +301,7 @@ def running(
     for module in modules:
         shutil.copy(Path(__file__).with_name(module), folder / module)
     port = free_port()
-    process = start_proxy(folder, config, port, is_forked=is_forked, **environ)
+    process = start_proxy(folder, config, port, **environ)
     base_url = f"http://127.0.0.1:{port}"
     try:
         wait_until_alive(process, base_url, folder)
@@ -315,7 +315,7 @@ def running(
 def gateway_process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
     """One proxy for the whole run, which begins with Python itself: it takes up to 40 seconds to start."""
     upstream = Upstream(provider_server)
-    with running("proxy", gateway_config(upstream.base_url), upstream, is_forked=False) as gateway:
+    with running("proxy", gateway_config(upstream.base_url), upstream, **FROM_PYTHON) as gateway:
         yield gateway
 
 

@@ -19,6 +19,7 @@ from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import (
     CLIENT_KEY,
     GatewayProcess,
+    Proxy,
     free_port,
     gateway_config,
     start_proxy,
@@ -45,7 +46,7 @@ class Stoppable:
     """A proxy of one test's own, whose books are read after its end."""
 
     gateway: GatewayProcess
-    process: subprocess.Popen[bytes]
+    process: Proxy
     langfuse: LangfuseIntakeServer
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.proxy.conftest import MASTER_KEY, ROOT, deployment, free_port, start_proxy
+from tests.proxy.conftest import FROM_PYTHON, MASTER_KEY, ROOT, deployment, free_port, start_proxy
 from tests.proxy.scrape import read_series, total
 from tests.proxy.waiting import eventually, settle
 
@@ -122,7 +122,7 @@ def test_a_proxy_started_without_us_refuses_a_broken_configuration_with_words(fo
             "thriftgate": {"routes": {"support": {"cascade": {"tiers": [{"model": "small"}], "acept_at": 0.7}}}}
         },
     }
-    process = start_proxy(folder, config, free_port(), is_forked=False)
+    process = start_proxy(folder, config, free_port(), **FROM_PYTHON)
     code = process.wait(_PATIENCE)
     last_lines = (folder / "proxy.log").read_text().splitlines()[-4:]
     assert code == 2

@@ -12,6 +12,8 @@ from thriftgate.schemas import Refusal, Schema, compile_schema
 from thriftgate.schemas.wanted import Wanted
 
 Source = Literal["caller", "route"]
+ANY_OBJECT = "Answer with one JSON object and nothing else: no code fence, no text before or after it."
+"""How a model is asked for JSON of any shape where its provider has no field for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def response_format(requirement: Requirement) -> dict[str, Any]:
 def in_words(requirement: Requirement) -> str:
     """A system text for a tier without a native form."""
     if requirement.schema is None:
-        return "Answer with one JSON object and nothing else: no code fence, no text before or after it."
+        return ANY_OBJECT
     schema = json.dumps(requirement.schema.document.root, ensure_ascii=False)
     return (
         "Answer with one JSON value and nothing else: no code fence, no text before or after it. "

@@ -7,14 +7,16 @@ Failure behaviour: pure and total.
 
 from typing import Any
 
+from thriftgate.output.requirement import ANY_OBJECT
 from thriftgate.wire.abilities import Ability
-from thriftgate.wire.shapes import Body, Json, mapping, text
+from thriftgate.wire.shapes import Body, Json, items, mapping, text
 from thriftgate.wire.turns import Dialect
 
 _OF_ANTHROPICS_TIERS = {"auto": "auto", "standard_only": "default"}
 """Anthropic's service tiers by OpenAI's names."""
 _HINTS = ("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "store")
 """What changes no answer, and Anthropic has not."""
+_OPERATORS = frozenset({"system", "developer"})
 _SAYING_NOTHING: Json = {
     "frequency_penalty": 0, "logit_bias": {}, "logprobs": False, "presence_penalty": 0, "top_logprobs": 0,
 }  # fmt: skip
@@ -72,9 +74,28 @@ def _to_messages(dialect: Dialect, fields: Json) -> Body:
     changes: Body = {name: None for name in _HINTS if name in fields}
     if dialect is Dialect.CHAT:
         changes |= {name: None for name, nothing in _SAYING_NOTHING.items() if fields.get(name, 1) == nothing}
+    changes |= _any_object(dialect, fields)
     if fields.get("safety_identifier"):
         changes |= {"safety_identifier": None, "user": fields.get("user") or fields["safety_identifier"]}
     return changes
+
+
+def _any_object(dialect: Dialect, fields: Json) -> Body:
+    """That the answer shall be any JSON object is said in words: Anthropic has no field for it."""
+    if dialect is Dialect.CHAT:
+        if mapping(fields.get("response_format")).get("type") != "json_object":
+            return {}
+        messages = items(fields.get("messages"))
+        said = next(
+            (at for at, one in enumerate(messages) if mapping(one).get("role") not in _OPERATORS), len(messages)
+        )
+        words = {"role": "system", "content": ANY_OBJECT}
+        return {"response_format": None, "messages": [*messages[:said], words, *messages[said:]]}
+    shape = mapping(fields.get("text"))
+    if mapping(shape.get("format")).get("type") != "json_object":
+        return {}
+    told = "\n\n".join(filter(None, (text(fields.get("instructions")), ANY_OBJECT)))
+    return {"text": _without(shape, "format") or None, "instructions": told}
 
 
 def _without(fields: Json, name: str) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from tests.proxy.conftest import GatewayProcess
 from tests.proxy.faults.conftest import GPT, OPUS, ask, error_of
 from tests.proxy.upstream import says
 
+from thriftgate.output.requirement import ANY_OBJECT
+
 pytestmark = pytest.mark.xdist_group("proxy-faults")
 
 Expected = str | Mapping[str, Any]
@@ -18,6 +20,7 @@ VLLM, OPENAI, THINKS, CLAUDE = "otherone", "one", "thinksone", "claudeone"
 """A provider of chat completions; OpenAI with a model that nobody knows, and with one that thinks; Anthropic."""
 ASKED = {VLLM: "other-large", OPENAI: "o-large", THINKS: GPT, CLAUDE: OPUS}
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+IN_WORDS = {"output_format": None, "system": [{"type": "text", "text": ANY_OBJECT}]}
 WANTED = {"type": "json_schema", "schema": SCHEMA}
 TOOL = {"name": "w", "input_schema": SCHEMA}
 FUNCTION = {"type": "function", "name": "w", "parameters": SCHEMA}
@@ -119,7 +122,7 @@ CHAT: dict[str, tuple[dict[str, Any], dict[str, Expected]]] = {
     "schema": ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}}, {
         CLAUDE: {"output_format": WANTED}, VLLM: {"response_format": {"json_schema": {"schema": SCHEMA}}}}),
     "any object": ({"response_format": {"type": "json_object"}}, {
-        CLAUDE: "response_format.type", VLLM: {"response_format": {"type": "json_object"}}}),
+        CLAUDE: IN_WORDS, VLLM: {"response_format": {"type": "json_object"}}}),
     "text": ({"response_format": {"type": "text"}}, {CLAUDE: {"output_format": None}}),
     "strict tool": ({"tools": [{**CHAT_TOOL, "function": {**CHAT_FUNCTION, "strict": True}}]}, {
         CLAUDE: {"tools": [{"name": "w", "strict": True}]}, VLLM: {"tools": [LEFT_OUT]},
@@ -152,7 +155,7 @@ RESPONSES: dict[str, tuple[dict[str, Any], dict[str, Expected]]] = {
     "schema": ({"text": {"format": {"name": "x", **WANTED}}}, {
         CLAUDE: {"output_format": WANTED}, OPENAI: {"text": {"format": {"name": "x", **WANTED}}}}),
     "any object": ({"text": {"format": {"type": "json_object"}}}, {
-        CLAUDE: "text.format.type", OPENAI: {"text": {"format": {"type": "json_object"}}}}),
+        CLAUDE: IN_WORDS, OPENAI: {"text": {"format": {"type": "json_object"}}}}),
     "strict tool": ({"tools": [{**FUNCTION, "strict": True}]}, {
         CLAUDE: {"tools": [{"name": "w", "strict": True}]}, OPENAI: {"tools": [{"strict": True}]}}),
     "hints": ({"prompt_cache_key": "k", "store": True}, {CLAUDE: {"prompt_cache_key": None, "store": None}}),

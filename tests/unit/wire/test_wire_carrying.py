@@ -7,6 +7,7 @@ from tests.wire_samples.messages_requests import MESSAGES_REQUESTS, ask, assista
 from tests.wire_samples.responses_requests import RESPONSES_REQUESTS
 from tests.wire_samples.samples import Body, Sample
 
+from thriftgate.output.requirement import ANY_OBJECT
 from thriftgate.wire.abilities import NO_ABILITIES, Ability
 from thriftgate.wire.counterparts import translated
 from thriftgate.wire.dialects import carries, request_view
@@ -216,8 +217,6 @@ def test_that_arguments_keep_to_their_schema_is_lost_only_where_the_provider_can
         (Dialect.MESSAGES, Dialect.CHAT, {"output_format": {"type": "json_object"}}, "output_format"),
         (Dialect.MESSAGES, Dialect.CHAT, {"output_config": {"format": {"type": "text"}}}, "output_config.format"),
         (Dialect.MESSAGES, Dialect.CHAT, {**EFFORT, "thinking": {"type": "disabled"}}, "output_config.effort"),
-        (Dialect.CHAT, Dialect.MESSAGES, {"response_format": {"type": "json_object"}}, "response_format.type"),
-        (Dialect.RESPONSES, Dialect.MESSAGES, {"text": {"format": {"type": "json_object"}}}, "text.format.type"),
     ],
 )
 def test_what_no_provider_of_the_other_dialect_has_is_lost_everywhere(
@@ -264,6 +263,29 @@ def test_a_client_of_anthropics_is_told_elsewhere_by_other_fields(
     target: Dialect, takes: frozenset[Ability], fields: Body, changes: Body
 ) -> None:
     assert translated(Dialect.MESSAGES, target, fields, takes) == changes
+
+
+TOLD: Body = {"role": "system", "content": ANY_OBJECT}
+RULE: Body = {"role": "developer", "content": "Be brief."}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "fields", "changes"),
+    [
+        (Dialect.CHAT, {"response_format": {"type": "json_object"}, "messages": [RULE, user("Hi")]},
+         {"response_format": None, "messages": [RULE, TOLD, user("Hi")]}),
+        (Dialect.CHAT, {"response_format": {"type": "json_object"}, "messages": [user("Hi"), RULE]},
+         {"response_format": None, "messages": [TOLD, user("Hi"), RULE]}),
+        (Dialect.CHAT, {"response_format": {"type": "text"}, "messages": [user("Hi")]}, {}),
+        (Dialect.RESPONSES, {"text": {"format": {"type": "json_object"}}}, {"text": None, "instructions": ANY_OBJECT}),
+        (Dialect.RESPONSES, {"text": {"format": {"type": "json_object"}, "a": 1}, "instructions": "Be brief."},
+         {"text": {"a": 1}, "instructions": f"Be brief.\n\n{ANY_OBJECT}"}),
+        (Dialect.RESPONSES, {"text": {"format": {"type": "text"}}}, {}),
+    ],
+)  # fmt: skip
+def test_json_of_any_shape_is_asked_of_anthropic_in_words(dialect: Dialect, fields: Body, changes: Body) -> None:
+    assert translated(dialect, Dialect.MESSAGES, fields, NO_ABILITIES) == changes
+    assert translated(dialect, Dialect.RESPONSES if dialect is Dialect.CHAT else Dialect.CHAT, fields, ALL) == {}
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,6 @@ def lost(view: ChatRequestView, takes: frozenset[Ability]) -> Iterator[Path]:
             yield (*tool.path, "function", "strict")
         below = ("function", "parameters") if tool.path[0] == "tools" else ("parameters",)
         yield from ((*tool.path, *below, name) for name in tool.rules_of_all)
-    if mapping(body.get("response_format")).get("type") == "json_object":
-        yield ("response_format", "type")
     if mapping(body.get("tool_choice")).get("type") in ("allowed_tools", "custom"):
         yield ("tool_choice",)
     for turn in view.turns:

@@ -49,8 +49,6 @@ def lost(view: ResponsesRequestView, target: Dialect, takes: frozenset[Ability])
     """The places that a tier of the other dialect would never see; `takes`: what its provider takes of them."""
     yield from _lost_fields(view)
     is_anthropic = target is Dialect.MESSAGES
-    if is_anthropic and mapping(mapping(view.body.get("text")).get("format")).get("type") == "json_object":
-        yield ("text", "format", "type")
     for turn in view.turns:
         yield from _lost_in_turn(turn)
     for tool in view.tools:
