@@ -377,3 +377,21 @@ async def test_usage_that_cannot_be_believed_is_clamped_and_marked(
     assert 0 <= call.usage.completion_tokens <= MOST_TOKENS
     assert 0 <= call.cost_usd <= MOST_TOKENS * 5e-6
     await asyncio.wait_for(world.calls.charged.get(), 10)
+
+
+ELSEWHERE = [("azure/x", "eu/gpt-4o-2024-08-06"), ("azure/x", "mistral-large-2402"), ("azure_ai/x", "grok-3"),
+             ("openai/gpt-4o", "gpt-4oo")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "base"), ELSEWHERE)
+def test_a_base_model_has_its_price_wherever_litellm_finds_one(model: str, base: str) -> None:
+    params = {"model": model, "api_key": "sk-none", "api_base": "http://127.0.0.1:9"}
+    entry = {"model_name": "m", "litellm_params": params, "model_info": {"base_model": base}}
+    router = Router(model_list=[entry])
+    usage = {"prompt_tokens": 1000, "completion_tokens": 1000, "total_tokens": 2000}
+    answer = litellm.ModelResponse(model=model, usage=usage)
+    known = router.get_model_ids("m")[0]
+    charged = litellm.completion_cost(answer, model=model, base_model=base, router_model_id=known)
+    assert charged > 0
+    source: Any = lambda: router  # noqa: E731  its type is the router's, not the port's
+    assert RouterPricer(source).call_cost_usd("m", usage) == pytest.approx(charged, abs=1e-9)

@@ -7,11 +7,12 @@ import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    from litellm.llms.anthropic.chat.transformation import AnthropicConfig
     from litellm.router import Router
     from litellm.types.utils import CallTypes
 
     from thriftgate.proxy.tiers.abilities import abilities
-    from thriftgate.proxy.tiers.translations import Translations, asked
+    from thriftgate.proxy.tiers.translations import Translations, asked, carry_strict_tools
 
 from thriftgate.services.request.reading import with_body
 from thriftgate.types import ChatRequest
@@ -109,7 +110,10 @@ THINKS = {Ability.EFFORT, Ability.NO_EFFORT}
         ("gpt-4o", "openai", Dialect.RESPONSES, {Ability.ONE_CALL, Ability.SERVICE_TIER}),
         ("gpt-5", "azure", Dialect.CHAT, {Ability.ONE_CALL, Ability.SERVICE_TIER, Ability.EFFORT}),
         ("llama", "hosted_vllm", Dialect.CHAT, {Ability.ONE_CALL, Ability.SERVICE_TIER, Ability.TOP_K, *THINKS}),
-        ("llama-3.3-70b-versatile", "groq", Dialect.CHAT, {Ability.ONE_CALL, Ability.SERVICE_TIER}),
+        ("o3", "openai", Dialect.RESPONSES, {Ability.ONE_CALL, Ability.SERVICE_TIER, Ability.EFFORT}),
+        ("llama-3.3-70b-versatile", "groq", Dialect.CHAT, {Ability.ONE_CALL}),
+        ("x", "scaledown", Dialect.CHAT, set[Ability]()),
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", "bedrock", Dialect.MESSAGES, {Ability.STRICT_TOOLS}),
         ("mistral-large-latest", "mistral", Dialect.CHAT, {Ability.ONE_CALL}),
         ("llama3", "ollama_chat", Dialect.CHAT, {Ability.TOP_K, *THINKS}),
         ("gemini-2.5-flash", "gemini", Dialect.CHAT, {Ability.SERVICE_TIER, Ability.TOP_K, *THINKS}),
@@ -122,6 +126,29 @@ THINKS = {Ability.EFFORT, Ability.NO_EFFORT}
 )  # fmt: skip
 def test_what_a_provider_takes(model: str, provider: str, spoken: Dialect, takes: set[Ability]) -> None:
     assert abilities(model, provider, spoken) == takes
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_strict"),
+    [
+        ({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}, True),
+        (
+            {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1}}, "additionalProperties": False},
+            False,
+        ),
+    ],
+)
+def test_a_tool_is_strict_for_a_route_where_anthropic_takes_its_schema(schema: dict[str, Any], is_strict: bool) -> None:
+    carry_strict_tools()
+    tool: Any = {"type": "function", "function": {"name": "f", "parameters": schema, "strict": True}}
+    made: Any = AnthropicConfig()._map_tool_helper(tool)[0]  # pyright: ignore[reportPrivateUsage]
+    assert "strict" not in made, "a plain model's requests stay as they are"
+    token = asked.set(request(Dialect.CHAT, SEVERAL))
+    try:
+        told: Any = AnthropicConfig()._map_tool_helper(tool)[0]  # pyright: ignore[reportPrivateUsage]
+    finally:
+        asked.reset(token)
+    assert told == ({**made, "strict": True} if is_strict else made)
 
 
 def test_an_operator_knows_better_what_a_deployment_takes() -> None:

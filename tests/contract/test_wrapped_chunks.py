@@ -41,10 +41,13 @@ choices = st.fixed_dictionaries(
     {"delta": plain | plain | plain | odd, "index": st.sampled_from([0, 0, 0, 1])},
     optional={"finish_reason": st.sampled_from([None, None, None, "stop", "length"]), "logprobs": st.none()},
 )
+odd_choices = st.sampled_from([None, "x", {"index": 0, "delta": "x"}, {"index": 0, "delta": None}])
 chunks = st.fixed_dictionaries(
     {
         "id": st.sampled_from(["c1", "c1", "c1", "c2", "", None]),
-        "choices": st.one_of(st.tuples(choices), st.tuples(choices), st.lists(choices, max_size=2)).map(list),
+        "choices": st.one_of(st.tuples(choices), st.tuples(choices), st.lists(choices | odd_choices, max_size=2)).map(
+            list
+        ),
         "created": st.just(1),
         "model": st.sampled_from(["m", "m", "other"]),
         "object": st.just("chat.completion.chunk"),
@@ -119,6 +122,12 @@ def test_a_stream_of_words_has_the_chunks_that_litellm_makes(said: list[str], mo
     assert passed(data, copying(THEIRS)) == passed(data, THEIRS)
 
 
+@pytest.mark.parametrize("fingerprint", ["fp", "fp_ollama"])
+def test_a_fingerprint_that_litellm_knows_changes_nothing(fingerprint: str) -> None:
+    data = words_of(*"abcdef", system_fingerprint=fingerprint)
+    assert passed(data, copying(THEIRS)) == passed(data, THEIRS)
+
+
 def test_words_that_come_again_and_again_are_counted_as_litellm_counts_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(litellm, "REPEATED_STREAMING_CHUNK_LIMIT", 4)
     told = [passed(words_of("one", *["again"] * 9), creator) for creator in (copying(THEIRS), THEIRS)]
@@ -138,19 +147,24 @@ def test_litellm_makes_the_first_two_chunks_of_words_and_no_other() -> None:
     assert len(given) == 8
 
 
-def test_no_two_chunks_share_what_can_be_changed() -> None:
+@pytest.mark.parametrize("fingerprint", ["fp", "fp_ollama"])
+def test_no_two_chunks_share_what_can_be_changed(fingerprint: str) -> None:
     wrapper, create = wrapped(), copying(THEIRS)
     made: list[Any] = []
-    for data in words_of(*"abcdef"):
+    for data in words_of(*"abcdef", system_fingerprint=fingerprint):
         made.append(create(wrapper, plain_chunk(data)))
         wrapper.chunks.append(made[-1])
         for one in made:
             one.hidden_params["mood"] = one.choices[0].delta.content
             one.choices[0].delta.mood = one.choices[0].delta.content
             one.choices[0].mood, one.mood = "good", one.choices[0].delta.content
+            if one.provider_specific_fields is not None:
+                one.provider_specific_fields["mood"] = one.choices[0].delta.content
     assert [one.choices[0].delta.content for one in made] == list("abcdef")
     assert [one.hidden_params["mood"] for one in made] == list("abcdef")
     assert [one.choices[0].delta.mood for one in made] == list("abcdef")
+    fields = [one.provider_specific_fields for one in made]
+    assert fields == [None] * 6 or [one["mood"] for one in fields] == list("abcdef")
     fresh = create(wrapper, plain_chunk(words_of("g")[0]))
     assert not hasattr(fresh, "mood")
     assert not hasattr(fresh.choices[0].delta, "mood")

@@ -121,7 +121,10 @@ def forks(*words: str) -> Generator[Forks]:
         # As LiteLLM's command is run: nothing of the repository is beside the configuration.
         environ = {**os.environ, "PYTHONPATH": str(root)}
         with log.open("wb") as out:
-            process = subprocess.Popen(argv, cwd=name, env=environ, stdin=subprocess.PIPE, stdout=out, stderr=out)
+            # In a session of its own: Ctrl-C is for whoever runs the tests, which then ends the proxies.
+            process = subprocess.Popen(
+                argv, cwd=name, env=environ, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True
+            )
         try:
             eventually(lambda: address.exists() or process.poll() is not None, _PATIENCE)
             assert address.exists(), log.read_text()

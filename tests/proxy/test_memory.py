@@ -94,9 +94,10 @@ def test_what_is_over_leaves_no_circle_of_ours(watched: GatewayProcess, case: st
 
 
 def test_a_client_that_goes_away_leaves_no_circle_of_ours(watched: GatewayProcess) -> None:
+    words, late = drips(watched.upstream, ["Bern", " is", " it"], 0.2), slow(0.6, says("Bern"))
+    watched.upstream.on("large", lambda body: (words if body.get("stream") else late)(body))
+
     def ask(endpoint: str, stream: bool) -> None:
-        words = drips(watched.upstream, ["Bern", " is", " it"], 0.2)
-        watched.upstream.on("large", words if stream else slow(0.6, says("Bern")))
         leave(watched, endpoint, body_of(endpoint, "plain", stream=stream), 0.3)
 
     assert left_by(watched, ask) == []

@@ -104,7 +104,8 @@ def _model_names() -> Mapping[str, str]:
     aliases = cast("Mapping[str, object]", router.model_group_alias or {})
     targets = dict(_alias_targets(aliases))
     aliased = {alias: names[group] for alias in targets if (group := _at_the_end(alias, targets)) in names}
-    return dict(_past_names(entries)) | names | aliased
+    past = {name: route for name, route in _past_names(entries) if name not in models}
+    return past | names | aliased
 
 
 def _past_names(entries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,8 @@ _OF_ANTHROPICS_TIERS = {"auto": "auto", "standard_only": "default"}
 """Anthropic's service tiers by OpenAI's names."""
 _HINTS = ("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "store")
 """What changes no answer, and Anthropic has not."""
+_MOST_STRICT = 5
+"""Strict tools of one request: from seven on Anthropic has refused some for the size of their grammar."""
 _OPERATORS = frozenset({"system", "developer"})
 _SAYING_NOTHING: Json = {
     "frequency_penalty": 0, "logit_bias": {}, "logprobs": False, "presence_penalty": 0, "top_logprobs": 0,
@@ -32,7 +34,7 @@ def translated(dialect: Dialect, target: Dialect, fields: Json, takes: frozenset
         return {}
     if dialect is Dialect.MESSAGES:
         return _from_messages(target, fields, takes)
-    return _to_messages(dialect, fields) if target is Dialect.MESSAGES else {}
+    return _to_messages(dialect, fields, takes) if target is Dialect.MESSAGES else {}
 
 
 def wants_one_call(body: Json) -> bool:
@@ -63,15 +65,19 @@ def _from_messages(target: Dialect, fields: Json, takes: frozenset[Ability]) -> 
 
 
 def _without_thinking(target: Dialect, takes: frozenset[Ability]) -> Body:
-    if Ability.EFFORT not in takes:
-        return {"thinking": None}  # it does not think
+    if Ability.NO_EFFORT not in takes:
+        # It has no effort that LiteLLM knows of, or none that is none: left out is as near as it gets.
+        return {"thinking": None}
     # For chat completions LiteLLM writes it.
-    writes = target is Dialect.RESPONSES and Ability.NO_EFFORT in takes
-    return {"reasoning": {"effort": "none"}} if writes else {}
+    return {"reasoning": {"effort": "none"}} if target is Dialect.RESPONSES else {}
 
 
-def _to_messages(dialect: Dialect, fields: Json) -> Body:
+def _to_messages(dialect: Dialect, fields: Json, takes: frozenset[Ability]) -> Body:
     changes: Body = {name: None for name in _HINTS if name in fields}
+    tools = items(fields.get("tools"))
+    n_strict = sum(map(_is_strict, tools))
+    if n_strict and (Ability.STRICT_TOOLS not in takes or n_strict > _MOST_STRICT):
+        changes["tools"] = [_loose(tool) for tool in tools]
     if dialect is Dialect.CHAT:
         changes |= {name: None for name, nothing in _SAYING_NOTHING.items() if fields.get(name, 1) == nothing}
     changes |= _any_object(dialect, fields)
@@ -83,7 +89,8 @@ def _to_messages(dialect: Dialect, fields: Json) -> Body:
 def _any_object(dialect: Dialect, fields: Json) -> Body:
     """That the answer shall be any JSON object is said in words: Anthropic has no field for it."""
     if dialect is Dialect.CHAT:
-        if mapping(fields.get("response_format")).get("type") != "json_object":
+        shape = mapping(fields.get("response_format"))
+        if shape.get("type") != "json_object" or "response_schema" in shape:  # a schema is LiteLLM's to translate
             return {}
         messages = items(fields.get("messages"))
         said = next(
@@ -91,11 +98,29 @@ def _any_object(dialect: Dialect, fields: Json) -> Body:
         )
         words = {"role": "system", "content": ANY_OBJECT}
         return {"response_format": None, "messages": [*messages[:said], words, *messages[said:]]}
-    shape = mapping(fields.get("text"))
-    if mapping(shape.get("format")).get("type") != "json_object":
+    told = mapping(fields.get("text"))
+    if mapping(told.get("format")).get("type") != "json_object":
         return {}
-    told = "\n\n".join(filter(None, (text(fields.get("instructions")), ANY_OBJECT)))
-    return {"text": _without(shape, "format") or None, "instructions": told}
+    words = "\n\n".join(filter(None, (text(fields.get("instructions")), ANY_OBJECT)))
+    return {"text": _without(told, "format") or None, "instructions": words}
+
+
+def _is_strict(tool: object) -> bool:
+    """Whether a tool of either API of OpenAI's, or one within it, promises arguments of its schema."""
+    told = mapping(tool)
+    inner = any(mapping(one).get("strict") for one in items(told.get("tools")))
+    return bool(told.get("strict") or mapping(told.get("function")).get("strict") or inner)
+
+
+def _loose(tool: object) -> object:
+    if not _is_strict(tool):
+        return tool
+    told = _without(mapping(tool), "strict")
+    if "function" in told:
+        told["function"] = _without(mapping(told["function"]), "strict")
+    if "tools" in told:
+        told["tools"] = [_loose(one) for one in items(told["tools"])]
+    return told
 
 
 def _without(fields: Json, name: str) -> dict[str, Any]:

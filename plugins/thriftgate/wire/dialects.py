@@ -106,8 +106,8 @@ def _lost(view: RequestView, target: Dialect, takes: frozenset[Ability]) -> Iter
         case MessagesRequestView() if target is not Dialect.MESSAGES:
             return messages_carrying.lost(view, target, takes)
         case ResponsesRequestView() if target is not Dialect.RESPONSES:
-            return responses_carrying.lost(view, target, takes)
+            return responses_carrying.lost(view, target)
         case ChatRequestView() if target is Dialect.MESSAGES:
-            return chat_carrying.lost(view, takes)
+            return chat_carrying.lost(view)
         case _:
             return ()

@@ -3,6 +3,7 @@
 Failure behaviour: pure; values only.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -42,10 +43,12 @@ class PartKind(StrEnum):
 
 _RULES_OF_ALL = frozenset(
     {
-        "$ref", "allOf", "anyOf", "const", "dependentRequired", "enum", "if", "maxProperties", "minProperties", "not",
-        "oneOf", "patternProperties", "propertyNames",
+        "$ref", "allOf", "anyOf", "const", "dependencies", "dependentRequired", "dependentSchemas", "enum", "if",
+        "maxProperties", "minProperties", "not", "oneOf", "patternProperties", "propertyNames", "unevaluatedProperties",
     }
 )  # fmt: skip
+_INLINED = "#/definitions/"
+"""Definitions of this place LiteLLM writes where they are referred to."""
 MEDIA = frozenset({PartKind.IMAGE, PartKind.DOCUMENT, PartKind.AUDIO, PartKind.VIDEO, PartKind.FILE})
 SPEAKERS: frozenset[Role] = frozenset({"system", "assistant"})
 """Whose turns LiteLLM's translations take for text: what is shown in them is left out."""
@@ -127,12 +130,16 @@ class Tool:
     is_server: bool
     """The provider runs it (web search, code execution …): answers then depend on more than the request."""
 
-    @property
-    def rules_of_all(self) -> tuple[str, ...]:
-        """Words of the schema about all arguments together: LiteLLM leaves them out on the way to Anthropic."""
-        schema = self.schema or {}
-        is_object = schema.get("type") in (None, "object")
-        return (*(() if is_object else ("type",)), *(word for word in schema if word in _RULES_OF_ALL))
+
+def rules_of_all(schema: Json) -> Iterator[str]:
+    """Words of a tool's schema about all arguments together: LiteLLM leaves them out on the way to Anthropic."""
+    if schema.get("type") not in (None, "object"):
+        yield "type"
+    for word, rule in schema.items():
+        is_inlined = word == "$ref" and isinstance(rule, str) and rule.startswith(_INLINED)
+        says_nothing = rule is not False and rule in (None, [], {}, 0)
+        if word in _RULES_OF_ALL and not says_nothing and not is_inlined:
+            yield word
 
 
 @dataclass(frozen=True, slots=True)

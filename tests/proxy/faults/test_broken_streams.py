@@ -115,8 +115,9 @@ def test_a_stream_that_breaks_off_is_charged_once_and_as_it_is_booked(gateway: G
         (call,) = record.calls
         assert costs(gateway, key) == [pytest.approx(record.cost_usd, abs=1e-9)], (dialect, way)
         assert call.usage.is_estimated, (dialect, way)
-        # A reset drops what LiteLLM has not taken out of the connection yet.
-        assert call.usage.completion_tokens > (4 if way in ("is left", "is reset") else 25), (dialect, way)
+        # A reset drops what LiteLLM has not taken out of the connection yet: on a busy machine nearly all.
+        least = {"is left": 4, "is reset": 0}.get(way, 25)
+        assert call.usage.completion_tokens > least, (dialect, way)
         if route == "claudeone":  # what its provider has counted is not counted again
             assert call.usage.prompt_tokens == COUNTED, (dialect, way)
     assert eventually(lambda: closed.count("is left") == len(PATHS)), closed

@@ -8,7 +8,7 @@ from tests.fakes import answer_of, ask
 
 from thriftgate.cascade.artefact import KIND, VERSION
 from thriftgate.cascade.calibration.calibration import Promise
-from thriftgate.cascade.calibration.labels import Label, labels_from_audits
+from thriftgate.cascade.calibration.labels import Label
 from thriftgate.cascade.calibration.policy import ThresholdPolicy
 from thriftgate.cascade.calibration.report import LIMITS, NEVER
 from thriftgate.cascade.cost_weight import POWERS, CostWeight
@@ -64,6 +64,9 @@ def test_a_drift_counts_losses_alone_and_is_wrong_once_in_twenty() -> None:
     assert plain == drift_of(losses, accepted_share=0.5, max_quality_loss=0.1, alpha=0.05, is_net=False)
     assert plain.evidence != drift_of(losses, accepted_share=0.5, max_quality_loss=0.1, is_net=True).evidence
     assert (WORSE, AS_GOOD, BETTER) == (1, 0, -1)
+    # Evidence of 19.5 after six, and of 35.5 after seven: twenty to one is between them.
+    rings = [drift_of([WORSE] * n, accepted_share=0.5, max_quality_loss=0.1).is_drifting for n in (6, 7)]
+    assert rings == [False, True]
 
 
 def test_a_stream_is_settled_after_64_tokens_and_looked_at_by_its_latest_sixteen() -> None:
@@ -90,8 +93,7 @@ def test_two_log_probabilities_are_asked_for_and_an_answer_without_any_is_worth_
     assert (KIND, VERSION, SUMMARY_VERSION) == ("thriftgate-cascade", 1, 1)
 
 
-def test_labels_are_of_the_random_draw_alone_unless_told() -> None:
-    assert labels_from_audits([], tiers=("a", "b"), cost_usd=(1, 2)) == []
+def test_a_label_says_nothing_but_its_qualities_and_costs_unless_told() -> None:
     label = Label(group="g", quality=(1.0, 1.0), cost_usd=(1.0, 2.0))
     assert (label.features, label.vetoes, label.question, label.vector) == ((), (), {}, None)
 

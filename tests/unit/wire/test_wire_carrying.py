@@ -195,20 +195,32 @@ def test_what_has_a_counterpart_is_lost_only_where_the_provider_does_not_take_it
     assert carries(view, target, frozenset({ability})) == ()
 
 
+STRICT_CHAT: Body = {"type": "function", "function": {"name": "w", "strict": True}}
+LOOSE_CHAT: Body = {"type": "function", "function": {"name": "w"}}
+STRICT_TOOL: Body = {"type": "function", "name": "w", "strict": True}
+LOOSE_TOOL: Body = {"type": "function", "name": "w"}
+
+
 @pytest.mark.parametrize(
-    ("dialect", "tool", "path"),
+    ("dialect", "strict", "loose"),
     [
-        (Dialect.CHAT, {"type": "function", "function": {"name": "w", "strict": True}}, "tools[0].function.strict"),
-        (Dialect.RESPONSES, {"type": "function", "name": "w", "strict": True}, "tools[0].strict"),
+        (Dialect.CHAT, STRICT_CHAT, LOOSE_CHAT),
+        (Dialect.RESPONSES, STRICT_TOOL, LOOSE_TOOL),
+        (Dialect.RESPONSES, {"type": "namespace", "name": "n", "tools": [LOOSE_TOOL, STRICT_TOOL]},
+         {"type": "namespace", "name": "n", "tools": [LOOSE_TOOL, LOOSE_TOOL]}),
     ],
-)
-def test_that_arguments_keep_to_their_schema_is_lost_only_where_the_provider_cannot_promise_it(
-    dialect: Dialect, tool: Body, path: str
+)  # fmt: skip
+def test_that_arguments_keep_to_their_schema_is_promised_where_the_provider_takes_it_and_not_for_many_tools(
+    dialect: Dialect, strict: Body, loose: Body
 ) -> None:
-    view = request_view(dialect, {"messages": [user("Hi")], "input": "Hi", "tools": [tool]})
-    assert path in carries(view, Dialect.MESSAGES)
-    assert path not in carries(view, Dialect.MESSAGES, frozenset({Ability.STRICT_TOOLS}))
-    assert path not in carries(view, Dialect.CHAT)
+    takes = frozenset({Ability.STRICT_TOOLS})
+    asked: Body = {"messages": [user("Hi")]} if dialect is Dialect.CHAT else {"input": "Hi"}
+    view = request_view(dialect, {**asked, "tools": [strict]})
+    assert carries(view, Dialect.MESSAGES) == carries(view, Dialect.CHAT) == ()
+    assert translated(dialect, Dialect.MESSAGES, {"tools": [loose, strict]}, NO_ABILITIES) == {"tools": [loose, loose]}
+    assert translated(dialect, Dialect.MESSAGES, {"tools": [*[strict] * 5, loose]}, takes) == {}
+    assert translated(dialect, Dialect.MESSAGES, {"tools": [strict] * 6}, takes) == {"tools": [loose] * 6}
+    assert translated(dialect, Dialect.MESSAGES, {"tools": [loose] * 6}, NO_ABILITIES) == {}
 
 
 @pytest.mark.parametrize(
@@ -226,12 +238,12 @@ def test_what_no_provider_of_the_other_dialect_has_is_lost_everywhere(
     assert path in carries(view, target, ALL)
 
 
-def test_a_model_that_always_thinks_cannot_be_told_not_to() -> None:
+def test_a_model_that_always_thinks_is_not_told_to_stop() -> None:
     view = request_view(Dialect.MESSAGES, ask(thinking={"type": "disabled"}))
     for target in (Dialect.CHAT, Dialect.RESPONSES):
-        assert carries(view, target, frozenset({Ability.EFFORT})) == ("thinking.type",)
-        assert carries(view, target, frozenset({Ability.EFFORT, Ability.NO_EFFORT})) == ()
-        assert carries(view, target) == ()
+        for takes in (NO_ABILITIES, frozenset({Ability.EFFORT}), frozenset({Ability.EFFORT, Ability.NO_EFFORT})):
+            assert carries(view, target, takes) == ()
+        assert translated(Dialect.MESSAGES, target, view.body, frozenset({Ability.EFFORT})) == {"thinking": None}
 
 
 BUDGET: Body = {"type": "enabled", "budget_tokens": 2000, "summary": "auto"}
@@ -277,6 +289,7 @@ RULE: Body = {"role": "developer", "content": "Be brief."}
         (Dialect.CHAT, {"response_format": {"type": "json_object"}, "messages": [user("Hi"), RULE]},
          {"response_format": None, "messages": [TOLD, user("Hi"), RULE]}),
         (Dialect.CHAT, {"response_format": {"type": "text"}, "messages": [user("Hi")]}, {}),
+        (Dialect.CHAT, {"response_format": {"type": "json_object", "response_schema": STRICT}, "messages": []}, {}),
         (Dialect.RESPONSES, {"text": {"format": {"type": "json_object"}}}, {"text": None, "instructions": ANY_OBJECT}),
         (Dialect.RESPONSES, {"text": {"format": {"type": "json_object"}, "a": 1}, "instructions": "Be brief."},
          {"text": {"a": 1}, "instructions": f"Be brief.\n\n{ANY_OBJECT}"}),
@@ -330,18 +343,34 @@ LEFT_OUT: list[tuple[Dialect, Body, str]] = [
      "tools[0].function.parameters.type"),
     (Dialect.CHAT, {"functions": [{"name": "f", "parameters": {"$ref": "#/$defs/A", "$defs": {"A": {}}}}]},
      "functions[0].parameters.$ref"),
-    (Dialect.RESPONSES, {"input": [{"role": "assistant", "content": [
-        {"type": "input_image", "image_url": PICTURE}]}]}, "input[0].content[0].type"),
-    (Dialect.RESPONSES, {"input": [{"role": "developer", "content": [
-        {"type": "input_image", "image_url": PICTURE}]}]}, "input[0].content[0].type"),
     (Dialect.RESPONSES, {"input": "x", "text": {"format": {"type": "grammar", "grammar": "x"}}}, "text.format"),
     (Dialect.RESPONSES, {"input": "x", "tool_choice": "brand_new"}, "tool_choice"),
     (Dialect.RESPONSES, {"input": "x", "tools": [{"type": "function", "function": {"name": "f"}}]},
      "tools[0].name"),
     (Dialect.RESPONSES, {"input": "x", "tools": [{"type": "function", "name": "f", "brand_new": 1}]},
      "tools[0].brand_new"),
-    (Dialect.RESPONSES, {"input": "x", "tools": [{"type": "function", "name": "f", "parameters": UNION}]},
-     "tools[0].parameters.anyOf"),
+    (Dialect.RESPONSES, {"input": "x", "tools": [{"type": "namespace", "name": "n", "tools": [
+        {"type": "function", "name": "f"}, {"type": "function", "name": "g", "brand_new": 1}]}]},
+     "tools[0].tools[1].brand_new"),
+]  # fmt: skip
+NOT_TO_ANTHROPIC: list[tuple[Body, str]] = [
+    ({"input": [{"role": "assistant", "content": [
+        {"type": "input_image", "image_url": PICTURE}]}]}, "input[0].content[0].type"),
+    ({"input": [{"role": "developer", "content": [
+        {"type": "input_image", "image_url": PICTURE}]}]}, "input[0].content[0].type"),
+    ({"input": "x", "tools": [{"type": "function", "name": "f", "parameters": UNION}]}, "tools[0].parameters.anyOf"),
+    ({"input": "x", "tools": [{"type": "namespace", "name": "n", "tools": [
+        {"type": "function", "name": "f", "parameters": UNION}]}]}, "tools[0].tools[0].parameters.anyOf"),
+]  # fmt: skip
+SAYS_NOTHING: list[tuple[Dialect, Body]] = [
+    (Dialect.CHAT, {"tools": [{"type": "function", "function": {"name": "f", "parameters": {
+        "allOf": [], "enum": None, "minProperties": 0}}}]}),
+    (Dialect.CHAT, {"tools": [{"type": "function", "function": {"name": "f", "parameters": {
+        "$ref": "#/definitions/A", "definitions": {"A": {}}}}}]}),
+    (Dialect.RESPONSES, {"input": "x", "text": {"verbosity": None}, "tools": [
+        {"type": "function", "name": "f", "brand_new": None}]}),
+    (Dialect.MESSAGES, ask(tools=[{"name": "a", "input_schema": {}, "eager_input_streaming": True,
+                                   "defer_loading": False, "input_examples": None}])),
 ]  # fmt: skip
 
 
@@ -349,3 +378,16 @@ LEFT_OUT: list[tuple[Dialect, Body, str]] = [
 def test_what_litellm_leaves_out_without_a_word_is_named(dialect: Dialect, body: Body, path: str) -> None:
     target = Dialect.CHAT if dialect is not Dialect.CHAT else Dialect.MESSAGES
     assert carries(request_view(dialect, body), target) == (path,)
+
+
+@pytest.mark.parametrize(("body", "path"), NOT_TO_ANTHROPIC)
+def test_what_other_providers_get_and_anthropic_does_not_is_lost_to_anthropic_alone(body: Body, path: str) -> None:
+    view = request_view(Dialect.RESPONSES, body)
+    assert carries(view, Dialect.MESSAGES) == (path,)
+    assert carries(view, Dialect.CHAT) == ()
+
+
+@pytest.mark.parametrize(("dialect", "body"), SAYS_NOTHING)
+def test_nothing_is_lost_of_a_field_that_says_nothing(dialect: Dialect, body: Body) -> None:
+    for target in set(Dialect) - {dialect}:
+        assert carries(request_view(dialect, body), target) == ()

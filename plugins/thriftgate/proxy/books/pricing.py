@@ -197,9 +197,9 @@ def _priced(deployment: Deployment, deployment_id: str) -> Priced | None:
     is_custom = any(name in params or name in info for name in _OPEN_PRICES)
     provider = params.get("custom_llm_provider")
     base_model = params.get("base_model") or info.get("base_model")
-    if not is_custom:
+    if not is_custom and base_model is None:  # of a base model LiteLLM says when it has no price
         try:
-            litellm.get_model_info(base_model or model, None if base_model else provider)
+            litellm.get_model_info(model, provider)
         except Exception:
             return None
     return Priced(model, provider, deployment_id, is_custom, base_model)

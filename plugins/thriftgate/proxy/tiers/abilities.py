@@ -24,6 +24,10 @@ _BY_PARAMETER = (Ability.ONE_CALL, Ability.EFFORT, Ability.SERVICE_TIER)
 """What LiteLLM lists among an OpenAI-compatible provider's parameters."""
 
 
+_OPENAI = frozenset({"openai", "azure"})
+_BEDROCK = frozenset({"bedrock", "bedrock_converse"})
+_OTHER_TIERS = frozenset({"groq"})
+"""Providers whose service tiers have names of their own."""
 _LOSING_ONE_CALL = frozenset({"bedrock", "bedrock_converse", "gemini", "vertex_ai", "vertex_ai_beta"})
 """Providers whose list has the parameter, and for which LiteLLM leaves it out all the same."""
 
@@ -44,15 +48,19 @@ def abilities(model: str, provider: str, spoken: Dialect, *, allowed: Collection
 
 
 def _of_anthropic(model: str, provider: str) -> frozenset[Ability]:
-    # Only Anthropic itself is known to keep a tool's arguments to their schema.
+    # Anthropic itself keeps a tool's arguments to their schema; for Bedrock LiteLLM sees to it model by model.
     is_strict = provider == "anthropic" and AnthropicConfig().uses_native_structured_output(model)
-    return frozenset({Ability.STRICT_TOOLS}) if is_strict else frozenset()
+    return frozenset({Ability.STRICT_TOOLS}) if is_strict or provider in _BEDROCK else frozenset()
 
 
 def _of_chat(model: str, provider: str, allowed: frozenset[str]) -> frozenset[Ability]:
-    listed = cast("list[str] | None", litellm.get_supported_openai_params(model=model, custom_llm_provider=provider))
-    params = allowed.union(listed or ())
+    params = allowed
+    with suppress(Exception):  # some providers' configurations want their key to say it
+        listed: Any = cast("Any", litellm.get_supported_openai_params)(model=model, custom_llm_provider=provider)
+        params = allowed.union(listed or ())
     found = {ability for ability in _BY_PARAMETER if ability in params}
+    if provider in _OTHER_TIERS:
+        found.discard(Ability.SERVICE_TIER)
     if provider in _LOSING_ONE_CALL:
         found.discard(Ability.ONE_CALL)
     if "claude" in model.lower():
@@ -71,7 +79,8 @@ def _efforts(model: str, provider: str) -> frozenset[Ability]:
     with suppress(Exception):  # LiteLLM raises a bare one for what it has no prices of
         info = dict(litellm.get_model_info(model=model, custom_llm_provider=provider))
     known = resolve_supported_reasoning_efforts(info, deployment_is_mapped=bool(info))
-    can_rest = not known or "none" in known
+    # Of a model that thinks LiteLLM may not know how much: those of OpenAI's first series cannot rest.
+    can_rest = "none" in known if known else not (info and provider in _OPENAI)
     return frozenset({Ability.EFFORT, Ability.NO_EFFORT} if can_rest else {Ability.EFFORT})
 
 

@@ -188,13 +188,20 @@ def carry_strict_tools() -> None:
         return
 
     @wraps(theirs)
-    def mapped(self: AnthropicConfig, tool: Any) -> Any:
-        found, server = theirs(self, tool)
-        if found is not None and asked.get() is not None and mapping(mapping(tool).get("function")).get("strict"):
-            found = {**found, "strict": True}
-        return found, server
+    def mapped(self: AnthropicConfig, tool: Any) -> tuple[Any, Any]:
+        made, server = theirs(self, tool)
+        found = cast("dict[str, Any] | None", made)
+        if found is None or asked.get() is None or not mapping(mapping(tool).get("function")).get("strict"):
+            return found, server
+        return ({**found, "strict": True} if _can_be_strict(found) else found), server
 
     AnthropicConfig._map_tool_helper = mapped  # pyright: ignore[reportPrivateUsage]
+
+
+def _can_be_strict(tool: Mapping[str, Any]) -> bool:
+    """Whether Anthropic takes the schema as it is: it refuses a strict one with bounds of numbers, lengths or lists."""
+    schema: dict[str, Any] = tool.get("input_schema") or {}
+    return AnthropicConfig.filter_anthropic_output_schema(schema) == schema
 
 
 def _lost(view: RequestView, spoken: _Spoken, ours: frozenset[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
-from openai.types.chat.chat_completion_chunk import ChatCompletionChunk
+from openai.types.chat.chat_completion_chunk import ChatCompletionChunk, Choice, ChoiceDelta
 
 _BEFORE = "_thriftgate_words_before"
 """Where a stream's wrapper keeps the chunk that the next is made after."""
@@ -80,11 +80,13 @@ def _words(chunk: Any) -> _Said | None:
     if chunk.__pydantic_extra__ or type(choices) is not list or len(cast("list[Any]", choices)) != 1:
         return None
     choice = cast("Any", choices[0])
-    of_choice: dict[str, Any] = choice.__dict__
-    delta = of_choice.get("delta")
-    if choice.__pydantic_extra__ or delta is None or delta.__pydantic_extra__:
+    if not isinstance(choice, Choice) or choice.__pydantic_extra__:
         return None
-    of_delta: dict[str, Any] = delta.__dict__
+    of_choice = vars(choice)
+    delta = of_choice.get("delta")
+    if not isinstance(delta, ChoiceDelta) or delta.__pydantic_extra__:
+        return None
+    of_delta = vars(delta)
     content = of_delta.get("content")
     is_plain = (
         type(content) is str
@@ -183,5 +185,6 @@ def _kept(words: _Said, made: Any) -> _Words | None:
     delta = choice.delta
     if type(choice) is not StreamingChoices or type(delta) is not Delta:
         return None
+    # Some providers' words LiteLLM looks into, and Ollama's ids it makes up.
     is_the_same = (delta.__pydantic_extra__ or _NOTHING).get("content") == words.content
-    return _Words(words, made) if is_the_same else None
+    return _Words(words, made) if is_the_same and made.id == words.chunk["id"] else None

@@ -8,18 +8,17 @@ Failure behaviour: pure and total.
 
 from collections.abc import Iterator
 
-from thriftgate.wire.abilities import Ability
 from thriftgate.wire.chat.request import ChatRequestView
 from thriftgate.wire.paths import Path
 from thriftgate.wire.shapes import items, mapping
-from thriftgate.wire.turns import MEDIA, SPEAKERS, PartKind, Turn
+from thriftgate.wire.turns import MEDIA, SPEAKERS, PartKind, Turn, rules_of_all
 
 _NOT_AT_ANTHROPIC = ("audio", "prediction", "logit_bias", "top_logprobs")
 _LOST_PARTS = frozenset({PartKind.AUDIO, PartKind.VIDEO, PartKind.OTHER, PartKind.REFUSAL})
 
 
-def lost(view: ChatRequestView, takes: frozenset[Ability]) -> Iterator[Path]:
-    """The places that an Anthropic tier would never see; `takes`: what its provider takes of them."""
+def lost(view: ChatRequestView) -> Iterator[Path]:
+    """The places that an Anthropic tier would never see."""
     body = view.body
     yield from ((name,) for name in _NOT_AT_ANTHROPIC if body.get(name))
     if view.n > 1:
@@ -31,10 +30,8 @@ def lost(view: ChatRequestView, takes: frozenset[Ability]) -> Iterator[Path]:
     for tool in view.tools:
         if tool.value.get("type") == "custom":
             yield (*tool.path, "type")
-        elif mapping(tool.value.get("function")).get("strict") is True and Ability.STRICT_TOOLS not in takes:
-            yield (*tool.path, "function", "strict")
         below = ("function", "parameters") if tool.path[0] == "tools" else ("parameters",)
-        yield from ((*tool.path, *below, name) for name in tool.rules_of_all)
+        yield from ((*tool.path, *below, name) for name in rules_of_all(tool.schema or {}))
     if mapping(body.get("tool_choice")).get("type") in ("allowed_tools", "custom"):
         yield ("tool_choice",)
     for turn in view.turns:

@@ -27,7 +27,9 @@ _CARRIED_BLOCKS = frozenset({"text", "image", "document", "thinking", "redacted_
 _CARRIED_IN_RESULTS = frozenset({"text", "image", "document"})
 _CARRIED_SOURCES = frozenset({"base64", "url"})
 _ABOUT_A_DOCUMENT = ("title", "context")
-_CARRIED_TOOL_FIELDS = frozenset({"name", "description", "input_schema", "type", "cache_control", "strict"})
+_CARRIED_TOOL_FIELDS = frozenset(
+    {"name", "description", "input_schema", "type", "cache_control", "strict", "eager_input_streaming"}
+)
 _TRANSLATED = "litellm_encrypted_reasoning:"
 """How LiteLLM signs a thought of another provider; only Anthropic can check a signature of Anthropic's."""
 _NOTHING: tuple[Any, ...] = (None, [], {})
@@ -50,7 +52,7 @@ def lost(view: MessagesRequestView, target: Dialect, takes: frozenset[Ability]) 
         if text(fields.get("type")) not in ("", "custom"):
             yield (*tool.path, "type")
         else:
-            yield from ((*tool.path, name) for name in fields if name not in _CARRIED_TOOL_FIELDS)
+            yield from ((*tool.path, name) for name in _said(fields) if name not in _CARRIED_TOOL_FIELDS)
 
 
 def _lost_fields(view: MessagesRequestView, target: Dialect, takes: frozenset[Ability]) -> Iterator[Path]:
@@ -68,11 +70,13 @@ def _lost_fields(view: MessagesRequestView, target: Dialect, takes: frozenset[Ab
             yield ("output_config", name)
     if body.get("output_format") is not None and not _is_schema(body["output_format"]):
         yield ("output_format",)
-    always_thinks = Ability.EFFORT in takes and Ability.NO_EFFORT not in takes
-    if always_thinks and mapping(body.get("thinking")).get("type") == "disabled":
-        yield ("thinking", "type")
     if view.headers.get("anthropic-beta"):
         yield ("headers", "anthropic-beta")
+
+
+def _said(tool: Json) -> list[str]:
+    """The fields of a tool that say something."""
+    return [name for name, value in tool.items() if value is not False and value not in _NOTHING]
 
 
 def _is_schema(value: object) -> bool:

@@ -9,12 +9,11 @@ Failure behaviour: pure and total.
 from collections.abc import Iterator
 from typing import Any
 
-from thriftgate.wire.abilities import Ability
 from thriftgate.wire.identity import IMMATERIAL_FIELDS
 from thriftgate.wire.paths import Path
 from thriftgate.wire.responses.request import ResponsesRequestView
-from thriftgate.wire.shapes import items, mapping, text
-from thriftgate.wire.turns import MEDIA, SPEAKERS, Dialect, Part, PartKind, Turn
+from thriftgate.wire.shapes import Json, items, mapping, text
+from thriftgate.wire.turns import MEDIA, SPEAKERS, Dialect, Part, PartKind, Turn, rules_of_all
 
 _CARRIED = frozenset(
     {
@@ -45,37 +44,43 @@ _NOTHING: tuple[Any, ...] = (None, [], {})
 """Values with which nothing is lost."""
 
 
-def lost(view: ResponsesRequestView, target: Dialect, takes: frozenset[Ability]) -> Iterator[Path]:
-    """The places that a tier of the other dialect would never see; `takes`: what its provider takes of them."""
+def lost(view: ResponsesRequestView, target: Dialect) -> Iterator[Path]:
+    """The places that a tier of the other dialect would never see."""
     yield from _lost_fields(view)
-    is_anthropic = target is Dialect.MESSAGES
     for turn in view.turns:
-        yield from _lost_in_turn(turn)
+        yield from _lost_in_turn(turn, target)
     for tool in view.tools:
-        kind = text(tool.value.get("type"))
-        if kind not in _CARRIED_TOOLS:
-            yield (*tool.path, "type")
-        elif mapping(tool.value.get("format")).get("type") == "grammar":
-            yield (*tool.path, "format")
-        elif not text(tool.value.get("name")):
-            yield (*tool.path, "name")
-        else:
-            yield from ((*tool.path, name) for name in tool.value if name not in _CARRIED_TOOL_FIELDS)
-            yield from ((*tool.path, "parameters", name) for name in tool.rules_of_all)
-        if is_anthropic and tool.value.get("strict") is True and Ability.STRICT_TOOLS not in takes:
-            yield (*tool.path, "strict")
+        yield from _lost_of_tool(tool.path, tool.value, target)
+
+
+def _lost_of_tool(path: Path, tool: Json, target: Dialect) -> Iterator[Path]:
+    if text(tool.get("type")) not in _CARRIED_TOOLS:
+        yield (*path, "type")
+    elif mapping(tool.get("format")).get("type") == "grammar":
+        yield (*path, "format")
+    elif not text(tool.get("name")):
+        yield (*path, "name")
+    else:
+        unknown = (name for name, value in tool.items() if value not in _NOTHING and name not in _CARRIED_TOOL_FIELDS)
+        yield from ((*path, name) for name in unknown)
+        if target is Dialect.MESSAGES:
+            yield from ((*path, "parameters", name) for name in rules_of_all(mapping(tool.get("parameters"))))
+        if tool.get("type") == "namespace":
+            for place, inner in enumerate(items(tool.get("tools"))):
+                yield from _lost_of_tool((*path, "tools", place), mapping(inner), target)
 
 
 def _lost_fields(view: ResponsesRequestView) -> Iterator[Path]:
     body = view.body
     yield from ((name,) for name, value in body.items() if value not in _NOTHING and name not in _CARRIED)
     for place, name in enumerate(items(body.get("include"))):
-        if name not in _CARRIED_INCLUDES:
+        if not isinstance(name, str) or name not in _CARRIED_INCLUDES:
             yield ("include", place)
     for name, harmless in (("top_logprobs", 0), ("truncation", "disabled"), ("background", False)):
         if body.get(name) is not None and body[name] != harmless:
             yield (name,)
-    yield from (("text", name) for name in mapping(body.get("text")) if name != "format")
+    told = mapping(body.get("text")).items()
+    yield from (("text", name) for name, value in told if name != "format" and value not in _NOTHING)
     if mapping(mapping(body.get("text")).get("format")).get("type") not in _CARRIED_FORMATS:
         yield ("text", "format")
     choice = mapping(body.get("tool_choice"))
@@ -84,7 +89,7 @@ def _lost_fields(view: ResponsesRequestView) -> Iterator[Path]:
         yield ("tool_choice",)
 
 
-def _lost_in_turn(turn: Turn) -> Iterator[Path]:
+def _lost_in_turn(turn: Turn, target: Dialect) -> Iterator[Path]:
     item = mapping(turn.value)
     kind = text(item.get("type"))
     if item and kind not in _CARRIED_ITEMS:
@@ -95,7 +100,7 @@ def _lost_in_turn(turn: Turn) -> Iterator[Path]:
     if kind == "reasoning" and seal and not seal.startswith("["):
         yield (*turn.path, "encrypted_content")
     for part in turn.parts:
-        if part.kind in MEDIA and turn.role in SPEAKERS:
+        if target is Dialect.MESSAGES and part.kind in MEDIA and turn.role in SPEAKERS:
             yield (*part.path, "type")
         elif part.path not in (turn.path, part.text_path):
             yield from _lost_in_part(part)
