@@ -121,7 +121,7 @@ def static_confidence(features: Mapping[str, float]) -> float:
     """Rules of thumb in place of labels; in [0, 1]."""
     mean_logprob = features.get("logprob_mean")
     confidence = 0.9 if mean_logprob is None else math.exp(min(0.0, mean_logprob))
-    confidence = min([confidence, *(features[name] for name in ("self_confidence", "judge_score") if name in features)])
+    confidence = min(confidence, features.get("self_confidence", 1.0), features.get("judge_score", 1.0))
     if "agreement" in features:
         confidence = min(confidence, 0.9 if features["agreement"] else 0.4)
     confidence *= 0.1 if features.get("refusal") else 1.0

@@ -253,8 +253,10 @@ def _is_phrase_moved(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether `other` is `one` with its first words put behind its last ones; one word alone is no phrase."""
     written = "\0" + "\0".join(one)
     turned = "\0" + "\0".join(other) + "\0"
-    # Where it is not found all words count as moved, which leaves none that stayed.
-    moved = written[: (written + written + "\0").find(turned)].count("\0")
+    found = (written + written + "\0").find(turned)
+    if found < 0:
+        return False
+    moved = written[:found].count("\0")
     return min(moved, len(one) - moved) >= 2
 
 

@@ -22,13 +22,11 @@ _HOSTS_WITH_TOP_K = frozenset(
 """Providers of which LiteLLM sends on whatever fields it does not know, and which document this one."""
 _BY_PARAMETER = (Ability.ONE_CALL, Ability.EFFORT, Ability.SERVICE_TIER)
 """What LiteLLM lists among an OpenAI-compatible provider's parameters."""
-
-
 _OPENAI = frozenset({"openai", "azure"})
 _BEDROCK = frozenset({"bedrock", "bedrock_converse"})
 _OTHER_TIERS = frozenset({"groq"})
 """Providers whose service tiers have names of their own."""
-_LOSING_ONE_CALL = frozenset({"bedrock", "bedrock_converse", "gemini", "vertex_ai", "vertex_ai_beta"})
+_LOSING_ONE_CALL = _BEDROCK | {"gemini", "vertex_ai", "vertex_ai_beta"}
 """Providers whose list has the parameter, and for which LiteLLM leaves it out all the same."""
 
 
