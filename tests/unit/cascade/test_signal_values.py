@@ -322,7 +322,13 @@ def test_the_last_500_tokens_count() -> None:
     ],
 )  # fmt: skip
 def test_a_margin_is_how_far_the_best_token_is_ahead(tops: tuple[float, ...], ahead: float) -> None:
-    assert logprobs.margin(token("w", -0.5, *tops)) == pytest.approx(ahead)
+    assert logprobs.margins_of([token("w", -0.5, *tops)["top_logprobs"]]) == pytest.approx([ahead])
+
+
+def test_a_probability_that_is_no_number_counts_as_the_least_likely() -> None:
+    measured = logprobs.summarise([token("w", math.nan), token("w", -1.0)])
+    assert measured is not None
+    assert (measured["logprob_min"], measured["logprob_mean"]) == (-100, -50.5)
 
 
 def test_marks_do_not_count_and_words_do_in_every_script() -> None:

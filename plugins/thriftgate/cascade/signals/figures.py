@@ -7,7 +7,6 @@ in one that no calculation gave. Sums that are wrong are rare beside that (`form
 import math
 import re
 from collections.abc import Mapping
-from itertools import islice
 
 from thriftgate.cascade.signals.agreement import conclusion
 from thriftgate.cascade.signals.evidence import Signal, SignalEvidence
@@ -59,7 +58,7 @@ def _worked_out(text: str, given: set[float]) -> tuple[list[float], set[float], 
 
 def _numbers(text: str) -> list[float]:
     """The numbers written in a text, without their signs."""
-    return [float(match[0].replace(",", "")) for match in islice(_NUMBER.finditer(text), _MOST_NUMBERS)]
+    return [float(number.replace(",", "")) for number in _NUMBER.findall(text)[:_MOST_NUMBERS]]
 
 
 FIGURES = Signal(

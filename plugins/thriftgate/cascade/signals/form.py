@@ -3,7 +3,6 @@
 import ast
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
@@ -11,7 +10,7 @@ from thriftgate.cascade.signals.evidence import Signal, SignalEvidence
 
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
 _TIMES, _DIVIDED = "\u00d7", "\u00f7"
-_CALCULATION = frozenset(f"0123456789,.+-*/{_TIMES}{_DIVIDED}x()$€£% ")
+_CALCULATION = f"0123456789,.+-*/{_TIMES}{_DIVIDED}x()$€£% "
 _LONGEST_CALCULATION = 60
 _RESULT = re.compile(rf"\s{{0,3}}[$€£]?\s?(-?{_NUMBER})(?![\d,.]*\s?[-+*/{_TIMES}{_DIVIDED}(^])")
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -70,11 +69,9 @@ def calculations(text: str) -> Iterator[tuple[str, str]]:
 
 def _calculation_before(text: str, end: int) -> str:
     """The longest run of digits and operators that ends at `end`; read backwards, so that no text takes long."""
-    start = end
-    while start > max(0, end - _LONGEST_CALCULATION) and text[start - 1] in _CALCULATION:
-        start -= 1
+    window = text[max(0, end - _LONGEST_CALCULATION) : end]
     # A comma or full stop inside a number has no space behind it; one that has, ends what came before.
-    found = text[start:end].rpartition(", ")[2].rpartition(". ")[2]
+    found = window[len(window.rstrip(_CALCULATION)) :].rpartition(", ")[2].rpartition(". ")[2]
     # Half of a longer one would only seem to be wrong.
     return found if len(found) < _LONGEST_CALCULATION else ""
 
@@ -94,9 +91,8 @@ def calculate(expression: str) -> float | None:
 def repetition(text: str) -> float:
     """The share of word trigrams that were there before: near 0 in prose, near 1 in a loop."""
     words = text.split()[-600:]
-    trigrams = Counter(zip(words, words[1:], words[2:], strict=False))
-    total = sum(trigrams.values())
-    return 1 - len(trigrams) / total if total else 0.0
+    total = len(words) - 2
+    return 1 - len(set(zip(words, words[1:], words[2:], strict=False))) / total if total > 0 else 0.0
 
 
 def _value(node: ast.expr) -> float:

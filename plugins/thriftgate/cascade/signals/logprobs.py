@@ -6,13 +6,18 @@ the margin between the two best tokens is the least overconfident of all (UCCI 2
 """
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nlargest
 from typing import Any
 
 from thriftgate.cascade.signals.evidence import Signal, SignalEvidence
 
 _MOST_TOKENS = 500
 """Tokens that are read, from the answer's end, where its conclusion stands; more would cost time and tell little."""
+_SAYS = re.compile(r"[^\W_]").search
+"""A letter or digit, as `str.isalnum` has it."""
+_LEAST = -100.0
 _NO_MARGIN = 20.0
 """Stands for "no alternative was given": as sure as can be."""
 
@@ -26,11 +31,12 @@ def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None
     """The same of raw OpenAI logprob entries; None when there is none."""
     scored = [token for token in tokens[-_MOST_TOKENS:] if token.get("logprob") is not None]
     # Punctuation and white space are nearly certain whatever the answer is worth: they would hide the doubt.
-    content = [token for token in scored if any(map(str.isalnum, token.get("token") or ""))] or scored
+    content = [token for token in scored if _SAYS(token.get("token") or "")] or scored
     if not content:
         return None
-    values = sorted([max(-100.0, float(token["logprob"])) for token in content])
-    margins = sorted([margin(token) for token in content])
+    # What is no number counts as the least likely.
+    values = sorted([value if (value := float(token["logprob"])) > _LEAST else _LEAST for token in content])
+    margins = sorted(margins_of([token.get("top_logprobs") or () for token in content]))
     mean = sum(values) / len(values)
     return {
         "logprob_mean": mean,
@@ -44,20 +50,17 @@ def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None
     }
 
 
-def margin(token: Mapping[str, Any]) -> float:
-    """How far the best token is ahead of the second best, in nats; never negative."""
-    tops = token.get("top_logprobs") or ()
-    if len(tops) == 2:  # as many as we ask for, and short cuts count: an answer has hundreds of tokens
-        ahead = abs(tops[0]["logprob"] - tops[1]["logprob"])
-        return ahead if ahead < _NO_MARGIN else _NO_MARGIN
-    best = second = -math.inf
-    for top in tops:
-        value = float(top["logprob"])
-        if value > best:
-            best, second = value, best
-        elif value > second:
-            second = value
-    return min(_NO_MARGIN, best - second) if second > -math.inf else _NO_MARGIN
+def margins_of(alternatives: Iterable[Sequence[Mapping[str, Any]]]) -> list[float]:
+    """How far each token's best alternative is ahead of its second best, in nats; never negative."""
+    # Most have two, as many as we ask for; an answer has hundreds of tokens, so that a call for each would count.
+    ahead = [abs(tops[0]["logprob"] - tops[1]["logprob"]) if len(tops) == 2 else _margin(tops) for tops in alternatives]
+    return [margin if margin < _NO_MARGIN else _NO_MARGIN for margin in ahead]
+
+
+def _margin(tops: Sequence[Mapping[str, Any]]) -> float:
+    """The same of any number of alternatives."""
+    best, second = nlargest(2, [-math.inf, -math.inf, *(float(top["logprob"]) for top in tops)])
+    return best - second if second > -math.inf else _NO_MARGIN
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

@@ -11,6 +11,7 @@ from thriftgate.types import ChatRequest, Message
 _CODE = ("```", "def ", "function ", "class ", "=>", "</", "SELECT ", "import ", "{\n", ";\n", "#include")
 _MATHS = ("\\frac", "\\int", "\\sum", "prove ", "integral", "derivative", "equation", "probability")
 _CALCULATION = re.compile(r"\d\s?[-+*/^=]\s?\d")
+_FOREIGN = re.compile("[^\x00-\u024f]+")
 _LONGEST_QUESTION = 2000
 """Characters of the question, from its end, that are read; how long it is counts in full."""
 _LIST = re.compile(r"^[ \t]{0,40}(?:[-*•]|\(?[A-Ja-j\d]{1,2}[.)])\s", re.MULTILINE)
@@ -47,7 +48,7 @@ def measure(evidence: SignalEvidence) -> Mapping[str, float]:
 
 def _foreign_share(text: str) -> float:
     """Of characters beyond the Latin alphabets."""
-    return 0.0 if text.isascii() else sum(ord(character) > 0x24F for character in text) / len(text)
+    return 0.0 if text.isascii() else (len(text) - len(_FOREIGN.sub("", text))) / len(text)
 
 
 def _is_user(message: Message) -> bool:

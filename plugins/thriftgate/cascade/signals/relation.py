@@ -7,13 +7,13 @@ passages are wrong more often.
 import math
 import re
 from collections.abc import Mapping
-from itertools import islice
 
 from thriftgate.cascade.signals.evidence import LONGEST_TEXT, Signal, SignalEvidence, message_text
 
 _WORD = re.compile(r"\w{3,}")
 _SPECIFIC = re.compile(r"\b(?:\d[\d.,:/-]*|[A-Z][\w-]{2,})")
 _MOST_WORDS = 500
+_MOST_SPECIFICS = 200
 _MOST_MESSAGES = 40
 """The latest messages, and the first: in them may stand what an answer names."""
 
@@ -26,7 +26,7 @@ def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     messages = evidence.request.messages
     read = [*messages[:1], *messages[1:][-_MOST_MESSAGES:]]
     given = "\n".join(message_text(message)[:LONGEST_TEXT] for message in read)
-    specifics = set(islice((match[0].rstrip(".,:/-") for match in _SPECIFIC.finditer(answer)), 200))
+    specifics = {found.rstrip(".,:/-") for found in _SPECIFIC.findall(answer)[:_MOST_SPECIFICS]}
     return {
         "answer_length": math.log1p(len(evidence.choice.text)),
         "length_ratio": math.log1p(len(evidence.choice.text)) - math.log1p(len(question)),
@@ -37,7 +37,7 @@ def measure(evidence: SignalEvidence) -> Mapping[str, float]:
 
 
 def _words(text: str) -> set[str]:
-    return {match[0] for match in islice(_WORD.finditer(text.casefold()), _MOST_WORDS)}
+    return set(_WORD.findall(text.casefold())[:_MOST_WORDS])
 
 
 RELATION = Signal(
