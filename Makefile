@@ -1,6 +1,6 @@
 # Every target sets up what it needs. Arguments go through ARGS: make test ARGS="-k cache", make run ARGS="--port 4001"
 .DEFAULT_GOAL := help
-.PHONY: help run test check format eval bench mutate clients contract docs house secrets clean
+.PHONY: help run test check format eval bench mutate redisearch clients contract docs house secrets clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -11,7 +11,7 @@ LITELLM ?=
 UV = $(firstword $(wildcard .tools/bin/uv .tools/packages/bin/uv) uv)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): uv.lock pyproject.toml scripts/bootstrap.sh
 	@PYTHON="$(PYTHON)" scripts/bootstrap.sh developer
@@ -47,6 +47,9 @@ bench: $(READY) ## Compare the gateway's speed with a bare LiteLLM proxy
 mutate: $(READY) ## Count the small mistakes in the pure floors that the tests notice (ARGS="--mutants 150 --seed 1")
 	@uv="$$(command -v uv || echo .tools/bin/uv)"; PYTHONPATH=.:plugins nice -n 10 "$$uv" run --no-sync --with cosmic-ray==8.7.0 \
 	  --with pytest-cov==7.1.0 python evals/mutation/mutate.py $(ARGS)
+
+redisearch: $(READY) ## Get a Redis with its query engine, for the tests of the Redis cache (Linux on x86-64)
+	@scripts/query_engine.sh
 
 clients: $(READY) ## Ask a route with every client of docs/clients.md
 	@mkdir -p .tools/clients && cp tests/clients/package*.json tests/clients/.npmrc .tools/clients/

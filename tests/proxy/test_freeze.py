@@ -6,6 +6,7 @@ Nobody fails, everybody is told, and the answers that are kept there are given a
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.proxy.stored import stored
 from tests.proxy.traced import TracedGateway, traced_gateway
 from tests.proxy.upstream import says
 from tests.proxy.waiting import eventually, settle
-from tests.stores.redis_process import RedisProcess
+from tests.stores.redis_process import BINARY, WITH_ENGINE, RedisProcess
 from tests.stores.redis_query_engine import engine_beside
 
 pytestmark = [pytest.mark.xdist_group("proxy-outage"), pytest.mark.timeout(300)]
@@ -54,12 +55,14 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    redis, langfuse = RedisProcess(tmp_path_factory.mktemp("redis")), HTTPServer(threaded=True)
+    # With its real query engine where there is one (scripts/query_engine.sh), else behind a stand-in for it.
+    redis = RedisProcess(tmp_path_factory.mktemp("redis"), binary=WITH_ENGINE or BINARY)
+    langfuse = HTTPServer(threaded=True)
     langfuse.start()
     try:
         with (
             redis,
-            engine_beside(redis.port) as url,
+            nullcontext(redis.url) if WITH_ENGINE else engine_beside(redis.port) as url,
             traced_gateway(langfuse, redis_url=url) as gateway,
         ):
             gateway.upstream.on("small", says("Ten days."))

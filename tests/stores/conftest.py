@@ -14,7 +14,7 @@ import pytest
 from redis.asyncio import Redis
 from tests.fakes import InMemoryAnswerCache, LoopClock
 from tests.stores.cases import DIMENSIONS
-from tests.stores.redis_process import RedisProcess
+from tests.stores.redis_process import WITH_ENGINE, RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.ports import AnswerCache
@@ -77,8 +77,8 @@ def store(request: pytest.FixtureRequest) -> AnswerCache:
     """Every implementation of the answer cache, empty.
 
     `postgres-indexed` puts all but three vectors of a scope into the approximate index. `redis-stand-in` is a plain
-    Redis behind a stand-in for the query engine; `redis` needs the real one, in THRIFTGATE_TEST_REDIS_URL. `memory`
-    is the fake that the services are tested with: it must not lie.
+    Redis behind a stand-in for the query engine; `redis` needs the real one (`real_engine`). `memory` is the fake that
+    the services are tested with: it must not lie.
     """
     if request.param == "memory":
         return InMemoryAnswerCache(LoopClock())
@@ -143,13 +143,25 @@ async def stand_in_cache(query_engine: QueryEngine) -> AsyncIterator[AnswerCache
     await server.close()
 
 
-@pytest.fixture
-async def redis_cache() -> AsyncIterator[AnswerCache]:
-    """The Redis cache on a real query engine, under a name of its own that nothing is left of."""
+@pytest.fixture(scope="session")
+def real_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis with its query engine: the one in THRIFTGATE_TEST_REDIS_URL, else one of this worker's own."""
     url = os.environ.get("THRIFTGATE_TEST_REDIS_URL")
-    if not url:
-        pytest.skip("THRIFTGATE_TEST_REDIS_URL does not name a Redis with the query engine")
-    server, namespace = RedisServer(url, deadlines=PATIENT), f"thriftgate-test-{uuid.uuid4().hex}"
+    if url:
+        yield url
+        return
+    if WITH_ENGINE is None:
+        pytest.skip(
+            "there is no Redis with the query engine: neither THRIFTGATE_TEST_REDIS_URL nor scripts/query_engine.sh"
+        )
+    with RedisProcess(tmp_path_factory.mktemp("query-engine"), binary=WITH_ENGINE) as process:
+        yield process.url
+
+
+@pytest.fixture
+async def redis_cache(real_engine: str) -> AsyncIterator[AnswerCache]:
+    """The Redis cache on a real query engine, under a name of its own that nothing is left of."""
+    server, namespace = RedisServer(real_engine, deadlines=PATIENT), f"thriftgate-test-{uuid.uuid4().hex}"
     cache = RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test", namespace=namespace)
     await cache.prepare()
     yield cache

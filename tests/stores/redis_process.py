@@ -13,7 +13,9 @@ import redis
 from tests.proxy.waiting import eventually
 
 BINARY = shutil.which("redis-server")
-
+_ENGINE = Path(__file__).parents[2] / ".tools" / "query-engine" / "redis-server"
+WITH_ENGINE = str(_ENGINE) if _ENGINE.exists() else None
+"""The same with the query engine, where `scripts/query_engine.sh` has put it."""
 
 # A node of a cluster speaks with the others on a port that much above its own: both must lie below 65536. From here,
 # both also lie below what Linux hands out to connections (32768 to 60999), so that neither is taken meanwhile.
@@ -44,10 +46,11 @@ class RedisProcess:
     Where no redis-server is installed, a test that wants one is skipped.
     """
 
-    def __init__(self, folder: Path, *, is_cluster: bool = False) -> None:
+    def __init__(self, folder: Path, *, is_cluster: bool = False, binary: str | None = BINARY) -> None:
         """`is_cluster`: the one node of a cluster, which refuses a script whose keys lie in several slots."""
-        if BINARY is None:
+        if binary is None:
             pytest.skip("there is no redis-server on this machine (apt-get install redis-server)")
+        self._binary = binary
         self._folder = folder
         self._is_cluster = is_cluster
         self.port: int = _free_port(is_cluster=is_cluster)
@@ -66,7 +69,7 @@ class RedisProcess:
 
     def start(self) -> None:
         """Start it, and return when it accepts connections."""
-        command = [str(BINARY), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        command = [self._binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         command += ["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"]
         command += ["--cluster-enabled", "yes"] if self._is_cluster else []
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -3,10 +3,11 @@
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 from tests.stores.cases import entry, observation, vector
-from tests.stores.conftest import PATIENT
+from tests.stores.conftest import PATIENT, clear_namespace
 from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.caching.entries import PurgeFilter
@@ -20,21 +21,33 @@ from thriftgate.stores.redis.connection import RedisServer
 Pair = tuple[AnswerCache, AnswerCache]
 
 
-@pytest.fixture
-async def redis_pair(query_engine: QueryEngine) -> AsyncIterator[Pair]:
-    server = RedisServer(query_engine.url, deadlines=PATIENT)
-    yield (
-        RedisAnswerCache(server, dimensions=384, fingerprint="all-minilm-l6-v2"),
-        RedisAnswerCache(server, dimensions=256, fingerprint="wordllama-l2-supercat-256"),
+def _pair(server: RedisServer, namespace: str) -> Pair:
+    return (
+        RedisAnswerCache(server, dimensions=384, fingerprint="all-minilm-l6-v2", namespace=namespace),
+        RedisAnswerCache(server, dimensions=256, fingerprint="wordllama-l2-supercat-256", namespace=namespace),
     )
+
+
+@pytest.fixture
+async def stand_in_pair(query_engine: QueryEngine) -> AsyncIterator[Pair]:
+    server = RedisServer(query_engine.url, deadlines=PATIENT)
+    yield _pair(server, "thriftgate")
     await server.close()
 
 
-@pytest.fixture(params=["postgres", "postgres-indexed", "redis"])
+@pytest.fixture
+async def redis_pair(real_engine: str) -> AsyncIterator[Pair]:
+    server, namespace = RedisServer(real_engine, deadlines=PATIENT), f"thriftgate-test-{uuid4().hex}"
+    yield _pair(server, namespace)
+    await clear_namespace(server.client(), namespace)
+    await server.close()
+
+
+@pytest.fixture(params=["postgres", "postgres-indexed", "redis-stand-in", "redis"])
 def both(request: pytest.FixtureRequest) -> Pair:
     """One store as a gateway with MiniLM, and as one with static vectors, opens it."""
-    if request.param == "redis":
-        return request.getfixturevalue("redis_pair")
+    if request.param.startswith("redis"):
+        return request.getfixturevalue({"redis": "redis_pair", "redis-stand-in": "stand_in_pair"}[request.param])
     database: Database = request.getfixturevalue("database")
     limit = 1 if request.param == "postgres-indexed" else 1000
     return (

@@ -1,7 +1,5 @@
 """What `thriftgate doctor` says about a Redis, against real ones where that is possible."""
 
-import os
-
 import pytest
 from tests.stores.redis_process import BINARY, RedisProcess
 from tests.stores.redis_query_engine import QueryEngine
@@ -44,11 +42,8 @@ def test_the_engines_version_is_read_from_either_protocol(modules: list[object],
     assert engine_version(modules) == version
 
 
-async def test_the_real_query_engine_passes() -> None:
-    url = os.environ.get("THRIFTGATE_TEST_REDIS_URL")
-    if url is None:
-        pytest.skip("THRIFTGATE_TEST_REDIS_URL does not name a Redis with the query engine")
-    assert words(await explain_redis(url), "failed") == []
+async def test_the_real_query_engine_passes(real_engine: str) -> None:
+    assert words(await explain_redis(real_engine), "failed") == []
 
 
 async def test_nobody_there_is_said_without_the_password() -> None:

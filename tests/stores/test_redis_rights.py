@@ -4,10 +4,12 @@ import asyncio
 import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis
 from tests.stores.cases import DIMENSIONS, entry, observation, vector
-from tests.stores.conftest import PATIENT
+from tests.stores.conftest import PATIENT, clear_namespace
 from tests.stores.redis_query_engine import QueryEngine
 
 from thriftgate.caching.entries import PurgeFilter
@@ -22,11 +24,16 @@ from thriftgate.stores.redis.single_flight import RedisSingleFlight
 OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 
 
-def rights() -> list[str]:
-    """What the document gives to the user, without the query engine's commands, which a plain Redis does not know."""
+def documented() -> list[str]:
+    """What the document gives to the user."""
     (_, command) = OPERATING.read_text(encoding="utf-8").split("redis-cli ACL SETUSER thriftgate ")
     words = shlex.split(command.split("```")[0].replace("\\\n", " "))
-    return [word for word in words if not word.startswith(("+ft.", ">"))]
+    return [word for word in words if not word.startswith(">")]
+
+
+def rights() -> list[str]:
+    """The same without the query engine's commands, which a plain Redis does not know."""
+    return [word for word in documented() if not word.startswith("+ft.")]
 
 
 @pytest.fixture
@@ -48,22 +55,42 @@ async def server(url: str) -> AsyncIterator[RedisServer]:
 async def test_the_rights_that_are_documented_are_all_that_the_cache_needs(
     server: RedisServer, redis_server: RedisServer
 ) -> None:
-    cache = RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test")
+    await _use_the_cache(server, redis_server.client(), namespace="thriftgate")
+
+
+async def test_on_the_real_query_engine_they_are_enough_too(real_engine: str) -> None:
+    administrator, name = RedisServer(real_engine, deadlines=PATIENT), f"test-{uuid4().hex}"
+    await administrator.client().execute_command("ACL", "SETUSER", name, *documented(), ">pw")
+    url = real_engine.replace("//", f"//{name}:pw@")
+    server = RedisServer(url, deadlines=PATIENT)
+    try:
+        await _use_the_cache(server, administrator.client(), namespace=f"thriftgate:{name}")
+        assert {remark.level for remark in await explain_redis(url)} == {"ok", "note"}
+    finally:
+        await clear_namespace(administrator.client(), f"thriftgate:{name}")
+        await administrator.client().execute_command("ACL", "DELUSER", name)
+        await server.close()
+        await administrator.close()
+
+
+async def _use_the_cache(server: RedisServer, administrator: Redis, *, namespace: str) -> None:
+    cache = RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="test", namespace=namespace)
     await cache.prepare()
     await cache.store(entry("a"))
     await cache.touch("scope", "id-a")
     await cache.observe(observation("id-a"))
-    await redis_server.client().config_resetstat()
+    await administrator.config_resetstat()
     assert (await cache.lookup("scope", "key-a", vector(1))).exact is not None
     assert len((await cache.lookup("scope", "none", vector(1))).neighbours) == 1
-    assert (await redis_server.client().info("commandstats"))["cmdstat_eval"]["calls"] == 2, "the look-up's script ran"
+    assert (await administrator.info("commandstats"))["cmdstat_eval"]["calls"] == 2, "the look-up's script ran"
     assert [kept.hits async for kept in cache.entries()] == [1]
     assert len(await cache.observations("support")) == 1
     assert [stats.observations for stats in await cache.stats()] == [1]
     assert await cache.evict("support", keep=0) == 1
     await cache.store(entry("b"))
     assert await cache.purge(PurgeFilter()) == 1
-    await RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="other").prepare()  # drops the empty indexes
+    # It drops the empty indexes.
+    await RedisAnswerCache(server, dimensions=DIMENSIONS, fingerprint="other", namespace=namespace).prepare()
 
 
 async def test_the_rights_that_are_documented_are_all_that_limits_and_coalescing_need(
