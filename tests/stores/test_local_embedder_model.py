@@ -21,7 +21,7 @@ from thriftgate.stores.kept_graphs import weights_of
 from thriftgate.stores.minilm import files as minilm_files
 from thriftgate.stores.minilm.files import find_minilm
 from thriftgate.stores.minilm.graph import HEADS, MINILM_SHAPE, WIDTH, read_weights
-from thriftgate.stores.minilm.model import MAX_TOKENS, MiniLM, Precision, fingerprint_of
+from thriftgate.stores.minilm.model import MAX_TOKENS, MiniLM, Precision, fingerprint_of, minilm_graph_path
 
 Array = npt.NDArray[np.float32]
 
@@ -188,7 +188,7 @@ def test_the_kept_graph_is_used_without_building_and_without_onnx(int8: MiniLM, 
 
 
 def kept_graph(graph_dir: Path) -> Path:
-    return graph_dir / f"{fingerprint_of(find_minilm(), 'int8')}.onnx"
+    return minilm_graph_path(find_minilm(), "int8", graph_dir)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no weights", "no digest", "digest is not text"])

@@ -58,7 +58,7 @@ async def test_names_values_and_presidios_own_kinds_are_found_together(model_dir
     registry: Any = engine.registry
     assert {one.name for one in registry.recognizers} >= {"CardRecognizer", "RampartRecognizer"}
     analyzer.close()
-    assert [name for name in os.listdir(model_dir) if name.endswith("-int8-r1.onnx")]
+    assert [name for name in os.listdir(model_dir) if name.endswith("-int8-r2.onnx")]
 
 
 def test_a_text_is_cut_into_word_pieces_in_parts_as_it_is_in_one(

@@ -4,10 +4,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+from tokenizers import Tokenizer
 
 from thriftgate.stores.kept_graphs import weights_of
+from thriftgate.stores.onnx_sessions import session_of
 from thriftgate.stores.rampart.files import find_rampart
 from thriftgate.stores.rampart.model import Rampart, graph_path
 
@@ -48,3 +53,27 @@ def test_a_damaged_graph_is_built_anew_and_finds_the_same(tmp_path: Path, kept_i
     text = "My name is Ann Lee and I live in Bonn."
     assert Rampart(find_rampart(), tmp_path).words(text) == Rampart(find_rampart(), kept_in).words(text)
     assert broken.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("Please send it to Margaret Oakley, 14 Mill Lane, Leeds LS1 4AP, not to her brother Tom.", 6),
+        ("Ich heiße Jürgen Vogel und wohne in der Lindenstraße 5, 10115 Berlin. " * 4, 5),
+    ],
+)
+def test_the_graph_says_of_each_piece_what_the_published_one_says(kept_in: Path, text: str, labels: int) -> None:
+    files = find_rampart()
+    ids = np.array([Tokenizer.from_file(str(files.tokenizer)).encode(text).ids], dtype=np.int64)
+    given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    expected = logits_of(files.graph, given)[0]
+    found = logits_of(graph_path(files, kept_in), {"input_ids": ids[0]})
+    likeliest = expected.argmax(axis=-1)
+    assert len(set(likeliest.tolist())) >= labels
+    assert found.argmax(axis=-1).tolist() == likeliest.tolist()
+    assert float(np.abs(found - expected).mean()) < 0.2
+
+
+def logits_of(graph: Path, given: dict[str, npt.NDArray[np.int64]]) -> npt.NDArray[np.float32]:
+    outputs = cast("list[npt.NDArray[np.float32]]", session_of(graph, 1).run(["logits"], given))
+    return outputs[0]

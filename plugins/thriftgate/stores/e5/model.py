@@ -32,7 +32,7 @@ from thriftgate.stores.readable_texts import both_ends
 E5_REVISION = 2
 """Goes up with every change that moves vectors; old ones are then never compared with new ones."""
 
-_GRAPH_REVISION = 1
+_GRAPH_REVISION = 2
 """Goes up with every change of the graph."""
 
 _LOUD_CHANNELS = (15, 35, 60, 87, 146, 219, 297, 321, 351, 383)

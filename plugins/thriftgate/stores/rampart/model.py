@@ -83,13 +83,8 @@ class Rampart:
         return WindowedText(without_surrogates(text), encode, self._window, len(self._groups))
 
     def _window(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        input_ids = np.array([[self._cls, *ids, self._sep]], dtype=np.int64)
-        feed = {
-            "input_ids": input_ids,
-            "attention_mask": np.ones_like(input_ids),
-            "token_type_ids": np.zeros_like(input_ids),
-        }
-        logits = cast("list[npt.NDArray[np.float32]]", self._session.run(["logits"], feed))[0][0, 1:-1]
+        feed = {"input_ids": np.array([self._cls, *ids, self._sep], dtype=np.int64)}
+        logits = cast("list[npt.NDArray[np.float32]]", self._session.run(["logits"], feed))[0][1:-1]
         logits = np.exp(logits - logits.max(axis=-1, keepdims=True))
         logits /= logits.sum(axis=-1, keepdims=True)
         return np.stack([logits[:, group].sum(axis=-1) for group in self._groups], axis=-1)
@@ -218,7 +213,7 @@ def _is_number(word: str) -> bool:
 
 def graph_path(files: RampartFiles, graph_dir: Path) -> Path:
     """Where the 8-bit graph of these weights is kept."""
-    return graph_dir / f"{MODEL}-{files.weights_hash}-int8-r1.onnx"
+    return graph_dir / f"{MODEL}-{files.weights_hash}-int8-r2.onnx"
 
 
 def _graph(files: RampartFiles) -> bytes:
