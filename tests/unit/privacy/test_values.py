@@ -69,8 +69,8 @@ PLACES = {
     "at the end of a sentence": _as_it_is("my password is {}. Thanks"),
 }
 inner = st.text(string.ascii_letters + string.digits + SIGNS, min_size=4, max_size=24)
-AMBIGUOUS = re.compile(r"[&;,|][A-Za-z_][\w.\[\]-]+[=:]|</?[A-Za-z][\w-]*/?>|://")
-"""The next field, a tag, a link: of these a reader could not say either where the password ends."""
+AMBIGUOUS = re.compile(r"[&;,|][A-Za-z_][\w.\[\]-]+[=:]|</?[A-Za-z][\w-]*/?>|://|%0[9AaDd]")
+"""The next field, a tag, a link, an escaped tab or line: of these a reader could not say where the password ends."""
 passwords = inner.map(lambda middle: f"a7{middle}q").filter(lambda value: not AMBIGUOUS.search(value))
 
 
@@ -80,6 +80,7 @@ passwords = inner.map(lambda middle: f"a7{middle}q").filter(lambda value: not AM
 @example(value="a7%3eb<c&d9q")
 @example(value="a7)),)x]};9q")
 @example(value="a7b+c+d e9q".replace(" ", "+"))
+@example(value="a7b%30q")
 def test_a_password_is_found_whole_whatever_signs_it_has(place: Callable[[str], tuple[str, str]], value: str) -> None:
     text, written = place(value)
     # Of another kind where the password has, by chance, the form of an e-mail address: it does not leave either.

@@ -187,7 +187,9 @@ class SecretRecognizer:
                 found = value_after(context, match.span("name"), at, sign)
                 value = text[found.start : found.end]
                 is_prose = sign not in _SIGNS and (sign != ":" or not found.is_quoted)
-                if _is_value(value, is_prose=is_prose or _WEAK_NAMES.search(match["name"]) is not None):
+                is_weak = _WEAK_NAMES.search(match["name"]) is not None
+                written = sum(context.widths[found.start : found.end])
+                if _is_value(value, is_prose=is_prose or is_weak, written=written):
                     yield self._span(found.start, found.end, 0.9)
                     at = found.end
                 elif "://" not in value and not found.is_quoted:
@@ -293,10 +295,11 @@ def _names_a_secret(label: str) -> bool:
     return bool(_LABEL.fullmatch(label)) and not _COUNTS.search(label)
 
 
-def _is_value(value: str, *, is_prose: bool) -> bool:
+def _is_value(value: str, *, is_prose: bool, written: int = 0) -> bool:
     """True for what could be a credential; in a sentence a word must have a digit or a sign in it.
 
-    Of several words one must have letters and digits: others are a remark.
+    Of several words one must have letters and digits: others are a remark. What is `written` with more characters may
+    have something in it that only looks like an escape.
     """
     if len(value) < 4 or len(value) > 512 or _PLACEHOLDER.match(value) or "://" in value or "\n" in value:
         return False
@@ -307,7 +310,7 @@ def _is_value(value: str, *, is_prose: bool) -> bool:
     if is_prose:
         has_sign = any(character in "!@#$%^&*+=?_|~<>{}[]" for character in value.strip("()[]{}<>"))
         return has_digit or has_sign or _is_jumbled(value)
-    return len(value) >= 6 and (has_digit or has_letter)
+    return max(len(value), written) >= 6 and (has_digit or has_letter)
 
 
 def _is_named(value: str, *, is_prose: bool) -> bool:
