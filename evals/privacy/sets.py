@@ -147,7 +147,8 @@ def own_names(language: str, count: int = 200) -> list[Labelled]:
 
 _FRESH = Path(__file__).with_name("fresh.json")
 """By language two halves of 12 names, none of whose given names is in the list of given names, ten sentences with a
-name and ten with none. The misses of "read" were read before names were mended; those of "held" were not."""
+name and ten with none. The misses of "read" were read before names were mended; those of "held" were not. "new" has 12
+names written down before surnames were listed, for the messages of "held"."""
 
 
 _IN_BERLIN = {
@@ -165,8 +166,9 @@ def names_beside_a_capital(language: str, half: str) -> list[Labelled]:
 
 
 def fresh_names(language: str, half: str, *, lower: bool = False) -> list[Labelled]:
-    """120 messages with a name and ten with none; `half` is "read" or "held"."""
-    of = json.loads(_FRESH.read_text(encoding="utf-8"))[language][half]
+    """120 messages with a name and ten with none; `half` is "read", "held" or "new"."""
+    halves = json.loads(_FRESH.read_text(encoding="utf-8"))[language]
+    of = {**halves["held"], **halves[half]}
     texts = [Labelled(text.lower() if lower else text, ()) for text in of["nobody"]]
     for template in of["messages"]:
         message = template.lower() if lower else template

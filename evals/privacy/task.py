@@ -30,7 +30,7 @@ from thriftgate.stats import wilson_interval
 
 RESULTS = Path(__file__).parent / "results"
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
-HALVES = ("read", "held")
+HALVES = ("read", "held", "new")
 PER_KIND, LOOKALIKES, BENIGN, RESTORATIONS = 400, 600, 1_000, 10_000
 
 

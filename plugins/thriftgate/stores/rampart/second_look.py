@@ -3,7 +3,8 @@
 The network sees no capitals, and of languages other than English it has seen less: "Bestellt hat das Gisbert Rauch" has
 a name that it finds at once in "I spoke with Gisbert Rauch on Monday". So two or more capitalised words in the middle
 of a sentence are read again in two such sentences, and are a name where every word is one in both. In a text that does
-not rely on capitals it is also words of which the network was not sure, and both sentences have to be plain.
+not rely on capitals it is also words of which the network was not sure, and both sentences have to be plain, and a word
+before a listed surname, of which they need not be plainer than of words with capitals.
 
 So that this costs about what the text itself costs, its sentences have at most a quarter of its characters, or somewhat
 more in a short one. Where that is too little, `TOGETHER` names are first read in one sentence, which finds nine of ten
@@ -22,6 +23,7 @@ from thriftgate.privacy.scanning import PAUSE
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.closed_class import CLOSED_CLASS
 from thriftgate.stores.rampart.spans import PERSON, ScoredWord, relies_on_capitals, writes_capitals
+from thriftgate.stores.rampart.surnames import is_surname
 
 LEAST = 320
 """Characters of sentences that a short text may cost: four or five names; a very short one less."""
@@ -30,6 +32,8 @@ _LIST, _AND, _LIST_CHARACTERS = "I spoke with {} on Monday.", " and ", 240
 _SENTENCES = ("I spoke with {} on Monday.", "{} and his wife")
 _SURE, _SURE_WITHOUT_CAPITALS = 0.3, 0.9
 """The second where capitals say nothing: at the beginning of a sentence, and in a text that has none."""
+_SURE_OF_SURNAME = 0.1
+"""Of words with capitals that end with a listed surname."""
 _DOUBTFUL, _DOUBTFUL_WORD = 0.08, 0.02
 """Of a name in lower case one word, and each, has this probability where it stands."""
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
@@ -146,14 +150,11 @@ def _runs(text: str, words: Sequence[_Word]) -> list[tuple[list[_Word], float]]:
     """What to ask about, in order, with how sure the network has to be of it."""
     runs: list[tuple[list[_Word], float]] = []
     if writes_capitals(text):
-        runs += [(run, _SURE_WITHOUT_CAPITALS if _begins(text, run) else _SURE) for run in _capital_runs(text, words)]
+        runs += [(run, _sure_of_capitals(text, run)) for run in _capital_runs(text, words)]
     if not relies_on_capitals(text):
-        known = {word.start for run, _ in runs for word in run}
-        runs += [
-            (run, _SURE_WITHOUT_CAPITALS)
-            for run in _doubtful_runs(text, words)
-            if known.isdisjoint(word.start for word in run)
-        ]
+        for others in (_listed_runs(text, words), _doubtful_runs(text, words)):
+            known = {word.start for run, _ in runs for word in run}
+            runs += [(run, sure) for run, sure in others if known.isdisjoint(word.start for word in run)]
     return sorted(runs, key=lambda one: one[0][0].start)
 
 
@@ -207,6 +208,12 @@ def _capital_runs(text: str, words: Sequence[_Word]) -> Iterator[list[_Word]]:
             yield run
 
 
+def _sure_of_capitals(text: str, run: Sequence[_Word]) -> float:
+    if _begins(text, run):
+        return _SURE_WITHOUT_CAPITALS
+    return _SURE_OF_SURNAME if is_surname(run[-1].text) else _SURE
+
+
 def _begins(text: str, run: Sequence[_Word]) -> bool:
     """True at the beginning of a sentence that goes on; what is all of a line is none."""
     return run[0].begins and text[run[-1].end : run[-1].end + 1] not in ("", "\n", "\r")
@@ -222,7 +229,35 @@ def _is_particle(word: _Word, run: Sequence[_Word]) -> bool:
     return word.text in (_LEADING if run[-1].is_capital else _PARTICLES)
 
 
-def _doubtful_runs(text: str, words: Sequence[_Word]) -> Iterator[list[_Word]]:
+def _listed_runs(text: str, words: Sequence[_Word]) -> Iterator[tuple[list[_Word], float]]:
+    """A word and a listed surname beside it, with the small words that stand in names between them."""
+    free = 0
+    for at, word in enumerate(words):
+        if at < free or not _may_be_listed(word) or not _is_beside_next(text, words, at):
+            continue
+        end = at + 1
+        while end <= at + 2 and words[end].text in _PARTICLES and _is_beside_next(text, words, end):
+            end += 1
+        if not (_may_be_listed(words[end]) and is_surname(words[end].text)):
+            continue
+        if word.text.isupper() != words[end].text.isupper():
+            continue  # an acronym
+        while end + 1 - at < _LONGEST and _is_beside_next(text, words, end) and is_surname(words[end + 1].text):
+            end += 1
+        free = end + 1
+        if _stands_free(text, word.start, words[end].end):
+            yield list(words[at:free]), _SURE
+
+
+def _is_beside_next(text: str, words: Sequence[_Word], at: int) -> bool:
+    return at + 1 < len(words) and _are_beside(text, words[at], words[at + 1])
+
+
+def _may_be_listed(word: _Word) -> bool:
+    return len(word.text) > 1 and word.text.lower() not in CLOSED_CLASS and word.text.lower() not in _PARTICLES
+
+
+def _doubtful_runs(text: str, words: Sequence[_Word]) -> Iterator[tuple[list[_Word], float]]:
     """Words beside each other of which the network was not sure, in a text without capitals."""
     run: list[_Word] = []
     for word in [*words, None]:
@@ -230,7 +265,7 @@ def _doubtful_runs(text: str, words: Sequence[_Word]) -> Iterator[list[_Word]]:
         if run and (word is None or not is_part or not _are_beside(text, run[-1], word)):
             is_doubtful = 1 < len(run) <= _LONGEST and max(one.score for one in run) >= _DOUBTFUL
             if is_doubtful and _stands_free(text, run[0].start, run[-1].end):
-                yield run
+                yield run, _SURE_WITHOUT_CAPITALS
             run = []
         if word is not None and is_part:
             run.append(word)

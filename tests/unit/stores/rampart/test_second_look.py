@@ -66,10 +66,32 @@ def test_where_capitals_say_nothing_the_sentences_have_to_be_plain() -> None:
 
 
 def test_in_a_text_without_capitals_words_are_asked_about_of_which_the_network_was_not_sure() -> None:
-    doubts = {"gisbert": 0.1, "rauch": 0.03}
-    assert found("bestellt hat das gisbert rauch heute", doubts) == ["gisbert rauch"]
-    assert found("bestellt hat das gisbert rauch heute") == []
-    assert found("Im Haus hat die Firma das gisbert rauch heute", doubts) == []
+    doubts = {"pleun": 0.1, "vliet": 0.03}
+    assert found("besteld heeft dat pleun vliet vandaag", doubts) == ["pleun vliet"]
+    assert found("besteld heeft dat pleun vliet vandaag") == []
+    assert found("In het Huis heeft de Firma dat pleun vliet vandaag", doubts) == []
+
+
+def test_a_word_before_a_listed_surname_is_asked_about_in_a_text_without_capitals() -> None:
+    assert found("bestellt hat das gisbert rauch heute") == ["gisbert rauch"]
+    assert found("das war stelle rauch im bad") == ["stelle rauch"]
+    assert found("das war pleun van rauch im bad") == ["pleun van rauch"]
+    assert found("das war IBAN rauch im bad") == []
+    assert found("Im Haus hat die Firma das gisbert rauch heute") == []
+
+
+def test_a_word_before_a_listed_surname_is_no_name_unless_the_network_says_so() -> None:
+    assert found("bestellt hat das kollege rauch heute") == []
+    assert found("bestellt hat das der rauch heute") == []
+
+
+def test_words_with_capitals_before_a_listed_surname_are_a_name_of_which_the_network_may_be_less_sure() -> None:
+    def read(text: str) -> Sequence[ScoredWord]:
+        return words_of(text, dict.fromkeys(("stelle", "rauch", "vliet"), 0.15))
+
+    for text, names in (("so war das Stelle Rauch heute", ["Stelle Rauch"]), ("so war das Stelle Vliet heute", [])):
+        spans = looked_again(text, words_of(text, {}), [], read)
+        assert [text[span.start : span.end] for span in spans] == names
 
 
 def test_one_word_with_a_capital_passes_no_name_in_lower_case_over() -> None:
