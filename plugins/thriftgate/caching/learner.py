@@ -1,7 +1,9 @@
 """How a route learns which answers may be served again, and keeps its promises while it does.
 
 The model is a Bayesian logistic regression that starts from an artefact (pooled over domains) and follows the
-route's verified outcomes; each entry adds its own offset (`Policy.entry_offset`). The threshold is the lowest one at
+route's verified outcomes; each entry adds its own offset (`Policy.entry_offset`). Most outcomes come from answers that
+were far from being served, and no straight line through them is right for those that are: they count the less, the
+more is known near the decision (`outcome_counts`). The threshold is the lowest one at
 which three things hold of everything above it, errors being counted as verified outcomes say (`odds`): the wrong
 answers expected in a window of requests stay under a budget (`max_error` of all answers), those among the hits under
 another (`max_error_of_hits`), and no single answer is served on worse odds than nine to one.
@@ -28,7 +30,7 @@ from thriftgate.caching.decision import Decision, Hit, Miss, decide
 from thriftgate.caching.entries import Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES
 from thriftgate.caching.odds import Odds
-from thriftgate.caching.policy import TENANT, CachePolicy, moderated, values_of
+from thriftgate.caching.policy import CONFIDENCE, TENANT, CachePolicy, moderated, values_of
 from thriftgate.stats.logistic import Matrix, fit_odds
 
 WINDOW = 10_000
@@ -41,6 +43,10 @@ _HITS = 500
 """Hits over which `max_error_of_hits` is kept: among a few, one wrong answer is a large share."""
 LEAST_ODDS = 0.9
 """Whatever the budgets allow, an answer is not served on worse odds than nine to one."""
+NEAR_THE_DECISION = 0.8
+"""Outcomes of a lower confidence are far from being served, where nothing is below nine to one."""
+_ENOUGH_NEAR = 100
+"""Outcomes near the decision up to which far ones count as much."""
 FIRST_CHECKED = 100
 """Verified hits from which a route's confidences are believed without checking every one."""
 _MOST_FIRST_CHECKS = 3
@@ -104,6 +110,7 @@ class Learner:
         self._relaxed = self._policy.threshold
         self._rows: deque[Matrix] = deque(maxlen=KEPT_OBSERVATIONS)
         self._labels: deque[float] = deque(maxlen=KEPT_OBSERVATIONS)
+        self._confidences: deque[float] = deque(maxlen=KEPT_OBSERVATIONS)
         self._since_fit = 0
         self._all = _Traffic(WINDOW)
         self._tenants: OrderedDict[float, _Traffic] = OrderedDict()
@@ -196,6 +203,7 @@ class Learner:
             return
         self._rows.append(self._prior.row(values))
         self._labels.append(float(observation.is_correct))
+        self._confidences.append(observation.features.get(CONFIDENCE, 1.0))
         self._since_fit += 1
         self._all.odds.add(observation)
         tenant = observation.features.get(TENANT, 0.0)
@@ -222,6 +230,7 @@ class Learner:
             centre=self._prior.weights,
             precision=self._precision,
             start=self._policy.weights,
+            counts=outcome_counts(np.array(self._confidences)),
         )
         self._policy = replace(self._policy, weights=weights, covariance=covariance)
 
@@ -244,6 +253,16 @@ class Learner:
             return threshold_for(confidences, budget=budget, errors=errors, max_error_of_hits=self._of_hits, risk=risk)
 
         return threshold(self._risk), threshold(max(self._risk, _NO_MARGIN))
+
+
+def outcome_counts(confidences: Matrix) -> Matrix:
+    """For how many observations each outcome counts, by the confidence it was decided with: 1, or less where it is far.
+
+    A route that has few outcomes near the decision needs the far ones, to learn at all that its questions are unlike
+    those of the artefact.
+    """
+    near = confidences >= NEAR_THE_DECISION
+    return np.where(near, 1.0, min(1.0, _ENOUGH_NEAR / max(1, int(near.sum()))))
 
 
 def error_budget(requests: int, *, max_error: float, risk: float) -> float:

@@ -21,21 +21,23 @@ def fit_odds(
     precision: Matrix | float,
     start: Matrix | None = None,
     offsets: Matrix | float = 0.0,
+    counts: Matrix | float = 1.0,
 ) -> tuple[Matrix, Matrix]:
     """The most probable weights, and their covariance (Laplace's approximation).
 
     `rows`: shape (n, d); `labels`: 0 or 1; the prior is normal around `centre` (d) with variance 1 / `precision`
-    for each weight (d, or one for all); `offsets` are added to the logits.
+    for each weight (d, or one for all); `offsets` are added to the logits; each row stands for `counts` observations,
+    which need not be whole numbers (n, or one for all).
     """
     weights = centre if start is None else start
-    loss = _loss(rows, labels, weights, centre, precision, offsets)
+    loss = _loss(rows, labels, weights, centre, precision, offsets, counts)
     for _ in range(_MOST_STEPS):
         p = sigmoid(rows @ weights + offsets)
-        gradient = rows.T @ (p - labels) + precision * (weights - centre)
-        step = np.linalg.solve(_hessian(rows, p, precision), gradient)
+        gradient = rows.T @ (counts * (p - labels)) + precision * (weights - centre)
+        step = np.linalg.solve(_hessian(rows, counts * p * (1 - p), precision), gradient)
         for _ in range(_MOST_HALVINGS):
             candidate = weights - step
-            improved = _loss(rows, labels, candidate, centre, precision, offsets)
+            improved = _loss(rows, labels, candidate, centre, precision, offsets, counts)
             if improved <= loss:
                 break
             step = step / 2
@@ -44,7 +46,8 @@ def fit_odds(
         weights, loss = candidate, improved
         if float(np.max(np.abs(step))) < _CONVERGED:
             break
-    hessian = _hessian(rows, sigmoid(rows @ weights + offsets), precision)
+    p = sigmoid(rows @ weights + offsets)
+    hessian = _hessian(rows, counts * p * (1 - p), precision)
     covariance: Matrix = np.array(np.linalg.inv(hessian), dtype=float)
     return weights, covariance
 
@@ -54,14 +57,15 @@ def sigmoid(logit: Matrix) -> Matrix:
     return 1 / (1 + np.exp(-np.clip(logit, -40, 40)))
 
 
-def _hessian(rows: Matrix, p: Matrix, precision: Matrix | float) -> Matrix:
-    return (rows * (p * (1 - p))[:, None]).T @ rows + precision * np.eye(rows.shape[1])
+def _hessian(rows: Matrix, variances: Matrix, precision: Matrix | float) -> Matrix:
+    return (rows * variances[:, None]).T @ rows + precision * np.eye(rows.shape[1])
 
 
 def _loss(
-    rows: Matrix, labels: Matrix, weights: Matrix, centre: Matrix, precision: Matrix | float, offsets: Matrix | float
-) -> float:
+    rows: Matrix, labels: Matrix, weights: Matrix, centre: Matrix, precision: Matrix | float,
+    offsets: Matrix | float, counts: Matrix | float,
+) -> float:  # fmt: skip
     """The negative logarithm of the posterior, up to a constant."""
     logits = rows @ weights + offsets
     away = weights - centre
-    return float(np.sum(np.logaddexp(0, logits) - labels * logits)) + float(np.sum(precision * away**2)) / 2
+    return float(np.sum(counts * (np.logaddexp(0, logits) - labels * logits))) + float(np.sum(precision * away**2)) / 2

@@ -12,7 +12,7 @@ from tests.cached_questions import AGREEING, ASKED, entry, evidence, observation
 from thriftgate.caching.artefact import shipped
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
 from thriftgate.caching.evidence import FEATURES
-from thriftgate.caching.learner import Learner, error_budget, threshold_for
+from thriftgate.caching.learner import Learner, error_budget, outcome_counts, threshold_for
 from thriftgate.caching.policy import CONFIDENCE, SERVED, TENANT, values_of
 
 
@@ -200,6 +200,32 @@ def test_complaints_teach_but_do_not_measure() -> None:
     assert learner.inflation == before
     learner.update(observation(features, is_correct=False))
     assert learner.inflation > before
+
+
+@given(st.lists(st.floats(0, 1), max_size=300))
+def test_outcomes_near_the_decision_count_whole_and_far_ones_the_less_the_more_near_ones_there_are(
+    confidences: list[float],
+) -> None:
+    seen = np.array(confidences, dtype=float)
+    counts = outcome_counts(seen)
+    assert (counts[seen >= 0.8] == 1).all()
+    far = counts[seen < 0.8]
+    assert (far == min(1, 100 / max(1, int((seen >= 0.8).sum())))).all()
+    more = outcome_counts(np.append(seen, np.full(50, 0.9)))[: len(seen)]
+    assert (more <= counts).all()
+    assert (more > 0).all()
+
+
+@pytest.mark.parametrize("near", [0, 400])
+def test_what_was_far_from_being_served_teaches_less_once_enough_is_known_near_it(near: int) -> None:
+    sure, doubtful = evidence(ASKED, AGREEING), evidence(ASKED, AGREEING[:1])
+    found: list[float] = []
+    for confidence in (0.79, 0.8):
+        learner = Learner(shipped(), max_error=0.01)
+        wrong = [observation({**doubtful, CONFIDENCE: confidence}, is_correct=False)] * 100
+        learner.replay([*[observation({**sure, CONFIDENCE: 0.95})] * near, *wrong])
+        found.append(learner.policy.confidence([doubtful[name] for name in FEATURES]))
+    assert (found[0] > found[1]) is (near > 0)
 
 
 def test_an_observation_without_evidence_is_ignored_by_the_learner() -> None:

@@ -36,6 +36,20 @@ def test_no_other_weights_are_more_probable_and_their_covariance_is_the_inverse_
     assert covariance @ curvature == pytest.approx(np.eye(2), abs=1e-6)
 
 
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3), st.booleans(), st.integers(0, 4)), max_size=20))
+def test_a_row_that_counts_for_several_is_as_good_as_several_rows(
+    given_rows: list[tuple[float, float, bool, int]],
+) -> None:
+    rows = np.array([(one, other) for one, other, _, _ in given_rows]).reshape(-1, 2)
+    labels = np.array([float(good) for _, _, good, _ in given_rows])
+    counts = np.array([count for _, _, _, count in given_rows], dtype=int)
+    weighed = fit_odds(rows, labels, centre=np.ones(2), precision=0.5, counts=counts.astype(float))
+    repeated = fit_odds(np.repeat(rows, counts, 0), np.repeat(labels, counts), centre=np.ones(2), precision=0.5)
+    for one, other in zip(weighed, repeated, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
 @pytest.mark.parametrize("start", [[30.0, -30.0], [-300.0, 300.0], [0.0, 0.0]])
 def test_it_finds_the_same_weights_from_everywhere(start: list[float]) -> None:
     rng = np.random.default_rng(0)
