@@ -20,12 +20,14 @@ def promises_of(config: ThriftgateConfig, base: Path) -> Mapping[str, RoutePromi
         calibrated_at, got_better = _proof(artefact) if artefact else (None, 0.0)
         looks = artefact is not None and artefact.guarantee.holds and route.cascade.unfamiliar.escalate
         summary = artefact.summary if artefact is not None and looks else None
+        # A fixed similarity decides alone and promises nothing, whatever stands beside it.
+        cache = route.cache if route.cache and route.cache.min_similarity is None else None
         promises[name] = RoutePromise(
             max_quality_loss=route.cascade.max_quality_loss,
             max_regressions=route.cascade.max_regressions,
             delta=route.cascade.delta,
-            max_error=route.cache.max_error if route.cache else None,
-            max_error_of_hits=route.cache.max_error_of_hits if route.cache else None,
+            max_error=cache.max_error if cache else None,
+            max_error_of_hits=cache.max_error_of_hits if cache else None,
             calibrated_at=calibrated_at,
             got_better=got_better,
             unfamiliar_share=route.cascade.unfamiliar.share if summary else None,

@@ -63,9 +63,9 @@ class RoutePromise:
     max_quality_loss: float | None = None
     delta: float = 0.05
     max_error: float | None = None
-    """Of the cache; None without one."""
+    """Of the cache; None without one, and with a fixed threshold, which promises nothing."""
     max_error_of_hits: float | None = None
-    """Of the semantic hits themselves; None without a cache."""
+    """Of the semantic hits themselves; None as above."""
     calibrated_at: float | None = None
     """When the artefact that is served was made, in seconds since the epoch."""
     max_regressions: float | None = None
