@@ -92,6 +92,8 @@ class Artefact:
     probe: Probe | None = None
     summary: QuestionSummary | None = None
     """Of the labelled questions, by which unfamiliar ones are told; artefacts of before have none."""
+    objections: tuple[str, ...] = ()
+    """What spoke against such a cascade by its labels, in sentences: it was written with `--force` all the same."""
     deployments: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """The provider's models behind each tier when it was made; empty where they were not known."""
     prompt_version: str = ""
@@ -205,6 +207,7 @@ def _artefact(fields: Mapping[str, Any]) -> Artefact:
         outlook=_optional(_outlook_model, fields["router"]),
         probe=_optional(_probe, fields["probe"]),
         summary=_optional(_summary, fields.get("summary")),
+        objections=tuple(map(str, fields.get("objections", ()))),
     )
 
 

@@ -37,7 +37,12 @@ def payoff_of_prices(cheap: float, strong: float) -> Payoff | None:
 
 def objections_to(ratio: float) -> Iterator[str]:
     """What speaks against a cascade whose strongest tier costs `ratio` times its cheapest, in sentences."""
-    if ratio < LEAST_RATIO:
+    if ratio <= 1:
+        yield (
+            "The strongest tier costs no more than the cheapest, so that asking that one first saves nothing. Choose "
+            "one of the two models."
+        )
+    elif ratio < LEAST_RATIO:
         yield (
             f"The strongest tier costs only {ratio:.1f} times the cheapest: {percent(1 / ratio, 0)} of all answers "
             f"must be accepted before anything is saved. Below {LEAST_RATIO:.0f} times, choose one of the two models."

@@ -171,10 +171,11 @@ def test_with_no_more_labels_nothing_is_projected_and_too_few_stay_too_few() -> 
     rng = np.random.default_rng(0)
     few = calibrate(labels(150, rng), Promise(0.02, 0.05), rng)
     assert few.tested == ()
-    assert with_more_labels(few, 10_000) == 1
+    # A hundred good ones may be the start of a set that proves the promise, or of one that never will.
+    assert with_more_labels(few, 10_000) is None
     enough = calibrate(labels(800, rng), Promise(0.03, 0.05), rng)
     assert with_more_labels(enough, -790) == 1
-    costs = [with_more_labels(enough, more) for more in (0, 1_000, 10_000)]
+    costs = [with_more_labels(enough, more) or math.nan for more in (0, 1_000, 10_000)]
     assert costs == sorted(costs, reverse=True)
     assert costs[-1] < 1
 

@@ -33,6 +33,10 @@ def test_prices_alone_tell_the_break_even_and_object_to_a_ratio_below_five():
     assert close is not None
     assert close.objections[0].startswith("The strongest tier costs only 2.0 times the cheapest: 50% of all answers")
     assert payoff_of_prices(1.0, 0.0) is None
+    for strong in (0.02, 1.0):
+        never = payoff_of_prices(1.0, strong)
+        assert never is not None
+        assert never.objections[0].startswith("The strongest tier costs no more than the cheapest")
     free = payoff_of_prices(0.0, 1.0)
     assert free is not None
     assert free.break_even == 0

@@ -41,6 +41,7 @@ def artefact_of(
     prompt_version: str = "",
     deployments: Mapping[str, Sequence[str]] | None = None,
     summary: QuestionSummary | None = None,
+    objections: Sequence[str] = (),
     created_at: str = "",
 ) -> Artefact:
     """The file to serve from. `rng` is for the folds and bootstrap of the reported errors only."""
@@ -70,6 +71,7 @@ def artefact_of(
         outlook=_outlook_model(calibration),
         probe=calibration.probe,
         summary=summary,
+        objections=tuple(objections),
         deployments=dict(deployments or {}),
         prompt_version=prompt_version,
         route=route,
@@ -104,19 +106,21 @@ def expected_savings(calibration: Calibration, one: Tested) -> dict[str, Any]:
     }
 
 
-def with_more_labels(calibration: Calibration, more: int) -> float:
+def with_more_labels(calibration: Calibration, more: int) -> float | None:
     """The cost share to be expected with so many more labels, if losses stay what they are; 1 for no promise.
 
     Each candidate's losses are repeated in proportion and tested again: the outcome of a typical, not a lucky, draw.
+    None where there were too few to test any candidate: what more of them would show is not known then.
     """
     replay, promise = calibration.replay, calibration.promise
     total = len(calibration.fit) + len(calibration.test)
-    if not total or not len(replay) or not calibration.tested:
-        return 1.0
+    needed = labels_needed(promise.max_quality_loss, calibration.level)
+    if not calibration.tested:
+        return None if len(replay) < needed else 1.0
     # Labels that repeat each other do so again.
     repeats = 1.0 if replay.clusters is None else design_effect(replay.clusters)
     n = round(len(replay) / repeats * (total + more) / total)
-    if n < labels_needed(promise.max_quality_loss, calibration.level):
+    if n < needed:
         return 1.0
     p_values = (_projected_p_value(calibration, one, n) for one in calibration.tested)
     passed = fixed_sequence(p_values, calibration.level)

@@ -137,6 +137,7 @@ def command(
 
         # With a generator of its own, so that a dry run says to the last digit what is written then.
         summary = summary_of_labels(found, config_file, np.random.default_rng([seed, 1]))
+    payoff = payoff_of(found.labels)
     artefact = artefact_of(
         calibration,
         tiers=setting.tiers,
@@ -145,10 +146,10 @@ def command(
         prompt_version=found.prompt_version,
         deployments=setting.deployments,
         summary=summary,
+        objections=payoff.objections if payoff else (),
         created_at=machine_moment(time.time()),
     )
     later = with_more_labels(calibration, _MORE_LABELS)
-    payoff = payoff_of(found.labels)
     if png is not None:
         draw_frontier(calibration, png, title=f"{found.name}: {len(found.labels):,} labels")
     is_kept = calibration.chosen is None and artefact_file is not None and artefact_file.exists()
@@ -178,11 +179,11 @@ def _written(artefact_file: Path | None, *, is_kept: bool, is_refused: bool) -> 
     return f"{_WRITTEN} {artefact_file}."
 
 
-def _print_json(artefact: "Artefact", later: float, found: "LabelSource", payoff: "Payoff | None") -> None:
+def _print_json(artefact: "Artefact", later: float | None, found: "LabelSource", payoff: "Payoff | None") -> None:
     import json
     import math
 
-    more = {"more_labels": _MORE_LABELS, "cost_share": round(later, 4)}
+    more = {"more_labels": _MORE_LABELS, "cost_share": None if later is None else round(later, 4)}
     click.echo(
         json.dumps(
             {
@@ -190,7 +191,6 @@ def _print_json(artefact: "Artefact", later: float, found: "LabelSource", payoff
                 "would_buy": more,
                 "break_even": payoff and round(payoff.break_even, 4),
                 "price_ratio": round(payoff.price_ratio, 2) if payoff and math.isfinite(payoff.price_ratio) else None,
-                "objections": list(payoff.objections) if payoff else [],
                 "bad_lines": found.problems,
                 "left_out": dict(found.left_out),
             },
@@ -200,7 +200,7 @@ def _print_json(artefact: "Artefact", later: float, found: "LabelSource", payoff
 
 
 def _print_tables(
-    calibration: "Calibration", artefact: "Artefact", later: float, found: "LabelSource", written: str
+    calibration: "Calibration", artefact: "Artefact", later: float | None, found: "LabelSource", written: str
 ) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -231,12 +231,19 @@ def _print_tables(
         console.print(f"{one.tier}: accepted from confidence {one.accept_at:.3f}, AUROC {_spelt(one.auroc)}, "
                       f"calibration error {_spelt(one.calibration_error)}", highlight=False)  # fmt: skip
     console.print(f"\n[bold]{artefact.guarantee.words}[/bold]", highlight=False)
-    console.print(
-        f"With {_MORE_LABELS} labels more it would cost about {percent(later, 0)} of always-strong.", highlight=False
-    )
+    console.print(_projected(later), highlight=False)
     console.print(written, highlight=False)
     if written.startswith(_WRITTEN) and artefact.summary is None:
         console.print("It keeps no summary of the questions, so unfamiliar ones are not told.", highlight=False)
+
+
+def _projected(later: float | None) -> str:
+    """What more labels would buy."""
+    if later is None:
+        return f"These are too few to tell what {_MORE_LABELS} labels more would bring."
+    if later >= 1:
+        return f"With {_MORE_LABELS} labels more it would still ask the strongest tier alone, if they are like these."
+    return f"With {_MORE_LABELS} labels more it would cost about {percent(later, 0)} of always-strong."
 
 
 def _print_payoff(payoff: "Payoff | None", artefact: "Artefact") -> None:
@@ -249,6 +256,8 @@ def _print_payoff(payoff: "Payoff | None", artefact: "Artefact") -> None:
     words = (
         f"It pays where more than {percent(payoff.break_even, 0)} of cheap answers are accepted (what the labels' "
         "calls cost, cheapest over strongest)"
+        if payoff.break_even < 1
+        else "It never pays: the labels' calls cost no less of the cheapest tier than of the strongest"
     )
     if accepted and cost:
         words += (

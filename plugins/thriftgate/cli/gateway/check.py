@@ -64,7 +64,7 @@ def _facts(prepared: Prepared) -> dict[str, Any]:
     for one in paying_of(loaded, prepared.models):
         routes[one.route]["break_even"] = round(one.payoff.break_even, 4)
         routes[one.route]["expected_cost"] = one.expected
-        routes[one.route]["objections"] = list(one.payoff.objections)
+        routes[one.route]["objections"] = list(one.objections)
     return {"warnings": loaded.warnings, "demo": prepared.runtime.is_demo, "routes": routes}
 
 
@@ -89,7 +89,7 @@ def _print_routes(prepared: Prepared) -> None:
     console.print(table)
     for one in paying_of(loaded, prepared.models):
         console.print(Text(str(one), style="dim"))
-        for objection in one.payoff.objections:
+        for objection in one.objections:
             console.print(Text.assemble(("advice  ", "yellow"), f"{one.route}: {objection}"))
     console.print(Text.assemble(("ok", "bold green"), f"  {loaded.path.name} has no mistakes"))
 
@@ -103,7 +103,10 @@ def _priced(models: ModelList, model: str) -> str:
 def _cache(cache: CacheConfig | None) -> str:
     if cache is None:
         return "off"
-    kind = "exact" if cache.max_error == 0 else f"max_error {cache.max_error:g}"
+    if cache.min_similarity is not None:
+        kind = f"min_similarity {cache.min_similarity:g}"
+    else:
+        kind = "exact" if cache.max_error == 0 else f"max_error {cache.max_error:g}"
     return f"{kind}, ttl {spell_duration(cache.ttl)}"
 
 
@@ -123,12 +126,21 @@ class Paying:
     payoff: Payoff
     expected: CostShare | None
     """Share of the cost of always-strong by the artefact's test labels; None without one."""
+    by_labels: tuple[str, ...] = ()
+    """What spoke against it when the artefact was made, by what its labels' calls cost and by their answers."""
+
+    @property
+    def objections(self) -> tuple[str, ...]:
+        """What speaks against it: by labels where some did, since calls tell more than list prices."""
+        return self.by_labels or self.payoff.objections
 
     def __str__(self) -> str:
         words = (
             f"{self.route}: by list prices the cascade saves where more than {percent(self.payoff.break_even, 0)} of "
             "cheap answers are accepted (a token in and one out, cheapest over strongest; `cascade calibrate` goes by "
             "what its labels' calls cost)"
+            if self.payoff.break_even < 1
+            else f"{self.route}: by list prices the cascade never saves anything"
         )
         if self.expected is not None:
             words += f"; its artefact expects {with_interval(self.expected)} of the cost of always-strong"
@@ -145,15 +157,23 @@ def paying_of(loaded: LoadedConfig, models: ModelList) -> Iterator[Paying]:
             continue
         payoff = payoff_of_prices(prices[0], prices[-1])
         if payoff is not None:
-            artefact = loaded.path.parent / cascade.artefact if cascade.artefact else None
-            yield Paying(name, payoff, _expected(artefact))
+            artefact = _artefact(loaded.path.parent / cascade.artefact if cascade.artefact else None)
+            yield Paying(name, payoff, _expected(artefact), tuple(artefact.get("objections", ())))
 
 
-def _expected(path: Path | None) -> CostShare | None:
+def _artefact(path: Path | None) -> Mapping[str, Any]:
+    """What a file holds that was looked at before; nothing where it has gone since."""
     if path is None:
-        return None
+        return {}
     try:
-        cost: Mapping[str, float] = json.loads(path.read_text(encoding="utf-8"))["expected"]["cost"]
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _expected(artefact: Mapping[str, Any]) -> CostShare | None:
+    try:
+        cost: Mapping[str, float] = artefact["expected"]["cost"]
         return CostShare(float(cost["low"]), float(cost["high"]), float(cost["estimate"]))
-    except (OSError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return None

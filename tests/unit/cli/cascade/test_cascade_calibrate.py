@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from thriftgate.cascade import artefact as artefacts
 from thriftgate.cli.cascade import command
+from thriftgate.cli.gateway.check import command as check
 
 PRICES = ("--price", "small=0.1/0.4", "--price", "large=2/8")
 
@@ -88,6 +89,9 @@ def test_too_few_labels_end_with_code_1_say_how_many_are_needed_and_replace_noth
     result = run(path, *PRICES)
     assert result.exit_code == 1
     assert "149 are needed" in " ".join(result.output.split())
+    # Fifty labels tell nothing of the next five hundred, neither that they would prove it nor that they would not.
+    assert "These are too few to tell what 500 labels more would bring." in result.output
+    assert json.loads(run(path, *PRICES, "--json").stdout)["would_buy"]["cost_share"] is None
     (tmp_path / "a.json").write_text("what was proved before")
     result = run(path, *PRICES, "--write", tmp_path / "a.json")
     assert result.exit_code == 1
@@ -201,6 +205,31 @@ def test_what_hardly_pays_is_written_only_by_force(labels: Path, tmp_path: Path,
     assert run(labels, *prices).exit_code == 0
     assert run(labels, *prices, "--write", artefact, "--no-summary", "--force").exit_code == 0
     assert artefacts.load_artefact(artefact).guarantee.holds
+
+
+def test_an_artefact_that_was_forced_keeps_what_spoke_against_it_for_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """At a price ratio of 17, which nothing is to be said against: the answers are one letter."""
+    monkeypatch.chdir(tmp_path)
+    letters = [{**row, "cheap": "AB"[place % 2], "label": place % 90 > 0} for place, row in enumerate(rows(900))]
+    (tmp_path / "letters.jsonl").write_text("\n".join(map(json.dumps, letters)))
+    (tmp_path / "litellm_config.yaml").write_text(CONFIG)
+    made = run("letters.jsonl", "--write", "forced.json", "--no-summary", "--force")
+    assert made.exit_code == 0, made.output
+    (tmp_path / "litellm_config.yaml").write_text(CONFIG.replace("0.03}", "0.03, artefact: forced.json}"))
+    monkeypatch.setenv("LITELLM_MASTER_KEY", "sk-not-a-key-but-long-enough")
+    checked = CliRunner().invoke(check, ["--no-demo"])
+    assert checked.exit_code == 0, checked.output
+    assert "support: The cheap answers are a letter or a word" in " ".join(checked.output.split())
+    told = json.loads(CliRunner().invoke(check, ["--no-demo", "--json"]).stdout)["routes"]["support"]["objections"]
+    assert len(told) == 1
+
+
+def test_a_strongest_tier_that_is_the_cheaper_one_never_pays(labels: Path):
+    result = run(labels, "--price", "small=2/8", "--price", "large=0.1/0.4")
+    assert "It never pays" in result.output
+    assert "0.0 times" not in result.output
 
 
 def test_answers_of_one_letter_without_log_probabilities_are_written_only_by_force(tmp_path: Path):
