@@ -104,7 +104,8 @@ def _expected(kind: str, context: Mapping[str, Any]) -> str | None:
     if kind == "too_long":
         return f"must have at most {context['max_length']} entries"
     if kind == "string_too_short":
-        return "must not be empty"
+        least = context["min_length"]
+        return "must not be empty" if least == 1 else f"must have at least {least} characters"
     if kind == "string_pattern_mismatch":
         return f"must match the pattern {context['pattern']}"
     if kind == "literal_error":

@@ -160,6 +160,12 @@ def test_a_bad_section_names_its_problems_by_key_path() -> None:
     )
 
 
+def test_what_is_too_short_is_told_how_long_it_must_be() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        from_section({"routes": {}, "metrics": {"token": "scraper"}})
+    assert raised.value.problems == ("callback_settings.thriftgate.metrics.token: must have at least 16 characters",)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
