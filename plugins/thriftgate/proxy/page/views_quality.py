@@ -84,6 +84,8 @@ def _measures(one: RouteStanding) -> Iterator[Measure]:
     if one.net_loss is not None and one.promise.is_net and one.quality_loss is not None:
         title = "Lost, net of answers that got better"
         worse = f"; {wording.percent(one.quality_loss.estimate, 2)} lost by those that got worse alone"
+    elif one.net_loss is not None:
+        worse = f"; {wording.percent(one.net_loss.estimate, 2)} lost net of those that got better"
     elif one.net_loss is None and one.quality_loss is not None:
         title = "Different from the strongest tier's answer"
     yield measure(

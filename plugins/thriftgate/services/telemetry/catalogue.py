@@ -117,7 +117,8 @@ CACHE_WORST_TENANT = Family(
 QUALITY_LOSS = Family(
     "thriftgate_quality_loss_ratio", "gauge",
     "Quality of models' answers lost against the strongest tier's, as the promise counts it (net of what got better, or"
-    " what got worse alone), by audits of the last 7 days: estimate, its interval, and what was promised.",
+    " what got worse alone), by audits of the last 7 days: estimate, its interval, what was promised, and where the"
+    " judge tells better answers from worse ones both by name (net, got_worse).",
     ("route", "bound"), is_shared=True,
 )  # fmt: skip
 UNFAMILIAR = Family(

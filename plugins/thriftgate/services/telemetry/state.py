@@ -57,6 +57,10 @@ def put_standings(samples: Samples, standings: Sequence[RouteStanding]) -> None:
         _put_ratio(
             samples, catalogue.QUALITY_LOSS, route, standing.promised_loss, promise.limit and standing.loss_limit
         )
+        if standing.net_loss is not None and standing.quality_loss is not None:
+            # One of the two is the estimate above; said by their names, since each hides what the other tells.
+            samples.put(catalogue.QUALITY_LOSS, (route, "net"), standing.net_loss.estimate)
+            samples.put(catalogue.QUALITY_LOSS, (route, "got_worse"), standing.quality_loss.estimate)
         if standing.shift is not None and standing.shift.questions:
             shift = standing.shift
             told = {"estimate": shift.share, "expected": shift.expected, "shifted": float(shift.has_shifted)}

@@ -151,6 +151,22 @@ def test_the_loss_is_named_by_what_its_audits_tell_and_with_their_number(
     assert card.measures[0].basis.startswith(basis)
 
 
+@pytest.mark.parametrize(
+    ("promise", "words"),
+    [
+        (RoutePromise(max_quality_loss=0.02), "; 33.33% lost by those that got worse alone"),
+        (RoutePromise(max_regressions=0.02), "; 0.00% lost net of those that got better"),
+    ],
+)
+def test_whichever_loss_is_promised_the_other_one_is_said_beside_it(promise: RoutePromise, words: str) -> None:
+    """One of three got worse and one better."""
+    made = [audit(request(number, DecisionKind.ACCEPTED), good=number > 0) for number in range(3)]
+    made = [replace(one, details={**one.details, "is_better": place == 1}) for place, one in enumerate(made)]
+    counts = {(DecisionKind.ACCEPTED, "confident"): 3}
+    (card,) = views_quality.route_cards([standing_of("support", promise, made, decided=counts, current=counts)])
+    assert words in card.measures[0].basis
+
+
 def test_the_worst_tenant_is_said_with_its_upper_limit() -> None:
     worst = wilson_interval(3, 40)
     hits = Hits(wrong=wilson_interval(4, 200), tenants=2, worst_tenant=worst)

@@ -325,8 +325,26 @@ def test_what_is_wrong_among_the_hits_is_said_beside_its_promise_and_for_the_wor
     words = [text for _, text in lines(one)]
     assert any(text.startswith("wrong among the hits: 12.50%") and "at most 5.00%" in text for text in words)
     assert any(text.startswith("the worst of 2 tenants: 25.00%") for text in words)
-    assert any("changes 0.025 times a day" in text and "a ttl of at most 48 h" in text for text in words)
+    assert any("changes 0.025 times a day" in text and "a ttl of at most 2d keeps" in text for text in words)
     json.dumps(quality_record(one))
+
+
+@pytest.mark.parametrize(
+    ("changed", "age", "ttl"),
+    [(1, 30.0, "60s"), (2, 610.0, "10m"), (1, 3_700.0, "2h"), (8, 22.0, "5s")],
+)
+def test_the_advice_for_a_ttl_can_be_written_into_the_configuration(changed: int, age: float, ttl: str) -> None:
+    details: dict[str, float] = {"tenant": 1.0, "age": age}
+    audits = [
+        replace(audit(n, True, AuditKind.CACHE), details={**details, "changed": float(n < changed)}) for n in range(40)
+    ]
+    one = quality([request(0)], audits, RoutePromise(max_error=0.01, max_error_of_hits=0.05))
+    assert any(f"a ttl of at most {ttl} keeps" in text for _, text in lines(one)), list(lines(one))
+
+
+def test_before_a_hit_was_verified_both_promises_of_the_cache_are_said() -> None:
+    words = said(quality([request(0)], [], RoutePromise(max_error=0.01, max_error_of_hits=0.05)))["cache"]
+    assert words == "no hit was verified yet; promised: at most 1.00% of all answers and 5.00% of the hits wrong"
 
 
 def test_a_tenant_with_few_verified_hits_is_not_told_of() -> None:

@@ -286,6 +286,20 @@ def test_what_is_wrong_among_the_hits_themselves_stands_beside_its_own_promise()
     assert samples.value("thriftgate_cache_hit_error_ratio", "support", "high") == 0.06
 
 
+@pytest.mark.parametrize("promise", [RoutePromise(max_quality_loss=0.02), RoutePromise(max_regressions=0.02)])
+def test_net_loss_and_what_got_worse_are_both_told_whichever_is_promised(promise: RoutePromise) -> None:
+    name, samples = "thriftgate_quality_loss_ratio", Samples()
+    worse, net = Interval(0.03, 0.07, 0.05), Interval(-0.01, 0.03, 0.01)
+    put_standings(samples, [replace(standing(None), promise=promise, quality_loss=worse, net_loss=net)])
+    promised = 0.01 if promise.is_net else 0.05
+    assert samples.value(name, "support", "estimate") == promised
+    assert (samples.value(name, "support", "net"), samples.value(name, "support", "got_worse")) == (0.01, 0.05)
+    # A judge that says only that two answers differ tells neither.
+    unnamed = Samples()
+    put_standings(unnamed, [replace(standing(None), promise=promise, quality_loss=worse)])
+    assert not {("support", "net"), ("support", "got_worse")} & {labels for _, labels in unnamed.numbers}
+
+
 def test_the_worst_tenant_is_told_once_one_has_hits_enough_and_no_tenant_is_a_label() -> None:
     name, samples = "thriftgate_cache_worst_tenant_hit_error_ratio", Samples()
     promised = RoutePromise(max_error_of_hits=0.05)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from thriftgate.cascade.familiarity import Shift
     from thriftgate.services.books.quality import Control, RouteQuality
 
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 _HOURLY = 24.0
 """Changes a day: of answers that may change more often than this for all that is known, nothing is known."""
 
@@ -109,10 +110,11 @@ def _questions(shift: "Shift") -> str:
 
 
 def _cache(one: "RouteQuality") -> str:
-    promised = one.promise.max_error
+    promised, of_hits = one.promise.max_error, one.promise.max_error_of_hits
     against = f"; promised: at most {percent(promised, 2)}" if promised else ""
     if one.wrong_share is None:
-        return "no hit was verified" + (against and f" yet{against} wrong answers")
+        both = f" of all answers and {percent(of_hits, 2)} of the hits" if of_hits else " of all answers"
+        return "no hit was verified" + (against and f" yet{against}{both} wrong")
     return (
         f"{one.verifications.n:,} verified hits: {with_interval(one.verifications.share_good)} right; "
         f"wrong among all answers: {with_interval(one.wrong_share, 2)}{against}"
@@ -126,14 +128,21 @@ def _hits(one: "RouteQuality") -> Iterator[str]:
         against = f"; promised: at most {percent(promised, 2)}" if promised else ""
         yield f"wrong among the hits: {with_interval(hits.wrong, 2)}{against}"
     if hits.worst_tenant is not None:
-        yield f"the worst of {hits.tenants:,} tenants: {with_interval(hits.worst_tenant, 2)} of its hits"
+        among = counted(hits.tenants, "tenant", "tenants")
+        yield f"the worst of {among}: {with_interval(hits.worst_tenant, 2)} of its hits"
     rate = hits.ageing.per_day
     if rate is not None and not hits.ageing.changed and rate.high > _HOURLY:
         yield "how often an answer changes is not known: the verified ones are too young"
     elif rate is not None:
         told = f"an answer changes {rate.estimate:.3g} times a day [{rate.low:.3g}, {rate.high:.3g}]"
         ttl = hits.ageing.longest_ttl(promised) if promised else None
-        yield told + (f": a ttl of at most {ttl / 3600:.3g} h keeps half of that promise for it" if ttl else "")
+        yield told + (f": a ttl of at most {_as_ttl(ttl)} keeps half of that promise for it" if ttl else "")
+
+
+def _as_ttl(seconds: float) -> str:
+    """Rounded down to what can be written after `ttl:`, in the largest unit of which there are two at least."""
+    unit, size = next((one for one in _UNITS if seconds >= 2 * one[1]), ("s", 1))
+    return f"{max(1, math.floor(seconds / size))}{unit}"
 
 
 def _control(control: "Control") -> str:
