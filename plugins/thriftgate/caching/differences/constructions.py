@@ -79,6 +79,8 @@ def _way_of_asking(words: Sequence[str]) -> str:
     way = ""
     for place, word in enumerate(words[:-1]):
         near = words[max(0, place - _NEAR) : place]
+        if word == "whom":
+            return "what is done"
         if word in _ASKING:
             way = way or "who does it"
         elif not _ASKING.isdisjoint(near):

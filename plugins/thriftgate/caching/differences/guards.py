@@ -33,9 +33,15 @@ from thriftgate.caching.differences.writing import is_written_otherwise
 _SAME_FRAME = 0.6
 _LONGEST_SWAP = 2
 _SHORTEST_FRAME = 3
-_NEGATIVE_PREFIXES = ("un", "in", "im", "ir", "il", "non", "non-", "dis", "de")
+_NEGATIVE_PREFIXES = (
+    "un", "in", "im", "ir", "il", "non", "non-", "dis", "de", "on", "ent", "ont", "des", "dés", "dé", "mis",
+)  # fmt: skip
 _LONGEST_UNIT = 3
 _MOST_QUOTES = 4
+_FROM = frozenset(["de", "da", "do", "del", "dal", "du", "desde", "dalla", "della"])
+_TO = frozenset(["a", "à", "al", "ao", "aux", "alla"])
+_NEAR = 4
+"""Words behind "from" in which "to" stands, where "to" is a word that means other things as well."""
 
 
 class Veto(StrEnum):
@@ -98,7 +104,11 @@ def negation(a: str, b: str) -> Veto | None:
     left, right = read(a), read(b)
     if _has_denied_word(left, right) or _has_denied_word(right, left):
         return Veto.NEGATION
-    if left.negations % 2 != right.negations % 2 and _is_same_frame(left, right):
+    # In German every noun is written like a name, and would be missing from the frame.
+    is_german = "de" in (left.language, right.language)
+    if left.negations % 2 != right.negations % 2 and (
+        _is_same_frame(left, right) or (is_german and _are_nearly_the_same(left.content, right.content))
+    ):
         return Veto.NEGATION
     return Veto.NEGATION if is_denied_elsewhere(left, right) else None
 
@@ -267,7 +277,10 @@ def _differ(left: Reading, right: Reading, one: frozenset[str], other: frozenset
 
 def _is_same_frame(left: Reading, right: Reading) -> bool:
     """Whether the meaningful words of the shorter question nearly all return in the longer one."""
-    one, other = left.frame, right.frame
+    return _are_nearly_the_same(left.frame, right.frame)
+
+
+def _are_nearly_the_same(one: frozenset[str], other: frozenset[str]) -> bool:
     return len(one & other) >= _SAME_FRAME * max(len(one), len(other))
 
 
@@ -286,8 +299,10 @@ def _directions(reading: Reading) -> set[tuple[str, str, str]]:
     found: set[tuple[str, str, str]] = set()
     before = ""
     waiting: list[tuple[str, str]] = []
-    for word, stem in zip(reading.words, reading.stems, strict=True):
-        if stem in reading.content:
+    for place, (word, stem) in enumerate(zip(reading.words, reading.stems, strict=True)):
+        if word in _TO and not _FROM.isdisjoint(reading.words[max(0, place - _NEAR) : place]):
+            waiting.append((before, "to"))
+        elif stem in reading.content:
             found.update((x, role, stem) for x, role in waiting if x and x != stem)
             waiting.clear()
             before = stem

@@ -42,6 +42,8 @@ OTHER_LANGUAGE_WORDS = _words(
     "lutfen değil degil miyim necə nece "
     # Indonesian, Malay, Vietnamese, Tagalog, Swahili, Catalan, Basque, Welsh, Irish
     "bagaimana apakah cara saya tidak rekening dimana kapan mengapa untuk yang dengan akun ingin adakah "
+    "nyalakan matikan lampu dapur kamar pembayaran pengiriman harus membayar sebelum setelah "
+    "encén llum cuina "
     "làm sao tôi không tài khoản thế nào của được "
     "paano bakit saan kailan hindi ang aking gusto "
     "ninawezaje vipi kwa nini wapi akaunti yangu "
@@ -69,7 +71,8 @@ NEGATIONS = _words(
     "cannot cant dont doesnt didnt isnt arent wasnt werent wont "
     "wouldnt shouldnt couldnt hasnt havent hadnt aint except exclude excludes excluded excluding unless "
     "nicht kein keine keinen keiner nie niemals ohne ne pas jamais aucun aucune sans no nunca jamás ningún ninguna sin "
-    "non mai nessun nessuna senza não nunca nenhum nenhuma sem niet geen nooit zonder"
+    "non mai nessun nessuna senza não nunca nenhum nenhuma sem niet geen nooit zonder "
+    "außer ausser ausgenommen behalve uitgezonderd sauf excepté salvo excepto tranne eccetto exceto"
 )
 
 FOREIGN_NEGATIONS = _words(

@@ -1,8 +1,14 @@
 """Opposites by the idea and the language: every idea has its words in each language that the guards know.
 
 English, German, Dutch, French, Spanish, Italian, Portuguese, in this order; commands and infinitives first. What has no
-counterpart in the others stands in `contrasts`. All words are lower case.
+counterpart in the others stands in `contrasts`. All words are lower case. Of regular verbs in French, Spanish, Italian
+and Portuguese the infinitive is enough (`inflections`).
 """
+
+from thriftgate.caching.differences.inflections import inflected
+
+LANGUAGES = ("en", "de", "nl", "fr", "es", "it", "pt")
+"""Of the words of an idea, in their order."""
 
 _IDEAS = (
     (
@@ -17,21 +23,21 @@ _IDEAS = (
         "ativa ative ativar ativado ativada / desativa desative desativar desativado desativada",
     ),
     (
-        "open opening opened / close closing closed",
+        "open opening opened / close closing closed shut shutting",
         "öffne öffnen geöffnet öffnet / schließe schließen geschlossen schließt",
         "open openen geopend / sluit sluiten gesloten",
-        "ouvre ouvrez ouvrir ouvert ouverte / ferme fermez fermer fermé fermée",
-        "abre abra abrir abierto abierta / cierra cierre cerrar cerrado cerrada",
-        "apri apra aprire aperto aperta / chiudi chiuda chiudere chiuso chiusa",
-        "abre abra abrir aberto aberta / fecha feche fechar fechado fechada encerrar encerre",
+        "ouvre ouvrez ouvrir ouvrons ouvert ouverte / ferme fermez fermer fermé fermée",
+        "abre abra abrir abierto abierta / cierra cierre cierro cierran cerrar cerrado cerrada",
+        "apri apra aprire apro aperto aperta / chiudi chiuda chiudere chiuso chiusa",
+        "abre abra abrir abro aberto aberta / fecha feche fechar fechado fechada encerrar encerre",
     ),
     (
         "on / off",
-        "einschalten / ausschalten",
-        "aanzetten / uitzetten",
-        "allume allumez allumer allumé allumée / éteins éteignez éteindre éteint éteinte",
-        "enciende encienda encender encendido encendida / apaga apague apagar apagado apagada",
-        "accendi accenda accendere acceso accesa / spegni spenga spegnere spento spenta",
+        "einschalten anmachen angemacht anstellen angestellt / ausschalten ausmachen ausgemacht abstellen abgestellt",
+        "aanzetten aangezet inschakelen ingeschakeld / uitzetten uitgezet uitschakelen uitgeschakeld",
+        "allume allumez allumer allumé allumée / éteins éteignez éteignons éteindre éteint éteinte",
+        "enciende encienda enciendo encender encendido encendida / apaga apague apagar apagado apagada",
+        "accendi accenda accendere acceso accesa / spegni spenga spengo spegnere spento spenta",
         "acende acenda liga ligue acender aceso acesa ligar ligado ligada /"
         " apaga apague desliga desligue apagar apagado apagada desligar desligado desligada",
     ),
@@ -40,18 +46,20 @@ _IDEAS = (
         " decrease lower decreasing decreased lowering lowered reduce reducing reduced",
         "erhöhe erhöhen erhöht steigere steigern / senke senken senkt verringere verringern reduziere reduzieren",
         "verhoog verhogen / verlaag verlagen",
-        "augmente augmentez augmenter monte montez monter /"
-        " diminue baissez baisse diminuer diminuez baisser réduis réduisez réduire",
-        "aumenta aumente sube aumentar subir suba /"
-        " disminuye baja reduce disminuir disminuya bajar baje reducir reduzca",
-        "aumenta alza aumentare aumenti alzare alzi / diminuisci abbassa abbassare diminuire abbassi riduci ridurre",
-        "aumenta aumente sobe aumentar subir suba / diminui baixa diminua diminuir baixar baixe reduz reduza reduzir",
+        "augmente augmentez augmenter monte montez monter relever /"
+        " diminue baissez baisse diminuer diminuez baisser abaisser réduis réduisez réduisons réduire réduit réduite",
+        "aumenta aumente sube aumentar subo subir suba incrementar /"
+        " disminuye disminuyo baja bajo reduce reduzco disminuir disminuya bajar baje reducir reduzca",
+        "aumenta alza aumentare aumenti alzare alzi /"
+        " diminuisci abbassa abbassare diminuire abbassi riduci ridurre riduco riduciamo ridotto ridotta",
+        "aumenta aumente sobe subo aumentar subir suba /"
+        " diminui baixa diminua diminuir baixar baixe reduz reduza reduzir",
     ),
     (
         "buy / sell",
         "kaufe kaufen gekauft kauf / verkaufe verkaufen verkauft verkauf",
         "koop kopen gekocht / verkoop verkopen verkocht",
-        "achète acheter achetez acheté achat / vends vendre vendez vendu vente",
+        "achète acheter achetez acheté achat / vends vendre vendez vendons vendu vente",
         "compra comprar compro compré comprado / vende vender vendo vendí vendido venta",
         "compra comprare compro comprato acquistare acquisto / vendi vendere vendo venduto vendita",
         "compra comprar compre comprei comprado / vende vender venda vendi vendido",
@@ -60,9 +68,9 @@ _IDEAS = (
         "add adding added / remove delete removing removed deleting deleted",
         "hinzufügen hinzugefügt hinzu / entfernen löschen entferne entfernt lösche gelöscht",
         "toevoegen toegevoegd / verwijderen verwijder verwijderd",
-        "ajoute ajouter ajoutez ajouté / supprime supprimer supprimez supprimé enlève enlever retire",
+        "ajoute ajouter ajoutez ajouté / supprime supprimer supprimez supprimé enlève enlever retire retirer",
         "añade añadir agrega agregar añadido / elimina eliminar elimine quita quitar borra borrar eliminado",
-        "aggiungi aggiungere aggiunto / rimuovi rimuovere elimina eliminare togli togliere rimosso",
+        "aggiungi aggiungere aggiunto / rimuovi rimuovere elimina eliminare togli tolgo togliere rimosso",
         "adiciona adicionar adicione acrescentar / remove remover remova eliminar excluir exclua",
     ),
     (
@@ -82,10 +90,10 @@ _IDEAS = (
         "sende senden gesendet schicke schicken überweise überweisen /"
         " empfange empfangen empfängt erhalte erhalten bekomme bekommen",
         "verstuur verzenden stuur sturen verzonden / ontvang ontvangen krijg",
-        "envoie envoyer envoyez envoyé / reçois recevoir recevez reçu",
-        "envía enviar envíe envié enviado / recibe recibir reciba recibí recibido",
+        "envoie envoyer envoyez envoyé / reçois recevoir recevez recevons reçu reçue",
+        "envía envío enviar envíe envié enviado mandar / recibe recibir reciba recibí recibido",
         "invia inviare invio inviato mandare / ricevi ricevere ricevo ricevuto",
-        "envia enviar envie enviei enviado / recebe receber receba recebi recebido",
+        "envia enviar envie enviei enviado mandar / recebe receber receba recebi recebido",
     ),
     (
         "start starting started / stop stopping stopped",
@@ -253,7 +261,7 @@ _IDEAS = (
         "deposit / withdraw",
         "einzahlen / abheben",
         "storten / opnemen",
-        "déposer / retirer",
+        "déposer verser / retirer",
         "depositar ingresar / retirar sacar",
         "depositare versare / prelevare ritirare",
         "depositar / levantar sacar",
@@ -277,17 +285,19 @@ _IDEAS = (
         "importar / exportar",
     ),
     (
-        "accept accepting accepted / reject decline rejecting rejected declining declined refuse refused",
-        "annehmen akzeptieren annehme akzeptiere angenommen / ablehnen ablehne abgelehnt",
-        "accepteren aannemen accepteer / weigeren afwijzen weiger",
-        "accepter accepte / refuser refuse",
-        "aceptar acepta acepte / rechazar rechaza rechace",
-        "accettare accetta / rifiutare rifiuta",
-        "aceitar aceita aceite / recusar rejeitar recuse",
+        "accept accepting accepted approve approved approving grant granted /"
+        " reject decline rejecting rejected declining declined refuse refused deny denied denying",
+        "annehmen akzeptieren annehme akzeptiere akzeptiert angenommen genehmigt / ablehnen ablehne abgelehnt",
+        "accepteren aannemen accepteer geaccepteerd aangenomen goedgekeurd /"
+        " weigeren afwijzen weiger geweigerd afgewezen afgekeurd",
+        "accepter accepte approuver / refuser refuse rejeter",
+        "aceptar acepta acepte aprobar / rechazar rechaza rechace denegar",
+        "accettare accetta approvare / rifiutare rifiuta respingere respinto respinta",
+        "aceitar aceita aceite aprovar / recusar rejeitar recuse negar",
     ),
     (
         "connect connecting connected / disconnect disconnecting disconnected",
-        "verbinde verbinden / trenne trennen",
+        "verbinde verbinden verbunden / trenne trennen getrennt",
         "verbind verbinden / verbreek verbreken",
         "connecte connecter / déconnecte déconnecter",
         "conecta conectar / desconecta desconectar",
@@ -303,11 +313,83 @@ _IDEAS = (
         "mostra mostrare / nascondi nascondere",
         "mostra mostrar mostre / esconde ocultar oculta esconder",
     ),
+    (
+        "include including included / exclude excluding excluded extra",
+        "inbegriffen enthalten inklusive / ausgeschlossen ausgenommen extra",
+        "inbegrepen inclusief / uitgesloten exclusief extra",
+        "inclure incluse inclus comprise / exclure exclue exclus",
+        "incluir incluyo incluye incluido / excluir excluyo excluye excluido",
+        "includere incluso inclusa compreso compresa / escludere escluso esclusa",
+        "incluir incluso inclusa / excluir excluso",
+    ),
+    (
+        "mandatory compulsory required obligatory / optional voluntary",
+        "verpflichtend obligatorisch vorgeschrieben pflicht / freiwillig optional",
+        "verplicht / optioneel vrijwillig",
+        "obligatoire / facultatif facultative optionnel optionnelle",
+        "obligatorio obligatoria / opcional voluntario voluntaria",
+        "obbligatorio obbligatoria / facoltativo facoltativa opzionale",
+        "obrigatório obrigatória / opcional facultativo facultativa",
+    ),
+    (
+        "free gratis complimentary / paid chargeable",
+        "kostenlos gratis kostenfrei / kostenpflichtig",
+        "gratis kosteloos / betaald",
+        "gratuit gratuite gratuits gratuites / payant payante payants payantes",
+        "gratis gratuito gratuita / pagado pagada",
+        "gratis gratuito gratuita / pagamento",
+        "grátis gratuito gratuita / pago paga",
+    ),
+    (
+        "allowed permitted / forbidden prohibited banned",
+        "erlaubt gestattet zulässig / verboten untersagt unzulässig",
+        "toegestaan toegelaten / verboden",
+        "permis permise autorisé autorisée / interdit interdite défendu",
+        "permitido permitida / prohibido prohibida",
+        "permesso permessa consentito consentita / vietato vietata proibito proibita",
+        "permitido permitida / proibido proibida",
+    ),
+    (
+        "correct / incorrect",
+        "richtig korrekt / falsch inkorrekt",
+        "juist correct / onjuist fout verkeerd",
+        "correct correcte / faux fausse incorrect incorrecte",
+        "correcto correcta / incorrecto incorrecta equivocado equivocada",
+        "giusto giusta corretto corretta / sbagliato sbagliata scorretto",
+        "certo certa correto correta / errado errada incorreto",
+    ),
+    (
+        "big large / small little",
+        "groß große großer großes / klein kleine kleiner kleines",
+        "groot grote / klein kleine",
+        "grand grande grands grandes / petit petite petits petites",
+        "grande grandes / pequeño pequeña pequeños pequeñas",
+        "grande grandi / piccolo piccola piccoli piccole",
+        "grande grandes / pequeno pequena pequenos pequenas",
+    ),
+    (
+        "keep keeping kept / cancel canceling cancelling canceled cancelled",
+        "behalten bestätigen bestätigt / stornieren storniere storniert",
+        "behouden bevestigen bevestigd / annuleren annuleer geannuleerd",
+        "garder confirmer / annuler",
+        "mantener confirmar / cancelar anular",
+        "mantenere confermare / annullare disdire",
+        "manter confirmar / cancelar anular",
+    ),
 )
 
+
+def _side(language: str, words: str) -> frozenset[str]:
+    return frozenset(form for word in words.split() for form in inflected(language, word))
+
+
+def _sides(language: str, words: str) -> tuple[frozenset[str], frozenset[str]]:
+    left, right = (_side(language, side) for side in words.split("/"))
+    # What both sides have by their endings tells neither.
+    return left - right, right - left
+
+
 OPPOSITES_OF_ALL = tuple(
-    (frozenset(left.split()), frozenset(right.split()))
-    for idea in _IDEAS
-    for left, right in (words.split("/") for words in idea)
+    _sides(language, words) for idea in _IDEAS for language, words in zip(LANGUAGES, idea, strict=True)
 )
 """The two sides of each idea, language by language."""

@@ -69,6 +69,13 @@ _OF = frozenset(
         "meines",
         "meiner",
         "seines",
+        # "My contract with my employer" is one of my employer's.
+        "with",
+        "mit",
+        "met",
+        "avec",
+        "con",
+        "com",
     }
 )
 _CONTRACTED = frozenset(

@@ -58,6 +58,8 @@ _MANY_WORDS = 6
 _KNOWN_SHARE = 0.2
 _NEAR_NEGATION = 4
 """Words within which the second word of one denial follows."""
+_ELIDED = frozenset({"j", "n", "l", "d", "c", "s", "t", "m", "qu", "un", "dell", "all", "nell", "sull", "dall"})
+"""What French and Italian write before an apostrophe, joined to the next word."""
 _KNOWN_LETTERS = frozenset("àâäáãåæçéèêëíìîïñóòôöõœúùûüÿýßªº") - {"å"}
 """Letters beyond a to z of the languages with word lists."""
 _FREQUENT = frozenset(word for marks in LANGUAGE_MARKS.values() for word in marks) | NEGATIONS
@@ -130,6 +132,9 @@ def read(question: str) -> Reading:
 def stem(word: str) -> str:
     """A crude English stem: enough to see that "transferring" and "transfers" are one word."""
     word = word.removesuffix("'s")
+    head, _, rest = word.partition("'")
+    if head in _ELIDED and len(rest) > 1:
+        word = rest  # "j'ai" and "n'ai" are forms of one verb, "l'alarme" is "alarme"
     if len(word) <= 3 or not word.isascii():
         return word
     for suffix in ("ing", "ied", "ies", "ed", "es", "s", "ly"):

@@ -150,6 +150,7 @@ def test_who_does_it_to_whom(one: str, other: str, differ: bool) -> None:
         ("few cards", "a few cards", True), ("few days", "a few days", False), ("little help", "a little help", True),
         ("few cards", "a few pens", False), ("all but Tom", "all and Tom", True), ("all", "all but Tom", True),
         ("what eats a snake?", "what does a snake eat?", True), ("what does it eat?", "what eats it?", False),
+        ("who lends to my brother?", "whom does my brother lend to?", True),
         ("what can a snake eat?", "what eats a snake?", False),
         ("which of them does Tom see?", "which of them sees Tom?", True),
         ("which one of them all does Tom see?", "which one of them all sees Tom?", False),

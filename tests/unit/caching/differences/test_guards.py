@@ -36,6 +36,12 @@ TRAPS: dict[Veto, list[tuple[str, str]]] = {
         ("Which accounts are eligible?", "Which accounts are ineligible?"),
         ("Is deposit available?", "Is deposit unavailable?"),
         ("Welche Karten sind kostenlos?", "Welche Karten sind nicht kostenlos?"),
+        ("Kann ich die Bestellung noch ändern?", "Kann ich die Bestellung nicht mehr ändern?"),
+        ("Der Laden ist außer sonntags offen", "Der Laden ist sonntags offen"),
+        ("Je n'ai jamais reçu le colis", "J'ai déjà reçu le colis"),
+        ("Is de winkel elke dag open behalve zondag?", "Is de winkel elke dag open ook zondag?"),
+        ("Is de bezorging aan huis mogelijk?", "Is de bezorging aan huis onmogelijk?"),
+        ("¿Cuándo armo la alarma de la casa?", "¿Cuándo desarmo la alarma de la casa?"),
     ],
     Veto.LANGUAGE: [
         ("How do I cancel my order?", "Wie kann ich meine Bestellung stornieren?"),
@@ -62,6 +68,10 @@ TRAPS: dict[Veto, list[tuple[str, str]]] = {
         ("Move money from savings to checking", "Move money from checking to savings"),
         ("Can a dog bite a cat?", "Can a cat bite a dog?"),
         ("Convert my IRA to a Roth", "Convert my Roth to an IRA"),
+        ("Can my employer terminate my contract?", "Can I terminate my contract with my employer?"),
+        ("Kann mein Chef meinen Vertrag kündigen?", "Kann ich meinen Vertrag mit meinem Chef kündigen?"),
+        ("Cambia el idioma de español a inglés", "Cambia el idioma de inglés a español por favor"),
+        ("Pasa la llamada del comercial al jefe", "Pasa ya la llamada del jefe al comercial"),
     ],
 }
 
@@ -76,6 +86,12 @@ PARAPHRASES = [
     ("yesterday my card was stolen", "my card was stolen yesterday"),
     ("HOW DO I PAY?", "How do I pay?"),
     ("What's the limit per depositor?", "How much does it cover per depositor?"),
+    ("¿Cómo voy de casa a la oficina?", "¿Cómo puedo ir de casa a la oficina?"),
+    ("J'ai perdu ma carte", "Ma carte est perdue"),
+    ("L'application ne marche pas", "Mon application ne marche pas"),
+    ("Quiero cambiar mi contraseña", "¿Cómo cambio mi contraseña?"),
+    ("Why isn't my exchange rate correct?", "Why was the wrong rate applied to my exchange?"),
+    ("Google Pay Top up isn't working", "I want to top up my account. Can I do it with Google Pay?"),
 ]
 
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from thriftgate.caching.differences.contrasts import OPPOSITES
 from thriftgate.caching.differences.guards import Veto, antonyms, first_veto
+from thriftgate.caching.differences.inflections import inflected
+from thriftgate.caching.differences.lexicon import FUNCTION_WORDS, ROLE_WORDS
 
 LANGUAGES = ("en", "de", "nl", "fr", "es", "it", "pt")
 FRAMES = {
@@ -48,3 +50,62 @@ def test_no_word_is_its_own_opposite_and_no_two_of_one_side_are(
     one, other = (data.draw(st.sampled_from(sorted(side))) for side in sides)
     assert antonyms(one, other) is antonyms(other, one) is Veto.ANTONYMS
     assert antonyms(one, one) is None
+
+
+COMMANDS = (
+    ("Please {} the garage door for the van", "open/shut"),
+    ("Is the pool {} at noon?", "open/shut crowded/empty warm/cold"),
+    ("Why was the card {} at the shop?", "approved/declined approved/denied granted/refused"),
+    ("Is the home delivery {}?", "free/paid included/extra permitted/forbidden"),
+    ("How do I {} a user of the group?", "invite/kick ban/unban promote/demote"),
+    ("Is this shirt too {} for me?", "big/small tight/loose wide/narrow"),
+    ("How do I {} a PDF with the app?", "zip/unzip merge/split save/discard"),
+    ("Wann wird der Alarm im Haus {}?", "angemacht/ausgemacht angestellt/abgestellt eingeschaltet/ausgeschaltet"),
+    ("Ist die Lieferung nach Hause {}?", "kostenlos/kostenpflichtig gratis/kostenpflichtig möglich/unmöglich"),
+    ("Ist die Angabe im Formular {}?", "freiwillig/verpflichtend richtig/falsch erlaubt/verboten"),
+    ("Warum wurde meine Karte im Laden {}?", "akzeptiert/abgelehnt genehmigt/abgelehnt gesperrt/entsperrt"),
+    ("Wanneer wordt het alarm in huis {}?", "ingeschakeld/uitgeschakeld aangezet/uitgezet"),
+    ("Is de bezorging aan huis {}?", "gratis/betaald verplicht/optioneel mogelijk/onmogelijk toegestaan/verboden"),
+    ("Waarom is mijn kaart in de winkel {}?", "geaccepteerd/geweigerd goedgekeurd/afgekeurd"),
+    ("Quand est-ce que nous {} la porte du garage ?", "ouvrons/fermons verrouillons/déverrouillons"),
+    ("Quand est-ce que nous {} l'alarme de la maison ?", "allumons/éteignons activons/désactivons"),
+    ("Pourquoi ma carte a-t-elle été {} au magasin ?", "acceptée/refusée bloquée/débloquée activée/désactivée"),
+    ("Comment {} un utilisateur du groupe ?", "ajouter/retirer inclure/exclure"),
+    ("¿Cómo {} la puerta del garaje desde el móvil?", "abro/cierro abrimos/cerramos"),
+    ("¿Cuándo {} la alarma de la casa?", "enciendo/apago activamos/desactivamos conecto/desconecto armo/desarmo"),
+    ("¿Cómo {} el límite de mi cuenta?", "subo/bajo aumento/reduzco incremento/disminuyo"),
+    ("¿Por qué fue {} mi tarjeta en la tienda?", "aceptada/rechazada aprobada/denegada"),
+    ("¿Los niños {} de seis años pagan?", "mayores/menores"),
+    ("Come {} la porta del garage dal telefono?", "apro/chiudo apriamo/chiudiamo"),
+    ("Quando {} l'allarme di casa?", "accendo/spengo accendiamo/spegniamo"),
+    ("Come {} il limite del mio conto?", "aumento/riduco alzo/abbasso"),
+    ("Perché la mia carta è stata {} in negozio?", "accettata/rifiutata approvata/respinta"),
+    ("Como {} a porta da garagem pelo telefone?", "abro/fecho abrimos/fechamos"),
+    ("Quando {} o alarme da casa?", "ligo/desligo ativo/desativo acendo/apago"),
+    ("Como {} o limite da minha conta?", "aumento/reduzo subo/baixo"),
+    ("O pagamento é feito {} da entrega?", "antes/depois"),
+    ("Skru {} for varmen i stuen", "op/ned"),
+    ("{} lampu dapur", "nyalakan/matikan"),
+    ("{} el llum de la cuina", "encén/apaga"),
+)
+
+
+@pytest.mark.parametrize(("frame", "words"), COMMANDS)
+def test_whoever_does_it_and_whatever_has_been_done_the_opposite_is_another_question(frame: str, words: str) -> None:
+    questions = [[frame.format(side) for side in pair.split("/")] for pair in words.split()]
+    assert [pair for pair in questions if first_veto(*pair) is None or first_veto(*reversed(pair)) is None] == []
+
+
+@given(st.sampled_from(("fr", "es", "it", "pt")), st.text(max_size=8))
+def test_any_word_has_itself_among_its_forms_and_no_small_word_is_made(language: str, word: str) -> None:
+    own, *made = inflected(language, word)
+    assert own == word
+    assert (FUNCTION_WORDS | ROLE_WORDS).isdisjoint(made)
+
+
+def test_regular_forms_are_made_of_infinitives_alone() -> None:
+    assert {"abro", "abre", "abrimos", "abrida"} <= set(inflected("es", "abrir"))
+    assert {"chiudo", "chiudiamo"} <= set(inflected("it", "chiudere"))
+    assert "para" not in inflected("es", "parar")  # "for"
+    assert list(inflected("es", "mano")) == ["mano"]
+    assert list(inflected("en", "parar")) == ["parar"]
