@@ -151,6 +151,22 @@ def test_the_section_that_litellm_hands_over_becomes_the_same_configuration() ->
     assert config.routes["support"].cache is not None
 
 
+def test_a_variable_that_is_an_item_of_a_list_is_looked_up_though_litellm_hands_it_over_as_text() -> None:
+    """As text it was long enough for a key: what the earlier key had sealed could not be opened."""
+    key, before = "the-key-of-today-0123456789abcdef", "the-key-of-before-0123456789abcde"
+    name = "THRIFTGATE_EARLIER_KEY_OF_PRIVACY"
+    routes = {"support": {"cascade": {"tiers": [{"model": "small"}]}}}
+    section = {"routes": routes, "privacy": {"key": key, "previous_keys": [f"os.environ/{name}"]}}
+    config = from_section(section, {name: before})
+    assert config.privacy is not None
+    assert config.privacy.previous_keys == [before]
+    with pytest.raises(ConfigurationError) as raised:
+        from_section(section, {})
+    assert raised.value.problems == (
+        f"callback_settings.thriftgate.privacy.previous_keys[0]: the environment variable {name} is not set",
+    )
+
+
 def test_a_bad_section_names_its_problems_by_key_path() -> None:
     with pytest.raises(ConfigurationError) as raised:
         from_section({"routes": {"support": {"cascade": {"tiers": []}, "cahce": {}}}})

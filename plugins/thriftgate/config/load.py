@@ -41,6 +41,7 @@ from thriftgate.forms import UNKNOWN_KEY, element_model, mistakes_of, model_of
 from thriftgate.wire.shapes import mapping
 
 _MOST_ROUNDS = 10
+_NO_VARIABLES: Mapping[str, str] = {}
 """Taking out wrong keys can make a section incomplete, level by level; no section is nested deeper."""
 
 _SCRAPERS_TOKEN = ("metrics", "token")
@@ -169,14 +170,18 @@ def load_section(path: Path, environ: Mapping[str, str]) -> ThriftgateConfig:
     return config
 
 
-def from_section(section: Mapping[str, Any]) -> ThriftgateConfig:
-    """The model of `callback_settings.thriftgate` as LiteLLM hands it over, its variables already resolved.
+def from_section(section: Mapping[str, Any], environ: Mapping[str, str] = _NO_VARIABLES) -> ThriftgateConfig:
+    """The model of `callback_settings.thriftgate` as LiteLLM hands it over.
 
+    LiteLLM has resolved its variables, but for those that are items of a list: `environ` has them.
     Raises ConfigurationError; each problem reads `key.path: what is wrong`. What needs the rest of the file is
     not checked here: use `load` for that.
     """
-    config, _, problems = _validate(section)
-    if config is None:
+    resolved, unset = resolve(section, environ, path=SECTION)
+    config, _, mistakes = _validate(mapping(resolved))
+    problems, findings = _once(mistakes, unset, map(_unset, unset))
+    problems += [finding.problem for finding in findings if not finding.is_warning]
+    if problems or config is None:
         raise ConfigurationError([f"{spell(problem.path)}: {problem.message}" for problem in problems])
     return config
 

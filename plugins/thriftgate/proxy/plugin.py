@@ -79,7 +79,7 @@ def _refuse(problems: object) -> NoReturn:
 def _start() -> Gateway:
     section = cast("Mapping[str, Any]", litellm.callback_settings.get("thriftgate") or {})
     try:
-        return assemble(from_section(section), base_dir=_base_dir(), environ=os.environ)
+        return assemble(from_section(section, os.environ), base_dir=_base_dir(), environ=os.environ)
     except ConfigurationError as error:
         _refuse(error)
     except StoreUnavailableError as error:
