@@ -85,6 +85,7 @@ _EXPECTED = {
     "model": "must be a section with keys and values",
     "finite": "must be a finite number",
 }
+_WORDS = frozenset({"literal_error", "enum"})
 _SECTION_KINDS = frozenset({"model_type", "dict_type", "model_attributes_type", "mapping_type"})
 _NO_BLANK = re.compile(r"[A-Za-z_]\w*:\S")
 _BOUNDS = {
@@ -108,7 +109,7 @@ def _expected(kind: str, context: Mapping[str, Any]) -> str | None:
         return "must not be empty" if least == 1 else f"must have at least {least} characters"
     if kind == "string_pattern_mismatch":
         return f"must match the pattern {context['pattern']}"
-    if kind == "literal_error":
+    if kind in _WORDS:
         return f"must be {context['expected']}"
     return _EXPECTED.get(kind.split("_")[0])
 
@@ -124,7 +125,7 @@ def _not(detail: ErrorDetails) -> str:
     if isinstance(value, str) and any(word in name for word in _NEVER_QUOTED):
         return ""
     suggestion = ""
-    if detail["type"] == "literal_error" and isinstance(value, str):
+    if detail["type"] in _WORDS and isinstance(value, str):
         expected = str(detail.get("ctx", {}).get("expected", ""))
         suggestion = did_you_mean(value, [word for word in expected.split("'") if word.strip(" ,or")])
     return f", not {describe(value)}{suggestion}"

@@ -22,6 +22,8 @@ VALUES = ("Alice", "Liddell", "alice.liddell@example.com", "4111 1111 1111 1111"
 GIVEN = ("Alice", "Bogdan", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hamza", "Ingrid", "Joaquim")
 SURNAMES = ("Abernathy", "Brzezinski", "Castellanos", "Dvorak", "Eriksson", "Fitzwilliam", "Guerrero", "Holmgren")
 KEY = "privacy-key-of-the-tests-0123456789abcdef"
+AWAY = "http://127.0.0.1:9/v1"
+"""Nobody listens there."""
 TOOLS: list[dict[str, Any]] = [
     {"type": "function", "function": {"name": "send", "parameters": {"type": "object", "properties": {}}}}
 ]
@@ -55,6 +57,7 @@ def privacy_config(upstream: EchoUpstream, **privacy: Any) -> dict[str, Any]:
         {"model_name": "plain-messages", "litellm_params": {**native, **prices}},
         {"model_name": "at-home", "litellm_params": {**chat, **prices}},
         {"model_name": "strict", "litellm_params": {**chat, **prices}},
+        {"model_name": "home-away", "litellm_params": {**chat, **prices, "model": "openai/away", "api_base": AWAY}},
         {"model_name": "desk", "litellm_params": {"model": "thriftgate/desk"}},
     ]
     ours = config["callback_settings"]["thriftgate"]
@@ -65,7 +68,11 @@ def privacy_config(upstream: EchoUpstream, **privacy: Any) -> dict[str, Any]:
     }}  # fmt: skip
     ours["privacy"] = {
         "key": KEY,
-        "models": {"at-home": {"protect": False}, "strict": {"entities": {"CREDIT_CARD": "block", "PERSON": "mask"}}},
+        "models": {
+            "at-home": {"protect": False},
+            "home-away": {"protect": False},
+            "strict": {"entities": {"CREDIT_CARD": "block", "PERSON": "mask"}},
+        },
         **privacy,
     }
     return config
@@ -274,6 +281,24 @@ def test_no_answer_has_a_value_of_another_caller_whatever_the_cache_serves(setup
     assert decisions["exact_hit"] >= 5
     assert decisions["semantic_hit"] >= 1
     assert len(setup.upstream.received) <= 2, "the others were answered by the cache"
+
+
+def test_a_model_that_is_asked_by_another_name_keeps_its_own_policy(setup: Setup) -> None:
+    """`openai/echo` is what the provider of all three plain models calls them; several names are asked all at once."""
+    for model in ("openai/echo", "plain-chat,strict"):
+        refused = setup.chat(PRIVATE, model=model)
+        assert refused.status_code == 400, model
+        assert "CREDIT_CARD" in refused.text
+    assert not setup.upstream.received
+
+
+@pytest.mark.parametrize("ask", ["chat", "messages", "responses"])
+def test_what_only_a_model_at_home_may_see_falls_back_to_nobody_else(setup: Setup, ask: str) -> None:
+    failed = getattr(setup, ask)(PRIVATE, model="home-away", fallbacks=["plain-chat"])
+    assert failed.status_code == 500
+    assert not setup.upstream.received
+    assert getattr(setup, ask)(PRIVATE, model="home-away", fallbacks=["at-home"]).status_code == 200
+    assert setup.upstream.received
 
 
 def test_a_model_at_home_sees_everything_and_a_strict_one_refuses(setup: Setup) -> None:

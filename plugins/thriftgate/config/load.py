@@ -25,6 +25,7 @@ from thriftgate.config.checks.routes import (
     check_routes,
     check_urls,
 )
+from thriftgate.config.checks.safety import check_safety
 from thriftgate.config.checks.tracing import check_tracing
 from thriftgate.config.document import Document, read_document
 from thriftgate.config.environment import PREFIX, Unset, misnamed_variables, resolve
@@ -125,6 +126,7 @@ def load(
         findings += (
             *check_private_models(sound, models),
             *check_guard_judge(sound, models),
+            *check_safety(sound, models, path.parent),
             *check_name_models(sound, path.parent),
         )
         findings += (

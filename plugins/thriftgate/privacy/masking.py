@@ -11,7 +11,7 @@ from itertools import islice, pairwise
 from thriftgate.errors import ContentBlockedError
 from thriftgate.privacy.policy import Action, PrivacyPolicy, keyed_hash
 from thriftgate.privacy.pseudonyms import Pseudonyms, identity_of
-from thriftgate.privacy.spans import TextSpan
+from thriftgate.privacy.spans import LISTED, TextSpan
 from thriftgate.privacy.views import privacy_view
 
 _CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -82,7 +82,9 @@ class Recurrences:
     Linear in the text: at each word it is looked up whether a value that begins with it and the next stands there.
     """
 
-    def __init__(self, values: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, values: Iterable[tuple[str, str]], listed: Iterable[tuple[str, str]] = ()) -> None:
+        """`listed` are values that an operator named: they are found in any case, and are what the operator says."""
+        self._listed: dict[str, str] = {}
         self._spelled: dict[str, str] = {}
         self._in_any_case: dict[str, str] = {}
         self._by_digits: dict[str, str] = {}
@@ -91,9 +93,13 @@ class Recurrences:
         for entity_type, value in values:
             for spelling in {value, privacy_view(value).text}:
                 self._add(entity_type, spelling)
+        for entity_type, value in listed:
+            for spelling in {value, privacy_view(value).text}:
+                self._add(entity_type, spelling)
+                self._listed[spelling.lower()] = entity_type
 
     def find(self, text: str) -> list[TextSpan]:
-        """Every occurrence; its score lets any recognizer's finding give the kind."""
+        """Every occurrence; its score lets any recognizer's finding give the kind, but of a value that is listed."""
         if not self._places:
             return []
         found = [*self._words(text), *self._numbers(text)]
@@ -101,7 +107,13 @@ class Recurrences:
         if view.text != text:
             plain = (*self._words(view.text), *self._numbers(view.text))
             found += [(*view.source(start, end), kind) for start, end, kind in plain]
-        return [TextSpan(start, end, kind, 0.0, "recurrences") for start, end, kind in found]
+        return [self._span(text, *one) for one in found]
+
+    def _span(self, text: str, start: int, end: int, kind: str) -> TextSpan:
+        listed = self._listed.get(privacy_view(text[start:end]).text.lower()) if self._listed else None
+        if listed is not None:
+            return TextSpan(start, end, listed, 1.0, LISTED)
+        return TextSpan(start, end, kind, 0.0, "recurrences")
 
     def _add(self, entity_type: str, value: str) -> None:
         words = list(islice(_WORD.finditer(value), 2))
@@ -126,7 +138,8 @@ class Recurrences:
                 for offset, length in self._places.get(key, ()):
                     start, end = at - offset, at - offset + length
                     part = text[max(0, start) : end]
-                    kind = self._spelled.get(part) or self._in_any_case.get(part.lower())
+                    lower = part.lower()
+                    kind = self._listed.get(lower) or self._spelled.get(part) or self._in_any_case.get(lower)
                     if kind and start >= 0 and (_PARTED.search(text, end - 1, end + 1) or end == len(text)):
                         yield start, end, kind
 

@@ -33,6 +33,21 @@ class Action(StrEnum):
     """The value goes out as it is."""
 
 
+_STRICTER = (
+    Action.ALLOW, Action.PRIVATE, Action.LOCAL, Action.PSEUDONYMIZE, Action.HASH, Action.MASK, Action.DROP,
+    Action.BLOCK,
+)  # fmt: skip
+"""From what lets most out to what lets nothing out."""
+_LETS_OUT = {
+    Action.ALLOW: 3, Action.PRIVATE: 2, Action.LOCAL: 2, Action.PSEUDONYMIZE: 2, Action.HASH: 1, Action.MASK: 1,
+    Action.DROP: 1, Action.BLOCK: 0,
+}  # fmt: skip
+"""What a provider may get by an action: the value, what its caller sees as the value again, no value, nothing at all.
+
+A value that is private is no less well kept by a placeholder; where it goes out as it is, its call falls back nowhere.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class PrivacyPolicy:
     """One consumer's policy; kinds that are not in `actions` are not looked for."""
@@ -49,10 +64,30 @@ class PrivacyPolicy:
 
     def wanted(self, text: str, span: TextSpan) -> bool:
         """True when the finding counts."""
-        action = self.actions.get(span.entity_type, Action.ALLOW)
-        if action is Action.ALLOW or span.score < self.thresholds.get(span.entity_type, self.min_score):
+        if self.action(span.entity_type) is Action.ALLOW or span.score < self.threshold(span.entity_type):
             return False
         return " ".join(text[span.start : span.end].split()).lower() not in self.allow
+
+    def action(self, kind: str) -> Action:
+        """What happens to values of a kind."""
+        return self.actions.get(kind, Action.ALLOW)
+
+    def threshold(self, kind: str) -> float:
+        """From which score on a finding of a kind counts."""
+        return self.thresholds.get(kind, self.min_score)
+
+    def keeps(self, other: "PrivacyPolicy") -> bool:
+        """Whether a request that went through this policy may be sent where the other holds."""
+        return (
+            all(
+                _LETS_OUT[self.action(kind)] <= _LETS_OUT[action] and self.threshold(kind) <= other.threshold(kind)
+                for kind, action in other.actions.items()
+                if action is not Action.ALLOW
+            )
+            and self.allow <= other.allow
+            and set(other.deny) <= set(self.deny)
+            and (self.languages is None or (other.languages is not None and self.languages >= other.languages))
+        )
 
     def for_private_model(self) -> "PrivacyPolicy":
         """The same for a model that may see what is `local`."""
@@ -62,6 +97,22 @@ class PrivacyPolicy:
     def private_kinds(self, kinds: Iterable[str]) -> frozenset[str]:
         """Of the kinds that a conversation has values of, those that only private models may see."""
         return frozenset(kind for kind in kinds if self.actions.get(kind) is Action.PRIVATE)
+
+
+def strictest(policies: Sequence[PrivacyPolicy]) -> PrivacyPolicy:
+    """One policy that keeps all of these: for a request that goes to several models at once."""
+    if len(policies) == 1:
+        return policies[0]
+    kinds = {kind for one in policies for kind in one.actions}
+    written = [one.languages for one in policies if one.languages is not None]
+    return PrivacyPolicy(
+        actions={kind: max((one.action(kind) for one in policies), key=_STRICTER.index) for kind in kinds},
+        thresholds={kind: min(one.threshold(kind) for one in policies) for kind in kinds},
+        min_score=min(one.min_score for one in policies),
+        allow=policies[0].allow.intersection(*(one.allow for one in policies)),
+        deny=tuple(dict.fromkeys(listed for one in policies for listed in one.deny)),
+        languages=frozenset[str]().union(*written) if len(written) == len(policies) else None,
+    )
 
 
 def keyed_hash(key: bytes, entity_type: str, value: str) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 _JOINING = {"PERSON": " -", "ADDRESS": " ,.;-\n\t\r#/"}
 """What may stand between two parts of one name or address; a comma stands between two people."""
 _LONGEST_GAP = 3
+LISTED = "listed"
+"""The recognizer of values that an operator named; nobody knows better what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ def resolve_overlaps(spans: Iterable[TextSpan], *, is_certain: frozenset[str] = 
     """Spans in order of the text, none of which overlap, that cover every character that a given span covers.
 
     Where two overlap, the surer one gives the type, of equally sure ones the longer; kinds that are `is_certain` (a
-    checksum holds) come before all others. What the loser covers beyond the winner stays with the winner: a value
-    must never leave in part. The order in which spans are given does not matter.
+    checksum holds) come before all others, and what an operator listed before those. What the loser covers beyond the
+    winner stays with the winner: a value must never leave in part. The order in which spans are given does not matter.
     """
     ordered = sorted(set(spans), key=lambda span: (span.start, span.end, span.entity_type, span.recognizer))
     resolved: list[TextSpan] = []
@@ -51,7 +53,8 @@ def _settled(cluster: Sequence[TextSpan], is_certain: frozenset[str]) -> Iterabl
     best = max(
         cluster,
         key=lambda span: (
-            span.entity_type in is_certain, span.score, span.end - span.start, -span.start, span.entity_type,
+            span.recognizer == LISTED, span.entity_type in is_certain, span.score, span.end - span.start, -span.start,
+            span.entity_type,
         ),
     )  # fmt: skip
     return (replace(best, start=min(span.start for span in cluster), end=max(span.end for span in cluster)),)

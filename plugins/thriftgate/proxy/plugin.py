@@ -57,6 +57,7 @@ from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
 from thriftgate.proxy.tiers.attachments import blame_attachments
 from thriftgate.proxy.tiers.deployments import DeploymentNames
+from thriftgate.proxy.tiers.groups import ModelGroups
 from thriftgate.proxy.tiers.quoting import Unquoted
 from thriftgate.proxy.tiers.tokenizers import fetch_none
 from thriftgate.stores.embedded.database import release_database
@@ -134,6 +135,10 @@ def _at_the_end(alias: str, targets: Mapping[str, str]) -> str:
     return name
 
 
+def _router() -> Router | None:
+    return proxy_server.llm_router
+
+
 def _prompts_of(name: str) -> Iterator[str]:
     """The texts of a route's own prompt."""
     route = gateway.config.routes.get(name)
@@ -201,7 +206,12 @@ if gateway.guards is not None:
     proxy_server.app.router.middleware_stack = GuardLayer(stack, gateway.guards.service, gateway.guards.note)
 if gateway.privacy is not None:
     # Behind the hook that refuses what is malformed, in front of all that sends or keeps something.
-    privacy = PrivacyHooks(gateway.privacy.service, gateway.privacy.policies, gateway.config.routes_with_private_tiers)
+    privacy = PrivacyHooks(
+        gateway.privacy.service,
+        gateway.privacy.policies,
+        gateway.config.routes_with_private_tiers,
+        ModelGroups(_router, gateway.config.privacy.models if gateway.config.privacy else ()),
+    )
     litellm.logging_callback_manager.add_litellm_callback(privacy)
     proxy_server.app.router.middleware_stack = PrivacyLayer(proxy_server.app.router.middleware_stack)
 # In front of the guards, which may ask a model about what is said: nobody is asked for a key that has spent its budget.
@@ -219,6 +229,7 @@ if gateway.guards is not None:
             gateway.guards.service,
             gateway.guards.note,
             _prompts_of,
+            ModelGroups(_router, gateway.config.guards.models if gateway.config.guards else ()),
             gateway.config.privacy.private_models if gateway.config.privacy else (),
         )
     )

@@ -1,6 +1,7 @@
 """`thriftgate guard test`: what the guards find in a text, and why.
 
-Failure behaviour: nothing is sent or kept. A section `guards` that is not there is read as its defaults.
+Failure behaviour: nothing is sent or kept. A section `guards` that is not there, in a file or for want of one, is
+read as its defaults.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 
+from thriftgate.cli.gateway.check import DEFAULT_CONFIG
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import EmbedderConfig, load_section
 from thriftgate.config.sections.guards import GuardsConfig
@@ -21,7 +23,10 @@ _SHOWN = 5
 
 @click.command("test", short_help="Say what the guards find in a text, and why.")
 @click.argument("text")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="LiteLLM's file; its section `guards`.")
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path),
+    help=f"LiteLLM's file; its section `guards`. Default: {DEFAULT_CONFIG}, where there is one.",
+)  # fmt: skip
 @click.option("--model", default="", help="A route or model whose own actions hold.")
 @click.option("--answer", "is_answer", is_flag=True, help="Look at TEXT as at an answer, not as at a request.")
 @click.option("--tool", "is_tool", is_flag=True, help="Look at TEXT as at what a tool gave back.")
@@ -33,6 +38,8 @@ def command(
     """Look at TEXT (`-` reads standard input) with every guard, and print each finding with rule, score and span."""
     text = sys.stdin.read() if text == "-" else text
     config, base_dir, embedder = GuardsConfig(), Path.cwd(), EmbedderConfig()
+    if config_file is None and Path(DEFAULT_CONFIG).is_file():
+        config_file = Path(DEFAULT_CONFIG)
     if config_file is not None:
         loaded = load_section(config_file, os.environ)
         config, base_dir, embedder = loaded.guards or config, config_file.absolute().parent, loaded.embedder
@@ -44,13 +51,20 @@ def command(
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
-    click.secho(f"action: {found['action']}", bold=True)
+    if model and model not in config.models:
+        click.echo(f"nothing differs for '{model}': what the section says holds")
+    is_shadow = any(one["shadow"] for one in found["findings"])
+    click.secho(
+        f"action: {found['action']}{' (shadow: findings are noted, nothing else)' if is_shadow else ''}", bold=True
+    )
     for one in found["findings"]:
         start, end = one["span"]
         click.echo(
             f"{one['guard']}: {one['rule']}, score {one['score']:.2f}, characters {start}-{end}: {one['action']}"
         )
-    if not found["findings"]:
+    if not found.get("is_protected", True):
+        click.echo(f"nothing is looked at: `protect` is false for '{model}'")
+    elif not found["findings"]:
         click.echo("nothing was found")
     for name in found.get("not_looked_at", ()):
         click.echo(f"not looked at: {name}, for which a running gateway is needed")
@@ -77,7 +91,7 @@ async def _looked(
         service = guard_service(config, base_dir=base_dir, embedder=embedder, analyzer=None)
         policy = service.policies.policy_of(model)
         if policy is None:
-            return {"action": "off", "findings": []}
+            return {"action": "off", "findings": [], "is_protected": False}
         if place == "answer":
             decision = await service.answer(text, policy, None)
             wanted = {"pii": config.pii is not None, "system_prompt": policy.action("system_prompt") != "off"}

@@ -11,6 +11,7 @@ GuardAction = Literal["off", "flag", "strong", "confirm", "block"]
 OutputAction = Literal["off", "flag", "block"]
 FailMode = Literal["open", "closed"]
 GUARDS = ("size", "hidden", "injection", "tools", "judge", "deny", "toxicity", "system_prompt", "urls", "pii")
+_OF_ANSWERS = frozenset({"toxicity", "system_prompt", "urls", "pii"})
 _ACTION = (
     "`off`; `flag`: a header, the audit log and the ledger say so; `strong`: a route asks its strongest tier and "
     "caches nothing; `confirm`: as flag, and a header asks the client to confirm; `block`: 400, nothing is sent."
@@ -115,6 +116,12 @@ class DenyConfig(Section):
     )
     action: GuardAction = Field(default="block", description=_ACTION)
 
+    @model_validator(mode="after")
+    def _lists_something(self) -> "DenyConfig":
+        if not self.words and not self.patterns:
+            raise ValueError("is empty: name what must not be said under `words` or `patterns`")
+        return self
+
 
 class ToxicityConfig(Section):
     """Toxic answers, by a small classifier: good enough to flag, not to block."""
@@ -161,6 +168,9 @@ class GuardModelConfig(Section):
         unknown = [name for name in actions if name not in GUARDS]
         if unknown:
             raise ValueError(f"no guard is called {', '.join(unknown)}; there are {', '.join(GUARDS)}")
+        asking = [name for name in actions if name in _OF_ANSWERS and actions[name] in ("strong", "confirm")]
+        if asking:
+            raise ValueError(f"{', '.join(asking)}: an answer can be flagged or blocked, nothing else")
         return actions
 
 
@@ -201,4 +211,17 @@ class GuardsConfig(Section):
         names = [one.name for one in self.deny]
         if len(set(names)) < len(names):
             raise ValueError("two deny lists have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _guards_of_models_are_on(self) -> "GuardsConfig":
+        absent = {name for name in ("judge", "urls", "pii", "deny") if not getattr(self, name)}
+        idle = [
+            f"models.{name}.actions.{guard}"
+            for name, model in self.models.items()
+            for guard, action in model.actions.items()
+            if guard in absent and action != "off"
+        ]
+        if idle:
+            raise ValueError(f"{', '.join(idle)}: there is no such guard until the section has its settings")
         return self

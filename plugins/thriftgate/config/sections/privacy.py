@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from thriftgate.config.sections.base import Duration, Section
+from thriftgate.forms import did_you_mean
 from thriftgate.privacy.kinds import DEFAULT_KINDS, NAME_LANGUAGES, OWN_KINDS, PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.policy import Action
 
@@ -29,24 +30,25 @@ def _long_enough(secret: str) -> str:
     return secret
 
 
+def _searchable(pattern: str) -> str:
+    from thriftgate.privacy.recognizers.patterns import PatternRecognizer
+
+    PatternRecognizer("KIND", [pattern], (), 1.0)
+    return pattern
+
+
 class RecognizerConfig(Section):
     """A kind of value of one's own."""
 
     entity: _Kind = Field(description="The kind's name, in capitals.")
-    patterns: list[str] = Field(min_length=1, description="What it looks like, in RE2 syntax.")
+    patterns: list[Annotated[str, AfterValidator(_searchable)]] = Field(
+        min_length=1, description="What it looks like, in RE2 syntax."
+    )
     words: list[str] = Field(
         default_factory=list[str],
         description="One of these has to stand before the value or be its key; empty: it counts anywhere.",
     )
     score: _Score = Field(default=0.9, description="How sure a match is.")
-
-    @field_validator("patterns")
-    @classmethod
-    def _compile(cls, patterns: list[str]) -> list[str]:
-        from thriftgate.privacy.recognizers.patterns import PatternRecognizer
-
-        PatternRecognizer("KIND", patterns, (), 1.0)
-        return patterns
 
 
 class NameModelConfig(Section):
@@ -102,7 +104,8 @@ class PrivacyConfig(Section):
     entities: dict[_Kind, Action] = Field(
         default_factory=lambda: dict.fromkeys(DEFAULT_KINDS, Action.PSEUDONYMIZE),
         description="What happens to each kind; replaces the default list, which pseudonymizes all kinds of our own "
-        "but LOCATION and the numbers of single countries.",
+        "but LOCATION and the numbers of single countries. Kinds that you bring (`recognizers`, `deny`, `name_models`) "
+        "are pseudonymized where nothing is said of them.",
     )
     private_models: list[str] = Field(
         default_factory=list[str],
@@ -155,15 +158,29 @@ class PrivacyConfig(Section):
         used = {"entities": self.entities} | {
             f"models.{name}.entities": one.entities for name, one in self.models.items()
         }
-        unknown = [f"{path}.{kind}" for path, kinds in used.items() for kind in kinds if kind not in known]
+        unknown = [
+            f"{path}.{kind}{did_you_mean(kind, known)}"
+            for path, kinds in {**used, "thresholds": self.thresholds}.items()
+            for kind in kinds
+            if kind not in known
+        ]
         if unknown:
-            raise ValueError(f"nothing recognizes the kind of {', '.join(unknown)}")
+            words = f"nothing recognizes the kind of {', '.join(unknown)}"
+            raise ValueError(f"{words}; there are {', '.join(sorted(known))}")
         for action in () if self.private_models else (Action.PRIVATE, Action.LOCAL):
             kinds = [f"{path}.{kind}" for path, kinds in used.items() for kind in kinds if kinds[kind] is action]
             if kinds:
                 raise ValueError(
                     f"{', '.join(kinds)}: `{action}` needs private_models, which alone may see such values"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _listed_values_are_taken_out(self) -> "PrivacyConfig":
+        said = {*self.actions, *(kind for one in self.models.values() for kind in one.entities)}
+        idle = [f"deny.{kind}" for kind in self.deny if kind not in said]
+        if idle:
+            raise ValueError(f"nothing would happen to the values of {', '.join(idle)}: give the kind under `entities`")
         return self
 
     @model_validator(mode="after")
@@ -190,8 +207,14 @@ class PrivacyConfig(Section):
         labelled = {kind for model in self.name_models for kind in model.labels.values()}
         return frozenset({one.entity for one in self.recognizers} | set(self.deny) | labelled)
 
+    @property
+    def actions(self) -> dict[str, Action]:
+        """What happens to each kind, also to those that the operator brought and said nothing of."""
+        brought = self.configured_kinds - set(OWN_KINDS) - set(PRESIDIO_RECOGNIZERS)
+        return {**dict.fromkeys(sorted(brought), Action.PSEUDONYMIZE), **self.entities}
+
     def private_kinds(self, model: str) -> list[str]:
         """The kinds that only private models may see when a client calls `model`."""
         one = self.models.get(model, PrivacyModelConfig())
-        actions = {**self.entities, **one.entities} if one.protect else {}
+        actions = {**self.actions, **one.entities} if one.protect else {}
         return sorted(kind for kind, action in actions.items() if action is Action.PRIVATE)

@@ -45,7 +45,8 @@ def open_privacy(config: PrivacyConfig, database: Database, *, data_dir: Path, b
         stop_loading=building.stop,
     )
     vault = PostgresVault(database, Sealer([config.key, *config.previous_keys]), keep=config.keep)
-    service = PrivacyService(analyzer, vault, key=derived_key(config.key, "hash"))
+    key, *earlier = (derived_key(one, "hash") for one in (config.key, *config.previous_keys))
+    service = PrivacyService(analyzer, vault, key=key, earlier_keys=earlier)
     return Privacy(service=service, policies=policies, analyzer=analyzer, vault=vault)
 
 

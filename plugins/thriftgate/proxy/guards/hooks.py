@@ -22,6 +22,7 @@ from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.guards.exchange import current
 from thriftgate.proxy.messages import caller_of
+from thriftgate.proxy.tiers.groups import ModelGroups
 from thriftgate.services.guards.decisions import Decision
 from thriftgate.services.guards.inspecting import GuardService, Said
 from thriftgate.services.guards.judging import JudgedRequest
@@ -56,6 +57,7 @@ class GuardHooks(CustomLogger):
         service: GuardService,
         note: Note,
         prompts_of: Callable[[str], Iterable[str]],
+        groups: ModelGroups,
         private_models: Collection[str] = (),
     ) -> None:
         """`prompts_of` gives the texts of a route's own prompt, which no answer should repeat."""
@@ -63,14 +65,16 @@ class GuardHooks(CustomLogger):
         self._service = service
         self._note = note
         self._prompts_of = prompts_of
-        self._private_models = private_models
+        self._groups = groups
+        self._private_models = frozenset(private_models)
 
     async def async_pre_call_hook(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
     ) -> dict[str, Any] | None:
         """Look at the request; refuse it, mark what tools gave back, or tell the route what follows."""
         model = str(data.get("model") or "")
-        policy = self._service.policies.policy_of(model)
+        groups = self._groups.of(model)
+        policy = self._service.policies.policy_of(*groups)
         if policy is None:
             return None
         edge, exchange = current_edge.get(), current.get()
@@ -80,7 +84,7 @@ class GuardHooks(CustomLogger):
         try:
             said = await beside_loop(lambda: list(_said(data, view)), is_heavy=view is not None and view.is_heavy)
             judge = policy.config.judge
-            is_private = self._is_private(edge, model)
+            is_private = self._is_private(edge, groups)
             decision = await self._service.request(
                 said,
                 policy,
@@ -111,9 +115,9 @@ class GuardHooks(CustomLogger):
             data.update(await beside_loop(partial(_spotlighted, view), is_heavy=view.is_heavy))
         return data
 
-    def _is_private(self, edge: EdgeRequest | None, model: str) -> bool:
+    def _is_private(self, edge: EdgeRequest | None, groups: Iterable[str]) -> bool:
         """Whether there may be values in it that no model but private ones may see."""
-        return edge.is_private if edge is not None else model in self._private_models
+        return edge.is_private if edge is not None else not self._private_models.isdisjoint(groups)
 
     def _leak(self, view: RequestView | None, canaries: Iterable[str], edge: EdgeRequest | None) -> PromptLeak | None:
         prompts = [view.instructions] if view is not None else []

@@ -22,6 +22,7 @@ from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.privacy.layer import Exchange, current
 from thriftgate.proxy.privacy.logged import tell_no_words_of_failures, without_words
 from thriftgate.proxy.privacy.private import HERE_ALONE, keep_out_of_logs
+from thriftgate.proxy.tiers.groups import ModelGroups
 from thriftgate.services.privacy.policies import Policies
 from thriftgate.services.privacy.protecting import Conversation, PrivacyService
 from thriftgate.wire.shapes import mapping
@@ -56,9 +57,12 @@ class PrivacyHooks(CustomLogger):
     enforces_request_content = True
     """LiteLLM's fast path may not go around it."""
 
-    def __init__(self, service: PrivacyService, policies: Policies, routes: Collection[str]) -> None:
+    def __init__(
+        self, service: PrivacyService, policies: Policies, routes: Collection[str], groups: ModelGroups
+    ) -> None:
         """`routes` are those that have a private tier."""
         super().__init__()
+        self._groups = groups
         tell_no_words_of_failures()
         self._routes = routes
         self._service = service
@@ -68,11 +72,15 @@ class PrivacyHooks(CustomLogger):
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
     ) -> dict[str, Any] | None:
         """Replace every value by what the policy says."""
-        model = str(data.get("model") or "")
-        policy = self._policies.policy_of(model)
+        groups = self._groups.of(str(data.get("model") or ""))
+        policy = self._policies.policy_of(*groups)
+        in_place = self._groups.in_place_of(groups, data) if current_edge.get() is None else ()
+        if not all(self._policies.may_be_sent(policy, group) for group in in_place):
+            data["disable_fallbacks"] = True
         if policy is None:
             return None
-        if current_edge.get() is None and model in self._policies.private_models:
+        is_private_model = current_edge.get() is None and self._policies.private_models.issuperset(groups)
+        if is_private_model:
             policy = policy.for_private_model()
         body = {name: value for name, value in data.items() if name not in _LITELLMS_OWN}
         noted = _noted_by_client(data)
@@ -84,7 +92,7 @@ class PrivacyHooks(CustomLogger):
                 conversation,
                 caller=str(user_api_key_dict.api_key or user_api_key_dict.token or ""),
             )
-            self._check_model(model, protected.private)
+            _check_model(protected.private, is_private_model=is_private_model)
         except Exception as error:
             raise self._refusal(data, error) from None
         data.update(cast("Mapping[str, Any]", protected.body["body"]))
@@ -100,9 +108,8 @@ class PrivacyHooks(CustomLogger):
                 caller = _caller(user_api_key_dict)
 
                 async def remember(answer_id: str, entries: Any) -> None:
-                    await self._service.remember(
-                        self._service.conversation_id(*caller, "conversation", answer_id), entries
-                    )
+                    name = self._service.conversation(*caller, "conversation", answer_id).id
+                    await self._service.remember(name, entries)
 
                 exchange.remember = remember
         return data
@@ -116,14 +123,6 @@ class PrivacyHooks(CustomLogger):
     def logging_hook(self, kwargs: dict[str, Any], result: Any, call_type: str) -> tuple[dict[str, Any], Any]:
         """The same for calls that LiteLLM logs from a thread."""
         return without_words(kwargs, result)
-
-    def _check_model(self, model: str, private: Collection[str]) -> None:
-        """Raises ContentBlockedError for a plain model that may not see what is private; a route chooses by itself."""
-        if private and current_edge.get() is None and model not in self._policies.private_models:
-            raise ContentBlockedError(
-                f"the request has personal data that only private models may see: {', '.join(sorted(private))}",
-                code="personal_data_blocked",
-            )
 
     def _show_to_private_tiers(self, data: Mapping[str, Any], exchange: Exchange, policy: PrivacyPolicy) -> None:
         """A route's private tiers are asked with the values that are `local`; what they answer is logged nowhere."""
@@ -142,12 +141,11 @@ class PrivacyHooks(CustomLogger):
         if isinstance(earlier, Mapping):
             earlier = cast("Mapping[str, Any]", earlier).get("id")
         if isinstance(earlier, str) and earlier:
-            name = self._service.conversation_id(*_caller(auth), "conversation", earlier)
-            return Conversation(name, is_continued=True)
+            return self._service.conversation(*_caller(auth), "conversation", earlier, is_continued=True)
         metadata = mapping(data.get("metadata") or data.get("litellm_metadata"))
         session = data.get("litellm_session_id") or metadata.get("session_id")
         if isinstance(session, str) and session:
-            return Conversation(self._service.conversation_id(*_caller(auth), "session", session))
+            return self._service.conversation(*_caller(auth), "session", session)
         return None
 
     def _refusal(self, data: dict[str, Any], error: Exception) -> ClientHTTPException:
@@ -159,6 +157,15 @@ class PrivacyHooks(CustomLogger):
         if edge is not None:
             edge.refuse(error)
         return ClientHTTPException(error)
+
+
+def _check_model(private: Collection[str], *, is_private_model: bool) -> None:
+    """Raises ContentBlockedError for a plain model that may not see what is private; a route chooses by itself."""
+    if private and current_edge.get() is None and not is_private_model:
+        raise ContentBlockedError(
+            f"the request has personal data that only private models may see: {', '.join(sorted(private))}",
+            code="personal_data_blocked",
+        )
 
 
 def _keep_private(data: dict[str, Any], kinds: Collection[str]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.guards.lists import DenyList
+from thriftgate.services.guards.decisions import ORDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,15 @@ class GuardPolicies:
             for name, one in config.models.items()
         }
 
-    def policy_of(self, model: str) -> GuardPolicy | None:
-        """The policy for what a client called as `model`; None where nothing is looked at."""
-        return self._by_model.get(model, self._default)
+    def policy_of(self, *models: str) -> GuardPolicy | None:
+        """The policy for a request to these models, the strictest of theirs; None where nothing is looked at."""
+        policies = {id(policy): policy for policy in (self._by_model.get(model, self._default) for model in models)}
+        known = [policy for policy in policies.values() if policy is not None]
+        if len(known) < 2:
+            return next(iter(known), None)
+        guards = {guard for one in known for guard in one.actions}
+        actions = {guard: max((one.action(guard) for one in known), key=ORDER.index) for guard in guards}
+        return GuardPolicy(self._config, actions, shadow=all(one.shadow for one in known))
 
     def _policy(self, other: Mapping[str, str], shadow: bool) -> GuardPolicy:
         config = self._config

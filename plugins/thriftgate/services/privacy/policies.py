@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from thriftgate.config.sections.privacy import PrivacyConfig
-from thriftgate.privacy.policy import PrivacyPolicy
+from thriftgate.privacy.policy import PrivacyPolicy, strictest
+
+_NOTHING = PrivacyPolicy(actions={})
+"""Nothing is looked for."""
 
 
 class Policies:
@@ -16,11 +19,11 @@ class Policies:
     def __init__(self, config: PrivacyConfig) -> None:
         deny = tuple((kind, value) for kind, values in config.deny.items() for value in values)
         self._default = PrivacyPolicy(
-            actions=dict(config.entities),
+            actions=dict(config.actions),
             thresholds=dict(config.thresholds),
             min_score=config.min_score,
             allow=frozenset(" ".join(value.split()).lower() for value in config.allow),
-            deny=tuple((kind, value) for kind, value in deny if kind in config.entities),
+            deny=tuple((kind, value) for kind, value in deny if kind in config.actions),
             languages=_languages(config.languages),
         )
         self._by_model = {
@@ -30,7 +33,7 @@ class Policies:
                 self._default,
                 actions={**self._default.actions, **one.entities},
                 min_score=self._default.min_score if one.min_score is None else one.min_score,
-                deny=tuple((kind, value) for kind, value in deny if kind in {**config.entities, **one.entities}),
+                deny=tuple((kind, value) for kind, value in deny if kind in {**config.actions, **one.entities}),
                 languages=_languages(config.languages if one.languages is None else one.languages),
             )
             for name, one in config.models.items()
@@ -38,8 +41,17 @@ class Policies:
         self.private_models = frozenset(config.private_models)
         """What may see values whose action is `private`."""
 
-    def policy_of(self, model: str) -> PrivacyPolicy | None:
-        """The policy for what a client called as `model`; None where nothing is looked for."""
+    def policy_of(self, *models: str) -> PrivacyPolicy | None:
+        """The policy for a request to these models, the strictest of theirs; None where nothing is looked for."""
+        policies = list({id(policy): policy for policy in map(self._of, models)}.values())
+        return None if policies == [None] else strictest([policy or _NOTHING for policy in policies])
+
+    def may_be_sent(self, policy: PrivacyPolicy | None, model: str) -> bool:
+        """Whether a request that went through `policy` may be sent to `model` as it is."""
+        wanted = self._of(model)
+        return wanted is None or (policy or _NOTHING).keeps(wanted)
+
+    def _of(self, model: str) -> PrivacyPolicy | None:
         return self._by_model.get(model, self._default)
 
     @property

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, cast
 
 from thriftgate.errors import StoreUnavailableError
-from thriftgate.ports import PrivacyAnalyzer, PseudonymVault
+from thriftgate.ports import KeptPseudonyms, PrivacyAnalyzer, PseudonymVault
 from thriftgate.privacy.documents import transformed
 from thriftgate.privacy.findings import Text, counted_by_kind, resolved
 from thriftgate.privacy.masking import Masker, Recurrences, spoken_of_again
@@ -43,6 +43,8 @@ class Conversation:
 
     id: str
     is_continued: bool = False
+    earlier_ids: tuple[str, ...] = ()
+    """What it was called under earlier keys: it goes on under its new name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,17 @@ class PrivacyService:
     Args:
         analyzer: Finds personal data.
         vault: Keeps the pseudonyms of conversations.
-        key: What hashes of values are made with.
+        key: What hashes of values and names of conversations are made with.
+        earlier_keys: What they were made with before.
     """
 
-    def __init__(self, analyzer: PrivacyAnalyzer, vault: PseudonymVault, *, key: bytes) -> None:
+    def __init__(
+        self, analyzer: PrivacyAnalyzer, vault: PseudonymVault, *, key: bytes, earlier_keys: Sequence[bytes] = ()
+    ) -> None:
         self._analyzer = analyzer
         self._vault = vault
         self._key = key
+        self._earlier_keys = tuple(earlier_keys)
 
     async def protect(
         self,
@@ -93,23 +99,33 @@ class PrivacyService:
             return await self._masked_beside(body, findings, policy, Pseudonyms())
         for _ in range(_TRIES):
             kept = await self._vault.load(conversation.id)
-            state = Pseudonyms.of(kept.entries if kept else (), first_number=self._first_number(conversation, kept))
+            moved = None if kept else await self._kept_before(conversation)
+            known = kept or moved
+            state = Pseudonyms.of(known.entries if known else (), first_number=self._first_number(conversation, known))
             before = len(state)
             protected = await self._masked_beside(body, findings, policy, state)
-            if len(protected.entries) == before:
+            if len(protected.entries) == before and moved is None:
                 return protected
             if await self._vault.save(conversation.id, protected.entries, after=kept.version if kept else 0):
                 return protected
         raise StoreUnavailableError("the conversation's pseudonyms change too fast; nothing was sent")
+
+    async def _kept_before(self, conversation: Conversation) -> KeptPseudonyms | None:
+        """What was kept under an earlier key."""
+        for name in conversation.earlier_ids:
+            if (kept := await self._vault.load(name)) is not None:
+                return kept
+        return None
 
     async def remember(self, conversation_id: str, entries: Sequence[Pseudonym]) -> None:
         """Keep the pseudonyms under a further name of the conversation (the id of an answer that it goes on from)."""
         if entries:
             await self._vault.save(conversation_id, entries, after=0)
 
-    def conversation_id(self, *parts: str) -> str:
-        """A name for a conversation that says nothing about its parts."""
-        return hmac.new(self._key, "\0".join(parts).encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    def conversation(self, *parts: str, is_continued: bool = False) -> Conversation:
+        """A conversation under a name that says nothing about its parts."""
+        name, *earlier = (_name(key, parts) for key in (self._key, *self._earlier_keys))
+        return Conversation(name, is_continued, tuple(earlier))
 
     def _first_number(self, conversation: Conversation, kept: object) -> int:
         if kept is not None or not conversation.is_continued:
@@ -135,7 +151,7 @@ class PrivacyService:
     ) -> Protected:
         state.reserve((text.text for text in findings), policy.actions)
         known = ((entry.entity_type, entry.value) for entry in state.entries())
-        again = Recurrences([*policy.deny, *spoken_of_again(known), *spoken_of_again(_values(findings))])
+        again = Recurrences([*spoken_of_again(known), *spoken_of_again(_values(findings))], policy.deny)
         complete = {text: resolved([*found, *again.find(text.text)]) for text, found in findings.items()}
         masker = Masker(policy, state, self._key)
 
@@ -146,6 +162,10 @@ class PrivacyService:
         entries = state.entries()
         private = policy.private_kinds(entry.entity_type for entry in entries)
         return Protected(masked, entries, masker.counts, private)
+
+
+def _name(key: bytes, parts: Sequence[str]) -> str:
+    return hmac.new(key, "\0".join(parts).encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
 def _is_long(document: object) -> bool:

@@ -70,10 +70,21 @@ def test_the_actions_are_those_of_the_configuration_of_the_model_and_of_the_plac
     asked = (ATTACK, "--words-only", "--config", config)
     assert found(capsys, *asked)["action"] == "block"
     assert found(capsys, *asked, "--tool")["action"] == "confirm"
-    assert found(capsys, *asked, "--model", "home") == {"action": "off", "findings": []}
+    assert found(capsys, *asked, "--model", "home") == {"action": "off", "findings": [], "is_protected": False}
     watched = found(capsys, *asked, "--model", "watched")
     assert watched["action"] == "off"
     assert [(one["guard"], one["shadow"]) for one in watched["findings"]] == [("injection", True)]
+
+
+def test_the_configuration_of_the_folder_holds_and_what_a_model_has_of_its_own_is_said(
+    capsys: pytest.CaptureFixture[str], config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(config).parent)
+    asked = (ATTACK, "--words-only")
+    assert printed(capsys, *asked).startswith("action: block\n")
+    assert printed(capsys, *asked, "--model", "watched").startswith("action: off (shadow: ")
+    assert "`protect` is false for 'home'" in printed(capsys, *asked, "--model", "home")
+    assert printed(capsys, *asked, "--model", "hme").startswith("nothing differs for 'hme'")
 
 
 def test_an_answer_is_looked_at_as_one_and_what_needs_a_gateway_is_named(

@@ -17,6 +17,7 @@ with warnings.catch_warnings():
     from thriftgate.proxy.guards.hooks import GuardHooks, UserAPIKeyAuth
     from thriftgate.proxy.tiers import breaker, provider_answer
     from thriftgate.proxy.tiers.deployments import DeploymentNames
+    from thriftgate.proxy.tiers.groups import ModelGroups
 
 from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.errors import GatewayError, InvalidRequestError, PrivacyUnavailableError
@@ -89,7 +90,7 @@ def judged_by(books: MemoryLedger, completer: FakeCompleter) -> GuardHooks:
     def note(*_: object) -> None:
         """Nothing is kept of it."""
 
-    return GuardHooks(service, note, prompts_of=no_prompts)
+    return GuardHooks(service, note, prompts_of=no_prompts, groups=ModelGroups(lambda: None))
 
 
 @pytest.mark.parametrize(

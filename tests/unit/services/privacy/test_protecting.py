@@ -90,6 +90,32 @@ async def test_a_session_goes_on_where_it_was_without_its_history() -> None:
     assert other.values == {"<PERSON_1>": "Carol"}
 
 
+async def test_a_conversation_goes_on_after_the_key_has_changed_and_needs_the_earlier_one_once() -> None:
+    vault, before, now = MemoryVault(), b"k" * 32, b"n" * 32
+
+    async def say(text: str, key: bytes, *earlier: bytes) -> str:
+        one = PrivacyService(FakeAnalyzer(), vault, key=key, earlier_keys=earlier)
+        return (await one.protect(said(text), POLICY, one.conversation("ada", "session", "s"))).body["messages"][0][
+            "content"
+        ]
+
+    assert await say("Alice", before) == "<PERSON_1>"
+    assert await say("Alice", now, before) == "<PERSON_1>"
+    assert await say("Alice and Bob", now) == "<PERSON_1> and <PERSON_2>"
+    assert await say("Bob", b"x" * 32) == "<PERSON_1>", "another conversation"
+
+
+async def test_what_an_operator_lists_is_that_in_any_case_whatever_a_model_takes_it_for() -> None:
+    deny = (("PROJECT", "Alice"), ("PROJECT", "Blue Heron"))
+    masking = PrivacyPolicy({"PERSON": Action.PSEUDONYMIZE, "PROJECT": Action.MASK}, deny=deny)
+    protected = await service().protect(said("Alice, BLUE heron, Bob", "blue%20heron, heron"), masking)
+    sent = [message["content"] for message in protected.body["messages"]]
+    assert sent == ["<PROJECT>, <PROJECT>, <PERSON_1>", "<PROJECT>, heron"]
+    blocking = PrivacyPolicy({"PERSON": Action.PSEUDONYMIZE, "PROJECT": Action.BLOCK}, deny=deny)
+    with pytest.raises(ContentBlockedError, match="PROJECT"):
+        await service().protect(said("about Alice"), blocking)
+
+
 async def test_two_requests_of_one_session_at_once_never_share_a_number() -> None:
     vault = MemoryVault()
     vault.rivals = [Pseudonym("PERSON", 1, 0, "Carol")]
@@ -109,7 +135,7 @@ async def test_many_requests_at_once_agree() -> None:
 
 
 async def test_a_conversation_that_the_provider_knows_and_we_do_not_gets_numbers_of_its_own() -> None:
-    unknown = Conversation(service().conversation_id("key", "resp_1"), is_continued=True)
+    unknown = service().conversation("key", "resp_1", is_continued=True)
     protected = await service().protect(said("Alice"), POLICY, unknown)
     number = int(re.findall(r"\d+", protected.body["messages"][0]["content"])[0])
     assert number >= 1_000
@@ -131,7 +157,7 @@ async def test_a_blocked_kind_refuses_and_names_only_the_kind() -> None:
 
 
 async def test_a_conversations_name_says_nothing_and_differs_by_caller() -> None:
-    names = {service().conversation_id(caller, "s") for caller in ("key-a", "key-b")}
+    names = {service().conversation(caller, "s").id for caller in ("key-a", "key-b")}
     assert len(names) == 2
     assert not any("key" in name for name in names)
 

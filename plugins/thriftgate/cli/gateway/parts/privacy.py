@@ -3,6 +3,7 @@
 Failure behaviour: reads files and the configuration only; Presidio and the model are not loaded.
 """
 
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def describe_privacy(config: PrivacyConfig, base: Path) -> list[str]:
 
     Raises ConfigurationError when a model's files are missing.
     """
-    kinds = {kind for kind, action in config.entities.items() if action is not Action.ALLOW}
+    kinds = {kind for kind, action in config.actions.items() if action is not Action.ALLOW}
     for model in config.models.values():
         kinds |= {kind for kind, action in model.entities.items() if action is not Action.ALLOW}
     custom = config.configured_kinds - set(OWN_KINDS)
@@ -48,17 +49,25 @@ def describe_privacy(config: PrivacyConfig, base: Path) -> list[str]:
     )
     if custom:
         words.append(f"configured: {', '.join(sorted(custom))}")
-    private = {kind for model in ("", *config.models) for kind in config.private_kinds(model)}
-    if private:
-        words.append(f"goes as it is, to {', '.join(config.private_models)} alone: {', '.join(sorted(private))}")
-    entities = [config.entities, *(model.entities for model in config.models.values())]
-    local = sorted({kind for kinds in entities for kind, action in kinds.items() if action is Action.LOCAL})
-    if local:
-        words.append(f"seen by {', '.join(config.private_models)}, by others as a placeholder: {', '.join(local)}")
+    everywhere = _actions_in_words(config.actions)
+    words.append(f"what happens: {everywhere}" if everywhere else "nothing happens to any kind")
+    words += [
+        f"what differs at {name}: {_actions_in_words(one.entities)}"
+        for name, one in sorted(config.models.items())
+        if one.protect and one.entities
+    ]
+    if config.private_models:
+        words.append(f"`private` and `local` values are seen by {', '.join(config.private_models)} alone")
     unprotected = sorted(name for name, model in config.models.items() if not model.protect)
     if unprotected:
         words.append(f"nothing is looked for at: {', '.join(unprotected)}")
     return words
+
+
+def _actions_in_words(actions: Mapping[str, Action]) -> str:
+    """Each action with its kinds."""
+    kinds = {action: sorted(kind for kind in actions if actions[kind] is action) for action in Action}
+    return "; ".join(f"{action} {', '.join(listed)}" for action, listed in kinds.items() if listed)
 
 
 def _model(model: NameModelConfig, base: Path) -> str:

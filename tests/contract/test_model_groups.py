@@ -1,0 +1,63 @@
+"""Which groups LiteLLM's router asks for the names that it takes, and what it would ask in their place."""
+
+import warnings
+from typing import Any
+
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
+    from litellm.router import Router
+
+    from thriftgate.proxy.tiers.groups import ModelGroups
+
+# Of LiteLLM's own types, when the first of them is made.
+pytestmark = pytest.mark.filterwarnings("ignore:Item .* using the `ReadOnly` qualifier:UserWarning")
+
+
+def entry(name: str, model: str, deployment_id: str) -> dict[str, Any]:
+    return {"model_name": name, "litellm_params": {"model": model, "api_key": "k"}, "model_info": {"id": deployment_id}}
+
+
+@pytest.fixture
+def groups() -> ModelGroups:
+    router = Router(
+        model_list=[
+            entry("home", "openai/llama", "id-home"), entry("large", "openai/gpt-5", "id-large"),
+            entry("strict", "openai/gpt-5", "id-strict"), entry("mistral/*", "mistral/*", "id-any"),
+        ],
+        model_group_alias={"mine": "home", "mine-too": {"model": "mine", "hidden": True}},
+        fallbacks=[{"home": ["large"]}],
+        context_window_fallbacks=[{"strict": ["id-home"]}],
+        default_fallbacks=["strict"],
+    )  # fmt: skip
+    return ModelGroups(lambda: router)
+
+
+@pytest.mark.parametrize(
+    ("called", "asked"),
+    [
+        ("home", {"home"}), ("mine", {"home"}), ("mine-too", {"home"}), ("id-home", {"home"}),
+        ("openai/llama", {"home"}), ("openai/gpt-5", {"large", "strict"}), ("mistral/small", {"mistral/*"}),
+        ("home, strict", {"home", "strict"}), ("nobody", {"nobody"}),
+    ],
+)  # fmt: skip
+def test_whatever_name_a_client_uses_the_groups_behind_it_are_known(
+    groups: ModelGroups, called: str, asked: set[str]
+) -> None:
+    assert set(groups.of(called)) == asked
+    assert ModelGroups(lambda: None).of(called) == (called,)
+
+
+def test_an_alias_that_an_operator_says_something_of_stands_for_itself(groups: ModelGroups) -> None:
+    router = groups._router  # pyright: ignore[reportPrivateUsage]
+    assert ModelGroups(router, {"mine"}).of("mine-too") == ("mine",)
+    assert ModelGroups(router, {"mine"}).of("mine,openai/llama") == ("mine", "home")
+
+
+def test_what_a_request_falls_back_to_is_what_it_names_and_what_the_configuration_does(groups: ModelGroups) -> None:
+    named = {"fallbacks": ["mistral/small", {"model": "mine"}, {"home": ["openai/llama"]}]}
+    assert set(groups.in_place_of(("home",), {})) == {"large", "strict"}
+    assert set(groups.in_place_of(("strict",), {})) == {"home", "strict"}
+    assert set(groups.in_place_of(("mistral/*",), named)) == {"mistral/*", "home", "strict"}
+    assert groups.in_place_of(("home",), {**named, "disable_fallbacks": True}) == ()
