@@ -11,8 +11,8 @@ from tests.proxy.asked import Asked
 from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess
 from tests.proxy.output_routes import SHAPE
 from tests.proxy.scrape import read_series, total
-from tests.proxy.upstream import Reply, breaks_off, calls_tool, says
-from tests.proxy.waiting import settle
+from tests.proxy.upstream import Reply, breaks_off, calls_tool, drips, says
+from tests.proxy.waiting import eventually, settle
 from werkzeug import Response
 
 from thriftgate.wire.dialects import answer_view, assembler
@@ -147,6 +147,10 @@ def test_a_violation_stops_the_call_while_it_is_written(gateway: GatewayProcess,
     assert json.loads(got.text) == json.loads(GOOD), got
     again = gateway.upstream.asked("small")[1]
     assert json.dumps(again.prompt).count("Bern ") < 400, "the rest was not waited for"
+    slowly = drips(gateway.upstream, ['{"days": "three", ', *['"city": "Bern", '] * 9], 0.2)
+    gateway.upstream.on("small", first_then(slowly, says(GOOD)))
+    assert json.loads(ask(gateway, dialect, "shaped", stream=True).text) == json.loads(GOOD)
+    assert eventually(lambda: gateway.upstream.closed_early == ["small"]), "the provider writes no further"
 
 
 @everywhere
@@ -196,6 +200,23 @@ def test_the_arguments_of_a_forced_tool_are_checked_and_the_objection_is_the_cal
     forced = {"tools": [{"name": "plan", "input_schema": SHAPE}], "tool_choice": {"type": "tool", "name": "plan"}}
     got = ask(gateway, Dialect.MESSAGES, "shaped-by-caller", stream=stream, **forced)
     assert got.arguments == [{"city": "Bern", "days": 3}], got
+
+
+@everywhere
+@both
+def test_a_call_that_the_model_makes_freely_has_the_arguments_that_its_tool_takes(
+    gateway: GatewayProcess, dialect: Dialect, stream: bool
+) -> None:
+    wrong, good = {"city": "Bern", "days": "three"}, {"city": "Bern", "days": 3}
+    gateway.upstream.on("large", first_then(calls_tool("plan", wrong), calls_tool("plan", good)))
+    tool: dict[str, Any] = {"name": "plan", "input_schema": SHAPE}
+    if dialect is not Dialect.MESSAGES:
+        named = {"name": "plan", "parameters": SHAPE}
+        tool = {"type": "function", **(named if dialect is Dialect.RESPONSES else {"function": named})}
+    got = ask(gateway, dialect, "shaped-by-caller", stream=stream, tools=[tool])
+    assert (got.arguments, got.told["output"]) == ([good], "valid"), got
+    _, again = gateway.upstream.asked("large")
+    assert "This was not called" in json.dumps(again.prompt)
 
 
 def test_text_is_text_where_nobody_asks_for_a_shape(gateway: GatewayProcess) -> None:

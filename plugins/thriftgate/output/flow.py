@@ -58,19 +58,15 @@ def ask_tier(
         verdicts.append(verdict)
         if isinstance(verdict, Usable) or len(verdicts) > reasks:
             return verdicts
-        ask = AskAnew(tier, verdict.words(_names(requirement)), reply)
+        ask = AskAnew(tier, verdict.words(requirement.names), reply)
 
 
 def invalid(requirement: Requirement, last: Unusable) -> OutputInvalidError:
     """The error for the client: which place of the answer was not as the schema asks for; never what was said."""
-    names = _names(requirement)
     at = last.violation.path if isinstance(last, Invalid) else ()
-    path = path_in_words(at, names).strip("`") if at else None
+    path = path_in_words(at, requirement.names).strip("`") if at else None
     whose = "the route's" if requirement.source == "route" else "the request's"
+    schema = f"{whose} JSON schema" if requirement.tool is None else f"the JSON schema of the tool `{requirement.tool}`"
     return OutputInvalidError(
-        f"no tier gave an answer that fits {whose} JSON schema: {last.words(names)}", code="output_invalid", param=path
+        f"no tier gave an answer that fits {schema}: {last.words(requirement.names)}", code="output_invalid", param=path
     )
-
-
-def _names(requirement: Requirement) -> frozenset[str]:
-    return requirement.schema.names if requirement.schema is not None else frozenset()

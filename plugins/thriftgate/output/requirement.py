@@ -4,7 +4,8 @@ Failure behaviour: pure; a caller's schema that cannot be checked raises Invalid
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from thriftgate.errors import InvalidRequestError
@@ -12,6 +13,7 @@ from thriftgate.schemas import Refusal, Schema, compile_schema
 from thriftgate.schemas.wanted import Wanted
 
 Source = Literal["caller", "route"]
+_NONE: Mapping[str, object] = {}
 ANY_OBJECT = "Answer with one JSON object and nothing else: no code fence, no text before or after it."
 """How a model is asked for JSON of any shape where its provider has no field for that."""
 
@@ -26,14 +28,46 @@ class Requirement:
     name: str = "answer"
     tool: str | None = None
     """The tool whose arguments are the answer; None when the answer's text is."""
+    calls: Mapping[str, Schema | None] = field(default_factory=dict[str, Schema | None])
+    """Tools that the model may call, with the schemas of their arguments; None: any JSON object."""
+    is_free_text: bool = False
+    """What is said in words may have any shape, and calls alone are checked."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of properties in all of its schemas, which may be told to whoever sent them."""
+        schemas = (self.schema, *self.calls.values())
+        return frozenset[str]().union(*(schema.names for schema in schemas if schema is not None))
+
+    def of_call(self, name: str) -> "Requirement | None":
+        """What the arguments of a call must be; None for a tool that was not offered."""
+        if name == self.tool:
+            return self
+        return Requirement("caller", self.calls[name], name, tool=name) if name in self.calls else None
 
 
-def requirement(wanted: Wanted | None, *, route: Schema | None = None) -> Requirement | None:
+def requirement(
+    wanted: Wanted | None, *, route: Schema | None = None, offered: Mapping[str, object] = _NONE
+) -> Requirement | None:
     """What applies to a request; None for free text.
 
-    A caller's own schema goes before the route's; a caller who wants just any object gets the route's.
+    A caller's own schema goes before the route's; a caller who wants just any object gets the route's. `offered` are
+    the schemas of tools that the model may call. A schema of these that cannot be checked asks for a JSON object.
     Raises InvalidRequestError for a schema of the caller that is refused.
     """
+    found = _required(wanted, route)
+    if not offered or (found is not None and found.tool is not None):
+        return found
+    calls = {name: _arguments(schema) for name, schema in offered.items()}
+    return replace(found, calls=calls) if found else Requirement("caller", None, calls=calls, is_free_text=True)
+
+
+def _arguments(given: object) -> Schema | None:
+    schema = compile_schema(given) if given is not None else None
+    return None if isinstance(schema, Refusal) else schema
+
+
+def _required(wanted: Wanted | None, route: Schema | None) -> Requirement | None:
     if wanted is not None and wanted.schema is not None:
         schema = compile_schema(wanted.schema)
         if isinstance(schema, Refusal):
@@ -73,8 +107,13 @@ def in_words(requirement: Requirement) -> str:
     )
 
 
-def once_more(objection: str) -> str:
-    """A user's text after an answer that cannot be used."""
+def once_more(objection: str, *, is_call: bool = False) -> str:
+    """A user's text after an answer that cannot be used, or the result of a call that was not made."""
+    if is_call:
+        return (
+            f"This was not called: {objection}. "
+            "Call it again with the complete arguments as JSON, keeping all that was right."
+        )
     return (
         f"That answer cannot be used: {objection}. "
         "Answer again with the complete JSON and nothing else, keeping all that was right."

@@ -7,7 +7,7 @@ Failure behaviour: pure; a schema that is refused is a value, `Refusal`. Nothing
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -240,14 +240,22 @@ def _from_root(root: dict[str, Any]) -> Schema | Refusal:
         effort = Effort(document)
     if effort.refusal is not None:
         return effort.refusal
+    place = ""
     for candidate in (draft,) if draft is not None else _GUESSES:
         try:
             schema = Schema(document, effort, candidate)
+        except jsonschema_rs.ValidationError as error:
+            place = place or _pointer(error.instance_path)
         except (ValueError, RecursionError):
             continue
-        schema.ignored = ignored
-        return schema
-    return Refusal(RefusalReason.BROKEN)
+        else:
+            schema.ignored = ignored
+            return schema
+    return Refusal(RefusalReason.BROKEN, place)
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    return "".join(["#", *(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)])
 
 
 def _compiled(

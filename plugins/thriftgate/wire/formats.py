@@ -76,6 +76,16 @@ def delta_of(dialect: Dialect, event: Json, *, of_tool: bool) -> str:
     return text(mapping(event.get("delta")).get("partial_json" if of_tool else "text"))
 
 
+def has_call(dialect: Dialect, event: Json) -> bool:
+    """Whether an event begins a call of a client's tool, or goes on with one."""
+    if dialect is Dialect.CHAT:
+        deltas = (mapping(choice.get("delta")) for choice in objects(event.get("choices")))
+        return any(delta.get("tool_calls") or delta.get("function_call") for delta in deltas)
+    if dialect is Dialect.RESPONSES:
+        return mapping(event.get("item")).get("type") == "function_call"
+    return mapping(event.get("content_block")).get("type") == "tool_use"
+
+
 def _as_turns(given: object) -> Sequence[Any]:
     return [{"role": "user", "content": given}] if isinstance(given, str) else items(given)
 

@@ -309,3 +309,9 @@ def test_the_official_suite_agrees_wherever_the_schema_stays_inside_itself(draft
                     wrong.append(f"{file.name}: {group['description']}: {test['description']}")
     assert checked > 850
     assert [name.partition(":")[0] for name in wrong] in ([], ["pattern.json", "vocabulary.json"])
+
+
+def test_a_schema_that_is_not_valid_says_where() -> None:
+    broken = compile_schema({"properties": {"a/b": {"type": "strin"}}})
+    assert isinstance(broken, Refusal)
+    assert broken.words == "the JSON schema is not valid (at #/properties/a~1b/type)"

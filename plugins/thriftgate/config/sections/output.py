@@ -14,7 +14,7 @@ class OutputConfig(Section):
     json_schema: dict[str, Any] | None = Field(
         default=None,
         description="The JSON schema that every answer of the route must fit, unless the caller sends one; absent: "
-        "only what callers ask for (`response_format`, `text.format`, `output_config`, a forced tool).",
+        "only what callers ask for (`response_format`, `text.format`, `output_config`, the schemas of tools).",
     )
     name: str = Field(
         default="answer", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="What providers are told the schema is called."

@@ -138,9 +138,12 @@ def check_formats(body: Mapping[str, Any]) -> None:
     wanted: object = body.get("response_format")
     if isinstance(wanted, Mapping):
         _check_format(cast("Fields", wanted), "response_format", "json_schema")
-    text: object = body.get("text")
-    if isinstance(text, Mapping) and cast("Fields", text).get("format") is not None:
-        _check_format(_object(cast("Fields", text)["format"], "text.format"), "text.format", "")
+    for field in ("text", "output_config"):
+        holder: object = body.get(field)
+        if isinstance(holder, Mapping) and cast("Fields", holder).get("format") is not None:
+            _check_format(_object(cast("Fields", holder)["format"], f"{field}.format"), f"{field}.format", "")
+    if isinstance(body.get("output_format"), Mapping):
+        _check_format(cast("Fields", body["output_format"]), "output_format", "")
 
 
 def _check_format(wanted: Fields, path: str, inside: str) -> None:

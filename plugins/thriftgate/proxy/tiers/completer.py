@@ -39,6 +39,7 @@ from thriftgate.proxy.patience import wait_for_no_provider
 from thriftgate.proxy.privacy.private import HERE_ALONE, as_seen_by
 from thriftgate.proxy.tiers import endings, listening, stumbles
 from thriftgate.proxy.tiers.breaker import own_failure
+from thriftgate.proxy.tiers.closing import close_stream
 from thriftgate.proxy.tiers.deployments import DeploymentNames
 from thriftgate.proxy.tiers.plain_chunks import build_plain_chunks
 from thriftgate.proxy.tiers.provider_answer import ProviderAnswer, current
@@ -227,9 +228,7 @@ class RouterCompleter:
             _give_up(bill, error, is_begun=is_begun)
             raise
         finally:
-            close = getattr(response, "aclose", None)
-            if close is not None:
-                await close()
+            await close_stream(response)
             if not is_begun:
                 bill.drop()
 

@@ -24,7 +24,7 @@ from thriftgate.services.request.asking import AskedStream, Asker
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import view_of, whole_body, with_body
 from thriftgate.types import Answer, ChatRequest, StreamPiece
-from thriftgate.wire.formats import delta_of, is_of_format, with_objection, without_format
+from thriftgate.wire.formats import delta_of, has_call, is_of_format, with_objection, without_format
 from thriftgate.wire.turns import Dialect
 
 _JSON_SPACE = " \t\n\r"
@@ -42,6 +42,9 @@ class Follower:
         self._beginnings = "{" if checker is None else '{["' if checker.takes_text else "{["
         self._dialect = dialect
         self._of_tool = requirement.tool is not None
+        self._is_free_text = requirement.is_free_text
+        self._awaits_calls = bool(requirement.calls)
+        self._has_call = False
         self._has_begun = False
         self._is_json = False
         self._held: list[StreamPiece] = []
@@ -53,7 +56,7 @@ class Follower:
         if not delta or self.objection is not None:
             return self.objection
         if not self._has_begun and (begun := delta.lstrip(_JSON_SPACE)):
-            self._has_begun, self._is_json = True, begun[0] in self._beginnings
+            self._has_begun, self._is_json = True, self._is_free_text or begun[0] in self._beginnings
         violation = self._checker.feed(delta) if self._checker is not None else None
         if violation is not None:
             self.objection = Invalid(None, violation)
@@ -68,6 +71,10 @@ class Follower:
         """
         self._held.append(piece)
         if self.feed(piece) is not None:
+            return []
+        # A call is a whole or nothing: its arguments can be repaired as long as none of them was shown.
+        self._has_call = self._has_call or (self._awaits_calls and has_call(self._dialect, piece.event))
+        if self._has_call:
             return []
         if not self._is_json if self._has_begun else len(self._held) <= _OPENING:
             return []
@@ -97,12 +104,17 @@ class ShapedAsker:
 
     async def formatted(self, model: str, request: ChatRequest) -> ChatRequest:
         """The request as this tier can be asked for the shape: by its provider's own parameter, else in words."""
-        if self.requirement.tool is not None or self._takes_format(model, request):
+        if self._asks_no_format or self._takes_format(model, request):
             return request
         if self._worded is None or self._worded[0] is not request:
             worded = await beside_loop(lambda: self._without_format(request), is_heavy=view_of(request).is_heavy)
             self._worded = request, worded
         return self._worded[1]
+
+    @property
+    def _asks_no_format(self) -> bool:
+        """The shape is that of calls, whose schemas stand in the request."""
+        return self.requirement.tool is not None or self.requirement.is_free_text
 
     def _takes_format(self, model: str, request: ChatRequest) -> bool:
         completer = self._asker.completer
@@ -156,7 +168,7 @@ class ShapedAsker:
         self._notes.append((came.answer, note))
         if came.objection is None:
             return Reply(came.answer, evidence=note.evidence)
-        refusal = flow.invalid(self.requirement, came.objection)
+        refusal = flow.invalid(came.required or self.requirement, came.objection)
         return Reply(came.answer, veto=Reason.OUTPUT_INVALID, refusal=refusal, evidence=note.evidence)
 
     async def _came(self, model: str, request: ChatRequest, *, follow: bool) -> CheckedAnswer:
@@ -201,7 +213,8 @@ class ShapedAsker:
         return self._reply(came)
 
     def _once_more(self, request: ChatRequest, came: CheckedAnswer, objection: str) -> ChatRequest:
-        words, tool = once_more(objection), self.requirement.tool
+        tool = (came.required or self.requirement).tool
+        words = once_more(objection, is_call=tool is not None and tool in self.requirement.calls)
         given = whole_body(request, came.answer)
         body = with_objection(view_of(request), given, words, tool=tool, choice=came.place)
         asking = replace(with_body(request, body), added=request.added)
@@ -217,7 +230,7 @@ class ShapedAsker:
         if note.changes:
             shown["changes"] = [change.value for change in note.changes]
         if isinstance(verdict, Unusable):
-            names = self.requirement.schema.names if self.requirement.schema else frozenset[str]()
+            names = self.requirement.names
             shown["objection"] = verdict.words(names)
             if isinstance(verdict, Invalid):
                 shown["path"] = path_in_words(verdict.violation.path, names).strip("`")

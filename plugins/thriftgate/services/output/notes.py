@@ -10,7 +10,7 @@ from typing import Any
 from thriftgate.output.verdicts import Change, Repaired, Valid, Verdict
 
 VALID, REPAIRED, UNCHECKED, EXEMPT, INVALID = "valid", "repaired", "unchecked", "exempt", "invalid"
-"""`exempt`: the answer calls a tool, refuses or was filtered, so it has no shape to be checked."""
+"""`exempt`: nothing in the answer had to have a shape: it refuses, was filtered, or is free text beside tools."""
 OUTCOMES = (VALID, REPAIRED, UNCHECKED, EXEMPT, INVALID)
 _TAG = "output:repaired:"
 

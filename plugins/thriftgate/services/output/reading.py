@@ -26,10 +26,12 @@ class CheckedAnswer:
 
     answer: Answer
     verdict: Verdict | None
-    """Of all choices the one that is worst, a repair with the changes of all; None when the answer has no shape: it
-    calls a tool, or refuses."""
+    """Of all choices the one that is worst, a repair with the changes of all; None when nothing in the answer had to have
+    a shape."""
     place: int = 0
     """The choice that is objected to."""
+    required: Requirement | None = None
+    """What the part that is objected to had to be; None where nothing is."""
 
     @property
     def objection(self) -> Unusable | None:
@@ -46,23 +48,25 @@ def checked(request: ChatRequest, answer: Answer, requirement: Requirement, *, m
     """Read every choice of an answer; what could be repaired is in the answer that comes back."""
     body, dialect = whole_body(request, answer), Dialect(request.dialect)
     found: list[Verdict] = []
-    texts: dict[int, dict[int, str]] = {}
+    texts: dict[int, str] = {}
+    calls: dict[int, dict[int, str]] = {}
     for place, choice in enumerate(answer_view(dialect, body).choices):
-        said = _said(choice, requirement)
-        verdicts = {call: _verdict(one, choice, requirement, may_repair=may_repair) for call, one in said.items()}
-        bad = next((verdict for verdict in verdicts.values() if isinstance(verdict, Unusable)), None)
-        if bad is not None:
-            return CheckedAnswer(answer, bad, place)
-        found += verdicts.values()
-        repaired = {call: verdict.text for call, verdict in verdicts.items() if isinstance(verdict, Repaired)}
-        if repaired:
-            texts[place] = repaired
-    if not texts:
+        repaired: dict[int, str] = {}
+        for call, (said, required) in _said(choice, requirement).items():
+            verdict = _verdict(said, choice, required, may_repair=may_repair)
+            if isinstance(verdict, Unusable):
+                return CheckedAnswer(answer, verdict, place, required)
+            found.append(verdict)
+            if isinstance(verdict, Repaired):
+                repaired[call] = verdict.text
+        if repaired and choice.tool_calls:
+            calls[place] = repaired
+        elif repaired:
+            texts[place] = repaired[0]
+    if not texts and not calls:
         return CheckedAnswer(answer, _worst(found))
-    if requirement.tool is not None:
-        written = with_arguments(dialect, body, texts)
-    else:
-        written = reworded(dialect, body, {place: said[0] for place, said in texts.items()})
+    written = with_arguments(dialect, body, calls) if calls else body
+    written = reworded(dialect, written, texts) if texts else written
     read = answer_of(
         request.dialect, written, model=answer.model, deployment=answer.deployment, usage=answer.usage,
         cost_usd=answer.cost_usd,
@@ -70,19 +74,23 @@ def checked(request: ChatRequest, answer: Answer, requirement: Requirement, *, m
     return CheckedAnswer(replace(read, provider_id=answer.provider_id), _worst(found))
 
 
-def _said(choice: ChoiceView, requirement: Requirement) -> dict[int, str]:
-    """What of a choice must have the shape: its text, or the arguments of every call of the tool that is its form.
+def _said(choice: ChoiceView, requirement: Requirement) -> dict[int, tuple[str, Requirement]]:
+    """What of a choice must have which shape: its text, or the arguments of its calls.
 
     By the call's place among all of the choice; of a text by 0.
     """
     if choice.finish.kind in _NO_ANSWER or choice.refusal:
         return {}
+    said: dict[int, tuple[str, Requirement]] = {}
+    for place, call in enumerate(choice.tool_calls):
+        required = requirement.of_call(call.name) if call.is_function else None
+        if required is not None:
+            # A tool that needs none is also called without any.
+            said[place] = call.arguments or ("" if required is requirement else "{}"), required
     if requirement.tool is not None:
-        calls = enumerate(choice.tool_calls)
-        said = {place: call.arguments for place, call in calls if call.is_function and call.name == requirement.tool}
         # Without a call there is nothing to read, which is no JSON.
-        return said or {0: ""}
-    return {} if choice.tool_calls else {0: choice.text}
+        return said or {0: ("", requirement)}
+    return said if choice.tool_calls or requirement.is_free_text else {0: (choice.text, requirement)}
 
 
 def _verdict(said: str, choice: ChoiceView, requirement: Requirement, *, may_repair: bool) -> Verdict:

@@ -54,6 +54,8 @@ MALFORMED: list[tuple[str, dict[str, Any], str]] = [
     ("chat", {"timeout": "x"}, "timeout"),
     ("chat", {"tags": "x"}, "tags"),
     ("messages", said({"type": "image", "source": 5}), "messages[0].content[0].source"),
+    ("messages", {"output_config": {"format": {"type": "json_schema", "schema": [1]}}}, "output_config.format.schema"),
+    ("messages", {"output_format": {"type": "json_schema", "schema": "x"}}, "output_format.schema"),
     ("messages", said({"type": "tool_result"}), "messages[0].content[0].tool_use_id"),
     ("messages", said({"type": "tool_result", "tool_use_id": "t", "content": [5]}),
      "messages[0].content[0].content"),

@@ -1,0 +1,39 @@
+"""Ends the call behind a stream of LiteLLM's that nobody reads any further.
+
+LiteLLM's streams of chat completions and messages close their calls; those of responses do not, and stand in
+wrappers that hide what they read from: the provider would write on to the end, and be paid for it.
+
+Failure behaviour: a call that cannot be closed is left as it is, and ends with what its provider has to say.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+_SOURCES = ("_billing_source", "litellm_custom_stream_wrapper", "response")
+"""Where such a stream keeps what it reads: the stream inside a wrapper, that of a translated call, the HTTP answer."""
+
+
+async def close_stream(stream: object) -> None:
+    """Close the stream itself where it can be closed, else the nearest of what it reads from that can."""
+    for one in _inner(stream):
+        close: Any = getattr(one, "aclose", None)
+        if close is not None:
+            if one is stream:
+                await close()
+                return
+            with suppress(Exception):  # LiteLLM's inner parts promise nothing
+                await close()
+            return
+
+
+def _inner(stream: object) -> Iterator[object]:
+    seen: set[int] = set()
+    left = [stream]
+    while left:
+        one = left.pop(0)
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        left += [getattr(one, name, None) for name in _SOURCES]
