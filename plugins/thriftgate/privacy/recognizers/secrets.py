@@ -34,6 +34,17 @@ _VARIABLE = re.compile(
     r"\bvariable\s{1,4}\"(?P<name>[\w-]{2,60})\"\s{0,4}\{[^{}]{0,400}?\bdefault\s{0,20}=\s{0,4}\"(?P<value>[^\s\"]{4,512})\""
 )
 """As Terraform declares one."""
+_ATTRIBUTES = re.compile(
+    r"(?i)<\w[\w:.-]{0,30}(?:\s{1,4}[\w:.-]{1,30}=\"[^\"<>]{0,100}\"){0,2}?\s{1,4}(?:key|name|id)="
+    r"\"(?P<name>[\w. -]{2,60})\"\s{1,4}(?:[\w:.-]{1,30}=\"[^\"<>]{0,100}\"\s{1,4})?"
+    r"value=\"(?P<value>[^\"<>\s]{4,512})\""
+)
+"""As settings stand in XML."""
+_CALLED = re.compile(
+    r"(?i)\b(?:\w{0,30}(?:credentials?|basic_?auth)|log_?in|sign_?in|authenticate|auth ?= ?)\("
+    r"[\"'][^\"'\n]{1,64}[\"'],\s{0,4}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
+)
+"""A user and a password as arguments."""
 _BEARER = re.compile(r"(?i:\b(?:bearer|basic|token|apikey))[ :]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{16,4000})")
 _KEYWORD = (
     r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pin|pw)|pwd|passwort|kennwort|contrase[ñn]a|mot de passe"
@@ -43,7 +54,7 @@ _KEYWORD = (
     r"|clave (?:de )?(?:la )?(?:api|secreta|privada|acceso)"
     r"|(?:chiave|chave|llave)(?: (?:de|da|do|di|d['\u2019]))? ?(?:api|segreta|secreta|privada|acc\w{1,5}|acesso)"
     r"|sleutel|segreto|segredo|klucz|nyckel"
-    r"|master[ _-]?key|account[ _-]?key|credentials?|connection[ _-]?string|license[ _-]?key)"
+    r"|x-[a-z-]{2,20}-key|master[ _-]?key|account[ _-]?key|credentials?|connection[ _-]?string|license[ _-]?key)"
 )
 _SUFFIX = r"(?:[_-][a-z0-9]{1,12}|\d{1,3}|(?-i:[A-Z][a-z]{1,12})){0,2}"
 _KEYWORD_HINTS = (
@@ -54,7 +65,10 @@ _KEYWORD_HINTS = (
 """One of these is in every keyword: a text without any need not be searched."""
 _ASSIGNED = re.compile(
     rf"(?P<name>{_KEYWORD}{_SUFFIX})[\"'`*\])]{{0,3}}(?:</[a-z]{{1,6}}>)? {{0,3}}(?:: ?(?:string|str|&str) (?==))?"
-    r"(?P<sign>:=|=>|=|:| (?:is|was|lautet|ist|es|est|é|è)(?::| ))(?:\*{1,2}(?= ))? {0,3}(?:<[a-z]{1,6}>)?(?=\S)",
+    r"(?P<sign>:=|=>|=|:|"
+    r"(?: (?:que|qui|that|che|die|dat|das)(?: [^\W\d_]{1,12}){1,3}?)?"
+    r" (?:is|was|lautet|ist|war|es|era|fue|(?:c['\u2019])?est|(?:c['\u2019])?était|é|foi|è)(?::| ))"
+    r"(?:\*{1,2}(?= ))? {0,3}(?:<[a-z]{1,6}>)?(?=\S)",
     re.IGNORECASE,
 )
 _LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{_KEYWORD}{_SUFFIX}", re.IGNORECASE)
@@ -72,7 +86,7 @@ _PASSWORD_WORD = (
     r"(?:pass(?:word|wd|phrase|code)|pwd?|passwort|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o)"
 )
 _BESIDE = re.compile(
-    rf"(?i)(?<![^\W_])(?:{_PASSWORD_WORD}|(?P<key>{_KEYWORD}{_SUFFIX}))(?P<gap> {{1,40}}|\t)[\"'`]?"
+    rf"(?i)(?<![^\W_])(?:{_PASSWORD_WORD}|(?P<key>{_KEYWORD}{_SUFFIX}))(?P<gap> {{1,40}}|\t)[\"'`(]?"
     r"(?P<value>(?=[^\s\"'`]{0,63}\d)(?=[^\s\"'`]{0,63}[A-Za-z])[^\s\"'`]{6,64})"
 )
 """Right behind the word, without a sign: a word of letters and digits (`password hunter22`)."""
@@ -81,7 +95,8 @@ _OUT_OF_ORDER = re.compile(r"(?<=[A-Z])[a-z](?=[A-Z])|[A-Z]{2,}")
 _FEWEST_OUT_OF_ORDER = 3
 """`getXMLHTTPRequestID` has two."""
 _TECHNICAL = re.compile(
-    r"(?i)(?:sha|md|utf|base|oauth|http|ipv|aes|rsa|bcrypt|argon|pbkdf|win|top|part|step|v)-?\d|\d{1,4}-?[a-z]+\W*\Z"
+    r"(?i)(?:sha|md|utf|base|oauth|http|ipv|aes|rsa|bcrypt|argon|pbkdf|wpa|win|top|part|step|min|max|v)-?\d"
+    r"|[a-z]{2}-[a-z]{4,9}-\d\Z|\d{1,4}-?[a-z]+\W*\Z"
     r"|(?:office|windows|iphone|ipad|galaxy|pixel|android|macos|ios)-?\d{1,4}\W*\Z"
     r"|(?:inc|chg|req|ritm|prb|s?c?task)\d{5,10}\W*\Z"
 )
@@ -91,10 +106,20 @@ _FLAG = re.compile(
 )
 _USER_FLAG = re.compile(r"(?<!\S)(?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"']{1,64}:(?P<value>[^\s\"']{4,512})")
 _GLUED_FLAG = re.compile(
-    r"\b(?P<program>mysql\w{0,16}|mariadb|sshpass)\b(?:(?! &&? | \|\|? |; )[^\n]){0,200}? -p(?P<blank> ?)[\"']?"
+    r"\b(?P<program>mysql\w{0,16}|mariadb|sshpass|(?:docker|podman|nerdctl|buildah|skopeo|oras|registry|auth) login)\b"
+    r"(?:(?! &&? | \|\|? |; )[^\n]){0,200}? -p(?P<blank> ?)[\"']?"
     r"(?P<value>(?!\d{1,5}:\d{1,5}(?!\S))[^\s\"'-][^\s\"']{3,511})"
 )
 """Two ports are no password; behind a blank mysql takes a database's name, and people a password all the same."""
+_SET = re.compile(
+    rf"(?i)(?:\bset(?: --?[\w-]{{1,20}}){{0,2}}|#define) {{1,4}}[\w.:/-]{{0,40}}(?:{_KEYWORD}|psk){_SUFFIX}"
+    r" {1,8}[\"']?(?P<value>(?!-)[^\s\"']{6,512})"
+)
+"""As commands that configure take it (`aws configure set`), and C."""
+_WIRELESS = re.compile(
+    r"(?i)\b(?:ssid|wi-?fi|wlan)\b[^\n]{0,48}?\b(?:key|code|psk|clave|clé|chiave|sleutel|chave)[ :=]{1,3}[\"']?"
+    r"(?P<value>[^\s\"']{8,63})"
+)
 _FETCHES = re.compile(r"\b(?:curl|wget|httpie|https?|xh)\b")
 _COOKIES = re.compile(r"(?i)\b(?:set-)?cookie[\"']?: ?[\"']?(?P<pairs>[^\r\n]{1,4000})")
 _COOKIE = re.compile(r"[\w.-]{1,64}=(?P<value>[^;,\s\"']{16,2000})")
@@ -142,12 +167,15 @@ class SecretRecognizer:
                 yield self._span(match.start("value"), match.end("value"), 0.95)
         yield from self._named(context)
         yield from self._beside_words(context.text)
+        yield from self._in_commands(context.text)
         yield from self._in_fields(context.text)
         name = context.label.removesuffix(BESIDE)
         is_named = _is_named if name != context.label else _is_value
         if name and _names_a_secret(name) and is_named(context.text, is_prose=False):
             yield self._span(0, len(context.text), 0.9)
-        for match in (one for pattern in (_NAME_AND_VALUE, _VARIABLE) for one in Scan(pattern, context.text)):
+        for match in (
+            one for pattern in (_NAME_AND_VALUE, _VARIABLE, _ATTRIBUTES) for one in Scan(pattern, context.text)
+        ):
             if match is None:
                 yield PAUSE
                 continue
@@ -208,6 +236,9 @@ class SecretRecognizer:
             is_likely = not is_word or (len(value) >= _SHORTEST_KEY and _changes(value) >= _FEWEST_CHANGES)
             if is_likely and len(value) >= 6 and not _TECHNICAL.match(value) and _is_value(value, is_prose=True):
                 yield self._span(match.start("value"), match.start("value") + len(value), 0.7)
+
+    def _in_commands(self, text: str) -> Iterator[TextSpan]:
+        """Options, arguments and settings."""
         for pattern in (_FLAG, _USER_FLAG, _GLUED_FLAG) if "-" in text else ():
             for match in Scan(pattern, text):
                 if match is None:
@@ -215,11 +246,18 @@ class SecretRecognizer:
                     continue
                 line = text[max(0, match.start() - 200) : match.start()].rsplit("\n", 1)[-1]
                 if pattern is _GLUED_FLAG:
-                    is_sure = not match["blank"] or match["program"] == "sshpass"
+                    is_sure = not match["blank"] or match["program"].endswith(("sshpass", "login"))
                 else:
                     is_sure = pattern is _USER_FLAG and _FETCHES.search(line) is not None
                 if _is_value(match["value"], is_prose=not is_sure) and not match["value"].isdigit():
                     yield self._span(*match.span("value"), 0.9)
+        for match in (one for pattern in (_CALLED, _SET, _WIRELESS) for one in Scan(pattern, text)):
+            if match is None:
+                yield PAUSE
+                continue
+            value = match["value"].rstrip(".,;:!?)")
+            if _is_named(value, is_prose=True) and not (_PLACEHOLDER.match(value) or _TECHNICAL.match(value)):
+                yield self._span(match.start("value"), match.start("value") + len(value), 0.8)
 
     def _in_fields(self, text: str) -> Iterator[TextSpan]:
         """In cookies and tags."""

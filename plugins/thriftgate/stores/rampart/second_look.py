@@ -182,6 +182,8 @@ def _are_beside(text: str, one: _Word, other: _Word) -> bool:
 def _stands_free(text: str, start: int, end: int) -> bool:
     """False for what is part of an address, a path or an identifier."""
     before, after = text[max(0, start - 1) : start], text[end : end + 1]
+    if after.isdigit() and text[end - 1].isupper():
+        return False
     return not (before in _NOT_IN_NAMES and before) and not (after in _NOT_IN_NAMES and after) and before != "."
 
 
@@ -324,6 +326,7 @@ def _left_of_lists(
 
 def _is_answered(question: _Question, scores: Sequence[float], answers: _Answers) -> bool:
     if min(scores) >= question.sure:
-        answers[question.name] = question.places[0][0], question.places[-1][1], min(scores)
+        # A listed surname is as good as what lacks to the usual probability.
+        answers[question.name] = question.places[0][0], question.places[-1][1], max(min(scores), _SURE)
         return True
     return False

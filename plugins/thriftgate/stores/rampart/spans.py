@@ -70,9 +70,12 @@ _NO_PLACES = frozenset({
     "and", "und", "for", "für", "per", "from", "the", "with", "lat", "lon", "lng", "gate", "rows", "port", "pid",
     "uid", "http", "https", "seat", "rooms", "point", "dpi", "points", "visitors", "users", "page", "pages",
     "chapter", "section", "completion", "prompt", "tokens", "chmod", "umask", "cvss", "cve", "cwe", "npm", "node",
-    "pip", "driver", "sku", "units", "items", "lines", "version",
+    "pip", "driver", "sku", "units", "items", "lines", "version", "size", "größe", "taille", "talla", "taglia", "maat",
+    "tamanho",
 })  # fmt: skip
 """Numbers with nothing but these beside them are scores, seats and sizes."""
+_COLOUR = re.compile(r"#(?=\d*[A-Fa-f])[0-9A-Fa-f]{3,8}\b")
+_NUMBERED = re.compile(r"[A-Z]{2,}\d")
 _MAX_GLUE = 32
 _WORDS_AT_ONCE = 5_000
 """Words that are gone through before a pause."""
@@ -123,6 +126,8 @@ def _people(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
             text[end : end + 1] in ("(", "-") or _NO_NAME_BEFORE.search(text, max(0, start - 3), start)
         ):
             continue  # a function, a server, the ending of a file's name
+        if _NUMBERED.search(text, start, end + 1):
+            continue  # a gene, a model of a car
         if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
             continue
         if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):
@@ -208,7 +213,7 @@ def _addresses(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
 def _is_plausible(text: str, start: int, end: int) -> bool:
     """False for a lone number that nobody calls a postal code, a lone word in lower case, and for digests."""
     parts = text[start:end].split()
-    if any(len(part) > _LONGEST_WORD for part in parts):
+    if any(len(part) > _LONGEST_WORD for part in parts) or _COLOUR.match(text, max(0, start - 1)):
         return False
     words = [word for word in _LETTERS.findall(text, start, end) if word.lower() not in _NO_PLACES]
     if words:

@@ -32,6 +32,18 @@ def test_a_company_is_nobody() -> None:
     assert found("Johnson Inc. called", PERSON, NOTHING, NOTHING) == []
 
 
+def test_capitals_with_a_number_are_nobody() -> None:
+    assert found("gene BRCA8 variant", PERSON, PERSON, NOTHING) == []
+    assert found("Anna Keller 8", PERSON, PERSON, NOTHING) == [("PERSON", "Anna Keller")]
+
+
+def test_sizes_and_colours_are_no_addresses() -> None:
+    for text in ("Größe 24", "size 41"):
+        assert found(text, STREET, STREET) == []
+    assert found("#62afb0 on hover", STREET, STREET, STREET) == []
+    assert found("Ringvej 24", STREET, STREET) == [("ADDRESS", "Ringvej 24")]
+
+
 def test_a_word_of_payments_is_nobody_unless_it_is_written_as_a_name() -> None:
     for word in ("SWIFT", "swift"):
         assert found(f"transfer with {word} today", NOTHING, NOTHING, PERSON, NOTHING) == []

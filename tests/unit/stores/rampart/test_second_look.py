@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.second_look import TOGETHER, looked_again, sentence_characters
 from thriftgate.stores.rampart.spans import PERSON, ScoredWord
@@ -55,7 +56,13 @@ def test_half_a_name_that_was_found_becomes_all_of_it_and_a_whole_one_is_not_ask
 
 
 def test_articles_acronyms_and_lone_words_are_no_part_of_a_name() -> None:
-    for text in ("so war es The Rauch heute", "im GISBERT Rauch steht es", "und Rauch stieg auf", "a@Gisbert Rauch"):
+    for text in (
+        "so war es The Rauch heute",
+        "das war Stelle RaucH8 heute",
+        "im GISBERT Rauch steht es",
+        "und Rauch stieg auf",
+        "a@Gisbert Rauch",
+    ):
         assert found(text) == []
 
 
@@ -90,8 +97,9 @@ def test_words_with_capitals_before_a_listed_surname_are_a_name_of_which_the_net
         return words_of(text, dict.fromkeys(("stelle", "rauch", "vliet"), 0.15))
 
     for text, names in (("so war das Stelle Rauch heute", ["Stelle Rauch"]), ("so war das Stelle Vliet heute", [])):
-        spans = looked_again(text, words_of(text, {}), [], read)
+        spans = list(looked_again(text, words_of(text, {}), [], read))
         assert [text[span.start : span.end] for span in spans] == names
+        assert all(span.score >= PrivacyConfig.model_fields["min_score"].default for span in spans)
 
 
 def test_one_word_with_a_capital_passes_no_name_in_lower_case_over() -> None:
