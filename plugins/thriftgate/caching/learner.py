@@ -45,7 +45,7 @@ LEAST_ODDS = 0.9
 """Whatever the budgets allow, an answer is not served on worse odds than nine to one."""
 NEAR_THE_DECISION = 0.8
 """Outcomes of a lower confidence are far from being served, where nothing is below nine to one."""
-_ENOUGH_NEAR = 100
+_ENOUGH_NEAR = 300
 """Outcomes near the decision up to which far ones count as much."""
 FIRST_CHECKED = 100
 """Verified hits from which a route's confidences are believed without checking every one."""

@@ -202,16 +202,15 @@ def test_complaints_teach_but_do_not_measure() -> None:
     assert learner.inflation > before
 
 
-@given(st.lists(st.floats(0, 1), max_size=300))
+@given(st.lists(st.floats(0, 1), max_size=40), st.integers(0, 900))
 def test_outcomes_near_the_decision_count_whole_and_far_ones_the_less_the_more_near_ones_there_are(
-    confidences: list[float],
+    confidences: list[float], sure: int
 ) -> None:
-    seen = np.array(confidences, dtype=float)
-    counts = outcome_counts(seen)
-    assert (counts[seen >= 0.8] == 1).all()
-    far = counts[seen < 0.8]
-    assert (far == min(1, 100 / max(1, int((seen >= 0.8).sum())))).all()
-    more = outcome_counts(np.append(seen, np.full(50, 0.9)))[: len(seen)]
+    seen = np.array([*confidences, *[0.9] * sure], dtype=float)
+    counts, is_near = outcome_counts(seen), seen >= 0.8
+    assert (counts[is_near] == 1).all()
+    assert (counts[~is_near] == min(1, 300 / max(1, int(is_near.sum())))).all()
+    more = outcome_counts(np.append(seen, 0.9))[:-1]
     assert (more <= counts).all()
     assert (more > 0).all()
 
