@@ -68,6 +68,18 @@ _LONGEST_SHARED = 4_000
 _LONG_WORD = re.compile(r"[^\W\d_]{3,}")
 _OF_CONCLUSIONS = MARKERS | OPTION_MARKERS | _CONCLUDES | {"final", "correct", "boxed"}
 _TRUTHS = frozenset({"yes", "no", "ja", "nein", "nee", "oui", "non", "sí", "sì", "sim", "não", "true", "false"})
+_OF_HOW_MANY = frozenset(
+    word
+    for words in (
+        "all some any every each both either neither only most few must need alle allen alles einige jede",
+        "jeder jedes beide nur wenige muss müssen braucht brauchen sommige elke ieder iedere alleen slechts",
+        "moet moeten hoeft tous toutes chaque seulement quelques doit devez todos todas cada solo sólo",
+        "solamente algunos cualquier debe tutti tutte ogni soltanto qualsiasi alcuni deve só apenas qualquer",
+        "alguns",
+    )
+    for word in words.split()
+)
+"""Small words of which an equal statement has the same: "any bank" is not "our bank", "need not" not "must not"."""
 _CONNECTIVES = frozenset(
     map(stem, ("therefore", "thus", "hence", "total", "altogether", "daher", "somit", "insgesamt", "donc", "tanto"))
 )
@@ -176,8 +188,13 @@ def _is_nothing_else(one: str, other: str) -> bool:
         and left.negations == right.negations
         and _counted(left) == _counted(right)
         and _TRUTHS.intersection(left.words) == _TRUTHS.intersection(right.words)
+        and _of_how_many(left) == _of_how_many(right)
         and not substituted_words(one, other)
     )
+
+
+def _of_how_many(reading: Reading) -> list[str]:
+    return sorted(word for word in reading.words if word in _OF_HOW_MANY)
 
 
 def _counted(reading: Reading) -> set[str]:

@@ -169,6 +169,11 @@ def test_a_last_sentence_with_the_same_number_is_the_same_only_where_it_says_the
         ("Your refund arrives in 5 days.", "Ask in the shop for the new price list.", 0.2, False),
         ("You wait 5 days.", "You wait up to 5 days, 7 at most.", 0.9, None),
         ("Open the app and choose Cards.", "Choose Cards in the settings of the app.", 0.75, None),
+        ("Change it at any ATM of our bank, at no cost.", "Change it at any ATM of any bank, at no cost.", 0.97, None),
+        ("You can change it at any ATM of our bank.", "You could change it at any ATM of our bank.", 0.97, True),
+        ("You must not share the code.", "You need not share the code.", 0.97, None),
+        ("Shoes can be returned to the shop.", "Shoes can only be returned to the shop.", 0.97, None),
+        ("Sie können in jeder Filiale wechseln.", "Sie können in einer Filiale wechseln.", 0.97, None),
         (LONG, LONG.replace("left", "kept"), 0.999, None),
     ],
 )
