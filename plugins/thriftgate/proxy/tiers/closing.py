@@ -7,7 +7,7 @@ Failure behaviour: a call that cannot be closed is left as it is, and ends with 
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 _SOURCES = ("_billing_source", "litellm_custom_stream_wrapper", "response")
@@ -15,16 +15,12 @@ _SOURCES = ("_billing_source", "litellm_custom_stream_wrapper", "response")
 
 
 async def close_stream(stream: object) -> None:
-    """Close the stream itself where it can be closed, else the nearest of what it reads from that can."""
-    for one in _inner(stream):
+    """Close the stream, and all that it reads from: a wrapper of LiteLLM's that can be closed closes itself alone."""
+    for one in list(_inner(stream)):
         close: Any = getattr(one, "aclose", None)
         if close is not None:
-            if one is stream:
+            with nullcontext() if one is stream else suppress(Exception):  # LiteLLM's inner parts promise nothing
                 await close()
-                return
-            with suppress(Exception):  # LiteLLM's inner parts promise nothing
-                await close()
-            return
 
 
 def _inner(stream: object) -> Iterator[object]:

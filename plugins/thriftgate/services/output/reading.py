@@ -26,7 +26,7 @@ class CheckedAnswer:
 
     answer: Answer
     verdict: Verdict | None
-    """Of all choices the one that is worst, a repair with the changes of all; None when nothing in the answer had to have
+    """Of all choices the one that is worst, a repair with the changes of all; None when nothing in it had to have
     a shape."""
     place: int = 0
     """The choice that is objected to."""
