@@ -6,8 +6,9 @@ shape is not held to.
 Failure behaviour: findings are values. Of the disk only folders are looked at.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.litellm.model_list import ModelList
@@ -15,9 +16,12 @@ from thriftgate.config.problems import SECTION, Problem
 from thriftgate.config.sections.root import ThriftgateConfig
 from thriftgate.forms import did_you_mean
 from thriftgate.schemas import Schema, compile_schema
+from thriftgate.wire.shapes import items, mapping
 
 
-def check_safety(config: ThriftgateConfig, models: ModelList, base: Path) -> Iterator[RouteFinding]:
+def check_safety(
+    config: ThriftgateConfig, models: ModelList, base: Path, values: Mapping[str, Any]
+) -> Iterator[RouteFinding]:
     """Models that are named there exist, by the names that clients call; the audit log is a file.
 
     A warning names patterns of a route's schema that no answer is held to.
@@ -34,5 +38,32 @@ def check_safety(config: ThriftgateConfig, models: ModelList, base: Path) -> Ite
             if models.find(name) is None:
                 words = f"no entry of model_list is named so{did_you_mean(name, models.names)}"
                 yield RouteFinding(Problem((*SECTION, section, "models", name), words))
+    yield from _check_unprotected_routes(config, models, values)
     if config.guards is not None and config.guards.audit_log and (base / config.guards.audit_log).is_dir():
         yield RouteFinding(Problem((*SECTION, "guards", "audit_log"), "is a folder; it must be a file"))
+
+
+def _check_unprotected_routes(
+    config: ThriftgateConfig, models: ModelList, values: Mapping[str, Any]
+) -> Iterator[RouteFinding]:
+    """What nothing is looked for in goes to no model that is protected: a route's tiers fall back by themselves."""
+    named = config.privacy.models if config.privacy is not None else {}
+    for name, one in named.items():
+        group = models.find(name)
+        routes = [] if one.protect or group is None else [route for route in group.routes if route in config.routes]
+        for tier in (tier.model for route in routes for tier in config.routes[route].cascade.tiers):
+            for target in _fallbacks_of(tier, values):
+                if target not in named or named[target].protect:
+                    words = (
+                        f"its tier '{tier}' falls back to '{target}', which would get every value in clear: "
+                        f"take that fallback out, or say `protect: false` of '{target}' too"
+                    )
+                    yield RouteFinding(Problem((*SECTION, "privacy", "models", name, "protect"), words))
+
+
+def _fallbacks_of(group: str, values: Mapping[str, Any]) -> Iterator[str]:
+    for section in (mapping(values.get(name)) for name in ("router_settings", "litellm_settings")):
+        for field in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+            for entry in map(mapping, items(section.get(field))):
+                yield from (str(one) for name in (group, "*") for one in items(entry.get(name)))
+        yield from map(str, items(section.get("default_fallbacks")))
