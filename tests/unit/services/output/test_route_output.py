@@ -187,7 +187,7 @@ async def test_words_flow_where_calls_alone_have_a_shape_and_a_call_waits_until_
     call = {"index": 0, "id": "call_0", "type": "function", "function": {"name": "plan", "arguments": arguments}}
     said, called, ended = stream_of(answer_of("Looking.", model="large"))[1:4]
     delta = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}
-    end = {"index": 0, "delta": {}, "finish_reason": "tool_calls"}
+    end: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": "tool_calls"}
     chunks: list[Any] = [said, {**called, "choices": [delta]}, {**called, "choices": [end]}, ended]
     one.completer.standing["large"] = Streamed(chunks)
     client = Client(one.route)
