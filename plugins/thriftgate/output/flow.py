@@ -68,5 +68,7 @@ def invalid(requirement: Requirement, last: Unusable) -> OutputInvalidError:
     whose = "the route's" if requirement.source == "route" else "the request's"
     schema = f"{whose} JSON schema" if requirement.tool is None else f"the JSON schema of the tool `{requirement.tool}`"
     return OutputInvalidError(
-        f"no answer that could be given fits {schema}: {last.words(requirement.names)}", code="output_invalid", param=path
+        f"no answer that could be given fits {schema}: {last.words(requirement.names)}",
+        code="output_invalid",
+        param=path,
     )

@@ -12,12 +12,10 @@ from tests.route_setup import Client, RouteSetup
 
 from thriftgate.config.sections.output import OutputConfig
 from thriftgate.errors import AllTiersFailedError, OutputInvalidError
-from thriftgate.output.requirement import Requirement, requirement
+from thriftgate.output.requirement import Requirement
 from thriftgate.output.verdicts import Change, Invalid, Repaired, Valid
 from thriftgate.schemas import Schema, compile_schema
-from thriftgate.schemas.wanted import offered_tools
 from thriftgate.services.output.asking import Follower, ShapedAsker
-from thriftgate.services.output.notes import note_of
 from thriftgate.services.output.reading import CheckedAnswer, checked
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.journal import Journal
@@ -116,89 +114,6 @@ async def test_without_repair_the_same_answer_is_asked_for_once_more() -> None:
     assert one.completer.models == ["small", "small"]
     assert one.record.metadata["output_reasks"] == 1
     assert one.record.signals["output_reasked"] == 1.0
-
-
-TOOLS = [
-    {"type": "function", "function": {"name": "plan", "parameters": SHAPE}},
-    {"type": "function", "function": {"name": "stop"}},
-    {"type": "function", "function": {"name": "odd", "parameters": {"$ref": "http://elsewhere.example/s"}}},
-]
-
-
-def calling(*calls: tuple[str, str], said: str | None = None) -> Answer:
-    """An answer that calls tools, which the model is free to do."""
-    made = [
-        {"id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
-        for place, (name, arguments) in enumerate(calls)
-    ]
-    choice = Choice({"role": "assistant", "content": said, "tool_calls": made}, "tool_calls")
-    return answer_of("", model="large", choices=(choice,))
-
-
-def arguments_of(answer: Answer) -> list[str]:
-    return [call["function"]["arguments"] for call in answer.choices[0].tool_calls]
-
-
-@pytest.mark.parametrize(
-    ("calls", "outcome", "arguments"),
-    [
-        ([("plan", GOOD)], "valid", [GOOD]),
-        ([("plan", GOOD[:-1] + ",}"), ("stop", "")], "repaired (commas mended)", [GOOD, ""]),
-        ([("stop", "{}"), ("plan", WRONG)], "invalid", ["{}", WRONG]),
-        ([("stop", "[1]")], "invalid", ["[1]"]),
-        ([("odd", WRONG)], "valid", [WRONG]),
-        ([("odd", "no")], "invalid", ["no"]),
-        ([("unknown", "no")], "exempt", ["no"]),
-    ],
-)
-def test_arguments_of_calls_that_a_model_makes_freely_are_those_of_their_tools(
-    calls: list[tuple[str, str]], outcome: str, arguments: list[str]
-) -> None:
-    required = requirement(None, offered=offered_tools({"tools": TOOLS}))
-    assert required is not None
-    found = checked(ask(), calling(*calls), required, may_repair=True)
-    assert note_of(found.verdict).words == outcome
-    assert arguments_of(found.answer) == arguments
-    assert checked(ask(), answer_of("In words."), required, may_repair=True).verdict is None
-
-
-async def test_a_call_with_wrong_arguments_is_answered_with_the_objection_and_at_the_end_it_is_a_422() -> None:
-    one = setup(output={})
-    one.completer.standing["large"] = calling(("stop", "{}"), ("plan", GOOD))
-    one.completer.enqueue("large", calling(("stop", "{}"), ("plan", WRONG), said="I look."))
-    asking = ask(params={"tools": TOOLS})
-    assert arguments_of(await one.answer(asking)) == ["{}", GOOD]
-    assert (one.record.metadata["output"], one.record.metadata["output_reasks"]) == ("valid", 1)
-    again = [*one.completer.history[-1].request.messages][-2:]
-    assert [turn["role"] for turn in again] == ["tool", "tool"]
-    assert "This was not called: `days` must be a whole number" in again[1]["content"]
-    other = setup(output={})
-    other.completer.standing["large"] = calling(("plan", WRONG))
-    with pytest.raises(OutputInvalidError, match="the JSON schema of the tool `plan`") as caught:
-        await other.answer(asking)
-    assert caught.value.param == "days"
-
-
-@pytest.mark.parametrize(("arguments", "is_given"), [(GOOD, True), (WRONG, False)])
-async def test_words_flow_where_calls_alone_have_a_shape_and_a_call_waits_until_it_is_known_to_fit(
-    arguments: str, is_given: bool
-) -> None:
-    one = setup(output={}, streaming="strong_first_token")
-    call = {"index": 0, "id": "call_0", "type": "function", "function": {"name": "plan", "arguments": arguments}}
-    said, called, ended = stream_of(answer_of("Looking.", model="large"))[1:4]
-    delta = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}
-    end: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": "tool_calls"}
-    chunks: list[Any] = [said, {**called, "choices": [delta]}, {**called, "choices": [end]}, ended]
-    one.completer.standing["large"] = Streamed(chunks)
-    client = Client(one.route)
-    if is_given:
-        await client.read(ask(params={"tools": TOOLS}))
-    else:
-        with pytest.raises(OutputInvalidError):
-            await client.read(ask(params={"tools": TOOLS}))
-    assert client.text == "Looking."
-    shown = [choice["delta"] for chunk in client.chunks for choice in chunk["choices"]]
-    assert bool([delta for delta in shown if delta.get("tool_calls")]) is is_given
 
 
 async def test_the_reasks_are_for_the_whole_request_and_then_the_next_tier_is_asked() -> None:

@@ -1,0 +1,107 @@
+"""Calls of tools that a model makes freely, on a route whose answers must have a shape, over fakes."""
+
+from typing import Any
+
+import pytest
+from tests.fakes import Streamed, answer_of, ask, stream_of
+from tests.route_setup import Client, RouteSetup
+
+from thriftgate.errors import OutputInvalidError
+from thriftgate.output.requirement import requirement
+from thriftgate.schemas.wanted import offered_tools
+from thriftgate.services.output.notes import note_of
+from thriftgate.services.output.reading import checked
+from thriftgate.types import Answer, Choice
+
+SHAPE: dict[str, Any] = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+    "required": ["city", "days"],
+}
+GOOD = '{"city": "Bern", "days": 3}'
+WRONG = '{"city": "Bern", "days": "three"}'
+TOOLS = [
+    {"type": "function", "function": {"name": "plan", "parameters": SHAPE}},
+    {"type": "function", "function": {"name": "stop"}},
+    {"type": "function", "function": {"name": "odd", "parameters": {"$ref": "http://elsewhere.example/s"}}},
+]
+
+
+def setup(**cascade: Any) -> RouteSetup:
+    return RouteSetup(route={"output": {}}, accept_at=0.5, **cascade)
+
+
+def calling(*calls: tuple[str, str], said: str | None = None) -> Answer:
+    """An answer that calls tools, which the model is free to do."""
+    made = [
+        {"id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for place, (name, arguments) in enumerate(calls)
+    ]
+    choice = Choice({"role": "assistant", "content": said, "tool_calls": made}, "tool_calls")
+    return answer_of("", model="large", choices=(choice,))
+
+
+def arguments_of(answer: Answer) -> list[str]:
+    return [call["function"]["arguments"] for call in answer.choices[0].tool_calls]
+
+
+@pytest.mark.parametrize(
+    ("calls", "outcome", "arguments"),
+    [
+        ([("plan", GOOD)], "valid", [GOOD]),
+        ([("plan", GOOD[:-1] + ",}"), ("stop", "")], "repaired (commas mended)", [GOOD, ""]),
+        ([("stop", "{}"), ("plan", WRONG)], "invalid", ["{}", WRONG]),
+        ([("stop", "[1]")], "invalid", ["[1]"]),
+        ([("odd", WRONG)], "valid", [WRONG]),
+        ([("odd", "no")], "invalid", ["no"]),
+        ([("unknown", "no")], "exempt", ["no"]),
+    ],
+)
+def test_arguments_of_calls_that_a_model_makes_freely_are_those_of_their_tools(
+    calls: list[tuple[str, str]], outcome: str, arguments: list[str]
+) -> None:
+    required = requirement(None, offered=offered_tools({"tools": TOOLS}))
+    assert required is not None
+    found = checked(ask(), calling(*calls), required, may_repair=True)
+    assert note_of(found.verdict).words == outcome
+    assert arguments_of(found.answer) == arguments
+    assert checked(ask(), answer_of("In words."), required, may_repair=True).verdict is None
+
+
+async def test_a_call_with_wrong_arguments_is_answered_with_the_objection_and_at_the_end_it_is_a_422() -> None:
+    one = setup()
+    one.completer.standing["large"] = calling(("stop", "{}"), ("plan", GOOD))
+    one.completer.enqueue("large", calling(("stop", "{}"), ("plan", WRONG), said="I look."))
+    asking = ask(params={"tools": TOOLS})
+    assert arguments_of(await one.answer(asking)) == ["{}", GOOD]
+    assert (one.record.metadata["output"], one.record.metadata["output_reasks"]) == ("valid", 1)
+    again = [*one.completer.history[-1].request.messages][-2:]
+    assert [turn["role"] for turn in again] == ["tool", "tool"]
+    assert "This was not called: `days` must be a whole number" in again[1]["content"]
+    other = setup()
+    other.completer.standing["large"] = calling(("plan", WRONG))
+    with pytest.raises(OutputInvalidError, match="the JSON schema of the tool `plan`") as caught:
+        await other.answer(asking)
+    assert caught.value.param == "days"
+
+
+@pytest.mark.parametrize(("arguments", "is_given"), [(GOOD, True), (WRONG, False)])
+async def test_words_flow_where_calls_alone_have_a_shape_and_a_call_waits_until_it_is_known_to_fit(
+    arguments: str, is_given: bool
+) -> None:
+    one = setup(streaming="strong_first_token")
+    call = {"index": 0, "id": "call_0", "type": "function", "function": {"name": "plan", "arguments": arguments}}
+    said, called, ended = stream_of(answer_of("Looking.", model="large"))[1:4]
+    delta = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}
+    end: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": "tool_calls"}
+    chunks: list[Any] = [said, {**called, "choices": [delta]}, {**called, "choices": [end]}, ended]
+    one.completer.standing["large"] = Streamed(chunks)
+    client = Client(one.route)
+    if is_given:
+        await client.read(ask(params={"tools": TOOLS}))
+    else:
+        with pytest.raises(OutputInvalidError):
+            await client.read(ask(params={"tools": TOOLS}))
+    assert client.text == "Looking."
+    shown = [choice["delta"] for chunk in client.chunks for choice in chunk["choices"]]
+    assert bool([delta for delta in shown if delta.get("tool_calls")]) is is_given
