@@ -12,7 +12,7 @@ from thriftgate.guards.classifier import LinearWeights
 from thriftgate.guards.hashing import BUCKETS
 
 Rows = npt.NDArray[np.float64]
-_PHRASES, _VECTOR = 1.0, 3.0
+_PHRASES, _VECTOR = 1.0, 6.0
 """How strongly phrases and vectors count before regularisation, against words of length 1."""
 
 
@@ -31,10 +31,8 @@ class Table:
         words = sparse.csr_matrix((values, columns, indptr), shape=(len(features), BUCKETS))
         phrases: Any = sparse.csr_matrix(np.array([one for _, one in features]) * _PHRASES)
         self.phrases = int(phrases.shape[1])
-        parts: list[Any] = [words, phrases]
-        if vectors is not None:
-            parts.append(sparse.csr_matrix(vectors * _VECTOR))
-        self.matrix: Any = sparse.hstack(parts, format="csr")
+        self.matrix: Any = sparse.hstack([words, phrases], format="csr")
+        self.vectors = None if vectors is None else vectors * _VECTOR
 
     def fit(self, rows: npt.NDArray[np.int64], labels: Rows, weights: Rows, *, strength: float) -> "Fitted":
         """A model of some rows."""
@@ -42,29 +40,43 @@ class Table:
         model.fit(self.matrix[rows], labels[rows], sample_weight=weights[rows])
         return Fitted(np.asarray(model.coef_[0]), float(model.intercept_[0]), self.phrases)
 
+    def fit_vectors(
+        self, rows: npt.NDArray[np.int64], labels: Rows, weights: Rows, *, strength: float
+    ) -> tuple[Rows, float]:
+        """The coefficients and the bias of a model of some rows by their vectors alone."""
+        assert self.vectors is not None, "a table without vectors"
+        model: Any = LogisticRegression(C=strength, max_iter=80, tol=0.001, solver="lbfgs")
+        model.fit(self.vectors[rows], labels[rows], sample_weight=weights[rows])
+        return np.asarray(model.coef_[0]), float(model.intercept_[0])
+
 
 class Fitted:
     """A linear model over a table."""
 
-    def __init__(self, coefficients: Rows, bias: float, phrases: int) -> None:
+    def __init__(self, coefficients: Rows, bias: float, phrases: int, vector: Rows | None = None) -> None:
         self.coefficients = coefficients
         self.bias = bias
         self._phrases = phrases
+        self._vector = vector
+
+    def beside(self, vector: Rows, bias: float, share: float) -> "Fitted":
+        """This model with a part of the logit of one by vectors added to its own."""
+        return Fitted(self.coefficients, self.bias + share * bias, self._phrases, share * vector)
 
     def logits(self, table: Table) -> Rows:
         """Of every row."""
         logits: Rows = table.matrix @ self.coefficients + self.bias
+        if self._vector is not None and table.vectors is not None:
+            logits = logits + table.vectors @ self._vector
         return logits
 
     def weights(self, at: float) -> LinearWeights:
         """As they are shipped: the logit `at` becomes a score of one half."""
-        words, rest = self.coefficients[:BUCKETS], self.coefficients[BUCKETS:]
-        phrases, vector = rest[: self._phrases] * _PHRASES, rest[self._phrases :] * _VECTOR
         return LinearWeights(
             bias=self.bias - at,
-            words=words.astype(np.float32),
-            phrases=phrases.astype(np.float32),
-            vector=vector.astype(np.float32) if len(vector) else None,
+            words=self.coefficients[:BUCKETS].astype(np.float32),
+            phrases=(self.coefficients[BUCKETS:] * _PHRASES).astype(np.float32),
+            vector=None if self._vector is None else (self._vector * _VECTOR).astype(np.float32),
             threshold=0.5,
         )
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+from thriftgate.guards.texts.json_words import words_of_json
 from thriftgate.guards.texts.windows import windows
 
 _ROOT = Path(__file__).parents[2]
@@ -66,8 +67,53 @@ def read_benign(folder: Path) -> dict[str, list[str]]:
         "other languages": _languages(folder),
         "knowledge base": _strings(folder / "tau2_banking_kb" / "documents.jsonl", ("content", "text", "body")),
         "tasks": _tasks(folder),
+        **_longer(folder),
     }  # fmt: skip
     return {name: _drawn(texts, MOST_HARMLESS) for name, texts in found.items() if texts}
+
+
+LONGER = frozenset({
+    "passages", "questions on passages", "answers on passages", "news", "answers", "instructions", "airline users",
+    "airline agents", "tool results", "JSON",
+})  # fmt: skip
+"""What retrieval, tools and models give back: they set no threshold, so what is not trained on is a test. News are
+never trained on: their licence allows evaluation alone."""
+
+
+def _longer(folder: Path) -> dict[str, list[str]]:
+    """Passages and news, answers of models, instructions, an agent's conversations and JSON."""
+    dialogues = _lines(folder / "mtrag_un" / "tasks.jsonl")
+    airline = _lines(folder / "tau_airline_trajectories" / "trajectories.jsonl")
+    instructions = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "llmbar").glob("LLMBar_*"))
+    ]
+    return {
+        "passages": [one["text"] for one in _lines(folder / "mtrag_un" / "passages.jsonl")],
+        "questions on passages": _said_by("user", dialogues),
+        "answers on passages": _said_by("assistant", dialogues),
+        "news": [one["source"] for one in _lines(folder / "faithbench" / "samples.jsonl") if one["source"]],
+        "answers": _strings(folder / "mtbench101" / "mtbench101.jsonl", ("bot",)),
+        "instructions": [row["input"] for rows in instructions for row in rows],
+        "airline users": _said_by("user", airline),
+        "airline agents": _said_by("assistant", airline),
+        "tool results": _said_by("tool", airline),
+        "JSON": [
+            json.dumps(test["data"], ensure_ascii=False)[:4000]
+            for one in _lines(folder / "jsonschemabench" / "sample.jsonl")
+            for test in one["tests"]
+            if test.get("valid") and isinstance(test["data"], dict | list)
+        ],
+    }
+
+
+def _lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _said_by(role: str, dialogues: Sequence[Any]) -> list[str]:
+    """Without the marks by which a simulated user ends its dialogue."""
+    said = [one for dialogue in dialogues for one in dialogue["messages"] if one.get("role") == role]
+    return [one["content"] for one in said if isinstance(one.get("content"), str) and "###" not in one["content"]]
 
 
 def security_questions() -> list[str]:
@@ -221,6 +267,7 @@ def read_toxicity(folder: Path) -> dict[str, list[tuple[str, bool]]]:
 
 
 def some_windows(text: str) -> list[str]:
-    """The first and the last window of a text."""
-    found = windows(text)
+    """The first and the last window of a text; of JSON, of its words, as the guard reads it."""
+    words = words_of_json(text)
+    found = windows(text if words is None else words)
     return found if len(found) <= 2 else [found[0], found[-1]]

@@ -1,7 +1,7 @@
 """Trains and measures the classifiers: `python -m evals.safety.train` (`--write` puts the weights into the package).
 
 By words alone, which is the default of the guard; `--vectors` trains the one with the embedder's vector as well (an
-embedding of each of thirteen thousand windows), `--toxicity` that of toxicity and nothing else. What is not trained
+embedding of each of seventeen thousand windows), `--toxicity` that of toxicity and nothing else. What is not trained
 anew keeps its weights and figures.
 
 Leave one set out: for each source of attacks, a classifier that never saw it, at a threshold set on harmless texts that
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from evals.safety.fitting import Fitted, Rows, Table, balanced
 from evals.safety.own import own_attacks, own_harmless
-from evals.safety.sets import data_folder, read_attacks, read_benign, read_toxicity, some_windows
+from evals.safety.sets import LONGER, data_folder, read_attacks, read_benign, read_toxicity, some_windows
 from evals.safety.vectors import vectors_of
 
 from thriftgate.guards.classifier import Classifier, shipped_classifier
@@ -36,13 +36,14 @@ from thriftgate.stats import wilson_interval
 RESULTS = Path(__file__).parent / "results"
 PACKAGE = Path(__file__).parents[2] / "plugins" / "thriftgate" / "guards" / "weights"
 EMBEDDER = "minilm"
-ONLY_TESTED = frozenset({"BANKING77 test", "Bitext test"})
+ONLY_TESTED = frozenset({"BANKING77 test", "Bitext test", "news"})
 SUPPORT = frozenset({"BANKING77", "Bitext"})
 ALLOWED = {"support": 0.005, "NotInject": 0.02, "XSTest safe": 0.02, "others": 0.03}
 """Of each of these no more than this share may be over the threshold where it is set; the others stand together."""
 TOO_FEW = frozenset({"e-mails"})
 """Twenty texts set no threshold; how many of the others are blocked is in the table."""
-_STRENGTH = 5.0
+_STRENGTH, _MEANING = 5.0, 0.2
+"""Regularisation; how much of the logit by vectors alone stands beside that by words."""
 _TOXIC_STRENGTH, _WORDS = 0.1, 0.5
 _LEXICONS = (3.0, 4.0, 4.0, 4.0, 4.0, 2.0)
 """Of profanity, slurs, threats, contempt, insults, harsh words, against words of a spread of `_WORDS`."""
@@ -79,7 +80,7 @@ def part_of(source: str, text: str, *, is_attack: bool) -> str:
     draw = int(hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:6], 16) % 4
     if is_attack:
         return "test" if draw == 0 else "train"
-    return ("train", "train", "set", "test")[draw]
+    return ("train", "train", "test" if source in LONGER else "set", "test")[draw]
 
 
 def gathered() -> Data:
@@ -115,17 +116,25 @@ def gathered() -> Data:
 def table_of(data: Data, *, with_vectors: bool) -> Table:
     """The features of every window, as the guard reads it."""
     features: list[tuple[Mapping[int, float], Sequence[float]]] = []
+    texts: list[str] = []
     for window in data.windows:
         read, hidden = readings(window)
         features.append(features_of(read[0].text, hidden=bool(hidden)))
-    return Table(features, vectors_of(data.windows) if with_vectors else None)
+        texts.append(read[0].text)
+    return Table(features, vectors_of(texts) if with_vectors else None)
 
 
 def trained(data: Data, table: Table, rows: npt.NDArray[np.int64]) -> Fitted:
-    """A classifier of some windows."""
+    """A classifier of some windows; where there are vectors, with a part of the logit of one that sees only these.
+
+    In one model the vector explains most of what it is trained on, and carries over less than words do.
+    """
     spread = np.ones(len(data.labels))
     spread[rows] = balanced([data.sources[int(row)] for row in rows], data.labels[rows], _IMPORTANCE)
-    return table.fit(rows, data.labels, spread, strength=_STRENGTH)
+    words = table.fit(rows, data.labels, spread, strength=_STRENGTH)
+    if table.vectors is None:
+        return words
+    return words.beside(*table.fit_vectors(rows, data.labels, spread, strength=_STRENGTH), _MEANING)
 
 
 def by_text(data: Data, logits: Rows) -> Rows:
@@ -222,7 +231,7 @@ def run_toxicity() -> tuple[dict[str, Any], Classifier]:
     texts = [(text[:600], float(label), name, _half(name, text)) for name, rows in read_toxicity(folder).items()
              for text, label in rows]  # fmt: skip
     texts += [(text[:600], 0.0, name, part_of(name, text, is_attack=False))
-              for name, rows in read_benign(folder).items() for text in rows]  # fmt: skip
+              for name, rows in read_benign(folder).items() if name not in LONGER for text in rows]  # fmt: skip
     labels = np.array([label for _, label, _, _ in texts])
     names, parts = [name for _, _, name, _ in texts], np.array([part for _, _, _, part in texts])
     table = Table([(hashed(text), toxicity_features(text)) for text, _, _, _ in texts], None)

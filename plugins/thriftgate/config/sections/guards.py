@@ -67,8 +67,8 @@ class InjectionGuardConfig(Section):
     )
     embed: bool = Field(
         default=False,
-        description="Look at meaning as well as at words: one embedding for each new text. Off: words alone did better "
-        "where it was measured.",
+        description="Look at meaning as well as at words: one embedding for each new text, some 20 ms of CPU per 100 "
+        "tokens. It finds a little more, and blocks more harmless texts that are not English.",
     )
     known: str | None = Field(
         default=None, description="A file of attacks that you know, one a line; what comes near one counts."
