@@ -25,9 +25,10 @@ def groups() -> ModelGroups:
         model_list=[
             entry("home", "openai/llama", "id-home"), entry("large", "openai/gpt-5", "id-large"),
             entry("strict", "openai/gpt-5", "id-strict"), entry("mistral/*", "mistral/*", "id-any"),
+            entry("anthropic/*", "anthropic/*", "id-claude"), entry("anthropic/me/*", "anthropic/*", "id-mine"),
         ],
         model_group_alias={"mine": "home", "mine-too": {"model": "mine", "hidden": True}},
-        fallbacks=[{"home": ["large"]}],
+        fallbacks=[{"home": ["large"]}, {"large": ["next"]}, {"mine-too": ["other"]}, {"small": ["listed"]}],
         context_window_fallbacks=[{"strict": ["id-home"]}],
         default_fallbacks=["strict"],
     )  # fmt: skip
@@ -39,6 +40,7 @@ def groups() -> ModelGroups:
     [
         ("home", {"home"}), ("mine", {"home"}), ("mine-too", {"home"}), ("id-home", {"home"}),
         ("openai/llama", {"home"}), ("openai/gpt-5", {"large", "strict"}), ("mistral/small", {"mistral/*"}),
+        ("claude-haiku-4-5", {"anthropic/*"}), ("anthropic/me/new", {"anthropic/me/*"}),
         ("home, strict", {"home", "strict"}), ("nobody", {"nobody"}),
     ],
 )  # fmt: skip
@@ -57,7 +59,22 @@ def test_an_alias_that_an_operator_says_something_of_stands_for_itself(groups: M
 
 def test_what_a_request_falls_back_to_is_what_it_names_and_what_the_configuration_does(groups: ModelGroups) -> None:
     named = {"fallbacks": ["mistral/small", {"model": "mine"}, {"home": ["openai/llama"]}]}
-    assert set(groups.in_place_of(("home",), {})) == {"large", "strict"}
-    assert set(groups.in_place_of(("strict",), {})) == {"home", "strict"}
-    assert set(groups.in_place_of(("mistral/*",), named)) == {"mistral/*", "home", "strict"}
+    listed = {"home", "large", "next", "strict"}
+    assert set(groups.in_place_of(("home",), {})) == listed
+    assert set(groups.in_place_of(("mistral/*",), named)) == {*listed, "mistral/*", "listed"}
     assert groups.in_place_of(("home",), {**named, "disable_fallbacks": True}) == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "own", "further"),
+    [
+        ("home", {}, {"next"}), ("mine-too", {}, {"other"}), ("mistral/small", {}, {"listed"}),
+        ("home", {"router_settings_override": {"fallbacks": [{"home": ["of-the-key"]}]}}, {"of-the-key"}),
+    ],
+    ids=["from one to the next", "by an alias", "by a name without its provider", "by what the caller's key says"],
+)  # fmt: skip
+def test_a_fallback_is_known_however_it_is_listed(
+    groups: ModelGroups, model: str, own: dict[str, Any], further: set[str]
+) -> None:
+    """LiteLLM goes on to each of these: what went through the policy of `model` would be sent there."""
+    assert further <= set(groups.in_place_of(groups.of(model), {"model": model, **own}))

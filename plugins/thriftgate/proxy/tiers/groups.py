@@ -6,9 +6,8 @@ name that fits a pattern, and several with commas between them. What an operator
 Failure behaviour: nothing is raised; a name that nobody knows stands for itself, as all do before there is a router.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 from litellm.router import Router
 
@@ -35,14 +34,35 @@ class ModelGroups:
         return tuple(dict.fromkeys(group for one in names for group in self._of(one, router)))
 
     def in_place_of(self, groups: tuple[str, ...], data: Mapping[str, Any]) -> tuple[str, ...]:
-        """The groups that a request falls back to: those that it names, and those of the configuration."""
+        """The groups that a request falls back to, at once or from one to the next.
+
+        Those that it names, those of its key or team, and those of the configuration.
+        """
         router = self._router()
         if router is None or data.get("disable_fallbacks") is True:
             return ()
-        named = [name for field in _FALLBACKS for one in items(data.get(field)) for name in _names(one)]
-        for field in _FALLBACKS:
-            named += [name for one in items(getattr(router, field)) for name in _names(_for(groups, mapping(one)))]
-        return tuple(dict.fromkeys(group for name in named for group in self.of(name)))
+        by_name: dict[str, list[str]] = {}
+        places = data, mapping(data.get("router_settings_override")), {one: getattr(router, one) for one in _FALLBACKS}
+        for listed in (one for place in places for field in _FALLBACKS for one in items(place.get(field))):
+            for key, name in _names(listed):
+                # LiteLLM also looks a model up with the provider that it takes it for.
+                for spelling in {key, key.partition("/")[2] or key}:
+                    by_name.setdefault(spelling, []).append(name)
+        found: dict[str, None] = {}
+        seen: set[str] = set()
+        # What is listed for the name that was asked counts as well: an alias, one that fits a pattern.
+        left = [*groups, *(one.strip() for one in str(data.get("model") or "").split(","))]
+        while left:
+            name = left.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            for other in {name, name.partition("/")[2] or name, _ANY}:
+                for one in by_name.get(other, ()):
+                    behind = self.of(one) if one not in seen else ()
+                    found |= dict.fromkeys(behind)
+                    left += (one, *behind)
+        return tuple(found)
 
     def _of(self, name: str, router: Router) -> list[str]:
         seen: set[str] = set()
@@ -57,30 +77,27 @@ def _groups(name: str, router: Router) -> list[str]:
     deployment = router.get_deployment(model_id=name)
     if deployment is not None:
         return [deployment.model_name]
-    known = cast("Iterable[str]", router.model_names)
-    found = [group for group in known if _ANY in group and fnmatchcase(name, group)]
+    patterns = router.pattern_router
+    # Of several patterns the closest, and also of a name without its provider.
+    fitting: Any = (patterns.route(name) or patterns.get_pattern(name)) if patterns.patterns else None
+    found = [str(mapping(one).get("model_name")) for one in items(fitting)]
     found = found or [
         str(one.get("model_name"))
         for one in map(mapping, router.model_list)
         if mapping(one.get("litellm_params")).get("model") == name
     ]
-    return found or [name]
+    return list(dict.fromkeys(found)) or [name]
 
 
-def _for(groups: tuple[str, ...], listed: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of a list of fallbacks by group what is for one of these, or for any."""
-    return {name: one for name, one in listed.items() if name in groups or name == _ANY}
-
-
-def _names(one: object) -> Iterator[str]:
-    """The models that an entry of `fallbacks` names: itself, as `model`, or as a list by group."""
+def _names(one: object, key: str = _ANY) -> Iterator[tuple[str, str]]:
+    """Which models an entry of `fallbacks` names (itself, as `model`, or as a list by group), and for which group."""
     if isinstance(one, str):
-        yield one
+        yield key, one
         return
     fields = mapping(one)
     if isinstance(fields.get("model"), str):
-        yield str(fields["model"])
+        yield key, str(fields["model"])
         return
-    for listed in fields.values():
+    for group, listed in fields.items():
         for entry in items(listed):
-            yield from _names(entry)
+            yield from _names(entry, str(group))
