@@ -47,6 +47,7 @@ class Follower:
         self._has_call = False
         self._has_begun = False
         self._is_json = False
+        self._has_shown = False
         self._held: list[StreamPiece] = []
         self.objection: Unusable | None = None
 
@@ -76,8 +77,10 @@ class Follower:
         self._has_call = self._has_call or (self._awaits_calls and has_call(self._dialect, piece.event))
         if self._has_call:
             return []
-        if not self._is_json if self._has_begun else len(self._held) <= _OPENING:
+        # Once thoughts were shown, the next have nothing to wait for.
+        if not self._is_json if self._has_begun else not self._has_shown and len(self._held) <= _OPENING:
             return []
+        self._has_shown = True
         return self.rest()
 
     def rest(self) -> list[StreamPiece]:

@@ -26,8 +26,8 @@ class CheckedAnswer:
 
     answer: Answer
     verdict: Verdict | None
-    """Of all choices the one that is worst, a repair with the changes of all; None when nothing in it had to have
-    a shape."""
+    """Of all choices the one that is worst, a repair with the changes of all; None when nothing in the answer had to
+    have a shape."""
     place: int = 0
     """The choice that is objected to."""
     required: Requirement | None = None
