@@ -18,6 +18,34 @@ ANY_OBJECT = "Answer with one JSON object and nothing else: no code fence, no te
 """How a model is asked for JSON of any shape where its provider has no field for that."""
 
 
+class CallableTools:
+    """Tools that a model may call; the schema of one's arguments is compiled when it is called, for few of many are."""
+
+    def __init__(self, offered: Mapping[str, object] = _NONE) -> None:
+        self._offered = offered
+        self._called: dict[str, Schema | None] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._offered
+
+    def __bool__(self) -> bool:
+        return bool(self._offered)
+
+    def schema(self, name: str) -> Schema | None:
+        """The schema of a call's arguments; None: any JSON object, also where a schema cannot be checked."""
+        if name not in self._called:
+            given = self._offered[name]
+            schema = compile_schema(given) if given is not None else None
+            self._called[name] = None if isinstance(schema, Refusal) else schema
+        return self._called[name]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of properties of the tools that were called."""
+        called = tuple(self._called.values())
+        return frozenset[str]().union(*(schema.names for schema in called if schema is not None))
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """The shape of the answer to one request."""
@@ -28,22 +56,21 @@ class Requirement:
     name: str = "answer"
     tool: str | None = None
     """The tool whose arguments are the answer; None when the answer's text is."""
-    calls: Mapping[str, Schema | None] = field(default_factory=dict[str, Schema | None])
-    """Tools that the model may call, with the schemas of their arguments; None: any JSON object."""
+    calls: CallableTools = field(default_factory=CallableTools)
+    """Tools that the model may call."""
     is_free_text: bool = False
     """What is said in words may have any shape, and calls alone are checked."""
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of properties in all of its schemas, which may be told to whoever sent them."""
-        schemas = (self.schema, *self.calls.values())
-        return frozenset[str]().union(*(schema.names for schema in schemas if schema is not None))
+        """The names of properties in its schemas, which may be told to whoever sent them."""
+        return self.calls.names | (self.schema.names if self.schema is not None else frozenset())
 
     def of_call(self, name: str) -> "Requirement | None":
         """What the arguments of a call must be; None for a tool that was not offered."""
         if name == self.tool:
             return self
-        return Requirement("caller", self.calls[name], name, tool=name) if name in self.calls else None
+        return Requirement("caller", self.calls.schema(name), name, tool=name) if name in self.calls else None
 
 
 def requirement(
@@ -58,13 +85,8 @@ def requirement(
     found = _required(wanted, route)
     if not offered or (found is not None and found.tool is not None):
         return found
-    calls = {name: _arguments(schema) for name, schema in offered.items()}
+    calls = CallableTools(offered)
     return replace(found, calls=calls) if found else Requirement("caller", None, calls=calls, is_free_text=True)
-
-
-def _arguments(given: object) -> Schema | None:
-    schema = compile_schema(given) if given is not None else None
-    return None if isinstance(schema, Refusal) else schema
 
 
 def _required(wanted: Wanted | None, route: Schema | None) -> Requirement | None:

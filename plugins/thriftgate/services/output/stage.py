@@ -9,7 +9,7 @@ from functools import partial
 from thriftgate.config.sections.output import OutputConfig
 from thriftgate.output.requirement import Requirement, requirement
 from thriftgate.schemas import Refusal, Schema, compile_schema, is_at_hand
-from thriftgate.schemas.wanted import asked_schemas, offered_tools, tool_choice, wanted_by
+from thriftgate.schemas.wanted import Wanted, offered_tools, tool_choice, wanted_by
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import view_of, with_body
 from thriftgate.types import ChatRequest
@@ -35,7 +35,7 @@ class OutputStage:
 
     async def apply(self, request: ChatRequest) -> tuple[ChatRequest, Requirement | None]:
         """The request asking for the route's shape where the caller asks for none, and what its answer must be."""
-        is_slow = view_of(request).is_heavy or not all(map(is_at_hand, asked_schemas(request.params)))
+        is_slow = view_of(request).is_heavy or _must_be_compiled(wanted_by(request.params))
         return await beside_loop(partial(self._applied, request), is_heavy=is_slow)
 
     def _applied(self, request: ChatRequest) -> tuple[ChatRequest, Requirement | None]:
@@ -52,3 +52,7 @@ class OutputStage:
         # A provider that does not know the field may be asked without it; never without what the caller put there.
         ours = frozenset[str]() if field in view.body else frozenset({field})
         return replace(asking, added=request.added | ours), required
+
+
+def _must_be_compiled(wanted: Wanted | None) -> bool:
+    return wanted is not None and wanted.schema is not None and not is_at_hand(wanted.schema)

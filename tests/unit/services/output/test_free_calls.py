@@ -6,12 +6,18 @@ import pytest
 from tests.fakes import Streamed, answer_of, ask, stream_of
 from tests.route_setup import Client, RouteSetup
 
+from thriftgate.config.sections.output import OutputConfig
 from thriftgate.errors import OutputInvalidError
+from thriftgate.output import requirement as requirement_module
 from thriftgate.output.requirement import requirement
+from thriftgate.schemas import Refusal, Schema, compile_schema
 from thriftgate.schemas.wanted import offered_tools
+from thriftgate.services.output.asking import Follower
 from thriftgate.services.output.notes import note_of
 from thriftgate.services.output.reading import checked
-from thriftgate.types import Answer, Choice
+from thriftgate.services.output.stage import OutputStage
+from thriftgate.types import Answer, Choice, StreamPiece
+from thriftgate.wire.turns import Dialect
 
 SHAPE: dict[str, Any] = {
     "type": "object",
@@ -105,3 +111,34 @@ async def test_words_flow_where_calls_alone_have_a_shape_and_a_call_waits_until_
     assert client.text == "Looking."
     shown = [choice["delta"] for chunk in client.chunks for choice in chunk["choices"]]
     assert bool([delta for delta in shown if delta.get("tool_calls")]) is is_given
+
+
+async def test_of_many_tools_only_the_schemas_of_those_that_are_called_are_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two hundred schemas held up the event loop for 60 ms with every request: more than are kept."""
+    compiled: list[object] = []
+
+    def compile_noted(schema: object) -> Schema | Refusal:
+        compiled.append(schema)
+        return compile_schema(schema)
+
+    monkeypatch.setattr(requirement_module, "compile_schema", compile_noted)
+    many = [{"type": "function", "function": {"name": f"t{at}", "parameters": {"title": str(at)}}} for at in range(200)]
+    stage = OutputStage.of(OutputConfig())
+    assert stage is not None
+    _, required = await stage.apply(ask(params={"tools": [*many, *TOOLS]}))
+    assert required is not None
+    assert not compiled
+    assert checked(ask(), calling(("plan", WRONG)), required, may_repair=True).objection is not None
+    assert compiled == [SHAPE]
+    assert required.names == {"city", "days"}
+
+
+def test_once_thoughts_are_shown_the_next_come_as_they_are_thought() -> None:
+    """They came nine at a time: eight events wait for the first words, which can be far away."""
+    required = requirement(None, offered=offered_tools({"tools": TOOLS}))
+    assert required is not None
+    follower = Follower(required, Dialect.MESSAGES)
+    thought = {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hm"}}
+    assert [len(follower.passed(StreamPiece(thought))) for _ in range(12)] == [*[0] * 8, 9, 1, 1, 1]

@@ -367,15 +367,6 @@ async def test_a_number_that_is_held_behind_thoughts_that_were_shown_comes_at_it
     assert one.completer.models == ["large"]
 
 
-def test_once_thoughts_are_shown_the_next_come_as_they_are_thought() -> None:
-    """They came nine at a time: eight events wait for the first words, which can be far away."""
-    required = requirement(None, offered=offered_tools({"tools": TOOLS}))
-    assert required is not None
-    follower = Follower(required, Dialect.MESSAGES)
-    thought = {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hm"}}
-    assert [len(follower.passed(StreamPiece(thought))) for _ in range(12)] == [*[0] * 8, 9, 1, 1, 1]
-
-
 UNSURE = stream_of(answer_of(GOOD, logprob=-3.0))
 
 
