@@ -7,7 +7,7 @@ Failure behaviour: nothing is raised; a name that nobody knows stands for itself
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from litellm.router import Router
 
@@ -79,11 +79,11 @@ def _groups(name: str, router: Router) -> list[str]:
         return [deployment.model_name]
     patterns = router.pattern_router
     # Of several patterns the closest, and also of a name without its provider.
-    fitting: Any = (patterns.route(name) or patterns.get_pattern(name)) if patterns.patterns else None
-    found = [str(mapping(one).get("model_name")) for one in items(fitting)]
+    fitting = items(cast("object", patterns.route(name) or patterns.get_pattern(name))) if patterns.patterns else ()
+    found = [str(mapping(one).get("model_name")) for one in fitting]
     found = found or [
         str(one.get("model_name"))
-        for one in map(mapping, router.model_list)
+        for one in map(mapping, items(router.model_list))
         if mapping(one.get("litellm_params")).get("model") == name
     ]
     return list(dict.fromkeys(found)) or [name]
