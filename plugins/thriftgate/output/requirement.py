@@ -64,7 +64,7 @@ class Requirement:
     @property
     def names(self) -> frozenset[str]:
         """The names of properties in its schemas, which may be told to whoever sent them."""
-        return self.calls.names | (self.schema.names if self.schema is not None else frozenset())
+        return self.calls.names if self.schema is None else self.calls.names | self.schema.names
 
     def of_call(self, name: str) -> "Requirement | None":
         """What the arguments of a call must be; None for a tool that was not offered."""

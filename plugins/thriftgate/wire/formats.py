@@ -95,6 +95,10 @@ def _chat(answer: Json, words: str, tool: str | None) -> list[Body]:
     calls = objects(said.get("tool_calls"))
     if tool is not None and calls:
         kept: Body = {"role": "assistant", "content": said.get("content"), "tool_calls": calls}
+        # Anthropic's API takes no call back without the thoughts behind it; those of a closed stream are unsigned.
+        thoughts = [one for one in objects(said.get("thinking_blocks")) if one.get("signature") or one.get("data")]
+        if thoughts:
+            kept["thinking_blocks"] = thoughts
         return [kept, *({"role": "tool", "tool_call_id": text(call.get("id")), "content": words} for call in calls)]
     spoken: list[Body] = [{"role": "assistant", "content": said["content"]}] if said.get("content") else []
     return [*spoken, {"role": "user", "content": words}]

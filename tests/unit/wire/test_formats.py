@@ -79,6 +79,21 @@ def test_an_objection_to_a_call_is_its_result(dialect: Dialect) -> None:
     assert "c1" in json.dumps(again.turns[-1].value)
 
 
+def test_a_call_that_is_objected_to_goes_back_with_the_signed_thoughts_that_led_to_it() -> None:
+    """Anthropic's API refuses a call without them where thinking is on: nothing was asked for again."""
+    signed: dict[str, Any] = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    answer = called(Dialect.CHAT, {"days": "three"})
+    message = answer["choices"][0]["message"]
+    for thoughts, kept in (
+        ([signed, {"type": "redacted_thinking", "data": "d"}], 2),
+        ([{**signed, "signature": ""}], 0),
+    ):
+        thinking = {**answer, "choices": [{"message": {**message, "thinking_blocks": thoughts}}]}
+        view = request_view(Dialect.CHAT, REQUESTS[Dialect.CHAT])
+        turn = with_objection(view, thinking, "once more", tool="plan")["messages"][-2]
+        assert turn.get("thinking_blocks", []) == thoughts[:kept]
+
+
 @pytest.mark.parametrize("dialect", list(Dialect))
 @given(words=st.text(min_size=1))
 def test_an_answer_says_its_other_text_and_nothing_else_changes(dialect: Dialect, words: str) -> None:
