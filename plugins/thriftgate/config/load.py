@@ -126,7 +126,7 @@ def load(
         findings += (
             *check_private_models(sound, models),
             *check_guard_judge(sound, models),
-            *check_safety(sound, models, path.parent, document.values),
+            *check_safety(sound, models, document.values, environ, path.parent),
             *check_name_models(sound, path.parent),
         )
         findings += (

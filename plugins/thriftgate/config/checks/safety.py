@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from thriftgate.config.checks.routes import RouteFinding
+from thriftgate.config.document import value_at
 from thriftgate.config.litellm.model_list import ModelList
 from thriftgate.config.problems import SECTION, Problem
 from thriftgate.config.sections.root import ThriftgateConfig
@@ -20,11 +21,12 @@ from thriftgate.wire.shapes import items, mapping
 
 
 def check_safety(
-    config: ThriftgateConfig, models: ModelList, base: Path, values: Mapping[str, Any]
+    config: ThriftgateConfig, models: ModelList, values: Mapping[str, Any], environ: Mapping[str, str], base: Path
 ) -> Iterator[RouteFinding]:
     """Models that are named there exist, by the names that clients call; the audit log is a file.
 
-    A warning names patterns of a route's schema that no answer is held to.
+    Of a model that may be in LiteLLM's database it is a warning. A warning also names patterns of a route's schema
+    that no answer is held to. `values` are the whole file's.
     """
     for name, route in config.routes.items():
         given = route.output.json_schema if route.output is not None else None
@@ -33,11 +35,15 @@ def check_safety(
             words = f"the pattern at {', '.join(schema.ignored)} has no linear form (look-around, back references)"
             problem = Problem((*SECTION, "routes", name, "output", "json_schema"), f"{words}: it is not checked")
             yield RouteFinding(problem, is_warning=True)
+    of_teams = [value_at(one, "model_info", "team_public_model_name") for one in items(values.get("model_list"))]
+    has_database = value_at(values, "general_settings", "store_model_in_db") is True
+    has_database = has_database or environ.get("STORE_MODEL_IN_DB", "").lower() == "true"
+    elsewhere = ": it must be one of LiteLLM's database" if has_database else ""
     for section, named in (("privacy", config.privacy), ("guards", config.guards)):
         for name in named.models if named is not None else ():
-            if models.find(name) is None:
-                words = f"no entry of model_list is named so{did_you_mean(name, models.names)}"
-                yield RouteFinding(Problem((*SECTION, section, "models", name), words))
+            if models.find(name) is None and name not in of_teams:
+                words = f"no entry of model_list is named so{did_you_mean(name, models.names)}{elsewhere}"
+                yield RouteFinding(Problem((*SECTION, section, "models", name), words), is_warning=has_database)
     yield from _check_unprotected_routes(config, models, values)
     if config.guards is not None and config.guards.audit_log and (base / config.guards.audit_log).is_dir():
         yield RouteFinding(Problem((*SECTION, "guards", "audit_log"), "is a folder; it must be a file"))
