@@ -43,8 +43,8 @@ class Policies:
 
     def policy_of(self, *models: str) -> PrivacyPolicy | None:
         """The policy for a request to these models, the strictest of theirs; None where nothing is looked for."""
-        policies = list({id(policy): policy for policy in map(self._of, models)}.values())
-        return None if policies == [None] else strictest([policy or _NOTHING for policy in policies])
+        policies = {id(policy): policy for policy in map(self._of, models) if policy is not None}
+        return strictest(list(policies.values())) if policies else None
 
     def may_be_sent(self, policy: PrivacyPolicy | None, model: str) -> bool:
         """Whether a request that went through `policy` may be sent to `model` as it is."""

@@ -65,6 +65,12 @@ def test_what_is_not_looked_through_goes_nowhere_else() -> None:
     assert one.policy_of("home", "shed") is None
 
 
+def test_a_model_that_asks_for_nothing_takes_nothing_from_what_another_lets_through() -> None:
+    """Its empty list of allowed values, and a score that nobody wrote, held for both."""
+    one = policies(models={"home": {"protect": False}}, min_score=0.9, allow=["Ada"])
+    assert one.policy_of("home", "cloud") == one.policy_of("cloud")
+
+
 def test_kinds_of_ones_own_are_taken_out_where_nothing_is_said_of_them() -> None:
     brought: dict[str, Any] = {
         "recognizers": [{"entity": "TICKET", "patterns": ["T-[0-9]+"]}], "deny": {"PROJECT": ["Blue Heron"]},
