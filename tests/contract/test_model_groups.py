@@ -51,6 +51,13 @@ def test_whatever_name_a_client_uses_the_groups_behind_it_are_known(
     assert ModelGroups(lambda: None).of(called) == (called,)
 
 
+def test_a_request_that_names_no_model_does_not_fit_a_pattern() -> None:
+    """What is said of `*` would hold for files and for calls of tools, in place of what holds by default."""
+    router = Router(model_list=[entry("*", "openai/*", "id-any")])
+    assert ModelGroups(lambda: router, {"*"}).of("") == ("",)
+    assert ModelGroups(lambda: router, {"*"}).of("gpt-5") == ("*",)
+
+
 def test_an_alias_that_an_operator_says_something_of_stands_for_itself(groups: ModelGroups) -> None:
     router = groups._router  # pyright: ignore[reportPrivateUsage]
     assert ModelGroups(router, {"mine"}).of("mine-too") == ("mine",)

@@ -28,7 +28,8 @@ class ModelGroups:
     def of(self, model: str) -> tuple[str, ...]:
         """The groups that a request for `model` may go to."""
         router = self._router()
-        if router is None or model in router.model_names or model in self._named:
+        # A request that names no model (a file, a tool's call) goes to none, also where a group is called `*`.
+        if router is None or not model or model in router.model_names or model in self._named:
             return (model,)
         names = [one.strip() for one in model.split(",")]
         return tuple(dict.fromkeys(group for one in names for group in self._of(one, router)))
