@@ -133,7 +133,7 @@ class Learner:
 
     @property
     def is_young(self) -> bool:
-        """Whether so few hits were verified that each one still is."""
+        """Whether so few hits were verified that each one still is; where no verdict comes, three times as many are."""
         enough = self._all.odds.checked >= self._first_checked
         return not enough and self._first_checks < _MOST_FIRST_CHECKS * self._first_checked
 
@@ -165,7 +165,6 @@ class Learner:
         if isinstance(decision, Miss):
             return decision
         if isinstance(decision, Hit) and self.is_young:
-            self._first_checks += 1
             decision = replace(decision, must_be_checked=True)
         return replace(decision, features={**decision.features, TENANT: tenant}) if tenant else decision
 
@@ -182,6 +181,10 @@ class Learner:
             own = self._traffic_of(tenant)
             if own.count(row) and own.requests >= TENANT_REQUESTS and self._max_error > 0:
                 own.threshold, own.relaxed = self._lowest(own, len(own.window))
+
+    def check_begun(self) -> None:
+        """A hit that must be checked will be: only such a one counts, not what the budget had no room for."""
+        self._first_checks += 1
 
     def update(self, observation: Observation) -> None:
         """Learn from one verified outcome."""

@@ -95,6 +95,10 @@ class ReplayDecider(Protocol):
         """Hit, Explore or Miss."""
         ...
 
+    def check_begun(self) -> None:
+        """A hit that must be checked is."""
+        ...
+
     def update(self, observation: Observation) -> None:
         """Take in one verified outcome."""
         ...
@@ -204,6 +208,8 @@ def rehearse(
         is_right = not isinstance(decision, Miss) and world.group_of[decision.entry.entry_id] == group
         yield RehearsedQuestion(decision, is_right)
         if isinstance(decision, Hit):
+            if decision.must_be_checked:
+                decider.check_begun()
             if found.is_checked:
                 _learn(decider, shelf, decision, world.verify(decision, group))
             continue
@@ -239,6 +245,9 @@ class _Collector:
         features: dict[str, float] = dict(zip(FEATURES, found.values, strict=True))
         kind = Hit if similarity >= self._min_similarity else Explore
         return kind(entry=entry, similarity=similarity, confidence=None, features=features)
+
+    def check_begun(self) -> None:
+        pass
 
     def update(self, observation: Observation) -> None:
         pass

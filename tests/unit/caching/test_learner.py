@@ -98,8 +98,20 @@ def test_the_first_hits_are_all_checked_until_enough_were_verified() -> None:
 
 def test_where_the_judge_can_never_tell_the_first_checks_end_as_well() -> None:
     learner = Learner(shipped(), max_error=0.01, first_checked=10)
+    checks = 0
+    for _ in range(60):
+        decision = learner.decide(ASKED, AGREEING, draw=0.5)
+        if isinstance(decision, Hit) and decision.must_be_checked:
+            learner.check_begun()
+            checks += 1
+    assert checks == 30
+
+
+def test_hits_that_could_not_be_checked_are_no_first_checks() -> None:
+    learner = Learner(shipped(), max_error=0.01, first_checked=10)
     decisions = [learner.decide(ASKED, AGREEING, draw=0.5) for _ in range(60)]
-    assert sum(isinstance(one, Hit) and one.must_be_checked for one in decisions) == 30
+    assert all(one.must_be_checked for one in decisions if isinstance(one, Hit))
+    assert learner.is_young
 
 
 def test_a_tenant_whose_hits_are_wrong_gets_its_own_threshold_and_others_keep_theirs() -> None:
@@ -343,7 +355,12 @@ def test_a_model_is_fitted_after_fifty_outcomes_and_after_an_earlier_life() -> N
 
 def test_the_first_hundred_hits_are_checked_and_three_hundred_at_most() -> None:
     learner = Learner(shipped(), max_error=0.5, max_error_of_hits=0.5)
-    checks = [decision.must_be_checked for _ in range(301) if isinstance(decision := serve(learner), Hit)]
+    checks: list[bool] = []
+    for _ in range(301):
+        decision = serve(learner)
+        assert isinstance(decision, Hit)
+        checks.append(decision.must_be_checked)
+        learner.check_begun()
     assert checks == [True] * 300 + [False]
     known = Learner(shipped(), max_error=0.5, first_checked=2)
     for checked, is_young in ((0, True), (1, True), (2, False)):

@@ -40,6 +40,7 @@ class Watching:
         self.learnt: list[Observation] = []
         self.outcomes: list[int] = []
         self.groups: list[str] = []
+        self.begun = 0
 
     def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
         self.seen.append([(one.entry.question, round(one.similarity, 3)) for one in neighbours])
@@ -56,6 +57,9 @@ class Watching:
             return Explore(entry=entry, similarity=similarity, confidence=None, features=features)
         must = kind == "must"
         return Hit(entry=entry, similarity=similarity, confidence=None, features=features, must_be_checked=must)
+
+    def check_begun(self) -> None:
+        self.begun += 1
 
     def update(self, observation: Observation) -> None:
         self.learnt.append(observation)
@@ -95,6 +99,7 @@ def test_checked_hits_and_explored_entries_teach(kind: str, verify_share: float,
         decider = Watching("miss", kind)
         play(stream(("a", "g", 0), ("b", group, 10)), decider, verify_share=verify_share)
         assert [one.is_correct for one in decider.learnt] == ([is_correct] if learns else [])
+        assert decider.begun == (kind == "must")
         for one in decider.learnt:
             assert (one.entry_id, one.features, round(one.similarity, 3)) == ("0", {"x": 1.0}, 0.985)
 

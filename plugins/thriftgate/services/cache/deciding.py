@@ -39,6 +39,10 @@ class Rule(Protocol):
         """
         ...
 
+    def check_begun(self) -> None:
+        """A hit that must be checked is asked afresh now; what could not be is no check."""
+        ...
+
     def update(self, observation: Observation) -> None:
         """Learn from one verified outcome."""
         ...
@@ -77,6 +81,9 @@ class FixedDecider:
     ) -> Decision:
         """The nearest entry above the threshold that no guard objects to; there is no promise to relax."""
         return decide(question, neighbours, policy=self._policy, draw=draw)
+
+    def check_begun(self) -> None:
+        """No hit must be checked."""
 
     def update(self, observation: Observation) -> None:
         """A threshold stays what it is."""
@@ -130,6 +137,10 @@ class SharedDecider:
     ) -> Decision:
         """As the learner decides."""
         return self._learner.decide(question, neighbours, draw=draw, tenant=tenant, is_relaxed=is_relaxed)
+
+    def check_begun(self) -> None:
+        """As the learner counts it."""
+        self._learner.check_begun()
 
     def update(self, observation: Observation) -> None:
         """Learn from an outcome that this worker verified."""

@@ -24,6 +24,7 @@ class Pupil:
     def __init__(self) -> None:
         self.taught: list[Observation] = []
         self.policy = CachePolicy.of(shipped(), max_error=0.01)
+        self.begun = 0
 
     def decide(
         self,
@@ -35,6 +36,9 @@ class Pupil:
         is_relaxed: bool = False,
     ) -> Decision:
         return Miss(reason=MissReason.EMPTY)
+
+    def check_begun(self) -> None:
+        self.begun += 1
 
     def update(self, observation: Observation) -> None:
         self.taught.append(observation)

@@ -40,12 +40,16 @@ class Remembering:
 
     def __init__(self) -> None:
         self.taught: list[Observation] = []
+        self.begun = 0
 
     def decide(
         self, question: str, neighbours: Any, *, draw: float, tenant: float = 0.0, is_relaxed: bool = False
     ) -> Decision:
         nearest: list[Neighbour] = list(neighbours)
         return Miss(reason=MissReason.EMPTY, similarity=nearest[0].similarity if nearest else None)
+
+    def check_begun(self) -> None:
+        self.begun += 1
 
     def update(self, observation: Observation) -> None:
         self.taught.append(observation)
@@ -142,6 +146,18 @@ async def test_a_hit_that_must_be_checked_is_checked_whatever_the_share_and_neve
     setup = Setup(share=0.0)
     assert [setup.verifier.may_check(is_certain=True) for _ in range(12)] == [True] * 10 + [False] * 2
     assert not setup.verifier.may_check()
+
+
+async def test_of_the_first_checks_those_count_that_were_begun() -> None:
+    setup = Setup()
+    for _ in range(12):
+        setup.after_hit(replace(HIT, must_be_checked=True))
+    assert setup.decider.begun == 10
+    await setup.background.drain()
+    other = Setup()
+    other.after_hit()
+    await other.background.drain()
+    assert other.decider.begun == 0
 
 
 async def test_outside_the_budget_nothing_is_asked() -> None:
