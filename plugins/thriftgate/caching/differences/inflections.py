@@ -31,8 +31,12 @@ _ENDINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         },
     }.items()
 }
+_OTHER_WORDS = frozenset({"sala"})
+"""What a rule makes of a verb and is another word: of "salir" a hall."""
 _LEAST_STEM = 3
 """Letters that a stem has at least: of shorter ones too many forms are other words."""
+
+_NO_FORMS = FUNCTION_WORDS | NEGATIONS | ROLE_WORDS | _OTHER_WORDS
 
 
 def inflected(language: str, word: str) -> Iterator[str]:
@@ -43,4 +47,4 @@ def inflected(language: str, word: str) -> Iterator[str]:
         if stem != word and len(stem) >= _LEAST_STEM:
             made = (stem + form for form in forms)
             # "Parar" makes "para", which is "for" as well.
-            yield from (one for one in made if one not in FUNCTION_WORDS | NEGATIONS | ROLE_WORDS)
+            yield from (one for one in made if one not in _NO_FORMS)

@@ -19,9 +19,16 @@ _REACH = 4
 """Words before something in which its preposition may stand."""
 _WINDOW = 3
 """Meaningful words beside a preposition that it speaks about."""
-_KINDS: Mapping[str, int] = {
-    word: number for number, words in enumerate([*RIVALS, *(one | other for one, other in OPPOSITES)]) for word in words
-}
+_CONDITIONS = frozenset({
+    "if", "when", "once", "because", "although", "wenn", "falls", "sobald", "weil", "obwohl", "si", "quand", "lorsque",
+    "cuando", "se", "quando", "als", "wanneer", "zodra", "omdat",
+})  # fmt: skip
+"""What begins a clause that may stand before or behind the other: "if I cancel"."""
+_KINDS: dict[str, list[str]] = {}
+"""Of each rival and opposite; a word has several opposites ("cancel": keep, confirm, subscribe)."""
+for _number, _words in enumerate([*RIVALS, *(one | other for one, other in OPPOSITES)]):
+    for _word in _words:
+        _KINDS.setdefault(_word, []).append(f"kind {_number}")
 
 _FAR = 5
 """Meaningful words on either side of a verb that may be who does it, or to whom it is done."""
@@ -102,9 +109,12 @@ def is_exchanged(left: Surface, left_names: frozenset[str], right: Surface, righ
     shared = [word for word in ours if word in theirs]
     by_kind: dict[str, list[str]] = {}
     for word in shared:
-        by_kind.setdefault(_kind(word, left_names & right_names), []).append(word)
+        for kind in _kinds(word, left_names & right_names):
+            by_kind.setdefault(kind, []).append(word)
     for words in by_kind.values():
         if sorted(words, key=lambda word: ours[word][0]) == sorted(words, key=lambda word: theirs[word][0]):
+            continue
+        if _keep_their_clauses(words, ours, theirs):
             continue
         nouns = Counter(ours[word][2] for word in words)
         for word in words:
@@ -112,6 +122,13 @@ def is_exchanged(left: Surface, left_names: frozenset[str], right: Surface, righ
             if role != other_role or not (role or (noun and noun == other_noun and nouns[noun] == 1)):
                 return True
     return False
+
+
+def _keep_their_clauses(words: Sequence[str], ours: Places, theirs: Places) -> bool:
+    """Whether one of two stands behind its "if" in both and the other does not: the clauses have changed places."""
+    roles = [ours[word][1] for word in words]
+    is_kept = roles == [theirs[word][1] for word in words]
+    return is_kept and len(words) == 2 and sum(role in _CONDITIONS for role in roles) == 1
 
 
 def is_crossed(left: Reading, right: Reading) -> bool:
@@ -280,37 +297,35 @@ def _are_phrases_swapped(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _places(seen: Surface, names: frozenset[str]) -> Places:
-    """Where each thing of a known kind stands, its preposition and the word behind it; only what stands there once."""
+    """Where what is of a kind and there once stands, its preposition or conjunction, and the word behind it."""
     counts = Counter(seen.tokens)
     found: dict[str, tuple[int, str, str]] = {}
     for place, word in enumerate(seen.tokens):
-        if counts[word] != 1 or not _kind(word, names):
+        if counts[word] != 1 or not _kinds(word, names):
             continue
         role = ""
         for before in reversed(seen.tokens[max(0, place - _REACH) : place]):
-            if before in ROLE_WORDS:
+            if before in ROLE_WORDS or before in _CONDITIONS:
                 role = before
                 break
-            if _kind(before, names):
+            if _kinds(before, names):
                 break
         behind = seen.tokens[place + 1] if place + 1 < len(seen.tokens) else ""
-        is_noun = behind.isalpha() and len(behind) > 1 and behind not in ROLE_WORDS and not _kind(behind, names)
+        is_noun = behind.isalpha() and len(behind) > 1 and behind not in ROLE_WORDS and not _kinds(behind, names)
         found[word] = (place, role, behind if is_noun else "")
     return found
 
 
-def _kind(word: str, names: frozenset[str]) -> str:
+def _kinds(word: str, names: frozenset[str]) -> Sequence[str]:
     if any(map(str.isdigit, word)):
-        return "number"
+        return ("number",)
     if not word.isalnum():
-        return "symbol" if not word.replace("-", "").replace("'", "").isalnum() else ""
+        return ("symbol",) if not word.replace("-", "").replace("'", "").isalnum() else ()
     if len(word) == 1:
-        return "letter" if word.isupper() or word not in "aiestdmyou" else ""
+        return ("letter",) if word.isupper() or word not in "aiestdmyou" else ()
     if word in DATES:
-        return "date"
-    if word in _KINDS:
-        return f"kind {_KINDS[word]}"
-    return "name" if word in names else ""
+        return ("date",)
+    return _KINDS.get(word) or (("name",) if word in names else ())
 
 
 def _sides(reading: Reading) -> dict[tuple[str, str], set[str]]:

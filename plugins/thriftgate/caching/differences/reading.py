@@ -58,6 +58,15 @@ _MANY_WORDS = 6
 _KNOWN_SHARE = 0.2
 _NEAR_NEGATION = 4
 """Words within which the second word of one denial follows."""
+_SAVED_BEHIND = frozenset({
+    "como", "come", "dove", "onde", "quando", "cosa", "que", "che", "eu", "io", "ho", "ha", "hai", "abbiamo", "lo",
+    "la", "li", "le", "já", "non", "não",
+})  # fmt: skip
+"""Behind them "salvo" is "I save" or "saved" in Italian and Portuguese, and no exception."""
+_NO_EXCEPTIONS = frozenset({
+    "erreur", "error", "erro", "errore", "errori", "imprevisti", "imprevisto", "imprevistos", "imprévu",
+})  # fmt: skip
+"""What "sauf" and "salvo" make a set phrase with: "sauf erreur"."""
 _ELIDED = frozenset({"j", "n", "l", "d", "c", "s", "t", "m", "qu", "un", "dell", "all", "nell", "sull", "dall"})
 """What French and Italian write before an apostrophe, joined to the next word."""
 _KNOWN_LETTERS = frozenset("àâäáãåæçéèêëíìîïñóòôöõœúùûüÿýßªº") - {"å"}
@@ -156,10 +165,15 @@ def _denials(words: tuple[str, ...]) -> frozenset[int]:
     for place, word in enumerate(words):
         if word in SECOND_NEGATIONS and place <= open_until:
             open_until = -1
-        elif _is_negation(word):
+        elif _is_negation(word) and not (word in ("salvo", "sauf") and _is_no_exception(words, place)):
             found.add(place)
             open_until = place + _NEAR_NEGATION if word in FIRST_NEGATIONS else open_until
     return frozenset(found)
+
+
+def _is_no_exception(words: tuple[str, ...], place: int) -> bool:
+    before, behind = words[max(0, place - 1) : place], words[place + 1 : place + 2]
+    return not _SAVED_BEHIND.isdisjoint(before) or not _NO_EXCEPTIONS.isdisjoint(behind)
 
 
 def _is_content(word: str) -> bool:

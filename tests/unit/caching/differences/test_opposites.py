@@ -109,3 +109,52 @@ def test_regular_forms_are_made_of_infinitives_alone() -> None:
     assert "para" not in inflected("es", "parar")  # "for"
     assert list(inflected("es", "mano")) == ["mano"]
     assert list(inflected("en", "parar")) == ["parar"]
+
+
+def test_opposites_change_places_whatever_else_each_of_them_is_opposite_to() -> None:
+    swapped = [
+        ("Quando chego liga a luz e desliga o som", "Assim que eu chegar desliga a luz e liga o som"),
+        ("sube la luz y baja el volumen", "por favor baja la luz y sube el volumen ahora"),
+        (
+            "Should I subscribe first and cancel the trial then?",
+            "Should I cancel first and then subscribe to the trial?",
+        ),
+        ("Can I keep it if I cancel?", "Can I cancel if I keep it?"),
+        ("If I open the window does the door close?", "If I close the window does the door open?"),
+    ]
+    assert [pair for pair in swapped if first_veto(*pair) is None or first_veto(*reversed(pair)) is None] == []
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        # Of two clauses either may come first
+        ("Can I keep my number if I cancel?", "If I cancel, can I keep my number?"),
+        ("If I cancel my plan, do I keep my data?", "Do I keep my data if I cancel my plan?"),
+        (
+            "Kann ich meine Nummer behalten, wenn ich storniere?",
+            "Wenn ich storniere, kann ich meine Nummer behalten?",
+        ),
+        ("Kan ik mijn nummer behouden als ik annuleer?", "Als ik annuleer, kan ik mijn nummer behouden?"),
+        # "I save", and no exception
+        ("Como salvo meus contatos?", "Como posso salvar meus contatos?"),
+        ("Sauf erreur, ma commande est arrivée ?", "Ma commande est-elle arrivée ?"),
+        ("Salvo error mío, el pedido ha llegado", "El pedido ha llegado"),
+        # A hall has nothing of "salir"
+        ("¿Cómo entro a la sala de reuniones?", "¿A la sala de reuniones cómo entro?"),
+    ],
+)
+def test_what_only_looks_like_an_opposite_or_exception_is_the_same_question(pair: tuple[str, str]) -> None:
+    assert first_veto(*pair) is None
+    assert first_veto(*pair[::-1]) is None
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("Abierto todos los días salvo los domingos", "Abierto todos los días"),
+        ("Livraison partout sauf en Corse", "Livraison partout en Corse"),
+    ],
+)
+def test_an_exception_is_still_one(pair: tuple[str, str]) -> None:
+    assert first_veto(*pair) is Veto.NEGATION

@@ -7,7 +7,7 @@ from thriftgate.caching.differences.order import (
     _core,  # pyright: ignore[reportPrivateUsage]
     _forms,  # pyright: ignore[reportPrivateUsage]
     _is_phrase_moved,  # pyright: ignore[reportPrivateUsage]
-    _kind,  # pyright: ignore[reportPrivateUsage]
+    _kinds,  # pyright: ignore[reportPrivateUsage]
     _owned,  # pyright: ignore[reportPrivateUsage]
     _parts,  # pyright: ignore[reportPrivateUsage]
     _places,  # pyright: ignore[reportPrivateUsage]
@@ -94,13 +94,18 @@ def test_another_person_is_another_question_and_another_form_is_not(one: str, ot
     ],
 )  # fmt: skip
 def test_a_word_is_of_a_kind_or_of_none(kind: str, words: str) -> None:
-    assert {_kind(word, frozenset({"tom"})) for word in words.split()} == {kind}
+    assert {_kinds(word, frozenset({"tom"})) for word in words.split()} == {(kind,) if kind else ()}
 
 
 def test_rivals_and_opposites_are_a_kind_each() -> None:
-    visa, mastercard, buy, sell = (_kind(word, frozenset()) for word in ("visa", "mastercard", "buy", "sell"))
+    visa, mastercard, buy, sell = (_kinds(word, frozenset()) for word in ("visa", "mastercard", "buy", "sell"))
     assert visa == mastercard != buy == sell
-    assert visa.startswith("kind ")
+    assert visa[0].startswith("kind ")
+
+
+def test_a_word_with_several_opposites_is_of_one_kind_with_each() -> None:
+    cancel = _kinds("cancel", frozenset())
+    assert all(set(cancel) & set(_kinds(other, frozenset())) for other in ("keep", "confirm", "subscribe"))
 
 
 @pytest.mark.parametrize(
