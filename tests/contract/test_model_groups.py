@@ -70,6 +70,7 @@ def test_what_a_request_falls_back_to_is_what_it_names_and_what_the_configuratio
     assert set(groups.in_place_of(("home",), {})) == listed
     assert set(groups.in_place_of(("mistral/*",), named)) == {*listed, "mistral/*", "listed"}
     assert groups.in_place_of(("home",), {**named, "disable_fallbacks": True}) == ()
+    assert groups.in_place_of(("",), {}) == (), "without a model nothing falls back"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class ModelGroups:
         Those that it names, those of its key or team, and those of the configuration.
         """
         router = self._router()
-        if router is None or data.get("disable_fallbacks") is True:
+        if router is None or not any(groups) or data.get("disable_fallbacks") is True:
             return ()
         by_name: dict[str, list[str]] = {}
         places = data, mapping(data.get("router_settings_override")), {one: getattr(router, one) for one in _FALLBACKS}
