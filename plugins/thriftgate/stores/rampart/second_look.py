@@ -23,7 +23,7 @@ from thriftgate.privacy.scanning import PAUSE
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.closed_class import CLOSED_CLASS
 from thriftgate.stores.rampart.spans import PERSON, ScoredWord, relies_on_capitals, writes_capitals
-from thriftgate.stores.rampart.surnames import is_surname
+from thriftgate.stores.rampart.surnames import is_surname, is_surname_in_lower_case
 
 LEAST = 320
 """Characters of sentences that a short text may cost: four or five names; a very short one less."""
@@ -240,7 +240,7 @@ def _listed_runs(text: str, words: Sequence[_Word]) -> Iterator[tuple[list[_Word
         end = at + 1
         while end <= at + 2 and words[end].text in _PARTICLES and _is_beside_next(text, words, end):
             end += 1
-        if not (_may_be_listed(words[end]) and is_surname(words[end].text)):
+        if not (_may_be_listed(words[end]) and is_surname_in_lower_case(words[end].text)):
             continue
         if word.text.isupper() != words[end].text.isupper():
             continue  # an acronym
