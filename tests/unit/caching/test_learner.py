@@ -239,6 +239,15 @@ def test_what_was_far_from_being_served_teaches_less_once_enough_is_known_near_i
     assert (found[0] > found[1]) is (near > 0)
 
 
+def test_many_sure_answers_do_not_make_doubtful_ones_sure_that_are_known_to_be_wrong() -> None:
+    sure = evidence(ASKED, AGREEING)
+    doubtful = {**sure, "similarity": sure["similarity"] - 0.03}
+    learner = Learner(shipped(), max_error=0.01)
+    wrong = [observation({**doubtful, CONFIDENCE: 0.7}, is_correct=number % 5 > 1) for number in range(500)]
+    learner.replay([*wrong, *[observation({**sure, CONFIDENCE: 0.97})] * 1_000])
+    assert learner.policy.confidence([doubtful[name] for name in FEATURES]) < 0.9
+
+
 def test_an_observation_without_evidence_is_ignored_by_the_learner() -> None:
     learner = Learner(shipped(), max_error=0.01)
     weights = learner.policy.weights
