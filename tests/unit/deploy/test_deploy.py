@@ -265,3 +265,8 @@ def test_what_is_missing_is_added_and_what_is_there_stays(tmp_path: Path) -> Non
 
 def test_secrets_stay_out_of_git() -> None:
     assert ".env" in (REPO / ".gitignore").read_text().split()
+
+
+def test_the_image_is_built_with_the_licences_of_what_the_package_has_in_it() -> None:
+    assert "Permission is hereby granted" in (REPO / "NOTICE").read_text()
+    assert DOCKERFILE.index("COPY NOTICE ./") < DOCKERFILE.index("--no-editable")
