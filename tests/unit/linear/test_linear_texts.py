@@ -21,6 +21,7 @@ from thriftgate.cascade.signals import (
     figures,
     form,
     hedging,
+    logprobs,
     question,
     refusal,
     relation,
@@ -199,6 +200,10 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "cascade.signals.form.calculate": form.calculate,
     "cascade.signals.form.check_sums": form.check_sums,
     "cascade.signals.form.repetition": form.repetition,
+    # Each word a token, and all of it one token of a provider that cuts as it likes.
+    "cascade.signals.logprobs.summarise": lambda text: logprobs.summarise(
+        [{"token": token, "logprob": -1.0} for token in (*text.split(), text)]
+    ),
     "cascade.signals.self_report.as_confidence": self_report.as_confidence,
     "tracing.content.mask_obvious": content.mask_obvious,
     "wire.bounds.bounded": lambda text: [
@@ -212,6 +217,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
 
 NOT_OF_CLIENTS = {
     "caching.warm_file.parse_lines": "an operator's file",
+    "caching.differences.inflections.inflected": "our own words",
     "caching.artefact.shipped": "our own file",
     "tracing.content.unmasked": "gives the text back",
 }
