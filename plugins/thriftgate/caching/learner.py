@@ -208,7 +208,8 @@ class Learner:
             return
         self._rows.append(self._prior.row(values))
         self._labels.append(float(observation.is_correct))
-        self._confidences.append(observation.features.get(CONFIDENCE, 1.0))
+        # Of earlier versions it is not known; most outcomes are far.
+        self._confidences.append(observation.features.get(CONFIDENCE, 0.0))
         self._since_fit += 1
         self._all.odds.add(observation)
         tenant = observation.features.get(TENANT, 0.0)

@@ -239,6 +239,18 @@ def test_what_was_far_from_being_served_teaches_less_once_enough_is_known_near_i
     assert (found[0] > found[1]) is (near > 0)
 
 
+def test_outcomes_of_unknown_confidence_take_nothing_from_those_that_were_far() -> None:
+    sure, doubtful = evidence(ASKED, AGREEING), evidence(ASKED, AGREEING[:1])
+    found: list[float] = []
+    for known in ({}, {CONFIDENCE: 0.5}):
+        learner = Learner(shipped(), max_error=0.01)
+        wrong = [observation({**doubtful, CONFIDENCE: 0.5}, is_correct=False)] * 50
+        learner.replay([*[observation({**doubtful, **known}, is_correct=False)] * 400, *wrong])
+        learner.replay([observation({**sure, CONFIDENCE: 0.95})] * 400)
+        found.append(learner.policy.confidence([doubtful[name] for name in FEATURES]))
+    assert found[0] == pytest.approx(found[1])
+
+
 def test_many_sure_answers_do_not_make_doubtful_ones_sure_that_are_known_to_be_wrong() -> None:
     sure = evidence(ASKED, AGREEING)
     doubtful = {**sure, "similarity": sure["similarity"] - 0.03}
