@@ -16,13 +16,13 @@ fail() {
 [ "$(uname -sm)" = "Linux x86_64" ] || fail "there is one for Linux on x86-64 only, and this is $(uname -sm)"
 uv="$(ls .tools/bin/uv .tools/packages/bin/uv 2>/dev/null | head -n 1 || true)"
 # The newest Python that the wheel with OpenSSL 1.1 was made for; nothing of it is imported.
-"${uv:-uv}" pip install --quiet --python .venv/bin/python --python-version 3.10 --python-platform x86_64-manylinux_2_31 \
+timeout 300 "${uv:-uv}" pip install --quiet --python .venv/bin/python --python-version 3.10 --python-platform x86_64-manylinux_2_31 \
     --target "$folder/packages" --no-deps --only-binary :all: --require-hashes -r scripts/query_engine.txt ||
     fail "the package index has not got what scripts/query_engine.txt names"
 
 mkdir -p "$folder/lib"
 for name in libssl libcrypto; do
-    found="$(ls "$folder/packages/psycopg2_binary.libs/$name"-*.so.1.1)"
+    found="$(ls "$folder/packages/psycopg2_binary.libs/$name"-*.so.1.1)" || fail "there is no $name in the wheel that has it"
     # Under both names: the one that the query engine looks for, and the one that the other library does.
     ln -sf "$found" "$folder/lib/$name.so.1.1"
     ln -sf "$found" "$folder/lib/"

@@ -85,8 +85,9 @@ def _said(choice: ChoiceView, requirement: Requirement) -> dict[int, tuple[str, 
     for place, call in enumerate(choice.tool_calls):
         required = requirement.of_call(call.name) if call.is_function else None
         if required is not None:
-            # A tool that needs none is also called without any.
-            said[place] = call.arguments or ("" if required is requirement else "{}"), required
+            # A tool that needs none is also called without any, or with `null`, which goes on as it came.
+            needs_none = required is not requirement and call.arguments.strip() in ("", "null")
+            said[place] = "{}" if needs_none else call.arguments, required
     if requirement.tool is not None:
         # Without a call there is nothing to read, which is no JSON.
         return said or {0: ("", requirement)}

@@ -58,6 +58,8 @@ def arguments_of(answer: Answer) -> list[str]:
         ([("plan", GOOD[:-1] + ",}"), ("stop", "")], "repaired (commas mended)", [GOOD, ""]),
         ([("stop", "{}"), ("plan", WRONG)], "invalid", ["{}", WRONG]),
         ([("stop", "[1]")], "invalid", ["[1]"]),
+        ([("stop", "null")], "valid", ["null"]),
+        ([("plan", "null")], "invalid", ["null"]),
         ([("odd", WRONG)], "valid", [WRONG]),
         ([("odd", "no")], "invalid", ["no"]),
         ([("unknown", "no")], "exempt", ["no"]),
