@@ -6,8 +6,9 @@ Failure behaviour: nothing here fails.
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from thriftgate.forms import misfit_in_words, mistakes_of
+from thriftgate.forms import UNKNOWN_KEY, misfit_in_words, mistakes_of, model_of
 
 KeyPath = tuple[str | int, ...]
 SECTION: KeyPath = ("callback_settings", "thriftgate")
@@ -36,4 +37,19 @@ def spell(path: KeyPath) -> str:
 
 def problems_of(error: ValidationError, model: type[BaseModel], *, prefix: KeyPath = SECTION) -> list[Problem]:
     """Every mistake pydantic found, in plain words, under the key paths of the file."""
-    return [Problem((*prefix, *detail["loc"]), misfit_in_words(detail, model)) for detail in mistakes_of(error)]
+    return [
+        Problem((*prefix, *detail["loc"]), _elsewhere(detail, model) or misfit_in_words(detail, model))
+        for detail in mistakes_of(error)
+    ]
+
+
+def _elsewhere(detail: ErrorDetails, model: type[BaseModel]) -> str | None:
+    """Where a section belongs that stands in a route, and tells routes apart under its own `models`."""
+    loc = detail["loc"]
+    if detail["type"] != "extra_forbidden" or len(loc) != 3 or loc[0] != "routes":
+        return None
+    known = model.model_fields.get(str(loc[2]))
+    section = model_of(known.annotation) if known is not None else None
+    if section is None or "models" not in section.model_fields:
+        return None
+    return f"{UNKNOWN_KEY} of a route: what differs for it stands under '{loc[2]}.models.{loc[1]}'"
