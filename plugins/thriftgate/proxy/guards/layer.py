@@ -11,6 +11,7 @@ it ends the call to the provider, and what it still says is dropped.
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -125,11 +126,8 @@ class _Sender(Rewriting):
         headers: Mapping[str, str] = {}
         text = _said_in(body)
         if text:
-            try:
-                decision = await self._look(text, 0)
-                error, headers = decision.error, _merged(self._exchange.decision, decision).headers
-            except GatewayError as failure:
-                error = failure
+            decision = await self._look(text, 0)
+            error, headers = decision.error, _merged(self._exchange.decision, decision).headers
         head = with_headers(self._head, headers)
         if error is not None:
             body = json.dumps(error_body(error, self._dialect)).encode()
@@ -158,10 +156,7 @@ class _Sender(Rewriting):
             self.over.set()
 
     async def _looked(self, flow: Flow[bytes], *, is_last: bool = False) -> GatewayError | None:
-        try:
-            return (await self._look(flow.window(is_last=is_last), flow.offset)).error
-        except GatewayError as failure:
-            return failure
+        return (await self._look(flow.window(is_last=is_last), flow.offset)).error
 
     def _blocks(self, piece: bytes, *, is_last: bool) -> list[bytes]:
         """Whole events, as they came."""
@@ -183,7 +178,7 @@ class _Sender(Rewriting):
             if key not in self._noted:
                 self._noted.add(key)
                 fresh.append(one)
-        new = Decision(tuple(fresh), decision.characters, decision.failed, decision.shadow)
+        new = replace(decision, found=tuple(fresh))
         self._note(new, exchange.model, exchange.request_id)
         return new
 

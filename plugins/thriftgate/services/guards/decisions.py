@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from thriftgate.errors import ContentBlockedError
+from thriftgate.errors import ContentBlockedError, GuardUnavailableError
 from thriftgate.guards.findings import Finding
 
 ORDER = ("off", "flag", "confirm", "strong", "block")
@@ -41,6 +41,8 @@ class Decision:
     shadow: bool = False
     unasked: int = 0
     """Texts that the judge was not asked about."""
+    is_closed: bool = False
+    """The operator wants nothing to pass that a guard could not look at."""
 
     @property
     def action(self) -> str:
@@ -69,11 +71,17 @@ class Decision:
         return told
 
     @property
-    def error(self) -> ContentBlockedError | None:
-        """The refusal; None where nothing is blocked. Never quotes the text, nor what is forbidden."""
+    def error(self) -> ContentBlockedError | GuardUnavailableError | None:
+        """The refusal; None where nothing is blocked. Never quotes the text, nor what is forbidden.
+
+        What was found is refused for what it is, whether or not another guard failed.
+        """
         blocking = [one for one in self.found if one.action == "block"]
-        if self.shadow or not blocking:
+        if self.shadow or not (blocking or self.failed):
             return None
+        if not blocking:
+            words = "a guard of this gateway could not look at the text, so it does not pass"
+            return GuardUnavailableError(words) if self.is_closed else None
         what = "the answer" if blocking[0].place == "answer" else "the request"
         guards = " and ".join(dict.fromkeys(one.finding.guard for one in blocking))
         return ContentBlockedError(f"a guard of this gateway refused {what} ({guards})", code="content_blocked")

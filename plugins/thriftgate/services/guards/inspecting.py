@@ -1,8 +1,8 @@
 """Looks at texts with every guard that is on, each text once: what was seen before is remembered, by its hash alone.
 
 Failure behaviour: a guard that fails is named in the decision; what follows is the operator's choice (`fail`): the text
-passes, or GuardUnavailableError, a 503. Long texts and many short ones are looked at beside the event loop, all of a
-request at once.
+passes, or the decision's error is GuardUnavailableError, a 503. Long texts and many short ones are looked at beside
+the event loop, all of a request at once.
 """
 
 import hashlib
@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from thriftgate.errors import GuardUnavailableError
 from thriftgate.guards.addresses import foreign_links
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
@@ -91,10 +90,7 @@ class GuardService:
         whose: JudgedRequest | None = None,
         may_ask: bool = True,
     ) -> Decision:
-        """Look at a request; with `may_ask` also by the judge model, whose calls are booked as made for `whose`.
-
-        Raises GuardUnavailableError where a guard failed and the operator wants it closed.
-        """
+        """Look at a request; with `may_ask` also by the judge model, whose calls are booked as made for `whose`."""
         found: list[Acted] = []
         failed: set[str] = set()
         total = sum(len(one.text) for one in texts)
@@ -135,10 +131,8 @@ class GuardService:
             found += _denied(listed.get(key, ()), one.place, listing)
             if one.place in _FROM_OUTSIDE:
                 found += self._acted(attacks.get(key, ()), one.place, policy)
-        decision = Decision(tuple(found), total, tuple(sorted(failed)), policy.shadow, unasked)
-        if decision.error is None:  # what was found is refused for what it is, and stands in the audit log
-            self._refuse_failed(failed, policy)
-        return decision
+        is_closed = policy.config.fail == "closed"
+        return Decision(tuple(found), total, tuple(sorted(failed)), policy.shadow, unasked, is_closed)
 
     async def answer(
         self, text: str, policy: GuardPolicy, leak: PromptLeak | None, *, offset: int = 0, caller: str = ""
@@ -185,9 +179,9 @@ class GuardService:
                     for span in spans
                     if span.score >= config.pii.min_score
                 ]
-        self._refuse_failed(failed, policy)
         moved = tuple(_moved(one, offset) for one in findings)
-        return Decision(moved, len(text), tuple(sorted(failed)), policy.shadow)
+        is_closed = config.fail == "closed"
+        return Decision(moved, len(text), tuple(sorted(failed)), policy.shadow, is_closed=is_closed)
 
     async def drain(self, patience: float) -> None:
         """Wait `patience` seconds for what the judge is still asked for requests that are gone, then cut it."""
@@ -307,10 +301,6 @@ class GuardService:
 
     def _note_failure(self, guard: str, error: Exception) -> None:
         logger.warning("the guard %s failed: %s", guard, type(error).__name__)
-
-    def _refuse_failed(self, failed: set[str], policy: GuardPolicy) -> None:
-        if failed and policy.config.fail == "closed" and not policy.shadow:
-            raise GuardUnavailableError("a guard of this gateway could not look at the text, so it does not pass")
 
 
 def _denied(found: Iterable[Finding], place: str, listing: Mapping[str, str]) -> Iterable[Acted]:

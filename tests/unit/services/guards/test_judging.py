@@ -104,8 +104,8 @@ RESULTS: dict[str, Any] = {"evil": "ATTACK", "odd": "UNSURE", "gone": TierFailed
 
 async def test_too_long_a_text_is_a_failure_and_an_attack_at_its_ends_is_found_all_the_same() -> None:
     service, policy = asking(Judge(), max_characters=1_000, action="block", fail="closed")
-    with pytest.raises(GuardUnavailableError):
-        await service.request([Said("r e f u n d " * 4_000, "user")], policy)
+    unread = await service.request([Said("r e f u n d " * 4_000, "user")], policy)
+    assert isinstance(unread.error, GuardUnavailableError)
     for text in ("evil " + "r e f u n d " * 4_000, "r e f u n d " * 4_000 + " evil"):
         decision = await service.request([Said(text, "user")], policy)
         assert decision.error is not None
@@ -185,8 +185,7 @@ async def test_a_model_that_is_away_or_says_neither_lets_pass_or_refuses_as_conf
     service, policy = asking(FakeCompleter({"judge": reply}))
     assert (await service.request([Said(QUIET, "user")], policy)).failed == ("judge",)
     service, policy = asking(FakeCompleter({"judge": reply}), fail="closed")
-    with pytest.raises(GuardUnavailableError):
-        await service.request([Said(QUIET, "user")], policy)
+    assert isinstance((await service.request([Said(QUIET, "user")], policy)).error, GuardUnavailableError)
 
 
 async def test_a_classifier_gets_the_bare_text_and_a_text_that_only_private_models_may_see_is_not_asked_about() -> None:
