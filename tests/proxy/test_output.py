@@ -161,6 +161,7 @@ def test_what_is_shown_while_it_flows_ends_with_an_error_at_the_violation(
     got = ask(gateway, dialect, "shaped-shown", stream=True)
     assert "days" in got.error, got
     assert "error" in got.error, got
+    assert ("invalid_request_error" if dialect is Dialect.MESSAGES else "output_invalid") in got.error, got
     gateway.upstream.on("large", says(GOOD))
     got = ask(gateway, dialect, "shaped-shown", stream=True)
     assert (json.loads(got.text), got.told["output"]) == (json.loads(GOOD), "valid"), got

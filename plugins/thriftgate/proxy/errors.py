@@ -280,6 +280,8 @@ class ClientStreamError(Exception):
         self.status_code = error.status_code
         self.type = error.error_type
         self.param = _param_of(error)
+        self.code = _word(error)
+        """What LiteLLM tells of a stream of Responses; of the others see `endpoints/refusing.py`."""
 
 
 def error_headers(error: GatewayError) -> Mapping[str, str]:

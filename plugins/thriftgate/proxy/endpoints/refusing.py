@@ -1,9 +1,9 @@
 """The layer next to the endpoints: what a route refuses or could not do is said in the words of the client's API.
 
 LiteLLM's endpoints each make an error response of their own, and lose by that what a client acts on: `retry-after`,
-`code`, Anthropic's names of errors. Where the error is one of ours, it is written here instead. What LiteLLM refuses
-before it comes to an endpoint, such as a used-up budget, it says in OpenAI's form everywhere: at Anthropic's endpoint
-the same words go out in Anthropic's.
+`code`, Anthropic's names of errors. Where the error is one of ours, it is written here instead, and so is the event
+that ends a stream with it. What LiteLLM refuses before it comes to an endpoint, such as a used-up budget, it says in
+OpenAI's form everywhere: at Anthropic's endpoint the same words go out in Anthropic's.
 
 Failure behaviour: pure but for `send`; an answer that has begun as one goes out untouched.
 """
@@ -16,7 +16,7 @@ from thriftgate.errors import GatewayError
 from thriftgate.proxy.edge import current
 from thriftgate.proxy.endpoints.replies import is_error_document, send_error, with_headers
 from thriftgate.proxy.errors import error_headers
-from thriftgate.proxy.limits.dialects import LimitedApi, api_of, as_anthropics
+from thriftgate.proxy.limits.dialects import LimitedApi, api_of, as_anthropics, retold
 from thriftgate.proxy.tiers import provider_answer
 
 _COUNTING = ("/count_tokens", "/input_tokens", ":countTokens")
@@ -69,7 +69,14 @@ class _Reply:
         elif self._held is not None:
             await self._reword(self._held, message)
         elif not self._is_replaced:
-            await self._send(message)
+            await self._send(self._retold(message))
+
+    def _retold(self, message: Message) -> Message:
+        """A piece of a stream in which our error may be told."""
+        edge = current.get()
+        if message["type"] != "http.response.body" or edge is None or edge.error is None:
+            return message
+        return {**message, "body": retold(bytes(message.get("body", b"")), edge.error, self._dialect)}
 
     async def _reword(self, head: Message, message: Message) -> None:
         self._words += message.get("body", b"")

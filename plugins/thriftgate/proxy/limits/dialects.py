@@ -19,6 +19,7 @@ from thriftgate.limits.headers import LimitStanding, anthropic_headers, openai_h
 from thriftgate.limits.ladder import LadderStep
 from thriftgate.services.limits.passes import LimitRefusal, Pass, QueuePlace
 from thriftgate.wire.shapes import mapping
+from thriftgate.wire.streaming.sse import SseBlocks, data_of
 
 _STORE_RETRY = 2.0
 """Seconds after which to come back when the store of limits is away."""
@@ -41,7 +42,9 @@ _OTHERS = ("completions", "messages", "responses", "embeddings", "rerank", "mode
            "input_tokens", "generations", "speech", "batches")  # fmt: skip
 """How the paths of LiteLLM's model endpoints end: each takes an object, and trips over anything else."""
 
-_ANTHROPICS = {"upstream_error": "api_error", "insufficient_quota": "rate_limit_error"}
+_ANTHROPICS = {
+    "upstream_error": "api_error", "service_unavailable_error": "api_error", "insufficient_quota": "rate_limit_error",
+}  # fmt: skip
 """Our words for errors that are none of Anthropic's."""
 _ANTHROPICS_OF = {
     401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
@@ -104,6 +107,29 @@ def error_event(error: Mapping[str, Any], dialect: LimitedApi) -> bytes:
         }  # fmt: skip
         return b"event: error\ndata: " + json.dumps(event).encode() + b"\n\n"
     return b"data: " + json.dumps(error).encode() + b"\n\ndata: [DONE]\n\n"
+
+
+def retold(events: bytes, error: GatewayError, dialect: LimitedApi) -> bytes:
+    """Events of a stream with the one that LiteLLM made of our error saying what a whole answer would; others stay.
+
+    An event `response.failed` is LiteLLM's to the letter: it has a place for the code and for the words alone.
+    """
+    if dialect is LimitedApi.RESPONSES or b'"error"' not in events:
+        return events
+    blocks = SseBlocks()
+    whole = blocks.feed(events)
+    return b"".join(_retold(block, error, dialect) for block in whole) + blocks.rest()
+
+
+def _retold(block: bytes, error: GatewayError, dialect: LimitedApi) -> bytes:
+    try:
+        told: object = json.loads(data_of(block))
+    except ValueError:
+        return block
+    if mapping(mapping(told).get("error")).get("message") != error.message:
+        return block
+    name = b"event: error\n" if dialect is LimitedApi.MESSAGES else b""
+    return name + b"data: " + json.dumps(error_body(error, dialect)).encode() + b"\n\n"
 
 
 def pass_headers(passed: Pass, dialect: LimitedApi) -> dict[str, str]:
