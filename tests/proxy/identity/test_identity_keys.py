@@ -258,7 +258,7 @@ def test_keys_in_a_file_come_and_go_with_it(keyed: KeyedGateway) -> None:
         ("keys", {"team": "nobody"}, "there is no team 'nobody'"),
         ("keys", {"user": "nobody"}, "there is no user 'nobody'"),
         ("keys", {"modles": []}, "modles: unknown key (did you mean 'models'?)"),
-        ("keys", {"role": "king"}, "role: input should be"),
+        ("keys", {"role": "king"}, "role: must be 'caller'"),
         ("keys", {"expires": "soon"}, "a time is written as"),
         ("teams", {"id": "../etc"}, "an id has letters"),
         ("teams", {}, "`id` must say"),
