@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.fakes import Streamed, answer_of, ask, stream_of
 from tests.route_setup import Client, RouteSetup
+from tests.unit.services.output.trips import GOOD, SHAPE, WRONG
 
 from thriftgate.config.sections.output import OutputConfig
 from thriftgate.errors import OutputInvalidError
@@ -19,13 +20,6 @@ from thriftgate.services.output.stage import OutputStage
 from thriftgate.types import Answer, Choice, StreamPiece
 from thriftgate.wire.turns import Dialect
 
-SHAPE: dict[str, Any] = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-    "required": ["city", "days"],
-}
-GOOD = '{"city": "Bern", "days": 3}'
-WRONG = '{"city": "Bern", "days": "three"}'
 TOOLS = [
     {"type": "function", "function": {"name": "plan", "parameters": SHAPE}},
     {"type": "function", "function": {"name": "stop"}},

@@ -9,6 +9,7 @@ import pytest
 from tests.clocks import FakeClock
 from tests.fakes import FakeCompleter, FakePricer, Streamed, answer_of, ask, failure, stream_of
 from tests.route_setup import Client, RouteSetup
+from tests.unit.services.output.trips import GOOD, SHAPE, WRONG
 
 from thriftgate.config.sections.output import OutputConfig
 from thriftgate.errors import AllTiersFailedError, OutputInvalidError
@@ -22,13 +23,6 @@ from thriftgate.services.request.journal import Journal
 from thriftgate.types import Answer, Choice, DecisionKind, StreamPiece
 from thriftgate.wire.turns import Dialect
 
-SHAPE: dict[str, Any] = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-    "required": ["city", "days"],
-}
-GOOD = '{"city": "Bern", "days": 3}'
-WRONG = '{"city": "Bern", "days": "three"}'
 FENCED = f"```json\n{GOOD}\n```"
 
 
