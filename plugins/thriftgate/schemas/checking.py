@@ -17,7 +17,7 @@ import jsonschema_rs
 
 from thriftgate.schemas import patterns
 from thriftgate.schemas.effort import UNIT, Effort
-from thriftgate.schemas.references import Part, SchemaDocument
+from thriftgate.schemas.references import Part, SchemaDocument, escaped
 from thriftgate.schemas.refusal import Refusal, RefusalReason
 from thriftgate.schemas.violation import Path, Violation
 from thriftgate.schemas.wording import expected
@@ -255,7 +255,7 @@ def _from_root(root: dict[str, Any]) -> Schema | Refusal:
 
 
 def _pointer(path: Iterable[str | int]) -> str:
-    return "".join(["#", *(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)])
+    return "".join(["#", *(f"/{escaped(str(part))}" for part in path)])
 
 
 def _compiled(

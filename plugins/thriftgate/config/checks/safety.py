@@ -12,7 +12,7 @@ from typing import Any
 
 from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.document import value_at
-from thriftgate.config.litellm.model_list import ModelList
+from thriftgate.config.litellm.model_list import FALLBACK_FIELDS, ModelList
 from thriftgate.config.problems import SECTION, Problem
 from thriftgate.config.sections.root import ThriftgateConfig
 from thriftgate.forms import did_you_mean
@@ -69,7 +69,7 @@ def _check_unprotected_routes(
 
 def _fallbacks_of(group: str, values: Mapping[str, Any]) -> Iterator[str]:
     for section in (mapping(values.get(name)) for name in ("router_settings", "litellm_settings")):
-        for field in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+        for field in FALLBACK_FIELDS:
             for entry in map(mapping, items(section.get(field))):
                 yield from (str(one) for name in (group, "*") for one in items(entry.get(name)))
         yield from map(str, items(section.get("default_fallbacks")))

@@ -13,12 +13,11 @@ from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
 from thriftgate.config.litellm import names as litellm_names
 from thriftgate.config.litellm.kinds import LIST, NUMBER, SECTION
-from thriftgate.config.litellm.model_list import ModelList
+from thriftgate.config.litellm.model_list import FALLBACK_FIELDS, ModelList
 from thriftgate.config.problems import KeyPath, Problem
 from thriftgate.forms import describe, did_you_mean
 from thriftgate.wire.shapes import items, mapping
 
-_FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _MOVED = ("health_check_interval", "health_check_concurrency")
 _POLICIES = ("retry_policy", "allowed_fails_policy")
 _ANY = "*"
@@ -98,7 +97,7 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "AllowedFailsPolicy": SECTION,
     "AlertingConfig": (lambda _value: False, "set in general_settings.alerting"),
 }
-_CHECKED_APART = (*_FALLBACKS, "default_fallbacks")
+_CHECKED_APART = (*FALLBACK_FIELDS, "default_fallbacks")
 
 
 def _check_strategy(settings: Mapping[str, Any]) -> Iterator[RouteFinding]:
@@ -138,7 +137,7 @@ def _slips(section: Mapping[str, Any], known: frozenset[str], where: KeyPath) ->
 def check_fallbacks(values: Mapping[str, Any], models: ModelList) -> Iterator[RouteFinding]:
     """Fallbacks start and end at plain groups that exist, and do not lead back to where they began."""
     for section in ("router_settings", "litellm_settings"):
-        for key in _FALLBACKS:
+        for key in FALLBACK_FIELDS:
             where: KeyPath = (section, key)
             written = value_at(values, *where)
             if written is None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
+from thriftgate.config.litellm.model_list import FALLBACK_FIELDS
 from thriftgate.errors import InvalidRequestError
 from thriftgate.wire.shapes import mapping
 
@@ -33,7 +34,6 @@ _OF_THE_BODY = (
 )  # fmt: skip
 """What `extra_body` may not have: LiteLLM writes that over the request, so that another model than the priced one
 would be asked, or a stream would come where a whole answer is read, which is then the provider's fault to it."""
-_FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _HEADER_FIELDS = ("extra_headers", "headers")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
@@ -85,7 +85,7 @@ def check_operators(body: Mapping[str, Any], *, allows: Callable[[str, object], 
 
 def _targets(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The objects in a client's fallbacks: LiteLLM asks those with their fields in place of the request's."""
-    waiting: list[object] = [body.get(name) for name in _FALLBACKS]
+    waiting: list[object] = [body.get(name) for name in FALLBACK_FIELDS]
     while waiting:
         one = waiting.pop()
         if isinstance(one, list):

@@ -74,9 +74,10 @@ class PrivacyHooks(CustomLogger):
         """Replace every value by what the policy says."""
         groups = self._groups.of(str(data.get("model") or ""))
         policy = self._policies.policy_of(*groups)
-        in_place = self._groups.in_place_of(groups, data) if current_edge.get() is None else ()
-        if not all(self._policies.may_be_sent(policy, group) for group in in_place):
-            data["disable_fallbacks"] = True
+        if self._policies.differ and current_edge.get() is None:
+            in_place = self._groups.in_place_of(groups, data)
+            if not all(self._policies.may_be_sent(policy, group) for group in in_place):
+                data["disable_fallbacks"] = True
         if policy is None:
             return None
         is_private_model = current_edge.get() is None and self._policies.private_models.issuperset(groups)

@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from litellm.router import Router
 
+from thriftgate.config.litellm.model_list import FALLBACK_FIELDS
 from thriftgate.wire.shapes import items, mapping
 
-_FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _ANY = "*"
 
 
@@ -43,8 +43,12 @@ class ModelGroups:
         if router is None or not any(groups) or data.get("disable_fallbacks") is True:
             return ()
         by_name: dict[str, list[str]] = {}
-        places = data, mapping(data.get("router_settings_override")), {one: getattr(router, one) for one in _FALLBACKS}
-        for listed in (one for place in places for field in _FALLBACKS for one in items(place.get(field))):
+        places = (
+            data,
+            mapping(data.get("router_settings_override")),
+            {one: getattr(router, one) for one in FALLBACK_FIELDS},
+        )
+        for listed in (one for place in places for field in FALLBACK_FIELDS for one in items(place.get(field))):
             for key, name in _names(listed):
                 # LiteLLM also looks a model up with the provider that it takes it for.
                 for spelling in {key, key.partition("/")[2] or key}:

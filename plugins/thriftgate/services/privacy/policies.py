@@ -51,6 +51,11 @@ class Policies:
         wanted = self._of(model)
         return wanted is None or (policy or _NOTHING).keeps(wanted)
 
+    @property
+    def differ(self) -> bool:
+        """Whether what is looked for depends on the model; where it does not, a request may be sent to any."""
+        return bool(self._by_model)
+
     def _of(self, model: str) -> PrivacyPolicy | None:
         return self._by_model.get(model, self._default)
 

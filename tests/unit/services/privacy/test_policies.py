@@ -55,7 +55,9 @@ def test_what_went_through_a_policy_is_sent_only_where_no_stricter_one_holds(
 
 
 def test_what_is_not_looked_through_goes_nowhere_else() -> None:
+    assert not policies().differ, "a request may be sent to any model"
     one = policies(models={"home": {"protect": False}, "shed": {"protect": False}})
+    assert one.differ
     assert one.policy_of("home") is None
     assert one.may_be_sent(None, "shed")
     assert not one.may_be_sent(None, "cloud")
