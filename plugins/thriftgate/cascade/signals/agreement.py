@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from thriftgate.cascade.signals.evidence import LONGEST_TEXT, NOT_JSON, Signal, SignalEvidence, parse_json
 
+# Its first letter stands before the flag: `re` skips to a plain set of letters, and tries every place without one.
 _OPTION = re.compile(
-    r"(?:answer|option|choice|antwort|réponse|respuesta|risposta|resposta)\W{0,12}(?:is|ist|est|es|è|é)?\W{0,6}\(?([A-J])\b",
-    re.I,
+    r"[AaOoCcRr](?i:(?<=a)(?:nswer|ntwort)|(?<=o)ption|(?<=c)hoice|(?<=r)(?:éponse|espuesta|isposta|esposta))"
+    r"\W{0,12}(?i:is|ist|est|es|è|é)?\W{0,6}\(?(?i:([A-J]))\b"
 )
 _CONCLUDING = 800
 """Characters at the end of an answer in which it says what it comes to."""

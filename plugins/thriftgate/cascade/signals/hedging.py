@@ -27,10 +27,15 @@ CORRECTIONS = (
 def measure(evidence: SignalEvidence) -> Mapping[str, float]:
     """log(1 + count) of hedges and of self-corrections."""
     text = evidence.folded
+    hedges, corrections = _OF_ASCII if text.isascii() else (HEDGES, CORRECTIONS)
     return {
-        "hedges": math.log1p(sum(text.count(phrase) for phrase in HEDGES)),
-        "corrections": math.log1p(sum(text.count(phrase) for phrase in CORRECTIONS)),
+        "hedges": math.log1p(sum(map(text.count, hedges))),
+        "corrections": math.log1p(sum(map(text.count, corrections))),
     }
+
+
+_OF_ASCII = (tuple(filter(str.isascii, HEDGES)), tuple(filter(str.isascii, CORRECTIONS)))
+"""All that a text without other characters can say; to look for each phrase is what this signal costs."""
 
 
 HEDGING = Signal(name="hedging", cost="free", features=("hedges", "corrections"), measure=measure)

@@ -29,9 +29,12 @@ def measure(evidence: SignalEvidence) -> Mapping[str, float] | None:
 
 def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None:
     """The same of raw OpenAI logprob entries; None when there is none."""
-    scored = [token for token in tokens[-_MOST_TOKENS:] if token.get("logprob") is not None]
+    scored = tokens[-_MOST_TOKENS:]
+    if None in [token.get("logprob") for token in scored]:
+        scored = [token for token in scored if token.get("logprob") is not None]
     # Punctuation and white space are nearly certain whatever the answer is worth: they would hide the doubt.
-    content = [token for token in scored if _SAYS(token.get("token") or "")] or scored
+    content = [token for token in scored if (text := token.get("token")) and (text[-1].isalnum() or _SAYS(text))]
+    content = content or scored
     if not content:
         return None
     # What is no number counts as the least likely.

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 
 from thriftgate.cascade.signals.evidence import LONGEST_TEXT, Signal, SignalEvidence, message_text
 
-_WORD = re.compile(r"\w{3,}")
-_SPECIFIC = re.compile(r"\b(?:\d[\d.,:/-]*|[A-Z][\w-]{2,})")
+_SHORTEST = 3
+_WORD = re.compile(rf"\w{{{_SHORTEST},}}")
+# What begins a word, its first character tested behind itself: `re` skips to a set, and tries every place for `\b`.
+_SPECIFIC = re.compile(r"[\dA-Z](?<!\w\w)(?:(?<=\d)[\d.,:/-]*|(?<=[A-Z])[\w-]{2,})")
 _MOST_WORDS = 500
 _MOST_SPECIFICS = 200
 _MOST_MESSAGES = 40
@@ -37,7 +39,14 @@ def measure(evidence: SignalEvidence) -> Mapping[str, float]:
 
 
 def _words(text: str) -> set[str]:
+    if text.isascii():
+        # The same, and twice as fast.
+        words = text.translate(_SEPARATED).split()
+        return set([word for word in words if len(word) >= _SHORTEST][:_MOST_WORDS])
     return set(_WORD.findall(text.casefold())[:_MOST_WORDS])
+
+
+_SEPARATED = {code: chr(code).lower() if chr(code).isalnum() or chr(code) == "_" else " " for code in range(128)}
 
 
 RELATION = Signal(
