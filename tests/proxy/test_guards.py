@@ -35,6 +35,7 @@ def guarded_config(upstream: str) -> dict[str, Any]:
     }
     words = [{"keyword": "zanzibar", "action": "BLOCK"}]
     filter_ = {"guardrail": "litellm_content_filter", "mode": "pre_call", "blocked_words": words, "default_on": False}
+    config.setdefault("router_settings", {})["model_group_alias"] = {"careless": "careful"}
     config["guardrails"] = [{"guardrail_name": "house", "litellm_params": filter_}]
     config["model_list"] = [
         *(one for one in config["model_list"] if not one["litellm_params"]["model"].startswith("thriftgate/")),
@@ -52,6 +53,7 @@ def guarded_config(upstream: str) -> dict[str, Any]:
             "judged": {"actions": {"judge": "block"}},
             "careful": {"actions": {"injection": "strong"}},
             "watched": {"shadow": True},
+            "careless": {"protect": False},
             "judge": {"protect": False},
         },
     }
@@ -168,12 +170,41 @@ def test_a_suspect_question_goes_to_the_strongest_tier_and_is_not_kept(guarded: 
         settle(0.3)
 
 
-def test_a_hit_is_looked_at_like_any_other_answer(guarded: GatewayProcess) -> None:
+@everywhere
+@both
+def test_an_answer_that_was_refused_is_not_kept_for_the_next_who_asks(
+    guarded: GatewayProcess, path: str, stream: bool
+) -> None:
+    question = f"Who sells wrenches in district {PATHS.index(path)}{int(stream)}?"
     guarded.upstream.on("small", says("Ask Globex about it."))
-    for _ in range(2):
-        got = ask(guarded, PATHS[0], "careful", "Who sells wrenches?")
-        assert got.status_code == 400, got.text
-        settle(0.3)
+    assert "refused the answer (deny)" in ask(guarded, path, "careful", question, stream=stream).text
+    settle(0.3)
+    guarded.upstream.on("small", says("The smith does."))
+    assert eventually(lambda: "smith" in (got := ask(guarded, path, "careful", question)).text and not is_hit(got))
+    assert eventually(lambda: is_hit(ask(guarded, path, "careful", question)))
+
+
+@everywhere
+@both
+def test_a_hit_is_looked_at_like_any_other_answer_and_forgotten_when_it_is_refused(
+    guarded: GatewayProcess, path: str, stream: bool
+) -> None:
+    """It was kept while nobody looked at it."""
+    question = f"Who sells hammers in district {PATHS.index(path)}{int(stream)}?"
+    guarded.upstream.on("small", says("Ask Globex about it."))
+    assert eventually(lambda: is_hit(ask(guarded, path, "careless", question)))
+    guarded.upstream.on("small", says("The smith does."))
+    refused = ask(guarded, path, "careful", question, stream=stream)
+    assert "refused the answer (deny)" in refused.text, refused.text
+    assert is_hit(refused)
+    settle(0.3)
+    got = ask(guarded, path, "careful", question, stream=stream)
+    assert "smith" in got.text, got.text
+    assert not is_hit(got)
+
+
+def is_hit(got: httpx.Response) -> bool:
+    return got.headers.get("x-thriftgate-decision") == "exact_hit"
 
 
 def test_in_shadow_nothing_follows_but_the_audit_log_knows(guarded: GatewayProcess) -> None:

@@ -18,6 +18,7 @@ from litellm.proxy.common_request_processing import should_return_raw_model_name
 from thriftgate.decisions import Reason
 from thriftgate.errors import GatewayError
 from thriftgate.proxy.answered import AnsweredCall
+from thriftgate.services.request.retraction import Retraction
 from thriftgate.types import Usage
 
 HEADER_PREFIX = "x-thriftgate-"
@@ -57,6 +58,8 @@ class EdgeRequest:
     """Why only the strongest tier may answer."""
     is_suspect: bool = False
     """A guard found something: what is answered is not kept for others."""
+    retraction: Retraction = field(default_factory=Retraction)
+    """Takes the answer back from the cache when a guard refuses it."""
     is_private: bool = False
     """Only private models may see it."""
     is_local: bool = False

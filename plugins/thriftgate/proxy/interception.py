@@ -93,7 +93,7 @@ class Interception:
                 async with within(edge.route, kwargs):
                     return await _Streamed(edge, request, route, log).opened()
             async with within(edge.route, kwargs):
-                answer = await route.answer(request, edge.tell)
+                answer = await route.answer(request, edge.tell, edge.retraction)
             response = response_of(dialect, whole_body(request, answer), edge.summary, answer.edge)
         except Exception as error:
             raise noted(edge, error) from None
@@ -113,7 +113,7 @@ class _Streamed:
     def __init__(self, edge: EdgeRequest, request: ChatRequest, route: RouteService, log: "_Log") -> None:
         self._edge = edge
         self._dialect = request.dialect
-        self._pieces = route.stream(request, edge.tell)
+        self._pieces = route.stream(request, edge.tell, edge.retraction)
         self._log = log
         self._first: StreamPiece | None = None
         self._hidden_params: dict[str, Any] = {"additional_headers": {}}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from thriftgate.guards.leaks import PromptLeak
 from thriftgate.services.guards.decisions import Decision
 from thriftgate.services.guards.policies import GuardPolicy
+from thriftgate.services.request.retraction import Retraction
 
 
 @dataclass(slots=True)
@@ -22,6 +23,8 @@ class GuardExchange:
     caller: str = ""
     """The hash of the key that asks."""
     leak: PromptLeak | None = None
+    retraction: Retraction | None = None
+    """Where a route answers: takes the answer back from its cache."""
     decision: Decision = field(default_factory=Decision)
     """What was found in the request."""
 

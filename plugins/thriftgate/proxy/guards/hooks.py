@@ -104,6 +104,7 @@ class GuardHooks(CustomLogger):
             exchange.policy, exchange.decision = policy, decision
             exchange.model, exchange.request_id = model, asked.request_id
             exchange.caller = str(user_api_key_dict.api_key or user_api_key_dict.token or "")
+            exchange.retraction = edge.retraction if edge is not None else None
             exchange.leak = self._leak(view, policy.config.system_prompt.canaries, edge)
         if edge is not None:
             edge.notes = {**edge.notes, **decision.metadata}

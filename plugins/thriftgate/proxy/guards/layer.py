@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from thriftgate.errors import GatewayError
+from thriftgate.errors import ContentBlockedError, GatewayError
 from thriftgate.guards.flowing import Flow
 from thriftgate.proxy.endpoints.replies import Rewriting, header, with_headers
 from thriftgate.proxy.guards.exchange import GuardExchange, current
@@ -178,6 +178,9 @@ class _Sender(Rewriting):
             if key not in self._noted:
                 self._noted.add(key)
                 fresh.append(one)
+        # A guard that failed has said nothing of the answer.
+        if exchange.retraction is not None and isinstance(decision.error, ContentBlockedError):
+            exchange.retraction.refuse()
         new = replace(decision, found=tuple(fresh))
         self._note(new, exchange.model, exchange.request_id)
         return new

@@ -4,6 +4,7 @@ Failure behaviour: fails open. A store or an embedder that does not answer is co
 minute, and the request goes on uncached. Keeping an answer happens beside the request and never delays it.
 """
 
+import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.journal import Journal
 from thriftgate.services.request.outages import Outages
+from thriftgate.services.request.retraction import Retraction
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef
 
 
@@ -181,8 +183,12 @@ class CacheService:
         prompt: PromptRef | None,
         baseline_cost_usd: float,
         tags: tuple[str, ...] = (),
+        retraction: Retraction | None = None,
     ) -> None:
-        """Keep a fresh answer, in the background, if it is one that may be kept; `tags` beside the operator's."""
+        """Keep a fresh answer, in the background, if it is one that may be kept; `tags` beside the operator's.
+
+        `retraction` is told how it is forgotten again, should a guard refuse it on its way out.
+        """
         scope = pending.scope
         if scope is None:
             return
@@ -191,8 +197,21 @@ class CacheService:
             entry = self._entry(request, pending, scope, answer, prompt=prompt, baseline_cost_usd=baseline_cost_usd)
             entry = replace(entry, tags=(*entry.tags, *tags))
             self._background.start("cache_store", self._store(request, pending, answer, entry))
+            if retraction is not None:
+                retraction.kept(lambda: self.withdraw(entry.scope, entry.entry_id, pending.writing))
         elif isinstance(pending.decision, Explore):
             self._background.start("cache_compare", self._compare(request, pending, answer))
+
+    def withdraw(self, scope: str, entry_id: str, writing: asyncio.Lock | None = None) -> None:
+        """Forget one entry of one scope, in the background; after what is being written of it under `writing`.
+
+        Only who found it, or had it kept, knows it: that is within its scope. Whoever replaced it has another id.
+        """
+        self._background.start("cache_withdraw", self._withdraw(scope, entry_id, writing or asyncio.Lock()))
+
+    async def _withdraw(self, scope: str, entry_id: str, writing: asyncio.Lock) -> None:
+        async with writing:
+            await self._guarded(lambda: self._cache.purge(PurgeFilter(scope=scope, entry_id=entry_id)))
 
     async def correct(
         self,

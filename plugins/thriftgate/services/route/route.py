@@ -15,12 +15,10 @@ from functools import partial
 from typing import Any
 
 from thriftgate.cascade.flow import Outcome
-from thriftgate.cascade.plan import Plan, cheapest_alone, without
+from thriftgate.cascade.plan import cheapest_alone
 from thriftgate.decisions import Reason
 from thriftgate.errors import (
-    ContentBlockedError,
     InvalidPromptError,
-    InvalidRequestError,
     OutputInvalidError,
     OverloadedError,
     StoreUnavailableError,
@@ -39,13 +37,14 @@ from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.journal import COALESCE, Journal
 from thriftgate.services.request.reading import as_asked, of_nobody, question_of, view_of, whole_body
+from thriftgate.services.request.retraction import Retraction
 from thriftgate.services.route.coalescing import Participant
+from thriftgate.services.route.in_question import in_question
 from thriftgate.services.route.parts import Baseline, RouteParts, baseline_of
 from thriftgate.services.route.place import NoPlace, WorkPlace, asking
 from thriftgate.services.route.refreshing import RefreshTurns
 from thriftgate.types import Answer, ChatRequest, DecisionKind, PromptRef, Status, StreamPiece, Usage, Vector
 from thriftgate.wire.dialects import echoed, ending, replay
-from thriftgate.wire.formats import is_of_format
 from thriftgate.wire.streaming.codec import Ending
 
 _SENT_TOGETHER = 16
@@ -66,6 +65,8 @@ class _Serving:
     pending: PendingEntry
     place: WorkPlace
     prompt: PromptRef | None = None
+    retraction: Retraction | None = None
+    """How a guard that sees the answer go out takes it back from the cache; None where nobody does."""
     required: Requirement | None = None
     """What the answer must be; None: anything."""
 
@@ -79,13 +80,18 @@ class RouteService:
         self._baseline = Baseline(parts.pricer, baseline_of(parts.config))
         self._output = OutputStage.of(parts.config.output)
 
-    async def answer(self, request: ChatRequest, tell: Tell) -> Answer:
-        """The whole answer as its client may see it; `tell` gets what the client is told. Raises GatewayError."""
-        return await self._answer(request, tell, self._parts.place())
+    async def answer(self, request: ChatRequest, tell: Tell, retraction: Retraction | None = None) -> Answer:
+        """The whole answer as its client may see it; `tell` gets what the client is told. Raises GatewayError.
 
-    async def _answer(self, request: ChatRequest, tell: Tell, place: WorkPlace) -> Answer:
+        `retraction` is of the one who may refuse the answer on its way out.
+        """
+        return await self._answer(request, tell, self._parts.place(), retraction)
+
+    async def _answer(
+        self, request: ChatRequest, tell: Tell, place: WorkPlace, retraction: Retraction | None = None
+    ) -> Answer:
         async with self._journal(request, tell, stream=False) as journal:
-            serving, served = await self._prepared(request, journal, place)
+            serving, served = await self._prepared(request, journal, place, retraction)
             if served is not None:
                 return self._hit(serving, served)
             async with self._coalesced(serving) as participant:
@@ -98,14 +104,16 @@ class RouteService:
                 self._done(serving, run, outcome, participant)
                 return self._own(serving, as_asked(request, outcome.answer))
 
-    async def stream(self, request: ChatRequest, tell: Tell) -> AsyncGenerator[StreamPiece, None]:
+    async def stream(
+        self, request: ChatRequest, tell: Tell, retraction: Retraction | None = None
+    ) -> AsyncGenerator[StreamPiece, None]:
         """The answer's events in the request's dialect. `tell` is called before the first and again before the last.
 
         The ending is held back until the cost is known; its last event carries the field `thriftgate`. Raises
         GatewayError; after the first event that is a break the client must be told of.
         """
         async with self._journal(request, tell, stream=True) as journal:
-            serving, served = await self._prepared(request, journal, self._parts.place())
+            serving, served = await self._prepared(request, journal, self._parts.place(), retraction)
             if served is not None:
                 async for piece in self._replayed(serving, self._hit(serving, served), tell):
                     yield piece
@@ -170,10 +178,10 @@ class RouteService:
         return ending(view, is_own=is_own, hide_logprobs=not view.asks_logprobs, hide_usage=not view.shows_usage)
 
     async def _prepared(
-        self, request: ChatRequest, journal: Journal, place: WorkPlace
+        self, request: ChatRequest, journal: Journal, place: WorkPlace, retraction: Retraction | None
     ) -> tuple[_Serving, Served | None]:
         """Prompt, the shape of the answer, and cache look-up."""
-        serving = _Serving(request, journal, PendingEntry(), place)
+        serving = _Serving(request, journal, PendingEntry(), place, retraction=retraction)
         if self._parts.prompt is not None:
             with journal.stage("prompt"):
                 serving.request, serving.prompt = await beside_loop(
@@ -201,6 +209,8 @@ class RouteService:
                 )
             serving.pending = found
             return serving, None
+        if retraction is not None:
+            retraction.kept(partial(self._parts.cache.withdraw, found.entry.scope, found.entry.entry_id))
         return serving, found
 
     def _hit(self, serving: _Serving, served: Served) -> Answer:
@@ -280,7 +290,7 @@ class RouteService:
         with journal.stage("plan") as notes:
             vector = await self._vector(serving) if parts.planner.needs_vector else None
             plan = partial(parts.planner.plan, request, prompt=serving.prompt, vector=vector, stream=journal.stream)
-            work = partial(self._in_question, request, plan, keeps_shape=serving.required is not None)
+            work = partial(in_question, parts, request, plan, keeps_shape=serving.required is not None)
             planned = await beside_loop(work, is_heavy=view_of(request).is_heavy)
             if LadderStep.CHEAP_ONLY in parts.steps():
                 planned = cheapest_alone(planned)
@@ -294,36 +304,6 @@ class RouteService:
         if request.is_private or request.is_local:
             cascade = asking_only(parts.private_models, cascade)
         return CascadeRun(asker, request, config=cascade, scorer=scorer, plan=planned, vector=vector, shaped=shaped)
-
-    def _in_question(self, request: ChatRequest, plan: Callable[[], Plan], *, keeps_shape: bool) -> Plan:
-        """The plan without tiers that may not see the request or would not get all of it.
-
-        `keeps_shape`: the gateway itself sees to an answer's shape, and asks a tier for it in words where it must.
-        Raises ContentBlockedError or InvalidRequestError when none is left.
-        """
-        planned = plan()
-        parts, models = self._parts, [tier.model for tier in self._parts.config.cascade.tiers]
-        barred = {model for model in models if request.is_private and model not in parts.private_models}
-        lost: dict[str, list[str]] = {}
-        for model in models:
-            found = () if model in barred else parts.completer.lost(model, request)
-            if paths := [path for path in found if not (keeps_shape and is_of_format(path))]:
-                lost[model] = paths
-        reason = Reason.PRIVATE if barred else Reason.TIER_CANNOT_CARRY
-        left = without(planned, {*barred, *lost}, models, reason=reason)
-        if left is None and not lost:
-            raise ContentBlockedError(
-                f"the request has personal data that only private models may see, and route '{request.route}' has none",
-                code="personal_data_blocked",
-            )
-        if left is None:
-            path = min(lost.values(), key=len)[0]
-            raise InvalidRequestError(
-                f"no tier of route '{request.route}' would get '{path}': their providers speak another API",
-                code="unsupported_parameter",
-                param=path,
-            )
-        return left
 
     async def _vector(self, serving: _Serving) -> Vector | None:
         """The question's embedding, where the cache has not made it already; None when it cannot be had."""
@@ -345,13 +325,15 @@ class RouteService:
         journal.baseline_cost_usd = self._baseline.cost_usd(answer)
         # An answer that was let through for this client is no other's.
         has_values = serving.request.is_local and outcome.tier.model in self._parts.private_models
-        if self._parts.cache is not None and not (outcome.is_eased or has_values):
+        is_refused = serving.retraction is not None and serving.retraction.is_refused
+        if self._parts.cache is not None and not (outcome.is_eased or has_values or is_refused):
             baseline, request = journal.baseline_cost_usd, serving.request
             shared = as_asked(request, answer)  # log-probabilities for our own judgement fill no store
             tags = note.tags if note is not None else ()
             self._parts.cache.keep(
-                request, serving.pending, shared, prompt=serving.prompt, baseline_cost_usd=baseline, tags=tags
-            )
+                request, serving.pending, shared, prompt=serving.prompt, baseline_cost_usd=baseline, tags=tags,
+                retraction=serving.retraction,
+            )  # fmt: skip
             published = {"answer": answer_to_json(shared), "baseline_cost_usd": baseline, "tags": list(tags)}
             participant.publish({**published, "request_id": journal.request.request_id})
         if self._parts.auditor is not None and not (serving.request.is_private or serving.request.is_local):
