@@ -1,4 +1,4 @@
-"""Which groups LiteLLM's router asks for the names that it takes, and what it would ask in their place."""
+"""Which groups LiteLLM's router asks for the names that it takes."""
 
 import warnings
 from typing import Any
@@ -28,9 +28,6 @@ def groups() -> ModelGroups:
             entry("anthropic/*", "anthropic/*", "id-claude"), entry("anthropic/me/*", "anthropic/*", "id-mine"),
         ],
         model_group_alias={"mine": "home", "mine-too": {"model": "mine", "hidden": True}},
-        fallbacks=[{"home": ["large"]}, {"large": ["next"]}, {"mine-too": ["other"]}, {"small": ["listed"]}],
-        context_window_fallbacks=[{"strict": ["id-home"]}],
-        default_fallbacks=["strict"],
     )  # fmt: skip
     return ModelGroups(lambda: router)
 
@@ -62,27 +59,3 @@ def test_an_alias_that_an_operator_says_something_of_stands_for_itself(groups: M
     router = groups._router  # pyright: ignore[reportPrivateUsage]
     assert ModelGroups(router, {"mine"}).of("mine-too") == ("mine",)
     assert ModelGroups(router, {"mine"}).of("mine,openai/llama") == ("mine", "home")
-
-
-def test_what_a_request_falls_back_to_is_what_it_names_and_what_the_configuration_does(groups: ModelGroups) -> None:
-    named = {"fallbacks": ["mistral/small", {"model": "mine"}, {"home": ["openai/llama"]}]}
-    listed = {"home", "large", "next", "strict"}
-    assert set(groups.in_place_of(("home",), {})) == listed
-    assert set(groups.in_place_of(("mistral/*",), named)) == {*listed, "mistral/*", "listed"}
-    assert groups.in_place_of(("home",), {**named, "disable_fallbacks": True}) == ()
-    assert groups.in_place_of(("",), {}) == (), "without a model nothing falls back"
-
-
-@pytest.mark.parametrize(
-    ("model", "own", "further"),
-    [
-        ("home", {}, {"next"}), ("mine-too", {}, {"other"}), ("mistral/small", {}, {"listed"}),
-        ("home", {"router_settings_override": {"fallbacks": [{"home": ["of-the-key"]}]}}, {"of-the-key"}),
-    ],
-    ids=["from one to the next", "by an alias", "by a name without its provider", "by what the caller's key says"],
-)  # fmt: skip
-def test_a_fallback_is_known_however_it_is_listed(
-    groups: ModelGroups, model: str, own: dict[str, Any], further: set[str]
-) -> None:
-    """LiteLLM goes on to each of these: what went through the policy of `model` would be sent there."""
-    assert further <= set(groups.in_place_of(groups.of(model), {"model": model, **own}))

@@ -38,7 +38,8 @@ def failures_config(upstream: str) -> dict[str, Any]:
         *(one for one in config["model_list"] if not one["litellm_params"]["model"].startswith("thriftgate/")),
         *(route(name) for name in ours["routes"]),
     ]
-    for name, tier in (("at-home", "small"), ("lost-home", "lost-small")):
+    tiers = {"at-home": "small", "lost-home": "lost-small", "twice-home": "twice-small", "gone-home": "gone-small"}
+    for name, tier in tiers.items():
         ours["routes"][name] = {
             "cascade": {
                 "tiers": [{"model": tier}, {"model": "large"}], "judge": {"model": "judge"}, "holdout": 0,
@@ -49,16 +50,28 @@ def failures_config(upstream: str) -> dict[str, Any]:
         }  # fmt: skip
         config["model_list"].append(route(name))
     ours["routes"]["home-last"] = {**ours["routes"]["at-home"], "cascade": {"tiers": [{"model": "small"}]}}
-    config["model_list"] += [route("home-last"), deployment("lost-small", upstream)]
+    config["model_list"] += [
+        route("home-last"), deployment("lost-small", upstream), deployment("open-small", upstream),
+        deployment("open-too", upstream),
+        *(deployment(f"{one}-small", upstream, model=f"{one}-{name}", order=order)
+          for one in ("twice", "gone") for order, name in enumerate(("first", "second"), start=1)),
+    ]  # fmt: skip
     # Whatever else falls back, a private request does not.
-    fallbacks = [{"small": ["large"]}, {"lost-small": ["large"]}]
+    fallbacks = [{"small": ["large"]}, {"lost-small": ["large"]}, {"twice-small": ["large"]},
+                 {"gone-small": ["large"]},
+                 {"open-small": ["large", "open-too"]}]  # fmt: skip
     config["router_settings"] = {**config.get("router_settings", {}), "fallbacks": fallbacks}
     private = {"entities": {"IBAN_CODE": "private", "EMAIL_ADDRESS": "local"}}
     ours["privacy"] = {
         "key": KEY,
         "timeout": f"{TIMEOUT:g}s",
-        "private_models": ["small", "lost-small"],
-        "models": dict.fromkeys(("at-home", "home-last", "lost-home", "small", "lost-small", "gpt-large"), private),
+        "private_models": ["small", "lost-small", "twice-small", "gone-small"],
+        "models": {
+            **dict.fromkeys(("at-home", "home-last", "lost-home", "small", "lost-small", "gpt-large"), private),
+            **dict.fromkeys(("twice-home", "twice-small", "gone-home", "gone-small"), private),
+            "open-small": {"protect": False},
+            "open-too": {"protect": False},
+        },
     }
     ours["guards"] = {
         "audit_log": "guards.jsonl",
@@ -67,6 +80,7 @@ def failures_config(upstream: str) -> dict[str, Any]:
         "models": {
             "flagging": {"actions": {"pii": "flag"}},
             **{name: {"protect": False} for name in ("at-home", "home-last", "small", "gpt-large")},
+            **{name: {"protect": False} for name in ("twice-home", "twice-small", "open-small")},
         },
     }
     return config

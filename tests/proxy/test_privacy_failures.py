@@ -341,6 +341,54 @@ def test_when_the_private_tier_is_away_nothing_is_sent_elsewhere(home: GatewayPr
 
 @everywhere
 @both
+def test_the_next_deployment_of_a_private_model_is_asked_when_the_first_is_away_and_no_other_model_is(
+    home: GatewayProcess, path: str, stream: bool
+) -> None:
+    """A group with a second `order` is one model: going on to it is no fallback."""
+    home.upstream.on("twice-first", fails(500, f"choked on: {ACCOUNT}"))
+    home.upstream.on("twice-second", says(f"Dear <PERSON_1>, nothing came to {IBAN}."))
+    answers = [ask(home, path, model, ACCOUNT, stream=stream) for model in ("twice-home", "twice-small")]
+    for got in answers:
+        assert got.status_code == 200, got.text
+        assert "".join(spoken(got)) == f"Dear {NAME}, nothing came to {IBAN}."
+    assert home.upstream.asked("large") == []
+    nowhere(home, of=answers)
+
+
+@everywhere
+@both
+def test_when_all_deployments_of_a_private_model_are_away_nothing_is_sent_elsewhere(
+    home: GatewayProcess, path: str, stream: bool
+) -> None:
+    for name in ("gone-first", "gone-second"):
+        home.upstream.on(name, fails(500, f"choked on: {ACCOUNT}"))
+    lost = [ask(home, path, model, ACCOUNT, stream=stream) for model in ("gone-home", "gone-small")]
+    assert all(got.status_code >= 400 for got in lost), [got.text for got in lost]
+    assert home.upstream.asked("large") == []
+    nowhere(home, of=lost)
+
+
+@everywhere
+@both
+def test_an_unprotected_model_that_is_away_falls_back_to_what_may_see_the_same_and_nowhere_else(
+    home: GatewayProcess, path: str, stream: bool
+) -> None:
+    in_clear = "I am Mrs. Carol Dunham. Has the refund come?"
+    home.upstream.on("open-small", fails(500))
+    home.upstream.on("open-too", says("Still here."))
+    got = ask(home, path, "open-small", in_clear, stream=stream)
+    assert "".join(spoken(got)) == "Still here.", got.text
+    assert "Carol Dunham" in json.dumps(home.upstream.asked("open-too"))
+    assert home.upstream.asked("large") == [], "the first that is listed would see it in clear"
+    home.upstream.on("open-too", fails(500))
+    assert ask(home, path, "open-small", in_clear, stream=stream).status_code >= 400
+    named = ask(home, path, "open-small", in_clear, stream=stream, fallbacks=["large"])
+    assert named.status_code >= 400, named.text
+    assert home.upstream.asked("large") == []
+
+
+@everywhere
+@both
 def test_when_the_private_tier_is_away_the_next_one_sees_a_placeholder(
     home: GatewayProcess, path: str, stream: bool
 ) -> None:

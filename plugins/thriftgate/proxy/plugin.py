@@ -52,6 +52,7 @@ from thriftgate.proxy.lifetime import run_until_the_end
 from thriftgate.proxy.memory import look_at_routes, note_what_is_absent, tidy_after_start
 from thriftgate.proxy.page.operators import Operators
 from thriftgate.proxy.privacy.copying import copy_by_structure
+from thriftgate.proxy.privacy.falling_back import install_policy
 from thriftgate.proxy.privacy.hooks import PrivacyHooks
 from thriftgate.proxy.privacy.layer import PrivacyLayer
 from thriftgate.proxy.provider import ThriftgateProvider
@@ -152,6 +153,12 @@ def _tiers(model: str) -> Sequence[str]:
     return [tier.model for tier in route.cascade.tiers] if route is not None else ()
 
 
+def _take_over() -> None:
+    """LiteLLM may have made a new router."""
+    interception.install(proxy_server.llm_router)
+    install_policy(proxy_server.llm_router)
+
+
 gateway = _start()
 with suppress(RuntimeError):  # no running loop: somebody imports us outside a proxy
     asyncio.get_running_loop()
@@ -181,7 +188,7 @@ edge = EdgeHooks(
     fitting=gateway.translations.fitting,
     for_deployment=gateway.translations.for_deployment,
     record=gateway.recorder.submit,
-    intercept=lambda: interception.install(proxy_server.llm_router),
+    intercept=_take_over,
     strangers=strangers.note,
     failed_plain=plain_models.note_failure if gateway.config.ledger.plain_models else lambda _edge, _error: None,
 )

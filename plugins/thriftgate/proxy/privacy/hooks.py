@@ -19,9 +19,10 @@ from thriftgate.privacy.documents import transformed
 from thriftgate.privacy.policy import Action, PrivacyPolicy
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
+from thriftgate.proxy.privacy.falling_back import limit_fallbacks
 from thriftgate.proxy.privacy.layer import Exchange, current
 from thriftgate.proxy.privacy.logged import tell_no_words_of_failures, without_words
-from thriftgate.proxy.privacy.private import HERE_ALONE, keep_out_of_logs
+from thriftgate.proxy.privacy.private import UNKEPT, keep_out_of_logs
 from thriftgate.proxy.tiers.groups import ModelGroups
 from thriftgate.services.privacy.policies import Policies
 from thriftgate.services.privacy.protecting import Conversation, PrivacyService
@@ -74,10 +75,8 @@ class PrivacyHooks(CustomLogger):
         """Replace every value by what the policy says."""
         groups = self._groups.of(str(data.get("model") or ""))
         policy = self._policies.policy_of(*groups)
-        if self._policies.differ and current_edge.get() is None:
-            in_place = self._groups.in_place_of(groups, data)
-            if not all(self._policies.may_be_sent(policy, group) for group in in_place):
-                data["disable_fallbacks"] = True
+        exchange = current.get()
+        self._limit_fallbacks(data, exchange, policy)
         if policy is None:
             return None
         is_private_model = current_edge.get() is None and self._policies.private_models.issuperset(groups)
@@ -101,7 +100,6 @@ class PrivacyHooks(CustomLogger):
         _replace_copies(data)
         if protected.private:
             _keep_private(data, protected.private)
-        exchange = current.get()
         if exchange is not None:
             exchange.entries = protected.entries
             self._show_to_private_tiers(data, exchange, policy)
@@ -124,6 +122,17 @@ class PrivacyHooks(CustomLogger):
     def logging_hook(self, kwargs: dict[str, Any], result: Any, call_type: str) -> tuple[dict[str, Any], Any]:
         """The same for calls that LiteLLM logs from a thread."""
         return without_words(kwargs, result)
+
+    def _limit_fallbacks(self, data: dict[str, Any], exchange: Exchange | None, policy: PrivacyPolicy | None) -> None:
+        """A plain model falls back to none whose policy is stricter than the one that the request goes through."""
+
+        def may_be_sent(model: str) -> bool:
+            return all(self._policies.may_be_sent(policy, group) for group in self._groups.of(model))
+
+        if exchange is not None:
+            exchange.may_be_sent = None  # LiteLLM may come again with another model
+        if self._policies.differ and current_edge.get() is None:
+            limit_fallbacks(data, exchange, may_be_sent)
 
     def _show_to_private_tiers(self, data: Mapping[str, Any], exchange: Exchange, policy: PrivacyPolicy) -> None:
         """A route's private tiers are asked with the values that are `local`; what they answer is logged nowhere."""
@@ -174,7 +183,8 @@ def _keep_private(data: dict[str, Any], kinds: Collection[str]) -> None:
     keep_out_of_logs(data.get("litellm_logging_obj"))
     edge = current_edge.get()
     if edge is None:
-        data.update(HERE_ALONE)
+        data.update(UNKEPT)
+        limit_fallbacks(data, current.get(), lambda model: False)
     else:
         edge.is_private = True
         edge.notes = {**edge.notes, "private": sorted(kinds)}

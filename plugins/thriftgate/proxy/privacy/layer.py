@@ -36,6 +36,8 @@ class Exchange:
     entries: Sequence[Pseudonym] = field(default_factory=tuple[Pseudonym, ...])
     local: Mapping[str, str] = field(default_factory=dict[str, str])
     """Those of the placeholders, with their values, that private models are asked without."""
+    may_be_sent: Callable[[str], bool] | None = None
+    """Whether a model of this name may be asked in the place of the one that was; None: whichever."""
     remember: Remember | None = None
     """Set where a later request may go on from this answer by its id."""
 

@@ -13,8 +13,8 @@ from thriftgate.proxy.privacy.layer import current
 from thriftgate.services.request.reading import body_of, with_body
 from thriftgate.types import ChatRequest
 
-HERE_ALONE: Mapping[str, Any] = {"disable_fallbacks": True, "cache": {"no-cache": True, "no-store": True}}
-"""Parameters of a call that stays with its model group."""
+UNKEPT: Mapping[str, Any] = {"cache": {"no-cache": True, "no-store": True}}
+"""Parameters of a call whose answer LiteLLM's own cache neither gives nor keeps."""
 
 
 def keep_out_of_logs(log: Any) -> None:

@@ -36,7 +36,8 @@ from thriftgate.proxy.books.pricing import RouterPricer, RouterSource
 from thriftgate.proxy.dialects import METHODS, as_served, body_of_response, drop_logprobs, hidden_params, stream_pieces
 from thriftgate.proxy.errors import tier_failure
 from thriftgate.proxy.patience import wait_for_no_provider
-from thriftgate.proxy.privacy.private import HERE_ALONE, as_seen_by
+from thriftgate.proxy.privacy.falling_back import STAYS
+from thriftgate.proxy.privacy.private import UNKEPT, as_seen_by
 from thriftgate.proxy.tiers import endings, listening, stumbles
 from thriftgate.proxy.tiers.breaker import own_failure
 from thriftgate.proxy.tiers.closing import close_stream
@@ -308,7 +309,7 @@ class RouterCompleter:
         is_own = purpose in _OWN
         bucket = "metadata" if request.dialect == "chat" else "litellm_metadata"
         metadata = {} if is_own else forwarded_internal_call_metadata(_bucket(parent), _ORIGIN)
-        metadata |= {"thriftgate_purpose": purpose.value, "thriftgate_route": request.route}
+        metadata |= {"thriftgate_purpose": purpose.value, "thriftgate_route": request.route, STAYS: request.is_private}
 
         kwargs: dict[str, Any] = {}
         if request.body is not None:
@@ -331,7 +332,7 @@ class RouterCompleter:
         else:
             kwargs.pop("stream_options", None)
         if request.is_private:
-            kwargs |= HERE_ALONE
+            kwargs |= UNKEPT
         if is_own:
             kwargs.pop("user", None)  # LiteLLM keeps a budget for it as well
         if self._forward_traceparent:
