@@ -57,6 +57,8 @@ def privacy_config(upstream: EchoUpstream, **privacy: Any) -> dict[str, Any]:
         {"model_name": "plain-messages", "litellm_params": {**native, **prices}},
         {"model_name": "at-home", "litellm_params": {**chat, **prices}},
         {"model_name": "strict", "litellm_params": {**chat, **prices}},
+        {"model_name": "nobody-chat", "litellm_params": {**chat, **prices}},
+        {"model_name": "nobody-messages", "litellm_params": {**native, **prices}},
         {"model_name": "home-away", "litellm_params": {**chat, **prices, "model": "openai/away", "api_base": AWAY}},
         {"model_name": "desk", "litellm_params": {"model": "thriftgate/desk"}},
     ]
@@ -71,6 +73,8 @@ def privacy_config(upstream: EchoUpstream, **privacy: Any) -> dict[str, Any]:
         "models": {
             "at-home": {"protect": False},
             "home-away": {"protect": False},
+            "nobody-chat": {"entities": {"PERSON": "block"}},
+            "nobody-messages": {"entities": {"PERSON": "block"}},
             "strict": {"entities": {"CREDIT_CARD": "block", "PERSON": "mask"}},
         },
         **privacy,
@@ -117,6 +121,24 @@ def test_a_streamed_chat_answer_too(setup: Setup, model: str) -> None:
     chunks = streamed(setup.chat(text, model=model, stream=True))
     assert "".join(one["delta"].get("content") or "" for chunk in chunks for one in chunk["choices"]) == text
     nothing_left(setup)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
+def test_a_place_or_a_thing_in_a_field_of_its_name_is_nobody_to_be_blocked_and_a_name_in_one_is(
+    setup: Setup, dialect: str, stream: bool
+) -> None:
+    """In what a user pastes and in what a tool was called with."""
+    asked = {"chat": setup.chat, "messages": setup.messages, "responses": setup.responses}[dialect]
+    model = "nobody-messages" if dialect == "messages" else "nobody-chat"
+    for fields in ({"city": "Bern"}, {"birthCity": "Nancy", "product": "Billy"}, {"ville": "Tours"}):
+        answer = asked(json.dumps(fields), model=model, stream=stream)
+        assert answer.status_code == 200, (fields, answer.text)
+    table = asked("id,city,color\n1,Bern,Ruby\n2,Jena,Amber", model=model, stream=stream)
+    assert table.status_code == 200, table.text
+    for fields in ({"first_name": "Sibylle"}, {"city": "Bern", "customer_name": "Ruby Bern"}):
+        refused = asked(json.dumps(fields), model=model, stream=stream)
+        assert (refused.status_code, "PERSON" in refused.text) == (400, True), (fields, refused.text)
 
 
 @pytest.mark.parametrize("stream", [False, True])

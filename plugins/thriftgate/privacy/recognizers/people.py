@@ -3,7 +3,7 @@
 What a model makes of a rare name, or of one in the middle of a sentence of a language that it knows less well, is
 uncertain; "Mrs." before it is not, and neither is "João Pereira", nor a full name below a closing or before what
 somebody says in a chat. `given_names.txt` has some hundred common given names of each of the languages that the model
-knows; alone such a name counts for nothing, as many are words.
+knows; alone such a name counts for nothing, as many are words, but in a field for one (`first_name`, `author`).
 """
 
 import re
@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.field_names import ANNOUNCED, fields, is_name
 from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
@@ -66,6 +67,7 @@ _NO_SURNAMES = frozenset({
     "Company", "Foundation", "Award", "Prize", "Festival", "Cup", "League", "Act", "I", "The",
 })  # fmt: skip
 """What makes something else of a given name before it."""
+_IN_A_FIELD = 0.75
 _MOST = 2_000
 """Words with a capital between two pauses: most are looked up and no more."""
 
@@ -92,8 +94,9 @@ class PeopleRecognizer:
             if name is None or name[0].split()[0].strip(".").lower() in _NOBODY or len(name[0]) < 2:
                 continue
             # The title before a title ("Dear Mrs. Smith") is found by its own lead.
-            yield TextSpan(name.start(), name.end(), self.entity_type, 0.8, "people")
+            yield TextSpan(name.start(), name.end(), self.entity_type, ANNOUNCED, "people")
         yield from self._standing_apart(context.text)
+        yield from self._in_fields(context)
         known = given_names()
         for first in Scan(_CAPITALISED, context.text, most=_MOST):
             if first is None:
@@ -104,6 +107,15 @@ class PeopleRecognizer:
             rest = _FULL_NAME.match(context.text, first.end())
             if rest is not None and rest[0].split()[-1] not in _NO_SURNAMES:
                 yield TextSpan(first.start(), rest.end(), self.entity_type, 0.7, "people")
+
+    def _in_fields(self, context: Context) -> Iterator[TextSpan]:
+        """What stands in a field for a name."""
+        known = given_names()
+        for field in fields(context):
+            if field is None:
+                yield PAUSE
+            elif is_name(context.text[field.start : field.end], field.kind, known):
+                yield TextSpan(field.start, field.end, self.entity_type, _IN_A_FIELD, "people")
 
     def _standing_apart(self, text: str) -> Iterator[TextSpan]:
         """Full names below a closing and before what they say in a chat, where no sentence is around them."""

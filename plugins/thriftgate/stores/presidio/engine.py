@@ -16,6 +16,7 @@ from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegist
 
 from thriftgate.errors import ConfigurationError
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.field_names import Field, as_fields_say, fields
 from thriftgate.privacy.findings import Text
 from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.lookalikes import sifted
@@ -73,7 +74,13 @@ class PresidioEngine:
         for found in self._found(view, text):
             spans += found
             yield ()
-        for span in sifted(view.text, spans):
+        within: list[Field] = []
+        for field in fields(Context(view.text, text.label)) if spans else ():
+            if field is None:
+                yield ()
+            else:
+                within.append(field)
+        for span in as_fields_say(sifted(view.text, spans), within, view.text):
             yield [_in_source(view, span)] if span.end > span.start else ()
         if view.text != text.text:
             for span in self._as_written(text):
