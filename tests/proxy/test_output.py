@@ -11,7 +11,7 @@ from tests.proxy.asked import Asked
 from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess
 from tests.proxy.output_routes import SHAPE
 from tests.proxy.scrape import read_series, total
-from tests.proxy.upstream import Reply, breaks_off, calls_tool, drips, says
+from tests.proxy.upstream import Reply, breaks_off, calls_tool, cuts_call, drips, says
 from tests.proxy.waiting import eventually, settle
 from werkzeug import Response
 
@@ -218,6 +218,55 @@ def test_a_call_that_the_model_makes_freely_has_the_arguments_that_its_tool_take
     assert (got.arguments, got.told["output"]) == ([good], "valid"), got
     _, again = gateway.upstream.asked("large")
     assert "This was not called" in json.dumps(again.prompt)
+
+
+@everywhere
+@both
+@pytest.mark.parametrize("written", ['{"city": "Be', ""], ids=["in the middle", "before its arguments"])
+def test_a_call_that_was_cut_is_said_to_be_cut_and_not_paid_for_again_at_the_same_limit(
+    gateway: GatewayProcess, dialect: Dialect, stream: bool, written: str
+) -> None:
+    gateway.upstream.on("large", cuts_call("plan", written))
+    limit = "max_output_tokens" if dialect is Dialect.RESPONSES else "max_tokens"
+    for schema in (SHAPE, {"type": "object"}):
+        gateway.upstream.forget()
+        tools = [tool_of(dialect, schema)]
+        got = ask(gateway, dialect, "shaped-by-caller", stream=stream, tools=tools, **{limit: 40})
+        assert got.status == 422, got
+        assert "the arguments of a call of a tool break off" in got.error
+        assert "the request's limit of tokens" in got.error
+        assert dialect is Dialect.MESSAGES or ("output_truncated" in got.error and limit in got.error)
+        assert len(gateway.upstream.asked("large")) == 1, "the same model would be cut at the same place"
+
+
+@everywhere
+@both
+def test_where_a_call_was_cut_the_next_tier_may_come_to_its_end(
+    gateway: GatewayProcess, dialect: Dialect, stream: bool
+) -> None:
+    gateway.upstream.on("small", cuts_call("plan", '{"city": "Be'))
+    gateway.upstream.on("large", calls_tool("plan", {"city": "Bern", "days": 3}))
+    got = ask(gateway, dialect, "shaped", stream=stream, tools=[tool_of(dialect, SHAPE)], **forced(dialect))
+    assert got.arguments == [{"city": "Bern", "days": 3}], got
+    assert len(gateway.upstream.asked("small")) == 1
+
+
+def tool_of(dialect: Dialect, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The tool `plan` as a client offers it."""
+    if dialect is Dialect.MESSAGES:
+        return {"name": "plan", "input_schema": schema}
+    named = {"name": "plan", "parameters": schema}
+    return {"type": "function", **(named if dialect is Dialect.RESPONSES else {"function": named})}
+
+
+def forced(dialect: Dialect) -> dict[str, Any]:
+    """Which has to be called."""
+    choice: dict[Dialect, Any] = {
+        Dialect.CHAT: {"type": "function", "function": {"name": "plan"}},
+        Dialect.RESPONSES: {"type": "function", "name": "plan"},
+        Dialect.MESSAGES: {"type": "tool", "name": "plan"},
+    }
+    return {"tool_choice": choice[dialect]}
 
 
 def test_text_is_text_where_nobody_asks_for_a_shape(gateway: GatewayProcess) -> None:

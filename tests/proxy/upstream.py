@@ -8,7 +8,20 @@ from itertools import count, takewhile
 from typing import Any, cast
 
 from pytest_httpserver import HTTPServer
-from tests.proxy.asked import DIALECTS, Asked, calls_natively, error_of, says_natively, streamed
+from tests.proxy.asked import (
+    DIALECTS,
+    Asked,
+    calls_natively,
+    error_of,
+    says_natively,
+    streamed,
+)
+from tests.proxy.asked import (
+    message as whole_message,
+)
+from tests.proxy.asked import (
+    response as whole_response,
+)
 from werkzeug import Request, Response
 
 from thriftgate.wire.turns import Dialect
@@ -209,6 +222,28 @@ def calls_tool(name: str, arguments: Mapping[str, Any]) -> Reply:
             return sse([*deltas, _delta(body, {}, "tool_calls"), {**_frame(body), "choices": [], "usage": usage()}])
         message = {"role": "assistant", "content": None, "tool_calls": [call]}
         choices = [{"index": 0, "message": message, "finish_reason": "tool_calls"}]
+        return _json({**_frame(body, "chat.completion"), "choices": choices, "usage": usage()})
+
+    return reply
+
+
+def cuts_call(name: str, written: str) -> Reply:
+    """An answer that was cut at its limit of tokens while it wrote the arguments of a call."""
+
+    def reply(body: Asked) -> Response:
+        if body.dialect is Dialect.MESSAGES:
+            use: dict[str, Any] = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
+            return gives(whole_message(body, [use], stop_reason="max_tokens"))(body)
+        if body.dialect is Dialect.RESPONSES:
+            call = {"id": "fc_1", "type": "function_call", "status": "incomplete", "call_id": "call_1", "name": name,
+                    "arguments": written}  # fmt: skip
+            return gives(whole_response(body, [call], status="incomplete"))(body)
+        call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": written}}
+        if body.get("stream"):
+            delta = _delta(body, {"tool_calls": [{"index": 0, **call}]})
+            return sse([delta, _delta(body, {}, "length"), {**_frame(body), "choices": [], "usage": usage()}])
+        said = {"role": "assistant", "content": None, "tool_calls": [call]}
+        choices = [{"index": 0, "message": said, "finish_reason": "length"}]
         return _json({**_frame(body, "chat.completion"), "choices": choices, "usage": usage()})
 
     return reply

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from thriftgate.errors import OutputInvalidError
 from thriftgate.output.requirement import Requirement
-from thriftgate.output.verdicts import Invalid, Unusable, Usable, Verdict
+from thriftgate.output.verdicts import Invalid, Unfinished, Unusable, Usable, Verdict
 from thriftgate.schemas import path_in_words
 
 TierT = TypeVar("TierT")
@@ -46,7 +46,8 @@ def ask_tier(
 ) -> Generator[AskAnew[TierT], OutputReply | None, list[Verdict]]:
     """Ask one tier, at most `reasks` times more with the objection; the verdicts in order.
 
-    Empty when the tier gave no answer at all.
+    Empty when the tier gave no answer at all. One that was cut at a limit of tokens is not asked for again: it would
+    be cut there again, and paid for.
     """
     verdicts: list[Verdict] = []
     ask = AskAnew(tier)
@@ -56,13 +57,23 @@ def ask_tier(
             return verdicts
         verdict = judge(reply)
         verdicts.append(verdict)
-        if isinstance(verdict, Usable) or len(verdicts) > reasks:
+        is_cut = isinstance(verdict, Unfinished) and verdict.at_limit
+        if isinstance(verdict, Usable) or is_cut or len(verdicts) > reasks:
             return verdicts
         ask = AskAnew(tier, verdict.words(requirement.names), reply)
 
 
-def invalid(requirement: Requirement, last: Unusable) -> OutputInvalidError:
-    """The error for the client: which place of the answer was not as the schema asks for; never what was said."""
+def invalid(requirement: Requirement, last: Unusable, *, limit: str | None = None) -> OutputInvalidError:
+    """The error for the client: which place of the answer was not as the schema asks for; never what was said.
+
+    `limit` is the field in which the client limits an answer's tokens; None: it does not.
+    """
+    if isinstance(last, Unfinished) and last.at_limit:
+        what = (
+            "the arguments of a call of a tool break off" if requirement.tool is not None else "the answer breaks off"
+        )
+        whose = "the request's limit of tokens" if limit is not None else "the model's own limit of tokens"
+        return OutputInvalidError(f"{what} before the end: cut at {whose}", code="output_truncated", param=limit)
     at = last.violation.path if isinstance(last, Invalid) else ()
     path = path_in_words(at, requirement.names).strip("`") if at else None
     whose = "the route's" if requirement.source == "route" else "the request's"

@@ -34,13 +34,20 @@ def judge(
     except RepeatedKeyError:
         return Unreadable(has_key_twice=True)
     except ValueError as error:
-        verdict = _unread(text, error, may_repair=may_repair)
-        if isinstance(verdict, Repaired):
-            if finish_reason is None or finish_reason in _CUT:
-                return Unfinished(verdict.value)
-            return _checked(verdict, requirement.schema, len(text))
-        return verdict
+        return _mended(_unread(text, error, may_repair=may_repair), requirement, len(text), finish_reason)
     return _checked(Valid(value), requirement.schema, len(text))
+
+
+def _mended(
+    verdict: Repaired | Unusable, requirement: Requirement, characters: int, finish_reason: str | None
+) -> Verdict:
+    """What came of a text that is no strict JSON; one that was cut is whatever it looks like a part."""
+    is_cut = finish_reason in _CUT
+    if isinstance(verdict, Repaired) and not is_cut and finish_reason is not None:
+        return _checked(verdict, requirement.schema, characters)
+    if isinstance(verdict, Repaired | Unfinished):
+        return Unfinished(verdict.value, at_limit=is_cut)
+    return Unfinished(at_limit=True) if is_cut else verdict
 
 
 def _unread(text: str, error: ValueError, *, may_repair: bool) -> Repaired | Unusable:

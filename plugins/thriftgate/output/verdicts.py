@@ -48,10 +48,12 @@ class Unfinished:
 
     value: object = None
     """What was complete when it broke off; None when nothing was."""
+    at_limit: bool = False
+    """It was cut at a limit of tokens, where the same model would be cut again."""
 
     def words(self, known: Collection[str] | None = None) -> str:
         """What is wrong, for whoever answers again."""
-        return "the answer breaks off before its end"
+        return f"the answer breaks off before its end{', at a limit of tokens' if self.at_limit else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,31 @@ def test_a_repair_is_named_in_what_is_settled() -> None:
     assert verdict.changes == (Change.FENCE,)
 
 
+@pytest.mark.parametrize(("text", "ending", "is_cut"), [
+    ('{"topic": "x"', "length", True), ("", "length", True), ("no JSON", "max_tokens", True),
+    ('{"topic": "x"', "stop", False), ('{"topic": "x"', None, False), ("no JSON", "stop", False),
+])  # fmt: skip
+def test_what_was_cut_at_a_limit_is_not_asked_for_again_and_the_error_says_so(
+    text: str, ending: str | None, is_cut: bool
+) -> None:
+    required = Requirement("caller", None)
+
+    def judged(reply: OutputReply) -> Verdict:
+        return judge(reply.text, required, finish_reason=reply.finish_reason)
+
+    asking = ask_tier("a", judged, required, reasks=1)
+    next(asking)
+    if not is_cut:
+        assert asking.send(OutputReply(text, ending)).objection
+        return
+    with pytest.raises(StopIteration) as stop:
+        asking.send(OutputReply(text, ending))
+    last = stop.value.value[-1]
+    error = invalid(required, last, limit="max_tokens")
+    assert (error.code, error.param, error.status_code) == ("output_truncated", "max_tokens", 422)
+    assert "the model's own limit" in str(invalid(required, last))
+
+
 def test_a_tier_is_asked_once_more_with_the_objection() -> None:
     verdicts, asked = drive(BAD, GOOD)
     assert [type(verdict) for verdict in verdicts] == [Invalid, Valid]

@@ -22,12 +22,13 @@ from thriftgate.services.output.notes import OutputNote, note_of
 from thriftgate.services.output.reading import CheckedAnswer, checked, is_long
 from thriftgate.services.request.asking import AskedStream, Asker
 from thriftgate.services.request.background import beside_loop
-from thriftgate.services.request.reading import view_of, whole_body, with_body
+from thriftgate.services.request.reading import body_of, view_of, whole_body, with_body
 from thriftgate.types import Answer, ChatRequest, StreamPiece
 from thriftgate.wire.formats import delta_of, has_call, is_of_format, with_objection, without_format
 from thriftgate.wire.turns import Dialect
 
 _JSON_SPACE = " \t\n\r"
+_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _OPENING = 8
 """Events that wait at most for the answer's first words."""
 
@@ -171,7 +172,7 @@ class ShapedAsker:
         self._notes.append((came.answer, note))
         if came.objection is None:
             return Reply(came.answer, evidence=note.evidence)
-        refusal = flow.invalid(came.required or self.requirement, came.objection)
+        refusal = flow.invalid(came.required or self.requirement, came.objection, limit=self._limit)
         return Reply(came.answer, veto=Reason.OUTPUT_INVALID, refusal=refusal, evidence=note.evidence)
 
     async def _came(self, model: str, request: ChatRequest, *, follow: bool) -> CheckedAnswer:
@@ -214,6 +215,12 @@ class ShapedAsker:
     def refuse(self, came: CheckedAnswer) -> Reply:
         """The reply for an answer that was stopped after its client had seen a part."""
         return self._reply(came)
+
+    @property
+    def _limit(self) -> str | None:
+        """The field in which the client limits the tokens of its answer."""
+        body = body_of(self._asker.journal.request)
+        return next((name for name in _LIMITS if body.get(name) is not None), None)
 
     def _once_more(self, request: ChatRequest, came: CheckedAnswer, objection: str) -> ChatRequest:
         tool = (came.required or self.requirement).tool

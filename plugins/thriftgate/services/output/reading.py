@@ -10,7 +10,7 @@ from thriftgate.output.requirement import Requirement
 from thriftgate.output.verdicts import Repaired, Unusable, Valid, Verdict
 from thriftgate.services.request.reading import answer_of, whole_body
 from thriftgate.types import Answer, ChatRequest
-from thriftgate.wire.answer import ChoiceView, FinishKind
+from thriftgate.wire.answer import ChoiceView, FinishKind, ToolCall
 from thriftgate.wire.dialects import answer_view
 from thriftgate.wire.rewording import reworded, with_arguments
 from thriftgate.wire.turns import Dialect
@@ -52,7 +52,7 @@ def checked(request: ChatRequest, answer: Answer, requirement: Requirement, *, m
     calls: dict[int, dict[int, str]] = {}
     for place, choice in enumerate(answer_view(dialect, body).choices):
         repaired: dict[int, str] = {}
-        for call, (said, required) in _said(choice, requirement).items():
+        for call, (said, required) in _said(choice, requirement, dialect).items():
             verdict = _verdict(said, choice, required, may_repair=may_repair)
             if isinstance(verdict, Unusable):
                 return CheckedAnswer(answer, verdict, place, required)
@@ -74,7 +74,7 @@ def checked(request: ChatRequest, answer: Answer, requirement: Requirement, *, m
     return CheckedAnswer(replace(read, provider_id=answer.provider_id), _worst(found))
 
 
-def _said(choice: ChoiceView, requirement: Requirement) -> dict[int, tuple[str, Requirement]]:
+def _said(choice: ChoiceView, requirement: Requirement, dialect: Dialect) -> dict[int, tuple[str, Requirement]]:
     """What of a choice must have which shape: its text, or the arguments of its calls.
 
     By the call's place among all of the choice; of a text by 0.
@@ -82,9 +82,12 @@ def _said(choice: ChoiceView, requirement: Requirement) -> dict[int, tuple[str, 
     if choice.finish.kind in _NO_ANSWER or choice.refusal:
         return {}
     said: dict[int, tuple[str, Requirement]] = {}
+    last = len(choice.tool_calls) - 1
     for place, call in enumerate(choice.tool_calls):
         required = requirement.of_call(call.name) if call.is_function else None
-        if required is not None:
+        if required is not None and place == last and _is_cut(choice, call, dialect):
+            said[place] = "", required
+        elif required is not None:
             # A tool that needs none is also called without any, or with `null`, which goes on as it came.
             needs_none = required is not requirement and call.arguments.strip() in ("", "null")
             said[place] = "{}" if needs_none else call.arguments, required
@@ -92,6 +95,12 @@ def _said(choice: ChoiceView, requirement: Requirement) -> dict[int, tuple[str, 
         # Without a call there is nothing to read, which is no JSON.
         return said or {0: ("", requirement)}
     return said if choice.tool_calls or requirement.is_free_text else {0: (choice.text, requirement)}
+
+
+def _is_cut(choice: ChoiceView, call: ToolCall, dialect: Dialect) -> bool:
+    """Whether nobody can tell what the call's arguments would have been: of a part an object was made on the way."""
+    is_made = dialect is Dialect.MESSAGES or call.arguments.strip() in ("", "{}", "null")
+    return choice.finish.kind is FinishKind.LENGTH and is_made
 
 
 def _verdict(said: str, choice: ChoiceView, requirement: Requirement, *, may_repair: bool) -> Verdict:
