@@ -18,5 +18,9 @@ def output_routes() -> dict[str, Any]:
         "shaped": {"cascade": {**two, "accept_at": 0.5}, "output": {"json_schema": SHAPE}},
         "shaped-cached": {"cascade": two, "output": {"json_schema": SHAPE}, "cache": cache},
         "shaped-shown": {"cascade": {**two, "streaming": "strong_first_token"}, "output": {"json_schema": SHAPE}},
+        "calls-shown": {
+            "cascade": {"tiers": [{"model": "large"}], "streaming": "strong_first_token"},
+            "output": {},
+        },
         "shaped-by-caller": {"cascade": {"tiers": [{"model": "large"}]}, "output": {}},
     }

@@ -1,7 +1,7 @@
 """Structured output over HTTP: three dialects, whole and streamed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -11,7 +11,7 @@ from tests.proxy.asked import Asked
 from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess
 from tests.proxy.output_routes import SHAPE
 from tests.proxy.scrape import read_series, total
-from tests.proxy.upstream import Reply, breaks_off, calls_tool, cuts_call, drips, says
+from tests.proxy.upstream import Reply, breaks_off, calls_tool, cuts_call, drips, says, says_and_calls
 from tests.proxy.waiting import eventually, settle
 from werkzeug import Response
 
@@ -40,6 +40,7 @@ class Got:
     arguments: list[Any]
     told: Mapping[str, Any]
     error: str
+    events: Sequence[Mapping[str, Any]] = ()
 
 
 def ask(gateway: GatewayProcess, dialect: Dialect, route: str, *, stream: bool, **params: Any) -> Got:
@@ -64,7 +65,8 @@ def ask(gateway: GatewayProcess, dialect: Dialect, route: str, *, stream: bool, 
         whole.feed(event)
     told = next((found for event in events if (found := _told(event))), mapping(None))
     view = answer_view(dialect, whole.finish())
-    return Got(200, view.text, [json.loads(call.arguments) for call in view.tool_calls], told, str(events[-1]))
+    arguments = [json.loads(call.arguments) for call in view.tool_calls]
+    return Got(200, view.text, arguments, told, str(events[-1]), events)
 
 
 def _told(event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -249,6 +251,37 @@ def test_where_a_call_was_cut_the_next_tier_may_come_to_its_end(
     got = ask(gateway, dialect, "shaped", stream=stream, tools=[tool_of(dialect, SHAPE)], **forced(dialect))
     assert got.arguments == [{"city": "Bern", "days": 3}], got
     assert len(gateway.upstream.asked("small")) == 1
+
+
+def is_whole(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether what begins ends, once, and the events are numbered one after the other."""
+    numbers = [event["sequence_number"] for event in events if "sequence_number" in event]
+    kinds = [(event.get("type"), event.get("output_index", event.get("index"))) for event in events]
+    begun = [place for kind, place in kinds if kind in ("content_block_start", "response.output_item.added")]
+    ended = [place for kind, place in kinds if kind in ("content_block_stop", "response.output_item.done")]
+    return numbers == [*range(len(numbers))] and begun == sorted(set(begun)) == sorted(ended)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "stream"),
+    # As a whole LiteLLM makes `{}` of arguments that it cannot read on the way to Anthropic's form.
+    [(dialect, stream) for dialect in Dialect for stream in (False, True) if stream or dialect is not Dialect.MESSAGES],
+)
+def test_a_call_behind_words_that_are_shown_is_repaired_and_the_words_stay(
+    gateway: GatewayProcess, dialect: Dialect, stream: bool
+) -> None:
+    almost = GOOD[:-1] + ",}"
+    gateway.upstream.on("large", says_and_calls("Let me look that up for you.", "plan", almost))
+    got = ask(gateway, dialect, "calls-shown", stream=stream, tools=[tool_of(dialect, SHAPE)])
+    assert got.status == 200, got
+    assert (got.text, got.arguments) == ("Let me look that up for you.", [json.loads(GOOD)]), got
+    assert got.told["output"] == "repaired (commas mended)"
+    assert is_whole(got.events), got.events
+    assert len(gateway.upstream.asked("large")) == 1
+    gateway.upstream.on("large", says_and_calls("Let me look that up for you.", "plan", WRONG))
+    got = ask(gateway, dialect, "calls-shown", stream=stream, tools=[tool_of(dialect, SHAPE)])
+    assert "days" in got.error, "what is wrong cannot be put right without asking, and the words are out"
+    assert (got.status == 422) is not stream
 
 
 def tool_of(dialect: Dialect, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,8 @@ from thriftgate.patience import listening
 from thriftgate.schemas import compile_schema, is_at_hand
 from thriftgate.schemas.wanted import asked_schemas
 from thriftgate.services.cascade.optimism import OptimisticStream
-from thriftgate.services.output.asking import Follower, ShapedAsker
+from thriftgate.services.output.asking import ShapedAsker
+from thriftgate.services.output.following import Follower
 from thriftgate.services.output.notes import OutputNote
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.reading import view_of, whole_body, with_fields
@@ -262,9 +263,11 @@ class _Streamed:
                 yield one
 
     def _rest(self, reply: Reply) -> list[StreamPiece]:
-        """What was held of an answer that fits, behind thoughts that were shown."""
-        fits = self._follower is not None and reply.is_shown and reply.veto is None
-        return self._follower.rest() if fits and self._follower is not None else []
+        """What was held of an answer that fits, behind what was shown; calls that were repaired in place of theirs."""
+        if self._follower is None or reply.answer is None or not reply.is_shown or reply.veto is not None:
+            return []
+        is_mended = reply.answer is not self._stream.answer
+        return self._follower.mended(self._request, reply.answer) if is_mended else self._follower.rest()
 
     def _passed(self, piece: StreamPiece) -> list[StreamPiece]:
         return [piece] if self._follower is None else self._follower.passed(piece)
@@ -278,7 +281,7 @@ class _Streamed:
         elif answer is None:  # its first tokens looked bad: nothing of it is out
             return Reply(None)
         elif self._has_shown:
-            return await shaped.shown(self._request, answer)
+            return await shaped.shown(self._request, answer, may_repair=follower.may_mend)
         else:
             came = await shaped.judged(self._request, answer)
         if self._has_shown:

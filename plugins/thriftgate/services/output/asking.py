@@ -15,79 +15,19 @@ from thriftgate.decisions import Reason
 from thriftgate.errors import TierFailedError
 from thriftgate.output import flow
 from thriftgate.output.requirement import Requirement, in_words, once_more
-from thriftgate.output.streaming import StreamChecker
 from thriftgate.output.verdicts import Invalid, Unusable, Verdict
 from thriftgate.schemas import path_in_words
+from thriftgate.services.output.following import Follower
 from thriftgate.services.output.notes import OutputNote, note_of
 from thriftgate.services.output.reading import CheckedAnswer, checked, is_long
 from thriftgate.services.request.asking import AskedStream, Asker
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import body_of, view_of, whole_body, with_body
-from thriftgate.types import Answer, ChatRequest, StreamPiece
-from thriftgate.wire.formats import delta_of, has_call, is_of_format, with_objection, without_format
+from thriftgate.types import Answer, ChatRequest
+from thriftgate.wire.formats import is_of_format, with_objection, without_format
 from thriftgate.wire.turns import Dialect
 
-_JSON_SPACE = " \t\n\r"
 _LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
-_OPENING = 8
-"""Events that wait at most for the answer's first words."""
-
-
-class Follower:
-    """Reads a stream while it flows: `feed` every event; `objection` is why the answer is of no use, whatever comes."""
-
-    def __init__(self, requirement: Requirement, dialect: Dialect) -> None:
-        self._checker = StreamChecker(requirement.schema) if requirement.schema is not None else None
-        # What begins otherwise may be a sentence, which a checker that waits for its second word would let through.
-        checker = self._checker
-        self._beginnings = "{" if checker is None else '{["' if checker.takes_text else "{["
-        self._dialect = dialect
-        self._of_tool = requirement.tool is not None
-        self._is_free_text = requirement.is_free_text
-        self._awaits_calls = bool(requirement.calls)
-        self._has_call = False
-        self._has_begun = False
-        self._is_json = False
-        self._has_shown = False
-        self._held: list[StreamPiece] = []
-        self.objection: Unusable | None = None
-
-    def feed(self, piece: StreamPiece) -> Unusable | None:
-        """Take in an event."""
-        delta = delta_of(self._dialect, piece.event, of_tool=self._of_tool)
-        if not delta or self.objection is not None:
-            return self.objection
-        if not self._has_begun and (begun := delta.lstrip(_JSON_SPACE)):
-            self._has_begun, self._is_json = True, self._is_free_text or begun[0] in self._beginnings
-        violation = self._checker.feed(delta) if self._checker is not None else None
-        if violation is not None:
-            self.objection = Invalid(None, violation)
-        return self.objection
-
-    def passed(self, piece: StreamPiece) -> list[StreamPiece]:
-        """Take in an event; what may be shown by now.
-
-        Until the first words an error can be a whole response. What does not begin as an object or a list does, or as
-        a string where the schema asks for one, is held to its end: it can still be repaired, asked for again, or be a
-        refusal; a number or a word is over as soon as it is written.
-        """
-        self._held.append(piece)
-        if self.feed(piece) is not None:
-            return []
-        # A call is a whole or nothing: its arguments can be repaired as long as none of them was shown.
-        self._has_call = self._has_call or (self._awaits_calls and has_call(self._dialect, piece.event))
-        if self._has_call:
-            return []
-        # Once thoughts were shown, the next have nothing to wait for.
-        if not self._is_json if self._has_begun else not self._has_shown and len(self._held) <= _OPENING:
-            return []
-        self._has_shown = True
-        return self.rest()
-
-    def rest(self) -> list[StreamPiece]:
-        """What is still held, once."""
-        held, self._held = self._held, []
-        return held
 
 
 class ShapedAsker:
@@ -208,9 +148,9 @@ class ShapedAsker:
             notes.update(tier=stream.written.model, stopped_early=True, **self._shown(objection))
         return CheckedAnswer(stream.written, objection)
 
-    async def shown(self, request: ChatRequest, answer: Answer) -> Reply:
-        """The reply for a whole answer that its client has as it was written."""
-        return replace(self._reply(await self.judged(request, answer, may_repair=False)), is_shown=True)
+    async def shown(self, request: ChatRequest, answer: Answer, *, may_repair: bool) -> Reply:
+        """The reply for a whole answer that its client has as it was written, or but for its calls (`may_repair`)."""
+        return replace(self._reply(await self.judged(request, answer, may_repair=may_repair)), is_shown=True)
 
     def refuse(self, came: CheckedAnswer) -> Reply:
         """The reply for an answer that was stopped after its client had seen a part."""

@@ -13,7 +13,7 @@ from thriftgate.output import requirement as requirement_module
 from thriftgate.output.requirement import requirement
 from thriftgate.schemas import Refusal, Schema, compile_schema
 from thriftgate.schemas.wanted import offered_tools
-from thriftgate.services.output.asking import Follower
+from thriftgate.services.output.following import Follower
 from thriftgate.services.output.notes import note_of
 from thriftgate.services.output.reading import checked
 from thriftgate.services.output.stage import OutputStage

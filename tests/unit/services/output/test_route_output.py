@@ -16,7 +16,8 @@ from thriftgate.errors import AllTiersFailedError, OutputInvalidError
 from thriftgate.output.requirement import Requirement
 from thriftgate.output.verdicts import Change, Invalid, Repaired, Valid
 from thriftgate.schemas import Schema, compile_schema
-from thriftgate.services.output.asking import Follower, ShapedAsker
+from thriftgate.services.output.asking import ShapedAsker
+from thriftgate.services.output.following import Follower
 from thriftgate.services.output.reading import CheckedAnswer, checked
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.journal import Journal
