@@ -27,6 +27,7 @@ class Endpoint:
 
     content_type: bytes = b"application/json"
     begins: bool = False
+    first: bytes = b"first "
     go: asyncio.Event = field(default_factory=asyncio.Event)
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     was_cancelled: bool = False
@@ -35,7 +36,7 @@ class Endpoint:
         headers = [(b"content-type", self.content_type)]
         if self.begins:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": b"first ", "more_body": True})
+            await send({"type": "http.response.body", "body": self.first, "more_body": True})
         self.reached.set()
         try:
             await self.go.wait()
@@ -137,6 +138,22 @@ async def test_a_stream_that_takes_too_long_ends_with_an_error_event(path: str) 
     await request
     assert b"the gateway is being stopped" in client.body
     assert not client.messages[-1].get("more_body", False)
+
+
+async def test_the_event_that_ends_a_responses_stream_is_numbered_like_those_before_it() -> None:
+    events = [
+        {"type": "response.created", "sequence_number": 0},
+        {"type": "response.in_progress", "sequence_number": 1},
+    ]
+    first = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    endpoint = Endpoint(content_type=b"text/event-stream", begins=True, first=first)
+    drain = Drain(endpoint, patience=0.01)
+    client = Client(drain)
+    asking = asyncio.create_task(client.ask("/v1/responses"))
+    await endpoint.reached.wait()
+    await drain.drain()
+    await asyncio.wait([asking])
+    assert b'"sequence_number": 2' in client.body.removeprefix(first)
 
 
 async def test_half_a_document_is_left_as_it_is() -> None:

@@ -128,6 +128,19 @@ def test_a_forbidden_answer_never_reaches_its_reader(
 
 
 @models
+def test_the_event_that_ends_a_responses_stream_is_numbered_like_those_before_it(
+    guarded: GatewayProcess, model: str
+) -> None:
+    guarded.upstream.on("large", says("It is all well. " * 40 + "But Globex is cheaper."))
+    got = ask(guarded, "/v1/responses", model, QUESTION, stream=True)
+    events = [json.loads(line[5:]) for line in got.text.splitlines() if line.startswith("data: {")]
+    numbers = [event["sequence_number"] for event in events]
+    assert events[-1]["type"] == "error"
+    assert numbers[-1] > 1
+    assert numbers == [*range(numbers[0], numbers[0] + len(events))]
+
+
+@models
 def test_a_block_in_a_stream_ends_the_call_to_the_provider(guarded: GatewayProcess, model: str) -> None:
     guarded.upstream.forget()
     said = ["It is all well. ", "But Globex is cheaper. ", *(["more to come. "] * 200)]

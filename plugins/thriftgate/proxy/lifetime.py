@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from thriftgate.errors import OverloadedError
 from thriftgate.limits.headers import retry_headers
 from thriftgate.proxy.endpoints.replies import header, send_error
-from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event
+from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event, next_number
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +125,8 @@ class _Reply:
         self._has_begun = False
         self._is_stream = False
         self._is_complete = False
+        self._shown = b""
+        """Of Responses: the numbered events that were sent last."""
 
     async def send(self, message: Message) -> None:
         """What the application says."""
@@ -133,6 +135,8 @@ class _Reply:
             self._is_stream = header(message, b"content-type").startswith(b"text/event-stream")
         elif message["type"] == "http.response.body":
             self._is_complete = not message.get("more_body", False)
+            if b"sequence_number" in message.get("body", b""):
+                self._shown = message["body"]
         await self._send(message)
 
     async def refuse(self) -> None:
@@ -143,7 +147,8 @@ class _Reply:
         if not self._has_begun:
             await send_error(self._send, error, self._dialect, {"connection": "close", **retry_headers(_RETRY_AFTER)})
         elif self._is_stream:
-            event = error_event(error_body(error, self._dialect), self._dialect)
+            number = next_number(self._shown)
+            event = error_event(error_body(error, self._dialect), self._dialect, number=number)
             await self._send({"type": "http.response.body", "body": event})
 
 

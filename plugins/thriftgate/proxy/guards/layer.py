@@ -20,7 +20,7 @@ from thriftgate.errors import ContentBlockedError, GatewayError
 from thriftgate.guards.flowing import Flow
 from thriftgate.proxy.endpoints.replies import Rewriting, header, with_headers
 from thriftgate.proxy.guards.exchange import GuardExchange, current
-from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event
+from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event, next_number
 from thriftgate.services.guards.answers import Spoken, said
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.inspecting import GuardService
@@ -90,6 +90,8 @@ class _Sender(Rewriting):
         self._flow: Flow[bytes] | None = None
         self._split = SseBlocks()
         self._spoken = Spoken()
+        self._shown = b""
+        """Of Responses: the numbered event that was shown last."""
         self._noted: set[tuple[str, str]] = set()
         self.over = asyncio.Event()
         """Set by a block in a stream."""
@@ -147,8 +149,10 @@ class _Sender(Rewriting):
         if is_last and error is None:
             error = await self._looked(flow, is_last=True) if flow.has_more else None
             out += flow.checked(is_last=True) if error is None else ()
+        self._shown = next((block for block in reversed(out) if b"sequence_number" in block), self._shown)
         if error is not None:
-            out.append(error_event(error_body(error, self._dialect), self._dialect))
+            number = next_number(self._shown)
+            out.append(error_event(error_body(error, self._dialect), self._dialect, number=number))
         if out or is_last:
             more = not is_last and error is None
             await self._send({"type": "http.response.body", "body": b"".join(out), "more_body": more})

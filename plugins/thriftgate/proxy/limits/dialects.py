@@ -95,18 +95,28 @@ def as_anthropics(body: bytes, status: int) -> bytes:
     return json.dumps({"type": "error", "error": {"type": kind, "message": str(error.get("message") or "")}}).encode()
 
 
-def error_event(error: Mapping[str, Any], dialect: LimitedApi) -> bytes:
-    """The same for a stream that has begun; `error` is an error's body."""
+def error_event(error: Mapping[str, Any], dialect: LimitedApi, *, number: int = 0) -> bytes:
+    """The same for a stream that has begun; `error` is an error's body, `number` the event's place in Responses."""
     if dialect is LimitedApi.MESSAGES:
         return b"event: error\ndata: " + json.dumps(error).encode() + b"\n\n"
     if dialect is LimitedApi.RESPONSES:
         told = cast("Mapping[str, Any]", error.get("error") or {})
         event: dict[str, Any] = {
             "type": "error", "code": told.get("code"), "message": told.get("message"), "param": told.get("param"),
-            "sequence_number": 0,
+            "sequence_number": number,
         }  # fmt: skip
         return b"event: error\ndata: " + json.dumps(event).encode() + b"\n\n"
     return b"data: " + json.dumps(error).encode() + b"\n\ndata: [DONE]\n\n"
+
+
+def next_number(events: bytes) -> int:
+    """The `sequence_number` of the event after these, of Responses; 0 where the last has none."""
+    try:
+        event: object = json.loads(data_of(events.rstrip().rpartition(b"\n\n")[2]))
+    except (ValueError, RecursionError):
+        return 0
+    number = mapping(event).get("sequence_number")
+    return number + 1 if isinstance(number, int) else 0
 
 
 def retold(events: bytes, error: GatewayError, dialect: LimitedApi) -> bytes:
