@@ -11,7 +11,7 @@ from tests.proxy.asked import Asked
 from tests.proxy.conftest import SCRAPER_TOKEN, GatewayProcess
 from tests.proxy.output_routes import SHAPE
 from tests.proxy.scrape import read_series, total
-from tests.proxy.upstream import Reply, breaks_off, calls_tool, cuts_call, drips, says, says_and_calls
+from tests.proxy.upstream import Reply, breaks_off, calls_tool, cuts_call, drips, gives, says, says_and_calls
 from tests.proxy.waiting import eventually, settle
 from werkzeug import Response
 
@@ -220,6 +220,32 @@ def test_a_call_that_the_model_makes_freely_has_the_arguments_that_its_tool_take
     assert (got.arguments, got.told["output"]) == ([good], "valid"), got
     _, again = gateway.upstream.asked("large")
     assert "This was not called" in json.dumps(again.prompt)
+
+
+@both
+@pytest.mark.parametrize("is_forced", [False, True])
+def test_a_call_of_the_old_functions_is_seen_again_by_whoever_made_it_wrong(
+    gateway: GatewayProcess, stream: bool, is_forced: bool
+) -> None:
+    gateway.upstream.on("large", first_then(calls_of_old("plan", WRONG), calls_of_old("plan", GOOD)))
+    old: dict[str, Any] = {"functions": [{"name": "plan", "parameters": SHAPE}]}
+    if is_forced:
+        old["function_call"] = {"name": "plan"}
+    got = ask(gateway, Dialect.CHAT, "shaped-by-caller", stream=stream, **old)
+    assert (got.arguments, got.told["output"]) == ([json.loads(GOOD)], "valid"), got
+    _, again = gateway.upstream.asked("large")
+    assert [turn["role"] for turn in again.prompt] == ["user", "assistant", "function"]
+    assert again.prompt[1]["function_call"] == {"name": "plan", "arguments": WRONG}
+    assert (again.prompt[2]["name"], "must be a whole number" in again.prompt[2]["content"]) == ("plan", True)
+
+
+def calls_of_old(name: str, written: str) -> Reply:
+    """An answer that asks for a call as OpenAI's first models did."""
+    said = {"role": "assistant", "content": None, "function_call": {"name": name, "arguments": written}}
+    usage = {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}
+    return gives({"id": "chatcmpl-up", "object": "chat.completion", "created": 1_700_000_000, "model": "large",
+                  "choices": [{"index": 0, "message": said, "finish_reason": "function_call"}],
+                  "usage": usage})  # fmt: skip
 
 
 @everywhere

@@ -100,6 +100,10 @@ def _chat(answer: Json, words: str, tool: str | None) -> list[Body]:
         if thoughts:
             kept["thinking_blocks"] = thoughts
         return [kept, *({"role": "tool", "tool_call_id": text(call.get("id")), "content": words} for call in calls)]
+    old = mapping(said.get("function_call"))
+    if tool is not None and old.get("name"):
+        made: Body = {"role": "assistant", "content": said.get("content"), "function_call": {**old}}
+        return [made, {"role": "function", "name": old["name"], "content": words}]
     spoken: list[Body] = [{"role": "assistant", "content": said["content"]}] if said.get("content") else []
     return [*spoken, {"role": "user", "content": words}]
 
