@@ -7,13 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from thriftgate.config.privacy_policies import Policies
 from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.privacy.findings import Text, counted_by_kind, resolved
 from thriftgate.privacy.json_text import JsonToken, looks_like_json, tokens
 from thriftgate.privacy.masking import Recurrences, spoken_of_again
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.proxy.compose.privacy import engine_loader
-from thriftgate.services.privacy.policies import Policies
 
 Finder = Callable[[str], Sequence[tuple[int, int, str]]]
 _LITELLM_KINDS = frozenset(

@@ -17,13 +17,13 @@ from typing import Any
 
 from evals.privacy.sets import data_folder, read_banking
 
+from thriftgate.config.privacy_policies import Policies
 from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.privacy.findings import Text
 from thriftgate.proxy.compose.guards import guard_service
 from thriftgate.proxy.compose.privacy import engine_loader
 from thriftgate.services.guards.inspecting import GuardService, Said
-from thriftgate.services.privacy.policies import Policies
 from thriftgate.stores.minilm.embedder import LocalEmbedder
 from thriftgate.stores.presidio.analyzer import PresidioAnalyzer
 

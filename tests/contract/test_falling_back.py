@@ -10,6 +10,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LiteLLM's own imports are not ours to mend
     from litellm.router import Router
 
+    from thriftgate.config.litellm.fallbacks import Fallbacks
+    from thriftgate.config.litellm.model_list import read_model_list
     from thriftgate.proxy.privacy.falling_back import STAYS, install_policy, limit_fallbacks
     from thriftgate.proxy.privacy.layer import Exchange, current
 
@@ -49,7 +51,8 @@ def router(**listed: Any) -> Router:
 
 async def answer(asked: Router, **kwargs: Any) -> str:
     try:
-        got = cast("Any", await asked.acompletion(model="home", messages=MESSAGES, **kwargs))
+        asking: dict[str, Any] = {"model": "home", "messages": MESSAGES, **kwargs}
+        got = cast("Any", await asked.acompletion(**asking))
     except Exception as error:
         return type(error).__name__
     return str(got.choices[0].message.content)
@@ -98,6 +101,40 @@ async def test_the_next_order_of_the_same_group_is_no_fallback(exchange: Exchang
     limit_fallbacks({}, exchange, lambda model: False)
     assert await answer(asked) == "from the second"
     assert await answer(asked, metadata={STAYS: True}) == "from the second"
+
+
+@pytest.mark.parametrize("failing", [{}, *FAILS.values()], ids=["an error", *FAILS])
+@pytest.mark.parametrize("model", ["home", "mine", "openai/one", "id-home", "mistral/small"])
+async def test_before_the_start_we_name_all_that_litellm_would_fall_back_to(
+    model: str, failing: Mapping[str, Any]
+) -> None:
+    """`thriftgate check` compares policies with these; every model fails, so that LiteLLM goes on to the last."""
+    asked: list[str] = []
+
+    async def noted(*, model: str, **_: object) -> bool:
+        asked.append(model)
+        return True
+
+    named = {"home": "openai/one", "open": "openai/two", "cloud": "openai/three", "far": "openai/four",
+             "mistral/*": "mistral/*", "last": "openai/five"}  # fmt: skip
+    listed: dict[str, Any] = {
+        "fallbacks": [{"home": ["theirs"]}, {"open": ["openai/three"]}, {"small": ["id-home"]}],
+        "context_window_fallbacks": [{"home": ["cloud"]}],
+        "content_policy_fallbacks": [{"cloud": ["far"]}, {"home": ["cloud"]}],
+        "default_fallbacks": ["last"],
+        "model_group_alias": {"mine": "home", "theirs": "open"},
+    }
+    models = [
+        {**entry(name, "litellm.InternalServerError", model=one), "model_info": {"id": f"id-{name}"}}
+        for name, one in named.items()
+    ]
+    made = Router(model_list=models, num_retries=0, fallback_access_check=noted, **listed)
+    await answer(made, model=model, **failing)
+    values = {"model_list": models, "router_settings": listed}
+    groups, problems = read_model_list(values, {})
+    assert problems == []
+    assert asked or failing, "of an error of no kind LiteLLM falls back"
+    assert set(asked) <= set(Fallbacks(values, groups).behind(model))
 
 
 async def test_where_no_layer_is_a_request_falls_back_nowhere() -> None:

@@ -14,6 +14,7 @@ from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from thriftgate.cli.gateway.parts.privacy import describe_privacy
+from thriftgate.config.privacy_policies import Policies
 from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.errors import ConfigurationError, OverloadedError, PrivacyUnavailableError, StoreUnavailableError
 from thriftgate.privacy.findings import Text
@@ -21,7 +22,6 @@ from thriftgate.privacy.kinds import PRESIDIO_RECOGNIZERS
 from thriftgate.privacy.recognizers import own_recognizers
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.proxy.compose.privacy import engine_loader
-from thriftgate.services.privacy.policies import Policies
 from thriftgate.stores.kept_graphs import GraphBuilding
 from thriftgate.stores.presidio.analyzer import PresidioAnalyzer
 from thriftgate.stores.presidio.turns import MOST_STUCK, Engine

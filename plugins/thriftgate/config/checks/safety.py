@@ -6,18 +6,22 @@ shape is not held to.
 Failure behaviour: findings are values. Of the disk only folders are looked at.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.document import value_at
-from thriftgate.config.litellm.model_list import FALLBACK_FIELDS, ModelList
+from thriftgate.config.litellm.fallbacks import Fallbacks
+from thriftgate.config.litellm.model_list import ModelList
+from thriftgate.config.privacy_policies import Policies
 from thriftgate.config.problems import SECTION, Problem
+from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.config.sections.root import ThriftgateConfig
 from thriftgate.forms import did_you_mean
 from thriftgate.schemas import Schema, compile_schema
-from thriftgate.wire.shapes import items, mapping
+from thriftgate.wire.shapes import items
 
 
 def check_safety(
@@ -44,32 +48,66 @@ def check_safety(
             if models.find(name) is None and name not in of_teams:
                 words = f"no entry of model_list is named so{did_you_mean(name, models.names)}{elsewhere}"
                 yield RouteFinding(Problem((*SECTION, section, "models", name), words), is_warning=has_database)
-    yield from _check_unprotected_routes(config, models, values)
+    if config.privacy is not None:
+        fallbacks = Fallbacks(values, models)
+        yield from _check_unprotected_routes(config, config.privacy, models, fallbacks)
+        yield from _check_stricter_fallbacks(Policies(config.privacy), models, fallbacks)
     if config.guards is not None and config.guards.audit_log and (base / config.guards.audit_log).is_dir():
         yield RouteFinding(Problem((*SECTION, "guards", "audit_log"), "is a folder; it must be a file"))
 
 
 def _check_unprotected_routes(
-    config: ThriftgateConfig, models: ModelList, values: Mapping[str, Any]
+    config: ThriftgateConfig, privacy: PrivacyConfig, models: ModelList, fallbacks: Fallbacks
 ) -> Iterator[RouteFinding]:
     """What nothing is looked for in goes to no model that is protected: a route's tiers fall back by themselves."""
-    named = config.privacy.models if config.privacy is not None else {}
+    named = privacy.models
+
+    def is_open(target: str) -> bool:
+        """By its own name, where the operator says something of that, else by the groups that answer for it."""
+        names = (target,) if target in named else fallbacks.groups(target)
+        return bool(names) and all(one in named and not named[one].protect for one in names)
+
     for name, one in named.items():
-        group = models.find(name)
-        routes = [] if one.protect or group is None else [route for route in group.routes if route in config.routes]
+        groups = () if one.protect else fallbacks.groups(name)
+        routes = [route for group in groups for route in _routes_of(group, models) if route in config.routes]
         for tier in (tier.model for route in routes for tier in config.routes[route].cascade.tiers):
-            for target in _fallbacks_of(tier, values):
-                if target not in named or named[target].protect:
+            for target, way in fallbacks.behind(tier).items():
+                if not is_open(target):
                     words = (
-                        f"its tier '{tier}' falls back to '{target}', which would get every value in clear: "
+                        f"its tier {_in_words(way)}, which would get every value in clear: "
                         f"take that fallback out, or say `protect: false` of '{target}' too"
                     )
                     yield RouteFinding(Problem((*SECTION, "privacy", "models", name, "protect"), words))
 
 
-def _fallbacks_of(group: str, values: Mapping[str, Any]) -> Iterator[str]:
-    for section in (mapping(values.get(name)) for name in ("router_settings", "litellm_settings")):
-        for field in FALLBACK_FIELDS:
-            for entry in map(mapping, items(section.get(field))):
-                yield from (str(one) for name in (group, "*") for one in items(entry.get(name)))
-        yield from map(str, items(section.get("default_fallbacks")))
+def _check_stricter_fallbacks(policies: Policies, models: ModelList, fallbacks: Fallbacks) -> Iterator[RouteFinding]:
+    """A plain model's fallback whose policy is stricter is passed over, which is to be known before it is needed."""
+    if not policies.differ:
+        return
+    for name in (*models.groups, *(one for one in models.aliases if policies.names(one))):
+        groups = tuple(fallbacks.groups(name))
+        if any(_routes_of(group, models) for group in groups):
+            continue
+        policy = policies.policy_of(name) if policies.names(name) else policies.policy_of(*groups)
+        passed_over: set[str] = set()
+        for target, way in fallbacks.behind(name).items():
+            there = (target,) if policies.names(target) else tuple(fallbacks.groups(target))
+            # What is behind one that is passed over is not come to.
+            if passed_over.isdisjoint(way) and not all(policies.may_be_sent(policy, one) for one in there):
+                passed_over.add(target)
+                words = (
+                    f"{_in_words(way)}, whose policy is stricter: what went through the policy of '{name}' is not sent "
+                    "there, and that fallback is passed over"
+                )
+                yield RouteFinding(Problem((*SECTION, "privacy", "models"), words), is_warning=True)
+
+
+def _routes_of(group: str, models: ModelList) -> tuple[str, ...]:
+    found = models.groups.get(group)
+    return found.routes if found is not None else ()
+
+
+def _in_words(way: Sequence[str]) -> str:
+    """From one to the next: 'home' falls back to 'small', 'small' to 'large'."""
+    steps = [f"'{way[0]}' falls back to '{way[1]}'", *(f"'{one}' to '{other}'" for one, other in pairwise(way[1:]))]
+    return ", ".join(steps)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thriftgate.config.name_models import find_spacy
+from thriftgate.config.privacy_policies import Policies
 from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.privacy.kinds import OWN_KINDS
 from thriftgate.privacy.recognizers import Recognizer, own_recognizers
 from thriftgate.privacy.recognizers.patterns import PatternRecognizer
-from thriftgate.services.privacy.policies import Policies
 from thriftgate.services.privacy.protecting import PrivacyService
 from thriftgate.stores.kept_graphs import GraphBuilding
 from thriftgate.stores.postgres.connection.database import Database

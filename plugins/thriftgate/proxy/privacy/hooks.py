@@ -14,6 +14,7 @@ from typing import Any, cast
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
+from thriftgate.config.privacy_policies import Policies
 from thriftgate.errors import ContentBlockedError, GatewayError, PrivacyUnavailableError
 from thriftgate.privacy.documents import transformed
 from thriftgate.privacy.policy import Action, PrivacyPolicy
@@ -24,7 +25,6 @@ from thriftgate.proxy.privacy.layer import Exchange, current
 from thriftgate.proxy.privacy.logged import tell_no_words_of_failures, without_words
 from thriftgate.proxy.privacy.private import UNKEPT, keep_out_of_logs
 from thriftgate.proxy.tiers.groups import ModelGroups
-from thriftgate.services.privacy.policies import Policies
 from thriftgate.services.privacy.protecting import Conversation, PrivacyService
 from thriftgate.wire.shapes import mapping
 

@@ -5,5 +5,4 @@
 | `protecting` | a request's texts analysed, replaced, and what stands for what kept for the conversation |
 | `answers` | values put back into whole answers and into streams of events, in all three dialects |
 | `bytes` | the same for what goes over the wire |
-| `policies` | which policy holds for which route or model |
 """

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thriftgate.config.privacy_policies import Policies
 from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.privacy.policy import Action, PrivacyPolicy, strictest
-from thriftgate.services.privacy.policies import Policies
 
 KEY = "a-key-that-is-long-enough-for-a-test"
 KINDS = ("PERSON", "CREDIT_CARD")

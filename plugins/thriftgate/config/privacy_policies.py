@@ -56,6 +56,10 @@ class Policies:
         """Whether what is looked for depends on the model; where it does not, a request may be sent to any."""
         return bool(self._by_model)
 
+    def names(self, model: str) -> bool:
+        """Whether the operator says something of this very name."""
+        return model in self._by_model
+
     def _of(self, model: str) -> PrivacyPolicy | None:
         return self._by_model.get(model, self._default)
 
