@@ -20,17 +20,20 @@ from evals.privacy.sets import data_folder, read_banking
 from thriftgate.config.privacy_policies import Policies
 from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.config.sections.privacy import PrivacyConfig
+from thriftgate.ports import LoadedEmbedder
 from thriftgate.privacy.findings import Text
 from thriftgate.proxy.compose.guards import guard_service
 from thriftgate.proxy.compose.privacy import engine_loader
 from thriftgate.services.guards.inspecting import GuardService, Said
-from thriftgate.stores.minilm.embedder import LocalEmbedder
+from thriftgate.stores.defender.model import Defender
 from thriftgate.stores.presidio.analyzer import PresidioAnalyzer
 
 RESULTS = Path(__file__).parent / "results"
 _MODELS = Path(".thriftgate")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _COUNT, _TOKENS, _WARM = 200, 100, 10
+_LOWEST = 1e-9
+"""A threshold that the vector of any text can reach."""
 _AIMS = {"patterns": 5.0, "patterns and names": 18.0, "unchanged history": 0.1}
 Look = Callable[[str], Awaitable[object]]
 
@@ -66,23 +69,21 @@ def analyzer(*, names: bool) -> PresidioAnalyzer:
     return PresidioAnalyzer(engine_loader(config, Policies(config).kinds, _MODELS))
 
 
-def guards(*, embed: bool, embedder: LocalEmbedder, pii: PresidioAnalyzer | None = None) -> GuardService:
-    """Every guard that is there: of requests and of answers."""
+def guards(model: LoadedEmbedder | None, *, always: bool = False) -> GuardService:
+    """Every guard that is there, of requests and of answers; `always` asks the model about every text."""
     config = GuardsConfig.model_validate({
-        "injection": {"embed": embed},
+        "injection": {"threshold": _LOWEST if always else 0.5},
         "deny": [{"name": "rivals", "words": ["Globex"], "where": "both"}],
         "urls": {"allow": ["example.com"]},
-        **({"pii": {}} if pii is not None else {}),
     })  # fmt: skip
-    return guard_service(config, base_dir=Path(), embedder=embedder, analyzer=pii)
+    return guard_service(config, base_dir=Path(), model=model, embedder=None, analyzer=None)
 
 
 async def everything(texts: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """Each part alone, then all of them on the same text."""
-    embedder = LocalEmbedder(_MODELS, cache_size=0)
+    model = Defender(_MODELS)
     patterns, names, both = analyzer(names=False), analyzer(names=True), analyzer(names=True)
-    words, meaning = guards(embed=False, embedder=embedder), guards(embed=True, embedder=embedder)
-    whole = guards(embed=False, embedder=embedder)
+    words, shipped, always, whole = guards(None), guards(model), guards(model, always=True), guards(model)
     policy = words.policies.policy_of("m")
     assert policy is not None
 
@@ -93,8 +94,11 @@ async def everything(texts: Sequence[tuple[str, int]]) -> dict[str, Any]:
     looks: dict[str, Look] = {
         "patterns": lambda text: patterns.analyze([Text(text)]),
         "patterns and names": lambda text: names.analyze([Text(text)]),
-        "guards of requests": lambda text: words.request([Said(text, "user")], policy),
-        "guards of requests, with the vector": lambda text: meaning.request([Said(text, "user")], policy),
+        "guards of requests": lambda text: shipped.request([Said(text, "user")], policy),
+        "guards of requests, by words alone": lambda text: words.request([Said(text, "user")], policy),
+        "guards of requests, the model asked about every text": lambda text: always.request(
+            [Said(text, "user")], policy
+        ),
         "guards of answers": lambda text: words.answer(text, policy, None),
         "privacy and guards of requests": all_of_it,
         "unchanged history": all_of_it,
@@ -102,7 +106,7 @@ async def everything(texts: Sequence[tuple[str, int]]) -> dict[str, Any]:
     try:
         return {name: await measured(look, texts) for name, look in looks.items()}
     finally:
-        await embedder.close()
+        await model.close()
         for one in (patterns, names, both):
             one.close()
 

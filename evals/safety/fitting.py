@@ -1,6 +1,7 @@
-"""Fits the classifiers of `thriftgate.guards`: sparse logistic regression, each source of equal weight."""
+"""Fits the classifiers of `thriftgate.guards`: logistic regression, each source of equal weight."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,12 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from thriftgate.guards.classifier import LinearWeights
+from thriftgate.guards.classifier import WordWeights
 from thriftgate.guards.hashing import BUCKETS
 
 Rows = npt.NDArray[np.float64]
-_PHRASES, _VECTOR = 1.0, 6.0
-"""How strongly phrases and vectors count before regularisation, against words of length 1."""
+_VECTOR = 6.0
+"""How strongly vectors count before regularisation."""
 
 
 class Table:
@@ -29,55 +30,60 @@ class Table:
         values = np.concatenate([np.fromiter(words.values(), np.float64, len(words)) for words, _ in features])
         indptr = np.concatenate([[0], np.cumsum(counts)])
         words = sparse.csr_matrix((values, columns, indptr), shape=(len(features), BUCKETS))
-        phrases: Any = sparse.csr_matrix(np.array([one for _, one in features]) * _PHRASES)
+        phrases: Any = sparse.csr_matrix(np.array([one for _, one in features]))
         self.phrases = int(phrases.shape[1])
         self.matrix: Any = sparse.hstack([words, phrases], format="csr")
-        self.vectors = None if vectors is None else vectors * _VECTOR
+        self.vectors = vectors
 
     def fit(self, rows: npt.NDArray[np.int64], labels: Rows, weights: Rows, *, strength: float) -> "Fitted":
-        """A model of some rows."""
+        """A model of some rows by words and phrases."""
         model: Any = LogisticRegression(C=strength, max_iter=80, tol=0.001, solver="lbfgs")
         model.fit(self.matrix[rows], labels[rows], sample_weight=weights[rows])
         return Fitted(np.asarray(model.coef_[0]), float(model.intercept_[0]), self.phrases)
 
-    def fit_vectors(
-        self, rows: npt.NDArray[np.int64], labels: Rows, weights: Rows, *, strength: float
-    ) -> tuple[Rows, float]:
-        """The coefficients and the bias of a model of some rows by their vectors alone."""
+    def fit_vectors(self, rows: npt.NDArray[np.int64], labels: Rows, weights: Rows, *, strength: float) -> "Spoken":
+        """A model of some rows by their vectors alone."""
         assert self.vectors is not None, "a table without vectors"
-        model: Any = LogisticRegression(C=strength, max_iter=80, tol=0.001, solver="lbfgs")
-        model.fit(self.vectors[rows], labels[rows], sample_weight=weights[rows])
-        return np.asarray(model.coef_[0]), float(model.intercept_[0])
+        model: Any = LogisticRegression(C=strength, max_iter=300, tol=0.001, solver="lbfgs")
+        model.fit(self.vectors[rows] * _VECTOR, labels[rows], sample_weight=weights[rows])
+        return Spoken(np.asarray(model.coef_[0]) * _VECTOR, float(model.intercept_[0]), np.inf)
 
 
+@dataclass(frozen=True)
+class Spoken:
+    """What vectors say: a linear model of them that never says more than `most`."""
+
+    row: Rows
+    bias: float
+    most: float
+
+    def share(self, part: float, most: float) -> "Spoken":
+        """A part of it, of at most `most` of its own logit."""
+        return Spoken(part * self.row, part * self.bias, part * most)
+
+    def logits(self, vectors: npt.NDArray[np.float32]) -> Rows:
+        """Of every row."""
+        return np.minimum(self.most, vectors @ self.row + self.bias)
+
+
+@dataclass(frozen=True)
 class Fitted:
-    """A linear model over a table."""
+    """A linear model of words and phrases over a table."""
 
-    def __init__(self, coefficients: Rows, bias: float, phrases: int, vector: Rows | None = None) -> None:
-        self.coefficients = coefficients
-        self.bias = bias
-        self._phrases = phrases
-        self._vector = vector
-
-    def beside(self, vector: Rows, bias: float, share: float) -> "Fitted":
-        """This model with a part of the logit of one by vectors added to its own."""
-        return Fitted(self.coefficients, self.bias + share * bias, self._phrases, share * vector)
+    coefficients: Rows
+    bias: float
+    phrases: int
 
     def logits(self, table: Table) -> Rows:
         """Of every row."""
-        logits: Rows = table.matrix @ self.coefficients + self.bias
-        if self._vector is not None and table.vectors is not None:
-            logits = logits + table.vectors @ self._vector
-        return logits
+        return table.matrix @ self.coefficients + self.bias
 
-    def weights(self, at: float) -> LinearWeights:
+    def weights(self, at: float) -> WordWeights:
         """As they are shipped: the logit `at` becomes a score of one half."""
-        return LinearWeights(
+        return WordWeights(
             bias=self.bias - at,
             words=self.coefficients[:BUCKETS].astype(np.float32),
-            phrases=(self.coefficients[BUCKETS:] * _PHRASES).astype(np.float32),
-            vector=None if self._vector is None else (self._vector * _VECTOR).astype(np.float32),
-            threshold=0.5,
+            phrases=self.coefficients[BUCKETS:].astype(np.float32),
         )
 
 

@@ -36,6 +36,27 @@ def own_harmless(count: int, *, seed: int = 6) -> list[str]:
     )
 
 
+def own_requests(count: int, *, seed: int = 9) -> list[str]:
+    """What people at work ask of each other, in orders and with the words that attacks are full of: harmless.
+
+    Their form is NotInject's, which was read at the quarter that sets the threshold before these were written.
+    """
+    draw = Draw(seed)
+    parts: Mapping[str, Sequence[str]] = _PARTS["requests"]
+    found: dict[str, None] = {}
+    while len(found) < count:
+        word = draw.choice(_PARTS["words"])
+        said = " ".join(draw.choice(parts[name]) for name in ("who", "do", "what", "end")).strip()
+        said = said.replace(" ,", ",").replace(" .", ".").format(w=word, W=word.upper())
+        if draw.random() < 0.25:
+            words = said.split()
+            place = draw.randrange(len(words))
+            words[place] = words[place].upper()
+            said = " ".join(words)
+        found[said] = None
+    return list(found)
+
+
 def _order(draw: Draw) -> str:
     verbs, things, ends = _PARTS["orders"][_language(draw)]
     said = f"{draw.choice(verbs)} {draw.choice(things)} {draw.choice(ends)}".strip()

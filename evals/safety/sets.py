@@ -7,7 +7,7 @@ import csv
 import json
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,6 +70,24 @@ def read_benign(folder: Path) -> dict[str, list[str]]:
         **_longer(folder),
     }  # fmt: skip
     return {name: _drawn(texts, MOST_HARMLESS) for name, texts in found.items() if texts}
+
+
+def read_more_benign(folder: Path, known: Collection[str]) -> dict[str, list[str]]:
+    """Further harmless texts of three sources, which are only ever trained on: none of those that are `known`."""
+    spoken = [
+        row["test_case"]
+        for path in sorted((folder / "multilingual_hatecheck").glob("*.csv"))
+        for row in _rows(path)
+        if row["label_gold"] == "non-hateful"
+    ]
+    found = {
+        "more of S-Labs": _drawn([row["text"] for row in _slabs(folder) if row["label"] == "0"], 3_000),
+        "more of neuralchemy": _drawn([str(row["text"]) for row in _parquet(folder) if int(row["label"]) == 0], 1_200),
+        "more languages": _drawn(
+            [*spoken, *(one["text"] for one in _lines(folder / "ner_pud_de" / "test.jsonl"))], 1_500
+        ),
+    }
+    return {name: [text for text in texts if text not in known] for name, texts in found.items() if texts}
 
 
 LONGER = frozenset({

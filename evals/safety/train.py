@@ -1,13 +1,13 @@
 """Trains and measures the classifiers: `python -m evals.safety.train` (`--write` puts the weights into the package).
 
-By words alone, which is the default of the guard; `--vectors` trains the one with the embedder's vector as well (an
-embedding of each of seventeen thousand windows), `--toxicity` that of toxicity and nothing else. What is not trained
-anew keeps its weights and figures.
+Of injection there are two: by words and phrases, and one over Defender's vectors, of whose logit a part is added to
+that by words (the vectors of twenty-four thousand windows are kept between runs). `--toxicity` trains that of toxicity
+and nothing else. What is not trained anew keeps its weights and figures.
 
 Leave one set out: for each source of attacks, a classifier that never saw it, at a threshold set on harmless texts that
 are neither in its training nor in the test; the attacks of `own` are always in it. Of every harmless set a half is
 trained on, a quarter sets the threshold, and a quarter is the test; BANKING77's and Bitext's test halves are never
-trained on. A long attack counts by its most suspect window.
+trained on, and what is in `TRAINED_ONLY` is nothing else. A long attack counts by its most suspect window.
 """
 
 import hashlib
@@ -20,39 +20,54 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from evals.safety.fitting import Fitted, Rows, Table, balanced
-from evals.safety.own import own_attacks, own_harmless
-from evals.safety.sets import LONGER, data_folder, read_attacks, read_benign, read_toxicity, some_windows
+from evals.safety.fitting import Fitted, Rows, Spoken, Table, balanced
+from evals.safety.own import own_attacks, own_harmless, own_requests
+from evals.safety.sets import (
+    LONGER,
+    data_folder,
+    read_attacks,
+    read_benign,
+    read_more_benign,
+    read_toxicity,
+    some_windows,
+)
 from evals.safety.vectors import vectors_of
 
-from thriftgate.guards.classifier import Classifier, shipped_classifier
+from thriftgate.guards.classifier import Classifier, VectorWeights
 from thriftgate.guards.hashing import hashed
 from thriftgate.guards.injection import features_of
 from thriftgate.guards.phrases import phrases_in
 from thriftgate.guards.texts.readings import readings
 from thriftgate.guards.toxicity import toxicity_features
 from thriftgate.stats import wilson_interval
+from thriftgate.stores.defender.files import find_defender
+from thriftgate.stores.defender.model import fingerprint_of_defender
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGE = Path(__file__).parents[2] / "plugins" / "thriftgate" / "guards" / "weights"
-EMBEDDER = "minilm"
 ONLY_TESTED = frozenset({"BANKING77 test", "Bitext test", "news"})
 SUPPORT = frozenset({"BANKING77", "Bitext"})
 ALLOWED = {"support": 0.005, "NotInject": 0.02, "XSTest safe": 0.02, "others": 0.03}
 """Of each of these no more than this share may be over the threshold where it is set; the others stand together."""
 TOO_FEW = frozenset({"e-mails"})
 """Twenty texts set no threshold; how many of the others are blocked is in the table."""
-_STRENGTH, _MEANING = 5.0, 0.2
-"""Regularisation; how much of the logit by vectors alone stands beside that by words."""
+_STRENGTH, _VECTOR_STRENGTH = 5.0, 0.02
+"""Regularisation of words and of vectors."""
+_PART, _MOST = 0.5, 3.0
+"""How much of the logit by vectors stands beside that by words, and of how much at most: words that are farther below
+the threshold than the product need no vector."""
 _TOXIC_STRENGTH, _WORDS = 0.1, 0.5
 _LEXICONS = (3.0, 4.0, 4.0, 4.0, 4.0, 2.0)
 """Of profanity, slurs, threats, contempt, insults, harsh words, against words of a spread of `_WORDS`."""
-OWN = frozenset({"own attacks", "own twins"})
-"""Only trained on."""
-_OWN_ATTACKS, _OWN_TWINS = 2_500, 3_500
+TRAINED_ONLY = frozenset({
+    "own attacks", "own twins", "own requests", "more of S-Labs", "more of neuralchemy", "more languages",
+})  # fmt: skip
+_OWN_ATTACKS, _OWN_TWINS, _OWN_REQUESTS = 2_500, 3_500, 1_500
+_KNOWN_TO_DEFENDER = frozenset({"JailbreakBench", "deepset"})
+"""Its maker names these among what it was trained on: left out here, they are not left out for it."""
 _IMPORTANCE: Mapping[str, float] = {
     "own attacks": 2.5, "own twins": 2.5, "NotInject": 10.0, "XSTest safe": 2.0, "knowledge base": 6.0, "e-mails": 4.0,
-    "tasks": 2.0,
+    "tasks": 2.0, "own requests": 0.5, "more of S-Labs": 0.5, "more of neuralchemy": 0.5, "more languages": 0.2,
 }  # fmt: skip
 """How much a source counts against the others, which count 1; chosen on the sources left out."""
 
@@ -73,7 +88,7 @@ class Data:
 
 def part_of(source: str, text: str, *, is_attack: bool) -> str:
     """Drawn by the text itself, so that it stays where it is."""
-    if source in OWN:
+    if source in TRAINED_ONLY:
         return "train"
     if source in ONLY_TESTED:
         return "test"
@@ -99,6 +114,9 @@ def gathered() -> Data:
     ]
     attacks["own attacks"] = own_attacks(passages, _OWN_ATTACKS)
     harmless["own twins"] = own_harmless(_OWN_TWINS)
+    known = {text for sets in (attacks, harmless) for texts in sets.values() for text in texts}
+    harmless |= read_more_benign(folder, known)
+    harmless["own requests"] = own_requests(_OWN_REQUESTS)
     for label, sets in ((1.0, attacks), (0.0, harmless)):
         for source, texts in sets.items():
             for text in texts:
@@ -113,28 +131,40 @@ def gathered() -> Data:
     return Data(data.windows, np.array(owners), data.sources, np.array(labels), data.part, data.texts, data.text_source)
 
 
-def table_of(data: Data, *, with_vectors: bool) -> Table:
-    """The features of every window, as the guard reads it."""
+def table_of(data: Data) -> Table:
+    """The features of every window, as the guard reads it, and its vector."""
     features: list[tuple[Mapping[int, float], Sequence[float]]] = []
     texts: list[str] = []
     for window in data.windows:
         read, hidden = readings(window)
         features.append(features_of(read[0].text, hidden=bool(hidden)))
         texts.append(read[0].text)
-    return Table(features, vectors_of(texts) if with_vectors else None)
+    return Table(features, vectors_of(texts))
 
 
-def trained(data: Data, table: Table, rows: npt.NDArray[np.int64]) -> Fitted:
-    """A classifier of some windows; where there are vectors, with a part of the logit of one that sees only these.
+@dataclass(frozen=True)
+class Model:
+    """Both parts."""
 
-    In one model the vector explains most of what it is trained on, and carries over less than words do.
+    words: Fitted
+    vectors: Spoken
+
+    def logits(self, table: Table) -> tuple[Rows, Rows]:
+        """Of every window by words alone, and with what its vector says beside them."""
+        assert table.vectors is not None, "a table without vectors"
+        alone = self.words.logits(table)
+        return alone, alone + self.vectors.logits(table.vectors)
+
+
+def trained(data: Data, table: Table, rows: npt.NDArray[np.int64]) -> Model:
+    """A classifier of some windows.
+
+    Two models and not one: in one the vector explains most of what it is trained on, and carries over less than words.
     """
     spread = np.ones(len(data.labels))
     spread[rows] = balanced([data.sources[int(row)] for row in rows], data.labels[rows], _IMPORTANCE)
-    words = table.fit(rows, data.labels, spread, strength=_STRENGTH)
-    if table.vectors is None:
-        return words
-    return words.beside(*table.fit_vectors(rows, data.labels, spread, strength=_STRENGTH), _MEANING)
+    vectors = table.fit_vectors(rows, data.labels, spread, strength=_VECTOR_STRENGTH)
+    return Model(table.fit(rows, data.labels, spread, strength=_STRENGTH), vectors.share(_PART, _MOST))
 
 
 def by_text(data: Data, logits: Rows) -> Rows:
@@ -189,36 +219,69 @@ def parts_of(data: Data) -> list[str]:
     return parts
 
 
-def run_injection(data: Data, table: Table) -> tuple[dict[str, Any], Fitted, float]:
-    """The classifier of all sets, and what it does on the test part of each."""
+WAYS = ("words and phrases", "with the vector")
+
+
+def run_injection(data: Data, table: Table) -> tuple[dict[str, Any], Classifier]:
+    """The classifier of all sets, and what it does on the test part of each, both ways."""
     parts = parts_of(data)
     train = np.array([row for row, part in enumerate(data.part) if part == "train"])
     model = trained(data, table, train)
-    worst = by_text(data, model.logits(table))
-    at = threshold_of(data, worst, parts)
-    attacks = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0} - OWN)
-    benign = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 0.0} - OWN)
-    result: dict[str, Any] = {
-        "seen": measured_sets(data, worst, at, parts, attacks),
-        "harmless": measured_sets(data, worst, at, parts, benign),
-    }
-    return result, model, at
+    attacks = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0} - TRAINED_ONLY)
+    benign = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 0.0} - TRAINED_ONLY)
+    results: dict[str, Any] = {}
+    limits: list[float] = []
+    alone, beside = model.logits(table)
+    for way, logits in zip(WAYS, (alone, beside), strict=True):
+        worst = by_text(data, logits)
+        at = threshold_of(data, worst, parts)
+        limits.append(at)
+        results[way] = {
+            "seen": measured_sets(data, worst, at, parts, attacks),
+            "harmless": measured_sets(data, worst, at, parts, benign),
+        }
+    in_reach = by_text(data, alone) >= limits[1] - model.vectors.most
+    needed = np.where(in_reach, 1.0, 0.0)
+    results["a vector can matter"] = measured_sets(data, needed, 0.5, parts, [*benign, *attacks])
+    return results, _classifier(model, *limits)
+
+
+def _classifier(model: Model, alone_at: float, beside_at: float) -> Classifier:
+    said = VectorWeights(
+        encoder=fingerprint_of_defender(find_defender()),
+        shift=alone_at - beside_at,
+        bias=model.vectors.bias,
+        row=model.vectors.row.astype(np.float32),
+        most=model.vectors.most,
+    )
+    return Classifier("injection", model.words.weights(alone_at), said)
 
 
 def left_out(data: Data, table: Table) -> dict[str, Any]:
-    """What a classifier that never saw a set of attacks makes of it, set by set."""
+    """What a classifier that never saw a set of attacks makes of it, set by set, both ways."""
     parts = parts_of(data)
     train = np.array([row for row, part in enumerate(data.part) if part == "train"])
-    found: dict[str, dict[str, float]] = {}
-    for name in sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0} - OWN):
+    found: dict[str, dict[str, dict[str, float]]] = {way: {} for way in WAYS}
+    for name in sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0} - TRAINED_ONLY):
         rows = np.array([row for row in train if data.sources[row] != name])
-        scores = by_text(data, trained(data, table, rows).logits(table))
-        limit = threshold_of(data, scores, parts)
         texts = [i for i, one in enumerate(data.text_source) if one == name]
-        found[name] = share(int((scores[texts] >= limit).sum()), len(texts))
-        print(name, found[name], flush=True)
-    shares = [one["share"] for one in found.values()]
-    return {"sets": found, "mean": round(float(np.mean(shares)), 4), "worst": min(shares)}
+        for way, logits in zip(WAYS, trained(data, table, rows).logits(table), strict=True):
+            scores = by_text(data, logits)
+            limit = threshold_of(data, scores, parts)
+            found[way][name] = share(int((scores[texts] >= limit).sum()), len(texts))
+        print(name, *(one[name]["share"] for one in found.values()), flush=True)
+    return {f"left out, {way}": _summary(sets) for way, sets in found.items()}
+
+
+def _summary(sets: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    shares = {name: one["share"] for name, one in sets.items()}
+    unknown = [one for name, one in shares.items() if name not in _KNOWN_TO_DEFENDER]
+    return {
+        "sets": sets,
+        "mean": round(float(np.mean(list(shares.values()))), 4),
+        "mean of those that Defender was not trained on by name": round(float(np.mean(unknown)), 4),
+        "worst": min(shares.values()),
+    }
 
 
 def run_toxicity() -> tuple[dict[str, Any], Classifier]:
@@ -241,8 +304,9 @@ def run_toxicity() -> tuple[dict[str, Any], Classifier]:
     fitted = table.fit(train, labels, weights, strength=_TOXIC_STRENGTH)
     words = np.where(np.arange(len(fitted.coefficients)) < len(fitted.coefficients) - table.phrases, 1.0, 0.0)
     spread = float((table.matrix @ (fitted.coefficients * words))[train].std())
-    model = Fitted(fitted.coefficients * words * _WORDS / spread, 0.0, table.phrases)
-    model.coefficients[-table.phrases :] = _LEXICONS
+    weighed = fitted.coefficients * words * _WORDS / spread
+    weighed[-table.phrases :] = _LEXICONS
+    model = Fitted(weighed, 0.0, table.phrases)
     logits = model.logits(table)
     is_surge = np.array([name == "Surge" for name in names])
     chosen, test = is_surge & (parts == "set"), is_surge & (parts == "test")
@@ -261,8 +325,7 @@ def run_toxicity() -> tuple[dict[str, Any], Classifier]:
         rows = np.array([row for row, part in enumerate(parts) if names[row] == name and part == "test"])
         one[f"flagged of {name}"] = share(int((logits[rows] >= at).sum()), len(rows))
     print(json.dumps(one, indent=1), flush=True)
-    made = model.weights(at)
-    return {"words alone": one}, Classifier("toxicity", EMBEDDER, made, made, np.empty((0, 0), np.float32))
+    return {"words alone": one}, Classifier("toxicity", model.weights(at))
 
 
 def _half(name: str, text: str) -> str:
@@ -285,7 +348,7 @@ def keywords(data: Data) -> dict[str, Any]:
     """What a list of phrases alone would block: `orders to forget rules`, `asks for hidden text` and their like."""
     parts = parts_of(data)
     hits = np.array([1.0 if phrases_in(text) else 0.0 for text in data.texts])
-    names = [name for name in dict.fromkeys(data.text_source) if name not in OWN]
+    names = [name for name in dict.fromkeys(data.text_source) if name not in TRAINED_ONLY]
     return measured_sets(data, hits, 0.5, parts, names)
 
 
@@ -301,20 +364,13 @@ def main() -> int:
         return 0
     data = gathered()
     results["sets"] = {name: data.text_source.count(name) for name in dict.fromkeys(data.text_source)}
-    words_alone = table_of(data, with_vectors=False)
-    results["words and phrases"], without, at_without = run_injection(data, words_alone)
-    before, meaning = shipped_classifier("injection"), shipped_classifier("injection").with_vector
-    full = table_of(data, with_vectors=True) if "--vectors" in sys.argv else None
-    if full is not None:
-        results["with the vector"], with_vector, at_with = run_injection(data, full)
-        meaning = with_vector.weights(at_with)
+    table = table_of(data)
+    found, classifier = run_injection(data, table)
+    results |= found
     results["keywords, as a baseline"] = keywords(data)
     print(json.dumps(results, indent=1), flush=True)
-    made = [Classifier("injection", EMBEDDER, meaning, without.weights(at_without), before.anchors)]
-    results["left out, words and phrases"] = left_out(data, words_alone)
-    if full is not None:
-        results["left out, with the vector"] = left_out(data, full)
-    _keep(results, made)
+    results |= left_out(data, table)
+    _keep(results, [classifier])
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Embeddings of many texts, kept in a file between runs: the slow part of training."""
+"""Vectors of many texts by Defender, kept in a file between runs: the slow part of training."""
 
 import asyncio
 import hashlib
@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from thriftgate.stores.minilm.embedder import LocalEmbedder
+from thriftgate.stores.defender.model import Defender
 
-_KEPT = Path(tempfile.gettempdir()) / "thriftgate-safety-vectors.npz"
+_KEPT = Path(tempfile.gettempdir()) / "thriftgate-defender-vectors.npz"
 _BATCH = 256
 
 
@@ -31,10 +31,10 @@ def vectors_of(texts: Sequence[str], *, kept: Path = _KEPT) -> npt.NDArray[np.fl
 
 
 async def _embedded(texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    embedder = LocalEmbedder(Path(tempfile.gettempdir()) / "thriftgate-safety", cache_size=0)
+    encoder = Defender(Path(tempfile.gettempdir()) / "thriftgate-safety")
     try:
         return np.concatenate(
-            [await embedder.embed(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
+            [await encoder.embed(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
         )
     finally:
-        await embedder.close()
+        await encoder.close()

@@ -44,7 +44,7 @@ def guarded_config(upstream: str) -> dict[str, Any]:
     ours["guards"] = {
         "audit_log": "guards.jsonl",
         "spotlight": True,
-        "injection": {"action": "block", "tools": "confirm", "embed": False},
+        "injection": {"action": "block", "tools": "confirm"},
         "deny": [{"name": "rivals", "words": ["Globex"], "action": "block"}],
         "urls": {"allow": ["example.com"], "action": "block"},
         "system_prompt": {"action": "block"},

@@ -38,9 +38,22 @@ def spell(path: KeyPath) -> str:
 def problems_of(error: ValidationError, model: type[BaseModel], *, prefix: KeyPath = SECTION) -> list[Problem]:
     """Every mistake pydantic found, in plain words, under the key paths of the file."""
     return [
-        Problem((*prefix, *detail["loc"]), _elsewhere(detail, model) or misfit_in_words(detail, model))
+        Problem(
+            (*prefix, *detail["loc"]), _former(detail) or _elsewhere(detail, model) or misfit_in_words(detail, model)
+        )
         for detail in mistakes_of(error)
     ]
+
+
+_FORMER: dict[KeyPath, str] = {
+    ("guards", "injection", "embed"): "a model of attacks took its place: take it out, or say `model: none` to go by "
+    "words alone",
+}
+
+
+def _former(detail: ErrorDetails) -> str | None:
+    """What became of a key that there was once."""
+    return _FORMER.get(detail["loc"][-3:]) if detail["type"] == "extra_forbidden" else None
 
 
 def _elsewhere(detail: ErrorDetails, model: type[BaseModel]) -> str | None:

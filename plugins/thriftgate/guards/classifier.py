@@ -1,4 +1,7 @@
-"""Logistic regression over hashed words, phrases and an embedding; weights are numbers in a JSON file.
+"""Logistic regression over hashed words and phrases, and one over an encoder's vector; weights are numbers in JSON.
+
+    logit = classifier.words.logit(words, phrases)                      by words alone
+    logit + classifier.vector.shift + classifier.vector.said(vector)    with what the vector says beside them
 
 Failure behaviour: pure. A file of another form raises ValueError.
 """
@@ -18,54 +21,82 @@ import numpy.typing as npt
 from thriftgate.guards.hashing import BUCKETS
 
 _Row = npt.NDArray[np.float32]
+_FARTHEST = 60.0
+
+
+def probability(logit: float) -> float:
+    """The score of a logit, in [0, 1]."""
+    return 1.0 / (1.0 + math.exp(-max(-_FARTHEST, min(_FARTHEST, logit))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LinearWeights:
-    """One linear model."""
+class WordWeights:
+    """A linear model of words and phrases; at a logit of 0 what it looks for is found."""
 
     bias: float
     words: _Row
     """Shape (BUCKETS,)."""
     phrases: _Row
-    vector: _Row | None
-    """Shape (dimensions of the embedder,); None for the model that does without."""
-    threshold: float
-    """The score that at most 1 % of the harmless texts it was set on reach."""
 
-    def score(self, words: Mapping[int, float], phrases: Sequence[float], vector: _Row | None = None) -> float:
-        """The probability of the class, in [0, 1]."""
+    def logit(self, words: Mapping[int, float], phrases: Sequence[float]) -> float:
+        """How much speaks for the class."""
         total = self.bias + float(np.dot(self.phrases, np.asarray(phrases, dtype=np.float32)))
         if words:
             places = np.fromiter(words.keys(), dtype=np.int64, count=len(words))
             values = np.fromiter(words.values(), dtype=np.float32, count=len(words))
             total += float(self.words[places] @ values)
-        if self.vector is not None and vector is not None:
-            total += float(self.vector @ vector)
-        return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, total))))
+        return total
+
+    def score(self, words: Mapping[int, float], phrases: Sequence[float]) -> float:
+        """The probability of the class, in [0, 1]."""
+        return probability(self.logit(words, phrases))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorWeights:
+    """What a vector adds to the logit by words."""
+
+    encoder: str
+    """The fingerprint of the encoder by whose vectors it was trained."""
+    shift: float
+    """Added to the logit by words where a vector stands beside them: a model of two parts has another threshold."""
+    bias: float
+    row: _Row
+    """Shape (dimensions of the encoder,)."""
+    most: float
+    """It never says more for the class than this, so that words which are farther below need no vector."""
+
+    def said(self, vector: _Row) -> float:
+        """How much a vector speaks for the class, at most `most`."""
+        return min(self.most, self.bias + float(self.row @ vector))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Classifier:
-    """With the embedder's vector, and without for texts of which there is none."""
+    """By words, and where it has a part for vectors, with them."""
 
     name: str
-    embedder: str
-    """The fingerprint of the embedder whose vectors it was trained on."""
-    with_vector: LinearWeights
-    without: LinearWeights
-    anchors: _Row
-    """Shape (n, dimensions): centres of known examples; empty where there are none."""
+    words: WordWeights
+    vector: VectorWeights | None = None
 
     def dump(self) -> str:
         """The file's text. Arrays are base64 of 16-bit floats, little-endian."""
+        vector = self.vector
         return json.dumps(
             {
                 "name": self.name,
-                "embedder": self.embedder,
-                "with_vector": _dumped(self.with_vector),
-                "without": _dumped(self.without),
-                "anchors": [_packed(row) for row in self.anchors],
+                "bias": round(self.words.bias, 5),
+                "words": _packed(self.words.words),
+                "phrases": [round(float(one), 5) for one in self.words.phrases],
+                "vector": None
+                if vector is None
+                else {
+                    "encoder": vector.encoder,
+                    "shift": round(vector.shift, 5),
+                    "bias": round(vector.bias, 5),
+                    "row": _packed(vector.row),
+                    "most": vector.most,
+                },
             }
         )
 
@@ -74,17 +105,11 @@ def read_classifier(text: str) -> Classifier:
     """The reverse of `dump`. Raises ValueError."""
     try:
         raw = cast("Mapping[str, Any]", json.loads(text))
-        rows = [_unpacked(row) for row in raw["anchors"]]
-        made = Classifier(
-            name=str(raw["name"]),
-            embedder=str(raw["embedder"]),
-            with_vector=_weights(raw["with_vector"]),
-            without=_weights(raw["without"]),
-            anchors=np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32),
-        )
+        words = WordWeights(float(raw["bias"]), _unpacked(raw["words"]), np.asarray(raw["phrases"], dtype=np.float32))
+        made = Classifier(str(raw["name"]), words, _vector(raw["vector"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("this is no classifier") from error
-    if any(one.words.shape != (BUCKETS,) for one in (made.with_vector, made.without)):
+    if made.words.words.shape != (BUCKETS,):
         raise ValueError("a classifier of another size")
     return made
 
@@ -95,23 +120,15 @@ def shipped_classifier(name: str) -> Classifier:
     return read_classifier((files("thriftgate.guards") / "weights" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def _dumped(weights: LinearWeights) -> dict[str, Any]:
-    return {
-        "bias": round(weights.bias, 5),
-        "words": _packed(weights.words),
-        "phrases": [round(float(one), 5) for one in weights.phrases],
-        "vector": None if weights.vector is None else _packed(weights.vector),
-        "threshold": round(weights.threshold, 5),
-    }
-
-
-def _weights(raw: Mapping[str, Any]) -> LinearWeights:
-    return LinearWeights(
+def _vector(raw: Mapping[str, Any] | None) -> VectorWeights | None:
+    if raw is None:
+        return None
+    return VectorWeights(
+        encoder=str(raw["encoder"]),
+        shift=float(raw["shift"]),
         bias=float(raw["bias"]),
-        words=_unpacked(raw["words"]),
-        phrases=np.asarray(raw["phrases"], dtype=np.float32),
-        vector=None if raw["vector"] is None else _unpacked(raw["vector"]),
-        threshold=float(raw["threshold"]),
+        row=_unpacked(raw["row"]),
+        most=float(raw["most"]),
     )
 
 

@@ -1,18 +1,20 @@
-"""What a text tries to do to a model that reads it: readings, phrases, words and, where there is one, its vector.
+"""What a text tries to do to a model that reads it: readings, phrases, words and, where that matters, its vector.
 
-    pieces, hidden = pieces_of(text)             every window of every reading, scored by its words
-    best = most_suspect(pieces, 4)               the few that are worth an embedding
-    judged(pieces, classifier, vectors)          a finding for the piece with the highest score
+    pieces, hidden = pieces_of(text, classifier)         every window of every reading, scored by its words
+    some = undecided(pieces, classifier, 0.5, 4)         the few whose vector can decide
+    judged(pieces, classifier, vectors, 0.5)             a finding for the piece with the highest score
+
+A vector speaks for an attack by so much at most (`VectorWeights.most`): where the words are farther below the threshold
+than that, no vector can reach it, and none is computed.
 
 Failure behaviour: pure and total; linear in the length of the text.
 """
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from thriftgate.guards.classifier import Classifier
+from thriftgate.guards.classifier import Classifier, VectorWeights, probability
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.hashing import hashed
 from thriftgate.guards.phrases import is_plain_order, phrase_features, phrases_in
@@ -42,14 +44,12 @@ class Piece:
     end: int
     """Its place in the source."""
     layer: str
-    words: Mapping[int, float]
-    phrases: Sequence[float]
+    logit: float
+    """How much its words and phrases speak for an attack."""
     score: float
-    """By words and phrases alone."""
+    """By these alone."""
     least: float = 0.0
     """Its score is not below this, whatever its vector says."""
-    doubt: float = 0.0
-    """Taken from the logit of its score."""
 
 
 def pieces_of(text: str, classifier: Classifier) -> tuple[list[Piece], list[Finding]]:
@@ -102,20 +102,45 @@ def most_suspect(pieces: Iterable[Piece], count: int) -> list[Piece]:
     return sorted(pieces, key=lambda piece: -piece.score)[:count]
 
 
+def undecided(pieces: Iterable[Piece], classifier: Classifier, threshold: float, count: int) -> list[Piece]:
+    """The most suspect of the pieces that a vector can lift to the threshold; none for a classifier without vectors."""
+    weights = classifier.vector
+    if weights is None:
+        return []
+    return most_suspect((one for one in pieces if _reaches(one, weights, threshold)), count)
+
+
 def judged(
-    pieces: Sequence[Piece], classifier: Classifier, vectors: Mapping[str, Vector] | None = None
+    pieces: Sequence[Piece],
+    classifier: Classifier,
+    vectors: Mapping[str, Vector] | None = None,
+    threshold: float = 0.5,
 ) -> Finding | None:
-    """The finding of the piece with the highest score, whatever that is; None for an empty text."""
+    """The finding of the piece with the highest score, whatever that is; None for an empty text.
+
+    With `vectors`, by text, a piece that none is needed of is judged below the threshold by what its words say beside
+    one; a piece that could do with one and has none, and every piece where there are no `vectors`, by its words alone.
+    """
     best: Finding | None = None
     for piece in pieces:
-        vector = (vectors or {}).get(piece.text)
-        score = piece.score
-        if vector is not None:
-            score = _doubted(classifier.with_vector.score(piece.words, piece.phrases, vector), piece.doubt)
-            score = max(piece.least, score)
+        score = piece.score if vectors is None else score_beside(piece, classifier, vectors.get(piece.text), threshold)
         if best is None or score > best.score:
             best = Finding("injection", piece.layer or "classifier", score, piece.start, piece.end)
     return best
+
+
+def score_beside(piece: Piece, classifier: Classifier, vector: Vector | None, threshold: float) -> float:
+    """The score of a piece where vectors stand beside words."""
+    weights = classifier.vector
+    if weights is None or (vector is None and _reaches(piece, weights, threshold)):
+        return piece.score
+    said = weights.said(vector) if vector is not None else 0.0
+    return max(piece.least, probability(piece.logit + weights.shift + said))
+
+
+def _reaches(piece: Piece, weights: VectorWeights, threshold: float) -> bool:
+    """Whether the most that a vector may say would make the piece count."""
+    return probability(piece.logit + weights.shift + weights.most) >= threshold
 
 
 def nearest(vectors: Mapping[str, Vector], pieces: Sequence[Piece], known: Sequence[Vector]) -> Finding | None:
@@ -136,11 +161,6 @@ def explained(text: str) -> list[str]:
     return [name for name, _, _ in phrases_in(text)]
 
 
-def _doubted(score: float, doubt: float) -> float:
-    """The score with less evidence for it."""
-    return score / (score + (1.0 - score) * math.exp(doubt)) if doubt else score
-
-
 def _pieces(reading: TextReading, classifier: Classifier, *, hidden: bool, doubt: float = 0.0) -> Iterable[Piece]:
     for start, end in places(len(reading.text)):
         text = reading.text[start:end]
@@ -149,5 +169,5 @@ def _pieces(reading: TextReading, classifier: Classifier, *, hidden: bool, doubt
         words, phrases = features_of(text, hidden=hidden, layer=bool(reading.layer))
         first, last = reading.source(start, end)
         least = _PLAIN if is_plain_order(text) else 0.0
-        score = max(least, _doubted(classifier.without.score(words, phrases), doubt))
-        yield Piece(text, first, last, reading.layer, words, phrases, score, least, doubt)
+        logit = classifier.words.logit(words, phrases) - doubt
+        yield Piece(text, first, last, reading.layer, logit, max(least, probability(logit)), least)

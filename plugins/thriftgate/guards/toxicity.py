@@ -60,7 +60,7 @@ def toxic(text: str, classifier: Classifier) -> Finding | None:
         piece = text[start:end]
         if not piece.strip():
             continue
-        score = classifier.without.score(hashed(piece), toxicity_features(piece))
+        score = classifier.words.score(hashed(piece), toxicity_features(piece))
         if best is None or score > best.score:
             best = Finding("toxicity", "classifier", score, start, end)
     return best

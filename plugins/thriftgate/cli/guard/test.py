@@ -8,8 +8,9 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,9 @@ from thriftgate.cli.gateway.check import DEFAULT_CONFIG
 from thriftgate.cli.waiting import waiting
 from thriftgate.config import EmbedderConfig, load_section
 from thriftgate.config.sections.guards import GuardsConfig
+
+if TYPE_CHECKING:
+    from thriftgate.services.guards.inspecting import Explanation
 
 _SHOWN = 5
 
@@ -30,7 +34,7 @@ _SHOWN = 5
 @click.option("--model", default="", help="A route or model whose own actions hold.")
 @click.option("--answer", "is_answer", is_flag=True, help="Look at TEXT as at an answer, not as at a request.")
 @click.option("--tool", "is_tool", is_flag=True, help="Look at TEXT as at what a tool gave back.")
-@click.option("--words-only", is_flag=True, help="Without the embedder: by words and phrases alone.")
+@click.option("--words-only", is_flag=True, help="Without any model: by words and phrases alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     text: str, *, config_file: Path | None, model: str, is_answer: bool, is_tool: bool, words_only: bool, as_json: bool
@@ -53,6 +57,10 @@ def command(
         return
     if model and model not in config.models:
         click.echo(f"nothing differs for '{model}': what the section says holds")
+    _show(found, model)
+
+
+def _show(found: Mapping[str, Any], model: str) -> None:
     is_shadow = any(one["shadow"] for one in found["findings"])
     click.secho(
         f"action: {found['action']}{' (shadow: findings are noted, nothing else)' if is_shadow else ''}", bold=True
@@ -71,24 +79,30 @@ def command(
     for one in found.get("pieces", ()):
         layer = f" ({one['layer']})" if one["layer"] else ""
         phrases = f": {', '.join(one['phrases'])}" if one["phrases"] else ""
-        click.echo(f"  by words {one['score']:.2f}, characters {one['start']}-{one['end']}{layer}{phrases}")
+        by_model = f", with its vector {one['with_vector']:.2f}" if "with_vector" in one else ""
+        click.echo(f"  by words {one['score']:.2f}{by_model}, characters {one['start']}-{one['end']}{layer}{phrases}")
+    if "model" in found:
+        click.echo(f"  the model of attacks: {found['model']}")
 
 
 async def _looked(
     text: str, config: GuardsConfig, base_dir: Path, *, model: str, place: str, embedding: EmbedderConfig | None
 ) -> dict[str, Any]:
     # numpy, the weights and the model take a second, which `--help` need not wait for.
-    from thriftgate.guards.injection import explained, most_suspect
-    from thriftgate.proxy.compose.guards import guard_service
+    from thriftgate.guards.injection import explained
+    from thriftgate.proxy.compose.guards import attack_model, guard_service
     from thriftgate.services.guards.decisions import audit_lines
     from thriftgate.services.guards.inspecting import Said
     from thriftgate.stores.embedders import embedder_of
 
-    embedder = None
+    data_dir = base_dir / ".thriftgate"
+    embedder, attacks = None, None
     if embedding is not None and place != "answer":
-        embedder = embedder_of(embedding, base_dir / ".thriftgate", remembers=False)
+        attacks = attack_model(config, data_dir)
+        if config.injection.known is not None:
+            embedder = embedder_of(embedding, data_dir, remembers=False)
     try:
-        service = guard_service(config, base_dir=base_dir, embedder=embedder, analyzer=None)
+        service = guard_service(config, base_dir=base_dir, model=attacks, embedder=embedder, analyzer=None)
         policy = service.policies.policy_of(model)
         if policy is None:
             return {"action": "off", "findings": [], "is_protected": False}
@@ -101,18 +115,32 @@ async def _looked(
                 "not_looked_at": [name for name, is_wanted in wanted.items() if is_wanted],
             }
         decision = await service.request([Said(text, place)], policy)
-        pieces, _, worst = await service.explain(text)
+        told = await service.explain(text)
+        shown = sorted(zip(told.pieces, told.scores, strict=True), key=lambda one: -max(one[1], one[0].score))[:_SHOWN]
         return {
             "action": decision.action,
             "findings": list(audit_lines(decision)),
             **({"not_looked_at": ["judge"]} if policy.action("judge") != "off" else {}),
-            "score": round(worst.score, 4) if worst else 0.0,
+            "score": round(told.worst.score, 4) if told.worst else 0.0,
             "pieces": [
                 {"start": one.start, "end": one.end, "layer": one.layer, "score": round(one.score, 4),
-                 "phrases": explained(one.text)}
-                for one in most_suspect(pieces, _SHOWN)
+                 "phrases": explained(one.text),
+                 **({"with_vector": round(score, 4)} if one.text in told.asked else {})}
+                for one, score in shown
             ],
+            "model": _asked(told, by_words=attacks is None),
         }  # fmt: skip
     finally:
-        if embedder is not None:
-            await embedder.close()
+        for one in (embedder, attacks):
+            if one is not None:
+                await one.close()
+
+
+def _asked(told: "Explanation", *, by_words: bool) -> str:
+    if by_words:
+        return "not there; what counts is by words alone"
+    if told.failure is not None:
+        return f"failed ({type(told.failure).__name__}); what counts is by words alone"
+    if not told.asked:
+        return "not asked: whatever it said, the words would stay below the threshold"
+    return f"asked about {len(told.asked)} of {len(told.pieces)} windows, those that it can lift to the threshold"

@@ -65,10 +65,10 @@ class InjectionGuardConfig(Section):
         lt=1,
         description="Score from which it counts; at 0.5 about 1 % of harmless support questions would.",
     )
-    embed: bool = Field(
-        default=False,
-        description="Look at meaning as well as at words: one embedding for each new text, some 20 ms of CPU per 100 "
-        "tokens. It finds a little more, and blocks more harmless texts that are not English.",
+    model: Literal["defender", "none"] = Field(
+        default="defender",
+        description="What stands beside words where it can decide: `defender`, a small model of attacks that runs in "
+        "each worker; `none`: nothing, which takes less memory and finds less.",
     )
     known: str | None = Field(
         default=None, description="A file of attacks that you know, one a line; what comes near one counts."

@@ -124,15 +124,6 @@ class ThriftgateConfig(Section):
             raise ValueError("guards.pii needs the section privacy, whose analyzer it asks")
         return self
 
-    @model_validator(mode="after")
-    def _classifier_has_its_embedder(self) -> "ThriftgateConfig":
-        if self.guards is not None and self.guards.injection.embed and self.embedder.model != "local":
-            raise ValueError(
-                "guards.injection.embed judges by MiniLM's vectors, which it was trained on: set it to false, or "
-                "embedder.model to local"
-            )
-        return self
-
     @property
     def routes_with_private_tiers(self) -> frozenset[str]:
         """Those that may ask a model on one's own machines, which may see what others may not."""

@@ -123,6 +123,8 @@ class Gateway:
             self._load("the check for personal data", self.privacy.analyzer.warm_up())
         if self.embedder is not None:
             self._load("the embedder", self.embedder.warm_up())
+        if self.guards is not None and self.guards.model is not None:
+            self._load("the model of attacks", self.guards.model.warm_up())
         if self.cache is not None:
             self.background.start("cache_indexes", self.cache.prepare())
 
@@ -158,12 +160,13 @@ class Gateway:
             {"the ledger": self.writer.aclose, "budgets": self.budgets.aclose, "traces": self._close_traces},
             by=_WRITTEN,
         )
-        embedder = self.embedder
+        embedder, attacks = self.embedder, guards.model if guards is not None else None
         await shutdown.stage(
             {
                 "metrics": lambda _: self.metrics.close(),
                 **({"the check for personal data": lambda _: privacy.analyzer.close()} if privacy is not None else {}),
                 **({"the embedder": lambda _: embedder.close()} if embedder is not None else {}),
+                **({"the model of attacks": lambda _: attacks.close()} if attacks is not None else {}),
                 **({"the guards' log": lambda _: guards.log.close()} if guards is not None else {}),
                 **({"the connection to Langfuse": lambda _: client.close()} if client is not None else {}),
                 **({"the connections to Redis": lambda _: redis.close()} if redis is not None else {}),
@@ -261,8 +264,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     guards = None
     if config.guards is not None:
         guards = open_guards(
-            config.guards, base_dir=base_dir, embedder=embedder, analyzer=privacy.analyzer if privacy else None,
-            completer=shared.completer, audits=writer, samples=metrics.samples, clock=clock,
+            config.guards, base_dir=base_dir, data_dir=data_dir, embedder=embedder,
+            analyzer=privacy.analyzer if privacy else None, completer=shared.completer, audits=writer, samples=metrics.samples, clock=clock,
         )  # fmt: skip
     return Gateway(
         config=config,

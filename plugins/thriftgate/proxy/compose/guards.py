@@ -1,7 +1,7 @@
 """Builds the guards from the section `guards`.
 
-Failure behaviour: a file of known attacks that cannot be read raises ConfigurationError at the start. Weights are read
-at the first text.
+Failure behaviour: a file of known attacks that cannot be read, and a model of attacks whose files are not there or are
+others than the classifier was trained by, raise ConfigurationError at the start. The model is loaded after it.
 """
 
 from collections.abc import Iterable
@@ -13,12 +13,13 @@ from thriftgate.config import ThriftgateConfig
 from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.guards.classifier import shipped_classifier
-from thriftgate.ports import AuditBook, Clock, Completer, Embedder, PrivacyAnalyzer
+from thriftgate.ports import AuditBook, Clock, Completer, Embedder, LoadedEmbedder, PrivacyAnalyzer
 from thriftgate.prompts.registry import Registry
 from thriftgate.services.guards.decisions import Decision, audit_lines
 from thriftgate.services.guards.inspecting import GuardService
 from thriftgate.services.guards.judging import GuardJudge
 from thriftgate.services.guards.policies import GuardPolicies
+from thriftgate.services.guards.vectors import KnownAttacks
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.metrics import Samples
 from thriftgate.stores.files.audit_log import AuditLog
@@ -31,6 +32,8 @@ class Guards:
     """What guards requests and answers."""
 
     service: GuardService
+    model: LoadedEmbedder | None
+    """The model of attacks."""
     log: AuditLog
     samples: Samples
     clock: Clock
@@ -47,15 +50,29 @@ class Guards:
 
 
 def needs_embedder(config: ThriftgateConfig) -> bool:
-    """Whether the guards look at meaning."""
-    guards = config.guards
-    return guards is not None and (guards.injection.embed or guards.injection.known is not None)
+    """Whether the guards compare with known attacks."""
+    return config.guards is not None and config.guards.injection.known is not None
+
+
+def attack_model(config: GuardsConfig, data_dir: Path) -> LoadedEmbedder | None:
+    """The model that stands beside words, to be loaded; None where nothing does. Raises ConfigurationError."""
+    if config.injection.model == "none":
+        return None
+    # onnxruntime takes a while to import, which a gateway by words alone need not wait for.
+    from thriftgate.stores.defender.model import Defender
+
+    model, trained_by = Defender(data_dir), shipped_classifier("injection").vector
+    if trained_by is None or trained_by.encoder != model.fingerprint:
+        words = f"guards.injection.model: the classifier was trained by other weights than {model.fingerprint}"
+        raise ConfigurationError([f"{words}: run `uv sync`, or set it to none"])
+    return model
 
 
 def open_guards(
     config: GuardsConfig,
     *,
     base_dir: Path,
+    data_dir: Path,
     embedder: Embedder | None,
     analyzer: PrivacyAnalyzer | None,
     completer: Completer,
@@ -65,28 +82,30 @@ def open_guards(
 ) -> Guards:
     """Build everything. Raises ConfigurationError."""
     judge = GuardJudge(completer, config.judge, clock, audits) if config.judge is not None else None
-    service = guard_service(config, base_dir=base_dir, embedder=embedder, analyzer=analyzer, judge=judge)
+    model = attack_model(config, data_dir)
+    service = guard_service(config, base_dir=base_dir, model=model, embedder=embedder, analyzer=analyzer, judge=judge)
     log = AuditLog(base_dir / config.audit_log if config.audit_log else None)
-    return Guards(service=service, log=log, samples=samples, clock=clock)
+    return Guards(service=service, model=model, log=log, samples=samples, clock=clock)
 
 
 def guard_service(
     config: GuardsConfig,
     *,
     base_dir: Path,
+    model: Embedder | None,
     embedder: Embedder | None,
     analyzer: PrivacyAnalyzer | None,
     judge: GuardJudge | None = None,
 ) -> GuardService:
     """The guards without their log."""
+    known = _known(config, base_dir)
     return GuardService(
         GuardPolicies(config),
         injection=partial(shipped_classifier, "injection"),
         toxicity=partial(shipped_classifier, "toxicity"),
-        embedder=embedder if config.injection.embed or config.injection.known else None,
-        judges_by_vector=config.injection.embed,
+        model=model,
         analyzer=analyzer,
-        known=_known(config, base_dir),
+        known=KnownAttacks(embedder, known) if known and embedder is not None else None,
         judge=judge,
     )
 

@@ -1,8 +1,9 @@
 """Looks at texts with every guard that is on, each text once: what was seen before is remembered, by its hash alone.
 
 Failure behaviour: a guard that fails is named in the decision; what follows is the operator's choice (`fail`): the text
-passes, or the decision's error is GuardUnavailableError, a 503. Long texts and many short ones are looked at beside
-the event loop, all of a request at once.
+passes, or the decision's error is GuardUnavailableError, a 503. Where the model of attacks cannot be run, what the
+words say counts all the same, the failure is named, and the text is looked at again the next time. Long texts and many
+short ones are looked at beside the event loop, all of a request at once.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from thriftgate.guards.addresses import foreign_links
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
-from thriftgate.guards.injection import Piece, judged, most_suspect, nearest, pieces_of
+from thriftgate.guards.injection import Piece, judged, most_suspect, pieces_of, score_beside, undecided
 from thriftgate.guards.leaks import PromptLeak
 from thriftgate.guards.texts.readings import literal_readings
 from thriftgate.guards.toxicity import toxic
@@ -23,26 +24,23 @@ from thriftgate.privacy.findings import Text
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.judging import GuardJudge, JudgedRequest
 from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
+from thriftgate.services.guards.vectors import KnownAttacks, look_at
 from thriftgate.services.request.background import beside_loop
-from thriftgate.types import Vector
 
 logger = logging.getLogger(__name__)
 
 _Keyed = tuple[bytes, str]
 """A text behind its hash."""
 _Findings = tuple[Finding, ...]
-_Reading = tuple[Sequence[Piece], list[Finding]]
 _DENY, _JUDGE = b"deny", b"judge"
 _FROM_OUTSIDE = frozenset({"user", "tool"})
 
 _REMEMBERED = 40_000
-_EMBEDDED = 4
-"""Windows of one text that are embedded: the most suspect ones."""
+_BY_VECTOR = 4
+"""Windows of one text that are judged by a vector too: the most suspect ones of those where it can matter."""
 _LONG = 2_000
 _EACH = 60
 """Characters that cost as much as a text of none."""
-_QUIET = 0.03
-"""Score by words below which a window is not worth an embedding in a long text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,32 @@ class Said:
     """Whose part it is; the parts of one message are looked at joined as well, None: it has no other parts."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One text as it was read."""
+
+    pieces: Sequence[Piece]
+    """Those that can decide."""
+    hidden: Sequence[Finding]
+    undecided: Sequence[Piece]
+    """Those whose vector can decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything about one text."""
+
+    pieces: Sequence[Piece]
+    """Every window of every reading."""
+    scores: Sequence[float]
+    """Of each piece, as it counts."""
+    asked: frozenset[str]
+    """The windows that the model of attacks was asked about."""
+    worst: Finding | None
+    failure: Exception | None
+    """Why the model could not be asked."""
+
+
 class GuardService:
     """All guards."""
 
@@ -65,21 +89,19 @@ class GuardService:
         *,
         injection: Callable[[], Classifier],
         toxicity: Callable[[], Classifier],
-        embedder: Embedder | None = None,
-        judges_by_vector: bool = True,
+        model: Embedder | None = None,
         analyzer: PrivacyAnalyzer | None = None,
-        known: Sequence[str] = (),
+        known: KnownAttacks | None = None,
         judge: GuardJudge | None = None,
     ) -> None:
+        """`model` gives the vectors that the classifier of attacks was trained by; None: it goes by words alone."""
         self.policies = policies
         self._injection = injection
         self._toxicity = toxicity
-        self._embedder = embedder
-        self._judges_by_vector = judges_by_vector
+        self._model = model
         self._analyzer = analyzer
-        self._known_texts = known
+        self._known = known
         self._judge = judge
-        self._known: list[Vector] | None = None
         self._seen: OrderedDict[bytes, _Findings] = OrderedDict()
 
     async def request(
@@ -108,8 +130,9 @@ class GuardService:
         is_heavy = _cost(to_list) + _cost(to_read) > _LONG
         new, read = await beside_loop(lambda: (self._listed(to_list), self._read(to_read)), is_heavy=is_heavy)
         listed |= self._kept(new, _DENY)
-        judged_now, reason = await self._judged(read)
-        attacks |= self._kept(judged_now, b"")
+        judged_now, unsure, reason = await self._judged(read)
+        attacks |= judged_now
+        self._kept({key: one for key, one in judged_now.items() if key not in unsure}, b"")
         if reason is not None:
             self._note_failure("injection", reason)
             failed.add("injection")
@@ -188,11 +211,17 @@ class GuardService:
         if self._judge is not None:
             await self._judge.drain(patience)
 
-    async def explain(self, text: str) -> tuple[list[Piece], list[Finding], Finding | None]:
-        """Everything about one text, for `thriftgate guard test`."""
-        pieces, hidden = pieces_of(text, self._injection())
-        vectors = await self._vectors([pieces])
-        return pieces, hidden, judged(pieces, self._injection(), vectors if self._judges_by_vector else None)
+    async def explain(self, text: str) -> Explanation:
+        """How one text is judged for attacks, for `thriftgate guard test`."""
+        classifier, threshold = self._injection(), self.policies.config.injection.threshold
+        pieces, _ = pieces_of(text, classifier)
+        if self._model is None:
+            scores = [one.score for one in pieces]
+            return Explanation(pieces, scores, frozenset(), judged(pieces, classifier), None)
+        looked = await look_at(self._model, {b"": undecided(pieces, classifier, threshold, _BY_VECTOR)})
+        scores = [score_beside(one, classifier, looked.vectors.get(one.text), threshold) for one in pieces]
+        worst = judged(pieces, classifier, looked.vectors, threshold)
+        return Explanation(pieces, scores, frozenset(looked.vectors), worst, looked.failure)
 
     def _lists_of(self, where: str, policy: GuardPolicy) -> dict[str, str]:
         """The deny lists that count there, with what follows."""
@@ -217,33 +246,43 @@ class GuardService:
     def _read(self, texts: Mapping[bytes, str]) -> dict[bytes, _Reading | Exception]:
         """What can decide of each text, and what was hidden; a text that cannot be read spoils no other."""
         found: dict[bytes, _Reading | Exception] = {}
+        threshold = self.policies.config.injection.threshold
         for key, text in texts.items():
             try:
-                pieces, hidden = pieces_of(text, self._injection())
+                classifier = self._injection()
+                pieces, hidden = pieces_of(text, classifier)
             except Exception as error:
                 found[key] = error
             else:
-                # Of hundreds of windows these alone are embedded, or can have the highest score beside those that are.
-                found[key] = (most_suspect(pieces, _EMBEDDED + 1), hidden)
+                # Of hundreds of windows the first of what has no vector is the worst of it.
+                some = undecided(pieces, classifier, threshold, _BY_VECTOR) if self._model is not None else ()
+                kept = dict.fromkeys((*some, *most_suspect(pieces, _BY_VECTOR + 1)))
+                found[key] = _Reading(tuple(kept), hidden, some)
         return found
 
     async def _judged(
         self, read: Mapping[bytes, _Reading | Exception]
-    ) -> tuple[dict[bytes, _Findings], Exception | None]:
-        """What is hidden in each text and the worst of it, whatever the scores; and why some are not there."""
+    ) -> tuple[dict[bytes, _Findings], frozenset[bytes], Exception | None]:
+        """What is hidden in each text and the worst of it, whatever the scores; of which not all is known, and why."""
         good = {key: one for key, one in read.items() if not isinstance(one, Exception)}
         reason = next((one for one in read.values() if isinstance(one, Exception)), None)
-        try:
-            vectors = await self._vectors([pieces for pieces, _ in good.values()])
-            known = await self._known_vectors() if self._known_texts and vectors else ()
-        except Exception as error:
-            return {}, error
+        unsure: frozenset[bytes] = frozenset()
+        vectors = None
+        if self._model is not None:
+            looked = await look_at(self._model, {key: one.undecided for key, one in good.items()})
+            vectors, unsure, reason = looked.vectors, looked.missing, looked.failure or reason
+        near: Mapping[bytes, Finding] = {}
+        if self._known is not None:
+            try:
+                near = await self._known.near({key: one.pieces for key, one in good.items()})
+            except Exception as error:
+                unsure, reason = frozenset(good), error
         found: dict[bytes, _Findings] = {}
-        for key, (pieces, hidden) in good.items():
-            worst = judged(pieces, self._injection(), vectors if self._judges_by_vector else None)
-            near = nearest(vectors, pieces, known) if known else None
-            found[key] = (*hidden, *(one for one in (worst, near) if one is not None))
-        return found, reason
+        threshold = self.policies.config.injection.threshold
+        for key, one in good.items():
+            worst = judged(one.pieces, self._injection(), vectors, threshold)
+            found[key] = (*one.hidden, *(each for each in (worst, near.get(key)) if each is not None))
+        return found, unsure, reason
 
     def _acted(self, findings: Iterable[Finding], place: str, policy: GuardPolicy) -> Iterable[Acted]:
         for one in findings:
@@ -279,25 +318,6 @@ class GuardService:
         while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         return found
-
-    async def _vectors(self, texts: Iterable[Sequence[Piece]]) -> dict[str, Vector]:
-        """Of each text's most suspect windows; none without an embedder. Raises what the embedder raises."""
-        if self._embedder is None:
-            return {}
-        chosen: list[Piece] = []
-        for pieces in texts:
-            some = most_suspect(pieces, _EMBEDDED)
-            if len(pieces) > _EMBEDDED:
-                some = [one for one in some if one.score > _QUIET] or some[:1]
-            chosen += some
-        wanted = list(dict.fromkeys(one.text for one in chosen))
-        return dict(zip(wanted, await self._embedder.embed(wanted), strict=True)) if wanted else {}
-
-    async def _known_vectors(self) -> Sequence[Vector]:
-        if self._known is None:
-            assert self._embedder is not None, "known attacks need an embedder"
-            self._known = list(await self._embedder.embed(list(self._known_texts)))
-        return self._known
 
     def _note_failure(self, guard: str, error: Exception) -> None:
         logger.warning("the guard %s failed: %s", guard, type(error).__name__)

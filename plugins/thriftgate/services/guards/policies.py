@@ -44,7 +44,7 @@ class GuardPolicies:
     """The section's policy, with what a route or model does differently."""
 
     def __init__(self, config: GuardsConfig) -> None:
-        self._config = config
+        self.config = config
         self.lists = {one.name: DenyList(one.name, one.words, one.patterns) for one in config.deny}
         self._default = self._policy({}, config.shadow)
         self._by_model = {
@@ -62,10 +62,10 @@ class GuardPolicies:
             return next(iter(known), None)
         guards = {guard for one in known for guard in one.actions}
         actions = {guard: max((one.action(guard) for one in known), key=ORDER.index) for guard in guards}
-        return GuardPolicy(self._config, actions, shadow=all(one.shadow for one in known))
+        return GuardPolicy(self.config, actions, shadow=all(one.shadow for one in known))
 
     def _policy(self, other: Mapping[str, str], shadow: bool) -> GuardPolicy:
-        config = self._config
+        config = self.config
         actions: dict[str, str] = {
             "size": config.size.action,
             "hidden": config.hidden.action,

@@ -41,8 +41,43 @@ def fingerprint_of(files: EmbedderFiles, precision: Precision) -> str:
     return f"{MODEL}-{files.weights_hash}-{precision}-mean-{MAX_TOKENS}-r{GRAPH_REVISION}"
 
 
-class MiniLM:
-    """The loaded model. Not thread-safe: one thread calls it.
+class SentenceModel:
+    """A loaded graph of this kind with its tokenizer. Not thread-safe: one thread calls it.
+
+    Args:
+        tokenizer: The `tokenizers` library's JSON.
+        graph: As `kept_graph` gives it.
+        threads: CPU threads of one call.
+    """
+
+    def __init__(self, tokenizer: Path, graph: Path | bytes, threads: int) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        # A user who writes "[SEP]" means the five characters.
+        self._tokenizer.encode_special_tokens = True
+        self._session = session_of(graph, threads, keeps_plans=False, is_exact=True)
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, [CLS] and [SEP] included, at most 256."""
+        encodings = self._tokenizer.encode_batch([both_ends(text, MAX_CHARACTERS) for text in texts])
+        return [fitting_ids(encoding.ids) for encoding in encodings]
+
+    def run(self, token_ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+        """One vector per text, shape (texts, 384); the shorter texts are padded to the longest."""
+        lengths = np.array([len(ids) for ids in token_ids], dtype=np.int32)
+        input_ids = np.zeros((len(token_ids), int(lengths.max())), dtype=np.int32)
+        for row, ids in enumerate(token_ids):
+            input_ids[row, : len(ids)] = ids
+        feed = {"input_ids": input_ids, "lengths": lengths}
+        outputs = cast("list[npt.NDArray[np.float32]]", self._session.run(["embedding"], feed))
+        return outputs[0]
+
+
+class MiniLM(SentenceModel):
+    """The loaded model.
 
     Args:
         files: The installed weights.
@@ -61,30 +96,8 @@ class MiniLM:
         threads: int,
         building: GraphBuilding | None = None,
     ) -> None:
-        from tokenizers import Tokenizer
-
-        self._tokenizer = Tokenizer.from_file(str(files.tokenizer))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        # A user who writes "[SEP]" means the five characters.
-        self._tokenizer.encode_special_tokens = True
         kept = kept_graph(minilm_graph_path(files, precision, graph_dir), partial(_graph, files, precision), building)
-        self._session = session_of(kept, threads, keeps_plans=False, is_exact=True)
-
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, [CLS] and [SEP] included, at most 256."""
-        encodings = self._tokenizer.encode_batch([both_ends(text, MAX_CHARACTERS) for text in texts])
-        return [fitting_ids(encoding.ids) for encoding in encodings]
-
-    def run(self, token_ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
-        """One vector per text, shape (texts, 384); the shorter texts are padded to the longest."""
-        lengths = np.array([len(ids) for ids in token_ids], dtype=np.int32)
-        input_ids = np.zeros((len(token_ids), int(lengths.max())), dtype=np.int32)
-        for row, ids in enumerate(token_ids):
-            input_ids[row, : len(ids)] = ids
-        feed = {"input_ids": input_ids, "lengths": lengths}
-        outputs = cast("list[npt.NDArray[np.float32]]", self._session.run(["embedding"], feed))
-        return outputs[0]
+        super().__init__(files.tokenizer, kept, threads)
 
 
 def minilm_graph_path(files: EmbedderFiles, precision: Precision, graph_dir: Path) -> Path:
