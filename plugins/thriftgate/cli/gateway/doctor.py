@@ -84,7 +84,7 @@ def examine(path: Path, *, port: int, base_url: str) -> Iterator[Diagnosis]:
         yield from _attempt("Redis", lambda: asyncio.run(check_redis(section)))
         yield from _attempt("embedder", lambda: check_embedder(section, base))
         yield from _attempt("privacy", lambda: check_privacy(section, base))
-        yield from _attempt("guards", lambda: [check_guards(section)])
+        yield from _attempt("guards", lambda: [check_attack_guard(section)])
     yield from _attempt("disk", lambda: check_disk(base))
     for found in loaded:
         yield from _attempt("providers", lambda found=found: check_providers(found))
@@ -217,7 +217,7 @@ def check_privacy(config: ThriftgateConfig, base: Path) -> list[Diagnosis]:
     return [Diagnosis("privacy", "ok", words) for words in describe_privacy(config.privacy, base)]
 
 
-def check_guards(config: ThriftgateConfig) -> Diagnosis:
+def check_attack_guard(config: ThriftgateConfig) -> Diagnosis:
     """By what attacks are looked for, and whether the model's weights are there."""
     if config.guards is None:
         return Diagnosis("guards", "ok", "off: nothing looks for attacks in requests")

@@ -265,7 +265,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     if config.guards is not None:
         guards = open_guards(
             config.guards, base_dir=base_dir, data_dir=data_dir, embedder=embedder,
-            analyzer=privacy.analyzer if privacy else None, completer=shared.completer, audits=writer, samples=metrics.samples, clock=clock,
+            analyzer=privacy.analyzer if privacy else None,
+            completer=shared.completer, audits=writer, samples=metrics.samples, clock=clock,
         )  # fmt: skip
     return Gateway(
         config=config,

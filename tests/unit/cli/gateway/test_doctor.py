@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -9,6 +10,7 @@ from pytest_httpserver import HTTPServer
 from thriftgate.cli.gateway import doctor
 from thriftgate.cli.gateway.doctor import Diagnosis
 from thriftgate.config import EmbedderConfig, LoadedConfig, ThriftgateConfig
+from thriftgate.stores.defender import files as defender_files
 
 GOOD = Path(__file__).parent.parent.parent.parent / "config" / "good"
 
@@ -54,6 +56,22 @@ def test_every_mistake_of_the_configuration_is_a_finding() -> None:
     findings = doctor.check_configuration(GOOD.parent / "bad" / "many_mistakes.yaml", [])
     assert len(findings) == 6
     assert {finding.status for finding in findings} == {"failed"}
+
+
+def test_it_is_said_by_what_attacks_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes: dict[str, Any] = {"r": {"cascade": {"tiers": [{"model": "m"}]}}}
+
+    def words(**guards: Any) -> str:
+        (found,) = doctor._attempt(  # pyright: ignore[reportPrivateUsage]
+            "guards", lambda: doctor.check_attack_guard(ThriftgateConfig.model_validate({"routes": routes, **guards}))
+        )
+        return f"{found.status}: {found.words}"
+
+    assert words() == "ok: off: nothing looks for attacks in requests"
+    assert words(guards={}).startswith("ok: attacks are looked for by words, and by Defender ")
+    monkeypatch.setattr(defender_files, "WHEEL", "no-such-wheel")
+    assert words(guards={}).startswith("failed: the model of attacks needs the package no-such-wheel: run `uv sync`")
+    assert words(guards={"injection": {"model": "none"}}).startswith("ok: attacks are looked for by words alone")
 
 
 def test_without_any_key_the_demo_provider_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:

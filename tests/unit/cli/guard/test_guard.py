@@ -95,3 +95,16 @@ def test_an_answer_is_looked_at_as_one_and_what_needs_a_gateway_is_named(
     assert "pii" in answer["not_looked_at"]
     shown = printed(capsys, "All is well.", "--answer", "--config", config)
     assert "not looked at: pii" in shown
+
+
+def test_both_parts_of_a_verdict_are_told_and_when_the_model_was_not_needed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = printed(capsys, ATTACK)
+    assert ", with its vector " in shown
+    assert "the model of attacks: asked about 1 of 1 windows" in shown
+    harmless = found(capsys, "How long does a refund take?")
+    assert harmless["model"].startswith("not asked: whatever it said")
+    assert "with_vector" not in harmless["pieces"][0]
+    assert found(capsys, ATTACK, "--words-only")["model"] == "not there; what counts is by words alone"
