@@ -51,7 +51,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What vectors say: a linear model of them that never says more than `most`."""
+    """What vectors say: a linear model of them that never says more than `most`, either way."""
 
     row: Rows
     bias: float
@@ -63,7 +63,7 @@ class Spoken:
 
     def logits(self, vectors: npt.NDArray[np.float32]) -> Rows:
         """Of every row."""
-        return np.minimum(self.most, vectors @ self.row + self.bias)
+        return np.clip(vectors @ self.row + self.bias, -self.most, self.most)
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ TOO_FEW = frozenset({"e-mails"})
 _STRENGTH, _VECTOR_STRENGTH = 5.0, 0.02
 """Regularisation of words and of vectors."""
 _PART, _MOST = 0.5, 3.0
-"""How much of the logit by vectors stands beside that by words, and of how much at most: words that are farther below
-the threshold than the product need no vector."""
+"""How much of the logit by vectors stands beside that by words, and of how much at most, either way: words that are
+farther from the threshold than the product need no vector."""
 _TOXIC_STRENGTH, _WORDS = 0.1, 0.5
 _LEXICONS = (3.0, 4.0, 4.0, 4.0, 4.0, 2.0)
 """Of profanity, slurs, threats, contempt, insults, harsh words, against words of a spread of `_WORDS`."""
@@ -240,8 +240,8 @@ def run_injection(data: Data, table: Table) -> tuple[dict[str, Any], Classifier]
             "seen": measured_sets(data, worst, at, parts, attacks),
             "harmless": measured_sets(data, worst, at, parts, benign),
         }
-    in_reach = by_text(data, alone) >= limits[1] - model.vectors.most
-    needed = np.where(in_reach, 1.0, 0.0)
+    by_words = by_text(data, alone) - limits[1]
+    needed = np.where(np.abs(by_words) <= model.vectors.most, 1.0, 0.0)
     results["a vector can matter"] = measured_sets(data, needed, 0.5, parts, [*benign, *attacks])
     return results, _classifier(model, *limits)
 

@@ -64,11 +64,11 @@ class VectorWeights:
     row: _Row
     """Shape (dimensions of the encoder,)."""
     most: float
-    """It never says more for the class than this, so that words which are farther below need no vector."""
+    """It never says more than this for the class or against it: words that are farther from the threshold decide."""
 
     def said(self, vector: _Row) -> float:
-        """How much a vector speaks for the class, at most `most`."""
-        return min(self.most, self.bias + float(self.row @ vector))
+        """How much a vector speaks for the class, or against it: at most `most`."""
+        return max(-self.most, min(self.most, self.bias + float(self.row @ vector)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,8 +4,8 @@
     some = undecided(pieces, classifier, 0.5, 4)         the few whose vector can decide
     judged(pieces, classifier, vectors, 0.5)             a finding for the piece with the highest score
 
-A vector speaks for an attack by so much at most (`VectorWeights.most`): where the words are farther below the threshold
-than that, no vector can reach it, and none is computed.
+A vector says so much at most, for an attack or against it (`VectorWeights.most`): where the words are farther from the
+threshold than that, no vector changes the verdict, and none is computed.
 
 Failure behaviour: pure and total; linear in the length of the text.
 """
@@ -103,11 +103,20 @@ def most_suspect(pieces: Iterable[Piece], count: int) -> list[Piece]:
 
 
 def undecided(pieces: Iterable[Piece], classifier: Classifier, threshold: float, count: int) -> list[Piece]:
-    """The most suspect of the pieces that a vector can lift to the threshold; none for a classifier without vectors."""
+    """The most suspect of the pieces whose vector can decide.
+
+    None where a piece counts whatever its vector says, and for a classifier without vectors.
+    """
     weights = classifier.vector
     if weights is None:
         return []
-    return most_suspect((one for one in pieces if _reaches(one, weights, threshold)), count)
+    found: list[Piece] = []
+    for piece in pieces:
+        if _score(piece, weights, -weights.most) >= threshold:
+            return []
+        if _score(piece, weights, weights.most) >= threshold:
+            found.append(piece)
+    return most_suspect(found, count)
 
 
 def judged(
@@ -118,8 +127,8 @@ def judged(
 ) -> Finding | None:
     """The finding of the piece with the highest score, whatever that is; None for an empty text.
 
-    With `vectors`, by text, a piece that none is needed of is judged below the threshold by what its words say beside
-    one; a piece that could do with one and has none, and every piece where there are no `vectors`, by its words alone.
+    With `vectors`, by text, a piece that none is needed of is judged as if its vector said nothing; a piece that could
+    do with one and has none, and every piece where there are no `vectors`, by its words alone.
     """
     best: Finding | None = None
     for piece in pieces:
@@ -132,15 +141,17 @@ def judged(
 def score_beside(piece: Piece, classifier: Classifier, vector: Vector | None, threshold: float) -> float:
     """The score of a piece where vectors stand beside words."""
     weights = classifier.vector
-    if weights is None or (vector is None and _reaches(piece, weights, threshold)):
+    if weights is None:
         return piece.score
-    said = weights.said(vector) if vector is not None else 0.0
+    if vector is not None:
+        return _score(piece, weights, weights.said(vector))
+    lowest, highest = (_score(piece, weights, said) for said in (-weights.most, weights.most))
+    return piece.score if lowest < threshold <= highest else _score(piece, weights, 0.0)
+
+
+def _score(piece: Piece, weights: VectorWeights, said: float) -> float:
+    """With what a vector says."""
     return max(piece.least, probability(piece.logit + weights.shift + said))
-
-
-def _reaches(piece: Piece, weights: VectorWeights, threshold: float) -> bool:
-    """Whether the most that a vector may say would make the piece count."""
-    return probability(piece.logit + weights.shift + weights.most) >= threshold
 
 
 def nearest(vectors: Mapping[str, Vector], pieces: Sequence[Piece], known: Sequence[Vector]) -> Finding | None:

@@ -35,7 +35,7 @@ windows = st.lists(st.tuples(logits, st.sampled_from([0.0, 0.75]), logits), min_
 
 
 @given(windows, st.floats(-3, 3), st.floats(0, 3), st.floats(0.01, 0.99))
-def test_what_no_vector_can_lift_to_the_threshold_needs_none(
+def test_with_and_without_the_vectors_that_cannot_decide_the_verdict_is_the_same(
     drawn: list[tuple[float, float, float]], shift: float, most: float, threshold: float
 ) -> None:
     model = classifier(shift, most)
@@ -47,8 +47,21 @@ def test_what_no_vector_can_lift_to_the_threshold_needs_none(
     assert whole is not None
     assert gated is not None
     assert (whole.score >= threshold) is (gated.score >= threshold)
-    if whole.score >= threshold:
-        assert (whole.start, whole.score) == (gated.start, gated.score)
+
+
+@given(windows, st.floats(-3, 3), st.floats(0, 3), st.floats(0.01, 0.99))
+def test_words_that_are_far_from_the_threshold_are_overruled_by_no_vector(
+    drawn: list[tuple[float, float, float]], shift: float, most: float, threshold: float
+) -> None:
+    model = classifier(shift, most)
+    for number, (logit, least, said) in enumerate(drawn):
+        one = piece(number, logit, least)
+        if one.text not in {each.text for each in undecided([one], model, threshold, 1)}:
+            verdicts = {
+                score_beside(one, model, vector, threshold) >= threshold
+                for vector in (None, np.array([said], np.float32), np.array([-99], np.float32), np.ones(1, np.float32))
+            }
+            assert len(verdicts) == 1
 
 
 @given(windows, st.floats(-3, 3), st.floats(0, 3), st.floats(0.01, 0.99))
@@ -68,8 +81,7 @@ def test_of_many_windows_the_most_suspect_are_asked_about_and_the_others_go_by_t
 def test_a_vector_never_says_more_than_it_may(logit: float, said: float, most: float) -> None:
     model = classifier(0.0, most)
     score = score_beside(piece(0, logit, 0.0), model, np.array([said], np.float32), 0.5)
-    assert score <= probability(logit + most)
-    assert score == pytest.approx(probability(logit + min(most, float(np.float32(said)))))
+    assert score == pytest.approx(probability(logit + max(-most, min(most, float(np.float32(said))))))
 
 
 def test_without_a_part_for_vectors_nothing_is_asked_and_words_decide() -> None:

@@ -142,5 +142,5 @@ def _asked(told: "Explanation", *, by_words: bool) -> str:
     if told.failure is not None:
         return f"failed ({type(told.failure).__name__}); what counts is by words alone"
     if not told.asked:
-        return "not asked: whatever it said, the words would stay below the threshold"
-    return f"asked about {len(told.asked)} of {len(told.pieces)} windows, those that it can lift to the threshold"
+        return "not asked: whatever it said, the verdict would be the same"
+    return f"asked about {len(told.asked)} of {len(told.pieces)} windows, those where it can decide"
