@@ -13,6 +13,7 @@ Failure behaviour: pure and total; a guard in doubt keeps silent, because the le
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
+from thriftgate.caching.differences.alternatives import is_alternatives_swapped
 from thriftgate.caching.differences.clauses import is_denied_elsewhere
 from thriftgate.caching.differences.constructions import is_built_otherwise
 from thriftgate.caching.differences.contrasts import OPPOSITES, RIVALS
@@ -148,7 +149,7 @@ def roles(a: str, b: str) -> Veto | None:
     """The same words with two of them changing places: "from A to B", "8 minus 3", "dog bites man". 30 µs."""
     left, right = read(a), read(b)
     seen, other = look(a), look(b)
-    if seen.tokens == other.tokens:
+    if seen.tokens == other.tokens or is_alternatives_swapped(seen, other):
         return None
     if not _directions(left).isdisjoint((y, word, x) for x, word, y in _directions(right)):
         return Veto.ROLES

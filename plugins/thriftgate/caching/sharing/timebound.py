@@ -50,6 +50,17 @@ _MOVING = (
     r"vandaag|op dit moment|momenteel|huidige|vanavond|deze week|deze maand|laatste nieuws"
 )
 
+# "I lost my passport, what now?" asks for advice: its "now" is no time. "And now?" may well be one.
+_WHAT_NOW = (
+    r"what now|now what|what (?:do|should|can|must|shall|could) (?:i|we|you) do now|was (?:jetzt|nun)|"
+    r"was (?:mache|tue|soll|kann|muss) (?:ich|wir) jetzt(?: tun| machen)?|"
+    r"was (?:machen|tun|sollen|k[oö]nnen) wir jetzt(?: tun| machen)?|"
+    r"que (?:dois-je |puis-je |doit-on )?faire maintenant|(?:et )?maintenant,? que faire|"
+    r"(?:y )?ahora qu[eé]|qu[eé] (?:hago|puedo hacer|debo hacer) ahora|"
+    r"(?:che|cosa|che cosa) (?:faccio|posso fare|devo fare) adesso|adesso (?:che|cosa) faccio|"
+    r"(?:e )?agora,? o que (?:fa[cç]o|posso fazer)|o que (?:fa[cç]o|posso fazer|devo fazer) agora"
+)
+
 # A subject that moves by itself, with no word of time near it.
 _RESTLESS = (
     r"weather|forecast|headlines?|breaking news|stock price|share price|what (?:time|day|date) is it|"
@@ -107,6 +118,9 @@ _HAVE = r"how much (?:\S+ ){0,2}?(?:do|did) i have(?:[^\pL\pN_ ]| ?$| [^t]| t[^o
 _OWN_ACCOUNT = re2.compile(rf"{_words(_PERSONAL)}|(?:^|[^\pL\pN_]){_HAVE}")
 
 
+_IDIOM = re2.compile(rf"(?i)(?:^|[^\pL\pN_])(?:{_WHAT_NOW})[^\pL\pN_]*$")
+
+
 def is_time_bound(question: str) -> bool:
     """Whether the answer to `question` goes out of date by itself. About 10 µs for 20 words."""
     return any(_asks(sentence) and _moves(sentence) for text in _read(question) for sentence in _SENTENCE.findall(text))
@@ -129,4 +143,6 @@ def _asks(sentence: str) -> bool:
 
 
 def _moves(sentence: str) -> bool:
-    return _TIME_BOUND.search(sentence) is not None or _CJK.search(sentence) is not None
+    idiom = _IDIOM.search(sentence)
+    said = sentence[: idiom.start()] if idiom is not None else sentence
+    return _TIME_BOUND.search(said) is not None or _CJK.search(said) is not None

@@ -135,6 +135,25 @@ def test_reasons_are_fixed_phrases() -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "is_bound"),
+    [
+        ("My card was stolen, what now?", False), ("I lost my passport. What now?", False), ("Now what?", False),
+        ("I locked myself out, what should I do now?", False), ("Passwort vergessen, was jetzt?", False),
+        ("Was soll ich jetzt tun?", False), ("Perdí mi tarjeta, ¿y ahora qué?", False),
+        ("J'ai perdu ma carte, que faire maintenant ?", False), ("Ho perso la carta, cosa faccio adesso?", False),
+        ("Perdi o cartão, e agora, o que faço?", False),
+        ("What is the rate now?", True), ("What's open now?", True), ("What now is the price?", True),
+        ("What is the current rate, what now?", True), ("The price of today, what now?", True),
+        ("What should I buy now?", True), ("What do I do now today?", True), ("What is on now?", True),
+        ("Was kostet das jetzt?", True), ("Was läuft jetzt?", True), ("¿Qué hora es, y ahora qué?", True),
+        ("What is it now?", True), ("Que faire maintenant à Paris ?", True),
+    ],
+)  # fmt: skip
+def test_what_now_asks_for_advice_and_a_time_beside_it_still_counts(question: str, is_bound: bool) -> None:
+    assert is_time_bound(question) is is_bound
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "What is the weather in Paris?",
