@@ -233,20 +233,29 @@ def says_and_calls(text: str, name: str, written: str) -> Reply:
     def reply(body: Asked) -> Response:
         if body.dialect is not Dialect.CHAT:
             assert body.dialect is Dialect.RESPONSES, "Anthropic's API sends objects"
-            part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-            said = {"id": "msg_up", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+            part: dict[str, Any] = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+            said: dict[str, Any] = {
+                "id": "msg_up",
+                "type": "message",
+                "role": "assistant",
+                "status": "completed",
+                "content": [part],
+            }
             call = {"id": "fc_1", "type": "function_call", "status": "completed", "call_id": "call_1", "name": name,
                     "arguments": written}  # fmt: skip
             return gives(whole_response(body, [said, call]))(body)
         call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": written}}
         if body.get("stream"):
-            said = [_delta(body, {"content": word}) for word in _words(text)]
+            words = [_delta(body, {"content": word}) for word in _words(text)]
             half = len(written) // 2
             first = {"index": 0, **call, "function": {"name": name, "arguments": written[:half]}}
             calls = [_delta(body, {"tool_calls": [one]}) for one in
                      (first, {"index": 0, "function": {"arguments": written[half:]}})]  # fmt: skip
-            ending = [_delta(body, {}, "tool_calls"), {**_frame(body), "choices": [], "usage": usage()}]
-            return sse([*said, *calls, *ending])
+            ending: list[dict[str, Any]] = [
+                _delta(body, {}, "tool_calls"),
+                {**_frame(body), "choices": [], "usage": usage()},
+            ]
+            return sse([*words, *calls, *ending])
         message = {"role": "assistant", "content": text, "tool_calls": [call]}
         choices = [{"index": 0, "message": message, "finish_reason": "tool_calls"}]
         return _json({**_frame(body, "chat.completion"), "choices": choices, "usage": usage()})
