@@ -32,8 +32,6 @@ RESULTS = Path(__file__).parent / "results"
 _MODELS = Path(".thriftgate")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _COUNT, _TOKENS, _WARM = 200, 100, 10
-_LOWEST = 1e-9
-"""A threshold that the vector of any text can reach."""
 _AIMS = {"patterns": 5.0, "patterns and names": 18.0, "unchanged history": 0.1}
 Look = Callable[[str], Awaitable[object]]
 
@@ -69,10 +67,9 @@ def analyzer(*, names: bool) -> PresidioAnalyzer:
     return PresidioAnalyzer(engine_loader(config, Policies(config).kinds, _MODELS))
 
 
-def guards(model: LoadedEmbedder | None, *, always: bool = False) -> GuardService:
-    """Every guard that is there, of requests and of answers; `always` asks the model about every text."""
+def guards(model: LoadedEmbedder | None) -> GuardService:
+    """Every guard that is there, of requests and of answers."""
     config = GuardsConfig.model_validate({
-        "injection": {"threshold": _LOWEST if always else 0.5},
         "deny": [{"name": "rivals", "words": ["Globex"], "where": "both"}],
         "urls": {"allow": ["example.com"]},
     })  # fmt: skip
@@ -83,7 +80,7 @@ async def everything(texts: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """Each part alone, then all of them on the same text."""
     model = Defender(_MODELS)
     patterns, names, both = analyzer(names=False), analyzer(names=True), analyzer(names=True)
-    words, shipped, always, whole = guards(None), guards(model), guards(model, always=True), guards(model)
+    words, shipped, whole = guards(None), guards(model), guards(model)
     policy = words.policies.policy_of("m")
     assert policy is not None
 
@@ -96,9 +93,7 @@ async def everything(texts: Sequence[tuple[str, int]]) -> dict[str, Any]:
         "patterns and names": lambda text: names.analyze([Text(text)]),
         "guards of requests": lambda text: shipped.request([Said(text, "user")], policy),
         "guards of requests, by words alone": lambda text: words.request([Said(text, "user")], policy),
-        "guards of requests, the model asked about every text": lambda text: always.request(
-            [Said(text, "user")], policy
-        ),
+        "the vector of a text": lambda text: model.embed([text]),
         "guards of answers": lambda text: words.answer(text, policy, None),
         "privacy and guards of requests": all_of_it,
         "unchanged history": all_of_it,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ ENDINGS = {
     "traces": "traces",
     "client": "the connection to Langfuse",
     "embedder": "the embedder",
+    "attacks": "the model of attacks",
     "redis": "the connections to Redis",
     "database": "the connections to PostgreSQL",
 }
@@ -72,7 +74,10 @@ def gateway(ended: list[str], hanging: frozenset[str], *, shutdown_timeout: floa
         config=cast("Any", SimpleNamespace(shutdown_timeout=shutdown_timeout, tracing=tracing)),
         prompts=cast("Any", SimpleNamespace(client=parts.pop("client"))),
         privacy=cast("Any", SimpleNamespace(analyzer=parts.pop("analyzer"))),
-        guards=cast("Any", SimpleNamespace(log=parts.pop("log"), service=parts.pop("judge"))),
+        guards=cast(
+            "Any",
+            SimpleNamespace(log=parts.pop("log"), service=parts.pop("judge"), model=parts.pop("attacks")),
+        ),
         **parts,
     )
 
@@ -104,7 +109,7 @@ def test_connections_are_let_go_of_when_all_is_written_and_nothing_waits_where_n
     assert run_in_virtual_time(end(gateway(ended, frozenset()))) == 0
     assert set(ended[:4]) == {"upkeep", "background", "judge", "admission"}
     assert set(ended[4:7]) == {"writer", "budgets", "traces"}
-    assert set(ended[7:]) == {"metrics", "analyzer", "log", "client", "embedder", "redis", "database"}
+    assert set(ended[7:]) == {"metrics", "analyzer", "log", "client", "embedder", "attacks", "redis", "database"}
 
 
 def test_what_is_under_way_may_take_half_of_the_time_and_what_is_written_most_of_it() -> None:
@@ -114,3 +119,31 @@ def test_what_is_under_way_may_take_half_of_the_time_and_what_is_written_most_of
     assert cast("Any", one.traces).told == 2.0
     one = gateway(ended, frozenset({"writer"}), shutdown_timeout=10.0)
     assert run_in_virtual_time(end(one)) == pytest.approx(8.5)
+
+
+class Model:
+    """A model that is loaded when it is told to."""
+
+    def __init__(self) -> None:
+        self.may_load = asyncio.Event()
+
+    async def warm_up(self) -> None:
+        await self.may_load.wait()
+
+
+async def test_a_gateway_is_ready_when_the_model_of_attacks_is_loaded() -> None:
+    one, model = gateway([], frozenset()), Model()
+    starting = replace(
+        one,
+        guards=cast("Any", SimpleNamespace(model=model)),
+        upkeep=cast("Any", SimpleNamespace(start=lambda: None)),
+        privacy=None,
+        embedder=None,
+        cache=None,
+    )
+    starting.start()
+    ready = asyncio.create_task(starting.loaded())
+    await asyncio.sleep(0)
+    assert not ready.done()
+    model.may_load.set()
+    await ready
