@@ -87,11 +87,15 @@ class Client:
     choices: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     expected: tuple[DecisionKind, str] | None = None
     """What was known at the first chunk."""
+    why: tuple[Reason | None, float | None] | None = None
+    """The same of the reason and the confidence."""
 
     async def read(self, *, at_most: int | None = None) -> None:
         async with aclosing(self.run.stream()) as choices:
             async for piece in choices:
-                self.expected = self.expected or self.run.expected
+                decision, tier, reason, confidence = self.run.expected
+                if self.expected is None:
+                    self.expected, self.why = (decision, tier), (reason, confidence)
                 self.choices.extend(piece.event["choices"])
                 if len(self.choices) == at_most:
                     break

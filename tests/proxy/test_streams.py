@@ -63,6 +63,8 @@ def test_an_escalated_answer_streams_through_and_ends_with_its_usage(gateway: Ga
     chunks, response, _ = stream(gateway, "support", stream_options={"include_usage": True})
     assert text_of(chunks) == "Five days."
     assert response.headers["x-thriftgate-decision"] == "escalated"
+    assert response.headers["x-thriftgate-reason"] == "below_threshold"
+    assert float(response.headers["x-thriftgate-confidence"]) == pytest.approx(0.1353, abs=0.02)
     assert response.headers["x-thriftgate-tier"] == "large"
     assert "x-thriftgate-cost" not in response.headers
     last = chunks[-1]

@@ -81,6 +81,10 @@ class Ask:
     showing: Showing
     expected: DecisionKind
     """How the request will have been answered if this tier's answer is given."""
+    reason: Reason | None = None
+    """Why it will have been given, where that is known before it is written: it is final."""
+    confidence: float | None = None
+    """Of the answer that was rejected before it, where it is final."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,7 @@ def cascade(
     way = _Way(score=score, sampling=sampling, judging=judging, earlier=earlier)
     for place, tier in enumerate(tiers):
         ask = _ask_of(tier, first=place == 0, last=place == len(tiers) - 1, streaming=streaming, must_fit=must_fit)
+        ask = way.settled(ask, reason)
         came = yield from _asked(ask)
         way.refusal = came.refusal if isinstance(came, Reply) else None
         if isinstance(came, TierFailedError):
@@ -211,7 +216,7 @@ def cascade(
             unfit = Scored(confidence=None, signals=came.evidence, veto=came.veto)
             way.rejected.append(RejectedAnswer(tier, came.answer, unfit))
         elif ask.is_final:
-            return way.named(way.last_word(ask, came.answer), reason)
+            return way.last_word(ask, came.answer)
         else:
             scored = yield from way.judged(ask, came.answer, is_shown=came.is_shown)
             if came.evidence:
@@ -297,19 +302,30 @@ class _Way:
             is_eased=ask.tier.keep_at is not None and why_not(ask.tier.keep_at, scored) is not None,
         )
 
+    def settled(self, ask: Ask, reason: Reason) -> Ask:
+        """A final ask says why its answer will be given: a stream's headers are sent before its last word."""
+        if not ask.is_final:
+            return ask
+        last = self.rejected[-1] if self.rejected else None
+        if last is not None:
+            found = why_not(_threshold(last.tier), last.scored) or Reason.BELOW_THRESHOLD
+        else:
+            found = Reason.CHEAPER_TIER_FAILED if self.failures else Reason.ONLY_TIER
+        return replace(
+            ask,
+            reason=self._counting(ask.expected, found, reason),
+            confidence=last.scored.confidence if last else None,
+        )
+
     def last_word(self, ask: Ask, answer: Answer) -> Outcome:
         """The outcome when a tier's answer is given unseen."""
         last = self.rejected[-1] if self.rejected else None
-        if last is not None:
-            reason = why_not(_threshold(last.tier), last.scored)
-        else:
-            reason = Reason.CHEAPER_TIER_FAILED if self.failures else Reason.ONLY_TIER
         return Outcome(
             answer=answer,
             tier=ask.tier,
             decision=ask.expected,
-            reason=reason or Reason.BELOW_THRESHOLD,
-            confidence=last.scored.confidence if last else None,
+            reason=ask.reason or Reason.BELOW_THRESHOLD,
+            confidence=ask.confidence,
             signals=last.scored.signals if last else {},
             rejected=tuple(self.rejected),
             failures=tuple(self.failures),
@@ -335,12 +351,14 @@ class _Way:
         )
 
     def named(self, outcome: Outcome, reason: Reason) -> Outcome:
+        """The outcome with the reason that counts."""
+        return replace(outcome, reason=self._counting(outcome.decision, outcome.reason, reason))
+
+    def _counting(self, decision: DecisionKind, found: Reason, reason: Reason) -> Reason:
         """Where the plan left tiers out, its reason is the one that counts."""
         if reason is not Reason.CASCADE:
-            return replace(outcome, reason=reason)
-        if self.has_collapsed and outcome.decision is DecisionKind.ESCALATED:
-            return replace(outcome, reason=Reason.COLLAPSED)
-        return outcome
+            return reason
+        return Reason.COLLAPSED if self.has_collapsed and decision is DecisionKind.ESCALATED else found
 
 
 def _ask_of(tier: Tier, *, first: bool, last: bool, streaming: Streaming | None, must_fit: bool) -> Ask:

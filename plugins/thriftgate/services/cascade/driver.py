@@ -35,6 +35,7 @@ from thriftgate.cascade.rating import rating_of, rating_request
 from thriftgate.cascade.running import RunningConfidence
 from thriftgate.cascade.scoring import TOP_LOGPROBS, Scorer, scoring
 from thriftgate.config import CascadeConfig
+from thriftgate.decisions import Reason
 from thriftgate.errors import TierFailedError
 from thriftgate.patience import listening
 from thriftgate.schemas import compile_schema, is_at_hand
@@ -88,12 +89,13 @@ class CascadeRun:
         return self._shaped.note_of(self._ended.answer)
 
     @property
-    def expected(self) -> tuple[DecisionKind, str]:
-        """How the request is going to be answered and by which tier, as far as it is known by now."""
+    def expected(self) -> tuple[DecisionKind, str, Reason | None, float | None]:
+        """How the request is going to be answered, by which tier, why and with what confidence, as far as is known."""
         if self._ended is not None:
-            return self._ended.decision, self._ended.tier.model
-        assert self._asking is not None, "somebody has been asked"
-        return self._asking.expected, self._asking.tier.model
+            return self._ended.decision, self._ended.tier.model, self._ended.reason, self._ended.confidence
+        asking = self._asking
+        assert asking is not None, "somebody has been asked"
+        return asking.expected, asking.tier.model, asking.reason, asking.confidence
 
     async def answer(self) -> Outcome:
         """Ask tier after tier until one is good enough. Raises AllTiersFailedError."""

@@ -138,7 +138,7 @@ class RouteService:
                 async for piece in pieces:
                     if journal.time_to_first_token is None:
                         journal.first_token()
-                        journal.decision, journal.tier = run.expected
+                        journal.decision, journal.tier, journal.reason, journal.confidence = run.expected
                         if run.outcome is not None:
                             # A held answer that was accepted: all is known before its first event.
                             serving.place.leave()

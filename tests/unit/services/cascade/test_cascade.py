@@ -221,6 +221,7 @@ async def test_whole_or_held_the_same_answer_is_given_for_the_same_money(
     if streaming:
         assert client.text == setup.outcome.answer.text
         assert client.expected == (setup.outcome.decision, given_by)
+        assert client.why == (setup.outcome.reason, setup.outcome.confidence)
     assert setup.journal.cost_usd == sum(call.cost_usd for call in setup.journal.calls)
     asked = ["small", "middle", "large"][: ["small", "middle", "large"].index(given_by) + 1]
     assert [model for model, _ in setup.booked] == asked

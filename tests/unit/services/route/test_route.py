@@ -238,7 +238,10 @@ async def test_a_stream_says_before_its_first_chunk_what_is_known_and_all_of_it_
     setup.completer.enqueue("small", UNSURE)
     client = Client(setup.route)
     await client.read(ask(request_id="r7"))
-    assert client.told_at_first_chunk == {"decision": "escalated", "tier": "large", "request_id": "r7"}
+    assert client.told_at_first_chunk is not None
+    known = dict(client.told_at_first_chunk)
+    assert known.pop("confidence") == client.told[-1]["confidence"] < 0.9
+    assert known == {"decision": "escalated", "reason": "below_threshold", "tier": "large", "request_id": "r7"}
     *_, last = client.chunks
     assert last["choices"][0]["finish_reason"] == "stop"
     assert "usage" not in last  # the client asked for none; it is for the books
