@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from evals.cascade import intents, recorded
 
 from thriftgate.cascade.calibration.labels import Label
 from thriftgate.cascade.scoring import answer_features
@@ -35,6 +36,8 @@ PRICES = {
     "qwen1.5-7b": (0.20, 0.20),  # fireworks_ai/accounts/fireworks/models/qwen2-7b-instruct
     "qwen1.5-72b": (0.90, 0.90),  # fireworks_ai/accounts/fireworks/models/qwen1p5-72b-chat
     "gpt-3.5": (0.50, 1.50),  # gpt-3.5-turbo-0125
+    "gpt-4.1-nano": (0.10, 0.40),
+    "gpt-4.1": (2.0, 8.0),
     # Not in that map: as Reka announced them in April 2024.
     "reka-edge": (0.40, 1.00),
     "reka-flash": (0.80, 2.00),
@@ -198,6 +201,31 @@ def mmlu_pro_three_tiers(name: str) -> RecordedSet:
     return RecordedSet(name, tiers, items, labels_of(items, tiers))
 
 
+def _recorded(name: str, messages: str) -> RecordedSet:
+    tiers, prices = ("smollm2-135m", "human-label"), (PRICES["gpt-4.1-nano"], PRICES["gpt-4.1"])
+    file, texts = recorded.FOLDER / f"{messages}.jsonl", intents.messages_of(messages, DATA)
+    items = [
+        Item(request, answers, (float(is_right), 1.0))
+        for request, answers, is_right in recorded.answered(file, texts, *zip(tiers, prices, strict=True))
+    ]
+    return RecordedSet(name, tiers, items, labels_of(items, tiers))
+
+
+def bitext_live(name: str) -> RecordedSet:
+    """Bitext's 27 support intents: SmolLM2-135M with its log-probabilities before the human label."""
+    return _recorded(name, "bitext")
+
+
+def banking77_live(name: str) -> RecordedSet:
+    """The same with BANKING77's 77 intents."""
+    return _recorded(name, "banking77")
+
+
+def snips_live(name: str) -> RecordedSet:
+    """The same with SNIPS's seven."""
+    return _recorded(name, "snips")
+
+
 SETS: dict[str, Callable[[str], RecordedSet]] = {
     "gsm8k": gsm8k,
     "gsm8k_embedded": gsm8k_embedded,
@@ -210,6 +238,9 @@ SETS: dict[str, Callable[[str], RecordedSet]] = {
     "wildbench": wildbench,
     "wildbench_flash": wildbench_flash,
     "wildbench_gpt35": wildbench_gpt35,
+    "bitext_live": bitext_live,
+    "banking77_live": banking77_live,
+    "snips_live": snips_live,
 }
 
 
@@ -228,7 +259,7 @@ def labels_of(items: Sequence[Item], tiers: Sequence[str]) -> list[Label]:
             earlier = answer
         labels.append(
             Label(
-                group=hashlib.sha256(item.request.messages[0]["content"].encode()).hexdigest()[:16],
+                group=hashlib.sha256(item.request.messages[-1]["content"].encode()).hexdigest()[:16],
                 quality=tuple(map(float, item.quality)),
                 cost_usd=_costs(item, tiers),
                 features=tuple(features),
@@ -280,7 +311,7 @@ def _price(model: str, asked: int, said: int) -> float:
 
 
 def _costs(item: Item, tiers: Sequence[str]) -> tuple[float, ...]:
-    asked = len(item.request.messages[0]["content"])
+    asked = len(item.request.messages[-1]["content"])
     costs = [
         answer.cost_usd if answer is not None else _price(tier, asked, _MMLU_ANSWER)
         for tier, answer in zip(tiers, item.answers, strict=True)
