@@ -65,6 +65,20 @@ def test_what_a_raw_threshold_accepts_does_not_depend_on_any_outcome(seed: int, 
     assert accepted[0] == accepted[1]
 
 
+def test_how_far_the_runner_up_is_behind_counts_as_much_as_how_likely_the_words_are() -> None:
+    weights = raw_weights(["logprob_mean", "logprob_min", "margin_min", "margin_q10"])
+    assert weights == {"logprob_mean": 0.5, "logprob_min": 0.5, "margin_min": 0.5, "margin_q10": 0.5}
+
+
+def test_where_a_provider_names_no_alternatives_the_margin_decides_nothing() -> None:
+    made = sure(80, np.random.default_rng(3))
+    unknown = [replace(one, features=({**one.features[0], "margin_min": 20.0},)) for one in made]
+    (_, scores), (models, same) = raw_tier_models(made), raw_tier_models(unknown)
+    assert models.models[0] is not None
+    assert models.models[0].confidence.model.features == ("logprob_mean",)
+    assert np.allclose(scores, same)
+
+
 def test_with_log_probabilities_and_few_labels_the_raw_score_saves_more_than_the_fitted_one() -> None:
     promise = Promise(0.02, 0.05)
     costs: dict[str, list[float]] = {"split": [], "auto": []}

@@ -30,6 +30,7 @@ from thriftgate.stats.intervals import Floats
 
 FAMILIES: Sequence[Mapping[str, float]] = (
     {"logprob_mean": 1.0, "logprob_min": 1.0, "logprob_q10": 1.0},
+    {"margin_min": 1.0, "margin_q10": 1.0},
     {"self_confidence": 1.0},
     {"judge_score": 1.0},
     {"agreement": 2.0, "word_overlap": 1.0},
