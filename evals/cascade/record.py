@@ -120,6 +120,12 @@ def _embed(texts: Sequence[str]) -> Sequence[Any]:
     return data.embed(texts)[0]
 
 
+def _cut(file: Path) -> None:
+    """Take off a last line that was not finished."""
+    held = file.read_bytes()
+    file.write_bytes(held[: held.rfind(b"\n") + 1])
+
+
 def main() -> None:
     """Record, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -143,13 +149,16 @@ def main() -> None:
     out: Path = given.out or recorded.FOLDER / f"{name}.jsonl"
     examples, rest = intents.halves(messages)
     known = frozenset(one.intent for one in messages)
+    for file in (out, given.labels):
+        if file is not None and file.exists():
+            _cut(file)
     done = recorded.ids(out) if out.exists() else set[str]()
     asked = [one for one in rest[given.skip : given.skip + given.n] if one.id not in done]
     ask = asking(given.base_url, given.model, os.environ.get("OPENAI_API_KEY", ""))
     out.parent.mkdir(parents=True, exist_ok=True)
     right = 0
     with out.open("a", encoding="utf-8") as file:
-        if not done:
+        if not file.tell():
             header = {"set": name, "model": given.model, "shots": intents.SHOTS, "columns": recorded.COLUMNS}
             print(json.dumps(header), file=file)
         try:

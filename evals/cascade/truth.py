@@ -28,7 +28,9 @@ from thriftgate.cascade.calibration.labels import Label
 from thriftgate.stats import mean_interval, wilson_interval
 
 RESULTS = data.HERE / "results"
-SETS = ("gsm8k", "mmlu", "mmlu_pro", "mmlu_pro_qwen", "wildbench")
+LIVE = ("bitext_live", "banking77_live", "snips_live")
+"""With log-probabilities."""
+SETS = ("gsm8k", "mmlu", "mmlu_pro", "mmlu_pro_qwen", "wildbench", *LIVE)
 LIMIT, DELTA = 0.02, 0.05
 
 

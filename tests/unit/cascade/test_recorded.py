@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from evals.cascade import intents, record, recorded
+from evals.cascade import data, intents, record, recorded
 from evals.cascade.intents import Message
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +107,21 @@ def test_a_recording_reads_back_as_what_the_model_said(file: Path) -> None:
     assert strong.cost_usd == pytest.approx((100 * 2 + 3 * 8) / 1e6)
 
 
+def test_a_recorded_set_is_replayed_like_any_other(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "banking77").mkdir()
+    rows = "".join(f"{one.text},{one.intent.replace(' ', '_')}\n" for one in [*EXAMPLES, *ASKED])
+    for part in ("train", "test"):
+        (tmp_path / "banking77" / f"{part}.csv").write_text(f"text,category\n{rows}", encoding="utf-8")
+    file.rename(tmp_path / "banking77.jsonl")
+    monkeypatch.setattr(data, "DATA", tmp_path)
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    (found,) = data.recorded_sets(["banking77_live"])
+    assert [label.quality for label in found.labels] == [(1.0, 1.0), (0.0, 1.0)]
+    assert len({label.group for label in found.labels}) == 2
+    assert all("margin_q10" in label.features[0] for label in found.labels)
+    assert all(cheap < strong / 15 for cheap, strong in (label.cost_usd for label in found.labels))
+
+
 def test_a_line_that_was_cut_short_ends_the_recording(file: Path) -> None:
     file.write_text(file.read_text(encoding="utf-8")[:-10], encoding="utf-8")
     assert recorded.ids(file) == {ASKED[0].id}
@@ -147,3 +162,24 @@ def test_no_message_is_an_example_and_asked(texts: list[str]) -> None:
     examples, asked = intents.halves([Message(text, "any") for text in texts])
     assert {one.text for one in examples}.isdisjoint(one.text for one in asked)
     assert len(examples) + len(asked) == len(texts)
+
+
+def test_a_run_of_one_s_own_messages_goes_on_where_it_stopped(
+    httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions, out, labels = (tmp_path / name for name in ("own.csv", "out.jsonl", "labels.jsonl"))
+    messages = [f"where is card {number}" for number in range(12)]
+    questions.write_text("text,intent\n" + "".join(f"{one},CardArrival\n" for one in messages), encoding="utf-8")
+    monkeypatch.setattr(record, "_embed", letters)
+    base = ["record", "--base-url", provider(httpserver), "--model", "small", "--questions", str(questions)]
+    _, asked = intents.halves(intents.read_messages([questions], "text", "intent"))
+    for n in (2, 12):
+        monkeypatch.setattr("sys.argv", [*base, "--n", str(n), "--out", str(out), "--labels", str(labels)])
+        record.main()
+        if n == 2:
+            out.write_text(out.read_text(encoding="utf-8") + '["cut', encoding="utf-8")
+    assert [row[0] for row in recorded.rows(out)] == [one.id for one in asked]
+    assert len(httpserver.log) == len(asked) > 2
+    assert "where is" not in out.read_text(encoding="utf-8")
+    lines = labels.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["messages"][-1]["content"] for line in lines] == [one.text for one in asked]
