@@ -17,6 +17,8 @@ _CELL = re.compile(r"[,;\t|]")
 _HEADING = re.compile(r"[^\W\d][\w .()#/'\"-]{0,39}\Z")
 _NUMBER_SIGNS = ("#", "№")
 _MAX_HEADER = 2_000
+_RULE = re.compile(r"[-+=:| ]{3,}\r?\Z")
+"""The line below the headings, as databases draw it."""
 AN_ID = (
     r"(?<![^\W_])(?:(?:user|account|customer|client|kunden|member|employee|person|contact|tenant|org|organi[sz]ation|team"
     r"|group|session|request|response|message|thread|conversation|chat|channel|event|trace|span|correlation|log|error"
@@ -27,6 +29,8 @@ AN_ID = (
 )
 """The pattern, in lower case, of what ends an identifier's name ("userId", "parcel_id"), and not of a word or name."""
 _CAMEL_ID = re.compile(r"(?<=[a-z0-9])I[dD](?![A-Za-z])")
+_SPEAKER = re.compile(r"(?i)(?:\A|[\])>])\s*(?:customer|kund(?:e|in)|client|cliente|klant|user|caller): ?\Z")
+"""Who says the value in a chat, not what it is."""
 _SENTENCE_END = re.compile(r"[.!?]\s|[\n\r]")
 
 
@@ -56,7 +60,8 @@ class Context:
         """Only what belongs to this value: from the end of the sentence or line before it."""
         near = self.text[max(0, start - _WINDOW) : start]
         ends = list(_SENTENCE_END.finditer(near))
-        words = f"{self.label} {self._heading(start)} {near[ends[-1].end() :] if ends else near}"
+        near = _SPEAKER.sub("", near[ends[-1].end() :] if ends else near)
+        words = f"{self.label} {self._heading(start)} {near}"
         return _CAMEL_ID.sub("_id", words).lower()
 
     def cells(self) -> Iterator[tuple[str, int, int]]:
@@ -88,7 +93,9 @@ class Context:
             headings
         ):
             return None
-        second = self.text[end + 1 :].split("\n", 1)[0]
+        second = self.text[end + 1 : end + 1 + _MAX_HEADER].split("\n", 1)[0]
+        if separator[0] == "|" and _RULE.match(second):
+            return separator[0], headings, end
         return (separator[0], headings, end) if second.count(separator[0]) >= line.count(separator[0]) else None
 
     def _heading(self, start: int) -> str:

@@ -20,6 +20,10 @@ _SORT_KEYS = frozenset({"type", "kind"})
 """They say what sort of thing a value is, which tells a number, and no credential: `{"type": "token", "value": …}`."""
 _VALUE_KEYS = frozenset({"value", "val", "values", "data", "answer"})
 _TYPES = frozenset({"text", "string", "number", "integer", "boolean", "input", "message"})
+_HEADING_KEYS = frozenset({"columns", "headers", "header", "headings", "fields", "cols"})
+_ROW_KEYS = frozenset({"rows", "data", "values", "records"})
+"""`{"columns": ["id", "password"], "rows": [[1, "…"]]}`, as databases answer."""
+_MOST_HEADINGS = 200
 _LONGEST_NAME = 40
 _SORT = "type: "
 
@@ -49,6 +53,8 @@ def looks_like_json(text: str) -> bool:
 
 def naming(key: str, name: object) -> str:
     """The name that a field gives to the value beside it; empty: it gives none."""
+    if isinstance(name, str) and key.lower() == "path" and name.startswith("/"):
+        return name.rsplit("/", 1)[-1][:_LONGEST_NAME]  # of a JSON patch
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or name.lower() in _TYPES:
         return ""
     return name if key.lower() in _NAMING_KEYS else f"{_SORT}{name}" if key.lower() in _SORT_KEYS else ""
@@ -77,6 +83,7 @@ def name_beside(key: str, name: str) -> str:
 def tokens(text: str) -> Iterator[JsonToken]:
     """Every string and every number of nine digits or more."""
     label, last_key, name, at = "", "", "", 0
+    headings, column = list[str](), 0
     opened = ""
     """The string right behind a bracket, which may be the first of a pair."""
     for match in _TOKEN.finditer(text):
@@ -84,20 +91,27 @@ def tokens(text: str) -> Iterator[JsonToken]:
         is_second = bool(opened) and between.strip() == "," and _CLOSES.match(text, match.end()) is not None
         if any(bracket in between for bracket in "{}"):
             name = ""
+        column = between.count(",", between.rfind("[") + 1) + (0 if "[" in between else column)
+        is_cell = last_key.lower() in _ROW_KEYS and column < len(headings)
         at = match.end()
         if match["number"] is not None:
             opened = ""
-            yield JsonToken(match.start(), match.end(), match["number"], label, is_key=False)
+            heading = headings[column] if is_cell else label
+            yield JsonToken(match.start(), match.end(), match["number"], heading, is_key=False)
             continue
         decoded = str(json.loads(match[0], strict=False))
         is_key = _KEY.match(text, match.end()) is not None
         if is_key:
             last_key, label = decoded, name_beside(decoded, name)
+            headings = [] if decoded.lower() in _HEADING_KEYS else headings
         else:
+            if last_key.lower() in _HEADING_KEYS and len(headings) < _MOST_HEADINGS:
+                headings.append(decoded)
             name = first_name(name, naming(last_key, decoded))
         pair = name_before((opened, decoded)) if is_second else ""
         opened = decoded if between.rstrip().endswith("[") else ""
-        yield JsonToken(match.start(), match.end(), decoded, "" if is_key else pair or label, is_key)
+        heading = headings[column] if is_cell else label
+        yield JsonToken(match.start(), match.end(), decoded, "" if is_key else pair or heading, is_key)
 
 
 def rewritten(text: str, replace: Callable[[JsonToken], str]) -> str:

@@ -36,7 +36,8 @@ _NUMBERED = (
     r"|doi[ :#]{0,3}10\.\d{4,9}/[\w./()-]{1,60}"
     r"|arxiv[ :#]{0,3}\d{4}\.\d{4,5}(?!\d))"
 )
-_CURRENCY = r"(?:[$€£¥₹]|(?i:\b(?:usd|eur|gbp|chf|jpy|inr))\b|(?<=\d)(?i:usd|eur|gbp|chf|jpy|inr)\b)"
+_CURRENCIES = "usd|eur|gbp|chf|jpy|inr|sek|nok|dkk|kr|pln|zł|czk|kč|huf|aud|cad|brl"
+_CURRENCY = rf"(?:[$€£¥₹]|(?i:\b(?:{_CURRENCIES}))\b|(?<=\d)(?i:{_CURRENCIES})\b)"
 _AMOUNT = r"(?:[1-9]\d{0,2}(?:[., '\u2019]\d{3}){1,4}|0|[1-9]\d{0,8})(?:[.,]\d{1,2})?(?![.,'\u2019-]?\d)"
 _MONEY = (
     rf"(?<!\d)(?<!\d ){_CURRENCY} ?{_AMOUNT}"
@@ -49,12 +50,47 @@ _PRODUCT = r"(?<![A-Za-z0-9/])[A-Z][A-Za-z]{2,20}/\d{1,5}(?:\.\d{1,6}){1,4}(?![\
 """As clients name themselves: `Chrome/131.0.6778.86`."""
 _QUANTITY = r"(?<![\w.,])\d[\d.,]{0,15} ?(?:[KMGT]i?B(?:/s)?|[kMG]?Hz|fps|rpm|dpi|k?Wh|mAh|ms|px)(?![\w])"
 _FRACTION = r"(?<![\d.])\d{1,4}\.\d{12,20}(?![\d.])"
+_CONTINENTAL = r"(?<![\d.,])\d{1,3}(?:\.\d{3}){1,4},\d{2}(?![\d.,])"
+"""An amount, of whatever money: `1.299,00`."""
+_TICKET = r"(?<![\w-])[A-Z]{3,10}-\d{2,7}(?![\w-])"
+"""Of a tracker; a country's letters before a postcode are one or two."""
+_DUMP = r"(?<!\w)[0-9a-f]{6,16}: {1,2}(?:[0-9a-f]{2,8} {1,2}){3,15}[0-9a-f]{2,8}(?!\w)"
+_FILE_OF_A_COURT = (
+    r"(?<!\w)(?:(?:BGH|BVerfG|BVerwG|BAG|BFH|BSG|OLG|LG|LAG|AG|VG|OVG|FG)[ ,]{1,2})?"
+    r"(?:[IVX]{1,5}|\d{1,2}) [A-Z][A-Za-z]{0,3} \d{1,4}/\d{2}(?!\d)"
+)
+_PARCEL = (
+    r"(?<![^\W_])(?i:fedex|dhl|ups|usps|gls|dpd|hermes|tnt|postnl|chronopost|colissimo)"
+    r"(?: [A-Za-z]{2,20}\.?){0,2}[ :#]{1,3}(?:\d{3,5} ?){2,6}(?![\w])"
+)
+_COUNT = r"(?<![\w.,])\d{1,6} (?:errors?|warnings?|failures|files|tests|rows|items|lines|bytes|records|requests)(?!\w)"
+_COMMAND = (
+    r"(?:(?<!\S)|(?<=[`$]))(?:docker|podman|kubectl|helm|npm|npx|yarn|pip|cargo|brew)"
+    r" [a-z][a-z-]{1,15}(?: -{1,2}[a-z-]{1,20}){0,3}(?: [a-z0-9@:/._-]{1,100})?(?!\S)"
+)
 _OPTION = r"(?<!\S)--?[a-z][a-z-]{0,30}[ =]?\d[\d.:]{0,20}"
 
 _WHOLE = re.compile("|".join(f"(?:{one})" for one in (_UUID, _MAC, DATE_SHAPE, _DIGEST)))
 _TOLD = re.compile(
     "|".join(
-        f"(?:{one})" for one in (_NUMBERED, _VERSION, _COORDINATES, _FRACTION, _MONEY, _OPTION, _PRODUCT, _QUANTITY)
+        f"(?:{one})"
+        for one in (
+            _NUMBERED,
+            _VERSION,
+            _COORDINATES,
+            _FRACTION,
+            _MONEY,
+            _OPTION,
+            _PRODUCT,
+            _QUANTITY,
+            _CONTINENTAL,
+            _TICKET,
+            _DUMP,
+            _FILE_OF_A_COURT,
+            _PARCEL,
+            _COUNT,
+            _COMMAND,
+        )
     )
 )
 _NUMBERS = frozenset({"PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"})

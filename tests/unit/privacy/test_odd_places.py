@@ -53,7 +53,7 @@ from thriftgate.privacy.recognizers.key_shapes import shaped
         ("ip:2001:db8::1f4a", "IP_ADDRESS", "2001:db8::1f4a"),
         ("X-BIND:a32e::dc4a:8706:1a3a", "IP_ADDRESS", "a32e::dc4a:8706:1a3a"),
         ("dead:beef:1::2 ok", "IP_ADDRESS", "dead:beef:1::2"),
-        ("A1\tB1\nlicenseKey\tGtsyla333!", "SECRET", "Gtsyla333"),
+        ("A1\tB1\nlicenseKey\tGtsyla333!", "SECRET", "Gtsyla333!"),
         ("| # | signing_secret |\n|--|--|\n| 1 | `2410e6e5QMXSPzx0` |", "SECRET", " `2410e6e5QMXSPzx0` "),
         ("_soc_sec_: *569396587*", "US_SSN", "569396587"),
         (

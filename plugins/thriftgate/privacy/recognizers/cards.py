@@ -16,6 +16,7 @@ _GROUP = re.compile(r"\d+")
 _BREAK = re.compile(r"([ -]?)\r?\n(?:> ?)? {0,2}")
 _RANGES: tuple[tuple[int, int, frozenset[int]], ...] = (
     # first prefix, last prefix (of as many digits), lengths; narrower ranges first
+    (1, 1, frozenset({15})),  # UATP: only where a card is spoken of
     (2131, 2131, frozenset({15})),
     (1800, 1800, frozenset({15})),
     (2200, 2204, frozenset({16, 17, 18, 19})),
@@ -40,8 +41,8 @@ _RANGES: tuple[tuple[int, int, frozenset[int]], ...] = (
     (9860, 9860, frozenset({16})),
 )
 _CARD_WORDS = re.compile(
-    r"\b(?:card|carte|cart[ãa]o|tarjeta|karte|kreditkarte|carta|kaart|credit|debit|visa|master ?card|amex|maestro"
-    r"|primary[ _-]?account|"
+    r"(?:\b|\bset)(?:card|carte|cart[ãa]o|tarjeta|karte|kreditkarte|carta|kaart|pasnummer|credit|debit|visa"
+    r"|master ?card|amex|maestro|primary[ _-]?account|"
     r"pan|cc|ccn|cvv|cvc|payment|zahlung|paid|charge)"
 )
 _OTHER_WORDS = re.compile(
@@ -49,7 +50,7 @@ _OTHER_WORDS = re.compile(
     r"|transaction|shipment|parcel|serial|timestamp|session|request|customer"
     r"|(?<!primary)(?<!primary[ _-])account|kunden\w*"
     r"|(?<![^\W_])(?:track|case|ref|txn|sku|ean|gtin|barcode|strichcode|upc|isbn|imei|epoch|build|uid|trace))"
-    rf"(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?|{AN_ID})"
+    rf"(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?|{AN_ID}|\barn:[\w-]{{0,12}}:[\w-]{{1,20}}:[\w-]{{0,20}})"
     r"(?:\W{1,3}(?:is|was|ist|lautet|est|es|è|é))?\W{0,6}\Z"
 )
 _GROUPED = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?\Z|\d{4}([ -])\d{6}\2\d{5}\Z")
@@ -108,14 +109,17 @@ class CardRecognizer:
                 break
             if len(digits) < 12 or not is_card(digits):
                 continue
-            score = self._score(context, groups[first][0], groups[last][1], len(digits))
+            score = self._score(context, groups[first][0], groups[last][1], digits)
             if score:
                 best = last, TextSpan(groups[first][0], groups[last][1], self.entity_type, score, "cards")
         return best
 
-    def _score(self, context: Context, start: int, end: int, length: int) -> float:
+    def _score(self, context: Context, start: int, end: int, digits: str) -> float:
         if _CARD_WORDS.search(context.near(start, end)):
             return _CERTAIN
+        if digits[0] == "1" and not digits.startswith("1800"):
+            return 0.0
+        length = len(digits)
         written = _BREAK.sub(r"\1", context.text[start:end])
         if _GROUPED.match(written):
             return _GROUPED_SCORE

@@ -8,7 +8,7 @@ from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
 _HEAD = re.compile(
-    r"(?:(?<![A-Za-z0-9])|(?<=iban)|(?<=IBAN))[A-Za-z]{2}[ .-]?\s?[0-9][ .-]?[0-9](?=[ .-]?\s?[A-Za-z0-9])"
+    r"(?:(?<![A-Za-z0-9])|(?<=iban)|(?<=IBAN)|(?<=\?\d\d))[A-Za-z]{2}[ .-]?\s?[0-9][ .-]?[0-9](?=[ .-]?\s?[A-Za-z0-9])"
 )
 _MAX_SEPARATORS = 20
 _USUAL_SEPARATORS = 12
@@ -49,13 +49,18 @@ def _end_of(text: str, start: int) -> int | None:
         return None
     collected: list[str] = []
     at = start
-    separators = breaks = 0
+    separators = breaks = gaps = 0
     while at < len(text) and len(collected) < length:
         character = text[at]
         if character.isascii() and character.isalnum():
             collected.append(character)
             separators = 0
-        elif character in " .-" and separators == 0 and at - start - len(collected) < _MAX_SEPARATORS:
+        elif (
+            character in " .-"
+            and (separators == 0 or character == " " == text[at - 1] != text[at - 2])
+            and at - start - len(collected) < _MAX_SEPARATORS
+        ):
+            gaps += not separators  # two blanks are one
             separators = 1
         elif character == "\n" and not breaks:  # at the end of a line, once
             breaks = separators = 1
@@ -66,7 +71,7 @@ def _end_of(text: str, start: int) -> int | None:
         at += 1
     if len(collected) < length or (at < len(text) and text[at].isascii() and text[at].isalnum()):
         return None
-    if at - start - length > _USUAL_SEPARATORS and 5 * sum(map(str.isdigit, collected)) < 2 * length:
+    if gaps > _USUAL_SEPARATORS and 5 * sum(map(str.isdigit, collected)) < 2 * length:
         return None
     return at if checksum_holds("".join(collected)) else None
 

@@ -11,16 +11,19 @@ from thriftgate.privacy.spans import TextSpan
 _V4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _LABELLED = r"(?:(?<![\w:.])|(?<=[G-Zg-z]:)|(?<=[A-Za-z]{4}:))"
 """`ip:2001:db8::1`: what ends in no hexadecimal digit, or has four letters, is no part of it."""
-_V6 = re.compile(_LABELLED + r"[0-9A-Fa-f:]{2,39}(?:%[0-9A-Za-z]{1,16})?(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])")
+_V6 = re.compile(
+    _LABELLED
+    + r"[0-9A-Fa-f:]{1,38}(?:[0-9A-Fa-f]|::)(?:%[0-9A-Za-z]{1,16})?(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?!\w|:[\w:])"
+)
 _V6_V4 = re.compile(_LABELLED + r"[0-9A-Fa-f:]{2,30}:\d{1,3}(?:\.\d{1,3}){3}(?![\w:])")
 _VERSION_WORDS = re.compile(
-    r"(?<![^\W_])(?:v|ver|version|release|rev|firmware|section|chapter|clause|§|oid|kapitel|abschnitt|sección"
+    r"(?<![^\W_])(?:v|ver|version|release|rev|firmware|section|chapter|clause|§|oid|kapitel|abschnitt|sección|ec|rfc|table|figure"
     r"|(?P<software>build|kernel|sdk))[ :=/@\"'(#]{0,3}\Z"
 )
 _SMALL = re.compile(r"\d(?:\.\d{1,2}){3}\Z")
 _LARGE_PARTS = re.compile(r"\d{3}")
 _UPGRADED = re.compile(r"(?<![^\W_])(?:up|down)grad\w*(?: (?:from|to|von|auf|\d[\d.]*)){1,3} \Z")
-_VERSION_AFTER = re.compile(r" versions?(?![^\W_])")
+_VERSION_AFTER = re.compile(r" versions?(?![^\W_]| \d)")
 
 
 class IpAddressRecognizer:

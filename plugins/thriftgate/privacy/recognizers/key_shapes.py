@@ -16,7 +16,7 @@ _BEGUN = re.compile(
             r"gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{22,255}",
             r"gl(?:pat|dt|ptt|rt|soat|agent|ft|imt|cbt)-[\w-]{20,64}(?:\.[\w-]{2,3}\.[a-z0-9]{9})?",
             r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-[A-Za-z0-9-]{10,250}",
-            r"(?:sk|rk|pk)_(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{24,64}",
+            r"(?:sk|rk)_(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{24,64}",
             r"sk-(?:ant|proj|svcacct|admin|or|None)-[\w-]{16,250}|sk-[A-Za-z0-9_-]{20,250}",
             r"AIza[\w-]{30,45}|ya29\.[\w-]{20,400}|GOCSPX-[\w-]{20,40}|1//0[\w-]{30,120}",
             r"hf_[A-Za-z0-9]{25,80}|api_org_[A-Za-z]{30,60}",
@@ -32,20 +32,21 @@ _BEGUN = re.compile(
             r"(?:ntn|secret)_[A-Za-z0-9]{40,60}|PMAK-[a-f0-9]{24}-[a-f0-9]{34}",
             r"NRAK-[A-Z0-9]{27}|dckr_pat_[\w-]{20,60}",
             r"ATATT3[\w=-]{20,250}|HRKU-[\w-]{30,80}|dp\.(?:pt|st|ct|sa)\.[\w.-]{30,80}",
+            r"sq[apub]_[a-f0-9]{40}(?![A-Za-z0-9])|sl\.(?:[u]\.)?(?=[\w-]{0,40}\d)[\w-]{100,400}",
             r"AGE-SECRET-KEY-1[A-Z0-9]{58}|FLWSECK(?:_TEST)?-[\w-]{12,60}",
             r"EAA[A-Za-z0-9]{60,250}|PRIVATE-[a-f0-9]{32,64}",
-            r"AccountKey=[A-Za-z0-9+/]{40,100}={0,2}|sig=[A-Za-z0-9%+/]{40,120}(?:%3D|=){0,2}",
+            r"AccountKey=[A-Za-z0-9+/]{40,100}={0,2}|sig=(?!eyJ)[A-Za-z0-9%+/]{40,600}(?:%3D|=){0,2}",
             r"sk_(?=[A-Za-z_-]{0,30}\d)[\w-]{32,64}(?![\w-])|pdl_(?:live|sdbx)_apikey_\w{30,90}|wandb_v1_\w{40,120}",
             r"tr_(?:dev|prod|stg)_[A-Za-z0-9]{16,40}|mcp_[A-Za-z0-9]{32,80}|signkey-[a-z]{2,10}-[0-9a-f]{32,64}|aio_[A-Za-z0-9]{28}",
             r"(?:as|ak)-(?=[A-Za-z]{0,20}\d)[A-Za-z0-9]{22}(?!\w)|(?:app|dataset)-(?=[a-z]{0,23}[A-Z])[A-Za-z0-9]{24}(?!\w)",
             r"00D[A-Za-z0-9]{12,15}![\w.]{60,140}|SCW(?=[A-Z]{0,16}\d)[A-Z0-9]{17}(?!\w)|secret-(?:live|test)-[\w-]{30,40}=?",
-            r"sb_(?:secret|publishable)_[\w-]{20,80}",
+            r"sb_secret_[\w-]{20,80}",
             r"ABSK[A-Za-z0-9+/]{60,200}={0,2}|bedrock-api-key-[A-Za-z0-9+/=_-]{20,2000}",
             r"(?:ops|fm[12]|FlyV1)[_ ](?=[A-Za-z_/+-]{0,30}\d)[A-Za-z0-9+/=_-]{60,2000}|fc-[0-9a-f]{32}(?![\w-])",
             r"pa-(?=[a-z_-]{0,30}[A-Z])(?=[A-Za-z_-]{0,30}\d)[\w-]{43}(?![\w-])",
             r"fio-u-[\w-]{40,80}|duffel_(?:live|test)_[\w-]{40,50}",
             r"pscale_(?:tkn|pw|oauth)_[\w-]{30,80}|CFPAT-[\w-]{30,60}|CCIPAT_[A-Za-z0-9]{10,30}_[a-f0-9]{30,60}",
-            r"(?:[a-z]{2,12}_(?:live|prod|sandbox)|(?:rzp|cko|duffel|seam|xendit|shippo|flw|mollie)_test)"
+            r"(?:(?!pk_|publishable_)[a-z]{2,12}_(?:live|prod|sandbox)|(?:rzp|cko|duffel|seam|xendit|shippo|flw|mollie)_test)"
             r"_(?=[A-Za-z]{0,30}\d)[A-Za-z0-9]{14,250}(?![\w-])",
             r"access_token\$(?:production|sandbox)\$[a-z0-9]{10,20}\$[a-f0-9]{32}|xoxe\.xox[bp]-[A-Za-z0-9-]{10,250}",
             r"sntry[su]_[A-Za-z0-9+/=_-]{40,300}",
@@ -88,7 +89,7 @@ _PREFIXES = (
     "sb_", "ABSK", "bedrock-", "tvly", "tgp_", "jina", "pcsk", "e2b", "nfp", "rnd", "napi", "pnu", "bkua", "rdme",
     "hcaik", "hcbik", "csk", "ops_", "fm1", "fm2", "FlyV1", "fc-", "pa-", "fio-", "duffel_", "pscale_", "CFPAT-",
     "CCIPAT_", "_sandbox_", "access", "sntry", "snyk_", "xkeysib-", ".eyJ", "pk_", "EZ", "LTAI", "AKID", "AQVN",
-    "AQ.", "v1.0-", "dt0", "A3-", "tskey-", "ATCTT3", "ATBB", "oy2", "pat", "sdk-", "mob-",
+    "AQ.", "v1.0-", "dt0", "A3-", "tskey-", "ATCTT3", "ATBB", "oy2", "pat", "sdk-", "mob-", "sq", "sl.",
 )  # fmt: skip
 _MARKED = tuple(
     (mark, re.compile(rf"(?<![A-Za-z0-9])(?:{shape})"))

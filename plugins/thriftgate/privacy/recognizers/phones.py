@@ -35,9 +35,9 @@ _MOST = 20
 _WORDS = re.compile(
     r"(?:\b|_|\b(?:set|home|work|office|user|contact|customer|primary|billing|shipping))(?:phones?(?:number|nr|no)?"
     r"|tele?ph?one?(?:number)?|tel|mobile?(?:phone|number)?"
-    r"|cell(?:ular|phone)?|call(?:ed|ing|s)?|a call[ -]?back|ring|fax|sms|text(?:ed| me)?|whats ?app"
-    r"|signal|dial|hotline|contact(?: me)?|reach(?: me)?|number is|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*"
-    r"|ruf\w{0,4}|erreich\w*|t[ée]l[ée]phone|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|ll[aá]m\w*|cellulare|chiama\w*|telefoon\w*"
+    r"|cell(?:ular|phone)?|call(?:ed|ing|s)?|a call[ -]?back|callback(?:[ _-]?(?:number|nr|no))?|ring|fax|sms"
+    r"|text(?:ed| me)?|whats ?app|signal|dial|hotline|contact(?: me|[ _-]?(?:number|nr|no))?|reach(?: me)?|number is"
+    r"|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*|ruf\w{0,4}|erreich\w*|t[ée]l[ée]phone|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|ll[aá]m\w*|cellulare|chiama\w*|telefoon\w*"
     r"|mobiel\w*|bel(?:len)?|telefone|telem[óo]vel|celular|ligar?|numer|komórk\w*|zadzwo\w*|msisdn"
     r"|電話|手机|电话)(?![a-z])"
 )
@@ -49,6 +49,9 @@ _OTHER_WORDS = re.compile(
     rf"|{AN_ID})\.?(?:\W{{1,3}}(?:is|was|ist|lautet|est|es|è|é))?\W{{0,6}}\Z"
 )
 _NANP = re.compile(r"(?:1[-. ]?)?(?:\(\d{3}\) ?|\d{3}([-. ]))\d{3}([-. ])\d{4}\Z")
+_FAR = 120
+"""Characters before a number in which somebody may have asked for it."""
+_BLANKS, _NUMBER_BEFORE, _NUMBER_AFTER = (re.compile(one) for one in (r"\d+ ", r"\d ", r" \d"))
 _PUNCTUATED = re.compile(r"\(0?\d{1,5}\)|^0\d{1,5}[ /-]\d|^0\d(?:[ .-]\d\d){4}$|^0\d{2,4}[ /.-]\d{3,4}[ .-]?\d{3,5}$")
 
 
@@ -132,7 +135,7 @@ class PhoneRecognizer:
         digits = sum(character.isdigit() for character in number)
         if not 7 <= digits <= 15 or len({character for character in number if character.isdigit()}) == 1:
             return 0.0
-        named = _WORDS.search(context.near(start, end)) is not None
+        named = _WORDS.search(context.near(start, end)) is not None or _is_asked(context, start)
         is_international = number.lstrip("(").startswith(("+", "00"))
         if not (is_international or named or _is_punctuated(number)):
             return 0.0
@@ -141,7 +144,8 @@ class PhoneRecognizer:
             return 0.0
         if is_international:
             return self._international(number, named=named)
-        return self._national(number, named=named)
+        is_series = _is_in_series(context.text, number, start, end)
+        return self._national(number, named=named, is_series=is_series)
 
     def _international(self, number: str, *, named: bool) -> float:
         written = number.lstrip("(").replace("(0)", "")
@@ -151,9 +155,9 @@ class PhoneRecognizer:
             return 0.6 if named else 0.0
         return 1.0 if self._plans.is_valid_number(parsed) else 0.75
 
-    def _national(self, number: str, *, named: bool) -> float:
+    def _national(self, number: str, *, named: bool, is_series: bool) -> float:
         if _NANP.match(number) and {"US", "CA"} & set(self._regions):
-            return 0.9 if named else 0.7
+            return 0.9 if named else 0.0 if is_series else 0.7
         is_possible = False
         for region in self._regions:
             parsed = self._parsed(number, region)
@@ -175,6 +179,21 @@ class PhoneRecognizer:
         except self._plans.NumberParseException:
             return None
         return parsed if self._plans.is_possible_number(parsed) else None
+
+
+def _is_in_series(text: str, number: str, start: int, end: int) -> bool:
+    """Whether blanks alone part it, and a number beside it from it: a row of measurements, say."""
+    if _BLANKS.match(number) is None:
+        return False
+    is_first = _NUMBER_AFTER.match(text, end) is not None
+    return is_first or _NUMBER_BEFORE.match(text, max(0, start - 2), start) is not None
+
+
+def _is_asked(context: Context, start: int) -> bool:
+    """Whether a question shortly before, in a line above, was for a telephone number."""
+    before = context.text[max(0, start - _FAR) : start]
+    end = before.rfind("?", 0, max(0, before.rfind("\n")))
+    return end >= 0 and _WORDS.search(before[before.rfind("\n", 0, end) + 1 : end].lower()) is not None
 
 
 def _is_punctuated(number: str) -> bool:

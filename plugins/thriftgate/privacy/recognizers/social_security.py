@@ -12,9 +12,11 @@ from thriftgate.privacy.spans import TextSpan
 
 _GROUPED = re.compile(r"(?<![\d-])(\d{3})([- .])(\d{2})\2(\d{4})(?![\d]|-\d)")
 _PLAIN = re.compile(r"(?<![\d.-])(\d{3})()(\d{2})(\d{4})(?![\d]|[.-]\d)")
+_FAR = 120
+"""Characters before a number in which it is named: a question may stand between, or a definition's other lines."""
 _WORDS = re.compile(
     r"(?:\b|_|\bset)(?:ssn|ss#|ss no|soc(?:ial)?[ _-]?sec\w*|social|itin|tin\b|tax(?:payer)?[ _-]?id|socialsecurity\w*)"
-    r"|[_\"']ssn|ssn[_\"']"
+    r"|[_\"']ssn|ssn(?![a-z])|sozialversicherung|s[ée]curit[ée] sociale|segur(?:o|idad|ança) social|sicurezza sociale"
 )
 
 
@@ -31,15 +33,20 @@ class SocialSecurityRecognizer:
                 continue
             if not _is_given_out(match[1], match[3], match[4]):
                 continue
-            named = _WORDS.search(context.near(match.start(), match.end())) is not None
+            named = _is_named(context, match)
             if match[2] == "-" or named:
                 yield TextSpan(match.start(), match.end(), self.entity_type, 1.0 if named else 0.9, "social_security")
         for match in Scan(_PLAIN, context.text):
             if match is None:
                 yield PAUSE
                 continue
-            if _is_given_out(match[1], match[3], match[4]) and _WORDS.search(context.near(match.start(), match.end())):
+            if _is_given_out(match[1], match[3], match[4]) and _is_named(context, match):
                 yield TextSpan(match.start(), match.end(), self.entity_type, 0.9, "social_security")
+
+
+def _is_named(context: Context, match: re.Match[str]) -> bool:
+    after = context.text[match.end() : match.end() + 32].lower()
+    return _WORDS.search(f"{context.before(match.start(), _FAR)} {after}") is not None
 
 
 def _is_given_out(area: str, group: str, serial: str) -> bool:

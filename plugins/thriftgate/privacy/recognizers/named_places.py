@@ -1,0 +1,114 @@
+r"""Credentials whose name stands where a format puts it: beside them, in another element, as a column of a statement.
+
+Failure behaviour: pure. Linear: every repetition is bounded.
+"""
+
+import re
+from collections.abc import Iterator
+
+from thriftgate.privacy.recognizers.credential_words import KEYWORD, SUFFIX, is_about, is_named, names_a_secret
+from thriftgate.privacy.scanning import Scan
+
+_NAME_AND_VALUE = re.compile(
+    r"(?i)\bname[\"']?: ?[\"']?(?P<name>[\w.-]{2,60})[\"']?,?\s{1,40}"
+    r"[\"']?value[\"']?: ?[\"']?(?P<value>[^\s\"']{4,512})"
+)
+"""As Kubernetes lists the variables of a container."""
+_VARIABLE = re.compile(
+    r"\bvariable\s{1,4}\"(?P<name>[\w-]{2,60})\"\s{0,4}\{[^{}]{0,400}?\bdefault\s{0,20}=\s{0,4}\"(?P<value>[^\s\"]{4,512})\""
+)
+"""As Terraform declares one."""
+_ATTRIBUTES = re.compile(
+    r"(?i)<\w[\w:.-]{0,30}(?:\s{1,4}[\w:.-]{1,30}=\"[^\"<>]{0,100}\"){0,2}?\s{1,4}(?:key|name|id)="
+    r"\"(?P<name>[\w. -]{2,60})\"\s{1,4}(?:[\w:.-]{1,30}=\"[^\"<>]{0,100}\"\s{1,4})?"
+    r"value=\"(?P<value>[^\"<>\s]{4,512})\""
+)
+"""As settings stand in XML."""
+_ARGUMENTS = re.compile(
+    r"(?<=[(\[{])\s?[\"'`](?P<name>[\w.:-]{2,60})[\"'`],\s{0,4}[\"'`](?P<value>[^\s\"'`]{4,512})[\"'`]\s?(?=[)\]}])"
+)
+"""A pair, of a call or a list: `setenv("DB_PASSWORD", "…")`."""
+_SETTER = re.compile(
+    r"\b(?:set|with|put|use|add)_?(?P<name>[A-Z_a-z]\w{1,60})\(\s?[\"'`](?P<value>[^\s\"'`]{4,512})[\"'`]\s?\)"
+)
+_ELEMENTS = re.compile(
+    r">\s{0,4}(?P<name>[\w.() -]{2,60}?):?\s{0,2}</[a-z][\w-]{0,15}>\s{0,8}(?:</?[a-z][^<>]{0,60}>\s{0,8}){1,4}"
+    r"(?P<value>[^<>\s]{4,512})</"
+)
+"""The text of one element is the name of the next: property lists, rows of two cells, definitions."""
+_PART = re.compile(
+    r"(?i)\bname=\"(?P<name>[\w.\[\]-]{2,60})\"[^\r\n\"]{0,120}\r?\n(?:[\w-]{2,40}: [^\r\n]{0,120}\r?\n){0,3}\r?\n"
+    r"(?P<value>[^\s]{4,512})(?=\r?\n|\Z)"
+)
+"""Of a form in several parts."""
+_SERIALIZED = re.compile(
+    r"\bs:\d{1,4}:\\?\"(?P<name>[\w.-]{2,60})\\?\";\s?s:\d{1,5}:\\?\"(?P<value>[^\s\"\\]{4,512})\\?\""
+    r"|\[\"(?P<dumped>[\w.-]{2,60})\"\]\s?=>\s{1,8}string\(\d{1,5}\)\s\"(?P<shown>[^\s\"]{4,512})\""
+)
+"""As PHP writes values."""
+_REFUSED = re.compile(
+    r"(?m)^(?P<name>[\w.]{2,60})\n {2}[^\n]{0,200}?\binput_value=(?P<quote>['\"])(?P<value>[^\s'\"]{4,512})(?P=quote)"
+)
+"""As pydantic reports a field."""
+_PATCH = re.compile(
+    r"\"path\": ?\"/(?:[^\"/\s]{1,60}/){0,6}(?P<name>[\w.-]{2,60})\", ?\"value\": ?\"(?P<value>[^\s\"]{4,512})\""
+)
+_IN_PIPES = re.compile(
+    rf"(?i)\|\s{{0,4}}[`*]{{0,2}}(?P<name>[\w .-]{{0,24}}{KEYWORD}{SUFFIX})[`*]{{0,2}}\s{{0,40}}\|{{1,2}}\s{{0,4}}`?"
+    r"(?P<value>[^\s|`]{4,512})`?\s{0,40}\|"
+)
+"""A row of two cells."""
+_TABLES = (
+    _NAME_AND_VALUE, _VARIABLE, _ATTRIBUTES, _ARGUMENTS, _SETTER, _ELEMENTS, _PART, _SERIALIZED, _REFUSED, _PATCH,
+    _IN_PIPES,
+)  # fmt: skip
+_HINTS = {
+    _VARIABLE: "variable", _ATTRIBUTES: "=\"", _ELEMENTS: "</", _PART: "name=\"", _REFUSED: "input_value",
+    _PATCH: "\"path\"", _IN_PIPES: "|", _NAME_AND_VALUE: "alue", _SETTER: "(",
+}  # fmt: skip
+_STATED = re.compile(
+    r"(?i)\bidentified (?:with \w{1,40} )?by\s{1,4}'(?P<value>[^\s']{4,512})'"
+    r"|\b(?:secret|password) [057] (?P<after>[^\s\"']{4,512})"
+    r"|\b(?:un)?zip\b[^\n]{0,60}? -P ?[\"']?(?P<option>[^\s\"'-][^\s\"']{3,511})"
+)
+"""As SQL, routers and archives are told a password."""
+_INSERT = re.compile(
+    r"(?i)\binsert (?:ignore )?into [\w.\"`]{1,80}\s{0,4}\((?P<names>[^()]{2,1000})\)\s{0,4}values\s{0,4}\("
+    r"(?P<values>[^()\n]{2,2000})\)"
+)
+_CELL = re.compile(r"'(?P<value>(?:[^'\n]|''){0,512})'|\"(?P<quoted>[^\"\n]{0,512})\"|[^,'\"]{1,200}")
+
+
+def named_places(text: str) -> Iterator[tuple[int, int] | None]:
+    """Where what a format names begins and ends; None is a pause."""
+    for pattern in _TABLES:
+        if _HINTS.get(pattern, "") in text:
+            for match in Scan(pattern, text):
+                yield None if match is None else _value_of(match)
+    for match in Scan(_STATED, text):
+        yield None if match is None else match.span(match.lastgroup or 0)
+    for match in Scan(_INSERT, text, reach=3_200) if "(" in text else ():
+        if match is None:
+            yield None
+        else:
+            yield from _inserted(match)
+
+
+def _value_of(match: re.Match[str]) -> tuple[int, int] | None:
+    """The value, where its name is one of a credential."""
+    called, group = ("name", "value") if match["value"] is not None else ("dumped", "shown")
+    name, value = match[called], match[group]
+    is_one = names_a_secret(name) and is_named(value, is_prose=False) and not is_about(name, value)
+    return match.span(group) if is_one else None
+
+
+def _inserted(statement: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """The values of the columns that are called credentials."""
+    names = [name.strip(" \"'`[]\n") for name in statement["names"].split(",")]
+    if not any(map(names_a_secret, names)):
+        return
+    cells = (one for one in _CELL.finditer(statement.string, *statement.span("values")) if one[0].strip())
+    for name, cell in zip(names, cells, strict=False):
+        group = cell.lastgroup
+        if group is not None and names_a_secret(name) and is_named(cell[group], is_prose=False):
+            yield cell.span(group)
