@@ -37,7 +37,7 @@ _CAPITAL_INSIDE = re.compile(r"[a-z][A-Z]")
 _FEWEST_OUT_OF_ORDER = 3
 """`getXMLHTTPRequestID` has two."""
 TECHNICAL = re.compile(
-    r"(?i)(?:sha|md|utf|base|oauth|http|ipv|aes|rsa|bcrypt|argon|pbkdf|wpa|win|top|part|step|min|max|v)-?\d"
+    r"(?i)(?:sha|md|utf|base|oauth|http|ipv|aes|rsa|bcrypt|argon|pbkdf|wpa|win|top|part|step|min|max|v|gpio|usb|com)-?\d"
     r"|[a-z]{2}-[a-z]{4,9}-\d\Z|\d{1,4}-?[a-z]+\W*\Z"
     r"|(?:office|windows|iphone|ipad|galaxy|pixel|android|macos|ios)-?\d{1,4}\W*\Z"
     r"|(?:inc|chg|req|ritm|prb|s?c?task)\d{5,10}\W*\Z"
@@ -60,14 +60,14 @@ COUNTS = re.compile(
 )
 
 _IDENTIFIER = re.compile(
-    r"[A-Z]{1,5}[-_/#]?\d{3,14}\W*\Z|\d{1,4}[.:/-]\d{1,4}|[#@~\\]|[a-z]{1,12}=|/[a-z_.-]{2,}(?:/|\Z)|[\w.+-]{1,64}@[\w-]{1,64}\.|[A-Za-z]:\\|\(?\d{1,4}[a-z]{1,3}\W*\Z"
+    r"[A-Z]{1,5}[-_/#]?\d{3,14}\W*\Z|\d{1,4}[.:/-]\d{1,4}|[#@~\\]|[a-z_]{1,24}=|/[a-z_.-]{2,}(?:/|\Z)|[\w.+-]{1,64}@[\w-]{1,64}\.|[A-Za-z]:\\|\(?\d{1,4}[a-z]{1,3}\W*\Z"
 )
 """A ticket, a date, an address: a sentence with a word for a password may have one as well."""
 _ABOUT = re.compile(
     r"(?i:[_ -](?:file|path|dir|name|type|policy|header|url|uri|ttl|length|len|size|expiry|field|hint|prefix|method"
-    r"|mode|format|version|env|var|ref)s?)\Z"
+    r"|mode|format|version|env|var|ref|regex|pattern|date|at|timeout|lifetime)s?|key_?id)\Z"
     r"|(?<=[a-z])(?:File|Path|Dir|Name|Type|Policy|Header|Url|Uri|Ttl|Length|Size|Field|Hint|Prefix|Method|Mode|Format"
-    r"|Version|Ref)s?\Z"
+    r"|Version|Ref|Regex|Pattern|Date|At|Changed|Timeout|Lifetime|KeyId)s?\Z"
 )
 _AT_RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{20,}\Z")
 

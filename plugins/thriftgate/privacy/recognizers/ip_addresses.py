@@ -23,7 +23,7 @@ _VERSION_WORDS = re.compile(
 _SMALL = re.compile(r"\d(?:\.\d{1,2}){3}\Z")
 _LARGE_PARTS = re.compile(r"\d{3}")
 _UPGRADED = re.compile(r"(?<![^\W_])(?:up|down)grad\w*(?: (?:from|to|von|auf|\d[\d.]*)){1,3} \Z")
-_VERSION_AFTER = re.compile(r" versions?(?![^\W_]| \d)")
+_VERSION_AFTER = re.compile(r" (?:versions?|kernel|firmware)(?![^\W_]| \d)")
 
 
 class IpAddressRecognizer:

@@ -59,7 +59,8 @@ _ASSIGNED = re.compile(
 _WORDS = re.compile(
     r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|(?<![a-z])(?:o?auth|authorization)(?![\w-])|bearer"
     r"|access[ _-]?key|private[ _-]?key"
-    r"|signing|(?:my|the|mein|your) key\b|license key|schlüssel|schluessel|clave|clé|chiave|chave|llave|sleutel|jeton"
+    r"|signing|(?:my|the|mein|your) key\b|(?<![\w-])key is |license key"
+    r"|schlüssel|schluessel|clave|clé|chiave|chave|llave|sleutel|jeton"
     r"|klucz|nyckel|(?<![a-z0-9_])(?!(?:primary|foreign|cache|sort|partition|public|dedup|idempotency|row|hash|object|lookup|unique"
     r"|composite|routing|group|map|index)[_-])[a-z0-9]{2,20}[_-]key(?![a-z]))"
 )
@@ -72,7 +73,7 @@ _BESIDE = re.compile(
 )
 """Right behind the word, without a sign: a word of letters and digits (`password hunter22`)."""
 _FLAG = re.compile(
-    rf"(?i)(?<!\S)--?(?:[a-z]{{1,16}}-){{0,4}}(?:{PASSWORD_WORD}|pass|secret|token|(?:api|access|private|auth)-?key)"
+    rf"(?i)(?<!\S)--?(?:[a-z]{{1,16}}-){{0,4}}(?:{PASSWORD_WORD}|[a-z]{{0,8}}pass|secret|token|(?:api|access|private|auth)-?key)"
     r"[ =][\"']?(?P<value>(?!-|(?:id|src|source|env|type)=)[^\s\"']{4,512})"
 )
 _USER_FLAG = re.compile(r"(?<!\S)(?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"']{1,64}:(?P<value>[^\s\"']{4,512})")
@@ -88,8 +89,22 @@ _SET = re.compile(
 )
 """As commands that configure take it (`aws configure set`), and C."""
 _WIRELESS = re.compile(
-    r"(?i)\b(?:ssid|wi-?fi|wlan)\b[^\n]{0,48}?\b(?:key|code|psk|clave|clé|chiave|sleutel|chave)[ :=]{1,3}[\"']?"
-    r"(?P<value>[^\s\"']{8,63})"
+    r"(?i)\b(?:ssid|wi-?fi|wlan)\b[^\n]{0,48}?\b(?:key|code|psk|clave|clé|chiave|sleutel|chave|schl(?:ü|ue)ssel)"
+    r"[ :=]{1,3}[\"']?(?P<value>[^\s\"']{8,63})"
+)
+_WORKS_WITH = re.compile(
+    r"\b(?:ldap\w{2,12}\b[^\n|]{0,160}? -w ?|(?:lftp|smb\w{3,8})\b[^\n|]{0,120}? -[uU] ?[^\s,%]{1,64}[,%]"
+    r"|\w{0,12}freerdp\b[^\n|]{0,160}? /p(?:ass(?:word)?)?:|htpasswd (?:-\w{1,8} ){1,3}[^\s]{1,80} [^\s]{1,64} "
+    r"|net user [^\s/*]{1,64} )[\"']?(?P<value>[^\s\"'-][^\s\"']{3,511})"
+)
+"""Programs that take a password behind a letter or a name."""
+_STORED = re.compile(
+    rf"(?i)(?:{KEYWORD}){SUFFIX}[\"']?(?: --?[\w-]{{1,30}}(?:[ =](?!-)[^\s]{{1,60}})?){{0,4}}?"
+    r" (?:--(?:value|body|secret-string|data|literal)[ =]|<<< ?)[\"']?(?P<value>[^\s\"']{4,512})"
+)
+"""As stores of secrets take one."""
+_CONNECTED = re.compile(
+    r"(?i)\b\w{0,30}connect(?:ion)?\((?:[^(),\n]{1,80},\s{0,4}){1,2}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
 )
 _FETCHES = re.compile(r"\b(?:curl|wget|httpie|https?|xh)\b")
 _COOKIES = re.compile(r"(?i)\b(?:set-)?cookie[\"']?: ?[\"']?(?P<pairs>[^\r\n]{1,4000})")
@@ -220,13 +235,14 @@ class SecretRecognizer:
                     is_sure = pattern is _USER_FLAG and _FETCHES.search(line) is not None
                 if is_value(match["value"], is_prose=not is_sure) and not match["value"].isdigit():
                     yield self._span(*match.span("value"), 0.9)
-        for match in (one for pattern in (_CALLED, _SET, _WIRELESS) for one in Scan(pattern, text)):
-            if match is None:
-                yield PAUSE
-                continue
-            value = match["value"].rstrip(".,;:!?)")
-            if is_named(value, is_prose=True) and not (PLACEHOLDER.match(value) or TECHNICAL.match(value)):
-                yield self._span(match.start("value"), match.start("value") + len(value), 0.8)
+        for pattern in (_CALLED, _SET, _WIRELESS, _WORKS_WITH, _STORED, _CONNECTED):
+            for match in Scan(pattern, text):
+                if match is None:
+                    yield PAUSE
+                    continue
+                value = match["value"].rstrip(".,;:!?)" if pattern is _WIRELESS else ".,;:)")
+                if is_named(value, is_prose=True) and not (PLACEHOLDER.match(value) or TECHNICAL.match(value)):
+                    yield self._span(match.start("value"), match.start("value") + len(value), 0.8)
 
     def _in_fields(self, text: str) -> Iterator[TextSpan]:
         """In cookies and tags."""

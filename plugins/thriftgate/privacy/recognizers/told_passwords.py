@@ -28,10 +28,10 @@ _IS = (
 )
 _FILL = r"(?: (?!(?:is|and|or|und|oder|et|ou|y|e|o|en|of)\b)[^\W\d_]{1,12}['\u2019]?)"
 _GAP = (
-    rf"(?:{_FILL}{{0,4}} (?:{_IS})(?: (?:still|now|again|immer noch|noch|jetzt|toujours|ahora|ancora|nog|ainda))?:?"
+    rf"(?:{_FILL}{{0,4}} (?:{_IS})(?: (?!not\b|nicht\b)[^\W\d_]{{2,12}}){{0,2}}:?"
     rf"|{_FILL}{{0,3}} ?\((?:[^\W\d_]{{1,12}} ?){{1,2}}\)[:=]?"
     rf"|{_FILL}{{0,3}}(?= ?[{_OPENING}])"
-    rf"|{_FILL}{{1,6}} ?(?:=>|->|\u2192|:)"
+    rf"|{_FILL}{{1,6}} ?(?:=>|->|\u2192|:|,)"
     rf"|{_FILL}{{0,2}} (?:still|now|from|noch|jetzt|von|encore|todavía|ancora|nog|ainda)"
     r"| ?[-\u2013~/|]|)"
 )
@@ -47,11 +47,16 @@ _ASKED = re.compile(rf"(?i){_WORD}[^\n?]{{0,40}}\?[^\n]{{0,24}}\n(?P<turns>[^\n]
 _TOKEN = re.compile(r"[^\s\"'`]{6,512}")
 _MOST_TOKENS = 9
 _AS = re.compile(
-    rf"(?i) (?:as|for|als|comme|como|come|para|pour|für)(?: [^\W\d_]{{1,12}}){{0,3}}? [\w-]{{0,16}}?{_WORD}(?![^\W_])"
+    rf"(?i) (?:as|for|als|comme|como|come|para|pour|für|is|ist|est|es|è|é)"
+    rf"(?: [^\W\d_]{{1,12}}){{0,3}}? [\w-]{{0,16}}?(?:{_WORD}|log-?in)(?![^\W_])"
 )
 _BEFORE = 128
 _TAG = re.compile(r"</?[a-zA-Z]{1,8} ?/?>")
 _LAST_WORD = re.compile(rf"[{_OPENING}]{{0,3}}(?P<value>[^\s{_OPENING}]{{6,512}}?)[\"'`)\u00bb\u201d,]{{0,2}}\Z")
+_USER_AND_PASSWORD = re.compile(
+    r"(?i)(?:zugangs?daten|anmeldedaten|credentials?|log-?in|identifiants|credenciales|credenziali|inloggegevens|credenciais)"
+    r"[^\w\n]{1,3}(?P<user>[^\s/|:,]{2,64})(?: ?[/|:] ?|, )[\"'`]?(?P<value>[^\s\"'`]{6,512})"
+)
 _LONG = 24
 _CLOSING = ".,;:"
 _PAIRS = ((")", "("), ("]", "["), ("}", "{"))
@@ -68,6 +73,9 @@ def told_passwords(text: str) -> Iterator[tuple[int, int] | None]:
         yield from _behind(_NEXT_LINE, text)
         yield from _answered(text)
     yield from _called(text)
+    for match in Scan(_USER_AND_PASSWORD, text):
+        place = None if match is None else _without_end(text, *match.span("value"))
+        yield place if place is not None and is_password(text[slice(*place)]) else None
 
 
 def _behind(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int] | None]:
