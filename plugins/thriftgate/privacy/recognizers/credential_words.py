@@ -23,9 +23,12 @@ SUFFIX = r"(?:[_-][a-z0-9]{1,12}|\d{1,3}|(?-i:[A-Z][a-z]{1,12})){0,2}"
 KEYWORD_HINTS = (
     "pass", "pwd", "kennwort", "contrase", "senha", "wachtwoord", "hasło", "haslo", "secret", "token", "key",
     "credential", "connection", "pin", "pw", "schl", "geheim", "zugang", "jeton", "clé", "cle ", "clave", "chiave",
-    "chave", "llave", "sleutel", "segret", "segred", "klucz", "nyckel", "parola chiave", "psk",
+    "chave", "llave", "sleutel", "segret", "segred", "klucz", "nyckel", "parola chiave", "psk", "identified",
+    "unzip", "zip -",
 )  # fmt: skip
-"""One of these is in every keyword: a text without any need not be searched."""
+"""One of these is in every keyword, or beside a password that none names: a text without any need not be searched."""
+_ASKED_FIRST = 50_000
+"""Longer texts have one, and asking is one long step."""
 _LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{KEYWORD}{SUFFIX}", re.IGNORECASE)
 PASSWORD_WORD = (
     r"(?:pass(?:word|wd|phrase|code)|pwd?|passwort|kennwort|contrase[ñn]a|mot de passe|senha|palavra-passe"
@@ -48,6 +51,9 @@ PLACEHOLDER = re.compile(
     r"|(?i:re_?place|change|insert|enter|put)[_-]?(?:me|it|here|your|this)(?!\w*\d)|\[[A-Za-z][A-Za-z _-]{2,30}\]"
     r"|\$[A-Z_]{2,60}\b|%[A-Z_]{2,60}%|\u2022{2,}|-{3,}|!(?:vault|secret|ref|sub)\b|(?i:<?hidden|removed|filtered)\b"
     r"|(?i:password|passwd|passwort|pass|pwd|secret|token|key|user(?:name)?)(?=\Z|[\"'`@\s,;)])"
+    r"|(?i:n?varchar|char|text|bytea|(?:var)?binary)\b"
+    r"|(?:settings|config|cfg|conf|self|this|app|secrets|creds|credentials|request|req|args|opts|options|params|data|user)"
+    r"\.[A-Za-z_.]{2,60}(?![\w(])"
     r"|none\b|null\b|true\b|false\b|string\b|os\.environ|process\.env|getenv|env\.)"
 )
 _MOST_WORDS = 5
@@ -70,6 +76,14 @@ _ABOUT = re.compile(
     r"|Version|Ref|Regex|Pattern|Date|At|Changed|Timeout|Lifetime|KeyId)s?\Z"
 )
 _AT_RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{20,}\Z")
+
+
+def may_name_one(text: str) -> bool:
+    """False where no word for a credential is in the text."""
+    if len(text) > _ASKED_FIRST:
+        return True
+    lowered = text.lower()
+    return any(hint in lowered for hint in KEYWORD_HINTS)
 
 
 def is_about(name: str, value: str) -> bool:

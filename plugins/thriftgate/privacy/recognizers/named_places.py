@@ -50,6 +50,21 @@ _REFUSED = re.compile(
     r"(?m)^(?P<name>[\w.]{2,60})\n {2}[^\n]{0,200}?\binput_value=(?P<quote>['\"])(?P<value>[^\s'\"]{4,512})(?P=quote)"
 )
 """As pydantic reports a field."""
+_LISTED = re.compile(
+    r"(?<=[(\[{])\s?[\"'`](?P<name>[\w.:-]{2,60})[\"'`],\s{0,4}[\[(]\s?[\"'`](?P<value>[^\s\"'`]{4,512})[\"'`]\s?(?=[,)\]}])"
+)
+"""The first of a list behind its name, as tests have parameters."""
+_COMPARED = re.compile(
+    r"\b(?P<name>[\w.]{2,60})\)?(?:\.(?:not\.)?[a-zA-Z]{2,20}\(|, ?)[\"'`](?P<value>[^\s\"'`]{4,512})[\"'`]\)"
+)
+"""`expect(password).toBe("…")`, `strcmp(password, "…")`."""
+_VALUE_FIRST = re.compile(
+    r"(?i)<input\b[^<>]{0,200}?\bvalue=\"(?P<value>[^\"<>\s]{4,512})\"[^<>]{0,200}?\bname=\"(?P<name>[\w. -]{2,60})\""
+)
+_INNER = re.compile(
+    r"(?i)\b(?:name|key|id)=\"(?P<name>[\w. -]{2,60})\"[^<>]{0,100}>\s{0,8}<[a-z][\w-]{0,15}>"
+    r"(?P<value>[^<>\s]{4,512})</"
+)
 _PATCH = re.compile(
     r"\"path\": ?\"/(?:[^\"/\s]{1,60}/){0,6}(?P<name>[\w.-]{2,60})\", ?\"value\": ?\"(?P<value>[^\s\"]{4,512})\""
 )
@@ -60,11 +75,12 @@ _IN_PIPES = re.compile(
 """A row of two cells."""
 _TABLES = (
     _NAME_AND_VALUE, _VARIABLE, _ATTRIBUTES, _ARGUMENTS, _SETTER, _ELEMENTS, _PART, _SERIALIZED, _REFUSED, _PATCH,
-    _IN_PIPES,
+    _IN_PIPES, _LISTED, _COMPARED, _VALUE_FIRST, _INNER,
 )  # fmt: skip
 _HINTS = {
     _VARIABLE: "variable", _ATTRIBUTES: "=\"", _ELEMENTS: "</", _PART: "name=\"", _REFUSED: "input_value",
-    _PATCH: "\"path\"", _IN_PIPES: "|", _NAME_AND_VALUE: "alue", _SETTER: "(",
+    _PATCH: "\"path\"", _IN_PIPES: "|", _NAME_AND_VALUE: "alue", _SETTER: "(", _LISTED: "(", _COMPARED: "(",
+    _VALUE_FIRST: "<input", _INNER: "=\"",
 }  # fmt: skip
 _STATED = re.compile(
     r"(?i)\bidentified (?:with \w{1,40} )?by\s{1,4}'(?P<value>[^\s']{4,512})'"
@@ -76,6 +92,9 @@ _INSERT = re.compile(
     r"(?i)\binsert (?:ignore )?into [\w.\"`]{1,80}\s{0,4}\((?P<names>[^()]{2,1000})\)\s{0,4}values\s{0,4}\("
     r"(?P<values>[^()\n]{2,2000})\)"
 )
+_HEADINGS = re.compile(r"(?i)(?:<th\b[^<>]{0,100}>[^<>]{0,100}</th>\s{0,20}){2,40}")
+_HEADING = re.compile(r"(?i)<th\b[^<>]{0,100}>(?P<name>[^<>]{0,100})</th>")
+_ROW_OR_CELL = re.compile(r"(?i)<tr\b|<td\b[^<>]{0,100}>(?P<value>[^<>]{0,512})</td>")
 _CELL = re.compile(r"'(?P<value>(?:[^'\n]|''){0,512})'|\"(?P<quoted>[^\"\n]{0,512})\"|[^,'\"]{1,200}")
 
 
@@ -87,6 +106,11 @@ def named_places(text: str) -> Iterator[tuple[int, int] | None]:
                 yield None if match is None else _value_of(match)
     for match in Scan(_STATED, text):
         yield None if match is None else match.span(match.lastgroup or 0)
+    for table in Scan(_HEADINGS, text, reach=3_200) if "<th" in text else ():
+        if table is None:
+            yield None
+        else:
+            yield from _in_rows(table)
     for match in Scan(_INSERT, text, reach=3_200) if "(" in text else ():
         if match is None:
             yield None
@@ -100,6 +124,26 @@ def _value_of(match: re.Match[str]) -> tuple[int, int] | None:
     name, value = match[called], match[group]
     is_one = names_a_secret(name) and is_named(value, is_prose=False) and not is_about(name, value)
     return match.span(group) if is_one else None
+
+
+def _in_rows(table: re.Match[str]) -> Iterator[tuple[int, int] | None]:
+    """The cells below headings of HTML that name credentials."""
+    names = [one["name"].strip() for one in _HEADING.finditer(table[0])]
+    wanted = {number for number, name in enumerate(names) if names_a_secret(name)}
+    column = 0
+    end = table.string.find("</table", table.end()) if wanted else 0
+    cells = Scan(_ROW_OR_CELL, table.string)
+    cells.at = table.end()
+    for part in cells if wanted else ():
+        if part is None or 0 <= end < part.start():
+            return
+        if part["value"] is None:
+            column = 0
+            continue
+        value = part["value"].strip()
+        if column in wanted and is_named(value, is_prose=False):
+            yield part.span("value")
+        column += 1
 
 
 def _inserted(statement: re.Match[str]) -> Iterator[tuple[int, int]]:

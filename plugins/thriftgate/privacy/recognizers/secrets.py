@@ -13,7 +13,6 @@ from thriftgate.privacy.recognizers.credential_words import (
     COUNTS,
     FEWEST_CHANGES,
     KEYWORD,
-    KEYWORD_HINTS,
     PASSWORD_WORD,
     PLACEHOLDER,
     SHORTEST_KEY,
@@ -24,9 +23,10 @@ from thriftgate.privacy.recognizers.credential_words import (
     is_about,
     is_named,
     is_value,
+    may_name_one,
     names_a_secret,
 )
-from thriftgate.privacy.recognizers.key_shapes import SURELY_HAS, shaped
+from thriftgate.privacy.recognizers.key_shapes import shaped
 from thriftgate.privacy.recognizers.named_places import named_places
 from thriftgate.privacy.recognizers.told_passwords import told_passwords
 from thriftgate.privacy.recognizers.values import url_password_end, value_after
@@ -48,9 +48,9 @@ _CALLED = re.compile(
 """A user and a password as arguments."""
 _BEARER = re.compile(r"(?i:\b(?:bearer|basic|token|apikey))[ :]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{16,4000})")
 _ASSIGNED = re.compile(
-    rf"(?P<name>{KEYWORD}{SUFFIX})[\"'`*\])]{{0,3}}(?:</[a-z]{{1,6}}>)?[ \t]{{0,3}}"
+    rf"(?P<name>{KEYWORD}{SUFFIX})[\"'`*\])]{{0,3}}(?:</[a-z]{{1,6}}>)?[ \t]{{0,20}}"
     r"(?:(?:: ?| ?As )(?:string|str|&str)\?? (?==))?"
-    r"(?P<sign>:=|=>|={2,3}|!==?|\|\|=?|\?\?=?|<-|->|\u2192|= =|=|:|"
+    r"(?P<sign>:=|=>|={2,3}|!==?|\|\|=?|\?\?=?|<-|->|\u2192|= =|=3D(?= )|=|:|"
     r"(?: (?:que|qui|that|che|die|dat|das)(?: [^\W\d_]{1,12}){1,3}?)?"
     r" (?:is|was|lautet|ist|war|es|era|fue|(?:c['\u2019])?est|(?:c['\u2019])?était|é|foi|è)(?::| ))"
     r"(?:\*{1,2}(?= ))?[ \t]{0,3}(?:<[a-z]{1,6}>)?(?=\S)",
@@ -95,7 +95,8 @@ _WIRELESS = re.compile(
 _WORKS_WITH = re.compile(
     r"\b(?:ldap\w{2,12}\b[^\n|]{0,160}? -w ?|(?:lftp|smb\w{3,8})\b[^\n|]{0,120}? -[uU] ?[^\s,%]{1,64}[,%]"
     r"|\w{0,12}freerdp\b[^\n|]{0,160}? /p(?:ass(?:word)?)?:|htpasswd (?:-\w{1,8} ){1,3}[^\s]{1,80} [^\s]{1,64} "
-    r"|net user [^\s/*]{1,64} )[\"']?(?P<value>[^\s\"'-][^\s\"']{3,511})"
+    r"|net user [^\s/*]{1,64} |redis-cli\b[^\n|]{0,120}? -a |\bWIFI:[^\s\"']{0,120}?\bP:)"
+    r"[\"']?(?P<value>[^\s\"'-][^\s\"']{3,511})"
 )
 """Programs that take a password behind a letter or a name."""
 _STORED = re.compile(
@@ -106,6 +107,13 @@ _STORED = re.compile(
 _CONNECTED = re.compile(
     r"(?i)\b\w{0,30}connect(?:ion)?\((?:[^(),\n]{1,80},\s{0,4}){1,2}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
 )
+_COMMAND_HINTS = {
+    _STORED: (" --", "<<<"),
+    _CONNECTED: ("onnect",),
+    _WORKS_WITH: ("ldap", "lftp", "smb", "freerdp", "htpasswd", "net user", "redis-cli", "WIFI:"),
+    _CALLED: ("(",),
+}
+"""One of these is in what they match."""
 _FETCHES = re.compile(r"\b(?:curl|wget|httpie|https?|xh)\b")
 _COOKIES = re.compile(r"(?i)\b(?:set-)?cookie[\"']?: ?[\"']?(?P<pairs>[^\r\n]{1,4000})")
 _COOKIE = re.compile(r"[\w.-]{1,64}=(?P<value>[^;,\s\"']{16,2000})")
@@ -123,7 +131,7 @@ _LETTERS = re.compile(r"[^\W\d_]")
 
 _CAMEL_KEY = re.compile(
     r"(?<![A-Za-z0-9_])(?!(?:primary|foreign|cache|sort|partition|public|dedup|idempotency|row|hash|object|lookup|unique"
-    r"|composite|routing|group|map|index)Key)[a-z]{2,20}[A-Z]?[a-z]{0,12}Key(?![a-z])"
+    r"|composite|routing|group|map|index)Key)[A-Za-z][a-z]{1,20}[A-Z]?[a-z]{0,12}Key(?![a-z])"
 )
 _PUBLIC = re.compile(r"(?:AAAAB3NzaC1|AAAAC3NzaC1|AAAAE2VjZHNh)|(?:sha\d{1,3}|h1|md5)-")
 """How public keys of SSH and digests begin."""
@@ -152,18 +160,19 @@ class SecretRecognizer:
                 continue
             if not PLACEHOLDER.match(match["value"]) and entropy(match["value"]) > 3:
                 yield self._span(match.start("value"), match.end("value"), 0.95)
-        yield from self._named(context)
-        yield from self._beside_words(context.text)
+        names_one = may_name_one(context.text)
+        if names_one:
+            yield from self._named(context)
+            yield from self._beside_words(context.text)
         yield from self._in_commands(context.text)
         yield from self._in_fields(context.text)
         name = context.label.removesuffix(BESIDE)
         is_likely = is_named if name != context.label else is_value
         if name and names_a_secret(name) and is_likely(context.text, is_prose=False):
             yield self._span(0, len(context.text), 0.9)
-        for place in named_places(context.text):
-            yield self._span(*place, 0.9) if place is not None else PAUSE
-        for place in told_passwords(context.text):
-            yield self._span(*place, 0.7) if place is not None else PAUSE
+        for find in (named_places, told_passwords) if names_one else ():
+            for place in find(context.text):
+                yield self._span(*place, 0.9 if find is named_places else 0.7) if place is not None else PAUSE
         yield from self._in_columns(context)
         yield from self._opaque(context)
 
@@ -183,9 +192,6 @@ class SecretRecognizer:
 
     def _named(self, context: Context) -> Iterator[TextSpan]:
         text = context.text
-        lowered = text.lower() if len(text) <= SURELY_HAS else ""
-        if lowered and not any(hint in lowered for hint in KEYWORD_HINTS):
-            return
         scan = Scan(_ASSIGNED, text)
         for match in scan:
             if match is None:
@@ -200,7 +206,7 @@ class SecretRecognizer:
                 is_prose = sign not in _SIGNS and (not found.is_quoted or _LETTERS.search(sign) is not None)
                 is_weak = _WEAK_NAMES.search(match["name"]) is not None
                 written = sum(context.widths[found.start : found.end])
-                is_other = is_about(match["name"], value)
+                is_other = is_about(match["name"], value) or (is_weak and TECHNICAL.match(value))
                 if not is_other and is_value(value, is_prose=is_prose or is_weak, written=written):
                     yield self._span(found.start, found.end, 0.9)
                     at = found.end
@@ -236,7 +242,8 @@ class SecretRecognizer:
                 if is_value(match["value"], is_prose=not is_sure) and not match["value"].isdigit():
                     yield self._span(*match.span("value"), 0.9)
         for pattern in (_CALLED, _SET, _WIRELESS, _WORKS_WITH, _STORED, _CONNECTED):
-            for match in Scan(pattern, text):
+            hints = _COMMAND_HINTS.get(pattern)
+            for match in Scan(pattern, text) if hints is None or any(hint in text for hint in hints) else ():
                 if match is None:
                     yield PAUSE
                     continue

@@ -11,19 +11,18 @@ from collections.abc import Iterator
 from thriftgate.privacy.recognizers.credential_words import (
     FEWEST_CHANGES,
     KEYWORD,
-    KEYWORD_HINTS,
     PASSWORD_WORD,
     SUFFIX,
     changes,
     is_password,
 )
-from thriftgate.privacy.recognizers.key_shapes import SURELY_HAS
 from thriftgate.privacy.scanning import Scan
 
 _OPENING = r"(\"'`\u00ab\u00bb\u201e\u201c"
 _WORD = rf"(?:(?:\bclave|{PASSWORD_WORD})|(?:{KEYWORD}){SUFFIX})"
 _IS = (
     r"is|was|will be|stays|remains|lautet|ist|war|wird|bleibt|est|sera|reste|es|era|fue|será|sigue siendo|è|sarà|é|foi"
+    r"|c['\u2019]est|c['\u2019]était"
     r"|continua|blijft|wordt"
 )
 _FILL = r"(?: (?!(?:is|and|or|und|oder|et|ou|y|e|o|en|of)\b)[^\W\d_]{1,12}['\u2019]?)"
@@ -33,7 +32,7 @@ _GAP = (
     rf"|{_FILL}{{0,3}}(?= ?[{_OPENING}])"
     rf"|{_FILL}{{1,6}} ?(?:=>|->|\u2192|:|,)"
     rf"|{_FILL}{{0,2}} (?:still|now|from|noch|jetzt|von|encore|todavía|ancora|nog|ainda)"
-    r"| ?[-\u2013~/|]|)"
+    r"| ?(?:[-\u2013~/|\u2026,;]|\.{2,20})|)"
 )
 _TOLD = re.compile(
     rf"(?i)(?:(?P<sure>\bclave|{PASSWORD_WORD}){SUFFIX}|{_WORD})[\"'`*\])]{{0,3}}(?P<gap>{_GAP})"
@@ -64,10 +63,6 @@ _PAIRS = ((")", "("), ("]", "["), ("}", "{"))
 
 def told_passwords(text: str) -> Iterator[tuple[int, int] | None]:
     """Where passwords begin and end; None is a pause."""
-    if len(text) <= SURELY_HAS:
-        lowered = text.lower()
-        if not any(hint in lowered for hint in KEYWORD_HINTS):
-            return
     yield from _behind(_TOLD, text)
     if "\n" in text:
         yield from _behind(_NEXT_LINE, text)
